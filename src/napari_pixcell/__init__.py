@@ -1,0 +1,3 @@
+"""Synthetic tissue in napari, with PixCell."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,84 @@
+"""What the engine says while it works on a request."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_pixcell.engine.record import Record
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Work done so far: ``done`` of ``total`` steps, and in words what is going on."""
+
+    done: int
+    total: int
+    message: str
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What variant ``index`` looks like by now: uint8, (height, width, 3), latent-sized."""
+
+    index: int
+    image: NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A finished variant: uint8, (height, width, 3), and the record that makes it again."""
+
+    index: int
+    image: NDArray[np.uint8]
+    record: Record
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """A finished embedding: float32, (tokens, dimension)."""
+
+    values: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Finished:
+    """Nothing more will come; ``cancelled`` if the user stopped it."""
+
+    cancelled: bool = False
+
+
+@dataclass(frozen=True)
+class Failure:
+    """It went wrong: a sentence for the user, and details for the log."""
+
+    message: str
+    details: str = ""
+
+
+Event = Progress | Preview | Variant | Embedding | Finished | Failure
+
+
+def is_last(event: Event) -> bool:
+    """Whether ``event`` ends its job."""
+    return isinstance(event, (Finished, Failure))
+
+
+def summary(event: Event) -> dict[str, Any]:
+    """Give the JSON part of an event; images travel beside it."""
+    match event:
+        case Progress(done, total, message):
+            return {"event": "progress", "done": done, "total": total, "message": message}
+        case Preview(index, _):
+            return {"event": "preview", "index": index}
+        case Variant(index, _, record):
+            return {"event": "variant", "index": index, "record": record.to_dict()}
+        case Embedding(values):
+            return {"event": "embedding", "values": values.tolist()}
+        case Finished(cancelled):
+            return {"event": "finished", "cancelled": cancelled}
+        case Failure(message, details):
+            return {"event": "failure", "message": message, "details": details}

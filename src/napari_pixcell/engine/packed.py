@@ -1,0 +1,62 @@
+"""Arrays as plain JSON values, so that a request can carry its pixels by value."""
+
+from __future__ import annotations
+
+import base64
+import zlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_pixcell.errors import PixCellError
+
+
+@dataclass(frozen=True)
+class PackedArray:
+    """An array that can be compared, hashed and written as JSON.
+
+    Parameters
+    ----------
+    dtype : str
+        NumPy's name, little-endian.
+    shape : tuple of int
+        Shape of the array.
+    data : str
+        Its bytes in C order, zlib-compressed, base64.
+    """
+
+    dtype: str
+    shape: tuple[int, ...]
+    data: str
+
+    @classmethod
+    def pack(cls, array: NDArray[Any]) -> PackedArray:
+        """Pack any numeric array."""
+        array = np.ascontiguousarray(array)
+        little = array.astype(array.dtype.newbyteorder("<"), copy=False)
+        data = base64.b64encode(zlib.compress(little.tobytes(), 6)).decode("ascii")
+        return cls(array.dtype.name, tuple(array.shape), data)
+
+    def unpack(self) -> NDArray[Any]:
+        """Give the array back, writable and native-endian."""
+        dtype = np.dtype(self.dtype).newbyteorder("<")
+        raw = zlib.decompress(base64.b64decode(self.data))
+        return np.frombuffer(raw, dtype).reshape(self.shape).astype(self.dtype)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give a JSON value."""
+        return {"dtype": self.dtype, "shape": list(self.shape), "zlib": self.data}
+
+    @classmethod
+    def from_dict(cls, value: dict[str, Any]) -> PackedArray:
+        """Read what :meth:`to_dict` gave, checking that the array is whole."""
+        try:
+            packed = cls(str(value["dtype"]), tuple(int(n) for n in value["shape"]), value["zlib"])
+            packed.unpack()
+        except (KeyError, TypeError, ValueError, zlib.error) as error:
+            raise PixCellError(
+                "An array in this record is damaged; use a record that was not edited by hand."
+            ) from error
+        return packed

@@ -1,0 +1,211 @@
+"""Everything that determines a result, as one serialisable value.
+
+The dock, the command line and the dataset writer build the same request and hand it to the same
+engine. A request carries its arrays by value: what happens to layers or slides afterwards cannot
+change what was asked for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_pixcell.engine.packed import PackedArray
+from napari_pixcell.errors import PixCellError
+
+MAX_SEED = 2**32 - 1
+MAX_CELLS = 65_535
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a request came from; it names no path and changes no pixel.
+
+    Parameters
+    ----------
+    name : str
+        A name for the slide that the user can change.
+    region : tuple of 4 float, optional
+        x, y, width, height in level-0 pixels.
+    mpp : float, optional
+        The slide's pixel size in µm.
+    """
+
+    name: str = ""
+    region: tuple[float, float, float, float] | None = None
+    mpp: float | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give a JSON value."""
+        region = list(self.region) if self.region else None
+        return {"name": self.name, "region": region, "mpp": self.mpp}
+
+    @classmethod
+    def from_dict(cls, value: dict[str, Any]) -> Source:
+        """Read what :meth:`to_dict` gave."""
+        region = value.get("region")
+        return cls(
+            str(value.get("name", "")),
+            tuple(float(n) for n in region) if region else None,  # type: ignore[arg-type]
+            value.get("mpp"),
+        )
+
+
+@dataclass(frozen=True)
+class EmbedRequest:
+    """Embed tiles of tissue.
+
+    Parameters
+    ----------
+    family : str
+        Name of the family whose encoder is used.
+    pixels : PackedArray
+        uint8, (tile, tile, 3) at the family's pixel size.
+    """
+
+    family: str
+    pixels: PackedArray
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give a JSON value."""
+        return {"kind": "embed", "family": self.family, "pixels": self.pixels.to_dict()}
+
+
+@dataclass(frozen=True)
+class GenerateRequest:
+    """Make variants of one tile.
+
+    Parameters
+    ----------
+    family : str
+        Name of the family.
+    embedding : PackedArray, optional
+        The style: float32, (tokens, dimension); without it the result is unconditional.
+    layout : PackedArray, optional
+        Cells as an instance label image, unsigned integers, (tile, tile); 0 is background.
+    seed : int
+        Of the first variant; variant *i* has ``seed + i``.
+    count : int
+        How many variants.
+    steps : int
+        Denoising steps.
+    guidance : float
+        Guidance scale; 1 or less switches guidance off.
+    layout_strength : float
+        How strongly the layout acts, 0 to 2.
+    layout_until : float
+        Part of the steps in which the layout acts, 0 to 1.
+    control_both : bool
+        Let the layout act on the unconditional half of the guidance batch as well.
+    source : Source
+        Where the style came from.
+    """
+
+    family: str
+    embedding: PackedArray | None = None
+    layout: PackedArray | None = None
+    seed: int = 1234
+    count: int = 4
+    steps: int = 20
+    guidance: float = 1.5
+    layout_strength: float = 1.0
+    layout_until: float = 1.0
+    control_both: bool = False
+    source: Source = field(default_factory=Source)
+
+    def __post_init__(self) -> None:
+        """Refuse what no engine could run."""
+        limits = (
+            ("number of variants", self.count, 1, 1000),
+            ("seed", self.seed, 0, MAX_SEED),
+            ("number of steps", self.steps, 1, 1000),
+            ("guidance", self.guidance, 0, 50),
+            ("layout strength", self.layout_strength, 0, 2),
+            ("part of the steps in which the layout acts", self.layout_until, 0, 1),
+        )
+        for name, value, low, high in limits:
+            if not low <= value <= high:
+                raise PixCellError(f"The {name} is {value}; choose one from {low} to {high}.")
+        if self.layout is not None:
+            check_layout(self.layout.unpack())
+
+    def variants(self) -> list[GenerateRequest]:
+        """Split into one request for each variant: what its record holds."""
+        seeds = [(self.seed + i) % (MAX_SEED + 1) for i in range(self.count)]
+        return [replace(self, seed=seed, count=1) for seed in seeds]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give a JSON value."""
+        return {
+            "kind": "generate",
+            "family": self.family,
+            "embedding": self.embedding.to_dict() if self.embedding else None,
+            "layout": self.layout.to_dict() if self.layout else None,
+            "seed": self.seed,
+            "count": self.count,
+            "steps": self.steps,
+            "guidance": self.guidance,
+            "layout_strength": self.layout_strength,
+            "layout_until": self.layout_until,
+            "control_both": self.control_both,
+            "source": self.source.to_dict(),
+        }
+
+
+Request = EmbedRequest | GenerateRequest
+
+
+def check_layout(labels: NDArray[Any], shape: tuple[int, int] | None = None) -> None:
+    """Refuse a layout that cannot guide a generation.
+
+    Parameters
+    ----------
+    labels : array, (height, width)
+        Instance label image.
+    shape : (height, width), optional
+        What the family's tile asks for.
+    """
+    if labels.ndim != 2 or (shape is not None and labels.shape != tuple(shape)):
+        has = " × ".join(str(n) for n in labels.shape[::-1])
+        wants = f"{shape[1]} × {shape[0]}" if shape else "two-dimensional"
+        raise PixCellError(
+            f"The layout is {has} px but the region needs {wants}; "
+            "make or import a layout of the region's own size."
+        )
+    cells = np.count_nonzero(np.unique(labels))
+    if cells == 0:
+        raise PixCellError(
+            "The layout has no cells; paint some, press “Segment nuclei”, or choose “No layout”."
+        )
+    if cells > MAX_CELLS:
+        raise PixCellError(
+            f"The layout has {cells:,} cells, more than {MAX_CELLS:,}; "
+            "use a smaller region or remove cells."
+        )
+
+
+def request_from_dict(value: dict[str, Any]) -> Request:
+    """Read a request back from its JSON value."""
+    fields = dict(value)
+    kind = fields.pop("kind", None)
+    try:
+        if kind == "embed":
+            return EmbedRequest(fields["family"], PackedArray.from_dict(fields["pixels"]))
+        if kind == "generate":
+            for name in ("embedding", "layout"):
+                if fields.get(name) is not None:
+                    fields[name] = PackedArray.from_dict(fields[name])
+            fields["source"] = Source.from_dict(fields.get("source") or {})
+            return GenerateRequest(**fields)
+    except (KeyError, TypeError) as error:
+        raise PixCellError(
+            "This record does not hold a request that this version of napari-pixcell "
+            "understands; update napari-pixcell, or use another record."
+        ) from error
+    raise PixCellError(
+        f"A request of the kind “{kind}” is unknown to this version of napari-pixcell; "
+        "update napari-pixcell."
+    )
