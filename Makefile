@@ -1,0 +1,36 @@
+# Two commands on a fresh machine: `make demo` and `make test`.
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --disable-pip-version-check -q
+
+.PHONY: demo test lint system clean
+
+demo: .venv/.demo system
+	$(BIN)/napari-pixcell demo --out demo-output
+
+test: .venv/.test system lint
+	PYTEST_QT_API=pyqt6 $(BIN)/python -m pytest
+
+lint: .venv/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/npe2 validate napari.yaml
+
+# Qt and a display without a screen; installed as root on Debian, named elsewhere.
+system:
+	@sh .ci/system-packages
+
+.venv/.demo: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(PIP) -e ".[all]"
+	touch $@
+
+.venv/.test: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(PIP) -e ".[all,test]"
+	touch $@ .venv/.demo
+
+clean:
+	rm -rf .venv demo-output build dist

@@ -1,0 +1,103 @@
+"""How the napari process and its worker talk.
+
+Each message is one line of JSON over the worker's stdin and stdout; images travel beside it, in
+slots of a block of shared memory that the client owns, so that a killed worker leaves nothing
+behind. A slot belongs to the worker until it sends an image in it, then to the client until it
+says ``free``. A variant waits for a slot; a preview without one is dropped.
+"""
+
+from __future__ import annotations
+
+import json
+from multiprocessing import resource_tracker, shared_memory
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_pixcell.engine.events import (
+    Embedding,
+    Event,
+    Failure,
+    Finished,
+    Preview,
+    Progress,
+    Variant,
+)
+from napari_pixcell.engine.record import Record
+
+SLOTS = 6
+
+
+def write_line(stream: IO[bytes], message: dict[str, Any]) -> None:
+    """Send one message."""
+    stream.write(json.dumps(message, separators=(",", ":")).encode() + b"\n")
+    stream.flush()
+
+
+class ImageBlock:
+    """A block of shared memory, cut into slots of one image each.
+
+    Parameters
+    ----------
+    slot_bytes : int
+        Size of the largest image.
+    name : str, optional
+        Of an existing block to attach to; without it a new one is made.
+    """
+
+    def __init__(self, slot_bytes: int, name: str | None = None) -> None:
+        self.slot_bytes = slot_bytes
+        self._owner = name is None
+        size = slot_bytes * SLOTS
+        self._memory = shared_memory.SharedMemory(name, create=self._owner, size=size)
+        if not self._owner:
+            _leave_to_owner(self._memory)
+
+    @property
+    def name(self) -> str:
+        """Name by which the other process attaches."""
+        return self._memory.name
+
+    def put(self, slot: int, image: NDArray[np.uint8]) -> None:
+        """Copy an image into a slot."""
+        self._view(slot, image.shape)[...] = image
+
+    def take(self, slot: int, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+        """Copy an image out of a slot."""
+        return self._view(slot, shape).copy()
+
+    def close(self) -> None:
+        """Let go of the block; the owner also removes it."""
+        self._memory.close()
+        if self._owner:
+            self._memory.unlink()
+
+    def _view(self, slot: int, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+        return np.ndarray(shape, np.uint8, self._memory.buf, slot * self.slot_bytes)
+
+
+def _leave_to_owner(memory: shared_memory.SharedMemory) -> None:
+    # Before Python 3.13 attaching also registers, and this process would remove the block
+    # of the other one when it ends.
+    name = getattr(memory, "_name", None)
+    if name and name.startswith("/"):
+        resource_tracker.unregister(name, "shared_memory")
+
+
+def event_from_message(message: dict[str, Any], image: NDArray[np.uint8] | None) -> Event:
+    """Turn what :func:`napari_pixcell.engine.events.summary` gave back into its event."""
+    match message["event"]:
+        case "progress":
+            return Progress(message["done"], message["total"], message["message"])
+        case "preview" if image is not None:
+            return Preview(message["index"], image)
+        case "variant" if image is not None:
+            return Variant(message["index"], image, Record.from_dict(message["record"]))
+        case "embedding":
+            return Embedding(np.asarray(message["values"], np.float32))
+        case "finished":
+            return Finished(message["cancelled"])
+        case "failure":
+            return Failure(message["message"], message["details"])
+    raise ValueError(f"unknown event {message['event']}")
