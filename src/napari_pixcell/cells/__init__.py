@@ -1,0 +1,1 @@
+"""Layouts of cells: import, segment, render as a condition."""

@@ -1,0 +1,1 @@
+"""Variants to image–mask pairs on disk."""

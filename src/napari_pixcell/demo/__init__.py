@@ -1,0 +1,1 @@
+"""The bundled demo family: weights, their credits, and the sample slide."""

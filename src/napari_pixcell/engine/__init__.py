@@ -1,0 +1,1 @@
+"""Requests to events: the one place where a generation happens."""

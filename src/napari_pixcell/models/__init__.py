@@ -1,0 +1,1 @@
+"""Families of checkpoints: which there are, where they lie, how they load."""

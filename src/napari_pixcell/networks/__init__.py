@@ -1,0 +1,1 @@
+"""Networks under the names of their published checkpoints."""

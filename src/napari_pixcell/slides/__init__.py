@@ -1,0 +1,1 @@
+"""Files to regions in µm: no torch, no Qt."""

@@ -1,0 +1,1 @@
+"""The state of one working session, without Qt."""

@@ -1,0 +1,304 @@
+"""The same requests without a window."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_pixcell import __version__
+from napari_pixcell.engine.events import Embedding, Event, Progress, Variant
+from napari_pixcell.engine.packed import PackedArray
+from napari_pixcell.engine.record import pixels_sha256
+from napari_pixcell.engine.request import EmbedRequest, GenerateRequest, Request, Source
+from napari_pixcell.errors import PixCellError
+from napari_pixcell.models.catalogue import FAMILIES, Family, get_family
+from napari_pixcell.slides.region import Region
+
+log = logging.getLogger("napari_pixcell")
+
+Result = dict[str, Any]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the console script ``napari-pixcell``.
+
+    Returns
+    -------
+    int
+        0, or 1 after a sentence on stderr that says what to do.
+    """
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(level=logging.DEBUG if options.debug else logging.WARNING)
+    command: Callable[[argparse.Namespace], Result] = options.command
+    try:
+        result = command(options)
+    except PixCellError as error:
+        log.debug("refused", exc_info=True)
+        if options.json:
+            print(json.dumps({"error": str(error)}))
+        else:
+            print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("Cancelled.", file=sys.stderr)
+        return 130
+    if options.json:
+        print(json.dumps(result))
+    else:
+        for key, value in result.items():
+            print(f"{key}: {', '.join(map(str, value)) if isinstance(value, list) else value}")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="napari-pixcell",
+        description="Synthetic tissue from a region of a slide. For research use only.",
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--json", action="store_true", help="print a machine-readable result")
+    common.add_argument("--debug", action="store_true", help="log what happens")
+
+    def add(name: str, function: Callable[[argparse.Namespace], Result], text: str) -> Any:
+        command = commands.add_parser(name, help=text, description=text, parents=[common])
+        command.set_defaults(command=function)
+        return command
+
+    region = argparse.ArgumentParser(add_help=False)
+    region.add_argument("slide", metavar="SLIDE", type=Path)
+    region.add_argument("--region", required=True, metavar="x,y,w,h", help="in level-0 pixels")
+    region.add_argument("--family", default="demo", help=f"one of: {', '.join(FAMILIES)}")
+    region.add_argument("--mpp", type=float, help="pixel size in µm, where the file has none")
+
+    info = add("info", _info, "Show size and pixel size of a slide.")
+    info.add_argument("slide", metavar="SLIDE", type=Path)
+    info.add_argument("--mpp", type=float, help="pixel size in µm, where the file has none")
+
+    for name, function, text, suffix in (
+        ("embed", _embed, "Compute the embedding of a region.", ".npy"),
+        ("segment", _segment, "Find the nuclei in a region.", ".tif"),
+    ):
+        command = commands.add_parser(name, help=text, description=text, parents=[common, region])
+        command.set_defaults(command=function)
+        command.add_argument(
+            "--out", type=Path, required=True, metavar=f"FILE{suffix}", help="file to write"
+        )
+
+    text = "Make variants of a region, with an image, a mask and a record for each."
+    generate = commands.add_parser(
+        "generate", help=text, description=text, parents=[common, region]
+    )
+    generate.set_defaults(command=_generate)
+    generate.add_argument("--layout", type=Path, metavar="MASK", help="label image of the cells")
+    generate.add_argument("--count", type=int, default=4, help="number of variants")
+    generate.add_argument("--seed", type=int, default=1234, help="of the first variant")
+    generate.add_argument("--steps", type=int, help="denoising steps")
+    generate.add_argument("--guidance", type=float, help="how closely to follow the style")
+    generate.add_argument("--layout-strength", type=float, default=1.0, help="0 to 2")
+    generate.add_argument("--name", help="name in the files and records; default: the slide's")
+    generate.add_argument("--out", type=Path, required=True, metavar="DIR")
+
+    rerun = add("rerun", _rerun, "Make the pixels of a record again.")
+    rerun.add_argument("record", metavar="RECORD", type=Path, help="a record, or an exported PNG")
+    rerun.add_argument("--out", type=Path, metavar="DIR", help="folder to write the pair to")
+
+    demo = add("demo", _demo, "Run the main job on the sample slide, in the napari window.")
+    demo.add_argument("--out", type=Path, default=Path("demo-output"), metavar="DIR")
+    return parser
+
+
+def _info(options: argparse.Namespace) -> Result:
+    from napari_pixcell.slides import open_slide
+
+    slide = open_slide(options.slide, mpp=options.mpp)
+    height, width = slide.shape
+    return {
+        "name": slide.name,
+        "width": width,
+        "height": height,
+        "mpp": slide.mpp,
+        "downsamples": list(slide.downsamples),
+    }
+
+
+def _embed(options: argparse.Namespace) -> Result:
+    family, pixels, _ = _read(options)
+    values = _run_embed(family, pixels)
+    np.save(options.out, values)
+    return {"embedding": str(options.out), "shape": list(values.shape)}
+
+
+def _segment(options: argparse.Namespace) -> Result:
+    from tifffile import imwrite
+
+    from napari_pixcell.cells import segment_nuclei
+
+    family, pixels, _ = _read(options)
+    labels = segment_nuclei(pixels, family.mpp)
+    imwrite(options.out, labels.astype(np.uint16), compression="zlib")
+    return {"mask": str(options.out), "cells": int(np.count_nonzero(np.unique(labels)))}
+
+
+def _generate(options: argparse.Namespace) -> Result:
+    from napari_pixcell.cells import import_layout
+
+    family, pixels, source = _read(options)
+    labels = import_layout(options.layout, pixels.shape[:2]) if options.layout else None
+    guidance = family.guidance if labels is None else family.layout_guidance
+    embedding = _run_embed(family, pixels)
+    request = GenerateRequest(
+        family=family.name,
+        embedding=PackedArray.pack(embedding),
+        layout=PackedArray.pack(labels) if labels is not None else None,
+        count=options.count,
+        seed=options.seed,
+        steps=family.steps if options.steps is None else options.steps,
+        guidance=guidance if options.guidance is None else options.guidance,
+        layout_strength=options.layout_strength,
+        source=source,
+    )
+    return _write_variants(request, options.out)
+
+
+def _rerun(options: argparse.Namespace) -> Result:
+    from napari_pixcell.datasets import read_record
+    from napari_pixcell.engine.engine import Engine
+
+    record = read_record(options.record)
+    engine = Engine()
+    record.check_weights(engine.load(record.request.family).weights)
+    variant = next(e for e in _collect(engine.run, record.request) if isinstance(e, Variant))
+    same = pixels_sha256(variant.image) == record.sha256
+    result: Result = {
+        "same pixels": "yes" if same else "no: another device or library version computed them",
+        "sha256": variant.record.sha256,
+    }
+    if options.out:
+        result |= _write([variant], options.out)
+    return result
+
+
+def _demo(options: argparse.Namespace) -> Result:
+    from napari_pixcell.ui.display import any_display
+
+    with any_display() as display:
+        if display != "none":
+            from napari_pixcell.ui.demo import run_demo
+
+            return run_demo(options.out, stay_open=display == "screen")
+    print("No display and no Xvfb: the main job runs without a window.", file=sys.stderr)
+    return _demo_without_window(options.out)
+
+
+def _demo_without_window(out: Path) -> Result:
+    """Run the main job at the centre of the sample slide: segment, then 4 variants."""
+    from napari_pixcell.cells import segment_nuclei
+    from napari_pixcell.slides import open_slide
+    from napari_pixcell.slides.samples import SAMPLE_SLIDE
+
+    family = get_family("demo")
+    slide = open_slide(SAMPLE_SLIDE)
+    height, width = slide.shape
+    assert slide.mpp is not None  # the sample says its pixel size
+    region = Region.tile((width / 2, height / 2), family.tile, family.mpp, slide.mpp)
+    pixels = slide.read(region, family.mpp)
+    x, y, width_, height_ = region.as_list()
+    request = GenerateRequest(
+        family=family.name,
+        embedding=PackedArray.pack(_run_embed(family, pixels)),
+        layout=PackedArray.pack(segment_nuclei(pixels, family.mpp)),
+        steps=family.steps,
+        guidance=family.layout_guidance,
+        source=Source(slide.name, (x, y, width_, height_), slide.mpp),
+    )
+    return _write_variants(request, out)
+
+
+def _read(options: argparse.Namespace) -> tuple[Family, NDArray[np.uint8], Source]:
+    """Read one tile about the centre of the region asked for."""
+    from napari_pixcell.slides import check_region, open_slide
+
+    family = get_family(options.family)
+    slide = open_slide(options.slide, mpp=options.mpp)
+    asked = Region.parse(options.region)
+    check_region(asked, slide, family.tile, family.mpp)
+    assert slide.mpp is not None  # check_region refused a slide without a pixel size
+    centre = asked.x + asked.width / 2, asked.y + asked.height / 2
+    region = Region.tile(centre, family.tile, family.mpp, slide.mpp)
+    if not options.json and max(asked.width, asked.height) > 1.02 * region.width:
+        print(
+            f"One tile of {family.tile} px is made, at the centre of the region.", file=sys.stderr
+        )
+    name = getattr(options, "name", None) or slide.name
+    x, y, width, height = region.as_list()
+    source = Source(name, (x, y, width, height), slide.mpp)
+    return family, slide.read(region, family.mpp), source
+
+
+def _run_embed(family: Family, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    request = EmbedRequest(family.name, PackedArray.pack(pixels))
+    return next(e.values for e in _collect(_engine().run, request) if isinstance(e, Embedding))
+
+
+def _write_variants(request: GenerateRequest, out: Path) -> Result:
+    events = _collect(_engine().run, request)
+    return _write([event for event in events if isinstance(event, Variant)], out)
+
+
+def _write(variants: list[Variant], out: Path) -> Result:
+    from napari_pixcell.datasets import PairWriter
+
+    writer = PairWriter(out)
+    rows = []
+    for variant in variants:
+        layout = variant.record.request.layout
+        labels = layout.unpack() if layout is not None else None
+        rows.append(writer.write(variant.image, labels, variant.record))
+    return {
+        "folder": str(out),
+        "images": [row["image"] for row in rows],
+        "masks": [row["mask"] for row in rows],
+        "seeds": [variant.record.request.seed for variant in variants],
+    }
+
+
+def _collect(run: Callable[..., None], request: Request) -> list[Event]:
+    """Run a request here, showing progress on a terminal."""
+    events: list[Event] = []
+
+    def emit(event: Event) -> None:
+        events.append(event)
+        if isinstance(event, Progress) and sys.stderr.isatty():
+            print(f"\r{event.message}: {event.done}/{event.total}  ", end="", file=sys.stderr)
+
+    run(request, emit)
+    if sys.stderr.isatty():
+        print(file=sys.stderr)
+    return events
+
+
+_engines: list[Any] = []
+
+
+def _engine() -> Any:
+    """One engine for all requests of a command, made when the first needs torch."""
+    if not _engines:
+        from napari_pixcell.engine.engine import Engine
+
+        _engines.append(Engine())
+    return _engines[0]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

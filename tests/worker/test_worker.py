@@ -1,0 +1,119 @@
+"""The real worker process, with the demo family."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from napari_pixcell.engine.events import Failure, Finished, Progress, Variant
+from napari_pixcell.engine.packed import PackedArray
+from napari_pixcell.engine.request import EmbedRequest, GenerateRequest
+from napari_pixcell.worker.client import WorkerClient
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[WorkerClient]:
+    client = WorkerClient()
+    yield client
+    client.close()
+
+
+def style() -> PackedArray:
+    return PackedArray.pack(np.zeros((1, 128), np.float32))
+
+
+def test_variants_arrive_whole(client: WorkerClient) -> None:
+    events = list(client.submit(GenerateRequest("demo", style(), count=2, steps=2)).events())
+    variants = [e for e in events if isinstance(e, Variant)]
+    assert events[-1] == Finished()
+    assert [v.index for v in variants] == [0, 1]
+    from napari_pixcell.engine.record import pixels_sha256
+
+    for variant in variants:
+        assert pixels_sha256(variant.image) == variant.record.sha256
+
+
+def test_more_variants_than_slots_of_shared_memory_arrive(client: WorkerClient) -> None:
+    events = client.submit(GenerateRequest("demo", style(), count=9, steps=1)).events()
+    assert sum(isinstance(e, Variant) for e in events) == 9
+
+
+def test_a_cancelled_job_ends_at_once_and_the_next_one_works(client: WorkerClient) -> None:
+    job = client.submit(GenerateRequest("demo", style(), count=50, steps=20))
+    variants = 0
+    last_step = 0
+    for event in job.events():
+        if isinstance(event, Progress):
+            if event.done == 3:
+                job.cancel()
+            last_step = event.done
+        variants += isinstance(event, Variant)
+    assert event == Finished(cancelled=True)
+    assert variants == 0
+    assert last_step < 20
+    after = client.submit(GenerateRequest("demo", style(), count=1, steps=1)).events()
+    assert any(isinstance(e, Variant) for e in after)
+
+
+def test_a_queued_job_can_be_cancelled_alone(client: WorkerClient) -> None:
+    first = client.submit(GenerateRequest("demo", style(), count=2, steps=3))
+    second = client.submit(GenerateRequest("demo", style(), count=50, steps=20))
+    second.cancel()
+    assert list(first.events())[-1] == Finished()
+    assert list(second.events()) == [Finished(cancelled=True)]
+
+
+def test_a_bad_request_gives_its_sentence_and_the_worker_lives_on(client: WorkerClient) -> None:
+    pid = client.process_id
+    pixels = PackedArray.pack(np.zeros((3, 3, 3), np.uint8))
+    (failure,) = client.submit(EmbedRequest("demo", pixels)).events()
+    assert isinstance(failure, Failure)
+    assert "an embedding needs 256 × 256 px" in failure.message
+    assert client.process_id == pid
+
+
+def test_a_killed_worker_gives_one_clear_error_and_the_next_request_works() -> None:
+    client = WorkerClient()
+    job = client.submit(GenerateRequest("demo", style(), count=50, steps=20))
+    queued = client.submit(GenerateRequest("demo", style(), count=1, steps=1))
+    failures = []
+    for event in job.events():
+        if isinstance(event, Progress) and event.done == 2:
+            assert client.process_id is not None
+            os.kill(client.process_id, signal.SIGKILL)
+        if isinstance(event, Failure):
+            failures.append(event.message)
+    assert len(failures) == 1
+    assert "The worker process ended unexpectedly (exit code -9); generate again" in failures[0]
+    assert isinstance(list(queued.events())[-1], Failure)
+    after = client.submit(GenerateRequest("demo", style(), count=1, steps=1)).events()
+    assert any(isinstance(e, Variant) for e in after)
+    client.close()
+
+
+def test_freeing_the_memory_ends_the_process_and_says_so() -> None:
+    client = WorkerClient()
+    job = client.submit(GenerateRequest("demo", style(), count=50, steps=20))
+    events = job.events()
+    while not isinstance(next(events), Progress):
+        pass
+    pid = client.process_id
+    client.restart()
+    assert client.process_id is None
+    assert any(isinstance(e, Failure) and "The memory was freed" in e.message for e in events)
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+def test_the_client_imports_no_torch() -> None:
+    code = (
+        "import sys, napari_pixcell.worker.client; "
+        "sys.exit(any(m in sys.modules for m in ('torch', 'diffusers', 'timm', 'qtpy')))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
