@@ -1,0 +1,127 @@
+"""Figures of the main job on this machine; prints one JSON object.
+
+    python benchmarks/measure.py            # needs a display, or run it under xvfb-run
+
+Machines are noisy: compare figures of one run with each other, not across runs.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import resource
+import subprocess
+import sys
+import time
+
+import numpy as np
+
+START = """
+import time; t = time.perf_counter()
+import napari
+viewer = napari.Viewer(show=True)
+from qtpy.QtWidgets import QApplication
+QApplication.processEvents()
+window = time.perf_counter() - t
+_, dock = viewer.window.add_plugin_dock_widget("napari-pixcell", "PixCell studio")
+QApplication.processEvents()
+total = time.perf_counter() - t
+import sys
+assert "torch" not in sys.modules
+print(window, total - window)
+import os; os._exit(0)
+"""
+
+
+def demo_tile() -> dict[str, float]:
+    """Seconds of one tile of 20 steps in the worker, cold and warm, and the worker's memory."""
+    from napari_pixcell.engine.packed import PackedArray
+    from napari_pixcell.engine.request import GenerateRequest
+    from napari_pixcell.worker.client import WorkerClient
+
+    style = PackedArray.pack(np.zeros((1, 128), np.float32))
+    client = WorkerClient()
+    seconds = []
+    for _ in range(4):
+        started = time.perf_counter()
+        list(client.submit(GenerateRequest("demo", style, count=1, steps=20)).events())
+        seconds.append(time.perf_counter() - started)
+    client.close()
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    return {
+        "first tile, worker start included, s": seconds[0],
+        "tile of 20 steps, s": sorted(seconds[1:])[1],
+        "peak memory of the worker, MB": peak,
+    }
+
+
+def import_cost() -> dict[str, float]:
+    """Seconds that importing the dock's module adds to a napari that is already imported."""
+    code = (
+        "import napari, napari._qt.qt_viewer, time; t = time.perf_counter(); "
+        "import napari_pixcell.ui.dock; print(time.perf_counter() - t)"
+    )
+    values = sorted(float(_python(code)) for _ in range(3))
+    return {"import of the dock beside napari, s": values[1]}
+
+
+def start() -> dict[str, float]:
+    """Seconds from ``import napari`` to its window, and from there to the dock."""
+    runs = sorted(tuple(map(float, _python(START).split())) for _ in range(3))
+    window, dock = runs[1]
+    return {"napari window, s": window, "dock after the window, s": dock}
+
+
+def longest_stall() -> dict[str, float]:
+    """Longest gap between two turns of the event loop during a generation, in ms."""
+    import napari
+    from qtpy.QtCore import QEventLoop, QTimer
+
+    from napari_pixcell.engine.events import is_last
+    from napari_pixcell.engine.packed import PackedArray
+    from napari_pixcell.engine.request import GenerateRequest
+    from napari_pixcell.worker.client import WorkerClient
+
+    viewer = napari.Viewer(show=True)
+    viewer.add_image(np.zeros((256, 256, 3), np.uint8), rgb=True)
+    client = WorkerClient()
+    loop = QEventLoop()
+    gaps: list[float] = []
+    last = time.perf_counter()
+    done: list[object] = []
+
+    def beat() -> None:
+        nonlocal last
+        now = time.perf_counter()
+        gaps.append(now - last)
+        last = now
+        if done:
+            loop.quit()
+
+    timer = QTimer()
+    timer.timeout.connect(beat)
+    style = PackedArray.pack(np.zeros((1, 128), np.float32))
+    request = GenerateRequest("demo", style, count=2, steps=20)
+    client.submit(request, lambda event: done.append(event) if is_last(event) else None)
+    timer.start(1)
+    loop.exec_() if hasattr(loop, "exec_") else loop.exec()
+    client.close()
+    return {"longest stall of the event loop while the worker generates, ms": 1e3 * max(gaps[5:])}
+
+
+def _python(code: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True
+    )
+    return done.stdout.strip().splitlines()[-1]
+
+
+def main() -> None:
+    figures = {"machine": f"{platform.machine()}, Python {platform.python_version()}"}
+    for part in (demo_tile, import_cost, start, longest_stall):
+        figures |= {key: round(value, 3) for key, value in part().items()}
+    print(json.dumps(figures, indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+"""The command line, on a real slide, with the demo family."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tifffile import imread, imwrite
+
+from napari_pixcell.cli import main
+
+REGION = "600,800,257,257"
+
+
+@pytest.fixture
+def run(capsys):
+    def run(*arguments: object) -> dict:
+        code = main([*map(str, arguments), "--json"])
+        value = json.loads(capsys.readouterr().out)
+        value["code"] = code
+        return value
+
+    return run
+
+
+def test_info_says_the_pixel_size(run, cmu_slide) -> None:
+    result = run("info", cmu_slide)
+    assert (result["width"], result["height"]) == (2220, 2967)
+    assert result["mpp"] == pytest.approx(0.499)
+
+
+def test_info_for_people(cmu_slide, capsys) -> None:
+    assert main(["info", str(cmu_slide)]) == 0
+    assert "mpp: 0.499" in capsys.readouterr().out
+
+
+def test_embed_and_segment_write_their_files(run, cmu_slide, tmp_path) -> None:
+    embedding = tmp_path / "e.npy"
+    assert run("embed", cmu_slide, "--region", REGION, "--out", embedding)["shape"] == [1, 128]
+    assert np.load(embedding).shape == (1, 128)
+    mask = tmp_path / "m.tif"
+    result = run("segment", cmu_slide, "--region", REGION, "--out", mask)
+    labels = imread(mask)
+    assert labels.shape == (256, 256)
+    assert result["cells"] == len(np.unique(labels)) - 1 > 0
+
+
+def test_generate_writes_pairs_that_rerun_makes_again(run, cmu_slide, tmp_path) -> None:
+    mask = tmp_path / "m.tif"
+    run("segment", cmu_slide, "--region", REGION, "--out", mask)
+    options = ("--layout", mask, "--count", 2, "--steps", 2, "--seed", 11, "--name", "case 1")
+    result = run("generate", cmu_slide, "--region", REGION, *options, "--out", tmp_path / "out")
+    assert result["seeds"] == [11, 12]
+    rows = [json.loads(x) for x in (tmp_path / "out/manifest.jsonl").read_text().splitlines()]
+    assert len(rows) == 2
+    np.testing.assert_array_equal(imread(tmp_path / "out" / rows[0]["mask"]), imread(mask))
+    again = run("rerun", tmp_path / "out" / rows[1]["image"], "--out", tmp_path / "again")
+    assert again["same pixels"] == "yes"
+
+
+def test_nothing_written_names_a_path(run, cmu_slide, tmp_path) -> None:
+    out = tmp_path / "out"
+    run("generate", cmu_slide, "--region", REGION, "--count", 1, "--steps", 1, "--out", out)
+    secrets = [str(cmu_slide.parent).encode(), b"Aperio", b"ScanScope", str(tmp_path).encode()]
+    for path in out.rglob("*"):
+        if path.is_file():
+            assert not any(secret in path.read_bytes() for secret in secrets), path
+
+
+@pytest.mark.parametrize(
+    ("region", "sentence"),
+    [
+        ("1,2,3", "is not four numbers"),
+        ("90000,90000,257,257", "outside the slide"),
+        ("600,800,60,60", "smaller than"),
+    ],
+)
+def test_a_bad_region_gets_a_sentence(run, cmu_slide, tmp_path, region, sentence) -> None:
+    result = run("generate", cmu_slide, "--region", region, "--out", tmp_path / "o")
+    assert result["code"] == 1
+    assert sentence in result["error"]
+    assert not (tmp_path / "o").exists()
+
+
+def test_a_mask_of_another_size_gets_a_sentence(run, cmu_slide, tmp_path) -> None:
+    mask = tmp_path / "m.tif"
+    imwrite(mask, np.ones((10, 10), np.uint16))
+    options = ("--layout", mask, "--out", tmp_path / "o")
+    result = run("generate", cmu_slide, "--region", REGION, *options)
+    assert "10 × 10" in result["error"]
+
+
+def test_an_error_is_one_line_without_a_traceback(tmp_path: Path, capsys) -> None:
+    path = tmp_path / "notes.svs"
+    path.write_text("no slide")
+    assert main(["info", str(path)]) == 1
+    error = capsys.readouterr().err
+    assert "Traceback" not in error
+    assert error.count("\n") == 1
+
+
+def test_a_record_of_other_weights_cannot_be_rerun(run, cmu_slide, tmp_path) -> None:
+    out = tmp_path / "out"
+    run("generate", cmu_slide, "--region", REGION, "--count", 1, "--steps", 1, "--out", out)
+    row = json.loads((out / "manifest.jsonl").read_text())
+    record = row["record"]
+    record["weights"]["vae"] = "0" * 64
+    path = tmp_path / "record.json"
+    path.write_text(json.dumps(record))
+    assert "made with other weights (vae)" in run("rerun", path)["error"]
