@@ -1,0 +1,147 @@
+"""The demo family's small autoencoder: eight times smaller latents with four channels.
+
+It offers the part of diffusers' ``AutoencoderKL`` that the engine uses, so that the demo
+family and PixCell run through the same code.
+"""
+
+from __future__ import annotations
+
+import torch
+from diffusers.configuration_utils import ConfigMixin, register_to_config
+from diffusers.models.autoencoders.vae import DecoderOutput, DiagonalGaussianDistribution
+from diffusers.models.modeling_outputs import AutoencoderKLOutput
+from diffusers.models.modeling_utils import ModelMixin
+from torch import nn
+
+
+class ResidualBlock(nn.Module):
+    """Two 3 x 3 convolutions around a skip; starts as the identity, so it needs no norm."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(width, width, 3, padding=1)
+        self.conv2 = nn.Conv2d(width, width, 3, padding=1)
+        nn.init.zeros_(self.conv2.weight)
+        nn.init.zeros_(self.conv2.bias)  # type: ignore[arg-type]
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        hidden = self.conv1(nn.functional.silu(x))
+        return x + self.conv2(nn.functional.silu(hidden))
+
+
+class Upsample(nn.Module):
+    """Convolution and pixel shuffle by two, started as nearest-neighbour (ICNR).
+
+    With the usual start the four sub-pixels differ from the first step on and leave a
+    checkerboard; started equal, they learn only the differences that the images need.
+    """
+
+    def __init__(self, in_width: int, out_width: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(in_width, 4 * out_width, 3, padding=1)
+        self.shuffle = nn.PixelShuffle(2)
+        with torch.no_grad():
+            start = torch.empty(out_width, in_width, 3, 3)
+            nn.init.kaiming_uniform_(start, a=5**0.5)
+            self.conv.weight.copy_(start.repeat_interleave(4, dim=0))
+            self.conv.bias.zero_()  # type: ignore[union-attr]
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.shuffle(self.conv(x))
+
+
+class DemoAutoencoder(ModelMixin, ConfigMixin):
+    """Convolutional autoencoder, 8 x smaller latents, deterministic.
+
+    Parameters
+    ----------
+    in_channels : int
+        Channels of the image, RGB in [-1, 1].
+    latent_channels : int
+        Channels of the latent.
+    block_out_channels : tuple of int
+        Widths at a quarter and at an eighth of the image's side; half the first width
+        is used at half the side while decoding.
+    layers_per_block : int
+        Residual blocks at each size.
+    scaling_factor, shift_factor : float
+        The model's latent is ``(mean - shift_factor) * scaling_factor``. The training
+        script folds both into the weights, so they stay 1 and 0.
+    """
+
+    @register_to_config
+    def __init__(
+        self,
+        in_channels: int = 3,
+        latent_channels: int = 4,
+        block_out_channels: tuple[int, int] = (64, 128),
+        layers_per_block: int = 3,
+        scaling_factor: float = 1.0,
+        shift_factor: float = 0.0,
+    ) -> None:
+        super().__init__()
+        fine, coarse = block_out_channels
+        half, depth = fine // 2, layers_per_block
+        self.encoder = nn.Sequential(
+            nn.PixelUnshuffle(4),
+            nn.Conv2d(16 * in_channels, fine, 3, padding=1),
+            *(ResidualBlock(fine) for _ in range(depth - 1)),
+            nn.PixelUnshuffle(2),
+            nn.Conv2d(4 * fine, coarse, 1),
+            *(ResidualBlock(coarse) for _ in range(depth - 1)),
+            nn.Conv2d(coarse, latent_channels, 1),
+        )
+        self.decoder = nn.Sequential(
+            nn.Conv2d(latent_channels, coarse, 3, padding=1),
+            *(ResidualBlock(coarse) for _ in range(depth)),
+            Upsample(coarse, fine),
+            *(ResidualBlock(fine) for _ in range(depth)),
+            Upsample(fine, half),
+            ResidualBlock(half),
+            nn.SiLU(),
+            Upsample(half, half // 2),
+            # A last convolution across sub-pixels smooths what the shuffles leave.
+            nn.SiLU(),
+            nn.Conv2d(half // 2, in_channels, 3, padding=1),
+        )
+
+    def encode(self, x: torch.Tensor, return_dict: bool = True) -> AutoencoderKLOutput:
+        """Encode images to latents.
+
+        Parameters
+        ----------
+        x : tensor, shape (N, 3, H, W)
+            Images in [-1, 1]; H and W are multiples of 8.
+        return_dict : bool
+            Accepted for likeness with ``AutoencoderKL``; the result is always an output object.
+
+        Returns
+        -------
+        AutoencoderKLOutput
+            ``latent_dist.mode()`` and ``.sample()`` both give the latent, (N, 4, H/8, W/8).
+        """
+        mean = self.encoder(x)
+        spread = torch.zeros_like(mean)
+        posterior = DiagonalGaussianDistribution(torch.cat([mean, spread], 1), deterministic=True)
+        return AutoencoderKLOutput(latent_dist=posterior)
+
+    def decode(self, z: torch.Tensor, return_dict: bool = True) -> DecoderOutput:
+        """Decode latents to images.
+
+        Parameters
+        ----------
+        z : tensor, shape (N, 4, h, w)
+            Latents.
+        return_dict : bool
+            Accepted for likeness with ``AutoencoderKL``; the result is always an output object.
+
+        Returns
+        -------
+        DecoderOutput
+            ``sample``, (N, 3, 8 h, 8 w), about [-1, 1] and not clipped.
+        """
+        return DecoderOutput(sample=self.decoder(z))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Reconstruct images; the training's shortcut."""
+        return self.decoder(self.encoder(x))

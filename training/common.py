@@ -1,0 +1,171 @@
+"""What the training stages share: tissue, crops, schedules, checkpoints and log lines."""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parent.parent
+SHARED = Path(os.environ.get("PIXCELL_SHARED", ROOT.parent / "shared"))
+RUNS = Path(__file__).resolve().parent / "runs"
+DEMO = ROOT / "src" / "napari_pixcell" / "demo"
+# Held out by image, for the figures in evaluate.py.
+HELD_OUT = {"10014", "10021", "10028", "10035", "1009", "1022", "1034", "1045"}
+NEAR_DUPLICATE = "10016"
+
+
+def setup(threads: int = 2, seed: int = 0) -> torch.Generator:
+    """Set the threads and seeds; return a generator for the stage."""
+    torch.set_num_threads(threads)
+    torch.manual_seed(seed)
+    RUNS.mkdir(exist_ok=True)
+    return torch.Generator().manual_seed(seed)
+
+
+def _half(path: Path) -> np.ndarray:
+    image = Image.open(path).convert("RGB")
+    return np.asarray(image.reduce(2))
+
+
+def load_tissue(held_out: bool) -> dict[str, np.ndarray]:
+    """Fields at 0.5 um/px, uint8 (h, w, 3), by name; either the held-out or the other ones."""
+    paths = sorted((SHARED / "data" / "brecahad_30" / "images").glob("*.jpg"))
+    paths += sorted((SHARED / "data" / "tnbc_naylor_subset" / "images").glob("*.png"))
+    if not paths:
+        raise SystemExit(f"No tissue under {SHARED}/data. Set PIXCELL_SHARED to its folder.")
+    wanted = [p for p in paths if (p.stem in HELD_OUT) == held_out and p.stem != NEAR_DUPLICATE]
+    return {path.stem: _half(path) for path in wanted}
+
+
+def load_labels(name: str) -> np.ndarray | None:
+    """Nuclei of a TNBC field as a label image at 0.5 um/px, or None where there is no truth."""
+    path = SHARED / "data" / "tnbc_naylor_subset" / "labels" / f"{name}.png"
+    return np.asarray(Image.open(path))[::2, ::2].astype(np.int32) if path.exists() else None
+
+
+def symmetry(image: np.ndarray, which: int) -> np.ndarray:
+    """One of the eight symmetries of a square, 0 being none."""
+    image = np.rot90(image, which % 4)
+    return image[:, ::-1] if which >= 4 else image
+
+
+class Crops:
+    """Random square crops with the eight symmetries, a field chosen by its area."""
+
+    def __init__(self, fields: dict[str, np.ndarray], size: int, seed: int = 0) -> None:
+        self.names = [n for n, f in fields.items() if min(f.shape[:2]) >= size]
+        self.fields = fields
+        self.size = size
+        self.rng = np.random.default_rng(seed)
+        # BreCaHAD's fields are five times larger; the root keeps the TNBC ones in sight.
+        area = np.sqrt([float(np.prod(fields[n].shape[:2])) for n in self.names])
+        self.chance = area / area.sum()
+
+    def place(self) -> tuple[str, int, int, int]:
+        """Name, row, column and symmetry of a random crop."""
+        name = self.names[self.rng.choice(len(self.names), p=self.chance)]
+        h, w = self.fields[name].shape[:2]
+        y, x = self.rng.integers(0, h - self.size + 1), self.rng.integers(0, w - self.size + 1)
+        return name, int(y), int(x), int(self.rng.integers(8))
+
+    def cut(self, place: tuple[str, int, int, int], source: dict | None = None) -> np.ndarray:
+        """The pixels of a crop, uint8 (size, size, 3), from the fields or images like them."""
+        name, y, x, which = place
+        field = (source or self.fields)[name]
+        return symmetry(field[y : y + self.size, x : x + self.size], which)
+
+    def batch(self, count: int) -> torch.Tensor:
+        """A batch in [-1, 1], (count, 3, size, size)."""
+        return to_tensor(np.stack([self.cut(self.place()) for _ in range(count)]))
+
+
+def to_tensor(images: np.ndarray) -> torch.Tensor:
+    """Images uint8 (N, h, w, 3) to a float tensor (N, 3, h, w) in [-1, 1]."""
+    tensor = torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2)
+    return tensor.float().div(127.5).sub(1)
+
+
+def to_images(tensor: torch.Tensor) -> np.ndarray:
+    """The way back from [-1, 1] to uint8 (N, h, w, 3)."""
+    scaled = tensor.float().clamp(-1, 1).add(1).mul(127.5).round()
+    return scaled.to(torch.uint8).permute(0, 2, 3, 1).numpy()
+
+
+def save_sheet(path: Path, *rows: torch.Tensor) -> None:
+    """Contact sheet: one row a batch of images in [-1, 1]."""
+    lines = [np.concatenate(list(to_images(row)), axis=1) for row in rows]
+    Image.fromarray(np.concatenate(lines, axis=0)).save(path)
+
+
+class Clock:
+    """Minutes of a stage as the schedule: the share that has passed, and a log line."""
+
+    def __init__(self, stage: str, minutes: float) -> None:
+        self.stage, self.seconds, self.start = stage, minutes * 60, time.time()
+        self.step, self.sums, self.last = 0, {}, time.time()
+        self.log = (RUNS / f"{stage}.log").open("a")
+
+    @property
+    def done(self) -> float:
+        """Share of the minutes that has passed, 0 to 1."""
+        return min(1.0, (time.time() - self.start) / self.seconds)
+
+    def rate(self, peak: float, warmup: int = 50, floor: float = 0.02) -> float:
+        """Learning rate now: a short warm-up, then a cosine over the minutes."""
+        cosine = floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * self.done))
+        return peak * min(1.0, (self.step + 1) / warmup) * cosine
+
+    def tick(self, every: int = 50, **values: float) -> bool:
+        """Count a step; print means now and then. True when a line was printed."""
+        self.step += 1
+        for name, value in values.items():
+            self.sums[name] = self.sums.get(name, 0.0) + float(value)
+        if self.step % every:
+            return False
+        now = time.time()
+        line = {"stage": self.stage, "step": self.step, "minute": round((now - self.start) / 60, 2)}
+        line |= {k: round(v / every, 5) for k, v in self.sums.items()}
+        line["steps_s"] = round(every / (now - self.last), 2)
+        self.sums, self.last = {}, now
+        text = json.dumps(line)
+        print(text, flush=True)
+        self.log.write(text + "\n")
+        self.log.flush()
+        return True
+
+
+class Ema:
+    """Running mean of a model's weights, young weights counting less (warm-up)."""
+
+    def __init__(self, model: torch.nn.Module, decay: float) -> None:
+        self.model = copy.deepcopy(model).eval().requires_grad_(False)
+        self.decay, self.count = decay, 0
+
+    @torch.no_grad()
+    def update(self, model: torch.nn.Module) -> None:
+        """Take one step's weights in."""
+        self.count += 1
+        keep = min(self.decay, (1 + self.count) / (10 + self.count))
+        for mine, theirs in zip(self.model.parameters(), model.parameters(), strict=True):
+            mine.lerp_(theirs.detach(), 1 - keep)
+
+
+def save_run(stage: str, **state: object) -> None:
+    """Write a stage's checkpoint whole or not at all."""
+    path = RUNS / f"{stage}.pt"
+    torch.save(state, path.with_suffix(".tmp"))
+    path.with_suffix(".tmp").replace(path)
+
+
+def load_run(stage: str) -> dict | None:
+    """A stage's checkpoint, or None."""
+    path = RUNS / f"{stage}.pt"
+    return torch.load(path, weights_only=True) if path.exists() else None

@@ -1,0 +1,136 @@
+"""Noise schedule, latents and sampling, shared by the transformer's and ControlNet's stages."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from common import Crops, to_tensor
+from diffusers import DPMSolverMultistepScheduler
+from torch import nn
+
+from napari_pixcell.networks.autoencoder import DemoAutoencoder
+
+TRANSFORMER = {
+    "num_attention_heads": 4,
+    "attention_head_dim": 64,
+    "num_layers": 8,
+    "in_channels": 4,
+    "out_channels": 8,
+    "sample_size": 32,
+    "patch_size": 2,
+    "caption_channels": 128,
+    "cross_attention_dim": 256,
+    "caption_num_tokens": 1,
+    "interpolation_scale": 1,
+    "use_additional_conditions": False,
+}
+SCHEDULER = {
+    "num_train_timesteps": 1000,
+    "beta_start": 1e-4,
+    "beta_end": 0.02,
+    "beta_schedule": "linear",
+    "algorithm_type": "dpmsolver++",
+    "solver_order": 2,
+    "prediction_type": "v_prediction",
+}
+STEPS = SCHEDULER["num_train_timesteps"]
+_BETAS = torch.linspace(1e-4, 0.02, 1000, dtype=torch.float64)
+ALPHA_BAR = torch.cumprod(1 - _BETAS, 0).float()
+
+
+def make_scheduler() -> DPMSolverMultistepScheduler:
+    """The scheduler whose config is shipped."""
+    return DPMSolverMultistepScheduler(**SCHEDULER)
+
+
+def antithetic_steps(count: int, generator: torch.Generator) -> torch.Tensor:
+    """Time steps spread evenly over the range and mirrored, so that batches differ little."""
+    half = (count + 1) // 2
+    spread = (torch.arange(half) + torch.rand(half, generator=generator)) / half
+    steps = (spread * STEPS).long().clamp(0, STEPS - 1)
+    return torch.cat([steps, STEPS - 1 - steps])[:count]
+
+
+def noised(z: torch.Tensor, steps: torch.Tensor, noise: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """Noisy latents, the v targets and the loss weights min(SNR, 5) / (SNR + 1)."""
+    bar = ALPHA_BAR[steps].view(-1, 1, 1, 1)
+    signal, spread = bar.sqrt(), (1 - bar).sqrt()
+    snr = bar / (1 - bar)
+    weight = snr.clamp(max=5) / (snr + 1)
+    return signal * z + spread * noise, signal * noise - spread * z, weight
+
+
+def crop_position(model: nn.Module, side: int, generator: torch.Generator) -> None:
+    """Give a smaller picture a window of the full tile's positional embedding.
+
+    diffusers would stretch the full range over the smaller grid, so that neighbours were
+    twice as far apart as at 256 px; a random window keeps every distance true.
+    """
+    embed = model.pos_embed
+    if not hasattr(embed, "full_table"):
+        embed.full_table, embed.full_side = embed.pos_embed, embed.height
+    full = embed.full_side
+    top, left = (int(torch.randint(full - side + 1, (1,), generator=generator)) for _ in "yx")
+    table = embed.full_table.view(1, full, full, -1)[:, top : top + side, left : left + side]
+    embed.pos_embed = table.reshape(1, side * side, -1)
+    embed.height = embed.width = side
+
+
+@torch.no_grad()
+def encode_all(vae: DemoAutoencoder, images: list[np.ndarray], batch: int = 64) -> torch.Tensor:
+    """Latents of many images, fp16, (N, 4, h, w)."""
+    parts = []
+    for start in range(0, len(images), batch):
+        x = to_tensor(np.stack(images[start : start + batch]))
+        with torch.autocast("cpu", torch.bfloat16):
+            parts.append(vae.encode(x.to(memory_format=torch.channels_last)).latent_dist.mode())
+    return torch.cat(parts).half().contiguous()
+
+
+def other_view(crops: Crops, place: tuple[str, int, int, int]) -> np.ndarray:
+    """A shifted and flipped view of a crop: the encoder can't copy pixels from it."""
+    name, y, x, _ = place
+    h, w = crops.fields[name].shape[:2]
+    reach = crops.size // 4
+    y = int(np.clip(y + crops.rng.integers(-reach, reach + 1), 0, h - crops.size))
+    x = int(np.clip(x + crops.rng.integers(-reach, reach + 1), 0, w - crops.size))
+    return crops.cut((name, y, x, int(crops.rng.integers(8))))
+
+
+def predict(transformer: nn.Module, x: torch.Tensor, steps: torch.Tensor, embeds: torch.Tensor,
+            residuals: list[torch.Tensor] | None = None) -> torch.Tensor:
+    """The transformer's v: the first half of its output channels."""
+    extra = {} if residuals is None else {"controlnet_block_samples": residuals}
+    out = transformer(
+        x, encoder_hidden_states=embeds, timestep=steps, return_dict=False,
+        added_cond_kwargs={"resolution": None, "aspect_ratio": None}, **extra,
+    )[0]
+    return out.chunk(2, dim=1)[0]
+
+
+@torch.no_grad()
+def sample(transformer: nn.Module, embeds: torch.Tensor, side: int = 32, steps: int = 20,
+           guidance: float = 1.5, seed: int = 0, controlnet: nn.Module | None = None,
+           condition: torch.Tensor | None = None, strength: float = 1.0) -> torch.Tensor:
+    """Latents for embeddings (N, 1, 128), the ControlNet on the conditional half only."""
+    scheduler = make_scheduler()
+    scheduler.set_timesteps(steps)
+    count = len(embeds)
+    z = torch.randn(count, 4, side, side, generator=torch.Generator().manual_seed(seed))
+    uncond = transformer.caption_projection.uncond_embedding.expand(count, -1, -1)
+    for t in scheduler.timesteps:
+        time = t.expand(count)
+        with torch.autocast("cpu", torch.bfloat16):
+            residuals = None
+            if controlnet is not None:
+                residuals = control(controlnet, z, condition, time, embeds, strength)
+            c = predict(transformer, z, time, embeds, residuals).float()
+            u = predict(transformer, z, time, uncond).float()
+        z = scheduler.step(u + guidance * (c - u), t, z).prev_sample
+    return z
+
+
+def control(controlnet: nn.Module, z: torch.Tensor, condition: torch.Tensor, steps: torch.Tensor,
+            embeds: torch.Tensor, strength: float = 1.0) -> list[torch.Tensor]:
+    """The ControlNet's residuals, one for each of its blocks."""
+    return controlnet(z, condition, embeds, steps, conditioning_scale=strength)

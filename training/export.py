@@ -1,0 +1,63 @@
+"""Write the demo family's files into the package: fp16 weights, schedule and preview map."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+import numpy as np
+import torch
+from common import DEMO, Crops, load_run, load_tissue, setup
+from diffusion import SCHEDULER, encode_all, make_scheduler
+from train_controlnet import copy_of
+from train_transformer import Pair
+
+from napari_pixcell.networks import PixCellControlNet
+from napari_pixcell.networks.autoencoder import DemoAutoencoder
+
+
+def preview_map(vae: DemoAutoencoder) -> dict[str, list]:
+    """Linear map from latents to RGB in 0..1, by least squares on training crops."""
+    crops = Crops(load_tissue(False), 128, seed=3)
+    images = [crops.cut(crops.place()) for _ in range(256)]
+    z = encode_all(vae, images).float().permute(0, 2, 3, 1).reshape(-1, 4).numpy()
+    small = np.stack(images).reshape(256, 16, 8, 16, 8, 3).mean((2, 4)).reshape(-1, 3) / 255
+    design = np.concatenate([z, np.ones((len(z), 1))], axis=1)
+    solution, *_ = np.linalg.lstsq(design, small, rcond=None)
+    fit = 1 - ((design @ solution - small) ** 2).sum() / ((small - small.mean(0)) ** 2).sum()
+    print(f"preview explains {fit:.3f} of the variance at an eighth of the size")
+    return {
+        "weight": np.round(solution[:4].T, 5).tolist(),
+        "bias": np.round(solution[4], 5).tolist(),
+    }
+
+
+def main() -> None:
+    """Export what training/runs/ holds; a ControlNet without training adds nothing."""
+    argparse.ArgumentParser(description=__doc__).parse_args()
+    setup()
+    state = load_run("sharpened") or load_run("autoencoder")
+    if state is None or load_run("transformer") is None:
+        raise SystemExit("Nothing to export: run train_autoencoder and train_transformer first.")
+    vae = DemoAutoencoder()
+    vae.load_state_dict(state["model"])
+    pair = Pair("fresh")
+    pair.load_state_dict(load_run("transformer")["model"])
+    controlnet: PixCellControlNet = copy_of(pair.transformer)
+    trained = load_run("controlnet")
+    if trained:
+        controlnet.load_state_dict(trained["model"])
+    (DEMO / "preview.json").write_text(json.dumps(preview_map(vae.eval()), indent=1) + "\n")
+    parts = {
+        "vae": vae, "transformer": pair.transformer, "encoder": pair.encoder,
+        "controlnet": controlnet,
+    }
+    for name, part in parts.items():
+        part.half().to(memory_format=torch.contiguous_format).save_pretrained(DEMO / name)
+    make_scheduler().save_pretrained(DEMO / "scheduler")
+    total = sum(path.stat().st_size for path in DEMO.rglob("*") if path.is_file())
+    print(f"{total / 1e6:.1f} MB in {DEMO.name}/, prediction {SCHEDULER['prediction_type']}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,122 @@
+"""Stage 2 and 3: transformer and tile encoder, jointly, at 128 px and then at 256 px."""
+
+from __future__ import annotations
+
+import argparse
+
+import numpy as np
+import torch
+from common import (
+    DEMO, RUNS, Clock, Crops, Ema, load_run, load_tissue, save_run, save_sheet, setup, to_tensor,
+)
+from diffusion import (
+    TRANSFORMER, antithetic_steps, crop_position, encode_all, noised, other_view, predict, sample,
+)
+
+from napari_pixcell.networks import PixCellTransformer2DModel
+from napari_pixcell.networks.autoencoder import DemoAutoencoder
+from napari_pixcell.networks.tile_encoder import TileEncoder
+
+
+class Pair(torch.nn.Module):
+    """Transformer and encoder as one model, so that one mean and optimiser holds both."""
+
+    def __init__(self, init: str) -> None:
+        super().__init__()
+        if init == "demo":
+            load = {"torch_dtype": torch.float32}
+            self.transformer = PixCellTransformer2DModel.from_pretrained(DEMO / "transformer", **load)
+            self.encoder = TileEncoder.from_pretrained(DEMO / "encoder", **load)
+        else:
+            self.transformer = PixCellTransformer2DModel(**TRANSFORMER)
+            self.encoder = TileEncoder()
+            self.transformer.caption_projection.uncond_embedding.zero_()
+
+
+def load_vae(init: str = "run") -> DemoAutoencoder:
+    """The autoencoder of the last run, or the shipped one."""
+    state = load_run("autoencoder") if init != "demo" else None
+    if state is None:
+        return DemoAutoencoder.from_pretrained(DEMO / "vae", torch_dtype=torch.float32).eval()
+    vae = DemoAutoencoder()
+    vae.load_state_dict(state["model"])
+    return vae.eval().to(memory_format=torch.channels_last)
+
+
+def main() -> None:
+    """Train for the given minutes, from a checkpoint where there is one."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--minutes", type=float, default=16)
+    parser.add_argument("--size", type=int, default=128, choices=[128, 256])
+    parser.add_argument("--batch", type=int, default=48)
+    parser.add_argument("--lr", type=float, default=8e-4)
+    parser.add_argument("--decay", type=float, default=0.998)
+    parser.add_argument("--cache", type=int, default=8000, help="crops whose latents are kept")
+    parser.add_argument("--compile", action="store_true", help="2 to 3 times faster; needs g++")
+    parser.add_argument("--freeze-encoder", action="store_true")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--init", choices=["run", "demo", "fresh"], default="run")
+    args = parser.parse_args()
+    generator = setup(seed=args.seed)
+    crops = Crops(load_tissue(False), args.size, seed=args.seed)
+    test = Crops(load_tissue(True), args.size, seed=1)
+    vae, side = load_vae(args.init), args.size // 8
+
+    pair = Pair(args.init)
+    state = load_run("transformer") if args.init == "run" else None
+    if state:
+        pair.load_state_dict(state["model"])
+    pair.encoder.to(memory_format=torch.channels_last)
+    pair.encoder.requires_grad_(not args.freeze_encoder)
+    ema = Ema(pair, args.decay)
+    trained = [p for p in pair.parameters() if p.requires_grad]
+    optimiser = torch.optim.AdamW(trained, args.lr, betas=(0.9, 0.98), weight_decay=0.0)
+
+    places = [crops.place() for _ in range(args.cache)]
+    latents = encode_all(vae, [crops.cut(p) for p in places])
+    held = [test.place() for _ in range(8)]
+    held_images = to_tensor(np.stack([test.cut(p) for p in held]))
+    print(f"cached {tuple(latents.shape)} latents, std {latents.float().std():.3f}", flush=True)
+
+    forward = torch.compile(pair.transformer) if args.compile else pair.transformer
+    clock = Clock(f"transformer{args.size}", args.minutes)
+    while clock.done < 1:
+        for group in optimiser.param_groups:
+            group["lr"] = clock.rate(args.lr)
+        chosen = crops.rng.integers(0, len(places), args.batch)
+        z = latents[torch.from_numpy(chosen)].float()
+        views = to_tensor(np.stack([other_view(crops, places[i]) for i in chosen])) / 2 + 0.5
+        noise = torch.randn(z.shape, generator=generator)
+        steps = antithetic_steps(args.batch, generator)
+        x, target, weight = noised(z, steps, noise)
+        crop_position(pair.transformer, side // 2, generator)
+        with torch.autocast("cpu", torch.bfloat16):
+            embeds = pair.encoder(views.to(memory_format=torch.channels_last)).unsqueeze(1)
+            drop = torch.rand(args.batch, 1, 1, generator=generator) < 0.15
+            embeds = torch.where(drop, pair.transformer.caption_projection.uncond_embedding, embeds)
+            v = predict(forward, x, steps, embeds)
+        loss = (weight * (v.float() - target).square()).mean()
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(trained, 1.0)
+        optimiser.step()
+        ema.update(pair)
+        if clock.tick(loss=loss.item()) and clock.step % 300 == 0:
+            save_run("transformer", model=ema.model.state_dict())
+            sheet(ema.model, vae, held_images, side, generator)
+    save_run("transformer", model=ema.model.state_dict())
+    sheet(ema.model, vae, held_images, side, generator)
+
+
+@torch.no_grad()
+def sheet(pair: Pair, vae: DemoAutoencoder, images: torch.Tensor, side: int,
+          generator: torch.Generator) -> None:
+    """Real above, generated from its embedding below."""
+    crop_position(pair.transformer, side // 2, generator)
+    embeds = pair.encoder(images / 2 + 0.5).unsqueeze(1)
+    z = sample(pair.transformer, embeds, side, steps=15)
+    save_sheet(RUNS / f"transformer{side * 8}.png", images, vae.decode(z).sample)
+
+
+if __name__ == "__main__":
+    main()
