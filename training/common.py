@@ -77,13 +77,13 @@ class Crops:
         return name, int(y), int(x), int(self.rng.integers(8))
 
     def cut(self, place: tuple[str, int, int, int], source: dict | None = None) -> np.ndarray:
-        """The pixels of a crop, uint8 (size, size, 3), from the fields or images like them."""
+        """Cut the pixels of a crop, uint8 (size, size, 3), from the fields or images like them."""
         name, y, x, which = place
         field = (source or self.fields)[name]
         return symmetry(field[y : y + self.size, x : x + self.size], which)
 
     def batch(self, count: int) -> torch.Tensor:
-        """A batch in [-1, 1], (count, 3, size, size)."""
+        """Draw a batch in [-1, 1], (count, 3, size, size)."""
         return to_tensor(np.stack([self.cut(self.place()) for _ in range(count)]))
 
 
@@ -94,7 +94,7 @@ def to_tensor(images: np.ndarray) -> torch.Tensor:
 
 
 def to_images(tensor: torch.Tensor) -> np.ndarray:
-    """The way back from [-1, 1] to uint8 (N, h, w, 3)."""
+    """Go back from [-1, 1] to uint8 (N, h, w, 3)."""
     scaled = tensor.float().clamp(-1, 1).add(1).mul(127.5).round()
     return scaled.to(torch.uint8).permute(0, 2, 3, 1).numpy()
 
@@ -166,6 +166,6 @@ def save_run(stage: str, **state: object) -> None:
 
 
 def load_run(stage: str) -> dict | None:
-    """A stage's checkpoint, or None."""
+    """Load a stage's checkpoint, or None."""
     path = RUNS / f"{stage}.pt"
     return torch.load(path, weights_only=True) if path.exists() else None

@@ -39,7 +39,7 @@ ALPHA_BAR = torch.cumprod(1 - _BETAS, 0).float()
 
 
 def make_scheduler() -> DPMSolverMultistepScheduler:
-    """The scheduler whose config is shipped."""
+    """Make the scheduler whose config is shipped."""
     return DPMSolverMultistepScheduler(**SCHEDULER)
 
 
@@ -88,7 +88,7 @@ def encode_all(vae: DemoAutoencoder, images: list[np.ndarray], batch: int = 64) 
 
 
 def other_view(crops: Crops, place: tuple[str, int, int, int]) -> np.ndarray:
-    """A shifted and flipped view of a crop: the encoder can't copy pixels from it."""
+    """Cut a shifted and flipped view of a crop: the encoder can't copy pixels from it."""
     name, y, x, _ = place
     h, w = crops.fields[name].shape[:2]
     reach = crops.size // 4
@@ -97,21 +97,38 @@ def other_view(crops: Crops, place: tuple[str, int, int, int]) -> np.ndarray:
     return crops.cut((name, y, x, int(crops.rng.integers(8))))
 
 
-def predict(transformer: nn.Module, x: torch.Tensor, steps: torch.Tensor, embeds: torch.Tensor,
-            residuals: list[torch.Tensor] | None = None) -> torch.Tensor:
-    """The transformer's v: the first half of its output channels."""
+def predict(
+    transformer: nn.Module,
+    x: torch.Tensor,
+    steps: torch.Tensor,
+    embeds: torch.Tensor,
+    residuals: list[torch.Tensor] | None = None,
+) -> torch.Tensor:
+    """Give the transformer's v: the first half of its output channels."""
     extra = {} if residuals is None else {"controlnet_block_samples": residuals}
     out = transformer(
-        x, encoder_hidden_states=embeds, timestep=steps, return_dict=False,
-        added_cond_kwargs={"resolution": None, "aspect_ratio": None}, **extra,
+        x,
+        encoder_hidden_states=embeds,
+        timestep=steps,
+        return_dict=False,
+        added_cond_kwargs={"resolution": None, "aspect_ratio": None},
+        **extra,
     )[0]
     return out.chunk(2, dim=1)[0]
 
 
 @torch.no_grad()
-def sample(transformer: nn.Module, embeds: torch.Tensor, side: int = 32, steps: int = 20,
-           guidance: float = 1.5, seed: int = 0, controlnet: nn.Module | None = None,
-           condition: torch.Tensor | None = None, strength: float = 1.0) -> torch.Tensor:
+def sample(
+    transformer: nn.Module,
+    embeds: torch.Tensor,
+    side: int = 32,
+    steps: int = 20,
+    guidance: float = 1.5,
+    seed: int = 0,
+    controlnet: nn.Module | None = None,
+    condition: torch.Tensor | None = None,
+    strength: float = 1.0,
+) -> torch.Tensor:
     """Latents for embeddings (N, 1, 128), the ControlNet on the conditional half only."""
     scheduler = make_scheduler()
     scheduler.set_timesteps(steps)
@@ -130,7 +147,13 @@ def sample(transformer: nn.Module, embeds: torch.Tensor, side: int = 32, steps: 
     return z
 
 
-def control(controlnet: nn.Module, z: torch.Tensor, condition: torch.Tensor, steps: torch.Tensor,
-            embeds: torch.Tensor, strength: float = 1.0) -> list[torch.Tensor]:
-    """The ControlNet's residuals, one for each of its blocks."""
+def control(
+    controlnet: nn.Module,
+    z: torch.Tensor,
+    condition: torch.Tensor,
+    steps: torch.Tensor,
+    embeds: torch.Tensor,
+    strength: float = 1.0,
+) -> list[torch.Tensor]:
+    """Give the ControlNet's residuals, one for each of its blocks."""
     return controlnet(z, condition, embeds, steps, conditioning_scale=strength)

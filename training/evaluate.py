@@ -41,8 +41,14 @@ class Family:
         return torch.cat([self.encoder(to_tensor(p) / 2 + 0.5) for p in parts])
 
     @torch.no_grad()
-    def generate(self, embeds: torch.Tensor, masks: np.ndarray | None = None, guidance: float = 1.5,
-                 batch: int = 10, seed: int = 0) -> np.ndarray:
+    def generate(
+        self,
+        embeds: torch.Tensor,
+        masks: np.ndarray | None = None,
+        guidance: float = 1.5,
+        batch: int = 10,
+        seed: int = 0,
+    ) -> np.ndarray:
         """Images uint8 (N, 256, 256, 3) in 20 steps."""
         out = []
         for start in range(0, len(embeds), batch):
@@ -51,8 +57,13 @@ class Family:
             if masks is not None:
                 hint = encode_all(self.vae, list(masks[part])).float()
                 extra = {"controlnet": self.controlnet, "condition": hint}
-            z = sample(self.transformer, embeds[part].unsqueeze(1), guidance=guidance,
-                       seed=seed + start, **extra)
+            z = sample(
+                self.transformer,
+                embeds[part].unsqueeze(1),
+                guidance=guidance,
+                seed=seed + start,
+                **extra,
+            )
             out.append(to_images(self.vae.decode(z).sample))
         return np.concatenate(out)
 
@@ -84,7 +95,7 @@ def dice(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def gate_source(family: Family, real: np.ndarray, names: list[str]) -> tuple[dict, np.ndarray]:
-    """(a) Does the embedding of a generated image find its source and its field?"""
+    """Gate (a): the embedding of a generated image finds its source and its field."""
     embeds = family.embed(real)
     start = time.time()
     made = family.generate(embeds)
@@ -92,13 +103,18 @@ def gate_source(family: Family, real: np.ndarray, names: list[str]) -> tuple[dic
     nearest = (unit(family.embed(made)) @ unit(embeds).T).argmax(1).tolist()
     own = float(np.mean([i == j for i, j in enumerate(nearest)]))
     field = float(np.mean([names[i] == names[j] for i, j in enumerate(nearest)]))
-    figures = {"tiles": len(real), "own_source": own, "times_chance": own * len(real),
-               "right_field": field, "seconds_a_tile_in_batches_of_10": round(seconds, 2)}
+    figures = {
+        "tiles": len(real),
+        "own_source": own,
+        "times_chance": own * len(real),
+        "right_field": field,
+        "seconds_a_tile_in_batches_of_10": round(seconds, 2),
+    }
     return figures, made
 
 
 def gate_mask(family: Family, count: int) -> tuple[dict, list[np.ndarray]]:
-    """(b) Do nuclei in mask-guided images follow the mask, against a shuffled control?"""
+    """Gate (b): nuclei in mask-guided images follow the mask, against a shuffled control."""
     fields = load_tissue(True)
     masks = conditions(fields)
     crops = Crops(fields, SIZE, seed=11)
@@ -111,13 +127,17 @@ def gate_mask(family: Family, count: int) -> tuple[dict, list[np.ndarray]]:
     true = [dice(f, w) for f, w in zip(found, wanted, strict=True)]
     shuffled = [dice(f, w) for f, w in zip(found, wanted[1:] + wanted[:1], strict=True)]
     on_real = [dice(segment_nuclei(r) > 0, w) for r, w in zip(real, wanted, strict=True)]
-    figures = {"tiles": count, "dice": float(np.mean(true)), "shuffled": float(np.mean(shuffled)),
-               "same_on_the_real_image": float(np.mean(on_real))}
+    figures = {
+        "tiles": count,
+        "dice": float(np.mean(true)),
+        "shuffled": float(np.mean(shuffled)),
+        "same_on_the_real_image": float(np.mean(on_real)),
+    }
     return figures, [real, hints, made]
 
 
 def gate_copies(family: Family, made: np.ndarray, held: np.ndarray) -> dict:
-    """(c) Distance to the nearest training tile, generated against held-out real tiles."""
+    """Gate (c): distance to the nearest training tile, generated against held-out real tiles."""
     train, _ = tiles(load_tissue(False), 4, 5)
 
     def small(images: np.ndarray) -> torch.Tensor:
@@ -182,8 +202,10 @@ def main() -> None:
     print(json.dumps(figures["source"]), flush=True)
     figures["mask"], rows = gate_mask(family, 16 if args.quick else 40)
     print(json.dumps(figures["mask"]), flush=True)
-    more = made if args.quick else np.concatenate(
-        [made, family.generate(family.embed(real), seed=5000)]
+    more = (
+        made
+        if args.quick
+        else np.concatenate([made, family.generate(family.embed(real), seed=5000)])
     )
     figures["copies"] = gate_copies(family, more, real)
     print(json.dumps(figures["copies"]), flush=True)

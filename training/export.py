@@ -9,10 +9,9 @@ import numpy as np
 import torch
 from common import DEMO, Crops, load_run, load_tissue, setup
 from diffusion import SCHEDULER, encode_all, make_scheduler
-from train_controlnet import copy_of
-from train_transformer import Pair
+from train_controlnet import load_controlnet
+from train_transformer import Pair, load_vae
 
-from napari_pixcell.networks import PixCellControlNet
 from napari_pixcell.networks.autoencoder import DemoAutoencoder
 
 
@@ -33,23 +32,27 @@ def preview_map(vae: DemoAutoencoder) -> dict[str, list]:
 
 
 def main() -> None:
-    """Export what training/runs/ holds; a ControlNet without training adds nothing."""
+    """Export what training/runs/ holds, and what it lacks from the shipped family."""
     argparse.ArgumentParser(description=__doc__).parse_args()
     setup()
-    state = load_run("sharpened") or load_run("autoencoder")
-    if state is None or load_run("transformer") is None:
+    shipped = (DEMO / "transformer").exists()
+    start = "demo" if shipped else "fresh"
+    vae_state = load_run("sharpened") or load_run("autoencoder")
+    pair_state = load_run("transformer")
+    if not shipped and (vae_state is None or pair_state is None):
         raise SystemExit("Nothing to export: run train_autoencoder and train_transformer first.")
-    vae = DemoAutoencoder()
-    vae.load_state_dict(state["model"])
-    pair = Pair("fresh")
-    pair.load_state_dict(load_run("transformer")["model"])
-    controlnet: PixCellControlNet = copy_of(pair.transformer)
-    trained = load_run("controlnet")
-    if trained:
-        controlnet.load_state_dict(trained["model"])
-    (DEMO / "preview.json").write_text(json.dumps(preview_map(vae.eval()), indent=1) + "\n")
+    vae = load_vae("run" if vae_state else "demo")
+    if vae_state:
+        vae.load_state_dict(vae_state["model"])
+    pair = Pair("fresh" if pair_state else start)
+    if pair_state:
+        pair.load_state_dict(pair_state["model"])
+    controlnet = load_controlnet(pair.transformer, "run" if load_run("controlnet") else start)
+    (DEMO / "preview.json").write_text(json.dumps(preview_map(vae), indent=1) + "\n")
     parts = {
-        "vae": vae, "transformer": pair.transformer, "encoder": pair.encoder,
+        "vae": vae,
+        "transformer": pair.transformer,
+        "encoder": pair.encoder,
         "controlnet": controlnet,
     }
     for name, part in parts.items():

@@ -74,6 +74,8 @@ def main() -> None:
     model = ema.model
     standardise(model, crops)
     save_run("autoencoder", model=model.state_dict())
+    # A sharpened decoder belongs to the latents it was made for.
+    (RUNS / "sharpened.pt").unlink(missing_ok=True)
     with torch.no_grad():
         x = torch.cat([test.batch(16) for _ in range(8)])
         y = torch.cat([model(part).clamp(-1, 1) for part in x.split(16)])

@@ -7,10 +7,27 @@ import argparse
 import numpy as np
 import torch
 from common import (
-    DEMO, RUNS, Clock, Crops, Ema, load_run, load_tissue, save_run, save_sheet, setup, to_tensor,
+    DEMO,
+    RUNS,
+    Clock,
+    Crops,
+    Ema,
+    load_run,
+    load_tissue,
+    save_run,
+    save_sheet,
+    setup,
+    to_tensor,
 )
 from diffusion import (
-    TRANSFORMER, antithetic_steps, crop_position, encode_all, noised, other_view, predict, sample,
+    TRANSFORMER,
+    antithetic_steps,
+    crop_position,
+    encode_all,
+    noised,
+    other_view,
+    predict,
+    sample,
 )
 
 from napari_pixcell.networks import PixCellTransformer2DModel
@@ -25,7 +42,9 @@ class Pair(torch.nn.Module):
         super().__init__()
         if init == "demo":
             load = {"torch_dtype": torch.float32}
-            self.transformer = PixCellTransformer2DModel.from_pretrained(DEMO / "transformer", **load)
+            self.transformer = PixCellTransformer2DModel.from_pretrained(
+                DEMO / "transformer", **load
+            )
             self.encoder = TileEncoder.from_pretrained(DEMO / "encoder", **load)
         else:
             self.transformer = PixCellTransformer2DModel(**TRANSFORMER)
@@ -34,8 +53,8 @@ class Pair(torch.nn.Module):
 
 
 def load_vae(init: str = "run") -> DemoAutoencoder:
-    """The autoencoder of the last run, or the shipped one."""
-    state = load_run("autoencoder") if init != "demo" else None
+    """Load the autoencoder of the last run, or the shipped one."""
+    state = (load_run("sharpened") or load_run("autoencoder")) if init != "demo" else None
     if state is None:
         return DemoAutoencoder.from_pretrained(DEMO / "vae", torch_dtype=torch.float32).eval()
     vae = DemoAutoencoder()
@@ -109,8 +128,9 @@ def main() -> None:
 
 
 @torch.no_grad()
-def sheet(pair: Pair, vae: DemoAutoencoder, images: torch.Tensor, side: int,
-          generator: torch.Generator) -> None:
+def sheet(
+    pair: Pair, vae: DemoAutoencoder, images: torch.Tensor, side: int, generator: torch.Generator
+) -> None:
     """Real above, generated from its embedding below."""
     crop_position(pair.transformer, side // 2, generator)
     embeds = pair.encoder(images / 2 + 0.5).unsqueeze(1)

@@ -25,6 +25,7 @@ class ResidualBlock(nn.Module):
         nn.init.zeros_(self.conv2.bias)  # type: ignore[arg-type]
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Add what two convolutions make of ``x``; the shape stays."""
         hidden = self.conv1(nn.functional.silu(x))
         return x + self.conv2(nn.functional.silu(hidden))
 
@@ -47,6 +48,7 @@ class Upsample(nn.Module):
             self.conv.bias.zero_()  # type: ignore[union-attr]
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Double the height and width of ``x``."""
         return self.shuffle(self.conv(x))
 
 
