@@ -111,7 +111,9 @@ class Engine:
         embedding = self._embedding(request, models)
         condition = self._condition(request, models)
         for index, variant in enumerate(request.variants()):
-            image = self._variant(variant, index, total, models, embedding, condition, emit, cancelled)
+            image = self._variant(
+                variant, index, total, models, embedding, condition, emit, cancelled
+            )
             record = Record(
                 request=variant,
                 weights=models.weights,

@@ -103,7 +103,9 @@ def describe_device(device: torch.device) -> str:
 def _load_part(cls: type[Any], family: Family, name: str, device: torch.device) -> nn.Module:
     network: nn.Module = cls.from_config(_read_json(family, f"{name}/config.json"))
     tensors = load_file(family.folder / name / WEIGHTS)
-    tensors = {key: value.float() if value.is_floating_point() else value for key, value in tensors.items()}
+    tensors = {
+        key: value.float() if value.is_floating_point() else value for key, value in tensors.items()
+    }
     load_weights(network, tensors, f"{family.name}/{name}")
     return network.to(device).eval().requires_grad_(False)
 

@@ -1,0 +1,115 @@
+"""The rectified flow that moves embeddings from H&E to a stain."""
+
+from __future__ import annotations
+
+import torch
+from diffusers.models.embeddings import get_timestep_embedding
+from torch import Tensor, nn
+
+
+class ResidualBlock(nn.Module):
+    """``x + out(in(x) + emb(time))``."""
+
+    def __init__(self, width: int, bottleneck: int, time_dim: int) -> None:
+        super().__init__()
+        self.in_layers = nn.Sequential(
+            nn.LayerNorm(width, eps=1e-6), nn.SiLU(), nn.Linear(width, bottleneck)
+        )
+        self.emb_layers = nn.Sequential(nn.SiLU(), nn.Linear(time_dim, bottleneck))
+        self.out_layers = nn.Sequential(
+            nn.LayerNorm(bottleneck, eps=1e-6),
+            nn.SiLU(),
+            nn.Dropout(0.0),
+            nn.Linear(bottleneck, width),
+        )
+
+    def forward(self, x: Tensor, time: Tensor) -> Tensor:
+        """Map (batch, width) and (batch, time_dim) to (batch, width)."""
+        change: Tensor = self.out_layers(self.in_layers(x) + self.emb_layers(time))
+        return x + change
+
+
+class StainFlowMLP(nn.Module):
+    """Velocity of a rectified flow over embeddings, under the published tensor names.
+
+    Parameters
+    ----------
+    in_channels, out_channels : int
+        Width of an embedding.
+    time_embed_dim, model_channels, bottleneck_channels : int
+        Widths of the time embedding, of the residual path and inside the blocks.
+    num_res_blocks : int
+        Number of residual blocks.
+    time_scale : float
+        Times 0..1 are multiplied by it.
+    """
+
+    def __init__(
+        self,
+        in_channels: int = 1536,
+        time_embed_dim: int = 1024,
+        model_channels: int = 1024,
+        bottleneck_channels: int = 1024,
+        out_channels: int = 1536,
+        num_res_blocks: int = 6,
+        time_scale: float = 999,
+    ) -> None:
+        super().__init__()
+        self.time_scale = time_scale
+        self._time_width = model_channels
+        self.time_embed = nn.Sequential(
+            nn.Linear(model_channels, time_embed_dim),
+            nn.SiLU(),
+            nn.Linear(time_embed_dim, time_embed_dim),
+        )
+        self.input_proj = nn.Linear(in_channels, model_channels)
+        self.res_blocks = nn.ModuleList(
+            ResidualBlock(model_channels, bottleneck_channels, time_embed_dim)
+            for _ in range(num_res_blocks)
+        )
+        self.out = nn.Sequential(
+            nn.LayerNorm(model_channels, eps=1e-6),
+            nn.SiLU(),
+            nn.Linear(model_channels, out_channels),
+        )
+
+    def forward(self, x: Tensor, time: Tensor) -> Tensor:
+        """Give the velocity.
+
+        Parameters
+        ----------
+        x : Tensor, (batch, in_channels)
+            Embeddings.
+        time : Tensor, (batch,)
+            0 (H&E) to 1 (stain).
+        """
+        waves = get_timestep_embedding(
+            time * self.time_scale,
+            self._time_width,
+            flip_sin_to_cos=True,
+            downscale_freq_shift=0,
+            max_period=10_000,
+        )
+        hidden = self.input_proj(x)
+        embedded = self.time_embed(waves)
+        for block in self.res_blocks:
+            hidden = block(hidden, embedded)
+        velocity: Tensor = self.out(hidden)
+        return velocity
+
+    def translate(
+        self, embeddings: Tensor, steps: int = 100, first: float = 0.001, last: float = 0.999
+    ) -> Tensor:
+        """Move embeddings from H&E to the stain by Euler steps.
+
+        Parameters
+        ----------
+        embeddings : Tensor, (batch, in_channels)
+            Embeddings of H&E.
+        steps : int
+            Euler steps, at times evenly from ``first`` to ``last``.
+        """
+        x = embeddings
+        for time in torch.linspace(first, last, steps, device=x.device):
+            x = x + self(x, time.expand(len(x))) / steps
+        return x

@@ -1,0 +1,100 @@
+"""The networks and the sampler give the published implementation's numbers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from peft import LoraConfig
+
+from napari_pixcell.engine.sampler import denoise, make_scheduler
+from napari_pixcell.models.weights import load_file, load_weights
+from napari_pixcell.networks import PixCellControlNet, PixCellTransformer2DModel, StainFlowMLP
+
+TOKENS = ("1tok", "4tok", "16tok")
+ONE_PASS, SAMPLING = 1e-4, 1e-3
+
+
+@pytest.fixture(autouse=True)
+def no_gradients():
+    with torch.no_grad():
+        yield
+
+
+def load(golden: Path, tokens: str):
+    config = json.loads((golden / f"transformer-{tokens}.config.json").read_text())
+    transformer = PixCellTransformer2DModel(**config["transformer"]).eval()
+    load_weights(
+        transformer, load_file(golden / f"transformer-{tokens}.weights.safetensors"), tokens
+    )
+    controlnet = PixCellControlNet(**config["controlnet"]).eval()
+    load_weights(
+        controlnet, load_file(golden / f"transformer-{tokens}.controlnet.safetensors"), tokens
+    )
+    return transformer, controlnet, config["conditioning_scale"]
+
+
+@pytest.mark.parametrize("tokens", TOKENS)
+def test_one_pass(golden: Path, relative_error, tokens: str) -> None:
+    transformer, controlnet, scale = load(golden, tokens)
+    io = load_file(golden / f"transformer-{tokens}.io.safetensors")
+    inputs = io["hidden_states"], io["encoder_hidden_states"], io["timestep"]
+    assert relative_error(transformer(*inputs).sample, io["output"]) < ONE_PASS
+    latents, embeddings, times = inputs
+    residuals = controlnet(latents, io["conditioning"], embeddings, times, scale)
+    assert len(residuals) == 2
+    for i, residual in enumerate(residuals):
+        assert relative_error(residual, io[f"controlnet_residual_{i}"]) < ONE_PASS
+    steered = transformer(*inputs, residuals).sample
+    assert relative_error(steered, io[f"output_with_controlnet_scale_{scale}"]) < ONE_PASS
+
+
+@pytest.mark.parametrize("tokens", TOKENS)
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("plain_10steps_g1", {"guidance": 1.0}),
+        ("plain_10steps_g2.5", {"guidance": 2.5}),
+        ("control_conditional_only_10steps_g2.5_scale1", {"guidance": 2.5}),
+        ("control_both_10steps_g2.5_scale1", {"guidance": 2.5, "control_both": True}),
+    ],
+)
+def test_ten_steps(golden: Path, relative_error, tokens: str, name: str, settings: dict) -> None:
+    transformer, controlnet, _ = load(golden, tokens)
+    io = load_file(golden / f"transformer-{tokens}.sampling.safetensors")
+    if name.startswith("control"):
+        settings = settings | {"controlnet": controlnet, "condition": io["conditioning"]}
+    latents = denoise(
+        transformer,
+        make_scheduler(json.loads((golden / "scheduler.json").read_text())),
+        io["initial_latents"],
+        io["encoder_hidden_states"],
+        steps=10,
+        **settings,
+    )
+    assert relative_error(latents, io[name]) < SAMPLING
+
+
+def test_stain_lora(golden: Path, relative_error) -> None:
+    config = json.loads((golden / "stain-lora.config.json").read_text())
+    transformer = PixCellTransformer2DModel(**config["transformer"]).eval()
+    transformer.add_adapter(LoraConfig(**config["lora"]))
+    load_weights(transformer, load_file(golden / "stain-lora.pth"), "stain-lora")
+    io = load_file(golden / "stain-lora.io.safetensors")
+    output = transformer(io["hidden_states"], io["encoder_hidden_states"], io["timestep"]).sample
+    assert relative_error(output, io["output"]) < ONE_PASS
+
+
+def test_stain_flow(golden: Path, relative_error) -> None:
+    config = json.loads((golden / "stain-flow.config.json").read_text())
+    steps, first, last = (config.pop(k) for k in ("euler_steps", "t_first", "t_last"))
+    flow = StainFlowMLP(**config).eval()
+    load_weights(flow, load_file(golden / "stain-flow.pth"), "stain-flow")
+    io = load_file(golden / "stain-flow.io.safetensors")
+    embedding = io["embedding"]
+    velocity = flow(embedding, torch.full((len(embedding),), 0.3))
+    assert relative_error(velocity, io["velocity_at_t0.3"]) < ONE_PASS
+    moved = flow.translate(embedding, steps, first, last)
+    assert relative_error(moved, io[f"translated_{steps}_euler_steps"]) < ONE_PASS
