@@ -66,14 +66,17 @@ def crop_position(model: nn.Module, side: int, generator: torch.Generator) -> No
     diffusers would stretch the full range over the smaller grid, so that neighbours were
     twice as far apart as at 256 px; a random window keeps every distance true.
     """
-    embed = model.pos_embed
-    if not hasattr(embed, "full_table"):
-        embed.full_table, embed.full_side = embed.pos_embed, embed.height
-    full = embed.full_side
+    full = model.config.sample_size // model.config.patch_size
     top, left = (int(torch.randint(full - side + 1, (1,), generator=generator)) for _ in "yx")
-    table = embed.full_table.view(1, full, full, -1)[:, top : top + side, left : left + side]
-    embed.pos_embed = table.reshape(1, side * side, -1)
-    embed.height = embed.width = side
+    for name in ("pos_embed", "cond_pos_embed"):
+        embed = getattr(model, name, None)
+        if embed is None:
+            continue
+        if not hasattr(embed, "full_table"):
+            embed.full_table = embed.pos_embed
+        table = embed.full_table.view(1, full, full, -1)[:, top : top + side, left : left + side]
+        embed.pos_embed = table.reshape(1, side * side, -1)
+        embed.height = embed.width = side
 
 
 @torch.no_grad()
@@ -105,7 +108,7 @@ def predict(
     residuals: list[torch.Tensor] | None = None,
 ) -> torch.Tensor:
     """Give the transformer's v: the first half of its output channels."""
-    extra = {} if residuals is None else {"controlnet_block_samples": residuals}
+    extra = {} if residuals is None else {"controlnet_residuals": residuals}
     out = transformer(
         x,
         encoder_hidden_states=embeds,

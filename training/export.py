@@ -57,6 +57,9 @@ def main() -> None:
     }
     for name, part in parts.items():
         part.half().to(memory_format=torch.contiguous_format).save_pretrained(DEMO / name)
+    for path in DEMO.glob("*/*"):
+        # Written private by the library; a wheel has to be readable by everyone.
+        path.chmod(0o644)
     make_scheduler().save_pretrained(DEMO / "scheduler")
     total = sum(path.stat().st_size for path in DEMO.rglob("*") if path.is_file())
     print(f"{total / 1e6:.1f} MB in {DEMO.name}/, prediction {SCHEDULER['prediction_type']}")

@@ -21,7 +21,6 @@ from common import (
     to_tensor,
 )
 from diffusion import (
-    TRANSFORMER,
     antithetic_steps,
     control,
     crop_position,
@@ -34,31 +33,20 @@ from diffusion import (
 from torch import nn
 from train_transformer import Pair, load_vae
 
-from napari_pixcell.cells import condition_image, segment_nuclei
+try:
+    from napari_pixcell.cells import condition_image, segment_nuclei
+except ImportError:
+    from nuclei import condition_image, segment_nuclei
 from napari_pixcell.networks import PixCellControlNet
 
 BLOCKS = 4
-
-
-def copy_of(transformer: nn.Module) -> PixCellControlNet:
-    """Make a ControlNet that starts as the transformer's first blocks and adds nothing yet."""
-    controlnet = PixCellControlNet(**{**TRANSFORMER, "num_layers": BLOCKS})
-    theirs = transformer.state_dict()
-    mine = controlnet.state_dict()
-    controlnet.load_state_dict({k: theirs.get(k, v) for k, v in mine.items()})
-    embed = controlnet.cond_pos_embed.proj
-    embed.load_state_dict(transformer.pos_embed.proj.state_dict())
-    for linear in controlnet.controlnet_blocks:
-        nn.init.zeros_(linear.weight)
-        nn.init.zeros_(linear.bias)
-    return controlnet
 
 
 def load_controlnet(transformer: nn.Module, init: str) -> PixCellControlNet:
     """Load the ControlNet of the last run, the shipped one, or one without training."""
     if init == "demo":
         return PixCellControlNet.from_pretrained(DEMO / "controlnet", torch_dtype=torch.float32)
-    controlnet = copy_of(transformer)
+    controlnet = PixCellControlNet.from_transformer(transformer, BLOCKS)
     trained = load_run("controlnet") if init == "run" else None
     if trained:
         controlnet.load_state_dict(trained["model"])
