@@ -14,14 +14,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_pixcell import __version__
-from napari_pixcell.cells import condition_image
+from napari_pixcell.cells import check_layout, condition_image
 from napari_pixcell.engine.events import Embedding, Event, Finished, Preview, Progress, Variant
 from napari_pixcell.engine.record import Record, pixels_sha256
 from napari_pixcell.engine.request import (
     EmbedRequest,
     GenerateRequest,
     Request,
-    check_layout,
 )
 from napari_pixcell.engine.sampler import denoise, make_scheduler
 from napari_pixcell.errors import PixCellError

@@ -10,14 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from napari_pixcell.cells.layout import check_layout
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.errors import PixCellError
 
 MAX_SEED = 2**32 - 1
-MAX_CELLS = 65_535
 
 
 @dataclass(frozen=True)
@@ -156,35 +153,6 @@ class GenerateRequest:
 
 
 Request = EmbedRequest | GenerateRequest
-
-
-def check_layout(labels: NDArray[Any], shape: tuple[int, int] | None = None) -> None:
-    """Refuse a layout that cannot guide a generation.
-
-    Parameters
-    ----------
-    labels : array, (height, width)
-        Instance label image.
-    shape : (height, width), optional
-        What the family's tile asks for.
-    """
-    if labels.ndim != 2 or (shape is not None and labels.shape != tuple(shape)):
-        has = " × ".join(str(n) for n in labels.shape[::-1])
-        wants = f"{shape[1]} × {shape[0]}" if shape else "two-dimensional"
-        raise PixCellError(
-            f"The layout is {has} px but the region needs {wants}; "
-            "make or import a layout of the region's own size."
-        )
-    cells = np.count_nonzero(np.unique(labels))
-    if cells == 0:
-        raise PixCellError(
-            "The layout has no cells; paint some, press “Segment nuclei”, or choose “No layout”."
-        )
-    if cells > MAX_CELLS:
-        raise PixCellError(
-            f"The layout has {cells:,} cells, more than {MAX_CELLS:,}; "
-            "use a smaller region or remove cells."
-        )
 
 
 def request_from_dict(value: dict[str, Any]) -> Request:
