@@ -37,7 +37,9 @@ class Region:
         return cls(x, y, width, height)
 
     @classmethod
-    def tile(cls, centre: tuple[float, float], side_px: int, model_mpp: float, mpp: float) -> Region:
+    def tile(
+        cls, centre: tuple[float, float], side_px: int, model_mpp: float, mpp: float
+    ) -> Region:
         """Make the region of one model tile.
 
         Parameters

@@ -1,0 +1,239 @@
+"""One resolution of a slide as an array that decodes only what is asked for."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_pixcell.errors import PixCellError
+
+CACHE_BYTES = 256 * 2**20
+
+
+class TileCache:
+    """Decoded tiles of all open slides, the least recently used dropped first."""
+
+    def __init__(self, limit: int = CACHE_BYTES) -> None:
+        self.limit = limit
+        self._tiles: OrderedDict[tuple[int, int, int], NDArray[np.uint8]] = OrderedDict()
+        self._bytes = 0
+        self._lock = threading.Lock()
+
+    def get(self, key: tuple[int, int, int]) -> NDArray[np.uint8] | None:
+        """Give a tile, or None."""
+        with self._lock:
+            tile = self._tiles.get(key)
+            if tile is not None:
+                self._tiles.move_to_end(key)
+            return tile
+
+    def put(self, key: tuple[int, int, int], tile: NDArray[np.uint8]) -> None:
+        """Keep a tile."""
+        with self._lock:
+            old = self._tiles.pop(key, None)
+            self._bytes += tile.nbytes - (0 if old is None else old.nbytes)
+            self._tiles[key] = tile
+            while self._bytes > self.limit and len(self._tiles) > 1:
+                self._bytes -= self._tiles.popitem(last=False)[1].nbytes
+
+    def drop(self, level: int) -> None:
+        """Forget the tiles of one level."""
+        with self._lock:
+            for key in [k for k in self._tiles if k[0] == level]:
+                self._bytes -= self._tiles.pop(key).nbytes
+
+
+CACHE = TileCache()
+_pool = ThreadPoolExecutor(min(4, os.cpu_count() or 1), thread_name_prefix="slide-tiles")
+_numbers = count()
+
+
+def to_rgb8(pixels: NDArray[Any]) -> NDArray[np.uint8]:
+    """Turn (h, w, 3 or 4) pixels of any usual type into RGB uint8, transparency on white."""
+    if pixels.dtype == np.uint16:
+        pixels = (pixels // 257).astype(np.uint8)
+    elif pixels.dtype == bool:
+        pixels = pixels.astype(np.uint8) * 255
+    elif pixels.dtype.kind == "f":
+        pixels = np.rint(np.clip(np.nan_to_num(pixels), 0, 1) * 255).astype(np.uint8)
+    elif pixels.dtype != np.uint8:
+        pixels = np.clip(pixels, 0, 255).astype(np.uint8)
+    if pixels.shape[-1] == 4:
+        alpha = pixels[..., 3:]
+        rgb = pixels[..., :3]
+        if alpha.min(initial=255) == 255:
+            return np.ascontiguousarray(rgb)
+        mixed = rgb * (alpha / np.float32(255)) + (255 - alpha.astype(np.float32))
+        return np.rint(mixed).astype(np.uint8)
+    return np.ascontiguousarray(pixels)
+
+
+class Level:
+    """An array-like of one resolution: (h, w, 3) uint8, read by slices.
+
+    Parameters
+    ----------
+    shape : (h, w)
+    chunk : (rows, columns)
+        What is decoded at once.
+    """
+
+    dtype = np.dtype(np.uint8)
+    ndim = 3
+
+    def __init__(self, shape: tuple[int, int], chunk: tuple[int, int]) -> None:
+        self.shape = (int(shape[0]), int(shape[1]), 3)
+        self.chunks = (min(int(chunk[0]), self.shape[0]), min(int(chunk[1]), self.shape[1]), 3)
+        self.size = self.shape[0] * self.shape[1] * 3
+
+    def read(self, top: int, bottom: int, left: int, right: int) -> NDArray[np.uint8]:
+        """Read a box that lies inside the level: (bottom - top, right - left, 3) uint8."""
+        raise NotImplementedError
+
+    def read_white(self, top: int, bottom: int, left: int, right: int) -> NDArray[np.uint8]:
+        """Read any box; what lies outside the level is white."""
+        height, width, _ = self.shape
+        out = np.full((bottom - top, right - left, 3), 255, np.uint8)
+        t, b, l, r = max(top, 0), min(bottom, height), max(left, 0), min(right, width)  # noqa: E741
+        if t < b and l < r:
+            out[t - top : b - top, l - left : r - left] = self.read(t, b, l, r)
+        return out
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        out = self.read(0, self.shape[0], 0, self.shape[1])
+        return out if dtype is None else out.astype(dtype)
+
+    def __getitem__(self, key: Any) -> NDArray[np.uint8]:
+        keys = list(key) if isinstance(key, tuple) else [key]
+        if Ellipsis in [k for k in keys if k is Ellipsis]:
+            at = next(i for i, k in enumerate(keys) if k is Ellipsis)
+            keys[at : at + 1] = [slice(None)] * (4 - len(keys))
+        keys += [slice(None)] * (3 - len(keys))
+        spans, inner = [], []
+        for k, n in zip(keys[:2], self.shape[:2], strict=True):
+            if isinstance(k, slice):
+                steps = range(*k.indices(n))
+                if not steps:
+                    spans.append((0, 0))
+                    inner.append(slice(0, 0))
+                    continue
+                low, high = min(steps[0], steps[-1]), max(steps[0], steps[-1]) + 1
+                spans.append((low, high))
+                inner.append(slice(None, None, steps.step))
+            else:
+                i = int(k)
+                if not -n <= i < n:
+                    raise IndexError(f"index {i} is out of bounds for an axis of size {n}")
+                spans.append((i % n, i % n + 1))
+                inner.append(0)
+        (top, bottom), (left, right) = spans
+        if top == bottom or left == right:
+            block = np.empty((bottom - top, right - left, 3), np.uint8)
+        else:
+            block = self.read(top, bottom, left, right)
+        return block[(*inner, keys[2])]
+
+    def __reduce__(self) -> Any:
+        raise TypeError("A slide's level holds an open file: open the slide again instead.")
+
+
+class TiledLevel(Level):
+    """A level decoded tile by tile, the tiles kept in the shared cache.
+
+    Parameters
+    ----------
+    shape : (h, w)
+    tile : (rows, columns)
+    fetch : callable (row, column) -> (<= rows, <= columns, 3) uint8
+        Decodes the tile of that index; must be safe in several threads.
+    parallel : bool
+        Whether tiles may be fetched in a pool; off where ``fetch`` itself reads another level.
+    """
+
+    def __init__(
+        self,
+        shape: tuple[int, int],
+        tile: tuple[int, int],
+        fetch: Callable[[int, int], NDArray[np.uint8]],
+        parallel: bool = True,
+    ) -> None:
+        super().__init__(shape, tile)
+        self.tile = (int(tile[0]), int(tile[1]))
+        self._fetch = fetch
+        self._parallel = parallel
+        self._number = next(_numbers)
+
+    def _tile(self, index: tuple[int, int]) -> NDArray[np.uint8]:
+        key = (self._number, *index)
+        tile = CACHE.get(key)
+        if tile is None:
+            tile = self._fetch(*index)
+            CACHE.put(key, tile)
+        return tile
+
+    def read(self, top: int, bottom: int, left: int, right: int) -> NDArray[np.uint8]:
+        """Read a box that lies inside the level: (bottom - top, right - left, 3) uint8."""
+        th, tw = self.tile
+        wanted = [
+            (i, j)
+            for i in range(top // th, (bottom - 1) // th + 1)
+            for j in range(left // tw, (right - 1) // tw + 1)
+        ]
+        out = np.full((bottom - top, right - left, 3), 255, np.uint8)
+        many = self._parallel and len(wanted) > 3
+        for (i, j), tile in zip(wanted, (_pool.map if many else map)(self._tile, wanted)):  # noqa: B905
+            y, x = i * th, j * tw
+            t, b = max(top, y), min(bottom, y + tile.shape[0])
+            l, r = max(left, x), min(right, x + tile.shape[1])  # noqa: E741
+            if t < b and l < r:
+                out[t - top : b - top, l - left : r - left] = tile[t - y : b - y, l - x : r - x]
+        return out
+
+    def forget(self) -> None:
+        """Drop this level's tiles from the cache."""
+        CACHE.drop(self._number)
+
+
+class ArrayLevel(Level):
+    """A level over any array-like of (h, w, 3 or 4) numbers: numpy, zarr, dask or ours."""
+
+    def __init__(self, array: Any) -> None:
+        shape = tuple(array.shape)
+        if len(shape) != 3 or shape[-1] not in (3, 4):
+            raise PixCellError(
+                f"An image of shape {' × '.join(map(str, shape))} is not a colour (RGB) picture; "
+                "choose an RGB image layer or file."
+            )
+        chunks = getattr(array, "chunks", None) or (1024, 1024)
+        chunk = [c if isinstance(c, int) else max(c) for c in chunks[:2]]
+        super().__init__(shape[:2], (chunk[0], chunk[1]))
+        self._array = array
+
+    def read(self, top: int, bottom: int, left: int, right: int) -> NDArray[np.uint8]:
+        """Read a box that lies inside the level: (bottom - top, right - left, 3) uint8."""
+        return to_rgb8(np.asarray(self._array[top:bottom, left:right]))
+
+
+def shrunk(parent: Level, factor: int = 4, tile: int = 256) -> TiledLevel:
+    """Make a level ``factor`` times coarser than its parent, averaging areas on demand."""
+    height, width = -(-parent.shape[0] // factor), -(-parent.shape[1] // factor)
+
+    def fetch(row: int, column: int) -> NDArray[np.uint8]:
+        h, w = min(tile, height - row * tile), min(tile, width - column * tile)
+        y, x = row * tile * factor, column * tile * factor
+        block = parent.read_white(y, y + h * factor, x, x + w * factor)
+        means = block.reshape(h, factor, w, factor, 3).mean(axis=(1, 3), dtype=np.float32)
+        return np.rint(means).astype(np.uint8)
+
+    return TiledLevel((height, width), (tile, tile), fetch, parallel=False)

@@ -1,0 +1,69 @@
+"""The napari reader: a slide as one multiscale RGB layer in µm."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from napari_pixcell.errors import PixCellError
+from napari_pixcell.slides.opening import open_slide
+from napari_pixcell.slides.placement import AXES, UNITS
+from napari_pixcell.slides.slide import Slide
+
+LayerData = tuple[Any, dict[str, Any], str]
+PLAIN = (".tif", ".tiff")
+
+
+def get_reader(path: str | list[str]) -> Callable[[Any], list[LayerData]] | None:
+    """Give the reader of a slide, or None for what napari's own readers do better.
+
+    A TIFF that holds no RGB image, such as a mask, is left to them. A vendor's slide that cannot
+    be opened is ours: its reader then says why.
+    """
+    if isinstance(path, list):
+        if len(path) != 1:
+            return None
+        path = path[0]
+    if Path(path).suffix.lower() in PLAIN:
+        try:
+            open_slide(path).close()
+        except PixCellError as error:
+            if "RGB" in str(error):
+                return None
+    return read_slide
+
+
+def read_slide(path: str | list[str]) -> list[LayerData]:
+    """Open a slide as napari layer data."""
+    return [layer_data(open_slide(path[0] if isinstance(path, list) else path))]
+
+
+def layer_data(slide: Slide) -> LayerData:
+    """Describe a slide as an RGB image layer.
+
+    The centre of pixel (0, 0) lies at world 0. With a known pixel size the scale is in µm;
+    without, it is 1 and the metadata's ``mpp`` is None. ``metadata["napari_pixcell"]`` also
+    carries the open ``slide`` itself.
+    """
+    several = len(slide.levels) > 1
+    options: dict[str, Any] = {
+        "name": slide.name,
+        "rgb": True,
+        "multiscale": several,
+        "scale": (1.0, 1.0) if slide.mpp is None else (slide.mpp, slide.mpp),
+        "translate": (0.0, 0.0),
+        "axis_labels": AXES,
+        "metadata": {
+            "napari_pixcell": {
+                "name": slide.name,
+                "path": None if slide.path is None else str(slide.path),
+                "mpp": slide.mpp,
+                "mpp_source": slide.mpp_source or "unknown: give µm per pixel in PixCell studio",
+                "slide": slide,
+            }
+        },
+    }
+    if slide.mpp is not None:
+        options["units"] = UNITS
+    return (slide.levels if several else slide.levels[0], options, "image")

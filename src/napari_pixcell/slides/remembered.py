@@ -1,0 +1,60 @@
+"""Pixel sizes that the user gave, kept for each file without naming it."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import tempfile
+from pathlib import Path
+
+from platformdirs import user_config_dir
+
+from napari_pixcell.slides.pixel_size import checked_mpp
+
+CHUNK = 65536
+
+
+def _store() -> Path:
+    folder = os.environ.get("PIXCELL_CONFIG_DIR") or user_config_dir("napari-pixcell")
+    return Path(folder) / "pixel_sizes.json"
+
+
+def _key(path: Path) -> str:
+    """Identify a file by its size and both ends: survives a move, holds no name."""
+    size = path.stat().st_size
+    digest = hashlib.sha256(str(size).encode())
+    with path.open("rb") as file:
+        digest.update(file.read(CHUNK))
+        file.seek(max(0, size - CHUNK))
+        digest.update(file.read(CHUNK))
+    return digest.hexdigest()[:32]
+
+
+def _load() -> dict[str, float]:
+    try:
+        value = json.loads(_store().read_text())
+    except (OSError, ValueError):
+        return {}
+    if not isinstance(value, dict):
+        return {}
+    return {k: float(v) for k, v in value.items() if isinstance(v, int | float)}
+
+
+def remember_mpp(path: str | Path, mpp: float) -> None:
+    """Remember µm/px for a file. Nothing happens if the settings folder can't be written."""
+    values = _load() | {_key(Path(path)): checked_mpp(mpp)}
+    store = _store()
+    with contextlib.suppress(OSError):
+        store.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=store.parent, suffix=".tmp")
+        with os.fdopen(handle, "w") as file:
+            json.dump(values, file)
+        Path(name).replace(store)
+
+
+def remembered_mpp(path: str | Path) -> float | None:
+    """Give the µm/px that the user once gave for this file."""
+    values = _load()
+    return values.get(_key(Path(path))) if values else None

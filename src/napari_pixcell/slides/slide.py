@@ -1,0 +1,223 @@
+"""A slide: levels, their exact downsamples, a pixel size, and reading by region and mpp."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_pixcell.errors import PixCellError
+from napari_pixcell.slides.levels import ArrayLevel, Level, TiledLevel, shrunk
+from napari_pixcell.slides.pixel_size import checked_mpp
+from napari_pixcell.slides.region import Region
+from napari_pixcell.slides.resample import resample
+
+LARGEST_OVERVIEW = 4096  # px; a slide whose coarsest level is larger gets computed ones
+ROWS_AT_ONCE = 512  # output rows resampled together, which bounds memory
+
+
+class Slide:
+    """An open slide.
+
+    Parameters
+    ----------
+    name : str
+        What people see; never a path.
+    levels : list of Level
+        From the finest on.
+    downsamples : list of (y, x)
+        Exact, in level-0 pixels per pixel of the level.
+    mpp : float or None
+        µm per level-0 pixel; None when the file does not say.
+    mpp_source : str
+        Where the pixel size comes from, in words.
+    path : Path or None
+    close : callable or None
+        Closes the file.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        levels: Sequence[Level],
+        downsamples: Sequence[tuple[float, float]],
+        mpp: float | None,
+        mpp_source: str = "",
+        path: Path | None = None,
+        close: Callable[[], None] | None = None,
+    ) -> None:
+        self.name = name
+        self.path = path
+        self.mpp = mpp
+        self.mpp_source = mpp_source
+        self.levels: list[Level] = [levels[0]]
+        self._factors = [downsamples[0]]
+        for level, factor in zip(levels[1:], downsamples[1:], strict=True):
+            last = self.levels[-1].shape
+            if level.shape[0] < last[0] and level.shape[1] < last[1]:  # napari: strictly smaller
+                self.levels.append(level)
+                self._factors.append(factor)
+        while max(self.levels[-1].shape[:2]) > LARGEST_OVERVIEW:
+            y, x = self._factors[-1]
+            self.levels.append(shrunk(self.levels[-1]))
+            self._factors.append((4 * y, 4 * x))
+        self._close = close
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of level 0."""
+        return self.levels[0].shape[0], self.levels[0].shape[1]
+
+    @property
+    def downsamples(self) -> tuple[float, ...]:
+        """Level-0 pixels per pixel of each level, never rounded."""
+        return tuple(math.sqrt(y * x) for y, x in self._factors)
+
+    def with_mpp(self, mpp: float) -> Slide:
+        """Give the same open slide with a pixel size in µm."""
+        other = copy.copy(self)
+        other.mpp, other.mpp_source = checked_mpp(mpp), "given by you"
+        return other
+
+    def read(self, region: Region, mpp: float) -> NDArray[np.uint8]:
+        """Read a region at a pixel size.
+
+        Taken from the nearest finer level; areas are averaged when shrinking, and interpolated
+        linearly when enlarging. Outside the slide and under transparent pixels it is white.
+
+        Parameters
+        ----------
+        region : Region
+            In level-0 pixels; may be fractional.
+        mpp : float
+            µm per pixel of the result.
+
+        Returns
+        -------
+        (h, w, 3) uint8
+
+        Raises
+        ------
+        PixCellError
+            If the slide's pixel size is unknown or the file cannot be decoded.
+        """
+        own = self.require_mpp()
+        rows, columns = region.shape_at(own, mpp)
+        wanted = mpp / own * (1 + 1e-6)
+        index = max((i for i, d in enumerate(self._factors) if max(d) <= wanted), default=0)
+        level, (dy, dx) = self.levels[index], self._factors[index]
+        top, left = region.y / dy, region.x / dx
+        step_y, step_x = region.height / dy / rows, region.width / dx / columns
+        out = np.empty((rows, columns, 3), np.uint8)
+        x0, x1 = _margin(left, left + step_x * columns, step_x)
+        for row in range(0, rows, ROWS_AT_ONCE):
+            count = min(ROWS_AT_ONCE, rows - row)
+            start, stop = top + step_y * row, top + step_y * (row + count)
+            y0, y1 = _margin(start, stop, step_y)
+            patch = level.read_white(y0, y1, x0, x1)
+            box = (start - y0, left - x0, stop - y0, left + step_x * columns - x0)
+            out[row : row + count] = resample(patch, box, (count, columns))
+        return out
+
+    def require_mpp(self) -> float:
+        """Give the pixel size in µm, or say what to do when it is unknown."""
+        if self.mpp is None:
+            raise PixCellError(
+                f"The pixel size of “{self.name}” is unknown: give it in µm per pixel (in the "
+                "dock's Slide section, or with --mpp), for example 0.5 for a 20× scan."
+            )
+        return self.mpp
+
+    def close(self) -> None:
+        """Close the file; reading afterwards raises PixCellError."""
+        for level in self.levels:
+            if isinstance(level, TiledLevel):
+                level.forget()
+        if self._close is not None:
+            self._close()
+
+    def __enter__(self) -> Slide:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __reduce__(self) -> Any:
+        raise TypeError("A slide holds an open file: open it again instead of pickling it.")
+
+    def __copy__(self) -> Slide:
+        other = object.__new__(type(self))
+        other.__dict__.update(self.__dict__)
+        return other
+
+
+class ArraySlide(Slide):
+    """A slide made of arrays that are already open, such as the levels of a napari RGB layer.
+
+    Parameters
+    ----------
+    levels : list of array-like, (h, w, 3 or 4)
+        From the finest on.
+    mpp : float or None
+        µm per pixel of the first level.
+    name : str
+    """
+
+    def __init__(self, levels: Sequence[Any], mpp: float | None, name: str) -> None:
+        own = [level if isinstance(level, Level) else ArrayLevel(level) for level in levels]
+        mpp = None if mpp is None else checked_mpp(mpp)
+        super().__init__(name, own, shape_ratios(own), mpp, "" if mpp is None else "the layer")
+
+
+def shape_ratios(levels: Sequence[Level]) -> list[tuple[float, float]]:
+    """Give the exact (y, x) downsample of each level from the shapes."""
+    height, width, _ = levels[0].shape
+    return [(height / level.shape[0], width / level.shape[1]) for level in levels]
+
+
+def check_region(region: Region, slide: Slide, tile_px: int, model_mpp: float) -> None:
+    """Refuse a region that a model cannot use.
+
+    Parameters
+    ----------
+    region : Region
+        In level-0 pixels.
+    slide : Slide
+    tile_px : int
+        Side of the model's tile, in its pixels.
+    model_mpp : float
+        The model's µm per pixel.
+
+    Raises
+    ------
+    PixCellError
+        If the pixel size is unknown, or the region is off the slide or smaller than a tile.
+    """
+    mpp = slide.require_mpp()
+    height, width = slide.shape
+    if not all(map(math.isfinite, region.as_list())) or min(region.width, region.height) <= 0:
+        raise PixCellError("The region has no area; draw a box on the slide.")
+    inside_x = region.x < width and region.x + region.width > 0
+    inside_y = region.y < height and region.y + region.height > 0
+    if not (inside_x and inside_y):
+        raise PixCellError(
+            f"The region lies outside the slide, which is {width} × {height} pixels; move it onto "
+            "the slide."
+        )
+    side = tile_px * model_mpp / mpp
+    if min(region.width, region.height) < side - max(1.0, 0.005 * side):
+        raise PixCellError(
+            f"The region is {region.width:.0f} × {region.height:.0f} pixels, smaller than one tile "
+            f"({side:.0f} × {side:.0f}, which is {tile_px * model_mpp:.0f} µm); make it larger."
+        )
+
+
+def _margin(start: float, stop: float, step: float) -> tuple[int, int]:
+    """Give whole pixels about a span, with a neighbour on each side when enlarging."""
+    extra = 1 if step < 1 else 0
+    return math.floor(start) - extra, max(math.ceil(stop), math.floor(start) + 1) + extra

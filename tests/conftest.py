@@ -1,0 +1,40 @@
+"""Real data for the tests: ``../shared``, or the folder in PIXCELL_SHARED."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(os.environ.get("PIXCELL_SHARED") or Path(__file__).parents[2] / "shared")
+
+
+def need(path: Path) -> Path:
+    """Give a path that exists; else skip with a reason, or fail in CI."""
+    if not path.exists():
+        reason = f"{path.name} is missing: set PIXCELL_SHARED to the folder that holds data/"
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
+    return path
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    return need(SHARED)
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    return need(SHARED / "data")
+
+
+@pytest.fixture(scope="session")
+def cmu_slide(shared_data: Path) -> Path:
+    return need(shared_data / "wsi_cmu1_small_region" / "CMU-1-Small-Region.svs")
+
+
+@pytest.fixture(autouse=True)
+def own_settings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the tests out of the user's settings and cache."""
+    monkeypatch.setenv("PIXCELL_CONFIG_DIR", str(tmp_path_factory.mktemp("config")))
+    monkeypatch.setenv("PIXCELL_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
