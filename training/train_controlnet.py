@@ -33,10 +33,7 @@ from diffusion import (
 from torch import nn
 from train_transformer import Pair, load_vae
 
-try:
-    from napari_pixcell.cells import condition_image, segment_nuclei
-except ImportError:
-    from nuclei import condition_image, segment_nuclei
+from napari_pixcell.cells import condition_image, segment_nuclei
 from napari_pixcell.networks import PixCellControlNet
 
 BLOCKS = 4
