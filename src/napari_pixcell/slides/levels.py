@@ -120,7 +120,8 @@ class Level:
             at = next(i for i, k in enumerate(keys) if k is Ellipsis)
             keys[at : at + 1] = [slice(None)] * (4 - len(keys))
         keys += [slice(None)] * (3 - len(keys))
-        spans, inner = [], []
+        spans: list[tuple[int, int]] = []
+        inner: list[slice | int] = []
         for k, n in zip(keys[:2], self.shape[:2], strict=True):
             if isinstance(k, slice):
                 steps = range(*k.indices(n))

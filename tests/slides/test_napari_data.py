@@ -1,0 +1,149 @@
+"""Slides as napari layers: in µm, exactly in place."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import numpy as np
+import pytest
+import tifffile
+
+from napari_pixcell.errors import PixCellError
+from napari_pixcell.slides import ArraySlide, Region, placement
+from napari_pixcell.slides.placement import region_to_world, world_to_region
+from napari_pixcell.slides.reader import get_reader
+from napari_pixcell.slides.samples import CMU1_SHA256, fetch_cmu1
+from napari_pixcell.slides.write import write_pyramid
+
+
+def layer_of(data):
+    layer = pytest.importorskip("napari.layers")
+    array, options, kind = data
+    return getattr(layer, kind.title())(array, **options)
+
+
+def test_a_slide_becomes_a_layer_in_um(cmu_slide) -> None:
+    layer = layer_of(get_reader(str(cmu_slide))(str(cmu_slide))[0])
+    assert layer.rgb and not layer.multiscale
+    np.testing.assert_allclose(layer.scale, [0.499, 0.499])
+    assert [str(u) for u in layer.units] == ["micrometer", "micrometer"]
+    assert layer.axis_labels == ("y", "x")
+    ours = layer.metadata["napari_pixcell"]
+    assert ours["mpp"] == 0.499 and ours["name"] == cmu_slide.name
+    assert layer.get_value((499.0, 499.0), world=True).shape == (3,)
+    ours["slide"].close()
+
+
+def test_a_pyramid_becomes_a_multiscale_layer(tmp_path) -> None:
+    path = tmp_path / "p.ome.tif"
+    write_pyramid(path, np.full((1100, 1300, 3), 90, np.uint8), 0.5)
+    layer = layer_of(get_reader([str(path)])([str(path)])[0])
+    assert layer.multiscale and len(layer.data) == 3
+    assert layer.extent.world[1][1] == pytest.approx(649.5)
+
+
+def test_a_slide_without_a_pixel_size_claims_no_um(shared_data) -> None:
+    path = str(shared_data / "skimage_skin" / "skin.tif")
+    _, options, _ = get_reader(path)(path)[0]
+    assert options["scale"] == (1, 1) and "units" not in options
+    assert options["metadata"]["napari_pixcell"]["mpp"] is None
+    assert "unknown" in options["metadata"]["napari_pixcell"]["mpp_source"]
+
+
+def test_masks_are_left_to_napari(tmp_path) -> None:
+    path = tmp_path / "mask.tif"
+    tifffile.imwrite(path, np.ones((30, 30), np.uint16))
+    assert get_reader(str(path)) is None
+    assert get_reader([str(path), str(path)]) is None
+
+
+def test_a_damaged_slide_opened_in_napari_gets_the_sentence(tmp_path) -> None:
+    path = tmp_path / "cut.svs"
+    path.write_bytes(b"II*\0")
+    with pytest.raises(PixCellError, match="cut short"):
+        get_reader(str(path))(str(path))
+
+
+def test_a_picture_lies_exactly_over_its_region() -> None:
+    region, mpp = Region(100.25, 40, 513, 514), 0.499
+    scale, translate = placement(region, mpp, (256, 257, 3))
+    layer = layer_of(
+        (np.zeros((256, 257), int), {"scale": scale, "translate": translate}, "labels")
+    )
+    low, high = layer.extent.world
+    edges = low - np.array(scale) / 2, high + np.array(scale) / 2
+    np.testing.assert_allclose([*edges[0], *edges[1]], region_to_world(region, mpp), atol=1e-9)
+
+
+def test_a_region_survives_the_way_to_the_world_and_back() -> None:
+    region = Region(100.25, 40, 513, 514)
+    back = world_to_region(*region_to_world(region, 0.499), 0.499)
+    np.testing.assert_allclose(back.as_list(), region.as_list())
+
+
+def test_what_is_read_shows_where_the_slide_shows_it() -> None:
+    yy, xx = np.mgrid[:400, :400] + 0.5
+    dot = 255 - 250 * np.exp(-((xx - 150.5) ** 2 + (yy - 220.5) ** 2) / 200)
+    slide = ArraySlide([np.repeat(dot[..., None], 3, 2).round().astype(np.uint8)], 0.25, "dot")
+    region = Region(90.3, 150.7, 130, 130)
+    pixels = slide.read(region, 0.5)
+    scale, translate = placement(region, 0.25, pixels.shape)
+    dark = 255.0 - pixels[..., 0]
+    at = [np.average(np.arange(n), weights=dark.sum(1 - i)) for i, n in enumerate(dark.shape)]
+    world = np.array(at) * scale + translate
+    # the layer of the slide shows that dot at pixel (220, 150), counted from centres
+    np.testing.assert_allclose(world, [220 * 0.25, 150 * 0.25], atol=0.02)
+
+
+@pytest.fixture
+def serve():
+    servers = []
+
+    def start(body: bytes, status: int = 200) -> tuple[str, list[str]]:
+        seen: list[str] = []
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                seen.append(self.path)
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *args: object) -> None: ...
+
+        server = HTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        servers.append(server)
+        return f"http://127.0.0.1:{server.server_port}/cmu1", seen
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+def test_cmu1_is_downloaded_once_and_checked(cmu_slide, serve, tmp_path) -> None:
+    url, seen = serve(cmu_slide.read_bytes())
+    path = fetch_cmu1(url, tmp_path / "cache")
+    assert hashlib.sha256(path.read_bytes()).hexdigest() == CMU1_SHA256
+    assert fetch_cmu1(url, tmp_path / "cache") == path
+    assert len(seen) == 1
+    assert [p.name for p in path.parent.iterdir()] == [path.name]
+
+
+def test_another_file_in_its_place_is_thrown_away(serve, tmp_path) -> None:
+    url, _ = serve(b"a login page")
+    with pytest.raises(PixCellError, match="not the expected file"):
+        fetch_cmu1(url, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_offline_it_says_so(serve, tmp_path, monkeypatch) -> None:
+    url, _ = serve(b"", 503)
+    for address in (url, "http://127.0.0.1:9/cmu1"):
+        monkeypatch.setenv("PIXCELL_CMU1_URL", address)
+        with pytest.raises(PixCellError, match="could not be downloaded; connect"):
+            fetch_cmu1(folder=tmp_path)
