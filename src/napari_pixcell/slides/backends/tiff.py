@@ -123,17 +123,19 @@ class _Reader:
         height, width = page.shape[:2]
         th, tw = page.tilelength, page.tilewidth
         across = -(-width // tw)
-        tables = page.jpegtables
+        # all fetched now: tifffile loads some tags from the shared handle at first use
+        tables, decode = page.jpegtables, page.decode
+        offsets, counts = tuple(page.dataoffsets), tuple(page.databytecounts)
 
         def fetch(row: int, column: int) -> NDArray[np.uint8]:
             index = row * across + column
             h, w = min(th, height - row * th), min(tw, width - column * tw)
-            offset, count = page.dataoffsets[index], page.databytecounts[index]
+            offset, count = offsets[index], counts[index]
             if not count:  # a sparse file leaves empty tiles out
                 return np.full((h, w, 3), 255, np.uint8)
             data = self.bytes(offset, count)
             try:
-                tile = page.decode(data, index, jpegtables=tables)[0]
+                tile = decode(data, index, jpegtables=tables)[0]
             except Exception as error:  # codecs raise their own kinds
                 raise damaged(self.name) from error
             return to_rgb8(tile.reshape(tile.shape[-3:])[:h, :w])
