@@ -86,11 +86,10 @@ def denoise(
         if guided:
             without, within = predicted.chunk(2)
             predicted = without + guidance * (within - without)
-        if on_step is not None:
-            clean = scheduler.convert_model_output(predicted, sample=latents)
         latents = scheduler.step(predicted, time, latents).prev_sample
         if on_step is not None:
-            on_step(index + 1, steps, clean)
+            # dpmsolver++ turns every prediction into the clean latents and keeps them
+            on_step(index + 1, steps, scheduler.model_outputs[-1])
     return latents
 
 
