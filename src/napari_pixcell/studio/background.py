@@ -1,0 +1,95 @@
+"""Work off the main thread, whose outcome is taken in by the main thread."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from napari_pixcell.errors import PixCellError
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+class Background:
+    """A mailbox, a thread that computes, and one that talks to the worker.
+
+    Whoever owns the main thread calls :meth:`pump`, a dock by a timer. Nothing here knows of Qt.
+    """
+
+    def __init__(self) -> None:
+        self._inbox: deque[Callable[[], None]] = deque()
+        self._compute = ThreadPoolExecutor(1, "pixcell-compute")
+        # The worker's pipe may block while the worker starts: never in the main thread.
+        self._talk = ThreadPoolExecutor(1, "pixcell-talk")
+        self._running = 0
+
+    @property
+    def busy(self) -> bool:
+        """Whether something computes, or its outcome waits to be taken in."""
+        return self._running > 0 or bool(self._inbox)
+
+    def post(self, callback: Callable[[], None]) -> None:
+        """Have ``callback`` run by the next pump; may be called in any thread."""
+        self._inbox.append(callback)
+
+    def compute(
+        self, work: Callable[[], T], done: Callable[[T], None], failed: Callable[[str], None]
+    ) -> None:
+        """Run ``work`` in a thread, then ``done`` or ``failed`` with a sentence in the main one."""
+        self._running += 1
+
+        def settle(future: Future[T]) -> None:
+            def deliver() -> None:
+                self._running -= 1
+                if future.cancelled():
+                    return
+                error = future.exception()
+                if error is None:
+                    done(future.result())
+                else:
+                    failed(sentence(error))
+
+            self.post(deliver)
+
+        self._compute.submit(work).add_done_callback(settle)
+
+    def talk(self, work: Callable[[], Any], failed: Callable[[str], None] | None = None) -> None:
+        """Run ``work`` after everything said to the worker before."""
+
+        def settle(future: Future[Any]) -> None:
+            error = None if future.cancelled() else future.exception()
+            if error is not None and failed is not None:
+                self.post(lambda: failed(sentence(error)))
+
+        self._talk.submit(work).add_done_callback(settle)
+
+    def pump(self, seconds: float = 0.03) -> bool:
+        """Take in what came, for at most about ``seconds``; whether there was anything."""
+        end = time.perf_counter() + seconds
+        any_came = False
+        while self._inbox and (not any_came or time.perf_counter() < end):
+            any_came = True
+            self._inbox.popleft()()
+        return any_came
+
+    def close(self) -> None:
+        """Take no more work; what waits is dropped."""
+        self._compute.shutdown(wait=False, cancel_futures=True)
+        self._talk.shutdown(wait=False, cancel_futures=True)
+
+
+def sentence(error: BaseException) -> str:
+    """Turn an error into the sentence that a user sees; the log has the rest."""
+    if isinstance(error, PixCellError):
+        return str(error)
+    log.error("unexpected error", exc_info=error)
+    if isinstance(error, MemoryError):
+        return "There is not enough memory for this; close other images and try again."
+    if isinstance(error, OSError) and error.strerror:
+        return f"That did not work: {error.strerror}; check the disk and try again."
+    return f"That did not work ({type(error).__name__}); try again, the log has the details."

@@ -1,0 +1,126 @@
+"""Variants that were made, and the jobs that make them."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_pixcell.engine.events import Event
+from napari_pixcell.engine.record import Record
+from napari_pixcell.engine.request import GenerateRequest, Request
+from napari_pixcell.slides.region import Region
+
+
+class JobHandle(Protocol):
+    """What a client gives for a submitted request."""
+
+    def cancel(self) -> None:
+        """Stop between two steps."""
+
+
+class Client(Protocol):
+    """Who runs requests: the worker's client, or a script in a test."""
+
+    def submit(self, request: Request, on_event: Any = None) -> JobHandle:
+        """Queue a request; ``on_event`` gets its events in some thread."""
+
+    def restart(self) -> None:
+        """Give all memory back."""
+
+    def close(self) -> None:
+        """End for good."""
+
+
+@dataclass(eq=False)
+class Target:
+    """Where results land: captured when the job is queued.
+
+    Parameters
+    ----------
+    number, name : int, str
+        Of the region.
+    slide : str
+        Key of the slide.
+    region : Region
+        Where the region was.
+    mpp : float
+        Pixel size of the slide in µm.
+    pixels : array, optional
+        The tissue there, to compare with.
+    """
+
+    number: int
+    name: str
+    slide: str
+    region: Region
+    mpp: float
+    pixels: NDArray[np.uint8] | None = None
+
+
+@dataclass(eq=False)
+class Result:
+    """A variant: uint8 (height, width, 3), its record, and where it belongs."""
+
+    number: int
+    target: Target
+    image: NDArray[np.uint8]
+    record: Record
+    job: int
+    shown: bool = False
+    made: datetime = field(default_factory=datetime.now)
+
+    @property
+    def seed(self) -> int:
+        """Seed of this variant."""
+        return self.record.request.seed
+
+    @property
+    def name(self) -> str:
+        """As its layer is called."""
+        return f"Synthetic · {self.target.name} · seed {self.seed}"
+
+    @property
+    def labels(self) -> NDArray[Any] | None:
+        """The layout it was made from."""
+        layout = self.record.request.layout
+        return layout.unpack() if layout is not None else None
+
+    def named(self, name: str) -> Record:
+        """Give the record with another name for the slide."""
+        request = self.record.request
+        source = replace(request.source, name=name)
+        return replace(self.record, request=replace(request, source=source))
+
+
+@dataclass(eq=False)
+class GenerationJob:
+    """A queued or running generation."""
+
+    number: int
+    request: GenerateRequest
+    target: Target
+    handle: JobHandle | None = None
+    done: int = 0
+    total: int = 0
+    message: str = "Waiting for the model"
+    made: int = 0
+    cancelled: bool = False
+    started: float | None = None
+    preview: tuple[int, NDArray[np.uint8]] | None = None
+    events: list[Event] = field(default_factory=list)
+
+    def sentence(self) -> str:
+        """Say what is going on and how long it will take."""
+        if self.cancelled:
+            return "Cancelling…"
+        if not self.total or self.started is None or self.done == 0:
+            return f"{self.message}…"
+        count = self.request.count
+        text = f"{min(self.made + 1, count)} of {count}"
+        left = (time.monotonic() - self.started) / self.done * (self.total - self.done)
+        return f"{text} · {left:.0f} s left" if left >= 0.5 else text

@@ -1,0 +1,426 @@
+"""One working session: a slide, its regions, and what was made from them."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from psygnal import Signal
+
+from napari_pixcell.cells import describe, import_layout, segment_nuclei
+from napari_pixcell.engine.events import Embedding, Event, Failure, is_last
+from napari_pixcell.engine.packed import PackedArray
+from napari_pixcell.engine.request import EmbedRequest
+from napari_pixcell.errors import PixCellError
+from napari_pixcell.slides.region import Region
+from napari_pixcell.studio.background import Background
+from napari_pixcell.studio.generation import Generation
+from napari_pixcell.studio.regions import NO_STYLE, RegionItem, snap
+from napari_pixcell.studio.results import Client, Result, Target
+from napari_pixcell.studio.settings import Settings
+
+
+class Session:
+    """The state of the studio, without Qt.
+
+    Every method returns at once; what takes time comes back through :meth:`pump`, which the
+    owner of the main thread calls. Nothing raises for what a user did: the sentence lands in
+    :attr:`problems`, under the name of the section it belongs to.
+
+    Parameters
+    ----------
+    client : Client
+        Who runs the requests.
+
+    Attributes
+    ----------
+    changed : Signal
+        Anything the dock shows.
+    regions_changed : Signal
+        Regions were added, removed, moved or activated.
+    layout_changed : Signal(RegionItem)
+        A region has another layout, or none.
+    """
+
+    changed = Signal()
+    regions_changed = Signal()
+    layout_changed = Signal(object)
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+        self.background = Background()
+        self.settings = Settings()
+        self.slide: Any = None
+        self.slide_key = ""
+        self.problems: dict[str, str] = {}
+        self.notes: dict[str, str] = {}
+        self.export_name = ""
+        self.exporting = False
+        self._items: dict[int, RegionItem] = {}
+        self._active: dict[str, int] = {}
+        self._numbers = itertools.count(1)
+        self.generation = Generation(client, self.background, self.say)
+        self.settings.events.connect(lambda *_: self.changed.emit(), check_nargs=False)
+        self.generation.changed.connect(self.changed.emit)
+
+    # -- slide ---------------------------------------------------------------------------
+
+    def set_slide(self, slide: Any, key: str = "") -> None:
+        """Work on ``slide``; regions of other slides keep waiting for theirs."""
+        self.slide = slide
+        self.slide_key = (key or slide.name) if slide is not None else ""
+        self.export_name = slide.name if slide is not None else ""
+        self.problems.pop("slide", None)
+        self.regions_changed.emit()
+        self.changed.emit()
+
+    @property
+    def ready(self) -> bool:
+        """Whether there is a slide whose pixel size is known."""
+        return self.slide is not None and self.slide.mpp is not None
+
+    # -- regions -------------------------------------------------------------------------
+
+    @property
+    def regions(self) -> list[RegionItem]:
+        """Regions of the current slide, oldest first."""
+        return [item for item in self._items.values() if item.slide == self.slide_key]
+
+    @property
+    def active(self) -> RegionItem | None:
+        """The region that everything below the Region section is about."""
+        return self._items.get(self._active.get(self.slide_key, 0))
+
+    def item(self, number: int) -> RegionItem | None:
+        """Look a region up by its number."""
+        return self._items.get(number)
+
+    def activate(self, number: int) -> None:
+        """Choose a region of the current slide."""
+        if number in self._items and self._active.get(self.slide_key) != number:
+            self._active[self.slide_key] = number
+            self.regions_changed.emit()
+            self.changed.emit()
+
+    def add_region(self, centre: tuple[float, float]) -> RegionItem | None:
+        """Add a tile-sized region about ``centre`` (x, y), in level-0 pixels, and embed it."""
+        with self.reporting("region"):
+            place = self._snapped(Region(*centre, 0, 0))
+            number = next(self._numbers)
+            name = f"Region {number}"
+            item = RegionItem(number, name, self.slide_key, place, style_of=number)
+            self._items[number] = item
+            self._active[self.slide_key] = number
+            self.regions_changed.emit()
+            self.embed(number)
+            return item
+        return None
+
+    def move_region(self, number: int, region: Region, embed: bool = True) -> None:
+        """Put a region where ``region`` has its centre; its embedding is made anew."""
+        item = self._items[number]
+        with self.reporting("region"):
+            place = self._snapped(region)
+            if place != item.region:
+                item.region, item.pixels, item.embedding = place, None, None
+                if item.layout_origin == "segmented":
+                    item.layout_origin = "segmented before the region was moved"
+                item.embedding_busy = True  # or soon: a drag waits for its end
+                if embed:
+                    self.embed(number)
+        self.regions_changed.emit()
+        self.changed.emit()
+
+    def rename_region(self, number: int, name: str) -> None:
+        """Call a region something else."""
+        self._items[number].name = name.strip() or self._items[number].name
+        self.regions_changed.emit()
+        self.changed.emit()
+
+    def remove_region(self, number: int) -> None:
+        """Forget a region with its style and layout; its results stay."""
+        item = self._items.pop(number, None)
+        if item is None:
+            return
+        item.layout = None
+        self.layout_changed.emit(item)
+        for other in self._items.values():
+            if other.style_of == number:
+                other.style_of = other.number
+        left = self.regions
+        self._active[self.slide_key] = left[-1].number if left else 0
+        self.regions_changed.emit()
+        self.changed.emit()
+
+    def _snapped(self, region: Region) -> Region:
+        if self.slide is None:
+            raise PixCellError("There is no slide yet; open one first.")
+        if self.slide.mpp is None:
+            raise PixCellError("The pixel size is not known yet; set it in the Slide section.")
+        return snap(region, self.slide.shape, self.slide.mpp, self.settings.model)
+
+    # -- style ---------------------------------------------------------------------------
+
+    def set_style(self, number: int) -> None:
+        """Let the active region take the style of region ``number``, or ``NO_STYLE``."""
+        if self.active is not None:
+            self.active.style_of = number
+            self.changed.emit()
+
+    def style_item(self) -> RegionItem | None:
+        """The region whose embedding is the style of the active one."""
+        return self._items.get(self.active.style_of) if self.active is not None else None
+
+    def embed(self, number: int) -> None:
+        """Read a region and compute its embedding."""
+        item = self._items[number]
+        slide, place, family = self.slide, item.region, self.settings.model
+        item.embedding_busy, item.embedding = True, None
+        self.say("style", "")
+
+        def done(pixels: NDArray[np.uint8]) -> None:
+            if item.region == place:
+                item.pixels = pixels
+                self.changed.emit()
+
+        def failed(message: str) -> None:
+            if item.region == place:
+                item.embedding_busy = False
+                self.say("style", message)
+
+        def on_event(event: Event) -> None:
+            if item.region != place:
+                return  # it was moved meanwhile; another embedding is under way
+            if isinstance(event, Embedding):
+                item.embedding = PackedArray.pack(event.values)
+            if isinstance(event, Failure):
+                self.problems["style"] = event.message
+            if is_last(event):
+                item.embedding_busy = False
+                self.changed.emit()
+
+        def read() -> NDArray[np.uint8]:
+            pixels: NDArray[np.uint8] = slide.read(place, family.mpp)
+            request = EmbedRequest(family.name, PackedArray.pack(pixels))
+            post = self.background.post
+            self.background.talk(
+                lambda: self.client.submit(request, lambda event: post(lambda: on_event(event))),
+                failed,
+            )
+            return pixels
+
+        self.background.compute(read, done, failed)
+
+    # -- layout --------------------------------------------------------------------------
+
+    def segment(self) -> None:
+        """Find the nuclei in the active region."""
+        item, family = self.active, self.settings.model
+        if item is None or item.layout_busy:
+            return
+        slide, place = self.slide, item.region
+        item.layout_busy = True
+        self.say("layout", "")
+
+        def work() -> NDArray[np.int32]:
+            return segment_nuclei(slide.read(place, family.mpp), family.mpp)
+
+        def done(labels: NDArray[np.int32]) -> None:
+            item.layout_busy = False
+            if not labels.any():
+                self.say("layout", "No nuclei were found here; paint some, or move the region.")
+            elif item.number in self._items:
+                moved = " before the region was moved" if item.region != place else ""
+                self.set_layout(item.number, labels, "segmented" + moved)
+
+        self.background.compute(work, done, lambda text: self._layout_failed(item, text))
+
+    def import_layout(self, path: Path) -> None:
+        """Take the layout of the active region from a label image."""
+        item = self.active
+        if item is None:
+            return
+        side = self.settings.model.tile
+        with self.reporting("layout"):
+            labels = import_layout(path, (side, side))
+            self.set_layout(item.number, labels, f"imported from {Path(path).name}")
+
+    def new_layout(self) -> None:
+        """Give the active region an empty layout to paint on."""
+        if self.active is not None and self.active.layout is None:
+            side = self.settings.model.tile
+            self.set_layout(self.active.number, np.zeros((side, side), np.int32), "painted")
+
+    def set_layout(self, number: int, labels: NDArray[Any] | None, origin: str = "") -> None:
+        """Give a region a layout: label image, (tile, tile); None for no layout."""
+        item = self._items[number]
+        item.layout, item.layout_origin = labels, origin
+        self.problems.pop("layout", None)
+        self._count(item)
+        self.layout_changed.emit(item)
+        self.changed.emit()
+
+    def layout_edited(self, number: int) -> None:
+        """Count the cells again after the label image was painted on."""
+        item = self._items.get(number)
+        if item is not None:
+            self._count(item)
+            self.changed.emit()
+
+    def _count(self, item: RegionItem) -> None:
+        item.cells, item.layout_text = 0, ""
+        if item.layout is not None:
+            item.cells = int(np.count_nonzero(np.unique(item.layout)))
+            item.layout_text = str(describe(item.layout, self.settings.model.mpp))
+
+    def _layout_failed(self, item: RegionItem, message: str) -> None:
+        item.layout_busy = False
+        self.say("layout", message)
+
+    # -- generate ------------------------------------------------------------------------
+
+    def why_not(self) -> str:
+        """Say why nothing can be generated now; empty if it can."""
+        item = self.active
+        if self.slide is None:
+            return "Open a slide first"
+        if self.slide.mpp is None:
+            return "Set the pixel size first"
+        if item is None:
+            return "Add a region first"
+        style = self.style_item()
+        if style is not None and style.embedding is None:
+            return f"Embedding {style.name}…" if style.embedding_busy else "No style yet: embed it"
+        if item.layout_busy:
+            return "Segmenting nuclei…"
+        if item.layout is not None and not item.cells:
+            return "The layout has no cells: paint some"
+        return ""
+
+    def generate(self) -> None:
+        """Queue variants of the active region; they land there whatever is chosen later."""
+        item = self.active
+        if self.why_not() or item is None:
+            return
+        place = Target(item.number, item.name, item.slide, item.region, self.slide.mpp, item.pixels)
+        style = self.style_item()
+        self.problems.pop("generate", None)
+        with self.reporting("generate"):
+            self.generation.queue(
+                self.settings,
+                place,
+                style.embedding if style is not None else None,
+                item.layout,
+                self.export_name,
+            )
+
+    def cancel(self) -> None:
+        """Stop the running generation within one step; those behind it go on."""
+        self.generation.cancel()
+
+    def free_memory(self) -> None:
+        """End the worker process; the next request starts a new one."""
+        self.background.talk(self.client.restart)
+        self.note("slide", "Memory was given back; the next request loads the model again.")
+
+    # -- export --------------------------------------------------------------------------
+
+    def export(self, folder: Path) -> None:
+        """Write every result as an image–mask pair."""
+        from napari_pixcell.studio.export import write_pairs
+
+        results, name = list(self.generation.results), self.export_name.strip() or "slide"
+        self.exporting = True
+        self.say("export", "")
+
+        def done(rows: list[dict[str, Any]]) -> None:
+            self.exporting = False
+            masks = sum(1 for row in rows if row.get("mask"))
+            self.note("export", f"Wrote {len(rows)} images and {masks} masks to {folder}")
+
+        def failed(message: str) -> None:
+            self.exporting = False
+            self.say("export", message)
+
+        self.background.compute(lambda: write_pairs(results, folder, name), done, failed)
+
+    # -- telling -------------------------------------------------------------------------
+
+    def say(self, section: str, message: str) -> None:
+        """Show a problem in a section; an empty message clears it, and the note there."""
+        self.notes.pop(section, None)
+        if message:
+            self.problems[section] = message
+        else:
+            self.problems.pop(section, None)
+        self.changed.emit()
+
+    def note(self, section: str, message: str) -> None:
+        """Show good news in a section."""
+        self.problems.pop(section, None)
+        self.notes[section] = message
+        self.changed.emit()
+
+    def reporting(self, section: str) -> Reporting:
+        """Turn a ``PixCellError`` in a block into a problem of ``section``."""
+        return Reporting(self, section)
+
+    def pump(self) -> bool:
+        """Take in what came from threads and worker; call it often, in the main thread."""
+        came = self.background.pump()
+        self.generation.flush()
+        return came
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything is under way."""
+        items = self._items.values()
+        return (
+            self.background.busy
+            or self.generation.current is not None
+            or any(item.embedding_busy or item.layout_busy for item in items)
+        )
+
+    def wait(self, seconds: float = 60, until: Callable[[], bool] | None = None) -> None:
+        """Pump until nothing is under way, or ``until`` holds; for scripts and tests."""
+        end = time.monotonic() + seconds
+        while self.busy if until is None else not until():
+            if time.monotonic() > end:
+                raise TimeoutError(f"still busy after {seconds} s")
+            if not self.pump():
+                time.sleep(0.01)
+        self.pump()
+
+    def results_of(self, number: int) -> Iterator[Result]:
+        """Results of a region, oldest first."""
+        return (r for r in self.generation.results if r.target.number == number)
+
+    def close(self) -> None:
+        """End the worker; nothing can be asked afterwards."""
+        self.background.close()
+        self.client.close()
+
+
+class Reporting:
+    """Context of :meth:`Session.reporting`."""
+
+    def __init__(self, session: Session, section: str) -> None:
+        self._session = session
+        self._section = section
+
+    def __enter__(self) -> None:
+        self._session.problems.pop(self._section, None)
+
+    def __exit__(self, _kind: Any, error: BaseException | None, _trace: Any) -> bool:
+        if isinstance(error, PixCellError):
+            self._session.say(self._section, str(error))
+            return True
+        return False
+
+
+__all__ = ["NO_STYLE", "Session"]

@@ -1,0 +1,63 @@
+"""How variants are made: the fields of the Generate and Layout sections."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from typing import ClassVar
+
+from psygnal import SignalGroupDescriptor
+
+from napari_pixcell.engine.request import MAX_SEED, GenerateRequest
+from napari_pixcell.models.catalogue import DEMO, Family, get_family
+
+
+@dataclass
+class Settings:
+    """Settings of the next generation; ``settings.events`` tells of changes.
+
+    Parameters
+    ----------
+    family : str
+        Name of the family.
+    count, seed : int
+        Number of variants; seed of the first.
+    steps, guidance : int, float
+        Denoising steps; how closely the style is followed.
+    layout_strength, layout_until : float
+        How strongly the layout acts (0 to 2), and in which part of the steps (0 to 1).
+    """
+
+    events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
+
+    family: str = DEMO.name
+    count: int = 4
+    seed: int = 1234
+    steps: int = DEMO.steps
+    guidance: float = DEMO.layout_guidance
+    layout_strength: float = 1.0
+    layout_until: float = 1.0
+
+    @property
+    def model(self) -> Family:
+        """The chosen family."""
+        return get_family(self.family)
+
+    def new_seed(self) -> None:
+        """Draw a seed."""
+        self.seed = random.randrange(MAX_SEED + 1)
+
+    def use_family(self, name: str) -> None:
+        """Choose a family and its defaults."""
+        family = get_family(name)
+        self.family = name
+        self.steps, self.guidance = family.steps, family.layout_guidance
+
+    def use(self, request: GenerateRequest, seed: bool = False) -> None:
+        """Take the settings of a request over, its seed only if asked to."""
+        self.family = request.family
+        self.steps, self.guidance = request.steps, request.guidance
+        self.layout_strength = request.layout_strength
+        self.layout_until = request.layout_until
+        if seed:
+            self.seed = request.seed

@@ -1,0 +1,165 @@
+"""The main job, done through the real dock by clicking its widgets."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import napari
+from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication, QWidget
+
+from napari_pixcell.errors import PixCellError
+from napari_pixcell.slides.samples import SAMPLE_SLIDE
+from napari_pixcell.ui.dock import PixCellStudio
+
+VARIANTS = 4
+WINDOW = (1560, 960)
+PATIENCE_S = 900
+
+
+def run_demo(
+    out: Path, stay_open: bool = True, slide: Path | None = None, variants: int = VARIANTS
+) -> dict[str, Any]:
+    """Open napari and go from a slide to exported pairs, as a user would.
+
+    Parameters
+    ----------
+    out : Path
+        Gets the pairs and ``window.png``, a picture of the whole window.
+    stay_open : bool
+        Leave the window to the user afterwards.
+    slide : Path, optional
+        Instead of the bundled sample.
+    variants : int
+        How many to make.
+
+    Returns
+    -------
+    dict
+        The folder, the screenshot, the images and masks written.
+    """
+    started = time.monotonic()
+    out = Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    viewer = napari.Viewer(title="napari-pixcell demo", show=False)
+    # A screen smaller than this keeps its own size.
+    viewer.window.resize(*WINDOW)
+    viewer.show()
+    dock, studio = open_dock(viewer)
+    _say(f"the window is open after {time.monotonic() - started:.1f} s")
+    try:
+        _main_job(viewer, studio, out, slide or SAMPLE_SLIDE, variants)
+        _say(f"done after {time.monotonic() - started:.1f} s")
+        screenshot = out / "window.png"
+        photograph(viewer, screenshot)
+        rows = [json.loads(x) for x in (out / "manifest.jsonl").read_text("utf-8").splitlines()]
+        if stay_open and not os.environ.get("NAPARI_PIXCELL_DEMO_CLOSE"):
+            napari.run()
+    finally:
+        studio.close_session()
+        try:
+            viewer.close()
+        except RuntimeError:
+            pass  # the user has closed the window
+    return {
+        "folder": str(out),
+        "window": str(screenshot),
+        "images": [row["image"] for row in rows],
+        "masks": [row["mask"] for row in rows],
+    }
+
+
+def open_dock(viewer: napari.Viewer) -> tuple[QWidget, PixCellStudio]:
+    """Open the studio as the Plugins menu does."""
+    dock, studio = viewer.window.add_plugin_dock_widget("napari-pixcell", "PixCell studio")
+    return dock, studio
+
+
+def photograph(viewer: napari.Viewer, path: Path) -> None:
+    """Save a picture of the whole window, the canvas included."""
+    settle(0.5)
+    viewer.window.screenshot(str(path), size=None, flash=False, canvas_only=False)
+
+
+def settle(seconds: float) -> None:
+    """Let the window work for a while."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        QApplication.processEvents()
+        time.sleep(0.005)
+
+
+def click(widget: QWidget) -> None:
+    """Press a button with the mouse, as a user does."""
+    settle(0.05)
+    QTest.mouseClick(widget, Qt.MouseButton.LeftButton)
+    settle(0.05)
+
+
+def _main_job(
+    viewer: napari.Viewer, studio: PixCellStudio, out: Path, slide: Path, variants: int
+) -> None:
+    session = studio.session
+    if slide == SAMPLE_SLIDE:
+        click(studio.slide.sample_button)
+    else:
+        studio.slide.open(slide)
+    _check(studio, "slide")
+    settle(0.3)
+
+    layer = studio.link.slide_layer
+    assert layer is not None
+    height, width = session.slide.shape
+    tile = session.settings.model.tile * session.settings.model.mpp / session.slide.mpp
+    # Two regions side by side: one keeps its layout on show, the other its variants.
+    for offset in (0.62, -0.62):
+        place = height * 0.45, width * 0.45 + offset * tile
+        viewer.camera.center = layer.data_to_world(place)
+        viewer.camera.zoom = 5.2 / (256 / tile * session.slide.mpp / 0.5)
+        settle(0.1)
+        click(studio.region.add_button)
+        _wait(studio, "style", "region", until=lambda: not session.busy)
+        click(studio.layout_.segment_button)
+        _wait(studio, "layout", until=lambda: not session.busy)
+    viewer.camera.center = layer.data_to_world((height * 0.45, width * 0.45))
+
+    studio.generate.count.setValue(variants)
+    click(studio.generate.generate_button)
+    _wait(studio, "generate", until=lambda: session.generation.current is None)
+    settle(0.2)
+    # Back to the first, to see that a click on a thumbnail shows it.
+    last = session.generation.results[-1]
+    click(studio.results.thumbnails[last.number])
+    session.export(out)
+    _wait(studio, "export", until=lambda: not session.exporting)
+
+
+def _wait(studio: PixCellStudio, *sections: str, until: Callable[[], bool]) -> None:
+    end = time.monotonic() + PATIENCE_S
+    while not until():
+        settle(0.05)
+        _check(studio, *sections)
+        if time.monotonic() > end:
+            raise PixCellError("The demo takes far too long on this machine; see worker.log.")
+    settle(0.1)
+    _check(studio, *sections)
+
+
+def _check(studio: PixCellStudio, *sections: str) -> None:
+    for section in sections:
+        if section in studio.session.problems:
+            raise PixCellError(studio.session.problems[section])
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"napari-pixcell demo: {text}\n")
+
+
+__all__ = ["click", "open_dock", "photograph", "run_demo", "settle"]

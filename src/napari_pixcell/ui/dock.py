@@ -1,0 +1,192 @@
+"""The dock: PixCell studio."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import weakref
+from pathlib import Path
+from typing import Any
+
+import napari.viewer
+from qtpy.QtCore import QEvent, Qt, QTimer
+from qtpy.QtGui import QDragEnterEvent, QDropEvent
+from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
+
+from napari_pixcell import __version__
+from napari_pixcell.studio.results import Client
+from napari_pixcell.studio.session import Session
+from napari_pixcell.ui.layers import LayerLink
+from napari_pixcell.ui.parts import Text
+from napari_pixcell.ui.sections import (
+    ExportSection,
+    GenerateSection,
+    LayoutSection,
+    RegionSection,
+    ResultsSection,
+    SlideSection,
+    StyleSection,
+)
+from napari_pixcell.worker.client import WorkerClient
+
+PUMP_MS = 40
+KEYS = ("r", "g", "Escape")
+ABOUT = (
+    f"napari-pixcell {__version__}. For research use only; not for diagnosis. Everything it makes "
+    "is synthetic and marked as such. BSD-3-Clause; the weights have their own licences."
+)
+
+_open: weakref.WeakSet[PixCellStudio] = weakref.WeakSet()
+
+
+class PixCellStudio(QWidget):
+    """From a region of a slide to synthetic image–mask pairs, in one column.
+
+    Parameters
+    ----------
+    napari_viewer : napari.viewer.Viewer
+        Injected by napari.
+    client : Client, optional
+        Who runs the requests; a worker process of its own by default.
+    """
+
+    def __init__(self, napari_viewer: napari.viewer.Viewer, client: Client | None = None) -> None:
+        super().__init__()
+        self.viewer = napari_viewer
+        self.session = Session(client or WorkerClient())
+        self.link = LayerLink(napari_viewer, self.session, self)
+        self.setMinimumWidth(330)
+        self.setAcceptDrops(True)
+
+        self.slide = SlideSection(self.session, self.link)
+        self.region = RegionSection(self.session, self.link)
+        self.style_ = StyleSection(self.session)
+        self.layout_ = LayoutSection(self.session, self.link)
+        self.generate = GenerateSection(self.session)
+        self.results = ResultsSection(self.session)
+        self.export = ExportSection(self.session)
+        self.sections: list[Any] = [
+            self.slide,
+            self.region,
+            self.style_,
+            self.layout_,
+            self.generate,
+            self.results,
+            self.export,
+        ]
+        column = QWidget()
+        stack = QVBoxLayout(column)
+        stack.setContentsMargins(4, 4, 4, 4)
+        stack.setSpacing(5)
+        for section in self.sections:
+            stack.addWidget(section)
+        footer = Text("For research use only", small=True)
+        footer.setToolTip(ABOUT)
+        footer.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        stack.addWidget(footer)
+        stack.addStretch(1)
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setWidget(column)
+        self.scroll = scroll
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(scroll)
+
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(0)
+        self._soon.timeout.connect(self.refresh)
+        self._pump = QTimer(self)
+        self._pump.setInterval(PUMP_MS)
+        self._pump.timeout.connect(self.session.pump)
+        self._pump.start()
+        self.session.changed.connect(self._refresh_soon)
+        self._bind_keys()
+        self._closed = False
+        _open.add(self)
+        # A closed dock gets no closeEvent (napari #8071), so the teardown hangs on others.
+        teardown = _teardown(self)
+        self.destroyed.connect(teardown)
+        window = getattr(napari_viewer.window, "_qt_window", None)
+        if window is not None:
+            window.destroyed.connect(teardown)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Show the session's state in every section."""
+        there = self.session.slide is not None
+        for section in self.sections:
+            section.setVisible(there or section is self.slide)
+            section.refresh()
+
+    def close_session(self) -> None:
+        """Let go of the viewer and end the worker."""
+        if self._closed:
+            return
+        self._closed = True
+        self.link.close()
+        with contextlib.suppress(RuntimeError):  # Qt may have deleted the timers already
+            self._pump.stop()
+        for key in KEYS:
+            with contextlib.suppress(KeyError, ValueError, TypeError, RuntimeError):
+                self.viewer.bind_key(key, None, overwrite=True)
+        self.session.close()
+
+    def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:
+        """Accept files."""
+        if event is not None and event.mimeData().hasUrls():
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent | None) -> None:
+        """Open the slide that was dropped."""
+        if event is None:
+            return
+        for url in event.mimeData().urls():
+            if url.isLocalFile():
+                event.acceptProposedAction()
+                self.slide.open(Path(url.toLocalFile()))
+
+    def event(self, event: QEvent | None) -> bool:
+        """Tear down when the widget is deleted for good."""
+        if event is not None and event.type() == QEvent.Type.DeferredDelete:
+            self.close_session()
+        return bool(super().event(event))
+
+    def _refresh_soon(self) -> None:
+        if not self._closed:
+            self._soon.start()
+
+    def _bind_keys(self) -> None:
+        acts = (self.region.add_region, self.session.generate, self.session.cancel)
+        names = ("New region (PixCell)", "Generate (PixCell)", "Cancel (PixCell)")
+        for key, act, name in zip(KEYS, acts, names, strict=True):
+            self.viewer.bind_key(key, _key(act, name), overwrite=True)
+
+
+def _key(act: Any, name: str) -> Any:
+    def pressed(_viewer: Any) -> None:
+        act()
+
+    pressed.__doc__ = name
+    return pressed
+
+
+def _teardown(dock: PixCellStudio) -> Any:
+    """Give a callback that closes the dock's session without keeping the dock alive."""
+    reference = weakref.ref(dock)
+
+    def close(*_: Any) -> None:
+        alive = reference()
+        if alive is not None:
+            alive.close_session()
+
+    return close
+
+
+@atexit.register
+def _close_all() -> None:
+    for dock in list(_open):
+        dock.close_session()

@@ -1,0 +1,204 @@
+"""Small pieces the dock is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from qtpy.QtCore import QSettings, QSignalBlocker, Qt
+from qtpy.QtGui import QImage, QPixmap
+from qtpy.QtWidgets import (
+    QBoxLayout,
+    QHBoxLayout,
+    QLabel,
+    QLayout,
+    QPushButton,
+    QSizePolicy,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+# Readable on napari's dark and light theme alike.
+AMBER = "#d08a1d"
+GREEN = "#3c9d5b"
+BLUE = "#2f6fdf"
+
+PRIMARY = f"""
+QPushButton {{ background-color: {BLUE}; color: white; font-weight: bold; padding: 8px;
+              border-radius: 4px; }}
+QPushButton:hover {{ background-color: #4583ee; }}
+QPushButton:disabled {{ background-color: rgba(128, 128, 128, 70); color: rgb(140, 140, 140); }}
+"""
+
+
+class Text(QLabel):
+    """Words that wrap; hidden while empty."""
+
+    def __init__(self, text: str = "", colour: str = "", small: bool = False) -> None:
+        super().__init__()
+        self.setWordWrap(True)
+        self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        style = f"color: {colour};" if colour else ""
+        self.setStyleSheet(style + ("font-size: 10px;" if small else ""))
+        self.say(text)
+
+    def say(self, text: str) -> None:
+        """Show ``text``."""
+        if text != self.text():
+            self.setText(text)
+        self.setVisible(bool(text))
+
+
+class Section(QWidget):
+    """A part of the dock with a header that folds it, and a line for its problems.
+
+    Parameters
+    ----------
+    key : str
+        Name under which the session reports problems of this section.
+    title : str
+        As shown.
+    """
+
+    def __init__(self, key: str, title: str) -> None:
+        super().__init__()
+        self.key = key
+        self.header = QToolButton()
+        self.header.setText(title)
+        self.header.setCheckable(True)
+        self.header.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.header.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.header.setStyleSheet(
+            "QToolButton { border: none; font-weight: bold; text-align: left; padding: 3px;"
+            " background-color: rgba(128, 128, 128, 45); }"
+        )
+        self.header.setToolTip("Fold or unfold")
+        self.body = QWidget()
+        self.content = QVBoxLayout(self.body)
+        self.content.setContentsMargins(6, 4, 4, 6)
+        self.content.setSpacing(5)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.setSpacing(0)
+        outer.addWidget(self.header)
+        outer.addWidget(self.body)
+        self.problem = Text(colour=AMBER)
+        self.problem.setObjectName(f"problem-{key}")
+        self.action = QPushButton()
+        self.action.hide()
+        self._action: Callable[[], Any] | None = None
+        self.action.clicked.connect(self._act)
+        self.note = Text(colour=GREEN)
+        self.header.toggled.connect(self._fold)
+        opened = QSettings("napari-pixcell", "studio").value(f"open/{key}", True, bool)
+        self.header.setChecked(bool(opened))
+        self._fold(bool(opened))
+
+    def finish(self) -> None:
+        """Put the problem line below everything else."""
+        for widget in (self.problem, self.action, self.note):
+            self.content.addWidget(widget)
+
+    def add(self, *widgets: QWidget) -> QHBoxLayout:
+        """Add a row."""
+        line = row(*widgets)
+        self.content.addLayout(line)
+        return line
+
+    def tell(
+        self, problem: str, note: str, action: str = "", act: Callable[[], Any] | None = None
+    ) -> None:
+        """Show a problem with the one thing to do about it, or good news."""
+        self.problem.say(problem)
+        self.note.say(note)
+        self._action = act
+        self.action.setText(action)
+        self.action.setVisible(bool(problem and action))
+
+    def _act(self) -> None:
+        if self._action is not None:
+            self._action()
+
+    def _fold(self, opened: bool) -> None:
+        arrow = Qt.ArrowType.DownArrow if opened else Qt.ArrowType.RightArrow
+        self.header.setArrowType(arrow)
+        self.body.setVisible(opened)
+        QSettings("napari-pixcell", "studio").setValue(f"open/{self.key}", opened)
+
+
+class More(QWidget):
+    """Fields for experts, folded away under a ▸."""
+
+    def __init__(self, title: str) -> None:
+        super().__init__()
+        self.button = QToolButton()
+        self.button.setText(title)
+        self.button.setCheckable(True)
+        self.button.setArrowType(Qt.ArrowType.RightArrow)
+        self.button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.button.setStyleSheet("QToolButton { border: none; background: transparent; }")
+        self.body = QWidget()
+        self.content = QVBoxLayout(self.body)
+        self.content.setContentsMargins(14, 2, 0, 2)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.setSpacing(2)
+        outer.addWidget(self.button)
+        outer.addWidget(self.body)
+        self.body.hide()
+        self.button.toggled.connect(self._fold)
+
+    def _fold(self, opened: bool) -> None:
+        arrow = Qt.ArrowType.DownArrow if opened else Qt.ArrowType.RightArrow
+        self.button.setArrowType(arrow)
+        self.body.setVisible(opened)
+
+
+def row(*widgets: QWidget | QLayout) -> QHBoxLayout:
+    """Lay widgets out side by side."""
+    layout = QHBoxLayout()
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(5)
+    for widget in widgets:
+        if isinstance(widget, QLayout):
+            layout.addLayout(widget)
+        else:
+            layout.addWidget(widget)
+    return layout
+
+
+def button(text: str, tip: str, act: Callable[[], Any], name: str = "") -> QPushButton:
+    """Make a button whose tooltip says what it does."""
+    made = QPushButton(text)
+    made.setToolTip(tip)
+    made.setObjectName(name or text)
+    made.clicked.connect(lambda *_: act())
+    return made
+
+
+def put(widget: Any, value: Any) -> None:
+    """Set a field's value without it telling anybody."""
+    if widget.value() != value:
+        with QSignalBlocker(widget):
+            widget.setValue(value)
+
+
+def pixmap(image: NDArray[np.uint8], side: int) -> QPixmap:
+    """Give a picture (height, width, 3) at most ``side`` px large."""
+    image = np.ascontiguousarray(image)
+    height, width = image.shape[:2]
+    made = QImage(image.tobytes(), width, height, 3 * width, QImage.Format.Format_RGB888)
+    mode = Qt.TransformationMode.SmoothTransformation
+    return QPixmap.fromImage(made).scaled(side, side, Qt.AspectRatioMode.KeepAspectRatio, mode)
+
+
+def clear(layout: QBoxLayout | QLayout) -> None:
+    """Take everything out of a layout."""
+    while layout.count():
+        item = layout.takeAt(0)
+        if item is not None and item.widget() is not None:
+            item.widget().hide()
+            item.widget().deleteLater()

@@ -1,0 +1,70 @@
+"""Image–mask pairs on disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from qtpy.QtWidgets import QFileDialog, QLabel, QLineEdit
+
+from napari_pixcell.studio.session import Session
+from napari_pixcell.ui.parts import Section, Text, button
+
+
+class ExportSection(Section):
+    """Asks for a name and a folder, and writes what the Results section holds."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__("export", "Export")
+        self.session = session
+        self.name = QLineEdit()
+        self.name.setObjectName("export name")
+        self.name.setToolTip(
+            "Stands in file names and records in place of the slide's; take out what could"
+            " identify a patient"
+        )
+        self.name.textEdited.connect(lambda text: setattr(session, "export_name", text))
+        line = self.add(QLabel("Name"), self.name)
+        line.setStretch(1, 1)
+        self.export_button = button(
+            "Export",
+            "Writes images/, masks/ and manifest.jsonl; every file is marked as synthetic",
+            self.choose,
+        )
+        self.content.addWidget(self.export_button)
+        self.hint = Text(small=True)
+        self.content.addWidget(self.hint)
+        self.finish()
+
+    def refresh(self) -> None:
+        """Show the session's state."""
+        session = self.session
+        if self.name.text() != session.export_name and not self.name.hasFocus():
+            self.name.setText(session.export_name)
+        results = session.generation.results
+        pairs = sum(r.record.request.layout is not None for r in results)
+        alone = len(results) - pairs
+        if session.exporting:
+            text = "Exporting…"
+        elif not results:
+            text = "Nothing to export yet"
+        elif alone == 0:
+            text = f"Export {_count(pairs, 'pair')}…"
+        elif pairs == 0:
+            text = f"Export {_count(alone, 'image')}…"
+        else:
+            text = f"Export {_count(pairs, 'pair')} and {_count(alone, 'image')}…"
+        self.export_button.setText(text)
+        self.export_button.setEnabled(bool(results) and not session.exporting)
+        self.hint.say("Images made without a layout have no mask." if alone else "")
+        problem, note = session.problems.get("export", ""), session.notes.get("export", "")
+        self.tell(problem, note, "Choose another folder…", self.choose)
+
+    def choose(self) -> None:
+        """Ask for a folder and export into it."""
+        folder = QFileDialog.getExistingDirectory(self, "Export to a folder")
+        if folder:
+            self.session.export(Path(folder))
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"

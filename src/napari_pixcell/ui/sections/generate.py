@@ -1,0 +1,98 @@
+"""The one primary button, its settings, and how far it got."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QDoubleSpinBox, QLabel, QProgressBar, QSpinBox
+from superqt import QLabeledDoubleSlider, QLargeIntSpinBox
+
+from napari_pixcell.engine.request import MAX_SEED
+from napari_pixcell.studio.session import Session
+from napari_pixcell.ui.parts import PRIMARY, More, Section, Text, button, put, row
+
+
+class GenerateSection(Section):
+    """Variants, seed, expert settings, Generate, progress and Cancel."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__("generate", "4  Generate")
+        self.session = session
+        settings = session.settings
+        self.count = QSpinBox()
+        self.count.setRange(1, 100)
+        self.count.setToolTip("How many different pictures to make")
+        self.count.valueChanged.connect(lambda value: setattr(settings, "count", value))
+        self.seed = QLargeIntSpinBox()
+        self.seed.setRange(0, MAX_SEED)
+        self.seed.setToolTip("The same seed and settings give the same picture again")
+        self.seed.valueChanged.connect(lambda value: setattr(settings, "seed", int(value)))
+        self.new_seed = button("⟳", "Another seed", settings.new_seed, "new seed")
+        self.new_seed.setFixedWidth(30)
+        line = self.add(QLabel("Variants"), self.count, QLabel("Seed"), self.seed, self.new_seed)
+        line.setStretch(3, 1)
+        self.more = More("Steps, guidance")
+        self.steps = QSpinBox()
+        self.steps.setRange(1, 200)
+        self.steps.setToolTip("Denoising steps: more take longer and are a little finer")
+        self.steps.valueChanged.connect(lambda value: setattr(settings, "steps", value))
+        self.guidance = QDoubleSpinBox()
+        self.guidance.setRange(0, 20)
+        self.guidance.setSingleStep(0.25)
+        self.guidance.setToolTip("Guidance scale: how closely the style is followed; 1 is off")
+        self.guidance.valueChanged.connect(lambda value: setattr(settings, "guidance", value))
+        self.until = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
+        self.until.setRange(0, 1)
+        self.until.setDecimals(2)
+        self.until.setToolTip("Part of the steps, from the first on, in which the layout acts")
+        self.until.valueChanged.connect(
+            lambda value: setattr(settings, "layout_until", round(float(value), 2))
+        )
+        self.more.content.addLayout(
+            row(QLabel("Steps"), self.steps, QLabel("Guidance"), self.guidance)
+        )
+        self.more.content.addLayout(row(QLabel("Layout acts until"), self.until))
+        self.content.addWidget(self.more)
+        self.generate_button = button(
+            "Generate", "Make variants over the region (G)", session.generate
+        )
+        self.generate_button.setStyleSheet(PRIMARY)
+        self.content.addWidget(self.generate_button)
+        self.bar = QProgressBar()
+        self.bar.setTextVisible(False)
+        self.bar.setFixedHeight(8)
+        self.state = Text()
+        self.cancel_button = button("Cancel", "Stop within one step (Esc)", session.cancel)
+        self.content.addWidget(self.bar)
+        line = self.add(self.state, self.cancel_button)
+        line.setStretch(0, 1)
+        self.honest = Text(small=True)
+        self.content.addWidget(self.honest)
+        self.finish()
+
+    def refresh(self) -> None:
+        """Show the session's state."""
+        session, settings = self.session, self.session.settings
+        put(self.count, settings.count)
+        put(self.seed, settings.seed)
+        put(self.steps, settings.steps)
+        put(self.guidance, settings.guidance)
+        put(self.until, settings.layout_until)
+        reason, job = session.why_not(), session.generation.current
+        what = "1 variant" if settings.count == 1 else f"{settings.count} variants"
+        verb = "Generate" if job is None else "Queue"
+        self.generate_button.setText(reason or f"{verb} {what}")
+        self.generate_button.setEnabled(not reason)
+        for widget in (self.bar, self.state, self.cancel_button):
+            widget.setVisible(job is not None)
+        if job is not None:
+            self.bar.setRange(0, job.total if job.done else 0)
+            self.bar.setValue(job.done)
+            waiting = len(session.generation.jobs) - 1
+            more = f" · {waiting} waiting" if waiting else ""
+            self.state.say(f"{job.target.name}: {job.sentence()}{more}")
+            self.cancel_button.setEnabled(not job.cancelled)
+        item = session.active
+        free = item is not None and item.layout is None and not reason
+        self.honest.say("Without a layout the cells do not keep their places." if free else "")
+        problem = session.problems.get("generate", "")
+        self.tell(problem, session.notes.get("generate", ""), "Try again", session.generate)

@@ -1,0 +1,102 @@
+"""The regions of the slide."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import QSignalBlocker, Qt
+from qtpy.QtWidgets import QInputDialog, QListWidget, QListWidgetItem, QMenu
+
+from napari_pixcell.studio.regions import RegionItem
+from napari_pixcell.studio.session import Session
+from napari_pixcell.ui.layers import LayerLink
+from napari_pixcell.ui.parts import Section, Text, button
+
+NUMBER = Qt.ItemDataRole.UserRole
+
+
+class RegionSection(Section):
+    """Adds regions and chooses one."""
+
+    def __init__(self, session: Session, link: LayerLink) -> None:
+        super().__init__("region", "1  Region")
+        self.session = session
+        self.link = link
+        self.add_button = button(
+            "Add region",
+            "Put a box of the model's tile size at the centre of the view (R); drag it in the"
+            " “Regions” layer",
+            self.add_region,
+        )
+        self.content.addWidget(self.add_button)
+        self.list = QListWidget()
+        self.list.setToolTip("Click to work on a region; right click to rename, go to or delete")
+        self.list.currentItemChanged.connect(self._chosen)
+        self.list.itemClicked.connect(lambda _: self._go())
+        self.list.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.list.customContextMenuRequested.connect(self._menu)
+        self.content.addWidget(self.list)
+        self.hint = Text("A region is one tile: its tissue gives the style.", small=True)
+        self.content.addWidget(self.hint)
+        self.finish()
+
+    def add_region(self) -> None:
+        """Add a region at the centre of the view."""
+        if self.session.slide is not None:
+            self.session.add_region(self.link.view_centre())
+
+    def refresh(self) -> None:
+        """Show the session's state."""
+        session, active = self.session, self.session.active
+        items = session.regions
+        self.add_button.setEnabled(session.ready)
+        lines = [(item.number, _line(item, session)) for item in items]
+        shown = [
+            (self.list.item(i).data(NUMBER), self.list.item(i).text())
+            for i in range(len(self.list))
+        ]
+        with QSignalBlocker(self.list):
+            if shown != lines:
+                self.list.clear()
+                for number, text in lines:
+                    entry = QListWidgetItem(text)
+                    entry.setData(NUMBER, number)
+                    self.list.addItem(entry)
+            if active in items:
+                self.list.setCurrentRow(items.index(active))
+        self.list.setVisible(bool(items))
+        height = max(self.list.sizeHintForRow(0), 18) * min(len(items), 5) + 8
+        self.list.setFixedHeight(height)
+        self.hint.setVisible(not items)
+        self.tell(session.problems.get("region", ""), session.notes.get("region", ""))
+
+    def _chosen(self, entry: QListWidgetItem | None) -> None:
+        if entry is not None:
+            self.session.activate(entry.data(NUMBER))
+
+    def _go(self, always: bool = False) -> None:
+        item = self.session.active
+        if item is not None:
+            self.link.go_to(item.region, always)
+
+    def _menu(self, position: object) -> None:
+        entry = self.list.itemAt(position)
+        if entry is None:
+            return
+        number = entry.data(NUMBER)
+        menu = QMenu(self)
+        menu.addAction("Go to", lambda: self._go(always=True))
+        menu.addAction("Rename…", lambda: self._rename(number))
+        menu.addAction("Delete", lambda: self.session.remove_region(number))
+        menu.exec(self.list.mapToGlobal(position))
+
+    def _rename(self, number: int) -> None:
+        item = self.session.item(number)
+        if item is not None:
+            name, given = QInputDialog.getText(self, "Rename region", "Name", text=item.name)
+            if given:
+                self.session.rename_region(number, name)
+
+
+def _line(item: RegionItem, session: Session) -> str:
+    mpp = session.slide.mpp or 0
+    side = session.settings.model.tile
+    return f"{item.name} · {side} × {side} px · {item.region.width * mpp:.0f} µm"

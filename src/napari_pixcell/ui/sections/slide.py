@@ -1,0 +1,125 @@
+"""Which slide, its pixel size, and the model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from qtpy.QtCore import QSignalBlocker
+from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QFileDialog, QLabel, QWidget
+
+from napari_pixcell.models.catalogue import FAMILIES
+from napari_pixcell.slides import open_slide
+from napari_pixcell.slides.samples import SAMPLE_SLIDE
+from napari_pixcell.studio.session import Session
+from napari_pixcell.ui.layers import LayerLink
+from napari_pixcell.ui.parts import AMBER, Section, Text, button, row
+
+FILES = (
+    "Slides and pictures (*.svs *.ndpi *.mrxs *.scn *.bif *.vms *.vmu *.svslide *.tif *.tiff"
+    " *.png *.jpg *.jpeg);;All files (*)"
+)
+
+
+class SlideSection(Section):
+    """Opens a slide, shows what it is, and asks for its pixel size if the file says nothing."""
+
+    def __init__(self, session: Session, link: LayerLink) -> None:
+        super().__init__("slide", "Slide")
+        self.session = session
+        self.link = link
+        self.empty = Text("Open a slide (drop it here), or try the sample.")
+        self.open_button = button("Open a slide…", "Choose a slide file", self.choose)
+        self.sample_button = button(
+            "Try the sample", "A small synthetic slide that comes with the studio", self.sample
+        )
+        self.content.addWidget(self.empty)
+        self.add(self.open_button, self.sample_button)
+        self.name = Text()
+        self.name.setStyleSheet("font-weight: bold;")
+        self.size = Text()
+        self.unknown = Text("The slide says nothing about its pixel size.", AMBER)
+        self.mpp = QDoubleSpinBox()
+        self.mpp.setObjectName("mpp")
+        self.mpp.setRange(0.01, 20)
+        self.mpp.setDecimals(4)
+        self.mpp.setSingleStep(0.05)
+        self.mpp.setValue(0.5)
+        self.mpp.setSuffix(" µm/px")
+        self.mpp.setStyleSheet(f"QDoubleSpinBox {{ border: 1px solid {AMBER}; }}")
+        self.mpp.setToolTip("About 0.25 for a 40× scan and 0.5 for a 20× scan; asked only once")
+        self.set_button = button(
+            "Set it", "Remembered for this file", lambda: link.set_mpp(self.mpp.value())
+        )
+        self.content.addWidget(self.name)
+        self.content.addWidget(self.size)
+        self.content.addWidget(self.unknown)
+        self.asking = QWidget()
+        self.asking.setLayout(row(self.mpp, self.set_button))
+        self.content.addWidget(self.asking)
+        self.model = QComboBox()
+        for family in FAMILIES.values():
+            self.model.addItem(family.title, family.name)
+        self.model.currentIndexChanged.connect(
+            lambda _: session.settings.use_family(self.model.currentData())
+        )
+        self.free = button(
+            "Free memory",
+            "End the model's process and give its memory back; the next request loads it again",
+            session.free_memory,
+        )
+        self.models = QWidget()
+        self.models.setLayout(row(QLabel("Model"), self.model, self.free))
+        self.content.addWidget(self.models)
+        self.banner = Text(colour=AMBER)
+        self.content.addWidget(self.banner)
+        self.finish()
+
+    def refresh(self) -> None:
+        """Show the session's state."""
+        session, slide = self.session, self.session.slide
+        for widget in (self.empty, self.open_button, self.sample_button):
+            widget.setVisible(slide is None)
+        for widget in (self.models, self.banner):
+            widget.setVisible(slide is not None)
+        unknown = slide is not None and slide.mpp is None
+        self.unknown.setVisible(unknown)
+        self.asking.setVisible(unknown)
+        self.name.say(slide.name if slide is not None else "")
+        self.size.say(_size(slide) if slide is not None else "")
+        family = session.settings.model
+        with QSignalBlocker(self.model):
+            self.model.setCurrentIndex(self.model.findData(family.name))
+        self.model.setToolTip(f"Licence of the weights: {family.licence}")
+        self.banner.say(family.notice if slide is not None else "")
+        self.tell(session.problems.get("slide", ""), session.notes.get("slide", ""))
+
+    def choose(self) -> None:
+        """Ask for a slide file."""
+        path, _ = QFileDialog.getOpenFileName(self, "Open a slide", "", FILES)
+        if path:
+            self.open(Path(path))
+
+    def sample(self) -> None:
+        """Open the bundled slide."""
+        self.open(SAMPLE_SLIDE)
+
+    def open(self, path: Path) -> None:
+        """Open a slide file as a layer."""
+        with self.session.reporting("slide"):
+            self.link.add_slide(open_slide(path))
+
+
+def _size(slide: object) -> str:
+    height, width = slide.shape  # type: ignore[attr-defined]
+    mpp = slide.mpp  # type: ignore[attr-defined]
+    if mpp is None:
+        return f"{width:,} × {height:,} px"
+    source = getattr(slide, "mpp_source", "")
+    where = f" ({source})" if source else ""
+    across, down = width * mpp, height * mpp
+    size = (
+        f"{across / 1000:.1f} × {down / 1000:.1f} mm"
+        if min(across, down) >= 1000
+        else f"{across:,.0f} × {down:,.0f} µm"
+    )
+    return f"{size} · {mpp:.4g} µm/px{where}"

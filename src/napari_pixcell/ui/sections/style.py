@@ -1,0 +1,65 @@
+"""What the tissue should look like."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import QSignalBlocker
+from qtpy.QtWidgets import QComboBox, QLabel
+
+from napari_pixcell.studio.regions import NO_STYLE
+from napari_pixcell.studio.session import Session
+from napari_pixcell.ui.parts import Section, Text, button
+
+
+class StyleSection(Section):
+    """Chooses whose embedding is the style."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__("style", "2  Style")
+        self.session = session
+        self.choice = QComboBox()
+        self.choice.setToolTip("The region whose tissue the variants should look like")
+        self.choice.activated.connect(lambda _: session.set_style(self.choice.currentData()))
+        line = self.add(QLabel("Look like"), self.choice)
+        line.setStretch(1, 1)
+        self.state = Text()
+        self.state.setToolTip("The style is the region's embedding, one vector for each tile")
+        self.embed_button = button("Embed", "Compute the embedding of the region", self._embed)
+        line = self.add(self.state, self.embed_button)
+        line.setStretch(0, 1)
+        self.finish()
+
+    def refresh(self) -> None:
+        """Show the session's state."""
+        session, active = self.session, self.session.active
+        names = [(item.name, item.number) for item in session.regions]
+        names.append(("no region: any tissue", NO_STYLE))
+        with QSignalBlocker(self.choice):
+            if [self.choice.itemText(i) for i in range(self.choice.count())] != [
+                n for n, _ in names
+            ]:
+                self.choice.clear()
+                for name, number in names:
+                    self.choice.addItem(name, number)
+            self.choice.setCurrentIndex(self.choice.findData(active.style_of if active else 0))
+        self.choice.setEnabled(active is not None)
+        style = session.style_item()
+        missing = False
+        if active is None:
+            self.state.say("Add a region first")
+        elif style is None:
+            self.state.say("No style: the model chooses the tissue")
+        elif style.embedding_busy:
+            self.state.say("Embedding…")
+        elif style.embedding is not None:
+            self.state.say("✓ embedded (1 tile)")
+        else:
+            missing = True
+            self.state.say("Not embedded")
+        self.embed_button.setVisible(missing and "style" not in session.problems)
+        problem = session.problems.get("style", "")
+        self.tell(problem, session.notes.get("style", ""), "Try again", self._embed)
+
+    def _embed(self) -> None:
+        style = self.session.style_item()
+        if style is not None:
+            self.session.embed(style.number)
