@@ -1,0 +1,63 @@
+"""Pictures that say what they are: synthetic, by whom, and how to make them again."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from napari_pixcell.engine.record import SOURCE_TYPE, Record
+
+RECORD_KEY = "napari-pixcell"
+XMP_KEY = "XML:com.adobe.xmp"
+QUICK = 1  # level of compression: an export should not wait for the last per cent
+
+XMP = (
+    '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
+    '<x:xmpmeta xmlns:x="adobe:ns:meta/">'
+    '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+    '<rdf:Description rdf:about="" xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/">'
+    f"<Iptc4xmpExt:DigitalSourceType>{SOURCE_TYPE}</Iptc4xmpExt:DigitalSourceType>"
+    '</rdf:Description></rdf:RDF></x:xmpmeta><?xpacket end="w"?>'
+)
+
+
+def in_words(record: Record) -> str:
+    """Say in one line what a picture is and how it was made."""
+    request = record.request
+    layout = f"layout strength {request.layout_strength:g}" if request.layout else "no layout"
+    return (
+        f"SYNTHETIC tissue, not real. Family {request.family}, seed {request.seed}, "
+        f"{request.steps} steps, guidance {request.guidance:g}, {layout}. {record.notice}. "
+        f"Licence of the weights: {record.licence}. For research use only."
+    )
+
+
+def synthetic_png(image: NDArray[np.uint8], record: Record, mpp: float) -> bytes:
+    """Encode a variant as PNG with its marks.
+
+    Parameters
+    ----------
+    image : array, uint8, (height, width, 3)
+        The variant.
+    record : Record
+        Stored under the key ``napari-pixcell``; ``parameters`` says it for people, and XMP
+        carries IPTC's digital source type.
+    mpp : float
+        Pixel size in µm.
+    """
+    info = PngInfo()
+    info.add_itxt("parameters", in_words(record))
+    info.add_itxt(RECORD_KEY, json.dumps(record.to_dict()), zip=True)
+    info.add_itxt(XMP_KEY, XMP)
+    buffer = io.BytesIO()
+    dots_per_inch = 25_400 / mpp
+    picture = Image.fromarray(image)
+    picture.save(
+        buffer, "png", pnginfo=info, compress_level=QUICK, dpi=(dots_per_inch, dots_per_inch)
+    )
+    return buffer.getvalue()

@@ -1,0 +1,110 @@
+"""Layouts: found, imported, drawn as a condition."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from tifffile import imwrite
+
+from napari_pixcell.cells import (
+    condition_image,
+    count_cells,
+    describe,
+    import_layout,
+    segment_nuclei,
+)
+from napari_pixcell.errors import PixCellError
+
+
+def test_nuclei_of_real_tissue_are_found(shared_data: Path) -> None:
+    scores = []
+    for path in sorted((shared_data / "tnbc_naylor_subset" / "images").glob("*.png"))[:12]:
+        labels = path.parents[1] / "labels" / path.name
+        tissue = np.asarray(Image.open(path).convert("RGB").resize((256, 256), 4))
+        truth = np.asarray(Image.open(labels).resize((256, 256), 0)) > 0
+        found = segment_nuclei(tissue, 0.5) > 0
+        scores.append(2 * (found & truth).sum() / (found.sum() + truth.sum()))
+    assert np.mean(scores) > 0.6
+
+
+def test_empty_glass_has_no_nuclei() -> None:
+    assert segment_nuclei(np.full((256, 256, 3), 245, np.uint8)).max() == 0
+
+
+def test_touching_cells_are_one_pixel_apart_in_the_condition() -> None:
+    labels = np.zeros((10, 10), np.uint16)
+    labels[2:8, 1:5] = 1
+    labels[2:8, 5:9] = 2
+    picture = condition_image(labels)
+    assert picture.shape == (10, 10, 3)
+    assert set(np.unique(picture)) == {0, 255}
+    assert (picture[2:8, 5] == 0).all()
+    assert (picture[2:8, [1, 2, 3, 4, 6, 7, 8]] == 255).all()
+
+
+def test_a_layout_is_described_as_a_sentence() -> None:
+    labels = np.zeros((256, 256), np.uint16)
+    labels[:10, :10] = 1
+    labels[20:30, :10] = 5
+    assert str(describe(labels, 0.5)) == "2 cells · 122 per mm² · median 25 µm²"
+    assert str(describe(labels * 0, 0.5)) == "No cells yet"
+
+
+@pytest.mark.parametrize("suffix", [".tif", ".png", ".npy"])
+def test_a_label_image_is_imported_as_it_is(tmp_path: Path, suffix: str) -> None:
+    labels = np.zeros((32, 32), np.uint16)
+    labels[:10, :10] = 7
+    labels[10:20, 10:20] = 300
+    path = tmp_path / f"m{suffix}"
+    match suffix:
+        case ".tif":
+            imwrite(path, labels)
+        case ".png":
+            Image.fromarray(labels).save(path)
+        case _:
+            np.save(path, labels)
+    np.testing.assert_array_equal(import_layout(path, (32, 32)), labels)
+
+
+def test_a_black_and_white_mask_becomes_its_parts(shared_data: Path) -> None:
+    folder = shared_data / "cellbindb_demo" / "mouse_HE_512"
+    labels = import_layout(folder / "gt_mask.tif", (512, 512))
+    assert count_cells(labels) > 50
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        (np.ones((10, 12), np.uint8), "The layout is 12 × 10 px but the region needs 32 × 32 px"),
+        (np.zeros((32, 32), np.uint8), "The layout has no cells"),
+        (np.random.default_rng(0).random((32, 32)), "holds fractions, not labels"),
+        (-np.ones((32, 32), np.int16), "holds negative numbers"),
+        (
+            np.random.default_rng(0).integers(0, 9, (32, 32, 3), np.uint8),
+            "is a colour picture, not a label image",
+        ),
+    ],
+)
+def test_a_mask_that_is_none_gets_a_sentence(tmp_path: Path, values, sentence: str) -> None:
+    np.save(tmp_path / "m.npy", values)
+    with pytest.raises(PixCellError, match=sentence):
+        import_layout(tmp_path / "m.npy", (32, 32))
+
+
+def test_a_file_that_cannot_be_read_gets_a_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "m.tif"
+    with pytest.raises(PixCellError, match=r"There is no file m\.tif"):
+        import_layout(path, (32, 32))
+    path.write_text("nothing")
+    with pytest.raises(PixCellError, match=r"m\.tif cannot be read as a label image"):
+        import_layout(path, (32, 32))
+
+
+def test_a_pickle_is_never_opened(tmp_path: Path) -> None:
+    path = tmp_path / "m.npy"
+    np.save(path, np.array([{"a": 1}], object), allow_pickle=True)
+    with pytest.raises(PixCellError, match="cannot be read as a label image"):
+        import_layout(path, (32, 32))
