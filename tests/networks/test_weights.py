@@ -32,6 +32,7 @@ def test_a_prefix_before_all_names_is_accepted(tensors) -> None:
     ("change", "words"),
     [
         (lambda t: t.pop("bias"), "missing: bias"),
+        (lambda t: t.update({"transformer.bias": torch.ones(2)}), "there twice: bias"),
         (lambda t: t.update(extra=torch.ones(1)), "unexpected: extra"),
         (lambda t: t.update(bias=torch.ones(5)), "of another shape: bias"),
     ],
@@ -56,4 +57,12 @@ def test_a_pickle_with_code_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "bomb.pth"
     path.write_bytes(pickle.dumps(Bomb()))
     with pytest.raises(PixCellError, match="missing or damaged"):
+        load_file(path)
+
+
+@pytest.mark.parametrize("content", [torch.ones(1), {"state_dict": {"weight": torch.ones(1)}}])
+def test_a_file_of_something_else_gets_a_sentence(tmp_path: Path, content) -> None:
+    path = tmp_path / "odd.bin"
+    torch.save(content, path)
+    with pytest.raises(PixCellError, match=r"odd\.bin holds something else than tensors by name"):
         load_file(path)

@@ -39,9 +39,9 @@ def denoise(
     transformer : PixCellTransformer2DModel
         Predicts what the scheduler's configuration says (epsilon or velocity).
     scheduler : DPMSolverMultistepScheduler
-        A fresh one, see :func:`make_scheduler`.
+        Only its configuration is read: each call makes its own, see :func:`make_scheduler`.
     latents : Tensor, (batch, channels, height, width)
-        Noise, float32.
+        Noise; solver and guidance run in float32 whatever the networks' precision.
     embeddings : Tensor, (batch, tokens, dimension)
         The style of each image.
     guidance : float
@@ -69,13 +69,17 @@ def denoise(
     """
     batch, channels = latents.shape[:2]
     guided = guidance > 1
-    styles = embeddings
+    precision = transformer.dtype
+    styles = embeddings.to(precision)
     if guided:
-        styles = torch.cat([transformer.unconditional(batch).to(embeddings), embeddings])
+        styles = torch.cat([transformer.unconditional(batch).to(styles), styles])
+    if condition is not None:
+        condition = condition.to(precision)
+    scheduler = make_scheduler(scheduler.config)
     scheduler.set_timesteps(steps, device=latents.device)
     latents = latents.float() * scheduler.init_noise_sigma
     for index, time in enumerate(scheduler.timesteps):
-        noisy = torch.cat([latents, latents]) if guided else latents
+        noisy = (torch.cat([latents, latents]) if guided else latents).to(precision)
         times = time.expand(len(noisy))
         residuals = None
         if controlnet is not None and condition is not None and index < layout_until * steps:

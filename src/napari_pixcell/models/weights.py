@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from napari_pixcell.errors import PixCellError
 
 SHOWN = 3
+PREFIX = "transformer."
 
 
 def load_file(path: Path) -> dict[str, Tensor]:
@@ -27,12 +28,17 @@ def load_file(path: Path) -> dict[str, Tensor]:
     try:
         if path.suffix == ".safetensors":
             return load_safetensors(path)
-        tensors: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
-        return tensors
+        tensors = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, SafetensorError, RuntimeError, ValueError, EOFError, UnpicklingError) as error:
         raise PixCellError(
             f"The weight file {path.name} is missing or damaged; install the family again."
         ) from error
+    if not isinstance(tensors, dict) or not all(isinstance(v, Tensor) for v in tensors.values()):
+        raise PixCellError(
+            f"The weight file {path.name} holds something else than tensors by name; "
+            "use the published file of this family."
+        )
+    return tensors
 
 
 def load_weights(network: nn.Module, tensors: Mapping[str, Tensor], name: str) -> None:
@@ -43,19 +49,21 @@ def load_weights(network: nn.Module, tensors: Mapping[str, Tensor], name: str) -
     network : nn.Module
         What to fill.
     tensors : mapping of str to Tensor
-        Under the published names; a ``transformer.`` before all of them is accepted, as the
-        authors' training script writes it.
+        Under the published names; a ``transformer.`` before them is accepted, as the authors'
+        training script writes it.
     name : str
         What the message calls these weights.
 
     Raises
     ------
     PixCellError
-        If tensors are missing, unexpected or of another shape; the sentence names them.
+        If tensors are missing, unexpected, of another shape or there twice; the sentence names
+        them.
     """
-    tensors = without_prefix(tensors)
+    given, tensors = tensors, without_prefix(tensors)
     own = network.state_dict()
     problems = {
+        "there twice": sorted(key for key in given if PREFIX + key in given),
         "missing": sorted(set(own) - set(tensors)),
         "unexpected": sorted(set(tensors) - set(own)),
         "of another shape": sorted(
@@ -71,11 +79,9 @@ def load_weights(network: nn.Module, tensors: Mapping[str, Tensor], name: str) -
     network.load_state_dict(dict(tensors))
 
 
-def without_prefix(
-    tensors: Mapping[str, Tensor], prefix: str = "transformer."
-) -> dict[str, Tensor]:
-    """Drop ``prefix`` where the names carry it; ``controlnet_blocks`` never does."""
-    return {key.removeprefix(prefix): value for key, value in tensors.items()}
+def without_prefix(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Drop ``transformer.`` where the names carry it; ``controlnet_blocks`` never does."""
+    return {key.removeprefix(PREFIX): value for key, value in tensors.items()}
 
 
 def _some(names: list[str]) -> str:

@@ -1,0 +1,102 @@
+"""The sampler's settings, beside the golden samples: steps, cancel, layout, precision."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from napari_pixcell.engine.sampler import denoise, make_scheduler
+from napari_pixcell.networks import PixCellControlNet, PixCellTransformer2DModel
+
+SCHEDULER = {"beta_schedule": "linear", "beta_start": 1e-4, "beta_end": 0.02}
+STEPS = 4
+
+
+class Cancelled(Exception):
+    pass
+
+
+@pytest.fixture
+def networks():
+    torch.manual_seed(0)
+    sizes = {"num_attention_heads": 2, "attention_head_dim": 12, "cross_attention_dim": 24}
+    channels = {"in_channels": 4, "out_channels": 8, "caption_channels": 20}
+    transformer = PixCellTransformer2DModel(**sizes, **channels, num_layers=2, sample_size=8)
+    controlnet = PixCellControlNet.from_transformer(transformer, 1)
+    torch.nn.init.normal_(controlnet.controlnet_blocks[0].weight)
+    return transformer.eval(), controlnet.eval()
+
+
+@pytest.fixture
+def sample(networks):
+    generator = torch.Generator().manual_seed(1)
+    latents = torch.randn(2, 4, 8, 8, generator=generator)
+    embeddings = torch.randn(2, 1, 20, generator=generator)
+    condition = torch.randn(2, 4, 8, 8, generator=generator)
+
+    @torch.no_grad()
+    def sample(layout: bool = False, scheduler=None, **settings):
+        settings = {"guidance": 2.0, "steps": STEPS} | settings
+        if layout:
+            settings |= {"controlnet": networks[1], "condition": condition}
+        scheduler = scheduler or make_scheduler(SCHEDULER)
+        return denoise(networks[0], scheduler, latents, embeddings, **settings)
+
+    return sample
+
+
+def test_every_step_is_reported_and_the_last_one_is_the_result(sample) -> None:
+    seen = []
+    result = sample(on_step=lambda *step: seen.append(step))
+    assert [(step, total) for step, total, _ in seen] == [(i + 1, STEPS) for i in range(STEPS)]
+    torch.testing.assert_close(seen[-1][2], result)
+
+
+def test_raising_in_a_step_ends_the_denoising(sample) -> None:
+    seen = []
+
+    def on_step(step: int, total: int, clean: torch.Tensor) -> None:
+        seen.append(step)
+        if step == 2:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        sample(on_step=on_step)
+    assert seen == [1, 2]
+
+
+def test_a_scheduler_that_was_used_or_cancelled_changes_nothing(sample) -> None:
+    def on_step(step: int, total: int, clean: torch.Tensor) -> None:
+        raise Cancelled
+
+    scheduler = make_scheduler(SCHEDULER)
+    with pytest.raises(Cancelled):
+        sample(scheduler=scheduler, on_step=on_step)
+    assert torch.equal(sample(scheduler=scheduler), sample())
+
+
+def test_guidance_of_one_or_less_is_the_conditional_prediction(sample) -> None:
+    assert torch.equal(sample(guidance=1.0), sample(guidance=0.0))
+    assert not torch.allclose(sample(guidance=1.0), sample(guidance=2.0))
+
+
+def test_a_layout_of_no_strength_or_no_duration_has_no_effect(sample) -> None:
+    plain = sample()
+    assert not torch.allclose(sample(layout=True), plain)
+    assert not torch.allclose(sample(layout=True, layout_until=0.5), sample(layout=True))
+    torch.testing.assert_close(sample(layout=True, layout_strength=0.0), plain)
+    torch.testing.assert_close(sample(layout=True, layout_until=0.0), plain)
+
+
+def test_the_prediction_type_is_that_of_the_configuration(sample) -> None:
+    velocity = make_scheduler(SCHEDULER | {"prediction_type": "v_prediction"})
+    assert not torch.allclose(sample(scheduler=velocity), sample())
+
+
+def test_networks_of_half_precision_give_float32_close_to_full(networks, sample) -> None:
+    full = sample(layout=True)
+    for network in networks:
+        network.bfloat16()
+    half = sample(layout=True)
+    assert half.dtype == torch.float32
+    assert (half - full).abs().mean() < 0.1 * full.abs().mean()
