@@ -74,7 +74,7 @@ class Session:
         """Work on ``slide``; regions of other slides keep waiting for theirs."""
         self.slide = slide
         self.slide_key = (key or slide.name) if slide is not None else ""
-        self.export_name = slide.name if slide is not None else ""
+        self.export_name = Path(slide.name).stem if slide is not None else ""
         self.problems.pop("slide", None)
         self.regions_changed.emit()
         self.changed.emit()
@@ -173,7 +173,7 @@ class Session:
             self.changed.emit()
 
     def style_item(self) -> RegionItem | None:
-        """The region whose embedding is the style of the active one."""
+        """Give the region whose embedding is the style of the active one."""
         return self._items.get(self.active.style_of) if self.active is not None else None
 
     def embed(self, number: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -49,10 +50,9 @@ def run_demo(
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     viewer = napari.Viewer(title="napari-pixcell demo", show=False)
-    # A screen smaller than this keeps its own size.
-    viewer.window.resize(*WINDOW)
     viewer.show()
-    dock, studio = open_dock(viewer)
+    viewer.window.resize(*WINDOW)  # after show(), which restores the size of the last session
+    _dock, studio = open_dock(viewer)
     _say(f"the window is open after {time.monotonic() - started:.1f} s")
     try:
         _main_job(viewer, studio, out, slide or SAMPLE_SLIDE, variants)
@@ -64,10 +64,8 @@ def run_demo(
             napari.run()
     finally:
         studio.close_session()
-        try:
+        with contextlib.suppress(RuntimeError):  # the user may have closed the window
             viewer.close()
-        except RuntimeError:
-            pass  # the user has closed the window
     return {
         "folder": str(out),
         "window": str(screenshot),
@@ -117,12 +115,13 @@ def _main_job(
     layer = studio.link.slide_layer
     assert layer is not None
     height, width = session.slide.shape
-    tile = session.settings.model.tile * session.settings.model.mpp / session.slide.mpp
+    tile_um = session.settings.model.tile * session.settings.model.mpp
+    tile = tile_um / session.slide.mpp
     # Two regions side by side: one keeps its layout on show, the other its variants.
     for offset in (0.62, -0.62):
         place = height * 0.45, width * 0.45 + offset * tile
         viewer.camera.center = layer.data_to_world(place)
-        viewer.camera.zoom = 5.2 / (256 / tile * session.slide.mpp / 0.5)
+        viewer.camera.zoom = (viewer.window.geometry()[2] - 2 * 350) / (2.6 * tile_um)
         settle(0.1)
         click(studio.region.add_button)
         _wait(studio, "style", "region", until=lambda: not session.busy)

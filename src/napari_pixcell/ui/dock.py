@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import contextlib
 import weakref
 from pathlib import Path
 from typing import Any
@@ -30,13 +29,14 @@ from napari_pixcell.ui.sections import (
 from napari_pixcell.worker.client import WorkerClient
 
 PUMP_MS = 40
+SCROLL_BAR = 22
 KEYS = ("r", "g", "Escape")
 ABOUT = (
     f"napari-pixcell {__version__}. For research use only; not for diagnosis. Everything it makes "
     "is synthetic and marked as such. BSD-3-Clause; the weights have their own licences."
 )
 
-_open: weakref.WeakSet[PixCellStudio] = weakref.WeakSet()
+_open: set[Teardown] = set()
 
 
 class PixCellStudio(QWidget):
@@ -52,6 +52,7 @@ class PixCellStudio(QWidget):
 
     def __init__(self, napari_viewer: napari.viewer.Viewer, client: Client | None = None) -> None:
         super().__init__()
+        self._docked = False
         self.viewer = napari_viewer
         self.session = Session(client or WorkerClient())
         self.link = LayerLink(napari_viewer, self.session, self)
@@ -105,15 +106,11 @@ class PixCellStudio(QWidget):
         self._pump.start()
         self.session.changed.connect(self._refresh_soon)
         self._bind_keys()
-        self._closed = False
-        _open.add(self)
+        self.teardown = Teardown(self.session, self.link, napari_viewer)
         # A closed dock gets no closeEvent (napari #8071), so the teardown hangs on others.
-        teardown = _teardown(self)
-        self.destroyed.connect(teardown)
-        window = getattr(napari_viewer.window, "_qt_window", None)
-        if window is not None:
-            window.destroyed.connect(teardown)
+        self.destroyed.connect(self.teardown)
         self.refresh()
+        self.setMinimumWidth(max(330, column.minimumSizeHint().width() + SCROLL_BAR))
 
     def refresh(self) -> None:
         """Show the session's state in every section."""
@@ -124,16 +121,20 @@ class PixCellStudio(QWidget):
 
     def close_session(self) -> None:
         """Let go of the viewer and end the worker."""
-        if self._closed:
-            return
-        self._closed = True
-        self.link.close()
-        with contextlib.suppress(RuntimeError):  # Qt may have deleted the timers already
-            self._pump.stop()
-        for key in KEYS:
-            with contextlib.suppress(KeyError, ValueError, TypeError, RuntimeError):
-                self.viewer.bind_key(key, None, overwrite=True)
-        self.session.close()
+        self._pump.stop()
+        self.teardown()
+
+    def changeEvent(self, event: QEvent | None) -> None:
+        """Notice that the dock was closed: napari then takes its widget out, for good."""
+        super().changeEvent(event)
+        if event is not None and event.type() == QEvent.Type.ParentChange:
+            QTimer.singleShot(0, self._maybe_closed)
+
+    def _maybe_closed(self) -> None:
+        if self.parent() is not None:
+            self._docked = True
+        elif self._docked:
+            self.close_session()
 
     def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:
         """Accept files."""
@@ -149,15 +150,8 @@ class PixCellStudio(QWidget):
                 event.acceptProposedAction()
                 self.slide.open(Path(url.toLocalFile()))
 
-    def event(self, event: QEvent | None) -> bool:
-        """Tear down when the widget is deleted for good."""
-        if event is not None and event.type() == QEvent.Type.DeferredDelete:
-            self.close_session()
-        return bool(super().event(event))
-
     def _refresh_soon(self) -> None:
-        if not self._closed:
-            self._soon.start()
+        self._soon.start()
 
     def _bind_keys(self) -> None:
         acts = (self.region.add_region, self.session.generate, self.session.cancel)
@@ -174,19 +168,32 @@ def _key(act: Any, name: str) -> Any:
     return pressed
 
 
-def _teardown(dock: PixCellStudio) -> Any:
-    """Give a callback that closes the dock's session without keeping the dock alive."""
-    reference = weakref.ref(dock)
+class Teardown:
+    """Lets go of the viewer and ends the worker, once, whoever calls first.
 
-    def close(*_: Any) -> None:
-        alive = reference()
-        if alive is not None:
-            alive.close_session()
+    Holds the session but not the dock, whose Python side may be gone before Qt tells of it.
+    """
 
-    return close
+    def __init__(self, session: Session, link: LayerLink, viewer: napari.viewer.Viewer) -> None:
+        self._session = session
+        self._link = link
+        self._viewer = weakref.ref(viewer)
+        _open.add(self)
+
+    def __call__(self, *_: Any) -> None:
+        """Tear down, if that was not done yet."""
+        if self not in _open:
+            return
+        _open.discard(self)
+        self._link.close()
+        viewer = self._viewer()
+        if viewer is not None:
+            for key in KEYS:
+                viewer.bind_key(key, None, overwrite=True)
+        self._session.close()
 
 
 @atexit.register
 def _close_all() -> None:
-    for dock in list(_open):
-        dock.close_session()
+    for teardown in list(_open):
+        teardown()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -70,8 +71,9 @@ class LayerLink(QObject):
             except (ValueError, RuntimeError, TypeError):
                 continue  # the layer or viewer is gone already
         self._links.clear()
-        for timer in (self._move_pause, self._paint_pause, self._regions_soon):
-            timer.stop()
+        with contextlib.suppress(RuntimeError):  # Qt may have deleted them already
+            for timer in (self._move_pause, self._paint_pause, self._regions_soon):
+                timer.stop()
 
     # -- slide ---------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import QSignalBlocker, Qt
+from qtpy.QtCore import QSignalBlocker, QSize, Qt
 from qtpy.QtWidgets import QInputDialog, QListWidget, QListWidgetItem, QMenu
 
 from napari_pixcell.studio.regions import RegionItem
@@ -10,6 +10,7 @@ from napari_pixcell.studio.session import Session
 from napari_pixcell.ui.layers import LayerLink
 from napari_pixcell.ui.parts import Section, Text, button
 
+ROW = 22
 NUMBER = Qt.ItemDataRole.UserRole
 
 
@@ -59,12 +60,12 @@ class RegionSection(Section):
                 for number, text in lines:
                     entry = QListWidgetItem(text)
                     entry.setData(NUMBER, number)
+                    entry.setSizeHint(QSize(0, ROW))
                     self.list.addItem(entry)
             if active in items:
                 self.list.setCurrentRow(items.index(active))
         self.list.setVisible(bool(items))
-        height = max(self.list.sizeHintForRow(0), 18) * min(len(items), 5) + 8
-        self.list.setFixedHeight(height)
+        self.list.setFixedHeight(ROW * min(len(items), 5) + 6)
         self.hint.setVisible(not items)
         self.tell(session.problems.get("region", ""), session.notes.get("region", ""))
 

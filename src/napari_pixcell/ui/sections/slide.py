@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from qtpy.QtCore import QSignalBlocker
-from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QFileDialog, QLabel, QWidget
+from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QFileDialog, QLabel, QSizePolicy, QWidget
 
 from napari_pixcell.models.catalogue import FAMILIES
 from napari_pixcell.slides import open_slide
@@ -57,6 +57,7 @@ class SlideSection(Section):
         self.asking.setLayout(row(self.mpp, self.set_button))
         self.content.addWidget(self.asking)
         self.model = QComboBox()
+        self.model.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         for family in FAMILIES.values():
             self.model.addItem(family.title, family.name)
         self.model.currentIndexChanged.connect(
@@ -68,7 +69,9 @@ class SlideSection(Section):
             session.free_memory,
         )
         self.models = QWidget()
-        self.models.setLayout(row(QLabel("Model"), self.model, self.free))
+        line = row(QLabel("Model"), self.model, self.free)
+        line.setStretch(1, 1)
+        self.models.setLayout(line)
         self.content.addWidget(self.models)
         self.banner = Text(colour=AMBER)
         self.content.addWidget(self.banner)
