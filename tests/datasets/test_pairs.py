@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import errno
+import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from tifffile import TiffFile, imread
 
 from napari_pixcell.datasets import PairWriter, load_manifest, read_record, safe_name
+from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.record import SOURCE_TYPE, Record
 from napari_pixcell.engine.request import GenerateRequest, Source
 from napari_pixcell.errors import PixCellError
@@ -44,7 +51,8 @@ def test_a_pair_is_written_and_read_back(tmp_path, image, labels, record) -> Non
     assert mask.dtype == np.uint16
     np.testing.assert_array_equal(mask, labels)
     assert load_manifest(tmp_path) == [json.loads(json.dumps(row))]
-    assert read_record(tmp_path / row["image"]) == record
+    assert read_record(tmp_path / row["image"]) == read_record(tmp_path / "manifest.jsonl")
+    assert read_record(tmp_path / row["image"]).request.seed == record.request.seed
     assert Path(row["image"]).stem == Path(row["mask"]).stem == "case_1-seed3"
 
 
@@ -68,6 +76,7 @@ def test_every_image_says_that_it_is_synthetic(tmp_path, image, labels, record) 
     assert "SYNTHETIC" in (tmp_path / "README.txt").read_text()
     with TiffFile(tmp_path / row["mask"]) as file:
         assert "SYNTHETIC" in file.pages[0].description
+        assert SOURCE_TYPE in file.pages[0].tags[700].value.decode()
 
 
 def test_nothing_is_overwritten(tmp_path, image, labels, record) -> None:
@@ -94,7 +103,7 @@ def test_a_name_is_safe_and_holds_no_folder(name: str, safe: str) -> None:
 def test_a_row_that_was_cut_off_spoils_no_other(tmp_path, image, labels, record) -> None:
     PairWriter(tmp_path).write(image, labels, record)
     with (tmp_path / "manifest.jsonl").open("ab") as file:
-        file.write(b'{"image": "ima')
+        file.write(b'{"image": "\xc3')
     PairWriter(tmp_path).write(image, labels, record)
     assert len(load_manifest(tmp_path)) == 2
 
@@ -102,6 +111,7 @@ def test_a_row_that_was_cut_off_spoils_no_other(tmp_path, image, labels, record)
 FILL = """
 import resource, sys, numpy as np
 from napari_pixcell.datasets import PairWriter
+from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.record import Record
 from napari_pixcell.engine.request import GenerateRequest
 from napari_pixcell.errors import PixCellError
@@ -125,7 +135,7 @@ def test_a_full_disk_gets_a_sentence_and_leaves_whole_pairs(tmp_path) -> None:
     )
     assert done.stdout.strip() == (
         "The disk of out is full; free some space or choose another folder and export again "
-        "(1 pair before it were written whole)."
+        "(1 pair is written whole)."
     )
     assert len(load_manifest(folder)) == 1
     assert len([p for p in folder.rglob("*") if p.is_file()]) == 4
@@ -149,3 +159,114 @@ def test_a_png_without_a_record_is_refused(tmp_path, image) -> None:
         read_record(path)
     with pytest.raises(PixCellError, match=r"There is no record none\.png"):
         read_record(tmp_path / "none.png")
+
+
+def test_no_folder_of_the_users_gets_into_an_export(tmp_path, image, labels, record) -> None:
+    source = Source("/home/me/Doe, John/slide 7.svs", (0, 0, 512, 512), 0.25)
+    record = replace(record, request=replace(record.request, source=source))
+    PairWriter(tmp_path).write(image, labels, record)
+    for path in tmp_path.rglob("*"):
+        assert "Doe" not in path.name
+        assert not path.is_file() or b"Doe" not in path.read_bytes()
+
+
+def test_a_mask_of_another_size_is_refused(tmp_path, image, labels, record) -> None:
+    with pytest.raises(PixCellError, match=r"The mask is 64 × 32 px and its image 64 × 64 px"):
+        PairWriter(tmp_path).write(image, labels[:32], record)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_large_record_is_read_back(tmp_path, image, record) -> None:
+    noise = np.random.default_rng(0).random((1200, 200), np.float32)
+    record = replace(record, request=replace(record.request, embedding=PackedArray.pack(noise)))
+    row = PairWriter(tmp_path).write(image, None, record)
+    np.testing.assert_array_equal(
+        read_record(tmp_path / row["image"]).request.embedding.unpack(), noise
+    )
+
+
+def test_a_manifest_of_two_pairs_is_no_record(tmp_path, image, record) -> None:
+    writer = PairWriter(tmp_path)
+    writer.write(image, None, record)
+    writer.write(image, None, record)
+    with pytest.raises(
+        PixCellError, match=r"manifest\.jsonl holds 2 records; choose one of the PNG"
+    ):
+        read_record(tmp_path / "manifest.jsonl")
+
+
+def test_a_damaged_record_in_a_png_gets_a_sentence(tmp_path, image) -> None:
+    info = PngInfo()
+    info.add_text("napari-pixcell", "{torn")
+    Image.fromarray(image).save(tmp_path / "x.png", pnginfo=info)
+    with pytest.raises(PixCellError, match=r"The record in x\.png is damaged"):
+        read_record(tmp_path / "x.png")
+
+
+def test_hashes_and_licences_are_those_of_the_files(tmp_path, image, labels, record) -> None:
+    writer = PairWriter(tmp_path)
+    for licence in ("first", "second"):
+        row = writer.write(image, labels, replace(record, licence=licence))
+    for name, digest in row["files"].items():
+        assert hashlib.sha256((tmp_path / name).read_bytes()).hexdigest() == digest
+    text = (tmp_path / "README.txt").read_text()
+    assert "demo: first" in text and "demo: second" in text
+
+
+def test_a_manifest_that_cannot_grow_leaves_no_pair(
+    tmp_path, image, labels, record, monkeypatch
+) -> None:
+    writer = PairWriter(tmp_path)
+    writer.write(image, labels, record)
+    before = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
+    real = os.fsync
+
+    def full(handle: int) -> None:
+        if os.path.sameopenfile(handle, manifest.fileno()):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(handle)
+
+    with (tmp_path / "manifest.jsonl").open("rb") as manifest:
+        monkeypatch.setattr(os, "fsync", full)
+        with pytest.raises(PixCellError, match="is full"):
+            writer.write(image, labels, record)
+    assert {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()} == before
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    folder = tmp_path / "small"
+    folder.mkdir()
+    if (
+        not shutil.which("mount")
+        or subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=128k", "tmpfs", folder], capture_output=True
+        ).returncode
+    ):
+        pytest.skip("a small disk can only be mounted as root")
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+def test_a_disk_that_is_really_full_keeps_whole_pairs_and_goes_on(
+    small_disk, image, labels, record
+) -> None:
+    filler = small_disk / "filler"
+    filler.write_bytes(b"0" * 4096)
+    writer = PairWriter(small_disk)
+    with pytest.raises(
+        PixCellError, match=r"The disk of small is full.*\d+ pairs? (is|are) written"
+    ):
+        for _ in range(100):
+            writer.write(image, labels, record)
+    rows = load_manifest(small_disk)
+    assert 1 <= len(rows) == writer.written
+    whole = {name for row in rows for name in row["files"]}
+    left = {str(p.relative_to(small_disk)) for p in small_disk.rglob("*") if p.is_file()}
+    assert left - whole == {"manifest.jsonl", "README.txt", "filler"}
+    assert whole <= left
+    for path in small_disk.glob("images/*.png"):
+        Image.open(path).load()
+    (small_disk / rows[0]["image"]).unlink()  # room again, for one
+    writer.write(image, None, record)
+    assert len(load_manifest(small_disk)) == len(rows) + 1

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import io
 import json
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
+from tifffile import imwrite
 
 from napari_pixcell.engine.record import SOURCE_TYPE, Record
 
 RECORD_KEY = "napari-pixcell"
 XMP_KEY = "XML:com.adobe.xmp"
+XMP_TAG = 700  # where TIFF keeps it
 QUICK = 1  # level of compression: an export should not wait for the last per cent
 
 XMP = (
@@ -52,12 +55,40 @@ def synthetic_png(image: NDArray[np.uint8], record: Record, mpp: float) -> bytes
     """
     info = PngInfo()
     info.add_itxt("parameters", in_words(record))
-    info.add_itxt(RECORD_KEY, json.dumps(record.to_dict()), zip=True)
+    # Its arrays are compressed already, and Pillow refuses to inflate text beyond 1 MB.
+    info.add_text(RECORD_KEY, json.dumps(record.to_dict()))
     info.add_itxt(XMP_KEY, XMP)
     buffer = io.BytesIO()
     dots_per_inch = 25_400 / mpp
     picture = Image.fromarray(image)
     picture.save(
         buffer, "png", pnginfo=info, compress_level=QUICK, dpi=(dots_per_inch, dots_per_inch)
+    )
+    return buffer.getvalue()
+
+
+def synthetic_tiff(labels: NDArray[Any], mpp: float) -> bytes:
+    """Encode the layout of a variant as TIFF with its marks.
+
+    Parameters
+    ----------
+    labels : array of integers, (height, width)
+        Written as uint16, or as uint32 where a label needs it.
+    mpp : float
+        Pixel size in µm.
+    """
+    dtype = np.uint16 if labels.max(initial=0) <= np.iinfo(np.uint16).max else np.uint32
+    xmp = XMP.encode()
+    buffer = io.BytesIO()
+    per_centimetre = 1e4 / mpp
+    imwrite(
+        buffer,
+        labels.astype(dtype),
+        compression="zlib",
+        resolution=(per_centimetre, per_centimetre),
+        resolutionunit="CENTIMETER",
+        metadata=None,
+        description="Cells of a SYNTHETIC image made by napari-pixcell",
+        extratags=[(XMP_TAG, 1, len(xmp), xmp, True)],
     )
     return buffer.getvalue()

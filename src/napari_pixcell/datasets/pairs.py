@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import io
 import json
 import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tifffile import imwrite
 
-from napari_pixcell.datasets.marking import synthetic_png
+from napari_pixcell.datasets.marking import synthetic_png, synthetic_tiff
 from napari_pixcell.engine.record import Record
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import get_family
 
 MANIFEST = "manifest.jsonl"
+LONGEST_NAME = 80
 README = """SYNTHETIC images, made by napari-pixcell; not real tissue. For research use only.
 
 images/         PNG, each with its record inside
@@ -57,7 +57,7 @@ class PairWriter:
         labels : array, (height, width), optional
             Its cells; a variant without a layout gets no mask.
         record : Record
-            Its ``source.name`` names the files.
+            Its ``source.name`` names the files, and loses any folder that it holds.
 
         Returns
         -------
@@ -67,18 +67,23 @@ class PairWriter:
         Raises
         ------
         PixCellError
-            If the disk is full or the folder cannot be written to. Earlier pairs are whole.
+            If the mask is of another size, the disk is full, or the folder cannot be written to.
+            Earlier pairs are whole.
         """
+        if labels is not None and labels.shape != image.shape[:2]:
+            raise PixCellError(
+                f"The mask is {' × '.join(map(str, labels.shape[::-1]))} px and its image "
+                f"{image.shape[1]} × {image.shape[0]} px; export a mask of the image's own size."
+            )
+        record = _without_path(record)
+        family = get_family(record.request.family)
         with self._explained():
-            family = get_family(record.request.family)
             (self.folder / "images").mkdir(parents=True, exist_ok=True)
             stem = self._free_stem(record)
             files = {f"images/{stem}.png": synthetic_png(image, record, family.mpp)}
             if labels is not None:
                 (self.folder / "masks").mkdir(exist_ok=True)
-                files[f"masks/{stem}.tif"] = _mask_tiff(labels, family.mpp)
-            for name, data in files.items():
-                write_whole(self.folder / name, data)
+                files[f"masks/{stem}.tif"] = synthetic_tiff(labels, family.mpp)
             row = {
                 "image": f"images/{stem}.png",
                 "mask": f"masks/{stem}.tif" if labels is not None else None,
@@ -86,17 +91,32 @@ class PairWriter:
                 "files": {k: hashlib.sha256(v).hexdigest() for k, v in files.items()},
                 "record": record.to_dict(),
             }
-            if not (self.folder / "README.txt").exists():
-                text = README + f"Licence of the weights: {record.licence}\n{record.notice}\n"
-                write_whole(self.folder / "README.txt", text.encode())
-            self._append(row)
+            try:
+                for name, data in files.items():
+                    write_whole(self.folder / name, data)
+                self._tell_licence(record)
+                self._append(row)
+            except BaseException:  # without its row it would not be a pair
+                for name in files:
+                    (self.folder / name).unlink(missing_ok=True)
+                raise
         self.written += 1
         return row
 
+    def _tell_licence(self, record: Record) -> None:
+        """Name the family's licence in the README; what is written there stays."""
+        path = self.folder / "README.txt"
+        text = path.read_text("utf-8", errors="replace") if path.exists() else README
+        line = f"Weights of the family {record.request.family}: {record.licence or 'no licence'}"
+        if line not in text:
+            write_whole(path, f"{text.rstrip()}\n\n{line}\n{record.notice}\n".encode())
+
     def _free_stem(self, record: Record) -> str:
-        base = f"{safe_name(record.request.source.name)}-seed{record.request.seed}"
+        base = f"{record.request.source.name}-seed{record.request.seed}"
         stem, number = base, 1
-        while (self.folder / f"images/{stem}.png").exists():
+        while any(
+            (self.folder / name).exists() for name in (f"images/{stem}.png", f"masks/{stem}.tif")
+        ):
             number += 1
             stem = f"{base}-{number}"
         return stem
@@ -104,23 +124,23 @@ class PairWriter:
     def _append(self, row: dict[str, Any]) -> None:
         path = self.folder / MANIFEST
         line = json.dumps(row, ensure_ascii=False).encode() + b"\n"
-        with path.open("a+b") as file:
+        with path.open("a+b", buffering=0) as file:
             size = file.seek(0, os.SEEK_END)
             if size:
                 file.seek(-1, os.SEEK_END)
                 if file.read(1) != b"\n":  # an earlier run was killed in the middle of a row
                     line = b"\n" + line
             try:
-                file.write(line)
-                file.flush()
+                while line:  # a disk that fills up takes a part first
+                    line = line[file.write(line) :]
                 os.fsync(file.fileno())
-            except OSError:
-                os.truncate(path, size)
+            except BaseException:
+                file.truncate(size)
                 raise
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
-        kept = f"{self.written} pair{'' if self.written == 1 else 's'} before it were written whole"
+        kept = f"{self.written:,} pair{' is' if self.written == 1 else 's are'} written whole"
         try:
             yield
         except OSError as error:
@@ -135,10 +155,16 @@ class PairWriter:
             ) from error
 
 
+def _without_path(record: Record) -> Record:
+    request = record.request
+    source = replace(request.source, name=safe_name(request.source.name))
+    return replace(record, request=replace(request, source=source))
+
+
 def safe_name(name: str) -> str:
     """Turn a name into one that is safe in a file name and says nothing of folders."""
     last = re.split(r"[/\\]", name.strip())[-1]
-    return re.sub(r"[^\w.-]+", "_", last).strip("._") or "variant"
+    return re.sub(r"[^\w.-]+", "_", last)[:LONGEST_NAME].strip("._") or "variant"
 
 
 def write_whole(path: Path, data: bytes) -> None:
@@ -152,19 +178,3 @@ def write_whole(path: Path, data: bytes) -> None:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def _mask_tiff(labels: NDArray[Any], mpp: float) -> bytes:
-    dtype = np.uint16 if labels.max(initial=0) <= np.iinfo(np.uint16).max else np.uint32
-    buffer = io.BytesIO()
-    per_centimetre = 1e4 / mpp
-    imwrite(
-        buffer,
-        labels.astype(dtype),
-        compression="zlib",
-        resolution=(per_centimetre, per_centimetre),
-        resolutionunit="CENTIMETER",
-        metadata=None,
-        description="Cells of a SYNTHETIC image made by napari-pixcell",
-    )
-    return buffer.getvalue()

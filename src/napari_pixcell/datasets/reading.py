@@ -15,21 +15,28 @@ from napari_pixcell.errors import PixCellError
 
 
 def load_manifest(folder: Path | str) -> list[dict[str, Any]]:
-    """Read the rows of a manifest; a last row that was cut off is passed over."""
+    """Read the rows of a folder's manifest, or of the ``.jsonl`` itself.
+
+    A row that was cut off is passed over.
+    """
     rows = []
-    path = Path(folder) / MANIFEST
+    path = Path(folder)
+    if path.suffix != ".jsonl":
+        path /= MANIFEST
     if not path.exists():
         return []
-    for line in path.read_text("utf-8").splitlines():
+    for line in path.read_bytes().split(b"\n"):
         try:
-            rows.append(json.loads(line))
-        except ValueError:
+            row = json.loads(line)
+        except ValueError:  # torn, perhaps within a letter
             continue
+        if isinstance(row, dict) and "image" in row:
+            rows.append(row)
     return rows
 
 
 def read_record(path: Path | str) -> Record:
-    """Read a record from an exported PNG, or from a JSON file of its own.
+    """Read a record from an exported PNG, a JSON file, or a manifest of one pair.
 
     Raises
     ------
@@ -37,6 +44,13 @@ def read_record(path: Path | str) -> Record:
         If there is none in it, or it is of another version.
     """
     path = Path(path)
+    if path.suffix.lower() == ".jsonl" and path.is_file():
+        rows = load_manifest(path)
+        if len(rows) != 1:
+            raise PixCellError(
+                f"{path.name} holds {len(rows)} records; choose one of the PNG files in “images”."
+            )
+        return Record.from_dict(rows[0].get("record") or {})
     if path.suffix.lower() != ".png":
         return Record.load(path)
     try:
@@ -44,10 +58,16 @@ def read_record(path: Path | str) -> Record:
             text = getattr(image, "text", {}).get(RECORD_KEY)
     except FileNotFoundError:
         raise PixCellError(f"There is no record {path.name}; check its path.") from None
-    except (OSError, UnidentifiedImageError):
+    except (OSError, SyntaxError, ValueError, UnidentifiedImageError):
         raise PixCellError(f"{path.name} cannot be read; choose an exported PNG.") from None
     if text is None:
         raise PixCellError(
             f"{path.name} carries no record; choose a PNG that napari-pixcell exported."
         )
-    return Record.from_dict(json.loads(text))
+    try:
+        value = json.loads(text)
+    except ValueError:
+        raise PixCellError(
+            f"The record in {path.name} is damaged; choose another exported PNG."
+        ) from None
+    return Record.from_dict(value)
