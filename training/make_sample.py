@@ -3,7 +3,7 @@
     python training/make_sample.py --data ../shared/data
 
 Styles of a few real tiles are laid out as smooth patches; each window takes the blend at its
-centre. Windows overlap by half and their predicted clean images are averaged at every step, so
+centre. Windows overlap by a quarter and their predicted clean images are averaged at every step, so
 the slide has no seams. The mask is what the built-in segmentation finds in the finished slide.
 """
 
@@ -26,7 +26,7 @@ from napari_pixcell.cells import segment_nuclei
 from napari_pixcell.models.catalogue import DEMO
 from napari_pixcell.models.loading import LoadedFamily, load_family, pick_device
 
-WINDOW, STRIDE, F = 32, 16, 8
+WINDOW, STRIDE, F = 32, 24, 8
 
 
 def read_tiles(data: Path) -> list[NDArray[np.uint8]]:
@@ -97,7 +97,7 @@ def decode_canvas(models: LoadedFamily, latents: torch.Tensor) -> NDArray[np.uin
     total = torch.zeros(3, side * F, side * F)
     norm = torch.zeros(1, side * F, side * F)
     ramp = torch.ones(WINDOW * F)
-    edge = STRIDE * F // 2
+    edge = (WINDOW - STRIDE) * F
     ramp[:edge] = torch.linspace(0.01, 1, edge)
     ramp[-edge:] = torch.linspace(1, 0.01, edge)
     weight = ramp[:, None] * ramp[None]
@@ -115,8 +115,8 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, default=DEMO.folder)
-    parser.add_argument("--size", type=int, default=2048)
-    parser.add_argument("--steps", type=int, default=16)
+    parser.add_argument("--size", type=int, default=1984)
+    parser.add_argument("--steps", type=int, default=12)
     parser.add_argument("--seed", type=int, default=3)
     options = parser.parse_args()
     models = load_family(DEMO, pick_device())
