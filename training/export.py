@@ -57,6 +57,11 @@ def main() -> None:
     }
     for name, part in parts.items():
         part.half().to(memory_format=torch.contiguous_format).save_pretrained(DEMO / name)
+    for path in DEMO.glob("*/config.json"):
+        # A part that was loaded from a folder would name it, and with it this machine.
+        config = json.loads(path.read_text())
+        config.pop("_name_or_path", None)
+        path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
     for path in DEMO.glob("*/*"):
         # Written private by the library; a wheel has to be readable by everyone.
         path.chmod(0o644)

@@ -15,16 +15,16 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from napari_pixcell.engine.sampler import make_scheduler
-from napari_pixcell.slides.write import write_pyramid
 from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 from tifffile import imwrite
 
 from napari_pixcell.cells import segment_nuclei
+from napari_pixcell.engine.sampler import make_scheduler
 from napari_pixcell.models.catalogue import DEMO
 from napari_pixcell.models.loading import LoadedFamily, load_family, pick_device
+from napari_pixcell.slides.write import write_pyramid
 
 WINDOW, STRIDE, F = 32, 24, 8
 
