@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -27,10 +28,11 @@ class Background:
         # The worker's pipe may block while the worker starts: never in the main thread.
         self._talk = ThreadPoolExecutor(1, "pixcell-talk")
         self._running = 0
+        self._lock = threading.Lock()
 
     @property
     def busy(self) -> bool:
-        """Whether something computes, or its outcome waits to be taken in."""
+        """Whether something computes or is being said, or an outcome waits to be taken in."""
         return self._running > 0 or bool(self._inbox)
 
     def post(self, callback: Callable[[], None]) -> None:
@@ -41,11 +43,11 @@ class Background:
         self, work: Callable[[], T], done: Callable[[T], None], failed: Callable[[str], None]
     ) -> None:
         """Run ``work`` in a thread, then ``done`` or ``failed`` with a sentence in the main one."""
-        self._running += 1
+        self._count(1)
 
         def settle(future: Future[T]) -> None:
             def deliver() -> None:
-                self._running -= 1
+                self._count(-1)
                 if future.cancelled():
                     return
                 error = future.exception()
@@ -59,9 +61,11 @@ class Background:
         self._compute.submit(work).add_done_callback(settle)
 
     def talk(self, work: Callable[[], Any], failed: Callable[[str], None] | None = None) -> None:
-        """Run ``work`` after everything said to the worker before."""
+        """Run ``work`` after everything said to the worker before; from any thread."""
+        self._count(1)
 
         def settle(future: Future[Any]) -> None:
+            self._count(-1)
             error = None if future.cancelled() else future.exception()
             if error is not None and failed is not None:
                 self.post(lambda: failed(sentence(error)))
@@ -76,6 +80,10 @@ class Background:
             any_came = True
             self._inbox.popleft()()
         return any_came
+
+    def _count(self, change: int) -> None:
+        with self._lock:
+            self._running += change
 
     def close(self) -> None:
         """Take no more work; what waits is dropped."""

@@ -1,0 +1,381 @@
+"""A session with a scripted worker: no Qt, no torch, no display."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tifffile import imread, imwrite
+
+from napari_pixcell.engine.events import Embedding, Failure, Finished, Preview, Progress, Variant
+from napari_pixcell.engine.record import Record, pixels_sha256
+from napari_pixcell.engine.request import EmbedRequest
+from napari_pixcell.slides import ArraySlide, Region
+from napari_pixcell.studio.regions import NO_STYLE
+from napari_pixcell.studio.session import Session
+
+
+class ScriptedClient:
+    """Answers like the worker: embeddings at once, generations when :meth:`play` is called."""
+
+    def __init__(self) -> None:
+        self.requests: list[Any] = []
+        self.waiting: list[tuple[Any, Any, threading.Event]] = []
+        self.embedding_failure = ""
+        self.closed = self.restarted = False
+
+    def submit(self, request: Any, on_event: Any = None) -> Any:
+        self.requests.append(request)
+        cancelled = threading.Event()
+        if isinstance(request, EmbedRequest):
+            if self.embedding_failure:
+                on_event(Failure(self.embedding_failure))
+            else:
+                mean = request.pixels.unpack().mean() / 255
+                on_event(Embedding(np.full((1, 128), mean, np.float32)))
+                on_event(Finished())
+        else:
+            self.waiting.append((request, on_event, cancelled))
+
+        class Handle:
+            def cancel(self) -> None:
+                cancelled.set()
+                on_event(Finished(cancelled=True))
+
+        return Handle()
+
+    def play(self, variants: int | None = None) -> None:
+        """Run the next generation, or only its first variants and not its end."""
+        request, on_event, _ = self.waiting[0]
+        total = request.count * request.steps
+        for index, single in enumerate(request.variants()[:variants]):
+            on_event(Preview(index, np.full((32, 32, 3), 100, np.uint8)))
+            on_event(Progress((index + 1) * request.steps, total, "Variant"))
+            image = np.full((256, 256, 3), single.seed % 251, np.uint8)
+            on_event(Variant(index, image, Record(single, sha256=pixels_sha256(image))))
+        if variants is None:
+            self.waiting.pop(0)
+            on_event(Finished())
+
+    def restart(self) -> None:
+        self.restarted = True
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def tissue(side: int = 800) -> np.ndarray:
+    """White with a row of dark purple nuclei."""
+    image = np.full((side, side, 3), (240, 225, 235), np.uint8)
+    y, x = np.mgrid[:side, :side] % 60 - 30
+    image[y**2 + x**2 < 81] = (90, 50, 130)
+    return image
+
+
+@pytest.fixture
+def client() -> ScriptedClient:
+    return ScriptedClient()
+
+
+@pytest.fixture
+def session(client: ScriptedClient) -> Iterator[Session]:
+    session = Session(client)
+    session.set_slide(ArraySlide([tissue()], 0.5, "case 7"))
+    yield session
+    session.close()
+
+
+def settled(session: Session) -> None:
+    session.wait(20, until=lambda: not session.background.busy)
+
+
+def added(session: Session, centre: tuple[float, float] = (400, 400)) -> Any:
+    item = session.add_region(centre)
+    session.wait(20)
+    assert item is not None
+    return item
+
+
+def test_a_region_is_a_tile_about_the_point_and_gets_its_style(session: Session) -> None:
+    item = added(session)
+    assert item.region == Region(272, 272, 256, 256)
+    assert session.active is item
+    assert item.embedding is not None
+    assert session.style_item() is item
+
+
+def test_a_region_at_the_edge_is_moved_inside(session: Session) -> None:
+    assert added(session, (0, 799)).region == Region(0, 544, 256, 256)
+
+
+def test_a_tile_is_as_large_as_the_pixel_size_says(session: Session) -> None:
+    session.set_slide(ArraySlide([tissue()], 0.25, "40x"))
+    assert added(session).region.width == 512
+    assert session.active is not None and session.active.pixels.shape == (256, 256, 3)
+
+
+def test_a_slide_smaller_than_a_tile_gets_a_sentence(session: Session) -> None:
+    session.set_slide(ArraySlide([tissue(200)], 0.5, "crop"))
+    assert session.add_region((100, 100)) is None
+    assert "smaller than one tile of 128 × 128 µm" in session.problems["region"]
+
+
+def test_a_moved_region_is_embedded_again(session: Session, client: ScriptedClient) -> None:
+    item = added(session)
+    session.move_region(item.number, Region(10.4, 20.2, 256, 256))
+    assert item.embedding is None
+    session.wait(20)
+    assert item.region == Region(10, 20, 256, 256)
+    assert item.embedding is not None
+    assert len(client.requests) == 2
+
+
+def test_what_is_missing_is_said_in_words(session: Session) -> None:
+    assert session.why_not() == "Add a region first"
+    item = added(session)
+    assert session.why_not() == ""
+    session.new_layout()
+    assert session.why_not() == "The layout has no cells: paint some"
+    item.layout[10:20, 10:20] = 1
+    session.layout_edited(item.number)
+    assert session.why_not() == ""
+    session.set_slide(ArraySlide([tissue()], None, "no size"))
+    assert session.why_not() == "Set the pixel size first"
+    session.set_slide(None)
+    assert session.why_not() == "Open a slide first"
+
+
+def test_a_failed_embedding_says_so_in_the_style_section(
+    session: Session, client: ScriptedClient
+) -> None:
+    client.embedding_failure = "The worker process ended unexpectedly; generate again."
+    item = session.add_region((400, 400))
+    session.wait(20)
+    assert session.problems["style"] == client.embedding_failure
+    assert session.why_not() == "No style yet: embed it"
+    client.embedding_failure = ""
+    session.embed(item.number)
+    session.wait(20)
+    assert "style" not in session.problems
+    assert session.why_not() == ""
+
+
+def test_nuclei_become_an_editable_layout(session: Session) -> None:
+    item = added(session)
+    session.segment()
+    session.wait(60)
+    assert item.cells > 5
+    assert item.layout.shape == (256, 256)
+    assert "cells" in item.layout_text
+
+
+def test_a_region_without_nuclei_gets_a_sentence(session: Session) -> None:
+    session.set_slide(ArraySlide([np.full((400, 400, 3), 245, np.uint8)], 0.5, "empty"))
+    added(session, (200, 200))
+    session.segment()
+    session.wait(60)
+    assert session.problems["layout"].startswith("No nuclei were found here")
+
+
+def test_an_imported_mask_of_another_size_gets_a_sentence(session: Session, tmp_path: Path) -> None:
+    added(session)
+    imwrite(tmp_path / "m.tif", np.ones((10, 10), np.uint16))
+    session.import_layout(tmp_path / "m.tif")
+    assert "10 × 10" in session.problems["layout"]
+    assert session.active is not None and session.active.layout is None
+
+
+def test_variants_land_on_the_region_they_were_queued_for(
+    session: Session, client: ScriptedClient
+) -> None:
+    first = added(session)
+    session.generate()
+    second = added_while_busy(session)
+    session.move_region(first.number, Region(0, 0, 256, 256))
+    settled(session)
+    client.play()
+    session.wait(20)
+    assert session.active is second
+    assert [r.seed for r in session.generation.results] == [1234, 1235, 1236, 1237]
+    for result in session.generation.results:
+        assert result.target.number == first.number
+        assert result.target.region == Region(272, 272, 256, 256)
+        assert result.record.request.source.region == (272, 272, 256, 256)
+
+
+def added_while_busy(session: Session) -> Any:
+    item = session.add_region((200, 600))
+    settled(session)
+    return item
+
+
+def test_painting_after_queueing_does_not_change_the_request(
+    session: Session, client: ScriptedClient
+) -> None:
+    item = added(session)
+    session.set_layout(item.number, np.zeros((256, 256), np.int32))
+    item.layout[5:15, 5:15] = 3
+    session.layout_edited(item.number)
+    session.generate()
+    item.layout[:] = 9
+    settled(session)
+    layout = client.requests[-1].layout.unpack()
+    assert layout.dtype == np.uint16
+    assert np.unique(layout).tolist() == [0, 3]
+
+
+def test_the_first_variant_is_shown_and_a_click_shows_another(
+    session: Session, client: ScriptedClient
+) -> None:
+    item = added(session)
+    session.generate()
+    settled(session)
+    client.play()
+    session.wait(20)
+    results = session.generation.results
+    assert [r.shown for r in results] == [True, False, False, False]
+    session.generation.show(results[2])
+    assert [r.shown for r in results] == [False, False, True, False]
+    session.generation.show_none(item.number)
+    assert not any(r.shown for r in results)
+
+
+def test_cancel_stops_the_running_job_only_and_keeps_what_is_done(
+    session: Session, client: ScriptedClient
+) -> None:
+    added(session)
+    session.generate()
+    session.generate()
+    settled(session)
+    client.play(variants=1)
+    settled(session)
+    session.cancel()
+    settled(session)
+    client.waiting.pop(0)
+    assert len(session.generation.results) == 1
+    assert len(session.generation.jobs) == 1
+    assert not session.problems
+    client.play()
+    session.wait(20)
+    assert len(session.generation.results) == 5
+
+
+def test_a_failure_is_shown_where_it_belongs_and_the_next_request_works(
+    session: Session, client: ScriptedClient
+) -> None:
+    added(session)
+    session.generate()
+    settled(session)
+    client.waiting.pop(0)[1](Failure("The result is not a picture; lower the guidance."))
+    session.wait(20)
+    assert session.problems["generate"].startswith("The result is not a picture")
+    session.generate()
+    assert "generate" not in session.problems
+    settled(session)
+    client.play()
+    session.wait(20)
+    assert len(session.generation.results) == 4
+
+
+def test_previews_come_and_go(session: Session, client: ScriptedClient) -> None:
+    seen: list[bool] = []
+    session.generation.preview.connect(lambda target, image: seen.append(image is not None))
+    added(session)
+    session.generate()
+    settled(session)
+    request, on_event, _ = client.waiting[0]
+    on_event(Preview(0, np.zeros((32, 32, 3), np.uint8)))
+    settled(session)
+    client.play()
+    session.wait(20)
+    assert seen[0] is True
+    assert seen[-1] is False
+
+
+def test_a_style_can_be_another_region_or_none(session: Session, client: ScriptedClient) -> None:
+    first = added(session)
+    second = added(session, (200, 200))
+    session.set_style(first.number)
+    session.generate()
+    session.set_style(NO_STYLE)
+    session.generate()
+    settled(session)
+    assert client.requests[-2].embedding == first.embedding
+    assert client.requests[-1].embedding is None
+    session.set_style(first.number)
+    session.remove_region(first.number)
+    assert second.style_of == second.number
+
+
+def test_export_writes_pairs_under_the_name_the_user_chose(
+    session: Session, client: ScriptedClient, tmp_path: Path
+) -> None:
+    item = added(session)
+    labels = np.zeros((256, 256), np.int32)
+    labels[20:40, 20:40] = 5
+    session.set_layout(item.number, labels)
+    session.settings.count = 2
+    session.generate()
+    settled(session)
+    client.play()
+    session.wait(20)
+    session.export_name = "study A"
+    session.export(tmp_path)
+    session.wait(20)
+    assert not session.problems
+    rows = [json.loads(line) for line in (tmp_path / "manifest.jsonl").read_text().splitlines()]
+    assert len(rows) == 2
+    np.testing.assert_array_equal(imread(tmp_path / rows[0]["mask"]), labels)
+    assert "case 7" not in (tmp_path / "manifest.jsonl").read_text()
+    assert "2 images and 2 masks" in session.notes["export"]
+
+
+def test_an_export_that_fails_gets_a_sentence_and_keeps_the_results(
+    session: Session, client: ScriptedClient, tmp_path: Path
+) -> None:
+    added(session)
+    session.generate()
+    settled(session)
+    client.play()
+    session.wait(20)
+    (tmp_path / "file").write_text("in the way")
+    session.export(tmp_path / "file")
+    session.wait(20)
+    assert session.problems["export"]
+    assert "Traceback" not in session.problems["export"]
+    assert len(session.generation.results) == 4
+    assert not session.exporting
+
+
+def test_regions_wait_for_their_slide(session: Session) -> None:
+    item = added(session)
+    own = session.slide
+    session.set_slide(ArraySlide([tissue()], 0.5, "other"))
+    assert session.regions == []
+    session.set_slide(own)
+    assert session.regions == [item]
+    assert session.active is item
+
+
+def test_closing_ends_the_worker(client: ScriptedClient) -> None:
+    session = Session(client)
+    session.free_memory()
+    session.wait(5, until=lambda: client.restarted)
+    session.close()
+    assert client.closed
+
+
+def test_the_state_imports_neither_qt_nor_torch() -> None:
+    code = (
+        "import sys, napari_pixcell.studio.session; "
+        "bad = [m for m in ('torch', 'diffusers', 'qtpy', 'napari', 'PyQt6') if m in sys.modules]; "
+        "sys.exit(bool(bad))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
