@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import inspect
 import json
 
 import numpy as np
@@ -57,10 +58,12 @@ def main() -> None:
     }
     for name, part in parts.items():
         part.half().to(memory_format=torch.contiguous_format).save_pretrained(DEMO / name)
-    for path in DEMO.glob("*/config.json"):
-        # A part that was loaded from a folder would name it, and with it this machine.
-        config = json.loads(path.read_text())
-        config.pop("_name_or_path", None)
+    for name, part in parts.items():
+        # Only what the class takes: a part that was loaded from a folder or made from another
+        # class would keep that folder's name or arguments of the other class.
+        path = DEMO / name / "config.json"
+        known = {"_class_name", "_diffusers_version", *inspect.signature(type(part)).parameters}
+        config = {k: v for k, v in json.loads(path.read_text()).items() if k in known}
         path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
     for path in DEMO.glob("*/*"):
         # Written private by the library; a wheel has to be readable by everyone.
