@@ -78,6 +78,19 @@ def test_a_controlnet_starts_as_the_transformer_and_without_effect(transformer) 
     assert torch.equal(transformer(latents, embeddings, TIMES, residuals).sample, plain)
 
 
+def test_a_saved_controlnet_is_loaded_as_it_was(transformer, tmp_path) -> None:
+    controlnet = PixCellControlNet.from_transformer(transformer, 2)
+    controlnet.save_pretrained(tmp_path)
+    _, unused = PixCellControlNet.from_config(
+        PixCellControlNet.load_config(tmp_path), return_unused_kwargs=True
+    )
+    again = PixCellControlNet.from_pretrained(tmp_path)
+    assert [name for name in unused if not name.startswith("_")] == []
+    assert (again.config.num_layers, again.config.n_controlnet_blocks) == (3, 2)
+    for name, tensor in again.state_dict().items():
+        assert torch.equal(tensor, controlnet.state_dict()[name]), name
+
+
 def test_a_loss_on_the_transformer_trains_the_controlnet(transformer) -> None:
     controlnet = PixCellControlNet.from_transformer(transformer, 2)
     latents, embeddings = inputs()
