@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,61 +13,11 @@ import numpy as np
 import pytest
 from tifffile import imread, imwrite
 
-from napari_pixcell.engine.events import Embedding, Failure, Finished, Preview, Progress, Variant
-from napari_pixcell.engine.record import Record, pixels_sha256
-from napari_pixcell.engine.request import EmbedRequest
+from napari_pixcell.engine.events import Failure, Preview
 from napari_pixcell.slides import ArraySlide, Region
 from napari_pixcell.studio.regions import NO_STYLE
+from napari_pixcell.studio.scripted import ScriptedClient
 from napari_pixcell.studio.session import Session
-
-
-class ScriptedClient:
-    """Answers like the worker: embeddings at once, generations when :meth:`play` is called."""
-
-    def __init__(self) -> None:
-        self.requests: list[Any] = []
-        self.waiting: list[tuple[Any, Any, threading.Event]] = []
-        self.embedding_failure = ""
-        self.closed = self.restarted = False
-
-    def submit(self, request: Any, on_event: Any = None) -> Any:
-        self.requests.append(request)
-        cancelled = threading.Event()
-        if isinstance(request, EmbedRequest):
-            if self.embedding_failure:
-                on_event(Failure(self.embedding_failure))
-            else:
-                mean = request.pixels.unpack().mean() / 255
-                on_event(Embedding(np.full((1, 128), mean, np.float32)))
-                on_event(Finished())
-        else:
-            self.waiting.append((request, on_event, cancelled))
-
-        class Handle:
-            def cancel(self) -> None:
-                cancelled.set()
-                on_event(Finished(cancelled=True))
-
-        return Handle()
-
-    def play(self, variants: int | None = None) -> None:
-        """Run the next generation, or only its first variants and not its end."""
-        request, on_event, _ = self.waiting[0]
-        total = request.count * request.steps
-        for index, single in enumerate(request.variants()[:variants]):
-            on_event(Preview(index, np.full((32, 32, 3), 100, np.uint8)))
-            on_event(Progress((index + 1) * request.steps, total, "Variant"))
-            image = np.full((256, 256, 3), single.seed % 251, np.uint8)
-            on_event(Variant(index, image, Record(single, sha256=pixels_sha256(image))))
-        if variants is None:
-            self.waiting.pop(0)
-            on_event(Finished())
-
-    def restart(self) -> None:
-        self.restarted = True
-
-    def close(self) -> None:
-        self.closed = True
 
 
 def tissue(side: int = 800) -> np.ndarray:
@@ -290,7 +239,7 @@ def test_previews_come_and_go(session: Session, client: ScriptedClient) -> None:
     added(session)
     session.generate()
     settled(session)
-    request, on_event, _ = client.waiting[0]
+    _, on_event = client.waiting[0]
     on_event(Preview(0, np.zeros((32, 32, 3), np.uint8)))
     settled(session)
     client.play()

@@ -21,7 +21,7 @@ from napari_pixcell.slides.samples import SAMPLE_SLIDE
 from napari_pixcell.ui.dock import PixCellStudio
 
 VARIANTS = 4
-WINDOW = (1560, 960)
+WINDOW = (1590, 980)
 PATIENCE_S = 900
 
 

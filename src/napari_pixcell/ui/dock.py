@@ -9,7 +9,7 @@ from typing import Any
 
 import napari.viewer
 from qtpy.QtCore import QEvent, Qt, QTimer
-from qtpy.QtGui import QDragEnterEvent, QDropEvent
+from qtpy.QtGui import QDragEnterEvent, QDropEvent, QShowEvent
 from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from napari_pixcell import __version__
@@ -78,7 +78,7 @@ class PixCellStudio(QWidget):
         column = QWidget()
         stack = QVBoxLayout(column)
         stack.setContentsMargins(4, 4, 4, 4)
-        stack.setSpacing(5)
+        stack.setSpacing(3)
         for section in self.sections:
             stack.addWidget(section)
         footer = Text("For research use only", small=True)
@@ -110,7 +110,6 @@ class PixCellStudio(QWidget):
         # A closed dock gets no closeEvent (napari #8071), so the teardown hangs on others.
         self.destroyed.connect(self.teardown)
         self.refresh()
-        self.setMinimumWidth(max(330, column.minimumSizeHint().width() + SCROLL_BAR))
 
     def refresh(self) -> None:
         """Show the session's state in every section."""
@@ -118,6 +117,20 @@ class PixCellStudio(QWidget):
         for section in self.sections:
             section.setVisible(there or section is self.slide)
             section.refresh()
+        self._fit()
+
+    def _fit(self) -> None:
+        """Ask for the width that cuts nothing off, whatever the theme and its fonts."""
+        column = self.scroll.widget()
+        if column is not None:
+            needed = column.minimumSizeHint().width() + SCROLL_BAR
+            if needed > self.minimumWidth():
+                self.setMinimumWidth(needed)
+
+    def showEvent(self, event: QShowEvent | None) -> None:
+        """Fit once the theme's style is known."""
+        super().showEvent(event)
+        QTimer.singleShot(0, self._fit)
 
     def close_session(self) -> None:
         """Let go of the viewer and end the worker."""

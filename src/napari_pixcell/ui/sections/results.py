@@ -15,7 +15,7 @@ from napari_pixcell.studio.results import Result
 from napari_pixcell.studio.session import Session
 from napari_pixcell.ui.parts import BLUE, Section, Text, clear, pixmap
 
-SIDE = 62
+SIDE = 58
 COLUMNS = 4
 STYLE = f"""
 QToolButton {{ border: 2px solid transparent; padding: 1px; font-size: 9px;

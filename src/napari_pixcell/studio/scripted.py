@@ -1,0 +1,78 @@
+"""A client that follows a script instead of running networks, for tests of session and dock."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from napari_pixcell.engine.events import Embedding, Failure, Finished, Preview, Progress, Variant
+from napari_pixcell.engine.record import Record, pixels_sha256
+from napari_pixcell.engine.request import EmbedRequest, GenerateRequest, Request
+from napari_pixcell.studio.results import JobHandle
+
+SIDE = 256
+
+
+class ScriptedClient:
+    """Answers embeddings at once, and generations when :meth:`play` is called.
+
+    Attributes
+    ----------
+    requests : list of Request
+        All that came, in order.
+    waiting : list
+        Generations to play: request, who gets the events.
+    embedding_failure : str
+        Answer embeddings with this sentence.
+    restarted, closed : bool
+        What was asked for.
+    """
+
+    def __init__(self) -> None:
+        self.requests: list[Request] = []
+        self.waiting: list[tuple[GenerateRequest, Any]] = []
+        self.embedding_failure = ""
+        self.closed = self.restarted = False
+
+    def submit(self, request: Request, on_event: Any = None) -> JobHandle:
+        """Take a request."""
+        self.requests.append(request)
+        if isinstance(request, GenerateRequest):
+            self.waiting.append((request, on_event))
+        elif isinstance(request, EmbedRequest) and self.embedding_failure:
+            on_event(Failure(self.embedding_failure))
+        else:
+            mean = request.pixels.unpack().mean() / 255
+            on_event(Embedding(np.full((1, 128), mean, np.float32)))
+            on_event(Finished())
+        return _Handle(on_event)
+
+    def play(self, variants: int | None = None) -> None:
+        """Run the next generation; with ``variants``, only so many and not its end."""
+        request, on_event = self.waiting[0]
+        total = request.count * request.steps
+        for index, single in enumerate(request.variants()[:variants]):
+            on_event(Preview(index, np.full((32, 32, 3), 100, np.uint8)))
+            on_event(Progress((index + 1) * request.steps, total, "Variant"))
+            image = np.full((SIDE, SIDE, 3), single.seed % 251, np.uint8)
+            on_event(Variant(index, image, Record(single, sha256=pixels_sha256(image))))
+        if variants is None:
+            self.waiting.pop(0)
+            on_event(Finished())
+
+    def restart(self) -> None:
+        """Note that memory was asked back."""
+        self.restarted = True
+
+    def close(self) -> None:
+        """Note the end."""
+        self.closed = True
+
+
+class _Handle:
+    def __init__(self, on_event: Any) -> None:
+        self._on_event = on_event
+
+    def cancel(self) -> None:
+        self._on_event(Finished(cancelled=True))

@@ -1,0 +1,342 @@
+"""The dock, in a real napari window."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import napari
+import numpy as np
+import pytest
+from napari.layers import Image, Labels, Shapes
+from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
+from qtpy.QtGui import QDropEvent
+
+from napari_pixcell.slides import ArraySlide, Region, open_slide
+from napari_pixcell.ui.slide_layer import role
+
+LEFT = Qt.MouseButton.LeftButton
+
+
+def tissue(side: int) -> np.ndarray:
+    return np.full((side, side, 3), (240, 225, 235), np.uint8)
+
+
+def click(qtbot, widget) -> None:
+    assert widget.isEnabled(), widget.text()
+    qtbot.mouseClick(widget, LEFT)
+
+
+def names(viewer: napari.Viewer) -> list[str]:
+    return [layer.name for layer in viewer.layers]
+
+
+def world_box(layer) -> tuple[np.ndarray, np.ndarray]:
+    """Outer edges of a layer's pixels in the world."""
+    height, width = layer.data.shape[:2]
+    first = np.array(layer.data_to_world((-0.5, -0.5)))
+    return first, np.array(layer.data_to_world((height - 0.5, width - 0.5)))
+
+
+def test_without_a_slide_only_the_invitation_is_seen(studio) -> None:
+    assert studio.slide.empty.text() == "Open a slide (drop it here), or try the sample."
+    assert studio.slide.open_button.isVisible()
+    assert not any(section.isVisible() for section in studio.sections[1:])
+
+
+def test_the_dock_comes_from_the_plugins_menu(viewer) -> None:
+    _, studio = viewer.window.add_plugin_dock_widget("napari-pixcell", "PixCell studio")
+    assert type(studio).__name__ == "PixCellStudio"
+    assert studio.minimumWidth() >= 320
+    studio.close_session()
+
+
+def test_a_dropped_slide_shows_its_pixel_size(studio, cmu_slide, qtbot, viewer) -> None:
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(cmu_slide))])
+    action, none = Qt.DropAction.CopyAction, Qt.KeyboardModifier.NoModifier
+    studio.dropEvent(QDropEvent(QPointF(5, 5), action, data, LEFT, none))
+    qtbot.wait(60)
+    assert studio.slide.name.text().startswith("CMU-1-Small-Region")
+    assert "0.499 µm/px" in studio.slide.size.text()
+    np.testing.assert_allclose(viewer.layers[0].scale, 0.499)
+
+
+def test_a_file_that_is_no_slide_gets_a_sentence(studio, tmp_path, qtbot) -> None:
+    path = tmp_path / "notes.svs"
+    path.write_text("no slide")
+    studio.slide.open(path)
+    qtbot.wait(60)
+    assert studio.slide.problem.isVisible()
+    assert "notes.svs" in studio.slide.problem.text()
+
+
+def test_an_unknown_pixel_size_is_asked_for_once(studio, tmp_path, qtbot, viewer) -> None:
+    from PIL import Image as Picture
+
+    path = tmp_path / "photo.png"
+    Picture.fromarray(tissue(600)).save(path)
+    studio.slide.open(path)
+    qtbot.wait(60)
+    assert studio.slide.unknown.isVisible()
+    assert studio.generate.generate_button.text() == "Set the pixel size first"
+    studio.slide.mpp.setValue(0.4)
+    click(qtbot, studio.slide.set_button)
+    qtbot.wait(60)
+    assert not studio.slide.asking.isVisible()
+    np.testing.assert_allclose(viewer.layers[0].scale, 0.4)
+    assert open_slide(path).mpp == 0.4
+
+
+def test_any_rgb_layer_is_a_slide_and_a_mask_is_not(studio, viewer, qtbot) -> None:
+    viewer.add_labels(np.zeros((600, 600), int), name="mask")
+    viewer.add_image(np.zeros((600, 600)), name="grey")
+    assert studio.session.slide is None
+    viewer.add_image(tissue(600), name="open already", scale=(0.5, 0.5), units=("um", "um"))
+    assert studio.session.slide.name == "open already"
+    assert studio.session.slide.mpp == pytest.approx(0.5)
+
+
+def test_the_main_job(ready, viewer, client, qtbot, settle, tmp_path: Path) -> None:
+    studio = ready
+    qtbot.wait(60)
+    assert studio.generate.generate_button.text() == "Add a region first"
+    click(qtbot, studio.region.add_button)
+    settle(studio)
+    assert studio.style_.state.text() == "✓ embedded (1 tile)"
+    click(qtbot, studio.layout_.segment_button)
+    settle(studio)
+    assert "cells" in studio.layout_.state.text()
+    assert studio.generate.generate_button.text() == "Generate 4 variants"
+    click(qtbot, studio.generate.generate_button)
+    settle(studio)
+    assert studio.generate.cancel_button.isVisible()
+    client.play()
+    settle(studio)
+    assert not studio.generate.cancel_button.isVisible()
+    variants = [f"Synthetic · Region 1 · seed {seed}" for seed in (1234, 1235, 1236, 1237)]
+    assert names(viewer) == ["case 7", "Regions", "Layout · Region 1", *variants]
+    studio.session.export(tmp_path)
+    settle(studio)
+    rows = (tmp_path / "manifest.jsonl").read_text().splitlines()
+    assert all(json.loads(row)["mask"] for row in rows) and len(rows) == 4
+    assert "4 images and 4 masks" in studio.export.note.text()
+
+
+def test_everything_lies_exactly_over_the_region_in_um(
+    ready, viewer, client, qtbot, settle
+) -> None:
+    studio = ready
+    studio.session.add_region((300.2, 410.7))
+    studio.session.new_layout()
+    studio.session.active.layout[5:9, 5:9] = 1
+    studio.session.layout_edited(1)
+    settle(studio)
+    studio.session.generate()
+    settle(studio)
+    client.play()
+    settle(studio)
+    region = studio.session.active.region
+    top_left = (np.array([region.y, region.x]) - 0.5) * 0.5
+    for layer in viewer.layers:
+        if role(layer) in ("layout", "variant"):
+            first, last = world_box(layer)
+            np.testing.assert_allclose(first, top_left)
+            np.testing.assert_allclose(last - first, 128)
+        assert [str(unit) for unit in layer.units] == ["micrometer", "micrometer"]
+    box = np.asarray(studio.link.find("regions").data[0])
+    np.testing.assert_allclose(box.min(axis=0), top_left, atol=1e-4)
+    np.testing.assert_allclose(box.max(axis=0), top_left + 128, atol=1e-4)
+
+
+def test_a_layer_that_lies_elsewhere_keeps_its_place(studio, viewer, client, qtbot, settle) -> None:
+    viewer.add_image(
+        tissue(600), name="moved", scale=(0.5, 0.5), translate=(1000, 50), units=("um", "um")
+    )
+    studio.session.add_region((300, 300))
+    settle(studio)
+    studio.session.generate()
+    settle(studio)
+    client.play()
+    settle(studio)
+    region = studio.session.active.region
+    first, _ = world_box(studio.link.find("variant", 1))
+    expected = (np.array([region.y, region.x]) - 0.5) * 0.5 + (1000, 50)
+    np.testing.assert_allclose(first, expected)
+
+
+def test_a_dragged_region_snaps_and_is_embedded_again(ready, client, qtbot, settle) -> None:
+    click(qtbot, ready.region.add_button)
+    settle(ready)
+    layer = ready.link.find("regions")
+    assert isinstance(layer, Shapes)
+    moved = np.array(layer.data[0]) * 1.2 + (-30, 20)  # dragged, and pulled larger
+    layer.data = [moved]
+    qtbot.waitUntil(lambda: len(client.requests) == 2, timeout=20_000)
+    settle(ready)
+    region = ready.session.active.region
+    assert region.width == 256
+    assert region.x == round(region.x)
+    box = np.asarray(layer.data[0])
+    np.testing.assert_allclose(np.ptp(box, axis=0), 128, atol=1e-4)
+    assert ready.session.active.embedding is not None
+
+
+def test_a_drawn_rectangle_becomes_a_region_and_a_deleted_one_is_gone(
+    ready, viewer, qtbot, settle
+) -> None:
+    click(qtbot, ready.region.add_button)
+    settle(ready)
+    layer = ready.link.find("regions")
+    layer.add_rectangles(np.array([[10, 10], [90, 120]]))
+    qtbot.waitUntil(lambda: len(ready.session.regions) == 2, timeout=5000)
+    settle(ready)
+    assert layer.nshapes == 2
+    np.testing.assert_allclose(np.ptp(np.asarray(layer.data[1]), axis=0), 128, atol=1e-4)
+    layer.selected_data = {0}
+    assert ready.session.active.name == "Region 1"
+    layer.remove_selected()
+    qtbot.waitUntil(lambda: len(ready.session.regions) == 1, timeout=5000)
+    assert ready.session.active.name == "Region 2"
+
+
+def test_painting_makes_a_layout(ready, viewer, qtbot, settle) -> None:
+    click(qtbot, ready.region.add_button)
+    settle(ready)
+    click(qtbot, ready.layout_.paint_button)
+    settle(ready)
+    layer = viewer.layers.selection.active
+    assert isinstance(layer, Labels)
+    assert layer.mode == "paint"
+    assert ready.generate.generate_button.text() == "The layout has no cells: paint some"
+    layer.paint((100, 100), 1)
+    qtbot.waitUntil(lambda: ready.session.active.cells == 1, timeout=5000)
+    qtbot.wait(60)
+    assert ready.generate.generate_button.isEnabled()
+    click(qtbot, ready.layout_.none_button)
+    assert ready.link.find("layout", 1) is None
+
+
+def test_layers_deleted_by_hand_are_understood(ready, viewer, client, qtbot, settle) -> None:
+    click(qtbot, ready.region.add_button)
+    settle(ready)
+    click(qtbot, ready.layout_.paint_button)
+    viewer.layers.remove("Layout · Region 1")
+    assert ready.session.active.layout is None
+    settle(ready)
+    click(qtbot, ready.generate.generate_button)
+    settle(ready)
+    client.play()
+    settle(ready)
+    viewer.layers.remove("Synthetic · Region 1 · seed 1234")
+    settle(ready)
+    click(qtbot, ready.results.thumbnails[1])
+    settle(ready)
+    assert "Synthetic · Region 1 · seed 1234" in names(viewer)
+    viewer.layers.remove("Regions")
+    assert ready.session.regions == []
+
+
+def test_a_thumbnail_shows_and_hides_its_variant(ready, viewer, client, qtbot, settle) -> None:
+    click(qtbot, ready.region.add_button)
+    settle(ready)
+    click(qtbot, ready.generate.generate_button)
+    settle(ready)
+    client.play()
+    settle(ready)
+
+    def seen() -> list[bool]:
+        return [layer.visible for layer in viewer.layers if role(layer) == "variant"]
+
+    assert seen() == [True, False, False, False]
+    click(qtbot, ready.results.thumbnails[3])
+    assert seen() == [False, False, True, False]
+    assert ready.results.thumbnails[3].isChecked()
+    click(qtbot, ready.results.thumbnails[3])
+    assert seen() == [False] * 4
+
+
+def test_previews_share_one_layer_that_goes_at_the_end(
+    ready, viewer, client, qtbot, settle
+) -> None:
+    from napari_pixcell.engine.events import Preview
+
+    click(qtbot, ready.region.add_button)
+    settle(ready)
+    click(qtbot, ready.generate.generate_button)
+    settle(ready)
+    for value in (10, 20):
+        client.waiting[0][1](Preview(0, np.full((32, 32, 3), value, np.uint8)))
+        settle(ready)
+        previews = [layer for layer in viewer.layers if role(layer) == "preview"]
+        assert len(previews) == 1
+        assert isinstance(previews[0], Image)
+        assert previews[0].data.max() == value
+    first, last = world_box(previews[0])
+    np.testing.assert_allclose(last - first, 128)
+    client.play()
+    settle(ready)
+    assert "Preview" not in names(viewer)
+
+
+def test_keys_add_generate_and_cancel(ready, viewer, client, qtbot, settle) -> None:
+    for key in ("R", "G"):
+        viewer.keymap[next(k for k in viewer.keymap if str(k) == key)](viewer)
+        settle(ready)
+    assert len(client.waiting) == 1
+    viewer.keymap[next(k for k in viewer.keymap if str(k) == "Escape")](viewer)
+    settle(ready)
+    assert ready.session.generation.current is None
+    assert not ready.session.problems
+
+
+def test_an_error_is_a_sentence_in_its_section_with_one_action(
+    ready, client, qtbot, settle
+) -> None:
+    client.embedding_failure = "The worker process ended unexpectedly; try again."
+    click(qtbot, ready.region.add_button)
+    settle(ready)
+    assert ready.style_.problem.text() == client.embedding_failure
+    assert ready.style_.action.text() == "Try again"
+    client.embedding_failure = ""
+    click(qtbot, ready.style_.action)
+    settle(ready)
+    assert not ready.style_.problem.isVisible()
+    assert ready.style_.state.text() == "✓ embedded (1 tile)"
+
+
+def test_results_stay_on_their_slide_when_another_is_chosen(
+    ready, viewer, client, qtbot, settle
+) -> None:
+    click(qtbot, ready.region.add_button)
+    settle(ready)
+    click(qtbot, ready.generate.generate_button)
+    settle(ready)
+    ready.link.add_slide(ArraySlide([tissue(900)], 0.25, "another"))
+    client.play()
+    settle(ready)
+    assert ready.session.slide.name == "another"
+    place = ready.session.generation.results[0].target
+    assert place.mpp == 0.5
+    assert place.region == Region(272, 272, 256, 256)
+    viewer.layers.selection.active = viewer.layers["case 7"]
+    settle(ready)
+    assert ready.region.list.count() == 1
+
+
+def test_closing_the_dock_ends_the_worker(viewer, client, qtbot) -> None:
+    from napari_pixcell.ui.dock import PixCellStudio
+
+    studio = PixCellStudio(viewer, client)
+    dock = viewer.window.add_dock_widget(studio)
+    qtbot.wait(50)
+    viewer.window.remove_dock_widget(dock)
+    qtbot.waitUntil(lambda: client.closed, timeout=5000)
+    viewer.add_image(tissue(300))  # nothing of the dock listens any more
+    assert studio.session.slide is None
+
+
+def test_nothing_is_cut_off_at_the_smallest_width(ready, qtbot) -> None:
+    qtbot.wait(60)
+    inner = ready.scroll.widget()
+    assert inner.minimumSizeHint().width() <= ready.minimumWidth()
