@@ -81,8 +81,8 @@ class Record:
         schema = value.get("napari-pixcell record") if isinstance(value, dict) else None
         if schema is None:
             raise PixCellError(
-                "This file is not a napari-pixcell record; choose a .json file that lies beside "
-                "an exported image."
+                "This file is not a napari-pixcell record; choose an exported PNG, or a record "
+                "record that was saved as JSON."
             )
         if schema != SCHEMA:
             raise PixCellError(
@@ -104,8 +104,8 @@ class Record:
             raise PixCellError(f"There is no record {path}; check its path.") from None
         except (OSError, ValueError):
             raise PixCellError(
-                f"{Path(path).name} cannot be read as a record; choose a .json file that lies "
-                "beside an exported image."
+                f"{Path(path).name} cannot be read as a record; choose an exported PNG, or a "
+                "record that was saved as JSON."
             ) from None
         return cls.from_dict(value)
 

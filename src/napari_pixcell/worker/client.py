@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import logging
+import os
 import queue
 import subprocess
 import sys
@@ -137,6 +138,8 @@ class WorkerClient:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
+                # Spinning threads would take the processor from the window.
+                env=os.environ | {"OMP_WAIT_POLICY": "PASSIVE"},
             )
         threading.Thread(target=self._read, args=(self._process,), daemon=True).start()
 
