@@ -82,7 +82,7 @@ class Record:
         if schema is None:
             raise PixCellError(
                 "This file is not a napari-pixcell record; choose an exported PNG, or a record "
-                "record that was saved as JSON."
+                "that was saved as JSON."
             )
         if schema != SCHEMA:
             raise PixCellError(
