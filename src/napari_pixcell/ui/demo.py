@@ -120,14 +120,14 @@ def _main_job(
     # Two regions side by side: one keeps its layout on show, the other its variants.
     for offset in (0.62, -0.62):
         place = height * 0.45, width * 0.45 + offset * tile
-        viewer.camera.center = layer.data_to_world(place)
-        viewer.camera.zoom = (viewer.window.geometry()[2] - 2 * 350) / (2.6 * tile_um)
+        viewer.scene.camera.center = layer.data_to_world(place)
+        viewer.scene.camera.zoom = (viewer.window.geometry()[2] - 2 * 350) / (2.6 * tile_um)
         settle(0.1)
         click(studio.region.add_button)
         _wait(studio, "style", "region", until=lambda: not session.busy)
         click(studio.layout_.segment_button)
         _wait(studio, "layout", until=lambda: not session.busy)
-    viewer.camera.center = layer.data_to_world((height * 0.45, width * 0.45))
+    viewer.scene.camera.center = layer.data_to_world((height * 0.45, width * 0.45))
 
     studio.generate.count.setValue(variants)
     click(studio.generate.generate_button)

@@ -99,7 +99,7 @@ class LayerLink(QObject):
         """Centre of the view, or of the slide if that is elsewhere: (x, y) in level-0 pixels."""
         height, width = self.session.slide.shape
         if self.slide_layer is not None:
-            y, x = self.slide_layer.world_to_data(self.viewer.camera.center[-2:])[-2:]
+            y, x = self.slide_layer.world_to_data(self.viewer.scene.camera.center[-2:])[-2:]
             if 0 <= x < width and 0 <= y < height:
                 return float(x) + 0.5, float(y) + 0.5
         return width / 2, height / 2
@@ -116,7 +116,7 @@ class LayerLink(QObject):
             top, bottom = top * factor[0], bottom * factor[0]
             left, right = left * factor[1], right * factor[1]
         if always or not (left <= x <= right and top <= y <= bottom):
-            self.viewer.camera.center = layer.data_to_world((y, x))
+            self.viewer.scene.camera.center = layer.data_to_world((y, x))
 
     def _find_slide(self, _event: Any = None) -> None:
         if self._own:
@@ -405,9 +405,10 @@ class LayerLink(QObject):
         return self.session.slide_key
 
     def _box(self, region: Region) -> NDArray[np.float64]:
-        """Give opposite corners in the world, (2, 2) in µm."""
+        """Give the four corners in the world, (4, 2), y and x in µm."""
         assert self.slide_layer is not None
-        corners = np.array(region_to_world(region, self.session.slide.mpp)).reshape(2, 2)
+        top, left, bottom, right = region_to_world(region, self.session.slide.mpp)
+        corners = np.array([(top, left), (top, right), (bottom, right), (bottom, left)])
         return corners + origin(self.slide_layer)
 
     def _region(self, corners: NDArray[Any]) -> Region:

@@ -22,7 +22,7 @@ from qtpy.QtWidgets import (
 )
 
 # Readable on napari's dark and light theme alike.
-AMBER = "#d08a1d"
+AMBER = "#c27a12"
 GREEN = "#3c9d5b"
 BLUE = "#2f6fdf"
 

@@ -8,7 +8,7 @@ from superqt import QLabeledDoubleSlider, QLargeIntSpinBox
 
 from napari_pixcell.engine.request import MAX_SEED
 from napari_pixcell.studio.session import Session
-from napari_pixcell.ui.parts import PRIMARY, More, Section, Text, button, put, row
+from napari_pixcell.ui.parts import BLUE, PRIMARY, More, Section, Text, button, put, row
 
 
 class GenerateSection(Section):
@@ -62,6 +62,7 @@ class GenerateSection(Section):
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.bar.setFixedHeight(8)
+        self.bar.setStyleSheet(f"QProgressBar::chunk {{ background: {BLUE}; }}")
         self.state = Text()
         self.cancel_button = button("Cancel", "Stop within one step (Esc)", session.cancel)
         self.content.addWidget(self.bar)
