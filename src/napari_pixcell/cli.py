@@ -220,7 +220,7 @@ def _demo_without_window(out: Path) -> Result:
         layout=PackedArray.pack(segment_nuclei(pixels, family.mpp)),
         steps=family.steps,
         guidance=family.layout_guidance,
-        source=Source(slide.name, (x, y, width_, height_), slide.mpp),
+        source=Source(slide.short_name, (x, y, width_, height_), slide.mpp),
     )
     return _write_variants(request, out)
 
@@ -240,7 +240,7 @@ def _read(options: argparse.Namespace) -> tuple[Family, NDArray[np.uint8], Sourc
         print(
             f"One tile of {family.tile} px is made, at the centre of the region.", file=sys.stderr
         )
-    name = getattr(options, "name", None) or slide.name
+    name = getattr(options, "name", None) or slide.short_name
     x, y, width, height = region.as_list()
     source = Source(name, (x, y, width, height), slide.mpp)
     return family, slide.read(region, family.mpp), source

@@ -237,3 +237,11 @@ def test_a_region_no_model_can_use(region, part) -> None:
 
 def test_a_region_over_the_edge_is_allowed() -> None:
     check_region(Region(1000, -20, 256, 256), ArraySlide([NOISE], 0.5, "x"), 256, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("name", "short"),
+    [("a.svs", "a"), ("case 1.2.ome.tif", "case 1.2"), ("a", "a"), ("x.ndpi", "x")],
+)
+def test_the_short_name_of_a_slide_has_no_suffix(name: str, short: str) -> None:
+    assert ArraySlide([np.zeros((4, 4, 3), np.uint8)], 0.5, name).short_name == short

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,11 @@ class Slide:
             self.levels.append(shrunk(self.levels[-1]))
             self._factors.append((4 * y, 4 * x))
         self._close = close
+
+    @property
+    def short_name(self) -> str:
+        """The name without ``.svs``, ``.ome.tif`` and the like: what exports are named after."""
+        return re.sub(r"(\.ome)?\.[A-Za-z]{2,8}$", "", self.name) or self.name
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -20,12 +20,13 @@ from napari_pixcell.errors import PixCellError
 from napari_pixcell.slides.region import Region
 from napari_pixcell.studio.background import Background
 from napari_pixcell.studio.generation import Generation
+from napari_pixcell.studio.notices import Notices
 from napari_pixcell.studio.regions import NO_STYLE, RegionItem, snap
 from napari_pixcell.studio.results import Client, Result, Target
 from napari_pixcell.studio.settings import Settings
 
 
-class Session:
+class Session(Notices):
     """The state of the studio, without Qt.
 
     Every method returns at once; what takes time comes back through :meth:`pump`, which the
@@ -47,18 +48,16 @@ class Session:
         A region has another layout, or none.
     """
 
-    changed = Signal()
     regions_changed = Signal()
     layout_changed = Signal(object)
 
     def __init__(self, client: Client) -> None:
+        super().__init__()
         self.client = client
         self.background = Background()
         self.settings = Settings()
         self.slide: Any = None
         self.slide_key = ""
-        self.problems: dict[str, str] = {}
-        self.notes: dict[str, str] = {}
         self.export_name = ""
         self.exporting = False
         self._items: dict[int, RegionItem] = {}
@@ -74,7 +73,7 @@ class Session:
         """Work on ``slide``; regions of other slides keep waiting for theirs."""
         self.slide = slide
         self.slide_key = (key or slide.name) if slide is not None else ""
-        self.export_name = Path(slide.name).stem if slide is not None else ""
+        self.export_name = slide.short_name if slide is not None else ""
         self.problems.pop("slide", None)
         self.regions_changed.emit()
         self.changed.emit()
@@ -349,26 +348,7 @@ class Session:
 
         self.background.compute(lambda: write_pairs(results, folder, name), done, failed)
 
-    # -- telling -------------------------------------------------------------------------
-
-    def say(self, section: str, message: str) -> None:
-        """Show a problem in a section; an empty message clears it, and the note there."""
-        self.notes.pop(section, None)
-        if message:
-            self.problems[section] = message
-        else:
-            self.problems.pop(section, None)
-        self.changed.emit()
-
-    def note(self, section: str, message: str) -> None:
-        """Show good news in a section."""
-        self.problems.pop(section, None)
-        self.notes[section] = message
-        self.changed.emit()
-
-    def reporting(self, section: str) -> Reporting:
-        """Turn a ``PixCellError`` in a block into a problem of ``section``."""
-        return Reporting(self, section)
+    # -- time -------------------------------------------------------------------------------
 
     def pump(self) -> bool:
         """Take in what came from threads and worker; call it often, in the main thread."""
@@ -404,23 +384,6 @@ class Session:
         """End the worker; nothing can be asked afterwards."""
         self.background.close()
         self.client.close()
-
-
-class Reporting:
-    """Context of :meth:`Session.reporting`."""
-
-    def __init__(self, session: Session, section: str) -> None:
-        self._session = session
-        self._section = section
-
-    def __enter__(self) -> None:
-        self._session.problems.pop(self._section, None)
-
-    def __exit__(self, _kind: Any, error: BaseException | None, _trace: Any) -> bool:
-        if isinstance(error, PixCellError):
-            self._session.say(self._section, str(error))
-            return True
-        return False
 
 
 __all__ = ["NO_STYLE", "Session"]
