@@ -23,14 +23,13 @@ class ExportSection(Section):
             " identify a patient"
         )
         self.name.textEdited.connect(lambda text: setattr(session, "export_name", text))
-        line = self.add(QLabel("Name"), self.name)
-        line.setStretch(1, 1)
         self.export_button = button(
             "Export",
             "Writes images/, masks/ and manifest.jsonl; every file is marked as synthetic",
             self.choose,
         )
-        self.content.addWidget(self.export_button)
+        line = self.add(QLabel("Name"), self.name, self.export_button)
+        line.setStretch(1, 1)
         self.hint = Text(small=True)
         self.content.addWidget(self.hint)
         self.finish()
@@ -47,12 +46,8 @@ class ExportSection(Section):
             text = "Exporting…"
         elif not results:
             text = "Nothing to export yet"
-        elif alone == 0:
-            text = f"Export {_count(pairs, 'pair')}…"
-        elif pairs == 0:
-            text = f"Export {_count(alone, 'image')}…"
         else:
-            text = f"Export {_count(pairs, 'pair')} and {_count(alone, 'image')}…"
+            text = f"Export {_count(len(results), 'pair' if alone == 0 else 'image')}…"
         self.export_button.setText(text)
         self.export_button.setEnabled(bool(results) and not session.exporting)
         self.hint.say("Images made without a layout have no mask." if alone else "")
