@@ -42,9 +42,9 @@ class TileEncoder(ModelMixin, ConfigMixin):
             channels = width
         self.features = nn.Sequential(*layers)
         self.head = nn.Linear(2 * channels, embed_dim)
-        # Without learned scale and offset every embedding has the same length, which the
-        # cosine distances of the studio rely on.
-        self.norm = nn.LayerNorm(embed_dim, elementwise_affine=False)
+        # Scale and offset centre the embeddings (training/centre.py): cosine distances of
+        # uncentred ones are all close to zero, whatever the tissue.
+        self.norm = nn.LayerNorm(embed_dim)
         self.register_buffer("mean", torch.tensor(_MEAN).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(_STD).view(1, 3, 1, 1), persistent=False)
 
