@@ -51,7 +51,7 @@ DEMO = Family(
     steps=20,
     guidance=1.5,
     layout_guidance=1.5,
-    licence="BSD-3-Clause; trained on BreCaHAD and TNBC (Naylor et al.) tissue, both CC BY 4.0",
+    licence="CC BY 4.0; trained on BreCaHAD and TNBC (Naylor et al.) tissue, both CC BY 4.0",
     notice="DEMO: small networks, for trying things; not tissue, not for diagnosis or research",
 )
 
