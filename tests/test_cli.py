@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -110,3 +111,16 @@ def test_a_record_of_other_weights_cannot_be_rerun(run, cmu_slide, tmp_path) -> 
     path = tmp_path / "record.json"
     path.write_text(json.dumps(record))
     assert "made with other weights (vae)" in run("rerun", path)["error"]
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="others always have a display")
+def test_the_demo_runs_without_any_display(tmp_path, monkeypatch, capsys) -> None:
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))  # no Xvfb to be found
+    assert main(["demo", "--out", str(tmp_path / "out"), "--json"]) == 0
+    printed = capsys.readouterr()
+    assert "the main job runs without a window" in printed.err
+    result = json.loads(printed.out)
+    assert len(result["images"]) == len(result["masks"]) == 4
+    assert all((tmp_path / "out" / name).exists() for name in result["images"] + result["masks"])
