@@ -16,8 +16,8 @@ from tifffile import imread, imwrite
 from napari_pixcell.engine.events import Failure, Preview
 from napari_pixcell.slides import ArraySlide, Region
 from napari_pixcell.studio.regions import NO_STYLE
-from napari_pixcell.studio.scripted import ScriptedClient
 from napari_pixcell.studio.session import Session
+from scripted import ScriptedClient
 
 
 def tissue(side: int = 800) -> np.ndarray:

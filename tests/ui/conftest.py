@@ -11,8 +11,8 @@ import pytest
 from qtpy.QtCore import QSettings
 
 from napari_pixcell.slides import ArraySlide
-from napari_pixcell.studio.scripted import ScriptedClient
 from napari_pixcell.ui.dock import PixCellStudio
+from scripted import ScriptedClient
 
 
 def tissue(side: int = 800) -> np.ndarray:
