@@ -53,6 +53,7 @@ class PixCellStudio(QWidget):
     def __init__(self, napari_viewer: napari.viewer.Viewer, client: Client | None = None) -> None:
         super().__init__()
         self._docked = False
+        self._fitted: bool | None = None
         self.viewer = napari_viewer
         self.session = Session(client or WorkerClient())
         self.link = LayerLink(napari_viewer, self.session, self)
@@ -117,7 +118,10 @@ class PixCellStudio(QWidget):
         for section in self.sections:
             section.setVisible(there or section is self.slide)
             section.refresh()
-        self._fit()
+        if there != self._fitted:
+            # Once for each state: measuring the whole column costs more than all the rest.
+            self._fitted = there
+            self._fit()
 
     def _fit(self) -> None:
         """Ask for the width that cuts nothing off, whatever the theme and its fonts."""

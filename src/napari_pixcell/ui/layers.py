@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from napari.layers import Image, Layer
+from napari.layers import Image, Labels, Layer
 from napari.viewer import Viewer
 from numpy.typing import NDArray
 from qtpy.QtCore import QObject, QTimer
@@ -171,14 +171,14 @@ class LayerLink(QObject):
 
     def _add_layout(self, item: RegionItem) -> None:
         assert item.layout is not None
-        layer = self.viewer.add_labels(
+        layer = Labels(
             item.layout,
             name=f"Layout · {item.name}",
             opacity=0.6,
             metadata={ROLE: "layout", "region": item.number},
             **self._where(item.region, item.layout.shape),
         )
-        self.sort(layer)
+        self.insert(layer, select=True)
 
         def edited(_event: Any = None) -> None:
             self._painted.add(item.number)
@@ -252,17 +252,17 @@ class LayerLink(QObject):
                     metadata={ROLE: "preview"},
                 )
             else:
-                layer.data = image
+                # Several times a second: draw the new pixels, and nothing else that a new
+                # ``layer.data`` would have the window do.
+                layer.data[...] = image
                 self.place(layer, target.region, target.mpp)
+                layer.refresh(thumbnail=False, highlight=False, extent=False)
 
     def _add_image(self, image: NDArray[np.uint8], target: Target, **options: Any) -> Image:
         """Add a picture exactly over its region, leaving the user's layer selected."""
-        chosen = self.viewer.layers.selection.active
         where = self._where(target.region, image.shape, target.mpp)
-        layer = self.viewer.add_image(image, rgb=True, **options, **where)
-        self.sort(layer)
-        if chosen is not None:
-            self.viewer.layers.selection.active = chosen
+        layer = Image(image, rgb=True, **options, **where)
+        self.insert(layer)
         return layer
 
     def own(self) -> Own:
@@ -312,16 +312,23 @@ class LayerLink(QObject):
         """Put a layer exactly over a region."""
         if layer is not None:
             where = self._where(region, layer.data.shape, mpp)
-            layer.scale, layer.translate = where["scale"], where["translate"]
+            # Each setter slices and draws the layer again, whether or not anything changes.
+            for name in ("scale", "translate"):
+                if not np.allclose(getattr(layer, name), where[name], rtol=0, atol=1e-9):
+                    setattr(layer, name, where[name])
 
-    def sort(self, layer: Layer) -> None:
-        """Put a new layer above those of its kind and below the kinds above it."""
+    def insert(self, layer: Layer, select: bool = False) -> None:
+        """Put a new layer above those of its kind and below the kinds above it.
+
+        The layer that the user works on stays selected unless ``select`` is given.
+        """
         layers = self.viewer.layers
+        chosen = layers.selection.active
         rank = ORDER[role(layer)]
-        above = [i for i, other in enumerate(layers) if ORDER.get(role(other), 0) > rank]
-        index = layers.index(layer)
-        if above and above[0] < index:
-            layers.move(index, above[0])
+        above = (i for i, other in enumerate(layers) if ORDER.get(role(other), 0) > rank)
+        layers.insert(next(above, len(layers)), layer)
+        if chosen is not None and not select:
+            layers.selection.active = chosen
 
     def timer(self, milliseconds: int, act: Callable[[], None]) -> QTimer:
         """Make a timer that fires once, and again only when started again."""

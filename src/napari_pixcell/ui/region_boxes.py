@@ -71,7 +71,7 @@ class RegionBoxes:
                 self.link.place(self.link.find("layout", item.number), item.region)
 
     def _add_layer(self) -> Shapes:
-        layer = self.link.viewer.add_shapes(
+        layer = Shapes(
             ndim=2,
             name="Regions",
             units=UNITS,
@@ -84,7 +84,7 @@ class RegionBoxes:
             metadata={ROLE: "regions"},
         )
         layer.text.translation = (-8, 0)
-        self.link.sort(layer)
+        self.link.insert(layer, select=True)
         layer.mode = "select"
         self.link.connect_to(layer.events.data, self._on_event)
         self.link.connect_to(layer.selected_data.events.items_changed, self._on_selected)

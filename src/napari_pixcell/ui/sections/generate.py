@@ -88,8 +88,11 @@ class GenerateSection(Section):
         for widget in (self.bar, self.state, self.cancel_button):
             widget.setVisible(job is not None)
         if job is not None:
+            # A bar paints at once, and with it the whole window; this lets it wait for its turn.
+            self.bar.setUpdatesEnabled(False)
             self.bar.setRange(0, job.total if job.done else 0)
             self.bar.setValue(job.done)
+            self.bar.setUpdatesEnabled(True)
             waiting = len(session.generation.jobs) - 1
             more = f" · {waiting} waiting" if waiting else ""
             self.state.say(f"{job.target.name}: {job.sentence()}{more}")
