@@ -90,14 +90,16 @@ def encode_all(vae: DemoAutoencoder, images: list[np.ndarray], batch: int = 64) 
     return torch.cat(parts).half().contiguous()
 
 
-def other_view(crops: Crops, place: tuple[str, int, int, int]) -> np.ndarray:
+def other_view(
+    crops: Crops, place: tuple[str, int, int, int], source: dict | None = None
+) -> np.ndarray:
     """Cut a shifted and flipped view of a crop: the encoder can't copy pixels from it."""
     name, y, x, _ = place
     h, w = crops.fields[name].shape[:2]
     reach = crops.size // 4
     y = int(np.clip(y + crops.rng.integers(-reach, reach + 1), 0, h - crops.size))
     x = int(np.clip(x + crops.rng.integers(-reach, reach + 1), 0, w - crops.size))
-    return crops.cut((name, y, x, int(crops.rng.integers(8))))
+    return crops.cut((name, y, x, int(crops.rng.integers(8))), source)
 
 
 def predict(

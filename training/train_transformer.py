@@ -1,4 +1,10 @@
-"""Stage 2 and 3: transformer and tile encoder, jointly, at 128 px and then at 256 px."""
+"""Stage 2 and 3: transformer and tile encoder, jointly, at 128 px and then at 256 px.
+
+The encoder learns from two losses: the denoising loss (it must say what the picture needs) and a
+contrast between two views of the same place and other places, most of them of the same field (it
+must say what is particular here; InfoNCE, arXiv 1807.03748). Half of its views come out of the
+autoencoder, so that it reads generated pictures as it reads real ones.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +23,7 @@ from common import (
     save_run,
     save_sheet,
     setup,
+    to_images,
     to_tensor,
 )
 from diffusion import (
@@ -29,10 +36,34 @@ from diffusion import (
     predict,
     sample,
 )
+from torch.nn.functional import cross_entropy, normalize
 
 from napari_pixcell.networks import PixCellTransformer2DModel
 from napari_pixcell.networks.autoencoder import DemoAutoencoder
 from napari_pixcell.networks.tile_encoder import TileEncoder
+
+# Places of one field in a batch: the hard negatives of the contrast.
+FROM_ONE_FIELD = 4
+TEMPERATURE = 0.15
+
+
+def info_nce(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    """Contrast of two views (N, D) of the same N places: each must find its own other view."""
+    likeness = normalize(a, dim=1) @ normalize(b, dim=1).T / TEMPERATURE
+    own = torch.arange(len(a))
+    return (cross_entropy(likeness, own) + cross_entropy(likeness.T, own)) / 2
+
+
+@torch.no_grad()
+def decoded(vae: DemoAutoencoder, fields: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Put whole fields through the autoencoder; what its stride leaves over is cropped."""
+    out = {}
+    for name, field in fields.items():
+        height, width = (side - side % 8 for side in field.shape[:2])
+        x = to_tensor(field[None, :height, :width]).to(memory_format=torch.channels_last)
+        out[name] = field.copy()
+        out[name][:height, :width] = to_images(vae(x))[0]
+    return out
 
 
 class Pair(torch.nn.Module):
@@ -72,7 +103,8 @@ def main() -> None:
     parser.add_argument("--decay", type=float, default=0.998)
     parser.add_argument("--cache", type=int, default=8000, help="crops whose latents are kept")
     parser.add_argument("--compile", action="store_true", help="2 to 3 times faster; needs g++")
-    parser.add_argument("--freeze-encoder", action="store_true")
+    parser.add_argument("--contrast", type=float, default=0.05, help="weight of the contrast")
+    parser.add_argument("--bf16-convolutions", action="store_true", help="faster with AMX only")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--init", choices=["run", "demo", "fresh"], default="run")
     args = parser.parse_args()
@@ -86,13 +118,14 @@ def main() -> None:
     if state:
         pair.load_state_dict(state["model"])
     pair.encoder.to(memory_format=torch.channels_last)
-    pair.encoder.requires_grad_(not args.freeze_encoder)
     ema = Ema(pair, args.decay)
     trained = [p for p in pair.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(trained, args.lr, betas=(0.9, 0.98), weight_decay=0.0)
 
     places = [crops.place() for _ in range(args.cache)]
     latents = encode_all(vae, [crops.cut(p) for p in places])
+    fields = {name: np.flatnonzero([p[0] == name for p in places]) for name, *_ in places}
+    sources = [crops.fields, decoded(vae, crops.fields)]
     held = [test.place() for _ in range(8)]
     held_images = to_tensor(np.stack([test.cut(p) for p in held]))
     print(f"cached {tuple(latents.shape)} latents, std {latents.float().std():.3f}", flush=True)
@@ -102,25 +135,39 @@ def main() -> None:
     while clock.done < 1:
         for group in optimiser.param_groups:
             group["lr"] = clock.rate(args.lr)
-        chosen = crops.rng.integers(0, len(places), args.batch)
+        chosen = np.concatenate(
+            [
+                crops.rng.choice(fields[places[first][0]], FROM_ONE_FIELD)
+                for first in crops.rng.integers(0, len(places), args.batch // FROM_ONE_FIELD)
+            ]
+        )
         z = latents[torch.from_numpy(chosen)].float()
-        views = to_tensor(np.stack([other_view(crops, places[i]) for i in chosen])) / 2 + 0.5
+        views = [
+            other_view(crops, places[i], sources[crops.rng.integers(2)])
+            for _ in "ab"
+            for i in chosen
+        ]
+        views = to_tensor(np.stack(views)).to(memory_format=torch.channels_last) / 2 + 0.5
         noise = torch.randn(z.shape, generator=generator)
         steps = antithetic_steps(args.batch, generator)
         x, target, weight = noised(z, steps, noise)
         crop_position(pair.transformer, side // 2, generator)
+        with torch.autocast("cpu", torch.bfloat16, enabled=args.bf16_convolutions):
+            embeds = pair.encoder(views)
+        contrast = info_nce(*embeds.float().chunk(2))
+        embeds = embeds[: args.batch].unsqueeze(1)
         with torch.autocast("cpu", torch.bfloat16):
-            embeds = pair.encoder(views.to(memory_format=torch.channels_last)).unsqueeze(1)
             drop = torch.rand(args.batch, 1, 1, generator=generator) < 0.15
             embeds = torch.where(drop, pair.transformer.caption_projection.uncond_embedding, embeds)
             v = predict(forward, x, steps, embeds)
-        loss = (weight * (v.float() - target).square()).mean()
+        denoising = (weight * (v.float() - target).square()).mean()
+        loss = denoising + args.contrast * contrast
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(trained, 1.0)
         optimiser.step()
         ema.update(pair)
-        if clock.tick(loss=loss.item()) and clock.step % 300 == 0:
+        if clock.tick(loss=denoising.item(), contrast=contrast.item()) and clock.step % 300 == 0:
             save_run("transformer", model=ema.model.state_dict())
             sheet(ema.model, vae, held_images, side, generator)
     save_run("transformer", model=ema.model.state_dict())
