@@ -22,7 +22,7 @@ from tifffile import imwrite
 
 from napari_pixcell.cells import segment_nuclei
 from napari_pixcell.engine.sampler import make_scheduler
-from napari_pixcell.models.catalogue import DEMO
+from napari_pixcell.models.catalogue import DEMO, DEMO_FOLDER
 from napari_pixcell.models.loading import LoadedFamily, load_family, pick_device
 from napari_pixcell.slides.write import write_pyramid
 
@@ -114,7 +114,7 @@ def decode_canvas(models: LoadedFamily, latents: torch.Tensor) -> NDArray[np.uin
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--out", type=Path, default=DEMO.folder)
+    parser.add_argument("--out", type=Path, default=DEMO_FOLDER)
     parser.add_argument("--size", type=int, default=1984)
     parser.add_argument("--steps", type=int, default=12)
     parser.add_argument("--seed", type=int, default=3)

@@ -19,7 +19,7 @@ from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.record import pixels_sha256
 from napari_pixcell.engine.request import EmbedRequest, GenerateRequest, Request, Source
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.models.catalogue import FAMILIES, Family, get_family
+from napari_pixcell.models.catalogue import Family, families, get_family
 from napari_pixcell.slides.region import Region
 
 log = logging.getLogger("napari_pixcell")
@@ -78,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     region = argparse.ArgumentParser(add_help=False)
     region.add_argument("slide", metavar="SLIDE", type=Path)
     region.add_argument("--region", required=True, metavar="x,y,w,h", help="in level-0 pixels")
-    region.add_argument("--family", default="demo", help=f"one of: {', '.join(FAMILIES)}")
+    region.add_argument("--family", default="demo", help=f"one of: {', '.join(families())}")
     region.add_argument("--mpp", type=float, help="pixel size in µm, where the file has none")
 
     info = add("info", _info, "Show size and pixel size of a slide.")

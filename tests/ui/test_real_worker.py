@@ -9,7 +9,7 @@ import napari
 import numpy as np
 import pytest
 
-from napari_pixcell.models.catalogue import DEMO
+from napari_pixcell.models.catalogue import DEMO_FOLDER
 from napari_pixcell.studio.results import Result
 from napari_pixcell.ui.demo import click
 from napari_pixcell.ui.dock import PixCellStudio
@@ -19,7 +19,7 @@ HEAVY = ("torch", "diffusers", "timm", "transformers", "cellpose")
 
 
 @pytest.mark.skipif(
-    not (DEMO.folder / "transformer").exists(), reason="the demo weights are not there yet"
+    not (DEMO_FOLDER / "transformer").exists(), reason="the demo weights are not there yet"
 )
 def test_the_main_job_with_the_real_worker_keeps_torch_out_of_napari(
     viewer: napari.Viewer, cmu_slide: Path, qtbot

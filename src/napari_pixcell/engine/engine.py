@@ -92,14 +92,18 @@ class Engine:
     def _embed(self, request: EmbedRequest, emit: Emit) -> None:
         models = self.load(request.family)
         pixels = request.pixels.unpack()
-        tile = models.family.tile
+        tile, grid = models.family.tile, models.family.grid
         if pixels.shape != (tile, tile, 3):
             raise PixCellError(
                 f"The region gives an image of {pixels.shape}, but an embedding needs "
                 f"{tile} × {tile} px; use a region of the model's tile size."
             )
-        image = _to_tensor(pixels, self.device)
-        emit(Embedding(models.encoder(image / 2 + 0.5).float().cpu().numpy()))
+        image = _to_tensor(pixels, self.device) / 2 + 0.5
+        side = tile // grid
+        # Row by row, top left first: (1, 3, tile, tile) to (grid², 3, side, side).
+        tiles = image.unfold(2, side, side).unfold(3, side, side)[0]
+        tiles = tiles.permute(1, 2, 0, 3, 4).reshape(-1, 3, side, side)
+        emit(Embedding(models.encoder(tiles).float().cpu().numpy()))
 
     def _generate(
         self, request: GenerateRequest, emit: Emit, cancelled: Callable[[], bool]
@@ -117,7 +121,7 @@ class Engine:
                 request=variant,
                 weights=models.weights,
                 versions=_versions(),
-                device=describe_device(self.device),
+                device=describe_device(self.device, models.dtype),
                 sha256=pixels_sha256(image),
                 licence=models.family.licence,
                 notice=models.family.notice,
@@ -165,7 +169,8 @@ class Engine:
             on_step=on_step,
         )
         config = models.vae.config
-        decoded = models.vae.decode(latents / config.scaling_factor + config.shift_factor).sample
+        scaled = latents / config.scaling_factor + config.shift_factor
+        decoded = models.vae.decode(scaled.to(models.dtype)).sample.float()
         if not torch.isfinite(decoded).all():
             raise PixCellError(
                 "The result is not a picture (numbers overflowed); lower the guidance or the "
@@ -193,16 +198,24 @@ class Engine:
                 f"The style is of the shape {values.shape}, but {models.family.title} needs "
                 f"{wanted}; embed the region again with this model."
             )
-        return torch.from_numpy(values.astype(np.float32))[None].to(self.device)
+        style = torch.from_numpy(values.astype(np.float32)).to(self.device)
+        if models.flow is not None:
+            style = models.flow.translate(style.to(models.dtype)).float()
+        return style[None]
 
     def _condition(self, request: GenerateRequest, models: LoadedFamily) -> Tensor | None:
         if request.layout is None:
             return None
+        if models.controlnet is None:
+            raise PixCellError(
+                f"{models.family.title} takes no layout of cells; take the layout away, or choose "
+                "a family with cells, such as pixcell-256-cells."
+            )
         labels = request.layout.unpack()
         check_layout(labels, (models.family.tile, models.family.tile))
         cells = _to_tensor(condition_image(labels), self.device)
         config = models.vae.config
-        latent: Tensor = models.vae.encode(cells).latent_dist.mode()
+        latent: Tensor = models.vae.encode(cells.to(models.dtype)).latent_dist.mode().float()
         return (latent - config.shift_factor) * config.scaling_factor
 
 

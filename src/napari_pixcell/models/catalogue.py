@@ -2,10 +2,68 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from napari_pixcell.errors import PixCellError
+
+Kind = Literal[
+    "transformer", "controlnet", "vae", "encoder", "scheduler", "preview", "lora", "flow"
+]
+
+NON_COMMERCIAL = "CC BY-NC-ND 4.0 (non-commercial, no derivatives); read the card when you get it"
+STAINS = {"her2": "HER2", "er": "ER", "pr": "PR", "ki67": "Ki67", "her2match": "HER2Match"}
+DEMO_FOLDER = Path(__file__).parent.parent / "demo"
+
+
+@dataclass(frozen=True)
+class Part:
+    """One network of a family: where its files are published, and what they are.
+
+    Parameters
+    ----------
+    kind : str
+        What it is in the family: ``transformer``, ``controlnet``, ``vae``, ``encoder``,
+        ``scheduler``, ``preview``, ``lora`` or ``flow``.
+    network : str
+        Which of our classes reads it, see ``models.networks_of``; empty for a plain config.
+    hub_id : str
+        Repository on the hub, ``owner/name``; empty for bundled files.
+    files : tuple of str
+        Paths in the repository: the weights first, then the config.
+    bytes : int
+        Size of all files.
+    licence : str
+        Licence of the weights, as published when this was written.
+    gated : bool
+        Whether the user has to ask for access and log in.
+    revision : str
+        Branch, tag or commit on the hub.
+    folder : Path, optional
+        Where the files lie without any search: bundled, or named by the user's own family.
+    """
+
+    kind: Kind
+    network: str
+    hub_id: str
+    files: tuple[str, ...]
+    bytes: int
+    licence: str
+    gated: bool = False
+    revision: str = "main"
+    folder: Path | None = None
+
+    @property
+    def weights(self) -> str:
+        """Path of the weight file in the repository."""
+        return self.files[0]
+
+    @property
+    def config(self) -> str | None:
+        """Path of the configuration in the repository, if there is one."""
+        return next((name for name in self.files if name.endswith(".json")), None)
 
 
 @dataclass(frozen=True)
@@ -16,52 +74,215 @@ class Family:
     ----------
     name, title : str
         As typed, and as shown.
-    folder : Path
-        Where its parts lie: ``transformer``, ``controlnet``, ``vae``, ``encoder``, ``scheduler``.
+    parts : tuple of Part
+        Its networks, at most one of each kind.
     tile : int
         Side of the square made at once, in px.
     mpp : float
         Pixel size in µm.
+    grid : int
+        Embeddings along a side of the tile: 1, or 4 for 16 in all, row by row.
     steps, guidance : int, float
         Defaults without a layout.
     layout_guidance : float
         Default guidance with a layout.
-    licence, notice : str
-        Licence of the weights, and what a user of the images must know.
+    notice : str
+        What a user of the images must know.
     """
 
     name: str
     title: str
-    folder: Path
+    parts: tuple[Part, ...]
     tile: int
     mpp: float
+    grid: int
     steps: int
     guidance: float
     layout_guidance: float
-    licence: str
     notice: str
 
+    def part(self, kind: Kind) -> Part | None:
+        """Give the part of a kind, if the family has one."""
+        return next((part for part in self.parts if part.kind == kind), None)
+
+    @property
+    def takes_layout(self) -> bool:
+        """Whether cells can be given a place."""
+        return self.part("controlnet") is not None
+
+    @property
+    def bundled(self) -> bool:
+        """Whether it comes with the package."""
+        return all(part.folder == DEMO_FOLDER for part in self.parts)
+
+    @property
+    def bytes(self) -> int:
+        """Size of all files."""
+        return sum(part.bytes for part in self.parts)
+
+    @property
+    def licence(self) -> str:
+        """Licences of the weights, each once; their terms reach what is made with them."""
+        licences: dict[str, list[str]] = {}
+        for part in self.parts:
+            if part.licence:
+                source = part.hub_id.split("/")[-1]
+                licences.setdefault(part.licence, []).append(source)
+        if len(licences) == 1:
+            return next(iter(licences))
+        named = ((text, sorted(set(names))) for text, names in licences.items())
+        return "; ".join(f"{', '.join(names)}: {text}" for text, names in named)
+
+
+def _demo(kind: Kind, network: str) -> Part:
+    name = "diffusion_pytorch_model.safetensors"
+    files = (f"{kind}/{name}", f"{kind}/config.json") if network else (f"{kind}.json",)
+    if kind == "scheduler":
+        files = ("scheduler/scheduler_config.json",)
+    size = sum((DEMO_FOLDER / file).stat().st_size for file in files)
+    return Part(kind, network, "", files, size, _DEMO_LICENCE, folder=DEMO_FOLDER)
+
+
+_DEMO_LICENCE = (
+    "CC BY 4.0; trained on BreCaHAD and TNBC (Naylor et al.) tissue, both CC BY 4.0, and on "
+    "CMU-1-Small-Region, CC0"
+)
 
 DEMO = Family(
     name="demo",
     title="Demo (bundled)",
-    folder=Path(__file__).parent.parent / "demo",
+    parts=(
+        _demo("transformer", "pixcell-transformer"),
+        _demo("controlnet", "pixcell-controlnet"),
+        _demo("vae", "demo-autoencoder"),
+        _demo("encoder", "tile-encoder"),
+        _demo("scheduler", ""),
+        _demo("preview", ""),
+    ),
     tile=256,
     mpp=0.5,
+    grid=1,
     steps=20,
     guidance=1.5,
     layout_guidance=1.5,
-    licence="CC BY 4.0; trained on BreCaHAD and TNBC (Naylor et al.) tissue, both CC BY 4.0",
     notice="DEMO: small networks, for trying things; not tissue, not for diagnosis or research",
 )
 
-FAMILIES = {family.name: family for family in (DEMO,)}
+_UNI = Part(
+    "encoder",
+    "uni2-h",
+    "MahmoodLab/UNI2-h",
+    ("pytorch_model.bin",),
+    2_725_700_000,
+    "CC BY-NC-ND 4.0 (non-commercial; its terms reach what is made from it)",
+    gated=True,
+)
+# The SD3 VAE, taken from where it is not gated.
+_VAE = Part(
+    "vae",
+    "autoencoder-kl",
+    "StonyBrook-CVLab/PixCell-256-Cell-ControlNet",
+    ("vae/diffusion_pytorch_model.safetensors", "vae/config.json"),
+    335_300_000,
+    "Stability AI Community Licence (SD3 VAE)",
+)
+_NOTICE = "Synthetic: made by PixCell, for research use only, not for diagnosis"
+
+
+def _pixcell(hub_id: str, kind: Kind, network: str, size: int) -> Part:
+    files = (f"{kind}/diffusion_pytorch_model.safetensors", f"{kind}/config.json")
+    return Part(kind, network, hub_id, files, size, NON_COMMERCIAL)
+
+
+def _scheduler(hub_id: str) -> Part:
+    return Part("scheduler", "", hub_id, ("scheduler/scheduler_config.json",), 1_000, "")
+
+
+def _published(name: str, title: str, hub_id: str, **values: object) -> Family:
+    transformer = _pixcell(hub_id, "transformer", "pixcell-transformer", 2_432_400_000)
+    family = Family(
+        name=name,
+        title=title,
+        parts=(transformer, _scheduler(hub_id), _VAE, _UNI),
+        tile=256,
+        mpp=0.5,
+        grid=1,
+        steps=20,
+        guidance=1.5,
+        layout_guidance=2.5,
+        notice=_NOTICE,
+    )
+    return replace(family, **values)  # type: ignore[arg-type]
+
+
+PIXCELL_256 = _published("pixcell-256", "PixCell-256", "StonyBrook-CVLab/PixCell-256")
+PIXCELL_1024 = _published(
+    "pixcell-1024", "PixCell-1024", "StonyBrook-CVLab/PixCell-1024", tile=1024, grid=4
+)
+_CELLS = _published(
+    "pixcell-256-cells",
+    "PixCell-256 with cells",
+    "StonyBrook-CVLab/PixCell-256-Cell-ControlNet",
+)
+PIXCELL_256_CELLS = replace(
+    _CELLS,
+    parts=(
+        *_CELLS.parts,
+        _pixcell(_VAE.hub_id, "controlnet", "pixcell-controlnet", 2_491_100_000),
+    ),
+)
+
+
+def _stain(name: str, title: str) -> Family:
+    hub_id = "StonyBrook-CVLab/pixcell-virtual-staining"
+    stem = name if name == "her2match" else f"mist_{name}"
+    licence = "Apache-2.0, on a non-commercial base"
+    lora = f"ckpts/lora/{stem}_lora.pth"
+    flow = f"ckpts/mlp/{stem}_mlp.pth"
+    return replace(
+        PIXCELL_1024,
+        name=f"stain-{name}",
+        title=f"Virtual {title}",
+        parts=(
+            *PIXCELL_1024.parts,
+            Part("lora", "pixcell-transformer", hub_id, (lora,), 2_436_700_000, licence),
+            Part("flow", "stain-flow", hub_id, (flow,), 96_700_000, licence),
+        ),
+        guidance=1.2,
+        notice="Synthetic: a virtual stain made by PixCell from noise; cells are not in the same "
+        "places as in the H&E; for research use only, not for diagnosis",
+    )
+
+
+BUILT_IN: Mapping[str, Family] = {
+    family.name: family
+    for family in (
+        DEMO,
+        PIXCELL_256_CELLS,
+        PIXCELL_256,
+        PIXCELL_1024,
+        *(_stain(name, title) for name, title in STAINS.items()),
+    )
+}
+
+
+def families() -> dict[str, Family]:
+    """Give every family that can be chosen, the user's own ones last."""
+    from napari_pixcell.models.own_families import read_own_families
+
+    return {**BUILT_IN, **read_own_families(BUILT_IN)}
 
 
 def get_family(name: str) -> Family:
     """Look a family up by its name."""
-    if name not in FAMILIES:
+    known = families()
+    if name not in known:
         raise PixCellError(
-            f"There is no family “{name}”; choose one of: {', '.join(sorted(FAMILIES))}."
+            f"There is no family “{name}”; choose one of: {', '.join(sorted(known))}."
         )
-    return FAMILIES[name]
+    return known[name]
+
+
+def all_parts() -> Iterator[Part]:
+    """Give every part of every family, each once."""
+    yield from dict.fromkeys(part for family in families().values() for part in family.parts)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from pickle import UnpicklingError
+from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file as load_safetensors
+from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from napari_pixcell.errors import PixCellError
@@ -17,8 +19,31 @@ SHOWN = 3
 PREFIX = "transformer."
 
 
-def load_file(path: Path) -> dict[str, Tensor]:
-    """Read the tensors of a ``.safetensors``, ``.pth`` or ``.bin`` file.
+class _SafeTensors(Mapping[str, Tensor]):
+    """Tensors of an open safetensors file, read one by one when asked for."""
+
+    def __init__(self, path: Path) -> None:
+        self._file: Any = safe_open(path, framework="pt", device="cpu")
+        self._names = dict.fromkeys(self._file.keys())
+
+    def __getitem__(self, name: str) -> Tensor:
+        return self._file.get_tensor(name)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+def open_tensors(path: Path) -> Mapping[str, Tensor]:
+    """Open the tensors of a ``.safetensors``, ``.pth`` or ``.bin`` file without reading them all.
+
+    Safetensors are read tensor by tensor; the others are mapped into memory, so that the pages
+    of a tensor come from the disk when it is used.
 
     Raises
     ------
@@ -27,9 +52,17 @@ def load_file(path: Path) -> dict[str, Tensor]:
     """
     try:
         if path.suffix == ".safetensors":
-            return load_safetensors(path)
-        tensors = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, SafetensorError, RuntimeError, ValueError, EOFError, UnpicklingError) as error:
+            return _SafeTensors(path)
+        zipped = zipfile.is_zipfile(path)
+        if zipped:
+            _refuse_bomb(path)
+        tensors = torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
+    except UnpicklingError as error:
+        raise PixCellError(
+            f"The weight file {path.name} holds more than tensors and could run code, so it was "
+            "not opened; use the published file of this family."
+        ) from error
+    except (OSError, SafetensorError, RuntimeError, ValueError, EOFError, MemoryError) as error:
         raise PixCellError(
             f"The weight file {path.name} is missing or damaged; install the family again."
         ) from error
@@ -41,8 +74,23 @@ def load_file(path: Path) -> dict[str, Tensor]:
     return tensors
 
 
-def load_weights(network: nn.Module, tensors: Mapping[str, Tensor], name: str) -> None:
+def load_file(path: Path) -> dict[str, Tensor]:
+    """Read all tensors of a file, see :func:`open_tensors`."""
+    tensors = open_tensors(path)
+    return {name: tensors[name] for name in tensors}
+
+
+def load_weights(
+    network: nn.Module,
+    tensors: Mapping[str, Tensor],
+    name: str,
+    dtype: torch.dtype | None = None,
+    device: torch.device | str | None = None,
+) -> None:
     """Load tensors into a network, all of them and no others.
+
+    Each tensor goes from its file to its place on the device on its own, already in the target
+    precision: at no time are there two copies of the network.
 
     Parameters
     ----------
@@ -53,6 +101,10 @@ def load_weights(network: nn.Module, tensors: Mapping[str, Tensor], name: str) -
         training script writes it.
     name : str
         What the message calls these weights.
+    dtype : torch.dtype, optional
+        Precision of the floating-point tensors; as in the file by default.
+    device : torch.device, optional
+        Where they go; the CPU by default.
 
     Raises
     ------
@@ -60,14 +112,15 @@ def load_weights(network: nn.Module, tensors: Mapping[str, Tensor], name: str) -
         If tensors are missing, unexpected, of another shape or there twice; the sentence names
         them.
     """
-    given, tensors = tensors, without_prefix(tensors)
-    own = network.state_dict()
+    given = {key.removeprefix(PREFIX): key for key in tensors}
+    own = dict(network.state_dict(keep_vars=True))
+    shapes = {key: shape_of(tensors, full) for key, full in given.items()}
     problems = {
-        "there twice": sorted(key for key in given if PREFIX + key in given),
-        "missing": sorted(set(own) - set(tensors)),
-        "unexpected": sorted(set(tensors) - set(own)),
+        "there twice": sorted(key for key in tensors if PREFIX + key in tensors),
+        "missing": sorted(set(own) - set(given)),
+        "unexpected": sorted(set(given) - set(own)),
         "of another shape": sorted(
-            key for key in set(own) & set(tensors) if own[key].shape != tensors[key].shape
+            key for key in set(own) & set(given) if tuple(own[key].shape) != shapes[key]
         ),
     }
     parts = [f"{kind}: {_some(names)}" for kind, names in problems.items() if names]
@@ -76,12 +129,59 @@ def load_weights(network: nn.Module, tensors: Mapping[str, Tensor], name: str) -
             f"The weights of {name} are not those of this network ({'; '.join(parts)}); "
             "use the published file of this family."
         )
-    network.load_state_dict(dict(tensors))
+    for key, full in given.items():
+        value = tensors[full]
+        if dtype is not None and value.is_floating_point():
+            value = value.to(dtype)
+        _place(network, key, value.to(device or "cpu"))
 
 
-def without_prefix(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Drop ``transformer.`` where the names carry it; ``controlnet_blocks`` never does."""
-    return {key.removeprefix(PREFIX): value for key, value in tensors.items()}
+def shape_of(tensors: Mapping[str, Tensor], name: str) -> tuple[int, ...]:
+    """Give the shape of a tensor without reading it."""
+    if isinstance(tensors, _SafeTensors):
+        return tuple(tensors._file.get_slice(name).get_shape())
+    return tuple(tensors[name].shape)
+
+
+@contextmanager
+def without_initial_values() -> Iterator[None]:
+    """Build networks without filling their parameters: their weights come from a file anyway.
+
+    Memory that nobody has written to costs nothing, so a network of several GB can be made in a
+    moment; buffers that the file does not hold are still computed.
+    """
+    names = [name for name in vars(nn.init) if name.endswith("_") and not name.startswith("_")]
+    kept = {name: getattr(nn.init, name) for name in names}
+    try:
+        for name in names:
+            setattr(nn.init, name, lambda tensor, *_args, **_others: tensor)
+        yield
+    finally:
+        for name, function in kept.items():
+            setattr(nn.init, name, function)
+
+
+def _place(network: nn.Module, key: str, value: Tensor) -> None:
+    path, _, leaf = key.rpartition(".")
+    module = network.get_submodule(path)
+    if leaf in module._parameters:
+        module._parameters[leaf] = nn.Parameter(value, requires_grad=False)
+    else:
+        module._buffers[leaf] = value
+
+
+def _refuse_bomb(path: Path) -> None:
+    """Refuse an archive that would unpack to more than it is; torch stores, never compresses."""
+    with zipfile.ZipFile(path) as archive:
+        entries = archive.infolist()
+    unpacked = sum(entry.file_size for entry in entries)
+    if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries) or (
+        unpacked > path.stat().st_size
+    ):
+        raise PixCellError(
+            f"The weight file {path.name} is packed in a way that no weight file is, so it was "
+            "not opened; use the published file of this family."
+        )
 
 
 def _some(names: list[str]) -> str:

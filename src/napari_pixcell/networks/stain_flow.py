@@ -29,6 +29,26 @@ class ResidualBlock(nn.Module):
         return x + change
 
 
+def flow_sizes(shapes: dict[str, tuple[int, ...]]) -> dict[str, int]:
+    """Read the arguments of :class:`StainFlowMLP` from the shapes of a published file.
+
+    Raises
+    ------
+    KeyError
+        If a tensor that tells a size is not there.
+    """
+    model_channels, in_channels = shapes["input_proj.weight"]
+    blocks = [int(name.split(".")[1]) for name in shapes if name.startswith("res_blocks.")]
+    return {
+        "in_channels": in_channels,
+        "out_channels": shapes["out.2.weight"][0],
+        "model_channels": model_channels,
+        "time_embed_dim": shapes["time_embed.2.weight"][0],
+        "bottleneck_channels": shapes["res_blocks.0.in_layers.2.weight"][0],
+        "num_res_blocks": 1 + max(blocks, default=-1),
+    }
+
+
 class StainFlowMLP(nn.Module):
     """Velocity of a rectified flow over embeddings, under the published tensor names.
 

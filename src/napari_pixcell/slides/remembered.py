@@ -9,16 +9,14 @@ import os
 import tempfile
 from pathlib import Path
 
-from platformdirs import user_config_dir
-
+from napari_pixcell.folders import config_folder
 from napari_pixcell.slides.pixel_size import checked_mpp
 
 CHUNK = 65536
 
 
 def _store() -> Path:
-    folder = os.environ.get("PIXCELL_CONFIG_DIR") or user_config_dir("napari-pixcell")
-    return Path(folder) / "pixel_sizes.json"
+    return config_folder() / "pixel_sizes.json"
 
 
 def _key(path: Path) -> str:

@@ -10,10 +10,10 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 import numpy as np
-from platformdirs import user_cache_dir
 
 import napari_pixcell
 from napari_pixcell.errors import PixCellError
+from napari_pixcell.folders import cache_folder
 from napari_pixcell.slides.opening import open_slide
 from napari_pixcell.slides.placement import AXES, UNITS
 from napari_pixcell.slides.reader import LayerData, layer_data
@@ -60,7 +60,7 @@ def fetch_cmu1(url: str | None = None, folder: str | Path | None = None) -> Path
     url : str, optional
         Default: the environment variable ``PIXCELL_CMU1_URL``, else OpenSlide's test data.
     folder : path, optional
-        Default: the environment variable ``PIXCELL_CACHE_DIR``, else the user's cache folder.
+        Default: the plugin's cache folder, see :mod:`napari_pixcell.folders`.
 
     Raises
     ------
@@ -68,8 +68,7 @@ def fetch_cmu1(url: str | None = None, folder: str | Path | None = None) -> Path
         If it cannot be downloaded or is not the file that was asked for.
     """
     url = url or os.environ.get("PIXCELL_CMU1_URL") or CMU1_URL
-    folder = folder or os.environ.get("PIXCELL_CACHE_DIR") or user_cache_dir("napari-pixcell")
-    path = Path(folder) / "CMU-1-Small-Region.svs"
+    path = Path(folder or cache_folder()) / "CMU-1-Small-Region.svs"
     if path.exists() and hashlib.sha256(path.read_bytes()).hexdigest() == CMU1_SHA256:
         return path
     try:

@@ -7,7 +7,7 @@ from pathlib import Path
 from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QFileDialog, QLabel, QSizePolicy, QWidget
 
-from napari_pixcell.models.catalogue import FAMILIES
+from napari_pixcell.models.catalogue import families
 from napari_pixcell.slides import open_slide
 from napari_pixcell.slides.samples import SAMPLE_SLIDE
 from napari_pixcell.studio.session import Session
@@ -58,7 +58,7 @@ class SlideSection(Section):
         self.content.addWidget(self.asking)
         self.model = QComboBox()
         self.model.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        for family in FAMILIES.values():
+        for family in families().values():
             self.model.addItem(family.title, family.name)
         self.model.currentIndexChanged.connect(
             lambda _: session.settings.use_family(self.model.currentData())

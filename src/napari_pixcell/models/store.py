@@ -1,0 +1,144 @@
+"""Where the files of a family are: bundled, in the user's folder, or in the hub's cache.
+
+Nothing here uses the network; :mod:`napari_pixcell.models.hub` does, when the user asks for it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from napari_pixcell.errors import PixCellError
+from napari_pixcell.folders import config_folder
+from napari_pixcell.models.catalogue import Family, Part
+
+Where = Literal["bundled", "own", "folder", "cache"]
+
+
+@dataclass(frozen=True)
+class Found:
+    """The files of a part on this machine.
+
+    Parameters
+    ----------
+    part : Part
+        What was looked for.
+    files : dict of str to Path
+        Where each of ``part.files`` is.
+    where : str
+        ``bundled``, ``own`` (named by the user's family), ``folder`` (the user's folder of
+        weights) or ``cache`` (the hub's cache).
+    """
+
+    part: Part
+    files: dict[str, Path]
+    where: Where
+
+    @property
+    def weights(self) -> Path:
+        """Path of the weight file."""
+        return self.files[self.part.weights]
+
+    @property
+    def config(self) -> Path | None:
+        """Path of the configuration, if the part has one."""
+        return self.files[self.part.config] if self.part.config else None
+
+
+def weights_folder() -> Path | None:
+    """Give the user's folder of weights: ``PIXCELL_WEIGHTS``, else what was set in the dock."""
+    named = os.environ.get("PIXCELL_WEIGHTS")
+    if named:
+        return Path(named)
+    try:
+        value = json.loads(_settings().read_text("utf-8")).get("folder")
+    except (OSError, ValueError, AttributeError):
+        return None
+    return Path(value) if isinstance(value, str) and value else None
+
+
+def set_weights_folder(folder: Path | None) -> None:
+    """Remember the user's folder of weights.
+
+    Raises
+    ------
+    PixCellError
+        If the folder does not exist, or the setting cannot be written.
+    """
+    if folder is not None and not Path(folder).is_dir():
+        raise PixCellError(f"There is no folder {Path(folder).name}; choose one that exists.")
+    path = _settings()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump({"folder": str(folder) if folder is not None else None}, file)
+        Path(name).replace(path)
+    except OSError as error:
+        raise PixCellError(
+            f"The folder of weights cannot be remembered ({error.strerror}); set "
+            "PIXCELL_WEIGHTS to it instead."
+        ) from error
+
+
+def find(part: Part) -> Found | None:
+    """Look for all files of a part: where it says, in the user's folder, in the hub's cache."""
+    if part.folder is not None:
+        from napari_pixcell.models.catalogue import DEMO_FOLDER
+
+        where: Where = "bundled" if part.folder == DEMO_FOLDER else "own"
+        return _all(part, part.folder, where)
+    folder = weights_folder()
+    if folder is not None:
+        owner_and_name = part.hub_id
+        for place in (folder / owner_and_name, folder / owner_and_name.split("/")[-1]):
+            found = _all(part, place, "folder")
+            if found is not None:
+                return found
+    return _in_cache(part)
+
+
+def missing(family: Family) -> list[Part]:
+    """Give the parts of a family that are not on this machine."""
+    return [part for part in family.parts if find(part) is None]
+
+
+def require(family: Family, part: Part) -> Found:
+    """Find a part, or say how to get it."""
+    found = find(part)
+    if found is None:
+        if part.folder is not None:
+            raise PixCellError(
+                f"The {part.kind} of {family.title} is not in {part.folder.name}; put its files "
+                "back, or reinstall napari-pixcell."
+            )
+        raise PixCellError(
+            f"{family.title} is not installed: the {part.kind} from {part.hub_id} is missing; "
+            f"get it in the model manager, or with “napari-pixcell models get {family.name}”."
+        )
+    return found
+
+
+def _all(part: Part, folder: Path, where: Where) -> Found | None:
+    files = {name: folder / name for name in part.files}
+    return Found(part, files, where) if all(map(Path.is_file, files.values())) else None
+
+
+def _in_cache(part: Part) -> Found | None:
+    from huggingface_hub import try_to_load_from_cache
+
+    files = {}
+    for name in part.files:
+        path = try_to_load_from_cache(part.hub_id, name, revision=part.revision)
+        if not isinstance(path, str):
+            return None
+        files[name] = Path(path)
+    return Found(part, files, "cache")
+
+
+def _settings() -> Path:
+    return config_folder() / "weights.json"
