@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check -q
 
-.PHONY: demo test lint system clean
+.PHONY: demo test lint fullsize system clean
 
 demo: .venv/.demo system
 	$(BIN)/napari-pixcell demo --out demo-output
@@ -17,6 +17,10 @@ lint: .venv/.test
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/npe2 validate napari.yaml
+
+# Full-size networks with random weights, through the command line; 12 GB of memory, 8 of disk.
+fullsize: .venv/.demo
+	$(BIN)/python benchmarks/fullsize.py
 
 # Qt and a display without a screen; installed as root on Debian, named elsewhere.
 system:

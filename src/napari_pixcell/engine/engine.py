@@ -200,7 +200,7 @@ class Engine:
             )
         style = torch.from_numpy(values.astype(np.float32)).to(self.device)
         if models.flow is not None:
-            style = models.flow.translate(style.to(models.dtype)).float()
+            style = models.flow.translate(style)
         return style[None]
 
     def _condition(self, request: GenerateRequest, models: LoadedFamily) -> Tensor | None:

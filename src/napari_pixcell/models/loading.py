@@ -81,7 +81,8 @@ def load_family(
     dtype = dtype or pick_dtype(family, device)
     found = {part.kind: require(family, part) for part in family.parts}
     parts: dict[str, Any] = {
-        kind: load_part(family, found[kind], device, dtype)
+        # The flow is small, and a hundred Euler steps in half precision would drift.
+        kind: load_part(family, found[kind], device, torch.float32 if kind == "flow" else dtype)
         for kind in ("transformer", "controlnet", "vae", "encoder", "flow")
         if kind in found
     }

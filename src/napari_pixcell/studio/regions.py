@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,8 @@ class RegionItem:
         Where it is.
     style_of : int
         Number of the region whose style is used; ``NO_STYLE`` for none.
+    family : str
+        Name of the family whose tile it is.
     """
 
     number: int
@@ -39,6 +41,7 @@ class RegionItem:
     slide: str
     region: Region
     style_of: int
+    family: str
     pixels: NDArray[np.uint8] | None = None
     embedding: PackedArray | None = None
     embedding_busy: bool = False
@@ -47,6 +50,8 @@ class RegionItem:
     layout_origin: str = ""
     layout_text: str = ""
     cells: int = 0
+    # Layouts for tiles of another size, by their side: they come back with their family.
+    shelved: dict[int, tuple[NDArray[Any], str]] = field(default_factory=dict)
 
 
 def snap(region: Region, shape: tuple[int, int], mpp: float, family: Family) -> Region:

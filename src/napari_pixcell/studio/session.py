@@ -17,6 +17,8 @@ from napari_pixcell.engine.events import Embedding, Event, Failure, is_last
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.request import EmbedRequest
 from napari_pixcell.errors import PixCellError
+from napari_pixcell.models.catalogue import get_family
+from napari_pixcell.models.store import missing
 from napari_pixcell.slides.region import Region
 from napari_pixcell.studio.background import Background
 from napari_pixcell.studio.generation import Generation
@@ -64,6 +66,8 @@ class Session(Notices):
         self._active: dict[str, int] = {}
         self._numbers = itertools.count(1)
         self.generation = Generation(client, self.background, self.say)
+        self.not_here: list[str] = []
+        self.settings.events.family.connect(self.check_model)
         self.settings.events.connect(lambda *_: self.changed.emit(), check_nargs=False)
         self.generation.changed.connect(self.changed.emit)
 
@@ -75,8 +79,50 @@ class Session(Notices):
         self.slide_key = (key or slide.name) if slide is not None else ""
         self.export_name = slide.short_name if slide is not None else ""
         self.problems.pop("slide", None)
+        self._fit_regions()
         self.regions_changed.emit()
         self.changed.emit()
+
+    # -- model ---------------------------------------------------------------------------
+
+    def check_model(self, *_: object) -> None:
+        """See what of the chosen family is missing here, and fit the regions to its tile."""
+        self.not_here = [part.hub_id or part.kind for part in missing(self.settings.model)]
+        self._fit_regions()
+        self.changed.emit()
+
+    def _fit_regions(self) -> None:
+        """Give the current slide's regions the tile, and soon the embedding, of the family."""
+        if not self.ready:
+            return
+        model, changed = self.settings.model, False
+        self.problems.pop("region", None)
+        for item in self.regions:
+            if item.family == model.name:
+                continue
+            with self.reporting("region"):
+                place = self._snapped(item.region)
+                changed = True
+                self._change_layout(item, get_family(item.family).tile, model.tile)
+                item.family, item.region = model.name, place
+                item.pixels, item.embedding, item.embedding_busy = None, None, False
+                if not self.not_here:
+                    self.embed(item.number)
+        if changed:
+            self.regions_changed.emit()
+
+    def _change_layout(self, item: RegionItem, before: int, after: int) -> None:
+        """Put a layout aside that is for tiles of another size; take back what fits."""
+        if before == after:
+            return
+        if item.layout is not None:
+            item.shelved[before] = item.layout, item.layout_origin
+        labels, origin = item.shelved.pop(after, (None, ""))
+        if labels is not None or item.layout is not None:
+            # The old layer has another shape and place: away with it before the new one comes.
+            self.set_layout(item.number, None)
+            if labels is not None:
+                self.set_layout(item.number, labels, origin)
 
     @property
     def ready(self) -> bool:
@@ -112,11 +158,13 @@ class Session(Notices):
             place = self._snapped(Region(*centre, 0, 0))
             number = next(self._numbers)
             name = f"Region {number}"
-            item = RegionItem(number, name, self.slide_key, place, style_of=number)
+            family = self.settings.family
+            item = RegionItem(number, name, self.slide_key, place, number, family)
             self._items[number] = item
             self._active[self.slide_key] = number
             self.regions_changed.emit()
-            self.embed(number)
+            if not self.not_here:
+                self.embed(number)
             return item
         return None
 
@@ -182,18 +230,21 @@ class Session(Notices):
         item.embedding_busy, item.embedding = True, None
         self.say("style", "")
 
+        def current() -> bool:
+            return item.region == place and item.family == family.name
+
         def done(pixels: NDArray[np.uint8]) -> None:
-            if item.region == place:
+            if current():
                 item.pixels = pixels
                 self.changed.emit()
 
         def failed(message: str) -> None:
-            if item.region == place:
+            if current():
                 item.embedding_busy = False
                 self.say("style", message)
 
         def on_event(event: Event) -> None:
-            if item.region != place:
+            if not current():
                 return  # it was moved meanwhile; another embedding is under way
             if isinstance(event, Embedding):
                 item.embedding = PackedArray.pack(event.values)
@@ -290,16 +341,25 @@ class Session(Notices):
             return "Open a slide first"
         if self.slide.mpp is None:
             return "Set the pixel size first"
+        if self.not_here:
+            return f"{self.settings.model.title} is not installed"
         if item is None:
             return "Add a region first"
+        if item.family != self.settings.family:
+            return "The slide is too small for this model"
         style = self.style_item()
         if style is not None and style.embedding is None:
             return f"Embedding {style.name}…" if style.embedding_busy else "No style yet: embed it"
         if item.layout_busy:
             return "Segmenting nuclei…"
-        if item.layout is not None and not item.cells:
+        if self.takes_layout and item.layout is not None and not item.cells:
             return "The layout has no cells: paint some"
         return ""
+
+    @property
+    def takes_layout(self) -> bool:
+        """Whether the chosen family can put cells in their places."""
+        return self.settings.model.takes_layout
 
     def generate(self) -> None:
         """Queue variants of the active region; they land there whatever is chosen later."""
@@ -314,7 +374,7 @@ class Session(Notices):
                 self.settings,
                 place,
                 style.embedding if style is not None else None,
-                item.layout,
+                item.layout if self.takes_layout else None,
                 self.export_name,
             )
 

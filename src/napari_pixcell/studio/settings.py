@@ -51,7 +51,8 @@ class Settings:
         """Choose a family and its defaults."""
         family = get_family(name)
         self.family = name
-        self.steps, self.guidance = family.steps, family.layout_guidance
+        self.steps = family.steps
+        self.guidance = family.layout_guidance if family.takes_layout else family.guidance
 
     def use(self, request: GenerateRequest, seed: bool = False) -> None:
         """Take the settings of a request over, its seed only if asked to."""

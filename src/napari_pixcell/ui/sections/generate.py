@@ -98,7 +98,8 @@ class GenerateSection(Section):
             self.state.say(f"{job.target.name}: {job.sentence()}{more}")
             self.cancel_button.setEnabled(not job.cancelled)
         item = session.active
-        free = item is not None and item.layout is None and not reason
+        placed = item is not None and item.layout is not None and session.takes_layout
+        free = item is not None and not placed and not reason
         self.honest.say("Without a layout the cells do not keep their places." if free else "")
         problem = session.problems.get("generate", "")
         self.tell(problem, session.notes.get("generate", ""), "Try again", session.generate)

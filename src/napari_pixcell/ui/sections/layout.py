@@ -56,7 +56,7 @@ class LayoutSection(Section):
     def refresh(self) -> None:
         """Show the session's state."""
         session, item = self.session, self.session.active
-        there = item is not None
+        there = item is not None and session.takes_layout
         layout = item.layout if item is not None else None
         busy = item is not None and item.layout_busy
         for made in (self.segment_button, self.paint_button, self.import_button):
@@ -64,6 +64,8 @@ class LayoutSection(Section):
         self.none_button.setEnabled(layout is not None and not busy)
         if item is None:
             self.state.say("Add a region first")
+        elif not session.takes_layout:
+            self.state.say(f"{session.settings.model.title} takes no layout: cells fall anywhere")
         elif busy:
             self.state.say("Finding nuclei…")
         elif layout is None:
@@ -71,8 +73,8 @@ class LayoutSection(Section):
         else:
             origin = f" ({item.layout_origin})" if item.layout_origin else ""
             self.state.say(f"{item.layout_text}{origin}")
-        self.strength.setVisible(layout is not None)
-        self.strength_label.setVisible(layout is not None)
+        for widget in (self.strength, self.strength_label):
+            widget.setVisible(layout is not None and session.takes_layout)
         put(self.strength, session.settings.layout_strength)
         self.tell(session.problems.get("layout", ""), session.notes.get("layout", ""))
 

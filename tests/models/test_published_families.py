@@ -1,0 +1,300 @@
+"""Checkpoints in the exact published structure, found, loaded and run; tiny widths."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from tifffile import imwrite
+
+from napari_pixcell.cli import main
+from napari_pixcell.engine.engine import Engine
+from napari_pixcell.engine.events import Embedding, Preview, Variant
+from napari_pixcell.engine.packed import PackedArray
+from napari_pixcell.engine.request import EmbedRequest, GenerateRequest
+from napari_pixcell.errors import PixCellError
+from napari_pixcell.models.catalogue import BUILT_IN, get_family
+from napari_pixcell.models.loading import load_family
+from napari_pixcell.models.store import find, missing
+from napari_pixcell.slides.samples import SAMPLE_SLIDE
+
+PUBLISHED = ("pixcell-256", "pixcell-256-cells", "pixcell-1024", "stain-her2")
+CPU = torch.device("cpu")
+
+
+def run(engine: Engine, request) -> list:
+    events: list = []
+    engine.run(request, events.append)
+    return events
+
+
+def pixels(side: int) -> PackedArray:
+    return PackedArray.pack(np.random.default_rng(1).integers(0, 255, (side, side, 3), np.uint8))
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_a_family_says_what_a_user_must_know(name: str) -> None:
+    family = get_family(name)
+    assert family.title and family.licence and family.notice
+    assert family.bytes > 1e7 and family.tile in (256, 1024) and family.mpp == 0.5
+    if name != "demo":
+        assert any(part.gated for part in family.parts)
+        assert all(part.hub_id and part.files and part.bytes for part in family.parts)
+
+
+def test_only_the_demo_is_there_without_weights() -> None:
+    assert [name for name in BUILT_IN if not missing(BUILT_IN[name])] == ["demo"]
+
+
+def test_tensor_names_are_the_published_ones(checkpoints: Path, layouts: Path) -> None:
+    files = {
+        "pixcell_256_transformer": "StonyBrook-CVLab/PixCell-256/transformer",
+        "pixcell_1024_transformer": "StonyBrook-CVLab/PixCell-1024/transformer",
+        "pixcell_256_cell_controlnet": ("StonyBrook-CVLab/PixCell-256-Cell-ControlNet/controlnet"),
+        "sd3_vae": "StonyBrook-CVLab/PixCell-256-Cell-ControlNet/vae",
+    }
+    for layout, folder in files.items():
+        wanted = json.loads((layouts / f"{layout}.json").read_text())
+        ours = load_file(checkpoints / folder / "diffusion_pytorch_model.safetensors")
+        assert set(ours) == set(wanted), layout
+    staining = checkpoints / "StonyBrook-CVLab" / "pixcell-virtual-staining" / "ckpts"
+    others = {
+        "uni2_h": checkpoints / "MahmoodLab" / "UNI2-h" / "pytorch_model.bin",
+        "staining_lora_transformer": staining / "lora" / "mist_her2_lora.pth",
+        "staining_flow_mlp": staining / "mlp" / "mist_her2_mlp.pth",
+    }
+    for layout, path in others.items():
+        wanted = json.loads((layouts / f"{layout}.json").read_text())
+        assert set(torch.load(path, weights_only=True)) == set(wanted), layout
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_a_published_family_goes_from_tissue_to_a_variant(installed: Path, name: str) -> None:
+    family, engine = get_family(name), Engine(CPU)
+    assert not missing(family)
+    embedding = next(
+        e for e in run(engine, EmbedRequest(name, pixels(family.tile))) if isinstance(e, Embedding)
+    )
+    assert embedding.values.shape == (family.grid**2, 64)
+    layout = None
+    if family.takes_layout:
+        labels = np.zeros((256, 256), np.uint16)
+        labels[40:80, 40:80] = 1
+        layout = PackedArray.pack(labels)
+    style = PackedArray.pack(embedding.values)
+    request = GenerateRequest(name, style, layout, count=1, steps=2, guidance=family.guidance)
+    events = run(engine, request)
+    variant = next(e for e in events if isinstance(e, Variant))
+    assert variant.image.shape == (family.tile, family.tile, 3)
+    assert variant.image.std() > 0
+    assert set(variant.record.weights) == {p.kind for p in family.parts} - {"scheduler"}
+    assert "CC BY-NC-ND" in variant.record.licence
+    preview = next(e for e in events if isinstance(e, Preview))
+    assert preview.image.shape == (family.tile // 8, family.tile // 8, 3)
+
+
+def test_the_sixteen_embeddings_are_those_of_the_tiles_row_by_row(installed: Path) -> None:
+    engine, image = Engine(CPU), pixels(1024)
+    whole = run(engine, EmbedRequest("pixcell-1024", image))[0].values
+    third_in_second_row = PackedArray.pack(image.unpack()[256:512, 512:768])
+    alone = run(engine, EmbedRequest("pixcell-256", third_in_second_row))[0].values
+    # Half precision where the processor has it: a batch of 16 rounds differently.
+    np.testing.assert_allclose(whole[6], alone[0], atol=0.05 * np.abs(alone).max())
+    assert np.abs(whole[9] - alone[0]).max() > np.abs(whole[6] - alone[0]).max()
+
+
+def test_a_wrong_grid_of_embeddings_is_refused(installed: Path) -> None:
+    style = PackedArray.pack(np.zeros((4, 64), np.float32))
+    with pytest.raises(PixCellError, match=r"shape \(4, 64\), but PixCell-1024 needs \(16, 64\)"):
+        run(Engine(CPU), GenerateRequest("pixcell-1024", style, count=1, steps=1))
+
+
+def test_a_layout_for_a_family_without_cells_is_refused(installed: Path) -> None:
+    layout = PackedArray.pack(np.ones((256, 256), np.uint16))
+    with pytest.raises(PixCellError, match="PixCell-256 takes no layout of cells"):
+        run(Engine(CPU), GenerateRequest("pixcell-256", None, layout, count=1, steps=1))
+
+
+def test_a_family_that_is_not_installed_says_how_to_get_it() -> None:
+    with pytest.raises(PixCellError, match="napari-pixcell models get pixcell-256"):
+        run(Engine(CPU), GenerateRequest("pixcell-256", count=1, steps=1))
+
+
+def test_the_lora_changes_the_base_and_leaves_its_tensors(installed: Path) -> None:
+    base = load_family(get_family("pixcell-1024"), CPU, torch.float32)
+    stained = load_family(get_family("stain-her2"), CPU, torch.float32)
+    ours = stained.transformer.state_dict()
+    name = "transformer_blocks.3.attn2.to_q"
+    assert torch.equal(
+        ours[f"{name}.base_layer.weight"], base.transformer.state_dict()[f"{name}.weight"]
+    )
+    found = find(get_family("stain-her2").part("lora"))
+    published = torch.load(found.weights, weights_only=True)
+    for side in "AB":
+        key = f"{name}.lora_{side}.default.weight"
+        assert torch.equal(ours[key], published[key])
+    x, style = torch.randn(1, 16, 128, 128), torch.randn(1, 16, 64)
+    with torch.inference_mode():
+        without, within = (
+            m.transformer(x, style, torch.tensor([500])).sample for m in (base, stained)
+        )
+    assert (without - within).abs().max() > 1e-6
+
+
+def test_the_hub_s_own_cache_is_searched_too(checkpoints: Path, tmp_path, monkeypatch) -> None:
+    from huggingface_hub import constants
+
+    family = get_family("pixcell-256")
+    for part in family.parts:
+        folder = tmp_path / f"models--{part.hub_id.replace('/', '--')}"
+        (folder / "refs").mkdir(parents=True, exist_ok=True)
+        (folder / "refs" / "main").write_text("abc")
+        for name in part.files:
+            path = folder / "snapshots" / "abc" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.symlink_to(checkpoints / part.hub_id / name)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    assert find(family.parts[0]).where == "cache"
+    assert not missing(family)
+
+
+def test_the_command_line_runs_a_published_family(
+    installed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    labels = np.zeros((256, 256), np.uint16)
+    labels[20:60, 100:150] = 1
+    mask, out = tmp_path / "mask.tif", tmp_path / "out"
+    imwrite(mask, labels)
+    arguments = ["generate", str(SAMPLE_SLIDE), "--region", "300,300,256,256", "--steps", "2"]
+    arguments += ["--family", "pixcell-256-cells", "--layout", str(mask), "--count", "1"]
+    assert main([*arguments, "--out", str(out), "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert len(result["images"]) == len(result["masks"]) == 1
+    row = json.loads((out / "manifest.jsonl").read_text())
+    assert "UNI2-h" in json.dumps(row) and "CC BY-NC-ND" in json.dumps(row)
+
+
+# -- broken and malicious files ----------------------------------------------------------
+
+
+@pytest.fixture
+def copy(checkpoints: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give a folder of weights whose PixCell-256 may be spoilt."""
+    for part in get_family("pixcell-256").parts:
+        for name in part.files:
+            path = tmp_path / part.hub_id / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if not path.exists():
+                path.write_bytes((checkpoints / part.hub_id / name).read_bytes())
+    monkeypatch.setenv("PIXCELL_WEIGHTS", str(tmp_path))
+    return tmp_path / "StonyBrook-CVLab" / "PixCell-256" / "transformer"
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"num_layers": 10**9}, "num_layers = 1000000000, which no network"),
+        ({"sample_size": 10**7}, "sample_size = 10000000, which no network"),
+        ({"attention_head_dim": 0}, "do not fit together"),
+        ({"caption_num_tokens": 16}, "reads 16 embeddings|not those of this network"),
+    ],
+)
+def test_an_absurd_config_is_refused(copy: Path, change: dict, words: str) -> None:
+    path = copy / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(PixCellError, match=words):
+        load_family(get_family("pixcell-256"), CPU)
+
+
+def test_tensors_of_another_network_are_refused_by_name(copy: Path) -> None:
+    path = copy / "diffusion_pytorch_model.safetensors"
+    tensors = load_file(path)
+    tensors["proj_out.bias"] = torch.zeros(7)
+    save_file(tensors, path)
+    with pytest.raises(PixCellError, match=r"of another shape: proj_out\.bias"):
+        load_family(get_family("pixcell-256"), CPU)
+
+
+def test_a_header_that_claims_to_be_huge_is_refused(copy: Path) -> None:
+    path = copy / "diffusion_pytorch_model.safetensors"
+    path.write_bytes((2**60).to_bytes(8, "little") + b"{}")
+    with pytest.raises(PixCellError, match="missing or damaged"):
+        load_family(get_family("pixcell-256"), CPU)
+
+
+def test_an_archive_that_unpacks_to_more_than_it_is_is_refused(copy: Path, tmp_path: Path) -> None:
+    import zipfile
+
+    path = tmp_path / "MahmoodLab" / "UNI2-h" / "pytorch_model.bin"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("archive/data.pkl", b"\0" * 50_000_000)
+    with pytest.raises(PixCellError, match="packed in a way that no weight file is"):
+        load_family(get_family("pixcell-256"), CPU)
+
+
+# -- the user's own families ---------------------------------------------------------------
+
+
+def own(name: str, text: str) -> None:
+    from napari_pixcell.models.own_families import families_folder
+
+    families_folder().mkdir(parents=True, exist_ok=True)
+    (families_folder() / f"{name}.toml").write_text(text)
+
+
+def test_a_toml_file_makes_a_family_of_the_user_s_own(installed: Path, tmp_path: Path) -> None:
+    lora = {
+        f"transformer.transformer_blocks.{i}.attn2.to_q.lora_{side}.weight": torch.full(shape, 0.1)
+        for i in range(28)
+        for side, shape in (("A", (2, 12)), ("B", (12, 2)))
+    }
+    save_file(lora, tmp_path / "lung.safetensors")
+    own(
+        "lung",
+        f'base = "pixcell-256-cells"\ntitle = "Lung"\nguidance = 2\n'
+        f'[lora]\nfile = "{(tmp_path / "lung.safetensors").as_posix()}"\nlicence = "ours"\n',
+    )
+    family = get_family("lung")
+    assert (family.title, family.guidance, family.tile) == ("Lung", 2, 256)
+    assert "ours" in family.licence
+    events = run(Engine(CPU), GenerateRequest("lung", count=1, steps=1))
+    assert any(isinstance(e, Variant) for e in events)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("base = ", "is no TOML file"),
+        ('base = "magic"', "needs a line base"),
+        ('base = "demo"\ncolour = 3', "“colour” is unknown"),
+        ('base = "demo"\nsteps = "many"', "“steps” has the wrong type"),
+        ('base = "demo"\n[lora]\npath = "x"', r"\[lora\] needs folder"),
+    ],
+)
+def test_a_toml_file_that_cannot_be_used_says_why_and_harms_nothing(text: str, words: str) -> None:
+    from napari_pixcell.models.own_families import families_folder, read_own_family
+
+    own("mine", text)
+    with pytest.raises(PixCellError, match=words):
+        read_own_family(families_folder() / "mine.toml", BUILT_IN)
+    assert get_family("demo").title == "Demo (bundled)"
+
+
+def test_a_built_in_name_cannot_be_taken() -> None:
+    from napari_pixcell.models.own_families import families_folder, read_own_family
+
+    own("demo", 'base = "demo"')
+    with pytest.raises(PixCellError, match="the name of a built-in family"):
+        read_own_family(families_folder() / "demo.toml", BUILT_IN)
+
+
+def test_a_lora_for_another_network_is_refused(installed: Path, tmp_path: Path) -> None:
+    tensors = {f"encoder.layer.lora_{side}.weight": torch.ones(2, 2) for side in "AB"}
+    save_file(tensors, tmp_path / "odd.safetensors")
+    own("odd", f'base = "pixcell-256"\n[lora]\nfile = "{tmp_path.as_posix()}/odd.safetensors"\n')
+    with pytest.raises(PixCellError, match=r"it adapts encoder\.layer"):
+        load_family(get_family("odd"), CPU)
