@@ -1,0 +1,132 @@
+"""Another model: regions take its tile, styles are made anew, layouts wait for their size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from napari_pixcell.engine.request import EmbedRequest, GenerateRequest
+from napari_pixcell.models.catalogue import get_family
+from napari_pixcell.slides import ArraySlide, Region
+from napari_pixcell.studio.session import Session
+from scripted import ScriptedClient
+
+
+@pytest.fixture
+def client() -> ScriptedClient:
+    return ScriptedClient()
+
+
+@pytest.fixture
+def session(client: ScriptedClient) -> Iterator[Session]:
+    session = Session(client)
+    image = np.random.default_rng(0).integers(0, 255, (1500, 1500, 3), np.uint8)
+    session.set_slide(ArraySlide([image], 0.5, "case 7"))
+    yield session
+    session.close()
+
+
+@pytest.fixture
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files under every published name; a session only looks whether they are there."""
+    for name in ("pixcell-256", "pixcell-256-cells", "pixcell-1024"):
+        for part in get_family(name).parts:
+            for file in part.files:
+                path = tmp_path / part.hub_id / file
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.touch()
+    monkeypatch.setenv("PIXCELL_WEIGHTS", str(tmp_path))
+
+
+def labels(side: int) -> np.ndarray:
+    made = np.zeros((side, side), np.int32)
+    made[5:20, 5:20] = 1
+    return made
+
+
+@pytest.mark.usefixtures("installed")
+def test_a_region_takes_the_tile_of_another_model_and_is_embedded_again(session, client) -> None:
+    session.add_region((700, 700))
+    session.wait(20)
+    session.settings.use_family("pixcell-1024")
+    session.wait(20)
+    item = session.active
+    assert item.region == Region(188, 188, 1024, 1024)
+    last = client.requests[-1]
+    assert isinstance(last, EmbedRequest) and last.family == "pixcell-1024"
+    assert last.pixels.unpack().shape == (1024, 1024, 3)
+    assert item.embedding is not None
+
+
+@pytest.mark.usefixtures("installed")
+def test_a_layout_waits_until_its_tile_size_is_back(session) -> None:
+    session.add_region((700, 700))
+    session.set_layout(1, labels(256), "painted")
+    session.settings.use_family("pixcell-1024")
+    assert session.active.layout is None
+    session.set_layout(1, labels(1024), "imported")
+    session.settings.use_family("demo")
+    assert session.active.layout.shape == (256, 256)
+    assert session.active.layout_origin == "painted"
+    session.settings.use_family("pixcell-1024")
+    assert session.active.layout_origin == "imported"
+
+
+@pytest.mark.usefixtures("installed")
+def test_a_model_without_cells_gets_no_layout(session, client) -> None:
+    session.settings.use_family("pixcell-256")
+    session.add_region((700, 700))
+    session.set_layout(1, labels(256), "painted")
+    session.wait(20)
+    assert not session.why_not()
+    session.generate()
+    session.wait(20, until=lambda: bool(client.waiting))
+    request = client.waiting[0][0]
+    assert isinstance(request, GenerateRequest) and request.layout is None
+    assert session.active.layout is not None
+
+
+@pytest.mark.usefixtures("installed")
+def test_a_model_brings_its_own_guidance(session) -> None:
+    session.settings.use_family("pixcell-256-cells")
+    assert session.settings.guidance == 2.5
+    session.settings.use_family("pixcell-256")
+    assert session.settings.guidance == 1.5
+
+
+def test_a_model_that_is_not_installed_says_so_and_asks_for_nothing(session, client) -> None:
+    session.settings.use_family("pixcell-256")
+    session.add_region((700, 700))
+    session.wait(20)
+    assert session.why_not() == "PixCell-256 is not installed"
+    assert client.requests == []
+    session.settings.use_family("demo")
+    session.wait(20)
+    assert not session.why_not()
+
+
+@pytest.mark.usefixtures("installed")
+def test_a_slide_too_small_for_the_model_keeps_the_region_as_it_is(session) -> None:
+    session.set_slide(ArraySlide([np.zeros((600, 600, 3), np.uint8)], 0.5, "small"))
+    session.add_region((300, 300))
+    session.settings.use_family("pixcell-1024")
+    assert "smaller than one tile" in session.problems["region"]
+    assert session.why_not() == "The slide is too small for this model"
+    session.settings.use_family("demo")
+    session.wait(20)
+    assert "region" not in session.problems and not session.why_not()
+
+
+@pytest.mark.usefixtures("installed")
+def test_regions_of_another_slide_follow_when_it_comes_back(session) -> None:
+    first = session.slide
+    session.add_region((700, 700))
+    session.wait(20)
+    session.set_slide(ArraySlide([np.zeros((1500, 1500, 3), np.uint8)], 0.5, "other"))
+    session.settings.use_family("pixcell-1024")
+    session.set_slide(first)
+    session.wait(20)
+    assert session.active.region.width == 1024
