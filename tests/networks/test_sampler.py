@@ -100,3 +100,7 @@ def test_networks_of_half_precision_give_float32_close_to_full(networks, sample)
     half = sample(layout=True)
     assert half.dtype == torch.float32
     assert (half - full).abs().mean() < 0.1 * full.abs().mean()
+
+
+def test_guidance_in_two_passes_is_that_in_one(sample) -> None:
+    torch.testing.assert_close(sample(layout=True, two_passes=True), sample(layout=True))

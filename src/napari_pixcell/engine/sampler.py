@@ -30,6 +30,7 @@ def denoise(
     layout_strength: float = 1.0,
     layout_until: float = 1.0,
     control_both: bool = False,
+    two_passes: bool = False,
     on_step: OnStep | None = None,
 ) -> Tensor:
     """Denoise latents, following embeddings and, if given, a layout.
@@ -58,6 +59,9 @@ def denoise(
         Part of the steps, from the first, in which the layout acts.
     control_both : bool
         Give the residuals to the unconditional half as well.
+    two_passes : bool
+        Run the halves of the guidance batch one after the other: half the memory, same numbers
+        but for rounding.
     on_step : callable, optional
         Gets the step (from 1), the number of steps and the predicted clean latents; whatever it
         raises ends the denoising.
@@ -86,7 +90,8 @@ def denoise(
             residuals = _residuals(
                 controlnet, noisy, condition, styles, times, layout_strength, batch, control_both
             )
-        predicted = transformer(noisy, styles, times, residuals).sample[:, :channels].float()
+        predicted = _predict(transformer, noisy, styles, times, residuals, two_passes and guided)
+        predicted = predicted[:, :channels].float()
         if guided:
             without, within = predicted.chunk(2)
             predicted = without + guidance * (within - without)
@@ -95,6 +100,25 @@ def denoise(
             # dpmsolver++ turns every prediction into the clean latents and keeps them
             on_step(index + 1, steps, scheduler.model_outputs[-1])
     return latents
+
+
+def _predict(
+    transformer: Any,
+    noisy: Tensor,
+    styles: Tensor,
+    times: Tensor,
+    residuals: list[Tensor] | None,
+    in_halves: bool,
+) -> Tensor:
+    if not in_halves:
+        whole: Tensor = transformer(noisy, styles, times, residuals).sample
+        return whole
+    halves = []
+    for index in (0, 1):
+        part = [value.chunk(2)[index] for value in (noisy, styles, times)]
+        own = [residual.chunk(2)[index] for residual in residuals] if residuals else None
+        halves.append(transformer(*part, own).sample)
+    return torch.cat(halves)
 
 
 def _residuals(

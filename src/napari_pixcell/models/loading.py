@@ -60,7 +60,10 @@ class LoadedFamily:
 
 
 def load_family(
-    family: Family, device: torch.device, dtype: torch.dtype | None = None
+    family: Family,
+    device: torch.device,
+    dtype: torch.dtype | None = None,
+    encoder_device: torch.device | None = None,
 ) -> LoadedFamily:
     """Load every part of a family.
 
@@ -72,6 +75,8 @@ def load_family(
         Where to.
     dtype : torch.dtype, optional
         Precision; see :func:`pick_dtype`.
+    encoder_device : torch.device, optional
+        Where the encoder waits, if not on ``device``.
 
     Raises
     ------
@@ -80,9 +85,13 @@ def load_family(
     """
     dtype = dtype or pick_dtype(family, device)
     found = {part.kind: require(family, part) for part in family.parts}
+    places = {"encoder": encoder_device or device}
+    # The flow is small, and a hundred Euler steps in half precision would drift.
+    precisions = {"flow": torch.float32}
     parts: dict[str, Any] = {
-        # The flow is small, and a hundred Euler steps in half precision would drift.
-        kind: load_part(family, found[kind], device, torch.float32 if kind == "flow" else dtype)
+        kind: load_part(
+            family, found[kind], places.get(kind, device), precisions.get(kind, dtype)
+        )
         for kind in ("transformer", "controlnet", "vae", "encoder", "flow")
         if kind in found
     }

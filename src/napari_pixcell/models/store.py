@@ -5,15 +5,13 @@ Nothing here uses the network; :mod:`napari_pixcell.models.hub` does, when the u
 
 from __future__ import annotations
 
-import json
 import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.folders import config_folder
+from napari_pixcell.preferences import preference, set_preference
 from napari_pixcell.models.catalogue import Family, Part
 
 Where = Literal["bundled", "own", "folder", "cache"]
@@ -54,10 +52,7 @@ def weights_folder() -> Path | None:
     named = os.environ.get("PIXCELL_WEIGHTS")
     if named:
         return Path(named)
-    try:
-        value = json.loads(_settings().read_text("utf-8")).get("folder")
-    except (OSError, ValueError, AttributeError):
-        return None
+    value = preference("weights folder")
     return Path(value) if isinstance(value, str) and value else None
 
 
@@ -71,18 +66,7 @@ def set_weights_folder(folder: Path | None) -> None:
     """
     if folder is not None and not Path(folder).is_dir():
         raise PixCellError(f"There is no folder {Path(folder).name}; choose one that exists.")
-    path = _settings()
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump({"folder": str(folder) if folder is not None else None}, file)
-        Path(name).replace(path)
-    except OSError as error:
-        raise PixCellError(
-            f"The folder of weights cannot be remembered ({error.strerror}); set "
-            "PIXCELL_WEIGHTS to it instead."
-        ) from error
+    set_preference("weights folder", str(folder) if folder is not None else None)
 
 
 def find(part: Part) -> Found | None:
@@ -139,6 +123,3 @@ def _in_cache(part: Part) -> Found | None:
         files[name] = Path(path)
     return Found(part, files, "cache")
 
-
-def _settings() -> Path:
-    return config_folder() / "weights.json"

@@ -6,7 +6,7 @@ import itertools
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,9 @@ from napari_pixcell.studio.notices import Notices
 from napari_pixcell.studio.regions import NO_STYLE, RegionItem, snap
 from napari_pixcell.studio.results import Client, Result, Target
 from napari_pixcell.studio.settings import Settings
+
+if TYPE_CHECKING:
+    from napari_pixcell.studio.shelf import Shelf
 
 
 class Session(Notices):
@@ -67,6 +70,7 @@ class Session(Notices):
         self._numbers = itertools.count(1)
         self.generation = Generation(client, self.background, self.say)
         self.not_here: list[str] = []
+        self._shelf: Shelf | None = None
         self.settings.events.family.connect(self.check_model)
         self.settings.events.connect(lambda *_: self.changed.emit(), check_nargs=False)
         self.generation.changed.connect(self.changed.emit)
@@ -84,6 +88,15 @@ class Session(Notices):
         self.changed.emit()
 
     # -- model ---------------------------------------------------------------------------
+
+    @property
+    def shelf(self) -> Shelf:
+        """Which models are here, and getting the others; made when first asked for."""
+        if self._shelf is None:
+            from napari_pixcell.studio.shelf import Shelf  # brings the hub's client
+
+            self._shelf = Shelf(self.background, self.check_model)
+        return self._shelf
 
     def check_model(self, *_: object) -> None:
         """See what of the chosen family is missing here, and fit the regions to its tile."""

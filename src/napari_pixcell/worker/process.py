@@ -13,7 +13,11 @@ from typing import IO, Any
 from napari_pixcell.engine.events import Event, Failure, Preview, Variant, summary
 from napari_pixcell.engine.request import request_from_dict
 from napari_pixcell.errors import PixCellError
+from napari_pixcell.preferences import preference
 from napari_pixcell.worker.protocol import SLOTS, ImageBlock, write_line
+
+# Minutes without a request after which networks leave the memory; a preference may say otherwise.
+IDLE_MINUTES = 20
 
 
 class Worker:
@@ -22,7 +26,7 @@ class Worker:
     def __init__(self, commands: IO[bytes], answers: IO[bytes]) -> None:
         self._commands = commands
         self._answers = answers
-        self._jobs: queue.Queue[dict[str, Any] | None] = queue.Queue()
+        self._jobs: queue.Queue[dict[str, Any]] = queue.Queue()
         self._cancelled: set[int] = set()
         self._free: queue.SimpleQueue[tuple[int, int]] = queue.SimpleQueue()
 
@@ -32,7 +36,12 @@ class Worker:
         from napari_pixcell.engine.engine import Engine  # torch: seconds, so after listening
 
         engine = Engine()
-        while (job := self._jobs.get()) is not None:
+        while True:
+            try:
+                job = self._jobs.get(timeout=60 * float(preference("idle minutes", IDLE_MINUTES)))
+            except queue.Empty:
+                engine.unload()  # nobody has asked for long: others may need the memory
+                job = self._jobs.get()
             self._run(engine, job)
 
     def _listen(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QFileDialog, QLabel, QSizePolicy, QWidget
@@ -13,6 +14,9 @@ from napari_pixcell.slides.samples import SAMPLE_SLIDE
 from napari_pixcell.studio.session import Session
 from napari_pixcell.ui.layers import LayerLink
 from napari_pixcell.ui.parts import AMBER, Section, Text, button, row
+
+if TYPE_CHECKING:
+    from napari_pixcell.ui.manager import ModelManager
 
 FILES = (
     "Slides and pictures (*.svs *.ndpi *.mrxs *.scn *.bif *.vms *.vmu *.svslide *.tif *.tiff"
@@ -58,8 +62,8 @@ class SlideSection(Section):
         self.content.addWidget(self.asking)
         self.model = QComboBox()
         self.model.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        for family in families().values():
-            self.model.addItem(family.title, family.name)
+        self.manager: ModelManager | None = None
+        self.more = button("Models…", "Which models there are, and how to get them", self.manage)
         self.model.currentIndexChanged.connect(
             lambda _: session.settings.use_family(self.model.currentData())
         )
@@ -69,10 +73,11 @@ class SlideSection(Section):
             session.free_memory,
         )
         self.models = QWidget()
-        line = row(QLabel("Model"), self.model, self.free)
+        line = row(QLabel("Model"), self.model, self.more)
         line.setStretch(1, 1)
         self.models.setLayout(line)
         self.content.addWidget(self.models)
+        self.content.addWidget(self.free)
         self.banner = Text(colour=AMBER)
         self.content.addWidget(self.banner)
         self.finish()
@@ -90,11 +95,32 @@ class SlideSection(Section):
         self.name.say(slide.name if slide is not None else "")
         self.size.say(_size(slide) if slide is not None else "")
         family = session.settings.model
+        self.free.setVisible(slide is not None)
         with QSignalBlocker(self.model):
+            known = families()
+            if [self.model.itemData(i) for i in range(self.model.count())] != list(known):
+                self.model.clear()
+                for one in known.values():
+                    self.model.addItem(one.title, one.name)
             self.model.setCurrentIndex(self.model.findData(family.name))
         self.model.setToolTip(f"Licence of the weights: {family.licence}")
         self.banner.say(family.notice if slide is not None else "")
-        self.tell(session.problems.get("slide", ""), session.notes.get("slide", ""))
+        problem = session.problems.get("slide", "")
+        if slide is not None and session.not_here:
+            problem = problem or f"{family.title} is not installed on this machine."
+            self.tell(problem, "", "Get it…", self.manage)
+        else:
+            self.tell(problem, session.notes.get("slide", ""))
+
+    def manage(self) -> None:
+        """Open the model manager at the chosen model."""
+        from napari_pixcell.ui.manager import ModelManager
+
+        if self.manager is None or not self.manager.isVisible():
+            self.manager = ModelManager(self.session, self)
+        self.manager.choose(self.session.settings.family)
+        self.manager.show()
+        self.manager.raise_()
 
     def choose(self) -> None:
         """Ask for a slide file."""

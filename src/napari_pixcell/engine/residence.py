@@ -1,0 +1,148 @@
+"""One family in the memory of one device: planned before loading, one step down when it is full."""
+
+from __future__ import annotations
+
+import gc
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psutil
+import torch
+
+from napari_pixcell.models.catalogue import Family, get_family
+from napari_pixcell.models.loading import (
+    LoadedFamily,
+    describe_device,
+    load_family,
+    pick_device,
+    pick_dtype,
+)
+from napari_pixcell.models.memory import (
+    Setting,
+    next_setting,
+    plan,
+    remember_setting,
+    remembered_setting,
+)
+
+log = logging.getLogger(__name__)
+
+# Windows of a tiled autoencoder, in px; neighbours overlap by a quarter and are blended.
+VAE_TILE = 512
+
+
+class Residence:
+    """Keeps the networks of one family where they fit.
+
+    Parameters
+    ----------
+    device : torch.device, optional
+        The best one there is by default.
+
+    Attributes
+    ----------
+    setting : Setting or None
+        How the family that is loaded fits; None while nothing is.
+    """
+
+    def __init__(self, device: torch.device | None = None) -> None:
+        self.device = device or pick_device()
+        self.setting: Setting | None = None
+        self._loaded: LoadedFamily | None = None
+
+    def load(self, name: str, dtype: torch.dtype | None = None) -> LoadedFamily:
+        """Give the networks of a family, loading them if they are not in memory.
+
+        Parameters
+        ----------
+        name : str
+            Of the family; another one that is loaded makes room first.
+        dtype : torch.dtype, optional
+            Another precision than the usual one of device and family.
+        """
+        family = get_family(name)
+        held = self._loaded
+        if held is not None and held.family == family and dtype in (None, held.dtype):
+            return held
+        self.unload()
+        setting = remembered_setting(self._card(), family)
+        precision = dtype or pick_dtype(family, self.device)
+        setting = plan(family, free_bytes(self.device), precision.itemsize, start=setting)
+        return self._load(family, setting, dtype)
+
+    def step_down(self) -> str | None:
+        """Load the same family again in a way that needs less memory.
+
+        Returns
+        -------
+        str or None
+            What is different now, in words; None where there is nothing left to try.
+        """
+        held, setting = self._loaded, self.setting
+        less = next_setting(setting) if setting is not None else None
+        if held is None or less is None:
+            return None
+        family = held.family
+        del held
+        self.unload()
+        self._load(family, less, None)
+        remember_setting(self._card(), family, less)
+        return less.words
+
+    def full_precision(self) -> bool:
+        """Load the same family again in float32; False if that is what it has."""
+        held, setting = self._loaded, self.setting
+        if held is None or setting is None or held.dtype == torch.float32:
+            return False
+        family = held.family
+        del held
+        self.unload()
+        self._load(family, setting, torch.float32)
+        return True
+
+    def unload(self) -> None:
+        """Give all memory back that networks hold."""
+        self._loaded = self.setting = None
+        gc.collect()
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+
+    @contextmanager
+    def encoder(self) -> Iterator[Any]:
+        """Give the encoder on the device, for as long as the block lasts if it is moved out."""
+        assert self._loaded is not None and self.setting is not None
+        loaded = self._loaded
+        if not self.setting.swap_encoder:
+            yield loaded.encoder
+            return
+        loaded.encoder.to(loaded.device)
+        try:
+            yield loaded.encoder
+        finally:
+            loaded.encoder.to("cpu")
+            if loaded.device.type == "cuda":
+                torch.cuda.empty_cache()
+
+    def _load(self, family: Family, setting: Setting, dtype: torch.dtype | None) -> LoadedFamily:
+        device = torch.device("cpu") if setting.on_cpu else self.device
+        away = torch.device("cpu") if setting.swap_encoder else device
+        loaded = load_family(family, device, dtype, encoder_device=away)
+        if setting.tile_vae and hasattr(loaded.vae, "enable_tiling"):
+            loaded.vae.enable_tiling()
+            loaded.vae.tile_sample_min_size = VAE_TILE
+            loaded.vae.tile_latent_min_size = VAE_TILE // 8
+        self._loaded, self.setting = loaded, setting
+        log.info("%s on %s: %s", family.name, describe_device(device, loaded.dtype), setting.name)
+        return loaded
+
+    def _card(self) -> str:
+        return describe_device(self.device)
+
+
+def free_bytes(device: torch.device) -> int:
+    """Memory that networks may still take on a device."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    return int(psutil.virtual_memory().available)

@@ -1,0 +1,176 @@
+"""What a family needs and what fits: arithmetic before anything is loaded. Imports no torch.
+
+Sizes are those of the catalogue; the working memory on top of them is an estimate from
+the largest arrays of each step.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+import psutil
+
+from napari_pixcell.errors import PixCellError
+from napari_pixcell.models.catalogue import Family
+from napari_pixcell.preferences import preference, set_preference
+
+log = logging.getLogger(__name__)
+
+GB = 1_000_000_000
+# Bytes of a number in the published files; what is stored in half precision loads as it is.
+STORED = 4
+# Left to the desktop, the driver and fragmentation.
+RESERVE = 0.1
+# An adapter of rank 4 is a few MB; its file holds the whole base a second time.
+ADAPTER = 10_000_000
+# Seconds of one forward pass at 256 px on two AVX-512 cores in bf16 and float32, and how much
+# longer one of 1024 px takes (23 times the operations).
+FORWARD_S = {2: 0.95, 4: 1.8}
+LARGER = 23
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A way to hold a family in memory; each step of the ladder adds to the one before.
+
+    Parameters
+    ----------
+    name : str
+        As in records and preferences.
+    words : str
+        What it means, to end a sentence.
+    swap_encoder : bool
+        The encoder waits in host memory and comes to the device to embed.
+    tile_vae : bool
+        The autoencoder works in overlapping windows.
+    two_passes : bool
+        The halves of the guidance batch run one after the other.
+    on_cpu : bool
+        Everything runs on the processor.
+    """
+
+    name: str
+    words: str
+    swap_encoder: bool = False
+    tile_vae: bool = False
+    two_passes: bool = False
+    on_cpu: bool = False
+
+    @property
+    def plain(self) -> bool:
+        """Whether pictures are computed as with memory in plenty."""
+        return not (self.tile_vae or self.two_passes or self.on_cpu)
+
+
+LADDER = (
+    Setting("resident", "with everything in memory"),
+    Setting("swap_encoder", "with the encoder moved out while it generates", swap_encoder=True),
+    Setting("tile_vae", "with the picture decoded in windows", swap_encoder=True, tile_vae=True),
+    Setting(
+        "two_passes",
+        "with guidance in two passes",
+        swap_encoder=True,
+        tile_vae=True,
+        two_passes=True,
+    ),
+    Setting(
+        "cpu", "on the processor, slowly", tile_vae=True, two_passes=True, on_cpu=True
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Memory to plan with, in bytes: of the card (0 without one) and of the host, free now."""
+
+    card: int
+    host: int
+
+
+def needed(family: Family, setting: Setting, bytes_per_number: int) -> int:
+    """Estimate the bytes of the device that a family takes at its peak.
+
+    Parameters
+    ----------
+    family : Family
+        Which one.
+    setting : Setting
+        How it is held.
+    bytes_per_number : int
+        2 in half precision, 4 in full.
+    """
+    sizes = {
+        part.kind: ADAPTER if part.kind == "lora" else part.bytes * bytes_per_number // STORED
+        for part in family.parts
+    }
+    if setting.swap_encoder:
+        sizes["encoder"] = 0
+    pixels = family.tile**2
+    # Decoding holds about 3 arrays of 512 channels at half the picture's side and as many of 128
+    # at its full one; in windows of 512 px no more than those.
+    decoded = min(pixels, 512**2) if setting.tile_vae else pixels
+    decoding = decoded * 3 * (512 // 4 + 128) * bytes_per_number
+    # A pass holds about 40 arrays of the hidden width for each patch of 16 px, twice for guidance.
+    passes = 1 if setting.two_passes else 2
+    denoising = passes * pixels // 256 * 1152 * 40 * bytes_per_number
+    return sum(sizes.values()) + max(decoding, denoising)
+
+
+def plan(
+    family: Family, free_bytes: int, bytes_per_number: int, start: Setting | None = None
+) -> Setting:
+    """Choose the first step of the ladder that fits, not above ``start``."""
+    first = LADDER.index(start) if start in LADDER else 0
+    if family.bundled:
+        return LADDER[first]
+    room = free_bytes * (1 - RESERVE)
+    for setting in LADDER[first:]:
+        if setting.on_cpu or needed(family, setting, bytes_per_number) <= room:
+            return setting
+    return LADDER[-1]
+
+
+def next_setting(setting: Setting) -> Setting | None:
+    """Give the next step down the ladder, or None at its end."""
+    index = LADDER.index(setting) + 1
+    return LADDER[index] if index < len(LADDER) else None
+
+
+def remember_setting(device: str, family: Family, setting: Setting) -> None:
+    """Remember what worked on a device, so that the next time starts there."""
+    values = preference("memory settings", {}) or {}
+    try:
+        set_preference("memory settings", values | {f"{device}/{family.name}": setting.name})
+    except PixCellError as error:
+        log.warning("%s", error)
+
+
+def remembered_setting(device: str, family: Family) -> Setting | None:
+    """Give what worked on a device the last time."""
+    values = preference("memory settings", {})
+    name = values.get(f"{device}/{family.name}") if isinstance(values, dict) else None
+    return next((setting for setting in LADDER if setting.name == name), None)
+
+
+def this_machine(card: int = 0) -> Machine:
+    """Measure the host's free memory; the card's is told by who may import torch."""
+    return Machine(card, int(psutil.virtual_memory().available))
+
+
+def verdict(family: Family, machine: Machine, half: bool = True) -> str:
+    """Say in a few words how a family runs on a machine."""
+    if family.bundled:
+        return "runs anywhere"
+    size = 2 if half else 4
+    if machine.card:
+        setting = plan(family, machine.card, size)
+        if not setting.on_cpu:
+            return "runs resident" if setting == LADDER[0] else f"runs {setting.words}"
+    short = needed(family, LADDER[-1], size) - machine.host * (1 - RESERVE)
+    if short > 0:
+        return f"needs {short / GB:.0f} GB more memory than is free"
+    passes = 2 * family.steps * (1.5 if family.takes_layout else 1)
+    seconds = passes * FORWARD_S[size] * (LARGER if family.tile > 256 else 1)
+    time = f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+    return f"runs slowly on CPU: about {time} a tile"

@@ -1,0 +1,51 @@
+"""A few settings that outlast a session, in one small JSON file of the configuration folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from napari_pixcell.errors import PixCellError
+from napari_pixcell.folders import config_folder
+
+
+def preference(name: str, default: Any = None) -> Any:
+    """Give a setting; the default where it was never set, or the file cannot be read."""
+    return _read().get(name, default)
+
+
+def set_preference(name: str, value: Any) -> None:
+    """Remember a setting: any JSON value.
+
+    Raises
+    ------
+    PixCellError
+        If the configuration folder cannot be written to.
+    """
+    path = _path()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump(_read() | {name: value}, file, indent=1)
+        Path(temporary).replace(path)
+    except OSError as error:
+        raise PixCellError(
+            f"The setting cannot be remembered ({error.strerror}); make the configuration folder "
+            "writable, or name another in PIXCELL_CONFIG_DIR."
+        ) from error
+
+
+def _path() -> Path:
+    return config_folder() / "preferences.json"
+
+
+def _read() -> dict[str, Any]:
+    try:
+        values = json.loads(_path().read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return values if isinstance(values, dict) else {}

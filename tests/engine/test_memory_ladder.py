@@ -1,0 +1,123 @@
+"""When memory or numbers overflow, one thing is changed, said, and the request goes on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from diffusers import AutoencoderKL
+
+from napari_pixcell.engine.engine import Engine
+from napari_pixcell.engine.events import Embedding, Progress, Variant
+from napari_pixcell.engine.packed import PackedArray
+from napari_pixcell.engine.request import EmbedRequest, GenerateRequest
+from napari_pixcell.errors import PixCellError
+
+CPU = torch.device("cpu")
+
+
+def run(engine: Engine, request: Any) -> list[Any]:
+    events: list[Any] = []
+    engine.run(request, events.append)
+    return events
+
+
+def variants(events: list[Any]) -> list[Variant]:
+    return [event for event in events if isinstance(event, Variant)]
+
+
+def sentences(events: list[Any]) -> list[str]:
+    return [event.message for event in events if isinstance(event, Progress)]
+
+
+@pytest.fixture
+def full_unless_tiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a whole decode need more memory than there is."""
+    decode = AutoencoderKL.decode
+
+    def limited(self: AutoencoderKL, *arguments: Any, **others: Any) -> Any:
+        if not self.use_tiling:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return decode(self, *arguments, **others)
+
+    monkeypatch.setattr(AutoencoderKL, "decode", limited)
+
+
+@pytest.mark.usefixtures("full_unless_tiled")
+def test_full_memory_takes_one_step_down_after_the_other_until_it_fits(installed: str) -> None:
+    engine = Engine(CPU)
+    events = run(engine, GenerateRequest(installed, count=2, steps=1))
+    assert len(variants(events)) == 2
+    assert any(text.startswith("Memory is full; again, ") for text in sentences(events))
+    assert engine.residence.setting.tile_vae
+    assert "tile_vae" in variants(events)[1].record.device
+
+
+@pytest.mark.usefixtures("full_unless_tiled")
+def test_what_worked_is_remembered_for_the_card(installed: str) -> None:
+    run(Engine(CPU), GenerateRequest(installed, count=1, steps=1))
+    again = run(Engine(CPU), GenerateRequest(installed, count=1, steps=1))
+    assert not any("Memory is full" in text for text in sentences(again))
+
+
+def test_memory_that_is_never_enough_gets_a_sentence_and_the_next_request_works(
+    installed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    engine = Engine(CPU)
+    with monkeypatch.context() as patched, pytest.raises(PixCellError, match="not enough memory"):
+        patched.setattr(AutoencoderKL, "decode", full)
+        run(engine, GenerateRequest(installed, count=1, steps=1))
+    assert len(variants(run(engine, GenerateRequest(installed, count=1, steps=1)))) == 1
+
+
+def test_numbers_that_overflow_in_half_precision_are_computed_again_in_full(
+    installed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decode = AutoencoderKL.decode
+
+    def overflowing(self: AutoencoderKL, z: torch.Tensor, **others: Any) -> Any:
+        out = decode(self, z, **others)
+        if z.dtype == torch.bfloat16:
+            out.sample.fill_(float("nan"))
+        return out
+
+    monkeypatch.setattr(AutoencoderKL, "decode", overflowing)
+    engine = Engine(CPU)
+    engine.residence.load(installed, torch.bfloat16)
+    events = run(engine, GenerateRequest(installed, count=1, steps=1))
+    assert "Numbers overflowed in half precision; again in full precision" in sentences(events)
+    assert variants(events)[0].record.device == "cpu"
+
+
+def test_numbers_that_overflow_in_full_precision_get_a_sentence(
+    installed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "napari_pixcell.engine.computing.denoise",
+        lambda *_, **__: torch.full((1, 16, 32, 32), float("inf")),
+    )
+    with pytest.raises(PixCellError, match="not a picture"):
+        run(Engine(CPU), GenerateRequest(installed, count=1, steps=1))
+
+
+def test_an_encoder_that_is_moved_out_gives_the_same_embedding(installed: str) -> None:
+    pixels = np.random.default_rng(0).integers(0, 255, (256, 256, 3), np.uint8)
+    request = EmbedRequest(installed, PackedArray.pack(pixels))
+    engine = Engine(CPU)
+    resident = next(e for e in run(engine, request) if isinstance(e, Embedding))
+    assert engine.residence.step_down()
+    assert engine.residence.setting.swap_encoder
+    moved = next(e for e in run(engine, request) if isinstance(e, Embedding))
+    np.testing.assert_array_equal(resident.values, moved.values)
+
+
+def test_freed_memory_holds_no_networks(installed: str) -> None:
+    engine = Engine(CPU)
+    engine.load(installed)
+    engine.unload()
+    assert engine.residence.setting is None

@@ -1,0 +1,89 @@
+"""What fits is planned before loading."""
+
+from __future__ import annotations
+
+import pytest
+
+from napari_pixcell.models.catalogue import get_family
+from napari_pixcell.models.memory import (
+    LADDER,
+    Machine,
+    needed,
+    next_setting,
+    plan,
+    remember_setting,
+    remembered_setting,
+    verdict,
+)
+
+GB = 10**9
+
+
+@pytest.mark.parametrize(
+    ("family", "free", "name"),
+    [
+        ("pixcell-256-cells", 24, "resident"),
+        ("pixcell-256-cells", 8, "resident"),
+        ("pixcell-256-cells", 4, "swap_encoder"),
+        ("pixcell-1024", 24, "resident"),
+        ("pixcell-1024", 5, "swap_encoder"),
+        ("pixcell-256", 1, "cpu"),
+        ("demo", 0.5, "resident"),
+    ],
+)
+def test_the_first_way_that_fits_is_taken(family: str, free: float, name: str) -> None:
+    assert plan(get_family(family), int(free * GB), 2).name == name
+
+
+def test_each_step_needs_no_more_than_the_one_before() -> None:
+    for name in ("pixcell-256-cells", "pixcell-1024", "stain-er"):
+        sizes = [needed(get_family(name), setting, 2) for setting in LADDER[:-1]]
+        assert sizes == sorted(sizes, reverse=True)
+        assert sizes[0] > sizes[-1]
+
+
+def test_full_precision_needs_twice_as_much() -> None:
+    family = get_family("pixcell-256")
+    assert needed(family, LADDER[0], 4) == pytest.approx(2 * needed(family, LADDER[0], 2), rel=0.01)
+
+
+def test_a_stain_needs_its_base_only_once() -> None:
+    base, stain = (get_family(name) for name in ("pixcell-1024", "stain-her2"))
+    assert needed(stain, LADDER[0], 2) - needed(base, LADDER[0], 2) < 0.1 * GB
+
+
+def test_what_was_left_behind_is_not_tried_again() -> None:
+    family = get_family("pixcell-256")
+    assert plan(family, 80 * GB, 2, start=LADDER[2]) == LADDER[2]
+
+
+def test_the_ladder_ends_on_the_processor() -> None:
+    steps, setting = [], LADDER[0]
+    while setting is not None:
+        steps.append(setting.name)
+        setting = next_setting(setting)
+    assert steps[-1] == "cpu"
+
+
+def test_what_worked_is_remembered_for_each_card_and_family() -> None:
+    family = get_family("pixcell-256")
+    assert remembered_setting("card A", family) is None
+    remember_setting("card A", family, LADDER[2])
+    assert remembered_setting("card A", family) == LADDER[2]
+    assert remembered_setting("card B", family) is None
+    assert remembered_setting("card A", get_family("pixcell-1024")) is None
+
+
+@pytest.mark.parametrize(
+    ("family", "machine", "words"),
+    [
+        ("demo", Machine(0, GB), "runs anywhere"),
+        ("pixcell-256-cells", Machine(24 * GB, 64 * GB), "runs resident"),
+        ("pixcell-256-cells", Machine(4 * GB, 64 * GB), "runs with the encoder moved out"),
+        ("pixcell-256", Machine(0, 24 * GB), "runs slowly on CPU: about 38 s a tile"),
+        ("pixcell-1024", Machine(0, 24 * GB), "runs slowly on CPU: about 15 min a tile"),
+        ("pixcell-256", Machine(0, 2 * GB), "GB more memory than is free"),
+    ],
+)
+def test_a_verdict_is_plain(family: str, machine: Machine, words: str) -> None:
+    assert words in verdict(get_family(family), machine)
