@@ -177,6 +177,19 @@ def test_cancel_ends_a_stalled_download_within_a_second(hub, weights, monkeypatc
     assert not partial.exists()
 
 
+def test_a_file_of_the_users_is_not_written_over(hub, weights) -> None:
+    path = weights / PIXCELL / TRANSFORMER.weights
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"mine")
+    (weights / PIXCELL / "README.md").write_text("mine too")
+    with pytest.raises(PixCellError, match=r"in your folder of weights is not the one of .*; move"):
+        download([TRANSFORMER])
+    assert path.read_bytes() == b"mine"
+    path.unlink()
+    download([TRANSFORMER])
+    assert (weights / PIXCELL / "README.md").read_text() == "mine too"
+
+
 # ---- gates
 
 

@@ -16,7 +16,7 @@ from threading import Event, Thread
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import Family, Part
 from napari_pixcell.models.licences import FILES as LICENCE_FILES
-from napari_pixcell.models.manifest import FULL, Entry, add_to_manifest, sha256_of
+from napari_pixcell.models.manifest import FULL, Entry, add_to_manifest, read_manifest, sha256_of
 from napari_pixcell.models.store import find, missing, weights_folder
 from napari_pixcell.models.transfer import (
     RemoteFile,
@@ -183,6 +183,15 @@ class _Step:
         return self.final.is_file() and self.final.stat().st_size == self.file.size
 
     @property
+    def is_users(self) -> bool:
+        """Whether the user put a file there, which is never written over."""
+        return (
+            self.folder is not None
+            and self.final.is_file()
+            and f"{self.file.hub_id}/{self.file.name}" not in read_manifest(self.folder)
+        )
+
+    @property
     def left(self) -> int:
         """Bytes that are still to come."""
         if self.there:
@@ -245,7 +254,15 @@ class _Job:
                     raise
                 continue
             commit = file.commit or commit  # all files of a repository from one commit
-            steps.append(_Step(part, file, folder))
+            step = _Step(part, file, folder)
+            if not step.there and step.is_users:
+                if name in LICENCE_FILES:
+                    continue
+                raise PixCellError(
+                    f"{name} in your folder of weights is not the one of {part.hub_id}; move it "
+                    "away, or choose another folder of weights."
+                )
+            steps.append(step)
         return steps
 
     def _take(self, step: _Step) -> None:

@@ -115,7 +115,15 @@ def import_folder(directory: Path, on_progress: OnProgress = _silent) -> Path:
         return directory.resolve()
     with disk_explained(target):
         target.mkdir(parents=True, exist_ok=True)
-        add_to_manifest(target, _copy({n: directory / n for n in files}, target, on_progress))
+        listed = read_manifest(target)
+        own = {name for name in files if (target / name).is_file() and name not in listed}
+        for name in own:
+            if sha256_of(target / name) != files[name].sha256:
+                raise PixCellError(
+                    f"{name} is in {target.name} already and is another file; move it away first."
+                )
+        sources = {name: directory / name for name in files if name not in own}
+        add_to_manifest(target, _copy(sources, target, on_progress))
     return target
 
 
@@ -198,18 +206,25 @@ def _copy(sources: dict[str, Path], target: Path, on_progress: OnProgress) -> di
             f"There is room for {human_size(free)} in {target.name} and {human_size(needed)} are "
             "needed; free some space, or choose another folder."
         )
-    copied, done = {}, 0
-    for name, path in sources.items():
-        if name in kept:
-            copied[name] = there[name]
-            continue
+    copied, new, done = {}, [], 0
+    try:
+        for name, path in sources.items():
+            if name in kept:
+                copied[name] = there[name]
+                continue
 
-        def advance(count: int, name: str = name) -> None:
-            nonlocal done
-            done += count
-            on_progress(done, needed, f"Copying {name}")
+            def advance(count: int, name: str = name) -> None:
+                nonlocal done
+                done += count
+                on_progress(done, needed, f"Copying {name}")
 
-        copied[name] = copy_whole(path, target / name, advance)
+            if not (target / name).exists():
+                new.append(target / name)
+            copied[name] = copy_whole(path, target / name, advance)
+    except BaseException:  # a part of a family is of no use
+        for path in new:
+            path.unlink(missing_ok=True)
+        raise
     return copied
 
 
@@ -260,8 +275,9 @@ def _drop_empty(top: Path) -> None:
     for folder in sorted((p for p in top.rglob("*") if p.is_dir()), reverse=True):
         if not any(folder.iterdir()):
             folder.rmdir()
-    if top.is_dir() and not any(top.iterdir()):
-        top.rmdir()
+    for folder in (top, top.parent):  # the repository, and its owner
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
 
 
 def found_where(family: Family) -> list[str]:
