@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import DEMO, PIXCELL_256, PIXCELL_256_CELLS
@@ -188,6 +189,20 @@ def test_a_file_of_the_users_is_not_written_over(hub, weights) -> None:
     path.unlink()
     download([TRANSFORMER])
     assert (weights / PIXCELL / "README.md").read_text() == "mine too"
+
+
+def test_two_programs_do_not_fetch_the_same_file(hub, weights, monkeypatch) -> None:
+    monkeypatch.setattr("napari_pixcell.models.hub.LOCK_WAIT", 0.1)
+    path = weights / PIXCELL / TRANSFORMER.weights
+    path.parent.mkdir(parents=True)
+    digest = hashlib.sha256(content(hub, TRANSFORMER)).hexdigest()
+    with (
+        FileLock(path.with_name(f".{path.name}.{digest[:12]}.lock")),
+        pytest.raises(PixCellError, match="is being fetched by another program; wait until"),
+    ):
+        download([TRANSFORMER])
+    download([TRANSFORMER])
+    assert find(TRANSFORMER) is not None
 
 
 # ---- gates

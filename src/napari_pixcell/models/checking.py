@@ -65,11 +65,12 @@ def header_problem(path: Path) -> str:
 def _hash_problem(found: Found, name: str, path: Path) -> str:
     hub_id = found.part.hub_id
     if found.where == "cache":
-        blob = path.resolve()
-        if re.fullmatch("[0-9a-f]{64}", blob.name):
-            same = sha256_of(blob) == blob.name
-        elif re.fullmatch("[0-9a-f]{40}", blob.name):
-            same = _git_sha1(blob) == blob.name
+        # The first link is named by the hash; the client may link it on to a store of its own.
+        etag = path.readlink().name if path.is_symlink() else ""
+        if re.fullmatch("[0-9a-f]{64}", etag):
+            same = sha256_of(path) == etag
+        elif re.fullmatch("[0-9a-f]{40}", etag):
+            same = _git_sha1(path) == etag
         else:
             return ""  # a copy, on a disk without links
         return "" if same else "is damaged: its hash is another"

@@ -16,7 +16,8 @@ from threading import Event, Thread
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import Family, Part
 from napari_pixcell.models.licences import FILES as LICENCE_FILES
-from napari_pixcell.models.manifest import FULL, Entry, add_to_manifest, read_manifest, sha256_of
+from napari_pixcell.models.manifest import Entry, add_to_manifest, read_manifest, sha256_of
+from napari_pixcell.models.refusals import explain, offline_sentence
 from napari_pixcell.models.store import find, missing, weights_folder
 from napari_pixcell.models.transfer import (
     RemoteFile,
@@ -29,8 +30,7 @@ from napari_pixcell.models.transfer import (
 
 OnProgress = Callable[[int, int, str], None]
 POLL = 0.1  # s between looks at progress and cancel
-TOKENS_PAGE = "https://huggingface.co/settings/tokens"
-BRING = "or bring the files from another machine with “napari-pixcell models import”"
+LOCK_WAIT = 15.0  # s for another program, or for a cancelled request that still hangs
 
 
 class DownloadCancelled(PixCellError):
@@ -68,7 +68,7 @@ def access(part: Part) -> str:
     if part.folder is not None or not part.hub_id:
         return ""
     if offline():
-        return _offline(part)
+        return offline_sentence(part)
     try:
         describe(part, part.weights)
     except PixCellError as error:
@@ -76,39 +76,6 @@ def access(part: Part) -> str:
     except Exception as error:
         return explain(error, part)
     return ""
-
-
-def explain(error: Exception, part: Part) -> str:
-    """Turn an error of the hub's client, or of the disk, into one sentence.
-
-    Raises
-    ------
-    Exception
-        The error itself, if it is of another kind: then it is a mistake of ours.
-    """
-    from huggingface_hub import errors, get_token
-
-    hub_id = part.hub_id
-    if isinstance(error, errors.OfflineModeIsEnabled):
-        return _offline(part)
-    if isinstance(error, errors.HfHubHTTPError):
-        return _refused(error, part, logged_in=get_token() is not None)
-    if isinstance(error, errors.HTTPError):
-        return (
-            f"The hub cannot be reached, so {hub_id} was not fetched; check the network and its "
-            f"proxy, {BRING}."
-        )
-    if isinstance(error, OSError):
-        if error.errno in FULL:
-            return (
-                f"The disk is full, so {hub_id} was not fetched whole; free some space or choose "
-                "another folder of weights, and get it again: it goes on from here."
-            )
-        return (
-            f"The files of {hub_id} cannot be written ({error.strerror or 'no reason given'}); "
-            "choose another folder of weights."
-        )
-    raise error
 
 
 def download(
@@ -142,7 +109,7 @@ def download(
     if not wanted:
         return
     if offline():
-        raise PixCellError(_offline(wanted[0]))
+        raise PixCellError(offline_sentence(wanted[0]))
     job = _Job(wanted)
     thread = Thread(target=job.run, name="pixcell-download", daemon=True)
     thread.start()
@@ -244,7 +211,8 @@ class _Job:
         if part.hub_id in before and before[part.hub_id].part.revision == part.revision:
             commit = before[part.hub_id].file.commit
         steps = []
-        for name in (*part.files, *LICENCE_FILES):
+        licences = () if part.hub_id in before else LICENCE_FILES
+        for name in (*part.files, *licences):
             if self.stop.is_set():
                 raise Stopped
             try:
@@ -270,7 +238,7 @@ class _Job:
 
         step.final.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with FileLock(step.partial.with_suffix(".lock"), timeout=15):
+            with FileLock(step.partial.with_suffix(".lock"), timeout=LOCK_WAIT):
                 ours = not step.there
                 if ours:
                     fetch(step.file, step.partial, self.stop, self._advance)
@@ -347,59 +315,3 @@ def _refuse_small_disk(steps: list[_Step]) -> None:
             f"There is room for {human_size(free)} where the weights go and {human_size(needed)} "
             "are needed; free some space, or choose another folder of weights."
         )
-
-
-def _offline(part: Part) -> str:
-    return f"HF_HUB_OFFLINE is set, so {part.hub_id} was not fetched; unset it, {BRING}."
-
-
-def _refused(error: Exception, part: Part, logged_in: bool) -> str:
-    from huggingface_hub.errors import (
-        EntryNotFoundError,
-        GatedRepoError,
-        HfHubHTTPError,
-        RepositoryNotFoundError,
-        RevisionNotFoundError,
-    )
-
-    assert isinstance(error, HfHubHTTPError)
-    hub_id, status = part.hub_id, error.response.status_code
-    said = str(error).lower()
-    if "fine-grained" in said or "public gated repos" in said:
-        return (
-            f"Your token may not read gated repositories such as {hub_id}; at {TOKENS_PAGE} allow "
-            "it “Read access to contents of all public gated repos you can access”."
-        )
-    if status == 401 and logged_in:
-        return (
-            f"The hub does not accept your token, so {hub_id} was not fetched; it may have "
-            "expired: log in again with “hf auth login”."
-        )
-    if isinstance(error, GatedRepoError) or (status == 401 and part.gated):
-        if not logged_in:
-            return (
-                f"{hub_id} is gated and you are not logged in; ask for access at "
-                f"https://huggingface.co/{hub_id}, then log in with “hf auth login”."
-            )
-        if "awaiting" in said:
-            return (
-                f"The authors of {hub_id} have not answered your request for access yet; try "
-                "again when they have."
-            )
-        return (
-            f"You have no access to {hub_id} yet; ask for it at https://huggingface.co/{hub_id}, "
-            "and try again when the authors have granted it."
-        )
-    if isinstance(error, (EntryNotFoundError, RevisionNotFoundError)):
-        return f"{hub_id} no longer has the files that this version expects; update napari-pixcell."
-    if isinstance(error, RepositoryNotFoundError):
-        return (
-            f"The hub has no repository {hub_id}, or hides it from you; check its name, or log in "
-            "with “hf auth login” if it is private."
-        )
-    if status == 403:
-        return f"The hub refuses {hub_id} to you; see https://huggingface.co/{hub_id} for why."
-    return (
-        f"The hub answers with an error ({status}), so {hub_id} was not fetched; try again in a "
-        f"few minutes, {BRING}."
-    )

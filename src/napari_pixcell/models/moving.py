@@ -260,15 +260,20 @@ def _remove_from_cache(part: Part) -> list[str]:
     gone = []
     for name in part.files:
         for pointer in (repository / "snapshots").glob(f"*/{name}"):
-            blob = pointer.resolve()
+            blob = _linked(pointer)
             pointer.unlink()
             gone.append(f"{part.hub_id}/{name}")
             shown = (repository / "snapshots").rglob("*")
-            if blob.parent == blobs.resolve() and blob not in {p.resolve() for p in shown}:
-                blob.unlink(missing_ok=True)
+            if blob is not None and blob not in {_linked(path) for path in shown}:
+                (blobs / blob).unlink(missing_ok=True)
     if gone:
         _drop_empty(repository / "snapshots")
     return gone
+
+
+def _linked(pointer: Path) -> str | None:
+    """Name of the blob that the cache shows under a file's name; a copy has none."""
+    return pointer.readlink().name if pointer.is_symlink() else None
 
 
 def _drop_empty(top: Path) -> None:

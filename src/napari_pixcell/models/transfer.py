@@ -95,7 +95,7 @@ def describe(part: Part, name: str, revision: str | None = None) -> RemoteFile:
     PixCellError
         If the answer is not that of a hub.
     huggingface_hub.errors.HTTPError
-        As the hub's client raises it; see :func:`napari_pixcell.models.hub.explain`.
+        As the hub's client raises it; see :func:`napari_pixcell.models.refusals.explain`.
     """
     from huggingface_hub import get_hf_file_metadata, hf_hub_url
 
