@@ -35,6 +35,20 @@ def cmu_slide(shared_data: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def own_settings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep the tests out of the user's settings and cache."""
+    """Keep the tests out of the user's settings, caches, weights and tokens."""
     monkeypatch.setenv("PIXCELL_CONFIG_DIR", str(tmp_path_factory.mktemp("config")))
     monkeypatch.setenv("PIXCELL_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+    home = tmp_path_factory.mktemp("huggingface")
+    for name in (
+        "PIXCELL_WEIGHTS",
+        "HF_TOKEN",
+        "HUGGING_FACE_HUB_TOKEN",
+        "HF_HUB_OFFLINE",
+        "HF_ENDPOINT",
+    ):
+        monkeypatch.delenv(name, raising=False)
+    places = {"HF_HOME": home, "HF_HUB_CACHE": home / "hub", "HF_TOKEN_PATH": home / "token"}
+    for name, path in places.items():
+        monkeypatch.setenv(name, str(path))  # for processes started by a test
+        monkeypatch.setattr(f"huggingface_hub.constants.{name}", str(path))  # read at import
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pixcell import __version__
+from napari_pixcell.cli_models import add_models_command
 from napari_pixcell.engine.events import Embedding, Event, Progress, Variant
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.record import pixels_sha256
@@ -112,6 +113,8 @@ def _parser() -> argparse.ArgumentParser:
     rerun = add("rerun", _rerun, "Make the pixels of a record again.")
     rerun.add_argument("record", metavar="RECORD", type=Path, help="a record, or an exported PNG")
     rerun.add_argument("--out", type=Path, metavar="DIR", help="folder to write the pair to")
+
+    add_models_command(commands, common)
 
     demo = add("demo", _demo, "Run the main job on the sample slide, in the napari window.")
     demo.add_argument("--out", type=Path, default=Path("demo-output"), metavar="DIR")

@@ -24,6 +24,7 @@ from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.record import SOURCE_TYPE, Record
 from napari_pixcell.engine.request import GenerateRequest, Source
 from napari_pixcell.errors import PixCellError
+from napari_pixcell.models.catalogue import PIXCELL_256
 
 
 @pytest.fixture
@@ -231,6 +232,25 @@ def test_a_manifest_that_cannot_grow_leaves_no_pair(
         with pytest.raises(PixCellError, match="is full"):
             writer.write(image, labels, record)
     assert {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()} == before
+
+
+def test_the_licences_of_the_weights_go_along(tmp_path, image, record, monkeypatch) -> None:
+    monkeypatch.setenv("PIXCELL_WEIGHTS", str(tmp_path / "weights"))
+    part = PIXCELL_256.parts[0]
+    top = tmp_path / "weights" / part.hub_id
+    for name in part.files:
+        (top / name).parent.mkdir(parents=True, exist_ok=True)
+        (top / name).write_bytes(b"")
+    record = replace(record, request=replace(record.request, family="pixcell-256"))
+    writer = PairWriter(tmp_path / "out")
+    for text in ("first terms", "first terms", "second terms"):
+        (top / "LICENSE").write_text(text)
+        writer.write(image, None, record)
+    files = sorted((tmp_path / "out" / "licences").iterdir())
+    stem = part.hub_id.replace("/", "--")
+    assert [path.name for path in files] == [f"{stem}-2.txt", f"{stem}.txt"]
+    assert "first terms" in files[1].read_text() and "second terms" in files[0].read_text()
+    assert (tmp_path / "out" / "README.txt").read_text().count("licences/") == 1
 
 
 @pytest.fixture

@@ -1,13 +1,53 @@
-"""Every published family with tiny widths, in the published structure."""
+"""The published repositories, on a hub of our own and on disk with tiny widths."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from fake_hub import FakeHub
+from napari_pixcell.models.catalogue import BUILT_IN
 from random_checkpoints import write_family
 
-from napari_pixcell.models.catalogue import BUILT_IN
+
+def safetensors(seed: int, size: int = 200_000) -> bytes:
+    """One tensor of bytes in a safetensors file."""
+    header = json.dumps({"w": {"dtype": "U8", "shape": [size], "data_offsets": [0, size]}})
+    noise = np.random.default_rng(seed).integers(0, 256, size, np.uint8).tobytes()
+    return len(header).to_bytes(8, "little") + header.encode() + noise
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHub]:
+    repositories: dict[str, dict[str, bytes]] = {}
+    for name in ("pixcell-256", "pixcell-256-cells"):
+        for part in BUILT_IN[name].parts:
+            files = repositories.setdefault(part.hub_id, {})
+            for file in part.files:
+                data = f'{{"of": "{part.kind}"}}'.encode()
+                if not file.endswith(".json"):
+                    data = safetensors(sum(map(ord, part.hub_id + file)))
+                files[file] = data
+            files["README.md"] = f"# {part.hub_id}\n\nlicence: cc-by-nc-nd-4.0\n".encode()
+    repositories["MahmoodLab/UNI2-h"]["LICENSE"] = b"Only for research.\n"
+    hub = FakeHub(repositories)
+    monkeypatch.setenv("HF_ENDPOINT", hub.url)
+    monkeypatch.setattr("napari_pixcell.models.transfer.FIRST_WAIT", 0.01)
+    yield hub
+    hub.close()
+
+
+@pytest.fixture
+def weights(tmp_path, monkeypatch):
+    """A folder of weights of the user's."""
+    folder = tmp_path / "weights"
+    folder.mkdir()
+    monkeypatch.setenv("PIXCELL_WEIGHTS", str(folder))
+    return folder
 
 
 @pytest.fixture(scope="session")

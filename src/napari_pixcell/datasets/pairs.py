@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import itertools
 import json
 import os
 import re
@@ -20,6 +21,7 @@ from napari_pixcell.datasets.marking import synthetic_png, synthetic_tiff
 from napari_pixcell.engine.record import Record
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import get_family
+from napari_pixcell.models.licences import licence_texts
 
 MANIFEST = "manifest.jsonl"
 LONGEST_NAME = 80
@@ -29,6 +31,9 @@ images/         PNG, each with its record inside
 masks/          label images (TIFF): 0 is background, each cell has a number of its own
 manifest.jsonl  one row for each pair, with its record: `napari-pixcell rerun` makes it again
 
+"""
+LICENCES = """
+licences/       the licences of the weights, as they were when the weights were fetched
 """
 
 
@@ -108,8 +113,25 @@ class PairWriter:
         path = self.folder / "README.txt"
         text = path.read_text("utf-8", errors="replace") if path.exists() else README
         line = f"Weights of the family {record.request.family}: {record.licence or 'no licence'}"
+        texts = licence_texts(get_family(record.request.family))
+        for hub_id, licence in texts.items():
+            self._keep_licence(hub_id.replace("/", "--"), licence.encode())
+        if texts and LICENCES not in text:
+            text = text.rstrip() + LICENCES
         if line not in text:
             write_whole(path, f"{text.rstrip()}\n\n{line}\n{record.notice}\n".encode())
+
+    def _keep_licence(self, stem: str, text: bytes) -> None:
+        """Write a text once; one that has changed since goes beside it."""
+        folder = self.folder / "licences"
+        folder.mkdir(exist_ok=True)
+        for number in itertools.count(1):
+            path = folder / (f"{stem}.txt" if number == 1 else f"{stem}-{number}.txt")
+            if not path.exists():
+                write_whole(path, text)
+                return
+            if path.read_bytes() == text:
+                return
 
     def _free_stem(self, record: Record) -> str:
         base = f"{record.request.source.name}-seed{record.request.seed}"

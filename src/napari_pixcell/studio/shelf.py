@@ -15,8 +15,8 @@ from napari_pixcell.models.catalogue import Family, families, get_family
 from napari_pixcell.models.licences import licence_texts
 from napari_pixcell.models.memory import this_machine, verdict
 from napari_pixcell.models.moving import export_family, import_folder, remove
-from napari_pixcell.models.store import find, missing, set_weights_folder
-from napari_pixcell.studio.background import Background
+from napari_pixcell.models.store import missing, set_weights_folder
+from napari_pixcell.studio.background import Background, sentence
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class Shelf:
         if left:
             here = len(family.parts) - len(left)
             state = "not installed" if not here else f"{here} of {len(family.parts)} parts here"
-        gated = any(part.gated and find(part) is None for part in family.parts)
+        gated = any(part.gated for part in left)
         return Row(family, state, not left, gated, verdict(family, machine))
 
     def offer(self, name: str) -> str:
@@ -109,8 +109,7 @@ class Shelf:
     def licence(self, name: str) -> str:
         """Give the licence texts that were kept beside the weights, else their names."""
         family = get_family(name)
-        texts = [hub.licence_text(part) for part in family.parts]
-        return "\n\n".join(dict.fromkeys(text for text in texts if text)) or family.licence
+        return "\n\n".join(licence_texts(family).values()) or family.licence
 
     def get(self, name: str) -> None:
         """Download what is missing of a family; call it only after the user agreed."""
@@ -118,7 +117,7 @@ class Shelf:
 
         def work() -> str:
             hub.download(missing(family), self._tell, self._stop.is_set)
-            return "" if self._stop.is_set() else f"{family.title} is installed."
+            return f"{family.title} is installed."
 
         self._start(work)
 
@@ -142,7 +141,7 @@ class Shelf:
         family = get_family(name)
 
         def work() -> str:
-            export_family(family, folder)
+            export_family(family, folder, self._tell)
             return f"{family.title} was copied; on the other machine choose “Import a folder…”."
 
         self._start(work)
@@ -151,7 +150,7 @@ class Shelf:
         """Take over a folder that :meth:`export` made."""
 
         def work() -> str:
-            import_folder(folder)
+            import_folder(folder, self._tell)
             return "The folder was checked and taken over."
 
         self._start(work)
@@ -180,8 +179,6 @@ class Shelf:
         self.progress = 0, 0, ""
 
         def run() -> None:
-            from napari_pixcell.studio.background import sentence
-
             note = problem = ""
             try:
                 note = work()
@@ -194,9 +191,9 @@ class Shelf:
         self.changed.emit()
 
     def _settle(self, note: str, problem: str) -> None:
-        cancelled = self._stop.is_set()
         self._thread, self.progress = None, None
-        self.note = "Stopped; what has come so far is kept." if cancelled and not problem else note
-        self.problem = "" if cancelled else problem
+        if self._stop.is_set() and problem:
+            note, problem = "Stopped; what has come so far is kept.", ""
+        self.note, self.problem = note, problem
         self._installed()
         self.changed.emit()

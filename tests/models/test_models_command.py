@@ -1,0 +1,97 @@
+"""``napari-pixcell models`` as people and programs run it."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import subprocess
+import sys
+
+import pytest
+
+from napari_pixcell.cli import main
+from napari_pixcell.models.catalogue import PIXCELL_256
+from napari_pixcell.models.store import missing
+
+
+@pytest.fixture
+def run(capsys):
+    def run(*arguments: object) -> dict:
+        code = main(["models", *map(str, arguments), "--json"])
+        value = json.loads(capsys.readouterr().out)
+        value["code"] = code
+        return value
+
+    return run
+
+
+def test_list_says_what_there_is(run, hub) -> None:
+    rows = {row["name"]: row for row in run("list")["families"]}
+    assert rows["demo"]["installed"] and rows["demo"]["where"] == ["bundled"]
+    assert not rows["pixcell-256"]["installed"]
+    assert rows["pixcell-256"]["gated"] == ["MahmoodLab/UNI2-h"]
+    assert rows["pixcell-256"]["bytes"] > 5e9
+    assert len(rows["pixcell-256"]["missing"]) == 6
+    assert hub.requests == []
+
+
+def test_list_for_people(capsys) -> None:
+    assert main(["models", "list"]) == 0
+    text = capsys.readouterr().out
+    assert "installed (bundled)" in text
+    assert "gated: MahmoodLab/UNI2-h" in text and "CC BY-NC-ND" in text and "5.5 GB" in text
+
+
+def test_nothing_is_fetched_without_agreement(run, hub) -> None:
+    result = run("get", "pixcell-256")
+    assert result["code"] == 1
+    assert "PixCell-256 needs 5.5 GB" in result["error"] and "Add --yes" in result["error"]
+    assert hub.requests == []
+
+
+def test_get_check_export_import_remove(run, hub, tmp_path, monkeypatch) -> None:
+    assert run("get", "pixcell-256", "--yes")["installed"]
+    assert run("check", "pixcell-256")["check"] == "all files are whole"
+    assert len(run("export", "pixcell-256", tmp_path / "stick")["files"]) == 10
+    assert len(run("remove", "pixcell-256")["removed"]) == 6
+    result = run("check", "pixcell-256")
+    assert result["code"] == 1 and result["error"].count("is missing; get pixcell-256") == 4
+    assert "pixcell-256" in run("import", tmp_path / "stick")["installed"]
+    assert run("check", "pixcell-256")["code"] == 0
+
+
+def test_an_unknown_family_gets_a_sentence(run) -> None:
+    assert "There is no family “x”; choose one of" in run("get", "x", "--yes")["error"]
+
+
+def test_a_file_of_the_users_that_is_missing_gets_a_sentence(run, tmp_path) -> None:
+    from napari_pixcell.models.own_families import families_folder
+
+    families_folder().mkdir(parents=True)
+    text = f'base = "demo"\n[lora]\nfile = "{(tmp_path / "a.safetensors").as_posix()}"\n'
+    (families_folder() / "mine.toml").write_text(text)
+    result = run("get", "mine", "--yes")
+    assert "The lora of mine is your own and is missing; put its files back" in result["error"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a pseudo-terminal")
+@pytest.mark.parametrize("answer", ["y", "n"])
+def test_get_asks_on_a_terminal(hub, answer) -> None:
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "napari_pixcell.cli", "models", "get", "pixcell-256"]
+    os.write(ours, f"{answer}\n".encode())
+    done = subprocess.run(
+        command, stdin=theirs, stdout=subprocess.PIPE, stderr=theirs, text=True, timeout=60
+    )
+    said = os.read(ours, 100_000).decode()
+    os.close(theirs)
+    os.close(ours)
+    assert "PixCell-256 needs 5.5 GB" in done.stdout and "Get it? [y/N]" in done.stdout
+    assert done.returncode == (0 if answer == "y" else 1)
+    assert (missing(PIXCELL_256) == []) == (answer == "y")
+    if answer == "n":
+        assert "Nothing was fetched; get the family again when you agree." in said
+        assert hub.requests == []
+    else:
+        assert "Getting " in said
