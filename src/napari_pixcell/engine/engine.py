@@ -25,6 +25,7 @@ from napari_pixcell.engine.request import (
 from napari_pixcell.engine.sampler import denoise, make_scheduler
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import get_family
+from napari_pixcell.models.identity import encoder_identity
 from napari_pixcell.models.loading import LoadedFamily, describe_device, load_family, pick_device
 
 PREVIEWS_PER_SECOND = 8
@@ -48,6 +49,7 @@ class Engine:
     def __init__(self, device: torch.device | None = None) -> None:
         self.device = device or pick_device()
         self._loaded: LoadedFamily | None = None
+        self._encoder = ""
 
     def run(
         self, request: Request, emit: Emit, cancelled: Callable[[], bool] = lambda: False
@@ -86,6 +88,8 @@ class Engine:
         family = get_family(name)
         if self._loaded is None or self._loaded.family != family:
             self._loaded = None
+            # Before loading: files that are exchanged afterwards must not pass for these.
+            self._encoder = encoder_identity(family) or ""
             self._loaded = load_family(family, self.device)
         return self._loaded
 
@@ -103,7 +107,7 @@ class Engine:
         # Row by row, top left first: (1, 3, tile, tile) to (grid², 3, side, side).
         tiles = image.unfold(2, side, side).unfold(3, side, side)[0]
         tiles = tiles.permute(1, 2, 0, 3, 4).reshape(-1, 3, side, side)
-        emit(Embedding(models.encoder(tiles).float().cpu().numpy()))
+        emit(Embedding(models.encoder(tiles).float().cpu().numpy(), self._encoder))
 
     def _generate(
         self, request: GenerateRequest, emit: Emit, cancelled: Callable[[], bool]
