@@ -10,6 +10,10 @@ from napari_pixcell.studio.session import Session
 from napari_pixcell.ui.parts import Section, Text, button
 
 FORGET = "Forget stored styles"
+LINK = (
+    "QPushButton { background: transparent; border: none; padding: 1px 4px; font-size: 10px;"
+    " text-align: left; text-decoration: underline; }"
+)
 
 
 class StyleSection(Section):
@@ -29,8 +33,7 @@ class StyleSection(Section):
         line = self.add(self.state, self.embed_button)
         line.setStretch(0, 1)
         self.forget_button = button(FORGET, "", session.forget_styles, FORGET)
-        self.forget_button.setFlat(True)
-        self.forget_button.setStyleSheet("font-size: 10px; text-align: left; padding: 1px;")
+        self.forget_button.setStyleSheet(LINK)
         self.content.addWidget(self.forget_button)
         self.finish()
 
