@@ -103,7 +103,7 @@ DAMAGE = {
     "a list": lambda content: b"[]\n",
     "deep": lambda content: b"[" * 100_000,
     "huge": lambda content: content + bytes(5 * 2**20),
-    "a pickle": lambda content: b"cos\nsystem\n(S'touch /tmp/never'\ntR.",
+    "a pickle": lambda content: b"cos\nsystem\n(S'echo never'\ntR.",
     "format": lambda content: edit(content, format=0),
     "dtype": lambda content: edit(content, dtype="<f8"),
     "shape": lambda content: edit(content, shape=[1536, 1]),
@@ -166,7 +166,9 @@ def test_above_the_limit_the_least_recently_used_goes(cache) -> None:
 
 def test_an_embedding_larger_than_the_limit_is_not_stored(cache) -> None:
     assert not EmbeddingCache(cache.folder, limit=100).keep(KEY, EVENT)
-    assert not EmbeddingCache(cache.folder, limit=0).keep(KEY, EVENT)
+    off = EmbeddingCache(cache.folder, limit=0)
+    assert not off.keep(KEY, EVENT)
+    assert cache.keep(KEY, EVENT) and off.get(KEY) is None
 
 
 def test_the_limit_can_be_set(monkeypatch) -> None:

@@ -122,7 +122,7 @@ class EmbeddingCache:
         Where the entries lie; by default in the cache folder of the plugin.
     limit : int, optional
         Bytes of all entries together; 200 MB by default, or ``PIXCELL_EMBEDDINGS_MB``. With 0
-        nothing is kept.
+        nothing is looked up or kept.
 
     Attributes
     ----------
@@ -141,7 +141,7 @@ class EmbeddingCache:
 
         An entry that is damaged, or is not what its name says, is removed.
         """
-        if key is None:
+        if key is None or not self.limit:
             return None
         path = self.folder / key.name
         try:
