@@ -9,6 +9,8 @@ import numpy as np
 from napari_pixcell.engine.events import Embedding, Failure, Finished, Preview, Progress, Variant
 from napari_pixcell.engine.record import Record, pixels_sha256
 from napari_pixcell.engine.request import EmbedRequest, GenerateRequest, Request
+from napari_pixcell.models.catalogue import get_family
+from napari_pixcell.models.identity import encoder_identity
 from napari_pixcell.studio.results import JobHandle
 
 SIDE = 256
@@ -44,7 +46,9 @@ class ScriptedClient:
             on_event(Failure(self.embedding_failure))
         else:
             mean = request.pixels.unpack().mean() / 255
-            on_event(Embedding(np.full((1, 128), mean, np.float32)))
+            family = get_family(request.family)
+            values = np.full((family.grid**2, 128), mean, np.float32)
+            on_event(Embedding(values, encoder_identity(family) or ""))
             on_event(Finished())
         return _Handle(on_event)
 

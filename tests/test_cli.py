@@ -11,6 +11,7 @@ import pytest
 from tifffile import imread, imwrite
 
 from napari_pixcell.cli import main
+from napari_pixcell.folders import cache_folder
 
 REGION = "600,800,257,257"
 
@@ -46,6 +47,33 @@ def test_embed_and_segment_write_their_files(run, cmu_slide, tmp_path) -> None:
     labels = imread(mask)
     assert labels.shape == (256, 256)
     assert result["cells"] == len(np.unique(labels)) - 1 > 0
+
+
+def test_a_style_is_computed_once(run, cmu_slide, tmp_path, monkeypatch) -> None:
+    def embed(name: str, *options: str) -> tuple[bool, bytes]:
+        out = tmp_path / name
+        result = run("embed", cmu_slide, "--region", REGION, "--out", out, *options)
+        return result["from cache"], out.read_bytes()
+
+    stored, computed = embed("anew.npy", "--no-cache")
+    assert not stored and not list(cache_folder().rglob("*.embedding"))
+    assert embed("first.npy") == (False, computed)
+    assert embed("second.npy") == (True, computed)
+    assert embed("again.npy", "--no-cache") == (False, computed)
+
+
+def test_a_stored_style_makes_the_same_variants(run, cmu_slide, tmp_path) -> None:
+    def generate(name: str, *options: str) -> tuple[str, int]:
+        out = tmp_path / name
+        short = ("--count", 1, "--steps", 1, "--out", out)
+        run("generate", cmu_slide, "--region", REGION, *short, *options)
+        row = json.loads((out / "manifest.jsonl").read_text())
+        return row["record"]["sha256"], len(list(cache_folder().rglob("*.embedding")))
+
+    pixels, stored = generate("anew", "--no-cache")
+    assert stored == 0
+    assert generate("first") == (pixels, 1)
+    assert generate("second") == (pixels, 1)
 
 
 def test_generate_writes_pairs_that_rerun_makes_again(run, cmu_slide, tmp_path) -> None:

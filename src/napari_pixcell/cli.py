@@ -22,6 +22,7 @@ from napari_pixcell.engine.request import EmbedRequest, GenerateRequest, Request
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import Family, families, get_family
 from napari_pixcell.slides.region import Region
+from napari_pixcell.slides.slide import Slide
 
 log = logging.getLogger("napari_pixcell")
 
@@ -82,6 +83,11 @@ def _parser() -> argparse.ArgumentParser:
     region.add_argument("--family", default="demo", help=f"one of: {', '.join(families())}")
     region.add_argument("--mpp", type=float, help="pixel size in µm, where the file has none")
 
+    caching = argparse.ArgumentParser(add_help=False)
+    caching.add_argument(
+        "--no-cache", action="store_true", help="compute the style anew and do not store it"
+    )
+
     info = add("info", _info, "Show size and pixel size of a slide.")
     info.add_argument("slide", metavar="SLIDE", type=Path)
     info.add_argument("--mpp", type=float, help="pixel size in µm, where the file has none")
@@ -90,7 +96,8 @@ def _parser() -> argparse.ArgumentParser:
         ("embed", _embed, "Compute the embedding of a region.", ".npy"),
         ("segment", _segment, "Find the nuclei in a region.", ".tif"),
     ):
-        command = commands.add_parser(name, help=text, description=text, parents=[common, region])
+        parents = [common, region, caching] if name == "embed" else [common, region]
+        command = commands.add_parser(name, help=text, description=text, parents=parents)
         command.set_defaults(command=function)
         command.add_argument(
             "--out", type=Path, required=True, metavar=f"FILE{suffix}", help="file to write"
@@ -98,7 +105,7 @@ def _parser() -> argparse.ArgumentParser:
 
     text = "Make variants of a region, with an image, a mask and a record for each."
     generate = commands.add_parser(
-        "generate", help=text, description=text, parents=[common, region]
+        "generate", help=text, description=text, parents=[common, region, caching]
     )
     generate.set_defaults(command=_generate)
     generate.add_argument("--layout", type=Path, metavar="MASK", help="label image of the cells")
@@ -136,10 +143,10 @@ def _info(options: argparse.Namespace) -> Result:
 
 
 def _embed(options: argparse.Namespace) -> Result:
-    family, pixels, _ = _read(options)
-    values = _run_embed(family, pixels)
+    family, slide, region, _ = _place(options)
+    values, stored = _style(slide, region, family, options.no_cache)
     np.save(options.out, values)
-    return {"embedding": str(options.out), "shape": list(values.shape)}
+    return {"embedding": str(options.out), "shape": list(values.shape), "from cache": stored}
 
 
 def _segment(options: argparse.Namespace) -> Result:
@@ -147,8 +154,8 @@ def _segment(options: argparse.Namespace) -> Result:
 
     from napari_pixcell.cells import segment_nuclei
 
-    family, pixels, _ = _read(options)
-    labels = segment_nuclei(pixels, family.mpp)
+    family, slide, region, _ = _place(options)
+    labels = segment_nuclei(slide.read(region, family.mpp), family.mpp)
     imwrite(options.out, labels.astype(np.uint16), compression="zlib")
     return {"mask": str(options.out), "cells": int(np.count_nonzero(np.unique(labels)))}
 
@@ -156,10 +163,11 @@ def _segment(options: argparse.Namespace) -> Result:
 def _generate(options: argparse.Namespace) -> Result:
     from napari_pixcell.cells import import_layout
 
-    family, pixels, source = _read(options)
-    labels = import_layout(options.layout, pixels.shape[:2]) if options.layout else None
+    family, slide, region, source = _place(options)
+    side = (family.tile, family.tile)
+    labels = import_layout(options.layout, side) if options.layout else None
     guidance = family.guidance if labels is None else family.layout_guidance
-    embedding = _run_embed(family, pixels)
+    embedding, _ = _style(slide, region, family, options.no_cache)
     request = GenerateRequest(
         family=family.name,
         embedding=PackedArray.pack(embedding),
@@ -219,7 +227,7 @@ def _demo_without_window(out: Path) -> Result:
     x, y, width_, height_ = region.as_list()
     request = GenerateRequest(
         family=family.name,
-        embedding=PackedArray.pack(_run_embed(family, pixels)),
+        embedding=PackedArray.pack(_run_embed(family, pixels).values),
         layout=PackedArray.pack(segment_nuclei(pixels, family.mpp)),
         steps=family.steps,
         guidance=family.layout_guidance,
@@ -228,8 +236,8 @@ def _demo_without_window(out: Path) -> Result:
     return _write_variants(request, out)
 
 
-def _read(options: argparse.Namespace) -> tuple[Family, NDArray[np.uint8], Source]:
-    """Read one tile about the centre of the region asked for."""
+def _place(options: argparse.Namespace) -> tuple[Family, Slide, Region, Source]:
+    """Give the slide, and one tile about the centre of the region asked for."""
     from napari_pixcell.slides import check_region, open_slide
 
     family = get_family(options.family)
@@ -246,12 +254,33 @@ def _read(options: argparse.Namespace) -> tuple[Family, NDArray[np.uint8], Sourc
     name = getattr(options, "name", None) or slide.short_name
     x, y, width, height = region.as_list()
     source = Source(name, (x, y, width, height), slide.mpp)
-    return family, slide.read(region, family.mpp), source
+    return family, slide, region, source
 
 
-def _run_embed(family: Family, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+def _style(
+    slide: Slide, region: Region, family: Family, anew: bool
+) -> tuple[NDArray[np.float32], bool]:
+    """Give the embedding of a region, and whether it was stored; ``anew`` uses no store."""
+    from napari_pixcell.engine.embedding_cache import EmbeddingCache, embedding_key
+
+    if anew:
+        return _run_embed(family, slide.read(region, family.mpp)).values, False
+    cache = EmbeddingCache()
+    key, pixels = embedding_key(slide, region, family), None
+    if key is None:  # only pixels can tell
+        pixels = slide.read(region, family.mpp)
+        key = embedding_key(slide, region, family, pixels)
+    values = cache.get(key)
+    if values is not None:
+        return values, True
+    event = _run_embed(family, slide.read(region, family.mpp) if pixels is None else pixels)
+    cache.keep(key, event)
+    return event.values, False
+
+
+def _run_embed(family: Family, pixels: NDArray[np.uint8]) -> Embedding:
     request = EmbedRequest(family.name, PackedArray.pack(pixels))
-    return next(e.values for e in _collect(_engine().run, request) if isinstance(e, Embedding))
+    return next(e for e in _collect(_engine().run, request) if isinstance(e, Embedding))
 
 
 def _write_variants(request: GenerateRequest, out: Path) -> Result:

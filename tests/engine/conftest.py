@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from random_checkpoints import write_family
 
 from napari_pixcell.models.catalogue import get_family
-from random_checkpoints import write_family
 
 
 @pytest.fixture(scope="session")

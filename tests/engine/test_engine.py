@@ -13,6 +13,8 @@ from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.record import pixels_sha256
 from napari_pixcell.engine.request import EmbedRequest, GenerateRequest
 from napari_pixcell.errors import PixCellError
+from napari_pixcell.models.catalogue import DEMO
+from napari_pixcell.models.identity import encoder_identity
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +39,7 @@ def test_a_tile_becomes_one_embedding(engine: Engine) -> None:
     events = run(engine, EmbedRequest("demo", PackedArray.pack(pixels)))
     assert isinstance(events[0], Embedding)
     assert events[0].values.shape == (1, 128)
+    assert events[0].encoder == encoder_identity(DEMO)
     assert isinstance(events[-1], Finished)
 
 

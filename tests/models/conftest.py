@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from random_checkpoints import write_family
 
 from fake_hub import FakeHub
 from napari_pixcell.models.catalogue import BUILT_IN
-from random_checkpoints import write_family
 
 
 def safetensors(seed: int, size: int = 200_000) -> bytes:

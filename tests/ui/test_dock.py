@@ -340,3 +340,33 @@ def test_nothing_is_cut_off_at_the_smallest_width(ready, qtbot) -> None:
     qtbot.wait(60)
     inner = ready.scroll.widget()
     assert inner.minimumSizeHint().width() <= ready.minimumWidth()
+
+
+def test_a_stored_style_says_so_and_can_be_forgotten(ready, qtbot, settle) -> None:
+    studio = ready
+    forget = studio.style_.forget_button
+    qtbot.wait(60)
+    assert not forget.isVisible()
+    click(qtbot, studio.region.add_button)
+    settle(studio)
+    assert studio.style_.state.text() == "✓ embedded (1 tile)"
+    assert forget.isVisible()
+    assert forget.text() == "Forget stored styles (less than 1 MB)"
+    assert "at most 200 MB" in forget.toolTip()
+    studio.session.embed(studio.session.active.number)
+    settle(studio)
+    assert studio.style_.state.text() == "✓ embedded (1 tile, stored)"
+    click(qtbot, forget)
+    settle(studio)
+    assert not forget.isVisible()
+    assert studio.style_.note.text() == "Stored styles were forgotten."
+    assert studio.style_.state.text() == "✓ embedded (1 tile)"
+
+
+def test_a_large_tile_has_sixteen_embeddings(studio, qtbot, settle) -> None:
+    studio.link.add_slide(ArraySlide([tissue(1400)], 0.5, "large"))
+    studio.session.settings.use_family("pixcell-1024")
+    qtbot.wait(60)
+    click(qtbot, studio.region.add_button)
+    settle(studio)
+    assert studio.style_.state.text() == "✓ embedded (16 tiles)"

@@ -11,9 +11,11 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from napari_pixcell.engine.events import Failure, Finished, Progress, Variant
+from napari_pixcell.engine.events import Embedding, Failure, Finished, Progress, Variant
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.request import EmbedRequest, GenerateRequest
+from napari_pixcell.models.catalogue import DEMO
+from napari_pixcell.models.identity import encoder_identity
 from napari_pixcell.worker.client import WorkerClient
 
 
@@ -37,6 +39,14 @@ def test_variants_arrive_whole(client: WorkerClient) -> None:
 
     for variant in variants:
         assert pixels_sha256(variant.image) == variant.record.sha256
+
+
+def test_an_embedding_arrives_with_the_identity_of_its_encoder(client: WorkerClient) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (256, 256, 3), np.uint8)
+    event = next(client.submit(EmbedRequest("demo", PackedArray.pack(pixels))).events())
+    assert isinstance(event, Embedding)
+    assert event.values.shape == (1, 128) and event.values.dtype == np.float32
+    assert event.encoder == encoder_identity(DEMO)
 
 
 def test_more_variants_than_slots_of_shared_memory_arrive(client: WorkerClient) -> None:

@@ -97,7 +97,8 @@ class Engine:
             with self.residence.encoder() as encoder:
                 return embed_tissue(encoder, models, request.pixels.unpack())
 
-        emit(Embedding(self._fitting(work, lambda words: emit(Progress(0, 1, words)))))
+        values = self._fitting(work, lambda words: emit(Progress(0, 1, words)))
+        emit(Embedding(values, self.residence.encoder_id))
 
     def _generate(
         self, request: GenerateRequest, emit: Emit, cancelled: Callable[[], bool]

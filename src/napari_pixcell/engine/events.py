@@ -39,9 +39,14 @@ class Variant:
 
 @dataclass(frozen=True)
 class Embedding:
-    """A finished embedding: float32, (tokens, dimension)."""
+    """A finished embedding: float32, (tokens, dimension), and which encoder it is from.
+
+    ``encoder`` is what :func:`napari_pixcell.models.identity.encoder_identity` gave when the
+    weights were loaded.
+    """
 
     values: NDArray[np.float32]
+    encoder: str = ""
 
 
 @dataclass(frozen=True)
@@ -76,8 +81,8 @@ def summary(event: Event) -> dict[str, Any]:
             return {"event": "preview", "index": index}
         case Variant(index, _, record):
             return {"event": "variant", "index": index, "record": record.to_dict()}
-        case Embedding(values):
-            return {"event": "embedding", "values": values.tolist()}
+        case Embedding(values, encoder):
+            return {"event": "embedding", "values": values.tolist(), "encoder": encoder}
         case Finished(cancelled):
             return {"event": "finished", "cancelled": cancelled}
         case Failure(message, details):

@@ -12,6 +12,7 @@ import psutil
 import torch
 
 from napari_pixcell.models.catalogue import Family, get_family
+from napari_pixcell.models.identity import encoder_identity
 from napari_pixcell.models.loading import (
     LoadedFamily,
     describe_device,
@@ -45,11 +46,14 @@ class Residence:
     ----------
     setting : Setting or None
         How the family that is loaded fits; None while nothing is.
+    encoder_id : str
+        Identity of the encoder's files as they were when they were loaded.
     """
 
     def __init__(self, device: torch.device | None = None) -> None:
         self.device = device or pick_device()
         self.setting: Setting | None = None
+        self.encoder_id = ""
         self._loaded: LoadedFamily | None = None
 
     def load(self, name: str, dtype: torch.dtype | None = None) -> LoadedFamily:
@@ -128,6 +132,8 @@ class Residence:
     def _load(self, family: Family, setting: Setting, dtype: torch.dtype | None) -> LoadedFamily:
         device = torch.device("cpu") if setting.on_cpu else self.device
         away = torch.device("cpu") if setting.swap_encoder else device
+        # Before loading: files that are exchanged afterwards must not pass for these.
+        self.encoder_id = encoder_identity(family) or ""
         loaded = load_family(family, device, dtype, encoder_device=away)
         if setting.tile_vae and hasattr(loaded.vae, "enable_tiling"):
             loaded.vae.enable_tiling()

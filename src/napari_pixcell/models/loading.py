@@ -89,9 +89,7 @@ def load_family(
     # The flow is small, and a hundred Euler steps in half precision would drift.
     precisions = {"flow": torch.float32}
     parts: dict[str, Any] = {
-        kind: load_part(
-            family, found[kind], places.get(kind, device), precisions.get(kind, dtype)
-        )
+        kind: load_part(family, found[kind], places.get(kind, device), precisions.get(kind, dtype))
         for kind in ("transformer", "controlnet", "vae", "encoder", "flow")
         if kind in found
     }

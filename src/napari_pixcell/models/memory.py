@@ -74,9 +74,7 @@ LADDER = (
         tile_vae=True,
         two_passes=True,
     ),
-    Setting(
-        "cpu", "on the processor, slowly", tile_vae=True, two_passes=True, on_cpu=True
-    ),
+    Setting("cpu", "on the processor, slowly", tile_vae=True, two_passes=True, on_cpu=True),
 )
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Literal
 
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.preferences import preference, set_preference
 from napari_pixcell.models.catalogue import Family, Part
+from napari_pixcell.preferences import preference, set_preference
 
 Where = Literal["bundled", "own", "folder", "cache"]
 
@@ -122,4 +122,3 @@ def _in_cache(part: Part) -> Found | None:
             return None
         files[name] = Path(path)
     return Found(part, files, "cache")
-

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from napari_pixcell.errors import PixCellError
+from napari_pixcell.slides.content import slide_stamp
 from napari_pixcell.slides.pixel_size import checked_mpp
 from napari_pixcell.slides.remembered import remembered_mpp
 from napari_pixcell.slides.slide import Slide
@@ -33,7 +34,9 @@ def open_slide(path: str | Path, mpp: float | None = None) -> Slide:
     if path.is_dir():
         raise PixCellError(f"“{path.name}” is a folder; choose the slide file inside it.")
     try:
+        stamp = slide_stamp(path)  # before opening: a file replaced meanwhile must not pass for it
         slide = _open(path)
+        slide.stamp = stamp
         remembered = remembered_mpp(path)
     except OSError as error:
         raise PixCellError(

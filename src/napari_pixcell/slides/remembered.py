@@ -3,31 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import tempfile
 from pathlib import Path
 
 from napari_pixcell.folders import config_folder
+from napari_pixcell.slides.content import content_key
 from napari_pixcell.slides.pixel_size import checked_mpp
-
-CHUNK = 65536
 
 
 def _store() -> Path:
     return config_folder() / "pixel_sizes.json"
-
-
-def _key(path: Path) -> str:
-    """Identify a file by its size and both ends: survives a move, holds no name."""
-    size = path.stat().st_size
-    digest = hashlib.sha256(str(size).encode())
-    with path.open("rb") as file:
-        digest.update(file.read(CHUNK))
-        file.seek(max(0, size - CHUNK))
-        digest.update(file.read(CHUNK))
-    return digest.hexdigest()[:32]
 
 
 def _load() -> dict[str, float]:
@@ -42,7 +29,7 @@ def _load() -> dict[str, float]:
 
 def remember_mpp(path: str | Path, mpp: float) -> None:
     """Remember µm/px for a file. Nothing happens if the settings folder can't be written."""
-    values = _load() | {_key(Path(path)): checked_mpp(mpp)}
+    values = _load() | {content_key(Path(path)): checked_mpp(mpp)}
     store = _store()
     with contextlib.suppress(OSError):
         store.parent.mkdir(parents=True, exist_ok=True)
@@ -55,4 +42,4 @@ def remember_mpp(path: str | Path, mpp: float) -> None:
 def remembered_mpp(path: str | Path) -> float | None:
     """Give the µm/px that the user once gave for this file."""
     values = _load()
-    return values.get(_key(Path(path))) if values else None
+    return values.get(content_key(Path(path))) if values else None

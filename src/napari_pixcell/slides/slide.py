@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pixcell.errors import PixCellError
+from napari_pixcell.slides.content import slide_stamp
 from napari_pixcell.slides.levels import ArrayLevel, Level, TiledLevel, shrunk
 from napari_pixcell.slides.pixel_size import checked_mpp
 from napari_pixcell.slides.region import Region
@@ -40,6 +41,11 @@ class Slide:
     path : Path or None
     close : callable or None
         Closes the file.
+
+    Attributes
+    ----------
+    stamp : str or None
+        Of the file when it was opened, see :func:`napari_pixcell.slides.content.slide_stamp`.
     """
 
     def __init__(
@@ -54,6 +60,7 @@ class Slide:
     ) -> None:
         self.name = name
         self.path = path
+        self.stamp: str | None = None
         self.mpp = mpp
         self.mpp_source = mpp_source
         self.levels: list[Level] = [levels[0]]
@@ -129,6 +136,22 @@ class Slide:
             box = (start - y0, left - x0, stop - y0, left + step_x * columns - x0)
             out[row : row + count] = resample(patch, box, (count, columns))
         return out
+
+    def content(self) -> str | None:
+        """Identify what this slide shows without reading pixels.
+
+        Returns
+        -------
+        str or None
+            64 hexadecimal digits; None where only the pixels can tell: layers, slides of several
+            files, and a file that was changed after it was opened.
+        """
+        if self.path is None or self.stamp is None:
+            return None
+        try:
+            return self.stamp if slide_stamp(self.path) == self.stamp else None
+        except OSError:
+            return None
 
     def require_mpp(self) -> float:
         """Give the pixel size in µm, or say what to do when it is unknown."""

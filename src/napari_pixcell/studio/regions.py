@@ -45,6 +45,7 @@ class RegionItem:
     pixels: NDArray[np.uint8] | None = None
     embedding: PackedArray | None = None
     embedding_busy: bool = False
+    embedding_stored: bool = False  # it was looked up, not computed
     layout: NDArray[Any] | None = None
     layout_busy: bool = False
     layout_origin: str = ""

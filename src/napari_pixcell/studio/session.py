@@ -13,14 +13,15 @@ from numpy.typing import NDArray
 from psygnal import Signal
 
 from napari_pixcell.cells import describe, import_layout, segment_nuclei
+from napari_pixcell.engine.embedding_cache import EmbeddingCache
 from napari_pixcell.engine.events import Embedding, Event, Failure, is_last
 from napari_pixcell.engine.packed import PackedArray
-from napari_pixcell.engine.request import EmbedRequest
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import get_family
 from napari_pixcell.models.store import missing
 from napari_pixcell.slides.region import Region
 from napari_pixcell.studio.background import Background
+from napari_pixcell.studio.embedding import Embedder
 from napari_pixcell.studio.generation import Generation
 from napari_pixcell.studio.notices import Notices
 from napari_pixcell.studio.regions import NO_STYLE, RegionItem, snap
@@ -42,6 +43,8 @@ class Session(Notices):
     ----------
     client : Client
         Who runs the requests.
+    cache : EmbeddingCache, optional
+        Where embeddings are kept; the user's own by default.
 
     Attributes
     ----------
@@ -56,7 +59,7 @@ class Session(Notices):
     regions_changed = Signal()
     layout_changed = Signal(object)
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, cache: EmbeddingCache | None = None) -> None:
         super().__init__()
         self.client = client
         self.background = Background()
@@ -68,12 +71,14 @@ class Session(Notices):
         self._items: dict[int, RegionItem] = {}
         self._active: dict[str, int] = {}
         self._numbers = itertools.count(1)
+        self.embedder = Embedder(client, self.background, cache or EmbeddingCache())
         self.generation = Generation(client, self.background, self.say)
         self.not_here: list[str] = []
         self._shelf: Shelf | None = None
         self.settings.events.family.connect(self.check_model)
         self.settings.events.connect(lambda *_: self.changed.emit(), check_nargs=False)
         self.generation.changed.connect(self.changed.emit)
+        self.embedder.changed.connect(self.changed.emit)
 
     # -- slide ---------------------------------------------------------------------------
 
@@ -83,6 +88,8 @@ class Session(Notices):
         self.slide_key = (key or slide.name) if slide is not None else ""
         self.export_name = slide.short_name if slide is not None else ""
         self.problems.pop("slide", None)
+        if slide is not None:
+            self.embedder.measure()
         self._fit_regions()
         self.regions_changed.emit()
         self.changed.emit()
@@ -237,16 +244,16 @@ class Session(Notices):
         return self._items.get(self.active.style_of) if self.active is not None else None
 
     def embed(self, number: int) -> None:
-        """Read a region and compute its embedding."""
-        item = self._items[number]
-        slide, place, family = self.slide, item.region, self.settings.model
+        """Read a region and give it its embedding: the stored one, or a computed one."""
+        item, family = self._items[number], self.settings.model
+        place = item.region
         item.embedding_busy, item.embedding = True, None
         self.say("style", "")
 
         def current() -> bool:
             return item.region == place and item.family == family.name
 
-        def done(pixels: NDArray[np.uint8]) -> None:
+        def on_pixels(pixels: NDArray[np.uint8]) -> None:
             if current():
                 item.pixels = pixels
                 self.changed.emit()
@@ -256,28 +263,32 @@ class Session(Notices):
                 item.embedding_busy = False
                 self.say("style", message)
 
-        def on_event(event: Event) -> None:
+        def on_event(event: Event, stored: bool) -> None:
             if not current():
                 return  # it was moved meanwhile; another embedding is under way
             if isinstance(event, Embedding):
                 item.embedding = PackedArray.pack(event.values)
+                item.embedding_stored = stored
             if isinstance(event, Failure):
                 self.problems["style"] = event.message
             if is_last(event):
                 item.embedding_busy = False
                 self.changed.emit()
 
-        def read() -> NDArray[np.uint8]:
-            pixels: NDArray[np.uint8] = slide.read(place, family.mpp)
-            request = EmbedRequest(family.name, PackedArray.pack(pixels))
-            post = self.background.post
-            self.background.talk(
-                lambda: self.client.submit(request, lambda event: post(lambda: on_event(event))),
-                failed,
-            )
-            return pixels
+        self.embedder.embed(self.slide, place, family, on_pixels, on_event, failed)
 
-        self.background.compute(read, done, failed)
+    def forget_styles(self) -> None:
+        """Remove the styles stored on disk; those of the regions stay as they are."""
+
+        def done(left: int) -> None:
+            for item in self._items.values():
+                item.embedding_stored = False
+            if left:
+                self.say("style", "Not all stored styles could be removed; check the cache folder.")
+            else:
+                self.note("style", "Stored styles were forgotten.")
+
+        self.embedder.clear(done)
 
     # -- layout --------------------------------------------------------------------------
 

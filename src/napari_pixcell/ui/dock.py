@@ -168,7 +168,8 @@ class PixCellStudio(QWidget):
                 self.slide.open(Path(url.toLocalFile()))
 
     def _refresh_soon(self) -> None:
-        self._soon.start()
+        if not self._soon.isActive():  # starting again would put the refresh off
+            self._soon.start()
 
     def _bind_keys(self) -> None:
         acts = (self.region.add_region, self.session.generate, self.session.cancel)

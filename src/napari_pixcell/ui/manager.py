@@ -100,10 +100,13 @@ class ModelManager(QDialog):
             outer.addWidget(words)
         self._rows: dict[str, Row] = {}
         self.shelf.changed.connect(self.refresh)
-        self.finished.connect(lambda _: self.shelf.changed.disconnect(self.refresh, missing_ok=True))
+        self.finished.connect(self._let_go)
         self.offering.hide()
         self._fill()
         self.refresh()
+
+    def _let_go(self, _result: int = 0) -> None:
+        self.shelf.changed.disconnect(self.refresh, missing_ok=True)
 
     def refresh(self) -> None:
         """Show what is under way, and what came of it."""

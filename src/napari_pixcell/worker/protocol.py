@@ -95,7 +95,7 @@ def event_from_message(message: dict[str, Any], image: NDArray[np.uint8] | None)
         case "variant" if image is not None:
             return Variant(message["index"], image, Record.from_dict(message["record"]))
         case "embedding":
-            return Embedding(np.asarray(message["values"], np.float32))
+            return Embedding(np.asarray(message["values"], np.float32), message["encoder"])
         case "finished":
             return Finished(message["cancelled"])
         case "failure":

@@ -9,6 +9,12 @@ from napari_pixcell.studio.regions import NO_STYLE
 from napari_pixcell.studio.session import Session
 from napari_pixcell.ui.parts import Section, Text, button
 
+FORGET = "Forget stored styles"
+LINK = (
+    "QPushButton { background: transparent; border: none; padding: 1px 4px; font-size: 10px;"
+    " text-align: left; text-decoration: underline; }"
+)
+
 
 class StyleSection(Section):
     """Chooses whose embedding is the style."""
@@ -26,6 +32,9 @@ class StyleSection(Section):
         self.embed_button = button("Embed", "Compute the embedding of the region", self._embed)
         line = self.add(self.state, self.embed_button)
         line.setStretch(0, 1)
+        self.forget_button = button(FORGET, "", session.forget_styles, FORGET)
+        self.forget_button.setStyleSheet(LINK)
+        self.content.addWidget(self.forget_button)
         self.finish()
 
     def refresh(self) -> None:
@@ -51,15 +60,33 @@ class StyleSection(Section):
         elif style.embedding_busy:
             self.state.say("Embedding…")
         elif style.embedding is not None:
-            self.state.say("✓ embedded (1 tile)")
+            tiles = style.embedding.shape[0]
+            stored = ", stored" if style.embedding_stored else ""
+            self.state.say(f"✓ embedded ({tiles} {'tile' if tiles == 1 else 'tiles'}{stored})")
         else:
             missing = True
             self.state.say("Not embedded")
         self.embed_button.setVisible(missing and "style" not in session.problems)
+        self._show_stored()
         problem = session.problems.get("style", "")
         self.tell(problem, session.notes.get("style", ""), "Try again", self._embed)
+
+    def _show_stored(self) -> None:
+        cache = self.session.embedder.cache
+        self.forget_button.setVisible(bool(cache.bytes))
+        if cache.bytes:
+            self.forget_button.setText(f"{FORGET} ({_megabytes(cache.bytes)})")
+            self.forget_button.setToolTip(
+                "Styles are stored on this computer, without any names, so that a slide opens "
+                f"with them at once: {_megabytes(cache.bytes)} of at most "
+                f"{_megabytes(cache.limit)}. Forgotten ones are computed again when needed."
+            )
 
     def _embed(self) -> None:
         style = self.session.style_item()
         if style is not None:
             self.session.embed(style.number)
+
+
+def _megabytes(count: int) -> str:
+    return f"{count / 1e6:.0f} MB" if count >= 1e6 else "less than 1 MB"
