@@ -24,6 +24,8 @@ STORED = 4
 RESERVE = 0.1
 # An adapter of rank 4 is a few MB; its file holds the whole base a second time.
 ADAPTER = 10_000_000
+# Numbers that decoding holds at once for each pixel.
+DECODED = 1200
 # Seconds of one forward pass at 256 px on two AVX-512 cores in bf16 and float32, and how much
 # longer one of 1024 px takes (23 times the operations).
 FORWARD_S = {2: 0.95, 4: 1.8}
@@ -105,10 +107,9 @@ def needed(family: Family, setting: Setting, bytes_per_number: int) -> int:
     if setting.swap_encoder:
         sizes["encoder"] = 0
     pixels = family.tile**2
-    # Decoding holds about 3 arrays of 512 channels at half the picture's side and as many of 128
-    # at its full one; in windows of 512 px no more than those.
+    # Decoding takes 2 to 3 GB at 1024 px in half precision, in windows of 512 px a quarter.
     decoded = min(pixels, 512**2) if setting.tile_vae else pixels
-    decoding = decoded * 3 * (512 // 4 + 128) * bytes_per_number
+    decoding = decoded * DECODED * bytes_per_number
     # A pass holds about 40 arrays of the hidden width for each patch of 16 px, twice for guidance.
     passes = 1 if setting.two_passes else 2
     denoising = passes * pixels // 256 * 1152 * 40 * bytes_per_number
