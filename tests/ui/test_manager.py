@@ -1,0 +1,137 @@
+"""The model manager, in a real window, with a hub of our own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QFileDialog
+
+from fake_hub import FakeHub
+from napari_pixcell.models.catalogue import BUILT_IN, get_family
+from napari_pixcell.models.store import missing, weights_folder
+from napari_pixcell.ui.manager import ModelManager
+
+LEFT = Qt.MouseButton.LeftButton
+WHICH = "pixcell-256"
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHub]:
+    repositories: dict[str, dict[str, bytes]] = {}
+    for part in BUILT_IN[WHICH].parts:
+        files = repositories.setdefault(part.hub_id, {"README.md": b"Only for research.\n"})
+        files |= {file: f"{{{part.kind}}}".encode() * 1000 for file in part.files}
+    hub = FakeHub(repositories)
+    monkeypatch.setenv("HF_ENDPOINT", hub.url)
+    monkeypatch.setattr("napari_pixcell.models.transfer.FIRST_WAIT", 0.01)
+    yield hub
+    hub.close()
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    made = tmp_path / "weights"
+    made.mkdir()
+    monkeypatch.setenv("PIXCELL_WEIGHTS", str(made))
+    return made
+
+
+@pytest.fixture
+def manager(ready, qtbot) -> ModelManager:
+    qtbot.wait(60)
+    ready.slide.manage()
+    return ready.slide.manager
+
+
+def settle(manager: ModelManager, qtbot) -> None:
+    qtbot.waitUntil(lambda: not manager.shelf.busy, timeout=30_000)
+    qtbot.wait(60)
+
+
+def test_every_family_stands_there_with_its_state_size_and_verdict(manager) -> None:
+    table = manager.table
+    rows = [
+        [table.topLevelItem(i).text(column) for column in range(5)]
+        for i in range(table.topLevelItemCount())
+    ]
+    assert [row[0] for row in rows] == [family.title for family in BUILT_IN.values()]
+    assert rows[0][1] == "bundled" and rows[0][4] == "runs anywhere"
+    assert all(row[1] == "not installed" and row[3] == "ask for access" for row in rows[1:])
+    assert rows[1][2].endswith(" GB")
+    assert manager.chosen.family.name == "demo"
+    assert not manager.get_button.isEnabled() and not manager.remove_button.isEnabled()
+
+
+def test_nothing_is_downloaded_before_size_and_licence_were_agreed_to(
+    manager, hub, folder, qtbot
+) -> None:
+    manager.choose(WHICH)
+    qtbot.mouseClick(manager.get_button, LEFT)
+    assert manager.offering.isVisible()
+    assert "CC BY-NC-ND" in manager.offer.text() and "GB" in manager.offer.text()
+    assert missing(get_family(WHICH)) and not any(folder.rglob("*.*"))
+    qtbot.mouseClick(manager.refuse_button, LEFT)
+    assert not manager.offering.isVisible()
+    qtbot.mouseClick(manager.get_button, LEFT)
+    qtbot.mouseClick(manager.agree_button, LEFT)
+    settle(manager, qtbot)
+    assert not missing(get_family(WHICH))
+    assert manager.note.text() == "PixCell-256 is installed."
+    assert "Only for research." in manager.licence.toPlainText()
+    assert manager.use_button.isEnabled()
+
+
+def test_using_a_model_chooses_it_in_the_dock(manager, hub, folder, qtbot, ready) -> None:
+    manager.choose(WHICH)
+    manager.shelf.get(WHICH)
+    settle(manager, qtbot)
+    qtbot.mouseClick(manager.use_button, LEFT)
+    qtbot.wait(60)
+    assert ready.session.settings.family == WHICH
+    assert ready.slide.model.currentText() == "PixCell-256"
+    assert "takes no layout" in ready.layout_.state.text() or not ready.session.active
+
+
+def test_a_hub_that_cannot_be_reached_gets_a_sentence(manager, hub, folder, qtbot) -> None:
+    hub.close()
+    manager.choose(WHICH)
+    manager.shelf.get(WHICH)
+    settle(manager, qtbot)
+    assert manager.problem.isVisible() and "hub" in manager.problem.text().lower()
+    assert missing(get_family(WHICH))
+
+
+def test_a_model_that_is_not_installed_offers_the_manager(ready, qtbot) -> None:
+    ready.session.settings.use_family(WHICH)
+    qtbot.wait(60)
+    assert ready.slide.problem.text() == "PixCell-256 is not installed on this machine."
+    assert ready.generate.generate_button.text() == "PixCell-256 is not installed"
+    qtbot.mouseClick(ready.slide.action, LEFT)
+    assert ready.slide.manager.isVisible()
+    assert ready.slide.manager.chosen.family.name == WHICH
+    ready.slide.manager.close()
+
+
+def test_a_folder_of_weights_can_be_located_exported_and_removed(
+    manager, hub, folder, qtbot, tmp_path, monkeypatch
+) -> None:
+    manager.shelf.get(WHICH)
+    settle(manager, qtbot)
+    away = tmp_path / "stick"
+    away.mkdir()
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(away))
+    manager.choose(WHICH)
+    qtbot.mouseClick(manager.export_button, LEFT)
+    settle(manager, qtbot)
+    assert "was copied" in manager.note.text() and (away / "manifest.json").exists()
+    qtbot.mouseClick(manager.remove_button, LEFT)
+    settle(manager, qtbot)
+    assert missing(get_family(WHICH))
+    monkeypatch.delenv("PIXCELL_WEIGHTS")
+    qtbot.mouseClick(manager.locate_button, LEFT)
+    settle(manager, qtbot)
+    assert weights_folder() == away
+    assert not missing(get_family(WHICH))
