@@ -1,5 +1,7 @@
 """Write checkpoints with random weights in the exact published structure, of any width.
 
+    python benchmarks/random_checkpoints.py FAMILY FOLDER    # tiny widths
+
 The real weights cannot be had where this is built; these have the same folders, files, tensor
 names and (at full width) shapes, so that finding, loading and running them is the real thing.
 """
@@ -7,6 +9,7 @@ names and (at full width) shapes, so that finding, loading and running them is t
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +18,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from napari_pixcell.models.catalogue import Family, Part
+from napari_pixcell.models.catalogue import Family, Part, get_family
 from napari_pixcell.models.weights import without_initial_values
 
 # Keys of older classes that the published config.json files carry.
@@ -164,3 +167,7 @@ def _random(network: nn.Module, dtype: torch.dtype) -> Iterator[tuple[str, torch
         if "norm" in name and name.endswith("weight"):
             values += 1
         yield name, values.to(dtype)
+
+
+if __name__ == "__main__":
+    write_family(get_family(sys.argv[1]), Path(sys.argv[2]))

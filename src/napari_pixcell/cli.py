@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0, or 1 after a sentence on stderr that says what to do.
+        0, or 1 after a sentence that says what to do.
     """
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.DEBUG if options.debug else logging.WARNING)
@@ -52,12 +52,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("Cancelled.", file=sys.stderr)
         return 130
+    code = int(result.pop("exit code", 0))
     if options.json:
         print(json.dumps(result))
     else:
         for key, value in result.items():
             print(f"{key}: {', '.join(map(str, value)) if isinstance(value, list) else value}")
-    return 0
+    return code
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -122,6 +123,9 @@ def _parser() -> argparse.ArgumentParser:
     rerun.add_argument("--out", type=Path, metavar="DIR", help="folder to write the pair to")
 
     add_models_command(commands, common)
+
+    doctor = add("doctor", _doctor, "Say what works on this machine, and how to mend the rest.")
+    doctor.add_argument("--online", action="store_true", help="also ask the hub for access")
 
     demo = add("demo", _demo, "Run the main job on the sample slide, in the napari window.")
     demo.add_argument("--out", type=Path, default=Path("demo-output"), metavar="DIR")
@@ -198,6 +202,19 @@ def _rerun(options: argparse.Namespace) -> Result:
     if options.out:
         result |= _write([variant], options.out)
     return result
+
+
+def _doctor(options: argparse.Namespace) -> Result:
+    from napari_pixcell.doctor import as_data, examine
+
+    lines = []
+    for line in examine(options.online):
+        lines.append(line)
+        if not options.json:
+            print(line, flush=True)
+    failed = any(line.grade == "FAIL" for line in lines)
+    findings: Result = {"lines": as_data(lines)} if options.json else {}
+    return findings | {"exit code": int(failed)}
 
 
 def _demo(options: argparse.Namespace) -> Result:

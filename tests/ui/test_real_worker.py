@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -64,3 +65,32 @@ def test_the_main_job_with_the_real_worker_keeps_torch_out_of_napari(
     assert {name for name in HEAVY if name in sys.modules} == before
     studio.close_session()
     assert session.client.process_id is None  # type: ignore[attr-defined]
+
+
+def test_a_published_family_of_tiny_widths_runs_through_the_dock(
+    viewer: napari.Viewer, cmu_slide: Path, qtbot, tmp_path: Path, monkeypatch
+) -> None:
+    # In a process of its own: this one is napari's and stays without torch.
+    script = Path(__file__).parents[2] / "benchmarks" / "random_checkpoints.py"
+    subprocess.run([sys.executable, script, "pixcell-256-cells", tmp_path], check=True)
+    monkeypatch.setenv("PIXCELL_WEIGHTS", str(tmp_path))
+    _, studio = viewer.window.add_plugin_dock_widget("napari-pixcell", "PixCell studio")
+    session = studio.session
+    studio.slide.open(cmu_slide)
+    qtbot.wait(60)
+    model = studio.slide.model
+    model.setCurrentIndex(model.findData("pixcell-256-cells"))
+    studio.generate.count.setValue(1)
+    studio.generate.steps.setValue(2)
+    click(studio.region.add_button)
+    qtbot.waitUntil(lambda: not session.busy, timeout=300_000)
+    click(studio.layout_.segment_button)
+    qtbot.waitUntil(lambda: not session.busy, timeout=120_000)
+    click(studio.generate.generate_button)
+    qtbot.waitUntil(lambda: not session.busy, timeout=300_000)
+    assert not session.problems
+    (result,) = session.generation.results
+    assert result.image.shape == (256, 256, 3) and result.labels is not None
+    assert set(result.record.weights) == {"transformer", "controlnet", "vae", "encoder"}
+    assert sum(role(layer) == "variant" for layer in viewer.layers) == 1
+    studio.close_session()

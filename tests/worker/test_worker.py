@@ -127,3 +127,18 @@ def test_the_client_imports_no_torch() -> None:
         "sys.exit(any(m in sys.modules for m in ('torch', 'diffusers', 'timm', 'qtpy')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_long_log_is_put_aside_when_a_worker_starts(tmp_path, monkeypatch) -> None:
+    log = tmp_path / "worker.log"
+    log.write_text("x" * 2_000_000)
+    monkeypatch.setattr("napari_pixcell.worker.client.log_path", lambda: log)
+    client = WorkerClient()
+    list(
+        client.submit(
+            EmbedRequest("demo", PackedArray.pack(np.zeros((3, 3, 3), np.uint8)))
+        ).events()
+    )
+    client.close()
+    assert log.stat().st_size < 1_000_000
+    assert (tmp_path / "worker.old.log").stat().st_size == 2_000_000

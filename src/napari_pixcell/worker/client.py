@@ -24,6 +24,8 @@ from napari_pixcell.worker.protocol import ImageBlock, event_from_message, write
 log = logging.getLogger(__name__)
 
 OnEvent = Callable[[Event], None]
+# A longer log is put aside when the next worker starts; the one before that goes.
+MOST_LOG_BYTES = 1_000_000
 
 
 def log_path() -> Path:
@@ -132,6 +134,8 @@ class WorkerClient:
     def _start(self) -> None:
         path = log_path()
         path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists() and path.stat().st_size > MOST_LOG_BYTES:
+            path.replace(path.with_suffix(".old.log"))
         with path.open("ab") as errors:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "napari_pixcell.worker"],

@@ -24,7 +24,7 @@ class GenerateSection(Section):
         self.count.valueChanged.connect(lambda value: setattr(settings, "count", value))
         self.count.setFixedWidth(72)
         self.seed = QLargeIntSpinBox()
-        self.seed.setMinimumWidth(116)
+        self.seed.setMinimumWidth(128)
         self.seed.setRange(0, MAX_SEED)
         self.seed.setToolTip("The same seed and settings give the same picture again")
         self.seed.valueChanged.connect(lambda value: setattr(settings, "seed", int(value)))

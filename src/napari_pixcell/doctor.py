@@ -1,0 +1,285 @@
+"""``napari-pixcell doctor``: what works on this machine and, where something does not, the fix."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Literal
+
+from napari_pixcell.folders import cache_folder, config_folder
+from napari_pixcell.models.catalogue import BUILT_IN, families
+from napari_pixcell.models.memory import Machine, this_machine, verdict
+from napari_pixcell.models.store import missing
+
+Grade = Literal["PASS", "WARN", "FAIL"]
+
+GB = 1_000_000_000
+PATIENCE_S = 60
+ENOUGH_DISK = 10 * GB
+BINDINGS = ("PyQt6", "PySide6", "PyQt5", "PySide2")
+
+# In a process of its own: torch has no place beside a window, and a broken driver may crash it.
+_TORCH = """
+import json, torch
+card = torch.cuda.is_available()
+print(json.dumps({
+    "version": torch.__version__,
+    "device": torch.cuda.get_device_name(0) if card else
+        "mps" if torch.backends.mps.is_available() else "cpu",
+    "cuda_build": torch.version.cuda,
+    "free": torch.cuda.mem_get_info()[0] if card else 0,
+    "bf16": card and torch.cuda.is_bf16_supported(),
+}))
+"""
+_OPENGL = """
+from vispy import app, gloo
+app.use_app(None)
+canvas = app.Canvas(show=False)
+canvas.set_current()
+print(gloo.gl.glGetParameter(gloo.gl.GL_RENDERER))
+import os; os._exit(0)
+"""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One finding.
+
+    Parameters
+    ----------
+    grade : str
+        ``PASS``, ``WARN`` (something does less than it could) or ``FAIL``.
+    topic, found : str
+        What was looked at, and what is there.
+    fix : str
+        What to do; empty for ``PASS``.
+    """
+
+    grade: Grade
+    topic: str
+    found: str
+    fix: str = ""
+
+    def __str__(self) -> str:
+        """Give the line as printed."""
+        return f"{self.grade}  {self.topic}: {self.found}" + (f" → {self.fix}" if self.fix else "")
+
+
+def examine(online: bool = False) -> Iterator[Line]:
+    """Look at everything that the studio needs, one finding after the other.
+
+    Parameters
+    ----------
+    online : bool
+        Also ask the hub whether the gated files may be fetched; nothing is sent otherwise.
+    """
+    card: dict[str, Any] = {}
+    checks: list[tuple[str, Callable[[], Iterator[Line]]]] = [
+        ("Python", _python),
+        ("napari", _napari),
+        ("Qt", _qt),
+        ("OpenGL", _opengl),
+        ("torch", lambda: _torch(card)),
+        ("memory", lambda: _memory(card)),
+        ("models", _models),
+        ("hub", lambda: _hub(online)),
+        ("OpenSlide", _openslide),
+        ("disk", _disk),
+        ("folders", _folders),
+    ]
+    for topic, check in checks:
+        try:
+            yield from check()
+        except Exception as error:  # a doctor who faints helps nobody
+            fix = "reinstall napari-pixcell in a fresh environment, and report this line"
+            yield Line("FAIL", topic, f"the check broke ({type(error).__name__})", fix)
+
+
+def _python() -> Iterator[Line]:
+    # An older one cannot import this file.
+    yield Line("PASS", "Python", ".".join(map(str, sys.version_info[:3])))
+
+
+def _napari() -> Iterator[Line]:
+    found = version("napari")
+    if tuple(map(int, found.split(".")[:2])) < (0, 9):
+        yield Line("FAIL", "napari", found, 'pip install "napari>=0.9,<0.10"')
+    else:
+        yield Line("PASS", "napari", found)
+
+
+def _qt() -> Iterator[Line]:
+    there = [name for name in BINDINGS if importlib.util.find_spec(name)]
+    if not there:
+        yield Line("FAIL", "Qt", "no binding", 'pip install "napari-pixcell[all]"')
+    elif len(there) > 1 and not os.environ.get("QT_API"):
+        fix = f"set QT_API={there[0].lower()}, or uninstall the others"
+        yield Line("WARN", "Qt", " and ".join(there), fix)
+    else:
+        yield Line("PASS", "Qt", f"{there[0]} {_version_of(there[0])}")
+
+
+def _opengl() -> Iterator[Line]:
+    done = _child(_OPENGL)
+    if done is None:
+        fix = "start it where there is a screen, or under xvfb-run; see the graphics driver"
+        yield Line("WARN", "OpenGL", "no context could be made here", fix)
+    elif any(word in done.lower() for word in ("llvmpipe", "softpipe", "software")):
+        fix = "the window works but is slow; install the driver of the graphics card"
+        yield Line("WARN", "OpenGL", done, fix)
+    else:
+        yield Line("PASS", "OpenGL", done)
+
+
+def _torch(card: dict[str, Any]) -> Iterator[Line]:
+    import json
+
+    done = _child(_TORCH)
+    if done is None:
+        fix = "pip install torch torchvision, in versions of one release"
+        yield Line("FAIL", "torch", "it cannot be imported", fix)
+        return
+    card.update(json.loads(done))
+    yield Line("PASS", "torch", card["version"])
+    if card["device"] != "cpu":
+        half = "bfloat16" if card["bf16"] else "float16"
+        yield Line("PASS", "device", f"{card['device']}, {half}")
+    elif shutil.which("nvidia-smi"):
+        fix = "install the CUDA build of PyTorch that fits the driver, see pytorch.org"
+        yield Line("WARN", "device", "an NVIDIA card that torch does not see", fix)
+    else:
+        fix = "the demo family runs well; the published models want an NVIDIA card"
+        yield Line("WARN", "device", "no graphics card: everything runs on the CPU", fix)
+
+
+def _memory(card: dict[str, Any]) -> Iterator[Line]:
+    machine = Machine(card.get("free", 0), this_machine().host)
+    free = f"{machine.host / GB:.1f} GB free"
+    if machine.card:
+        free += f", {machine.card / GB:.1f} GB free on the card"
+    if machine.host < 2 * GB:
+        yield Line("WARN", "memory", free, "close other programs")
+    else:
+        yield Line("PASS", "memory", free)
+    for family in BUILT_IN.values():
+        words = verdict(family, machine)
+        if "more memory" in words:
+            fix = "close other programs, or choose a smaller model"
+            yield Line("WARN", f"memory for {family.name}", words, fix)
+        else:
+            yield Line("PASS", f"memory for {family.name}", words)
+
+
+def _models() -> Iterator[Line]:
+    for name, family in families().items():
+        left = missing(family)
+        if left:
+            found = f"{len(family.parts) - len(left)} of {len(family.parts)} parts are here"
+            fix = f"napari-pixcell models get {name}"
+            if family.bundled:
+                yield Line("FAIL", f"model {name}", found, "reinstall napari-pixcell")
+            else:
+                yield Line("WARN", f"model {name}", found, fix)
+        else:
+            yield Line("PASS", f"model {name}", "installed")
+
+
+def _hub(online: bool) -> Iterator[Line]:
+    from huggingface_hub import constants, get_token
+
+    if constants.HF_HUB_OFFLINE:
+        fix = "unset HF_HUB_OFFLINE to download, or import a folder from another machine"
+        yield Line("WARN", "hub", "HF_HUB_OFFLINE is set: nothing is downloaded", fix)
+        return
+    if get_token():
+        yield Line("PASS", "token", "there is one")
+    else:
+        fix = "hf auth login; only gated models such as UNI2-h need it"
+        yield Line("WARN", "token", "none", fix)
+    if not online:
+        return
+    from napari_pixcell.models.hub import access
+
+    parts = {part.hub_id: part for family in BUILT_IN.values() for part in family.parts}
+    for hub_id, part in parts.items():
+        if hub_id:
+            problem = access(part)
+            if problem:
+                yield Line("WARN", f"access to {hub_id}", "refused", problem)
+            else:
+                yield Line("PASS", f"access to {hub_id}", "granted")
+
+
+def _openslide() -> Iterator[Line]:
+    import openslide
+
+    from napari_pixcell.slides import Region, open_slide
+    from napari_pixcell.slides.samples import SAMPLE_SLIDE
+
+    with open_slide(SAMPLE_SLIDE) as slide:
+        slide.read(Region(0, 0, 64, 64), slide.require_mpp())
+    yield Line("PASS", "OpenSlide", f"{openslide.__library_version__}; the sample slide reads")
+
+
+def _disk() -> Iterator[Line]:
+    from huggingface_hub import constants
+
+    place = Path(constants.HF_HUB_CACHE)
+    while not place.exists():
+        place = place.parent
+    free = shutil.disk_usage(place).free
+    found = f"{free / GB:.0f} GB free for weights"
+    if free < ENOUGH_DISK:
+        fix = "free some space, or name a folder on a larger disk in HF_HOME"
+        yield Line("WARN", "disk", found, fix)
+    else:
+        yield Line("PASS", "disk", found)
+
+
+def _folders() -> Iterator[Line]:
+    for topic, folder, variable in (
+        ("settings folder", config_folder(), "PIXCELL_CONFIG_DIR"),
+        ("cache folder", cache_folder(), "PIXCELL_CACHE_DIR"),
+    ):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder):
+                pass
+        except OSError as error:
+            found = f"cannot be written to ({error.strerror})"
+            fix = f"make it writable, or name another in {variable}"
+            yield Line("FAIL", topic, found, fix)
+        else:
+            yield Line("PASS", topic, "can be written to")
+
+
+def _child(code: str) -> str | None:
+    """Run code in a process of its own and give its last line; None if it fails."""
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE_S
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    lines = done.stdout.strip().splitlines()
+    return lines[-1] if done.returncode == 0 and lines else None
+
+
+def _version_of(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
+
+
+def as_data(lines: list[Line]) -> list[dict[str, str]]:
+    """Give findings as JSON values."""
+    return [asdict(line) for line in lines]

@@ -1,0 +1,103 @@
+"""The doctor: every line is graded, and what is not well comes with its fix."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from napari_pixcell import doctor
+from napari_pixcell.cli import main
+from napari_pixcell.doctor import Line, examine
+
+
+@pytest.fixture(scope="module")
+def findings(tmp_path_factory: pytest.TempPathFactory) -> list[Line]:
+    """Examine this machine once."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("PIXCELL_CONFIG_DIR", str(tmp_path_factory.mktemp("config")))
+        patched.setenv("HF_TOKEN", "hf_very_secret")
+        return list(examine())
+
+
+def test_every_line_is_graded_and_what_is_not_well_has_a_fix(findings: list[Line]) -> None:
+    assert {line.grade for line in findings} <= {"PASS", "WARN", "FAIL"}
+    assert all(bool(line.fix) == (line.grade != "PASS") for line in findings)
+    assert not [line for line in findings if "the check broke" in line.found]
+
+
+def test_everything_that_the_studio_needs_was_looked_at(findings: list[Line]) -> None:
+    topics = {line.topic for line in findings}
+    assert topics >= {"Python", "napari", "Qt", "OpenGL", "torch", "device", "memory", "token"}
+    assert topics >= {"model demo", "model pixcell-1024", "OpenSlide", "disk", "cache folder"}
+
+
+def test_the_bundled_family_passes_and_the_others_say_how_to_get_them(findings) -> None:
+    lines = {line.topic: line for line in findings}
+    assert lines["model demo"].grade == "PASS"
+    assert lines["model pixcell-256"].grade == "WARN"
+    assert lines["model pixcell-256"].fix == "napari-pixcell models get pixcell-256"
+
+
+def test_a_token_is_never_shown(findings: list[Line]) -> None:
+    assert "secret" not in " ".join(map(str, findings))
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out the checks that start processes."""
+    for name in ("_opengl", "_torch"):
+        monkeypatch.setattr(doctor, name, lambda *_: iter(()))
+
+
+@pytest.mark.usefixtures("quick")
+def test_the_exit_code_tells(capsys, monkeypatch, tmp_path: Path) -> None:
+    assert main(["doctor"]) == 0
+    assert "PASS  Python" in capsys.readouterr().out
+    blocked = tmp_path / "a file"
+    blocked.touch()
+    monkeypatch.setenv("PIXCELL_CACHE_DIR", str(blocked / "cache"))
+    assert main(["doctor", "--json"]) == 1
+    lines = json.loads(capsys.readouterr().out)["lines"]
+    (bad,) = [line for line in lines if line["grade"] == "FAIL"]
+    assert bad["topic"] == "cache folder" and "PIXCELL_CACHE_DIR" in bad["fix"]
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_check_that_breaks_is_a_line_and_no_traceback(monkeypatch) -> None:
+    monkeypatch.setattr(doctor, "families", lambda: 1 / 0)
+    lines = {line.topic: line for line in examine()}
+    assert lines["models"].grade == "FAIL"
+    assert "ZeroDivisionError" in lines["models"].found
+
+
+def test_a_torch_that_cannot_be_imported_fails_with_its_fix(monkeypatch) -> None:
+    monkeypatch.setattr(doctor, "_TORCH", "raise ImportError")
+    (line,) = doctor._torch({})
+    assert line.grade == "FAIL" and "pip install torch" in line.fix
+
+
+def test_a_missing_screen_is_a_warning(monkeypatch) -> None:
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("QT_QPA_PLATFORM", "offscreen")
+    (line,) = doctor._opengl()
+    assert line.grade == "WARN" and "xvfb-run" in line.fix
+
+
+@pytest.mark.usefixtures("quick")
+def test_offline_is_said(monkeypatch) -> None:
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    lines = {line.topic: line for line in examine(online=True)}
+    assert lines["hub"].grade == "WARN"
+
+
+def test_the_doctor_leaves_torch_out_of_its_own_process() -> None:
+    import subprocess
+
+    code = "import napari_pixcell.doctor, sys; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
