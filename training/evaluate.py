@@ -17,6 +17,7 @@ from diffusion import encode_all, sample
 from train_controlnet import conditions
 
 from napari_pixcell.cells import segment_nuclei
+from napari_pixcell.models.catalogue import DEMO as DEFAULTS
 from napari_pixcell.networks import PixCellControlNet, PixCellTransformer2DModel
 from napari_pixcell.networks.autoencoder import DemoAutoencoder
 from napari_pixcell.networks.tile_encoder import TileEncoder
@@ -128,7 +129,7 @@ def gate_mask(family: Family, count: int) -> tuple[dict, list[np.ndarray]]:
     places = [crops.place() for _ in range(count)]
     real = np.stack([crops.cut(p) for p in places])
     hints = np.stack([crops.cut(p, masks) for p in places])
-    made = family.generate(family.embed(real), hints, guidance=2.0)
+    made = family.generate(family.embed(real), hints, guidance=DEFAULTS.layout_guidance)
     found = [segment_nuclei(image) > 0 for image in made]
     wanted = [hint[..., 0] > 0 for hint in hints]
     true = [dice(f, w) for f, w in zip(found, wanted, strict=True)]

@@ -43,8 +43,6 @@ def main() -> None:
     if not shipped and (vae_state is None or pair_state is None):
         raise SystemExit("Nothing to export: run train_autoencoder and train_transformer first.")
     vae = load_vae("run" if vae_state else "demo")
-    if vae_state:
-        vae.load_state_dict(vae_state["model"])
     pair = Pair("fresh" if pair_state else start)
     if pair_state:
         pair.load_state_dict(pair_state["model"])

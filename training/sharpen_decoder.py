@@ -149,14 +149,21 @@ def main() -> None:
             clock.tick(l1=l1.item(), hinge=hinge.item(), colours=colours.item())
             and clock.step % 200 == 0
         ):
-            save(ema.model, judge, held, made)
-    save(ema.model, judge, held, made)
+            save(ema.model, judge, before, held, made)
+    save(ema.model, judge, before, held, made)
 
 
 @torch.no_grad()
-def save(model: DemoAutoencoder, judge: nn.Module, held: torch.Tensor, made: torch.Tensor) -> None:
+def save(
+    model: DemoAutoencoder,
+    judge: nn.Module,
+    before: nn.Module,
+    held: torch.Tensor,
+    made: torch.Tensor,
+) -> None:
     """Checkpoint and contact sheet: real, decoded, and generated below."""
-    save_run("sharpened", model=model.state_dict(), judge=judge.state_dict())
+    states = {"model": model, "judge": judge, "before": before}
+    save_run("sharpened", **{name: part.state_dict() for name, part in states.items()})
     save_sheet(RUNS / "sharpened.png", held, model(held), model.decoder(made[: len(held)]))
 
 

@@ -108,6 +108,24 @@ def test_a_model_that_is_not_installed_says_so_and_asks_for_nothing(session, cli
     assert not session.why_not()
 
 
+def test_a_region_gets_its_style_when_its_model_comes(
+    session, client, tmp_path, monkeypatch
+) -> None:
+    session.settings.use_family("pixcell-256")
+    session.add_region((700, 700))
+    session.wait(20)
+    assert session.active.embedding is None
+    for part in get_family("pixcell-256").parts:
+        for file in part.files:
+            path = tmp_path / part.hub_id / file
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+    monkeypatch.setenv("PIXCELL_WEIGHTS", str(tmp_path))
+    session.check_model()
+    session.wait(20)
+    assert session.active.embedding is not None and not session.why_not()
+
+
 @pytest.mark.usefixtures("installed")
 def test_a_slide_too_small_for_the_model_keeps_the_region_as_it_is(session) -> None:
     session.set_slide(ArraySlide([np.zeros((600, 600, 3), np.uint8)], 0.5, "small"))
