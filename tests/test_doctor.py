@@ -79,6 +79,13 @@ def test_a_torch_that_cannot_be_imported_fails_with_its_fix(monkeypatch) -> None
     assert line.grade == "FAIL" and "pip install torch" in line.fix
 
 
+def test_the_renderer_is_named_where_there_is_a_screen(qapp, monkeypatch) -> None:
+    # As on a user's machine, where a process that ends hard loses what it did not flush.
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
+    (line,) = doctor._opengl()
+    assert line.found != "no context could be made here"
+
+
 def test_a_missing_screen_is_a_warning(monkeypatch) -> None:
     for name in ("DISPLAY", "WAYLAND_DISPLAY"):
         monkeypatch.delenv(name, raising=False)

@@ -36,7 +36,8 @@ print(json.dumps({
         "mps" if torch.backends.mps.is_available() else "cpu",
     "cuda_build": torch.version.cuda,
     "free": torch.cuda.mem_get_info()[0] if card else 0,
-    "bf16": card and torch.cuda.is_bf16_supported(),
+    "bf16": torch.cuda.is_bf16_supported() if card else
+        getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)(),
 }))
 """
 _OPENGL = """
@@ -44,7 +45,7 @@ from vispy import app, gloo
 app.use_app(None)
 canvas = app.Canvas(show=False)
 canvas.set_current()
-print(gloo.gl.glGetParameter(gloo.gl.GL_RENDERER))
+print(gloo.gl.glGetParameter(gloo.gl.GL_RENDERER), flush=True)
 import os; os._exit(0)
 """
 
@@ -169,8 +170,9 @@ def _memory(card: dict[str, Any]) -> Iterator[Line]:
         yield Line("WARN", "memory", free, "close other programs")
     else:
         yield Line("PASS", "memory", free)
-    for family in BUILT_IN.values():
-        words = verdict(family, machine)
+    half = bool(card.get("bf16", True)) or bool(machine.card)
+    for family in families().values():
+        words = verdict(family, machine, half)
         if "more memory" in words:
             fix = "close other programs, or choose a smaller model"
             yield Line("WARN", f"memory for {family.name}", words, fix)
@@ -198,13 +200,12 @@ def _hub(online: bool) -> Iterator[Line]:
     if constants.HF_HUB_OFFLINE:
         fix = "unset HF_HUB_OFFLINE to download, or import a folder from another machine"
         yield Line("WARN", "hub", "HF_HUB_OFFLINE is set: nothing is downloaded", fix)
-        return
     if get_token():
         yield Line("PASS", "token", "there is one")
     else:
         fix = "hf auth login; only gated models such as UNI2-h need it"
         yield Line("WARN", "token", "none", fix)
-    if not online:
+    if not online or constants.HF_HUB_OFFLINE:
         return
     from napari_pixcell.models.hub import access
 
@@ -221,11 +222,11 @@ def _hub(online: bool) -> Iterator[Line]:
 def _openslide() -> Iterator[Line]:
     import openslide
 
-    from napari_pixcell.slides import Region, open_slide
     from napari_pixcell.slides.samples import SAMPLE_SLIDE
 
-    with open_slide(SAMPLE_SLIDE) as slide:
-        slide.read(Region(0, 0, 64, 64), slide.require_mpp())
+    # OpenSlide itself, whatever the studio would read this file with.
+    with openslide.OpenSlide(SAMPLE_SLIDE) as slide:
+        slide.read_region((0, 0), 0, (64, 64))
     yield Line("PASS", "OpenSlide", f"{openslide.__library_version__}; the sample slide reads")
 
 

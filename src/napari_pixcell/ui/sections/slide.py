@@ -77,9 +77,9 @@ class SlideSection(Section):
         line.setStretch(1, 1)
         self.models.setLayout(line)
         self.content.addWidget(self.models)
-        self.content.addWidget(self.free)
         self.banner = Text(colour=AMBER)
-        self.content.addWidget(self.banner)
+        line = self.add(self.banner, self.free)
+        line.setStretch(0, 1)
         self.finish()
 
     def refresh(self) -> None:
