@@ -120,8 +120,9 @@ class PixCellStudio(QWidget):
             section.refresh()
         if there != self._fitted:
             # Once for each state: measuring the whole column costs more than all the rest.
+            # Afterwards, when the sections that have just come are laid out.
             self._fitted = there
-            self._fit()
+            QTimer.singleShot(0, self._fit)
 
     def _fit(self) -> None:
         """Ask for the width that cuts nothing off, whatever the theme and its fonts."""

@@ -25,8 +25,6 @@ class GenerateSection(Section):
         self.count.setFixedWidth(72)
         self.seed = QLargeIntSpinBox()
         self.seed.setMinimumWidth(128)
-        # Centred, its first digit would hide behind the button.
-        self.seed.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.seed.setRange(0, MAX_SEED)
         self.seed.setToolTip("The same seed and settings give the same picture again")
         self.seed.valueChanged.connect(lambda value: setattr(settings, "seed", int(value)))
