@@ -17,6 +17,7 @@ import platform
 import subprocess
 import sys
 import time
+from multiprocessing import get_context
 from pathlib import Path
 
 from random_checkpoints import FULL, write_family
@@ -53,7 +54,12 @@ def main() -> None:
     weights = options.folder.resolve() / "weights"
     family = get_family(options.family)
     started = time.perf_counter()
-    write_family(family, weights, FULL)
+    # In a process of its own: a child inherits the peak memory of who starts it.
+    writer = get_context("spawn").Process(target=write_family, args=(family, weights, FULL))
+    writer.start()
+    writer.join()
+    if writer.exitcode:
+        raise SystemExit("the checkpoints could not be written")
     size = sum(path.stat().st_size for path in weights.rglob("*") if path.is_file())
     machine = f"{platform.machine()}, {os.cpu_count()} cores"
     print(json.dumps({"machine": machine, "family": family.name, "on_disk_GB": size / 1e9}))

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from napari_pixcell.models.catalogue import get_family
 
 SHARED = Path(os.environ.get("PIXCELL_SHARED") or Path(__file__).parents[2] / "shared")
 
@@ -52,3 +55,20 @@ def own_settings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.M
         monkeypatch.setenv(name, str(path))  # for processes started by a test
         monkeypatch.setattr(f"huggingface_hub.constants.{name}", str(path))  # read at import
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+
+
+@pytest.fixture
+def pretend_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Put empty files under the published names, for those who only look whether they are there."""
+
+    def install() -> None:
+        folder = tmp_path / "pretended"
+        for name in ("pixcell-256", "pixcell-256-cells", "pixcell-1024"):
+            for part in get_family(name).parts:
+                for file in part.files:
+                    path = folder / part.hub_id / file
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    path.touch()
+        monkeypatch.setenv("PIXCELL_WEIGHTS", str(folder))
+
+    return install

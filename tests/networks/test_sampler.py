@@ -103,4 +103,6 @@ def test_networks_of_half_precision_give_float32_close_to_full(networks, sample)
 
 
 def test_guidance_in_two_passes_is_that_in_one(sample) -> None:
-    torch.testing.assert_close(sample(layout=True, two_passes=True), sample(layout=True))
+    apart, together = sample(layout=True, two_passes=True), sample(layout=True)
+    # Batches of another size are summed up in another order.
+    assert (apart - together).abs().max() < 1e-4 * together.abs().max()

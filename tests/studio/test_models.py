@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from napari_pixcell.engine.request import EmbedRequest, GenerateRequest
-from napari_pixcell.models.catalogue import get_family
 from napari_pixcell.slides import ArraySlide, Region
 from napari_pixcell.studio.session import Session
 from scripted import ScriptedClient
@@ -30,15 +28,8 @@ def session(client: ScriptedClient) -> Iterator[Session]:
 
 
 @pytest.fixture
-def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Files under every published name; a session only looks whether they are there."""
-    for name in ("pixcell-256", "pixcell-256-cells", "pixcell-1024"):
-        for part in get_family(name).parts:
-            for file in part.files:
-                path = tmp_path / part.hub_id / file
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.touch()
-    monkeypatch.setenv("PIXCELL_WEIGHTS", str(tmp_path))
+def installed(pretend_installed) -> None:
+    pretend_installed()
 
 
 def labels(side: int) -> np.ndarray:
@@ -108,19 +99,12 @@ def test_a_model_that_is_not_installed_says_so_and_asks_for_nothing(session, cli
     assert not session.why_not()
 
 
-def test_a_region_gets_its_style_when_its_model_comes(
-    session, client, tmp_path, monkeypatch
-) -> None:
+def test_a_region_gets_its_style_when_its_model_comes(session, pretend_installed) -> None:
     session.settings.use_family("pixcell-256")
     session.add_region((700, 700))
     session.wait(20)
     assert session.active.embedding is None
-    for part in get_family("pixcell-256").parts:
-        for file in part.files:
-            path = tmp_path / part.hub_id / file
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.touch()
-    monkeypatch.setenv("PIXCELL_WEIGHTS", str(tmp_path))
+    pretend_installed()
     session.check_model()
     session.wait(20)
     assert session.active.embedding is not None and not session.why_not()

@@ -363,10 +363,26 @@ def test_a_stored_style_says_so_and_can_be_forgotten(ready, qtbot, settle) -> No
     assert studio.style_.state.text() == "✓ embedded (1 tile)"
 
 
-def test_a_large_tile_has_sixteen_embeddings(studio, qtbot, settle) -> None:
+def test_a_large_tile_has_sixteen_embeddings(studio, qtbot, settle, pretend_installed) -> None:
+    pretend_installed()
     studio.link.add_slide(ArraySlide([tissue(1400)], 0.5, "large"))
     studio.session.settings.use_family("pixcell-1024")
     qtbot.wait(60)
     click(qtbot, studio.region.add_button)
+    settle(studio)
+    assert studio.style_.state.text() == "✓ embedded (16 tiles)"
+
+
+def test_a_region_of_a_model_that_is_not_installed_waits_for_it(
+    studio, qtbot, settle, pretend_installed
+) -> None:
+    studio.link.add_slide(ArraySlide([tissue(1400)], 0.5, "large"))
+    studio.session.settings.use_family("pixcell-1024")
+    qtbot.wait(60)
+    click(qtbot, studio.region.add_button)
+    settle(studio)
+    assert studio.style_.state.text() == "Not embedded"
+    pretend_installed()
+    studio.session.check_model()
     settle(studio)
     assert studio.style_.state.text() == "✓ embedded (16 tiles)"

@@ -170,6 +170,7 @@ class Session(LayoutActions):
             self._items[number] = item
             self._active[self.slide_key] = number
             self.regions_changed.emit()
+            self.changed.emit()
             if not self.not_here:
                 self.embed(number)
             return item
