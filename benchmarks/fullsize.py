@@ -67,8 +67,9 @@ def main() -> None:
     out, slide = options.folder, [str(SAMPLE_SLIDE), *REGION, "--family", family.name]
     mask = ["segment", *slide, "--out", str(out / "mask.tif")]
     stage("segment", mask, weights)
-    stage("embed", ["embed", *slide, "--out", str(out / "embedding.npy")], weights)
-    generate = ["generate", *slide, "--count", "1", "--steps", str(options.steps)]
+    fresh = [*slide, "--no-cache"]  # or a second run would look the embedding up
+    stage("embed", ["embed", *fresh, "--out", str(out / "embedding.npy")], weights)
+    generate = ["generate", *fresh, "--count", "1", "--steps", str(options.steps)]
     generate += ["--layout", str(out / "mask.tif")] if family.takes_layout else []
     stage("embed and generate", [*generate, "--out", str(out / "variants")], weights)
 

@@ -115,7 +115,7 @@ def longest_stall() -> dict[str, float]:
         picture = np.zeros((256, 256, 3), np.uint8)
         settle(0.3)
         started = time.perf_counter()
-        viewer.add_image(picture, rgb=True)
+        viewer.add_image(picture, rgb=True, units=("um", "um"))
         own.append(time.perf_counter() - started)
     studio.close_session()
     viewer.close()
