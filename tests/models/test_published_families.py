@@ -17,9 +17,10 @@ from napari_pixcell.engine.events import Embedding, Preview, Variant
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.request import EmbedRequest, GenerateRequest
 from napari_pixcell.errors import PixCellError
+from napari_pixcell.models.build import build_network
 from napari_pixcell.models.catalogue import BUILT_IN, get_family
 from napari_pixcell.models.loading import load_family
-from napari_pixcell.models.store import find, missing
+from napari_pixcell.models.store import find, missing, set_weights_folder
 from napari_pixcell.slides.samples import SAMPLE_SLIDE
 
 PUBLISHED = ("pixcell-256", "pixcell-256-cells", "pixcell-1024", "stain-her2")
@@ -298,3 +299,60 @@ def test_a_lora_for_another_network_is_refused(installed: Path, tmp_path: Path) 
     own("odd", f'base = "pixcell-256"\n[lora]\nfile = "{tmp_path.as_posix()}/odd.safetensors"\n')
     with pytest.raises(PixCellError, match=r"it adapts encoder\.layer"):
         load_family(get_family("odd"), CPU)
+
+
+# -- sentences of loading and settings -----------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("{", "is missing or damaged"), ("[]", "holds no settings"), (" " * 2**20, "or damaged")],
+)
+def test_a_config_that_is_no_config_gets_a_sentence(copy: Path, text: str, words: str) -> None:
+    (copy / "config.json").write_text(text)
+    with pytest.raises(PixCellError, match=words):
+        load_family(get_family("pixcell-256"), CPU)
+
+
+def test_parts_that_do_not_fit_together_are_refused(copy: Path) -> None:
+    path = copy / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"sample_size": 16}))
+    with pytest.raises(PixCellError, match="do not fit: 16 against 16 channels, tiles of 128 px"):
+        load_family(get_family("pixcell-256"), CPU)
+
+
+def test_another_file_in_the_encoder_s_place_is_refused(copy: Path, tmp_path: Path) -> None:
+    torch.save({"w": torch.ones(2)}, tmp_path / "MahmoodLab" / "UNI2-h" / "pytorch_model.bin")
+    with pytest.raises(PixCellError, match=r"pytorch_model\.bin is not the file of MahmoodLab"):
+        load_family(get_family("pixcell-256"), CPU)
+
+
+def test_a_lora_with_a_tensor_too_few_is_refused(installed: Path, tmp_path: Path) -> None:
+    name = "transformer_blocks.0.attn2.to_q"
+    save_file({f"{name}.lora_A.weight": torch.ones(2, 12)}, tmp_path / "half.safetensors")
+    own("half", f'base = "pixcell-256"\n[lora]\nfile = "{tmp_path.as_posix()}/half.safetensors"\n')
+    with pytest.raises(PixCellError, match=r"is not complete \(.*lora_B"):
+        load_family(get_family("half"), CPU)
+
+
+def test_files_that_the_user_took_away_are_asked_back(tmp_path: Path) -> None:
+    own("gone", f'base = "demo"\n[lora]\nfile = "{tmp_path.as_posix()}/gone.safetensors"\n')
+    with pytest.raises(PixCellError, match="put its files back"):
+        load_family(get_family("gone"), CPU)
+
+
+def test_a_network_of_a_later_version_is_refused() -> None:
+    with pytest.raises(PixCellError, match="“pixcell-4096” is no network that this version"):
+        build_network("pixcell-4096", {})
+
+
+def test_a_folder_of_weights_that_does_not_exist_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(PixCellError, match="There is no folder nowhere"):
+        set_weights_folder(tmp_path / "nowhere")
+
+
+def test_a_setting_that_cannot_be_remembered_says_why(tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / "a file").touch()
+    monkeypatch.setenv("PIXCELL_CONFIG_DIR", str(tmp_path / "a file" / "config"))
+    with pytest.raises(PixCellError, match=r"cannot be remembered.*PIXCELL_CONFIG_DIR"):
+        set_weights_folder(tmp_path)
