@@ -84,10 +84,10 @@ class Crops:
         area = np.sqrt([float(np.prod(fields[n].shape[:2])) for n in self.names])
         self.chance = area / area.sum()
 
-    def place(self) -> tuple[str, int, int, int]:
+    def place(self, field: str | None = None) -> tuple[str, int, int, int]:
         """Name, row, column and symmetry of a random crop; most crops of bare glass are passed."""
         while True:
-            name = self.names[self.rng.choice(len(self.names), p=self.chance)]
+            name = field or self.names[self.rng.choice(len(self.names), p=self.chance)]
             h, w = self.fields[name].shape[:2]
             y, x = self.rng.integers(0, h - self.size + 1), self.rng.integers(0, w - self.size + 1)
             place = name, int(y), int(x), int(self.rng.integers(8))

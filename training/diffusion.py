@@ -96,7 +96,7 @@ def other_view(
     """Cut a shifted and flipped view of a crop: the encoder can't copy pixels from it."""
     name, y, x, _ = place
     h, w = crops.fields[name].shape[:2]
-    reach = crops.size // 4
+    reach = crops.size // 8
     y = int(np.clip(y + crops.rng.integers(-reach, reach + 1), 0, h - crops.size))
     x = int(np.clip(x + crops.rng.integers(-reach, reach + 1), 0, w - crops.size))
     return crops.cut((name, y, x, int(crops.rng.integers(8))), source)

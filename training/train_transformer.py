@@ -3,7 +3,9 @@
 The encoder learns from two losses: the denoising loss (it must say what the picture needs) and a
 contrast between two views of the same place and other places, most of them of the same field (it
 must say what is particular here; InfoNCE, arXiv 1807.03748). Half of its views come out of the
-autoencoder, so that it reads generated pictures as it reads real ones.
+autoencoder. A second contrast is between real pictures and those that the model, as it then is,
+generates from their embeddings: the encoder learns to read what the transformer can draw. No
+gradient reaches the transformer through it, so it can't learn to please the encoder.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import argparse
 
 import numpy as np
 import torch
+from bank import Bank
 from common import (
     DEMO,
     RUNS,
@@ -110,6 +113,8 @@ def main() -> None:
     parser.add_argument("--cache", type=int, default=8000, help="crops whose latents are kept")
     parser.add_argument("--compile", action="store_true", help="2 to 3 times faster; needs g++")
     parser.add_argument("--contrast", type=float, default=0.05, help="weight of the contrast")
+    parser.add_argument("--bank", type=int, default=640, help="generated pictures kept; 0: none")
+    parser.add_argument("--refresh", type=int, default=16, help="steps between new ones")
     parser.add_argument("--bf16-convolutions", action="store_true", help="faster with AMX only")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--init", choices=["run", "demo", "fresh"], default="run")
@@ -136,7 +141,16 @@ def main() -> None:
     held_images = to_tensor(np.stack([test.cut(p) for p in held]))
     print(f"cached {tuple(latents.shape)} latents, std {latents.float().std():.3f}", flush=True)
 
-    forward = torch.compile(pair.transformer) if args.compile else pair.transformer
+    forward, mean = pair.transformer, ema.model.transformer
+    if args.compile:
+        forward, mean = torch.compile(forward), torch.compile(mean)
+    bank = Bank(crops, args.bank)
+
+    def generate() -> None:
+        bank.add(mean, ema.model.encoder, vae, args.batch, generator)
+
+    while len(bank.pairs) < min(args.bank, 4 * args.batch):
+        generate()
     clock = Clock(f"transformer{args.size}", args.minutes)
     while clock.done < 1:
         for group in optimiser.param_groups:
@@ -153,6 +167,10 @@ def main() -> None:
             for _ in "ab"
             for i in chosen
         ]
+        if args.bank:
+            if clock.step % args.refresh == 0:
+                generate()
+            views += [picture for half in bank.views(args.batch // 2) for picture in half]
         views = to_tensor(np.stack(views)).to(memory_format=torch.channels_last) / 2 + 0.5
         noise = torch.randn(z.shape, generator=generator)
         steps = antithetic_steps(args.batch, generator)
@@ -160,20 +178,23 @@ def main() -> None:
         crop_position(pair.transformer, side // 2, generator)
         with torch.autocast("cpu", torch.bfloat16, enabled=args.bf16_convolutions):
             embeds = pair.encoder(views)
-        contrast = info_nce(*embeds.float().chunk(2))
+        parts = embeds.float().split(args.batch)
+        contrast = info_nce(*parts[:2])
+        own = info_nce(*parts[2].chunk(2)) if args.bank else contrast
         embeds = embeds[: args.batch].unsqueeze(1)
         with torch.autocast("cpu", torch.bfloat16):
             drop = torch.rand(args.batch, 1, 1, generator=generator) < 0.15
             embeds = torch.where(drop, pair.transformer.caption_projection.uncond_embedding, embeds)
             v = predict(forward, x, steps, embeds)
         denoising = (weight * (v.float() - target).square()).mean()
-        loss = denoising + args.contrast * contrast
+        loss = denoising + args.contrast * (contrast + own)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(trained, 1.0)
         optimiser.step()
         ema.update(pair)
-        if clock.tick(loss=denoising.item(), contrast=contrast.item()) and clock.step % 300 == 0:
+        figures = {"loss": denoising, "contrast": contrast, "own": own}
+        if clock.tick(**{k: v.item() for k, v in figures.items()}) and clock.step % 300 == 0:
             save_run("transformer", model=ema.model.state_dict())
             sheet(ema.model, vae, held_images, side, generator)
     save_run("transformer", model=ema.model.state_dict())

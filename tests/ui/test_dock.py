@@ -256,7 +256,7 @@ def test_a_thumbnail_shows_and_hides_its_variant(ready, viewer, client, qtbot, s
     assert seen() == [False] * 4
 
 
-def test_previews_share_one_layer_that_goes_at_the_end(
+def test_previews_share_one_layer_that_becomes_the_variant(
     ready, viewer, client, qtbot, settle
 ) -> None:
     from napari_pixcell.engine.events import Preview
@@ -275,6 +275,31 @@ def test_previews_share_one_layer_that_goes_at_the_end(
     first, last = world_box(previews[0])
     np.testing.assert_allclose(last - first, 128)
     client.play()
+    settle(ready)
+    assert "Preview" not in names(viewer)
+    result = ready.session.generation.results[0]
+    variant = previews[0]
+    assert variant in viewer.layers
+    assert (role(variant), variant.name) == ("variant", result.name)
+    assert variant.interpolation2d == "nearest"
+    np.testing.assert_array_equal(variant.data, result.image)
+    first, last = world_box(variant)
+    np.testing.assert_allclose(last - first, 128)
+
+
+def test_a_preview_goes_when_its_variant_is_cancelled(
+    ready, viewer, client, qtbot, settle
+) -> None:
+    from napari_pixcell.engine.events import Failure, Preview
+
+    click(qtbot, ready.region.add_button)
+    settle(ready)
+    click(qtbot, ready.generate.generate_button)
+    settle(ready)
+    client.waiting[0][1](Preview(0, np.zeros((32, 32, 3), np.uint8)))
+    settle(ready)
+    assert "Preview" in names(viewer)
+    client.waiting[0][1](Failure("Cancelled."))
     settle(ready)
     assert "Preview" not in names(viewer)
 

@@ -54,7 +54,7 @@ class LayerLink(QObject):
         self.connect_to(session.regions_changed, self._show_regions)
         self.connect_to(session.layout_changed, self._show_layout)
         generation = session.generation
-        self.connect_to(generation.added, self._add_variant)
+        self.connect_to(generation.added, self._finish_variant)
         self.connect_to(generation.removed, self._remove_variant)
         self.connect_to(generation.shown, self._show_variants)
         self.connect_to(generation.preview, self._show_preview)
@@ -197,6 +197,25 @@ class LayerLink(QObject):
 
     # -- variants ------------------------------------------------------------------------
 
+    def _finish_variant(self, result: Result) -> None:
+        """Turn the preview into the variant that it was sharpening to.
+
+        Adding a layer is the window's longest turn, and napari collects garbage after each one
+        that is removed; so neither happens where a preview stands already.
+        """
+        layer = self.find("preview")
+        if layer is None:
+            self._add_variant(result)
+            return
+        with self.own():
+            layer.data = result.image
+            self.place(layer, result.target.region, result.target.mpp)
+            layer.interpolation2d = "nearest"
+            layer.name = result.name
+            layer.visible = result.shown
+            layer.metadata = self._about(result)
+        self._watch(layer, result)
+
     def _add_variant(self, result: Result) -> None:
         with self.own():
             layer = self._add_image(
@@ -204,12 +223,15 @@ class LayerLink(QObject):
                 result.target,
                 name=result.name,
                 visible=result.shown,
-                metadata={
-                    ROLE: "variant",
-                    "result": result.number,
-                    "record": result.record.to_dict(),
-                },
+                metadata=self._about(result),
             )
+        self._watch(layer, result)
+
+    def _about(self, result: Result) -> dict[str, Any]:
+        return {ROLE: "variant", "result": result.number, "record": result.record.to_dict()}
+
+    def _watch(self, layer: Image, result: Result) -> None:
+        """Hear when the user shows or hides a variant's layer."""
 
         def toggled(_event: Any = None) -> None:
             if not self.changing and result.shown != layer.visible:
