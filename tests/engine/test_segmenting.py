@@ -269,7 +269,7 @@ def test_a_file_that_is_no_cellpose_model_gets_one_sentence(
 
 def test_without_the_package_a_sentence_says_so(tiny_cellpose: Path, monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "cellpose.models", None)
-    with pytest.raises(PixCellError, match="pip install 'cellpose>=4.0.6'"):
+    with pytest.raises(PixCellError, match=r"pip install 'cellpose>=4\.0\.6'"):
         load_segmenter(tiny_cellpose, CPU, torch.float32)
 
 
