@@ -28,9 +28,7 @@ def choose(studio: PixCellStudio, index: int) -> None:
 @pytest.fixture
 def own_model(monkeypatch: pytest.MonkeyPatch, tiny_cellpose: Path) -> Path:
     """Answer the question for a model file."""
-    monkeypatch.setattr(
-        QFileDialog, "getOpenFileName", lambda *_, **__: (str(tiny_cellpose), "")
-    )
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_, **__: (str(tiny_cellpose), ""))
     return tiny_cellpose
 
 
@@ -141,6 +139,17 @@ def test_cells_land_on_the_region_they_were_asked_for(region, client, qtbot, own
     assert session.active is second and second.layout is None
     np.testing.assert_array_equal(first.layout, labels)
     assert first.layout_origin == "segmented by Cellpose" and first.layout_source == source
+
+
+def test_only_what_the_user_paints_counts_as_edited(region, qtbot) -> None:
+    session, section = region.session, region.layout_
+    for _ in range(2):
+        click(section.segment_button)
+        qtbot.waitUntil(lambda: not session.busy, timeout=20_000)
+        qtbot.wait(600)
+        assert session.active.layout_source == LayoutSource("builtin")
+    region.link.find("layout", session.active.number).paint((40, 40), 500)
+    qtbot.waitUntil(lambda: session.active.layout_source.edited, timeout=5_000)
 
 
 def test_a_failure_stands_in_the_section(region, client, qtbot, own_model) -> None:

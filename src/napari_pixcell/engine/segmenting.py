@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -52,14 +53,17 @@ def find_cells(
     # Cellpose says nothing while it works; its network is an ordinary module, which does.
     hook = segmenter.model.net.register_forward_hook(count)
     try:
-        masks = segmenter.model.eval(
-            pixels,
-            batch_size=AT_ONCE if segmenter.device.type == "cuda" else 1,
-            channel_axis=-1,
-            diameter=diameter,
-            flow_threshold=how.flow_threshold,
-            cellprob_threshold=how.cellprob_threshold,
-        )[0]
+        with warnings.catch_warnings():
+            # Torch tells Cellpose, not the user, of a check that it leaves out.
+            warnings.filterwarnings("ignore", "Sparse invariant checks")
+            masks = segmenter.model.eval(
+                pixels,
+                batch_size=AT_ONCE if segmenter.device.type == "cuda" else 1,
+                channel_axis=-1,
+                diameter=diameter,
+                flow_threshold=how.flow_threshold,
+                cellprob_threshold=how.cellprob_threshold,
+            )[0]
     finally:
         hook.remove()
     labels: NDArray[np.int32] = np.reshape(masks, pixels.shape[:2]).astype(np.int32)
