@@ -35,6 +35,7 @@ def write_tiny(path: Path) -> None:
     """Train the model and save it as Cellpose saves its own."""
     import torch
     from cellpose import dynamics, transforms
+    from cellpose.vit import CPSAM
     from segment_anything import sam_model_registry
     from segment_anything.build_sam import _build_sam
 
@@ -43,7 +44,7 @@ def write_tiny(path: Path) -> None:
     sam_model_registry["vit_l"] = lambda _: _build_sam(64, 2, 2, [1])
     try:
         torch.manual_seed(0)
-        network = _network_class()().eval()
+        network = CPSAM().eval()
     finally:
         sam_model_registry["vit_l"] = published
     kept: list[Any] = []
@@ -55,7 +56,7 @@ def write_tiny(path: Path) -> None:
         with torch.no_grad():
             network(torch.from_numpy(np.ascontiguousarray(normal))[None])
         features.append(kept.pop()[0].flatten(1).T.numpy())
-        flows = dynamics.labels_to_flows([labels])[0]
+        flows = dynamics.labels_to_flows([labels], device=torch.device("cpu"))[0]
         wanted = np.stack([5 * flows[2], 5 * flows[3], np.where(labels > 0, 6.0, -6.0)])
         side = SIDE // PATCH
         parts = wanted.reshape(3, side, PATCH, side, PATCH).transpose(1, 3, 0, 2, 4)
@@ -69,14 +70,6 @@ def write_tiny(path: Path) -> None:
         network.out.weight.copy_(torch.from_numpy(solved[:-1].T[..., None, None]))
         network.out.bias.copy_(torch.from_numpy(solved[-1]))
     network.save_model(str(path))
-
-
-def _network_class() -> Any:
-    try:
-        from cellpose.vit import CPSAM
-    except ImportError:  # before 4.2
-        from cellpose.vit_sam import Transformer as CPSAM
-    return CPSAM
 
 
 if __name__ == "__main__":

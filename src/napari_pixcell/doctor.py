@@ -200,7 +200,7 @@ def _cellpose() -> Iterator[Line]:
     if found:
         yield Line("PASS", "Cellpose", found)
     else:
-        yield Line("FAIL", "Cellpose", "not installed", 'pip install "cellpose>=4.0.6"')
+        yield Line("FAIL", "Cellpose", "not installed", 'pip install "cellpose>=4.2"')
     where = find(CELLPOSE.parts[0])
     if where is None:
         fix = f"napari-pixcell models get {CELLPOSE.name}; the built-in method works without"

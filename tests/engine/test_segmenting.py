@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from cellpose.vit import CPSAM
 from segment_anything import sam_model_registry
 from segment_anything.build_sam import _build_sam
 
@@ -269,7 +270,7 @@ def test_a_file_that_is_no_cellpose_model_gets_one_sentence(
 
 def test_without_the_package_a_sentence_says_so(tiny_cellpose: Path, monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "cellpose.models", None)
-    with pytest.raises(PixCellError, match=r"pip install 'cellpose>=4\.0\.6'"):
+    with pytest.raises(PixCellError, match=r"pip install 'cellpose>=4\.2'"):
         load_segmenter(tiny_cellpose, CPU, torch.float32)
 
 
@@ -280,8 +281,6 @@ def test_the_published_encoder_is_back_after_loading(tiny_cellpose: Path) -> Non
 
 
 def test_the_published_size_is_read_from_its_names_and_shapes() -> None:
-    from cellpose.vit import CPSAM
-
     from napari_pixcell.networks.cellpose_sam import encoder_of, encoder_sizes
 
     with torch.device("meta"):

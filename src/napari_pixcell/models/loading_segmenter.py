@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,10 +90,11 @@ def load_segmenter(path: Path, device: torch.device, dtype: torch.dtype) -> Load
 def _cellpose() -> Any:
     logging.getLogger("cellpose").setLevel(logging.ERROR)  # it warns of networks nobody asked for
     try:
-        from cellpose.models import CellposeModel
+        with contextlib.redirect_stdout(sys.stderr):  # some versions greet there
+            from cellpose.models import CellposeModel
     except ImportError as error:
         raise PixCellError(
-            "Cellpose cannot be imported; install it with “pip install 'cellpose>=4.0.6'”, or use "
+            "Cellpose cannot be imported; install it with “pip install 'cellpose>=4.2'”, or use "
             "the built-in method."
         ) from error
     return CellposeModel
