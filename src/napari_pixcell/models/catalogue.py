@@ -295,7 +295,7 @@ CELLPOSE = WeightSet(
             "cellpose-sam",
             "mouseland/cellpose-sam",
             ("cpsam_v2",),
-            1_218_600_000,
+            1_233_600_000,
             "Cellpose's code is BSD-3-Clause; its weights were trained on data for "
             "non-commercial use",
         ),

@@ -32,8 +32,8 @@ FORWARD_S = {2: 0.95, 4: 1.8}
 LARGER = 23
 # Numbers that Cellpose holds at once for a tile: the attention of each of its patches to each.
 SEGMENTED = 150_000_000
-# Seconds of one of its tiles on the same cores, and the tiles of a region of 256 px.
-SEGMENT_S = {2: 11, 4: 22}
+# Seconds of one of its tiles on one such core, and the tiles of a region of 256 px.
+SEGMENT_S = {2: 5, 4: 12}
 SEGMENT_TILES = 4
 
 

@@ -55,8 +55,8 @@ class LayoutSection(Section):
         for index, tip in enumerate(
             (
                 "By the colour of haematoxylin: at once, and without any weights",
-                "By Cellpose's network: better, and slow without a graphics card",
-                "By a model that you have trained with Cellpose 4",
+                "By Cellpose's network, tile by tile: slow without a graphics card",
+                "By your own model of Cellpose 4; choose this again for another file",
             )
         ):
             self.method.setItemData(index, tip, Qt.ItemDataRole.ToolTipRole)
