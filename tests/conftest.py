@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -41,6 +43,7 @@ def own_settings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.M
     """Keep the tests out of the user's settings, caches, weights and tokens."""
     monkeypatch.setenv("PIXCELL_CONFIG_DIR", str(tmp_path_factory.mktemp("config")))
     monkeypatch.setenv("PIXCELL_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+    monkeypatch.setenv("CELLPOSE_LOCAL_MODELS_PATH", str(tmp_path_factory.mktemp("cellpose")))
     home = tmp_path_factory.mktemp("huggingface")
     for name in (
         "PIXCELL_WEIGHTS",
@@ -55,6 +58,16 @@ def own_settings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.M
         monkeypatch.setenv(name, str(path))  # for processes started by a test
         monkeypatch.setattr(f"huggingface_hub.constants.{name}", str(path))  # read at import
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+
+
+@pytest.fixture(scope="session")
+def tiny_cellpose(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small model of Cellpose's own class that finds discs."""
+    path = tmp_path_factory.mktemp("tiny") / "tiny"
+    # In a process of its own: tests of the window stay without torch.
+    script = Path(__file__).parent / "tiny_cellpose.py"
+    subprocess.run([sys.executable, script, path], check=True)
+    return path
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import numpy as np
 
 from napari_pixcell.engine.events import Embedding, Failure, Finished, Preview, Progress, Variant
 from napari_pixcell.engine.record import Record, pixels_sha256
-from napari_pixcell.engine.request import EmbedRequest, GenerateRequest, Request
+from napari_pixcell.engine.request import EmbedRequest, GenerateRequest, Request, SegmentRequest
 from napari_pixcell.models.catalogue import get_family
 from napari_pixcell.models.identity import encoder_identity
 from napari_pixcell.studio.results import JobHandle
@@ -25,6 +25,8 @@ class ScriptedClient:
         All that came, in order.
     waiting : list
         Generations to play: request, who gets the events.
+    segmenting : list
+        Searches for cells that nobody has answered: request, who gets the events.
     embedding_failure : str
         Answer embeddings with this sentence.
     restarted, closed : bool
@@ -34,6 +36,7 @@ class ScriptedClient:
     def __init__(self) -> None:
         self.requests: list[Request] = []
         self.waiting: list[tuple[GenerateRequest, Any]] = []
+        self.segmenting: list[tuple[SegmentRequest, Any]] = []
         self.embedding_failure = ""
         self.closed = self.restarted = False
 
@@ -42,6 +45,8 @@ class ScriptedClient:
         self.requests.append(request)
         if isinstance(request, GenerateRequest):
             self.waiting.append((request, on_event))
+        elif isinstance(request, SegmentRequest):
+            self.segmenting.append((request, on_event))
         elif isinstance(request, EmbedRequest) and self.embedding_failure:
             on_event(Failure(self.embedding_failure))
         else:

@@ -12,6 +12,7 @@ from tifffile import imread, imwrite
 
 from napari_pixcell.cli import main
 from napari_pixcell.folders import cache_folder
+from tiny_cellpose import discs
 
 REGION = "600,800,257,257"
 
@@ -47,6 +48,52 @@ def test_embed_and_segment_write_their_files(run, cmu_slide, tmp_path) -> None:
     labels = imread(mask)
     assert labels.shape == (256, 256)
     assert result["cells"] == len(np.unique(labels)) - 1 > 0
+
+
+def test_cellpose_segments_as_the_built_in_method_does(
+    run, tmp_path, tiny_cellpose, monkeypatch
+) -> None:
+    slide = tmp_path / "slide.tif"
+    imwrite(slide, np.tile(discs(4)[0], (3, 3, 1)))
+
+    def segment(name: str, *options: object) -> dict:
+        place = ("--region", "100,100,256,256", "--mpp", 0.5)
+        return run("segment", slide, *place, "--out", tmp_path / name, *options)
+
+    builtin = segment("b.tif", "--method", "builtin")
+    own = segment("o.tif", "--method", "cellpose", "--model", tiny_cellpose)
+    assert set(own) == set(builtin) and own["found by"] == "Cellpose tiny"
+    labels = imread(tmp_path / "o.tif")
+    assert labels.shape == (256, 256)
+    assert own["cells"] == len(np.unique(labels)) - 1
+    assert abs(own["cells"] - builtin["cells"]) < 0.4 * builtin["cells"]
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models/cpsam_v2").symlink_to(tiny_cellpose)
+    monkeypatch.setenv("CELLPOSE_LOCAL_MODELS_PATH", str(tmp_path / "models"))
+    assert segment("n.tif", "--method", "cellpose")["found by"] == "Cellpose cpsam_v2"
+    np.testing.assert_array_equal(imread(tmp_path / "n.tif"), labels)
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (("--method", "cellpose"), "Cellpose's weights are not installed"),
+        (("--method", "cellpose", "--model", "none"), "There is no Cellpose model file none"),
+        (("--model", "mine"), "add --method cellpose, or leave --model out"),
+        (
+            ("--method", "cellpose", "--diameter", 1),
+            "diameter of a cell is 1 µm; choose one from 3",
+        ),
+        (("--method", "cellpose", "--flow-threshold", 9), "flow threshold is 9; choose one from 0"),
+    ],
+)
+def test_a_segmentation_that_cannot_be_gets_a_sentence(
+    run, cmu_slide, tmp_path, options, sentence
+) -> None:
+    out = tmp_path / "m.tif"
+    result = run("segment", cmu_slide, "--region", REGION, "--out", out, *options)
+    assert result["code"] == 1 and sentence in result["error"]
+    assert not out.exists()
 
 
 def test_a_style_is_computed_once(run, cmu_slide, tmp_path, monkeypatch) -> None:

@@ -41,6 +41,21 @@ def test_the_bundled_family_passes_and_the_others_say_how_to_get_them(findings) 
     assert lines["model pixcell-256"].fix == "napari-pixcell models get pixcell-256"
 
 
+@pytest.mark.usefixtures("quick")
+def test_cellpose_and_its_weights_are_looked_for(monkeypatch, tmp_path: Path) -> None:
+    lines = {line.topic: line for line in examine()}
+    assert lines["Cellpose"].grade == "PASS" and lines["Cellpose"].found[0] == "4"
+    weights = lines["Cellpose's weights"]
+    assert weights.grade == "WARN" and "napari-pixcell models get cellpose" in weights.fix
+    assert "slowly" in lines["memory for cellpose"].found or lines["memory for cellpose"].fix
+    monkeypatch.setenv("CELLPOSE_LOCAL_MODELS_PATH", str(tmp_path))
+    (tmp_path / "cpsam_v2").touch()
+    monkeypatch.setattr(doctor, "_version_of", lambda _: "")
+    lines = {line.topic: line for line in examine()}
+    assert lines["Cellpose's weights"].found == "cpsam_v2 in Cellpose's own folder"
+    assert lines["Cellpose"].grade == "FAIL" and "pip install" in lines["Cellpose"].fix
+
+
 def test_a_token_is_never_shown(findings: list[Line]) -> None:
     assert "secret" not in " ".join(map(str, findings))
 

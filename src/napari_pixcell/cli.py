@@ -14,13 +14,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pixcell import __version__
+from napari_pixcell.cells.methods import CELLPOSE_MODEL, METHODS, SegmentMethod
 from napari_pixcell.cli_models import add_models_command
-from napari_pixcell.engine.events import Embedding, Event, Progress, Variant
+from napari_pixcell.engine.events import Embedding, Event, Layout, Progress, Variant
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.record import pixels_sha256
-from napari_pixcell.engine.request import EmbedRequest, GenerateRequest, Request, Source
+from napari_pixcell.engine.request import (
+    EmbedRequest,
+    GenerateRequest,
+    Request,
+    SegmentRequest,
+    Source,
+)
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import Family, families, get_family
+from napari_pixcell.models.segmenters import segmenter_file
 from napari_pixcell.slides.region import Region
 from napari_pixcell.slides.slide import Slide
 
@@ -103,6 +111,8 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument(
             "--out", type=Path, required=True, metavar=f"FILE{suffix}", help="file to write"
         )
+        if name == "segment":
+            _add_segment_options(command)
 
     text = "Make variants of a region, with an image, a mask and a record for each."
     generate = commands.add_parser(
@@ -153,15 +163,45 @@ def _embed(options: argparse.Namespace) -> Result:
     return {"embedding": str(options.out), "shape": list(values.shape), "from cache": stored}
 
 
+def _add_segment_options(command: argparse.ArgumentParser) -> None:
+    usual = SegmentMethod()
+    command.add_argument("--method", choices=METHODS, default=usual.method, help="how to find them")
+    cellpose = command.add_argument_group("for --method cellpose")
+    cellpose.add_argument(
+        "--model", default=CELLPOSE_MODEL, help=f"a model file of yours; default: {CELLPOSE_MODEL}"
+    )
+    cellpose.add_argument("--diameter", type=float, metavar="UM", help="of a typical cell, in µm")
+    cellpose.add_argument("--flow-threshold", type=float, default=usual.flow_threshold)
+    cellpose.add_argument("--cellprob-threshold", type=float, default=usual.cellprob_threshold)
+
+
 def _segment(options: argparse.Namespace) -> Result:
     from tifffile import imwrite
 
-    from napari_pixcell.cells import segment_nuclei
-
+    if options.method == METHODS[0] and options.model != CELLPOSE_MODEL:
+        raise PixCellError("A model is for Cellpose; add --method cellpose, or leave --model out.")
+    how = SegmentMethod(
+        options.method,
+        options.model,
+        options.diameter,
+        options.flow_threshold,
+        options.cellprob_threshold,
+    )
     family, slide, region, _ = _place(options)
-    labels = segment_nuclei(slide.read(region, family.mpp), family.mpp)
+    labels = _find_cells(slide.read(region, family.mpp), family.mpp, how)
     imwrite(options.out, labels.astype(np.uint16), compression="zlib")
-    return {"mask": str(options.out), "cells": int(np.count_nonzero(np.unique(labels)))}
+    cells = int(np.count_nonzero(np.unique(labels)))
+    return {"mask": str(options.out), "cells": cells, "found by": how.words}
+
+
+def _find_cells(pixels: NDArray[np.uint8], mpp: float, how: SegmentMethod) -> NDArray[np.int32]:
+    if how.method == "builtin":  # needs no torch
+        from napari_pixcell.cells import segment_nuclei
+
+        return segment_nuclei(pixels, mpp)
+    segmenter_file(how.model)  # before anything heavy: it may not be here
+    request = SegmentRequest(PackedArray.pack(pixels), mpp, how)
+    return next(e.labels for e in _collect(_engine().run, request) if isinstance(e, Layout))
 
 
 def _generate(options: argparse.Namespace) -> Result:

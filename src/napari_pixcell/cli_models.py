@@ -1,4 +1,4 @@
-"""``napari-pixcell models``: list, get, check, remove, export and import families."""
+"""``napari-pixcell models``: list, get, check, remove, export and import weights."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.models.catalogue import Family, families, get_family
+from napari_pixcell.models.catalogue import WeightSet, get_weight_set, weight_sets
 from napari_pixcell.models.checking import family_problems
 from napari_pixcell.models.hub import download, human_size, offer
 from napari_pixcell.models.moving import export_family, found_where, import_folder, remove
@@ -53,7 +53,7 @@ def add_models_command(commands: Any, common: argparse.ArgumentParser) -> None:
 
 
 def _list(options: argparse.Namespace) -> Result:
-    rows = [_row(family) for family in families().values()]
+    rows = [_row(family) for family in weight_sets().values()]
     if options.json:
         return {"families": rows}
     for row in rows:
@@ -65,7 +65,7 @@ def _list(options: argparse.Namespace) -> Result:
     return {}
 
 
-def _row(family: Family) -> Result:
+def _row(family: WeightSet) -> Result:
     left = missing(family)
     return {
         "name": family.name,
@@ -80,7 +80,7 @@ def _row(family: Family) -> Result:
 
 
 def _get(options: argparse.Namespace) -> Result:
-    family = get_family(options.family)
+    family = get_weight_set(options.family)
     left = missing(family)
     for part in left:
         if not part.hub_id:
@@ -94,7 +94,7 @@ def _get(options: argparse.Namespace) -> Result:
     return {"family": family.name, "installed": not missing(family), "where": found_where(family)}
 
 
-def _ask(family: Family, quiet: bool) -> None:
+def _ask(family: WeightSet, quiet: bool) -> None:
     if quiet or not sys.stdin.isatty():
         raise PixCellError(f"{offer(family)} Add --yes to agree.")
     print(offer(family))
@@ -103,7 +103,7 @@ def _ask(family: Family, quiet: bool) -> None:
 
 
 def _check(options: argparse.Namespace) -> Result:
-    family = get_family(options.family)
+    family = get_weight_set(options.family)
     problems = family_problems(family)
     if problems:
         raise PixCellError("\n".join(problems))
@@ -111,19 +111,19 @@ def _check(options: argparse.Namespace) -> Result:
 
 
 def _remove(options: argparse.Namespace) -> Result:
-    family = get_family(options.family)
+    family = get_weight_set(options.family)
     return {"family": family.name, "removed": remove(family, shared=options.shared)}
 
 
 def _export(options: argparse.Namespace) -> Result:
-    family = get_family(options.family)
+    family = get_weight_set(options.family)
     copied = export_family(family, options.directory, _Line(options.json))
     return {"family": family.name, "folder": str(options.directory), "files": sorted(copied)}
 
 
 def _import(options: argparse.Namespace) -> Result:
     folder = import_folder(options.directory, _Line(options.json))
-    installed = [family.name for family in families().values() if not missing(family)]
+    installed = [family.name for family in weight_sets().values() if not missing(family)]
     return {"folder of weights": str(folder), "installed": installed}
 
 

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from napari_pixcell.folders import cache_folder, config_folder
-from napari_pixcell.models.catalogue import BUILT_IN, families
+from napari_pixcell.models.catalogue import BUILT_IN, CELLPOSE, families, weight_sets
 from napari_pixcell.models.memory import Machine, this_machine, verdict
-from napari_pixcell.models.store import missing
+from napari_pixcell.models.store import find, missing
 
 Grade = Literal["PASS", "WARN", "FAIL"]
 
@@ -91,6 +91,7 @@ def examine(online: bool = False) -> Iterator[Line]:
         ("torch", lambda: _torch(card)),
         ("memory", lambda: _memory(card)),
         ("models", _models),
+        ("Cellpose", _cellpose),
         ("hub", lambda: _hub(online)),
         ("OpenSlide", _openslide),
         ("disk", _disk),
@@ -171,7 +172,7 @@ def _memory(card: dict[str, Any]) -> Iterator[Line]:
     else:
         yield Line("PASS", "memory", free)
     half = bool(card.get("bf16", True)) or bool(machine.card)
-    for family in families().values():
+    for family in weight_sets().values():
         words = verdict(family, machine, half)
         if "more memory" in words:
             fix = "close other programs, or choose a smaller model"
@@ -194,6 +195,22 @@ def _models() -> Iterator[Line]:
             yield Line("PASS", f"model {name}", "installed")
 
 
+def _cellpose() -> Iterator[Line]:
+    found = _version_of("cellpose")
+    if found:
+        yield Line("PASS", "Cellpose", found)
+    else:
+        yield Line("FAIL", "Cellpose", "not installed", 'pip install "cellpose>=4.2"')
+    where = find(CELLPOSE.parts[0])
+    if where is None:
+        fix = f"napari-pixcell models get {CELLPOSE.name}; the built-in method works without"
+        yield Line("WARN", "Cellpose's weights", "not here", fix)
+    else:
+        place = {"folder": "your folder of weights", "cellpose": "Cellpose's own folder"}
+        name = place.get(where.where, "the hub's cache")
+        yield Line("PASS", "Cellpose's weights", f"{where.weights.name} in {name}")
+
+
 def _hub(online: bool) -> Iterator[Line]:
     from huggingface_hub import constants, get_token
 
@@ -209,7 +226,8 @@ def _hub(online: bool) -> Iterator[Line]:
         return
     from napari_pixcell.models.hub import access
 
-    parts = {part.hub_id: part for family in BUILT_IN.values() for part in family.parts}
+    sets = (*BUILT_IN.values(), CELLPOSE)
+    parts = {part.hub_id: part for weights in sets for part in weights.parts}
     for hub_id, part in parts.items():
         if hub_id:
             problem = access(part)

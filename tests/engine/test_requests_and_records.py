@@ -8,11 +8,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from napari_pixcell.cells.methods import LayoutSource, SegmentMethod
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.record import Record
 from napari_pixcell.engine.request import (
     EmbedRequest,
     GenerateRequest,
+    SegmentRequest,
     Source,
     check_layout,
     request_from_dict,
@@ -48,6 +50,44 @@ def test_an_embed_request_survives_json_unchanged() -> None:
     assert again == request
     assert isinstance(again, EmbedRequest)
     np.testing.assert_array_equal(again.pixels.unpack(), pixels)
+
+
+@pytest.mark.parametrize(
+    "how",
+    [SegmentMethod(), SegmentMethod("cellpose", "/models/mine", 12.5, 0.3, -1.0)],
+)
+def test_a_segment_request_survives_json_unchanged(how: SegmentMethod) -> None:
+    pixels = PackedArray.pack(np.arange(5 * 4 * 3, dtype=np.uint8).reshape(5, 4, 3))
+    request = SegmentRequest(pixels, 0.5, how)
+    assert request_from_dict(json.loads(json.dumps(request.to_dict()))) == request
+
+
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (lambda: SegmentMethod("magic"), "no method “magic” to find cells; choose one of: builtin"),
+        (lambda: SegmentMethod(diameter=500), "diameter of a cell is 500 µm; choose one from 3"),
+        (lambda: SegmentMethod(cellprob_threshold=float("nan")), "choose one from -8 to 8"),
+        (lambda: segment(np.zeros((4, 4), np.uint8)), "looked for in an RGB image"),
+        (lambda: segment(np.zeros((4, 4, 3), np.float32)), "float32; give a region of a slide"),
+        (lambda: segment(np.zeros((0, 4, 3), np.uint8)), "give a region of a slide"),
+        (lambda: segment(np.zeros((4, 4, 3), np.uint8), 0), "The pixel size is 0; give it in µm"),
+    ],
+)
+def test_what_cannot_be_segmented_gets_a_sentence(make, sentence: str) -> None:
+    with pytest.raises(PixCellError, match=sentence):
+        make()
+
+
+def segment(pixels: np.ndarray, mpp: float = 0.5) -> SegmentRequest:
+    return SegmentRequest(PackedArray.pack(pixels), mpp)
+
+
+def test_a_record_says_how_its_layout_was_made(request_: GenerateRequest) -> None:
+    made = LayoutSource("cellpose", "cpsam_v2", "0" * 64, "terms", edited=True)
+    record = Record(replace(request_, count=1, source=Source("case 1", layout=made)))
+    assert Record.from_dict(json.loads(json.dumps(record.to_dict()))) == record
+    assert "layout" not in Source("case 1").to_dict()
 
 
 def test_each_variant_has_its_own_seed(request_: GenerateRequest) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from napari_pixcell.models.catalogue import get_family
+from napari_pixcell.models.catalogue import get_family, get_weight_set
 from napari_pixcell.models.memory import (
     LADDER,
     Machine,
@@ -83,7 +83,10 @@ def test_what_worked_is_remembered_for_each_card_and_family() -> None:
         ("pixcell-256", Machine(0, 24 * GB), "runs slowly on CPU: about 38 s a tile"),
         ("pixcell-1024", Machine(0, 24 * GB), "runs slowly on CPU: about 15 min a tile"),
         ("pixcell-256", Machine(0, 2 * GB), "GB more memory than is free"),
+        ("cellpose", Machine(8 * GB, 8 * GB), "runs resident"),
+        ("cellpose", Machine(GB, 24 * GB), "runs slowly on CPU: about 20 s for 256 px"),
+        ("cellpose", Machine(0, GB), "needs 1 GB more memory than is free"),
     ],
 )
 def test_a_verdict_is_plain(family: str, machine: Machine, words: str) -> None:
-    assert words in verdict(get_family(family), machine)
+    assert words in verdict(get_weight_set(family), machine)

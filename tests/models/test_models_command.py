@@ -61,6 +61,33 @@ def test_get_check_export_import_remove(run, hub, tmp_path, monkeypatch) -> None
     assert run("check", "pixcell-256")["code"] == 0
 
 
+def test_cellposes_weights_are_got_checked_carried_and_removed(
+    run, hub, tmp_path, monkeypatch
+) -> None:
+    files = {"cpsam_v2": b"weights" * 1000, "README.md": b"# cellpose\n"}
+    hub.repositories["mouseland/cellpose-sam"] = files
+    (row,) = (row for row in run("list")["families"] if row["name"] == "cellpose")
+    assert not row["installed"] and not row["gated"] and "non-commercial" in row["licence"]
+    refused = run("get", "cellpose")["error"]
+    assert "Cellpose needs 1.2 GB from mouseland/cellpose-sam" in refused
+    assert run("get", "cellpose", "--yes")["where"] == ["cache"]
+    assert run("check", "cellpose")["code"] == 0
+    exported = run("export", "cellpose", tmp_path / "stick")["files"]
+    assert exported == [f"mouseland/cellpose-sam/{name}" for name in ("README.md", "cpsam_v2")]
+    assert run("remove", "cellpose")["removed"] == ["mouseland/cellpose-sam/cpsam_v2"]
+    assert "The segmenter from mouseland" in run("check", "cellpose")["error"]
+    assert run("import", tmp_path / "stick")["installed"] == ["demo", "cellpose"]
+
+
+def test_what_lies_in_cellposes_own_folder_is_left_there(run, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("CELLPOSE_LOCAL_MODELS_PATH", str(tmp_path))
+    (tmp_path / "cpsam_v2").touch()
+    (row,) = (row for row in run("list")["families"] if row["name"] == "cellpose")
+    assert row["where"] == ["cellpose"]
+    assert run("remove", "cellpose")["removed"] == []
+    assert (tmp_path / "cpsam_v2").exists()
+
+
 def test_an_unknown_family_gets_a_sentence(run) -> None:
     assert "There is no family “x”; choose one of" in run("get", "x", "--yes")["error"]
 

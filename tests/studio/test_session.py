@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ import numpy as np
 import pytest
 from tifffile import imread, imwrite
 
-from napari_pixcell.engine.events import Failure, Preview
+from napari_pixcell.cells.methods import LayoutSource
+from napari_pixcell.engine.events import Failure, Finished, Layout, Preview, Progress
 from napari_pixcell.slides import ArraySlide, Region
 from napari_pixcell.studio.regions import NO_STYLE
 from napari_pixcell.studio.session import Session
@@ -328,3 +330,120 @@ def test_the_state_imports_neither_qt_nor_torch() -> None:
         "sys.exit(bool(bad))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+# -- Cellpose ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def searching(session: Session, client: ScriptedClient, tmp_path: Path) -> Any:
+    """Give a region whose cells a worker is looking for, and who gets its events."""
+    item = added(session)
+    (tmp_path / "mine").touch()
+    session.settings.segment_model = str(tmp_path / "mine")
+    session.settings.segment_method = "cellpose"
+    session.segment()
+    session.wait(20, until=lambda: bool(client.segmenting))
+    return item, client.segmenting[0][1]
+
+
+def cells(side: int = 256) -> Layout:
+    labels = np.zeros((side, side), np.int32)
+    labels[3:20, 3:20] = 7
+    return Layout(labels, LayoutSource("cellpose", "mine", "ab", "terms"))
+
+
+def test_cells_by_cellpose_become_the_layout_and_go_into_the_record(
+    session: Session, client: ScriptedClient, searching: Any
+) -> None:
+    item, tell = searching
+    assert session.why_not() == "Segmenting nuclei…"
+    tell(Progress(1, 4, "Tile 2 of 4"))
+    settled(session)
+    assert item.layout_job.sentence().startswith("Tile 2 of 4")
+    tell(cells())
+    tell(Finished())
+    session.wait(20)
+    assert item.cells == 1 and item.layout_origin == "segmented by Cellpose"
+    session.generate()
+    settled(session)
+    request, _ = client.waiting[0]
+    assert request.source.layout == LayoutSource("cellpose", "mine", "ab", "terms")
+    item.layout[50:60, 50:60] = 8
+    session.layout_edited(item.number)
+    assert item.layout_source.edited
+
+
+def test_a_region_that_moved_meanwhile_says_so(session: Session, searching: Any) -> None:
+    item, tell = searching
+    session.move_region(item.number, Region(0, 0, 256, 256))
+    tell(cells())
+    tell(Finished())
+    session.wait(20)
+    assert item.layout_origin == "segmented by Cellpose before the region was moved"
+    session.move_region(item.number, Region(90, 0, 256, 256))
+    assert item.layout_origin.count("moved") == 1
+
+
+def test_cells_for_another_tile_wait_for_its_model(
+    session: Session, searching: Any, pretend_installed: Any
+) -> None:
+    item, tell = searching
+    pretend_installed()
+    session.set_slide(ArraySlide([tissue(1500)], 0.5, "case 7"), "case 7")
+    session.settings.use_family("pixcell-1024")
+    item.family = "pixcell-1024"
+    tell(cells())
+    tell(Finished())
+    session.wait(20, until=lambda: item.layout_job is None)
+    assert item.layout is None
+    assert item.shelved[256][0].shape == (256, 256)
+
+
+def test_cells_of_a_region_that_is_gone_go_nowhere(session: Session, searching: Any) -> None:
+    item, tell = searching
+    session.remove_region(item.number)
+    tell(cells())
+    settled(session)
+    assert session.active is None and not session.problems
+
+
+def test_a_search_that_is_cancelled_before_it_was_sent_is_never_sent(
+    session: Session, client: ScriptedClient, tmp_path: Path, monkeypatch: Any
+) -> None:
+    item = added(session)
+    read, gate = session.slide.read, threading.Event()
+
+    def slow(*arguments: Any) -> Any:
+        assert gate.wait(20)
+        return read(*arguments)
+
+    monkeypatch.setattr(session.slide, "read", slow)
+    (tmp_path / "mine").touch()
+    session.settings.segment_model = str(tmp_path / "mine")
+    session.settings.segment_method = "cellpose"
+    session.segment()
+    session.cancel()
+    assert item.layout_job.sentence() == "Cancelling…"
+    gate.set()
+    session.wait(20)
+    assert not client.segmenting and item.layout_job is None and not session.problems
+
+
+def test_no_cells_get_a_sentence_and_the_layout_stays(session: Session, searching: Any) -> None:
+    item, tell = searching
+    tell(Layout(np.zeros((256, 256), np.int32), LayoutSource("cellpose")))
+    tell(Finished())
+    session.wait(20)
+    assert item.layout is None and session.problems["layout"].startswith("No nuclei were found")
+
+
+def test_a_diameter_out_of_range_is_said_and_nothing_starts(
+    session: Session, client: ScriptedClient
+) -> None:
+    added(session)
+    session.settings.segment_method = "cellpose"
+    session.settings.cell_diameter = 1000
+    session.segment()
+    assert "diameter of a cell is 1000 µm" in session.no_segmenting
+    assert not session.busy and not client.segmenting

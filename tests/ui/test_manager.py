@@ -10,7 +10,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog
 
 from fake_hub import FakeHub
-from napari_pixcell.models.catalogue import BUILT_IN, get_family
+from napari_pixcell.models.catalogue import BUILT_IN, get_family, weight_sets
 from napari_pixcell.models.store import missing, weights_folder
 from napari_pixcell.ui.manager import ModelManager
 
@@ -57,9 +57,11 @@ def test_every_family_stands_there_with_its_state_size_and_verdict(manager) -> N
         [table.topLevelItem(i).text(column) for column in range(5)]
         for i in range(table.topLevelItemCount())
     ]
-    assert [row[0] for row in rows] == [family.title for family in BUILT_IN.values()]
+    titles = [weights.title for weights in weight_sets().values()]
+    assert [row[0] for row in rows] == titles and titles[-1] == "Cellpose"
     assert rows[0][1] == "bundled" and rows[0][4] == "runs anywhere"
-    assert all(row[1] == "not installed" and row[3] == "ask for access" for row in rows[1:])
+    assert all(row[1] == "not installed" for row in rows[1:])
+    assert [row[3] for row in rows[1:]] == ["ask for access"] * (len(rows) - 2) + ["free to get"]
     assert rows[1][2].endswith(" GB")
     assert manager.chosen.family.name == "demo"
     assert not manager.get_button.isEnabled() and not manager.remove_button.isEnabled()

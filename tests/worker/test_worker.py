@@ -11,12 +11,21 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from napari_pixcell.engine.events import Embedding, Failure, Finished, Progress, Variant
+from napari_pixcell.cells.methods import SegmentMethod
+from napari_pixcell.engine.events import (
+    Embedding,
+    Failure,
+    Finished,
+    Layout,
+    Progress,
+    Variant,
+)
 from napari_pixcell.engine.packed import PackedArray
-from napari_pixcell.engine.request import EmbedRequest, GenerateRequest
+from napari_pixcell.engine.request import EmbedRequest, GenerateRequest, SegmentRequest
 from napari_pixcell.models.catalogue import DEMO
 from napari_pixcell.models.identity import encoder_identity
 from napari_pixcell.worker.client import WorkerClient
+from tiny_cellpose import discs
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +61,46 @@ def test_an_embedding_arrives_with_the_identity_of_its_encoder(client: WorkerCli
 def test_more_variants_than_slots_of_shared_memory_arrive(client: WorkerClient) -> None:
     events = client.submit(GenerateRequest("demo", style(), count=9, steps=1)).events()
     assert sum(isinstance(e, Variant) for e in events) == 9
+
+
+def cellpose(model: object, side: int) -> SegmentRequest:
+    image = PackedArray.pack(discs(2, (side, side))[0])
+    return SegmentRequest(image, 0.5, SegmentMethod("cellpose", str(model)))
+
+
+def test_cells_arrive_as_they_were_found(client: WorkerClient, tiny_cellpose) -> None:
+    *told, layout, last = client.submit(cellpose(tiny_cellpose, 300)).events()
+    assert last == Finished() and isinstance(layout, Layout)
+    assert layout.labels.shape == (300, 300) and layout.labels.dtype == np.int32
+    assert len(np.unique(layout.labels)) > 50
+    assert [e.done for e in told if isinstance(e, Progress) and e.total] == [0, 1, 2, 3, 4]
+
+
+def test_a_cancelled_search_stops_between_tiles_and_the_next_one_works(
+    client: WorkerClient, tiny_cellpose
+) -> None:
+    job = client.submit(cellpose(tiny_cellpose, 1500))
+    last = 0
+    for event in job.events():
+        assert not isinstance(event, Layout)
+        if isinstance(event, Progress):
+            last = event.done
+            if event.done == 1:
+                job.cancel()
+    assert event == Finished(cancelled=True)
+    assert last < 64 // 2
+    events = client.submit(cellpose(tiny_cellpose, 256)).events()
+    assert any(isinstance(e, Layout) for e in events)
+
+
+def test_a_model_that_is_none_gives_its_sentence_and_the_worker_lives_on(
+    client: WorkerClient, tmp_path
+) -> None:
+    (tmp_path / "mine").write_bytes(b"no model")
+    pid = client.process_id
+    *_, failure = client.submit(cellpose(tmp_path / "mine", 256)).events()
+    assert isinstance(failure, Failure) and "choose a file that Cellpose 4" in failure.message
+    assert client.process_id == pid
 
 
 def test_a_cancelled_job_ends_at_once_and_the_next_one_works(client: WorkerClient) -> None:

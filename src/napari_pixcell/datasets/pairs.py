@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from napari_pixcell.datasets.marking import synthetic_png, synthetic_tiff
 from napari_pixcell.engine.record import Record
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.models.catalogue import get_family
+from napari_pixcell.models.catalogue import CELLPOSE, get_family
 from napari_pixcell.models.licences import licence_texts
 
 MANIFEST = "manifest.jsonl"
@@ -118,8 +118,15 @@ class PairWriter:
             self._keep_licence(hub_id.replace("/", "--"), licence.encode())
         if texts and LICENCES not in text:
             text = text.rstrip() + LICENCES
-        if line not in text:
-            write_whole(path, f"{text.rstrip()}\n\n{line}\n{record.notice}\n".encode())
+        lines = [f"{line}\n{record.notice}"]
+        layout = record.request.source.layout
+        if layout is not None and layout.licence:
+            lines.append(f"Cells found by Cellpose {layout.model}: {layout.licence}")
+            for hub_id, licence in licence_texts(CELLPOSE).items():
+                self._keep_licence(hub_id.replace("/", "--"), licence.encode())
+        new = [words for words in lines if words.splitlines()[0] not in text]
+        if new:
+            write_whole(path, "\n\n".join([text.rstrip(), *new, ""]).encode())
 
     def _keep_licence(self, stem: str, text: bytes) -> None:
         """Write a text once; one that has changed since goes beside it."""

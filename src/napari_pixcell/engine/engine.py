@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_pixcell import __version__
+from napari_pixcell.cells import segment_nuclei
+from napari_pixcell.cells.methods import LayoutSource
 from napari_pixcell.engine.computing import (
     Overflow,
     embed_tissue,
@@ -22,12 +24,22 @@ from napari_pixcell.engine.computing import (
     read_layout,
     read_style,
 )
-from napari_pixcell.engine.events import Embedding, Event, Finished, Preview, Progress, Variant
+from napari_pixcell.engine.events import (
+    Embedding,
+    Event,
+    Finished,
+    Layout,
+    Preview,
+    Progress,
+    Variant,
+)
 from napari_pixcell.engine.record import Record, pixels_sha256
-from napari_pixcell.engine.request import EmbedRequest, GenerateRequest, Request
+from napari_pixcell.engine.request import EmbedRequest, GenerateRequest, Request, SegmentRequest
 from napari_pixcell.engine.residence import Residence
+from napari_pixcell.engine.segmenting import find_cells
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.loading import LoadedFamily, describe_device
+from napari_pixcell.models.segmenters import segmenter_licence
 
 PREVIEWS_PER_SECOND = 8
 
@@ -76,6 +88,8 @@ class Engine:
             with torch.inference_mode():
                 if isinstance(request, EmbedRequest):
                     self._embed(request, emit)
+                elif isinstance(request, SegmentRequest):
+                    self._segment(request, emit, cancelled)
                 else:
                     self._generate(request, emit, cancelled)
         except Cancelled:
@@ -99,6 +113,32 @@ class Engine:
 
         values = self._fitting(work, lambda words: emit(Progress(0, 1, words)))
         emit(Embedding(values, self.residence.encoder_id))
+
+    def _segment(self, request: SegmentRequest, emit: Emit, cancelled: Callable[[], bool]) -> None:
+        how = request.how
+        if how.method == "builtin":
+            labels = segment_nuclei(request.pixels.unpack(), request.mpp)
+            emit(Layout(labels, LayoutSource(how.method)))
+            return
+
+        def on_tile(done: int, total: int) -> None:
+            if cancelled():
+                raise Cancelled
+            words = "Outlining the cells" if done == total else f"Tile {done + 1} of {total}"
+            emit(Progress(done, total, words))
+
+        def work() -> tuple[NDArray[np.int32], str]:
+            segmenter = self.residence.load_segmenter(how.model)
+            return find_cells(segmenter, request, on_tile), segmenter.sha256
+
+        emit(Progress(0, 0, "Loading Cellpose"))
+        labels, sha256 = self._fitting(
+            work,
+            lambda words: emit(Progress(0, 0, words)),
+            self.residence.step_segmenter_down,
+        )
+        licence = segmenter_licence(how.model)
+        emit(Layout(labels, LayoutSource(how.method, how.model_name, sha256, licence)))
 
     def _generate(
         self, request: GenerateRequest, emit: Emit, cancelled: Callable[[], bool]
@@ -167,8 +207,15 @@ class Engine:
         two_passes = setting is not None and setting.two_passes
         return make_picture(request, models, style, condition, two_passes, on_step)
 
-    def _fitting(self, work: Callable[[], T], tell: Callable[[str], None]) -> T:
+    def _fitting(
+        self,
+        work: Callable[[], T],
+        tell: Callable[[str], None],
+        step_down: Callable[[], str | None] | None = None,
+    ) -> T:
         """Run ``work``; where memory or numbers overflow, change one thing and run it again.
+
+        Where memory is full ``step_down`` makes room, the family's own ladder by default.
 
         Raises
         ------
@@ -184,7 +231,7 @@ class Engine:
                 full = False
             # Outside of the handlers: what they caught holds the memory that must go first.
             if full:
-                words = self.residence.step_down()
+                words = (step_down or self.residence.step_down)()
                 if words is None:
                     raise PixCellError(
                         "There is not enough memory for this model in any way; close other "

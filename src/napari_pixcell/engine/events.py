@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_pixcell.cells.methods import LayoutSource
 from napari_pixcell.engine.record import Record
 
 
@@ -50,6 +51,14 @@ class Embedding:
 
 
 @dataclass(frozen=True)
+class Layout:
+    """Cells that were found: int32, (height, width), 0 is background; and how."""
+
+    labels: NDArray[np.int32]
+    source: LayoutSource
+
+
+@dataclass(frozen=True)
 class Finished:
     """Nothing more will come; ``cancelled`` if the user stopped it."""
 
@@ -64,7 +73,7 @@ class Failure:
     details: str = ""
 
 
-Event = Progress | Preview | Variant | Embedding | Finished | Failure
+Event = Progress | Preview | Variant | Embedding | Layout | Finished | Failure
 
 
 def is_last(event: Event) -> bool:
@@ -83,6 +92,8 @@ def summary(event: Event) -> dict[str, Any]:
             return {"event": "variant", "index": index, "record": record.to_dict()}
         case Embedding(values, encoder):
             return {"event": "embedding", "values": values.tolist(), "encoder": encoder}
+        case Layout(_, source):
+            return {"event": "layout", "source": source.to_dict()}
         case Finished(cancelled):
             return {"event": "finished", "cancelled": cancelled}
         case Failure(message, details):

@@ -7,10 +7,12 @@ change what was asked for.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from napari_pixcell.cells.layout import check_layout
+from napari_pixcell.cells.methods import LayoutSource, SegmentMethod
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.errors import PixCellError
 
@@ -29,25 +31,30 @@ class Source:
         x, y, width, height in level-0 pixels.
     mpp : float, optional
         The slide's pixel size in µm.
+    layout : LayoutSource, optional
+        How the layout was made.
     """
 
     name: str = ""
     region: tuple[float, float, float, float] | None = None
     mpp: float | None = None
+    layout: LayoutSource | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Give a JSON value."""
         region = list(self.region) if self.region else None
-        return {"name": self.name, "region": region, "mpp": self.mpp}
+        layout = {"layout": self.layout.to_dict()} if self.layout is not None else {}
+        return {"name": self.name, "region": region, "mpp": self.mpp, **layout}
 
     @classmethod
     def from_dict(cls, value: dict[str, Any]) -> Source:
         """Read what :meth:`to_dict` gave."""
-        region = value.get("region")
+        region, layout = value.get("region"), value.get("layout")
         return cls(
             str(value.get("name", "")),
             tuple(float(n) for n in region) if region else None,  # type: ignore[arg-type]
             value.get("mpp"),
+            LayoutSource.from_dict(layout) if layout else None,
         )
 
 
@@ -69,6 +76,45 @@ class EmbedRequest:
     def to_dict(self) -> dict[str, Any]:
         """Give a JSON value."""
         return {"kind": "embed", "family": self.family, "pixels": self.pixels.to_dict()}
+
+
+@dataclass(frozen=True)
+class SegmentRequest:
+    """Find the cells of a region.
+
+    Parameters
+    ----------
+    pixels : PackedArray
+        uint8, (height, width, 3).
+    mpp : float
+        Their pixel size in µm.
+    how : SegmentMethod
+        By which method, model and thresholds.
+    """
+
+    pixels: PackedArray
+    mpp: float
+    how: SegmentMethod = field(default_factory=SegmentMethod)
+
+    def __post_init__(self) -> None:
+        """Refuse what is no picture."""
+        shape = self.pixels.shape
+        if self.pixels.dtype != "uint8" or len(shape) != 3 or shape[-1] != 3 or 0 in shape:
+            raise PixCellError(
+                f"Cells are looked for in an RGB image, and this is an array of {shape}, "
+                f"{self.pixels.dtype}; give a region of a slide."
+            )
+        if not 0 < self.mpp < math.inf:
+            raise PixCellError(f"The pixel size is {self.mpp}; give it in µm, such as 0.5.")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give a JSON value."""
+        return {
+            "kind": "segment",
+            "pixels": self.pixels.to_dict(),
+            "mpp": self.mpp,
+            "how": self.how.to_dict(),
+        }
 
 
 @dataclass(frozen=True)
@@ -152,7 +198,7 @@ class GenerateRequest:
         }
 
 
-Request = EmbedRequest | GenerateRequest
+Request = EmbedRequest | SegmentRequest | GenerateRequest
 
 
 def request_from_dict(value: dict[str, Any]) -> Request:
@@ -162,6 +208,9 @@ def request_from_dict(value: dict[str, Any]) -> Request:
     try:
         if kind == "embed":
             return EmbedRequest(fields["family"], PackedArray.from_dict(fields["pixels"]))
+        if kind == "segment":
+            pixels, how = PackedArray.from_dict(fields["pixels"]), SegmentMethod(**fields["how"])
+            return SegmentRequest(pixels, float(fields["mpp"]), how)
         if kind == "generate":
             for name in ("embedding", "layout"):
                 if fields.get(name) is not None:

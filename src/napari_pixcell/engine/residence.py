@@ -1,4 +1,4 @@
-"""One family in the memory of one device: planned before loading, one step down when it is full."""
+"""Networks in the memory of one device: planned before loading, one step down when it is full."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import gc
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import psutil
 import torch
 
-from napari_pixcell.models.catalogue import Family, get_family
+from napari_pixcell.models.catalogue import CELLPOSE, Family, get_family
 from napari_pixcell.models.identity import encoder_identity
 from napari_pixcell.models.loading import (
     LoadedFamily,
@@ -19,14 +20,18 @@ from napari_pixcell.models.loading import (
     load_family,
     pick_device,
     pick_dtype,
+    sha256_of,
 )
+from napari_pixcell.models.loading_segmenter import LoadedSegmenter, load_segmenter
 from napari_pixcell.models.memory import (
     Setting,
     next_setting,
     plan,
     remember_setting,
     remembered_setting,
+    segmenter_fits,
 )
+from napari_pixcell.models.segmenters import segmenter_file
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +40,7 @@ VAE_TILE = 512
 
 
 class Residence:
-    """Keeps the networks of one family where they fit.
+    """Keeps the networks of one family, and one model of Cellpose, where they fit.
 
     Parameters
     ----------
@@ -55,6 +60,7 @@ class Residence:
         self.setting: Setting | None = None
         self.encoder_id = ""
         self._loaded: LoadedFamily | None = None
+        self._segmenter: LoadedSegmenter | None = None
 
     def load(self, name: str, dtype: torch.dtype | None = None) -> LoadedFamily:
         """Give the networks of a family, loading them if they are not in memory.
@@ -84,6 +90,10 @@ class Residence:
         str or None
             What is different now, in words; None where there is nothing left to try.
         """
+        if self._segmenter is not None:
+            self._segmenter = None
+            self._collect()
+            return "with Cellpose moved out"
         held, setting = self._loaded, self.setting
         less = next_setting(setting) if setting is not None else None
         if held is None or less is None:
@@ -106,9 +116,54 @@ class Residence:
         self._load(family, setting, torch.float32)
         return True
 
+    def load_segmenter(self, model: str) -> LoadedSegmenter:
+        """Give a model of Cellpose, loading it if it is not in memory.
+
+        Parameters
+        ----------
+        model : str
+            See :func:`napari_pixcell.models.segmenters.segmenter_file`; a family that leaves it
+            no room goes.
+        """
+        path, held = segmenter_file(model), self._segmenter
+        if held is not None and held.path == path and held.sha256 == sha256_of(path):
+            return held
+        del held
+        self._segmenter = None
+        self._collect()
+        size, device = path.stat().st_size, self.device
+        if not segmenter_fits(size, free_bytes(device), _segmenter_dtype(device).itemsize):
+            self.unload()
+            if not segmenter_fits(size, free_bytes(device), _segmenter_dtype(device).itemsize):
+                device = torch.device("cpu")
+        return self._load_segmenter(path, device)
+
+    def step_segmenter_down(self) -> str | None:
+        """Make room for the model of Cellpose; see :meth:`step_down`."""
+        if self._loaded is not None:
+            self._loaded = self.setting = None
+            self._collect()
+            return "with the other model moved out"
+        held = self._segmenter
+        if held is None or held.device.type == "cpu":
+            return None
+        path = held.path
+        del held
+        self.unload()
+        self._load_segmenter(path, torch.device("cpu"))
+        return "on the processor, slowly"
+
     def unload(self) -> None:
         """Give all memory back that networks hold."""
-        self._loaded = self.setting = None
+        self._loaded = self.setting = self._segmenter = None
+        self._collect()
+
+    def _load_segmenter(self, path: Path, device: torch.device) -> LoadedSegmenter:
+        self._segmenter = load_segmenter(path, device, _segmenter_dtype(device))
+        log.info("Cellpose on %s", describe_device(device, self._segmenter.dtype))
+        return self._segmenter
+
+    def _collect(self) -> None:
         gc.collect()
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
@@ -145,6 +200,12 @@ class Residence:
 
     def _card(self) -> str:
         return describe_device(self.device)
+
+
+def _segmenter_dtype(device: torch.device) -> torch.dtype:
+    """Half precision as for other models, but Cellpose knows one kind of it only."""
+    usual = pick_dtype(CELLPOSE, device)
+    return usual if usual == torch.bfloat16 else torch.float32
 
 
 def free_bytes(device: torch.device) -> int:

@@ -5,13 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from napari_pixcell.errors import PixCellError
 
 Kind = Literal[
-    "transformer", "controlnet", "vae", "encoder", "scheduler", "preview", "lora", "flow"
+    "transformer",
+    "controlnet",
+    "vae",
+    "encoder",
+    "scheduler",
+    "preview",
+    "lora",
+    "flow",
+    "segmenter",
 ]
+
+T = TypeVar("T")
 
 NON_COMMERCIAL = "CC BY-NC-ND 4.0 (non-commercial, no derivatives); read the card when you get it"
 STAINS = {"her2": "HER2", "er": "ER", "pr": "PR", "ki67": "Ki67", "her2match": "HER2Match"}
@@ -26,7 +36,7 @@ class Part:
     ----------
     kind : str
         What it is in the family: ``transformer``, ``controlnet``, ``vae``, ``encoder``,
-        ``scheduler``, ``preview``, ``lora`` or ``flow``.
+        ``scheduler``, ``preview``, ``lora`` or ``flow``; ``segmenter`` for one that finds cells.
     network : str
         Which of our classes reads it, see ``models.networks_of``; empty for a plain config.
     hub_id : str
@@ -67,8 +77,8 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Family:
-    """A set of checkpoints that work together.
+class WeightSet:
+    """Weights that are fetched, carried and removed as one.
 
     Parameters
     ----------
@@ -76,39 +86,18 @@ class Family:
         As typed, and as shown.
     parts : tuple of Part
         Its networks, at most one of each kind.
-    tile : int
-        Side of the square made at once, in px.
-    mpp : float
-        Pixel size in µm.
-    grid : int
-        Embeddings along a side of the tile: 1, or 4 for 16 in all, row by row.
-    steps, guidance : int, float
-        Defaults without a layout.
-    layout_guidance : float
-        Default guidance with a layout.
     notice : str
-        What a user of the images must know.
+        What a user must know of what is made with it.
     """
 
     name: str
     title: str
     parts: tuple[Part, ...]
-    tile: int
-    mpp: float
-    grid: int
-    steps: int
-    guidance: float
-    layout_guidance: float
     notice: str
 
     def part(self, kind: Kind) -> Part | None:
-        """Give the part of a kind, if the family has one."""
+        """Give the part of a kind, if there is one."""
         return next((part for part in self.parts if part.kind == kind), None)
-
-    @property
-    def takes_layout(self) -> bool:
-        """Whether cells can be given a place."""
-        return self.part("controlnet") is not None
 
     @property
     def bundled(self) -> bool:
@@ -132,6 +121,37 @@ class Family:
             return next(iter(licences))
         named = ((text, sorted(set(names))) for text, names in licences.items())
         return "; ".join(f"{', '.join(names)}: {text}" for text, names in named)
+
+
+@dataclass(frozen=True)
+class Family(WeightSet):
+    """A set of checkpoints that make pictures together.
+
+    Parameters
+    ----------
+    tile : int
+        Side of the square made at once, in px.
+    mpp : float
+        Pixel size in µm.
+    grid : int
+        Embeddings along a side of the tile: 1, or 4 for 16 in all, row by row.
+    steps, guidance : int, float
+        Defaults without a layout.
+    layout_guidance : float
+        Default guidance with a layout.
+    """
+
+    tile: int
+    mpp: float
+    grid: int
+    steps: int
+    guidance: float
+    layout_guidance: float
+
+    @property
+    def takes_layout(self) -> bool:
+        """Whether cells can be given a place."""
+        return self.part("controlnet") is not None
 
 
 def _demo(kind: Kind, network: str) -> Part:
@@ -266,6 +286,24 @@ BUILT_IN: Mapping[str, Family] = {
 }
 
 
+CELLPOSE = WeightSet(
+    name="cellpose",
+    title="Cellpose",
+    parts=(
+        Part(
+            "segmenter",
+            "cellpose-sam",
+            "mouseland/cellpose-sam",
+            ("cpsam_v2",),
+            1_233_600_000,
+            "Cellpose's code is BSD-3-Clause; its weights were trained on data for "
+            "non-commercial use",
+        ),
+    ),
+    notice="Finds the cells of a region for its layout",
+)
+
+
 def families() -> dict[str, Family]:
     """Give every family that can be chosen, the user's own ones last."""
     from napari_pixcell.models.own_families import read_own_families
@@ -273,9 +311,22 @@ def families() -> dict[str, Family]:
     return {**BUILT_IN, **read_own_families(BUILT_IN)}
 
 
+def weight_sets() -> dict[str, WeightSet]:
+    """Give everything that can be fetched: the families, and Cellpose."""
+    return {**families(), CELLPOSE.name: CELLPOSE}
+
+
 def get_family(name: str) -> Family:
     """Look a family up by its name."""
-    known = families()
+    return _look_up(name, families())
+
+
+def get_weight_set(name: str) -> WeightSet:
+    """Look a family, or Cellpose, up by its name."""
+    return _look_up(name, weight_sets())
+
+
+def _look_up(name: str, known: Mapping[str, T]) -> T:
     if name not in known:
         raise PixCellError(
             f"There is no family “{name}”; choose one of: {', '.join(sorted(known))}."
@@ -284,5 +335,5 @@ def get_family(name: str) -> Family:
 
 
 def all_parts() -> Iterator[Part]:
-    """Give every part of every family, each once."""
-    yield from dict.fromkeys(part for family in families().values() for part in family.parts)
+    """Give every part of every family, and Cellpose's, each once."""
+    yield from dict.fromkeys(part for weights in weight_sets().values() for part in weights.parts)

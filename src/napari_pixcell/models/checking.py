@@ -7,14 +7,14 @@ import json
 import re
 from pathlib import Path
 
-from napari_pixcell.models.catalogue import Family
+from napari_pixcell.models.catalogue import WeightSet
 from napari_pixcell.models.manifest import CHUNK, read_manifest, sha256_of
 from napari_pixcell.models.store import Found, find, weights_folder
 
 LONGEST_HEADER = 100_000_000
 
 
-def family_problems(family: Family) -> list[str]:
+def family_problems(family: WeightSet) -> list[str]:
     """Check every file of a family: there, of its size, of its hash, with a sound header.
 
     Returns

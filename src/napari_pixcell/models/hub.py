@@ -14,7 +14,7 @@ from pathlib import Path
 from threading import Event, Thread
 
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.models.catalogue import Family, Part
+from napari_pixcell.models.catalogue import Part, WeightSet
 from napari_pixcell.models.licences import FILES as LICENCE_FILES
 from napari_pixcell.models.manifest import Entry, add_to_manifest, read_manifest, sha256_of
 from napari_pixcell.models.refusals import explain, offline_sentence
@@ -37,7 +37,7 @@ class DownloadCancelled(PixCellError):
     """The user stopped a download."""
 
 
-def offer(family: Family) -> str:
+def offer(family: WeightSet) -> str:
     """Say what getting a family means: size, licences and gates. Uses no network."""
     wanted = _distinct(missing(family))
     wanted = [part for part in wanted if part.hub_id]

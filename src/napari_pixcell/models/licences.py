@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from napari_pixcell.models.catalogue import Family, Part
+from napari_pixcell.models.catalogue import Part, WeightSet
 from napari_pixcell.models.store import find, weights_folder
 
 FILES = ("LICENSE", "LICENSE.md", "LICENSE.txt", "README.md")
@@ -14,7 +14,7 @@ LONGEST = 1_000_000
 def licence_files(part: Part) -> list[Path]:
     """Give the licence texts and the card that are kept beside a part's weights."""
     found = find(part)
-    if found is None or not part.hub_id:
+    if found is None or not part.hub_id or found.where == "cellpose":
         return []
     return _beside(found.files[part.weights], part)
 
@@ -28,7 +28,7 @@ def licence_text(part: Part) -> str:
     return f"{part.hub_id}\n\n" + "\n\n".join(texts)
 
 
-def licence_texts(family: Family) -> dict[str, str]:
+def licence_texts(family: WeightSet) -> dict[str, str]:
     """Give the texts that came with a family's weights, by repository."""
     texts = {}
     for part in family.parts:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.build import build_network, read_config
-from napari_pixcell.models.catalogue import Family, Part
+from napari_pixcell.models.catalogue import Family, Part, WeightSet
 from napari_pixcell.models.lora import add_lora
 from napari_pixcell.models.preview import fit_preview
 from napari_pixcell.models.store import Found, require
@@ -150,7 +150,7 @@ def pick_device() -> torch.device:
     return torch.device("cpu")
 
 
-def pick_dtype(family: Family, device: torch.device) -> torch.dtype:
+def pick_dtype(family: WeightSet, device: torch.device) -> torch.dtype:
     """Half precision where it is faster and as good; the small bundled family stays in float32."""
     if family.bundled:
         return torch.float32

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import psutil
 
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.models.catalogue import Family
+from napari_pixcell.models.catalogue import Family, WeightSet
 from napari_pixcell.preferences import preference, set_preference
 
 log = logging.getLogger(__name__)
@@ -30,6 +30,11 @@ DECODED = 1200
 # longer one of 1024 px takes (23 times the operations).
 FORWARD_S = {2: 0.95, 4: 1.8}
 LARGER = 23
+# Numbers that Cellpose holds at once for a tile: the attention of each of its patches to each.
+SEGMENTED = 150_000_000
+# Seconds of one of its tiles on one such core, and the tiles of a region of 256 px.
+SEGMENT_S = {2: 5, 4: 12}
+SEGMENT_TILES = 4
 
 
 @dataclass(frozen=True)
@@ -157,19 +162,44 @@ def this_machine(card: int = 0) -> Machine:
     return Machine(card, int(psutil.virtual_memory().available))
 
 
-def verdict(family: Family, machine: Machine, half: bool = True) -> str:
-    """Say in a few words how a family runs on a machine."""
+def segmenter_needs(file_bytes: int, bytes_per_number: int) -> int:
+    """Estimate the bytes that a model of Cellpose takes at its peak, its file read in full."""
+    return file_bytes + (file_bytes // STORED + SEGMENTED) * bytes_per_number
+
+
+def segmenter_fits(file_bytes: int, free_bytes: int, bytes_per_number: int) -> bool:
+    """Whether a model of Cellpose has room where so much is free."""
+    return segmenter_needs(file_bytes, bytes_per_number) <= free_bytes * (1 - RESERVE)
+
+
+def verdict(family: WeightSet, machine: Machine, half: bool = True) -> str:
+    """Say in a few words how a family, or Cellpose, runs on a machine."""
     if family.bundled:
         return "runs anywhere"
     size = 2 if half else 4
+    if not isinstance(family, Family):
+        return _segmenter_verdict(family.bytes, machine, size)
     if machine.card:
         setting = plan(family, machine.card, size)
         if not setting.on_cpu:
             return "runs resident" if setting == LADDER[0] else f"runs {setting.words}"
     short = needed(family, LADDER[-1], size) - machine.host * (1 - RESERVE)
     if short > 0:
-        return f"needs {short / GB:.0f} GB more memory than is free"
+        return _short(short)
     passes = 2 * family.steps * (1.5 if family.takes_layout else 1)
     seconds = passes * FORWARD_S[size] * (LARGER if family.tile > 256 else 1)
     time = f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
     return f"runs slowly on CPU: about {time} a tile"
+
+
+def _segmenter_verdict(file_bytes: int, machine: Machine, size: int) -> str:
+    if machine.card and segmenter_fits(file_bytes, machine.card, size):
+        return "runs resident"
+    short = segmenter_needs(file_bytes, size) - machine.host * (1 - RESERVE)
+    if short > 0:
+        return _short(short)
+    return f"runs slowly on CPU: about {SEGMENT_S[size] * SEGMENT_TILES} s for 256 px"
+
+
+def _short(bytes_: float) -> str:
+    return f"needs {bytes_ / GB:.0f} GB more memory than is free"

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.models.catalogue import Family, Part, families
+from napari_pixcell.models.catalogue import Part, WeightSet, weight_sets
 from napari_pixcell.models.hub import human_size
 from napari_pixcell.models.licences import kept_licences, licence_files
 from napari_pixcell.models.manifest import (
@@ -36,13 +36,13 @@ def _silent(done: int, total: int, message: str) -> None:
 
 
 def export_family(
-    family: Family, directory: Path, on_progress: OnProgress = _silent
+    family: WeightSet, directory: Path, on_progress: OnProgress = _silent
 ) -> dict[str, Entry]:
     """Copy a family's files, licences and hashes into a folder that can be carried away.
 
     Parameters
     ----------
-    family : Family
+    family : WeightSet
         Installed here.
     directory : Path
         Made if it is not there; further families can be added to it. Files lie in it as
@@ -145,12 +145,12 @@ def folder_problems(
     return problems
 
 
-def remove(family: Family, shared: bool = False) -> list[str]:
+def remove(family: WeightSet, shared: bool = False) -> list[str]:
     """Delete the files of a family from the cache and from the folder of weights.
 
     Parameters
     ----------
-    family : Family
+    family : WeightSet
         Its bundled files, the user's own, and those that the user put into the folder of
         weights stay.
     shared : bool
@@ -163,7 +163,9 @@ def remove(family: Family, shared: bool = False) -> list[str]:
     """
     _refuse_bundled(family, "removed")
     others = [
-        other for other in families().values() if other.name != family.name and not missing(other)
+        other
+        for other in weight_sets().values()
+        if other.name != family.name and not missing(other)
     ]
     used = set() if shared else {name for other in others for name in _names(other.parts)}
     removed = []
@@ -180,7 +182,7 @@ def _names(parts: tuple[Part, ...] | list[Part]) -> list[str]:
     return [f"{part.hub_id}/{name}" for part in parts if part.hub_id for name in part.files]
 
 
-def _refuse_bundled(family: Family, done: str) -> None:
+def _refuse_bundled(family: WeightSet, done: str) -> None:
     if family.bundled:
         raise PixCellError(
             f"{family.title} comes with napari-pixcell and cannot be {done}; choose another family."
@@ -285,6 +287,6 @@ def _drop_empty(top: Path) -> None:
             folder.rmdir()
 
 
-def found_where(family: Family) -> list[str]:
+def found_where(family: WeightSet) -> list[str]:
     """Give the places that the parts of a family were found in, each once."""
     return sorted({found.where for part in family.parts if (found := find(part)) is not None})

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Literal
 
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.models.catalogue import Family, Part
+from napari_pixcell.models.catalogue import CELLPOSE, Part, WeightSet
 from napari_pixcell.preferences import preference, set_preference
 
-Where = Literal["bundled", "own", "folder", "cache"]
+Where = Literal["bundled", "own", "folder", "cellpose", "cache"]
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Found:
         Where each of ``part.files`` is.
     where : str
         ``bundled``, ``own`` (named by the user's family), ``folder`` (the user's folder of
-        weights) or ``cache`` (the hub's cache).
+        weights), ``cellpose`` (Cellpose's own folder) or ``cache`` (the hub's cache).
     """
 
     part: Part
@@ -69,8 +69,18 @@ def set_weights_folder(folder: Path | None) -> None:
     set_preference("weights folder", str(folder) if folder is not None else None)
 
 
+def cellpose_folder() -> Path:
+    """Give Cellpose's own folder of models: ``CELLPOSE_LOCAL_MODELS_PATH``, else its default."""
+    named = os.environ.get("CELLPOSE_LOCAL_MODELS_PATH")
+    return Path(named) if named else Path.home() / ".cellpose" / "models"
+
+
 def find(part: Part) -> Found | None:
-    """Look for all files of a part: where it says, in the user's folder, in the hub's cache."""
+    """Look for all files of a part, first found first.
+
+    Where the part says; else in the user's folder, in Cellpose's own for its weights, and in the
+    hub's cache.
+    """
     if part.folder is not None:
         from napari_pixcell.models.catalogue import DEMO_FOLDER
 
@@ -83,15 +93,19 @@ def find(part: Part) -> Found | None:
             found = _all(part, place, "folder")
             if found is not None:
                 return found
+    if part in CELLPOSE.parts:
+        found = _all(part, cellpose_folder(), "cellpose")
+        if found is not None:
+            return found
     return _in_cache(part)
 
 
-def missing(family: Family) -> list[Part]:
-    """Give the parts of a family that are not on this machine."""
+def missing(family: WeightSet) -> list[Part]:
+    """Give the parts of a set that are not on this machine."""
     return [part for part in family.parts if find(part) is None]
 
 
-def require(family: Family, part: Part) -> Found:
+def require(family: WeightSet, part: Part) -> Found:
     """Find a part, or say how to get it."""
     found = find(part)
     if found is None:

@@ -17,6 +17,7 @@ from napari_pixcell.errors import PixCellError
 
 SHOWN = 3
 PREFIX = "transformer."
+PUBLISHED = "use the published file of this family"
 
 
 class _SafeTensors(Mapping[str, Tensor]):
@@ -39,11 +40,18 @@ class _SafeTensors(Mapping[str, Tensor]):
         return len(self._names)
 
 
-def open_tensors(path: Path) -> Mapping[str, Tensor]:
+def open_tensors(path: Path, remedy: str = PUBLISHED) -> Mapping[str, Tensor]:
     """Open the tensors of a ``.safetensors``, ``.pth`` or ``.bin`` file without reading them all.
 
     Safetensors are read tensor by tensor; the others are mapped into memory, so that the pages
     of a tensor come from the disk when it is used.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    remedy : str
+        What to do if it is refused, to end the sentence.
 
     Raises
     ------
@@ -55,21 +63,21 @@ def open_tensors(path: Path) -> Mapping[str, Tensor]:
             return _SafeTensors(path)
         zipped = zipfile.is_zipfile(path)
         if zipped:
-            _refuse_bomb(path)
+            _refuse_bomb(path, remedy)
         tensors = torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
     except UnpicklingError as error:
         raise PixCellError(
             f"The weight file {path.name} holds more than tensors and could run code, so it was "
-            "not opened; use the published file of this family."
+            f"not opened; {remedy}."
         ) from error
     except (OSError, SafetensorError, RuntimeError, ValueError, EOFError, MemoryError) as error:
+        again = "install the family again" if remedy == PUBLISHED else remedy
         raise PixCellError(
-            f"The weight file {path.name} is missing or damaged; install the family again."
+            f"The weight file {path.name} is missing or damaged; {again}."
         ) from error
     if not isinstance(tensors, dict) or not all(isinstance(v, Tensor) for v in tensors.values()):
         raise PixCellError(
-            f"The weight file {path.name} holds something else than tensors by name; "
-            "use the published file of this family."
+            f"The weight file {path.name} holds something else than tensors by name; {remedy}."
         )
     return tensors
 
@@ -170,7 +178,7 @@ def _place(network: nn.Module, key: str, value: Tensor) -> None:
         module._buffers[leaf] = value
 
 
-def _refuse_bomb(path: Path) -> None:
+def _refuse_bomb(path: Path, remedy: str) -> None:
     """Refuse an archive that would unpack to more than it is; torch stores, never compresses."""
     with zipfile.ZipFile(path) as archive:
         entries = archive.infolist()
@@ -180,7 +188,7 @@ def _refuse_bomb(path: Path) -> None:
     ):
         raise PixCellError(
             f"The weight file {path.name} is packed in a way that no weight file is, so it was "
-            "not opened; use the published file of this family."
+            f"not opened; {remedy}."
         )
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from psygnal import Signal
 
+from napari_pixcell.cells.methods import LayoutSource
 from napari_pixcell.engine.events import Event, Failure, Finished, Preview, Progress, Variant
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.request import GenerateRequest, Source
@@ -73,6 +74,7 @@ class Generation:
         embedding: PackedArray | None,
         layout: NDArray[Any] | None,
         name: str,
+        layout_source: LayoutSource | None = None,
     ) -> GenerationJob:
         """Build the request, with everything by value, and queue it.
 
@@ -88,6 +90,8 @@ class Generation:
             Label image, (tile, tile).
         name : str
             For the slide, in the record.
+        layout_source : LayoutSource, optional
+            How the layout was made, in the record.
         """
         place = target.region
         request = GenerateRequest(
@@ -100,7 +104,12 @@ class Generation:
             guidance=settings.guidance,
             layout_strength=settings.layout_strength,
             layout_until=settings.layout_until,
-            source=Source(name, (place.x, place.y, place.width, place.height), target.mpp),
+            source=Source(
+                name,
+                (place.x, place.y, place.width, place.height),
+                target.mpp,
+                layout_source if layout is not None else None,
+            ),
         )
         job = GenerationJob(next(self._numbers), request, target)
         self.jobs.append(job)

@@ -8,12 +8,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_pixcell.cells.methods import LayoutSource
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import Family
 from napari_pixcell.slides.region import Region
+from napari_pixcell.studio.segmenting import SegmentJob
 
 NO_STYLE = 0
+
+Shelved = tuple[NDArray[Any], str, LayoutSource | None]
 
 
 @dataclass(eq=False)
@@ -47,12 +51,18 @@ class RegionItem:
     embedding_busy: bool = False
     embedding_stored: bool = False  # it was looked up, not computed
     layout: NDArray[Any] | None = None
-    layout_busy: bool = False
+    layout_job: SegmentJob | None = None
     layout_origin: str = ""
+    layout_source: LayoutSource | None = None
     layout_text: str = ""
     cells: int = 0
     # Layouts for tiles of another size, by their side: they come back with their family.
-    shelved: dict[int, tuple[NDArray[Any], str]] = field(default_factory=dict)
+    shelved: dict[int, Shelved] = field(default_factory=dict)
+
+    @property
+    def layout_busy(self) -> bool:
+        """Whether its cells are being looked for."""
+        return self.layout_job is not None
 
 
 def snap(region: Region, shape: tuple[int, int], mpp: float, family: Family) -> Region:

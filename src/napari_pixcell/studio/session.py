@@ -25,6 +25,7 @@ from napari_pixcell.studio.generation import Generation
 from napari_pixcell.studio.layouts import LayoutActions
 from napari_pixcell.studio.regions import NO_STYLE, RegionItem, snap
 from napari_pixcell.studio.results import Client, Result, Target
+from napari_pixcell.studio.segmenting import Segmenter
 from napari_pixcell.studio.settings import Settings
 
 if TYPE_CHECKING:
@@ -71,9 +72,12 @@ class Session(LayoutActions):
         self._numbers = itertools.count(1)
         self.embedder = Embedder(client, self.background, cache or EmbeddingCache())
         self.generation = Generation(client, self.background, self.say)
+        self.segmenter = Segmenter(client, self.background, self.changed.emit)
         self.not_here: list[str] = []
         self._shelf: Shelf | None = None
         self.settings.events.family.connect(self.check_model)
+        self.settings.events.segment_method.connect(self.check_segmenter)
+        self.settings.events.segment_model.connect(self.check_segmenter)
         self.settings.events.connect(lambda *_: self.changed.emit(), check_nargs=False)
         self.generation.changed.connect(self.changed.emit)
         self.embedder.changed.connect(self.changed.emit)
@@ -100,8 +104,12 @@ class Session(LayoutActions):
         if self._shelf is None:
             from napari_pixcell.studio.shelf import Shelf  # brings the hub's client
 
-            self._shelf = Shelf(self.background, self.check_model)
+            self._shelf = Shelf(self.background, self._check_installed)
         return self._shelf
+
+    def _check_installed(self) -> None:
+        self.check_model()
+        self.check_segmenter()
 
     def check_model(self, *_: object) -> None:
         """See what of the chosen family is missing here, and fit the regions to its tile."""
@@ -183,8 +191,8 @@ class Session(LayoutActions):
             place = self._snapped(region)
             if place != item.region:
                 item.region, item.pixels, item.embedding = place, None, None
-                if item.layout_origin == "segmented":
-                    item.layout_origin = "segmented before the region was moved"
+                if item.layout_origin.startswith("segmented") and "moved" not in item.layout_origin:
+                    item.layout_origin += " before the region was moved"
                 item.embedding_busy = True  # or soon: a drag waits for its end
                 if embed:
                     self.embed(number)
@@ -203,6 +211,8 @@ class Session(LayoutActions):
         if item is None:
             return
         item.layout = None
+        if item.layout_job is not None:
+            self.segmenter.cancel(item.layout_job)
         self.layout_changed.emit(item)
         for other in self._items.values():
             if other.style_of == number:
@@ -322,11 +332,15 @@ class Session(LayoutActions):
                 style.embedding if style is not None else None,
                 item.layout if self.takes_layout else None,
                 self.export_name,
+                item.layout_source if self.takes_layout else None,
             )
 
     def cancel(self) -> None:
-        """Stop the running generation within one step; those behind it go on."""
-        self.generation.cancel()
+        """Stop the running generation within one step, or else the search for cells."""
+        if self.generation.current is not None:
+            self.generation.cancel()
+        else:
+            self.cancel_segmenting()
 
     def free_memory(self) -> None:
         """End the worker process; the next request starts a new one."""

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from psygnal import SignalGroupDescriptor
 
+from napari_pixcell.cells.methods import CELLPOSE_MODEL, SegmentMethod
 from napari_pixcell.engine.request import MAX_SEED, GenerateRequest
 from napari_pixcell.models.catalogue import DEMO, Family, get_family
 
@@ -26,6 +27,10 @@ class Settings:
         Denoising steps; how closely the style is followed.
     layout_strength, layout_until : float
         How strongly the layout acts (0 to 2), and in which part of the steps (0 to 1).
+    segment_method, segment_model : str
+        By which method nuclei are found, and by which model of Cellpose.
+    cell_diameter : float
+        Of a typical cell in µm, for Cellpose; 0 for cells of any size.
     """
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
@@ -37,11 +42,19 @@ class Settings:
     guidance: float = DEMO.layout_guidance
     layout_strength: float = 1.0
     layout_until: float = 1.0
+    segment_method: str = "builtin"
+    segment_model: str = CELLPOSE_MODEL
+    cell_diameter: float = 0.0
 
     @property
     def model(self) -> Family:
         """The chosen family."""
         return get_family(self.family)
+
+    @property
+    def segmenting(self) -> SegmentMethod:
+        """How nuclei are found."""
+        return SegmentMethod(self.segment_method, self.segment_model, self.cell_diameter or None)
 
     def new_seed(self) -> None:
         """Draw a seed."""

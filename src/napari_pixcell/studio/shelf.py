@@ -11,7 +11,7 @@ from typing import Any
 from psygnal import Signal
 
 from napari_pixcell.models import hub
-from napari_pixcell.models.catalogue import Family, families, get_family
+from napari_pixcell.models.catalogue import WeightSet, get_weight_set, weight_sets
 from napari_pixcell.models.licences import licence_texts
 from napari_pixcell.models.memory import this_machine, verdict
 from napari_pixcell.models.moving import export_family, import_folder, remove
@@ -25,19 +25,19 @@ class Row:
 
     Parameters
     ----------
-    family : Family
+    family : WeightSet
         Which one.
     state : str
         ``bundled``, ``installed``, or what is missing.
     installed : bool
-        Whether it can be chosen.
+        Whether it can be used.
     gated : bool
         Whether access has to be asked for.
     verdict : str
         How it runs on this machine.
     """
 
-    family: Family
+    family: WeightSet
     state: str
     installed: bool
     gated: bool
@@ -89,11 +89,11 @@ class Shelf:
         return self._thread is not None
 
     def rows(self) -> list[Row]:
-        """Give every family with its state."""
+        """Give every family, and Cellpose, with its state."""
         machine = this_machine()
-        return [self._row(family, machine) for family in families().values()]
+        return [self._row(family, machine) for family in weight_sets().values()]
 
-    def _row(self, family: Family, machine: Any) -> Row:
+    def _row(self, family: WeightSet, machine: Any) -> Row:
         left = missing(family)
         state = "bundled" if family.bundled else "installed"
         if left:
@@ -104,16 +104,16 @@ class Shelf:
 
     def offer(self, name: str) -> str:
         """Say what getting a family means: size, licences, gates."""
-        return hub.offer(get_family(name))
+        return hub.offer(get_weight_set(name))
 
     def licence(self, name: str) -> str:
         """Give the licence texts that were kept beside the weights, else their names."""
-        family = get_family(name)
+        family = get_weight_set(name)
         return "\n\n".join(licence_texts(family).values()) or family.licence
 
     def get(self, name: str) -> None:
         """Download what is missing of a family; call it only after the user agreed."""
-        family = get_family(name)
+        family = get_weight_set(name)
 
         def work() -> str:
             hub.download(missing(family), self._tell, self._stop.is_set)
@@ -128,7 +128,7 @@ class Shelf:
 
     def remove(self, name: str) -> None:
         """Delete the files of a family that no other installed one uses."""
-        family = get_family(name)
+        family = get_weight_set(name)
 
         def work() -> str:
             remove(family)
@@ -138,7 +138,7 @@ class Shelf:
 
     def export(self, name: str, folder: Path) -> None:
         """Copy a family to a folder, for a machine without internet."""
-        family = get_family(name)
+        family = get_weight_set(name)
 
         def work() -> str:
             export_family(family, folder, self._tell)

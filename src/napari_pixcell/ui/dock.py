@@ -63,7 +63,7 @@ class PixCellStudio(QWidget):
         self.slide = SlideSection(self.session, self.link)
         self.region = RegionSection(self.session, self.link)
         self.style_ = StyleSection(self.session)
-        self.layout_ = LayoutSection(self.session, self.link)
+        self.layout_ = LayoutSection(self.session, self.link, self.slide.manage)
         self.generate = GenerateSection(self.session)
         self.results = ResultsSection(self.session)
         self.export = ExportSection(self.session)

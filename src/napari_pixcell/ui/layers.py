@@ -181,6 +181,8 @@ class LayerLink(QObject):
         self.insert(layer, select=True)
 
         def edited(_event: Any = None) -> None:
+            if self.changing:
+                return
             self._painted.add(item.number)
             self._paint_pause.start()
 

@@ -20,6 +20,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_pixcell.models.catalogue import Family, WeightSet
 from napari_pixcell.studio.session import Session
 from napari_pixcell.studio.shelf import Row
 from napari_pixcell.ui.parts import AMBER, GREEN, Text, button, row
@@ -168,18 +169,15 @@ class ModelManager(QDialog):
             return
         family = one.family
         self.title.setText(family.title)
-        cells = "takes a layout of cells" if family.takes_layout else "takes no layout of cells"
-        self.about.say(
-            f"Tiles of {family.tile} px at {family.mpp:g} µm/px, {family.grid**2} embedding"
-            f"{'s' if family.grid > 1 else ''} a tile, {cells}. {family.notice}."
-        )
+        self.about.say(f"{_tiles(family)}{family.notice}.")
         self.licence.setPlainText(self.shelf.licence(family.name))
         self._enable()
 
     def _enable(self) -> None:
         one, busy = self.chosen, self.shelf.busy
         here, bundled = one is not None and one.installed, one is not None and one.family.bundled
-        self.use_button.setEnabled(here)
+        # Cellpose is chosen where it works: in the Layout section.
+        self.use_button.setEnabled(here and one is not None and isinstance(one.family, Family))
         self.get_button.setEnabled(one is not None and not here and not busy)
         self.export_button.setEnabled(here and not bundled and not busy)
         self.remove_button.setEnabled(here and not bundled and not busy)
@@ -226,3 +224,14 @@ class ModelManager(QDialog):
     def _ask_folder(self, title: str) -> Path | None:
         path = QFileDialog.getExistingDirectory(self, title)
         return Path(path) if path else None
+
+
+def _tiles(weights: WeightSet) -> str:
+    """Say what a family makes; Cellpose makes no tiles."""
+    if not isinstance(weights, Family):
+        return ""
+    cells = "takes a layout of cells" if weights.takes_layout else "takes no layout of cells"
+    return (
+        f"Tiles of {weights.tile} px at {weights.mpp:g} µm/px, {weights.grid**2} embedding"
+        f"{'s' if weights.grid > 1 else ''} a tile, {cells}. "
+    )

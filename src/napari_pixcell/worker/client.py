@@ -18,8 +18,12 @@ from platformdirs import user_log_dir
 
 from napari_pixcell.engine.events import Event, Failure, is_last
 from napari_pixcell.engine.request import Request
-from napari_pixcell.models.catalogue import get_family
-from napari_pixcell.worker.protocol import ImageBlock, event_from_message, write_line
+from napari_pixcell.worker.protocol import (
+    ImageBlock,
+    event_from_message,
+    slot_bytes,
+    write_line,
+)
 
 log = logging.getLogger(__name__)
 
@@ -51,8 +55,7 @@ class Job:
         self._on_event = on_event
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self.process: subprocess.Popen[bytes] | None = None
-        family = get_family(request.family)
-        self.block = ImageBlock(family.tile * family.tile * 3)
+        self.block = ImageBlock(slot_bytes(request))
 
     def cancel(self) -> None:
         """Ask the worker to stop at its next step; ``Finished(cancelled=True)`` will come."""
@@ -172,7 +175,7 @@ class WorkerClient:
             return
         image = None
         if "slot" in message:
-            image = job.block.take(message["slot"], tuple(message["shape"]))
+            image = job.block.take(message["slot"], tuple(message["shape"]), message["dtype"])
             self.send({"op": "free", "job": job.number, "slot": message["slot"]})
         event = event_from_message(message, image)
         if isinstance(event, Failure) and event.details:
@@ -185,7 +188,7 @@ class WorkerClient:
 
 def _ended(on_purpose: bool, code: int) -> Failure:
     if on_purpose:
-        return Failure("The memory was freed, so this request was stopped; generate again.")
+        return Failure("The memory was freed, so this request was stopped; start it again.")
     return Failure(
         f"The worker process ended unexpectedly (exit code {code}); generate again, a new one "
         f"starts by itself. Details are in {log_path().name}.",

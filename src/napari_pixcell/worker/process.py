@@ -10,11 +10,11 @@ import threading
 import traceback
 from typing import IO, Any
 
-from napari_pixcell.engine.events import Event, Failure, Preview, Variant, summary
+from napari_pixcell.engine.events import Event, Failure, Preview, summary
 from napari_pixcell.engine.request import request_from_dict
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.preferences import preference
-from napari_pixcell.worker.protocol import SLOTS, ImageBlock, write_line
+from napari_pixcell.worker.protocol import SLOTS, ImageBlock, image_of, write_line
 
 # Minutes without a request after which networks leave the memory; a preference may say otherwise.
 IDLE_MINUTES = 20
@@ -99,12 +99,14 @@ class _Channel:
 
     def emit(self, event: Event) -> None:
         message = {"job": self._job, **summary(event)}
-        if isinstance(event, (Preview, Variant)):
-            slot = self._worker.take_slot(self._job, isinstance(event, Variant), self._owned)
+        image = image_of(event)
+        if image is not None:
+            wait = not isinstance(event, Preview)
+            slot = self._worker.take_slot(self._job, wait, self._owned)
             if slot is None:
                 return
-            self.block.put(slot, event.image)
-            message |= {"slot": slot, "shape": list(event.image.shape)}
+            self.block.put(slot, image)
+            message |= {"slot": slot, "shape": list(image.shape), "dtype": image.dtype.name}
         self._worker.send(message)
 
 
@@ -115,7 +117,7 @@ def _sentence(error: Exception) -> str:
             "press “Free memory”, or make fewer variants."
         )
     kind = type(error).__name__
-    return f"The generation failed ({kind}); try again, and if it stays, report the log."
+    return f"The request failed ({kind}); try again, and if it stays, report the log."
 
 
 def main() -> None:

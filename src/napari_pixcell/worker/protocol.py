@@ -3,7 +3,7 @@
 Each message is one line of JSON over the worker's stdin and stdout; images travel beside it, in
 slots of a block of shared memory that the client owns, so that a killed worker leaves nothing
 behind. A slot belongs to the worker until it sends an image in it, then to the client until it
-says ``free``. A variant waits for a slot; a preview without one is dropped.
+says ``free``. A variant or a layout waits for a slot; a preview without one is dropped.
 """
 
 from __future__ import annotations
@@ -15,18 +15,40 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_pixcell.cells.methods import LayoutSource
 from napari_pixcell.engine.events import (
     Embedding,
     Event,
     Failure,
     Finished,
+    Layout,
     Preview,
     Progress,
     Variant,
 )
 from napari_pixcell.engine.record import Record
+from napari_pixcell.engine.request import Request, SegmentRequest
+from napari_pixcell.models.catalogue import get_family
 
 SLOTS = 6
+
+
+def slot_bytes(request: Request) -> int:
+    """Give the size of the largest image that answers a request."""
+    if isinstance(request, SegmentRequest):
+        height, width = request.pixels.shape[:2]
+        return height * width * np.dtype(np.int32).itemsize
+    return get_family(request.family).tile ** 2 * 3
+
+
+def image_of(event: Event) -> NDArray[Any] | None:
+    """Give the image that travels beside an event, if it has one."""
+    match event:
+        case Preview() | Variant():
+            return event.image
+        case Layout():
+            return event.labels
+    return None
 
 
 def write_line(stream: IO[bytes], message: dict[str, Any]) -> None:
@@ -59,13 +81,13 @@ class ImageBlock:
         """Name by which the other process attaches."""
         return self._memory.name
 
-    def put(self, slot: int, image: NDArray[np.uint8]) -> None:
+    def put(self, slot: int, image: NDArray[Any]) -> None:
         """Copy an image into a slot."""
-        self._view(slot, image.shape)[...] = image
+        self._view(slot, image.shape, image.dtype)[...] = image
 
-    def take(self, slot: int, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    def take(self, slot: int, shape: tuple[int, ...], dtype: Any = np.uint8) -> NDArray[Any]:
         """Copy an image out of a slot."""
-        return self._view(slot, shape).copy()
+        return self._view(slot, shape, np.dtype(dtype)).copy()
 
     def close(self) -> None:
         """Let go of the block; the owner also removes it."""
@@ -73,8 +95,8 @@ class ImageBlock:
         if self._owner:
             self._memory.unlink()
 
-    def _view(self, slot: int, shape: tuple[int, ...]) -> NDArray[np.uint8]:
-        return np.ndarray(shape, np.uint8, self._memory.buf, slot * self.slot_bytes)
+    def _view(self, slot: int, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+        return np.ndarray(shape, dtype, self._memory.buf, slot * self.slot_bytes)
 
 
 def _leave_to_owner(memory: shared_memory.SharedMemory) -> None:
@@ -85,7 +107,7 @@ def _leave_to_owner(memory: shared_memory.SharedMemory) -> None:
         resource_tracker.unregister(name, "shared_memory")
 
 
-def event_from_message(message: dict[str, Any], image: NDArray[np.uint8] | None) -> Event:
+def event_from_message(message: dict[str, Any], image: NDArray[Any] | None) -> Event:
     """Turn what :func:`napari_pixcell.engine.events.summary` gave back into its event."""
     match message["event"]:
         case "progress":
@@ -94,6 +116,8 @@ def event_from_message(message: dict[str, Any], image: NDArray[np.uint8] | None)
             return Preview(message["index"], image)
         case "variant" if image is not None:
             return Variant(message["index"], image, Record.from_dict(message["record"]))
+        case "layout" if image is not None:
+            return Layout(image, LayoutSource.from_dict(message["source"]))
         case "embedding":
             return Embedding(np.asarray(message["values"], np.float32), message["encoder"])
         case "finished":

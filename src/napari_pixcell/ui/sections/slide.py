@@ -112,13 +112,13 @@ class SlideSection(Section):
         else:
             self.tell(problem, session.notes.get("slide", ""))
 
-    def manage(self) -> None:
-        """Open the model manager at the chosen model."""
+    def manage(self, name: str = "") -> None:
+        """Open the model manager at the chosen model, or at another."""
         from napari_pixcell.ui.manager import ModelManager
 
         if self.manager is None or not self.manager.isVisible():
             self.manager = ModelManager(self.session, self)
-        self.manager.choose(self.session.settings.family)
+        self.manager.choose(name or self.session.settings.family)
         self.manager.show()
         self.manager.raise_()
 

@@ -1,0 +1,352 @@
+"""Cellpose's own network and its own code, small, through our engine."""
+
+from __future__ import annotations
+
+import logging
+import pickle
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from cellpose.vit import CPSAM
+from segment_anything import sam_model_registry
+from segment_anything.build_sam import _build_sam
+
+from napari_pixcell.cells.methods import LayoutSource, SegmentMethod
+from napari_pixcell.engine.engine import Engine
+from napari_pixcell.engine.events import Event, Finished, Layout, Progress
+from napari_pixcell.engine.packed import PackedArray
+from napari_pixcell.engine.request import EmbedRequest, SegmentRequest
+from napari_pixcell.errors import PixCellError
+from napari_pixcell.models.catalogue import CELLPOSE
+from napari_pixcell.models.loading import sha256_of
+from napari_pixcell.models.loading_segmenter import load_segmenter
+from napari_pixcell.models.store import find
+from tiny_cellpose import discs
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def engine() -> Engine:
+    return Engine(CPU)
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("the network was asked")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+
+
+def request(model: object, image: np.ndarray, **values: Any) -> SegmentRequest:
+    how = SegmentMethod("cellpose", str(model), **values)
+    return SegmentRequest(PackedArray.pack(image), 0.5, how)
+
+
+def run(engine: Engine, asked: SegmentRequest, **values: Any) -> list[Event]:
+    events: list[Event] = []
+    engine.run(asked, events.append, **values)
+    return events
+
+
+def found(engine: Engine, asked: SegmentRequest) -> np.ndarray:
+    (layout,) = (event for event in run(engine, asked) if isinstance(event, Layout))
+    return layout.labels
+
+
+def overlap(labels: np.ndarray, truth: np.ndarray) -> float:
+    return float(((labels > 0) & (truth > 0)).sum() / ((labels > 0) | (truth > 0)).sum())
+
+
+def test_cells_are_found_where_they_are(engine: Engine, tiny_cellpose: Path) -> None:
+    image, truth = discs(99, (300, 270))
+    events = run(engine, request(tiny_cellpose, image))
+    *_, layout, last = events
+    assert last == Finished() and isinstance(layout, Layout)
+    assert layout.labels.shape == (300, 270) and layout.labels.dtype == np.int32
+    assert overlap(layout.labels, truth) > 0.8
+    assert abs(layout.labels.max() - truth.max()) < 0.2 * truth.max()
+    source = layout.source
+    assert (source.method, source.model) == ("cellpose", "tiny")
+    assert source.sha256 == sha256_of(tiny_cellpose)
+    assert "your" not in source.licence and "own Cellpose model" in source.licence
+
+
+def test_progress_counts_the_tiles_that_the_network_runs(
+    engine: Engine, tiny_cellpose: Path
+) -> None:
+    image, _ = discs(1, (300, 600))
+    runs: list[int] = []
+    network = engine.residence.load_segmenter(str(tiny_cellpose)).model.net
+    hook = network.register_forward_pre_hook(lambda _, inputs: runs.append(len(inputs[0])))
+    events = run(engine, request(tiny_cellpose, image))
+    hook.remove()
+    told = [(e.done, e.total, e.message) for e in events if isinstance(e, Progress) and e.total]
+    assert runs == [1] * 6
+    assert [done for done, _, _ in told] == list(range(7)) and {t for _, t, _ in told} == {6}
+    assert told[0][2] == "Tile 1 of 6" and told[-1][2] == "Outlining the cells"
+
+
+@pytest.mark.parametrize("diameter", [None, 12.0])
+def test_the_same_cells_as_by_cellpose_itself(
+    engine: Engine, tiny_cellpose: Path, monkeypatch: pytest.MonkeyPatch, diameter: float | None
+) -> None:
+    from cellpose.models import CellposeModel
+
+    image, _ = discs(7, (400, 300))
+    ours = found(engine, request(tiny_cellpose, image, diameter=diameter, flow_threshold=0.6))
+    half = engine.residence.load_segmenter(str(tiny_cellpose)).dtype == torch.bfloat16
+    monkeypatch.setitem(sam_model_registry, "vit_l", lambda _: _build_sam(64, 2, 2, [1]))
+    model = CellposeModel(pretrained_model=str(tiny_cellpose), device=CPU, use_bfloat16=half)
+    theirs = model.eval(
+        image, diameter=diameter and diameter / 0.5, flow_threshold=0.6, batch_size=1
+    )[0]
+    assert ours.max() > 10
+    np.testing.assert_array_equal(ours, theirs)
+
+
+def test_a_cancel_stops_before_the_next_tile(engine: Engine, tiny_cellpose: Path) -> None:
+    image, _ = discs(1, (600, 600))
+    runs: list[int] = []
+    network = engine.residence.load_segmenter(str(tiny_cellpose)).model.net
+    hook = network.register_forward_pre_hook(lambda *_: runs.append(1))
+    events = run(engine, request(tiny_cellpose, image), cancelled=lambda: len(runs) == 2)
+    hook.remove()
+    assert events[-1] == Finished(cancelled=True)
+    assert len(runs) == 2
+    assert not any(isinstance(event, Layout) for event in events)
+    assert found(engine, request(tiny_cellpose, image)).any()  # nothing is left of it
+
+
+def test_an_empty_region_has_no_cells(engine: Engine, tiny_cellpose: Path) -> None:
+    glass = np.full((256, 256, 3), 245, np.uint8)
+    assert found(engine, request(tiny_cellpose, glass, cellprob_threshold=8)).max() == 0
+
+
+def test_the_built_in_method_answers_in_the_same_way(engine: Engine) -> None:
+    image, truth = discs(3)
+    asked = SegmentRequest(PackedArray.pack(image), 0.5)
+    layout, last = run(engine, asked)
+    assert isinstance(layout, Layout) and last == Finished()
+    assert layout.source == LayoutSource("builtin")
+    assert overlap(layout.labels, truth) > 0.8
+
+
+def test_nothing_is_written_to_stdout(engine: Engine, tiny_cellpose: Path, capfd) -> None:
+    engine.unload()
+    run(engine, request(tiny_cellpose, discs(1)[0]))
+    assert capfd.readouterr().out == ""
+    assert logging.getLogger("cellpose").level == logging.ERROR
+
+
+# -- where weights are ---------------------------------------------------------------------
+
+
+def test_without_weights_a_sentence_says_how_to_get_them(engine: Engine) -> None:
+    with pytest.raises(PixCellError) as error:
+        run(engine, request("cpsam_v2", discs(1)[0]))
+    assert "Cellpose's weights are not installed; get them in the model manager" in str(error.value)
+    assert "napari-pixcell models get cellpose" in str(error.value)
+    assert "built-in method" in str(error.value)
+
+
+def test_a_file_that_is_not_there_gets_a_sentence(engine: Engine, tmp_path: Path) -> None:
+    with pytest.raises(PixCellError, match="There is no Cellpose model file mine; choose another"):
+        run(engine, request(tmp_path / "mine", discs(1)[0]))
+
+
+@pytest.mark.parametrize("place", ["folder", "cellpose", "default", "hub"])
+def test_the_published_weights_are_found_wherever_they_may_be(
+    engine: Engine, tiny_cellpose: Path, tmp_path: Path, monkeypatch, place: str
+) -> None:
+    target = {
+        "folder": tmp_path / "weights/mouseland/cellpose-sam",
+        "cellpose": tmp_path / "models",
+        "default": tmp_path / "home/.cellpose/models",
+        "hub": tmp_path / "hub/models--mouseland--cellpose-sam/snapshots" / ("a" * 40),
+    }[place]
+    target.mkdir(parents=True)
+    (target / "cpsam_v2").symlink_to(tiny_cellpose)
+    match place:
+        case "folder":
+            monkeypatch.setenv("PIXCELL_WEIGHTS", str(tmp_path / "weights"))
+        case "cellpose":
+            monkeypatch.setenv("CELLPOSE_LOCAL_MODELS_PATH", str(target))
+        case "default":
+            monkeypatch.delenv("CELLPOSE_LOCAL_MODELS_PATH")
+            monkeypatch.setattr(Path, "home", lambda: tmp_path / "home")
+        case "hub":
+            refs = target.parents[1] / "refs"
+            refs.mkdir()
+            (refs / "main").write_text("a" * 40)
+            monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    where = find(CELLPOSE.parts[0])
+    assert where is not None
+    assert where.where == {"default": "cellpose", "hub": "cache"}.get(place, place)
+    if place == "cellpose":
+        assert found(engine, request("cpsam_v2", discs(1)[0])).any()
+        (target / "mine").symlink_to(tiny_cellpose)  # any other model there, by its name
+        assert found(engine, request("mine", discs(1)[0])).any()
+
+
+def test_the_users_folder_comes_before_cellposes(tmp_path: Path, monkeypatch) -> None:
+    for name in ("mine", "theirs"):
+        (tmp_path / name / "cellpose-sam").mkdir(parents=True)
+        (tmp_path / name / "cellpose-sam/cpsam_v2").touch()
+        (tmp_path / name / "cpsam_v2").touch()
+    monkeypatch.setenv("PIXCELL_WEIGHTS", str(tmp_path / "mine"))
+    monkeypatch.setenv("CELLPOSE_LOCAL_MODELS_PATH", str(tmp_path / "theirs"))
+    where = find(CELLPOSE.parts[0])
+    assert where is not None and where.weights == tmp_path / "mine/cellpose-sam/cpsam_v2"
+
+
+# -- files that are refused ----------------------------------------------------------------
+
+
+class Bomb:
+    def __init__(self, trace: Path) -> None:
+        self.trace = trace
+
+    def __reduce__(self) -> Any:
+        return Path.touch, (self.trace,)
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_a_file_with_code_is_refused_and_nothing_runs(
+    engine: Engine, tmp_path: Path, zipped: bool
+) -> None:
+    path, trace = tmp_path / "bomb", tmp_path / "it ran"
+    content = {"W2": torch.zeros(1), "bomb": Bomb(trace)}
+    if zipped:
+        torch.save(content, path)
+    else:
+        path.write_bytes(pickle.dumps(content))
+    with pytest.raises(PixCellError, match="could run code, so it was not opened; choose a file"):
+        run(engine, request(path, discs(1)[0]))
+    assert not trace.exists()
+    pickle.loads(pickle.dumps(Bomb(trace)))
+    assert trace.exists()  # it would have
+
+
+def _change(change: Any) -> Any:
+    def write(path: Path, tensors: dict[str, torch.Tensor]) -> None:
+        change(tensors)
+        torch.save(tensors, path)
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("write", "sentence"),
+    [
+        (lambda path, _: path.write_bytes(b"PK no model"), "bad.*choose a file that Cellpose 4"),
+        (lambda path, _: torch.save([1], path), "something else than tensors by name; choose a"),
+        (_change(lambda t: t.pop("W2")), "no model of Cellpose 4.*choose a file that Cellpose 4"),
+        (_change(lambda t: t.pop("out.bias")), "does not hold a whole Cellpose network"),
+        (_change(lambda t: t.pop("encoder.blocks.0.attn.rel_pos_h")), "not hold a whole Cellpose"),
+        (_change(lambda t: t.update({"out.bias": torch.ones(3)})), "does not hold a whole"),
+        (
+            _change(lambda t: t.update({"encoder.patch_embed.proj.weight": torch.ones(9999, 1)})),
+            "does not hold a whole",
+        ),
+        (_change(lambda t: t.update({"encoder.cls_token": torch.ones(1)})), "on DINOv3"),
+    ],
+)
+def test_a_file_that_is_no_cellpose_model_gets_one_sentence(
+    engine: Engine, tiny_cellpose: Path, tmp_path: Path, write: Any, sentence: str
+) -> None:
+    path = tmp_path / "bad"
+    write(path, torch.load(tiny_cellpose, weights_only=True))
+    with pytest.raises(PixCellError, match=sentence) as error:
+        run(engine, request(path, discs(1)[0]))
+    assert str(error.value).endswith(".") and str(error.value).count(". ") == 0
+
+
+def test_without_the_package_a_sentence_says_so(tiny_cellpose: Path, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "cellpose.models", None)
+    with pytest.raises(PixCellError, match=r"pip install 'cellpose>=4\.2'"):
+        load_segmenter(tiny_cellpose, CPU, torch.float32)
+
+
+def test_the_published_encoder_is_back_after_loading(tiny_cellpose: Path) -> None:
+    before = sam_model_registry["vit_l"]
+    load_segmenter(tiny_cellpose, CPU, torch.float32)
+    assert sam_model_registry["vit_l"] is before
+
+
+def test_the_published_size_is_read_from_its_names_and_shapes() -> None:
+    from napari_pixcell.networks.cellpose_sam import encoder_of, encoder_sizes
+
+    with torch.device("meta"):
+        published = CPSAM()
+        shapes = {name: tuple(value.shape) for name, value in published.state_dict().items()}
+        with encoder_of(encoder_sizes(shapes)):
+            ours = CPSAM()
+    assert sum(value.numel() for value in ours.parameters()) > 300_000_000
+    assert {n: tuple(v.shape) for n, v in ours.state_dict().items()} == shapes
+    windows = [block.window_size for block in published.encoder.blocks]
+    assert [block.window_size for block in ours.encoder.blocks] == windows
+
+
+# -- memory --------------------------------------------------------------------------------
+
+
+def embed(engine: Engine) -> None:
+    pixels = PackedArray.pack(np.zeros((256, 256, 3), np.uint8))
+    engine.run(EmbedRequest("demo", pixels), lambda _: None)
+
+
+def held(engine: Engine) -> tuple[bool, bool]:
+    return engine.residence._loaded is not None, engine.residence._segmenter is not None
+
+
+@pytest.mark.parametrize(("free", "family_stays"), [(10**12, True), (10**8, False)])
+def test_a_family_makes_room_only_where_memory_is_short(
+    tiny_cellpose: Path, monkeypatch, free: int, family_stays: bool
+) -> None:
+    engine = Engine(CPU)
+    embed(engine)
+    monkeypatch.setattr("napari_pixcell.engine.residence.free_bytes", lambda _: free)
+    run(engine, request(tiny_cellpose, discs(1)[0]))
+    assert held(engine) == (family_stays, True)
+    engine.unload()
+    assert held(engine) == (False, False)
+
+
+def test_full_memory_moves_the_other_model_out(tiny_cellpose: Path, monkeypatch) -> None:
+    engine = Engine(CPU)
+    embed(engine)
+    residence = engine.residence
+    segmenter = residence.load_segmenter(str(tiny_cellpose))
+    whole = segmenter.model.eval
+
+    def once(*arguments: Any, **values: Any) -> Any:
+        if residence._loaded is not None:
+            raise torch.OutOfMemoryError("out of memory")
+        return whole(*arguments, **values)
+
+    monkeypatch.setattr(segmenter.model, "eval", once)
+    events = run(engine, request(tiny_cellpose, discs(1)[0]))
+    words = "Memory is full; again, with the other model moved out"
+    assert any(isinstance(e, Progress) and e.message == words for e in events)
+    assert any(isinstance(e, Layout) for e in events)
+    embed(engine)
+    assert residence.step_down() is None or residence._segmenter is None
+
+
+def test_memory_that_is_never_enough_gets_a_sentence(tiny_cellpose: Path, monkeypatch) -> None:
+    engine = Engine(CPU)
+    segmenter = engine.residence.load_segmenter(str(tiny_cellpose))
+
+    def full(*_: Any, **__: Any) -> None:
+        raise torch.OutOfMemoryError("out of memory")
+
+    monkeypatch.setattr(segmenter.model, "eval", full)
+    with pytest.raises(PixCellError, match="not enough memory for this model in any way"):
+        run(engine, request(tiny_cellpose, discs(1)[0]))

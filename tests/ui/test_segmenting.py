@@ -1,0 +1,196 @@
+"""Finding nuclei by a method of the user's choice, in a real window."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from qtpy.QtWidgets import QFileDialog
+
+from napari_pixcell.cells.methods import LayoutSource
+from napari_pixcell.engine.events import Failure, Finished, Layout, Progress
+from napari_pixcell.slides import ArraySlide
+from napari_pixcell.ui.demo import click
+from napari_pixcell.ui.dock import PixCellStudio
+from tiny_cellpose import discs
+
+HEAVY = ("torch", "cellpose", "segment_anything", "cv2")
+
+
+def choose(studio: PixCellStudio, index: int) -> None:
+    """Pick an entry of the methods as a user does."""
+    studio.layout_.method.setCurrentIndex(index)
+    studio.layout_.method.activated.emit(index)
+
+
+@pytest.fixture
+def own_model(monkeypatch: pytest.MonkeyPatch, tiny_cellpose: Path) -> Path:
+    """Answer the question for a model file."""
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_, **__: (str(tiny_cellpose), ""))
+    return tiny_cellpose
+
+
+@pytest.fixture
+def region(ready: PixCellStudio, settle) -> PixCellStudio:
+    click(ready.region.add_button)
+    settle(ready)
+    return ready
+
+
+def test_without_weights_the_dock_says_how_to_get_them(region, qtbot) -> None:
+    section = region.layout_
+    assert section.segment_button.isEnabled() and section.method.currentText() == "Built-in"
+    assert not section.diameter.isVisible()
+    choose(region, 1)
+    qtbot.wait(60)
+    assert not section.segment_button.isEnabled()
+    assert "Cellpose's weights are not installed; get them" in section.problem.text()
+    assert section.action.text() == "Get it…" and section.action.isVisible()
+    click(section.action)
+    manager = region.slide.manager
+    assert manager.isVisible() and manager.chosen.family.name == "cellpose"
+    assert manager.get_button.isEnabled() and not manager.use_button.isEnabled()
+    manager.close()
+    choose(region, 0)
+    qtbot.wait(60)
+    assert section.segment_button.isEnabled() and not section.problem.isVisible()
+
+
+def test_weights_that_come_are_noticed(region, qtbot, tmp_path, monkeypatch) -> None:
+    choose(region, 1)
+    qtbot.wait(60)
+    (tmp_path / "cpsam_v2").touch()
+    monkeypatch.setenv("CELLPOSE_LOCAL_MODELS_PATH", str(tmp_path))
+    region.session._check_installed()
+    qtbot.wait(60)
+    assert region.layout_.segment_button.isEnabled()
+
+
+def test_a_file_that_is_gone_can_be_chosen_anew(region, qtbot, own_model) -> None:
+    region.session.settings.segment_model = "/nowhere/mine"
+    region.session.settings.segment_method = "cellpose"
+    qtbot.wait(60)
+    section = region.layout_
+    assert "There is no Cellpose model file mine" in section.problem.text()
+    click(section.action)
+    qtbot.wait(60)
+    assert section.method.currentText() == "tiny" and section.segment_button.isEnabled()
+
+
+def test_a_question_that_is_put_away_changes_nothing(region, qtbot, monkeypatch) -> None:
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_, **__: ("", ""))
+    choose(region, 2)
+    qtbot.wait(60)
+    assert region.layout_.method.currentText() == "Built-in"
+    assert region.session.settings.segment_method == "builtin"
+
+
+def test_progress_is_shown_and_can_be_cancelled(region, client, qtbot, own_model) -> None:
+    choose(region, 2)
+    section = region.layout_
+    section.diameter.setValue(9)
+    click(section.segment_button)
+    qtbot.waitUntil(lambda: bool(client.segmenting), timeout=10_000)
+    request, tell = client.segmenting[0]
+    assert request.how.model == str(own_model) and request.how.diameter == 9
+    assert request.pixels.shape == (256, 256, 3) and request.mpp == 0.5
+    assert not section.segment_button.isEnabled()
+    tell(Progress(1, 4, "Tile 2 of 4"))
+    qtbot.wait(100)
+    assert section.state.text().startswith("Tile 2 of 4")
+    assert (section.bar.value(), section.bar.maximum()) == (1, 4) and section.bar.isVisible()
+    click(section.cancel_button)
+    qtbot.waitUntil(lambda: not region.session.busy, timeout=10_000)
+    qtbot.wait(60)
+    assert region.session.active.layout is None and not section.problem.isVisible()
+    assert not section.progress.isVisible() and section.segment_button.isEnabled()
+
+
+def test_the_dock_stays_as_wide_as_it_was(region, qtbot, tmp_path, monkeypatch) -> None:
+    before = region.minimumWidth()
+    path = tmp_path / f"{'a very long name ' * 12}"
+    path.touch()
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_, **__: (str(path), ""))
+    choose(region, 2)
+    qtbot.wait(100)
+    region._fit()
+    column = region.scroll.widget()
+    assert region.minimumWidth() == before
+    assert column.minimumSizeHint().width() <= before
+
+
+def test_cells_land_on_the_region_they_were_asked_for(region, client, qtbot, own_model) -> None:
+    session = region.session
+    first = session.active
+    choose(region, 2)
+    click(region.layout_.segment_button)
+    qtbot.waitUntil(lambda: bool(client.segmenting), timeout=10_000)
+    session.add_region((200, 200))
+    second = session.active
+    labels = np.zeros((256, 256), np.int32)
+    labels[5:20, 5:20] = 1
+    _, tell = client.segmenting[0]
+    source = LayoutSource("cellpose", "tiny", "00", "terms")
+    tell(Layout(labels, source))
+    tell(Finished())
+    qtbot.waitUntil(lambda: not session.busy, timeout=10_000)
+    assert session.active is second and second.layout is None
+    np.testing.assert_array_equal(first.layout, labels)
+    assert first.layout_origin == "segmented by Cellpose" and first.layout_source == source
+
+
+def test_only_what_the_user_paints_counts_as_edited(region, qtbot) -> None:
+    session, section = region.session, region.layout_
+    for _ in range(2):
+        click(section.segment_button)
+        qtbot.waitUntil(lambda: not session.busy, timeout=20_000)
+        qtbot.wait(600)
+        assert session.active.layout_source == LayoutSource("builtin")
+    region.link.find("layout", session.active.number).paint((40, 40), 500)
+    qtbot.waitUntil(lambda: session.active.layout_source.edited, timeout=5_000)
+
+
+def test_a_failure_stands_in_the_section(region, client, qtbot, own_model) -> None:
+    choose(region, 2)
+    click(region.layout_.segment_button)
+    qtbot.waitUntil(lambda: bool(client.segmenting), timeout=10_000)
+    client.segmenting[0][1](Failure("mine is no model of Cellpose 4; choose another."))
+    qtbot.waitUntil(lambda: not region.session.busy, timeout=10_000)
+    qtbot.wait(60)
+    assert region.layout_.problem.text() == "mine is no model of Cellpose 4; choose another."
+
+
+def test_cellpose_runs_from_the_dock_in_the_real_worker(viewer, qtbot, own_model, tmp_path) -> None:
+    before = {name for name in HEAVY if name in sys.modules}
+    _, studio = viewer.window.add_plugin_dock_widget("napari-pixcell", "PixCell studio")
+    session = studio.session
+    image, truth = (np.tile(one, (4, 4, 1)[: one.ndim]) for one in discs(4))
+    studio.link.add_slide(ArraySlide([image], 0.5, "discs"))
+    click(studio.region.add_button)
+    qtbot.waitUntil(lambda: not session.busy, timeout=120_000)
+    choose(studio, 2)
+    click(studio.layout_.segment_button)
+    qtbot.waitUntil(lambda: not session.busy, timeout=120_000)
+    assert not session.problems
+    item = session.active
+    place = item.region
+    rows, columns = (slice(int(at), int(at) + 256) for at in (place.y, place.x))
+    there = truth[rows, columns] > 0
+    assert item.cells > 0
+    assert ((item.layout > 0) & there).sum() > 0.7 * ((item.layout > 0) | there).sum()
+
+    studio.generate.count.setValue(1)
+    studio.generate.steps.setValue(1)
+    click(studio.generate.generate_button)
+    qtbot.waitUntil(lambda: not session.busy, timeout=120_000)
+    session.export(tmp_path / "out")
+    qtbot.waitUntil(lambda: not session.exporting, timeout=60_000)
+    (result,) = session.generation.results
+    source = result.record.request.source.layout
+    assert (source.method, source.model, len(source.sha256)) == ("cellpose", "tiny", 64)
+    readme = (tmp_path / "out/README.txt").read_text()
+    assert "Cells found by Cellpose tiny: The user's own Cellpose model" in readme
+    assert {name for name in HEAVY if name in sys.modules} == before
+    studio.close_session()
