@@ -11,6 +11,9 @@ from typing import Any
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.folders import config_folder
 
+# Minutes without a request after which networks leave the memory.
+IDLE_MINUTES = 20.0
+
 
 def preference(name: str, default: Any = None) -> Any:
     """Give a setting; the default where it was never set, or the file cannot be read."""
@@ -37,6 +40,17 @@ def set_preference(name: str, value: Any) -> None:
             f"The setting cannot be remembered ({error.strerror}); make the configuration folder "
             "writable, or name another in PIXCELL_CONFIG_DIR."
         ) from error
+
+
+def idle_minutes() -> float:
+    """Give the minutes without a request after which networks leave the memory; 0 is never."""
+    value = preference("idle minutes", IDLE_MINUTES)
+    return float(value) if isinstance(value, int | float) and value >= 0 else IDLE_MINUTES
+
+
+def set_idle_minutes(minutes: float) -> None:
+    """Remember the minutes; a running worker takes them from its next request on."""
+    set_preference("idle minutes", minutes)
 
 
 def _path() -> Path:

@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QFileDialog
 from fake_hub import FakeHub
 from napari_pixcell.models.catalogue import BUILT_IN, get_family, weight_sets
 from napari_pixcell.models.store import missing, weights_folder
+from napari_pixcell.preferences import IDLE_MINUTES, idle_minutes
 from napari_pixcell.ui.manager import ModelManager
 
 LEFT = Qt.MouseButton.LeftButton
@@ -137,3 +138,19 @@ def test_a_folder_of_weights_can_be_located_exported_and_removed(
     settle(manager, qtbot)
     assert weights_folder() == away
     assert not missing(get_family(WHICH))
+
+
+def test_the_minutes_until_the_memory_is_given_back_are_remembered(manager) -> None:
+    assert manager.idle.value() == IDLE_MINUTES
+    manager.idle.setValue(5)
+    assert idle_minutes() == 5
+    manager.idle.setValue(0)
+    assert idle_minutes() == 0
+    assert "never" in manager.idle.text()
+
+
+def test_minutes_that_cannot_be_remembered_are_told(manager, tmp_path, monkeypatch) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    monkeypatch.setenv("PIXCELL_CONFIG_DIR", str(tmp_path / "file" / "below"))
+    manager.idle.setValue(7)
+    assert "cannot be remembered" in manager.problem.text()

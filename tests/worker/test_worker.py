@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 
 import numpy as np
@@ -24,6 +25,7 @@ from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.request import EmbedRequest, GenerateRequest, SegmentRequest
 from napari_pixcell.models.catalogue import DEMO
 from napari_pixcell.models.identity import encoder_identity
+from napari_pixcell.preferences import set_idle_minutes
 from napari_pixcell.worker.client import WorkerClient
 from tiny_cellpose import discs
 
@@ -191,3 +193,20 @@ def test_a_long_log_is_put_aside_when_a_worker_starts(tmp_path, monkeypatch) -> 
     client.close()
     assert log.stat().st_size < 1_000_000
     assert (tmp_path / "worker.old.log").stat().st_size == 2_000_000
+
+
+def test_an_idle_worker_gives_the_memory_back_and_then_works_again(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("PIXCELL_CONFIG_DIR", str(tmp_path))
+    monkeypatch.setattr("napari_pixcell.worker.client.log_path", lambda: tmp_path / "worker.log")
+    set_idle_minutes(0.02)
+    client = WorkerClient()
+    try:
+        request = GenerateRequest("demo", style(), count=1, steps=1)
+        assert list(client.submit(request).events())[-1] == Finished()
+        deadline = time.monotonic() + 60
+        while "Unloaded after 0.02 minutes" not in (tmp_path / "worker.log").read_text():
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        assert list(client.submit(request).events())[-1] == Finished()
+    finally:
+        client.close()

@@ -10,12 +10,14 @@ from typing import Any
 
 from psygnal import Signal
 
+from napari_pixcell.errors import PixCellError
 from napari_pixcell.models import hub
 from napari_pixcell.models.catalogue import WeightSet, get_weight_set, weight_sets
 from napari_pixcell.models.licences import licence_texts
 from napari_pixcell.models.memory import this_machine, verdict
 from napari_pixcell.models.moving import export_family, import_folder, remove
 from napari_pixcell.models.store import missing, set_weights_folder
+from napari_pixcell.preferences import set_idle_minutes
 from napari_pixcell.studio.background import Background, sentence
 
 
@@ -131,8 +133,10 @@ class Shelf:
         family = get_weight_set(name)
 
         def work() -> str:
-            remove(family)
-            return f"{family.title} was removed; what other models use stays."
+            gone = remove(family)
+            if not missing(family):
+                return f"{family.title} stays: its files are not in a folder that is ours to empty."
+            return f"{family.title} was removed; what other models use stays." if gone else ""
 
         self._start(work)
 
@@ -163,6 +167,14 @@ class Shelf:
             return f"Weights are looked for in {folder.name} first."
 
         self._start(work)
+
+    def unload_after(self, minutes: int) -> None:
+        """Let networks leave the memory after so many minutes without work; 0 is never."""
+        try:
+            set_idle_minutes(minutes)
+        except PixCellError as error:
+            self.note, self.problem = "", str(error)
+            self.changed.emit()
 
     def _tell(self, done: int, total: int, message: str = "") -> None:
         def take() -> None:

@@ -14,6 +14,7 @@ from qtpy.QtWidgets import (
     QLabel,
     QPlainTextEdit,
     QProgressBar,
+    QSpinBox,
     QTreeWidget,
     QTreeWidgetItem,
     QVBoxLayout,
@@ -21,6 +22,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_pixcell.models.catalogue import Family, WeightSet
+from napari_pixcell.preferences import idle_minutes
 from napari_pixcell.studio.session import Session
 from napari_pixcell.studio.shelf import Row
 from napari_pixcell.ui.parts import AMBER, GREEN, Text, button, row
@@ -87,6 +89,18 @@ class ModelManager(QDialog):
         buttons.addStretch(1)
         buttons.addWidget(self.locate_button)
         buttons.addWidget(self.import_button)
+        self.idle = QSpinBox()
+        self.idle.setRange(0, 600)
+        self.idle.setSuffix(" minutes without work")
+        self.idle.setSpecialValueText("never by itself")
+        self.idle.setToolTip(
+            "When a model that is loaded gives its memory back by itself; “Free memory” in the "
+            "dock does it at once"
+        )
+        self.idle.setValue(round(idle_minutes()))
+        self.idle.valueChanged.connect(self.shelf.unload_after)
+        idle = row(QLabel("Give the memory back after"), self.idle)
+        idle.addStretch(1)
         outer = QVBoxLayout(self)
         outer.addWidget(self.table, 4)
         outer.addWidget(self.title)
@@ -100,6 +114,7 @@ class ModelManager(QDialog):
         outer.addLayout(progress)
         for words in (self.state, self.problem, self.note):
             outer.addWidget(words)
+        outer.addLayout(idle)
         self._rows: dict[str, Row] = {}
         self.shelf.changed.connect(self.refresh)
         self.finished.connect(self._let_go)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import queue
 import sys
@@ -13,11 +14,10 @@ from typing import IO, Any
 from napari_pixcell.engine.events import Event, Failure, Preview, summary
 from napari_pixcell.engine.request import request_from_dict
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.preferences import preference
+from napari_pixcell.preferences import idle_minutes
 from napari_pixcell.worker.protocol import SLOTS, ImageBlock, image_of, write_line
 
-# Minutes without a request after which networks leave the memory; a preference may say otherwise.
-IDLE_MINUTES = 20
+log = logging.getLogger(__name__)
 
 
 class Worker:
@@ -37,10 +37,12 @@ class Worker:
 
         engine = Engine()
         while True:
+            minutes = idle_minutes()
             try:
-                job = self._jobs.get(timeout=60 * float(preference("idle minutes", IDLE_MINUTES)))
+                job = self._jobs.get(timeout=60 * minutes or None)
             except queue.Empty:
                 engine.unload()  # nobody has asked for long: others may need the memory
+                log.info("Unloaded after %g minutes without a request", minutes)
                 job = self._jobs.get()
             self._run(engine, job)
 
@@ -126,4 +128,6 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     sys.stdout = sys.stderr
+    logging.basicConfig(format="%(asctime)s %(name)s: %(message)s")
+    logging.getLogger("napari_pixcell").setLevel(logging.INFO)
     Worker(sys.stdin.buffer, answers).serve()
