@@ -12,6 +12,8 @@ from napari_pixcell import doctor
 from napari_pixcell.cli import main
 from napari_pixcell.doctor import Line, examine
 
+CPSAM = "mouseland/cellpose-sam/cpsam_v2"
+
 
 @pytest.fixture(scope="module")
 def findings(tmp_path_factory: pytest.TempPathFactory) -> list[Line]:
@@ -31,7 +33,14 @@ def test_every_line_is_graded_and_what_is_not_well_has_a_fix(findings: list[Line
 def test_everything_that_the_studio_needs_was_looked_at(findings: list[Line]) -> None:
     topics = {line.topic for line in findings}
     assert topics >= {"Python", "napari", "Qt", "OpenGL", "torch", "device", "memory", "token"}
-    assert topics >= {"model demo", "model pixcell-1024", "OpenSlide", "disk", "cache folder"}
+    assert topics >= {
+        "model demo",
+        "model pixcell-1024",
+        "OpenSlide",
+        "disk for weights",
+        "cache folder",
+    }
+    assert topics >= {"disk for stored styles", "MahmoodLab/UNI2-h/pytorch_model.bin"}
 
 
 def test_the_bundled_family_passes_and_the_others_say_how_to_get_them(findings) -> None:
@@ -45,14 +54,14 @@ def test_the_bundled_family_passes_and_the_others_say_how_to_get_them(findings) 
 def test_cellpose_and_its_weights_are_looked_for(monkeypatch, tmp_path: Path) -> None:
     lines = {line.topic: line for line in examine()}
     assert lines["Cellpose"].grade == "PASS" and lines["Cellpose"].found[0] == "4"
-    weights = lines["Cellpose's weights"]
+    weights = lines[CPSAM]
     assert weights.grade == "WARN" and "napari-pixcell models get cellpose" in weights.fix
     assert "slowly" in lines["memory for cellpose"].found or lines["memory for cellpose"].fix
     monkeypatch.setenv("CELLPOSE_LOCAL_MODELS_PATH", str(tmp_path))
     (tmp_path / "cpsam_v2").touch()
     monkeypatch.setattr(doctor, "_version_of", lambda _: "")
     lines = {line.topic: line for line in examine()}
-    assert lines["Cellpose's weights"].found == "cpsam_v2 in Cellpose's own folder"
+    assert lines[CPSAM].found == "in Cellpose's own folder"
     assert lines["Cellpose"].grade == "FAIL" and "pip install" in lines["Cellpose"].fix
 
 
@@ -92,6 +101,59 @@ def test_a_torch_that_cannot_be_imported_fails_with_its_fix(monkeypatch) -> None
     monkeypatch.setattr(doctor, "_TORCH", "raise ImportError")
     (line,) = doctor._torch({})
     assert line.grade == "FAIL" and "pip install torch" in line.fix
+
+
+@pytest.mark.parametrize(
+    ("build", "script", "found", "fix"),
+    [
+        (None, "exit 0", "a torch for the CPU alone", "CUDA build of PyTorch"),
+        ("12.8", "exit 9", "driver does not answer", "restart the computer"),
+        (
+            "12.8",
+            "echo 470.57",
+            "torch for CUDA 12.8 cannot use driver 470.57",
+            "update the driver",
+        ),
+    ],
+)
+def test_a_card_that_torch_does_not_see_is_explained(
+    build, script, found, fix, monkeypatch, tmp_path: Path
+) -> None:
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text(f"#!/bin/sh\n{script}\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    answer = {"version": "2", "device": "cpu", "cuda_build": build, "free": 0, "bf16": False}
+    monkeypatch.setattr(doctor, "_TORCH", f"print({json.dumps(json.dumps(answer))})")
+    _, line = doctor._torch({})
+    assert line.grade == "WARN"
+    assert found in line.found and fix in line.fix
+
+
+def test_a_full_disk_names_the_folder_to_move(monkeypatch) -> None:
+    from collections import namedtuple
+
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(doctor.shutil, "disk_usage", lambda _: usage(10**9, 9 * 10**8, 10**8))
+    weights, styles = doctor._disk()
+    assert (weights.grade, weights.found) == ("WARN", "100 MB free") and "HF_HOME" in weights.fix
+    assert styles.grade == "WARN" and "PIXCELL_CACHE_DIR" in styles.fix
+
+
+def test_the_command_with_its_real_probes(tmp_path: Path) -> None:
+    import os
+    import subprocess
+
+    done = subprocess.run(
+        [sys.executable, "-m", "napari_pixcell.cli", "doctor", "--json"],
+        env=os.environ | {"PIXCELL_CONFIG_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    lines = {line["topic"]: line for line in json.loads(done.stdout)["lines"]}
+    failed = [line for line in lines.values() if line["grade"] == "FAIL"]
+    assert done.returncode == bool(failed), failed
+    assert lines["torch"]["grade"] == "PASS" and lines["device"]["found"]
 
 
 def test_the_renderer_is_named_where_there_is_a_screen(qapp, monkeypatch) -> None:

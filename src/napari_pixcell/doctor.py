@@ -24,6 +24,7 @@ Grade = Literal["PASS", "WARN", "FAIL"]
 GB = 1_000_000_000
 PATIENCE_S = 60
 ENOUGH_DISK = 10 * GB
+ENOUGH_CACHE = GB // 2
 BINDINGS = ("PyQt6", "PySide6", "PyQt5", "PySide2")
 
 # In a process of its own: torch has no place beside a window, and a broken driver may crash it.
@@ -91,6 +92,7 @@ def examine(online: bool = False) -> Iterator[Line]:
         ("torch", lambda: _torch(card)),
         ("memory", lambda: _memory(card)),
         ("models", _models),
+        ("weights", _weights),
         ("Cellpose", _cellpose),
         ("hub", lambda: _hub(online)),
         ("OpenSlide", _openslide),
@@ -155,11 +157,25 @@ def _torch(card: dict[str, Any]) -> Iterator[Line]:
         half = "bfloat16" if card["bf16"] else "float16"
         yield Line("PASS", "device", f"{card['device']}, {half}")
     elif shutil.which("nvidia-smi"):
-        fix = "install the CUDA build of PyTorch that fits the driver, see pytorch.org"
-        yield Line("WARN", "device", "an NVIDIA card that torch does not see", fix)
+        yield _unseen_card(card["cuda_build"])
     else:
         fix = "the demo family runs well; the published models want an NVIDIA card"
         yield Line("WARN", "device", "no graphics card: everything runs on the CPU", fix)
+
+
+def _unseen_card(cuda_build: str | None) -> Line:
+    """Say why torch does not see an NVIDIA card: its build, no driver, or an old one."""
+    if cuda_build is None:
+        fix = "install the CUDA build of PyTorch that fits the driver, see pytorch.org"
+        return Line("WARN", "device", "an NVIDIA card, and a torch for the CPU alone", fix)
+    query = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
+    driver = _output_of(query)
+    if driver is None:
+        fix = "restart the computer; if that is not enough, install the driver again"
+        return Line("WARN", "device", "an NVIDIA card whose driver does not answer", fix)
+    found = f"torch for CUDA {cuda_build} cannot use driver {driver}"
+    fix = "update the driver, or install PyTorch for an older CUDA, see pytorch.org"
+    return Line("WARN", "device", found, fix)
 
 
 def _memory(card: dict[str, Any]) -> Iterator[Line]:
@@ -195,20 +211,36 @@ def _models() -> Iterator[Line]:
             yield Line("PASS", f"model {name}", "installed")
 
 
+def _weights() -> Iterator[Line]:
+    """Look for each published file once, whichever families use it."""
+    parts = {
+        f"{part.hub_id}/{part.weights}": (part, weights.name)
+        for weights in reversed(weight_sets().values())
+        for part in weights.parts
+        if part.hub_id
+    }
+    places = {
+        "own": "a file of yours",
+        "folder": "in your folder of weights",
+        "cellpose": "in Cellpose's own folder",
+        "cache": "in the hub's cache",
+    }
+    for topic, (part, name) in sorted(parts.items()):
+        found = find(part)
+        if found is None:
+            fix = f"napari-pixcell models get {name}"
+            yield Line("WARN", topic, f"not here ({part.bytes / 1e6:,.0f} MB)", fix)
+        else:
+            yield Line("PASS", topic, places[found.where])
+
+
 def _cellpose() -> Iterator[Line]:
     found = _version_of("cellpose")
     if found:
         yield Line("PASS", "Cellpose", found)
     else:
-        yield Line("FAIL", "Cellpose", "not installed", 'pip install "cellpose>=4.2"')
-    where = find(CELLPOSE.parts[0])
-    if where is None:
-        fix = f"napari-pixcell models get {CELLPOSE.name}; the built-in method works without"
-        yield Line("WARN", "Cellpose's weights", "not here", fix)
-    else:
-        place = {"folder": "your folder of weights", "cellpose": "Cellpose's own folder"}
-        name = place.get(where.where, "the hub's cache")
-        yield Line("PASS", "Cellpose's weights", f"{where.weights.name} in {name}")
+        fix = 'pip install "cellpose>=4.2"; the built-in method works without'
+        yield Line("FAIL", "Cellpose", "not installed", fix)
 
 
 def _hub(online: bool) -> Iterator[Line]:
@@ -251,16 +283,20 @@ def _openslide() -> Iterator[Line]:
 def _disk() -> Iterator[Line]:
     from huggingface_hub import constants
 
-    place = Path(constants.HF_HUB_CACHE)
-    while not place.exists():
-        place = place.parent
-    free = shutil.disk_usage(place).free
-    found = f"{free / GB:.0f} GB free for weights"
-    if free < ENOUGH_DISK:
-        fix = "free some space, or name a folder on a larger disk in HF_HOME"
-        yield Line("WARN", "disk", found, fix)
-    else:
-        yield Line("PASS", "disk", found)
+    for topic, folder, enough, variable in (
+        ("disk for weights", Path(constants.HF_HUB_CACHE), ENOUGH_DISK, "HF_HOME"),
+        ("disk for stored styles", cache_folder(), ENOUGH_CACHE, "PIXCELL_CACHE_DIR"),
+    ):
+        place = folder
+        while not place.exists():
+            place = place.parent
+        free = shutil.disk_usage(place).free
+        found = f"{free / GB:.0f} GB free" if free >= GB else f"{free / 1e6:.0f} MB free"
+        if free < enough:
+            fix = f"free some space, or name a folder on a larger disk in {variable}"
+            yield Line("WARN", topic, found, fix)
+        else:
+            yield Line("PASS", topic, found)
 
 
 def _folders() -> Iterator[Line]:
@@ -282,10 +318,12 @@ def _folders() -> Iterator[Line]:
 
 def _child(code: str) -> str | None:
     """Run code in a process of its own and give its last line; None if it fails."""
+    return _output_of([sys.executable, "-c", code])
+
+
+def _output_of(command: list[str]) -> str | None:
     try:
-        done = subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE_S
-        )
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S)
     except (OSError, subprocess.TimeoutExpired):
         return None
     lines = done.stdout.strip().splitlines()

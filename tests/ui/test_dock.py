@@ -287,9 +287,7 @@ def test_previews_share_one_layer_that_becomes_the_variant(
     np.testing.assert_allclose(last - first, 128)
 
 
-def test_a_preview_goes_when_its_variant_is_cancelled(
-    ready, viewer, client, qtbot, settle
-) -> None:
+def test_a_preview_goes_when_its_variant_is_cancelled(ready, viewer, client, qtbot, settle) -> None:
     from napari_pixcell.engine.events import Failure, Preview
 
     click(qtbot, ready.region.add_button)
