@@ -217,7 +217,7 @@ def _weights() -> Iterator[Line]:
         f"{part.hub_id}/{part.weights}": (part, weights.name)
         for weights in reversed(weight_sets().values())
         for part in weights.parts
-        if part.hub_id
+        if part.hub_id and part.kind != "scheduler"
     }
     places = {
         "own": "a file of yours",
