@@ -145,7 +145,10 @@ def gate_mask(family: Family, count: int) -> tuple[dict, list[np.ndarray]]:
 
 
 def gate_copies(family: Family, made: np.ndarray, held: np.ndarray) -> dict:
-    """Gate (c): distance to the nearest training tile, generated against held-out real tiles."""
+    """Gate (c): distance to the nearest training tile, generated against held-out real tiles.
+
+    The six closest pairs of each are saved to be looked at, the training tiles below.
+    """
     train, _ = tiles(load_tissue(False), 4, 5)
 
     def small(images: np.ndarray) -> torch.Tensor:
@@ -156,7 +159,13 @@ def gate_copies(family: Family, made: np.ndarray, held: np.ndarray) -> dict:
     out: dict = {"training_tiles": len(train), "generated": len(made), "held_out": len(held)}
     for name, images in (("generated", made), ("held_out", held)):
         far = 1 - (unit(family.embed(images)) @ base.T).max(1).values
-        near = torch.cdist(small(images), pixels).min(1).values / pixels.shape[1] ** 0.5
+        near, which = (torch.cdist(small(images), pixels) / pixels.shape[1] ** 0.5).min(1)
+        worst = near.argsort()[:6]
+        save_sheet(
+            RUNS / f"nearest_{name}.png",
+            to_tensor(images[worst.numpy()]),
+            to_tensor(train[which[worst].numpy()]),
+        )
         out[f"{name}_embedding_distance_median"] = float(far.median())
         out[f"{name}_rgb_rms_median"] = float(near.median())
         out[f"{name}_rgb_rms_smallest"] = float(near.min())

@@ -52,7 +52,7 @@ class RegionSection(Section):
         lines = [(item.number, _line(item, session)) for item in items]
         shown = [
             (self.list.item(i).data(NUMBER), self.list.item(i).text())
-            for i in range(len(self.list))
+            for i in range(self.list.count())
         ]
         with QSignalBlocker(self.list):
             if shown != lines:
