@@ -46,7 +46,7 @@ class Family:
         self,
         embeds: torch.Tensor,
         masks: np.ndarray | None = None,
-        guidance: float = 1.5,
+        guidance: float = DEFAULTS.guidance,
         batch: int = 10,
         seed: int = 0,
     ) -> np.ndarray:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from napari_pixcell.engine.request import EmbedRequest, GenerateRequest
+from napari_pixcell.models.catalogue import DEMO
 from napari_pixcell.slides import ArraySlide, Region
 from napari_pixcell.studio.session import Session
 from scripted import ScriptedClient
@@ -82,10 +83,28 @@ def test_a_model_without_cells_gets_no_layout(session, client) -> None:
 
 @pytest.mark.usefixtures("installed")
 def test_a_model_brings_its_own_guidance(session) -> None:
-    session.settings.use_family("pixcell-256-cells")
-    assert session.settings.guidance == 2.5
-    session.settings.use_family("pixcell-256")
-    assert session.settings.guidance == 1.5
+    settings = session.settings
+    settings.guidance = 7.0
+    settings.use_family("pixcell-256-cells")
+    assert settings.guidance_with(layout=True) == 2.5
+    settings.use_family("pixcell-256")
+    assert settings.guidance_with(layout=False) == 1.5
+
+
+def test_guidance_is_the_familys_with_or_without_a_layout_until_the_user_sets_it(
+    session, client
+) -> None:
+    asked = []
+    session.add_region((700, 700))
+    for layout, own in ((None, None), (labels(256), None), (labels(256), 3.0)):
+        session.set_layout(1, layout, "painted")
+        session.settings.guidance = own
+        session.wait(20)
+        session.generate()
+        session.wait(20, until=lambda: len(client.waiting) > len(asked))
+        asked.append(client.waiting[-1][0].guidance)
+    assert asked == [DEMO.guidance, DEMO.layout_guidance, 3.0]
+    assert DEMO.guidance != DEMO.layout_guidance
 
 
 def test_a_model_that_is_not_installed_says_so_and_asks_for_nothing(session, client) -> None:

@@ -183,7 +183,7 @@ DEMO = Family(
     mpp=0.5,
     grid=1,
     steps=20,
-    guidance=1.5,
+    guidance=2.0,
     layout_guidance=1.5,
     notice="DEMO: small networks, for trying things; not tissue, not for diagnosis or research",
 )

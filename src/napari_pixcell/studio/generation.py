@@ -101,7 +101,7 @@ class Generation:
             seed=settings.seed,
             count=settings.count,
             steps=settings.steps,
-            guidance=settings.guidance,
+            guidance=settings.guidance_with(layout is not None),
             layout_strength=settings.layout_strength,
             layout_until=settings.layout_until,
             source=Source(

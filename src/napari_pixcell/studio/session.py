@@ -317,6 +317,11 @@ class Session(LayoutActions):
         """Whether the chosen family can put cells in their places."""
         return self.settings.model.takes_layout
 
+    @property
+    def with_layout(self) -> bool:
+        """Whether the active region's cells will be put in their places."""
+        return self.takes_layout and self.active is not None and self.active.layout is not None
+
     def generate(self) -> None:
         """Queue variants of the active region; they land there whatever is chosen later."""
         item = self.active
@@ -330,9 +335,9 @@ class Session(LayoutActions):
                 self.settings,
                 place,
                 style.embedding if style is not None else None,
-                item.layout if self.takes_layout else None,
+                item.layout if self.with_layout else None,
                 self.export_name,
-                item.layout_source if self.takes_layout else None,
+                item.layout_source if self.with_layout else None,
             )
 
     def cancel(self) -> None:

@@ -23,8 +23,11 @@ class Settings:
         Name of the family.
     count, seed : int
         Number of variants; seed of the first.
-    steps, guidance : int, float
-        Denoising steps; how closely the style is followed.
+    steps : int
+        Denoising steps.
+    guidance : float, optional
+        How closely the style is followed; by default as the family wants it, which may be
+        otherwise with a layout: see :meth:`guidance_with`.
     layout_strength, layout_until : float
         How strongly the layout acts (0 to 2), and in which part of the steps (0 to 1).
     segment_method, segment_model : str
@@ -39,7 +42,7 @@ class Settings:
     count: int = 4
     seed: int = 1234
     steps: int = DEMO.steps
-    guidance: float = DEMO.layout_guidance
+    guidance: float | None = None
     layout_strength: float = 1.0
     layout_until: float = 1.0
     segment_method: str = "builtin"
@@ -65,7 +68,13 @@ class Settings:
         family = get_family(name)
         self.family = name
         self.steps = family.steps
-        self.guidance = family.layout_guidance if family.takes_layout else family.guidance
+        self.guidance = None
+
+    def guidance_with(self, layout: bool) -> float:
+        """Give the guidance with or without a layout: the user's, else the family's."""
+        if self.guidance is not None:
+            return self.guidance
+        return self.model.layout_guidance if layout else self.model.guidance
 
     def use(self, request: GenerateRequest, seed: bool = False) -> None:
         """Take the settings of a request over, its seed only if asked to."""

@@ -78,7 +78,7 @@ class GenerateSection(Section):
         put(self.count, settings.count)
         put(self.seed, settings.seed)
         put(self.steps, settings.steps)
-        put(self.guidance, settings.guidance)
+        put(self.guidance, settings.guidance_with(session.with_layout))
         put(self.until, settings.layout_until)
         reason, job = session.why_not(), session.generation.current
         what = "1 variant" if settings.count == 1 else f"{settings.count} variants"

@@ -9,7 +9,6 @@ from qtpy.QtCore import QSignalBlocker, Qt
 from qtpy.QtWidgets import (
     QComboBox,
     QFileDialog,
-    QGridLayout,
     QLabel,
     QProgressBar,
     QSizePolicy,
@@ -70,8 +69,6 @@ class LayoutSection(Section):
         self.diameter.valueChanged.connect(
             lambda value: setattr(session.settings, "cell_diameter", value if value > 2 else 0)
         )
-        line = self.add(QLabel("Find nuclei by"), self.method, self.diameter)
-        line.setStretch(1, 1)
         self.segment_button = button(
             "Segment nuclei", "Find the nuclei in the region, as a layer to edit", session.segment
         )
@@ -82,13 +79,11 @@ class LayoutSection(Section):
             "Import mask…", "A label image of the tile's size: TIFF, PNG or NPY", self.choose
         )
         self.none_button = button("No layout", "Let cells fall where they may", self.clear_layout)
-        grid = QGridLayout()
-        grid.setSpacing(5)
-        for index, made in enumerate(
-            (self.segment_button, self.paint_button, self.import_button, self.none_button)
-        ):
-            grid.addWidget(made, index // 2, index % 2)
-        self.content.addLayout(grid)
+        line = self.add(self.segment_button, QLabel("by"), self.method)
+        line.setStretch(2, 1)
+        self.diameter_label = QLabel("Diameter of a cell")
+        self.add(self.diameter_label, self.diameter).setStretch(1, 1)
+        self.add(self.paint_button, self.import_button, self.none_button)
         self.state = Text()
         self.content.addWidget(self.state)
         self.bar = QProgressBar()
@@ -159,7 +154,8 @@ class LayoutSection(Section):
         with QSignalBlocker(self.method):
             self.method.setCurrentIndex((1 if theirs else own) if cellpose else 0)
             self.method.setItemText(own, OWN if theirs else Path(settings.segment_model).name)
-        self.diameter.setVisible(cellpose)
+        for widget in (self.diameter_label, self.diameter):
+            widget.setVisible(cellpose)
         put(self.diameter, max(2, round(settings.cell_diameter)))
 
     def _remedy(self) -> tuple[str, Callable[[], None]]:
