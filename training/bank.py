@@ -10,7 +10,7 @@ from torch import nn
 
 from napari_pixcell.networks.autoencoder import DemoAutoencoder
 
-STEPS = 10, 20  # of a picture, at least and at most
+STEPS = 10
 
 
 class Bank:
@@ -48,8 +48,7 @@ class Bank:
         crop_position(transformer, side // 2, generator)
         embeds = encoder(to_tensor(real) / 2 + 0.5).unsqueeze(1)
         seed = int(torch.randint(2**31, (1,), generator=generator))
-        steps = int(self.crops.rng.integers(STEPS[0], STEPS[1] + 1))
-        z = sample(transformer, embeds, side, steps=steps, seed=seed)
+        z = sample(transformer, embeds, side, steps=STEPS, seed=seed)
         with torch.autocast("cpu", torch.bfloat16):
             made = vae.decode(z.to(memory_format=torch.channels_last)).sample
         names = [place[0] for place in places]

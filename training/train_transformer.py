@@ -113,7 +113,7 @@ def main() -> None:
     parser.add_argument("--cache", type=int, default=8000, help="crops whose latents are kept")
     parser.add_argument("--compile", action="store_true", help="2 to 3 times faster; needs g++")
     parser.add_argument("--contrast", type=float, default=0.05, help="weight of the contrast")
-    parser.add_argument("--own", type=float, default=0.3, help="weight of that with generated ones")
+    parser.add_argument("--own", type=float, default=0.05, help="weight of that with generated ones")
     parser.add_argument("--bank", type=int, default=640, help="generated pictures kept; 0: none")
     parser.add_argument("--refresh", type=int, default=16, help="steps between new ones")
     parser.add_argument("--bf16-convolutions", action="store_true", help="faster with AMX only")
@@ -150,7 +150,7 @@ def main() -> None:
     def generate() -> None:
         bank.add(mean, ema.model.encoder, vae, args.batch, generator)
 
-    while len(bank.pairs) < min(args.bank, 8 * args.batch):
+    while len(bank.pairs) < min(args.bank, 4 * args.batch):
         generate()
     clock = Clock(f"transformer{args.size}", args.minutes)
     while clock.done < 1:
@@ -171,7 +171,7 @@ def main() -> None:
         if args.bank:
             if clock.step % args.refresh == 0:
                 generate()
-            views += [picture for half in bank.views(args.batch) for picture in half]
+            views += [picture for half in bank.views(args.batch // 2) for picture in half]
         views = to_tensor(np.stack(views)).to(memory_format=torch.channels_last) / 2 + 0.5
         noise = torch.randn(z.shape, generator=generator)
         steps = antithetic_steps(args.batch, generator)
@@ -181,7 +181,7 @@ def main() -> None:
             embeds = pair.encoder(views)
         parts = embeds.float().split(args.batch)
         contrast = info_nce(*parts[:2])
-        own = info_nce(*parts[2:]) if args.bank else torch.zeros(())
+        own = info_nce(*parts[2].chunk(2)) if args.bank else torch.zeros(())
         embeds = embeds[: args.batch].unsqueeze(1)
         with torch.autocast("cpu", torch.bfloat16):
             drop = torch.rand(args.batch, 1, 1, generator=generator) < 0.15
