@@ -113,7 +113,7 @@ def main() -> None:
     parser.add_argument("--cache", type=int, default=8000, help="crops whose latents are kept")
     parser.add_argument("--compile", action="store_true", help="2 to 3 times faster; needs g++")
     parser.add_argument("--contrast", type=float, default=0.05, help="weight of the contrast")
-    parser.add_argument("--own", type=float, default=0.05, help="weight of that with generated ones")
+    parser.add_argument("--own", type=float, default=0.05, help="weight of the second contrast")
     parser.add_argument("--bank", type=int, default=640, help="generated pictures kept; 0: none")
     parser.add_argument("--refresh", type=int, default=16, help="steps between new ones")
     parser.add_argument("--bf16-convolutions", action="store_true", help="faster with AMX only")
