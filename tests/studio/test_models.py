@@ -99,7 +99,7 @@ def test_guidance_is_the_familys_with_or_without_a_layout_until_the_user_sets_it
     for layout, own in ((None, None), (labels(256), None), (labels(256), 3.0)):
         session.set_layout(1, layout, "painted")
         session.settings.guidance = own
-        session.wait(20)
+        session.wait(20, until=lambda: not session.why_not())
         session.generate()
         session.wait(20, until=lambda: len(client.waiting) > len(asked))
         asked.append(client.waiting[-1][0].guidance)
