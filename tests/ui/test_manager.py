@@ -154,3 +154,17 @@ def test_minutes_that_cannot_be_remembered_are_told(manager, tmp_path, monkeypat
     monkeypatch.setenv("PIXCELL_CONFIG_DIR", str(tmp_path / "file" / "below"))
     manager.idle.setValue(7)
     assert "cannot be remembered" in manager.problem.text()
+
+
+def test_what_lies_in_cellpose_s_own_folder_stays_and_that_is_said(
+    manager, qtbot, tmp_path: Path, monkeypatch
+) -> None:
+    monkeypatch.setenv("CELLPOSE_LOCAL_MODELS_PATH", str(tmp_path))
+    weights = tmp_path / "cpsam_v2"
+    weights.write_bytes(b"theirs")
+    manager.refresh()
+    manager.choose("cellpose")
+    qtbot.mouseClick(manager.remove_button, LEFT)
+    settle(manager, qtbot)
+    assert weights.exists()
+    assert "stays: its files lie in a folder that you filled yourself" in manager.note.text()

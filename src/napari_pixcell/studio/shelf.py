@@ -133,10 +133,10 @@ class Shelf:
         family = get_weight_set(name)
 
         def work() -> str:
-            gone = remove(family)
+            remove(family)
             if not missing(family):
-                return f"{family.title} stays: its files are not in a folder that is ours to empty."
-            return f"{family.title} was removed; what other models use stays." if gone else ""
+                return f"{family.title} stays: its files lie in a folder that you filled yourself."
+            return f"{family.title} was removed; what other models use stays."
 
         self._start(work)
 
