@@ -1,6 +1,6 @@
 """Write checkpoints with random weights in the exact published structure, of any width.
 
-    python benchmarks/random_checkpoints.py FAMILY FOLDER    # tiny widths
+    python benchmarks/random_checkpoints.py FOLDER FAMILY ...    # tiny widths
 
 The real weights cannot be had where this is built; these have the same folders, files, tensor
 names and (at full width) shapes, so that finding, loading and running them is the real thing.
@@ -170,4 +170,5 @@ def _random(network: nn.Module, dtype: torch.dtype) -> Iterator[tuple[str, torch
 
 
 if __name__ == "__main__":
-    write_family(get_family(sys.argv[1]), Path(sys.argv[2]))
+    for name in sys.argv[2:]:
+        write_family(get_family(name), Path(sys.argv[1]))

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from skimage.io import imread
 from tifffile import imwrite
 
 from napari_pixcell.cli import main
@@ -23,7 +24,8 @@ from napari_pixcell.models.loading import load_family
 from napari_pixcell.models.store import find, missing, set_weights_folder
 from napari_pixcell.slides.samples import SAMPLE_SLIDE
 
-PUBLISHED = ("pixcell-256", "pixcell-256-cells", "pixcell-1024", "stain-her2")
+PUBLISHED = [name for name, family in BUILT_IN.items() if not family.bundled]
+STRUCTURES = ("pixcell-256", "pixcell-256-cells", "pixcell-1024", "stain-her2")
 CPU = torch.device("cpu")
 
 
@@ -73,7 +75,7 @@ def test_tensor_names_are_the_published_ones(checkpoints: Path, layouts: Path) -
         assert set(torch.load(path, weights_only=True)) == set(wanted), layout
 
 
-@pytest.mark.parametrize("name", PUBLISHED)
+@pytest.mark.parametrize("name", STRUCTURES)
 def test_a_published_family_goes_from_tissue_to_a_variant(installed: Path, name: str) -> None:
     family, engine = get_family(name), Engine(CPU)
     assert not missing(family)
@@ -163,18 +165,23 @@ def test_the_hub_s_own_cache_is_searched_too(checkpoints: Path, tmp_path, monkey
     assert not missing(family)
 
 
+@pytest.mark.parametrize("name", PUBLISHED)
 def test_the_command_line_runs_a_published_family(
-    installed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    installed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
-    labels = np.zeros((256, 256), np.uint16)
-    labels[20:60, 100:150] = 1
-    mask, out = tmp_path / "mask.tif", tmp_path / "out"
-    imwrite(mask, labels)
-    arguments = ["generate", str(SAMPLE_SLIDE), "--region", "300,300,256,256", "--steps", "2"]
-    arguments += ["--family", "pixcell-256-cells", "--layout", str(mask), "--count", "1"]
+    family, out = get_family(name), tmp_path / "out"
+    side = family.tile
+    arguments = ["generate", str(SAMPLE_SLIDE), "--region", f"300,300,{side},{side}"]
+    arguments += ["--family", name, "--steps", "2", "--count", "1"]
+    if family.takes_layout:
+        labels = np.zeros((side, side), np.uint16)
+        labels[20:60, 100:150] = 1
+        imwrite(tmp_path / "mask.tif", labels)
+        arguments += ["--layout", str(tmp_path / "mask.tif")]
     assert main([*arguments, "--out", str(out), "--json"]) == 0
     result = json.loads(capsys.readouterr().out)
-    assert len(result["images"]) == len(result["masks"]) == 1
+    assert imread(out / result["images"][0]).shape == (side, side, 3)
+    assert [mask is not None for mask in result["masks"]] == [family.takes_layout]
     row = json.loads((out / "manifest.jsonl").read_text())
     assert "UNI2-h" in json.dumps(row) and "CC BY-NC-ND" in json.dumps(row)
 

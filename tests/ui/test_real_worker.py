@@ -10,7 +10,7 @@ import napari
 import numpy as np
 import pytest
 
-from napari_pixcell.models.catalogue import DEMO_FOLDER
+from napari_pixcell.models.catalogue import DEMO_FOLDER, get_family
 from napari_pixcell.studio.results import Result
 from napari_pixcell.ui.demo import click
 from napari_pixcell.ui.dock import PixCellStudio
@@ -67,30 +67,38 @@ def test_the_main_job_with_the_real_worker_keeps_torch_out_of_napari(
     assert session.client.process_id is None  # type: ignore[attr-defined]
 
 
-def test_a_published_family_of_tiny_widths_runs_through_the_dock(
+def test_the_published_families_of_tiny_widths_run_through_the_dock(
     viewer: napari.Viewer, cmu_slide: Path, qtbot, tmp_path: Path, monkeypatch
 ) -> None:
+    names = ("pixcell-256-cells", "pixcell-256", "pixcell-1024", "stain-her2")
     # In a process of its own: this one is napari's and stays without torch.
     script = Path(__file__).parents[2] / "benchmarks" / "random_checkpoints.py"
-    subprocess.run([sys.executable, script, "pixcell-256-cells", tmp_path], check=True)
+    subprocess.run([sys.executable, script, tmp_path, *names], check=True)
     monkeypatch.setenv("PIXCELL_WEIGHTS", str(tmp_path))
     _, studio = viewer.window.add_plugin_dock_widget("napari-pixcell", "PixCell studio")
-    session = studio.session
+    session, model = studio.session, studio.slide.model
     studio.slide.open(cmu_slide)
     qtbot.wait(60)
-    model = studio.slide.model
-    model.setCurrentIndex(model.findData("pixcell-256-cells"))
-    studio.generate.count.setValue(1)
-    studio.generate.steps.setValue(2)
-    click(studio.region.add_button)
-    qtbot.waitUntil(lambda: not session.busy, timeout=300_000)
-    click(studio.layout_.segment_button)
-    qtbot.waitUntil(lambda: not session.busy, timeout=120_000)
-    click(studio.generate.generate_button)
-    qtbot.waitUntil(lambda: not session.busy, timeout=300_000)
-    assert not session.problems
-    (result,) = session.generation.results
-    assert result.image.shape == (256, 256, 3) and result.labels is not None
-    assert set(result.record.weights) == {"transformer", "controlnet", "vae", "encoder"}
-    assert sum(role(layer) == "variant" for layer in viewer.layers) == 1
+    for name in names:
+        family = get_family(name)
+        model.setCurrentIndex(model.findData(name))
+        studio.generate.count.setValue(1)
+        studio.generate.steps.setValue(2)
+        click(studio.region.add_button)
+        qtbot.waitUntil(lambda: not session.busy, timeout=300_000)
+        if family.takes_layout:
+            click(studio.layout_.segment_button)
+            qtbot.waitUntil(lambda: not session.busy, timeout=120_000)
+        click(studio.generate.generate_button)
+        qtbot.waitUntil(lambda: not session.busy, timeout=300_000)
+        assert not session.problems
+        result = session.generation.results[-1]
+        assert result.record.request.family == name
+        assert result.image.shape == (family.tile, family.tile, 3)
+        assert (result.labels is not None) == family.takes_layout
+        kinds = {part.kind for part in family.parts} - {"scheduler"}
+        assert set(result.record.weights) == kinds
+        assert result.record.request.embedding is not None
+        assert result.record.request.embedding.unpack().shape == (family.grid**2, 64)
+    assert sum(role(layer) == "variant" for layer in viewer.layers) == len(names)
     studio.close_session()
