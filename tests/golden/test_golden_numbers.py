@@ -9,7 +9,8 @@ import pytest
 import torch
 from peft import LoraConfig
 
-from napari_pixcell.engine.sampler import denoise, make_scheduler
+from napari_pixcell.engine.denoiser import Denoiser
+from napari_pixcell.engine.sampler import denoise
 from napari_pixcell.models.weights import load_file, load_weights
 from napari_pixcell.networks import PixCellControlNet, PixCellTransformer2DModel, StainFlowMLP
 
@@ -64,15 +65,15 @@ def test_one_pass(golden: Path, relative_error, tokens: str) -> None:
 def test_ten_steps(golden: Path, relative_error, tokens: str, name: str, settings: dict) -> None:
     transformer, controlnet, _ = load(golden, tokens)
     io = load_file(golden / f"transformer-{tokens}.sampling.safetensors")
+    condition = None
     if name.startswith("control"):
-        settings = settings | {"controlnet": controlnet, "condition": io["conditioning"]}
+        settings, condition = settings | {"controlnet": controlnet}, io["conditioning"]
+    scheduler = json.loads((golden / "scheduler.json").read_text())
     latents = denoise(
-        transformer,
-        make_scheduler(json.loads((golden / "scheduler.json").read_text())),
+        Denoiser(transformer, scheduler, steps=10, **settings),
         io["initial_latents"],
         io["encoder_hidden_states"],
-        steps=10,
-        **settings,
+        condition,
     )
     assert relative_error(latents, io[name]) < SAMPLING
 

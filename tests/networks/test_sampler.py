@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from napari_pixcell.engine.sampler import denoise, make_scheduler
+from napari_pixcell.engine.denoiser import Denoiser
+from napari_pixcell.engine.sampler import denoise
 from napari_pixcell.networks import PixCellControlNet, PixCellTransformer2DModel
 
 SCHEDULER = {"beta_schedule": "linear", "beta_start": 1e-4, "beta_end": 0.02}
@@ -35,12 +36,13 @@ def sample(networks):
     condition = torch.randn(2, 4, 8, 8, generator=generator)
 
     @torch.no_grad()
-    def sample(layout: bool = False, scheduler=None, **settings):
+    def sample(layout: bool = False, scheduler=SCHEDULER, on_step=None, **settings):
         settings = {"guidance": 2.0, "steps": STEPS} | settings
         if layout:
-            settings |= {"controlnet": networks[1], "condition": condition}
-        scheduler = scheduler or make_scheduler(SCHEDULER)
-        return denoise(networks[0], scheduler, latents, embeddings, **settings)
+            settings["controlnet"] = networks[1]
+        denoiser = Denoiser(networks[0], scheduler, **settings)
+        cells = condition if layout else None
+        return denoise(denoiser, latents, embeddings, cells, on_step)
 
     return sample
 
@@ -65,16 +67,6 @@ def test_raising_in_a_step_ends_the_denoising(sample) -> None:
     assert seen == [1, 2]
 
 
-def test_a_scheduler_that_was_used_or_cancelled_changes_nothing(sample) -> None:
-    def on_step(step: int, total: int, clean: torch.Tensor) -> None:
-        raise Cancelled
-
-    scheduler = make_scheduler(SCHEDULER)
-    with pytest.raises(Cancelled):
-        sample(scheduler=scheduler, on_step=on_step)
-    assert torch.equal(sample(scheduler=scheduler), sample())
-
-
 def test_guidance_of_one_or_less_is_the_conditional_prediction(sample) -> None:
     assert torch.equal(sample(guidance=1.0), sample(guidance=0.0))
     assert not torch.allclose(sample(guidance=1.0), sample(guidance=2.0))
@@ -89,7 +81,7 @@ def test_a_layout_of_no_strength_or_no_duration_has_no_effect(sample) -> None:
 
 
 def test_the_prediction_type_is_that_of_the_configuration(sample) -> None:
-    velocity = make_scheduler(SCHEDULER | {"prediction_type": "v_prediction"})
+    velocity = SCHEDULER | {"prediction_type": "v_prediction"}
     assert not torch.allclose(sample(scheduler=velocity), sample())
 
 

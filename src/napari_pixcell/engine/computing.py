@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,18 +11,36 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_pixcell.cells import check_layout, condition_image
+from napari_pixcell.engine.canvas import FACTOR, Canvas, Window, spread_style
+from napari_pixcell.engine.canvas_painter import CanvasPainter
+from napari_pixcell.engine.canvas_store import CanvasStore
+from napari_pixcell.engine.denoiser import Denoiser
+from napari_pixcell.engine.noise import noise_at
+from napari_pixcell.engine.presets import get_preset
 from napari_pixcell.engine.request import GenerateRequest
-from napari_pixcell.engine.sampler import OnStep, denoise, make_scheduler
+from napari_pixcell.engine.sampler import OnStep, denoise
 from napari_pixcell.errors import PixCellError
+from napari_pixcell.models.catalogue import Family
 from napari_pixcell.models.loading import LoadedFamily
+from napari_pixcell.models.memory import Setting
+
+EMBEDDED_AT_ONCE = 16  # tiles of one pass of the encoder
+CONDITIONS_KEPT = 4096  # windows whose cells are kept encoded, from step to step
+DECODED = 128  # side in latents of the decoder's windows: 1024 px
+DECODED_TILED = 64  # where memory is short
 
 
 class Overflow(Exception):
     """The numbers of a picture overflowed: it holds values that are not finite."""
 
 
-def embed_tissue(encoder: Any, models: LoadedFamily, pixels: NDArray[np.uint8]) -> NDArray[Any]:
-    """Embed a tile, in parts where the family reads a grid.
+def embed_tissue(
+    encoder: Any,
+    models: LoadedFamily,
+    pixels: NDArray[np.uint8],
+    on_tiles: Callable[[int, int], None] = lambda done, total: None,
+) -> NDArray[Any]:
+    """Embed a tile, in parts where the family reads a grid, or a larger region.
 
     Parameters
     ----------
@@ -29,49 +48,109 @@ def embed_tissue(encoder: Any, models: LoadedFamily, pixels: NDArray[np.uint8]) 
         On the family's device.
     models : LoadedFamily
         Whose tile it is.
-    pixels : array, uint8 (tile, tile, 3)
-        Tissue at the family's pixel size.
+    pixels : array, uint8 (height, width, 3)
+        Tissue at the family's pixel size: a tile, or whole tiles of one embedding.
+    on_tiles : callable
+        Told (tiles done, tiles in all) as they are embedded.
 
     Returns
     -------
-    array, float32 (grid², dimension)
-        Row by row, top left first.
+    array, float32
+        (grid², dimension) of a tile, row by row, top left first; (rows, columns, dimension) of
+        anything larger.
     """
     tile, grid = models.family.tile, models.family.grid
-    if pixels.shape != (tile, tile, 3):
+    side = tile // grid
+    height, width = pixels.shape[:2]
+    if min(height, width) < tile or height % side or width % side:
         raise PixCellError(
             f"The region gives an image of {pixels.shape}, but an embedding needs "
-            f"{tile} × {tile} px; use a region of the model's tile size."
+            f"{tile} × {tile} px, or more by whole steps of {side} px."
         )
-    image = _to_tensor(pixels, models.device) / 2 + 0.5
-    side = tile // grid
-    parts = image.unfold(2, side, side).unfold(3, side, side)[0]
-    parts = parts.permute(1, 2, 0, 3, 4).reshape(-1, 3, side, side)
-    values: NDArray[Any] = encoder(parts).float().cpu().numpy()
-    return values
+    rows, columns = height // side, width // side
+    tiles = pixels.reshape(rows, side, columns, side, 3).swapaxes(1, 2).reshape(-1, side, side, 3)
+    values = []
+    for first in range(0, len(tiles), EMBEDDED_AT_ONCE):
+        on_tiles(first, len(tiles))
+        part = torch.from_numpy(np.ascontiguousarray(tiles[first : first + EMBEDDED_AT_ONCE]))
+        image = part.to(models.device).permute(0, 3, 1, 2).contiguous().float() / 255
+        values.append(encoder(image).float().cpu().numpy())
+    found: NDArray[Any] = np.concatenate(values)
+    return found if pixels.shape == (tile, tile, 3) else found.reshape(rows, columns, -1)
 
 
-def read_style(request: GenerateRequest, models: LoadedFamily) -> Tensor:
-    """Give the request's embeddings, (1, tokens, dimension), moved by the family's flow if any."""
-    config = models.transformer.config
-    wanted = (config.caption_num_tokens, config.caption_channels)
-    if request.embedding is None:
-        unconditional: Tensor = models.transformer.unconditional(1)
-        return unconditional.to(models.device)
-    values = request.embedding.unpack()
-    if values.shape != wanted:
+def canvas_of(request: GenerateRequest, family: Family) -> Canvas:
+    """Give the canvas of a request: one tile, unless it asks for a size."""
+    size = request.size or (family.tile, family.tile)
+    if min(size) < family.tile:
         raise PixCellError(
-            f"The style is of the shape {values.shape}, but {models.family.title} needs "
-            f"{wanted}; embed the region again with this model."
+            f"A picture of {size[1]} × {size[0]} px is smaller than one tile of {family.title} "
+            f"({family.tile} px); ask for a larger one."
         )
-    style = torch.from_numpy(values.astype(np.float32)).to(models.device)
-    if models.flow is not None:
-        style = models.flow.translate(style)
-    return style[None]
+    return Canvas(size, family.tile, family.grid)
 
 
-def read_layout(request: GenerateRequest, models: LoadedFamily) -> Tensor | None:
-    """Give the latents of the picture of the cells, (1, channels, height, width), or None."""
+def read_style(
+    request: GenerateRequest, models: LoadedFamily, canvas: Canvas
+) -> NDArray[np.float32]:
+    """Give the embeddings of a canvas, moved by the family's flow if it has one.
+
+    Returns
+    -------
+    array, float32, (rows, columns, dimension)
+        The unconditional embedding in every cell where the request has no style.
+    """
+    config, grid = models.transformer.config, models.family.grid
+    if request.embedding is None:
+        values = models.transformer.unconditional(1)[0].float().cpu().numpy()
+    else:
+        values = request.embedding.unpack().astype(np.float32)
+        tile = (config.caption_num_tokens, config.caption_channels)
+        if values.shape != tile and (values.ndim != 3 or values.shape[-1] != tile[-1]):
+            raise PixCellError(
+                f"The style is of the shape {values.shape}, but {models.family.title} needs "
+                f"{tile}; embed the region again with this model."
+            )
+        if models.flow is not None:
+            flat = torch.from_numpy(values.reshape(-1, values.shape[-1])).to(models.device)
+            values = models.flow.translate(flat).cpu().numpy().reshape(values.shape)
+    return spread_style(values.reshape(grid, grid, -1) if values.ndim == 2 else values, canvas)
+
+
+class Cells:
+    """The picture of a layout's cells, as latents of any window.
+
+    Parameters
+    ----------
+    labels : array, (height, width)
+        Label image of the whole picture.
+    canvas : Canvas
+        Which may be larger; there are no cells beyond the picture.
+    models : LoadedFamily
+        Whose autoencoder.
+    """
+
+    def __init__(self, labels: NDArray[Any], canvas: Canvas, models: LoadedFamily) -> None:
+        self._models = models
+        self._picture = np.zeros((canvas.height * FACTOR, canvas.width * FACTOR), np.uint8)
+        self._picture[: labels.shape[0], : labels.shape[1]] = condition_image(labels)[..., 0]
+        self._latents: dict[Window, Tensor] = {}
+
+    def __call__(self, window: Window) -> Tensor:
+        """Give the latents of a window, float32, (1, channels, height, width)."""
+        latents = self._latents.get(window)
+        if latents is None:
+            y, x = (slice(s.start * FACTOR, s.stop * FACTOR) for s in (window.y, window.x))
+            part = np.repeat(self._picture[y, x, None], 3, axis=-1)
+            latents = _encode(part, self._models)
+            if len(self._latents) >= CONDITIONS_KEPT:
+                self._latents.pop(next(iter(self._latents)))
+            self._latents[window] = latents
+        return latents
+
+
+def read_layout(request: GenerateRequest, models: LoadedFamily, canvas: Canvas) -> Cells | None:
+    """Give the request's cells, or None."""
     if request.layout is None:
         return None
     if models.controlnet is None:
@@ -80,70 +159,114 @@ def read_layout(request: GenerateRequest, models: LoadedFamily) -> Tensor | None
             "a family with cells, such as pixcell-256-cells."
         )
     labels = request.layout.unpack()
-    check_layout(labels, (models.family.tile, models.family.tile))
-    cells = _to_tensor(condition_image(labels), models.device)
-    config = models.vae.config
-    latent: Tensor = models.vae.encode(cells.to(models.dtype)).latent_dist.mode().float()
-    return (latent - config.shift_factor) * config.scaling_factor
+    check_layout(labels, canvas.size)
+    return Cells(labels, canvas, models)
 
 
-def make_picture(
-    request: GenerateRequest,
+def make_denoiser(
+    request: GenerateRequest, models: LoadedFamily, cells: Cells | None, two_passes: bool
+) -> Denoiser:
+    """Make what predicts the clean latents of a request."""
+    return Denoiser(
+        models.transformer,
+        models.scheduler,
+        steps=request.steps,
+        guidance=request.guidance,
+        controlnet=models.controlnet if cells is not None else None,
+        layout_strength=request.layout_strength,
+        layout_until=request.layout_until,
+        control_both=request.control_both,
+        two_passes=two_passes,
+        preset=get_preset(request.preset),
+    )
+
+
+def make_tiles(
+    seeds: list[int],
+    denoiser: Denoiser,
     models: LoadedFamily,
-    style: Tensor,
-    condition: Tensor | None,
-    two_passes: bool,
+    canvas: Canvas,
+    style: NDArray[np.float32],
+    cells: Cells | None,
     on_step: OnStep,
-) -> NDArray[np.uint8]:
-    """Make the one variant of a request, uint8 (tile, tile, 3).
+) -> list[NDArray[np.uint8]]:
+    """Make the pictures of several seeds in one batch, each uint8 (tile, tile, 3).
 
     Raises
     ------
     Overflow
         If the numbers are not finite.
     """
+    channels, side = models.transformer.config.in_channels, canvas.window
+    noise = np.stack([noise_at(seed, channels, 0, 0, side, side) for seed in seeds])
+    tokens = torch.from_numpy(style.reshape(1, -1, style.shape[-1])).to(models.device)
+    condition = None
+    if cells is not None:
+        condition = cells(canvas.rows("plain")[0].windows[0]).expand(len(seeds), -1, -1, -1)
     latents = denoise(
-        models.transformer,
-        make_scheduler(models.scheduler),
-        _noise(request.seed, models),
-        style,
-        guidance=request.guidance,
-        steps=request.steps,
-        controlnet=models.controlnet if condition is not None else None,
+        denoiser,
+        torch.from_numpy(noise).to(models.device),
+        tokens.expand(len(seeds), -1, -1),
         condition=condition,
-        layout_strength=request.layout_strength,
-        layout_until=request.layout_until,
-        control_both=request.control_both,
-        two_passes=two_passes,
         on_step=on_step,
     )
+    # One by one: decoding takes the most memory of all.
+    pictures = (_decode(one[None], models) for one in latents)
+    return [_to_image(torch.from_numpy(picture)) for picture in pictures]
+
+
+def paint_canvas(
+    seed: int,
+    denoiser: Denoiser,
+    models: LoadedFamily,
+    canvas: Canvas,
+    store: CanvasStore,
+    style: NDArray[np.float32],
+    cells: Cells | None,
+    setting: Setting | None,
+    batch: int,
+    on_windows: Callable[[int], None],
+) -> NDArray[np.uint8]:
+    """Make a picture of any size, uint8 (height, width, 3), going on where the store stopped.
+
+    Raises
+    ------
+    Overflow
+        If the numbers are not finite.
+    """
+    painter = CanvasPainter(denoiser, canvas, store, seed, style, cells, models.device, batch)
+    tiled = setting is not None and setting.tile_vae
+    side = DECODED_TILED if tiled else DECODED
+    return painter.paint(lambda latents: _decode(latents, models), side, on_windows)
+
+
+def _decode(latents: Tensor, models: LoadedFamily) -> NDArray[np.float32]:
+    """Decode (1, channels, h, w) to pixels around 0 to 1, float32 (3, 8 h, 8 w)."""
     config = models.vae.config
     scaled = latents / config.scaling_factor + config.shift_factor
-    decoded = models.vae.decode(scaled.to(models.dtype)).sample.float()
+    scaled = scaled.to(models.dtype).contiguous(memory_format=torch.channels_last)
+    decoded = models.vae.decode(scaled).sample[0].float()
     if not torch.isfinite(decoded).all():
         raise Overflow
-    return _to_image(decoded[0] / 2 + 0.5)
+    pixels: NDArray[np.float32] = (decoded / 2 + 0.5).cpu().numpy()
+    return pixels
+
+
+def _encode(image: NDArray[np.uint8], models: LoadedFamily) -> Tensor:
+    """Give the latents of a picture, uint8 (h, w, 3): float32, (1, channels, h / 8, w / 8)."""
+    config = models.vae.config
+    tensor = torch.from_numpy(np.ascontiguousarray(image)).to(models.device)
+    tensor = tensor.permute(2, 0, 1)[None].float() / 127.5 - 1
+    tensor = tensor.to(models.dtype).contiguous(memory_format=torch.channels_last)
+    latent: Tensor = models.vae.encode(tensor).latent_dist.mode().float()
+    return (latent - config.shift_factor) * config.scaling_factor
 
 
 def picture_preview(clean: Tensor, models: LoadedFamily) -> NDArray[np.uint8]:
-    """Picture the predicted clean latent by a linear map: nearly free."""
-    rgb = torch.einsum("oc,chw->ohw", models.preview_weight, clean[0].float())
-    return _to_image(rgb + models.preview_bias[:, None, None])
-
-
-def _noise(seed: int, models: LoadedFamily) -> Tensor:
-    """Draw on the CPU, so that a seed means the same on every device."""
-    config = models.transformer.config
-    side = config.sample_size
-    generator = torch.Generator("cpu").manual_seed(seed)
-    noise = torch.randn(1, config.in_channels, side, side, generator=generator)
-    return noise.to(models.device)
-
-
-def _to_tensor(image: NDArray[np.uint8], device: torch.device) -> Tensor:
-    """Turn uint8 (h, w, 3) into float32 (1, 3, h, w) in [-1, 1]."""
-    tensor = torch.from_numpy(np.ascontiguousarray(image)).to(device).permute(2, 0, 1)[None]
-    return tensor.float() / 127.5 - 1
+    """Picture predicted clean latents, (channels, h, w), by a linear map: nearly free."""
+    weight, bias = models.preview_weight, models.preview_bias
+    rgb = torch.einsum("oc,chw->ohw", weight, clean.float().to(weight.device))
+    return _to_image(rgb + bias[:, None, None])
 
 
 def _to_image(tensor: Tensor) -> NDArray[np.uint8]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import platform
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.metadata import version
 from typing import Any, TypeVar
 
@@ -16,10 +19,14 @@ from torch import Tensor
 from napari_pixcell import __version__
 from napari_pixcell.cells import segment_nuclei
 from napari_pixcell.cells.methods import LayoutSource
+from napari_pixcell.engine.canvas_store import CanvasStore, drop_old
 from napari_pixcell.engine.computing import (
     Overflow,
+    canvas_of,
     embed_tissue,
-    make_picture,
+    make_denoiser,
+    make_tiles,
+    paint_canvas,
     picture_preview,
     read_layout,
     read_style,
@@ -34,14 +41,23 @@ from napari_pixcell.engine.events import (
     Variant,
 )
 from napari_pixcell.engine.record import Record, pixels_sha256
-from napari_pixcell.engine.request import EmbedRequest, GenerateRequest, Request, SegmentRequest
+from napari_pixcell.engine.request import (
+    MAX_SEED,
+    EmbedRequest,
+    GenerateRequest,
+    Request,
+    SegmentRequest,
+)
 from napari_pixcell.engine.residence import Residence
 from napari_pixcell.engine.segmenting import find_cells
 from napari_pixcell.errors import PixCellError
+from napari_pixcell.models.catalogue import get_family
 from napari_pixcell.models.loading import LoadedFamily, describe_device
+from napari_pixcell.models.memory import Setting
 from napari_pixcell.models.segmenters import segmenter_licence
 
 PREVIEWS_PER_SECOND = 8
+PREVIEW_SIDE = 512  # of a canvas, at most
 
 Emit = Callable[[Event], None]
 T = TypeVar("T")
@@ -87,7 +103,7 @@ class Engine:
                 raise Cancelled
             with torch.inference_mode():
                 if isinstance(request, EmbedRequest):
-                    self._embed(request, emit)
+                    self._embed(request, emit, cancelled)
                 elif isinstance(request, SegmentRequest):
                     self._segment(request, emit, cancelled)
                 else:
@@ -105,13 +121,18 @@ class Engine:
         """Give all memory back that networks hold."""
         self.residence.unload()
 
-    def _embed(self, request: EmbedRequest, emit: Emit) -> None:
+    def _embed(self, request: EmbedRequest, emit: Emit, cancelled: Callable[[], bool]) -> None:
+        def on_tiles(done: int, total: int) -> None:
+            if cancelled():
+                raise Cancelled
+            emit(Progress(done, total, "Embedding"))
+
         def work() -> NDArray[Any]:
             models = self.load(request.family)
             with self.residence.encoder() as encoder:
-                return embed_tissue(encoder, models, request.pixels.unpack())
+                return embed_tissue(encoder, models, request.pixels.unpack(), on_tiles)
 
-        values = self._fitting(work, lambda words: emit(Progress(0, 1, words)))
+        values = self._fitting(work, lambda words: emit(Progress(0, 0, words)))
         emit(Embedding(values, self.residence.encoder_id))
 
     def _segment(self, request: SegmentRequest, emit: Emit, cancelled: Callable[[], bool]) -> None:
@@ -141,71 +162,64 @@ class Engine:
         emit(Layout(labels, LayoutSource(how.method, how.model_name, sha256, licence)))
 
     def _generate(
-        self, request: GenerateRequest, emit: Emit, cancelled: Callable[[], bool]
-    ) -> None:
-        total = request.count * request.steps
-        emit(Progress(0, total, "Loading the model"))
-        ready: tuple[LoadedFamily, Tensor, Tensor | None] | None = None
-        for index, variant in enumerate(request.variants()):
-            done = index * request.steps
-
-            def work(
-                variant: GenerateRequest = variant, index: int = index
-            ) -> tuple[NDArray[np.uint8], LoadedFamily, str]:
-                nonlocal ready
-                models = self.load(request.family)
-                if ready is None or ready[0] is not models:
-                    # Again after a step down: everything is on another device, or another way.
-                    ready = models, read_style(request, models), read_layout(request, models)
-                image = self._variant(variant, index, total, *ready, emit, cancelled)
-                return image, models, self._how(models)
-
-            def tell(words: str, done: int = done) -> None:
-                nonlocal ready
-                ready = None
-                emit(Progress(done, total, words))
-
-            image, models, how = self._fitting(work, tell)
-            record = Record(
-                request=variant,
-                weights=models.weights,
-                versions=_versions(),
-                device=how,
-                sha256=pixels_sha256(image),
-                licence=models.family.licence,
-                notice=models.family.notice,
-            )
-            emit(Variant(index, image, record))
-
-    def _variant(
         self,
         request: GenerateRequest,
-        index: int,
-        total: int,
-        models: LoadedFamily,
-        style: Tensor,
-        condition: Tensor | None,
         emit: Emit,
         cancelled: Callable[[], bool],
-    ) -> NDArray[np.uint8]:
-        last_preview = 0.0
+        batch: int | None = None,
+    ) -> None:
+        waiting = list(enumerate(request.variants()))
+        emit(Progress(0, 0, "Loading the model"))
+        job: _Generation | None = None
+        while waiting:
 
-        def on_step(step: int, _steps: int, clean: Tensor) -> None:
-            nonlocal last_preview
-            if cancelled():
-                raise Cancelled
-            now = time.monotonic()
-            if now - last_preview >= 1 / PREVIEWS_PER_SECOND:
-                last_preview = now
-                emit(Preview(index, picture_preview(clean, models)))
-            done = index * request.steps + step
-            emit(Progress(done, total, f"Variant {index + 1} of {total // request.steps}"))
+            def work() -> tuple[list[NDArray[np.uint8]], LoadedFamily, str, int]:
+                nonlocal job
+                models = self.load(request.family)
+                if job is None or job.models is not models:
+                    # Again after a step down: everything is on another device, or another way.
+                    job = _Generation(request, models, self.residence.setting, emit, cancelled)
+                size = batch or self.residence.batch
+                images = job.make(waiting if job.canvas.single else waiting[:1], size)
+                return images, models, self._how(models), size
 
-        if cancelled():
-            raise Cancelled
-        setting = self.residence.setting
-        two_passes = setting is not None and setting.two_passes
-        return make_picture(request, models, style, condition, two_passes, on_step)
+            def tell(words: str) -> None:
+                nonlocal job
+                job = None
+                emit(Progress(0, 0, words))
+
+            images, models, how, size = self._fitting(work, tell)
+            assert job is not None
+            for place, image in enumerate(images):
+                index, variant = waiting.pop(0)
+                record = Record(
+                    request=variant,
+                    weights=models.weights,
+                    versions=_versions(),
+                    device=how,
+                    sha256=pixels_sha256(image),
+                    licence=models.family.licence,
+                    notice=models.family.notice,
+                    batch=(len(images), place) if job.canvas.single else (size, 0),
+                )
+                emit(Variant(index, image, record))
+
+    def again(self, record: Record) -> NDArray[np.uint8]:
+        """Make the pixels of a record again, in a batch of the same size as then."""
+        size, place = record.batch
+        request = record.request
+        found: dict[int, NDArray[np.uint8]] = {}
+
+        def take(event: Event) -> None:
+            if isinstance(event, Variant):
+                found[event.index] = event.image
+
+        if canvas_of(request, get_family(request.family)).single:
+            seed = (request.seed - place) % (MAX_SEED + 1)
+            request = replace(request, seed=seed, count=size)
+        with torch.inference_mode():
+            self._generate(request, take, lambda: False, size)
+        return found[place]
 
     def _fitting(
         self,
@@ -251,6 +265,107 @@ class Engine:
         device, setting = describe_device(models.device, models.dtype), self.residence.setting
         plain = setting is None or setting.plain
         return device if plain or setting is None else f"{device}, {setting.name}"
+
+
+class _Generation:
+    """The variants of one request, with the networks where they are now."""
+
+    def __init__(
+        self,
+        request: GenerateRequest,
+        models: LoadedFamily,
+        setting: Setting | None,
+        emit: Emit,
+        cancelled: Callable[[], bool],
+    ) -> None:
+        self.request, self.models, self.setting = request, models, setting
+        self._emit, self._cancelled = emit, cancelled
+        self._previewed = 0.0
+        self.canvas = canvas_of(request, models.family)
+        self.style = read_style(request, models, self.canvas)
+        self.cells = read_layout(request, models, self.canvas)
+        two_passes = setting is not None and setting.two_passes
+        self.denoiser = make_denoiser(request, models, self.cells, two_passes)
+
+    def make(
+        self, waiting: list[tuple[int, GenerateRequest]], size: int
+    ) -> list[NDArray[np.uint8]]:
+        """Make the first of the waiting variants: of tiles as many as go in one batch."""
+        if self._cancelled():
+            raise Cancelled
+        if self.canvas.single:
+            return self._tiles(waiting[:size])
+        return [self._canvas(*waiting[0], size)]
+
+    def _tiles(self, variants: list[tuple[int, GenerateRequest]]) -> list[NDArray[np.uint8]]:
+        first, count = variants[0][0], self.request.count
+
+        def on_step(step: int, steps: int, clean: Tensor) -> None:
+            self._check()
+            self._preview(first, lambda: clean[0])
+            done = first * steps + step * len(variants)
+            last = first + len(variants)
+            which = f"Variant {last}" if len(variants) == 1 else f"Variants {first + 1} to {last}"
+            self._emit(Progress(done, count * steps, f"{which} of {count}"))
+
+        seeds = [variant.seed for _, variant in variants]
+        return make_tiles(
+            seeds, self.denoiser, self.models, self.canvas, self.style, self.cells, on_step
+        )
+
+    def _canvas(self, index: int, variant: GenerateRequest, size: int) -> NDArray[np.uint8]:
+        windows = self.canvas.count(self.denoiser.solver.steps)
+        channels = self.models.transformer.config.in_channels
+        drop_old()
+        store = CanvasStore(self._key(variant, size), self.canvas, channels)
+
+        def on_windows(done: int) -> None:
+            self._check()
+            self._preview(index, lambda: torch.from_numpy(_thinned(store.clean)))
+            total = windows * self.request.count
+            words = f"Window {done} of {windows}"
+            self._emit(Progress(index * windows + done, total, words))
+
+        try:
+            image = paint_canvas(
+                variant.seed,
+                self.denoiser,
+                self.models,
+                self.canvas,
+                store,
+                self.style,
+                self.cells,
+                self.setting,
+                size,
+                on_windows,
+            )
+        except BaseException:
+            store.close(remove=False)
+            raise
+        store.close(remove=True)
+        return image
+
+    def _key(self, variant: GenerateRequest, size: int) -> str:
+        """Name everything that the pixels of a canvas depend on."""
+        how = describe_device(self.models.device, self.models.dtype)
+        what = [variant.to_dict(), self.models.weights, how, str(self.setting), size, __version__]
+        return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:32]
+
+    def _check(self) -> None:
+        if self._cancelled():
+            raise Cancelled
+
+    def _preview(self, index: int, clean: Callable[[], Tensor]) -> None:
+        now = time.monotonic()
+        if now - self._previewed >= 1 / PREVIEWS_PER_SECOND:
+            self._previewed = now
+            self._emit(Preview(index, picture_preview(clean(), self.models)))
+
+
+def _thinned(latents: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Leave latents out where there are more than a preview shows."""
+    step = -(-max(latents.shape[1:]) // PREVIEW_SIDE)
+    return np.array(latents[:, ::step, ::step])
 
 
 def _versions() -> dict[str, str]:

@@ -46,6 +46,9 @@ class Record:
         Licence of the weights; its terms reach the image.
     notice : str
         What a user of the image must know (“DEMO …”).
+    batch : (size, index)
+        With how many variants, of consecutive seeds, this one was computed, and which it was;
+        for a canvas, how many windows were computed together.
     created : str
         Time, ISO 8601, UTC.
     """
@@ -57,6 +60,7 @@ class Record:
     sha256: str = ""
     licence: str = ""
     notice: str = ""
+    batch: tuple[int, int] = (1, 0)
     created: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
 
     def to_dict(self) -> dict[str, Any]:
@@ -72,6 +76,7 @@ class Record:
             "sha256": self.sha256,
             "licence": self.licence,
             "notice": self.notice,
+            "batch": list(self.batch),
             "created": self.created,
         }
 
@@ -93,7 +98,9 @@ class Record:
         if not isinstance(request, GenerateRequest):
             raise PixCellError("This record is not of a generated image; choose another one.")
         names = ("weights", "versions", "device", "sha256", "licence", "notice", "created")
-        return cls(request, **{name: value[name] for name in names if name in value})
+        fields = {name: value[name] for name in names if name in value}
+        size, index = value.get("batch", (1, 0))
+        return cls(request, batch=(int(size), int(index)), **fields)
 
     @classmethod
     def load(cls, path: Path) -> Record:

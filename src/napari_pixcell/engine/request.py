@@ -14,9 +14,11 @@ from typing import Any
 from napari_pixcell.cells.layout import check_layout
 from napari_pixcell.cells.methods import LayoutSource, SegmentMethod
 from napari_pixcell.engine.packed import PackedArray
+from napari_pixcell.engine.presets import EXACT, get_preset
 from napari_pixcell.errors import PixCellError
 
 MAX_SEED = 2**32 - 1
+MAX_SIDE = 200_000
 
 
 @dataclass(frozen=True)
@@ -119,16 +121,20 @@ class SegmentRequest:
 
 @dataclass(frozen=True)
 class GenerateRequest:
-    """Make variants of one tile.
+    """Make variants of one tile, or of a picture of any size.
 
     Parameters
     ----------
     family : str
         Name of the family.
     embedding : PackedArray, optional
-        The style: float32, (tokens, dimension); without it the result is unconditional.
+        The style: float32, (tokens, dimension) of one tile, or (rows, columns, dimension) of a
+        larger region; without it the result is unconditional.
     layout : PackedArray, optional
-        Cells as an instance label image, unsigned integers, (tile, tile); 0 is background.
+        Cells as an instance label image, unsigned integers, as large as the picture; 0 is
+        background.
+    size : (height, width), optional
+        Of the picture in px at the family's pixel size; one tile where it is not given.
     seed : int
         Of the first variant; variant *i* has ``seed + i``.
     count : int
@@ -143,6 +149,8 @@ class GenerateRequest:
         Part of the steps in which the layout acts, 0 to 1.
     control_both : bool
         Let the layout act on the unconditional half of the guidance batch as well.
+    preset : str
+        What is left out to be faster, see :mod:`napari_pixcell.engine.presets`.
     source : Source
         Where the style came from.
     """
@@ -150,6 +158,7 @@ class GenerateRequest:
     family: str
     embedding: PackedArray | None = None
     layout: PackedArray | None = None
+    size: tuple[int, int] | None = None
     seed: int = 1234
     count: int = 4
     steps: int = 20
@@ -157,6 +166,7 @@ class GenerateRequest:
     layout_strength: float = 1.0
     layout_until: float = 1.0
     control_both: bool = False
+    preset: str = EXACT.name
     source: Source = field(default_factory=Source)
 
     def __post_init__(self) -> None:
@@ -172,8 +182,14 @@ class GenerateRequest:
         for name, value, low, high in limits:
             if not low <= value <= high:
                 raise PixCellError(f"The {name} is {value}; choose one from {low} to {high}.")
+        get_preset(self.preset)
+        if self.size is not None and not all(0 < side <= MAX_SIDE for side in self.size):
+            raise PixCellError(
+                f"The picture would be {self.size[1]} × {self.size[0]} px; choose sides from 1 to "
+                f"{MAX_SIDE} px."
+            )
         if self.layout is not None:
-            check_layout(self.layout.unpack())
+            check_layout(self.layout.unpack(), self.size)
 
     def variants(self) -> list[GenerateRequest]:
         """Split into one request for each variant: what its record holds."""
@@ -187,6 +203,7 @@ class GenerateRequest:
             "family": self.family,
             "embedding": self.embedding.to_dict() if self.embedding else None,
             "layout": self.layout.to_dict() if self.layout else None,
+            "size": list(self.size) if self.size else None,
             "seed": self.seed,
             "count": self.count,
             "steps": self.steps,
@@ -194,6 +211,7 @@ class GenerateRequest:
             "layout_strength": self.layout_strength,
             "layout_until": self.layout_until,
             "control_both": self.control_both,
+            "preset": self.preset,
             "source": self.source.to_dict(),
         }
 
@@ -215,6 +233,8 @@ def request_from_dict(value: dict[str, Any]) -> Request:
             for name in ("embedding", "layout"):
                 if fields.get(name) is not None:
                     fields[name] = PackedArray.from_dict(fields[name])
+            if fields.get("size") is not None:
+                fields["size"] = tuple(int(n) for n in fields["size"])
             fields["source"] = Source.from_dict(fields.get("source") or {})
             return GenerateRequest(**fields)
     except (KeyError, TypeError) as error:

@@ -30,6 +30,7 @@ from napari_pixcell.models.memory import (
     remember_setting,
     remembered_setting,
     segmenter_fits,
+    working_bytes,
 )
 from napari_pixcell.models.segmenters import segmenter_file
 
@@ -37,6 +38,8 @@ log = logging.getLogger(__name__)
 
 # Windows of a tiled autoencoder, in px; neighbours overlap by a quarter and are blended.
 VAE_TILE = 512
+# Tiles of one pass on a card: above that 256 px keep it busy, and a cancel should not wait.
+MOST_AT_ONCE = 8
 
 
 class Residence:
@@ -51,6 +54,8 @@ class Residence:
     ----------
     setting : Setting or None
         How the family that is loaded fits; None while nothing is.
+    batch : int
+        Tiles of one pass.
     encoder_id : str
         Identity of the encoder's files as they were when they were loaded.
     """
@@ -58,6 +63,7 @@ class Residence:
     def __init__(self, device: torch.device | None = None) -> None:
         self.device = device or pick_device()
         self.setting: Setting | None = None
+        self.batch = 1
         self.encoder_id = ""
         self._loaded: LoadedFamily | None = None
         self._segmenter: LoadedSegmenter | None = None
@@ -94,6 +100,10 @@ class Residence:
             self._segmenter = None
             self._collect()
             return "with Cellpose moved out"
+        if self.batch > 1:
+            self.batch //= 2
+            self._collect()
+            return "with fewer pictures at once"
         held, setting = self._loaded, self.setting
         less = next_setting(setting) if setting is not None else None
         if held is None or less is None:
@@ -195,8 +205,16 @@ class Residence:
             loaded.vae.tile_sample_min_size = VAE_TILE
             loaded.vae.tile_latent_min_size = VAE_TILE // 8
         self._loaded, self.setting = loaded, setting
+        self.batch = self._fitting_batch(loaded)
         log.info("%s on %s: %s", family.name, describe_device(device, loaded.dtype), setting.name)
         return loaded
+
+    def _fitting_batch(self, loaded: LoadedFamily) -> int:
+        """Give how many tiles to compute at once: more than one only where that is faster."""
+        if loaded.device.type != "cuda" or (self.setting and not self.setting.plain):
+            return 1
+        each = working_bytes(loaded.family, 2, loaded.dtype.itemsize)
+        return max(1, min(MOST_AT_ONCE, int(free_bytes(loaded.device) * 0.8 // each)))
 
     def _card(self) -> str:
         return describe_device(self.device)

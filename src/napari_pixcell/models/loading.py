@@ -98,6 +98,8 @@ def load_family(
         name = found["lora"].weights.name
         add_lora(parts["transformer"], tensors, name, dtype=dtype, device=device)
         parts["transformer"].eval().requires_grad_(False)
+    # Convolutions over interleaved channels take about half the time.
+    parts["vae"].to(memory_format=torch.channels_last)
     _check_together(family, parts)
     if "preview" in found:
         preview = read_config(found["preview"].weights)

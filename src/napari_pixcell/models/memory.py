@@ -115,10 +115,14 @@ def needed(family: Family, setting: Setting, bytes_per_number: int) -> int:
     # Decoding takes 2 to 3 GB at 1024 px in half precision, in windows of 512 px a quarter.
     decoded = min(pixels, 512**2) if setting.tile_vae else pixels
     decoding = decoded * DECODED * bytes_per_number
-    # A pass holds about 40 arrays of the hidden width for each patch of 16 px, twice for guidance.
-    passes = 1 if setting.two_passes else 2
-    denoising = passes * pixels // 256 * 1152 * 40 * bytes_per_number
+    denoising = working_bytes(family, 1 if setting.two_passes else 2, bytes_per_number)
     return sum(sizes.values()) + max(decoding, denoising)
+
+
+def working_bytes(family: Family, passes: int, bytes_per_number: int) -> int:
+    """Estimate what denoising one tile takes: 2 passes with guidance, or 1 after the other."""
+    # A pass holds about 40 arrays of the hidden width for each patch of 16 px.
+    return passes * family.tile**2 // 256 * 1152 * 40 * bytes_per_number
 
 
 def plan(

@@ -9,6 +9,7 @@ from diffusers.configuration_utils import register_to_config
 from diffusers.models.embeddings import PatchEmbed
 from torch import Tensor, nn
 
+from napari_pixcell.networks.prepared import PreparedStyle, PreparedTime
 from napari_pixcell.networks.transformer import PixCellTransformer2DModel
 
 
@@ -109,8 +110,8 @@ class PixCellControlNet(PixCellTransformer2DModel):
         self,
         hidden_states: Tensor,
         conditioning: Tensor,
-        encoder_hidden_states: Tensor,
-        timestep: Tensor,
+        encoder_hidden_states: Tensor | PreparedStyle,
+        timestep: Tensor | PreparedTime,
         conditioning_scale: float = 1.0,
         **_: Any,
     ) -> list[Tensor]:
@@ -120,18 +121,17 @@ class PixCellControlNet(PixCellTransformer2DModel):
         ----------
         hidden_states, conditioning : Tensor, (batch, in_channels, height, width)
             Noisy latents, and the latents of the picture of the cells.
-        encoder_hidden_states : Tensor, (batch, tokens, caption_channels)
-            Embeddings.
-        timestep : Tensor, (batch,)
-            Time of each image, 0 to 999.
+        encoder_hidden_states : Tensor, (batch, tokens, caption_channels), or PreparedStyle
+            Embeddings, or what its own :meth:`prepare_style` made of them.
+        timestep : Tensor, (batch,), or PreparedTime
+            Time of each image, 0 to 999, or what its own :meth:`prepare_times` made of it.
         conditioning_scale : float
             Factor of all residuals.
         """
         hidden = self.pos_embed(hidden_states) + self.cond_pos_embed(conditioning)
-        modulation, _embedded = self._embed_time(timestep, hidden)
-        tokens = self.embed_style(encoder_hidden_states)
+        style, time = self.prepared(encoder_hidden_states, timestep)
         residuals: list[torch.Tensor] = []
-        for block, linear in zip(self.transformer_blocks, self.controlnet_blocks, strict=True):
-            hidden = block(hidden, encoder_hidden_states=tokens, timestep=modulation)
+        for index, linear in enumerate(self.controlnet_blocks):
+            hidden = self.run_block(index, hidden, style, time)
             residuals.append(linear(hidden) * conditioning_scale)
         return residuals

@@ -6,12 +6,15 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from diffusers import PixArtTransformer2DModel
 from diffusers.configuration_utils import register_to_config
 from diffusers.loaders import PeftAdapterMixin
 from diffusers.models.embeddings import get_2d_sincos_pos_embed_from_grid
 from diffusers.models.modeling_outputs import Transformer2DModelOutput
 from torch import Tensor, nn
+
+from napari_pixcell.networks.prepared import Middle, PreparedStyle, PreparedTime
 
 INTERPOLATION = 2  # of the positions of embeddings, in the published checkpoints
 
@@ -152,10 +155,11 @@ class PixCellTransformer2DModel(PixArtTransformer2DModel, PeftAdapterMixin):
     def forward(
         self,
         hidden_states: Tensor,
-        encoder_hidden_states: Tensor,
-        timestep: Tensor,
+        encoder_hidden_states: Tensor | PreparedStyle,
+        timestep: Tensor | PreparedTime,
         controlnet_residuals: Sequence[Tensor] | None = None,
         return_dict: bool = True,
+        middle: Middle | None = None,
         **_: Any,
     ) -> Transformer2DModelOutput | tuple[Tensor]:
         """Predict noise (or velocity) and, in the second half of the channels, variance.
@@ -164,25 +168,32 @@ class PixCellTransformer2DModel(PixArtTransformer2DModel, PeftAdapterMixin):
         ----------
         hidden_states : Tensor, (batch, in_channels, height, width)
             Noisy latents.
-        encoder_hidden_states : Tensor, (batch, tokens, caption_channels)
-            Embeddings.
-        timestep : Tensor, (batch,)
-            Time of each image, 0 to 999.
+        encoder_hidden_states : Tensor, (batch, tokens, caption_channels), or PreparedStyle
+            Embeddings, or what :meth:`prepare_style` made of them.
+        timestep : Tensor, (batch,), or PreparedTime
+            Time of each image, 0 to 999, or what :meth:`prepare_times` made of it.
         controlnet_residuals : sequence of Tensor, (batch, patches, width), optional
             The i-th is added after block i; blocks past the last get none.
+        middle : Middle, optional
+            Blocks whose change is remembered, or taken from the memory instead of computed.
         """
         patch = self.config.patch_size
         rows, columns = hidden_states.shape[-2] // patch, hidden_states.shape[-1] // patch
         hidden = self.pos_embed(hidden_states)
-        modulation, embedded_time = self._embed_time(timestep, hidden)
-        tokens = self.embed_style(encoder_hidden_states)
+        style, time = self.prepared(encoder_hidden_states, timestep)
         residuals = list(controlnet_residuals or [])
-        for index, block in enumerate(self.transformer_blocks):
-            hidden = block(hidden, encoder_hidden_states=tokens, timestep=modulation)
+        for index in range(len(self.transformer_blocks)):
+            if middle is not None:
+                hidden = middle.enter(index, hidden)
+                if middle.skips(index):
+                    continue
+            hidden = self.run_block(index, hidden, style, time)
             if index < len(residuals):
                 hidden = hidden + residuals[index]
-        shift, scale = (self.scale_shift_table[None] + embedded_time[:, None]).chunk(2, dim=1)
-        hidden = self.proj_out(self.norm_out(hidden) * (1 + scale) + shift)
+            if middle is not None:
+                middle.leave(index, hidden)
+        shift, scale = (self.scale_shift_table + time.embedded[:, None]).unbind(1)
+        hidden = self.proj_out(modulated(self.norm_out, hidden, shift, scale))
         output = (
             hidden.reshape(-1, rows, columns, patch, patch, self.out_channels)
             .permute(0, 5, 1, 3, 2, 4)
@@ -197,9 +208,80 @@ class PixCellTransformer2DModel(PixArtTransformer2DModel, PeftAdapterMixin):
         projected: Tensor = self.caption_projection(embeddings)
         return projected
 
-    def _embed_time(self, timestep: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
-        batch = hidden.shape[0]
+    def prepare_style(self, embeddings: Tensor) -> PreparedStyle:
+        """Compute what every block makes of the embeddings: the same at every step.
+
+        Parameters
+        ----------
+        embeddings : Tensor, (batch, tokens, caption_channels)
+            One style for each image.
+        """
+        tokens = self.embed_style(embeddings)
+        return PreparedStyle([_read(block.attn2, tokens) for block in self.transformer_blocks])
+
+    def prepare_times(self, times: Tensor, dtype: torch.dtype) -> PreparedTime:
+        """Compute the modulation of the blocks at each time, (batch,)."""
         modulation, embedded = self.adaln_single(
-            timestep.expand(batch), None, batch_size=batch, hidden_dtype=hidden.dtype
+            times, None, batch_size=len(times), hidden_dtype=dtype
         )
-        return modulation, embedded
+        return PreparedTime(modulation.reshape(len(times), 6, -1), embedded)
+
+    def prepared(
+        self, style: Tensor | PreparedStyle, time: Tensor | PreparedTime
+    ) -> tuple[PreparedStyle, PreparedTime]:
+        """Give both prepared, whatever they came as."""
+        if isinstance(time, Tensor):
+            time = self.prepare_times(time, self.dtype)
+        return self.prepare_style(style) if isinstance(style, Tensor) else style, time
+
+    def run_block(
+        self, index: int, hidden: Tensor, style: PreparedStyle, time: PreparedTime
+    ) -> Tensor:
+        """Run one block over (batch, patches, width).
+
+        The numbers of diffusers' ``BasicTransformerBlock`` with ``ada_norm_single``; its
+        cross-attention reads what was prepared.
+        """
+        block = self.transformer_blocks[index]
+        moves = (block.scale_shift_table + time.modulation).unbind(1)
+        shift, scale, gate, shift_2, scale_2, gate_2 = moves
+        attended = block.attn1(modulated(block.norm1, hidden, shift, scale))
+        hidden = torch.addcmul(hidden, gate[:, None], attended)
+        hidden = hidden + _cross(block.attn2, hidden, style.blocks[index])
+        fed = block.ff(modulated(block.norm2, hidden, shift_2, scale_2))
+        return torch.addcmul(hidden, gate_2[:, None], fed)
+
+
+def modulated(norm: nn.LayerNorm, hidden: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
+    """Normalise (batch, patches, width), then scale and shift it by (batch or 1, width)."""
+    if len(scale) == 1 and norm.weight is None:  # one time for all: a single pass over memory
+        return F.layer_norm(hidden, norm.normalized_shape, 1 + scale[0], shift[0], norm.eps)
+    normal: Tensor = norm(hidden)
+    return torch.addcmul(shift[:, None], normal, 1 + scale[:, None])
+
+
+def _read(attention: Any, tokens: Tensor) -> tuple[Tensor, ...]:
+    """Compute what a cross-attention needs of its tokens: keys and values, or its outcome.
+
+    The softmax over one token is 1, so the outcome is the same for every patch and every query.
+    """
+    values = attention.to_v(tokens)
+    if tokens.shape[1] == 1:
+        return (attention.to_out[0](values),)
+    keys = attention.to_k(tokens)
+    return _heads(attention, keys), _heads(attention, values)
+
+
+def _cross(attention: Any, hidden: Tensor, read: tuple[Tensor, ...]) -> Tensor:
+    """Attend from (batch, patches, width) to what :func:`_read` gave."""
+    if len(read) == 1:
+        return read[0]
+    queries = _heads(attention, attention.to_q(hidden))
+    found = F.scaled_dot_product_attention(queries, *read)
+    out: Tensor = attention.to_out[0](found.transpose(1, 2).flatten(2))
+    return out
+
+
+def _heads(attention: Any, values: Tensor) -> Tensor:
+    """Split (batch, tokens, width) into (batch, heads, tokens, head width)."""
+    return values.unflatten(-1, (attention.heads, -1)).transpose(1, 2)

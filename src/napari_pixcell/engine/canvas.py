@@ -1,0 +1,267 @@
+"""Where the windows of a canvas lie, and which of them run at which step; imports no torch.
+
+A canvas is a plane of latents larger than the window that a transformer reads. Its windows lie on
+the grid of the embeddings, 256 px apart, wherever they can. In the first steps half-overlapping
+windows are fused, so that what is far apart agrees; then windows that do not overlap take turns
+at three offsets, so that no line stays a seam (after MultiDiffusion, 2302.08113, and
+SpotDiffusion, 2407.15507).
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+FACTOR = 8  # pixels along a latent
+CELL = 32  # latents along the tile of one embedding: 256 px
+FUSED = 0.2  # part of the steps in which windows overlap; 4 windows' work there, 1 to 1.3 later
+CUTS = {False: 0.25, True: 0.5}  # where in an overlap the border lies, by turns
+
+Turn = Literal["fused", "plain", "across", "down"]
+TURNS: tuple[Turn, ...] = ("plain", "across", "down")
+
+
+@dataclass(frozen=True)
+class Span:
+    """A window along one axis, in latents: it reads ``start`` to ``stop`` and gives a part."""
+
+    start: int
+    stop: int
+    given_from: int
+    given_to: int
+
+
+@dataclass(frozen=True)
+class Window:
+    """A window of a canvas: what it reads and gives, down and across."""
+
+    y: Span
+    x: Span
+
+
+@dataclass(frozen=True)
+class Row:
+    """The windows of one row, left to right, and the rows of latents that are done after it."""
+
+    y: Span
+    windows: tuple[Window, ...]
+
+
+class Canvas:
+    """A plane of latents over a region.
+
+    Parameters
+    ----------
+    size : (height, width)
+        Of the picture, in px at the family's pixel size.
+    tile : int
+        Side of the family's tile in px.
+    grid : int
+        Embeddings along a tile.
+
+    Attributes
+    ----------
+    cells : (rows, columns)
+        Embeddings of the canvas: the picture's size in tiles of one embedding, rounded up.
+    height, width : int
+        In latents; what lies beyond the picture is made and cut off.
+    """
+
+    def __init__(self, size: tuple[int, int], tile: int, grid: int) -> None:
+        self.size = size
+        self.window = tile // FACTOR
+        self.grid = grid
+        self.cells = cells_of(size, tile, grid)
+        self.height, self.width = (n * self.window // grid for n in self.cells)
+
+    @property
+    def single(self) -> bool:
+        """Whether one window is all of it."""
+        return (self.height, self.width) == (self.window, self.window)
+
+    def turn(self, index: int, steps: int) -> Turn:
+        """Say how the windows lie at a step."""
+        fused = max(1, round(FUSED * steps)) if steps > 1 else 0
+        if self.single:
+            return "plain"
+        return "fused" if index < fused else TURNS[(index - fused) % len(TURNS)]
+
+    def rows(self, turn: Turn) -> list[Row]:
+        """Give the windows of a turn, row by row."""
+        down = self._spans(self.height, turn == "down", turn == "fused")
+        across = self._spans(self.width, turn == "across", turn == "fused")
+        return [Row(y, tuple(Window(y, x) for x in across)) for y in down]
+
+    def count(self, steps: int) -> int:
+        """Count the windows of all steps."""
+        turns = [self.turn(index, steps) for index in range(steps)]
+        each = {turn: sum(len(row.windows) for row in self.rows(turn)) for turn in set(turns)}
+        return sum(each[turn] for turn in turns)
+
+    @property
+    def fewest(self) -> int:
+        """Windows that cover the canvas without overlapping more than they must."""
+        return math.ceil(self.height / self.window) * math.ceil(self.width / self.window)
+
+    def decoding(self, window: int, overlap: int) -> tuple[list[Span], list[Span]]:
+        """Give spans, down and across, of windows that decode the canvas with an overlap."""
+        down, across = (
+            _cut(_spread(length, min(window, length), overlap), min(window, length), 0.5)
+            for length in (self.height, self.width)
+        )
+        return down, across
+
+    def _spans(self, length: int, shifted: bool, fused: bool) -> list[Span]:
+        window = self.window
+        count = math.ceil(length / window)
+        last = length - window
+        unit = window // self.grid
+        plain = [round(i * last / max(1, count - 1) / unit) * unit for i in range(count)]
+        # One token is for the whole window and can be blended; a grid of tokens needs its cells.
+        step = unit if self.grid > 1 else unit // 2
+        between = [(a + b) // 2 // step * step for a, b in itertools.pairwise(plain)]
+        if fused:
+            starts = sorted({*plain, *between})
+            return [Span(start, start + window, start, start + window) for start in starts]
+        starts = sorted({0, *between, last}) if shifted else plain
+        return _cut(starts, window, CUTS[shifted])
+
+
+def cells_of(size: tuple[int, int], tile: int, grid: int) -> tuple[int, int]:
+    """Give the rows and columns of embeddings for a picture of (height, width) px."""
+    side = tile // grid
+    rows, columns = (max(grid, math.ceil(length / side)) for length in size)
+    return rows, columns
+
+
+def weights(window: int) -> NDArray[np.float32]:
+    """Give the weight of a window's latents where windows are fused: (window, window) float32.
+
+    A Gaussian, so that a window counts least at its rim, where it knows its neighbours least.
+    """
+    place = (np.arange(window) + 0.5) / window - 0.5
+    bell = np.exp(-0.5 * (place / 0.2) ** 2)
+    return np.outer(bell, bell).astype(np.float32) + np.float32(1e-3)
+
+
+def ramps(spans: list[Span]) -> list[NDArray[np.float32]]:
+    """Give the weights of decoded windows along one axis: they sum to 1 at every pixel.
+
+    Parameters
+    ----------
+    spans : list of Span
+        Of all windows along the axis, in order.
+
+    Returns
+    -------
+    list of array, float32, (8 × window,)
+        1, and changing linearly where a window overlaps a neighbour.
+    """
+    out = []
+    for i, span in enumerate(spans):
+        pixels = (span.stop - span.start) * FACTOR
+        place = np.arange(pixels, dtype=np.float32) + 0.5
+        weight = np.ones(pixels, np.float32)
+        if i > 0:
+            weight = np.minimum(weight, place / ((spans[i - 1].stop - span.start) * FACTOR))
+        if i + 1 < len(spans):
+            overlap = (span.stop - spans[i + 1].start) * FACTOR
+            weight = np.minimum(weight, (pixels - place) / overlap)
+        out.append(weight)
+    return out
+
+
+def window_styles(
+    styles: NDArray[np.float32], canvas: Canvas, window: Window
+) -> NDArray[np.float32]:
+    """Give the embeddings that a window reads.
+
+    Parameters
+    ----------
+    styles : array, float32, (rows, columns, dimension)
+        Of the canvas.
+    canvas : Canvas
+    window : Window
+        Between two cells their embeddings are mixed by area, and the mix is made as long as they
+        are: a mean of embeddings is shorter than any of them.
+
+    Returns
+    -------
+    array, float32, (grid², dimension)
+        Row by row.
+    """
+    unit = canvas.window // canvas.grid
+    rows = [_mix(window.y.start / unit + i, canvas.cells[0]) for i in range(canvas.grid)]
+    columns = [_mix(window.x.start / unit + i, canvas.cells[1]) for i in range(canvas.grid)]
+    out = []
+    for down in rows:
+        for across in columns:
+            parts = [(styles[y, x], wy * wx) for y, wy in down for x, wx in across]
+            mean = np.sum([weight * style for style, weight in parts], axis=0)
+            if len(parts) > 1:
+                wanted = sum(weight * float(np.linalg.norm(style)) for style, weight in parts)
+                mean = mean * (wanted / max(float(np.linalg.norm(mean)), 1e-12))
+            out.append(mean)
+    return np.stack(out).astype(np.float32)
+
+
+def spread_style(styles: NDArray[np.float32], canvas: Canvas) -> NDArray[np.float32]:
+    """Lay a grid of embeddings over a canvas, mirrored at its edges.
+
+    Parameters
+    ----------
+    styles : array, float32, (rows, columns, dimension)
+        Such as those of one tile.
+    canvas : Canvas
+
+    Returns
+    -------
+    array, float32, (rows, columns, dimension)
+        For every cell of the canvas.
+    """
+    rows, columns = (
+        list(_mirrored(count, period))
+        for count, period in zip(canvas.cells, styles.shape, strict=False)
+    )
+    spread: NDArray[np.float32] = styles[rows][:, columns]
+    return spread
+
+
+def _mirrored(count: int, period: int) -> Iterator[int]:
+    for i in range(count):
+        turn, place = divmod(i, period)
+        yield place if turn % 2 == 0 else period - 1 - place
+
+
+def _mix(place: float, count: int) -> list[tuple[int, float]]:
+    """Give the cells that a tile at ``place`` lies on, with the part of it on each."""
+    first = math.floor(place)
+    part = place - first
+    cells = [(first, 1 - part), (first + 1, part)] if part else [(first, 1.0)]
+    return [(min(cell, count - 1), weight) for cell, weight in cells]
+
+
+def _spread(length: int, window: int, overlap: int) -> list[int]:
+    """Give the starts of the fewest windows that overlap at least by ``overlap``."""
+    if length <= window:
+        return [0]
+    count = math.ceil((length - overlap) / (window - overlap))
+    return [round(i * (length - window) / (count - 1)) for i in range(count)]
+
+
+def _cut(starts: list[int], window: int, part: float) -> list[Span]:
+    """Let each window give what lies up to a border in its overlap with the next."""
+    borders = [starts[0]]
+    for this, following in itertools.pairwise(starts):
+        overlap = this + window - following
+        borders.append(following + round(part * overlap / 2) * 2 if overlap > 0 else following)
+    borders.append(starts[-1] + window)
+    return [
+        Span(start, start + window, borders[i], borders[i + 1]) for i, start in enumerate(starts)
+    ]

@@ -1,0 +1,230 @@
+"""From noise to a picture of any size: window by window, row by row, step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from napari_pixcell.engine.canvas import (
+    FACTOR,
+    Canvas,
+    Row,
+    Window,
+    ramps,
+    weights,
+    window_styles,
+)
+from napari_pixcell.engine.canvas_store import CanvasStore
+from napari_pixcell.engine.denoiser import Denoiser, Styles
+from napari_pixcell.engine.noise import noise_at
+
+Floats = NDArray[np.float32]
+Decode = Callable[[Tensor], Floats]
+OnWindows = Callable[[int], None]
+
+STYLES_KEPT = 256  # windows whose styles are kept read, from step to step
+OVERLAP = 16  # latents by which those overlap: 128 px
+
+
+class CanvasPainter:
+    """Denoises and decodes one canvas.
+
+    Parameters
+    ----------
+    denoiser : Denoiser
+        Of the generation.
+    canvas : Canvas
+        Its windows.
+    store : CanvasStore
+        Its arrays; work that was stopped goes on.
+    seed : int
+        Of the noise.
+    styles : array, float32, (rows, columns, dimension)
+        Embeddings of the canvas's cells.
+    condition : callable, optional
+        Gives the latents of the cells' picture in a window, (1, channels, window, window).
+    device : torch.device
+        Where the networks are.
+    batch : int
+        Windows of one pass.
+    """
+
+    def __init__(
+        self,
+        denoiser: Denoiser,
+        canvas: Canvas,
+        store: CanvasStore,
+        seed: int,
+        styles: Floats,
+        condition: Callable[[Window], Tensor] | None,
+        device: torch.device,
+        batch: int = 1,
+    ) -> None:
+        self.denoiser, self.canvas, self.store = denoiser, canvas, store
+        self.seed, self.device, self.batch = seed, device, batch
+        self._styles, self._condition = styles, condition
+        self._read: dict[tuple[Window, ...], Styles] = {}
+        self._bell = weights(canvas.window)
+
+    def paint(self, decode: Decode, decoded: int, on_windows: OnWindows) -> NDArray[np.uint8]:
+        """Make the picture, uint8 (height, width, 3) as asked for, going on where it stopped.
+
+        Parameters
+        ----------
+        decode : callable
+            Gives pixels in [0, 1], float32 (3, h, w), for latents (1, channels, h/8, w/8).
+        decoded : int
+            Side of the decoder's windows in latents.
+        on_windows : callable
+            Told after each row of windows how many are done in all; whatever it raises ends the
+            work, and what is done is kept.
+        """
+        steps = self.denoiser.solver.steps
+        if not self.store.resumed:
+            self._begin()
+        for index in range(self.store.step, steps):
+            self._step(index, on_windows)
+        self._decode(decode, decoded)
+        height, width = self.canvas.size
+        return np.array(self.store.picture[:height, :width])
+
+    def windows_done(self) -> int:
+        """Count the windows that are finished."""
+        canvas, steps, store = self.canvas, self.denoiser.solver.steps, self.store
+        done = 0
+        for index in range(min(store.step + 1, steps)):
+            rows = canvas.rows(canvas.turn(index, steps))
+            rows = rows if index < store.step else rows[: store.row]
+            done += sum(len(row.windows) for row in rows)
+        return done
+
+    def _begin(self) -> None:
+        store, side = self.store, self.canvas.window
+        channels, height, width = store.latents.shape
+        for top in range(0, height, side):
+            rows = min(side, height - top)
+            noise = noise_at(self.seed, channels, top, 0, rows, width)
+            store.latents[:, top : top + rows] = noise * self.denoiser.solver.start
+        store.begin()
+
+    def _step(self, index: int, on_windows: OnWindows) -> None:
+        """Take one step with the whole canvas."""
+        canvas, store = self.canvas, self.store
+        turn = canvas.turn(index, self.denoiser.solver.steps)
+        rows = canvas.rows(turn)
+        for number in range(store.row, len(rows)):
+            row = rows[number]
+            following = rows[number + 1] if number + 1 < len(rows) else None
+            band = self._band(row)
+            clean, weight = self._clean_row(index, row, band, turn == "fused")
+            # Rows that no later window gives anything to are done with this step.
+            top = rows[number].y.start if turn == "fused" else row.y.given_from
+            if turn == "fused":
+                bottom = following.y.start if following else row.y.stop
+            else:
+                bottom = row.y.given_to
+            self._advance(index, row, band, clean, weight, (top, bottom), following)
+            on_windows(self.windows_done())
+
+    def _band(self, row: Row) -> Floats:
+        """Give the latents that a row of windows reads, as they were before this step."""
+        band = np.array(self.store.latents[:, row.y.start : row.y.stop])
+        kept = self.store.carried.get("latents")
+        if kept is not None:
+            band[:, : kept.shape[1]] = kept
+        return band
+
+    def _clean_row(
+        self, index: int, row: Row, band: Floats, fused: bool
+    ) -> tuple[Floats, Floats | None]:
+        """Predict a row's clean latents, (channels, window, width), and their summed weights."""
+        clean = np.zeros_like(band)
+        weight = np.zeros(band.shape[1:], np.float32) if fused else None
+        kept = self.store.carried
+        if weight is not None and "clean" in kept:
+            rows = kept["clean"].shape[1]
+            clean[:, :rows], weight[:rows] = kept["clean"], kept["weight"]
+        for first in range(0, len(row.windows), self.batch):
+            windows = row.windows[first : first + self.batch]
+            noisy = np.stack([band[:, :, w.x.start : w.x.stop] for w in windows])
+            found = self._predict(index, windows, torch.from_numpy(noisy).to(self.device))
+            for window, one in zip(windows, found, strict=True):
+                x = window.x
+                if weight is not None:
+                    clean[:, :, x.start : x.stop] += one * self._bell
+                    weight[:, x.start : x.stop] += self._bell
+                else:
+                    inner = slice(x.given_from - x.start, x.given_to - x.start)
+                    clean[:, :, x.given_from : x.given_to] = one[:, :, inner]
+        return clean, weight
+
+    def _predict(self, index: int, windows: tuple[Window, ...], noisy: Tensor) -> Floats:
+        condition = None
+        if self._condition is not None and self.denoiser.plan[index].layout != "off":
+            condition = torch.cat([self._condition(window) for window in windows])
+        clean = self.denoiser.clean(index, noisy, self._styles_of(windows), condition)
+        found: Floats = clean.cpu().numpy()
+        return found
+
+    def _styles_of(self, windows: tuple[Window, ...]) -> Styles:
+        read = self._read.get(windows)
+        if read is None:
+            values = np.stack([window_styles(self._styles, self.canvas, w) for w in windows])
+            read = self.denoiser.styles(torch.from_numpy(values).to(self.device))
+            if len(self._read) * self.batch >= STYLES_KEPT:
+                self._read.pop(next(iter(self._read)))
+            self._read[windows] = read
+        return read
+
+    def _advance(
+        self,
+        index: int,
+        row: Row,
+        band: Floats,
+        clean: Floats,
+        weight: Floats | None,
+        span: tuple[int, int],
+        following: Row | None,
+    ) -> None:
+        """Take the step for the rows of ``span``, and keep what the next windows need."""
+        store, (top, bottom) = self.store, span
+        inner = slice(top - row.y.start, bottom - row.y.start)
+        ready = clean[:, inner] if weight is None else clean[:, inner] / weight[inner]
+        before = torch.from_numpy(np.array(store.clean[:, top:bottom])) if index else None
+        moved = self.denoiser.solver.advance(
+            index, torch.from_numpy(band[:, inner]), torch.from_numpy(ready), before
+        )
+        carried: dict[str, Any] = {}
+        step, number = (index, store.row + 1) if following else (index + 1, 0)
+        if following is not None and following.y.start < row.y.stop:
+            rest = slice(following.y.start - row.y.start, None)
+            carried["latents"] = np.array(band[:, rest])
+            if weight is not None:
+                carried |= {"clean": np.array(clean[:, rest]), "weight": np.array(weight[rest])}
+        store.done(step, number, {"latents": moved.numpy(), "clean": ready}, carried, top)
+
+    def _decode(self, decode: Decode, side: int) -> None:
+        """Decode the canvas in windows, blended where they overlap."""
+        canvas, store = self.canvas, self.store
+        rows, columns = canvas.decoding(side, OVERLAP)
+        below = [*(y.start for y in rows[1:]), canvas.height]
+        carried: Floats | None = None
+        for y, down, bottom in zip(rows, ramps(rows), below, strict=True):
+            height = (y.stop - y.start) * FACTOR
+            picture = np.zeros((height, canvas.width * FACTOR, 3), np.float32)
+            if carried is not None:
+                picture[: len(carried)] = carried
+            for x, across in zip(columns, ramps(columns), strict=True):
+                latents = np.array(store.latents[:, y.start : y.stop, x.start : x.stop])
+                pixels = decode(torch.from_numpy(latents)[None].to(self.device))
+                weighted = pixels * np.outer(down, across)
+                picture[:, x.start * FACTOR : x.stop * FACTOR] += np.moveaxis(weighted, 0, -1)
+            ready = picture[: (bottom - y.start) * FACTOR]
+            carried = picture[len(ready) :]
+            top = y.start * FACTOR
+            store.picture[top : top + len(ready)] = np.rint(ready.clip(0, 1) * 255)

@@ -1,0 +1,210 @@
+"""A canvas on disk, so that memory follows its windows and a stopped one can go on.
+
+Latents, the clean latents of the step before and the picture are plain arrays in files, mapped
+into memory: the system keeps in memory what there is room for. A row of windows is first written
+to a journal, then to the arrays; whatever is interrupted, the journal says where to go on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_pixcell.engine.canvas import FACTOR, Canvas
+from napari_pixcell.errors import PixCellError
+from napari_pixcell.folders import cache_folder
+
+log = logging.getLogger(__name__)
+
+KEPT_S = 14 * 24 * 3600  # how long a canvas that was stopped waits to go on
+JOURNAL = "journal.npz"
+PICTURE = "picture.npy"
+
+Arrays = dict[str, NDArray[Any]]
+
+
+def canvases_folder() -> Path:
+    """Where canvases lie while they are made."""
+    return cache_folder() / "canvases"
+
+
+def bytes_on_disk(canvas: Canvas, channels: int) -> int:
+    """Say what a canvas needs: two planes of float32 latents, and the picture."""
+    latents = 2 * 4 * channels * canvas.height * canvas.width
+    return latents + 3 * canvas.height * canvas.width * FACTOR**2
+
+
+class CanvasStore:
+    """The arrays of one canvas.
+
+    Parameters
+    ----------
+    key : str
+        Name of its folder; the same work has the same key.
+    canvas : Canvas
+        Its sizes.
+    channels : int
+        Of the latents.
+    folder : Path, optional
+        Where to put it; the cache folder by default.
+
+    Attributes
+    ----------
+    latents, clean : array, float32, (channels, height, width)
+        At the step that is under way; rows before the journal's are a step further.
+    picture : array, uint8, (height, width, 3)
+        Of the whole canvas, decoded row by row.
+    step, row : int
+        Where to go on: the first row of windows that is not done.
+    carried : dict of str to array
+        What that row needs of the one before.
+
+    Raises
+    ------
+    PixCellError
+        If there is no room for it.
+    """
+
+    def __init__(self, key: str, canvas: Canvas, channels: int, folder: Path | None = None) -> None:
+        self.folder = (folder or canvases_folder()) / key
+        shape = channels, canvas.height, canvas.width
+        picture = canvas.height * FACTOR, canvas.width * FACTOR, 3
+        self.step, self.row = -1, 0
+        self.carried: Arrays = {}
+        self._check_room(bytes_on_disk(canvas, channels))
+        try:
+            fresh = not self._journalled(shape)
+            self.folder.mkdir(parents=True, exist_ok=True)
+            (self.folder / JOURNAL).unlink(missing_ok=True) if fresh else None
+            self.latents = self._array("latents.npy", shape, np.float32, fresh)
+            self.clean = self._array("clean.npy", shape, np.float32, fresh)
+            self.picture = self._array(PICTURE, picture, np.uint8, fresh)
+            if not fresh:
+                self._replay()
+        except OSError as error:
+            raise self._no_room(error) from error
+
+    @property
+    def resumed(self) -> bool:
+        """Whether work was found that can go on."""
+        return self.step >= 0
+
+    def begin(self) -> None:
+        """Note that the latents hold their noise."""
+        self.done(0, 0, {}, {}, 0)
+
+    def done(self, step: int, row: int, rows: Arrays, carried: Arrays, top: int) -> None:
+        """Store rows of latents that are finished; afterwards a restart begins behind them.
+
+        Parameters
+        ----------
+        step, row : int
+            What comes next.
+        rows : dict of str to array
+            New rows for the arrays of these names, all from row ``top`` on.
+        carried : dict of str to array
+            What the next row of windows needs.
+        top : int
+            First row that is new.
+        """
+        head = np.array([step, row, top])
+        parts: dict[str, Any] = {f"rows {k}": v for k, v in rows.items()} | {
+            f"carried {k}": v for k, v in carried.items()
+        }
+        try:
+            temporary = self.folder / f"next {JOURNAL}"
+            np.savez(temporary, head=head, **parts)
+            temporary.replace(self.folder / JOURNAL)
+        except OSError as error:
+            raise self._no_room(error) from error
+        self._apply(rows, top)
+        self.step, self.row, self.carried = step, row, carried
+
+    def close(self, remove: bool) -> None:
+        """Let go of the files; ``remove`` deletes them."""
+        for name in ("latents", "clean", "picture"):
+            if hasattr(self, name):
+                delattr(self, name)
+        self.carried = {}
+        if remove:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _apply(self, rows: Arrays, top: int) -> None:
+        for name, values in rows.items():
+            array = getattr(self, name)
+            if name == "picture":
+                array[top : top + len(values)] = values
+            else:
+                array[:, top : top + values.shape[1]] = values
+
+    def _journalled(self, shape: tuple[int, ...]) -> bool:
+        """Whether the files of earlier work are all there and fit."""
+        names = ("latents.npy", "clean.npy", PICTURE, JOURNAL)
+        if not all((self.folder / name).exists() for name in names):
+            return False
+        with contextlib.suppress(OSError, ValueError):
+            return np.load(self.folder / "latents.npy", mmap_mode="r").shape == shape
+        return False
+
+    def _replay(self) -> None:
+        """Take the journal over; its rows may not have reached the arrays."""
+        with np.load(self.folder / JOURNAL) as journal:
+            step, row, top = (int(n) for n in journal["head"])
+            parts: dict[str, Arrays] = {"rows": {}, "carried": {}}
+            for name in journal.files:
+                kind, _, rest = name.partition(" ")
+                if rest:
+                    parts[kind][rest] = journal[name]
+        self._apply(parts["rows"], top)
+        self.step, self.row, self.carried = step, row, parts["carried"]
+
+    def _array(self, name: str, shape: tuple[int, ...], dtype: Any, fresh: bool) -> NDArray[Any]:
+        return np.lib.format.open_memmap(
+            self.folder / name, "w+" if fresh else "r+", dtype, None if not fresh else shape
+        )
+
+    def _check_room(self, needed: int) -> None:
+        parent = self.folder
+        while not parent.exists():
+            parent = parent.parent
+        held = sum(file.stat().st_size for file in self.folder.glob("*.npy"))
+        free = shutil.disk_usage(parent).free + held
+        if needed > 0.95 * free:
+            raise PixCellError(
+                f"A picture of this size needs {needed / 1e9:.1f} GB on disk while it is made, and "
+                f"{free / 1e9:.1f} GB are free in the cache folder; choose a smaller region, or "
+                "name another folder in PIXCELL_CACHE_DIR."
+            )
+
+    def _no_room(self, error: OSError) -> PixCellError:
+        return PixCellError(
+            f"The picture cannot be stored while it is made ({error.strerror or error}); make "
+            "room in the cache folder, or name another in PIXCELL_CACHE_DIR; what is finished is "
+            "kept."
+        )
+
+
+def waiting(folder: Path | None = None) -> dict[str, Any]:
+    """Give what was stopped and can go on: key to what was written beside it."""
+    found = {}
+    for path in (folder or canvases_folder()).glob(f"*/{JOURNAL}"):
+        with contextlib.suppress(OSError, ValueError):
+            found[path.parent.name] = json.loads((path.parent / "about.json").read_text())
+    return found
+
+
+def drop_old(folder: Path | None = None) -> None:
+    """Remove canvases that nobody went on with for long."""
+    for path in (folder or canvases_folder()).glob("*"):
+        with contextlib.suppress(OSError):
+            if time.time() - path.stat().st_mtime > KEPT_S:
+                log.info("an unfinished canvas was removed after %d days", KEPT_S // 86400)
+                shutil.rmtree(path, ignore_errors=True)

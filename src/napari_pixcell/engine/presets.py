@@ -1,0 +1,127 @@
+"""Ways to make a picture in less time, each a fixed schedule; imports no torch.
+
+A schedule depends on the number of steps alone: neither on the picture nor on others of its batch,
+so that a record gives the same pixels again.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from napari_pixcell.errors import PixCellError
+
+Act = Literal["run", "keep", "off"]
+
+
+@dataclass(frozen=True)
+class Step:
+    """What is computed at one step.
+
+    Parameters
+    ----------
+    guided : bool
+        The unconditional half as well.
+    layout : "run", "keep" or "off"
+        Whether the ControlNet runs, its last residuals are used again, or nothing is added.
+    whole : bool
+        All blocks of the transformer; else the middle ones are taken from the last whole step.
+    """
+
+    guided: bool = True
+    layout: Act = "run"
+    whole: bool = True
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A way to make a picture.
+
+    Parameters
+    ----------
+    name : str
+        As in requests and records.
+    text : str
+        What it saves and what it costs, for a tooltip.
+    steps : float
+        Part of the family's usual steps that are taken.
+    karras : bool
+        Steps spaced as by Karras et al. (2206.00364), which suits few of them.
+    guided : (first, last)
+        Part of the steps in which guidance acts (Kynkäänniemi et al., 2404.07724).
+    layout_every, layout_until : int, float
+        The ControlNet runs at each so manieth step, and up to this part of the steps.
+    whole_every : int
+        All blocks run at each so manieth step (Δ-DiT, 2406.01125); the first and last step are
+        always whole.
+    """
+
+    name: str
+    text: str
+    steps: float = 1.0
+    karras: bool = False
+    guided: tuple[float, float] = (0.0, 1.0)
+    layout_every: int = 1
+    layout_until: float = 1.0
+    whole_every: int = 1
+
+    def steps_of(self, usual: int) -> int:
+        """Give the steps to take where a family usually takes ``usual``."""
+        return max(1, round(usual * self.steps))
+
+    def schedule(self, steps: int, layout_until: float = 1.0) -> list[Step]:
+        """Give what is computed at each of ``steps`` steps.
+
+        Parameters
+        ----------
+        steps : int
+            In all.
+        layout_until : float
+            Part of the steps in which the layout acts, as the user set it.
+        """
+        first, last = (round(part * steps) for part in self.guided)
+        acting = min(math.ceil(layout_until * steps), math.ceil(self.layout_until * steps))
+        plan = []
+        for index in range(steps):
+            layout: Act = "off"
+            if index < acting:
+                layout = "run" if index % self.layout_every == 0 else "keep"
+            edge = index in (0, steps - 1)
+            plan.append(
+                Step(
+                    guided=first <= index < last,
+                    layout=layout,
+                    whole=edge or index % self.whole_every == 0,
+                )
+            )
+        return plan
+
+
+EXACT = Preset("exact", "Every step in full.")
+BALANCED = Preset(
+    "balanced",
+    "Nearly the same picture in half the time.",
+    steps=0.6,
+    karras=True,
+    guided=(0.0, 0.8),
+    layout_until=0.8,
+)
+QUICK = Preset(
+    "quick",
+    "For trying things: coarser in places.",
+    steps=0.4,
+    karras=True,
+    guided=(0.0, 0.7),
+    layout_every=2,
+    layout_until=0.7,
+    whole_every=2,
+)
+PRESETS = {preset.name: preset for preset in (EXACT, BALANCED, QUICK)}
+
+
+def get_preset(name: str) -> Preset:
+    """Look a preset up by its name."""
+    if name not in PRESETS:
+        raise PixCellError(f"There is no preset “{name}”; choose one of: {', '.join(PRESETS)}.")
+    return PRESETS[name]

@@ -1,0 +1,125 @@
+"""The solver of the probability-flow equation, without memory of its own.
+
+A scheduler of diffusers keeps the last predictions itself and steps whole arrays. Canvases are
+stepped in parts, in any order, so here the caller brings what came before.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from diffusers import DPMSolverMultistepScheduler
+from torch import Tensor
+
+from napari_pixcell.errors import PixCellError
+
+
+class Solver:
+    """DPM-Solver++(2M) of Lu et al. (2211.01095), by a checkpoint's own scheduler configuration.
+
+    Parameters
+    ----------
+    config : dict
+        Configuration of a ``DPMSolverMultistepScheduler``.
+    steps : int
+        Denoising steps.
+    karras : bool, optional
+        Space the steps as Karras et al. (2206.00364) do, instead of as the configuration says.
+
+    Attributes
+    ----------
+    times : Tensor, (steps,)
+        Time of each step, as the networks read it.
+    start : float
+        Standard deviation of the noise to begin with.
+
+    Raises
+    ------
+    PixCellError
+        If the configuration asks for another solver.
+    """
+
+    def __init__(self, config: dict[str, Any], steps: int, karras: bool = False) -> None:
+        changes = {"use_karras_sigmas": True} if karras else {}
+        scheduler = DPMSolverMultistepScheduler.from_config(config, **changes)
+        scheduler.set_timesteps(steps)
+        self._config = scheduler.config
+        wanted = {"algorithm_type": "dpmsolver++", "solver_type": "midpoint", "thresholding": False}
+        odd = [
+            f"{name} = {self._config[name]}"
+            for name in wanted
+            if self._config[name] != wanted[name]
+        ]
+        kinds = ("epsilon", "v_prediction", "sample")
+        if self._config.prediction_type not in kinds:
+            odd.append(f"prediction_type = {self._config.prediction_type}")
+        if odd:
+            raise PixCellError(
+                f"The scheduler of this family asks for {', '.join(odd)}, which this version does "
+                "not know; use the published scheduler_config.json."
+            )
+        self.steps = steps
+        self.times = scheduler.timesteps
+        self.start = float(scheduler.init_noise_sigma)
+        sigmas = [float(sigma) for sigma in scheduler.sigmas]
+        self._alphas = [1 / math.sqrt(sigma**2 + 1) for sigma in sigmas]
+        self._sigmas = [sigma * alpha for sigma, alpha in zip(sigmas, self._alphas, strict=True)]
+
+    def clean(self, index: int, predicted: Tensor, noisy: Tensor) -> Tensor:
+        """Turn what the network predicts at a step into clean latents, float32.
+
+        Parameters
+        ----------
+        index : int
+            Of the step, from 0.
+        predicted, noisy : Tensor, of one shape
+            Noise or velocity, as the configuration says, and what it was predicted from.
+        """
+        alpha, sigma = self._alphas[index], self._sigmas[index]
+        predicted, noisy = predicted.float(), noisy.float()
+        match self._config.prediction_type:
+            case "epsilon":
+                return (noisy - sigma * predicted) / alpha
+            case "v_prediction":
+                return alpha * noisy - sigma * predicted
+        return predicted
+
+    def advance(self, index: int, noisy: Tensor, clean: Tensor, before: Tensor | None) -> Tensor:
+        """Take one step; every number depends on those at its own place alone.
+
+        Parameters
+        ----------
+        index : int
+            Of the step, from 0.
+        noisy, clean : Tensor, of one shape
+            Latents at this step, and the clean ones predicted from them.
+        before : Tensor or None
+            The clean ones of the step before; None at the first.
+
+        Returns
+        -------
+        Tensor
+            Latents at the next step; after the last one, the clean latents.
+        """
+        alpha, sigma = self._alphas[index + 1], self._sigmas[index + 1]
+        ratio = sigma / self._sigmas[index]
+        if sigma == 0:
+            return ratio * noisy + alpha * clean
+        h = self._log_ratio(index + 1) - self._log_ratio(index)
+        gain = -alpha * math.expm1(-h)
+        moved = ratio * noisy + gain * clean
+        if before is None or index == 0 or self._first_order(index):
+            return moved
+        r = (self._log_ratio(index) - self._log_ratio(index - 1)) / h
+        return moved + (0.5 * gain / r) * (clean - before)
+
+    def _log_ratio(self, index: int) -> float:
+        return math.log(self._alphas[index] / self._sigmas[index])
+
+    def _first_order(self, index: int) -> bool:
+        """Whether the last step is of first order, where few steps would make it unstable."""
+        config = self._config
+        few = config.lower_order_final and self.steps < 15
+        last = index == self.steps - 1 and (config.euler_at_final or few)
+        return bool(config.solver_order == 1 or last)
