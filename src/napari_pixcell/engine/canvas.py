@@ -1,30 +1,44 @@
 """Where the windows of a canvas lie, and which of them run at which step; imports no torch.
 
-A canvas is a plane of latents larger than the window that a transformer reads. Its windows lie on
-the grid of the embeddings, 256 px apart, wherever they can. In the first steps half-overlapping
-windows are fused, so that what is far apart agrees; then windows that do not overlap take turns
-at three offsets, so that no line stays a seam (after MultiDiffusion, 2302.08113, and
+A canvas is a plane of latents larger than the window that a transformer reads. In a few steps
+half-overlapping windows are fused, so that what is far apart agrees; in the others the windows do
+not overlap and are shifted, down and across by turns and each time by another distance, so that
+no line stays a seam and styles change gradually (after MultiDiffusion, 2302.08113, and
 SpotDiffusion, 2407.15507).
 """
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 FACTOR = 8  # pixels along a latent
-CELL = 32  # latents along the tile of one embedding: 256 px
-FUSED = 0.2  # part of the steps in which windows overlap; 4 windows' work there, 1 to 1.3 later
-CUTS = {False: 0.25, True: 0.5}  # where in an overlap the border lies, by turns
+PATCH = 2  # latents along what the transformer reads as one
+FUSED = 0.2  # part of the steps, at most, in which windows overlap, with 2 to 4 times the work
+BUDGET = 1.6  # windows of all steps, at most, where 1 is those that just cover the canvas
+GOLDEN = 0.6180339887  # multiples of it modulo 1 are spread evenly, however many there are
 
-Turn = Literal["fused", "plain", "across", "down"]
-TURNS: tuple[Turn, ...] = ("plain", "across", "down")
+
+@dataclass(frozen=True)
+class Turn:
+    """How the windows lie at a step.
+
+    Parameters
+    ----------
+    kind : "fused", "plain", "across" or "down"
+        Half overlapping; side by side; or side by side and shifted along an axis.
+    shift : int
+        By how many latents.
+    """
+
+    kind: Literal["fused", "plain", "across", "down"] = "plain"
+    shift: int = 0
 
 
 @dataclass(frozen=True)
@@ -85,22 +99,41 @@ class Canvas:
         """Whether one window is all of it."""
         return (self.height, self.width) == (self.window, self.window)
 
-    def turn(self, index: int, steps: int) -> Turn:
-        """Say how the windows lie at a step."""
-        fused = max(1, round(FUSED * steps)) if steps > 1 else 0
+    def turns(self, steps: int) -> list[Turn]:
+        """Say how the windows lie at each of so many steps."""
         if self.single:
-            return "plain"
-        return "fused" if index < fused else TURNS[(index - fused) % len(TURNS)]
+            return [Turn()] * steps
+        most = max(1, round(FUSED * steps)) if steps > 1 else 0
+        for fused in range(most, -1, -1):
+            turns = self._turns(steps, fused)
+            if self.count(turns) <= BUDGET * steps * self.fewest:
+                break
+        return turns
+
+    def _turns(self, steps: int, fused: int) -> list[Turn]:
+        """Fuse in the first steps, and once at the end, which evens out what is left."""
+        late = 1 if fused > 1 else 0
+        early, unit = fused - late, self._unit
+        turns = []
+        for index in range(steps):
+            if index < early or index >= steps - late:
+                turns.append(Turn("fused"))
+                continue
+            number = index - early
+            places = self.window // unit - 1
+            shift = unit * (1 + int(places * (GOLDEN * (number // 2 + 1) % 1)))
+            turns.append(Turn("across" if number % 2 == 0 else "down", shift))
+        return turns
 
     def rows(self, turn: Turn) -> list[Row]:
         """Give the windows of a turn, row by row."""
-        down = self._spans(self.height, turn == "down", turn == "fused")
-        across = self._spans(self.width, turn == "across", turn == "fused")
+        fused = turn.kind == "fused"
+        down = self._spans(self.height, turn.shift if turn.kind == "down" else 0, fused)
+        across = self._spans(self.width, turn.shift if turn.kind == "across" else 0, fused)
         return [Row(y, tuple(Window(y, x) for x in across)) for y in down]
 
-    def count(self, steps: int) -> int:
+    def count(self, turns: list[Turn]) -> int:
         """Count the windows of all steps."""
-        turns = [self.turn(index, steps) for index in range(steps)]
         each = {turn: sum(len(row.windows) for row in self.rows(turn)) for turn in set(turns)}
         return sum(each[turn] for turn in turns)
 
@@ -112,25 +145,29 @@ class Canvas:
     def decoding(self, window: int, overlap: int) -> tuple[list[Span], list[Span]]:
         """Give spans, down and across, of windows that decode the canvas with an overlap."""
         down, across = (
-            _cut(_spread(length, min(window, length), overlap), min(window, length), 0.5)
+            _cut(_spread(length, min(window, length), overlap), min(window, length))
             for length in (self.height, self.width)
         )
         return down, across
 
-    def _spans(self, length: int, shifted: bool, fused: bool) -> list[Span]:
-        window = self.window
-        count = math.ceil(length / window)
-        last = length - window
-        unit = window // self.grid
+    @property
+    def _unit(self) -> int:
+        """Latents by which windows can be shifted: a grid of embeddings needs its cells."""
+        return self.window // self.grid if self.grid > 1 else PATCH
+
+    def _spans(self, length: int, shift: int, fused: bool) -> list[Span]:
+        window, unit = self.window, self._unit
+        count, last = math.ceil(length / window), length - window
         plain = [round(i * last / max(1, count - 1) / unit) * unit for i in range(count)]
-        # One token is for the whole window and can be blended; a grid of tokens needs its cells.
-        step = unit if self.grid > 1 else unit // 2
-        between = [(a + b) // 2 // step * step for a, b in itertools.pairwise(plain)]
         if fused:
+            between = {(a + b) // 2 // unit * unit for a, b in pairwise(plain)}
             starts = sorted({*plain, *between})
             return [Span(start, start + window, start, start + window) for start in starts]
-        starts = sorted({0, *between, last}) if shifted else plain
-        return _cut(starts, window, CUTS[shifted])
+        if not shift:
+            return _cut(plain, window)
+        # Shifted windows would stick out at both ends; those are moved inside.
+        inside = (shift + i * window for i in range(count - 1))
+        return _cut(sorted({0, *(start for start in inside if start < last), last}), window)
 
 
 def cells_of(size: tuple[int, int], tile: int, grid: int) -> tuple[int, int]:
@@ -255,12 +292,11 @@ def _spread(length: int, window: int, overlap: int) -> list[int]:
     return [round(i * (length - window) / (count - 1)) for i in range(count)]
 
 
-def _cut(starts: list[int], window: int, part: float) -> list[Span]:
-    """Let each window give what lies up to a border in its overlap with the next."""
+def _cut(starts: list[int], window: int) -> list[Span]:
+    """Let each window give what lies up to the middle of its overlap with the next."""
     borders = [starts[0]]
-    for this, following in itertools.pairwise(starts):
-        overlap = this + window - following
-        borders.append(following + round(part * overlap / 2) * 2 if overlap > 0 else following)
+    for this, following in pairwise(starts):
+        borders.append((following + this + window) // 2)
     borders.append(starts[-1] + window)
     return [
         Span(start, start + window, borders[i], borders[i + 1]) for i, start in enumerate(starts)

@@ -69,6 +69,7 @@ class CanvasPainter:
         self.seed, self.device, self.batch = seed, device, batch
         self._styles, self._condition = styles, condition
         self._read: dict[tuple[Window, ...], Styles] = {}
+        self.turns = canvas.turns(denoiser.solver.steps)
         self._bell = weights(canvas.window)
 
     def paint(self, decode: Decode, decoded: int, on_windows: OnWindows) -> NDArray[np.uint8]:
@@ -98,7 +99,7 @@ class CanvasPainter:
         canvas, steps, store = self.canvas, self.denoiser.solver.steps, self.store
         done = 0
         for index in range(min(store.step + 1, steps)):
-            rows = canvas.rows(canvas.turn(index, steps))
+            rows = canvas.rows(self.turns[index])
             rows = rows if index < store.step else rows[: store.row]
             done += sum(len(row.windows) for row in rows)
         return done
@@ -115,19 +116,16 @@ class CanvasPainter:
     def _step(self, index: int, on_windows: OnWindows) -> None:
         """Take one step with the whole canvas."""
         canvas, store = self.canvas, self.store
-        turn = canvas.turn(index, self.denoiser.solver.steps)
-        rows = canvas.rows(turn)
+        rows = canvas.rows(self.turns[index])
+        fused = self.turns[index].kind == "fused"
         for number in range(store.row, len(rows)):
             row = rows[number]
             following = rows[number + 1] if number + 1 < len(rows) else None
             band = self._band(row)
-            clean, weight = self._clean_row(index, row, band, turn == "fused")
+            clean, weight = self._clean_row(index, row, band, fused)
             # Rows that no later window gives anything to are done with this step.
-            top = rows[number].y.start if turn == "fused" else row.y.given_from
-            if turn == "fused":
-                bottom = following.y.start if following else row.y.stop
-            else:
-                bottom = row.y.given_to
+            top = rows[number].y.start if fused else row.y.given_from
+            bottom = (following.y.start if following else row.y.stop) if fused else row.y.given_to
             self._advance(index, row, band, clean, weight, (top, bottom), following)
             on_windows(self.windows_done())
 

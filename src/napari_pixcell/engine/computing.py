@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_pixcell.cells import check_layout, condition_image
-from napari_pixcell.engine.canvas import FACTOR, Canvas, Window, spread_style
+from napari_pixcell.engine.canvas import FACTOR, Canvas, Turn, Window, spread_style
 from napari_pixcell.engine.canvas_painter import CanvasPainter
 from napari_pixcell.engine.canvas_store import CanvasStore
 from napari_pixcell.engine.denoiser import Denoiser
@@ -51,7 +51,7 @@ def embed_tissue(
     pixels : array, uint8 (height, width, 3)
         Tissue at the family's pixel size: a tile, or whole tiles of one embedding.
     on_tiles : callable
-        Told (tiles done, tiles in all) as they are embedded.
+        Told (tiles done, tiles in all) between two batches.
 
     Returns
     -------
@@ -71,7 +71,8 @@ def embed_tissue(
     tiles = pixels.reshape(rows, side, columns, side, 3).swapaxes(1, 2).reshape(-1, side, side, 3)
     values = []
     for first in range(0, len(tiles), EMBEDDED_AT_ONCE):
-        on_tiles(first, len(tiles))
+        if first:
+            on_tiles(first, len(tiles))
         part = torch.from_numpy(np.ascontiguousarray(tiles[first : first + EMBEDDED_AT_ONCE]))
         image = part.to(models.device).permute(0, 3, 1, 2).contiguous().float() / 255
         values.append(encoder(image).float().cpu().numpy())
@@ -202,7 +203,7 @@ def make_tiles(
     tokens = torch.from_numpy(style.reshape(1, -1, style.shape[-1])).to(models.device)
     condition = None
     if cells is not None:
-        condition = cells(canvas.rows("plain")[0].windows[0]).expand(len(seeds), -1, -1, -1)
+        condition = cells(canvas.rows(Turn())[0].windows[0]).expand(len(seeds), -1, -1, -1)
     latents = denoise(
         denoiser,
         torch.from_numpy(noise).to(models.device),

@@ -314,7 +314,7 @@ class _Generation:
         )
 
     def _canvas(self, index: int, variant: GenerateRequest, size: int) -> NDArray[np.uint8]:
-        windows = self.canvas.count(self.denoiser.solver.steps)
+        windows = self.canvas.count(self.canvas.turns(self.denoiser.solver.steps))
         channels = self.models.transformer.config.in_channels
         drop_old()
         store = CanvasStore(self._key(variant, size), self.canvas, channels)

@@ -15,7 +15,7 @@ from napari_pixcell.engine.events import Event, Failure, Preview, summary
 from napari_pixcell.engine.request import request_from_dict
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.preferences import idle_minutes
-from napari_pixcell.worker.protocol import SLOTS, ImageBlock, image_of, write_line
+from napari_pixcell.worker.protocol import ImageBlock, image_of, write_line
 
 log = logging.getLogger(__name__)
 
@@ -96,7 +96,7 @@ class _Channel:
     def __init__(self, worker: Worker, job: int, block: ImageBlock) -> None:
         self._worker = worker
         self._job = job
-        self._owned = set(range(SLOTS))
+        self._owned = set(range(block.slots))
         self.block = block
 
     def emit(self, event: Event) -> None:

@@ -27,10 +27,13 @@ from napari_pixcell.engine.events import (
     Variant,
 )
 from napari_pixcell.engine.record import Record
-from napari_pixcell.engine.request import Request, SegmentRequest
+from napari_pixcell.engine.request import GenerateRequest, Request, SegmentRequest
 from napari_pixcell.models.catalogue import get_family
 
 SLOTS = 6
+# Of larger images fewer are on their way at once.
+LARGE = 16 * 2**20
+SLOTS_OF_LARGE = 2
 
 
 def slot_bytes(request: Request) -> int:
@@ -38,7 +41,11 @@ def slot_bytes(request: Request) -> int:
     if isinstance(request, SegmentRequest):
         height, width = request.pixels.shape[:2]
         return height * width * np.dtype(np.int32).itemsize
-    return get_family(request.family).tile ** 2 * 3
+    tile = get_family(request.family).tile
+    height, width = tile, tile
+    if isinstance(request, GenerateRequest) and request.size is not None:
+        height, width = request.size
+    return height * width * 3
 
 
 def image_of(event: Event) -> NDArray[Any] | None:
@@ -70,8 +77,9 @@ class ImageBlock:
 
     def __init__(self, slot_bytes: int, name: str | None = None) -> None:
         self.slot_bytes = slot_bytes
+        self.slots = SLOTS if slot_bytes < LARGE else SLOTS_OF_LARGE
         self._owner = name is None
-        size = slot_bytes * SLOTS
+        size = slot_bytes * self.slots
         self._memory = shared_memory.SharedMemory(name, create=self._owner, size=size)
         if not self._owner:
             _leave_to_owner(self._memory)
