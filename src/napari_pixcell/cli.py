@@ -17,8 +17,10 @@ from numpy.typing import NDArray
 from napari_pixcell import __version__
 from napari_pixcell.cells.methods import CELLPOSE_MODEL, METHODS, SegmentMethod
 from napari_pixcell.cli_models import add_models_command
+from napari_pixcell.engine.canvas import cells_of
 from napari_pixcell.engine.events import Embedding, Event, Layout, Progress, Variant
 from napari_pixcell.engine.packed import PackedArray
+from napari_pixcell.engine.presets import EXACT, PRESETS, get_preset
 from napari_pixcell.engine.record import pixels_sha256
 from napari_pixcell.engine.request import (
     EmbedRequest,
@@ -34,6 +36,9 @@ from napari_pixcell.slides.region import Region
 from napari_pixcell.slides.slide import Slide
 
 log = logging.getLogger("napari_pixcell")
+
+# A region so little larger than a tile is one.
+ONE_TILE = 1.02
 
 Result = dict[str, Any]
 
@@ -123,7 +128,10 @@ def _parser() -> argparse.ArgumentParser:
     generate.add_argument("--layout", type=Path, metavar="MASK", help="label image of the cells")
     generate.add_argument("--count", type=int, default=4, help="number of variants")
     generate.add_argument("--seed", type=int, default=1234, help="of the first variant")
-    generate.add_argument("--steps", type=int, help="denoising steps")
+    generate.add_argument(
+        "--preset", choices=PRESETS, default=EXACT.name, help="faster, at a price"
+    )
+    generate.add_argument("--steps", type=int, help="denoising steps; default: the preset's")
     generate.add_argument("--guidance", type=float, help="how closely to follow the style")
     generate.add_argument("--layout-strength", type=float, default=1.0, help="0 to 2")
     generate.add_argument("--name", help="name in the files and records; default: the slide's")
@@ -158,7 +166,7 @@ def _info(options: argparse.Namespace) -> Result:
 
 
 def _embed(options: argparse.Namespace) -> Result:
-    family, slide, region, _ = _place(options)
+    family, slide, region, _, _ = _place(options)
     values, stored = _style(slide, region, family, options.no_cache)
     np.save(options.out, values)
     return {"embedding": str(options.out), "shape": list(values.shape), "from cache": stored}
@@ -188,7 +196,7 @@ def _segment(options: argparse.Namespace) -> Result:
         options.flow_threshold,
         options.cellprob_threshold,
     )
-    family, slide, region, _ = _place(options)
+    family, slide, region, _, _ = _place(options)
     labels = _find_cells(slide.read(region, family.mpp), family.mpp, how)
     imwrite(options.out, labels.astype(np.uint16), compression="zlib")
     cells = int(np.count_nonzero(np.unique(labels)))
@@ -208,18 +216,22 @@ def _find_cells(pixels: NDArray[np.uint8], mpp: float, how: SegmentMethod) -> ND
 def _generate(options: argparse.Namespace) -> Result:
     from napari_pixcell.cells import import_layout
 
-    family, slide, region, source = _place(options)
-    side = (family.tile, family.tile)
-    labels = import_layout(options.layout, side) if options.layout else None
+    family, slide, region, size, source = _place(options)
+    shape = size or (family.tile, family.tile)
+    labels = import_layout(options.layout, shape) if options.layout else None
     guidance = family.guidance if labels is None else family.layout_guidance
     embedding, _ = _style(slide, region, family, options.no_cache)
     request = GenerateRequest(
         family=family.name,
         embedding=PackedArray.pack(embedding),
         layout=PackedArray.pack(labels) if labels is not None else None,
+        size=size,
         count=options.count,
         seed=options.seed,
-        steps=family.steps if options.steps is None else options.steps,
+        steps=get_preset(options.preset).steps_of(family.steps)
+        if options.steps is None
+        else options.steps,
+        preset=options.preset,
         guidance=guidance if options.guidance is None else options.guidance,
         layout_strength=options.layout_strength,
         source=source,
@@ -295,8 +307,10 @@ def _demo_without_window(out: Path) -> Result:
     return _write_variants(request, out)
 
 
-def _place(options: argparse.Namespace) -> tuple[Family, Slide, Region, Source]:
-    """Give the slide, and one tile about the centre of the region asked for."""
+def _place(
+    options: argparse.Namespace,
+) -> tuple[Family, Slide, Region, tuple[int, int] | None, Source]:
+    """Give the slide, the region asked for, and its size in px where that is not one tile."""
     from napari_pixcell.slides import check_region, open_slide
 
     family = get_family(options.family)
@@ -304,16 +318,17 @@ def _place(options: argparse.Namespace) -> tuple[Family, Slide, Region, Source]:
     asked = Region.parse(options.region)
     check_region(asked, slide, family.tile, family.mpp)
     assert slide.mpp is not None  # check_region refused a slide without a pixel size
-    centre = asked.x + asked.width / 2, asked.y + asked.height / 2
-    region = Region.tile(centre, family.tile, family.mpp, slide.mpp)
-    if not options.json and max(asked.width, asked.height) > 1.02 * region.width:
-        print(
-            f"One tile of {family.tile} px is made, at the centre of the region.", file=sys.stderr
-        )
+    height, width = asked.shape_at(slide.mpp, family.mpp)
+    if max(height, width) <= ONE_TILE * family.tile:
+        size = None
+        centre = asked.x + asked.width / 2, asked.y + asked.height / 2
+        region = Region.tile(centre, family.tile, family.mpp, slide.mpp)
+    else:
+        size = max(height, family.tile), max(width, family.tile)
+        region = Region.at((asked.x, asked.y), size, family.mpp, slide.mpp)
     name = getattr(options, "name", None) or slide.short_name
-    x, y, width, height = region.as_list()
-    source = Source(name, (x, y, width, height), slide.mpp)
-    return family, slide, region, source
+    place = region.x, region.y, region.width, region.height
+    return family, slide, region, size, Source(name, place, slide.mpp)
 
 
 def _style(
@@ -322,6 +337,12 @@ def _style(
     """Give the embedding of a region, and whether it was stored; ``anew`` uses no store."""
     from napari_pixcell.engine.embedding_cache import EmbeddingCache, embedding_key
 
+    assert slide.mpp is not None  # _place saw to it
+    cells = cells_of(region.shape_at(slide.mpp, family.mpp), family.tile, family.grid)
+    side = family.tile // family.grid
+    shape = cells[0] * side, cells[1] * side
+    # Embeddings are of whole tiles: what a region lacks of its last ones is read beyond it.
+    region = Region.at((region.x, region.y), shape, family.mpp, slide.mpp)
     if anew:
         return _run_embed(family, slide.read(region, family.mpp)).values, False
     cache = EmbeddingCache()

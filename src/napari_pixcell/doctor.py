@@ -18,6 +18,7 @@ from napari_pixcell.folders import cache_folder, config_folder
 from napari_pixcell.models.catalogue import BUILT_IN, CELLPOSE, families, weight_sets
 from napari_pixcell.models.memory import Machine, this_machine, verdict
 from napari_pixcell.models.store import find, missing
+from napari_pixcell.preferences import compile_wanted, preference
 
 Grade = Literal["PASS", "WARN", "FAIL"]
 
@@ -90,6 +91,7 @@ def examine(online: bool = False) -> Iterator[Line]:
         ("Qt", _qt),
         ("OpenGL", _opengl),
         ("torch", lambda: _torch(card)),
+        ("compilation", _compilation),
         ("memory", lambda: _memory(card)),
         ("models", _models),
         ("weights", _weights),
@@ -176,6 +178,18 @@ def _unseen_card(cuda_build: str | None) -> Line:
     found = f"torch for CUDA {cuda_build} cannot use driver {driver}"
     fix = "update the driver, or install PyTorch for an older CUDA, see pytorch.org"
     return Line("WARN", "device", found, fix)
+
+
+def _compilation() -> Iterator[Line]:
+    if not compile_wanted():
+        yield Line("PASS", "compilation", "off (PIXCELL_COMPILE=1 tries it)")
+        return
+    reason = preference("compile failed", "")
+    if reason:
+        fix = "install a C++ compiler (and Triton for a card), or leave PIXCELL_COMPILE out"
+        yield Line("WARN", "compilation", f"asked for, left out here ({reason})", fix)
+    else:
+        yield Line("PASS", "compilation", "asked for; the blocks are compiled when a model loads")
 
 
 def _memory(card: dict[str, Any]) -> Iterator[Line]:

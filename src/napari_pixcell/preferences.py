@@ -53,6 +53,12 @@ def set_idle_minutes(minutes: float) -> None:
     set_preference("idle minutes", minutes)
 
 
+def compile_wanted() -> bool:
+    """Whether the transformer's blocks should be compiled; ``PIXCELL_COMPILE`` goes first."""
+    asked = os.environ.get("PIXCELL_COMPILE")
+    return asked not in ("", "0") if asked is not None else bool(preference("compile", False))
+
+
 def _path() -> Path:
     return config_folder() / "preferences.json"
 

@@ -262,9 +262,13 @@ class Engine:
 
     def _how(self, models: LoadedFamily) -> str:
         """Name device, precision and what was done for memory, for the record."""
-        device, setting = describe_device(models.device, models.dtype), self.residence.setting
-        plain = setting is None or setting.plain
-        return device if plain or setting is None else f"{device}, {setting.name}"
+        parts = [describe_device(models.device, models.dtype)]
+        setting = self.residence.setting
+        if setting is not None and not setting.plain:
+            parts.append(setting.name)
+        if self.residence.compiled:
+            parts.append("compiled")
+        return ", ".join(parts)
 
 
 class _Generation:

@@ -12,6 +12,7 @@ from typing import Any
 import psutil
 import torch
 
+from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import CELLPOSE, Family, get_family
 from napari_pixcell.models.identity import encoder_identity
 from napari_pixcell.models.loading import (
@@ -33,6 +34,8 @@ from napari_pixcell.models.memory import (
     working_bytes,
 )
 from napari_pixcell.models.segmenters import segmenter_file
+from napari_pixcell.networks.compiling import compile_blocks
+from napari_pixcell.preferences import compile_wanted, set_preference
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +59,8 @@ class Residence:
         How the family that is loaded fits; None while nothing is.
     batch : int
         Tiles of one pass.
+    compiled : bool
+        Whether the blocks of the transformer are.
     encoder_id : str
         Identity of the encoder's files as they were when they were loaded.
     """
@@ -64,6 +69,7 @@ class Residence:
         self.device = device or pick_device()
         self.setting: Setting | None = None
         self.batch = 1
+        self.compiled = False
         self.encoder_id = ""
         self._loaded: LoadedFamily | None = None
         self._segmenter: LoadedSegmenter | None = None
@@ -204,10 +210,21 @@ class Residence:
             loaded.vae.enable_tiling()
             loaded.vae.tile_sample_min_size = VAE_TILE
             loaded.vae.tile_latent_min_size = VAE_TILE // 8
+        self.compiled = compile_wanted() and self._compile(loaded)
         self._loaded, self.setting = loaded, setting
         self.batch = self._fitting_batch(loaded)
         log.info("%s on %s: %s", family.name, describe_device(device, loaded.dtype), setting.name)
         return loaded
+
+    def _compile(self, loaded: LoadedFamily) -> bool:
+        """Compile the blocks, or remember for the doctor why that does not work here."""
+        networks = [n for n in (loaded.transformer, loaded.controlnet) if n is not None]
+        reasons = [reason for reason in map(compile_blocks, networks) if reason]
+        try:
+            set_preference("compile failed", reasons[0] if reasons else "")
+        except PixCellError as error:
+            log.warning("%s", error)
+        return not reasons
 
     def _fitting_batch(self, loaded: LoadedFamily) -> int:
         """Give how many tiles to compute at once: more than one only where that is faster."""

@@ -139,6 +139,7 @@ class PixCellTransformer2DModel(PixArtTransformer2DModel, PeftAdapterMixin):
             caption_channels=caption_channels,
             attention_type=attention_type,
         )
+        self.pass_block = pass_block
         self.caption_projection = EmbeddingProjection(
             caption_channels, self.inner_dim, caption_num_tokens
         )
@@ -242,14 +243,20 @@ class PixCellTransformer2DModel(PixArtTransformer2DModel, PeftAdapterMixin):
         The numbers of diffusers' ``BasicTransformerBlock`` with ``ada_norm_single``; its
         cross-attention reads what was prepared.
         """
-        block = self.transformer_blocks[index]
-        moves = (block.scale_shift_table + time.modulation).unbind(1)
-        shift, scale, gate, shift_2, scale_2, gate_2 = moves
-        attended = block.attn1(modulated(block.norm1, hidden, shift, scale))
-        hidden = torch.addcmul(hidden, gate[:, None], attended)
-        hidden = hidden + _cross(block.attn2, hidden, style.blocks[index])
-        fed = block.ff(modulated(block.norm2, hidden, shift_2, scale_2))
-        return torch.addcmul(hidden, gate_2[:, None], fed)
+        return self.pass_block(
+            self.transformer_blocks[index], hidden, style.blocks[index], time.modulation
+        )
+
+
+def pass_block(block: Any, hidden: Tensor, read: tuple[Tensor, ...], modulation: Tensor) -> Tensor:
+    """Run a block over (batch, patches, width); the same function for all, so compiled once."""
+    moves = (block.scale_shift_table + modulation).unbind(1)
+    shift, scale, gate, shift_2, scale_2, gate_2 = moves
+    attended = block.attn1(modulated(block.norm1, hidden, shift, scale))
+    hidden = torch.addcmul(hidden, gate[:, None], attended)
+    hidden = hidden + _cross(block.attn2, hidden, read)
+    fed = block.ff(modulated(block.norm2, hidden, shift_2, scale_2))
+    return torch.addcmul(hidden, gate_2[:, None], fed)
 
 
 def modulated(norm: nn.LayerNorm, hidden: Tensor, shift: Tensor, scale: Tensor) -> Tensor:

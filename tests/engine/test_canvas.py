@@ -1,0 +1,358 @@
+"""Pictures of any size: where windows lie, that a stopped one goes on, and what is refused."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from seams import seam_ratio
+
+from napari_pixcell.engine import canvas_store
+from napari_pixcell.engine.canvas import (
+    BUDGET,
+    Canvas,
+    Span,
+    Turn,
+    Window,
+    cells_of,
+    ramps,
+    spread_style,
+    window_styles,
+)
+from napari_pixcell.engine.canvas_painter import CanvasPainter
+from napari_pixcell.engine.canvas_store import CanvasStore, canvases_folder, drop_old
+from napari_pixcell.engine.denoiser import Denoiser
+from napari_pixcell.engine.engine import Engine
+from napari_pixcell.engine.events import Embedding, Finished, Preview, Progress, Variant
+from napari_pixcell.engine.noise import noise_at
+from napari_pixcell.engine.packed import PackedArray
+from napari_pixcell.engine.request import EmbedRequest, GenerateRequest
+from napari_pixcell.errors import PixCellError
+from napari_pixcell.networks import PixCellControlNet, PixCellTransformer2DModel
+from napari_pixcell.slides import Region, open_slide
+from napari_pixcell.slides.samples import SAMPLE_SLIDE
+
+CPU = torch.device("cpu")
+SIZES = [(256, 1024), (512, 512), (300, 700), (1024, 1024), (2560, 1300), (1100, 1100)]
+SIZES_1024 = [(1024, 2048), (1100, 1100), (1500, 2600), (4096, 4096)]
+FAMILIES = [(size, 256, 1) for size in SIZES] + [(size, 1024, 4) for size in SIZES_1024]
+
+
+# -- where windows lie ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("size", "tile", "grid"), FAMILIES)
+def test_every_latent_is_given_once_at_each_step(size, tile: int, grid: int) -> None:
+    canvas = Canvas(size, tile, grid)
+    for turn in set(canvas.turns(20)):
+        given = np.zeros((canvas.height, canvas.width), int)
+        for row in canvas.rows(turn):
+            for w in row.windows:
+                for span, length in ((w.y, canvas.height), (w.x, canvas.width)):
+                    assert 0 <= span.start <= span.given_from < span.given_to <= span.stop <= length
+                    assert span.stop - span.start == canvas.window
+                    assert span.start % (canvas.window // grid if grid > 1 else 2) == 0
+                given[w.y.given_from : w.y.given_to, w.x.given_from : w.x.given_to] += 1
+        assert given.min() == 1
+        assert turn.kind == "fused" or given.max() == 1
+
+
+@pytest.mark.parametrize(("size", "tile", "grid"), FAMILIES)
+@pytest.mark.parametrize("steps", [1, 8, 20, 50])
+def test_the_windows_stay_within_the_budget(size, tile: int, grid: int, steps: int) -> None:
+    canvas = Canvas(size, tile, grid)
+    turns = canvas.turns(steps)
+    assert len(turns) == steps
+    assert canvas.count(turns) <= BUDGET * steps * canvas.fewest
+
+
+def test_lines_between_windows_move_from_step_to_step() -> None:
+    turns = Canvas((1024, 1024), 256, 1).turns(20)
+    assert turns[0].kind == turns[-1].kind == "fused"
+    assert len({turn.shift for turn in turns if turn.kind == "down"}) >= 5
+
+
+def test_decoded_windows_sum_to_one() -> None:
+    for side in (64, 100, 128, 300):
+        down, _ = Canvas((8 * side, 256), 256, 1).decoding(64, 16)
+        total = np.zeros(down[-1].stop * 8)
+        for span, weight in zip(down, ramps(down), strict=True):
+            total[span.start * 8 : span.stop * 8] += weight
+        np.testing.assert_allclose(total, 1, atol=1e-6)
+
+
+def test_a_part_has_the_noise_of_the_whole() -> None:
+    whole = noise_at(5, 4, 0, 0, 100, 90)
+    np.testing.assert_array_equal(noise_at(5, 4, 37, 21, 40, 50), whole[:, 37:77, 21:71])
+    assert abs(whole.mean()) < 0.02 and abs(whole.std() - 1) < 0.02
+    for other in (noise_at(6, 4, 0, 0, 100, 90), noise_at(5, 4, 100, 0, 100, 90)):
+        assert abs(np.corrcoef(whole.ravel(), other.ravel())[0, 1]) < 0.03
+
+
+def test_styles_are_those_of_the_cells_and_mixed_between_them() -> None:
+    canvas = Canvas((512, 768), 256, 1)
+    styles = np.random.default_rng(0).normal(size=(2, 3, 8)).astype(np.float32)
+
+    def at(y: int, x: int) -> np.ndarray:
+        return window_styles(styles, canvas, Window(Span(y, y + 32, 0, 0), Span(x, x + 32, 0, 0)))
+
+    np.testing.assert_array_equal(at(32, 64)[0], styles[1, 2])
+    mixed = at(0, 16)[0]
+    parts = styles[0, :2]
+    direction = parts.mean(axis=0)
+    cosine = mixed @ direction / np.linalg.norm(mixed) / np.linalg.norm(direction)
+    assert cosine > 1 - 1e-6
+    lengths = np.linalg.norm(parts, axis=1).mean()
+    np.testing.assert_allclose(np.linalg.norm(mixed), lengths, rtol=1e-6)
+
+
+def test_a_grid_of_tokens_is_read_row_by_row_and_a_tile_s_style_is_mirrored() -> None:
+    canvas = Canvas((1280, 1536), 1024, 4)
+    assert canvas.cells == (5, 6) == cells_of((1280, 1536), 1024, 4)
+    styles = np.arange(30, dtype=np.float32).reshape(5, 6, 1)
+    window = Window(Span(32, 160, 32, 160), Span(64, 192, 64, 192))
+    read = window_styles(styles, canvas, window)[:, 0].reshape(4, 4)
+    np.testing.assert_array_equal(read, styles[1:5, 2:6, 0])
+    spread = spread_style(np.arange(16, dtype=np.float32).reshape(4, 4, 1), canvas)
+    np.testing.assert_array_equal(spread[0, :, 0], [0, 1, 2, 3, 3, 2])
+    np.testing.assert_array_equal(spread[:, 0, 0], [0, 4, 8, 12, 12])
+
+
+# -- the demo family on canvases -------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def engine() -> Engine:
+    return Engine(CPU)
+
+
+@pytest.fixture(scope="module")
+def style(engine: Engine) -> PackedArray:
+    """Embeddings of 2 × 2 tiles of the sample slide."""
+    slide = open_slide(SAMPLE_SLIDE)
+    pixels = slide.read(Region(400, 400, 512, 512), 0.5)
+    events = run(engine, EmbedRequest("demo", PackedArray.pack(pixels)))
+    values = next(e for e in events if isinstance(e, Embedding)).values
+    assert values.shape == (2, 2, 128)
+    return PackedArray.pack(values)
+
+
+def run(engine: Engine, request, cancelled=lambda: False) -> list:
+    events: list = []
+    engine.run(request, events.append, cancelled)
+    return events
+
+
+def picture(events: list) -> np.ndarray:
+    return next(e for e in events if isinstance(e, Variant)).image
+
+
+def ask(style: PackedArray | None, **settings) -> GenerateRequest:
+    usual = {"size": (384, 500), "count": 1, "steps": 4, "guidance": 1.0}
+    return GenerateRequest("demo", style, **usual | settings)
+
+
+def test_a_canvas_gives_a_picture_of_its_size_and_counts_its_windows(
+    engine: Engine, style: PackedArray
+) -> None:
+    request = ask(style, count=2)
+    events = run(engine, request)
+    variants = [e for e in events if isinstance(e, Variant)]
+    assert [v.image.shape for v in variants] == [(384, 500, 3)] * 2
+    assert not np.array_equal(variants[0].image, variants[1].image)
+    canvas = Canvas((384, 500), 256, 1)
+    windows = canvas.count(canvas.turns(4))
+    last = [e for e in events if isinstance(e, Progress)][-1]
+    assert (last.done, last.total) == (2 * windows, 2 * windows)
+    assert last.message == f"Window {windows} of {windows}"
+    assert any(isinstance(e, Preview) and e.image.shape == (64, 64, 3) for e in events)
+    assert np.array_equal(engine.again(variants[1].record), variants[1].image)
+    assert list(canvases_folder().iterdir()) == []
+
+
+def test_the_size_of_a_tile_is_that_tile(engine: Engine, style: PackedArray) -> None:
+    tile = PackedArray.pack(style.unpack()[:1, 0])
+    sized = picture(run(engine, ask(tile, size=(256, 256))))
+    assert np.array_equal(sized, picture(run(engine, ask(tile, size=None))))
+
+
+def test_a_layout_steers_every_window(engine: Engine, style: PackedArray) -> None:
+    labels = np.zeros((384, 500), np.uint16)
+    for i, (y, x) in enumerate((y, x) for y in range(20, 380, 40) for x in range(20, 490, 40)):
+        labels[y - 8 : y + 8, x - 8 : x + 8] = i + 1
+    request = ask(style, layout=PackedArray.pack(labels), steps=8, guidance=1.5)
+    image = picture(run(engine, request)).astype(float).mean(axis=2)
+    for y, x in ((0, 0), (0, 250), (128, 0), (128, 250)):
+        part, cells = (a[y : y + 256, x : x + 250] for a in (image, labels > 0))
+        assert part[cells].mean() < part[~cells].mean() - 20
+
+
+@pytest.mark.parametrize("stop_at", [2, 6, 9])
+def test_a_cancelled_canvas_goes_on_to_the_same_pixels(
+    engine: Engine, style: PackedArray, stop_at: int
+) -> None:
+    request = ask(style, seed=77)
+    whole = run(engine, request)
+    asked = iter(range(100))
+    first = run(engine, request, lambda: next(asked) >= stop_at)
+    assert first[-1] == Finished(cancelled=True)
+    assert len(list(canvases_folder().iterdir())) == 1
+    second = run(engine, request)
+    assert np.array_equal(picture(second), picture(whole))
+
+    def told(events: list) -> list[int]:
+        return [e.done for e in events if isinstance(e, Progress) and e.total]
+
+    assert told(second) == told(whole)[len(told(second)) * -1 :]
+    assert len(told(second)) < len(told(whole))
+
+
+@pytest.mark.parametrize("call", [1, 4, 7])
+def test_a_canvas_that_died_between_journal_and_arrays_goes_on_to_the_same_pixels(
+    engine: Engine, style: PackedArray, call: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = ask(style, seed=78)
+    whole = picture(run(engine, request))
+    calls = iter(range(100))
+    apply = CanvasStore._apply
+
+    class Killed(BaseException):
+        pass
+
+    def die(store: CanvasStore, rows, top: int) -> None:
+        if next(calls) == call:
+            raise Killed
+        apply(store, rows, top)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(CanvasStore, "_apply", die)
+        with pytest.raises(Killed):
+            run(engine, request)
+    assert np.array_equal(picture(run(engine, request)), whole)
+
+
+def test_old_canvases_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "abandoned").mkdir()
+    drop_old(tmp_path)
+    assert (tmp_path / "abandoned").exists()
+    monkeypatch.setattr(canvas_store, "KEPT_S", -1)
+    drop_old(tmp_path)
+    assert not (tmp_path / "abandoned").exists()
+
+
+# -- what is refused -----------------------------------------------------------------------
+
+
+def test_a_canvas_larger_than_the_disk_says_what_it_needs(
+    engine: Engine, style: PackedArray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = type(shutil.disk_usage("/"))(10**9, 10**9 - 10**5, 10**5)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+    with pytest.raises(PixCellError, match=r"needs 0\.0 GB on disk.*choose a smaller region"):
+        run(engine, ask(style))
+
+
+def test_a_cache_folder_that_cannot_be_written_to_gets_a_sentence(
+    engine: Engine, style: PackedArray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "cache").write_text("in the way")
+    monkeypatch.setenv("PIXCELL_CACHE_DIR", str(tmp_path / "cache"))
+    with pytest.raises(PixCellError, match=r"cannot be stored.*PIXCELL_CACHE_DIR"):
+        run(engine, ask(style))
+
+
+def test_a_disk_that_fills_up_keeps_what_is_finished(
+    engine: Engine, style: PackedArray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request, saves = ask(style, seed=79), iter(range(100))
+    whole, save = picture(run(engine, request)), np.savez
+
+    def full(*arguments, **arrays) -> None:
+        if next(saves) == 5:
+            raise OSError(28, "No space left on device")
+        save(*arguments, **arrays)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(np, "savez", full)
+        with pytest.raises(PixCellError, match=r"No space left.*what is finished is kept"):
+            run(engine, request)
+    assert np.array_equal(picture(run(engine, request)), whole)
+
+
+def test_sizes_that_no_canvas_can_have_are_refused(engine: Engine, style: PackedArray) -> None:
+    with pytest.raises(PixCellError, match="choose sides from 1 to"):
+        ask(style, size=(0, 300))
+    with pytest.raises(PixCellError, match=r"300 × 200 px is smaller than one tile.*\(256 px\)"):
+        run(engine, ask(style, size=(200, 300)))
+    with pytest.raises(PixCellError, match="layout is 256 × 256 px but the region needs 500 × 384"):
+        ask(style, layout=PackedArray.pack(np.ones((256, 256), np.uint16)))
+
+
+def test_tissue_that_is_no_whole_tiles_is_refused(engine: Engine) -> None:
+    pixels = PackedArray.pack(np.zeros((300, 512, 3), np.uint8))
+    with pytest.raises(PixCellError, match="or more by whole steps of 256 px"):
+        run(engine, EmbedRequest("demo", pixels))
+
+
+# -- seams ---------------------------------------------------------------------------------
+
+
+def test_a_canvas_has_no_seams_and_naive_tiling_has(
+    engine: Engine, style: PackedArray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    requests = [
+        ask(PackedArray.pack(style.unpack()[:1, i]), size=(1024, 1024), steps=10, seed=i)
+        for i in (0, 1)
+    ]
+    ours = seam_ratio(picture(run(engine, request)) for request in requests)
+    monkeypatch.setattr(Canvas, "turns", lambda self, steps: [Turn()] * steps)
+    naive = seam_ratio(picture(run(engine, request)) for request in requests)
+    assert 0.95 <= ours <= 1.05
+    assert naive > 1.10
+
+
+def test_a_real_slide_has_no_seams(cmu_slide: Path) -> None:
+    with open_slide(cmu_slide) as slide:
+        height, width = slide.shape
+        pixels = slide.read(Region(0, 0, width, height), 0.5)
+    assert 0.95 <= seam_ratio([pixels]) <= 1.05
+
+
+# -- a grid of tokens, and a ControlNet -------------------------------------------------------
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+def test_windows_with_sixteen_tokens_and_a_layout(tmp_path: Path, batch: int) -> None:
+    torch.manual_seed(0)
+    sizes = {"num_attention_heads": 2, "attention_head_dim": 12, "cross_attention_dim": 24}
+    sizes |= {"in_channels": 4, "out_channels": 8, "caption_channels": 20, "sample_size": 128}
+    transformer = PixCellTransformer2DModel(**sizes, caption_num_tokens=16, num_layers=2).eval()
+    controlnet = PixCellControlNet.from_transformer(transformer, 1).eval()
+    torch.nn.init.normal_(controlnet.controlnet_blocks[0].weight)
+    canvas = Canvas((1100, 1500), 1024, 4)
+    styles = np.random.default_rng(0).normal(size=(*canvas.cells, 20)).astype(np.float32)
+    scheduler = {"beta_schedule": "linear", "beta_start": 1e-4, "beta_end": 0.02}
+    pictures = []
+    for size in (1, batch):
+        with torch.inference_mode():
+            denoiser = Denoiser(transformer, scheduler, steps=3, guidance=2, controlnet=controlnet)
+            store = CanvasStore("x", canvas, 4, tmp_path / str(size))
+            painter = CanvasPainter(
+                denoiser,
+                canvas,
+                store,
+                1,
+                styles,
+                lambda w: torch.full((1, 4, 128, 128), w.x.start / 128),
+                CPU,
+                size,
+            )
+            painter.paint(
+                lambda latents: np.zeros((3, 1024, 1024), np.float32), 128, lambda _: None
+            )
+            pictures.append(np.array(store.latents))
+    assert np.isfinite(pictures[0]).all()
+    assert np.abs(pictures[0] - pictures[1]).max() <= 1e-4 * np.abs(pictures[0]).max()
