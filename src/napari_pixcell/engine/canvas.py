@@ -3,8 +3,9 @@
 A canvas is a plane of latents larger than the window that a transformer reads. In a few steps
 half-overlapping windows are fused, so that what is far apart agrees; in the others the windows do
 not overlap and are shifted, down and across by turns and each time by another distance, so that
-no line stays a seam and styles change gradually (after MultiDiffusion, 2302.08113, and
-SpotDiffusion, 2407.15507).
+styles change gradually and no line stays a seam (after MultiDiffusion, 2302.08113, and
+SpotDiffusion, 2407.15507). A window knows nothing of what lies beyond its border; close to it the
+prediction of the step before is trusted more, when the border was within a window.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ FACTOR = 8  # pixels along a latent
 PATCH = 2  # latents along what the transformer reads as one
 FUSED = 0.2  # part of the steps, at most, in which windows overlap, with 2 to 4 times the work
 BUDGET = 1.6  # windows of all steps, at most, where 1 is those that just cover the canvas
+DISTRUST = 0.125  # of a window from its border on, where the step before is trusted more
 GOLDEN = 0.6180339887  # multiples of it modulo 1 are spread evenly, however many there are
 
 
@@ -120,8 +122,10 @@ class Canvas:
                 turns.append(Turn("fused"))
                 continue
             number = index - early
-            places = self.window // unit - 1
-            shift = unit * (1 + int(places * (GOLDEN * (number // 2 + 1) % 1)))
+            # Away from the borders of the step before, which are those of no shift.
+            nearest = max(1, math.ceil(DISTRUST * self.window / unit))
+            places = self.window // unit + 1 - 2 * nearest
+            shift = unit * (nearest + int(places * (GOLDEN * (number // 2 + 1) % 1)))
             turns.append(Turn("across" if number % 2 == 0 else "down", shift))
         return turns
 
@@ -131,6 +135,29 @@ class Canvas:
         down = self._spans(self.height, turn.shift if turn.kind == "down" else 0, fused)
         across = self._spans(self.width, turn.shift if turn.kind == "across" else 0, fused)
         return [Row(y, tuple(Window(y, x) for x in across)) for y in down]
+
+    def trust(self, turn: Turn) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Say how far a prediction is trusted by its distance from the borders of windows.
+
+        Returns
+        -------
+        down, across : array, float32, (height,) and (width,)
+            From 0 at a border to 1 away from it; 1 everywhere where windows are fused.
+        """
+        rows = self.rows(turn)
+        both = []
+        for spans, length in (
+            ([row.y for row in rows], self.height),
+            ([window.x for window in rows[0].windows], self.width),
+        ):
+            trust = np.ones(length, np.float32)
+            borders = [] if turn.kind == "fused" else [span.given_from for span in spans[1:]]
+            place = np.arange(length) + 0.5
+            for border in borders:
+                away = np.abs(place - border) / (DISTRUST * self.window)
+                trust = np.minimum(trust, away.astype(np.float32))
+            both.append(trust)
+        return both[0], both[1]
 
     def count(self, turns: list[Turn]) -> int:
         """Count the windows of all steps."""

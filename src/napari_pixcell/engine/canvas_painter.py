@@ -193,9 +193,15 @@ class CanvasPainter:
         store, (top, bottom) = self.store, span
         inner = slice(top - row.y.start, bottom - row.y.start)
         ready = clean[:, inner] if weight is None else clean[:, inner] / weight[inner]
-        before = torch.from_numpy(np.array(store.clean[:, top:bottom])) if index else None
+        before = np.array(store.clean[:, top:bottom]) if index else None
+        if before is not None and weight is None:
+            down, across = self.canvas.trust(self.turns[index])
+            ready = before + np.minimum(down[top:bottom, None], across) * (ready - before)
         moved = self.denoiser.solver.advance(
-            index, torch.from_numpy(band[:, inner]), torch.from_numpy(ready), before
+            index,
+            torch.from_numpy(band[:, inner]),
+            torch.from_numpy(ready),
+            torch.from_numpy(before) if before is not None else None,
         )
         carried: dict[str, Any] = {}
         step, number = (index, store.row + 1) if following else (index + 1, 0)
