@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from napari_pixcell.ui.manager import ModelManager
 
 FILES = (
-    "Slides and pictures (*.svs *.ndpi *.mrxs *.scn *.bif *.vms *.vmu *.svslide *.tif *.tiff"
+    "Slides and pictures (*.svs *.ndpi *.mrxs *.scn *.bif *.vms *.vmu *.svslide *.dcm *.tif *.tiff"
     " *.png *.jpg *.jpeg);;All files (*)"
 )
 
