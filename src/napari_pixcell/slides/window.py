@@ -1,17 +1,19 @@
 """What the window draws: pixels that are here already, at once; the others as soon as decoded.
 
-napari reads a layer in the main thread, so that decoding there stops the window. A view gives it
-what is decoded, enlarged from a coarser level where the wanted tile is not, and decodes that tile
-in a thread. Only napari's own drawing is answered so: whoever else reads these arrays (plugins,
-napari's saving, ``numpy.asarray``) waits for the true pixels.
+napari reads a layer in the main thread, so that decoding there stops the window. A view waits for
+missing tiles a few hundredths of a second, which is enough for most, and draws what is not decoded
+by then enlarged from a coarser level, to be drawn again when it is. Only napari's own drawing is
+answered so: whoever else reads these arrays (plugins, napari's saving, ``numpy.asarray``) waits for
+the true pixels.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any
 
 import numpy as np
@@ -21,9 +23,11 @@ from psygnal import Signal
 from napari_pixcell.slides.levels import Level, TiledLevel
 
 DRAWING = "napari.layers._scalar_field._slice"  # napari's module that reads what it draws
+PATIENCE_S = 0.02  # a second drawing costs the window more than this
 WHITE = 255
-_pool = ThreadPoolExecutor(2, thread_name_prefix="slide-window")
+_pool = ThreadPoolExecutor(min(4, os.cpu_count() or 1), thread_name_prefix="slide-window")
 Index = tuple[int, int]
+Key = tuple[int, Index]  # level, tile
 
 
 class SlideView:
@@ -42,7 +46,7 @@ class SlideView:
     levels : list of ViewLevel
         For a napari layer.
     ready : Signal
-        Tiles that were missing when last drawn are decoded; emitted in any thread.
+        A tile that was missing when last drawn is decoded; emitted in any thread.
     """
 
     ready = Signal()
@@ -51,7 +55,12 @@ class SlideView:
         self._sources = list(levels)
         self.levels = [ViewLevel(self, index) for index in range(len(levels))]
         self._overview: NDArray[np.uint8] | None = None
-        self._waiting: dict[tuple[int, Index], Future[None]] = {}
+        self._waiting: dict[Key, Future[None]] = {}
+        self._coarsely: set[Key] = set()
+        # Tiles of the box drawn last: with a small cache, those that come could drive out those
+        # that were here, and the drawing would never end.
+        self._shown: set[Key] = set()
+        self._held: dict[Key, NDArray[np.uint8]] = {}
         self._lock = threading.Lock()
 
     @property
@@ -77,20 +86,30 @@ class SlideView:
         if not isinstance(level, TiledLevel):  # in memory, or of one piece
             return level.read(top, bottom, left, right)
         out = np.empty((bottom - top, right - left, 3), np.uint8)
-        missing: list[Index] = []
+        tiles = level.indices(top, bottom, left, right)
+        wait(self._decode(index, level, tiles), timeout=PATIENCE_S)
+        coarsely: set[Key] = set()
         th, tw = level.tile
-        for i, j in level.indices(top, bottom, left, right):
+        for i, j in tiles:
             t, b = max(top, i * th), min(bottom, (i + 1) * th)
             l, r = max(left, j * tw), min(right, (j + 1) * tw)  # noqa: E741
-            tile = level.cached((i, j))
+            tile = self._have(index, level, (i, j))
             if tile is None:
-                missing.append((i, j))
+                coarsely.add((index, (i, j)))
                 part = self._coarse(index, t, b, l, r)
             else:
                 part = tile[t - i * th : b - i * th, l - j * tw : r - j * tw]
             out[t - top : b - top, l - left : r - left] = part
-        self._decode(index, level, missing)
+        with self._lock:
+            self._coarsely = {key for key in coarsely if key in self._waiting}
+            late = any(key in self._held for key in coarsely)
+        if late:  # decoded since it was looked for
+            self.ready.emit()
         return out
+
+    def _have(self, index: int, level: TiledLevel, tile: Index) -> NDArray[np.uint8] | None:
+        held = self._held.get((index, tile))
+        return level.cached(tile) if held is None else held
 
     def _coarse(
         self, index: int, top: int, bottom: int, left: int, right: int
@@ -112,26 +131,36 @@ class SlideView:
                 patch = found
             else:
                 continue
-            return patch[rows - y].take(columns - x, axis=1)
+            return patch.take(columns - x, axis=1).take(rows - y, axis=0)
         return np.full((bottom - top, right - left, 3), WHITE, np.uint8)
 
-    def _decode(self, index: int, level: TiledLevel, missing: list[Index]) -> None:
-        wanted = {(index, tile) for tile in missing}
+    def _decode(self, index: int, level: TiledLevel, tiles: list[Index]) -> list[Future[None]]:
+        """Have the missing ones of these tiles decoded, and no others any more."""
         with self._lock:
-            for key in [key for key in self._waiting if key not in wanted]:
+            self._shown = {(index, tile) for tile in tiles}
+            self._held = {key: tile for key, tile in self._held.items() if key in self._shown}
+            for key in [key for key in self._waiting if key not in self._shown]:
                 if self._waiting[key].cancel():  # the view has moved on
-                    self._waiting.pop(key, None)
-            new = [key for key in sorted(wanted) if key not in self._waiting]
-            for key in new:
-                self._waiting[key] = _pool.submit(self._fetch, level, key)
+                    del self._waiting[key]
+            for tile in tiles:
+                key = index, tile
+                if key not in self._waiting and self._have(index, level, tile) is None:
+                    self._waiting[key] = _pool.submit(self._fetch, level, key)
+            return [self._waiting[key] for key in self._shown if key in self._waiting]
 
-    def _fetch(self, level: TiledLevel, key: tuple[int, Index]) -> None:
+    def _fetch(self, level: TiledLevel, key: Key) -> None:
+        pixels = None
         try:
-            level.fetch(key[1])
-        finally:
+            pixels = level.fetch(key[1])
+        finally:  # an error is the future's; the tile stays coarse
             with self._lock:
                 self._waiting.pop(key, None)
-            self.ready.emit()
+                if pixels is not None and key in self._shown:
+                    self._held[key] = pixels
+                told = key in self._coarsely
+                self._coarsely.discard(key)
+            if told and pixels is not None:
+                self.ready.emit()
 
 
 class ViewLevel(Level):
