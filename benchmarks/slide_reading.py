@@ -6,7 +6,7 @@
 Cold: our tiles are forgotten and OpenSlide's handle, with its cache, is opened anew before each
 round; the operating system's cache is warm for all. Warm: the same boxes once more. Readers take
 turns, and the median of the rounds is given. With 2 threads the boxes are shared among two
-callers; ours may decode with ``PIXCELL``'s own pool even for one caller, so it is also given with
+callers; ours decodes the tiles of one box in a pool even for one caller, so it is also given with
 that pool held to one thread.
 """
 
@@ -68,9 +68,9 @@ class NapariWSI:
     """What napari-wsi hands to napari, read as napari reads it."""
 
     def __init__(self, path: Path, threads: int) -> None:
-        from napari_wsi.reader import read_wsi
+        from napari_wsi.reader import wsi_reader_openslide
 
-        data = read_wsi(str(path))[0][0]
+        data = wsi_reader_openslide(str(path))(str(path))[0][0]
         self.level = data[0] if isinstance(data, list | tuple) else data
 
     def read(self, box: Box) -> np.ndarray:

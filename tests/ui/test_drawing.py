@@ -6,11 +6,12 @@ import threading
 
 import numpy as np
 
-from napari_pixcell.slides import open_slide
+from napari_pixcell.slides import Region, open_slide
 from napari_pixcell.slides.levels import TiledLevel
 from napari_pixcell.slides.reader import layer_data
 from napari_pixcell.slides.write import write_pyramid
 from napari_pixcell.ui import drawing
+from slides.svs import damage, write_svs
 
 PIXELS = np.random.default_rng(3).integers(0, 250, (1100, 1300, 3), np.uint8)
 
@@ -53,3 +54,19 @@ def test_napari_opens_a_slide_and_watches_it_without_the_dock(make_napari_viewer
     assert len(drawing.view_of(layer).ready) == 1
     viewer.layers.clear()
     layer.metadata["napari_pixcell"]["slide"].close()
+
+
+def test_a_corrupt_tile_is_told_in_the_slide_section(studio, viewer, qtbot, tmp_path) -> None:
+    path = tmp_path / "bad.svs"
+    write_svs(path, PIXELS, 7)
+    damage(path, page=0, tile=0)
+    studio.slide.open(path)
+    qtbot.wait(60)
+    assert not studio.slide.corrupt.isVisible()
+    studio.session.slide.read(Region(0, 0, 300, 300), 0.499)
+    qtbot.waitUntil(studio.slide.corrupt.isVisible, timeout=5000)
+    assert studio.slide.corrupt.text() == (
+        "“bad.svs” has a corrupt tile, which is shown white; copy the file again from its source."
+    )
+    studio.session.add_region((150, 150))
+    qtbot.waitUntil(lambda: "This region" in studio.slide.corrupt.text(), timeout=5000)
