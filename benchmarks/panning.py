@@ -26,8 +26,8 @@ SIDE, TILE, FACTOR = 100_000, 256, 2
 PANS, TURN_S = 20, 0.4
 
 
-def make_giant(path: Path, side: int = SIDE) -> None:
-    """Write a pyramidal BigTIFF whose tiles share 64 JPEGs: a few MB on disk."""
+def make_giant(path: Path, side: int = SIDE, codec: str = "jpeg") -> None:
+    """Write a pyramidal BigTIFF whose tiles share 64 pictures: a few MB on disk."""
     import imagecodecs
 
     rng = np.random.default_rng(0)
@@ -37,7 +37,10 @@ def make_giant(path: Path, side: int = SIDE) -> None:
         colour = rng.integers((150, 80, 140), (245, 190, 220))
         texture = np.roll(noise, rng.integers(0, TILE, 2), (0, 1)) + rng.normal(0, 12, noise.shape)
         pixels = np.clip(colour + texture % 60, 0, 255).astype(np.uint8)
-        jpegs.append(imagecodecs.jpeg8_encode(pixels, level=80, colorspace="rgb"))
+        if codec == "jpeg":
+            jpegs.append(imagecodecs.jpeg8_encode(pixels, level=80, colorspace="rgb"))
+        else:
+            jpegs.append(imagecodecs.jpeg2k_encode(pixels, level=40, codecformat="j2k"))
     sides = [side]
     while sides[-1] > 2048:
         sides.append(sides[-1] // FACTOR)
@@ -45,10 +48,11 @@ def make_giant(path: Path, side: int = SIDE) -> None:
     def nothing(count: int):
         yield from (b"" for _ in range(count))
 
-    options = {
-        "tile": (TILE, TILE), "photometric": "ycbcr", "compression": "jpeg", "dtype": np.uint8,
-        "subsampling": (2, 2),
-    }  # fmt: skip
+    options = {"tile": (TILE, TILE), "dtype": np.uint8}
+    if codec == "jpeg":
+        options |= {"photometric": "ycbcr", "compression": "jpeg", "subsampling": (2, 2)}
+    else:
+        options |= {"photometric": "rgb", "compression": "jpeg2000"}
     with tifffile.TiffWriter(path, bigtiff=True) as writer:
         for index, size in enumerate(sides):
             across = -(-size // TILE)
@@ -196,6 +200,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--waiting", action="store_true", help="also with reading that waits")
+    parser.add_argument("--codec", choices=("jpeg", "jpeg2000"), default="jpeg")
     options = parser.parse_args()
     from napari_pixcell.slides import open_slide
     from napari_pixcell.slides.reader import layer_data
@@ -206,7 +211,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "giant.tif"
         started = time.perf_counter()
-        make_giant(path)
+        make_giant(path, codec=options.codec)
         made = time.perf_counter() - started
         size = path.stat().st_size / 1e6
         for number in range(options.rounds):
@@ -241,7 +246,12 @@ def main() -> None:
         }
     machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
     about = {"machine": machine, "load before": load, "load after": os.getloadavg()}
-    made_of = {"side": SIDE, "MB on disk": round(size, 1), "seconds to make": round(made, 1)}
+    made_of = {
+        "side": SIDE,
+        "codec": options.codec,
+        "MB on disk": round(size, 1),
+        "seconds to make": round(made, 1),
+    }
     print(json.dumps(about | {"slide": made_of} | report, indent=1))
 
 
