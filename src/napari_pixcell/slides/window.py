@@ -9,6 +9,7 @@ the true pixels.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import threading
@@ -25,7 +26,15 @@ from napari_pixcell.slides.levels import Level, TiledLevel
 DRAWING = "napari.layers._scalar_field._slice"  # napari's module that reads what it draws
 PATIENCE_S = 0.02  # a second drawing costs the window more than this
 WHITE = 255
-_pool = ThreadPoolExecutor(min(4, os.cpu_count() or 1), thread_name_prefix="slide-window")
+
+
+def _be_modest() -> None:
+    """Let the window's own thread go first where all cores are busy (Linux knows how)."""
+    with contextlib.suppress(AttributeError, OSError):
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
+
+
+_pool = ThreadPoolExecutor(min(4, os.cpu_count() or 1), "slide-window", initializer=_be_modest)
 Index = tuple[int, int]
 Key = tuple[int, Index]  # level, tile
 
@@ -135,7 +144,11 @@ class SlideView:
         return np.full((bottom - top, right - left, 3), WHITE, np.uint8)
 
     def _decode(self, index: int, level: TiledLevel, tiles: list[Index]) -> list[Future[None]]:
-        """Have the missing ones of these tiles decoded, and no others any more."""
+        """Have the missing ones of these tiles decoded, and no others any more.
+
+        Gives those that are new: one that was late before is not worth waiting for again.
+        """
+        new: list[Future[None]] = []
         with self._lock:
             self._shown = {(index, tile) for tile in tiles}
             self._held = {key: tile for key, tile in self._held.items() if key in self._shown}
@@ -146,7 +159,8 @@ class SlideView:
                 key = index, tile
                 if key not in self._waiting and self._have(index, level, tile) is None:
                     self._waiting[key] = _pool.submit(self._fetch, level, key)
-            return [self._waiting[key] for key in self._shown if key in self._waiting]
+                    new.append(self._waiting[key])
+        return new
 
     def _fetch(self, level: TiledLevel, key: Key) -> None:
         pixels = None
