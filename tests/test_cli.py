@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from tifffile import imread, imwrite
 
 from napari_pixcell.cli import main
 from napari_pixcell.folders import cache_folder
+from slides.svs import damage
 from tiny_cellpose import discs
 
 REGION = "600,800,257,257"
@@ -48,6 +50,15 @@ def test_embed_and_segment_write_their_files(run, cmu_slide, tmp_path) -> None:
     labels = imread(mask)
     assert labels.shape == (256, 256)
     assert result["cells"] == len(np.unique(labels)) - 1 > 0
+
+
+def test_segmenting_says_that_the_region_has_a_corrupt_tile(cmu_slide, tmp_path, capsys) -> None:
+    path = tmp_path / "bad.svs"
+    shutil.copyfile(cmu_slide, path)
+    damage(path, page=0, tile=11)  # row 1, column 1: pixels 240 to 480
+    out = tmp_path / "m.tif"
+    main(["segment", str(path), "--region", "200,200,300,300", "--out", str(out)])
+    assert "This region of “bad.svs” has a corrupt tile" in capsys.readouterr().err
 
 
 def test_cellpose_segments_as_the_built_in_method_does(

@@ -168,6 +168,7 @@ def _info(options: argparse.Namespace) -> Result:
 def _embed(options: argparse.Namespace) -> Result:
     family, slide, region, _, _ = _place(options)
     values, stored = _style(slide, region, family, options.no_cache)
+    _say_corrupt(slide, region)
     np.save(options.out, values)
     return {"embedding": str(options.out), "shape": list(values.shape), "from cache": stored}
 
@@ -198,6 +199,7 @@ def _segment(options: argparse.Namespace) -> Result:
     )
     family, slide, region, _, _ = _place(options)
     labels = _find_cells(slide.read(region, family.mpp), family.mpp, how)
+    _say_corrupt(slide, region)
     imwrite(options.out, labels.astype(np.uint16), compression="zlib")
     cells = int(np.count_nonzero(np.unique(labels)))
     return {"mask": str(options.out), "cells": cells, "found by": how.words}
@@ -221,6 +223,7 @@ def _generate(options: argparse.Namespace) -> Result:
     labels = import_layout(options.layout, shape) if options.layout else None
     guidance = family.guidance if labels is None else family.layout_guidance
     embedding, _ = _style(slide, region, family, options.no_cache)
+    _say_corrupt(slide, region)
     request = GenerateRequest(
         family=family.name,
         embedding=PackedArray.pack(embedding),
@@ -329,6 +332,12 @@ def _place(
     name = getattr(options, "name", None) or slide.short_name
     place = region.x, region.y, region.width, region.height
     return family, slide, region, size, Source(name, place, slide.mpp)
+
+
+def _say_corrupt(slide: Slide, region: Region) -> None:
+    note = slide.corrupt_note(region)
+    if note:
+        print(note, file=sys.stderr)
 
 
 def _style(

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import numpy as np
 import pytest
 import tifffile
 
+import napari_pixcell
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.slides import ArraySlide, Region, placement
 from napari_pixcell.slides.placement import region_to_world, world_to_region
@@ -57,6 +59,21 @@ def test_masks_are_left_to_napari(tmp_path) -> None:
     tifffile.imwrite(path, np.ones((30, 30), np.uint16))
     assert get_reader(str(path)) is None
     assert get_reader([str(path), str(path)]) is None
+
+
+def test_a_dicom_file_that_is_no_slide_is_left_to_others(tmp_path) -> None:
+    path = tmp_path / "ct.dcm"
+    path.write_bytes(bytes(128) + b"DICM" + bytes(200))
+    assert get_reader(str(path)) is None
+
+
+def test_the_reader_offers_itself_for_every_vendors_format() -> None:
+    import yaml
+
+    manifest = Path(napari_pixcell.__file__).parent / "napari.yaml"
+    (reader,) = yaml.safe_load(manifest.read_text())["contributions"]["readers"]
+    formats = {"svs", "ndpi", "mrxs", "scn", "bif", "vms", "vmu", "svslide", "dcm", "tif", "tiff"}
+    assert {f"*.{name}" for name in formats} <= set(reader["filename_patterns"])
 
 
 def test_a_damaged_slide_opened_in_napari_gets_the_sentence(tmp_path) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.slides import ArraySlide, Region, open_slide
-from napari_pixcell.slides.levels import TileCache, TiledLevel
+from napari_pixcell.slides.levels import TiledLevel
 from napari_pixcell.slides.write import write_pyramid
 
 
@@ -151,11 +151,3 @@ def test_tiles_are_decoded_once() -> None:
     for _ in range(3):
         assert level[60:70, 60:70].shape == (10, 10, 3)
     assert sorted(calls) == [(0, 0), (0, 1), (1, 0), (1, 1)]
-
-
-def test_the_cache_keeps_within_its_limit() -> None:
-    cache = TileCache(limit=250)
-    for i in range(5):
-        cache.put((0, 0, i), np.zeros(100, np.uint8))
-    assert cache.get((0, 0, 2)) is None
-    assert cache.get((0, 0, 4)) is not None

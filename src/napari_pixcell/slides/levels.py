@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
-from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
@@ -14,44 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pixcell.errors import PixCellError
+from napari_pixcell.slides.corrupt import CorruptTiles, Undecodable
+from napari_pixcell.slides.tile_cache import CACHE
 
-CACHE_BYTES = 256 * 2**20
-
-
-class TileCache:
-    """Decoded tiles of all open slides, the least recently used dropped first."""
-
-    def __init__(self, limit: int = CACHE_BYTES) -> None:
-        self.limit = limit
-        self._tiles: OrderedDict[tuple[int, int, int], NDArray[np.uint8]] = OrderedDict()
-        self._bytes = 0
-        self._lock = threading.Lock()
-
-    def get(self, key: tuple[int, int, int]) -> NDArray[np.uint8] | None:
-        """Give a tile, or None."""
-        with self._lock:
-            tile = self._tiles.get(key)
-            if tile is not None:
-                self._tiles.move_to_end(key)
-            return tile
-
-    def put(self, key: tuple[int, int, int], tile: NDArray[np.uint8]) -> None:
-        """Keep a tile."""
-        with self._lock:
-            old = self._tiles.pop(key, None)
-            self._bytes += tile.nbytes - (0 if old is None else old.nbytes)
-            self._tiles[key] = tile
-            while self._bytes > self.limit and len(self._tiles) > 1:
-                self._bytes -= self._tiles.popitem(last=False)[1].nbytes
-
-    def drop(self, level: int) -> None:
-        """Forget the tiles of one level."""
-        with self._lock:
-            for key in [k for k in self._tiles if k[0] == level]:
-                self._bytes -= self._tiles.pop(key).nbytes
-
-
-CACHE = TileCache()
 _pool = ThreadPoolExecutor(min(4, os.cpu_count() or 1), thread_name_prefix="slide-tiles")
 _numbers = count()
 
@@ -157,9 +120,14 @@ class TiledLevel(Level):
     shape : (h, w)
     tile : (rows, columns)
     fetch : callable (row, column) -> (<= rows, <= columns, 3) uint8
-        Decodes the tile of that index; must be safe in several threads.
+        Decodes the tile of that index, or raises :class:`Undecodable`; must be safe in several
+        threads.
     parallel : bool
         Whether tiles may be fetched in a pool; off where ``fetch`` itself reads another level.
+    corrupt : CorruptTiles, optional
+        Where tiles that cannot be decoded are counted; they are white.
+    index : int
+        Of this level in its slide, for ``corrupt``.
     """
 
     def __init__(
@@ -168,32 +136,58 @@ class TiledLevel(Level):
         tile: tuple[int, int],
         fetch: Callable[[int, int], NDArray[np.uint8]],
         parallel: bool = True,
+        corrupt: CorruptTiles | None = None,
+        index: int = 0,
     ) -> None:
         super().__init__(shape, tile)
         self.tile = (int(tile[0]), int(tile[1]))
-        self._fetch = fetch
+        self.decode = fetch
         self._parallel = parallel
+        self._corrupt = CorruptTiles("slide") if corrupt is None else corrupt
+        self.index = index
         self._number = next(_numbers)
 
-    def _tile(self, index: tuple[int, int]) -> NDArray[np.uint8]:
+    def fetch(self, index: tuple[int, int]) -> NDArray[np.uint8]:
+        """Give a tile, decoding it if it is not cached; white where it cannot be decoded."""
         key = (self._number, *index)
         tile = CACHE.get(key)
-        if tile is None:
-            tile = self._fetch(*index)
-            CACHE.put(key, tile)
+        if tile is not None:
+            return tile
+        if (self.index, *index) in self._corrupt:  # dropped from the cache, and still corrupt
+            return self._white(index)
+        try:
+            tile = self.decode(*index)
+        except Undecodable as error:
+            self._corrupt.add(self.index, *index, error)
+            tile = self._white(index)
+        CACHE.put(key, tile)
         return tile
 
-    def read(self, top: int, bottom: int, left: int, right: int) -> NDArray[np.uint8]:
-        """Read a box that lies inside the level: (bottom - top, right - left, 3) uint8."""
+    def _white(self, index: tuple[int, int]) -> NDArray[np.uint8]:
+        (th, tw), (height, width, _) = self.tile, self.shape
+        shape = min(th, height - index[0] * th), min(tw, width - index[1] * tw), 3
+        return np.full(shape, 255, np.uint8)
+
+    def cached(self, index: tuple[int, int]) -> NDArray[np.uint8] | None:
+        """Give a tile if it is cached."""
+        return CACHE.get((self._number, *index))
+
+    def indices(self, top: int, bottom: int, left: int, right: int) -> list[tuple[int, int]]:
+        """Give the (row, column) of every tile that a box touches."""
         th, tw = self.tile
-        wanted = [
+        return [
             (i, j)
             for i in range(top // th, (bottom - 1) // th + 1)
             for j in range(left // tw, (right - 1) // tw + 1)
         ]
+
+    def read(self, top: int, bottom: int, left: int, right: int) -> NDArray[np.uint8]:
+        """Read a box that lies inside the level: (bottom - top, right - left, 3) uint8."""
+        th, tw = self.tile
+        wanted = self.indices(top, bottom, left, right)
         out = np.full((bottom - top, right - left, 3), 255, np.uint8)
         many = self._parallel and len(wanted) > 3
-        for (i, j), tile in zip(wanted, (_pool.map if many else map)(self._tile, wanted)):  # noqa: B905
+        for (i, j), tile in zip(wanted, (_pool.map if many else map)(self.fetch, wanted)):  # noqa: B905
             y, x = i * th, j * tw
             t, b = max(top, y), min(bottom, y + tile.shape[0])
             l, r = max(left, x), min(right, x + tile.shape[1])  # noqa: E741

@@ -9,6 +9,7 @@ from napari_pixcell.slides.content import slide_stamp
 from napari_pixcell.slides.pixel_size import checked_mpp
 from napari_pixcell.slides.remembered import remembered_mpp
 from napari_pixcell.slides.slide import Slide
+from napari_pixcell.slides.tile_cache import CACHE, cache_bytes
 
 TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
@@ -33,6 +34,7 @@ def open_slide(path: str | Path, mpp: float | None = None) -> Slide:
         raise PixCellError(f"There is no file “{path.name}” there; check its name and folder.")
     if path.is_dir():
         raise PixCellError(f"“{path.name}” is a folder; choose the slide file inside it.")
+    CACHE.use_limit(cache_bytes())
     try:
         stamp = slide_stamp(path)  # before opening: a file replaced meanwhile must not pass for it
         slide = _open(path)

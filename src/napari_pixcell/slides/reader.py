@@ -10,6 +10,7 @@ from napari_pixcell.errors import PixCellError
 from napari_pixcell.slides.opening import open_slide
 from napari_pixcell.slides.placement import AXES, UNITS
 from napari_pixcell.slides.slide import Slide
+from napari_pixcell.slides.window import SlideView
 
 LayerData = tuple[Any, dict[str, Any], str]
 PLAIN = (".tif", ".tiff")
@@ -25,6 +26,8 @@ def get_reader(path: str | list[str]) -> Callable[[Any], list[LayerData]] | None
         if len(path) != 1:
             return None
         path = path[0]
+    if Path(path).suffix.lower() == ".dcm" and not _is_dicom_slide(path):
+        return None  # a scan of another kind, which other plugins read
     if Path(path).suffix.lower() in PLAIN:
         try:
             open_slide(path).close()
@@ -32,6 +35,12 @@ def get_reader(path: str | list[str]) -> Callable[[Any], list[LayerData]] | None
             if "RGB" in str(error):
                 return None
     return read_slide
+
+
+def _is_dicom_slide(path: str) -> bool:
+    from napari_pixcell.slides.backends.openslide import recognises
+
+    return Path(path).is_file() and recognises(Path(path))
 
 
 def read_slide(path: str | list[str]) -> list[LayerData]:
@@ -44,7 +53,9 @@ def layer_data(slide: Slide) -> LayerData:
 
     The centre of pixel (0, 0) lies at world 0. With a known pixel size the scale is in µm;
     without, it is 1 and the metadata's ``mpp`` is None. ``metadata["napari_pixcell"]`` also
-    carries the open ``slide`` itself.
+    carries the open ``slide`` itself. What the layer reads are array-likes that decode only what is
+    asked for; those of a slide with levels can be drawn before they are decoded, see
+    :mod:`napari_pixcell.slides.window`.
     """
     several = len(slide.levels) > 1
     options: dict[str, Any] = {
@@ -66,4 +77,4 @@ def layer_data(slide: Slide) -> LayerData:
     }
     if slide.mpp is not None:
         options["units"] = UNITS
-    return (slide.levels if several else slide.levels[0], options, "image")
+    return (SlideView(slide.levels).levels if several else slide.levels[0], options, "image")

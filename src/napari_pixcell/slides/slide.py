@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.slides.content import slide_stamp
+from napari_pixcell.slides.corrupt import CorruptTiles
 from napari_pixcell.slides.levels import ArrayLevel, Level, TiledLevel, shrunk
 from napari_pixcell.slides.pixel_size import checked_mpp
 from napari_pixcell.slides.region import Region
@@ -41,6 +42,8 @@ class Slide:
     path : Path or None
     close : callable or None
         Closes the file.
+    corrupt : CorruptTiles, optional
+        Where the levels count the tiles that cannot be decoded.
 
     Attributes
     ----------
@@ -57,8 +60,10 @@ class Slide:
         mpp_source: str = "",
         path: Path | None = None,
         close: Callable[[], None] | None = None,
+        corrupt: CorruptTiles | None = None,
     ) -> None:
         self.name = name
+        self.corrupt = CorruptTiles(name) if corrupt is None else corrupt
         self.path = path
         self.stamp: str | None = None
         self.mpp = mpp
@@ -136,6 +141,36 @@ class Slide:
             box = (start - y0, left - x0, stop - y0, left + step_x * columns - x0)
             out[row : row + count] = resample(patch, box, (count, columns))
         return out
+
+    @property
+    def corrupt_tiles(self) -> int:
+        """How many tiles could not be decoded so far; they are white."""
+        return len(self.corrupt)
+
+    def corrupt_in(self, region: Region) -> int:
+        """Count the corrupt tiles met so far that lie in a region, of whatever level."""
+        placed: dict[int, tuple[TiledLevel, tuple[float, float]]] = {}
+        for level, factor in zip(self.levels, self._factors, strict=True):
+            if isinstance(level, TiledLevel):
+                placed.setdefault(level.index, (level, factor))
+        count = 0
+        for index, row, column in self.corrupt.known():
+            if index in placed:
+                level, (dy, dx) = placed[index]
+                high, wide = level.tile[0] * dy, level.tile[1] * dx
+                above = region.y + region.height <= row * high or region.y >= (row + 1) * high
+                beside = region.x + region.width <= column * wide or region.x >= (column + 1) * wide
+                count += not (above or beside)
+        return count
+
+    def corrupt_note(self, region: Region | None = None) -> str:
+        """Say what the corrupt tiles of the slide, or of a region, mean; empty without any."""
+        count = self.corrupt_tiles if region is None else self.corrupt_in(region)
+        if not count:
+            return ""
+        where = f"“{self.name}”" if region is None else f"This region of “{self.name}”"
+        tiles = "a corrupt tile, which is" if count == 1 else f"{count} corrupt tiles, which are"
+        return f"{where} has {tiles} shown white; copy the file again from its source."
 
     def content(self) -> str | None:
         """Identify what this slide shows without reading pixels.

@@ -86,6 +86,10 @@ class Session(LayoutActions):
 
     def set_slide(self, slide: Any, key: str = "") -> None:
         """Work on ``slide``; regions of other slides keep waiting for theirs."""
+        if self.slide is not None:
+            self.slide.corrupt.found.disconnect(self._found_corrupt, missing_ok=True)
+        if slide is not None:
+            slide.corrupt.found.connect(self._found_corrupt)
         self.slide = slide
         self.slide_key = (key or slide.name) if slide is not None else ""
         self.export_name = slide.short_name if slide is not None else ""
@@ -95,6 +99,16 @@ class Session(LayoutActions):
         self._fit_regions()
         self.regions_changed.emit()
         self.changed.emit()
+
+    def _found_corrupt(self) -> None:
+        self.background.post(self.changed.emit)  # whoever read the tile, in whatever thread
+
+    def corrupt_note(self) -> str:
+        """Say that the active region, or else the slide, has corrupt tiles; empty without any."""
+        if self.slide is None:
+            return ""
+        here = self.slide.corrupt_note(self.active.region) if self.active is not None else ""
+        return here or self.slide.corrupt_note()
 
     # -- model ---------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ from napari_pixcell.slides.reader import layer_data
 from napari_pixcell.studio.regions import RegionItem
 from napari_pixcell.studio.results import Result, Target
 from napari_pixcell.studio.session import Session
+from napari_pixcell.ui.drawing import watch
 from napari_pixcell.ui.region_boxes import RegionBoxes
 from napari_pixcell.ui.slide_layer import ROLE, calibrate, is_slide, origin, role, slide_of
 
@@ -48,6 +49,7 @@ class LayerLink(QObject):
         self._links: list[tuple[Any, Callable[..., Any]]] = []
         self._paint_pause = self.timer(200, self._count_painted)
         self.boxes = RegionBoxes(self)
+        watch(viewer)
         self.connect_to(viewer.layers.events.inserted, self._find_slide)
         self.connect_to(viewer.layers.events.removed, self._removed)
         self.connect_to(viewer.layers.selection.events.active, self._find_slide)

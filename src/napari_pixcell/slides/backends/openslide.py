@@ -6,11 +6,13 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_pixcell.errors import PixCellError
+from napari_pixcell.slides.corrupt import CorruptTiles, Undecodable
 from napari_pixcell.slides.levels import TiledLevel, to_rgb8
 from napari_pixcell.slides.pixel_size import plausible
 from napari_pixcell.slides.slide import Slide
@@ -23,29 +25,52 @@ def recognises(path: Path) -> bool:
     return openslide.OpenSlide.detect_format(str(path)) not in (None, "generic-tiff")
 
 
-class _Handle:
-    """One OpenSlide handle for many threads; closing waits for reads in progress."""
+class _Opened:
+    """One OpenSlide object, closed when it is retired and nobody reads from it any more."""
 
     def __init__(self, path: Path) -> None:
         import openslide
 
         self.slide = openslide.OpenSlide(str(path))
+        self.readers = 0
+        self.retired = False
+
+    def close_if_idle(self) -> None:
+        if self.retired and self.readers == 0:
+            self.slide.close()
+
+
+class _Handle:
+    """OpenSlide for many threads; closing waits for reads in progress.
+
+    After its first failed read an OpenSlide object fails for ever, so it is replaced then.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
         self.name = path.name
-        self._readers = 0
+        self._opened = _Opened(path)
         self._closed = False
         self._change = threading.Condition()
 
+    @property
+    def slide(self) -> Any:
+        """The OpenSlide object, for what it says about the file."""
+        return self._opened.slide
+
     @contextmanager
-    def reading(self) -> Iterator[None]:
+    def _reading(self) -> Iterator[_Opened]:
         with self._change:
             if self._closed:
                 raise PixCellError(f"“{self.name}” was closed; open it again.")
-            self._readers += 1
+            opened = self._opened
+            opened.readers += 1
         try:
-            yield
+            yield opened
         finally:
             with self._change:
-                self._readers -= 1
+                opened.readers -= 1
+                opened.close_if_idle()
                 self._change.notify_all()
 
     def close(self) -> None:
@@ -53,18 +78,32 @@ class _Handle:
             if self._closed:
                 return
             self._closed = True
-            self._change.wait_for(lambda: self._readers == 0)
-        self.slide.close()
+            self._change.wait_for(lambda: self._opened.readers == 0)
+            self._opened.slide.close()
 
     def read(self, x: int, y: int, level: int, width: int, height: int) -> NDArray[np.uint8]:
         import openslide
 
-        with self.reading():
+        box = (x, y), level, (width, height)
+        with self._reading() as opened:
             try:
-                pixels = self.slide.read_region((x, y), level, (width, height))
-            except openslide.OpenSlideError as error:
-                raise damaged(self.name) from error
-        return to_rgb8(np.asarray(pixels))
+                return to_rgb8(np.asarray(opened.slide.read_region(*box)))
+            except openslide.OpenSlideError:
+                # perhaps another thread's read failed: only an object of our own can tell
+                return self._read_alone(opened, box)
+
+    def _read_alone(self, failed: _Opened, box: tuple[Any, ...]) -> NDArray[np.uint8]:
+        import openslide
+
+        try:
+            with self._change:
+                if self._opened is failed:
+                    self._opened = _Opened(self.path)
+                    failed.retired = True
+            with openslide.OpenSlide(str(self.path)) as alone:
+                return to_rgb8(np.asarray(alone.read_region(*box)))
+        except openslide.OpenSlideError as error:
+            raise Undecodable(str(error)) from error
 
 
 def damaged(name: str) -> PixCellError:
@@ -85,21 +124,33 @@ def open_file(path: Path) -> Slide:
     """
     import openslide
 
+    from napari_pixcell.slides.backends import aperio
+
     try:
         handle = _Handle(path)
     except openslide.OpenSlideError as error:
         raise damaged(path.name) from error
     slide = handle.slide
     factors = [float(d) for d in slide.level_downsamples]
-    levels = [_level(handle, index, factors[index]) for index in range(slide.level_count)]
     x, y = slide.properties.get("openslide.mpp-x"), slide.properties.get("openslide.mpp-y")
     mpp = plausible(float(x), float(y)) if x and y else None
     source = "the slide file" if mpp else ""
     pairs = [(d, d) for d in factors]
-    return Slide(path.name, levels, pairs, mpp, source, path, handle.close)
+    try:
+        fast = aperio.levels(path, slide)
+    except PixCellError:
+        handle.close()
+        raise
+    if fast is not None:  # OpenSlide has said what the slide is; its tiles are read without it
+        levels, close, corrupt = fast
+        handle.close()
+        return Slide(path.name, levels, pairs, mpp, source, path, close, corrupt)
+    corrupt = CorruptTiles(path.name)
+    levels = [_level(handle, i, factors[i], corrupt) for i in range(slide.level_count)]
+    return Slide(path.name, levels, pairs, mpp, source, path, handle.close, corrupt)
 
 
-def _level(handle: _Handle, index: int, factor: float) -> TiledLevel:
+def _level(handle: _Handle, index: int, factor: float, corrupt: CorruptTiles) -> TiledLevel:
     width, height = handle.slide.level_dimensions[index]
     get = handle.slide.properties.get
     tw = int(get(f"openslide.level[{index}].tile-width", 512))
@@ -112,4 +163,4 @@ def _level(handle: _Handle, index: int, factor: float) -> TiledLevel:
         w, h = min(tw, width - x), min(th, height - y)
         return handle.read(round(x * factor), round(y * factor), index, w, h)
 
-    return TiledLevel((height, width), (th, tw), fetch)
+    return TiledLevel((height, width), (th, tw), fetch, corrupt=corrupt, index=index)

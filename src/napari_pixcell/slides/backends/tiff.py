@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.slides.backends.openslide import damaged
+from napari_pixcell.slides.corrupt import CorruptTiles, Undecodable
 from napari_pixcell.slides.levels import ArrayLevel, Level, TiledLevel, to_rgb8
 from napari_pixcell.slides.pixel_size import from_ome, from_resolution, in_um, plausible
 from napari_pixcell.slides.slide import Slide, shape_ratios
@@ -46,14 +47,15 @@ def open_file(path: Path) -> Slide:
             "imported as a layout instead."
         )
     series = max(colour, key=lambda s: s.size)
-    reader = _Reader(file, path)
+    reader = Reader(file, path)
     try:
-        levels = [reader.level(level) for level in series.levels]
+        levels = [reader.level(level, index) for index, level in enumerate(series.levels)]
     except PixCellError:
         file.close()
         raise
     mpp, source = _pixel_size(file, series)
-    return Slide(path.name, levels, shape_ratios(levels), mpp, source, path, reader.close)
+    pairs = shape_ratios(levels)
+    return Slide(path.name, levels, pairs, mpp, source, path, reader.close, reader.corrupt)
 
 
 def _is_rgb(series: Any) -> bool:
@@ -89,29 +91,29 @@ def _ratio(value: Any) -> float:
     return top / bottom if bottom else 0.0
 
 
-class _Reader:
+class Reader:
     """One open TIFF; segments are read under a lock and decoded outside it."""
 
     def __init__(self, file: Any, path: Path) -> None:
         self.file = file
         self.name = path.name
         self.size = path.stat().st_size
+        self.corrupt = CorruptTiles(path.name)
         self._lock = threading.Lock()
 
     def close(self) -> None:
+        """Close the file."""
         with self._lock:
             self.file.close()
 
-    def level(self, level: Any) -> Level:
+    def level(self, level: Any, index: int) -> Level:
+        """Make a level of a series, the ``index``-th of its slide."""
         page = level.keyframe
         for one in level.pages:
-            if one is not None and any(
-                offset + count > self.size
-                for offset, count in zip(one.dataoffsets, one.databytecounts, strict=False)
-            ):
-                raise damaged(self.name)
+            if one is not None:
+                self.check_end(one)
         if page.is_tiled and len(level.pages) == 1 and page.axes == "YXS":
-            return self._tiled(page)
+            return self.tiled(page, index)
         sizes = dict(zip(level.axes, level.shape, strict=True))
         if sizes["Y"] * sizes["X"] > MOST_PIXELS:
             raise PixCellError(
@@ -119,7 +121,16 @@ class _Reader:
             )
         return _WholeLevel(self, level, (sizes["Y"], sizes["X"]))
 
-    def _tiled(self, page: Any) -> TiledLevel:
+    def check_end(self, page: Any) -> None:
+        """Refuse a file that ends before the data of a page do."""
+        if any(
+            offset + count > self.size
+            for offset, count in zip(page.dataoffsets, page.databytecounts, strict=False)
+        ):
+            raise damaged(self.name)
+
+    def tiled(self, page: Any, number: int) -> TiledLevel:
+        """Make a level of a page of tiles, the ``number``-th of its slide."""
         height, width = page.shape[:2]
         th, tw = page.tilelength, page.tilewidth
         across = -(-width // tw)
@@ -136,13 +147,17 @@ class _Reader:
             data = self.bytes(offset, count)
             try:
                 tile = decode(data, index, jpegtables=tables)[0]
+                pixels = to_rgb8(tile.reshape(tile.shape[-3:])[:h, :w])
             except Exception as error:  # codecs raise their own kinds
-                raise damaged(self.name) from error
-            return to_rgb8(tile.reshape(tile.shape[-3:])[:h, :w])
+                raise Undecodable("damaged data") from error
+            if pixels.shape != (h, w, 3):
+                raise Undecodable(f"a tile of shape {pixels.shape}")
+            return pixels
 
-        return TiledLevel((height, width), (th, tw), fetch)
+        return TiledLevel((height, width), (th, tw), fetch, corrupt=self.corrupt, index=number)
 
     def bytes(self, offset: int, count: int) -> bytes:
+        """Read a segment as it is in the file."""
         with self._lock:
             handle = self.file.filehandle
             if handle.closed:
@@ -151,6 +166,7 @@ class _Reader:
             return bytes(handle.read(count))
 
     def whole(self, level: Any) -> NDArray[np.uint8]:
+        """Decode a level that has no usable tiles."""
         with self._lock:
             if self.file.filehandle.closed:
                 raise PixCellError(f"“{self.name}” was closed; open it again.")
@@ -168,7 +184,7 @@ class _Reader:
 class _WholeLevel(ArrayLevel):
     """A level without usable tiles: decoded once, when first looked at."""
 
-    def __init__(self, reader: _Reader, level: Any, shape: tuple[int, int]) -> None:
+    def __init__(self, reader: Reader, level: Any, shape: tuple[int, int]) -> None:
         Level.__init__(self, shape, (1024, 1024))
         self._source = (reader, level)
         self._once = threading.Lock()

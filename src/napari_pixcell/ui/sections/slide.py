@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from napari_pixcell.ui.manager import ModelManager
 
 FILES = (
-    "Slides and pictures (*.svs *.ndpi *.mrxs *.scn *.bif *.vms *.vmu *.svslide *.tif *.tiff"
+    "Slides and pictures (*.svs *.ndpi *.mrxs *.scn *.bif *.vms *.vmu *.svslide *.dcm *.tif *.tiff"
     " *.png *.jpg *.jpeg);;All files (*)"
 )
 
@@ -56,6 +56,8 @@ class SlideSection(Section):
         )
         self.content.addWidget(self.name)
         self.content.addWidget(self.size)
+        self.corrupt = Text(colour=AMBER)
+        self.content.addWidget(self.corrupt)
         self.content.addWidget(self.unknown)
         self.asking = QWidget()
         self.asking.setLayout(row(self.mpp, self.set_button))
@@ -94,6 +96,7 @@ class SlideSection(Section):
         self.asking.setVisible(unknown)
         self.name.say(slide.name if slide is not None else "")
         self.size.say(_size(slide) if slide is not None else "")
+        self.corrupt.say(session.corrupt_note())
         family = session.settings.model
         self.free.setVisible(slide is not None)
         with QSignalBlocker(self.model):

@@ -1,0 +1,84 @@
+"""Aperio's tiled TIFFs by tifffile and imagecodecs, where that gives OpenSlide's very pixels.
+
+Only what is certain is read this way: tiles in JPEG, or JPEG 2000 in RGB, none of them missing.
+JPEG 2000 in YCbCr (33003) is converted to RGB by OpenSlide alone, and tiles that a scanner left
+out are filled by it from a finer level, so such files stay with OpenSlide.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_pixcell.slides.backends.tiff import Reader
+from napari_pixcell.slides.corrupt import CorruptTiles, Undecodable
+from napari_pixcell.slides.levels import Level, TiledLevel
+
+JPEG, JPEG_2000_RGB = 7, 33005
+Fast = tuple[list[Level], Callable[[], None], CorruptTiles]
+
+
+def levels(path: Path, slide: Any) -> Fast | None:
+    """Make the levels of an Aperio slide, or None where OpenSlide must read them.
+
+    Parameters
+    ----------
+    path : Path
+    slide : openslide.OpenSlide
+        The same file; says which levels there are.
+
+    Raises
+    ------
+    PixCellError
+        If the file ends before its tiles do.
+    """
+    import tifffile
+
+    if slide.properties.get("openslide.vendor") != "aperio":
+        return None
+    try:
+        file = tifffile.TiffFile(path)
+    except (tifffile.TiffFileError, ValueError, struct.error):
+        return None
+    reader, keep = Reader(file, path), False
+    try:
+        # strips are the thumbnail, the label and the macro image, which are no levels
+        pages: list[Any] = [page for page in file.pages if getattr(page, "is_tiled", False)]
+        sizes = [(page.imagewidth, page.imagelength) for page in pages]
+        if sizes != list(slide.level_dimensions) or not all(map(_is_known, pages)):
+            return None
+        for page in pages:
+            reader.check_end(page)
+        made = [reader.tiled(page, index) for index, page in enumerate(pages)]
+        keep = _same(made[0], slide)
+        return ([*made], reader.close, reader.corrupt) if keep else None
+    except (tifffile.TiffFileError, ValueError, IndexError, KeyError, struct.error):
+        return None
+    finally:
+        if not keep:
+            reader.close()
+
+
+def _is_known(page: Any) -> bool:
+    plain = page.axes == "YXS" and page.samplesperpixel == 3 and page.dtype == np.uint8
+    return plain and int(page.compression) in (JPEG, JPEG_2000_RGB) and all(page.databytecounts)
+
+
+def _same(level: TiledLevel, slide: Any) -> bool:
+    """Say whether a part of level 0 is, pixel for pixel, what OpenSlide makes of it."""
+    import openslide
+
+    (height, width, _), (th, tw) = level.shape, level.tile
+    row, column = height // th // 2, width // tw // 2
+    y, x = row * th, column * tw
+    h, w = min(64, height - y), min(64, width - x)
+    try:
+        ours = level.decode(row, column)[:h, :w]
+        theirs = np.asarray(slide.read_region((x, y), 0, (w, h)).convert("RGB"))
+    except (Undecodable, openslide.OpenSlideError):
+        return True  # a corrupt tile tells nothing
+    return np.array_equal(ours, theirs)
