@@ -161,10 +161,8 @@ def _snap_side(
             length, centre = stop - start, (start + stop) / 2
     if length <= side + max(NEARLY_PX, NEARLY * side):
         length, start = side, float(round(centre - side / 2))
-    elif moved:
-        length, start = float(min(round(length), whole)), float(round(start))
     else:
-        length, start = float(round(start + length) - round(start)), float(round(start))
+        length, start = float(min(round(length), whole)), float(round(start))
     return float(max(0, min(start, int(whole - length)))), length
 
 

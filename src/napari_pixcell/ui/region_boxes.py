@@ -123,7 +123,7 @@ class RegionBoxes:
         for index, box in enumerate(boxes):
             if index not in taken:
                 self.shown = []  # what is drawn is not what the session knows
-                self.session.add_region((box.x + box.width / 2, box.y + box.height / 2))
+                self.session.draw_region(box)
         self.show()
 
     def _matches(self, boxes: list[Region]) -> list[int | None]:
