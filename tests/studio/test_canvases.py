@@ -114,7 +114,7 @@ def test_a_tile_of_a_large_model_is_one_tile(session, client, pretend_installed)
     assert request.size is None and request.embedding.shape[0] == 16
     client.play()
     region(session, 0, 0, 1300, 1024)
-    assert session.outlook() == "1,300 × 1,024 px, 2 tiles"
+    assert session.outlook() == "1300 × 1024 px, 2 tiles"
 
 
 def test_the_style_may_be_that_of_another_region_of_another_shape(session, client) -> None:

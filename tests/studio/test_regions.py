@@ -113,6 +113,18 @@ def test_a_larger_region_finds_its_stored_style_again(session, client, tmp_path)
     assert len(client.requests) == 2
 
 
+def test_a_region_is_never_embedded_from_another_slide(session, client) -> None:
+    item, own = drawn(session, 200, 100, 384, 300), session.slide
+    session.move_region(item.number, Region(300, 200, 384, 300), embed=False)
+    session.set_slide(ArraySlide([tissue(700, 700)], 0.5, "other"))
+    session.embed(item.number)  # as soon as a drag has come to its end
+    session.wait(20)
+    assert len(client.requests) == 1 and item.embedding is None
+    session.set_slide(own)
+    session.wait(20)
+    assert item.embedding is not None and len(client.requests) == 2
+
+
 def test_a_resized_region_keeps_its_cells_where_they_are_on_the_slide(session) -> None:
     item = drawn(session, 200, 100, 400, 300)
     labels = np.zeros((300, 400), np.int32)

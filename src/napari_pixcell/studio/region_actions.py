@@ -187,6 +187,8 @@ class RegionActions(LayoutActions):
         """Read a region and give it its embedding: the stored one, or a computed one."""
         item, family = self._items[number], self.settings.model
         self._forget_style(item)
+        if item.slide != self.slide_key:
+            return  # the slide was changed since it was asked for; it is done when that is back
         item.embedding_busy = True
         self.say("style", "")
 

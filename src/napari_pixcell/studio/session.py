@@ -177,7 +177,7 @@ class Session(RegionActions):
         tiles = tiles_of(item.size, self.settings.model)
         if tiles > 1:
             height, width = item.size
-            text = f"{width:,} × {height:,} px, {tiles_text(tiles)}"
+            text = f"{width} × {height} px, {tiles_text(tiles)}"
         with contextlib.suppress(PixCellError):  # said when it is asked for
             seconds = self.generation.paces.expect(self._asked(item)[0], self.with_layout)
             if seconds is not None and seconds >= 2:
