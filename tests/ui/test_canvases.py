@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from types import SimpleNamespace
 
 import napari
 import numpy as np
@@ -325,3 +326,52 @@ def test_a_region_of_odd_sides_is_made_by_the_real_worker(viewer: napari.Viewer,
     assert request.layout is not None and request.layout.shape == (300, 384)
     assert {name for name in HEAVY if name in sys.modules} == before
     studio.close_session()
+
+
+def drag(layer, *path: tuple[float, float]) -> None:
+    """Press, move and let go of the mouse in a layer, at world places (y, x)."""
+    from napari.utils._proxies import ReadOnlyWrapper
+    from napari.utils.interactions import (
+        mouse_move_callbacks,
+        mouse_press_callbacks,
+        mouse_release_callbacks,
+    )
+
+    steps = [("mouse_press", path[0]), *(("mouse_move", place) for place in path)]
+    for kind, place in [*steps, ("mouse_release", path[-1])]:
+        event = SimpleNamespace(
+            type=kind, is_dragging=kind == "mouse_move", position=place, modifiers=[], button=1
+        )
+        event.pos, event.handled, event.native = np.array(place), False, None
+        event.view_direction, event.up_direction = None, None
+        event.dims_displayed, event.dims_point = [0, 1], [0, 0]
+        call = {
+            "mouse_press": mouse_press_callbacks,
+            "mouse_move": mouse_move_callbacks,
+            "mouse_release": mouse_release_callbacks,
+        }[kind]
+        call(layer, ReadOnlyWrapper(event, exceptions=("handled",)))
+
+
+def test_a_box_is_drawn_pulled_and_moved_with_the_mouse(ready, qtbot, settle) -> None:
+    session = ready.session
+    qtbot.wait(60)
+    click(ready.region.draw_button)
+    layer = ready.link.find("regions")
+    assert ready.viewer.layers.selection.active is layer and layer.mode == "add_rectangle"
+    drag(layer, (49.75, 24.75), (120, 100), (249.75, 324.75))  # µm
+    qtbot.waitUntil(lambda: len(session.regions) == 1, timeout=5_000)
+    settle(ready)
+    assert session.active.region == Region(50, 100, 600, 400)
+
+    assert layer.mode == "select" and layer.selected_data == {0}
+    drag(layer, (249.75, 324.75), (270, 330), (299.75, 349.75))  # its lower right corner
+    qtbot.waitUntil(lambda: session.active.size != (400, 600), timeout=5_000)
+    settle(ready)
+    assert session.active.region == Region(50, 100, 650, 500)
+
+    drag(layer, (150, 150), (160, 160), (170, 170))  # inside of it
+    qtbot.waitUntil(lambda: session.active.region.x != 50, timeout=5_000)
+    qtbot.waitUntil(lambda: session.active.embedding is not None, timeout=20_000)
+    assert session.active.region == Region(90, 140, 650, 500)
+    assert session.active.embedding.shape[:2] == (2, 3)

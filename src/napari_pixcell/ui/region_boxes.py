@@ -70,6 +70,16 @@ class RegionBoxes:
             for item in items:
                 self.link.place(self.link.find("layout", item.number), item.region)
 
+    def draw(self) -> None:
+        """Let the user draw a box with the mouse."""
+        layer = self.link.find("regions")
+        if layer is None:
+            with self.link.own():
+                layer = self._add_layer()
+        layer.visible = True
+        self.link.viewer.layers.selection.active = layer
+        layer.mode = "add_rectangle"
+
     def _add_layer(self) -> Shapes:
         layer = Shapes(
             ndim=2,
@@ -124,6 +134,7 @@ class RegionBoxes:
             if index not in taken:
                 self.shown = []  # what is drawn is not what the session knows
                 self.session.draw_region(box)
+                layer.mode = "select"  # to move or resize it
         self.show()
 
     def _matches(self, boxes: list[Region]) -> list[int | None]:

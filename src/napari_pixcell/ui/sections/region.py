@@ -27,10 +27,13 @@ class RegionSection(Section):
         self.add_button = button(
             "Add region",
             "Put a box of one tile at the centre of the view (R); move and resize it in the"
-            " “Regions” layer, or draw others there",
+            " “Regions” layer",
             self.add_region,
         )
-        self.content.addWidget(self.add_button)
+        self.draw_button = button(
+            "Draw region", "Draw a box of any size on the slide: press, drag, let go", self.draw
+        )
+        self.add(self.add_button, self.draw_button)
         self.list = QListWidget()
         self.list.setToolTip("Click to work on a region; right click to rename, go to or delete")
         self.list.currentItemChanged.connect(self._chosen)
@@ -47,11 +50,17 @@ class RegionSection(Section):
         if self.session.slide is not None:
             self.session.add_region(self.link.view_centre())
 
+    def draw(self) -> None:
+        """Let the user draw a region."""
+        if self.session.ready:
+            self.link.boxes.draw()
+
     def refresh(self) -> None:
         """Show the session's state."""
         session, active = self.session, self.session.active
         items = session.regions
-        self.add_button.setEnabled(session.ready)
+        for made in (self.add_button, self.draw_button):
+            made.setEnabled(session.ready)
         lines = [(item.number, _line(item, session)) for item in items]
         shown = [
             (self.list.item(i).data(NUMBER), self.list.item(i).text())
