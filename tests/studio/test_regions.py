@@ -14,8 +14,9 @@ from napari_pixcell.engine.events import Finished, Layout
 from napari_pixcell.models.catalogue import DEMO, get_family
 from napari_pixcell.slides import ArraySlide, Region
 from napari_pixcell.studio import layouts
-from napari_pixcell.studio.regions import size_at, snap, tiles_of, tiles_text
+from napari_pixcell.studio.regions import snap, tiles_of, tiles_text
 from napari_pixcell.studio.session import Session
+from napari_pixcell.studio.tissue import size_at
 from scripted import ScriptedClient
 
 

@@ -56,7 +56,7 @@ class LayoutActions(Notices):
         if item is None or item.layout_busy or self.no_segmenting:
             return
         if math.prod(item.size) > LARGEST_SEARCH:
-            side = f"{math.isqrt(LARGEST_SEARCH):,}"
+            side = math.isqrt(LARGEST_SEARCH)
             self.say(
                 "layout",
                 f"Cells are looked for in at most {side} × {side} px at once; choose a smaller "

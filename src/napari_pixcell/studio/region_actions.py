@@ -15,7 +15,8 @@ from napari_pixcell.errors import PixCellError
 from napari_pixcell.slides.region import Region
 from napari_pixcell.studio.embedding import Embedder
 from napari_pixcell.studio.layouts import LayoutActions
-from napari_pixcell.studio.regions import RegionItem, enlarged_as, size_at, snap
+from napari_pixcell.studio.regions import RegionItem, enlarged_as, snap
+from napari_pixcell.studio.tissue import size_at
 
 
 class RegionActions(LayoutActions):

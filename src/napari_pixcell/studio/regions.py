@@ -81,22 +81,6 @@ def tiles_text(count: int) -> str:
     return f"{count:,} tile" if count == 1 else f"{count:,} tiles"
 
 
-def size_at(region: Region, mpp: float, family: Family) -> tuple[int, int]:
-    """Give the size of a picture of a region: (height, width) in px, at least one tile.
-
-    Parameters
-    ----------
-    region : Region
-        In level-0 pixels.
-    mpp : float
-        Pixel size of level 0 in µm.
-    family : Family
-        At whose pixel size.
-    """
-    height, width = region.shape_at(mpp, family.mpp)
-    return max(height, family.tile), max(width, family.tile)
-
-
 def tiles_of(size: tuple[int, int], family: Family) -> int:
     """Count the family's tiles that cover a picture of (height, width) px."""
     height, width = size

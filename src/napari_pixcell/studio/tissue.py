@@ -14,6 +14,22 @@ from napari_pixcell.slides.region import Region
 LARGEST_READ = 4096**2  # px read and embedded by one request
 
 
+def size_at(region: Region, mpp: float, family: Family) -> tuple[int, int]:
+    """Give the size of a picture of a region: (height, width) in px, at least one tile.
+
+    Parameters
+    ----------
+    region : Region
+        In level-0 pixels.
+    mpp : float
+        Pixel size of level 0 in µm.
+    family : Family
+        At whose pixel size.
+    """
+    height, width = region.shape_at(mpp, family.mpp)
+    return max(height, family.tile), max(width, family.tile)
+
+
 class Tissue:
     """The pixels of a region in whole cells of one embedding each.
 
@@ -35,8 +51,7 @@ class Tissue:
 
     def __init__(self, slide: Any, region: Region, family: Family) -> None:
         self.slide, self.region, self.family = slide, region, family
-        height, width = region.shape_at(slide.mpp, family.mpp)
-        self.size = max(height, family.tile), max(width, family.tile)
+        self.size = size_at(region, slide.mpp, family)
         self.cells = cells_of(self.size, family.tile, family.grid)
         self.side = family.tile // family.grid
 
