@@ -394,7 +394,7 @@ def test_a_large_tile_has_sixteen_embeddings(studio, qtbot, settle, pretend_inst
     qtbot.wait(60)
     click(qtbot, studio.region.add_button)
     settle(studio)
-    assert studio.style_.state.text() == "✓ embedded (16 tiles)"
+    assert studio.style_.state.text() == "✓ embedded (16 tiles of 256 px)"
 
 
 def test_a_region_of_a_model_that_is_not_installed_waits_for_it(
@@ -409,4 +409,4 @@ def test_a_region_of_a_model_that_is_not_installed_waits_for_it(
     pretend_installed()
     studio.session.check_model()
     settle(studio)
-    assert studio.style_.state.text() == "✓ embedded (16 tiles)"
+    assert studio.style_.state.text() == "✓ embedded (16 tiles of 256 px)"

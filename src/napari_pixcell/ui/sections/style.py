@@ -73,6 +73,9 @@ class StyleSection(Section):
             self.state.say(job.sentence() if job is not None else "Embedding…")
         elif style.embedding is not None:
             tiles = tiles_text(math.prod(style.embedding.shape[:-1]))
+            family = session.settings.model
+            if family.grid > 1:  # not what is a tile elsewhere
+                tiles += f" of {family.tile // family.grid} px"
             stored = ", stored" if style.embedding_stored else ""
             self.state.say(f"✓ embedded ({tiles}{stored})")
         else:
