@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from napari_pixcell.engine.canvas import cells_of
 from napari_pixcell.engine.events import Embedding, Failure, Finished, Preview, Progress, Variant
 from napari_pixcell.engine.record import Record, pixels_sha256
 from napari_pixcell.engine.request import EmbedRequest, GenerateRequest, Request, SegmentRequest
@@ -51,9 +52,8 @@ class ScriptedClient:
             on_event(Failure(self.embedding_failure))
         else:
             mean = request.pixels.unpack().mean() / 255
-            family = get_family(request.family)
-            values = np.full((family.grid**2, 128), mean, np.float32)
-            on_event(Embedding(values, encoder_identity(family) or ""))
+            values = np.full((*_shape(request), 128), mean, np.float32)
+            on_event(Embedding(values, encoder_identity(get_family(request.family)) or ""))
             on_event(Finished())
         return _Handle(on_event)
 
@@ -61,10 +61,11 @@ class ScriptedClient:
         """Run the next generation; with ``variants``, only so many and not its end."""
         request, on_event = self.waiting[0]
         total = request.count * request.steps
+        size = request.size or (SIDE, SIDE)
         for index, single in enumerate(request.variants()[:variants]):
-            on_event(Preview(index, np.full((32, 32, 3), 100, np.uint8)))
+            on_event(Preview(index, preview(request)))
             on_event(Progress((index + 1) * request.steps, total, "Variant"))
-            image = np.full((SIDE, SIDE, 3), single.seed % 251, np.uint8)
+            image = np.full((*size, 3), single.seed % 251, np.uint8)
             on_event(Variant(index, image, Record(single, sha256=pixels_sha256(image))))
         if variants is None:
             self.waiting.pop(0)
@@ -77,6 +78,24 @@ class ScriptedClient:
     def close(self) -> None:
         """Note the end."""
         self.closed = True
+
+
+def preview(request: GenerateRequest, value: int = 100) -> np.ndarray:
+    """Give a preview as the engine does: a pixel for 8, of whole cells."""
+    family = get_family(request.family)
+    cells = cells_of(request.size or (SIDE, SIDE), family.tile, family.grid)
+    side = family.tile // family.grid // 8
+    return np.full((cells[0] * side, cells[1] * side, 3), value, np.uint8)
+
+
+def _shape(request: EmbedRequest) -> tuple[int, ...]:
+    """Give the shape of the embeddings as the engine does, and refuse what it refuses."""
+    family, (height, width, _) = get_family(request.family), request.pixels.shape
+    side = family.tile // family.grid
+    assert min(height, width) >= family.tile and not height % side and not width % side
+    if (height, width) == (family.tile, family.tile):
+        return (family.grid**2,)
+    return height // side, width // side
 
 
 class _Handle:

@@ -151,6 +151,18 @@ def test_a_grid_of_sixteen_is_stored_row_by_row(cache) -> None:
     np.testing.assert_array_equal(cache.get(key), values)
 
 
+def test_a_larger_region_is_stored_with_its_rows_and_columns(cache) -> None:
+    x, y, side, _ = KEY.region
+    key = replace(KEY, region=(x, y, 2.5 * side, 1.2 * side))
+    values = np.arange(2 * 3 * 8, dtype=np.float32).reshape(2, 3, 8)
+    assert cache.keep(key, Embedding(values, key.encoder))
+    np.testing.assert_array_equal(cache.get(key), values)
+    other = replace(key, region=(x, y, 1.2 * side, 2.5 * side))
+    assert cache.get(other) is None
+    for wrong in (values.reshape(3, 2, 8), values.reshape(6, 8), values[:1], values[..., None]):
+        assert not cache.keep(key, Embedding(wrong, key.encoder))
+
+
 def test_above_the_limit_the_least_recently_used_goes(cache) -> None:
     for n in range(4):
         assert cache.keep(numbered(n), EVENT)

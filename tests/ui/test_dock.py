@@ -170,7 +170,7 @@ def test_a_dragged_region_snaps_and_is_embedded_again(ready, client, qtbot, sett
     settle(ready)
     layer = ready.link.find("regions")
     assert isinstance(layer, Shapes)
-    moved = np.array(layer.data[0]) * 1.2 + (-30, 20)  # dragged, and pulled larger
+    moved = np.array(layer.data[0]) * 1.005 + (-30, 20)  # dragged, and pulled a little
     layer.data = [moved]
     qtbot.waitUntil(lambda: len(client.requests) == 2, timeout=20_000)
     settle(ready)
@@ -188,11 +188,12 @@ def test_a_drawn_rectangle_becomes_a_region_and_a_deleted_one_is_gone(
     click(qtbot, ready.region.add_button)
     settle(ready)
     layer = ready.link.find("regions")
-    layer.add_rectangles(np.array([[10, 10], [90, 120]]))
+    layer.add_rectangles(np.array([[10, 10], [90, 160.1]]))
     qtbot.waitUntil(lambda: len(ready.session.regions) == 2, timeout=5000)
     settle(ready)
     assert layer.nshapes == 2
-    np.testing.assert_allclose(np.ptp(np.asarray(layer.data[1]), axis=0), 128, atol=1e-4)
+    assert ready.session.active.region == Region(20, 0, 300, 256)
+    np.testing.assert_allclose(np.ptp(np.asarray(layer.data[1]), axis=0), (128, 150), atol=1e-4)
     layer.selected_data = {0}
     assert ready.session.active.name == "Region 1"
     layer.remove_selected()
@@ -393,7 +394,7 @@ def test_a_large_tile_has_sixteen_embeddings(studio, qtbot, settle, pretend_inst
     qtbot.wait(60)
     click(qtbot, studio.region.add_button)
     settle(studio)
-    assert studio.style_.state.text() == "✓ embedded (16 tiles)"
+    assert studio.style_.state.text() == "✓ embedded (16 tiles of 256 px)"
 
 
 def test_a_region_of_a_model_that_is_not_installed_waits_for_it(
@@ -408,4 +409,4 @@ def test_a_region_of_a_model_that_is_not_installed_waits_for_it(
     pretend_installed()
     studio.session.check_model()
     settle(studio)
-    assert studio.style_.state.text() == "✓ embedded (16 tiles)"
+    assert studio.style_.state.text() == "✓ embedded (16 tiles of 256 px)"

@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import json
 import logging
+import math
 import os
 import re
 import stat
@@ -25,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pixcell import __version__
+from napari_pixcell.engine.canvas import cells_of
 from napari_pixcell.engine.events import Embedding
 from napari_pixcell.folders import cache_folder
 from napari_pixcell.models.catalogue import Family
@@ -37,7 +39,7 @@ log = logging.getLogger(__name__)
 
 FORMAT = 1  # raise it when the same pixels and weights come to give other values
 LIMIT_BYTES = 200 * 10**6
-LARGEST_ENTRY = 4 * 2**20  # bytes; 16 embeddings of UNI2-h are 98 kB
+LARGEST_ENTRY = 64 * 2**20  # bytes; a region of 20,000 px a side by UNI2-h is 38 MB
 KEPT_WHEN_FULL = 0.9  # of the limit: room for the next entries, so that not each one sweeps
 OLD_TEMPORARY = 3600.0  # seconds after which an unfinished file is a leftover
 ENTRY = re.compile(r"[0-9a-f]{64}\.embedding")
@@ -46,7 +48,7 @@ TEMPORARY = re.compile(r"unfinished-.*\.tmp")
 
 @dataclass(frozen=True)
 class EmbeddingKey:
-    """Everything that determines an embedding.
+    """Everything that determines an embedding, of a tile or of a larger region.
 
     Parameters
     ----------
@@ -94,7 +96,7 @@ def embedding_key(
         In level-0 pixels.
     family : Family
         Whose encoder, tile and pixel size.
-    pixels : (tile, tile, 3) uint8, optional
+    pixels : (height, width, 3) uint8, optional
         What was read there, for slides that cannot be told by their file.
 
     Returns
@@ -137,8 +139,9 @@ class EmbeddingCache:
         self._lock = threading.Lock()
 
     def get(self, key: EmbeddingKey | None) -> NDArray[np.float32] | None:
-        """Give a stored embedding: float32, (grid², dimension); None if there is none.
+        """Give a stored embedding; None if there is none.
 
+        It is float32, (grid², dimension) of a tile, (rows, columns, dimension) of anything larger.
         An entry that is damaged, or is not what its name says, is removed.
         """
         if key is None or not self.limit:
@@ -267,8 +270,10 @@ def _touch(path: Path) -> None:
 
 
 def _plausible(shape: tuple[Any, ...], key: EmbeddingKey) -> bool:
-    whole = len(shape) == 2 and all(type(n) is int for n in shape)
-    return whole and shape[0] == key.grid**2 and shape[1] > 0
+    size = Region(*key.region).shape_at(key.slide_mpp, key.model_mpp)
+    cells = cells_of(size, key.tile, key.grid)
+    first = (key.grid**2,) if cells == (key.grid, key.grid) else cells
+    return all(type(n) is int for n in shape) and shape[:-1] == first and shape[-1] > 0
 
 
 def _signature(key: EmbeddingKey, shape: tuple[int, ...], values: bytes) -> dict[str, Any]:
@@ -289,7 +294,7 @@ def _read(path: Path, key: EmbeddingKey) -> NDArray[np.float32]:
         same = signature == expected and _plausible(shape, key)
     except (TypeError, KeyError, RecursionError) as error:  # JSON's own error is a ValueError
         raise ValueError("its signature cannot be read") from error
-    if not same or len(values) != 4 * shape[0] * shape[1]:
+    if not same or len(values) != 4 * math.prod(shape):
         raise ValueError("its signature is not that of the embedding asked for")
     array = np.frombuffer(values, "<f4").reshape(shape).astype(np.float32)
     if not np.isfinite(array).all():

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
-import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,8 +16,10 @@ from napari_pixcell.engine.events import Event, Failure, Finished, Preview, Prog
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.request import GenerateRequest, Source
 from napari_pixcell.studio.background import Background
-from napari_pixcell.studio.results import Client, GenerationJob, Result, Target
+from napari_pixcell.studio.jobs import GenerationJob, Stopped, picture_of
+from napari_pixcell.studio.results import Client, Result, Target
 from napari_pixcell.studio.settings import Settings
+from napari_pixcell.studio.times import Paces
 
 
 class Generation:
@@ -38,6 +40,10 @@ class Generation:
         Progress, or another queue.
     preview : Signal(Target, array) or Signal(None, None)
         How the running variant looks by now; None when there is nothing to preview.
+    stopped : Stopped or None
+        What was cancelled or failed last and can go on.
+    paces : Paces
+        How fast the jobs were.
     added, removed : Signal(Result)
         A variant came or was discarded.
     shown : Signal
@@ -61,22 +67,24 @@ class Generation:
         self._stale = False
         self.jobs: list[GenerationJob] = []
         self.results: list[Result] = []
+        self.stopped: Stopped | None = None
+        self.paces = Paces()
 
     @property
     def current(self) -> GenerationJob | None:
         """The job that runs, or waits first."""
         return self.jobs[0] if self.jobs else None
 
-    def queue(
+    def request(
         self,
         settings: Settings,
         target: Target,
         embedding: PackedArray | None,
-        layout: NDArray[Any] | None,
-        name: str,
+        layout: bool,
+        name: str = "",
         layout_source: LayoutSource | None = None,
-    ) -> GenerationJob:
-        """Build the request, with everything by value, and queue it.
+    ) -> GenerateRequest:
+        """Build the request of a generation, but for its layout.
 
         Parameters
         ----------
@@ -85,44 +93,86 @@ class Generation:
         target : Target
             Where the variants will land.
         embedding : PackedArray, optional
-            The style, (tokens, dimension).
-        layout : array, optional
-            Label image, (tile, tile).
+            The style, (tokens, dimension) or (rows, columns, dimension).
+        layout : bool
+            Whether there will be one.
         name : str
             For the slide, in the record.
         layout_source : LayoutSource, optional
             How the layout was made, in the record.
         """
-        place = target.region
-        request = GenerateRequest(
+        place, family = target.region, settings.model
+        tile = (family.tile, family.tile)
+        return GenerateRequest(
             family=settings.family,
             embedding=embedding,
-            layout=PackedArray.pack(_smallest(layout)) if layout is not None else None,
+            size=target.size if target.size != tile else None,
             seed=settings.seed,
             count=settings.count,
             steps=settings.steps,
-            guidance=settings.guidance_with(layout is not None),
+            guidance=settings.guidance_with(layout),
             layout_strength=settings.layout_strength,
             layout_until=settings.layout_until,
+            preset=settings.preset,
             source=Source(
                 name,
                 (place.x, place.y, place.width, place.height),
                 target.mpp,
-                layout_source if layout is not None else None,
+                layout_source if layout else None,
             ),
         )
-        job = GenerationJob(next(self._numbers), request, target)
+
+    def queue(
+        self,
+        request: GenerateRequest,
+        target: Target,
+        layout: NDArray[Any] | None = None,
+        resumes: Stopped | None = None,
+    ) -> GenerationJob:
+        """Queue a request, with everything by value.
+
+        Parameters
+        ----------
+        request : GenerateRequest
+            As :meth:`request` builds it.
+        target : Target
+            Where the variants will land.
+        layout : array, optional
+            Label image, (height, width); it is packed in a thread, and goes into the request.
+        resumes : Stopped, optional
+            What goes on with this.
+        """
+        job = GenerationJob(next(self._numbers), request, target, resumes=resumes)
+        labels = _smallest(layout) if layout is not None else None
         self.jobs.append(job)
+        self.stopped = None
         post = self._background.post
 
+        def build() -> None:
+            if labels is not None:
+                job.request = replace(request, layout=PackedArray.pack(labels))
+
         def submit() -> None:
+            if job.cancelled:
+                post(lambda: self._take(job, Finished(cancelled=True)))
+                return
             job.handle = self._client.submit(
-                request, lambda event: post(lambda: self._take(job, event))
+                job.request, lambda event: post(lambda: self._take(job, event))
             )
 
-        self._background.talk(submit, lambda text: self._take(job, Failure(text)))
+        def failed(text: str) -> None:
+            self._take(job, Failure(text))
+
+        self._background.compute(build, lambda _: self._background.talk(submit, failed), failed)
         self.changed.emit()
         return job
+
+    def go_on(self) -> None:
+        """Generate again what was stopped; it goes on where it was."""
+        stopped = self.stopped
+        if stopped is not None:
+            self._say("generate", "")
+            self.queue(stopped.request, stopped.target, resumes=stopped)
 
     def cancel(self) -> None:
         """Cancel the running job only; what it has finished stays."""
@@ -163,7 +213,7 @@ class Generation:
         job = self.current
         if job is not None and job.preview is not None:
             (_, image), job.preview = job.preview, None
-            self.preview.emit(job.target, image)
+            self.preview.emit(job.target, picture_of(image, job.request))
         self.changed.emit()
 
     def _take(self, job: GenerationJob, event: Event) -> None:
@@ -172,8 +222,7 @@ class Generation:
         self._stale = True
         match event:
             case Progress():
-                if job.started is None and event.done:
-                    job.started = time.monotonic()
+                job.clock.note(event.done, event.total)
                 job.done, job.total, job.message = event.done, event.total, event.message
             case Preview() if not job.cancelled:
                 job.preview = event.index, event.image
@@ -183,6 +232,9 @@ class Generation:
                 if isinstance(event, Failure):
                     self._say("generate", event.message)
                 self.jobs.remove(job)
+                self.paces.learn(job.request, job.clock)
+                if isinstance(event, Failure) or event.cancelled:
+                    self.stopped = job.stopped() or self.stopped
                 self.preview.emit(None, None)
 
     def _add(self, job: GenerationJob, event: Variant) -> None:

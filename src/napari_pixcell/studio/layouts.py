@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,15 +13,20 @@ from numpy.typing import NDArray
 from psygnal import Signal
 
 from napari_pixcell.cells import describe, import_layout
+from napari_pixcell.cells.layout import Summary
 from napari_pixcell.cells.methods import LayoutSource
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.models.catalogue import get_family
 from napari_pixcell.models.segmenters import segmenter_file
 from napari_pixcell.studio.background import Background
 from napari_pixcell.studio.notices import Notices
 from napari_pixcell.studio.regions import RegionItem
 from napari_pixcell.studio.segmenting import Segmenter
 from napari_pixcell.studio.settings import Settings
+
+log = logging.getLogger(__name__)
+
+LARGEST_SEARCH = 8192**2  # px in which cells are looked for at once: more takes too much memory
+COUNTED_AT_ONCE = 1024**2  # px whose cells are counted without the window noticing
 
 
 class LayoutActions(Notices):
@@ -48,6 +55,14 @@ class LayoutActions(Notices):
         self.check_segmenter()
         if item is None or item.layout_busy or self.no_segmenting:
             return
+        if math.prod(item.size) > LARGEST_SEARCH:
+            side = math.isqrt(LARGEST_SEARCH)
+            self.say(
+                "layout",
+                f"Cells are looked for in at most {side} × {side} px at once; choose a smaller "
+                "region, or import a mask for this one.",
+            )
+            return
         place, how = item.region, self.settings.segmenting
         by = " by Cellpose" if how.method == "cellpose" else ""
         self.say("layout", "")
@@ -58,10 +73,16 @@ class LayoutActions(Notices):
             elif item.number in self._items:
                 moved = " before the region was moved" if item.region != place else ""
                 origin = f"segmented{by}{moved}"
-                if labels.shape == (get_family(item.family).tile,) * 2:
+                if labels.shape == item.size:
                     self.set_layout(item.number, labels, origin, source)
-                else:  # another model was chosen meanwhile: it waits for one with this tile
-                    item.shelved[len(labels)] = labels, origin, source
+                elif item.family != family.name:  # it waits until the region has this size again
+                    item.shelved[labels.shape] = labels, origin, source
+                else:
+                    self.say(
+                        "layout",
+                        "The region was given another size while its cells were looked for; "
+                        "press “Segment nuclei” again.",
+                    )
 
         def ended(message: str) -> None:
             item.layout_job = None
@@ -93,17 +114,15 @@ class LayoutActions(Notices):
         item = self.active
         if item is None:
             return
-        side = self.settings.model.tile
         with self.reporting("layout"):
-            labels = import_layout(path, (side, side))
+            labels = import_layout(path, item.size)
             origin = f"imported from {Path(path).name}"
             self.set_layout(item.number, labels, origin, LayoutSource("imported"))
 
     def new_layout(self) -> None:
         """Give the active region an empty layout to paint on."""
         if self.active is not None and self.active.layout is None:
-            side = self.settings.model.tile
-            empty = np.zeros((side, side), np.int32)
+            empty = np.zeros(self.active.size, np.int32)
             self.set_layout(self.active.number, empty, "painted", LayoutSource("painted"))
 
     def set_layout(
@@ -113,7 +132,7 @@ class LayoutActions(Notices):
         origin: str = "",
         source: LayoutSource | None = None,
     ) -> None:
-        """Give a region a layout: label image, (tile, tile); None for no layout."""
+        """Give a region a layout: label image, (height, width); None for no layout."""
         item = self._items[number]
         item.layout, item.layout_origin, item.layout_source = labels, origin, source
         self.problems.pop("layout", None)
@@ -132,13 +151,28 @@ class LayoutActions(Notices):
             self.changed.emit()
 
     def _count(self, item: RegionItem) -> None:
-        item.cells, item.layout_text = 0, ""
-        if item.layout is not None:
-            item.cells = int(np.count_nonzero(np.unique(item.layout)))
-            item.layout_text = str(describe(item.layout, self.settings.model.mpp))
+        """Count the cells: at once, or in a thread where that takes the window's time."""
+        labels, mpp = item.layout, self.settings.model.mpp
+        if labels is None:
+            item.cells, item.layout_text = 0, ""
+        elif labels.size <= COUNTED_AT_ONCE:
+            counted = describe(labels, mpp)
+            item.cells, item.layout_text = counted.count, str(counted)
+        else:
 
-    def change_tile(self, item: RegionItem, before: int, after: int) -> None:
-        """Put a layout aside that is for tiles of another size; take back what fits."""
+            def take(counted: Summary) -> None:
+                if item.layout is labels:
+                    item.cells, item.layout_text = counted.count, str(counted)
+                    self.changed.emit()
+
+            item.cells = item.cells or int(labels.any())
+            item.layout_text = item.layout_text or "Counting the cells…"
+            self.background.compute(lambda: describe(labels, mpp), take, log.warning)
+
+    def change_size(
+        self, item: RegionItem, before: tuple[int, int], after: tuple[int, int]
+    ) -> None:
+        """Put a layout of another size aside; take back what fits."""
         if before == after:
             return
         if item.layout is not None:
@@ -149,3 +183,26 @@ class LayoutActions(Notices):
             self.set_layout(item.number, None)
             if labels is not None:
                 self.set_layout(item.number, labels, origin, source)
+
+    def resize_layout(self, item: RegionItem, shift: tuple[int, int]) -> None:
+        """Cut a layout to its region's new size, or give it empty margins.
+
+        Parameters
+        ----------
+        item : RegionItem
+            With a layout of its former size.
+        shift : (down, right)
+            By how many px the former picture's corner lies inside the new one.
+        """
+        labels = item.layout
+        assert labels is not None
+        resized = np.zeros(item.size, labels.dtype)
+        here, there = [], []
+        for moved, old, new in zip(shift, labels.shape, item.size, strict=True):
+            start, stop = max(0, moved), max(0, min(new, moved + old))
+            here.append(slice(start, stop))
+            there.append(slice(start - moved, max(start, stop) - moved))
+        resized[tuple(here)] = labels[tuple(there)]
+        origin, source = item.layout_origin, item.layout_source
+        self.set_layout(item.number, None)
+        self.set_layout(item.number, resized, origin, source)

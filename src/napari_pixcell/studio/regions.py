@@ -13,9 +13,12 @@ from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import Family
 from napari_pixcell.slides.region import Region
+from napari_pixcell.studio.embedding import EmbedJob
 from napari_pixcell.studio.segmenting import SegmentJob
 
 NO_STYLE = 0
+# By how much a side may be longer than a tile and still be meant as one: part, and level-0 px.
+NEARLY, NEARLY_PX = 0.01, 3.0
 
 Shelved = tuple[NDArray[Any], str, LayoutSource | None]
 
@@ -37,7 +40,11 @@ class RegionItem:
     style_of : int
         Number of the region whose style is used; ``NO_STYLE`` for none.
     family : str
-        Name of the family whose tile it is.
+        Name of the family that it is fitted to.
+    drawn : Region
+        What the user drew; a family with a larger tile enlarges it.
+    size : (height, width)
+        Of a picture of it, in px at the family's pixel size.
     """
 
     number: int
@@ -46,9 +53,13 @@ class RegionItem:
     region: Region
     style_of: int
     family: str
+    drawn: Region
+    size: tuple[int, int]
+    # The tissue at the family's pixel size, to compare with; None for very large regions.
     pixels: NDArray[np.uint8] | None = None
     embedding: PackedArray | None = None
     embedding_busy: bool = False
+    embedding_job: EmbedJob | None = None
     embedding_stored: bool = False  # it was looked up, not computed
     layout: NDArray[Any] | None = None
     layout_job: SegmentJob | None = None
@@ -56,8 +67,8 @@ class RegionItem:
     layout_source: LayoutSource | None = None
     layout_text: str = ""
     cells: int = 0
-    # Layouts for tiles of another size, by their side: they come back with their family.
-    shelved: dict[int, Shelved] = field(default_factory=dict)
+    # Layouts of another size, by that size: they come back with their family.
+    shelved: dict[tuple[int, ...], Shelved] = field(default_factory=dict)
 
     @property
     def layout_busy(self) -> bool:
@@ -65,8 +76,28 @@ class RegionItem:
         return self.layout_job is not None
 
 
-def snap(region: Region, shape: tuple[int, int], mpp: float, family: Family) -> Region:
-    """Give the tile about the centre of ``region``, on whole pixels and inside the slide.
+def tiles_text(count: int) -> str:
+    """Say how many tiles there are."""
+    return f"{count:,} tile" if count == 1 else f"{count:,} tiles"
+
+
+def tiles_of(size: tuple[int, int], family: Family) -> int:
+    """Count the family's tiles that cover a picture of (height, width) px."""
+    height, width = size
+    return -(-height // family.tile) * -(-width // family.tile)
+
+
+def snap(
+    region: Region,
+    shape: tuple[int, int],
+    mpp: float,
+    family: Family,
+    moved: bool = False,
+) -> Region:
+    """Give the region that is meant by a box: at least a tile, on whole pixels of the slide.
+
+    A side that is shorter than the family's tile, or nearly as long, becomes one tile about the
+    same centre; a longer one stays as it is.
 
     Parameters
     ----------
@@ -78,21 +109,49 @@ def snap(region: Region, shape: tuple[int, int], mpp: float, family: Family) -> 
         Pixel size of level 0 in µm.
     family : Family
         Whose tile it is.
+    moved : bool
+        The box was moved, not drawn: what sticks out of the slide is moved inside as it is, not
+        cut off.
+
+    Raises
+    ------
+    PixCellError
+        If the slide is smaller than a tile.
     """
-    centre = region.x + region.width / 2, region.y + region.height / 2
-    tile = Region.tile(centre, family.tile, family.mpp, mpp)
+    side = family.tile * family.mpp / mpp
     height, width = shape
     # Half a pixel of the model: 0.499 µm/px must not keep a 256 px image from being one tile.
     slack = 0.5 * family.mpp / mpp
-    if tile.width > min(width, height) + slack:
+    if side > min(width, height) + slack:
         raise PixCellError(
             f"The slide is {width} × {height} px, smaller than one tile of "
             f"{family.tile * family.mpp:.0f} × {family.tile * family.mpp:.0f} µm; "
             "open a larger slide or check the pixel size."
         )
+    x, across = _snap_side(region.x, region.width, width, side, moved)
+    y, down = _snap_side(region.y, region.height, height, side, moved)
+    return Region(x, y, across, down)
+
+
+def _snap_side(
+    start: float, length: float, whole: int, side: float, moved: bool
+) -> tuple[float, float]:
+    """Give start and length along one axis of a slide of ``whole`` pixels."""
+    centre = start + length / 2
+    if not moved:  # what was drawn beyond the slide is not meant
+        stop = min(start + length, float(whole))
+        start = max(start, 0.0)
+        if stop > start:
+            length, centre = stop - start, (start + stop) / 2
+    if length <= side + max(NEARLY_PX, NEARLY * side):
+        length, start = side, float(round(centre - side / 2))
+    else:
+        length, start = float(min(round(length), whole)), float(round(start))
+    return float(max(0, min(start, int(whole - length)))), length
+
+
+def enlarged_as(drawn: Region, before: Region, after: Region) -> Region:
+    """Move what the user drew as the region was moved that a family had made of it."""
     return Region(
-        float(max(0, min(round(tile.x), int(width - tile.width)))),
-        float(max(0, min(round(tile.y), int(height - tile.height)))),
-        tile.width,
-        tile.height,
+        drawn.x + after.x - before.x, drawn.y + after.y - before.y, drawn.width, drawn.height
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Protocol
@@ -10,9 +9,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pixcell.engine.events import Event
 from napari_pixcell.engine.record import Record
-from napari_pixcell.engine.request import GenerateRequest, Request
+from napari_pixcell.engine.request import Request
 from napari_pixcell.slides.region import Region
 
 
@@ -50,6 +48,8 @@ class Target:
         Where the region was.
     mpp : float
         Pixel size of the slide in µm.
+    size : (height, width)
+        Of the pictures, in px.
     pixels : array, optional
         The tissue there, to compare with.
     """
@@ -59,6 +59,7 @@ class Target:
     slide: str
     region: Region
     mpp: float
+    size: tuple[int, int]
     pixels: NDArray[np.uint8] | None = None
 
 
@@ -95,32 +96,3 @@ class Result:
         request = self.record.request
         source = replace(request.source, name=name)
         return replace(self.record, request=replace(request, source=source))
-
-
-@dataclass(eq=False)
-class GenerationJob:
-    """A queued or running generation."""
-
-    number: int
-    request: GenerateRequest
-    target: Target
-    handle: JobHandle | None = None
-    done: int = 0
-    total: int = 0
-    message: str = "Waiting for the model"
-    made: int = 0
-    cancelled: bool = False
-    started: float | None = None
-    preview: tuple[int, NDArray[np.uint8]] | None = None
-    events: list[Event] = field(default_factory=list)
-
-    def sentence(self) -> str:
-        """Say what is going on and how long it will take."""
-        if self.cancelled:
-            return "Cancelling…"
-        if not self.total or self.started is None or self.done == 0:
-            return f"{self.message}…"
-        count = self.request.count
-        text = f"{min(self.made + 1, count)} of {count}"
-        left = (time.monotonic() - self.started) / self.done * (self.total - self.done)
-        return f"{text} · {left:.0f} s left" if left >= 0.5 else text

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from napari_pixcell.engine.request import SegmentRequest
 from napari_pixcell.slides.region import Region
 from napari_pixcell.studio.background import Background
 from napari_pixcell.studio.results import Client, JobHandle
+from napari_pixcell.studio.times import Clock
 
 
 @dataclass(eq=False)
@@ -36,7 +36,7 @@ class SegmentJob:
     total: int = 0
     message: str = "Finding nuclei"
     cancelled: bool = False
-    started: float | None = None
+    clock: Clock = field(default_factory=Clock)
 
     @property
     def can_cancel(self) -> bool:
@@ -47,15 +47,14 @@ class SegmentJob:
         """Say what is going on and how long it will take."""
         if self.cancelled:
             return "Cancelling…"
-        if self.started is None or not 0 < self.done < self.total:
+        if not 0 < self.done < self.total:
             return f"{self.message}…"
-        left = (time.monotonic() - self.started) / self.done * (self.total - self.done)
-        return f"{self.message} · {left:.0f} s left" if left >= 0.5 else self.message
+        left = self.clock.left
+        return f"{self.message} · {left}" if left else self.message
 
     def note(self, event: Progress) -> None:
         """Take progress in."""
-        if self.started is None and event.total:
-            self.started = time.monotonic()
+        self.clock.note(event.done, event.total)
         self.done, self.total, self.message = event.done, event.total, event.message
 
 

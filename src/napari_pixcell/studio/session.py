@@ -2,37 +2,31 @@
 
 from __future__ import annotations
 
-import itertools
+import contextlib
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-from psygnal import Signal
-
 from napari_pixcell.engine.embedding_cache import EmbeddingCache
-from napari_pixcell.engine.events import Embedding, Event, Failure, is_last
-from napari_pixcell.engine.packed import PackedArray
+from napari_pixcell.engine.request import GenerateRequest
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.models.catalogue import get_family
 from napari_pixcell.models.store import missing
-from napari_pixcell.slides.region import Region
 from napari_pixcell.studio.background import Background
 from napari_pixcell.studio.embedding import Embedder
 from napari_pixcell.studio.generation import Generation
-from napari_pixcell.studio.layouts import LayoutActions
-from napari_pixcell.studio.regions import NO_STYLE, RegionItem, snap
+from napari_pixcell.studio.region_actions import RegionActions
+from napari_pixcell.studio.regions import NO_STYLE, RegionItem, tiles_of, tiles_text
 from napari_pixcell.studio.results import Client, Result, Target
 from napari_pixcell.studio.segmenting import Segmenter
 from napari_pixcell.studio.settings import Settings
+from napari_pixcell.studio.times import duration
 
 if TYPE_CHECKING:
     from napari_pixcell.studio.shelf import Shelf
 
 
-class Session(LayoutActions):
+class Session(RegionActions):
     """The state of the studio, without Qt.
 
     Every method returns at once; what takes time comes back through :meth:`pump`, which the
@@ -56,24 +50,16 @@ class Session(LayoutActions):
         A region has another layout, or none.
     """
 
-    regions_changed = Signal()
-
     def __init__(self, client: Client, cache: EmbeddingCache | None = None) -> None:
         super().__init__()
         self.client = client
         self.background = Background()
         self.settings = Settings()
-        self.slide: Any = None
-        self.slide_key = ""
         self.export_name = ""
         self.exporting = False
-        self._items: dict[int, RegionItem] = {}
-        self._active: dict[str, int] = {}
-        self._numbers = itertools.count(1)
         self.embedder = Embedder(client, self.background, cache or EmbeddingCache())
         self.generation = Generation(client, self.background, self.say)
         self.segmenter = Segmenter(client, self.background, self.changed.emit)
-        self.not_here: list[str] = []
         self._shelf: Shelf | None = None
         self.settings.events.family.connect(self.check_model)
         self.settings.events.segment_method.connect(self.check_segmenter)
@@ -131,177 +117,6 @@ class Session(LayoutActions):
         self._fit_regions()
         self.changed.emit()
 
-    def _fit_regions(self) -> None:
-        """Give the current slide's regions the tile, and soon the embedding, of the family."""
-        if not self.ready:
-            return
-        model, changed = self.settings.model, False
-        self.problems.pop("region", None)
-        for item in self.regions:
-            if item.family == model.name:
-                if item.embedding is None and not (item.embedding_busy or self.not_here):
-                    self.embed(item.number)  # the model came after the region
-                continue
-            with self.reporting("region"):
-                place = self._snapped(item.region)
-                changed = True
-                self.change_tile(item, get_family(item.family).tile, model.tile)
-                item.family, item.region = model.name, place
-                item.pixels, item.embedding, item.embedding_busy = None, None, False
-                if not self.not_here:
-                    self.embed(item.number)
-        if changed:
-            self.regions_changed.emit()
-
-    @property
-    def ready(self) -> bool:
-        """Whether there is a slide whose pixel size is known."""
-        return self.slide is not None and self.slide.mpp is not None
-
-    # -- regions -------------------------------------------------------------------------
-
-    @property
-    def regions(self) -> list[RegionItem]:
-        """Regions of the current slide, oldest first."""
-        return [item for item in self._items.values() if item.slide == self.slide_key]
-
-    @property
-    def active(self) -> RegionItem | None:
-        """The region that everything below the Region section is about."""
-        return self._items.get(self._active.get(self.slide_key, 0))
-
-    def item(self, number: int) -> RegionItem | None:
-        """Look a region up by its number."""
-        return self._items.get(number)
-
-    def activate(self, number: int) -> None:
-        """Choose a region of the current slide."""
-        if number in self._items and self._active.get(self.slide_key) != number:
-            self._active[self.slide_key] = number
-            self.regions_changed.emit()
-            self.changed.emit()
-
-    def add_region(self, centre: tuple[float, float]) -> RegionItem | None:
-        """Add a tile-sized region about ``centre`` (x, y), in level-0 pixels, and embed it."""
-        with self.reporting("region"):
-            place = self._snapped(Region(*centre, 0, 0))
-            number = next(self._numbers)
-            name = f"Region {number}"
-            family = self.settings.family
-            item = RegionItem(number, name, self.slide_key, place, number, family)
-            self._items[number] = item
-            self._active[self.slide_key] = number
-            self.regions_changed.emit()
-            self.changed.emit()
-            if not self.not_here:
-                self.embed(number)
-            return item
-        return None
-
-    def move_region(self, number: int, region: Region, embed: bool = True) -> None:
-        """Put a region where ``region`` has its centre; its embedding is made anew."""
-        item = self._items[number]
-        with self.reporting("region"):
-            place = self._snapped(region)
-            if place != item.region:
-                item.region, item.pixels, item.embedding = place, None, None
-                if item.layout_origin.startswith("segmented") and "moved" not in item.layout_origin:
-                    item.layout_origin += " before the region was moved"
-                item.embedding_busy = True  # or soon: a drag waits for its end
-                if embed:
-                    self.embed(number)
-        self.regions_changed.emit()
-        self.changed.emit()
-
-    def rename_region(self, number: int, name: str) -> None:
-        """Call a region something else."""
-        self._items[number].name = name.strip() or self._items[number].name
-        self.regions_changed.emit()
-        self.changed.emit()
-
-    def remove_region(self, number: int) -> None:
-        """Forget a region with its style and layout; its results stay."""
-        item = self._items.pop(number, None)
-        if item is None:
-            return
-        item.layout = None
-        if item.layout_job is not None:
-            self.segmenter.cancel(item.layout_job)
-        self.layout_changed.emit(item)
-        for other in self._items.values():
-            if other.style_of == number:
-                other.style_of = other.number
-        left = self.regions
-        self._active[self.slide_key] = left[-1].number if left else 0
-        self.regions_changed.emit()
-        self.changed.emit()
-
-    def _snapped(self, region: Region) -> Region:
-        if self.slide is None:
-            raise PixCellError("There is no slide yet; open one first.")
-        if self.slide.mpp is None:
-            raise PixCellError("The pixel size is not known yet; set it in the Slide section.")
-        return snap(region, self.slide.shape, self.slide.mpp, self.settings.model)
-
-    # -- style ---------------------------------------------------------------------------
-
-    def set_style(self, number: int) -> None:
-        """Let the active region take the style of region ``number``, or ``NO_STYLE``."""
-        if self.active is not None:
-            self.active.style_of = number
-            self.changed.emit()
-
-    def style_item(self) -> RegionItem | None:
-        """Give the region whose embedding is the style of the active one."""
-        return self._items.get(self.active.style_of) if self.active is not None else None
-
-    def embed(self, number: int) -> None:
-        """Read a region and give it its embedding: the stored one, or a computed one."""
-        item, family = self._items[number], self.settings.model
-        place = item.region
-        item.embedding_busy, item.embedding = True, None
-        self.say("style", "")
-
-        def current() -> bool:
-            return item.region == place and item.family == family.name
-
-        def on_pixels(pixels: NDArray[np.uint8]) -> None:
-            if current():
-                item.pixels = pixels
-                self.changed.emit()
-
-        def failed(message: str) -> None:
-            if current():
-                item.embedding_busy = False
-                self.say("style", message)
-
-        def on_event(event: Event, stored: bool) -> None:
-            if not current():
-                return  # it was moved meanwhile; another embedding is under way
-            if isinstance(event, Embedding):
-                item.embedding = PackedArray.pack(event.values)
-                item.embedding_stored = stored
-            if isinstance(event, Failure):
-                self.problems["style"] = event.message
-            if is_last(event):
-                item.embedding_busy = False
-                self.changed.emit()
-
-        self.embedder.embed(self.slide, place, family, on_pixels, on_event, failed)
-
-    def forget_styles(self) -> None:
-        """Remove the styles stored on disk; those of the regions stay as they are."""
-
-        def done(left: int) -> None:
-            for item in self._items.values():
-                item.embedding_stored = False
-            if left:
-                self.say("style", "Not all stored styles could be removed; check the cache folder.")
-            else:
-                self.note("style", "Stored styles were forgotten.")
-
-        self.embedder.clear(done)
-
     # -- generate ------------------------------------------------------------------------
 
     def why_not(self) -> str:
@@ -341,23 +156,55 @@ class Session(LayoutActions):
         item = self.active
         if self.why_not() or item is None:
             return
-        place = Target(item.number, item.name, item.slide, item.region, self.slide.mpp, item.pixels)
-        style = self.style_item()
         self.problems.pop("generate", None)
         with self.reporting("generate"):
-            self.generation.queue(
-                self.settings,
-                place,
-                style.embedding if style is not None else None,
-                item.layout if self.with_layout else None,
-                self.export_name,
-                item.layout_source if self.with_layout else None,
-            )
+            request, place = self._asked(item)
+            self.generation.queue(request, place, item.layout if self.with_layout else None)
+
+    def go_on(self) -> None:
+        """Go on with the canvas that was stopped, whatever the settings are by now."""
+        self.generation.go_on()
+
+    def _asked(self, item: RegionItem) -> tuple[GenerateRequest, Target]:
+        """Give the request for a region, but for its layout, and where it lands."""
+        mpp = self.slide.mpp
+        place = Target(item.number, item.name, item.slide, item.region, mpp, item.size, item.pixels)
+        style = self.style_item()
+        request = self.generation.request(
+            self.settings,
+            place,
+            style.embedding if style is not None else None,
+            self.with_layout,
+            self.export_name,
+            item.layout_source,
+        )
+        return request, place
+
+    def outlook(self) -> str:
+        """Say what the next generation will be, and how long it may take, if that is known.
+
+        Empty for one tile of which nothing is known yet.
+        """
+        item, text = self.active, ""
+        if item is None or self.why_not():
+            return text
+        tiles = tiles_of(item.size, self.settings.model)
+        if tiles > 1:
+            height, width = item.size
+            text = f"{width} × {height} px, {tiles_text(tiles)}"
+        with contextlib.suppress(PixCellError):  # said when it is asked for
+            seconds = self.generation.paces.expect(self._asked(item)[0], self.with_layout)
+            if seconds is not None and seconds >= 2:
+                text += f"{' · a' if text else 'A'}bout {duration(seconds)}"
+        return text
 
     def cancel(self) -> None:
-        """Stop the running generation within one step, or else the search for cells."""
+        """Stop the running generation, or else the embedding, or else the search for cells."""
+        style = self.style_item()
         if self.generation.current is not None:
             self.generation.cancel()
+        elif style is not None and style.embedding_job is not None:
+            self.cancel_embedding()
         else:
             self.cancel_segmenting()
 

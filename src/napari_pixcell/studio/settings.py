@@ -9,6 +9,7 @@ from typing import ClassVar
 from psygnal import SignalGroupDescriptor
 
 from napari_pixcell.cells.methods import CELLPOSE_MODEL, SegmentMethod
+from napari_pixcell.engine.presets import EXACT, get_preset
 from napari_pixcell.engine.request import MAX_SEED, GenerateRequest
 from napari_pixcell.models.catalogue import DEMO, Family, get_family
 
@@ -25,6 +26,8 @@ class Settings:
         Number of variants; seed of the first.
     steps : int
         Denoising steps.
+    preset : str
+        What is left out to be faster, see :mod:`napari_pixcell.engine.presets`.
     guidance : float, optional
         How closely the style is followed; by default as the family wants it, which may be
         otherwise with a layout: see :meth:`guidance_with`.
@@ -42,6 +45,7 @@ class Settings:
     count: int = 4
     seed: int = 1234
     steps: int = DEMO.steps
+    preset: str = EXACT.name
     guidance: float | None = None
     layout_strength: float = 1.0
     layout_until: float = 1.0
@@ -67,8 +71,13 @@ class Settings:
         """Choose a family and its defaults."""
         family = get_family(name)
         self.family = name
-        self.steps = family.steps
+        self.steps = get_preset(self.preset).steps_of(family.steps)
         self.guidance = None
+
+    def use_preset(self, name: str) -> None:
+        """Choose how much is left out to be faster, and so many steps as that wants."""
+        self.preset = name
+        self.steps = get_preset(name).steps_of(self.model.steps)
 
     def guidance_with(self, layout: bool) -> float:
         """Give the guidance with or without a layout: the user's, else the family's."""
@@ -79,7 +88,7 @@ class Settings:
     def use(self, request: GenerateRequest, seed: bool = False) -> None:
         """Take the settings of a request over, its seed only if asked to."""
         self.family = request.family
-        self.steps, self.guidance = request.steps, request.guidance
+        self.preset, self.steps, self.guidance = request.preset, request.steps, request.guidance
         self.layout_strength = request.layout_strength
         self.layout_until = request.layout_until
         if seed:

@@ -7,20 +7,19 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from napari.layers import Image, Labels, Layer
+from napari.layers import Labels, Layer
 from napari.viewer import Viewer
-from numpy.typing import NDArray
 from qtpy.QtCore import QObject, QTimer
 
 from napari_pixcell.slides import Region, Slide, placement, remember_mpp
 from napari_pixcell.slides.placement import AXES, UNITS
 from napari_pixcell.slides.reader import layer_data
 from napari_pixcell.studio.regions import RegionItem
-from napari_pixcell.studio.results import Result, Target
 from napari_pixcell.studio.session import Session
 from napari_pixcell.ui.drawing import watch
 from napari_pixcell.ui.region_boxes import RegionBoxes
 from napari_pixcell.ui.slide_layer import ROLE, calibrate, is_slide, origin, role, slide_of
+from napari_pixcell.ui.variant_layers import VariantLayers
 
 ORDER = {"": 0, "regions": 1, "layout": 2, "variant": 3, "preview": 4}
 
@@ -55,11 +54,7 @@ class LayerLink(QObject):
         self.connect_to(viewer.layers.selection.events.active, self._find_slide)
         self.connect_to(session.regions_changed, self._show_regions)
         self.connect_to(session.layout_changed, self._show_layout)
-        generation = session.generation
-        self.connect_to(generation.added, self._finish_variant)
-        self.connect_to(generation.removed, self._remove_variant)
-        self.connect_to(generation.shown, self._show_variants)
-        self.connect_to(generation.preview, self._show_preview)
+        self.pictures = VariantLayers(self)
         self._find_slide()
 
     def close(self) -> None:
@@ -178,7 +173,7 @@ class LayerLink(QObject):
             name=f"Layout · {item.name}",
             opacity=0.6,
             metadata={ROLE: "layout", "region": item.number},
-            **self._where(item.region, item.layout.shape),
+            **self.where(item.region, item.layout.shape),
         )
         self.insert(layer, select=True)
 
@@ -198,98 +193,6 @@ class LayerLink(QObject):
             if layer is not None and item is not None:
                 item.layout = layer.data
                 self.session.layout_edited(number)
-
-    # -- variants ------------------------------------------------------------------------
-
-    def _finish_variant(self, result: Result) -> None:
-        """Turn the preview into the variant that it was sharpening to.
-
-        Adding a layer is the window's longest turn, and napari collects garbage after each one
-        that is removed; so neither happens where a preview stands already.
-        """
-        layer = self.find("preview")
-        if layer is None:
-            self._add_variant(result)
-            return
-        with self.own():
-            layer.data = result.image
-            self.place(layer, result.target.region, result.target.mpp)
-            layer.interpolation2d = "nearest"
-            layer.name = result.name
-            layer.visible = result.shown
-            layer.metadata = self._about(result)
-        self._watch(layer, result)
-
-    def _add_variant(self, result: Result) -> None:
-        with self.own():
-            layer = self._add_image(
-                result.image,
-                result.target,
-                name=result.name,
-                visible=result.shown,
-                metadata=self._about(result),
-            )
-        self._watch(layer, result)
-
-    def _about(self, result: Result) -> dict[str, Any]:
-        return {ROLE: "variant", "result": result.number, "record": result.record.to_dict()}
-
-    def _watch(self, layer: Image, result: Result) -> None:
-        """Hear when the user shows or hides a variant's layer."""
-
-        def toggled(_event: Any = None) -> None:
-            if not self.changing and result.shown != layer.visible:
-                result.shown = layer.visible
-                self.session.changed.emit()
-
-        self.connect_to(layer.events.visible, toggled)
-
-    def _remove_variant(self, result: Result) -> None:
-        layer = self.find("variant", result.number)
-        if layer is not None:
-            with self.own():
-                self.viewer.layers.remove(layer)
-
-    def _show_variants(self) -> None:
-        with self.own():
-            for result in self.session.generation.results:
-                layer = self.find("variant", result.number)
-                if layer is None and result.shown and result.target.slide == self._key():
-                    self._add_variant(result)
-                elif layer is not None:
-                    layer.visible = result.shown
-
-    def _show_preview(self, target: Target | None, image: NDArray[np.uint8] | None) -> None:
-        layer = self.find("preview")
-        with self.own():
-            if target is None or image is None:
-                if layer is not None:
-                    self.viewer.layers.remove(layer)
-            elif target.slide != self._key():
-                return
-            elif layer is None or layer.data.shape != image.shape:
-                if layer is not None:
-                    self.viewer.layers.remove(layer)
-                self._add_image(
-                    image,
-                    target,
-                    name="Preview",
-                    interpolation2d="linear",
-                    metadata={ROLE: "preview"},
-                )
-            else:
-                # Several times a second: draw the new pixels, and nothing else that a new
-                # ``layer.data`` would have the window do.
-                layer.data[...] = image
-                self.place(layer, target.region, target.mpp)
-                layer.refresh(thumbnail=False, highlight=False, extent=False)
-
-    def _add_image(self, image: NDArray[np.uint8], target: Target, **options: Any) -> Image:
-        """Add a picture exactly over its region, leaving the user's layer selected."""
-        where = self._where(target.region, image.shape, target.mpp)
-        layer = Image(image, rgb=True, **options, **where)
-        self.insert(layer)
-        return layer
 
     def own(self) -> Own:
         """Mark the changes of a block as ours and not the user's."""
@@ -322,12 +225,10 @@ class LayerLink(QObject):
             self.session.changed.emit()
         self._find_slide()
 
-    def _key(self) -> str:
-        return self.session.slide_key
-
-    def _where(
+    def where(
         self, region: Region, shape: tuple[int, ...], mpp: float | None = None
     ) -> dict[str, Any]:
+        """Give the options of a layer whose picture of this shape lies exactly over a region."""
         assert self.slide_layer is not None
         scale, translate = placement(region, mpp or self.session.slide.mpp, shape)
         first = origin(self.slide_layer)
@@ -337,7 +238,7 @@ class LayerLink(QObject):
     def place(self, layer: Layer | None, region: Region, mpp: float | None = None) -> None:
         """Put a layer exactly over a region."""
         if layer is not None:
-            where = self._where(region, layer.data.shape, mpp)
+            where = self.where(region, layer.data.shape, mpp)
             # Each setter slices and draws the layer again, whether or not anything changes.
             for name in ("scale", "translate"):
                 if not np.allclose(getattr(layer, name), where[name], rtol=0, atol=1e-9):

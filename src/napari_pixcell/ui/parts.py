@@ -98,8 +98,8 @@ class Section(QWidget):
         self._fold(bool(opened))
 
     def finish(self) -> None:
-        """Put the problem line below everything else."""
-        for widget in (self.problem, self.action, self.note):
+        """Put what there is to say, and the one thing to do about it, below everything else."""
+        for widget in (self.problem, self.note, self.action):
             self.content.addWidget(widget)
 
     def add(self, *widgets: QWidget) -> QHBoxLayout:
@@ -111,12 +111,12 @@ class Section(QWidget):
     def tell(
         self, problem: str, note: str, action: str = "", act: Callable[[], Any] | None = None
     ) -> None:
-        """Show a problem with the one thing to do about it, or good news."""
+        """Show a problem or good news, with the one thing to do about it."""
         self.problem.say(problem)
         self.note.say(note)
         self._action = act
         self.action.setText(action)
-        self.action.setVisible(bool(problem and action))
+        self.action.setVisible(bool((problem or note) and action))
 
     def _act(self) -> None:
         if self._action is not None:
@@ -188,11 +188,17 @@ def put(widget: Any, value: Any) -> None:
 
 def pixmap(image: NDArray[np.uint8], side: int) -> QPixmap:
     """Give a picture (height, width, 3) at most ``side`` px large."""
-    image = np.ascontiguousarray(image)
+    image = np.ascontiguousarray(thinned(image))
     height, width = image.shape[:2]
     made = QImage(image.tobytes(), width, height, 3 * width, QImage.Format.Format_RGB888)
     mode = Qt.TransformationMode.SmoothTransformation
     return QPixmap.fromImage(made).scaled(side, side, Qt.AspectRatioMode.KeepAspectRatio, mode)
+
+
+def thinned(image: NDArray[Any], most: int = 512) -> NDArray[Any]:
+    """Leave rows and columns out of what is much larger than a thumbnail needs."""
+    step = max(1, max(image.shape[:2]) // most)
+    return image[::step, ::step]
 
 
 def clear(layout: QBoxLayout | QLayout) -> None:

@@ -70,6 +70,16 @@ class RegionBoxes:
             for item in items:
                 self.link.place(self.link.find("layout", item.number), item.region)
 
+    def draw(self) -> None:
+        """Let the user draw a box with the mouse."""
+        layer = self.link.find("regions")
+        if layer is None:
+            with self.link.own():
+                layer = self._add_layer()
+        layer.visible = True
+        self.link.viewer.layers.selection.active = layer
+        layer.mode = "add_rectangle"
+
     def _add_layer(self) -> Shapes:
         layer = Shapes(
             ndim=2,
@@ -123,7 +133,8 @@ class RegionBoxes:
         for index, box in enumerate(boxes):
             if index not in taken:
                 self.shown = []  # what is drawn is not what the session knows
-                self.session.add_region((box.x + box.width / 2, box.y + box.height / 2))
+                self.session.draw_region(box)
+                layer.mode = "select"  # to move or resize it
         self.show()
 
     def _matches(self, boxes: list[Region]) -> list[int | None]:

@@ -52,7 +52,7 @@ class ExportSection(Section):
         self.export_button.setEnabled(bool(results) and not session.exporting)
         self.hint.say("Images made without a layout have no mask." if alone else "")
         problem, note = session.problems.get("export", ""), session.notes.get("export", "")
-        self.tell(problem, note, "Choose another folder…", self.choose)
+        self.tell(problem, note, "Choose another folder…" if problem else "", self.choose)
 
     def choose(self) -> None:
         """Ask for a folder and export into it."""

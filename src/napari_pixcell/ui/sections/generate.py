@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QDoubleSpinBox, QLabel, QProgressBar, QSpinBox
+from qtpy.QtCore import QSignalBlocker, Qt
+from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QLabel, QProgressBar, QSpinBox
 from superqt import QLabeledDoubleSlider, QLargeIntSpinBox
 
+from napari_pixcell.engine.presets import PRESETS, get_preset
 from napari_pixcell.engine.request import MAX_SEED
 from napari_pixcell.studio.session import Session
 from napari_pixcell.ui.parts import BLUE, PRIMARY, More, Section, Text, button, put, row
@@ -32,6 +33,13 @@ class GenerateSection(Section):
         self.new_seed.setFixedWidth(28)
         line = self.add(QLabel("Variants"), self.count, QLabel("Seed"), self.seed, self.new_seed)
         line.setStretch(3, 1)
+        self.speed = QComboBox()
+        for index, preset in enumerate(PRESETS.values()):
+            self.speed.addItem(preset.name.capitalize(), preset.name)
+            self.speed.setItemData(index, preset.text, Qt.ItemDataRole.ToolTipRole)
+        self.speed.activated.connect(lambda _: settings.use_preset(self.speed.currentData()))
+        line = self.add(QLabel("Speed"), self.speed)
+        line.setStretch(1, 1)
         self.more = More("Steps, guidance")
         self.steps = QSpinBox()
         self.steps.setRange(1, 200)
@@ -59,6 +67,8 @@ class GenerateSection(Section):
         )
         self.generate_button.setStyleSheet(PRIMARY)
         self.content.addWidget(self.generate_button)
+        self.outlook = Text(small=True)
+        self.content.addWidget(self.outlook)
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.bar.setFixedHeight(8)
@@ -78,6 +88,9 @@ class GenerateSection(Section):
         put(self.count, settings.count)
         put(self.seed, settings.seed)
         put(self.steps, settings.steps)
+        with QSignalBlocker(self.speed):
+            self.speed.setCurrentIndex(self.speed.findData(settings.preset))
+        self.speed.setToolTip(get_preset(settings.preset).text)
         put(self.guidance, settings.guidance_with(session.with_layout))
         put(self.until, settings.layout_until)
         reason, job = session.why_not(), session.generation.current
@@ -85,6 +98,7 @@ class GenerateSection(Section):
         verb = "Generate" if job is None else "Queue"
         self.generate_button.setText(reason or f"{verb} {what}")
         self.generate_button.setEnabled(not reason)
+        self.outlook.say(session.outlook())
         for widget in (self.bar, self.state, self.cancel_button):
             widget.setVisible(job is not None)
         if job is not None:
@@ -101,5 +115,9 @@ class GenerateSection(Section):
         placed = item is not None and item.layout is not None and session.takes_layout
         free = item is not None and not placed and not reason
         self.honest.say("Without a layout the cells do not keep their places." if free else "")
-        problem = session.problems.get("generate", "")
-        self.tell(problem, session.notes.get("generate", ""), "Try again", session.generate)
+        problem, note = session.problems.get("generate", ""), session.notes.get("generate", "")
+        stopped = session.generation.stopped
+        if stopped is not None:
+            self.tell(problem, stopped.sentence(), "Go on", session.go_on)
+        else:
+            self.tell(problem, note, "Try again" if problem else "", session.generate)

@@ -76,7 +76,9 @@ class LayoutSection(Section):
             "Paint", "Paint cells by hand: every label is one cell", link.paint
         )
         self.import_button = button(
-            "Import mask…", "A label image of the tile's size: TIFF, PNG or NPY", self.choose
+            "Import mask…",
+            "A label image of the region's size: TIFF, PNG or NPY",
+            self.choose,
         )
         self.none_button = button("No layout", "Let cells fall where they may", self.clear_layout)
         line = self.add(self.segment_button, QLabel("by"), self.method)

@@ -5,12 +5,15 @@ from __future__ import annotations
 from qtpy.QtCore import QSignalBlocker, QSize, Qt
 from qtpy.QtWidgets import QInputDialog, QListWidget, QListWidgetItem, QMenu
 
-from napari_pixcell.studio.regions import RegionItem
+from napari_pixcell.models.catalogue import get_family
+from napari_pixcell.studio.regions import RegionItem, tiles_of, tiles_text
 from napari_pixcell.studio.session import Session
 from napari_pixcell.ui.layers import LayerLink
 from napari_pixcell.ui.parts import Section, Text, button
 
 ROW = 22
+EMPTY = "A region is one tile or larger: its tissue gives the style."
+ONE = "One tile. Pull its corner in the “Regions” layer for a larger picture."
 NUMBER = Qt.ItemDataRole.UserRole
 
 
@@ -23,11 +26,14 @@ class RegionSection(Section):
         self.link = link
         self.add_button = button(
             "Add region",
-            "Put a box of the model's tile size at the centre of the view (R); drag it in the"
+            "Put a box of one tile at the centre of the view (R); move and resize it in the"
             " “Regions” layer",
             self.add_region,
         )
-        self.content.addWidget(self.add_button)
+        self.draw_button = button(
+            "Draw region", "Draw a box of any size on the slide: press, drag, let go", self.draw
+        )
+        self.add(self.add_button, self.draw_button)
         self.list = QListWidget()
         self.list.setToolTip("Click to work on a region; right click to rename, go to or delete")
         self.list.currentItemChanged.connect(self._chosen)
@@ -35,7 +41,7 @@ class RegionSection(Section):
         self.list.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.list.customContextMenuRequested.connect(self._menu)
         self.content.addWidget(self.list)
-        self.hint = Text("A region is one tile: its tissue gives the style.", small=True)
+        self.hint = Text(small=True)
         self.content.addWidget(self.hint)
         self.finish()
 
@@ -44,11 +50,17 @@ class RegionSection(Section):
         if self.session.slide is not None:
             self.session.add_region(self.link.view_centre())
 
+    def draw(self) -> None:
+        """Let the user draw a region."""
+        if self.session.ready:
+            self.link.boxes.draw()
+
     def refresh(self) -> None:
         """Show the session's state."""
         session, active = self.session, self.session.active
         items = session.regions
-        self.add_button.setEnabled(session.ready)
+        for made in (self.add_button, self.draw_button):
+            made.setEnabled(session.ready)
         lines = [(item.number, _line(item, session)) for item in items]
         shown = [
             (self.list.item(i).data(NUMBER), self.list.item(i).text())
@@ -66,8 +78,17 @@ class RegionSection(Section):
                 self.list.setCurrentRow(items.index(active))
         self.list.setVisible(bool(items))
         self.list.setFixedHeight(ROW * min(len(items), 5) + 6)
-        self.hint.setVisible(not items)
+        self.hint.say(self._hint())
         self.tell(session.problems.get("region", ""), session.notes.get("region", ""))
+
+    def _hint(self) -> str:
+        active = self.session.active
+        if active is None:
+            return EMPTY
+        tiles = tiles_of(active.size, get_family(active.family))
+        if tiles == 1:
+            return ONE
+        return f"{active.name} is {tiles_text(tiles)}, made as one picture."
 
     def _chosen(self, entry: QListWidgetItem | None) -> None:
         if entry is not None:
@@ -98,6 +119,8 @@ class RegionSection(Section):
 
 
 def _line(item: RegionItem, session: Session) -> str:
-    mpp = session.slide.mpp or 0
-    side = session.settings.model.tile
-    return f"{item.name} · {side} × {side} px · {item.region.width * mpp:.0f} µm"
+    """Give name and size; where both sides are one, µm are said once."""
+    (height, width), mpp = item.size, session.slide.mpp or 0
+    across, down = f"{item.region.width * mpp:,.0f}", f"{item.region.height * mpp:,.0f}"
+    um = across if across == down else f"{across} × {down}"
+    return f"{item.name} · {width} × {height} px · {um} µm"

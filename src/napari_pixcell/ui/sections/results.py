@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
-from numpy.typing import NDArray
 from qtpy.QtCore import QSize, Qt
-from qtpy.QtGui import QGuiApplication, QIcon
+from qtpy.QtGui import QGuiApplication, QIcon, QPixmap
 from qtpy.QtWidgets import QGridLayout, QMenu, QToolButton, QWidget
 
 from napari_pixcell.cells import condition_image
+from napari_pixcell.engine.presets import EXACT
+from napari_pixcell.engine.request import GenerateRequest
 from napari_pixcell.studio.results import Result
 from napari_pixcell.studio.session import Session
-from napari_pixcell.ui.parts import BLUE, Section, Text, clear, pixmap
+from napari_pixcell.ui.parts import BLUE, Section, Text, clear, pixmap, thinned
 
 SIDE = 58
 COLUMNS = 4
@@ -40,6 +40,8 @@ class ResultsSection(Section):
         self.grid.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
         self.content.addWidget(self.strip)
         self.thumbnails: dict[int, QToolButton] = {}
+        self._pictures: dict[tuple[str, int], QPixmap] = {}
+        self._own: dict[int, QPixmap] = {}
         self._tissue: list[tuple[QToolButton, int]] = []
         self.finish()
         session.generation.added.connect(self._rebuild)
@@ -86,25 +88,38 @@ class ResultsSection(Section):
             self.refresh()
 
         if result.target.pixels is not None:
-            made = _thumbnail(result.target.pixels, "tissue", hide)
+            made = _thumbnail(self._picture("tissue", result), "tissue", hide)
             made.setToolTip("The real tissue of the region: click to see it in place")
             self._tissue.append((made, number))
             cells.append(made)
-        labels = result.labels
-        if labels is not None:
-            made = _thumbnail(condition_image(labels), "layout", lambda: made.setChecked(False))
+        if result.record.request.layout is not None:
+            picture = self._picture("layout", result)
+            made = _thumbnail(picture, "layout", lambda: made.setChecked(False))
             made.setToolTip("The layout that these variants were made from")
             cells.append(made)
         return cells
+
+    def _picture(self, kind: str, result: Result) -> QPixmap:
+        """Draw a thumbnail of what all variants of a job share, once."""
+        key = kind, result.job
+        if key not in self._pictures:
+            image = result.target.pixels
+            if kind == "layout" and (labels := result.labels) is not None:
+                image = condition_image(thinned(labels))
+            assert image is not None
+            self._pictures[key] = pixmap(image, SIDE)
+        return self._pictures[key]
 
     def _variant(self, result: Result) -> QToolButton:
         def toggle() -> None:
             self.session.generation.show(result, not result.shown)
 
-        made = _thumbnail(result.image, f"seed {result.seed}", toggle)
+        if result.number not in self._own:
+            self._own[result.number] = pixmap(result.image, SIDE)
+        made = _thumbnail(self._own[result.number], f"seed {result.seed}", toggle)
         request = result.record.request
         made.setToolTip(
-            f"{result.name}\n{request.steps} steps, guidance {request.guidance:g}\n"
+            f"{result.name}\n{_how(request)}\n"
             f"{result.record.notice}\nClick to show or hide; right click for more"
         )
         made.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
@@ -125,12 +140,22 @@ class ResultsSection(Section):
         menu.exec(made.mapToGlobal(position))
 
 
-def _thumbnail(image: NDArray[np.uint8], text: str, act: Callable[[], None]) -> QToolButton:
+def _how(request: GenerateRequest) -> str:
+    """Say how a variant was made, and how large it is if it is no tile."""
+    parts = [f"{request.steps} steps", f"guidance {request.guidance:g}"]
+    if request.preset != EXACT.name:
+        parts.append(request.preset)
+    if request.size is not None:
+        parts.append(f"{request.size[1]} × {request.size[0]} px")
+    return ", ".join(parts)
+
+
+def _thumbnail(picture: QPixmap, text: str, act: Callable[[], None]) -> QToolButton:
     made = QToolButton()
     made.setCheckable(True)
     made.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
     made.setIconSize(QSize(SIDE, SIDE))
-    made.setIcon(QIcon(pixmap(image, SIDE)))
+    made.setIcon(QIcon(picture))
     made.setText(text)
     made.setStyleSheet(STYLE)
     made.clicked.connect(lambda *_: act())

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
 from qtpy.QtCore import QSignalBlocker
-from qtpy.QtWidgets import QComboBox, QLabel
+from qtpy.QtWidgets import QComboBox, QLabel, QProgressBar
 
-from napari_pixcell.studio.regions import NO_STYLE
+from napari_pixcell.studio.regions import NO_STYLE, tiles_text
 from napari_pixcell.studio.session import Session
-from napari_pixcell.ui.parts import Section, Text, button
+from napari_pixcell.ui.parts import BLUE, Section, Text, button
 
+MANY = 32  # tiles whose embedding is worth a bar and a button to stop it
 FORGET = "Forget stored styles"
 LINK = (
     "QPushButton { background: transparent; border: none; padding: 1px 4px; font-size: 10px;"
@@ -30,8 +33,16 @@ class StyleSection(Section):
         self.state = Text()
         self.state.setToolTip("The style is the region's embedding, one vector for each tile")
         self.embed_button = button("Embed", "Compute the embedding of the region", self._embed)
-        line = self.add(self.state, self.embed_button)
+        self.cancel_button = button(
+            "Cancel", "Stop before the next tiles (Esc)", session.cancel_embedding, "cancel embed"
+        )
+        line = self.add(self.state, self.embed_button, self.cancel_button)
         line.setStretch(0, 1)
+        self.bar = QProgressBar()
+        self.bar.setTextVisible(False)
+        self.bar.setFixedHeight(8)
+        self.bar.setStyleSheet(f"QProgressBar::chunk {{ background: {BLUE}; }}")
+        self.content.addWidget(self.bar)
         self.forget_button = button(FORGET, "", session.forget_styles, FORGET)
         self.forget_button.setStyleSheet(LINK)
         self.content.addWidget(self.forget_button)
@@ -52,24 +63,36 @@ class StyleSection(Section):
             self.choice.setCurrentIndex(self.choice.findData(active.style_of if active else 0))
         self.choice.setEnabled(active is not None)
         style = session.style_item()
+        job = style.embedding_job if style is not None else None
         missing = False
         if active is None:
             self.state.say("Add a region first")
         elif style is None:
             self.state.say("No style: the model chooses the tissue")
         elif style.embedding_busy:
-            self.state.say("Embedding…")
+            self.state.say(job.sentence() if job is not None else "Embedding…")
         elif style.embedding is not None:
-            tiles = style.embedding.shape[0]
+            tiles = tiles_text(math.prod(style.embedding.shape[:-1]))
+            family = session.settings.model
+            if family.grid > 1:  # not what is a tile elsewhere
+                tiles += f" of {family.tile // family.grid} px"
             stored = ", stored" if style.embedding_stored else ""
-            self.state.say(f"✓ embedded ({tiles} {'tile' if tiles == 1 else 'tiles'}{stored})")
+            self.state.say(f"✓ embedded ({tiles}{stored})")
         else:
             missing = True
             self.state.say("Not embedded")
+        long = job is not None and job.total >= MANY
+        self.bar.setVisible(long)
+        self.cancel_button.setVisible(long)
+        if job is not None:
+            self.bar.setRange(0, job.total if job.done else 0)
+            self.bar.setValue(job.done)
+            self.cancel_button.setEnabled(not job.cancelled)
         self.embed_button.setVisible(missing and "style" not in session.problems)
         self._show_stored()
         problem = session.problems.get("style", "")
-        self.tell(problem, session.notes.get("style", ""), "Try again", self._embed)
+        note = session.notes.get("style", "")
+        self.tell(problem, note, "Try again" if problem else "", self._embed)
 
     def _show_stored(self) -> None:
         cache = self.session.embedder.cache

@@ -1,0 +1,93 @@
+"""The tissue of a region, as an encoder reads it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_pixcell.engine.canvas import cells_of
+from napari_pixcell.models.catalogue import Family
+from napari_pixcell.slides.region import Region
+
+LARGEST_READ = 4096**2  # px read and embedded by one request
+
+
+def size_at(region: Region, mpp: float, family: Family) -> tuple[int, int]:
+    """Give the size of a picture of a region: (height, width) in px, at least one tile.
+
+    Parameters
+    ----------
+    region : Region
+        In level-0 pixels.
+    mpp : float
+        Pixel size of level 0 in µm.
+    family : Family
+        At whose pixel size.
+    """
+    height, width = region.shape_at(mpp, family.mpp)
+    return max(height, family.tile), max(width, family.tile)
+
+
+class Tissue:
+    """The pixels of a region in whole cells of one embedding each.
+
+    Parameters
+    ----------
+    slide : Slide
+    region : Region
+        In level-0 pixels; it is extended to the right and down to whole cells. Where the slide
+        ends before them its last tissue is mirrored: white would make a style of glass.
+    family : Family
+        At whose pixel size it is read.
+
+    Attributes
+    ----------
+    size : (height, width)
+        Of a picture of the region, in px.
+    cells : (rows, columns)
+    """
+
+    def __init__(self, slide: Any, region: Region, family: Family) -> None:
+        self.slide, self.region, self.family = slide, region, family
+        self.size = size_at(region, slide.mpp, family)
+        self.cells = cells_of(self.size, family.tile, family.grid)
+        self.side = family.tile // family.grid
+
+    @property
+    def large(self) -> bool:
+        """Whether it is too large to be read at once."""
+        return self.cells[0] * self.cells[1] * self.side**2 > LARGEST_READ
+
+    def bands(self) -> list[tuple[int, int]]:
+        """Cut the rows of cells into bands that can be read at once, each at least a tile."""
+        rows, columns = self.cells
+        each = max(self.family.grid, LARGEST_READ // (columns * self.side**2))
+        starts = list(range(0, rows, each))
+        if len(starts) > 1 and rows - starts[-1] < self.family.grid:
+            starts.pop()
+        return list(zip(starts, [*starts[1:], rows], strict=True))
+
+    def read(self, first: int = 0, stop: int | None = None) -> NDArray[np.uint8]:
+        """Read some rows of cells: uint8 (rows × side, columns × side, 3)."""
+        rows, columns = (stop or self.cells[0]) - first, self.cells[1]
+        wanted = rows * self.side, columns * self.side
+        if wanted == self.size:
+            pixels: NDArray[np.uint8] = self.slide.read(self.region, self.family.mpp)
+            return pixels
+        scale = self.family.mpp / self.slide.mpp
+        x, y = self.region.x, self.region.y + first * self.side * scale
+        there = [
+            max(1, min(n, int((whole - start) / scale + 0.5)))
+            for n, whole, start in zip(wanted, self.slide.shape, (y, x), strict=True)
+        ]
+        visible = Region(x, y, there[1] * scale, there[0] * scale)
+        pixels = self.slide.read(visible, self.family.mpp)
+        beyond = [(0, n - has) for n, has in zip(wanted, pixels.shape, strict=False)]
+        return np.pad(pixels, [*beyond, (0, 0)], mode="symmetric") if np.any(beyond) else pixels
+
+    def cut(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Cut what belongs to the region itself: uint8 (height, width, 3)."""
+        height, width = self.size
+        return np.ascontiguousarray(pixels[:height, :width])

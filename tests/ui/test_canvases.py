@@ -1,0 +1,377 @@
+"""Regions of any size in a real napari window."""
+
+from __future__ import annotations
+
+import sys
+from types import SimpleNamespace
+
+import napari
+import numpy as np
+import pytest
+from qtpy.QtCore import Qt
+
+from napari_pixcell.engine.events import Failure, Finished, Preview, Progress
+from napari_pixcell.models.catalogue import DEMO_FOLDER
+from napari_pixcell.slides import ArraySlide, Region
+from napari_pixcell.slides.samples import SAMPLE_SLIDE
+from napari_pixcell.ui import variant_layers
+from napari_pixcell.ui.demo import click
+from napari_pixcell.ui.parts import thinned
+from napari_pixcell.ui.slide_layer import role
+from napari_pixcell.ui.variant_layers import pyramid
+from scripted import preview
+
+HEAVY = ("torch", "diffusers", "timm", "transformers", "cellpose")
+
+
+def draw(studio, qtbot, top: float, left: float, bottom: float, right: float) -> None:
+    """Draw a box in the Regions layer, in level-0 px, as its tool does."""
+    if studio.link.find("regions") is None:
+        studio.session.add_region((400, 400))
+    layer, count = studio.link.find("regions"), len(studio.session.regions)
+    mpp = studio.session.slide.mpp
+    corners = (np.array([[top, left], [bottom, right]]) - 0.5) * mpp
+    layer.add_rectangles(corners)
+    qtbot.waitUntil(lambda: len(studio.session.regions) == count + 1, timeout=5_000)
+    qtbot.waitUntil(lambda: not studio.session.background.busy, timeout=60_000)
+    qtbot.wait(60)
+
+
+def lies(layer, region: Region, mpp: float = 0.5) -> bool:
+    """Whether a layer's pixels fill a region exactly."""
+    height, width = layer.data.shape[:2]
+    first = np.array(layer.data_to_world((-0.5, -0.5)))
+    last = np.array(layer.data_to_world((height - 0.5, width - 0.5)))
+    corner = (np.array([region.y, region.x]) - 0.5) * mpp
+    size = np.array([region.height, region.width]) * mpp
+    return bool(np.allclose(first, corner) and np.allclose(last - first, size))
+
+
+def window(done: int, of: int = 200) -> Progress:
+    return Progress(done, of, f"Window {done} of {of}")
+
+
+@pytest.fixture
+def canvas(ready, qtbot):
+    """With a region of 600 × 400 px."""
+    draw(ready, qtbot, 300, 100, 700, 700)
+    return ready
+
+
+def test_a_region_says_how_large_it_is_and_what_it_means(ready, qtbot) -> None:
+    section = ready.region
+    qtbot.wait(60)
+    assert section.hint.text() == "A region is one tile or larger: its tissue gives the style."
+    click(section.add_button)
+    qtbot.wait(60)
+    assert section.list.item(0).text() == "Region 1 · 256 × 256 px · 128 µm"
+    assert section.hint.text() == (
+        "One tile. Pull its corner in the “Regions” layer for a larger picture."
+    )
+    draw(ready, qtbot, 300, 100, 700, 700)
+    assert section.list.item(1).text() == "Region 2 · 600 × 400 px · 300 × 200 µm"
+    assert section.hint.text() == "Region 2 is 6 tiles, made as one picture."
+    assert ready.style_.state.text() == "✓ embedded (6 tiles)"
+    assert ready.generate.outlook.text() == "600 × 400 px, 6 tiles"
+    assert not ready.style_.bar.isVisible()
+    box = np.asarray(ready.link.find("regions").data[1])
+    np.testing.assert_allclose(np.ptp(box, axis=0), (200, 300), atol=1e-4)
+
+
+def test_a_box_pulled_larger_takes_its_cells_along(ready, qtbot, settle) -> None:
+    click(ready.region.add_button)
+    settle(ready)
+    item, layer = ready.session.active, ready.link.find("regions")
+    labels = np.zeros((256, 256), np.int32)
+    labels[10:20, 30:40] = 1
+    ready.session.set_layout(item.number, labels, "painted")
+    corners = np.array(layer.data[0])
+    corners[:, 0] = np.where(corners[:, 0] == corners[:, 0].min(), 100, corners[:, 0])
+    corners[:, 1] = np.where(corners[:, 1] == corners[:, 1].max(), 300, corners[:, 1])
+    layer.data = [corners]
+    qtbot.waitUntil(lambda: item.size != (256, 256), timeout=5_000)
+    qtbot.waitUntil(lambda: item.embedding is not None, timeout=20_000)
+    cells = ready.link.find("layout", item.number)
+    assert lies(cells, item.region) and cells.data.shape == item.size
+    moved = 272 - item.region.y  # Region 1 began at (272, 272)
+    assert (cells.data[int(moved) + 10 : int(moved) + 20, 30:40] == 1).all()
+    assert np.count_nonzero(cells.data) == 100
+
+
+def test_previews_variants_and_layouts_lie_over_a_region_of_any_shape(
+    canvas, viewer, client, qtbot, settle
+) -> None:
+    item = canvas.session.active
+    click(canvas.layout_.segment_button)
+    settle(canvas)
+    assert lies(canvas.link.find("layout", item.number), item.region)
+    click(canvas.generate.generate_button)
+    settle(canvas)
+    request, tell = client.waiting[0]
+    for value in (10, 20):
+        tell(Preview(0, preview(request, value)))
+        settle(canvas)
+        layer = canvas.link.find("preview")
+        assert layer.data.shape == (50, 75, 3) and layer.data.max() == value
+        assert lies(layer, item.region)
+    client.play()
+    settle(canvas)
+    variants = [layer for layer in viewer.layers if role(layer) == "variant"]
+    assert len(variants) == 4 and not any(layer.multiscale for layer in variants)
+    assert all(layer.data.shape == (400, 600, 3) for layer in variants)
+    assert all(lies(layer, item.region) for layer in variants)
+
+
+def test_a_large_variant_is_shown_by_levels(
+    canvas, viewer, client, qtbot, settle, monkeypatch
+) -> None:
+    monkeypatch.setattr(variant_layers, "PLAIN", 500)
+    monkeypatch.setattr(variant_layers, "COARSEST", 200)
+    canvas.generate.count.setValue(2)
+    click(canvas.generate.generate_button)
+    settle(canvas)
+    client.play()
+    settle(canvas)
+    layer = canvas.link.find("variant", 1)
+    assert layer.multiscale and layer.name == "Synthetic · Region 2 · seed 1234"
+    assert [level.shape for level in layer.data] == [(400, 600, 3), (200, 300, 3), (100, 150, 3)]
+    assert lies(layer, canvas.session.active.region)
+    assert canvas.link.find("variant", 2) is None  # its levels are made when it is looked at
+    assert canvas.link.find("preview") is None
+    click(canvas.results.thumbnails[2])
+    settle(canvas)
+    assert canvas.link.find("variant", 2).visible and not layer.visible
+    viewer.layers.remove(layer)
+    click(canvas.results.thumbnails[1])
+    settle(canvas)
+    assert canvas.link.find("variant", 1).visible
+
+
+def test_levels_are_means_of_two_by_two_pixels() -> None:
+    image = np.random.default_rng(0).integers(0, 256, (2100, 4097, 3), np.uint8)
+    levels = pyramid(image)
+    assert levels[0] is image and [level.shape[:2] for level in levels] == [
+        (2100, 4097),
+        (1050, 2048),
+        (525, 1024),
+    ]
+    assert all(level.dtype == np.uint8 for level in levels)
+    mean = image[:2100, :4096].reshape(1050, 2, 2048, 2, 3).mean(axis=(1, 3))
+    assert np.abs(levels[1] - mean).max() <= 0.5
+
+
+def test_a_thumbnail_of_a_large_picture_is_made_of_few_of_its_pixels() -> None:
+    assert thinned(np.zeros((9000, 20_000))).shape[1] < 1024
+    assert thinned(np.zeros((300, 400))).shape == (300, 400)
+
+
+def test_speed_brings_its_steps_and_goes_into_the_request(ready, client, qtbot, settle) -> None:
+    click(ready.region.add_button)
+    settle(ready)
+    section, speed = ready.generate, ready.generate.speed
+    assert [speed.itemText(i) for i in range(speed.count())] == ["Exact", "Balanced", "Quick"]
+    tips = [speed.itemData(i, Qt.ItemDataRole.ToolTipRole) for i in range(speed.count())]
+    assert tips == [
+        "Every step in full.",
+        "Nearly the same picture in half the time.",
+        "For trying things: coarser in places.",
+    ]
+    for index, name, steps in ((1, "balanced", 12), (2, "quick", 8)):
+        speed.setCurrentIndex(index)
+        speed.activated.emit(index)
+        qtbot.wait(60)
+        assert section.steps.value() == steps and speed.toolTip() == tips[index]
+        click(section.generate_button)
+        settle(ready)
+        assert (client.waiting[-1][0].preset, client.waiting[-1][0].steps) == (name, steps)
+    client.play()
+    settle(ready)
+    assert "8 steps" not in ready.results.thumbnails[1].toolTip()
+    assert "12 steps, guidance 2, balanced" in ready.results.thumbnails[1].toolTip()
+    ready.session.settings.use(ready.session.generation.results[0].record.request)
+    qtbot.wait(60)
+    assert speed.currentText() == "Balanced" and section.steps.value() == 12
+
+
+def test_progress_counts_windows(canvas, client, qtbot, settle) -> None:
+    canvas.generate.count.setValue(1)
+    click(canvas.generate.generate_button)
+    settle(canvas)
+    client.waiting[0][1](window(120))
+    settle(canvas)
+    section = canvas.generate
+    assert section.state.text().startswith("Region 2: 1 of 1 · window 120 of 200")
+    assert (section.bar.value(), section.bar.maximum()) == (120, 200)
+
+
+def test_a_stopped_canvas_offers_to_go_on(canvas, client, qtbot, settle) -> None:
+    section = canvas.generate
+    section.count.setValue(1)
+    click(section.generate_button)
+    settle(canvas)
+    request, tell = client.waiting[0]
+    tell(window(86))
+    settle(canvas)
+    click(section.cancel_button)
+    settle(canvas)
+    assert section.note.text() == (
+        "Stopped at 43 %. Generate again with the same settings to go on from there."
+    )
+    assert section.action.text() == "Go on" and section.action.isVisible()
+    section.seed.setValue(5)
+    client.waiting.clear()
+    click(section.action)
+    settle(canvas)
+    assert client.waiting[0][0] == request
+    assert not section.note.isVisible() and not section.action.isVisible()
+    failure = "The worker process ended unexpectedly (exit code -9); generate again."
+    client.waiting[0][1](window(100))
+    client.waiting[0][1](Failure(failure))
+    settle(canvas)
+    assert section.problem.text() == failure and section.note.text().startswith("Stopped at 50 %")
+    assert section.action.text() == "Go on" and section.action.isVisible()
+
+
+def test_a_canvas_that_is_refused_says_why_in_its_section(canvas, client, qtbot, settle) -> None:
+    click(canvas.generate.generate_button)
+    settle(canvas)
+    message = "A picture of this size needs 9.1 GB on disk while it is made; choose a smaller one."
+    client.waiting[0][1](Failure(message))
+    settle(canvas)
+    assert canvas.generate.problem.text() == message
+    assert canvas.generate.action.text() == "Try again" and not canvas.generate.note.isVisible()
+
+
+def test_good_news_without_anything_to_do_has_no_button(ready, qtbot, settle) -> None:
+    click(ready.region.add_button)
+    settle(ready)
+    click(ready.style_.forget_button)
+    settle(ready)
+    assert ready.style_.note.isVisible() and not ready.style_.action.isVisible()
+
+
+def test_a_long_embedding_shows_how_far_it_is_and_can_be_cancelled(
+    studio, client, qtbot, settle, monkeypatch
+) -> None:
+    told = []
+
+    def submit(request, on_event):
+        told.append(on_event)
+        return type("Handle", (), {"cancel": lambda _: on_event(Finished(cancelled=True))})()
+
+    monkeypatch.setattr(client, "submit", submit)
+    studio.link.add_slide(ArraySlide([np.zeros((2000, 2000, 3), np.uint8)], 0.5, "large"))
+    studio.session.draw_region(Region(0, 0, 1600, 1600))
+    settle(studio)
+    told[0](Progress(16, 49, "Embedding"))
+    settle(studio)
+    section = studio.style_
+    assert section.state.text() == "Embedding… 16 of 49 tiles"
+    assert section.bar.isVisible() and (section.bar.value(), section.bar.maximum()) == (16, 49)
+    click(section.cancel_button)
+    settle(studio)
+    assert section.state.text() == "Not embedded" and section.embed_button.isVisible()
+    assert not section.bar.isVisible() and not section.problem.isVisible()
+
+
+def test_the_dock_stays_as_wide_as_it_was(canvas, qtbot) -> None:
+    qtbot.wait(60)
+    inner = canvas.scroll.widget()
+    assert inner.minimumSizeHint().width() <= canvas.minimumWidth()
+
+
+@pytest.mark.skipif(
+    not (DEMO_FOLDER / "transformer").exists(), reason="the demo weights are not there yet"
+)
+def test_a_region_of_odd_sides_is_made_by_the_real_worker(viewer: napari.Viewer, qtbot) -> None:
+    before = {name for name in HEAVY if name in sys.modules}
+    _, studio = viewer.window.add_plugin_dock_widget("napari-pixcell", "PixCell studio")
+    session = studio.session
+    studio.slide.open(SAMPLE_SLIDE)
+    draw(studio, qtbot, 400, 500, 700, 884)
+    qtbot.waitUntil(lambda: not session.busy, timeout=300_000)
+    item = session.active
+    assert item.size == (300, 384) and not session.problems
+    click(studio.layout_.segment_button)
+    qtbot.waitUntil(lambda: not session.busy, timeout=120_000)
+    assert item.cells > 0
+    previews = []
+    session.generation.preview.connect(lambda _target, image: previews.append(image))
+    studio.generate.count.setValue(1)
+    studio.generate.speed.setCurrentIndex(2)
+    studio.generate.speed.activated.emit(2)
+    studio.generate.steps.setValue(6)
+
+    # Stopped on its way, and made to its end.
+    click(studio.generate.generate_button)
+    qtbot.waitUntil(
+        lambda: session.generation.current is None or session.generation.current.done > 2,
+        timeout=300_000,
+    )
+    click(studio.generate.cancel_button)
+    qtbot.waitUntil(lambda: not session.busy, timeout=60_000)
+    assert not session.generation.results
+    qtbot.wait(60)
+    assert studio.generate.note.text().startswith("Stopped at ")
+    click(studio.generate.action)
+    qtbot.waitUntil(lambda: not session.busy, timeout=300_000)
+    assert not session.problems
+    (result,) = session.generation.results
+    assert result.image.shape == (300, 384, 3)
+    assert all(image.shape == (38, 48, 3) for image in previews if image is not None)
+    (layer,) = [layer for layer in viewer.layers if role(layer) == "variant"]
+    assert lies(layer, item.region) and lies(studio.link.find("layout", item.number), item.region)
+    request = result.record.request
+    assert (request.size, request.preset, request.steps) == ((300, 384), "quick", 6)
+    assert request.layout is not None and request.layout.shape == (300, 384)
+    assert {name for name in HEAVY if name in sys.modules} == before
+    studio.close_session()
+
+
+def drag(layer, *path: tuple[float, float]) -> None:
+    """Press, move and let go of the mouse in a layer, at world places (y, x)."""
+    from napari.utils._proxies import ReadOnlyWrapper
+    from napari.utils.interactions import (
+        mouse_move_callbacks,
+        mouse_press_callbacks,
+        mouse_release_callbacks,
+    )
+
+    steps = [("mouse_press", path[0]), *(("mouse_move", place) for place in path)]
+    for kind, place in [*steps, ("mouse_release", path[-1])]:
+        event = SimpleNamespace(
+            type=kind, is_dragging=kind == "mouse_move", position=place, modifiers=[], button=1
+        )
+        event.pos, event.handled, event.native = np.array(place), False, None
+        event.view_direction, event.up_direction = None, None
+        event.dims_displayed, event.dims_point = [0, 1], [0, 0]
+        call = {
+            "mouse_press": mouse_press_callbacks,
+            "mouse_move": mouse_move_callbacks,
+            "mouse_release": mouse_release_callbacks,
+        }[kind]
+        call(layer, ReadOnlyWrapper(event, exceptions=("handled",)))
+
+
+def test_a_box_is_drawn_pulled_and_moved_with_the_mouse(ready, qtbot, settle) -> None:
+    session = ready.session
+    qtbot.wait(60)
+    click(ready.region.draw_button)
+    layer = ready.link.find("regions")
+    assert ready.viewer.layers.selection.active is layer and layer.mode == "add_rectangle"
+    drag(layer, (49.75, 24.75), (120, 100), (249.75, 324.75))  # µm
+    qtbot.waitUntil(lambda: len(session.regions) == 1, timeout=5_000)
+    settle(ready)
+    assert session.active.region == Region(50, 100, 600, 400)
+
+    assert layer.mode == "select" and layer.selected_data == {0}
+    drag(layer, (249.75, 324.75), (270, 330), (299.75, 349.75))  # its lower right corner
+    qtbot.waitUntil(lambda: session.active.size != (400, 600), timeout=5_000)
+    settle(ready)
+    assert session.active.region == Region(50, 100, 650, 500)
+
+    drag(layer, (150, 150), (160, 160), (170, 170))  # inside of it
+    qtbot.waitUntil(lambda: session.active.region.x != 50, timeout=5_000)
+    qtbot.waitUntil(lambda: session.active.embedding is not None, timeout=20_000)
+    assert session.active.region == Region(90, 140, 650, 500)
+    assert session.active.embedding.shape[:2] == (2, 3)
