@@ -186,7 +186,7 @@ def test_use_these_settings_brings_the_preset_back() -> None:
 def test_presets_say_what_they_cost() -> None:
     assert EXACT.text == "Every step in full."
     assert BALANCED.text == "Nearly the same picture in half the time."
-    assert QUICK.text == "For trying things: coarser in places."
+    assert QUICK.text == "A third of the time, for trying things: details differ."
 
 
 # -- progress and previews ---------------------------------------------------------------------

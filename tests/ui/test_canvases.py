@@ -174,7 +174,7 @@ def test_speed_brings_its_steps_and_goes_into_the_request(ready, client, qtbot, 
     assert tips == [
         "Every step in full.",
         "Nearly the same picture in half the time.",
-        "For trying things: coarser in places.",
+        "A third of the time, for trying things: details differ.",
     ]
     for index, name, steps in ((1, "balanced", 12), (2, "quick", 8)):
         speed.setCurrentIndex(index)

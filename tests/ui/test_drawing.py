@@ -16,13 +16,10 @@ from slides.svs import damage, write_svs
 PIXELS = np.random.default_rng(3).integers(0, 250, (1100, 1300, 3), np.uint8)
 
 
-def test_a_slide_that_decodes_slowly_becomes_sharp(
-    make_napari_viewer, qtbot, tmp_path, monkeypatch
-) -> None:
+def test_a_slide_that_decodes_slowly_becomes_sharp(viewer, qtbot, tmp_path, monkeypatch) -> None:
     path = tmp_path / "p.ome.tif"
     write_pyramid(path, PIXELS, 0.5, lossless=True)
     slide = open_slide(path)
-    viewer = make_napari_viewer()
     drawing.watch(viewer)
     drawing.watch(viewer)
     data, options, _ = layer_data(slide)
@@ -46,10 +43,9 @@ def test_a_slide_that_decodes_slowly_becomes_sharp(
     slide.close()
 
 
-def test_napari_opens_a_slide_and_watches_it_without_the_dock(make_napari_viewer, tmp_path) -> None:
+def test_napari_opens_a_slide_and_watches_it_without_the_dock(viewer, tmp_path) -> None:
     path = tmp_path / "p.ome.tif"
     write_pyramid(path, PIXELS, 0.5)
-    viewer = make_napari_viewer()
     (layer,) = viewer.open(path, plugin="napari-pixcell")
     assert len(drawing.view_of(layer).ready) == 1
     viewer.layers.clear()
