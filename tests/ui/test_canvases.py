@@ -176,7 +176,7 @@ def test_speed_brings_its_steps_and_goes_into_the_request(ready, client, qtbot, 
         "Nearly the same picture in half the time.",
         "A third of the time, for trying things: details differ.",
     ]
-    for index, name, steps in ((1, "balanced", 12), (2, "quick", 8)):
+    for index, name, steps in ((1, "balanced", 10), (2, "quick", 8)):
         speed.setCurrentIndex(index)
         speed.activated.emit(index)
         qtbot.wait(60)
@@ -187,7 +187,7 @@ def test_speed_brings_its_steps_and_goes_into_the_request(ready, client, qtbot, 
     client.play()
     settle(ready)
     assert "8 steps" not in ready.results.thumbnails[1].toolTip()
-    assert "12 steps, guidance 2, balanced" in ready.results.thumbnails[1].toolTip()
+    assert "10 steps, guidance 2, balanced" in ready.results.thumbnails[1].toolTip()
     ready.session.settings.use(ready.session.generation.results[0].record.request)
     qtbot.wait(60)
     assert speed.currentText() == "Balanced" and section.steps.value() == 12

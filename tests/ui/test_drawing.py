@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 
+import napari
 import numpy as np
 
 from napari_pixcell.slides import Region, open_slide
@@ -16,10 +17,11 @@ from slides.svs import damage, write_svs
 PIXELS = np.random.default_rng(3).integers(0, 250, (1100, 1300, 3), np.uint8)
 
 
-def test_a_slide_that_decodes_slowly_becomes_sharp(viewer, qtbot, tmp_path, monkeypatch) -> None:
+def test_a_slide_that_decodes_slowly_becomes_sharp(qapp, qtbot, tmp_path, monkeypatch) -> None:
     path = tmp_path / "p.ome.tif"
     write_pyramid(path, PIXELS, 0.5, lossless=True)
     slide = open_slide(path)
+    viewer = napari.Viewer(show=False)  # one that draws nothing by itself meanwhile
     drawing.watch(viewer)
     drawing.watch(viewer)
     data, options, _ = layer_data(slide)
@@ -41,6 +43,7 @@ def test_a_slide_that_decodes_slowly_becomes_sharp(viewer, qtbot, tmp_path, monk
     viewer.layers.remove(layer)
     assert len(data[0].view.ready) == 0
     slide.close()
+    viewer.close()
 
 
 def test_napari_opens_a_slide_and_watches_it_without_the_dock(viewer, tmp_path) -> None:
