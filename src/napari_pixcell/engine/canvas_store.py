@@ -8,7 +8,6 @@ to a journal, then to the arrays; whatever is interrupted, the journal says wher
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import shutil
 import time
@@ -190,15 +189,6 @@ class CanvasStore:
             "room in the cache folder, or name another in PIXCELL_CACHE_DIR; what is finished is "
             "kept."
         )
-
-
-def waiting(folder: Path | None = None) -> dict[str, Any]:
-    """Give what was stopped and can go on: key to what was written beside it."""
-    found = {}
-    for path in (folder or canvases_folder()).glob(f"*/{JOURNAL}"):
-        with contextlib.suppress(OSError, ValueError):
-            found[path.parent.name] = json.loads((path.parent / "about.json").read_text())
-    return found
 
 
 def drop_old(folder: Path | None = None) -> None:

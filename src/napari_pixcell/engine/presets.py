@@ -1,7 +1,8 @@
 """Ways to make a picture in less time, each a fixed schedule; imports no torch.
 
 A schedule depends on the number of steps alone: neither on the picture nor on others of its batch,
-so that a record gives the same pixels again.
+so that a record gives the same pixels again. On canvases, whose windows move from step to step,
+nothing can be kept for the next one: there only fewer steps and less guidance save time.
 """
 
 from __future__ import annotations
