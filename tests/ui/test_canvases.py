@@ -190,7 +190,7 @@ def test_speed_brings_its_steps_and_goes_into_the_request(ready, client, qtbot, 
     assert "10 steps, guidance 2, balanced" in ready.results.thumbnails[1].toolTip()
     ready.session.settings.use(ready.session.generation.results[0].record.request)
     qtbot.wait(60)
-    assert speed.currentText() == "Balanced" and section.steps.value() == 12
+    assert speed.currentText() == "Balanced" and section.steps.value() == 10
 
 
 def test_progress_counts_windows(canvas, client, qtbot, settle) -> None:
