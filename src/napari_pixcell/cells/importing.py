@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from napari_pixcell.cells.layout import check_layout
 from napari_pixcell.errors import PixCellError
@@ -58,6 +57,8 @@ def import_layout(path: Path | str, shape: tuple[int, int]) -> NDArray[np.uint32
         )
     check_layout(values, shape)
     if len(np.unique(values)) == 2 and values.max() in (1, 255):
+        from scipy import ndimage  # the dock's start does not wait for it
+
         values = ndimage.label(values)[0]
     check_layout(values, shape)
     return values.astype(np.uint32)

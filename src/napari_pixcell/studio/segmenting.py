@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pixcell.cells import segment_nuclei
+from napari_pixcell import cells
 from napari_pixcell.cells.methods import LayoutSource, SegmentMethod
 from napari_pixcell.engine.events import Event, Failure, Finished, Layout, Progress
 from napari_pixcell.engine.packed import PackedArray
@@ -108,7 +108,7 @@ class Segmenter:
         def work() -> NDArray[np.int32] | None:
             pixels = slide.read(region, mpp)
             if how.method == "builtin":
-                return segment_nuclei(pixels, mpp)
+                return cells.segment_nuclei(pixels, mpp)
             request = SegmentRequest(PackedArray.pack(pixels), mpp, how)
             self._background.talk(lambda: submit(request), ended)
             return None
