@@ -11,6 +11,7 @@ import pytest
 from napari_pixcell import doctor
 from napari_pixcell.cli import main
 from napari_pixcell.doctor import Line, examine
+from napari_pixcell.preferences import set_preference
 
 CPSAM = "mouseland/cellpose-sam/cpsam_v2"
 
@@ -185,3 +186,15 @@ def test_the_doctor_leaves_torch_out_of_its_own_process() -> None:
 
     code = "import napari_pixcell.doctor, sys; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_compilation_that_was_left_out_is_told_with_its_reason(monkeypatch) -> None:
+    def line() -> Line:
+        return next(doctor._compilation())
+
+    assert line().grade == "PASS" and line().found.startswith("off")
+    monkeypatch.setenv("PIXCELL_COMPILE", "1")
+    assert line().grade == "PASS" and "compiled when a model loads" in line().found
+    set_preference("compile failed", "RuntimeError: no C++ compiler")
+    assert line().grade == "WARN" and "no C++ compiler" in line().found
+    assert line().fix.startswith("install a C++ compiler")

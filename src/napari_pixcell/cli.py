@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from napari_pixcell import __version__
 from napari_pixcell.cells.methods import CELLPOSE_MODEL, METHODS, SegmentMethod
 from napari_pixcell.cli_models import add_models_command
-from napari_pixcell.engine.canvas import cells_of
 from napari_pixcell.engine.events import Embedding, Event, Layout, Progress, Variant
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.presets import EXACT, PRESETS, get_preset
@@ -29,6 +28,7 @@ from napari_pixcell.engine.request import (
     SegmentRequest,
     Source,
 )
+from napari_pixcell.engine.tissue import Tissue, size_at
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import Family, families, get_family
 from napari_pixcell.models.segmenters import segmenter_file
@@ -36,9 +36,6 @@ from napari_pixcell.slides.region import Region
 from napari_pixcell.slides.slide import Slide
 
 log = logging.getLogger("napari_pixcell")
-
-# A region so little larger than a tile is one.
-ONE_TILE = 1.02
 
 Result = dict[str, Any]
 
@@ -301,7 +298,7 @@ def _demo_without_window(out: Path) -> Result:
     x, y, width_, height_ = region.as_list()
     request = GenerateRequest(
         family=family.name,
-        embedding=PackedArray.pack(_run_embed(family, pixels).values),
+        embedding=PackedArray.pack(_run_embed(Tissue(slide, region, family), pixels).values),
         layout=PackedArray.pack(segment_nuclei(pixels, family.mpp)),
         steps=family.steps,
         guidance=family.layout_guidance,
@@ -315,20 +312,17 @@ def _place(
 ) -> tuple[Family, Slide, Region, tuple[int, int] | None, Source]:
     """Give the slide, the region asked for, and its size in px where that is not one tile."""
     from napari_pixcell.slides import check_region, open_slide
+    from napari_pixcell.studio.regions import snap
 
     family = get_family(options.family)
     slide = open_slide(options.slide, mpp=options.mpp)
     asked = Region.parse(options.region)
     check_region(asked, slide, family.tile, family.mpp)
     assert slide.mpp is not None  # check_region refused a slide without a pixel size
-    height, width = asked.shape_at(slide.mpp, family.mpp)
-    if max(height, width) <= ONE_TILE * family.tile:
+    region = snap(asked, slide.shape, slide.mpp, family)
+    size: tuple[int, int] | None = size_at(region, slide.mpp, family)
+    if size == (family.tile, family.tile):
         size = None
-        centre = asked.x + asked.width / 2, asked.y + asked.height / 2
-        region = Region.tile(centre, family.tile, family.mpp, slide.mpp)
-    else:
-        size = max(height, family.tile), max(width, family.tile)
-        region = Region.at((asked.x, asked.y), size, family.mpp, slide.mpp)
     name = getattr(options, "name", None) or slide.short_name
     place = region.x, region.y, region.width, region.height
     return family, slide, region, size, Source(name, place, slide.mpp)
@@ -346,30 +340,34 @@ def _style(
     """Give the embedding of a region, and whether it was stored; ``anew`` uses no store."""
     from napari_pixcell.engine.embedding_cache import EmbeddingCache, embedding_key
 
-    assert slide.mpp is not None  # _place saw to it
-    cells = cells_of(region.shape_at(slide.mpp, family.mpp), family.tile, family.grid)
-    side = family.tile // family.grid
-    shape = cells[0] * side, cells[1] * side
-    # Embeddings are of whole tiles: what a region lacks of its last ones is read beyond it.
-    region = Region.at((region.x, region.y), shape, family.mpp, slide.mpp)
+    tissue, pixels = Tissue(slide, region, family), None
     if anew:
-        return _run_embed(family, slide.read(region, family.mpp)).values, False
-    cache = EmbeddingCache()
-    key, pixels = embedding_key(slide, region, family), None
-    if key is None:  # only pixels can tell
-        pixels = slide.read(region, family.mpp)
+        return _run_embed(tissue).values, False
+    cache, key = EmbeddingCache(), embedding_key(slide, region, family)
+    if key is None and not tissue.large:  # only pixels can tell
+        pixels = tissue.read()
         key = embedding_key(slide, region, family, pixels)
     values = cache.get(key)
     if values is not None:
         return values, True
-    event = _run_embed(family, slide.read(region, family.mpp) if pixels is None else pixels)
+    event = _run_embed(tissue, pixels)
     cache.keep(key, event)
     return event.values, False
 
 
-def _run_embed(family: Family, pixels: NDArray[np.uint8]) -> Embedding:
-    request = EmbedRequest(family.name, PackedArray.pack(pixels))
-    return next(e for e in _collect(_engine().run, request) if isinstance(e, Embedding))
+def _run_embed(tissue: Tissue, pixels: NDArray[np.uint8] | None = None) -> Embedding:
+    """Embed a region, read already or not; a large one band by band."""
+    found = []
+    for first, stop in tissue.bands():
+        part = tissue.read(first, stop) if pixels is None else pixels
+        request = EmbedRequest(tissue.family.name, PackedArray.pack(part))
+        events = _collect(_engine().run, request)
+        found.append(next(e for e in events if isinstance(e, Embedding)))
+    if len(found) == 1:
+        return found[0]
+    columns = tissue.cells[1]
+    parts = [one.values.reshape(-1, columns, one.values.shape[-1]) for one in found]
+    return Embedding(np.concatenate(parts), found[0].encoder)
 
 
 def _write_variants(request: GenerateRequest, out: Path) -> Result:

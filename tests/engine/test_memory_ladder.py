@@ -13,7 +13,10 @@ from napari_pixcell.engine.engine import Engine
 from napari_pixcell.engine.events import Embedding, Progress, Variant
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.request import EmbedRequest, GenerateRequest
+from napari_pixcell.engine.residence import Residence
 from napari_pixcell.errors import PixCellError
+from napari_pixcell.networks import PixCellTransformer2DModel
+from napari_pixcell.preferences import preference
 
 CPU = torch.device("cpu")
 
@@ -121,3 +124,63 @@ def test_freed_memory_holds_no_networks(installed: str) -> None:
     engine.load(installed)
     engine.unload()
     assert engine.residence.setting is None
+
+
+@pytest.fixture
+def four_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a card with room for four tiles in one pass."""
+    monkeypatch.setattr(Residence, "_fitting_batch", lambda self, loaded: 4)
+
+
+@pytest.mark.usefixtures("four_at_once")
+def test_variants_of_one_batch_are_those_of_single_ones_and_made_again_alike() -> None:
+    style = PackedArray.pack(np.random.default_rng(0).normal(size=(1, 128)).astype(np.float32))
+    request = GenerateRequest("demo", style, count=5, steps=2, guidance=2.0)
+    engine, alone = Engine(CPU), Engine(CPU)
+    found = variants(run(engine, request))
+    assert [variant.record.batch for variant in found] == [(4, 0), (4, 1), (4, 2), (4, 3), (1, 0)]
+    assert [variant.index for variant in found] == list(range(5))
+    assert len({variant.record.sha256 for variant in found}) == 5
+    for variant in found:
+        assert np.array_equal(engine.again(variant.record), variant.image)
+    alone.load("demo")
+    alone.residence.batch = 1
+    for single, variant in zip(variants(run(alone, request)), found, strict=True):
+        assert np.abs(single.image.astype(int) - variant.image).max() <= 1
+
+
+@pytest.mark.usefixtures("four_at_once")
+def test_on_full_memory_fewer_pictures_are_made_at_once_before_anything_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    whole = PixCellTransformer2DModel.forward
+
+    def limited(self: Any, hidden_states: Any, *arguments: Any, **others: Any) -> Any:
+        if len(hidden_states) > 1:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return whole(self, hidden_states, *arguments, **others)
+
+    monkeypatch.setattr(PixCellTransformer2DModel, "forward", limited)
+    engine = Engine(CPU)
+    events = run(engine, GenerateRequest("demo", count=3, steps=1, guidance=1.0))
+    assert len(variants(events)) == 3
+    again = [text for text in sentences(events) if text.startswith("Memory is full")]
+    assert again == ["Memory is full; again, with fewer pictures at once"] * 2
+    assert engine.residence.batch == 1 and engine.residence.setting.name == "resident"
+
+
+@pytest.mark.parametrize("works", [True, False])
+def test_compilation_is_noted_in_the_record_or_left_out(
+    works: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def compiler(function: Any, **_: Any) -> Any:
+        def missing(*_: Any) -> None:
+            raise RuntimeError("no C++ compiler")
+
+        return function if works else missing
+
+    monkeypatch.setenv("PIXCELL_COMPILE", "1")
+    monkeypatch.setattr(torch, "compile", compiler)
+    (variant,) = variants(run(Engine(CPU), GenerateRequest("demo", count=1, steps=1)))
+    assert variant.record.device == ("cpu, compiled" if works else "cpu")
+    assert preference("compile failed") == ("" if works else "RuntimeError: no C++ compiler")

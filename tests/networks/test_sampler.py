@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
+from diffusers import DPMSolverMultistepScheduler
 
 from napari_pixcell.engine.denoiser import Denoiser
 from napari_pixcell.engine.sampler import denoise
+from napari_pixcell.engine.solver import Solver
+from napari_pixcell.errors import PixCellError
 from napari_pixcell.networks import PixCellControlNet, PixCellTransformer2DModel
 
 SCHEDULER = {"beta_schedule": "linear", "beta_start": 1e-4, "beta_end": 0.02}
@@ -98,3 +101,36 @@ def test_guidance_in_two_passes_is_that_in_one(sample) -> None:
     apart, together = sample(layout=True, two_passes=True), sample(layout=True)
     # Batches of another size are summed up in another order.
     assert (apart - together).abs().max() < 1e-4 * together.abs().max()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"algorithm_type": "sde-dpmsolver++"}, r"asks for algorithm_type = sde-dpmsolver\+\+"),
+        ({"solver_type": "heun"}, "solver_type = heun"),
+        ({"prediction_type": "flow_prediction"}, "prediction_type = flow_prediction"),
+    ],
+)
+def test_a_scheduler_that_asks_for_another_solver_is_refused(change: dict, words: str) -> None:
+    with pytest.raises(PixCellError, match=f"{words}.*use the published scheduler_config"):
+        Solver(SCHEDULER | change, STEPS)
+
+
+@pytest.mark.parametrize("steps", [1, 4, 20])
+@pytest.mark.parametrize("kind", ["epsilon", "v_prediction", "sample"])
+@pytest.mark.parametrize("spacing", [{}, {"use_karras_sigmas": True}, {"solver_order": 1}])
+def test_the_solver_takes_the_steps_of_diffusers_own(steps: int, kind: str, spacing: dict) -> None:
+    config = SCHEDULER | {"prediction_type": kind} | spacing
+    theirs = DPMSolverMultistepScheduler.from_config(config)
+    theirs.set_timesteps(steps)
+    ours = Solver(config, steps)
+    assert torch.equal(ours.times, theirs.timesteps)
+    generator = torch.Generator().manual_seed(0)
+    expected = latents = torch.randn(1, 4, 8, 8, generator=generator)
+    before = None
+    for index, time in enumerate(theirs.timesteps):
+        predicted = torch.randn(1, 4, 8, 8, generator=generator)
+        expected = theirs.step(predicted, time, expected).prev_sample
+        clean = ours.clean(index, predicted, latents)
+        latents, before = ours.advance(index, latents, clean, before), clean
+        assert (latents - expected).abs().max() < 1e-4 * expected.abs().max()

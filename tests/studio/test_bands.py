@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from napari_pixcell.engine import tissue as tissue_module
 from napari_pixcell.engine.events import Embedding, Failure, Finished, Progress
 from napari_pixcell.engine.request import EmbedRequest
+from napari_pixcell.engine.tissue import Tissue
 from napari_pixcell.models.catalogue import DEMO, get_family
 from napari_pixcell.models.identity import encoder_identity
 from napari_pixcell.slides import ArraySlide, Region, open_slide
 from napari_pixcell.slides.write import write_pyramid
-from napari_pixcell.studio import tissue as tissue_module
 from napari_pixcell.studio.session import Session
-from napari_pixcell.studio.tissue import Tissue
 from scripted import ScriptedClient
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -16,27 +15,13 @@ from napari_pixcell.engine.presets import BALANCED, EXACT, PRESETS, QUICK
 from napari_pixcell.engine.record import Record
 from napari_pixcell.engine.request import GenerateRequest
 from napari_pixcell.models.catalogue import DEMO, get_family
-from napari_pixcell.slides import ArraySlide, Region
+from napari_pixcell.slides import Region
 from napari_pixcell.studio import times
 from napari_pixcell.studio.jobs import Stopped, picture_of
 from napari_pixcell.studio.session import Session
 from napari_pixcell.studio.settings import Settings
 from napari_pixcell.studio.times import Clock, Paces, duration, windows_of
 from scripted import ScriptedClient, preview
-
-
-@pytest.fixture
-def client() -> ScriptedClient:
-    return ScriptedClient()
-
-
-@pytest.fixture
-def session(client: ScriptedClient) -> Iterator[Session]:
-    session = Session(client)
-    image = np.random.default_rng(0).integers(0, 255, (1500, 1500, 3), np.uint8)
-    session.set_slide(ArraySlide([image], 0.5, "case 7"))
-    yield session
-    session.close()
 
 
 @pytest.fixture

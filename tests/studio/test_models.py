@@ -2,30 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 
 from napari_pixcell.engine.request import EmbedRequest, GenerateRequest
 from napari_pixcell.models.catalogue import DEMO
 from napari_pixcell.slides import ArraySlide, Region
-from napari_pixcell.studio.session import Session
-from scripted import ScriptedClient
-
-
-@pytest.fixture
-def client() -> ScriptedClient:
-    return ScriptedClient()
-
-
-@pytest.fixture
-def session(client: ScriptedClient) -> Iterator[Session]:
-    session = Session(client)
-    image = np.random.default_rng(0).integers(0, 255, (1500, 1500, 3), np.uint8)
-    session.set_slide(ArraySlide([image], 0.5, "case 7"))
-    yield session
-    session.close()
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,33 +10,18 @@ from tifffile import imwrite
 
 from napari_pixcell.cells.methods import LayoutSource
 from napari_pixcell.engine.events import Finished, Layout
+from napari_pixcell.engine.tissue import size_at
 from napari_pixcell.models.catalogue import DEMO, get_family
 from napari_pixcell.slides import ArraySlide, Region
 from napari_pixcell.studio import layouts
 from napari_pixcell.studio.regions import snap, tiles_of, tiles_text
 from napari_pixcell.studio.session import Session
-from napari_pixcell.studio.tissue import size_at
-from scripted import ScriptedClient
-
-
-def tissue(height: int = 1500, width: int = 1600) -> np.ndarray:
-    image = np.full((height, width, 3), (240, 225, 235), np.uint8)
-    y, x = np.mgrid[:height, :width] % 60 - 30
-    image[y**2 + x**2 < 81] = (90, 50, 130)
-    return image
+from pictures import tissue
 
 
 @pytest.fixture
-def client() -> ScriptedClient:
-    return ScriptedClient()
-
-
-@pytest.fixture
-def session(client: ScriptedClient) -> Iterator[Session]:
-    session = Session(client)
-    session.set_slide(ArraySlide([tissue()], 0.5, "case 7"))
-    yield session
-    session.close()
+def picture() -> np.ndarray:
+    return tissue(1500, 1600)
 
 
 def drawn(session: Session, *box: float):

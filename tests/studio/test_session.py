@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,28 +18,13 @@ from napari_pixcell.engine.events import Failure, Finished, Layout, Preview, Pro
 from napari_pixcell.slides import ArraySlide, Region
 from napari_pixcell.studio.regions import NO_STYLE
 from napari_pixcell.studio.session import Session
+from pictures import tissue
 from scripted import ScriptedClient
 
 
-def tissue(side: int = 800) -> np.ndarray:
-    """White with a row of dark purple nuclei."""
-    image = np.full((side, side, 3), (240, 225, 235), np.uint8)
-    y, x = np.mgrid[:side, :side] % 60 - 30
-    image[y**2 + x**2 < 81] = (90, 50, 130)
-    return image
-
-
 @pytest.fixture
-def client() -> ScriptedClient:
-    return ScriptedClient()
-
-
-@pytest.fixture
-def session(client: ScriptedClient) -> Iterator[Session]:
-    session = Session(client)
-    session.set_slide(ArraySlide([tissue()], 0.5, "case 7"))
-    yield session
-    session.close()
+def picture() -> np.ndarray:
+    return tissue(800)
 
 
 def settled(session: Session) -> None:
@@ -67,7 +51,7 @@ def test_a_region_at_the_edge_is_moved_inside(session: Session) -> None:
 
 
 def test_a_tile_is_as_large_as_the_pixel_size_says(session: Session) -> None:
-    session.set_slide(ArraySlide([tissue()], 0.25, "40x"))
+    session.set_slide(ArraySlide([tissue(800)], 0.25, "40x"))
     assert added(session).region.width == 512
     assert session.active is not None and session.active.pixels.shape == (256, 256, 3)
 
@@ -97,7 +81,7 @@ def test_what_is_missing_is_said_in_words(session: Session) -> None:
     item.layout[10:20, 10:20] = 1
     session.layout_edited(item.number)
     assert session.why_not() == ""
-    session.set_slide(ArraySlide([tissue()], None, "no size"))
+    session.set_slide(ArraySlide([tissue(800)], None, "no size"))
     assert session.why_not() == "Set the pixel size first"
     session.set_slide(None)
     assert session.why_not() == "Open a slide first"
@@ -308,7 +292,7 @@ def test_an_export_that_fails_gets_a_sentence_and_keeps_the_results(
 def test_regions_wait_for_their_slide(session: Session) -> None:
     item = added(session)
     own = session.slide
-    session.set_slide(ArraySlide([tissue()], 0.5, "other"))
+    session.set_slide(ArraySlide([tissue(800)], 0.5, "other"))
     assert session.regions == []
     session.set_slide(own)
     assert session.regions == [item]

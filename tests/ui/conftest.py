@@ -6,20 +6,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import napari
-import numpy as np
 import pytest
 from qtpy.QtCore import QSettings
 
 from napari_pixcell.slides import ArraySlide
 from napari_pixcell.ui.dock import PixCellStudio
+from pictures import tissue
 from scripted import ScriptedClient
-
-
-def tissue(side: int = 800) -> np.ndarray:
-    image = np.full((side, side, 3), (240, 225, 235), np.uint8)
-    y, x = np.mgrid[:side, :side] % 60 - 30
-    image[y**2 + x**2 < 81] = (90, 50, 130)
-    return image
 
 
 @pytest.fixture(autouse=True)
@@ -52,7 +45,7 @@ def studio(viewer: napari.Viewer, client: ScriptedClient) -> Iterator[PixCellStu
 @pytest.fixture
 def ready(studio: PixCellStudio) -> PixCellStudio:
     """With a slide of 800 × 800 px at 0.5 µm/px."""
-    studio.link.add_slide(ArraySlide([tissue()], 0.5, "case 7"))
+    studio.link.add_slide(ArraySlide([tissue(800)], 0.5, "case 7"))
     return studio
 
 

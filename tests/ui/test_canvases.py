@@ -13,12 +13,12 @@ from qtpy.QtCore import Qt
 from napari_pixcell.engine.events import Failure, Finished, Preview, Progress
 from napari_pixcell.models.catalogue import DEMO_FOLDER
 from napari_pixcell.slides import ArraySlide, Region
+from napari_pixcell.slides.pyramid import pyramid
 from napari_pixcell.slides.samples import SAMPLE_SLIDE
 from napari_pixcell.ui import variant_layers
 from napari_pixcell.ui.demo import click
 from napari_pixcell.ui.parts import thinned
 from napari_pixcell.ui.slide_layer import role
-from napari_pixcell.ui.variant_layers import pyramid
 from scripted import preview
 
 HEAVY = ("torch", "diffusers", "timm", "transformers", "cellpose")

@@ -96,7 +96,7 @@ class Denoiser:
         two_passes: bool = False,
         preset: Preset = EXACT,
     ) -> None:
-        self.solver = Solver(config, steps, preset.karras)
+        self.solver = Solver(config, steps)
         self.plan = preset.schedule(steps, layout_until)
         self._transformer, self._controlnet = transformer, controlnet
         self._guidance, self._strength = guidance, layout_strength

@@ -47,8 +47,6 @@ class Preset:
         What it saves and what it costs, for a tooltip.
     steps : float
         Part of the family's usual steps that are taken.
-    karras : bool
-        Steps spaced as by Karras et al. (2206.00364), which suits few of them.
     guided : (first, last)
         Part of the steps in which guidance acts (Kynkäänniemi et al., 2404.07724).
     layout_every, layout_until : int, float
@@ -61,7 +59,6 @@ class Preset:
     name: str
     text: str
     steps: float = 1.0
-    karras: bool = False
     guided: tuple[float, float] = (0.0, 1.0)
     layout_every: int = 1
     layout_until: float = 1.0

@@ -24,8 +24,6 @@ class Solver:
         Configuration of a ``DPMSolverMultistepScheduler``.
     steps : int
         Denoising steps.
-    karras : bool, optional
-        Space the steps as Karras et al. (2206.00364) do, instead of as the configuration says.
 
     Attributes
     ----------
@@ -40,9 +38,8 @@ class Solver:
         If the configuration asks for another solver.
     """
 
-    def __init__(self, config: dict[str, Any], steps: int, karras: bool = False) -> None:
-        changes = {"use_karras_sigmas": True} if karras else {}
-        scheduler = DPMSolverMultistepScheduler.from_config(config, **changes)
+    def __init__(self, config: dict[str, Any], steps: int) -> None:
+        scheduler = DPMSolverMultistepScheduler.from_config(config)
         scheduler.set_timesteps(steps)
         self._config = scheduler.config
         wanted = {"algorithm_type": "dpmsolver++", "solver_type": "midpoint", "thresholding": False}

@@ -54,18 +54,6 @@ class Region:
         side = side_px * model_mpp / mpp
         return cls(centre[0] - side / 2, centre[1] - side / 2, side, side)
 
-    @classmethod
-    def at(
-        cls,
-        corner: tuple[float, float],
-        shape: tuple[int, int],
-        model_mpp: float,
-        mpp: float,
-    ) -> Region:
-        """Make the region of a picture of (rows, columns) px from its corner (x, y) on."""
-        factor = model_mpp / mpp
-        return cls(*corner, shape[1] * factor, shape[0] * factor)
-
     def shape_at(self, mpp: float, target_mpp: float) -> tuple[int, int]:
         """Rows and columns of this region when read at ``target_mpp`` µm/px."""
         factor = mpp / target_mpp

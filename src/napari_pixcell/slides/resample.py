@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 
 def resample(
@@ -40,6 +44,8 @@ def resample(
 
 def _weights(count: int, start: float, stop: float, out: int) -> csr_array:
     """Give the (out, count) matrix that resamples ``start``–``stop`` of ``count`` samples."""
+    from scipy.sparse import csr_array  # takes long, and nothing is resampled at the start
+
     step = (stop - start) / out
     if step >= 1:  # the share of each sample that lies inside each output pixel
         edges = start + step * np.arange(out + 1)

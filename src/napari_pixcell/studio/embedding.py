@@ -15,11 +15,11 @@ from napari_pixcell.engine.embedding_cache import EmbeddingCache, EmbeddingKey, 
 from napari_pixcell.engine.events import Embedding, Event, Failure, Finished, Progress
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.request import EmbedRequest
+from napari_pixcell.engine.tissue import Tissue
 from napari_pixcell.models.catalogue import Family
 from napari_pixcell.slides.region import Region
 from napari_pixcell.studio.background import Background
 from napari_pixcell.studio.results import Client, JobHandle
-from napari_pixcell.studio.tissue import Tissue
 
 log = logging.getLogger(__name__)
 

@@ -11,12 +11,12 @@ from psygnal import Signal
 
 from napari_pixcell.engine.events import Event, Failure, is_last
 from napari_pixcell.engine.packed import PackedArray
+from napari_pixcell.engine.tissue import size_at
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.slides.region import Region
 from napari_pixcell.studio.embedding import Embedder
 from napari_pixcell.studio.layouts import LayoutActions
 from napari_pixcell.studio.regions import RegionItem, enlarged_as, snap
-from napari_pixcell.studio.tissue import size_at
 
 
 class RegionActions(LayoutActions):
