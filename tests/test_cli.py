@@ -9,10 +9,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from skimage.io import imread as imread_png
 from tifffile import imread, imwrite
 
 from napari_pixcell.cli import main
+from napari_pixcell.datasets import read_record
 from napari_pixcell.folders import cache_folder
+from napari_pixcell.slides import Region, open_slide
+from napari_pixcell.studio.session import Session
+from scripted import ScriptedClient
 from slides.svs import damage
 from tiny_cellpose import discs
 
@@ -210,3 +215,30 @@ def test_the_demo_runs_without_any_display(tmp_path, monkeypatch, capsys) -> Non
     result = json.loads(printed.out)
     assert len(result["images"]) == len(result["masks"]) == 4
     assert all((tmp_path / "out" / name).exists() for name in result["images"] + result["masks"])
+
+
+def test_a_larger_region_is_one_picture_with_the_style_that_the_dock_gives_it(
+    run, cmu_slide, tmp_path
+) -> None:
+    box = (1900, 2700, 320, 267)  # at the slide's corner: its last tiles reach beyond the slide
+    region = ",".join(map(str, box))
+    arguments = ["--region", region, "--count", "1", "--steps", "2", "--out", tmp_path / "out"]
+    made = run("generate", cmu_slide, *arguments, "--preset", "quick")
+    image = tmp_path / "out" / made["images"][0]
+    assert imread_png(image).shape == (266, 319, 3)
+    request = read_record(image).request
+    assert (request.size, request.preset, request.steps) == ((266, 319), "quick", 2)
+    assert run("rerun", image)["same pixels"] == "yes"
+    session = Session(ScriptedClient())
+    session.set_slide(open_slide(cmu_slide))
+    item = session.draw_region(Region(*box))
+    session.wait(20)
+    assert item.size == request.size and item.embedding_stored
+    np.testing.assert_array_equal(item.embedding.unpack(), request.embedding.unpack())
+    session.close()
+
+
+def test_a_preset_brings_its_steps(run, cmu_slide, tmp_path) -> None:
+    arguments = ["--region", REGION, "--count", "1", "--out", tmp_path]
+    made = run("generate", cmu_slide, *arguments, "--preset", "quick")
+    assert read_record(tmp_path / made["images"][0]).request.steps == 8
