@@ -12,8 +12,7 @@ from qtpy.QtCore import Qt
 
 from napari_pixcell.engine.events import Failure, Finished, Preview, Progress
 from napari_pixcell.models.catalogue import DEMO_FOLDER
-from napari_pixcell.slides import ArraySlide, Region
-from napari_pixcell.slides.pyramid import pyramid
+from napari_pixcell.slides import ArraySlide, Region, pyramid
 from napari_pixcell.slides.samples import SAMPLE_SLIDE
 from napari_pixcell.ui import variant_layers
 from napari_pixcell.ui.demo import click
@@ -126,7 +125,7 @@ def test_a_large_variant_is_shown_by_levels(
     canvas, viewer, client, qtbot, settle, monkeypatch
 ) -> None:
     monkeypatch.setattr(variant_layers, "PLAIN", 500)
-    monkeypatch.setattr(variant_layers, "COARSEST", 200)
+    monkeypatch.setattr(pyramid, "COARSEST", 200)
     canvas.generate.count.setValue(2)
     click(canvas.generate.generate_button)
     settle(canvas)
@@ -145,19 +144,6 @@ def test_a_large_variant_is_shown_by_levels(
     click(canvas.results.thumbnails[1])
     settle(canvas)
     assert canvas.link.find("variant", 1).visible
-
-
-def test_levels_are_means_of_two_by_two_pixels() -> None:
-    image = np.random.default_rng(0).integers(0, 256, (2100, 4097, 3), np.uint8)
-    levels = pyramid(image)
-    assert levels[0] is image and [level.shape[:2] for level in levels] == [
-        (2100, 4097),
-        (1050, 2048),
-        (525, 1024),
-    ]
-    assert all(level.dtype == np.uint8 for level in levels)
-    mean = image[:2100, :4096].reshape(1050, 2, 2048, 2, 3).mean(axis=(1, 3))
-    assert np.abs(levels[1] - mean).max() <= 0.5
 
 
 def test_a_thumbnail_of_a_large_picture_is_made_of_few_of_its_pixels() -> None:
