@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from napari_pixcell import __version__
 from napari_pixcell.cells.methods import CELLPOSE_MODEL, METHODS, SegmentMethod
 from napari_pixcell.cli_models import add_models_command
-from napari_pixcell.engine.events import Embedding, Event, Layout, Progress, Variant
+from napari_pixcell.engine.events import Embedding, Event, Layout, Preview, Progress, Variant
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.presets import EXACT, PRESETS, get_preset
 from napari_pixcell.engine.record import pixels_sha256
@@ -34,6 +34,7 @@ from napari_pixcell.models.catalogue import Family, families, get_family
 from napari_pixcell.models.segmenters import segmenter_file
 from napari_pixcell.slides.region import Region
 from napari_pixcell.slides.slide import Slide
+from napari_pixcell.slides.stored_picture import StoredPicture
 
 log = logging.getLogger("napari_pixcell")
 
@@ -135,7 +136,7 @@ def _parser() -> argparse.ArgumentParser:
     generate.add_argument("--out", type=Path, required=True, metavar="DIR")
 
     rerun = add("rerun", _rerun, "Make the pixels of a record again.")
-    rerun.add_argument("record", metavar="RECORD", type=Path, help="a record, or an exported PNG")
+    rerun.add_argument("record", metavar="RECORD", type=Path, help="a record, or an exported image")
     rerun.add_argument("--out", type=Path, metavar="DIR", help="folder to write the pair to")
 
     add_models_command(commands, common)
@@ -254,7 +255,11 @@ def _rerun(options: argparse.Namespace) -> Result:
         "sha256": sha256,
     }
     if options.out:
-        result |= _write([Variant(0, image, replace(record, sha256=sha256))], options.out)
+        export = _Export(options.out)
+        export.take(Variant(0, image, replace(record, sha256=sha256)))
+        result |= export.result()
+    elif isinstance(image, StoredPicture):
+        image.delete()
     return result
 
 
@@ -371,33 +376,49 @@ def _run_embed(tissue: Tissue, pixels: NDArray[np.uint8] | None = None) -> Embed
 
 
 def _write_variants(request: GenerateRequest, out: Path) -> Result:
-    events = _collect(_engine().run, request)
-    return _write([event for event in events if isinstance(event, Variant)], out)
+    export = _Export(out)
+    _collect(_engine().run, request, export.take)
+    return export.result()
 
 
-def _write(variants: list[Variant], out: Path) -> Result:
-    from napari_pixcell.datasets import PairWriter
+class _Export:
+    """Writes variants to a folder as they come: what is made is kept, whatever comes next."""
 
-    writer = PairWriter(out)
-    rows = []
-    for variant in variants:
+    def __init__(self, out: Path) -> None:
+        from napari_pixcell.datasets import PairWriter
+
+        self.out, self.writer = out, PairWriter(out)
+        self.rows: list[dict[str, Any]] = []
+        self.seeds: list[int] = []
+
+    def take(self, variant: Variant) -> None:
         layout = variant.record.request.layout
         labels = layout.unpack() if layout is not None else None
-        rows.append(writer.write(variant.image, labels, variant.record))
-    return {
-        "folder": str(out),
-        "images": [row["image"] for row in rows],
-        "masks": [row["mask"] for row in rows],
-        "seeds": [variant.record.request.seed for variant in variants],
-    }
+        self.rows.append(self.writer.write(variant.image, labels, variant.record))
+        self.seeds.append(variant.record.request.seed)
+        if isinstance(variant.image, StoredPicture):
+            variant.image.delete()
+
+    def result(self) -> Result:
+        return {
+            "folder": str(self.out),
+            "images": [row["image"] for row in self.rows],
+            "masks": [row["mask"] for row in self.rows],
+            "seeds": self.seeds,
+        }
 
 
-def _collect(run: Callable[..., None], request: Request) -> list[Event]:
-    """Run a request here, showing progress on a terminal."""
+def _collect(
+    run: Callable[..., None], request: Request, take: Callable[[Variant], None] | None = None
+) -> list[Event]:
+    """Run a request here, showing progress on a terminal; ``take`` gets its variants."""
     events: list[Event] = []
 
     def emit(event: Event) -> None:
-        events.append(event)
+        if take is not None and isinstance(event, Variant):
+            take(event)
+        elif not isinstance(event, Preview):
+            events.append(event)
         if isinstance(event, Progress) and sys.stderr.isatty():
             print(f"\r{event.message}: {event.done}/{event.total}  ", end="", file=sys.stderr)
 

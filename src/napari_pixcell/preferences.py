@@ -53,6 +53,28 @@ def set_idle_minutes(minutes: float) -> None:
     set_preference("idle minutes", minutes)
 
 
+def megabytes(variable: str, name: str, default: float) -> int:
+    """Give a limit in bytes that users set in megabytes.
+
+    Parameters
+    ----------
+    variable : str
+        Of the environment, which goes first.
+    name : str
+        Of the preference, which comes second.
+    default : float
+        MB, where neither is a number of megabytes.
+    """
+    for value in (os.environ.get(variable), preference(name)):
+        try:
+            number = float(value)  # type: ignore[arg-type]
+        except (TypeError, ValueError):
+            continue
+        if 0 <= number < 1e9:
+            return int(number * 10**6)
+    return int(default * 10**6)
+
+
 def compile_wanted() -> bool:
     """Whether the transformer's blocks should be compiled; ``PIXCELL_COMPILE`` goes first."""
     asked = os.environ.get("PIXCELL_COMPILE")

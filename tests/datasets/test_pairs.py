@@ -191,7 +191,7 @@ def test_a_manifest_of_two_pairs_is_no_record(tmp_path, image, record) -> None:
     writer.write(image, None, record)
     writer.write(image, None, record)
     with pytest.raises(
-        PixCellError, match=r"manifest\.jsonl holds 2 records; choose one of the PNG"
+        PixCellError, match=r"manifest\.jsonl holds 2 records; choose one of the files"
     ):
         read_record(tmp_path / "manifest.jsonl")
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +12,7 @@ import pytest
 import torch
 from seams import seam_ratio
 
-from napari_pixcell.engine import canvas_store
+from napari_pixcell.engine import canvas_store, computing
 from napari_pixcell.engine.canvas import (
     BUDGET,
     Canvas,
@@ -33,6 +35,7 @@ from napari_pixcell.errors import PixCellError
 from napari_pixcell.networks import PixCellControlNet, PixCellTransformer2DModel
 from napari_pixcell.slides import Region, open_slide
 from napari_pixcell.slides.samples import SAMPLE_SLIDE
+from napari_pixcell.slides.stored_picture import StoredPicture
 
 CPU = torch.device("cpu")
 SIZES = [(256, 1024), (512, 512), (300, 700), (1024, 1024), (2560, 1300), (1100, 1100)]
@@ -149,6 +152,10 @@ def picture(events: list) -> np.ndarray:
     return next(e for e in events if isinstance(e, Variant)).image
 
 
+def unfinished() -> list[Path]:
+    return [path for path in canvases_folder().iterdir() if path.is_dir()]
+
+
 def ask(style: PackedArray | None, **settings) -> GenerateRequest:
     usual = {"size": (384, 500), "count": 1, "steps": 4, "guidance": 1.0}
     return GenerateRequest("demo", style, **usual | settings)
@@ -166,7 +173,10 @@ def test_a_canvas_gives_a_picture_of_its_size_and_counts_its_windows(
     windows = canvas.count(canvas.turns(4))
     last = [e for e in events if isinstance(e, Progress)][-1]
     assert (last.done, last.total) == (2 * windows, 2 * windows)
-    assert last.message == f"Window {windows} of {windows}"
+    assert last.message == "Decoding, 100 %"
+    assert f"Window {windows} of {windows}" in [
+        e.message for e in events if isinstance(e, Progress)
+    ]
     assert any(isinstance(e, Preview) and e.image.shape == (64, 64, 3) for e in events)
     assert np.array_equal(engine.again(variants[1].record), variants[1].image)
     assert list(canvases_folder().iterdir()) == []
@@ -198,7 +208,7 @@ def test_a_cancelled_canvas_goes_on_to_the_same_pixels(
     asked = iter(range(100))
     first = run(engine, request, lambda: next(asked) >= stop_at)
     assert first[-1] == Finished(cancelled=True)
-    assert len(list(canvases_folder().iterdir())) == 1
+    assert len(unfinished()) == 1
     second = run(engine, request)
     assert np.array_equal(picture(second), picture(whole))
 
@@ -231,6 +241,73 @@ def test_a_canvas_that_died_between_journal_and_arrays_goes_on_to_the_same_pixel
         with pytest.raises(Killed):
             run(engine, request)
     assert np.array_equal(picture(run(engine, request)), whole)
+
+
+def test_a_picture_too_large_for_memory_is_the_same_on_disk(
+    engine: Engine, style: PackedArray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = ask(style, seed=80)
+    in_memory = run(engine, request)
+    monkeypatch.setenv("PIXCELL_PICTURE_MB", "0.2")
+    stored = run(engine, request)
+    assert isinstance(picture(stored), StoredPicture)
+    assert np.array_equal(np.asarray(picture(stored)), picture(in_memory))
+    records = [
+        next(e.record for e in events if isinstance(e, Variant)) for events in (in_memory, stored)
+    ]
+    assert records[0].sha256 == records[1].sha256
+    again = engine.again(records[0])
+    assert again.folder != picture(stored).folder
+    assert np.array_equal(np.asarray(again), picture(in_memory))
+    assert not list(canvases_folder().iterdir())
+
+
+@pytest.mark.parametrize("limit", ["0.2", "100"])
+def test_decoding_that_was_stopped_goes_on_with_its_next_row(
+    engine: Engine, style: PackedArray, monkeypatch: pytest.MonkeyPatch, limit: str
+) -> None:
+    monkeypatch.setattr(computing, "DECODED", 32)  # latents: more than one row of windows
+    request = ask(style, seed=81)
+    whole = run(engine, request)
+    monkeypatch.setenv("PIXCELL_PICTURE_MB", limit)
+    stop = []
+
+    def emit(event: object) -> None:
+        if isinstance(event, Progress) and event.message == "Decoding, 33 %":
+            stop.append(event)
+
+    engine.run(request, emit, lambda: bool(stop))
+    assert len(stop) == 1 and len(unfinished()) == 1
+    decoded, decode = [], computing._decode
+    monkeypatch.setattr(computing, "_decode", lambda *a: decoded.append(1) or decode(*a))
+    rest = run(engine, request)
+    assert np.array_equal(np.asarray(picture(rest)), picture(whole))
+    assert len(decoded) == 3  # of 3 rows of 3 windows: a stop is noticed after the next row
+
+
+def test_a_canvas_that_another_process_is_at_gets_a_sentence(
+    engine: Engine, style: PackedArray
+) -> None:
+    request, stop = ask(style, seed=82), []
+
+    def emit(event: object) -> None:
+        if isinstance(event, Progress) and event.total:
+            stop.append(event)
+
+    engine.run(request, emit, lambda: bool(stop))
+    (lock,) = canvases_folder().glob("*.lock")
+    code = "import filelock, sys; a = filelock.FileLock(sys.argv[1]); a.acquire(); print(); input()"
+    other = subprocess.Popen(
+        [sys.executable, "-c", code, str(lock)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    try:
+        assert other.stdout is not None and other.stdout.readline()
+        with pytest.raises(PixCellError, match="made by another napari-pixcell right now; wait"):
+            run(engine, request)
+    finally:
+        other.kill()
+        other.wait()
+    assert picture(run(engine, request)).shape == (384, 500, 3)
 
 
 def test_old_canvases_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -335,7 +412,7 @@ def test_windows_with_sixteen_tokens_and_a_layout(tmp_path: Path, batch: int) ->
     for size in (1, batch):
         with torch.inference_mode():
             denoiser = Denoiser(transformer, scheduler, steps=3, guidance=2, controlnet=controlnet)
-            store = CanvasStore("x", canvas, 4, tmp_path / str(size))
+            store = CanvasStore(str(len(pictures)), canvas, 4, tmp_path)
             painter = CanvasPainter(
                 denoiser,
                 canvas,
@@ -347,7 +424,10 @@ def test_windows_with_sixteen_tokens_and_a_layout(tmp_path: Path, batch: int) ->
                 size,
             )
             painter.paint(
-                lambda latents: np.zeros((3, 1024, 1024), np.float32), 128, lambda _: None
+                lambda latents: np.zeros((3, 1024, 1024), np.float32),
+                128,
+                lambda _: None,
+                lambda *_: None,
             )
             pictures.append(np.array(store.latents))
     assert np.isfinite(pictures[0]).all()

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from napari_pixcell.engine.embedding_cache import (
-    LIMIT_BYTES,
+    LIMIT_MB,
     EmbeddingCache,
     EmbeddingKey,
     embedding_key,
@@ -184,11 +184,11 @@ def test_an_embedding_larger_than_the_limit_is_not_stored(cache) -> None:
 
 
 def test_the_limit_can_be_set(monkeypatch) -> None:
-    assert EmbeddingCache().limit == LIMIT_BYTES == 200_000_000
+    assert EmbeddingCache().limit == LIMIT_MB * 1e6 == 200_000_000
     monkeypatch.setenv("PIXCELL_EMBEDDINGS_MB", "0.5")
     assert EmbeddingCache().limit == 500_000
     monkeypatch.setenv("PIXCELL_EMBEDDINGS_MB", "much")
-    assert EmbeddingCache().limit == LIMIT_BYTES
+    assert EmbeddingCache().limit == LIMIT_MB * 1e6
 
 
 def test_clearing_removes_entries_and_nothing_else(cache) -> None:

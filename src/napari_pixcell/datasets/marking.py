@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,10 +14,13 @@ from PIL.PngImagePlugin import PngInfo
 from tifffile import imwrite
 
 from napari_pixcell.engine.record import SOURCE_TYPE, Record
+from napari_pixcell.slides.stored_picture import StoredPicture
+from napari_pixcell.slides.write import write_levels
 
 RECORD_KEY = "napari-pixcell"
 XMP_KEY = "XML:com.adobe.xmp"
 XMP_TAG = 700  # where TIFF keeps it
+RECORD_TAG = 65_112  # of a TIFF; numbers from 65,000 on are free for anyone's use
 QUICK = 1  # level of compression: an export should not wait for the last per cent
 
 XMP = (
@@ -38,6 +42,25 @@ def in_words(record: Record) -> str:
         f"{request.steps} steps, guidance {request.guidance:g}, {layout}. {record.notice}. "
         f"Licence of the weights: {record.licence}. For research use only."
     )
+
+
+def large_tiff(path: Path, picture: StoredPicture, record: Record, mpp: float) -> None:
+    """Write a picture too large for memory as an OME-TIFF with its levels and marks.
+
+    Parameters
+    ----------
+    path : Path
+    picture : StoredPicture
+        The variant, which nothing is lost of.
+    record : Record
+        In a tag of its own; the OME description says it for people, and XMP carries IPTC's
+        digital source type.
+    mpp : float
+        Pixel size in µm.
+    """
+    text, xmp = json.dumps(record.to_dict()).encode(), XMP.encode()
+    tags = [(RECORD_TAG, 7, len(text), text, True), (XMP_TAG, 1, len(xmp), xmp, True)]
+    write_levels(path, picture.levels, mpp, description=in_words(record), tags=tags)
 
 
 def synthetic_png(image: NDArray[np.uint8], record: Record, mpp: float) -> bytes:

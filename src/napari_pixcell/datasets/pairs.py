@@ -8,26 +8,27 @@ import itertools
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-from napari_pixcell.datasets.marking import synthetic_png, synthetic_tiff
+from napari_pixcell.datasets.marking import large_tiff, synthetic_png, synthetic_tiff
 from napari_pixcell.engine.record import Record
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import CELLPOSE, get_family
 from napari_pixcell.models.licences import licence_texts
+from napari_pixcell.slides.stored_picture import Picture, StoredPicture
 
+Write = Callable[[Path], None]  # writes the file of that path
 MANIFEST = "manifest.jsonl"
 LONGEST_NAME = 80
 README = """SYNTHETIC images, made by napari-pixcell; not real tissue. For research use only.
 
-images/         PNG, each with its record inside
+images/         PNG, each with its record inside; what is too large for it is OME-TIFF
 masks/          label images (TIFF): 0 is background, each cell has a number of its own
 manifest.jsonl  one row for each pair, with its record: `napari-pixcell rerun` makes it again
 
@@ -50,15 +51,13 @@ class PairWriter:
         self.folder = Path(folder)
         self.written = 0
 
-    def write(
-        self, image: NDArray[np.uint8], labels: NDArray[Any] | None, record: Record
-    ) -> dict[str, Any]:
+    def write(self, image: Picture, labels: NDArray[Any] | None, record: Record) -> dict[str, Any]:
         """Write one pair: image, mask, and then its row in the manifest.
 
         Parameters
         ----------
         image : array, uint8, (height, width, 3)
-            The variant.
+            The variant; one that is too large for memory becomes an OME-TIFF.
         labels : array, (height, width), optional
             Its cells; a variant without a layout gets no mask.
         record : Record
@@ -85,25 +84,31 @@ class PairWriter:
         with self._explained():
             (self.folder / "images").mkdir(parents=True, exist_ok=True)
             stem = self._free_stem(record)
-            files = {f"images/{stem}.png": synthetic_png(image, record, family.mpp)}
-            if labels is not None:
+            name, mask = f"images/{stem}.png", f"masks/{stem}.tif" if labels is not None else None
+            parts: dict[str, Write] = {}
+            if isinstance(image, StoredPicture):
+                picture, name = image, f"images/{stem}.ome.tif"
+                parts[name] = lambda path: large_tiff(path, picture, record, family.mpp)
+            else:
+                png = synthetic_png(image, record, family.mpp)
+                parts[name] = lambda path: _put(path, png)
+            if mask is not None and labels is not None:
                 (self.folder / "masks").mkdir(exist_ok=True)
-                files[f"masks/{stem}.tif"] = synthetic_tiff(labels, family.mpp)
-            row = {
-                "image": f"images/{stem}.png",
-                "mask": f"masks/{stem}.tif" if labels is not None else None,
-                "synthetic": True,
-                "files": {k: hashlib.sha256(v).hexdigest() for k, v in files.items()},
-                "record": record.to_dict(),
-            }
+                tiff = synthetic_tiff(labels, family.mpp)
+                parts[mask] = lambda path: _put(path, tiff)
             try:
-                for name, data in files.items():
-                    write_whole(self.folder / name, data)
+                row = {
+                    "image": name,
+                    "mask": mask,
+                    "synthetic": True,
+                    "files": {k: _whole(self.folder / k, write) for k, write in parts.items()},
+                    "record": record.to_dict(),
+                }
                 self._tell_licence(record)
                 self._append(row)
             except BaseException:  # without its row it would not be a pair
-                for name in files:
-                    (self.folder / name).unlink(missing_ok=True)
+                for part in parts:
+                    (self.folder / part).unlink(missing_ok=True)
                 raise
         self.written += 1
         return row
@@ -144,7 +149,8 @@ class PairWriter:
         base = f"{record.request.source.name}-seed{record.request.seed}"
         stem, number = base, 1
         while any(
-            (self.folder / name).exists() for name in (f"images/{stem}.png", f"masks/{stem}.tif")
+            (self.folder / name).exists()
+            for name in (f"images/{stem}.png", f"images/{stem}.ome.tif", f"masks/{stem}.tif")
         ):
             number += 1
             stem = f"{base}-{number}"
@@ -198,12 +204,22 @@ def safe_name(name: str) -> str:
 
 def write_whole(path: Path, data: bytes) -> None:
     """Write a file so that it is there whole or not at all."""
+    _whole(path, lambda temporary: _put(temporary, data))
+
+
+def _put(path: Path, data: bytes) -> None:
+    path.write_bytes(data)
+
+
+def _whole(path: Path, write: Write) -> str:
+    """Have a file written so that it is there whole or not at all, and give its sha256."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
+        write(temporary)
+        with temporary.open("r+b") as file:
             os.fsync(file.fileno())
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+    return digest

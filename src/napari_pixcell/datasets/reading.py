@@ -8,7 +8,7 @@ from typing import Any
 
 from PIL import Image, UnidentifiedImageError
 
-from napari_pixcell.datasets.marking import RECORD_KEY
+from napari_pixcell.datasets.marking import RECORD_KEY, RECORD_TAG
 from napari_pixcell.datasets.pairs import MANIFEST
 from napari_pixcell.engine.record import Record
 from napari_pixcell.errors import PixCellError
@@ -36,7 +36,7 @@ def load_manifest(folder: Path | str) -> list[dict[str, Any]]:
 
 
 def read_record(path: Path | str) -> Record:
-    """Read a record from an exported PNG, a JSON file, or a manifest of one pair.
+    """Read a record from an exported image, a JSON file, or a manifest of one pair.
 
     Raises
     ------
@@ -48,26 +48,58 @@ def read_record(path: Path | str) -> Record:
         rows = load_manifest(path)
         if len(rows) != 1:
             raise PixCellError(
-                f"{path.name} holds {len(rows)} records; choose one of the PNG files in “images”."
+                f"{path.name} holds {len(rows)} records; choose one of the files in “images”."
             )
         return Record.from_dict(rows[0].get("record") or {})
-    if path.suffix.lower() != ".png":
-        return Record.load(path)
-    try:
-        with Image.open(path) as image:
-            text = getattr(image, "text", {}).get(RECORD_KEY)
-    except FileNotFoundError:
-        raise PixCellError(f"There is no record {path.name}; check its path.") from None
-    except (OSError, SyntaxError, ValueError, UnidentifiedImageError):
-        raise PixCellError(f"{path.name} cannot be read; choose an exported PNG.") from None
+    text: str | bytes | None
+    match path.suffix.lower():
+        case ".png":
+            text = _text_of_png(path)
+        case ".tif" | ".tiff":
+            text = _text_of_tiff(path)
+        case _:
+            return Record.load(path)
     if text is None:
         raise PixCellError(
-            f"{path.name} carries no record; choose a PNG that napari-pixcell exported."
+            f"{path.name} carries no record; choose an image that napari-pixcell exported."
         )
     try:
         value = json.loads(text)
     except ValueError:
         raise PixCellError(
-            f"The record in {path.name} is damaged; choose another exported PNG."
+            f"The record in {path.name} is damaged; choose another exported image."
         ) from None
     return Record.from_dict(value)
+
+
+def _text_of_png(path: Path) -> str | None:
+    try:
+        with Image.open(path) as image:
+            text: str | None = getattr(image, "text", {}).get(RECORD_KEY)
+            return text
+    except FileNotFoundError:
+        raise _missing(path) from None
+    except (OSError, SyntaxError, ValueError, UnidentifiedImageError):
+        raise _unreadable(path) from None
+
+
+def _text_of_tiff(path: Path) -> bytes | None:
+    import tifffile
+
+    try:
+        with tifffile.TiffFile(path) as file:
+            return bytes(file.pages.first.tags[RECORD_TAG].value)
+    except FileNotFoundError:
+        raise _missing(path) from None
+    except KeyError:
+        return None
+    except (OSError, ValueError, IndexError, tifffile.TiffFileError):
+        raise _unreadable(path) from None
+
+
+def _missing(path: Path) -> PixCellError:
+    return PixCellError(f"There is no record {path.name}; check its path.")
+
+
+def _unreadable(path: Path) -> PixCellError:
+    return PixCellError(f"{path.name} cannot be read; choose an exported image.")

@@ -22,10 +22,12 @@ from napari_pixcell.engine.canvas import (
 from napari_pixcell.engine.canvas_store import CanvasStore
 from napari_pixcell.engine.denoiser import Denoiser, Styles
 from napari_pixcell.engine.noise import noise_at
+from napari_pixcell.slides.stored_picture import Picture
 
 Floats = NDArray[np.float32]
 Decode = Callable[[Tensor], Floats]
 OnWindows = Callable[[int], None]
+OnRows = Callable[[int, int], None]
 
 STYLES_KEPT = 256  # windows whose styles are kept read, from step to step
 OVERLAP = 16  # latents by which those overlap: 128 px
@@ -72,7 +74,9 @@ class CanvasPainter:
         self.turns = canvas.turns(denoiser.solver.steps)
         self._bell = weights(canvas.window)
 
-    def paint(self, decode: Decode, decoded: int, on_windows: OnWindows) -> NDArray[np.uint8]:
+    def paint(
+        self, decode: Decode, decoded: int, on_windows: OnWindows, on_rows: OnRows
+    ) -> Picture:
         """Make the picture, uint8 (height, width, 3) as asked for, going on where it stopped.
 
         Parameters
@@ -84,15 +88,16 @@ class CanvasPainter:
         on_windows : callable
             Told after each row of windows how many are done in all; whatever it raises ends the
             work, and what is done is kept.
+        on_rows : callable
+            Told after each row of decoded windows how many are done of how many; the same.
         """
         steps = self.denoiser.solver.steps
         if not self.store.resumed:
             self._begin()
         for index in range(self.store.step, steps):
             self._step(index, on_windows)
-        self._decode(decode, decoded)
-        height, width = self.canvas.size
-        return np.array(self.store.picture[:height, :width])
+        self._decode(decode, decoded, on_rows)
+        return self.store.finish()
 
     def windows_done(self) -> int:
         """Count the windows that are finished."""
@@ -212,15 +217,17 @@ class CanvasPainter:
                 carried |= {"clean": np.array(clean[:, rest]), "weight": np.array(weight[rest])}
         store.done(step, number, {"latents": moved.numpy(), "clean": ready}, carried, top)
 
-    def _decode(self, decode: Decode, side: int) -> None:
+    def _decode(self, decode: Decode, side: int, on_rows: OnRows) -> None:
         """Decode the canvas in windows, blended where they overlap."""
         canvas, store = self.canvas, self.store
         rows, columns = canvas.decoding(side, OVERLAP)
         below = [*(y.start for y in rows[1:]), canvas.height]
-        carried: Floats | None = None
-        for y, down, bottom in zip(rows, ramps(rows), below, strict=True):
-            height = (y.stop - y.start) * FACTOR
-            picture = np.zeros((height, canvas.width * FACTOR, 3), np.float32)
+        if not store.picture_begun:  # gone, or now on another side of the limit for memory
+            store.row, store.carried = 0, {}
+        for number in range(store.row, len(rows)):
+            y, down = rows[number], ramps(rows)[number]
+            picture = np.zeros(((y.stop - y.start) * FACTOR, canvas.width * FACTOR, 3), np.float32)
+            carried = store.carried.get("pixels")
             if carried is not None:
                 picture[: len(carried)] = carried
             for x, across in zip(columns, ramps(columns), strict=True):
@@ -228,7 +235,16 @@ class CanvasPainter:
                 pixels = decode(torch.from_numpy(latents)[None].to(self.device))
                 weighted = pixels * np.outer(down, across)
                 picture[:, x.start * FACTOR : x.stop * FACTOR] += np.moveaxis(weighted, 0, -1)
-            ready = picture[: (bottom - y.start) * FACTOR]
-            carried = picture[len(ready) :]
-            top = y.start * FACTOR
-            store.picture[top : top + len(ready)] = np.rint(ready.clip(0, 1) * 255)
+            ready = picture[: (below[number] - y.start) * FACTOR]
+            self._write(y.start * FACTOR, ready)
+            store.done(store.step, number + 1, {}, {"pixels": np.array(picture[len(ready) :])}, 0)
+            on_rows(number + 1, len(rows))
+
+    def _write(self, top: int, pixels: Floats) -> None:
+        """Write rows of pixels in [0, 1] as far as the picture reaches."""
+        height, width = self.canvas.size
+        part = pixels[: max(0, height - top), :width]
+        if len(part):
+            self.store.picture[top : top + len(part)] = np.rint(part.clip(0, 1) * 255).astype(
+                np.uint8
+            )

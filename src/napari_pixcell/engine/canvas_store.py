@@ -1,7 +1,8 @@
 """A canvas on disk, so that memory follows its windows and a stopped one can go on.
 
 Latents, the clean latents of the step before and the picture are plain arrays in files, mapped
-into memory: the system keeps in memory what there is room for. A row of windows is first written
+into memory: the system keeps in memory what there is room for. A picture above the limit for
+memory is zarr instead, and stays on disk when it is finished. A row of windows is first written
 to a journal, then to the arrays; whatever is interrupted, the journal says where to go on.
 """
 
@@ -15,17 +16,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
-from napari_pixcell.engine.canvas import FACTOR, Canvas
+from napari_pixcell.engine.canvas import Canvas
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.folders import cache_folder
+from napari_pixcell.slides.stored_picture import Picture, create, finish, is_stored
 
 log = logging.getLogger(__name__)
 
 KEPT_S = 14 * 24 * 3600  # how long a canvas that was stopped waits to go on
 JOURNAL = "journal.npz"
-PICTURE = "picture.npy"
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -36,9 +38,10 @@ def canvases_folder() -> Path:
 
 
 def bytes_on_disk(canvas: Canvas, channels: int) -> int:
-    """Say what a canvas needs: two planes of float32 latents, and the picture."""
+    """Say what a canvas needs: two planes of float32 latents, and the picture with its levels."""
     latents = 2 * 4 * channels * canvas.height * canvas.width
-    return latents + 3 * canvas.height * canvas.width * FACTOR**2
+    height, width = canvas.size
+    return latents + (4 if is_stored(canvas.size) else 3) * height * width
 
 
 class CanvasStore:
@@ -59,36 +62,38 @@ class CanvasStore:
     ----------
     latents, clean : array, float32, (channels, height, width)
         At the step that is under way; rows before the journal's are a step further.
-    picture : array, uint8, (height, width, 3)
-        Of the whole canvas, decoded row by row.
+    picture : array-like, uint8, (height, width, 3)
+        Of the size asked for, written by rows when decoded.
     step, row : int
-        Where to go on: the first row of windows that is not done.
+        Where to go on: the first row of windows that is not done; behind the last step, the
+        first row that is not decoded.
     carried : dict of str to array
         What that row needs of the one before.
 
     Raises
     ------
     PixCellError
-        If there is no room for it.
+        If there is no room for it, or another process is at it.
     """
 
     def __init__(self, key: str, canvas: Canvas, channels: int, folder: Path | None = None) -> None:
         self.folder = (folder or canvases_folder()) / key
+        self._lock = FileLock(f"{self.folder}.lock")
         shape = channels, canvas.height, canvas.width
-        picture = canvas.height * FACTOR, canvas.width * FACTOR, 3
         self.step, self.row = -1, 0
         self.carried: Arrays = {}
         self._check_room(bytes_on_disk(canvas, channels))
         try:
+            self._take()
             fresh = not self._journalled(shape)
-            self.folder.mkdir(parents=True, exist_ok=True)
             (self.folder / JOURNAL).unlink(missing_ok=True) if fresh else None
             self.latents = self._array("latents.npy", shape, np.float32, fresh)
             self.clean = self._array("clean.npy", shape, np.float32, fresh)
-            self.picture = self._array(PICTURE, picture, np.uint8, fresh)
             if not fresh:
                 self._replay()
+            self._open_picture(canvas.size)
         except OSError as error:
+            self._lock.release()
             raise self._no_room(error) from error
 
     @property
@@ -127,6 +132,16 @@ class CanvasStore:
         self._apply(rows, top)
         self.step, self.row, self.carried = step, row, carried
 
+    def finish(self) -> Picture:
+        """Give the picture when all of it is written: in memory, or where it stays on disk."""
+        if self._stored is None:
+            return np.array(self.picture)
+        del self.picture
+        try:
+            return finish(self._stored)
+        except OSError as error:
+            raise self._no_room(error) from error
+
     def close(self, remove: bool) -> None:
         """Let go of the files; ``remove`` deletes them."""
         for name in ("latents", "clean", "picture"):
@@ -135,18 +150,40 @@ class CanvasStore:
         self.carried = {}
         if remove:
             shutil.rmtree(self.folder, ignore_errors=True)
+            with contextlib.suppress(OSError):  # Windows removes no file that is open
+                Path(self._lock.lock_file).unlink(missing_ok=True)
+        self._lock.release()
+
+    def _take(self) -> None:
+        """Make the folder and keep other processes out of it."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout as error:
+            raise PixCellError(
+                "The same picture is being made by another napari-pixcell right now; wait until "
+                "that is done, or choose another seed."
+            ) from error
+
+    def _open_picture(self, size: tuple[int, int]) -> None:
+        self._stored = self.folder / "picture.zarr" if is_stored(size) else None
+        plain = self.folder / "picture.npy"
+        path = self._stored or plain
+        if self._stored is None:
+            fresh = not plain.exists() or np.load(plain, mmap_mode="r").shape != (*size, 3)
+            self.picture: Any = self._array(plain.name, (*size, 3), np.uint8, fresh)
+        else:
+            fresh = not path.exists()
+            self.picture = create(self._stored, size)
+        self.picture_begun = not fresh
 
     def _apply(self, rows: Arrays, top: int) -> None:
         for name, values in rows.items():
-            array = getattr(self, name)
-            if name == "picture":
-                array[top : top + len(values)] = values
-            else:
-                array[:, top : top + values.shape[1]] = values
+            getattr(self, name)[:, top : top + values.shape[1]] = values
 
     def _journalled(self, shape: tuple[int, ...]) -> bool:
         """Whether the files of earlier work are all there and fit."""
-        names = ("latents.npy", "clean.npy", PICTURE, JOURNAL)
+        names = ("latents.npy", "clean.npy", JOURNAL)
         if not all((self.folder / name).exists() for name in names):
             return False
         with contextlib.suppress(OSError, ValueError):
@@ -174,7 +211,7 @@ class CanvasStore:
         parent = self.folder
         while not parent.exists():
             parent = parent.parent
-        held = sum(file.stat().st_size for file in self.folder.glob("*.npy"))
+        held = sum(file.stat().st_size for file in self.folder.rglob("*") if file.is_file())
         free = shutil.disk_usage(parent).free + held
         if needed > 0.95 * free:
             raise PixCellError(
@@ -197,4 +234,4 @@ def drop_old(folder: Path | None = None) -> None:
         with contextlib.suppress(OSError):
             if time.time() - path.stat().st_mtime > KEPT_S:
                 log.info("an unfinished canvas was removed after %d days", KEPT_S // 86400)
-                shutil.rmtree(path, ignore_errors=True)
+                path.unlink() if path.is_file() else shutil.rmtree(path, ignore_errors=True)

@@ -23,6 +23,7 @@ from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import Family
 from napari_pixcell.models.loading import LoadedFamily
 from napari_pixcell.models.memory import Setting
+from napari_pixcell.slides.stored_picture import Picture
 
 EMBEDDED_AT_ONCE = 16  # tiles of one pass of the encoder
 CONDITIONS_KEPT = 4096  # windows whose cells are kept encoded, from step to step
@@ -227,7 +228,8 @@ def paint_canvas(
     setting: Setting | None,
     batch: int,
     on_windows: Callable[[int], None],
-) -> NDArray[np.uint8]:
+    on_rows: Callable[[int, int], None],
+) -> Picture:
     """Make a picture of any size, uint8 (height, width, 3), going on where the store stopped.
 
     Raises
@@ -238,7 +240,7 @@ def paint_canvas(
     painter = CanvasPainter(denoiser, canvas, store, seed, style, cells, models.device, batch)
     tiled = setting is not None and setting.tile_vae
     side = DECODED_TILED if tiled else DECODED
-    return painter.paint(lambda latents: _decode(latents, models), side, on_windows)
+    return painter.paint(lambda latents: _decode(latents, models), side, on_windows, on_rows)
 
 
 def _decode(latents: Tensor, models: LoadedFamily) -> NDArray[np.float32]:

@@ -31,6 +31,7 @@ from napari_pixcell.engine.events import Embedding
 from napari_pixcell.folders import cache_folder
 from napari_pixcell.models.catalogue import Family
 from napari_pixcell.models.identity import encoder_identity
+from napari_pixcell.preferences import megabytes
 from napari_pixcell.slides.content import pixels_stamp
 from napari_pixcell.slides.region import Region
 from napari_pixcell.slides.slide import Slide
@@ -38,7 +39,7 @@ from napari_pixcell.slides.slide import Slide
 log = logging.getLogger(__name__)
 
 FORMAT = 1  # raise it when the same pixels and weights come to give other values
-LIMIT_BYTES = 200 * 10**6
+LIMIT_MB = 200.0
 LARGEST_ENTRY = 64 * 2**20  # bytes; a region of 20,000 px a side by UNI2-h is 38 MB
 KEPT_WHEN_FULL = 0.9  # of the limit: room for the next entries, so that not each one sweeps
 OLD_TEMPORARY = 3600.0  # seconds after which an unfinished file is a leftover
@@ -123,8 +124,8 @@ class EmbeddingCache:
     folder : Path, optional
         Where the entries lie; by default in the cache folder of the plugin.
     limit : int, optional
-        Bytes of all entries together; 200 MB by default, or ``PIXCELL_EMBEDDINGS_MB``. With 0
-        nothing is looked up or kept.
+        Bytes of all entries together; with 0 nothing is looked up or kept. By default as many MB
+        as ``PIXCELL_EMBEDDINGS_MB`` says, then the preference ``embeddings MB``, then 200.
 
     Attributes
     ----------
@@ -134,7 +135,9 @@ class EmbeddingCache:
 
     def __init__(self, folder: Path | None = None, limit: int | None = None) -> None:
         self.folder = folder or cache_folder() / "embeddings"
-        self.limit = _limit() if limit is None else limit
+        if limit is None:
+            limit = megabytes("PIXCELL_EMBEDDINGS_MB", "embeddings MB", LIMIT_MB)
+        self.limit = limit
         self.bytes: int | None = None
         self._lock = threading.Lock()
 
@@ -251,13 +254,6 @@ class EmbeddingCache:
             log.info("a stored embedding cannot be removed (%s)", error.strerror)
             return False
         return True
-
-
-def _limit() -> int:
-    try:
-        return max(0, int(float(os.environ["PIXCELL_EMBEDDINGS_MB"]) * 10**6))
-    except (KeyError, ValueError, OverflowError):
-        return LIMIT_BYTES
 
 
 def _is_old(status: os.stat_result) -> bool:

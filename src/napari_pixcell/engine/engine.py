@@ -32,6 +32,7 @@ from napari_pixcell.engine.computing import (
     read_style,
 )
 from napari_pixcell.engine.events import (
+    PREVIEW_SIDE,
     Embedding,
     Event,
     Finished,
@@ -55,9 +56,9 @@ from napari_pixcell.models.catalogue import get_family
 from napari_pixcell.models.loading import LoadedFamily, describe_device
 from napari_pixcell.models.memory import Setting
 from napari_pixcell.models.segmenters import segmenter_licence
+from napari_pixcell.slides.stored_picture import Picture, drop_old_pictures
 
 PREVIEWS_PER_SECOND = 8
-PREVIEW_SIDE = 512  # of a canvas, at most
 
 Emit = Callable[[Event], None]
 T = TypeVar("T")
@@ -173,7 +174,7 @@ class Engine:
         job: _Generation | None = None
         while waiting:
 
-            def work() -> tuple[list[NDArray[np.uint8]], LoadedFamily, str, int]:
+            def work() -> tuple[list[Picture], LoadedFamily, str, int]:
                 nonlocal job
                 models = self.load(request.family)
                 if job is None or job.models is not models:
@@ -204,11 +205,11 @@ class Engine:
                 )
                 emit(Variant(index, image, record))
 
-    def again(self, record: Record) -> NDArray[np.uint8]:
+    def again(self, record: Record) -> Picture:
         """Make the pixels of a record again, in a batch of the same size as then."""
         size, place = record.batch
         request = record.request
-        found: dict[int, NDArray[np.uint8]] = {}
+        found: dict[int, Picture] = {}
 
         def take(event: Event) -> None:
             if isinstance(event, Variant):
@@ -291,9 +292,7 @@ class _Generation:
         two_passes = setting is not None and setting.two_passes
         self.denoiser = make_denoiser(request, models, self.cells, two_passes)
 
-    def make(
-        self, waiting: list[tuple[int, GenerateRequest]], size: int
-    ) -> list[NDArray[np.uint8]]:
+    def make(self, waiting: list[tuple[int, GenerateRequest]], size: int) -> list[Picture]:
         """Make the first of the waiting variants: of tiles as many as go in one batch."""
         if self._cancelled():
             raise Cancelled
@@ -301,7 +300,7 @@ class _Generation:
             return self._tiles(waiting[:size])
         return [self._canvas(*waiting[0], size)]
 
-    def _tiles(self, variants: list[tuple[int, GenerateRequest]]) -> list[NDArray[np.uint8]]:
+    def _tiles(self, variants: list[tuple[int, GenerateRequest]]) -> list[Picture]:
         first, count = variants[0][0], self.request.count
 
         def on_step(step: int, steps: int, clean: Tensor) -> None:
@@ -313,22 +312,29 @@ class _Generation:
             self._emit(Progress(done, count * steps, f"{which} of {count}"))
 
         seeds = [variant.seed for _, variant in variants]
-        return make_tiles(
+        images = make_tiles(
             seeds, self.denoiser, self.models, self.canvas, self.style, self.cells, on_step
         )
+        return list(images)
 
-    def _canvas(self, index: int, variant: GenerateRequest, size: int) -> NDArray[np.uint8]:
+    def _canvas(self, index: int, variant: GenerateRequest, size: int) -> Picture:
         windows = self.canvas.count(self.canvas.turns(self.denoiser.solver.steps))
         channels = self.models.transformer.config.in_channels
         drop_old()
+        drop_old_pictures()
         store = CanvasStore(self._key(variant, size), self.canvas, channels)
 
-        def on_windows(done: int) -> None:
+        def tell(done: int, words: str) -> None:
             self._check()
-            self._preview(index, lambda: torch.from_numpy(_thinned(store.clean)))
             total = windows * self.request.count
-            words = f"Window {done} of {windows}"
             self._emit(Progress(index * windows + done, total, words))
+
+        def on_windows(done: int) -> None:
+            tell(done, f"Window {done} of {windows}")
+            self._preview(index, lambda: torch.from_numpy(_thinned(store.clean)))
+
+        def on_rows(done: int, rows: int) -> None:
+            tell(windows, f"Decoding, {100 * done // rows} %")
 
         try:
             image = paint_canvas(
@@ -342,6 +348,7 @@ class _Generation:
                 self.setting,
                 size,
                 on_windows,
+                on_rows,
             )
         except BaseException:
             store.close(remove=False)

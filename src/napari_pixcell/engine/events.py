@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 from napari_pixcell.cells.methods import LayoutSource
 from napari_pixcell.engine.record import Record
+from napari_pixcell.slides.stored_picture import Picture, StoredPicture
+
+PREVIEW_SIDE = 512  # px
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,10 @@ class Progress:
 
 @dataclass(frozen=True)
 class Preview:
-    """What variant ``index`` looks like by now: uint8, (height, width, 3), latent-sized."""
+    """What variant ``index`` looks like by now: uint8, (height, width, 3), latent-sized.
+
+    Of a canvas with more than ``PREVIEW_SIDE`` latents along a side, only some of them.
+    """
 
     index: int
     image: NDArray[np.uint8]
@@ -31,10 +37,13 @@ class Preview:
 
 @dataclass(frozen=True)
 class Variant:
-    """A finished variant: uint8, (height, width, 3), and the record that makes it again."""
+    """A finished variant: uint8, (height, width, 3), and the record that makes it again.
+
+    What is too large for memory is a :class:`~napari_pixcell.slides.stored_picture.StoredPicture`.
+    """
 
     index: int
-    image: NDArray[np.uint8]
+    image: Picture
     record: Record
 
 
@@ -88,8 +97,9 @@ def summary(event: Event) -> dict[str, Any]:
             return {"event": "progress", "done": done, "total": total, "message": message}
         case Preview(index, _):
             return {"event": "preview", "index": index}
-        case Variant(index, _, record):
-            return {"event": "variant", "index": index, "record": record.to_dict()}
+        case Variant(index, image, record):
+            there = {"folder": str(image.folder)} if isinstance(image, StoredPicture) else {}
+            return {"event": "variant", "index": index, "record": record.to_dict()} | there
         case Embedding(values, encoder):
             return {"event": "embedding", "values": values.tolist(), "encoder": encoder}
         case Layout(_, source):

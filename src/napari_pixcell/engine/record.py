@@ -10,19 +10,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_pixcell.engine.request import GenerateRequest, request_from_dict
 from napari_pixcell.errors import PixCellError
 
 SCHEMA = 1
+ROWS_HASHED = 512  # at once
 SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 
 
-def pixels_sha256(image: NDArray[Any]) -> str:
-    """Hash the pixels of an image with their shape."""
+def pixels_sha256(image: Any) -> str:
+    """Hash the pixels of an image with their shape, row by row: it may be on disk."""
     digest = hashlib.sha256(repr((image.shape, image.dtype.str)).encode())
-    digest.update(np.ascontiguousarray(image).tobytes())
+    for top in range(0, image.shape[0], ROWS_HASHED):
+        digest.update(np.ascontiguousarray(image[top : top + ROWS_HASHED]).tobytes())
     return digest.hexdigest()
 
 
@@ -86,7 +87,7 @@ class Record:
         schema = value.get("napari-pixcell record") if isinstance(value, dict) else None
         if schema is None:
             raise PixCellError(
-                "This file is not a napari-pixcell record; choose an exported PNG, or a record "
+                "This file is not a napari-pixcell record; choose an exported image, or a record "
                 "that was saved as JSON."
             )
         if schema != SCHEMA:
@@ -111,7 +112,7 @@ class Record:
             raise PixCellError(f"There is no record {path}; check its path.") from None
         except (OSError, ValueError):
             raise PixCellError(
-                f"{Path(path).name} cannot be read as a record; choose an exported PNG, or a "
+                f"{Path(path).name} cannot be read as a record; choose an exported image, or a "
                 "record that was saved as JSON."
             ) from None
         return cls.from_dict(value)

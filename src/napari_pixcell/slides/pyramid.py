@@ -1,12 +1,23 @@
-"""Smaller levels of a picture in memory."""
+"""Smaller levels of a picture."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 COARSEST = 1024  # px; a picture with no longer side needs no smaller level
-ROWS_AT_ONCE = 1024
+BLOCK = 1024, 4096  # rows and columns of a smaller level that are made at once
+
+
+def level_sizes(size: tuple[int, int]) -> list[tuple[int, int]]:
+    """Give the (height, width) of a picture and of its smaller levels."""
+    sizes = [size]
+    while max(sizes[-1]) > COARSEST and min(sizes[-1]) > 1:
+        height, width = sizes[-1]
+        sizes.append((height // 2, width // 2))
+    return sizes
 
 
 def pyramid(image: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
@@ -22,17 +33,27 @@ def pyramid(image: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
         The picture itself first, without a copy.
     """
     levels = [image]
-    while max(levels[-1].shape[:2]) > COARSEST and min(levels[-1].shape[:2]) > 1:
-        levels.append(_halved(levels[-1]))
+    for height, width in level_sizes((image.shape[0], image.shape[1]))[1:]:
+        out = np.empty((height, width, 3), np.uint8)
+        halve(levels[-1], out)
+        levels.append(out)
     return levels
 
 
-def _halved(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    height, width = image.shape[0] // 2, image.shape[1] // 2
-    out = np.empty((height, width, 3), np.uint8)
-    for top in range(0, height, ROWS_AT_ONCE):
-        rows = min(ROWS_AT_ONCE, height - top)
-        part = image[2 * top : 2 * (top + rows), : 2 * width].astype(np.uint16)
-        pairs = part[0::2] + part[1::2]
-        out[top : top + rows] = (pairs[:, 0::2] + pairs[:, 1::2] + 2) // 4
-    return out
+def halve(source: Any, out: Any) -> None:
+    """Fill a level with the means of 2 × 2 px of a finer one, block by block.
+
+    Parameters
+    ----------
+    source : array-like, uint8, (height, width, 3)
+    out : array-like, uint8, (height // 2, width // 2, 3)
+        Either may be on disk.
+    """
+    height, width = out.shape[:2]
+    for top in range(0, height, BLOCK[0]):
+        bottom = min(top + BLOCK[0], height)
+        for left in range(0, width, BLOCK[1]):
+            right = min(left + BLOCK[1], width)
+            part = np.asarray(source[2 * top : 2 * bottom, 2 * left : 2 * right])
+            pairs = part[0::2].astype(np.uint16) + part[1::2]
+            out[top:bottom, left:right] = (pairs[:, 0::2] + pairs[:, 1::2] + 2) // 4

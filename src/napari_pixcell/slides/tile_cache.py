@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections import OrderedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pixcell.preferences import preference
+from napari_pixcell.preferences import megabytes
 
 CACHE_MB = 256.0
 Key = tuple[int, int, int]  # level, row, column
@@ -21,14 +20,7 @@ def cache_bytes() -> int:
     ``PIXCELL_SLIDES_MB`` comes first, then the preference ``slides cache MB``, then 256 MB; what
     is not a number of megabytes is passed over.
     """
-    for value in (os.environ.get("PIXCELL_SLIDES_MB"), preference("slides cache MB")):
-        try:
-            megabytes = float(value)  # type: ignore[arg-type]
-        except (TypeError, ValueError):
-            continue
-        if 0 <= megabytes < 1e9:
-            return int(megabytes * 10**6)
-    return int(CACHE_MB * 10**6)
+    return megabytes("PIXCELL_SLIDES_MB", "slides cache MB", CACHE_MB)
 
 
 class TileCache:

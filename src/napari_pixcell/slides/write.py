@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from numpy.typing import NDArray
 from napari_pixcell.slides.resample import resample
 
 SMALLEST_LEVEL = 512
+TILE = 256
+ROOM = 2**32 - 2**25  # bytes; a classic TIFF holds no more
 
 
 def write_pyramid(
@@ -38,34 +41,79 @@ def write_pyramid(
     quality : int
         Of JPEG, 1–100; without imagecodecs, or with ``lossless``, tiles are deflated.
     """
-    import tifffile
-
     path = Path(path)
     levels = [np.ascontiguousarray(rgb)]
     while max(levels[-1].shape[:2]) > SMALLEST_LEVEL:
         h, w = levels[-1].shape[:2]
         shape = max(1, int(h / factor)), max(1, int(w / factor))
         levels.append(resample(levels[-1], (0, 0, h, w), shape))
-    jpeg = importlib.util.find_spec("imagecodecs") is not None and not lossless
-    options: dict[str, Any] = {"tile": (256, 256), "photometric": "rgb"}
-    if jpeg:
-        options |= {"compression": "jpeg", "compressionargs": {"level": quality}}
-    else:
-        options |= {"compression": "zlib", "predictor": True}
-    sizes = {f"PhysicalSize{a}": mpp for a in "XY"} | {f"PhysicalSize{a}Unit": "µm" for a in "XY"}
     part = path.with_name(f".{path.name}.part")
     try:
-        with tifffile.TiffWriter(part, ome=True) as writer:
-            writer.write(
-                levels[0],
-                subifds=len(levels) - 1,
-                metadata={"axes": "YXS", **sizes},
-                resolution=(1e4 / mpp, 1e4 / mpp),
-                resolutionunit="CENTIMETER",
-                **options,
-            )
-            for level in levels[1:]:
-                writer.write(level, subfiletype=1, **options)
+        write_levels(part, levels, mpp, quality=None if lossless else quality)
         os.replace(part, path)  # noqa: PTH105
     finally:
         part.unlink(missing_ok=True)
+
+
+def write_levels(
+    path: Path,
+    levels: Sequence[Any],
+    mpp: float,
+    *,
+    quality: int | None = None,
+    description: str = "",
+    tags: Sequence[tuple[Any, ...]] = (),
+) -> None:
+    """Write levels that are made already as an OME-TIFF, tile by tile.
+
+    Parameters
+    ----------
+    path : Path
+    levels : sequence of array-like, uint8, (height, width, 3)
+        From the finest on; they may be on disk.
+    mpp : float
+        µm per pixel of the finest.
+    quality : int, optional
+        Of JPEG, 1–100; None, or no imagecodecs, deflates the tiles, which loses nothing.
+    description : str
+        For people, in the OME metadata.
+    tags : sequence of tuple
+        More tags of the first page, as tifffile takes them.
+    """
+    import tifffile
+
+    options: dict[str, Any] = {"tile": (TILE, TILE), "photometric": "rgb", "dtype": np.uint8}
+    if quality is not None and importlib.util.find_spec("imagecodecs") is not None:
+        options |= {"compression": "jpeg", "compressionargs": {"level": quality}}
+    else:
+        options |= {"compression": "zlib", "predictor": True}
+    about: dict[str, Any] = {"axes": "YXS"}
+    about |= {f"PhysicalSize{a}": mpp for a in "XY"}
+    about |= {f"PhysicalSize{a}Unit": "µm" for a in "XY"}
+    if description:
+        about["Description"] = description
+    big = sum(int(np.prod(level.shape)) for level in levels) > ROOM
+    with tifffile.TiffWriter(path, ome=True, bigtiff=big) as writer:
+        writer.write(
+            _tiles(levels[0]),
+            shape=levels[0].shape,
+            subifds=len(levels) - 1,
+            metadata=about,
+            resolution=(1e4 / mpp, 1e4 / mpp),
+            resolutionunit="CENTIMETER",
+            extratags=list(tags),
+            **options,
+        )
+        for level in levels[1:]:
+            writer.write(_tiles(level), shape=level.shape, subfiletype=1, **options)
+
+
+def _tiles(level: Any) -> Iterator[NDArray[np.uint8]]:
+    """Give the tiles of a level row by row, those at its end filled up."""
+    height, width = level.shape[:2]
+    for top in range(0, height, TILE):
+        rows = np.asarray(level[top : top + TILE])
+        padding = (0, -len(rows) % TILE), (0, -width % TILE), (0, 0)
+        rows = np.pad(rows, padding, mode="edge")
+        for left in range(0, width, TILE):
+            yield np.ascontiguousarray(rows[:, left : left + TILE])

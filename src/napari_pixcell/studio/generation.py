@@ -15,6 +15,7 @@ from napari_pixcell.cells.methods import LayoutSource
 from napari_pixcell.engine.events import Event, Failure, Finished, Preview, Progress, Variant
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.request import GenerateRequest, Source
+from napari_pixcell.slides.stored_picture import StoredPicture
 from napari_pixcell.studio.background import Background
 from napari_pixcell.studio.jobs import GenerationJob, Stopped, picture_of
 from napari_pixcell.studio.results import Client, Result, Target
@@ -203,6 +204,8 @@ class Generation:
         if result in self.results:
             self.results.remove(result)
             self.removed.emit(result)
+            if isinstance(result.image, StoredPicture):
+                self._background.talk(result.image.delete)
             self.changed.emit()
 
     def flush(self) -> None:

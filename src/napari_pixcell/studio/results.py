@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from napari_pixcell.engine.record import Record
 from napari_pixcell.engine.request import Request
 from napari_pixcell.slides.region import Region
+from napari_pixcell.slides.stored_picture import Picture, StoredPicture
 
 
 class JobHandle(Protocol):
@@ -69,7 +70,7 @@ class Result:
 
     number: int
     target: Target
-    image: NDArray[np.uint8]
+    image: Picture
     record: Record
     job: int
     shown: bool = False
@@ -84,6 +85,11 @@ class Result:
     def name(self) -> str:
         """As its layer is called."""
         return f"Synthetic · {self.target.name} · seed {self.seed}"
+
+    @property
+    def small(self) -> NDArray[np.uint8]:
+        """The picture, or a smaller one of it where it is on disk: uint8, (height, width, 3)."""
+        return self.image.small() if isinstance(self.image, StoredPicture) else self.image
 
     @property
     def labels(self) -> NDArray[Any] | None:

@@ -9,6 +9,8 @@ from napari.layers import Image
 from numpy.typing import NDArray
 
 from napari_pixcell.slides.pyramid import pyramid
+from napari_pixcell.slides.stored_picture import Picture, StoredPicture
+from napari_pixcell.slides.window import SlideView
 from napari_pixcell.studio.results import Result, Target
 from napari_pixcell.ui.slide_layer import ROLE
 
@@ -44,13 +46,14 @@ class VariantLayers:
         that is removed; so neither happens where a preview stands already.
         """
         layer = self.link.find("preview")
-        if is_large(result):
+        image = result.image
+        if isinstance(image, StoredPicture) or is_large(result):
             return  # once it is shown
         if layer is None:
-            self._add(result, result.image)
+            self._add(result, image)
             return
         with self.link.own():
-            layer.data = result.image
+            layer.data = image
             self.link.place(layer, result.target.region, result.target.mpp)
             layer.interpolation2d = "nearest"
             layer.name = result.name
@@ -72,10 +75,8 @@ class VariantLayers:
                 layer = self.link.find("variant", result.number)
                 if layer is not None:
                     layer.visible = result.shown
-                elif result.shown and self._here(result.target) and is_large(result):
-                    self._build(result)
                 elif result.shown and self._here(result.target):
-                    self._add(result, result.image)
+                    self._first_shown(result, result.image)
 
     def preview(self, target: Target | None, image: NDArray[np.uint8] | None) -> None:
         """Show how the running variant looks by now; None takes the preview away."""
@@ -101,7 +102,15 @@ class VariantLayers:
                 link.place(layer, target.region, target.mpp)
                 layer.refresh(thumbnail=False, highlight=False, extent=False)
 
-    def _build(self, result: Result) -> None:
+    def _first_shown(self, result: Result, image: Picture) -> None:
+        if isinstance(image, StoredPicture):
+            self._add(result, SlideView(image.levels).levels)
+        elif is_large(result):
+            self._build(result, image)
+        else:
+            self._add(result, image)
+
+    def _build(self, result: Result, image: NDArray[np.uint8]) -> None:
         """Make the levels of a large picture in a thread, then show it."""
         if result.number in self._building:
             return
@@ -118,9 +127,9 @@ class VariantLayers:
             self._building.discard(result.number)
             self.session.say("results", message)
 
-        self.session.background.compute(lambda: pyramid(result.image), built, failed)
+        self.session.background.compute(lambda: pyramid(image), built, failed)
 
-    def _add(self, result: Result, data: NDArray[np.uint8] | list[NDArray[np.uint8]]) -> None:
+    def _add(self, result: Result, data: NDArray[np.uint8] | list[Any]) -> None:
         with self.link.own():
             layer = self._insert(
                 data,
@@ -133,7 +142,7 @@ class VariantLayers:
 
     def _insert(
         self,
-        data: NDArray[np.uint8] | list[NDArray[np.uint8]],
+        data: NDArray[np.uint8] | list[Any],
         target: Target,
         **options: Any,
     ) -> Image:

@@ -3,13 +3,15 @@
 Each message is one line of JSON over the worker's stdin and stdout; images travel beside it, in
 slots of a block of shared memory that the client owns, so that a killed worker leaves nothing
 behind. A slot belongs to the worker until it sends an image in it, then to the client until it
-says ``free``. A variant or a layout waits for a slot; a preview without one is dropped.
+says ``free``. A variant or a layout waits for a slot; a preview without one is dropped. Of a
+picture that is too large for memory only the folder is sent.
 """
 
 from __future__ import annotations
 
 import json
 from multiprocessing import resource_tracker, shared_memory
+from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
@@ -17,6 +19,7 @@ from numpy.typing import NDArray
 
 from napari_pixcell.cells.methods import LayoutSource
 from napari_pixcell.engine.events import (
+    PREVIEW_SIDE,
     Embedding,
     Event,
     Failure,
@@ -29,6 +32,7 @@ from napari_pixcell.engine.events import (
 from napari_pixcell.engine.record import Record
 from napari_pixcell.engine.request import GenerateRequest, Request, SegmentRequest
 from napari_pixcell.models.catalogue import get_family
+from napari_pixcell.slides.stored_picture import StoredPicture, is_stored
 
 SLOTS = 6
 # Of larger images fewer are on their way at once.
@@ -45,14 +49,18 @@ def slot_bytes(request: Request) -> int:
     height, width = tile, tile
     if isinstance(request, GenerateRequest) and request.size is not None:
         height, width = request.size
+        if is_stored(request.size):  # only previews travel
+            height = width = PREVIEW_SIDE
     return height * width * 3
 
 
 def image_of(event: Event) -> NDArray[Any] | None:
     """Give the image that travels beside an event, if it has one."""
     match event:
-        case Preview() | Variant():
+        case Preview():
             return event.image
+        case Variant():
+            return None if isinstance(event.image, StoredPicture) else event.image
         case Layout():
             return event.labels
     return None
@@ -122,8 +130,11 @@ def event_from_message(message: dict[str, Any], image: NDArray[Any] | None) -> E
             return Progress(message["done"], message["total"], message["message"])
         case "preview" if image is not None:
             return Preview(message["index"], image)
-        case "variant" if image is not None:
-            return Variant(message["index"], image, Record.from_dict(message["record"]))
+        case "variant":
+            folder = message.get("folder")
+            found = StoredPicture(Path(folder)) if image is None and folder else image
+            if found is not None:
+                return Variant(message["index"], found, Record.from_dict(message["record"]))
         case "layout" if image is not None:
             return Layout(image, LayoutSource.from_dict(message["source"]))
         case "embedding":

@@ -115,7 +115,7 @@ class ResultsSection(Section):
             self.session.generation.show(result, not result.shown)
 
         if result.number not in self._own:
-            self._own[result.number] = pixmap(result.image, SIDE)
+            self._own[result.number] = pixmap(result.small, SIDE)
         made = _thumbnail(self._own[result.number], f"seed {result.seed}", toggle)
         request = result.record.request
         made.setToolTip(
