@@ -9,13 +9,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from skimage.io import imread as imread_png
 from tifffile import imread, imwrite
 
 from napari_pixcell.cli import main
-from napari_pixcell.datasets import read_record
+from napari_pixcell.datasets import load_manifest, read_record
+from napari_pixcell.engine.record import SOURCE_TYPE
 from napari_pixcell.folders import cache_folder
-from napari_pixcell.slides import Region, open_slide
+from napari_pixcell.slides import Region, open_slide, pyramid
+from napari_pixcell.slides.stored_picture import pictures_folder
 from napari_pixcell.studio.session import Session
 from scripted import ScriptedClient
 from slides.svs import damage
@@ -236,6 +239,31 @@ def test_a_larger_region_is_one_picture_with_the_style_that_the_dock_gives_it(
     assert item.size == request.size and item.embedding_stored
     np.testing.assert_array_equal(item.embedding.unpack(), request.embedding.unpack())
     session.close()
+
+
+def test_a_picture_too_large_for_memory_is_exported_as_a_slide(
+    run, cmu_slide, tmp_path, monkeypatch
+) -> None:
+    arguments = ["--region", "1000,900,700,650", "--count", "1", "--steps", "2", "--seed", "5"]
+    small = run("generate", cmu_slide, *arguments, "--out", tmp_path / "small")
+    monkeypatch.setenv("PIXCELL_PICTURE_MB", "0.5")
+    monkeypatch.setattr(pyramid, "COARSEST", 400)
+    large = run("generate", cmu_slide, *arguments, "--out", tmp_path / "large")
+    (name,) = large["images"]
+    path = tmp_path / "large" / name
+    assert name.endswith("-seed5.ome.tif") and load_manifest(tmp_path / "large")[0]["image"] == name
+    with open_slide(path) as slide:
+        assert slide.mpp == 0.5 and len(slide.levels) > 1
+        pixels = np.asarray(slide.levels[0])
+        halves = pyramid.pyramid(pixels)[1]
+        np.testing.assert_array_equal(np.asarray(slide.levels[1]), halves)
+    np.testing.assert_array_equal(pixels, imread_png(tmp_path / "small" / small["images"][0]))
+    again = run("rerun", path, "--out", tmp_path / "again")
+    assert again["same pixels"] == "yes" and again["images"] == [name]
+    with tifffile.TiffFile(path) as file:
+        assert "SYNTHETIC tissue, not real" in file.ome_metadata
+        assert SOURCE_TYPE.encode() in file.pages.first.tags[700].value
+    assert not list(pictures_folder().iterdir())
 
 
 def test_a_preset_brings_its_steps(run, cmu_slide, tmp_path) -> None:

@@ -8,12 +8,15 @@ from types import SimpleNamespace
 import napari
 import numpy as np
 import pytest
+import tifffile
 from qtpy.QtCore import Qt
 
-from napari_pixcell.engine.events import Failure, Finished, Preview, Progress
+from napari_pixcell.engine.events import Failure, Finished, Preview, Progress, Variant
+from napari_pixcell.engine.record import Record, pixels_sha256
 from napari_pixcell.models.catalogue import DEMO_FOLDER
 from napari_pixcell.slides import ArraySlide, Region, pyramid
 from napari_pixcell.slides.samples import SAMPLE_SLIDE
+from napari_pixcell.slides.stored_picture import create, finish
 from napari_pixcell.ui import variant_layers
 from napari_pixcell.ui.demo import click
 from napari_pixcell.ui.parts import thinned
@@ -144,6 +147,37 @@ def test_a_large_variant_is_shown_by_levels(
     click(canvas.results.thumbnails[1])
     settle(canvas)
     assert canvas.link.find("variant", 1).visible
+
+
+def test_a_variant_on_disk_is_shown_by_levels_and_goes_with_its_result(
+    canvas, client, qtbot, settle, monkeypatch, tmp_path
+) -> None:
+    monkeypatch.setattr(pyramid, "COARSEST", 200)
+    canvas.generate.count.setValue(1)
+    click(canvas.generate.generate_button)
+    settle(canvas)
+    request, tell = client.waiting.pop()
+    pixels = np.random.default_rng(0).integers(0, 256, (400, 600, 3), np.uint8)
+    create(tmp_path / "new.zarr", request.size)[:] = pixels
+    stored = finish(tmp_path / "new.zarr")
+    tell(Preview(0, preview(request)))
+    tell(Variant(0, stored, Record(request, sha256=pixels_sha256(stored))))
+    tell(Finished())
+    settle(canvas)
+    (result,) = canvas.session.generation.results
+    layer = canvas.link.find("variant", result.number)
+    assert layer.visible and layer.multiscale and len(layer.data) == 3
+    np.testing.assert_array_equal(np.asarray(layer.data[0]), pixels)
+    assert lies(layer, canvas.session.active.region)
+    assert canvas.link.find("preview") is None
+    assert not canvas.results.thumbnails[result.number].icon().isNull()
+    canvas.session.export(tmp_path / "out")
+    canvas.session.generation.discard(result)  # and yet the export is whole
+    settle(canvas)
+    (exported,) = (tmp_path / "out" / "images").iterdir()
+    np.testing.assert_array_equal(tifffile.imread(exported), pixels)
+    qtbot.waitUntil(lambda: not stored.folder.exists(), timeout=5_000)
+    assert canvas.link.find("variant", result.number) is None
 
 
 def test_a_thumbnail_of_a_large_picture_is_made_of_few_of_its_pixels() -> None:

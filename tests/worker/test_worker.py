@@ -22,10 +22,12 @@ from napari_pixcell.engine.events import (
     Variant,
 )
 from napari_pixcell.engine.packed import PackedArray
+from napari_pixcell.engine.record import pixels_sha256
 from napari_pixcell.engine.request import EmbedRequest, GenerateRequest, SegmentRequest
 from napari_pixcell.models.catalogue import DEMO
 from napari_pixcell.models.identity import encoder_identity
 from napari_pixcell.preferences import set_idle_minutes
+from napari_pixcell.slides.stored_picture import StoredPicture
 from napari_pixcell.worker.client import WorkerClient
 from tiny_cellpose import discs
 
@@ -46,10 +48,19 @@ def test_variants_arrive_whole(client: WorkerClient) -> None:
     variants = [e for e in events if isinstance(e, Variant)]
     assert events[-1] == Finished()
     assert [v.index for v in variants] == [0, 1]
-    from napari_pixcell.engine.record import pixels_sha256
-
     for variant in variants:
         assert pixels_sha256(variant.image) == variant.record.sha256
+
+
+def test_of_a_picture_too_large_for_memory_only_the_folder_is_sent(monkeypatch) -> None:
+    monkeypatch.setenv("PIXCELL_PICTURE_MB", "0.5")
+    client = WorkerClient()
+    job = client.submit(GenerateRequest("demo", style(), size=(500, 600), count=1, steps=2))
+    assert job.block.slot_bytes < 3 * 600 * 600 * 2
+    (variant,) = [e for e in job.events() if isinstance(e, Variant)]
+    client.close()
+    assert isinstance(variant.image, StoredPicture) and variant.image.shape == (500, 600, 3)
+    assert pixels_sha256(variant.image) == variant.record.sha256
 
 
 def test_an_embedding_arrives_with_the_identity_of_its_encoder(client: WorkerClient) -> None:

@@ -205,7 +205,8 @@ class Generation:
             self.results.remove(result)
             self.removed.emit(result)
             if isinstance(result.image, StoredPicture):
-                self._background.talk(result.image.delete)
+                # In the thread that also exports: not before an export that reads it has ended.
+                self._background.compute(result.image.delete, lambda _: None, lambda _: None)
             self.changed.emit()
 
     def flush(self) -> None:
