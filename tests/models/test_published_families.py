@@ -165,7 +165,18 @@ def test_the_hub_s_own_cache_is_searched_too(checkpoints: Path, tmp_path, monkey
     assert not missing(family)
 
 
-@pytest.mark.parametrize("name", PUBLISHED)
+@pytest.mark.parametrize("name", sorted(set(PUBLISHED) - set(STRUCTURES)))
+def test_the_other_families_are_those_structures_with_files_of_their_own(
+    installed: Path, name: str
+) -> None:
+    loaded = load_family(get_family(name), CPU)
+    assert set(loaded.weights) == {p.kind for p in get_family(name).parts} - {"scheduler"}
+    assert {p.kind for p in get_family(name).parts} in [
+        {p.kind for p in get_family(other).parts} for other in STRUCTURES
+    ]
+
+
+@pytest.mark.parametrize("name", STRUCTURES)
 def test_the_command_line_runs_a_published_family(
     installed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
