@@ -82,6 +82,7 @@ def test_the_published_families_of_tiny_widths_run_through_the_dock(
     for name in names:
         family = get_family(name)
         model.setCurrentIndex(model.findData(name))
+        qtbot.wait(60)  # the dock shows the family's own steps with its next turn
         studio.generate.count.setValue(1)
         studio.generate.steps.setValue(2)
         click(studio.region.add_button)
@@ -93,7 +94,7 @@ def test_the_published_families_of_tiny_widths_run_through_the_dock(
         qtbot.waitUntil(lambda: not session.busy, timeout=300_000)
         assert not session.problems
         result = session.generation.results[-1]
-        assert result.record.request.family == name
+        assert result.record.request.family == name and result.record.request.steps == 2
         assert result.image.shape == (family.tile, family.tile, 3)
         assert (result.labels is not None) == family.takes_layout
         kinds = {part.kind for part in family.parts} - {"scheduler"}
