@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -335,6 +337,38 @@ def test_a_cache_folder_that_cannot_be_written_to_gets_a_sentence(
     monkeypatch.setenv("PIXCELL_CACHE_DIR", str(tmp_path / "cache"))
     with pytest.raises(PixCellError, match=r"cannot be stored.*PIXCELL_CACHE_DIR"):
         run(engine, ask(style))
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="not on this system")
+def test_the_room_for_a_canvas_is_taken_when_it_begins(tmp_path: Path) -> None:
+    store = CanvasStore("x", Canvas((512, 512), 256, 1), 4, tmp_path)
+    for name in ("latents.npy", "clean.npy", "picture.npy"):
+        status = (store.folder / name).stat()
+        assert status.st_blocks * 512 >= status.st_size > 0
+    store.close(remove=True)
+
+
+def test_a_picture_on_disk_that_cannot_be_written_keeps_what_is_finished(
+    engine: Engine, style: PackedArray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = ask(style, seed=83)
+    whole = picture(run(engine, request))
+    monkeypatch.setenv("PIXCELL_PICTURE_MB", "0.2")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    begin = CanvasPainter._decode
+
+    def full(*arguments) -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+        try:
+            begin(*arguments)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(CanvasPainter, "_decode", full)
+        with pytest.raises(PixCellError, match=r"File too large.*what is finished is kept"):
+            run(engine, request)
+    assert np.array_equal(np.asarray(picture(run(engine, request))), whole)
 
 
 def test_a_disk_that_fills_up_keeps_what_is_finished(

@@ -245,6 +245,4 @@ class CanvasPainter:
         height, width = self.canvas.size
         part = pixels[: max(0, height - top), :width]
         if len(part):
-            self.store.picture[top : top + len(part)] = np.rint(part.clip(0, 1) * 255).astype(
-                np.uint8
-            )
+            self.store.put(top, np.rint(part.clip(0, 1) * 255).astype(np.uint8))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import shutil
 import time
 from pathlib import Path
@@ -132,6 +133,13 @@ class CanvasStore:
         self._apply(rows, top)
         self.step, self.row, self.carried = step, row, carried
 
+    def put(self, top: int, pixels: NDArray[np.uint8]) -> None:
+        """Write rows of the picture from row ``top`` on."""
+        try:
+            self.picture[top : top + len(pixels)] = pixels
+        except OSError as error:
+            raise self._no_room(error) from error
+
     def finish(self) -> Picture:
         """Give the picture when all of it is written: in memory, or where it stays on disk."""
         if self._stored is None:
@@ -203,9 +211,15 @@ class CanvasStore:
         self.step, self.row, self.carried = step, row, parts["carried"]
 
     def _array(self, name: str, shape: tuple[int, ...], dtype: Any, fresh: bool) -> NDArray[Any]:
-        return np.lib.format.open_memmap(
-            self.folder / name, "w+" if fresh else "r+", dtype, None if not fresh else shape
-        )
+        path = self.folder / name
+        if not fresh:
+            return np.lib.format.open_memmap(path, "r+")
+        array = np.lib.format.open_memmap(path, "w+", dtype, shape)
+        if hasattr(os, "posix_fallocate"):
+            # A disk that others fill would otherwise kill the process at some later write.
+            with path.open("r+b") as file:
+                os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+        return array
 
     def _check_room(self, needed: int) -> None:
         parent = self.folder
