@@ -1,0 +1,249 @@
+"""Changes to single cells of a layout: small boxes, so that they cost nothing and can be undone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+AROUND = 64  # px looked at about a cell first; doubled until the cell is whole
+CLOSES = 2  # px between two cells that are closed when they are merged
+
+Point = tuple[float, float]
+Box = tuple[int, int, NDArray[Any]]  # top, left, values
+
+
+@dataclass(frozen=True, eq=False)
+class Patch:
+    """New values for a box of a label image.
+
+    Parameters
+    ----------
+    top, left : int
+        First row and column.
+    after : array of integers, (height, width)
+        What the box holds afterwards.
+    """
+
+    top: int
+    left: int
+    after: NDArray[Any]
+
+    @property
+    def box(self) -> tuple[slice, slice]:
+        """Rows and columns."""
+        height, width = self.after.shape
+        return slice(self.top, self.top + height), slice(self.left, self.left + width)
+
+    def changes(self, labels: NDArray[Any]) -> tuple[tuple[NDArray[Any], ...], NDArray[Any]]:
+        """Give the indices of the pixels that change, and their new values."""
+        rows, columns = np.nonzero(labels[self.box] != self.after)
+        return (rows + self.top, columns + self.left), self.after[rows, columns]
+
+    def apply(self, labels: NDArray[Any]) -> None:
+        """Write it into a label image."""
+        labels[self.box] = self.after
+
+
+def label_at(labels: NDArray[Any], point: Point) -> int:
+    """Give the label at (y, x); 0 on background and outside."""
+    y, x = (round(n) for n in point)
+    inside = 0 <= y < labels.shape[0] and 0 <= x < labels.shape[1]
+    return int(labels[y, x]) if inside else 0
+
+
+def delete(labels: NDArray[Any], point: Point) -> Patch | None:
+    """Remove the cell at a point; None where there is none."""
+    label = label_at(labels, point)
+    if not label:
+        return None
+    top, left, part = _around(labels, point, label)
+    return Patch(top, left, np.where(part == label, 0, part))
+
+
+def merge(labels: NDArray[Any], first: Point, second: Point) -> Patch | None:
+    """Make one cell of two, which keeps the first one's label; None where they are no two cells.
+
+    A gap of ``CLOSES`` pixels between them becomes part of it.
+    """
+    from scipy import ndimage
+
+    kept, gone = label_at(labels, first), label_at(labels, second)
+    if not (kept and gone) or kept == gone:
+        return None
+    boxes = [_around(labels, point, label) for point, label in ((first, kept), (second, gone))]
+    top, left, part = _about_all(labels, boxes)
+    part[part == gone] = kept
+    cell = np.pad(part == kept, CLOSES)
+    disc = ndimage.iterate_structure(ndimage.generate_binary_structure(2, 1), CLOSES)
+    closed = ndimage.binary_closing(cell, disc)[CLOSES:-CLOSES, CLOSES:-CLOSES]
+    part[closed & (part == 0)] = kept
+    return Patch(top, left, part)
+
+
+def split(labels: NDArray[Any], line: Sequence[Point], next_label: int) -> Patch | None:
+    """Cut all cells that a line crosses from side to side; None where it crosses none.
+
+    Parameters
+    ----------
+    labels : array of integers, (height, width)
+    line : sequence of (y, x)
+        As drawn.
+    next_label : int
+        Of the first new part; the largest part keeps its label.
+    """
+    from scipy import ndimage
+
+    points = line_pixels(line, labels.shape)
+    touched = [int(n) for n in np.unique(labels[tuple(points.T)]) if n]
+    if not touched:
+        return None
+    top, left, part = _box_of_cells(labels, points, touched)
+    cut = np.zeros(part.shape, bool)
+    cut[tuple((points - (top, left)).T)] = True
+    found = False
+    for label in touched:
+        cell = part == label
+        pieces, count = ndimage.label(cell & ~cut)
+        before = ndimage.label(cell)[1]
+        if count <= before:
+            continue
+        found = True
+        order = np.argsort(-np.bincount(pieces.ravel())[1:], kind="stable") + 1
+        names = np.zeros(count + 1, part.dtype)
+        names[order[0]] = label
+        names[order[1:]] = np.arange(next_label, next_label + count - 1)
+        next_label += count - 1
+        # The pixels of the line itself go to the nearest part: nothing of a cell is lost.
+        nearest = ndimage.distance_transform_edt(
+            pieces == 0, return_distances=False, return_indices=True
+        )
+        part[cell] = names[pieces[tuple(nearest)]][cell]
+    return Patch(top, left, part) if found else None
+
+
+def fill_holes(labels: NDArray[Any], point: Point) -> Patch | None:
+    """Fill the holes of the cell at a point, or of the cell whose hole the point is in."""
+    from scipy import ndimage
+
+    label = label_at(labels, point)
+    if label:
+        top, left, part = _around(labels, point, label)
+        holes = ndimage.binary_fill_holes(part == label) & (part == 0)
+        part = np.where(holes, label, part)
+        return Patch(top, left, part) if holes.any() else None
+    hole = _hole_at(labels, point)
+    if hole is None:
+        return None
+    top, left, mask = hole
+    part = labels[top : top + mask.shape[0], left : left + mask.shape[1]].copy()
+    rim = part[ndimage.binary_dilation(mask) & ~mask]
+    if len(np.unique(rim)) != 1 or not rim[0]:
+        return None  # between several cells: background that is enclosed by chance
+    part[mask] = rim[0]
+    return Patch(top, left, part)
+
+
+def grow(labels: NDArray[Any], point: Point, pixels: int) -> Patch | None:
+    """Make the cell at a point larger by some pixels all around, or smaller where negative.
+
+    It grows over background only; a cell is never shrunk to nothing.
+    """
+    from scipy import ndimage
+
+    label = label_at(labels, point)
+    if not label or not pixels:
+        return None
+    top, left, part = _around(labels, point, label, margin=abs(pixels) + 1)
+    cell = part == label
+    distance = ndimage.distance_transform_edt(~cell if pixels > 0 else np.pad(cell, 1))
+    if pixels > 0:
+        part = np.where((distance <= pixels) & (part == 0), label, part)
+    else:
+        inner = distance[1:-1, 1:-1] > -pixels
+        if not inner.any():
+            return None
+        part = np.where(cell & ~inner, 0, part)
+    return Patch(top, left, part)
+
+
+def line_pixels(line: Sequence[Point], shape: tuple[int, ...]) -> NDArray[np.intp]:
+    """Give the pixels under a line, (n, 2), such that no cell leaks through it diagonally."""
+    found = []
+    for (y0, x0), (y1, x1) in zip(line, [*line[1:], line[-1]], strict=True):
+        steps = max(1, int(np.ceil(2 * max(abs(y1 - y0), abs(x1 - x0)))))
+        part = np.linspace((y0, x0), (y1, x1), steps + 1)
+        found.append(np.rint(part).astype(np.intp))
+    points = np.concatenate(found)
+    # A diagonal step also takes the corner pixel: parts are joined by edges, never by corners.
+    corners = np.stack([points[1:, 0], points[:-1, 1]], axis=1)
+    points = np.unique(np.concatenate([points, corners]), axis=0)
+    inside = (points >= 0).all(axis=1) & (points < shape[:2]).all(axis=1)
+    kept: NDArray[np.intp] = points[inside]
+    return kept
+
+
+def _around(labels: NDArray[Any], point: Point, label: int, margin: int = 1) -> Box:
+    """Give top, left and a copy of a box that holds a whole cell and a margin about it."""
+    y, x = (round(n) for n in point)
+    height, width = labels.shape
+    reach = AROUND
+    while True:
+        top, left = max(0, y - reach), max(0, x - reach)
+        part = labels[top : y + reach + 1, left : x + reach + 1]
+        rows, columns = np.nonzero(part == label)
+        box = top + rows.min(), left + columns.min(), top + rows.max(), left + columns.max()
+        open_sides = (
+            (box[0] == top and top > 0)
+            or (box[1] == left and left > 0)
+            or (box[2] == y + reach < height - 1)
+            or (box[3] == x + reach < width - 1)
+        )
+        if not open_sides:
+            break
+        reach *= 2
+    top, left = max(0, int(box[0]) - margin), max(0, int(box[1]) - margin)
+    bottom, right = int(box[2]) + margin + 1, int(box[3]) + margin + 1
+    return top, left, labels[top:bottom, left:right].copy()
+
+
+def _box_of_cells(labels: NDArray[Any], points: NDArray[np.intp], touched: Sequence[int]) -> Box:
+    """Give top, left and a copy of the box about all cells that a line touches."""
+    values = labels[tuple(points.T)]
+    boxes = []
+    for label in touched:
+        y, x = points[np.argmax(values == label)]
+        boxes.append(_around(labels, (float(y), float(x)), label))
+    (top, left), size = points.min(axis=0), np.ptp(points, axis=0) + 1
+    return _about_all(labels, [*boxes, (int(top), int(left), np.empty(size))])
+
+
+def _about_all(labels: NDArray[Any], boxes: Sequence[Box]) -> Box:
+    """Give the box about several."""
+    top, left = min(box[0] for box in boxes), min(box[1] for box in boxes)
+    bottom = max(box[0] + box[2].shape[0] for box in boxes)
+    right = max(box[1] + box[2].shape[1] for box in boxes)
+    return top, left, labels[top:bottom, left:right].copy()
+
+
+def _hole_at(labels: NDArray[Any], point: Point) -> tuple[int, int, NDArray[np.bool_]] | None:
+    """Give top, left and the mask of the background about a point, if cells enclose it."""
+    from scipy import ndimage
+
+    y, x = (round(n) for n in point)
+    height, width = labels.shape
+    if not (0 <= y < height and 0 <= x < width):
+        return None
+    reach = AROUND
+    while reach <= 8 * AROUND:  # what is larger is no hole of a cell
+        top, left = max(0, y - reach), max(0, x - reach)
+        background = labels[top : y + reach + 1, left : x + reach + 1] == 0
+        pieces = ndimage.label(background)[0]
+        mask = pieces == pieces[y - top, x - left]
+        if not (mask[0].any() or mask[-1].any() or mask[:, 0].any() or mask[:, -1].any()):
+            return top, left, mask
+        reach *= 2
+    return None
