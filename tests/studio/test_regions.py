@@ -13,7 +13,7 @@ from napari_pixcell.engine.events import Finished, Layout
 from napari_pixcell.engine.tissue import size_at
 from napari_pixcell.models.catalogue import DEMO, get_family
 from napari_pixcell.slides import ArraySlide, Region
-from napari_pixcell.studio import layouts
+from napari_pixcell.studio import finding, layouts
 from napari_pixcell.studio.regions import snap, tiles_of, tiles_text
 from napari_pixcell.studio.session import Session
 from pictures import tissue
@@ -215,7 +215,7 @@ def test_cells_of_a_region_that_was_resized_meanwhile_are_refused_in_words(
 
 
 def test_a_region_too_large_to_search_says_what_to_do(session, monkeypatch) -> None:
-    monkeypatch.setattr(layouts, "LARGEST_SEARCH", 512**2)
+    monkeypatch.setattr(finding, "LARGEST_SEARCH", 512**2)
     drawn(session, 200, 100, 600, 500)
     session.segment()
     assert session.problems["layout"] == (

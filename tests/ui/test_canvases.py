@@ -104,7 +104,7 @@ def test_previews_variants_and_layouts_lie_over_a_region_of_any_shape(
     canvas, viewer, client, qtbot, settle
 ) -> None:
     item = canvas.session.active
-    click(canvas.layout_.segment_button)
+    click(canvas.layout_.finding.segment_button)
     settle(canvas)
     assert lies(canvas.link.find("layout", item.number), item.region)
     click(canvas.generate.generate_button)
@@ -312,7 +312,7 @@ def test_a_region_of_odd_sides_is_made_by_the_real_worker(viewer: napari.Viewer,
     qtbot.waitUntil(lambda: not session.busy, timeout=300_000)
     item = session.active
     assert item.size == (300, 384) and not session.problems
-    click(studio.layout_.segment_button)
+    click(studio.layout_.finding.segment_button)
     qtbot.waitUntil(lambda: not session.busy, timeout=120_000)
     assert item.cells > 0
     previews = []

@@ -104,7 +104,7 @@ def test_the_main_job(ready, viewer, client, qtbot, settle, tmp_path: Path) -> N
     click(qtbot, studio.region.add_button)
     settle(studio)
     assert studio.style_.state.text() == "✓ embedded (1 tile)"
-    click(qtbot, studio.layout_.segment_button)
+    click(qtbot, studio.layout_.finding.segment_button)
     settle(studio)
     assert "cells" in studio.layout_.state.text()
     assert studio.generate.generate_button.text() == "Generate 4 variants"

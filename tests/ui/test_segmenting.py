@@ -21,8 +21,8 @@ HEAVY = ("torch", "cellpose", "segment_anything", "cv2")
 
 def choose(studio: PixCellStudio, index: int) -> None:
     """Pick an entry of the methods as a user does."""
-    studio.layout_.method.setCurrentIndex(index)
-    studio.layout_.method.activated.emit(index)
+    studio.layout_.finding.method.setCurrentIndex(index)
+    studio.layout_.finding.method.activated.emit(index)
 
 
 @pytest.fixture
@@ -41,11 +41,14 @@ def region(ready: PixCellStudio, settle) -> PixCellStudio:
 
 def test_without_weights_the_dock_says_how_to_get_them(region, qtbot) -> None:
     section = region.layout_
-    assert section.segment_button.isEnabled() and section.method.currentText() == "Built-in"
-    assert not section.diameter.isVisible()
+    assert (
+        section.finding.segment_button.isEnabled()
+        and section.finding.method.currentText() == "Built-in"
+    )
+    assert not section.finding.diameter.isVisible()
     choose(region, 1)
     qtbot.wait(60)
-    assert not section.segment_button.isEnabled()
+    assert not section.finding.segment_button.isEnabled()
     assert "Cellpose's weights are not installed; get them" in section.problem.text()
     assert section.action.text() == "Get it…" and section.action.isVisible()
     click(section.action)
@@ -55,7 +58,7 @@ def test_without_weights_the_dock_says_how_to_get_them(region, qtbot) -> None:
     manager.close()
     choose(region, 0)
     qtbot.wait(60)
-    assert section.segment_button.isEnabled() and not section.problem.isVisible()
+    assert section.finding.segment_button.isEnabled() and not section.problem.isVisible()
 
 
 def test_weights_that_come_are_noticed(region, qtbot, tmp_path, monkeypatch) -> None:
@@ -65,7 +68,7 @@ def test_weights_that_come_are_noticed(region, qtbot, tmp_path, monkeypatch) -> 
     monkeypatch.setenv("CELLPOSE_LOCAL_MODELS_PATH", str(tmp_path))
     region.session._check_installed()
     qtbot.wait(60)
-    assert region.layout_.segment_button.isEnabled()
+    assert region.layout_.finding.segment_button.isEnabled()
 
 
 def test_a_file_that_is_gone_can_be_chosen_anew(region, qtbot, own_model) -> None:
@@ -76,36 +79,42 @@ def test_a_file_that_is_gone_can_be_chosen_anew(region, qtbot, own_model) -> Non
     assert "There is no Cellpose model file mine" in section.problem.text()
     click(section.action)
     qtbot.wait(60)
-    assert section.method.currentText() == "tiny" and section.segment_button.isEnabled()
+    assert (
+        section.finding.method.currentText() == "tiny"
+        and section.finding.segment_button.isEnabled()
+    )
 
 
 def test_a_question_that_is_put_away_changes_nothing(region, qtbot, monkeypatch) -> None:
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_, **__: ("", ""))
     choose(region, 2)
     qtbot.wait(60)
-    assert region.layout_.method.currentText() == "Built-in"
+    assert region.layout_.finding.method.currentText() == "Built-in"
     assert region.session.settings.segment_method == "builtin"
 
 
 def test_progress_is_shown_and_can_be_cancelled(region, client, qtbot, own_model) -> None:
     choose(region, 2)
     section = region.layout_
-    section.diameter.setValue(9)
-    click(section.segment_button)
+    section.finding.diameter.setValue(9)
+    click(section.finding.segment_button)
     qtbot.waitUntil(lambda: bool(client.segmenting), timeout=10_000)
     request, tell = client.segmenting[0]
     assert request.how.model == str(own_model) and request.how.diameter == 9
     assert request.pixels.shape == (256, 256, 3) and request.mpp == 0.5
-    assert not section.segment_button.isEnabled()
+    assert not section.finding.segment_button.isEnabled()
     tell(Progress(1, 4, "Tile 2 of 4"))
     qtbot.wait(100)
     assert section.state.text().startswith("Tile 2 of 4")
-    assert (section.bar.value(), section.bar.maximum()) == (1, 4) and section.bar.isVisible()
-    click(section.cancel_button)
+    assert (section.finding.bar.value(), section.finding.bar.maximum()) == (
+        1,
+        4,
+    ) and section.finding.bar.isVisible()
+    click(section.finding.cancel_button)
     qtbot.waitUntil(lambda: not region.session.busy, timeout=10_000)
     qtbot.wait(60)
     assert region.session.active.layout is None and not section.problem.isVisible()
-    assert not section.progress.isVisible() and section.segment_button.isEnabled()
+    assert not section.finding.progress.isVisible() and section.finding.segment_button.isEnabled()
 
 
 def test_the_dock_stays_as_wide_as_it_was(region, qtbot, tmp_path, monkeypatch) -> None:
@@ -125,7 +134,7 @@ def test_cells_land_on_the_region_they_were_asked_for(region, client, qtbot, own
     session = region.session
     first = session.active
     choose(region, 2)
-    click(region.layout_.segment_button)
+    click(region.layout_.finding.segment_button)
     qtbot.waitUntil(lambda: bool(client.segmenting), timeout=10_000)
     session.add_region((200, 200))
     second = session.active
@@ -144,7 +153,7 @@ def test_cells_land_on_the_region_they_were_asked_for(region, client, qtbot, own
 def test_only_what_the_user_paints_counts_as_edited(region, qtbot) -> None:
     session, section = region.session, region.layout_
     for _ in range(2):
-        click(section.segment_button)
+        click(section.finding.segment_button)
         qtbot.waitUntil(lambda: not session.busy, timeout=20_000)
         qtbot.wait(600)
         assert session.active.layout_source == LayoutSource("builtin")
@@ -154,7 +163,7 @@ def test_only_what_the_user_paints_counts_as_edited(region, qtbot) -> None:
 
 def test_a_failure_stands_in_the_section(region, client, qtbot, own_model) -> None:
     choose(region, 2)
-    click(region.layout_.segment_button)
+    click(region.layout_.finding.segment_button)
     qtbot.waitUntil(lambda: bool(client.segmenting), timeout=10_000)
     client.segmenting[0][1](Failure("mine is no model of Cellpose 4; choose another."))
     qtbot.waitUntil(lambda: not region.session.busy, timeout=10_000)
@@ -171,7 +180,7 @@ def test_cellpose_runs_from_the_dock_in_the_real_worker(viewer, qtbot, own_model
     click(studio.region.add_button)
     qtbot.waitUntil(lambda: not session.busy, timeout=120_000)
     choose(studio, 2)
-    click(studio.layout_.segment_button)
+    click(studio.layout_.finding.segment_button)
     qtbot.waitUntil(lambda: not session.busy, timeout=120_000)
     assert not session.problems
     item = session.active

@@ -1,9 +1,8 @@
-"""What a session does with layouts: find, import, paint and put them aside."""
+"""What a session does with layouts: import, paint and put them aside."""
 
 from __future__ import annotations
 
 import logging
-import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,17 +14,13 @@ from psygnal import Signal
 from napari_pixcell.cells import describe, import_layout
 from napari_pixcell.cells.layout import Summary
 from napari_pixcell.cells.methods import LayoutSource
-from napari_pixcell.errors import PixCellError
-from napari_pixcell.models.segmenters import segmenter_file
 from napari_pixcell.studio.background import Background
 from napari_pixcell.studio.notices import Notices
 from napari_pixcell.studio.regions import RegionItem
-from napari_pixcell.studio.segmenting import Segmenter
 from napari_pixcell.studio.settings import Settings
 
 log = logging.getLogger(__name__)
 
-LARGEST_SEARCH = 8192**2  # px in which cells are looked for at once: more takes too much memory
 COUNTED_AT_ONCE = 1024**2  # px whose cells are counted without the window noticing
 
 
@@ -37,77 +32,12 @@ class LayoutActions(Notices):
     background: Background
     settings: Settings
     slide: Any
-    segmenter: Segmenter
-    no_segmenting = ""
     _items: dict[int, RegionItem]
 
     @property
     def active(self) -> RegionItem | None:
         """The region that everything is about."""
         raise NotImplementedError
-
-    def segment(self) -> None:
-        """Find the nuclei in the active region, by the method that the settings name.
-
-        They become the layout of this region whatever is chosen later.
-        """
-        item, family = self.active, self.settings.model
-        self.check_segmenter()
-        if item is None or item.layout_busy or self.no_segmenting:
-            return
-        if math.prod(item.size) > LARGEST_SEARCH:
-            side = math.isqrt(LARGEST_SEARCH)
-            self.say(
-                "layout",
-                f"Cells are looked for in at most {side} × {side} px at once; choose a smaller "
-                "region, or import a mask for this one.",
-            )
-            return
-        place, how = item.region, self.settings.segmenting
-        by = " by Cellpose" if how.method == "cellpose" else ""
-        self.say("layout", "")
-
-        def done(labels: NDArray[np.int32], source: LayoutSource) -> None:
-            if not labels.any():
-                self.say("layout", "No nuclei were found here; paint some, or move the region.")
-            elif item.number in self._items:
-                moved = " before the region was moved" if item.region != place else ""
-                origin = f"segmented{by}{moved}"
-                if labels.shape == item.size:
-                    self.set_layout(item.number, labels, origin, source)
-                elif item.family != family.name:  # it waits until the region has this size again
-                    item.shelved[labels.shape] = labels, origin, source
-                else:
-                    self.say(
-                        "layout",
-                        "The region was given another size while its cells were looked for; "
-                        "press “Segment nuclei” again.",
-                    )
-
-        def ended(message: str) -> None:
-            item.layout_job = None
-            if message:
-                self.say("layout", message)
-            self.changed.emit()
-
-        item.layout_job = self.segmenter.start(self.slide, place, family.mpp, how, done, ended)
-        self.changed.emit()
-
-    def cancel_segmenting(self) -> None:
-        """Stop the search in the active region."""
-        if self.active is not None and self.active.layout_job is not None:
-            self.segmenter.cancel(self.active.layout_job)
-
-    def check_segmenter(self, *_: object) -> None:
-        """See whether the chosen method can be used here; :attr:`no_segmenting` says why not."""
-        self.no_segmenting = ""
-        try:
-            how = self.settings.segmenting
-            if how.method == "cellpose":
-                segmenter_file(how.model)
-        except PixCellError as error:
-            self.no_segmenting = str(error)
-        self.changed.emit()
 
     def import_layout(self, path: Path) -> None:
         """Take the layout of the active region from a label image."""

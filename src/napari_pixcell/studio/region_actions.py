@@ -15,11 +15,11 @@ from napari_pixcell.engine.tissue import size_at
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.slides.region import Region
 from napari_pixcell.studio.embedding import Embedder
-from napari_pixcell.studio.layouts import LayoutActions
+from napari_pixcell.studio.finding import FindActions
 from napari_pixcell.studio.regions import RegionItem, enlarged_as, snap
 
 
-class RegionActions(LayoutActions):
+class RegionActions(FindActions):
     """The region and style part of a :class:`~napari_pixcell.studio.session.Session`."""
 
     regions_changed = Signal()
