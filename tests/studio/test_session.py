@@ -381,7 +381,7 @@ def test_cells_for_another_tile_wait_for_its_model(
     tell(Finished())
     session.wait(20, until=lambda: item.layout_job is None)
     assert item.layout is None
-    assert item.shelved[(256, 256)][0].shape == (256, 256)
+    assert item.shelved[(256, 256)].labels.shape == (256, 256)
 
 
 def test_cells_of_a_region_that_is_gone_go_nowhere(session: Session, searching: Any) -> None:

@@ -11,6 +11,7 @@ from napari_pixcell.cells.methods import LayoutSource
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.segmenters import segmenter_file
 from napari_pixcell.studio.layouts import LayoutActions
+from napari_pixcell.studio.regions import Cells
 from napari_pixcell.studio.segmenting import Segmenter
 
 LARGEST_SEARCH = 8192**2  # px in which cells are looked for at once: more takes too much memory
@@ -52,7 +53,7 @@ class FindActions(LayoutActions):
                 if labels.shape == item.size:
                     self.set_layout(item.number, labels, origin, source)
                 elif item.family != family.name:  # it waits until the region has this size again
-                    item.shelved[labels.shape] = labels, origin, source
+                    item.shelved[labels.shape] = Cells(labels, origin, source)
                 else:
                     self.say(
                         "layout",

@@ -16,11 +16,12 @@ from napari_pixcell.cells.layout import Summary
 from napari_pixcell.cells.methods import LayoutSource
 from napari_pixcell.studio.background import Background
 from napari_pixcell.studio.notices import Notices
-from napari_pixcell.studio.regions import RegionItem
+from napari_pixcell.studio.regions import Cells, RegionItem
 from napari_pixcell.studio.settings import Settings
 
 log = logging.getLogger(__name__)
 
+MOST_KEPT = 64 * 2**20  # px of the layouts of a region that can be gone back to
 COUNTED_AT_ONCE = 1024**2  # px whose cells are counted without the window noticing
 
 
@@ -53,7 +54,9 @@ class LayoutActions(Notices):
         """Give the active region an empty layout to paint on."""
         if self.active is not None and self.active.layout is None:
             empty = np.zeros(self.active.size, np.int32)
-            self.set_layout(self.active.number, empty, "painted", LayoutSource("painted"))
+            self.set_layout(
+                self.active.number, empty, "painted", LayoutSource("painted"), remember=False
+            )
 
     def set_layout(
         self,
@@ -61,14 +64,61 @@ class LayoutActions(Notices):
         labels: NDArray[Any] | None,
         origin: str = "",
         source: LayoutSource | None = None,
+        classes: dict[int, str] | None = None,
+        remember: bool = True,
     ) -> None:
-        """Give a region a layout: label image, (height, width); None for no layout."""
+        """Give a region a layout.
+
+        Parameters
+        ----------
+        number : int
+            Of the region.
+        labels : array, (height, width)
+            Instance label image; None for no layout.
+        origin, source : str, LayoutSource
+            How it came about.
+        classes : dict of int to str
+            What kind of cell a label is.
+        remember : bool
+            Whether :meth:`undo_layout` comes back to what was before.
+        """
         item = self._items[number]
-        item.layout, item.layout_origin, item.layout_source = labels, origin, source
+        if remember:
+            self._remember(item)
+        self._take(item, None if labels is None else Cells(labels, origin, source, classes or {}))
+
+    def undo_layout(self, number: int) -> None:
+        """Go back to the layout before the last import, search or invention."""
+        item = self._items[number]
+        if item.earlier:
+            item.later.append(item.whole_layout)
+            self._take(item, item.earlier.pop())
+
+    def redo_layout(self, number: int) -> None:
+        """Take :meth:`undo_layout` back."""
+        item = self._items[number]
+        if item.later:
+            item.earlier.append(item.whole_layout)
+            self._take(item, item.later.pop())
+
+    def _take(self, item: RegionItem, cells: Cells | None) -> None:
+        item.layout = cells.labels if cells is not None else None
+        item.layout_origin = cells.origin if cells is not None else ""
+        item.layout_source = cells.source if cells is not None else None
+        item.classes = dict(cells.classes) if cells is not None else {}
         self.problems.pop("layout", None)
         self._count(item)
         self.layout_changed.emit(item)
         self.changed.emit()
+
+    def _remember(self, item: RegionItem) -> None:
+        """Keep a layout that is about to be replaced; its array is not written to any more."""
+        if item.layout is None or item.layout.any():
+            item.earlier.append(item.whole_layout)
+        item.later.clear()
+        kept = np.cumsum([0 if c is None else c.labels.size for c in reversed(item.earlier)])
+        fits = int(np.count_nonzero(kept <= MOST_KEPT))
+        del item.earlier[: len(item.earlier) - max(1, fits)]
 
     def layout_edited(self, number: int) -> None:
         """Count the cells again after the label image was painted on."""
@@ -83,18 +133,18 @@ class LayoutActions(Notices):
     def _count(self, item: RegionItem) -> None:
         """Count the cells: at once, or in a thread where that takes the window's time."""
         labels, mpp = item.layout, self.settings.model.mpp
+
+        def take(counted: Summary) -> None:
+            if item.layout is labels:
+                item.cells, item.layout_text = counted.count, str(counted)
+                item.median_um2 = counted.median_um2
+                self.changed.emit()
+
         if labels is None:
             item.cells, item.layout_text = 0, ""
         elif labels.size <= COUNTED_AT_ONCE:
-            counted = describe(labels, mpp)
-            item.cells, item.layout_text = counted.count, str(counted)
+            take(describe(labels, mpp))
         else:
-
-            def take(counted: Summary) -> None:
-                if item.layout is labels:
-                    item.cells, item.layout_text = counted.count, str(counted)
-                    self.changed.emit()
-
             item.cells = item.cells or int(labels.any())
             item.layout_text = item.layout_text or "Counting the cells…"
             self.background.compute(lambda: describe(labels, mpp), take, log.warning)
@@ -105,14 +155,17 @@ class LayoutActions(Notices):
         """Put a layout of another size aside; take back what fits."""
         if before == after:
             return
-        if item.layout is not None:
-            item.shelved[before] = item.layout, item.layout_origin, item.layout_source
-        labels, origin, source = item.shelved.pop(after, (None, "", None))
-        if labels is not None or item.layout is not None:
+        aside = item.whole_layout
+        if aside is not None:
+            item.shelved[before] = aside
+        item.earlier.clear()
+        item.later.clear()
+        back = item.shelved.pop(after, None)
+        if back is not None or aside is not None:
             # The old layer has another shape and place: away with it before the new one comes.
-            self.set_layout(item.number, None)
-            if labels is not None:
-                self.set_layout(item.number, labels, origin, source)
+            self._take(item, None)
+            if back is not None:
+                self._take(item, back)
 
     def resize_layout(self, item: RegionItem, shift: tuple[int, int]) -> None:
         """Cut a layout to its region's new size, or give it empty margins.
@@ -124,8 +177,9 @@ class LayoutActions(Notices):
         shift : (down, right)
             By how many px the former picture's corner lies inside the new one.
         """
-        labels = item.layout
-        assert labels is not None
+        whole = item.whole_layout
+        assert whole is not None
+        labels = whole.labels
         resized = np.zeros(item.size, labels.dtype)
         here, there = [], []
         for moved, old, new in zip(shift, labels.shape, item.size, strict=True):
@@ -133,6 +187,7 @@ class LayoutActions(Notices):
             here.append(slice(start, stop))
             there.append(slice(start - moved, max(start, stop) - moved))
         resized[tuple(here)] = labels[tuple(there)]
-        origin, source = item.layout_origin, item.layout_source
-        self.set_layout(item.number, None)
-        self.set_layout(item.number, resized, origin, source)
+        item.earlier.clear()
+        item.later.clear()
+        self._take(item, None)
+        self._take(item, replace(whole, labels=resized))

@@ -20,7 +20,27 @@ NO_STYLE = 0
 # By how much a side may be longer than a tile and still be meant as one: part, and level-0 px.
 NEARLY, NEARLY_PX = 0.01, 3.0
 
-Shelved = tuple[NDArray[Any], str, LayoutSource | None]
+
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """A layout as a whole.
+
+    Parameters
+    ----------
+    labels : array, (height, width)
+        Instance label image; 0 is background.
+    origin : str
+        How it came about, in words.
+    source : LayoutSource, optional
+        The same, for records.
+    classes : dict of int to str
+        What kind of cell a label is, where that is known.
+    """
+
+    labels: NDArray[Any]
+    origin: str = ""
+    source: LayoutSource | None = None
+    classes: dict[int, str] = field(default_factory=dict)
 
 
 @dataclass(eq=False)
@@ -66,9 +86,21 @@ class RegionItem:
     layout_origin: str = ""
     layout_source: LayoutSource | None = None
     layout_text: str = ""
+    classes: dict[int, str] = field(default_factory=dict)
     cells: int = 0
+    median_um2: float = 0.0
     # Layouts of another size, by that size: they come back with their family.
-    shelved: dict[tuple[int, ...], Shelved] = field(default_factory=dict)
+    shelved: dict[tuple[int, ...], Cells] = field(default_factory=dict)
+    # Layouts that were replaced as a whole, to go back to; and those gone back from.
+    earlier: list[Cells | None] = field(default_factory=list)
+    later: list[Cells | None] = field(default_factory=list)
+
+    @property
+    def whole_layout(self) -> Cells | None:
+        """Its layout with all that is known about it."""
+        if self.layout is None:
+            return None
+        return Cells(self.layout, self.layout_origin, self.layout_source, self.classes)
 
     @property
     def layout_busy(self) -> bool:
