@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from types import SimpleNamespace
 
 import napari
 import numpy as np
@@ -11,6 +10,7 @@ import pytest
 import tifffile
 from qtpy.QtCore import Qt
 
+from mouse import drag
 from napari_pixcell.engine.events import Failure, Finished, Preview, Progress, Variant
 from napari_pixcell.engine.record import Record, pixels_sha256
 from napari_pixcell.models.catalogue import DEMO_FOLDER
@@ -346,31 +346,6 @@ def test_a_region_of_odd_sides_is_made_by_the_real_worker(viewer: napari.Viewer,
     assert request.layout is not None and request.layout.shape == (300, 384)
     assert {name for name in HEAVY if name in sys.modules} == before
     studio.close_session()
-
-
-def drag(layer, *path: tuple[float, float]) -> None:
-    """Press, move and let go of the mouse in a layer, at world places (y, x)."""
-    from napari.utils._proxies import ReadOnlyWrapper
-    from napari.utils.interactions import (
-        mouse_move_callbacks,
-        mouse_press_callbacks,
-        mouse_release_callbacks,
-    )
-
-    steps = [("mouse_press", path[0]), *(("mouse_move", place) for place in path)]
-    for kind, place in [*steps, ("mouse_release", path[-1])]:
-        event = SimpleNamespace(
-            type=kind, is_dragging=kind == "mouse_move", position=place, modifiers=[], button=1
-        )
-        event.pos, event.handled, event.native = np.array(place), False, None
-        event.view_direction, event.up_direction = None, None
-        event.dims_displayed, event.dims_point = [0, 1], [0, 0]
-        call = {
-            "mouse_press": mouse_press_callbacks,
-            "mouse_move": mouse_move_callbacks,
-            "mouse_release": mouse_release_callbacks,
-        }[kind]
-        call(layer, ReadOnlyWrapper(event, exceptions=("handled",)))
 
 
 def test_a_box_is_drawn_pulled_and_moved_with_the_mouse(ready, qtbot, settle) -> None:

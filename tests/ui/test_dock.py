@@ -204,7 +204,7 @@ def test_a_drawn_rectangle_becomes_a_region_and_a_deleted_one_is_gone(
 def test_painting_makes_a_layout(ready, viewer, qtbot, settle) -> None:
     click(qtbot, ready.region.add_button)
     settle(ready)
-    click(qtbot, ready.layout_.paint_button)
+    click(qtbot, ready.layout_.tools.buttons["paint"])
     settle(ready)
     layer = viewer.layers.selection.active
     assert isinstance(layer, Labels)
@@ -221,7 +221,7 @@ def test_painting_makes_a_layout(ready, viewer, qtbot, settle) -> None:
 def test_layers_deleted_by_hand_are_understood(ready, viewer, client, qtbot, settle) -> None:
     click(qtbot, ready.region.add_button)
     settle(ready)
-    click(qtbot, ready.layout_.paint_button)
+    click(qtbot, ready.layout_.tools.buttons["paint"])
     viewer.layers.remove("Layout · Region 1")
     assert ready.session.active.layout is None
     settle(ready)

@@ -16,6 +16,7 @@ from napari_pixcell.slides.placement import AXES, UNITS
 from napari_pixcell.slides.reader import layer_data
 from napari_pixcell.studio.regions import RegionItem
 from napari_pixcell.studio.session import Session
+from napari_pixcell.ui.cell_tools import CellTools
 from napari_pixcell.ui.drawing import watch
 from napari_pixcell.ui.region_boxes import RegionBoxes
 from napari_pixcell.ui.slide_layer import ROLE, calibrate, is_slide, origin, role, slide_of
@@ -48,6 +49,7 @@ class LayerLink(QObject):
         self._links: list[tuple[Any, Callable[..., Any]]] = []
         self._paint_pause = self.timer(200, self._count_painted)
         self.boxes = RegionBoxes(self)
+        self.tools = CellTools(self)
         watch(viewer)
         self.connect_to(viewer.layers.events.inserted, self._find_slide)
         self.connect_to(viewer.layers.events.removed, self._removed)
@@ -136,22 +138,6 @@ class LayerLink(QObject):
 
     # -- layouts -------------------------------------------------------------------------
 
-    def paint(self) -> None:
-        """Let the user paint cells on the active region's layout."""
-        item = self.session.active
-        if item is None:
-            return
-        self.session.new_layout()
-        self.session.generation.show_none(item.number)
-        layer = self.find("layout", item.number)
-        if layer is not None:
-            layer.visible = True
-            self.viewer.layers.selection.active = layer
-            layer.selected_label = int(layer.data.max()) + 1
-            layer.brush_size = 12
-            layer.mode = "paint"
-            self.go_to(item.region)
-
     def _show_layout(self, item: RegionItem) -> None:
         layer = self.find("layout", item.number)
         with self.own():
@@ -161,6 +147,7 @@ class LayerLink(QObject):
             elif layer is not None:
                 layer.data = item.layout
                 layer.visible = True
+                self.tools.replaced()
             else:
                 self._add_layout(item)
         if item.layout is not None:
@@ -171,20 +158,24 @@ class LayerLink(QObject):
         layer = Labels(
             item.layout,
             name=f"Layout · {item.name}",
-            opacity=0.6,
+            opacity=0.8,
             metadata={ROLE: "layout", "region": item.number},
             **self.where(item.region, item.layout.shape),
         )
         self.insert(layer, select=True)
+        self.tools.attach(layer)
 
         def edited(_event: Any = None) -> None:
-            if self.changing:
-                return
-            self._painted.add(item.number)
-            self._paint_pause.start()
+            self.note_edited(layer)
 
         for signal in (layer.events.paint, layer.events.labels_update, layer.events.data):
             self.connect_to(signal, edited)
+
+    def note_edited(self, layer: Labels) -> None:
+        """Have the cells of a layout counted again, soon."""
+        if not self.changing:
+            self._painted.add(layer.metadata["region"])
+            self._paint_pause.start()
 
     def _count_painted(self) -> None:
         painted, self._painted = self._painted, set()

@@ -13,6 +13,7 @@ from napari_pixcell.studio.session import Session
 from napari_pixcell.ui.layers import LayerLink
 from napari_pixcell.ui.parts import Section, Text, button, put
 from napari_pixcell.ui.sections.finding import Finding
+from napari_pixcell.ui.sections.tools import Tools
 
 FILES = "Label images (*.tif *.tiff *.png *.npy);;All files (*)"
 
@@ -36,16 +37,15 @@ class LayoutSection(Section):
         self.link = link
         self.finding = Finding(session, manage)
         self.content.addWidget(self.finding)
-        self.paint_button = button(
-            "Paint", "Paint cells by hand: every label is one cell", link.paint
-        )
         self.import_button = button(
             "Import mask…",
             "A label image of the region's size: TIFF, PNG or NPY",
             self.choose,
         )
         self.none_button = button("No layout", "Let cells fall where they may", self.clear_layout)
-        self.add(self.paint_button, self.import_button, self.none_button)
+        self.add(self.import_button, self.none_button)
+        self.tools = Tools(session, link)
+        self.content.addWidget(self.tools)
         self.state = Text()
         self.content.addWidget(self.state)
         self.strength = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
@@ -67,8 +67,8 @@ class LayoutSection(Section):
         layout = item.layout if item is not None else None
         job = item.layout_job if item is not None else None
         self.finding.refresh()
-        for made in (self.paint_button, self.import_button):
-            made.setEnabled(there and job is None)
+        self.tools.refresh()
+        self.import_button.setEnabled(there and job is None)
         self.none_button.setEnabled(layout is not None and job is None)
         if item is None:
             self.state.say("Add a region first")

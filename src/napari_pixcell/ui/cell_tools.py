@@ -1,0 +1,326 @@
+"""The tools that draw the cells of a layout, on napari's own label layer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Labels
+from psygnal import Signal
+
+from napari_pixcell.cells import editing
+from napari_pixcell.cells.editing import Patch, Point
+
+if TYPE_CHECKING:
+    from napari_pixcell.ui.layers import LayerLink
+
+# Tools, and the mode of napari's layer that each works in.
+MODES = {
+    "select": "pick",
+    "paint": "paint",
+    "outline": "polygon",
+    "erase": "erase",
+    "split": "pan_zoom",
+    "fill": "pan_zoom",
+    "stamp": "pan_zoom",
+}
+OURS = ("split", "fill", "stamp")  # those whose mouse we follow ourselves
+CONTOUR = 2  # px of an outline; the tissue shows within
+BRUSH_UM = 6.0  # about a nucleus
+GROWS_BY = 1  # px
+
+Acts = dict[str, Callable[[Any], None]]
+
+
+class CellTools:
+    """Draws, cuts, joins and removes the cells of the active region's layout.
+
+    Everything is written through napari's own history, so that its undo takes it back.
+
+    Parameters
+    ----------
+    link : LayerLink
+        To viewer, session and layers.
+
+    Attributes
+    ----------
+    changed : Signal
+        Another tool was chosen.
+    tool : str
+        One of ``MODES``, or none where the mouse moves the view.
+    stamp : callable, optional
+        Gets the layer and an iterator of points while the stamp is dragged.
+    """
+
+    changed = Signal()
+
+    def __init__(self, link: LayerLink) -> None:
+        self.link = link
+        self.session = link.session
+        self.tool = ""
+        self.stamp: Callable[[CellTools, Labels, Point, bool], None] | None = None
+        self._selected: Point | None = None  # in the cell that was clicked last
+        self._done = self._undone = 0  # strokes in the layer's own history
+        self._choosing = False
+
+    # -- choosing ----------------------------------------------------------------------------
+
+    def choose(self, tool: str) -> None:
+        """Work with a tool on the active region's layout, which is made where there is none."""
+        item = self.session.active
+        if item is None or not self.session.takes_layout:
+            return
+        self.session.new_layout()
+        self.session.generation.show_none(item.number)
+        layer = self.layer
+        if layer is None:
+            return
+        layer.visible = True
+        self.link.viewer.layers.selection.active = layer
+        self._choosing = True
+        try:
+            self.tool = tool
+            layer.mode = MODES[tool]
+            layer.preserve_labels = tool in ("paint", "outline")
+            if tool in OURS:
+                layer.mouse_pan = False
+                layer.cursor = "cross"
+            elif tool in ("paint", "outline"):
+                self._next_label(layer)
+        finally:
+            self._choosing = False
+        self.link.go_to(item.region)
+        self.changed.emit()
+
+    @property
+    def layer(self) -> Labels | None:
+        """The label layer of the active region."""
+        item = self.session.active
+        found: Labels | None = self.link.find("layout", item.number) if item is not None else None
+        return found
+
+    def _is_active(self, layer: Labels) -> bool:
+        return layer is self.layer
+
+    def attach(self, layer: Labels) -> None:
+        """Make a new layer one that the tools work on."""
+        self._done = self._undone = 0
+        self._selected = None
+        layer.brush_size = max(3, round(BRUSH_UM / self.session.settings.model.mpp))
+        layer.contour = CONTOUR
+        # First of all: what napari itself does with a click can then still be kept from it.
+        layer.mouse_drag_callbacks.insert(0, self._pressed)
+        connect = self.link.connect_to
+        connect(layer.events.paint, lambda _event: self._painted(layer))
+        connect(layer.events.mode, lambda _event: self._mode_changed(layer))
+        for key, (act, words) in self._keys().items():
+            layer.bind_key(key, _named(act, words), overwrite=True)
+
+    def _keys(self) -> dict[str, tuple[Callable[[Labels], None], str]]:
+        return {
+            "x": (lambda layer: self.toggle_outlines(), "Outline or fill the cells (PixCell)"),
+            "z": (self._hide, "Hide or show the cells (PixCell)"),
+            "Control-Z": (lambda layer: self.undo(), "Undo (PixCell)"),
+            "Control-Shift-Z": (lambda layer: self.redo(), "Redo (PixCell)"),
+            "Delete": (lambda layer: self.delete_selected(), "Delete the selected cell (PixCell)"),
+        }
+
+    def toggle_outlines(self) -> None:
+        """Draw the cells as outlines, or filled."""
+        layer = self.layer
+        if layer is not None:
+            layer.contour = 0 if layer.contour else CONTOUR
+            self.changed.emit()
+
+    def _hide(self, layer: Labels) -> None:
+        layer.visible = not layer.visible
+
+    def _mode_changed(self, layer: Labels) -> None:
+        """Understand that the user chose a mode in napari's own controls."""
+        if self._choosing or not self._is_active(layer):
+            return
+        by_mode = {mode: tool for tool, mode in MODES.items() if tool not in OURS}
+        self.tool = by_mode.get(str(layer.mode), "")
+        if self.tool in ("paint", "outline"):
+            layer.preserve_labels = True
+            self._next_label(layer)
+        self.changed.emit()
+
+    # -- history -----------------------------------------------------------------------------
+
+    def replaced(self) -> None:
+        """Note that the layer got other data, with which napari forgets its history."""
+        self._done = self._undone = 0
+        self._selected = None
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether there is anything to take back."""
+        item = self.session.active
+        return self._done > 0 or bool(item is not None and item.earlier)
+
+    @property
+    def can_redo(self) -> bool:
+        """Whether anything was taken back."""
+        item = self.session.active
+        return self._undone > 0 or bool(item is not None and item.later)
+
+    def undo(self) -> None:
+        """Take back the last stroke, or else the last import, search or invention."""
+        item, layer = self.session.active, self.layer
+        if layer is not None and self._done:
+            self._done, self._undone = self._done - 1, self._undone + 1
+            layer.undo()
+            self._edited(layer)
+        elif item is not None:
+            self.session.undo_layout(item.number)
+
+    def redo(self) -> None:
+        """Do again what was taken back."""
+        item, layer = self.session.active, self.layer
+        if layer is not None and self._undone:
+            self._done, self._undone = self._done + 1, self._undone - 1
+            layer.redo()
+            self._edited(layer)
+        elif item is not None:
+            self.session.redo_layout(item.number)
+
+    def _painted(self, layer: Labels) -> None:
+        """Count a stroke that is finished; the next one is another cell."""
+        self._done = min(self._done + 1, 100)  # as many as napari keeps
+        self._undone = 0
+        if self._is_active(layer) and self.tool in ("paint", "outline"):
+            # napari may tell before the stroke is written.
+            layer.selected_label = max(self.next_label(layer), layer.selected_label + 1)
+        self.changed.emit()
+
+    def _edited(self, layer: Labels) -> None:
+        self.link.note_edited(layer)
+        self.changed.emit()
+
+    # -- changing cells ----------------------------------------------------------------------
+
+    def change(self, layer: Labels, patch: Patch | None) -> bool:
+        """Write a patch so that it can be undone; whether there was anything to write."""
+        if patch is None:
+            return False
+        indices, values = patch.changes(layer.data)
+        if not len(values):
+            return False
+        layer.data_setitem(indices, values.astype(layer.data.dtype))
+        self.changed.emit()  # napari told of the stroke before it was written
+        return True
+
+    def delete_selected(self) -> None:
+        """Remove the cell that was clicked last."""
+        layer = self.layer
+        if layer is not None and self._selected is not None:
+            self.change(layer, editing.delete(layer.data, self._selected))
+
+    def grow(self, pixels: int) -> None:
+        """Make the cell that was clicked last larger, or smaller."""
+        layer = self.layer
+        if layer is not None and self._selected is not None:
+            self.change(layer, editing.grow(layer.data, self._selected, pixels))
+
+    def next_label(self, layer: Labels) -> int:
+        """Give a label that no cell has or had."""
+        item = self.session.active
+        known = max(item.classes, default=0) if item is not None else 0
+        return max(int(layer.data.max()), known) + 1
+
+    def _next_label(self, layer: Labels) -> None:
+        layer.selected_label = self.next_label(layer)
+
+    def _pressed(self, layer: Labels, event: Any) -> Iterator[None]:
+        """Follow the mouse from press to release."""
+        if event.button != 1 or not self._is_active(layer):
+            return
+        point = self._point(layer, event)
+        modifiers = {str(m) for m in event.modifiers}
+        if "Control" in modifiers or "Alt" in modifiers:
+            # Where the cursor is frozen napari's own brush does not paint.
+            before, layer.cursor = layer.cursor, "circle_frozen"
+            if "Control" in modifiers:
+                yield from self._delete(layer, point, event)
+            else:
+                self._merge(layer, point)
+                yield
+            layer.cursor = before
+        elif self.tool == "split":
+            yield from self._split(layer, point, event)
+        elif self.tool == "fill":
+            self.change(layer, editing.fill_holes(layer.data, point))
+        elif self.tool == "stamp" and self.stamp is not None:
+            yield from self._stamp(layer, point, event)
+        else:
+            if self.tool == "paint" and "Shift" in modifiers:
+                layer.selected_label = editing.label_at(layer.data, point) or layer.selected_label
+            if editing.label_at(layer.data, point) and self.tool in ("select", ""):
+                self._select(point)
+
+    def _select(self, point: Point) -> None:
+        self._selected = point
+        self.changed.emit()
+
+    @property
+    def selected(self) -> int:
+        """Label of the cell that was clicked last; 0 if there is none any more."""
+        layer = self.layer
+        if layer is None or self._selected is None:
+            return 0
+        return editing.label_at(layer.data, self._selected)
+
+    def _delete(self, layer: Labels, point: Point, event: Any) -> Iterator[None]:
+        self.change(layer, editing.delete(layer.data, point))
+        yield
+        while event.type == "mouse_move":
+            self.change(layer, editing.delete(layer.data, self._point(layer, event)))
+            yield
+
+    def _merge(self, layer: Labels, point: Point) -> None:
+        if not editing.label_at(layer.data, point):
+            return
+        if self._selected is not None:
+            self.change(layer, editing.merge(layer.data, self._selected, point))
+        self._select(point)
+
+    def _split(self, layer: Labels, point: Point, event: Any) -> Iterator[None]:
+        """Show the line as a cut while it is drawn; on release it is one."""
+        line, shown = [point], np.empty((0, 2), int)
+        before = layer.data[:0, 0]
+        yield
+        while event.type == "mouse_move":
+            line.append(self._point(layer, event))
+            layer.data[tuple(shown.T)] = before if len(shown) else 0
+            shown = editing.line_pixels(line, layer.data.shape)
+            before = layer.data[tuple(shown.T)].copy()
+            layer.data[tuple(shown.T)] = 0
+            layer.refresh(thumbnail=False, highlight=False, extent=False)
+            yield
+        if len(shown):
+            layer.data[tuple(shown.T)] = before
+        if not self.change(layer, editing.split(layer.data, line, self.next_label(layer))):
+            layer.refresh()
+
+    def _stamp(self, layer: Labels, point: Point, event: Any) -> Iterator[None]:
+        assert self.stamp is not None
+        with layer.block_history():
+            self.stamp(self, layer, point, True)
+            yield
+            while event.type == "mouse_move":
+                self.stamp(self, layer, self._point(layer, event), False)
+                yield
+
+    def _point(self, layer: Labels, event: Any) -> Point:
+        y, x = layer.world_to_data(event.position)[-2:]
+        return float(y), float(x)
+
+
+def _named(act: Callable[[Labels], None], words: str) -> Callable[[Labels], None]:
+    def pressed(layer: Labels) -> None:
+        act(layer)
+
+    pressed.__doc__ = words
+    return pressed
