@@ -288,21 +288,23 @@ class CellTools:
 
     def _split(self, layer: Labels, point: Point, event: Any) -> Iterator[None]:
         """Show the line as a cut while it is drawn; on release it is one."""
-        line, shown = [point], np.empty((0, 2), int)
-        before = layer.data[:0, 0]
-        yield
-        while event.type == "mouse_move":
-            line.append(self._point(layer, event))
-            layer.data[tuple(shown.T)] = before if len(shown) else 0
-            shown = editing.line_pixels(line, layer.data.shape)
-            before = layer.data[tuple(shown.T)].copy()
-            layer.data[tuple(shown.T)] = 0
-            layer.refresh(thumbnail=False, highlight=False, extent=False)
+        line, before = [point], dict[tuple[int, int], int]()
+        cut = False
+        with layer.block_history():  # the line and the cut are one stroke
             yield
-        if len(shown):
-            layer.data[tuple(shown.T)] = before
-        if not self.change(layer, editing.split(layer.data, line, self.next_label(layer))):
-            layer.refresh()
+            while event.type == "mouse_move":
+                line.append(self._point(layer, event))
+                new = editing.line_pixels(line[-2:], layer.data.shape)
+                for place in map(tuple, new.tolist()):
+                    before.setdefault(place, int(layer.data[place]))
+                layer.data_setitem(tuple(new.T), 0)
+                yield
+            if before:
+                places = tuple(np.array(list(before)).T)
+                layer.data_setitem(places, np.array(list(before.values()), layer.data.dtype))
+            cut = self.change(layer, editing.split(layer.data, line, self.next_label(layer)))
+        if not cut and any(before.values()):
+            self.undo()  # a line that cut nothing is no stroke
 
     def _stamp(self, layer: Labels, point: Point, event: Any) -> Iterator[None]:
         assert self.stamp is not None
