@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +11,14 @@ from PIL import Image
 from tifffile import imwrite
 
 from napari_pixcell.cells import (
+    advice,
     condition_image,
     count_cells,
     describe,
     import_layout,
     segment_nuclei,
 )
+from napari_pixcell.cells.layout import Summary
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.slides import open_slide
 from napari_pixcell.slides.region import Region
@@ -124,3 +127,18 @@ def test_a_pickle_is_never_opened(tmp_path: Path) -> None:
     np.save(path, np.array([{"a": 1}], object), allow_pickle=True)
     with pytest.raises(PixCellError, match="cannot be read as a label image"):
         import_layout(path, (32, 32))
+
+
+@pytest.mark.parametrize(
+    ("count", "per_mm2", "median", "words"),
+    [
+        (80, 5000.0, 40.0, ""),
+        (0, 0.0, 0.0, ""),
+        (10, 300.0, 900.0, "far larger than nuclei \\(median 900 µm², nuclei have 10 to 250\\)"),
+        (90, 5000.0, 4.0, "far smaller than nuclei.*check the pixel size"),
+        (900, 45_000.0, 12.0, "45,000 cells per mm², more than tissue holds"),
+    ],
+)
+def test_a_layout_unlike_tissue_is_warned_of(count, per_mm2, median, words) -> None:
+    found = advice(Summary(count, per_mm2, median))
+    assert re.search(words, found) if words else not found

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from napari_pixcell.cells.importing import import_layout
 from napari_pixcell.cells.layout import (
     MAX_CELLS,
+    advice,
     check_layout,
     condition_image,
     count_cells,
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MAX_CELLS",
+    "advice",
     "check_layout",
     "condition_image",
     "count_cells",

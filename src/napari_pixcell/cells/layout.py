@@ -85,6 +85,37 @@ def describe(labels: NDArray[Any], mpp: float) -> Summary:
     return Summary(len(areas), len(areas) / mm2, median)
 
 
+SMALL_UM2, LARGE_UM2 = 10.0, 250.0  # median areas between which cells are nuclei
+CROWDED_PER_MM2 = 20_000.0
+
+
+def advice(layout: Summary) -> str:
+    """Say in a sentence how a layout differs from what networks know; empty if it does not.
+
+    Nuclei of 10 to 250 µm², at up to 20,000 per mm², are what PixCell's and the demo's layouts
+    hold.
+    """
+    if not layout.count:
+        return ""
+    size = f"median {layout.median_um2:.0f} µm², nuclei have {SMALL_UM2:.0f} to {LARGE_UM2:.0f}"
+    if layout.median_um2 > LARGE_UM2:
+        return (
+            f"These cells are far larger than nuclei ({size}); the picture may not follow them: "
+            "check the pixel size, or outline nuclei only."
+        )
+    if layout.median_um2 < SMALL_UM2:
+        return (
+            f"These cells are far smaller than nuclei ({size}); the picture may not follow them: "
+            "check the pixel size, or remove the smallest."
+        )
+    if layout.per_mm2 > CROWDED_PER_MM2:
+        return (
+            f"There are {layout.per_mm2:,.0f} cells per mm², more than tissue holds; the picture "
+            "may not follow them: remove some."
+        )
+    return ""
+
+
 def condition_image(labels: NDArray[Any]) -> NDArray[np.uint8]:
     """Draw a layout as the ControlNet reads it: cells white on black.
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from psygnal import Signal
 
-from napari_pixcell.cells import describe, import_layout
+from napari_pixcell.cells import advice, describe, import_layout
 from napari_pixcell.cells.layout import Summary
 from napari_pixcell.cells.methods import LayoutSource
 from napari_pixcell.studio.background import Background
@@ -29,6 +29,7 @@ class LayoutActions(Notices):
     """The layout part of a :class:`~napari_pixcell.studio.session.Session`."""
 
     layout_changed = Signal(object)
+    layout_counted = Signal(object)
 
     background: Background
     settings: Settings
@@ -137,11 +138,12 @@ class LayoutActions(Notices):
         def take(counted: Summary) -> None:
             if item.layout is labels:
                 item.cells, item.layout_text = counted.count, str(counted)
-                item.median_um2 = counted.median_um2
+                item.layout_advice = advice(counted)
+                self.layout_counted.emit(item)
                 self.changed.emit()
 
         if labels is None:
-            item.cells, item.layout_text = 0, ""
+            item.cells, item.layout_text, item.layout_advice = 0, "", ""
         elif labels.size <= COUNTED_AT_ONCE:
             take(describe(labels, mpp))
         else:

@@ -17,6 +17,9 @@ from napari_pixcell.studio.embedding import EmbedJob
 from napari_pixcell.studio.segmenting import SegmentJob
 
 NO_STYLE = 0
+AREA_PX = 8
+# What can be painted into an area: name, and density of invented cells against the one asked for.
+AREA_KINDS = {1: ("some cells", 1.0), 2: ("many cells", 2.0), 3: ("few cells", 0.3)}
 # By how much a side may be longer than a tile and still be meant as one: part, and level-0 px.
 NEARLY, NEARLY_PX = 0.01, 3.0
 
@@ -88,7 +91,9 @@ class RegionItem:
     layout_text: str = ""
     classes: dict[int, str] = field(default_factory=dict)
     cells: int = 0
-    median_um2: float = 0.0
+    layout_advice: str = ""
+    # A coarse picture of where cells are looked for or invented: AREA_PX px each, see AREA_KINDS.
+    area: NDArray[np.uint8] | None = None
     # Layouts of another size, by that size: they come back with their family.
     shelved: dict[tuple[int, ...], Cells] = field(default_factory=dict)
     # Layouts that were replaced as a whole, to go back to; and those gone back from.
@@ -106,6 +111,24 @@ class RegionItem:
     def layout_busy(self) -> bool:
         """Whether its cells are being looked for."""
         return self.layout_job is not None
+
+    @property
+    def part(self) -> NDArray[np.bool_] | None:
+        """Where the area is painted: (height, width) px; None where it is not."""
+        if self.area is None or not self.area.any():
+            return None
+        return enlarged(self.area > 0, self.size)
+
+
+def area_shape(size: tuple[int, int]) -> tuple[int, int]:
+    """Give the shape of the area of a region whose picture has (height, width) px."""
+    return -(-size[0] // AREA_PX), -(-size[1] // AREA_PX)
+
+
+def enlarged(area: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
+    """Enlarge what is painted of an area to (height, width) px."""
+    fine = np.repeat(np.repeat(area, AREA_PX, axis=0), AREA_PX, axis=1)
+    return fine[: size[0], : size[1]]
 
 
 def tiles_text(count: int) -> str:

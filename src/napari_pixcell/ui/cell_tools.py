@@ -59,10 +59,14 @@ class CellTools:
         self.link = link
         self.session = link.session
         self.tool = ""
+        link.connect_to(link.viewer.layers.selection.events.active, self._activated)
         self.stamp: Callable[[CellTools, Labels, Point, bool], None] | None = None
         self._selected: Point | None = None  # in the cell that was clicked last
         self._done = self._undone = 0  # strokes in the layer's own history
         self._choosing = False
+
+    def _activated(self, _event: Any = None) -> None:
+        self.changed.emit()
 
     # -- choosing ----------------------------------------------------------------------------
 
@@ -99,6 +103,12 @@ class CellTools:
         item = self.session.active
         found: Labels | None = self.link.find("layout", item.number) if item is not None else None
         return found
+
+    @property
+    def working(self) -> bool:
+        """Whether the mouse is the tool's: the layer that it works on is the chosen one."""
+        layer = self.layer
+        return layer is not None and self.link.viewer.layers.selection.active is layer
 
     def _is_active(self, layer: Labels) -> bool:
         return layer is self.layer

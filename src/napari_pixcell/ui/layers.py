@@ -16,13 +16,15 @@ from napari_pixcell.slides.placement import AXES, UNITS
 from napari_pixcell.slides.reader import layer_data
 from napari_pixcell.studio.regions import RegionItem
 from napari_pixcell.studio.session import Session
+from napari_pixcell.ui.area_layer import AreaLayer
 from napari_pixcell.ui.cell_tools import CellTools
+from napari_pixcell.ui.condition_view import ConditionView
 from napari_pixcell.ui.drawing import watch
 from napari_pixcell.ui.region_boxes import RegionBoxes
 from napari_pixcell.ui.slide_layer import ROLE, calibrate, is_slide, origin, role, slide_of
 from napari_pixcell.ui.variant_layers import VariantLayers
 
-ORDER = {"": 0, "regions": 1, "layout": 2, "variant": 3, "preview": 4}
+ORDER = {"": 0, "regions": 1, "area": 2, "layout": 3, "condition": 4, "variant": 5, "preview": 6}
 
 
 class LayerLink(QObject):
@@ -50,6 +52,8 @@ class LayerLink(QObject):
         self._paint_pause = self.timer(200, self._count_painted)
         self.boxes = RegionBoxes(self)
         self.tools = CellTools(self)
+        self.area = AreaLayer(self)
+        self.condition = ConditionView(self)
         watch(viewer)
         self.connect_to(viewer.layers.events.inserted, self._find_slide)
         self.connect_to(viewer.layers.events.removed, self._removed)
@@ -193,7 +197,7 @@ class LayerLink(QObject):
 
     def find(self, kind: str, number: int | None = None) -> Any:
         """Find one of our layers by its role and number; None if it is not there."""
-        name = {"layout": "region", "variant": "result"}.get(kind)
+        name = {"layout": "region", "area": "region", "variant": "result"}.get(kind)
         for layer in self.viewer.layers:
             if role(layer) == kind and (name is None or layer.metadata.get(name) == number):
                 return layer
@@ -209,6 +213,10 @@ class LayerLink(QObject):
             self.boxes.removed()
         elif kind == "layout" and self.session.item(layer.metadata["region"]) is not None:
             self.session.set_layout(layer.metadata["region"], None)
+        elif kind == "area":
+            self.area.removed(layer.metadata["region"])
+        elif kind == "condition":
+            self.condition.removed()
         elif kind == "variant":
             for result in self.session.generation.results:
                 if result.number == layer.metadata["result"]:

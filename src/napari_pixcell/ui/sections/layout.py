@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFileDialog, QLabel
+from qtpy.QtCore import QSignalBlocker, Qt
+from qtpy.QtWidgets import QCheckBox, QFileDialog, QLabel
 from superqt import QLabeledDoubleSlider
 
 from napari_pixcell.studio.session import Session
 from napari_pixcell.ui.layers import LayerLink
-from napari_pixcell.ui.parts import Section, Text, button, put
+from napari_pixcell.ui.parts import AMBER, Section, Text, button, put
+from napari_pixcell.ui.sections.area import Area
 from napari_pixcell.ui.sections.finding import Finding
 from napari_pixcell.ui.sections.tools import Tools
 
@@ -46,8 +47,18 @@ class LayoutSection(Section):
         self.add(self.import_button, self.none_button)
         self.tools = Tools(session, link)
         self.content.addWidget(self.tools)
+        self.area = Area(session, link)
+        self.content.addWidget(self.area)
         self.state = Text()
         self.content.addWidget(self.state)
+        self.advice = Text(colour=AMBER, small=True)
+        self.content.addWidget(self.advice)
+        self.condition = QCheckBox("Show what the model sees")
+        self.condition.setToolTip(
+            "White on black, touching cells a pixel apart: exactly what the network gets"
+        )
+        self.condition.toggled.connect(link.condition.show)
+        self.content.addWidget(self.condition)
         self.strength = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
         self.strength.setRange(0, 2)
         self.strength.setDecimals(2)
@@ -68,6 +79,7 @@ class LayoutSection(Section):
         job = item.layout_job if item is not None else None
         self.finding.refresh()
         self.tools.refresh()
+        self.area.refresh()
         self.import_button.setEnabled(there and job is None)
         self.none_button.setEnabled(layout is not None and job is None)
         if item is None:
@@ -81,8 +93,12 @@ class LayoutSection(Section):
         else:
             origin = f" ({item.layout_origin})" if item.layout_origin else ""
             self.state.say(f"{item.layout_text}{origin}")
-        for widget in (self.strength, self.strength_label):
-            widget.setVisible(layout is not None and session.takes_layout)
+        shown = layout is not None and session.takes_layout
+        self.advice.say(item.layout_advice if item is not None and shown else "")
+        for widget in (self.strength, self.strength_label, self.condition):
+            widget.setVisible(shown)
+        with QSignalBlocker(self.condition):
+            self.condition.setChecked(self.link.condition.on)
         put(self.strength, session.settings.layout_strength)
         problem = session.problems.get("layout", "")
         if there and session.no_segmenting:

@@ -96,7 +96,7 @@ class Tools(QWidget):
         for name, made in self.buttons.items():
             made.setEnabled(bool(there if name in ("paint", "outline", "stamp") else drawn))
             with QSignalBlocker(made):
-                made.setChecked(bool(drawn) and name == self.tools.tool)
+                made.setChecked(bool(drawn) and self.tools.working and name == self.tools.tool)
         for made in self.second:
             made.setVisible(bool(drawn) or self.tools.can_undo or self.tools.can_redo)
         self.hint.setVisible(bool(drawn))
