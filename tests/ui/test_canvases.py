@@ -348,6 +348,16 @@ def test_a_region_of_odd_sides_is_made_by_the_real_worker(viewer: napari.Viewer,
     studio.close_session()
 
 
+def test_going_to_a_region_shows_all_of_it(canvas, viewer, qtbot) -> None:
+    camera, layer = viewer.scene.camera, canvas.link.slide_layer
+    camera.zoom *= 12
+    qtbot.wait(60)
+    canvas.link.go_to(canvas.session.active.region, always=True)
+    qtbot.wait(60)
+    (top, left), (bottom, right) = layer.corner_pixels
+    assert left <= 100 and right >= 699 and top <= 300 and bottom >= 699
+
+
 def test_a_box_is_drawn_pulled_and_moved_with_the_mouse(ready, qtbot, settle) -> None:
     session = ready.session
     qtbot.wait(60)

@@ -105,7 +105,7 @@ class LayerLink(QObject):
         return width / 2, height / 2
 
     def go_to(self, region: Region, always: bool = False) -> None:
-        """Move the view to a region if it is out of sight."""
+        """Move the view to a region if it is out of sight; ``always`` also shows all of it."""
         layer = self.slide_layer
         if layer is None or self.session.slide.mpp is None:
             return
@@ -115,8 +115,12 @@ class LayerLink(QObject):
             factor = layer.downsample_factors[layer.data_level][-2:]
             top, bottom = top * factor[0], bottom * factor[0]
             left, right = left * factor[1], right * factor[1]
+        camera = self.viewer.scene.camera
         if always or not (left <= x <= right and top <= y <= bottom):
-            self.viewer.scene.camera.center = layer.data_to_world((y, x))
+            camera.center = layer.data_to_world((y, x))
+        too_large = max(region.height / max(1, bottom - top), region.width / max(1, right - left))
+        if always and too_large > 1:
+            camera.zoom /= 1.1 * too_large
 
     def _find_slide(self, _event: Any = None) -> None:
         if self.changing:
