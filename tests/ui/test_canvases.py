@@ -350,7 +350,7 @@ def test_a_region_of_odd_sides_is_made_by_the_real_worker(viewer: napari.Viewer,
 
 def test_going_to_a_region_shows_all_of_it(canvas, viewer, qtbot) -> None:
     camera, layer = viewer.scene.camera, canvas.link.slide_layer
-    camera.zoom *= 12
+    camera.zoom *= 3
     qtbot.wait(60)
     canvas.link.go_to(canvas.session.active.region, always=True)
     qtbot.wait(60)
