@@ -8,9 +8,9 @@ import napari
 import numpy as np
 import pytest
 import tifffile
+from mouse import drag
 from qtpy.QtCore import Qt
 
-from mouse import drag
 from napari_pixcell.engine.events import Failure, Finished, Preview, Progress, Variant
 from napari_pixcell.engine.record import Record, pixels_sha256
 from napari_pixcell.models.catalogue import DEMO_FOLDER

@@ -49,7 +49,19 @@ def check_layout(labels: NDArray[Any], shape: tuple[int, int] | None = None) -> 
 
 def count_cells(labels: NDArray[Any]) -> int:
     """Count the instances of a label image."""
-    return int(np.count_nonzero(np.unique(labels)))
+    return len(areas(labels)[0])
+
+
+def areas(labels: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Give the labels of a label image but 0, ascending, and how many pixels each has."""
+    lowest, highest = (int(f(labels)) if labels.size else 0 for f in (np.min, np.max))
+    if labels.dtype.kind in "iu" and lowest >= 0 and highest <= max(1024, labels.size):
+        counts = np.bincount(labels.ravel(), minlength=1)  # ten times faster than sorting
+        counts[0] = 0
+        found = np.flatnonzero(counts)
+        return found, counts[found]
+    found, counts = np.unique(labels[labels != 0], return_counts=True)
+    return found.astype(np.int64), counts
 
 
 @dataclass(frozen=True)
@@ -79,10 +91,11 @@ def describe(labels: NDArray[Any], mpp: float) -> Summary:
     mpp : float
         Its pixel size in µm.
     """
-    areas = np.unique(labels[labels > 0], return_counts=True)[1] * mpp**2
+    found, pixels = areas(labels)
+    pixels = pixels[found > 0]
     mm2 = labels.size * mpp**2 / 1e6
-    median = float(np.median(areas)) if len(areas) else 0.0
-    return Summary(len(areas), len(areas) / mm2, median)
+    median = float(np.median(pixels)) * mpp**2 if len(pixels) else 0.0
+    return Summary(len(pixels), len(pixels) / mm2, median)
 
 
 SMALL_UM2, LARGE_UM2 = 10.0, 250.0  # median areas between which cells are nuclei

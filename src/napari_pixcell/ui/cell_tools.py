@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from napari_pixcell.cells import editing
 from napari_pixcell.cells.editing import Patch, Point
 
 if TYPE_CHECKING:
+    from napari_pixcell.studio.regions import RegionItem
     from napari_pixcell.ui.layers import LayerLink
 
 # Tools, and the mode of napari's layer that each works in.
@@ -30,7 +32,15 @@ CONTOUR = 2  # px of an outline; the tissue shows within
 BRUSH_UM = 6.0  # about a nucleus
 GROWS_BY = 1  # px
 
-Acts = dict[str, Callable[[Any], None]]
+MOST_STROKES = 100  # that napari keeps
+
+
+@dataclass
+class Strokes:
+    """How many strokes on a layer can be taken back, and how many were."""
+
+    done: int = 0
+    undone: int = 0
 
 
 class CellTools:
@@ -61,9 +71,10 @@ class CellTools:
         self.tool = ""
         link.connect_to(link.viewer.layers.selection.events.active, self._activated)
         self.stamp: Callable[[CellTools, Labels, Point, bool], None] | None = None
-        self._selected: Point | None = None  # in the cell that was clicked last
-        self._done = self._undone = 0  # strokes in the layer's own history
+        self._clicked: dict[int, Point] = {}  # in the cell clicked last, by region
+        self._strokes: dict[int, Strokes] = {}  # in each layer's own history
         self._choosing = False
+        self._highest: dict[int, int] = {}  # label that was ever used, by region
 
     def _activated(self, _event: Any = None) -> None:
         self.changed.emit()
@@ -115,8 +126,7 @@ class CellTools:
 
     def attach(self, layer: Labels) -> None:
         """Make a new layer one that the tools work on."""
-        self._done = self._undone = 0
-        self._selected = None
+        self.replaced(layer)
         layer.brush_size = max(3, round(BRUSH_UM / self.session.settings.model.mpp))
         layer.contour = CONTOUR
         # First of all: what napari itself does with a click can then still be kept from it.
@@ -159,50 +169,62 @@ class CellTools:
 
     # -- history -----------------------------------------------------------------------------
 
-    def replaced(self) -> None:
+    def replaced(self, layer: Labels) -> None:
         """Note that the layer got other data, with which napari forgets its history."""
-        self._done = self._undone = 0
-        self._selected = None
+        number = layer.metadata["region"]
+        self._strokes[number] = Strokes()
+        self._clicked.pop(number, None)
+        self._highest[number] = int(layer.data.max(initial=0))
 
     @property
     def can_undo(self) -> bool:
         """Whether there is anything to take back."""
         item = self.session.active
-        return self._done > 0 or bool(item is not None and item.earlier)
+        return item is not None and bool(self._history(item).done or item.earlier)
 
     @property
     def can_redo(self) -> bool:
         """Whether anything was taken back."""
         item = self.session.active
-        return self._undone > 0 or bool(item is not None and item.later)
+        return item is not None and bool(self._history(item).undone or item.later)
+
+    def _history(self, item: RegionItem) -> Strokes:
+        return self._strokes.get(item.number, Strokes()) if item.layout is not None else Strokes()
 
     def undo(self) -> None:
         """Take back the last stroke, or else the last import, search or invention."""
         item, layer = self.session.active, self.layer
-        if layer is not None and self._done:
-            self._done, self._undone = self._done - 1, self._undone + 1
+        if item is None:
+            return
+        history = self._history(item)
+        if layer is not None and history.done:
+            history.done, history.undone = history.done - 1, history.undone + 1
             layer.undo()
             self._edited(layer)
-        elif item is not None:
+        else:
             self.session.undo_layout(item.number)
 
     def redo(self) -> None:
         """Do again what was taken back."""
         item, layer = self.session.active, self.layer
-        if layer is not None and self._undone:
-            self._done, self._undone = self._done + 1, self._undone - 1
+        if item is None:
+            return
+        history = self._history(item)
+        if layer is not None and history.undone:
+            history.done, history.undone = history.done + 1, history.undone - 1
             layer.redo()
             self._edited(layer)
-        elif item is not None:
+        else:
             self.session.redo_layout(item.number)
 
     def _painted(self, layer: Labels) -> None:
         """Count a stroke that is finished; the next one is another cell."""
-        self._done = min(self._done + 1, 100)  # as many as napari keeps
-        self._undone = 0
+        history = self._strokes[layer.metadata["region"]]
+        history.done, history.undone = min(history.done + 1, MOST_STROKES), 0
+        if str(layer.mode) in ("paint", "polygon", "fill"):
+            self._used(layer, layer.selected_label)
         if self._is_active(layer) and self.tool in ("paint", "outline"):
-            # napari may tell before the stroke is written.
-            layer.selected_label = max(self.next_label(layer), layer.selected_label + 1)
+            self._next_label(layer)
         self.changed.emit()
 
     def _edited(self, layer: Labels) -> None:
@@ -218,6 +240,7 @@ class CellTools:
         indices, values = patch.changes(layer.data)
         if not len(values):
             return False
+        self._used(layer, values.max())
         layer.data_setitem(indices, values.astype(layer.data.dtype))
         self.changed.emit()  # napari told of the stroke before it was written
         return True
@@ -236,9 +259,15 @@ class CellTools:
 
     def next_label(self, layer: Labels) -> int:
         """Give a label that no cell has or had."""
-        item = self.session.active
+        number = layer.metadata["region"]
+        item = self.session.item(number)
         known = max(item.classes, default=0) if item is not None else 0
-        return max(int(layer.data.max()), known) + 1
+        return max(self._highest.get(number, 0), known) + 1
+
+    def _used(self, layer: Labels, label: int) -> None:
+        """Note a label that is in use: to look for the largest takes long in a large layout."""
+        number = layer.metadata["region"]
+        self._highest[number] = max(self._highest.get(number, 0), int(label))
 
     def _next_label(self, layer: Labels) -> None:
         layer.selected_label = self.next_label(layer)
@@ -271,8 +300,15 @@ class CellTools:
                 self._select(point)
 
     def _select(self, point: Point) -> None:
-        self._selected = point
+        item = self.session.active
+        if item is not None:
+            self._clicked[item.number] = point
         self.changed.emit()
+
+    @property
+    def _selected(self) -> Point | None:
+        item = self.session.active
+        return self._clicked.get(item.number) if item is not None else None
 
     @property
     def selected(self) -> int:

@@ -155,7 +155,7 @@ class LayerLink(QObject):
             elif layer is not None:
                 layer.data = item.layout
                 layer.visible = True
-                self.tools.replaced()
+                self.tools.replaced(layer)
             else:
                 self._add_layout(item)
         if item.layout is not None:
