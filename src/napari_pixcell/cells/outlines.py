@@ -14,6 +14,7 @@ from skimage.measure import label
 from napari_pixcell.cells.report import Report
 
 PIXELS_AT_ONCE = 4_000_000  # drawn together, which bounds memory
+OUTSIDE = "outside of the region"
 FAR = 1e9  # px; what lies farther away counts as this far
 CUT = 0.5  # px beyond the edge from which a cell counts as cut: sizes are rounded
 
@@ -221,7 +222,7 @@ def rasterise(
     report = Report(
         len(kept),
         {
-            "outside of the region": len(outlines) - len(kept) - crowded - hidden,
+            OUTSIDE: len(outlines) - len(kept) - crowded - hidden,
             "too small to have a pixel of their own": crowded,
             "hidden under other cells": hidden,
         },

@@ -123,9 +123,8 @@ class Gatherer:
         if not self._waiting:
             return
         lengths = [len(ring) for ring in self._points]
-        rings = shapely.linearrings(
-            np.concatenate(self._points), indices=np.repeat(np.arange(len(lengths)), lengths)
-        )
+        points = np.concatenate(self._points) + (0.5 if self.on_centres else 0)
+        rings = shapely.linearrings(points, indices=np.repeat(np.arange(len(lengths)), lengths))
         polygons = shapely.polygons(rings, indices=np.array(self._polygon_of_ring))
         owner = np.array(self._cell_of_polygon)
         first, count = np.unique(owner, return_index=True, return_counts=True)[1:]
