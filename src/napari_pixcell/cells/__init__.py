@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from napari_pixcell.cells.outlines import Outlines, outlines_of, rasterise
     from napari_pixcell.cells.reading import CellsFile, read_cells
     from napari_pixcell.cells.segmentation import segment_nuclei
-    from napari_pixcell.cells.slide_cells import SlideCells, cells_for, slide_cells
+    from napari_pixcell.cells.slide_cells import SlideCells, cells_for, put_on_slide
     from napari_pixcell.cells.writing import write_cellpose, write_geojson, write_labels
 
 __all__ = [
@@ -31,10 +31,10 @@ __all__ = [
     "describe",
     "import_layout",
     "outlines_of",
+    "put_on_slide",
     "rasterise",
     "read_cells",
     "segment_nuclei",
-    "slide_cells",
     "write_cellpose",
     "write_geojson",
     "write_labels",
@@ -45,7 +45,7 @@ _LATE = {
     "segmentation": ("segment_nuclei",),
     "outlines": ("Outlines", "outlines_of", "rasterise"),
     "reading": ("CellsFile", "read_cells"),
-    "slide_cells": ("SlideCells", "cells_for", "slide_cells"),
+    "slide_cells": ("SlideCells", "cells_for", "put_on_slide"),
     "writing": ("write_cellpose", "write_geojson", "write_labels"),
 }
 

@@ -19,6 +19,7 @@ from napari_pixcell.errors import PixCellError
 
 AUTO, SLIDE, REGION = "auto", "slide", "region"
 COARSEST = 8.0  # µm/px; a nucleus is one pixel there
+INEXACT = 0.005  # pixel sizes are often written with few digits
 ABOUT_SQUARE = 0.02  # a slide this near to a square agrees in shape with any square picture
 
 Layout = tuple[NDArray[np.int32], dict[int, str], Report]
@@ -101,7 +102,7 @@ class SlideCells:
         )
 
 
-def slide_cells(
+def put_on_slide(
     file: CellsFile, slide_shape: tuple[int, int], slide_mpp: float | None
 ) -> SlideCells | None:
     """Lay the cells of a file over a slide; None for a picture of another size.
@@ -196,7 +197,7 @@ def cells_for(
     if scale is not None:
         labels, classes, report = _drawn(file.as_outlines(), size, (0, 0), scale)
     else:
-        cells = slide_cells(file, slide_shape, slide_mpp)
+        cells = put_on_slide(file, slide_shape, slide_mpp)
         if cells is None:
             assert file.shape is not None
             raise PixCellError(
@@ -245,7 +246,8 @@ def _region_scale(
     if file.shape == size:
         return scale
     factor = slide_mpp / file.mpp if file.mpp and slide_mpp else 1.0
-    fits = _agrees(file.shape, (region.height * factor, region.width * factor))
+    wanted = region.height * factor, region.width * factor
+    fits = _agrees(file.shape, wanted, INEXACT if file.mpp else 0)
     return scale if fits else None
 
 
@@ -266,7 +268,7 @@ def _level(
         down = mpp / slide_mpp
     elif down < 0.99 or down * (slide_mpp or 0) > COARSEST:
         return None
-    if not _agrees(shape, (rows / down, columns / down)):
+    if not _agrees(shape, (rows / down, columns / down), INEXACT if mpp else 0):
         return None
     whole = max(1, round(down))
     if _agrees(shape, (rows / whole, columns / whole)):
@@ -276,9 +278,10 @@ def _level(
     return columns / width, rows / height
 
 
-def _agrees(shape: tuple[int, int], wanted: tuple[float, float]) -> bool:
-    """Whether a size is one that was rounded, up or down."""
-    return all(abs(has - needs) <= 1 for has, needs in zip(shape, wanted, strict=True))
+def _agrees(shape: tuple[int, int], wanted: tuple[float, float], part: float = 0) -> bool:
+    """Whether a size is one that was rounded, up or down, or differs by no more than a part."""
+    sides = zip(shape, wanted, strict=True)
+    return all(abs(has - needs) <= 1 + part * needs for has, needs in sides)
 
 
 def _px(shape: tuple[int, int]) -> str:
