@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 
 from napari_pixcell import __version__
 from napari_pixcell.cells.methods import CELLPOSE_MODEL, METHODS, SegmentMethod
+from napari_pixcell.cli_layouts import add_layout_command, add_layout_options, layout_for
 from napari_pixcell.cli_models import add_models_command
+from napari_pixcell.cli_place import add_place_options, place
 from napari_pixcell.engine.events import Embedding, Event, Layout, Preview, Progress, Variant
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.presets import EXACT, PRESETS, get_preset
@@ -28,9 +30,9 @@ from napari_pixcell.engine.request import (
     SegmentRequest,
     Source,
 )
-from napari_pixcell.engine.tissue import Tissue, size_at
+from napari_pixcell.engine.tissue import Tissue
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.models.catalogue import Family, families, get_family
+from napari_pixcell.models.catalogue import Family, get_family
 from napari_pixcell.models.segmenters import segmenter_file
 from napari_pixcell.slides.region import Region
 from napari_pixcell.slides.slide import Slide
@@ -92,9 +94,7 @@ def _parser() -> argparse.ArgumentParser:
 
     region = argparse.ArgumentParser(add_help=False)
     region.add_argument("slide", metavar="SLIDE", type=Path)
-    region.add_argument("--region", required=True, metavar="x,y,w,h", help="in level-0 pixels")
-    region.add_argument("--family", default="demo", help=f"one of: {', '.join(families())}")
-    region.add_argument("--mpp", type=float, help="pixel size in µm, where the file has none")
+    add_place_options(region)
 
     caching = argparse.ArgumentParser(add_help=False)
     caching.add_argument(
@@ -123,7 +123,10 @@ def _parser() -> argparse.ArgumentParser:
         "generate", help=text, description=text, parents=[common, region, caching]
     )
     generate.set_defaults(command=_generate)
-    generate.add_argument("--layout", type=Path, metavar="MASK", help="label image of the cells")
+    generate.add_argument(
+        "--layout", type=Path, metavar="FILE", help="cells: a label image, GeoJSON"
+    )
+    add_layout_options(generate)
     generate.add_argument("--count", type=int, default=4, help="number of variants")
     generate.add_argument("--seed", type=int, default=1234, help="of the first variant")
     generate.add_argument(
@@ -139,6 +142,7 @@ def _parser() -> argparse.ArgumentParser:
     rerun.add_argument("record", metavar="RECORD", type=Path, help="a record, or an exported image")
     rerun.add_argument("--out", type=Path, metavar="DIR", help="folder to write the pair to")
 
+    add_layout_command(commands, common)
     add_models_command(commands, common)
 
     doctor = add("doctor", _doctor, "Say what works on this machine, and how to mend the rest.")
@@ -164,7 +168,7 @@ def _info(options: argparse.Namespace) -> Result:
 
 
 def _embed(options: argparse.Namespace) -> Result:
-    family, slide, region, _, _ = _place(options)
+    family, slide, region, _, _ = place(options)
     values, stored = _style(slide, region, family, options.no_cache)
     _say_corrupt(slide, region)
     np.save(options.out, values)
@@ -184,7 +188,7 @@ def _add_segment_options(command: argparse.ArgumentParser) -> None:
 
 
 def _segment(options: argparse.Namespace) -> Result:
-    from tifffile import imwrite
+    from napari_pixcell.cells import write_labels
 
     if options.method == METHODS[0] and options.model != CELLPOSE_MODEL:
         raise PixCellError("A model is for Cellpose; add --method cellpose, or leave --model out.")
@@ -195,10 +199,10 @@ def _segment(options: argparse.Namespace) -> Result:
         options.flow_threshold,
         options.cellprob_threshold,
     )
-    family, slide, region, _, _ = _place(options)
+    family, slide, region, _, _ = place(options)
     labels = _find_cells(slide.read(region, family.mpp), family.mpp, how)
     _say_corrupt(slide, region)
-    imwrite(options.out, labels.astype(np.uint16), compression="zlib")
+    write_labels(options.out, labels, family.mpp)
     cells = int(np.count_nonzero(np.unique(labels)))
     return {"mask": str(options.out), "cells": cells, "found by": how.words}
 
@@ -214,11 +218,12 @@ def _find_cells(pixels: NDArray[np.uint8], mpp: float, how: SegmentMethod) -> ND
 
 
 def _generate(options: argparse.Namespace) -> Result:
-    from napari_pixcell.cells import import_layout
-
-    family, slide, region, size, source = _place(options)
-    shape = size or (family.tile, family.tile)
-    labels = import_layout(options.layout, shape) if options.layout else None
+    family, slide, region, size, source = place(options)
+    labels = None
+    if options.layout:
+        shape = size or (family.tile, family.tile)
+        labels, _, report = layout_for(options, options.layout, slide, region, shape)
+        print(report, file=sys.stderr)
     guidance = family.guidance if labels is None else family.layout_guidance
     embedding, _ = _style(slide, region, family, options.no_cache)
     _say_corrupt(slide, region)
@@ -310,27 +315,6 @@ def _demo_without_window(out: Path) -> Result:
         source=Source(slide.short_name, (x, y, width_, height_), slide.mpp),
     )
     return _write_variants(request, out)
-
-
-def _place(
-    options: argparse.Namespace,
-) -> tuple[Family, Slide, Region, tuple[int, int] | None, Source]:
-    """Give the slide, the region asked for, and its size in px where that is not one tile."""
-    from napari_pixcell.slides import check_region, open_slide
-    from napari_pixcell.studio.regions import snap
-
-    family = get_family(options.family)
-    slide = open_slide(options.slide, mpp=options.mpp)
-    asked = Region.parse(options.region)
-    check_region(asked, slide, family.tile, family.mpp)
-    assert slide.mpp is not None  # check_region refused a slide without a pixel size
-    region = snap(asked, slide.shape, slide.mpp, family)
-    size: tuple[int, int] | None = size_at(region, slide.mpp, family)
-    if size == (family.tile, family.tile):
-        size = None
-    name = getattr(options, "name", None) or slide.short_name
-    place = region.x, region.y, region.width, region.height
-    return family, slide, region, size, Source(name, place, slide.mpp)
 
 
 def _say_corrupt(slide: Slide, region: Region) -> None:

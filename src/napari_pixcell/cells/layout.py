@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from napari_pixcell.errors import PixCellError
 
-MAX_CELLS = 65_535
+MAX_CELLS = 500_000
 
 
 def check_layout(labels: NDArray[Any], shape: tuple[int, int] | None = None) -> None:
@@ -26,7 +26,7 @@ def check_layout(labels: NDArray[Any], shape: tuple[int, int] | None = None) -> 
     Raises
     ------
     PixCellError
-        If the size is another, there are no cells, or more than 65,535.
+        If the size is another, there are no cells, or more than 500,000.
     """
     if labels.ndim != 2 or (shape is not None and labels.shape != tuple(shape)):
         has = " × ".join(str(n) for n in labels.shape[::-1])

@@ -1,0 +1,318 @@
+"""Cells as outlines: exact outlines of a label image, and outlines drawn as a label image."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from skimage.measure import label
+
+from napari_pixcell.cells.report import Report
+
+PIXELS_AT_ONCE = 4_000_000  # drawn together, which bounds memory
+OUTSIDE = "outside of the region"
+FAR = 1e9  # px; what lies farther away counts as this far
+CUT = 0.5  # px beyond the edge from which a cell counts as cut: sizes are rounded
+
+
+@dataclass(frozen=True, eq=False)
+class Outlines:
+    """The outlines of cells.
+
+    Parameters
+    ----------
+    polygons : array of shapely geometries, (n,)
+        Polygon or MultiPolygon, with holes where there are some. Coordinates are (x, y) in
+        pixels counted from pixel corners, as QuPath does: the first pixel spans 0 to 1.
+    classes : array of str, (n,)
+        Name of each cell's class; "" where it is not known.
+    """
+
+    polygons: NDArray[Any]
+    classes: NDArray[Any]
+
+    @classmethod
+    def of(cls, polygons: Iterable[Any], classes: Iterable[str] | None = None) -> Outlines:
+        """Make them from any polygons and class names."""
+        shapes = list(polygons)
+        values = np.empty(len(shapes), object)
+        values[:] = shapes
+        names = [""] * len(shapes) if classes is None else list(classes)
+        return cls(values, np.array(names, object))
+
+    def __len__(self) -> int:
+        """Count the cells."""
+        return len(self.polygons)
+
+    def take(self, which: NDArray[Any]) -> Outlines:
+        """Give some of them, by index or by a mask."""
+        return Outlines(self.polygons[which], self.classes[which])
+
+    def moved(self, scale: tuple[float, float], shift: tuple[float, float] = (0, 0)) -> Outlines:
+        """Give them with (x, y) multiplied by ``scale``, then moved by ``shift``."""
+        polygons = shapely.transform(self.polygons, lambda xy: xy * scale + shift)
+        return Outlines(polygons, self.classes)
+
+
+def outlines_of(labels: NDArray[Any], classes: Mapping[int, str] | None = None) -> Outlines:
+    """Trace the pixel edges of every cell.
+
+    All cells are traced together: each pixel edge that bounds a cell is directed so that the cell
+    lies on its right, and knows which edge comes next; the cycles are the rings.
+
+    Parameters
+    ----------
+    labels : array, (height, width)
+        Instance label image; 0 is background.
+    classes : mapping, optional
+        From a label to the name of its class.
+
+    Returns
+    -------
+    Outlines
+        In ascending order of the labels. Drawn at the same size they give the label image again,
+        numbered without gaps.
+    """
+    parts = np.asarray(label(labels, connectivity=1, background=0))  # of one label each
+    value = np.zeros(int(parts.max(initial=0)) + 1, np.int64)
+    value[parts.ravel()] = np.asarray(labels).ravel()
+    if len(value) == 1:
+        return Outlines.of(())
+    points, ring, owner = _rings(parts)
+    rings = shapely.linearrings(points, indices=ring)
+    # A ring that has its cell on the right turns clockwise on the screen; a hole the other way.
+    x, y = points.T
+    after = np.arange(1, len(ring) + 1)
+    starts = np.flatnonzero(np.diff(ring, prepend=-1))
+    after[np.append(starts[1:], len(ring)) - 1] = starts
+    hole = np.add.reduceat(x * y[after] - x[after] * y, starts) < 0
+    order = np.lexsort((hole, owner))  # the outer ring of each part first
+    polygons = shapely.polygons(rings[order], indices=owner[order] - 1)
+    by_label = np.argsort(value[1:], kind="stable")
+    numbers, first, count = np.unique(value[1:][by_label], return_index=True, return_counts=True)
+    shapes = polygons[by_label][first]
+    several = np.flatnonzero(count > 1)
+    if len(several):
+        members = np.repeat(count > 1, count)
+        index = np.repeat(np.arange(len(several)), count[several])
+        shapes[several] = shapely.multipolygons(polygons[by_label][members], indices=index)
+    names = classes or {}
+    return Outlines.of(shapes, (names.get(int(number), "") for number in numbers))
+
+
+def _rings(parts: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """Give the corners of all rings, the ring of each corner, and the part of each ring.
+
+    ``parts`` are 4-connected, so no ring meets itself.
+    """
+    padded = np.pad(parts, 1)
+    columns = parts.shape[1] + 1
+    nw, ne, sw, se = padded[:-1, :-1], padded[:-1, 1:], padded[1:, :-1], padded[1:, 1:]
+    # Directions right, down, left, up; what lies on either hand behind, and ahead, of a vertex.
+    right_of, left_of = (se, sw, nw, ne), (ne, se, sw, nw)
+    step = np.array((1, columns, -1, -columns))
+    edges = [
+        np.flatnonzero((right != 0) & (right != left)) * 4 + number
+        for number, (right, left) in enumerate(zip(right_of, left_of, strict=True))
+    ]
+    edge = np.sort(np.concatenate(edges))
+    vertex, way = np.divmod(edge, 4)
+    row, column = np.divmod(vertex, columns)
+    owner = np.empty(len(edge), parts.dtype)
+    turn = np.empty(len(edge), np.int64)
+    end_row, end_column = np.divmod(vertex + step[way], columns)
+    for one in range(4):
+        mine = way == one
+        owner[mine] = right_of[one][row[mine], column[mine]]
+        there = end_row[mine], end_column[mine]
+        left = left_of[one][there] == owner[mine]
+        ahead = right_of[one][there] == owner[mine]
+        turn[mine] = np.where(left, -1, np.where(ahead, 0, 1))
+    follower = np.searchsorted(edge, (vertex + step[way]) * 4 + (way + turn) % 4)
+    corner = np.zeros(len(edge), bool)
+    corner[follower] = turn != 0
+    order, ring = _cycles(follower)
+    kept = corner[order]
+    order, ring = order[kept], ring[kept]
+    first = np.flatnonzero(np.diff(ring, prepend=-1))
+    return np.stack((column, row), 1)[order].astype(float), ring, owner[order][first]
+
+
+def _cycles(follower: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Order the edges cycle by cycle; also give the number of each one's cycle."""
+    after: list[int] = follower.tolist()
+    seen = bytearray(len(after))
+    order: list[int] = []
+    lengths: list[int] = []
+    for start in range(len(after)):
+        if seen[start]:
+            continue
+        here, length = start, len(order)
+        while not seen[here]:
+            seen[here] = 1
+            order.append(here)
+            here = after[here]
+        lengths.append(len(order) - length)
+    return np.array(order), np.repeat(np.arange(len(lengths)), lengths)
+
+
+def rasterise(
+    outlines: Outlines,
+    shape: tuple[int, int],
+    origin: tuple[float, float] = (0.0, 0.0),
+    scale: float | tuple[float, float] = 1.0,
+) -> tuple[NDArray[np.int32], NDArray[np.intp], Report]:
+    """Draw outlines as a label image.
+
+    A pixel belongs to the cell that holds its centre; where several do, to the smallest, and
+    among equals to the last. A cell too small to hold a centre gets the free pixel that it
+    covers most of. No two cells share a label, so neighbours stay apart.
+
+    Parameters
+    ----------
+    outlines : Outlines
+    shape : (height, width)
+        Of the label image.
+    origin : (x, y)
+        Of its upper left corner, in the pixels of the outlines.
+    scale : float or (x, y)
+        Pixels of the label image per pixel of the outlines.
+
+    Returns
+    -------
+    labels : array, int32, (height, width)
+        Numbered from 1 without gaps.
+    kept : array of int
+        Which outline each label is: label ``n`` is outline ``kept[n - 1]``.
+    report : Report
+        What fell outside, was cut, overlapped, or found no pixel.
+    """
+    height, width = shape
+    factor = np.broadcast_to(np.asarray(scale, float), 2)
+    labels = np.zeros(shape, np.int32)
+    bounds = (shapely.bounds(outlines.polygons).reshape(-1, 2, 2) - origin) * factor
+    (left, top), (right, bottom) = bounds[:, 0].T, bounds[:, 1].T
+    near = (left < width) & (right > 0) & (top < height) & (bottom > 0)
+    order = np.flatnonzero(near)
+    order = order[np.argsort(-shapely.area(outlines.polygons[order]), kind="stable")]
+    drawn = np.zeros(len(outlines), np.int64)
+    holds_centre = np.zeros(len(outlines), bool)
+    for batch in _batches(order, bounds, shape):
+        cell, row, start, stop = _spans(outlines.polygons[batch], height, origin, factor)
+        holds_centre[batch[cell[stop > start]]] = True
+        start, stop = np.clip(start, 0, width), np.clip(stop, 0, width)
+        seen = (stop > start) & (row >= 0) & (row < height)
+        cell, row, start, length = cell[seen], row[seen], start[seen], (stop - start)[seen]
+        drawn[batch] += np.bincount(cell, length, len(batch)).astype(np.int64)
+        # Larger cells come first: of several values NumPy keeps the last.
+        labels.ravel()[_counted(row * width + start, length)] = np.repeat(batch[cell] + 1, length)
+    tiny = order[~holds_centre[order]]
+    inside = _place_tiny(labels, tiny, outlines.polygons[tiny], origin, factor)
+    got = np.bincount(labels.ravel(), minlength=len(outlines) + 1)[1:]
+    kept = np.flatnonzero(got)
+    number = np.zeros(len(outlines) + 1, np.int32)
+    number[kept + 1] = np.arange(1, len(kept) + 1)
+    crowded = int(np.count_nonzero(inside & (got[tiny] == 0)))
+    hidden = int(np.count_nonzero((got == 0) & (drawn > 0)))
+    cut = (left < -CUT) | (right > width + CUT) | (top < -CUT) | (bottom > height + CUT)
+    report = Report(
+        len(kept),
+        {
+            OUTSIDE: len(outlines) - len(kept) - crowded - hidden,
+            "too small to have a pixel of their own": crowded,
+            "hidden under other cells": hidden,
+        },
+        {
+            "cut at the edge of the region": int(np.count_nonzero(cut[kept])),
+            "partly under other cells": int(np.count_nonzero((got > 0) & (got < drawn))),
+        },
+    )
+    return number[labels], kept, report
+
+
+def _batches(
+    order: NDArray[np.intp], bounds: NDArray[Any], shape: tuple[int, int]
+) -> Iterable[NDArray[np.intp]]:
+    """Cut the cells to draw into groups whose boxes have few enough pixels."""
+    frame = np.array(shape[::-1])
+    box = np.clip(bounds[order, 1], 0, frame) - np.clip(bounds[order, 0], 0, frame) + 1
+    group = np.cumsum(box.prod(axis=1)) // PIXELS_AT_ONCE
+    return [part for part in np.split(order, np.flatnonzero(np.diff(group)) + 1) if len(part)]
+
+
+def _counted(start: NDArray[Any], length: NDArray[Any]) -> NDArray[Any]:
+    """Give start, start + 1, … of each span, one after the other."""
+    first = np.cumsum(length) - length
+    return np.arange(int(length.sum())) + np.repeat(start - first, length)
+
+
+def _spans(
+    polygons: NDArray[Any], height: int, origin: tuple[float, float], factor: NDArray[Any]
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """Give the runs of pixels whose centres lie in each polygon: cell, row, first, past the last.
+
+    The even-odd rule along the line through the centres of each row, for all polygons at once.
+    """
+    parts, cell = shapely.get_parts(polygons, return_index=True)
+    rings, part = shapely.get_rings(parts, return_index=True)
+    points, ring = shapely.get_coordinates(rings, return_index=True)
+    points = (points - origin) * factor
+    one = np.flatnonzero(ring[:-1] == ring[1:])
+    a, b = points[one], points[one + 1]
+    down = (a[:, 1] <= b[:, 1])[:, None]
+    a, b = np.where(down, a, b), np.where(down, b, a)  # neighbours compute the same crossing
+    first = np.ceil(np.clip(a[:, 1], -2, height + 2) - 0.5).astype(np.int64)
+    count = np.ceil(np.clip(b[:, 1], -2, height + 2) - 0.5).astype(np.int64) - first
+    row = _counted(first, count)
+    a, slope = np.repeat(a, count, axis=0), np.repeat(_slope(a, b), count)
+    x = a[:, 0] + (row + 0.5 - a[:, 1]) * slope
+    owner = np.repeat(cell[part[ring[one]]], count)
+    order = np.lexsort((x, row, owner))
+    column = np.clip(np.ceil(x[order] - 0.5), -FAR, FAR).astype(np.int64)
+    return owner[order][::2], row[order][::2], column[::2], column[1::2]
+
+
+def _slope(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
+    rise = b[:, 1] - a[:, 1]
+    return np.divide(b[:, 0] - a[:, 0], rise, out=np.zeros(len(a)), where=rise > 0)
+
+
+def _place_tiny(
+    labels: NDArray[np.int32],
+    numbers: NDArray[np.intp],
+    polygons: NDArray[Any],
+    origin: tuple[float, float],
+    factor: NDArray[Any],
+) -> NDArray[np.bool_]:
+    """Give each cell the free pixel that it covers most of; say which lie in the picture."""
+    height, width = labels.shape
+    inside = np.zeros(len(polygons), bool)
+    if not len(polygons):
+        return inside
+    shapes = shapely.transform(polygons, lambda xy: (xy - origin) * factor)
+    box = np.clip(shapely.bounds(shapes), -1, np.tile((width, height), 2) + 1)
+    low, high = np.floor(box[:, :2]).astype(np.int64), np.ceil(box[:, 2:]).astype(np.int64)
+    columns, rows = np.maximum(high - low, 1).T
+    cell = np.repeat(np.arange(len(shapes)), rows * columns)
+    pixel = _counted(np.zeros(len(shapes), np.int64), rows * columns)
+    row, column = np.divmod(pixel, columns[cell])
+    column, row = column + low[cell, 0], row + low[cell, 1]
+    covered = shapely.area(
+        shapely.intersection(shapely.box(column, row, column + 1, row + 1), shapes[cell])
+    )
+    best = np.lexsort((-covered, cell))
+    best = best[covered[best] > 0]
+    done = np.zeros(len(shapes), bool)
+    tops = np.zeros(len(shapes), bool)
+    for one, y, x in zip(*(v[best].tolist() for v in (cell, row, column)), strict=True):
+        framed = 0 <= y < height and 0 <= x < width
+        if not tops[one]:
+            tops[one], inside[one] = True, framed
+            done[one] = not framed  # its best pixel lies outside, and so does the cell
+        if not done[one] and framed and not labels[y, x]:
+            labels[y, x], done[one] = numbers[one] + 1, True
+    return inside

@@ -1,0 +1,115 @@
+"""Cellpose's ``_seg.npy``: a pickle, of which nothing is run."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_pixcell.cells.reading import limits
+from napari_pixcell.errors import PixCellError
+
+CORE = ("numpy.core.multiarray", "numpy._core.multiarray")
+NUMERIC = ("numpy.core.numeric", "numpy._core.numeric")
+
+
+def read_seg(path: Path, file: IO[bytes]) -> NDArray[Any]:
+    """Give the masks of a ``_seg.npy``; ``file`` stands behind the header of the array.
+
+    Raises
+    ------
+    PixCellError
+        If opening it would run code, or there are no masks inside.
+    """
+    try:
+        value = _Unpickler(file, path.name).load()
+        outer = value.values() if isinstance(value, _Array) else None
+        masks = outer[0].get("masks") if outer and isinstance(outer[0], dict) else None
+        if isinstance(masks, _Array):
+            return masks.array(path.name)
+    except PixCellError:
+        raise
+    except Exception as error:  # a damaged pickle fails in any way
+        raise limits.no_label_image(path.name) from error
+    raise limits.no_label_image(path.name)
+
+
+class _Dtype:
+    """Stands for numpy's dtype: its own unpickling trusts the file with flags of memory."""
+
+    def __init__(self, name: str, align: bool = False, copy: bool = False) -> None:
+        self.name, self.order = name, "="
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        self.order = str(state[1])
+
+    def dtype(self) -> np.dtype[Any]:
+        found = np.dtype(str(self.name))
+        if found.kind not in "biuf":
+            raise ValueError("no numbers")
+        return found.newbyteorder(">") if self.order == ">" else found
+
+
+class _Array:
+    """Stands for an array: its bytes, until somebody wants it."""
+
+    def __init__(self, *ignored: Any) -> None:
+        self.state: tuple[Any, ...] = ()
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        self.state = state[-4:]  # shape, dtype, whether in Fortran's order, bytes or list
+
+    def values(self) -> list[Any] | None:
+        """Give the members of an array of objects."""
+        return self.state[3] if self.state and isinstance(self.state[3], list) else None
+
+    def array(self, name: str) -> NDArray[Any]:
+        shape, dtype, fortran, data = self.state
+        limits.check_pixels(name, shape)
+        flat = np.frombuffer(data, dtype.dtype())
+        return flat.reshape(shape, order="F" if fortran else "C")
+
+
+def _from_buffer(data: Any, dtype: _Dtype, shape: Any, order: str, axes: Any = None) -> _Array:
+    array = _Array()
+    array.state = (tuple(shape), dtype, order == "F", data)
+    return array
+
+
+def _nothing(*ignored: Any) -> None:
+    """Stand for what we do not need: numbers of numpy's own, paths, encoded text."""
+
+
+class _Unpickler(pickle.Unpickler):
+    """Knows numpy's arrays, by stand-ins, and nothing else that could be called."""
+
+    def __init__(self, file: IO[bytes], name: str) -> None:
+        super().__init__(file)
+        self.name = name
+
+    def find_class(self, module: str, name: str) -> Any:
+        """Give the stand-in for a name in the file, or refuse."""
+        if module == "numpy" and name in ("ndarray", "dtype"):
+            return {"ndarray": _Array, "dtype": _Dtype}[name]
+        if module in CORE and name in ("_reconstruct", "scalar"):
+            return {"_reconstruct": _Array, "scalar": _nothing}[name]
+        if module in NUMERIC and name == "_frombuffer":
+            return _from_buffer
+        if (module, name) == ("_codecs", "encode"):
+            return _encoded
+        if module.split(".")[0] == "pathlib" and name.endswith("Path"):
+            return _nothing
+        raise PixCellError(
+            f"{self.name} would run code ({module}.{name}) if it were opened, so it was not; "
+            "save the masks in Cellpose as TIFF or PNG."
+        )
+
+
+def _encoded(text: str, coding: str) -> bytes:
+    """Give bytes as the pickles of Python 2's protocol have them."""
+    if coding != "latin1":
+        raise ValueError("an unusual encoding")
+    return text.encode(coding)

@@ -1,0 +1,68 @@
+"""JSON of HoVer-Net and CellViT: contours as OpenCV finds them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from napari_pixcell.cells.reading.cells_file import CellsFile
+from napari_pixcell.cells.reading.gathering import BROKEN, SHAPELESS, Gatherer
+from napari_pixcell.cells.reading.json_stream import items, open_json, pairs
+
+
+def read_hovernet(path: Path, prefix: str) -> CellsFile:
+    """Read ``{"nuc": {"1": {"contour": …, "type": …}}}``, or the inner part alone.
+
+    HoVer-Net's ``mag`` is the magnification that it worked at, which is no exact pixel size: it
+    is not used.
+    """
+    gatherer = Gatherer(on_centres=True)
+    with open_json(path) as file:
+        for key, value in pairs(file, prefix):
+            if prefix or key != "mag":
+                _take(gatherer, value, {})
+    return _file(gatherer, path)
+
+
+def read_cellvit(path: Path) -> CellsFile:
+    """Read ``{"type_map": {"1": "Neoplastic"}, "cells": [{"contour": …, "type": 1}]}``."""
+    gatherer = Gatherer(on_centres=True)
+    with open_json(path) as file:
+        maps = [value for value in items(file, "type_map") if isinstance(value, dict)]
+    names = {}
+    for one, other in (pair for value in maps for pair in value.items()):
+        # Written either way round.
+        number, name = (other, one) if isinstance(one, str) and not _whole(one) else (one, other)
+        names[_text(number)] = str(name)
+    with open_json(path) as file:
+        for value in items(file, "cells.item"):
+            _take(gatherer, value, names)
+    return _file(gatherer, path)
+
+
+def _take(gatherer: Gatherer, value: Any, names: dict[str, str]) -> None:
+    if not isinstance(value, dict):
+        gatherer.drop(BROKEN)
+        return
+    contour, kind = value.get("contour"), value.get("type")
+    if not isinstance(contour, list) or not contour:
+        gatherer.drop(SHAPELESS)
+        return
+    number = "" if kind is None else _text(kind)
+    unnamed = "" if number in ("", "0") else f"type {number}"  # HoVer-Net's 0 is no type
+    gatherer.add([[contour]], names.get(number, unnamed))
+
+
+def _whole(text: str) -> bool:
+    return text.strip().lstrip("-").isdigit()
+
+
+def _text(number: Any) -> str:
+    if isinstance(number, float) and number.is_integer():
+        number = int(number)
+    return str(number)
+
+
+def _file(gatherer: Gatherer, path: Path) -> CellsFile:
+    outlines, report = gatherer.finish(path.name)
+    return CellsFile(path.name, report, outlines=outlines)

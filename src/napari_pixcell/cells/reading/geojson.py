@@ -1,0 +1,103 @@
+"""GeoJSON as QuPath, CellViT and geopandas write it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from napari_pixcell.cells.reading.cells_file import CellsFile
+from napari_pixcell.cells.reading.gathering import BROKEN, SHAPELESS, Gatherer
+from napari_pixcell.cells.reading.json_stream import items, open_json
+
+NOT_CELLS = {"tma_core": "TMA cores", "tile": "tiles", "root": "whole slides"}
+LINES = ("Point", "MultiPoint", "LineString", "MultiLineString")
+LINES_WORDS = "lines or points"
+
+
+def read_geojson(path: Path, prefix: str) -> CellsFile:
+    """Read features as cells.
+
+    A cell's ``nucleusGeometry`` is taken where it has one, its outline otherwise. Annotations are
+    cells only in a file without cells or detections; one made of many polygons is then many
+    cells, which is how CellViT writes all cells of one class.
+
+    Parameters
+    ----------
+    path : Path
+    prefix : str
+        Where ijson finds the features or geometries.
+    """
+    gatherer = Gatherer()
+    with open_json(path) as file:
+        for value in items(file, prefix):
+            _take(gatherer, value)
+    outlines, report = gatherer.finish(path.name)
+    return CellsFile(path.name, report, outlines=outlines)
+
+
+def _take(gatherer: Gatherer, value: Any) -> None:
+    if not isinstance(value, dict):
+        gatherer.drop(BROKEN)
+        return
+    if value.get("type") != "Feature" and ("coordinates" in value or "geometries" in value):
+        value = {"geometry": value}
+    properties = value.get("properties")
+    properties = properties if isinstance(properties, dict) else {}
+    kind = properties.get("objectType", properties.get("object_type"))
+    if isinstance(kind, str) and kind in NOT_CELLS:
+        gatherer.drop(NOT_CELLS[kind])
+        return
+    shape = value.get("nucleusGeometry") or properties.get("nucleusGeometry")
+    polygons, why = _polygons(shape or value.get("geometry"))
+    if not polygons:
+        gatherer.drop(why)
+        return
+    name = class_name(properties.get("classification"))
+    around = kind == "annotation"
+    if around and len(polygons) > 1:
+        gatherer.changed["cells were parts of one annotation"] += len(polygons)
+        for polygon in polygons:
+            gatherer.add([polygon], name, around)
+    else:
+        gatherer.add(polygons, name, around)
+
+
+def _polygons(geometry: Any) -> tuple[list[Any], str]:
+    """Give the polygons of a geometry; where there are none, why."""
+    if not isinstance(geometry, dict):
+        return [], SHAPELESS
+    kind = geometry.get("type")
+    if kind == "GeometryCollection":
+        found: list[Any] = []
+        for member in _list(geometry.get("geometries")):
+            found += _polygons(member)[0]
+        return found, LINES_WORDS if geometry.get("geometries") else SHAPELESS
+    if kind in LINES:
+        return [], LINES_WORDS
+    values = _list(geometry.get("coordinates"))
+    if kind == "Polygon":
+        values = [values] if values else []
+    elif kind != "MultiPolygon":
+        return [], "of an unknown kind"
+    if not all(isinstance(rings, list) for rings in values):
+        return [], BROKEN
+    return values, SHAPELESS
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def class_name(value: Any) -> str:
+    """Read a class as QuPath has written it through its versions.
+
+    Parameters
+    ----------
+    value : dict, list or str
+        ``{"name": "Tumor"}``, ``{"names": ["Tumor", "Positive"]}``, the names alone, or the name.
+    """
+    if isinstance(value, dict):
+        value = value.get("name") or value.get("names")
+    if isinstance(value, list):
+        return ": ".join(str(part) for part in value)
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,86 @@
+"""ROIs of ImageJ and Fiji, single and zipped (StarDist's too)."""
+
+from __future__ import annotations
+
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import shapely
+
+from napari_pixcell.cells.reading import limits
+from napari_pixcell.cells.reading.cells_file import CellsFile
+from napari_pixcell.cells.reading.gathering import BROKEN, Gatherer
+from napari_pixcell.cells.reading.geojson import LINES_WORDS
+from napari_pixcell.errors import PixCellError
+
+MAGIC = b"Iout"
+NO_AREA = ("LINE", "FREELINE", "POLYLINE", "ANGLE", "POINT", "NOROI")
+LABELS = ("TEXT", "ARROW", "IMAGE")
+
+
+def read_rois(path: Path) -> CellsFile:
+    """Read areas as cells; a ROI's group becomes its class.
+
+    ImageJ counts from pixel corners, as we do.
+    """
+    gatherer = Gatherer()
+    for data in _entries(path):
+        if data is None or not data.startswith(MAGIC):
+            gatherer.drop("entries that are no ROIs")
+            continue
+        _take(gatherer, data)
+    outlines, report = gatherer.finish(path.name)
+    return CellsFile(path.name, report, outlines=outlines)
+
+
+def _entries(path: Path) -> Iterator[bytes | None]:
+    if not zipfile.is_zipfile(path):
+        data = path.read_bytes()
+        if not data.startswith(MAGIC):  # begins as a zip but breaks off
+            raise PixCellError(f"{path.name} is no whole zip of ROIs; export or copy it again.")
+        yield data
+        return
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+            limits.check_bytes(path.name, sum(entry.file_size for entry in entries))
+            for entry in entries:
+                yield archive.read(entry) if entry.filename.lower().endswith(".roi") else None
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
+        raise PixCellError(
+            f"{path.name} is no whole zip of ROIs; export or copy it again."
+        ) from error
+
+
+def _take(gatherer: Gatherer, data: bytes) -> None:
+    from roifile import ImagejRoi
+
+    try:
+        roi = ImagejRoi.frombytes(data)
+        if roi.subtype.name in LABELS or roi.roitype.name in NO_AREA:
+            gatherer.drop(LINES_WORDS)
+            return
+        paths = [np.asarray(path, np.float64) for path in roi.coordinates(multi=True)]
+    except (ValueError, TypeError, IndexError, struct.error, NotImplementedError, RuntimeError):
+        gatherer.drop(BROKEN)
+        return
+    name = f"group {roi.group}" if roi.group else ""
+    gatherer.add(_even_odd(paths) if len(paths) > 1 else [[path] for path in paths], name)
+
+
+def _even_odd(paths: list[Any]) -> list[list[Any]]:
+    """Tell the shells of a composite ROI from its holes: what lies in two paths is a hole."""
+    usable = [path for path in paths if len(path) > 2 and np.isfinite(path).all()]
+    shape = shapely.symmetric_difference_all(
+        [shapely.make_valid(shapely.Polygon(path)) for path in usable]
+    )
+    return [
+        [shapely.get_coordinates(ring) for ring in (part.exterior, *part.interiors)]
+        for part in shapely.get_parts(shape)
+        if part.geom_type == "Polygon" and not part.is_empty
+    ]

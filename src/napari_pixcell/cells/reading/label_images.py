@@ -1,0 +1,205 @@
+"""Label images: TIFF, PNG and other pictures, NPY."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_pixcell.cells.layout import count_cells
+from napari_pixcell.cells.reading import limits
+from napari_pixcell.cells.reading.cellpose import read_seg
+from napari_pixcell.cells.reading.cells_file import CellsFile
+from napari_pixcell.cells.report import Report
+from napari_pixcell.errors import PixCellError
+
+USUAL_MPP = 0.5
+MICRONS = {"µm": 1.0, "μm": 1.0, "um": 1.0, "micron": 1.0, "nm": 1e-3, "mm": 1e3, "cm": 1e4}
+PER_CM = 3  # in TIFF
+LEAST_MPP, MOST_MPP = 0.01, 50.0  # what a picture of cells can have
+
+
+def read_labels(path: Path, kind: str, split_touching: bool = False) -> CellsFile:
+    """Read a label image.
+
+    A picture of two values (such as 0 and 255) is taken as a mask and cut into its connected
+    parts; otherwise each value is one cell.
+
+    Parameters
+    ----------
+    path : Path
+    kind : str
+        ``tiff``, ``npy`` or ``picture``.
+    split_touching : bool
+        Whether the connected parts of a mask are also cut at their waists.
+
+    Raises
+    ------
+    PixCellError
+        If it cannot be read, or is no label image.
+    """
+    mpp: float | None = None
+    classes: dict[int, str] = {}
+    try:
+        if kind == "tiff":
+            values, mpp, classes = _read_tiff(path)
+        else:
+            values = _read_npy(path) if kind == "npy" else _read_picture(path)
+    except PixCellError:
+        raise
+    except Exception as error:  # each library has errors of its own for a damaged file
+        raise limits.no_label_image(path.name) from error
+    values = _flat(path.name, values)
+    if is_mask(values):
+        labels = _parts(values > 0, split_touching, mpp or USUAL_MPP)
+        classes = {}
+    else:
+        labels = _as_int32(values)
+    report = Report(count_cells(labels))
+    return CellsFile(path.name, report, labels, classes=classes, shape=labels.shape, mpp=mpp)
+
+
+def is_mask(values: NDArray[Any]) -> bool:
+    """Whether a picture has only 0 and 1, or 0 and 255."""
+    top = values.max(initial=0)
+    return bool(top in (1, 255) and (values == 0).any() and ((values == 0) | (values == top)).all())
+
+
+def _parts(mask: NDArray[np.bool_], split_touching: bool, mpp: float) -> NDArray[np.int32]:
+    if split_touching:
+        from napari_pixcell.cells.segmentation import split
+
+        return split(mask, mpp)
+    from scipy import ndimage
+
+    return np.asarray(ndimage.label(mask)[0], np.int32)
+
+
+def _flat(name: str, values: NDArray[Any]) -> NDArray[Any]:
+    """Give (height, width) whole numbers, or say why there are none."""
+    if values.ndim > 2:
+        values = np.squeeze(values)
+    if values.ndim == 3 and values.shape[-1] in (2, 3, 4):
+        colours = values[..., : 1 if values.shape[-1] == 2 else 3]  # what is left is transparency
+        if not (colours == values[..., :1]).all():
+            raise PixCellError(
+                f"{name} is a colour picture, not a label image; export the mask with one number "
+                "for each cell, or black and white."
+            )
+        values = values[..., 0]
+    if values.ndim != 2:
+        size = " × ".join(str(n) for n in values.shape[::-1])
+        raise PixCellError(
+            f"{name} is a stack ({size}), not a flat label image; export one plane of it."
+        )
+    if not values.size:
+        raise PixCellError(f"{name} has no pixels; export it again.")
+    if not (np.issubdtype(values.dtype, np.integer) or values.dtype == bool):
+        if not np.issubdtype(values.dtype, np.floating):
+            raise limits.no_label_image(name)
+        if not np.isfinite(values).all() or (values != np.round(values)).any():
+            raise PixCellError(
+                f"{name} holds fractions, not labels; export the mask with one whole number for "
+                "each cell."
+            )
+        values = values.astype(np.int64)
+    if values.min() < 0:
+        raise PixCellError(
+            f"{name} holds negative numbers; export the mask with 0 for the background and one "
+            "positive number for each cell."
+        )
+    return values
+
+
+def _as_int32(values: NDArray[Any]) -> NDArray[np.int32]:
+    if values.max() <= np.iinfo(np.int32).max:
+        return values.astype(np.int32)
+    numbers, labels = np.unique(values, return_inverse=True)  # larger numbers are counted anew
+    return (labels.reshape(values.shape) + int(numbers[0] != 0)).astype(np.int32)
+
+
+def _read_npy(path: Path) -> NDArray[Any]:
+    with path.open("rb") as file:
+        version = np.lib.format.read_magic(file)
+        read = np.lib.format.read_array_header_1_0
+        if version != (1, 0):
+            read = np.lib.format.read_array_header_2_0
+        shape, _, dtype = read(file)
+        if dtype.hasobject:
+            return read_seg(path, file)
+        limits.check_pixels(path.name, shape)
+        file.seek(0)
+        return np.asarray(np.load(file, allow_pickle=False))
+
+
+def _read_picture(path: Path) -> NDArray[Any]:
+    import warnings
+
+    from PIL import Image
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # we have our own limit
+        try:
+            image = Image.open(path)
+        except Image.DecompressionBombError as error:
+            raise PixCellError(
+                f"{path.name} is too large a picture; save it as TIFF instead."
+            ) from error
+    with image:
+        limits.check_pixels(path.name, image.size[::-1])
+        return np.asarray(image)
+
+
+def _read_tiff(path: Path) -> tuple[NDArray[Any], float | None, dict[int, str]]:
+    from tifffile import TiffFile
+
+    with TiffFile(path) as file:
+        series = file.series[0]
+        limits.check_pixels(path.name, tuple(n for n in series.shape if n > 4))
+        return np.asarray(series.asarray()), _mpp_of(file), _classes_of(file)
+
+
+def _mpp_of(file: Any) -> float | None:
+    """Give the pixel size in µm from OME or ImageJ metadata, or from a resolution per cm.
+
+    A resolution per inch is often only a default, so it is not believed.
+    """
+    found: list[float] = []
+    if file.is_ome:
+        from tifffile import xml2dict
+
+        image = xml2dict(file.ome_metadata)["OME"]["Image"]
+        pixels = (image[0] if isinstance(image, list) else image)["Pixels"]
+        for axis in "XY":
+            size, unit = pixels.get(f"PhysicalSize{axis}"), pixels.get(f"PhysicalSize{axis}Unit")
+            if size is not None:
+                found.append(float(size) * MICRONS.get(unit or "µm", float("nan")))
+    else:
+        tags = file.pages[0].tags
+        unit = (file.imagej_metadata or {}).get("unit") if file.is_imagej else None
+        microns = MICRONS.get(str(unit).replace("\\u00B5", "µ")) if unit else None
+        if (
+            unit is None
+            and "ResolutionUnit" in tags
+            and int(tags["ResolutionUnit"].value) == PER_CM
+        ):
+            microns = MICRONS["cm"]
+        for name in ("XResolution", "YResolution"):
+            if microns is not None and name in tags and tags[name].value[0]:
+                count, length = tags[name].value
+                found.append(microns * length / count)
+    if not found or not np.allclose(found, found[0], rtol=0.01):
+        return None
+    return found[0] if LEAST_MPP <= found[0] <= MOST_MPP else None
+
+
+def _classes_of(file: Any) -> dict[int, str]:
+    """Give the class names that :func:`napari_pixcell.cells.writing.write_labels` wrote."""
+    try:
+        classes = json.loads(file.pages[0].description)["classes"]
+        return {int(number): str(name) for number, name in classes.items()}
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return {}

@@ -1,0 +1,288 @@
+"""The cells of a whole slide, and the layout of any region out of them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from napari_pixcell.cells.layout import check_layout
+from napari_pixcell.cells.outlines import OUTSIDE, Outlines, rasterise
+from napari_pixcell.cells.reading.cells_file import CellsFile
+from napari_pixcell.cells.report import Report
+from napari_pixcell.errors import PixCellError
+
+AUTO, SLIDE, REGION = "auto", "slide", "region"
+COARSEST = 8.0  # µm/px; a nucleus is one pixel there
+INEXACT = 0.005  # pixel sizes are often written with few digits
+ABOUT_SQUARE = 0.02  # a slide this near to a square agrees in shape with any square picture
+
+Layout = tuple[NDArray[np.int32], dict[int, str], Report]
+
+
+class Box(Protocol):
+    """A region of a slide, in level-0 pixels; :class:`napari_pixcell.slides.Region` is one."""
+
+    @property
+    def x(self) -> float:
+        """Left edge."""
+
+    @property
+    def y(self) -> float:
+        """Top edge."""
+
+    @property
+    def width(self) -> float:
+        """Width."""
+
+    @property
+    def height(self) -> float:
+        """Height."""
+
+
+@dataclass(frozen=True, eq=False)
+class SlideCells:
+    """Cells of a slide, found by place through a spatial index.
+
+    Parameters
+    ----------
+    outlines : Outlines
+        In level-0 pixels.
+    source : str
+        Name of the file that they came from.
+    report : Report
+        What was read.
+    """
+
+    outlines: Outlines
+    source: str = ""
+    report: Report = field(default_factory=lambda: Report(0))
+
+    def __len__(self) -> int:
+        """Count the cells."""
+        return len(self.outlines)
+
+    @cached_property
+    def _tree(self) -> shapely.STRtree:
+        return shapely.STRtree(self.outlines.polygons)
+
+    def layout(self, region: Box, size: tuple[int, int]) -> Layout:
+        """Draw the cells of a region.
+
+        Parameters
+        ----------
+        region : Box
+            In level-0 pixels.
+        size : (height, width)
+            Of the layout in px.
+
+        Returns
+        -------
+        labels : array, int32, (height, width)
+        classes : dict
+            From a label to its class name, where it has one.
+        report : Report
+        """
+        frame = shapely.box(region.x, region.y, region.x + region.width, region.y + region.height)
+        found = np.sort(self._tree.query(frame))
+        scale = size[1] / region.width, size[0] / region.height
+        labels, classes, report = _drawn(
+            self.outlines.take(found), size, (region.x, region.y), scale
+        )
+        elsewhere = report.dropped.get(OUTSIDE, 0) + len(self) - len(found)
+        return (
+            labels,
+            classes,
+            Report(report.read, {**report.dropped, OUTSIDE: elsewhere}, report.changed),
+        )
+
+
+def put_on_slide(
+    file: CellsFile, slide_shape: tuple[int, int], slide_mpp: float | None
+) -> SlideCells | None:
+    """Lay the cells of a file over a slide; None for a picture of another size.
+
+    Outlines are in level-0 pixels, or in pixels of ``file.mpp`` where that is known. A picture
+    is the slide's where it has the slide's shape, at any level.
+
+    Parameters
+    ----------
+    file : CellsFile
+    slide_shape : (height, width)
+        In level-0 pixels.
+    slide_mpp : float or None
+        Pixel size of level 0 in µm.
+
+    Raises
+    ------
+    PixCellError
+        If not one of the outlines lies on the slide.
+    """
+    if file.shape is None:
+        factor = file.mpp / slide_mpp if file.mpp and slide_mpp else 1.0
+        scale = factor, factor
+    else:
+        found = _level(file.shape, slide_shape, slide_mpp, file.mpp)
+        if found is None:
+            return None
+        scale = found
+    outlines = file.as_outlines()
+    if scale != (1, 1):
+        outlines = outlines.moved(scale)
+    left, top, right, bottom = shapely.bounds(outlines.polygons).T
+    height, width = slide_shape
+    if not ((left < width) & (right > 0) & (top < height) & (bottom > 0)).any():
+        raise PixCellError(
+            f"The cells of {file.name} lie from x {left.min():,.0f} to {right.max():,.0f} and from "
+            f"y {top.min():,.0f} to {bottom.max():,.0f}, but the slide is {_px(slide_shape)}: they "
+            "belong to another slide, or were made at another pixel size; choose the right file, "
+            "or give its pixel size."
+        )
+    return SlideCells(outlines, file.name, file.report)
+
+
+def cells_for(
+    file: CellsFile,
+    region: Box,
+    size: tuple[int, int],
+    slide_shape: tuple[int, int],
+    slide_mpp: float | None,
+    counted_from: str = AUTO,
+) -> Layout:
+    """Make the layout of one region out of a file.
+
+    A picture (a label image, or outlines that come with the size of theirs) is taken for the
+    region's where it has the layout's size or the region's size in level-0 pixels, or where its
+    pixel size says so; else for the slide's where it has the slide's shape. Another pixel size
+    goes through outlines, so that nothing small is lost and no neighbours merge.
+
+    Parameters
+    ----------
+    file : CellsFile
+    region : Box
+        In level-0 pixels.
+    size : (height, width)
+        Of the layout in px.
+    slide_shape : (height, width)
+        In level-0 pixels.
+    slide_mpp : float or None
+        Pixel size of level 0 in µm.
+    counted_from : str
+        For outlines without the size of their picture: ``slide`` (or ``auto``) if they count
+        from the corner of the slide, in level-0 pixels; ``region`` if from the corner of the
+        region, in the layout's pixels. ``file.mpp``, where known, replaces either pixel size.
+
+    Returns
+    -------
+    labels : array, int32, (height, width)
+    classes : dict
+        From a label to its class name, where it has one.
+    report : Report
+        Of the reading and the drawing.
+
+    Raises
+    ------
+    PixCellError
+        If the file fits neither region nor slide, or has no cells there.
+    """
+    if file.shape == size and file.labels is not None:
+        check_layout(file.labels, size)
+        return file.labels, dict(file.classes), file.report
+    scale = _region_scale(file, region, size, slide_mpp, counted_from)
+    if scale is not None:
+        labels, classes, report = _drawn(file.as_outlines(), size, (0, 0), scale)
+    else:
+        cells = put_on_slide(file, slide_shape, slide_mpp)
+        if cells is None:
+            assert file.shape is not None
+            raise PixCellError(
+                f"The layout is {_px(file.shape)} but the region needs {_px(size)} and the slide "
+                f"has {_px(slide_shape)}; it belongs to another slide, or was made at another "
+                "size: import a layout of the region's own size, or give its pixel size."
+            )
+        labels, classes, report = cells.layout(region, size)
+    if not report.read:
+        raise PixCellError(
+            f"None of the {file.report.read:,} cells of {file.name} lie in this region; choose a "
+            "region where they are, or say that they count from the region's corner."
+        )
+    check_layout(labels, size)
+    return labels, classes, file.report.then(report)
+
+
+def _drawn(
+    outlines: Outlines,
+    size: tuple[int, int],
+    origin: tuple[float, float],
+    scale: tuple[float, float],
+) -> Layout:
+    labels, kept, report = rasterise(outlines, size, origin, scale)
+    names = enumerate(outlines.classes[kept].tolist(), 1)
+    return labels, {number: name for number, name in names if name}, report
+
+
+def _region_scale(
+    file: CellsFile,
+    region: Box,
+    size: tuple[int, int],
+    slide_mpp: float | None,
+    counted_from: str,
+) -> tuple[float, float] | None:
+    """Give the layout's pixels per pixel of the file, if the file is of the region alone."""
+    if file.shape is None:
+        if counted_from != REGION:
+            return None
+        if not (file.mpp and slide_mpp):
+            return 1.0, 1.0
+        factor = file.mpp / slide_mpp
+        return factor * size[1] / region.width, factor * size[0] / region.height
+    height, width = file.shape
+    scale = size[1] / width, size[0] / height
+    if file.shape == size:
+        return scale
+    factor = slide_mpp / file.mpp if file.mpp and slide_mpp else 1.0
+    wanted = region.height * factor, region.width * factor
+    fits = _agrees(file.shape, wanted, INEXACT if file.mpp else 0)
+    return scale if fits else None
+
+
+def _level(
+    shape: tuple[int, int],
+    slide_shape: tuple[int, int],
+    slide_mpp: float | None,
+    mpp: float | None,
+) -> tuple[float, float] | None:
+    """Give level-0 pixels, (x, y), per pixel of a picture of the whole slide; None if it is none.
+
+    Without a pixel size the two shapes tell. Level sizes are rounded, so a downsample next to a
+    whole number is taken for that number.
+    """
+    (height, width), (rows, columns) = shape, slide_shape
+    down = math.sqrt(rows * columns / (height * width))
+    if mpp and slide_mpp:
+        down = mpp / slide_mpp
+    elif down < 0.99 or down * (slide_mpp or 0) > COARSEST:
+        return None
+    if not _agrees(shape, (rows / down, columns / down), INEXACT if mpp else 0):
+        return None
+    whole = max(1, round(down))
+    if _agrees(shape, (rows / whole, columns / whole)):
+        return float(whole), float(whole)
+    if not mpp and abs(rows / columns - 1) < ABOUT_SQUARE:
+        return None  # any square would fit
+    return columns / width, rows / height
+
+
+def _agrees(shape: tuple[int, int], wanted: tuple[float, float], part: float = 0) -> bool:
+    """Whether a size is one that was rounded, up or down, or differs by no more than a part."""
+    sides = zip(shape, wanted, strict=True)
+    return all(abs(has - needs) <= 1 + part * needs for has, needs in sides)
+
+
+def _px(shape: tuple[int, int]) -> str:
+    return f"{shape[1]} × {shape[0]} px"
