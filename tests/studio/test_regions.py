@@ -187,9 +187,11 @@ def test_layouts_are_made_at_the_size_of_the_region(session, tmp_path: Path) -> 
     labels[5:9, 5:9] = 4
     imwrite(tmp_path / "own.tif", labels)
     imwrite(tmp_path / "tile.tif", labels[:256, :256])
-    session.import_layout(tmp_path / "own.tif")
+    session.import_cells(tmp_path / "own.tif")
+    session.wait(20)
     np.testing.assert_array_equal(item.layout, labels)
-    session.import_layout(tmp_path / "tile.tif")
+    session.import_cells(tmp_path / "tile.tif")
+    session.wait(20)
     assert "needs 384 × 300 px" in session.problems["layout"]
 
 

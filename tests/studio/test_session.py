@@ -122,7 +122,8 @@ def test_a_region_without_nuclei_gets_a_sentence(session: Session) -> None:
 def test_an_imported_mask_of_another_size_gets_a_sentence(session: Session, tmp_path: Path) -> None:
     added(session)
     imwrite(tmp_path / "m.tif", np.ones((10, 10), np.uint16))
-    session.import_layout(tmp_path / "m.tif")
+    session.import_cells(tmp_path / "m.tif")
+    session.wait(20)
     assert "10 × 10" in session.problems["layout"]
     assert session.active is not None and session.active.layout is None
 

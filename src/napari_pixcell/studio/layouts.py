@@ -1,17 +1,16 @@
-"""What a session does with layouts: import, paint and put them aside."""
+"""What a session does with layouts: paint them, put them aside, go back to earlier ones."""
 
 from __future__ import annotations
 
 import logging
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from psygnal import Signal
 
-from napari_pixcell.cells import advice, describe, import_layout
+from napari_pixcell.cells import advice, describe
 from napari_pixcell.cells.layout import Summary
 from napari_pixcell.cells.methods import LayoutSource
 from napari_pixcell.studio.background import Background
@@ -40,16 +39,6 @@ class LayoutActions(Notices):
     def active(self) -> RegionItem | None:
         """The region that everything is about."""
         raise NotImplementedError
-
-    def import_layout(self, path: Path) -> None:
-        """Take the layout of the active region from a label image."""
-        item = self.active
-        if item is None:
-            return
-        with self.reporting("layout"):
-            labels = import_layout(path, item.size)
-            origin = f"imported from {Path(path).name}"
-            self.set_layout(item.number, labels, origin, LayoutSource("imported"))
 
     def new_layout(self) -> None:
         """Give the active region an empty layout to paint on."""
@@ -107,6 +96,7 @@ class LayoutActions(Notices):
         item.layout_origin = cells.origin if cells is not None else ""
         item.layout_source = cells.source if cells is not None else None
         item.classes = dict(cells.classes) if cells is not None else {}
+        item.of_slide = False
         self.problems.pop("layout", None)
         self._count(item)
         self.layout_changed.emit(item)
@@ -191,5 +181,7 @@ class LayoutActions(Notices):
         resized[tuple(here)] = labels[tuple(there)]
         item.earlier.clear()
         item.later.clear()
+        of_slide = item.of_slide
         self._take(item, None)
         self._take(item, replace(whole, labels=resized))
+        item.of_slide = of_slide

@@ -15,11 +15,11 @@ from napari_pixcell.engine.tissue import size_at
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.slides.region import Region
 from napari_pixcell.studio.embedding import Embedder
-from napari_pixcell.studio.finding import FindActions
+from napari_pixcell.studio.importing import ImportActions
 from napari_pixcell.studio.regions import RegionItem, enlarged_as, snap
 
 
-class RegionActions(FindActions):
+class RegionActions(ImportActions):
     """The region and style part of a :class:`~napari_pixcell.studio.session.Session`."""
 
     regions_changed = Signal()
@@ -79,6 +79,7 @@ class RegionActions(FindActions):
             self.changed.emit()
             if not self.not_here:
                 self.embed(number)
+            self.cut_cells(item)
             return item
         return None
 
@@ -105,6 +106,7 @@ class RegionActions(FindActions):
                     scale = self.slide.mpp / self.settings.model.mpp
                     shift = (before.y - place.y) * scale, (before.x - place.x) * scale
                     self.resize_layout(item, (round(shift[0]), round(shift[1])))
+                self.follow_cells(item)
                 item.embedding_busy = True  # or soon: a drag waits for its end
                 if embed:
                     self.embed(number)

@@ -90,6 +90,7 @@ class RegionItem:
     layout_source: LayoutSource | None = None
     layout_text: str = ""
     classes: dict[int, str] = field(default_factory=dict)
+    of_slide: bool = False  # the layout is its part of the cells of the whole slide
     cells: int = 0
     layout_advice: str = ""
     # A coarse picture of where cells are looked for or invented: AREA_PX px each, see AREA_KINDS.

@@ -13,6 +13,7 @@ from qtpy.QtGui import QDragEnterEvent, QDropEvent, QShowEvent
 from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from napari_pixcell import __version__
+from napari_pixcell.studio.importing import holds_cells
 from napari_pixcell.studio.results import Client
 from napari_pixcell.studio.session import Session
 from napari_pixcell.ui.layers import LayerLink
@@ -160,13 +161,20 @@ class PixCellStudio(QWidget):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent | None) -> None:
-        """Open the slide that was dropped."""
+        """Open the slide, or take the cells, that were dropped."""
         if event is None:
             return
         for url in event.mimeData().urls():
             if url.isLocalFile():
                 event.acceptProposedAction()
-                self.slide.open(Path(url.toLocalFile()))
+                self.take(Path(url.toLocalFile()))
+
+    def take(self, path: Path) -> None:
+        """Open a slide; where one is open, a file of cells becomes a layout."""
+        if self.session.slide is not None and holds_cells(path):
+            self.session.import_cells(path)
+        else:
+            self.slide.open(path)
 
     def _refresh_soon(self) -> None:
         if not self._soon.isActive():  # starting again would put the refresh off

@@ -16,7 +16,10 @@ from napari_pixcell.ui.sections.area import Area
 from napari_pixcell.ui.sections.finding import Finding
 from napari_pixcell.ui.sections.tools import Tools
 
-FILES = "Label images (*.tif *.tiff *.png *.npy);;All files (*)"
+KINDS = "*.geojson *.json *.gz *.tif *.tiff *.png *.npy *.roi *.zip"
+ON_REGION = "Outlines counted from the region's corner"
+FILES = f"Cells ({KINDS});;{ON_REGION} ({KINDS});;All files (*)"
+SAVED = "QuPath (*.geojson *.geojson.gz);;Cellpose (*_seg.npy);;Label image (*.tif)"
 
 
 class LayoutSection(Section):
@@ -39,12 +42,16 @@ class LayoutSection(Section):
         self.finding = Finding(session, manage)
         self.content.addWidget(self.finding)
         self.import_button = button(
-            "Import mask…",
-            "A label image of the region's size: TIFF, PNG or NPY",
+            "Import…",
+            "Cells of QuPath, Cellpose, HoVer-Net, CellViT, COCO or ImageJ, or a label image; "
+            "or drop the file here",
             self.choose,
         )
+        self.export_button = button(
+            "Save…", "The layout as GeoJSON for QuPath, for Cellpose, or as a TIFF", self.save
+        )
         self.none_button = button("No layout", "Let cells fall where they may", self.clear_layout)
-        self.add(self.import_button, self.none_button)
+        self.add(self.import_button, self.export_button, self.none_button)
         self.tools = Tools(session, link)
         self.content.addWidget(self.tools)
         self.area = Area(session, link)
@@ -80,7 +87,8 @@ class LayoutSection(Section):
         self.finding.refresh()
         self.tools.refresh()
         self.area.refresh()
-        self.import_button.setEnabled(there and job is None)
+        self.import_button.setEnabled(there and job is None and not session.importing)
+        self.export_button.setEnabled(layout is not None)
         self.none_button.setEnabled(layout is not None and job is None)
         if item is None:
             self.state.say("Add a region first")
@@ -88,6 +96,8 @@ class LayoutSection(Section):
             self.state.say(f"{session.settings.model.title} takes no layout: cells fall anywhere")
         elif job is not None:
             self.state.say(job.sentence())
+        elif session.importing:
+            self.state.say(f"Reading {session.importing}…")
         elif layout is None:
             self.state.say("No layout: cells fall where they may")
         else:
@@ -107,10 +117,20 @@ class LayoutSection(Section):
             self.tell(problem, session.notes.get("layout", ""))
 
     def choose(self) -> None:
-        """Ask for a label image."""
-        path, _ = QFileDialog.getOpenFileName(self, "Import a mask", "", FILES)
+        """Ask for a file of cells."""
+        path, kind = QFileDialog.getOpenFileName(self, "Import cells", "", FILES)
         if path:
-            self.session.import_layout(Path(path))
+            self.session.import_cells(Path(path), on_region=kind.startswith(ON_REGION))
+
+    def save(self) -> None:
+        """Ask where the layout should be written to."""
+        item = self.session.active
+        if item is None:
+            return
+        name = f"{item.name.replace(' ', '_')}.geojson"
+        path, _ = QFileDialog.getSaveFileName(self, "Save the layout", name, SAVED)
+        if path:
+            self.session.export_layout(Path(path))
 
     def clear_layout(self) -> None:
         """Do without a layout."""

@@ -1,0 +1,167 @@
+"""Cells of other tools in a session: onto one region, or onto the slide and all of its regions."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import shapely
+from tifffile import imread, imwrite
+
+from napari_pixcell.cells.methods import LayoutSource
+from napari_pixcell.slides import Region
+from napari_pixcell.studio.importing import holds_cells
+
+
+def geojson(path: Path, *boxes: tuple[float, float, float, float], name: str = "Tumor") -> Path:
+    """Write rectangles as QuPath would: (x, y, width, height) in level-0 px."""
+    features = [
+        {
+            "type": "Feature",
+            "geometry": shapely.geometry.mapping(shapely.box(x, y, x + w, y + h)),
+            "properties": {"objectType": "cell", "classification": {"name": name}},
+        }
+        for x, y, w, h in boxes
+    ]
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
+    return path
+
+
+def draw(session, x: float, y: float, width: float = 256, height: float = 256):
+    item = session.draw_region(Region(x, y, width, height))
+    session.wait(20)
+    return item
+
+
+def test_cells_of_the_slide_appear_in_each_region(session, tmp_path) -> None:
+    first = draw(session, 100, 100)
+    path = geojson(tmp_path / "cells.geojson", (120, 130, 10, 12), (420, 440, 14, 10))
+    session.import_cells(path)
+    assert session.importing == "cells.geojson"
+    session.wait(20)
+    assert not session.importing and session.notes["layout"].startswith("2 cells of the slide")
+    assert (first.layout[30:42, 20:30] > 0).all() and np.count_nonzero(first.layout) == 120
+    assert first.cells == 1 and list(first.classes.values()) == ["Tumor"]
+    assert first.layout_origin == "imported from cells.geojson"
+    second = draw(session, 400, 400)
+    assert (second.layout[40:50, 20:34] > 0).all() and second.cells == 1
+    session.move_region(second.number, Region(410, 400, 256, 256))
+    session.wait(20)
+    assert (second.layout[40:50, 10:24] > 0).all() and second.cells == 1
+    session.move_region(second.number, Region(500, 500, 256, 256))
+    session.wait(20)
+    assert second.layout is None
+    session.move_region(second.number, Region(400, 400, 256, 256))
+    session.wait(20)
+    assert second.cells == 1
+    third = draw(session, 0, 500)
+    assert third.layout is None and "layout" not in session.problems
+
+
+def test_an_edited_part_of_the_slide_s_cells_moves_with_its_region(session, tmp_path) -> None:
+    item = draw(session, 100, 100)
+    session.import_cells(geojson(tmp_path / "cells.json", (120, 130, 10, 12)))
+    session.wait(20)
+    item.layout[200:210, 200:210] = 9
+    session.layout_edited(item.number)
+    before = item.layout.copy()
+    session.move_region(item.number, Region(150, 100, 256, 256))
+    session.wait(20)
+    np.testing.assert_array_equal(item.layout, before)
+
+
+def test_an_import_replaces_the_layout_and_can_be_undone(session, tmp_path) -> None:
+    item = draw(session, 100, 100)
+    painted = np.zeros((256, 256), np.int32)
+    painted[5:9, 5:9] = 3
+    session.set_layout(item.number, painted, "painted", LayoutSource("painted"))
+    imwrite(tmp_path / "mask.tif", np.pad(np.full((20, 30), 7, np.uint16), ((6, 230), (6, 220))))
+    session.import_cells(tmp_path / "mask.tif")
+    session.wait(20)
+    assert np.count_nonzero(item.layout) == 600 and item.layout_source.method == "imported"
+    session.undo_layout(item.number)
+    np.testing.assert_array_equal(item.layout, painted)
+    assert item.layout_origin == "painted"
+    session.redo_layout(item.number)
+    assert np.count_nonzero(item.layout) == 600
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [(b"{]", "bad.json"), (b"", "empty"), (b'{"type": "FeatureCollection"', "bad.json")],
+)
+def test_a_bad_file_leaves_the_layout_as_it_was(session, tmp_path, content, words) -> None:
+    item = draw(session, 100, 100)
+    painted = np.zeros((256, 256), np.int32)
+    painted[5:9, 5:9] = 3
+    session.set_layout(item.number, painted, "painted", LayoutSource("painted"))
+    (tmp_path / "bad.json").write_bytes(content)
+    session.import_cells(tmp_path / "bad.json")
+    session.wait(20)
+    assert words in session.problems["layout"] and ";" in session.problems["layout"]
+    assert item.layout is painted and not session.importing
+
+
+def test_cells_beside_the_slide_are_refused(session, tmp_path) -> None:
+    item = draw(session, 100, 100)
+    session.import_cells(geojson(tmp_path / "far.geojson", (90_000, 90_000, 10, 10)))
+    session.wait(20)
+    assert "belong to another slide" in session.problems["layout"] and item.layout is None
+
+
+def test_outlines_may_count_from_the_region_s_corner(session, tmp_path) -> None:
+    item = draw(session, 100, 100)
+    path = geojson(tmp_path / "cells.geojson", (20, 30, 10, 12))
+    session.import_cells(path, on_region=True)
+    session.wait(20)
+    assert (item.layout[30:42, 20:30] > 0).all() and not session.slide_cells
+
+
+def test_without_a_region_nothing_is_read(session, tmp_path) -> None:
+    session.import_cells(tmp_path / "any.geojson")
+    assert session.problems["layout"].startswith("There is no region yet; add one")
+
+
+@pytest.mark.parametrize("name", ["out.geojson", "out.geojson.gz", "out.tif", "out_seg.npy"])
+def test_a_layout_that_was_saved_comes_back(session, tmp_path, name) -> None:
+    item = draw(session, 100, 120)
+    labels = np.zeros((256, 256), np.int32)
+    labels[20:40, 30:44], labels[100:120, 50:99] = 1, 2
+    session.set_layout(
+        item.number, labels, "painted", LayoutSource("painted"), {1: "Tumor", 2: "Stroma"}
+    )
+    session.export_layout(tmp_path / name)
+    session.wait(20)
+    assert session.notes["layout"].startswith("Wrote 2 cells to out")
+    session.set_layout(item.number, None)
+    session.import_cells(tmp_path / name)
+    session.wait(20)
+    np.testing.assert_array_equal(item.layout, labels)
+    if name.endswith(("geojson", "gz", "tif")):
+        assert item.classes == {1: "Tumor", 2: "Stroma"}
+
+
+def test_a_name_without_a_format_is_refused(session, tmp_path) -> None:
+    item = draw(session, 100, 120)
+    session.set_layout(item.number, np.ones((256, 256), np.int32), "painted")
+    session.export_layout(tmp_path / "out.xyz")
+    assert "out.xyz says no format; call it name.geojson" in session.problems["layout"]
+
+
+def test_what_is_dropped_is_told_from_a_slide(tmp_path, cmu_slide, shared_data) -> None:
+    imwrite(tmp_path / "mask.tif", np.zeros((8, 8), np.uint16))
+    imwrite(tmp_path / "colour.tif", np.zeros((8, 8, 3), np.uint8))
+    (tmp_path / "cells.geojson").write_text("{}")
+    mask = shared_data / "cellbindb_demo" / "mouse_HE_512" / "pred_MEDIAR.tif"
+    assert imread(mask).ndim == 2
+    for path in (tmp_path / "mask.tif", tmp_path / "cells.geojson", mask):
+        assert holds_cells(path)
+    for path in (
+        tmp_path / "colour.tif",
+        cmu_slide,
+        mask.with_name("image.tif"),
+        tmp_path / "no.tif",
+    ):
+        assert not holds_cells(path)
