@@ -15,11 +15,11 @@ from napari_pixcell.engine.tissue import size_at
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.slides.region import Region
 from napari_pixcell.studio.embedding import Embedder
-from napari_pixcell.studio.importing import ImportActions
+from napari_pixcell.studio.inventing import InventActions
 from napari_pixcell.studio.regions import RegionItem, enlarged_as, snap
 
 
-class RegionActions(ImportActions):
+class RegionActions(InventActions):
     """The region and style part of a :class:`~napari_pixcell.studio.session.Session`."""
 
     regions_changed = Signal()

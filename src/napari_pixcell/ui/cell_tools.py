@@ -12,6 +12,7 @@ from psygnal import Signal
 
 from napari_pixcell.cells import editing
 from napari_pixcell.cells.editing import Patch, Point
+from napari_pixcell.ui.stamping import Stamping
 
 if TYPE_CHECKING:
     from napari_pixcell.studio.regions import RegionItem
@@ -59,8 +60,8 @@ class CellTools:
         Another tool was chosen.
     tool : str
         One of ``MODES``, or none where the mouse moves the view.
-    stamp : callable, optional
-        Gets the layer and an iterator of points while the stamp is dragged.
+    stamping : Stamping
+        What the stamp places.
     """
 
     changed = Signal()
@@ -70,7 +71,7 @@ class CellTools:
         self.session = link.session
         self.tool = ""
         link.connect_to(link.viewer.layers.selection.events.active, self._activated)
-        self.stamp: Callable[[CellTools, Labels, Point, bool], None] | None = None
+        self.stamping = Stamping(self)
         self._clicked: dict[int, Point] = {}  # in the cell clicked last, by region
         self._strokes: dict[int, Strokes] = {}  # in each layer's own history
         self._choosing = False
@@ -103,6 +104,8 @@ class CellTools:
                 layer.cursor = "cross"
             elif tool in ("paint", "outline"):
                 self._next_label(layer)
+            if tool == "stamp":
+                self.stamping.prepare()
         finally:
             self._choosing = False
         self.link.go_to(item.region)
@@ -237,7 +240,9 @@ class CellTools:
         """Write a patch so that it can be undone; whether there was anything to write."""
         if patch is None:
             return False
-        indices, values = patch.changes(layer.data)
+        rows, columns = np.nonzero(layer.data[patch.box] != patch.after)
+        values = patch.after[rows, columns]
+        indices = rows + patch.box[0].start, columns + patch.box[1].start
         if not len(values):
             return False
         self._used(layer, values.max())
@@ -291,7 +296,7 @@ class CellTools:
             yield from self._split(layer, point, event)
         elif self.tool == "fill":
             self.change(layer, editing.fill_holes(layer.data, point))
-        elif self.tool == "stamp" and self.stamp is not None:
+        elif self.tool == "stamp":
             yield from self._stamp(layer, point, event)
         else:
             if self.tool == "paint" and "Shift" in modifiers:
@@ -353,13 +358,13 @@ class CellTools:
             self.undo()  # a line that cut nothing is no stroke
 
     def _stamp(self, layer: Labels, point: Point, event: Any) -> Iterator[None]:
-        assert self.stamp is not None
-        with layer.block_history():
-            self.stamp(self, layer, point, True)
+        with layer.block_history():  # all that one drag scatters is one stroke
+            self.stamping.press(layer, point)
             yield
             while event.type == "mouse_move":
-                self.stamp(self, layer, self._point(layer, event), False)
+                self.stamping.move(layer, self._point(layer, event))
                 yield
+            self.stamping.release(layer)
 
     def _point(self, layer: Labels, event: Any) -> Point:
         y, x = layer.world_to_data(event.position)[-2:]

@@ -14,6 +14,8 @@ from napari_pixcell.ui.layers import LayerLink
 from napari_pixcell.ui.parts import AMBER, Section, Text, button, put
 from napari_pixcell.ui.sections.area import Area
 from napari_pixcell.ui.sections.finding import Finding
+from napari_pixcell.ui.sections.inventing import Inventing
+from napari_pixcell.ui.sections.stamps import Stamps
 from napari_pixcell.ui.sections.tools import Tools
 
 KINDS = "*.geojson *.json *.gz *.tif *.tiff *.png *.npy *.roi *.zip"
@@ -41,6 +43,8 @@ class LayoutSection(Section):
         self.link = link
         self.finding = Finding(session, manage)
         self.content.addWidget(self.finding)
+        self.area = Area(session, link)
+        self.content.addWidget(self.area)
         self.import_button = button(
             "Import…",
             "Cells of QuPath, Cellpose, HoVer-Net, CellViT, COCO or ImageJ, or a label image; "
@@ -54,8 +58,11 @@ class LayoutSection(Section):
         self.add(self.import_button, self.export_button, self.none_button)
         self.tools = Tools(session, link)
         self.content.addWidget(self.tools)
-        self.area = Area(session, link)
-        self.content.addWidget(self.area)
+        self.stamps = Stamps(session, link)
+        self.content.addWidget(self.stamps)
+        link.tools.changed.connect(self.stamps.refresh)
+        self.inventing = Inventing(session)
+        self.content.addWidget(self.inventing)
         self.state = Text()
         self.content.addWidget(self.state)
         self.advice = Text(colour=AMBER, small=True)
@@ -86,6 +93,8 @@ class LayoutSection(Section):
         job = item.layout_job if item is not None else None
         self.finding.refresh()
         self.tools.refresh()
+        self.stamps.refresh()
+        self.inventing.refresh()
         self.area.refresh()
         self.import_button.setEnabled(there and job is None and not session.importing)
         self.export_button.setEnabled(layout is not None)
@@ -98,6 +107,8 @@ class LayoutSection(Section):
             self.state.say(job.sentence())
         elif session.importing:
             self.state.say(f"Reading {session.importing}…")
+        elif session.inventing:
+            self.state.say("Placing cells…")
         elif layout is None:
             self.state.say("No layout: cells fall where they may")
         else:

@@ -1,0 +1,171 @@
+"""What a session does to invent cells: layouts by numbers, variations, and stamps."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_pixcell.cells.methods import LayoutSource
+from napari_pixcell.cells.recipe import LARGEST_SEED, Recipe
+from napari_pixcell.studio.importing import ImportActions
+from napari_pixcell.studio.regions import AREA_KINDS, RegionItem
+
+if TYPE_CHECKING:
+    from napari_pixcell.cells.stamps import StampLibrary
+
+BUNDLED = 0  # number of the bundled stamps; those of a region's layout have its number
+
+
+class InventActions(ImportActions):
+    """The part of a :class:`~napari_pixcell.studio.session.Session` that invents cells.
+
+    Attributes
+    ----------
+    recipe : Recipe
+        Of the next layout; its seed moves on with each.
+    inventing : bool
+        Whether one is being made.
+    stamps_of : int
+        Region whose nuclei are the stamps; ``BUNDLED`` for the bundled ones.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.recipe = Recipe()
+        self.inventing = False
+        self.stamps_of = BUNDLED
+        self.stamps: StampLibrary | None = None
+
+    def change_recipe(self, **values: Any) -> None:
+        """Change some numbers of the recipe."""
+        with self.reporting("layout"):
+            self.recipe = replace(self.recipe, **values)
+            self.changed.emit()
+
+    def invent(self) -> None:
+        """Give the active region invented cells: in its marked part, or all over it."""
+        item, recipe = self.active, self.recipe
+        if item is None or self.inventing or item.layout_busy:
+            return
+        mpp, size, density = self.settings.model.mpp, item.size, _density(item)
+        before = item.layout.copy() if item.layout is not None and density is not None else None
+        part = item.part
+
+        def work() -> tuple[NDArray[np.int32], dict[int, str], str]:
+            from napari_pixcell.cells.combining import combine
+            from napari_pixcell.cells.inventing import invent
+
+            found = invent(recipe, size, mpp, density_map=density)
+            labels, classes = found.labels, found.classes
+            if before is not None:
+                labels, _, _ = combine(before, labels, part)
+                classes = {}
+            return labels, classes, f"{found} (seed {recipe.seed})"
+
+        def done(made: tuple[NDArray[np.int32], dict[int, str], str]) -> None:
+            labels, classes, words = made
+            self.inventing = False
+            if self._items.get(item.number) is item and item.size == size:
+                source = LayoutSource("invented", recipe=recipe.to_dict())
+                self.set_layout(item.number, labels, "invented", source, classes)
+                self.note("layout", words)
+            if self.recipe == recipe:
+                self.recipe = replace(recipe, seed=(recipe.seed + 1) % (LARGEST_SEED + 1))
+            self.changed.emit()
+
+        self._start(work, done)
+
+    def measure_like(self, number: int) -> None:
+        """Take the numbers of a region's layout over into the recipe."""
+        item = self._items.get(number)
+        if item is None or item.layout is None:
+            return
+        labels, mpp = item.layout, self.settings.model.mpp
+
+        def work() -> Recipe:
+            from napari_pixcell.cells.measuring import measure
+
+            return measure(labels, mpp, self.recipe.seed)
+
+        def done(recipe: Recipe) -> None:
+            self.inventing = False
+            self.recipe = recipe
+            self.note("layout", f"The numbers are those of {item.name}; press “Invent”.")
+
+        self._start(work, done)
+
+    def vary(self, jitter_um: float = 2.0, drop: float = 0.1, add: float = 0.1) -> None:
+        """Vary the active region's layout: move cells a little, leave some out, add some.
+
+        Parameters
+        ----------
+        jitter_um : float
+            How far cells are moved, in µm.
+        drop, add : float
+            Parts of the cells that go and that come, 0 to 1.
+        """
+        item = self.active
+        if item is None or item.layout is None or self.inventing:
+            return
+        whole, mpp, seed = item.whole_layout, self.settings.model.mpp, self.recipe.seed
+        assert whole is not None
+
+        def work() -> NDArray[np.int32]:
+            from napari_pixcell.cells.variations import vary
+
+            return vary(whole.labels, mpp, seed, jitter_um, drop, add)
+
+        def done(labels: NDArray[np.int32]) -> None:
+            self.inventing = False
+            if item.layout is whole.labels:
+                origin = whole.origin.removesuffix(", varied") + ", varied"
+                source = replace(whole.source or LayoutSource("painted"), edited=True)
+                self.set_layout(item.number, labels, origin, source, whole.classes)
+            self.recipe = replace(self.recipe, seed=(seed + 1) % (LARGEST_SEED + 1))
+            self.changed.emit()
+
+        self._start(work, done)
+
+    def use_stamps(self, number: int) -> None:
+        """Stamp with the nuclei of a region's layout, or with the bundled ones."""
+        item, mpp = self._items.get(number), self.settings.model.mpp
+        labels = item.layout if item is not None else None
+        name = item.name if item is not None else ""
+
+        def work() -> StampLibrary:
+            from napari_pixcell.cells.stamps import StampLibrary, default_library
+
+            if labels is None:
+                return default_library()
+            return StampLibrary.from_layout(labels, mpp, name)
+
+        def done(library: StampLibrary) -> None:
+            self.inventing = False
+            self.stamps, self.stamps_of = library, number if labels is not None else BUNDLED
+            self.changed.emit()
+
+        self._start(work, done)
+
+    def _start(self, work: Any, done: Any) -> None:
+        self.inventing = True
+        self.say("layout", "")
+
+        def failed(message: str) -> None:
+            self.inventing = False
+            self.say("layout", message)
+
+        self.background.compute(work, done, failed)
+        self.changed.emit()
+
+
+def _density(item: RegionItem) -> NDArray[np.float64] | None:
+    """Give how dense cells should be where the area is painted; None where it is not."""
+    if item.area is None or not item.area.any():
+        return None
+    factors = np.zeros(256)
+    for kind, (_, factor) in AREA_KINDS.items():
+        factors[kind] = factor
+    return factors[item.area]

@@ -1,0 +1,160 @@
+"""Nuclei stamped with the mouse, and layouts by numbers, in the window."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from mouse import drag
+
+from napari_pixcell.cells.editing import label_at
+from napari_pixcell.cells.methods import LayoutSource
+from napari_pixcell.ui.demo import click
+
+
+@pytest.fixture
+def region(ready, qtbot, settle):
+    click(ready.region.add_button)
+    settle(ready)
+    return ready
+
+
+def world(layer, *points: tuple[float, float]) -> list[tuple[float, float]]:
+    return [tuple(layer.data_to_world(point)) for point in points]
+
+
+def labels_of(studio) -> np.ndarray:
+    return studio.link.tools.layer.data
+
+
+def stamp(studio, settle):
+    click(studio.layout_.tools.buttons["stamp"])
+    settle(studio)
+    assert studio.session.stamps is not None and studio.layout_.stamps.isVisible()
+    return studio.link.tools.layer
+
+
+def test_a_click_places_one_nucleus_and_a_drag_scatters_many(region, settle) -> None:
+    layer = stamp(region, settle)
+    drag(layer, *world(layer, (100, 100)))
+    assert len(np.unique(layer.data)) == 2 and label_at(layer.data, (100, 100)) == 1
+    drag(layer, *world(layer, (160, 30), (160, 230)))
+    along = len(np.unique(layer.data)) - 2
+    assert 9 <= along <= 11  # 100 µm, one every 10
+    before = layer.data.copy()
+    drag(layer, *world(layer, (160, 30), (160, 230)))  # where there are some already
+    np.testing.assert_array_equal(layer.data[before > 0], before[before > 0])
+    region.link.tools.undo()
+    np.testing.assert_array_equal(layer.data, before)
+    region.link.tools.undo()
+    assert len(np.unique(layer.data)) == 2
+
+
+def test_spacing_size_and_direction_are_the_user_s(region, settle) -> None:
+    layer, section = stamp(region, settle), region.layout_.stamps
+    section.spacing.setValue(20)
+    section.size.setValue(2)
+    drag(layer, *world(layer, (100, 30), (100, 230)))
+    count = len(np.unique(layer.data)) - 1
+    large = np.median(np.bincount(layer.data.ravel())[1:])
+    assert 4 <= count <= 6
+    section.size.setValue(0.5)
+    drag(layer, *world(layer, (200, 30), (200, 230)))
+    small = np.median(np.bincount(layer.data.ravel())[count + 1 :])
+    assert large > 2.5 * small
+    section.along.setChecked(True)
+    assert region.link.tools.stamping.along
+
+
+def test_any_layout_can_be_the_stamps(region, settle) -> None:
+    session, labels = region.session, np.zeros((256, 256), np.int32)
+    for i in range(8):
+        labels[20 : 20 + 6, 10 + 30 * i : 32 + 30 * i] = i + 1  # long bars
+    session.set_layout(1, labels, "test", LayoutSource("painted"))
+    settle(region)
+    layer, section = stamp(region, settle), region.layout_.stamps
+    assert [section.source.itemText(i) for i in range(2)] == ["bundled nuclei", "nuclei of Region 1"]
+    section.source.setCurrentIndex(1)
+    section.source.activated.emit(1)
+    settle(region)
+    assert session.stamps_of == 1
+    drag(layer, *world(layer, (150, 128)))
+    rows, columns = np.nonzero(layer.data == 9)
+    sides = np.linalg.svd(np.stack([rows - rows.mean(), columns - columns.mean()]))[1]
+    assert sides[0] > 2.5 * sides[1]
+
+
+def test_cells_are_invented_by_numbers_and_again_with_another_seed(region, settle) -> None:
+    session, section = region.session, region.layout_.inventing
+    section.button.setChecked(True)
+    section.density.setValue(4000)
+    click(section.invent_button)
+    settle(region)
+    first = labels_of(region).copy()
+    assert 55 <= session.active.cells <= 70
+    assert region.layout_.note.text().endswith("placed. (seed 0)")
+    assert session.active.layout_source.recipe["density"] == 4000 and section.seed.value() == 1
+    click(section.invent_button)
+    settle(region)
+    assert not np.array_equal(labels_of(region), first)
+    section.seed.setValue(0)
+    click(section.invent_button)
+    settle(region)
+    np.testing.assert_array_equal(labels_of(region), first)
+    region.link.tools.undo()
+    settle(region)
+    assert not np.array_equal(labels_of(region), first)
+
+
+def test_a_marked_part_alone_gets_invented_cells(region, settle) -> None:
+    session, labels = region.session, np.zeros((256, 256), np.int32)
+    labels[20:30, 20:30], labels[200:210, 200:210] = 5, 6
+    session.set_layout(1, labels, "test", LayoutSource("painted"))
+    settle(region)
+    click(region.layout_.area.mark_button)
+    area = region.link.find("area", 1)
+    area.data[:16] = 1  # the upper half
+    region.layout_.inventing.density.setValue(6000)
+    click(region.layout_.inventing.invent_button)
+    settle(region)
+    found = labels_of(region)
+    np.testing.assert_array_equal(found[200:210, 200:210], 6)
+    assert len(np.unique(found[:128])) > 20
+    assert set(np.unique(found[150:])) == {0, 6}
+
+
+def test_numbers_are_measured_and_a_layout_varied(region, settle) -> None:
+    session, section = region.session, region.layout_.inventing
+    section.density.setValue(5000)
+    section.area.setValue(50)
+    click(section.invent_button)
+    settle(region)
+    section.density.setValue(100)
+    section.like.setCurrentIndex(1)
+    section.like.activated.emit(1)
+    settle(region)
+    assert 4300 <= section.density.value() <= 5700 and 40 <= section.area.value() <= 60
+    before = labels_of(region).copy()
+    click(section.vary_button)
+    settle(region)
+    varied = labels_of(region)
+    assert not np.array_equal(varied, before)
+    assert abs(len(np.unique(varied)) - len(np.unique(before))) <= 10
+    assert session.active.layout_origin == "invented, varied"
+    assert session.active.layout_source.edited
+
+
+def test_numbers_that_cannot_be_get_a_sentence(region, settle) -> None:
+    region.session.change_recipe(density=99_999.0)
+    settle(region)
+    assert "choose from 0 to 30,000" in region.layout_.problem.text()
+    labels = np.zeros((256, 256), np.int32)
+    labels[:9, :9] = 1  # cut by the border: no shape to stamp with
+    region.session.set_layout(1, labels, "test", LayoutSource("painted"))
+    settle(region)
+    region.session.measure_like(1)
+    settle(region)
+    assert "cells" in region.layout_.problem.text() and ";" in region.layout_.problem.text()
+    region.session.use_stamps(1)
+    settle(region)
+    assert "or the bundled stamps" in region.layout_.problem.text()
+    assert region.session.stamps is None and region.session.stamps_of == 0
