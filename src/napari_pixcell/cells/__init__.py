@@ -1,9 +1,8 @@
-"""Layouts of cells: import, segment, render as a condition. No torch, no Qt."""
+"""Layouts of cells: read, segment, draw, stamp, invent, show as a condition. No torch, no Qt."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from napari_pixcell.cells.importing import import_layout
 from napari_pixcell.cells.layout import (
     MAX_CELLS,
     advice,
@@ -12,31 +11,46 @@ from napari_pixcell.cells.layout import (
     count_cells,
     describe,
 )
+from napari_pixcell.cells.recipe import Recipe
 
 if TYPE_CHECKING:
+    from napari_pixcell.cells.exporting import export_layout
+    from napari_pixcell.cells.inventing import Invented, invent
+    from napari_pixcell.cells.measuring import measure
     from napari_pixcell.cells.outlines import Outlines, outlines_of, rasterise
     from napari_pixcell.cells.reading import CellsFile, read_cells
+    from napari_pixcell.cells.scattering import Scatter
     from napari_pixcell.cells.segmentation import segment_nuclei
     from napari_pixcell.cells.slide_cells import SlideCells, cells_for, put_on_slide
+    from napari_pixcell.cells.stamps import StampLibrary, default_library
+    from napari_pixcell.cells.varying import vary
     from napari_pixcell.cells.writing import write_cellpose, write_geojson, write_labels
 
 __all__ = [
     "MAX_CELLS",
     "CellsFile",
+    "Invented",
     "Outlines",
+    "Recipe",
+    "Scatter",
     "SlideCells",
+    "StampLibrary",
     "advice",
     "cells_for",
     "check_layout",
     "condition_image",
     "count_cells",
+    "default_library",
     "describe",
-    "import_layout",
+    "export_layout",
+    "invent",
+    "measure",
     "outlines_of",
     "put_on_slide",
     "rasterise",
     "read_cells",
     "segment_nuclei",
+    "vary",
     "write_cellpose",
     "write_geojson",
     "write_labels",
@@ -44,10 +58,16 @@ __all__ = [
 
 # Imported when first asked for: scikit-image, scipy and shapely take 0.3 s.
 _LATE = {
-    "segmentation": ("segment_nuclei",),
+    "exporting": ("export_layout",),
+    "inventing": ("Invented", "invent"),
+    "measuring": ("measure",),
     "outlines": ("Outlines", "outlines_of", "rasterise"),
     "reading": ("CellsFile", "read_cells"),
+    "scattering": ("Scatter",),
+    "segmentation": ("segment_nuclei",),
     "slide_cells": ("SlideCells", "cells_for", "put_on_slide"),
+    "stamps": ("StampLibrary", "default_library"),
+    "varying": ("vary",),
     "writing": ("write_cellpose", "write_geojson", "write_labels"),
 }
 
@@ -55,5 +75,5 @@ _LATE = {
 def __getattr__(name: str) -> Any:
     for module, names in _LATE.items():
         if name in names:
-            return getattr(import_module(f"napari_pixcell.cells.{module}"), name)
+            return getattr(import_module(f"{__name__}.{module}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

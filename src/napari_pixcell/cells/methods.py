@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import PurePath
 from typing import Any
 
@@ -82,13 +82,15 @@ class LayoutSource:
     Parameters
     ----------
     method : str
-        ``builtin``, ``cellpose``, ``imported`` or ``painted``.
+        ``builtin``, ``cellpose``, ``imported``, ``painted`` or ``invented``.
     model, sha256 : str
         Name of the model's file, and hash of its weights.
     licence : str
         Of the weights; its terms reach the masks.
     edited : bool
         Whether it was painted on afterwards.
+    recipe : dict, optional
+        Of an invented layout: what :meth:`~napari_pixcell.cells.recipe.Recipe.to_dict` gives.
     """
 
     method: str
@@ -96,12 +98,17 @@ class LayoutSource:
     sha256: str = ""
     licence: str = ""
     edited: bool = False
+    recipe: dict[str, Any] | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Give a JSON value."""
-        return asdict(self)
+        """Give a JSON value; without a recipe as before there were any."""
+        value = asdict(self)
+        if self.recipe is None:
+            del value["recipe"]
+        return value
 
     @classmethod
     def from_dict(cls, value: dict[str, Any]) -> LayoutSource:
-        """Read what :meth:`to_dict` gave."""
-        return cls(**value)
+        """Read what :meth:`to_dict` gave; what a later version added is left out."""
+        known = {field.name for field in fields(cls)}
+        return cls(**{key: part for key, part in value.items() if key in known})

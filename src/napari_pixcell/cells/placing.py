@@ -1,0 +1,117 @@
+"""Put one outline on a label image, never over another cell, with a way back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+FEWEST_PX = 4  # less of a cell that the border cuts is a speck
+
+
+@dataclass(frozen=True)
+class Patch:
+    """A change of a few pixels of a label image.
+
+    Parameters
+    ----------
+    y, x : int
+        First row and column that changed.
+    before, after : array, (height, width)
+        Labels of this box, before and after.
+    """
+
+    y: int
+    x: int
+    before: NDArray[Any]
+    after: NDArray[Any]
+
+    @property
+    def box(self) -> tuple[slice, slice]:
+        """Rows and columns."""
+        height, width = self.after.shape
+        return slice(self.y, self.y + height), slice(self.x, self.x + width)
+
+    def apply(self, labels: NDArray[Any]) -> None:
+        """Write the change into a label image."""
+        labels[self.box] = self.after
+
+    def undo(self, labels: NDArray[Any]) -> None:
+        """Take the change back."""
+        labels[self.box] = self.before
+
+
+def fit(
+    labels: NDArray[Any],
+    outline: NDArray[np.bool_],
+    centre_yx: tuple[float, float],
+    *,
+    label: int | None = None,
+    gap_px: int = 1,
+) -> Patch | None:
+    """Find out whether an outline fits, and what it would change; nothing is written.
+
+    Parameters
+    ----------
+    labels : array, (height, width)
+        Instance label image.
+    outline : array, bool
+        At the pixel size of ``labels``; its middle goes to ``centre_yx``. What lies outside the
+        picture is cut.
+    centre_yx : (y, x)
+        In pixels of ``labels``; 0 is the centre of the first.
+    label : int, optional
+        Number of the new cell; default: one more than the largest, which reads the whole picture.
+    gap_px : int
+        Background pixels to keep to every other cell, diagonals included; at least 1.
+
+    Returns
+    -------
+    Patch or None
+        None where it would touch another cell, or where hardly any of it is inside.
+    """
+    height, width = outline.shape
+    top, left = round(centre_yx[0]) - height // 2, round(centre_yx[1]) - width // 2
+    y0, x0 = max(0, top), max(0, left)
+    y1, x1 = min(labels.shape[0], top + height), min(labels.shape[1], left + width)
+    if y1 <= y0 or x1 <= x0:
+        return None
+    inside = outline[y0 - top : y1 - top, x0 - left : x1 - left]
+    if np.count_nonzero(inside) < FEWEST_PX:
+        return None
+    gap = max(1, gap_px)
+    v0, u0 = max(0, y0 - gap), max(0, x0 - gap)
+    around = labels[v0 : y1 + gap, u0 : x1 + gap]
+    if around.any():
+        wide = np.zeros(around.shape, np.uint8)
+        wide[y0 - v0 : y1 - v0, x0 - u0 : x1 - u0] = inside
+        if around[ndimage.maximum_filter(wide, 2 * gap + 1).view(bool)].any():
+            return None
+    before = labels[y0:y1, x0:x1].copy()
+    after = before.copy()
+    after[inside] = int(labels.max()) + 1 if label is None else label
+    return Patch(y0, x0, before, after)
+
+
+def place(
+    labels: NDArray[Any],
+    outline: NDArray[np.bool_],
+    centre_yx: tuple[float, float],
+    *,
+    label: int | None = None,
+    gap_px: int = 1,
+) -> Patch | None:
+    """Write an outline into a label image where it fits; see :func:`fit`.
+
+    Returns
+    -------
+    Patch or None
+        What changed; None where it did not fit and nothing was written.
+    """
+    patch = fit(labels, outline, centre_yx, label=label, gap_px=gap_px)
+    if patch is not None:
+        patch.apply(labels)
+    return patch
