@@ -122,7 +122,8 @@ def test_the_layout_goes_along_as_it_was_when_asked_for(session, client) -> None
     assert np.unique(request.layout.unpack()).tolist() == [0, 3]
 
 
-def test_a_layout_that_cannot_be_used_is_said_in_its_section(session, client) -> None:
+def test_a_layout_that_cannot_be_used_is_said_in_its_section(session, client, monkeypatch) -> None:
+    monkeypatch.setattr("napari_pixcell.cells.layout.MAX_CELLS", 65_535)
     item = region(session, 100, 100, 384, 300)
     session.set_layout(item.number, np.arange(300 * 384).reshape(300, 384), "imported")
     session.generate()

@@ -304,8 +304,10 @@ def _place_tiny(
     covered = shapely.area(
         shapely.intersection(shapely.box(column, row, column + 1, row + 1), shapes[cell])
     )
-    best = np.lexsort((-covered, cell))
-    best = best[covered[best] > 0]
+    some = covered > 0
+    choices = np.bincount(cell[some], minlength=len(shapes))
+    best = np.lexsort((-covered, cell, choices[cell]))  # who has least choice comes first
+    best = best[some[best]]
     done = np.zeros(len(shapes), bool)
     tops = np.zeros(len(shapes), bool)
     for one, y, x in zip(*(v[best].tolist() for v in (cell, row, column)), strict=True):
