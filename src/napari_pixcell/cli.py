@@ -223,7 +223,8 @@ def _generate(options: argparse.Namespace) -> Result:
     if options.layout:
         shape = size or (family.tile, family.tile)
         labels, _, report = layout_for(options, options.layout, slide, region, shape)
-        print(report, file=sys.stderr)
+        if report.dropped or report.changed:
+            print(report, file=sys.stderr)
     guidance = family.guidance if labels is None else family.layout_guidance
     embedding, _ = _style(slide, region, family, options.no_cache)
     _say_corrupt(slide, region)

@@ -135,9 +135,9 @@ def test_a_layout_of_another_size_is_refused() -> None:
         check_layout(np.ones((10, 20), int), (256, 256))
 
 
-def test_more_than_65535_cells_are_refused() -> None:
-    labels = np.arange(70_000, dtype=np.uint32).reshape(200, 350)
-    with pytest.raises(PixCellError, match="69,999 cells, more than 65,535"):
+def test_more_than_500000_cells_are_refused() -> None:
+    labels = np.arange(600_000, dtype=np.uint32).reshape(600, 1000)
+    with pytest.raises(PixCellError, match="599,999 cells, more than 500,000"):
         check_layout(labels)
 
 

@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from napari_pixcell.cells import layout
 from napari_pixcell.cells.methods import LayoutSource
 from napari_pixcell.engine.canvas import Canvas
 from napari_pixcell.engine.events import Failure, Finished, Preview, Progress, Variant
@@ -124,7 +123,7 @@ def test_the_layout_goes_along_as_it_was_when_asked_for(session, client) -> None
 
 
 def test_a_layout_that_cannot_be_used_is_said_in_its_section(session, client, monkeypatch) -> None:
-    monkeypatch.setattr(layout, "MAX_CELLS", 65_535)
+    monkeypatch.setattr("napari_pixcell.cells.layout.MAX_CELLS", 65_535)
     item = region(session, 100, 100, 384, 300)
     session.set_layout(item.number, np.arange(300 * 384).reshape(300, 384), "imported")
     session.generate()

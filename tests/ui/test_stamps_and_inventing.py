@@ -72,7 +72,10 @@ def test_any_layout_can_be_the_stamps(region, settle) -> None:
     session.set_layout(1, labels, "test", LayoutSource("painted"))
     settle(region)
     layer, section = stamp(region, settle), region.layout_.stamps
-    assert [section.source.itemText(i) for i in range(2)] == ["bundled nuclei", "nuclei of Region 1"]
+    assert [section.source.itemText(i) for i in range(2)] == [
+        "bundled nuclei",
+        "nuclei of Region 1",
+    ]
     section.source.setCurrentIndex(1)
     section.source.activated.emit(1)
     settle(region)

@@ -77,11 +77,50 @@ def outlines_of(labels: NDArray[Any], classes: Mapping[int, str] | None = None) 
         In ascending order of the labels. Drawn at the same size they give the label image again,
         numbered without gaps.
     """
+    labels = np.asarray(labels)
+    rows = max(1, PIXELS_AT_ONCE // max(1, labels.shape[1]))
+    shapes, numbers = [], []
+    for own, first, stop in _bands(labels, rows):
+        band = labels[first:stop]
+        found, values = _traced(np.where(np.isin(band, own), band, 0))
+        shift = np.array((0, first))
+        shapes.append(shapely.transform(found, lambda xy, shift=shift: xy + shift))
+        numbers.append(values)
+    if not shapes:
+        return Outlines.of(())
+    number = np.concatenate(numbers)
+    order = np.argsort(number)
+    names = classes or {}
+    return Outlines.of(
+        np.concatenate(shapes)[order], (names.get(int(one), "") for one in number[order])
+    )
+
+
+def _bands(labels: NDArray[Any], rows: int) -> Iterable[tuple[NDArray[Any], int, int]]:
+    """Cut a picture into bands: the labels that begin in each, its first row, past its last.
+
+    A band goes on to where the last of its cells ends, so bands overlap.
+    """
+    starts = range(0, len(labels), rows)
+    present = [np.setdiff1d(np.unique(labels[start : start + rows]), 0) for start in starts]
+    band = np.repeat(np.arange(len(present)), [len(one) for one in present])
+    numbers, first, where = np.unique(
+        np.concatenate([np.empty(0, labels.dtype), *present]),
+        return_index=True,
+        return_inverse=True,
+    )
+    last = np.zeros(len(numbers), np.int64)
+    np.maximum.at(last, where, band)
+    for one in np.unique(band[first]):
+        mine = band[first] == one
+        yield numbers[mine], int(one) * rows, (int(last[mine].max()) + 1) * rows
+
+
+def _traced(labels: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Give the outline of each label, and the labels in ascending order."""
     parts = np.asarray(label(labels, connectivity=1, background=0))  # of one label each
     value = np.zeros(int(parts.max(initial=0)) + 1, np.int64)
     value[parts.ravel()] = np.asarray(labels).ravel()
-    if len(value) == 1:
-        return Outlines.of(())
     points, ring, owner = _rings(parts)
     rings = shapely.linearrings(points, indices=ring)
     # A ring that has its cell on the right turns clockwise on the screen; a hole the other way.
@@ -100,8 +139,7 @@ def outlines_of(labels: NDArray[Any], classes: Mapping[int, str] | None = None) 
         members = np.repeat(count > 1, count)
         index = np.repeat(np.arange(len(several)), count[several])
         shapes[several] = shapely.multipolygons(polygons[by_label][members], indices=index)
-    names = classes or {}
-    return Outlines.of(shapes, (names.get(int(number), "") for number in numbers))
+    return shapes, numbers
 
 
 def _rings(parts: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
@@ -212,7 +250,10 @@ def rasterise(
         labels.ravel()[_counted(row * width + start, length)] = np.repeat(batch[cell] + 1, length)
     tiny = order[~holds_centre[order]]
     inside = _place_tiny(labels, tiny, outlines.polygons[tiny], origin, factor)
-    got = np.bincount(labels.ravel(), minlength=len(outlines) + 1)[1:]
+    got = np.zeros(len(outlines) + 1, np.int64)
+    for part in np.array_split(labels.ravel(), labels.size // PIXELS_AT_ONCE + 1):
+        got += np.bincount(part, minlength=len(got))
+    got = got[1:]
     kept = np.flatnonzero(got)
     number = np.zeros(len(outlines) + 1, np.int32)
     number[kept + 1] = np.arange(1, len(kept) + 1)
@@ -304,8 +345,10 @@ def _place_tiny(
     covered = shapely.area(
         shapely.intersection(shapely.box(column, row, column + 1, row + 1), shapes[cell])
     )
-    best = np.lexsort((-covered, cell))
-    best = best[covered[best] > 0]
+    some = covered > 0
+    choices = np.bincount(cell[some], minlength=len(shapes))
+    best = np.lexsort((-covered, cell, choices[cell]))  # who has least choice comes first
+    best = best[some[best]]
     done = np.zeros(len(shapes), bool)
     tops = np.zeros(len(shapes), bool)
     for one, y, x in zip(*(v[best].tolist() for v in (cell, row, column)), strict=True):

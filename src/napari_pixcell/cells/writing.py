@@ -60,7 +60,7 @@ def write_geojson(
         value = {"objectType": object_type, "classification": look}
         properties[name] = json.dumps(value, ensure_ascii=False)
     path = Path(path)
-    with gzip.open(path, "wb") if path.suffix == ".gz" else path.open("wb") as file:
+    with gzip.open(path, "wb", 6) if path.suffix == ".gz" else path.open("wb") as file:
         before = '{"type": "FeatureCollection", "features": [\n'
         shapes = shapely.to_geojson(outlines.polygons)
         for shape, name in zip(shapes.tolist(), outlines.classes.tolist(), strict=True):

@@ -114,7 +114,7 @@ class InventActions(ImportActions):
         assert whole is not None
 
         def work() -> NDArray[np.int32]:
-            from napari_pixcell.cells.variations import vary
+            from napari_pixcell.cells.varying import vary
 
             return vary(whole.labels, mpp, seed, jitter_um, drop, add)
 

@@ -17,7 +17,8 @@ from napari_pixcell.errors import PixCellError
 AT_ONCE = 20_000  # cells built together, so that lists of numbers do not pile up
 FARTHEST = 1e8  # px from the corner of a slide; no slide is as large
 BROKEN, FLAT, SHAPELESS = "with broken coordinates", "without area", "without a shape"
-AROUND = "annotations around cells"
+AROUND = "of annotations around cells"
+REPAIRED = "repaired where their outline crossed itself"
 
 Ring = Any  # a sequence of (x, y), as JSON has it
 Polygons = Sequence[Sequence[Ring]]  # each of them a shell and its holes
@@ -148,7 +149,7 @@ class Gatherer:
             return shapes
         shapes[bad] = mended
         flat = np.count_nonzero(shapely.area(mended) == 0)
-        self.changed["self-crossing outlines were repaired"] += len(bad) - int(flat)
+        self.changed[REPAIRED] += len(bad) - int(flat)
         return shapes
 
 

@@ -9,7 +9,7 @@ from napari_pixcell.cells.reading.cells_file import CellsFile
 from napari_pixcell.cells.reading.gathering import BROKEN, SHAPELESS, Gatherer
 from napari_pixcell.cells.reading.json_stream import items, open_json
 
-NOT_CELLS = {"tma_core": "TMA cores", "tile": "tiles", "root": "whole slides"}
+NOT_CELLS = {"tma_core": "of TMA cores", "tile": "of tiles", "root": "of whole slides"}
 LINES = ("Point", "MultiPoint", "LineString", "MultiLineString")
 LINES_WORDS = "lines or points"
 
@@ -55,7 +55,7 @@ def _take(gatherer: Gatherer, value: Any) -> None:
     name = class_name(properties.get("classification"))
     around = kind == "annotation"
     if around and len(polygons) > 1:
-        gatherer.changed["cells were parts of one annotation"] += len(polygons)
+        gatherer.changed["taken out of annotations of many cells"] += len(polygons)
         for polygon in polygons:
             gatherer.add([polygon], name, around)
     else:

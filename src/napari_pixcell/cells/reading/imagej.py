@@ -31,7 +31,7 @@ def read_rois(path: Path) -> CellsFile:
     gatherer = Gatherer()
     for data in _entries(path):
         if data is None or not data.startswith(MAGIC):
-            gatherer.drop("entries that are no ROIs")
+            gatherer.drop("that are no ROIs")
             continue
         _take(gatherer, data)
     outlines, report = gatherer.finish(path.name)

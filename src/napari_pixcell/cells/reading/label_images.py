@@ -165,7 +165,7 @@ def _read_tiff(path: Path) -> tuple[NDArray[Any], float | None, dict[int, str]]:
 def _mpp_of(file: Any) -> float | None:
     """Give the pixel size in µm from OME or ImageJ metadata, or from a resolution per cm.
 
-    A resolution per inch is often only a default, so it is not believed.
+    A resolution per inch is often only a default, and so is ImageJ's 1 µm: not believed.
     """
     found: list[float] = []
     if file.is_ome:
@@ -191,6 +191,8 @@ def _mpp_of(file: Any) -> float | None:
             if microns is not None and name in tags and tags[name].value[0]:
                 count, length = tags[name].value
                 found.append(microns * length / count)
+    if file.is_imagej and found and found[0] == 1:
+        return None
     if not found or not np.allclose(found, found[0], rtol=0.01):
         return None
     return found[0] if LEAST_MPP <= found[0] <= MOST_MPP else None

@@ -11,6 +11,7 @@ from napari_pixcell.cells.reading.json_stream import BOM, GZIP, open_json
 from napari_pixcell.errors import PixCellError
 
 NPY, ZIP, ROI = b"\x93NUMPY", b"PK", b"Iout"
+PICTURES = (b"\x89PNG", b"GIF8", b"BM", b"\xff\xd8")
 TIFFS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 JSON_SUFFIXES = (".json", ".geojson", ".gz")
 COCO_KEYS = ("images", "annotations", "categories", "licenses", "info")
@@ -55,6 +56,8 @@ def read_cells(path: Path | str, *, image: str = "", split_touching: bool = Fals
 
         return read_rois(path)
     text = head.removeprefix(BOM).lstrip()
+    if head.startswith(PICTURES):
+        return _labels(path, "picture", split_touching)
     if head.startswith(GZIP) or text[:1] in (b"{", b"[") or path.suffix.lower() in JSON_SUFFIXES:
         return _read_json(path, image)
     return _labels(path, "picture", split_touching)

@@ -1,0 +1,121 @@
+"""Label images and masks, whatever their format and kind of number."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from tifffile import imread, imwrite
+
+from cells.drawn import SAMPLE_CELLS, sample
+from napari_pixcell.cells import count_cells, read_cells
+from napari_pixcell.errors import PixCellError
+
+
+@pytest.mark.parametrize(
+    "name", ["labels.tif", "labels.ome.tif", "labels.png", "labels.npy", "sample_seg.npy"]
+)
+def test_every_picture_format_gives_the_sample_cells(name: str) -> None:
+    file = read_cells(SAMPLE_CELLS / name)
+    np.testing.assert_array_equal(file.labels, sample())
+    assert file.labels.dtype == np.int32
+    assert file.shape == sample().shape
+    assert str(file.report) == "Read 20 cells."
+
+
+def test_a_mask_with_gaps_gives_its_parts() -> None:
+    assert read_cells(SAMPLE_CELLS / "mask.png").report.read == 20
+
+
+def test_masks_of_all_tools_are_read(shared_data: Path) -> None:
+    for path in (shared_data / "cellbindb_demo").glob("*/*_*.tif"):
+        values, file = imread(path), read_cells(path)
+        np.testing.assert_array_equal(file.labels > 0, values > 0)
+        if values.dtype == np.uint32:  # MEDIAR's labels
+            np.testing.assert_array_equal(file.labels, values)
+        assert file.mpp is None
+
+
+@pytest.mark.parametrize("dtype", [bool, np.uint8, np.uint16, np.float32])
+@pytest.mark.parametrize("top", [1, 255])
+def test_two_values_are_a_mask_whatever_they_are(tmp_path: Path, dtype, top: int) -> None:
+    values = np.zeros((9, 9), dtype)
+    values[1:3, 1:3] = values[5:7, 5:7] = top
+    np.save(tmp_path / "m.npy", values)
+    assert read_cells(tmp_path / "m.npy").report.read == 2
+
+
+def test_touching_cells_of_a_mask_are_split_where_asked(tmp_path: Path) -> None:
+    y, x = np.indices((40, 60))
+    discs = ((y - 20) ** 2 + (x - 20) ** 2 < 121) | ((y - 20) ** 2 + (x - 38) ** 2 < 121)
+    Image.fromarray(discs.astype(np.uint8) * 255).save(tmp_path / "m.png")
+    assert read_cells(tmp_path / "m.png").report.read == 1
+    assert read_cells(tmp_path / "m.png", split_touching=True).report.read == 2
+
+
+def test_the_kind_is_told_by_the_content_and_not_by_the_name(tmp_path: Path) -> None:
+    imwrite(tmp_path / "m.png", sample())
+    Image.fromarray(sample().astype(np.uint16)).save(tmp_path / "m.json", "PNG")
+    for name in ("m.png", "m.json"):
+        np.testing.assert_array_equal(read_cells(tmp_path / name).labels, sample())
+
+
+def test_pixel_sizes_are_read_where_they_are_meant(tmp_path: Path) -> None:
+    labels = sample().astype(np.uint16)
+    path = tmp_path / "m.tif"
+    cm = {"resolution": (40_000, 40_000), "resolutionunit": "CENTIMETER"}
+    imagej = {"imagej": True, "resolution": (4, 4), "metadata": {"unit": "um"}}
+    for options, mpp in (
+        (cm, 0.25),
+        (imagej, 0.25),
+        ({**imagej, "resolution": (1, 1)}, None),  # its default
+        ({"resolution": (72, 72), "resolutionunit": "INCH"}, None),
+        ({**cm, "resolution": (40_000, 20_000)}, None),  # no square pixels
+        ({**cm, "resolution": (1, 1)}, None),  # a default
+    ):
+        imwrite(path, labels, **options)
+        assert read_cells(path).mpp == (None if mpp is None else pytest.approx(mpp))
+    nm = {"PhysicalSizeX": 250, "PhysicalSizeXUnit": "nm", "PhysicalSizeY": 0.25}
+    imwrite(tmp_path / "m.ome.tif", labels, metadata={"axes": "YX", **nm})
+    assert read_cells(tmp_path / "m.ome.tif").mpp == pytest.approx(0.25)
+
+
+def test_labels_too_large_for_int32_are_numbered_anew(tmp_path: Path) -> None:
+    values = sample().astype(np.uint64)
+    values[values == 20] = 2**40
+    np.save(tmp_path / "m.npy", values)
+    np.testing.assert_array_equal(read_cells(tmp_path / "m.npy").labels, sample())
+
+
+def test_a_grey_picture_with_transparency_is_read(tmp_path: Path) -> None:
+    grey = Image.fromarray(sample().astype(np.uint8))
+    for mode in ("LA", "RGBA"):
+        grey.convert(mode).save(tmp_path / "m.png")
+        np.testing.assert_array_equal(read_cells(tmp_path / "m.png").labels, sample())
+
+
+def test_a_stack_of_one_plane_is_flat(tmp_path: Path) -> None:
+    imwrite(tmp_path / "m.tif", sample()[None, None].astype(np.uint16))
+    assert count_cells(read_cells(tmp_path / "m.tif").labels) == 20
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        (np.ones((7, 20, 30), np.uint8), r"is a stack \(30 × 20 × 7\), not a flat label image"),
+        (np.ones(9, np.uint8), "is a stack"),
+        (np.full((9, 9), 0.5), "holds fractions, not labels"),
+        (np.full((9, 9), np.nan), "holds fractions, not labels"),
+        (np.full((9, 9), -3), "holds negative numbers"),
+        (np.arange(243, dtype=np.uint8).reshape(9, 9, 3), "is a colour picture"),
+        (np.empty((0, 4), np.uint8), "has no pixels"),
+        (np.ones((9, 9), complex), "cannot be read as a label image"),
+        (np.full((9, 9), "a"), "cannot be read as a label image"),
+    ],
+)
+def test_what_is_no_label_image_gets_a_sentence(tmp_path: Path, values, sentence: str) -> None:
+    np.save(tmp_path / "m.npy", values)
+    with pytest.raises(PixCellError, match=sentence):
+        read_cells(tmp_path / "m.npy")
