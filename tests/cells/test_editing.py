@@ -7,8 +7,8 @@ import pytest
 from scipy import ndimage
 from skimage.draw import disk, ellipse
 
-from napari_pixcell.cells import editing
 from napari_pixcell.cells.editing import delete, fill_holes, grow, label_at, merge, split
+from napari_pixcell.cells.patch import Patch
 
 
 @pytest.fixture
@@ -21,14 +21,16 @@ def labels() -> np.ndarray:
     return image
 
 
-def after(labels: np.ndarray, patch: editing.Patch | None) -> np.ndarray:
+def after(labels: np.ndarray, patch: Patch | None) -> np.ndarray:
     assert patch is not None
     changed = labels.copy()
-    indices, values = patch.changes(labels)
+    indices, values = patch.changes()
     changed[indices] = values
     applied = labels.copy()
     patch.apply(applied)
     np.testing.assert_array_equal(changed, applied)
+    patch.undo(applied)
+    np.testing.assert_array_equal(applied, labels)
     return changed
 
 

@@ -3,49 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from napari_pixcell.cells.patch import Patch
 
 AROUND = 64  # px looked at about a cell first; doubled until the cell is whole
 CLOSES = 2  # px between two cells that are closed when they are merged
 
 Point = tuple[float, float]
 Box = tuple[int, int, NDArray[Any]]  # top, left, values
-
-
-@dataclass(frozen=True, eq=False)
-class Patch:
-    """New values for a box of a label image.
-
-    Parameters
-    ----------
-    top, left : int
-        First row and column.
-    after : array of integers, (height, width)
-        What the box holds afterwards.
-    """
-
-    top: int
-    left: int
-    after: NDArray[Any]
-
-    @property
-    def box(self) -> tuple[slice, slice]:
-        """Rows and columns."""
-        height, width = self.after.shape
-        return slice(self.top, self.top + height), slice(self.left, self.left + width)
-
-    def changes(self, labels: NDArray[Any]) -> tuple[tuple[NDArray[Any], ...], NDArray[Any]]:
-        """Give the indices of the pixels that change, and their new values."""
-        rows, columns = np.nonzero(labels[self.box] != self.after)
-        return (rows + self.top, columns + self.left), self.after[rows, columns]
-
-    def apply(self, labels: NDArray[Any]) -> None:
-        """Write it into a label image."""
-        labels[self.box] = self.after
 
 
 def label_at(labels: NDArray[Any], point: Point) -> int:
@@ -61,7 +30,7 @@ def delete(labels: NDArray[Any], point: Point) -> Patch | None:
     if not label:
         return None
     top, left, part = _around(labels, point, label)
-    return Patch(top, left, np.where(part == label, 0, part))
+    return _patch(labels, top, left, np.where(part == label, 0, part))
 
 
 def merge(labels: NDArray[Any], first: Point, second: Point) -> Patch | None:
@@ -81,7 +50,7 @@ def merge(labels: NDArray[Any], first: Point, second: Point) -> Patch | None:
     disc = ndimage.iterate_structure(ndimage.generate_binary_structure(2, 1), CLOSES)
     closed = ndimage.binary_closing(cell, disc)[CLOSES:-CLOSES, CLOSES:-CLOSES]
     part[closed & (part == 0)] = kept
-    return Patch(top, left, part)
+    return _patch(labels, top, left, part)
 
 
 def split(labels: NDArray[Any], line: Sequence[Point], next_label: int) -> Patch | None:
@@ -122,7 +91,7 @@ def split(labels: NDArray[Any], line: Sequence[Point], next_label: int) -> Patch
             pieces == 0, return_distances=False, return_indices=True
         )
         part[cell] = names[pieces[tuple(nearest)]][cell]
-    return Patch(top, left, part) if found else None
+    return _patch(labels, top, left, part) if found else None
 
 
 def fill_holes(labels: NDArray[Any], point: Point) -> Patch | None:
@@ -134,7 +103,7 @@ def fill_holes(labels: NDArray[Any], point: Point) -> Patch | None:
         top, left, part = _around(labels, point, label)
         holes = ndimage.binary_fill_holes(part == label) & (part == 0)
         part = np.where(holes, label, part)
-        return Patch(top, left, part) if holes.any() else None
+        return _patch(labels, top, left, part) if holes.any() else None
     hole = _hole_at(labels, point)
     if hole is None:
         return None
@@ -144,7 +113,7 @@ def fill_holes(labels: NDArray[Any], point: Point) -> Patch | None:
     if len(np.unique(rim)) != 1 or not rim[0]:
         return None  # between several cells: background that is enclosed by chance
     part[mask] = rim[0]
-    return Patch(top, left, part)
+    return _patch(labels, top, left, part)
 
 
 def grow(labels: NDArray[Any], point: Point, pixels: int) -> Patch | None:
@@ -167,7 +136,7 @@ def grow(labels: NDArray[Any], point: Point, pixels: int) -> Patch | None:
         if not inner.any():
             return None
         part = np.where(cell & ~inner, 0, part)
-    return Patch(top, left, part)
+    return _patch(labels, top, left, part)
 
 
 def line_pixels(line: Sequence[Point], shape: tuple[int, ...]) -> NDArray[np.intp]:
@@ -184,6 +153,12 @@ def line_pixels(line: Sequence[Point], shape: tuple[int, ...]) -> NDArray[np.int
     inside = (points >= 0).all(axis=1) & (points < shape[:2]).all(axis=1)
     kept: NDArray[np.intp] = points[inside]
     return kept
+
+
+def _patch(labels: NDArray[Any], top: int, left: int, after: NDArray[Any]) -> Patch:
+    height, width = after.shape
+    before = labels[top : top + height, left : left + width].copy()
+    return Patch(top, left, before, after)
 
 
 def _around(labels: NDArray[Any], point: Point, label: int, margin: int = 1) -> Box:

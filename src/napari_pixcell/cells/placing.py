@@ -2,46 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from napari_pixcell.cells.patch import Patch
+
 FEWEST_PX = 4  # less of a cell that the border cuts is a speck
-
-
-@dataclass(frozen=True)
-class Patch:
-    """A change of a few pixels of a label image.
-
-    Parameters
-    ----------
-    y, x : int
-        First row and column that changed.
-    before, after : array, (height, width)
-        Labels of this box, before and after.
-    """
-
-    y: int
-    x: int
-    before: NDArray[Any]
-    after: NDArray[Any]
-
-    @property
-    def box(self) -> tuple[slice, slice]:
-        """Rows and columns."""
-        height, width = self.after.shape
-        return slice(self.y, self.y + height), slice(self.x, self.x + width)
-
-    def apply(self, labels: NDArray[Any]) -> None:
-        """Write the change into a label image."""
-        labels[self.box] = self.after
-
-    def undo(self, labels: NDArray[Any]) -> None:
-        """Take the change back."""
-        labels[self.box] = self.before
 
 
 def fit(

@@ -11,7 +11,8 @@ from napari.layers import Labels
 from psygnal import Signal
 
 from napari_pixcell.cells import editing
-from napari_pixcell.cells.editing import Patch, Point
+from napari_pixcell.cells.editing import Point
+from napari_pixcell.cells.patch import Patch
 from napari_pixcell.ui.stamping import Stamping
 
 if TYPE_CHECKING:
@@ -240,9 +241,7 @@ class CellTools:
         """Write a patch so that it can be undone; whether there was anything to write."""
         if patch is None:
             return False
-        rows, columns = np.nonzero(layer.data[patch.box] != patch.after)
-        values = patch.after[rows, columns]
-        indices = rows + patch.box[0].start, columns + patch.box[1].start
+        indices, values = patch.changes()
         if not len(values):
             return False
         self._used(layer, values.max())

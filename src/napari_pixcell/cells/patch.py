@@ -1,0 +1,46 @@
+"""A change of a few pixels of a layout, with a way back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, eq=False)
+class Patch:
+    """A change of a few pixels of a label image.
+
+    Parameters
+    ----------
+    y, x : int
+        First row and column that changed.
+    before, after : array, (height, width)
+        Labels of this box, before and after.
+    """
+
+    y: int
+    x: int
+    before: NDArray[Any]
+    after: NDArray[Any]
+
+    @property
+    def box(self) -> tuple[slice, slice]:
+        """Rows and columns."""
+        height, width = self.after.shape
+        return slice(self.y, self.y + height), slice(self.x, self.x + width)
+
+    def apply(self, labels: NDArray[Any]) -> None:
+        """Write the change into a label image."""
+        labels[self.box] = self.after
+
+    def changes(self) -> tuple[tuple[NDArray[Any], NDArray[Any]], NDArray[Any]]:
+        """Give the (rows, columns) of the pixels that change, and their new values."""
+        rows, columns = np.nonzero(self.before != self.after)
+        return (rows + self.y, columns + self.x), self.after[rows, columns]
+
+    def undo(self, labels: NDArray[Any]) -> None:
+        """Take the change back."""
+        labels[self.box] = self.before
