@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from tifffile import imread, imwrite
+from tifffile import TiffWriter, imread, imwrite
 
 from cells.drawn import SAMPLE_CELLS, sample
 from napari_pixcell.cells import count_cells, read_cells
@@ -94,6 +94,17 @@ def test_a_grey_picture_with_transparency_is_read(tmp_path: Path) -> None:
     for mode in ("LA", "RGBA"):
         grey.convert(mode).save(tmp_path / "m.png")
         np.testing.assert_array_equal(read_cells(tmp_path / "m.png").labels, sample())
+
+
+def test_a_stack_is_no_label_image_but_a_pyramid_is_one(tmp_path: Path) -> None:
+    path = tmp_path / "m.tif"
+    imwrite(path, np.stack([sample()] * 5).astype(np.uint16), photometric="minisblack")
+    with pytest.raises(PixCellError, match=r"m\.tif is a stack of several planes"):
+        read_cells(path)
+    with TiffWriter(path) as file:
+        for step in (1, 2):
+            file.write(sample()[::step, ::step].astype(np.uint16))
+    np.testing.assert_array_equal(read_cells(path).labels, sample())
 
 
 def test_a_stack_of_one_plane_is_flat(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -247,7 +248,9 @@ def rasterise(
         cell, row, start, length = cell[seen], row[seen], start[seen], (stop - start)[seen]
         drawn[batch] += np.bincount(cell, length, len(batch)).astype(np.int64)
         # Larger cells come first: of several values NumPy keeps the last.
-        labels.ravel()[_counted(row * width + start, length)] = np.repeat(batch[cell] + 1, length)
+        for some in _groups(length):
+            pixels = _counted((row * width + start)[some], length[some])
+            labels.ravel()[pixels] = np.repeat(batch[cell[some]] + 1, length[some])
     tiny = order[~holds_centre[order]]
     inside = _place_tiny(labels, tiny, outlines.polygons[tiny], origin, factor)
     got = np.zeros(len(outlines) + 1, np.int64)
@@ -281,8 +284,13 @@ def _batches(
     """Cut the cells to draw into groups whose boxes have few enough pixels."""
     frame = np.array(shape[::-1])
     box = np.clip(bounds[order, 1], 0, frame) - np.clip(bounds[order, 0], 0, frame) + 1
-    group = np.cumsum(box.prod(axis=1)) // PIXELS_AT_ONCE
-    return [part for part in np.split(order, np.flatnonzero(np.diff(group)) + 1) if len(part)]
+    return [order[some] for some in _groups(box.prod(axis=1))]
+
+
+def _groups(pixels: NDArray[Any]) -> list[slice]:
+    """Cut a sequence where its pixels have become too many to be taken together."""
+    cuts = np.flatnonzero(np.diff(np.cumsum(pixels) // PIXELS_AT_ONCE)) + 1
+    return [slice(*pair) for pair in pairwise((0, *cuts.tolist(), len(pixels)))]
 
 
 def _counted(start: NDArray[Any], length: NDArray[Any]) -> NDArray[Any]:

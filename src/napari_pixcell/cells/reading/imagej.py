@@ -47,11 +47,11 @@ def _entries(path: Path) -> Iterator[bytes | None]:
         return
     try:
         with zipfile.ZipFile(path) as archive:
-            entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+            entries = [one for one in archive.infolist() if not one.filename.endswith("/")]
             limits.check_bytes(path.name, sum(entry.file_size for entry in entries))
             for entry in entries:
                 yield archive.read(entry) if entry.filename.lower().endswith(".roi") else None
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError) as error:
         raise PixCellError(
             f"{path.name} is no whole zip of ROIs; export or copy it again."
         ) from error

@@ -157,9 +157,18 @@ def _read_tiff(path: Path) -> tuple[NDArray[Any], float | None, dict[int, str]]:
     from tifffile import TiffFile
 
     with TiffFile(path) as file:
-        series = file.series[0]
-        limits.check_pixels(path.name, tuple(n for n in series.shape if n > 4))
-        return np.asarray(series.asarray()), _mpp_of(file), _classes_of(file)
+        page = file.pages.first  # not a series: a damaged file can have pages without end
+        limits.check_pixels(path.name, tuple(n for n in page.shape if n > 4))
+        try:
+            stack = file.pages[1].shape == page.shape
+        except IndexError:
+            stack = False
+        if stack:
+            raise PixCellError(
+                f"{path.name} is a stack of several planes, not a flat label image; export one "
+                "plane of it."
+            )
+        return np.asarray(page.asarray()), _mpp_of(file), _classes_of(file)
 
 
 def _mpp_of(file: Any) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from napari_pixcell.errors import PixCellError
 NPY, ZIP, ROI = b"\x93NUMPY", b"PK", b"Iout"
 PICTURES = (b"\x89PNG", b"GIF8", b"BM", b"\xff\xd8")
 TIFFS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+EVENTS_SEEN = 200_000  # of a JSON file, until its kind must be clear
 JSON_SUFFIXES = (".json", ".geojson", ".gz")
 COCO_KEYS = ("images", "annotations", "categories", "licenses", "info")
 CELLVIT_KEYS = ("cells", "wsi_metadata", "processed_patches", "type_map")
@@ -89,7 +91,7 @@ def _json_kind(path: Path) -> tuple[str, str]:
     import ijson
 
     with open_json(path) as file:
-        for prefix, event, value in ijson.parse(file):
+        for prefix, event, value in islice(ijson.parse(file), EVENTS_SEEN):
             found = _kind_by(prefix, event, value)
             if found is not None:
                 return found
