@@ -111,7 +111,9 @@ def _picture(path: Path) -> NDArray[Any]:
 
                 with Image.open(path) as image:
                     values = np.asarray(image)
-        values = np.squeeze(np.asarray(values))
+        values = np.asarray(values)
+        if values.ndim > 2:
+            values = np.squeeze(values)
         if values.ndim < 2:
             raise ValueError("not a picture")
     except Exception as error:  # each library has errors of its own for a damaged file

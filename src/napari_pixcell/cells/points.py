@@ -10,6 +10,7 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 
 GRID_UM = 2.0
+MOST_ROWS = 2048
 CLUSTER_UM = 18.0  # scale of the field that gathers cells: sigma of its smoothing
 STRONGEST_FIELD = 2.5  # standard deviation of its logarithm
 STEPS = 60
@@ -136,7 +137,8 @@ def _along_curve(cells: NDArray[np.int64], columns: int) -> NDArray[np.int64]:
 
 def grid_shape(size: tuple[float, float]) -> tuple[int, int]:
     """Rows and columns of the grid of a window in µm."""
-    return max(1, round(size[0] / GRID_UM)), max(1, round(size[1] / GRID_UM))
+    rows, columns = (min(MOST_ROWS, max(1, round(side / GRID_UM))) for side in size)
+    return rows, columns
 
 
 def centres(
