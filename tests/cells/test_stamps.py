@@ -10,7 +10,8 @@ import pytest
 from skimage.measure import regionprops
 
 from cells.real_layouts import annotated, gaps_are_kept, sample_layout
-from napari_pixcell.cells import Scatter, StampLibrary, default_library, fit, place
+from napari_pixcell.cells import Scatter, StampLibrary, default_library
+from napari_pixcell.cells.placing import fit, place
 from napari_pixcell.cells.shapes import cell_shapes
 from napari_pixcell.cells.stamps import DEFAULT_FILE, join
 from napari_pixcell.errors import PixCellError
