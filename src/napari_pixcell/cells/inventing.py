@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -16,12 +17,13 @@ from napari_pixcell.cells.recipe import Recipe
 from napari_pixcell.cells.stamps import StampLibrary, default_library
 from napari_pixcell.errors import PixCellError
 
-LARGEST_SIDE = 32_768
+LARGEST_SIDE = 16_384
 WIDEST = 2.5  # standard deviations at which areas and elongations are cut
 LONGEST = 8.0
 SMALLEST_PX = 6
 NEAR_TRIES, FAR_POINTS, FAR_TRIES = 10, 64, 8
 STEP_UM = 0.4  # how much further from its centre each try may be
+SAMPLE = 4096  # of directions, for their quantiles
 ROUND = 1e4  # alignment of 1
 
 
@@ -112,7 +114,7 @@ def invent(
     points, clusters = centres(window, bodies, gap, recipe.clustering, rng)
     labels = np.zeros(shape, np.int32)
     placed, samplers = 0, (clusters, Sampler(window))
-    painter = _Painter(labels, mpp, library, max(1, round(recipe.gap_um / mpp)), rng)
+    painter = _Painter(labels, mpp, library, max(1, ceil(recipe.gap_um / mpp)), rng)
     for cell in np.argsort(-area, kind="stable"):  # the small find room between the large
         what = float(area[cell]), float(elongation[cell]), float(angle[cell])
         placed += painter.near(points[cell], *what, placed + 1, NEAR_TRIES) or painter.anywhere(
@@ -234,14 +236,17 @@ def _sizes(
 ) -> tuple[Floats, Floats, Floats]:
     """Draw areas in µm², elongations and angles."""
 
-    def normal() -> Floats:  # one value of each of ``count`` equal parts: few cells keep the median
-        parts = (rng.permutation(count) + rng.random(count)) / max(1, count)
-        return np.clip(special.ndtri(parts), -WIDEST, WIDEST)
+    def parts() -> Floats:  # one of each of ``count`` equal parts of 0 to 1: few cells suffice
+        return (rng.permutation(count) + rng.random(count)) / max(1, count)
+
+    def normal() -> Floats:
+        return np.clip(special.ndtri(parts()), -WIDEST, WIDEST)
 
     area = recipe.area_um2 * np.exp(recipe.area_spread * normal())
     elongation = 1 + (recipe.elongation - 1) * np.exp(recipe.elongation_spread * normal())
     # The order parameter of a von Mises distribution of the doubled angle is its A(κ).
-    doubled = rng.vonmises(0.0, concentration(recipe.alignment), count)
+    sample = np.sort(rng.vonmises(0.0, concentration(recipe.alignment), SAMPLE))
+    doubled = np.quantile(sample, parts()) if count else np.zeros(0)
     angle = np.mod(np.deg2rad(recipe.direction) + doubled / 2, np.pi)
     return np.maximum(area, SMALLEST_PX * mpp**2), np.minimum(elongation, LONGEST), angle
 

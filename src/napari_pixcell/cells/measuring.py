@@ -16,6 +16,7 @@ FEWEST = 5
 QUARTILES_TO_DEVIATION = 1.349  # of a normal distribution
 LEAST_DIRECTED = 1.2  # elongation below which a cell has no direction worth the name
 LEAST_OVER_ROUND = 0.01
+WIDE = 0.6  # spread of the areas' logarithm
 
 
 def measure(labels: NDArray[Any], mpp: float, seed: int = 0) -> Recipe:
@@ -82,13 +83,14 @@ def _spread(values: NDArray[np.float64], weights: NDArray[np.float64]) -> float:
 
 
 def _area_spread(area: NDArray[np.float64], weights: NDArray[np.float64]) -> float:
-    """Give the smaller of the robust spread, and of that which keeps the mean and so the coverage.
+    """Give the robust spread; a wide one no wider than keeps the mean area and so the coverage.
 
-    Of a log-normal both are the same. A few merged nuclei raise the second; many sizes without
-    a long tail raise the first, and would end as more cells than there is room for.
+    Of a log-normal both are the same. Many sizes without a long tail raise the first, and would
+    end as more cells than there is room for.
     """
+    robust = _spread(np.log(area), weights)
     over = float(np.average(area, weights=weights)) / quantile(area, weights, 0.5)
-    return min(_spread(np.log(area), weights), float(np.sqrt(2 * np.log(max(1.0, over)))))
+    return min(robust, max(WIDE, float(np.sqrt(2 * np.log(max(1.0, over))))))
 
 
 def _order(angles: NDArray[np.float64]) -> tuple[float, float]:

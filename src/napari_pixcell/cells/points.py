@@ -10,6 +10,7 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 
 GRID_UM = 2.0
+MOST_ROWS = 2048
 CLUSTER_UM = 18.0  # scale of the field that gathers cells: sigma of its smoothing
 STRONGEST_FIELD = 2.5  # standard deviation of its logarithm
 STEPS = 60
@@ -107,21 +108,37 @@ class Sampler:
     def __init__(self, window: Window, weight: Floats | None = None) -> None:
         self.window = window
         weight = window.weight if weight is None else weight
-        self.used = np.flatnonzero(weight)
+        used = np.flatnonzero(weight)
+        self.used = used[np.argsort(_along_curve(used, weight.shape[1]), kind="stable")]
         self.total = np.cumsum(weight.ravel()[self.used])
 
-    def draw(self, rng: np.random.Generator, count: int) -> Floats:
-        """Draw points, (count, 2), y and x in µm."""
-        at = np.searchsorted(self.total, rng.random(count) * self.total[-1], side="right")
+    def draw(self, rng: np.random.Generator, count: int, strata: float = 0.0) -> Floats:
+        """Draw points, (count, 2), y and x in µm; a part of them one from each stratum."""
+        where = rng.random(count)
+        even = round(strata * count)
+        # Of the strata along the curve; some stay empty, as the other points are anywhere.
+        where[:even] = (rng.permutation(count)[:even] + where[:even]) / count
+        where = rng.permutation(where)
+        at = np.searchsorted(self.total, where * self.total[-1], side="right")
         at = self.used[np.minimum(at, len(self.used) - 1)]
         grid = self.window.weight.shape
         cells = np.stack(np.unravel_index(at, grid), axis=1)
         return self.window.origin + (cells + rng.random((count, 2))) * self.window.size / grid
 
 
+def _along_curve(cells: NDArray[np.int64], columns: int) -> NDArray[np.int64]:
+    """Give the place of a grid's cells on Morton's curve, along which neighbours stay close."""
+    code = np.zeros(len(cells), np.int64)
+    row, column = np.divmod(cells, columns)
+    for bit in range(15):
+        code |= ((column >> bit & 1) << (2 * bit)) | ((row >> bit & 1) << (2 * bit + 1))
+    return code
+
+
 def grid_shape(size: tuple[float, float]) -> tuple[int, int]:
     """Rows and columns of the grid of a window in µm."""
-    return max(1, round(size[0] / GRID_UM)), max(1, round(size[1] / GRID_UM))
+    rows, columns = (min(MOST_ROWS, max(1, round(side / GRID_UM))) for side in size)
+    return rows, columns
 
 
 def centres(
@@ -165,14 +182,15 @@ def centres(
             field /= max(field.std(), 1e-9)
             weight = weight * np.round(np.exp(STRONGEST_FIELD * knob * field), 6)
         sampler = Sampler(window, weight)
-        points = sampler.draw(own, len(bodies))
+        points = sampler.draw(own, len(bodies), strata=max(0.0, -knob))
         # Not every cell keeps the same distance: some pairs stay close until all is even.
         evenness = max(0.0, -knob) ** (2 * own.random(len(bodies)))
         return _push_apart(points, bodies, window, gap_um, evenness * (knob < 0)), sampler
 
     part, some = _calibration_part(window, bodies)
     wanted, knob = 1.5 - clustering, clustering - 0.5
-    low, high = -1.0, 1.0
+    # Large cells at a high density cannot be as close as a recipe may say: no dense nests for it.
+    low, high = -1.0, float(np.clip(1.6 * (clustering - 0.15), 0, 1))
     if len(some) >= FEWEST_CALIBRATED:
         for _ in range(HALVINGS):
             knob = (low + high) / 2
