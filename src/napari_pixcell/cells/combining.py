@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -153,10 +154,13 @@ def without_rejected(labels: NDArray[Any], rejected: NDArray[Any]) -> NDArray[np
     return _only(cells, stays)
 
 
-def take_out(labels: NDArray[Any], gone: set[int]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Give a label image without some of its cells, and one of these cells alone."""
-    away = np.isin(labels, [label for label in gone if label])
-    return np.where(away, 0, labels), np.where(away, labels, 0)
+def take_out(labels: NDArray[Any], gone: Iterable[int]) -> tuple[NDArray[Any], NDArray[np.int32]]:
+    """Give a label image without some of its cells, and these cells alone, numbered from 1 on."""
+    wanted = np.array(sorted({label for label in gone if label > 0}), np.int64)
+    away = np.isin(labels, wanted)
+    taken = np.zeros(labels.shape, np.int32)
+    taken[away] = np.searchsorted(wanted, labels[away]) + 1
+    return np.where(away, labels.dtype.type(0), labels), taken
 
 
 def _staying(
