@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from napari_pixcell import __version__
 from napari_pixcell.cells.methods import CELLPOSE_MODEL, METHODS, SegmentMethod
-from napari_pixcell.cli_invent import add_invent_command
 from napari_pixcell.cli_layouts import add_layout_command, add_layout_options, layout_for
 from napari_pixcell.cli_models import add_models_command
 from napari_pixcell.cli_place import add_place_options, place
@@ -144,7 +143,6 @@ def _parser() -> argparse.ArgumentParser:
     rerun.add_argument("--out", type=Path, metavar="DIR", help="folder to write the pair to")
 
     add_layout_command(commands, common)
-    add_invent_command(commands, common)
     add_models_command(commands, common)
 
     doctor = add("doctor", _doctor, "Say what works on this machine, and how to mend the rest.")

@@ -1,4 +1,4 @@
-"""``napari-pixcell layout-invent``: a layout from a few numbers, or like another."""
+"""``napari-pixcell layout invent``: a layout from a few numbers, or like another."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ _NUMBERS = (  # option, field of the recipe, help
 )
 
 
-def add_invent_command(commands: Any, common: argparse.ArgumentParser) -> None:
-    """Add ``layout-invent`` to the parser."""
+def add_invent_command(actions: Any, common: argparse.ArgumentParser) -> None:
+    """Add ``invent`` to what ``layout`` does."""
     text = "Invent a layout: place nuclei by density, size, shape and clustering."
-    command = commands.add_parser("layout-invent", help=text, description=text, parents=[common])
+    command = actions.add_parser("invent", help=text, description=text, parents=[common])
     command.set_defaults(command=_invent)
     command.add_argument("--size", required=True, metavar="WxH", help="in pixels")
     command.add_argument("--out", type=Path, required=True, metavar="FILE.tif")
@@ -53,9 +53,7 @@ def add_invent_command(commands: Any, common: argparse.ArgumentParser) -> None:
 
 
 def _invent(options: argparse.Namespace) -> Result:
-    from tifffile import imwrite
-
-    from napari_pixcell.cells.inventing import invent
+    from napari_pixcell.cells import invent, write_labels
 
     given = {
         field: value for _, field, _ in _NUMBERS if (value := getattr(options, field)) is not None
@@ -63,7 +61,7 @@ def _invent(options: argparse.Namespace) -> Result:
     recipe = replace(_start(options), seed=options.seed, **given)
     density_map = _density_map(options.density_map) if options.density_map else None
     invented = invent(recipe, _shape(options.size), options.mpp, density_map=density_map)
-    imwrite(options.out, invented.labels.astype(np.uint16), compression="zlib")
+    write_labels(options.out, invented.labels, options.mpp, invented.classes)
     return {
         "layout": str(options.out),
         "cells": invented.placed,

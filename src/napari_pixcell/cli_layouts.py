@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_pixcell.cells import count_cells
+from napari_pixcell.cli_invent import add_invent_command
 from napari_pixcell.cli_place import add_place_options, place
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.slides.region import Region
@@ -16,7 +17,6 @@ from napari_pixcell.slides.slide import Slide
 Result = dict[str, Any]
 
 COUNTED_FROM = ("auto", "slide", "region")
-PACKED, PLAIN = (".geojson.gz", ".json.gz"), (".geojson", ".json")
 
 
 def add_layout_command(commands: Any, common: argparse.ArgumentParser) -> None:
@@ -48,6 +48,8 @@ def add_layout_command(commands: Any, common: argparse.ArgumentParser) -> None:
     )
     action.add_argument("--slide", metavar="SLIDE", type=Path, help="that the layout lies on")
     add_place_options(action, required=False)
+
+    add_invent_command(actions, common)
 
 
 def add_layout_options(parser: argparse.ArgumentParser) -> None:
@@ -103,21 +105,17 @@ def _import(options: argparse.Namespace) -> Result:
 
 
 def _export(options: argparse.Namespace) -> Result:
-    from napari_pixcell.cells import (
-        outlines_of,
-        read_cells,
-        write_cellpose,
-        write_geojson,
-        write_labels,
-    )
+    from napari_pixcell.cells import export_layout, read_cells
+    from napari_pixcell.cells.exporting import check_export
 
-    file, name = read_cells(options.labels), options.out.name.lower()
+    check_export(options.out)
+    file = read_cells(options.labels)
     labels, mpp = file.labels, file.mpp
     if labels is None:
         raise PixCellError(f"{file.name} has outlines, not labels; import it first.")
     if (options.slide is None) != (options.region is None):
         raise PixCellError("A layout lies on a region of a slide; give both --slide and --region.")
-    origin, scale, image = (0.0, 0.0), (1.0, 1.0), None
+    on_slide: dict[str, Any] = {}
     if options.slide is not None:
         family, slide, region, size, _ = place(options)
         shape = size or (family.tile, family.tile)
@@ -126,20 +124,9 @@ def _export(options: argparse.Namespace) -> Result:
                 f"The layout is {labels.shape[1]} × {labels.shape[0]} px but the region has "
                 f"{shape[1]} × {shape[0]} px; give the region that it was made for."
             )
-        mpp, origin = family.mpp, (region.x, region.y)
-        scale = region.width / shape[1], region.height / shape[0]
-        if name.endswith("_seg.npy"):
-            image = slide.read(region, family.mpp)
-    written = [options.out]
-    if name.endswith((*PLAIN, *PACKED)):
-        write_geojson(options.out, outlines_of(labels, file.classes), origin, scale)
-    elif name.endswith("_seg.npy"):
-        written = list(write_cellpose(options.out, labels, image))
-    elif name.endswith((".tif", ".tiff")):
-        write_labels(options.out, labels, mpp, file.classes)
-    else:
-        raise PixCellError(
-            f"{options.out.name} says no format; call it name.geojson, name.geojson.gz, "
-            "name_seg.npy or name.tif."
-        )
+        mpp = family.mpp
+        on_slide["origin"] = region.x, region.y
+        on_slide["scale"] = region.width / shape[1], region.height / shape[0]
+        on_slide["image"] = lambda: slide.read(region, family.mpp)
+    written = export_layout(options.out, labels, mpp, file.classes, **on_slide)
     return {"written": [str(path) for path in written], "cells": count_cells(labels)}

@@ -275,7 +275,7 @@ def test_a_map_of_no_use_gets_a_sentence(density_map: np.ndarray, sentence: str)
         (lambda: invent(Recipe(), (9, 9), 0), "The pixel size is 0 µm; give one from 0.05 to 10"),
         (
             lambda: invent(Recipe(density=30_000), (16_000, 16_000), 0.5),
-            "would have 1,920,000 cells, more than 65,535; lower the density",
+            "would have 1,920,000 cells, more than 500,000; lower the density",
         ),
         (
             lambda: measure(np.zeros((64, 64), int), 0.5),
@@ -287,8 +287,8 @@ def test_a_map_of_no_use_gets_a_sentence(density_map: np.ndarray, sentence: str)
         (lambda: vary(np.eye(3), 0.5, 0, add=-1), "part to add is -100%; choose from 0 to 500%"),
         (lambda: vary(np.eye(3), 0.5, -4, drop=0), "The seed is -4; choose a whole number"),
         (
-            lambda: vary(np.arange(40_000).reshape(200, 200), 0.5, 0, add=1),
-            "would have 79,998 cells, more than 65,535; add fewer",
+            lambda: vary(np.arange(300_000).reshape(500, 600), 0.5, 0, add=1),
+            "would have 599,998 cells, more than 500,000; add fewer",
         ),
     ],
 )
@@ -298,7 +298,7 @@ def test_what_cannot_be_made_gets_a_sentence(make, sentence: str) -> None:
 
 
 def run(capsys: pytest.CaptureFixture, *arguments: object) -> dict:
-    code = main(["layout-invent", *map(str, arguments), "--json"])
+    code = main(["layout", "invent", *map(str, arguments), "--json"])
     return {**json.loads(capsys.readouterr().out), "code": code}
 
 

@@ -145,6 +145,146 @@ def test_nothing_is_written_to_stdout(engine: Engine, tiny_cellpose: Path, capfd
     assert logging.getLogger("cellpose").level == logging.ERROR
 
 
+# -- other thresholds ----------------------------------------------------------------------
+
+SMALL = (256, 250)
+
+
+def network_runs(engine: Engine, model: Path) -> list[int]:
+    """Count the tiles that the network runs from now on."""
+    runs: list[int] = []
+    network = engine.residence.load_segmenter(str(model)).model.net
+    network.register_forward_pre_hook(lambda _, inputs: runs.append(len(inputs[0])))
+    return runs
+
+
+def test_other_thresholds_give_the_same_cells_as_a_new_search(tiny_cellpose: Path) -> None:
+    image, _ = discs(5, SMALL)
+    engine, fresh = Engine(CPU), Engine(CPU)
+    found(engine, request(tiny_cellpose, image))
+    runs = network_runs(engine, tiny_cellpose)
+    kinds = []
+    for how in (
+        {"cellprob_threshold": 3.0},
+        {"cellprob_threshold": 3.0, "flow_threshold": 0.05},
+        {"cellprob_threshold": 3.0, "flow_threshold": 0.0},
+        {"smallest_um2": 40.0},
+        {},
+    ):
+        asked = request(tiny_cellpose, image, **how)
+        again = found(engine, asked)
+        fresh.outputs.clear()
+        np.testing.assert_array_equal(again, found(fresh, asked))
+        kinds.append(again.tobytes())
+    assert not runs and len(set(kinds)) == 5
+
+
+def test_the_thresholds_are_those_of_cellpose_itself(tiny_cellpose: Path, monkeypatch) -> None:
+    from cellpose.models import CellposeModel
+
+    image, _ = discs(7, SMALL)
+    engine = Engine(CPU)
+    half = engine.residence.load_segmenter(str(tiny_cellpose)).dtype == torch.bfloat16
+    monkeypatch.setitem(sam_model_registry, "vit_l", lambda _: _build_sam(64, 2, 2, [1]))
+    model = CellposeModel(pretrained_model=str(tiny_cellpose), device=CPU, use_bfloat16=half)
+    for flow, cellprob in ((0.05, 2.0), (0.0, -3.0)):
+        values = {"flow_threshold": flow, "cellprob_threshold": cellprob}
+        ours = found(engine, request(tiny_cellpose, image, diameter=13.0, **values))
+        theirs = model.eval(image, diameter=26.0, batch_size=1, **values)[0]
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_another_picture_diameter_or_model_is_another_search(
+    tiny_cellpose: Path, tmp_path: Path
+) -> None:
+    engine = Engine(CPU)
+    image, _ = discs(5, SMALL)
+    found(engine, request(tiny_cellpose, image))
+    other = tmp_path / "other"
+    weights = torch.load(tiny_cellpose, weights_only=True)
+    weights["out.bias"] += 1
+    torch.save(weights, other)
+    for asked in (
+        request(tiny_cellpose, discs(6, SMALL)[0]),
+        request(tiny_cellpose, image, diameter=12.0),
+        request(other, image),
+    ):
+        told = [e.message for e in run(engine, asked) if isinstance(e, Progress)]
+        assert told[0] == "Loading Cellpose" and any(words.startswith("Tile 1") for words in told)
+    events = run(engine, request(tiny_cellpose, image))
+    told = [e.message for e in events if isinstance(e, Progress)]
+    assert told == ["Outlining the cells"]
+
+
+def test_what_is_kept_is_bounded_and_goes_with_the_networks(
+    tiny_cellpose: Path, monkeypatch
+) -> None:
+    engine = Engine(CPU)
+    for seed in range(3):
+        found(engine, request(tiny_cellpose, discs(seed, SMALL)[0]))
+    assert engine.outputs.size == 3 * 16 * 256 * 250
+    monkeypatch.setattr("napari_pixcell.engine.segmenting.MOST_MB", 2.1)
+    found(engine, request(tiny_cellpose, discs(3, SMALL)[0]))
+    assert engine.outputs.size == 2 * 16 * 256 * 250
+    monkeypatch.setattr("napari_pixcell.engine.segmenting.MOST_MB", 0.5)
+    assert (
+        found(engine, request(tiny_cellpose, discs(4, SMALL)[0])).any() and engine.outputs.size == 0
+    )
+    found(engine, request(tiny_cellpose, discs(4, SMALL)[0]))
+    engine.unload()
+    assert engine.outputs.size == 0
+
+
+def test_a_waiting_request_that_was_overtaken_does_nothing(
+    engine: Engine, tiny_cellpose: Path
+) -> None:
+    asked = request(tiny_cellpose, discs(5, SMALL)[0], cellprob_threshold=1.0)
+    assert run(engine, asked, cancelled=lambda: True) == [Finished(cancelled=True)]
+
+
+def test_the_built_in_method_takes_its_own_settings(engine: Engine) -> None:
+    pixels = PackedArray.pack(discs(3)[0])
+    areas = []
+    for sensitivity, smallest in ((-1.0, 0.0), (0.0, 0.0), (0.0, 45.0)):
+        how = SegmentMethod(sensitivity=sensitivity, smallest_um2=smallest)
+        layout, _ = run(engine, SegmentRequest(pixels, 0.5, how))
+        areas.append(np.bincount(layout.labels.ravel())[1:] * 0.25)
+    assert areas[0].sum() < areas[1].sum() and len(areas[2]) < len(areas[1])
+    assert areas[1].min() < 45 <= areas[2].min()
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"sensitivity": 1.5}, "The sensitivity is 1.5; choose one from -1 to 1."),
+        ({"sensitivity": float("nan")}, "The sensitivity is nan; choose one from -1 to 1."),
+        ({"flow_threshold": -0.1}, "The flow threshold is -0.1; choose one from 0 to 3."),
+        (
+            {"cellprob_threshold": 9},
+            "The cell probability threshold is 9; choose one from -8 to 8.",
+        ),
+        (
+            {"smallest_um2": -3},
+            "The smallest area of a cell is -3 µm²; choose one from 0 on.",
+        ),
+        (
+            {"smallest_um2": float("inf")},
+            "The smallest area of a cell is inf µm²; choose one from 0 on.",
+        ),
+        (
+            {"smallest_um2": 20_000},
+            "The smallest area of a cell is 20,000 µm², but the whole region has 16,384 µm²; "
+            "choose a smaller one.",
+        ),
+    ],
+)
+def test_a_setting_that_cannot_be_gets_a_sentence(values: dict[str, float], sentence: str) -> None:
+    pixels = PackedArray.pack(np.zeros((256, 256, 3), np.uint8))
+    with pytest.raises(PixCellError) as error:
+        SegmentRequest(pixels, 0.5, SegmentMethod(**values))
+    assert str(error.value) == sentence
+
+
 # -- where weights are ---------------------------------------------------------------------
 
 

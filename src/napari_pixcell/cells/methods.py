@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+import math
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import PurePath
 from typing import Any
 
@@ -28,6 +29,10 @@ class SegmentMethod:
         For Cellpose: the largest error of a cell's flows; 0 lets every cell pass.
     cellprob_threshold : float
         For Cellpose: logit above which a pixel is of a cell; lower finds more and larger cells.
+    sensitivity : float
+        For the built-in method: -1 (only what is stained most) to 1 (all that is stained at all).
+    smallest_um2 : float
+        Cells of a smaller area, in µm², are left out.
 
     Raises
     ------
@@ -40,6 +45,8 @@ class SegmentMethod:
     diameter: float | None = None
     flow_threshold: float = 0.4
     cellprob_threshold: float = 0.0
+    sensitivity: float = 0.0
+    smallest_um2: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse what no method could follow."""
@@ -55,10 +62,44 @@ class SegmentMethod:
         limits = (
             ("flow threshold", self.flow_threshold, 0, 3),
             ("cell probability threshold", self.cellprob_threshold, -8, 8),
+            ("sensitivity", self.sensitivity, -1, 1),
         )
         for name, value, low, high in limits:
             if not low <= value <= high:
                 raise PixCellError(f"The {name} is {value:g}; choose one from {low} to {high}.")
+        if not 0 <= self.smallest_um2 < math.inf:
+            raise PixCellError(
+                f"The smallest area of a cell is {self.smallest_um2:g} µm²; choose one from 0 on."
+            )
+
+    def check_area(self, shape: tuple[int, ...], mpp: float) -> None:
+        """Refuse a smallest area that no cell in a picture of this shape could have.
+
+        Parameters
+        ----------
+        shape : (height, width)
+            In px.
+        mpp : float
+            Pixel size in µm.
+
+        Raises
+        ------
+        PixCellError
+            If it is larger than the picture.
+        """
+        whole = shape[0] * shape[1] * mpp**2
+        if self.smallest_um2 > whole:
+            raise PixCellError(
+                f"The smallest area of a cell is {self.smallest_um2:,.0f} µm², but the whole "
+                f"region has {whole:,.0f} µm²; choose a smaller one."
+            )
+
+    @property
+    def network(self) -> tuple[str, str, float | None]:
+        """What cannot be changed without looking at the pixels again."""
+        if self.method == METHODS[0]:
+            return self.method, "", None
+        return self.method, self.model, self.diameter
 
     @property
     def model_name(self) -> str:
@@ -112,3 +153,21 @@ class LayoutSource:
         """Read what :meth:`to_dict` gave; what a later version added is left out."""
         known = {field.name for field in fields(cls)}
         return cls(**{key: part for key, part in value.items() if key in known})
+
+
+def mixed(source: LayoutSource | None, kept: LayoutSource | None) -> LayoutSource | None:
+    """Give the source of a layout of cells of one source beside cells that were there before.
+
+    The terms of weights reach their masks, so no licence is lost.
+    """
+    if source is None or kept is None or source == kept:
+        return source or kept
+    if not kept.licence:
+        return replace(source, edited=True)
+    if not source.licence:
+        return replace(kept, edited=True)
+    both: dict[str, Any] = {
+        name: " + ".join(dict.fromkeys((getattr(kept, name), getattr(source, name))))
+        for name in ("model", "sha256", "licence")
+    }
+    return LayoutSource(source.method, edited=True, **both)

@@ -50,15 +50,16 @@ from napari_pixcell.engine.request import (
     SegmentRequest,
 )
 from napari_pixcell.engine.residence import Residence
-from napari_pixcell.engine.segmenting import find_cells
+from napari_pixcell.engine.segmenting import KeptOutputs, read_cells, search_key
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import get_family
-from napari_pixcell.models.loading import LoadedFamily, describe_device
+from napari_pixcell.models.loading import LoadedFamily, describe_device, sha256_of
 from napari_pixcell.models.memory import Setting
-from napari_pixcell.models.segmenters import segmenter_licence
+from napari_pixcell.models.segmenters import segmenter_file, segmenter_licence
 from napari_pixcell.slides.stored_picture import Picture, drop_old_pictures
 
 PREVIEWS_PER_SECOND = 8
+OUTLINING = "Outlining the cells"
 
 Emit = Callable[[Event], None]
 T = TypeVar("T")
@@ -79,6 +80,7 @@ class Engine:
 
     def __init__(self, device: torch.device | None = None) -> None:
         self.residence = Residence(device)
+        self.outputs = KeptOutputs()
 
     def run(
         self, request: Request, emit: Emit, cancelled: Callable[[], bool] = lambda: False
@@ -119,8 +121,9 @@ class Engine:
         return self.residence.load(name)
 
     def unload(self) -> None:
-        """Give all memory back that networks hold."""
+        """Give all memory back that networks and their outputs hold."""
         self.residence.unload()
+        self.outputs.clear()
 
     def _embed(self, request: EmbedRequest, emit: Emit, cancelled: Callable[[], bool]) -> None:
         def on_tiles(done: int, total: int) -> None:
@@ -139,22 +142,32 @@ class Engine:
     def _segment(self, request: SegmentRequest, emit: Emit, cancelled: Callable[[], bool]) -> None:
         how = request.how
         if how.method == "builtin":
-            labels = segment_nuclei(request.pixels.unpack(), request.mpp)
+            pixels = request.pixels.unpack()
+            labels = segment_nuclei(pixels, request.mpp, how.sensitivity, how.smallest_um2)
             emit(Layout(labels, LayoutSource(how.method)))
             return
 
         def on_tile(done: int, total: int) -> None:
             if cancelled():
                 raise Cancelled
-            words = "Outlining the cells" if done == total else f"Tile {done + 1} of {total}"
-            emit(Progress(done, total, words))
+            emit(
+                Progress(done, total, OUTLINING if done == total else f"Tile {done + 1} of {total}")
+            )
 
-        def work() -> tuple[NDArray[np.int32], str]:
-            segmenter = self.residence.load_segmenter(how.model)
-            return find_cells(segmenter, request, on_tile), segmenter.sha256
+        sha256 = sha256_of(segmenter_file(how.model))
+        key = search_key(request, sha256)
 
-        emit(Progress(0, 0, "Loading Cellpose"))
-        labels, sha256 = self._fitting(
+        def work() -> NDArray[np.int32]:
+            outputs = self.outputs.get(key)
+            if outputs is None:
+                segmenter = self.residence.load_segmenter(how.model)
+                outputs = read_cells(segmenter, request, on_tile)
+                self.outputs.keep(key, outputs)
+            return outputs.outline(how, request.mpp, self.residence.segmenter_device)
+
+        known = self.outputs.get(key) is not None
+        emit(Progress(0, 0, OUTLINING if known else "Loading Cellpose"))
+        labels = self._fitting(
             work,
             lambda words: emit(Progress(0, 0, words)),
             self.residence.step_segmenter_down,

@@ -108,6 +108,7 @@ class SegmentRequest:
             )
         if not 0 < self.mpp < math.inf:
             raise PixCellError(f"The pixel size is {self.mpp}; give it in µm, such as 0.5.")
+        self.how.check_area(shape, self.mpp)
 
     def to_dict(self) -> dict[str, Any]:
         """Give a JSON value."""

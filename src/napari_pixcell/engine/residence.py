@@ -154,6 +154,11 @@ class Residence:
                 device = torch.device("cpu")
         return self._load_segmenter(path, device)
 
+    @property
+    def segmenter_device(self) -> torch.device:
+        """Where Cellpose is, or would be."""
+        return self._segmenter.device if self._segmenter is not None else self.device
+
     def step_segmenter_down(self) -> str | None:
         """Make room for the model of Cellpose; see :meth:`step_down`."""
         if self._loaded is not None:

@@ -55,12 +55,13 @@ class InventActions(ImportActions):
         part = item.part
 
         def work() -> tuple[NDArray[np.int32], dict[int, str], str]:
-            from napari_pixcell.cells.combining import combine
             from napari_pixcell.cells.inventing import invent
 
             found = invent(recipe, size, mpp, density_map=density)
             labels, classes = found.labels, found.classes
             if before is not None:
+                from napari_pixcell.cells.combining import combine
+
                 labels, _, _ = combine(before, labels, part)
                 classes = {}
             return labels, classes, f"{found} (seed {recipe.seed})"
@@ -76,7 +77,7 @@ class InventActions(ImportActions):
                 self.recipe = replace(recipe, seed=(recipe.seed + 1) % (LARGEST_SEED + 1))
             self.changed.emit()
 
-        self._start(work, done)
+        self._make(work, done)
 
     def measure_like(self, number: int) -> None:
         """Take the numbers of a region's layout over into the recipe."""
@@ -95,7 +96,7 @@ class InventActions(ImportActions):
             self.recipe = recipe
             self.note("layout", f"The numbers are those of {item.name}; press “Invent”.")
 
-        self._start(work, done)
+        self._make(work, done)
 
     def vary(self, jitter_um: float = 2.0, drop: float = 0.1, add: float = 0.1) -> None:
         """Vary the active region's layout: move cells a little, leave some out, add some.
@@ -127,7 +128,7 @@ class InventActions(ImportActions):
             self.recipe = replace(self.recipe, seed=(seed + 1) % (LARGEST_SEED + 1))
             self.changed.emit()
 
-        self._start(work, done)
+        self._make(work, done)
 
     def use_stamps(self, number: int) -> None:
         """Stamp with the nuclei of a region's layout, or with the bundled ones."""
@@ -147,9 +148,9 @@ class InventActions(ImportActions):
             self.stamps, self.stamps_of = library, number if labels is not None else BUNDLED
             self.changed.emit()
 
-        self._start(work, done)
+        self._make(work, done)
 
-    def _start(self, work: Any, done: Any) -> None:
+    def _make(self, work: Any, done: Any) -> None:
         self.inventing = True
         self.say("layout", "")
 

@@ -126,8 +126,7 @@ class RegionActions(InventActions):
             return
         item.layout = None
         self._forget_style(item)
-        if item.layout_job is not None:
-            self.segmenter.cancel(item.layout_job)
+        self.stop_finding(item)
         self.layout_changed.emit(item)
         for other in self._items.values():
             if other.style_of == number:

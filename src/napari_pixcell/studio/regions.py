@@ -14,6 +14,7 @@ from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import Family
 from napari_pixcell.slides.region import Region
 from napari_pixcell.studio.embedding import EmbedJob
+from napari_pixcell.studio.search import Search
 from napari_pixcell.studio.segmenting import SegmentJob
 
 NO_STYLE = 0
@@ -86,6 +87,7 @@ class RegionItem:
     embedding_stored: bool = False  # it was looked up, not computed
     layout: NDArray[Any] | None = None
     layout_job: SegmentJob | None = None
+    search: Search | None = None  # the last one that found its cells
     layout_origin: str = ""
     layout_source: LayoutSource | None = None
     layout_text: str = ""

@@ -211,6 +211,7 @@ class Session(RegionActions):
     def free_memory(self) -> None:
         """End the worker process; the next request starts a new one."""
         self.background.talk(self.client.restart)
+        self.segmenter.forget()
         self.note("slide", "Memory was given back; the next request loads the model again.")
 
     # -- export --------------------------------------------------------------------------
@@ -250,6 +251,7 @@ class Session(RegionActions):
             self.background.busy
             or self.generation.current is not None
             or any(item.embedding_busy or item.layout_busy for item in items)
+            or any(item.search is not None and item.search.job is not None for item in items)
         )
 
     def wait(self, seconds: float = 60, until: Callable[[], bool] | None = None) -> None:

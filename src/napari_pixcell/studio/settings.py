@@ -37,6 +37,10 @@ class Settings:
         By which method nuclei are found, and by which model of Cellpose.
     cell_diameter : float
         Of a typical cell in µm, for Cellpose; 0 for cells of any size.
+    flow_threshold, cellprob_threshold, sensitivity, smallest_um2 : float
+        How many cells are found, see :class:`napari_pixcell.cells.methods.SegmentMethod`.
+    keep_cells : bool
+        Whether cells that are there stay when others are found.
     """
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
@@ -52,6 +56,11 @@ class Settings:
     segment_method: str = "builtin"
     segment_model: str = CELLPOSE_MODEL
     cell_diameter: float = 0.0
+    flow_threshold: float = SegmentMethod.flow_threshold
+    cellprob_threshold: float = SegmentMethod.cellprob_threshold
+    sensitivity: float = SegmentMethod.sensitivity
+    smallest_um2: float = SegmentMethod.smallest_um2
+    keep_cells: bool = False
 
     @property
     def model(self) -> Family:
@@ -61,7 +70,15 @@ class Settings:
     @property
     def segmenting(self) -> SegmentMethod:
         """How nuclei are found."""
-        return SegmentMethod(self.segment_method, self.segment_model, self.cell_diameter or None)
+        return SegmentMethod(
+            self.segment_method,
+            self.segment_model,
+            self.cell_diameter or None,
+            self.flow_threshold,
+            self.cellprob_threshold,
+            self.sensitivity,
+            self.smallest_um2,
+        )
 
     def new_seed(self) -> None:
         """Draw a seed."""

@@ -60,6 +60,7 @@ class LayerLink(QObject):
         self.connect_to(viewer.layers.selection.events.active, self._find_slide)
         self.connect_to(session.regions_changed, self._show_regions)
         self.connect_to(session.layout_changed, self._show_layout)
+        self.connect_to(session.layout_wanted, self._count_painted)
         self.pictures = VariantLayers(self)
         self._find_slide()
 
