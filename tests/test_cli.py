@@ -60,6 +60,42 @@ def test_embed_and_segment_write_their_files(run, cmu_slide, tmp_path) -> None:
     assert result["cells"] == len(np.unique(labels)) - 1 > 0
 
 
+def test_thresholds_change_how_many_cells_are_found(run, cmu_slide, tmp_path) -> None:
+    def found(*options: object) -> np.ndarray:
+        run(
+            "segment",
+            cmu_slide,
+            "--region",
+            "1000,1400,600,500",
+            "--out",
+            tmp_path / "m.tif",
+            *options,
+        )
+        return imread(tmp_path / "m.tif")
+
+    usual, fewer = found(), found("--sensitivity", -0.8)
+    more, large = found("--sensitivity", 0.8), found("--smallest-area", 30)
+    assert np.count_nonzero(fewer) < np.count_nonzero(usual) < np.count_nonzero(more)
+    areas = np.bincount(large.ravel())[1:] * 0.25
+    assert 0 < large.max() < usual.max() and areas.min() >= 30
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--sensitivity", "2"], "The sensitivity is 2; choose one from -1 to 1"),
+        (["--smallest-area", "-1"], "The smallest area of a cell is -1 µm²; choose one from 0 on"),
+        (["--smallest-area", "99999"], "but the whole region has 16,384 µm²; choose a smaller one"),
+    ],
+)
+def test_thresholds_that_cannot_be_get_a_sentence(
+    cmu_slide, tmp_path, capsys, options, words
+) -> None:
+    out = ["--out", str(tmp_path / "m.tif"), *options]
+    assert main(["segment", str(cmu_slide), "--region", "600,800,256,256", *out]) == 1
+    assert words in capsys.readouterr().err
+
+
 def test_segmenting_says_that_the_region_has_a_corrupt_tile(cmu_slide, tmp_path, capsys) -> None:
     path = tmp_path / "bad.svs"
     shutil.copyfile(cmu_slide, path)

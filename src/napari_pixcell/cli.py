@@ -178,6 +178,20 @@ def _embed(options: argparse.Namespace) -> Result:
 def _add_segment_options(command: argparse.ArgumentParser) -> None:
     usual = SegmentMethod()
     command.add_argument("--method", choices=METHODS, default=usual.method, help="how to find them")
+    command.add_argument(
+        "--sensitivity",
+        type=float,
+        default=usual.sensitivity,
+        metavar="N",
+        help="of the built-in method: -1 (fewest nuclei) to 1 (most)",
+    )
+    command.add_argument(
+        "--smallest-area",
+        type=float,
+        default=usual.smallest_um2,
+        metavar="UM2",
+        help="leave out smaller cells, in µm²",
+    )
     cellpose = command.add_argument_group("for --method cellpose")
     cellpose.add_argument(
         "--model", default=CELLPOSE_MODEL, help=f"a model file of yours; default: {CELLPOSE_MODEL}"
@@ -198,9 +212,13 @@ def _segment(options: argparse.Namespace) -> Result:
         options.diameter,
         options.flow_threshold,
         options.cellprob_threshold,
+        options.sensitivity,
+        options.smallest_area,
     )
     family, slide, region, _, _ = place(options)
-    labels = _find_cells(slide.read(region, family.mpp), family.mpp, how)
+    pixels = slide.read(region, family.mpp)
+    how.check_area(pixels.shape[:2], family.mpp)
+    labels = _find_cells(pixels, family.mpp, how)
     _say_corrupt(slide, region)
     write_labels(options.out, labels, family.mpp)
     cells = int(np.count_nonzero(np.unique(labels)))
@@ -211,7 +229,7 @@ def _find_cells(pixels: NDArray[np.uint8], mpp: float, how: SegmentMethod) -> ND
     if how.method == "builtin":  # needs no torch
         from napari_pixcell.cells import segment_nuclei
 
-        return segment_nuclei(pixels, mpp)
+        return segment_nuclei(pixels, mpp, how.sensitivity, how.smallest_um2)
     segmenter_file(how.model)  # before anything heavy: it may not be here
     request = SegmentRequest(PackedArray.pack(pixels), mpp, how)
     return next(e.labels for e in _collect(_engine().run, request) if isinstance(e, Layout))

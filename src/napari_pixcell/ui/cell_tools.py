@@ -253,7 +253,7 @@ class CellTools:
         """Remove the cell that was clicked last."""
         layer = self.layer
         if layer is not None and self._selected is not None:
-            self.change(layer, editing.delete(layer.data, self._selected))
+            self._reject(layer, self._selected)
 
     def grow(self, pixels: int) -> None:
         """Make the cell that was clicked last larger, or smaller."""
@@ -323,11 +323,19 @@ class CellTools:
         return editing.label_at(layer.data, self._selected)
 
     def _delete(self, layer: Labels, point: Point, event: Any) -> Iterator[None]:
-        self.change(layer, editing.delete(layer.data, point))
+        self._reject(layer, point)
         yield
         while event.type == "mouse_move":
-            self.change(layer, editing.delete(layer.data, self._point(layer, event)))
+            self._reject(layer, self._point(layer, event))
             yield
+
+    def _reject(self, layer: Labels, point: Point) -> None:
+        """Remove a cell; one that a search has found then stays away from its sliders too."""
+        label = editing.label_at(layer.data, point)
+        if label and self.session.last_search is not None:
+            self.session.reject_cells({label})
+        elif label:
+            self.change(layer, editing.delete(layer.data, point))
 
     def _merge(self, layer: Labels, point: Point) -> None:
         if not editing.label_at(layer.data, point):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from qtpy.QtCore import QSignalBlocker, Qt
 from qtpy.QtWidgets import (
+    QCheckBox,
     QComboBox,
     QFileDialog,
     QLabel,
@@ -21,6 +22,7 @@ from napari_pixcell.cells.methods import CELLPOSE_MODEL
 from napari_pixcell.models.catalogue import CELLPOSE
 from napari_pixcell.studio.session import Session
 from napari_pixcell.ui.parts import BLUE, button, put, row
+from napari_pixcell.ui.sections.thresholds import Thresholds
 
 MODELS = "Cellpose models (*)"
 OWN = "Own model file…"
@@ -65,8 +67,14 @@ class Finding(QWidget):
             lambda value: setattr(session.settings, "cell_diameter", value if value > 2 else 0)
         )
         self.segment_button = button(
-            "Segment nuclei", "Find the nuclei in the region, as a layer to edit", session.segment
+            "Segment nuclei",
+            "Find the nuclei in the region or in its marked part, as a layer to edit",
+            self.segment,
         )
+        self.keep = QCheckBox("Keep the cells that are there")
+        self.keep.setToolTip("New nuclei are added where there is none yet")
+        self.keep.toggled.connect(lambda on: setattr(session.settings, "keep_cells", bool(on)))
+        self.thresholds = Thresholds(session)
         self.diameter_label = QLabel("Diameter of a cell")
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
@@ -88,7 +96,14 @@ class Finding(QWidget):
         line = row(self.diameter_label, self.diameter)
         line.setStretch(1, 1)
         stack.addLayout(line)
+        stack.addWidget(self.keep)
+        stack.addWidget(self.thresholds)
         stack.addWidget(self.progress)
+
+    def segment(self) -> None:
+        """Look for cells in the active region, or in its marked part."""
+        item = self.session.active
+        self.session.segment(item.part if item is not None else None)
 
     def refresh(self) -> None:
         """Show the session's state."""
@@ -97,6 +112,10 @@ class Finding(QWidget):
         job = item.layout_job if item is not None else None
         self.segment_button.setEnabled(there and job is None and not session.no_segmenting)
         self._show_method()
+        self.keep.setVisible(there and item is not None and item.layout is not None)
+        with QSignalBlocker(self.keep):
+            self.keep.setChecked(session.settings.keep_cells)
+        self.thresholds.refresh()
         self.progress.setVisible(job is not None and job.how.method != "builtin")
         if job is not None:
             self.bar.setRange(0, job.total if job.done else 0)

@@ -1,0 +1,78 @@
+"""Sliders that find more or fewer cells, in the window."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from mouse import drag
+
+from napari_pixcell.cells.editing import label_at
+from napari_pixcell.ui.demo import click
+
+
+@pytest.fixture
+def found(ready, settle):
+    click(ready.region.add_button)
+    settle(ready)
+    assert not ready.layout_.finding.thresholds.isVisible()
+    click(ready.layout_.finding.segment_button)
+    settle(ready)
+    return ready
+
+
+def move(studio, qtbot, settle, **values) -> None:
+    sliders = studio.layout_.finding.thresholds
+    for name, value in values.items():
+        getattr(sliders, name).setValue(value)
+    qtbot.wait(400)
+    settle(studio)
+
+
+def test_a_slider_changes_the_cells_and_painting_ends_its_grip(found, qtbot, settle) -> None:
+    sliders, item = found.layout_.finding.thresholds, found.session.active
+    assert sliders.isVisible() and sliders.sensitivity.isVisible() and not sliders.more.isVisible()
+    layer = found.link.tools.layer
+    usual = np.count_nonzero(layer.data)
+    move(found, qtbot, settle, sensitivity=0.9)
+    assert np.count_nonzero(layer.data) > usual and layer.data is item.layout
+    move(found, qtbot, settle, sensitivity=0.0, smallest=30)
+    assert item.cells > 0 and np.bincount(layer.data.ravel())[1:].min() >= 120
+    assert not sliders.hint.isVisible()
+    click(found.layout_.tools.buttons["paint"])
+    drag(layer, *[tuple(layer.data_to_world(p)) for p in ((10, 10), (10, 30))])
+    qtbot.waitUntil(lambda: sliders.hint.isVisible(), timeout=5_000)
+    before = layer.data.copy()
+    move(found, qtbot, settle, sensitivity=-0.9)
+    np.testing.assert_array_equal(layer.data, before)
+
+
+def test_a_cell_that_is_clicked_away_stays_away(found, qtbot, settle) -> None:
+    layer = found.link.tools.layer
+    label = int(layer.data.max())
+    where = layer.data == label
+    point = tuple(np.argwhere(where)[np.count_nonzero(where) // 2])
+    drag(layer, tuple(layer.data_to_world(point)), modifiers=["Control"])
+    settle(found)
+    assert not layer.data[where].any()
+    move(found, qtbot, settle, sensitivity=0.3)
+    assert np.count_nonzero(layer.data[where]) < 0.5 * np.count_nonzero(where)
+
+
+def test_cells_stay_and_a_marked_part_is_searched(found, qtbot, settle) -> None:
+    session, finding = found.session, found.layout_.finding
+    layer = found.link.tools.layer
+    click(found.layout_.area.mark_button)
+    found.link.find("area", 1).data[:, :16] = 1
+    before = layer.data.copy()
+    finding.thresholds.sensitivity.setValue(0.9)
+    click(finding.segment_button)
+    settle(found)
+    right = np.setdiff1d(before[:, 140:], before[:, :140])
+    assert all(np.array_equal(layer.data == n, before == n) for n in right[:5])
+    assert np.count_nonzero(layer.data[:, :128]) > np.count_nonzero(before[:, :128])
+    finding.keep.setChecked(True)
+    assert session.settings.keep_cells
+    kept = label_at(layer.data, tuple(np.argwhere(layer.data)[0]))
+    click(finding.segment_button)
+    settle(found)
+    assert (layer.data == kept).any()
