@@ -2,7 +2,7 @@
 
     python benchmarks/remasking.py [--side 1024] [--rounds 5]
 
-The built-in method on tissue of the sample slide; Cellpose on discs, with the network of 0.9 million
+The built-in method on the sample slide; Cellpose on discs, with the network of 0.9 million
 parameters of the tests: with the published one the search takes minutes without a card, a slider's
 move takes the same. They take turns; medians of seconds.
 """
