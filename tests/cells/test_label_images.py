@@ -82,6 +82,13 @@ def test_pixel_sizes_are_read_where_they_are_meant(tmp_path: Path) -> None:
     assert read_cells(tmp_path / "m.ome.tif").mpp == pytest.approx(0.25)
 
 
+def test_strange_metadata_do_not_keep_the_labels_back(tmp_path: Path) -> None:
+    imwrite(tmp_path / "m.tif", sample().astype(np.uint16), description="<OME><Image/></OME>")
+    file = read_cells(tmp_path / "m.tif")
+    assert file.mpp is None
+    np.testing.assert_array_equal(file.labels, sample())
+
+
 def test_labels_too_large_for_int32_are_numbered_anew(tmp_path: Path) -> None:
     values = sample().astype(np.uint64)
     values[values == 20] = 2**40

@@ -168,7 +168,12 @@ def _read_tiff(path: Path) -> tuple[NDArray[Any], float | None, dict[int, str]]:
                 f"{path.name} is a stack of several planes, not a flat label image; export one "
                 "plane of it."
             )
-        return np.asarray(page.asarray()), _mpp_of(file), _classes_of(file)
+        values = np.asarray(page.asarray())
+        try:
+            mpp = _mpp_of(file)
+        except (KeyError, TypeError, ValueError, AttributeError, SyntaxError):
+            mpp = None  # metadata of a kind of its own; the labels are good all the same
+        return values, mpp, _classes_of(file)
 
 
 def _mpp_of(file: Any) -> float | None:
