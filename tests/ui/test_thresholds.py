@@ -35,7 +35,9 @@ def test_a_slider_changes_the_cells_and_painting_ends_its_grip(found, qtbot, set
     usual = np.count_nonzero(layer.data)
     move(found, qtbot, settle, sensitivity=0.9)
     assert np.count_nonzero(layer.data) > usual and layer.data is item.layout
+    click(found.layout_.tools.buttons["paint"])
     move(found, qtbot, settle, sensitivity=0.0, smallest=30)
+    assert layer.mode == "paint" and found.layout_.tools.buttons["paint"].isChecked()
     assert item.cells > 0 and np.bincount(layer.data.ravel())[1:].min() >= 120
     assert not sliders.hint.isVisible()
     click(found.layout_.tools.buttons["paint"])

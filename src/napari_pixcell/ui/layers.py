@@ -154,9 +154,12 @@ class LayerLink(QObject):
                 if layer is not None:
                     self.viewer.layers.remove(layer)
             elif layer is not None:
-                layer.data = item.layout
+                tool = self.tools.tool
+                layer.data = item.layout  # which makes napari leave its mode
                 layer.visible = True
                 self.tools.replaced(layer)
+                if tool and tool != self.tools.tool and self.tools.working:
+                    self.tools.choose(tool)
             else:
                 self._add_layout(item)
         if item.layout is not None:
