@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from mouse import drag, send
 from scipy import ndimage
 from skimage.draw import disk
 
-from mouse import drag, send
 from napari_pixcell.cells.methods import LayoutSource
 from napari_pixcell.ui.demo import click
 
