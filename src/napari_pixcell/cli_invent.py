@@ -74,11 +74,15 @@ def _invent(options: argparse.Namespace) -> Result:
 def _start(options: argparse.Namespace) -> Recipe:
     if options.like is None:
         return Recipe()
-    from napari_pixcell.cells.importing import import_layout
-    from napari_pixcell.cells.measuring import measure
+    from napari_pixcell.cells import measure, read_cells
 
-    height, width = _picture(options.like).shape[:2]
-    return measure(import_layout(options.like, (height, width)), options.mpp)
+    labels = read_cells(options.like).labels
+    if labels is None:
+        raise PixCellError(
+            f"{options.like.name} has outlines; make a label image of them first: "
+            "napari-pixcell layout import."
+        )
+    return measure(labels, options.mpp)
 
 
 def _shape(text: str) -> tuple[int, int]:

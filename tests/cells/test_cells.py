@@ -10,12 +10,12 @@ import pytest
 from PIL import Image
 from tifffile import imwrite
 
+from cells.reading_layouts import read_layout
 from napari_pixcell.cells import (
     advice,
     condition_image,
     count_cells,
     describe,
-    import_layout,
     segment_nuclei,
 )
 from napari_pixcell.cells.layout import Summary
@@ -79,12 +79,12 @@ def test_a_label_image_is_imported_as_it_is(tmp_path: Path, suffix: str) -> None
             Image.fromarray(labels).save(path)
         case _:
             np.save(path, labels)
-    np.testing.assert_array_equal(import_layout(path, (32, 32)), labels)
+    np.testing.assert_array_equal(read_layout(path, (32, 32)), labels)
 
 
 def test_a_black_and_white_mask_becomes_its_parts(shared_data: Path) -> None:
     folder = shared_data / "cellbindb_demo" / "mouse_HE_512"
-    labels = import_layout(folder / "gt_mask.tif", (512, 512))
+    labels = read_layout(folder / "gt_mask.tif", (512, 512))
     assert count_cells(labels) > 50
 
 
@@ -104,29 +104,29 @@ def test_a_black_and_white_mask_becomes_its_parts(shared_data: Path) -> None:
 def test_a_mask_that_is_none_gets_a_sentence(tmp_path: Path, values, sentence: str) -> None:
     np.save(tmp_path / "m.npy", values)
     with pytest.raises(PixCellError, match=sentence):
-        import_layout(tmp_path / "m.npy", (32, 32))
+        read_layout(tmp_path / "m.npy", (32, 32))
 
 
 def test_a_file_that_cannot_be_read_gets_a_sentence(tmp_path: Path) -> None:
     path = tmp_path / "m.tif"
     with pytest.raises(PixCellError, match=r"There is no file m\.tif"):
-        import_layout(path, (32, 32))
+        read_layout(path, (32, 32))
     path.write_text("nothing")
     with pytest.raises(PixCellError, match=r"m\.tif cannot be read as a label image"):
-        import_layout(path, (32, 32))
+        read_layout(path, (32, 32))
 
 
 def test_more_cells_than_a_layout_may_have_are_refused(tmp_path: Path) -> None:
     np.save(tmp_path / "m.npy", np.arange(1000 * 1000, dtype=np.uint32).reshape(1000, 1000))
     with pytest.raises(PixCellError, match="has 999,999 cells, more than 500,000"):
-        import_layout(tmp_path / "m.npy", (1000, 1000))
+        read_layout(tmp_path / "m.npy", (1000, 1000))
 
 
 def test_a_pickle_is_never_opened(tmp_path: Path) -> None:
     path = tmp_path / "m.npy"
     np.save(path, np.array([{"a": 1}], object), allow_pickle=True)
     with pytest.raises(PixCellError, match="cannot be read as a label image"):
-        import_layout(path, (32, 32))
+        read_layout(path, (32, 32))
 
 
 @pytest.mark.parametrize(

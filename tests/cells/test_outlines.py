@@ -11,7 +11,8 @@ from skimage.segmentation import relabel_sequential
 from tifffile import imread
 
 from cells.drawn import hard, sample
-from napari_pixcell.cells import Outlines, import_layout, outlines_of, rasterise
+from cells.reading_layouts import read_layout
+from napari_pixcell.cells import Outlines, outlines_of, rasterise
 from napari_pixcell.cells.outlines import OUTSIDE
 
 
@@ -46,7 +47,7 @@ def test_masks_of_seven_tools_survive_as_outlines(shared_data: Path) -> None:
     paths = sorted((shared_data / "cellbindb_demo" / "human_lung_xenium_HE_256").glob("*_*.tif"))
     assert len(paths) == 8
     for path in paths:
-        labels = relabel_sequential(import_layout(path, (256, 256)).astype(np.int32))[0]
+        labels = relabel_sequential(read_layout(path, (256, 256)).astype(np.int32))[0]
         np.testing.assert_array_equal(rasterise(outlines_of(labels), (256, 256))[0], labels)
 
 

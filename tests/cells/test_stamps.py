@@ -184,7 +184,12 @@ def test_a_stroke_counts_what_found_no_room() -> None:
     labels[:, 128:] = 1
     stroke = Scatter(default_library(), spacing_um=8, area_um2=40).stroke()
     along = stroke.add(16, 0) + stroke.add(16, 127)
-    patches = [stroke.stamp(labels, 0.5, p) for p in along]
+    patches = []
+    for placement in along:
+        patch = stroke.stamp(labels, 0.5, placement)
+        if patch is not None:
+            patch.apply(labels)
+        patches.append(patch)
     assert stroke.placed == len([p for p in patches if p is not None]) >= 6
     assert stroke.missed == len(along) - stroke.placed >= 6
     assert gaps_are_kept(labels) and (labels[:, 128:] == 1).all()

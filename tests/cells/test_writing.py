@@ -13,9 +13,9 @@ from skimage.segmentation import relabel_sequential
 from tifffile import TiffFile, imread
 
 from cells.drawn import hard, sample
+from cells.reading_layouts import read_layout
 from napari_pixcell.cells import (
     SlideCells,
-    import_layout,
     outlines_of,
     rasterise,
     read_cells,
@@ -41,7 +41,7 @@ def test_labels_to_geojson_and_back_are_identical(tmp_path: Path, name: str, lab
 def test_masks_of_real_tools_survive_geojson(tmp_path: Path, shared_data: Path) -> None:
     folder = shared_data / "cellbindb_demo" / "mouse_HE_512"
     for name in ("pred_MEDIAR.tif", "gt_mask.tif"):
-        labels = relabel_sequential(import_layout(folder / name, (512, 512)).astype(np.int32))[0]
+        labels = relabel_sequential(read_layout(folder / name, (512, 512)).astype(np.int32))[0]
         write_geojson(tmp_path / "a.geojson", outlines_of(labels))
         read = read_cells(tmp_path / "a.geojson").outlines
         np.testing.assert_array_equal(rasterise(read, (512, 512))[0], labels)

@@ -3,7 +3,6 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from napari_pixcell.cells.importing import import_layout
 from napari_pixcell.cells.layout import (
     MAX_CELLS,
     advice,
@@ -44,7 +43,6 @@ __all__ = [
     "default_library",
     "describe",
     "export_layout",
-    "import_layout",
     "invent",
     "measure",
     "outlines_of",

@@ -165,9 +165,10 @@ def mixed(source: LayoutSource | None, kept: LayoutSource | None) -> LayoutSourc
     if not kept.licence:
         return replace(source, edited=True)
     if not source.licence:
-        return replace(kept, edited=True)
+        return replace(kept, edited=True, recipe=source.recipe or kept.recipe)
     both: dict[str, Any] = {
         name: " + ".join(dict.fromkeys((getattr(kept, name), getattr(source, name))))
         for name in ("model", "sha256", "licence")
     }
-    return LayoutSource(source.method, edited=True, **both)
+    recipe = source.recipe or kept.recipe
+    return LayoutSource(source.method, edited=True, recipe=recipe, **both)

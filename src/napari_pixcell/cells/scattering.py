@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pixcell.cells.placing import Patch, place
+from napari_pixcell.cells.patch import Patch
+from napari_pixcell.cells.placing import fit
 from napari_pixcell.cells.recipe import check_seed
 from napari_pixcell.cells.stamps import StampLibrary
 from napari_pixcell.errors import PixCellError
@@ -191,7 +192,7 @@ class Stroke:
     def stamp(
         self, labels: NDArray[Any], mpp: float, placement: Placement, label: int | None = None
     ) -> Patch | None:
-        """Write a placement into a label image, or close by where it does not fit.
+        """Find room for a placement in a label image, close by where it does not fit there.
 
         A few places, angles and outlines are tried, each a little further from the one wanted.
 
@@ -208,7 +209,7 @@ class Stroke:
         Returns
         -------
         Patch or None
-            None where it is too crowded; counted in ``missed``.
+            What to write; None where it is too crowded, which is counted in ``missed``.
         """
         scatter, wanted = self.scatter, placement
         rng = np.random.default_rng((scatter.seed, placement.number, 1))
@@ -226,7 +227,7 @@ class Stroke:
                 angle=wanted.angle + turn,
                 mirrored=wanted.mirrored,
             )
-            patch = place(labels, outline, (y / mpp, x / mpp), label=label)
+            patch = fit(labels, outline, (y / mpp, x / mpp), label=label)
             if patch is not None:
                 self.placed += 1
                 return patch

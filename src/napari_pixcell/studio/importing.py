@@ -108,7 +108,8 @@ class ImportActions(FindActions):
 
         def done(found: Any) -> None:
             labels, classes, report = found
-            if item.region != place or item.size != size:
+            here = self._items.get(item.number) is item
+            if not here or item.region != place or item.size != size:
                 return
             if report.read:
                 origin = f"imported from {whole.source}"

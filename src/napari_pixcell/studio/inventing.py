@@ -12,6 +12,7 @@ from napari_pixcell.cells.methods import LayoutSource
 from napari_pixcell.cells.recipe import LARGEST_SEED, Recipe
 from napari_pixcell.studio.importing import ImportActions
 from napari_pixcell.studio.regions import AREA_KINDS, RegionItem
+from napari_pixcell.studio.search import Combined, put_beside
 
 if TYPE_CHECKING:
     from napari_pixcell.cells.stamps import StampLibrary
@@ -46,32 +47,36 @@ class InventActions(ImportActions):
             self.changed.emit()
 
     def invent(self) -> None:
-        """Give the active region invented cells: in its marked part, or all over it."""
+        """Give the active region invented cells: in its marked part, or all over it.
+
+        Cells that are there go, those of the part where one is marked; or they stay if
+        ``settings.keep_cells`` says so.
+        """
         item, recipe = self.active, self.recipe
         if item is None or self.inventing or item.layout_busy:
             return
-        mpp, size, density = self.settings.model.mpp, item.size, _density(item)
-        before = item.layout.copy() if item.layout is not None and density is not None else None
-        part = item.part
+        mpp, size, density, part = self.settings.model.mpp, item.size, _density(item), item.part
+        keep = "existing" if self.settings.keep_cells else "replace"
+        before = item.whole_layout if part is not None or self.settings.keep_cells else None
+        if before is not None:  # it may be painted on meanwhile
+            before = replace(before, labels=before.labels.copy())
 
-        def work() -> tuple[NDArray[np.int32], dict[int, str], str]:
+        def work() -> tuple[Combined, dict[int, str], str]:
             from napari_pixcell.cells.inventing import invent
 
             found = invent(recipe, size, mpp, density_map=density)
-            labels, classes = found.labels, found.classes
-            if before is not None:
-                from napari_pixcell.cells.combining import combine
+            made = put_beside(found.labels, before, part, keep)
+            left = f" {made.dropped:,} were left out for cells that stay." if made.dropped else ""
+            words = f"{found}{left} (seed {recipe.seed})"
+            return made, made.classes if made.stays else found.classes, words
 
-                labels, _, _ = combine(before, labels, part)
-                classes = {}
-            return labels, classes, f"{found} (seed {recipe.seed})"
-
-        def done(made: tuple[NDArray[np.int32], dict[int, str], str]) -> None:
-            labels, classes, words = made
+        def done(outcome: tuple[Combined, dict[int, str], str]) -> None:
+            made, classes, words = outcome
             self.inventing = False
             if self._items.get(item.number) is item and item.size == size:
-                source = LayoutSource("invented", recipe=recipe.to_dict())
-                self.set_layout(item.number, labels, "invented", source, classes)
+                source = made.source(LayoutSource("invented", recipe=recipe.to_dict()))
+                origin = made.origin("invented")
+                self.set_layout(item.number, made.labels, origin, source, classes)
                 self.note("layout", words)
             if self.recipe == recipe:
                 self.recipe = replace(recipe, seed=(recipe.seed + 1) % (LARGEST_SEED + 1))

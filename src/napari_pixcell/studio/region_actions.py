@@ -161,6 +161,8 @@ class RegionActions(InventActions):
                 item.family, item.region = model.name, place
                 before, item.size = item.size, size_at(place, self.slide.mpp, model)
                 self.change_size(item, before, item.size)
+                if item.layout is None:
+                    self.cut_cells(item)
                 if not self.not_here:
                     self.embed(item.number)
         if changed:

@@ -59,6 +59,18 @@ class Combined:
         return {n: name for n, name in self.before.classes.items() if n <= highest}
 
 
+def put_beside(
+    found: NDArray[np.int32],
+    before: Cells | None,
+    part: NDArray[np.bool_] | None = None,
+    keep: str = "replace",
+) -> Combined:
+    """Put cells that were found or invented into a layout; see :func:`combine`."""
+    there = before.labels if before is not None else None
+    labels, added, dropped = combine(there, found, part, keep)
+    return Combined(labels, added, dropped, before, count_cells(labels) > added)
+
+
 @dataclass(eq=False)
 class Search:
     """A search whose cells are a region's layout, to be outlined anew with other thresholds.
@@ -102,9 +114,7 @@ class Search:
         """Put found cells but the rejected ones into a layout."""
         if self.rejected is not None:
             found = without_rejected(found, self.rejected)
-        there = before.labels if before is not None else None
-        labels, added, dropped = combine(there, found, self.part, self.keep)
-        return Combined(labels, added, dropped, before, count_cells(labels) > added)
+        return put_beside(found, before, self.part, self.keep)
 
     def reject(self, labels: set[int], cells: NDArray[np.int32]) -> None:
         """Remember cells that the user does not want: by label, and as they look, from 1 on."""

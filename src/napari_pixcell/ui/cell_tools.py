@@ -31,6 +31,7 @@ MODES = {
 }
 OURS = ("split", "fill", "stamp")  # those whose mouse we follow ourselves
 CONTOUR = 2  # px of an outline; the tissue shows within
+FROZEN = "circle_frozen"  # a cursor with which napari's own brush does not paint
 BRUSH_UM = 6.0  # about a nucleus
 GROWS_BY = 1  # px
 
@@ -283,8 +284,7 @@ class CellTools:
         point = self._point(layer, event)
         modifiers = {str(m) for m in event.modifiers}
         if "Control" in modifiers or "Alt" in modifiers:
-            # Where the cursor is frozen napari's own brush does not paint.
-            before, layer.cursor = layer.cursor, "circle_frozen"
+            before, layer.cursor = layer.cursor, FROZEN
             if "Control" in modifiers:
                 yield from self._delete(layer, point, event)
             else:
@@ -324,6 +324,7 @@ class CellTools:
 
     def _delete(self, layer: Labels, point: Point, event: Any) -> Iterator[None]:
         self._reject(layer, point)
+        layer.cursor = FROZEN  # a layer that got other data has another
         yield
         while event.type == "mouse_move":
             self._reject(layer, self._point(layer, event))

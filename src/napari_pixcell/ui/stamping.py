@@ -83,6 +83,4 @@ class Stamping:
         for placement in placements:
             label = self.tools.next_label(layer)
             patch = stroke.stamp(layer.data, self._mpp, placement, label)
-            if patch is not None:
-                patch.undo(layer.data)  # written again by way of the layer's history
-                self.tools.change(layer, patch)
+            self.tools.change(layer, patch)
