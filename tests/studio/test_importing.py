@@ -165,3 +165,36 @@ def test_what_is_dropped_is_told_from_a_slide(tmp_path, cmu_slide, shared_data) 
         tmp_path / "no.tif",
     ):
         assert not holds_cells(path)
+
+
+def test_a_family_of_another_tile_gets_its_part_of_the_slide_s_cells(session, tmp_path) -> None:
+    first = draw(session, 100, 100)
+    session.import_cells(
+        geojson(tmp_path / "cells.geojson", (120, 130, 10, 12), (420, 440, 14, 10))
+    )
+    session.wait(20)
+    assert first.cells == 1
+    session.move_region(first.number, Region(0, 0, 500, 500))
+    session.wait(20)
+    assert first.cells == 2 and first.layout.shape == first.size
+
+
+def test_a_region_that_goes_while_its_cells_are_drawn_is_no_error(session, tmp_path) -> None:
+    first, second = draw(session, 100, 100), draw(session, 400, 400)
+    session.import_cells(geojson(tmp_path / "cells.geojson", (420, 440, 14, 10)))
+    session.wait(20)
+    session.cut_cells(second)
+    session.remove_region(second.number)
+    session.wait(20)
+    assert "layout" not in session.problems and [item.number for item in session.regions] == [1]
+    assert first.layout is None
+
+
+def test_a_region_of_another_size_meanwhile_asks_for_the_import_again(session, tmp_path) -> None:
+    item = draw(session, 100, 100)
+    imwrite(tmp_path / "mask.tif", np.ones((256, 256), np.uint16))
+    session.import_cells(tmp_path / "mask.tif")
+    item.size = (300, 256)
+    session.wait(20)
+    assert "given another size while its cells were read; import them" in session.problems["layout"]
+    assert item.layout is None

@@ -60,6 +60,19 @@ def test_a_cell_that_is_clicked_away_stays_away(found, qtbot, settle) -> None:
     assert np.count_nonzero(layer.data[where]) < 0.5 * np.count_nonzero(where)
 
 
+def test_the_brush_paints_nothing_where_a_found_cell_is_clicked_away(found, settle) -> None:
+    layer = found.link.tools.layer
+    click(found.layout_.tools.buttons["paint"])
+    label = int(layer.data.max())
+    where = layer.data == label
+    point = tuple(np.argwhere(where)[np.count_nonzero(where) // 2])
+    places = [tuple(layer.data_to_world(p)) for p in (point, (point[0], point[1] + 1))]
+    drag(layer, *places, modifiers=["Control"])
+    settle(found)
+    assert not layer.data[where].any() and layer.data.max() < label
+    assert layer.mode == "paint"
+
+
 def test_cells_stay_and_a_marked_part_is_searched(found, qtbot, settle) -> None:
     session, finding = found.session, found.layout_.finding
     layer = found.link.tools.layer

@@ -1,0 +1,82 @@
+"""Invented cells in a session: all over a region, in a part, and beside cells that stay."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from napari_pixcell.cells.methods import LayoutSource
+from napari_pixcell.slides import Region
+
+FOUND = LayoutSource("cellpose", "cpsam_v2", "abc", "non-commercial")
+
+
+@pytest.fixture
+def item(session):
+    found = session.draw_region(Region(100, 100, 384, 300))
+    session.wait(60)
+    labels = np.zeros((300, 384), np.int32)
+    labels[20:40, 20:40], labels[250:270, 340:360] = 4, 9
+    session.set_layout(
+        found.number, labels, "segmented by Cellpose", FOUND, {4: "Tumor", 9: "Stroma"}
+    )
+    session.change_recipe(density=4000.0)
+    return found
+
+
+def invent(session) -> None:
+    session.invent()
+    session.wait(60)
+    assert not session.inventing
+
+
+def test_a_whole_region_is_invented_anew_and_can_be_undone(session, item) -> None:
+    before = item.layout
+    invent(session)
+    assert item.cells > 50 and item.classes == {} and item.layout_origin == "invented"
+    assert item.layout_source == LayoutSource(
+        "invented", recipe=replace(session.recipe, seed=0).to_dict()
+    )
+    assert session.recipe.seed == 1 and "(seed 0)" in session.notes["layout"]
+    session.undo_layout(item.number)
+    assert item.layout is before and item.classes == {4: "Tumor", 9: "Stroma"}
+
+
+def test_a_part_keeps_the_classes_and_terms_of_the_cells_beside_it(session, item) -> None:
+    area = np.zeros((38, 48), np.uint8)
+    area[:, :20] = 1
+    item.area = area
+    invent(session)
+    assert (item.layout[250:270, 340:360] == 9).all() and not (item.layout == 4).any()
+    assert item.classes[9] == "Stroma" and item.layout[:, 250:].max() == 9
+    source = item.layout_source
+    assert source.licence == "non-commercial" and source.edited
+    assert source.recipe["density"] == 4000
+    assert item.layout_origin == "segmented by Cellpose, then invented"
+
+
+def test_cells_that_are_there_can_stay(session, item) -> None:
+    session.settings.keep_cells = True
+    invent(session)
+    for label, place in ((4, np.s_[20:40, 20:40]), (9, np.s_[250:270, 340:360])):
+        assert (item.layout[place] == label).all()
+    assert item.cells > 50 and item.classes == {4: "Tumor", 9: "Stroma"}
+
+
+def test_varied_cells_keep_their_terms(session, item) -> None:
+    session.change_recipe(seed=2)
+    session.vary(jitter_um=1.0, drop=0.0, add=1.0)
+    session.wait(60)
+    assert item.layout_source.licence == "non-commercial" and item.layout_source.edited
+    assert item.cells >= 3 and item.layout_origin == "segmented by Cellpose, varied"
+
+
+def test_the_numbers_of_a_layout_are_taken_over(session, item) -> None:
+    invent(session)
+    session.change_recipe(density=50.0, area_um2=200.0)
+    session.measure_like(item.number)
+    session.wait(60)
+    assert 3000 < session.recipe.density < 5000 and 25 < session.recipe.area_um2 < 50
+    assert session.notes["layout"] == "The numbers are those of Region 1; press “Invent”."
