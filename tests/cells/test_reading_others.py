@@ -124,6 +124,14 @@ def test_run_lengths_of_a_huge_picture_are_refused(read) -> None:
         read(coco([huge], ["a.png"]))
 
 
+def test_run_lengths_that_take_too_long_are_refused(read, monkeypatch) -> None:
+    monkeypatch.setattr("napari_pixcell.cells.reading.coco.MOST_DECODED", 1500)
+    runs = run_lengths(np.ones((24, 32), bool), False)  # 768 px each
+    assert read(coco([runs], ["a.png"])).report.read == 1
+    with pytest.raises(PixCellError, match="too large to be decoded one by one; export polygons"):
+        read(coco([runs, runs], ["a.png"]))
+
+
 # HoVer-Net and CellViT
 
 

@@ -76,7 +76,7 @@ def test_the_request_has_the_size_of_the_region_and_the_record_its_preset(sessio
     assert request.embedding.shape[:2] == (2, 3)
     client.play()
     session.wait(20)
-    (result,) = session.generation.results
+    (result,) = session.gallery.results
     assert result.image.shape == (300, 768, 3)
     assert result.target.region == item.region and result.target.size == (300, 768)
     assert json.loads(json.dumps(result.record.to_dict()))["request"]["preset"] == "quick"
@@ -302,7 +302,7 @@ def test_a_cancelled_canvas_can_go_on_whatever_the_settings_are_by_now(session, 
     assert session.generation.stopped is None
     client.play()
     session.wait(20)
-    (result,) = session.generation.results
+    (result,) = session.gallery.results
     assert result.target.region == Region(100, 100, 768, 512)
     session.go_on()
     assert not session.busy

@@ -167,7 +167,7 @@ def test_what_is_dropped_is_told_from_a_slide(tmp_path, cmu_slide, shared_data) 
         assert not holds_cells(path)
 
 
-def test_a_family_of_another_tile_gets_its_part_of_the_slide_s_cells(session, tmp_path) -> None:
+def test_a_region_that_grows_gets_the_cells_of_its_new_part(session, tmp_path) -> None:
     first = draw(session, 100, 100)
     session.import_cells(
         geojson(tmp_path / "cells.geojson", (120, 130, 10, 12), (420, 440, 14, 10))

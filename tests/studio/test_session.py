@@ -139,8 +139,8 @@ def test_variants_land_on_the_region_they_were_queued_for(
     client.play()
     session.wait(20)
     assert session.active is second
-    assert [r.seed for r in session.generation.results] == [1234, 1235, 1236, 1237]
-    for result in session.generation.results:
+    assert [r.seed for r in session.gallery.results] == [1234, 1235, 1236, 1237]
+    for result in session.gallery.results:
         assert result.target.number == first.number
         assert result.target.region == Region(272, 272, 256, 256)
         assert result.record.request.source.region == (272, 272, 256, 256)
@@ -175,11 +175,11 @@ def test_the_first_variant_is_shown_and_a_click_shows_another(
     settled(session)
     client.play()
     session.wait(20)
-    results = session.generation.results
+    results = session.gallery.results
     assert [r.shown for r in results] == [True, False, False, False]
-    session.generation.show(results[2])
+    session.gallery.show(results[2])
     assert [r.shown for r in results] == [False, False, True, False]
-    session.generation.show_none(item.number)
+    session.gallery.show_none(item.number)
     assert not any(r.shown for r in results)
 
 
@@ -195,12 +195,12 @@ def test_cancel_stops_the_running_job_only_and_keeps_what_is_done(
     session.cancel()
     settled(session)
     client.waiting.pop(0)
-    assert len(session.generation.results) == 1
+    assert len(session.gallery.results) == 1
     assert len(session.generation.jobs) == 1
     assert not session.problems
     client.play()
     session.wait(20)
-    assert len(session.generation.results) == 5
+    assert len(session.gallery.results) == 5
 
 
 def test_a_failure_is_shown_where_it_belongs_and_the_next_request_works(
@@ -217,7 +217,7 @@ def test_a_failure_is_shown_where_it_belongs_and_the_next_request_works(
     settled(session)
     client.play()
     session.wait(20)
-    assert len(session.generation.results) == 4
+    assert len(session.gallery.results) == 4
 
 
 def test_previews_come_and_go(session: Session, client: ScriptedClient) -> None:
@@ -286,7 +286,7 @@ def test_an_export_that_fails_gets_a_sentence_and_keeps_the_results(
     session.wait(20)
     assert session.problems["export"]
     assert "Traceback" not in session.problems["export"]
-    assert len(session.generation.results) == 4
+    assert len(session.gallery.results) == 4
     assert not session.exporting
 
 

@@ -164,7 +164,7 @@ def test_a_variant_on_disk_is_shown_by_levels_and_goes_with_its_result(
     tell(Variant(0, stored, Record(request, sha256=pixels_sha256(stored))))
     tell(Finished())
     settle(canvas)
-    (result,) = canvas.session.generation.results
+    (result,) = canvas.session.gallery.results
     layer = canvas.link.find("variant", result.number)
     assert layer.visible and layer.multiscale and len(layer.data) == 3
     np.testing.assert_array_equal(np.asarray(layer.data[0]), pixels)
@@ -172,7 +172,7 @@ def test_a_variant_on_disk_is_shown_by_levels_and_goes_with_its_result(
     assert canvas.link.find("preview") is None
     assert not canvas.results.thumbnails[result.number].icon().isNull()
     canvas.session.export(tmp_path / "out")
-    canvas.session.generation.discard(result)  # and yet the export is whole
+    canvas.session.gallery.discard(result)  # and yet the export is whole
     settle(canvas)
     (exported,) = (tmp_path / "out" / "images").iterdir()
     np.testing.assert_array_equal(tifffile.imread(exported), pixels)
@@ -208,7 +208,7 @@ def test_speed_brings_its_steps_and_goes_into_the_request(ready, client, qtbot, 
     settle(ready)
     assert "8 steps" not in ready.results.thumbnails[1].toolTip()
     assert "10 steps, guidance 2, balanced" in ready.results.thumbnails[1].toolTip()
-    ready.session.settings.use(ready.session.generation.results[0].record.request)
+    ready.session.settings.use(ready.session.gallery.results[0].record.request)
     qtbot.wait(60)
     assert speed.currentText() == "Balanced" and section.steps.value() == 10
 
@@ -330,13 +330,13 @@ def test_a_region_of_odd_sides_is_made_by_the_real_worker(viewer: napari.Viewer,
     )
     click(studio.generate.cancel_button)
     qtbot.waitUntil(lambda: not session.busy, timeout=60_000)
-    assert not session.generation.results
+    assert not session.gallery.results
     qtbot.wait(60)
     assert studio.generate.note.text().startswith("Stopped at ")
     click(studio.generate.action)
     qtbot.waitUntil(lambda: not session.busy, timeout=300_000)
     assert not session.problems
-    (result,) = session.generation.results
+    (result,) = session.gallery.results
     assert result.image.shape == (300, 384, 3)
     assert all(image.shape == (38, 48, 3) for image in previews if image is not None)
     (layer,) = [layer for layer in viewer.layers if role(layer) == "variant"]

@@ -278,7 +278,7 @@ def test_previews_share_one_layer_that_becomes_the_variant(
     client.play()
     settle(ready)
     assert "Preview" not in names(viewer)
-    result = ready.session.generation.results[0]
+    result = ready.session.gallery.results[0]
     variant = previews[0]
     assert variant in viewer.layers
     assert (role(variant), variant.name) == ("variant", result.name)
@@ -340,7 +340,7 @@ def test_results_stay_on_their_slide_when_another_is_chosen(
     client.play()
     settle(ready)
     assert ready.session.slide.name == "another"
-    place = ready.session.generation.results[0].target
+    place = ready.session.gallery.results[0].target
     assert place.mpp == 0.5
     assert place.region == Region(272, 272, 256, 256)
     viewer.layers.selection.active = viewer.layers["case 7"]

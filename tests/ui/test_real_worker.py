@@ -42,7 +42,7 @@ def test_the_main_job_with_the_real_worker_keeps_torch_out_of_napari(
     click(studio.generate.generate_button)
     qtbot.waitUntil(lambda: not session.busy, timeout=300_000)
     assert not session.problems
-    results: list[Result] = session.generation.results
+    results: list[Result] = session.gallery.results
     assert [r.seed for r in results] == [1234, 1235]
     assert any(previews)
     assert not np.array_equal(results[0].image, results[1].image)
@@ -93,7 +93,7 @@ def test_the_published_families_of_tiny_widths_run_through_the_dock(
         click(studio.generate.generate_button)
         qtbot.waitUntil(lambda: not session.busy, timeout=300_000)
         assert not session.problems
-        result = session.generation.results[-1]
+        result = session.gallery.results[-1]
         assert result.record.request.family == name and result.record.request.steps == 2
         assert result.image.shape == (family.tile, family.tile, 3)
         assert (result.labels is not None) == family.takes_layout

@@ -196,7 +196,7 @@ def test_cellpose_runs_from_the_dock_in_the_real_worker(viewer, qtbot, own_model
     qtbot.waitUntil(lambda: not session.busy, timeout=120_000)
     session.export(tmp_path / "out")
     qtbot.waitUntil(lambda: not session.exporting, timeout=60_000)
-    (result,) = session.generation.results
+    (result,) = session.gallery.results
     source = result.record.request.source.layout
     assert (source.method, source.model, len(source.sha256)) == ("cellpose", "tiny", 64)
     readme = (tmp_path / "out/README.txt").read_text()

@@ -17,6 +17,7 @@ def found(ready, settle):
     assert not ready.layout_.finding.thresholds.isVisible()
     click(ready.layout_.finding.segment_button)
     settle(ready)
+    ready.layout_.finding.adjust.button.setChecked(True)
     return ready
 
 

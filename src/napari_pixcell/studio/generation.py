@@ -1,4 +1,4 @@
-"""The queue of generations and the variants they made."""
+"""The queue of generations."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from napari_pixcell.cells.methods import LayoutSource
 from napari_pixcell.engine.events import Event, Failure, Finished, Preview, Progress, Variant
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.request import GenerateRequest, Source
-from napari_pixcell.slides.stored_picture import StoredPicture
 from napari_pixcell.studio.background import Background
+from napari_pixcell.studio.gallery import Gallery
 from napari_pixcell.studio.jobs import GenerationJob, Stopped, picture_of
-from napari_pixcell.studio.results import Client, Result, Target
+from napari_pixcell.studio.results import Client, Target
 from napari_pixcell.studio.settings import Settings
 from napari_pixcell.studio.times import Paces
 
 
 class Generation:
-    """Queues requests and keeps their results.
+    """Queues requests; what they make goes to the gallery.
 
     Parameters
     ----------
@@ -32,6 +32,8 @@ class Generation:
         Who runs them, one after another.
     background : Background
         Brings events to the main thread.
+    gallery : Gallery
+        Gets the variants.
     say : callable
         Gets a section and a sentence.
 
@@ -45,29 +47,25 @@ class Generation:
         What was cancelled or failed last and can go on.
     paces : Paces
         How fast the jobs were.
-    added, removed : Signal(Result)
-        A variant came or was discarded.
-    shown : Signal
-        Other variants are to be seen.
     """
 
     changed = Signal()
     preview = Signal(object, object)
-    added = Signal(object)
-    removed = Signal(object)
-    shown = Signal()
 
     def __init__(
-        self, client: Client, background: Background, say: Callable[[str, str], None]
+        self,
+        client: Client,
+        background: Background,
+        gallery: Gallery,
+        say: Callable[[str, str], None],
     ) -> None:
         self._client = client
         self._background = background
+        self._gallery = gallery
         self._say = say
         self._numbers = itertools.count(1)
-        self._result_numbers = itertools.count(1)
         self._stale = False
         self.jobs: list[GenerationJob] = []
-        self.results: list[Result] = []
         self.stopped: Stopped | None = None
         self.paces = Paces()
 
@@ -183,32 +181,6 @@ class Generation:
             self._background.talk(lambda: job.handle.cancel() if job.handle else None)
             self.changed.emit()
 
-    def show(self, result: Result, on: bool = True) -> None:
-        """Show a variant in place of others of its region, or hide it."""
-        for other in self.results:
-            if other.target.number == result.target.number:
-                other.shown = on and other is result
-        self.shown.emit()
-        self.changed.emit()
-
-    def show_none(self, number: int) -> None:
-        """Show what is under the variants of a region."""
-        for result in self.results:
-            if result.target.number == number:
-                result.shown = False
-        self.shown.emit()
-        self.changed.emit()
-
-    def discard(self, result: Result) -> None:
-        """Forget a variant."""
-        if result in self.results:
-            self.results.remove(result)
-            self.removed.emit(result)
-            if isinstance(result.image, StoredPicture):
-                # In the thread that also exports: not before an export that reads it has ended.
-                self._background.compute(result.image.delete, lambda _: None, lambda _: None)
-            self.changed.emit()
-
     def flush(self) -> None:
         """Tell of the newest preview and progress, once however many came."""
         if not self._stale:
@@ -244,13 +216,7 @@ class Generation:
     def _add(self, job: GenerationJob, event: Variant) -> None:
         job.made += 1
         job.preview = None
-        number = next(self._result_numbers)
-        result = Result(number, job.target, event.image, event.record, job.number)
-        first = job.made == 1
-        self.results.append(result)
-        self.added.emit(result)
-        if first:
-            self.show(result)
+        self._gallery.add(job.target, event, job.number, show=job.made == 1)
 
 
 def _smallest(labels: NDArray[Any]) -> NDArray[Any]:

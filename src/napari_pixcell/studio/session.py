@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +14,11 @@ from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.store import missing
 from napari_pixcell.studio.background import Background
 from napari_pixcell.studio.embedding import Embedder
+from napari_pixcell.studio.gallery import Gallery
 from napari_pixcell.studio.generation import Generation
 from napari_pixcell.studio.region_actions import RegionActions
 from napari_pixcell.studio.regions import NO_STYLE, RegionItem, tiles_of, tiles_text
-from napari_pixcell.studio.results import Client, Result, Target
+from napari_pixcell.studio.results import Client, Target
 from napari_pixcell.studio.segmenting import Segmenter
 from napari_pixcell.studio.settings import Settings
 from napari_pixcell.studio.times import duration
@@ -58,7 +59,8 @@ class Session(RegionActions):
         self.export_name = ""
         self.exporting = False
         self.embedder = Embedder(client, self.background, cache or EmbeddingCache())
-        self.generation = Generation(client, self.background, self.say)
+        self.gallery = Gallery(self.background)
+        self.generation = Generation(client, self.background, self.gallery, self.say)
         self.segmenter = Segmenter(client, self.background, self.changed.emit)
         self._shelf: Shelf | None = None
         self.settings.events.family.connect(self.check_model)
@@ -66,6 +68,7 @@ class Session(RegionActions):
         self.settings.events.segment_model.connect(self.check_segmenter)
         self.settings.events.connect(lambda *_: self.changed.emit(), check_nargs=False)
         self.generation.changed.connect(self.changed.emit)
+        self.gallery.changed.connect(self.changed.emit)
         self.embedder.changed.connect(self.changed.emit)
 
     # -- slide ---------------------------------------------------------------------------
@@ -220,7 +223,7 @@ class Session(RegionActions):
         """Write every result as an image–mask pair."""
         from napari_pixcell.studio.export import write_pairs
 
-        results, name = list(self.generation.results), self.export_name.strip() or "slide"
+        results, name = list(self.gallery.results), self.export_name.strip() or "slide"
         self.exporting = True
         self.say("export", "")
 
@@ -263,10 +266,6 @@ class Session(RegionActions):
             if not self.pump():
                 time.sleep(0.01)
         self.pump()
-
-    def results_of(self, number: int) -> Iterator[Result]:
-        """Results of a region, oldest first."""
-        return (r for r in self.generation.results if r.target.number == number)
 
     def close(self) -> None:
         """End the worker; nothing can be asked afterwards."""

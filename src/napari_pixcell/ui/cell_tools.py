@@ -90,7 +90,7 @@ class CellTools:
         if item is None or not self.session.takes_layout:
             return
         self.session.new_layout()
-        self.session.generation.show_none(item.number)
+        self.session.gallery.show_none(item.number)
         layer = self.layer
         if layer is None:
             return

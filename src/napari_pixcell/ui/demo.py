@@ -134,7 +134,7 @@ def _main_job(
     _wait(studio, "generate", until=lambda: session.generation.current is None)
     settle(0.2)
     # Back to the first, to see that a click on a thumbnail shows it.
-    last = session.generation.results[-1]
+    last = session.gallery.results[-1]
     click(studio.results.thumbnails[last.number])
     session.export(out)
     _wait(studio, "export", until=lambda: not session.exporting)

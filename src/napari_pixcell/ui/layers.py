@@ -163,7 +163,7 @@ class LayerLink(QObject):
             else:
                 self._add_layout(item)
         if item.layout is not None:
-            self.session.generation.show_none(item.number)
+            self.session.gallery.show_none(item.number)
 
     def _add_layout(self, item: RegionItem) -> None:
         assert item.layout is not None
@@ -226,7 +226,7 @@ class LayerLink(QObject):
         elif kind == "condition":
             self.condition.removed()
         elif kind == "variant":
-            for result in self.session.generation.results:
+            for result in self.session.gallery.results:
                 if result.number == layer.metadata["result"]:
                     result.shown = False
             self.session.changed.emit()

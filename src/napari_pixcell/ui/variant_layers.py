@@ -33,11 +33,11 @@ class VariantLayers:
         self.link = link
         self.session = link.session
         self._building: set[int] = set()
-        generation = self.session.generation
-        link.connect_to(generation.added, self.finish)
-        link.connect_to(generation.removed, self.remove)
-        link.connect_to(generation.shown, self.show)
-        link.connect_to(generation.preview, self.preview)
+        gallery = self.session.gallery
+        link.connect_to(gallery.added, self.finish)
+        link.connect_to(gallery.removed, self.remove)
+        link.connect_to(gallery.shown, self.show)
+        link.connect_to(self.session.generation.preview, self.preview)
 
     def finish(self, result: Result) -> None:
         """Turn the preview into the variant that it was sharpening to.
@@ -71,7 +71,7 @@ class VariantLayers:
     def show(self) -> None:
         """Show those variants that are to be seen, and no others."""
         with self.link.own():
-            for result in self.session.generation.results:
+            for result in self.session.gallery.results:
                 layer = self.link.find("variant", result.number)
                 if layer is not None:
                     layer.visible = result.shown
@@ -118,7 +118,7 @@ class VariantLayers:
 
         def built(levels: list[NDArray[np.uint8]]) -> None:
             self._building.discard(result.number)
-            known = result in self.session.generation.results
+            known = result in self.session.gallery.results
             there = self.link.find("variant", result.number) is not None
             if known and not there and self._here(result.target):
                 self._add(result, levels)

@@ -39,7 +39,7 @@ class ExportSection(Section):
         session = self.session
         if self.name.text() != session.export_name and not self.name.hasFocus():
             self.name.setText(session.export_name)
-        results = session.generation.results
+        results = session.gallery.results
         pairs = sum(r.record.request.layout is not None for r in results)
         alone = len(results) - pairs
         if session.exporting:

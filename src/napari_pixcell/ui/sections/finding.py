@@ -21,7 +21,7 @@ from qtpy.QtWidgets import (
 from napari_pixcell.cells.methods import CELLPOSE_MODEL
 from napari_pixcell.models.catalogue import CELLPOSE
 from napari_pixcell.studio.session import Session
-from napari_pixcell.ui.parts import BLUE, button, put, row
+from napari_pixcell.ui.parts import BLUE, More, button, put, row
 from napari_pixcell.ui.sections.thresholds import Thresholds
 
 MODELS = "Cellpose models (*)"
@@ -96,8 +96,11 @@ class Finding(QWidget):
         line = row(self.diameter_label, self.diameter)
         line.setStretch(1, 1)
         stack.addLayout(line)
-        stack.addWidget(self.keep)
-        stack.addWidget(self.thresholds)
+        self.adjust = More("More or fewer cells")
+        self.adjust.button.setToolTip("Change what was found without looking again")
+        self.adjust.content.addWidget(self.keep)
+        self.adjust.content.addWidget(self.thresholds)
+        stack.addWidget(self.adjust)
         stack.addWidget(self.progress)
 
     def segment(self) -> None:
@@ -112,7 +115,7 @@ class Finding(QWidget):
         job = item.layout_job if item is not None else None
         self.segment_button.setEnabled(there and job is None and not session.no_segmenting)
         self._show_method()
-        self.keep.setVisible(there and item is not None and item.layout is not None)
+        self.adjust.setVisible(there and item is not None and item.layout is not None)
         with QSignalBlocker(self.keep):
             self.keep.setChecked(session.settings.keep_cells)
         self.thresholds.refresh()

@@ -44,12 +44,12 @@ class ResultsSection(Section):
         self._own: dict[int, QPixmap] = {}
         self._tissue: list[tuple[QToolButton, int]] = []
         self.finish()
-        session.generation.added.connect(self._rebuild)
-        session.generation.removed.connect(self._rebuild)
+        session.gallery.added.connect(self._rebuild)
+        session.gallery.removed.connect(self._rebuild)
 
     def refresh(self) -> None:
         """Show which variants are seen."""
-        results = self.session.generation.results
+        results = self.session.gallery.results
         for result in results:
             if result.number in self.thumbnails:
                 self.thumbnails[result.number].setChecked(result.shown)
@@ -65,7 +65,7 @@ class ResultsSection(Section):
         self._tissue.clear()
         place = 0
         jobs: dict[int, list[Result]] = {}
-        for result in self.session.generation.results:
+        for result in self.session.gallery.results:
             jobs.setdefault(result.job, []).append(result)
         for results in reversed(list(jobs.values())):
             first = results[0]
@@ -84,7 +84,7 @@ class ResultsSection(Section):
         cells = []
 
         def hide() -> None:
-            self.session.generation.show_none(number)
+            self.session.gallery.show_none(number)
             self.refresh()
 
         if result.target.pixels is not None:
@@ -112,7 +112,7 @@ class ResultsSection(Section):
 
     def _variant(self, result: Result) -> QToolButton:
         def toggle() -> None:
-            self.session.generation.show(result, not result.shown)
+            self.session.gallery.show(result, not result.shown)
 
         if result.number not in self._own:
             self._own[result.number] = pixmap(result.small, SIDE)
@@ -136,7 +136,7 @@ class ResultsSection(Section):
         if clipboard is not None:
             menu.addAction("Copy seed", lambda: clipboard.setText(str(result.seed)))
         menu.addSeparator()
-        menu.addAction("Discard", lambda: self.session.generation.discard(result))
+        menu.addAction("Discard", lambda: self.session.gallery.discard(result))
         menu.exec(made.mapToGlobal(position))
 
 
