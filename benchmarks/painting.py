@@ -34,7 +34,7 @@ RADIUS = 7
 class Idle:
     """A worker that is never asked."""
 
-    def submit(self, request: Any, on_event: Any = None) -> Any:
+    def submit(self, request: Any, on_event: Any = None, previews: bool = True) -> Any:
         return self
 
     def cancel(self) -> None: ...

@@ -24,6 +24,8 @@ class ScriptedClient:
     ----------
     requests : list of Request
         All that came, in order.
+    previews : list of bool
+        For each generation, whether its pictures were asked for while they are made.
     waiting : list
         Generations to play: request, who gets the events.
     segmenting : list
@@ -36,15 +38,17 @@ class ScriptedClient:
 
     def __init__(self) -> None:
         self.requests: list[Request] = []
+        self.previews: list[bool] = []
         self.waiting: list[tuple[GenerateRequest, Any]] = []
         self.segmenting: list[tuple[SegmentRequest, Any]] = []
         self.embedding_failure = ""
         self.closed = self.restarted = False
 
-    def submit(self, request: Request, on_event: Any = None) -> JobHandle:
+    def submit(self, request: Request, on_event: Any = None, previews: bool = True) -> JobHandle:
         """Take a request."""
         self.requests.append(request)
         if isinstance(request, GenerateRequest):
+            self.previews.append(previews)
             self.waiting.append((request, on_event))
         elif isinstance(request, SegmentRequest):
             self.segmenting.append((request, on_event))

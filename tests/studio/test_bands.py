@@ -27,7 +27,7 @@ class Patient(ScriptedClient):
         super().__init__()
         self.embedding: list[tuple[EmbedRequest, Any]] = []
 
-    def submit(self, request: Any, on_event: Any = None) -> Any:
+    def submit(self, request: Any, on_event: Any = None, previews: bool = True) -> Any:
         if not isinstance(request, EmbedRequest):
             return super().submit(request, on_event)
         self.requests.append(request)

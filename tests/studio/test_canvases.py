@@ -139,7 +139,10 @@ def test_jobs_are_asked_for_in_their_order(session, client) -> None:
     session.set_layout(item.number, None)
     session.generate()
     settled(session)
-    assert [request.layout is not None for request, _ in client.waiting] == [True, False]
+    (first,) = client.waiting
+    ended(session, client, Finished())
+    (second,) = client.waiting
+    assert [request.layout is not None for request, _ in (first, second)] == [True, False]
 
 
 def test_a_generation_that_is_cancelled_before_it_was_sent_is_never_sent(session, client) -> None:

@@ -83,8 +83,9 @@ def test_guidance_is_the_familys_with_or_without_a_layout_until_the_user_sets_it
         session.settings.guidance = own
         session.wait(20, until=lambda: not session.why_not())
         session.generate()
-        session.wait(20, until=lambda: len(client.waiting) > len(asked))
+        session.wait(20, until=lambda: bool(client.waiting))
         asked.append(client.waiting[-1][0].guidance)
+        client.play()
     assert asked == [DEMO.guidance, DEMO.layout_guidance, 3.0]
     assert DEMO.guidance != DEMO.layout_guidance
 

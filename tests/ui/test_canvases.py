@@ -275,7 +275,7 @@ def test_a_long_embedding_shows_how_far_it_is_and_can_be_cancelled(
 ) -> None:
     told = []
 
-    def submit(request, on_event):
+    def submit(request, on_event, previews=True):
         told.append(on_event)
         return type("Handle", (), {"cancel": lambda _: on_event(Finished(cancelled=True))})()
 

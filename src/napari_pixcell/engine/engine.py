@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import platform
 import time
 from collections.abc import Callable
@@ -37,6 +38,7 @@ from napari_pixcell.engine.events import (
     Event,
     Finished,
     Layout,
+    Notice,
     Preview,
     Progress,
     Variant,
@@ -83,7 +85,11 @@ class Engine:
         self.outputs = KeptOutputs()
 
     def run(
-        self, request: Request, emit: Emit, cancelled: Callable[[], bool] = lambda: False
+        self,
+        request: Request,
+        emit: Emit,
+        cancelled: Callable[[], bool] = lambda: False,
+        previews: bool = True,
     ) -> None:
         """Run one request.
 
@@ -94,7 +100,10 @@ class Engine:
         emit : callable
             Gets every event as it happens; the last one is ``Finished``.
         cancelled : callable
-            Asked between steps; once it is true the request ends, as no error.
+            Asked between steps, and between tensors of a model that is loaded; once it is true
+            the request ends, as no error.
+        previews : bool
+            Whether to emit how pictures look by now.
 
         Raises
         ------
@@ -110,7 +119,7 @@ class Engine:
                 elif isinstance(request, SegmentRequest):
                     self._segment(request, emit, cancelled)
                 else:
-                    self._generate(request, emit, cancelled)
+                    self._generate(request, emit, cancelled, previews=previews)
         except Cancelled:
             emit(Finished(cancelled=True))
         else:
@@ -126,13 +135,14 @@ class Engine:
         self.outputs.clear()
 
     def _embed(self, request: EmbedRequest, emit: Emit, cancelled: Callable[[], bool]) -> None:
+        check = _checking(cancelled)
+
         def on_tiles(done: int, total: int) -> None:
-            if cancelled():
-                raise Cancelled
+            check()
             emit(Progress(done, total, "Embedding"))
 
         def work() -> NDArray[Any]:
-            models = self.load(request.family)
+            models = self.residence.load(request.family, check=check)
             with self.residence.encoder() as encoder:
                 return embed_tissue(encoder, models, request.pixels.unpack(), on_tiles)
 
@@ -181,6 +191,7 @@ class Engine:
         emit: Emit,
         cancelled: Callable[[], bool],
         batch: int | None = None,
+        previews: bool = True,
     ) -> None:
         waiting = list(enumerate(request.variants()))
         emit(Progress(0, 0, "Loading the model"))
@@ -189,10 +200,11 @@ class Engine:
 
             def work() -> tuple[list[Picture], LoadedFamily, str, int]:
                 nonlocal job
-                models = self.load(request.family)
+                models = self.residence.load(request.family, check=_checking(cancelled))
                 if job is None or job.models is not models:
                     # Again after a step down: everything is on another device, or another way.
-                    job = _Generation(request, models, self.residence.setting, emit, cancelled)
+                    setting = self.residence.setting
+                    job = _Generation(request, models, setting, emit, cancelled, previews)
                 size = batch or self.residence.batch
                 images = job.make(waiting if job.canvas.single else waiting[:1], size)
                 return images, models, self._how(models), size
@@ -201,6 +213,7 @@ class Engine:
                 nonlocal job
                 job = None
                 emit(Progress(0, 0, words))
+                emit(Notice(words))
 
             images, models, how, size = self._fitting(work, tell)
             assert job is not None
@@ -295,10 +308,11 @@ class _Generation:
         setting: Setting | None,
         emit: Emit,
         cancelled: Callable[[], bool],
+        previews: bool,
     ) -> None:
         self.request, self.models, self.setting = request, models, setting
         self._emit, self._cancelled = emit, cancelled
-        self._previewed = 0.0
+        self._previewed = 0.0 if previews else math.inf
         self.canvas = canvas_of(request, models.family)
         self.style = read_style(request, models, self.canvas)
         self.cells = read_layout(request, models, self.canvas)
@@ -384,6 +398,16 @@ class _Generation:
         if now - self._previewed >= 1 / PREVIEWS_PER_SECOND:
             self._previewed = now
             self._emit(Preview(index, picture_preview(clean(), self.models)))
+
+
+def _checking(cancelled: Callable[[], bool]) -> Callable[[], None]:
+    """Give what raises once the user has stopped the request."""
+
+    def check() -> None:
+        if cancelled():
+            raise Cancelled
+
+    return check
 
 
 def _thinned(latents: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -25,6 +25,13 @@ class Progress:
 
 
 @dataclass(frozen=True)
+class Notice:
+    """Something that was done otherwise than asked for, such as fewer pictures at once."""
+
+    message: str
+
+
+@dataclass(frozen=True)
 class Preview:
     """What variant ``index`` looks like by now: uint8, (height, width, 3), latent-sized.
 
@@ -82,7 +89,7 @@ class Failure:
     details: str = ""
 
 
-Event = Progress | Preview | Variant | Embedding | Layout | Finished | Failure
+Event = Progress | Notice | Preview | Variant | Embedding | Layout | Finished | Failure
 
 
 def is_last(event: Event) -> bool:
@@ -95,6 +102,8 @@ def summary(event: Event) -> dict[str, Any]:
     match event:
         case Progress(done, total, message):
             return {"event": "progress", "done": done, "total": total, "message": message}
+        case Notice(message):
+            return {"event": "notice", "message": message}
         case Preview(index, _):
             return {"event": "preview", "index": index}
         case Variant(index, image, record):

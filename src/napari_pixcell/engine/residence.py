@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -74,7 +74,12 @@ class Residence:
         self._loaded: LoadedFamily | None = None
         self._segmenter: LoadedSegmenter | None = None
 
-    def load(self, name: str, dtype: torch.dtype | None = None) -> LoadedFamily:
+    def load(
+        self,
+        name: str,
+        dtype: torch.dtype | None = None,
+        check: Callable[[], None] = lambda: None,
+    ) -> LoadedFamily:
         """Give the networks of a family, loading them if they are not in memory.
 
         Parameters
@@ -83,6 +88,8 @@ class Residence:
             Of the family; another one that is loaded makes room first.
         dtype : torch.dtype, optional
             Another precision than the usual one of device and family.
+        check : callable
+            Called before each tensor; what it raises ends the loading, with nothing loaded.
         """
         family = get_family(name)
         held = self._loaded
@@ -92,7 +99,7 @@ class Residence:
         setting = remembered_setting(self._card(), family)
         precision = dtype or pick_dtype(family, self.device)
         setting = plan(family, free_bytes(self.device), precision.itemsize, start=setting)
-        return self._load(family, setting, dtype)
+        return self._load(family, setting, dtype, check)
 
     def step_down(self) -> str | None:
         """Load the same family again in a way that needs less memory.
@@ -205,12 +212,18 @@ class Residence:
             if loaded.device.type == "cuda":
                 torch.cuda.empty_cache()
 
-    def _load(self, family: Family, setting: Setting, dtype: torch.dtype | None) -> LoadedFamily:
+    def _load(
+        self,
+        family: Family,
+        setting: Setting,
+        dtype: torch.dtype | None,
+        check: Callable[[], None] = lambda: None,
+    ) -> LoadedFamily:
         device = torch.device("cpu") if setting.on_cpu else self.device
         away = torch.device("cpu") if setting.swap_encoder else device
         # Before loading: files that are exchanged afterwards must not pass for these.
         self.encoder_id = encoder_identity(family) or ""
-        loaded = load_family(family, device, dtype, encoder_device=away)
+        loaded = load_family(family, device, dtype, away, check)
         if setting.tile_vae and hasattr(loaded.vae, "enable_tiling"):
             loaded.vae.enable_tiling()
             loaded.vae.tile_sample_min_size = VAE_TILE

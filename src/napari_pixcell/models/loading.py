@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -64,6 +64,7 @@ def load_family(
     device: torch.device,
     dtype: torch.dtype | None = None,
     encoder_device: torch.device | None = None,
+    check: Callable[[], None] = lambda: None,
 ) -> LoadedFamily:
     """Load every part of a family.
 
@@ -77,6 +78,8 @@ def load_family(
         Precision; see :func:`pick_dtype`.
     encoder_device : torch.device, optional
         Where the encoder waits, if not on ``device``.
+    check : callable
+        Called before each tensor and each file; whatever it raises ends the loading.
 
     Raises
     ------
@@ -89,7 +92,13 @@ def load_family(
     # The flow is small, and a hundred Euler steps in half precision would drift.
     precisions = {"flow": torch.float32}
     parts: dict[str, Any] = {
-        kind: load_part(family, found[kind], places.get(kind, device), precisions.get(kind, dtype))
+        kind: load_part(
+            family,
+            found[kind],
+            places.get(kind, device),
+            precisions.get(kind, dtype),
+            check,
+        )
         for kind in ("transformer", "controlnet", "vae", "encoder", "flow")
         if kind in found
     }
@@ -101,6 +110,11 @@ def load_family(
     # Convolutions over interleaved channels take about half the time.
     parts["vae"].to(memory_format=torch.channels_last)
     _check_together(family, parts)
+    weights: dict[str, str] = {}
+    for kind, one in found.items():
+        if kind not in ("scheduler", "preview"):
+            check()
+            weights[kind] = sha256_of(one.weights)
     if "preview" in found:
         preview = read_config(found["preview"].weights)
         weight, bias = torch.tensor(preview["weight"]), torch.tensor(preview["bias"])
@@ -116,17 +130,19 @@ def load_family(
         scheduler=read_config(found["scheduler"].weights),
         preview_weight=weight.to(device),
         preview_bias=bias.to(device),
-        weights={
-            kind: sha256_of(one.weights)
-            for kind, one in found.items()
-            if kind not in ("scheduler", "preview")
-        },
+        weights=weights,
         device=device,
         dtype=dtype,
     )
 
 
-def load_part(family: Family, found: Found, device: torch.device, dtype: torch.dtype) -> nn.Module:
+def load_part(
+    family: Family,
+    found: Found,
+    device: torch.device,
+    dtype: torch.dtype,
+    check: Callable[[], None] = lambda: None,
+) -> nn.Module:
     """Load one network: built without values, then each tensor straight to its place."""
     part, name = found.part, f"{family.name}/{found.part.kind}"
     tensors = open_tensors(found.weights)
@@ -134,12 +150,12 @@ def load_part(family: Family, found: Found, device: torch.device, dtype: torch.d
         from napari_pixcell.networks.uni import UniEncoder
 
         network = build_network(part.network, _sizes(part, tensors))
-        load_weights(network, tensors, name, dtype, device)
+        load_weights(network, tensors, name, dtype, device, check)
         network = UniEncoder(network)
     else:
         config = _sizes(part, tensors) if found.config is None else read_config(found.config)
         network = build_network(part.network, config)
-        load_weights(network, tensors, name, dtype, device)
+        load_weights(network, tensors, name, dtype, device, check)
     return network.to(device).eval().requires_grad_(False)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from pickle import UnpicklingError
@@ -94,6 +94,7 @@ def load_weights(
     name: str,
     dtype: torch.dtype | None = None,
     device: torch.device | str | None = None,
+    check: Callable[[], None] = lambda: None,
 ) -> None:
     """Load tensors into a network, all of them and no others.
 
@@ -113,6 +114,8 @@ def load_weights(
         Precision of the floating-point tensors; as in the file by default.
     device : torch.device, optional
         Where they go; the CPU by default.
+    check : callable
+        Called before each tensor; whatever it raises ends the loading.
 
     Raises
     ------
@@ -138,6 +141,7 @@ def load_weights(
             "use the published file of this family."
         )
     for key, full in given.items():
+        check()
         value = tensors[full]
         if dtype is not None and value.is_floating_point():
             value = value.to(dtype)

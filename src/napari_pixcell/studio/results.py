@@ -25,7 +25,7 @@ class JobHandle(Protocol):
 class Client(Protocol):
     """Who runs requests: the worker's client, or a script in a test."""
 
-    def submit(self, request: Request, on_event: Any = None) -> JobHandle:
+    def submit(self, request: Request, on_event: Any = None, previews: bool = True) -> JobHandle:
         """Queue a request; ``on_event`` gets its events in some thread."""
 
     def restart(self) -> None:

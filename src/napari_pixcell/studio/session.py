@@ -162,7 +162,8 @@ class Session(RegionActions):
         self.problems.pop("generate", None)
         with self.reporting("generate"):
             request, place = self._asked(item)
-            self.generation.queue(request, place, item.layout if self.with_layout else None)
+            layout = item.layout if self.with_layout else None
+            self.generation.queue(request, place, layout, previews=self.settings.previews)
 
     def go_on(self) -> None:
         """Go on with the canvas that was stopped, whatever the settings are by now."""

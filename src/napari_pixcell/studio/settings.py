@@ -41,6 +41,8 @@ class Settings:
         How many cells are found, see :class:`napari_pixcell.cells.methods.SegmentMethod`.
     keep_cells : bool
         Whether cells that are there stay when others are found.
+    previews : bool
+        Whether pictures are shown while they are made.
     """
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
@@ -61,6 +63,7 @@ class Settings:
     sensitivity: float = SegmentMethod.sensitivity
     smallest_um2: float = SegmentMethod.smallest_um2
     keep_cells: bool = False
+    previews: bool = True
 
     @property
     def model(self) -> Family:

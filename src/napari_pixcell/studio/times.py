@@ -53,8 +53,12 @@ class Clock:
     @property
     def left(self) -> str:
         """How long it will take, such as “30 s left”; empty if that is not known, or nothing."""
+        return self.left_with(0)
+
+    def left_with(self, more: int) -> str:
+        """How long it and so many more steps or windows will take."""
         pace = self.pace
-        seconds = 0.0 if pace is None else pace * (self._total - self._done)
+        seconds = 0.0 if pace is None else pace * (self._total - self._done + more)
         return f"{duration(seconds)} left" if seconds >= 0.5 else ""
 
 

@@ -91,7 +91,9 @@ class WorkerClient:
         process = self._process
         return process.pid if process is not None and process.poll() is None else None
 
-    def submit(self, request: Request, on_event: OnEvent | None = None) -> Job:
+    def submit(
+        self, request: Request, on_event: OnEvent | None = None, previews: bool = True
+    ) -> Job:
         """Queue a request.
 
         Parameters
@@ -101,6 +103,8 @@ class WorkerClient:
         on_event : callable, optional
             Gets each event, in a background thread; the last is ``Finished`` or ``Failure``.
             Without it, read :meth:`Job.events`.
+        previews : bool
+            Whether to be sent how pictures look by now.
         """
         with self._lock:
             job = Job(next(self._numbers), request, self, on_event)
@@ -109,7 +113,8 @@ class WorkerClient:
             job.process = self._process
             self._jobs[job.number] = job
             block = {"block": job.block.name, "slot_bytes": job.block.slot_bytes}
-            self.send({"op": "run", "job": job.number, "request": request.to_dict(), **block})
+            asked = {"request": request.to_dict(), "previews": previews}
+            self.send({"op": "run", "job": job.number, **asked, **block})
         return job
 
     def send(self, message: dict[str, Any]) -> None:

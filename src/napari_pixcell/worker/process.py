@@ -64,7 +64,12 @@ class Worker:
         channel = _Channel(self, number, ImageBlock(job["slot_bytes"], job["block"]))
         try:
             request = request_from_dict(job["request"])
-            engine.run(request, channel.emit, lambda: number in self._cancelled)
+            engine.run(
+                request,
+                channel.emit,
+                lambda: number in self._cancelled,
+                previews=job.get("previews", True),
+            )
         except PixCellError as error:
             channel.emit(Failure(str(error)))
         except Exception as error:  # whatever happens in a job must not end the worker

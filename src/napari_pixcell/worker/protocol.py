@@ -25,6 +25,7 @@ from napari_pixcell.engine.events import (
     Failure,
     Finished,
     Layout,
+    Notice,
     Preview,
     Progress,
     Variant,
@@ -128,6 +129,8 @@ def event_from_message(message: dict[str, Any], image: NDArray[Any] | None) -> E
     match message["event"]:
         case "progress":
             return Progress(message["done"], message["total"], message["message"])
+        case "notice":
+            return Notice(message["message"])
         case "preview" if image is not None:
             return Preview(message["index"], image)
         case "variant":

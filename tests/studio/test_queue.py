@@ -1,0 +1,221 @@
+"""The queue of generations: order, states, cancels, retries, and what a failure leaves alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from napari_pixcell.engine.events import Failure, Finished, Notice, Preview, Progress
+from napari_pixcell.slides import ArraySlide, Region
+from napari_pixcell.studio import generation
+from napari_pixcell.studio.session import Session
+from scripted import ScriptedClient
+
+
+@pytest.fixture
+def jobs(session: Session, client: ScriptedClient) -> list[Any]:
+    """Queue three generations of two variants; the first runs."""
+    session.add_region((400, 400))
+    session.wait(20)
+    session.settings.count = 2
+    for seed in (10, 20, 30):
+        session.settings.seed = seed
+        session.generate()
+    settled(session)
+    return list(session.generation.jobs)
+
+
+def settled(session: Session) -> None:
+    session.wait(20, until=lambda: not session.background.busy)
+
+
+def play(session: Session, client: ScriptedClient, variants: int | None = None) -> None:
+    client.play(variants)
+    settled(session)
+
+
+def end(session: Session, client: ScriptedClient, event: Any) -> None:
+    client.waiting.pop(0)[1](event)
+    settled(session)
+
+
+def seeds(session: Session) -> list[int]:
+    return [result.seed for result in session.gallery.results]
+
+
+def test_only_one_is_at_the_worker_and_the_others_wait_in_their_order(
+    session, client, jobs
+) -> None:
+    assert [job.state for job in jobs] == ["running", "waiting", "waiting"]
+    assert [request.seed for request, _ in client.waiting] == [10]
+    play(session, client)
+    assert [job.state for job in jobs] == ["done", "running", "waiting"]
+    play(session, client)
+    play(session, client)
+    assert seeds(session) == [10, 11, 20, 21, 30, 31]
+    assert not session.generation.jobs and not session.generation.ended
+
+
+def test_a_row_says_what_it_makes_and_how_it_stands(session, client, jobs) -> None:
+    first, second, _ = jobs
+    assert second.summary() == "2 variants, seed 20, 20 steps"
+    assert second.sentence() == "waiting"
+    client.waiting[0][1](Progress(10, 40, "Variant 1 of 2"))
+    settled(session)
+    assert first.sentence().startswith("1 of 2") and first.part == 0.25
+
+
+def test_the_running_one_is_cancelled_alone(session, client, jobs) -> None:
+    play(session, client, 1)
+    session.cancel()
+    settled(session)
+    assert [job.state for job in jobs] == ["cancelled", "running", "waiting"]
+    assert jobs[0].sentence() == "cancelled, 1 made" and not session.problems
+    assert seeds(session) == [10]
+
+
+def test_those_that_wait_are_cancelled_alone(session, client, jobs) -> None:
+    session.generation.cancel_waiting()
+    assert [job.state for job in jobs] == ["running", "cancelled", "cancelled"]
+    play(session, client)
+    assert seeds(session) == [10, 11] and not session.generation.jobs
+
+
+def test_one_row_is_cancelled_alone(session, client, jobs) -> None:
+    session.generation.cancel(jobs[1])
+    play(session, client)
+    assert [job.state for job in jobs] == ["done", "cancelled", "running"]
+
+
+def test_all_are_cancelled(session, client, jobs) -> None:
+    session.generation.cancel_all()
+    settled(session)
+    assert {job.state for job in jobs} == {"cancelled"} and not session.busy
+    assert not session.gallery.results
+
+
+def test_one_that_waits_goes_to_the_front(session, client, jobs) -> None:
+    session.generation.to_front(jobs[2])
+    assert session.generation.jobs == [jobs[0], jobs[2], jobs[1]]
+    play(session, client)
+    assert [request.seed for request, _ in client.waiting] == [30]
+
+
+def test_a_failure_stops_no_other_and_is_tried_again(session, client, jobs) -> None:
+    client.play(1)
+    end(session, client, Failure("There is not enough memory on the device."))
+    assert jobs[0].state == "failed" and jobs[1].state == "running"
+    assert jobs[0].sentence() == session.problems["generate"]
+    assert session.generation.ended == [jobs[0]]
+    session.generation.retry(jobs[0])
+    settled(session)
+    assert not session.generation.ended and not session.problems
+    again = session.generation.jobs[-1]
+    assert (again.request.seed, again.request.count) == (11, 1)  # the first one was made
+    for _ in range(3):
+        play(session, client)
+    assert seeds(session) == [10, 20, 21, 30, 31, 11]
+
+
+def test_a_cancelled_one_can_be_asked_for_again(session, client, jobs) -> None:
+    session.generation.cancel(jobs[1])
+    session.generation.retry(jobs[1])
+    settled(session)
+    assert [job.request.seed for job in session.generation.jobs] == [10, 30, 20]
+
+
+def test_what_has_ended_is_dismissed(session, client, jobs) -> None:
+    session.generation.cancel_all()
+    settled(session)
+    session.generation.dismiss(jobs[2])
+    assert jobs[2] not in session.generation.ended and len(session.generation.ended) == 2
+    session.generation.dismiss()
+    assert not session.generation.ended
+
+
+def test_everything_is_carried_by_value(session, client, jobs) -> None:
+    item = session.active
+    place = item.region
+    session.move_region(item.number, Region(0, 0, 256, 256))
+    session.remove_region(item.number)
+    session.set_slide(ArraySlide([np.zeros((600, 600, 3), np.uint8)], 0.5, "another"))
+    for _ in range(3):
+        play(session, client)
+    assert len(session.gallery.results) == 6
+    assert {result.target.region for result in session.gallery.results} == {place}
+    assert {result.target.slide for result in session.gallery.results} == {"case 7"}
+
+
+def test_fewer_at_once_is_said_with_the_job(session, client, jobs) -> None:
+    client.waiting[0][1](Notice("Memory is full; again, with fewer pictures at once"))
+    settled(session)
+    assert jobs[0].remarks == ["Memory is full; again, with fewer pictures at once"]
+
+
+def test_a_worker_that_does_not_hear_a_cancel_is_ended(
+    session, client, jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(type(jobs[0].handle), "cancel", lambda _: None)
+    session.cancel()
+    settled(session)
+    session.pump()
+    assert not client.restarted and jobs[0].sentence() == "Cancelling…"
+    later = generation.time.monotonic() + generation.PATIENCE + 1
+    monkeypatch.setattr(generation.time, "monotonic", lambda: later)
+    session.pump()
+    settled(session)
+    assert client.restarted
+    end(session, client, Failure("The memory was freed, so this request was stopped."))
+    assert [job.state for job in jobs] == ["cancelled", "running", "waiting"]
+    assert not session.problems
+
+
+def test_pictures_on_the_way_can_be_switched_off(session, client) -> None:
+    session.add_region((400, 400))
+    session.wait(20)
+    seen = []
+    session.generation.preview.connect(lambda _target, image: seen.append(image))
+    session.settings.previews = False
+    session.generate()
+    settled(session)
+    client.waiting[0][1](Preview(0, np.zeros((32, 32, 3), np.uint8)))
+    settled(session)
+    assert client.previews == [False]
+    assert all(image is None for image in seen)
+
+
+def test_a_series_is_one_job_of_several_requests(session, client) -> None:
+    session.add_region((400, 400))
+    session.wait(20)
+    request, target = session._asked(session.active)
+    several = [replace(request, count=1, guidance=value) for value in (1.0, 2.0, 3.0)]
+    job = session.generation.queue(several, target, title="3 pictures")
+    settled(session)
+    play(session, client)
+    assert job.at == 1 and job.part == pytest.approx(1 / 3)
+    end(session, client, Failure("The result is not a picture."))
+    session.generation.retry(job)
+    settled(session)
+    again = session.generation.current
+    assert [r.guidance for r in again.requests] == [2.0, 3.0] and again.title == "3 pictures"
+    play(session, client)
+    play(session, client)
+    assert [r.record.request.guidance for r in session.gallery.results] == [1.0, 2.0, 3.0]
+
+
+def test_a_late_word_of_an_earlier_request_of_a_series_is_not_taken_for_the_next(
+    session, client
+) -> None:
+    session.add_region((400, 400))
+    session.wait(20)
+    request, target = session._asked(session.active)
+    job = session.generation.queue([replace(request, count=1)] * 2, target)
+    settled(session)
+    on_event = client.waiting[0][1]
+    play(session, client)
+    on_event(Finished())
+    settled(session)
+    assert job.state == "running" and job.at == 1
