@@ -104,6 +104,30 @@ def test_a_cancelled_request_stops_at_the_next_step_and_is_no_error(engine, styl
     assert max(e.done for e in events if isinstance(e, Progress)) == 2
 
 
+def test_loading_a_model_hears_a_cancel_and_the_next_request_loads_it(style) -> None:
+    engine, asked = Engine(), 0
+    events: list = []
+
+    def cancelled() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked > 30  # deep in the first network's tensors
+
+    request = GenerateRequest("demo", style, count=1, steps=1)
+    engine.run(request, events.append, cancelled)
+    assert events == [Progress(0, 0, "Loading the model"), Finished(cancelled=True)]
+    assert engine.residence.setting is None and asked == 31
+    assert any(isinstance(e, Variant) for e in run(engine, request))
+
+
+def test_pictures_on_the_way_can_be_left_out(engine, style) -> None:
+    events: list = []
+    request = GenerateRequest("demo", style, count=1, steps=2)
+    engine.run(request, events.append, previews=False)
+    assert any(isinstance(e, Variant) for e in events)
+    assert not any(isinstance(e, Preview) for e in events)
+
+
 def test_a_style_of_another_model_is_refused(engine) -> None:
     other = PackedArray.pack(np.zeros((1, 1536), np.float32))
     with pytest.raises(PixCellError, match="embed the region again with this model"):

@@ -10,7 +10,7 @@ import torch
 from diffusers import AutoencoderKL
 
 from napari_pixcell.engine.engine import Engine
-from napari_pixcell.engine.events import Embedding, Progress, Variant
+from napari_pixcell.engine.events import Embedding, Notice, Progress, Variant
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.request import EmbedRequest, GenerateRequest
 from napari_pixcell.engine.residence import Residence
@@ -166,6 +166,7 @@ def test_on_full_memory_fewer_pictures_are_made_at_once_before_anything_else(
     assert len(variants(events)) == 3
     again = [text for text in sentences(events) if text.startswith("Memory is full")]
     assert again == ["Memory is full; again, with fewer pictures at once"] * 2
+    assert [event.message for event in events if isinstance(event, Notice)] == again
     assert engine.residence.batch == 1 and engine.residence.setting.name == "resident"
 
 

@@ -90,6 +90,16 @@ def synthetic_png(image: NDArray[np.uint8], record: Record, mpp: float) -> bytes
     return buffer.getvalue()
 
 
+def synthetic_sheet(sheet: NDArray[np.uint8]) -> bytes:
+    """Encode a sheet of variants, uint8 (height, width, 3), as PNG that says what it shows."""
+    info = PngInfo()
+    info.add_itxt("parameters", "A sheet of SYNTHETIC tissue, not real. For research use only.")
+    info.add_itxt(XMP_KEY, XMP)
+    buffer = io.BytesIO()
+    Image.fromarray(sheet).save(buffer, "png", pnginfo=info)
+    return buffer.getvalue()
+
+
 def synthetic_tiff(labels: NDArray[Any], mpp: float) -> bytes:
     """Encode the layout of a variant as TIFF with its marks.
 

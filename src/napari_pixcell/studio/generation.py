@@ -159,6 +159,7 @@ class Generation:
         title: str = "",
         live: bool = False,
         previews: bool = True,
+        number: int | None = None,
     ) -> GenerationJob:
         """Queue a request or a series, with everything by value.
 
@@ -178,11 +179,12 @@ class Generation:
             Goes before all that wait, in the place of another live job that waits.
         previews : bool
             Whether the pictures are shown while they are made.
+        number : int, optional
+            Of the job that this is another try of.
         """
         several = requests if isinstance(requests, list) else [requests]
-        job = GenerationJob(
-            next(self._numbers), several, target, title, live, previews, resumes=resumes
-        )
+        number = number or next(self._numbers)
+        job = GenerationJob(number, several, target, title, live, previews, resumes=resumes)
         labels = _smallest(layout) if layout is not None else None
         if live:
             self._drop([other for other in self.waiting if other.live])
@@ -244,7 +246,10 @@ class Generation:
         if job in self.ended and rest:
             self.dismiss(job)
             self._say("generate", "")
-            self.queue(rest, job.target, title=job.title, resumes=job.stopped())
+            again = self.queue(
+                rest, job.target, None, job.stopped(), job.title, False, job.previews, job.number
+            )
+            again.kept = job.kept
 
     def to_front(self, job: GenerationJob) -> None:
         """Have a waiting job be the next."""

@@ -144,7 +144,8 @@ class GenerationJob:
     def rest(self) -> list[GenerateRequest]:
         """Give what is left to make, for another try."""
         now = _after(self.request, self.made)
-        return ([now] if now is not None else []) + self.requests[self.at + 1 :]
+        later = self.requests[self.at + 1 :]
+        return [now, *later] if now is not None else later
 
     def stopped(self) -> Stopped | None:
         """Give what is left to do, if there is something that can go on."""

@@ -5,17 +5,22 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_pixcell.engine.embedding_cache import EmbeddingCache
+from napari_pixcell.engine.presets import QUICK
 from napari_pixcell.engine.request import GenerateRequest
+from napari_pixcell.engine.sweep import Axis, Sweep
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.store import missing
 from napari_pixcell.studio.background import Background
 from napari_pixcell.studio.embedding import Embedder
 from napari_pixcell.studio.gallery import Gallery
 from napari_pixcell.studio.generation import Generation
+from napari_pixcell.studio.grids import Grids
+from napari_pixcell.studio.live import MOST_TILES, Live
 from napari_pixcell.studio.region_actions import RegionActions
 from napari_pixcell.studio.regions import NO_STYLE, RegionItem, tiles_of, tiles_text
 from napari_pixcell.studio.results import Client, Target
@@ -61,12 +66,17 @@ class Session(RegionActions):
         self.embedder = Embedder(client, self.background, cache or EmbeddingCache())
         self.gallery = Gallery(self.background)
         self.generation = Generation(client, self.background, self.gallery, self.say)
+        self.grids = Grids(self.generation, self.gallery, self.background)
+        self.live = Live()
         self.segmenter = Segmenter(client, self.background, self.changed.emit)
         self._shelf: Shelf | None = None
         self.settings.events.family.connect(self.check_model)
         self.settings.events.segment_method.connect(self.check_segmenter)
         self.settings.events.segment_model.connect(self.check_segmenter)
         self.settings.events.connect(lambda *_: self.changed.emit(), check_nargs=False)
+        for name in ("seed", "guidance", "layout_strength", "layout_until"):
+            getattr(self.settings.events, name).connect(self.live.touched, max_args=0)
+        self.layout_changed.connect(self.live.touched, max_args=0)
         self.generation.changed.connect(self.changed.emit)
         self.gallery.changed.connect(self.changed.emit)
         self.embedder.changed.connect(self.changed.emit)
@@ -165,6 +175,63 @@ class Session(RegionActions):
             layout = item.layout if self.with_layout else None
             self.generation.queue(request, place, layout, previews=self.settings.previews)
 
+    def grid_sweep(self) -> Sweep:
+        """Give the grid that the settings ask for.
+
+        Raises
+        ------
+        PixCellError
+            If something is no list of numbers, or there would be too many pictures.
+        """
+        settings = self.settings
+        written = (
+            ("guidance", settings.grid_guidance),
+            ("layout_strength", settings.grid_layout if self.with_layout else ""),
+            ("steps", settings.grid_steps),
+        )
+        axes = [Axis.seeds(settings.seed, settings.grid_seeds)]
+        axes += [Axis.numbers(name, text) for name, text in written if text.strip()]
+        return Sweep(tuple(axes))
+
+    def generate_grid(self) -> None:
+        """Queue a grid of settings on the active region, as one job."""
+        item = self.active
+        if self.why_not() or item is None:
+            return
+        with self.reporting("generate"):
+            base, place = self._asked(item)
+            layout = item.layout if self.with_layout else None
+            self.grids.queue(self.grid_sweep(), base, place, layout, self.settings.previews)
+
+    def set_live(self, on: bool) -> None:
+        """Switch the live picture on or off."""
+        self.live.on = on
+        self.live.forget()
+        if on:
+            self.live.touched()
+        else:
+            self.generation.end_live()
+        self.changed.emit()
+
+    def why_no_live(self) -> str:
+        """Say why there is no live picture of the active region; empty if there can be one."""
+        item = self.active
+        if item is not None and tiles_of(item.size, self.settings.model) > MOST_TILES:
+            return f"Live pictures are for regions of at most {MOST_TILES} tiles"
+        return self.why_not()
+
+    def _make_live(self) -> None:
+        self.layout_wanted.emit()  # what is painted by now
+        item = self.active
+        if item is None or self.why_no_live():
+            return
+        with self.reporting("generate"):
+            request, place = self._asked(item)
+            steps = QUICK.steps_of(self.settings.model.steps)
+            quick = replace(request, count=1, preset=QUICK.name, steps=min(steps, request.steps))
+            layout = item.layout if self.with_layout else None
+            self.generation.queue(quick, place, layout, live=True, previews=False)
+
     def go_on(self) -> None:
         """Go on with the canvas that was stopped, whatever the settings are by now."""
         self.generation.go_on()
@@ -245,6 +312,8 @@ class Session(RegionActions):
         """Take in what came from threads and worker; call it often, in the main thread."""
         came = self.background.pump()
         self.generation.flush()
+        if self.live.due():
+            self._make_live()
         return came
 
     @property

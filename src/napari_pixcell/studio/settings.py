@@ -43,6 +43,8 @@ class Settings:
         Whether cells that are there stay when others are found.
     previews : bool
         Whether pictures are shown while they are made.
+    grid_seeds, grid_guidance, grid_layout, grid_steps : int, str
+        What a grid sweeps: so many seeds, and values as they were written, such as “1, 2”.
     """
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
@@ -64,6 +66,10 @@ class Settings:
     smallest_um2: float = SegmentMethod.smallest_um2
     keep_cells: bool = False
     previews: bool = True
+    grid_seeds: int = 3
+    grid_guidance: str = ""
+    grid_layout: str = ""
+    grid_steps: str = ""
 
     @property
     def model(self) -> Family:

@@ -187,6 +187,7 @@ class LayerLink(QObject):
         """Have the cells of a layout counted again, soon."""
         if not self.changing:
             self._painted.add(layer.metadata["region"])
+            self.session.live.touched()
             self._paint_pause.start()
 
     def _count_painted(self) -> None:

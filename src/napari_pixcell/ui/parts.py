@@ -186,13 +186,18 @@ def put(widget: Any, value: Any) -> None:
             widget.setValue(value)
 
 
-def pixmap(image: NDArray[np.uint8], side: int) -> QPixmap:
-    """Give a picture (height, width, 3) at most ``side`` px large."""
-    image = np.ascontiguousarray(thinned(image))
+def whole_pixmap(image: NDArray[np.uint8]) -> QPixmap:
+    """Give a picture (height, width, 3) as it is."""
+    image = np.ascontiguousarray(image)
     height, width = image.shape[:2]
     made = QImage(image.tobytes(), width, height, 3 * width, QImage.Format.Format_RGB888)
-    mode = Qt.TransformationMode.SmoothTransformation
-    return QPixmap.fromImage(made).scaled(side, side, Qt.AspectRatioMode.KeepAspectRatio, mode)
+    return QPixmap.fromImage(made)
+
+
+def pixmap(image: NDArray[np.uint8], side: int) -> QPixmap:
+    """Give a picture (height, width, 3) at most ``side`` px large."""
+    mode, keep = Qt.TransformationMode.SmoothTransformation, Qt.AspectRatioMode.KeepAspectRatio
+    return whole_pixmap(thinned(image)).scaled(side, side, keep, mode)
 
 
 def thinned(image: NDArray[Any], most: int = 512) -> NDArray[Any]:

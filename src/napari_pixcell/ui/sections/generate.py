@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from qtpy.QtCore import QSignalBlocker, Qt
-from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QLabel, QProgressBar, QSpinBox
+from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QLabel, QProgressBar, QSpinBox
 from superqt import QLabeledDoubleSlider, QLargeIntSpinBox
 
 from napari_pixcell.engine.presets import PRESETS, get_preset
 from napari_pixcell.engine.request import MAX_SEED
 from napari_pixcell.studio.session import Session
 from napari_pixcell.ui.parts import BLUE, PRIMARY, More, Section, Text, button, put, row
+from napari_pixcell.ui.sections.grid import GridPanel
+from napari_pixcell.ui.sections.queue import QueueList
+
+LIVE = "A quick picture a moment after each stroke or change; it is not kept unless you say so"
 
 
 class GenerateSection(Section):
@@ -38,7 +42,10 @@ class GenerateSection(Section):
             self.speed.addItem(preset.name.capitalize(), preset.name)
             self.speed.setItemData(index, preset.text, Qt.ItemDataRole.ToolTipRole)
         self.speed.activated.connect(lambda _: settings.use_preset(self.speed.currentData()))
-        line = self.add(QLabel("Speed"), self.speed)
+        self.live = QCheckBox("Live")
+        self.live.toggled.connect(session.set_live)
+        self.keep_live = button("Keep", "Keep the live picture as a variant", self._keep_live)
+        line = self.add(QLabel("Speed"), self.speed, self.live, self.keep_live)
         line.setStretch(1, 1)
         self.more = More("Steps, guidance")
         self.steps = QSpinBox()
@@ -61,7 +68,13 @@ class GenerateSection(Section):
             row(QLabel("Steps"), self.steps, QLabel("Guidance"), self.guidance)
         )
         self.more.content.addLayout(row(QLabel("Layout acts until"), self.until))
+        self.previews = QCheckBox("Show pictures while they are made")
+        self.previews.setToolTip("A picture sharpens in place; costs next to nothing")
+        self.previews.toggled.connect(lambda on: setattr(settings, "previews", on))
+        self.more.content.addWidget(self.previews)
         self.content.addWidget(self.more)
+        self.grid = GridPanel(session)
+        self.content.addWidget(self.grid)
         self.generate_button = button(
             "Generate", "Make variants over the region (G)", session.generate
         )
@@ -78,9 +91,14 @@ class GenerateSection(Section):
         self.content.addWidget(self.bar)
         line = self.add(self.state, self.cancel_button)
         line.setStretch(0, 1)
+        self.queue = QueueList(session)
+        self.content.addWidget(self.queue)
         self.honest = Text(small=True)
         self.content.addWidget(self.honest)
         self.finish()
+
+    def _keep_live(self) -> None:
+        self.session.generation.keep_live()
 
     def refresh(self) -> None:
         """Show the session's state."""
@@ -93,6 +111,15 @@ class GenerateSection(Section):
         self.speed.setToolTip(get_preset(settings.preset).text)
         put(self.guidance, settings.guidance_with(session.with_layout))
         put(self.until, settings.layout_until)
+        with QSignalBlocker(self.previews):
+            self.previews.setChecked(settings.previews)
+        with QSignalBlocker(self.live):
+            self.live.setChecked(session.live.on)
+        refused = session.why_no_live()
+        self.live.setEnabled(session.live.on or not refused)
+        self.live.setToolTip(refused or LIVE)
+        self.keep_live.setVisible(session.generation.live is not None)
+        self.grid.refresh()
         reason, job = session.why_not(), session.generation.current
         what = "1 variant" if settings.count == 1 else f"{settings.count} variants"
         verb = "Generate" if job is None else "Queue"
@@ -104,13 +131,13 @@ class GenerateSection(Section):
         if job is not None:
             # A bar paints at once, and with it the whole window; this lets it wait for its turn.
             self.bar.setUpdatesEnabled(False)
-            self.bar.setRange(0, job.total if job.done else 0)
-            self.bar.setValue(job.done)
+            self.bar.setRange(0, 1000 if job.part else 0)
+            self.bar.setValue(round(1000 * job.part))
             self.bar.setUpdatesEnabled(True)
-            waiting = len(session.generation.jobs) - 1
-            more = f" · {waiting} waiting" if waiting else ""
-            self.state.say(f"{job.target.name}: {job.sentence()}{more}")
+            self.bar.setToolTip(f"{job.target.name}: {job.summary()}")
+            self.state.say(f"{job.target.name}: {' · '.join([job.sentence(), *job.remarks])}")
             self.cancel_button.setEnabled(not job.cancelled)
+        self.queue.refresh()
         item = session.active
         placed = item is not None and item.layout is not None and session.takes_layout
         free = item is not None and not placed and not reason
@@ -120,4 +147,6 @@ class GenerateSection(Section):
         if stopped is not None:
             self.tell(problem, stopped.sentence(), "Go on", session.go_on)
         else:
-            self.tell(problem, note, "Try again" if problem else "", session.generate)
+            failed = next((j for j in session.generation.ended if j.problem == problem), None)
+            again = session.generate if failed is None else lambda: session.generation.retry(failed)
+            self.tell(problem, note, "Try again" if problem else "", again)

@@ -1,0 +1,140 @@
+"""Grids of settings: many pictures as one job, and a sheet that shows them side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_pixcell.datasets.contact_sheet import contact_sheet
+from napari_pixcell.datasets.marking import synthetic_sheet
+from napari_pixcell.datasets.pairs import write_whole
+from napari_pixcell.engine.record import Record
+from napari_pixcell.engine.request import GenerateRequest
+from napari_pixcell.engine.sweep import Sweep
+from napari_pixcell.errors import PixCellError
+from napari_pixcell.studio.background import Background
+from napari_pixcell.studio.gallery import Gallery
+from napari_pixcell.studio.generation import Generation
+from napari_pixcell.studio.results import Result, Target
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A grid that was asked for.
+
+    Parameters
+    ----------
+    job : int
+        Number of its job.
+    title : str
+        Of its sheet.
+    sweep : Sweep
+        What differs.
+    requests : tuple of GenerateRequest
+        Row by row, without the layout, which they all share.
+    """
+
+    job: int
+    title: str
+    sweep: Sweep
+    requests: tuple[GenerateRequest, ...]
+
+
+class Grids:
+    """Asks for grids, and lays out what they gave.
+
+    Parameters
+    ----------
+    generation : Generation
+        The queue.
+    gallery : Gallery
+        Where the pictures are.
+    background : Background
+        Threads of the session.
+
+    Attributes
+    ----------
+    last : Grid or None
+        The newest one.
+    """
+
+    def __init__(self, generation: Generation, gallery: Gallery, background: Background) -> None:
+        self._generation, self._gallery, self._background = generation, gallery, background
+        self.last: Grid | None = None
+
+    def queue(
+        self,
+        sweep: Sweep,
+        base: GenerateRequest,
+        target: Target,
+        layout: NDArray[np.integer] | None,
+        previews: bool,
+    ) -> Grid:
+        """Queue a grid as one job.
+
+        Raises
+        ------
+        PixCellError
+            If a value is none that a request can have.
+        """
+        requests = sweep.requests(base)
+        title = "1 picture" if sweep.count == 1 else f"grid of {sweep.count} pictures"
+        job = self._generation.queue(list(requests), target, layout, title=title, previews=previews)
+        self.last = Grid(job.number, f"{target.name}, {title}", sweep, tuple(requests))
+        return self.last
+
+    def pictures(self, grid: Grid) -> list[Result | None]:
+        """Give what a grid has made so far, row by row; None for what is not there."""
+        names = [axis.name for axis in grid.sweep.axes] + ["seed"]
+        made = {
+            tuple(getattr(result.record.request, name) for name in names): result
+            for result in self._gallery.results
+            if result.job == grid.job
+        }
+        return [made.get(tuple(getattr(r, name) for name in names)) for r in grid.requests]
+
+    def sheet(
+        self,
+        grid: Grid,
+        done: Callable[[NDArray[np.uint8]], None],
+        failed: Callable[[str], None],
+    ) -> None:
+        """Lay a grid out, in a thread; ``done`` gets uint8 (height, width, 3)."""
+        results = self.pictures(grid)
+
+        def work() -> NDArray[np.uint8]:
+            small = [None if result is None else result.small for result in results]
+            record = next((r.record for r in results if r is not None), None)
+            footer = _footer(record) if record is not None else ""
+            return contact_sheet(
+                small, grid.sweep.columns, grid.sweep.rows, f"Synthetic · {grid.title}", footer
+            )
+
+        self._background.compute(work, done, failed)
+
+    def save(
+        self,
+        sheet: NDArray[np.uint8],
+        path: Path,
+        done: Callable[[None], None],
+        failed: Callable[[str], None],
+    ) -> None:
+        """Write a sheet as PNG, marked as synthetic, in a thread."""
+
+        def work() -> None:
+            try:
+                write_whole(path, synthetic_sheet(sheet))
+            except OSError as error:
+                raise PixCellError(
+                    f"The sheet cannot be written ({error.strerror}); choose another folder."
+                ) from error
+
+        self._background.compute(work, done, failed)
+
+
+def _footer(record: Record) -> str:
+    return f"SYNTHETIC tissue, not real. {record.notice}. For research use only."

@@ -1,0 +1,260 @@
+"""Grids of settings as one job, their sheets, and when a live picture is made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from napari_pixcell.datasets.contact_sheet import contact_sheet
+from napari_pixcell.engine.events import Failure, Finished
+from napari_pixcell.engine.presets import QUICK
+from napari_pixcell.engine.request import GenerateRequest
+from napari_pixcell.engine.sweep import MOST_PICTURES, Axis, Sweep
+from napari_pixcell.errors import PixCellError
+from napari_pixcell.models.catalogue import DEMO
+from napari_pixcell.slides import Region
+from napari_pixcell.studio import live
+from napari_pixcell.studio.live import LONGEST, PAUSE, Live
+from napari_pixcell.studio.session import Session
+from scripted import ScriptedClient
+
+
+@pytest.fixture
+def ready(session: Session) -> Session:
+    session.add_region((400, 400))
+    session.wait(20)
+    return session
+
+
+def settled(session: Session) -> None:
+    session.wait(20, until=lambda: not session.background.busy)
+
+
+def play_all(session: Session, client: ScriptedClient) -> None:
+    settled(session)
+    while client.waiting:
+        client.play()
+        settled(session)
+
+
+# -- sweeps ------------------------------------------------------------------------------------
+
+
+def test_a_sweep_has_a_request_for_each_place_row_by_row() -> None:
+    sweep = Sweep((Axis.seeds(5, 2), Axis.numbers("guidance", "1, 2.5"), Axis("steps", (4,))))
+    made = sweep.requests(GenerateRequest("demo", count=7))
+    assert [(r.seed, r.guidance, r.steps, r.count) for r in made] == [
+        (5, 1.0, 4, 1),
+        (6, 1.0, 4, 1),
+        (5, 2.5, 4, 1),
+        (6, 2.5, 4, 1),
+    ]
+    assert sweep.columns == ("seed 5", "seed 6")
+    assert sweep.rows == ("guidance 1, 4 steps", "guidance 2.5, 4 steps")
+
+
+def test_numbers_are_read_as_people_write_them_each_once() -> None:
+    assert Axis.numbers("guidance", "1; 1.5  2,2").values == (1.0, 1.5, 2.0)
+    assert Axis.numbers("steps", "4 8").values == (4, 8)
+    assert Axis.seeds(2**32 - 1, 2).values == (2**32 - 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: Axis.numbers("guidance", "one"), "“one” is no list of numbers"),
+        (lambda: Axis.numbers("guidance", " "), "has no values for guidance"),
+        (lambda: Axis("colour", (1,)), "nothing that a grid can sweep"),
+        (lambda: Sweep((Axis.seeds(0, 2), Axis.seeds(0, 3))), "each only once"),
+        (lambda: Sweep(()), "at least one setting"),
+        (lambda: Sweep((Axis.seeds(0, MOST_PICTURES + 1),)), f"at most {MOST_PICTURES}"),
+    ],
+)
+def test_what_cannot_be_swept_is_refused_in_a_sentence(make, words: str) -> None:
+    with pytest.raises(PixCellError, match=words):
+        make()
+
+
+# -- sheets ------------------------------------------------------------------------------------
+
+
+def test_a_sheet_has_each_picture_at_its_place_and_leaves_missing_ones_empty() -> None:
+    red, blue = (np.full((64, 64, 3), c, np.uint8) for c in ((200, 0, 0), (0, 0, 200)))
+    sheet = contact_sheet([red, None, blue, red], ("a", "b"), ("x", "y"), "T", "F", side=100)
+    rows, columns = sheet.shape[:2]
+    is_red = (sheet == (200, 0, 0)).all(-1)
+    is_blue = (sheet == (0, 0, 200)).all(-1)
+    assert is_red.sum() == 2 * 100 * 100 and is_blue.sum() == 100 * 100
+    y, x = (values.mean() for values in is_blue.nonzero())
+    assert y > rows / 2 and x < columns / 2
+    assert (sheet < 100).all(-1).any()  # there are words
+
+
+def test_no_sheet_without_a_picture() -> None:
+    with pytest.raises(PixCellError, match="generate the grid first"):
+        contact_sheet([None], ("a",), ("",), "T", "F")
+
+
+def test_a_grid_is_one_job_and_its_sheet_is_saved_as_synthetic(
+    ready: Session, client: ScriptedClient, tmp_path: Path
+) -> None:
+    ready.settings.grid_seeds, ready.settings.grid_guidance = 2, "1, 3"
+    ready.generate_grid()
+    (job,) = ready.generation.jobs
+    assert job.summary() == "grid of 4 pictures, 20 steps"
+    settled(ready)
+    client.play()
+    settled(ready)
+    grid = ready.grids.last
+    assert [r is not None for r in ready.grids.pictures(grid)] == [True, False, False, False]
+    play_all(ready, client)
+    results = ready.grids.pictures(grid)
+    assert [(r.seed, r.record.request.guidance) for r in results] == [
+        (1234, 1.0),
+        (1235, 1.0),
+        (1234, 3.0),
+        (1235, 3.0),
+    ]
+    sheets, said = [], []
+    ready.grids.sheet(grid, sheets.append, said.append)
+    ready.wait(20, until=lambda: bool(sheets))
+    ready.grids.save(sheets[0], tmp_path / "sheet.png", said.append, said.append)
+    ready.wait(20, until=lambda: bool(said))
+    with Image.open(tmp_path / "sheet.png") as saved:
+        assert "SYNTHETIC" in saved.text["parameters"]
+        assert "trainedAlgorithmicMedia" in saved.text["XML:com.adobe.xmp"]
+        assert np.array_equal(np.asarray(saved), sheets[0])
+    ready.grids.save(sheets[0], tmp_path / "no" / "sheet.png", said.append, said.append)
+    ready.wait(20, until=lambda: len(said) == 2)
+    assert (
+        said[1] == "The sheet cannot be written (No such file or directory); choose another folder."
+    )
+
+
+def test_a_grid_that_failed_on_its_way_is_completed_by_another_try(
+    ready: Session, client: ScriptedClient
+) -> None:
+    ready.settings.grid_seeds = 3
+    ready.generate_grid()
+    settled(ready)
+    client.play()
+    settled(ready)
+    client.waiting.pop(0)[1](Failure("The result is not a picture."))
+    settled(ready)
+    ready.generation.retry(ready.generation.ended[0])
+    play_all(ready, client)
+    assert [r.seed for r in ready.grids.pictures(ready.grids.last)] == [1234, 1235, 1236]
+
+
+def test_a_grid_that_cannot_be_read_is_said_and_nothing_is_queued(ready: Session) -> None:
+    ready.settings.grid_guidance = "much"
+    ready.generate_grid()
+    assert "no list of numbers" in ready.problems["generate"] and not ready.generation.jobs
+
+
+# -- live --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    return Clock(monkeypatch)
+
+
+class Clock:
+    """A time that passes only when told to."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 50.0
+        monkeypatch.setattr(live.time, "monotonic", lambda: self.now)
+
+
+def test_a_picture_is_due_after_a_pause_and_once(clock: Clock) -> None:
+    watch = Live()
+    watch.touched()
+    clock.now += 9
+    assert not watch.due()  # it is off
+    watch.on = True
+    watch.touched()
+    clock.now += PAUSE * 0.9
+    assert not watch.due()
+    watch.touched()
+    clock.now += PAUSE * 0.9
+    assert not watch.due()
+    clock.now += PAUSE * 0.2
+    assert watch.due() and not watch.due()
+
+
+def test_who_never_pauses_gets_one_all_the_same(clock: Clock) -> None:
+    watch = Live()
+    watch.on = True
+    waited = 0.0
+    watch.touched()
+    while not watch.due():
+        clock.now += 0.1
+        waited += 0.1
+        watch.touched()
+    assert waited == pytest.approx(LONGEST, abs=0.15)
+
+
+def test_the_live_picture_is_quick_and_not_kept_unless_asked_to(
+    ready: Session, client: ScriptedClient
+) -> None:
+    shown = []
+    ready.generation.preview.connect(lambda _target, image: shown.append(image))
+    ready.set_live(True)
+    ready.wait(20, until=lambda: bool(client.waiting))
+    request = client.waiting[0][0]
+    assert (request.preset, request.steps, request.count) == (
+        QUICK.name,
+        QUICK.steps_of(DEMO.steps),
+        1,
+    )
+    play_all(ready, client)
+    assert shown[-1].shape == (256, 256, 3) and not ready.gallery.results
+    ready.generation.keep_live()
+    assert [r.seed for r in ready.gallery.results] == [1234] and shown[-1] is None
+    assert ready.generation.live is None
+
+
+def test_newer_strokes_replace_the_picture_that_waits(
+    ready: Session, client: ScriptedClient
+) -> None:
+    ready.generate()
+    settled(ready)
+    ready.set_live(True)
+    for seed in (1, 2, 3):
+        ready.settings.seed = seed
+        ready.wait(20, until=lambda seed=seed: ready.generation.jobs[-1].request.seed == seed)
+    assert len(ready.generation.jobs) == 2  # the variants, and the newest picture
+    ready.generate()
+    assert [job.live for job in ready.generation.jobs] == [False, True, False]  # it goes first
+    ready.set_live(False)
+    assert [job.live for job in ready.generation.jobs] == [False, False]
+    assert not ready.generation.ended
+
+
+def test_no_live_picture_of_what_takes_long(ready: Session, client: ScriptedClient) -> None:
+    ready.draw_region(Region(0, 0, 1400, 1400))
+    ready.wait(20)
+    ready.set_live(True)
+    settled(ready)
+    assert ready.why_no_live() == "Live pictures are for regions of at most 4 tiles"
+    assert not client.waiting
+
+
+def test_a_live_picture_that_fails_says_so_and_leaves_no_row(
+    ready: Session, client: ScriptedClient
+) -> None:
+    ready.set_live(True)
+    ready.wait(20, until=lambda: bool(client.waiting))
+    client.waiting.pop(0)[1](Failure("The result is not a picture."))
+    settled(ready)
+    assert ready.problems["generate"] == "The result is not a picture."
+    assert not ready.generation.ended
+    ready.settings.seed = 9
+    ready.wait(20, until=lambda: bool(client.waiting))
+    client.waiting.pop(0)[1](Finished())
+    settled(ready)
