@@ -18,8 +18,8 @@ from scripted import ScriptedClient
 @pytest.fixture(autouse=True)
 def own_qt_settings(tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = str(tmp_path_factory.mktemp("qt"))
-    QSettings.setDefaultFormat(QSettings.Format.IniFormat)
-    QSettings.setPath(QSettings.Format.IniFormat, QSettings.Scope.UserScope, folder)
+    # The native format is what a QSettings with a name uses; it is a file under Linux too.
+    QSettings.setPath(QSettings.Format.NativeFormat, QSettings.Scope.UserScope, folder)
 
 
 @pytest.fixture

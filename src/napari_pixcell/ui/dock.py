@@ -16,6 +16,7 @@ from napari_pixcell import __version__
 from napari_pixcell.studio.importing import holds_cells
 from napari_pixcell.studio.results import Client
 from napari_pixcell.studio.session import Session
+from napari_pixcell.ui import configuration
 from napari_pixcell.ui.layers import LayerLink
 from napari_pixcell.ui.parts import Text
 from napari_pixcell.ui.sections import (
@@ -96,7 +97,8 @@ class PixCellStudio(QWidget):
         self.scroll = scroll
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(scroll)
+        outer.addWidget(scroll, 1)
+        outer.addWidget(self.generate.pinned)
 
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
@@ -108,6 +110,7 @@ class PixCellStudio(QWidget):
         self._pump.start()
         self.session.changed.connect(self._refresh_soon)
         self._bind_keys()
+        self.link.at_close(configuration.link(self._configured, self._cannot_remember))
         self.teardown = Teardown(self.session, self.link, napari_viewer)
         # A closed dock gets no closeEvent (napari #8071), so the teardown hangs on others.
         self.destroyed.connect(self.teardown)
@@ -119,6 +122,7 @@ class PixCellStudio(QWidget):
         for section in self.sections:
             section.setVisible(there or section is self.slide)
             section.refresh()
+        self.generate.pinned.setVisible(there)
         if there != self._fitted:
             # Once for each state: measuring the whole column costs more than all the rest.
             # Afterwards, when the sections that have just come are laid out.
@@ -175,6 +179,14 @@ class PixCellStudio(QWidget):
             self.session.import_cells(path)
         else:
             self.slide.open(path)
+
+    def _configured(self, name: str, value: Any) -> None:
+        """Take over what was set on the plugin's page of napari's preferences."""
+        if name == "previews":
+            self.session.settings.previews = bool(value)
+
+    def _cannot_remember(self, sentence: str) -> None:
+        self.session.say("slide", sentence)
 
     def _refresh_soon(self) -> None:
         if not self._soon.isActive():  # starting again would put the refresh off

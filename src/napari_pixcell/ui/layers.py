@@ -49,6 +49,7 @@ class LayerLink(QObject):
         self._painted: set[int] = set()
         self._timers: list[QTimer] = []
         self._links: list[tuple[Any, Callable[..., Any]]] = []
+        self._closing: list[Callable[[], None]] = []
         self._paint_pause = self.timer(200, self._count_painted)
         self.boxes = RegionBoxes(self)
         self.tools = CellTools(self)
@@ -72,6 +73,9 @@ class LayerLink(QObject):
             except (ValueError, RuntimeError, TypeError):
                 continue  # the layer or viewer is gone already
         self._links.clear()
+        for act in self._closing:
+            act()
+        self._closing.clear()
         with contextlib.suppress(RuntimeError):  # Qt may have deleted them already
             for timer in self._timers:
                 timer.stop()
@@ -273,6 +277,10 @@ class LayerLink(QObject):
         timer.timeout.connect(act)
         self._timers.append(timer)
         return timer
+
+    def at_close(self, act: Callable[[], None]) -> None:
+        """Have something else undone by :meth:`close`."""
+        self._closing.append(act)
 
     def connect_to(self, signal: Any, callback: Callable[..., Any]) -> None:
         """Connect until :meth:`close`."""

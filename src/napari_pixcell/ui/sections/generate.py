@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from qtpy.QtCore import QSignalBlocker, Qt
-from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QLabel, QProgressBar, QSpinBox
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QDoubleSpinBox,
+    QFrame,
+    QLabel,
+    QProgressBar,
+    QSpinBox,
+    QVBoxLayout,
+)
 from superqt import QLabeledDoubleSlider, QLargeIntSpinBox
 
 from napari_pixcell.engine.presets import PRESETS, get_preset
@@ -17,7 +26,13 @@ LIVE = "A quick picture a moment after each stroke or change; it is not kept unl
 
 
 class GenerateSection(Section):
-    """Variants, seed, expert settings, Generate, progress and Cancel."""
+    """Variants, seed, expert settings and the queue; Generate, progress and Cancel.
+
+    Attributes
+    ----------
+    pinned : QFrame
+        With the one primary button and what it has to say, for the dock's foot.
+    """
 
     def __init__(self, session: Session) -> None:
         super().__init__("generate", "4  Generate")
@@ -79,23 +94,29 @@ class GenerateSection(Section):
             "Generate", "Make variants over the region (G)", session.generate
         )
         self.generate_button.setStyleSheet(PRIMARY)
-        self.content.addWidget(self.generate_button)
         self.outlook = Text(small=True)
-        self.content.addWidget(self.outlook)
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.bar.setFixedHeight(8)
         self.bar.setStyleSheet(f"QProgressBar::chunk {{ background: {BLUE}; }}")
         self.state = Text()
         self.cancel_button = button("Cancel", "Stop within one step (Esc)", session.cancel)
-        self.content.addWidget(self.bar)
-        line = self.add(self.state, self.cancel_button)
-        line.setStretch(0, 1)
         self.queue = QueueList(session)
         self.content.addWidget(self.queue)
         self.honest = Text(small=True)
-        self.content.addWidget(self.honest)
-        self.finish()
+        # The dock keeps these in sight however small the screen is.
+        self.pinned = QFrame()
+        self.pinned.setFrameShape(QFrame.Shape.NoFrame)
+        stack = QVBoxLayout(self.pinned)
+        stack.setContentsMargins(8, 4, 8, 4)
+        stack.setSpacing(3)
+        for widget in (self.problem, self.note, self.action, self.generate_button):
+            stack.addWidget(widget)
+        for widget in (self.outlook, self.honest, self.bar):
+            stack.addWidget(widget)
+        line = row(self.state, self.cancel_button)
+        line.setStretch(0, 1)
+        stack.addLayout(line)
 
     def _keep_live(self) -> None:
         self.session.generation.keep_live()
