@@ -1,0 +1,171 @@
+"""The studio at work: stalls of the window, what previews cost, and memory after many jobs.
+
+    xvfb-run -a python benchmarks/studio.py [--jobs 200] [--pairs 8]
+
+Everything in one real window with the real worker and the demo family.
+
+- Stalls: gaps between two turns of the event loop while the view is panned and a layout painted
+  on, without and with a generation beside it; the first is the control: napari's own drawing.
+- Previews: generations of 20 steps with and without them, in turns; medians.
+- Memory: of the window's process and of the worker, after a quarter of the jobs and after all;
+  each variant is discarded once it is there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import platform
+import time
+from typing import Any
+
+import napari
+import numpy as np
+import psutil
+from mouse import drag
+from qtpy.QtCore import QTimer
+
+from napari_pixcell.ui.demo import click, open_dock, settle
+
+
+class Beat:
+    """Gaps between two turns of the event loop, in ms, while a ``with`` block lasts."""
+
+    def __init__(self) -> None:
+        self.gaps: list[float] = []
+        self._timer = QTimer()
+        self._timer.timeout.connect(self._note)
+
+    def __enter__(self) -> Beat:
+        self._last = time.perf_counter()
+        self._timer.start(1)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.stop()
+
+    def _note(self) -> None:
+        now = time.perf_counter()
+        self.gaps.append(1e3 * (now - self._last))
+        self._last = now
+
+    def figures(self, what: str) -> dict[str, float]:
+        gaps = np.array(self.gaps)
+        return {
+            f"{what}: 99th percentile of turns, ms": float(np.percentile(gaps, 99)),
+            f"{what}: longest turn, ms": float(gaps.max()),
+        }
+
+
+def busy_hands(viewer: Any, studio: Any, seconds: float | None) -> None:
+    """Pan and paint until the time is over, or the generation has ended."""
+    layer = studio.link.find("layout", 1)
+    centre, started, turn = viewer.scene.camera.center, time.perf_counter(), 0
+    top, left = layer.translate[-2:]
+    while time.perf_counter() - started < (seconds or math.inf):
+        if seconds is None and studio.session.generation.current is None:
+            break
+        turn += 1
+        angle = turn / 8
+        viewer.scene.camera.center = (
+            centre[-2] + 10 * math.sin(angle),
+            centre[-1] + 10 * math.cos(angle),
+        )
+        if turn % 4 == 0:
+            y, x = top + 10 + turn % 100, left + 10 + 2 * turn % 100
+            drag(layer, (y, x), (y + 2, x + 2))
+        settle(0.03)
+
+
+def stalls(viewer: Any, studio: Any) -> dict[str, float]:
+    session = studio.session
+    session.new_layout()
+    settle(0.5)
+    studio.link.tools.choose("paint")
+    busy_hands(viewer, studio, 1)
+    with Beat() as alone:
+        busy_hands(viewer, studio, 4)
+    session.settings.count = 3
+    session.generate()
+    with Beat() as beside:
+        busy_hands(viewer, studio, None)
+    session.set_layout(1, None)
+    settle(0.5)
+    figures = alone.figures("panning and painting") | beside.figures("and generating beside it")
+    return figures
+
+
+def generation(session: Any) -> float:
+    """Seconds of one variant, from the button to the picture."""
+    started = time.perf_counter()
+    session.generate()
+    while session.generation.current is not None:
+        settle(0.005)
+    return time.perf_counter() - started
+
+
+def previews(studio: Any, pairs: int) -> dict[str, float]:
+    session, taken = studio.session, {True: [], False: []}
+    session.settings.count = 1
+    generation(session)
+    for turn in range(2 * pairs):
+        on = bool((turn + turn // 2) % 2)  # on off, off on: neither is always first
+        session.settings.previews = on
+        taken[on].append(generation(session))
+    session.settings.previews = True
+    with_, without = (float(np.median(taken[on])) for on in (True, False))
+    return {
+        "variant with previews, s": with_,
+        "without, s": without,
+        "previews cost, %": 100 * (with_ / without - 1),
+    }
+
+
+def memory(studio: Any, jobs: int) -> dict[str, float]:
+    session = studio.session
+    session.settings.count, session.settings.steps = 1, 2
+    found: dict[str, float] = {}
+    for done in range(1, jobs + 1):
+        generation(session)
+        for result in list(session.gallery.results):
+            session.gallery.discard(result)
+        if done in (jobs // 4, jobs):
+            settle(1)
+            found[f"window after {done} jobs, MB"] = psutil.Process().memory_info().rss / 2**20
+            worker = psutil.Process(session.client.process_id)
+            found[f"worker after {done} jobs, MB"] = worker.memory_info().rss / 2**20
+    for what in ("window", "worker"):
+        early, late = (found[f"{what} after {n} jobs, MB"] for n in (jobs // 4, jobs))
+        found[f"{what}: growth, %"] = 100 * (late / early - 1)
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--jobs", type=int, default=200)
+    parser.add_argument("--pairs", type=int, default=8)
+    options = parser.parse_args()
+    viewer = napari.Viewer(show=True)
+    viewer.window.resize(1366, 768)
+    _dock, studio = open_dock(viewer)
+    click(studio.slide.sample_button)
+    settle(0.5)
+    click(studio.region.add_button)
+    while studio.session.busy:
+        settle(0.05)
+    generation(studio.session)  # the worker starts
+    figures: dict[str, Any] = {
+        "machine": f"{platform.machine()}, Python {platform.python_version()}"
+    }
+    figures |= stalls(viewer, studio)
+    figures |= previews(studio, options.pairs)
+    figures |= memory(studio, options.jobs)
+    studio.close_session()
+    viewer.close()
+    rounded = {k: round(v, 2) if isinstance(v, float) else v for k, v in figures.items()}
+    print(json.dumps(rounded, indent=1))
+
+
+if __name__ == "__main__":
+    main()
