@@ -1,0 +1,72 @@
+"""Commands of napari's palette: each does what its button does, or says why not."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+
+from napari._app_model import get_app_model
+from npe2 import PluginManifest
+
+import napari_pixcell
+from napari_pixcell.ui import commands
+from napari_pixcell.ui.dock import PixCellStudio
+
+MANIFEST = PluginManifest.from_file(Path(napari_pixcell.__file__).parent / "napari.yaml")
+ACTIONS = [
+    command.id
+    for command in MANIFEST.contributions.commands
+    if command.python_name.startswith("napari_pixcell.ui.commands:")
+]
+
+
+def run(command: str) -> None:
+    get_app_model().commands.execute_command(f"napari-pixcell.{command}").result()
+
+
+def test_every_action_is_in_the_palette_under_a_name_that_says_what_it_does(viewer) -> None:
+    functions = {
+        f"napari-pixcell.{name}"
+        for name, made in inspect.getmembers(commands, inspect.isfunction)
+        if list(inspect.signature(made).parameters) == ["viewer"]
+        and made.__module__ == commands.__name__
+        and name != "studio_of"
+    }
+    assert set(ACTIONS) == functions
+    palette = {item.command.id for item in get_app_model().menus.get_menu("_command_pallet_")}
+    assert functions <= palette
+
+
+def test_the_first_command_opens_the_studio_and_none_fails_without_a_slide(viewer, qtbot) -> None:
+    for command in ACTIONS:
+        run(command.rpartition(".")[2])
+    qtbot.wait(60)
+    (studio,) = (w for w in viewer.window.dock_widgets.values() if isinstance(w, PixCellStudio))
+    assert studio.isVisible() and not studio.session.busy
+    if studio.slide.manager is not None:
+        studio.slide.manager.close()
+    studio.close_session()
+
+
+def test_the_main_loop_by_commands_alone(ready, viewer, client, settle) -> None:
+    run("new_region")
+    settle(ready)
+    run("segment")
+    settle(ready)
+    assert ready.session.active.cells
+    run("generate")
+    settle(ready)
+    client.play()
+    settle(ready)
+    assert len(ready.session.gallery.results) == 4
+    run("generate")
+    run("generate")
+    settle(ready)
+    run("cancel_all")
+    settle(ready)
+    assert not ready.session.generation.jobs
+
+
+def test_a_command_that_is_off_says_why(ready, viewer) -> None:
+    run("generate")
+    assert "Add a region first" in viewer.status
