@@ -21,18 +21,19 @@ from napari_pixcell.studio.gallery import Gallery
 from napari_pixcell.studio.generation import Generation
 from napari_pixcell.studio.grids import Grids
 from napari_pixcell.studio.live import MOST_TILES, Live
-from napari_pixcell.studio.region_actions import RegionActions
 from napari_pixcell.studio.regions import NO_STYLE, RegionItem, tiles_of, tiles_text
 from napari_pixcell.studio.results import Client, Target
 from napari_pixcell.studio.segmenting import Segmenter
 from napari_pixcell.studio.settings import Settings
+from napari_pixcell.studio.similar import SimilarTissue
+from napari_pixcell.studio.similar_actions import SimilarActions
 from napari_pixcell.studio.times import duration
 
 if TYPE_CHECKING:
     from napari_pixcell.studio.shelf import Shelf
 
 
-class Session(RegionActions):
+class Session(SimilarActions):
     """The state of the studio, without Qt.
 
     Every method returns at once; what takes time comes back through :meth:`pump`, which the
@@ -69,6 +70,7 @@ class Session(RegionActions):
         self.grids = Grids(self.generation, self.gallery, self.background)
         self.live = Live()
         self.segmenter = Segmenter(client, self.background, self.changed.emit)
+        self.similar = SimilarTissue(client, self.background, self.embedder.cache, self.say)
         self._shelf: Shelf | None = None
         self.settings.events.family.connect(self.check_model)
         self.settings.events.segment_method.connect(self.check_segmenter)
@@ -80,6 +82,8 @@ class Session(RegionActions):
         self.generation.changed.connect(self.changed.emit)
         self.gallery.changed.connect(self.changed.emit)
         self.embedder.changed.connect(self.changed.emit)
+        self.similar.changed.connect(self.changed.emit)
+        self.regions_changed.connect(self.follow_similar)
 
     # -- slide ---------------------------------------------------------------------------
 
@@ -276,6 +280,8 @@ class Session(RegionActions):
             self.generation.cancel()
         elif style is not None and style.embedding_job is not None:
             self.cancel_embedding()
+        elif self.similar.job is not None:
+            self.similar.stop()
         else:
             self.cancel_segmenting()
 
@@ -323,6 +329,7 @@ class Session(RegionActions):
         return (
             self.background.busy
             or self.generation.current is not None
+            or self.similar.job is not None
             or any(item.embedding_busy or item.layout_busy for item in items)
             or any(item.search is not None and item.search.job is not None for item in items)
         )

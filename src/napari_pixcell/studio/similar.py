@@ -1,0 +1,324 @@
+"""A search of the whole slide for tissue like a region's."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from psygnal import Signal
+
+from napari_pixcell.engine.embedding_cache import EmbeddingCache
+from napari_pixcell.engine.events import Embedding, Event, Failure, Finished
+from napari_pixcell.engine.similarity import Grid, Place, best_places
+from napari_pixcell.engine.survey import Batch, Survey
+from napari_pixcell.models.catalogue import Family
+from napari_pixcell.models.identity import encoder_identity
+from napari_pixcell.slides.region import Region
+from napari_pixcell.studio.background import Background
+from napari_pixcell.studio.results import Client, JobHandle
+from napari_pixcell.studio.times import Clock
+
+if TYPE_CHECKING:
+    from napari_pixcell.studio.regions import RegionItem
+
+BEST = 6
+# Places of one request: about as many as take a second, so that generations get in between.
+FIRST_BATCH, LARGEST_BATCH, BATCH_S = 4, 32, 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class Similar:
+    """Where a slide looks like a region.
+
+    Parameters
+    ----------
+    number, region : int, Region
+        Of the region that the slide was compared with.
+    slide : Slide
+        That was looked at.
+    grid : Grid
+        Where it was looked at.
+    heat : array, float32, (rows, columns)
+        How alike each place is, 0 to 1; NaN where there is glass or nobody has looked yet.
+    seen, total : int
+        How many places were looked at, and how many there are.
+    unreadable : int
+        How many could not be read.
+    best : list of (Place, pixels)
+        The most alike places, best first, with their tissue: uint8 (side, side, 3).
+    """
+
+    number: int
+    region: Region
+    slide: Any
+    grid: Grid
+    heat: NDArray[np.float32]
+    seen: int
+    total: int
+    unreadable: int
+    best: list[tuple[Place, NDArray[np.uint8]]]
+
+    def sentence(self, name: str) -> str:
+        """Say what was found; ``name`` is the region's."""
+        parts = [f"Most like {name}" if self.best else f"Nothing else here is like {name}"]
+        if self.seen + self.unreadable < self.total:
+            parts.append(f"{self.seen:,} of {self.total:,} places looked at")
+        if self.unreadable:
+            parts.append(f"{self.unreadable:,} could not be read")
+        return " · ".join(parts)
+
+
+@dataclass(eq=False)
+class SimilarJob:
+    """A search that is under way.
+
+    Parameters
+    ----------
+    number, region : int, Region
+        Of the region that the slide is compared with.
+    slide : Slide
+        That is looked at.
+    family : Family
+        Whose encoder looks.
+    wanted : array, float32, (..., dimension)
+        The region's embeddings.
+    """
+
+    number: int
+    region: Region
+    slide: Any
+    family: Family
+    wanted: NDArray[np.float32]
+    done: int = 0
+    total: int = 0
+    handle: JobHandle | None = None
+    asked: float = 0.0  # when the last request was sent
+    batch: int = FIRST_BATCH
+    clock: Clock = field(default_factory=Clock)
+
+    def note(self, done: int, total: int) -> None:
+        """Take progress in."""
+        self.done, self.total = done, total
+        self.clock.note(done, total)
+
+    def sentence(self) -> str:
+        """Say how far it is."""
+        if not self.total:
+            return "Looking for tissue…"
+        left = f" · {self.clock.left}" if self.clock.left else ""
+        return f"Looking… {self.done:,} of {self.total:,} places{left}"
+
+
+class SimilarTissue:
+    """Compares a region with the whole slide, a few places at a time.
+
+    What was looked at is kept, in memory and on disk: the next search on the same slide goes on
+    from there, and needs no worker where all is known.
+
+    Parameters
+    ----------
+    client : Client
+        Who embeds.
+    background : Background
+        Threads of the session.
+    cache : EmbeddingCache
+        Where embeddings are kept.
+    say : callable
+        Gets (section, sentence) of what went wrong.
+
+    Attributes
+    ----------
+    changed : Signal
+        There is progress, another outcome, or none any more.
+    job : SimilarJob or None
+        What is under way.
+    found : Similar or None
+        The last outcome; while a search is under way, what is known by then.
+    shown : bool
+        Whether the map is to be seen on the slide.
+    """
+
+    changed = Signal()
+
+    def __init__(
+        self,
+        client: Client,
+        background: Background,
+        cache: EmbeddingCache,
+        say: Callable[[str, str], None],
+    ) -> None:
+        self._client, self._background, self._cache, self._say = client, background, cache, say
+        self._survey: tuple[str | None, Survey] | None = None  # encoder, and what it saw
+        self.job: SimilarJob | None = None
+        self.found: Similar | None = None
+        self.shown = True
+
+    def look(self, slide: Any, item: RegionItem, family: Family) -> None:
+        """Look for tissue like an embedded region's; returns at once."""
+        assert item.embedding is not None
+        self.stop()
+        wanted = item.embedding.unpack()
+        job = self.job = SimilarJob(item.number, item.region, slide, family, wanted)
+        self.found, self.shown = None, True
+        self._say("region", "")
+
+        def begin() -> Step:
+            self._surveyed(job).try_again()
+            return self._step(job)
+
+        self._background.compute(begin, lambda step: self._go_on(job, step), self._failing(job))
+        self.changed.emit()
+
+    def stop(self) -> None:
+        """Stop at once; what was looked at by then is kept, and shown as far as it goes."""
+        job, self.job = self.job, None
+        if job is None:
+            return
+        # Said in turn, so that a request that waits to be sent sees that it is not wanted.
+        self._background.talk(lambda: job.handle.cancel() if job.handle else None)
+        partly = self.found
+        if partly is not None:
+
+            def show(step: Step) -> None:
+                if self.found is partly:
+                    self.found = step.found
+                    self.changed.emit()
+
+            self._background.compute(
+                lambda: Step(None, self._rank(job, BEST)), show, lambda _: None
+            )
+        self.changed.emit()
+
+    def forget(self) -> None:
+        """Take the outcome away; the next search is quick all the same."""
+        self.stop()
+        self.found = None
+        self.changed.emit()
+
+    def follow(self, slide: Any, item: Callable[[int], RegionItem | None]) -> None:
+        """Drop what is about another slide, or a region that is gone or lies elsewhere.
+
+        Parameters
+        ----------
+        slide : Slide or None
+            The current one.
+        item : callable
+            Looks a region up by its number.
+        """
+        for about in (self.job, self.found):
+            if about is not None:
+                region = item(about.number)
+                if about.slide is not slide or region is None or region.region != about.region:
+                    self.forget()
+        if self._survey is not None and self._survey[1].slide is not slide:
+            self._survey = None  # it keeps the slide open
+
+    # -- in the thread that computes -------------------------------------------------------
+
+    def _surveyed(self, job: SimilarJob) -> Survey:
+        encoder = encoder_identity(job.family)
+        if self._survey is not None:
+            known, survey = self._survey
+            same_tile = survey.family.tile * job.family.grid == job.family.tile * survey.family.grid
+            if survey.slide is job.slide and known == encoder and same_tile:
+                return survey
+        survey = Survey(job.slide, job.family, self._cache)
+        self._survey = encoder, survey
+        return survey
+
+    def _step(self, job: SimilarJob, last: tuple[Batch, Embedding] | None = None) -> Step:
+        """Take what came in, read the next places, and say what is known."""
+        survey = self._surveyed(job)
+        if last is not None:
+            survey.take(*last)
+        batch = survey.following(job.batch) if self.job is job else None
+        known = survey.done > len(survey.unreadable) or batch is None
+        found = self._rank(job, 0 if batch is not None else BEST) if known else None
+        return Step(batch, found, survey.done, survey.total)
+
+    def _rank(self, job: SimilarJob, count: int) -> Similar:
+        survey = self._surveyed(job)
+        heat = survey.heat(job.wanted)
+        best = best_places(survey.grid, heat, job.region, count)
+        pictures = [(place, job.slide.read(place.region, job.family.mpp)) for place in best]
+        missing = len(survey.unreadable)
+        return Similar(
+            job.number,
+            job.region,
+            job.slide,
+            survey.grid,
+            heat,
+            survey.done - missing,
+            survey.total,
+            missing,
+            pictures,
+        )
+
+    # -- in the main thread ------------------------------------------------------------------
+
+    def _go_on(self, job: SimilarJob, step: Step) -> None:
+        if self.job is not job:
+            return
+        job.note(step.done, step.total)
+        self.found = step.found
+        if step.batch is None:
+            self.job = None
+        else:
+            self._ask(job, step.batch)
+        self.changed.emit()
+
+    def _ask(self, job: SimilarJob, batch: Batch) -> None:
+        post = self._background.post
+        came: list[Embedding] = []
+
+        def submit() -> None:
+            if self.job is job:
+                job.asked = time.monotonic()
+                job.handle = self._client.submit(
+                    batch.request, lambda event: post(lambda: take(event))
+                )
+
+        def take(event: Event) -> None:
+            if self.job is not job:
+                return
+            match event:
+                case Embedding():
+                    came.append(event)
+                case Finished(cancelled=False) if came:
+                    seconds = max(1e-3, time.monotonic() - job.asked)
+                    fitting = round(BATCH_S * len(batch.places) / seconds)
+                    job.batch = min(LARGEST_BATCH, 4 * job.batch, max(1, fitting))
+                    self._background.compute(
+                        lambda: self._step(job, (batch, came[0])),
+                        lambda step: self._go_on(job, step),
+                        self._failing(job),
+                    )
+                case Finished():
+                    self.stop()
+                case Failure(message):
+                    self._failing(job)(message)
+
+        self._background.talk(submit, self._failing(job))
+
+    def _failing(self, job: SimilarJob) -> Callable[[str], None]:
+        def failed(message: str) -> None:
+            if self.job is job:
+                self.job = None
+                self._say("region", message)
+                self.changed.emit()
+
+        return failed
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """What a search does next, and what it knows."""
+
+    batch: Batch | None
+    found: Similar | None
+    done: int = 0
+    total: int = 0
