@@ -93,6 +93,7 @@ class SimilarJob:
     slide: Any
     family: Family
     wanted: NDArray[np.float32]
+    survey: Survey | None = None  # once it has begun
     done: int = 0
     total: int = 0
     handle: JobHandle | None = None
@@ -167,7 +168,9 @@ class SimilarTissue:
         self._say("region", "")
 
         def begin() -> Step:
-            self._surveyed(job).try_again()
+            if self.job is job:
+                job.survey = self._surveyed(job)
+                job.survey.try_again()
             return self._step(job)
 
         self._background.compute(begin, lambda step: self._go_on(job, step), self._failing(job))
@@ -180,18 +183,22 @@ class SimilarTissue:
             return
         # Said in turn, so that a request that waits to be sent sees that it is not wanted.
         self._background.talk(lambda: job.handle.cancel() if job.handle else None)
-        partly = self.found
-        if partly is not None:
+        partly, survey = self.found, job.survey
+        if partly is not None and survey is not None:
 
-            def show(step: Step) -> None:
+            def show(found: Similar) -> None:
                 if self.found is partly:
-                    self.found = step.found
+                    self.found = found
                     self.changed.emit()
 
-            self._background.compute(
-                lambda: Step(None, self._rank(job, BEST)), show, lambda _: None
-            )
+            self._background.compute(lambda: self._rank(job, survey, BEST), show, lambda _: None)
         self.changed.emit()
+
+    def show(self, shown: bool) -> None:
+        """Show or hide the map."""
+        if shown != self.shown:
+            self.shown = shown
+            self.changed.emit()
 
     def forget(self) -> None:
         """Take the outcome away; the next search is quick all the same."""
@@ -232,16 +239,17 @@ class SimilarTissue:
 
     def _step(self, job: SimilarJob, last: tuple[Batch, Embedding] | None = None) -> Step:
         """Take what came in, read the next places, and say what is known."""
-        survey = self._surveyed(job)
+        survey = job.survey
+        if survey is None:  # stopped before it began
+            return Step(None, None)
         if last is not None:
             survey.take(*last)
         batch = survey.following(job.batch) if self.job is job else None
         known = survey.done > len(survey.unreadable) or batch is None
-        found = self._rank(job, 0 if batch is not None else BEST) if known else None
+        found = self._rank(job, survey, 0 if batch is not None else BEST) if known else None
         return Step(batch, found, survey.done, survey.total)
 
-    def _rank(self, job: SimilarJob, count: int) -> Similar:
-        survey = self._surveyed(job)
+    def _rank(self, job: SimilarJob, survey: Survey, count: int) -> Similar:
         heat = survey.heat(job.wanted)
         best = best_places(survey.grid, heat, job.region, count)
         pictures = [(place, job.slide.read(place.region, job.family.mpp)) for place in best]

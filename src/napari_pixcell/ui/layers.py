@@ -21,10 +21,20 @@ from napari_pixcell.ui.cell_tools import CellTools
 from napari_pixcell.ui.condition_view import ConditionView
 from napari_pixcell.ui.drawing import watch
 from napari_pixcell.ui.region_boxes import RegionBoxes
+from napari_pixcell.ui.similar_layer import SimilarLayer
 from napari_pixcell.ui.slide_layer import ROLE, calibrate, is_slide, origin, role, slide_of
 from napari_pixcell.ui.variant_layers import VariantLayers
 
-ORDER = {"": 0, "regions": 1, "area": 2, "layout": 3, "condition": 4, "variant": 5, "preview": 6}
+ORDER = {
+    "": 0,
+    "similar": 0.5,
+    "regions": 1,
+    "area": 2,
+    "layout": 3,
+    "condition": 4,
+    "variant": 5,
+    "preview": 6,
+}
 
 
 class LayerLink(QObject):
@@ -55,6 +65,7 @@ class LayerLink(QObject):
         self.tools = CellTools(self)
         self.area = AreaLayer(self)
         self.condition = ConditionView(self)
+        self.similar = SimilarLayer(self)
         watch(viewer)
         self.connect_to(viewer.layers.events.inserted, self._find_slide)
         self.connect_to(viewer.layers.events.removed, self._removed)
@@ -228,6 +239,8 @@ class LayerLink(QObject):
             self.session.set_layout(layer.metadata["region"], None)
         elif kind == "area":
             self.area.removed(layer.metadata["region"])
+        elif kind == "similar":
+            self.similar.removed()
         elif kind == "condition":
             self.condition.removed()
         elif kind == "variant":

@@ -10,6 +10,7 @@ from napari_pixcell.studio.regions import RegionItem, tiles_of, tiles_text
 from napari_pixcell.studio.session import Session
 from napari_pixcell.ui.layers import LayerLink
 from napari_pixcell.ui.parts import Section, Text, button
+from napari_pixcell.ui.sections.similar import SimilarPanel
 
 ROW = 22
 EMPTY = "A region is one tile or larger: its tissue gives the style."
@@ -33,7 +34,8 @@ class RegionSection(Section):
         self.draw_button = button(
             "Draw region", "Draw a box of any size on the slide: press, drag, let go", self.draw
         )
-        self.add(self.add_button, self.draw_button)
+        self.similar = SimilarPanel(session, link)
+        self.add(self.add_button, self.draw_button, self.similar.find_button)
         self.list = QListWidget()
         self.list.setToolTip("Click to work on a region; right click to rename, go to or delete")
         self.list.currentItemChanged.connect(self._chosen)
@@ -43,6 +45,7 @@ class RegionSection(Section):
         self.content.addWidget(self.list)
         self.hint = Text(small=True)
         self.content.addWidget(self.hint)
+        self.content.addWidget(self.similar)
         self.finish()
 
     def add_region(self) -> None:
@@ -79,6 +82,7 @@ class RegionSection(Section):
         self.list.setVisible(bool(items))
         self.list.setFixedHeight(ROW * min(len(items), 5) + 6)
         self.hint.say(self._hint())
+        self.similar.refresh()
         self.tell(session.problems.get("region", ""), session.notes.get("region", ""))
 
     def _hint(self) -> str:

@@ -1,0 +1,84 @@
+"""The layer that shows where the slide looks like a region."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from napari.layers import Image
+
+from napari_pixcell.slides import Region
+from napari_pixcell.studio.similar import Similar
+from napari_pixcell.ui.slide_layer import ROLE
+
+if TYPE_CHECKING:
+    from napari_pixcell.ui.layers import LayerLink
+
+OPACITY = 0.5
+COLOURS = "viridis"
+
+
+class SimilarLayer:
+    """Keeps the map of similar tissue over the slide.
+
+    Parameters
+    ----------
+    link : LayerLink
+        To viewer, session and layers.
+    """
+
+    def __init__(self, link: LayerLink) -> None:
+        self.link = link
+        self.session = link.session
+        self._seen: Similar | None = None
+        link.connect_to(self.session.similar.changed, self.show)
+
+    def show(self) -> None:
+        """Show what was found by now, or nothing."""
+        similar, link = self.session.similar, self.link
+        found, layer = similar.found, link.find("similar")
+        with link.own():
+            if found is None or link.slide_layer is None:
+                if layer is not None:
+                    link.viewer.layers.remove(layer)
+            elif layer is None:
+                if similar.shown:
+                    self._add(found)
+            else:
+                if found is not self._seen:
+                    item = self.session.item(found.number)
+                    layer.name = self._name(item.name if item is not None else "")
+                    layer.data = found.heat
+                    link.place(layer, self._covered(found))
+                layer.visible = similar.shown
+        self._seen = found
+
+    def removed(self) -> None:
+        """Understand that the user deleted the layer."""
+        self.session.similar.show(False)
+
+    def _add(self, found: Similar) -> None:
+        item = self.session.item(found.number)
+        layer = Image(
+            found.heat,
+            name=self._name(item.name if item is not None else ""),
+            colormap=COLOURS,
+            contrast_limits=(0, 1),
+            opacity=OPACITY,
+            interpolation2d="nearest",
+            metadata={ROLE: "similar", "region": found.number},
+            **self.link.where(self._covered(found), found.heat.shape),
+        )
+        self.link.insert(layer)
+
+        def toggled(_event: Any = None) -> None:
+            if not self.link.changing:
+                self.session.similar.show(layer.visible)
+
+        self.link.connect_to(layer.events.visible, toggled)
+
+    def _name(self, name: str) -> str:
+        return f"Similar tissue · {name}"
+
+    def _covered(self, found: Similar) -> Region:
+        height, width = found.grid.shape
+        return Region(0, 0, width, height)
