@@ -19,6 +19,7 @@ from napari_pixcell.cells.methods import CELLPOSE_MODEL, METHODS, SegmentMethod
 from napari_pixcell.cli_layouts import add_layout_command, add_layout_options, layout_for
 from napari_pixcell.cli_models import add_models_command
 from napari_pixcell.cli_place import add_place_options, place
+from napari_pixcell.cli_similar import add_similar_command
 from napari_pixcell.engine.events import Embedding, Event, Layout, Preview, Progress, Variant
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.presets import EXACT, PRESETS, get_preset
@@ -142,6 +143,12 @@ def _parser() -> argparse.ArgumentParser:
     rerun.add_argument("record", metavar="RECORD", type=Path, help="a record, or an exported image")
     rerun.add_argument("--out", type=Path, metavar="DIR", help="folder to write the pair to")
 
+    add_similar_command(
+        commands,
+        [common, region, caching],
+        _style,
+        lambda request: _collect(_engine().run, request),
+    )
     add_layout_command(commands, common)
     add_models_command(commands, common)
 

@@ -28,6 +28,7 @@ BRIGHT = 0.75  # brightness below which nothing is glass: folds, pigment, pen
 # slide that is all tissue has no glass, and one without tissue has none of it.
 LEAST_SATURATION, MOST_SATURATION = 0.03, 0.06
 LEAST_TISSUE = 0.5  # of a place
+LEAST_ALIKE = 0.05  # of what is worth going to
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +104,8 @@ def lay_grid(slide: Slide, family: Family, most: int = MOST_PLACES) -> Grid:
         )
     overview = slide.read(Region(0, 0, width, height), max(height, width) * mpp / OVERVIEW)
     tissue = find_tissue(overview)
-    spacing = side
+    expected = math.sqrt(height * width * tissue.mean() / most)
+    spacing = max(side, 0.9 * expected)
     while True:
         cells = max(1, int((height + 1) / spacing)), max(1, int((width + 1) / spacing))
         grid = Grid(slide.shape, side, np.ones(cells, bool))
@@ -218,7 +220,7 @@ def best_places(
     region : Region
         What they are compared with, in level-0 pixels.
     count : int
-        How many at most; places that are no more alike than the average are not given.
+        How many at most; places that are hardly more alike than the average are not given.
 
     Returns
     -------
@@ -229,7 +231,7 @@ def best_places(
     places: list[Place] = []
     order = np.argsort(-np.nan_to_num(heat, nan=-1), axis=None, kind="stable")
     for row, column in zip(*np.unravel_index(order, heat.shape), strict=True):
-        if len(places) == count or not heat[row, column] > 0:
+        if len(places) == count or not heat[row, column] >= LEAST_ALIKE:
             break
         near = any(max(abs(row - r), abs(column - c)) < 2 for r, c in chosen)
         place = grid.place(int(row), int(column))

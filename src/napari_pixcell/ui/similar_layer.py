@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from napari_pixcell.ui.layers import LayerLink
 
 OPACITY = 0.5
-COLOURS = "viridis"
+COLOURS = "inferno"  # unlike tissue is darkened; yellow and orange are no colours of H&E
 
 
 class SimilarLayer:

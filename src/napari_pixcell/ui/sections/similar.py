@@ -56,8 +56,8 @@ class SimilarPanel(QWidget):
         )
         self.map_box = QCheckBox("Map")
         self.map_box.setToolTip(
-            "Show on the slide how alike the tissue is: yellow is most like the region, dark "
-            "blue no more than the slide's average"
+            "Show on the slide how alike the tissue is: bright yellow is like the region, dark is "
+            "no more like it than the slide's average, glass stays clear"
         )
         self.map_box.clicked.connect(session.similar.show)
         self.close_button = QToolButton()

@@ -1,0 +1,284 @@
+"""Finding tissue like a region's: no Qt, no torch, no display."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from napari_pixcell.engine.events import Embedding, Finished
+from napari_pixcell.engine.request import EmbedRequest, Request
+from napari_pixcell.engine.similarity import overlap
+from napari_pixcell.models.catalogue import get_family
+from napari_pixcell.models.identity import encoder_identity
+from napari_pixcell.slides import ArraySlide, Region, open_slide
+from napari_pixcell.slides.write import write_pyramid
+from napari_pixcell.studio.results import JobHandle
+from napari_pixcell.studio.session import Session
+from napari_pixcell.studio.similar import LARGEST_BATCH
+from napari_pixcell.worker.client import WorkerClient
+from scripted import ScriptedClient
+
+GLASS, PINK, PURPLE = (244, 243, 245), (225, 150, 180), (110, 60, 140)
+
+
+class ColourClient(ScriptedClient):
+    """Embeds by mean colour; from request ``hold_from`` on only when :meth:`release` is called."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hold_from = 1000
+        self.held: list[tuple[EmbedRequest, Any]] = []
+
+    def submit(self, request: Request, on_event: Any = None) -> JobHandle:
+        if not isinstance(request, EmbedRequest) or self.embedding_failure:
+            return super().submit(request, on_event)
+        self.requests.append(request)
+        self.held.append((request, on_event))
+        if len(self.requests) < self.hold_from:
+            self.release()
+        return _Ends(on_event)
+
+    def release(self) -> None:
+        for request, on_event in self.held:
+            pixels = request.pixels.unpack()
+            rows, columns = pixels.shape[0] // 256, pixels.shape[1] // 256
+            values = pixels.reshape(rows, 256, columns, 256, 3).mean(axis=(1, 3), dtype=np.float32)
+            values = values[0] if rows == columns == 1 else values
+            on_event(Embedding(values, encoder_identity(get_family(request.family)) or ""))
+            on_event(Finished())
+        self.held.clear()
+
+
+class _Ends:
+    def __init__(self, on_event: Any) -> None:
+        self.on_event = on_event
+
+    def cancel(self) -> None:
+        self.on_event(Finished(cancelled=True))
+
+
+@pytest.fixture
+def client() -> ColourClient:
+    return ColourClient()
+
+
+@pytest.fixture
+def picture() -> np.ndarray:
+    """Glass above; below pink tissue, and purple tissue on the right: 6 × 8 tiles."""
+    picture = np.full((1536, 2048, 3), PINK, np.uint8)
+    picture[:, 1024:] = PURPLE
+    picture[:512] = GLASS
+    picture[::7, ::5] -= 9
+    return picture
+
+
+PINK_PLACE, PURPLE_PLACE = (300, 900), (1700, 1200)
+
+
+@pytest.fixture
+def session(client: ColourClient, picture: np.ndarray) -> Iterator[Session]:
+    session = Session(client)
+    session.set_slide(ArraySlide([picture], 0.5, "case 7"))
+    add(session, PINK_PLACE)
+    client.requests.clear()
+    yield session
+    session.close()
+
+
+def add(session: Session, centre: tuple[float, float]):
+    item = session.add_region(centre)
+    session.wait(20)
+    assert item is not None and item.embedding is not None
+    return item
+
+
+def find(session: Session):
+    session.find_similar()
+    session.wait(20)
+    found = session.similar.found
+    assert found is not None and session.similar.job is None
+    return found
+
+
+def places_asked(client: ScriptedClient) -> int:
+    return sum(r.pixels.shape[0] // 256 for r in client.requests if isinstance(r, EmbedRequest))
+
+
+def test_it_finds_where_the_slide_looks_like_the_region(session, client) -> None:
+    found = find(session)
+    assert found.heat.shape == (6, 8)
+    assert np.isnan(found.heat[:2]).all()
+    assert (found.heat[2:, :4] > 0.9).all() and (found.heat[2:, 4:] < 0.1).all()
+    assert (found.seen, found.total, found.unreadable) == (32, 32, 0)
+    assert found.sentence("Region 1") == "Most like Region 1"
+    item = session.active
+    assert 2 <= len(found.best) <= 6
+    for place, pixels in found.best:
+        assert place.region.x < 1024 and place.region.y >= 512
+        assert not overlap(place.region, item.region)
+        np.testing.assert_array_equal(pixels, session.slide.read(place.region, 0.5))
+    assert places_asked(client) == 32
+    assert not session.problems
+
+
+def test_a_few_places_are_asked_at_a_time_and_the_time_left_is_said(session, client) -> None:
+    said: list[str] = []
+
+    def note() -> None:
+        job = session.similar.job
+        said.append(job.sentence() if job is not None else "")
+
+    session.similar.changed.connect(note)
+    find(session)
+    sizes = [r.pixels.shape[0] // 256 for r in client.requests]
+    assert len(sizes) > 1 and max(sizes) <= LARGEST_BATCH
+    assert said[0] == "Looking for tissue…" and "Looking… 4 of 32 places" in said[2]
+    assert said[-1] == ""
+
+
+def test_the_second_search_on_a_slide_asks_nobody(session, client) -> None:
+    first = find(session)
+    add(session, PURPLE_PLACE)
+    client.requests.clear()
+    second = find(session)
+    assert not client.requests
+    assert (second.heat[2:, 4:] > 0.9).all() and second.heat[5, 0] < 0.1 < first.heat[5, 0]
+
+
+@pytest.mark.parametrize("kind", ["file", "layer"])
+def test_a_slide_that_is_opened_again_is_known(picture, tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "slide.tif"
+    write_pyramid(path, picture, 0.5)
+    heats, asked = [], []
+    for _ in range(2):
+        session = Session(ColourClient())
+        session.set_slide(open_slide(path) if kind == "file" else ArraySlide([picture], 0.5, "a"))
+        add(session, PINK_PLACE)
+        heats.append(find(session).heat)
+        asked.append(places_asked(session.client))
+        session.close()
+    assert asked == [33, 0]  # with the region itself
+    np.testing.assert_array_equal(*heats)
+
+
+def test_it_stops_at_once_and_goes_on_where_it_was(session, client) -> None:
+    client.hold_from = 2
+    session.find_similar()
+    session.wait(20, until=lambda: bool(client.held))
+    assert session.busy
+    session.cancel()  # Esc
+    assert session.similar.job is None
+    client.release()  # too late
+    session.wait(20)
+    partly = session.similar.found
+    assert 0 < partly.seen < 32 and partly.best
+    assert partly.sentence("Region 1").endswith(f"{partly.seen} of 32 places looked at")
+    client.hold_from = 1000
+    client.requests.clear()
+    whole = find(session)
+    assert whole.seen == 32 and places_asked(client) == 32 - partly.seen
+    assert not session.problems
+
+
+@pytest.mark.parametrize("change", ["slide", "closed", "pixel size", "removed", "moved"])
+def test_what_changes_meanwhile_ends_the_search_quietly(session, client, change: str) -> None:
+    client.hold_from = 0
+    session.find_similar()
+    session.wait(20, until=lambda: bool(client.held))
+    item = session.active
+    if change == "slide":
+        session.set_slide(ArraySlide([np.full((600, 600, 3), PINK, np.uint8)], 0.5, "other"))
+    elif change == "closed":
+        session.slide.close()
+        session.set_slide(None)
+    elif change == "pixel size":
+        session.set_slide(session.slide.with_mpp(0.6), session.slide_key)
+    elif change == "removed":
+        session.remove_region(item.number)
+    else:
+        session.move_region(item.number, Region(600, 900, 256, 256))
+    assert session.similar.job is None
+    client.hold_from = 1000
+    client.release()
+    session.wait(20)
+    assert session.similar.found is None
+    assert not session.problems
+
+
+def test_an_outcome_goes_with_its_region_and_its_slide(session) -> None:
+    find(session)
+    add(session, PURPLE_PLACE)
+    assert session.similar.found is not None  # another region does not matter
+    session.set_slide(None)
+    assert session.similar.found is None
+
+
+def test_a_worker_that_fails_is_told_of_and_asked_again(session, client) -> None:
+    client.embedding_failure = "The worker process ended unexpectedly; generate again."
+    session.find_similar()
+    session.wait(20)
+    assert session.problems["region"] == client.embedding_failure
+    assert session.similar.job is None
+    client.embedding_failure = ""
+    assert find(session).seen == 32
+    assert "region" not in session.problems
+
+
+def test_a_slide_of_glass_says_so(client) -> None:
+    session = Session(client)
+    session.set_slide(ArraySlide([np.full((900, 900, 3), GLASS, np.uint8)], 0.5, "empty"))
+    add(session, (400, 400))
+    session.find_similar()
+    session.wait(20)
+    assert "no tissue was found" in session.problems["region"]
+    session.close()
+
+
+def test_it_says_why_it_cannot_look(session, client) -> None:
+    assert session.why_not_similar() == ""
+    session.remove_region(session.active.number)
+    assert session.why_not_similar() == "Add a region first: its tissue is what is looked for"
+    client.hold_from = 0
+    session.add_region(PINK_PLACE)
+    session._forget_style(session.active)
+    assert session.why_not_similar() == "Embed Region 2 first"
+    session.settings.use_family("pixcell-256")
+    assert session.why_not_similar().endswith("is not installed")
+    session.set_slide(None)
+    assert session.why_not_similar() == "Open a slide whose pixel size is known first"
+    session.find_similar()
+    assert session.similar.job is None
+
+
+def test_a_place_becomes_a_region_or_a_style_and_is_embedded_already(session, client) -> None:
+    found = find(session)
+    first, (place, _) = session.active, found.best[0]
+    client.requests.clear()
+    session.use_similar(place)
+    session.wait(20)
+    assert session.active is first
+    style = session.style_item()
+    assert style is not first and style.region == place.region
+    assert style.embedding is not None and not client.requests
+    session.add_similar(found.best[1][0])
+    assert session.active.region == found.best[1][0].region
+
+
+def test_with_the_real_worker_epidermis_is_like_epidermis(cmu_slide: Path) -> None:
+    session = Session(WorkerClient())
+    session.set_slide(open_slide(cmu_slide))
+    item = session.add_region((1250, 2000))  # epidermis
+    session.wait(120)
+    assert item is not None and item.embedding is not None
+    session.find_similar()
+    session.wait(120)
+    found = session.similar.found
+    assert found is not None and not session.problems
+    best, others = found.best[0][0], [place.similarity for place, _ in found.best[1:]]
+    assert overlap(best.region, Region(1100, 800, 300, 300))  # the epidermis above
+    assert best.similarity > 0.5 > max(others)
+    session.close()
