@@ -4,61 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
-from napari_pixcell.engine.events import Embedding, Finished
-from napari_pixcell.engine.request import EmbedRequest, Request
+from napari_pixcell.engine.request import EmbedRequest
 from napari_pixcell.engine.similarity import overlap
-from napari_pixcell.models.catalogue import get_family
-from napari_pixcell.models.identity import encoder_identity
 from napari_pixcell.slides import ArraySlide, Region, open_slide
 from napari_pixcell.slides.write import write_pyramid
-from napari_pixcell.studio.results import JobHandle
 from napari_pixcell.studio.session import Session
 from napari_pixcell.studio.similar import LARGEST_BATCH
 from napari_pixcell.worker.client import WorkerClient
 from scripted import ScriptedClient
-
-GLASS, PINK, PURPLE = (244, 243, 245), (225, 150, 180), (110, 60, 140)
-
-
-class ColourClient(ScriptedClient):
-    """Embeds by mean colour; from request ``hold_from`` on only when :meth:`release` is called."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.hold_from = 1000
-        self.held: list[tuple[EmbedRequest, Any]] = []
-
-    def submit(self, request: Request, on_event: Any = None) -> JobHandle:
-        if not isinstance(request, EmbedRequest) or self.embedding_failure:
-            return super().submit(request, on_event)
-        self.requests.append(request)
-        self.held.append((request, on_event))
-        if len(self.requests) < self.hold_from:
-            self.release()
-        return _Ends(on_event)
-
-    def release(self) -> None:
-        for request, on_event in self.held:
-            pixels = request.pixels.unpack()
-            rows, columns = pixels.shape[0] // 256, pixels.shape[1] // 256
-            values = pixels.reshape(rows, 256, columns, 256, 3).mean(axis=(1, 3), dtype=np.float32)
-            values = values[0] if rows == columns == 1 else values
-            on_event(Embedding(values, encoder_identity(get_family(request.family)) or ""))
-            on_event(Finished())
-        self.held.clear()
-
-
-class _Ends:
-    def __init__(self, on_event: Any) -> None:
-        self.on_event = on_event
-
-    def cancel(self) -> None:
-        self.on_event(Finished(cancelled=True))
+from two_tissues import GLASS, PINK, ColourClient, two_tissues
 
 
 @pytest.fixture
@@ -68,12 +26,7 @@ def client() -> ColourClient:
 
 @pytest.fixture
 def picture() -> np.ndarray:
-    """Glass above; below pink tissue, and purple tissue on the right: 6 × 8 tiles."""
-    picture = np.full((1536, 2048, 3), PINK, np.uint8)
-    picture[:, 1024:] = PURPLE
-    picture[:512] = GLASS
-    picture[::7, ::5] -= 9
-    return picture
+    return two_tissues()
 
 
 PINK_PLACE, PURPLE_PLACE = (300, 900), (1700, 1200)

@@ -28,6 +28,8 @@ class SimilarActions(RegionActions):
             return f"{self.settings.model.title} is not installed"
         if item is None:
             return "Add a region first: its tissue is what is looked for"
+        if item.family != self.settings.family:
+            return "The slide is too small for this model"
         if self.similar.job is not None:
             return "Already looking"
         if item.embedding is None:
