@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from napari_pixcell.studio.regions import RegionItem
 
 BEST = 6
-# Places of one request: about as many as take a second, so that generations get in between.
-FIRST_BATCH, LARGEST_BATCH, BATCH_S = 4, 32, 1.0
+# Places of one request: at most as many as take a second, so that generations get in between. To
+# write many pixels as JSON at once would make the window stutter.
+FIRST_BATCH, LARGEST_BATCH, BATCH_S = 4, 8, 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,10 +63,15 @@ class Similar:
     unreadable: int
     best: list[tuple[Place, NDArray[np.uint8]]]
 
+    @property
+    def complete(self) -> bool:
+        """Whether all places were looked at."""
+        return self.seen + self.unreadable >= self.total
+
     def sentence(self, name: str) -> str:
         """Say what was found; ``name`` is the region's."""
         parts = [f"Most like {name}" if self.best else f"Nothing else here is like {name}"]
-        if self.seen + self.unreadable < self.total:
+        if not self.complete:
             parts.append(f"{self.seen:,} of {self.total:,} places looked at")
         if self.unreadable:
             parts.append(f"{self.unreadable:,} could not be read")

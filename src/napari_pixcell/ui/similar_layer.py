@@ -45,10 +45,7 @@ class SimilarLayer:
                     self._add(found)
             else:
                 if found is not self._seen:
-                    item = self.session.item(found.number)
-                    layer.name = self._name(item.name if item is not None else "")
-                    layer.data = found.heat
-                    link.place(layer, self._covered(found))
+                    self._update(layer, found)
                 layer.visible = similar.shown
         self._seen = found
 
@@ -57,10 +54,9 @@ class SimilarLayer:
         self.session.similar.show(False)
 
     def _add(self, found: Similar) -> None:
-        item = self.session.item(found.number)
         layer = Image(
-            found.heat,
-            name=self._name(item.name if item is not None else ""),
+            found.heat.copy(),
+            name=self._name(found),
             colormap=COLOURS,
             contrast_limits=(0, 1),
             opacity=OPACITY,
@@ -76,8 +72,20 @@ class SimilarLayer:
 
         self.link.connect_to(layer.events.visible, toggled)
 
-    def _name(self, name: str) -> str:
-        return f"Similar tissue · {name}"
+    def _update(self, layer: Image, found: Similar) -> None:
+        layer.name = self._name(found)
+        layer.metadata["region"] = found.number
+        if layer.data.shape == found.heat.shape:
+            # While it is looked for: only the pixels are other ones, and that is quicker.
+            layer.data[...] = found.heat
+            layer.refresh(thumbnail=found.complete, highlight=False, extent=False)
+        else:
+            layer.data = found.heat
+        self.link.place(layer, self._covered(found))
+
+    def _name(self, found: Similar) -> str:
+        item = self.session.item(found.number)
+        return f"Similar tissue · {item.name}" if item is not None else "Similar tissue"
 
     def _covered(self, found: Similar) -> Region:
         height, width = found.grid.shape
