@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from napari.layers import Image
 
 from napari_pixcell.slides import Region
-from napari_pixcell.studio.similar import Similar
+from napari_pixcell.studio.similar_job import Similar
 from napari_pixcell.ui.slide_layer import ROLE
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ from qtpy.QtWidgets import QCheckBox, QGridLayout, QMenu, QProgressBar, QToolBut
 
 from napari_pixcell.engine.similarity import Place
 from napari_pixcell.studio.session import Session
-from napari_pixcell.studio.similar import BEST, Similar
+from napari_pixcell.studio.similar import BEST
+from napari_pixcell.studio.similar_job import Similar
 from napari_pixcell.ui.layers import LayerLink
 from napari_pixcell.ui.parts import BLUE, Text, button, clear, pixmap, row
 
