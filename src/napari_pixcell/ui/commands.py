@@ -42,6 +42,11 @@ def draw_region(viewer: Viewer) -> None:
     press(viewer, studio_of(viewer).region.draw_button)
 
 
+def find_similar(viewer: Viewer) -> None:
+    """Find tissue like the active region's."""
+    press(viewer, studio_of(viewer).region.similar.find_button)
+
+
 def segment(viewer: Viewer) -> None:
     """Find the nuclei of the active region."""
     press(viewer, studio_of(viewer).layout_.finding.segment_button)

@@ -88,7 +88,7 @@ class SimilarPanel(QWidget):
         job, found = similar.job, similar.found
         why = self.session.why_not_similar()
         self.find_button.setEnabled(not why)
-        self.find_button.setToolTip(f"{FIND}.\n{why}." if why else FIND)
+        self.find_button.setToolTip(why or FIND)
         self.setVisible(job is not None or found is not None)
         looking = job is not None
         for widget in (self.bar, self.cancel_button):
