@@ -262,9 +262,7 @@ def test_a_thumbnail_shows_and_hides_its_variant(ready, viewer, client, qtbot, s
     assert not layer.visible and not any(result.shown for result in results)
 
 
-def test_previews_and_variants_share_one_layer(
-    ready, viewer, client, qtbot, settle
-) -> None:
+def test_previews_and_variants_share_one_layer(ready, viewer, client, qtbot, settle) -> None:
     from napari_pixcell.engine.events import Preview
 
     click(qtbot, ready.region.add_button)

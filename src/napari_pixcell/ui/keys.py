@@ -116,8 +116,15 @@ class Keys:
             gallery.star(gallery.looked, not gallery.looked.starred)
 
     def _peek(self, on: bool) -> None:
-        active = self._session.active
-        self._session.gallery.peek(active.number if on and active is not None else None)
+        gallery, active, looked = (
+            self._session.gallery,
+            self._session.active,
+            self._session.gallery.looked,
+        )
+        number = active.number if active is not None else 0
+        if looked is not None and not any(r.shown for r in gallery.of_region(number)):
+            number = looked.target.number
+        gallery.peek(number if on else None)
 
     def _lend(self, _event: Any = None) -> None:
         """Put the keys of results on the selected layer, where it can do without its own."""
