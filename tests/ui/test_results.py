@@ -61,7 +61,7 @@ def menu_of(studio, *numbers: int) -> dict:
     return {action.text(): action for action in menu.actions() if action.text()}
 
 
-def test_a_double_click_or_the_star_keeps_and_lets_go(made, viewer, qtbot) -> None:
+def test_what_is_kept_has_a_layer_of_its_own(made, viewer, qtbot) -> None:
     strip, gallery = made.results.strip, made.session.gallery
     (shared,) = pictures(viewer)
     place = strip.centre_of(2)
@@ -81,9 +81,7 @@ def test_a_double_click_or_the_star_keeps_and_lets_go(made, viewer, qtbot) -> No
     assert pictures(viewer) == [shared] and not gallery.kept
     assert shared.visible and shared.data is gallery.results[1].image
 
-
-def test_kept_layers_are_the_users_to_rename_hide_and_delete(made, viewer, qtbot) -> None:
-    gallery = made.session.gallery
+    press(made, 1)
     gallery.star(gallery.results[:2])
     kept = made.link.find("variant", 1)
     kept.name = "my favourite"
@@ -101,9 +99,7 @@ def test_kept_layers_are_the_users_to_rename_hide_and_delete(made, viewer, qtbot
     assert shared.visible and shared.data is gallery.results[0].image
 
 
-def test_the_live_picture_waits_while_the_user_looks_at_something_else(
-    made, client, settle
-) -> None:
+def test_live_pictures_the_disk_and_a_long_strip(made, client, qtbot, settle, monkeypatch) -> None:
     made.session.generate()
     settle(made)
     tell = client.waiting[0][1]
@@ -119,8 +115,36 @@ def test_the_live_picture_waits_while_the_user_looks_at_something_else(
     settle(made)
     assert made.link.find("preview") is shared
 
+    monkeypatch.setenv("PIXCELL_RESULTS_MB", "0.4")  # two pictures
+    press(made, 4)
+    settle(made)
+    results = made.session.gallery.results
+    assert sum(result.memory is not None for result in results) <= 3
+    assert results[1].memory is None
+    press(made, 2)
+    settle(made)
+    shared = made.link.find("preview")
+    assert shared.visible and (shared.data == 1235 % 251).all()
 
-def test_digits_choose_and_zero_shows_none(made, viewer) -> None:
+    strip = made.results.strip
+    for _ in range(3):
+        made.session.settings.count = 9
+        made.session.generate()
+        settle(made)
+        client.play()
+        settle(made)
+    assert made.results.count.text() == "35 variants"
+    assert 2 * 76 < strip.height() <= 3 * 76 + 18 + 2
+    assert strip.verticalScrollBar().maximum() > 0
+    jobs = [cell.result.job for cell in strip.model_.cells]
+    assert jobs == sorted(jobs, reverse=True)
+    assert [cell.kind for cell in strip.model_.cells].count("title") == 5
+    press(made, 1)  # scrolled to
+    settle(made)
+    assert shown(made) == [1]
+
+
+def test_keys_choose_keep_and_never_steal_typing(made, viewer) -> None:
     for layer in ("case 7", "Regions"):
         viewer.layers.selection.active = viewer.layers[layer]
         for code, number in ((Qt.Key.Key_3, 3), (Qt.Key.Key_1, 1), (Qt.Key.Key_2, 2)):
@@ -130,9 +154,32 @@ def test_digits_choose_and_zero_shows_none(made, viewer) -> None:
         assert shown(made) == [2]
         key(viewer, Qt.Key.Key_0)
         assert shown(made) == []
+    press(made, 1)
+    viewer.layers.selection.active = viewer.layers["Regions"]
+    key(viewer, Qt.Key.Key_S)
+    assert [result.number for result in made.session.gallery.kept] == [1]
+    viewer.layers.selection.active = made.link.find("variant", 1)
+    key(viewer, Qt.Key.Key_S)
+    assert not made.session.gallery.kept and made.link.find("variant", 1) is None
+
+    field = made.export.name
+    field.setFocus()
+    field.clear()
+    QTest.keyClicks(field, "GHS 12")
+    assert field.text() == "GHS 12" and made.session.export_name == "GHS 12"
+    assert shown(made) == [1] and not made.session.gallery.kept
+
+    slide = viewer.layers["case 7"]
+    viewer.layers.selection.active = slide
+    assert slide.keymap and len(viewer.keymap) >= 14
+    made.close_session()
+    assert not slide.keymap and not viewer.keymap
+    assert not any("pixcell" in repr(call) for call in viewer.mouse_drag_callbacks)
 
 
-def test_napari_keeps_its_own_digits_where_it_draws_with_them(made, viewer, settle) -> None:
+def test_napari_keeps_its_digits_and_h_shows_the_original_in_all_its_modes(
+    made, viewer, settle
+) -> None:
     regions = viewer.layers["Regions"]
     viewer.layers.selection.active = regions
     regions.mode = "add_rectangle"
@@ -147,9 +194,7 @@ def test_napari_keeps_its_own_digits_where_it_draws_with_them(made, viewer, sett
     viewer.layers.selection.active = viewer.add_points(name="theirs")
     key(viewer, Qt.Key.Key_2)
     assert viewer.layers["theirs"].mode == "add"
-
-
-def test_holding_h_shows_the_original_whatever_is_selected(made, viewer, settle) -> None:
+    viewer.layers.remove("theirs")
     made.session.new_layout()
     settle(made)
     press(made, 2)
@@ -163,34 +208,7 @@ def test_holding_h_shows_the_original_whatever_is_selected(made, viewer, settle)
         assert kept.visible
 
 
-def test_s_keeps_what_is_seen_and_lets_it_go(made, viewer) -> None:
-    viewer.layers.selection.active = viewer.layers["Regions"]
-    key(viewer, Qt.Key.Key_S)
-    assert [result.number for result in made.session.gallery.kept] == [1]
-    viewer.layers.selection.active = made.link.find("variant", 1)
-    key(viewer, Qt.Key.Key_S)
-    assert not made.session.gallery.kept and made.link.find("variant", 1) is None
-
-
-def test_typing_a_name_is_no_command(made, viewer, qtbot) -> None:
-    field = made.export.name
-    field.setFocus()
-    field.clear()
-    QTest.keyClicks(field, "GHS 12")
-    assert field.text() == "GHS 12" and made.session.export_name == "GHS 12"
-    assert shown(made) == [1] and not made.session.gallery.kept
-
-
-def test_a_closed_dock_gives_its_keys_back(made, viewer) -> None:
-    slide = viewer.layers["case 7"]
-    viewer.layers.selection.active = slide
-    assert slide.keymap and len(viewer.keymap) >= 14
-    made.close_session()
-    assert not slide.keymap and not viewer.keymap
-    assert not any("pixcell" in repr(call) for call in viewer.mouse_drag_callbacks)
-
-
-def test_all_keys_are_listed(made) -> None:
+def test_all_keys_are_listed() -> None:
     text = key_list()
     assert all(entry.shown in text and entry.words in text for entry in TABLE)
     assert "Hold to see the original" in text and "painting tools" in text
@@ -218,8 +236,8 @@ def test_the_strip_is_used_with_keys_alone(made, qtbot) -> None:
         *(f"seed {seed}" for seed in range(1234, 1238)),
     ]
 
-
-def test_several_are_chosen_with_ctrl(made) -> None:
+    gallery.star(gallery.kept, on=False)
+    gallery.show_none(1)
     press(made, 2)
     press(made, 4, CTRL)
     assert shown(made) == [2]
@@ -266,7 +284,7 @@ def test_a_right_click_offers_what_can_be_done(made, qtbot, settle, monkeypatch,
     assert ("Use as style" in actions) == hasattr(made.session, "use_as_style")
 
 
-def test_the_divider_shows_tissue_on_its_left(made, viewer, qtbot) -> None:
+def test_the_divider_is_moved_in_the_dock_and_on_the_canvas(made, viewer, qtbot) -> None:
     section, result = made.results, made.session.gallery.results[0]
     qtbot.wait(60)
     click(section.swipe, QPoint(8, section.swipe.height() // 2))
@@ -290,12 +308,11 @@ def test_the_divider_shows_tissue_on_its_left(made, viewer, qtbot) -> None:
     click(section.swipe, QPoint(8, section.swipe.height() // 2))
     qtbot.wait(60)
     assert section.sides.text() == "Show a variant first." and not section.place.isEnabled()
-
-
-def test_the_divider_is_dragged_on_the_canvas(made, viewer, qtbot) -> None:
+    press(made, 1)
     swipe, camera = made.session.gallery.swipe, viewer.scene.camera
     viewer.layers.selection.active = viewer.layers["case 7"]
     swipe.switch(True)
+    swipe.move(0.5)
     shared = made.link.find("preview")
     canvas = viewer.window._qt_viewer.canvas
     qtbot.wait(100)
@@ -321,38 +338,3 @@ def test_the_divider_is_dragged_on_the_canvas(made, viewer, qtbot) -> None:
     assert camera.center == before and camera.mouse_pan
     drag(at(0.3), at(0.4))  # far from the line: the view moves
     assert swipe.at == pytest.approx(0.8, abs=0.02) and camera.center != before
-
-
-def test_a_long_strip_scrolls_and_a_job_keeps_together(made, client, qtbot, settle) -> None:
-    strip = made.results.strip
-    qtbot.wait(60)
-    low = strip.height()
-    for _ in range(3):
-        made.session.settings.count = 9
-        made.session.generate()
-        settle(made)
-        client.play()
-        settle(made)
-    assert made.results.count.text() == "31 variants"
-    assert low < strip.height() <= 3 * 76 + 18 + 2
-    assert strip.verticalScrollBar().maximum() > 0
-    jobs = [cell.result.job for cell in strip.model_.cells]
-    assert jobs == sorted(jobs, reverse=True)
-    assert [cell.kind for cell in strip.model_.cells].count("title") == 4
-    press(made, 1)  # scrolled to
-    assert shown(made) == [1]
-
-
-def test_a_variant_on_the_disk_is_read_back_by_a_click(made, client, settle, monkeypatch) -> None:
-    monkeypatch.setenv("PIXCELL_RESULTS_MB", "0.4")  # two pictures
-    made.session.generate()
-    settle(made)
-    client.play()
-    settle(made)
-    results = made.session.gallery.results
-    assert sum(result.memory is not None for result in results) <= 3
-    assert results[1].memory is None
-    press(made, 2)
-    settle(made)
-    shared = made.link.find("preview")
-    assert shared.visible and (shared.data == 1235 % 251).all()

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from qtpy.QtCore import QAbstractListModel, QEvent, QModelIndex, QPoint, QRect, QSize, Qt, Signal
 from qtpy.QtGui import QColor, QFont, QKeyEvent, QMouseEvent, QPainter, QPen, QPixmap
 from qtpy.QtWidgets import (
@@ -20,6 +22,7 @@ from qtpy.QtWidgets import (
 from napari_pixcell.cells import condition_image
 from napari_pixcell.engine.presets import EXACT
 from napari_pixcell.engine.request import GenerateRequest
+from napari_pixcell.studio.background import Background
 from napari_pixcell.studio.gallery import Gallery
 from napari_pixcell.studio.results import Result
 from napari_pixcell.ui.parts import BLUE, pixmap, thinned
@@ -50,11 +53,14 @@ class StripModel(QAbstractListModel):
     ----------
     gallery : Gallery
         Whose variants.
+    background : Background
+        Where layouts are unpacked.
     """
 
-    def __init__(self, gallery: Gallery) -> None:
+    def __init__(self, gallery: Gallery, background: Background) -> None:
         super().__init__()
         self.gallery = gallery
+        self._background = background
         self.cells: list[Cell] = []
         self._pictures: dict[int, QPixmap] = {}  # of variants: made once, also for an undo
 
@@ -157,12 +163,27 @@ class StripModel(QAbstractListModel):
             picture = pixmap(result.target.pixels, SIDE)
             tip = "The real tissue of the region: click to see it in place"
             cells.append(Cell("tissue", result, picture, "tissue", tip))
-        labels = result.labels
-        if labels is not None:
-            picture = pixmap(condition_image(thinned(labels)), SIDE)
+        if result.record.request.layout is not None:
             tip = "The layout that these variants were made from"
-            cells.append(Cell("layout", result, picture, "layout", tip))
+            cells.append(Cell("layout", result, None, "layout", tip))
+            self._draw_layout(cells[-1])
         return cells
+
+    def _draw_layout(self, cell: Cell) -> None:
+        """Unpack a layout in a thread: that of a large region takes a while."""
+
+        def draw() -> NDArray[np.uint8]:
+            labels = cell.result.labels
+            assert labels is not None
+            return condition_image(thinned(labels))
+
+        def drawn(image: NDArray[np.uint8]) -> None:
+            cell.picture = pixmap(image, SIDE)
+            if cell in self.cells:
+                place = self.index(self.cells.index(cell))
+                self.dataChanged.emit(place, place)
+
+        self._background.compute(draw, drawn, lambda _: None)
 
 
 class StripDelegate(QStyledItemDelegate):
@@ -193,7 +214,7 @@ class StripDelegate(QStyledItemDelegate):
         painter.setFont(font)
         painter.setPen(words)
         left = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
-        if cell.kind == "title" or cell.picture is None:
+        if cell.kind == "title":
             painter.drawText(box, left, cell.text)
             painter.restore()
             return
@@ -203,9 +224,10 @@ class StripDelegate(QStyledItemDelegate):
         if over or chosen:
             painter.fillRect(frame, HOVER)
         inner = QRect(frame.left() + 3, frame.top() + 2, SIDE + 2, SIDE)
-        spot = QRect(QPoint(0, 0), cell.picture.size())
-        spot.moveCenter(inner.center())
-        painter.drawPixmap(spot.topLeft(), cell.picture)
+        if cell.picture is not None:
+            spot = QRect(QPoint(0, 0), cell.picture.size())
+            spot.moveCenter(inner.center())
+            painter.drawPixmap(spot.topLeft(), cell.picture)
         below = Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignBottom
         text = painter.fontMetrics().elidedText(
             cell.text, Qt.TextElideMode.ElideRight, frame.width()
@@ -240,6 +262,8 @@ class Strip(QListView):
     ----------
     gallery : Gallery
         Whose variants.
+    background : Background
+        Threads of the session.
 
     Attributes
     ----------
@@ -249,11 +273,11 @@ class Strip(QListView):
 
     menu_wanted = Signal(QPoint)
 
-    def __init__(self, gallery: Gallery) -> None:
+    def __init__(self, gallery: Gallery, background: Background) -> None:
         super().__init__()
         self.gallery = gallery
         self.columns = 4
-        self.model_ = StripModel(gallery)
+        self.model_ = StripModel(gallery, background)
         self.setModel(self.model_)
         self.setItemDelegate(StripDelegate(self))
         self.setFlow(QListView.Flow.LeftToRight)

@@ -41,11 +41,13 @@ class SwipeDrag:
         event.handled = True
         try:
             yield
-            while event.type == "mouse_move":
+            while True:
                 at = self._place(event, inside=False)
                 if at is not None:
                     self.swipe.move(at)
                 event.handled = True
+                if event.type != "mouse_move":  # let go, perhaps after moves that were left out
+                    break
                 yield
         finally:
             camera.mouse_pan = panned

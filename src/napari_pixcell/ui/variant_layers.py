@@ -163,7 +163,8 @@ class VariantLayers:
             layer.visible = False
 
     def _show_live(self, target: Target, image: NDArray[np.uint8]) -> None:
-        layer, content = self.shared, ("live", target)
+        layer = self.shared
+        content = ("live", target.slide, target.region, target.mpp)
         if layer is not None and self._content == content and layer.data.shape == image.shape:
             # Several times a second: draw the new pixels, and nothing else that a new
             # ``layer.data`` would have the window do.

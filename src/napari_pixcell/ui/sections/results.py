@@ -25,7 +25,7 @@ class ResultsSection(Section):
         self.content.addWidget(self.hint)
         self.count = Text(small=True)
         self.content.addWidget(self.count)
-        self.strip = Strip(session.gallery)
+        self.strip = Strip(session.gallery, session.background)
         self.strip.menu_wanted.connect(self._menu)
         self.content.addWidget(self.strip)
         self.swipe = QCheckBox("Swipe")
