@@ -88,7 +88,7 @@ class VariantLayers:
                 if layer is None:
                     self._keep(result)
                 else:
-                    layer.visible = self._visible(result)
+                    _see(layer, self._visible(result))
             for layer in there.values():
                 self._remove(layer)
             self._show_shared()
@@ -136,31 +136,22 @@ class VariantLayers:
 
     def _show_shared(self) -> None:
         if self._live is not None:
-            layer = self.shared
-            if layer is not None:
-                layer.visible = self.gallery.peeking != self._live.number
+            _see(self.shared, self.gallery.peeking != self._live.number)
             return
         swiped = self._swiped_result()
         result = swiped or self.gallery.previewed
         if result is None or not self._here(result.target):
-            self._hide()
+            _see(self.shared, False)
             return
         if swiped is not None:
             self._show_swipe(swiped)
         elif self._content != ("result", result.number) or self.shared is None:
             data = self._data(result)
             if data is None:
-                self._hide()  # until its levels are there
+                _see(self.shared, False)  # until its levels are there
                 return
             self._put(data, result.target, ("result", result.number), _about(result))
-        layer = self.shared
-        if layer is not None:
-            layer.visible = self._visible(result)
-
-    def _hide(self) -> None:
-        layer = self.shared
-        if layer is not None:
-            layer.visible = False
+        _see(self.shared, self._visible(result))
 
     def _show_live(self, target: Target, image: NDArray[np.uint8]) -> None:
         layer = self.shared
@@ -172,9 +163,7 @@ class VariantLayers:
             layer.refresh(thumbnail=False, highlight=False, extent=False)
         else:
             self._put(image.copy(), target, content, {}, "linear")
-        layer = self.shared
-        if layer is not None:
-            layer.visible = self.gallery.peeking != target.number
+        _see(self.shared, self.gallery.peeking != target.number)
 
     def _swiped_result(self) -> Result | None:
         swipe, result = self.gallery.swipe, self.gallery.looked
@@ -287,6 +276,12 @@ class VariantLayers:
 
     def _here(self, target: Target) -> bool:
         return target.slide == self.session.slide_key
+
+
+def _see(layer: Image | None, on: bool) -> None:
+    """Show or hide a layer; napari draws it again even where nothing changes."""
+    if layer is not None and layer.visible != on:
+        layer.visible = on
 
 
 def is_large(result: Result) -> bool:
