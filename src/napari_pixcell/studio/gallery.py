@@ -257,6 +257,11 @@ class Gallery:
                 self._fetch(result, self._tell_shown)
         self._tell_shown()
 
+    def star_looked(self) -> None:
+        """Keep the variant that was shown last, or no longer."""
+        if self.looked is not None:
+            self.star(self.looked, not self.looked.starred)
+
     # -- memory --------------------------------------------------------------------------
 
     def _fetch(self, result: Result, then: Callable[[], object]) -> None:

@@ -81,7 +81,7 @@ class Keys:
             "R": lambda: self._dock(lambda dock: dock.region.add_region()),
             "G": self._session.generate,
             "Escape": self._session.cancel,
-            "S": self._star,
+            "S": self._session.gallery.star_looked,
         }
         for digit in DIGITS:
             acts[digit] = _nth(self._session, int(digit))
@@ -109,11 +109,6 @@ class Keys:
         studio = self._studio()
         if studio is not None:
             act(studio)
-
-    def _star(self) -> None:
-        gallery = self._session.gallery
-        if gallery.looked is not None:
-            gallery.star(gallery.looked, not gallery.looked.starred)
 
     def _peek(self, on: bool) -> None:
         gallery, active, looked = (
