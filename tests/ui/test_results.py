@@ -107,6 +107,9 @@ def test_live_pictures_the_disk_and_a_long_strip(made, client, qtbot, settle, mo
     settle(made)
     shared = made.link.find("preview")
     assert shared.data.max() == 7 and shared.visible
+    made.session.gallery.star(made.session.gallery.results[:1])
+    assert shared.data.max() == 7 and shared.visible  # nothing else was asked to be seen
+    made.session.gallery.star(made.session.gallery.results[:1], on=False)
     press(made, 3)
     tell(Preview(0, np.full((32, 32, 3), 9, np.uint8)))
     settle(made)
@@ -114,6 +117,16 @@ def test_live_pictures_the_disk_and_a_long_strip(made, client, qtbot, settle, mo
     client.play()
     settle(made)
     assert made.link.find("preview") is shared
+    made.session.generate()
+    settle(made)
+    for value, visible in ((7, True), (9, False)):
+        client.waiting[0][1](Preview(0, np.full((32, 32, 3), value, np.uint8)))
+        settle(made)
+        assert shared.visible == visible
+        shared.visible = False
+    client.play()
+    settle(made)
+    assert shared.visible  # the result of what was not to be seen in the making
 
     monkeypatch.setenv("PIXCELL_RESULTS_MB", "0.4")  # two pictures
     press(made, 4)
@@ -133,12 +146,12 @@ def test_live_pictures_the_disk_and_a_long_strip(made, client, qtbot, settle, mo
         settle(made)
         client.play()
         settle(made)
-    assert made.results.count.text() == "35 variants"
+    assert made.results.count.text() == "39 variants"
     assert 2 * 76 < strip.height() <= 3 * 76 + 18 + 2
     assert strip.verticalScrollBar().maximum() > 0
     jobs = [cell.result.job for cell in strip.model_.cells]
     assert jobs == sorted(jobs, reverse=True)
-    assert [cell.kind for cell in strip.model_.cells].count("title") == 5
+    assert [cell.kind for cell in strip.model_.cells].count("title") == 6
     press(made, 1)  # scrolled to
     settle(made)
     assert shown(made) == [1]
@@ -200,11 +213,13 @@ def test_napari_keeps_its_digits_and_h_shows_the_original_in_all_its_modes(
     press(made, 2)
     made.session.gallery.star(made.session.gallery.results[1])
     kept = made.link.find("variant", 2)
-    for name in ("Layout · Region 1", "case 7", "Regions"):
+    native, strip = viewer.window._qt_viewer.canvas.native, made.results.strip
+    focus = {"Layout · Region 1": native, "case 7": native, "Regions": strip}
+    for name, widget in focus.items():
         viewer.layers.selection.active = viewer.layers[name]
-        key(viewer, Qt.Key.Key_H, QTest.keyPress)
+        QTest.keyPress(widget, Qt.Key.Key_H)
         assert not kept.visible and shown(made) == [2]
-        key(viewer, Qt.Key.Key_H, QTest.keyRelease)
+        QTest.keyRelease(widget, Qt.Key.Key_H)
         assert kept.visible
 
 

@@ -46,6 +46,8 @@ class Gallery:
         Oldest first.
     looked : Result or None
         The one that was shown last.
+    looks : int
+        How often something else was chosen to be seen.
     discarded : list of Result
         What :meth:`undo_discard` brings back.
     kept_only : bool
@@ -70,6 +72,7 @@ class Gallery:
         self._discarded: list[tuple[int, Result]] = []
         self.results: list[Result] = []
         self.looked: Result | None = None
+        self.looks = 0
         self.peeking: int | None = None
         self.kept_only = True
         self.swipe = Swipe()
@@ -174,6 +177,7 @@ class Gallery:
         One whose pixels are on the disk is shown as soon as they are read.
         """
         self._wanted = result if on else None
+        self.looks += 1
         self.peeking = None  # a key that was let go elsewhere
         if on and result.memory is None:
             self._fetch(result, lambda: self.show(result) if self._wanted is result else None)
@@ -193,6 +197,7 @@ class Gallery:
     def show_none(self, number: int) -> None:
         """Show what is under the variants of a region."""
         self._wanted = None
+        self.looks += 1
         for result in self.of_region(number):
             result.shown = False
         if self.looked is not None and self.looked.target.number == number:

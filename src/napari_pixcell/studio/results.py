@@ -115,8 +115,9 @@ class Result:
         PixCellError
             If they are gone from the disk.
         """
-        if self.memory is not None:
-            return self.memory
+        memory = self.memory  # the main thread may give it up meanwhile
+        if memory is not None:
+            return memory
         return read_back(self.place or Path(), self.record)
 
     @property

@@ -47,6 +47,7 @@ class VariantLayers:
         self._levels: dict[int, list[Any]] = {}
         self._live: Target | None = None
         self._looked_away: Target | None = None
+        self._looks = 0
         # What the shared layer holds: compared before its pixels are replaced.
         self._content: tuple[Any, ...] = ()
         self._watched: dict[int, Callable[..., None]] = {}
@@ -71,8 +72,9 @@ class VariantLayers:
 
     def _chosen(self) -> None:
         """Show what is to be seen; whoever chooses meanwhile has seen enough of the live one."""
-        if self._live is not None:
+        if self._live is not None and self.gallery.looks != self._looks:
             self._looked_away, self._live = self._live, None
+        self._looks = self.gallery.looks
         self.show()
 
     def _swiped(self) -> None:
@@ -253,8 +255,12 @@ class VariantLayers:
 
         def toggled(_event: Any = None) -> None:
             result = self._result_of(layer)
-            if not self.link.changing and result is not None:
+            if self.link.changing:
+                return
+            if result is not None:
                 self.gallery.note_visible(result, layer.visible)
+            elif not layer.visible:  # the live picture, which must not come back by itself
+                self._looked_away, self._live = self._live, None
 
         self._watched[id(layer)] = toggled
         self.link.connect_to(layer.events.visible, toggled)
