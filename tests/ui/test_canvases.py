@@ -39,6 +39,12 @@ def draw(studio, qtbot, top: float, left: float, bottom: float, right: float) ->
     qtbot.wait(60)
 
 
+def press(qtbot, studio, number: int) -> None:
+    """Click the thumbnail of a variant."""
+    strip = studio.results.strip
+    qtbot.mouseClick(strip.viewport(), Qt.MouseButton.LeftButton, pos=strip.centre_of(number))
+
+
 def lies(layer, region: Region, mpp: float = 0.5) -> bool:
     """Whether a layer's pixels fill a region exactly."""
     height, width = layer.data.shape[:2]
@@ -118,8 +124,9 @@ def test_previews_variants_and_layouts_lie_over_a_region_of_any_shape(
         assert lies(layer, item.region)
     client.play()
     settle(canvas)
-    variants = [layer for layer in viewer.layers if role(layer) == "variant"]
-    assert len(variants) == 4 and not any(layer.multiscale for layer in variants)
+    canvas.session.gallery.star(canvas.session.gallery.results[1:3])
+    variants = [layer for layer in viewer.layers if role(layer) in ("variant", "preview")]
+    assert len(variants) == 3 and not any(layer.multiscale for layer in variants)
     assert all(layer.data.shape == (400, 600, 3) for layer in variants)
     assert all(lies(layer, item.region) for layer in variants)
 
@@ -134,19 +141,24 @@ def test_a_large_variant_is_shown_by_levels(
     settle(canvas)
     client.play()
     settle(canvas)
-    layer = canvas.link.find("variant", 1)
-    assert layer.multiscale and layer.name == "Synthetic · Region 2 · seed 1234"
+    layer = canvas.link.find("preview")
+    assert layer.multiscale and layer.visible and layer.metadata["result"] == 1
     assert [level.shape for level in layer.data] == [(400, 600, 3), (200, 300, 3), (100, 150, 3)]
     assert lies(layer, canvas.session.active.region)
-    assert canvas.link.find("variant", 2) is None  # its levels are made when it is looked at
-    assert canvas.link.find("preview") is None
-    click(canvas.results.thumbnails[2])
+    press(qtbot, canvas, 2)
     settle(canvas)
-    assert canvas.link.find("variant", 2).visible and not layer.visible
+    layer = canvas.link.find("preview")  # another: napari cannot exchange the levels of one
+    assert layer.multiscale and layer.visible and layer.metadata["result"] == 2
+    canvas.session.gallery.star(canvas.session.gallery.results)
+    settle(canvas)
+    layer = canvas.link.find("variant", 2)
+    assert layer.multiscale and layer.name == "Synthetic · Region 2 · seed 1235"
+    assert canvas.link.find("variant", 1) is None  # its levels are made when it is looked at
     viewer.layers.remove(layer)
-    click(canvas.results.thumbnails[1])
+    press(qtbot, canvas, 1)
     settle(canvas)
     assert canvas.link.find("variant", 1).visible
+    assert [result.starred for result in canvas.session.gallery.results] == [True, False]
 
 
 def test_a_variant_on_disk_is_shown_by_levels_and_goes_with_its_result(
@@ -165,19 +177,23 @@ def test_a_variant_on_disk_is_shown_by_levels_and_goes_with_its_result(
     tell(Finished())
     settle(canvas)
     (result,) = canvas.session.gallery.results
-    layer = canvas.link.find("variant", result.number)
+    layer = canvas.link.find("preview")
     assert layer.visible and layer.multiscale and len(layer.data) == 3
     np.testing.assert_array_equal(np.asarray(layer.data[0]), pixels)
     assert lies(layer, canvas.session.active.region)
-    assert canvas.link.find("preview") is None
-    assert not canvas.results.thumbnails[result.number].icon().isNull()
+    assert not canvas.results.strip.model_.cells[-1].picture.isNull()
     canvas.session.export(tmp_path / "out")
     canvas.session.gallery.discard(result)  # and yet the export is whole
     settle(canvas)
     (exported,) = (tmp_path / "out" / "images").iterdir()
     np.testing.assert_array_equal(tifffile.imread(exported), pixels)
+    assert not layer.visible and stored.folder.exists()  # as long as it can be brought back
+    assert canvas.results.note.text() == "1 variant was discarded."
+    click(canvas.results.action)
+    assert canvas.session.gallery.results == [result]
+    canvas.session.gallery.discard(result)
+    canvas.session.close()
     qtbot.waitUntil(lambda: not stored.folder.exists(), timeout=5_000)
-    assert canvas.link.find("variant", result.number) is None
 
 
 def test_a_thumbnail_of_a_large_picture_is_made_of_few_of_its_pixels() -> None:
@@ -206,8 +222,9 @@ def test_speed_brings_its_steps_and_goes_into_the_request(ready, client, qtbot, 
         assert (client.waiting[-1][0].preset, client.waiting[-1][0].steps) == (name, steps)
     client.play()
     settle(ready)
-    assert "8 steps" not in ready.results.thumbnails[1].toolTip()
-    assert "10 steps, guidance 2, balanced" in ready.results.thumbnails[1].toolTip()
+    strip = ready.results.strip.model_
+    tip = strip.data(strip.index(strip.row_of(1)), Qt.ItemDataRole.ToolTipRole)
+    assert "10 steps, guidance 2, balanced" in tip and "8 steps" not in tip
     ready.session.settings.use(ready.session.gallery.results[0].record.request)
     qtbot.wait(60)
     assert speed.currentText() == "Balanced" and section.steps.value() == 10
@@ -339,7 +356,8 @@ def test_a_region_of_odd_sides_is_made_by_the_real_worker(viewer: napari.Viewer,
     (result,) = session.gallery.results
     assert result.image.shape == (300, 384, 3)
     assert all(image.shape == (38, 48, 3) for image in previews if image is not None)
-    (layer,) = [layer for layer in viewer.layers if role(layer) == "variant"]
+    layer = studio.link.find("preview")
+    assert layer.visible and np.array_equal(layer.data, result.image)
     assert lies(layer, item.region) and lies(studio.link.find("layout", item.number), item.region)
     request = result.record.request
     assert (request.size, request.preset, request.steps) == ((300, 384), "quick", 6)

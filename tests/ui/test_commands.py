@@ -58,7 +58,19 @@ def test_the_main_loop_by_commands_alone(ready, viewer, client, settle) -> None:
     settle(ready)
     client.play()
     settle(ready)
-    assert len(ready.session.gallery.results) == 4
+    gallery = ready.session.gallery
+    assert len(gallery.results) == 4
+    run("keep")
+    assert gallery.kept == gallery.results[:1]
+    run("hide_variants")
+    assert not any(result.shown for result in gallery.results)
+    gallery.show(gallery.results[1])
+    run("swipe")
+    assert gallery.swipe.on
+    run("discard")
+    assert len(gallery.results) == 3
+    run("undo_discard")
+    assert len(gallery.results) == 4
     run("generate")
     run("generate")
     settle(ready)

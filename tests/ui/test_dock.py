@@ -27,6 +27,12 @@ def click(qtbot, widget) -> None:
     qtbot.mouseClick(widget, LEFT)
 
 
+def press(qtbot, studio, number: int) -> None:
+    """Click the thumbnail of a variant."""
+    strip = studio.results.strip
+    qtbot.mouseClick(strip.viewport(), LEFT, pos=strip.centre_of(number))
+
+
 def names(viewer: napari.Viewer) -> list[str]:
     return [layer.name for layer in viewer.layers]
 
@@ -114,8 +120,7 @@ def test_the_main_job(ready, viewer, client, qtbot, settle, tmp_path: Path) -> N
     client.play()
     settle(studio)
     assert not studio.generate.cancel_button.isVisible()
-    variants = [f"Synthetic · Region 1 · seed {seed}" for seed in (1234, 1235, 1236, 1237)]
-    assert names(viewer) == ["case 7", "Regions", "Layout · Region 1", *variants]
+    assert names(viewer) == ["case 7", "Regions", "Layout · Region 1", "Synthetic preview"]
     studio.session.export(tmp_path)
     settle(studio)
     rows = (tmp_path / "manifest.jsonl").read_text().splitlines()
@@ -139,7 +144,7 @@ def test_everything_lies_exactly_over_the_region_in_um(
     region = studio.session.active.region
     top_left = (np.array([region.y, region.x]) - 0.5) * 0.5
     for layer in viewer.layers:
-        if role(layer) in ("layout", "variant"):
+        if role(layer) in ("layout", "preview"):
             first, last = world_box(layer)
             np.testing.assert_allclose(first, top_left)
             np.testing.assert_allclose(last - first, 128)
@@ -160,7 +165,7 @@ def test_a_layer_that_lies_elsewhere_keeps_its_place(studio, viewer, client, qtb
     client.play()
     settle(studio)
     region = studio.session.active.region
-    first, _ = world_box(studio.link.find("variant", 1))
+    first, _ = world_box(studio.link.find("preview"))
     expected = (np.array([region.y, region.x]) - 0.5) * 0.5 + (1000, 50)
     np.testing.assert_allclose(first, expected)
 
@@ -229,11 +234,12 @@ def test_layers_deleted_by_hand_are_understood(ready, viewer, client, qtbot, set
     settle(ready)
     client.play()
     settle(ready)
-    viewer.layers.remove("Synthetic · Region 1 · seed 1234")
+    viewer.layers.remove("Synthetic preview")
     settle(ready)
-    click(qtbot, ready.results.thumbnails[1])
+    assert not any(result.shown for result in ready.session.gallery.results)
+    press(qtbot, ready, 1)
     settle(ready)
-    assert "Synthetic · Region 1 · seed 1234" in names(viewer)
+    assert ready.link.find("preview").visible
     viewer.layers.remove("Regions")
     assert ready.session.regions == []
 
@@ -246,20 +252,17 @@ def test_a_thumbnail_shows_and_hides_its_variant(ready, viewer, client, qtbot, s
     client.play()
     settle(ready)
 
-    def seen() -> list[bool]:
-        return [layer.visible for layer in viewer.layers if role(layer) == "variant"]
+    layer, results = ready.link.find("preview"), ready.session.gallery.results
+    assert layer.visible and layer.data is results[0].image
+    press(qtbot, ready, 3)
+    assert layer.visible and layer.data is results[2].image
+    assert [result.shown for result in results] == [False, False, True, False]
+    assert [role(layer) for layer in viewer.layers].count("preview") == 1
+    press(qtbot, ready, 3)
+    assert not layer.visible and not any(result.shown for result in results)
 
-    assert seen() == [True, False, False, False]
-    click(qtbot, ready.results.thumbnails[3])
-    assert seen() == [False, False, True, False]
-    assert ready.results.thumbnails[3].isChecked()
-    click(qtbot, ready.results.thumbnails[3])
-    assert seen() == [False] * 4
 
-
-def test_previews_share_one_layer_that_becomes_the_variant(
-    ready, viewer, client, qtbot, settle
-) -> None:
+def test_previews_and_variants_share_one_layer(ready, viewer, client, qtbot, settle) -> None:
     from napari_pixcell.engine.events import Preview
 
     click(qtbot, ready.region.add_button)
@@ -277,14 +280,12 @@ def test_previews_share_one_layer_that_becomes_the_variant(
     np.testing.assert_allclose(last - first, 128)
     client.play()
     settle(ready)
-    assert "Preview" not in names(viewer)
     result = ready.session.gallery.results[0]
-    variant = previews[0]
-    assert variant in viewer.layers
-    assert (role(variant), variant.name) == ("variant", result.name)
-    assert variant.interpolation2d == "nearest"
-    np.testing.assert_array_equal(variant.data, result.image)
-    first, last = world_box(variant)
+    (layer,) = [layer for layer in viewer.layers if role(layer)[:7] in ("preview", "variant")]
+    assert layer is previews[0] and layer.name == "Synthetic preview"
+    assert layer.interpolation2d == "nearest" and layer.metadata["result"] == result.number
+    np.testing.assert_array_equal(layer.data, result.image)
+    first, last = world_box(layer)
     np.testing.assert_allclose(last - first, 128)
 
 
@@ -297,10 +298,10 @@ def test_a_preview_goes_when_its_variant_is_cancelled(ready, viewer, client, qtb
     settle(ready)
     client.waiting[0][1](Preview(0, np.zeros((32, 32, 3), np.uint8)))
     settle(ready)
-    assert "Preview" in names(viewer)
+    assert ready.link.find("preview").visible
     client.waiting[0][1](Failure("Cancelled."))
     settle(ready)
-    assert "Preview" not in names(viewer)
+    assert not ready.link.find("preview").visible
 
 
 def test_keys_add_generate_and_cancel(ready, viewer, client, qtbot, settle) -> None:

@@ -147,7 +147,7 @@ def test_a_live_picture_follows_the_brush(ready, viewer, client, qtbot, settle) 
     click(qtbot, ready.generate.keep_live)
     settle(ready)
     (result,) = session.gallery.results
-    assert result.shown and ready.link.find("preview") is None
+    assert result.shown and ready.link.find("preview").data is result.image
     ready.generate.live.setChecked(False)
     layer.paint((150, 90), 7)
     qtbot.wait(500)

@@ -14,7 +14,6 @@ from napari_pixcell.models.catalogue import DEMO_FOLDER, get_family
 from napari_pixcell.studio.results import Result
 from napari_pixcell.ui.demo import click
 from napari_pixcell.ui.dock import PixCellStudio
-from napari_pixcell.ui.slide_layer import role
 
 HEAVY = ("torch", "diffusers", "timm", "transformers", "cellpose")
 
@@ -46,7 +45,10 @@ def test_the_main_job_with_the_real_worker_keeps_torch_out_of_napari(
     assert [r.seed for r in results] == [1234, 1235]
     assert any(previews)
     assert not np.array_equal(results[0].image, results[1].image)
-    assert sum(role(layer) == "variant" for layer in viewer.layers) == 2
+    session.gallery.star(results[1])
+    kept, shared = studio.link.find("variant", 2), studio.link.find("preview")
+    assert not kept.name.endswith("1234") and np.array_equal(kept.data, results[1].image)
+    assert shared in viewer.layers and len(viewer.layers) == 5
 
     studio.generate.steps.setValue(100)
     click(studio.generate.generate_button)
@@ -101,5 +103,6 @@ def test_the_published_families_of_tiny_widths_run_through_the_dock(
         assert set(result.record.weights) == kinds
         assert result.record.request.embedding is not None
         assert result.record.request.embedding.unpack().shape == (family.grid**2, 64)
-    assert sum(role(layer) == "variant" for layer in viewer.layers) == len(names)
+    assert len(session.gallery.results) == len(names)
+    assert np.array_equal(studio.link.find("preview").data, result.image)
     studio.close_session()

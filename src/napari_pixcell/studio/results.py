@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -13,6 +14,7 @@ from napari_pixcell.engine.record import Record
 from napari_pixcell.engine.request import Request
 from napari_pixcell.slides.region import Region
 from napari_pixcell.slides.stored_picture import Picture, StoredPicture
+from napari_pixcell.studio.spill import read_back
 
 
 class JobHandle(Protocol):
@@ -66,15 +68,57 @@ class Target:
 
 @dataclass(eq=False)
 class Result:
-    """A variant: uint8 (height, width, 3), its record, and where it belongs."""
+    """A variant, and where it belongs.
+
+    Parameters
+    ----------
+    number : int
+        Of this result, from 1.
+    target : Target
+        Where it lies.
+    memory : array, uint8, (height, width, 3), or StoredPicture, or None
+        Its pixels; None while they wait on the disk.
+    record : Record
+        How it was made.
+    job : int
+        Number of the job that made it.
+    shown : bool
+        Whether it is to be seen over its region.
+    made : datetime
+        When.
+    starred : bool
+        Whether the user keeps it: then it has a layer of its own.
+    place : Path, optional
+        Where its pixels are on the disk, if they are there too.
+    """
 
     number: int
     target: Target
-    image: Picture
+    memory: Picture | None
     record: Record
     job: int
     shown: bool = False
     made: datetime = field(default_factory=datetime.now)
+    starred: bool = False
+    place: Path | None = None
+    shape: tuple[int, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.shape = (*self.target.size, 3) if self.memory is None else self.memory.shape
+
+    @property
+    def image(self) -> Picture:
+        """Its pixels; those that are on the disk are read, so ask in a thread.
+
+        Raises
+        ------
+        PixCellError
+            If they are gone from the disk.
+        """
+        memory = self.memory  # the main thread may give it up meanwhile
+        if memory is not None:
+            return memory
+        return read_back(self.place or Path(), self.record)
 
     @property
     def seed(self) -> int:
@@ -89,7 +133,8 @@ class Result:
     @property
     def small(self) -> NDArray[np.uint8]:
         """The picture, or a smaller one of it where it is on disk: uint8, (height, width, 3)."""
-        return self.image.small() if isinstance(self.image, StoredPicture) else self.image
+        image = self.image
+        return image.small() if isinstance(image, StoredPicture) else image
 
     @property
     def labels(self) -> NDArray[Any] | None:

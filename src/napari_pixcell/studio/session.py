@@ -22,6 +22,7 @@ from napari_pixcell.studio.generation import Generation
 from napari_pixcell.studio.grids import Grids
 from napari_pixcell.studio.live import MOST_TILES, Live
 from napari_pixcell.studio.regions import NO_STYLE, RegionItem, tiles_of, tiles_text
+from napari_pixcell.studio.result_actions import ResultActions
 from napari_pixcell.studio.results import Client, Target
 from napari_pixcell.studio.segmenting import Segmenter
 from napari_pixcell.studio.settings import Settings
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from napari_pixcell.studio.shelf import Shelf
 
 
-class Session(SimilarActions):
+class Session(SimilarActions, ResultActions):
     """The state of the studio, without Qt.
 
     Every method returns at once; what takes time comes back through :meth:`pump`, which the
@@ -65,7 +66,7 @@ class Session(SimilarActions):
         self.export_name = ""
         self.exporting = False
         self.embedder = Embedder(client, self.background, cache or EmbeddingCache())
-        self.gallery = Gallery(self.background)
+        self.gallery = Gallery(self.background, self)
         self.generation = Generation(client, self.background, self.gallery, self.say)
         self.grids = Grids(self.generation, self.gallery, self.background)
         self.live = Live()
@@ -294,10 +295,10 @@ class Session(SimilarActions):
     # -- export --------------------------------------------------------------------------
 
     def export(self, folder: Path) -> None:
-        """Write every result as an image–mask pair."""
+        """Write the kept variants, or else all of them, as image–mask pairs."""
         from napari_pixcell.studio.export import write_pairs
 
-        results, name = list(self.gallery.results), self.export_name.strip() or "slide"
+        results, name = self.gallery.to_export(), self.export_name.strip() or "slide"
         self.exporting = True
         self.say("export", "")
 
@@ -347,6 +348,7 @@ class Session(SimilarActions):
     def close(self) -> None:
         """End the worker; nothing can be asked afterwards."""
         self.background.close()
+        self.gallery.close()
         self.client.close()
 
 

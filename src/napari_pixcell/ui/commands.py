@@ -132,6 +132,36 @@ def cancel_all(viewer: Viewer) -> None:
     studio_of(viewer).session.generation.cancel_all()
 
 
+def keep(viewer: Viewer) -> None:
+    """Keep the variant that is seen, or no longer."""
+    studio_of(viewer).session.gallery.star_looked()
+
+
+def hide_variants(viewer: Viewer) -> None:
+    """Show none of the variants of the active region."""
+    session = studio_of(viewer).session
+    if session.active is not None:
+        session.gallery.show_none(session.active.number)
+
+
+def swipe(viewer: Viewer) -> None:
+    """Swipe between tissue and variant, or no longer."""
+    swipe = studio_of(viewer).session.gallery.swipe
+    swipe.switch(not swipe.on)
+
+
+def discard(viewer: Viewer) -> None:
+    """Discard the variant that is seen."""
+    gallery = studio_of(viewer).session.gallery
+    if gallery.looked is not None:
+        gallery.discard(gallery.looked)
+
+
+def undo_discard(viewer: Viewer) -> None:
+    """Bring back the variants that were discarded last."""
+    studio_of(viewer).session.gallery.undo_discard()
+
+
 def export(viewer: Viewer) -> None:
     """Export image–mask pairs."""
     press(viewer, studio_of(viewer).export.export_button)

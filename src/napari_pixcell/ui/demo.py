@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import napari
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QWidget
 
@@ -94,10 +94,11 @@ def settle(seconds: float) -> None:
         time.sleep(0.005)
 
 
-def click(widget: QWidget) -> None:
-    """Press a button with the mouse, as a user does."""
+def click(widget: QWidget, at: QPoint | None = None) -> None:
+    """Press a button with the mouse, as a user does; ``at`` is a place in it."""
     settle(0.05)
-    QTest.mouseClick(widget, Qt.MouseButton.LeftButton)
+    button, none = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    QTest.mouseClick(widget, button, none, at or widget.rect().center())
     settle(0.05)
 
 
@@ -135,7 +136,8 @@ def _main_job(
     settle(0.2)
     # Back to the first, to see that a click on a thumbnail shows it.
     last = session.gallery.results[-1]
-    click(studio.results.thumbnails[last.number])
+    strip = studio.results.strip
+    click(strip.viewport(), strip.centre_of(last.number))
     session.export(out)
     _wait(studio, "export", until=lambda: not session.exporting)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import weakref
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from napari_pixcell.studio.importing import holds_cells
 from napari_pixcell.studio.results import Client
 from napari_pixcell.studio.session import Session
 from napari_pixcell.ui import configuration
+from napari_pixcell.ui.keys import Keys
 from napari_pixcell.ui.layers import LayerLink
 from napari_pixcell.ui.parts import Text
 from napari_pixcell.ui.sections import (
@@ -32,7 +32,6 @@ from napari_pixcell.worker.client import WorkerClient
 
 PUMP_MS = 40
 SCROLL_BAR = 22
-KEYS = ("r", "g", "Escape")
 ABOUT = (
     f"napari-pixcell {__version__}. For research use only; not for diagnosis. Everything it makes "
     "is synthetic and marked as such. BSD-3-Clause; the weights have their own licences."
@@ -109,9 +108,9 @@ class PixCellStudio(QWidget):
         self._pump.timeout.connect(self.session.pump)
         self._pump.start()
         self.session.changed.connect(self._refresh_soon)
-        self._bind_keys()
+        self.keys = Keys(self)
         self.link.at_close(configuration.link(self._configured, self._cannot_remember))
-        self.teardown = Teardown(self.session, self.link, napari_viewer)
+        self.teardown = Teardown(self.session, self.link, self.keys)
         # A closed dock gets no closeEvent (napari #8071), so the teardown hangs on others.
         self.destroyed.connect(self.teardown)
         self.refresh()
@@ -192,20 +191,6 @@ class PixCellStudio(QWidget):
         if not self._soon.isActive():  # starting again would put the refresh off
             self._soon.start()
 
-    def _bind_keys(self) -> None:
-        acts = (self.region.add_region, self.session.generate, self.session.cancel)
-        names = ("New region (PixCell)", "Generate (PixCell)", "Cancel (PixCell)")
-        for key, act, name in zip(KEYS, acts, names, strict=True):
-            self.viewer.bind_key(key, _key(act, name), overwrite=True)
-
-
-def _key(act: Any, name: str) -> Any:
-    def pressed(_viewer: Any) -> None:
-        act()
-
-    pressed.__doc__ = name
-    return pressed
-
 
 class Teardown:
     """Lets go of the viewer and ends the worker, once, whoever calls first.
@@ -213,10 +198,10 @@ class Teardown:
     Holds the session but not the dock, whose Python side may be gone before Qt tells of it.
     """
 
-    def __init__(self, session: Session, link: LayerLink, viewer: napari.viewer.Viewer) -> None:
+    def __init__(self, session: Session, link: LayerLink, keys: Keys) -> None:
         self._session = session
         self._link = link
-        self._viewer = weakref.ref(viewer)
+        self._keys = keys
         _open.add(self)
 
     def __call__(self, *_: Any) -> None:
@@ -225,10 +210,7 @@ class Teardown:
             return
         _open.discard(self)
         self._link.close()
-        viewer = self._viewer()
-        if viewer is not None:
-            for key in KEYS:
-                viewer.bind_key(key, None, overwrite=True)
+        self._keys.close()
         self._session.close()
 
 

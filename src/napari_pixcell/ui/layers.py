@@ -243,11 +243,8 @@ class LayerLink(QObject):
             self.similar.removed()
         elif kind == "condition":
             self.condition.removed()
-        elif kind == "variant":
-            for result in self.session.gallery.results:
-                if result.number == layer.metadata["result"]:
-                    result.shown = False
-            self.session.changed.emit()
+        elif kind in ("variant", "preview"):
+            self.pictures.removed(layer)
         self._find_slide()
 
     def where(
@@ -299,6 +296,11 @@ class LayerLink(QObject):
         """Connect until :meth:`close`."""
         signal.connect(callback)
         self._links.append((signal, callback))
+
+    def disconnect_from(self, signal: Any, callback: Callable[..., Any]) -> None:
+        """Undo :meth:`connect_to`, so that nothing is held of what is gone."""
+        signal.disconnect(callback)
+        self._links.remove((signal, callback))
 
 
 class Own:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from qtpy.QtWidgets import QFileDialog, QLabel, QLineEdit
+from qtpy.QtCore import QSignalBlocker
+from qtpy.QtWidgets import QCheckBox, QFileDialog, QLabel, QLineEdit
 
 from napari_pixcell.studio.session import Session
 from napari_pixcell.ui.parts import Section, Text, button
@@ -30,6 +31,10 @@ class ExportSection(Section):
         )
         line = self.add(QLabel("Name"), self.name, self.export_button)
         line.setStretch(1, 1)
+        self.kept_only = QCheckBox("Kept variants only (★)")
+        self.kept_only.setToolTip("Leaves out what you did not keep")
+        self.kept_only.toggled.connect(self._choose_kept)
+        self.content.addWidget(self.kept_only)
         self.hint = Text(small=True)
         self.content.addWidget(self.hint)
         self.finish()
@@ -39,7 +44,11 @@ class ExportSection(Section):
         session = self.session
         if self.name.text() != session.export_name and not self.name.hasFocus():
             self.name.setText(session.export_name)
-        results = session.gallery.results
+        gallery = session.gallery
+        results = gallery.to_export()
+        self.kept_only.setVisible(bool(gallery.kept))
+        with QSignalBlocker(self.kept_only):
+            self.kept_only.setChecked(gallery.kept_only)
         pairs = sum(r.record.request.layout is not None for r in results)
         alone = len(results) - pairs
         if session.exporting:
@@ -47,12 +56,17 @@ class ExportSection(Section):
         elif not results:
             text = "Nothing to export yet"
         else:
-            text = f"Export {_count(len(results), 'pair' if alone == 0 else 'image')}…"
+            kept = "kept " if all(result.starred for result in results) else ""
+            text = f"Export {_count(len(results), kept + ('image' if alone else 'pair'))}…"
         self.export_button.setText(text)
         self.export_button.setEnabled(bool(results) and not session.exporting)
         self.hint.say("Images made without a layout have no mask." if alone else "")
         problem, note = session.problems.get("export", ""), session.notes.get("export", "")
         self.tell(problem, note, "Choose another folder…" if problem else "", self.choose)
+
+    def _choose_kept(self, on: bool) -> None:
+        self.session.gallery.kept_only = on
+        self.refresh()
 
     def choose(self) -> None:
         """Ask for a folder and export into it."""
