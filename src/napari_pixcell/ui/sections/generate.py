@@ -18,6 +18,7 @@ from superqt import QLabeledDoubleSlider, QLargeIntSpinBox
 from napari_pixcell.engine.presets import PRESETS, get_preset
 from napari_pixcell.engine.request import MAX_SEED
 from napari_pixcell.studio.session import Session
+from napari_pixcell.studio.starting import NOTHING
 from napari_pixcell.ui.layers import LayerLink
 from napari_pixcell.ui.parts import BLUE, PRIMARY, More, Section, Text, button, put, row
 from napari_pixcell.ui.sections.grid import GridPanel
@@ -166,7 +167,8 @@ class GenerateSection(Section):
         self.queue.refresh()
         item = session.active
         placed = item is not None and item.layout is not None and session.takes_layout
-        free = item is not None and not placed and not reason
+        begun = settings.start_from != NOTHING  # whose sentence says it
+        free = item is not None and not (placed or begun or reason)
         self.honest.say("Without a layout the cells do not keep their places." if free else "")
         problem, note = session.problems.get("generate", ""), session.notes.get("generate", "")
         stopped = session.generation.stopped

@@ -107,4 +107,6 @@ class Starting(More):
         self.feather.setVisible(part)
         self.words.say(session.start_words())
         short = {SHOWN: "the variant", TISSUE: "the tissue"}.get(settings.start_from)
-        self.button.setText(f"Start from {short}, {settings.strength:g}" if short else TITLE)
+        self.button.setText(
+            f"Start from {short} · {settings.strength:.0%} changes" if short else TITLE
+        )
