@@ -72,8 +72,7 @@ def start_for(
     }
     if options.part is not None:
         mask = _read(options.part)
-        mask = mask if mask.ndim == 2 else mask.any(axis=-1)
-        part = (mask != 0).astype(np.uint8)
+        part = np.any(mask.reshape(*mask.shape[:2], -1) != 0, axis=-1)
         feather = FEATHER if options.feather is None else options.feather / family.mpp
         if not 0 <= feather <= MAX_FEATHER:
             raise PixCellError(

@@ -22,9 +22,9 @@ def test_the_dock_says_how_much_changes_and_carries_it_into_the_request(
     click(ready.region.add_button)
     settle(ready)
     panel, generate, session = ready.generate.starting, ready.generate, ready.session
-    assert not panel.body.isVisible() and panel.button.text() == "Start from the region"
+    assert panel.body.isHidden() and panel.button.text() == "Start from the region"
     panel.button.click()
-    assert panel.body.isVisible() and not panel.strength.isEnabled()
+    assert not panel.body.isHidden() and not panel.strength.isEnabled()
     assert generate.honest.text()
     choose(panel, "tissue")
     settle(ready)
@@ -32,7 +32,7 @@ def test_the_dock_says_how_much_changes_and_carries_it_into_the_request(
     settle(ready)
     assert panel.button.text() == "Start from the tissue · 30% changes"
     assert panel.words.text().startswith("Most cells keep their places")
-    assert not generate.honest.text() and not panel.feather.isVisible()
+    assert not generate.honest.text() and panel.feather.isHidden()
     click(generate.generate_button)
     settle(ready)
     request = client.waiting[0][0]
@@ -70,7 +70,7 @@ def test_a_part_is_marked_and_changed_alone(ready, client, settle) -> None:
     panel.only_part.click()
     settle(ready)
     assert generate.generate_button.text() == "Queue 4 variants"
-    assert not panel.feather.isVisible()
+    assert panel.feather.isHidden()
 
 
 def test_the_real_worker_changes_the_part_and_nothing_else(viewer: napari.Viewer, qtbot) -> None:
