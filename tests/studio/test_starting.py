@@ -53,6 +53,7 @@ def test_a_request_carries_the_tissue_and_how_much_of_it_changes(
     request = queued(started)
     np.testing.assert_array_equal(request.start.unpack(), picture[272:528, 272:528])
     assert (request.strength, request.part) == (0.3, None)
+    assert "30% changes" in started.generation.jobs[0].summary()
 
 
 def test_a_part_is_taken_by_value_when_it_is_queued(started: Session) -> None:
@@ -181,3 +182,17 @@ def test_a_start_of_another_size_gets_a_sentence(started: Session, client: Scrip
     started.wait(until=lambda: not started.background.busy)
     assert "picture to start from is 9 × 9 px" in started.problems["generate"]
     assert not client.waiting
+
+
+def test_a_grid_and_a_live_picture_start_from_it_too(started: Session) -> None:
+    mark(started)
+    started.settings.only_part, started.settings.grid_seeds = True, 2
+    started.generate_grid()
+    started.wait(until=lambda: not started.background.busy)
+    requests = started.generation.jobs[0].requests
+    assert len(requests) == 2 and all(r.start and r.part for r in requests)
+    started.set_live(True)
+    started.settings.strength = 0.4
+    started.wait(until=lambda: any(job.live and job.ready for job in started.generation.jobs))
+    live = next(job for job in started.generation.jobs if job.live)
+    assert live.request.part is not None and live.request.strength == 0.4

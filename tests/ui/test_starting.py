@@ -8,6 +8,7 @@ from mouse import drag
 from scipy.ndimage import distance_transform_edt
 
 from napari_pixcell.slides.samples import SAMPLE_SLIDE
+from napari_pixcell.ui.commands import change_part
 from napari_pixcell.ui.demo import click
 
 
@@ -52,7 +53,7 @@ def test_a_part_is_marked_and_changed_alone(ready, client, settle) -> None:
     panel, generate = ready.generate.starting, ready.generate
     panel.button.click()
     settle(ready)
-    click(panel.mark_button)
+    change_part(ready.viewer)
     settle(ready)
     assert panel.only_part.isChecked() and panel.start_from.currentData() == "tissue"
     assert generate.generate_button.text() == "Mark a part first"

@@ -107,7 +107,7 @@ def synthetic_sheet(sheet: NDArray[np.uint8]) -> bytes:
     """Encode a sheet of variants, uint8 (height, width, 3), as PNG that says what it shows."""
     info = PngInfo()
     info.add_itxt("parameters", "A sheet of SYNTHETIC tissue, not real. For research use only.")
-    info.add_itxt(XMP_KEY, XMP)
+    info.add_itxt(XMP_KEY, _xmp())
     buffer = io.BytesIO()
     Image.fromarray(sheet).save(buffer, "png", pnginfo=info)
     return buffer.getvalue()

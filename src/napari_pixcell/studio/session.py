@@ -26,7 +26,7 @@ from napari_pixcell.studio.regions import NO_STYLE, RegionItem, tiles_of, tiles_
 from napari_pixcell.studio.results import Client, Result, Target
 from napari_pixcell.studio.segmenting import Segmenter
 from napari_pixcell.studio.settings import Settings
-from napari_pixcell.studio.starting import NOTHING, beginning, why_no_start, words
+from napari_pixcell.studio.starting import NOTHING, START_SETTINGS, beginning, why_no_start, words
 from napari_pixcell.studio.times import duration
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class Session(RegionActions):
         self.settings.events.segment_method.connect(self.check_segmenter)
         self.settings.events.segment_model.connect(self.check_segmenter)
         self.settings.events.connect(lambda *_: self.changed.emit(), check_nargs=False)
-        for name in ("seed", "guidance", "layout_strength", "layout_until"):
+        for name in ("seed", "guidance", "layout_strength", "layout_until", *START_SETTINGS):
             getattr(self.settings.events, name).connect(self.live.touched, max_args=0)
         self.layout_changed.connect(self.live.touched, max_args=0)
         self.generation.changed.connect(self.changed.emit)

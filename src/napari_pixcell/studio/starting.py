@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from napari_pixcell.studio.settings import Settings
 
 NOTHING, TISSUE, SHOWN = "nothing", "tissue", "shown"
+START_SETTINGS = ("start_from", "strength", "only_part")
 STARTS = {NOTHING: "nothing", TISSUE: "the tissue", SHOWN: "the variant shown"}
 
 

@@ -11,6 +11,8 @@ from napari_pixcell.studio.starting import NOTHING, SHOWN, STARTS, TISSUE
 from napari_pixcell.ui.layers import LayerLink
 from napari_pixcell.ui.parts import More, Text, button, put, row
 
+STRENGTH = "0 keeps the very pixels, 1 forgets them"
+MARK = "Paint over the part of the region that shall change"
 SOME_CELLS = 1  # what is painted: any kind will do here
 TITLE = "Start from the region"
 
@@ -44,7 +46,6 @@ class Starting(More):
         self.strength.setDecimals(2)
         self.strength.setSingleStep(0.05)
         self.strength.setAccessibleName("How much changes")
-        self.strength.setToolTip("0 keeps the very pixels, 1 forgets them")
         self.strength.valueChanged.connect(
             lambda value: setattr(settings, "strength", round(float(value), 2))
         )
@@ -55,9 +56,7 @@ class Starting(More):
             "another style to fill the part with other tissue"
         )
         self.only_part.toggled.connect(self._only_part)
-        self.mark_button = button(
-            "Mark a part", "Paint over the part of the region that shall change", self.mark
-        )
+        self.mark_button = button("Mark a part", MARK, self.mark)
         self.feather = QSpinBox()
         self.feather.setRange(0, 100)
         self.feather.setSuffix(" µm")
@@ -81,6 +80,7 @@ class Starting(More):
 
     def mark(self) -> None:
         """Let the user paint the part that changes."""
+        self.button.setChecked(True)
         self._only_part(True)
         self.link.area.paint(SOME_CELLS)
 
@@ -98,9 +98,12 @@ class Starting(More):
             self.start_from.setCurrentIndex(self.start_from.findData(settings.start_from))
         put(self.strength, settings.strength)
         self.strength.setEnabled(started)
+        self.strength.setToolTip(STRENGTH if started else "Choose what to start from first")
         with QSignalBlocker(self.only_part):
             self.only_part.setChecked(started and settings.only_part)
-        self.mark_button.setEnabled(session.active is not None)
+        there = session.active is not None
+        self.mark_button.setEnabled(there)
+        self.mark_button.setToolTip(MARK if there else "Add a region first")
         part = started and settings.only_part
         put(self.feather, round(settings.feather_um))
         self.border.setVisible(part)
