@@ -17,6 +17,7 @@ from napari_pixcell.errors import PixCellError
 
 FEATHER = 16  # px
 MAX_FEATHER = 1024
+STRIP = 256  # rows of px that are merged at once: distances take much memory
 
 
 def check_start(
@@ -129,15 +130,25 @@ class Start:
         """
         if self.part is None:
             return pixels
-        before = self.picture[top : top + len(pixels)]
+        merged = self.picture[top : top + len(pixels)].copy()
+        for first in range(0, len(pixels), STRIP):
+            strip = slice(first, min(first + STRIP, len(pixels)))
+            self._fade(top + first, merged[strip], pixels[strip])
+        return merged
+
+    def _fade(self, top: int, before: NDArray[np.uint8], pixels: NDArray[np.uint8]) -> None:
+        """Put new pixels into some rows, which hold the start."""
+        assert self.part is not None
         above = max(0, top - self.feather)  # farther away nothing has an effect on these rows
         part = self.part[above : top + len(pixels) + self.feather]
-        if not part.any():
-            return before
-        away = distance_transform_edt(~part)[top - above :][: len(pixels)]
+        columns = np.flatnonzero(part.any(axis=0))
+        if not len(columns):
+            return
+        across = slice(max(0, columns[0] - self.feather), columns[-1] + 1 + self.feather)
+        away = distance_transform_edt(~part[:, across])[top - above :][: len(pixels)]
         seen = np.clip(1 - away / max(1, self.feather), 0, 1)[..., None].astype(np.float32)
-        merged: NDArray[np.uint8] = np.rint(before + seen * (pixels - before.astype(np.float32)))
-        return merged.astype(np.uint8)
+        old = before[:, across].astype(np.float32)
+        before[:, across] = np.rint(old + seen * (pixels[:, across] - old))
 
     def preview(self, picture: NDArray[np.uint8], every: int) -> NDArray[np.uint8]:
         """Put the start around the part of a preview that has one pixel for each so many latents.
