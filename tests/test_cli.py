@@ -306,3 +306,57 @@ def test_a_preset_brings_its_steps(run, cmu_slide, tmp_path) -> None:
     arguments = ["--region", REGION, "--count", "1", "--out", tmp_path]
     made = run("generate", cmu_slide, *arguments, "--preset", "quick")
     assert read_record(tmp_path / made["images"][0]).request.steps == 8
+
+
+def test_generate_starts_from_the_region_in_a_part(run, cmu_slide, tmp_path) -> None:
+    mask = np.zeros((256, 256), np.uint8)
+    mask[90:150, 90:170] = 255
+    imwrite(tmp_path / "part.tif", mask)
+    place = ("generate", cmu_slide, "--region", REGION, "--count", 1, "--steps", 2)
+    start = ("--start-from", "region", "--part", tmp_path / "part.tif", "--feather", 4)
+    result = run(*place, *start, "--out", tmp_path / "out")
+    image = imread_png(tmp_path / "out" / result["images"][0])
+    record = read_record(tmp_path / "out" / result["images"][0])
+    with open_slide(cmu_slide) as slide:
+        tissue = slide.read(Region(*record.request.source.region), 0.5)
+    changed = (image != tissue).any(axis=-1)
+    assert changed[mask > 0].mean() > 0.9
+    assert not changed[:82].any() and not changed[158:].any()
+    assert (record.request.strength, record.request.feather) == (0.6, 8)
+    assert record.source_type.endswith("compositeWithTrainedAlgorithmicMedia")
+    assert run("rerun", tmp_path / "out" / result["images"][0])["same pixels"] == "yes"
+    # What came of it is a picture to start from.
+    again = ("--start-from", tmp_path / "out" / result["images"][0], "--strength", 0)
+    second = run(*place, *again, "--out", tmp_path / "second")
+    kept = imread_png(tmp_path / "second" / second["images"][0])
+    np.testing.assert_array_equal(kept, image)
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (("--strength", 0.5), "--strength is about a picture that is started from; add"),
+        (("--start-from", "none.png"), "There is no image none.png; check its path"),
+        (("--start-from", "bad.png"), "bad.png cannot be read as an image; give a TIFF or PNG"),
+        (("--start-from", "small.tif"), "is 9 × 9 px but 300 × 300 px are made; give one"),
+        (("--start-from", "region", "--feather", 2), "--feather is about a part; add --part"),
+        (("--start-from", "region", "--part", "small.tif"), "give a mask of 8 bits, 300 × 300 px"),
+        (("--start-from", "region", "--part", "full.tif", "--feather", -1), "choose 0 to 512 µm"),
+        (("--start-from", "region", "--part", "empty.tif"), "Nothing is marked as the part"),
+        (("--start-from", "region", "--strength", 3), "choose one from 0 to 1"),
+    ],
+)
+def test_a_start_that_cannot_be_gets_a_sentence(
+    run, cmu_slide, tmp_path, monkeypatch, options, sentence
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    imwrite("small.tif", np.ones((9, 9, 3), np.uint8))
+    imwrite("full.tif", np.ones((300, 300), np.uint8))
+    imwrite("empty.tif", np.zeros((300, 300), np.uint8))
+    Path("bad.png").write_text("no image")
+    values = np.zeros((2, 2, 128), np.float32)
+    monkeypatch.setattr("napari_pixcell.cli._style", lambda *_: (values, True))
+    place = ("generate", cmu_slide, "--region", "600,800,301,301")
+    result = run(*place, *options, "--out", tmp_path / "out")
+    assert result["code"] == 1 and sentence in result["error"]
+    assert not (tmp_path / "out").exists()

@@ -20,6 +20,7 @@ from napari_pixcell.cli_layouts import add_layout_command, add_layout_options, l
 from napari_pixcell.cli_models import add_models_command
 from napari_pixcell.cli_place import add_place_options, place
 from napari_pixcell.cli_similar import add_similar_command
+from napari_pixcell.cli_start import add_start_options, start_for
 from napari_pixcell.engine.events import Embedding, Event, Layout, Preview, Progress, Variant
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.presets import EXACT, PRESETS, get_preset
@@ -136,6 +137,7 @@ def _parser() -> argparse.ArgumentParser:
     generate.add_argument("--steps", type=int, help="denoising steps; default: the preset's")
     generate.add_argument("--guidance", type=float, help="how closely to follow the style")
     generate.add_argument("--layout-strength", type=float, default=1.0, help="0 to 2")
+    add_start_options(generate)
     generate.add_argument("--name", help="name in the files and records; default: the slide's")
     generate.add_argument("--out", type=Path, required=True, metavar="DIR")
 
@@ -250,6 +252,7 @@ def _generate(options: argparse.Namespace) -> Result:
         labels, _, report = layout_for(options, options.layout, slide, region, shape)
         if report.dropped or report.changed:
             print(report, file=sys.stderr)
+    start = start_for(options, slide, region, family)
     guidance = family.guidance if labels is None else family.layout_guidance
     embedding, _ = _style(slide, region, family, options.no_cache)
     _say_corrupt(slide, region)
@@ -267,6 +270,7 @@ def _generate(options: argparse.Namespace) -> Result:
         guidance=guidance if options.guidance is None else options.guidance,
         layout_strength=options.layout_strength,
         source=source,
+        **start,
     )
     return _write_variants(request, options.out)
 

@@ -90,6 +90,21 @@ def test_a_record_says_how_its_layout_was_made(request_: GenerateRequest) -> Non
     assert "layout" not in Source("case 1").to_dict()
 
 
+def test_records_of_one_job_hold_their_arrays_once(request_: GenerateRequest) -> None:
+    records = [json.loads(json.dumps(Record(v).to_dict())) for v in request_.variants()]
+    read = [Record.from_dict(value).request for value in records]
+    assert all(one.layout is request_.layout for one in read)
+    other = PackedArray.pack(request_.layout.unpack() * 2)
+    assert other != request_.layout
+
+
+def test_a_damaged_array_is_refused_each_time(request_: GenerateRequest) -> None:
+    value = request_.layout.to_dict() | {"zlib": "AAAA"}
+    for _ in range(2):
+        with pytest.raises(PixCellError, match="is damaged"):
+            PackedArray.from_dict(value)
+
+
 def test_each_variant_has_its_own_seed(request_: GenerateRequest) -> None:
     variants = request_.variants()
     assert [v.seed for v in variants] == [7, 8, 9]

@@ -14,6 +14,7 @@ from PIL.PngImagePlugin import PngInfo
 from tifffile import imwrite
 
 from napari_pixcell.engine.record import SOURCE_TYPE, Record
+from napari_pixcell.engine.request import GenerateRequest
 from napari_pixcell.slides.stored_picture import StoredPicture
 from napari_pixcell.slides.write import write_levels
 
@@ -28,9 +29,13 @@ XMP = (
     '<x:xmpmeta xmlns:x="adobe:ns:meta/">'
     '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
     '<rdf:Description rdf:about="" xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/">'
-    f"<Iptc4xmpExt:DigitalSourceType>{SOURCE_TYPE}</Iptc4xmpExt:DigitalSourceType>"
+    "<Iptc4xmpExt:DigitalSourceType>SOURCE_TYPE</Iptc4xmpExt:DigitalSourceType>"
     '</rdf:Description></rdf:RDF></x:xmpmeta><?xpacket end="w"?>'
 )
+
+
+def _xmp(source_type: str = SOURCE_TYPE) -> str:
+    return XMP.replace("SOURCE_TYPE", source_type)
 
 
 def in_words(record: Record) -> str:
@@ -39,9 +44,17 @@ def in_words(record: Record) -> str:
     layout = f"layout strength {request.layout_strength:g}" if request.layout else "no layout"
     return (
         f"SYNTHETIC tissue, not real. Family {request.family}, seed {request.seed}, "
-        f"{request.steps} steps, guidance {request.guidance:g}, {layout}. {record.notice}. "
+        f"{request.steps} steps, guidance {request.guidance:g}, {layout}{_changed(request)}. "
+        f"{record.notice}. "
         f"Licence of the weights: {record.licence}. For research use only."
     )
+
+
+def _changed(request: GenerateRequest) -> str:
+    if request.start is None:
+        return ""
+    where = " in a part of it" if request.part is not None else ""
+    return f", changed from another picture with strength {request.strength:g}{where}"
 
 
 def large_tiff(path: Path, picture: StoredPicture, record: Record, mpp: float) -> None:
@@ -58,7 +71,7 @@ def large_tiff(path: Path, picture: StoredPicture, record: Record, mpp: float) -
     mpp : float
         Pixel size in µm.
     """
-    text, xmp = json.dumps(record.to_dict()).encode(), XMP.encode()
+    text, xmp = json.dumps(record.to_dict()).encode(), _xmp(record.source_type).encode()
     tags = [(RECORD_TAG, 7, len(text), text, True), (XMP_TAG, 1, len(xmp), xmp, True)]
     write_levels(path, picture.levels, mpp, description=in_words(record), tags=tags)
 
@@ -80,7 +93,7 @@ def synthetic_png(image: NDArray[np.uint8], record: Record, mpp: float) -> bytes
     info.add_itxt("parameters", in_words(record))
     # Its arrays are compressed already, and Pillow refuses to inflate text beyond 1 MB.
     info.add_text(RECORD_KEY, json.dumps(record.to_dict()))
-    info.add_itxt(XMP_KEY, XMP)
+    info.add_itxt(XMP_KEY, _xmp(record.source_type))
     buffer = io.BytesIO()
     dots_per_inch = 25_400 / mpp
     picture = Image.fromarray(image)
@@ -94,7 +107,7 @@ def synthetic_sheet(sheet: NDArray[np.uint8]) -> bytes:
     """Encode a sheet of variants, uint8 (height, width, 3), as PNG that says what it shows."""
     info = PngInfo()
     info.add_itxt("parameters", "A sheet of SYNTHETIC tissue, not real. For research use only.")
-    info.add_itxt(XMP_KEY, XMP)
+    info.add_itxt(XMP_KEY, _xmp())
     buffer = io.BytesIO()
     Image.fromarray(sheet).save(buffer, "png", pnginfo=info)
     return buffer.getvalue()
@@ -111,7 +124,7 @@ def synthetic_tiff(labels: NDArray[Any], mpp: float) -> bytes:
         Pixel size in µm.
     """
     dtype = np.uint16 if labels.max(initial=0) <= np.iinfo(np.uint16).max else np.uint32
-    xmp = XMP.encode()
+    xmp = _xmp().encode()
     buffer = io.BytesIO()
     per_centimetre = 1e4 / mpp
     imwrite(

@@ -11,7 +11,7 @@ prediction of the step before is trusted more, when the border was within a wind
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
@@ -87,6 +87,8 @@ class Canvas:
 
     Attributes
     ----------
+    free : array, bool, (height, width), or None
+        Latents that change; windows that give none of them are left out. None where all do.
     cells : (rows, columns)
         Embeddings of the canvas: the picture's size in tiles of one embedding, rounded up.
     height, width : int
@@ -99,6 +101,7 @@ class Canvas:
         self.grid = grid
         self.cells = cells_of(size, tile, grid)
         self.height, self.width = (n * self.window // grid for n in self.cells)
+        self.free: NDArray[np.bool_] | None = None
 
     @property
     def single(self) -> bool:
@@ -112,7 +115,7 @@ class Canvas:
         most = max(1, round(FUSED * steps)) if steps > 1 else 0
         for fused in range(most, -1, -1):
             turns = self._turns(steps, fused)
-            if self.count(turns) <= BUDGET * steps * self.fewest:
+            if self._count(turns, self._rows) <= BUDGET * steps * self.fewest:
                 break
         return turns
 
@@ -134,7 +137,18 @@ class Canvas:
         return turns
 
     def rows(self, turn: Turn) -> list[Row]:
-        """Give the windows of a turn, row by row."""
+        """Give the windows of a turn that are computed, row by row."""
+        rows, free = self._rows(turn), self.free
+        if free is None:
+            return rows
+
+        def needed(window: Window) -> bool:
+            y, x = window.y, window.x
+            return bool(free[y.given_from : y.given_to, x.given_from : x.given_to].any())
+
+        return [Row(row.y, tuple(filter(needed, row.windows))) for row in rows]
+
+    def _rows(self, turn: Turn) -> list[Row]:
         fused = turn.kind == "fused"
         down = self._spans(self.height, turn.shift if turn.kind == "down" else 0, fused)
         across = self._spans(self.width, turn.shift if turn.kind == "across" else 0, fused)
@@ -148,7 +162,7 @@ class Canvas:
         down, across : array, float32, (height,) and (width,)
             From TRUST at a border to 1 away from it; 1 everywhere where windows are fused.
         """
-        rows = self.rows(turn)
+        rows = self._rows(turn)
         both = []
         for spans, length in (
             ([row.y for row in rows], self.height),
@@ -165,8 +179,29 @@ class Canvas:
 
     def count(self, turns: list[Turn]) -> int:
         """Count the windows of all steps."""
-        each = {turn: sum(len(row.windows) for row in self.rows(turn)) for turn in set(turns)}
+        return self._count(turns, self.rows)
+
+    def _count(self, turns: list[Turn], rows: Callable[[Turn], list[Row]]) -> int:
+        each = {turn: sum(len(row.windows) for row in rows(turn)) for turn in set(turns)}
         return sum(each[turn] for turn in turns)
+
+    def near(self, row: Row) -> bool:
+        """Whether a row of windows holds latents that windows of other rows read.
+
+        That is so within a window of those that change.
+        """
+        if self.free is None:
+            return True
+        places = np.flatnonzero(self.free.any(axis=1))
+        first, stop = places[0] - self.window, places[-1] + 1 + self.window
+        return bool(row.y.start < stop and row.y.stop > first)
+
+    def read_columns(self) -> tuple[int, int]:
+        """Give the first column of latents that windows read, and that behind the last."""
+        if self.free is None:
+            return 0, self.width
+        places = np.flatnonzero(self.free.any(axis=0))
+        return int(max(0, places[0] - self.window)), int(places[-1] + 1 + self.window)
 
     @property
     def fewest(self) -> int:
@@ -218,28 +253,30 @@ def weights(window: int) -> NDArray[np.float32]:
     return np.outer(bell, bell).astype(np.float32) + np.float32(1e-3)
 
 
-def ramps(spans: list[Span]) -> list[NDArray[np.float32]]:
+def ramps(spans: list[Span], factor: int = FACTOR) -> list[NDArray[np.float32]]:
     """Give the weights of decoded windows along one axis: they sum to 1 at every pixel.
 
     Parameters
     ----------
     spans : list of Span
         Of all windows along the axis, in order.
+    factor : int
+        Pixels along a latent; 1 for the weights of latents.
 
     Returns
     -------
-    list of array, float32, (8 × window,)
+    list of array, float32, (factor × window,)
         1, and changing linearly where a window overlaps a neighbour.
     """
     out = []
     for i, span in enumerate(spans):
-        pixels = (span.stop - span.start) * FACTOR
+        pixels = (span.stop - span.start) * factor
         place = np.arange(pixels, dtype=np.float32) + 0.5
         weight = np.ones(pixels, np.float32)
         if i > 0:
-            weight = np.minimum(weight, place / ((spans[i - 1].stop - span.start) * FACTOR))
+            weight = np.minimum(weight, place / ((spans[i - 1].stop - span.start) * factor))
         if i + 1 < len(spans):
-            overlap = (span.stop - spans[i + 1].start) * FACTOR
+            overlap = (span.stop - spans[i + 1].start) * factor
             weight = np.minimum(weight, (pixels - place) / overlap)
         out.append(weight)
     return out

@@ -14,6 +14,8 @@ from napari_pixcell.engine.canvas import (
     FACTOR,
     Canvas,
     Row,
+    Span,
+    Turn,
     Window,
     ramps,
     weights,
@@ -22,15 +24,20 @@ from napari_pixcell.engine.canvas import (
 from napari_pixcell.engine.canvas_store import CanvasStore
 from napari_pixcell.engine.denoiser import Denoiser, Styles
 from napari_pixcell.engine.noise import noise_at
+from napari_pixcell.engine.sampler import hold
+from napari_pixcell.engine.start import Start
 from napari_pixcell.slides.stored_picture import Picture
 
 Floats = NDArray[np.float32]
 Decode = Callable[[Tensor], Floats]
+Encode = Callable[[NDArray[np.uint8]], Tensor]
 OnWindows = Callable[[int], None]
 OnRows = Callable[[int, int], None]
 
 STYLES_KEPT = 256  # windows whose styles are kept read, from step to step
-OVERLAP = 16  # latents by which those overlap: 128 px
+OVERLAP = 16  # latents by which those of the autoencoder overlap: 128 px
+KEPT_ROWS = 512  # px of a start that is kept, written at once
+LEAST = 1e-6  # a weight that no computed window falls below
 
 
 class CanvasPainter:
@@ -54,6 +61,8 @@ class CanvasPainter:
         Where the networks are.
     batch : int
         Windows of one pass.
+    start : Start, optional
+        The picture to start from; the store then has room for its latents.
     """
 
     def __init__(
@@ -66,16 +75,25 @@ class CanvasPainter:
         condition: Callable[[Window], Tensor] | None,
         device: torch.device,
         batch: int = 1,
+        start: Start | None = None,
     ) -> None:
         self.denoiser, self.canvas, self.store = denoiser, canvas, store
         self.seed, self.device, self.batch = seed, device, batch
         self._styles, self._condition = styles, condition
+        self._start = start
         self._read: dict[tuple[Window, ...], Styles] = {}
-        self.turns = canvas.turns(denoiser.solver.steps)
+        self._first = denoiser.solver.first
+        self._turns = canvas.turns(denoiser.solver.steps - self._first)
         self._bell = weights(canvas.window)
 
     def paint(
-        self, decode: Decode, decoded: int, on_windows: OnWindows, on_rows: OnRows
+        self,
+        decode: Decode,
+        decoded: int,
+        on_windows: OnWindows,
+        on_rows: OnRows,
+        encode: Encode | None = None,
+        on_encoded: OnRows = lambda done, total: None,
     ) -> Picture:
         """Make the picture, uint8 (height, width, 3) as asked for, going on where it stopped.
 
@@ -84,15 +102,24 @@ class CanvasPainter:
         decode : callable
             Gives pixels in [0, 1], float32 (3, h, w), for latents (1, channels, h/8, w/8).
         decoded : int
-            Side of the decoder's windows in latents.
+            Side of the autoencoder's windows in latents.
         on_windows : callable
             Told after each row of windows how many are done in all; whatever it raises ends the
             work, and what is done is kept.
         on_rows : callable
             Told after each row of decoded windows how many are done of how many; the same.
+        encode : callable, optional
+            Gives latents, (1, channels, h, w), for pixels of the start, uint8 (8 h, 8 w, 3).
+        on_encoded : callable
+            As ``on_rows``, for the rows of the start.
         """
         steps = self.denoiser.solver.steps
+        if self._start is not None and self._first == steps:
+            self._keep(self._start)
+            return self.store.finish()
         if not self.store.resumed:
+            if self._start is not None and encode is not None:
+                self._encode(self._start, encode, decoded, on_encoded)
             self._begin()
         for index in range(self.store.step, steps):
             self._step(index, on_windows)
@@ -103,36 +130,72 @@ class CanvasPainter:
         """Count the windows that are finished."""
         canvas, steps, store = self.canvas, self.denoiser.solver.steps, self.store
         done = 0
-        for index in range(min(store.step + 1, steps)):
-            rows = canvas.rows(self.turns[index])
+        for index in range(self._first, min(store.step + 1, steps)):
+            rows = canvas.rows(self._turn(index))
             rows = rows if index < store.step else rows[: store.row]
             done += sum(len(row.windows) for row in rows)
         return done
 
+    def _turn(self, index: int) -> Turn:
+        return self._turns[index - self._first]
+
+    def _keep(self, start: Start) -> None:
+        """Let the picture be the start itself."""
+        for top in range(0, self.canvas.size[0], KEPT_ROWS):
+            self.store.put(top, start.picture[top : top + KEPT_ROWS])
+
+    def _encode(self, start: Start, encode: Encode, side: int, on_rows: OnRows) -> None:
+        """Encode the start in windows, blended where they overlap, as far as it is read."""
+        canvas, store = self.canvas, self.store
+        rows, columns = canvas.decoding(side, OVERLAP)
+        first, stop = canvas.read_columns()
+        store.start[:] = 0
+        for number, (y, down) in enumerate(zip(rows, ramps(rows, 1), strict=True)):
+            for x, across in zip(columns, ramps(columns, 1), strict=True):
+                if canvas.near(Row(y, ())) and x.start < stop and x.stop > first:
+                    latents = encode(start.read(y.start, y.stop, x.start, x.stop))[0].cpu().numpy()
+                    store.start[:, y.start : y.stop, x.start : x.stop] += latents * np.outer(
+                        down, across
+                    )
+            on_rows(number + 1, len(rows))
+
     def _begin(self) -> None:
-        store, side = self.store, self.canvas.window
+        store, side, solver = self.store, self.canvas.window, self.denoiser.solver
         channels, height, width = store.latents.shape
         for top in range(0, height, side):
             rows = min(side, height - top)
             noise = noise_at(self.seed, channels, top, 0, rows, width)
-            store.latents[:, top : top + rows] = noise * self.denoiser.solver.start
-        store.begin()
+            begun = solver.begin(torch.from_numpy(noise), *self._held(top, top + rows))
+            store.latents[:, top : top + rows] = begun.numpy()
+        store.begin(self._first)
+
+    def _held(self, top: int, bottom: int) -> tuple[Tensor | None, Tensor | None]:
+        """Give the latents of the start in some rows, and which of them change."""
+        if self._start is None:
+            return None, None
+        start, free = torch.from_numpy(np.array(self.store.start[:, top:bottom])), self.canvas.free
+        return start, torch.from_numpy(free[top:bottom]) if free is not None else None
 
     def _step(self, index: int, on_windows: OnWindows) -> None:
         """Take one step with the whole canvas."""
         canvas, store = self.canvas, self.store
-        rows = canvas.rows(self.turns[index])
-        fused = self.turns[index].kind == "fused"
+        rows = canvas.rows(self._turn(index))
+        fused = self._turn(index).kind == "fused"
         for number in range(store.row, len(rows)):
             row = rows[number]
+            if not canvas.near(row):
+                continue
             following = rows[number + 1] if number + 1 < len(rows) else None
             band = self._band(row)
             clean, weight = self._clean_row(index, row, band, fused)
             # Rows that no later window gives anything to are done with this step.
             top = rows[number].y.start if fused else row.y.given_from
             bottom = (following.y.start if following else row.y.stop) if fused else row.y.given_to
+            store.row = number
             self._advance(index, row, band, clean, weight, (top, bottom), following)
             on_windows(self.windows_done())
+        if store.step == index:  # the last rows were left out
+            store.done(index + 1, 0, {}, {}, 0)
 
     def _band(self, row: Row) -> Floats:
         """Give the latents that a row of windows reads, as they were before this step."""
@@ -197,11 +260,17 @@ class CanvasPainter:
         """Take the step for the rows of ``span``, and keep what the next windows need."""
         store, (top, bottom) = self.store, span
         inner = slice(top - row.y.start, bottom - row.y.start)
-        ready = clean[:, inner] if weight is None else clean[:, inner] / weight[inner]
-        before = np.array(store.clean[:, top:bottom]) if index else None
+        ready: Any = clean[:, inner]
+        if weight is not None:  # 0 where no window was computed
+            ready = ready / np.maximum(weight[inner], LEAST)
+        before = np.array(store.clean[:, top:bottom]) if index > self._first else None
         if before is not None and weight is None:
-            down, across = self.canvas.trust(self.turns[index])
-            ready = before + np.minimum(down[top:bottom, None], across) * (ready - before)
+            down, across = self.canvas.trust(self._turn(index))
+            trusted = np.minimum(down[top:bottom, None], across)
+            ready = before + trusted * (ready - before)
+        start, free = self._held(top, bottom)
+        if start is not None and free is not None:
+            ready = hold(torch.from_numpy(ready), start, free).numpy()
         moved = self.denoiser.solver.advance(
             index,
             torch.from_numpy(band[:, inner]),
@@ -231,6 +300,8 @@ class CanvasPainter:
             if carried is not None:
                 picture[: len(carried)] = carried
             for x, across in zip(columns, ramps(columns), strict=True):
+                if not self._touched(y, x):
+                    continue
                 latents = np.array(store.latents[:, y.start : y.stop, x.start : x.stop])
                 pixels = decode(torch.from_numpy(latents)[None].to(self.device))
                 weighted = pixels * np.outer(down, across)
@@ -240,9 +311,14 @@ class CanvasPainter:
             store.done(store.step, number + 1, {}, {"pixels": np.array(picture[len(ready) :])}, 0)
             on_rows(number + 1, len(rows))
 
+    def _touched(self, y: Span, x: Span) -> bool:
+        start = self._start
+        return start is None or start.touched(y.start, y.stop, x.start, x.stop)
+
     def _write(self, top: int, pixels: Floats) -> None:
         """Write rows of pixels in [0, 1] as far as the picture reaches."""
         height, width = self.canvas.size
         part = pixels[: max(0, height - top), :width]
         if len(part):
-            self.store.put(top, np.rint(part.clip(0, 1) * 255).astype(np.uint8))
+            ready = np.rint(part.clip(0, 1) * 255).astype(np.uint8)
+            self.store.put(top, self._start.merge(top, ready) if self._start else ready)

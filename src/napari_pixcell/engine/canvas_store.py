@@ -38,9 +38,9 @@ def canvases_folder() -> Path:
     return cache_folder() / "canvases"
 
 
-def bytes_on_disk(canvas: Canvas, channels: int) -> int:
-    """Say what a canvas needs: two planes of float32 latents, and the picture with its levels."""
-    latents = 2 * 4 * channels * canvas.height * canvas.width
+def bytes_on_disk(canvas: Canvas, channels: int, planes: int = 2) -> int:
+    """Say what a canvas needs: planes of float32 latents, and the picture with its levels."""
+    latents = planes * 4 * channels * canvas.height * canvas.width
     height, width = canvas.size
     return latents + (4 if is_stored(canvas.size) else 3) * height * width
 
@@ -58,11 +58,15 @@ class CanvasStore:
         Of the latents.
     folder : Path, optional
         Where to put it; the cache folder by default.
+    with_start : bool
+        Keep the latents of a picture to start from as well.
 
     Attributes
     ----------
     latents, clean : array, float32, (channels, height, width)
         At the step that is under way; rows before the journal's are a step further.
+    start : array, float32, (channels, height, width)
+        Latents of the picture to start from, if there is one.
     picture : array-like, uint8, (height, width, 3)
         Of the size asked for, written by rows when decoded.
     step, row : int
@@ -77,19 +81,31 @@ class CanvasStore:
         If there is no room for it, or another process is at it.
     """
 
-    def __init__(self, key: str, canvas: Canvas, channels: int, folder: Path | None = None) -> None:
+    latents: NDArray[np.float32]
+    clean: NDArray[np.float32]
+    start: NDArray[np.float32]
+
+    def __init__(
+        self,
+        key: str,
+        canvas: Canvas,
+        channels: int,
+        folder: Path | None = None,
+        with_start: bool = False,
+    ) -> None:
         self.folder = (folder or canvases_folder()) / key
         self._lock = FileLock(f"{self.folder}.lock")
         shape = channels, canvas.height, canvas.width
         self.step, self.row = -1, 0
         self.carried: Arrays = {}
-        self._check_room(bytes_on_disk(canvas, channels))
+        self._planes = ["latents", "clean"] + ["start"] * with_start
+        self._check_room(bytes_on_disk(canvas, channels, len(self._planes)))
         try:
             self._take()
             fresh = not self._journalled(shape)
             (self.folder / JOURNAL).unlink(missing_ok=True) if fresh else None
-            self.latents = self._array("latents.npy", shape, np.float32, fresh)
-            self.clean = self._array("clean.npy", shape, np.float32, fresh)
+            for name in self._planes:
+                setattr(self, name, self._array(f"{name}.npy", shape, np.float32, fresh))
             if not fresh:
                 self._replay()
             self._open_picture(canvas.size)
@@ -102,9 +118,9 @@ class CanvasStore:
         """Whether work was found that can go on."""
         return self.step >= 0
 
-    def begin(self) -> None:
-        """Note that the latents hold their noise."""
-        self.done(0, 0, {}, {}, 0)
+    def begin(self, step: int = 0) -> None:
+        """Note that the latents hold their noise, for the first step that is taken."""
+        self.done(step, 0, {}, {}, 0)
 
     def done(self, step: int, row: int, rows: Arrays, carried: Arrays, top: int) -> None:
         """Store rows of latents that are finished; afterwards a restart begins behind them.
@@ -152,7 +168,7 @@ class CanvasStore:
 
     def close(self, remove: bool) -> None:
         """Let go of the files; ``remove`` deletes them."""
-        for name in ("latents", "clean", "picture"):
+        for name in (*self._planes, "picture"):
             if hasattr(self, name):
                 delattr(self, name)
         self.carried = {}
@@ -191,7 +207,7 @@ class CanvasStore:
 
     def _journalled(self, shape: tuple[int, ...]) -> bool:
         """Whether the files of earlier work are all there and fit."""
-        names = ("latents.npy", "clean.npy", JOURNAL)
+        names = (*(f"{name}.npy" for name in self._planes), JOURNAL)
         if not all((self.folder / name).exists() for name in names):
             return False
         with contextlib.suppress(OSError, ValueError):

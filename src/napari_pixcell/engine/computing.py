@@ -19,6 +19,7 @@ from napari_pixcell.engine.noise import noise_at
 from napari_pixcell.engine.presets import get_preset
 from napari_pixcell.engine.request import GenerateRequest
 from napari_pixcell.engine.sampler import OnStep, denoise
+from napari_pixcell.engine.start import Start, free_latents
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import Family
 from napari_pixcell.models.loading import LoadedFamily
@@ -82,14 +83,28 @@ def embed_tissue(
 
 
 def canvas_of(request: GenerateRequest, family: Family) -> Canvas:
-    """Give the canvas of a request: one tile, unless it asks for a size."""
+    """Give the canvas of a request: one tile, unless it asks for a size.
+
+    Where only a part changes, it has no windows that give none of it.
+    """
     size = request.size or (family.tile, family.tile)
     if min(size) < family.tile:
         raise PixCellError(
             f"A picture of {size[1]} × {size[0]} px is smaller than one tile of {family.title} "
             f"({family.tile} px); ask for a larger one."
         )
-    return Canvas(size, family.tile, family.grid)
+    canvas = Canvas(size, family.tile, family.grid)
+    if request.part is not None:
+        canvas.free = free_latents(request.part.unpack(), canvas)
+    return canvas
+
+
+def read_start(request: GenerateRequest, canvas: Canvas) -> Start | None:
+    """Give the picture that a request starts from, or None."""
+    if request.start is None:
+        return None
+    part = request.part.unpack() if request.part is not None else None
+    return Start(request.start.unpack(), canvas, part, request.feather)
 
 
 def read_style(
@@ -180,6 +195,7 @@ def make_denoiser(
         control_both=request.control_both,
         two_passes=two_passes,
         preset=get_preset(request.preset),
+        first=request.first_step,
     )
 
 
@@ -191,6 +207,7 @@ def make_tiles(
     style: NDArray[np.float32],
     cells: Cells | None,
     on_step: OnStep,
+    start: Start | None = None,
 ) -> list[NDArray[np.uint8]]:
     """Make the pictures of several seeds in one batch, each uint8 (tile, tile, 3).
 
@@ -199,22 +216,30 @@ def make_tiles(
     Overflow
         If the numbers are not finite.
     """
+    if start is not None and denoiser.solver.first == denoiser.solver.steps:
+        return [start.picture.copy() for _ in seeds]
     channels, side = models.transformer.config.in_channels, canvas.window
     noise = np.stack([noise_at(seed, channels, 0, 0, side, side) for seed in seeds])
     tokens = torch.from_numpy(style.reshape(1, -1, style.shape[-1])).to(models.device)
     condition = None
     if cells is not None:
         condition = cells(canvas.rows(Turn())[0].windows[0]).expand(len(seeds), -1, -1, -1)
+    before, free = None, canvas.free
+    if start is not None:
+        before = _encode_start(start.read(0, side, 0, side), models)
     latents = denoise(
         denoiser,
         torch.from_numpy(noise).to(models.device),
         tokens.expand(len(seeds), -1, -1),
         condition=condition,
         on_step=on_step,
+        start=before,
+        free=torch.from_numpy(free).to(models.device) if free is not None else None,
     )
     # One by one: decoding takes the most memory of all.
     pictures = (_decode(one[None], models) for one in latents)
-    return [_to_image(torch.from_numpy(picture)) for picture in pictures]
+    images = [_to_image(torch.from_numpy(picture)) for picture in pictures]
+    return images if start is None else [start.merge(0, image) for image in images]
 
 
 def paint_canvas(
@@ -229,6 +254,8 @@ def paint_canvas(
     batch: int,
     on_windows: Callable[[int], None],
     on_rows: Callable[[int, int], None],
+    start: Start | None,
+    on_encoded: Callable[[int, int], None],
 ) -> Picture:
     """Make a picture of any size, uint8 (height, width, 3), going on where the store stopped.
 
@@ -237,10 +264,19 @@ def paint_canvas(
     Overflow
         If the numbers are not finite.
     """
-    painter = CanvasPainter(denoiser, canvas, store, seed, style, cells, models.device, batch)
+    painter = CanvasPainter(
+        denoiser, canvas, store, seed, style, cells, models.device, batch, start
+    )
     tiled = setting is not None and setting.tile_vae
     side = DECODED_TILED if tiled else DECODED
-    return painter.paint(lambda latents: _decode(latents, models), side, on_windows, on_rows)
+    return painter.paint(
+        lambda latents: _decode(latents, models),
+        side,
+        on_windows,
+        on_rows,
+        lambda pixels: _encode_start(pixels, models),
+        on_encoded,
+    )
 
 
 def _decode(latents: Tensor, models: LoadedFamily) -> NDArray[np.float32]:
@@ -263,6 +299,14 @@ def _encode(image: NDArray[np.uint8], models: LoadedFamily) -> Tensor:
     tensor = tensor.to(models.dtype).contiguous(memory_format=torch.channels_last)
     latent: Tensor = models.vae.encode(tensor).latent_dist.mode().float()
     return (latent - config.shift_factor) * config.scaling_factor
+
+
+def _encode_start(image: NDArray[np.uint8], models: LoadedFamily) -> Tensor:
+    """Encode what is started from as :func:`_encode` does; its numbers may overflow."""
+    latents = _encode(image, models)
+    if not torch.isfinite(latents).all():
+        raise Overflow
+    return latents
 
 
 def picture_preview(clean: Tensor, models: LoadedFamily) -> NDArray[np.uint8]:

@@ -75,6 +75,8 @@ class Denoiser:
         but for rounding.
     preset : Preset
         What is left out at which step.
+    first : int
+        Index of the first step that is taken, see :class:`Solver`.
 
     Attributes
     ----------
@@ -95,9 +97,10 @@ class Denoiser:
         control_both: bool = False,
         two_passes: bool = False,
         preset: Preset = EXACT,
+        first: int = 0,
     ) -> None:
-        self.solver = Solver(config, steps)
-        self.plan = preset.schedule(steps, layout_until)
+        self.solver = Solver(config, steps, first)
+        self.plan = preset.schedule(steps, layout_until, first)
         self._transformer, self._controlnet = transformer, controlnet
         self._guidance, self._strength = guidance, layout_strength
         self._both, self._two_passes = control_both, two_passes

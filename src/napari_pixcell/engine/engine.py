@@ -30,6 +30,7 @@ from napari_pixcell.engine.computing import (
     paint_canvas,
     picture_preview,
     read_layout,
+    read_start,
     read_style,
 )
 from napari_pixcell.engine.events import (
@@ -316,6 +317,7 @@ class _Generation:
         self.canvas = canvas_of(request, models.family)
         self.style = read_style(request, models, self.canvas)
         self.cells = read_layout(request, models, self.canvas)
+        self.start = read_start(request, self.canvas)
         two_passes = setting is not None and setting.two_passes
         self.denoiser = make_denoiser(request, models, self.cells, two_passes)
 
@@ -332,7 +334,7 @@ class _Generation:
 
         def on_step(step: int, steps: int, clean: Tensor) -> None:
             self._check()
-            self._preview(first, lambda: clean[0])
+            self._preview(first, lambda: clean[0], 1)
             done = first * steps + step * len(variants)
             last = first + len(variants)
             which = f"Variant {last}" if len(variants) == 1 else f"Variants {first + 1} to {last}"
@@ -340,16 +342,29 @@ class _Generation:
 
         seeds = [variant.seed for _, variant in variants]
         images = make_tiles(
-            seeds, self.denoiser, self.models, self.canvas, self.style, self.cells, on_step
+            seeds,
+            self.denoiser,
+            self.models,
+            self.canvas,
+            self.style,
+            self.cells,
+            on_step,
+            self.start,
         )
         return list(images)
 
     def _canvas(self, index: int, variant: GenerateRequest, size: int) -> Picture:
-        windows = self.canvas.count(self.canvas.turns(self.denoiser.solver.steps))
+        solver = self.denoiser.solver
+        windows = self.canvas.count(self.canvas.turns(solver.steps - solver.first))
         channels = self.models.transformer.config.in_channels
         drop_old()
         drop_old_pictures()
-        store = CanvasStore(self._key(variant, size), self.canvas, channels)
+        store = CanvasStore(
+            self._key(variant, size),
+            self.canvas,
+            channels,
+            with_start=self.start is not None,
+        )
 
         def tell(done: int, words: str) -> None:
             self._check()
@@ -358,10 +373,15 @@ class _Generation:
 
         def on_windows(done: int) -> None:
             tell(done, f"Window {done} of {windows}")
-            self._preview(index, lambda: torch.from_numpy(_thinned(store.clean)))
+            every = _thinning(store.clean.shape[1:])
+            clean = store.clean[:, ::every, ::every]
+            self._preview(index, lambda: torch.from_numpy(np.array(clean)), every)
 
         def on_rows(done: int, rows: int) -> None:
             tell(windows, f"Decoding, {100 * done // rows} %")
+
+        def on_encoded(done: int, rows: int) -> None:
+            tell(0, f"Reading the start, {100 * done // rows} %")
 
         try:
             image = paint_canvas(
@@ -376,6 +396,8 @@ class _Generation:
                 size,
                 on_windows,
                 on_rows,
+                self.start,
+                on_encoded,
             )
         except BaseException:
             store.close(remove=False)
@@ -393,11 +415,14 @@ class _Generation:
         if self._cancelled():
             raise Cancelled
 
-    def _preview(self, index: int, clean: Callable[[], Tensor]) -> None:
+    def _preview(self, index: int, clean: Callable[[], Tensor], every: int) -> None:
         now = time.monotonic()
         if now - self._previewed >= 1 / PREVIEWS_PER_SECOND:
             self._previewed = now
-            self._emit(Preview(index, picture_preview(clean(), self.models)))
+            picture = picture_preview(clean(), self.models)
+            if self.start is not None:
+                picture = self.start.preview(picture, every)
+            self._emit(Preview(index, picture))
 
 
 def _checking(cancelled: Callable[[], bool]) -> Callable[[], None]:
@@ -410,10 +435,9 @@ def _checking(cancelled: Callable[[], bool]) -> Callable[[], None]:
     return check
 
 
-def _thinned(latents: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Leave latents out where there are more than a preview shows."""
-    step = -(-max(latents.shape[1:]) // PREVIEW_SIDE)
-    return np.array(latents[:, ::step, ::step])
+def _thinning(sides: tuple[int, ...]) -> int:
+    """Say which of the latents a preview shows: each so manieth."""
+    return -(-max(sides) // PREVIEW_SIDE)
 
 
 def _versions() -> dict[str, str]:

@@ -6,6 +6,7 @@ import base64
 import zlib
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,7 +38,7 @@ class PackedArray:
         array = np.ascontiguousarray(array)
         little = array.astype(array.dtype.newbyteorder("<"), copy=False)
         data = base64.b64encode(zlib.compress(little.tobytes(), 6)).decode("ascii")
-        return cls(array.dtype.name, tuple(array.shape), data)
+        return _once(cls(array.dtype.name, tuple(array.shape), data))
 
     def unpack(self) -> NDArray[Any]:
         """Give the array back, writable and native-endian."""
@@ -53,10 +54,26 @@ class PackedArray:
     def from_dict(cls, value: dict[str, Any]) -> PackedArray:
         """Read what :meth:`to_dict` gave, checking that the array is whole."""
         try:
-            packed = cls(str(value["dtype"]), tuple(int(n) for n in value["shape"]), value["zlib"])
-            packed.unpack()
+            new = cls(str(value["dtype"]), tuple(int(n) for n in value["shape"]), value["zlib"])
+            packed = _once(new, check=True)
         except (KeyError, TypeError, ValueError, zlib.error) as error:
             raise PixCellError(
                 "An array in this record is damaged; use a record that was not edited by hand."
             ) from error
         return packed
+
+
+# A hundred variants of one job carry the same arrays, which should be in memory once.
+_known: WeakValueDictionary[int, PackedArray] = WeakValueDictionary()
+
+
+def _once(packed: PackedArray, check: bool = False) -> PackedArray:
+    """Give the array that is known already if it is equal to this one, which may need a check."""
+    key = hash(packed)
+    known = _known.get(key)
+    if known is not None and known == packed:
+        return known
+    if check:
+        packed.unpack()
+    _known[key] = packed
+    return packed

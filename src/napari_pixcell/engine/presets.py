@@ -68,7 +68,7 @@ class Preset:
         """Give the steps to take where a family usually takes ``usual``."""
         return max(1, round(usual * self.steps))
 
-    def schedule(self, steps: int, layout_until: float = 1.0) -> list[Step]:
+    def schedule(self, steps: int, layout_until: float = 1.0, start: int = 0) -> list[Step]:
         """Give what is computed at each of ``steps`` steps.
 
         Parameters
@@ -77,15 +77,18 @@ class Preset:
             In all.
         layout_until : float
             Part of the steps in which the layout acts, as the user set it.
+        start : int
+            Index of the first step that is taken: ``layout_until`` is of those that are.
         """
         first, last = (round(part * steps) for part in self.guided)
-        acting = min(math.ceil(layout_until * steps), math.ceil(self.layout_until * steps))
+        acting = start + math.ceil(layout_until * (steps - start))
+        acting = min(acting, math.ceil(self.layout_until * steps))
         plan = []
         for index in range(steps):
             layout: Act = "off"
             if index < acting:
-                layout = "run" if index % self.layout_every == 0 else "keep"
-            edge = index in (0, steps - 1)
+                layout = "run" if (index - start) % self.layout_every == 0 else "keep"
+            edge = index in (start, steps - 1)
             plan.append(
                 Step(
                     guided=first <= index < last,

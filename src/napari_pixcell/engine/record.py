@@ -17,6 +17,9 @@ from napari_pixcell.errors import PixCellError
 SCHEMA = 1
 ROWS_HASHED = 512  # at once
 SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
+COMPOSITE_TYPE = (
+    "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
+)
 
 
 def pixels_sha256(image: Any) -> str:
@@ -64,12 +67,17 @@ class Record:
     batch: tuple[int, int] = (1, 0)
     created: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
 
+    @property
+    def source_type(self) -> str:
+        """IPTC's digital source type: a picture that another one was changed into says so."""
+        return SOURCE_TYPE if self.request.start is None else COMPOSITE_TYPE
+
     def to_dict(self) -> dict[str, Any]:
         """Give a JSON value."""
         return {
             "napari-pixcell record": SCHEMA,
             "synthetic": True,
-            "digital_source_type": SOURCE_TYPE,
+            "digital_source_type": self.source_type,
             "request": self.request.to_dict(),
             "weights": self.weights,
             "versions": self.versions,

@@ -15,6 +15,7 @@ from napari_pixcell.cells.layout import check_layout
 from napari_pixcell.cells.methods import LayoutSource, SegmentMethod
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.presets import EXACT, get_preset
+from napari_pixcell.engine.start import FEATHER, MAX_FEATHER, check_start
 from napari_pixcell.errors import PixCellError
 
 MAX_SEED = 2**32 - 1
@@ -154,6 +155,15 @@ class GenerateRequest:
         What is left out to be faster, see :mod:`napari_pixcell.engine.presets`.
     source : Source
         Where the style came from.
+    start : PackedArray, optional
+        A picture to start from, uint8 (height, width, 3), as large as the picture to make.
+    strength : float
+        How much of it changes: 0 keeps its very pixels, 1 forgets it.
+    part : PackedArray, optional
+        Where the start changes, uint8 or bool (height, width), not 0 there; all over without it.
+    feather : int
+        Pixels around the part in which the new picture fades into the start. What is as far away
+        or farther keeps the very pixels of the start.
     """
 
     family: str
@@ -169,6 +179,10 @@ class GenerateRequest:
     control_both: bool = False
     preset: str = EXACT.name
     source: Source = field(default_factory=Source)
+    start: PackedArray | None = None
+    strength: float = 1.0
+    part: PackedArray | None = None
+    feather: int = FEATHER
 
     def __post_init__(self) -> None:
         """Refuse what no engine could run."""
@@ -179,6 +193,8 @@ class GenerateRequest:
             ("guidance", self.guidance, 0, 50),
             ("layout strength", self.layout_strength, 0, 2),
             ("part of the steps in which the layout acts", self.layout_until, 0, 1),
+            ("strength, of which 0 keeps the start and 1 forgets it,", self.strength, 0, 1),
+            ("feather in px", self.feather, 0, MAX_FEATHER),
         )
         for name, value, low, high in limits:
             if not low <= value <= high:
@@ -191,6 +207,14 @@ class GenerateRequest:
             )
         if self.layout is not None:
             check_layout(self.layout.unpack(), self.size)
+        check_start(self.start, self.strength, self.part, self.size)
+
+    @property
+    def first_step(self) -> int:
+        """Index of the first step that is taken: 0 without a start, ``steps`` if it is kept."""
+        if self.start is None or self.strength == 0:
+            return 0 if self.start is None else self.steps
+        return self.steps - max(1, int(self.strength * self.steps + 0.5))
 
     def variants(self) -> list[GenerateRequest]:
         """Split into one request for each variant: what its record holds."""
@@ -214,7 +238,17 @@ class GenerateRequest:
             "control_both": self.control_both,
             "preset": self.preset,
             "source": self.source.to_dict(),
+            **self._start_to_dict(),
         }
+
+    def _start_to_dict(self) -> dict[str, Any]:
+        """Give what only requests with a start have."""
+        if self.start is None:
+            return {}
+        value: dict[str, Any] = {"start": self.start.to_dict(), "strength": self.strength}
+        if self.part is not None:
+            value |= {"part": self.part.to_dict(), "feather": self.feather}
+        return value
 
 
 Request = EmbedRequest | SegmentRequest | GenerateRequest
@@ -231,7 +265,7 @@ def request_from_dict(value: dict[str, Any]) -> Request:
             pixels, how = PackedArray.from_dict(fields["pixels"]), SegmentMethod(**fields["how"])
             return SegmentRequest(pixels, float(fields["mpp"]), how)
         if kind == "generate":
-            for name in ("embedding", "layout"):
+            for name in ("embedding", "layout", "start", "part"):
                 if fields.get(name) is not None:
                     fields[name] = PackedArray.from_dict(fields[name])
             if fields.get("size") is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import torch
 from torch import Tensor
 
 from napari_pixcell.engine.denoiser import Denoiser
@@ -17,6 +18,8 @@ def denoise(
     embeddings: Tensor,
     condition: Tensor | None = None,
     on_step: OnStep | None = None,
+    start: Tensor | None = None,
+    free: Tensor | None = None,
 ) -> Tensor:
     """Denoise latents, following embeddings and, if given, a layout.
 
@@ -33,6 +36,10 @@ def denoise(
     on_step : callable, optional
         Gets the step (from 1), the number of steps and the predicted clean latents; whatever it
         raises ends the denoising.
+    start : Tensor, (1 or batch, channels, height, width), optional
+        Clean latents to start from, float32.
+    free : Tensor, bool, (height, width), optional
+        Where they change; all over without it.
 
     Returns
     -------
@@ -40,12 +47,32 @@ def denoise(
         Clean latents, float32.
     """
     solver, styles, memory = denoiser.solver, denoiser.styles(embeddings), denoiser.memory()
-    latents = latents.float() * solver.start
+    latents = solver.begin(latents.float(), start, free)
     before = None
-    for index in range(solver.steps):
+    for index in range(solver.first, solver.steps):
         clean = denoiser.clean(index, latents, styles, condition, memory)
+        if start is not None and free is not None:
+            clean = hold(clean, start, free)
         latents = solver.advance(index, latents, clean, before)
         before = clean
         if on_step is not None:
-            on_step(index + 1, solver.steps, clean)
+            on_step(index + 1 - solver.first, solver.steps - solver.first, clean)
     return latents
+
+
+def hold(clean: Tensor, start: Tensor, free: Tensor) -> Tensor:
+    """Keep what is predicted where latents are free, and the start elsewhere.
+
+    Blended latent diffusion (Avrahami et al., 2206.02779) replaces the noisy latents outside of
+    the part by those of the start, noised anew for each step. Where the solver is told the start
+    as the prediction it steps to the start with the noise of the beginning, which is the same but
+    needs no noise, on whole tiles and in parts of a canvas alike.
+
+    Parameters
+    ----------
+    clean, start : Tensor, (…, height, width)
+        Predicted clean latents, and those to start from.
+    free : Tensor, bool, (height, width)
+        Where they change.
+    """
+    return torch.where(free, clean, start)

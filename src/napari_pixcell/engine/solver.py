@@ -24,6 +24,9 @@ class Solver:
         Configuration of a ``DPMSolverMultistepScheduler``.
     steps : int
         Denoising steps.
+    first : int
+        Index of the first step that is taken; those before it are left out where there is a
+        picture to start from (SDEdit; Meng et al., 2108.01073).
 
     Attributes
     ----------
@@ -38,7 +41,7 @@ class Solver:
         If the configuration asks for another solver.
     """
 
-    def __init__(self, config: dict[str, Any], steps: int) -> None:
+    def __init__(self, config: dict[str, Any], steps: int, first: int = 0) -> None:
         scheduler = DPMSolverMultistepScheduler.from_config(config)
         scheduler.set_timesteps(steps)
         self._config = scheduler.config
@@ -56,12 +59,33 @@ class Solver:
                 f"The scheduler of this family asks for {', '.join(odd)}, which this version does "
                 "not know; use the published scheduler_config.json."
             )
-        self.steps = steps
+        self.steps, self.first = steps, first
         self.times = scheduler.timesteps
         self.start = float(scheduler.init_noise_sigma)
         sigmas = [float(sigma) for sigma in scheduler.sigmas]
         self._alphas = [1 / math.sqrt(sigma**2 + 1) for sigma in sigmas]
         self._sigmas = [sigma * alpha for sigma, alpha in zip(sigmas, self._alphas, strict=True)]
+
+    def begin(
+        self, noise: Tensor, start: Tensor | None = None, free: Tensor | None = None
+    ) -> Tensor:
+        """Give the latents at the first step that is taken.
+
+        Parameters
+        ----------
+        noise : Tensor
+            Of variance 1.
+        start : Tensor, like the noise, optional
+            Clean latents to start from; before the very first step they are forgotten.
+        free : Tensor, bool, (height, width), optional
+            Where they change; elsewhere they are kept, so nothing of them is forgotten there.
+        """
+        if start is not None and self.first > 0:
+            return self._alphas[self.first] * start + self._sigmas[self.first] * noise
+        latents = noise * self.start
+        if start is not None and free is not None:
+            latents = latents + self._alphas[0] * start * ~free
+        return latents
 
     def clean(self, index: int, predicted: Tensor, noisy: Tensor) -> Tensor:
         """Turn what the network predicts at a step into clean latents, float32.
@@ -92,7 +116,7 @@ class Solver:
         noisy, clean : Tensor, of one shape
             Latents at this step, and the clean ones predicted from them.
         before : Tensor or None
-            The clean ones of the step before; None at the first.
+            The clean ones of the step before; None at the first that is taken.
 
         Returns
         -------
@@ -106,7 +130,7 @@ class Solver:
         h = self._log_ratio(index + 1) - self._log_ratio(index)
         gain = -alpha * math.expm1(-h)
         moved = ratio * noisy + gain * clean
-        if before is None or index == 0 or self._first_order(index):
+        if before is None or index == self.first or self._first_order(index):
             return moved
         r = (self._log_ratio(index) - self._log_ratio(index - 1)) / h
         return moved + (0.5 * gain / r) * (clean - before)

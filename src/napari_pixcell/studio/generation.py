@@ -197,6 +197,9 @@ class Generation:
             if labels is not None:
                 packed = PackedArray.pack(labels)
                 job.requests = [replace(request, layout=packed) for request in several]
+            if target.start is not None:
+                job.requests = target.start.complete(job.requests)
+                target.start = None  # what it started from need not be kept twice
 
         def built(_: None) -> None:
             job.ready = True

@@ -102,6 +102,8 @@ class GenerationJob:
         parts.append(f"{first.steps} steps")
         if first.preset != EXACT.name:
             parts.append(first.preset)
+        if first.start is not None:
+            parts.append(f"{first.strength:.0%} changes{' in a part' if first.part else ''}")
         if first.size is not None:
             parts.append(f"{first.size[1]} × {first.size[0]} px")
         return ", ".join(parts)

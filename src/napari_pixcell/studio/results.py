@@ -15,6 +15,7 @@ from napari_pixcell.engine.request import Request
 from napari_pixcell.slides.region import Region
 from napari_pixcell.slides.stored_picture import Picture, StoredPicture
 from napari_pixcell.studio.spill import read_back
+from napari_pixcell.studio.starting import Beginning
 
 
 class JobHandle(Protocol):
@@ -55,6 +56,8 @@ class Target:
         Of the pictures, in px.
     pixels : array, optional
         The tissue there, to compare with.
+    start : Beginning, optional
+        What the requests start from, until they are completed with it.
     """
 
     number: int
@@ -64,6 +67,7 @@ class Target:
     mpp: float
     size: tuple[int, int]
     pixels: NDArray[np.uint8] | None = None
+    start: Beginning | None = None
 
 
 @dataclass(eq=False)

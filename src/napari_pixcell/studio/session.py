@@ -23,11 +23,12 @@ from napari_pixcell.studio.grids import Grids
 from napari_pixcell.studio.live import MOST_TILES, Live
 from napari_pixcell.studio.regions import NO_STYLE, RegionItem, tiles_of, tiles_text
 from napari_pixcell.studio.result_actions import ResultActions
-from napari_pixcell.studio.results import Client, Target
+from napari_pixcell.studio.results import Client, Result, Target
 from napari_pixcell.studio.segmenting import Segmenter
 from napari_pixcell.studio.settings import Settings
 from napari_pixcell.studio.similar import SimilarTissue
 from napari_pixcell.studio.similar_actions import SimilarActions
+from napari_pixcell.studio.starting import NOTHING, START_SETTINGS, beginning, why_no_start, words
 from napari_pixcell.studio.times import duration
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ class Session(SimilarActions, ResultActions):
         self.settings.events.segment_method.connect(self.check_segmenter)
         self.settings.events.segment_model.connect(self.check_segmenter)
         self.settings.events.connect(lambda *_: self.changed.emit(), check_nargs=False)
-        for name in ("seed", "guidance", "layout_strength", "layout_until"):
+        for name in ("seed", "guidance", "layout_strength", "layout_until", *START_SETTINGS):
             getattr(self.settings.events, name).connect(self.live.touched, max_args=0)
         self.layout_changed.connect(self.live.touched, max_args=0)
         self.generation.changed.connect(self.changed.emit)
@@ -157,7 +158,20 @@ class Session(SimilarActions, ResultActions):
             return "Segmenting nuclei…"
         if self.takes_layout and item.layout is not None and not item.cells:
             return "The layout has no cells: paint some"
-        return ""
+        return why_no_start(self.settings, item, self.shown_of(item))
+
+    def start_words(self) -> str:
+        """Say what comes of the start that is chosen; empty without one."""
+        return words(self.settings)
+
+    def where_words(self) -> str:
+        """Say where the next generation changes the picture, to end a sentence."""
+        part = self.settings.start_from != NOTHING and self.settings.only_part
+        return " in the marked part" if part else ""
+
+    def shown_of(self, item: RegionItem) -> Result | None:
+        """Give the variant of a region that is seen."""
+        return next((r for r in self.gallery.of_region(item.number) if r.shown), None)
 
     @property
     def takes_layout(self) -> bool:
@@ -244,7 +258,10 @@ class Session(SimilarActions, ResultActions):
     def _asked(self, item: RegionItem) -> tuple[GenerateRequest, Target]:
         """Give the request for a region, but for its layout, and where it lands."""
         mpp = self.slide.mpp
-        place = Target(item.number, item.name, item.slide, item.region, mpp, item.size, item.pixels)
+        start = beginning(self.settings, item, self.slide, self.shown_of(item))
+        place = Target(
+            item.number, item.name, item.slide, item.region, mpp, item.size, item.pixels, start
+        )
         style = self.style_item()
         request = self.generation.request(
             self.settings,
@@ -269,7 +286,10 @@ class Session(SimilarActions, ResultActions):
             height, width = item.size
             text = f"{width} × {height} px, {tiles_text(tiles)}"
         with contextlib.suppress(PixCellError):  # said when it is asked for
-            seconds = self.generation.paces.expect(self._asked(item)[0], self.with_layout)
+            request, place = self._asked(item)
+            seconds = self.generation.paces.expect(request, self.with_layout)
+            if seconds is not None and place.start is not None:
+                seconds *= place.start.share
             if seconds is not None and seconds >= 2:
                 text += f"{' · a' if text else 'A'}bout {duration(seconds)}"
         return text

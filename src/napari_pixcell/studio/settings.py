@@ -12,6 +12,7 @@ from napari_pixcell.cells.methods import CELLPOSE_MODEL, SegmentMethod
 from napari_pixcell.engine.presets import EXACT, get_preset
 from napari_pixcell.engine.request import MAX_SEED, GenerateRequest
 from napari_pixcell.models.catalogue import DEMO, Family, get_family
+from napari_pixcell.studio.starting import NOTHING, TISSUE
 
 
 @dataclass
@@ -41,6 +42,14 @@ class Settings:
         How many cells are found, see :class:`napari_pixcell.cells.methods.SegmentMethod`.
     keep_cells : bool
         Whether cells that are there stay when others are found.
+    start_from : str
+        What a generation starts from: one of :data:`napari_pixcell.studio.starting.STARTS`.
+    strength : float
+        How much of that changes, 0 to 1.
+    only_part : bool
+        Whether only the marked part of it changes.
+    feather_um : float
+        How far around that part the new picture fades into the old one, in µm.
     previews : bool
         Whether pictures are shown while they are made.
     grid_seeds, grid_guidance, grid_layout, grid_steps : int, str
@@ -65,6 +74,10 @@ class Settings:
     sensitivity: float = SegmentMethod.sensitivity
     smallest_um2: float = SegmentMethod.smallest_um2
     keep_cells: bool = False
+    start_from: str = NOTHING
+    strength: float = 0.6
+    only_part: bool = False
+    feather_um: float = 8.0
     previews: bool = True
     grid_seeds: int = 3
     grid_guidance: str = ""
@@ -117,5 +130,17 @@ class Settings:
         self.preset, self.steps, self.guidance = request.preset, request.steps, request.guidance
         self.layout_strength = request.layout_strength
         self.layout_until = request.layout_until
+        self._use_start(request)
         if seed:
             self.seed = request.seed
+
+    def _use_start(self, request: GenerateRequest) -> None:
+        """Take over how much changes and where; a record does not say what it started from."""
+        if request.start is None:
+            self.start_from, self.only_part = NOTHING, False
+            return
+        if self.start_from == NOTHING:
+            self.start_from = TISSUE
+        self.strength, self.only_part = request.strength, request.part is not None
+        if request.part is not None:
+            self.feather_um = request.feather * self.model.mpp

@@ -57,6 +57,11 @@ def mark_part(viewer: Viewer) -> None:
     press(viewer, studio_of(viewer).layout_.area.mark_button)
 
 
+def change_part(viewer: Viewer) -> None:
+    """Change only a marked part of the region."""
+    press(viewer, studio_of(viewer).generate.starting.mark_button)
+
+
 def paint(viewer: Viewer) -> None:
     """Paint cells."""
     press(viewer, studio_of(viewer).layout_.tools.buttons["paint"])

@@ -65,7 +65,7 @@ class PixCellStudio(QWidget):
         self.region = RegionSection(self.session, self.link)
         self.style_ = StyleSection(self.session)
         self.layout_ = LayoutSection(self.session, self.link, self.slide.manage)
-        self.generate = GenerateSection(self.session)
+        self.generate = GenerateSection(self.session, self.link)
         self.results = ResultsSection(self.session)
         self.export = ExportSection(self.session)
         self.sections: list[Any] = [

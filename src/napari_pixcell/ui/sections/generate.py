@@ -18,9 +18,12 @@ from superqt import QLabeledDoubleSlider, QLargeIntSpinBox
 from napari_pixcell.engine.presets import PRESETS, get_preset
 from napari_pixcell.engine.request import MAX_SEED
 from napari_pixcell.studio.session import Session
+from napari_pixcell.studio.starting import NOTHING
+from napari_pixcell.ui.layers import LayerLink
 from napari_pixcell.ui.parts import BLUE, PRIMARY, More, Section, Text, button, put, row
 from napari_pixcell.ui.sections.grid import GridPanel
 from napari_pixcell.ui.sections.queue import QueueList
+from napari_pixcell.ui.sections.starting import Starting
 
 LIVE = "A quick picture a moment after each stroke or change; it is not kept unless you say so"
 
@@ -34,7 +37,7 @@ class GenerateSection(Section):
         With the one primary button and what it has to say, for the dock's foot.
     """
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, link: LayerLink) -> None:
         super().__init__("generate", "4  Generate")
         self.session = session
         settings = session.settings
@@ -88,6 +91,8 @@ class GenerateSection(Section):
         self.previews.toggled.connect(lambda on: setattr(settings, "previews", on))
         self.more.content.addWidget(self.previews)
         self.content.addWidget(self.more)
+        self.starting = Starting(session, link)
+        self.content.addWidget(self.starting)
         self.grid = GridPanel(session)
         self.content.addWidget(self.grid)
         self.generate_button = button(
@@ -144,7 +149,8 @@ class GenerateSection(Section):
         reason, job = session.why_not(), session.generation.current
         what = "1 variant" if settings.count == 1 else f"{settings.count} variants"
         verb = "Generate" if job is None else "Queue"
-        self.generate_button.setText(reason or f"{verb} {what}")
+        self.starting.refresh()
+        self.generate_button.setText(reason or f"{verb} {what}{session.where_words()}")
         self.generate_button.setEnabled(not reason)
         self.outlook.say(session.outlook())
         for widget in (self.bar, self.state, self.cancel_button):
@@ -161,7 +167,8 @@ class GenerateSection(Section):
         self.queue.refresh()
         item = session.active
         placed = item is not None and item.layout is not None and session.takes_layout
-        free = item is not None and not placed and not reason
+        begun = settings.start_from != NOTHING  # whose sentence says it
+        free = item is not None and not (placed or begun or reason)
         self.honest.say("Without a layout the cells do not keep their places." if free else "")
         problem, note = session.problems.get("generate", ""), session.notes.get("generate", "")
         stopped = session.generation.stopped

@@ -1,0 +1,96 @@
+"""Starting from the tissue or a variant, in the window."""
+
+from __future__ import annotations
+
+import napari
+import numpy as np
+from mouse import drag
+from scipy.ndimage import distance_transform_edt
+
+from napari_pixcell.slides.samples import SAMPLE_SLIDE
+from napari_pixcell.ui.commands import change_part
+from napari_pixcell.ui.demo import click
+
+
+def choose(panel, name: str) -> None:
+    panel.start_from.setCurrentIndex(panel.start_from.findData(name))
+    panel.start_from.activated.emit(panel.start_from.currentIndex())
+
+
+def test_the_dock_says_how_much_changes_and_carries_it_into_the_request(
+    ready, client, settle
+) -> None:
+    click(ready.region.add_button)
+    settle(ready)
+    panel, generate, session = ready.generate.starting, ready.generate, ready.session
+    assert panel.body.isHidden() and panel.button.text() == "Start from the region"
+    panel.button.click()
+    assert not panel.body.isHidden() and not panel.strength.isEnabled()
+    assert generate.honest.text()
+    choose(panel, "tissue")
+    settle(ready)
+    panel.strength.setValue(0.3)
+    settle(ready)
+    assert panel.button.text() == "Start from the tissue · 30% changes"
+    assert panel.words.text().startswith("Most cells keep their places")
+    assert not generate.honest.text() and panel.feather.isHidden()
+    click(generate.generate_button)
+    settle(ready)
+    request = client.waiting[0][0]
+    assert request.strength == 0.3 and request.part is None
+    np.testing.assert_array_equal(request.start.unpack(), session.active.pixels)
+    choose(panel, "shown")
+    settle(ready)
+    assert generate.generate_button.text() == "Show a variant to start from"
+    choose(panel, "nothing")
+    settle(ready)
+    assert generate.generate_button.isEnabled() and not panel.words.text()
+
+
+def test_a_part_is_marked_and_changed_alone(ready, client, settle) -> None:
+    click(ready.region.add_button)
+    settle(ready)
+    panel, generate = ready.generate.starting, ready.generate
+    panel.button.click()
+    settle(ready)
+    change_part(ready.viewer)
+    settle(ready)
+    assert panel.only_part.isChecked() and panel.start_from.currentData() == "tissue"
+    assert generate.generate_button.text() == "Mark a part first"
+    layer = ready.link.find("area", ready.session.active.number)
+    drag(layer, *(tuple(layer.data_to_world(point)) for point in ((8, 8), (8, 20))))
+    settle(ready)
+    assert generate.generate_button.text() == "Generate 4 variants in the marked part"
+    panel.feather.setValue(3)
+    settle(ready)
+    click(generate.generate_button)
+    settle(ready)
+    request = client.waiting[0][0]
+    assert request.feather == 6
+    np.testing.assert_array_equal(request.part.unpack() > 0, ready.session.active.part)
+    panel.only_part.click()
+    settle(ready)
+    assert generate.generate_button.text() == "Queue 4 variants"
+    assert panel.feather.isHidden()
+
+
+def test_the_real_worker_changes_the_part_and_nothing_else(viewer: napari.Viewer, qtbot) -> None:
+    _, studio = viewer.window.add_plugin_dock_widget("napari-pixcell", "PixCell studio")
+    session, panel = studio.session, studio.generate.starting
+    studio.slide.open(SAMPLE_SLIDE)
+    click(studio.region.add_button)
+    qtbot.waitUntil(lambda: not session.busy, timeout=300_000)
+    session.settings.count, session.settings.steps = 1, 2
+    panel.mark()
+    item = session.active
+    layer = studio.link.find("area", item.number)
+    drag(layer, *(tuple(layer.data_to_world(point)) for point in ((8, 8), (8, 20))))
+    qtbot.wait(60)
+    click(studio.generate.generate_button)
+    qtbot.waitUntil(lambda: not session.busy, timeout=300_000)
+    assert not session.problems
+    (result,) = session.gallery.results
+    changed = (result.image != item.pixels).any(axis=-1)
+    assert changed[item.part].mean() > 0.9
+    assert not changed[distance_transform_edt(~item.part) >= 16].any()
+    studio.close_session()
