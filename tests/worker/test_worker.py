@@ -64,6 +64,12 @@ def test_variants_arrive_whole(client: WorkerClient) -> None:
         assert pixels_sha256(variant.image) == variant.record.sha256
 
 
+def test_a_long_log_is_put_aside_when_a_worker_starts(client: WorkerClient, log: Path) -> None:
+    assert list(client.submit(GenerateRequest("demo", count=1, steps=1)).events())
+    assert log.stat().st_size < 1_000_000
+    assert log.with_name("worker.old.log").stat().st_size == 2_000_000
+
+
 def test_of_a_picture_too_large_for_memory_only_the_folder_is_sent(monkeypatch) -> None:
     monkeypatch.setenv("PIXCELL_PICTURE_MB", "0.5")
     client = WorkerClient()
@@ -200,12 +206,6 @@ def test_the_client_imports_no_torch() -> None:
         "sys.exit(any(m in sys.modules for m in ('torch', 'diffusers', 'timm', 'qtpy')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-
-
-def test_a_long_log_is_put_aside_when_a_worker_starts(client: WorkerClient, log: Path) -> None:
-    assert list(client.submit(GenerateRequest("demo", count=1, steps=1)).events())
-    assert log.stat().st_size < 1_000_000
-    assert log.with_name("worker.old.log").stat().st_size == 2_000_000
 
 
 def test_an_idle_worker_gives_the_memory_back_and_then_works_again(
