@@ -270,12 +270,14 @@ class Session(RegionActions):
         return text
 
     def cancel(self) -> None:
-        """Stop the running generation, or else the embedding, or else the search for cells."""
+        """Stop what runs: the generation, else the embedding, the making of cells, the search."""
         style = self.style_item()
         if self.generation.current is not None:
             self.generation.cancel()
         elif style is not None and style.embedding_job is not None:
             self.cancel_embedding()
+        elif self.inventing:
+            self.cancel_inventing()
         else:
             self.cancel_segmenting()
 
@@ -339,6 +341,7 @@ class Session(RegionActions):
 
     def close(self) -> None:
         """End the worker; nothing can be asked afterwards."""
+        self.cancel_inventing()
         self.background.close()
         self.client.close()
 
