@@ -26,6 +26,11 @@ def item(session):
     return found
 
 
+def classes_of(item) -> dict[int, str]:
+    there = set(np.unique(item.layout).tolist())
+    return {label: name for label, name in item.classes.items() if label in there}
+
+
 def invent(session) -> None:
     session.invent()
     session.wait(60)
@@ -111,3 +116,16 @@ def test_a_variation_without_room_says_so(session, item) -> None:
     session.vary(jitter_um=0.0, drop=0.0, add=1.0)
     session.wait(60)
     assert session.notes["layout"].startswith("0 cells left out, 0 of 285 added; the rest found no")
+
+
+def test_invented_cells_of_a_part_have_the_classes_of_the_recipe(session, item) -> None:
+    area = np.zeros((38, 48), np.uint8)
+    area[:, :20] = 1
+    item.area = area
+    session.change_recipe(classes={"Lymphocyte": 1})
+    invent(session)
+    came = dict.fromkeys(range(10, 9 + item.cells), "Lymphocyte")
+    assert classes_of(item) == {9: "Stroma"} | came
+    invent(session)
+    names = list(classes_of(item).values())
+    assert names.count("Stroma") == 1 and names.count("Lymphocyte") == item.cells - 1

@@ -119,7 +119,7 @@ def read_style(
     return spread_style(values.reshape(grid, grid, -1) if values.ndim == 2 else values, canvas)
 
 
-class Cells:
+class CellPicture:
     """The picture of a layout's cells, as latents of any window.
 
     Parameters
@@ -151,7 +151,9 @@ class Cells:
         return latents
 
 
-def read_layout(request: GenerateRequest, models: LoadedFamily, canvas: Canvas) -> Cells | None:
+def read_layout(
+    request: GenerateRequest, models: LoadedFamily, canvas: Canvas
+) -> CellPicture | None:
     """Give the request's cells, or None."""
     if request.layout is None:
         return None
@@ -162,11 +164,11 @@ def read_layout(request: GenerateRequest, models: LoadedFamily, canvas: Canvas) 
         )
     labels = request.layout.unpack()
     check_layout(labels, canvas.size)
-    return Cells(labels, canvas, models)
+    return CellPicture(labels, canvas, models)
 
 
 def make_denoiser(
-    request: GenerateRequest, models: LoadedFamily, cells: Cells | None, two_passes: bool
+    request: GenerateRequest, models: LoadedFamily, cells: CellPicture | None, two_passes: bool
 ) -> Denoiser:
     """Make what predicts the clean latents of a request."""
     return Denoiser(
@@ -189,7 +191,7 @@ def make_tiles(
     models: LoadedFamily,
     canvas: Canvas,
     style: NDArray[np.float32],
-    cells: Cells | None,
+    cells: CellPicture | None,
     on_step: OnStep,
 ) -> list[NDArray[np.uint8]]:
     """Make the pictures of several seeds in one batch, each uint8 (tile, tile, 3).
@@ -224,7 +226,7 @@ def paint_canvas(
     canvas: Canvas,
     store: CanvasStore,
     style: NDArray[np.float32],
-    cells: Cells | None,
+    cells: CellPicture | None,
     setting: Setting | None,
     batch: int,
     on_windows: Callable[[int], None],

@@ -80,21 +80,21 @@ class InventActions(ImportActions):
         if before is not None:  # it may be painted on meanwhile
             before = replace(before, labels=before.labels.copy())
 
-        def work(making: Making) -> tuple[Combined, dict[int, str], str]:
+        def work(making: Making) -> tuple[Combined, str]:
             from napari_pixcell.cells.inventing import invent
 
             found = invent(recipe, size, mpp, density_map=density, on_progress=making.progress)
-            made = put_beside(found.labels, before, part, keep)
+            made = put_beside(found.labels, before, part, keep, found.classes)
             left = f" {made.dropped:,} were left out for cells that stay." if made.dropped else ""
             words = f"{found}{left} (seed {recipe.seed})"
-            return made, made.classes if made.stays else found.classes, words
+            return made, words
 
-        def done(outcome: tuple[Combined, dict[int, str], str]) -> None:
-            made, classes, words = outcome
+        def done(outcome: tuple[Combined, str]) -> None:
+            made, words = outcome
             if self._items.get(item.number) is item and item.size == size:
                 source = made.source(LayoutSource("invented", recipe=recipe.to_dict()))
                 origin = made.origin("invented")
-                self.set_layout(item.number, made.labels, origin, source, classes)
+                self.set_layout(item.number, made.labels, origin, source, made.classes)
                 self.note("layout", words)
             if self.recipe == recipe:
                 self.recipe = replace(recipe, seed=(recipe.seed + 1) % (LARGEST_SEED + 1))
