@@ -1,6 +1,7 @@
 # Two commands on a fresh machine: `make demo` and `make test`.
 PYTHON ?= python3
 BIN := .venv/bin
+JOBS ?= logical
 PIP := $(BIN)/python -m pip install --disable-pip-version-check -q
 
 .PHONY: demo test lint fullsize system clean
@@ -8,8 +9,13 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check -q
 demo: .venv/.demo system
 	$(BIN)/napari-pixcell demo --out demo-output
 
+# In as many processes as there are cores; those of the window never import torch, so they are apart.
 test: .venv/.test system lint
-	PYTEST_QT_API=pyqt6 $(BIN)/python -m pytest
+	@failed=0; for part in --ignore=tests/ui tests/ui; do \
+		echo "pytest $$part"; \
+		PYTEST_QT_API=pyqt6 $(BIN)/python -m pytest \
+			-n $(JOBS) --maxprocesses=4 --dist=worksteal $$part || failed=1; \
+	done; exit $$failed
 
 lint: .venv/.test
 	$(BIN)/ruff check .

@@ -9,8 +9,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from napari_pixcell.models.catalogue import get_family
+
+PARALLEL = "PYTEST_XDIST_WORKER" in os.environ
+if PARALLEL:
+    # Several processes test at once: threads of each, and of those that they start, would only
+    # take the processor from one another. Nothing above imports NumPy or torch, which read these.
+    for library in ("OMP", "OPENBLAS", "MKL"):
+        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
 
 SHARED = Path(os.environ.get("PIXCELL_SHARED") or Path(__file__).parents[2] / "shared")
 
@@ -62,11 +70,17 @@ def own_settings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.M
 
 @pytest.fixture(scope="session")
 def tiny_cellpose(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small model of Cellpose's own class that finds discs."""
-    path = tmp_path_factory.mktemp("tiny") / "tiny"
-    # In a process of its own: tests of the window stay without torch.
-    script = Path(__file__).parent / "tiny_cellpose.py"
-    subprocess.run([sys.executable, script, path], check=True)
+    """A small model of Cellpose's own class that finds discs, made once for all test processes."""
+    folder = tmp_path_factory.getbasetemp()
+    if PARALLEL:
+        folder = folder.parent
+    path = folder / "tiny cellpose" / "tiny"
+    with FileLock(folder / "tiny cellpose.lock"):
+        if not path.exists():
+            path.parent.mkdir()
+            # In a process of its own: tests of the window stay without torch.
+            script = Path(__file__).parent / "tiny_cellpose.py"
+            subprocess.run([sys.executable, script, path], check=True)
     return path
 
 

@@ -280,7 +280,7 @@ def test_a_larger_region_is_one_picture_with_the_style_that_the_dock_gives_it(
 def test_a_picture_too_large_for_memory_is_exported_as_a_slide(
     run, cmu_slide, tmp_path, monkeypatch
 ) -> None:
-    arguments = ["--region", "1000,900,700,650", "--count", "1", "--steps", "2", "--seed", "5"]
+    arguments = ["--region", "1000,900,520,460", "--count", "1", "--steps", "1", "--seed", "5"]
     small = run("generate", cmu_slide, *arguments, "--out", tmp_path / "small")
     monkeypatch.setenv("PIXCELL_PICTURE_MB", "0.5")
     monkeypatch.setattr(pyramid, "COARSEST", 400)

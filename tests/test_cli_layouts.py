@@ -109,3 +109,49 @@ def test_generate_takes_cells_of_a_slide_as_its_layout(run, tmp_path: Path) -> N
         out = tmp_path / name
         result = run("generate", *PLACE[1:], "--layout", file, *options, out)
         np.testing.assert_array_equal(imread(out / result["masks"][0]), imread(layout))
+
+
+def test_classes_go_out_as_geojson_and_come_back(run, tmp_path: Path) -> None:
+    first, second = tmp_path / "a.tif", tmp_path / "b.tif"
+    found = run("layout", "import", SAMPLE_CELLS / "qupath.geojson", *PLACE, "--out", first)
+    run("layout", "export", first, tmp_path / "a.geojson", *PLACE)
+    back = run("layout", "import", tmp_path / "a.geojson", *PLACE, "--out", second)
+    assert back["classes"] == found["classes"] and len(found["classes"]) > 1
+    before, after = read_cells(first), read_cells(second)
+    for label, name in before.classes.items():
+        (there,) = np.unique(after.labels[before.labels == label])
+        assert after.classes[int(there)] == name
+
+
+def test_a_layout_is_varied(run, tmp_path: Path) -> None:
+    layout, out = tmp_path / "a.tif", tmp_path / "b.tif"
+    run("layout", "import", SAMPLE_CELLS / "qupath.geojson", *PLACE, "--out", layout)
+    options = ("--jitter", 1, "--drop", 0.25, "--add", 0.5, "--seed", 3, "--out")
+    result = run("layout", "vary", layout, *options, out)
+    assert (result["dropped"], result["added"], result["cells"]) == (5, 10, 25)
+    assert result["note"] == "5 cells left out, 10 added."
+    before, after = read_cells(layout), read_cells(out)
+    assert after.mpp == 0.5 and len(after.classes) == 15
+    assert after.classes.items() <= before.classes.items()
+    run("layout", "vary", layout, *options, tmp_path / "c.tif")
+    np.testing.assert_array_equal(imread(tmp_path / "c.tif"), after.labels)
+    assert not np.array_equal(before.labels, after.labels)
+
+
+def test_a_variation_that_cannot_be_as_asked_for_says_so(run, tmp_path: Path) -> None:
+    labels = np.zeros((100, 100), np.uint16)
+    for i in range(25):
+        y, x = 20 * (i // 5), 20 * (i % 5)
+        labels[y + 1 : y + 19, x + 1 : x + 19] = i + 1
+    imwrite(tmp_path / "full.tif", labels)
+    out = ("--out", tmp_path / "b.tif")
+    result = run("layout", "vary", tmp_path / "full.tif", *out, "--add", 1, "--drop", 0)
+    assert (result["added"], result["wanted"]) == (0, 25)
+    assert result["note"].endswith(
+        "0 of 25 added; the rest found no room: add fewer, or leave out more."
+    )
+    outlines = run("layout", "vary", SAMPLE_CELLS / "coco.json", "--out", tmp_path / "c.tif")
+    assert "coco.json has outlines; make a label image" in outlines["error"]
+    wrong = run("layout", "vary", tmp_path / "full.tif", "--out", tmp_path / "c.tif", "--drop", 2)
+    assert wrong["code"] == 1 and "The part to drop is 200%" in wrong["error"]
+    assert not (tmp_path / "c.tif").exists()

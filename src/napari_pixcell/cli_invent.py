@@ -1,4 +1,4 @@
-"""``napari-pixcell layout invent``: a layout from a few numbers, or like another."""
+"""``napari-pixcell layout invent`` and ``vary``: by numbers, like another, or another a little."""
 
 from __future__ import annotations
 
@@ -52,6 +52,58 @@ def add_invent_command(actions: Any, common: argparse.ArgumentParser) -> None:
     )
 
 
+def add_vary_command(actions: Any, common: argparse.ArgumentParser) -> None:
+    """Add ``vary`` to what ``layout`` does."""
+    text = "Vary a layout: move its cells a little, leave some out, add some."
+    command = actions.add_parser("vary", help=text, description=text, parents=[common])
+    command.set_defaults(command=_vary)
+    command.add_argument("labels", type=Path, metavar="MASK", help="label image of a layout")
+    for option, value, unit, words in (
+        ("jitter", 2.0, "UM", "how far cells are moved, in µm"),
+        ("drop", 0.1, "P", "part of the cells to leave out, 0 to 1"),
+        ("add", 0.1, "P", "cells to add, as a part of those there are, 0 to 5"),
+    ):
+        command.add_argument(
+            f"--{option}",
+            type=float,
+            default=value,
+            metavar=unit,
+            help=f"{words}; default: {value}",
+        )
+    command.add_argument("--seed", type=int, default=0, help="the same gives the same; default: 0")
+    command.add_argument(
+        "--mpp", type=float, metavar="UM", help="pixel size; default: the file's, or 0.5"
+    )
+    command.add_argument("--out", type=Path, required=True, metavar="FILE.tif")
+
+
+def _vary(options: argparse.Namespace) -> Result:
+    from napari_pixcell.cells import count_cells, read_cells, vary, write_labels
+
+    file = read_cells(options.labels)
+    if file.labels is None:
+        raise _outlines(options.labels)
+    mpp = options.mpp if options.mpp is not None else file.mpp or 0.5
+    varied = vary(file.labels, mpp, options.seed, options.jitter, options.drop, options.add)
+    there = set(np.unique(varied.labels).tolist())
+    classes = {label: name for label, name in file.classes.items() if label in there}
+    write_labels(options.out, varied.labels, mpp, classes)
+    return {
+        "layout": str(options.out),
+        "cells": count_cells(varied.labels),
+        "dropped": varied.dropped,
+        "added": varied.added,
+        "wanted": varied.wanted,
+        "note": str(varied),
+    }
+
+
+def _outlines(path: Path) -> PixCellError:
+    return PixCellError(
+        f"{path.name} has outlines; make a label image of them first: napari-pixcell layout import."
+    )
+
+
 def _invent(options: argparse.Namespace) -> Result:
     from napari_pixcell.cells import invent, write_labels
 
@@ -78,10 +130,7 @@ def _start(options: argparse.Namespace) -> Recipe:
 
     labels = read_cells(options.like).labels
     if labels is None:
-        raise PixCellError(
-            f"{options.like.name} has outlines; make a label image of them first: "
-            "napari-pixcell layout import."
-        )
+        raise _outlines(options.like)
     return measure(labels, options.mpp)
 
 

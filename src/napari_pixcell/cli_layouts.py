@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_pixcell.cells import count_cells
-from napari_pixcell.cli_invent import add_invent_command
+from napari_pixcell.cli_invent import add_invent_command, add_vary_command
 from napari_pixcell.cli_place import add_place_options, place
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.slides.region import Region
@@ -50,6 +50,7 @@ def add_layout_command(commands: Any, common: argparse.ArgumentParser) -> None:
     add_place_options(action, required=False)
 
     add_invent_command(actions, common)
+    add_vary_command(actions, common)
 
 
 def add_layout_options(parser: argparse.ArgumentParser) -> None:

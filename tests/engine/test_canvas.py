@@ -409,11 +409,11 @@ def test_tissue_that_is_no_whole_tiles_is_refused(engine: Engine) -> None:
 
 def test_a_canvas_has_no_seams_and_naive_tiling_has(engine: Engine, style: PackedArray) -> None:
     styles = [PackedArray.pack(tile) for tile in style.unpack().reshape(4, 1, -1)[:2]]
-    requests = [ask(one, size=(1024, 1024), steps=16, seed=i) for i, one in enumerate(styles)]
+    requests = [ask(one, size=(768, 768), steps=12, seed=i) for i, one in enumerate(styles)]
     ours = seam_ratio(picture(run(engine, request)) for request in requests)
-    tiles = run(engine, ask(styles[0], size=None, steps=16, count=16))
+    tiles = run(engine, ask(styles[0], size=None, steps=6, count=9))
     images = np.stack([e.image for e in tiles if isinstance(e, Variant)])
-    side_by_side = images.reshape(4, 4, 256, 256, 3).swapaxes(1, 2).reshape(1024, 1024, 3)
+    side_by_side = images.reshape(3, 3, 256, 256, 3).swapaxes(1, 2).reshape(768, 768, 3)
     assert 0.95 <= ours <= 1.05
     assert seam_ratio([side_by_side]) > 1.10
 
@@ -428,8 +428,7 @@ def test_a_real_slide_has_no_seams(cmu_slide: Path) -> None:
 # -- a grid of tokens, and a ControlNet -------------------------------------------------------
 
 
-@pytest.mark.parametrize("batch", [1, 3])
-def test_windows_with_sixteen_tokens_and_a_layout(tmp_path: Path, batch: int) -> None:
+def test_windows_with_sixteen_tokens_and_a_layout(tmp_path: Path) -> None:
     torch.manual_seed(0)
     sizes = {"num_attention_heads": 2, "attention_head_dim": 12, "cross_attention_dim": 24}
     sizes |= {"in_channels": 4, "out_channels": 8, "caption_channels": 20, "sample_size": 128}
@@ -440,7 +439,7 @@ def test_windows_with_sixteen_tokens_and_a_layout(tmp_path: Path, batch: int) ->
     styles = np.random.default_rng(0).normal(size=(*canvas.cells, 20)).astype(np.float32)
     scheduler = {"beta_schedule": "linear", "beta_start": 1e-4, "beta_end": 0.02}
     pictures = []
-    for size in (1, batch):
+    for size in (1, 3):
         with torch.inference_mode():
             denoiser = Denoiser(transformer, scheduler, steps=3, guidance=2, controlnet=controlnet)
             store = CanvasStore(str(len(pictures)), canvas, 4, tmp_path)

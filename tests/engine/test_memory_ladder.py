@@ -141,7 +141,7 @@ def test_variants_of_one_batch_are_those_of_single_ones_and_made_again_alike() -
     assert [variant.record.batch for variant in found] == [(4, 0), (4, 1), (4, 2), (4, 3), (1, 0)]
     assert [variant.index for variant in found] == list(range(5))
     assert len({variant.record.sha256 for variant in found}) == 5
-    for variant in found:
+    for variant in (found[2], found[4]):  # of the batch of four, and the one left over
         assert np.array_equal(engine.again(variant.record), variant.image)
     alone.load("demo")
     alone.residence.batch = 1

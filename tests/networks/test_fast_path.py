@@ -186,9 +186,10 @@ def test_an_unknown_preset_is_refused() -> None:
 
 def test_compiled_blocks_give_the_same_or_are_left_out() -> None:
     transformer = network(1, layers=2)
-    before = sample(transformer)
+    one = slice(1)  # the size that is compiled at first; each other one is compiled on its own
+    before = sample(transformer, one)
     reason = compile_blocks(transformer)
-    after = sample(transformer)
+    after = sample(transformer, one)
     assert (before - after).abs().max() < 1e-4 * before.abs().max()
     if reason:  # no compiler on this machine
         assert torch.equal(before, after)

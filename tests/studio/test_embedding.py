@@ -74,6 +74,7 @@ def test_a_slide_opens_again_with_its_styles(start, reopen) -> None:
     assert second.why_not() == ""
 
 
+@pytest.mark.parametrize("reopen", ["file"], indirect=True)
 def test_a_stored_style_does_not_even_start_the_worker(reopen) -> None:
     styles, workers = [], []
     for _ in range(2):

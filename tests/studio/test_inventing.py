@@ -26,6 +26,11 @@ def item(session):
     return found
 
 
+def classes_of(item) -> dict[int, str]:
+    there = set(np.unique(item.layout).tolist())
+    return {label: name for label, name in item.classes.items() if label in there}
+
+
 def invent(session) -> None:
     session.invent()
     session.wait(60)
@@ -80,3 +85,47 @@ def test_the_numbers_of_a_layout_are_taken_over(session, item) -> None:
     session.wait(60)
     assert 3000 < session.recipe.density < 5000 and 25 < session.recipe.area_um2 < 50
     assert session.notes["layout"] == "The numbers are those of Region 1; press “Invent”."
+
+
+def test_inventing_tells_how_far_it_is_and_a_cancel_leaves_everything(session, item) -> None:
+    before, seed, told = item.layout, session.recipe.seed, []
+    session.changed.connect(lambda: told.append(session.making and session.making.sentence()))
+    session.draw_region(Region(100, 100, 690, 690))
+    session.wait(60)
+    large = session.active
+    session.change_recipe(density=25_000.0, area_um2=20.0, gap_um=0.0)
+    session.invent()
+    session.measure_like(item.number)  # waits for it
+    session.wait(60, until=lambda: session.making.done > 0)
+    session.cancel()
+    assert not session.inventing
+    session.wait(60)
+    assert large.layout is None and item.layout is before and session.recipe.seed == seed
+    assert session.recipe.density == 25_000 and not session.problems
+    assert "Inventing…" in told
+    session.change_recipe(density=4000.0)
+    invent(session)
+    assert large.cells > 100
+
+
+def test_a_variation_without_room_says_so(session, item) -> None:
+    labels = np.zeros((300, 384), np.int32)
+    for i, (y, x) in enumerate((y, x) for y in range(2, 290, 20) for x in range(2, 370, 20)):
+        labels[y : y + 18, x : x + 18] = i + 1
+    session.set_layout(item.number, labels, "test", FOUND)
+    session.vary(jitter_um=0.0, drop=0.0, add=1.0)
+    session.wait(60)
+    assert session.notes["layout"].startswith("0 cells left out, 0 of 285 added; the rest found no")
+
+
+def test_invented_cells_of_a_part_have_the_classes_of_the_recipe(session, item) -> None:
+    area = np.zeros((38, 48), np.uint8)
+    area[:, :20] = 1
+    item.area = area
+    session.change_recipe(classes={"Lymphocyte": 1})
+    invent(session)
+    came = dict.fromkeys(range(10, 9 + item.cells), "Lymphocyte")
+    assert classes_of(item) == {9: "Stroma"} | came
+    invent(session)
+    names = list(classes_of(item).values())
+    assert names.count("Stroma") == 1 and names.count("Lymphocyte") == item.cells - 1

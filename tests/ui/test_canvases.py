@@ -337,7 +337,7 @@ def test_a_region_of_odd_sides_is_made_by_the_real_worker(viewer: napari.Viewer,
     studio.generate.count.setValue(1)
     studio.generate.speed.setCurrentIndex(2)
     studio.generate.speed.activated.emit(2)
-    studio.generate.steps.setValue(6)
+    studio.generate.steps.setValue(3)
 
     # Stopped on its way, and made to its end.
     click(studio.generate.generate_button)
@@ -360,7 +360,7 @@ def test_a_region_of_odd_sides_is_made_by_the_real_worker(viewer: napari.Viewer,
     assert layer.visible and np.array_equal(layer.data, result.image)
     assert lies(layer, item.region) and lies(studio.link.find("layout", item.number), item.region)
     request = result.record.request
-    assert (request.size, request.preset, request.steps) == ((300, 384), "quick", 6)
+    assert (request.size, request.preset, request.steps) == ((300, 384), "quick", 3)
     assert request.layout is not None and request.layout.shape == (300, 384)
     assert {name for name in HEAVY if name in sys.modules} == before
     studio.close_session()

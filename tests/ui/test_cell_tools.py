@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from mouse import drag, send
+from qtpy.QtCore import Qt
 from scipy import ndimage
 from skimage.draw import disk
 
 from napari_pixcell.cells.methods import LayoutSource
 from napari_pixcell.ui.demo import click
+from napari_pixcell.ui.slide_layer import role
 
 
 @pytest.fixture
@@ -171,6 +173,43 @@ def test_keys_show_outlines_and_hide(ready, tools) -> None:
     assert not layer.visible
     keys["Z"](layer)
     assert layer.visible
+
+
+def press(studio, qtbot, key) -> None:
+    canvas = studio.viewer.window._qt_viewer.canvas.native
+    qtbot.keyClick(canvas, key)
+
+
+def test_keys_choose_tools_on_the_layout_alone(ready, tools, qtbot, settle) -> None:
+    keys = {"T": "stamp", "K": "split", "C": "fill", "O": "outline", "P": "paint"}
+    layer = tools.layer
+    for chosen in (ready.link.slide_layer, layer):
+        ready.viewer.layers.selection.active = chosen
+        for key, tool in keys.items():
+            press(ready, qtbot, getattr(Qt.Key, f"Key_{key}"))
+            assert tools.tool == (tool if chosen is layer else "")
+            settle(ready)
+            made = ready.layout_.tools.buttons[tool]
+            assert made.isChecked() == (chosen is layer) and made.toolTip().endswith(f"({key})")
+
+
+def test_escape_gives_up_an_outline_and_then_what_runs(
+    ready, tools, qtbot, settle, monkeypatch
+) -> None:
+    stopped = []
+    monkeypatch.setattr(type(ready.session), "cancel", lambda _: stopped.append(1))
+    ready.session.set_layout(ready.session.active.number, None)
+    choose(tools, ready, "outline")
+    overlay = tools.layer._overlays["polygon"]
+    overlay.points = [[100, 100], [100, 140]]
+    press(ready, qtbot, Qt.Key.Key_Escape)
+    assert overlay.points == [] and not stopped
+    press(ready, qtbot, Qt.Key.Key_Escape)
+    assert stopped
+    click(ready.layout_.area.mark_button)
+    assert role(ready.viewer.layers.selection.active) == "area"
+    press(ready, qtbot, Qt.Key.Key_Escape)
+    assert len(stopped) == 2
 
 
 def test_painting_with_no_layout_makes_one(ready, settle) -> None:

@@ -8,6 +8,7 @@ from mouse import drag
 
 from napari_pixcell.cells.editing import label_at
 from napari_pixcell.cells.methods import LayoutSource
+from napari_pixcell.slides import Region
 from napari_pixcell.ui.demo import click
 
 
@@ -161,3 +162,22 @@ def test_numbers_that_cannot_be_get_a_sentence(region, settle) -> None:
     settle(region)
     assert "or the bundled stamps" in region.layout_.problem.text()
     assert region.session.stamps is None and region.session.stamps_of == 0
+
+
+def test_inventing_shows_how_far_it_is_and_escape_stops_it(region, qtbot, settle) -> None:
+    session, section = region.session, region.layout_.inventing
+    section.button.setChecked(True)
+    session.draw_region(Region(0, 0, 800, 800))
+    settle(region)
+    session.change_recipe(density=25_000.0, area_um2=20.0)
+    assert not section.bar.isVisible() and not section.cancel_button.isVisible()
+    click(section.invent_button)
+    qtbot.waitUntil(lambda: section.bar.value() > 0, timeout=20_000)
+    words = region.layout_.state.text()
+    assert words.startswith("Inventing… ") and words.endswith(" of 4,000 cells")
+    assert section.bar.maximum() == 4000 and section.cancel_button.isVisible()
+    {str(key): act for key, act in region.viewer.keymap.items()}["Escape"](region.viewer)
+    qtbot.wait(60)
+    assert not section.bar.isVisible() and section.invent_button.isEnabled()
+    settle(region)
+    assert session.active.layout is None and not session.problems

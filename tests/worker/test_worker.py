@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -33,9 +34,20 @@ from tiny_cellpose import discs
 
 
 @pytest.fixture(scope="module")
-def client() -> Iterator[WorkerClient]:
+def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A log that has grown long."""
+    log = tmp_path_factory.mktemp("log") / "worker.log"
+    log.write_text("x" * 2_000_000)
+    return log
+
+
+@pytest.fixture(scope="module")
+def client(log: Path) -> Iterator[WorkerClient]:
+    """One for all tests: each start of a process costs seconds."""
     client = WorkerClient()
-    yield client
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("napari_pixcell.worker.client.log_path", lambda: log)
+        yield client
     client.close()
 
 
@@ -50,6 +62,12 @@ def test_variants_arrive_whole(client: WorkerClient) -> None:
     assert [v.index for v in variants] == [0, 1]
     for variant in variants:
         assert pixels_sha256(variant.image) == variant.record.sha256
+
+
+def test_a_long_log_is_put_aside_when_a_worker_starts(client: WorkerClient, log: Path) -> None:
+    assert list(client.submit(GenerateRequest("demo", count=1, steps=1)).events())
+    assert log.stat().st_size < 1_000_000
+    assert log.with_name("worker.old.log").stat().st_size == 2_000_000
 
 
 def test_of_a_picture_too_large_for_memory_only_the_folder_is_sent(monkeypatch) -> None:
@@ -150,8 +168,9 @@ def test_a_bad_request_gives_its_sentence_and_the_worker_lives_on(client: Worker
     assert client.process_id == pid
 
 
-def test_a_killed_worker_gives_one_clear_error_and_the_next_request_works() -> None:
-    client = WorkerClient()
+def test_a_killed_worker_gives_one_clear_error_and_the_next_request_works(
+    client: WorkerClient,
+) -> None:
     job = client.submit(GenerateRequest("demo", style(), count=50, steps=20))
     queued = client.submit(GenerateRequest("demo", style(), count=1, steps=1))
     failures = []
@@ -166,11 +185,9 @@ def test_a_killed_worker_gives_one_clear_error_and_the_next_request_works() -> N
     assert isinstance(list(queued.events())[-1], Failure)
     after = client.submit(GenerateRequest("demo", style(), count=1, steps=1)).events()
     assert any(isinstance(e, Variant) for e in after)
-    client.close()
 
 
-def test_freeing_the_memory_ends_the_process_and_says_so() -> None:
-    client = WorkerClient()
+def test_freeing_the_memory_ends_the_process_and_says_so(client: WorkerClient) -> None:
     job = client.submit(GenerateRequest("demo", style(), count=50, steps=20))
     events = job.events()
     while not isinstance(next(events), Progress):
@@ -191,33 +208,16 @@ def test_the_client_imports_no_torch() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-def test_a_long_log_is_put_aside_when_a_worker_starts(tmp_path, monkeypatch) -> None:
-    log = tmp_path / "worker.log"
-    log.write_text("x" * 2_000_000)
-    monkeypatch.setattr("napari_pixcell.worker.client.log_path", lambda: log)
-    client = WorkerClient()
-    list(
-        client.submit(
-            EmbedRequest("demo", PackedArray.pack(np.zeros((3, 3, 3), np.uint8)))
-        ).events()
-    )
-    client.close()
-    assert log.stat().st_size < 1_000_000
-    assert (tmp_path / "worker.old.log").stat().st_size == 2_000_000
-
-
-def test_an_idle_worker_gives_the_memory_back_and_then_works_again(tmp_path, monkeypatch) -> None:
+def test_an_idle_worker_gives_the_memory_back_and_then_works_again(
+    client: WorkerClient, log: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PIXCELL_CONFIG_DIR", str(tmp_path))
-    monkeypatch.setattr("napari_pixcell.worker.client.log_path", lambda: tmp_path / "worker.log")
+    client.restart()  # a worker reads the settings from where they are when it starts
     set_idle_minutes(0.02)
-    client = WorkerClient()
-    try:
-        request = GenerateRequest("demo", style(), count=1, steps=1)
-        assert list(client.submit(request).events())[-1] == Finished()
-        deadline = time.monotonic() + 60
-        while "Unloaded after 0.02 minutes" not in (tmp_path / "worker.log").read_text():
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
-        assert list(client.submit(request).events())[-1] == Finished()
-    finally:
-        client.close()
+    request = GenerateRequest("demo", style(), count=1, steps=1)
+    assert list(client.submit(request).events())[-1] == Finished()
+    deadline = time.monotonic() + 60
+    while "Unloaded after 0.02 minutes" not in log.read_text():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert list(client.submit(request).events())[-1] == Finished()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import ceil
 from typing import Any
@@ -25,6 +26,9 @@ NEAR_TRIES, FAR_POINTS, FAR_TRIES = 10, 64, 8
 STEP_UM = 0.4  # how much further from its centre each try may be
 SAMPLE = 4096  # of directions, for their quantiles
 ROUND = 1e4  # alignment of 1
+TOLD_EVERY = 100  # cells
+
+OnProgress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,7 @@ def invent(
     mpp: float,
     library: StampLibrary | None = None,
     density_map: NDArray[Any] | None = None,
+    on_progress: OnProgress = lambda done, total: None,
 ) -> Invented:
     """Make a layout with the statistics of a recipe.
 
@@ -79,6 +84,9 @@ def invent(
     density_map : array, (any, any), optional
         Density relative to the recipe's, stretched over the layout: 1 is the recipe's, 2 is twice
         as dense, 0 is without centres of cells.
+    on_progress : callable, optional
+        Called with the number of cells that were tried and of all; 0 while their places are
+        chosen. What it raises ends the work.
 
     Returns
     -------
@@ -111,11 +119,16 @@ def invent(
     bodies = Bodies(radius * stretch, radius / stretch, angle)
     window = Window(origin, full, weight)
     gap = max(recipe.gap_um, mpp)
-    points, clusters = centres(window, bodies, gap, recipe.clustering, rng)
+    points, clusters = centres(
+        window, bodies, gap, recipe.clustering, rng, lambda: on_progress(0, wanted)
+    )
     labels = np.zeros(shape, np.int32)
     placed, samplers = 0, (clusters, Sampler(window))
     painter = _Painter(labels, mpp, library, max(1, ceil(recipe.gap_um / mpp)), rng)
-    for cell in np.argsort(-area, kind="stable"):  # the small find room between the large
+    # The small find room between the large.
+    for done, cell in enumerate(np.argsort(-area, kind="stable")):
+        if done % TOLD_EVERY == 0:
+            on_progress(done, wanted)
         what = float(area[cell]), float(elongation[cell]), float(angle[cell])
         placed += painter.near(points[cell], *what, placed + 1, NEAR_TRIES) or painter.anywhere(
             samplers, *what, placed + 1

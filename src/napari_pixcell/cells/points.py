@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -142,7 +143,12 @@ def grid_shape(size: tuple[float, float]) -> tuple[int, int]:
 
 
 def centres(
-    window: Window, bodies: Bodies, gap_um: float, clustering: float, rng: np.random.Generator
+    window: Window,
+    bodies: Bodies,
+    gap_um: float,
+    clustering: float,
+    rng: np.random.Generator,
+    on_step: Callable[[], None] = lambda: None,
 ) -> tuple[Floats, Sampler]:
     """Draw the centres of cells so that they do not overlap and cluster as asked.
 
@@ -162,6 +168,8 @@ def centres(
     clustering : float
         1.5 − R, see :func:`clark_evans`; 0 to 1.
     rng : numpy.random.Generator
+    on_step : callable, optional
+        Called often meanwhile; what it raises ends the work.
 
     Returns
     -------
@@ -185,7 +193,8 @@ def centres(
         points = sampler.draw(own, len(bodies), strata=max(0.0, -knob))
         # Not every cell keeps the same distance: some pairs stay close until all is even.
         evenness = max(0.0, -knob) ** (2 * own.random(len(bodies)))
-        return _push_apart(points, bodies, window, gap_um, evenness * (knob < 0)), sampler
+        even = evenness * (knob < 0)
+        return _push_apart(points, bodies, window, gap_um, even, on_step), sampler
 
     part, some = _calibration_part(window, bodies)
     wanted, knob = 1.5 - clustering, clustering - 0.5
@@ -214,7 +223,12 @@ def _calibration_part(window: Window, bodies: Bodies) -> tuple[Window, Bodies]:
 
 
 def _push_apart(
-    points: Floats, bodies: Bodies, window: Window, gap_um: float, evenness: Floats
+    points: Floats,
+    bodies: Bodies,
+    window: Window,
+    gap_um: float,
+    evenness: Floats,
+    on_step: Callable[[], None],
 ) -> Floats:
     """Let cells give way until none overlap, or as far as ``STEPS`` steps go.
 
@@ -230,6 +244,7 @@ def _push_apart(
     low, high = np.array(window.origin), np.array(window.origin) + window.size
     points = np.round(points * QUANTUM) / QUANTUM
     for step in range(STEPS):
+        on_step()
         if step % REBUILD == 0:
             apart_um = evenness * spacing[window.cell(points)]
             one, two = _neighbours(points, bodies.long + gap_um / 2, apart_um)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,6 +11,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
+from napari_pixcell.cells.inventing import TOLD_EVERY, OnProgress
 from napari_pixcell.cells.layout import MAX_CELLS
 from napari_pixcell.cells.placing import place
 from napari_pixcell.cells.recipe import check_seed
@@ -22,6 +25,33 @@ LARGEST_JITTER_UM = 50.0
 MOST_ADDED = 5.0
 
 
+@dataclass(frozen=True)
+class Varied:
+    """A variation of a layout.
+
+    Parameters
+    ----------
+    labels : array, int32, (height, width)
+        Instance label image.
+    dropped, added, wanted : int
+        Cells that were left out, that came, and that should have come.
+    """
+
+    labels: NDArray[np.int32]
+    dropped: int
+    added: int
+    wanted: int
+
+    def __str__(self) -> str:
+        dropped = f"{self.dropped:,} cell{'' if self.dropped == 1 else 's'} left out"
+        if self.added == self.wanted:
+            return f"{dropped}, {self.added:,} added."
+        return (
+            f"{dropped}, {self.added:,} of {self.wanted:,} added; the rest found no room: add "
+            "fewer, or leave out more."
+        )
+
+
 def vary(
     labels: NDArray[Any],
     mpp: float,
@@ -29,7 +59,8 @@ def vary(
     jitter_um: float = 0.0,
     drop: float = 0.0,
     add: float = 0.0,
-) -> NDArray[np.int32]:
+    on_progress: OnProgress = lambda done, total: None,
+) -> Varied:
     """Make a variation of a layout.
 
     Cells keep their numbers; those that are added go on from the largest. Cells that the border
@@ -51,10 +82,14 @@ def vary(
     add : float
         Cells to add, as a part of those there are, 0 to 5; shaped and sized like these, and
         scattered about as far from them as they are from each other.
+    on_progress : callable, optional
+        Called with the number of cells that were moved or added and of all. What it raises ends
+        the work.
 
     Returns
     -------
-    array, int32, (height, width)
+    Varied
+        With fewer cells added than asked for where there is no room for them.
 
     Raises
     ------
@@ -73,13 +108,24 @@ def vary(
     rng = np.random.default_rng(seed)
     gone = rng.permutation(count)[: round(drop * count)]
     result = _without(labels, shapes.labels[gone])
-    if jitter_um:
-        kept = np.setdiff1d(np.arange(count), gone)
-        _move(result, shapes, rng.permutation(kept[~shapes.cut[kept]]), jitter_um / mpp, rng)
+    kept = np.setdiff1d(np.arange(count), gone)
+    moved = rng.permutation(kept[~shapes.cut[kept]]) if jitter_um else kept[:0]
+    total, came = len(moved) + added, 0
+    on_progress(0, total)
+    if len(moved):
+        _move(result, shapes, moved, jitter_um / mpp, rng, lambda done: on_progress(done, total))
     if added:
         library = StampLibrary.from_layout(labels, mpp)
-        _add(result, shapes, library, added, mpp, rng)
-    return result
+        came = _add(
+            result,
+            shapes,
+            library,
+            added,
+            mpp,
+            rng,
+            lambda done: on_progress(len(moved) + done, total),
+        )
+    return Varied(result, len(gone), came, added)
 
 
 def _without(labels: NDArray[Any], numbers: NDArray[np.int64]) -> NDArray[np.int32]:
@@ -92,10 +138,13 @@ def _move(
     rows: NDArray[np.int64],
     jitter_px: float,
     rng: np.random.Generator,
+    on_done: Callable[[int], None],
 ) -> None:
     """Move cells one after the other; each may take the room that others left."""
     where: Any = ndimage.find_objects(_dense(labels, shapes.labels))
-    for row in rows:
+    for done, row in enumerate(rows):
+        if done % TOLD_EVERY == 0:
+            on_done(done)
         number = int(shapes.labels[row])
         box = where[row]
         outline = labels[box] == number
@@ -134,14 +183,17 @@ def _add(
     count: int,
     mpp: float,
     rng: np.random.Generator,
-) -> None:
-    """Add cells beside others, as far away as these are from their nearest."""
+    on_done: Callable[[int], None],
+) -> int:
+    """Add cells beside others, as far away as these are from their nearest; how many came."""
     points = np.stack([shapes.y_um, shapes.x_um], axis=1)
     distance = max(mpp, float(np.sqrt(labels.size * mpp**2 / len(points)) / 2))
     if len(points) > 1:
         distance = float(np.median(cKDTree(points).query(points, 2)[0][:, 1]))
-    number = int(max(labels.max(), shapes.labels.max()))
-    for _ in range(count):
+    first = number = int(max(labels.max(), shapes.labels.max()))
+    for done in range(count):
+        if done % TOLD_EVERY == 0:
+            on_done(done)
         for _ in range(ADDITIONS):
             stamp = int(rng.integers(len(library)))
             turn = rng.uniform(0, 2 * np.pi)
@@ -156,6 +208,7 @@ def _add(
             if place(labels, outline, (float(at[0]), float(at[1])), label=number + 1):
                 number += 1
                 break
+    return number - first
 
 
 def _check(jitter_um: float, drop: float, add: float) -> None:

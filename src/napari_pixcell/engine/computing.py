@@ -134,7 +134,7 @@ def read_style(
     return spread_style(values.reshape(grid, grid, -1) if values.ndim == 2 else values, canvas)
 
 
-class Cells:
+class CellPicture:
     """The picture of a layout's cells, as latents of any window.
 
     Parameters
@@ -166,7 +166,9 @@ class Cells:
         return latents
 
 
-def read_layout(request: GenerateRequest, models: LoadedFamily, canvas: Canvas) -> Cells | None:
+def read_layout(
+    request: GenerateRequest, models: LoadedFamily, canvas: Canvas
+) -> CellPicture | None:
     """Give the request's cells, or None."""
     if request.layout is None:
         return None
@@ -177,11 +179,11 @@ def read_layout(request: GenerateRequest, models: LoadedFamily, canvas: Canvas) 
         )
     labels = request.layout.unpack()
     check_layout(labels, canvas.size)
-    return Cells(labels, canvas, models)
+    return CellPicture(labels, canvas, models)
 
 
 def make_denoiser(
-    request: GenerateRequest, models: LoadedFamily, cells: Cells | None, two_passes: bool
+    request: GenerateRequest, models: LoadedFamily, cells: CellPicture | None, two_passes: bool
 ) -> Denoiser:
     """Make what predicts the clean latents of a request."""
     return Denoiser(
@@ -205,7 +207,7 @@ def make_tiles(
     models: LoadedFamily,
     canvas: Canvas,
     style: NDArray[np.float32],
-    cells: Cells | None,
+    cells: CellPicture | None,
     on_step: OnStep,
     start: Start | None = None,
 ) -> list[NDArray[np.uint8]]:
@@ -249,7 +251,7 @@ def paint_canvas(
     canvas: Canvas,
     store: CanvasStore,
     style: NDArray[np.float32],
-    cells: Cells | None,
+    cells: CellPicture | None,
     setting: Setting | None,
     batch: int,
     on_windows: Callable[[int], None],

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,12 +12,15 @@ from numpy.typing import NDArray
 from napari_pixcell.cells.methods import LayoutSource
 from napari_pixcell.cells.recipe import LARGEST_SEED, Recipe
 from napari_pixcell.studio.importing import ImportActions
+from napari_pixcell.studio.making import Making, Stopped
 from napari_pixcell.studio.regions import AREA_KINDS, RegionItem
 from napari_pixcell.studio.search import Combined, put_beside
 
 if TYPE_CHECKING:
     from napari_pixcell.cells.stamps import StampLibrary
+    from napari_pixcell.cells.varying import Varied
 
+T = TypeVar("T")
 BUNDLED = 0  # number of the bundled stamps; those of a region's layout have its number
 
 
@@ -27,8 +31,6 @@ class InventActions(ImportActions):
     ----------
     recipe : Recipe
         Of the next layout; its seed moves on with each.
-    inventing : bool
-        Whether one is being made.
     stamps_of : int
         Region whose nuclei are the stamps; ``BUNDLED`` for the bundled ones.
     """
@@ -36,9 +38,26 @@ class InventActions(ImportActions):
     def __init__(self) -> None:
         super().__init__()
         self.recipe = Recipe()
-        self.inventing = False
+        self._makings: list[Making] = []
         self.stamps_of = BUNDLED
         self.stamps: StampLibrary | None = None
+
+    @property
+    def inventing(self) -> bool:
+        """Whether something is being made."""
+        return bool(self._makings)
+
+    @property
+    def making(self) -> Making | None:
+        """The layout, measurement or library of stamps that is being made."""
+        return self._makings[0] if self._makings else None
+
+    def cancel_inventing(self) -> None:
+        """Stop what is being made; the layout stays as it is."""
+        for making in self._makings:
+            making.cancelled = True
+        self._makings = []
+        self.changed.emit()
 
     def change_recipe(self, **values: Any) -> None:
         """Change some numbers of the recipe."""
@@ -61,28 +80,26 @@ class InventActions(ImportActions):
         if before is not None:  # it may be painted on meanwhile
             before = replace(before, labels=before.labels.copy())
 
-        def work() -> tuple[Combined, dict[int, str], str]:
+        def work(making: Making) -> tuple[Combined, str]:
             from napari_pixcell.cells.inventing import invent
 
-            found = invent(recipe, size, mpp, density_map=density)
-            made = put_beside(found.labels, before, part, keep)
+            found = invent(recipe, size, mpp, density_map=density, on_progress=making.progress)
+            made = put_beside(found.labels, before, part, keep, found.classes)
             left = f" {made.dropped:,} were left out for cells that stay." if made.dropped else ""
             words = f"{found}{left} (seed {recipe.seed})"
-            return made, made.classes if made.stays else found.classes, words
+            return made, words
 
-        def done(outcome: tuple[Combined, dict[int, str], str]) -> None:
-            made, classes, words = outcome
-            self.inventing = False
+        def done(outcome: tuple[Combined, str]) -> None:
+            made, words = outcome
             if self._items.get(item.number) is item and item.size == size:
                 source = made.source(LayoutSource("invented", recipe=recipe.to_dict()))
                 origin = made.origin("invented")
-                self.set_layout(item.number, made.labels, origin, source, classes)
+                self.set_layout(item.number, made.labels, origin, source, made.classes)
                 self.note("layout", words)
             if self.recipe == recipe:
                 self.recipe = replace(recipe, seed=(recipe.seed + 1) % (LARGEST_SEED + 1))
-            self.changed.emit()
 
-        self._make(work, done)
+        self._make("Inventing", work, done)
 
     def measure_like(self, number: int) -> None:
         """Take the numbers of a region's layout over into the recipe."""
@@ -91,17 +108,16 @@ class InventActions(ImportActions):
             return
         labels, mpp = item.layout, self.settings.model.mpp
 
-        def work() -> Recipe:
+        def work(making: Making) -> Recipe:
             from napari_pixcell.cells.measuring import measure
 
             return measure(labels, mpp, self.recipe.seed)
 
         def done(recipe: Recipe) -> None:
-            self.inventing = False
             self.recipe = recipe
             self.note("layout", f"The numbers are those of {item.name}; press “Invent”.")
 
-        self._make(work, done)
+        self._make("Measuring", work, done)
 
     def vary(self, jitter_um: float = 2.0, drop: float = 0.1, add: float = 0.1) -> None:
         """Vary the active region's layout: move cells a little, leave some out, add some.
@@ -119,21 +135,20 @@ class InventActions(ImportActions):
         whole, mpp, seed = item.whole_layout, self.settings.model.mpp, self.recipe.seed
         assert whole is not None
 
-        def work() -> NDArray[np.int32]:
+        def work(making: Making) -> Varied:
             from napari_pixcell.cells.varying import vary
 
-            return vary(whole.labels, mpp, seed, jitter_um, drop, add)
+            return vary(whole.labels, mpp, seed, jitter_um, drop, add, making.progress)
 
-        def done(labels: NDArray[np.int32]) -> None:
-            self.inventing = False
+        def done(varied: Varied) -> None:
             if item.layout is whole.labels:
                 origin = whole.origin.removesuffix(", varied") + ", varied"
                 source = replace(whole.source or LayoutSource("painted"), edited=True)
-                self.set_layout(item.number, labels, origin, source, whole.classes)
+                self.set_layout(item.number, varied.labels, origin, source, whole.classes)
+                self.note("layout", f"{varied} (seed {seed})")
             self.recipe = replace(self.recipe, seed=(seed + 1) % (LARGEST_SEED + 1))
-            self.changed.emit()
 
-        self._make(work, done)
+        self._make("Varying", work, done)
 
     def use_stamps(self, number: int) -> None:
         """Stamp with the nuclei of a region's layout, or with the bundled ones."""
@@ -141,7 +156,7 @@ class InventActions(ImportActions):
         labels = item.layout if item is not None else None
         name = item.name if item is not None else ""
 
-        def work() -> StampLibrary:
+        def work(making: Making) -> StampLibrary:
             from napari_pixcell.cells.stamps import StampLibrary, default_library
 
             if labels is None:
@@ -149,21 +164,36 @@ class InventActions(ImportActions):
             return StampLibrary.from_layout(labels, mpp, name)
 
         def done(library: StampLibrary) -> None:
-            self.inventing = False
             self.stamps, self.stamps_of = library, number if labels is not None else BUNDLED
-            self.changed.emit()
 
-        self._make(work, done)
+        self._make("Reading the nuclei", work, done)
 
-    def _make(self, work: Any, done: Any) -> None:
-        self.inventing = True
+    def _make(self, words: str, work: Callable[[Making], T], done: Callable[[T], None]) -> None:
+        """Work in the background; nothing comes of what was cancelled meanwhile."""
+        making = Making(words, lambda: self.background.post(self.changed.emit))
+        self._makings.append(making)
         self.say("layout", "")
 
-        def failed(message: str) -> None:
-            self.inventing = False
-            self.say("layout", message)
+        def until_stopped() -> T | None:
+            try:
+                making.progress(0, 0)
+                return work(making)
+            except Stopped:
+                return None
 
-        self.background.compute(work, done, failed)
+        def came(outcome: T | None) -> None:
+            if making in self._makings:
+                self._makings.remove(making)
+                if outcome is not None:
+                    done(outcome)
+                self.changed.emit()
+
+        def failed(message: str) -> None:
+            if making in self._makings:
+                self._makings.remove(making)
+                self.say("layout", message)
+
+        self.background.compute(until_stopped, came, failed)
         self.changed.emit()
 
 

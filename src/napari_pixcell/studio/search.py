@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,6 +33,8 @@ class Combined:
         What was there.
     stays : bool
         Whether any of that still is.
+    found_classes : dict of int to str
+        What kind of cell a label of ``labels`` is, of those that came.
     """
 
     labels: NDArray[np.int32]
@@ -39,6 +42,7 @@ class Combined:
     dropped: int
     before: Cells | None
     stays: bool
+    found_classes: dict[int, str] = field(default_factory=dict)
 
     def origin(self, found: str) -> str:
         """Say how the layout came about, ``found`` being how its new cells did."""
@@ -52,11 +56,12 @@ class Combined:
 
     @property
     def classes(self) -> dict[int, str]:
-        """Class names of the cells that stay."""
+        """Class names of the cells that stay, and of those that came."""
         if self.before is None or not self.stays:
-            return {}
+            return self.found_classes
         highest = int(self.before.labels.max(initial=0))
-        return {n: name for n, name in self.before.classes.items() if n <= highest}
+        staying = {n: name for n, name in self.before.classes.items() if n <= highest}
+        return staying | self.found_classes
 
 
 def put_beside(
@@ -64,11 +69,20 @@ def put_beside(
     before: Cells | None,
     part: NDArray[np.bool_] | None = None,
     keep: str = "replace",
+    classes: Mapping[int, str] | None = None,
 ) -> Combined:
     """Put cells that were found or invented into a layout; see :func:`combine`."""
     there = before.labels if before is not None else None
     labels, added, dropped = combine(there, found, part, keep)
-    return Combined(labels, added, dropped, before, count_cells(labels) > added)
+    stays = count_cells(labels) > added
+    came: dict[int, str] = {}
+    if classes:
+        first = int(there.max(initial=0)) if stays and there is not None else 0
+        new = labels > first
+        numbers, at = np.unique(labels[new], return_index=True)
+        pairs = zip(numbers.tolist(), found[new][at].tolist(), strict=True)
+        came = {number: classes[label] for number, label in pairs if label in classes}
+    return Combined(labels, added, dropped, before, stays, came)
 
 
 @dataclass(eq=False)

@@ -295,7 +295,7 @@ class Session(SimilarActions, ResultActions):
         return text
 
     def cancel(self) -> None:
-        """Stop the running generation, or else the embedding, or else the search for cells."""
+        """Stop what runs: the generation, else the embedding, the making of cells, the search."""
         style = self.style_item()
         if self.generation.current is not None:
             self.generation.cancel()
@@ -303,6 +303,8 @@ class Session(SimilarActions, ResultActions):
             self.cancel_embedding()
         elif self.similar.job is not None:
             self.similar.stop()
+        elif self.inventing:
+            self.cancel_inventing()
         else:
             self.cancel_segmenting()
 
@@ -367,6 +369,7 @@ class Session(SimilarActions, ResultActions):
 
     def close(self) -> None:
         """End the worker; nothing can be asked afterwards."""
+        self.cancel_inventing()
         self.background.close()
         self.gallery.close()
         self.client.close()

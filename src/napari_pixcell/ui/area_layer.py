@@ -10,6 +10,7 @@ from napari.utils.colormaps import DirectLabelColormap
 
 from napari_pixcell.slides import Region
 from napari_pixcell.studio.regions import AREA_KINDS, AREA_PX, RegionItem, area_shape
+from napari_pixcell.ui.cell_keys import bind_escape
 from napari_pixcell.ui.slide_layer import ROLE
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ class AreaLayer:
             with link.own():
                 link.insert(layer, select=True)
             link.connect_to(layer.events.paint, lambda _event: self.session.changed.emit())
+            bind_escape(layer, self.session.cancel)
         layer.visible = True
         link.viewer.layers.selection.active = layer
         layer.selected_label = kind

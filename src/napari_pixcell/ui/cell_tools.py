@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from psygnal import Signal
 from napari_pixcell.cells import editing
 from napari_pixcell.cells.editing import Point
 from napari_pixcell.cells.patch import Patch
+from napari_pixcell.ui.cell_keys import bind_cell_keys
 from napari_pixcell.ui.stamping import Stamping
 
 if TYPE_CHECKING:
@@ -113,6 +114,12 @@ class CellTools:
         self.link.go_to(item.region)
         self.changed.emit()
 
+    def choose_by_key(self, tool: str) -> None:
+        """Work with a tool, unless cells are being found just now."""
+        item = self.session.active
+        if item is not None and not item.layout_busy:
+            self.choose(tool)
+
     @property
     def layer(self) -> Labels | None:
         """The label layer of the active region."""
@@ -139,17 +146,7 @@ class CellTools:
         connect = self.link.connect_to
         connect(layer.events.paint, lambda _event: self._painted(layer))
         connect(layer.events.mode, lambda _event: self._mode_changed(layer))
-        for key, (act, words) in self._keys().items():
-            layer.bind_key(key, _named(act, words), overwrite=True)
-
-    def _keys(self) -> dict[str, tuple[Callable[[Labels], None], str]]:
-        return {
-            "x": (lambda layer: self.toggle_outlines(), "Outline or fill the cells (PixCell)"),
-            "z": (self._hide, "Hide or show the cells (PixCell)"),
-            "Control-Z": (lambda layer: self.undo(), "Undo (PixCell)"),
-            "Control-Shift-Z": (lambda layer: self.redo(), "Redo (PixCell)"),
-            "Delete": (lambda layer: self.delete_selected(), "Delete the selected cell (PixCell)"),
-        }
+        bind_cell_keys(layer, self)
 
     def toggle_outlines(self) -> None:
         """Draw the cells as outlines, or filled."""
@@ -157,9 +154,6 @@ class CellTools:
         if layer is not None:
             layer.contour = 0 if layer.contour else CONTOUR
             self.changed.emit()
-
-    def _hide(self, layer: Labels) -> None:
-        layer.visible = not layer.visible
 
     def _mode_changed(self, layer: Labels) -> None:
         """Understand that the user chose a mode in napari's own controls."""
@@ -377,11 +371,3 @@ class CellTools:
     def _point(self, layer: Labels, event: Any) -> Point:
         y, x = layer.world_to_data(event.position)[-2:]
         return float(y), float(x)
-
-
-def _named(act: Callable[[Labels], None], words: str) -> Callable[[Labels], None]:
-    def pressed(layer: Labels) -> None:
-        act(layer)
-
-    pressed.__doc__ = words
-    return pressed

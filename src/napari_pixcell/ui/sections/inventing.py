@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from qtpy.QtCore import QSignalBlocker, Qt
-from qtpy.QtWidgets import QComboBox, QGridLayout, QLabel, QSizePolicy, QSpinBox
+from qtpy.QtWidgets import QComboBox, QGridLayout, QLabel, QProgressBar, QSizePolicy, QSpinBox
 from superqt import QLabeledDoubleSlider
 
 from napari_pixcell.studio.session import Session
-from napari_pixcell.ui.parts import More, button, put, row
+from napari_pixcell.ui.parts import BLUE, More, button, put, row
 
 OWN = 0  # the numbers as they stand
 
@@ -69,7 +69,18 @@ class Inventing(More):
             grid.addWidget(widget, index, 1)
         grid.setColumnStretch(1, 1)
         self.content.addLayout(grid)
-        self.content.addLayout(row(self.invent_button, self.vary_button))
+        self.cancel_button = button(
+            "Cancel",
+            "Stop; the layout stays as it is (Esc)",
+            session.cancel_inventing,
+            "cancel invent",
+        )
+        self.content.addLayout(row(self.invent_button, self.vary_button, self.cancel_button))
+        self.bar = QProgressBar()
+        self.bar.setTextVisible(False)
+        self.bar.setFixedHeight(8)
+        self.bar.setStyleSheet(f"QProgressBar::chunk {{ background: {BLUE}; }}")
+        self.content.addWidget(self.bar)
 
     def _slider(self, low: float, high: float, tip: str, name: str) -> QLabeledDoubleSlider:
         made = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
@@ -94,6 +105,12 @@ class Inventing(More):
         self.vary_button.setEnabled(
             there and item is not None and item.cells > 0 and not session.inventing
         )
+        making = session.making
+        self.bar.setVisible(making is not None)
+        self.cancel_button.setVisible(making is not None)
+        if making is not None:
+            self.bar.setRange(0, making.total if making.done else 0)
+            self.bar.setValue(making.done)
         choices = [("these numbers", OWN)]
         choices += [(f"the cells of {r.name}", r.number) for r in session.regions if r.cells]
         known = [(self.like.itemText(i), self.like.itemData(i)) for i in range(self.like.count())]

@@ -107,8 +107,8 @@ class LayoutSection(Section):
             self.state.say(job.sentence())
         elif session.importing:
             self.state.say(f"Reading {session.importing}…")
-        elif session.inventing:
-            self.state.say("Placing cells…")
+        elif session.making is not None:
+            self.state.say(session.making.sentence())
         elif layout is None:
             self.state.say("No layout: cells fall where they may")
         else:

@@ -6,6 +6,7 @@ from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QGridLayout, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from napari_pixcell.studio.session import Session
+from napari_pixcell.ui.cell_keys import SHOWN_KEYS
 from napari_pixcell.ui.cell_tools import GROWS_BY
 from napari_pixcell.ui.layers import LayerLink
 from napari_pixcell.ui.parts import Text
@@ -47,7 +48,8 @@ class Tools(QWidget):
         super().__init__()
         self.session, self.tools = session, link.tools
         self.buttons = {
-            name: self._button(words, tip, checkable=True) for name, (words, tip) in TOOLS.items()
+            name: self._button(words, f"{tip} ({SHOWN_KEYS[name]})", checkable=True)
+            for name, (words, tip) in TOOLS.items()
         }
         for name, made in self.buttons.items():
             made.clicked.connect(lambda _checked, name=name: self.tools.choose(name))
