@@ -21,18 +21,18 @@ from napari_pixcell.studio.gallery import Gallery
 from napari_pixcell.studio.generation import Generation
 from napari_pixcell.studio.grids import Grids
 from napari_pixcell.studio.live import MOST_TILES, Live
-from napari_pixcell.studio.region_actions import RegionActions
 from napari_pixcell.studio.regions import NO_STYLE, RegionItem, tiles_of, tiles_text
 from napari_pixcell.studio.results import Client, Target
 from napari_pixcell.studio.segmenting import Segmenter
 from napari_pixcell.studio.settings import Settings
+from napari_pixcell.studio.style_keeping import StyleKeeping
 from napari_pixcell.studio.times import duration
 
 if TYPE_CHECKING:
     from napari_pixcell.studio.shelf import Shelf
 
 
-class Session(RegionActions):
+class Session(StyleKeeping):
     """The state of the studio, without Qt.
 
     Every method returns at once; what takes time comes back through :meth:`pump`, which the
@@ -80,6 +80,7 @@ class Session(RegionActions):
         self.generation.changed.connect(self.changed.emit)
         self.gallery.changed.connect(self.changed.emit)
         self.embedder.changed.connect(self.changed.emit)
+        self.look_for_styles()
 
     # -- slide ---------------------------------------------------------------------------
 
@@ -126,6 +127,7 @@ class Session(RegionActions):
 
     def check_model(self, *_: object) -> None:
         """See what of the chosen family is missing here, and fit the regions to its tile."""
+        self._encoders.clear()
         self.not_here = [part.hub_id or part.kind for part in missing(self.settings.model)]
         self._fit_regions()
         self.changed.emit()
@@ -145,9 +147,8 @@ class Session(RegionActions):
             return "Add a region first"
         if item.family != self.settings.family:
             return "The slide is too small for this model"
-        style = self.style_item()
-        if style is not None and style.embedding is None:
-            return f"Embedding {style.name}…" if style.embedding_busy else "No style yet: embed it"
+        if words := self.why_no_style(item):
+            return words
         if item.layout_busy:
             return "Segmenting nuclei…"
         if self.takes_layout and item.layout is not None and not item.cells:
@@ -240,16 +241,16 @@ class Session(RegionActions):
         """Give the request for a region, but for its layout, and where it lands."""
         mpp = self.slide.mpp
         place = Target(item.number, item.name, item.slide, item.region, mpp, item.size, item.pixels)
-        style = self.style_item()
         request = self.generation.request(
             self.settings,
             place,
-            style.embedding if style is not None else None,
+            self.style_embedding(item),
             self.with_layout,
             self.export_name,
             item.layout_source,
         )
-        return request, place
+        source = replace(request.source, style=self.style_source(item))
+        return replace(request, source=source), place
 
     def outlook(self) -> str:
         """Say what the next generation will be, and how long it may take, if that is known.
@@ -271,10 +272,9 @@ class Session(RegionActions):
 
     def cancel(self) -> None:
         """Stop the running generation, or else the embedding, or else the search for cells."""
-        style = self.style_item()
         if self.generation.current is not None:
             self.generation.cancel()
-        elif style is not None and style.embedding_job is not None:
+        elif self.embedding_style:
             self.cancel_embedding()
         else:
             self.cancel_segmenting()
@@ -323,6 +323,7 @@ class Session(RegionActions):
         return (
             self.background.busy
             or self.generation.current is not None
+            or bool(self.making)
             or any(item.embedding_busy or item.layout_busy for item in items)
             or any(item.search is not None and item.search.job is not None for item in items)
         )

@@ -132,6 +132,7 @@ class ResultsSection(Section):
         settings, request = self.session.settings, result.record.request
         menu.addAction("Use these settings", lambda: settings.use(request))
         menu.addAction("Use this seed", lambda: setattr(settings, "seed", result.seed))
+        menu.addAction("Use as style", lambda: self.session.use_as_style(result))
         clipboard = QGuiApplication.clipboard()
         if clipboard is not None:
             menu.addAction("Copy seed", lambda: clipboard.setText(str(result.seed)))
