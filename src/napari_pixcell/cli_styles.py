@@ -107,7 +107,7 @@ def blended(
     weights = weights or [1.0] * len(names)
     cells = cells_of(size or (family.tile, family.tile), family.tile, family.grid)
     grids = [grid for _, grid in found]
-    grid = grids[0] if len(grids) == 1 else blend(grids, weights, cells)
+    grid = blend(grids, weights, cells if len(grids) > 1 else None)  # one keeps its own cells
     total = sum(weights)
     made_of = [
         (name, round(weight / total, 6))

@@ -223,7 +223,7 @@ class RegionActions(InventActions):
         item.embedding_job = job
 
     def forget_styles(self) -> None:
-        """Remove the styles stored on disk; those of the regions stay as they are."""
+        """Remove the computed styles from the cache; saved ones, and the regions', stay."""
 
         def done(left: int) -> None:
             for item in self._items.values():
@@ -231,7 +231,7 @@ class RegionActions(InventActions):
             if left:
                 self.say("style", "Not all stored styles could be removed; check the cache folder.")
             else:
-                self.note("style", "Stored styles were forgotten.")
+                self.note("style", "Computed styles were forgotten; saved ones stay.")
 
         self.embedder.clear(done)
 

@@ -115,7 +115,7 @@ class StyleActions(RegionActions):
             kept = item.style.keeping(self._is_there, item.number)
             if kept != item.style:
                 item.style = kept
-                own = kept == StyleChoice.of(item.number)
+                own = kept.refs == (item.number,)
                 names = " and ".join(one.name for one in self.ingredients(item))
                 now = "itself" if own else names
                 self.note("style", f"A style of {item.name} is gone; it looks like {now} now.")

@@ -94,9 +94,11 @@ class StyleChoice:
 
     def with_more(self, ref: Ref) -> StyleChoice:
         """Blend another one in, so that all that there are get equal parts of what it takes."""
-        share = 1 / (len(self.parts) + 1)
-        parts = tuple(replace(self.parts[i], weight=s) for i, s in enumerate(self.shares))
-        return StyleChoice((*parts, StylePart(ref, share / (1 - share) if parts else 1.0)))
+        count = len(self.parts)
+        shares = (*(share * count for share in self.shares), 1.0)
+        return StyleChoice((*self.parts, StylePart(ref)))._with_shares(
+            tuple(share / (count + 1) for share in shares)
+        )
 
     def without(self, index: int) -> StyleChoice:
         """Take one out; the others keep their proportions."""

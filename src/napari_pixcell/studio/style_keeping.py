@@ -9,8 +9,10 @@ from typing import Any
 
 from napari_pixcell.engine.blending import as_grid
 from napari_pixcell.engine.packed import PackedArray
+from napari_pixcell.engine.sweep import Axis, Sweep
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.studio.ingredients import mixed
+from napari_pixcell.studio.grids import Grids
+from napari_pixcell.studio.ingredients import Ingredient, mixed
 from napari_pixcell.studio.regions import RegionItem
 from napari_pixcell.studio.results import Result
 from napari_pixcell.studio.style_actions import StyleActions
@@ -30,7 +32,7 @@ NOT_YET = "{} is not embedded yet; wait for it, or embed it."
 class StyleKeeping(StyleActions):
     """The part of a :class:`~napari_pixcell.studio.session.Session` that makes styles."""
 
-    generation: Any
+    grids: Grids
 
     # -- new ones ------------------------------------------------------------------------
 
@@ -185,19 +187,14 @@ class StyleKeeping(StyleActions):
             request, place = self._asked(item)
             layout = item.layout.copy() if self.with_layout and item.layout is not None else None
             sources = [self.style_source(item, choice) for choice in choices]
+            labels = [_label(found) for found in steps]
 
             def work() -> list[PackedArray]:
                 return [mixed(found, cells, family, over=True) for found in steps]
 
             def done(embeddings: list[PackedArray]) -> None:
-                for embedding, source in zip(embeddings, sources, strict=True):
-                    one = replace(
-                        request,
-                        embedding=embedding,
-                        count=1,
-                        source=replace(request.source, style=source),
-                    )
-                    self.generation.queue(one, place, layout)
+                sweep = Sweep((Axis.styles(list(zip(labels, embeddings, strict=True))),))
+                self.grids.queue(sweep, request, place, layout, self.settings.previews, sources)
 
             self.background.compute(work, done, self._say_style)
         self.changed.emit()
@@ -213,3 +210,11 @@ class StyleKeeping(StyleActions):
 
     def _asked(self, item: RegionItem) -> Any:
         raise NotImplementedError
+
+
+def _label(found: list[Ingredient]) -> str:
+    """Say in few words what a step of a series is made of."""
+    used = [one for one in found if one.share]
+    if len(used) == 1:
+        return used[0].name
+    return " · ".join(f"{100 * one.share:.0f} % {one.name}" for one in used)

@@ -14,7 +14,7 @@ from napari_pixcell.studio.style_choice import Ref
 from napari_pixcell.studio.styles import Style
 from napari_pixcell.ui.parts import pixmap
 
-SIDE = 32
+SIDE, SMALL = 48, 18
 ANY = "no style: any tissue"
 
 
@@ -32,7 +32,7 @@ class StyleCombo(QComboBox):
     def __init__(self, session: Session, chosen: Callable[[Ref], None]) -> None:
         super().__init__()
         self.session = session
-        self.setIconSize(QSize(SIDE, SIDE))
+        self.setIconSize(QSize(SMALL, SMALL))  # a larger one would make the row taller
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.setMinimumWidth(70)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)

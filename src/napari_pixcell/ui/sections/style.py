@@ -26,7 +26,7 @@ from napari_pixcell.ui.sections.blending import Blending
 from napari_pixcell.ui.style_combo import StyleCombo
 
 MANY = 32  # tiles whose embedding is worth a bar and a button to stop it
-FORGET = "Forget stored styles"
+FORGET = "Forget computed styles"
 PICTURES = "Pictures of tissue (*.png *.jpg *.jpeg *.tif *.tiff *.bmp);;All files (*)"
 BLEND = "Look partly like one style, partly like another; or like the first one only again"
 ALONE = "There is no other style yet: add a region, or choose a picture in the ⋯ menu"
@@ -252,9 +252,10 @@ class StyleSection(Section):
         if cache.bytes:
             self.forget_button.setText(f"{FORGET} ({_megabytes(cache.bytes)})")
             self.forget_button.setToolTip(
-                "Styles are stored on this computer, without any names, so that a slide opens "
-                f"with them at once: {_megabytes(cache.bytes)} of at most "
-                f"{_megabytes(cache.limit)}. Forgotten ones are computed again when needed."
+                "The styles of regions are kept on this computer, without any names, so that a "
+                f"slide opens with them at once: {_megabytes(cache.bytes)} of at most "
+                f"{_megabytes(cache.limit)}. Forgotten ones are computed again when needed. "
+                "Those that you saved by name stay."
             )
 
     def _embed(self) -> None:
