@@ -48,7 +48,10 @@ def asked(session: Session, client: ScriptedClient):
     session.generate()
     settle(session)
     assert not session.problems
-    return client.waiting[-1][0]
+    request = client.waiting[0][0]
+    client.play()
+    settle(session)
+    return request
 
 
 def test_a_blend_goes_into_the_request_with_its_parts(session, client, two) -> None:
@@ -235,8 +238,6 @@ def test_a_failing_worker_and_a_cancel_leave_the_style_as_it_was(
 
 def test_a_variant_becomes_a_style(session, client, two) -> None:
     asked(session, client)
-    client.play()
-    session.wait(20, until=lambda: len(session.gallery.results) == 4)
     session.use_as_style(session.gallery.results[1])
     session.activate(two[0].number)  # it lands where it was asked for
     settle(session)
@@ -267,11 +268,14 @@ def test_a_series_goes_from_end_to_end_with_one_seed(session, client, two) -> No
     session.choose_style(StyleChoice.of(first.number, second.number))
     session.generate_series(5)
     settle(session)
-    requests = [one for one in client.requests if hasattr(one, "seed")]
-    while len(requests) < 5:  # the queue may hand them over one by one
+    for _ in range(5):
         client.play()
         settle(session)
-        requests = [one for one in client.requests if hasattr(one, "seed")]
+    (job,) = {result.job for result in session.gallery.results}
+    assert session.grids.last.job == job
+    assert session.grids.last.sweep.columns[:2] == ("Region 1", "75 % Region 1 · 25 % Region 2")
+    assert len([one for one in session.grids.pictures(session.grids.last) if one]) == 5
+    requests = [result.record.request for result in session.gallery.results]
     assert [one.seed for one in requests] == [1234] * 5 and {one.count for one in requests} == {1}
     assert requests[0].embedding == first.embedding and requests[-1].embedding == second.embedding
     assert [dict(one.source.style).get("Region 2", 0) for one in requests] == [
