@@ -162,6 +162,7 @@ def test_sessions_see_what_others_save_and_remove(session, two, start_again) -> 
 def test_a_picture_becomes_a_style_of_a_plain_name(session, client, two, tmp_path) -> None:
     session.style_from_picture(save_picture(tmp_path))
     assert session.busy and session.making[0].sentence() == "Picture: reading…"
+    assert session.why_not() == "Embedding Picture…"
     settle(session)
     (style,) = session.styles
     assert style.name == "Picture" and style.embedding.shape == (2, 2, 128)
@@ -285,6 +286,14 @@ def test_a_series_goes_from_end_to_end_with_one_seed(session, client, two) -> No
         0.75,
         1,
     ]
+
+
+def test_another_style_is_seen_in_the_live_picture(session, client, two) -> None:
+    session.set_live(True)
+    session.live.forget()
+    session.choose_style(StyleChoice.of(*(item.number for item in two)))
+    session.wait(20, until=lambda: bool(client.waiting))
+    assert client.waiting[0][0].source.style == (("Region 1", 0.5), ("Region 2", 0.5))
 
 
 def test_a_series_of_one_style_says_what_to_do(session, two) -> None:

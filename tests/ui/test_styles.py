@@ -34,6 +34,10 @@ def texts(combo) -> list[str]:
     return [combo.itemText(i) for i in range(combo.count())]
 
 
+def state(style) -> str:
+    return style.state.text().replace("\u00a0", " ")
+
+
 def pick(combo, text: str) -> None:
     combo.setCurrentText(text)
     combo.activated.emit(combo.currentIndex())
@@ -68,10 +72,10 @@ def test_the_slider_blends_two_styles(two, client, settle) -> None:
     click(style.blend_button)
     settle(two)
     assert style.balance.isVisible() and style.second.currentText() == "Region 1"
-    assert style.state.text() == "50 % Region 2 · 50 % Region 1"
+    assert state(style) == "50 % Region 2 · 50 % Region 1"
     style.balance.setValue(80)
     settle(two)
-    assert style.state.text() == "20 % Region 2 · 80 % Region 1"
+    assert state(style) == "20 % Region 2 · 80 % Region 1"
     click(two.generate.generate_button)
     settle(two)
     assert client.waiting[-1][0].source.style == (("Region 2", 0.2), ("Region 1", 0.8))
@@ -80,7 +84,7 @@ def test_the_slider_blends_two_styles(two, client, settle) -> None:
     assert session.active.style == StyleChoice.of(2) and not style.balance.isVisible()
     pick(style.choice, "no style: any tissue")
     settle(two)
-    assert style.state.text() == "No style: the model chooses the tissue"
+    assert state(style) == "No style: the model chooses the tissue"
     assert not style.save_button.isVisible()
 
 
@@ -99,10 +103,10 @@ def test_a_third_style_has_its_own_share_and_can_be_taken_out(two, settle) -> No
     assert not style.blending.another_button.isEnabled()
     third.share.setValue(50)
     settle(two)
-    assert style.state.text() == "25 % Region 2 · 25 % Region 1 · 50 % Region 3"
+    assert state(style) == "25 % Region 2 · 25 % Region 1 · 50 % Region 3"
     third._remove()
     settle(two)
-    assert not style.blending.rows and style.state.text() == "50 % Region 2 · 50 % Region 1"
+    assert not style.blending.rows and state(style) == "50 % Region 2 · 50 % Region 1"
 
 
 def test_a_series_button_queues_its_steps(two, client, settle) -> None:
@@ -134,7 +138,7 @@ def test_a_style_is_saved_renamed_used_and_removed(two, settle, monkeypatch) -> 
     assert entry(style.menu(), "Rename or remove").isEnabled() is False
     pick(style.choice, "Stroma A")
     settle(two)
-    assert style.state.text() == "✓ saved (1 tile)"
+    assert state(style) == "✓ saved (1 tile)"
     place = style.choice.currentIndex()
     assert not style.choice.itemIcon(place).isNull()
     say(monkeypatch, "Stroma B")
@@ -155,7 +159,7 @@ def test_a_picture_comes_by_the_menu_and_by_dropping_it(two, settle, tmp_path, m
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(path), ""))
     entry(style.menu(), "From a picture").trigger()
     settle(two)
-    assert style.choice.currentText() == "Picture" and style.state.text() == "✓ embedded (4 tiles)"
+    assert style.choice.currentText() == "Picture" and state(style) == "✓ embedded (4 tiles)"
     data = QMimeData()
     data.setUrls([QUrl.fromLocalFile(str(path))])
     action, none = Qt.DropAction.CopyAction, Qt.KeyboardModifier.NoModifier

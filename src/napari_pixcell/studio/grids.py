@@ -87,6 +87,8 @@ class Grids:
             one = requests[index]
             requests[index] = replace(one, source=replace(one.source, style=style))
         title = "1 picture" if sweep.count == 1 else f"grid of {sweep.count} pictures"
+        if styles:
+            title = f"series of {sweep.count} styles"
         job = self._generation.queue(list(requests), target, layout, title=title, previews=previews)
         self.last = Grid(job.number, f"{target.name}, {title}", sweep, tuple(requests))
         return self.last

@@ -77,6 +77,7 @@ class Session(StyleKeeping):
         for name in ("seed", "guidance", "layout_strength", "layout_until"):
             getattr(self.settings.events, name).connect(self.live.touched, max_args=0)
         self.layout_changed.connect(self.live.touched, max_args=0)
+        self.style_changed.connect(self.live.touched)
         self.generation.changed.connect(self.changed.emit)
         self.gallery.changed.connect(self.changed.emit)
         self.embedder.changed.connect(self.changed.emit)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from psygnal import Signal
+
 from napari_pixcell.engine.canvas import cells_of
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.errors import PixCellError
@@ -46,7 +48,11 @@ class StyleActions(RegionActions):
         Styles of pictures and variants, which last as long as the session, by id.
     making : list of StyleMaking
         Those that are being made.
+    style_changed : Signal
+        A region was given another style.
     """
+
+    style_changed = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -107,6 +113,7 @@ class StyleActions(RegionActions):
         if self.active is not None:
             self.active.style = choice
             self.keep_styles()
+            self.style_changed.emit()
             self.changed.emit()
 
     def keep_styles(self) -> None:
@@ -161,6 +168,9 @@ class StyleActions(RegionActions):
 
     def why_no_style(self, item: RegionItem) -> str:
         """Say what the style of a region waits for; empty where it is ready, or there is none."""
+        making = next((one for one in self.making if one.number == item.number), None)
+        if making is not None:
+            return f"Embedding {making.name}…"
         for one in self.ingredients(item):
             if one.share and one.item is not None and one.embedding is None:
                 name = one.item.name

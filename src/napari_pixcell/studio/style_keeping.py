@@ -53,7 +53,7 @@ class StyleKeeping(StyleActions):
         if encoder is None:
             self.say("style", f"{family.title} is not installed; get it in the model manager.")
             return
-        making = StyleMaking(name)
+        making = StyleMaking(name, active.number if active is not None else 0)
         self.making.append(making)
 
         def ended(message: str = "") -> None:
@@ -68,11 +68,15 @@ class StyleKeeping(StyleActions):
             grid = as_grid(embedding.unpack())
             style = Style(name, grid, encoder, family.name, (), making.thumbnail)
             self.made[style.id] = style
-            if active is not None and self._items.get(active.number) is active:
+            there = active is not None and self._items.get(active.number) is active
+            if active is not None and there:
                 active.style = StyleChoice.of(style.id)
+                self.style_changed.emit()
             ended()
             if making.note:
                 self.note("style", making.note)
+            elif not there:
+                self.note("style", f"“{name}” can be chosen as a style now.")
 
         begin(making, open_it, family, self.background, self.embedder, made, ended)
         self.changed.emit()

@@ -59,9 +59,12 @@ class StyleMaking:
     ----------
     name : str
         What it will be called.
+    number : int
+        Of the region that is to look like it; 0 for none.
     """
 
     name: str
+    number: int = 0
     job: EmbedJob | None = None
     cancelled: bool = False
     thumbnail: NDArray[np.uint8] | None = None

@@ -37,7 +37,7 @@ class StyleCombo(QComboBox):
         self.setMinimumWidth(70)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.activated.connect(lambda _: chosen(self.currentData()))
-        self._known: list[tuple[str, Ref, bool]] = []
+        self._known: list[tuple[str, Ref, str]] = []
         self._icons: dict[str, QIcon] = {}
 
     def showPopup(self) -> None:
@@ -48,21 +48,23 @@ class StyleCombo(QComboBox):
     def refresh(self, ref: Ref, none: bool = True) -> None:
         """Show all styles, and which one is chosen; ``none`` is a choice too."""
         styles = {style.id: style for style in self.session.styles}
-        entries: list[tuple[str, Ref, bool]] = [
-            (item.name, item.number, True) for item in self.session.regions
+        # The third says how an entry looks: whether it can be chosen, and what its tooltip says.
+        entries: list[tuple[str, Ref, str]] = [
+            (item.name, item.number, "") for item in self.session.regions
         ]
         for style in styles.values():
-            entries.append((style.name, style.id, not self.session.style_problem(style)))
+            problem, saved = self.session.style_problem(style), style.id in self.session.saved
+            entries.append((style.name, style.id, f"{saved} {problem}"))
         if none:
-            entries.append((ANY, NO_STYLE, True))
+            entries.append((ANY, NO_STYLE, ""))
         with QSignalBlocker(self):
             if entries != self._known and not self._open():
                 self._known = entries
                 self.clear()
-                for name, other, usable in entries:
+                for name, other, _ in entries:
                     self.addItem(name, other)
                     if isinstance(other, str):
-                        self._dress(self.count() - 1, styles[other], usable)
+                        self._dress(self.count() - 1, styles[other])
             self.setCurrentIndex(next((i for i, e in enumerate(self._known) if e[1] == ref), -1))
         self.setToolTip(self.currentText())
 
@@ -70,7 +72,7 @@ class StyleCombo(QComboBox):
         view = self.view()
         return view is not None and view.isVisible()
 
-    def _dress(self, index: int, style: Style, usable: bool) -> None:
+    def _dress(self, index: int, style: Style) -> None:
         if style.id not in self._icons:
             none = QPixmap(SIDE, SIDE)
             none.fill(Qt.GlobalColor.transparent)
@@ -81,7 +83,7 @@ class StyleCombo(QComboBox):
         model = self.model()
         entry = model.item(index) if isinstance(model, QStandardItemModel) else None
         if entry is not None:
-            entry.setEnabled(usable)
+            entry.setEnabled(not self.session.style_problem(style))
 
     def _tip(self, style: Style) -> str:
         problem = self.session.style_problem(style)

@@ -30,6 +30,7 @@ FORGET = "Forget computed styles"
 PICTURES = "Pictures of tissue (*.png *.jpg *.jpeg *.tif *.tiff *.bmp);;All files (*)"
 BLEND = "Look partly like one style, partly like another; or like the first one only again"
 ALONE = "There is no other style yet: add a region, or choose a picture in the ⋯ menu"
+NO_BREAK, SHORT = "\u00a0", 28
 LINK = (
     "QPushButton { background: transparent; border: none; padding: 1px 4px; font-size: 10px;"
     " text-align: left; text-decoration: underline; }"
@@ -48,7 +49,7 @@ class StyleSection(Section):
         self.choice.setAccessibleName("Style")
         self.balance = QSlider(Qt.Orientation.Horizontal)
         self.balance.setRange(0, 100)
-        self.balance.setMinimumWidth(60)
+        self.balance.setMinimumWidth(50)
         self.balance.setAccessibleName("From the first style to the second")
         self.balance.valueChanged.connect(self._weigh)
         self.second = StyleCombo(session, self._choose_second)
@@ -59,8 +60,8 @@ class StyleSection(Section):
         self.menu_button.setAccessibleName("More for styles")
         self.menu_button.clicked.connect(self._open_menu)
         line = self.add(self.like, self.choice, self.balance, self.second, self.menu_button)
-        for index in (1, 2, 3):
-            line.setStretch(index, 1)
+        for index, stretch in ((1, 3), (2, 2), (3, 3)):
+            line.setStretch(index, stretch)
         self.state = Text()
         self.state.setToolTip("The style is the region's embedding, one vector for each tile")
         self.embed_button = button("Embed", "Compute the embedding of the region", self._embed)
@@ -213,7 +214,9 @@ class StyleSection(Section):
 
     def _shares(self, item: RegionItem | None) -> str:
         found = self.session.ingredients(item) if item is not None else []
-        return " · ".join(f"{100 * one.share:.0f} % {one.name}" for one in found)
+        parts = (f"{100 * one.share:.0f} % {one.name}" for one in found)
+        # Lines break between the styles, not inside their names, unless these are long.
+        return " · ".join(p.replace(" ", NO_BREAK) if len(p) < SHORT else p for p in parts)
 
     def _state(self, active: RegionItem | None) -> str:
         session = self.session
