@@ -21,6 +21,14 @@ from napari_pixcell.cli_models import add_models_command
 from napari_pixcell.cli_place import add_place_options, place
 from napari_pixcell.cli_similar import add_similar_command
 from napari_pixcell.cli_start import add_start_options, start_for
+from napari_pixcell.cli_styles import (
+    add_style_options,
+    add_styles_command,
+    blended,
+    check_new_name,
+    open_whole,
+    save_as,
+)
 from napari_pixcell.engine.events import Embedding, Event, Layout, Preview, Progress, Variant
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.presets import EXACT, PRESETS, get_preset
@@ -107,18 +115,21 @@ def _parser() -> argparse.ArgumentParser:
     info.add_argument("slide", metavar="SLIDE", type=Path)
     info.add_argument("--mpp", type=float, help="pixel size in µm, where the file has none")
 
-    for name, function, text, suffix in (
-        ("embed", _embed, "Compute the embedding of a region.", ".npy"),
-        ("segment", _segment, "Find the nuclei in a region.", ".tif"),
-    ):
-        parents = [common, region, caching] if name == "embed" else [common, region]
-        command = commands.add_parser(name, help=text, description=text, parents=parents)
-        command.set_defaults(command=function)
-        command.add_argument(
-            "--out", type=Path, required=True, metavar=f"FILE{suffix}", help="file to write"
-        )
-        if name == "segment":
-            _add_segment_options(command)
+    text = "Compute the embedding of a region, or of a whole picture."
+    embed = commands.add_parser("embed", help=text, description=text, parents=[common, caching])
+    embed.set_defaults(command=_embed)
+    embed.add_argument("slide", metavar="SLIDE", type=Path, help="or a picture of tissue")
+    add_place_options(embed, required=False)
+    embed.add_argument("--out", type=Path, metavar="FILE.npy", help="file to write")
+    embed.add_argument("--save-as", metavar="NAME", help="keep it in the library of styles")
+
+    text = "Find the nuclei in a region."
+    segment = commands.add_parser("segment", help=text, description=text, parents=[common, region])
+    segment.set_defaults(command=_segment)
+    segment.add_argument(
+        "--out", type=Path, required=True, metavar="FILE.tif", help="file to write"
+    )
+    _add_segment_options(segment)
 
     text = "Make variants of a region, with an image, a mask and a record for each."
     generate = commands.add_parser(
@@ -129,6 +140,7 @@ def _parser() -> argparse.ArgumentParser:
         "--layout", type=Path, metavar="FILE", help="cells: a label image, GeoJSON"
     )
     add_layout_options(generate)
+    add_style_options(generate)
     generate.add_argument("--count", type=int, default=4, help="number of variants")
     generate.add_argument("--seed", type=int, default=1234, help="of the first variant")
     generate.add_argument(
@@ -153,6 +165,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add_layout_command(commands, common)
     add_models_command(commands, common)
+    add_styles_command(commands, common)
 
     doctor = add("doctor", _doctor, "Say what works on this machine, and how to mend the rest.")
     doctor.add_argument("--online", action="store_true", help="also ask the hub for access")
@@ -177,11 +190,24 @@ def _info(options: argparse.Namespace) -> Result:
 
 
 def _embed(options: argparse.Namespace) -> Result:
-    family, slide, region, _, _ = place(options)
+    if options.out is None and options.save_as is None:
+        raise PixCellError("Say where the embedding goes: --out FILE.npy, or --save-as NAME.")
+    check_new_name(options.save_as)
+    if options.region is None:
+        family = get_family(options.family)
+        whole = open_whole(options.slide, family, options.mpp)
+        slide, region = whole.slide, whole.region
+    else:
+        family, slide, region, _, _ = place(options)
     values, stored = _style(slide, region, family, options.no_cache)
     _say_corrupt(slide, region)
-    np.save(options.out, values)
-    return {"embedding": str(options.out), "shape": list(values.shape), "from cache": stored}
+    result: Result = {"shape": list(values.shape), "from cache": stored}
+    if options.out is not None:
+        np.save(options.out, values)
+        result = {"embedding": str(options.out)} | result
+    if options.save_as is not None:
+        result["style"] = save_as(options.save_as, values, family, slide, region).name
+    return result
 
 
 def _add_segment_options(command: argparse.ArgumentParser) -> None:
@@ -254,11 +280,17 @@ def _generate(options: argparse.Namespace) -> Result:
             print(report, file=sys.stderr)
     start = start_for(options, slide, region, family)
     guidance = family.guidance if labels is None else family.layout_guidance
-    embedding, _ = _style(slide, region, family, options.no_cache)
+    embedding, made_of = blended(
+        options,
+        family,
+        size,
+        lambda: _style(slide, region, family, options.no_cache)[0],
+        lambda other, there: _style(other, there, family, options.no_cache)[0],
+    )
     _say_corrupt(slide, region)
     request = GenerateRequest(
         family=family.name,
-        embedding=PackedArray.pack(embedding),
+        embedding=embedding,
         layout=PackedArray.pack(labels) if labels is not None else None,
         size=size,
         count=options.count,
@@ -269,7 +301,7 @@ def _generate(options: argparse.Namespace) -> Result:
         preset=options.preset,
         guidance=guidance if options.guidance is None else options.guidance,
         layout_strength=options.layout_strength,
-        source=source,
+        source=replace(source, style=tuple(made_of)),
         **start,
     )
     return _write_variants(request, options.out)

@@ -18,6 +18,7 @@ from napari_pixcell.engine.events import Failure, Finished, Layout, Preview, Pro
 from napari_pixcell.slides import ArraySlide, Region
 from napari_pixcell.studio.regions import NO_STYLE
 from napari_pixcell.studio.session import Session
+from napari_pixcell.studio.style_choice import StyleChoice
 from pictures import tissue
 from scripted import ScriptedClient
 
@@ -249,7 +250,7 @@ def test_a_style_can_be_another_region_or_none(session: Session, client: Scripte
     assert client.requests[-1].embedding is None
     session.set_style(first.number)
     session.remove_region(first.number)
-    assert second.style_of == second.number
+    assert second.style == StyleChoice.of(second.number)
 
 
 def test_export_writes_pairs_under_the_name_the_user_chose(

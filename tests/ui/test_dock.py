@@ -376,7 +376,7 @@ def test_a_stored_style_says_so_and_can_be_forgotten(ready, qtbot, settle) -> No
     settle(studio)
     assert studio.style_.state.text() == "✓ embedded (1 tile)"
     assert forget.isVisible()
-    assert forget.text() == "Forget stored styles (less than 1 MB)"
+    assert forget.text() == "Forget computed styles (less than 1 MB)"
     assert "at most 200 MB" in forget.toolTip()
     studio.session.embed(studio.session.active.number)
     settle(studio)
@@ -384,7 +384,7 @@ def test_a_stored_style_says_so_and_can_be_forgotten(ready, qtbot, settle) -> No
     click(qtbot, forget)
     settle(studio)
     assert not forget.isVisible()
-    assert studio.style_.note.text() == "Stored styles were forgotten."
+    assert studio.style_.note.text() == "Computed styles were forgotten; saved ones stay."
     assert studio.style_.state.text() == "✓ embedded (1 tile)"
 
 

@@ -330,9 +330,13 @@ def spread_style(styles: NDArray[np.float32], canvas: Canvas) -> NDArray[np.floa
     array, float32, (rows, columns, dimension)
         For every cell of the canvas.
     """
+    return spread_over(styles, canvas.cells)
+
+
+def spread_over(styles: NDArray[np.float32], cells: tuple[int, int]) -> NDArray[np.float32]:
+    """Lay a grid of embeddings over so many (rows, columns), mirrored at its edges."""
     rows, columns = (
-        list(_mirrored(count, period))
-        for count, period in zip(canvas.cells, styles.shape, strict=False)
+        list(_mirrored(count, period)) for count, period in zip(cells, styles.shape, strict=False)
     )
     spread: NDArray[np.float32] = styles[rows][:, columns]
     return spread

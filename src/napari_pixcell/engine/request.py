@@ -36,18 +36,22 @@ class Source:
         The slide's pixel size in µm.
     layout : LayoutSource, optional
         How the layout was made.
+    style : tuple of (str, float)
+        Names and shares of the styles, where it is not simply that of the region.
     """
 
     name: str = ""
     region: tuple[float, float, float, float] | None = None
     mpp: float | None = None
     layout: LayoutSource | None = None
+    style: tuple[tuple[str, float], ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Give a JSON value."""
         region = list(self.region) if self.region else None
         layout = {"layout": self.layout.to_dict()} if self.layout is not None else {}
-        return {"name": self.name, "region": region, "mpp": self.mpp, **layout}
+        style = {"style": [list(part) for part in self.style]} if self.style else {}
+        return {"name": self.name, "region": region, "mpp": self.mpp, **layout, **style}
 
     @classmethod
     def from_dict(cls, value: dict[str, Any]) -> Source:
@@ -58,6 +62,7 @@ class Source:
             tuple(float(n) for n in region) if region else None,  # type: ignore[arg-type]
             value.get("mpp"),
             LayoutSource.from_dict(layout) if layout else None,
+            tuple((str(name), float(share)) for name, share in value.get("style") or ()),
         )
 
 
@@ -272,7 +277,7 @@ def request_from_dict(value: dict[str, Any]) -> Request:
                 fields["size"] = tuple(int(n) for n in fields["size"])
             fields["source"] = Source.from_dict(fields.get("source") or {})
             return GenerateRequest(**fields)
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise PixCellError(
             "This record does not hold a request that this version of napari-pixcell "
             "understands; update napari-pixcell, or use another record."

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -73,8 +73,9 @@ class Grids:
         target: Target,
         layout: NDArray[np.integer] | None,
         previews: bool,
+        styles: Sequence[tuple[tuple[str, float], ...]] = (),
     ) -> Grid:
-        """Queue a grid as one job.
+        """Queue a grid as one job; ``styles`` are for the record of each picture of a series.
 
         Raises
         ------
@@ -82,7 +83,12 @@ class Grids:
             If a value is none that a request can have.
         """
         requests = sweep.requests(base)
+        for index, style in enumerate(styles):
+            one = requests[index]
+            requests[index] = replace(one, source=replace(one.source, style=style))
         title = "1 picture" if sweep.count == 1 else f"grid of {sweep.count} pictures"
+        if styles:
+            title = f"series of {sweep.count} styles"
         job = self._generation.queue(list(requests), target, layout, title=title, previews=previews)
         self.last = Grid(job.number, f"{target.name}, {title}", sweep, tuple(requests))
         return self.last

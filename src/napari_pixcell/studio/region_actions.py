@@ -17,6 +17,7 @@ from napari_pixcell.slides.region import Region
 from napari_pixcell.studio.embedding import Embedder
 from napari_pixcell.studio.inventing import InventActions
 from napari_pixcell.studio.regions import RegionItem, enlarged_as, snap
+from napari_pixcell.studio.style_choice import StyleChoice
 
 
 class RegionActions(InventActions):
@@ -72,7 +73,8 @@ class RegionActions(InventActions):
             number = next(self._numbers)
             name, family = f"Region {number}", self.settings.family
             size = size_at(place, self.slide.mpp, self.settings.model)
-            item = RegionItem(number, name, self.slide_key, place, number, family, place, size)
+            style = StyleChoice.of(number)
+            item = RegionItem(number, name, self.slide_key, place, style, family, place, size)
             self._items[number] = item
             self._active[self.slide_key] = number
             self.regions_changed.emit()
@@ -128,9 +130,7 @@ class RegionActions(InventActions):
         self._forget_style(item)
         self.stop_finding(item)
         self.layout_changed.emit(item)
-        for other in self._items.values():
-            if other.style_of == number:
-                other.style_of = other.number
+        self.keep_styles()
         left = self.regions
         self._active[self.slide_key] = left[-1].number if left else 0
         self.regions_changed.emit()
@@ -170,15 +170,9 @@ class RegionActions(InventActions):
 
     # -- style ---------------------------------------------------------------------------
 
-    def set_style(self, number: int) -> None:
-        """Let the active region take the style of region ``number``, or ``NO_STYLE``."""
-        if self.active is not None:
-            self.active.style_of = number
-            self.changed.emit()
-
-    def style_item(self) -> RegionItem | None:
-        """Give the region whose embedding is the style of the active one."""
-        return self._items.get(self.active.style_of) if self.active is not None else None
+    def keep_styles(self) -> None:
+        """Let go of styles that regions look like but that are not there any more."""
+        raise NotImplementedError
 
     def _forget_style(self, item: RegionItem) -> None:
         """Let go of what belongs to the place that a region had."""
@@ -228,15 +222,8 @@ class RegionActions(InventActions):
         job = self.embedder.embed(self.slide, place, family, on_pixels, on_style, on_event, failed)
         item.embedding_job = job
 
-    def cancel_embedding(self) -> None:
-        """Stop the embedding that the active region's style waits for."""
-        style = self.style_item()
-        if style is not None and style.embedding_job is not None:
-            self.embedder.cancel(style.embedding_job)
-            self.changed.emit()
-
     def forget_styles(self) -> None:
-        """Remove the styles stored on disk; those of the regions stay as they are."""
+        """Remove the computed styles from the cache; saved ones, and the regions', stay."""
 
         def done(left: int) -> None:
             for item in self._items.values():
@@ -244,7 +231,7 @@ class RegionActions(InventActions):
             if left:
                 self.say("style", "Not all stored styles could be removed; check the cache folder.")
             else:
-                self.note("style", "Stored styles were forgotten.")
+                self.note("style", "Computed styles were forgotten; saved ones stay.")
 
         self.embedder.clear(done)
 

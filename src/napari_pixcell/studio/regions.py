@@ -16,6 +16,7 @@ from napari_pixcell.slides.region import Region
 from napari_pixcell.studio.embedding import EmbedJob
 from napari_pixcell.studio.search import Search
 from napari_pixcell.studio.segmenting import SegmentJob
+from napari_pixcell.studio.style_choice import StyleChoice
 
 NO_STYLE = 0
 AREA_PX = 8
@@ -61,8 +62,8 @@ class RegionItem:
         Key of its slide.
     region : Region
         Where it is.
-    style_of : int
-        Number of the region whose style is used; ``NO_STYLE`` for none.
+    style : StyleChoice
+        The styles that its variants should look like.
     family : str
         Name of the family that it is fitted to.
     drawn : Region
@@ -75,7 +76,7 @@ class RegionItem:
     name: str
     slide: str
     region: Region
-    style_of: int
+    style: StyleChoice
     family: str
     drawn: Region
     size: tuple[int, int]

@@ -81,11 +81,13 @@ class Session(SimilarActions, ResultActions):
         for name in ("seed", "guidance", "layout_strength", "layout_until", *START_SETTINGS):
             getattr(self.settings.events, name).connect(self.live.touched, max_args=0)
         self.layout_changed.connect(self.live.touched, max_args=0)
+        self.style_changed.connect(self.live.touched)
         self.generation.changed.connect(self.changed.emit)
         self.gallery.changed.connect(self.changed.emit)
         self.embedder.changed.connect(self.changed.emit)
         self.similar.changed.connect(self.changed.emit)
         self.regions_changed.connect(self.follow_similar)
+        self.look_for_styles()
 
     # -- slide ---------------------------------------------------------------------------
 
@@ -132,6 +134,7 @@ class Session(SimilarActions, ResultActions):
 
     def check_model(self, *_: object) -> None:
         """See what of the chosen family is missing here, and fit the regions to its tile."""
+        self._encoders.clear()
         self.not_here = [part.hub_id or part.kind for part in missing(self.settings.model)]
         self._fit_regions()
         self.changed.emit()
@@ -151,9 +154,8 @@ class Session(SimilarActions, ResultActions):
             return "Add a region first"
         if item.family != self.settings.family:
             return "The slide is too small for this model"
-        style = self.style_item()
-        if style is not None and style.embedding is None:
-            return f"Embedding {style.name}…" if style.embedding_busy else "No style yet: embed it"
+        if words := self.why_no_style(item):
+            return words
         if item.layout_busy:
             return "Segmenting nuclei…"
         if self.takes_layout and item.layout is not None and not item.cells:
@@ -262,16 +264,16 @@ class Session(SimilarActions, ResultActions):
         place = Target(
             item.number, item.name, item.slide, item.region, mpp, item.size, item.pixels, start
         )
-        style = self.style_item()
         request = self.generation.request(
             self.settings,
             place,
-            style.embedding if style is not None else None,
+            self.style_embedding(item),
             self.with_layout,
             self.export_name,
             item.layout_source,
         )
-        return request, place
+        source = replace(request.source, style=self.style_source(item))
+        return replace(request, source=source), place
 
     def outlook(self) -> str:
         """Say what the next generation will be, and how long it may take, if that is known.
@@ -296,10 +298,9 @@ class Session(SimilarActions, ResultActions):
 
     def cancel(self) -> None:
         """Stop what runs: the generation, else the embedding, the making of cells, the search."""
-        style = self.style_item()
         if self.generation.current is not None:
             self.generation.cancel()
-        elif style is not None and style.embedding_job is not None:
+        elif self.embedding_style:
             self.cancel_embedding()
         elif self.similar.job is not None:
             self.similar.stop()
@@ -353,6 +354,7 @@ class Session(SimilarActions, ResultActions):
             self.background.busy
             or self.generation.current is not None
             or self.similar.job is not None
+            or bool(self.styles_coming)
             or any(item.embedding_busy or item.layout_busy for item in items)
             or any(item.search is not None and item.search.job is not None for item in items)
         )

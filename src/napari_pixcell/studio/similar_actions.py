@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from napari_pixcell.engine.similarity import Place
-from napari_pixcell.studio.region_actions import RegionActions
 from napari_pixcell.studio.regions import RegionItem
 from napari_pixcell.studio.similar import SimilarTissue
+from napari_pixcell.studio.style_keeping import StyleKeeping
 
 
-class SimilarActions(RegionActions):
+class SimilarActions(StyleKeeping):
     """The part of a :class:`~napari_pixcell.studio.session.Session` that searches the slide.
 
     Attributes

@@ -1,0 +1,94 @@
+"""Chooses one of the styles: regions, saved ones, those of pictures and variants, or none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from qtpy.QtCore import QSignalBlocker, QSize, Qt
+from qtpy.QtGui import QIcon, QPixmap, QStandardItemModel
+from qtpy.QtWidgets import QComboBox, QSizePolicy
+
+from napari_pixcell.studio.regions import NO_STYLE, tiles_text
+from napari_pixcell.studio.session import Session
+from napari_pixcell.studio.style_choice import Ref
+from napari_pixcell.studio.styles import Style
+from napari_pixcell.ui.parts import pixmap
+
+SIDE, SMALL = 48, 18
+ANY = "no style: any tissue"
+
+
+class StyleCombo(QComboBox):
+    """A list of all styles, with thumbnails.
+
+    Parameters
+    ----------
+    session : Session
+        Its state.
+    chosen : callable
+        Gets the number of a region, the id of a style, or ``NO_STYLE``.
+    """
+
+    def __init__(self, session: Session, chosen: Callable[[Ref], None]) -> None:
+        super().__init__()
+        self.session = session
+        self.setIconSize(QSize(SMALL, SMALL))  # a larger one would make the row taller
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.setMinimumWidth(70)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.activated.connect(lambda _: chosen(self.currentData()))
+        self._known: list[tuple[str, Ref, str]] = []
+        self._icons: dict[str, QIcon] = {}
+
+    def showPopup(self) -> None:
+        """Look whether other sessions saved styles meanwhile."""
+        self.session.look_for_styles()
+        super().showPopup()
+
+    def refresh(self, ref: Ref, none: bool = True) -> None:
+        """Show all styles, and which one is chosen; ``none`` is a choice too."""
+        styles = {style.id: style for style in self.session.styles}
+        # The third says how an entry looks: whether it can be chosen, and what its tooltip says.
+        entries: list[tuple[str, Ref, str]] = [
+            (item.name, item.number, "") for item in self.session.regions
+        ]
+        for style in styles.values():
+            problem, saved = self.session.style_problem(style), style.id in self.session.saved
+            entries.append((style.name, style.id, f"{saved} {problem}"))
+        if none:
+            entries.append((ANY, NO_STYLE, ""))
+        with QSignalBlocker(self):
+            if entries != self._known and not self._open():
+                self._known = entries
+                self.clear()
+                for name, other, _ in entries:
+                    self.addItem(name, other)
+                    if isinstance(other, str):
+                        self._dress(self.count() - 1, styles[other])
+            self.setCurrentIndex(next((i for i, e in enumerate(self._known) if e[1] == ref), -1))
+        self.setToolTip(self.currentText())
+
+    def _open(self) -> bool:
+        view = self.view()
+        return view is not None and view.isVisible()
+
+    def _dress(self, index: int, style: Style) -> None:
+        if style.id not in self._icons:
+            none = QPixmap(SIDE, SIDE)
+            none.fill(Qt.GlobalColor.transparent)
+            picture = none if style.thumbnail is None else pixmap(style.thumbnail, SIDE)
+            self._icons[style.id] = QIcon(picture)
+        self.setItemIcon(index, self._icons[style.id])
+        self.setItemData(index, self._tip(style), Qt.ItemDataRole.ToolTipRole)
+        model = self.model()
+        entry = model.item(index) if isinstance(model, QStandardItemModel) else None
+        if entry is not None:
+            entry.setEnabled(not self.session.style_problem(style))
+
+    def _tip(self, style: Style) -> str:
+        problem = self.session.style_problem(style)
+        parts = [f"{share:.0%} {name}".replace("%", " %") for name, share in style.made_of]
+        lines = [style.name, tiles_text(style.tiles), " · ".join(parts), problem]
+        if style.id not in self.session.saved:
+            lines.append("Not saved: it lasts as long as this session")
+        return "\n".join(line for line in lines if line)

@@ -1,0 +1,327 @@
+"""What a session does with styles, with a scripted worker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from napari_pixcell.engine.blending import blend
+from napari_pixcell.engine.request import request_from_dict
+from napari_pixcell.errors import PixCellError
+from napari_pixcell.slides import ArraySlide, Region
+from napari_pixcell.studio import style_actions, style_making
+from napari_pixcell.studio.session import Session
+from napari_pixcell.studio.style_choice import StyleChoice, StylePart
+from napari_pixcell.studio.styles import StyleLibrary
+from pictures import tissue
+from scripted import ScriptedClient
+
+
+@pytest.fixture
+def two(session: Session):
+    """Give two regions of one tile; the second is active."""
+    items = [session.add_region((300, 300)), session.add_region((900, 900))]
+    settle(session)
+    # The scripted worker gives every tissue the same direction.
+    for seed, item in enumerate(items):
+        values = np.random.default_rng(seed).normal(size=(1, 128)).astype(np.float32)
+        item.embedding = type(item.embedding).pack(values)
+    return items
+
+
+def settle(session: Session) -> None:
+    """Wait until all is done but generations, which wait to be played."""
+    session.wait(20, until=lambda: not session.background.busy and not session.styles_coming)
+
+
+def save_picture(folder: Path, side: int = 300, dpi: tuple[float, float] | None = None) -> Path:
+    path = folder / "Doe 1954.png"
+    Image.fromarray(tissue(side)).save(path, **({"dpi": dpi} if dpi else {}))
+    return path
+
+
+def asked(session: Session, client: ScriptedClient):
+    session.generate()
+    settle(session)
+    assert not session.problems
+    request = client.waiting[0][0]
+    client.play()
+    settle(session)
+    return request
+
+
+def test_a_blend_goes_into_the_request_with_its_parts(session, client, two) -> None:
+    first, second = two
+    session.choose_style(StyleChoice.of(first.number, second.number).with_balance(0.25))
+    request = asked(session, client)
+    expected = blend([first.embedding.unpack(), second.embedding.unpack()], [0.75, 0.25])
+    assert np.array_equal(request.embedding.unpack(), expected.reshape(1, 128))
+    assert request.source.style == (("Region 1", 0.75), ("Region 2", 0.25))
+    assert request_from_dict(request.to_dict()) == request
+
+
+def test_the_record_names_a_style_only_where_it_is_not_the_regions_own(session, client, two):
+    assert asked(session, client).source.style == ()
+    session.set_style(two[0].number)
+    assert asked(session, client).source.style == (("Region 1", 1.0),)
+    session.set_style(0)
+    request = asked(session, client)
+    assert request.source.style == () and request.embedding is None
+
+
+def test_a_blend_for_a_canvas_is_laid_over_its_cells(session, client, two) -> None:
+    canvas = session.draw_region(Region(0, 0, 700, 500))
+    settle(session)
+    session.choose_style(StyleChoice.of(canvas.number, two[0].number))
+    assert asked(session, client).embedding.shape == (2, 3, 128)
+
+
+def test_a_large_blend_is_made_in_a_thread(session, client, two, monkeypatch) -> None:
+    session.choose_style(StyleChoice.of(*(item.number for item in two)))
+    at_once = asked(session, client).embedding
+    monkeypatch.setattr(style_actions, "AT_ONCE", 1)
+    session.choose_style(session.active.style.with_balance(0.4))
+    assert session.why_not() == "Blending…"
+    session.choose_style(session.active.style.with_balance(0.5))
+    assert session.why_not() == "Blending…"
+    settle(session)
+    assert session.why_not() == "" and asked(session, client).embedding == at_once
+
+
+def test_a_removed_region_leaves_the_rest_of_a_blend(session, two) -> None:
+    first, second = two
+    session.choose_style(StyleChoice.of(first.number, second.number).with_balance(0.25))
+    session.remove_region(first.number)
+    assert second.style.refs == (second.number,) and second.style.shares == (1.0,)
+    assert session.notes["style"] == "A style of Region 2 is gone; it looks like itself now."
+    assert session.why_not() == ""
+
+
+def test_a_saved_style_is_there_in_the_next_session_on_another_slide(
+    session, client, two, start_again
+) -> None:
+    session.choose_style(StyleChoice.of(*(item.number for item in two)))
+    assert session.suggested_name() == "Region 1 + Region 2"
+    session.save_style("Stroma / A")
+    settle(session)
+    assert "Saved as “Stroma / A”" in session.notes["style"]
+    blended = asked(session, client).embedding
+    other = start_again()
+    (style,) = other.styles
+    assert style.made_of == (("Region 1", 0.5), ("Region 2", 0.5)) and style.thumbnail is not None
+    other.set_style(style.id)
+    request = asked(other, other.client)
+    assert request.embedding == blended and request.source.style == (("Stroma / A", 1.0),)
+    content = next(StyleLibrary().folder.iterdir()).read_bytes()
+    assert b"case 7" not in content
+
+
+@pytest.fixture
+def start_again(session: Session):
+    started: list[Session] = []
+
+    def start() -> Session:
+        other = Session(ScriptedClient())
+        started.append(other)
+        other.set_slide(ArraySlide([tissue(800)], 0.5, "case 8"))
+        other.add_region((400, 400))
+        settle(other)
+        return other
+
+    yield start
+    for other in started:
+        other.close()
+
+
+def test_sessions_see_what_others_save_and_remove(session, two, start_again) -> None:
+    other = start_again()
+    session.save_style("A")
+    settle(session)
+    other.look_for_styles()
+    settle(other)
+    (style,) = other.styles
+    item = other.active
+    other.choose_style(StyleChoice.of(item.number, style.id))
+    session.rename_style(style.id, "B")
+    settle(session)
+    other.look_for_styles()
+    settle(other)
+    assert [one.name for one in other.ingredients(item)] == ["Region 1", "B"]
+    session.remove_style(style.id)
+    settle(session)
+    other.look_for_styles()
+    settle(other)
+    assert other.styles == [] and item.style == StyleChoice.of(item.number)
+    assert other.why_not() == ""
+
+
+def test_a_picture_becomes_a_style_of_a_plain_name(session, client, two, tmp_path) -> None:
+    session.style_from_picture(save_picture(tmp_path))
+    assert session.busy and session.styles_coming[0].sentence() == "Picture: reading…"
+    assert session.why_not() == "Embedding Picture…"
+    settle(session)
+    (style,) = session.styles
+    assert style.name == "Picture" and style.embedding.shape == (2, 2, 128)
+    assert session.active.style == StyleChoice.of(style.id)
+    assert "taken for 0.5 µm/px" in session.notes["style"]
+    assert asked(session, client).source.style == (("Picture", 1.0),)
+    session.style_from_picture(save_picture(tmp_path, 256, (50800, 50800)))
+    settle(session)
+    assert [one.name for one in session.styles] == ["Picture", "Picture 2"]
+    assert "style" not in session.notes  # the file says 0.5 µm/px
+    session.save_style("Kept")
+    settle(session)
+    assert [one.name for one in session.styles] == ["Kept", "Picture"]
+    assert session.ingredients(session.active)[0].name == "Kept"
+
+
+def cells_file(folder: Path) -> Path:
+    path = folder / "mask.png"
+    Image.fromarray(np.zeros((300, 300), np.uint8)).save(path)
+    return path
+
+
+def text_file(folder: Path) -> Path:
+    path = folder / "notes.jpg"
+    path.write_text("no picture")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda folder: save_picture(folder, 255), "smaller than one tile"),
+        (lambda folder: save_picture(folder, 300, (25400, 25400)), None),
+        (lambda folder: save_picture(folder, 300, (101600, 101600)), "512 × 512 px at 0.25"),
+        (cells_file, "has no colours or holds cells"),
+        (text_file, "not a slide or picture"),
+        (lambda folder: folder / "gone.png", "There is no file “gone.png”"),
+        (lambda folder: folder, "is a folder"),
+    ],
+)
+def test_a_picture_that_is_no_style_gets_a_sentence(
+    session: Session, two, tmp_path: Path, make: Callable[[Path], Path], words: str | None
+) -> None:
+    before = session.active.style
+    session.style_from_picture(make(tmp_path))
+    settle(session)
+    if words is None:  # large pixels make it larger
+        assert session.styles[0].embedding.shape == (3, 3, 128)
+        return
+    assert words in session.problems["style"]
+    assert session.active.style == before and not session.styles and not session.styles_coming
+
+
+def test_a_whole_slide_is_too_much_for_one_style(session, two, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(style_making, "MOST_TILES", 1)
+    session.style_from_picture(save_picture(tmp_path))
+    settle(session)
+    assert "draw a region on the tissue that you mean" in session.problems["style"]
+
+
+def test_a_failing_worker_and_a_cancel_leave_the_style_as_it_was(
+    session, client, two, tmp_path
+) -> None:
+    before, client.embedding_failure = session.active.style, "There is no memory left."
+    session.style_from_picture(save_picture(tmp_path))
+    settle(session)
+    assert session.problems["style"] == client.embedding_failure
+    session.style_from_picture(save_picture(tmp_path))
+    session.cancel()
+    settle(session)
+    assert "style" not in session.problems and session.active.style == before
+    assert not session.styles and not session.styles_coming
+
+
+def test_a_variant_becomes_a_style(session, client, two) -> None:
+    asked(session, client)
+    session.use_as_style(session.gallery.results[1])
+    session.activate(two[0].number)  # it lands where it was asked for
+    settle(session)
+    (style,) = session.styles
+    assert style.name == "Variant · seed 1235" and style.thumbnail is not None
+    assert two[1].style == StyleChoice.of(style.id)
+    assert two[0].style == StyleChoice.of(two[0].number)
+
+
+def test_a_style_of_another_encoder_is_refused_in_a_sentence(
+    session, client, two, monkeypatch
+) -> None:
+    session.save_style("Old")
+    settle(session)
+    session.set_style(session.styles[0].id)
+    assert session.why_not() == ""
+    session._encoders["demo"] = "another"
+    assert session.why_not() == "“Old” was made with the encoder of another model (demo)"
+    assert "make this one again" in session.why_no_blend(session.active)
+    session.choose_style(StyleChoice.of(two[0].number, session.styles[0].id).with_balance(0))
+    assert session.why_not() == ""  # none of it is used
+    session.generate_series(3)
+    assert "of another model" in session.problems["style"]
+
+
+def test_a_series_goes_from_end_to_end_with_one_seed(session, client, two) -> None:
+    first, second = two
+    session.choose_style(StyleChoice.of(first.number, second.number))
+    session.generate_series(5)
+    settle(session)
+    for _ in range(5):
+        client.play()
+        settle(session)
+    (job,) = {result.job for result in session.gallery.results}
+    assert session.grids.last.job == job
+    assert session.grids.last.sweep.columns[:2] == ("Region 1", "75 % Region 1 · 25 % Region 2")
+    assert len([one for one in session.grids.pictures(session.grids.last) if one]) == 5
+    requests = [result.record.request for result in session.gallery.results]
+    assert [one.seed for one in requests] == [1234] * 5 and {one.count for one in requests} == {1}
+    assert requests[0].embedding == first.embedding and requests[-1].embedding == second.embedding
+    assert [dict(one.source.style).get("Region 2", 0) for one in requests] == [
+        0,
+        0.25,
+        0.5,
+        0.75,
+        1,
+    ]
+
+
+def test_another_style_is_seen_in_the_live_picture(session, client, two) -> None:
+    session.set_live(True)
+    session.live.forget()
+    session.choose_style(StyleChoice.of(*(item.number for item in two)))
+    session.wait(20, until=lambda: bool(client.waiting))
+    assert client.waiting[0][0].source.style == (("Region 1", 0.5), ("Region 2", 0.5))
+
+
+def test_a_series_of_one_style_says_what_to_do(session, two) -> None:
+    session.generate_series(3)
+    assert "Blend with…" in session.problems["style"]
+    assert [c.shares for c in StyleChoice.of(1, 2, 3).series(3)] == [
+        (1, 0, 0),
+        (0, 1, 0),
+        (0, 0, 1),
+    ]
+    with pytest.raises(PixCellError, match="2 or more"):
+        StyleChoice.of(1, 2).series(1)
+
+
+def test_shares_and_balance_of_three_styles() -> None:
+    choice = StyleChoice.of(1, 2).with_more("a")
+    assert choice.shares == pytest.approx((1 / 3, 1 / 3, 1 / 3))
+    choice = choice.with_share(2, 0.5).with_balance(0.8)
+    assert choice.shares == pytest.approx((0.1, 0.4, 0.5)) and choice.balance == pytest.approx(0.8)
+    assert choice.without(1).shares == pytest.approx((1 / 6, 5 / 6))
+    assert choice.with_share(2, 1).with_share(2, 0.5).shares == pytest.approx((0.25, 0.25, 0.5))
+    assert StyleChoice((StylePart(1, 0), StylePart(2, 0))).shares == (0.5, 0.5)
+
+
+def test_a_choice_survives_json_and_nonsense_is_refused() -> None:
+    choice = StyleChoice.of(1, "a" * 32).with_balance(0.3)
+    assert StyleChoice.from_dict(choice.to_dict()) == choice
+    assert StyleChoice.from_dict({"parts": []}) == StyleChoice()
+    for value in ({}, {"parts": 3}, {"parts": [{"ref": [1], "weight": 1}]}, {"parts": [{}]}):
+        with pytest.raises(PixCellError, match="choose its style again"):
+            StyleChoice.from_dict(value)
