@@ -140,7 +140,7 @@ def test_forgotten_styles_are_computed_again(start, reopen) -> None:
     session.forget_styles()
     session.wait(20)
     assert session.embedder.cache.bytes == 0
-    assert session.notes["style"] == "Stored styles were forgotten."
+    assert session.notes["style"] == "Computed styles were forgotten; saved ones stay."
     assert item.embedding is not None and not item.embedding_stored
     again = start(reopen())
     assert again.embedder.cache.bytes == 0

@@ -38,9 +38,7 @@ def _add_single(menu: QMenu, session: Session, result: Result) -> None:
     menu.addSeparator()
     menu.addAction("Use these settings", lambda: settings.use(request))
     menu.addAction("Use this seed", lambda: setattr(settings, "seed", result.seed))
-    use_as_style = getattr(session, "use_as_style", None)
-    if use_as_style is not None:
-        menu.addAction("Use as style", lambda: use_as_style(result))
+    menu.addAction("Use as style", lambda: session.use_as_style(result))
     menu.addSeparator()
     clipboard = QGuiApplication.clipboard()
     if clipboard is not None:
