@@ -59,7 +59,9 @@ def mark_part(viewer: Viewer) -> None:
 
 def change_part(viewer: Viewer) -> None:
     """Change only a marked part of the region."""
-    press(viewer, studio_of(viewer).generate.starting.mark_button)
+    section = studio_of(viewer).generate
+    section.header.setChecked(True)
+    press(viewer, section.starting.mark_button)
 
 
 def paint(viewer: Viewer) -> None:
