@@ -113,9 +113,9 @@ def words(settings: Settings) -> str:
         return "Nothing changes: every pixel is kept."
     if strength < 0.25:
         return "Shapes and cells stay; colours and fine texture are made anew."
-    if strength < 0.5:
+    if strength < 0.4:
         return "Most cells keep their places; their looks are made anew."
-    if strength < 0.8:
+    if strength < 0.7:
         return "The rough arrangement stays; most cells are new."
     if strength < 1:
         return "Little of it is left but light and dark."
