@@ -54,9 +54,12 @@ NOTE = "While a layout is selected, 1 – 7 choose napari's painting tools."
 
 
 def key_list() -> str:
-    """Give all keys with their words, one a line."""
-    lines = [f"{key.shown:<6} {key.words}" for key in (*TABLE, *NATIVE)]
-    return "\n".join([*lines, "", NOTE])
+    """Give all keys with their words, as a table in Qt's HTML."""
+    rows = "".join(
+        f"<tr><td><b>{key.shown}</b>&nbsp;&nbsp;</td><td>{key.words}</td></tr>"
+        for key in (*TABLE, *NATIVE)
+    )
+    return f"<table>{rows}</table><p>{NOTE}</p>"
 
 
 class Keys:

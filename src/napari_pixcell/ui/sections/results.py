@@ -44,8 +44,8 @@ class ResultsSection(Section):
         self.content.addWidget(self.sides)
         self.keys = More("Keys")
         self.keys.content.addWidget(Text(key_list(), small=True))
-        self.content.addWidget(self.keys)
         self.finish()
+        self.content.addWidget(self.keys)
         session.gallery.added.connect(self.strip.add)
         session.gallery.removed.connect(self.strip.remove)
 
