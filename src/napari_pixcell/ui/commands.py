@@ -47,6 +47,30 @@ def find_similar(viewer: Viewer) -> None:
     press(viewer, studio_of(viewer).region.similar.find_button)
 
 
+def blend_styles(viewer: Viewer) -> None:
+    """Blend the style with another, or stop blending."""
+    press(viewer, studio_of(viewer).style_.blend_button)
+
+
+def series_of_styles(viewer: Viewer) -> None:
+    """Generate a series from one style to another."""
+    press(viewer, studio_of(viewer).style_.blending.series_button)
+
+
+def save_style(viewer: Viewer) -> None:
+    """Save the style by name."""
+    press(viewer, studio_of(viewer).style_.save_button)
+
+
+def style_from_picture(viewer: Viewer) -> None:
+    """Take the style of a picture."""
+    studio = studio_of(viewer)
+    if studio.session.active is None:
+        viewer.status = "Style from a picture: Add a region first"
+    else:
+        studio.style_.open_picture()
+
+
 def segment(viewer: Viewer) -> None:
     """Find the nuclei of the active region."""
     press(viewer, studio_of(viewer).layout_.finding.segment_button)

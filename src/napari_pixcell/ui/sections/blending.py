@@ -67,7 +67,7 @@ class Blending(More):
         self.another_button.setToolTip(
             "Blend another style in" if other else "All styles are in this blend already"
         )
-        why = session.why_not()
+        why = session.why_not() or ("" if len(parts) > 1 else "Blend with another style first")
         self.series_button.setEnabled(not why)
         self.series_button.setToolTip(
             why or "One variant for each step from the first style to the last, with the same seed"

@@ -29,6 +29,8 @@ MANY = 32  # tiles whose embedding is worth a bar and a button to stop it
 FORGET = "Forget computed styles"
 PICTURES = "Pictures of tissue (*.png *.jpg *.jpeg *.tif *.tiff *.bmp);;All files (*)"
 BLEND = "Look partly like one style, partly like another; or like the first one only again"
+SAVE = "Keep this style under a name, for any region and slide"
+WAIT = "There is no style to blend with others yet: add a region, and let it be embedded"
 ALONE = "There is no other style yet: add a region, or choose a picture in the ⋯ menu"
 NO_BREAK, SHORT = "\u00a0", 28
 LINK = (
@@ -69,9 +71,7 @@ class StyleSection(Section):
             "Cancel", "Stop before the next tiles (Esc)", session.cancel_embedding, "cancel embed"
         )
         self.blend_button = button("Blend with…", BLEND, self._turn)
-        self.save_button = button(
-            "Save…", "Keep this style, for any region of any slide", self.save
-        )
+        self.save_button = button("Save…", SAVE, self.save)
         line = self.add(
             self.state, self.embed_button, self.cancel_button, self.blend_button, self.save_button
         )
@@ -200,11 +200,13 @@ class StyleSection(Section):
         self.embed_button.setVisible(missing and "style" not in session.problems)
         ready = active is not None and bool(choice.parts) and not session.why_no_style(active)
         self.save_button.setVisible(ready)
+        self.save_button.setEnabled(ready)
+        self.save_button.setToolTip(SAVE if ready else "There is no style yet that could be saved")
         self.blend_button.setVisible(ready or blended)
         self.blend_button.setText("Don't blend" if blended else "Blend with…")
         alone = not blended and not session.another_style()
-        self.blend_button.setEnabled(not alone)
-        self.blend_button.setToolTip(ALONE if alone else BLEND)
+        self.blend_button.setEnabled(blended or (ready and not alone))
+        self.blend_button.setToolTip(ALONE if alone else BLEND if ready or blended else WAIT)
         self.blending.refresh()
         self._show_stored()
         problem = session.problems.get("style", "")
