@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections import Counter
-from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,57 +12,29 @@ from psygnal import Signal
 from napari_pixcell.cells.recipe import Recipe
 from napari_pixcell.engine.events import Variant
 from napari_pixcell.engine.request import GenerateRequest
-from napari_pixcell.engine.tissue import Tissue
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.models.catalogue import families, get_family
-from napari_pixcell.slides import open_slide
+from napari_pixcell.models.catalogue import families
 from napari_pixcell.studio.gallery import Gallery
 from napari_pixcell.studio.generation import Generation
 from napari_pixcell.studio.regions import RegionItem
-from napari_pixcell.studio.results import Result, Target
+from napari_pixcell.studio.results import Target
 from napari_pixcell.studio.saving.document import OLDER, read_document
 from napari_pixcell.studio.saving.folder import SessionFolder, folder_of
 from napari_pixcell.studio.saving.loading import DAMAGED, Loader, SavedResult
+from napari_pixcell.studio.saving.opening import (
+    Opening,
+    about_same,
+    damage_sentence,
+    lost_sentence,
+    opened,
+    renumbered,
+    slide_for,
+    tissue,
+)
 from napari_pixcell.studio.saving.places import counted
 from napari_pixcell.studio.saving.saver import Saver
 from napari_pixcell.studio.saving.slide_mark import SlideMark
 from napari_pixcell.studio.style_actions import StyleActions
-from napari_pixcell.studio.style_choice import StyleChoice
-from napari_pixcell.studio.styles import Style
-
-
-@dataclass(eq=False)
-class Opening:
-    """A session that is being opened.
-
-    Parameters
-    ----------
-    folder : SessionFolder
-    document : dict
-        Its JSON.
-    mark : SlideMark
-        Its slide.
-    """
-
-    folder: SessionFolder
-    document: dict[str, Any]
-    mark: SlideMark
-    locked: bool = False
-    styles: list[Style] = field(default_factory=list)
-    numbers: dict[int, int] = field(default_factory=dict)
-    jobs: dict[int, int] = field(default_factory=dict)
-    results: list[tuple[Result, SavedResult]] = field(default_factory=list)
-    names: dict[Hashable, str] = field(default_factory=dict)
-
-    @property
-    def id(self) -> str:
-        """Of the session; empty where it has none yet."""
-        return str(self.document.get("id") or "")
-
-    @property
-    def name(self) -> str:
-        """Of the folder."""
-        return self.folder.path.name
 
 
 class SavingActions(StyleActions):
@@ -127,7 +97,7 @@ class SavingActions(StyleActions):
                     f"The session “{folder.path.name}” does not say of which slide it is; restore "
                     "the folder from a backup."
                 ) from None
-            return opening, _slide_for(opening, slide)
+            return opening, slide_for(opening, slide)
 
         self._open(work)
 
@@ -148,7 +118,7 @@ class SavingActions(StyleActions):
                     f"“{Path(path).name}” is another slide than “{opening.mark.name}”, of which "
                     "the session is; choose that one."
                 )
-            return opening, _opened(Path(path), opening.mark, current)
+            return opening, opened(Path(path), opening.mark, current)
 
         self._open(work)
 
@@ -162,7 +132,7 @@ class SavingActions(StyleActions):
             opening, slide = outcome
             self.slide_lost = opening if slide is None else None
             if slide is None:
-                self.say("slide", _lost_sentence(opening))
+                self.say("slide", lost_sentence(opening))
             else:
                 self._restore(opening, slide)
 
@@ -178,7 +148,7 @@ class SavingActions(StyleActions):
         self.saver.begin_restoring()
         if slide is not self.slide:
             self.show_slide(slide)
-        if self.slide is None or (mpp and not _about(self.slide.mpp, mpp)):
+        if self.slide is None or (mpp and not about_same(self.slide.mpp, mpp)):
             self.saver.adopt("", None, None, {})
             self.say(
                 "slide",
@@ -196,7 +166,7 @@ class SavingActions(StyleActions):
             opening.styles = loader.styles()
             items = loader.regions()
             for item in items:
-                item.pixels = _tissue(slide, item.region, item.family)
+                item.pixels = tissue(slide, item.region, item.family)
             return items
 
         def done(items: list[RegionItem]) -> None:
@@ -243,7 +213,7 @@ class SavingActions(StyleActions):
         layouts = []
         for item in items:
             item.number = opening.numbers[item.number]
-            item.style = _renumbered(item.style, opening.numbers)
+            item.style = renumbered(item.style, opening.numbers)
             layouts.append((item, item.whole_layout, item.of_slide))
             item.layout = None
             self._items[item.number] = item
@@ -276,7 +246,7 @@ class SavingActions(StyleActions):
                 seen.add(saved.target)
                 target = loader.target(saved.target)
                 family = saved.record.request.family
-                target.pixels = _tissue(slide, target.region, family)
+                target.pixels = tissue(slide, target.region, family)
                 target.number = opening.numbers.get(target.number, target.number)
             return saved
 
@@ -342,7 +312,7 @@ class SavingActions(StyleActions):
         regions = counted(len(loader.document["regions"]) - loader.lost.count("region"), "region")
         there = f"{regions}, {counted(len(opening.results), 'variant')}"
         if damaged:
-            self.say("slide", _damage_sentence(opening, loader, there))
+            self.say("slide", damage_sentence(opening, loader, there))
         elif not opening.locked:
             self.note(
                 "slide",
@@ -373,65 +343,3 @@ class SavingActions(StyleActions):
         """Forget the jobs that waited when the session was saved."""
         self.put_off = []
         self.changed.emit()
-
-
-def _slide_for(opening: Opening, current: Any) -> Any:
-    """Give the slide of a session: the one that is open, or its file opened; None if it is lost."""
-    mark = opening.mark
-    if current is not None and SlideMark.of(current).is_same(mark):
-        return current
-    path = mark.find(opening.folder.path, str(opening.document["slide"].get("relative") or ""))
-    return _opened(path, mark, current) if path is not None else None
-
-
-def _opened(path: Path, mark: SlideMark, current: Any) -> Any:
-    if current is not None and current.path is not None and Path(current.path) == path:
-        return current
-    slide = open_slide(path)
-    if mark.mpp is not None and slide.mpp != mark.mpp:
-        slide = slide.with_mpp(mark.mpp)
-    return slide
-
-
-def _about(now: float | None, before: float) -> bool:
-    return now is not None and abs(now / before - 1) < 1e-4
-
-
-def _tissue(slide: Any, region: Any, family: str) -> Any:
-    """Read the tissue of a region to compare with; None if it is large, or cannot be read."""
-    try:
-        tissue = Tissue(slide, region, get_family(family))
-        return None if tissue.large else tissue.cut(tissue.read())
-    except DAMAGED:
-        return None
-
-
-def _renumbered(choice: StyleChoice, numbers: dict[int, int]) -> StyleChoice:
-    """Give the choice with the numbers that its regions have now."""
-    parts = (
-        replace(part, ref=numbers.get(part.ref, part.ref)) if isinstance(part.ref, int) else part
-        for part in choice.parts
-    )
-    return StyleChoice(tuple(parts))
-
-
-def _lost_sentence(opening: Opening) -> str:
-    if opening.mark.path is None:
-        return (
-            f"The session “{opening.name}” is of “{opening.mark.name}”, which came from no file; "
-            "open that image in napari, then the session again."
-        )
-    return (
-        f"The slide of this session, “{opening.mark.name}”, is not where it was, or another one "
-        "is there; show where it is now."
-    )
-
-
-def _damage_sentence(opening: Opening, loader: Loader, there: str) -> str:
-    parts = [counted(n, what) for what, n in Counter(loader.lost).items()]
-    if opening.document[OLDER]:
-        parts.append("the last change")
-    return (
-        f"“{opening.name}” is damaged: {' and '.join(parts)} could not be read. The rest is here "
-        f"({there}); the damaged session stays as it is, and your work is saved beside it."
-    )

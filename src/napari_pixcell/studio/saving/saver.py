@@ -16,6 +16,7 @@ from napari_pixcell.preferences import sessions_wanted
 from napari_pixcell.studio.regions import RegionItem
 from napari_pixcell.studio.results import Result
 from napari_pixcell.studio.saving import places
+from napari_pixcell.studio.saving.asked import Asked
 from napari_pixcell.studio.saving.folder import SessionFolder
 from napari_pixcell.studio.saving.slide_mark import SlideMark
 from napari_pixcell.studio.saving.snapshot import Snapshot
@@ -32,7 +33,7 @@ HELD_S = 0.3
 NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
-class Saver:
+class Saver(Asked):
     """Saves the session of each slide to a folder of its own.
 
     :meth:`tick` is called often, in the main thread; it takes a snapshot when it is time, and a
@@ -173,7 +174,12 @@ class Saver:
         return [key for key, book in self._books.items() if book.folder is not None]
 
     def _take(self, key: str) -> dict[str, Any]:
-        return Snapshot(self._session, key, self._strokes).take()
+        """Take a snapshot; an empty one where that fails, which must not stop the window."""
+        try:
+            return Snapshot(self._session, key, self._strokes).take()
+        except Exception as error:
+            self._failed(self._books[key], error)
+            return {}
 
     def _worth(self, book: Book) -> bool:
         """Whether there is anything in a session."""
@@ -184,8 +190,9 @@ class Saver:
     # -- writing -------------------------------------------------------------------------
 
     def _save(self, book: Book, snapshot: dict[str, Any]) -> None:
-        there = book.folder is not None or snapshot["regions"] or snapshot["results"]
-        if book.off or not there:
+        if book.off or not snapshot:
+            return
+        if book.folder is None and not (snapshot["regions"] or snapshot["results"]):
             return
 
         def work() -> bool:
@@ -278,60 +285,6 @@ class Saver:
                     return  # off, or restoring
             else:
                 return
-
-    def save_as(self, path: Path) -> None:
-        """Save the current session to another folder from now on, with all that is in it."""
-        book = self.book()
-        if book is None:
-            return
-        path = path if path.suffix == places.SUFFIX else path.with_name(path.name + places.SUFFIX)
-
-        def work() -> None:
-            folder = SessionFolder(path)
-            folder.create()
-            book.move_to(folder)
-
-        def done(error: BaseException | None) -> None:
-            if isinstance(error, FileExistsError):
-                self._session.say(
-                    "slide",
-                    f"There is a folder “{path.name}” already; choose another name.",
-                )
-            elif error is not None:
-                reason = getattr(error, "strerror", None) or type(error).__name__
-                self._session.say(
-                    "slide",
-                    f"Nothing can be saved there ({reason}); choose another place.",
-                )
-            else:
-                book.off, self._not_before = False, 0.0
-                self.on = True
-                self._session.note("slide", f"Your work is saved as “{path.name}”.")
-                self._mark(book.key)
-
-        self._run(work, done)
-
-    def switch(self, on: bool) -> None:
-        """Save the current session by itself, or do not."""
-        book = self.book()
-        if book is not None:
-            book.off = not on
-            self.on = self.on or on
-            self._mark(book.key)
-            words = "is saved by itself" if on else "is not saved any more; what is there stays"
-            self._session.note("slide", f"Your work on this slide {words}.")
-
-    def where(self) -> str:
-        """Say where the current session is saved."""
-        book = self.book()
-        if book is None:
-            return "Open a session that was saved, or drop its folder on this panel."
-        if not self.on or book.off:
-            return "Your work on this slide is not saved."
-        if book.folder is None:
-            return "Your work is saved by itself as soon as there is a region."
-        when = f", last {places.day(book.saved)}" if book.saved is not None else ""
-        return f"Your work is saved by itself in {book.folder.path}{when}."
 
     # -- opening -------------------------------------------------------------------------
 
