@@ -467,6 +467,18 @@ def test_a_full_disk_is_said_once_and_it_is_tried_again(start: Start, slide_file
     assert json.loads((folder / "session.json").read_text())["regions"][0]["name"] == "not saved"
 
 
+def test_what_cannot_be_taken_down_stops_nothing(
+    start: Start, slide_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = start(slide_file)
+    monkeypatch.setattr(session, "recipe", None)
+    session.add_region((300, 300))
+    session.wait(20)
+    session.saver.flush(1)
+    assert session.problems["slide"].startswith("Your work is not being saved (AttributeError)")
+    session.saver.before_removal()
+
+
 def test_files_that_were_deleted_meanwhile_are_written_again(
     start: Start, slide_file: Path
 ) -> None:
