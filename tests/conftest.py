@@ -51,6 +51,8 @@ def own_settings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.M
     """Keep the tests out of the user's settings, caches, weights and tokens."""
     monkeypatch.setenv("PIXCELL_CONFIG_DIR", str(tmp_path_factory.mktemp("config")))
     monkeypatch.setenv("PIXCELL_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+    monkeypatch.setenv("PIXCELL_DATA_DIR", str(tmp_path_factory.mktemp("data")))
+    monkeypatch.setenv("PIXCELL_SESSIONS", "0")  # nothing beside the slides that tests open
     monkeypatch.setenv("CELLPOSE_LOCAL_MODELS_PATH", str(tmp_path_factory.mktemp("cellpose")))
     home = tmp_path_factory.mktemp("huggingface")
     for name in (

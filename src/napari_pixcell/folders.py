@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from platformdirs import user_cache_dir, user_config_dir
+from platformdirs import user_cache_dir, user_config_dir, user_data_dir
 
 
 def config_folder() -> Path:
@@ -18,3 +18,9 @@ def cache_folder() -> Path:
     """Give the folder of what can be made again; ``PIXCELL_CACHE_DIR`` names another."""
     named = os.environ.get("PIXCELL_CACHE_DIR")
     return Path(named or user_cache_dir("napari-pixcell"))
+
+
+def data_folder() -> Path:
+    """Give the folder of what the user made here; ``PIXCELL_DATA_DIR`` names another."""
+    named = os.environ.get("PIXCELL_DATA_DIR")
+    return Path(named or user_data_dir("napari-pixcell"))

@@ -81,6 +81,12 @@ def compile_wanted() -> bool:
     return asked not in ("", "0") if asked is not None else bool(preference("compile", False))
 
 
+def sessions_wanted() -> bool:
+    """Whether sessions are saved by themselves; ``PIXCELL_SESSIONS`` goes first."""
+    asked = os.environ.get("PIXCELL_SESSIONS")
+    return asked not in ("", "0") if asked is not None else bool(preference("save sessions", True))
+
+
 def _path() -> Path:
     return config_folder() / "preferences.json"
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from napari._app_model import get_app_model
 from npe2 import PluginManifest
+from qtpy.QtWidgets import QFileDialog
 
 import napari_pixcell
 from napari_pixcell.ui import commands
@@ -37,7 +38,10 @@ def test_every_action_is_in_the_palette_under_a_name_that_says_what_it_does(view
     assert functions <= palette
 
 
-def test_the_first_command_opens_the_studio_and_none_fails_without_a_slide(viewer, qtbot) -> None:
+def test_the_first_command_opens_the_studio_and_none_fails_without_a_slide(
+    viewer, qtbot, monkeypatch
+) -> None:
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: "")
     for command in ACTIONS:
         run(command.rpartition(".")[2])
     qtbot.wait(60)

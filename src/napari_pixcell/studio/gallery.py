@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 
 from psygnal import Signal
 
@@ -68,10 +69,18 @@ class Gallery(GalleryMemory):
 
     # -- which there are -----------------------------------------------------------------
 
-    def add(self, target: Target, variant: Variant, job: int, show: bool) -> Result:
+    def add(
+        self,
+        target: Target,
+        variant: Variant,
+        job: int,
+        show: bool,
+        made: datetime | None = None,
+    ) -> Result:
         """Take a variant in that the job of this number made, and show it if asked to."""
         self._forget_discarded()
         result = Result(next(self._numbers), target, variant.image, variant.record, job)
+        result.made = made or result.made
         self.results.append(result)
         self.added.emit(result)
         if show:

@@ -24,6 +24,8 @@ from napari_pixcell.studio.live import MOST_TILES, Live
 from napari_pixcell.studio.regions import NO_STYLE, RegionItem, tiles_of, tiles_text
 from napari_pixcell.studio.result_actions import ResultActions
 from napari_pixcell.studio.results import Client, Result, Target
+from napari_pixcell.studio.saving.actions import SavingActions
+from napari_pixcell.studio.saving.saver import Saver
 from napari_pixcell.studio.segmenting import Segmenter
 from napari_pixcell.studio.settings import Settings
 from napari_pixcell.studio.similar import SimilarTissue
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
     from napari_pixcell.studio.shelf import Shelf
 
 
-class Session(SimilarActions, ResultActions):
+class Session(SavingActions, SimilarActions, ResultActions):
     """The state of the studio, without Qt.
 
     Every method returns at once; what takes time comes back through :meth:`pump`, which the
@@ -73,6 +75,7 @@ class Session(SimilarActions, ResultActions):
         self.live = Live()
         self.segmenter = Segmenter(client, self.background, self.changed.emit)
         self.similar = SimilarTissue(client, self.background, self.embedder.cache, self.say)
+        self.saver = Saver(self)
         self._shelf: Shelf | None = None
         self.settings.events.family.connect(self.check_model)
         self.settings.events.segment_method.connect(self.check_segmenter)
@@ -104,6 +107,7 @@ class Session(SimilarActions, ResultActions):
         if slide is not None:
             self.embedder.measure()
         self._fit_regions()
+        self.saver.look_at_slide()
         self.regions_changed.emit()
         self.changed.emit()
 
@@ -344,6 +348,7 @@ class Session(SimilarActions, ResultActions):
         self.generation.flush()
         if self.live.due():
             self._make_live()
+        self.saver.tick()
         return came
 
     @property
@@ -370,7 +375,8 @@ class Session(SimilarActions, ResultActions):
         self.pump()
 
     def close(self) -> None:
-        """End the worker; nothing can be asked afterwards."""
+        """Save, and end the worker; nothing can be asked afterwards."""
+        self.saver.close()
         self.cancel_inventing()
         self.background.close()
         self.gallery.close()

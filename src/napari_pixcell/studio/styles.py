@@ -281,6 +281,24 @@ class StyleLibrary:
         )
 
 
+def style_bytes(style: Style) -> bytes:
+    """Give a style as its file holds it."""
+    return _content(style)
+
+
+def style_from(data: bytes) -> Style:
+    """Read what :func:`style_bytes` gave.
+
+    Raises
+    ------
+    ValueError, KeyError, TypeError
+        If it is something else.
+    """
+    line, _, values = data.partition(b"\n")
+    head = json.loads(line)
+    return _style(head, values, Path(f"{head['id']}{SUFFIX}"))
+
+
 def _sweep(path: Path) -> None:
     try:
         if time.time() - path.stat().st_mtime > OLD:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Labels
 from napari.utils.colormaps import DirectLabelColormap
+from numpy.typing import NDArray
 
 from napari_pixcell.slides import Region
 from napari_pixcell.studio.regions import AREA_KINDS, AREA_PX, RegionItem, area_shape
@@ -47,26 +48,32 @@ class AreaLayer:
         layer = link.find("area", item.number)
         if layer is None:
             item.area = np.zeros(area_shape(item.size), np.uint8)
-            names = ", ".join(name for name, _ in AREA_KINDS.values())
-            layer = Labels(
-                item.area,
-                name=f"Area · {item.name}",
-                opacity=0.35,
-                colormap=DirectLabelColormap(color_dict=COLOURS),
-                metadata={ROLE: "area", "region": item.number, "kinds": names},
-                **link.where(self._covered(item), item.area.shape),
-            )
-            layer.brush_size = BRUSH
-            with link.own():
-                link.insert(layer, select=True)
-            link.connect_to(layer.events.paint, lambda _event: self.session.changed.emit())
-            bind_escape(layer, self.session.cancel)
+            layer = self._add(item, item.area)
         layer.visible = True
         link.viewer.layers.selection.active = layer
         layer.selected_label = kind
         layer.mode = "paint"
         link.go_to(item.region)
         self.session.changed.emit()
+
+    def _add(self, item: RegionItem, area: NDArray[np.uint8]) -> Labels:
+        """Add the layer of a region's area."""
+        link = self.link
+        names = ", ".join(name for name, _ in AREA_KINDS.values())
+        layer = Labels(
+            area,
+            name=f"Area · {item.name}",
+            opacity=0.35,
+            colormap=DirectLabelColormap(color_dict=COLOURS),
+            metadata={ROLE: "area", "region": item.number, "kinds": names},
+            **link.where(self._covered(item), area.shape),
+        )
+        layer.brush_size = BRUSH
+        with link.own():
+            link.insert(layer, select=True)
+        link.connect_to(layer.events.paint, lambda _event: self.session.changed.emit())
+        bind_escape(layer, self.session.cancel)
+        return layer
 
     def clear(self) -> None:
         """Forget the area of the active region."""
@@ -95,6 +102,11 @@ class AreaLayer:
                 self._take_away(layer.metadata["region"])
             elif item.slide == self.session.slide_key:
                 self.link.place(layer, self._covered(item))
+        for item in self.session.regions if self.session.ready else ():
+            fits = item.area is not None and item.area.shape == area_shape(item.size)
+            if fits and self.link.find("area", item.number) is None:
+                assert item.area is not None
+                self._add(item, item.area)  # of a session that was opened
 
     def _covered(self, item: RegionItem) -> Region:
         """Give what the area covers: whole coarse pixels, which may end beyond the region."""

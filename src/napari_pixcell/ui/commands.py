@@ -32,6 +32,21 @@ def press(viewer: Viewer, made: QAbstractButton) -> None:
         viewer.status = f"{made.text()}: {made.toolTip()}"
 
 
+def open_session(viewer: Viewer) -> None:
+    """Open a session that was saved."""
+    studio_of(viewer).slide.session_menu.choose()
+
+
+def save_session_as(viewer: Viewer) -> None:
+    """Save the session somewhere else."""
+    menu = studio_of(viewer).slide.session_menu
+    menu.refresh()
+    if menu.save_action.isEnabled():
+        menu.save_as()
+    else:
+        viewer.status = "Save as: open a slide first"
+
+
 def new_region(viewer: Viewer) -> None:
     """Add a region at the centre of the view."""
     press(viewer, studio_of(viewer).region.add_button)

@@ -53,6 +53,7 @@ def run_demo(
     viewer.show()
     viewer.window.resize(*WINDOW)  # after show(), which restores the size of the last session
     _dock, studio = open_dock(viewer)
+    studio.session.saver.on = False  # a demo leaves nothing beside a slide
     _say(f"the window is open after {time.monotonic() - started:.1f} s")
     try:
         _main_job(viewer, studio, out, slide or SAMPLE_SLIDE, variants)

@@ -12,8 +12,10 @@ from qtpy.QtGui import QDragEnterEvent, QDropEvent, QShowEvent
 from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from napari_pixcell import __version__
+from napari_pixcell.preferences import sessions_wanted
 from napari_pixcell.studio.importing import holds_cells
 from napari_pixcell.studio.results import Client
+from napari_pixcell.studio.saving.folder import is_session
 from napari_pixcell.studio.session import Session
 from napari_pixcell.ui import configuration
 from napari_pixcell.ui.keys import Keys
@@ -58,6 +60,7 @@ class PixCellStudio(QWidget):
         self.viewer = napari_viewer
         self.session = Session(client or WorkerClient())
         self.link = LayerLink(napari_viewer, self.session, self)
+        self.session.saver.start()
         self.setMinimumWidth(330)
         self.setAcceptDrops(True)
 
@@ -173,8 +176,10 @@ class PixCellStudio(QWidget):
                 self.take(Path(url.toLocalFile()))
 
     def take(self, path: Path) -> None:
-        """Open a slide; where one is open, a file of cells becomes a layout."""
-        if self.session.slide is not None and holds_cells(path):
+        """Open a session or a slide; where one is open, a file of cells becomes a layout."""
+        if is_session(path):
+            self.session.open_session(path)
+        elif self.session.slide is not None and holds_cells(path):
             self.session.import_cells(path)
         else:
             self.slide.open(path)
@@ -183,6 +188,8 @@ class PixCellStudio(QWidget):
         """Take over what was set on the plugin's page of napari's preferences."""
         if name == "previews":
             self.session.settings.previews = bool(value)
+        elif name == "save sessions":
+            self.session.saver.on = sessions_wanted()
 
     def _cannot_remember(self, sentence: str) -> None:
         self.session.say("slide", sentence)

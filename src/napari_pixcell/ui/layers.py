@@ -20,6 +20,7 @@ from napari_pixcell.ui.area_layer import AreaLayer
 from napari_pixcell.ui.cell_tools import CellTools
 from napari_pixcell.ui.condition_view import ConditionView
 from napari_pixcell.ui.drawing import watch
+from napari_pixcell.ui.earlier_layers import leave, take_away
 from napari_pixcell.ui.region_boxes import RegionBoxes
 from napari_pixcell.ui.similar_layer import SimilarLayer
 from napari_pixcell.ui.slide_layer import ROLE, calibrate, is_slide, origin, role, slide_of
@@ -68,16 +69,22 @@ class LayerLink(QObject):
         self.similar = SimilarLayer(self)
         watch(viewer)
         self.connect_to(viewer.layers.events.inserted, self._find_slide)
+        self.connect_to(viewer.layers.events.removing, self._before_removal)
         self.connect_to(viewer.layers.events.removed, self._removed)
         self.connect_to(viewer.layers.selection.events.active, self._find_slide)
         self.connect_to(session.regions_changed, self._show_regions)
         self.connect_to(session.layout_changed, self._show_layout)
         self.connect_to(session.layout_wanted, self._count_painted)
         self.pictures = VariantLayers(self)
+        session.show_slide = self.add_slide
+        self.connect_to(session.session_opened, self._take_earlier_away)
         self._find_slide()
 
     def close(self) -> None:
         """Disconnect from everything."""
+        self._count_painted()  # the last strokes are to be saved too
+        leave(self.viewer, self.session)
+        self.session.show_slide = self.session.set_slide
         for signal, callback in self._links:
             try:
                 signal.disconnect(callback)
@@ -226,6 +233,15 @@ class LayerLink(QObject):
             if role(layer) == kind and (name is None or layer.metadata.get(name) == number):
                 return layer
         return None
+
+    def _take_earlier_away(self, id_: str) -> None:
+        with self.own():
+            take_away(self.viewer, id_)
+
+    def _before_removal(self, _event: Any = None) -> None:
+        if not self.changing:
+            self._count_painted()
+            self.session.saver.before_removal()
 
     def _removed(self, event: Any) -> None:
         """Understand a layer that the user deleted."""

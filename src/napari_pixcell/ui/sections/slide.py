@@ -14,6 +14,7 @@ from napari_pixcell.slides.samples import SAMPLE_SLIDE
 from napari_pixcell.studio.session import Session
 from napari_pixcell.ui.layers import LayerLink
 from napari_pixcell.ui.parts import AMBER, Section, Text, button, row
+from napari_pixcell.ui.session_menu import SessionMenu, ask_for_slide
 
 if TYPE_CHECKING:
     from napari_pixcell.ui.manager import ModelManager
@@ -54,7 +55,9 @@ class SlideSection(Section):
         self.set_button = button(
             "Set it", "Remembered for this file", lambda: link.set_mpp(self.mpp.value())
         )
-        self.content.addWidget(self.name)
+        self.session_menu = SessionMenu(session)
+        line = self.add(self.name, self.session_menu)
+        line.setStretch(0, 1)
         self.content.addWidget(self.size)
         self.corrupt = Text(colour=AMBER)
         self.content.addWidget(self.corrupt)
@@ -113,7 +116,22 @@ class SlideSection(Section):
             problem = problem or f"{family.title} is not installed on this machine."
             self.tell(problem, "", "Get it…", self.manage)
         else:
-            self.tell(problem, session.notes.get("slide", ""))
+            self._tell_of_session(problem, session.notes.get("slide", ""))
+
+    def _tell_of_session(self, problem: str, note: str) -> None:
+        """Say what there is to say, and what can be done about sessions."""
+        session, put_off = self.session, self.session.put_off_note()
+        offer = session.saver.offer
+        if session.slide_lost is not None and session.slide_lost.mark.path is not None:
+            self.tell(problem, note, "Find it…", lambda: ask_for_slide(self, session, FILES))
+        elif problem:
+            self.tell(problem, note)
+        elif put_off:
+            self.tell("", f"{note} {put_off}".strip(), "Go on", session.go_on_restored)
+        elif offer is not None:
+            self.tell("", f"{note} {offer.sentence()}".strip(), "Open it", session.open_offer)
+        else:
+            self.tell("", note)
 
     def manage(self, name: str = "") -> None:
         """Open the model manager at the chosen model, or at another."""

@@ -1,0 +1,60 @@
+"""Arrays of a session as bytes: layouts as label images, the rest as it travels in requests."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_pixcell.engine.packed import PackedArray
+
+
+def layout_bytes(labels: NDArray[Any]) -> bytes:
+    """Encode a label image as a compressed TIFF, in the smallest type that holds it."""
+    from tifffile import imwrite
+
+    low, high = int(labels.min(initial=0)), int(labels.max(initial=0))
+    dtype = labels.dtype if low < 0 else np.uint16 if high < 2**16 else np.uint32
+    buffer = io.BytesIO()
+    imwrite(
+        buffer,
+        labels.astype(dtype),
+        compression="zlib",
+        compressionargs={"level": 1},
+        metadata=None,
+        rowsperstrip=256,
+    )
+    return buffer.getvalue()
+
+
+def layout_from(data: bytes) -> NDArray[Any]:
+    """Decode a label image, to be painted on: int32 where that holds it."""
+    from tifffile import imread
+
+    labels = np.asarray(imread(io.BytesIO(data)))
+    fits = labels.max(initial=0) < 2**31 and labels.min(initial=0) >= -(2**31)
+    return labels.astype(np.int32) if fits else np.array(labels)
+
+
+def packed_bytes(packed: PackedArray) -> bytes:
+    """Encode a packed array: a line of JSON, and its compressed bytes."""
+    head = json.dumps({"dtype": packed.dtype, "shape": list(packed.shape)})
+    return head.encode() + b"\n" + base64.b64decode(packed.data)
+
+
+def packed_from(data: bytes) -> PackedArray:
+    """Decode a packed array.
+
+    Raises
+    ------
+    ValueError, KeyError
+        If it is none.
+    """
+    head, _, rest = data.partition(b"\n")
+    about = json.loads(head)
+    text = base64.b64encode(rest).decode("ascii")
+    return PackedArray(str(about["dtype"]), tuple(int(n) for n in about["shape"]), text)

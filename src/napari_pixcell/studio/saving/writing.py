@@ -1,0 +1,128 @@
+"""Writing a snapshot into a session's folder, in a thread."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from napari_pixcell.errors import PixCellError
+from napari_pixcell.slides.stored_picture import pictures_folder
+from napari_pixcell.studio.saving.document import SAVED
+from napari_pixcell.studio.saving.folder import FILE, SessionFolder
+from napari_pixcell.studio.saving.places import Offer
+from napari_pixcell.studio.saving.slide_mark import SlideMark
+from napari_pixcell.studio.saving.snapshot import Side, Stored
+
+
+@dataclass(eq=False)
+class Book:
+    """What is known about the session of one slide.
+
+    Parameters
+    ----------
+    key : str
+        Of the slide.
+    stem : str
+        What its folder is named after.
+    mark : SlideMark, optional
+        By which the slide is known again; None until it was looked at.
+    folder : SessionFolder, optional
+        Where it is saved; None until there is something to save.
+    place : Path, optional
+        The folder to make that one in, where the user or a lock says so.
+    id : str
+        Of the session, wherever it is saved.
+    names : dict
+        From the key of a side to the name of its file.
+    """
+
+    key: str
+    stem: str
+    mark: SlideMark | None = None
+    folder: SessionFolder | None = None
+    place: Path | None = None
+    names: dict[Hashable, str] = field(default_factory=dict)
+    offer: Offer | None = None
+    id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    off: bool = False
+    saved: datetime | None = None
+    elsewhere: bool = False  # it could not be beside its slide
+    _owners: list[object] = field(default_factory=list)
+    _text: str = ""
+    _before: set[str] = field(default_factory=set)
+
+    def use(self, folder: SessionFolder | None) -> None:
+        """Save to another folder from now on; None to make one."""
+        old, self.folder = self.folder, folder
+        if old is not None and old is not folder:
+            old.release()
+        self._text = ""
+        self._before = folder.all() if folder is not None else set()  # what it names as it is
+
+    def move_to(self, folder: SessionFolder) -> None:
+        """Save to another folder, with all that was saved to the one before."""
+        if self.folder is not None:
+            for name in set(self.names.values()):
+                folder.copy_from(self.folder, name)
+        self.use(folder)
+
+    def write(self, snapshot: dict[str, Any]) -> bool:
+        """Write what changed; whether anything did.
+
+        Raises
+        ------
+        OSError
+            If it cannot be written.
+        """
+        assert self.folder is not None and self.mark is not None
+        folder = self.folder
+        known = folder.all()
+        lost = {key for key, name in self.names.items() if name not in known}
+        self.names = {k: n for k, n in self.names.items() if k not in lost}
+        used: dict[Hashable, str] = {}
+        owners: list[object] = []
+
+        def settled(value: Any) -> Any:
+            match value:
+                case Side():
+                    name = self.names.get(value.key)
+                    if name is None:
+                        try:
+                            name = folder.put(value.encode(), value.suffix)
+                        except PixCellError:  # pixels that were on the disk, and are gone
+                            return None
+                    used[value.key] = self.names[value.key] = name
+                    owners.append(value.owner)
+                    self._owners.append(value.owner)  # should this be interrupted
+                    return name
+                case Stored():
+                    source = value.picture.folder
+                    kept = value.kept or source.parent != pictures_folder()
+                    if kept and source.exists():
+                        folder.put_folder(source, source.name)
+                        used["stored", source.name] = source.name
+                    return {"name": source.name, "kept": kept}
+                case dict():
+                    return {key: settled(part) for key, part in value.items()}
+                case list():
+                    return [settled(part) for part in value]
+            return value
+
+        document = settled(snapshot)
+        document["results"] = [one for one in document["results"] if None not in one.values()]
+        document["id"] = self.id
+        document["slide"] = self.mark.to_dict(folder.path)
+        text = json.dumps(document | {SAVED: ""}, indent=1)
+        self.names, self._owners = used, owners
+        if text == self._text and not lost and (folder.path / FILE).exists():
+            return False
+        now = set(used.values())
+        folder.commit(json.dumps(document, indent=1), now | self._before)
+        self._text, self._before = text, now
+        self.saved = datetime.now()
+        return True

@@ -1,0 +1,96 @@
+"""The “Session” menu: open, save elsewhere, and whether work is saved by itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from qtpy.QtCore import QEvent
+from qtpy.QtWidgets import QFileDialog, QMenu, QPushButton, QWidget
+
+from napari_pixcell.studio.saving.folder import SUFFIX
+from napari_pixcell.studio.session import Session
+
+
+class SessionMenu(QPushButton):
+    """A button that says where the session is saved, with a menu of what can be done about it.
+
+    Parameters
+    ----------
+    session : Session
+    """
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self.session = session
+        self.setText("Session")
+        self.setObjectName("session")
+        self.setAccessibleName("Session: open, save as")
+        menu = QMenu(self)
+        menu.setToolTipsVisible(True)
+        self.open_action = menu.addAction("Open a session…", self.choose)
+        self.earlier_action = menu.addAction("Open the earlier work on this slide", self.earlier)
+        self.save_action = menu.addAction("Save as…", self.save_as)
+        menu.addSeparator()
+        self.this_action = menu.addAction("Save my work on this slide by itself")
+        self.this_action.setCheckable(True)
+        self.this_action.triggered.connect(session.saver.switch)
+        self.drop_action = menu.addAction("Forget the jobs that waited", session.drop_restored)
+        menu.aboutToShow.connect(self.refresh)
+        self.setMenu(menu)
+
+    def refresh(self) -> None:
+        """Show what can be done now."""
+        session = self.session
+        book = session.saver.book()
+        there = session.slide is not None and book is not None
+        self.save_action.setEnabled(there)
+        self.this_action.setEnabled(there)
+        self.this_action.setChecked(
+            session.saver.on and not (book.off if book is not None else False)
+        )
+        self.earlier_action.setVisible(book is not None and book.offer is not None)
+        self.drop_action.setVisible(bool(session.put_off))
+
+    def event(self, event: QEvent | None) -> bool:
+        """Say where it is saved when that is asked for."""
+        if event is not None and event.type() == QEvent.Type.ToolTip:
+            self.setToolTip(self.session.saver.where())
+        return bool(super().event(event))
+
+    def choose(self) -> None:
+        """Ask for the folder of a session."""
+        path = QFileDialog.getExistingDirectory(
+            self, f"Open a session (a folder that ends in {SUFFIX})", self._near()
+        )
+        if path:
+            self.session.open_session(Path(path))
+
+    def earlier(self) -> None:
+        """Open the session that the slide had when it was opened."""
+        book = self.session.saver.book()
+        if book is not None and book.offer is not None:
+            self.session.open_session(book.offer.path)
+
+    def save_as(self) -> None:
+        """Ask for another place."""
+        path, _ = QFileDialog.getSaveFileName(
+            self, "Save the session as", self._near(), f"Sessions (*{SUFFIX})"
+        )
+        if path:
+            self.session.saver.save_as(Path(path))
+
+    def _near(self) -> str:
+        slide = self.session.slide
+        return str(Path(slide.path).parent) if slide is not None and slide.path else ""
+
+
+def ask_for_slide(parent: QWidget, session: Session, files: str) -> None:
+    """Ask where the slide of a session is that is being opened."""
+    opening = session.slide_lost
+    if opening is None:
+        return
+    near = str(opening.folder.path.parent)
+    title = f"Where is “{opening.mark.name}”?"
+    path, _ = QFileDialog.getOpenFileName(parent, title, near, files)
+    if path:
+        session.slide_moved_to(Path(path))
