@@ -107,6 +107,7 @@ class Inventing(More):
         made.setValue(value)
         made.setPrefix(before)
         made.setSuffix(unit)
+        made.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)  # for which there is no room
         made.setToolTip(tip)
         made.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         return made
