@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QFileDialog
 from tifffile import imread, imwrite
 
 from napari_pixcell.ui.demo import click
+from napari_pixcell.ui.sections.layout import FILES
 
 
 @pytest.fixture
@@ -49,6 +50,23 @@ def test_a_mask_is_imported_and_a_layout_saved_by_button(
     settle(region)
     np.testing.assert_array_equal(imread(tmp_path / "out.tif"), labels)
     assert section.note.text() == "Wrote 2 cells to out.tif."
+
+
+def test_touching_cells_of_a_mask_are_split_where_asked(
+    region, settle, tmp_path, monkeypatch
+) -> None:
+    y, x = np.indices((256, 256))
+    discs = ((y - 20) ** 2 + (x - 20) ** 2 < 121) | ((y - 20) ** 2 + (x - 38) ** 2 < 121)
+    imwrite(tmp_path / "mask.tif", discs.astype(np.uint8) * 255)
+    for kind, cells in ((FILES.split(";;")[0], 1), (FILES.split(";;")[2], 2)):
+        monkeypatch.setattr(
+            QFileDialog,
+            "getOpenFileName",
+            lambda *_, kind=kind, **__: (str(tmp_path / "mask.tif"), kind),
+        )
+        click(region.layout_.import_button)
+        settle(region)
+        assert region.session.active.cells == cells
 
 
 def test_a_dropped_mask_is_a_layout_and_a_dropped_slide_a_slide(region, settle, tmp_path) -> None:

@@ -143,6 +143,16 @@ def test_numbers_are_measured_and_a_layout_varied(region, settle) -> None:
     varied = labels_of(region)
     assert not np.array_equal(varied, before)
     assert abs(len(np.unique(varied)) - len(np.unique(before))) <= 10
+    section.jitter.setValue(0)
+    section.drop.setValue(50)
+    section.more.setValue(0)
+    click(section.vary_button)
+    settle(region)
+    half = labels_of(region)
+    assert set(np.unique(half)) < set(np.unique(varied))
+    np.testing.assert_array_equal(half[half > 0], varied[half > 0])
+    left_out = round(0.5 * (len(np.unique(varied)) - 1))
+    assert f"{left_out} cells left out, 0 added." in region.layout_.note.text()
     assert session.active.layout_origin == "invented, varied"
     assert session.active.layout_source.edited
 

@@ -42,7 +42,9 @@ class ImportActions(FindActions):
         super().__init__()
         self.slide_cells: dict[str, SlideCells] = {}  # by the key of the slide
 
-    def import_cells(self, path: Path, on_region: bool = False) -> None:
+    def import_cells(
+        self, path: Path, on_region: bool = False, split_touching: bool = False
+    ) -> None:
         """Take cells from a file of another tool.
 
         A picture of the active region's size, or of its pixel size, becomes its layout. What lies
@@ -54,6 +56,8 @@ class ImportActions(FindActions):
             See :func:`napari_pixcell.cells.reading.read_cells`.
         on_region : bool
             Outlines count from the region's corner in its own pixels, not from the slide's.
+        split_touching : bool
+            Touching cells of a black and white mask are split at their waists.
         """
         item, slide, key = self.active, self.slide, self.slide_key
         if slide is None or self.importing:
@@ -96,7 +100,7 @@ class ImportActions(FindActions):
             self.say("layout", message)
 
         self.background.compute(
-            lambda: _read(Path(path), slide, place, size, on_region), done, failed
+            lambda: _read(Path(path), slide, place, size, on_region, split_touching), done, failed
         )
         self.changed.emit()
 
@@ -186,10 +190,17 @@ def holds_cells(path: Path) -> bool:
         return False
 
 
-def _read(path: Path, slide: Any, region: Region, size: tuple[int, int], on_region: bool) -> _Found:
+def _read(
+    path: Path,
+    slide: Any,
+    region: Region,
+    size: tuple[int, int],
+    on_region: bool,
+    split_touching: bool,
+) -> _Found:
     from napari_pixcell.cells import cells_for, put_on_slide, read_cells
 
-    file = read_cells(path, image=slide.short_name)
+    file = read_cells(path, image=slide.short_name, split_touching=split_touching)
     counted_from = "region" if on_region else "auto"
     of_region = {size, (round(region.height), round(region.width))}
     if not on_region and (file.shape is None or file.shape not in of_region):

@@ -40,6 +40,9 @@ class Inventing(More):
         self.area.setSuffix(" µm²")
         self.area.setToolTip("Median area of a cell")
         self.area.valueChanged.connect(lambda value: session.change_recipe(area_um2=float(value)))
+        self.mixed = self._slider(
+            0, 1.5, "From all of one size to very different ones", "area_spread"
+        )
         self.elongation = self._slider(1, 4, "From round to long", "elongation")
         self.clustering = self._slider(0, 1, "From evenly spaced to in clusters", "clustering")
         self.alignment = self._slider(0, 1, "From any direction to all in one", "alignment")
@@ -49,16 +52,18 @@ class Inventing(More):
         self.seed.valueChanged.connect(lambda value: session.change_recipe(seed=int(value)))
         self.invent_button = button("Invent", "Place such cells", session.invent)
         self.vary_button = button(
-            "Vary",
-            "Move the cells that are there by 2 µm, leave out one in ten, add one in ten",
-            session.vary,
+            "Vary", "Move the cells that are there, leave some out, add some", self._vary
         )
+        self.jitter = self._part(2, 50, "", " µm", "How far cells are moved")
+        self.drop = self._part(10, 100, "− ", " %", "How many of the cells are left out")
+        self.more = self._part(10, 500, "+ ", " %", "How many are added, of those there are")
         grid = QGridLayout()
         grid.setSpacing(3)
         rows = (
             ("Like", self.like),
             ("Cells", self.density),
             ("Size", self.area),
+            ("Mixed", self.mixed),
             ("Long", self.elongation),
             ("Clustered", self.clustering),
             ("Aligned", self.alignment),
@@ -75,7 +80,11 @@ class Inventing(More):
             session.cancel_inventing,
             "cancel invent",
         )
-        self.content.addLayout(row(self.invent_button, self.vary_button, self.cancel_button))
+        self.content.addLayout(row(self.invent_button, self.cancel_button))
+        varying = row(self.vary_button, self.jitter, self.drop, self.more)
+        for place in (1, 2, 3):
+            varying.setStretch(place, 1)
+        self.content.addLayout(varying)
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.bar.setFixedHeight(8)
@@ -91,6 +100,20 @@ class Inventing(More):
             lambda value: self.session.change_recipe(**{name: round(float(value), 2)})
         )
         return made
+
+    def _part(self, value: int, most: int, before: str, unit: str, tip: str) -> QSpinBox:
+        made = QSpinBox()
+        made.setRange(0, most)
+        made.setValue(value)
+        made.setPrefix(before)
+        made.setSuffix(unit)
+        made.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)  # for which there is no room
+        made.setToolTip(tip)
+        made.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        return made
+
+    def _vary(self) -> None:
+        self.session.vary(self.jitter.value(), self.drop.value() / 100, self.more.value() / 100)
 
     def _measure(self, index: int) -> None:
         number = self.like.itemData(index)
@@ -125,6 +148,7 @@ class Inventing(More):
         put(self.density, round(recipe.density))
         put(self.area, round(recipe.area_um2))
         for slider, value in (
+            (self.mixed, recipe.area_spread),
             (self.elongation, recipe.elongation),
             (self.clustering, recipe.clustering),
             (self.alignment, recipe.alignment),

@@ -20,7 +20,9 @@ from napari_pixcell.ui.sections.tools import Tools
 
 KINDS = "*.geojson *.json *.gz *.tif *.tiff *.png *.npy *.roi *.zip"
 ON_REGION = "Outlines counted from the region's corner"
-FILES = f"Cells ({KINDS});;{ON_REGION} ({KINDS});;All files (*)"
+SPLIT = "Black and white masks, touching cells split"
+MASKS = "*.tif *.tiff *.png *.npy"
+FILES = f"Cells ({KINDS});;{ON_REGION} ({KINDS});;{SPLIT} ({MASKS});;All files (*)"
 SAVED = "QuPath (*.geojson *.geojson.gz);;Cellpose (*_seg.npy);;Label image (*.tif)"
 
 
@@ -131,7 +133,11 @@ class LayoutSection(Section):
         """Ask for a file of cells."""
         path, kind = QFileDialog.getOpenFileName(self, "Import cells", "", FILES)
         if path:
-            self.session.import_cells(Path(path), on_region=kind.startswith(ON_REGION))
+            self.session.import_cells(
+                Path(path),
+                on_region=kind.startswith(ON_REGION),
+                split_touching=kind.startswith(SPLIT),
+            )
 
     def save(self) -> None:
         """Ask where the layout should be written to."""
