@@ -220,8 +220,8 @@ def test_speed_brings_its_steps_and_goes_into_the_request(ready, client, qtbot, 
         click(section.generate_button)
         settle(ready)
         assert (client.waiting[-1][0].preset, client.waiting[-1][0].steps) == (name, steps)
-    client.play()
-    settle(ready)
+        client.play()
+        settle(ready)
     strip = ready.results.strip.model_
     tip = strip.data(strip.index(strip.row_of(1)), Qt.ItemDataRole.ToolTipRole)
     assert "10 steps, guidance 2, balanced" in tip and "8 steps" not in tip
@@ -238,7 +238,7 @@ def test_progress_counts_windows(canvas, client, qtbot, settle) -> None:
     settle(canvas)
     section = canvas.generate
     assert section.state.text().startswith("Region 2: 1 of 1 · window 120 of 200")
-    assert (section.bar.value(), section.bar.maximum()) == (120, 200)
+    assert section.bar.value() / section.bar.maximum() == 0.6
 
 
 def test_a_stopped_canvas_offers_to_go_on(canvas, client, qtbot, settle) -> None:
