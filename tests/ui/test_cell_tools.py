@@ -197,7 +197,7 @@ def test_escape_gives_up_an_outline_and_then_what_runs(
     ready, tools, qtbot, settle, monkeypatch
 ) -> None:
     stopped = []
-    monkeypatch.setattr(type(ready.session), "cancel", lambda _: stopped.append(1))
+    monkeypatch.setattr(type(ready.session), "cancel_segmenting", lambda _: stopped.append(1))
     ready.session.set_layout(ready.session.active.number, None)
     choose(tools, ready, "outline")
     overlay = tools.layer._overlays["polygon"]
@@ -210,6 +210,10 @@ def test_escape_gives_up_an_outline_and_then_what_runs(
     assert role(ready.viewer.layers.selection.active) == "area"
     press(ready, qtbot, Qt.Key.Key_Escape)
     assert len(stopped) == 2
+    ready.viewer.layers.selection.active = regions = ready.link.find("regions")
+    regions.mode = "select"
+    press(ready, qtbot, Qt.Key.Key_Escape)
+    assert len(stopped) == 3
 
 
 def test_painting_with_no_layout_makes_one(ready, settle) -> None:

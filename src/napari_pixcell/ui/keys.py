@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from napari_pixcell.ui.dock import PixCellStudio
 
 DIGITS = "1234567890"
+LENT = (*DIGITS, "S", "Escape")  # to the selected layer, which has keys of its own there
 # Modes of the “Regions” layer in which napari's own letters and digits draw nothing.
 RESTING = ("select", "pan_zoom")
 
@@ -46,6 +47,15 @@ TABLE = (
     Key("H", "H", "Hold to see the original"),
     Key("S", "S", "Keep the variant that is seen, or no longer"),
 )
+ON_LAYOUT = (
+    Key("", "O", "Outline cells (while a layout is selected, as all below)"),
+    Key("", "T", "Stamp nuclei"),
+    Key("", "K", "Split cells by a line"),
+    Key("", "C", "Fill holes of cells"),
+    Key("", "X", "Cells filled, or as outlines"),
+    Key("", "Z", "Hide or show the cells"),
+    Key("", "Del", "Delete the cell that was clicked"),
+)
 NATIVE = (
     Key("", "[ ]", "Smaller, larger brush (while painting)"),
     Key("", "V", "Show or hide the selected layer"),
@@ -57,7 +67,7 @@ def key_list() -> str:
     """Give all keys with their words, as a table in Qt's HTML."""
     rows = "".join(
         f"<tr><td><b>{key.shown}</b>&nbsp;&nbsp;</td><td>{key.words}</td></tr>"
-        for key in (*TABLE, *NATIVE)
+        for key in (*TABLE, *NATIVE, *ON_LAYOUT)
     )
     return f"<table>{rows}</table><p>{NOTE}</p>"
 
@@ -141,7 +151,7 @@ class Keys:
     def _fit(self, _event: Any = None) -> None:
         layer = self._lent
         resting = isinstance(layer, Image) or layer.mode in RESTING
-        for key in (*DIGITS, "S"):
+        for key in LENT:
             layer.bind_key(key, self._calls[key] if resting else None, overwrite=True)
 
     def _take_back(self) -> None:
@@ -150,7 +160,7 @@ class Keys:
             return
         if isinstance(layer, Shapes):
             layer.events.mode.disconnect(self._fit)
-        for key in (*DIGITS, "S"):
+        for key in LENT:
             layer.bind_key(key, None, overwrite=True)
 
 
