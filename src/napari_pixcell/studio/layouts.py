@@ -40,6 +40,22 @@ class LayoutActions(Notices):
         """The region that everything is about."""
         raise NotImplementedError
 
+    def why_no_cells(self) -> str:
+        """Say why no cells can be put into the active region now; empty if they can."""
+        item = self.active
+        if item is None:
+            return "Add a region first"
+        if not self.settings.model.takes_layout:
+            return f"{self.settings.model.title} takes no layout"
+        return "Cells are being looked for" if item.layout_busy else ""
+
+    def why_no_change(self) -> str:
+        """Say why the active region's cells cannot be changed now; empty if they can."""
+        reason = self.why_no_cells()
+        if reason or self.active is None or self.active.layout is not None:
+            return reason
+        return "There are no cells yet: segment, paint or import some"
+
     def new_layout(self) -> None:
         """Give the active region an empty layout to paint on."""
         if self.active is not None and self.active.layout is None:

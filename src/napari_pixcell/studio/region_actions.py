@@ -41,6 +41,12 @@ class RegionActions(InventActions):
         """Whether there is a slide whose pixel size is known."""
         return self.slide is not None and self.slide.mpp is not None
 
+    def why_no_region(self) -> str:
+        """Say why no region can be added now; empty if one can."""
+        if self.slide is None:
+            return "Open a slide first"
+        return "" if self.ready else "Set the pixel size first"
+
     @property
     def regions(self) -> list[RegionItem]:
         """Regions of the current slide, oldest first."""

@@ -80,7 +80,8 @@ class Session(SavingActions, SimilarActions, ResultActions):
         self.settings.events.family.connect(self.check_model)
         self.settings.events.segment_method.connect(self.check_segmenter)
         self.settings.events.segment_model.connect(self.check_segmenter)
-        self.settings.events.connect(lambda *_: self.changed.emit(), check_nargs=False)
+        # Bound methods are held weakly: settings would keep a session for ever otherwise.
+        self.settings.events.connect(self._set)
         for name in ("seed", "guidance", "layout_strength", "layout_until", *START_SETTINGS):
             getattr(self.settings.events, name).connect(self.live.touched, max_args=0)
         self.layout_changed.connect(self.live.touched, max_args=0)
@@ -91,6 +92,9 @@ class Session(SavingActions, SimilarActions, ResultActions):
         self.similar.changed.connect(self.changed.emit)
         self.regions_changed.connect(self.follow_similar)
         self.look_for_styles()
+
+    def _set(self, *_: object) -> None:
+        self.changed.emit()
 
     # -- slide ---------------------------------------------------------------------------
 

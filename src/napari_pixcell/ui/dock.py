@@ -20,7 +20,7 @@ from napari_pixcell.studio.session import Session
 from napari_pixcell.ui import configuration
 from napari_pixcell.ui.keys import Keys
 from napari_pixcell.ui.layers import LayerLink
-from napari_pixcell.ui.parts import Text
+from napari_pixcell.ui.parts import Text, name_for_readers
 from napari_pixcell.ui.sections import (
     ExportSection,
     GenerateSection,
@@ -117,6 +117,7 @@ class PixCellStudio(QWidget):
         # A closed dock gets no closeEvent (napari #8071), so the teardown hangs on others.
         self.destroyed.connect(self.teardown)
         self.refresh()
+        name_for_readers(self)
 
     def refresh(self) -> None:
         """Show the session's state in every section."""

@@ -25,7 +25,7 @@ from napari_pixcell.models.catalogue import Family, WeightSet
 from napari_pixcell.preferences import idle_minutes
 from napari_pixcell.studio.session import Session
 from napari_pixcell.studio.shelf import Row
-from napari_pixcell.ui.parts import AMBER, GREEN, Text, button, row
+from napari_pixcell.ui.parts import AMBER, GREEN, Text, allow, button, row
 
 COLUMNS = ("Model", "State", "Size", "Access", "On this machine")
 NAME = Qt.ItemDataRole.UserRole
@@ -192,12 +192,17 @@ class ModelManager(QDialog):
         one, busy = self.chosen, self.shelf.busy
         here, bundled = one is not None and one.installed, one is not None and one.family.bundled
         # Cellpose is chosen where it works: in the Layout section.
-        self.use_button.setEnabled(here and one is not None and isinstance(one.family, Family))
-        self.get_button.setEnabled(one is not None and not here and not busy)
-        self.export_button.setEnabled(here and not bundled and not busy)
-        self.remove_button.setEnabled(here and not bundled and not busy)
+        working = "Something else is under way" if busy else ""
+        none = "" if one is not None else "Choose a model first"
+        missing = none or ("" if here else "It is not installed")
+        tied = missing or ("It comes with the plugin" if bundled else "") or working
+        cells = one is not None and not isinstance(one.family, Family)
+        allow(self.use_button, missing or ("Choose it in the Layout section" if cells else ""))
+        allow(self.get_button, none or ("It is installed" if here else "") or working)
+        allow(self.export_button, tied)
+        allow(self.remove_button, tied)
         for made in (self.locate_button, self.import_button, self.agree_button):
-            made.setEnabled(not busy)
+            allow(made, working)
 
     def _ask(self) -> None:
         if self.chosen is not None:

@@ -10,10 +10,15 @@ from numpy.typing import NDArray
 from qtpy.QtCore import QSettings, QSignalBlocker, Qt
 from qtpy.QtGui import QImage, QPixmap
 from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QAbstractSlider,
+    QAbstractSpinBox,
     QBoxLayout,
+    QComboBox,
     QHBoxLayout,
     QLabel,
     QLayout,
+    QLineEdit,
     QPushButton,
     QSizePolicy,
     QToolButton,
@@ -25,6 +30,9 @@ from qtpy.QtWidgets import (
 AMBER = "#c27a12"
 GREEN = "#3c9d5b"
 BLUE = "#2f6fdf"
+
+WHY = "why it is off"
+FIELDS = (QAbstractSpinBox, QAbstractSlider, QComboBox, QLineEdit, QAbstractItemView)
 
 PRIMARY = f"""
 QPushButton {{ background-color: {BLUE}; color: white; font-weight: bold; padding: 8px;
@@ -177,6 +185,34 @@ def button(text: str, tip: str, act: Callable[[], Any], name: str = "") -> QPush
     made.setObjectName(name or text)
     made.clicked.connect(lambda *_: act())
     return made
+
+
+def allow(widget: Any, reason: str) -> None:
+    """Enable a control; or disable it and say why, in its tooltip and to a screen reader.
+
+    Parameters
+    ----------
+    widget : QWidget
+        Whose tooltip says what it does.
+    reason : str
+        Why it is off; empty where it is on.
+    """
+    tip, said = widget.toolTip(), widget.property(WHY) or ""
+    if said:  # the tip that was set when the control was made, or since
+        tip = tip.removeprefix(f"{said}\n")
+    widget.setEnabled(not reason)
+    widget.setProperty(WHY, reason)
+    text = f"{reason}\n{tip}" if reason else tip
+    if text != widget.toolTip():
+        widget.setToolTip(text)
+        widget.setAccessibleDescription(text)
+
+
+def name_for_readers(root: QWidget) -> None:
+    """Give each field without words a name that a screen reader can say: its tooltip's."""
+    for widget in root.findChildren(QWidget):
+        if isinstance(widget, FIELDS) and not widget.accessibleName():
+            widget.setAccessibleName(widget.toolTip().partition("\n")[0])
 
 
 def put(widget: Any, value: Any) -> None:

@@ -7,7 +7,7 @@ from qtpy.QtWidgets import QComboBox, QLabel, QSizePolicy, QVBoxLayout, QWidget
 from napari_pixcell.studio.regions import AREA_KINDS
 from napari_pixcell.studio.session import Session
 from napari_pixcell.ui.layers import LayerLink
-from napari_pixcell.ui.parts import Text, button, row
+from napari_pixcell.ui.parts import Text, allow, button, row
 
 TIP = (
     "Paint over a part of the region: “Segment nuclei” and “Invent” then work there alone, and "
@@ -53,11 +53,10 @@ class Area(QWidget):
     def refresh(self) -> None:
         """Show the session's state."""
         item = self.session.active
-        there = item is not None and self.session.takes_layout and not item.layout_busy
         marked = item is not None and item.area is not None
         for made in (self.mark_button, self.kind):
-            made.setEnabled(there)
-        self.clear_button.setEnabled(marked)
+            allow(made, self.session.why_no_cells())
+        allow(self.clear_button, "" if marked else "No part is marked")
         if not marked or item is None or item.area is None:
             self.state.say("")
         elif not item.area.any():

@@ -6,7 +6,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QSlider, QSpinBox, QVBoxLayout, QWidget
 
 from napari_pixcell.studio.session import Session
-from napari_pixcell.ui.parts import More, button, clear, put, row
+from napari_pixcell.ui.parts import More, allow, button, clear, put, row
 from napari_pixcell.ui.style_combo import StyleCombo
 
 MOST_SHARE = 95  # %: with all of it on one, the others' proportions would be lost
@@ -63,15 +63,9 @@ class Blending(More):
         for made in self.rows:
             made.refresh()
         other = bool(session.another_style())
-        self.another_button.setEnabled(other)
-        self.another_button.setToolTip(
-            "Blend another style in" if other else "All styles are in this blend already"
-        )
+        allow(self.another_button, "" if other else "All styles are in this blend already")
         why = session.why_not() or ("" if len(parts) > 1 else "Blend with another style first")
-        self.series_button.setEnabled(not why)
-        self.series_button.setToolTip(
-            why or "One variant for each step from the first style to the last, with the same seed"
-        )
+        allow(self.series_button, why)
 
 
 class _Further(QWidget):

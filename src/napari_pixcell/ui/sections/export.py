@@ -8,7 +8,7 @@ from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QCheckBox, QFileDialog, QLabel, QLineEdit
 
 from napari_pixcell.studio.session import Session
-from napari_pixcell.ui.parts import Section, Text, button
+from napari_pixcell.ui.parts import Section, Text, allow, button
 
 
 class ExportSection(Section):
@@ -59,7 +59,8 @@ class ExportSection(Section):
             kept = "kept " if all(result.starred for result in results) else ""
             text = f"Export {_count(len(results), kept + ('image' if alone else 'pair'))}…"
         self.export_button.setText(text)
-        self.export_button.setEnabled(bool(results) and not session.exporting)
+        busy = "It is being exported" if session.exporting else ""
+        allow(self.export_button, busy or ("" if results else "Generate variants first"))
         self.hint.say("Images made without a layout have no mask." if alone else "")
         problem, note = session.problems.get("export", ""), session.notes.get("export", "")
         self.tell(problem, note, "Choose another folder…" if problem else "", self.choose)

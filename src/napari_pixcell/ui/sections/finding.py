@@ -21,7 +21,7 @@ from qtpy.QtWidgets import (
 from napari_pixcell.cells.methods import CELLPOSE_MODEL
 from napari_pixcell.models.catalogue import CELLPOSE
 from napari_pixcell.studio.session import Session
-from napari_pixcell.ui.parts import BLUE, More, button, put, row
+from napari_pixcell.ui.parts import BLUE, More, allow, button, put, row
 from napari_pixcell.ui.sections.thresholds import Thresholds
 
 MODELS = "Cellpose models (*)"
@@ -113,7 +113,7 @@ class Finding(QWidget):
         session, item = self.session, self.session.active
         there = item is not None and session.takes_layout
         job = item.layout_job if item is not None else None
-        self.segment_button.setEnabled(there and job is None and not session.no_segmenting)
+        allow(self.segment_button, session.why_no_cells() or session.no_segmenting)
         self._show_method()
         self.adjust.setVisible(there and item is not None and item.layout is not None)
         with QSignalBlocker(self.keep):
@@ -123,7 +123,7 @@ class Finding(QWidget):
         if job is not None:
             self.bar.setRange(0, job.total if job.done else 0)
             self.bar.setValue(job.done)
-            self.cancel_button.setEnabled(job.can_cancel)
+            allow(self.cancel_button, "" if job.can_cancel else "It is stopping")
 
     def _show_method(self) -> None:
         settings = self.session.settings

@@ -20,7 +20,7 @@ from napari_pixcell.engine.request import MAX_SEED
 from napari_pixcell.studio.session import Session
 from napari_pixcell.studio.starting import NOTHING
 from napari_pixcell.ui.layers import LayerLink
-from napari_pixcell.ui.parts import BLUE, PRIMARY, More, Section, Text, button, put, row
+from napari_pixcell.ui.parts import BLUE, PRIMARY, More, Section, Text, allow, button, put, row
 from napari_pixcell.ui.sections.grid import GridPanel
 from napari_pixcell.ui.sections.queue import QueueList
 from napari_pixcell.ui.sections.starting import Starting
@@ -61,6 +61,7 @@ class GenerateSection(Section):
             self.speed.setItemData(index, preset.text, Qt.ItemDataRole.ToolTipRole)
         self.speed.activated.connect(lambda _: settings.use_preset(self.speed.currentData()))
         self.live = QCheckBox("Live")
+        self.live.setToolTip(LIVE)
         self.live.toggled.connect(session.set_live)
         self.keep_live = button("Keep", "Keep the live picture as a variant", self._keep_live)
         line = self.add(QLabel("Speed"), self.speed, self.live, self.keep_live)
@@ -142,8 +143,7 @@ class GenerateSection(Section):
         with QSignalBlocker(self.live):
             self.live.setChecked(session.live.on)
         refused = session.why_no_live()
-        self.live.setEnabled(session.live.on or not refused)
-        self.live.setToolTip(refused or LIVE)
+        allow(self.live, "" if session.live.on else refused)
         self.keep_live.setVisible(session.generation.live is not None)
         self.grid.refresh()
         reason, job = session.why_not(), session.generation.current
@@ -151,7 +151,7 @@ class GenerateSection(Section):
         verb = "Generate" if job is None else "Queue"
         self.starting.refresh()
         self.generate_button.setText(reason or f"{verb} {what}{session.where_words()}")
-        self.generate_button.setEnabled(not reason)
+        allow(self.generate_button, reason)
         self.outlook.say(session.outlook())
         for widget in (self.bar, self.state, self.cancel_button):
             widget.setVisible(job is not None)
@@ -163,7 +163,7 @@ class GenerateSection(Section):
             self.bar.setUpdatesEnabled(True)
             self.bar.setToolTip(f"{job.target.name}: {job.summary()}")
             self.state.say(f"{job.target.name}: {' · '.join([job.sentence(), *job.remarks])}")
-            self.cancel_button.setEnabled(not job.cancelled)
+            allow(self.cancel_button, "It is stopping" if job.cancelled else "")
         self.queue.refresh()
         item = session.active
         placed = item is not None and item.layout is not None and session.takes_layout

@@ -22,7 +22,7 @@ from qtpy.QtWidgets import (
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.studio.grids import Grid
 from napari_pixcell.studio.session import Session
-from napari_pixcell.ui.parts import AMBER, More, Text, button, put, row, whole_pixmap
+from napari_pixcell.ui.parts import AMBER, More, Text, allow, button, put, row, whole_pixmap
 
 FIELDS = (
     ("grid_guidance", "Guidance", "Values to try, such as 1, 1.5, 2; empty: the one above"),
@@ -93,11 +93,10 @@ class GridPanel(More):
             reason = reason or str(error)
             self.what.setStyleSheet(f"font-size: 10px; color: {AMBER};")
             self.what.say(str(error))
-        self.go.setEnabled(not reason)
-        self.go.setToolTip(reason or "Make all pictures of the grid as one job")
+        allow(self.go, reason)
         made = 0 if grid is None else sum(r is not None for r in session.grids.pictures(grid))
         self.show_sheet.setVisible(grid is not None)
-        self.show_sheet.setEnabled(made > 0)
+        allow(self.show_sheet, "" if made else "None of its pictures is made yet")
         if grid is not None:
             self.show_sheet.setText(f"Show sheet ({made} of {grid.sweep.count})")
 

@@ -7,7 +7,7 @@ from qtpy.QtWidgets import QComboBox, QGridLayout, QLabel, QProgressBar, QSizePo
 from superqt import QLabeledDoubleSlider
 
 from napari_pixcell.studio.session import Session
-from napari_pixcell.ui.parts import BLUE, More, button, put, row
+from napari_pixcell.ui.parts import BLUE, More, allow, button, put, row
 
 OWN = 0  # the numbers as they stand
 
@@ -123,11 +123,10 @@ class Inventing(More):
     def refresh(self) -> None:
         """Show the session's state."""
         session, item, recipe = self.session, self.session.active, self.session.recipe
-        there = item is not None and session.takes_layout and not item.layout_busy
-        self.invent_button.setEnabled(there and not session.inventing)
-        self.vary_button.setEnabled(
-            there and item is not None and item.cells > 0 and not session.inventing
-        )
+        busy = "Cells are being made" if session.inventing else ""
+        allow(self.invent_button, session.why_no_cells() or busy)
+        empty = "" if item is not None and item.cells else "There are no cells to vary yet"
+        allow(self.vary_button, session.why_no_change() or empty or busy)
         making = session.making
         self.bar.setVisible(making is not None)
         self.cancel_button.setVisible(making is not None)

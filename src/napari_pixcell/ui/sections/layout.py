@@ -11,7 +11,7 @@ from superqt import QLabeledDoubleSlider
 
 from napari_pixcell.studio.session import Session
 from napari_pixcell.ui.layers import LayerLink
-from napari_pixcell.ui.parts import AMBER, Section, Text, button, put
+from napari_pixcell.ui.parts import AMBER, Section, Text, allow, button, put
 from napari_pixcell.ui.sections.area import Area
 from napari_pixcell.ui.sections.finding import Finding
 from napari_pixcell.ui.sections.inventing import Inventing
@@ -98,9 +98,10 @@ class LayoutSection(Section):
         self.stamps.refresh()
         self.inventing.refresh()
         self.area.refresh()
-        self.import_button.setEnabled(there and job is None and not session.importing)
-        self.export_button.setEnabled(layout is not None)
-        self.none_button.setEnabled(layout is not None and job is None)
+        reading = "A file is being read" if session.importing else ""
+        allow(self.import_button, session.why_no_cells() or reading)
+        allow(self.export_button, "" if layout is not None else session.why_no_change())
+        allow(self.none_button, session.why_no_change())
         if item is None:
             self.state.say("Add a region first")
         elif not session.takes_layout:

@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
 from napari_pixcell.studio.generation import Generation
 from napari_pixcell.studio.jobs import GenerationJob
 from napari_pixcell.studio.session import Session
-from napari_pixcell.ui.parts import AMBER, Text, row
+from napari_pixcell.ui.parts import AMBER, Text, allow, row
 
 MOST_HEIGHT = 150  # px of rows before they scroll
 BUTTON = (
@@ -168,7 +168,7 @@ class QueueRow(QWidget):
         )
         self.again.setVisible(job.state in ("failed", "cancelled") and bool(job.rest()))
         self.stop.setToolTip("Take it off the list" if job.over else "Cancel this one")
-        self.stop.setEnabled(not job.cancelled or job.over)
+        allow(self.stop, "It is stopping" if job.cancelled and not job.over else "")
 
 
 def _small(text: str, tip: str, act: Callable[[], None]) -> QToolButton:

@@ -9,7 +9,7 @@ from napari_pixcell.models.catalogue import get_family
 from napari_pixcell.studio.regions import RegionItem, tiles_of, tiles_text
 from napari_pixcell.studio.session import Session
 from napari_pixcell.ui.layers import LayerLink
-from napari_pixcell.ui.parts import Section, Text, button
+from napari_pixcell.ui.parts import Section, Text, allow, button
 from napari_pixcell.ui.sections.similar import SimilarPanel
 
 ROW = 22
@@ -63,7 +63,7 @@ class RegionSection(Section):
         session, active = self.session, self.session.active
         items = session.regions
         for made in (self.add_button, self.draw_button):
-            made.setEnabled(session.ready)
+            allow(made, session.why_no_region())
         lines = [(item.number, _line(item, session)) for item in items]
         shown = [
             (self.list.item(i).data(NUMBER), self.list.item(i).text())

@@ -8,7 +8,7 @@ from qtpy.QtWidgets import QCheckBox, QSlider
 from napari_pixcell.studio.results import Result
 from napari_pixcell.studio.session import Session
 from napari_pixcell.ui.keys import key_list
-from napari_pixcell.ui.parts import More, Section, Text, row
+from napari_pixcell.ui.parts import More, Section, Text, allow, row
 from napari_pixcell.ui.result_menu import result_menu
 from napari_pixcell.ui.strip import Strip
 
@@ -67,7 +67,7 @@ class ResultsSection(Section):
         self.place.setValue(round(swipe.at * FINE))
         self.place.blockSignals(False)
         reason = swipe.why_not(gallery.looked)
-        self.place.setEnabled(swipe.on and not reason)
+        allow(self.place, reason if swipe.on else "Switch “Swipe” on first")
         words = reason or (swipe.words(gallery.looked) if gallery.looked is not None else "")
         self.sides.say(words if swipe.on and results else "")
         problem, note = self.session.problems.get("results", ""), ""

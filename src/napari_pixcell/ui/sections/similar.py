@@ -15,7 +15,7 @@ from napari_pixcell.studio.session import Session
 from napari_pixcell.studio.similar import BEST
 from napari_pixcell.studio.similar_job import Similar
 from napari_pixcell.ui.layers import LayerLink
-from napari_pixcell.ui.parts import BLUE, Text, button, clear, pixmap, row
+from napari_pixcell.ui.parts import BLUE, Text, allow, button, clear, pixmap, row
 
 SIDE = 44
 FIND = (
@@ -87,8 +87,7 @@ class SimilarPanel(QWidget):
         similar = self.session.similar
         job, found = similar.job, similar.found
         why = self.session.why_not_similar()
-        self.find_button.setEnabled(not why)
-        self.find_button.setToolTip(why or FIND)
+        allow(self.find_button, why)
         self.setVisible(job is not None or found is not None)
         looking = job is not None
         for widget in (self.bar, self.cancel_button):

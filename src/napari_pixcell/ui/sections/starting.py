@@ -9,7 +9,7 @@ from superqt import QLabeledDoubleSlider
 from napari_pixcell.studio.session import Session
 from napari_pixcell.studio.starting import NOTHING, SHOWN, STARTS, TISSUE
 from napari_pixcell.ui.layers import LayerLink
-from napari_pixcell.ui.parts import More, Text, button, put, row
+from napari_pixcell.ui.parts import More, Text, allow, button, put, row
 
 STRENGTH = "0 keeps the very pixels, 1 forgets them"
 MARK = "Paint over the part of the region that shall change"
@@ -46,6 +46,7 @@ class Starting(More):
         self.strength.setDecimals(2)
         self.strength.setSingleStep(0.05)
         self.strength.setAccessibleName("How much changes")
+        self.strength.setToolTip(STRENGTH)
         self.strength.valueChanged.connect(
             lambda value: setattr(settings, "strength", round(float(value), 2))
         )
@@ -97,13 +98,11 @@ class Starting(More):
         with QSignalBlocker(self.start_from):
             self.start_from.setCurrentIndex(self.start_from.findData(settings.start_from))
         put(self.strength, settings.strength)
-        self.strength.setEnabled(started)
-        self.strength.setToolTip(STRENGTH if started else "Choose what to start from first")
+        allow(self.strength, "" if started else "Choose what to start from first")
         with QSignalBlocker(self.only_part):
             self.only_part.setChecked(started and settings.only_part)
         there = session.active is not None
-        self.mark_button.setEnabled(there)
-        self.mark_button.setToolTip(MARK if there else "Add a region first")
+        allow(self.mark_button, "" if there else "Add a region first")
         part = started and settings.only_part
         put(self.feather, round(settings.feather_um))
         self.border.setVisible(part)

@@ -21,7 +21,7 @@ from napari_pixcell.studio.regions import RegionItem, tiles_text
 from napari_pixcell.studio.session import Session
 from napari_pixcell.studio.style_choice import Ref, StyleChoice
 from napari_pixcell.studio.styles import Style
-from napari_pixcell.ui.parts import BLUE, Section, Text, button, put
+from napari_pixcell.ui.parts import BLUE, Section, Text, allow, button, put
 from napari_pixcell.ui.sections.blending import Blending
 from napari_pixcell.ui.style_combo import StyleCombo
 
@@ -175,8 +175,8 @@ class StyleSection(Section):
         choice = active.style if active is not None else StyleChoice()
         blended = len(choice.parts) > 1
         self.like.setVisible(not blended)
-        self.choice.setEnabled(active is not None)
         self.choice.refresh(choice.refs[0] if choice.parts else 0, none=not blended)
+        allow(self.choice, "" if active is not None else "Add a region first")
         for widget in (self.balance, self.second):
             widget.setVisible(blended)
         if blended:
@@ -195,18 +195,16 @@ class StyleSection(Section):
         if job is not None:
             self.bar.setRange(0, job.total if job.done else 0)
             self.bar.setValue(job.done)
-            self.cancel_button.setEnabled(not job.cancelled)
+            allow(self.cancel_button, "It is stopping" if job.cancelled else "")
         missing = style is not None and style.embedding is None and not style.embedding_busy
         self.embed_button.setVisible(missing and "style" not in session.problems)
         ready = active is not None and bool(choice.parts) and not session.why_no_style(active)
         self.save_button.setVisible(ready)
-        self.save_button.setEnabled(ready)
-        self.save_button.setToolTip(SAVE if ready else "There is no style yet that could be saved")
+        allow(self.save_button, "" if ready else "There is no style yet that could be saved")
         self.blend_button.setVisible(ready or blended)
         self.blend_button.setText("Don't blend" if blended else "Blend with…")
         alone = not blended and not session.another_style()
-        self.blend_button.setEnabled(blended or (ready and not alone))
-        self.blend_button.setToolTip(ALONE if alone else BLEND if ready or blended else WAIT)
+        allow(self.blend_button, ALONE if alone else "" if ready or blended else WAIT)
         self.blending.refresh()
         self._show_stored()
         problem = session.problems.get("style", "")

@@ -9,7 +9,7 @@ from napari_pixcell.studio.session import Session
 from napari_pixcell.ui.cell_keys import SHOWN_KEYS
 from napari_pixcell.ui.cell_tools import GROWS_BY
 from napari_pixcell.ui.layers import LayerLink
-from napari_pixcell.ui.parts import Text
+from napari_pixcell.ui.parts import Text, allow
 
 COLUMNS = 6
 TOOLS = {
@@ -95,17 +95,20 @@ class Tools(QWidget):
         there = item is not None and session.takes_layout and not item.layout_busy
         drawn = there and item is not None and item.layout is not None
         layer = self.tools.layer
+        nowhere, nothing = session.why_no_cells(), session.why_no_change()
         for name, made in self.buttons.items():
-            made.setEnabled(bool(there if name in ("paint", "outline", "stamp") else drawn))
+            allow(made, nowhere if name in ("paint", "outline", "stamp") else nothing)
             with QSignalBlocker(made):
                 made.setChecked(bool(drawn) and self.tools.working and name == self.tools.tool)
         for made in self.second:
             made.setVisible(bool(drawn) or self.tools.can_undo or self.tools.can_redo)
         self.hint.setVisible(bool(drawn))
-        self.undo.setEnabled(there and self.tools.can_undo)
-        self.redo.setEnabled(there and self.tools.can_redo)
-        self.outlines.setEnabled(bool(drawn))
+        allow(
+            self.undo, nowhere or ("" if self.tools.can_undo else "There is nothing to take back")
+        )
+        allow(self.redo, nowhere or ("" if self.tools.can_redo else "Nothing was taken back"))
+        allow(self.outlines, nothing)
         with QSignalBlocker(self.outlines):
             self.outlines.setChecked(layer is not None and not layer.contour)
         for made in (self.smaller, self.larger, self.remove):
-            made.setEnabled(bool(drawn) and self.tools.selected > 0)
+            allow(made, nothing or ("" if self.tools.selected else "Click a cell first"))

@@ -1,0 +1,164 @@
+"""What makes the dock pleasant: reasons for what is off, names, and no trace once it is closed."""
+
+from __future__ import annotations
+
+import gc
+import threading
+import weakref
+
+import numpy as np
+import psutil
+import pytest
+from qtpy.QtWidgets import (
+    QAbstractButton,
+    QAbstractSlider,
+    QAbstractSpinBox,
+    QApplication,
+    QComboBox,
+    QLineEdit,
+    QScrollBar,
+    QWidget,
+)
+
+from napari_pixcell.engine.events import Progress
+from napari_pixcell.slides import ArraySlide
+from napari_pixcell.ui.dock import PixCellStudio
+from napari_pixcell.ui.parts import WHY, More
+from pictures import tissue
+from scripted import ScriptedClient
+
+CONTROLS = (QAbstractButton, QAbstractSlider, QAbstractSpinBox, QComboBox, QLineEdit)
+
+
+def controls(studio: PixCellStudio) -> list[QWidget]:
+    """Give what the user sees and could use, without the inner parts of fields."""
+    fields = (QAbstractSpinBox, QAbstractSlider, QComboBox)
+    return [
+        widget
+        for widget in studio.findChildren(QWidget)
+        if isinstance(widget, CONTROLS)
+        and widget.isVisible()
+        and not isinstance(widget, QScrollBar)
+        and not isinstance(widget.parent(), (*fields, QLineEdit))
+        and not type(widget.parent()).__name__.startswith(("QLabeled", "_"))
+        and not widget.objectName().startswith("qt_")
+    ]
+
+
+def unfold(studio: PixCellStudio, qtbot) -> None:
+    for folded in studio.findChildren(More):
+        folded.button.setChecked(True)
+    qtbot.wait(60)
+
+
+def check(studio: PixCellStudio) -> int:
+    """Each control that is off says why; how many there are."""
+    off = [widget for widget in controls(studio) if not widget.isEnabled()]
+    silent = [
+        f"{type(widget).__name__} {widget.objectName() or widget.toolTip()}"
+        for widget in off
+        if not widget.property(WHY) or not widget.toolTip().startswith(widget.property(WHY))
+    ]
+    assert not silent
+    return len(off)
+
+
+def test_whatever_is_off_says_why_and_stops_saying_so(ready, client, qtbot, settle) -> None:
+    session = ready.session
+    unfold(ready, qtbot)
+    assert check(ready) > 10
+    tip = ready.layout_.finding.segment_button.toolTip()
+    assert tip.startswith("Add a region first\n")
+    session.add_region((400, 400))
+    settle(ready)
+    check(ready)
+    assert "first" not in ready.layout_.finding.segment_button.toolTip()
+    session.new_layout()
+    settle(ready)
+    check(ready)
+    session.set_layout(session.active.number, None)
+    session.generate()
+    settle(ready)
+    client.waiting[0][1](Progress(3, 80, "Variant 1 of 4"))
+    settle(ready)
+    check(ready)
+    session.cancel()
+    settle(ready)
+    session.settings.use_family("pixcell-256")
+    qtbot.wait(60)
+    check(ready)
+    assert "takes no layout" in ready.layout_.import_button.toolTip()
+
+
+def test_a_screen_reader_can_name_every_control(ready, qtbot, settle) -> None:
+    ready.session.add_region((400, 400))
+    settle(ready)
+    ready.session.new_layout()
+    unfold(ready, qtbot)
+    nameless = [
+        f"{type(widget).__name__} in {type(widget.parent()).__name__}"
+        for widget in controls(ready)
+        if not (
+            widget.accessibleName()
+            or widget.toolTip()
+            or (isinstance(widget, QAbstractButton) and any(c.isalpha() for c in widget.text()))
+        )
+    ]
+    assert not nameless
+
+
+@pytest.fixture
+def listeners(viewer):
+    """Count who listens to the viewer."""
+
+    def count() -> int:
+        groups = (
+            viewer.layers.events,
+            viewer.layers.selection.events,
+            viewer.scene.camera.events,
+            viewer.dims.events,
+            viewer.scene.overlays,
+            viewer.events,
+            viewer.layers[0].events,
+        )
+        emitters = [e for g in groups for e in getattr(g, "emitters", {}).values()]
+        return sum(len(emitter.callbacks) for emitter in emitters)
+
+    return count
+
+
+def test_twenty_docks_leave_nothing_behind(viewer, qtbot, settle, listeners) -> None:
+    def once() -> weakref.ref:
+        client = ScriptedClient()
+        studio = PixCellStudio(viewer, client)
+        dock = viewer.window.add_dock_widget(studio, name="PixCell studio")
+        settle(studio)
+        assert studio.session.slide is not None
+        viewer.window.remove_dock_widget(dock)
+        qtbot.waitUntil(lambda: client.closed, timeout=10_000)
+        studio.deleteLater()
+        return weakref.ref(studio.session)
+
+    picture = ArraySlide([tissue(800)], 0.5, "case 7")
+    first = PixCellStudio(viewer, ScriptedClient())
+    first.link.add_slide(picture)
+    first.close_session()
+    first.deleteLater()
+    once()  # what is made once for good is made now
+    qtbot.wait(100)
+    gc.collect()
+    threads, kept = threading.active_count(), listeners()
+    widgets = len(QApplication.allWidgets())
+    children = len(psutil.Process().children(recursive=True))
+    keys = set(viewer.keymap)
+    sessions = [once() for _ in range(19)]
+    for _ in range(5):
+        qtbot.wait(50)
+        gc.collect()
+    assert listeners() == kept
+    assert set(viewer.keymap) == keys
+    assert threading.active_count() <= threads
+    assert len(psutil.Process().children(recursive=True)) == children
+    assert len(QApplication.allWidgets()) - widgets < 40
+    assert sum(ref() is not None for ref in sessions) <= 1
+    assert np.isfinite(viewer.layers[0].scale).all()  # the slide itself stays
