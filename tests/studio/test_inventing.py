@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from napari_pixcell.cells.inventing import invent as make
 from napari_pixcell.cells.methods import LayoutSource
+from napari_pixcell.cells.recipe import Recipe
+from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.slides import Region
 
 FOUND = LayoutSource("cellpose", "cpsam_v2", "abc", "non-commercial")
@@ -47,6 +51,19 @@ def test_a_whole_region_is_invented_anew_and_can_be_undone(session, item) -> Non
     assert session.recipe.seed == 1 and "(seed 0)" in session.notes["layout"]
     session.undo_layout(item.number)
     assert item.layout is before and item.classes == {4: "Tumor", 9: "Stroma"}
+
+
+def test_a_painted_density_is_in_the_record_and_gives_the_same_cells_again(session, item) -> None:
+    session.set_layout(item.number, None)
+    area = np.ones((38, 48), np.uint8)
+    area[:, :20], area[:, 30:] = 2, 3
+    item.area = area
+    invent(session)
+    source = LayoutSource.from_dict(json.loads(json.dumps(item.layout_source.to_dict())))
+    density = PackedArray.from_dict(source.density_map).unpack()
+    recipe = Recipe.from_dict(source.recipe)
+    again = make(recipe, item.size, session.settings.model.mpp, density_map=density)
+    np.testing.assert_array_equal(again.labels > 0, item.layout > 0)
 
 
 def test_a_part_keeps_the_classes_and_terms_of_the_cells_beside_it(session, item) -> None:

@@ -132,6 +132,8 @@ class LayoutSource:
         Whether it was painted on afterwards.
     recipe : dict, optional
         Of an invented layout: what :meth:`~napari_pixcell.cells.recipe.Recipe.to_dict` gives.
+    density_map : dict, optional
+        Of an invented layout whose density was painted: the factors of it, a packed array.
     """
 
     method: str
@@ -140,12 +142,14 @@ class LayoutSource:
     licence: str = ""
     edited: bool = False
     recipe: dict[str, Any] | None = None
+    density_map: dict[str, Any] | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Give a JSON value; without a recipe as before there were any."""
+        """Give a JSON value; without a recipe or map as before there were any."""
         value = asdict(self)
-        if self.recipe is None:
-            del value["recipe"]
+        for name in ("recipe", "density_map"):
+            if value[name] is None:
+                del value[name]
         return value
 
     @classmethod
@@ -165,10 +169,14 @@ def mixed(source: LayoutSource | None, kept: LayoutSource | None) -> LayoutSourc
     if not kept.licence:
         return replace(source, edited=True)
     if not source.licence:
-        return replace(kept, edited=True, recipe=source.recipe or kept.recipe)
+        return replace(kept, edited=True, **_invention(source if source.recipe else kept))
     both: dict[str, Any] = {
         name: " + ".join(dict.fromkeys((getattr(kept, name), getattr(source, name))))
         for name in ("model", "sha256", "licence")
     }
-    recipe = source.recipe or kept.recipe
-    return LayoutSource(source.method, edited=True, recipe=recipe, **both)
+    both |= _invention(source if source.recipe else kept)
+    return LayoutSource(source.method, edited=True, **both)
+
+
+def _invention(source: LayoutSource) -> dict[str, Any]:
+    return {"recipe": source.recipe, "density_map": source.density_map}

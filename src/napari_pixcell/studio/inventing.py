@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from napari_pixcell.cells.methods import LayoutSource
 from napari_pixcell.cells.recipe import LARGEST_SEED, Recipe
+from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.studio.importing import ImportActions
 from napari_pixcell.studio.making import Making, Stopped
 from napari_pixcell.studio.regions import AREA_KINDS, RegionItem
@@ -92,7 +93,10 @@ class InventActions(ImportActions):
         def done(outcome: tuple[Combined, str]) -> None:
             made, words = outcome
             if self._items.get(item.number) is item and item.size == size:
-                source = made.source(LayoutSource("invented", recipe=recipe.to_dict()))
+                painted = PackedArray.pack(density).to_dict() if density is not None else None
+                how = recipe.to_dict()
+                invented = LayoutSource("invented", recipe=how, density_map=painted)
+                source = made.source(invented)
                 origin = made.origin("invented")
                 self.set_layout(item.number, made.labels, origin, source, made.classes)
                 self.note("layout", words)
