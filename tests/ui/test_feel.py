@@ -15,6 +15,7 @@ from qtpy.QtWidgets import (
     QAbstractSpinBox,
     QApplication,
     QComboBox,
+    QLabel,
     QLineEdit,
     QScrollBar,
     QWidget,
@@ -23,6 +24,8 @@ from qtpy.QtWidgets import (
 from napari_pixcell.engine.events import Progress
 from napari_pixcell.slides import ArraySlide
 from napari_pixcell.ui.dock import PixCellStudio
+from napari_pixcell.ui.help_menu import KEYS
+from napari_pixcell.ui.keys import TABLE
 from napari_pixcell.ui.parts import WHY, More
 from pictures import tissue
 from scripted import ScriptedClient
@@ -105,6 +108,19 @@ def test_a_screen_reader_can_name_every_control(ready, qtbot, settle) -> None:
         )
     ]
     assert not nameless
+
+
+def test_help_lists_the_keys_while_the_studio_is_open(ready, viewer, qtbot) -> None:
+    def entries() -> dict:
+        return {action.text(): action for action in viewer.window.help_menu.actions()}
+
+    entries()[KEYS].trigger()
+    (window,) = (w for w in QApplication.topLevelWidgets() if w.windowTitle() == KEYS)
+    words = window.findChild(QLabel).text()
+    assert all(entry.words in words for entry in TABLE)
+    window.close()
+    ready.close_session()
+    assert KEYS not in entries()
 
 
 @pytest.fixture

@@ -10,6 +10,8 @@ from napari.viewer import Viewer
 from qtpy.QtWidgets import QAbstractButton
 
 from napari_pixcell.ui.dock import PixCellStudio
+from napari_pixcell.ui.help_menu import KEYS, show_words
+from napari_pixcell.ui.keys import key_list
 
 PLUGIN, TITLE = "napari-pixcell", "PixCell studio"
 
@@ -45,6 +47,12 @@ def save_session_as(viewer: Viewer) -> None:
         menu.save_as()
     else:
         viewer.status = "Save as: open a slide first"
+
+
+def keys(viewer: Viewer) -> None:
+    """Show the keys of the studio."""
+    studio = studio_of(viewer)
+    show_words(studio.window(), KEYS, key_list())
 
 
 def new_region(viewer: Viewer) -> None:

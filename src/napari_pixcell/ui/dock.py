@@ -17,7 +17,7 @@ from napari_pixcell.studio.importing import holds_cells
 from napari_pixcell.studio.results import Client
 from napari_pixcell.studio.saving.folder import is_session
 from napari_pixcell.studio.session import Session
-from napari_pixcell.ui import configuration
+from napari_pixcell.ui import configuration, help_menu
 from napari_pixcell.ui.keys import Keys
 from napari_pixcell.ui.layers import LayerLink
 from napari_pixcell.ui.parts import Text, name_for_readers
@@ -113,6 +113,7 @@ class PixCellStudio(QWidget):
         self.session.changed.connect(self._refresh_soon)
         self.keys = Keys(self)
         self.link.at_close(configuration.link(self._configured, self._cannot_remember))
+        self.link.at_close(help_menu.extend(napari_viewer, ABOUT))
         self.teardown = Teardown(self.session, self.link, self.keys)
         # A closed dock gets no closeEvent (napari #8071), so the teardown hangs on others.
         self.destroyed.connect(self.teardown)

@@ -1,0 +1,61 @@
+"""What napari's Help menu says of the studio: its keys, and what it is."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+
+from napari.viewer import Viewer
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QDialog, QLabel, QVBoxLayout, QWidget
+
+from napari_pixcell.ui.keys import key_list
+
+KEYS, ABOUT = "PixCell keys", "About PixCell studio"
+
+
+def extend(viewer: Viewer, about: str) -> Callable[[], None]:
+    """Add the studio's entries to Help.
+
+    Parameters
+    ----------
+    viewer : Viewer
+        Whose menu.
+    about : str
+        What the studio is, in words.
+
+    Returns
+    -------
+    callable
+        Takes them away.
+    """
+    menu = viewer.window.help_menu
+    entries = [menu.addAction(KEYS), menu.addAction(ABOUT)]
+    for entry, words in zip(entries, (key_list(), about), strict=True):
+        title = entry.text()
+        entry.triggered.connect(
+            lambda *_, title=title, words=words: show_words(menu.window(), title, words)
+        )
+
+    def end() -> None:
+        with contextlib.suppress(RuntimeError):  # the window may be gone already
+            for entry in entries:
+                menu.removeAction(entry)
+
+    return end
+
+
+def show_words(parent: QWidget, title: str, words: str) -> QDialog:
+    """Open a small window with words that can be copied."""
+    window = QDialog(parent)
+    window.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    window.setWindowTitle(title)
+    text = QLabel(words)
+    text.setWordWrap("\n" not in words)
+    text.setStyleSheet("font-family: monospace;" if "\n" in words else "")
+    text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    stack = QVBoxLayout(window)
+    stack.addWidget(text)
+    window.resize(460, window.sizeHint().height())
+    window.show()
+    return window
