@@ -19,6 +19,7 @@ from napari_pixcell.slides import Region
 from napari_pixcell.studio import live
 from napari_pixcell.studio.live import LONGEST, PAUSE, Live
 from napari_pixcell.studio.session import Session
+from napari_pixcell.studio.style_choice import StyleChoice
 from scripted import ScriptedClient
 
 
@@ -258,3 +259,41 @@ def test_a_live_picture_that_fails_says_so_and_leaves_no_row(
     ready.wait(20, until=lambda: bool(client.waiting))
     client.waiting.pop(0)[1](Finished())
     settled(ready)
+
+
+def test_a_grid_sweeps_how_much_of_the_tissue_changes(
+    ready: Session, client: ScriptedClient
+) -> None:
+    ready.settings.start_from, ready.settings.grid_seeds = "tissue", 2
+    ready.settings.grid_strength = "0.2, 2"
+    ready.generate_grid()
+    assert ready.problems["generate"] == "The strength is 2; choose one from 0 to 1."
+    ready.settings.grid_strength = "0.2, 0.5"
+    ready.generate_grid()
+    play_all(ready, client)
+    made = [r.record.request for r in ready.grids.pictures(ready.grids.last)]
+    assert [(r.seed, r.strength) for r in made] == [
+        (1234, 0.2),
+        (1235, 0.2),
+        (1234, 0.5),
+        (1235, 0.5),
+    ]
+    assert len({r.start for r in made}) == 1 and made[0].start.shape == (256, 256, 3)
+    assert ready.grids.last.sweep.rows == ("change 0.2", "change 0.5")
+
+
+def test_a_grid_goes_through_a_blend_of_styles(ready: Session, client: ScriptedClient) -> None:
+    first = ready.active
+    second = ready.add_region((900, 900))
+    ready.wait(20)
+    ready.choose_style(StyleChoice.of(first.number, second.number))
+    ready.settings.grid_styles, ready.settings.grid_seeds = 3, 2
+    assert ready.grid_sweep().count == 6
+    ready.generate_grid()
+    play_all(ready, client)
+    made = [r.record.request for r in ready.grids.pictures(ready.grids.last)]
+    assert [r.seed for r in made] == [1234] * 3 + [1235] * 3
+    assert [r.embedding for r in made[:3]] == [r.embedding for r in made[3:]]
+    assert made[0].embedding == first.embedding and made[2].embedding == second.embedding
+    assert [r.source.style for r in made[:3]] == [r.source.style for r in made[3:]]
+    assert ready.grids.last.title == "Region 2, grid of 6 pictures"

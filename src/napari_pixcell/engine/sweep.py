@@ -135,8 +135,19 @@ class Sweep:
             ", ".join(labels) for labels in itertools.product(*(a.labels for a in self.axes[1:]))
         )
 
+    def places(self) -> list[dict[str, Any]]:
+        """Give the values of each place by their names, row by row."""
+        first, *others = self.axes
+        made = []
+        for fixed in itertools.product(*(axis.values for axis in others)):
+            row = dict(zip((axis.name for axis in others), fixed, strict=True))
+            made += [{first.name: value, **row} for value in first.values]
+        return made
+
     def requests(self, base: GenerateRequest) -> list[GenerateRequest]:
         """Give a request of one variant for each place, row by row.
+
+        A strength is left to whoever brings the picture to start from, if the base has none yet.
 
         Raises
         ------
@@ -144,8 +155,11 @@ class Sweep:
             If one of the values is none that a request can have.
         """
         made = []
-        for others in itertools.product(*(axis.values for axis in self.axes[1:])):
-            fixed = dict(zip((axis.name for axis in self.axes[1:]), others, strict=True))
-            for value in self.axes[0].values:
-                made.append(replace(base, count=1, **fixed, **{self.axes[0].name: value}))
+        for values in self.places():
+            strength = values.pop("strength", None)
+            if strength is not None and not 0 <= strength <= 1:
+                raise PixCellError(f"The strength is {strength:g}; choose one from 0 to 1.")
+            if strength is not None and base.start is not None:
+                values["strength"] = strength
+            made.append(replace(base, count=1, **values))
         return made

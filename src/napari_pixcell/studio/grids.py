@@ -34,14 +34,14 @@ class Grid:
         Of its sheet.
     sweep : Sweep
         What differs.
-    requests : tuple of GenerateRequest
-        Row by row, without the layout, which they all share.
+    seed : int
+        Of all, where the grid does not sweep it.
     """
 
     job: int
     title: str
     sweep: Sweep
-    requests: tuple[GenerateRequest, ...]
+    seed: int
 
 
 class Grids:
@@ -75,7 +75,7 @@ class Grids:
         previews: bool,
         styles: Sequence[tuple[tuple[str, float], ...]] = (),
     ) -> Grid:
-        """Queue a grid as one job; ``styles`` are for the record of each picture of a series.
+        """Queue a grid as one job; ``styles`` are for the records of each column of a series.
 
         Raises
         ------
@@ -83,14 +83,19 @@ class Grids:
             If a value is none that a request can have.
         """
         requests = sweep.requests(base)
-        for index, style in enumerate(styles):
-            one = requests[index]
-            requests[index] = replace(one, source=replace(one.source, style=style))
+        places = sweep.places()
+        if styles:  # they are the columns
+            for index, one in enumerate(requests):
+                style = styles[index % len(styles)]
+                requests[index] = replace(one, source=replace(one.source, style=style))
+        strengths = tuple(place["strength"] for place in places if "strength" in place)
+        if target.start is not None and strengths:
+            target.start = replace(target.start, strengths=strengths)
         title = "1 picture" if sweep.count == 1 else f"grid of {sweep.count} pictures"
-        if styles:
+        if styles and len(sweep.axes) == 1:
             title = f"series of {sweep.count} styles"
         job = self._generation.queue(list(requests), target, layout, title=title, previews=previews)
-        self.last = Grid(job.number, f"{target.name}, {title}", sweep, tuple(requests))
+        self.last = Grid(job.number, f"{target.name}, {title}", sweep, base.seed)
         return self.last
 
     def pictures(self, grid: Grid) -> list[Result | None]:
@@ -101,7 +106,8 @@ class Grids:
             for result in self._gallery.results
             if result.job == grid.job
         }
-        return [made.get(tuple(getattr(r, name) for name in names)) for r in grid.requests]
+        places = [{"seed": grid.seed, **place} for place in grid.sweep.places()]
+        return [made.get(tuple(place[name] for name in names)) for place in places]
 
     def sheet(
         self,

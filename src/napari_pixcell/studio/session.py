@@ -204,8 +204,13 @@ class Session(SavingActions, SimilarActions, ResultActions):
             layout = item.layout if self.with_layout else None
             self.generation.queue(request, place, layout, previews=self.settings.previews)
 
+    @property
+    def blended(self) -> bool:
+        """Whether the active region's style is a blend, which a grid can go through."""
+        return self.active is not None and len(self.active.style.parts) > 1
+
     def grid_sweep(self) -> Sweep:
-        """Give the grid that the settings ask for.
+        """Give the grid that the settings ask for; its styles are numbers until they are made.
 
         Raises
         ------
@@ -216,9 +221,14 @@ class Session(SavingActions, SimilarActions, ResultActions):
         written = (
             ("guidance", settings.grid_guidance),
             ("layout_strength", settings.grid_layout if self.with_layout else ""),
+            ("strength", settings.grid_strength if settings.start_from != NOTHING else ""),
             ("steps", settings.grid_steps),
         )
-        axes = [Axis.seeds(settings.seed, settings.grid_seeds)]
+        axes = []
+        if self.blended and settings.grid_styles > 1:
+            steps = tuple(range(settings.grid_styles))
+            axes.append(Axis("embedding", steps, tuple(map(str, steps))))
+        axes.append(Axis.seeds(settings.seed, settings.grid_seeds))
         axes += [Axis.numbers(name, text) for name, text in written if text.strip()]
         return Sweep(tuple(axes))
 
@@ -228,9 +238,13 @@ class Session(SavingActions, SimilarActions, ResultActions):
         if self.why_not() or item is None:
             return
         with self.reporting("generate"):
+            sweep = self.grid_sweep()
+            if sweep.axes[0].name == "embedding":
+                self.generate_series(self.settings.grid_styles, sweep.axes[1:])
+                return
             base, place = self._asked(item)
             layout = item.layout if self.with_layout else None
-            self.grids.queue(self.grid_sweep(), base, place, layout, self.settings.previews)
+            self.grids.queue(sweep, base, place, layout, self.settings.previews)
 
     def set_live(self, on: bool) -> None:
         """Switch the live picture on or off."""

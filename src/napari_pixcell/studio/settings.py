@@ -52,8 +52,10 @@ class Settings:
         How far around that part the new picture fades into the old one, in µm.
     previews : bool
         Whether pictures are shown while they are made.
-    grid_seeds, grid_guidance, grid_layout, grid_steps : int, str
+    grid_seeds, grid_guidance, grid_layout, grid_steps, grid_strength : int, str
         What a grid sweeps: so many seeds, and values as they were written, such as “1, 2”.
+    grid_styles : int
+        Steps through the blend of styles, where there is one.
     """
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
@@ -83,6 +85,8 @@ class Settings:
     grid_guidance: str = ""
     grid_layout: str = ""
     grid_steps: str = ""
+    grid_strength: str = ""
+    grid_styles: int = 1
 
     @property
     def model(self) -> Family:

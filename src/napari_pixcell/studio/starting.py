@@ -44,6 +44,8 @@ class Beginning:
         The coarse part that changes, see :attr:`RegionItem.area`; all of it without one.
     feather : int
         Around the part, in px.
+    strengths : tuple of float
+        Of each request where they differ.
     """
 
     slide: Any
@@ -54,6 +56,7 @@ class Beginning:
     strength: float
     area: NDArray[np.bool_] | None
     feather: int
+    strengths: tuple[float, ...] = ()
 
     def complete(self, requests: Sequence[GenerateRequest]) -> list[GenerateRequest]:
         """Give requests the picture to start from, by value; it takes a moment: in a thread."""
@@ -61,11 +64,15 @@ class Beginning:
 
         picture = _read(self) if self.picture is None else np.asarray(self.picture)
         start = PackedArray.pack(picture)
-        changes: dict[str, Any] = {"start": start, "strength": self.strength}
+        changes: dict[str, Any] = {"start": start}
         if self.area is not None:
             part = enlarged(self.area, self.size).astype(np.uint8)
             changes |= {"part": PackedArray.pack(part), "feather": self.feather}
-        return [replace(r, **changes) if r.start is None else r for r in requests]
+        strengths = self.strengths or (self.strength,) * len(requests)
+        return [
+            replace(request, strength=strength, **changes) if request.start is None else request
+            for request, strength in zip(requests, strengths, strict=True)
+        ]
 
     @property
     def share(self) -> float:

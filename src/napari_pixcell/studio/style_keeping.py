@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -175,8 +175,8 @@ class StyleKeeping(StyleActions):
         """Give so many blends on the way from the active region's first style to its last."""
         return self.active.style.series(count) if self.active is not None else []
 
-    def generate_series(self, count: int) -> None:
-        """Queue a variant for each blend of a series, all with the same seed."""
+    def generate_series(self, count: int, rows: Sequence[Axis] = ()) -> None:
+        """Queue a variant for each blend of a series; ``rows`` sweep other settings below it."""
         item = self.active
         if item is None or self.why_not():
             return
@@ -197,8 +197,10 @@ class StyleKeeping(StyleActions):
                 return [mixed(found, cells, family, over=True) for found in steps]
 
             def done(embeddings: list[PackedArray]) -> None:
-                sweep = Sweep((Axis.styles(list(zip(labels, embeddings, strict=True))),))
-                self.grids.queue(sweep, request, place, layout, self.settings.previews, sources)
+                with self.reporting("style"):
+                    styles = Axis.styles(list(zip(labels, embeddings, strict=True)))
+                    sweep, previews = Sweep((styles, *rows)), self.settings.previews
+                    self.grids.queue(sweep, request, place, layout, previews, sources)
 
             self.background.compute(work, done, self._say_style)
         self.changed.emit()

@@ -22,11 +22,13 @@ from qtpy.QtWidgets import (
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.studio.grids import Grid
 from napari_pixcell.studio.session import Session
+from napari_pixcell.studio.starting import NOTHING
 from napari_pixcell.ui.parts import AMBER, More, Text, allow, button, put, row, whole_pixmap
 
 FIELDS = (
     ("grid_guidance", "Guidance", "Values to try, such as 1, 1.5, 2; empty: the one above"),
     ("grid_layout", "Layout strength", "Values to try, such as 0.5, 1, 1.5; empty: the one above"),
+    ("grid_strength", "Change", "How much of the start changes, such as 0.2, 0.4, 0.6"),
     ("grid_steps", "Steps", "Values to try, such as 10, 20, 40; empty: the one above"),
 )
 
@@ -53,6 +55,13 @@ class GridPanel(More):
         lines.setSpacing(3)
         lines.addWidget(QLabel("Seeds"), 0, 0)
         lines.addWidget(self.seeds, 0, 1)
+        self.styles = QSpinBox()
+        self.styles.setRange(1, 20)
+        self.styles.setToolTip("Columns of the grid: so many steps through the blend of styles")
+        self.styles.valueChanged.connect(lambda value: setattr(settings, "grid_styles", value))
+        self.styles_label = QLabel("Styles")
+        lines.addWidget(self.styles_label, len(FIELDS) + 1, 0)
+        lines.addWidget(self.styles, len(FIELDS) + 1, 1)
         self.fields: dict[str, QLineEdit] = {}
         self.labels: dict[str, QLabel] = {}
         for line, (name, words, tip) in enumerate(FIELDS, 1):
@@ -82,8 +91,13 @@ class GridPanel(More):
         for name, field in self.fields.items():
             if field.text() != getattr(settings, name):
                 field.setText(getattr(settings, name))
-        for widget in (self.fields["grid_layout"], self.labels["grid_layout"]):
-            widget.setVisible(session.with_layout)
+        put(self.styles, settings.grid_styles)
+        for widget in (self.styles, self.styles_label):
+            widget.setVisible(session.blended)
+        started = settings.start_from != NOTHING
+        for name, there in (("grid_layout", session.with_layout), ("grid_strength", started)):
+            for widget in (self.fields[name], self.labels[name]):
+                widget.setVisible(there)
         reason, grid = session.why_not(), session.grids.last
         try:
             count = session.grid_sweep().count
