@@ -71,7 +71,8 @@ def test_the_reader_offers_itself_for_every_vendors_format() -> None:
     import yaml
 
     manifest = Path(napari_pixcell.__file__).parent / "napari.yaml"
-    (reader,) = yaml.safe_load(manifest.read_text())["contributions"]["readers"]
+    readers = yaml.safe_load(manifest.read_text())["contributions"]["readers"]
+    (reader,) = (r for r in readers if r["command"] == "napari-pixcell.read_slide")
     formats = {"svs", "ndpi", "mrxs", "scn", "bif", "vms", "vmu", "svslide", "dcm", "tif", "tiff"}
     assert {f"*.{name}" for name in formats} <= set(reader["filename_patterns"])
 

@@ -123,6 +123,30 @@ def test_help_lists_the_keys_while_the_studio_is_open(ready, viewer, qtbot) -> N
     assert KEYS not in entries()
 
 
+def test_a_region_that_was_removed_comes_back_with_its_cells(
+    ready, viewer, client, qtbot, settle
+) -> None:
+    session = ready.session
+    item = session.add_region((400, 400))
+    session.rename_region(item.number, "Tumour")
+    settle(ready)
+    labels = np.zeros((256, 256), np.int32)
+    labels[20:40, 20:40] = 3
+    session.set_layout(item.number, labels, "painted")
+    settle(ready)
+    session.remove_region(item.number)
+    settle(ready)
+    assert ready.link.find("layout", item.number) is None and not session.regions
+    assert ready.region.note.text() == "Tumour was removed."
+    assert ready.region.action.isVisible() and ready.region.action.text() == "Undo"
+    ready.region.action.click()
+    settle(ready)
+    assert session.active is item and item.embedding is not None and item.cells == 1
+    np.testing.assert_array_equal(ready.link.find("layout", item.number).data, labels)
+    assert not ready.region.note.isVisible() and not ready.region.action.isVisible()
+    assert not session.why_not()
+
+
 @pytest.fixture
 def listeners(viewer):
     """Count who listens to the viewer."""

@@ -16,7 +16,7 @@ from napari_pixcell.errors import PixCellError
 from napari_pixcell.slides.region import Region
 from napari_pixcell.studio.embedding import Embedder
 from napari_pixcell.studio.inventing import InventActions
-from napari_pixcell.studio.regions import RegionItem, enlarged_as, snap
+from napari_pixcell.studio.regions import Cells, RegionItem, enlarged_as, snap
 from napari_pixcell.studio.style_choice import StyleChoice
 
 
@@ -35,6 +35,8 @@ class RegionActions(InventActions):
         self._items: dict[int, RegionItem] = {}
         self._active: dict[str, int] = {}
         self._numbers = itertools.count(1)
+        # The region that was removed last, and its layout.
+        self.removed: tuple[RegionItem, Cells | None] | None = None
 
     @property
     def ready(self) -> bool:
@@ -128,18 +130,37 @@ class RegionActions(InventActions):
         self.changed.emit()
 
     def remove_region(self, number: int) -> None:
-        """Forget a region with its style and layout; its results stay."""
+        """Take a region away with its style and layout; its results stay.
+
+        :meth:`undo_remove_region` brings the last one back.
+        """
         item = self._items.pop(number, None)
         if item is None:
             return
+        self.removed = item, item.whole_layout
         item.layout = None
         self._forget_style(item)
         self.stop_finding(item)
         self.layout_changed.emit(item)
+        self.note("region", f"{item.name} was removed.")
         self.keep_styles()
         left = self.regions
         self._active[self.slide_key] = left[-1].number if left else 0
         self.regions_changed.emit()
+        self.changed.emit()
+
+    def undo_remove_region(self) -> None:
+        """Bring the region back that was removed last, if its slide is open."""
+        if self.removed is None or self.removed[0].slide != self.slide_key:
+            return
+        (item, layout), self.removed = self.removed, None
+        self._items[item.number] = item
+        self._active[self.slide_key] = item.number
+        self.say("region", "")
+        self.regions_changed.emit()
+        if layout is not None:
+            self._take(item, layout)
+        self._fit_regions()  # another family may have been chosen; and it needs its embedding
         self.changed.emit()
 
     def _snapped(self, region: Region, moved: bool = False) -> Region:

@@ -83,7 +83,9 @@ class RegionSection(Section):
         self.list.setFixedHeight(ROW * min(len(items), 5) + 6)
         self.hint.say(self._hint())
         self.similar.refresh()
-        self.tell(session.problems.get("region", ""), session.notes.get("region", ""))
+        problem, note = session.problems.get("region", ""), session.notes.get("region", "")
+        undo = "Undo" if session.removed is not None and note else ""
+        self.tell(problem, note, undo, session.undo_remove_region)
 
     def _hint(self) -> str:
         active = self.session.active
