@@ -338,3 +338,9 @@ def test_bad_options_get_a_sentence(arguments, sentence, tmp_path, capsys, monke
     result = run(capsys, *arguments, "--out", "l.tif")
     assert result["code"] == 1 and sentence in result["error"]
     assert not (tmp_path / "l.tif").exists()
+
+
+def test_a_variation_of_too_many_cells_is_refused(monkeypatch) -> None:
+    monkeypatch.setattr("napari_pixcell.cells.varying.MAX_CELLS", 50)
+    with pytest.raises(PixCellError, match="more than 50; add fewer"):
+        vary(sample_layout(), 0.5, 0, add=1.0)

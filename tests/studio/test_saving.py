@@ -173,6 +173,19 @@ def test_work_goes_on_in_the_folder_that_was_opened(start: Start, slide_file: Pa
     assert sorted(folder.parent.iterdir()) == [folder, slide_file]
 
 
+def test_one_session_is_opened_at_a_time(start: Start, slide_file: Path) -> None:
+    session = start(slide_file)
+    work_on(session)
+    folder = saved(session)
+    closed(session)
+    again = start()
+    again.open_session(folder)
+    again.open_session(folder)
+    assert again.problems["slide"] == "A session is being opened; wait until it is there."
+    settled(again)
+    assert len(again.regions) == 2
+
+
 def test_only_what_changed_is_written(start: Start, slide_file: Path) -> None:
     session = start(slide_file)
     work_on(session)

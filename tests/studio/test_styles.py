@@ -14,6 +14,7 @@ from napari_pixcell.engine.request import request_from_dict
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.slides import ArraySlide, Region
 from napari_pixcell.studio import style_actions, style_making
+from napari_pixcell.studio.ingredients import Ingredient
 from napari_pixcell.studio.session import Session
 from napari_pixcell.studio.style_choice import StyleChoice, StylePart
 from napari_pixcell.studio.styles import StyleLibrary
@@ -325,3 +326,10 @@ def test_a_choice_survives_json_and_nonsense_is_refused() -> None:
     for value in ({}, {"parts": 3}, {"parts": [{"ref": [1], "weight": 1}]}, {"parts": [{}]}):
         with pytest.raises(PixCellError, match="choose its style again"):
             StyleChoice.from_dict(value)
+
+
+def test_what_is_no_style_yet_says_what_to_do() -> None:
+    with pytest.raises(PixCellError, match="choose a second one with “Blend with…”"):
+        StyleChoice.of(1).series(3)
+    with pytest.raises(PixCellError, match="Tumour is not embedded yet; wait for it, or embed it"):
+        Ingredient("Tumour", 1.0).unpacked()
