@@ -66,6 +66,7 @@ class SavingActions(StyleActions):
         self.put_off: list[tuple[Target, str, list[GenerateRequest]]] = []
         self.show_slide: Callable[[Any], object] = self.set_slide
         self._opening: Opening | None = None
+        self._looking = False  # for a session and its slide, before it is opened
 
     def set_slide(self, slide: Any, key: str = "") -> None:
         """Work on a slide."""
@@ -81,7 +82,7 @@ class SavingActions(StyleActions):
         path : Path
             Its folder, or the ``session.json`` in it.
         """
-        if self._opening is not None:
+        if self._looking or self._opening is not None:
             self.say("slide", "A session is being opened; wait until it is there.")
             return
         slide = self.slide
@@ -129,6 +130,7 @@ class SavingActions(StyleActions):
 
     def _open(self, work: Callable[[], tuple[Opening, Any]]) -> None:
         def found(outcome: tuple[Opening, Any]) -> None:
+            self._looking = False
             opening, slide = outcome
             self.slide_lost = opening if slide is None else None
             if slide is None:
@@ -137,8 +139,10 @@ class SavingActions(StyleActions):
                 self._restore(opening, slide)
 
         def failed(message: str) -> None:
+            self._looking = False
             self.say("slide", message)
 
+        self._looking = True
         self.background.compute(work, found, failed)
 
     # -- regions -------------------------------------------------------------------------
