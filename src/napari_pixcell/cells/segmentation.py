@@ -15,6 +15,8 @@ from skimage.morphology import disk, opening, remove_small_holes, remove_small_o
 from skimage.segmentation import watershed
 
 from napari_pixcell.cells.combining import without_small
+from napari_pixcell.cells.stain_check import looks_like
+from napari_pixcell.cells.stains import stain_densities
 
 SMOOTH_UM = 0.6
 NEIGHBOURHOOD_UM = 13.0
@@ -26,6 +28,11 @@ LARGEST_HOLE_UM2 = 15.0
 SEED_DISTANCE_UM = 2.5
 LEAST_HAEMATOXYLIN = 0.015
 REACH = 0.8  # standard deviations of the stain at a sensitivity of 1
+
+# DAB, as optical density above what most of the tissue has, from which a nucleus is brown; how
+# much of that a sensitivity of 1 takes off; and the part of the tissue beyond which brown is not
+# in the nuclei.
+BROWN, BROWN_REACH, MOST_BROWN = 0.12, 0.06, 0.4
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,11 +47,14 @@ class Haematoxylin:
         Standard deviation of haematoxylin in the tissue.
     mpp : float
         Pixel size in µm.
+    brown : array, float32, (height, width), optional
+        DAB above what most of the tissue has, where nuclei may be brown.
     """
 
     excess: NDArray[np.float32]
     spread: float
     mpp: float
+    brown: NDArray[np.float32] | None = None
 
 
 def segment_nuclei(
@@ -52,13 +62,15 @@ def segment_nuclei(
     mpp: float = 0.5,
     sensitivity: float = 0.0,
     smallest_um2: float = 0.0,
+    brown: bool | None = None,
 ) -> NDArray[np.int32]:
-    """Find nuclei in H&E.
+    """Find nuclei in H&E, or in tissue with haematoxylin and DAB.
 
     The haematoxylin channel (colour deconvolution of Ruifrok and Johnston, 2001) is smoothed,
     thresholded between Otsu's and a local threshold, and split by a watershed on the distance to
     the border. Both thresholds are of the tissue alone: beside much empty glass everything that is
-    stained at all would pass.
+    stained at all would pass. In IHC, brown nuclei are found by their DAB, and blue ones beside
+    them by their haematoxylin.
 
     Parameters
     ----------
@@ -70,18 +82,26 @@ def segment_nuclei(
         -1 to 1: how many nuclei are found, see :func:`outline_nuclei`.
     smallest_um2 : float
         Nuclei of a smaller area, in µm², are left out.
+    brown : bool, optional
+        Whether nuclei may be brown; by default if the tissue looks like IHC of a protein in the
+        nucleus.
 
     Returns
     -------
     array, int32, (height, width)
         Instance label image; 0 is background.
     """
-    labels = outline_nuclei(measure_haematoxylin(rgb, mpp), sensitivity)
+    labels = outline_nuclei(measure_haematoxylin(rgb, mpp, brown), sensitivity)
     return without_small(labels, mpp, smallest_um2)
 
 
-def measure_haematoxylin(rgb: NDArray[np.uint8], mpp: float) -> Haematoxylin:
-    """Measure the haematoxylin of tissue, for :func:`outline_nuclei`."""
+def measure_haematoxylin(
+    rgb: NDArray[np.uint8], mpp: float, brown: bool | None = None
+) -> Haematoxylin:
+    """Measure the haematoxylin of tissue, and its DAB, for :func:`outline_nuclei`.
+
+    For ``brown`` see :func:`segment_nuclei`.
+    """
     stain = gaussian(rgb2hed(rgb)[..., 0], SMOOTH_UM / mpp)
     tissue = rgb.min(axis=-1) < GLASS
     if np.count_nonzero(tissue) * mpp**2 < LEAST_TISSUE_UM2 or np.ptp(stain) < LEAST_HAEMATOXYLIN:
@@ -93,11 +113,25 @@ def measure_haematoxylin(rgb: NDArray[np.uint8], mpp: float) -> Haematoxylin:
     # A difference keeps its sign in half the bytes, so that no pixel changes sides.
     excess = (stain - threshold).astype(np.float32)
     excess[stain <= LEAST_HAEMATOXYLIN] = -np.inf
-    return Haematoxylin(excess, float(stain[tissue].std()), mpp)
+    return Haematoxylin(excess, float(stain[tissue].std()), mpp, _brown(rgb, tissue, mpp, brown))
+
+
+def _brown(
+    rgb: NDArray[np.uint8], tissue: NDArray[np.bool_], mpp: float, wanted: bool | None
+) -> NDArray[np.float32] | None:
+    """Measure the DAB that may be in nuclei; None where it is not looked for."""
+    if wanted is False or (wanted is None and looks_like(rgb) != "IHC"):
+        return None
+    _, dab = stain_densities(rgb)
+    dab = gaussian(dab, SMOOTH_UM / mpp)
+    dab -= min(np.median(dab[tissue]), BROWN)  # the light scatter and tint of tissue without DAB
+    if wanted is None and np.mean(dab[tissue] > BROWN) > MOST_BROWN:
+        return None  # of the cytoplasm or the membrane: nuclei are the blue within
+    return np.asarray(dab, np.float32)
 
 
 def outline_nuclei(stain: Haematoxylin, sensitivity: float = 0.0) -> NDArray[np.int32]:
-    """Outline nuclei where there is haematoxylin enough.
+    """Outline nuclei where there is haematoxylin or DAB enough.
 
     Parameters
     ----------
@@ -105,21 +139,34 @@ def outline_nuclei(stain: Haematoxylin, sensitivity: float = 0.0) -> NDArray[np.
         Of the tissue.
     sensitivity : float
         Lowers the threshold by ``REACH`` standard deviations of the stain at 1, and raises it by
-        as many at -1.
+        as many at -1; that of brown nuclei by ``BROWN_REACH``.
 
     Returns
     -------
     array, int32, (height, width)
         Instance label image; 0 is background.
     """
-    mask = stain.excess > -sensitivity * REACH * stain.spread
+    blue = stain.excess > -sensitivity * REACH * stain.spread
+    if stain.brown is None:
+        return _outline(blue, stain.mpp)
+    brown = _clean(stain.brown > BROWN - sensitivity * BROWN_REACH, stain.mpp)
+    labels = split(brown, stain.mpp)
+    others = _outline(blue & ~brown, stain.mpp)
+    return np.where(others > 0, others + labels.max(), labels).astype(np.int32)
+
+
+def _outline(mask: NDArray[np.bool_], mpp: float) -> NDArray[np.int32]:
     if not mask.any():
         return np.zeros(mask.shape, np.int32)
-    mask = opening(mask, disk(max(1, round(0.75 / stain.mpp))))
-    pixel = stain.mpp**2
+    return split(_clean(mask, mpp), mpp)
+
+
+def _clean(mask: NDArray[np.bool_], mpp: float) -> NDArray[np.bool_]:
+    """Leave out what is too thin or too small for a nucleus, and fill holes."""
+    mask = opening(mask, disk(max(1, round(0.75 / mpp))))
+    pixel = mpp**2
     mask = remove_small_holes(mask, max_size=int(LARGEST_HOLE_UM2 / pixel))
-    mask = remove_small_objects(mask, max_size=int(SMALLEST_UM2 / pixel))
-    return split(mask, stain.mpp)
+    return np.asarray(remove_small_objects(mask, max_size=int(SMALLEST_UM2 / pixel)))
 
 
 def split(mask: NDArray[np.bool_], mpp: float) -> NDArray[np.int32]:
