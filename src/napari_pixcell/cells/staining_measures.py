@@ -160,7 +160,7 @@ class Staining:
     @property
     def areas_um2(self) -> NDArray[np.float64]:
         """Area of each nucleus."""
-        return self.pixels * self.mpp**2
+        return self.pixels.astype(np.float64) * self.mpp**2
 
     @property
     def warning(self) -> str:

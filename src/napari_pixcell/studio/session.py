@@ -21,6 +21,8 @@ from napari_pixcell.studio.gallery import Gallery
 from napari_pixcell.studio.generation import Generation
 from napari_pixcell.studio.grids import Grids
 from napari_pixcell.studio.live import MOST_TILES, Live
+from napari_pixcell.studio.measure_actions import MeasureActions
+from napari_pixcell.studio.measures import Measures
 from napari_pixcell.studio.regions import NO_STYLE, RegionItem, tiles_of, tiles_text
 from napari_pixcell.studio.result_actions import ResultActions
 from napari_pixcell.studio.results import Client, Result, Target
@@ -29,7 +31,6 @@ from napari_pixcell.studio.saving.saver import Saver
 from napari_pixcell.studio.segmenting import Segmenter
 from napari_pixcell.studio.settings import Settings
 from napari_pixcell.studio.similar import SimilarTissue
-from napari_pixcell.studio.similar_actions import SimilarActions
 from napari_pixcell.studio.starting import NOTHING, START_SETTINGS, beginning, why_no_start, words
 from napari_pixcell.studio.times import duration
 
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from napari_pixcell.studio.shelf import Shelf
 
 
-class Session(SavingActions, SimilarActions, ResultActions):
+class Session(SavingActions, MeasureActions, ResultActions):
     """The state of the studio, without Qt.
 
     Every method returns at once; what takes time comes back through :meth:`pump`, which the
@@ -75,6 +76,7 @@ class Session(SavingActions, SimilarActions, ResultActions):
         self.live = Live()
         self.segmenter = Segmenter(client, self.background, self.changed.emit)
         self.similar = SimilarTissue(client, self.background, self.embedder.cache, self.say)
+        self.measures = Measures(self.background, self)
         self.saver = Saver(self)
         self._shelf: Shelf | None = None
         self.settings.events.family.connect(self.check_model)
@@ -90,6 +92,7 @@ class Session(SavingActions, SimilarActions, ResultActions):
         self.gallery.changed.connect(self.changed.emit)
         self.embedder.changed.connect(self.changed.emit)
         self.similar.changed.connect(self.changed.emit)
+        self.measures.changed.connect(self.changed.emit)
         self.regions_changed.connect(self.follow_similar)
         self.look_for_styles()
 
