@@ -25,6 +25,7 @@ from napari_pixcell.ui.sections import (
     ExportSection,
     GenerateSection,
     LayoutSection,
+    MeasureSection,
     RegionSection,
     ResultsSection,
     SlideSection,
@@ -70,6 +71,7 @@ class PixCellStudio(QWidget):
         self.layout_ = LayoutSection(self.session, self.link, self.slide.manage)
         self.generate = GenerateSection(self.session, self.link)
         self.results = ResultsSection(self.session)
+        self.measure = MeasureSection(self.session)
         self.export = ExportSection(self.session)
         self.sections: list[Any] = [
             self.slide,
@@ -78,6 +80,7 @@ class PixCellStudio(QWidget):
             self.layout_,
             self.generate,
             self.results,
+            self.measure,
             self.export,
         ]
         column = QWidget()

@@ -21,6 +21,7 @@ from napari_pixcell.ui.cell_tools import CellTools
 from napari_pixcell.ui.condition_view import ConditionView
 from napari_pixcell.ui.drawing import watch
 from napari_pixcell.ui.earlier_layers import leave, take_away
+from napari_pixcell.ui.measured_layer import MeasuredLayer
 from napari_pixcell.ui.region_boxes import RegionBoxes
 from napari_pixcell.ui.similar_layer import SimilarLayer
 from napari_pixcell.ui.slide_layer import ROLE, calibrate, is_slide, origin, role, slide_of
@@ -35,6 +36,7 @@ ORDER = {
     "condition": 4,
     "variant": 5,
     "preview": 6,
+    "measured": 7,
 }
 
 
@@ -67,6 +69,7 @@ class LayerLink(QObject):
         self.area = AreaLayer(self)
         self.condition = ConditionView(self)
         self.similar = SimilarLayer(self)
+        self.measured = MeasuredLayer(self)
         watch(viewer)
         self.connect_to(viewer.layers.events.inserted, self._find_slide)
         self.connect_to(viewer.layers.events.removing, self._before_removal)
@@ -257,6 +260,8 @@ class LayerLink(QObject):
             self.area.removed(layer.metadata["region"])
         elif kind == "similar":
             self.similar.removed()
+        elif kind == "measured":
+            self.measured.removed()
         elif kind == "condition":
             self.condition.removed()
         elif kind in ("variant", "preview"):

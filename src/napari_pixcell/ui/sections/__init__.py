@@ -5,6 +5,7 @@ from __future__ import annotations
 from napari_pixcell.ui.sections.export import ExportSection
 from napari_pixcell.ui.sections.generate import GenerateSection
 from napari_pixcell.ui.sections.layout import LayoutSection
+from napari_pixcell.ui.sections.measure import MeasureSection
 from napari_pixcell.ui.sections.region import RegionSection
 from napari_pixcell.ui.sections.results import ResultsSection
 from napari_pixcell.ui.sections.slide import SlideSection
@@ -14,6 +15,7 @@ __all__ = [
     "ExportSection",
     "GenerateSection",
     "LayoutSection",
+    "MeasureSection",
     "RegionSection",
     "ResultsSection",
     "SlideSection",
