@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from napari_pixcell import __version__
 from napari_pixcell.cells.methods import CELLPOSE_MODEL, METHODS, SegmentMethod
 from napari_pixcell.cli_layouts import add_layout_command, add_layout_options, layout_for
+from napari_pixcell.cli_measure import add_measure_command
 from napari_pixcell.cli_models import add_models_command
 from napari_pixcell.cli_place import add_place_options, place
 from napari_pixcell.cli_similar import add_similar_command
@@ -164,6 +165,7 @@ def _parser() -> argparse.ArgumentParser:
         lambda request: _collect(_engine().run, request),
     )
     add_layout_command(commands, common)
+    add_measure_command(commands, common)
     add_models_command(commands, common)
     add_styles_command(commands, common)
 
