@@ -615,3 +615,28 @@ def test_a_session_of_the_real_worker_is_opened_with_its_very_pixels(
     assert opened.record == made.record and opened.record.weights
     assert again.regions[0].embedding == item.embedding
     assert again.client.requests == []
+
+
+def test_what_was_measured_comes_back_with_its_thresholds(start, shared_data, tmp_path) -> None:
+    slide = tmp_path / "ki67.ome.tif"
+    shutil.copy(shared_data / "openslide_os1_os2_crops" / "OS-2-ndpi.ome.tif", slide)
+    first = start(slide)
+    first.add_region((1500, 900))
+    first.wait(20)
+    first.measure()
+    first.wait(20)
+    first.measures.move_threshold(0, 0.3)
+    before = first.measures.rows[0]
+    folder = saved(first)
+    closed(first)
+    second = start()
+    second.open_session(folder)
+    settled(second)
+    (row,) = second.measures.rows
+    assert row.row == before.row
+    assert row.thresholds.weak == second.measures.thresholds.weak == 0.3
+    np.testing.assert_array_equal(row.labels, before.labels)
+    np.testing.assert_array_equal(row.staining.dab, before.staining.dab)
+    assert second.measures.chosen is row
+    second.measures.clear()
+    assert json.loads((saved(second) / "session.json").read_text())["measures"]["rows"] == []

@@ -16,11 +16,13 @@ from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import families
 from napari_pixcell.studio.gallery import Gallery
 from napari_pixcell.studio.generation import Generation
+from napari_pixcell.studio.measures import Measures
 from napari_pixcell.studio.regions import RegionItem
 from napari_pixcell.studio.results import Target
 from napari_pixcell.studio.saving.document import OLDER, read_document
 from napari_pixcell.studio.saving.folder import SessionFolder, folder_of
 from napari_pixcell.studio.saving.loading import DAMAGED, Loader, SavedResult
+from napari_pixcell.studio.saving.measured import put_measured, read_measured
 from napari_pixcell.studio.saving.opening import (
     Opening,
     about_same,
@@ -58,6 +60,7 @@ class SavingActions(StyleActions):
 
     gallery: Gallery
     generation: Generation
+    measures: Measures
     saver: Saver
 
     def __init__(self) -> None:
@@ -168,6 +171,7 @@ class SavingActions(StyleActions):
         def work() -> list[RegionItem]:
             opening.locked = opening.folder.take(2.0)
             opening.styles = loader.styles()
+            opening.measured = read_measured(loader)
             items = loader.regions()
             for item in items:
                 item.pixels = tissue(slide, item.region, item.family)
@@ -176,6 +180,7 @@ class SavingActions(StyleActions):
         def done(items: list[RegionItem]) -> None:
             self._take_settings(loader)
             self._take_regions(opening, items)
+            put_measured(self.measures, opening.document, opening.measured, opening.numbers)
             self._restore_results(opening, loader, slide)
 
         self.background.compute(work, done, lambda message: self._given_up(opening, message))

@@ -39,6 +39,7 @@ class Opening:
     mark: SlideMark
     locked: bool = False
     styles: list[Style] = field(default_factory=list)
+    measured: list[Any] = field(default_factory=list)
     numbers: dict[int, int] = field(default_factory=dict)
     jobs: dict[int, int] = field(default_factory=dict)
     results: list[tuple[Result, SavedResult]] = field(default_factory=list)

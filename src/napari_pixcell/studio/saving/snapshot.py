@@ -84,6 +84,8 @@ class Snapshot:
 
     def take(self) -> dict[str, Any]:
         """Give the session's JSON with the sides in it, but without its slide."""
+        from napari_pixcell.studio.saving.measured import measured_document  # it takes Side
+
         session, key = self._session, self._key
         return {
             MARK: VERSION,
@@ -97,6 +99,7 @@ class Snapshot:
             "regions": [self._region(i) for i in session._items.values() if i.slide == key],
             "results": [self._result(r) for r in self._results()],
             "jobs": self._jobs(),
+            "measures": measured_document(session.measures, key),
             "targets": self._listed,
         }
 
