@@ -84,8 +84,17 @@ def test_the_layouts_own_layer_learns_the_dab_of_its_nuclei(section, studio, set
     layout = studio.link.find("layout", session.active.number)
     assert list(layout.features.columns) == ["index", "DAB OD", "positive", "class"]
     assert len(layout.features) == session.active.cells
+    layout.visible = False
+    session.set_layout(session.active.number, None)
+    session.measure()
+    settle(studio)
+    session.measures.choose(session.measures.rows[0])
+    settle(studio)
+    with_colours = studio.viewer.screenshot(canvas_only=True, flash=False)
     section.colours.setChecked(False)
     assert studio.link.find("measured") is None
+    without = studio.viewer.screenshot(canvas_only=True, flash=False)
+    assert (with_colours != without).any(axis=-1).mean() > 0.01
     section.colours.setChecked(True)
     studio.viewer.layers.remove(studio.link.find("measured"))
     settle(studio)

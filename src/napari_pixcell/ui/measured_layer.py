@@ -48,7 +48,8 @@ class MeasuredLayer:
     def show(self) -> None:
         """Show the chosen row, or nothing."""
         measures, link = self.session.measures, self.link
-        row, layer = measures.chosen, link.find("measured")
+        row: Any = measures.chosen
+        layer = link.find("measured")
         if row is not None and row is not self._shown:
             self._tell_layout(row)
         wanted = (
@@ -58,14 +59,17 @@ class MeasuredLayer:
             and row.place.slide == self.session.slide_key
         )
         with link.own():
-            if row is None or not wanted:
-                if layer is not None:
-                    link.viewer.layers.remove(layer)
+            if layer is not None and (not wanted or layer.data is not row.labels):
+                # A new one for other nuclei: after data and colours change, napari draws nothing.
+                link.viewer.layers.remove(layer)
+                layer = None
+            if not wanted:
                 row = None
             elif layer is None:
                 self._add(row)
             elif row is not self._shown:
-                self._update(layer, row)
+                layer.colormap = _colours(row)
+                layer.features = _features(row)
         self._shown = row
 
     def removed(self) -> None:
@@ -86,14 +90,6 @@ class MeasuredLayer:
         )
         layer.editable = False
         self.link.insert(layer)
-
-    def _update(self, layer: Labels, row: Measured) -> None:
-        if layer.data is not row.labels:
-            layer.data = row.labels
-            layer.name = _name(row)
-            self.link.place(layer, row.place.region, row.place.mpp)
-        layer.colormap = _colours(row)
-        layer.features = _features(row)
 
     def _tell_layout(self, row: Measured) -> None:
         """Give the layout's own layer the DAB of its nuclei."""
