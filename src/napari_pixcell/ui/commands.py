@@ -216,6 +216,20 @@ def undo_discard(viewer: Viewer) -> None:
     studio_of(viewer).session.gallery.undo_discard()
 
 
+def measure_tissue(viewer: Viewer) -> None:
+    """Measure IHC in the tissue of the active region."""
+    section = studio_of(viewer).measure
+    section.header.setChecked(True)
+    press(viewer, section.tissue_button)
+
+
+def measure_variant(viewer: Viewer) -> None:
+    """Measure IHC in the variant that is seen."""
+    section = studio_of(viewer).measure
+    section.header.setChecked(True)
+    press(viewer, section.variant_button)
+
+
 def export(viewer: Viewer) -> None:
     """Export image–mask pairs."""
     press(viewer, studio_of(viewer).export.export_button)
