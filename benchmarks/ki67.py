@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from napari_pixcell.cells.segmentation import segment_nuclei
 from napari_pixcell.cells.staining_measures import Staining, measure_staining
+from napari_pixcell.cells.stains import FULL
 from napari_pixcell.slides import Region, open_slide
 
 MPP = 0.5
@@ -120,6 +121,9 @@ def main(folder: Path) -> None:
         f"{100 * np.mean((dab[0] >= 0.2) == (dab[1] >= 0.2)):.1f} % (kappa {same:.2f})."
     )
     for name, one in fields.items():
+        as_theirs = measure_staining(one.picture, MPP, one.labels, FULL).dab
+        shares = " and ".join(f"{100 * np.mean(as_theirs >= dab):.1f} %" for dab in (0.2, 0.5))
+        print(f"{name}: relative to full white as QuPath, {shares} are positive from 0.2 and 0.5.")
         scores = one.staining.score()
         print(
             f"{name}: white {one.staining.white}, tissue {one.staining.tissue_mm2:.3f} mm², "

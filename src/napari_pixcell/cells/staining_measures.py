@@ -185,7 +185,12 @@ class Staining:
         )
 
 
-def measure_staining(picture: Any, mpp: float, labels: NDArray[Any] | None = None) -> Staining:
+def measure_staining(
+    picture: Any,
+    mpp: float,
+    labels: NDArray[Any] | None = None,
+    white: tuple[float, float, float] | None = None,
+) -> Staining:
     """Measure the DAB of a picture and of its nuclei.
 
     Parameters
@@ -196,6 +201,8 @@ def measure_staining(picture: Any, mpp: float, labels: NDArray[Any] | None = Non
         Pixel size in µm.
     labels : array, int, (height, width), optional
         Nuclei: an instance label image, 0 is background.
+    white : (red, green, blue), optional
+        Colour of the glass, 0 to 255; by default it is taken from the picture.
 
     Returns
     -------
@@ -211,7 +218,7 @@ def measure_staining(picture: Any, mpp: float, labels: NDArray[Any] | None = Non
         _check(labels, (height, width))
     step = max(1, -(-max(height, width) // WHITE_FROM))
     sample = np.asarray(picture[::step, ::step])[..., :3]
-    white = white_of(sample)
+    white = white or white_of(sample)
     bins = round(HIGHEST / BIN)
     histogram = np.zeros(bins, np.int64)
     found, pixels = areas(labels) if labels is not None else (np.zeros(0, np.int64),) * 2
