@@ -4,7 +4,7 @@ BIN := .venv/bin
 JOBS ?= logical
 PIP := $(BIN)/python -m pip install --disable-pip-version-check -q
 
-.PHONY: demo test lint fullsize system clean
+.PHONY: demo test lint fullsize pictures system clean
 
 demo: .venv/.demo system
 	$(BIN)/napari-pixcell demo --out demo-output
@@ -27,6 +27,10 @@ lint: .venv/.test
 # Full-size networks with random weights, through the command line; 12 GB of memory, 8 of disk.
 fullsize: .venv/.demo
 	$(BIN)/python benchmarks/fullsize.py
+
+# The pictures of docs/pictures, from the real window; with PICTURES="queue grid" only these.
+pictures: .venv/.demo system
+	xvfb-run -a -s "-screen 0 1600x1000x24" $(BIN)/python docs/pictures/make.py $(PICTURES)
 
 # Qt and a display without a screen; installed as root on Debian, named elsewhere.
 system:

@@ -20,7 +20,7 @@ from napari_pixcell.studio.session import Session
 from napari_pixcell.ui import configuration, help_menu
 from napari_pixcell.ui.keys import Keys
 from napari_pixcell.ui.layers import LayerLink
-from napari_pixcell.ui.parts import Text, name_for_readers
+from napari_pixcell.ui.parts import More, Text, name_for_readers
 from napari_pixcell.ui.sections import (
     ExportSection,
     GenerateSection,
@@ -34,7 +34,10 @@ from napari_pixcell.ui.sections import (
 from napari_pixcell.worker.client import WorkerClient
 
 PUMP_MS = 40
-SCROLL_BAR = 22
+SCROLL_BAR = 16
+NARROWEST = 320
+# napari leaves 44 px of a list's width without words.
+COMBOS = "QComboBox { padding: 3px 2px 3px 6px; } QComboBox::drop-down { width: 20px; }"
 ABOUT = (
     f"napari-pixcell {__version__}. For research use only; not for diagnosis. Everything it makes "
     "is synthetic and marked as such. BSD-3-Clause; the weights have their own licences."
@@ -62,7 +65,7 @@ class PixCellStudio(QWidget):
         self.session = Session(client or WorkerClient())
         self.link = LayerLink(napari_viewer, self.session, self)
         self.session.saver.start()
-        self.setMinimumWidth(330)
+        self.setMinimumWidth(NARROWEST)
         self.setAcceptDrops(True)
 
         self.slide = SlideSection(self.session, self.link)
@@ -84,6 +87,7 @@ class PixCellStudio(QWidget):
             self.export,
         ]
         column = QWidget()
+        column.setStyleSheet(COMBOS)
         stack = QVBoxLayout(column)
         stack.setContentsMargins(4, 4, 4, 4)
         stack.setSpacing(3)
@@ -113,6 +117,8 @@ class PixCellStudio(QWidget):
         self._pump.setInterval(PUMP_MS)
         self._pump.timeout.connect(self.session.pump)
         self._pump.start()
+        for folded in self.findChildren(More):  # is measured when it is seen
+            folded.button.toggled.connect(lambda _: QTimer.singleShot(0, self._fit))
         self.session.changed.connect(self._refresh_soon)
         self.keys = Keys(self)
         self.link.at_close(configuration.link(self._configured, self._cannot_remember))

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import QSettings, QSignalBlocker, Qt
-from qtpy.QtGui import QImage, QPixmap
+from qtpy.QtCore import QEvent, QSettings, QSignalBlocker, Qt
+from qtpy.QtGui import QImage, QPalette, QPixmap
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QAbstractSlider,
@@ -26,10 +26,11 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-# Readable on napari's dark and light theme alike.
-AMBER = "#c27a12"
-GREEN = "#3c9d5b"
+AMBER = "#d68b1f"
+GREEN = "#4cae6b"
 BLUE = "#2f6fdf"
+# Their like on a light ground: words want a contrast of 4.5 to 1 (WCAG 2.2, 1.4.3).
+ON_LIGHT = {AMBER: "#8a5200", GREEN: "#1f6f3d"}
 
 WHY = "why it is off"
 FIELDS = (QAbstractSpinBox, QAbstractSlider, QComboBox, QLineEdit, QAbstractItemView)
@@ -49,8 +50,9 @@ class Text(QLabel):
         super().__init__()
         self.setWordWrap(True)
         self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        style = f"color: {colour};" if colour else ""
-        self.setStyleSheet(style + ("font-size: 10px;" if small else ""))
+        self._colour, self._small = colour, small
+        if colour or small:
+            self.tint(colour)
         self.say(text)
 
     def say(self, text: str) -> None:
@@ -58,6 +60,26 @@ class Text(QLabel):
         if text != self.text():
             self.setText(text)
         self.setVisible(bool(text))
+
+    def tint(self, colour: str) -> None:
+        """Show the words in a colour that is readable on napari's theme; "" is its own."""
+        self._colour = colour
+        style = f"color: {readable(self, colour)};" if colour else ""
+        style += "font-size: 10px;" if self._small else ""
+        if style != self.styleSheet():
+            self.setStyleSheet(style)
+
+    def changeEvent(self, event: QEvent | None) -> None:
+        """Follow another theme."""
+        super().changeEvent(event)
+        if event is not None and event.type() == QEvent.Type.StyleChange and self._colour:
+            self.tint(self._colour)
+
+
+def readable(widget: QWidget, colour: str) -> str:
+    """Give the shade of a colour that is readable on a widget's ground."""
+    light = widget.palette().color(QPalette.ColorRole.Window).lightness() > 127
+    return ON_LIGHT.get(colour, colour) if light else colour
 
 
 class Section(QWidget):
@@ -150,7 +172,7 @@ class More(QWidget):
         self.button.setStyleSheet("QToolButton { border: none; background: transparent; }")
         self.body = QWidget()
         self.content = QVBoxLayout(self.body)
-        self.content.setContentsMargins(14, 2, 0, 2)
+        self.content.setContentsMargins(12, 2, 0, 2)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.setSpacing(2)
@@ -213,6 +235,11 @@ def name_for_readers(root: QWidget) -> None:
     for widget in root.findChildren(QWidget):
         if isinstance(widget, FIELDS) and not widget.accessibleName():
             widget.setAccessibleName(widget.toolTip().partition("\n")[0])
+
+
+def slim(field: QAbstractSpinBox, width: int) -> None:
+    """Let a field of numbers be ``width`` px narrow, 40 of them its buttons; napari asks for 90."""
+    field.setStyleSheet(f"QAbstractSpinBox {{ min-width: {width}px; padding: 1px 0px; }}")
 
 
 def put(widget: Any, value: Any) -> None:

@@ -36,7 +36,7 @@ class Area(QWidget):
         self.kind.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.kind.activated.connect(lambda _index: self.mark())
         self.mark_button = button("Mark a part", TIP, self.mark)
-        self.clear_button = button("Whole region", "Forget the marked part", link.area.clear)
+        self.clear_button = button("Unmark", "Forget the marked part", link.area.clear)
         self.state = Text(small=True)
         stack = QVBoxLayout(self)
         stack.setContentsMargins(0, 0, 0, 0)

@@ -6,7 +6,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QSlider, QSpinBox, QVBoxLayout, QWidget
 
 from napari_pixcell.studio.session import Session
-from napari_pixcell.ui.parts import More, allow, button, clear, put, row
+from napari_pixcell.ui.parts import More, allow, button, clear, put, row, slim
 from napari_pixcell.ui.style_combo import StyleCombo
 
 MOST_SHARE = 95  # %: with all of it on one, the others' proportions would be lost
@@ -32,7 +32,7 @@ class Blending(More):
         self.count = QSpinBox()
         self.count.setRange(2, 50)
         self.count.setValue(5)
-        self.count.setFixedWidth(64)
+        slim(self.count, 64)
         self.count.setToolTip("How many steps, with both ends")
         self.series_button = button(
             "Series of",

@@ -44,6 +44,7 @@ class ExportSection(Section):
         session = self.session
         if self.name.text() != session.export_name and not self.name.hasFocus():
             self.name.setText(session.export_name)
+            self.name.setCursorPosition(0)
         gallery = session.gallery
         results = gallery.to_export()
         self.kept_only.setVisible(bool(gallery.kept))

@@ -8,6 +8,7 @@ from qtpy.QtWidgets import (
     QComboBox,
     QDoubleSpinBox,
     QFrame,
+    QGridLayout,
     QLabel,
     QProgressBar,
     QSpinBox,
@@ -20,7 +21,18 @@ from napari_pixcell.engine.request import MAX_SEED
 from napari_pixcell.studio.session import Session
 from napari_pixcell.studio.starting import NOTHING
 from napari_pixcell.ui.layers import LayerLink
-from napari_pixcell.ui.parts import BLUE, PRIMARY, More, Section, Text, allow, button, put, row
+from napari_pixcell.ui.parts import (
+    BLUE,
+    PRIMARY,
+    More,
+    Section,
+    Text,
+    allow,
+    button,
+    put,
+    row,
+    slim,
+)
 from napari_pixcell.ui.sections.grid import GridPanel
 from napari_pixcell.ui.sections.queue import QueueList
 from napari_pixcell.ui.sections.starting import Starting
@@ -45,26 +57,27 @@ class GenerateSection(Section):
         self.count.setRange(1, 100)
         self.count.setToolTip("How many different pictures to make")
         self.count.valueChanged.connect(lambda value: setattr(settings, "count", value))
-        self.count.setFixedWidth(72)
+        slim(self.count, 68)
         self.seed = QLargeIntSpinBox()
-        self.seed.setMinimumWidth(128)
+        slim(self.seed, 118)
         self.seed.setRange(0, MAX_SEED)
         self.seed.setToolTip("The same seed and settings give the same picture again")
         self.seed.valueChanged.connect(lambda value: setattr(settings, "seed", int(value)))
         self.new_seed = button("⟳", "Another seed", settings.new_seed, "new seed")
-        self.new_seed.setFixedWidth(28)
-        line = self.add(QLabel("Variants"), self.count, QLabel("Seed"), self.seed, self.new_seed)
-        line.setStretch(3, 1)
+        self.new_seed.setFixedWidth(24)
         self.speed = QComboBox()
         for index, preset in enumerate(PRESETS.values()):
             self.speed.addItem(preset.name.capitalize(), preset.name)
             self.speed.setItemData(index, preset.text, Qt.ItemDataRole.ToolTipRole)
         self.speed.activated.connect(lambda _: settings.use_preset(self.speed.currentData()))
+        self.speed.setMinimumWidth(88)
         self.live = QCheckBox("Live")
         self.live.setToolTip(LIVE)
         self.live.toggled.connect(session.set_live)
         self.keep_live = button("Keep", "Keep the live picture as a variant", self._keep_live)
-        line = self.add(QLabel("Speed"), self.speed, self.live, self.keep_live)
+        line = self.add(QLabel("Variants"), self.count, QLabel("Speed"), self.speed)
+        line.setStretch(3, 1)
+        line = self.add(QLabel("Seed"), self.seed, self.new_seed, self.live, self.keep_live)
         line.setStretch(1, 1)
         self.more = More("Steps, guidance")
         self.steps = QSpinBox()
@@ -83,10 +96,19 @@ class GenerateSection(Section):
         self.until.valueChanged.connect(
             lambda value: setattr(settings, "layout_until", round(float(value), 2))
         )
-        self.more.content.addLayout(
-            row(QLabel("Steps"), self.steps, QLabel("Guidance"), self.guidance)
-        )
-        self.more.content.addLayout(row(QLabel("Layout acts until"), self.until))
+        lines = QGridLayout()
+        lines.setSpacing(3)
+        for place, (words, field) in enumerate(
+            (
+                ("Steps", self.steps),
+                ("Guidance", self.guidance),
+                ("Layout acts until", self.until),
+            )
+        ):
+            lines.addWidget(QLabel(words), place, 0)
+            lines.addWidget(field, place, 1)
+        lines.setColumnStretch(1, 1)
+        self.more.content.addLayout(lines)
         self.previews = QCheckBox("Show pictures while they are made")
         self.previews.setToolTip("A picture sharpens in place; costs next to nothing")
         self.previews.toggled.connect(lambda on: setattr(settings, "previews", on))

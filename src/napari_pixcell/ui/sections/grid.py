@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QSize, Qt
+from qtpy.QtGui import QPixmap
 from qtpy.QtWidgets import (
     QDialog,
     QFileDialog,
@@ -31,6 +32,9 @@ FIELDS = (
     ("grid_strength", "Change", "How much of the start changes, such as 0.2, 0.4, 0.6"),
     ("grid_steps", "Steps", "Values to try, such as 10, 20, 40; empty: the one above"),
 )
+
+FRAME, FOOT = 30, 44  # px of the window around the sheet, and below it
+SMALLEST = 0.6  # of its size; a sheet that had to be smaller scrolls
 
 
 class GridPanel(More):
@@ -101,11 +105,11 @@ class GridPanel(More):
         reason, grid = session.why_not(), session.grids.last
         try:
             count = session.grid_sweep().count
-            self.what.setStyleSheet("font-size: 10px;")
+            self.what.tint("")
             self.what.say("1 picture" if count == 1 else f"{count} pictures, as one job")
         except PixCellError as error:
             reason = reason or str(error)
-            self.what.setStyleSheet(f"font-size: 10px; color: {AMBER};")
+            self.what.tint(AMBER)
             self.what.say(str(error))
         allow(self.go, reason)
         made = 0 if grid is None else sum(r is not None for r in session.grids.pictures(grid))
@@ -156,19 +160,23 @@ class SheetWindow(QDialog):
         self.setWindowTitle(f"Synthetic · {grid.title}")
         self.session, self.grid, self.sheet = session, grid, sheet
         picture = QLabel()
-        picture.setPixmap(whole_pixmap(sheet))
+        shown = _fitting(whole_pixmap(sheet), self._room())
+        picture.setPixmap(shown)
         picture.setAccessibleName(f"Sheet of {grid.title}")
         scroll = QScrollArea()
         scroll.setWidget(picture)
-        self.state = Text(small=True)
+        self.state = QLabel()
         self.save_button = button("Save as PNG…", "Keep the sheet as a picture", self._choose)
         stack = QVBoxLayout(self)
         stack.addWidget(scroll)
         line = row(self.state, self.save_button)
         line.setStretch(0, 1)
         stack.addLayout(line)
-        height, width = sheet.shape[:2]
-        self.resize(min(width + 60, 1200), min(height + 90, 900))
+        self.resize(self._room().boundedTo(shown.size() + QSize(FRAME, FRAME + FOOT)))
+
+    def _room(self) -> QSize:
+        screen = self.screen()
+        return screen.availableGeometry().size() * 0.94 if screen is not None else QSize(1200, 700)
 
     def _choose(self) -> None:
         path, _ = QFileDialog.getSaveFileName(self, "Save the sheet", "sheet.png", "PNG (*.png)")
@@ -186,6 +194,16 @@ class SheetWindow(QDialog):
 
     def _say(self, text: str) -> None:
         try:
-            self.state.say(text)
+            self.state.setText(text)
         except RuntimeError:  # the window was closed meanwhile
             self.session.note("generate", text)
+
+
+def _fitting(picture: QPixmap, room: QSize) -> QPixmap:
+    """Make a picture that is a little larger than its room smaller, so that it is seen whole."""
+    room = room - QSize(FRAME, FRAME + FOOT)
+    part = min(1.0, room.width() / picture.width(), room.height() / picture.height())
+    if part == 1.0 or part < SMALLEST:
+        return picture
+    keep, smooth = Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.SmoothTransformation
+    return picture.scaled(picture.size() * part, keep, smooth)

@@ -7,7 +7,7 @@ from qtpy.QtWidgets import QComboBox, QGridLayout, QLabel, QProgressBar, QSizePo
 from superqt import QLabeledDoubleSlider
 
 from napari_pixcell.studio.session import Session
-from napari_pixcell.ui.parts import BLUE, More, allow, button, put, row
+from napari_pixcell.ui.parts import BLUE, More, allow, button, put, row, slim
 
 OWN = 0  # the numbers as they stand
 
@@ -109,6 +109,7 @@ class Inventing(More):
         made.setSuffix(unit)
         made.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)  # for which there is no room
         made.setToolTip(tip)
+        slim(made, 56)
         made.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         return made
 

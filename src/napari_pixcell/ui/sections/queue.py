@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from qtpy.QtCore import Qt
+from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import (
     QFrame,
     QHBoxLayout,
-    QLabel,
     QScrollArea,
     QToolButton,
     QVBoxLayout,
@@ -90,6 +90,7 @@ class QueueList(QWidget):
             self._arrange(listed)
         for shown in self.rows.values():
             shown.refresh()
+        self._fit()
 
     def _arrange(self, jobs: list[GenerationJob]) -> None:
         numbers = {job.number for job in jobs}
@@ -105,8 +106,22 @@ class QueueList(QWidget):
             if self.stack.indexOf(shown) != place:
                 self.stack.insertWidget(place, shown)
         self.rows = ordered
-        needed = sum(shown.sizeHint().height() + 1 for shown in ordered.values())
-        self.scroll.setFixedHeight(min(MOST_HEIGHT, needed + 2))
+
+    def _fit(self) -> None:
+        """Be as high as the rows with all their lines, within reason."""
+        width, needed = self.scroll.viewport().width(), 2
+        for shown in self.rows.values():
+            needed += max(shown.heightForWidth(width), 22) + 1
+            if needed >= MOST_HEIGHT:
+                needed = MOST_HEIGHT
+                break
+        if self.scroll.height() != needed:
+            self.scroll.setFixedHeight(needed)
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """Break lines elsewhere."""
+        super().resizeEvent(event)
+        self._fit()
 
 
 class QueueRow(QWidget):
@@ -123,12 +138,10 @@ class QueueRow(QWidget):
     def __init__(self, queue: Generation, job: GenerationJob) -> None:
         super().__init__()
         self.job = job
-        self.what = QLabel()
-        self.what.setMinimumWidth(10)  # rather cut than make the dock wider
-        self.state = QLabel()
-        self.state.setMinimumWidth(10)
+        self.what, self.state = Text(small=True), Text(small=True)
         for label in (self.what, self.state):
-            label.setStyleSheet("font-size: 10px;")
+            label.setMinimumWidth(10)  # rather cut a long word than make the dock wider
+            label.setTextInteractionFlags(Qt.TextInteractionFlag.NoTextInteraction)
         self.front = _symbol("⤒", f"Make {job.target.name}'s the next", lambda: queue.to_front(job))
         self.again = _symbol("↻", "Try again: what is left of it", lambda: queue.retry(job))
         self.stop = _symbol("✕", "Cancel this one", self._remove)
@@ -155,12 +168,10 @@ class QueueRow(QWidget):
     def refresh(self) -> None:
         """Show how it stands."""
         job = self.job
-        self.what.setText(f"{job.target.name} · {job.summary()}")
+        self.what.say(f"{job.target.name} · {job.summary()}")
         said = " · ".join([job.sentence(), *job.remarks])
-        self.state.setText(said)
-        self.state.setStyleSheet(
-            "font-size: 10px;" + (f" color: {AMBER};" if job.state == "failed" else "")
-        )
+        self.state.say(said)
+        self.state.tint(AMBER if job.state == "failed" else "")
         self.setToolTip(f"{job.target.name}: {job.summary()}\n{said}")
         jobs = self._queue.waiting
         self.front.setVisible(

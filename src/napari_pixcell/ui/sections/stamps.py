@@ -16,7 +16,7 @@ from qtpy.QtWidgets import (
 from napari_pixcell.studio.inventing import BUNDLED
 from napari_pixcell.studio.session import Session
 from napari_pixcell.ui.layers import LayerLink
-from napari_pixcell.ui.parts import put, row
+from napari_pixcell.ui.parts import put, row, slim
 
 
 class Stamps(QWidget):
@@ -55,6 +55,8 @@ class Stamps(QWidget):
         self.along = QCheckBox("along")
         self.along.setToolTip("Long nuclei lie along the stroke, as in stroma")
         self.along.toggled.connect(lambda on: setattr(self.stamping, "along", on))
+        for field in (self.spacing, self.size):
+            slim(field, 80)
         stack = QVBoxLayout(self)
         stack.setContentsMargins(0, 0, 0, 0)
         stack.setSpacing(2)

@@ -27,7 +27,7 @@ HINT = (
     "Ctrl-click deletes a cell, Alt-click joins it to the one clicked before. X outlines, Z hides."
 )
 STYLE = (
-    "QToolButton { padding: 4px 2px; border-radius: 3px; background: rgba(128, 128, 128, 60); }"
+    "QToolButton { padding: 4px 0px; border-radius: 3px; background: rgba(128, 128, 128, 60); }"
     "QToolButton:checked { background: #2f6fdf; color: white; }"
     "QToolButton:disabled { color: rgb(128, 128, 128); background: rgba(128, 128, 128, 25); }"
 )

@@ -1,0 +1,372 @@
+"""Make the pictures of this folder from the real window: ``xvfb-run -a python make.py``.
+
+With names after it, only these pictures. The bundled networks make everything that is seen, in
+the worker process of the product; the slide is CMU-1-Small-Region where ``../shared`` has it (or
+the folder in ``PIXCELL_SHARED``), otherwise the bundled sample.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from window import HOME, Window, click, settle
+
+from napari_pixcell.slides.samples import SAMPLE_SLIDE
+from napari_pixcell.ui.sections.grid import SheetWindow
+
+HERE = Path(__file__).parent
+SHARED = Path(os.environ.get("PIXCELL_SHARED") or HERE.parents[2] / "shared")
+REAL = SHARED / "data" / "wsi_cmu1_small_region" / "CMU-1-Small-Region.svs"
+# In parts of the slide (down, across): epithelium with many nuclei, and stroma beside it.
+FIRST, SECOND = ((0.27, 0.555), (0.385, 0.455)) if REAL.exists() else ((0.45, 0.25), (0.45, 0.68))
+
+
+def slide() -> Path:
+    """Give a copy of the slide, beside which a session may be saved."""
+    path = HOME / "slides" / (REAL.name if REAL.exists() else SAMPLE_SLIDE.name)
+    if not path.exists():
+        path.parent.mkdir(exist_ok=True)
+        shutil.copy(REAL if REAL.exists() else SAMPLE_SLIDE, path)
+    return path
+
+
+def opened(theme: str = "dark", regions: int = 2) -> Window:
+    """Open the window with the slide and regions on it, none of an earlier session."""
+    shutil.rmtree(slide().with_suffix(".pixcell"), ignore_errors=True)
+    window = Window(HERE, theme)
+    window.studio.slide.open(slide())
+    settle(0.5)
+    for place in (FIRST, SECOND)[:regions]:
+        window.region(*place)
+    if regions:
+        window.session.activate(1)
+        window.look_at(window.session.active)
+    return window
+
+
+def variants(window: Window, count: int, seed: int = 1234, steps: int = 20) -> None:
+    """Make variants of the active region, and wait for them."""
+    ask(window, count, seed, steps)
+    window.rest()
+
+
+def ask(window: Window, count: int, seed: int, steps: int) -> None:
+    """Press Generate."""
+    settings = window.session.settings
+    settings.count, settings.seed, settings.steps = count, seed, steps
+    settle(0.1)
+    click(window.studio.generate.generate_button)
+
+
+# -- the pictures ------------------------------------------------------------------------------
+
+
+def queue_and_live(window: Window) -> None:
+    """Show the queue with one of each kind, and the picture that sharpens."""
+    session, generation = window.session, window.session.generation
+    # What the system does to a process when memory is short.
+    ask(window, 4, 100, 40)
+    window.wait(lambda: generation.current is not None and generation.current.done > 1)
+    os.kill(session.client.process_id, signal.SIGKILL)
+    window.wait(lambda: generation.ended)
+    ask(window, 4, 1234, 100)
+    session.activate(2)
+    ask(window, 2, 77, 20)
+    session.activate(1)
+    window.look_at(session.active)
+    window.fold(window.studio.region, window.studio.style_, window.studio.layout_)
+    window.wait(lambda: generation.current.made == 1 and generation.current.done > 30)
+    window.scroll_to(window.studio.generate)
+    window.photograph("queue", 0.1)
+    click(window.studio.generate.queue.cancel_all)
+    window.rest()
+    click(window.studio.generate.queue.clear)
+    window.fold()
+    ask(window, 4, 1234, 100)
+    window.wait(lambda: generation.current.done > 35)
+    window.scroll_to(window.studio.layout_)
+    window.photograph("sharpening", 0.1)
+    session.generation.cancel_all()
+    window.rest()
+    click(window.studio.generate.queue.clear)
+    session.gallery.discard(*session.gallery.results)
+
+
+def results(window: Window) -> None:
+    """Show the strip, a kept variant and the divider; and the keys."""
+    session, studio = window.session, window.studio
+    variants(window, 4, 1234)
+    session.activate(2)
+    variants(window, 2, 77)
+    session.activate(1)
+    strip = studio.results.strip
+    first = session.gallery.results[0]
+    window.scroll_to(studio.results)
+    click(strip.viewport(), strip.centre_of(first.number))
+    session.gallery.star_looked()
+    second = session.gallery.results[1]
+    click(strip.viewport(), strip.centre_of(second.number))
+    click(studio.results.swipe)
+    window.look_at(session.active)
+    studio.results.place.setValue(450)
+    window.scroll_to(studio.results)
+    window.photograph("results")
+    studio.results.swipe.setChecked(False)
+    window.unfold(studio.results.keys)
+    window.scroll_to(studio.results.swipe)
+    window.photograph("keys")
+    studio.results.keys.button.setChecked(False)
+    session.gallery.show_none(1)
+
+
+def styles(window: Window) -> None:
+    """Show a blend of two regions, and the sheet of a series."""
+    studio = window.studio
+    click(studio.style_.blend_button)
+    window.rest()
+    studio.style_.balance.setValue(40)
+    window.unfold(studio.style_.blending)
+    variants(window, 1)
+    window.look(*((a + b) / 2 for a, b in zip(FIRST, SECOND, strict=True)), 2.9)
+    window.scroll_to(studio.style_)
+    window.photograph("styles")
+    click(studio.style_.blending.series_button)
+    window.rest()
+    window.unfold(studio.generate.grid)
+    sheet(window, "series")
+    studio.generate.grid.button.setChecked(False)
+    studio.style_.blending.button.setChecked(False)
+    click(studio.style_.blend_button)
+    window.rest()
+
+
+def grid(window: Window) -> None:
+    """Show a grid's fields and its sheet."""
+    panel, session = window.studio.generate.grid, window.session
+    window.unfold(panel)
+    session.settings.steps, session.settings.seed = 20, 1234
+    panel.seeds.setValue(3)
+    panel.fields["grid_guidance"].setText("1, 2, 4")
+    settle(0.2)
+    click(panel.go)
+    window.rest()
+    window.scroll_to(window.studio.generate)
+    sheet(window, "grid")
+    window.photograph("grid-fields")
+    panel.fields["grid_guidance"].setText("")
+    panel.button.setChecked(False)
+
+
+def sheet(window: Window, name: str) -> None:
+    """Show the newest sheet."""
+    click(window.studio.generate.grid.show_sheet)
+    top = window.studio.window()
+    window.wait(lambda: top.findChildren(SheetWindow))
+    (made,) = top.findChildren(SheetWindow)
+    window.photograph_widget(made, name)
+    made.close()
+    settle(0.3)
+
+
+def similar(window: Window) -> None:
+    """Show the map of tissue that is like the region's."""
+    studio, session = window.studio, window.session
+    session.activate(1)
+    click(studio.region.similar.find_button)
+    window.wait(lambda: session.similar.found is not None)
+    window.rest()
+    height, _ = session.slide.shape
+    model = session.settings.model
+    tall = height * session.slide.mpp / (model.tile * model.mpp)
+    window.look(0.5, 0.5, tall * 1.04)
+    window.scroll_to(studio.slide)
+    window.photograph("similar")
+    click(studio.region.similar.close_button)
+    window.rest()
+
+
+def starting(window: Window) -> None:
+    """Start from the tissue, and change a part of it only."""
+    studio, session = window.studio, window.session
+    panel, item = studio.generate.starting, session.active
+    window.look_at(item)
+    window.unfold(panel)
+    window.choose(panel.start_from, panel.start_from.findData("tissue"))
+    panel.strength.setValue(0.35)
+    settle(0.2)
+    variants(window, 2, 1234, 20)
+    window.scroll_to(studio.generate)
+    window.photograph("strength")
+    session.gallery.show_none(item.number)
+    click(panel.mark_button)
+    settle(0.2)
+    centre, radius = middle(window, item), 24.0
+    window.stroke(
+        [
+            (centre[0] + y * radius, centre[1] + x * radius)
+            for y, x in (
+                (-1, -1),
+                (-1, 1),
+                (-0.5, 1),
+                (-0.5, -1),
+                (0, -1),
+                (0, 1),
+                (0.5, 1),
+                (0.5, -1),
+            )
+        ]
+    )
+    panel.strength.setValue(1.0)
+    settle(0.2)
+    variants(window, 2, 1234, 20)
+    window.look_at(item)
+    window.scroll_to(studio.generate)
+    window.photograph("part")
+    panel.only_part.setChecked(False)
+    window.choose(panel.start_from, panel.start_from.findData("nothing"))
+    panel.button.setChecked(False)
+    studio.link.area.clear()
+    settle(0.2)
+
+
+def middle(window: Window, item: object) -> tuple[float, float]:
+    """Give the middle of a region in the world."""
+    region = item.region  # type: ignore[attr-defined]
+    place = region.y + region.height / 2, region.x + region.width / 2
+    y, x = window.studio.link.slide_layer.data_to_world(place)
+    return float(y), float(x)
+
+
+def live(window: Window) -> None:
+    """Paint, with a picture that follows the brush."""
+    studio, session = window.studio, window.session
+    item = session.active
+    session.settings.preset = "exact"
+    window.look_at(item)
+    click(studio.layout_.none_button)
+    studio.generate.live.setChecked(True)
+    window.rest()
+    click(studio.layout_.tools.buttons["paint"])
+    y, x = middle(window, item)
+    for dy, dx in ((-34, -30), (-20, 4), (-38, 36), (0, -40), (8, 20), (30, -14), (34, 34)):
+        window.stroke([(y + dy + step, x + dx + 2 * step) for step in (0, 1, 2, 3)])
+        settle(0.2)
+    window.wait(lambda: session.generation.live is not None)
+    window.rest()
+    settle(0.5)
+    window.rest()
+    window.scroll_to(studio.layout_)
+    window.photograph("live")
+    studio.generate.live.setChecked(False)
+    session.generation.cancel_all()
+    window.rest()
+
+
+def with_layout(window: Window) -> None:
+    """Everything that is made of one region and its cells."""
+    window.segment()
+    if wanted("queue", "sharpening"):
+        queue_and_live(window)
+    if wanted("results", "keys"):
+        results(window)
+    if wanted("grid", "grid-fields"):
+        grid(window)
+    if wanted("live"):
+        live(window)
+
+
+def without_layout(window: Window) -> None:
+    """Everything about styles and beginnings."""
+    if wanted("styles", "series"):
+        styles(window)
+    if wanted("similar"):
+        similar(window)
+    if wanted("strength", "part"):
+        starting(window)
+
+
+def sessions(theme: str = "dark") -> None:
+    """Close the window, open the slide again."""
+    window = opened(theme)
+    window.segment()
+    variants(window, 4)
+    settle(2.5)  # it saves itself a second after the last change
+    window.close()
+    window = Window(HERE, theme)
+    window.studio.slide.open(slide())
+    window.wait(lambda: not window.studio.slide.action.isHidden(), 30)
+    window.photograph("session")
+    click(window.studio.slide.action)
+    window.rest()
+    window.session.activate(1)
+    window.look_at(window.session.active)
+    window.scroll_to(window.studio.slide)
+    window.photograph("session-open")
+    window.close()
+
+
+def light() -> None:
+    """Show the dock in napari's light theme."""
+    window = opened("light")
+    studio = window.studio
+    window.segment()
+    variants(window, 4)
+    window.scroll_to(studio.slide)
+    window.photograph("light")
+    window.unfold(*folds(studio))
+    window.scroll_to(studio.generate)
+    window.photograph("light-unfolded")
+    window.close()
+
+
+def narrow() -> None:
+    """Show the dock alone, as narrow as it can be."""
+    window = opened()
+    studio = window.studio
+    window.segment()
+    variants(window, 4)
+    window.widen(320)
+    window.scroll_to(studio.slide)
+    window.photograph_widget(studio, "narrow")
+    window.scroll_to(studio.generate)
+    window.photograph_widget(studio, "narrow-below")
+    window.close()
+
+
+def folds(studio: object) -> list[object]:
+    """Give what is folded away for most."""
+    from napari_pixcell.ui.parts import More
+
+    return list(studio.findChildren(More))  # type: ignore[attr-defined]
+
+
+def wanted(*names: str) -> bool:
+    """Whether one of these pictures was asked for."""
+    return len(sys.argv) < 2 or bool(set(names) & set(sys.argv[1:]))
+
+
+def run(scene: Callable[[Window], None], *names: str) -> None:
+    """Play a scene in a window of its own."""
+    if wanted(*names):
+        window = opened()
+        try:
+            scene(window)
+        finally:
+            window.close()
+
+
+if __name__ == "__main__":
+    run(with_layout, "queue", "sharpening", "results", "keys", "grid", "grid-fields", "live")
+    run(without_layout, "styles", "series", "similar", "strength", "part")
+    if wanted("session", "session-open"):
+        sessions()
+    if wanted("light", "light-unfolded"):
+        light()
+    if wanted("narrow", "narrow-below"):
+        narrow()
+    shutil.rmtree(HOME, ignore_errors=True)
