@@ -37,7 +37,7 @@ PUMP_MS = 40
 SCROLL_BAR = 16
 NARROWEST = 320
 # napari leaves 44 px of a list's width without words.
-COMBOS = "QComboBox { padding: 3px 2px 3px 6px; } QComboBox::drop-down { width: 20px; }"
+COMBOS = "QComboBox { padding: 3px 2px 3px 6px; } QComboBox::drop-down { width: 18px; }"
 ABOUT = (
     f"napari-pixcell {__version__}. For research use only; not for diagnosis. Everything it makes "
     "is synthetic and marked as such. BSD-3-Clause; the weights have their own licences."
