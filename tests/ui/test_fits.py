@@ -136,8 +136,10 @@ def test_no_words_are_cut_off(full: PixCellStudio, viewer: napari.Viewer, settle
     for theme in ("dark", "light"):
         viewer.theme = theme
         settle(full)
-        amber = full.slide.banner.palette().color(QPalette.ColorRole.WindowText).name()
-        assert amber == (AMBER if theme == "dark" else ON_LIGHT[AMBER])
+        failed = next(row for row in full.generate.queue.rows.values() if row.job.problem)
+        for made in (full.slide.banner, failed.state):
+            amber = made.palette().color(QPalette.ColorRole.WindowText).name()
+            assert amber == (AMBER if theme == "dark" else ON_LIGHT[AMBER])
         assert full.minimumWidth() == NARROW and full.width() <= NARROW + 4
         assert not cut_off(full)
         assert not beyond_the_edge(full)

@@ -78,8 +78,9 @@ class Text(QLabel):
 
 def readable(widget: QWidget, colour: str) -> str:
     """Give the shade of a colour that is readable on a widget's ground."""
-    light = widget.palette().color(QPalette.ColorRole.Window).lightness() > 127
-    return ON_LIGHT.get(colour, colour) if light else colour
+    # By the words around it: a ground that lets another one through has no colour of its own.
+    around = (widget.parentWidget() or widget).palette().color(QPalette.ColorRole.WindowText)
+    return ON_LIGHT.get(colour, colour) if around.lightness() < 128 else colour
 
 
 class Section(QWidget):
