@@ -177,6 +177,7 @@ def similar(window: Window) -> None:
     """Show the map of tissue that is like the region's."""
     studio, session = window.studio, window.session
     session.activate(1)
+    session.gallery.show_none(1)
     click(studio.region.similar.find_button)
     window.wait(lambda: session.similar.found is not None)
     window.rest()

@@ -136,9 +136,9 @@ def _main_job(
     _wait(studio, "generate", until=lambda: session.generation.current is None)
     settle(0.2)
     # Back to the first, to see that a click on a thumbnail shows it.
-    last = session.gallery.results[-1]
-    strip = studio.results.strip
-    click(strip.viewport(), strip.centre_of(last.number))
+    first, strip = session.gallery.results[0], studio.results.strip
+    if not first.shown:
+        click(strip.viewport(), strip.centre_of(first.number))
     session.export(out)
     _wait(studio, "export", until=lambda: not session.exporting)
 
