@@ -32,8 +32,8 @@ from napari_pixcell.models.catalogue import DEMO_STAIN
 NEAR_UM = 4.0
 BROWN = 0.25
 BLUE_NUCLEUS = 0.25  # its mean optical density
-STRENGTHS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
-SHOWN = (0.3, 0.5, 0.7)
+STRENGTHS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 0.9)
+SHOWN = (0.2, 0.3, 0.5, 0.7)
 
 
 def find_nuclei(rgb: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:

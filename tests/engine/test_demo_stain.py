@@ -93,7 +93,7 @@ def test_started_from_the_tissue_its_nuclei_stay_and_from_noise_they_do_not(
         np.corrcoef(there.ravel(), darkness(image).ravel())[0, 1] for image in (held, variant.image)
     )
     assert kept > 0.5 and kept > free + 0.3
-    assert colours(held)["brown"] > 0.01 and colours(held)["blue"] > 0.02
+    assert colours(held)["brown"] > 0.003 and colours(held)["blue"] > 0.02
 
 
 def test_it_shares_the_demo_familys_networks_but_for_a_sixth_of_the_autoencoder(engine) -> None:
