@@ -20,8 +20,15 @@ def preview_map(vae: DemoAutoencoder) -> dict[str, list]:
     """Linear map from latents to RGB in 0..1, by least squares on training crops."""
     crops = Crops(load_tissue(False), 128, seed=3)
     images = [crops.cut(crops.place()) for _ in range(256)]
-    z = encode_all(vae, images).float().permute(0, 2, 3, 1).reshape(-1, 4).numpy()
-    small = np.stack(images).reshape(256, 16, 8, 16, 8, 3).mean((2, 4)).reshape(-1, 3) / 255
+    return fit_preview(encode_all(vae, images).float(), np.stack(images))
+
+
+def fit_preview(latents: torch.Tensor, images: np.ndarray) -> dict[str, list]:
+    """Fit the map to latents (N, 4, h, w) of images, uint8 (N, 8 h, 8 w, 3)."""
+    count, _, rows, columns = latents.shape
+    z = latents.permute(0, 2, 3, 1).reshape(-1, 4).numpy()
+    blocks = images.reshape(count, rows, 8, columns, 8, 3)
+    small = blocks.mean((2, 4)).reshape(-1, 3) / 255
     design = np.concatenate([z, np.ones((len(z), 1))], axis=1)
     solution, *_ = np.linalg.lstsq(design, small, rcond=None)
     fit = 1 - ((design @ solution - small) ** 2).sum() / ((small - small.mean(0)) ** 2).sum()

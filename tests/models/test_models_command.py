@@ -28,7 +28,8 @@ def run(capsys):
 
 def test_list_says_what_there_is(run, hub) -> None:
     rows = {row["name"]: row for row in run("list")["families"]}
-    assert rows["demo"]["installed"] and rows["demo"]["where"] == ["bundled"]
+    for name in ("demo", "demo-ki67"):
+        assert rows[name]["installed"] and rows[name]["where"] == ["bundled"]
     assert not rows["pixcell-256"]["installed"]
     assert rows["pixcell-256"]["gated"] == ["MahmoodLab/UNI2-h"]
     assert rows["pixcell-256"]["bytes"] > 5e9
@@ -76,7 +77,11 @@ def test_cellposes_weights_are_got_checked_carried_and_removed(
     assert exported == [f"mouseland/cellpose-sam/{name}" for name in ("README.md", "cpsam_v2")]
     assert run("remove", "cellpose")["removed"] == ["mouseland/cellpose-sam/cpsam_v2"]
     assert "The segmenter from mouseland" in run("check", "cellpose")["error"]
-    assert run("import", tmp_path / "stick")["installed"] == ["demo", "cellpose"]
+    assert run("import", tmp_path / "stick")["installed"] == [
+        "demo",
+        "demo-ki67",
+        "cellpose",
+    ]
 
 
 def test_what_lies_in_cellposes_own_folder_is_left_there(run, tmp_path, monkeypatch) -> None:

@@ -44,13 +44,14 @@ def test_a_family_says_what_a_user_must_know(name: str) -> None:
     family = get_family(name)
     assert family.title and family.licence and family.notice
     assert family.bytes > 1e7 and family.tile in (256, 1024) and family.mpp == 0.5
-    if name != "demo":
+    if not family.bundled:
         assert any(part.gated for part in family.parts)
         assert all(part.hub_id and part.files and part.bytes for part in family.parts)
 
 
-def test_only_the_demo_is_there_without_weights() -> None:
-    assert [name for name in BUILT_IN if not missing(BUILT_IN[name])] == ["demo"]
+def test_only_the_demos_are_there_without_weights() -> None:
+    there = [name for name in BUILT_IN if not missing(BUILT_IN[name])]
+    assert there == ["demo", "demo-ki67"]
 
 
 def test_tensor_names_are_the_published_ones(checkpoints: Path, layouts: Path) -> None:

@@ -18,6 +18,7 @@ Kind = Literal[
     "preview",
     "lora",
     "flow",
+    "decoder",
     "segmenter",
 ]
 
@@ -36,7 +37,8 @@ class Part:
     ----------
     kind : str
         What it is in the family: ``transformer``, ``controlnet``, ``vae``, ``encoder``,
-        ``scheduler``, ``preview``, ``lora`` or ``flow``; ``segmenter`` for one that finds cells.
+        ``scheduler``, ``preview``, ``lora`` or ``flow``; ``decoder`` for tensors in the place of
+        some of the ``vae``'s; ``segmenter`` for one that finds cells.
     network : str
         Which of our classes reads it, see ``models.networks_of``; empty for a plain config.
     hub_id : str
@@ -159,6 +161,10 @@ def _demo(kind: Kind, network: str) -> Part:
     files = (f"{kind}/{name}", f"{kind}/config.json") if network else (f"{kind}.json",)
     if kind == "scheduler":
         files = ("scheduler/scheduler_config.json",)
+    return _bundled(kind, network, files)
+
+
+def _bundled(kind: Kind, network: str, files: tuple[str, ...]) -> Part:
     size = sum((DEMO_FOLDER / file).stat().st_size for file in files)
     return Part(kind, network, "", files, size, _DEMO_LICENCE, folder=DEMO_FOLDER)
 
@@ -186,6 +192,25 @@ DEMO = Family(
     guidance=2.0,
     layout_guidance=1.5,
     notice="DEMO: small networks, for trying things; not tissue, not for diagnosis or research",
+)
+_DEMO_STAIN: tuple[tuple[Kind, str, str], ...] = (
+    ("lora", "pixcell-transformer", "stain/lora.safetensors"),
+    ("flow", "stain-flow", "stain/flow.safetensors"),
+    ("decoder", "demo-autoencoder", "stain/decoder.safetensors"),
+    ("preview", "", "stain/preview.json"),
+)
+DEMO_STAIN = replace(
+    DEMO,
+    name="demo-ki67",
+    title="Demo Ki67 (not biology)",
+    parts=(
+        *(part for part in DEMO.parts if part.kind != "preview"),
+        *(_bundled(kind, network, (file,)) for kind, network, file in _DEMO_STAIN),
+    ),
+    guidance=1.2,
+    layout_guidance=1.2,
+    notice="DEMO: a made-up stain, not biology: which nuclei are brown says nothing of the tissue; "
+    "not for diagnosis or research",
 )
 
 _UNI = Part(
@@ -278,6 +303,7 @@ BUILT_IN: Mapping[str, Family] = {
     family.name: family
     for family in (
         DEMO,
+        DEMO_STAIN,
         PIXCELL_256_CELLS,
         PIXCELL_256,
         PIXCELL_1024,

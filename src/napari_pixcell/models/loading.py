@@ -18,7 +18,7 @@ from napari_pixcell.models.catalogue import Family, Part, WeightSet
 from napari_pixcell.models.lora import add_lora
 from napari_pixcell.models.preview import fit_preview
 from napari_pixcell.models.store import Found, require
-from napari_pixcell.models.weights import load_weights, open_tensors, shape_of
+from napari_pixcell.models.weights import load_weights, open_tensors, replace_weights, shape_of
 
 
 @dataclass(frozen=True)
@@ -107,6 +107,9 @@ def load_family(
         name = found["lora"].weights.name
         add_lora(parts["transformer"], tensors, name, dtype=dtype, device=device)
         parts["transformer"].eval().requires_grad_(False)
+    if "decoder" in found:
+        tensors = open_tensors(found["decoder"].weights)
+        replace_weights(parts["vae"], tensors, f"{family.name}/decoder", dtype, device)
     # Convolutions over interleaved channels take about half the time.
     parts["vae"].to(memory_format=torch.channels_last)
     _check_together(family, parts)

@@ -148,6 +148,18 @@ def load_weights(
         _place(network, key, value.to(device or "cpu"))
 
 
+def replace_weights(
+    network: nn.Module,
+    tensors: Mapping[str, Tensor],
+    name: str,
+    dtype: torch.dtype | None = None,
+    device: torch.device | str | None = None,
+) -> None:
+    """Put tensors into a network in the place of some of its own, see :func:`load_weights`."""
+    own = network.state_dict(keep_vars=True)
+    load_weights(network, {**own, **{key: tensors[key] for key in tensors}}, name, dtype, device)
+
+
 def shape_of(tensors: Mapping[str, Tensor], name: str) -> tuple[int, ...]:
     """Give the shape of a tensor without reading it."""
     if isinstance(tensors, _SafeTensors):

@@ -1,0 +1,175 @@
+"""A flow and an adapter are taught, on tiny networks, as the stains of users are."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from napari_pixcell.engine.teaching import (
+    Examples,
+    Noising,
+    Progress,
+    adapter_tensors,
+    add_adapter,
+    flow_error,
+    train_flow,
+    train_lora,
+)
+from napari_pixcell.errors import PixCellError
+from napari_pixcell.models.lora import add_lora
+from napari_pixcell.networks import PixCellTransformer2DModel, StainFlowMLP
+
+SCHEDULER = {"num_train_timesteps": 1000, "beta_start": 1e-4, "beta_end": 0.02}
+SCHEDULER |= {"beta_schedule": "linear", "prediction_type": "v_prediction"}
+
+
+@pytest.fixture(autouse=True)
+def one_seed() -> None:
+    torch.manual_seed(0)
+
+
+def make_flow() -> StainFlowMLP:
+    return StainFlowMLP(8, 16, 32, 32, 8, num_res_blocks=1)
+
+
+def make_pairs(count: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+    source = torch.randn(count, 8, generator=torch.Generator().manual_seed(seed))
+    return source, source.flip(1) * 0.5 + 2
+
+
+def make_transformer() -> PixCellTransformer2DModel:
+    torch.manual_seed(1)
+    return PixCellTransformer2DModel(
+        num_attention_heads=2,
+        attention_head_dim=8,
+        in_channels=4,
+        out_channels=8,
+        num_layers=2,
+        cross_attention_dim=16,
+        sample_size=8,
+        caption_channels=8,
+        caption_num_tokens=4,
+    ).eval()
+
+
+def draw(generator: torch.Generator) -> Examples:
+    """Bright latents where the H&E is dark."""
+    clean = 1 + 0.1 * torch.randn(4, 4, 8, 8, generator=generator)
+    return Examples(clean, torch.ones(4, 4, 8), -clean)
+
+
+def test_a_flow_learns_the_way_and_keeps_what_was_best_on_pairs_kept_apart() -> None:
+    told: list[Progress] = []
+    pairs, held = make_pairs(64, 1), make_pairs(16, 2)
+    taught = train_flow(
+        make_flow(), *pairs, *held, steps=1000, every=25, patience=2, on_progress=told.append
+    )
+    assert taught.held_out < 0.4 < told[0].held_out
+    assert taught.held_out == min(progress.held_out for progress in told)
+    assert flow_error(taught.flow, *held) == pytest.approx(taught.held_out)
+    assert taught.stopped == (told[-1].step < 1000)
+    assert told[-1].loss < told[0].loss
+
+
+def test_a_flow_stops_where_the_pairs_say_nothing_of_others() -> None:
+    source = torch.randn(16, 8)
+    noise = source, source + torch.randn(16, 8)
+    held = torch.randn(16, 8), torch.randn(16, 8)
+    taught = train_flow(make_flow(), *noise, *held, steps=2000, every=10, patience=2, rate=3e-3)
+    assert taught.stopped and taught.step < 500
+
+
+@pytest.mark.parametrize("shapes", [((3, 8), (2, 8)), ((0, 8), (0, 8)), ((8,), (8,))])
+def test_embeddings_that_do_not_pair_up_get_a_sentence(shapes) -> None:
+    wrong = [torch.zeros(shape) for shape in shapes]
+    with pytest.raises(PixCellError, match=r"do not pair up: .* give one of each"):
+        train_flow(make_flow(), *wrong, *make_pairs(4, 0))
+
+
+def test_a_flow_goes_on_from_a_checkpoint_as_if_it_had_not_stopped() -> None:
+    kept: list[dict] = []
+    known = {"steps": 30, "every": 10, "batch": 8}
+    pairs, held = make_pairs(16, 1), make_pairs(8, 2)
+    flow = make_flow()
+    start = {name: value.clone() for name, value in flow.state_dict().items()}
+    whole = train_flow(flow, *pairs, *held, **known, on_checkpoint=kept.append)
+
+    def cancel(progress: Progress) -> None:
+        if progress.step == 20:
+            raise InterruptedError
+
+    flow = make_flow()
+    flow.load_state_dict(start)
+    some: list[dict] = []
+    with pytest.raises(InterruptedError):
+        train_flow(flow, *pairs, *held, **known, on_checkpoint=some.append, on_progress=cancel)
+    again = train_flow(make_flow(), *pairs, *held, **known, resume=some[-1])
+    assert again.step == whole.step and again.held_out == whole.held_out
+    for name, value in whole.flow.state_dict().items():
+        torch.testing.assert_close(again.flow.state_dict()[name], value, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("kind", ["v_prediction", "epsilon"])
+def test_what_is_wanted_leads_to_the_stain_wherever_it_began(kind: str) -> None:
+    noising = Noising(SCHEDULER | {"prediction_type": kind})
+    generator = torch.Generator().manual_seed(0)
+    examples = draw(generator)
+    plain = noising(examples, 0.0, torch.Generator().manual_seed(3))[0]
+    noisy, wanted, weight, times = noising(examples, 1.0, torch.Generator().manual_seed(3))
+    assert (noisy.mean((1, 2, 3)) < plain.mean((1, 2, 3))).all()  # some of the dark H&E is left
+    kept = torch.cumprod(1 - torch.linspace(1e-4, 0.02, 1000), 0)[times].view(-1, 1, 1, 1)
+    alpha, sigma = kept.sqrt(), (1 - kept).sqrt()
+    clean = alpha * noisy - sigma * wanted
+    if kind == "epsilon":
+        clean = (noisy - sigma * wanted) / alpha
+    torch.testing.assert_close(clean, examples.latents, rtol=1e-3, atol=1e-3)
+    assert (weight > 0).all() and weight.shape == (4, 1, 1, 1)
+
+
+@torch.no_grad()
+def loss_of(transformer: PixCellTransformer2DModel) -> float:
+    """Give the loss on many noisy latents, always the same."""
+    generator = torch.Generator().manual_seed(9)
+    parts = [draw(generator) for _ in range(16)]
+    examples = Examples(*(torch.cat(part) for part in zip(*parts, strict=True)))
+    noisy, wanted, weight, times = Noising(SCHEDULER)(examples, 0.5, generator)
+    made = transformer(noisy, examples.embeddings, times).sample[:, :4]
+    return float((weight * (made - wanted).square()).mean())
+
+
+def test_an_adapter_learns_without_touching_its_transformer_and_is_read_as_published() -> None:
+    told: list[Progress] = []
+    transformer = make_transformer()
+    before = {name: value.clone() for name, value in transformer.state_dict().items()}
+    known = {"steps": 80, "every": 40, "rate": 1e-2, "from_start": 0.5}
+    adapter = train_lora(transformer, SCHEDULER, draw, **known, on_progress=told.append)
+    assert [progress.step for progress in told] == [40, 80]
+    after = transformer.state_dict()
+    for name, value in before.items():
+        name = name if name in after else ".base_layer.".join(name.rsplit(".", 1))
+        torch.testing.assert_close(after[name], value, rtol=0, atol=0)
+    assert "transformer_blocks.1.attn2.to_out.0.lora_B.default.weight" in adapter
+    assert adapter["transformer_blocks.0.attn2.to_q.lora_A.default.weight"].shape == (4, 16)
+    fresh = make_transformer()
+    add_lora(fresh, adapter, "taught")
+    assert loss_of(fresh) == pytest.approx(loss_of(transformer))
+    assert loss_of(fresh) < 0.9 * loss_of(make_transformer())
+
+
+def test_an_adapter_goes_on_from_a_checkpoint_as_if_it_had_not_stopped() -> None:
+    kept: list[dict] = []
+    known = {"steps": 4, "every": 2, "targets": ("attn1.to_v", "ff.net.2"), "rank": 2}
+    torch.manual_seed(5)
+    whole = train_lora(make_transformer(), SCHEDULER, draw, **known, on_checkpoint=kept.append)
+    assert [checkpoint["step"] for checkpoint in kept] == [2, 4]
+    again = train_lora(make_transformer(), SCHEDULER, draw, **known, resume=kept[0])
+    assert set(again) == set(whole) and len(whole) == 8
+    for name, value in whole.items():
+        torch.testing.assert_close(again[name], value, rtol=0, atol=0)
+
+
+def test_layers_that_a_transformer_lacks_get_a_sentence() -> None:
+    transformer = make_transformer()
+    with pytest.raises(PixCellError, match="no layer named attn9, so there is nothing to adapt"):
+        add_adapter(transformer, 4, ("attn9",))
+    assert adapter_tensors(transformer) == {}

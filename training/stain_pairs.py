@@ -1,0 +1,57 @@
+"""Tiles of H&E with their IHC look, and what the frozen demo family makes of both."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+import numpy as np
+import torch
+from common import Crops, load_run, load_tissue, save_run, to_tensor
+from diffusion import encode_all
+from ihc_look import load_looks
+from train_transformer import load_vae
+
+from napari_pixcell.networks.tile_encoder import TileEncoder
+
+SIZE = 256
+
+
+class Pairs(TypedDict):
+    """Tiles; H&E first, its look second in each of the lists.
+
+    ``pixels``: uint8, (N, 256, 256, 3); ``latents``: float16, (N, 4, 32, 32); ``embeddings``:
+    float32, (N, 128); ``fields``: the name of each tile's field.
+    """
+
+    pixels: list[torch.Tensor]
+    latents: list[torch.Tensor]
+    embeddings: list[torch.Tensor]
+    fields: list[str]
+
+
+def load_pairs(held_out: bool, count: int, encoder: TileEncoder, seed: int = 0) -> Pairs:
+    """Cut tiles from all fields and their looks at the same places; made once and kept."""
+    stage = f"stain_pairs_{'held_out' if held_out else 'training'}"
+    kept = load_run(stage)
+    if kept is not None and len(kept["fields"]) == count:
+        return kept  # type: ignore[return-value]
+    fields = load_tissue(held_out)
+    looks = {name: look.image for name, look in load_looks(fields).items()}
+    crops = Crops(fields, SIZE, seed)
+    places = [crops.place() for _ in range(count)]
+    vae = load_vae("demo")
+    pairs: Pairs = {
+        "pixels": [],
+        "latents": [],
+        "embeddings": [],
+        "fields": [place[0] for place in places],
+    }
+    for source in (fields, looks):
+        images = [crops.cut(place, source) for place in places]
+        pairs["pixels"].append(torch.from_numpy(np.stack(images)))
+        pairs["latents"].append(encode_all(vae, images, batch=16))
+        parts = [np.stack(images[i : i + 16]) for i in range(0, count, 16)]
+        with torch.no_grad():
+            pairs["embeddings"].append(torch.cat([encoder(to_tensor(p) / 2 + 0.5) for p in parts]))
+    save_run(stage, **pairs)
+    return pairs
