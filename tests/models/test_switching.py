@@ -187,11 +187,8 @@ def test_an_adapter_of_another_rank_replaces_the_one_before(installed: Path) -> 
 
     transformer = load_family(get_family("stain-her2"), CPU, torch.float32).transformer
     name = "transformer_blocks.0.attn2.to_q"
-    tensors = {
-        f"{name}.lora_A.weight": torch.ones(2, 12),
-        f"{name}.lora_B.weight": torch.ones(12, 2),
-    }
-    put_lora(transformer, tensors, "mine")
+    half = {f"{name}.lora_A.weight": torch.ones(2, 12)}
+    put_lora(transformer, half | {f"{name}.lora_B.weight": torch.ones(12, 2)}, "mine")
     left = [key for key in transformer.state_dict() if ".lora_" in key]
     assert left == [f"{name}.lora_A.default.weight", f"{name}.lora_B.default.weight"]
     with pytest.raises(PixCellError, match=r"is not complete \(.*lora_B"):
