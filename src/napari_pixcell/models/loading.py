@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.adapters import open_adapter
 from napari_pixcell.models.build import build_network, read_config
-from napari_pixcell.models.catalogue import Family, Kind, Part, WeightSet
+from napari_pixcell.models.catalogue import DEMO_FOLDER, Family, Kind, Part, WeightSet
 from napari_pixcell.models.lora import put_lora, take_lora_off
 from napari_pixcell.models.preview import fit_preview
 from napari_pixcell.models.store import Found, find, require
@@ -223,8 +223,9 @@ def pick_device() -> torch.device:
 
 
 def pick_dtype(family: WeightSet, device: torch.device) -> torch.dtype:
-    """Half precision where it is faster and as good; the small bundled family stays in float32."""
-    if family.bundled:
+    """Half precision where it is faster and as good; the small bundled networks stay in float32."""
+    base = family.part("transformer")
+    if family.bundled or (base is not None and base.folder == DEMO_FOLDER):
         return torch.float32
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16

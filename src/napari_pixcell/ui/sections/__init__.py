@@ -8,6 +8,7 @@ from napari_pixcell.ui.sections.layout import LayoutSection
 from napari_pixcell.ui.sections.region import RegionSection
 from napari_pixcell.ui.sections.results import ResultsSection
 from napari_pixcell.ui.sections.slide import SlideSection
+from napari_pixcell.ui.sections.stain import StainSection
 from napari_pixcell.ui.sections.style import StyleSection
 
 __all__ = [
@@ -17,5 +18,6 @@ __all__ = [
     "RegionSection",
     "ResultsSection",
     "SlideSection",
+    "StainSection",
     "StyleSection",
 ]
