@@ -21,6 +21,7 @@ from napari_pixcell.models.weights import load_weights, open_tensors, sha256_of,
 NETWORKS: tuple[Kind, ...] = ("transformer", "controlnet", "vae", "encoder", "flow")
 # The flow is small, and a hundred Euler steps in half precision would drift.
 PRECISIONS = {"flow": torch.float32}
+REPLACED = {("vae", "decoder")}
 FileKey = tuple[object, ...]
 
 
@@ -98,7 +99,7 @@ def load_family(
     dtype = dtype or pick_dtype(family, device)
     found = {part.kind: require(family, part) for part in family.parts}
     places = {"encoder": encoder_device or device}
-    files = {kind: _file_key(found[kind], dtype) for kind in NETWORKS if kind in found}
+    files = _file_keys(found, dtype)
     parts: dict[Kind, Any] = {}
     for kind in files:
         place = places.get(kind, device)
@@ -174,20 +175,23 @@ class Shared:
 
 def shared_with(held: LoadedFamily, family: Family, dtype: torch.dtype) -> Shared:
     """Give the networks of a loaded family that another one reads from the very same files."""
-    networks: dict[Kind, Any] = {}
-    for kind in NETWORKS:
-        part = family.part(kind)
-        found = find(part) if part is not None else None
-        if found is not None and kind in held.files and held.files[kind] == _file_key(found, dtype):
-            networks[kind] = getattr(held, kind)
+    found = {part.kind: one for part in family.parts if (one := find(part)) is not None}
+    wanted = _file_keys(found, dtype)
+    networks = {k: getattr(held, k) for k, key in wanted.items() if held.files.get(k) == key}
     return Shared(networks, (held.preview_weight, held.preview_bias))
 
 
-def _file_key(found: Found, dtype: torch.dtype) -> FileKey:
-    """Say which network comes of files as they are now."""
-    states = [(path, path.stat()) for _, path in sorted(found.files.items())]
-    places = tuple((path, state.st_size, state.st_mtime_ns) for path, state in states)
-    return found.part.network, PRECISIONS.get(found.part.kind, dtype), places
+def _file_keys(found: Mapping[Kind, Found], dtype: torch.dtype) -> dict[Kind, FileKey]:
+    """Say which network comes of which files as they are now."""
+    keys: dict[Kind, FileKey] = {}
+    for kind in NETWORKS:
+        # A stain may bring tensors in the place of some of the autoencoder's.
+        parts = [one for k, one in found.items() if k == kind or (kind, str(k)) in REPLACED]
+        if kind in found:
+            paths = sorted({path for one in parts for path in one.files.values()})
+            places = tuple((p, p.stat().st_size, p.stat().st_mtime_ns) for p in paths)
+            keys[kind] = found[kind].part.network, PRECISIONS.get(kind, dtype), places
+    return keys
 
 
 def load_part(

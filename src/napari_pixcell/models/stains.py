@@ -19,7 +19,7 @@ def stain_families() -> list[Family]:
 
 def stain_name(family: Family) -> str:
     """Give what a stain is called where it is clear that it is virtual: “HER2”."""
-    return family.title.removeprefix(VIRTUAL)
+    return family.title.removeprefix(VIRTUAL).split(" (")[0]
 
 
 def stain_of(name: str) -> str:

@@ -369,5 +369,5 @@ class Staining:
         """Lay the tissue and its stains out side by side, see :meth:`Grids.sheet`."""
         if self.last is not None and self._target is not None:
             self._session.grids.sheet(
-                self.last, done, failed, before=("H&E, real", self._target.pixels)
+                self.last, done, failed, before=("tissue", self._target.pixels)
             )

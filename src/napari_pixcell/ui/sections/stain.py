@@ -18,6 +18,7 @@ from napari_pixcell.ui.parts import AMBER, Section, Text, button, put, row
 from napari_pixcell.ui.sections.grid import SheetWindow
 
 COLUMNS = 3
+SHORT = 40  # letters that a button has room for
 NONE = "No stain is installed. Each is a small addition to PixCell-1024."
 STRENGTH = "To the left the tissue stays as it is, to the right it is forgotten"
 STAIN = "Make the chosen stains of the region, as variants over it"
@@ -127,7 +128,8 @@ class StainSection(Section):
         reason, item = staining.why_not(), session.active
         count = len(chosen)
         what = "Make 1 stain" if count == 1 else f"Make {count} stains"
-        self.stain_button.setText(staining.sentence() or (reason and "Stain") or what)
+        short = reason if len(reason) < SHORT else "Stain"
+        self.stain_button.setText(staining.sentence() or (reason and short) or what)
         self.stain_button.setEnabled(not reason and not staining.asked)
         self.stain_button.setToolTip(reason or STAIN)
         small = bool(chosen) and item is not None and session.ready
@@ -138,7 +140,7 @@ class StainSection(Section):
         self.keep_button.setVisible(made > 0)
         self.keep_button.setText(f"Keep {made}")
         self.sheet_button.setVisible(made > 0)
-        self.tell(problem or (reason if chosen else ""), note)
+        self.tell(problem or (reason if len(reason) >= SHORT else ""), note)
 
     def _arrange(self) -> None:
         """Give each stain a box; those that cannot be made say why."""
