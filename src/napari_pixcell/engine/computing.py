@@ -25,6 +25,7 @@ from napari_pixcell.engine.start import Start, free_latents
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import Family
 from napari_pixcell.models.loading import LoadedFamily
+from napari_pixcell.models.lora import without_lora
 from napari_pixcell.models.memory import Setting
 from napari_pixcell.slides.stored_picture import Picture
 
@@ -207,7 +208,7 @@ def make_denoiser(
 
 @dataclass(frozen=True)
 class Inversion:
-    """How a start is followed back.
+    """How a start is followed back: by the base, for a stain's adapter knows no H&E.
 
     Parameters
     ----------
@@ -274,7 +275,8 @@ def make_tiles(
     if inversion is not None and before is not None:
         own = torch.from_numpy(inversion.style.reshape(1, -1, style.shape[-1])).to(models.device)
         one = condition[:1] if condition is not None else None
-        begun = invert(inversion.denoiser, before, own, one, inversion.on_back)
+        with without_lora(models.transformer):
+            begun = invert(inversion.denoiser, before, own, one, inversion.on_back)
     latents = denoise(
         denoiser,
         torch.from_numpy(noise).to(models.device),
@@ -321,7 +323,12 @@ def paint_canvas(
         inverter = CanvasInverter(
             inversion.denoiser, canvas, store, seed, inversion.style, cells, models.device, batch
         )
-        painter.begin_by = lambda: inverter.invert(inversion.on_back)
+
+        def begin() -> None:
+            with without_lora(models.transformer):
+                inverter.invert(inversion.on_back)
+
+        painter.begin_by = begin
     tiled = setting is not None and setting.tile_vae
     side = DECODED_TILED if tiled else DECODED
     return painter.paint(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -104,6 +105,20 @@ def take_lora_off(transformer: Any) -> None:
     if layers:
         del transformer.peft_config
         transformer._hf_peft_config_loaded = False
+
+
+@contextmanager
+def without_lora(transformer: Any) -> Iterator[None]:
+    """Let a transformer compute as its base does, for as long as a block lasts."""
+    layers = [layer for _, layer in _layers(transformer)]
+    try:
+        for layer in layers:
+            layer.enable_adapters(False)
+        yield
+    finally:
+        for layer in layers:
+            layer.enable_adapters(True)
+            layer.requires_grad_(False)
 
 
 def _layers(transformer: Any) -> list[tuple[str, Any]]:
