@@ -21,6 +21,7 @@ from napari_pixcell.cli_measure import add_measure_command
 from napari_pixcell.cli_models import add_models_command
 from napari_pixcell.cli_place import add_place_options, place
 from napari_pixcell.cli_similar import add_similar_command
+from napari_pixcell.cli_stain import add_stain_command
 from napari_pixcell.cli_start import add_start_options, start_for
 from napari_pixcell.cli_styles import (
     add_style_options,
@@ -164,6 +165,7 @@ def _parser() -> argparse.ArgumentParser:
         _style,
         lambda request: _collect(_engine().run, request),
     )
+    add_stain_command(commands, [common, caching], _style, _write_all)
     add_layout_command(commands, common)
     add_measure_command(commands, common)
     add_models_command(commands, common)
@@ -424,8 +426,13 @@ def _run_embed(tissue: Tissue, pixels: NDArray[np.uint8] | None = None) -> Embed
 
 
 def _write_variants(request: GenerateRequest, out: Path) -> Result:
+    return _write_all([request], out)
+
+
+def _write_all(requests: list[GenerateRequest], out: Path) -> Result:
     export = _Export(out)
-    _collect(_engine().run, request, export.take)
+    for request in requests:
+        _collect(_engine().run, request, export.take)
     return export.result()
 
 

@@ -11,10 +11,16 @@ from napari_pixcell.slides.region import Region
 from napari_pixcell.slides.slide import Slide
 
 
-def add_place_options(parser: argparse.ArgumentParser, required: bool = True) -> None:
-    """Add the options that :func:`place` reads, but for the slide itself."""
+def add_place_options(
+    parser: argparse.ArgumentParser, required: bool = True, family: bool = True
+) -> None:
+    """Add the options that :func:`place` reads, but for the slide itself.
+
+    Without ``family`` the caller says which one.
+    """
     parser.add_argument("--region", required=required, metavar="x,y,w,h", help="in level-0 pixels")
-    parser.add_argument("--family", default="demo", help=f"one of: {', '.join(families())}")
+    if family:
+        parser.add_argument("--family", default="demo", help=f"one of: {', '.join(families())}")
     parser.add_argument("--mpp", type=float, help="pixel size in µm, where the file has none")
 
 

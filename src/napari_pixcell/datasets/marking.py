@@ -54,7 +54,8 @@ def _changed(request: GenerateRequest) -> str:
     if request.start is None:
         return ""
     where = " in a part of it" if request.part is not None else ""
-    return f", changed from another picture with strength {request.strength:g}{where}"
+    how = " by inversion" if request.invert else ""
+    return f", changed from another picture{how} with strength {request.strength:g}{where}"
 
 
 def large_tiff(path: Path, picture: StoredPicture, record: Record, mpp: float) -> None:

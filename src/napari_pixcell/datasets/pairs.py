@@ -21,6 +21,7 @@ from napari_pixcell.engine.record import Record
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import CELLPOSE, get_family
 from napari_pixcell.models.licences import licence_texts
+from napari_pixcell.models.stains import stain_of
 from napari_pixcell.slides.stored_picture import Picture, StoredPicture
 
 Write = Callable[[Path], None]  # writes the file of that path
@@ -146,7 +147,9 @@ class PairWriter:
                 return
 
     def _free_stem(self, record: Record) -> str:
-        base = f"{record.request.source.name}-seed{record.request.seed}"
+        stain, request = stain_of(record.request.family), record.request
+        what = f"{safe_name(stain)}-seed" if stain else "seed"
+        base = f"{request.source.name}-{what}{request.seed}"
         stem, number = base, 1
         while any(
             (self.folder / name).exists()

@@ -63,6 +63,11 @@ class CanvasPainter:
         Windows of one pass.
     start : Start, optional
         The picture to start from; the store then has room for its latents.
+
+    Attributes
+    ----------
+    begin_by : callable, optional
+        Fills the store's latents for the first step, instead of noise and start.
     """
 
     def __init__(
@@ -81,6 +86,7 @@ class CanvasPainter:
         self.seed, self.device, self.batch = seed, device, batch
         self._styles, self._condition = styles, condition
         self._start = start
+        self.begin_by: Callable[[], None] | None = None
         self._read: dict[tuple[Window, ...], Styles] = {}
         self._first = denoiser.solver.first
         self._turns = canvas.turns(denoiser.solver.steps - self._first)
@@ -161,6 +167,10 @@ class CanvasPainter:
 
     def _begin(self) -> None:
         store, side, solver = self.store, self.canvas.window, self.denoiser.solver
+        if self.begin_by is not None:
+            self.begin_by()
+            store.begin(self._first)
+            return
         channels, height, width = store.latents.shape
         for top in range(0, height, side):
             rows = min(side, height - top)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,14 +16,16 @@ from napari_pixcell.engine.canvas import FACTOR, Canvas, Turn, Window, spread_st
 from napari_pixcell.engine.canvas_painter import CanvasPainter
 from napari_pixcell.engine.canvas_store import CanvasStore
 from napari_pixcell.engine.denoiser import Denoiser
+from napari_pixcell.engine.inversion import CanvasInverter, invert
 from napari_pixcell.engine.noise import noise_at
-from napari_pixcell.engine.presets import get_preset
+from napari_pixcell.engine.presets import EXACT, get_preset
 from napari_pixcell.engine.request import GenerateRequest
 from napari_pixcell.engine.sampler import OnStep, denoise
 from napari_pixcell.engine.start import Start, free_latents
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import Family
 from napari_pixcell.models.loading import LoadedFamily
+from napari_pixcell.models.lora import without_lora
 from napari_pixcell.models.memory import Setting
 from napari_pixcell.slides.stored_picture import Picture
 
@@ -108,9 +111,11 @@ def read_start(request: GenerateRequest, canvas: Canvas) -> Start | None:
 
 
 def read_style(
-    request: GenerateRequest, models: LoadedFamily, canvas: Canvas
+    request: GenerateRequest, models: LoadedFamily, canvas: Canvas, moved: bool = True
 ) -> NDArray[np.float32]:
     """Give the embeddings of a canvas, moved by the family's flow if it has one.
+
+    With ``moved`` false they are those of the request, as the tissue is before it is stained.
 
     Returns
     -------
@@ -128,7 +133,7 @@ def read_style(
                 f"The style is of the shape {values.shape}, but {models.family.title} needs "
                 f"{tile}; embed the region again with this model."
             )
-        if models.flow is not None:
+        if models.flow is not None and moved:
             flat = torch.from_numpy(values.reshape(-1, values.shape[-1])).to(models.device)
             values = models.flow.translate(flat).cpu().numpy().reshape(values.shape)
     return spread_style(values.reshape(grid, grid, -1) if values.ndim == 2 else values, canvas)
@@ -201,6 +206,40 @@ def make_denoiser(
     )
 
 
+@dataclass(frozen=True)
+class Inversion:
+    """How a start is followed back: by the base, for a stain's adapter knows no H&E.
+
+    Parameters
+    ----------
+    denoiser : Denoiser
+        Without guidance.
+    style : array, float32, (rows, columns, dimension)
+        What the start looks like.
+    on_back : callable
+        Told (done, in all) on the way.
+    """
+
+    denoiser: Denoiser
+    style: NDArray[np.float32]
+    on_back: Callable[[int, int], None]
+
+
+def read_inversion(
+    request: GenerateRequest,
+    models: LoadedFamily,
+    canvas: Canvas,
+    cells: CellPicture | None,
+    on_back: Callable[[int, int], None],
+) -> Inversion | None:
+    """Give how a request wants its start to be followed back, or None."""
+    if not request.invert:
+        return None
+    plain = replace(request, guidance=1.0, preset=EXACT.name)
+    denoiser = make_denoiser(plain, models, cells, two_passes=False)
+    return Inversion(denoiser, read_style(request, models, canvas, moved=False), on_back)
+
+
 def make_tiles(
     seeds: list[int],
     denoiser: Denoiser,
@@ -210,8 +249,11 @@ def make_tiles(
     cells: CellPicture | None,
     on_step: OnStep,
     start: Start | None = None,
+    inversion: Inversion | None = None,
 ) -> list[NDArray[np.uint8]]:
     """Make the pictures of several seeds in one batch, each uint8 (tile, tile, 3).
+
+    With an inversion they are all the same, for it has no use for a seed.
 
     Raises
     ------
@@ -229,6 +271,12 @@ def make_tiles(
     before, free = None, canvas.free
     if start is not None:
         before = _encode_start(start.read(0, side, 0, side), models)
+    begun = None
+    if inversion is not None and before is not None:
+        own = torch.from_numpy(inversion.style.reshape(1, -1, style.shape[-1])).to(models.device)
+        one = condition[:1] if condition is not None else None
+        with without_lora(models.transformer):
+            begun = invert(inversion.denoiser, before, own, one, inversion.on_back)
     latents = denoise(
         denoiser,
         torch.from_numpy(noise).to(models.device),
@@ -237,6 +285,7 @@ def make_tiles(
         on_step=on_step,
         start=before,
         free=torch.from_numpy(free).to(models.device) if free is not None else None,
+        begun=begun.expand(len(seeds), -1, -1, -1) if begun is not None else None,
     )
     # One by one: decoding takes the most memory of all.
     pictures = (_decode(one[None], models) for one in latents)
@@ -258,6 +307,7 @@ def paint_canvas(
     on_rows: Callable[[int, int], None],
     start: Start | None,
     on_encoded: Callable[[int, int], None],
+    inversion: Inversion | None = None,
 ) -> Picture:
     """Make a picture of any size, uint8 (height, width, 3), going on where the store stopped.
 
@@ -269,6 +319,16 @@ def paint_canvas(
     painter = CanvasPainter(
         denoiser, canvas, store, seed, style, cells, models.device, batch, start
     )
+    if inversion is not None:
+        inverter = CanvasInverter(
+            inversion.denoiser, canvas, store, seed, inversion.style, cells, models.device, batch
+        )
+
+        def begin() -> None:
+            with without_lora(models.transformer):
+                inverter.invert(inversion.on_back)
+
+        painter.begin_by = begin
     tiled = setting is not None and setting.tile_vae
     side = DECODED_TILED if tiled else DECODED
     return painter.paint(

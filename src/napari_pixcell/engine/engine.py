@@ -29,6 +29,7 @@ from napari_pixcell.engine.computing import (
     make_tiles,
     paint_canvas,
     picture_preview,
+    read_inversion,
     read_layout,
     read_start,
     read_style,
@@ -320,6 +321,8 @@ class _Generation:
         self.start = read_start(request, self.canvas)
         two_passes = setting is not None and setting.two_passes
         self.denoiser = make_denoiser(request, models, self.cells, two_passes)
+        self.inversion = read_inversion(request, models, self.canvas, self.cells, self._on_back)
+        self._at = 0, 1  # work done, and in all, for what goes before the first step
 
     def make(self, waiting: list[tuple[int, GenerateRequest]], size: int) -> list[Picture]:
         """Make the first of the waiting variants: of tiles as many as go in one batch."""
@@ -340,6 +343,9 @@ class _Generation:
             which = f"Variant {last}" if len(variants) == 1 else f"Variants {first + 1} to {last}"
             self._emit(Progress(done, count * steps, f"{which} of {count}"))
 
+        solver = self.denoiser.solver
+        each = solver.steps - solver.first
+        self._at = first * each, self.request.count * each
         seeds = [variant.seed for _, variant in variants]
         images = make_tiles(
             seeds,
@@ -350,6 +356,7 @@ class _Generation:
             self.cells,
             on_step,
             self.start,
+            self.inversion,
         )
         return list(images)
 
@@ -357,6 +364,7 @@ class _Generation:
         solver = self.denoiser.solver
         windows = self.canvas.count(self.canvas.turns(solver.steps - solver.first))
         channels = self.models.transformer.config.in_channels
+        self._at = index * windows, self.request.count * windows
         drop_old()
         drop_old_pictures()
         store = CanvasStore(
@@ -398,6 +406,7 @@ class _Generation:
                 on_rows,
                 self.start,
                 on_encoded,
+                self.inversion,
             )
         except BaseException:
             store.close(remove=False)
@@ -410,6 +419,10 @@ class _Generation:
         how = describe_device(self.models.device, self.models.dtype)
         what = [variant.to_dict(), self.models.weights, how, str(self.setting), size, __version__]
         return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:32]
+
+    def _on_back(self, done: int, total: int) -> None:
+        self._check()
+        self._emit(Progress(*self._at, f"Following the tissue back, {100 * done // total} %"))
 
     def _check(self) -> None:
         if self._cancelled():

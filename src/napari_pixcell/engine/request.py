@@ -15,7 +15,7 @@ from napari_pixcell.cells.layout import check_layout
 from napari_pixcell.cells.methods import LayoutSource, SegmentMethod
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.presets import EXACT, get_preset
-from napari_pixcell.engine.start import FEATHER, MAX_FEATHER, check_start
+from napari_pixcell.engine.start import FEATHER, MAX_FEATHER, check_invert, check_start
 from napari_pixcell.errors import PixCellError
 
 MAX_SEED = 2**32 - 1
@@ -169,6 +169,9 @@ class GenerateRequest:
     feather : int
         Pixels around the part in which the new picture fades into the start. What is as far away
         or farther keeps the very pixels of the start.
+    invert : bool
+        Follow the start back to its noise under the style before the family's flow moves that,
+        instead of mixing noise into it: the result then does not depend on the seed.
     """
 
     family: str
@@ -188,6 +191,7 @@ class GenerateRequest:
     strength: float = 1.0
     part: PackedArray | None = None
     feather: int = FEATHER
+    invert: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what no engine could run."""
@@ -213,6 +217,7 @@ class GenerateRequest:
         if self.layout is not None:
             check_layout(self.layout.unpack(), self.size)
         check_start(self.start, self.strength, self.part, self.size)
+        check_invert(self.invert, self.start, self.part)
 
     @property
     def first_step(self) -> int:
@@ -253,6 +258,8 @@ class GenerateRequest:
         value: dict[str, Any] = {"start": self.start.to_dict(), "strength": self.strength}
         if self.part is not None:
             value |= {"part": self.part.to_dict(), "feather": self.feather}
+        if self.invert:
+            value["invert"] = True
         return value
 
 

@@ -17,11 +17,13 @@ from napari_pixcell.models.catalogue import CELLPOSE, Family, get_family
 from napari_pixcell.models.identity import encoder_identity
 from napari_pixcell.models.loading import (
     LoadedFamily,
+    Shared,
     describe_device,
     load_family,
     pick_device,
     pick_dtype,
     sha256_of,
+    shared_with,
 )
 from napari_pixcell.models.loading_segmenter import LoadedSegmenter, load_segmenter
 from napari_pixcell.models.memory import (
@@ -85,7 +87,8 @@ class Residence:
         Parameters
         ----------
         name : str
-            Of the family; another one that is loaded makes room first.
+            Of the family; another one that is loaded makes room first, but for networks that
+            both have: stains of one base exchange their adapters.
         dtype : torch.dtype, optional
             Another precision than the usual one of device and family.
         check : callable
@@ -95,11 +98,18 @@ class Residence:
         held = self._loaded
         if held is not None and held.family == family and dtype in (None, held.dtype):
             return held
-        self.unload()
-        setting = remembered_setting(self._card(), family)
         precision = dtype or pick_dtype(family, self.device)
-        setting = plan(family, free_bytes(self.device), precision.itemsize, start=setting)
-        return self._load(family, setting, dtype, check)
+        shared, setting = None, None
+        if held is not None:
+            shared = shared_with(held, family, precision)
+            setting = self.setting if shared.base else None  # it fits as it did
+        del held
+        self.unload()
+        if setting is None:
+            free = free_bytes(self.device) + (shared.bytes_on(self.device) if shared else 0)
+            start = remembered_setting(self._card(), family)
+            setting = plan(family, free, precision.itemsize, start=start)
+        return self._load(family, setting, dtype, check, shared)
 
     def step_down(self) -> str | None:
         """Load the same family again in a way that needs less memory.
@@ -218,12 +228,15 @@ class Residence:
         setting: Setting,
         dtype: torch.dtype | None,
         check: Callable[[], None] = lambda: None,
+        shared: Shared | None = None,
     ) -> LoadedFamily:
         device = torch.device("cpu") if setting.on_cpu else self.device
         away = torch.device("cpu") if setting.swap_encoder else device
         # Before loading: files that are exchanged afterwards must not pass for these.
         self.encoder_id = encoder_identity(family) or ""
-        loaded = load_family(family, device, dtype, away, check)
+        loaded = load_family(family, device, dtype, away, check, shared)
+        if hasattr(loaded.vae, "disable_tiling"):
+            loaded.vae.disable_tiling()  # it may be another family's too
         if setting.tile_vae and hasattr(loaded.vae, "enable_tiling"):
             loaded.vae.enable_tiling()
             loaded.vae.tile_sample_min_size = VAE_TILE

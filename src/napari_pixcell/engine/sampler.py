@@ -20,6 +20,7 @@ def denoise(
     on_step: OnStep | None = None,
     start: Tensor | None = None,
     free: Tensor | None = None,
+    begun: Tensor | None = None,
 ) -> Tensor:
     """Denoise latents, following embeddings and, if given, a layout.
 
@@ -40,6 +41,8 @@ def denoise(
         Clean latents to start from, float32.
     free : Tensor, bool, (height, width), optional
         Where they change; all over without it.
+    begun : Tensor, like the latents, optional
+        What to begin with at the first step that is taken, instead of noise and start.
 
     Returns
     -------
@@ -47,7 +50,7 @@ def denoise(
         Clean latents, float32.
     """
     solver, styles, memory = denoiser.solver, denoiser.styles(embeddings), denoiser.memory()
-    latents = solver.begin(latents.float(), start, free)
+    latents = solver.begin(latents.float(), start, free) if begun is None else begun
     before = None
     for index in range(solver.first, solver.steps):
         clean = denoiser.clean(index, latents, styles, condition, memory)

@@ -135,6 +135,21 @@ class Solver:
         r = (self._log_ratio(index) - self._log_ratio(index - 1)) / h
         return moved + (0.5 * gain / r) * (clean - before)
 
+    def back(self, index: int, latents: Tensor, clean: Tensor) -> Tensor:
+        """Undo one step of first order, from its end to its beginning.
+
+        Parameters
+        ----------
+        index : int
+            Of the step, from 0.
+        latents, clean : Tensor, of one shape
+            At its end, and the clean ones that the network predicts from them at this step's time.
+        """
+        alpha, sigma = self._alphas[index], self._sigmas[index]
+        noise = (latents - alpha * clean) / sigma
+        rest = (latents - self._sigmas[index + 1] * noise) / self._alphas[index + 1]
+        return alpha * rest + sigma * noise
+
     def _log_ratio(self, index: int) -> float:
         return math.log(self._alphas[index] / self._sigmas[index])
 

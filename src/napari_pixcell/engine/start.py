@@ -67,6 +67,26 @@ def check_start(
         raise PixCellError("Nothing is marked as the part that changes; paint over some of it.")
 
 
+def check_invert(invert: bool, start: PackedArray | None, part: PackedArray | None) -> None:
+    """Refuse to follow back what is not there, or only a part of it.
+
+    Raises
+    ------
+    PixCellError
+        With a sentence that says what is wrong.
+    """
+    if invert and start is None:
+        raise PixCellError(
+            "An inversion follows a picture back, and there is none to start from; give one, or "
+            "leave the inversion out."
+        )
+    if invert and part is not None:
+        raise PixCellError(
+            "An inversion follows a whole picture back, and only a part shall change; leave out "
+            "the part or the inversion."
+        )
+
+
 class Start:
     """A picture to start from, laid over a canvas.
 

@@ -20,6 +20,7 @@ FIELDS = {
     "strength": "change {:g}",
     "steps": "{} steps",
     "embedding": "{}",
+    "family": "{}",
 }
 
 

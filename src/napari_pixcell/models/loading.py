@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from napari_pixcell.errors import PixCellError
+from napari_pixcell.models.adapters import open_adapter
 from napari_pixcell.models.build import build_network, read_config
-from napari_pixcell.models.catalogue import Family, Part, WeightSet
-from napari_pixcell.models.lora import add_lora
+from napari_pixcell.models.catalogue import DEMO_FOLDER, Family, Kind, Part, WeightSet
+from napari_pixcell.models.lora import put_lora, take_lora_off
 from napari_pixcell.models.preview import fit_preview
-from napari_pixcell.models.store import Found, require
-from napari_pixcell.models.weights import load_weights, open_tensors, replace_weights, shape_of
+from napari_pixcell.models.store import Found, find, require
+from napari_pixcell.models.weights import (
+    load_weights,
+    open_tensors,
+    replace_weights,
+    sha256_of,
+    shape_of,
+)
+
+NETWORKS: tuple[Kind, ...] = ("transformer", "controlnet", "vae", "encoder", "flow")
+# The flow is small, and a hundred Euler steps in half precision would drift.
+PRECISIONS = {"flow": torch.float32}
+REPLACED = {("vae", "decoder")}
+FileKey = tuple[object, ...]
 
 
 @dataclass(frozen=True)
@@ -43,6 +53,8 @@ class LoadedFamily:
         Where the networks are.
     dtype : torch.dtype
         Their precision.
+    files : dict of str to tuple
+        Which files each network was read from, and in which precision.
     """
 
     family: Family
@@ -57,6 +69,7 @@ class LoadedFamily:
     weights: dict[str, str]
     device: torch.device
     dtype: torch.dtype
+    files: dict[Kind, FileKey] = field(default_factory=dict)
 
 
 def load_family(
@@ -65,6 +78,7 @@ def load_family(
     dtype: torch.dtype | None = None,
     encoder_device: torch.device | None = None,
     check: Callable[[], None] = lambda: None,
+    shared: Shared | None = None,
 ) -> LoadedFamily:
     """Load every part of a family.
 
@@ -80,6 +94,8 @@ def load_family(
         Where the encoder waits, if not on ``device``.
     check : callable
         Called before each tensor and each file; whatever it raises ends the loading.
+    shared : Shared, optional
+        Networks of another family that are this one's too; that family is of no use afterwards.
 
     Raises
     ------
@@ -89,38 +105,38 @@ def load_family(
     dtype = dtype or pick_dtype(family, device)
     found = {part.kind: require(family, part) for part in family.parts}
     places = {"encoder": encoder_device or device}
-    # The flow is small, and a hundred Euler steps in half precision would drift.
-    precisions = {"flow": torch.float32}
-    parts: dict[str, Any] = {
-        kind: load_part(
-            family,
-            found[kind],
-            places.get(kind, device),
-            precisions.get(kind, dtype),
-            check,
-        )
-        for kind in ("transformer", "controlnet", "vae", "encoder", "flow")
-        if kind in found
-    }
+    files = _file_keys(found, dtype)
+    parts: dict[Kind, Any] = {}
+    for kind in files:
+        place = places.get(kind, device)
+        kept = shared.networks.get(kind) if shared is not None else None
+        if kept is None:
+            precision = PRECISIONS.get(kind, dtype)
+            kept = load_part(family, found[kind], place, precision, check)
+        parts[kind] = kept.to(place)
+    weights: dict[str, str] = {}
     if "lora" in found:
-        tensors = open_tensors(found["lora"].weights)
-        name = found["lora"].weights.name
-        add_lora(parts["transformer"], tensors, name, dtype=dtype, device=device)
+        path = found["lora"].weights
+        tensors, weights["lora"] = open_adapter(path)
+        put_lora(parts["transformer"], tensors, path.name, dtype, device)
         parts["transformer"].eval().requires_grad_(False)
+    else:
+        take_lora_off(parts["transformer"])
     if "decoder" in found:
         tensors = open_tensors(found["decoder"].weights)
         replace_weights(parts["vae"], tensors, f"{family.name}/decoder", dtype, device)
     # Convolutions over interleaved channels take about half the time.
     parts["vae"].to(memory_format=torch.channels_last)
     _check_together(family, parts)
-    weights: dict[str, str] = {}
     for kind, one in found.items():
-        if kind not in ("scheduler", "preview"):
+        if kind not in ("scheduler", "preview", "lora"):
             check()
             weights[kind] = sha256_of(one.weights)
     if "preview" in found:
         preview = read_config(found["preview"].weights)
         weight, bias = torch.tensor(preview["weight"]), torch.tensor(preview["bias"])
+    elif shared is not None and shared.preview is not None and "vae" in shared.networks:
+        weight, bias = shared.preview
     else:
         weight, bias = fit_preview(parts["vae"])
     return LoadedFamily(
@@ -136,7 +152,55 @@ def load_family(
         weights=weights,
         device=device,
         dtype=dtype,
+        files=files,
     )
+
+
+@dataclass(frozen=True)
+class Shared:
+    """Networks in memory that another family has as well.
+
+    Parameters
+    ----------
+    networks : dict of str to nn.Module
+        By kind; the transformer may have an adapter.
+    preview : (weight, bias), optional
+        See :class:`LoadedFamily`.
+    """
+
+    networks: dict[Kind, Any]
+    preview: tuple[Tensor, Tensor] | None = None
+
+    @property
+    def base(self) -> bool:
+        """Whether only adapter, flow or ControlNet are to be loaded."""
+        return {"transformer", "vae", "encoder"} <= set(self.networks)
+
+    def bytes_on(self, device: torch.device) -> int:
+        """Give the memory that they take there."""
+        values = [v for one in self.networks.values() for v in one.state_dict().values()]
+        return sum(v.nbytes for v in values if v.device.type == device.type)
+
+
+def shared_with(held: LoadedFamily, family: Family, dtype: torch.dtype) -> Shared:
+    """Give the networks of a loaded family that another one reads from the very same files."""
+    found = {part.kind: one for part in family.parts if (one := find(part)) is not None}
+    wanted = _file_keys(found, dtype)
+    networks = {k: getattr(held, k) for k, key in wanted.items() if held.files.get(k) == key}
+    return Shared(networks, (held.preview_weight, held.preview_bias))
+
+
+def _file_keys(found: Mapping[Kind, Found], dtype: torch.dtype) -> dict[Kind, FileKey]:
+    """Say which network comes of which files as they are now."""
+    keys: dict[Kind, FileKey] = {}
+    for kind in NETWORKS:
+        # A stain may bring tensors in the place of some of the autoencoder's.
+        parts = [one for k, one in found.items() if k == kind or (kind, str(k)) in REPLACED]
+        if kind in found:
+            paths = sorted({path for one in parts for path in one.files.values()})
+            places = tuple((p, p.stat().st_size, p.stat().st_mtime_ns) for p in paths)
+            keys[kind] = found[kind].part.network, PRECISIONS.get(kind, dtype), places
+    return keys
 
 
 def load_part(
@@ -172,8 +236,9 @@ def pick_device() -> torch.device:
 
 
 def pick_dtype(family: WeightSet, device: torch.device) -> torch.dtype:
-    """Half precision where it is faster and as good; the small bundled family stays in float32."""
-    if family.bundled:
+    """Half precision where it is faster and as good; the small bundled networks stay in float32."""
+    base = family.part("transformer")
+    if family.bundled or (base is not None and base.folder == DEMO_FOLDER):
         return torch.float32
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
@@ -188,18 +253,6 @@ def describe_device(device: torch.device, dtype: torch.dtype = torch.float32) ->
     if device.type == "cuda":
         name = f"cuda: {torch.cuda.get_device_name(device)}"
     return name if dtype == torch.float32 else f"{name}, {str(dtype).removeprefix('torch.')}"
-
-
-def sha256_of(path: Path) -> str:
-    """Hash a weight file, once while it stays the same: several GB take seconds."""
-    status = path.stat()
-    return _sha256(path, status.st_size, status.st_mtime_ns)
-
-
-@cache
-def _sha256(path: Path, _size: int, _modified: int) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _cpu_has_bf16() -> bool:
@@ -222,7 +275,7 @@ def _sizes(part: Part, tensors: Mapping[str, Tensor]) -> dict[str, Any]:
         ) from error
 
 
-def _check_together(family: Family, parts: Mapping[str, Any]) -> None:
+def _check_together(family: Family, parts: Mapping[Kind, Any]) -> None:
     """Refuse parts that do not belong together, before a request fails deep inside."""
     config = parts["transformer"].config
     if config.caption_num_tokens != family.grid**2:

@@ -22,6 +22,7 @@ from napari_pixcell.models.manifest import (
 )
 from napari_pixcell.models.store import (
     find,
+    kept_adapter,
     missing,
     require,
     set_weights_folder,
@@ -245,6 +246,7 @@ def _remove_from_folder(part: Part) -> list[str]:
         gone += left
     for name in gone:
         (folder / name).unlink(missing_ok=True)
+        kept_adapter(folder / name).unlink(missing_ok=True)
     take_from_manifest(folder, set(gone))
     _drop_empty(top)
     return gone
@@ -264,6 +266,7 @@ def _remove_from_cache(part: Part) -> list[str]:
         for pointer in (repository / "snapshots").glob(f"*/{name}"):
             blob = _linked(pointer)
             pointer.unlink()
+            kept_adapter(pointer).unlink(missing_ok=True)
             gone.append(f"{part.hub_id}/{name}")
             shown = (repository / "snapshots").rglob("*")
             if blob is not None and blob not in {_linked(path) for path in shown}:

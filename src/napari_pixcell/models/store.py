@@ -14,6 +14,9 @@ from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import CELLPOSE, Part, WeightSet
 from napari_pixcell.preferences import preference, set_preference
 
+# Of the small file that the adapter of a LoRA file is kept in, beside it.
+ADAPTER_SUFFIX = ".adapter.safetensors"
+
 Where = Literal["bundled", "own", "folder", "cellpose", "cache"]
 
 
@@ -119,6 +122,11 @@ def require(family: WeightSet, part: Part) -> Found:
             f"get it in the model manager, or with “napari-pixcell models get {family.name}”."
         )
     return found
+
+
+def kept_adapter(path: Path) -> Path:
+    """Say where the adapter of a LoRA file is kept beside it."""
+    return path.with_name(path.stem + ADAPTER_SUFFIX)
 
 
 def _all(part: Part, folder: Path, where: Where) -> Found | None:

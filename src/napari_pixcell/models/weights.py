@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -145,7 +147,7 @@ def load_weights(
         value = tensors[full]
         if dtype is not None and value.is_floating_point():
             value = value.to(dtype)
-        _place(network, key, value.to(device or "cpu"))
+        place_tensor(network, key, value.to(device or "cpu"))
 
 
 def replace_weights(
@@ -167,6 +169,18 @@ def shape_of(tensors: Mapping[str, Tensor], name: str) -> tuple[int, ...]:
     return tuple(tensors[name].shape)
 
 
+def sha256_of(path: Path) -> str:
+    """Hash a weight file, once while it stays the same: several GB take seconds."""
+    status = path.stat()
+    return _sha256(path, status.st_size, status.st_mtime_ns)
+
+
+@cache
+def _sha256(path: Path, _size: int, _modified: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 @contextmanager
 def without_initial_values() -> Iterator[None]:
     """Build networks without filling their parameters: their weights come from a file anyway.
@@ -185,7 +199,8 @@ def without_initial_values() -> Iterator[None]:
             setattr(nn.init, name, function)
 
 
-def _place(network: nn.Module, key: str, value: Tensor) -> None:
+def place_tensor(network: nn.Module, key: str, value: Tensor) -> None:
+    """Put a tensor where its name says, in place of what is there; it gets no gradient."""
     path, _, leaf = key.rpartition(".")
     module = network.get_submodule(path)
     if leaf in module._parameters:

@@ -114,16 +114,23 @@ class Grids:
         grid: Grid,
         done: Callable[[NDArray[np.uint8]], None],
         failed: Callable[[str], None],
+        before: tuple[str, NDArray[np.uint8] | None] | None = None,
     ) -> None:
-        """Lay a grid out, in a thread; ``done`` gets uint8 (height, width, 3)."""
+        """Lay a grid out, in a thread; ``done`` gets uint8 (height, width, 3).
+
+        ``before`` names and gives what comes before the pictures of a grid of one row.
+        """
         results = self.pictures(grid)
 
         def work() -> NDArray[np.uint8]:
             small = [None if result is None else result.small for result in results]
+            columns = grid.sweep.columns
+            if before is not None:
+                columns, small = (before[0], *columns), [before[1], *small]
             record = next((r.record for r in results if r is not None), None)
             footer = _footer(record) if record is not None else ""
             return contact_sheet(
-                small, grid.sweep.columns, grid.sweep.rows, f"Synthetic · {grid.title}", footer
+                small, columns, grid.sweep.rows, f"Synthetic · {grid.title}", footer
             )
 
         self._background.compute(work, done, failed)

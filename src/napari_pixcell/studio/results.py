@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from napari_pixcell.engine.record import Record
 from napari_pixcell.engine.request import Request
+from napari_pixcell.models.stains import stain_of
 from napari_pixcell.slides.region import Region
 from napari_pixcell.slides.stored_picture import Picture, StoredPicture
 from napari_pixcell.studio.spill import read_back
@@ -132,7 +133,14 @@ class Result:
     @property
     def name(self) -> str:
         """As its layer is called."""
-        return f"Synthetic · {self.target.name} · seed {self.seed}"
+        stain = stain_of(self.record.request.family)
+        what = f"Synthetic {stain}" if stain else "Synthetic"
+        return f"{what} · {self.target.name} · seed {self.seed}"
+
+    @property
+    def label(self) -> str:
+        """What tells it from others of its job: its stain, or its seed."""
+        return stain_of(self.record.request.family) or f"seed {self.seed}"
 
     @property
     def small(self) -> NDArray[np.uint8]:

@@ -31,6 +31,7 @@ from napari_pixcell.studio.saving.saver import Saver
 from napari_pixcell.studio.segmenting import Segmenter
 from napari_pixcell.studio.settings import Settings
 from napari_pixcell.studio.similar import SimilarTissue
+from napari_pixcell.studio.staining import Staining
 from napari_pixcell.studio.starting import NOTHING, START_SETTINGS, beginning, why_no_start, words
 from napari_pixcell.studio.times import duration
 
@@ -77,6 +78,7 @@ class Session(SavingActions, MeasureActions, ResultActions):
         self.segmenter = Segmenter(client, self.background, self.changed.emit)
         self.similar = SimilarTissue(client, self.background, self.embedder.cache, self.say)
         self.measures = Measures(self.background, self)
+        self.staining = Staining(self)
         self.saver = Saver(self)
         self._shelf: Shelf | None = None
         self.settings.events.family.connect(self.check_model)
@@ -146,6 +148,7 @@ class Session(SavingActions, MeasureActions, ResultActions):
     def check_model(self, *_: object) -> None:
         """See what of the chosen family is missing here, and fit the regions to its tile."""
         self._encoders.clear()
+        self.staining.forget_missing()
         self.not_here = [part.hub_id or part.kind for part in missing(self.settings.model)]
         self._fit_regions()
         self.changed.emit()
@@ -325,6 +328,8 @@ class Session(SavingActions, MeasureActions, ResultActions):
         """Stop what runs: the generation, else the embedding, the making of cells, the search."""
         if self.generation.current is not None:
             self.generation.cancel()
+        elif self.staining.asked:
+            self.staining.cancel()
         elif self.embedding_style:
             self.cancel_embedding()
         elif self.similar.job is not None:
@@ -381,6 +386,7 @@ class Session(SavingActions, MeasureActions, ResultActions):
             or self.generation.current is not None
             or self.similar.job is not None
             or bool(self.styles_coming)
+            or bool(self.staining.asked)
             or any(item.embedding_busy or item.layout_busy for item in items)
             or any(item.search is not None and item.search.job is not None for item in items)
         )

@@ -12,6 +12,8 @@ from napari_pixcell.cells.methods import CELLPOSE_MODEL, SegmentMethod
 from napari_pixcell.engine.presets import EXACT, get_preset
 from napari_pixcell.engine.request import MAX_SEED, GenerateRequest
 from napari_pixcell.models.catalogue import DEMO, Family, get_family
+from napari_pixcell.studio.stain_words import STRENGTH
+from napari_pixcell.studio.stain_words import TISSUE as TISSUE_STAINED
 from napari_pixcell.studio.starting import NOTHING, TISSUE
 
 
@@ -56,6 +58,11 @@ class Settings:
         What a grid sweeps: so many seeds, and values as they were written, such as “1, 2”.
     grid_styles : int
         Steps through the blend of styles, where there is one.
+    stains : str
+        Names of the chosen families that stain, with commas between.
+    stain_from, stain_strength : str, float
+        What stains are made from, one of :data:`napari_pixcell.studio.stain_words.STAIN_FROM`,
+        and how much of that changes.
     """
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
@@ -87,6 +94,9 @@ class Settings:
     grid_steps: str = ""
     grid_strength: str = ""
     grid_styles: int = 1
+    stains: str = ""
+    stain_from: str = TISSUE_STAINED
+    stain_strength: float = STRENGTH
 
     @property
     def model(self) -> Family:

@@ -46,6 +46,8 @@ class Beginning:
         Around the part, in px.
     strengths : tuple of float
         Of each request where they differ.
+    invert : bool
+        Whether it is followed back to its noise, see :class:`GenerateRequest`.
     """
 
     slide: Any
@@ -57,6 +59,7 @@ class Beginning:
     area: NDArray[np.bool_] | None
     feather: int
     strengths: tuple[float, ...] = ()
+    invert: bool = False
 
     def complete(self, requests: Sequence[GenerateRequest]) -> list[GenerateRequest]:
         """Give requests the picture to start from, by value; it takes a moment: in a thread."""
@@ -64,7 +67,7 @@ class Beginning:
 
         picture = _read(self) if self.picture is None else np.asarray(self.picture)
         start = PackedArray.pack(picture)
-        changes: dict[str, Any] = {"start": start}
+        changes: dict[str, Any] = {"start": start, "invert": self.invert}
         if self.area is not None:
             part = enlarged(self.area, self.size).astype(np.uint8)
             changes |= {"part": PackedArray.pack(part), "feather": self.feather}

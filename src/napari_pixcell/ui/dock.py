@@ -29,6 +29,7 @@ from napari_pixcell.ui.sections import (
     RegionSection,
     ResultsSection,
     SlideSection,
+    StainSection,
     StyleSection,
 )
 from napari_pixcell.worker.client import WorkerClient
@@ -73,6 +74,7 @@ class PixCellStudio(QWidget):
         self.style_ = StyleSection(self.session)
         self.layout_ = LayoutSection(self.session, self.link, self.slide.manage)
         self.generate = GenerateSection(self.session, self.link)
+        self.stain = StainSection(self.session, self.slide.manage)
         self.results = ResultsSection(self.session)
         self.measure = MeasureSection(self.session)
         self.export = ExportSection(self.session)
@@ -82,6 +84,7 @@ class PixCellStudio(QWidget):
             self.style_,
             self.layout_,
             self.generate,
+            self.stain,
             self.results,
             self.measure,
             self.export,

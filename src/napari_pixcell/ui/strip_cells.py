@@ -101,7 +101,7 @@ class StripModel(QAbstractListModel):
                 "variant",
                 result,
                 self._pictures[result.number],
-                f"seed {result.seed}",
+                result.label,
                 f"{result.name}\n{how(result.record.request)}\n{result.record.notice}\n"
                 "Click to show or hide, double click to keep, right click for more",
             )

@@ -9,6 +9,7 @@ from napari_pixcell.ui.sections.measure import MeasureSection
 from napari_pixcell.ui.sections.region import RegionSection
 from napari_pixcell.ui.sections.results import ResultsSection
 from napari_pixcell.ui.sections.slide import SlideSection
+from napari_pixcell.ui.sections.stain import StainSection
 from napari_pixcell.ui.sections.style import StyleSection
 
 __all__ = [
@@ -19,5 +20,6 @@ __all__ = [
     "RegionSection",
     "ResultsSection",
     "SlideSection",
+    "StainSection",
     "StyleSection",
 ]

@@ -1,0 +1,28 @@
+"""The families that stain tissue virtually; imports no torch."""
+
+from __future__ import annotations
+
+from napari_pixcell.models.catalogue import Family, families
+
+VIRTUAL = "Virtual "
+
+
+def is_stain(family: Family) -> bool:
+    """Whether a family moves the style of H&E to that of a stain."""
+    return family.part("flow") is not None
+
+
+def stain_families() -> list[Family]:
+    """Give every stain there is, installed or not, the user's own last."""
+    return [family for family in families().values() if is_stain(family)]
+
+
+def stain_name(family: Family) -> str:
+    """Give what a stain is called where it is clear that it is virtual: “HER2”."""
+    return family.title.removeprefix(VIRTUAL).split(" (")[0]
+
+
+def stain_of(name: str) -> str:
+    """Give the stain that a family of this name gives; empty if it gives none, or is gone."""
+    family = families().get(name)
+    return stain_name(family) if family is not None and is_stain(family) else ""

@@ -1,0 +1,81 @@
+"""The published numbers of a stain, through the way that the product loads and switches it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from napari_pixcell.engine import residence
+from napari_pixcell.engine.residence import Residence
+from napari_pixcell.models.catalogue import DEMO, Family, Part
+from napari_pixcell.models.store import kept_adapter
+from napari_pixcell.models.weights import load_file
+
+CPU = torch.device("cpu")
+ONE_PASS = 1e-4
+
+
+@pytest.fixture
+def families(golden: Path, tmp_path: Path, monkeypatch) -> dict[str, Family]:
+    """Give a stain of the golden numbers, and its base; what they do not have is the demo's."""
+    config = json.loads((golden / "stain-lora.config.json").read_text())["transformer"]
+    weights, settings = "model.safetensors", "config.json"
+    for source, target in (("stain-lora.pth", "lora.pth"), ("stain-flow.pth", "flow.pth")):
+        shutil.copy(golden / source, tmp_path / target)
+    whole = load_file(tmp_path / "lora.pth")
+    base = {
+        name.replace(".base_layer", ""): value
+        for name, value in whole.items()
+        if ".lora_" not in name
+    }
+    save_file({name: value.contiguous() for name, value in base.items()}, tmp_path / weights)
+    (tmp_path / settings).write_text(json.dumps(config))
+    parts = (
+        Part("transformer", "pixcell-transformer", "", (weights, settings), 1, "", folder=tmp_path),
+        *(part for part in DEMO.parts if part.kind in ("vae", "encoder", "scheduler", "preview")),
+    )
+    adapter = Part("lora", "pixcell-transformer", "", ("lora.pth",), 1, "", folder=tmp_path)
+    flow = Part("flow", "stain-flow", "", ("flow.pth",), 1, "", folder=tmp_path)
+    plain = replace(DEMO, name="plain", parts=parts, grid=4, tile=256)
+    stain = replace(plain, name="stain", parts=(*parts, adapter, flow))
+    found = {family.name: family for family in (plain, stain)}
+    monkeypatch.setattr(residence, "get_family", found.__getitem__)
+    return found
+
+
+def test_a_stain_that_is_loaded_switched_to_and_read_from_its_small_file(
+    golden: Path, families: dict[str, Family], tmp_path: Path, relative_error
+) -> None:
+    lora = load_file(golden / "stain-lora.io.safetensors")
+    flow = load_file(golden / "stain-flow.io.safetensors")
+    inputs = lora["hidden_states"], lora["encoder_hidden_states"], lora["timestep"]
+    settings = json.loads((golden / "stain-flow.config.json").read_text())
+
+    def check(loaded) -> None:
+        with torch.no_grad():
+            output = loaded.transformer(*inputs).sample
+            assert relative_error(output, lora["output"]) < ONE_PASS
+            steps = settings["euler_steps"]
+            moved = loaded.flow.translate(
+                flow["embedding"], steps, settings["t_first"], settings["t_last"]
+            )
+            assert relative_error(moved, flow[f"translated_{steps}_euler_steps"]) < ONE_PASS
+
+    kept = Residence(CPU)
+    assert not kept_adapter(tmp_path / "lora.pth").exists()
+    check(kept.load("stain", torch.float32))
+    assert kept_adapter(tmp_path / "lora.pth").exists()
+    network = kept.load("plain", torch.float32).transformer
+    with torch.no_grad():
+        without = network(*inputs).sample
+    assert relative_error(without, lora["output"]) > ONE_PASS
+    switched = kept.load("stain", torch.float32)
+    assert switched.transformer is network
+    check(switched)
+    check(Residence(CPU).load("stain", torch.float32))
