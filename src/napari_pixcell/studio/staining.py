@@ -348,7 +348,7 @@ class Staining:
             requests, asked.target, asked.layout, title=title, previews=asked.previews
         )
         sweep = Sweep((Axis("family", tuple(family.name for family in families), labels),))
-        self.last = Grid(job.number, f"{asked.target.name}, {title}", sweep, tuple(requests))
+        self.last = Grid(job.number, f"{asked.target.name}, {title}", sweep, asked.seed)
         self._target = asked.target
 
     # -- looking at them -------------------------------------------------------------------
