@@ -12,8 +12,7 @@ from napari_pixcell.cells.methods import CELLPOSE_MODEL, SegmentMethod
 from napari_pixcell.engine.presets import EXACT, get_preset
 from napari_pixcell.engine.request import MAX_SEED, GenerateRequest
 from napari_pixcell.models.catalogue import DEMO, Family, get_family
-from napari_pixcell.studio.stain_words import STRENGTH
-from napari_pixcell.studio.stain_words import TISSUE as TISSUE_STAINED
+from napari_pixcell.studio.stain_words import INVERSION, STRENGTH
 from napari_pixcell.studio.starting import NOTHING, TISSUE
 
 
@@ -95,7 +94,7 @@ class Settings:
     grid_strength: str = ""
     grid_styles: int = 1
     stains: str = ""
-    stain_from: str = TISSUE_STAINED
+    stain_from: str = INVERSION
     stain_strength: float = STRENGTH
 
     @property

@@ -1,17 +1,26 @@
-"""What a virtual stain is made from, and what that keeps of the tissue, in honest words."""
+"""What a virtual stain is made from, and what that keeps of the tissue, in honest words.
+
+The words are those of benchmarks/structure.py on the demo stain: of the nuclei of the tissue and of
+the stain, so many lie in the same places (F1; 0.34 by chance, 0.13 from noise).
+
+| change | 0.2 | 0.3 | 0.4 | 0.5 | 0.6 | 0.8 |
+| --- | --- | --- | --- | --- | --- | --- |
+| followed back | 0.73 | 0.74 | 0.72 | 0.72 | 0.66 | 0.47 |
+| noise mixed in | 0.64 | 0.57 | 0.45 | 0.31 | 0.21 | 0.13 |
+"""
 
 from __future__ import annotations
 
-TISSUE, INVERSION, NOISE = "tissue", "inversion", "noise"
+INVERSION, TISSUE, NOISE = "inversion", "tissue", "noise"
 STAIN_FROM = {
-    TISSUE: "the tissue",
     INVERSION: "the tissue, followed back",
+    TISSUE: "the tissue and noise",
     NOISE: "noise, as published",
 }
+STRENGTH = 0.5
 LOOKS_LIKE_IHC = (
     "This tissue looks like IHC already: virtual stains are made for H&E, and mean nothing here."
 )
-STRENGTH = 0.4  # cells stay, see the first sentences
 
 
 def start_words(start: str, strength: float) -> str:
@@ -26,24 +35,16 @@ def start_words(start: str, strength: float) -> str:
     """
     if start == NOISE:
         return (
-            "Made from noise, guided by the tissue's looks alone: cells are not in the same places "
-            "as in the H&E."
+            "Guided by the looks of the tissue alone: cells are not in the same places as in the "
+            "H&E."
         )
     if strength == 0:
         return "Nothing changes: every pixel of the H&E is kept."
     if start == INVERSION:
-        kept = (
-            "Little changes, the stain too."
-            if strength < 0.25
-            else "Most structures stay where they are."
-            if strength < 0.75
-            else "Structures may move where the stain wants other ones."
-        )
-        return f"{kept} The seed does not matter: each gives the same picture."
-    if strength < 0.25:
-        return "Cells stay where they are, and little of the stain comes through."
+        kept = "Most cells stay where they are." if strength < 0.65 else "Many cells move."
+        return f"{kept} Every seed gives the same picture."
+    if strength < 0.35:
+        return "Most cells stay where they are; some are new."
     if strength < 0.5:
-        return "Most cells stay where they are; their looks are made anew."
-    if strength < 0.75:
-        return "The rough arrangement stays; most cells are new."
-    return "Little of the tissue is left: cells are not in the same places as in the H&E."
+        return "Some cells stay where they are; most are new."
+    return "Cells are not in the same places as in the H&E."

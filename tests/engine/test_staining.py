@@ -1,0 +1,162 @@
+"""Staining tissue: followed back to its noise and forth again, on tiles and larger regions."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from seams import seam_ratio
+
+from napari_pixcell.engine.engine import Engine
+from napari_pixcell.engine.events import Embedding, Finished, Progress, Variant
+from napari_pixcell.engine.packed import PackedArray
+from napari_pixcell.engine.record import Record
+from napari_pixcell.engine.request import EmbedRequest, GenerateRequest, request_from_dict
+from napari_pixcell.errors import PixCellError
+from napari_pixcell.slides import Region, open_slide
+from napari_pixcell.slides.samples import SAMPLE_SLIDE
+from own_stain import write_own_stain
+
+CANVAS = (384, 512)
+
+
+@pytest.fixture(scope="module")
+def engine() -> Engine:
+    return Engine(torch.device("cpu"))
+
+
+@pytest.fixture(scope="module")
+def tissue() -> np.ndarray:
+    return open_slide(SAMPLE_SLIDE).read(Region(400, 400, 512, 384), 0.5)
+
+
+@pytest.fixture(scope="module")
+def style(engine: Engine, tissue: np.ndarray) -> PackedArray:
+    events = run(engine, EmbedRequest("demo", PackedArray.pack(tissue[:256, :256])))
+    return PackedArray.pack(next(e for e in events if isinstance(e, Embedding)).values)
+
+
+@pytest.fixture
+def tile(style: PackedArray, tissue: np.ndarray) -> GenerateRequest:
+    """Give a request that follows one tile back, and forth without a stain."""
+    start = PackedArray.pack(tissue[:256, :256])
+    return GenerateRequest(
+        "demo", style, count=1, steps=6, guidance=1, start=start, strength=0.5, invert=True
+    )
+
+
+@pytest.fixture
+def canvas(tile: GenerateRequest, tissue: np.ndarray) -> GenerateRequest:
+    return replace(tile, start=PackedArray.pack(tissue), size=CANVAS)
+
+
+def run(engine: Engine, request, cancelled=lambda: False) -> list:
+    events: list = []
+    engine.run(request, events.append, cancelled)
+    return events
+
+
+def picture(engine: Engine, request) -> np.ndarray:
+    return next(e.image for e in run(engine, request) if isinstance(e, Variant))
+
+
+def away(image: np.ndarray, request: GenerateRequest) -> float:
+    """Give the mean difference to the start."""
+    return float(np.abs(image.astype(float) - request.start.unpack()).mean())
+
+
+@pytest.mark.parametrize("asked", ["tile", "canvas"])
+def test_tissue_that_is_followed_back_comes_forth_again(engine, asked, request) -> None:
+    asked = request.getfixturevalue(asked)
+    decoded = away(picture(engine, replace(asked, steps=20, strength=0.01)), asked)
+    back = away(picture(engine, asked), asked)
+    mixed = away(picture(engine, replace(asked, invert=False)), asked)
+    assert back < decoded + 4 < mixed - 8, (decoded, back, mixed)
+
+
+def test_the_seed_does_not_matter_and_a_record_makes_it_again(engine, tile) -> None:
+    events = run(engine, replace(tile, count=2, steps=3))
+    first, second = (e for e in events if isinstance(e, Variant))
+    assert np.array_equal(first.image, second.image) and first.record.request.seed == 1234
+    record = Record.from_dict(json.loads(json.dumps(second.record.to_dict())))
+    assert record.request.invert
+    np.testing.assert_array_equal(engine.again(record), second.image)
+    assert "compositeWith" in record.source_type
+
+
+def test_all_of_it_may_be_followed_back_and_nothing_too(engine, tile) -> None:
+    assert away(picture(engine, replace(tile, strength=1.0)), tile) < 40
+    kept = picture(engine, replace(tile, strength=0.0))
+    np.testing.assert_array_equal(kept, tile.start.unpack())
+
+
+@pytest.mark.parametrize("asked", ["tile", "canvas"])
+def test_the_way_back_is_told_and_can_be_cancelled(engine, asked, request) -> None:
+    asked = request.getfixturevalue(asked)
+    told: list[str] = []
+
+    def take(event) -> None:
+        if isinstance(event, Progress):
+            told.append(event.message)
+        else:
+            events.append(event)
+
+    events: list = []
+    engine.run(asked, take, lambda: any("tissue back" in words for words in told))
+    assert told[-1].startswith("Following the tissue back, ") and events == [Finished(True)]
+    assert picture(engine, replace(asked, steps=2, count=1)).std() > 5  # nothing is left behind
+
+
+def test_a_request_without_it_is_written_as_before(tile) -> None:
+    assert "invert" not in replace(tile, invert=False).to_dict()
+    assert request_from_dict(json.loads(json.dumps(tile.to_dict()))) == tile
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"start": None, "strength": 1.0}, "follows a picture back, and there is none"),
+        ({"part": PackedArray.pack(np.ones((256, 256), np.uint8))}, "only a part shall change"),
+    ],
+)
+def test_an_inversion_of_nothing_or_of_a_part_is_refused(tile, changes, words: str) -> None:
+    with pytest.raises(PixCellError, match=words):
+        replace(tile, **changes)
+
+
+# -- with a stain --------------------------------------------------------------------------
+
+
+def test_a_stain_follows_back_by_its_base_and_forth_by_itself(engine, tile, tmp_path: Path) -> None:
+    name = write_own_stain(tmp_path, "mine", "Mine")
+    stained = picture(engine, replace(tile, family=name))
+    models = engine.load(name)
+    again = picture(engine, replace(tile, family=name))
+    np.testing.assert_array_equal(again, stained)  # the adapter is on again afterwards
+    assert any(".lora_" in key for key in models.transformer.state_dict())
+    plain = picture(engine, tile)
+    assert engine.load("demo").transformer is models.transformer
+    assert 0.3 < np.abs(stained.astype(float) - plain).mean() < away(stained, tile) + 10
+    assert away(plain, tile) < away(stained, tile)
+
+
+def test_a_large_stained_region_has_no_seams_and_naive_tiling_has(
+    engine, style, tmp_path: Path
+) -> None:
+    name, size = write_own_stain(tmp_path, "mine", "Mine"), (768, 768)
+    whole = open_slide(SAMPLE_SLIDE).read(Region(300, 500, *size), 0.5)
+    request = GenerateRequest(name, style, count=1, steps=8, guidance=1.2, size=size)
+    ours = [picture(engine, request)]
+    for invert in (False, True):
+        start = {"start": PackedArray.pack(whole), "strength": 0.6, "invert": invert}
+        ours.append(picture(engine, replace(request, **start)))
+    tiles = run(engine, replace(request, size=None, steps=4, count=9))
+    images = np.stack([e.image for e in tiles if isinstance(e, Variant)])
+    side_by_side = images.reshape(3, 3, 256, 256, 3).swapaxes(1, 2).reshape(*size, 3)
+    print([round(seam_ratio([image]), 3) for image in ours], seam_ratio([side_by_side]))
+    assert 0.95 <= seam_ratio(ours) <= 1.05
+    assert seam_ratio([side_by_side]) > 1.10

@@ -1,0 +1,140 @@
+"""Virtual stains in the window."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import napari
+import numpy as np
+
+from napari_pixcell.models.own_families import families_folder
+from napari_pixcell.slides.samples import SAMPLE_SLIDE
+from napari_pixcell.ui.demo import click
+
+OWN = """
+import sys
+from pathlib import Path
+from own_stain import write_own_stain
+for number, name in enumerate(("mine", "other")):
+    write_own_stain(Path(sys.argv[1]), name, name.capitalize(), number)
+"""
+
+
+def pretend(*names: str) -> None:
+    """Put stains on the demo family there whose files nobody reads here."""
+    folder = families_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "weights").touch()
+    parts = "".join(f'[{kind}]\nfile = "weights"\n' for kind in ("lora", "flow"))
+    for name in names:
+        (folder / f"{name}.toml").write_text(f'base = "demo"\ntitle = "{name}"\n{parts}')
+
+
+def test_without_a_stain_the_section_says_how_to_get_one(ready, settle, monkeypatch) -> None:
+    section = ready.stain
+    monkeypatch.setattr(type(ready.session.staining), "installed", [])
+    ready.refresh()
+    assert section.nothing.isVisible() and not section.stain_button.isVisible()
+    assert not section.some.isVisible() and not section.words.isVisible()
+    click(section.get_button)
+    settle(ready)
+    assert ready.slide.manager.isVisible()
+    ready.slide.manager.close()
+
+
+def test_stains_are_chosen_made_kept_and_shown_side_by_side(ready, client, settle) -> None:
+    pretend("HER2x", "Ki67x")
+    session, section = ready.session, ready.stain
+    session.check_model()
+    settle(ready)
+    assert section.stain_button.text() == "Add a region first"
+    click(ready.region.add_button)
+    settle(ready)
+    assert section.stain_button.text() == "Choose a stain"
+    assert not section.boxes["stain-her2"].isEnabled()
+    assert "needs its base" in section.boxes["stain-her2"].toolTip()
+    for name in ("HER2x", "Ki67x"):
+        section.boxes[name].click()
+    settle(ready)
+    assert section.stain_button.text() == "Make 2 stains"
+    assert "Most cells stay" in section.words.text()
+    section.strength.setValue(0.3)
+    section.start_from.setCurrentIndex(section.start_from.findData("noise"))
+    section.start_from.activated.emit(2)
+    settle(ready)
+    assert "not in the same places" in section.words.text() and not section.slide_row.isVisible()
+    section.start_from.setCurrentIndex(0)
+    section.start_from.activated.emit(0)
+    settle(ready)
+    click(section.stain_button)
+    settle(ready)
+    request = client.waiting[0][0]
+    assert (request.family, request.strength, request.invert) == ("HER2x", 0.3, True)
+    for _ in range(2):
+        client.play()
+        settle(ready)
+    assert section.keep_button.text() == "Keep 2"
+    click(section.keep_button)
+    settle(ready)
+    names = [layer.name for layer in ready.viewer.layers]
+    assert {f"Synthetic {n} · Region 1 · seed 1234" for n in ("HER2x", "Ki67x")} <= set(names)
+    click(section.sheet_button)
+    settle(ready)
+    windows = [w for w in ready.findChildren(type(ready)) if w]  # the sheet is a window of its own
+    assert not windows and not session.problems
+    assert ready.minimumSizeHint().width() <= 360
+
+
+def test_a_region_that_is_too_small_is_enlarged_by_a_button(
+    ready, settle, monkeypatch, tmp_path
+) -> None:
+    from napari_pixcell.models.catalogue import get_family
+
+    for part in get_family("stain-er").parts:
+        for file in part.files:
+            path = tmp_path / part.hub_id / file
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+    monkeypatch.setenv("PIXCELL_WEIGHTS", str(tmp_path))
+    from napari_pixcell.slides import ArraySlide
+
+    ready.link.add_slide(ArraySlide([np.full((1300, 1300, 3), 200, np.uint8)], 0.5, "large"))
+    ready.session.check_model()
+    click(ready.region.add_button)
+    settle(ready)
+    ready.stain.boxes["stain-er"].click()
+    settle(ready)
+    assert "ER needs 512 µm or more" in ready.stain.problem.text()
+    assert not ready.stain.stain_button.isEnabled()
+    click(ready.stain.enlarge_button)
+    settle(ready)
+    assert ready.session.active.size == (1024, 1024)
+    assert ready.stain.stain_button.isEnabled() and not ready.stain.problem.text()
+
+
+def test_the_real_worker_stains_a_region(viewer: napari.Viewer, qtbot, tmp_path: Path) -> None:
+    tests = Path(__file__).parents[1]
+    subprocess.run([sys.executable, "-c", OWN, tmp_path], check=True, cwd=tests)
+    _, studio = viewer.window.add_plugin_dock_widget("napari-pixcell", "PixCell studio")
+    session, section = studio.session, studio.stain
+    studio.slide.open(SAMPLE_SLIDE)
+    click(studio.region.add_button)
+    qtbot.waitUntil(lambda: not session.busy, timeout=300_000)
+    qtbot.wait(60)
+    for name in ("mine", "other"):
+        section.boxes[name].click()
+    session.settings.stain_strength = 0.1
+    qtbot.wait(60)
+    click(section.stain_button)
+    qtbot.waitUntil(lambda: not session.busy, timeout=300_000)
+    assert not session.problems
+    first, second = session.gallery.results
+    assert (first.label, second.label) == ("Mine", "Other")
+    assert first.record.weights["transformer"] == second.record.weights["transformer"]
+    assert first.record.weights["lora"] != second.record.weights["lora"]
+    assert (first.image != second.image).any()
+    away = np.abs(first.image.astype(float) - session.active.pixels).mean()
+    assert 0 < away < 25
+    studio.close_session()
