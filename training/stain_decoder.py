@@ -2,7 +2,7 @@
 
 It has seen H&E alone and paints DAB purple. Its latents tell brown from blue all the same, so only
 its layers at a quarter of the side and above, and the very first one, learn the new colours: a
-sixth of the autoencoder, kept as the tensors that differ.
+seventh of the autoencoder, kept as the tensors that differ.
 """
 
 from __future__ import annotations

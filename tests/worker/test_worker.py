@@ -64,6 +64,16 @@ def test_variants_arrive_whole(client: WorkerClient) -> None:
         assert pixels_sha256(variant.image) == variant.record.sha256
 
 
+def test_the_demo_stain_is_made_between_pictures_of_the_demo_family(client: WorkerClient) -> None:
+    notices = []
+    for family in ("demo", "demo-ki67", "demo"):
+        events = list(client.submit(GenerateRequest(family, style(), count=1, steps=2)).events())
+        record = next(event.record for event in events if isinstance(event, Variant))
+        assert ("lora" in record.weights) == ("flow" in record.weights) == (family != "demo")
+        notices.append(record.notice)
+    assert notices[0] == notices[2] != notices[1] and "not biology" in notices[1]
+
+
 def test_a_long_log_is_put_aside_when_a_worker_starts(client: WorkerClient, log: Path) -> None:
     assert list(client.submit(GenerateRequest("demo", count=1, steps=1)).events())
     assert log.stat().st_size < 1_000_000
