@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from napari_pixcell.engine.canvas import Turn
-from napari_pixcell.engine.canvas_painter import CanvasPainter
+from napari_pixcell.engine.canvas import Row, Turn
+from napari_pixcell.engine.canvas_painter import CanvasPainter, Floats
 from napari_pixcell.engine.denoiser import Denoiser
 
 OnDone = Callable[[int, int], None]
@@ -60,12 +60,13 @@ def invert(
 class CanvasInverter(CanvasPainter):
     """Follows the start of a canvas back to the first step, window by window.
 
-    Windows lie as they will on the way forth, but side by side where those are fused. This is
-    not kept when the work is stopped: it starts anew.
+    Windows lie as they will on the way forth, but side by side where those are fused; close to
+    their borders the prediction of the step before is trusted more, and at first the start itself.
+    This is not kept when the work is stopped: it starts anew.
     """
 
     def invert(self, on_rows: OnDone) -> None:
-        """Let the canvas's latents be those of its start, followed back.
+        """Let the canvas's latents be those of its start, followed back; the start is used up.
 
         Parameters
         ----------
@@ -75,29 +76,43 @@ class CanvasInverter(CanvasPainter):
         store, solver = self.store, self.denoiser.solver
         turns = [turn if turn.kind != "fused" else Turn() for turn in self._turns]
         total, done = sum(len(self.canvas.rows(turn)) for turn in turns), 0
-        source, target = store.start, store.clean
+        source, target, before = store.start, store.clean, store.latents
+        self._copy(source, before)
         for index in range(solver.steps - 1, solver.first - 1, -1):
-            for row in self.canvas.rows(turns[index - solver.first]):
-                band = np.array(source[:, row.y.start : row.y.stop])
-                down = slice(row.y.given_from - row.y.start, row.y.given_to - row.y.start)
-                for first in range(0, len(row.windows), self.batch):
-                    windows = row.windows[first : first + self.batch]
-                    ends = torch.from_numpy(
-                        np.stack([band[:, :, w.x.start : w.x.stop] for w in windows])
-                    )
-                    clean = self._predict(index, windows, ends.to(self.device))
-                    begun = solver.back(index, ends, torch.from_numpy(clean)).numpy()
-                    for window, one in zip(windows, begun, strict=True):
-                        x = window.x
-                        inner = slice(x.given_from - x.start, x.given_to - x.start)
-                        target[:, row.y.given_from : row.y.given_to, x.given_from : x.given_to] = (
-                            one[:, down, inner]
-                        )
+            turn = turns[index - solver.first]
+            for row in self.canvas.rows(turn):
+                self._row_back(index, row, turn, source, target, before)
                 done += 1
                 on_rows(done, total)
-            source, target = target, store.latents if target is store.clean else store.clean
-        if source is not store.latents:
-            for top in range(0, self.canvas.height, self.canvas.window):
-                store.latents[:, top : top + self.canvas.window] = source[
-                    :, top : top + self.canvas.window
-                ]
+            source, target = target, source
+        self._copy(source, store.latents)
+
+    def _row_back(
+        self, index: int, row: Row, turn: Turn, source: Floats, target: Floats, before: Floats
+    ) -> None:
+        """Take one step back with a row of windows; ``before`` becomes what this step predicts."""
+        y, trust_y, trust_x = row.y, *self.canvas.trust(turn)
+        down = slice(y.given_from, y.given_to)
+        for first in range(0, len(row.windows), self.batch):
+            windows = row.windows[first : first + self.batch]
+            ends = np.stack([source[:, y.start : y.stop, w.x.start : w.x.stop] for w in windows])
+            found = self._predict(index, windows, torch.from_numpy(ends).to(self.device))
+            for x, one in zip((window.x for window in windows), found, strict=True):
+                across = slice(x.given_from, x.given_to)
+                inner = one[:, down.start - y.start : down.stop - y.start]
+                inner = inner[:, :, across.start - x.start : across.stop - x.start]
+                last = np.array(before[:, down, across])
+                trust = np.minimum(trust_y[down, None], trust_x[across])
+                clean = last + trust * (inner - last)
+                begun = self.denoiser.solver.back(
+                    index,
+                    torch.from_numpy(np.array(source[:, down, across])),
+                    torch.from_numpy(clean),
+                )
+                target[:, down, across] = begun.numpy()
+                before[:, down, across] = clean
+
+    def _copy(self, source: Floats, target: Floats) -> None:
+        side = self.canvas.window
+        for top in range(0, self.canvas.height, side):
+            target[:, top : top + side] = source[:, top : top + side]
