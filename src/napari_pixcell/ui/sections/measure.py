@@ -12,7 +12,7 @@ from napari_pixcell.studio.measures import SECTION
 from napari_pixcell.studio.session import Session
 from napari_pixcell.ui.measured_layer import COLOURS
 from napari_pixcell.ui.measured_table import MeasuredTable
-from napari_pixcell.ui.parts import Section, Text, button, put, row
+from napari_pixcell.ui.parts import Section, Text, allow, button, put, row
 
 TISSUE = "Measure haematoxylin and DAB of the region's own tissue, for a slide of real IHC"
 VARIANT = "Measure haematoxylin and DAB of the variant that is seen, such as a virtual stain"
@@ -94,12 +94,8 @@ class MeasureSection(Section):
     def refresh(self) -> None:
         """Show the session's state."""
         session, measures = self.session, self.session.measures
-        for made, why, tip in (
-            (self.tissue_button, session.why_not_measure(), TISSUE),
-            (self.variant_button, session.why_not_measure_variant(), VARIANT),
-        ):
-            made.setEnabled(not why)
-            made.setToolTip(why or tip)
+        allow(self.tissue_button, session.why_not_measure())
+        allow(self.variant_button, session.why_not_measure_variant())
         self.state.say("Measuring…" if measures.busy else "")
         self.outcome.setVisible(bool(measures.rows))
         if measures.rows:

@@ -14,7 +14,7 @@ from superqt import QLabeledDoubleSlider
 from napari_pixcell.models.stains import stain_name
 from napari_pixcell.studio.session import Session
 from napari_pixcell.studio.stain_words import NOISE, STAIN_FROM
-from napari_pixcell.ui.parts import AMBER, Section, Text, button, put, row
+from napari_pixcell.ui.parts import AMBER, Section, Text, allow, button, put, row
 from napari_pixcell.ui.sections.grid import SheetWindow
 
 COLUMNS = 3
@@ -130,8 +130,7 @@ class StainSection(Section):
         what = "Make 1 stain" if count == 1 else f"Make {count} stains"
         short = reason if len(reason) < SHORT else "Stain"
         self.stain_button.setText(staining.sentence() or (reason and short) or what)
-        self.stain_button.setEnabled(not reason and not staining.asked)
-        self.stain_button.setToolTip(reason or STAIN)
+        allow(self.stain_button, reason or ("It is being made" if staining.asked else ""))
         small = bool(chosen) and item is not None and session.ready
         self.enlarge_button.setVisible(
             small and item is not None and bool(staining.why_too_small(item))
@@ -161,8 +160,8 @@ class StainSection(Section):
                 self.grid.addWidget(box, place // COLUMNS, place % COLUMNS)
         for family in families:
             reason = staining.why_missing(family)
-            self.boxes[family.name].setEnabled(not reason)
-            self.boxes[family.name].setToolTip(reason or family.notice)
+            self.boxes[family.name].setToolTip(family.notice)
+            allow(self.boxes[family.name], reason)
 
     def _get(self) -> None:
         families = self.session.staining.families
