@@ -69,7 +69,7 @@ def test_the_published_method_starts_from_noise(stains: str, tmp_path: Path, cap
         (["--stain", "own0", "--from-noise", "--invert"], "leave one of them out"),
         (
             ["--stain", "own0", "--region", "0,0,90,300"],
-            "Own 0 needs 128 µm or more; give a larger",
+            "Own 0 needs 128 µm or more; give",
         ),
     ],
 )

@@ -147,15 +147,20 @@ def test_a_stain_follows_back_by_its_base_and_forth_by_itself(engine, tile, tmp_
 def test_a_large_stained_region_has_no_seams_and_naive_tiling_has(
     engine, style, tmp_path: Path
 ) -> None:
-    name, size = write_own_stain(tmp_path, "mine", "Mine"), (768, 768)
-    whole = open_slide(SAMPLE_SLIDE).read(Region(300, 500, *size), 0.5)
-    request = GenerateRequest(name, style, count=1, steps=8, guidance=1.2, size=size)
-    ours = [picture(engine, request)]
-    for invert in (False, True):
-        start = {"start": PackedArray.pack(whole), "strength": 0.6, "invert": invert}
-        ours.append(picture(engine, replace(request, **start)))
-    tiles = run(engine, replace(request, size=None, steps=4, count=9))
-    images = np.stack([e.image for e in tiles if isinstance(e, Variant)])
-    side_by_side = images.reshape(3, 3, 256, 256, 3).swapaxes(1, 2).reshape(*size, 3)
-    assert 0.95 <= seam_ratio(ours) <= 1.05
-    assert seam_ratio([side_by_side]) > 1.10
+    name, size = write_own_stain(tmp_path, "mine", "Mine"), (768, 512)
+    whole = open_slide(SAMPLE_SLIDE).read(Region(300, 500, 512, 768), 0.5)
+    start = {"start": PackedArray.pack(whole), "strength": 0.6}
+    request = GenerateRequest(
+        name, style, count=1, steps=8, guidance=1.2, size=size, invert=True, **start
+    )
+    ours = picture(engine, request)
+    tiles = [
+        picture(engine, replace(request, size=None, start=PackedArray.pack(tile)))
+        for band in whole.reshape(3, 256, 512, 3)
+        for tile in (band[:, :256], band[:, 256:])
+    ]
+    images = np.stack(tiles).reshape(3, 2, 256, 256, 3)
+    side_by_side = images.swapaxes(1, 2).reshape(*size, 3)
+    # The tissue is its own measure: what steps at a line of it may step in its stain.
+    assert seam_ratio([ours]) < 1.10 * seam_ratio([whole])
+    assert seam_ratio([side_by_side]) > 1.50 * seam_ratio([whole])

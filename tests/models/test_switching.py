@@ -222,3 +222,18 @@ def test_removing_a_stain_takes_its_small_file_along(lora, tmp_path, monkeypatch
     open_adapter(place)
     remove(replace(get_family("stain-her2"), parts=(part,)))
     assert not place.exists() and not kept_adapter(place).exists()
+
+
+def test_the_demo_stain_leaves_the_demo_as_it_was() -> None:
+    residence = Residence(CPU)
+    demo = residence.load("demo")
+    before = {key: value.clone() for key, value in demo.vae.state_dict().items()}
+    plain, encoder = demo.transformer.state_dict(), demo.encoder
+    stained = residence.load("demo-ki67")
+    assert stained.transformer is demo.transformer and stained.encoder is encoder
+    changed = stained.vae.state_dict()
+    assert any(not torch.equal(changed[key], before[key]) for key in before)
+    again = residence.load("demo")
+    assert set(again.transformer.state_dict()) == set(plain)
+    after = again.vae.state_dict()
+    assert all(torch.equal(after[key], before[key]) for key in before)

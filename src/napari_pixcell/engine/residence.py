@@ -104,8 +104,10 @@ class Residence:
             shared = shared_with(held, family, precision)
             setting = self.setting if shared.base else None  # it fits as it did
         del held
-        self.unload()
-        if setting is None:
+        if setting is not None:
+            self._loaded = None  # only adapters change: there is no room to be made
+        else:
+            self.unload()
             free = free_bytes(self.device) + (shared.bytes_on(self.device) if shared else 0)
             start = remembered_setting(self._card(), family)
             setting = plan(family, free, precision.itemsize, start=start)
