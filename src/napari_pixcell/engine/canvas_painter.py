@@ -67,7 +67,9 @@ class CanvasPainter:
     Attributes
     ----------
     begin_by : callable, optional
-        Fills the store's latents for the first step, instead of noise and start.
+        Fills the store's latents for the first step, instead of noise and start. Windows then
+        agree at their borders as the start does, and no step before is trusted there: it would
+        only lag behind (seam ratio 0.75 against 0.94 without, and 0.94 of the tissue itself).
     """
 
     def __init__(
@@ -274,7 +276,7 @@ class CanvasPainter:
         if weight is not None:  # 0 where no window was computed
             ready = ready / np.maximum(weight[inner], LEAST)
         before = np.array(store.clean[:, top:bottom]) if index > self._first else None
-        if before is not None and weight is None:
+        if before is not None and weight is None and self.begin_by is None:
             down, across = self.canvas.trust(self._turn(index))
             trusted = np.minimum(down[top:bottom, None], across)
             ready = before + trusted * (ready - before)

@@ -60,9 +60,8 @@ def invert(
 class CanvasInverter(CanvasPainter):
     """Follows the start of a canvas back to the first step, window by window.
 
-    Windows lie as they will on the way forth, but side by side where those are fused; close to
-    their borders the prediction of the step before is trusted more, and at first the start itself.
-    This is not kept when the work is stopped: it starts anew.
+    Windows lie as they will on the way forth, but side by side where those are fused. This is not
+    kept when the work is stopped: it starts anew.
     """
 
     def invert(self, on_rows: OnDone) -> None:
@@ -73,46 +72,30 @@ class CanvasInverter(CanvasPainter):
         on_rows : callable
             Told (rows of windows done, rows in all); whatever it raises ends the work.
         """
-        store, solver = self.store, self.denoiser.solver
+        solver, side = self.denoiser.solver, self.canvas.window
         turns = [turn if turn.kind != "fused" else Turn() for turn in self._turns]
         total, done = sum(len(self.canvas.rows(turn)) for turn in turns), 0
-        source, target, before = store.start, store.clean, store.latents
-        self._copy(source, before)
+        source, target = self.store.start, self.store.latents
         for index in range(solver.steps - 1, solver.first - 1, -1):
-            turn = turns[index - solver.first]
-            for row in self.canvas.rows(turn):
-                self._row_back(index, row, turn, source, target, before)
+            for row in self.canvas.rows(turns[index - solver.first]):
+                self._row_back(index, row, source, target)
                 done += 1
                 on_rows(done, total)
             source, target = target, source
-        self._copy(source, store.latents)
+        if source is not self.store.latents:
+            for top in range(0, self.canvas.height, side):
+                target[:, top : top + side] = source[:, top : top + side]
 
-    def _row_back(
-        self, index: int, row: Row, turn: Turn, source: Floats, target: Floats, before: Floats
-    ) -> None:
-        """Take one step back with a row of windows; ``before`` becomes what this step predicts."""
-        y, trust_y, trust_x = row.y, *self.canvas.trust(turn)
-        down = slice(y.given_from, y.given_to)
+    def _row_back(self, index: int, row: Row, source: Floats, target: Floats) -> None:
+        """Take one step back with a row of windows."""
+        y = row.y
+        down = slice(y.given_from - y.start, y.given_to - y.start)
         for first in range(0, len(row.windows), self.batch):
             windows = row.windows[first : first + self.batch]
-            ends = np.stack([source[:, y.start : y.stop, w.x.start : w.x.stop] for w in windows])
-            found = self._predict(index, windows, torch.from_numpy(ends).to(self.device))
-            for x, one in zip((window.x for window in windows), found, strict=True):
-                across = slice(x.given_from, x.given_to)
-                inner = one[:, down.start - y.start : down.stop - y.start]
-                inner = inner[:, :, across.start - x.start : across.stop - x.start]
-                last = np.array(before[:, down, across])
-                trust = np.minimum(trust_y[down, None], trust_x[across])
-                clean = last + trust * (inner - last)
-                begun = self.denoiser.solver.back(
-                    index,
-                    torch.from_numpy(np.array(source[:, down, across])),
-                    torch.from_numpy(clean),
-                )
-                target[:, down, across] = begun.numpy()
-                before[:, down, across] = clean
-
-    def _copy(self, source: Floats, target: Floats) -> None:
-        side = self.canvas.window
-        for top in range(0, self.canvas.height, side):
-            target[:, top : top + side] = source[:, top : top + side]
+            read = [source[:, y.start : y.stop, w.x.start : w.x.stop] for w in windows]
+            ends = torch.from_numpy(np.stack(read))
+            clean = torch.from_numpy(self._predict(index, windows, ends.to(self.device)))
+            begun = self.denoiser.solver.back(index, ends, clean).numpy()
+            for x, one in zip((window.x for window in windows), begun, strict=True):
+                inner = one[:, down, x.given_from - x.start : x.given_to - x.start]
+                target[:, y.given_from : y.given_to, x.given_from : x.given_to] = inner
