@@ -162,5 +162,5 @@ def test_a_large_stained_region_has_no_seams_and_naive_tiling_has(
     images = np.stack(tiles).reshape(3, 2, 256, 256, 3)
     side_by_side = images.swapaxes(1, 2).reshape(*size, 3)
     # The tissue is its own measure: what steps at a line of it may step in its stain.
-    assert seam_ratio([ours]) < 1.10 * seam_ratio([whole])
+    assert 0.90 < seam_ratio([ours]) / seam_ratio([whole]) < 1.10
     assert seam_ratio([side_by_side]) > 1.50 * seam_ratio([whole])
