@@ -34,7 +34,7 @@ def test_several_stains_are_written_with_their_records_and_made_again(
 ) -> None:
     out = tmp_path / "out"
     code, result, _ = run(
-        capsys, SAMPLE_SLIDE, *PLACE, "--stain", stains, "--keep-structure", 0.5, "--invert",
+        capsys, SAMPLE_SLIDE, *PLACE, "--stain", stains, "--keep-structure", 0.5,
         "--out", out,
     )  # fmt: skip
     assert code == 0
@@ -57,6 +57,13 @@ def test_the_published_method_starts_from_noise(stains: str, tmp_path: Path, cap
         code, result, _ = run(capsys, *arguments)
         record = read_record(out / result["images"][0])
         assert code == 0 and record.request.start is None
+
+
+def test_noise_is_mixed_in_where_that_is_asked_for(stains: str, tmp_path: Path, capsys) -> None:
+    arguments = [SAMPLE_SLIDE, *PLACE, "--stain", "own0", "--no-invert", "--out", tmp_path / "out"]
+    code, result, _ = run(capsys, *arguments)
+    request = read_record(tmp_path / "out" / result["images"][0]).request
+    assert code == 0 and not request.invert and request.strength == 0.5
 
 
 @pytest.mark.parametrize(

@@ -73,8 +73,9 @@ def add_stain_command(
     )
     command.add_argument(
         "--invert",
-        action="store_true",
-        help="follow the tissue back to its noise instead of mixing noise in; needs no seed",
+        action=argparse.BooleanOptionalAction,
+        help="follow the tissue back to its noise, which keeps most cells in their places and "
+        "needs no seed (the default), or mix noise in",
     )
     command.add_argument(
         "--layout", type=Path, metavar="FILE", help="cells to hold, for stains that can"
@@ -159,5 +160,5 @@ def _request(
         changes["layout"] = PackedArray.pack(labels)
     if strength < 1 or options.invert:
         changes |= {"start": PackedArray.pack(pixels), "strength": strength}
-        changes["invert"] = options.invert
+        changes["invert"] = options.invert is not False
     return replace(request, **changes)

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import napari
 import numpy as np
+from qtpy.QtWidgets import QApplication
 
 from napari_pixcell.models.own_families import families_folder
 from napari_pixcell.slides.samples import SAMPLE_SLIDE
 from napari_pixcell.ui.demo import click
+from napari_pixcell.ui.sections.grid import SheetWindow
 
 OWN = """
 import sys
@@ -82,8 +84,9 @@ def test_stains_are_chosen_made_kept_and_shown_side_by_side(ready, client, settl
     assert {f"Synthetic {n} · Region 1 · seed 1234" for n in ("HER2x", "Ki67x")} <= set(names)
     click(section.sheet_button)
     settle(ready)
-    windows = [w for w in ready.findChildren(type(ready)) if w]  # the sheet is a window of its own
-    assert not windows and not session.problems
+    (sheet,) = (w for w in QApplication.topLevelWidgets() if isinstance(w, SheetWindow))
+    assert "virtual HER2x, Ki67x" in sheet.windowTitle() and not session.problems
+    sheet.close()
     assert ready.minimumSizeHint().width() <= 360
 
 

@@ -294,8 +294,8 @@ def _stain(name: str, title: str) -> Family:
             Part("flow", "stain-flow", hub_id, (flow,), 96_700_000, licence),
         ),
         guidance=1.2,
-        notice="Synthetic: a virtual stain made by PixCell from noise; cells are not in the same "
-        "places as in the H&E; for research use only, not for diagnosis",
+        notice="Synthetic: a virtual stain made by PixCell, not a real one; its cells may not be "
+        "in the places of those of the H&E; for research use only, not for diagnosis",
     )
 
 
