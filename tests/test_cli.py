@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from napari_pixcell.cli import main
 from napari_pixcell.datasets import load_manifest, read_record
 from napari_pixcell.engine.record import SOURCE_TYPE
 from napari_pixcell.folders import cache_folder
+from napari_pixcell.models.catalogue import get_family
 from napari_pixcell.slides import Region, open_slide, pyramid
 from napari_pixcell.slides.stored_picture import pictures_folder
 from napari_pixcell.studio.session import Session
@@ -248,6 +250,8 @@ def test_the_demo_runs_without_any_display(tmp_path, monkeypatch, capsys) -> Non
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))  # no Xvfb to be found
+    quick = replace(get_family("demo"), steps=4)
+    monkeypatch.setattr("napari_pixcell.cli.get_family", lambda _name: quick)
     assert main(["demo", "--out", str(tmp_path / "out"), "--json"]) == 0
     printed = capsys.readouterr()
     assert "the main job runs without a window" in printed.err
