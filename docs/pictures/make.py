@@ -311,6 +311,24 @@ def sessions(theme: str = "dark") -> None:
     window.close()
 
 
+def stains(window: Window) -> None:
+    """Make a virtual stain of the region, and measure it."""
+    studio, session = window.studio, window.session
+    window.fold(studio.slide, studio.region, studio.style_, studio.layout_, studio.generate)
+    window.unfold(studio.stain)
+    studio.stain.boxes["demo-ki67"].setChecked(True)
+    settle(0.3)
+    click(studio.stain.stain_button)
+    window.rest()
+    click(studio.results.swipe)
+    window.unfold(studio.measure)
+    click(studio.measure.variant_button)
+    window.wait(lambda: session.measures.rows, 60)
+    window.rest()
+    window.scroll_to(studio.stain)
+    window.photograph("stain")
+
+
 def light() -> None:
     """Show the dock in napari's light theme."""
     window = opened("light")
@@ -364,6 +382,7 @@ def run(scene: Callable[[Window], None], *names: str) -> None:
 if __name__ == "__main__":
     run(with_layout, "queue", "sharpening", "results", "keys", "grid", "grid-fields", "live")
     run(without_layout, "styles", "series", "similar", "strength", "part")
+    run(stains, "stain")
     if wanted("session", "session-open"):
         sessions()
     if wanted("light", "light-unfolded"):

@@ -47,6 +47,10 @@ def client(log: Path) -> Iterator[WorkerClient]:
     client = WorkerClient()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("napari_pixcell.worker.client.log_path", lambda: log)
+        # Whichever test comes first: its process runs already, and must be the same afterwards.
+        pixels = PackedArray.pack(np.full((64, 64, 3), 255, np.uint8))
+        list(client.submit(SegmentRequest(pixels, 0.5)).events())
+        assert client.process_id is not None
         yield client
     client.close()
 
