@@ -315,13 +315,13 @@ def stains(window: Window) -> None:
     """Make a virtual stain of the region, and measure it."""
     studio, session = window.studio, window.session
     window.fold(studio.slide, studio.region, studio.style_, studio.layout_, studio.generate)
-    window.unfold(studio.stain)
+    studio.stain.header.setChecked(True)
     studio.stain.boxes["demo-ki67"].setChecked(True)
     settle(0.3)
     click(studio.stain.stain_button)
     window.rest()
     click(studio.results.swipe)
-    window.unfold(studio.measure)
+    studio.measure.header.setChecked(True)
     click(studio.measure.variant_button)
     window.wait(lambda: session.measures.rows, 60)
     window.rest()
