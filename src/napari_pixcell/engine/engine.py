@@ -62,7 +62,8 @@ from napari_pixcell.models.memory import Setting
 from napari_pixcell.models.segmenters import segmenter_file, segmenter_licence
 from napari_pixcell.slides.stored_picture import Picture, drop_old_pictures
 
-PREVIEWS_PER_SECOND = 8
+# At most; without a graphics card drawing one costs the window 20 ms of a core that computes.
+PREVIEWS_PER_SECOND = 4
 OUTLINING = "Outlining the cells"
 
 Emit = Callable[[Event], None]
