@@ -104,6 +104,24 @@ def synthetic_png(image: NDArray[np.uint8], record: Record, mpp: float) -> bytes
     return buffer.getvalue()
 
 
+def synthetic_image_tiff(image: NDArray[np.uint8], record: Record, mpp: float) -> bytes:
+    """Encode a variant as TIFF with its marks, for readers that know no PNG.
+
+    Parameters
+    ----------
+    image : array, uint8, (height, width, 3)
+        The variant.
+    record : Record
+        In a tag of its own; the description says it for people, and XMP carries IPTC's digital
+        source type.
+    mpp : float
+        Pixel size in µm.
+    """
+    text, xmp = json.dumps(record.to_dict()).encode(), _xmp(record.source_type).encode()
+    tags = [(RECORD_TAG, 7, len(text), text, True), (XMP_TAG, 1, len(xmp), xmp, True)]
+    return _tiff(image, mpp, in_words(record), tags, photometric="rgb")
+
+
 def synthetic_sheet(sheet: NDArray[np.uint8]) -> bytes:
     """Encode a sheet of variants, uint8 (height, width, 3), as PNG that says what it shows."""
     info = PngInfo()
@@ -126,16 +144,24 @@ def synthetic_tiff(labels: NDArray[Any], mpp: float) -> bytes:
     """
     dtype = np.uint16 if labels.max(initial=0) <= np.iinfo(np.uint16).max else np.uint32
     xmp = _xmp().encode()
+    words = "Cells of a SYNTHETIC image made by napari-pixcell"
+    return _tiff(labels.astype(dtype), mpp, words, [(XMP_TAG, 1, len(xmp), xmp, True)])
+
+
+def _tiff(
+    array: NDArray[Any], mpp: float, words: str, tags: list[tuple[Any, ...]], **more: Any
+) -> bytes:
     buffer = io.BytesIO()
     per_centimetre = 1e4 / mpp
     imwrite(
         buffer,
-        labels.astype(dtype),
+        array,
         compression="zlib",
         resolution=(per_centimetre, per_centimetre),
         resolutionunit="CENTIMETER",
         metadata=None,
-        description="Cells of a SYNTHETIC image made by napari-pixcell",
-        extratags=[(XMP_TAG, 1, len(xmp), xmp, True)],
+        description=words,
+        extratags=tags,
+        **more,
     )
     return buffer.getvalue()

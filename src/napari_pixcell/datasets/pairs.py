@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import itertools
-import json
-import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +14,8 @@ from typing import Any
 from numpy.typing import NDArray
 
 from napari_pixcell.datasets.marking import large_tiff, synthetic_png, synthetic_tiff
+from napari_pixcell.datasets.rows import append_rows
+from napari_pixcell.datasets.whole import Write, put, put_whole, write_whole
 from napari_pixcell.engine.record import Record
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import CELLPOSE, get_family
@@ -24,7 +23,6 @@ from napari_pixcell.models.licences import licence_texts
 from napari_pixcell.models.stains import stain_of
 from napari_pixcell.slides.stored_picture import Picture, StoredPicture
 
-Write = Callable[[Path], None]  # writes the file of that path
 MANIFEST = "manifest.jsonl"
 LONGEST_NAME = 80
 README = """SYNTHETIC images, made by napari-pixcell; not real tissue. For research use only.
@@ -92,21 +90,21 @@ class PairWriter:
                 parts[name] = lambda path: large_tiff(path, picture, record, family.mpp)
             else:
                 png = synthetic_png(image, record, family.mpp)
-                parts[name] = lambda path: _put(path, png)
+                parts[name] = lambda path: put(path, png)
             if mask is not None and labels is not None:
                 (self.folder / "masks").mkdir(exist_ok=True)
                 tiff = synthetic_tiff(labels, family.mpp)
-                parts[mask] = lambda path: _put(path, tiff)
+                parts[mask] = lambda path: put(path, tiff)
             try:
                 row = {
                     "image": name,
                     "mask": mask,
                     "synthetic": True,
-                    "files": {k: _whole(self.folder / k, write) for k, write in parts.items()},
+                    "files": {k: put_whole(self.folder / k, write) for k, write in parts.items()},
                     "record": record.to_dict(),
                 }
                 self._tell_licence(record)
-                self._append(row)
+                append_rows(self.folder / MANIFEST, [row])
             except BaseException:  # without its row it would not be a pair
                 for part in parts:
                     (self.folder / part).unlink(missing_ok=True)
@@ -159,23 +157,6 @@ class PairWriter:
             stem = f"{base}-{number}"
         return stem
 
-    def _append(self, row: dict[str, Any]) -> None:
-        path = self.folder / MANIFEST
-        line = json.dumps(row, ensure_ascii=False).encode() + b"\n"
-        with path.open("a+b", buffering=0) as file:
-            size = file.seek(0, os.SEEK_END)
-            if size:
-                file.seek(-1, os.SEEK_END)
-                if file.read(1) != b"\n":  # an earlier run was killed in the middle of a row
-                    line = b"\n" + line
-            try:
-                while line:  # a disk that fills up takes a part first
-                    line = line[file.write(line) :]
-                os.fsync(file.fileno())
-            except BaseException:
-                file.truncate(size)
-                raise
-
     @contextmanager
     def _explained(self) -> Iterator[None]:
         kept = f"{self.written:,} pair{' is' if self.written == 1 else 's are'} written whole"
@@ -203,26 +184,3 @@ def safe_name(name: str) -> str:
     """Turn a name into one that is safe in a file name and says nothing of folders."""
     last = re.split(r"[/\\]", name.strip())[-1]
     return re.sub(r"[^\w.-]+", "_", last)[:LONGEST_NAME].strip("._") or "variant"
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file so that it is there whole or not at all."""
-    _whole(path, lambda temporary: _put(temporary, data))
-
-
-def _put(path: Path, data: bytes) -> None:
-    path.write_bytes(data)
-
-
-def _whole(path: Path, write: Write) -> str:
-    """Have a file written so that it is there whole or not at all, and give its sha256."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        write(temporary)
-        with temporary.open("r+b") as file:
-            os.fsync(file.fileno())
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    return digest

@@ -10,6 +10,7 @@ from PIL import Image, UnidentifiedImageError
 
 from napari_pixcell.datasets.marking import RECORD_KEY, RECORD_TAG
 from napari_pixcell.datasets.pairs import MANIFEST
+from napari_pixcell.datasets.rows import read_rows
 from napari_pixcell.engine.record import Record
 from napari_pixcell.errors import PixCellError
 
@@ -19,20 +20,10 @@ def load_manifest(folder: Path | str) -> list[dict[str, Any]]:
 
     A row that was cut off is passed over.
     """
-    rows = []
     path = Path(folder)
     if path.suffix != ".jsonl":
         path /= MANIFEST
-    if not path.exists():
-        return []
-    for line in path.read_bytes().split(b"\n"):
-        try:
-            row = json.loads(line)
-        except ValueError:  # torn, perhaps within a letter
-            continue
-        if isinstance(row, dict) and "image" in row:
-            rows.append(row)
-    return rows
+    return [row for row in read_rows(path) if "image" in row]
 
 
 def read_record(path: Path | str) -> Record:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_pixcell.datasets.contact_sheet import contact_sheet
 from napari_pixcell.datasets.marking import synthetic_sheet
-from napari_pixcell.datasets.pairs import write_whole
+from napari_pixcell.datasets.whole import write_whole
 from napari_pixcell.engine.record import Record
 from napari_pixcell.engine.request import GenerateRequest
 from napari_pixcell.engine.sweep import Sweep

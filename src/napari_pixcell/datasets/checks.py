@@ -1,0 +1,85 @@
+"""How pairs are checked, as values: which scores there are, and below which a pair is flagged."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from napari_pixcell.cells.methods import SegmentMethod
+from napari_pixcell.errors import PixCellError
+
+# Names of the scores, and what they say; a score that does not apply to a pair is None.
+SCORES = {
+    "dice": "overlap of the mask with the cells that are found in the image (Dice)",
+    "aji": "the same cell by cell: aggregated Jaccard index",
+    "pq": "the same cell by cell: panoptic quality",
+    "count": "cells found in the image for each of the mask",
+    "style": "how alike its own style is to the one asked for (cosine)",
+    "copy_style": "how alike the nearest real tile's style is to its own (cosine)",
+    "copy_pixels": "how alike the nearest real tile is, pixel by pixel (correlation)",
+    "colour": "distance of its mean colour from the style's (ΔE)",
+    "sharpness": "its sharpness for that of the style",
+}
+FLAGS = {
+    "mask": "does not follow its mask",
+    "style": "does not keep its style",
+    "copy": "too close to a real tile",
+    "colour": "its colours drift",
+    "blur": "blurred",
+    "failed": "blank, saturated or no picture",
+}
+
+
+@dataclass(frozen=True)
+class Checks:
+    """Thresholds of the checks; a pair beyond one of them is flagged, and kept apart.
+
+    Parameters
+    ----------
+    least_dice, least_style, most_copy_style, most_copy_pixels, most_colour, least_sharpness
+        See :data:`SCORES`; None switches a check off.
+    segmenter : SegmentMethod
+        What looks for cells in the images; named in the dataset.
+
+    Raises
+    ------
+    PixCellError
+        If a threshold is no number.
+    """
+
+    least_dice: float | None = 0.5
+    least_style: float | None = 0.5
+    most_copy_style: float | None = None
+    most_copy_pixels: float | None = 0.9
+    most_colour: float | None = 20.0
+    least_sharpness: float | None = 0.3
+    segmenter: SegmentMethod = field(default_factory=SegmentMethod)
+
+    def __post_init__(self) -> None:
+        """Refuse thresholds that are no numbers."""
+        for one in fields(self):
+            value = getattr(self, one.name)
+            if one.name == "segmenter" or value is None:
+                continue
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise PixCellError(
+                    f"The threshold {one.name} is “{value}”; give a number, or null for no check."
+                )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give a JSON value."""
+        return {**asdict(self), "segmenter": self.segmenter.to_dict()}
+
+    @classmethod
+    def from_dict(cls, value: dict[str, Any]) -> Checks:
+        """Read what :meth:`to_dict` gave; what is left out has its default."""
+        known = {one.name for one in fields(cls)}
+        unknown = sorted(set(value) - known)
+        if unknown:
+            raise PixCellError(
+                f"There is no check “{unknown[0]}”; choose from: {', '.join(sorted(known))}."
+            )
+        given = dict(value)
+        if "segmenter" in given:
+            given["segmenter"] = SegmentMethod(**given["segmenter"])
+        return cls(**given)

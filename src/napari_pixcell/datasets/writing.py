@@ -1,0 +1,149 @@
+"""Pairs into a dataset: files first, then the row that says they are whole."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_pixcell.datasets.dataset import APART, MANIFEST, Dataset
+from napari_pixcell.datasets.marking import (
+    synthetic_image_tiff,
+    synthetic_png,
+    synthetic_tiff,
+)
+from napari_pixcell.datasets.pairs import safe_name
+from napari_pixcell.datasets.plan import PlannedPair
+from napari_pixcell.datasets.rows import Row, append_rows, cut_torn
+from napari_pixcell.datasets.whole import write_whole
+from napari_pixcell.engine.record import Record
+from napari_pixcell.errors import PixCellError
+
+DIGITS = 6
+
+
+class PairFiles:
+    """Writes the pairs of a dataset, and knows which are there.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Locked by whoever uses this.
+
+    Attributes
+    ----------
+    done : array, bool, (pairs,)
+        Which pairs of the plan are whole.
+    """
+
+    def __init__(self, dataset: Dataset) -> None:
+        self.dataset = dataset
+        self.done = np.zeros(len(dataset.plan), bool)
+        cut_torn(dataset.folder / MANIFEST)
+        for row in dataset.rows():
+            if 0 <= row["index"] < len(self.done):
+                self.done[row["index"]] = True
+        self._sweep()
+
+    def _sweep(self) -> None:
+        """Take away what a killed process left: files without a row, and halves of files."""
+        for name in ("images", "masks", f"{APART}/images", f"{APART}/masks"):
+            folder = self.dataset.folder / name
+            if not folder.is_dir():
+                continue
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    number = entry.name.split(".")[0]
+                    whole = number.isdigit() and int(number) < len(self.done)
+                    if entry.name.endswith(".part") or (whole and not self.done[int(number)]):
+                        Path(entry.path).unlink()
+
+    def write(
+        self,
+        pair: PlannedPair,
+        image: NDArray[np.uint8],
+        labels: NDArray[Any] | None,
+        record: Record,
+        scores: dict[str, float | None],
+        flags: tuple[str, ...],
+    ) -> Row:
+        """Write a pair and give its row.
+
+        Parameters
+        ----------
+        pair : PlannedPair
+        image : array, uint8, (height, width, 3)
+        labels : array, (height, width), optional
+            The mask, of the size of the image.
+        record : Record
+            Goes into the image whole; names in it lose any folder.
+        scores, flags
+            See :mod:`napari_pixcell.datasets.checks`; with a flag the pair is kept apart.
+
+        Raises
+        ------
+        PixCellError
+            If the disk is full or cannot be written to; earlier pairs are whole.
+        """
+        description, folder = self.dataset.description, self.dataset.folder
+        source = replace(record.request.source, name=safe_name(record.request.source.name))
+        record = replace(record, request=replace(record.request, source=source))
+        where = f"{APART}/" if flags else ""
+        stem = f"{pair.index:0{DIGITS}}"
+        with self._explained():
+            files: dict[str, bytes] = {}
+            if description.picture == "tiff":
+                name = f"{where}images/{stem}.tif"
+                files[name] = synthetic_image_tiff(image, record, description.mpp)
+            else:
+                name = f"{where}images/{stem}.png"
+                files[name] = synthetic_png(image, record, description.mpp)
+            mask = None
+            if labels is not None:
+                mask = f"{where}masks/{stem}.tif"
+                files[mask] = synthetic_tiff(labels, description.mpp)
+            hashes = {}
+            for path, data in files.items():
+                (folder / path).parent.mkdir(parents=True, exist_ok=True)
+                hashes[path] = write_whole(folder / path, data)
+            row = {
+                "index": pair.index,
+                "image": name,
+                "mask": mask,
+                "synthetic": True,
+                "style": pair.style,
+                "layout": pair.layout,
+                "seed": pair.seed,
+                "cells": None if labels is None else int(np.count_nonzero(np.unique(labels))),
+                "scores": scores,
+                "flags": list(flags),
+                "files": hashes,
+                "pixels": record.sha256,
+            }
+            append_rows(folder / MANIFEST, [row])
+        self.done[pair.index] = True
+        return row
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            made = int(self.done.sum())
+            kept = f"{made:,} pair{' is' if made == 1 else 's are'} whole"
+            name = self.dataset.folder.name
+            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+                raise PixCellError(
+                    f"The disk of {name} is full; free some space and resume the dataset ({kept})."
+                ) from error
+            raise PixCellError(
+                f"Nothing can be written to {name} ({error.strerror}); mend that and resume the "
+                f"dataset ({kept})."
+            ) from error

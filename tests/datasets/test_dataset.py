@@ -1,0 +1,204 @@
+"""Datasets on disk: what they hold, and what a killed or second process leaves."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from drawn_dataset import labels_of, make_dataset, write_pairs
+from napari_pixcell.datasets.checks import Checks
+from napari_pixcell.datasets.dataset import Dataset, Description, Settings
+from napari_pixcell.datasets.decisions import decide, is_used, read_decisions
+from napari_pixcell.datasets.lock import locked
+from napari_pixcell.datasets.plan import Plan
+from napari_pixcell.datasets.reading import read_record
+from napari_pixcell.datasets.recipe import DatasetRecipe
+from napari_pixcell.datasets.rows import append_rows, cut_torn, read_rows
+from napari_pixcell.datasets.table import PairTable
+from napari_pixcell.errors import PixCellError
+
+
+@pytest.mark.parametrize("picture", ["png", "tiff"])
+def test_pairs_come_back_as_they_were(tmp_path: Path, picture: str) -> None:
+    dataset = Dataset(make_dataset(tmp_path / "data", picture=picture).folder)
+    rows = list(dataset.rows())
+    assert [row["index"] for row in rows] == list(range(6))
+    for row in rows:
+        assert np.array_equal(dataset.mask(row), labels_of(row["layout"]))
+        assert dataset.image(row).shape == (48, 48, 3)
+        assert read_record(dataset.folder / row["image"]).request.seed == row["seed"]
+        assert row["image"].startswith("apart/") == bool(row["flags"])
+    styles = [dataset.style(row) for row in dataset.style_rows()]
+    assert [style.group for style in styles] == ["slide-0", "slide-1"]
+    assert styles[0].embedding is not None and styles[0].embedding.shape == (1, 1, 8)
+
+
+def test_what_a_killed_process_left_is_made_again(tmp_path: Path) -> None:
+    dataset = make_dataset(tmp_path / "data", pairs=4)
+    whole = {row["index"]: row["files"] for row in dataset.rows()}
+    (dataset.folder / "images" / "000004.png").write_bytes(b"half")
+    (dataset.folder / "images" / ".000005.png.7.part").write_bytes(b"half")
+    with (dataset.folder / "manifest.jsonl").open("ab") as file:
+        file.write(b'{"index": 4, "ima')
+    write_pairs(dataset)
+    rows = list(dataset.rows())
+    assert sorted(row["index"] for row in rows) == list(range(6))
+    assert all(row["files"] == whole[row["index"]] for row in rows if row["index"] in whole)
+    assert not list(dataset.folder.rglob("*.part"))
+    lines = (dataset.folder / "manifest.jsonl").read_bytes().splitlines()
+    assert [json.loads(line)["index"] for line in lines] == [0, 1, 2, 3, 4, 5]
+
+
+def test_two_processes_on_one_dataset(tmp_path: Path) -> None:
+    code = (
+        "import sys, pathlib\n"
+        "from napari_pixcell.datasets.lock import locked\n"
+        "with locked(pathlib.Path(sys.argv[1])):\n"
+        "    print('held', flush=True)\n"
+        "    sys.stdin.read()\n"
+    )
+    other = subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert other.stdout is not None and other.stdout.readline() == b"held\n"
+    with (
+        pytest.raises(PixCellError, match=f"Process {other.pid}.*is working on the dataset"),
+        locked(tmp_path),
+    ):
+        pass
+    other.kill()
+    other.communicate()
+    with locked(tmp_path):  # the system let go of it
+        pass
+
+
+def test_plans() -> None:
+    plan = Plan(3, 4, seeds=2)
+    pairs = [plan[i] for i in range(len(plan))]
+    assert len({(p.style, p.layout) for p in pairs[:12]}) == 12 == len({p.seed for p in pairs[:12]})
+    assert len({p.style for p in pairs[:3]}) == 3 and len({p.layout for p in pairs[:3]}) == 3
+    assert [(p.style, p.layout) for p in pairs[12:]] == [(p.style, p.layout) for p in pairs[:12]]
+    matched = Plan(3, 4, "matched", seeds=2, matches=(2, 0, 0, 1))
+    assert [(p.style, p.layout) for p in map(matched.__getitem__, range(len(matched)))] == [
+        (2, 0),
+        (0, 1),
+        (0, 2),
+        (1, 3),
+    ] * 2
+    random = Plan(30, 40, "random", pairs=100_000)
+    assert len(random) == 100_000 and random[99_999] == random[99_999]
+    assert len({random[i].style for i in range(300)}) == 30
+    assert Plan(2, 0)[1].layout is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({"styles": 0}, "has no style; add a region"),
+        ({"pairing": "pairs"}, "no pairing “pairs”; choose"),
+        ({"seeds": 0}, "number of seeds is 0; choose"),
+        ({"styles": 10_000, "layouts": 10_000}, "more than 10,000,000; choose fewer"),
+    ],
+)
+def test_plans_that_make_no_dataset(arguments: dict[str, object], sentence: str) -> None:
+    with pytest.raises(PixCellError, match=sentence):
+        Plan(**({"styles": 1, "layouts": 1} | arguments))  # type: ignore[arg-type]
+
+
+def test_the_table_follows_the_manifest(tmp_path: Path) -> None:
+    dataset = make_dataset(tmp_path / "data", pairs=5)
+    table = PairTable(dataset)
+    assert table.index.tolist() == [0, 1, 2, 3, 4]
+    assert table.flagged.tolist() == [False, False, False, False, True]
+    assert table.flag("mask").tolist() == table.flagged.tolist()
+    assert table.score("dice")[1] == pytest.approx(0.601) and np.isnan(table.score("pq")).all()
+    assert table.row(3)["image"] == "images/000003.png"
+    write_pairs(dataset)
+    assert table.refresh() == 6 and table.row(5)["index"] == 5
+
+
+def test_decisions_stand_until_they_are_taken_back(tmp_path: Path) -> None:
+    decide(tmp_path, {3: "rejected", 4: "accepted"})
+    decide(tmp_path, {3: None})
+    assert read_decisions(tmp_path) == {4: "accepted"}
+    assert is_used(True, "accepted") and not is_used(True, None) and not is_used(False, "rejected")
+
+
+def test_rows_survive_a_cut(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    append_rows(path, [{"a": 1}, {"a": "ü"}])
+    path.write_bytes(path.read_bytes()[:-3])
+    append_rows(path, [{"a": 3}])
+    assert [row["a"] for row in read_rows(path)] == [1, 3]
+    with path.open("ab") as file:
+        file.write(b'{"a"')
+    cut_torn(path)
+    assert path.read_bytes().endswith(b'{"a": 3}\n')
+
+
+def test_a_folder_that_is_in_use(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    description = Description("x", "demo", 0.5, (48, 48), Settings(20, 1.5))
+    with pytest.raises(PixCellError, match="is not empty; choose a new one"):
+        Dataset.create(tmp_path, description)
+    with pytest.raises(PixCellError, match="There is no dataset in"):
+        Dataset(tmp_path)
+    made = Dataset.create(tmp_path / "new", description)
+    with pytest.raises(PixCellError, match="not complete yet; resume it"):
+        _ = made.plan
+    (tmp_path / "new" / "dataset.json").write_text("{")
+    with pytest.raises(PixCellError, match=r"dataset.json is damaged; restore"):
+        Dataset(tmp_path / "new")
+    (tmp_path / "new" / "dataset.json").write_text('{"napari-pixcell dataset": 7}')
+    with pytest.raises(PixCellError, match="another version"):
+        Dataset(tmp_path / "new")
+    (tmp_path / "new" / "dataset.json").write_text("{}")
+    with pytest.raises(PixCellError, match="does not describe a dataset"):
+        Dataset(tmp_path / "new")
+
+
+def test_recipes_come_back(tmp_path: Path) -> None:
+    recipe = DatasetRecipe(
+        "R",
+        styles=({"from": "blend", "styles": [{"from": "picture", "path": "a.png"}]},),
+        layouts=({"from": "vary", "layout": {"from": "file", "path": "b.tif"}},),
+        checks=Checks(least_dice=0.7),
+    )
+    path = tmp_path / "recipe.json"
+    path.write_text(json.dumps(recipe.to_dict()))
+    loaded = DatasetRecipe.load(path)
+    assert loaded.checks.least_dice == 0.7
+    assert loaded.styles[0]["styles"][0]["path"] == str(tmp_path / "a.png")
+    assert loaded.layouts[0]["layout"]["path"] == str(tmp_path / "b.tif")
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("{", "is no JSON; write a dataset recipe"),
+        ("[]", "no dataset recipe that this version reads"),
+        ('{"KEY": 1, "name": "x", "style": []}', "has no “style”; choose from"),
+        ('{"KEY": 1, "name": "x", "styles": 3}', "cannot be understood; compare"),
+        ('{"KEY": 1, "name": "x", "styles": [{"from": "air"}]}', "A style cannot be from “air”"),
+        ('{"KEY": 1, "name": "x", "layouts": [{"from": "file"}]}', "needs “path”; add it"),
+        ('{"KEY": 1, "name": "x", "pairing": "?"}', "no pairing “\\?”"),
+        ('{"KEY": 1, "name": "x", "picture": "gif"}', "cannot be written as “gif”"),
+        ('{"KEY": 1, "name": "x", "checks": {"least": 1}}', "There is no check “least”"),
+        ('{"KEY": 1, "name": "x", "checks": {"least_dice": "a"}}', "give a number"),
+    ],
+)
+def test_recipes_that_cannot_be_used(tmp_path: Path, text: str, sentence: str) -> None:
+    path = tmp_path / "recipe.json"
+    path.write_text(text.replace("KEY", "napari-pixcell dataset recipe"))
+    with pytest.raises(PixCellError, match=sentence):
+        DatasetRecipe.load(path)
+
+
+def test_a_recipe_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(PixCellError, match=r"There is no recipe none.json"):
+        DatasetRecipe.load(tmp_path / "none.json")
