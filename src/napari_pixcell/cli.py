@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from napari_pixcell import __version__
 from napari_pixcell.cells.methods import CELLPOSE_MODEL, METHODS, SegmentMethod
+from napari_pixcell.cli_dataset import add_dataset_command
 from napari_pixcell.cli_layouts import add_layout_command, add_layout_options, layout_for
 from napari_pixcell.cli_measure import add_measure_command
 from napari_pixcell.cli_models import add_models_command
@@ -167,6 +168,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add_stain_command(commands, [common, caching], _style, _write_all)
     add_layout_command(commands, common)
+    add_dataset_command(commands, common, _engine)
     add_measure_command(commands, common)
     add_models_command(commands, common)
     add_styles_command(commands, common)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pixcell.engine.blending import as_grid, blend
+from napari_pixcell.engine.blending import as_grid, blend, for_family
 from napari_pixcell.engine.canvas import cells_of
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.errors import PixCellError
@@ -20,7 +20,7 @@ from napari_pixcell.models.identity import encoder_kind
 from napari_pixcell.slides.region import Region
 from napari_pixcell.slides.slide import Slide
 from napari_pixcell.studio.style_making import Opened, open_picture, thumbnail_of
-from napari_pixcell.studio.styles import Style, StyleLibrary, checked_name, for_family
+from napari_pixcell.studio.styles import Style, StyleLibrary, checked_name
 
 Result = dict[str, Any]
 Embed = Callable[[Slide, Region], NDArray[np.float32]]

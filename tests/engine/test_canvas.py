@@ -7,6 +7,7 @@ import resource
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ import pytest
 import torch
 from seams import seam_ratio
 
+from engine.running import embedded, pictures, run
 from napari_pixcell.engine import canvas_store, computing
 from napari_pixcell.engine.canvas import (
     BUDGET,
@@ -130,87 +132,81 @@ def test_a_grid_of_tokens_is_read_row_by_row_and_a_tile_s_style_is_mirrored() ->
 
 
 @pytest.fixture(scope="module")
-def engine() -> Engine:
-    return Engine(CPU)
+def styles(engine: Engine) -> PackedArray:
+    """Embeddings of 2 × 2 tiles of the sample slide."""
+    found = embedded(engine, open_slide(SAMPLE_SLIDE).read(Region(400, 400, 512, 512), 0.5))
+    assert found.shape == (2, 2, 128)
+    return found
 
 
 @pytest.fixture(scope="module")
-def style(engine: Engine) -> PackedArray:
-    """Embeddings of 2 × 2 tiles of the sample slide."""
-    slide = open_slide(SAMPLE_SLIDE)
-    pixels = slide.read(Region(400, 400, 512, 512), 0.5)
-    events = run(engine, EmbedRequest("demo", PackedArray.pack(pixels)))
-    values = next(e for e in events if isinstance(e, Embedding)).values
-    assert values.shape == (2, 2, 128)
-    return PackedArray.pack(values)
+def request_(styles: PackedArray) -> GenerateRequest:
+    return ask(styles)
 
 
-def run(engine: Engine, request, cancelled=lambda: False) -> list:
-    events: list = []
-    engine.run(request, events.append, cancelled)
-    return events
+@pytest.fixture(scope="module")
+def whole(shallow: Engine, request_: GenerateRequest) -> list:
+    """Make it without a stop."""
+    return run(shallow, request_)
 
 
 def picture(events: list) -> np.ndarray:
-    return next(e for e in events if isinstance(e, Variant)).image
+    (found,) = pictures(events)
+    return found
 
 
 def unfinished() -> list[Path]:
     return [path for path in canvases_folder().iterdir() if path.is_dir()]
 
 
-def ask(style: PackedArray | None, **settings) -> GenerateRequest:
-    usual = {"size": (384, 500), "count": 1, "steps": 4, "guidance": 1.0}
-    return GenerateRequest("demo", style, **usual | settings)
+def ask(styles: PackedArray | None, **settings) -> GenerateRequest:
+    usual = {"size": (384, 500), "count": 1, "steps": 3, "guidance": 1.0}
+    return GenerateRequest("demo", styles, **usual | settings)
 
 
 def test_a_canvas_gives_a_picture_of_its_size_and_counts_its_windows(
-    engine: Engine, style: PackedArray
+    shallow: Engine, request_: GenerateRequest
 ) -> None:
-    request = ask(style, count=2)
-    events = run(engine, request)
+    events = run(shallow, replace(request_, count=2))
     variants = [e for e in events if isinstance(e, Variant)]
     assert [v.image.shape for v in variants] == [(384, 500, 3)] * 2
     assert not np.array_equal(variants[0].image, variants[1].image)
     canvas = Canvas((384, 500), 256, 1)
-    windows = canvas.count(canvas.turns(4))
+    windows = canvas.count(canvas.turns(3))
     last = [e for e in events if isinstance(e, Progress)][-1]
     assert (last.done, last.total) == (2 * windows, 2 * windows)
     assert last.message == "Decoding, 100 %"
     assert any(getattr(e, "message", "") == f"Window {windows} of {windows}" for e in events)
     assert any(isinstance(e, Preview) and e.image.shape == (64, 64, 3) for e in events)
-    assert np.array_equal(engine.again(variants[1].record), variants[1].image)
+    assert np.array_equal(shallow.again(variants[1].record), variants[1].image)
     assert list(canvases_folder().iterdir()) == []
 
 
-def test_the_size_of_a_tile_is_that_tile(engine: Engine, style: PackedArray) -> None:
-    tile = PackedArray.pack(style.unpack()[:1, 0])
-    sized = picture(run(engine, ask(tile, size=(256, 256))))
-    assert np.array_equal(sized, picture(run(engine, ask(tile, size=None))))
+def test_the_size_of_a_tile_is_that_tile(shallow: Engine, style: PackedArray) -> None:
+    sized = picture(run(shallow, ask(style, size=(256, 256))))
+    assert np.array_equal(sized, picture(run(shallow, ask(style, size=None))))
 
 
-def test_a_layout_steers_every_window(engine: Engine, style: PackedArray) -> None:
+def test_a_layout_steers_every_window(engine: Engine, styles: PackedArray) -> None:
     labels = np.zeros((384, 500), np.uint16)
     for i, (y, x) in enumerate((y, x) for y in range(20, 380, 40) for x in range(20, 490, 40)):
         labels[y - 8 : y + 8, x - 8 : x + 8] = i + 1
-    request = ask(style, layout=PackedArray.pack(labels), steps=8, guidance=1.5)
+    request = ask(styles, layout=PackedArray.pack(labels), steps=4, guidance=1.5)
     image = picture(run(engine, request)).astype(float).mean(axis=2)
     for y, x in ((0, 0), (0, 250), (128, 0), (128, 250)):
         part, cells = (a[y : y + 256, x : x + 250] for a in (image, labels > 0))
         assert part[cells].mean() < part[~cells].mean() - 20
 
 
-@pytest.mark.parametrize("stop_at", [2, 6, 9])
+@pytest.mark.parametrize("stop_at", [2, 5, 8])
 def test_a_cancelled_canvas_goes_on_to_the_same_pixels(
-    engine: Engine, style: PackedArray, stop_at: int
+    shallow: Engine, request_: GenerateRequest, whole: list, stop_at: int
 ) -> None:
-    request = ask(style, seed=77)
-    whole = run(engine, request)
     asked = iter(range(100))
-    first = run(engine, request, lambda: next(asked) >= stop_at)
+    first = run(shallow, request_, lambda: next(asked) >= stop_at)
     assert first[-1] == Finished(cancelled=True)
     assert len(unfinished()) == 1
-    second = run(engine, request)
+    second = run(shallow, request_)
     assert np.array_equal(picture(second), picture(whole))
 
     def told(events: list) -> list[int]:
@@ -222,10 +218,12 @@ def test_a_cancelled_canvas_goes_on_to_the_same_pixels(
 
 @pytest.mark.parametrize("call", [1, 4, 7])
 def test_a_canvas_that_died_between_journal_and_arrays_goes_on_to_the_same_pixels(
-    engine: Engine, style: PackedArray, call: int, monkeypatch: pytest.MonkeyPatch
+    shallow: Engine,
+    request_: GenerateRequest,
+    whole: list,
+    call: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    request = ask(style, seed=78)
-    whole = picture(run(engine, request))
     calls = iter(range(100))
     apply = CanvasStore._apply
 
@@ -240,34 +238,35 @@ def test_a_canvas_that_died_between_journal_and_arrays_goes_on_to_the_same_pixel
     with monkeypatch.context() as patch:
         patch.setattr(CanvasStore, "_apply", die)
         with pytest.raises(Killed):
-            run(engine, request)
-    assert np.array_equal(picture(run(engine, request)), whole)
+            run(shallow, request_)
+    assert np.array_equal(picture(run(shallow, request_)), picture(whole))
 
 
 def test_a_picture_too_large_for_memory_is_the_same_on_disk(
-    engine: Engine, style: PackedArray, monkeypatch: pytest.MonkeyPatch
+    shallow: Engine,
+    request_: GenerateRequest,
+    whole: list,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    request = ask(style, seed=80)
-    in_memory = run(engine, request)
     monkeypatch.setenv("PIXCELL_PICTURE_MB", "0.2")
-    stored = run(engine, request)
+    stored = run(shallow, request_)
     assert isinstance(picture(stored), StoredPicture)
-    assert np.array_equal(np.asarray(picture(stored)), picture(in_memory))
+    assert np.array_equal(np.asarray(picture(stored)), picture(whole))
     record = next(e.record for e in stored if isinstance(e, Variant))
-    assert record.sha256 == pixels_sha256(picture(in_memory))
-    again = engine.again(record)
+    assert record.sha256 == pixels_sha256(picture(whole))
+    again = shallow.again(record)
     assert again.folder != picture(stored).folder
-    assert np.array_equal(np.asarray(again), picture(in_memory))
+    assert np.array_equal(np.asarray(again), picture(whole))
     assert not list(canvases_folder().iterdir())
 
 
 @pytest.mark.parametrize("limit", ["0.2", "100"])
 def test_decoding_that_was_stopped_goes_on_with_its_next_row(
-    engine: Engine, style: PackedArray, monkeypatch: pytest.MonkeyPatch, limit: str
+    shallow: Engine, styles: PackedArray, monkeypatch: pytest.MonkeyPatch, limit: str
 ) -> None:
     monkeypatch.setattr(computing, "DECODED", 32)  # latents: more than one row of windows
-    request = ask(style, seed=81)
-    whole = run(engine, request)
+    request = ask(styles, steps=1)
+    whole = run(shallow, request)
     monkeypatch.setenv("PIXCELL_PICTURE_MB", limit)
     stop = []
 
@@ -275,25 +274,25 @@ def test_decoding_that_was_stopped_goes_on_with_its_next_row(
         if isinstance(event, Progress) and event.message == "Decoding, 33 %":
             stop.append(event)
 
-    engine.run(request, emit, lambda: bool(stop))
+    shallow.run(request, emit, lambda: bool(stop))
     assert len(stop) == 1 and len(unfinished()) == 1
     decoded, decode = [], computing._decode
     monkeypatch.setattr(computing, "_decode", lambda *a: decoded.append(1) or decode(*a))
-    rest = run(engine, request)
+    rest = run(shallow, request)
     assert np.array_equal(np.asarray(picture(rest)), picture(whole))
     assert len(decoded) == 3  # of 3 rows of 3 windows: a stop is noticed after the next row
 
 
 def test_a_canvas_that_another_process_is_at_gets_a_sentence(
-    engine: Engine, style: PackedArray
+    shallow: Engine, request_: GenerateRequest, whole: list
 ) -> None:
-    request, stop = ask(style, seed=82), []
+    stop = []
 
     def emit(event: object) -> None:
         if isinstance(event, Progress) and event.total:
             stop.append(event)
 
-    engine.run(request, emit, lambda: bool(stop))
+    shallow.run(request_, emit, lambda: bool(stop))
     (lock,) = canvases_folder().glob("*.lock")
     code = "import filelock, sys; a = filelock.FileLock(sys.argv[1]); a.acquire(); print(); input()"
     other = subprocess.Popen(
@@ -302,11 +301,11 @@ def test_a_canvas_that_another_process_is_at_gets_a_sentence(
     try:
         assert other.stdout is not None and other.stdout.readline()
         with pytest.raises(PixCellError, match="made by another napari-pixcell right now; wait"):
-            run(engine, request)
+            run(shallow, request_)
     finally:
         other.kill()
         other.wait()
-    assert picture(run(engine, request)).shape == (384, 500, 3)
+    assert np.array_equal(picture(run(shallow, request_)), picture(whole))
 
 
 def test_old_canvases_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -322,21 +321,24 @@ def test_old_canvases_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_canvas_larger_than_the_disk_says_what_it_needs(
-    engine: Engine, style: PackedArray, monkeypatch: pytest.MonkeyPatch
+    shallow: Engine, request_: GenerateRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     usage = type(shutil.disk_usage("/"))(10**9, 10**9 - 10**5, 10**5)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
     with pytest.raises(PixCellError, match=r"needs 0\.0 GB on disk.*choose a smaller region"):
-        run(engine, ask(style))
+        run(shallow, request_)
 
 
 def test_a_cache_folder_that_cannot_be_written_to_gets_a_sentence(
-    engine: Engine, style: PackedArray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    shallow: Engine,
+    request_: GenerateRequest,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     (tmp_path / "cache").write_text("in the way")
     monkeypatch.setenv("PIXCELL_CACHE_DIR", str(tmp_path / "cache"))
     with pytest.raises(PixCellError, match=r"cannot be stored.*PIXCELL_CACHE_DIR"):
-        run(engine, ask(style))
+        run(shallow, request_)
 
 
 @pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="not on this system")
@@ -349,10 +351,11 @@ def test_the_room_for_a_canvas_is_taken_when_it_begins(tmp_path: Path) -> None:
 
 
 def test_a_picture_on_disk_that_cannot_be_written_keeps_what_is_finished(
-    engine: Engine, style: PackedArray, monkeypatch: pytest.MonkeyPatch
+    shallow: Engine,
+    request_: GenerateRequest,
+    whole: list,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    request = ask(style, seed=83)
-    whole = picture(run(engine, request))
     monkeypatch.setenv("PIXCELL_PICTURE_MB", "0.2")
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     begin = CanvasPainter._decode
@@ -367,15 +370,17 @@ def test_a_picture_on_disk_that_cannot_be_written_keeps_what_is_finished(
     with monkeypatch.context() as patch:
         patch.setattr(CanvasPainter, "_decode", full)
         with pytest.raises(PixCellError, match=r"File too large.*what is finished is kept"):
-            run(engine, request)
-    assert np.array_equal(np.asarray(picture(run(engine, request))), whole)
+            run(shallow, request_)
+    assert np.array_equal(np.asarray(picture(run(shallow, request_))), picture(whole))
 
 
 def test_a_disk_that_fills_up_keeps_what_is_finished(
-    engine: Engine, style: PackedArray, monkeypatch: pytest.MonkeyPatch
+    shallow: Engine,
+    request_: GenerateRequest,
+    whole: list,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    request, saves = ask(style, seed=79), iter(range(100))
-    whole, save = picture(run(engine, request)), np.savez
+    saves, save = iter(range(100)), np.savez
 
     def full(*arguments, **arrays) -> None:
         if next(saves) == 5:
@@ -385,17 +390,17 @@ def test_a_disk_that_fills_up_keeps_what_is_finished(
     with monkeypatch.context() as patch:
         patch.setattr(np, "savez", full)
         with pytest.raises(PixCellError, match=r"No space left.*what is finished is kept"):
-            run(engine, request)
-    assert np.array_equal(picture(run(engine, request)), whole)
+            run(shallow, request_)
+    assert np.array_equal(picture(run(shallow, request_)), picture(whole))
 
 
-def test_sizes_that_no_canvas_can_have_are_refused(engine: Engine, style: PackedArray) -> None:
+def test_sizes_that_no_canvas_can_have_are_refused(shallow: Engine, styles: PackedArray) -> None:
     with pytest.raises(PixCellError, match="choose sides from 1 to"):
-        ask(style, size=(0, 300))
+        ask(styles, size=(0, 300))
     with pytest.raises(PixCellError, match=r"300 × 200 px is smaller than one tile.*\(256 px\)"):
-        run(engine, ask(style, size=(200, 300)))
+        run(shallow, ask(styles, size=(200, 300)))
     with pytest.raises(PixCellError, match="layout is 256 × 256 px but the region needs 500 × 384"):
-        ask(style, layout=PackedArray.pack(np.ones((256, 256), np.uint16)))
+        ask(styles, layout=PackedArray.pack(np.ones((256, 256), np.uint16)))
 
 
 def test_tissue_that_is_no_whole_tiles_is_refused(engine: Engine) -> None:

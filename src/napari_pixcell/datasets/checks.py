@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from napari_pixcell.cells.methods import SegmentMethod
@@ -69,6 +69,10 @@ class Checks:
     def to_dict(self) -> dict[str, Any]:
         """Give a JSON value."""
         return {**asdict(self), "segmenter": self.segmenter.to_dict()}
+
+    def without_path(self) -> Checks:
+        """Give the same checks, with the name of the segmenter's model and not its path."""
+        return replace(self, segmenter=replace(self.segmenter, model=self.segmenter.model_name))
 
     @classmethod
     def from_dict(cls, value: dict[str, Any]) -> Checks:

@@ -230,11 +230,7 @@ class Dataset:
             If there is something else in it.
         """
         folder = Path(folder)
-        if folder.exists() and any(not path.name.startswith(".") for path in folder.iterdir()):
-            raise PixCellError(
-                f"The folder {folder.name} is not empty; choose a new one for the dataset, or "
-                "resume the one that is in it."
-            )
+        check_free(folder)
         folder.mkdir(parents=True, exist_ok=True)
         write_whole(folder / DESCRIPTION, _json(description))
         return cls(folder)
@@ -323,6 +319,15 @@ class Dataset:
     def mask(self, row: Row) -> NDArray[Any] | None:
         """Read the mask of a pair: unsigned integers, (height, width); None without one."""
         return read_mask(self.folder / row["mask"]) if row["mask"] else None
+
+
+def check_free(folder: Path) -> None:
+    """Refuse a folder that holds something; what an interrupted beginning left is nothing."""
+    if folder.exists() and any(not path.name.startswith(".") for path in folder.iterdir()):
+        raise PixCellError(
+            f"The folder {folder.name} is not empty; choose a new one for the dataset, or resume "
+            "the one that is in it."
+        )
 
 
 def read_image(path: Path) -> NDArray[np.uint8]:

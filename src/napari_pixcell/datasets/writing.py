@@ -29,6 +29,10 @@ from napari_pixcell.errors import PixCellError
 DIGITS = 6
 
 
+class DiskProblem(PixCellError):
+    """The disk is full or cannot be written to; the next pair would fail as well."""
+
+
 class PairFiles:
     """Writes the pairs of a dataset, and knows which are there.
 
@@ -89,7 +93,7 @@ class PairFiles:
 
         Raises
         ------
-        PixCellError
+        DiskProblem
             If the disk is full or cannot be written to; earlier pairs are whole.
         """
         description, folder = self.dataset.description, self.dataset.folder
@@ -140,10 +144,10 @@ class PairFiles:
             kept = f"{made:,} pair{' is' if made == 1 else 's are'} whole"
             name = self.dataset.folder.name
             if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-                raise PixCellError(
+                raise DiskProblem(
                     f"The disk of {name} is full; free some space and resume the dataset ({kept})."
                 ) from error
-            raise PixCellError(
+            raise DiskProblem(
                 f"Nothing can be written to {name} ({error.strerror}); mend that and resume the "
                 f"dataset ({kept})."
             ) from error

@@ -17,7 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pixcell.engine.canvas import spread_over
+from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.errors import PixCellError
+from napari_pixcell.models.catalogue import Family
 
 ROUNDS, CLOSE = 50, 1e-9  # of the mean on the sphere: at most so many, until it moves less
 
@@ -45,6 +47,19 @@ def as_grid(embedding: NDArray[np.float32]) -> NDArray[np.float32]:
         raise PixCellError("This style holds values that are no numbers; embed its tissue again.")
     values = embedding.astype(np.float32, copy=False)
     return values.reshape(side, side, -1) if values.ndim == 2 else values
+
+
+def for_family(grid: NDArray[np.float32], family: Family) -> PackedArray:
+    """Pack a grid of embeddings as a request takes it: a tile of the family is its tokens.
+
+    Parameters
+    ----------
+    grid : array, float32, (rows, columns, dimension)
+    family : Family
+    """
+    if grid.shape[:2] == (family.grid, family.grid):
+        grid = grid.reshape(family.grid**2, -1)
+    return PackedArray.pack(np.asarray(grid, np.float32))
 
 
 def blend(

@@ -77,7 +77,9 @@ def _start(centre: float, side: float, whole: int) -> float:
     return float(max(0, min(round(centre - side / 2), int(whole - side))))
 
 
-def lay_grid(slide: Slide, family: Family, most: int = MOST_PLACES) -> Grid:
+def lay_grid(
+    slide: Slide, family: Family, most: int = MOST_PLACES, side: float | None = None
+) -> Grid:
     """Choose the places of a slide that are looked at.
 
     Parameters
@@ -88,6 +90,8 @@ def lay_grid(slide: Slide, family: Family, most: int = MOST_PLACES) -> Grid:
         Whose encoder looks; places are at least one of its tiles apart.
     most : int
         How many places with tissue there may be; they lie further apart where there are more.
+    side : float, optional
+        Of a place in level-0 pixels; by default that of one embedding.
 
     Raises
     ------
@@ -96,7 +100,8 @@ def lay_grid(slide: Slide, family: Family, most: int = MOST_PLACES) -> Grid:
     """
     mpp = slide.require_mpp()
     height, width = slide.shape
-    side = family.tile // family.grid * family.mpp / mpp
+    if side is None:
+        side = family.tile // family.grid * family.mpp / mpp
     if side > min(height, width) + family.mpp / mpp:
         raise PixCellError(
             f"The slide is {width} × {height} px, smaller than one tile; open a larger slide or "

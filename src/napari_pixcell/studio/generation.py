@@ -26,6 +26,7 @@ from napari_pixcell.engine.events import (
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.request import GenerateRequest, Source
 from napari_pixcell.studio.background import Background
+from napari_pixcell.studio.dataset_job import DatasetJob
 from napari_pixcell.studio.gallery import Gallery
 from napari_pixcell.studio.jobs import GenerationJob, State, Stopped, picture_of
 from napari_pixcell.studio.results import Client, Target
@@ -203,6 +204,7 @@ class Generation:
 
         def built(_: None) -> None:
             job.ready = True
+            self._make_way()
             self._start_next()
 
         def failed(text: str) -> None:
@@ -211,6 +213,16 @@ class Generation:
         self._background.compute(build, built, failed)
         self.changed.emit()
         return job
+
+    def new_number(self) -> int:
+        """Give the number of a new job."""
+        return next(self._numbers)
+
+    def add(self, job: GenerationJob) -> None:
+        """Queue a job that needs no more to be packed."""
+        self.jobs.append(job)
+        self._start_next()
+        self.changed.emit()
 
     def go_on(self) -> None:
         """Generate again what was stopped; it goes on where it was."""
@@ -249,6 +261,9 @@ class Generation:
         if job in self.ended and rest:
             self.dismiss(job)
             self._say("generate", "")
+            if isinstance(job, DatasetJob):
+                self.add(job.again())
+                return
             again = self.queue(
                 rest, job.target, None, job.stopped(), job.title, False, job.previews, job.number
             )
@@ -303,6 +318,13 @@ class Generation:
             job.cancelled_at = None
             self._background.talk(self._client.restart)
 
+    def _make_way(self) -> None:
+        """Have a dataset that runs stop for what was asked for meanwhile; it goes on later."""
+        job = self.current
+        if isinstance(job, DatasetJob) and job.state == "running" and not job.cancelled:
+            job.giving_way = True
+            self._background.talk(lambda: job.handle.cancel() if job.handle else None)
+
     def _start_next(self) -> None:
         if any(job.state == "running" for job in self.jobs):
             return
@@ -346,6 +368,13 @@ class Generation:
                 self._add(job, event)
             case Failure() if not job.cancelled:
                 self._end(job, "failed", event.message)
+            case Finished(cancelled=True) if (
+                isinstance(job, DatasetJob) and job.giving_way and not job.cancelled
+            ):
+                self._put_last(job)
+            case Finished() | Failure() if isinstance(job, DatasetJob):
+                over = job.cancelled or (isinstance(event, Finished) and event.cancelled)
+                self._end(job, "cancelled" if over else "done")
             case Finished() | Failure():
                 self.paces.learn(job.request, job.clock)
                 if job.cancelled or (isinstance(event, Finished) and event.cancelled):
@@ -357,13 +386,21 @@ class Generation:
                 else:
                     self._end(job, "done")
 
+    def _put_last(self, job: DatasetJob) -> None:
+        """Let a dataset that gave way wait for its turn."""
+        job.state, job.giving_way, job.handle = "waiting", False, None
+        self.jobs.remove(job)
+        self.jobs.append(job)
+        self._start_next()
+        self.changed.emit()
+
     def _end(self, job: GenerationJob, state: State, problem: str = "") -> None:
         ran = job.state == "running"
         job.state, job.problem, job.ended = state, problem, datetime.now()
         job.preview = job.handle = None
         self.jobs.remove(job)
         if problem:
-            self._say("generate", problem)
+            self._say("dataset" if isinstance(job, DatasetJob) else "generate", problem)
         if state != "done" and not job.live:
             self.ended = [job, *self.ended][:MOST_ENDED]
             if ran:

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pixcell.engine.blending import as_grid, blend
+from napari_pixcell.engine.blending import as_grid, blend, for_family
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import Family
 from napari_pixcell.studio.regions import RegionItem
-from napari_pixcell.studio.styles import Style, for_family, small_picture
+from napari_pixcell.studio.styles import Style, small_picture
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,7 +40,7 @@ class GenerationJob:
     """
 
     number: int
-    requests: list[GenerateRequest]
+    requests: list[Any]
     target: Target
     title: str = ""
     live: bool = False

@@ -10,8 +10,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_pixcell.datasets.request import AnyRequest
 from napari_pixcell.engine.record import Record
-from napari_pixcell.engine.request import Request
 from napari_pixcell.models.stains import stain_of
 from napari_pixcell.slides.region import Region
 from napari_pixcell.slides.stored_picture import Picture, StoredPicture
@@ -29,7 +29,7 @@ class JobHandle(Protocol):
 class Client(Protocol):
     """Who runs requests: the worker's client, or a script in a test."""
 
-    def submit(self, request: Request, on_event: Any = None, previews: bool = True) -> JobHandle:
+    def submit(self, request: AnyRequest, on_event: Any = None, previews: bool = True) -> JobHandle:
         """Queue a request; ``on_event`` gets its events in some thread."""
 
     def restart(self) -> None:

@@ -16,6 +16,7 @@ from napari_pixcell.engine.sweep import Axis, Sweep
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.store import missing
 from napari_pixcell.studio.background import Background
+from napari_pixcell.studio.datasets import Datasets
 from napari_pixcell.studio.embedding import Embedder
 from napari_pixcell.studio.gallery import Gallery
 from napari_pixcell.studio.generation import Generation
@@ -79,6 +80,7 @@ class Session(SavingActions, MeasureActions, ResultActions):
         self.similar = SimilarTissue(client, self.background, self.embedder.cache, self.say)
         self.measures = Measures(self.background, self)
         self.staining = Staining(self)
+        self.datasets = Datasets(self)
         self.saver = Saver(self)
         self._shelf: Shelf | None = None
         self.settings.events.family.connect(self.check_model)
@@ -86,6 +88,7 @@ class Session(SavingActions, MeasureActions, ResultActions):
         self.settings.events.segment_model.connect(self.check_segmenter)
         # Bound methods are held weakly: settings would keep a session for ever otherwise.
         self.settings.events.connect(self._set)
+        self.datasets.choice.events.connect(self._set)
         for name in ("seed", "guidance", "layout_strength", "layout_until", *START_SETTINGS):
             getattr(self.settings.events, name).connect(self.live.touched, max_args=0)
         self.layout_changed.connect(self.live.touched, max_args=0)

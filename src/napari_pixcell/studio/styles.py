@@ -28,7 +28,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pixcell.engine.blending import as_grid
-from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.folders import config_folder
 from napari_pixcell.models.catalogue import Family
@@ -93,19 +92,6 @@ class Style:
             f"“{self.name}” was made with the encoder of another model ({self.family}); choose "
             f"another style for {family.title}, or make this one again from its tissue."
         )
-
-
-def for_family(grid: NDArray[np.float32], family: Family) -> PackedArray:
-    """Pack a grid of embeddings as a request takes it: a tile of the family is its tokens.
-
-    Parameters
-    ----------
-    grid : array, float32, (rows, columns, dimension)
-    family : Family
-    """
-    if grid.shape[:2] == (family.grid, family.grid):
-        grid = grid.reshape(family.grid**2, -1)
-    return PackedArray.pack(np.asarray(grid, np.float32))
 
 
 def small_picture(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -16,8 +16,8 @@ from typing import Any
 
 from platformdirs import user_log_dir
 
+from napari_pixcell.datasets.request import AnyRequest
 from napari_pixcell.engine.events import Event, Failure, is_last
-from napari_pixcell.engine.request import Request
 from napari_pixcell.worker.protocol import (
     ImageBlock,
     event_from_message,
@@ -47,7 +47,7 @@ class Job:
     """
 
     def __init__(
-        self, number: int, request: Request, client: WorkerClient, on_event: OnEvent | None
+        self, number: int, request: AnyRequest, client: WorkerClient, on_event: OnEvent | None
     ) -> None:
         self.number = number
         self.request = request
@@ -92,7 +92,7 @@ class WorkerClient:
         return process.pid if process is not None and process.poll() is None else None
 
     def submit(
-        self, request: Request, on_event: OnEvent | None = None, previews: bool = True
+        self, request: AnyRequest, on_event: OnEvent | None = None, previews: bool = True
     ) -> Job:
         """Queue a request.
 

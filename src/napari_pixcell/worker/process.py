@@ -9,8 +9,11 @@ import queue
 import sys
 import threading
 import traceback
+from collections.abc import Callable
 from typing import IO, Any
 
+from napari_pixcell.datasets.making import Emit, make_dataset
+from napari_pixcell.datasets.request import DatasetRequest
 from napari_pixcell.engine.events import Event, Failure, Preview, summary
 from napari_pixcell.engine.request import request_from_dict
 from napari_pixcell.errors import PixCellError
@@ -63,13 +66,7 @@ class Worker:
         number = job["job"]
         channel = _Channel(self, number, ImageBlock(job["slot_bytes"], job["block"]))
         try:
-            request = request_from_dict(job["request"])
-            engine.run(
-                request,
-                channel.emit,
-                lambda: number in self._cancelled,
-                previews=job.get("previews", True),
-            )
+            self._answer(engine, job, channel.emit, lambda: number in self._cancelled)
         except PixCellError as error:
             channel.emit(Failure(str(error)))
         except Exception as error:  # whatever happens in a job must not end the worker
@@ -77,6 +74,17 @@ class Worker:
         finally:
             channel.block.close()
             self._cancelled.discard(number)
+
+    @staticmethod
+    def _answer(
+        engine: Any, job: dict[str, Any], emit: Emit, cancelled: Callable[[], bool]
+    ) -> None:
+        asked = job["request"]
+        if asked.get("kind") == DatasetRequest.kind:
+            make_dataset(DatasetRequest.from_dict(asked), engine.run, emit, cancelled)
+        else:
+            request = request_from_dict(asked)
+            engine.run(request, emit, cancelled, previews=job.get("previews", True))
 
     def send(self, message: dict[str, Any]) -> None:
         """Write one message to the client."""

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pixcell.cells.methods import LayoutSource
+from napari_pixcell.datasets.request import AnyRequest, DatasetRequest
 from napari_pixcell.engine.events import (
     PREVIEW_SIDE,
     Embedding,
@@ -31,7 +32,7 @@ from napari_pixcell.engine.events import (
     Variant,
 )
 from napari_pixcell.engine.record import Record
-from napari_pixcell.engine.request import GenerateRequest, Request, SegmentRequest
+from napari_pixcell.engine.request import GenerateRequest, SegmentRequest
 from napari_pixcell.models.catalogue import get_family
 from napari_pixcell.slides.stored_picture import StoredPicture, is_stored
 
@@ -41,8 +42,10 @@ LARGE = 16 * 2**20
 SLOTS_OF_LARGE = 2
 
 
-def slot_bytes(request: Request) -> int:
+def slot_bytes(request: AnyRequest) -> int:
     """Give the size of the largest image that answers a request."""
+    if isinstance(request, DatasetRequest):
+        return 1  # its pictures go to disk
     if isinstance(request, SegmentRequest):
         height, width = request.pixels.shape[:2]
         return height * width * np.dtype(np.int32).itemsize

@@ -23,6 +23,7 @@ from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.request import GenerateRequest
 from napari_pixcell.models.catalogue import get_family
 from napari_pixcell.slides.stored_picture import StoredPicture
+from napari_pixcell.studio.dataset_job import DatasetJob
 from napari_pixcell.studio.regions import Cells, RegionItem
 from napari_pixcell.studio.results import Result, Target
 from napari_pixcell.studio.saving.arrays import layout_bytes, packed_bytes
@@ -195,6 +196,7 @@ class Snapshot:
         jobs = [
             (job.target, job.title, job.rest())
             for job in session.generation.jobs
+            if not isinstance(job, DatasetJob)  # it is in a folder of its own
             if job.ready and not job.cancelled and not job.live and job.rest()
         ]
         return [

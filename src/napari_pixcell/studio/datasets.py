@@ -1,0 +1,104 @@
+"""Makes datasets of what a session has, through its queue."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_pixcell.datasets.dataset import DESCRIPTION, Dataset
+from napari_pixcell.datasets.recipe import DatasetRecipe
+from napari_pixcell.datasets.request import DatasetRequest
+from napari_pixcell.slides.region import Region
+from napari_pixcell.studio.dataset_choice import DatasetChoice, Outlook, outlook, wanted, why_not
+from napari_pixcell.studio.dataset_job import DatasetJob
+from napari_pixcell.studio.results import Target
+
+if TYPE_CHECKING:
+    from napari_pixcell.studio.session import Session
+
+SECTION = "dataset"
+FIRST = 16  # pairs that are looked at before the rest is made
+
+
+class Datasets:
+    """What the dock asks for, and the datasets that are being made of it.
+
+    Parameters
+    ----------
+    session : Session
+        Its slide, regions, styles, settings and queue.
+
+    Attributes
+    ----------
+    choice : DatasetChoice
+        What is asked for.
+    last : Path or None
+        Folder of the dataset that was made or resumed last.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self.choice = DatasetChoice()
+        self.last: Path | None = None
+
+    @property
+    def jobs(self) -> list[DatasetJob]:
+        """The datasets that are being made, or wait for it."""
+        return [job for job in self._session.generation.jobs if isinstance(job, DatasetJob)]
+
+    def why_not(self) -> str:
+        """Say why no dataset can be made now; empty if one can."""
+        return why_not(self._session, self.choice)
+
+    def outlook(self) -> Outlook | None:
+        """Say what the dataset will be; None where something is missing."""
+        return outlook(self._session, self.choice)
+
+    def make(self, folder: Path, first: bool = False) -> None:
+        """Queue a dataset in an empty folder.
+
+        Parameters
+        ----------
+        folder : Path
+            A new one, or one that is empty.
+        first : bool
+            Make only the first pairs, to be looked at; :meth:`resume` makes the others.
+        """
+        session = self._session
+        session.say(SECTION, "")
+        with session.reporting(SECTION):
+            asked = wanted(session, self.choice)
+
+            def done(recipe: DatasetRecipe) -> None:
+                most = FIRST if first else None
+                self._queue(DatasetRequest(str(folder), recipe, most))
+
+            session.background.compute(asked.recipe, done, self._say)
+
+    def resume(self, folder: Path) -> None:
+        """Queue what is missing of a dataset."""
+        self._session.say(SECTION, "")
+        with self._session.reporting(SECTION):
+            Dataset(folder)
+            if any(job.folder == folder for job in self.jobs):
+                self._say("This dataset is in the queue already.")
+                return
+            self._queue(DatasetRequest(str(folder)))
+
+    def _queue(self, request: DatasetRequest) -> None:
+        session = self._session
+        folder = Path(request.folder)
+        self.last = folder
+        nowhere = Target(0, folder.name, session.slide_key, Region(0, 0, 1, 1), 1.0, (1, 1))
+        job = DatasetJob(session.generation.new_number(), [request], nowhere, ready=True)
+        session.generation.add(job)
+
+    def _say(self, message: str) -> None:
+        self._session.say(SECTION, message)
+
+    def is_dataset(self, folder: Path) -> bool:
+        """Whether a folder holds one."""
+        return (folder / DESCRIPTION).is_file()
+
+
+__all__ = ["FIRST", "Datasets"]

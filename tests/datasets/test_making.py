@@ -1,0 +1,275 @@
+"""Datasets made from recipes: prepared, generated, checked, and what interrupts that."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import multiprocessing
+import random
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from drawn_engine import DrawnEngine, drawn_recipe
+from napari_pixcell.cells import write_labels
+from napari_pixcell.datasets.dataset import Dataset
+from napari_pixcell.datasets.making import make_dataset
+from napari_pixcell.datasets.preparing import count_pairs, private_folder
+from napari_pixcell.datasets.recipe import DatasetRecipe
+from napari_pixcell.datasets.request import DatasetRequest
+from napari_pixcell.engine.events import Event, Finished, Notice, Progress
+from napari_pixcell.engine.request import EmbedRequest, GenerateRequest
+from napari_pixcell.errors import PixCellError
+from napari_pixcell.slides.samples import SAMPLE_SLIDE
+
+
+@pytest.fixture(autouse=True)
+def _own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PIXCELL_DATA_DIR", str(tmp_path / "user"))
+
+
+def make(
+    folder: Path, recipe: DatasetRecipe | None = None, most: int | None = None, **more: object
+) -> list[Event]:
+    events: list[Event] = []
+    engine = more.pop("engine", None) or DrawnEngine()
+    request = DatasetRequest(str(folder), recipe, most)
+    make_dataset(
+        DatasetRequest.from_dict(json.loads(json.dumps(request.to_dict()))),
+        engine.run,  # type: ignore[attr-defined]
+        events.append,
+        **more,  # type: ignore[arg-type]
+    )
+    return events
+
+
+def test_all_pairs_are_made_once(tmp_path: Path) -> None:
+    engine = DrawnEngine()
+    events = make(tmp_path / "data", drawn_recipe(), engine=engine)
+    assert isinstance(events[-1], Finished) and not events[-1].cancelled
+    assert [e for e in events if isinstance(e, Progress)][-1].message == "12 of 12 pairs"
+    dataset = Dataset(tmp_path / "data")
+    rows = list(dataset.rows())
+    assert [row["index"] for row in rows] == list(range(12))
+    assert len({row["seed"] for row in rows}) == 12
+    made = [request for request in engine.asked if isinstance(request, GenerateRequest)]
+    layouts = [dataset.layout(row) for row in dataset.layout_rows()]
+    styles = [dataset.style(row) for row in dataset.style_rows()]
+    for row, request in zip(rows, made, strict=True):
+        assert np.array_equal(request.layout.unpack(), layouts[row["layout"]].labels)
+        assert np.array_equal(
+            request.embedding.unpack().ravel(), styles[row["style"]].embedding.ravel()
+        )
+        assert np.array_equal(dataset.mask(row), layouts[row["layout"]].labels)
+
+
+def test_a_first_part_and_then_the_rest(tmp_path: Path) -> None:
+    make(tmp_path / "a", drawn_recipe(), most=5)
+    assert len(list(Dataset(tmp_path / "a").rows())) == 5
+    make(tmp_path / "a", most=4)
+    make(tmp_path / "a")
+    make(tmp_path / "b", drawn_recipe())
+    a, b = ([row["pixels"] for row in Dataset(tmp_path / n).rows()] for n in "ab")
+    assert a == b and len(a) == 12
+
+
+def test_a_cancel_keeps_what_is_whole(tmp_path: Path) -> None:
+    asked: list[int] = []
+
+    def cancelled() -> bool:
+        asked.append(1)
+        return len(asked) > 12
+
+    events = make(tmp_path / "data", drawn_recipe(), cancelled=cancelled)
+    assert isinstance(events[-1], Finished) and events[-1].cancelled
+    dataset = Dataset(tmp_path / "data")
+    assert dataset.description.plan is None or len(list(dataset.rows())) < 12
+    make(tmp_path / "data")
+    assert len(list(Dataset(tmp_path / "data").rows())) == 12
+
+
+def test_one_failure_stops_nothing(tmp_path: Path) -> None:
+    engine = DrawnEngine()
+    engine.refuses = {1234 + 3}
+    events = make(tmp_path / "data", drawn_recipe(), engine=engine)
+    notices = [event.message for event in events if isinstance(event, Notice)]
+    assert notices == [
+        "Pair 3 was not made: This seed is refused; choose another.",
+        "1 pair was not made; resume the dataset to try again.",
+    ]
+    assert len(list(Dataset(tmp_path / "data").rows())) == 11
+    make(tmp_path / "data")
+    rows = list(Dataset(tmp_path / "data").rows())
+    assert sorted(row["index"] for row in rows) == list(range(12))
+
+
+def test_when_all_fail_it_stops(tmp_path: Path) -> None:
+    engine = DrawnEngine()
+    engine.refuses = set(range(1234, 1300))
+    with pytest.raises(PixCellError, match="This seed is refused"):
+        make(tmp_path / "data", drawn_recipe(), engine=engine)
+    assert sum(isinstance(one, GenerateRequest) for one in engine.asked) == 3
+
+
+def test_killed_at_100_random_moments(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    make(tmp_path / "whole", drawn_recipe(seeds=20))
+    fork = multiprocessing.get_context("fork")
+    rng = random.Random(0)
+    starter = fork.Process(target=make, args=(folder, drawn_recipe(seeds=20)))
+    process = starter
+    killed = 0
+    for _ in range(100):
+        process.start()
+        time.sleep(rng.uniform(0, 0.04))
+        process.kill()
+        process.join()
+        killed += process.exitcode == -9
+        begun = (folder / "dataset.json").exists()
+        process = fork.Process(
+            target=make, args=(folder,) if begun else (folder, drawn_recipe(seeds=20))
+        )
+        if not begun and folder.exists():
+            assert not [path for path in folder.iterdir() if not path.name.startswith(".")]
+    assert killed > 20
+    make(folder)
+    rows = list(Dataset(folder).rows())
+    assert sorted(row["index"] for row in rows) == list(range(120))
+    named = {name: sha for row in rows for name, sha in row["files"].items()}
+    there = {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for kind in ("images", "masks", "apart")
+        for path in (folder / kind).rglob("*.*")
+    }
+    assert there == named
+    whole = {row["index"]: row["pixels"] for row in Dataset(tmp_path / "whole").rows()}
+    assert {row["index"]: row["pixels"] for row in rows} == whole
+
+
+def test_tissue_of_a_slide_and_its_twins(tmp_path: Path) -> None:
+    recipe = DatasetRecipe(
+        "Twins",
+        styles=({"from": "slide", "slide": str(SAMPLE_SLIDE), "most": 3},),
+        layouts=({"from": "style"},),
+        pairing="matched",
+    )
+    expected = count_pairs(recipe)
+    engine = DrawnEngine()
+    make(tmp_path / "data", recipe, engine=engine)
+    dataset = Dataset(tmp_path / "data")
+    rows = list(dataset.rows())
+    assert len(rows) == expected and 1 <= expected <= 3
+    assert all(row["style"] == row["layout"] for row in rows)
+    assert sum(isinstance(one, EmbedRequest) for one in engine.asked) >= expected
+    styles = [dataset.style(row) for row in dataset.style_rows()]
+    assert {style.group for style in styles} == {"slide-1"} and styles[0].look
+    assert [row["group"] for row in dataset.layout_rows()] == ["slide-1"] * len(rows)
+    assert SAMPLE_SLIDE.stem not in "".join(
+        path.read_text("latin-1") for path in dataset.folder.rglob("*") if path.is_file()
+    )
+
+
+def test_layouts_are_matched_to_tissue_that_is_as_dense(tmp_path: Path) -> None:
+    tiles = tmp_path / "tiles"
+    tiles.mkdir()
+    rng = np.random.default_rng(0)
+    masks = {}
+    rows, columns = np.mgrid[:256, :256]
+    for name, step in (("dense", 20), ("sparse", 80)):
+        mask = np.zeros((256, 256), np.int32)
+        for number, (y, x) in enumerate(np.argwhere(np.ones((256 // step,) * 2)) * step + 12, 1):
+            mask[(rows - y) ** 2 + (columns - x) ** 2 <= 36] = number
+        image = np.where(mask[..., None] > 0, (70, 40, 130), (235, 180, 210))
+        noisy = np.clip(image + rng.normal(0, 5, image.shape), 0, 255).astype(np.uint8)
+        Image.fromarray(noisy).save(tiles / f"{name}.png")
+        masks[name] = mask
+        write_labels(tmp_path / f"{name}.tif", mask, 0.5)
+    recipe = DatasetRecipe(
+        "Matched",
+        styles=({"from": "folder", "path": str(tiles), "mpp": 0.5},),
+        layouts=tuple(
+            {"from": "file", "path": str(tmp_path / f"{name}.tif")} for name in ("sparse", "dense")
+        ),
+        pairing="matched",
+    )
+    make(tmp_path / "data", recipe)
+    # The folder is read in the order of its names: dense is style 0.
+    assert [row["style"] for row in Dataset(tmp_path / "data").rows()] == [1, 0]
+
+
+def test_a_blend_and_a_variation(tmp_path: Path) -> None:
+    first, second = drawn_recipe().styles
+    recipe = drawn_recipe(
+        styles=({"from": "blend", "styles": [first, second], "shares": [3, 1]},),
+        layouts=(
+            {
+                "from": "vary",
+                "layout": {"from": "invent", "recipe": {"density": 900.0}},
+                "count": 2,
+                "jitter_um": 2,
+            },
+        ),
+        seeds=1,
+    )
+    make(tmp_path / "data", recipe)
+    dataset = Dataset(tmp_path / "data")
+    (style,) = (dataset.style(row) for row in dataset.style_rows())
+    assert style.name == "Style 0 + Style 1"
+    one, two = (dataset.layout(row) for row in dataset.layout_rows())
+    assert one.group == two.group and not np.array_equal(one.labels, two.labels)
+
+
+def test_resuming_needs_the_recipe_only_until_all_is_prepared(tmp_path: Path) -> None:
+    make(tmp_path / "data", drawn_recipe(), most=1)
+    private = private_folder(Dataset(tmp_path / "data").description)
+    for path in private.iterdir():
+        path.unlink()
+    make(tmp_path / "data")  # the styles are with the dataset
+    assert len(list(Dataset(tmp_path / "data").rows())) == 12
+
+    begun = tmp_path / "begun"
+    make(begun, drawn_recipe(), cancelled=lambda: True)
+    (private_folder(Dataset(begun).description) / "recipe.json").unlink()
+    with pytest.raises(PixCellError, match="not on this machine; resume it with the recipe"):
+        make(begun)
+    make(begun, drawn_recipe())
+    assert len(list(Dataset(begun).rows())) == 12
+
+
+SMALL = {"from": "picture", "path": "small.png", "mpp": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"styles": ()}, "The dataset has no style; add"),
+        ({"styles": ({"from": "picture", "path": "none.png"},)}, "There is no file “none.png”"),
+        ({"styles": ({"from": "folder", "path": "none"},)}, "There is no folder “none” there"),
+        ({"styles": ({"from": "folder", "path": "."},)}, "There are no pictures of tissue"),
+        ({"styles": (SMALL,)}, "of “small.png” is 20 × 20 px, smaller than one tile"),
+        ({"styles": ({"from": "library", "name": "A"},)}, "library was not looked up"),
+        ({"styles": ({"from": "blend", "styles": [{"from": "nothing"}]},)}, "A blend has 1 styles"),
+        ({"styles": ({"from": "region", "slide": "s.tif", "region": [1, 2]},)}, "not four numbers"),
+        ({"layouts": ({"from": "file", "path": "none.tif"},)}, "There is no file “none.tif”"),
+        ({"layouts": ({"from": "style"},)}, "has no cells in a whole tile"),
+        ({"layouts": ({"from": "invent", "recipe": {}, "count": 0},)}, "The count is 0; choose"),
+        (
+            {"layouts": ({"from": "vary", "layout": {"from": "invent", "recipe": {}}},)},
+            "changes nothing; give",
+        ),
+        ({"pairing": "matched"}, "matched to tissue, and no style is of tissue"),
+        ({"family": "pixcell-1024"}, "takes no layouts; choose another model"),
+    ],
+)
+def test_recipes_that_cannot_be_followed(
+    tmp_path: Path, changes: dict[str, object], sentence: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "work").mkdir()
+    if "small.png" in str(changes):
+        Image.new("RGB", (20, 20)).save("small.png")
+    with pytest.raises(PixCellError, match=sentence):
+        make(tmp_path / "data", drawn_recipe(**changes))
