@@ -19,6 +19,8 @@ SCORES = {
     "copy_pixels": "how alike the nearest real tile is, pixel by pixel (correlation)",
     "colour": "distance of its mean colour from the style's (ΔE)",
     "sharpness": "its sharpness for that of the style",
+    "contrast": "how much its lightness varies (standard deviation of L*)",
+    "saturated": "part of its pixels that are at the end of the scale",
 }
 FLAGS = {
     "mask": "does not follow its mask",
@@ -36,7 +38,8 @@ class Checks:
 
     Parameters
     ----------
-    least_dice, least_style, most_copy_style, most_copy_pixels, most_colour, least_sharpness
+    least_dice, least_style, most_copy_style, most_copy_pixels, most_colour, least_sharpness, \
+    least_contrast, most_saturated
         See :data:`SCORES`; None switches a check off.
     segmenter : SegmentMethod
         What looks for cells in the images; named in the dataset.
@@ -53,6 +56,8 @@ class Checks:
     most_copy_pixels: float | None = 0.9
     most_colour: float | None = 20.0
     least_sharpness: float | None = 0.3
+    least_contrast: float | None = 2.0
+    most_saturated: float | None = 0.6
     segmenter: SegmentMethod = field(default_factory=SegmentMethod)
 
     def __post_init__(self) -> None:

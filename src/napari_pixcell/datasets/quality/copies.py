@@ -1,0 +1,191 @@
+"""The real tissue that a synthetic picture must not be a copy of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_pixcell.datasets.quality.alignment import (
+    SIDE,
+    best_correlations,
+    small_grey,
+    small_part,
+)
+from napari_pixcell.datasets.quality.styles import unit
+from napari_pixcell.datasets.whole import put_whole
+from napari_pixcell.engine.blending import as_grid
+from napari_pixcell.errors import PixCellError
+
+Floats = NDArray[np.float32]
+
+COMPARED = 32  # real tiles, the nearest by embedding, that a tile is laid on
+APART_UM = 2.0
+SAMPLED = 64  # real tiles of which the nearest other one is looked for
+
+
+@dataclass(frozen=True)
+class Nearest:
+    """How near the nearest real tiles are.
+
+    Parameters
+    ----------
+    style : float
+        Cosine of the embeddings, to the tile that is nearest so.
+    pixels : float
+        Correlation at the best shift and symmetry, to the tile that is nearest so.
+    """
+
+    style: float
+    pixels: float
+
+
+class RealTiles:
+    """Real tissue as embeddings and small grey pictures, by tiles of one embedding.
+
+    A copy has nearly the embedding of what it copies, turned and flipped as well, so that it is
+    enough to lay a tile on the ``COMPARED`` real ones that are nearest to it by embedding.
+    """
+
+    def __init__(self) -> None:
+        self._embeddings: list[Floats] = []
+        self._pictures: list[NDArray[np.uint8]] = []
+        self._closest: Nearest | None = None
+
+    def __len__(self) -> int:
+        """How many tiles there are."""
+        return len(self._pictures)
+
+    def add(self, pixels: NDArray[np.uint8], embedding: Floats) -> None:
+        """Add tissue: a tile, or a region of whole tiles.
+
+        Parameters
+        ----------
+        pixels : array, uint8, (height, width, 3)
+            At the family's pixel size.
+        embedding : array, float32, (tokens, dimension) or (rows, columns, dimension)
+            What the encoder gave for it.
+        """
+        grid = as_grid(embedding)
+        self._embeddings.extend(unit(grid.reshape(-1, grid.shape[-1])).astype(np.float32))
+        self._pictures.extend(small_grey(tile).astype(np.uint8) for tile in _cut(pixels, grid))
+        self._closest = None
+
+    def nearest(
+        self, pixels: NDArray[np.uint8], embedding: Floats, counts: NDArray[np.bool_] | None = None
+    ) -> Nearest:
+        """Say how near the real tile is that is nearest to any tile of a picture.
+
+        Parameters
+        ----------
+        pixels, embedding
+            As for :meth:`add`.
+        counts : array, bool, (height, width), optional
+            Which of the pixels count; all do by default.
+
+        Raises
+        ------
+        PixCellError
+            If there are no real tiles, or they were embedded by another model.
+        """
+        grid = as_grid(embedding)
+        tiles = _cut(pixels, grid)
+        parts = [None] * len(tiles) if counts is None else [*map(small_part, _cut(counts, grid))]
+        values = unit(grid.reshape(-1, grid.shape[-1])).astype(np.float32)
+        found = [
+            self._nearest(small_grey(tile), value, part)
+            for tile, value, part in zip(tiles, values, parts, strict=True)
+        ]
+        return _closest(found)
+
+    def closest(self) -> Nearest | None:
+        """Say how near the real tile is that is nearest to another real one.
+
+        Looked for among ``SAMPLED`` tiles at most; None where there are fewer than two.
+        """
+        if self._closest is None and len(self) > 1:
+            sample = np.linspace(0, len(self) - 1, min(SAMPLED, len(self))).round().astype(int)
+            self._closest = _closest([self._nearest_other(i) for i in sample])
+        return self._closest
+
+    def _nearest_other(self, index: int) -> Nearest:
+        tile, value = self._pictures[index].astype(np.float32), self._embeddings[index]
+        return self._nearest(tile, value, left_out=index)
+
+    def _nearest(
+        self,
+        tile: Floats,
+        value: Floats,
+        weights: Floats | None = None,
+        left_out: int | None = None,
+    ) -> Nearest:
+        if not len(self):
+            raise PixCellError("There is no real tissue to compare with; add a style of tissue.")
+        if value.shape != self._embeddings[0].shape:
+            raise PixCellError(
+                "The real tissue was embedded by another model; prepare the dataset again."
+            )
+        cosines = np.asarray(self._embeddings) @ value
+        order = [int(i) for i in np.argsort(-cosines)[: COMPARED + 1] if i != left_out][:COMPARED]
+        others = np.stack([self._pictures[i] for i in order]).astype(np.float32)
+        return Nearest(
+            float(cosines[order[0]]), float(best_correlations(tile, others, weights).max())
+        )
+
+    def save(self, path: Path) -> None:
+        """Write all tiles into a file; what was there stays until it is whole."""
+
+        def write(temporary: Path) -> None:
+            with temporary.open("wb") as file:
+                np.savez(file, embeddings=self._embeddings, pictures=self._pictures)
+
+        put_whole(path, write)
+
+    @classmethod
+    def load(cls, path: Path) -> RealTiles:
+        """Read what :meth:`save` wrote.
+
+        Raises
+        ------
+        PixCellError
+            If it is not there or damaged.
+        """
+        real = cls()
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                embeddings, pictures = file["embeddings"], file["pictures"]
+            if len(embeddings) != len(pictures) or pictures.shape[1:] not in ((), (SIDE, SIDE)):
+                raise ValueError(pictures.shape)
+        except Exception as error:  # of zip, of its headers and of what is in it
+            raise PixCellError(
+                f"The real tissue in {path.name} cannot be read; prepare the dataset again."
+            ) from error
+        real._embeddings, real._pictures = list(embeddings), list(pictures)
+        return real
+
+
+def free_of_cells(labels: NDArray[Any], mpp: float) -> NDArray[np.bool_]:
+    """Say which pixels of a picture lie ``APART_UM`` or farther from the cells of its layout.
+
+    A picture made with the layout of real tissue has its cells in the very places, and is no copy
+    for it. What lies between them is compared.
+    """
+    from scipy.ndimage import distance_transform_edt
+
+    return np.asarray(distance_transform_edt(labels == 0) * mpp >= APART_UM)
+
+
+def _closest(found: list[Nearest]) -> Nearest:
+    return Nearest(max(one.style for one in found), max(one.pixels for one in found))
+
+
+def _cut(pixels: NDArray[Any], grid: Floats) -> list[NDArray[Any]]:
+    """Cut a picture into the tiles of its grid of embeddings, row by row."""
+    return [
+        tile
+        for row in np.array_split(pixels, grid.shape[0])
+        for tile in np.array_split(row, grid.shape[1], axis=1)
+    ]

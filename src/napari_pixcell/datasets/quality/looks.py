@@ -1,0 +1,71 @@
+"""What tissue looks like in a few numbers: colour, sharpness, contrast."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+LOWEST, HIGHEST = 2, 253  # grey levels beyond which a channel is saturated
+
+
+def look_of(pixels: NDArray[np.uint8]) -> dict[str, float]:
+    """Describe tissue.
+
+    Parameters
+    ----------
+    pixels : array, uint8, (height, width, 3)
+
+    Returns
+    -------
+    dict
+        ``L``, ``a``, ``b``: mean colour, CIELAB under D65. ``sharpness``: variance of the
+        Laplacian of lightness (Pech-Pacheco et al., ICPR 2000) for the variance of the lightness.
+        ``contrast``: standard deviation of the lightness, which is from 0 to 100. ``saturated``:
+        part of the pixels with a channel at its end, 0 to 1.
+    """
+    from scipy.ndimage import laplace
+    from skimage.color import rgb2lab
+
+    lab = rgb2lab(pixels).astype(np.float32)
+    lightness = lab[..., 0]
+    mean = lab.mean(axis=(0, 1), dtype=np.float64)
+    spread = float(lightness.var(dtype=np.float64))
+    edges = float(laplace(lightness).var(dtype=np.float64))
+    ends = (pixels <= LOWEST) | (pixels >= HIGHEST)
+    return {
+        "L": float(mean[0]),
+        "a": float(mean[1]),
+        "b": float(mean[2]),
+        "sharpness": edges / max(spread, 1e-6),
+        "contrast": spread**0.5,
+        "saturated": float(ends.any(axis=-1).mean()),
+    }
+
+
+def is_picture(image: Any) -> bool:
+    """Whether something is an RGB picture: uint8, (height, width, 3), of which nothing is NaN."""
+    return (
+        isinstance(image, np.ndarray)
+        and image.dtype == np.uint8
+        and image.ndim == 3
+        and image.shape[2] == 3
+        and image.size > 0
+    )
+
+
+def colour_distance(look: dict[str, float], other: dict[str, float]) -> float | None:
+    """Give the difference of two mean colours: ΔE (CIEDE2000); None where one is not known."""
+    from skimage.color import deltaE_ciede2000
+
+    if not all(name in one for name in ("L", "a", "b") for one in (look, other)):
+        return None
+    colours = (np.array([one["L"], one["a"], one["b"]]) for one in (look, other))
+    return float(deltaE_ciede2000(*colours))
+
+
+def sharpness_ratio(look: dict[str, float], other: dict[str, float]) -> float | None:
+    """Give how sharp something is for another; None where that is not known, or shows nothing."""
+    known: Any = other.get("sharpness")
+    return look["sharpness"] / known if known else None

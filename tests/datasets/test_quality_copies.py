@@ -1,0 +1,117 @@
+"""Real tiles found again in what copies them, turned, flipped, shifted and tinted."""
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+
+from napari_pixcell.datasets.quality import RealTiles
+from napari_pixcell.datasets.quality.alignment import LEAST_WEIGHT, SHIFT, SIDE, best_correlations
+from napari_pixcell.errors import PixCellError
+
+
+def small(seed: int, side: int = SIDE) -> np.ndarray:
+    field = gaussian_filter(np.random.default_rng(seed).normal(size=(side, side)), 1)
+    return (128 + 60 * field / field.std()).clip(0, 255).astype(np.float32)
+
+
+def tissue(seed: int, side: int = 256) -> np.ndarray:
+    grey = np.kron(small(seed, side // 8), np.ones((8, 8)))[..., None]
+    return (grey * (0.9, 0.7, 0.8)).astype(np.uint8)
+
+
+def by_hand(one: np.ndarray, other: np.ndarray, weights: np.ndarray) -> float:
+    """The same over every shift and symmetry with NumPy's own sums."""
+    best = -1.0
+    for turn in range(8):
+        a, w = np.rot90(one, turn % 4), np.rot90(weights, turn % 4)
+        if turn >= 4:
+            a, w = a[:, ::-1], w[:, ::-1]
+        for down in range(-SHIFT, SHIFT + 1):
+            for across in range(-SHIFT, SHIFT + 1):
+                here = tuple(slice(max(0, -s), SIDE - max(0, s)) for s in (down, across))
+                there = tuple(slice(max(0, s), SIDE - max(0, -s)) for s in (down, across))
+                p, q, part = a[here].ravel(), other[there].ravel(), w[here].ravel()
+                if part.sum() < LEAST_WEIGHT * SIDE**2:
+                    continue
+                moments = np.cov(p, q, aweights=part, ddof=0)
+                best = max(best, moments[0, 1] / np.sqrt(moments[0, 0] * moments[1, 1]))
+    return best
+
+
+def test_correlation_is_that_of_plain_sums():
+    weights = np.random.default_rng(0).random((SIDE, SIDE)).astype(np.float32)
+    weights[:, :9] = 0
+    one, other = small(1), small(2)
+    for part in (weights, np.ones_like(weights)):
+        found = best_correlations(one, other[None], part)[0]
+        assert found == pytest.approx(by_hand(one, other, part), abs=1e-4)
+
+
+@pytest.mark.parametrize("turn", range(8))
+def test_a_copy_is_found_however_it_is_turned_and_shifted(turn):
+    whole = small(3, SIDE + 8)
+    real, copy = whole[:SIDE, :SIDE], whole[6 : 6 + SIDE, 3 : 3 + SIDE]
+    copy = np.rot90(copy, turn % 4)
+    copy = copy[:, ::-1] if turn >= 4 else copy
+    others = np.stack([small(4), real, small(5)])
+    found = best_correlations(0.5 * copy + 40, others)
+    assert found[1] > 0.999
+    assert max(found[0], found[2]) < 0.6
+
+
+def test_glass_is_no_copy_of_glass():
+    glass = np.full((SIDE, SIDE), 240, np.float32)
+    speck = glass.copy()
+    speck[3, 3] = 250
+    assert best_correlations(speck, speck[None])[0] == 0
+    assert best_correlations(small(1), glass[None])[0] == 0
+
+
+def real_tiles(count: int = 5) -> RealTiles:
+    real = RealTiles()
+    for seed in range(count):
+        real.add(tissue(seed), np.eye(8, dtype=np.float32)[seed][None] + 1)
+    return real
+
+
+def test_a_copy_is_nearest_to_what_it_copies():
+    real = real_tiles()
+    copied = real.nearest(tissue(2)[::-1], np.eye(8, dtype=np.float32)[2][None] + 1)
+    other = real.nearest(tissue(9), np.eye(8, dtype=np.float32)[6][None] + 1)
+    assert copied.pixels > 0.99 > 0.6 > other.pixels
+    assert copied.style == pytest.approx(1)
+    assert other.style < 0.99
+    assert real.closest().pixels < 0.6
+
+
+def test_one_tile_of_a_large_picture_is_enough():
+    real = real_tiles()
+    picture = np.block([[[tissue(20)], [tissue(21)]], [[tissue(22)], [tissue(3)]]])
+    values = np.ones((2, 2, 8), np.float32)
+    assert real.nearest(picture, values).pixels > 0.99
+
+
+def test_tiles_of_a_region_are_kept_apart_and_come_back_from_their_file(tmp_path):
+    real = RealTiles()
+    real.add(np.concatenate([tissue(1), tissue(2)], axis=1), np.ones((1, 2, 8), np.float32))
+    assert len(real) == 2
+    real.save(tmp_path / "real.npz")
+    again = RealTiles.load(tmp_path / "real.npz")
+    assert len(again) == 2
+    assert again.nearest(tissue(2), np.ones((1, 8), np.float32)).pixels > 0.99
+
+
+def test_one_tile_has_no_nearest_other_one():
+    assert real_tiles(1).closest() is None
+
+
+def test_what_cannot_be_read_is_refused(tmp_path):
+    (tmp_path / "real.npz").write_bytes(b"PK\x03\x04 torn")
+    for name in ("real.npz", "none.npz"):
+        with pytest.raises(PixCellError, match="cannot be read; prepare the dataset again"):
+            RealTiles.load(tmp_path / name)
+
+
+def test_another_encoder_is_refused():
+    with pytest.raises(PixCellError, match="embedded by another model"):
+        real_tiles().nearest(tissue(1), np.ones((1, 4), np.float32))
