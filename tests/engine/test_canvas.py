@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from engine.running import embedded, pictures, run
 from seams import seam_ratio
 
-from engine.running import embedded, pictures, run
 from napari_pixcell.engine import canvas_store, computing
 from napari_pixcell.engine.canvas import (
     BUDGET,
@@ -31,7 +31,7 @@ from napari_pixcell.engine.canvas_painter import CanvasPainter
 from napari_pixcell.engine.canvas_store import CanvasStore, canvases_folder, drop_old
 from napari_pixcell.engine.denoiser import Denoiser
 from napari_pixcell.engine.engine import Engine
-from napari_pixcell.engine.events import Embedding, Finished, Preview, Progress, Variant
+from napari_pixcell.engine.events import Finished, Preview, Progress, Variant
 from napari_pixcell.engine.noise import noise_at
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.record import pixels_sha256

@@ -30,7 +30,7 @@ from napari_pixcell.datasets.dataset import (
 )
 from napari_pixcell.datasets.layout_sources import LayoutSources
 from napari_pixcell.datasets.plan import Plan
-from napari_pixcell.datasets.quality import Ask, RealTiles, look_of
+from napari_pixcell.datasets.quality import Ask, RealTiles, gather, look_of
 from napari_pixcell.datasets.recipe import DatasetRecipe
 from napari_pixcell.datasets.rows import cut_torn
 from napari_pixcell.datasets.style_sources import StyleSource, StyleSources
@@ -44,8 +44,8 @@ from napari_pixcell.errors import PixCellError
 from napari_pixcell.folders import data_folder
 from napari_pixcell.models.catalogue import Family, get_family
 
-RECIPE, REAL = "recipe.json", "real_tiles.npz"
-MOST_REAL = 20_000  # tiles that copies are looked for among; those of further styles are not kept
+RECIPE, REAL = "recipe.json", "real"
+MOST_REAL = 20_000  # styles whose tissue copies are looked for among
 
 T = TypeVar("T")
 
@@ -176,7 +176,7 @@ class Preparation:
     def _prepare_styles(self, sources: StyleSources) -> int:
         cut_torn(self.dataset.folder / STYLES)
         have = sum(1 for _ in self.dataset.style_rows())
-        real = real_tiles(self.dataset)
+        real = private_folder(self.dataset.description) / REAL
         count = 0
         for number, source in enumerate(self._told(sources, "style", have)):
             count = number + 1
@@ -186,13 +186,20 @@ class Preparation:
             look: dict[str, float] = {}
             if pixels is not None:
                 look = look_of(pixels) | self._cells_of(pixels)
-                if len(real) < MOST_REAL:
-                    real.add(pixels, self._embed(pixels) if source.mixed else embedding)
-                    real.save(private_folder(self.dataset.description) / REAL)
+                if number < MOST_REAL:
+                    own = self._embed(pixels) if source.mixed or embedding is None else embedding
+                    self._keep_real(real / f"{number:06}.npz", pixels, own)
             self.dataset.add_style(
                 Style(number, source.name, source.group, embedding, look, source.source)
             )
         return count
+
+    @staticmethod
+    def _keep_real(path: Path, pixels: NDArray[np.uint8], embedding: NDArray[np.float32]) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        real = RealTiles()
+        real.add(pixels, embedding)
+        real.save(path)
 
     def _prepare_layouts(self, sources: StyleSources) -> int:
         cut_torn(self.dataset.folder / LAYOUTS)
@@ -275,8 +282,7 @@ def _cells(labels: NDArray[Any], mpp: float) -> dict[str, float]:
 
 def real_tiles(dataset: Dataset) -> RealTiles:
     """Give the real tissue that copies are looked for among; empty where it is not known here."""
-    path = private_folder(dataset.description) / REAL
-    return RealTiles.load(path) if path.exists() else RealTiles()
+    return gather(private_folder(dataset.description) / REAL)
 
 
 def count_pairs(recipe: DatasetRecipe, layouts: int | None = None) -> int:

@@ -167,6 +167,16 @@ class RealTiles:
         return real
 
 
+def gather(folder: Path) -> RealTiles:
+    """Read the tiles of all files in a folder that :meth:`RealTiles.save` wrote, in their order."""
+    whole = RealTiles()
+    for path in sorted(folder.glob("*.npz")):
+        one = RealTiles.load(path)
+        whole._embeddings.extend(one._embeddings)
+        whole._pictures.extend(one._pictures)
+    return whole
+
+
 def free_of_cells(labels: NDArray[Any], mpp: float) -> NDArray[np.bool_]:
     """Say which pixels of a picture lie ``APART_UM`` or farther from the cells of its layout.
 
