@@ -18,7 +18,7 @@ from napari_pixcell.engine.request import EmbedRequest, GenerateRequest, Request
 from napari_pixcell.errors import PixCellError
 
 TILE = 256
-DIMENSION = 64  # of the demo family's embeddings
+DIMENSION = 128  # of the embeddings of the scripted client
 
 
 def flat_picture(labels: NDArray[np.int32], seed: int) -> NDArray[np.uint8]:

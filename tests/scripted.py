@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from napari_pixcell.datasets.request import AnyRequest, DatasetRequest
 from napari_pixcell.engine.canvas import cells_of
 from napari_pixcell.engine.events import Embedding, Failure, Finished, Preview, Progress, Variant
 from napari_pixcell.engine.record import Record, pixels_sha256
-from napari_pixcell.engine.request import EmbedRequest, GenerateRequest, Request, SegmentRequest
+from napari_pixcell.engine.request import EmbedRequest, GenerateRequest, SegmentRequest
 from napari_pixcell.models.catalogue import get_family
 from napari_pixcell.models.identity import encoder_identity
 from napari_pixcell.studio.results import JobHandle
@@ -30,6 +31,8 @@ class ScriptedClient:
         Generations to play: request, who gets the events.
     segmenting : list
         Searches for cells that nobody has answered: request, who gets the events.
+    datasets : list
+        Datasets that nobody has made: request, who gets the events.
     embedding_failure : str
         Answer embeddings with this sentence.
     restarted, closed : bool
@@ -37,14 +40,15 @@ class ScriptedClient:
     """
 
     def __init__(self) -> None:
-        self.requests: list[Request] = []
+        self.requests: list[AnyRequest] = []
         self.previews: list[bool] = []
         self.waiting: list[tuple[GenerateRequest, Any]] = []
         self.segmenting: list[tuple[SegmentRequest, Any]] = []
+        self.datasets: list[tuple[DatasetRequest, Any]] = []
         self.embedding_failure = ""
         self.closed = self.restarted = False
 
-    def submit(self, request: Request, on_event: Any = None, previews: bool = True) -> JobHandle:
+    def submit(self, request: AnyRequest, on_event: Any = None, previews: bool = True) -> JobHandle:
         """Take a request."""
         self.requests.append(request)
         if isinstance(request, GenerateRequest):
@@ -52,6 +56,8 @@ class ScriptedClient:
             self.waiting.append((request, on_event))
         elif isinstance(request, SegmentRequest):
             self.segmenting.append((request, on_event))
+        elif isinstance(request, DatasetRequest):
+            self.datasets.append((request, on_event))
         elif isinstance(request, EmbedRequest) and self.embedding_failure:
             on_event(Failure(self.embedding_failure))
         else:

@@ -17,7 +17,7 @@ from pathlib import Path
 from window import HOME, Window, click, settle
 
 from napari_pixcell.slides.samples import SAMPLE_SLIDE
-from napari_pixcell.ui.sections.grid import SheetWindow
+from napari_pixcell.ui.sheet_window import SheetWindow
 
 HERE = Path(__file__).parent
 SHARED = Path(os.environ.get("PIXCELL_SHARED") or HERE.parents[2] / "shared")
@@ -329,6 +329,34 @@ def stains(window: Window) -> None:
     window.photograph("stain")
 
 
+def dataset(window: Window) -> None:
+    """Make a small dataset of two regions, and show its first pairs while it goes on."""
+    studio, session = window.studio, window.session
+    for item in session.regions:
+        session.activate(item.number)
+        window.segment()
+    studio.measure.header.setChecked(False)
+    studio.dataset.header.setChecked(True)
+    session.settings.steps = 10
+    choice = session.datasets.choice
+    choice.name, choice.variations, choice.seeds = "Epithelium and stroma", 2, 2
+    folder = HOME / "epithelium-and-stroma"
+    session.datasets.make(folder, first=True)
+    window.rest()
+    session.datasets.resume(folder)
+    job = session.datasets.jobs[0]
+    window.wait(lambda: job.done >= 18)
+    window.scroll_to(studio.dataset)
+    studio.dataset.show_sheet()
+    window.wait(lambda: studio.window().findChildren(SheetWindow))
+    (sheet,) = studio.window().findChildren(SheetWindow)
+    window.photograph_widget(sheet, "dataset-sheet")
+    sheet.close()
+    window.photograph("dataset")
+    session.generation.cancel_all()
+    window.rest()
+
+
 def light() -> None:
     """Show the dock in napari's light theme."""
     window = opened("light")
@@ -383,6 +411,7 @@ if __name__ == "__main__":
     run(with_layout, "queue", "sharpening", "results", "keys", "grid", "grid-fields", "live")
     run(without_layout, "styles", "series", "similar", "strength", "part")
     run(stains, "stain")
+    run(dataset, "dataset", "dataset-sheet")
     if wanted("session", "session-open"):
         sessions()
     if wanted("light", "light-unfolded"):

@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QApplication
 from napari_pixcell.models.own_families import families_folder
 from napari_pixcell.slides.samples import SAMPLE_SLIDE
 from napari_pixcell.ui.demo import click
-from napari_pixcell.ui.sections.grid import SheetWindow
+from napari_pixcell.ui.sheet_window import SheetWindow
 
 OWN = """
 import sys

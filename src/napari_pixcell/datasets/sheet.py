@@ -22,7 +22,14 @@ OUTLINE = (255, 255, 0)
 
 
 def write_first_sheet(dataset: Dataset, count: int = FIRST) -> Path:
-    """Write a sheet of the first pairs, cells outlined, into the folder of a dataset.
+    """Write :func:`first_sheet` into the folder of a dataset."""
+    path = dataset.folder / SHEET
+    write_whole(path, synthetic_sheet(first_sheet(dataset, count)))
+    return path
+
+
+def first_sheet(dataset: Dataset, count: int = FIRST) -> NDArray[np.uint8]:
+    """Lay the first pairs of a dataset out, cells outlined: uint8 (height, width, 3).
 
     Raises
     ------
@@ -39,12 +46,8 @@ def write_first_sheet(dataset: Dataset, count: int = FIRST) -> Path:
         lines.append(" · ".join(several))
     description = dataset.description
     title = f"{description.name}: the first {len(rows)} of {len(dataset.plan):,} pairs"
-    sheet = contact_sheet(
-        pictures, [""] * COLUMNS, lines, title, f"SYNTHETIC. {description.notice}"
-    )
-    path = dataset.folder / SHEET
-    write_whole(path, synthetic_sheet(sheet))
-    return path
+    footer = f"SYNTHETIC. {description.notice}"
+    return contact_sheet(pictures, [""] * COLUMNS, lines, title, footer)
 
 
 def outlined(dataset: Dataset, row: Row) -> NDArray[np.uint8]:

@@ -171,8 +171,11 @@ class StyleSources:
 
         slide, family = self._slide(part), self._family
         side = family.tile * family.mpp / slide.require_mpp()
-        grid = lay_grid(slide, family, int(part.get("most", MOST_PLACES)), side)
-        yield from self._tiles(part, slide, [grid.place(*cell) for cell in grid.cells])
+        grid = lay_grid(slide, family, MOST_PLACES, side)
+        cells, most = grid.cells, int(part.get("most", MOST_PLACES))
+        if len(cells) > most:  # evenly over all of it
+            cells = [cells[round(i)] for i in np.linspace(0, len(cells) - 1, most)]
+        yield from self._tiles(part, slide, [grid.place(*cell) for cell in cells])
 
     def _tiles(self, part: Part, slide: Slide, tiles: list[Region]) -> Iterator[StyleSource]:
         number = self._slides.number(str(part.get("group") or part.get("slide") or part["path"]))

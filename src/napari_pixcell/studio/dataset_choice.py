@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 
 STYLES = {
     "regions": "every region here",
-    "slide": "places all over this slide",
+    "slide": "the whole slide",
     "saved": "every saved style",
 }
 LAYOUTS = {
-    "regions": "the layouts of the regions",
-    "found": "cells found in the styles' tissue",
-    "invented": "invented, with cells like the active region's",
+    "regions": "layouts of the regions",
+    "found": "cells of the styles' tissue",
+    "invented": "invented ones",
 }
 # In bytes for each pixel, of images and masks as they are written; measured on demo pairs.
 BYTES_PER_PIXEL = 2.4
@@ -194,7 +194,7 @@ def wanted(session: Session, choice: DatasetChoice) -> Wanted:
     if choice.layouts == "invented":
         density = _cells_like(session.active, family)
     return Wanted(
-        DatasetChoice(**{name: getattr(choice, name) for name in choice.__dataclass_fields__}),
+        replace(choice),
         base,
         Checks(segmenter=SegmentMethod()),
         tuple(session.regions),

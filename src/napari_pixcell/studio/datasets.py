@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_pixcell.datasets.dataset import DESCRIPTION, Dataset
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_pixcell.datasets.dataset import Dataset
 from napari_pixcell.datasets.recipe import DatasetRecipe
 from napari_pixcell.datasets.request import DatasetRequest
+from napari_pixcell.datasets.sheet import FIRST, first_sheet
+from napari_pixcell.datasets.table import PairTable
 from napari_pixcell.slides.region import Region
 from napari_pixcell.studio.dataset_choice import DatasetChoice, Outlook, outlook, wanted, why_not
 from napari_pixcell.studio.dataset_job import DatasetJob
@@ -17,7 +23,6 @@ if TYPE_CHECKING:
     from napari_pixcell.studio.session import Session
 
 SECTION = "dataset"
-FIRST = 16  # pairs that are looked at before the rest is made
 
 
 class Datasets:
@@ -32,14 +37,15 @@ class Datasets:
     ----------
     choice : DatasetChoice
         What is asked for.
-    last : Path or None
-        Folder of the dataset that was made or resumed last.
+    finished : Path or None
+        Folder of the dataset of which pairs were made last.
     """
 
     def __init__(self, session: Session) -> None:
         self._session = session
         self.choice = DatasetChoice()
-        self.last: Path | None = None
+        self.finished: Path | None = None
+        session.generation.dataset_ended.connect(self._ended)
 
     @property
     def jobs(self) -> list[DatasetJob]:
@@ -88,17 +94,45 @@ class Datasets:
     def _queue(self, request: DatasetRequest) -> None:
         session = self._session
         folder = Path(request.folder)
-        self.last = folder
         nowhere = Target(0, folder.name, session.slide_key, Region(0, 0, 1, 1), 1.0, (1, 1))
         job = DatasetJob(session.generation.new_number(), [request], nowhere, ready=True)
         session.generation.add(job)
 
+    def _ended(self, job: DatasetJob) -> None:
+        """Say what came of a dataset."""
+
+        def work() -> tuple[int, int, int]:
+            dataset = Dataset(job.folder)
+            table = PairTable(dataset)
+            return len(table), int(table.flagged.sum()), len(dataset.plan)
+
+        def done(counts: tuple[int, int, int]) -> None:
+            made, flagged, planned = counts
+            self.finished = job.folder if made else None
+            of = "" if made == planned else f" of {planned:,}"
+            kept = f", {flagged:,} of them flagged and kept apart" if flagged else ""
+            name = job.folder.name
+            self._session.note(SECTION, f"{made:,}{of} pairs are in “{name}”{kept}.")
+
+        def unknown(_: str) -> None:
+            pass  # it ended before there was a plan: its job says why
+
+        self._session.background.compute(work, done, unknown)
+
+    def sheet(self, done: Callable[[tuple[str, NDArray[np.uint8]]], None]) -> None:
+        """Lay the first pairs of the last dataset out, in a thread; ``done`` gets a title too."""
+        folder = self.finished
+        if folder is None:
+            return
+
+        def work() -> tuple[str, NDArray[np.uint8]]:
+            dataset = Dataset(folder)
+            return dataset.description.name, first_sheet(dataset, FIRST)
+
+        self._session.background.compute(work, done, self._say)
+
     def _say(self, message: str) -> None:
         self._session.say(SECTION, message)
-
-    def is_dataset(self, folder: Path) -> bool:
-        """Whether a folder holds one."""
-        return (folder / DESCRIPTION).is_file()
 
 
 __all__ = ["FIRST", "Datasets"]

@@ -59,6 +59,8 @@ class Generation:
     preview : Signal(Target, array) or Signal(None, None)
         How the running variant looks by now, or a live picture; None when there is nothing to
         preview.
+    dataset_ended : Signal(DatasetJob)
+        A dataset was made, or failed or was cancelled on its way.
     jobs : list of GenerationJob
         Those that run or wait, in their order.
     ended : list of GenerationJob
@@ -73,6 +75,7 @@ class Generation:
 
     changed = Signal()
     preview = Signal(object, object)
+    dataset_ended = Signal(object)
 
     def __init__(
         self,
@@ -405,7 +408,9 @@ class Generation:
             self.ended = [job, *self.ended][:MOST_ENDED]
             if ran:
                 self.stopped = job.stopped() or self.stopped
-        if ran and not job.live:
+        if isinstance(job, DatasetJob):
+            self.dataset_ended.emit(job)
+        elif ran and not job.live:
             self.live = None
             self.preview.emit(None, None)
         self._start_next()

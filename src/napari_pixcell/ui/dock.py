@@ -22,6 +22,7 @@ from napari_pixcell.ui.keys import Keys
 from napari_pixcell.ui.layers import LayerLink
 from napari_pixcell.ui.parts import More, Text, name_for_readers
 from napari_pixcell.ui.sections import (
+    DatasetSection,
     ExportSection,
     GenerateSection,
     LayoutSection,
@@ -77,6 +78,7 @@ class PixCellStudio(QWidget):
         self.stain = StainSection(self.session, self.slide.manage)
         self.results = ResultsSection(self.session)
         self.measure = MeasureSection(self.session)
+        self.dataset = DatasetSection(self.session)
         self.export = ExportSection(self.session)
         self.sections: list[Any] = [
             self.slide,
@@ -87,6 +89,7 @@ class PixCellStudio(QWidget):
             self.stain,
             self.results,
             self.measure,
+            self.dataset,
             self.export,
         ]
         column = QWidget()

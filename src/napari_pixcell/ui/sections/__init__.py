@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from napari_pixcell.ui.sections.dataset import DatasetSection
 from napari_pixcell.ui.sections.export import ExportSection
 from napari_pixcell.ui.sections.generate import GenerateSection
 from napari_pixcell.ui.sections.layout import LayoutSection
@@ -13,6 +14,7 @@ from napari_pixcell.ui.sections.stain import StainSection
 from napari_pixcell.ui.sections.style import StyleSection
 
 __all__ = [
+    "DatasetSection",
     "ExportSection",
     "GenerateSection",
     "LayoutSection",

@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import QSize, Qt
-from qtpy.QtGui import QPixmap
 from qtpy.QtWidgets import (
-    QDialog,
-    QFileDialog,
     QGridLayout,
     QLabel,
     QLineEdit,
-    QScrollArea,
     QSpinBox,
-    QVBoxLayout,
-    QWidget,
 )
 
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.studio.grids import Grid
 from napari_pixcell.studio.session import Session
 from napari_pixcell.studio.starting import NOTHING
-from napari_pixcell.ui.parts import AMBER, More, Text, allow, button, put, row, whole_pixmap
+from napari_pixcell.ui.parts import AMBER, More, Text, allow, button, put, row
+from napari_pixcell.ui.sheet_window import SheetWindow
 
 FIELDS = (
     ("grid_guidance", "Guidance", "Values to try, such as 1, 1.5, 2; empty: the one above"),
@@ -32,9 +24,6 @@ FIELDS = (
     ("grid_strength", "Change", "How much of the start changes, such as 0.2, 0.4, 0.6"),
     ("grid_steps", "Steps", "Values to try, such as 10, 20, 40; empty: the one above"),
 )
-
-FRAME, FOOT = 30, 44  # px of the window around the sheet, and below it
-SMALLEST = 0.6  # of its size; a sheet that had to be smaller scrolls
 
 
 class GridPanel(More):
@@ -133,77 +122,6 @@ class GridPanel(More):
 
     def open(self, grid: Grid, sheet: NDArray[np.uint8]) -> SheetWindow:
         """Open a window with a sheet."""
-        window = SheetWindow(self.session, grid, sheet, self.window())
+        window = SheetWindow(self.session, grid.title, sheet, self.window())
         window.show()
         return window
-
-
-class SheetWindow(QDialog):
-    """A sheet, and a button that saves it.
-
-    Parameters
-    ----------
-    session : Session
-        Which writes it.
-    grid : Grid
-        Whose sheet.
-    sheet : array, uint8, (height, width, 3)
-    parent : QWidget
-        Of the window.
-    """
-
-    def __init__(
-        self, session: Session, grid: Grid, sheet: NDArray[np.uint8], parent: QWidget
-    ) -> None:
-        super().__init__(parent)
-        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setWindowTitle(f"Synthetic · {grid.title}")
-        self.session, self.grid, self.sheet = session, grid, sheet
-        picture = QLabel()
-        shown = _fitting(whole_pixmap(sheet), self._room())
-        picture.setPixmap(shown)
-        picture.setAccessibleName(f"Sheet of {grid.title}")
-        scroll = QScrollArea()
-        scroll.setWidget(picture)
-        self.state = QLabel()
-        self.save_button = button("Save as PNG…", "Keep the sheet as a picture", self._choose)
-        stack = QVBoxLayout(self)
-        stack.addWidget(scroll)
-        line = row(self.state, self.save_button)
-        line.setStretch(0, 1)
-        stack.addLayout(line)
-        self.resize(self._room().boundedTo(shown.size() + QSize(FRAME, FRAME + FOOT)))
-
-    def _room(self) -> QSize:
-        screen = self.screen()
-        return screen.availableGeometry().size() * 0.94 if screen is not None else QSize(1200, 700)
-
-    def _choose(self) -> None:
-        path, _ = QFileDialog.getSaveFileName(self, "Save the sheet", "sheet.png", "PNG (*.png)")
-        if path:
-            self.save(Path(path))
-
-    def save(self, path: Path) -> None:
-        """Write the sheet; how it went is said here, while the window is open."""
-        self.session.grids.save(
-            self.sheet,
-            path.with_suffix(".png"),
-            lambda _: self._say(f"Saved {path.with_suffix('.png').name}"),
-            self._say,
-        )
-
-    def _say(self, text: str) -> None:
-        try:
-            self.state.setText(text)
-        except RuntimeError:  # the window was closed meanwhile
-            self.session.note("generate", text)
-
-
-def _fitting(picture: QPixmap, room: QSize) -> QPixmap:
-    """Make a picture that is a little larger than its room smaller, so that it is seen whole."""
-    room = room - QSize(FRAME, FRAME + FOOT)
-    part = min(1.0, room.width() / picture.width(), room.height() / picture.height())
-    if part == 1.0 or part < SMALLEST:
-        return picture
-    keep, smooth = Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.SmoothTransformation
-    return picture.scaled(picture.size() * part, keep, smooth)

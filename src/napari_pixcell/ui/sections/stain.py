@@ -15,7 +15,7 @@ from napari_pixcell.models.stains import stain_name
 from napari_pixcell.studio.session import Session
 from napari_pixcell.studio.stain_words import NOISE, STAIN_FROM
 from napari_pixcell.ui.parts import AMBER, Section, Text, allow, button, put, row
-from napari_pixcell.ui.sections.grid import SheetWindow
+from napari_pixcell.ui.sheet_window import SheetWindow
 
 COLUMNS = 3
 SHORT = 40  # letters that a button has room for
@@ -172,6 +172,6 @@ class StainSection(Section):
 
         def done(sheet: NDArray[np.uint8]) -> None:
             if grid is not None:
-                SheetWindow(self.session, grid, sheet, self.window()).show()
+                SheetWindow(self.session, grid.title, sheet, self.window()).show()
 
         self.session.staining.sheet(done, lambda text: self.session.say("stain", text))

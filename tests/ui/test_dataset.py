@@ -1,0 +1,80 @@
+"""The Dataset section, through its widgets; once with the real worker."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QApplication, QFileDialog
+
+from napari_pixcell.datasets.dataset import Dataset
+from napari_pixcell.slides.samples import SAMPLE_SLIDE
+from napari_pixcell.ui.dock import PixCellStudio
+from napari_pixcell.ui.sheet_window import SheetWindow
+
+
+@pytest.fixture(autouse=True)
+def _own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PIXCELL_DATA_DIR", str(tmp_path / "user"))
+    monkeypatch.setenv("PIXCELL_SESSIONS", "0")
+
+
+def press(qtbot, widget) -> None:
+    assert widget.isEnabled(), widget.toolTip()
+    qtbot.mouseClick(widget, Qt.MouseButton.LeftButton)
+
+
+def choose(combo, value: str) -> None:
+    combo.setCurrentIndex(combo.findData(value))
+    combo.activated.emit(combo.currentIndex())
+
+
+def test_it_says_what_is_missing_and_what_there_will_be(ready, qtbot, settle) -> None:
+    section = ready.dataset
+    section.header.setChecked(True)
+    settle(ready)
+    assert section.what.text() == "Add a region first."
+    assert not section.make_button.isEnabled()
+    assert "Add a region first" in section.make_button.toolTip()
+    ready.session.add_region((400, 400))
+    settle(ready)
+    assert "No region has cells" in section.what.text()
+    choose(section.layouts, "invented")
+    section.invented.setValue(12)
+    section.seeds.setValue(3)
+    settle(ready)
+    assert section.what.text().startswith("36 pairs · ")
+    assert section.make_button.isEnabled() and section.invented.isVisible()
+    assert not section.variations.isVisible() and not section.places.isVisible()
+
+
+def test_three_clicks_make_a_dataset(viewer, qtbot, tmp_path, monkeypatch) -> None:
+    studio = PixCellStudio(viewer)  # with its own worker process
+    viewer.window.add_dock_widget(studio, name="PixCell studio")
+    monkeypatch.setattr(
+        QFileDialog, "getExistingDirectory", lambda *_, **__: str(tmp_path / "data")
+    )
+    session, section = studio.session, studio.dataset
+    try:
+        studio.slide.open(SAMPLE_SLIDE)
+        section.header.setChecked(True)
+        session.settings.steps = 2
+        choice = session.datasets.choice
+        choice.styles, choice.places, choice.layouts = "slide", 2, "found"
+        choice.pairing = "matched"
+        qtbot.waitUntil(lambda: section.make_button.isEnabled(), timeout=20_000)
+        press(qtbot, section.make_button)
+        qtbot.waitUntil(lambda: "dataset" in session.notes, timeout=120_000)
+        assert not session.problems
+        assert session.notes["dataset"].startswith("2 pairs are in “data”")
+        rows = list(Dataset(tmp_path / "data").rows())
+        assert len(rows) == 2 and all(row["scores"]["dice"] > 0 for row in rows)
+        qtbot.waitUntil(lambda: section.sheet_button.isEnabled(), timeout=5_000)
+        press(qtbot, section.sheet_button)
+        shown = [SheetWindow]
+        qtbot.waitUntil(
+            lambda: any(type(w) in shown for w in QApplication.topLevelWidgets()), timeout=20_000
+        )
+    finally:
+        studio.close_session()
