@@ -261,7 +261,7 @@ def test_a_stopped_canvas_offers_to_go_on(canvas, client, qtbot, settle) -> None
     settle(canvas)
     assert client.waiting[0][0] == request
     assert not section.note.isVisible() and not section.action.isVisible()
-    failure = "The worker process ended unexpectedly (exit code -9); generate again."
+    failure = "The worker process ended unexpectedly (code 1); generate again."
     client.waiting[0][1](window(100))
     client.waiting[0][1](Failure(failure))
     settle(canvas)

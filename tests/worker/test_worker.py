@@ -197,7 +197,10 @@ def test_a_killed_worker_gives_one_clear_error_and_the_next_request_works(
         if isinstance(event, Failure):
             failures.append(event.message)
     assert len(failures) == 1
-    assert "The worker process ended unexpectedly (exit code -9); generate again" in failures[0]
+    assert failures[0].startswith(
+        "The worker process ended unexpectedly (the system ended it, perhaps for want of memory); "
+        "generate again"
+    )
     assert isinstance(list(queued.events())[-1], Failure)
     after = client.submit(GenerateRequest("demo", style(), count=1, steps=1)).events()
     assert any(isinstance(e, Variant) for e in after)

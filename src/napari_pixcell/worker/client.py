@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 OnEvent = Callable[[Event], None]
 # A longer log is put aside when the next worker starts; the one before that goes.
 MOST_LOG_BYTES = 1_000_000
+KILLED = 9  # the signal by which a system that is short of memory ends a process
 
 
 def log_path() -> Path:
@@ -194,8 +195,9 @@ class WorkerClient:
 def _ended(on_purpose: bool, code: int) -> Failure:
     if on_purpose:
         return Failure("The memory was freed, so this request was stopped; start it again.")
+    why = "the system ended it, perhaps for want of memory" if code == -KILLED else f"code {code}"
     return Failure(
-        f"The worker process ended unexpectedly (exit code {code}); generate again, a new one "
-        f"starts by itself. Details are in {log_path().name}.",
+        f"The worker process ended unexpectedly ({why}); generate again, a new one starts by "
+        f"itself. Details are in {log_path().name}.",
         f"see {log_path()}",
     )
