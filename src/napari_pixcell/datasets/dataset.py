@@ -107,7 +107,9 @@ class Description:
 
     def to_dict(self) -> dict[str, Any]:
         """Give a JSON value."""
-        value = asdict(self) | {"size": list(self.size), "checks": self.checks.to_dict()}
+        checks = self.checks.to_dict()
+        checks["segmenter"]["model"] = self.checks.segmenter.model_name  # which may be a path
+        value = asdict(self) | {"size": list(self.size), "checks": checks}
         return {"napari-pixcell dataset": SCHEMA, "synthetic": True, **value}
 
     @classmethod
