@@ -13,7 +13,7 @@ from napari_pixcell.datasets.report.markup import Markup, element
 
 WIDTH, HEIGHT = 640, 170
 LEFT, RIGHT, TOP, BOTTOM = 46, 12, 26, 24  # px around the bars
-MOST_BARS = 32
+FEWEST_BARS, MOST_BARS = 8, 32
 GOOD, BEYOND = "#4a86c5", "#d9822b"  # seen on white and on black, and apart by the colour-blind
 
 
@@ -104,7 +104,8 @@ def _edges(values: NDArray[Any], limit: Limit | None) -> NDArray[np.float64]:
     if limit is not None:
         low, high = min(low, limit.value), max(high, limit.value)
     whole = np.issubdtype(values.dtype, np.integer)
-    step = _round((high - low or abs(high) or 1.0) / MOST_BARS, up=True)
+    bars = min(max(2 * math.sqrt(len(values)), FEWEST_BARS), MOST_BARS)
+    step = _round((high - low or abs(high) or 1.0) / bars, up=True)
     step = max(1.0, step) if whole else step
     origin = limit.value if limit is not None else -0.5 if whole else 0.0
     first = math.floor((low - origin) / step + 1e-6)

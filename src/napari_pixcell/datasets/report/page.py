@@ -35,7 +35,7 @@ pre { white-space: pre-wrap; overflow-wrap: anywhere; }
 @media print { :root { color-scheme: light; --ink: #000; --paper: #fff; --soft: #444;
   --line: #bbb; --warn: #fff; --warn-ink: #000; } body { max-width: none; padding: 0; }
   .mark { border: 2px solid #000; } h2, h3 { break-after: avoid; }
-  svg, figure, tr { break-inside: avoid; } }
+  svg, figure, tr, .score { break-inside: avoid; } @page { margin: 15mm; } }
 """
 
 

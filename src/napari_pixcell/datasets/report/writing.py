@@ -20,7 +20,7 @@ from napari_pixcell.datasets.report.citing import (
     references,
 )
 from napari_pixcell.datasets.report.examples import examples
-from napari_pixcell.datasets.report.markup import Markup, element, facts, join, section, table
+from napari_pixcell.datasets.report.markup import Markup, element, facts, section, table
 from napari_pixcell.datasets.report.page import page
 from napari_pixcell.datasets.report.parts import Parts
 from napari_pixcell.datasets.table import PairTable
@@ -137,10 +137,13 @@ def _counts(dataset: Dataset, pairs: PairTable, parts: Parts) -> Markup:
         ("Accepted by a person", _share(accepted)),
         ("Rejected by a person", _share(rejected)),
         ("Used in exports: not flagged or accepted, not rejected", _share(used)),
-        ("Styles", f"{parts.style_count:,}, of {parts.style_groups:,} slides or pictures"),
-        ("Layouts", f"{parts.layout_count:,}, in {parts.layout_groups:,} groups of variations")
-        if parts.layout_count
-        else ("Layouts", "none: images without masks"),
+        ("Styles", f"{parts.style_count:,}"),
+        ("Slides and pictures that they are of", f"{parts.style_groups:,}"),
+        ("Layouts", f"{parts.layout_count:,}" if parts.layout_count else "none"),
+        (
+            "Groups of layouts, such as variations of one",
+            f"{parts.layout_groups:,}" if parts.layout_count else "",
+        ),
         ("Cells in the masks", f"{int(cells.sum()):,}" if len(cells) else ""),
     ]
     return section("Counts", facts(rows))
@@ -176,15 +179,15 @@ def _scores(dataset: Dataset, pairs: PairTable, on_progress: OnProgress) -> Iter
         )
         if limit is not None:
             beyond = int(np.count_nonzero(limit.beyond(values)))
-            words += f" {beyond:,} are not {limit.words}."
+            words += f" {f'{beyond:,} are not' if beyond else 'All are'} {limit.words}."
         low_is_good = hasattr(checks, f"most_{score}")
-        yield join(
-            (
-                element("h3", f"{meaning[0].upper()}{meaning[1:]} ", element("code", score)),
-                element("p", words),
-                histogram(values, f"How many pairs have which {score}", limit),
-                examples(dataset, pairs, score, low_is_good),
-            )
+        yield element(
+            "div",
+            element("h3", f"{meaning[0].upper()}{meaning[1:]} ", element("code", score)),
+            element("p", words),
+            histogram(values, f"How many pairs have which {score}", limit),
+            examples(dataset, pairs, score, low_is_good),
+            class_="score",
         )
 
 
@@ -212,7 +215,12 @@ def _settings(dataset: Dataset) -> Markup:
         ("Steps", f"{how.steps}"),
         ("Guidance", f"{how.guidance:g}"),
         ("Layout strength", f"{how.layout_strength:g}"),
-        ("Layout acts in", f"the first {100 * how.layout_until:.0f} % of the steps"),
+        (
+            "Layout acts in",
+            f"the first {100 * how.layout_until:.0f} % of the steps"
+            if how.layout_until < 1
+            else "all steps",
+        ),
         ("Preset", how.preset),
         (
             "Thresholds of the checks",
