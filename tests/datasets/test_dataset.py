@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from drawn_dataset import labels_of, make_dataset, write_pairs
-from napari_pixcell.cells.methods import SegmentMethod
 from napari_pixcell.datasets.checks import Checks
 from napari_pixcell.datasets.dataset import Dataset, Description, Settings
 from napari_pixcell.datasets.decisions import decide, is_used, read_decisions
@@ -203,11 +202,3 @@ def test_recipes_that_cannot_be_used(tmp_path: Path, text: str, sentence: str) -
 def test_a_recipe_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(PixCellError, match=r"There is no recipe none.json"):
         DatasetRecipe.load(tmp_path / "none.json")
-
-
-def test_a_description_names_no_folder(tmp_path: Path) -> None:
-    checks = Checks(segmenter=SegmentMethod("cellpose", "/home/doe/models/mine"))
-    description = Description("x", "demo", 0.5, (48, 48), Settings(20, 1.5), checks)
-    dataset = Dataset.create(tmp_path / "data", description)
-    assert dataset.description.checks.segmenter.model == "mine"
-    assert b"doe" not in (dataset.folder / "dataset.json").read_bytes()

@@ -17,10 +17,13 @@ import tifffile
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from napari_pixcell.cells.methods import SegmentMethod
 from napari_pixcell.cli import main
+from napari_pixcell.datasets.checks import Checks
 from napari_pixcell.datasets.completeness import check_dataset
 from napari_pixcell.datasets.dataset import Dataset
 from napari_pixcell.datasets.making import make_dataset
+from napari_pixcell.datasets.preparing import begin
 from napari_pixcell.datasets.recipe import DatasetRecipe
 from napari_pixcell.datasets.report import write_report
 from napari_pixcell.datasets.request import DatasetRequest
@@ -84,7 +87,7 @@ def _info(key: str, value: str) -> PngInfo:
 
 
 def test_nothing_that_identifies_is_in_a_dataset_or_its_report(made: Path) -> None:
-    assert len(list((made / "images").iterdir())) + len(list(made.glob("apart/images/*"))) == 3
+    assert len(list(made.rglob("images/*"))) == 3
     assert found_in(made) == []
 
 
@@ -92,6 +95,14 @@ def test_it_is_whole(made: Path) -> None:
     assert check_dataset(Dataset(made)).sentences == [
         "All 3 pairs are whole, marked as synthetic and traceable."
     ]
+
+
+def test_the_path_of_a_segmenter_stays_out(tmp_path: Path) -> None:
+    checks = Checks(segmenter=SegmentMethod("cellpose", f"/home/{USER}/mine"))
+    recipe = DatasetRecipe("x", styles=({"from": "nothing"},), checks=checks)
+    dataset = begin(recipe, tmp_path / "data")
+    assert dataset.description.checks.segmenter.model == "mine"
+    assert found_in(dataset.folder) == []
 
 
 def test_an_image_makes_itself_again(

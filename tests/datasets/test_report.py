@@ -72,6 +72,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
         weights={"transformer": "ab" * 32},
         versions={"napari-pixcell": "0.1.0", "torch": "2.9"},
         device="cpu",
+        segmenter=LayoutSource("cellpose", "tiny", "cd" * 32, "own terms").to_dict(),
     )
     decide(made.folder, {0: "rejected", 4: "accepted", 1: "accepted"})
     return made
@@ -116,6 +117,7 @@ def test_the_page_says_what_it_is_about(page: Page) -> None:
         "dice at least 0.5, style at least 0.5, copy pixels at most 0.9",
         "Cells in the images were looked for by the built-in method",
         "transformer bundled " + "ab" * 32,
+        "segmenter tiny " + "cd" * 32,
         "napari-pixcell 0.1.0, torch 2.9",
         "Images, by the weights of Demo (bundled) CC0",
         "napari-pixcell 0.1.0, BSD-3-Clause",
@@ -213,7 +215,7 @@ def test_what_is_cited_follows_from_what_was_used(dataset: Dataset) -> None:
     assert "Cellpose" not in plain and "UNI2" not in plain
     found = LayoutSource("cellpose", "cpsam_v2", "ab", "weights for non-commercial use")
     checks = Checks(segmenter=SegmentMethod("cellpose", "/home/me/mine"))
-    real = replace(dataset.description, family="pixcell-256-cells", checks=checks)
+    real = replace(dataset.description, family="pixcell-256-cells", checks=checks, segmenter={})
     cited = "\n".join(references(real, [found]))
     assert "Cellpose-SAM" in cited and "UNI2-h" in cited and "BreCaHAD" not in cited
     terms = dict(licences(replace(real, licence=""), [found]))

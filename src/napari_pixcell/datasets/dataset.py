@@ -83,6 +83,9 @@ class Description:
         As in a record; of the first pair.
     device, licence, notice : str
         Likewise.
+    segmenter : dict
+        What looked for cells in the images, with the hash and licence of its weights: what
+        :meth:`LayoutSource.to_dict` gave.
     id : str
         Of this dataset alone.
     created : str
@@ -102,14 +105,13 @@ class Description:
     device: str = ""
     licence: str = ""
     notice: str = ""
+    segmenter: dict[str, Any] = field(default_factory=dict)
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
     created: str = field(default_factory=now)
 
     def to_dict(self) -> dict[str, Any]:
         """Give a JSON value."""
-        checks = self.checks.to_dict()
-        checks["segmenter"]["model"] = self.checks.segmenter.model_name  # which may be a path
-        value = asdict(self) | {"size": list(self.size), "checks": checks}
+        value = asdict(self) | {"size": list(self.size), "checks": self.checks.to_dict()}
         return {"napari-pixcell dataset": SCHEMA, "synthetic": True, **value}
 
     @classmethod

@@ -50,7 +50,8 @@ def licences(
             yield f"Masks, by Cellpose {made.model}".strip(), made.licence
     segmenter = description.checks.segmenter
     if segmenter.method == "cellpose":
-        yield f"Scores, by {segmenter.words}", segmenter_licence(segmenter.model)
+        licence = description.segmenter.get("licence") or segmenter_licence(segmenter.model)
+        yield f"Scores, by {segmenter.words}", licence
 
 
 def full_texts(description: Description, layouts: Iterable[LayoutSource]) -> dict[str, str]:

@@ -13,10 +13,10 @@ from napari_pixcell.datasets.dataset import Dataset
 from napari_pixcell.datasets.marking import synthetic_jpeg
 from napari_pixcell.datasets.report.markup import Markup, element
 from napari_pixcell.datasets.rows import Row
+from napari_pixcell.datasets.sheet import draw_outlines
 from napari_pixcell.datasets.table import PairTable
 
 SIDE = 256  # px of the longer side
-OUTLINE = (255, 225, 0)
 RATIOS = ("count", "sharpness")  # best at 1
 
 
@@ -56,17 +56,15 @@ def outlined(
     image: NDArray[np.uint8], labels: NDArray[Any] | None, side: int = SIDE
 ) -> NDArray[np.uint8]:
     """Give a picture at most ``side`` px large, with the outline of each cell of its mask."""
-    from skimage.segmentation import find_boundaries
-
     height, width = image.shape[:2]
     scale = side / max(height, width)
     size = max(1, round(width * scale)), max(1, round(height * scale))
-    out = np.array(Image.fromarray(image).resize(size, Image.Resampling.LANCZOS))
-    if labels is not None:
-        rows = (np.arange(size[1]) * height) // size[1]
-        columns = (np.arange(size[0]) * width) // size[0]
-        out[find_boundaries(labels[np.ix_(rows, columns)], mode="inner")] = OUTLINE
-    return out
+    out = np.asarray(Image.fromarray(image).resize(size, Image.Resampling.LANCZOS))
+    if labels is None:
+        return out
+    rows = (np.arange(size[1]) * height) // size[1]
+    columns = (np.arange(size[0]) * width) // size[0]
+    return draw_outlines(out, labels[np.ix_(rows, columns)])
 
 
 def _figure(dataset: Dataset, row: Row, words: str) -> Markup:

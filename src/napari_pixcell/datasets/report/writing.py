@@ -243,6 +243,8 @@ def _models(dataset: Dataset) -> Markup:
         (kind, where.get(kind, "") or "bundled", sha256)  # type: ignore[call-overload]
         for kind, sha256 in sorted(one.weights.items())
     ]
+    if one.segmenter.get("sha256"):
+        weights.append(("segmenter", one.segmenter.get("model", ""), one.segmenter["sha256"]))
     versions = ", ".join(f"{name} {version}" for name, version in sorted(one.versions.items()))
     shown = (
         [table(("Network", "Published as", "sha256 of the weights"), weights)] if weights else []
