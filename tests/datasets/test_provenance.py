@@ -22,12 +22,10 @@ from napari_pixcell.cli import main
 from napari_pixcell.datasets.checks import Checks
 from napari_pixcell.datasets.completeness import check_dataset
 from napari_pixcell.datasets.dataset import Dataset
-from napari_pixcell.datasets.making import make_dataset
+from napari_pixcell.datasets.decisions import decide
 from napari_pixcell.datasets.preparing import begin
 from napari_pixcell.datasets.recipe import DatasetRecipe
 from napari_pixcell.datasets.report import write_report
-from napari_pixcell.datasets.request import DatasetRequest
-from napari_pixcell.engine.engine import Engine
 from napari_pixcell.slides import open_slide
 from napari_pixcell.slides.region import Region
 from napari_pixcell.slides.samples import SAMPLE_SLIDE
@@ -66,17 +64,17 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         recipe = DatasetRecipe(
             "Planted",
             styles=(
-                {"from": "region", "slide": str(slides[0]), "region": [10, 20, 256, 256]},
-                {"from": "region", "slide": str(slides[1]), "region": [80, 60, 256, 256]},
-                {"from": "picture", "path": str(picture), "mpp": 0.5},
+                {"from": "region", "slide": slides[0].name, "region": [10, 20, 256, 256]},
+                {"from": "region", "slide": slides[1].name, "region": [80, 60, 256, 256]},
+                {"from": "picture", "path": picture.name, "mpp": 0.5},
             ),
-            layouts=({"from": "file", "path": str(mask), "mpp": 0.5},),
+            layouts=({"from": "file", "path": mask.name, "mpp": 0.5},),
             steps=2,
         )
+        (folder / "recipe.json").write_text(json.dumps(recipe.to_dict()))
         out = folder / "dataset"
-        make_dataset(DatasetRequest(str(out), recipe), Engine().run, lambda event: None)
-        dataset = Dataset(out)
-        write_report(dataset, out / "report.html")
+        assert main(["dataset", "make", str(folder / "recipe.json"), "--out", str(out)]) == 0
+        write_report(Dataset(out), out / "report.html")
         return out
 
 
@@ -87,8 +85,18 @@ def _info(key: str, value: str) -> PngInfo:
 
 
 def test_nothing_that_identifies_is_in_a_dataset_or_its_report(made: Path) -> None:
-    assert len(list(made.rglob("images/*"))) == 3
+    assert len(list(made.rglob("images/*"))) == 3 and (made / "first_pairs.png").exists()
     assert found_in(made) == []
+
+
+def test_nothing_that_identifies_is_in_other_formats(made: Path, tmp_path: Path) -> None:
+    formats = pytest.importorskip("napari_pixcell.datasets.formats")
+    dataset = Dataset(made)
+    decide(made, {row["index"]: "accepted" for row in dataset.rows()})
+    for name in formats.FORMATS:
+        formats.convert(dataset, name, tmp_path / name)
+        assert sum(path.stat().st_size for path in (tmp_path / name).rglob("*")) > 100_000
+    assert found_in(tmp_path) == []
 
 
 def test_it_is_whole(made: Path) -> None:

@@ -23,14 +23,12 @@ from napari_pixcell.datasets.writing import DIGITS
 from napari_pixcell.engine.record import Record, pixels_sha256
 from napari_pixcell.errors import PixCellError
 
-OnProgress = Callable[[int, int, str], None]  # done, of, what
+OnProgress = Callable[[int, int], None]  # pairs that were looked at, of how many
 SUFFIXES = {"png": ".png", "tiff": ".tif"}
 NOTHING = b""  # digest of a style that is “nothing”, or of no layout
 
 
-def check_dataset(
-    dataset: Dataset, on_progress: OnProgress = lambda done, total, message: None
-) -> Findings:
+def check_dataset(dataset: Dataset, on_progress: OnProgress = lambda done, total: None) -> Findings:
     """Look at each file of a dataset; nothing is changed.
 
     Every planned pair must be there once; each file as it was written, whole, and of a row;
@@ -42,7 +40,7 @@ def check_dataset(
     ----------
     dataset : Dataset
     on_progress : callable
-        Called with what is done, of how many, and a word for it.
+        Called with how many pairs were looked at, and of how many; what it raises ends the work.
 
     Raises
     ------
@@ -74,7 +72,7 @@ class _Check:
         self.pixels = np.zeros(len(plan), np.uint64)  # the beginning of their hash
         self._torn(MANIFEST)
         for row in self.dataset.rows():
-            self.on_progress(self.found.pairs, len(plan), "Checking pairs")
+            self.on_progress(self.found.pairs, len(plan))
             self._pair(row, plan)
         self.found.pairs = int(np.count_nonzero(self.seen))
         missing = np.flatnonzero(self.seen == 0)
@@ -88,7 +86,7 @@ class _Check:
         for index in read_decisions(self.folder):
             if not (0 <= index < len(plan) and self.seen[index]):
                 self.found.add("decided", f"pair {index}")
-        self.on_progress(len(plan), len(plan), "Checked")
+        self.on_progress(len(plan), len(plan))
         return self.found
 
     # -- styles and layouts ----------------------------------------------------------------

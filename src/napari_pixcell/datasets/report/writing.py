@@ -27,7 +27,7 @@ from napari_pixcell.datasets.table import PairTable
 from napari_pixcell.datasets.whole import write_whole
 from napari_pixcell.errors import PixCellError
 
-OnProgress = Callable[[int, int, str], None]  # done, of, what
+OnProgress = Callable[[int, int], None]
 MARK = (
     "SYNTHETIC images, made by a generative model: not real tissue. For research use "
     "only, not for diagnosis."
@@ -37,7 +37,7 @@ MARK = (
 def write_report(
     dataset: Dataset,
     path: Path | str,
-    on_progress: OnProgress = lambda done, total, message: None,
+    on_progress: OnProgress = lambda done, total: None,
 ) -> Path:
     """Write one self-contained HTML page about a dataset.
 
@@ -48,7 +48,7 @@ def write_report(
     path : Path
         Of the page; written whole or not at all.
     on_progress : callable
-        Called with what is done, of how many, and a word for it.
+        Called with how many scores are told, and of how many; what it raises ends the work.
 
     Returns
     -------
@@ -91,7 +91,7 @@ def write_report(
         raise PixCellError(
             f"{path.name} cannot be written ({error.strerror}); choose another folder."
         ) from error
-    on_progress(1, 1, "Report written")
+    on_progress(len(SCORES), len(SCORES))
     return path
 
 
@@ -166,7 +166,7 @@ def limit_of(checks: Checks, score: str) -> Limit | None:
 def _scores(dataset: Dataset, pairs: PairTable, on_progress: OnProgress) -> Iterator[Markup]:
     checks = dataset.description.checks
     for number, (score, meaning) in enumerate(SCORES.items()):
-        on_progress(number, len(SCORES), "Scores")
+        on_progress(number, len(SCORES))
         values = pairs.score(score)
         values = values[np.isfinite(values)]
         if not len(values):
