@@ -27,7 +27,7 @@ class Limit:
     @property
     def words(self) -> str:
         """How it is called."""
-        return f"at {'least' if self.least else 'most'} {self.value:g}"
+        return f"at {'least' if self.least else 'most'} {self.value:.4g}"
 
     def beyond(self, values: NDArray[Any]) -> NDArray[np.bool_]:
         """Say which values are on its wrong side."""
