@@ -26,6 +26,7 @@ from napari_pixcell.datasets.decisions import decide
 from napari_pixcell.datasets.preparing import begin
 from napari_pixcell.datasets.recipe import DatasetRecipe
 from napari_pixcell.datasets.report import write_report
+from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.slides import open_slide
 from napari_pixcell.slides.region import Region
 from napari_pixcell.slides.samples import SAMPLE_SLIDE
@@ -61,12 +62,21 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         labels = np.zeros((256, 256), np.uint16)
         labels[50:70, 50:70], labels[120:150, 90:115] = 1, 2
         tifffile.imwrite(mask, labels, description=f"{PATIENT} {CASE}", software=USER)
+        embedding = np.random.default_rng(0).normal(size=(1, 1, 128)).astype(np.float32)
+        region = {  # as the dock gives it
+            "from": "embedding",
+            "name": "Region 1",
+            "embedding": PackedArray.pack(embedding).to_dict(),
+            "group": str(slides[0]),
+            "source": {"region": [10, 20, 256, 256]},
+        }
         recipe = DatasetRecipe(
             "Planted",
             styles=(
                 {"from": "region", "slide": slides[0].name, "region": [10, 20, 256, 256]},
                 {"from": "region", "slide": slides[1].name, "region": [80, 60, 256, 256]},
                 {"from": "picture", "path": picture.name, "mpp": 0.5},
+                region,
             ),
             layouts=({"from": "file", "path": mask.name, "mpp": 0.5},),
             steps=2,
@@ -85,7 +95,7 @@ def _info(key: str, value: str) -> PngInfo:
 
 
 def test_nothing_that_identifies_is_in_a_dataset_or_its_report(made: Path) -> None:
-    assert len(list(made.rglob("images/*"))) == 3 and (made / "first_pairs.png").exists()
+    assert len(list(made.rglob("images/*"))) == 4 and (made / "first_pairs.png").exists()
     assert found_in(made) == []
 
 
@@ -101,8 +111,15 @@ def test_nothing_that_identifies_is_in_other_formats(made: Path, tmp_path: Path)
 
 def test_it_is_whole(made: Path) -> None:
     assert check_dataset(Dataset(made)).sentences == [
-        "All 3 pairs are whole, marked as synthetic and traceable."
+        "All 4 pairs are whole, marked as synthetic and traceable."
     ]
+
+
+def test_it_says_what_its_checks_were(made: Path) -> None:
+    description = Dataset(made).description
+    assert description.segmenter["method"] == "builtin"
+    limit = description.checks.most_copy_pixels  # as near as real tiles are to one another
+    assert limit is not None and limit < Checks().most_copy_pixels
 
 
 def test_the_path_of_a_segmenter_stays_out(tmp_path: Path) -> None:
