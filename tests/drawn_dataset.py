@@ -75,6 +75,7 @@ def make_dataset(
 def write_pairs(dataset: Dataset, pairs: int | None = None) -> None:
     """Write the pairs that are not there yet."""
     files, layouts = PairFiles(dataset), list(dataset.layout_rows())
+    styles = [dataset.style(row) for row in dataset.style_rows()]
     for index in range(pairs if pairs is not None else len(dataset.plan)):
         if files.done[index]:
             continue
@@ -83,7 +84,7 @@ def write_pairs(dataset: Dataset, pairs: int | None = None) -> None:
         image = picture_of(labels.astype(np.int32), pair.seed)
         request = GenerateRequest(
             "demo",
-            None,
+            PackedArray.pack(styles[pair.style].embedding[0]),
             PackedArray.pack(labels),
             labels.shape,
             pair.seed,

@@ -83,6 +83,9 @@ class Description:
         As in a record; of the first pair.
     device, licence, notice : str
         Likewise.
+    segmenter : dict
+        What looked for cells in the images, with the hash and licence of its weights: what
+        :meth:`LayoutSource.to_dict` gave.
     id : str
         Of this dataset alone.
     created : str
@@ -102,6 +105,7 @@ class Description:
     device: str = ""
     licence: str = ""
     notice: str = ""
+    segmenter: dict[str, Any] = field(default_factory=dict)
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
     created: str = field(default_factory=now)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -189,9 +190,18 @@ class _Making:
         record: Record = variant.record
         self._files.write(pair, image, labels, record, verdict.scores, verdict.flags)
         if not self._dataset.description.weights:
-            self._dataset.describe(
-                weights=record.weights, versions=record.versions, device=record.device
-            )
+            self._tell_of(record)
+
+    def _tell_of(self, record: Record) -> None:
+        """Describe what all pairs are made with, and the limit for copies that holds for them."""
+        segmenter, checks = self._checker.segmenter, self._dataset.description.checks
+        self._dataset.describe(
+            weights=record.weights,
+            versions=record.versions,
+            device=record.device,
+            segmenter=segmenter.to_dict() if segmenter is not None else {},
+            checks=replace(checks, most_copy_pixels=self._checker.most_copy_pixels),
+        )
 
     def _tell_loading(self, event: Event) -> None:
         if isinstance(event, Progress) and not event.total:

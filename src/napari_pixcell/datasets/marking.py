@@ -22,6 +22,7 @@ RECORD_KEY = "napari-pixcell"
 XMP_KEY = "XML:com.adobe.xmp"
 XMP_TAG = 700  # where TIFF keeps it
 RECORD_TAG = 65_112  # of a TIFF; numbers from 65,000 on are free for anyone's use
+JPEG_QUALITY = 85
 QUICK = 1  # level of compression: an export should not wait for the last per cent
 
 XMP = (
@@ -129,6 +130,20 @@ def synthetic_sheet(sheet: NDArray[np.uint8]) -> bytes:
     info.add_itxt(XMP_KEY, _xmp())
     buffer = io.BytesIO()
     Image.fromarray(sheet).save(buffer, "png", pnginfo=info)
+    return buffer.getvalue()
+
+
+def synthetic_jpeg(image: NDArray[np.uint8]) -> bytes:
+    """Encode a small picture, uint8 (height, width, 3), as JPEG that says what it shows."""
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(
+        buffer,
+        "jpeg",
+        quality=JPEG_QUALITY,
+        subsampling=0,  # coloured lines of one pixel stay
+        comment="SYNTHETIC tissue, not real. For research use only.",
+        xmp=_xmp().encode(),
+    )
     return buffer.getvalue()
 
 

@@ -1,0 +1,192 @@
+"""Nothing in a dataset tells whose tissue it is of, or who made it; an image alone makes itself."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import io
+import json
+import tarfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from napari_pixcell.cells.methods import SegmentMethod
+from napari_pixcell.cli import main
+from napari_pixcell.datasets.checks import Checks
+from napari_pixcell.datasets.completeness import check_dataset
+from napari_pixcell.datasets.dataset import Dataset
+from napari_pixcell.datasets.decisions import decide
+from napari_pixcell.datasets.preparing import begin
+from napari_pixcell.datasets.recipe import DatasetRecipe
+from napari_pixcell.datasets.report import write_report
+from napari_pixcell.engine.packed import PackedArray
+from napari_pixcell.slides import open_slide
+from napari_pixcell.slides.region import Region
+from napari_pixcell.slides.samples import SAMPLE_SLIDE
+from planted import (
+    CASE,
+    HOST,
+    PATIENT,
+    PLANTED,
+    USER,
+    found_in,
+    plant_ome,
+    plant_svs,
+    plant_user,
+    planted_in,
+)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A dataset of planted slides by a planted user, in a folder of that name, and its report."""
+    with pytest.MonkeyPatch.context() as patch:
+        home = plant_user(patch, tmp_path_factory.mktemp("planted"))
+        patch.setenv("PIXCELL_DATA_DIR", str(home / "data"))
+        folder = home / "patients" / PATIENT
+        folder.mkdir(parents=True)
+        with open_slide(SAMPLE_SLIDE) as slide:
+            tissue = slide.read(Region(0, 0, 600, 600), slide.require_mpp())
+        slides = [plant_svs(folder, tissue, 0.5), plant_ome(folder, tissue[::-1], 0.5)]
+        assert all(set(planted_in(path.read_bytes())) == set(PLANTED) for path in slides)
+        picture = folder / f"{PATIENT}.png"
+        Image.fromarray(tissue[:256, :256]).save(picture, pnginfo=_info("Comment", PATIENT))
+        mask = folder / f"{PATIENT} mask.tif"
+        labels = np.zeros((256, 256), np.uint16)
+        labels[50:70, 50:70], labels[120:150, 90:115] = 1, 2
+        tifffile.imwrite(mask, labels, description=f"{PATIENT} {CASE}", software=USER)
+        embedding = np.random.default_rng(0).normal(size=(1, 1, 128)).astype(np.float32)
+        region = {  # as the dock gives it
+            "from": "embedding",
+            "name": "Region 1",
+            "embedding": PackedArray.pack(embedding).to_dict(),
+            "group": str(slides[0]),
+            "source": {"region": [10, 20, 256, 256]},
+        }
+        recipe = DatasetRecipe(
+            "Planted",
+            styles=(
+                {"from": "region", "slide": slides[0].name, "region": [10, 20, 256, 256]},
+                {"from": "region", "slide": slides[1].name, "region": [80, 60, 256, 256]},
+                {"from": "picture", "path": picture.name, "mpp": 0.5},
+                region,
+            ),
+            layouts=({"from": "file", "path": mask.name, "mpp": 0.5},),
+            steps=2,
+        )
+        (folder / "recipe.json").write_text(json.dumps(recipe.to_dict()))
+        out = folder / "dataset"
+        assert main(["dataset", "make", str(folder / "recipe.json"), "--out", str(out)]) == 0
+        write_report(Dataset(out), out / "report.html")
+        return out
+
+
+def _info(key: str, value: str) -> PngInfo:
+    info = PngInfo()
+    info.add_text(key, value)
+    return info
+
+
+def test_nothing_that_identifies_is_in_a_dataset_or_its_report(made: Path) -> None:
+    assert len(list(made.rglob("images/*"))) == 4 and (made / "first_pairs.png").exists()
+    assert found_in(made) == []
+
+
+def test_nothing_that_identifies_is_in_other_formats(made: Path, tmp_path: Path) -> None:
+    formats = pytest.importorskip("napari_pixcell.datasets.formats")
+    dataset = Dataset(made)
+    decide(made, {row["index"]: "accepted" for row in dataset.rows()})
+    for name in formats.FORMATS:
+        formats.convert(dataset, name, tmp_path / name)
+        assert sum(path.stat().st_size for path in (tmp_path / name).rglob("*")) > 100_000
+    assert found_in(tmp_path) == []
+
+
+def test_it_is_whole(made: Path) -> None:
+    assert check_dataset(Dataset(made)).sentences == [
+        "All 4 pairs are whole, marked as synthetic and traceable."
+    ]
+
+
+def test_it_says_what_its_checks_were(made: Path) -> None:
+    description = Dataset(made).description
+    assert description.segmenter["method"] == "builtin"
+    limit = description.checks.most_copy_pixels  # as near as real tiles are to one another
+    assert limit is not None and limit < Checks().most_copy_pixels
+
+
+def test_the_path_of_a_segmenter_stays_out(tmp_path: Path) -> None:
+    checks = Checks(segmenter=SegmentMethod("cellpose", f"/home/{USER}/mine"))
+    recipe = DatasetRecipe("x", styles=({"from": "nothing"},), checks=checks)
+    dataset = begin(recipe, tmp_path / "data")
+    assert dataset.description.checks.segmenter.model == "mine"
+    assert found_in(dataset.folder) == []
+
+
+def test_an_image_makes_itself_again(
+    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    row = next(iter(Dataset(made).rows()))
+    alone = tmp_path / "alone.png"
+    alone.write_bytes((made / row["image"]).read_bytes())
+    assert main(["rerun", str(alone), "--out", str(tmp_path / "again"), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["same pixels"], told["sha256"]) == ("yes", row["pixels"])
+    again = tifffile.imread(next((tmp_path / "again" / "masks").iterdir()))
+    assert np.array_equal(again, tifffile.imread(made / row["mask"]))
+
+
+def tar_of(data: bytes) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as file:
+        info = tarfile.TarInfo("a.bin")
+        info.size = len(data)
+        file.addfile(info, io.BytesIO(data))
+    return buffer.getvalue()
+
+
+def png_of(data: bytes) -> bytes:
+    buffer, info = io.BytesIO(), PngInfo()
+    info.add_text("a", data.decode(), zip=True)
+    Image.new("L", (2, 2)).save(buffer, "png", pnginfo=info)
+    return buffer.getvalue()
+
+
+def tiff_of(data: bytes) -> bytes:
+    buffer = io.BytesIO()
+    tifffile.imwrite(buffer, np.frombuffer(data * 9, np.uint8)[None], compression="zlib")
+    return buffer.getvalue()
+
+
+def html_of(data: bytes) -> bytes:
+    return b'<img src="data:image/png;base64,' + base64.b64encode(data) + b'">'
+
+
+@pytest.mark.parametrize("word", [PATIENT, CASE, USER, HOST])
+@pytest.mark.parametrize(
+    "pack",
+    [
+        lambda data: b"x" + data,
+        lambda data: data.upper(),
+        lambda data: data.decode().encode("utf-16"),
+        lambda data: zlib.compress(data),
+        lambda data: gzip.compress(data),
+        tar_of,
+        png_of,
+        tiff_of,
+        lambda data: html_of(png_of(data)),
+        lambda data: json.dumps({"zlib": base64.b64encode(zlib.compress(data)).decode()}).encode(),
+        lambda data: gzip.compress(tar_of(html_of(png_of(data)))),
+        lambda data: "".join(f"\\u{letter:04x}" for letter in data).encode(),
+    ],
+)
+def test_the_search_finds_what_is_packed(pack: Callable[[bytes], bytes], word: str) -> None:
+    assert planted_in(pack(f"by {word}, in a text".encode())) == [word]
+    assert planted_in(pack(b"nobody at all, in a text of some length")) == []
