@@ -70,7 +70,7 @@ class Widths:
 
 
 FULL = Widths()
-TINY = Widths(heads=2, head_dim=6, embed_dim=64, vae=(8, 16, 32, 32), flow=16)
+TINY = Widths(heads=1, head_dim=12, embed_dim=64, vae=(8, 16, 32, 32), flow=16)
 
 
 def write_family(

@@ -1,13 +1,42 @@
-"""A published family with tiny widths, installed."""
+"""The demo family loaded once for all, and a published family with tiny widths, installed."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 from random_checkpoints import write_family
 
+from engine.running import embedded, shallow_engine
+from napari_pixcell.engine.engine import Engine
+from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.models.catalogue import get_family
+from napari_pixcell.slides import Region, open_slide
+from napari_pixcell.slides.samples import SAMPLE_SLIDE
+
+
+@pytest.fixture(scope="session")
+def engine() -> Engine:
+    return Engine(torch.device("cpu"))
+
+
+@pytest.fixture(scope="session")
+def shallow() -> Engine:
+    return shallow_engine()
+
+
+@pytest.fixture(scope="session")
+def tissue() -> np.ndarray:
+    """Tissue of the sample slide, 512 × 384 px."""
+    return open_slide(SAMPLE_SLIDE).read(Region(400, 400, 512, 384), 0.5)
+
+
+@pytest.fixture(scope="session")
+def style(engine: Engine, tissue: np.ndarray) -> PackedArray:
+    """Its first tile's embedding."""
+    return embedded(engine, tissue[:256, :256])
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ import pytest
 import torch
 from diffusers import AutoencoderKL
 
+from engine.running import run, shallow_engine
 from napari_pixcell.engine.engine import Engine
 from napari_pixcell.engine.events import Embedding, Notice, Progress, Variant
 from napari_pixcell.engine.packed import PackedArray
@@ -19,12 +20,6 @@ from napari_pixcell.networks import PixCellTransformer2DModel
 from napari_pixcell.preferences import preference
 
 CPU = torch.device("cpu")
-
-
-def run(engine: Engine, request: Any) -> list[Any]:
-    events: list[Any] = []
-    engine.run(request, events.append)
-    return events
 
 
 def variants(events: list[Any]) -> list[Variant]:
@@ -136,14 +131,13 @@ def four_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_variants_of_one_batch_are_those_of_single_ones_and_made_again_alike() -> None:
     style = PackedArray.pack(np.random.default_rng(0).normal(size=(1, 128)).astype(np.float32))
     request = GenerateRequest("demo", style, count=5, steps=2, guidance=2.0)
-    engine, alone = Engine(CPU), Engine(CPU)
+    engine, alone = shallow_engine(), shallow_engine()
     found = variants(run(engine, request))
     assert [variant.record.batch for variant in found] == [(4, 0), (4, 1), (4, 2), (4, 3), (1, 0)]
     assert [variant.index for variant in found] == list(range(5))
     assert len({variant.record.sha256 for variant in found}) == 5
     for variant in (found[2], found[4]):  # of the batch of four, and the one left over
         assert np.array_equal(engine.again(variant.record), variant.image)
-    alone.load("demo")
     alone.residence.batch = 1
     for single, variant in zip(variants(run(alone, request)), found, strict=True):
         assert np.abs(single.image.astype(int) - variant.image).max() <= 1
@@ -161,7 +155,7 @@ def test_on_full_memory_fewer_pictures_are_made_at_once_before_anything_else(
         return whole(self, hidden_states, *arguments, **others)
 
     monkeypatch.setattr(PixCellTransformer2DModel, "forward", limited)
-    engine = Engine(CPU)
+    engine = shallow_engine()
     events = run(engine, GenerateRequest("demo", count=3, steps=1, guidance=1.0))
     assert len(variants(events)) == 3
     again = [text for text in sentences(events) if text.startswith("Memory is full")]

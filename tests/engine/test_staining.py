@@ -8,36 +8,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from seams import seam_ratio
 
+from engine.running import pictures, run
 from napari_pixcell.engine.engine import Engine
-from napari_pixcell.engine.events import Embedding, Finished, Progress, Variant
+from napari_pixcell.engine.events import Finished, Progress, Variant
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.record import Record
-from napari_pixcell.engine.request import EmbedRequest, GenerateRequest, request_from_dict
+from napari_pixcell.engine.request import GenerateRequest, request_from_dict
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.slides import Region, open_slide
 from napari_pixcell.slides.samples import SAMPLE_SLIDE
 from own_stain import write_own_stain
 
 CANVAS = (384, 512)
-
-
-@pytest.fixture(scope="module")
-def engine() -> Engine:
-    return Engine(torch.device("cpu"))
-
-
-@pytest.fixture(scope="module")
-def tissue() -> np.ndarray:
-    return open_slide(SAMPLE_SLIDE).read(Region(400, 400, 512, 384), 0.5)
-
-
-@pytest.fixture(scope="module")
-def style(engine: Engine, tissue: np.ndarray) -> PackedArray:
-    events = run(engine, EmbedRequest("demo", PackedArray.pack(tissue[:256, :256])))
-    return PackedArray.pack(next(e for e in events if isinstance(e, Embedding)).values)
 
 
 @pytest.fixture
@@ -54,14 +38,9 @@ def canvas(tile: GenerateRequest, tissue: np.ndarray) -> GenerateRequest:
     return replace(tile, start=PackedArray.pack(tissue), size=CANVAS)
 
 
-def run(engine: Engine, request, cancelled=lambda: False) -> list:
-    events: list = []
-    engine.run(request, events.append, cancelled)
-    return events
-
-
 def picture(engine: Engine, request) -> np.ndarray:
-    return next(e.image for e in run(engine, request) if isinstance(e, Variant))
+    (found,) = pictures(run(engine, request))
+    return found
 
 
 def away(image: np.ndarray, request: GenerateRequest) -> float:
@@ -95,7 +74,7 @@ def test_all_of_it_may_be_followed_back_and_nothing_too(engine, tile) -> None:
 
 
 @pytest.mark.parametrize("asked", ["tile", "canvas"])
-def test_the_way_back_is_told_and_can_be_cancelled(engine, asked, request) -> None:
+def test_the_way_back_is_told_and_can_be_cancelled(shallow, asked, request) -> None:
     asked = request.getfixturevalue(asked)
     told: list[str] = []
 
@@ -106,9 +85,9 @@ def test_the_way_back_is_told_and_can_be_cancelled(engine, asked, request) -> No
             events.append(event)
 
     events: list = []
-    engine.run(asked, take, lambda: any("tissue back" in words for words in told))
+    shallow.run(asked, take, lambda: any("tissue back" in words for words in told))
     assert told[-1].startswith("Following the tissue back, ") and events == [Finished(True)]
-    assert picture(engine, replace(asked, steps=2, count=1)).std() > 5  # nothing is left behind
+    assert picture(shallow, replace(asked, steps=2, count=1)).std() > 5  # nothing is left behind
 
 
 def test_a_request_without_it_is_written_as_before(tile) -> None:

@@ -11,38 +11,21 @@ import pytest
 import torch
 from scipy.ndimage import distance_transform_edt
 
+from engine.running import pictures, run
 from napari_pixcell.engine import computing
 from napari_pixcell.engine.canvas import Canvas
 from napari_pixcell.engine.canvas_store import canvases_folder
 from napari_pixcell.engine.engine import Engine
-from napari_pixcell.engine.events import Embedding, Finished, Preview, Progress, Variant
+from napari_pixcell.engine.events import Finished, Preview, Progress, Variant
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.record import Record
-from napari_pixcell.engine.request import EmbedRequest, GenerateRequest, request_from_dict
+from napari_pixcell.engine.request import GenerateRequest, request_from_dict
 from napari_pixcell.engine.start import Start
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.slides import Region, open_slide
-from napari_pixcell.slides.samples import SAMPLE_SLIDE
 from napari_pixcell.slides.stored_picture import StoredPicture
 
 CANVAS = (384, 512)
 FEATHER = 16
-
-
-@pytest.fixture(scope="module")
-def engine() -> Engine:
-    return Engine(torch.device("cpu"))
-
-
-@pytest.fixture(scope="module")
-def tissue() -> np.ndarray:
-    return open_slide(SAMPLE_SLIDE).read(Region(400, 400, 512, 384), 0.5)
-
-
-@pytest.fixture(scope="module")
-def style(engine: Engine, tissue: np.ndarray) -> PackedArray:
-    events = run(engine, EmbedRequest("demo", PackedArray.pack(tissue[:256, :256])))
-    return PackedArray.pack(next(e for e in events if isinstance(e, Embedding)).values)
 
 
 @pytest.fixture
@@ -59,16 +42,6 @@ def canvas(style: PackedArray, tissue: np.ndarray) -> GenerateRequest:
     return GenerateRequest(
         "demo", style, size=CANVAS, count=1, steps=3, guidance=1.0, start=start, strength=0.7
     )
-
-
-def run(engine: Engine, request, cancelled=lambda: False) -> list:
-    events: list = []
-    engine.run(request, events.append, cancelled)
-    return events
-
-
-def pictures(events: list) -> list[np.ndarray]:
-    return [e.image for e in events if isinstance(e, Variant)]
 
 
 def away(picture: np.ndarray, start: PackedArray) -> float:
@@ -108,8 +81,8 @@ def test_the_more_strength_the_farther_from_the_start(engine, tile) -> None:
     assert distances[0] > 0 and np.all(np.diff(distances) > 1), distances
 
 
-def test_only_the_steps_that_are_taken_are_counted(engine, tile) -> None:
-    events = run(engine, replace(tile, count=2, steps=10, strength=0.2))
+def test_only_the_steps_that_are_taken_are_counted(shallow, tile) -> None:
+    events = run(shallow, replace(tile, count=2, steps=10, strength=0.2))
     told = [(e.done, e.total) for e in events if isinstance(e, Progress) and e.total]
     assert told == [(i, 4) for i in range(1, 5)]
     assert replace(tile, steps=10, strength=0.01).first_step == 9
@@ -144,9 +117,9 @@ def test_a_tile_keeps_its_pixels_outside_of_the_part(engine, tile) -> None:
     np.testing.assert_array_equal(preview[0, 0], tile.start.unpack()[4, 4])
 
 
-def test_a_part_of_a_canvas_computes_its_own_windows_only(engine, canvas, monkeypatch) -> None:
+def test_a_part_of_a_canvas_computes_its_own_windows_only(shallow, canvas, monkeypatch) -> None:
     request = replace(canvas, part=marked(CANVAS, 20, 100, 30, 130))
-    events = run(engine, request)
+    events = run(shallow, request)
     (picture,) = pictures(events)
     check_part(picture, request)
     told = [e for e in events if isinstance(e, Progress) and e.total]
@@ -154,41 +127,41 @@ def test_a_part_of_a_canvas_computes_its_own_windows_only(engine, canvas, monkey
     assert told[-1].done == told[-1].total <= whole.count(whole.turns(2)) / 2
     assert [e.done for e in told] == sorted(e.done for e in told)
     record = next(e.record for e in events if isinstance(e, Variant))
-    np.testing.assert_array_equal(engine.again(record), picture)
+    np.testing.assert_array_equal(shallow.again(record), picture)
     # What was left out would have changed nothing.
     monkeypatch.setattr(Canvas, "rows", Canvas._rows)
     monkeypatch.setattr(Canvas, "near", lambda *_: True)
     monkeypatch.setattr(Start, "touched", lambda *_: True)
-    (slow,) = pictures(run(engine, request))
+    (slow,) = pictures(run(shallow, request))
     assert np.abs(picture.astype(int) - slow).max() <= 1
 
 
-def test_rows_far_from_the_part_are_left_out_and_change_nothing(engine, style) -> None:
+def test_rows_far_from_the_part_are_left_out_and_change_nothing(shallow, style) -> None:
     size = (1400, 256)
     start = np.random.default_rng(0).integers(0, 255, (*size, 3), np.uint8)
     request = GenerateRequest(
         "demo", style, size=size, count=1, steps=2, guidance=1.0, start=PackedArray.pack(start)
     )
     request = replace(request, part=marked(size, 690, 720, 100, 140))
-    check_part(pictures(run(engine, request))[0], request)
+    check_part(pictures(run(shallow, request))[0], request)
 
 
-def test_a_stopped_canvas_goes_on_to_the_same_pixels(engine, canvas, monkeypatch) -> None:
+def test_a_stopped_canvas_goes_on_to_the_same_pixels(shallow, canvas, monkeypatch) -> None:
     monkeypatch.setattr(computing, "DECODED", 32)  # more than one row of windows
     request = replace(canvas, part=marked(CANVAS, 100, 300, 20, 90), seed=9)
-    (whole,) = pictures(run(engine, request))
+    (whole,) = pictures(run(shallow, request))
     asked = iter(range(100))
-    assert run(engine, request, lambda: next(asked) >= 6)[-1] == Finished(cancelled=True)
+    assert run(shallow, request, lambda: next(asked) >= 6)[-1] == Finished(cancelled=True)
     assert any(path.is_dir() for path in canvases_folder().iterdir())
-    np.testing.assert_array_equal(pictures(run(engine, request))[0], whole)
+    np.testing.assert_array_equal(pictures(run(shallow, request))[0], whole)
 
 
 @pytest.mark.parametrize("strength", [0.0, 0.5])
-def test_a_picture_on_disk_is_the_same(engine, canvas, strength, monkeypatch) -> None:
+def test_a_picture_on_disk_is_the_same(shallow, canvas, strength, monkeypatch) -> None:
     request = replace(canvas, part=marked(CANVAS, 20, 100, 30, 130), strength=strength)
-    (in_memory,) = pictures(run(engine, request))
+    (in_memory,) = pictures(run(shallow, request))
     monkeypatch.setenv("PIXCELL_PICTURE_MB", "0.2")
-    (stored,) = pictures(run(engine, request))
+    (stored,) = pictures(run(shallow, request))
     assert isinstance(stored, StoredPicture)
     np.testing.assert_array_equal(np.asarray(stored), in_memory)
     assert np.array_equal(in_memory, request.start.unpack()) == (strength == 0)
@@ -288,7 +261,7 @@ def test_families_of_1024_px_change_a_part_too(tmp_path: Path) -> None:
     from napari_pixcell.engine.start import free_latents
     from napari_pixcell.networks import PixCellTransformer2DModel
 
-    sizes = {"num_attention_heads": 2, "attention_head_dim": 12, "cross_attention_dim": 24}
+    sizes = {"num_attention_heads": 1, "attention_head_dim": 24, "cross_attention_dim": 24}
     sizes |= {"in_channels": 4, "out_channels": 8, "caption_channels": 20, "sample_size": 128}
     transformer = PixCellTransformer2DModel(**sizes, caption_num_tokens=16, num_layers=1).eval()
     size = (1100, 1500)

@@ -84,17 +84,6 @@ def test_a_long_log_is_put_aside_when_a_worker_starts(client: WorkerClient, log:
     assert log.with_name("worker.old.log").stat().st_size == 2_000_000
 
 
-def test_of_a_picture_too_large_for_memory_only_the_folder_is_sent(monkeypatch) -> None:
-    monkeypatch.setenv("PIXCELL_PICTURE_MB", "0.5")
-    client = WorkerClient()
-    job = client.submit(GenerateRequest("demo", style(), size=(500, 600), count=1, steps=2))
-    assert job.block.slot_bytes < 3 * 600 * 600 * 2
-    (variant,) = [e for e in job.events() if isinstance(e, Variant)]
-    client.close()
-    assert isinstance(variant.image, StoredPicture) and variant.image.shape == (500, 600, 3)
-    assert pixels_sha256(variant.image) == variant.record.sha256
-
-
 def test_an_embedding_arrives_with_the_identity_of_its_encoder(client: WorkerClient) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (256, 256, 3), np.uint8)
     event = next(client.submit(EmbedRequest("demo", PackedArray.pack(pixels))).events())
@@ -227,16 +216,44 @@ def test_the_client_imports_no_torch() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-def test_an_idle_worker_gives_the_memory_back_and_then_works_again(
-    client: WorkerClient, log: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PIXCELL_CONFIG_DIR", str(tmp_path))
-    client.restart()  # a worker reads the settings from where they are when it starts
-    set_idle_minutes(0.02)
+# -- with settings that a worker reads when it starts -------------------------------------
+
+
+@pytest.fixture(scope="module")
+def frugal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[WorkerClient, Path]]:
+    """A worker that keeps pictures on disk and soon nothing in memory, and its log."""
+    client, folder = WorkerClient(), tmp_path_factory.mktemp("frugal")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("napari_pixcell.worker.client.log_path", lambda: folder / "worker.log")
+        patch.setenv("PIXCELL_CONFIG_DIR", str(folder))
+        patch.setenv("PIXCELL_CACHE_DIR", str(folder / "cache"))
+        patch.setenv("PIXCELL_PICTURE_MB", "0.5")
+        set_idle_minutes(0.02)
+        request = SegmentRequest(PackedArray.pack(np.full((64, 64, 3), 255, np.uint8)), 0.5)
+        list(client.submit(request).events())
+    yield client, folder / "worker.log"
+    client.close()
+
+
+def test_of_a_picture_too_large_for_memory_only_the_folder_is_sent(frugal, monkeypatch) -> None:
+    monkeypatch.setenv("PIXCELL_PICTURE_MB", "0.5")
+    request = GenerateRequest("demo", style(), size=(500, 600), count=1, steps=1, guidance=1.0)
+    job = frugal[0].submit(request)
+    assert job.block.slot_bytes < 3 * 600 * 600 * 2
+    (variant,) = [e for e in job.events() if isinstance(e, Variant)]
+    assert isinstance(variant.image, StoredPicture) and variant.image.shape == (500, 600, 3)
+    assert pixels_sha256(variant.image) == variant.record.sha256
+
+
+def test_an_idle_worker_gives_the_memory_back_and_then_works_again(frugal) -> None:
+    client, log = frugal
+    pid, unloaded = client.process_id, "Unloaded after 0.02 minutes"
     request = GenerateRequest("demo", style(), count=1, steps=1)
     assert list(client.submit(request).events())[-1] == Finished()
+    before = log.read_text().count(unloaded)
     deadline = time.monotonic() + 60
-    while "Unloaded after 0.02 minutes" not in log.read_text():
+    while log.read_text().count(unloaded) == before:
         assert time.monotonic() < deadline
         time.sleep(0.1)
     assert list(client.submit(request).events())[-1] == Finished()
+    assert client.process_id == pid
