@@ -11,10 +11,11 @@ from napari_pixcell.errors import PixCellError
 # Names of the scores, and what they say; a score that does not apply to a pair is None.
 SCORES = {
     "dice": "overlap of the mask with the cells that are found in the image (Dice)",
-    "aji": "the same cell by cell: aggregated Jaccard index",
+    "kappa": "the same beyond chance, which is 0 (Cohen's kappa of the pixels)",
+    "aji": "overlap cell by cell: aggregated Jaccard index",
     "pq": "the same cell by cell: panoptic quality",
     "count": "cells found in the image for each of the mask",
-    "style": "how alike its own style is to the one asked for (cosine)",
+    "style": "how alike its own style is to the one asked for (cosine beyond what tissue shares)",
     "copy_style": "how alike the nearest real tile's style is to its own (cosine)",
     "copy_pixels": "how alike the nearest real tile is, pixel by pixel (correlation)",
     "colour": "distance of its mean colour from the style's (ΔE)",
@@ -38,9 +39,11 @@ class Checks:
 
     Parameters
     ----------
-    least_dice, least_style, most_copy_style, most_copy_pixels, most_colour, least_sharpness, \
-    least_contrast, most_saturated
-        See :data:`SCORES`; None switches a check off.
+    least_dice, least_kappa, least_style, least_sharpness, least_contrast
+        Below which a pair is flagged. See :data:`SCORES`; None switches a check off.
+    most_copy_style, most_copy_pixels, most_colour, most_saturated
+        Above which it is. ``most_copy_pixels`` is an upper bound: real tiles that are less alike
+        than that set the limit themselves.
     segmenter : SegmentMethod
         What looks for cells in the images; named in the dataset.
 
@@ -50,13 +53,14 @@ class Checks:
         If a threshold is no number.
     """
 
-    least_dice: float | None = 0.5
-    least_style: float | None = 0.5
+    least_dice: float | None = None
+    least_kappa: float | None = 0.4
+    least_style: float | None = 0.15
     most_copy_style: float | None = None
     most_copy_pixels: float | None = 0.9
-    most_colour: float | None = 20.0
-    least_sharpness: float | None = 0.3
-    least_contrast: float | None = 2.0
+    most_colour: float | None = 10.0
+    least_sharpness: float | None = 0.1
+    least_contrast: float | None = 1.5
     most_saturated: float | None = 0.6
     segmenter: SegmentMethod = field(default_factory=SegmentMethod)
 

@@ -13,12 +13,15 @@ MATCH = 0.5  # IoU above which two cells are one; no cell can have two such part
 
 @dataclass(frozen=True)
 class Agreement:
-    """How well found cells agree with wanted ones; 0 to 1, but for the count.
+    """How well found cells agree with wanted ones; 1 is best.
 
     Parameters
     ----------
     dice : float
         Of all pixels of cells.
+    kappa : float
+        The same beyond chance, which gives dense cells a high Dice: Cohen's kappa of the pixels,
+        0 for cells that have nothing to do with each other.
     aji : float
         Aggregated Jaccard index (Kumar et al., IEEE TMI 36, 2017, algorithm 1).
     pq : float
@@ -28,6 +31,7 @@ class Agreement:
     """
 
     dice: float
+    kappa: float
     aji: float
     pq: float
     count: float
@@ -54,12 +58,15 @@ def agreement(wanted: NDArray[Any], found: NDArray[Any]) -> Agreement | None:
         return None
     whole = wanted_area.sum() + found_area.sum()
     if not len(found_area):
-        return Agreement(0.0, 0.0, 0.0, 0.0)
+        return Agreement(0.0, 0.0, 0.0, 0.0, 0.0)
+    chance = wanted_area.sum() * found_area.sum() / wanted.size
+    differs = whole > 2 * chance  # else all of both is cells
     union = wanted_area[:, None] + found_area[None] - overlap
     iou = overlap / union
     matched = iou[iou > MATCH]
     return Agreement(
         dice=float(2 * overlap.sum() / whole),
+        kappa=float(2 * (overlap.sum() - chance) / (whole - 2 * chance)) if differs else 1.0,
         aji=_aji(overlap, union, iou, wanted_area, found_area),
         pq=float(matched.sum() / ((len(wanted_area) + len(found_area)) / 2)),
         count=len(found_area) / len(wanted_area),

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pixcell.cells.methods import LayoutSource
+from napari_pixcell.cells.methods import METHODS, LayoutSource, SegmentMethod
 from napari_pixcell.datasets.checks import FLAGS, SCORES, Checks
 from napari_pixcell.datasets.dataset import Style
-from napari_pixcell.datasets.quality.agreement import agreement
+from napari_pixcell.datasets.quality.agreement import Agreement, agreement
 from napari_pixcell.datasets.quality.copies import RealTiles, free_of_cells
 from napari_pixcell.datasets.quality.looks import (
     colour_distance,
@@ -20,12 +21,15 @@ from napari_pixcell.datasets.quality.looks import (
     look_of,
     sharpness_ratio,
 )
-from napari_pixcell.datasets.quality.styles import style_cosine
+from napari_pixcell.datasets.quality.styles import centre_of, reference_picture, style_cosine
 from napari_pixcell.engine.events import Embedding, Event, Failure, Layout
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.request import EmbedRequest, Request, SegmentRequest
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import Family
+
+# Few real tiles, or very different ones, may all be far from each other: no copy is less alike.
+LEAST_COPY = 0.8
 
 Ask = Callable[[Request], list[Event]]
 Scores = dict[str, float | None]
@@ -78,7 +82,7 @@ class Checker:
     ) -> None:
         self.checks, self.family, self.mpp = checks, family, mpp
         self.real = real if real is not None and len(real) else None
-        self.most_copy_pixels = _copy_limit(checks, self.real)
+        self.most_copy_pixels = _copy_limit(checks.most_copy_pixels, self.real)
         self.segmenter: LayoutSource | None = None
         self._ask = ask
 
@@ -113,11 +117,23 @@ class Checker:
 
     def _mask_scores(self, image: NDArray[np.uint8], labels: NDArray[Any]) -> Scores:
         """Look for cells, and compare them with the mask."""
-        request = SegmentRequest(PackedArray.pack(image), self.mpp, self.checks.segmenter)
-        found = self._answer(request, Layout)
+        packed, how = PackedArray.pack(image), self.checks.segmenter
+        agrees = self._agreement(packed, labels, how)
+        least = self.checks.least_kappa
+        if agrees is None:
+            return {}
+        if how.method == METHODS[0] and least is not None and agrees.kappa < least:
+            # In tissue that is very dark or pale the built-in method finds too little by itself.
+            again = self._agreement(packed, labels, replace(how, sensitivity=1.0))
+            agrees = max(agrees, again or agrees, key=lambda one: one.kappa)
+        return asdict(agrees)
+
+    def _agreement(
+        self, packed: PackedArray, labels: NDArray[Any], how: SegmentMethod
+    ) -> Agreement | None:
+        found = self._answer(SegmentRequest(packed, self.mpp, how), Layout)
         self.segmenter = found.source
-        agrees = agreement(labels, found.labels)
-        return asdict(agrees) if agrees is not None else {}
+        return agreement(labels, found.labels)
 
     def _style_scores(
         self, image: NDArray[np.uint8], labels: NDArray[Any] | None, style: Style
@@ -130,18 +146,25 @@ class Checker:
         own = self._answer(request, Embedding).values
         scores: Scores = {}
         if style.embedding is not None:
-            scores["style"] = style_cosine(own, style.embedding)
+            scores["style"] = style_cosine(own, style.embedding, self._shared)
         if self.real is not None:
             free = None if labels is None else free_of_cells(labels[:height, :width], self.mpp)
             nearest = self.real.nearest(image, own, free)
             scores |= {"copy_style": nearest.style, "copy_pixels": nearest.pixels}
         return scores
 
+    @cached_property
+    def _shared(self) -> NDArray[np.float64]:
+        """What the embeddings of all tissue have in common."""
+        picture = PackedArray.pack(reference_picture(self.family))
+        return centre_of(self._answer(EmbedRequest(self.family.name, picture), Embedding).values)
+
     def _flags(self, scores: Scores) -> tuple[str, ...]:
         """Compare the scores with their thresholds."""
         checks = self.checks
         limits: tuple[tuple[str, str, float | None, float | None], ...] = (
             ("mask", "dice", checks.least_dice, None),
+            ("mask", "kappa", checks.least_kappa, None),
             ("style", "style", checks.least_style, None),
             ("copy", "copy_style", None, checks.most_copy_style),
             ("copy", "copy_pixels", None, self.most_copy_pixels),
@@ -165,11 +188,12 @@ class Checker:
         )
 
 
-def _copy_limit(checks: Checks, real: RealTiles | None) -> float | None:
+def _copy_limit(most: float | None, real: RealTiles | None) -> float | None:
+    """Give the correlation of the closest real pair, where that tells tissue from copies."""
     closest = real.closest() if real is not None else None
-    if checks.most_copy_pixels is None or closest is None:
-        return checks.most_copy_pixels
-    return min(checks.most_copy_pixels, closest.pixels)
+    if most is None or closest is None:
+        return most
+    return min(most, max(LEAST_COPY, closest.pixels))
 
 
 def _beyond(score: float | None, least: float | None, most: float | None) -> bool:

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 LOWEST, HIGHEST = 2, 253  # grey levels beyond which a channel is saturated
 
+LEAST_TISSUE = 0.01  # of a picture; what has less is described as the glass that it is
+
 
 def look_of(pixels: NDArray[np.uint8]) -> dict[str, float]:
     """Describe tissue.
@@ -20,17 +22,21 @@ def look_of(pixels: NDArray[np.uint8]) -> dict[str, float]:
     Returns
     -------
     dict
-        ``L``, ``a``, ``b``: mean colour, CIELAB under D65. ``sharpness``: variance of the
-        Laplacian of lightness (Pech-Pacheco et al., ICPR 2000) for the variance of the lightness.
-        ``contrast``: standard deviation of the lightness, which is from 0 to 100. ``saturated``:
-        part of the pixels with a channel at its end, 0 to 1.
+        ``L``, ``a``, ``b``: mean colour of what is no glass, CIELAB under D65.
+        ``sharpness``: variance of the Laplacian of the lightness (Pech-Pacheco et al., ICPR 2000)
+        for the variance of the lightness. ``contrast``: standard deviation of the lightness, which
+        is from 0 to 100. ``saturated``: part of the pixels with a channel at its end, 0 to 1.
     """
     from scipy.ndimage import laplace
     from skimage.color import rgb2lab
 
+    from napari_pixcell.cells.segmentation import GLASS
+
     lab = rgb2lab(pixels).astype(np.float32)
     lightness = lab[..., 0]
-    mean = lab.mean(axis=(0, 1), dtype=np.float64)
+    tissue = pixels.min(axis=-1) < GLASS
+    counted = lab[tissue] if tissue.mean() > LEAST_TISSUE else lab.reshape(-1, 3)
+    mean = counted.mean(axis=0, dtype=np.float64)
     spread = float(lightness.var(dtype=np.float64))
     edges = float(laplace(lightness).var(dtype=np.float64))
     ends = (pixels <= LOWEST) | (pixels >= HIGHEST)

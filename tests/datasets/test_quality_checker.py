@@ -1,0 +1,195 @@
+"""Pairs through the checks, with the demo family's own encoder and the built-in segmentation."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+from skimage.color import hsv2rgb, rgb2hsv
+
+from napari_pixcell.cells import segment_nuclei
+from napari_pixcell.cells.methods import LayoutSource
+from napari_pixcell.datasets.checks import FLAGS, SCORES, Checks
+from napari_pixcell.datasets.dataset import Style
+from napari_pixcell.datasets.quality import Checker, RealTiles, look_of
+from napari_pixcell.engine.events import Embedding, Failure, Finished, Layout
+from napari_pixcell.engine.packed import PackedArray
+from napari_pixcell.engine.request import EmbedRequest, SegmentRequest
+from napari_pixcell.errors import PixCellError
+from napari_pixcell.models.catalogue import DEMO
+from napari_pixcell.slides import Region, open_slide
+from napari_pixcell.slides.samples import SAMPLE_SLIDE
+
+
+def tissue(x: int, y: int) -> np.ndarray:
+    with open_slide(SAMPLE_SLIDE) as slide:
+        return slide.read(Region(x, y, 256, 256), 0.5)
+
+
+@pytest.fixture(scope="module")
+def ask():
+    from napari_pixcell.engine.engine import Engine
+
+    engine = Engine()
+
+    def run(request):
+        events = []
+        engine.run(request, events.append)
+        return events
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def embedded(ask):
+    def embed(pixels):
+        events = ask(EmbedRequest("demo", PackedArray.pack(np.ascontiguousarray(pixels))))
+        return next(event.values for event in events if isinstance(event, Embedding))
+
+    return embed
+
+
+@pytest.fixture(scope="module")
+def tile():
+    return tissue(800, 500)
+
+
+@pytest.fixture(scope="module")
+def style(tile, embedded):
+    return Style(0, "Tissue", "a", embedded(tile), look_of(tile))
+
+
+@pytest.fixture(scope="module")
+def checker(ask):
+    return Checker(Checks(), DEMO, 0.5, ask)
+
+
+@pytest.fixture(scope="module")
+def labels(tile):
+    return segment_nuclei(tile, 0.5)
+
+
+def test_the_tissue_itself_passes_and_has_all_its_scores(checker, tile, labels, style):
+    verdict = checker.look(tile, labels, style)
+    assert verdict.flags == ()
+    assert list(verdict.scores) == list(SCORES)
+    for name in ("dice", "kappa", "aji", "pq", "count", "style", "sharpness"):
+        assert verdict.scores[name] == pytest.approx(1)
+    assert verdict.scores["colour"] == pytest.approx(0, abs=1e-6)
+    assert verdict.scores["copy_pixels"] is None  # nothing to compare with
+    assert checker.segmenter == LayoutSource("builtin")
+
+
+def test_each_spoiled_pair_is_flagged_for_what_is_wrong(checker, tile, labels, style):
+    hsv = rgb2hsv(tile)
+    hsv[..., 0] = (hsv[..., 0] + 0.25) % 1
+    tinted = (255 * hsv2rgb(hsv)).round().astype(np.uint8)
+    blurred = gaussian_filter(tile.astype(float), (2.5, 2.5, 0)).astype(np.uint8)
+    bright = (3 * (tile.astype(float) - 128) + 200).clip(0, 255).astype(np.uint8)
+    assert checker.look(tile, labels[::-1], style).flags == ("mask",)
+    assert checker.look(tile, np.roll(labels, 128, axis=1), style).flags == ("mask",)
+    assert "colour" in checker.look(tinted, labels, style).flags
+    assert "blur" in checker.look(blurred, labels, style).flags
+    assert "failed" in checker.look(bright, labels, style).flags
+    for value in (0, 240, 255):
+        assert "failed" in checker.look(np.full_like(tile, value), labels, style).flags
+
+
+def test_another_style_is_not_kept(checker, tile, style):
+    opposite = replace(style, embedding=-style.embedding)
+    verdict = checker.look(tile, None, opposite)
+    assert verdict.flags == ("style",)
+    assert verdict.scores["style"] < -0.5
+    assert verdict.scores["dice"] is None  # without a mask there is nothing to follow
+
+
+def test_without_a_style_or_its_look_there_is_no_drift(checker, tile, labels):
+    scores = checker.look(tile, labels, Style(0, "Nothing", "a", None)).scores
+    assert scores["dice"] == 1
+    assert [scores[name] for name in ("style", "colour", "sharpness")] == [None] * 3
+
+
+def test_a_copy_is_flagged_however_it_is_turned(ask, embedded, style):
+    real = RealTiles()
+    for x in (300, 556, 812, 1068):
+        real.add(tissue(x, 500), embedded(tissue(x, 500)))
+    checker = Checker(Checks(), DEMO, 0.5, ask, real)
+    copied, style = tissue(556, 500)[:, ::-1].copy(), replace(style, embedding=None)
+    assert checker.look(copied, None, style).flags == ("copy",)
+    assert checker.most_copy_pixels == 0.8  # few tiles do not tell how alike tissue can be
+    assert "copy" not in checker.look(tissue(900, 1200), None, style).flags
+
+
+def test_the_cells_of_a_layout_make_no_copy(ask, embedded, style):
+    """A picture with a real tile's cells in their places, and nothing else of it."""
+    real = RealTiles()
+    tile = tissue(556, 500)
+    real.add(tile, embedded(tile))
+    cells = segment_nuclei(tile, 0.5)
+    noise = np.random.default_rng(0).normal(0, 25, (32, 32))
+    ground = np.kron(gaussian_filter(noise, 0.7), np.ones((8, 8)))[..., None] + (215, 160, 205)
+    made = np.where(cells[..., None] > 0, (90, 50, 130), ground).clip(0, 255).astype(np.uint8)
+    checker, style = Checker(Checks(), DEMO, 0.5, ask, real), replace(style, embedding=None)
+    with_mask = checker.look(made, cells, style).scores["copy_pixels"]
+    assert with_mask < checker.look(made, None, style).scores["copy_pixels"] - 0.2
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        np.full((256, 256, 3), np.nan),
+        np.zeros((256, 256), np.uint8),
+        np.zeros((0, 256, 3), np.uint8),
+        None,
+    ],
+)
+def test_what_is_no_picture_has_failed(image, style):
+    def ask(request):
+        raise AssertionError("nothing is to be asked")
+
+    verdict = Checker(Checks(), DEMO, 0.5, ask).look(image, None, style)
+    assert verdict.flags == ("failed",)
+    assert set(verdict.scores.values()) == {None}
+
+
+def test_a_larger_picture_is_checked_by_whole_tiles(checker, tile, style):
+    wide = np.concatenate([tile, tile[:, :100]], axis=1)
+    assert checker.look(wide, None, style).flags == ()
+
+
+def test_thresholds_that_are_off_flag_nothing(ask, tile, labels, style):
+    off = {name: None for name in vars(Checks()) if name != "segmenter"}
+    checker = Checker(Checks(**off), DEMO, 0.5, ask)
+    blank = np.full_like(tile, 240)
+    assert checker.look(blank, labels, replace(style, embedding=None)).flags == ()
+
+
+def test_flags_come_in_their_order(checker, tile, labels, style):
+    flags = checker.look(np.zeros_like(tile), labels, style).flags
+    assert list(flags) == [flag for flag in FLAGS if flag in flags]
+
+
+def test_the_built_in_method_is_asked_again_where_it_finds_too_little(style, tile, labels):
+    asked = []
+
+    def ask(request):
+        if isinstance(request, EmbedRequest):
+            return [Embedding(style.embedding), Finished()]
+        assert isinstance(request, SegmentRequest)
+        asked.append(request.how.sensitivity)
+        found = labels if request.how.sensitivity == 1 else np.zeros_like(labels)
+        return [Layout(found, LayoutSource("builtin")), Finished()]
+
+    without = replace(style, embedding=None)
+    scores = Checker(Checks(), DEMO, 0.5, ask).look(tile, labels, without).scores
+    assert asked == [0, 1]
+    assert scores["dice"] == 1
+
+
+def test_what_the_engine_cannot_do_is_told(style, tile, labels):
+    for events, words in (
+        ([Failure("There is not enough memory.")], "There is not enough memory."),
+        ([Finished(cancelled=True)], "gave no result; resume the dataset"),
+    ):
+        with pytest.raises(PixCellError, match=words):
+            Checker(Checks(), DEMO, 0.5, lambda request, e=events: e).look(tile, labels, style)
