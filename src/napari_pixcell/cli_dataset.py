@@ -55,6 +55,13 @@ def add_dataset_command(commands: Any, common: argparse.ArgumentParser, engine: 
     )
     _add_first(resume)
 
+    text = "Look at every file: complete, unchanged, marked as synthetic, traceable."
+    add("check", _check, text).add_argument("folder", metavar="DIR", type=Path)
+
+    report = add("report", _report, "Write one HTML page about a dataset.")
+    report.add_argument("folder", metavar="DIR", type=Path)
+    report.add_argument("--out", type=Path, metavar="FILE.html", help="default: DIR/report.html")
+
 
 def _add_first(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
@@ -122,6 +129,25 @@ def _run(request: DatasetRequest, engine: GetEngine) -> Result:
         "flagged": int(table.flagged.sum()),
         "first pairs": str(sheet),
     }
+
+
+def _check(options: argparse.Namespace) -> Result:
+    from napari_pixcell.datasets.completeness import check_dataset
+
+    found = check_dataset(Dataset(options.folder), _count)
+    return found.to_dict() | {"exit code": found.exit_code}
+
+
+def _report(options: argparse.Namespace) -> Result:
+    from napari_pixcell.datasets.report import write_report
+
+    path = options.out or options.folder / "report.html"
+    return {"report": str(write_report(Dataset(options.folder), path, _count))}
+
+
+def _count(done: int, total: int) -> None:
+    if sys.stderr.isatty():
+        print(f"\r{done:,} of {total:,}  ", end="", file=sys.stderr)
 
 
 def _tell(event: Event) -> None:

@@ -27,6 +27,7 @@ from napari_pixcell.engine.record import Record
 from napari_pixcell.errors import PixCellError
 
 DIGITS = 6
+PAIR_FOLDERS = "images", "masks"
 
 
 class DiskProblem(PixCellError):
@@ -58,16 +59,24 @@ class PairFiles:
 
     def _sweep(self) -> None:
         """Take away what a killed process left: files without a row, and halves of files."""
-        for name in ("images", "masks", f"{APART}/images", f"{APART}/masks"):
-            folder = self.dataset.folder / name
+        for name in (
+            "",
+            "styles",
+            "layouts",
+            *PAIR_FOLDERS,
+            *(f"{APART}/{n}" for n in PAIR_FOLDERS),
+        ):
+            folder, of_pairs = self.dataset.folder / name, name.endswith(PAIR_FOLDERS)
             if not folder.is_dir():
                 continue
             with os.scandir(folder) as entries:
                 for entry in entries:
-                    number = entry.name.split(".")[0]
-                    whole = number.isdigit() and int(number) < len(self.done)
-                    if entry.name.endswith(".part") or (whole and not self.done[int(number)]):
+                    if entry.name.endswith(".part") or (of_pairs and self._is_stray(entry.name)):
                         Path(entry.path).unlink()
+
+    def _is_stray(self, name: str) -> bool:
+        number = name.split(".")[0]
+        return number.isdigit() and int(number) < len(self.done) and not self.done[int(number)]
 
     def write(
         self,
