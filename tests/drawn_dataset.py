@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_pixcell.datasets.checks import Checks
 from napari_pixcell.datasets.dataset import Dataset, Description, Layout, Settings, Style
 from napari_pixcell.datasets.lock import locked
 from napari_pixcell.datasets.plan import Plan
@@ -55,7 +56,14 @@ def make_dataset(
     dataset = Dataset.create(
         folder,
         Description(
-            "Drawn", "demo", 0.5, (SIDE, SIDE), Settings(20, 1.5), picture=picture, licence="CC0"
+            "Drawn",
+            "demo",
+            0.5,
+            (SIDE, SIDE),
+            Settings(20, 1.5),
+            Checks(least_dice=0.5),
+            picture=picture,
+            licence="CC0",
         ),
     )
     rng = np.random.default_rng(0)
