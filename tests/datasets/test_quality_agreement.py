@@ -59,7 +59,7 @@ def test_equal_masks_agree_whatever_their_numbers():
 def test_merged_cells_cost_what_is_counted_cell_by_cell():
     wanted = np.zeros((20, 20), np.int32)
     wanted[5:15, 2:9], wanted[5:15, 9:18] = 1, 2
-    scores = agreement(wanted, wanted > 0)
+    scores = agreement(wanted, (wanted > 0).astype(np.int32))
     assert scores.dice == 1
     assert scores.pq == pytest.approx(9 / 16 / 1.5)
     assert scores.count == 0.5

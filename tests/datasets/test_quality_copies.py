@@ -59,6 +59,11 @@ def test_a_copy_is_found_however_it_is_turned_and_shifted(turn):
     assert max(found[0], found[2]) < 0.6
 
 
+def test_where_cells_cover_all_of_it_all_of_it_is_compared():
+    one, nothing = small(1), np.zeros((SIDE, SIDE), np.float32)
+    assert best_correlations(one, one[None], nothing)[0] == pytest.approx(1, abs=1e-4)
+
+
 def test_glass_is_no_copy_of_glass():
     glass = np.full((SIDE, SIDE), 240, np.float32)
     speck = glass.copy()

@@ -37,6 +37,8 @@ FLAGS = {
 class Checks:
     """Thresholds of the checks; a pair beyond one of them is flagged, and kept apart.
 
+    The defaults were chosen by measurement on the demo family, see ``benchmarks/quality.py``.
+
     Parameters
     ----------
     least_dice, least_kappa, least_style, least_sharpness, least_contrast
@@ -45,7 +47,8 @@ class Checks:
         Above which it is. ``most_copy_pixels`` is an upper bound: real tiles that are less alike
         than that set the limit themselves.
     segmenter : SegmentMethod
-        What looks for cells in the images; named in the dataset.
+        What looks for cells in the images; named in the dataset. Where the built-in method finds
+        too little by it, it looks once more with the highest sensitivity.
 
     Raises
     ------

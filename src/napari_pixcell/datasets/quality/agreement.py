@@ -51,9 +51,11 @@ def agreement(wanted: NDArray[Any], found: NDArray[Any]) -> Agreement | None:
         None if no cell is wanted.
     """
     from skimage.metrics import contingency_table  # slow to import
+    from skimage.segmentation import relabel_sequential
 
-    overlap = contingency_table(_numbered(wanted), _numbered(found)).toarray()[1:, 1:]
-    wanted_area, found_area = (np.bincount(_numbered(one).ravel())[1:] for one in (wanted, found))
+    numbered = [relabel_sequential(labels)[0] for labels in (wanted, found)]
+    overlap = contingency_table(*numbered).toarray()[1:, 1:]
+    wanted_area, found_area = (np.bincount(one.ravel())[1:] for one in numbered)
     if not len(wanted_area):
         return None
     whole = wanted_area.sum() + found_area.sum()
@@ -92,10 +94,3 @@ def _aji(
     unused[best] = False
     rest = found_area[unused].sum() + wanted_area.sum() - wanted_area[cells].sum()
     return float(overlap[cells, best].sum() / (union[cells, best].sum() + rest))
-
-
-def _numbered(labels: NDArray[Any]) -> NDArray[np.intp]:
-    """Give cells numbers from 1 without gaps."""
-    names, numbers = np.unique(labels, return_inverse=True)
-    numbers = numbers.reshape(labels.shape)
-    return np.asarray(numbers if names[0] == 0 else numbers + 1, np.intp)

@@ -15,7 +15,7 @@ from scipy.fft import irfft2, next_fast_len, rfft2
 SIDE = 32  # px of a small picture; of a tile of 128 µm one px has 4 µm, less than a nucleus
 SHIFT = SIDE // 4  # px that pictures are shifted by at most, each way
 LEAST_SPREAD = 2.0  # grey levels; what has less is glass, and all glass is alike
-LEAST_WEIGHT = 0.25  # of a picture that must count where two overlap
+LEAST_WEIGHT = 0.15  # of a picture that must count where two overlap
 
 _PADDED = next_fast_len(SIDE + SHIFT, real=True)
 _LAGS = np.r_[0 : SHIFT + 1, _PADDED - SHIFT : _PADDED]
@@ -48,16 +48,15 @@ def best_correlations(one: Floats, others: Floats, weights: Floats | None = None
     one : array, float32, (SIDE, SIDE)
     others : array, float32, (pictures, SIDE, SIDE)
     weights : array, float32, (SIDE, SIDE), optional
-        How much each px of ``one`` counts; all do by default.
+        How much each px of ``one`` counts; all do by default, and where hardly any would.
 
     Returns
     -------
     array, float32, (pictures,)
         -1 to 1; 0 where an overlap shows nothing but glass.
     """
-    weights = np.ones_like(one) if weights is None else weights
-    if weights.mean() < LEAST_WEIGHT:
-        return np.zeros(len(others), np.float32)
+    if weights is None or weights.mean() < LEAST_WEIGHT:
+        weights = np.ones_like(one)
     one = one - np.average(one, weights=weights)
     turned = np.stack([_symmetries(part) for part in (weights, weights * one, weights * one**2)])
     weight, first, second = _spectrum(turned)[:, :, None]  # each (8, 1, ...)

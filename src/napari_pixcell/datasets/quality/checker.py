@@ -110,14 +110,15 @@ class Checker:
         scores |= {name: look[name] for name in ("contrast", "saturated")}
         scores["colour"] = colour_distance(look, style.look)
         scores["sharpness"] = sharpness_ratio(look, style.look)
+        packed = PackedArray.pack(image)
         if labels is not None:
-            scores |= self._mask_scores(image, labels)
-        scores |= self._style_scores(image, labels, style)
+            scores |= self._mask_scores(packed, labels)
+        scores |= self._style_scores(image, packed, labels, style)
         return Verdict(scores, self._flags(scores))
 
-    def _mask_scores(self, image: NDArray[np.uint8], labels: NDArray[Any]) -> Scores:
+    def _mask_scores(self, packed: PackedArray, labels: NDArray[Any]) -> Scores:
         """Look for cells, and compare them with the mask."""
-        packed, how = PackedArray.pack(image), self.checks.segmenter
+        how = self.checks.segmenter
         agrees = self._agreement(packed, labels, how)
         least = self.checks.least_kappa
         if agrees is None:
@@ -136,14 +137,19 @@ class Checker:
         return agreement(labels, found.labels)
 
     def _style_scores(
-        self, image: NDArray[np.uint8], labels: NDArray[Any] | None, style: Style
+        self,
+        image: NDArray[np.uint8],
+        packed: PackedArray,
+        labels: NDArray[Any] | None,
+        style: Style,
     ) -> Scores:
         """Embed the picture, and compare it with its style and with real tissue."""
         side = self.family.tile // self.family.grid
         height, width = (length // side * side for length in image.shape[:2])
-        image = image[:height, :width]
-        request = EmbedRequest(self.family.name, PackedArray.pack(image))
-        own = self._answer(request, Embedding).values
+        if image.shape[:2] != (height, width):
+            image = image[:height, :width]
+            packed = PackedArray.pack(image)
+        own = self._answer(EmbedRequest(self.family.name, packed), Embedding).values
         scores: Scores = {}
         if style.embedding is not None:
             scores["style"] = style_cosine(own, style.embedding, self._shared)
