@@ -18,6 +18,7 @@ from napari_pixcell.engine.record import Record, pixels_sha256
 from napari_pixcell.engine.request import GenerateRequest, Source
 
 SIDE = 48
+DRAWN_CHECKS = Checks(least_dice=0.5, least_style=0.5)
 
 
 def labels_of(number: int, side: int = SIDE) -> NDArray[np.int32]:
@@ -61,7 +62,7 @@ def make_dataset(
             0.5,
             (SIDE, SIDE),
             Settings(20, 1.5),
-            Checks(least_dice=0.5),
+            DRAWN_CHECKS,
             picture=picture,
             licence="CC0",
         ),
