@@ -18,11 +18,17 @@ OWNER = ".owner.json"
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path, what: str | None = None) -> Iterator[None]:
     """Keep other processes from changing a dataset while the block lasts.
 
     The system lets go of the lock of a process that was killed. Who holds it is a number of a
     process and a time: names of people and machines do not belong into a dataset.
+
+    Parameters
+    ----------
+    folder : Path
+    what : str, optional
+        What the folder is, for whom it is refused; its dataset by default.
 
     Raises
     ------
@@ -34,8 +40,8 @@ def locked(folder: Path) -> Iterator[None]:
         lock.acquire(timeout=0)
     except Timeout:
         raise PixCellError(
-            f"{_owner(folder)} is working on the dataset {folder.name}; wait until it is done, "
-            "or cancel it there."
+            f"{_owner(folder)} is working on {what or f'the dataset {folder.name}'}; wait until it "
+            "is done, or cancel it there."
         ) from None
     owner = folder / OWNER
     try:

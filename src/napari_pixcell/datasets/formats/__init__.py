@@ -1,0 +1,5 @@
+"""Datasets as other programs read them."""
+
+from napari_pixcell.datasets.formats.converting import FORMATS, Converted, convert
+
+__all__ = ["FORMATS", "Converted", "convert"]

@@ -1,0 +1,24 @@
+"""Cellpose: ``000012.tif`` and ``000012_masks.tif`` side by side."""
+
+from __future__ import annotations
+
+from napari_pixcell.datasets.formats.base import Format, Pair, under
+
+
+class Cellpose(Format):
+    """A folder, or one for each part, that Cellpose trains on."""
+
+    name = "cellpose"
+    words = "Cellpose: x.tif and x_masks.tif in one folder"
+    how = """\
+Train on it with: cellpose --train --dir {train} --test_dir {validation} --mask_filter _masks
+Images are NAME.tif, and their cells NAME_masks.tif: 0 is background, each cell has a number.
+"""
+
+    def add(self, pair: Pair) -> dict[str, str]:
+        """Write a pair."""
+        stem = under(pair.part, pair.stem)
+        return {
+            "image": self.put(f"{stem}.tif", pair.picture(".tif")),
+            "mask": self.put(f"{stem}_masks.tif", pair.mask),
+        }

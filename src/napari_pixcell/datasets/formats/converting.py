@@ -1,0 +1,237 @@
+"""A dataset into another format: all of it, or nothing."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+from array import array
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from napari_pixcell import __version__
+from napari_pixcell.datasets.dataset import Dataset
+from napari_pixcell.datasets.decisions import is_used, read_decisions
+from napari_pixcell.datasets.formats.about import cells_of, readme
+from napari_pixcell.datasets.formats.base import Facts, Format, Pair
+from napari_pixcell.datasets.formats.cellpose import Cellpose
+from napari_pixcell.datasets.formats.coco import Coco
+from napari_pixcell.datasets.formats.stardist import StarDist
+from napari_pixcell.datasets.lock import locked
+from napari_pixcell.datasets.rows import Row
+from napari_pixcell.datasets.splits import TEST, TRAIN, VALIDATION, Parts, Split, groups_of
+from napari_pixcell.errors import PixCellError
+
+KINDS: dict[str, type[Format]] = {kind.name: kind for kind in (Cellpose, StarDist, Coco)}
+FORMATS = {name: kind.words for name, kind in KINDS.items()}
+SCHEMA = 1
+MANIFEST, CONVERSION = "manifest.jsonl", "conversion.json"
+TOLD = ("style", "layout", "seed", "cells", "scores", "pixels")  # of the dataset's own rows
+FOR = {TRAIN: "training", VALIDATION: "validation", TEST: "testing"}
+
+OnProgress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Converted:
+    """What a conversion made of a dataset.
+
+    Parameters
+    ----------
+    format : str
+    folder : Path
+    counts : dict of str to int
+        Pairs of each part; of the part ``""`` without a split.
+    mixed : int
+        Pairs left out because their slide and their layout are of different parts.
+    unused : int
+        Pairs left out because they are flagged or rejected.
+    """
+
+    format: str
+    folder: Path
+    counts: dict[str, int]
+    mixed: int = 0
+    unused: int = 0
+
+    @property
+    def sentence(self) -> str:
+        """What a person is told."""
+        total = sum(self.counts.values())
+        said = f"{_pairs(total)} written to {self.folder.name}"
+        if "" not in self.counts:
+            parts = (f"{count:,} for {FOR[part]}" for part, count in self.counts.items())
+            said += f": {', '.join(parts)}"
+        if self.mixed:
+            said += (
+                f"; {_pairs(self.mixed)} left out because slide and layout are of different parts"
+            )
+        if self.unused:
+            said += f"; {_pairs(self.unused)} left out because flagged or rejected"
+        return said + "."
+
+
+def convert(
+    dataset: Dataset,
+    format: str,
+    out: Path | str,
+    split: Split | None = None,
+    on_progress: OnProgress = lambda done, total: None,
+) -> Converted:
+    """Write the pairs that are used, those accepted or not flagged, in another format.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Pairs that are added to it meanwhile are left out.
+    format : str
+        One of :data:`FORMATS`.
+    out : Path
+        A folder that is not there yet, or is empty. It is there once everything is in it.
+    split : Split, optional
+        Into parts that share no slide and no layout; all pairs in one by default.
+    on_progress : callable
+        Called with how many pairs are written, and of how many; what it raises ends the work.
+
+    Raises
+    ------
+    PixCellError
+        If there is no such format, nothing to write, no such split, or no room on the disk; then
+        nothing is left behind.
+    """
+    if format not in KINDS:
+        raise PixCellError(
+            f"There is no format “{format}”; choose one of: {', '.join(sorted(FORMATS))}."
+        )
+    out, kind, selection = Path(out).absolute(), KINDS[format], _Selection(dataset, split)
+    masks = bool(dataset.plan.layouts)
+    if kind.needs_masks and not masks:
+        able = sorted(name for name, one in KINDS.items() if not one.needs_masks)
+        raise PixCellError(
+            f"The pairs of {dataset.folder.name} have no masks, which {format} needs; choose one "
+            f"of: {', '.join(able)}."
+        )
+    cells = cells_of(dataset.layout_rows())
+    facts = Facts(dataset.description, split, selection.counts, masks, cells)
+    with _whole(out) as folder:
+        writer = kind(folder, facts)
+        writer.begin()
+        with (folder / MANIFEST).open("w", encoding="utf-8") as manifest:
+            for done, pair in enumerate(selection.pairs(), 1):
+                where = writer.add(pair)
+                told = {name: pair.row[name] for name in TOLD}
+                row = {"index": pair.row["index"], "part": pair.part or None, **where}
+                row |= {"synthetic": True, **told}
+                manifest.write(json.dumps(row, ensure_ascii=False) + "\n")
+                on_progress(done, facts.total)
+        writer.close()
+        writer.readme(readme(facts, kind.how))
+        _describe(folder / CONVERSION, facts, format)
+    return Converted(format, out, selection.counts, selection.mixed, selection.unused)
+
+
+class _Selection:
+    """Which pairs of a dataset are converted, and into which part each goes."""
+
+    def __init__(self, dataset: Dataset, split: Split | None) -> None:
+        self._dataset, self._decisions = dataset, read_decisions(dataset.folder)
+        numbers, self._seen = array("i"), 0
+        for row in dataset.rows():
+            self._seen += 1
+            if self._is_used(row):
+                layout = row["layout"]
+                numbers.extend((row["style"], -1 if layout is None else layout))
+        pairs = np.array(numbers, np.int32).reshape(-1, 2)
+        self.unused = self._seen - len(pairs)
+        if not len(pairs):
+            raise PixCellError(
+                f"The dataset {dataset.folder.name} has no pair to convert: {_pairs(self.unused)} "
+                "flagged or rejected; accept some, or make more."
+            )
+        self._parts: Parts | None = None
+        self.counts = {"": len(pairs)}
+        if split is not None:
+            styles, layouts = groups_of(dataset.style_rows()), groups_of(dataset.layout_rows())
+            self._parts = Parts(styles, layouts, pairs, split)
+            self.counts = dict.fromkeys(split.parts, 0)
+            for style, layout in pairs:
+                part = self._parts.of(style, layout)
+                if part is not None:
+                    self.counts[part] += 1
+        self.mixed = len(pairs) - sum(self.counts.values())
+
+    def pairs(self) -> Iterator[Pair]:
+        """Give the pairs, in the order of the manifest."""
+        for row in islice(self._dataset.rows(), self._seen):
+            if self._is_used(row):
+                part = "" if self._parts is None else self._parts.of(row["style"], row["layout"])
+                if part is not None:
+                    yield Pair(self._dataset, row, part)
+
+    def _is_used(self, row: Row) -> bool:
+        return is_used(bool(row["flags"]), self._decisions.get(row["index"]))
+
+
+@contextmanager
+def _whole(out: Path) -> Iterator[Path]:
+    """Give a folder to write in, which takes its place when the block ends well."""
+    work = out.with_name(f".{out.name}.part")
+    try:
+        work.mkdir(parents=True, exist_ok=True)
+        with locked(work, f"a conversion to {out.name}"):
+            try:
+                if out.exists() and not (out.is_dir() and not any(out.iterdir())):
+                    raise PixCellError(
+                        f"{out.name} is there already; choose a new folder for the converted "
+                        "dataset."
+                    )
+                folder = work / "whole"
+                shutil.rmtree(folder, ignore_errors=True)  # what a killed process left
+                folder.mkdir()
+                yield folder
+                if hasattr(os, "sync"):  # on the disk before it has its name, all files at once
+                    os.sync()
+                if out.exists():
+                    out.rmdir()
+                folder.rename(out)
+            finally:
+                shutil.rmtree(work, ignore_errors=True)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise PixCellError(
+                f"The disk of {out.name} is full; free some space or choose another folder, and "
+                "convert again."
+            ) from error
+        raise PixCellError(
+            f"{out.name} cannot be written ({error.strerror}); choose another folder, and convert "
+            "again."
+        ) from error
+
+
+def _describe(path: Path, facts: Facts, format: str) -> None:
+    description = facts.description
+    value = {
+        "napari-pixcell conversion": SCHEMA,
+        "synthetic": True,
+        "format": format,
+        "dataset": {"id": description.id, "name": description.name},
+        "split": None if facts.split is None else asdict(facts.split),
+        "counts": facts.counts,
+        "mpp": description.mpp,
+        "family": description.family,
+        "weights": description.weights,
+        "licence": description.licence,
+        "notice": description.notice,
+        "napari-pixcell": __version__,
+    }
+    path.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _pairs(count: int) -> str:
+    return f"{count:,} pair is" if count == 1 else f"{count:,} pairs are"

@@ -1,0 +1,171 @@
+"""Converted datasets, opened by the programs they are for: the same pixels, the same cells."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from tifffile import imread
+
+from drawn_dataset import labels_of, write_pairs
+from napari_pixcell.datasets.dataset import Dataset, Description, Layout, Settings, Style
+from napari_pixcell.datasets.formats import FORMATS, convert
+from napari_pixcell.datasets.lock import locked
+from napari_pixcell.datasets.plan import Plan
+from napari_pixcell.datasets.rows import read_rows
+from napari_pixcell.datasets.splits import Split
+
+HEIGHT, WIDTH = 40, 56
+Pairs = dict[str, tuple[NDArray[np.uint8], NDArray[np.int64]]]  # by their numbers
+
+
+def difficult_labels(number: int) -> NDArray[np.int32]:
+    """Draw cells that formats get wrong: touching, with holes, in pieces, at edges, tiny."""
+    labels = np.zeros((HEIGHT, WIDTH), np.int32)
+    labels[:, :48] = labels_of(number)[:HEIGHT]
+    labels[2:9, 46:53] = 7
+    labels[4:6, 48:50] = 0  # a hole
+    labels[2:9, 53:56] = 8  # touching, at the edge
+    labels[30, 50] = 9  # one pixel
+    labels[33:36, 47:49] = 300
+    labels[36:39, 49:51] = 300  # two pieces that meet at a corner
+    labels[12:14, 52:56] = 70_000 if number == 1 else 11
+    labels[20:22, 52:56] = labels[12, 52]  # two pieces far apart
+    return labels
+
+
+@pytest.fixture(scope="module", params=["png", "tiff"])
+def dataset(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    """Two slides and four layouts: eight pairs, of which the fifth is flagged."""
+    made = Dataset.create(
+        tmp_path_factory.mktemp("dataset") / "drawn",
+        Description(
+            "Drawn",
+            "demo",
+            0.5,
+            (HEIGHT, WIDTH),
+            Settings(20, 1.5),
+            picture=request.param,
+            licence="CC BY-NC-ND 4.0 (non-commercial); Apache-2.0",
+            notice="DEMO",
+        ),
+    )
+    for number in range(2):
+        made.add_style(Style(number, f"Style {number}", f"slide-{number}", None))
+    for number in range(4):
+        labels = difficult_labels(number)
+        made.add_layout(Layout(number, f"Layout {number}", f"layout-{number // 2}", labels))
+    made.describe(plan=Plan(2, 4).to_dict())
+    with locked(made.folder):
+        write_pairs(made)
+    return made
+
+
+def expected(dataset: Dataset) -> Pairs:
+    pairs = {}
+    for row in dataset.rows():
+        if not row["flags"]:
+            labels = difficult_labels(row["layout"]).astype(np.int64)
+            pairs[f"{row['index']:06}"] = dataset.image(row), labels
+    return pairs
+
+
+# -- the programs ------------------------------------------------------------------------------
+
+
+def by_cellpose(folder: Path) -> Pairs:
+    from cellpose.io import load_train_test_data
+
+    images, masks, names, *_ = load_train_test_data(str(folder), mask_filter="_masks")
+    return {
+        Path(name).stem: (image, mask.astype(np.int64))
+        for image, mask, name in zip(images, masks, names, strict=True)
+    }
+
+
+def by_stardist(folder: Path) -> Pairs:
+    """Read as StarDist's example notebooks do: all images, all masks, the same names."""
+    images, masks = (sorted((folder / name).glob("*.tif")) for name in ("images", "masks"))
+    assert [path.name for path in images] == [path.name for path in masks]
+    return {
+        image.stem: (imread(image), imread(mask).astype(np.int64))
+        for image, mask in zip(images, masks, strict=True)
+    }
+
+
+def by_pycocotools(folder: Path, part: str = "") -> Pairs:
+    from PIL import Image
+    from pycocotools.coco import COCO
+
+    coco = COCO(folder / "annotations" / f"instances{part and '_' + part}.json")
+    pairs = {}
+    for image in coco.loadImgs(coco.getImgIds()):
+        path = folder / part / "images" / image["file_name"]
+        labels = np.zeros((image["height"], image["width"]), np.int64)
+        for cell in coco.loadAnns(coco.getAnnIds(imgIds=image["id"])):
+            mask = coco.annToMask(cell) > 0
+            assert cell["area"] == mask.sum() and not labels[mask].any()
+            rows, columns = np.nonzero(mask)
+            box = columns.min(), rows.min(), np.ptp(columns) + 1, np.ptp(rows) + 1
+            assert cell["bbox"] == list(box)
+            labels[mask] = cell["label"]
+        pairs[path.stem] = np.asarray(Image.open(path)), labels
+    assert sorted(coco.anns) == list(range(1, len(coco.anns) + 1))
+    return pairs
+
+
+READ = {"cellpose": by_cellpose, "stardist": by_stardist, "coco": by_pycocotools}
+PARTS = {
+    "cellpose": lambda folder, part: by_cellpose(folder / part),
+    "stardist": lambda folder, part: by_stardist(folder / part),
+    "coco": by_pycocotools,
+}
+
+
+@pytest.mark.parametrize("format", READ)
+def test_pixels_and_cells_come_back(dataset: Dataset, tmp_path: Path, format: str) -> None:
+    told: list[tuple[int, int]] = []
+    done = convert(dataset, format, tmp_path / "out", on_progress=lambda *at: told.append(at))
+    wanted, found = expected(dataset), READ[format](tmp_path / "out")
+    assert found.keys() == wanted.keys() and len(wanted) == 7
+    for name, (image, labels) in wanted.items():
+        assert found[name][0].dtype == np.uint8 and np.array_equal(found[name][0], image)
+        assert np.array_equal(found[name][1], labels)
+    assert told == [(n, 7) for n in range(1, 8)]
+    assert done.sentence == (
+        "7 pairs are written to out; 1 pair is left out because flagged or rejected."
+    )
+
+
+@pytest.mark.parametrize("format", READ)
+def test_parts_share_no_slide_and_no_layout(dataset: Dataset, tmp_path: Path, format: str) -> None:
+    done = convert(dataset, format, tmp_path / "out", Split(0.3))
+    rows = {row["index"]: row for row in dataset.rows()}
+    seen: dict[str, tuple[set[int], set[int]]] = {}
+    for part, count in done.counts.items():
+        pairs = PARTS[format](tmp_path / "out", part)
+        assert len(pairs) == count > 0
+        mine = [rows[int(name)] for name in pairs]
+        seen[part] = {row["style"] for row in mine}, {row["layout"] // 2 for row in mine}
+    assert not seen["train"][0] & seen["validation"][0]
+    assert not seen["train"][1] & seen["validation"][1]
+    assert done.mixed == 7 - sum(done.counts.values()) > 0
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_the_manifest_leads_back(dataset: Dataset, tmp_path: Path, format: str) -> None:
+    out = tmp_path / "out"
+    convert(dataset, format, out, Split(0.3))
+    rows = {row["index"]: row for row in dataset.rows()}
+    for row in read_rows(out / "manifest.jsonl"):
+        own = rows[row["index"]]
+        assert row["synthetic"] and row["seed"] == own["seed"] and row["pixels"] == own["pixels"]
+    about = json.loads((out / "conversion.json").read_bytes())
+    assert about["dataset"]["id"] == dataset.description.id and about["split"]["validation"] == 0.3
+    [readme] = out.glob("README.*")
+    for words in ("SYNTHETIC", "CC BY-NC-ND", "DEMO", dataset.description.id):
+        assert words in readme.read_text()
+    assert not list(tmp_path.glob(".*"))
