@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import json
+import uuid
+from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 from numpy.typing import NDArray
-from tifffile import imread
+from PIL import Image
+from tifffile import TiffFile, imread
 
 from drawn_dataset import labels_of, write_pairs
 from napari_pixcell.datasets.dataset import Dataset, Description, Layout, Settings, Style
@@ -73,22 +80,22 @@ def expected(dataset: Dataset) -> Pairs:
     return pairs
 
 
-# -- the programs ------------------------------------------------------------------------------
+# -- the programs: what each finds in the folder of a format, or in one part of it ---------------
 
 
-def by_cellpose(folder: Path) -> Pairs:
+def by_cellpose(folder: Path, part: str = "") -> Pairs:
     from cellpose.io import load_train_test_data
 
-    images, masks, names, *_ = load_train_test_data(str(folder), mask_filter="_masks")
+    images, masks, names, *_ = load_train_test_data(str(folder / part), mask_filter="_masks")
     return {
         Path(name).stem: (image, mask.astype(np.int64))
         for image, mask, name in zip(images, masks, names, strict=True)
     }
 
 
-def by_stardist(folder: Path) -> Pairs:
+def by_stardist(folder: Path, part: str = "") -> Pairs:
     """Read as StarDist's example notebooks do: all images, all masks, the same names."""
-    images, masks = (sorted((folder / name).glob("*.tif")) for name in ("images", "masks"))
+    images, masks = (sorted((folder / part / name).glob("*.tif")) for name in ("images", "masks"))
     assert [path.name for path in images] == [path.name for path in masks]
     return {
         image.stem: (imread(image), imread(mask).astype(np.int64))
@@ -97,7 +104,6 @@ def by_stardist(folder: Path) -> Pairs:
 
 
 def by_pycocotools(folder: Path, part: str = "") -> Pairs:
-    from PIL import Image
     from pycocotools.coco import COCO
 
     coco = COCO(folder / "annotations" / f"instances{part and '_' + part}.json")
@@ -117,15 +123,131 @@ def by_pycocotools(folder: Path, part: str = "") -> Pairs:
     return pairs
 
 
-READ = {"cellpose": by_cellpose, "stardist": by_stardist, "coco": by_pycocotools}
-PARTS = {
-    "cellpose": lambda folder, part: by_cellpose(folder / part),
-    "stardist": lambda folder, part: by_stardist(folder / part),
+def by_yolo(folder: Path, part: str = "") -> Pairs:
+    """Read and check as Ultralytics documents its segmentation format."""
+    from skimage.draw import polygon
+
+    config = yaml.safe_load((folder / "data.yaml").read_bytes())
+    assert config["train"] and config["val"] and config["names"] == {0: "cell"}
+    pairs = {}
+    for path in (folder / config[{"": "train", "validation": "val"}.get(part, part)]).glob("*"):
+        image = np.asarray(Image.open(path))
+        lines = Path(str(path).replace("/images/", "/labels/")).with_suffix(".txt").read_text()
+        rows = [line.split() for line in lines.splitlines()]
+        assert rows and len({tuple(row) for row in rows}) == len(rows)
+        labels = np.zeros(image.shape[:2], np.int64)
+        for number, (kind, *values) in enumerate(rows, 1):
+            corners = np.array(values, float).reshape(-1, 2)
+            assert int(kind) in config["names"] and len(corners) >= 3
+            assert corners.min() >= 0 and corners.max() <= 1
+            # Centres of pixels lie half a pixel from their edges.
+            x, y = (corners * (WIDTH, HEIGHT) - 0.5).T
+            labels[polygon(y, x, labels.shape)] = number
+        pairs[path.stem] = image, labels
+    return pairs
+
+
+def by_hugging_face(folder: Path, part: str = "") -> Pairs:
+    from datasets import load_dataset
+
+    rows = load_dataset(str(folder), split=part or "train", cache_dir=str(folder.parent / "cache"))
+    return {
+        f"{row['index']:06}": (np.asarray(row["image"]), np.asarray(row["mask"]).astype(np.int64))
+        for row in rows
+    }
+
+
+def by_webdataset(folder: Path, part: str = "") -> Pairs:
+    import webdataset
+
+    shards = sorted(str(path) for path in folder.glob(f"{part or 'pairs'}-*.tar"))
+    mask = webdataset.handle_extension("mask.tif", lambda data: imread(io.BytesIO(data)))
+    samples = webdataset.WebDataset(shards, shardshuffle=False).decode(mask, "rgb8")
+    return {
+        sample["__key__"]: (sample["png"], sample["mask.tif"].astype(np.int64))
+        for sample in samples
+        if sample["json"]["synthetic"] and sample["json"]["index"] == int(sample["__key__"])
+    }
+
+
+def by_ome_zarr(folder: Path, part: str = "") -> Pairs:
+    pairs = {}
+    for path in (folder / part).glob("*.ome.zarr"):
+        image, labels = READ_ZARR(path)
+        pairs[path.name.split(".")[0]] = np.moveaxis(image, 0, -1), labels.astype(np.int64)
+    return pairs
+
+
+def by_qupath(folder: Path, part: str = "") -> Pairs:
+    """Read as QuPath documents it: polygons in pixels, from the corner of the first one."""
+    from shapely import contains_xy
+    from shapely.geometry import shape
+
+    y, x = np.mgrid[:HEIGHT, :WIDTH] + 0.5
+    pairs = {}
+    for path in (folder / part).glob("*.tif"):
+        with TiffFile(path) as file:
+            per_cm = file.pages.first.tags["XResolution"].value
+            assert file.pages.first.tags["ResolutionUnit"].value == 3  # centimetres
+        assert 1e4 * per_cm[1] / per_cm[0] == pytest.approx(0.5)
+        labels = np.zeros((HEIGHT, WIDTH), np.int64)
+        found = json.loads(path.with_suffix(".geojson").read_bytes())
+        for number, cell in enumerate(found["features"], 1):
+            assert cell["properties"]["objectType"] == "cell" and uuid.UUID(cell["id"])
+            labels[contains_xy(shape(cell["geometry"]), x, y)] = number
+        pairs[path.stem] = imread(path), labels
+    return pairs
+
+
+def zarr_by_hand(path: Path) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Read an OME-Zarr as its specification says."""
+    import zarr
+
+    group = zarr.open_group(path, mode="r")
+    about = group.attrs["ome"]
+    assert about["version"] == "0.5" and group.metadata.zarr_format == 3
+    arrays = []
+    [name] = group["labels"].attrs["ome"]["labels"]
+    label = group[f"labels/{name}"]
+    assert label.attrs["ome"]["image-label"]["source"] == {"image": "../../"}
+    for one in (group, label):
+        [scales] = one.attrs["ome"]["multiscales"]
+        array = one[scales["datasets"][0]["path"]]
+        names = [axis["name"] for axis in scales["axes"]]
+        assert list(array.metadata.dimension_names) == names and len(names) == array.ndim
+        [scaling] = scales["datasets"][0]["coordinateTransformations"]
+        for axis, step in zip(scales["axes"], scaling["scale"], strict=True):
+            if axis["type"] == "space":
+                assert (axis["unit"], step) == ("micrometer", 0.5)
+        arrays.append(array[:])
+    return arrays[0], arrays[1]
+
+
+def zarr_by_its_library(path: Path) -> tuple[NDArray[Any], NDArray[Any]]:
+    from ome_zarr.io import parse_url
+    from ome_zarr.reader import Label, Reader
+
+    image, *others = list(Reader(parse_url(path))())
+    [cells] = [node for node in others if node.load(Label) and node.data]
+    return np.asarray(image.data[0]), np.asarray(cells.data[0])
+
+
+# Its library wants older versions of what napari needs, so it is not among the tests' packages.
+READ_ZARR = zarr_by_its_library if find_spec("ome_zarr") else zarr_by_hand
+READ: dict[str, Callable[..., Pairs]] = {
+    "cellpose": by_cellpose,
+    "stardist": by_stardist,
     "coco": by_pycocotools,
+    "yolo": by_yolo,
+    "huggingface": by_hugging_face,
+    "webdataset": by_webdataset,
+    "ome-zarr": by_ome_zarr,
+    "qupath": by_qupath,
 }
+UNNUMBERED = ("yolo", "qupath")  # know the order of cells, not their numbers
 
 
-@pytest.mark.parametrize("format", READ)
+@pytest.mark.parametrize("format", FORMATS)
 def test_pixels_and_cells_come_back(dataset: Dataset, tmp_path: Path, format: str) -> None:
     told: list[tuple[int, int]] = []
     done = convert(dataset, format, tmp_path / "out", on_progress=lambda *at: told.append(at))
@@ -133,6 +255,8 @@ def test_pixels_and_cells_come_back(dataset: Dataset, tmp_path: Path, format: st
     assert found.keys() == wanted.keys() and len(wanted) == 7
     for name, (image, labels) in wanted.items():
         assert found[name][0].dtype == np.uint8 and np.array_equal(found[name][0], image)
+        if format in UNNUMBERED:
+            labels = np.unique(labels, return_inverse=True)[1].reshape(labels.shape)
         assert np.array_equal(found[name][1], labels)
     assert told == [(n, 7) for n in range(1, 8)]
     assert done.sentence == (
@@ -140,13 +264,13 @@ def test_pixels_and_cells_come_back(dataset: Dataset, tmp_path: Path, format: st
     )
 
 
-@pytest.mark.parametrize("format", READ)
+@pytest.mark.parametrize("format", FORMATS)
 def test_parts_share_no_slide_and_no_layout(dataset: Dataset, tmp_path: Path, format: str) -> None:
     done = convert(dataset, format, tmp_path / "out", Split(0.3))
     rows = {row["index"]: row for row in dataset.rows()}
     seen: dict[str, tuple[set[int], set[int]]] = {}
     for part, count in done.counts.items():
-        pairs = PARTS[format](tmp_path / "out", part)
+        pairs = READ[format](tmp_path / "out", part)
         assert len(pairs) == count > 0
         mine = [rows[int(name)] for name in pairs]
         seen[part] = {row["style"] for row in mine}, {row["layout"] // 2 for row in mine}

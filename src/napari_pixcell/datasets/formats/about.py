@@ -10,6 +10,7 @@ from typing import Any
 from napari_pixcell import __version__
 from napari_pixcell.datasets.formats.base import Facts
 from napari_pixcell.datasets.rows import Row
+from napari_pixcell.datasets.splits import TRAIN
 
 # Terms that a licence's words can hold, the strictest first, and what the hub calls them.
 HUB_LICENCES = (
@@ -57,8 +58,8 @@ def readme(facts: Facts, how: str) -> str:
     return f"{_what(facts)}\n{how}\n{_made(facts)}\n{_terms(facts)}"
 
 
-def card(facts: Facts, how: str) -> str:
-    """Give the dataset card of the Hugging Face hub: front matter, then the same for people."""
+def card(facts: Facts, text: str) -> str:
+    """Give the dataset card of the Hugging Face hub: front matter, then the README's text."""
     description = facts.description
     size = next((name for most, name in SIZES if facts.total < most), "1M<n<10M")
     front: dict[str, Any] = {
@@ -72,11 +73,19 @@ def card(facts: Facts, how: str) -> str:
         "annotations_creators": ["machine-generated"],
         "tags": ["synthetic", "histopathology", "cells", "napari-pixcell"],
         "size_categories": [size],
+        "configs": [
+            {
+                "config_name": "default",
+                "data_files": [
+                    {"split": part or TRAIN, "path": f"{part or TRAIN}/**"} for part in facts.counts
+                ],
+            }
+        ],
     }
     # JSON is YAML.
     lines = [f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in front.items()]
     head = "\n".join(("---", *lines, "---", "", f"# {description.name}", ""))
-    return f"{head}\n{readme(facts, how)}"
+    return f"{head}\n{text}"
 
 
 def _what(facts: Facts) -> str:

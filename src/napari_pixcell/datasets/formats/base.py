@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -80,6 +81,12 @@ class Pair:
         return encode(self.pixels, self.record, self.dataset.description.mpp)
 
     @property
+    def about(self) -> dict[str, Any]:
+        """What the formats that have room for it say of a pair."""
+        told = {key: self.row[key] for key in ("index", "style", "layout", "seed", "cells")}
+        return told | {"synthetic": True}
+
+    @property
     def pixels(self) -> NDArray[np.uint8]:
         """Its image: uint8, (height, width, 3)."""
         if self.row["image"].endswith(".png"):
@@ -144,6 +151,7 @@ class Format:
 
     folder: Path
     facts: Facts
+    files: ExitStack = field(default_factory=ExitStack, init=False, repr=False)  # closed at the end
     _made: set[str] = field(default_factory=set, init=False, repr=False)
 
     def begin(self) -> None:

@@ -22,13 +22,28 @@ from napari_pixcell.datasets.formats.about import cells_of, readme
 from napari_pixcell.datasets.formats.base import Facts, Format, Pair
 from napari_pixcell.datasets.formats.cellpose import Cellpose
 from napari_pixcell.datasets.formats.coco import Coco
+from napari_pixcell.datasets.formats.huggingface import HuggingFace
+from napari_pixcell.datasets.formats.ome_zarr import OmeZarr
+from napari_pixcell.datasets.formats.qupath import QuPath
 from napari_pixcell.datasets.formats.stardist import StarDist
+from napari_pixcell.datasets.formats.webdataset import WebDataset
+from napari_pixcell.datasets.formats.yolo import Yolo
 from napari_pixcell.datasets.lock import locked
 from napari_pixcell.datasets.rows import Row
 from napari_pixcell.datasets.splits import TEST, TRAIN, VALIDATION, Parts, Split, groups_of
 from napari_pixcell.errors import PixCellError
 
-KINDS: dict[str, type[Format]] = {kind.name: kind for kind in (Cellpose, StarDist, Coco)}
+ALL: tuple[type[Format], ...] = (
+    Cellpose,
+    StarDist,
+    Coco,
+    Yolo,
+    HuggingFace,
+    WebDataset,
+    OmeZarr,
+    QuPath,
+)
+KINDS = {kind.name: kind for kind in ALL}
 FORMATS = {name: kind.words for name, kind in KINDS.items()}
 SCHEMA = 1
 MANIFEST, CONVERSION = "manifest.jsonl", "conversion.json"
@@ -121,8 +136,8 @@ def convert(
     facts = Facts(dataset.description, split, selection.counts, masks, cells)
     with _whole(out) as folder:
         writer = kind(folder, facts)
-        writer.begin()
-        with (folder / MANIFEST).open("w", encoding="utf-8") as manifest:
+        with writer.files, (folder / MANIFEST).open("w", encoding="utf-8") as manifest:
+            writer.begin()
             for done, pair in enumerate(selection.pairs(), 1):
                 where = writer.add(pair)
                 told = {name: pair.row[name] for name in TOLD}
@@ -130,7 +145,7 @@ def convert(
                 row |= {"synthetic": True, **told}
                 manifest.write(json.dumps(row, ensure_ascii=False) + "\n")
                 on_progress(done, facts.total)
-        writer.close()
+            writer.close()
         writer.readme(readme(facts, kind.how))
         _describe(folder / CONVERSION, facts, format)
     return Converted(format, out, selection.counts, selection.mixed, selection.unused)

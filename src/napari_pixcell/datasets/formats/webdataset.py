@@ -1,0 +1,49 @@
+"""WebDataset: tar files of a thousand pairs, to be read in a stream."""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+
+from napari_pixcell.datasets.formats.base import Format, Pair
+
+SHARD_HOLDS = 1_000
+
+
+class WebDataset(Format):
+    """Shards ``PART-000000.tar`` of ``KEY.png``, ``KEY.mask.tif`` and ``KEY.json``."""
+
+    name = "webdataset"
+    words = "WebDataset: tar files of 1,000 pairs each"
+    how = """\
+Open it with webdataset.WebDataset("NAME-{000000..LAST}.tar"). A sample has “png”, “mask.tif” (0 is
+background, each cell has a number) and “json”, which says what it was made of.
+"""
+    needs_masks = False
+
+    def begin(self) -> None:
+        """Begin to count the pairs of each part."""
+        self._counts = dict.fromkeys(self.facts.counts, 0)
+        self._shards: dict[str, tarfile.TarFile] = {}
+
+    def add(self, pair: Pair) -> dict[str, str]:
+        """Write a pair."""
+        number = self._counts[pair.part]
+        self._counts[pair.part] += 1
+        name = f"{pair.part or 'pairs'}-{number // SHARD_HOLDS:06}.tar"
+        if number % SHARD_HOLDS == 0:
+            if number:
+                self._shards[pair.part].close()
+            shard = tarfile.open(self.folder / name, "w")  # noqa: SIM115
+            self._shards[pair.part] = self.files.enter_context(shard)
+        files = {"png": pair.picture(".png")}
+        if pair.row["mask"]:
+            files["mask.tif"] = pair.mask
+        about = pair.about | {"mpp": self.facts.description.mpp}
+        files["json"] = json.dumps(about).encode()
+        for kind, data in files.items():
+            member = tarfile.TarInfo(f"{pair.stem}.{kind}")  # of no owner, of no time
+            member.size = len(data)
+            self._shards[pair.part].addfile(member, io.BytesIO(data))
+        return {"shard": name, "key": pair.stem}
