@@ -18,6 +18,7 @@ from napari_pixcell.datasets.marking import synthetic_image_tiff, synthetic_png
 from napari_pixcell.datasets.reading import read_record
 from napari_pixcell.datasets.rows import Row
 from napari_pixcell.datasets.splits import Split
+from napari_pixcell.datasets.writing import DIGITS
 from napari_pixcell.engine.record import Record
 from napari_pixcell.errors import PixCellError
 
@@ -71,7 +72,7 @@ class Pair:
     @property
     def stem(self) -> str:
         """Name of its files: the number that it has in the dataset."""
-        return Path(self.row["image"]).stem
+        return f"{self.row['index']:0{DIGITS}}"
 
     def picture(self, suffix: str) -> bytes:
         """Give its image as a file with its marks and record: ``.png`` or ``.tif``."""
