@@ -46,5 +46,5 @@ background, each cell has a number) and “json”, which says what it was made 
             member = tarfile.TarInfo(f"{pair.stem}.{kind}")  # of no owner, of no time
             member.size = len(data)
             self._shards[pair.part].addfile(member, io.BytesIO(data))
-        self._shards[pair.part].members.clear()  # it would remember them all
+        self._shards[pair.part].members.clear()  # type: ignore[attr-defined]  # it would keep all
         return {"shard": name, "key": pair.stem}
