@@ -217,7 +217,7 @@ def test_a_blend_and_a_variation(tmp_path: Path) -> None:
     make(tmp_path / "data", recipe)
     dataset = Dataset(tmp_path / "data")
     (style,) = (dataset.style(row) for row in dataset.style_rows())
-    assert style.name == "Style 0 + Style 1"
+    assert style.name == "Style 0 + Style 1" and style.group == "slide-1+slide-2"
     one, two = (dataset.layout(row) for row in dataset.layout_rows())
     assert one.group == two.group and not np.array_equal(one.labels, two.labels)
 

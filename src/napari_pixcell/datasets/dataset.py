@@ -151,7 +151,7 @@ class Style:
         For people; says nothing of files.
     group : str
         Which slide or picture it came from, as a number of no meaning elsewhere; a split never
-        parts a group.
+        parts a group. Those of a blend are joined by “+”.
     embedding : array, float32, (rows, columns, dimension), optional
         None for “nothing”, the unconditional one.
     look : dict of str to float

@@ -96,8 +96,8 @@ class Parts:
                     raise PixCellError(_impossible(of_style, of_layout, every, bool(layouts)))
                 taken += share
                 part[chosen] = split.parts.index(name)
-                free = (members.last(part) == 0 for members in (of_style, of_layout))
-                left = left[next(free)[left[:, 0]] & next(free)[left[:, 1]]]
+                free_styles, free_layouts = of_style.last(part) == 0, of_layout.last(part) == 0
+                left = left[free_styles[left[:, 0]] & free_layouts[left[:, 1]]]
         self.part = {name: split.parts[at] for name, at in zip(names, part.tolist(), strict=True)}
         self._of_style, self._of_layout = (
             [_common({self.part[name] for name in one}) for one in groups]

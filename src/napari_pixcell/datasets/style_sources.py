@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pixcell.datasets.recipe import Part
+from napari_pixcell.datasets.splits import JOINED
 from napari_pixcell.engine.blending import as_grid, blend
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.errors import PixCellError
@@ -36,7 +37,7 @@ class StyleSource:
     name : str
         For people; says nothing of files.
     group : str
-        Of the slide or picture.
+        Of the slide or picture; a blend is of all of its.
     read : callable, optional
         Gives its tissue, uint8 (tile, tile, 3); styles without tissue have none.
     embedding : array, float32, (rows, columns, dimension), optional
@@ -202,9 +203,9 @@ class StyleSources:
                 "or more of one tile each, and a share for each."
             )
         name = part.get("name") or " + ".join(one.name for one in inner)
-        main = max(zip(inner, shares, strict=True), key=lambda one: one[1])[0]
+        group = JOINED.join(sorted({each for one in inner for each in one.group.split(JOINED)}))
         mixed = tuple(zip(inner, map(float, shares), strict=True))
-        return StyleSource(name, main.group, mixed=mixed)
+        return StyleSource(name, group, mixed=mixed)
 
     def _embedding(self, part: Part) -> Iterator[StyleSource]:
         """Cut a grid of embeddings, and the tissue that may come with it, into tiles."""

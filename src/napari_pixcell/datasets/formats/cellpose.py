@@ -11,8 +11,9 @@ class Cellpose(Format):
     name = "cellpose"
     words = "Cellpose: x.tif and x_masks.tif in one folder"
     how = """\
-Train on it with: cellpose --train --dir {train} --test_dir {validation} --mask_filter _masks
-Images are NAME.tif, and their cells NAME_masks.tif: 0 is background, each cell has a number.
+Train on it with: cellpose --train --dir FOLDER --mask_filter _masks
+If it was split, FOLDER is “train”, and --test_dir is “validation”. Images are NAME.tif, and their
+cells NAME_masks.tif: 0 is background, each cell has a number.
 """
 
     def add(self, pair: Pair) -> dict[str, str]:

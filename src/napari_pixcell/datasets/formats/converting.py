@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_pixcell import __version__
-from napari_pixcell.datasets.dataset import Dataset
+from napari_pixcell.datasets.dataset import MANIFEST, Dataset
 from napari_pixcell.datasets.decisions import is_used, read_decisions
 from napari_pixcell.datasets.formats.about import cells_of, readme
 from napari_pixcell.datasets.formats.base import Facts, Format, Pair
@@ -46,7 +46,7 @@ ALL: tuple[type[Format], ...] = (
 KINDS = {kind.name: kind for kind in ALL}
 FORMATS = {name: kind.words for name, kind in KINDS.items()}
 SCHEMA = 1
-MANIFEST, CONVERSION = "manifest.jsonl", "conversion.json"
+CONVERSION = "conversion.json"
 TOLD = ("style", "layout", "seed", "cells", "scores", "pixels")  # of the dataset's own rows
 FOR = {TRAIN: "training", VALIDATION: "validation", TEST: "testing"}
 
@@ -164,6 +164,10 @@ class _Selection:
                 numbers.extend((row["style"], -1 if layout is None else layout))
         pairs = np.array(numbers, np.int32).reshape(-1, 2)
         self.unused = self._seen - len(pairs)
+        if not self._seen:
+            raise PixCellError(
+                f"The dataset {dataset.folder.name} has no pair yet; resume it, then convert it."
+            )
         if not len(pairs):
             raise PixCellError(
                 f"The dataset {dataset.folder.name} has no pair to convert: {_pairs(self.unused)} "
