@@ -61,7 +61,8 @@ def dataset(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         ),
     )
     for number in range(2):
-        made.add_style(Style(number, f"Style {number}", f"slide-{number}", None))
+        embedding = np.zeros((1, 1, 8), np.float32)
+        made.add_style(Style(number, f"Style {number}", f"slide-{number}", embedding))
     for number in range(4):
         labels = difficult_labels(number)
         made.add_layout(Layout(number, f"Layout {number}", f"layout-{number // 2}", labels))
