@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from napari_pixcell.datasets.dataset import Dataset
+from napari_pixcell.datasets.formats import FORMATS
 from napari_pixcell.datasets.recipe import DatasetRecipe, Part
 from napari_pixcell.datasets.request import DatasetRequest
+from napari_pixcell.datasets.splits import Split
 from napari_pixcell.engine.events import Event, Notice, Progress
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.errors import PixCellError
@@ -61,6 +63,25 @@ def add_dataset_command(commands: Any, common: argparse.ArgumentParser, engine: 
     report = add("report", _report, "Write one HTML page about a dataset.")
     report.add_argument("folder", metavar="DIR", type=Path)
     report.add_argument("--out", type=Path, metavar="FILE.html", help="default: DIR/report.html")
+
+    text = "Write the pairs that are used as another program reads them."
+    convert = add("convert", _convert, text)
+    convert.add_argument("folder", metavar="DIR", type=Path)
+    convert.add_argument("--format", required=True, choices=FORMATS, help=_formats())
+    convert.add_argument("--out", type=Path, required=True, metavar="OUT", help="a new folder")
+    convert.add_argument(
+        "--split",
+        type=float,
+        default=0.0,
+        metavar="PART",
+        help="for validation: no slide and no layout is on both sides",
+    )
+    convert.add_argument("--test-split", type=float, default=0.0, metavar="PART", help="likewise")
+    convert.add_argument("--seed", type=int, default=0, help="of the split")
+
+
+def _formats() -> str:
+    return "; ".join(f"{name}: {words}" for name, words in FORMATS.items())
 
 
 def _add_first(parser: argparse.ArgumentParser) -> None:
@@ -143,6 +164,22 @@ def _report(options: argparse.Namespace) -> Result:
 
     path = options.out or options.folder / "report.html"
     return {"report": str(write_report(Dataset(options.folder), path, _count))}
+
+
+def _convert(options: argparse.Namespace) -> Result:
+    from napari_pixcell.datasets.formats import convert
+
+    split = None
+    if options.split or options.test_split:
+        split = Split(options.split, options.test_split, options.seed)
+    dataset = Dataset(options.folder)
+    converted = convert(dataset, options.format, options.out, split, _count)
+    return {
+        "folder": str(converted.folder),
+        "pairs": dict(converted.counts) if options.json else converted.sentence,
+        "left out by the split": converted.mixed,
+        "not used": converted.unused,
+    }
 
 
 def _count(done: int, total: int) -> None:

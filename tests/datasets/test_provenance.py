@@ -100,7 +100,8 @@ def test_nothing_that_identifies_is_in_a_dataset_or_its_report(made: Path) -> No
 
 
 def test_nothing_that_identifies_is_in_other_formats(made: Path, tmp_path: Path) -> None:
-    formats = pytest.importorskip("napari_pixcell.datasets.formats")
+    from napari_pixcell.datasets import formats
+
     dataset = Dataset(made)
     decide(made, {row["index"]: "accepted" for row in dataset.rows()})
     for name in formats.FORMATS:
