@@ -116,7 +116,7 @@ def test_a_copy_is_flagged_however_it_is_turned(ask, embedded, style):
     checker = Checker(Checks(), DEMO, 0.5, ask, real)
     copied, style = tissue(556, 500)[:, ::-1].copy(), replace(style, embedding=None)
     assert checker.look(copied, None, style).flags == ("copy",)
-    assert checker.most_copy_pixels == 0.8  # few tiles do not tell how alike tissue can be
+    assert checker.most_copy_pixels == 0.75  # few tiles do not tell how alike tissue can be
     assert "copy" not in checker.look(tissue(900, 1200), None, style).flags
 
 

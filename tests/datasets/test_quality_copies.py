@@ -89,6 +89,13 @@ def test_a_copy_is_nearest_to_what_it_copies():
     assert real.closest().pixels < 0.6
 
 
+def test_a_tinted_copy_is_found_among_many_whose_embeddings_are_nearer():
+    real = RealTiles()
+    for seed in range(60):
+        real.add(tissue(seed), np.eye(2, dtype=np.float32)[[int(seed == 7)]])
+    assert real.nearest(np.rot90(tissue(7)), np.eye(2, dtype=np.float32)[[0]]).pixels > 0.99
+
+
 def test_one_tile_of_a_large_picture_is_enough():
     real = real_tiles()
     picture = np.block([[[tissue(20)], [tissue(21)]], [[tissue(22)], [tissue(3)]]])

@@ -60,7 +60,7 @@ class Checks:
     least_kappa: float | None = 0.4
     least_style: float | None = 0.15
     most_copy_style: float | None = None
-    most_copy_pixels: float | None = 0.9
+    most_copy_pixels: float | None = 0.85
     most_colour: float | None = 10.0
     least_sharpness: float | None = 0.1
     least_contrast: float | None = 1.5

@@ -58,7 +58,7 @@ def best_correlations(one: Floats, others: Floats, weights: Floats | None = None
     if weights is None or weights.mean() < LEAST_WEIGHT:
         weights = np.ones_like(one)
     one = one - np.average(one, weights=weights)
-    turned = np.stack([_symmetries(part) for part in (weights, weights * one, weights * one**2)])
+    turned = np.stack([symmetries(part) for part in (weights, weights * one, weights * one**2)])
     weight, first, second = _spectrum(turned)[:, :, None]  # each (8, 1, ...)
     level = others.mean(axis=(1, 2), keepdims=True)
     picture, square, whole = (
@@ -80,7 +80,26 @@ def best_correlations(one: Floats, others: Floats, weights: Floats | None = None
     return np.asarray(correlation.max(axis=(0, 2, 3)), np.float32).clip(-1, 1)
 
 
-def _symmetries(picture: Floats) -> Floats:
+def coarse(pictures: NDArray[Any]) -> Floats:
+    """Halve small pictures and make each a vector whose products are correlations.
+
+    Parameters
+    ----------
+    pictures : array, (pictures, SIDE, SIDE)
+
+    Returns
+    -------
+    array, float32, (pictures, SIDE² / 4)
+    """
+    half = SIDE // 2
+    halved = pictures.reshape(-1, half, 2, half, 2).mean(axis=(2, 4), dtype=np.float32)
+    vectors = halved.reshape(len(pictures), -1)
+    vectors -= vectors.mean(axis=1, keepdims=True)
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), half)
+
+
+def symmetries(picture: Floats) -> Floats:
+    """Turn and flip a picture in all eight ways: (8, height, width)."""
     turned = [np.rot90(picture, quarter) for quarter in range(4)]
     return np.stack(turned + [one[:, ::-1] for one in turned])
 

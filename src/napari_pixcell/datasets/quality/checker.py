@@ -29,7 +29,7 @@ from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import Family
 
 # Few real tiles, or very different ones, may all be far from each other: no copy is less alike.
-LEAST_COPY = 0.8
+LEAST_COPY = 0.75
 
 Ask = Callable[[Request], list[Event]]
 Scores = dict[str, float | None]
@@ -71,8 +71,8 @@ class Checker:
     Attributes
     ----------
     most_copy_pixels : float or None
-        Correlation beyond which a picture is a copy: that of the real tiles that are most alike,
-        but no more than the checks allow.
+        Correlation beyond which a picture is a copy: that of real tiles that are close to each
+        other, within ``LEAST_COPY`` and what the checks allow.
     segmenter : LayoutSource or None
         What looked for cells, with the hash of its weights; known after the first mask.
     """

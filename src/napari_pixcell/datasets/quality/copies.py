@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 from napari_pixcell.datasets.quality.alignment import (
     SIDE,
     best_correlations,
+    coarse,
     small_grey,
     small_part,
+    symmetries,
 )
 from napari_pixcell.datasets.quality.styles import unit
 from napari_pixcell.datasets.whole import put_whole
@@ -22,7 +24,8 @@ from napari_pixcell.errors import PixCellError
 
 Floats = NDArray[np.float32]
 
-COMPARED = 32  # real tiles, the nearest by embedding, that a tile is laid on
+COMPARED = 16  # real tiles that a tile is laid on: so many of each way to be near
+CLOSE = 95
 APART_UM = 1.0  # from the cells of a layout
 SAMPLED = 64  # real tiles of which the nearest other one is looked for
 
@@ -46,14 +49,16 @@ class Nearest:
 class RealTiles:
     """Real tissue as embeddings and small grey pictures, by tiles of one embedding.
 
-    A copy has nearly the embedding of what it copies, turned and flipped as well, so that it is
-    enough to lay a tile on the ``COMPARED`` real ones that are nearest to it by embedding.
+    A copy has nearly the embedding of what it copies, however it is turned and shifted, or if it
+    is tinted it lies on it without a shift. So it is enough to lay a tile on the ``COMPARED`` real
+    ones nearest to it by embedding, and on as many that are most alike unshifted.
     """
 
     def __init__(self) -> None:
         self._embeddings: list[Floats] = []
         self._pictures: list[NDArray[np.uint8]] = []
         self._closest: Nearest | None = None
+        self._stacked: tuple[Floats, Floats] | None = None
 
     def __len__(self) -> int:
         """How many tiles there are."""
@@ -72,7 +77,7 @@ class RealTiles:
         grid = as_grid(embedding)
         self._embeddings.extend(unit(grid.reshape(-1, grid.shape[-1])).astype(np.float32))
         self._pictures.extend(small_grey(tile).astype(np.uint8) for tile in _cut(pixels, grid))
-        self._closest = None
+        self._closest = self._stacked = None
 
     def nearest(
         self, pixels: NDArray[np.uint8], embedding: Floats, counts: NDArray[np.bool_] | None = None
@@ -99,16 +104,21 @@ class RealTiles:
             self._nearest(small_grey(tile), value, part)
             for tile, value, part in zip(tiles, values, parts, strict=True)
         ]
-        return _closest(found)
+        return Nearest(max(one.style for one in found), max(one.pixels for one in found))
 
     def closest(self) -> Nearest | None:
-        """Say how near the real tile is that is nearest to another real one.
+        """Say how near the nearest other real tile is, of those that have a near one.
 
-        Looked for among ``SAMPLED`` tiles at most; None where there are fewer than two.
+        At percentile ``CLOSE``, so that a few tiles that are there twice do not count, of
+        ``SAMPLED`` tiles at most; None where there are fewer than two.
         """
         if self._closest is None and len(self) > 1:
             sample = np.linspace(0, len(self) - 1, min(SAMPLED, len(self))).round().astype(int)
-            self._closest = _closest([self._nearest_other(i) for i in sample])
+            found = [self._nearest_other(i) for i in sample]
+            self._closest = Nearest(
+                float(np.percentile([one.style for one in found], CLOSE)),
+                float(np.percentile([one.pixels for one in found], CLOSE)),
+            )
         return self._closest
 
     def _nearest_other(self, index: int) -> Nearest:
@@ -128,12 +138,21 @@ class RealTiles:
             raise PixCellError(
                 "The real tissue was embedded by another model; prepare the dataset again."
             )
-        cosines = np.asarray(self._embeddings) @ value
-        order = [int(i) for i in np.argsort(-cosines)[: COMPARED + 1] if i != left_out][:COMPARED]
-        others = np.stack([self._pictures[i] for i in order]).astype(np.float32)
-        return Nearest(
-            float(cosines[order[0]]), float(best_correlations(tile, others, weights).max())
-        )
+        embeddings, unshifted = self._stack()
+        cosines = embeddings @ value
+        aligned = (unshifted @ coarse(symmetries(tile)).T).max(axis=1)
+        if left_out is not None:
+            cosines[left_out] = aligned[left_out] = -np.inf
+        most = min(COMPARED, len(self) - (left_out is not None))
+        chosen = {int(i) for near in (cosines, aligned) for i in np.argsort(-near)[:most]}
+        others = np.stack([self._pictures[i] for i in sorted(chosen)]).astype(np.float32)
+        return Nearest(float(cosines.max()), float(best_correlations(tile, others, weights).max()))
+
+    def _stack(self) -> tuple[Floats, Floats]:
+        """Give embeddings and coarse pictures of all tiles: float32, (tiles, …)."""
+        if self._stacked is None:
+            self._stacked = np.asarray(self._embeddings), coarse(np.asarray(self._pictures))
+        return self._stacked
 
     def save(self, path: Path) -> None:
         """Write all tiles into a file; what was there stays until it is whole."""
@@ -187,10 +206,6 @@ def free_of_cells(labels: NDArray[Any], mpp: float) -> NDArray[np.bool_]:
     from scipy.ndimage import distance_transform_edt
 
     return np.asarray(distance_transform_edt(labels == 0) * mpp >= APART_UM)
-
-
-def _closest(found: list[Nearest]) -> Nearest:
-    return Nearest(max(one.style for one in found), max(one.pixels for one in found))
 
 
 def _cut(pixels: NDArray[Any], grid: Floats) -> list[NDArray[Any]]:
