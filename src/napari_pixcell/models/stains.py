@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from napari_pixcell.models.catalogue import Family, families
+from napari_pixcell.models.catalogue import DEMO_STAIN, PIXCELL_1024, Family, families
+from napari_pixcell.models.store import missing
 
 VIRTUAL = "Virtual "
 
@@ -26,3 +27,8 @@ def stain_of(name: str) -> str:
     """Give the stain that a family of this name gives; empty if it gives none, or is gone."""
     family = families().get(name)
     return stain_name(family) if family is not None and is_stain(family) else ""
+
+
+def usual_base() -> Family:
+    """Give the family that a stain is taught on where nothing else is said."""
+    return DEMO_STAIN if missing(PIXCELL_1024) else PIXCELL_1024
