@@ -103,15 +103,17 @@ class Taught:
 
     def sentence(self) -> str:
         """Say how well it was taught."""
+        pairs = "1 pair" if self.pairs == 1 else f"{self.pairs:,} pairs"
         text = (
-            f"“{self.name}” was taught by {self.tiles:,} tiles of {self.pairs} pairs; on "
-            f"{self.held_tiles:,} others {self.held_out:.0%} of the way is left"
+            f"“{self.name}” was taught by {self.tiles:,} tiles of {pairs}; on "
+            f"{self.held_tiles:,} tiles kept apart {self.held_out:.0%} of the way from H&E to the "
+            "stain is left"
         )
         if self.held_out < self.shift:
-            return f"{text} ({self.shift:.0%} by the same shift for all)."
+            return f"{text} ({self.shift:.0%} where all are moved alike)."
         return (
-            f"{text}, no less than by the same shift for all ({self.shift:.0%}): do not trust it, "
-            "and teach it with more pairs, or better aligned ones."
+            f"{text}, no less than where all are moved alike ({self.shift:.0%}): do not trust it; "
+            "more pairs, or better aligned ones, may help."
         )
 
 

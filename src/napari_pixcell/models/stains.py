@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from napari_pixcell.models.catalogue import DEMO_STAIN, PIXCELL_1024, Family, families
 from napari_pixcell.models.store import missing
 
@@ -29,6 +31,6 @@ def stain_of(name: str) -> str:
     return stain_name(family) if family is not None and is_stain(family) else ""
 
 
-def usual_base() -> Family:
+def usual_base(installed: Callable[[Family], bool] = lambda family: not missing(family)) -> Family:
     """Give the family that a stain is taught on where nothing else is said."""
-    return DEMO_STAIN if missing(PIXCELL_1024) else PIXCELL_1024
+    return PIXCELL_1024 if installed(PIXCELL_1024) else DEMO_STAIN
