@@ -34,7 +34,7 @@ def test_a_stain_is_taught_from_the_dock(
     panel.base.setCurrentIndex(panel.base.findData("demo"))
     panel.base.activated.emit(panel.base.currentIndex())
     settle(ready)
-    assert panel.folders["he"].text() == "H&&E: he of the …r of cases"
+    assert panel.folders["he"].text() == "H&&E: he of the … of cases"
     assert panel.words.text() == "1 pair" and panel.aligned.isEnabled()
     assert panel.teach_button.text() == "Teach my-her2" and panel.teach_button.isEnabled()
     assert ready.minimumSizeHint().width() <= 360

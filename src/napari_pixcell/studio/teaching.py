@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_pixcell.engine.events import Event, Failure, Finished, Notice, Progress, Taught
 from napari_pixcell.engine.stain_pairs import folder_pairs, write_region_pair
-from napari_pixcell.engine.teach_request import LORA_STEPS, TeachRequest
+from napari_pixcell.engine.teach_request import FLOW_STEPS, LORA_STEPS, TeachRequest
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.folders import data_folder
 from napari_pixcell.models.catalogue import BUILT_IN, Family
@@ -235,6 +235,7 @@ class StainTeaching:
             he=str(self.folders[HE]),
             ihc=str(self.folders[IHC]),
             out=str(self.out),
+            steps=FLOW_STEPS,
             lora_steps=LORA_STEPS if self.lora else 0,
             aligned=self.aligned,
         )
