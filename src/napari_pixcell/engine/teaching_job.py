@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,7 +13,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from napari_pixcell import __version__
 from napari_pixcell.engine.computing import cut_tiles, embed_tiles, encode_picture
 from napari_pixcell.engine.events import Event, Notice, Progress, Taught
 from napari_pixcell.engine.residence import Residence
@@ -29,14 +26,14 @@ from napari_pixcell.engine.taught_files import (
     EmbeddedPair,
     TaughtFolder,
 )
+from napari_pixcell.engine.taught_stain import base_family, register
 from napari_pixcell.engine.teach_request import TeachRequest
 from napari_pixcell.engine.teaching import Progress as Step
 from napari_pixcell.engine.teaching import flow_error, train_flow
 from napari_pixcell.engine.teaching_lora import LoraLesson, teach_lora
-from napari_pixcell.errors import PixCellError
-from napari_pixcell.models.catalogue import BUILT_IN, Family, families
+from napari_pixcell.models.catalogue import BUILT_IN, Family
 from napari_pixcell.models.identity import encoder_identity
-from napari_pixcell.models.own_families import check_not_taken, check_own_name, write_own_family
+from napari_pixcell.models.own_families import check_not_taken, check_own_name
 from napari_pixcell.models.store import require
 from napari_pixcell.models.weights import load_file, sha256_of
 from napari_pixcell.networks import StainFlowMLP
@@ -51,25 +48,6 @@ EXCHANGED = (
 
 T = TypeVar("T")
 Fitting = Callable[[Callable[[], T], Callable[[str], None]], T]
-
-
-def base_family(name: str) -> Family:
-    """Give the family that a stain can be taught on.
-
-    Raises
-    ------
-    PixCellError
-        If it is not built in, or some of it is not on this machine.
-    """
-    if name not in BUILT_IN:
-        what = "is your own" if name in families() else "does not exist"
-        raise PixCellError(
-            f"The model “{name}” {what}; teach a stain on one of: {', '.join(BUILT_IN)}."
-        )
-    base = BUILT_IN[name]
-    for part in base.parts:
-        require(base, part)
-    return base
 
 
 class Teaching:
@@ -123,7 +101,7 @@ class Teaching:
             if request.lora_steps:
                 figures |= self._lora(base, embedded, flow, signature)
                 parts["lora"] = self.folder.path / LORA
-            self._register(base, parts, figures, signature)
+            register(self.folder, request, base, parts, figures | {"signature": signature})
         train, held = (len(embedded.choose(one)[0]) for one in (False, True))
         self._emit(
             Taught(
@@ -291,41 +269,6 @@ class Teaching:
         )
         self.folder.forget("lora")
         return {"adapter": figures, "adapter signature": own}
-
-    # -- the stain -------------------------------------------------------------------------
-
-    def _register(
-        self, base: Family, parts: dict[str, Path], figures: dict[str, Any], signature: str
-    ) -> None:
-        """Make it one of the user's families, and say in its folder what it is."""
-        name = self.request.name
-        licence = f"taught by you on {base.title}, whose terms reach it"
-        demo = "DEMO: " if base.bundled else "Synthetic: "
-        notice = (
-            f"{demo}a virtual stain that its user taught on {base.title}, not a real one; its "
-            "cells may not be in the places of those of the H&E; for research use only, not for "
-            "diagnosis"
-        )
-        guidance = 1.2  # the published stains'
-        settings = {"title": f"Virtual {name}", "notice": notice, "guidance": guidance}
-        write_own_family(name, base, settings, parts, licence)
-        self.folder.write_json(
-            CARD,
-            {
-                "napari-pixcell stain": FORMAT,
-                "name": name,
-                "base": base.name,
-                **figures,
-                "steps": self.request.steps,
-                "seed": self.request.seed,
-                "weights": {kind: sha256_of(path) for kind, path in parts.items()},
-                "licence": f"{licence}: {base.licence}",
-                "notice": notice,
-                "versions": {"napari-pixcell": __version__, "torch": version("torch")},
-                "made": datetime.now(UTC).isoformat(timespec="seconds"),
-                "signature": signature,
-            },
-        )
 
 
 FIGURES = (
