@@ -11,6 +11,7 @@ from napari_pixcell.engine.canvas import cells_of
 from napari_pixcell.engine.events import Embedding, Failure, Finished, Preview, Progress, Variant
 from napari_pixcell.engine.record import Record, pixels_sha256
 from napari_pixcell.engine.request import EmbedRequest, GenerateRequest, SegmentRequest
+from napari_pixcell.engine.teach_request import TeachRequest
 from napari_pixcell.models.catalogue import get_family
 from napari_pixcell.models.identity import encoder_identity
 from napari_pixcell.studio.results import JobHandle
@@ -33,6 +34,8 @@ class ScriptedClient:
         Searches for cells that nobody has answered: request, who gets the events.
     datasets : list
         Datasets that nobody has made: request, who gets the events.
+    teaching : list
+        Stains to teach that nobody has answered: request, who gets the events.
     embedding_failure : str
         Answer embeddings with this sentence.
     restarted, closed : bool
@@ -45,6 +48,7 @@ class ScriptedClient:
         self.waiting: list[tuple[GenerateRequest, Any]] = []
         self.segmenting: list[tuple[SegmentRequest, Any]] = []
         self.datasets: list[tuple[DatasetRequest, Any]] = []
+        self.teaching: list[tuple[TeachRequest, Any]] = []
         self.embedding_failure = ""
         self.closed = self.restarted = False
 
@@ -58,6 +62,8 @@ class ScriptedClient:
             self.segmenting.append((request, on_event))
         elif isinstance(request, DatasetRequest):
             self.datasets.append((request, on_event))
+        elif isinstance(request, TeachRequest):
+            self.teaching.append((request, on_event))
         elif isinstance(request, EmbedRequest) and self.embedding_failure:
             on_event(Failure(self.embedding_failure))
         else:

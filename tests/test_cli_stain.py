@@ -11,6 +11,7 @@ from tifffile import imwrite
 
 from napari_pixcell.cli import main
 from napari_pixcell.datasets import read_record
+from napari_pixcell.models.own_families import families_folder
 from napari_pixcell.slides.samples import SAMPLE_SLIDE
 from own_stain import write_own_stain
 
@@ -84,6 +85,24 @@ def test_what_cannot_be_stained_gets_a_sentence(
     stains: str, tmp_path: Path, capsys, arguments: list[str], words: str
 ) -> None:
     code, result, _ = run(capsys, SAMPLE_SLIDE, *PLACE, *arguments, "--out", tmp_path / "out")
+    assert code == 1 and words in result["error"]
+
+
+@pytest.mark.parametrize(
+    ("base", "words"),
+    [
+        ("pixcell-1024", "Virtual Own 0 is not installed: the transformer from StonyBrook"),
+        ("pixcell-2048", "own0.toml needs a line base"),
+    ],
+)
+def test_a_stain_of_ones_own_whose_base_is_missing_gets_a_sentence(
+    stains: str, tmp_path: Path, capsys, base: str, words: str
+) -> None:
+    path = families_folder() / "own0.toml"
+    path.write_text(path.read_text().replace('base = "demo"', f'base = "{base}"'))
+    code, result, _ = run(
+        capsys, SAMPLE_SLIDE, *PLACE, "--stain", "own0", "--out", tmp_path / "out"
+    )
     assert code == 1 and words in result["error"]
 
 

@@ -16,28 +16,17 @@ from stain_decoder import decoder_tensors, load_stain_vae, train_decoder
 from stain_pairs import Pairs, load_pairs
 
 from napari_pixcell.engine.teaching import Examples, Progress, flow_error, train_flow, train_lora
+from napari_pixcell.engine.teaching_job import new_flow
+from napari_pixcell.engine.teaching_lora import (
+    FROM_START,
+    ONE_EMBEDDING_RANK,
+    ONE_EMBEDDING_TARGETS,
+)
 from napari_pixcell.networks import PixCellTransformer2DModel, StainFlowMLP
 from napari_pixcell.networks.tile_encoder import TileEncoder
 
 TRAINING, HELD_OUT = 480, 48
-FLOW = {
-    "in_channels": 128,
-    "out_channels": 128,
-    "model_channels": 128,
-    "time_embed_dim": 128,
-    "bottleneck_channels": 128,
-    "num_res_blocks": 4,
-}
-# The published stains adapt the cross-attention alone. With one embedding for a tile that adds the
-# same to every patch, so it cannot make one nucleus brown and its neighbour blue.
-TARGETS = (
-    *(f"attn1.{name}" for name in ("to_q", "to_k", "to_v", "to_out.0")),
-    *(f"attn2.{name}" for name in ("to_v", "to_out.0")),
-    "ff.net.0.proj",
-    "ff.net.2",
-)
-RANK = 16
-FROM_START = 0.6
+WIDTH = 128  # of the demo's embeddings
 
 
 def tell(stage: str, progress: Progress) -> None:
@@ -52,7 +41,7 @@ def teach_flow(pairs: Pairs, held: Pairs, steps: int, rate: float) -> None:
     """Teach the flow; keep it, and say how much of the way it goes."""
     torch.manual_seed(0)
     taught = train_flow(
-        StainFlowMLP(**FLOW),
+        new_flow(WIDTH),
         *pairs["embeddings"],
         *held["embeddings"],
         steps=steps,
@@ -72,7 +61,7 @@ def teach_flow(pairs: Pairs, held: Pairs, steps: int, rate: float) -> None:
 
 def load_flow() -> StainFlowMLP:
     """Load the flow that was taught."""
-    flow = StainFlowMLP(**FLOW)
+    flow = new_flow(WIDTH)
     state = load_run("stain_flow")
     if state is None:
         raise SystemExit("Teach the flow first: python train_stain.py flow")
@@ -106,7 +95,7 @@ def teach_lora(pairs: Pairs, steps: int, batch: int, side: int, args: argparse.N
         SCHEDULER,
         draw,
         rank=args.rank,
-        targets=args.targets.split(",") if args.targets else TARGETS,
+        targets=args.targets.split(",") if args.targets else ONE_EMBEDDING_TARGETS,
         steps=steps,
         rate=args.rate,
         from_start=args.from_start,
@@ -153,7 +142,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--side", type=int, default=16, help="of a window in latents; a tile: 32")
     parser.add_argument("--rate", type=float, default=1e-3)
-    parser.add_argument("--rank", type=int, default=RANK)
+    parser.add_argument("--rank", type=int, default=ONE_EMBEDDING_RANK)
     parser.add_argument("--targets", help="layers to adapt, instead of the demo's")
     parser.add_argument("--from-start", type=float, default=FROM_START)
     parser.add_argument("--compile", action="store_true")

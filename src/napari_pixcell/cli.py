@@ -32,6 +32,7 @@ from napari_pixcell.cli_styles import (
     open_whole,
     save_as,
 )
+from napari_pixcell.cli_train_stain import add_train_stain_command
 from napari_pixcell.engine.events import Embedding, Event, Layout, Preview, Progress, Variant
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.presets import EXACT, PRESETS, get_preset
@@ -167,6 +168,7 @@ def _parser() -> argparse.ArgumentParser:
         lambda request: _collect(_engine().run, request),
     )
     add_stain_command(commands, [common, caching], _style, _write_all)
+    add_train_stain_command(commands, [common], lambda *request: _engine().run(*request))
     add_layout_command(commands, common)
     add_dataset_command(commands, common, _engine)
     add_measure_command(commands, common)

@@ -19,7 +19,8 @@ from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.request import GenerateRequest
 from napari_pixcell.engine.tissue import Tissue
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.models.catalogue import Family, get_family
+from napari_pixcell.models.catalogue import BUILT_IN, Family, get_family
+from napari_pixcell.models.own_families import families_folder, read_own_family
 from napari_pixcell.models.stains import is_stain, stain_families
 from napari_pixcell.models.store import find, require
 from napari_pixcell.slides.region import Region
@@ -118,6 +119,9 @@ def _stain(name: str) -> Family:
     if name not in known and short is not None:
         return short
     if name not in known:
+        path = families_folder() / f"{name}.toml"
+        if path.is_file():
+            read_own_family(path, BUILT_IN)  # says why it cannot be used
         raise PixCellError(f"There is no stain “{name}”; choose of: {', '.join(known)}.")
     family = get_family(name)
     assert is_stain(family)

@@ -289,7 +289,7 @@ def test_a_toml_file_makes_a_family_of_the_user_s_own(installed: Path, tmp_path:
     ("text", "words"),
     [
         ("base = ", "is no TOML file"),
-        ('base = "magic"', "needs a line base"),
+        ('base = "magic"', "needs a line base .*; there is no base “magic” here"),
         ('base = "demo"\ncolour = 3', "“colour” is unknown"),
         ('base = "demo"\nsteps = "many"', "“steps” has the wrong type"),
         ('base = "demo"\n[lora]\npath = "x"', r"\[lora\] needs folder"),
@@ -302,6 +302,14 @@ def test_a_toml_file_that_cannot_be_used_says_why_and_harms_nothing(text: str, w
     with pytest.raises(PixCellError, match=words):
         read_own_family(families_folder() / "mine.toml", BUILT_IN)
     assert get_family("demo").title == "Demo (bundled)"
+
+
+def test_a_stain_of_the_user_s_own_may_bring_a_decoder_of_its_base_s_kind() -> None:
+    own("mine", 'base = "demo-ki67"\n[decoder]\nfile = "/weights/decoder.safetensors"\n')
+    part = get_family("mine").part("decoder")
+    assert (part.network, part.files) == ("demo-autoencoder", ("decoder.safetensors",))
+    own("other", 'base = "stain-er"\n[decoder]\nfile = "/weights/decoder.safetensors"\n')
+    assert get_family("other").part("decoder").network == "autoencoder-kl"
 
 
 def test_a_built_in_name_cannot_be_taken() -> None:

@@ -130,6 +130,22 @@ def test_a_stain_that_is_not_here_says_what_it_needs(
     assert session.staining.why_missing(her2) == "Virtual HER2 is not installed"
 
 
+def test_a_stain_of_the_users_own_says_that_its_base_or_its_files_are_gone(
+    session: Session,
+) -> None:
+    add_stain("mine", "Mine")
+    path = families_folder() / "mine.toml"
+    path.write_text(path.read_text().replace('"demo"', '"pixcell-1024"'))
+    (mine,) = (family for family in stain_families() if family.name == "mine")
+    words = session.staining.why_missing(mine)
+    assert words == "Virtual Mine needs its base: StonyBrook-CVLab/PixCell-1024 is not installed"
+    add_stain("other", "Other")
+    (families_folder() / "weights").unlink()
+    (other,) = (family for family in stain_families() if family.name == "other")
+    words = "Virtual Other is not installed: its files are not in “families”"
+    assert session.staining.why_missing(other) == words
+
+
 def test_a_region_under_a_tile_says_so_and_can_be_enlarged(
     session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import napari
 import numpy as np
+from PIL import Image
 from qtpy.QtWidgets import QApplication
 
 from napari_pixcell.models.own_families import families_folder
+from napari_pixcell.slides import Region, open_slide
 from napari_pixcell.slides.samples import SAMPLE_SLIDE
 from napari_pixcell.ui.demo import click
 from napari_pixcell.ui.sheet_window import SheetWindow
@@ -19,8 +21,7 @@ OWN = """
 import sys
 from pathlib import Path
 from own_stain import write_own_stain
-for number, name in enumerate(("mine", "other")):
-    write_own_stain(Path(sys.argv[1]), name, name.capitalize(), number)
+write_own_stain(Path(sys.argv[1]), "mine", "Mine", 0)
 """
 
 
@@ -117,26 +118,42 @@ def test_a_region_that_is_too_small_is_enlarged_by_a_button(
     assert ready.stain.stain_button.isEnabled() and not ready.stain.problem.text()
 
 
-def test_the_real_worker_stains_a_region(viewer: napari.Viewer, qtbot, tmp_path: Path) -> None:
+def test_the_real_worker_teaches_a_stain_and_stains_a_region(
+    viewer: napari.Viewer, qtbot, tmp_path: Path, monkeypatch
+) -> None:
     tests = Path(__file__).parents[1]
     subprocess.run([sys.executable, "-c", OWN, tmp_path], check=True, cwd=tests)
+    picture = open_slide(SAMPLE_SLIDE).read(Region(300, 300, 1024, 1024), 0.5)
+    monkeypatch.setattr("napari_pixcell.studio.teaching.FLOW_STEPS", 50)
     _, studio = viewer.window.add_plugin_dock_widget("napari-pixcell", "PixCell studio")
     session, section = studio.session, studio.stain
     studio.slide.open(SAMPLE_SLIDE)
     click(studio.region.add_button)
+    section.teach.more.button.click()
+    session.teaching.set(name="other", base="demo")
+    for side, pixels in (("he", picture), ("ihc", picture[..., ::-1])):
+        (tmp_path / side).mkdir()
+        Image.fromarray(pixels).save(tmp_path / side / "1.png")
+        session.teaching.choose_folder(side, tmp_path / side)
     qtbot.waitUntil(lambda: not session.busy, timeout=300_000)
     qtbot.wait(60)
-    for name in ("mine", "other"):
-        section.boxes[name].click()
+    click(section.teach.teach_button)
+    qtbot.waitUntil(lambda: not session.busy, timeout=300_000)
+    assert not session.problems and "“other” was taught by 12 tiles" in session.notes["stain"]
+    qtbot.wait(60)
+    assert section.boxes["other"].isChecked()
+    section.boxes["mine"].click()
     session.settings.stain_strength = 0.1
     qtbot.wait(60)
     click(section.stain_button)
     qtbot.waitUntil(lambda: not session.busy, timeout=300_000)
     assert not session.problems
     first, second = session.gallery.results
-    assert (first.label, second.label) == ("Mine", "Other")
+    assert (first.label, second.label) == ("Mine", "other")
     assert first.record.weights["transformer"] == second.record.weights["transformer"]
-    assert first.record.weights["lora"] != second.record.weights["lora"]
+    assert "lora" in first.record.weights and "lora" not in second.record.weights
+    assert first.record.weights["flow"] != second.record.weights["flow"]
+    assert second.record.notice.startswith("DEMO: a virtual stain that its user taught")
     assert (first.image != second.image).any()
     away = np.abs(first.image.astype(float) - session.active.pixels).mean()
     assert 0 < away < 25

@@ -73,16 +73,33 @@ def embed_tissue(
             f"{tile} × {tile} px, or more by whole steps of {side} px."
         )
     rows, columns = height // side, width // side
-    tiles = pixels.reshape(rows, side, columns, side, 3).swapaxes(1, 2).reshape(-1, side, side, 3)
+    found = embed_tiles(encoder, models.device, cut_tiles(pixels, side), on_tiles)
+    return found if pixels.shape == (tile, tile, 3) else found.reshape(rows, columns, -1)
+
+
+def cut_tiles(pixels: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """Cut a picture of whole tiles, row by row: uint8 (tiles, side, side, 3)."""
+    rows, columns = pixels.shape[0] // side, pixels.shape[1] // side
+    tiles = pixels.reshape(rows, side, columns, side, 3).swapaxes(1, 2)
+    return tiles.reshape(-1, side, side, 3)
+
+
+def embed_tiles(
+    encoder: Any,
+    device: torch.device,
+    tiles: NDArray[np.uint8],
+    on_tiles: Callable[[int, int], None] = lambda done, total: None,
+) -> NDArray[Any]:
+    """Embed tiles, uint8 (count, side, side, 3): float32, (count, dimension)."""
     values = []
     for first in range(0, len(tiles), EMBEDDED_AT_ONCE):
         if first:
             on_tiles(first, len(tiles))
         part = torch.from_numpy(np.ascontiguousarray(tiles[first : first + EMBEDDED_AT_ONCE]))
-        image = part.to(models.device).permute(0, 3, 1, 2).contiguous().float() / 255
+        image = part.to(device).permute(0, 3, 1, 2).contiguous().float() / 255
         values.append(encoder(image).float().cpu().numpy())
     found: NDArray[Any] = np.concatenate(values)
-    return found if pixels.shape == (tile, tile, 3) else found.reshape(rows, columns, -1)
+    return found
 
 
 def canvas_of(request: GenerateRequest, family: Family) -> Canvas:
@@ -270,7 +287,7 @@ def make_tiles(
         condition = cells(canvas.rows(Turn())[0].windows[0]).expand(len(seeds), -1, -1, -1)
     before, free = None, canvas.free
     if start is not None:
-        before = _encode_start(start.read(0, side, 0, side), models)
+        before = encode_picture(start.read(0, side, 0, side), models)
     begun = None
     if inversion is not None and before is not None:
         own = torch.from_numpy(inversion.style.reshape(1, -1, style.shape[-1])).to(models.device)
@@ -336,7 +353,7 @@ def paint_canvas(
         side,
         on_windows,
         on_rows,
-        lambda pixels: _encode_start(pixels, models),
+        lambda pixels: encode_picture(pixels, models),
         on_encoded,
     )
 
@@ -363,8 +380,14 @@ def _encode(image: NDArray[np.uint8], models: LoadedFamily) -> Tensor:
     return (latent - config.shift_factor) * config.scaling_factor
 
 
-def _encode_start(image: NDArray[np.uint8], models: LoadedFamily) -> Tensor:
-    """Encode what is started from as :func:`_encode` does; its numbers may overflow."""
+def encode_picture(image: NDArray[np.uint8], models: LoadedFamily) -> Tensor:
+    """Encode a picture, uint8 (h, w, 3), as :func:`_encode` does.
+
+    Raises
+    ------
+    Overflow
+        If the numbers are not finite.
+    """
     latents = _encode(image, models)
     if not torch.isfinite(latents).all():
         raise Overflow

@@ -55,6 +55,7 @@ from napari_pixcell.engine.request import (
 )
 from napari_pixcell.engine.residence import Residence
 from napari_pixcell.engine.segmenting import KeptOutputs, read_cells, search_key
+from napari_pixcell.engine.teach_request import TeachRequest
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import get_family
 from napari_pixcell.models.loading import LoadedFamily, describe_device, sha256_of
@@ -116,8 +117,11 @@ class Engine:
         try:
             if cancelled():
                 raise Cancelled
-            with torch.inference_mode():
-                if isinstance(request, EmbedRequest):
+            # Only teaching needs gradients.
+            with torch.inference_mode(not isinstance(request, TeachRequest)):
+                if isinstance(request, TeachRequest):
+                    self._teach(request, emit, cancelled)
+                elif isinstance(request, EmbedRequest):
                     self._embed(request, emit, cancelled)
                 elif isinstance(request, SegmentRequest):
                     self._segment(request, emit, cancelled)
@@ -187,6 +191,12 @@ class Engine:
         )
         licence = segmenter_licence(how.model)
         emit(Layout(labels, LayoutSource(how.method, how.model_name, sha256, licence)))
+
+    def _teach(self, request: TeachRequest, emit: Emit, cancelled: Callable[[], bool]) -> None:
+        from napari_pixcell.engine.teaching_job import Teaching
+
+        check = _checking(cancelled)
+        Teaching(request, self.residence, emit, check, self._fitting).run()
 
     def _generate(
         self,

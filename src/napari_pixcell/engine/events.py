@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -75,6 +75,49 @@ class Layout:
 
 
 @dataclass(frozen=True)
+class Taught:
+    """A stain that was taught, and is the user's own now.
+
+    Parameters
+    ----------
+    name : str
+        Of its family.
+    folder : str
+        That its files are in.
+    held_out : float
+        Of the embeddings' distance between H&E and stain the part that the flow leaves, on pairs
+        kept apart.
+    shift : float
+        The same for one shift of all embeddings, the least that a flow should do better than.
+    pairs, tiles, held_tiles : int
+        Pairs, and tiles that were taught and kept apart.
+    """
+
+    name: str
+    folder: str
+    held_out: float
+    shift: float
+    pairs: int
+    tiles: int
+    held_tiles: int
+
+    def sentence(self) -> str:
+        """Say how well it was taught."""
+        pairs = "1 pair" if self.pairs == 1 else f"{self.pairs:,} pairs"
+        text = (
+            f"“{self.name}” was taught by {self.tiles:,} tiles of {pairs}; on "
+            f"{self.held_tiles:,} tiles kept apart {self.held_out:.0%} of the way from H&E to the "
+            "stain is left"
+        )
+        if self.held_out < self.shift:
+            return f"{text} ({self.shift:.0%} where all are moved alike)."
+        return (
+            f"{text}, no less than where all are moved alike ({self.shift:.0%}): do not trust it; "
+            "more pairs, or better aligned ones, may help."
+        )
+
+
+@dataclass(frozen=True)
 class Finished:
     """Nothing more will come; ``cancelled`` if the user stopped it."""
 
@@ -89,7 +132,7 @@ class Failure:
     details: str = ""
 
 
-Event = Progress | Notice | Preview | Variant | Embedding | Layout | Finished | Failure
+Event = Progress | Notice | Preview | Variant | Embedding | Layout | Taught | Finished | Failure
 
 
 def is_last(event: Event) -> bool:
@@ -113,6 +156,8 @@ def summary(event: Event) -> dict[str, Any]:
             return {"event": "embedding", "values": values.tolist(), "encoder": encoder}
         case Layout(_, source):
             return {"event": "layout", "source": source.to_dict()}
+        case Taught():
+            return {"event": "taught", "stain": asdict(event)}
         case Finished(cancelled):
             return {"event": "finished", "cancelled": cancelled}
         case Failure(message, details):

@@ -16,6 +16,7 @@ from napari_pixcell.cells.methods import LayoutSource, SegmentMethod
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.presets import EXACT, get_preset
 from napari_pixcell.engine.start import FEATHER, MAX_FEATHER, check_invert, check_start
+from napari_pixcell.engine.teach_request import TeachRequest
 from napari_pixcell.errors import PixCellError
 
 MAX_SEED = 2**32 - 1
@@ -263,7 +264,7 @@ class GenerateRequest:
         return value
 
 
-Request = EmbedRequest | SegmentRequest | GenerateRequest
+Request = EmbedRequest | SegmentRequest | GenerateRequest | TeachRequest
 
 
 def request_from_dict(value: dict[str, Any]) -> Request:
@@ -276,6 +277,8 @@ def request_from_dict(value: dict[str, Any]) -> Request:
         if kind == "segment":
             pixels, how = PackedArray.from_dict(fields["pixels"]), SegmentMethod(**fields["how"])
             return SegmentRequest(pixels, float(fields["mpp"]), how)
+        if kind == "teach":
+            return TeachRequest(**fields)
         if kind == "generate":
             for name in ("embedding", "layout", "start", "part"):
                 if fields.get(name) is not None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -17,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from napari_pixcell.errors import PixCellError
+from napari_pixcell.models.lora import without_lora
 
 # Where the published stains adapt PixCell; a pattern of names within each block.
 PUBLISHED_TARGETS = ("attn2.to_q", "attn2.to_k", "attn2.to_v", "attn2.to_out.0")
@@ -266,6 +268,7 @@ def train_lora(
     device = next(transformer.parameters()).device
     learning = _adapter_parameters(transformer)
     for weight in learning.values():
+        weight.data = weight.data.float()  # steps are too small for half precision
         weight.requires_grad_(True)
     optimiser = torch.optim.AdamW(learning.values(), rate, betas=(0.9, 0.99), weight_decay=0.0)
     generator, first = torch.Generator().manual_seed(seed), 0
@@ -306,6 +309,31 @@ def train_lora(
     for weight in learning.values():
         weight.requires_grad_(False)
     return adapter_tensors(transformer)
+
+
+@torch.no_grad()
+def adapter_loss(
+    transformer: Any,
+    scheduler: Mapping[str, Any],
+    batches: Iterable[Examples],
+    from_start: float,
+    precision: torch.dtype,
+) -> tuple[float, float]:
+    """Give the loss on examples with the adapter and without it, under the very same noise."""
+    noising, found = Noising(scheduler), []
+    for switch in (nullcontext, lambda: without_lora(transformer)):
+        generator, losses = torch.Generator().manual_seed(0), []
+        with switch():
+            for examples in batches:
+                noisy, wanted, weight, times = noising(examples, from_start, generator)
+                device = noisy.device
+                enabled = precision != torch.float32
+                with torch.autocast(device.type, precision, enabled=enabled):
+                    made = transformer(noisy, examples.embeddings, times.to(device)).sample
+                away = made[:, : noisy.shape[1]].float() - wanted
+                losses.append(float((weight * away.square()).mean()))
+        found.append(sum(losses) / len(losses))
+    return found[0], found[1]
 
 
 class Noising:

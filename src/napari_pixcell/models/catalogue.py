@@ -117,7 +117,8 @@ class WeightSet:
         licences: dict[str, list[str]] = {}
         for part in self.parts:
             if part.licence:
-                source = part.hub_id.split("/")[-1]
+                own = "demo" if part.folder == DEMO_FOLDER else "your own files"
+                source = part.hub_id.split("/")[-1] or own
                 licences.setdefault(part.licence, []).append(source)
         if len(licences) == 1:
             return next(iter(licences))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from napari_pixcell.models.catalogue import Family, families
+from collections.abc import Callable
+
+from napari_pixcell.models.catalogue import DEMO_STAIN, PIXCELL_1024, Family, families
+from napari_pixcell.models.store import missing
 
 VIRTUAL = "Virtual "
 
@@ -26,3 +29,8 @@ def stain_of(name: str) -> str:
     """Give the stain that a family of this name gives; empty if it gives none, or is gone."""
     family = families().get(name)
     return stain_name(family) if family is not None and is_stain(family) else ""
+
+
+def usual_base(installed: Callable[[Family], bool] = lambda family: not missing(family)) -> Family:
+    """Give the family that a stain is taught on where nothing else is said."""
+    return PIXCELL_1024 if installed(PIXCELL_1024) else DEMO_STAIN

@@ -34,6 +34,7 @@ from napari_pixcell.studio.settings import Settings
 from napari_pixcell.studio.similar import SimilarTissue
 from napari_pixcell.studio.staining import Staining
 from napari_pixcell.studio.starting import NOTHING, START_SETTINGS, beginning, why_no_start, words
+from napari_pixcell.studio.teaching import StainTeaching
 from napari_pixcell.studio.times import duration
 
 if TYPE_CHECKING:
@@ -81,6 +82,7 @@ class Session(SavingActions, MeasureActions, ResultActions):
         self.measures = Measures(self.background, self)
         self.staining = Staining(self)
         self.datasets = Datasets(self)
+        self.teaching = StainTeaching(self)
         self.saver = Saver(self)
         self._shelf: Shelf | None = None
         self.settings.events.family.connect(self.check_model)
@@ -337,6 +339,8 @@ class Session(SavingActions, MeasureActions, ResultActions):
             self.cancel_embedding()
         elif self.similar.job is not None:
             self.similar.stop()
+        elif self.teaching.job is not None:
+            self.teaching.cancel()
         elif self.inventing:
             self.cancel_inventing()
         else:
@@ -390,6 +394,7 @@ class Session(SavingActions, MeasureActions, ResultActions):
             or self.similar.job is not None
             or bool(self.styles_coming)
             or bool(self.staining.asked)
+            or self.teaching.job is not None
             or any(item.embedding_busy or item.layout_busy for item in items)
             or any(item.search is not None and item.search.job is not None for item in items)
         )

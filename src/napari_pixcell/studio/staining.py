@@ -150,7 +150,9 @@ class Staining:
             if not parts:
                 text = ""
             elif {part.kind for part in parts} <= own:
-                text = f"{family.title} is not installed"
+                folder = parts[0].folder
+                where = f": its files are not in “{folder.name}”" if folder else ""
+                text = f"{family.title} is not installed{where}"
             else:
                 base = next(part for part in parts if part.kind not in own)
                 text = f"{family.title} needs its base: {base.hub_id or base.kind} is not installed"

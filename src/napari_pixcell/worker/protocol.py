@@ -29,6 +29,7 @@ from napari_pixcell.engine.events import (
     Notice,
     Preview,
     Progress,
+    Taught,
     Variant,
 )
 from napari_pixcell.engine.record import Record
@@ -145,6 +146,8 @@ def event_from_message(message: dict[str, Any], image: NDArray[Any] | None) -> E
             return Layout(image, LayoutSource.from_dict(message["source"]))
         case "embedding":
             return Embedding(np.asarray(message["values"], np.float32), message["encoder"])
+        case "taught":
+            return Taught(**message["stain"])
         case "finished":
             return Finished(message["cancelled"])
         case "failure":

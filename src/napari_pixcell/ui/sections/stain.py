@@ -15,6 +15,7 @@ from napari_pixcell.models.stains import stain_name
 from napari_pixcell.studio.session import Session
 from napari_pixcell.studio.stain_words import NOISE, STAIN_FROM
 from napari_pixcell.ui.parts import AMBER, Section, Text, allow, button, put, row
+from napari_pixcell.ui.sections.teaching import TeachPanel
 from napari_pixcell.ui.sheet_window import SheetWindow
 
 COLUMNS = 3
@@ -97,12 +98,15 @@ class StainSection(Section):
         self.sheet_button = button("Sheet", "H&E and its stains side by side", self._show)
         line = self.add(self.stain_button, self.enlarge_button, self.keep_button, self.sheet_button)
         line.setStretch(0, 1)
+        self.teach = TeachPanel(session)
+        self.content.addWidget(self.teach)
         self.finish()
 
     def refresh(self) -> None:
         """Show the session's state."""
         session, settings, staining = self.session, self.session.settings, self.session.staining
         there = bool(staining.installed)
+        self.teach.refresh()
         self.nothing.setVisible(not there)
         for widget in (self.some, self.how, self.stain_button):
             widget.setVisible(there)

@@ -1,0 +1,271 @@
+"""A stain is taught by folders of pictures, through the engine, and is then one of the user's."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from napari_pixcell.engine import stain_pairs, teaching_lora
+from napari_pixcell.engine.engine import Engine
+from napari_pixcell.engine.events import (
+    Embedding,
+    Event,
+    Finished,
+    Notice,
+    Progress,
+    Taught,
+    Variant,
+    summary,
+)
+from napari_pixcell.engine.packed import PackedArray
+from napari_pixcell.engine.request import EmbedRequest, GenerateRequest, request_from_dict
+from napari_pixcell.engine.taught_files import TaughtFolder
+from napari_pixcell.engine.teach_request import TeachRequest
+from napari_pixcell.engine.teaching_job import new_flow
+from napari_pixcell.errors import PixCellError
+from napari_pixcell.models.catalogue import DEMO, DEMO_STAIN, get_family
+from napari_pixcell.models.own_families import families_folder
+from napari_pixcell.models.stains import is_stain, stain_name
+from napari_pixcell.models.weights import load_file, sha256_of
+from napari_pixcell.networks import StainFlowMLP
+from napari_pixcell.worker.protocol import event_from_message
+from pictures import tissue
+from two_looks import brown_look, real_fields
+
+STEPS = 100
+
+
+@pytest.fixture(scope="module")
+def engine() -> Engine:
+    return Engine()
+
+
+def write(folder: Path, pictures: list[np.ndarray], look: Callable) -> TeachRequest:
+    for side in ("he", "ihc"):
+        (folder / side).mkdir()
+    for number, picture in enumerate(pictures):
+        Image.fromarray(picture).save(folder / "he" / f"{number}.png")
+        Image.fromarray(look(picture)).save(folder / "ihc" / f"{number}.png")
+    he, ihc, out = (str(folder / name) for name in ("he", "ihc", "stain"))
+    return TeachRequest("my-stain", DEMO.name, he, ihc, out, steps=STEPS)
+
+
+def write_small(folder: Path) -> TeachRequest:
+    rng = np.random.default_rng(0)
+    pictures = [tissue(512) - rng.integers(0, 30, 3).astype(np.uint8) for _ in range(2)]
+    return write(folder, pictures, lambda picture: picture[..., ::-1] // 2 + 60)
+
+
+@pytest.fixture
+def request_(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TeachRequest:
+    monkeypatch.setattr(stain_pairs, "LEAST_TILES", 4)
+    return write_small(tmp_path)
+
+
+@dataclass(frozen=True)
+class GoneOn:
+    """A teaching with an adapter that was stopped twice: what was told each time."""
+
+    request: TeachRequest
+    told: list[list[Event]]
+    registered: list[bool]
+
+
+@pytest.fixture(scope="module")
+def gone_on(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GoneOn]:
+    folder = tmp_path_factory.mktemp("gone on")
+    request = replace(write_small(folder), family=DEMO_STAIN.name, lora_steps=4, batch=1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PIXCELL_CONFIG_DIR", str(folder / "config"))
+        patch.setattr(stain_pairs, "LEAST_TILES", 4)
+        patch.setattr(teaching_lora, "EVERY", 2)
+        patch.setattr(teaching_lora, "TRIED", 1)
+        told, registered = [], []
+        for stop in (f"Step 50 of {STEPS}", "Adapter, step 2 of 4", ""):
+            told.append(teach(engine, request, stop))
+            registered.append((families_folder() / "my-stain.toml").exists())
+        yield GoneOn(request, told, registered)
+
+
+def teach(engine: Engine, request: TeachRequest, stop: str = "") -> list[Event]:
+    """Run it; with ``stop``, cancel once progress has these words in it."""
+    events: list[Event] = []
+
+    def cancelled() -> bool:
+        said = [e.message for e in events if isinstance(e, Progress)]
+        return bool(stop) and any(stop in message for message in said)
+
+    engine.run(request, events.append, cancelled)
+    return events
+
+
+def taught(events: list[Event]) -> Taught:
+    assert events[-1] == Finished()
+    return next(event for event in events if isinstance(event, Taught))
+
+
+def test_on_real_tissue_a_flow_does_better_than_one_shift_for_all(
+    engine: Engine, tmp_path: Path, shared_data: Path
+) -> None:
+    request = write(tmp_path, real_fields(shared_data, 6), brown_look)
+    events = teach(engine, replace(request, steps=200))
+    found = taught(events)
+    assert found.held_out < 0.9 * found.shift < 0.9
+    assert found.pairs == 6 and (found.tiles, found.held_tiles) == (20, 4)
+    words = [e.message for e in events if isinstance(e, Progress) and "held-out" in e.message]
+    assert words[0].startswith("Step 50 of 200 · held-out error ")
+    assert "do not trust" not in found.sentence()
+    assert not [e for e in events if isinstance(e, Notice)]
+
+
+def test_what_was_stopped_goes_on_to_the_very_same_stain(
+    engine: Engine, gone_on: GoneOn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stain_pairs, "LEAST_TILES", 4)
+    first, second, third = gone_on.told
+    assert first[-1] == second[-1] == Finished(cancelled=True)
+    assert gone_on.registered == [False, False, True]
+    messages = [[e.message for e in told if isinstance(e, Progress)] for told in gone_on.told]
+    assert not any(m.startswith("Step 50 ") for m in messages[1])  # it went on after that
+    assert not any(m.startswith(("Step", "Adapter, step 2 ")) for m in messages[2])
+    taught(third)
+    work = Path(gone_on.request.out) / "work"
+    assert not list(work.glob("*.pt"))  # nothing is left to go on from
+    (tmp_path / "other" / "work").mkdir(parents=True)
+    for path in work.glob("*.np?"):
+        shutil.copy(path, tmp_path / "other" / "work")
+    whole = replace(gone_on.request, name="other", out=str(tmp_path / "other"))
+    taught(teach(engine, whole))
+    for name in ("flow.safetensors", "lora.safetensors"):
+        one, other = (load_file(Path(r.out) / name) for r in (gone_on.request, whole))
+        assert set(one) == set(other)
+        for key, value in one.items():
+            torch.testing.assert_close(value, other[key], rtol=0, atol=0)
+
+
+def test_a_taught_stain_is_the_users_own_and_its_records_name_its_files(
+    engine: Engine, gone_on: GoneOn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stain_pairs, "LEAST_TILES", 4)
+    found = taught(teach(engine, gone_on.request))  # done already: it is only made one of these
+    folder = Path(gone_on.request.out)
+    family = get_family("my-stain")
+    assert is_stain(family) and stain_name(family) == "my-stain" and found.folder == str(folder)
+    assert family.notice.startswith("DEMO: a virtual stain that its user taught")
+    assert "demo: CC BY 4.0" in family.licence and "whose terms reach it" in family.licence
+    assert family.part("decoder") == DEMO_STAIN.part("decoder")  # not its own: the base's
+    events: list[Event] = []
+    engine.run(EmbedRequest("my-stain", PackedArray.pack(tissue(256))), events.append)
+    style = PackedArray.pack(next(e for e in events if isinstance(e, Embedding)).values)
+    engine.run(GenerateRequest("my-stain", style, count=1, steps=1), events.append)
+    record = next(e for e in events if isinstance(e, Variant)).record
+    assert record.request.family == "my-stain" and record.licence == family.licence
+    for kind in ("flow", "lora"):
+        assert record.weights[kind] == sha256_of(folder / f"{kind}.safetensors")
+    card = json.loads((folder / "taught.json").read_text("utf-8"))
+    assert card["weights"] == {kind: record.weights[kind] for kind in ("flow", "lora")}
+    assert card["base"] == "demo-ki67" and card["held-out error"] == found.held_out
+    assert card["adapter"]["tiles"] == 4 and card["adapter"]["loss"] > 0
+
+
+def test_files_have_the_published_names_and_sizes(gone_on: GoneOn) -> None:
+    folder = Path(gone_on.request.out)
+    flow = load_file(folder / "flow.safetensors")
+    assert {k: v.shape for k, v in flow.items()} == {
+        k: v.shape for k, v in new_flow(128).state_dict().items()
+    }
+    sizes = json.loads((folder / "flow.json").read_text("utf-8"))
+    StainFlowMLP(**sizes).load_state_dict(flow)
+    adapter = load_file(folder / "lora.safetensors")
+    assert adapter["transformer_blocks.7.attn2.to_v.lora_A.default.weight"].shape == (16, 256)
+    assert new_flow(1536).state_dict()["input_proj.weight"].shape == (1024, 1536)
+
+
+def test_other_pairs_or_steps_begin_anew_but_nothing_is_embedded_twice(
+    engine: Engine, request_: TeachRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taught(teach(engine, request_))
+    first = load_file(Path(request_.out) / "flow.safetensors")
+    monkeypatch.setattr(type(engine.residence), "load", lambda *_, **__: pytest.fail("embedded"))
+    events = teach(engine, request_)
+    assert not any("Step" in e.message for e in events if isinstance(e, Progress))
+    for folder in (request_.he, request_.ihc):  # the same pairs in another order
+        for name, other in (("0.png", "9.png"), ("1.png", "8.png")):
+            (Path(folder) / name).rename(Path(folder) / other)
+    taught(teach(engine, replace(request_, steps=50)))
+    second = load_file(Path(request_.out) / "flow.safetensors")
+    assert any((first[name] != value).any() for name, value in second.items())
+
+
+def test_exchanged_folders_are_noticed(engine: Engine, request_: TeachRequest) -> None:
+    events = teach(engine, replace(request_, ihc=request_.he, he=request_.ihc), "Teaching how")
+    (notice,) = (e for e in events if isinstance(e, Notice))
+    assert notice.message.startswith("Of 2 pairs 2 look as if H&E and IHC were exchanged")
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"name": "demo"}, "“demo” is a built-in model; choose another name"),
+        ({"name": "a, b"}, "“a, b” cannot be a stain's name; use letters"),
+        (
+            {"family": "nowhere"},
+            "The model “nowhere” does not exist; teach a stain on one of: demo",
+        ),
+        ({"family": "stain-her2"}, "Virtual HER2 is not installed: the transformer from"),
+        ({"name": "taken"}, "You have another model named “taken”; choose another name"),
+        ({"family": "taken"}, "The model “taken” is your own; teach a stain on one of"),
+    ],
+)
+def test_names_and_bases_that_cannot_be_get_a_sentence(
+    engine: Engine, request_: TeachRequest, changes: dict, words: str
+) -> None:
+    families_folder().mkdir(parents=True)
+    (families_folder() / "taken.toml").write_text('base = "demo"\n')
+    with pytest.raises(PixCellError, match=words):
+        engine.run(replace(request_, **changes), lambda _: None)
+
+
+def test_one_teaching_at_a_time_writes_to_a_folder_and_a_file_is_no_folder(
+    engine: Engine, request_: TeachRequest, tmp_path: Path
+) -> None:
+    with (
+        TaughtFolder(Path(request_.out)).held(),
+        pytest.raises(PixCellError, match="“stain” is being taught already; wait for it"),
+    ):
+        engine.run(request_, lambda _: None)
+    (tmp_path / "file").touch()
+    with pytest.raises(
+        PixCellError, match=r"cannot be written to “file” .*; choose another folder"
+    ):
+        engine.run(replace(request_, out=str(tmp_path / "file")), lambda _: None)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"steps": 0}, "number of steps is 0; choose one from 1"),
+        ({"lora_steps": -1}, "number of steps of the adapter is -1"),
+        ({"batch": 0}, "number of tiles of a step is 0"),
+        ({"mpp": 400}, "A pixel size of 400 µm cannot be right"),
+    ],
+)
+def test_numbers_that_cannot_be_get_a_sentence(changes: dict, words: str) -> None:
+    with pytest.raises(PixCellError, match=words):
+        TeachRequest("a", "demo", "he", "ihc", "out", **changes)
+
+
+def test_request_and_outcome_travel_to_the_worker_and_back() -> None:
+    request = TeachRequest("a", "demo", "he", "ihc", "out", mpp=0.25, lora_steps=5, aligned=True)
+    assert request_from_dict(json.loads(json.dumps(request.to_dict()))) == request
+    event = Taught("a", "out", 0.8, 0.6, 3, 20, 4)
+    assert event_from_message(json.loads(json.dumps(summary(event))), None) == event
+    assert "80% of the way" in event.sentence() and "do not trust it" in event.sentence()
