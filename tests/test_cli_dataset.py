@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from drawn_dataset import make_dataset
 from drawn_engine import DrawnEngine, drawn_recipe
