@@ -6,7 +6,11 @@ import hashlib
 import json
 import multiprocessing
 import random
+import shutil
+import subprocess
+import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -116,28 +120,28 @@ def test_when_all_fail_it_stops(tmp_path: Path) -> None:
 
 def test_killed_at_100_random_moments(tmp_path: Path) -> None:
     folder = tmp_path / "data"
-    make(tmp_path / "whole", drawn_recipe(seeds=20))
+    make(tmp_path / "whole", drawn_recipe(seeds=6))
     fork = multiprocessing.get_context("fork")
     rng = random.Random(0)
-    starter = fork.Process(target=make, args=(folder, drawn_recipe(seeds=20)))
+    starter = fork.Process(target=make, args=(folder, drawn_recipe(seeds=6)))
     process = starter
     killed = 0
     for _ in range(100):
         process.start()
-        time.sleep(rng.uniform(0, 0.04))
+        time.sleep(rng.uniform(0, 0.08))
         process.kill()
         process.join()
         killed += process.exitcode == -9
         begun = (folder / "dataset.json").exists()
         process = fork.Process(
-            target=make, args=(folder,) if begun else (folder, drawn_recipe(seeds=20))
+            target=make, args=(folder,) if begun else (folder, drawn_recipe(seeds=6))
         )
         if not begun and folder.exists():
             assert not [path for path in folder.iterdir() if not path.name.startswith(".")]
     assert killed > 20
     make(folder)
     rows = list(Dataset(folder).rows())
-    assert sorted(row["index"] for row in rows) == list(range(120))
+    assert sorted(row["index"] for row in rows) == list(range(36))
     named = {name: sha for row in rows for name, sha in row["files"].items()}
     there = {
         str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
@@ -237,6 +241,77 @@ def test_resuming_needs_the_recipe_only_until_all_is_prepared(tmp_path: Path) ->
         make(begun)
     make(begun, drawn_recipe())
     assert len(list(Dataset(begun).rows())) == 12
+
+
+def test_a_full_disk_keeps_whole_pairs_and_goes_on(small_disk: Path) -> None:
+    folder = small_disk / "data"
+    recipe = drawn_recipe(seeds=6)
+    for size in (48, 128):
+        subprocess.run(["mount", "-o", f"remount,size={size}k", str(small_disk)], check=True)
+        with pytest.raises(PixCellError, match=r"The disk of .* is full; free some space"):
+            make(folder, recipe)
+    with pytest.raises(PixCellError, match=r"The disk of .* is full; free some space"):
+        make(folder, recipe)
+    rows = list(Dataset(folder).rows())
+    assert rows
+    for row in rows:
+        for name, sha256 in row["files"].items():
+            assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == sha256
+    subprocess.run(["mount", "-o", "remount,size=8m", str(small_disk)], check=True)
+    make(folder)
+    assert sorted(row["index"] for row in Dataset(folder).rows()) == list(range(36))
+
+
+def test_a_slide_that_moved(tmp_path: Path) -> None:
+    slide = tmp_path / "slide.tif"
+    shutil.copy(SAMPLE_SLIDE, slide)
+    recipe = DatasetRecipe(
+        "Moved",
+        styles=({"from": "region", "slide": str(slide), "region": [400, 400, 512, 256]},),
+        layouts=({"from": "invent", "recipe": {"density": 1000.0}, "count": 2},),
+    )
+    begun = tmp_path / "begun"
+    make(begun, recipe, cancelled=lambda: True)
+    make(tmp_path / "prepared", recipe, most=1)
+    slide.rename(tmp_path / "elsewhere.tif")
+    make(tmp_path / "prepared")  # what it needs is with it by now
+    assert len(list(Dataset(tmp_path / "prepared").rows())) == 4
+    with pytest.raises(PixCellError, match=r"There is no file “slide.tif” there; check"):
+        make(begun)
+    (style,) = recipe.styles
+    found = replace(recipe, styles=({**style, "slide": str(tmp_path / "elsewhere.tif")},))
+    make(begun, found)
+    assert len(list(Dataset(begun).rows())) == 4
+
+
+MEASURE = """
+import resource, sys
+from napari_pixcell.datasets.dataset import Dataset
+dataset = Dataset(sys.argv[1])
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+files, table = PairFiles(dataset), PairTable(dataset)
+assert files.done.sum() == len(table)
+print(len(table), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+
+
+def test_100_000_pairs_take_no_more_memory_than_their_columns(tmp_path: Path) -> None:
+    make(tmp_path / "data", drawn_recipe(), most=1)
+    dataset = Dataset(tmp_path / "data")
+    dataset.describe(plan=dataset.description.plan | {"seeds": 20_000})
+    (whole,) = dataset.rows()
+    row = {name: whole[name] for name in ("style", "layout", "cells", "scores", "flags")}
+    with (dataset.folder / "manifest.jsonl").open("w") as file:
+        for index in range(100_000):
+            file.write(json.dumps({"index": index} | row) + "\n")
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURE, str(dataset.folder)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    pairs, kilobytes = map(int, done.stdout.split())
+    assert pairs == 100_000 and kilobytes < 30_000  # as objects, rows would take 100 MB and more
 
 
 SMALL = {"from": "picture", "path": "small.png", "mpp": 0.5}

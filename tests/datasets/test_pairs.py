@@ -6,10 +6,8 @@ import errno
 import hashlib
 import json
 import os
-import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -251,21 +249,6 @@ def test_the_licences_of_the_weights_go_along(tmp_path, image, record, monkeypat
     assert [path.name for path in files] == [f"{stem}-2.txt", f"{stem}.txt"]
     assert "first terms" in files[1].read_text() and "second terms" in files[0].read_text()
     assert (tmp_path / "out" / "README.txt").read_text().count("licences/") == 1
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    folder = tmp_path / "small"
-    folder.mkdir()
-    if (
-        not shutil.which("mount")
-        or subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", "size=128k", "tmpfs", folder], capture_output=True
-        ).returncode
-    ):
-        pytest.skip("a small disk can only be mounted as root")
-    yield folder
-    subprocess.run(["umount", folder], check=True)
 
 
 def test_a_disk_that_is_really_full_keeps_whole_pairs_and_goes_on(

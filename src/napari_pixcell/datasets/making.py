@@ -25,7 +25,7 @@ from napari_pixcell.datasets.quality import Checker
 from napari_pixcell.datasets.recipe import DatasetRecipe
 from napari_pixcell.datasets.request import DatasetRequest
 from napari_pixcell.datasets.rows import read_places, row_at
-from napari_pixcell.datasets.writing import DiskProblem, PairFiles
+from napari_pixcell.datasets.writing import DiskProblem, PairFiles, explained
 from napari_pixcell.engine.blending import for_family
 from napari_pixcell.engine.events import Event, Finished, Notice, Progress, Variant
 from napari_pixcell.engine.packed import PackedArray
@@ -69,10 +69,11 @@ def make_dataset(
         If the recipe cannot be followed, the disk is full, or another process is at it.
     """
     folder = Path(request.folder)
-    dataset = _opened(folder, request.recipe)
+    with explained(folder):
+        dataset = _opened(folder, request.recipe)
     asking = _Asking(run, cancelled)
     try:
-        with locked(folder):
+        with explained(folder), locked(folder):
             if dataset.description.plan is None:
                 recipe = request.recipe or kept_recipe(dataset)
                 keep_recipe(dataset.description, recipe)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -110,7 +110,7 @@ class PairFiles:
         record = replace(record, request=replace(record.request, source=source))
         where = f"{APART}/" if flags else ""
         stem = f"{pair.index:0{DIGITS}}"
-        with self._explained():
+        with explained(folder, lambda: int(self.done.sum())):
             files: dict[str, bytes] = {}
             if description.picture == "tiff":
                 name = f"{where}images/{stem}.tif"
@@ -144,19 +144,33 @@ class PairFiles:
         self.done[pair.index] = True
         return row
 
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            made = int(self.done.sum())
-            kept = f"{made:,} pair{' is' if made == 1 else 's are'} whole"
-            name = self.dataset.folder.name
-            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-                raise DiskProblem(
-                    f"The disk of {name} is full; free some space and resume the dataset ({kept})."
-                ) from error
+
+@contextmanager
+def explained(folder: Path, made: Callable[[], int] = lambda: 0) -> Iterator[None]:
+    """Turn what a disk refuses into a sentence.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the dataset.
+    made : callable
+        Gives how many pairs are whole by then.
+
+    Raises
+    ------
+    DiskProblem
+        In the place of an ``OSError`` of the block.
+    """
+    try:
+        yield
+    except OSError as error:
+        count, name = made(), folder.name
+        kept = f" ({count:,} pair{' is' if count == 1 else 's are'} whole)" if count else ""
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise DiskProblem(
-                f"Nothing can be written to {name} ({error.strerror}); mend that and resume the "
-                f"dataset ({kept})."
+                f"The disk of {name} is full; free some space and resume the dataset{kept}."
             ) from error
+        raise DiskProblem(
+            f"{name} cannot be read or written ({error.strerror}); mend that and resume the "
+            f"dataset{kept}."
+        ) from error
