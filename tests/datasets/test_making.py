@@ -120,25 +120,26 @@ def test_when_all_fail_it_stops(tmp_path: Path) -> None:
 
 def test_killed_at_100_random_moments(tmp_path: Path) -> None:
     folder = tmp_path / "data"
-    make(tmp_path / "whole", drawn_recipe(seeds=6))
+    make(tmp_path / "whole", drawn_recipe(seeds=6))  # what is read once is in memory from here on
     fork = multiprocessing.get_context("fork")
     rng = random.Random(0)
     starter = fork.Process(target=make, args=(folder, drawn_recipe(seeds=6)))
     process = starter
-    killed = 0
+    killed, grown = 0, set()
     for _ in range(100):
         process.start()
-        time.sleep(rng.uniform(0, 0.08))
+        time.sleep(rng.uniform(0, 0.15))
         process.kill()
         process.join()
         killed += process.exitcode == -9
+        grown.add(len(list(folder.rglob("*.png"))))
         begun = (folder / "dataset.json").exists()
         process = fork.Process(
             target=make, args=(folder,) if begun else (folder, drawn_recipe(seeds=6))
         )
         if not begun and folder.exists():
             assert not [path for path in folder.iterdir() if not path.name.startswith(".")]
-    assert killed > 20
+    assert killed > 20 and len(grown) > 5  # in the midst of it, time and again
     make(folder)
     rows = list(Dataset(folder).rows())
     assert sorted(row["index"] for row in rows) == list(range(36))
@@ -287,6 +288,8 @@ def test_a_slide_that_moved(tmp_path: Path) -> None:
 MEASURE = """
 import resource, sys
 from napari_pixcell.datasets.dataset import Dataset
+from napari_pixcell.datasets.table import PairTable
+from napari_pixcell.datasets.writing import PairFiles
 dataset = Dataset(sys.argv[1])
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 files, table = PairFiles(dataset), PairTable(dataset)

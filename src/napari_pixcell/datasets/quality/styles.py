@@ -8,6 +8,7 @@ sample slide in several colours, the same for all datasets of a family.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ TILES = 4  # in a row; a tile of the families that read a grid is as large as al
 CORNER = 300  # px of the sample slide: tissue, and no margin
 
 
+@lru_cache(maxsize=2)
 def reference_picture(family: Family) -> NDArray[np.uint8]:
     """Give tissue in several colours: uint8, TILES × TILES tiles of one embedding."""
     from skimage.color import hsv2rgb, rgb2hsv
