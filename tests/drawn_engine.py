@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from drawn_dataset import labels_of
 from napari_pixcell.cells import segment_nuclei
 from napari_pixcell.cells.methods import LayoutSource
 from napari_pixcell.datasets.recipe import DatasetRecipe
@@ -73,7 +74,7 @@ class DrawnEngine:
 
 
 def drawn_recipe(**changes: object) -> DatasetRecipe:
-    """Give a recipe of two styles by value, three invented layouts and two seeds."""
+    """Give a recipe of two styles and three layouts by value, and two seeds."""
     rng = np.random.default_rng(0)
     styles = tuple(
         {
@@ -85,6 +86,9 @@ def drawn_recipe(**changes: object) -> DatasetRecipe:
         }
         for number in range(2)
     )
-    layouts = ({"from": "invent", "recipe": {"density": 1000.0}, "count": 3},)
+    layouts = tuple(
+        {"from": "labels", "labels": PackedArray.pack(labels_of(number, TILE)).to_dict()}
+        for number in range(3)
+    )
     given: dict[str, object] = {"styles": styles, "layouts": layouts, "seeds": 2} | changes
     return DatasetRecipe("Drawn", **given)  # type: ignore[arg-type]
