@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import weakref
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -10,12 +14,16 @@ import torch
 from diffusers import AutoencoderKL
 
 from engine.running import run, shallow_engine
-from napari_pixcell.engine.engine import Engine
+from napari_pixcell.engine import residence
+from napari_pixcell.engine.engine import NO_ROOM, Engine
 from napari_pixcell.engine.events import Embedding, Notice, Progress, Variant
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.request import EmbedRequest, GenerateRequest
 from napari_pixcell.engine.residence import Residence
 from napari_pixcell.errors import PixCellError
+from napari_pixcell.models.catalogue import get_family
+from napari_pixcell.models.loading import load_family
+from napari_pixcell.models.memory import LADDER
 from napari_pixcell.networks import PixCellTransformer2DModel
 from napari_pixcell.preferences import preference
 
@@ -58,6 +66,92 @@ def test_what_worked_is_remembered_for_the_card(installed: str) -> None:
     run(Engine(CPU), GenerateRequest(installed, count=1, steps=1))
     again = run(Engine(CPU), GenerateRequest(installed, count=1, steps=1))
     assert not any("Memory is full" in text for text in sentences(again))
+
+
+@pytest.mark.usefixtures("full_unless_tiled")
+@pytest.mark.parametrize("first", [False, True], ids=["at the second variant", "at the first"])
+def test_what_is_loaded_again_is_not_held_meanwhile(
+    installed: str, monkeypatch: pytest.MonkeyPatch, first: bool
+) -> None:
+    held: list[weakref.ref[Any]] = []
+    alive: list[bool] = []
+
+    def load(*arguments: Any, **others: Any) -> Any:
+        alive.extend(one() is not None for one in held)
+        loaded = load_family(*arguments, **others)
+        held.append(weakref.ref(loaded.transformer))
+        return loaded
+
+    monkeypatch.setattr(residence, "load_family", load)
+    engine = Engine(CPU)
+    if not first:
+        limited, left = AutoencoderKL.decode, [1]
+
+        def later(self: AutoencoderKL, *arguments: Any, **others: Any) -> Any:
+            if left:
+                left.pop()
+                self.use_tiling = True
+                out = limited(self, *arguments, **others)
+                self.use_tiling = False
+                return out
+            return limited(self, *arguments, **others)
+
+        monkeypatch.setattr(AutoencoderKL, "decode", later)
+    events = run(engine, GenerateRequest(installed, count=2, steps=1))
+    assert len(variants(events)) == 2 and len(held) > 1
+    assert not any(alive)
+
+
+def test_what_does_not_fit_while_it_loads_is_loaded_in_the_next_way(
+    installed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = [torch.OutOfMemoryError("CUDA out of memory")] * 2
+
+    def load(*arguments: Any, **others: Any) -> Any:
+        if full:
+            raise full.pop()
+        return load_family(*arguments, **others)
+
+    monkeypatch.setattr(residence, "load_family", load)
+    engine = Engine(CPU)
+    assert len(variants(run(engine, GenerateRequest(installed, count=1, steps=1)))) == 1
+    assert engine.residence.setting.name == "tile_vae"
+
+
+@pytest.mark.parametrize(
+    ("words", "full"),
+    [
+        ("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`", True),
+        ("CUDA error: out of memory", True),
+        ("MPS backend out of memory (MPS allocated: 8 GB)", True),
+        ("CUDA error: an illegal memory access was encountered", False),
+    ],
+)
+def test_each_library_has_its_own_words_for_full_memory(words: str, full: bool) -> None:
+    errors = [RuntimeError(words)]
+
+    def work() -> str:
+        if errors:
+            raise errors.pop()
+        return "done"
+
+    said: list[str] = []
+    if full:
+        assert Engine(CPU)._fitting(work, said.append, lambda: "with less") == "done"
+        assert said == ["Memory is full; again, with less"]
+    else:
+        with pytest.raises(RuntimeError, match="illegal memory access"):
+            Engine(CPU)._fitting(work, said.append, lambda: "with less")
+
+
+@pytest.mark.usefixtures("full_unless_tiled")
+def test_a_step_down_keeps_the_precision_that_an_overflow_asked_for(installed: str) -> None:
+    engine = Engine(CPU)
+    engine.residence.load(installed, torch.bfloat16)
+    assert engine.residence.full_precision()
+    run(engine, GenerateRequest(installed, count=1, steps=1))
+    assert engine.residence.setting.tile_vae
+    assert engine.load(installed).dtype == torch.float32
 
 
 def test_memory_that_is_never_enough_gets_a_sentence_and_the_next_request_works(
@@ -112,6 +206,59 @@ def test_an_encoder_that_is_moved_out_gives_the_same_embedding(installed: str) -
     assert engine.residence.setting.swap_encoder
     moved = next(e for e in run(engine, request) if isinstance(e, Embedding))
     np.testing.assert_array_equal(resident.values, moved.values)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_an_encoder_that_comes_in_takes_the_place_of_the_others(
+    installed: str, monkeypatch: pytest.MonkeyPatch, fails: bool
+) -> None:
+    kept = Residence(CPU)
+    loaded = kept.load(installed)
+    kept.setting = LADDER[1]
+    moves: list[tuple[list[Any], str]] = []
+    monkeypatch.setattr(
+        kept, "_move", lambda networks, device: moves.append((networks, device.type))
+    )
+    # A card for the names alone: nothing is moved.
+    monkeypatch.setattr(kept, "_loaded", replace(loaded, device=torch.device("cuda")))
+    with contextlib.suppress(ZeroDivisionError), kept.encoder():
+        assert moves == [([loaded.transformer], "cpu"), ([loaded.encoder], "cuda")]
+        if fails:
+            raise ZeroDivisionError
+    assert moves[2:] == [([loaded.encoder], "cpu"), ([loaded.transformer], "cuda")]
+
+
+def test_a_card_without_room_is_said_to_be_the_reason_for_the_processor(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(residence, "plan", lambda *_, **__: LADDER[-1])
+    request = GenerateRequest("demo", count=2, steps=1)
+    said = [
+        [event.message for event in run(Engine(device), request) if isinstance(event, Notice)]
+        for device in (torch.device("mps"), CPU)  # a Mac's, which is asked for nothing here
+    ]
+    assert said == [[NO_ROOM], []]
+
+
+def test_a_card_on_which_nothing_can_be_begun_has_no_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def full(_device: Any) -> None:
+        raise RuntimeError("CUDA error: out of memory")
+
+    monkeypatch.setattr(torch.cuda, "mem_get_info", full)
+    assert residence.free_bytes(torch.device("cuda")) == 0
+
+
+@pytest.mark.parametrize(("family", "batch"), [("pixcell-256-cells", 8), ("pixcell-1024", 1)])
+def test_small_tiles_go_through_a_card_together(
+    family: str, batch: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(residence, "free_bytes", lambda _: 10**10)
+    loaded: Any = SimpleNamespace(
+        family=get_family(family), device=torch.device("cuda"), dtype=torch.bfloat16
+    )
+    assert Residence(CPU)._fitting_batch(loaded) == batch
 
 
 def test_freed_memory_holds_no_networks(installed: str) -> None:

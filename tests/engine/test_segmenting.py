@@ -23,9 +23,9 @@ from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.request import EmbedRequest, SegmentRequest
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import CELLPOSE
-from napari_pixcell.models.loading import sha256_of
 from napari_pixcell.models.loading_segmenter import load_segmenter
 from napari_pixcell.models.store import find
+from napari_pixcell.models.weights import sha256_of
 from tiny_cellpose import discs
 
 CPU = torch.device("cpu")

@@ -53,18 +53,23 @@ from napari_pixcell.engine.request import (
     Request,
     SegmentRequest,
 )
-from napari_pixcell.engine.residence import Residence
+from napari_pixcell.engine.residence import Residence, memory_is_full
 from napari_pixcell.engine.segmenting import KeptOutputs, read_cells, search_key
 from napari_pixcell.engine.teach_request import TeachRequest
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import get_family
-from napari_pixcell.models.loading import LoadedFamily, describe_device, sha256_of
+from napari_pixcell.models.loading import LoadedFamily, describe_device
 from napari_pixcell.models.memory import Setting
 from napari_pixcell.models.segmenters import segmenter_file, segmenter_licence
+from napari_pixcell.models.weights import sha256_of
 from napari_pixcell.slides.stored_picture import Picture, drop_old_pictures
 
 # At most; without a graphics card drawing one costs the window 20 ms of a core that computes.
 PREVIEWS_PER_SECOND = 4
+NO_ROOM = (
+    "The graphics card has too little free memory for this model, so it runs on the processor, "
+    "slowly; close other programs that use the card, then press “Free memory”"
+)
 OUTLINING = "Outlining the cells"
 
 Emit = Callable[[Event], None]
@@ -209,11 +214,14 @@ class Engine:
         waiting = list(enumerate(request.variants()))
         emit(Progress(0, 0, "Loading the model"))
         job: _Generation | None = None
+        told = False
         while waiting:
 
             def work() -> tuple[list[Picture], LoadedFamily, str, int]:
                 nonlocal job
                 models = self.residence.load(request.family, check=_checking(cancelled))
+                if self.residence.beside_card and not told:
+                    tell(NO_ROOM)
                 if job is None or job.models is not models:
                     # Again after a step down: everything is on another device, or another way.
                     setting = self.residence.setting
@@ -222,13 +230,17 @@ class Engine:
                 images = job.make(waiting if job.canvas.single else waiting[:1], size)
                 return images, models, self._how(models), size
 
-            def tell(words: str) -> None:
+            def forget() -> None:
                 nonlocal job
                 job = None
+
+            def tell(words: str) -> None:
+                nonlocal told
+                told = True
                 emit(Progress(0, 0, words))
                 emit(Notice(words))
 
-            images, models, how, size = self._fitting(work, tell)
+            images, models, how, size = self._fitting(work, tell, forget=forget)
             assert job is not None
             for place, image in enumerate(images):
                 index, variant = waiting.pop(0)
@@ -243,6 +255,7 @@ class Engine:
                     batch=(len(images), place) if job.canvas.single else (size, 0),
                 )
                 emit(Variant(index, image, record))
+            del models  # else it would be held while a step down loads it again
 
     def again(self, record: Record) -> Picture:
         """Make the pixels of a record again, in a batch of the same size as then."""
@@ -266,10 +279,12 @@ class Engine:
         work: Callable[[], T],
         tell: Callable[[str], None],
         step_down: Callable[[], str | None] | None = None,
+        forget: Callable[[], None] = lambda: None,
     ) -> T:
         """Run ``work``; where memory or numbers overflow, change one thing and run it again.
 
-        Where memory is full ``step_down`` makes room, the family's own ladder by default.
+        Where memory is full ``step_down`` makes room, the family's own ladder by default; before
+        anything is changed ``forget`` lets go of the networks that the caller holds.
 
         Raises
         ------
@@ -279,11 +294,14 @@ class Engine:
         while True:
             try:
                 return work()
-            except torch.OutOfMemoryError:
-                full = True
             except Overflow:
                 full = False
+            except RuntimeError as error:
+                if not memory_is_full(error):
+                    raise
+                full = True
             # Outside of the handlers: what they caught holds the memory that must go first.
+            forget()
             if full:
                 words = (step_down or self.residence.step_down)()
                 if words is None:

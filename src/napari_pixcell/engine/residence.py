@@ -22,7 +22,6 @@ from napari_pixcell.models.loading import (
     load_family,
     pick_device,
     pick_dtype,
-    sha256_of,
     shared_with,
 )
 from napari_pixcell.models.loading_segmenter import LoadedSegmenter, load_segmenter
@@ -36,6 +35,7 @@ from napari_pixcell.models.memory import (
     working_bytes,
 )
 from napari_pixcell.models.segmenters import segmenter_file
+from napari_pixcell.models.weights import sha256_of
 from napari_pixcell.networks.compiling import compile_blocks
 from napari_pixcell.preferences import compile_wanted, set_preference
 
@@ -43,7 +43,10 @@ log = logging.getLogger(__name__)
 
 # Windows of a tiled autoencoder, in px; neighbours overlap by a quarter and are blended.
 VAE_TILE = 512
-# Tiles of one pass on a card: above that 256 px keep it busy, and a cancel should not wait.
+# What CUDA, cuBLAS, cuDNN, Metal and the processor's allocator say of it.
+FULL = ("out of memory", "alloc_failed", "can't allocate memory", "not enough memory")
+# Tiles of 256 px of one pass on a card: as many keep it busy, a larger one alone does, and neither
+# a cancel nor the first picture should wait for more.
 MOST_AT_ONCE = 8
 
 
@@ -109,7 +112,7 @@ class Residence:
         else:
             self.unload()
             free = free_bytes(self.device) + (shared.bytes_on(self.device) if shared else 0)
-            start = remembered_setting(self._card(), family)
+            start = remembered_setting(self._card(), family, free)
             setting = plan(family, free, precision.itemsize, start=start)
         return self._load(family, setting, dtype, check, shared)
 
@@ -133,12 +136,14 @@ class Residence:
         less = next_setting(setting) if setting is not None else None
         if held is None or less is None:
             return None
-        family = held.family
+        family, dtype = held.family, _kept(held.dtype)
         del held
         self.unload()
-        self._load(family, less, None)
-        remember_setting(self._card(), family, less)
-        return less.words
+        free = free_bytes(self.device)
+        self._load(family, less, dtype)
+        assert self.setting is not None
+        remember_setting(self._card(), family, self.setting, free)
+        return self.setting.words
 
     def full_precision(self) -> bool:
         """Load the same family again in float32; False if that is what it has."""
@@ -172,6 +177,12 @@ class Residence:
             if not segmenter_fits(size, free_bytes(device), _segmenter_dtype(device).itemsize):
                 device = torch.device("cpu")
         return self._load_segmenter(path, device)
+
+    @property
+    def beside_card(self) -> bool:
+        """Whether the family runs on the processor though there is a card."""
+        on_cpu = self.setting is not None and self.setting.on_cpu
+        return on_cpu and self.device.type != "cpu"
 
     @property
     def segmenter_device(self) -> torch.device:
@@ -210,19 +221,26 @@ class Residence:
 
     @contextmanager
     def encoder(self) -> Iterator[Any]:
-        """Give the encoder on the device, for as long as the block lasts if it is moved out."""
+        """Give the encoder on the device; where it is moved out the others make room meanwhile."""
         assert self._loaded is not None and self.setting is not None
         loaded = self._loaded
         if not self.setting.swap_encoder:
             yield loaded.encoder
             return
-        loaded.encoder.to(loaded.device)
+        others = [one for one in (loaded.transformer, loaded.controlnet) if one is not None]
         try:
+            self._move(others, torch.device("cpu"))
+            self._move([loaded.encoder], loaded.device)
             yield loaded.encoder
         finally:
-            loaded.encoder.to("cpu")
-            if loaded.device.type == "cuda":
-                torch.cuda.empty_cache()
+            self._move([loaded.encoder], torch.device("cpu"))
+            self._move(others, loaded.device)
+
+    def _move(self, networks: list[Any], device: torch.device) -> None:
+        for network in networks:
+            network.to(device)
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
 
     def _load(
         self,
@@ -231,6 +249,26 @@ class Residence:
         dtype: torch.dtype | None,
         check: Callable[[], None] = lambda: None,
         shared: Shared | None = None,
+    ) -> LoadedFamily:
+        """Load a family, or where not even that fits, in the next way down the ladder."""
+        while True:
+            try:
+                return self._load_as(family, setting, dtype, check, shared)
+            except RuntimeError as error:
+                less = next_setting(setting)
+                if less is None or not memory_is_full(error):
+                    raise
+            log.info("no room for %s %s", family.name, setting.name)
+            setting, shared = less, None if less.on_cpu else shared
+            self.unload()
+
+    def _load_as(
+        self,
+        family: Family,
+        setting: Setting,
+        dtype: torch.dtype | None,
+        check: Callable[[], None],
+        shared: Shared | None,
     ) -> LoadedFamily:
         device = torch.device("cpu") if setting.on_cpu else self.device
         away = torch.device("cpu") if setting.swap_encoder else device
@@ -264,10 +302,22 @@ class Residence:
         if loaded.device.type != "cuda" or (self.setting and not self.setting.plain):
             return 1
         each = working_bytes(loaded.family, 2, loaded.dtype.itemsize)
-        return max(1, min(MOST_AT_ONCE, int(free_bytes(loaded.device) * 0.8 // each)))
+        most = MOST_AT_ONCE * 256**2 // loaded.family.tile**2
+        return max(1, min(most, int(free_bytes(loaded.device) * 0.8 // each)))
 
     def _card(self) -> str:
         return describe_device(self.device)
+
+
+def memory_is_full(error: RuntimeError) -> bool:
+    """Whether an error says that memory is full: CUDA's libraries have their own words for it."""
+    words = str(error).lower()
+    return isinstance(error, torch.OutOfMemoryError) or any(sign in words for sign in FULL)
+
+
+def _kept(dtype: torch.dtype) -> torch.dtype | None:
+    """Give the precision to keep where a family is loaded again: full once half overflowed."""
+    return dtype if dtype == torch.float32 else None
 
 
 def _segmenter_dtype(device: torch.device) -> torch.dtype:
@@ -279,5 +329,10 @@ def _segmenter_dtype(device: torch.device) -> torch.dtype:
 def free_bytes(device: torch.device) -> int:
     """Memory that networks may still take on a device."""
     if device.type == "cuda":
-        return int(torch.cuda.mem_get_info(device)[0])
+        try:
+            return int(torch.cuda.mem_get_info(device)[0])
+        except RuntimeError as error:
+            if not memory_is_full(error):
+                raise
+            return 0  # other programs leave not even what CUDA takes for itself
     return int(psutil.virtual_memory().available)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,16 +18,18 @@ from napari_pixcell.models.lora import put_lora, take_lora_off
 from napari_pixcell.models.preview import fit_preview
 from napari_pixcell.models.store import Found, find, require
 from napari_pixcell.models.weights import (
+    hashing,
     load_weights,
     open_tensors,
     replace_weights,
-    sha256_of,
     shape_of,
 )
 
 NETWORKS: tuple[Kind, ...] = ("transformer", "controlnet", "vae", "encoder", "flow")
 # The flow is small, and a hundred Euler steps in half precision would drift.
 PRECISIONS = {"flow": torch.float32}
+# Plain settings; and an adapter's file, whose hash is kept with its small copy.
+UNHASHED = ("scheduler", "preview", "lora")
 REPLACED = {("vae", "decoder")}
 FileKey = tuple[object, ...]
 
@@ -104,6 +107,21 @@ def load_family(
     """
     dtype = dtype or pick_dtype(family, device)
     found = {part.kind: require(family, part) for part in family.parts}
+    named = [one.weights for kind, one in found.items() if kind not in UNHASHED]
+    with hashing(named) as hash_of:
+        return _load(family, found, device, dtype, encoder_device, check, shared, hash_of)
+
+
+def _load(
+    family: Family,
+    found: Mapping[Kind, Found],
+    device: torch.device,
+    dtype: torch.dtype,
+    encoder_device: torch.device | None,
+    check: Callable[[], None],
+    shared: Shared | None,
+    hash_of: Callable[[Path], str],
+) -> LoadedFamily:
     places = {"encoder": encoder_device or device}
     files = _file_keys(found, dtype)
     parts: dict[Kind, Any] = {}
@@ -129,9 +147,9 @@ def load_family(
     parts["vae"].to(memory_format=torch.channels_last)
     _check_together(family, parts)
     for kind, one in found.items():
-        if kind not in ("scheduler", "preview", "lora"):
+        if kind not in UNHASHED:
             check()
-            weights[kind] = sha256_of(one.weights)
+            weights[kind] = hash_of(one.weights)
     if "preview" in found:
         preview = read_config(found["preview"].weights)
         weight, bias = torch.tensor(preview["weight"]), torch.tensor(preview["bias"])

@@ -14,8 +14,7 @@ import torch
 from torch import Tensor
 
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.models.loading import sha256_of
-from napari_pixcell.models.weights import open_tensors, shape_of, without_initial_values
+from napari_pixcell.models.weights import open_tensors, sha256_of, shape_of, without_initial_values
 from napari_pixcell.networks.cellpose_sam import encoder_of, encoder_sizes
 
 # Cellpose's class fills these itself; files of its first versions need not hold them.

@@ -20,12 +20,24 @@ log = logging.getLogger(__name__)
 GB = 1_000_000_000
 # Bytes of a number in the published files; what is stored in half precision loads as it is.
 STORED = 4
-# Left to the desktop, the driver and fragmentation.
-RESERVE = 0.1
+# Left to the driver and to torch's pool, whose blocks are larger than what is in them: 3.1 GB of a
+# card did not hold 2.8 GB of arrays.
+RESERVE = 0.15
+# Times as much memory as when a way was remembered: another program has gone, so it is forgotten.
+MORE = 1.5
 # An adapter of rank 4 is a few MB; its file holds the whole base a second time.
 ADAPTER = 10_000_000
+# All measured by benchmarks/card.py on an H100, where estimates are within 3 % of what arrays take.
 # Numbers that decoding holds at once for each pixel.
-DECODED = 1200
+DECODED = 900
+# Arrays of the hidden width that a pass holds at once for each patch of 16 px; and those that a
+# ControlNet adds for both passes: a residual of each of its blocks, thrice.
+PASS, RESIDUALS = 13, 3 * 28
+WIDTH = 1152
+# Numbers that embedding holds for as many tiles as go at once.
+EMBEDDED = 110_000_000
+# What cuBLAS and cuDNN keep for themselves, in bytes.
+LIBRARIES = 60_000_000
 # Seconds of one forward pass at 256 px on two AVX-512 cores in bf16 and float32, and how much
 # longer one of 1024 px takes (23 times the operations).
 FORWARD_S = {2: 0.95, 4: 1.8}
@@ -48,7 +60,7 @@ class Setting:
     words : str
         What it means, to end a sentence.
     swap_encoder : bool
-        The encoder waits in host memory and comes to the device to embed.
+        The encoder waits in host memory, and takes the place of the transformer to embed.
     tile_vae : bool
         The autoencoder works in overlapping windows.
     two_passes : bool
@@ -109,20 +121,25 @@ def needed(family: Family, setting: Setting, bytes_per_number: int) -> int:
         part.kind: ADAPTER if part.kind == "lora" else part.bytes * bytes_per_number // STORED
         for part in family.parts
     }
-    if setting.swap_encoder:
-        sizes["encoder"] = 0
+    encoder = sizes.pop("encoder", 0)
+    others = sum(sizes.values())
     pixels = family.tile**2
-    # Decoding takes 2 to 3 GB at 1024 px in half precision, in windows of 512 px a quarter.
     decoded = min(pixels, 512**2) if setting.tile_vae else pixels
     decoding = decoded * DECODED * bytes_per_number
     denoising = working_bytes(family, 1 if setting.two_passes else 2, bytes_per_number)
-    return sum(sizes.values()) + max(decoding, denoising)
+    embedding = EMBEDDED * bytes_per_number
+    if setting.swap_encoder:  # either the encoder is there, or the transformer and its ControlNet
+        moved = sizes.get("transformer", 0) + sizes.get("controlnet", 0)
+        held = max(others + max(decoding, denoising), others - moved + encoder + embedding)
+    else:
+        held = others + encoder + max(decoding, denoising, embedding)
+    return held + LIBRARIES
 
 
 def working_bytes(family: Family, passes: int, bytes_per_number: int) -> int:
     """Estimate what denoising one tile takes: 2 passes with guidance, or 1 after the other."""
-    # A pass holds about 40 arrays of the hidden width for each patch of 16 px.
-    return passes * family.tile**2 // 256 * 1152 * 40 * bytes_per_number
+    arrays = passes * PASS + (RESIDUALS if family.takes_layout else 0)
+    return family.tile**2 // 256 * WIDTH * arrays * bytes_per_number
 
 
 def plan(
@@ -145,20 +162,23 @@ def next_setting(setting: Setting) -> Setting | None:
     return LADDER[index] if index < len(LADDER) else None
 
 
-def remember_setting(device: str, family: Family, setting: Setting) -> None:
-    """Remember what worked on a device, so that the next time starts there."""
+def remember_setting(device: str, family: Family, setting: Setting, free_bytes: int) -> None:
+    """Remember what worked on a device with so much memory free."""
     values = preference("memory settings", {}) or {}
+    worked = {"setting": setting.name, "free": free_bytes}
     try:
-        set_preference("memory settings", values | {f"{device}/{family.name}": setting.name})
+        set_preference("memory settings", values | {f"{device}/{family.name}": worked})
     except PixCellError as error:
         log.warning("%s", error)
 
 
-def remembered_setting(device: str, family: Family) -> Setting | None:
-    """Give what worked on a device the last time."""
+def remembered_setting(device: str, family: Family, free_bytes: int) -> Setting | None:
+    """Give what worked on a device the last time, unless far more memory is free by now."""
     values = preference("memory settings", {})
-    name = values.get(f"{device}/{family.name}") if isinstance(values, dict) else None
-    return next((setting for setting in LADDER if setting.name == name), None)
+    worked = values.get(f"{device}/{family.name}") if isinstance(values, dict) else None
+    if not isinstance(worked, dict) or free_bytes > MORE * worked.get("free", 0):
+        return None
+    return next((setting for setting in LADDER if setting.name == worked.get("setting")), None)
 
 
 def this_machine(card: int = 0) -> Machine:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -18,6 +19,7 @@ from torch import Tensor, nn
 from napari_pixcell.errors import PixCellError
 
 SHOWN = 3
+HASHED_AT_ONCE = 4
 PREFIX = "transformer."
 PUBLISHED = "use the published file of this family"
 
@@ -173,6 +175,20 @@ def sha256_of(path: Path) -> str:
     """Hash a weight file, once while it stays the same: several GB take seconds."""
     status = path.stat()
     return _sha256(path, status.st_size, status.st_mtime_ns)
+
+
+@contextmanager
+def hashing(paths: Iterable[Path]) -> Iterator[Callable[[Path], str]]:
+    """Hash files beside what a block does; gives what waits for the hash of one of them.
+
+    Hashing 8 GB one file after the other takes longer than all else of loading a family.
+    """
+    pool = ThreadPoolExecutor(HASHED_AT_ONCE)
+    found = {path: pool.submit(sha256_of, path) for path in paths}
+    try:
+        yield lambda path: found[path].result()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 @cache

@@ -1,0 +1,71 @@
+"""The product on this machine's graphics card: numbers, time and memory, one JSON line each.
+
+    python benchmarks/card.py                     # all parts; 25 GB of disk for full-size weights
+    python benchmarks/card.py demo worker         # some
+    python benchmarks/card.py --tiny              # a trial without a card, in small widths
+
+Parts: ``demo`` (the bundled family against the processor), ``golden`` (the published numbers),
+``full`` and ``memory`` (each published kind at full size with random weights), ``stains``
+(switching them), ``cellpose``, ``worker`` (the real process: cancelling, freeing, full memory) and
+``teaching``. Pictures of random weights are noise: they prove time and memory, not looks.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+import traceback
+from pathlib import Path
+
+import card_demo
+import card_full
+import card_golden
+import card_memory
+import card_teaching
+import card_worker
+from card_figures import Options, say, say_machine
+from random_checkpoints import FULL, TINY
+
+PARTS = {
+    "demo": card_demo.measure,
+    "golden": card_golden.measure,
+    "full": card_full.measure,
+    "memory": card_memory.measure,
+    "stains": card_full.measure_stains,
+    "cellpose": card_full.measure_cellpose,
+    "worker": card_worker.measure,
+    "teaching": card_teaching.measure,
+}
+SHARED = Path(__file__).parents[2] / "shared"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS))
+    parser.add_argument("--folder", type=Path, default=Path("build/card"), help="of the weights")
+    parser.add_argument("--golden", type=Path, default=SHARED / "golden")
+    parser.add_argument("--tissue", type=Path, help="PNG at 0.5 µm/px, else the sample slide")
+    parser.add_argument("--tiny", action="store_true", help="small widths")
+    asked = parser.parse_args()
+    unknown = set(asked.parts) - set(PARTS)
+    if unknown:
+        parser.error(f"there is no part {', '.join(sorted(unknown))}")
+    folder = asked.folder.resolve() / ("tiny" if asked.tiny else "full")
+    options = Options(TINY if asked.tiny else FULL, folder, asked.golden, asked.tissue)
+    os.environ["PIXCELL_WEIGHTS"] = str(folder)
+    with tempfile.TemporaryDirectory() as own:  # the user's settings and caches stay apart
+        for name in ("CONFIG", "CACHE", "DATA"):
+            os.environ[f"PIXCELL_{name}_DIR"] = f"{own}/{name.lower()}"
+        os.environ["XDG_STATE_HOME"] = f"{own}/state"
+        say_machine()
+        for name in asked.parts or PARTS:
+            try:
+                PARTS[name](options)
+            except Exception as error:  # what follows is worth measuring all the same
+                traceback.print_exc()
+                say(name, failed=f"{type(error).__name__}: {error}"[:300])
+
+
+if __name__ == "__main__":
+    main()
