@@ -40,12 +40,11 @@ class ReviewFilters(QWidget):
         self.lines = QBoxLayout(QBoxLayout.Direction.TopToBottom, self)
         self.lines.setContentsMargins(0, 0, 0, 0)
         self.lines.setSpacing(4)
-        first, second = row(self.show_, self.style_), row(self.sort, self.direction)
-        first.setStretch(0, 1)
-        first.setStretch(1, 1)
-        second.setStretch(0, 1)
-        self.lines.addLayout(first, 1)
-        self.lines.addLayout(second, 1)
+        order = row(self.sort, self.direction)
+        order.setStretch(0, 1)
+        self.lines.addWidget(self.show_, 1)
+        self.lines.addWidget(self.style_, 1)
+        self.lines.addLayout(order, 1)
 
     def widen(self, wide: bool) -> None:
         """Lie side by side, or below one another."""

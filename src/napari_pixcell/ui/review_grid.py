@@ -168,7 +168,7 @@ class PairGrid(QListView):
         act = self._act_of(event)
         if act is not None:
             act()
-        elif not event.text().strip() or not event.text().isprintable():
+        elif not _is_letter(event):
             super().keyPressEvent(event)
 
     def _act_of(self, event: QKeyEvent) -> Callable[[], None] | None:
@@ -179,3 +179,9 @@ class PairGrid(QListView):
         if again or event.matches(QKeySequence.StandardKey.Redo):
             return self.review.redo
         return self.acts.get(event.key()) if event.modifiers() in PLAIN else None
+
+
+def _is_letter(event: QKeyEvent) -> bool:
+    text = event.text().strip()
+    control = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier
+    return bool(text) and text.isprintable() and not event.modifiers() & control
