@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pixcell.datasets.dataset import MANIFEST, Dataset
-from napari_pixcell.datasets.decisions import DECISIONS, Decision, read_decisions
+from napari_pixcell.datasets.decisions import DECISIONS, read_decisions
 from napari_pixcell.datasets.table import PairTable
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.studio.pair_picture import pair_picture
-from napari_pixcell.studio.review_list import Columns
+from napari_pixcell.studio.review_list import Columns, encoded
 
 
 class News(NamedTuple):
@@ -25,14 +25,17 @@ class News(NamedTuple):
         Sizes of the files, in bytes.
     columns : Columns
         All pairs.
-    decided : dict
-        Decisions by the numbers of the pairs.
+    codes : array, int8, (pairs,)
+        Decisions, see :data:`~napari_pixcell.studio.review_list.CODES`.
+    positions : dict of int to int
+        Where the pair of a number stands in the columns.
     """
 
     manifest: int
     decisions: int
     columns: Columns
-    decided: dict[int, Decision]
+    codes: NDArray[np.int8]
+    positions: dict[int, int]
 
 
 class PictureKey(NamedTuple):
@@ -96,7 +99,9 @@ class OpenDataset:
         manifest, decisions = self._sizes()  # before: what comes meanwhile is found the next time
         self._table.refresh()
         columns = Columns.of(self._table)
-        return News(manifest, decisions, columns, read_decisions(self.folder))
+        codes = encoded(columns.index, read_decisions(self.folder))
+        positions = {number: at for at, number in enumerate(columns.index.tolist())}
+        return News(manifest, decisions, columns, codes, positions)
 
     def since(self, news: News) -> News | None:
         """Give the pairs and decisions there are; None if they are still the same."""

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from psygnal import Signal
 
 from napari_pixcell.datasets.decisions import Decision
-from napari_pixcell.studio.review_list import CODES, WORDS, Columns, Wanted, encoded, listed
+from napari_pixcell.studio.open_dataset import News
+from napari_pixcell.studio.review_list import CODES, WORDS, Columns, Wanted, listed
 from napari_pixcell.studio.review_words import BAD_WHEN_HIGH
 
 Marks = Mapping[int, Decision | None]
@@ -61,11 +62,9 @@ class PairList:
         self.current: int | None = None
         self._positions: dict[int, int] = {}
 
-    def take(self, columns: Columns, decided: dict[int, Decision], later: Marks) -> None:
-        """Take all pairs there are now, what was decided about them, and what was since."""
-        self.columns = columns
-        self._positions = {number: at for at, number in enumerate(columns.index.tolist())}
-        self.codes = encoded(columns.index, decided)
+    def take(self, news: News, later: Marks) -> None:
+        """Take all pairs and decisions there are now, and what was decided since."""
+        self.columns, self.codes, self._positions = news.columns, news.codes, news.positions
         self.mark({number: what for number, what in later.items() if number in self._positions})
 
     def mark(self, marks: Marks, then: int | None = None) -> None:

@@ -130,7 +130,7 @@ class Review(PairList):
     def _take(self, news: News) -> None:
         """Take in what a look at the dataset found."""
         self._news = news
-        self.take(news.columns, news.decided, self._writer.waiting if self._writer else {})
+        self.take(news, self._writer.waiting if self._writer else {})
 
     # -- decisions -----------------------------------------------------------------------
 

@@ -75,9 +75,12 @@ class PairGrid(QListView):
         first = self.indexAt(QPoint(2, 2))
         if not rows or not first.isValid():
             return range(0)
-        columns = max(1, room.width() // CELL.width())
         lines = 2 + (room.height() - 1) // CELL.height()
-        return range(first.row(), min(rows, first.row() + columns * lines))
+        return range(first.row(), min(rows, first.row() + self._columns * lines))
+
+    @property
+    def _columns(self) -> int:
+        return max(1, self.viewport().width() // CELL.width())
 
     def look(self) -> None:
         """Have the pictures read that are in sight, then those below them."""
@@ -150,6 +153,16 @@ class PairGrid(QListView):
             index = self.model_.index(int(row))
             selection.select(index, index)
         self.selectionModel().select(selection, QItemSelectionModel.SelectionFlag.Select)
+
+    def moveCursor(self, action: Any, modifiers: Any) -> QModelIndex:
+        """Go by pages of whole lines: Qt stays where a page is less than two of them."""
+        moves = QAbstractItemView.CursorAction
+        way = {moves.MovePageDown: 1, moves.MovePageUp: -1}.get(action)
+        row, last = self.currentIndex().row(), self.model_.rowCount() - 1
+        if way is None or row < 0:
+            return super().moveCursor(action, modifiers)
+        page = self._columns * max(1, self.viewport().height() // CELL.height())
+        return self.model_.index(min(max(row + way * page, 0), last))
 
     # -- keys ----------------------------------------------------------------------------
 
