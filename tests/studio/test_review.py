@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from drawn_dataset import labels_of, make_dataset, write_pairs
-from napari_pixcell.datasets.checks import Checks
+from napari_pixcell.datasets.checks import SCORES, Checks
 from napari_pixcell.datasets.decisions import decide, is_used, read_decisions
 from napari_pixcell.datasets.lock import locked
 from napari_pixcell.datasets.rows import append_rows
@@ -25,7 +25,13 @@ from napari_pixcell.studio.lazy_pictures import UNREADABLE, LazyPictures
 from napari_pixcell.studio.pair_picture import YELLOW, outlines, pair_picture
 from napari_pixcell.studio.review import Review
 from napari_pixcell.studio.review_list import CODES, Columns, counts, encoded, used
-from napari_pixcell.studio.review_words import caption, flag_sentences, pair_words, score_lines
+from napari_pixcell.studio.review_words import (
+    TITLES,
+    caption,
+    flag_sentences,
+    pair_words,
+    score_lines,
+)
 
 
 def wait(review: Review, until: Callable[[], bool] | None = None) -> None:
@@ -334,6 +340,19 @@ def test_scores_and_flags_in_words(review: Review) -> None:
     assert pair_words(columns, 4, styles, None) == "Pair 4 · Style 0 · 3 cells · undecided"
     assert caption(columns, 4, "dice") == "4 · 0.30" and caption(columns, 4, "number") == "4"
     assert caption(columns, 4, "colour") == "4 · –"
+    assert set(TITLES) == set(SCORES)
+
+
+def test_a_flag_names_only_what_is_beyond_its_threshold(tmp_path: Path) -> None:
+    dataset = make_dataset(tmp_path / "data", pairs=1)
+    row = next(dataset.rows())
+    scores = {"copy_style": 0.9, "copy_pixels": 0.95, "contrast": 1.0, "saturated": 0.3}
+    more = {"index": 1, "flags": ["copy", "failed"], "scores": scores}
+    append_rows(dataset.folder / "manifest.jsonl", [row | more])
+    assert flag_sentences(Columns.of(PairTable(dataset)), 1, Checks()) == [
+        "Too close to a real tile: likeness to a real tile's pixels 0.95, wanted at most 0.90.",
+        "Blank, saturated or no picture: contrast 1.0, wanted at least 2.0.",
+    ]
 
 
 def test_a_hundred_thousand_decisions_make_a_column() -> None:

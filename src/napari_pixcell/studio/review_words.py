@@ -18,15 +18,23 @@ TITLES = {
     "copy_pixels": "Likeness to a real tile's pixels",
     "colour": "Drift of colour (ΔE)",
     "sharpness": "Sharpness",
+    "contrast": "Contrast",
+    "saturated": "Saturated pixels",
 }
 SORTS = {NUMBER: "Number", CELLS: "Number of cells"} | TITLES
-BAD_WHEN_HIGH = ("copy_style", "copy_pixels", "colour")  # so these are looked at from the top
+BAD_WHEN_HIGH = (
+    "copy_style",
+    "copy_pixels",
+    "colour",
+    "saturated",
+)  # so these are looked at from the top
 JUDGED_BY = {
     "mask": ("dice",),
     "style": ("style",),
     "copy": ("copy_style", "copy_pixels"),
     "colour": ("colour",),
     "blur": ("sharpness",),
+    "failed": ("contrast", "saturated"),
 }
 
 
@@ -43,18 +51,21 @@ def score_text(name: str, value: float) -> str:
     """Write a score as people read it; a dash where it does not apply."""
     if math.isnan(value):
         return "–"
-    if name == "count":
+    if name in ("count", "saturated"):
         return f"{100 * value:.0f} %"
-    return f"{value:.1f}" if name == "colour" else f"{value:.2f}"
+    return f"{value:.1f}" if name in ("colour", "contrast") else f"{value:.2f}"
 
 
 def limit_text(name: str, checks: Checks) -> str:
     """Say what a score should be: “at least 0.50”; empty where there is no threshold."""
-    least = getattr(checks, f"least_{name}", None)
-    most = getattr(checks, f"most_{name}", None)
+    least, most = _limits(name, checks)
     if least is not None:
         return f"at least {score_text(name, least)}"
     return f"at most {score_text(name, most)}" if most is not None else ""
+
+
+def _limits(name: str, checks: Checks) -> tuple[float | None, float | None]:
+    return getattr(checks, f"least_{name}", None), getattr(checks, f"most_{name}", None)
 
 
 def score_lines(columns: Columns, position: int, checks: Checks) -> list[Line]:
@@ -77,8 +88,9 @@ def _sentence(columns: Columns, position: int, checks: Checks, flag: str) -> str
     reasons = []
     for name in JUDGED_BY.get(flag, ()):
         value = float(columns.score(name)[position])
-        limit = limit_text(name, checks)
-        if limit and not math.isnan(value):
+        least, most = _limits(name, checks)
+        if (least is not None and value < least) or (most is not None and value > most):
+            limit = limit_text(name, checks)
             title = TITLES[name][0].lower() + TITLES[name][1:]
             reasons.append(f"{title} {score_text(name, value)}, wanted {limit}")
     return f"{words}: {'; '.join(reasons)}." if reasons else f"{words}."
