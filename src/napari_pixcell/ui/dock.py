@@ -80,7 +80,7 @@ class PixCellStudio(QWidget):
         self.results = ResultsSection(self.session)
         self.measure = MeasureSection(self.session)
         self.dataset = DatasetSection(self.session)
-        self.export = ExportSection(self.session, lambda: open_review(napari_viewer))
+        self.export = ExportSection(self.session, self.open_review)
         self.sections: list[Any] = [
             self.slide,
             self.region,
@@ -201,6 +201,10 @@ class PixCellStudio(QWidget):
             self.session.import_cells(path)
         else:
             self.slide.open(path)
+
+    def open_review(self) -> None:
+        """Show the review, of the dataset that was made last."""
+        open_review(self.viewer, self.session.datasets.newest)
 
     def _configured(self, name: str, value: Any) -> None:
         """Take over what was set on the plugin's page of napari's preferences."""

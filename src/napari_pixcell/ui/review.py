@@ -260,7 +260,8 @@ def open_review(viewer: napari.viewer.Viewer, folder: Path | None = None) -> Rev
     dock: Any = review.parent()
     dock.show()
     dock.raise_()
-    if folder is not None:
+    opened = review.review.opened
+    if folder is not None and (opened is None or opened.folder != folder):
         review.open(folder)
     return review
 
