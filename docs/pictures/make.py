@@ -369,7 +369,7 @@ def two_regions(window: Window, name: str, steps: int) -> Path:
 def review(window: Window) -> None:
     """Look through such a dataset."""
     studio, session = window.studio, window.session
-    session.datasets.make(two_regions(window, "to-review", 20))
+    session.datasets.make(two_regions(window, "to-review", 10))
     window.rest()
     click(studio.export.review_button)
     docked = window.viewer.window.dock_widgets.values()

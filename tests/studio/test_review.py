@@ -350,7 +350,7 @@ def test_a_flag_names_only_what_is_beyond_its_threshold(tmp_path: Path) -> None:
     more = {"index": 1, "flags": ["copy", "failed"], "scores": scores}
     append_rows(dataset.folder / "manifest.jsonl", [row | more])
     assert flag_sentences(Columns.of(PairTable(dataset)), 1, Checks()) == [
-        "Too close to a real tile: likeness to a real tile's pixels 0.95, wanted at most 0.90.",
+        "Too close to a real tile: pixels like a real tile's 0.95, wanted at most 0.90.",
         "Blank, saturated or no picture: contrast 1.0, wanted at least 2.0.",
     ]
 

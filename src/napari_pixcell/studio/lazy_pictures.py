@@ -59,6 +59,7 @@ class LazyPictures(Generic[K]):
         self._reading: set[K] = set()
         self._runners = 0
         self._told = False
+        self._closed = False
 
     @property
     def busy(self) -> bool:
@@ -76,9 +77,9 @@ class LazyPictures(Generic[K]):
     def want(self, keys: Iterable[K]) -> None:
         """Read these, in this order, and leave what else was wanted."""
         with self._lock:
-            self._wanted = deque(
-                key for key in keys if key not in self._kept and key not in self._reading
-            )
+            kept, reading = self._kept, self._reading
+            new = (key for key in keys if key not in kept and key not in reading)
+            self._wanted = deque(() if self._closed else new)
             more = min(THREADS - self._runners, len(self._wanted))
             self._runners += max(0, more)
         for _ in range(more):
@@ -86,6 +87,7 @@ class LazyPictures(Generic[K]):
 
     def close(self) -> None:
         """Read no more."""
+        self._closed = True
         self.want(())
         self._threads.shutdown(wait=False)
 

@@ -36,7 +36,7 @@ def pair_picture(
     if labels is not None:
         rows = _nearest(high, labels.shape[0])
         edge = outlines(labels[rows[:, None], _nearest(wide, labels.shape[1])])
-        share = 1.0 if side >= SMALL else 0.7
+        share = 1.0 if side >= SMALL else 0.5
         mixed = share * np.array(YELLOW) + (1 - share) * drawn[edge]
         drawn[edge] = mixed.round().astype(np.uint8)
     return drawn

@@ -230,7 +230,12 @@ class Review(PairList):
         """Read a pair whole, in a thread; a problem is said here."""
         opened = self.opened
         assert opened is not None
-        self.background.compute(lambda: opened.pair(position), done, self._say)
+
+        def came(pair: Pair) -> None:
+            self._say("")
+            done(pair)
+
+        self.background.compute(lambda: opened.pair(position), came, self._say)
 
     # -- time ----------------------------------------------------------------------------
 
@@ -259,6 +264,8 @@ class Review(PairList):
             self._leave()
         finally:
             self.background.close()
+            self._clear()
+            self.start()
 
     def _say(self, sentence: str) -> None:
         self.problem = sentence

@@ -10,12 +10,12 @@ from napari_pixcell.studio.review_list import CELLS, NUMBER, Columns
 
 TITLES = {
     "dice": "Overlap with its mask",
-    "aji": "Overlap cell by cell (AJI)",
-    "pq": "Overlap cell by cell (PQ)",
-    "count": "Cells found, of those in the mask",
+    "aji": "Overlap by cells (AJI)",
+    "pq": "Overlap by cells (PQ)",
+    "count": "Cells found again",
     "style": "Likeness to its style",
     "copy_style": "Likeness to a real tile",
-    "copy_pixels": "Likeness to a real tile's pixels",
+    "copy_pixels": "Pixels like a real tile's",
     "colour": "Drift of colour (ΔE)",
     "sharpness": "Sharpness",
     "contrast": "Contrast",

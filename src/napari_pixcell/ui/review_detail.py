@@ -17,7 +17,7 @@ from napari_pixcell.ui.review_cells import MARKS, picture
 
 STEP = 64  # px; a picture is read anew only where it grows by as much
 LEAST, MOST = 96, 1024  # px
-TABLE = "<table cellspacing='0'>"
+TABLE, GAP = "<table cellspacing='0'>", "style='padding-right: 6px'"
 
 
 class PairView(QWidget):
@@ -49,8 +49,8 @@ class PairView(QWidget):
         array = review.large.get(review.key(review.current, side))
         painter = QPainter(self)
         if array is UNREADABLE:
-            centre = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
-            painter.drawText(self.rect(), centre, "This pair's files cannot be read")
+            centre = Qt.AlignmentFlag.AlignCenter
+            painter.drawText(self.rect(), centre, "The files of this pair\ncannot be read")
         elif array is not None:
             part = room / max(array.shape[:2])
             place = QRect(0, 0, round(array.shape[1] * part), round(array.shape[0] * part))
@@ -110,7 +110,7 @@ class Detail(QWidget):
         self.flags.say("\n".join(f"⚠ {one}" for one in flags))
         lines = score_lines(columns, position, checks)
         rows = (
-            f"<tr><td>{escape(one.title)}&nbsp;</td><td><b>{one.value}</b>&nbsp;</td>"
+            f"<tr><td {GAP}>{escape(one.title)}</td><td {GAP}><b>{one.value}</b></td>"
             f"<td>{one.limit}</td></tr>"
             for one in lines
         )

@@ -44,7 +44,7 @@ class ReviewFilters(QWidget):
         order.setStretch(0, 1)
         self.lines.addWidget(self.show_, 1)
         self.lines.addWidget(self.style_, 1)
-        self.lines.addLayout(order, 1)
+        self.lines.addLayout(order, 2)
 
     def widen(self, wide: bool) -> None:
         """Lie side by side, or below one another."""

@@ -121,8 +121,7 @@ class PairGrid(QListView):
 
     def decide(self, what: Any) -> None:
         """Decide about all that is selected."""
-        chosen = self.chosen()
-        self.review.decide(what, chosen if len(chosen) > 1 else ())
+        self.review.decide(what, self.chosen())
 
     def currentChanged(self, now: QModelIndex, before: QModelIndex) -> None:
         """Look at the pair that the user went to."""
