@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from qtpy.QtCore import QSignalBlocker
-from qtpy.QtWidgets import QBoxLayout, QComboBox, QPushButton, QSizePolicy, QWidget
+from qtpy.QtWidgets import QBoxLayout, QComboBox, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_pixcell.studio.review import Review
 from napari_pixcell.studio.review_list import CELLS, NUMBER, SHOW, shown
@@ -37,19 +37,22 @@ class ReviewFilters(QWidget):
         self.show_.activated.connect(lambda _: review.want(show=self.show_.currentData()))
         self.style_.activated.connect(self._choose_style)
         self.sort.activated.connect(lambda _: review.want(sort=self.sort.currentData()))
-        self.lines = QBoxLayout(QBoxLayout.Direction.TopToBottom, self)
-        self.lines.setContentsMargins(0, 0, 0, 0)
-        self.lines.setSpacing(4)
+        self.which = QBoxLayout(QBoxLayout.Direction.TopToBottom)
+        self.which.setSpacing(4)
+        self.which.addWidget(self.show_, 1)
+        self.which.addWidget(self.style_, 1)
         order = row(self.sort, self.direction)
         order.setStretch(0, 1)
-        self.lines.addWidget(self.show_, 1)
-        self.lines.addWidget(self.style_, 1)
-        self.lines.addLayout(order, 2)
+        lines = QVBoxLayout(self)
+        lines.setContentsMargins(0, 0, 0, 0)
+        lines.setSpacing(4)
+        lines.addLayout(self.which)
+        lines.addLayout(order)
 
     def widen(self, wide: bool) -> None:
-        """Lie side by side, or below one another."""
+        """Have what is listed side by side, or below one another."""
         way = QBoxLayout.Direction
-        self.lines.setDirection(way.LeftToRight if wide else way.TopToBottom)
+        self.which.setDirection(way.LeftToRight if wide else way.TopToBottom)
 
     def refresh(self) -> None:
         """Show the review's state."""
