@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from drawn_dataset import labels_of, make_dataset, write_pairs
+from drawn_dataset import DRAWN_CHECKS, labels_of, make_dataset, write_pairs
 from napari_pixcell.datasets.checks import SCORES, Checks
 from napari_pixcell.datasets.decisions import decide, is_used, read_decisions
 from napari_pixcell.datasets.lock import locked
@@ -98,7 +98,7 @@ def test_pairs_are_counted_filtered_and_sorted(review: Review) -> None:
     review.want(show="all", style=1)
     assert numbers(review) == [1, 5, 9]
     review.want(sort="dice", style=None)
-    assert numbers(review)[:3] == [4, 9, 0]
+    assert numbers(review)[:3] == [4, 9, 0] and looked_at(review) == 4
     review.want(highest_first=True)
     assert numbers(review)[:2] == [11, 10] and numbers(review)[-2:] == [4, 9]
     review.want(sort="copy_pixels")  # what is suspicious when it is high is seen first
@@ -327,7 +327,7 @@ def test_outlines_part_cells_that_touch() -> None:
 
 
 def test_scores_and_flags_in_words(review: Review) -> None:
-    columns, checks = review.columns, Checks()
+    columns, checks = review.columns, DRAWN_CHECKS
     assert columns is not None and review.opened is not None
     (dice, style) = score_lines(columns, 4, checks)
     assert dice[:3] == ("Overlap with its mask", "0.30", "at least 0.50")
@@ -349,9 +349,15 @@ def test_a_flag_names_only_what_is_beyond_its_threshold(tmp_path: Path) -> None:
     scores = {"copy_style": 0.9, "copy_pixels": 0.95, "contrast": 1.0, "saturated": 0.3}
     more = {"index": 1, "flags": ["copy", "failed"], "scores": scores}
     append_rows(dataset.folder / "manifest.jsonl", [row | more])
-    assert flag_sentences(Columns.of(PairTable(dataset)), 1, Checks()) == [
+    checks = Checks(most_copy_pixels=0.9, least_contrast=2.0)
+    assert flag_sentences(Columns.of(PairTable(dataset)), 1, checks) == [
         "Too close to a real tile: pixels like a real tile's 0.95, wanted at most 0.90.",
         "Blank, saturated or no picture: contrast 1.0, wanted at least 2.0.",
+    ]
+    checks = Checks(most_copy_pixels=0.97, least_contrast=None, most_saturated=None)
+    assert flag_sentences(Columns.of(PairTable(dataset)), 1, checks) == [
+        "Too close to a real tile: pixels like a real tile's 0.95.",
+        "Blank, saturated or no picture.",
     ]
 
 

@@ -89,6 +89,8 @@ class PairList:
             changes.setdefault("highest_first", changes["sort"] in BAD_WHEN_HIGH)
         wanted = replace(self.wanted, **changes)
         if wanted != self.wanted:
+            if {"sort", "highest_first"} & changes.keys():
+                self.current = None  # who sorts wants to see the first ones
             self.wanted = wanted
             self._list()
             self.changed.emit()

@@ -10,6 +10,7 @@ from napari_pixcell.studio.review_list import CELLS, NUMBER, Columns
 
 TITLES = {
     "dice": "Overlap with its mask",
+    "kappa": "Overlap beyond chance (κ)",
     "aji": "Overlap by cells (AJI)",
     "pq": "Overlap by cells (PQ)",
     "count": "Cells found again",
@@ -29,7 +30,7 @@ BAD_WHEN_HIGH = (
     "saturated",
 )  # so these are looked at from the top
 JUDGED_BY = {
-    "mask": ("dice",),
+    "mask": ("dice", "kappa"),
     "style": ("style",),
     "copy": ("copy_style", "copy_pixels"),
     "colour": ("colour",),
@@ -85,15 +86,19 @@ def flag_sentences(columns: Columns, position: int, checks: Checks) -> list[str]
 
 def _sentence(columns: Columns, position: int, checks: Checks, flag: str) -> str:
     words = FLAGS[flag][0].upper() + FLAGS[flag][1:]
-    reasons = []
+    known, beyond = [], []
     for name in JUDGED_BY.get(flag, ()):
         value = float(columns.score(name)[position])
         least, most = _limits(name, checks)
+        if math.isnan(value) or (least is None and most is None):
+            continue
+        title = TITLES[name][0].lower() + TITLES[name][1:]
+        known.append(f"{title} {score_text(name, value)}")
         if (least is not None and value < least) or (most is not None and value > most):
-            limit = limit_text(name, checks)
-            title = TITLES[name][0].lower() + TITLES[name][1:]
-            reasons.append(f"{title} {score_text(name, value)}, wanted {limit}")
-    return f"{words}: {'; '.join(reasons)}." if reasons else f"{words}."
+            beyond.append(f"{known[-1]}, wanted {limit_text(name, checks)}")
+    # Real tiles that are less alike than the threshold set a stricter one themselves.
+    reasons = "; ".join(beyond or known)
+    return f"{words}: {reasons}." if reasons else f"{words}."
 
 
 def caption(columns: Columns, position: int, sort: str) -> str:
