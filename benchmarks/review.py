@@ -3,8 +3,8 @@
     python benchmarks/review.py [pairs] [side]
 
 Needs a display (or xvfb-run). A few pairs are drawn; the others are hard links to their files, and
-rows of their own. Stalls are by the clock, with all that the window draws; the rest is the work of
-the window's thread, so that other programs do not count.
+rows of their own. Stalls are by the clock, with all that the window draws, and beside that what the
+window's thread worked meanwhile; the rest is such work alone, so that other programs do not count.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def main(pairs: int = 10_000, side: int = 256) -> None:
             _work_until(lambda: dock.review.columns is not None)
         seconds = time.perf_counter() - started
         print(f"{pairs:,} pairs of {side} px: open after {seconds:.2f} s", end="")
-        print(f", longest stall {1e3 * stalls.longest:.0f} ms")
+        print(f", {said(stalls)}")
         rest(dock)
         print(f"  memory: +{_resident() - before:.0f} MB, {len(decoded)} pictures read")
         scroll(dock, decoded)
@@ -72,7 +72,7 @@ def scroll(dock: ReviewPairs, decoded: list[int]) -> None:
             steps.append(_turn(lambda v=int(value): bar.setValue(v)))
             _work(0.02)
     print(f"  scroll from top to bottom: {1e3 * median(steps):.1f} ms a step", end="")
-    print(f" (worst {1e3 * max(steps):.1f}), longest stall {1e3 * stalls.longest:.0f} ms", end="")
+    print(f" (worst {1e3 * max(steps):.1f}), {said(stalls)}", end="")
     print(f", {len(decoded)} pictures read")
     started = time.perf_counter()
     rest(dock)
@@ -88,7 +88,7 @@ def scroll(dock: ReviewPairs, decoded: list[int]) -> None:
             _work_until(lambda: not dock.review.small.busy)
     seconds = (time.perf_counter() - started) / pages
     print(f"  a page down with all its pictures: {1e3 * seconds:.0f} ms", end="")
-    print(f", longest stall {1e3 * stalls.longest:.0f} ms, {len(decoded) - first} pictures read")
+    print(f", {said(stalls)}, {len(decoded) - first} pictures read")
 
 
 def list_and_decide(dock: ReviewPairs) -> None:
@@ -108,9 +108,13 @@ def list_and_decide(dock: ReviewPairs) -> None:
                 keys.append(_turn(lambda key=key: QTest.keyClick(dock.grid, key)))
                 _work(0.03)
         print(f"  a decision ({show}): {1e3 * median(keys):.1f} ms (worst {1e3 * max(keys):.1f})")
-        print(f"    longest stall {1e3 * stalls.longest:.0f} ms, waiting for the disk: ", end="")
-        print(review.unsaved)
+        print(f"    {said(stalls)}, waiting for the disk: {review.unsaved}")
     rest(dock)
+
+
+def said(stalls: Stalls) -> str:
+    """Say how long the window stood still, and how much of that was its own work."""
+    return f"longest stall {1e3 * stalls.longest:.0f} ms (own work {1e3 * stalls.work:.0f})"
 
 
 def many(folder: Path, pairs: int, side: int) -> Path:
