@@ -10,7 +10,7 @@ from napari_pixcell.studio.review_list import CELLS, NUMBER, Columns
 
 TITLES = {
     "dice": "Overlap with its mask",
-    "kappa": "Overlap beyond chance (κ)",
+    "kappa": "Overlap beyond chance",
     "aji": "Overlap by cells (AJI)",
     "pq": "Overlap by cells (PQ)",
     "count": "Cells found again",
