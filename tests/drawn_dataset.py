@@ -49,6 +49,7 @@ def make_dataset(
     groups: int = 2,
     pairs: int | None = None,
     picture: str = "png",
+    side: int = SIDE,
 ) -> Dataset:
     """Write a dataset of each style with each layout, or of its first ``pairs``.
 
@@ -60,7 +61,7 @@ def make_dataset(
             "Drawn",
             "demo",
             0.5,
-            (SIDE, SIDE),
+            (side, side),
             Settings(20, 1.5),
             DRAWN_CHECKS,
             picture=picture,
@@ -73,7 +74,7 @@ def make_dataset(
         dataset.add_style(Style(number, f"Style {number}", f"slide-{number % groups}", embedding))
     for number in range(layouts):
         dataset.add_layout(
-            Layout(number, f"Layout {number}", f"layout-{number // 2}", labels_of(number))
+            Layout(number, f"Layout {number}", f"layout-{number // 2}", labels_of(number, side))
         )
     dataset.describe(plan=Plan(styles, layouts).to_dict())
     with locked(folder):

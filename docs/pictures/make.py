@@ -14,9 +14,12 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
 from window import HOME, Window, click, settle
 
 from napari_pixcell.slides.samples import SAMPLE_SLIDE
+from napari_pixcell.ui.review import ReviewPairs
 from napari_pixcell.ui.sheet_window import SheetWindow
 
 HERE = Path(__file__).parent
@@ -332,15 +335,7 @@ def stains(window: Window) -> None:
 def dataset(window: Window) -> None:
     """Make a small dataset of two regions, and show its first pairs while it goes on."""
     studio, session = window.studio, window.session
-    for item in session.regions:
-        session.activate(item.number)
-        window.segment()
-    studio.measure.header.setChecked(False)
-    studio.dataset.header.setChecked(True)
-    session.settings.steps = 10
-    choice = session.datasets.choice
-    choice.name, choice.variations, choice.seeds = "Epithelium and stroma", 2, 2
-    folder = HOME / "epithelium-and-stroma"
+    folder = two_regions(window, "epithelium-and-stroma", 10)
     session.datasets.make(folder, first=True)
     window.rest()
     session.datasets.resume(folder)
@@ -355,6 +350,44 @@ def dataset(window: Window) -> None:
     window.photograph("dataset")
     session.generation.cancel_all()
     window.rest()
+
+
+def two_regions(window: Window, name: str, steps: int) -> Path:
+    """Ask for a dataset of two regions' styles and their cells, and give a folder for it."""
+    studio, session = window.studio, window.session
+    for item in session.regions:
+        session.activate(item.number)
+        window.segment()
+    studio.measure.header.setChecked(False)
+    studio.dataset.header.setChecked(True)
+    session.settings.steps = steps
+    choice = session.datasets.choice
+    choice.name, choice.variations, choice.seeds = "Epithelium and stroma", 2, 2
+    return HOME / name
+
+
+def review(window: Window) -> None:
+    """Look through such a dataset."""
+    studio, session = window.studio, window.session
+    session.datasets.make(two_regions(window, "to-review", 10))
+    window.rest()
+    click(studio.export.review_button)
+    docked = window.viewer.window.dock_widgets.values()
+    gallery = next(widget for widget in docked if isinstance(widget, ReviewPairs))
+    window.wait(lambda: gallery.review.columns is not None)
+    main, dock = gallery.window(), gallery.parent()
+    main.resizeDocks([dock], [820], Qt.Orientation.Horizontal)
+    settle(0.3)
+    window.choose(gallery.filters.sort, gallery.filters.sort.findText("Overlap with its mask"))
+    click(gallery.filters.direction)
+    for key in (Qt.Key.Key_A, Qt.Key.Key_A, Qt.Key.Key_D, Qt.Key.Key_A, Qt.Key.Key_Right):
+        QTest.keyClick(gallery.grid, key)
+        settle(0.1)
+    gallery.show_pair()
+    window.wait(lambda: not gallery.review.busy)
+    settle(0.5)
+    window.photograph("review")
+    gallery.close_review()
 
 
 def light() -> None:
@@ -412,6 +445,7 @@ if __name__ == "__main__":
     run(without_layout, "styles", "series", "similar", "strength", "part")
     run(stains, "stain")
     run(dataset, "dataset", "dataset-sheet")
+    run(review, "review")
     if wanted("session", "session-open"):
         sessions()
     if wanted("light", "light-unfolded"):

@@ -50,12 +50,13 @@ def read_rows(path: Path) -> Iterator[Row]:
         yield row
 
 
-def read_places(path: Path) -> Iterator[tuple[int, Row]]:
-    """Give the rows of a file one by one, each with the byte that it begins at."""
+def read_places(path: Path, start: int = 0) -> Iterator[tuple[int, Row]]:
+    """Give the rows of a file from a byte on, each with the byte that it begins at."""
     if not path.exists():
         return
-    at = 0
+    at = start
     with path.open("rb") as file:
+        file.seek(start)
         for line in file:
             try:
                 row = json.loads(line)

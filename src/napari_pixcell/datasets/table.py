@@ -46,7 +46,7 @@ class PairTable:
     def refresh(self) -> int:
         """Read the rows that came since, and give how many there are now."""
         path = self._dataset.folder / MANIFEST
-        for place, row in read_places(path):
+        for place, row in read_places(path, max(0, self._read)):  # the last one again
             if place > self._read and "index" in row:
                 self._add(place, row)
                 self._read = place

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pixcell.datasets.dataset import Dataset
+from napari_pixcell.datasets.dataset import DESCRIPTION, Dataset
 from napari_pixcell.datasets.recipe import DatasetRecipe
 from napari_pixcell.datasets.request import DatasetRequest
 from napari_pixcell.datasets.sheet import FIRST, first_sheet
@@ -51,6 +51,12 @@ class Datasets:
     def jobs(self) -> list[DatasetJob]:
         """The datasets that are being made, or wait for it."""
         return [job for job in self._session.generation.jobs if isinstance(job, DatasetJob)]
+
+    @property
+    def newest(self) -> Path | None:
+        """Folder of a dataset that is being made, or else of the one that was made last."""
+        begun = (job.folder for job in self.jobs if (job.folder / DESCRIPTION).exists())
+        return next(begun, self.finished)
 
     def why_not(self) -> str:
         """Say why no dataset can be made now; empty if one can."""

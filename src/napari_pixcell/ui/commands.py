@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QAbstractButton
 from napari_pixcell.ui.dock import PixCellStudio
 from napari_pixcell.ui.help_menu import KEYS, show_words
 from napari_pixcell.ui.keys import key_list
+from napari_pixcell.ui.review import open_review
 
 PLUGIN, TITLE = "napari-pixcell", "PixCell studio"
 
@@ -233,6 +234,11 @@ def measure_variant(viewer: Viewer) -> None:
 def export(viewer: Viewer) -> None:
     """Export image–mask pairs."""
     press(viewer, studio_of(viewer).export.export_button)
+
+
+def review(viewer: Viewer) -> None:
+    """Open a dataset and review its pairs."""
+    open_review(viewer).choose()
 
 
 def models(viewer: Viewer) -> None:

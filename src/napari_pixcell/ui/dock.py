@@ -21,6 +21,7 @@ from napari_pixcell.ui import configuration, help_menu
 from napari_pixcell.ui.keys import Keys
 from napari_pixcell.ui.layers import LayerLink
 from napari_pixcell.ui.parts import More, Text, name_for_readers
+from napari_pixcell.ui.review import open_review
 from napari_pixcell.ui.sections import (
     DatasetSection,
     ExportSection,
@@ -79,7 +80,7 @@ class PixCellStudio(QWidget):
         self.results = ResultsSection(self.session)
         self.measure = MeasureSection(self.session)
         self.dataset = DatasetSection(self.session)
-        self.export = ExportSection(self.session)
+        self.export = ExportSection(self.session, self.open_review)
         self.sections: list[Any] = [
             self.slide,
             self.region,
@@ -200,6 +201,10 @@ class PixCellStudio(QWidget):
             self.session.import_cells(path)
         else:
             self.slide.open(path)
+
+    def open_review(self) -> None:
+        """Show the review, of the dataset that was made last."""
+        open_review(self.viewer, self.session.datasets.newest)
 
     def _configured(self, name: str, value: Any) -> None:
         """Take over what was set on the plugin's page of napari's preferences."""

@@ -60,6 +60,14 @@ NATIVE = (
     Key("", "[ ]", "Smaller, larger brush (while painting)"),
     Key("", "V", "Show or hide the selected layer"),
 )
+IN_REVIEW = (
+    Key("", "A", "Accept the pair (while the thumbnails of “Review pairs” have the focus)"),
+    Key("", "D", "Reject it"),
+    Key("", "N", "No decision"),
+    Key("", "U", "Undo the last decision; Ctrl+Z too, Ctrl+Y does it again"),
+    Key("", "M", "Outlines of the mask on or off"),
+    Key("", "Enter", "Show the pair in the viewer"),
+)
 NOTE = "While a layout is selected, 1 – 7 choose napari's painting tools."
 
 
@@ -67,7 +75,7 @@ def key_list() -> str:
     """Give all keys with their words, as a table in Qt's HTML."""
     rows = "".join(
         f"<tr><td><b>{key.shown}</b>&nbsp;&nbsp;</td><td>{key.words}</td></tr>"
-        for key in (*TABLE, *NATIVE, *ON_LAYOUT)
+        for key in (*TABLE, *NATIVE, *ON_LAYOUT, *IN_REVIEW)
     )
     return f"<table>{rows}</table><p>{NOTE}</p>"
 

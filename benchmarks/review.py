@@ -1,0 +1,185 @@
+"""What a long review costs: opening, scrolling from top to bottom, sorting, deciding, memory.
+
+    python benchmarks/review.py [pairs] [side]
+
+Needs a display (or xvfb-run). A few pairs are drawn; the others are hard links to their files, and
+rows of their own. Stalls are by the clock, with all that the window draws, and beside that what the
+window's thread worked meanwhile; the rest is such work alone, so that other programs do not count.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+
+import napari
+import numpy as np
+from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+from strip import Stalls
+
+from drawn_dataset import make_dataset
+from napari_pixcell.datasets.rows import append_rows, read_rows
+from napari_pixcell.studio.open_dataset import OpenDataset
+from napari_pixcell.ui.review import ReviewPairs, open_review
+
+DRAWN = 16
+STEPS = 400  # of a scroll from top to bottom
+
+
+def main(pairs: int = 10_000, side: int = 256) -> None:
+    """Make a long dataset and look through it."""
+    os.environ["PIXCELL_CACHE_DIR"] = tempfile.mkdtemp()
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = many(Path(scratch) / "data", pairs, side)
+        viewer = napari.Viewer(show=True)
+        viewer.window.resize(1366, 768)
+        dock = open_review(viewer)
+        _work(1.0)
+        with Stalls() as stalls:
+            _work(3.0)
+        print(f"an idle window's longest stall here: {1e3 * stalls.longest:.0f} ms")
+        before, decoded = _resident(), _count_decoded()
+        started = time.perf_counter()
+        with Stalls() as stalls:
+            dock.open(folder)
+            _work_until(lambda: dock.review.columns is not None)
+        seconds = time.perf_counter() - started
+        print(f"{pairs:,} pairs of {side} px: open after {seconds:.2f} s", end="")
+        print(f", {said(stalls)}")
+        rest(dock)
+        print(f"  memory: +{_resident() - before:.0f} MB, {len(decoded)} pictures read")
+        scroll(dock, decoded)
+        print(f"  memory at the end: +{_resident() - before:.0f} MB")
+        list_and_decide(dock)
+        dock.close_review()
+        viewer.close()
+
+
+def scroll(dock: ReviewPairs, decoded: list[int]) -> None:
+    """Drag the scroll bar from top to bottom, in 10 s as a hand does; then page down."""
+    bar, steps = dock.grid.verticalScrollBar(), []
+    with Stalls() as stalls:
+        for value in np.linspace(0, bar.maximum(), STEPS).astype(int):
+            steps.append(_turn(lambda v=int(value): bar.setValue(v)))
+            _work(0.02)
+    print(f"  scroll from top to bottom: {1e3 * median(steps):.1f} ms a step", end="")
+    print(f" (worst {1e3 * max(steps):.1f}), {said(stalls)}", end="")
+    print(f", {len(decoded)} pictures read")
+    started = time.perf_counter()
+    rest(dock)
+    print(f"  all pictures in sight {time.perf_counter() - started:.2f} s after the last step")
+    bar.setValue(0)
+    dock.review.outline(False)  # so that none of the pictures is there
+    rest(dock)
+    first = len(decoded)
+    started, pages = time.perf_counter(), 30
+    with Stalls() as stalls:
+        for _ in range(pages):
+            QTest.keyClick(dock.grid, Qt.Key.Key_PageDown)
+            _work_until(lambda: not dock.review.small.busy)
+    seconds = (time.perf_counter() - started) / pages
+    print(f"  a page down with all its pictures: {1e3 * seconds:.0f} ms", end="")
+    print(f", {said(stalls)}, {len(decoded) - first} pictures read")
+
+
+def list_and_decide(dock: ReviewPairs) -> None:
+    """Sort and filter, then accept and reject as fast as keys come."""
+    review = dock.review
+    sort = _turn(lambda: review.want(sort="dice"))
+    some = _turn(lambda: review.want(show="flagged"))
+    all_ = _turn(lambda: review.want(show="all"))
+    print(f"  sort {1e3 * sort:.0f} ms, filter {1e3 * some:.0f} ms, all again {1e3 * all_:.0f} ms")
+    for show in ("all", "undecided"):
+        review.want(show=show)
+        rest(dock)
+        with Stalls() as stalls:
+            keys = []
+            for at in range(60):
+                key = Qt.Key.Key_D if at % 3 == 2 else Qt.Key.Key_A
+                keys.append(_turn(lambda key=key: QTest.keyClick(dock.grid, key)))
+                _work(0.03)
+        print(f"  a decision ({show}): {1e3 * median(keys):.1f} ms (worst {1e3 * max(keys):.1f})")
+        print(f"    {said(stalls)}, waiting for the disk: {review.unsaved}")
+    rest(dock)
+
+
+def said(stalls: Stalls) -> str:
+    """Say how long the window stood still, and how much of that was its own work."""
+    return f"longest stall {1e3 * stalls.longest:.0f} ms (own work {1e3 * stalls.work:.0f})"
+
+
+def many(folder: Path, pairs: int, side: int) -> Path:
+    """Make a dataset of many pairs of a few pictures."""
+    dataset = make_dataset(folder, styles=4, layouts=DRAWN // 4, side=side)
+    rows, rng = list(read_rows(folder / "manifest.jsonl")), np.random.default_rng(0)
+    more = []
+    for index in range(DRAWN, pairs):
+        row = rows[index % DRAWN]
+        paths = {}
+        for name in ("image", "mask"):
+            old = Path(row[name])
+            paths[name] = str(old.with_name(f"{index:06}{old.suffix}"))
+            (folder / paths[name]).hardlink_to(folder / old)
+        scores = {"dice": float(rng.uniform(0.2, 0.9)), "style": float(rng.uniform(0.4, 0.9))}
+        more.append(row | paths | {"index": index, "scores": scores})
+    append_rows(folder / "manifest.jsonl", more)
+    return dataset.folder
+
+
+def rest(dock: ReviewPairs) -> None:
+    """Wait until nothing is under way and everything is drawn."""
+    _work(0.1)
+    _work_until(lambda: not dock.review.busy)
+    _work(0.1)
+
+
+def _count_decoded() -> list[int]:
+    decoded: list[int] = []
+    picture = OpenDataset.picture
+
+    def counted(self: OpenDataset, key: object) -> object:
+        decoded.append(1)
+        return picture(self, key)  # type: ignore[arg-type]
+
+    OpenDataset.picture = counted  # type: ignore[method-assign,assignment]
+    return decoded
+
+
+def _turn(act: Callable[[], object]) -> float:
+    """Give the seconds of work that something and all that follows from it take."""
+    start = time.thread_time()
+    act()
+    for _ in range(3):
+        QApplication.processEvents()
+    return time.thread_time() - start
+
+
+def _work(seconds: float) -> None:
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        QApplication.processEvents()
+        time.sleep(0.002)
+
+
+def _work_until(so: Callable[[], bool]) -> None:
+    while not so():
+        QApplication.processEvents()
+        time.sleep(0.002)
+
+
+def _resident() -> float:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+if __name__ == "__main__":
+    main(*(int(argument) for argument in sys.argv[1:3]))

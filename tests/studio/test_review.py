@@ -1,0 +1,377 @@
+"""Looking through a dataset without a window: lists, decisions, what is stored, what is read."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from drawn_dataset import DRAWN_CHECKS, labels_of, make_dataset, write_pairs
+from napari_pixcell.datasets.checks import SCORES, Checks
+from napari_pixcell.datasets.decisions import decide, is_used, read_decisions
+from napari_pixcell.datasets.lock import locked
+from napari_pixcell.datasets.rows import append_rows
+from napari_pixcell.datasets.table import PairTable
+from napari_pixcell.errors import PixCellError
+from napari_pixcell.studio import review as review_module
+from napari_pixcell.studio.background import Background
+from napari_pixcell.studio.lazy_pictures import UNREADABLE, LazyPictures
+from napari_pixcell.studio.pair_picture import YELLOW, outlines, pair_picture
+from napari_pixcell.studio.review import Review
+from napari_pixcell.studio.review_list import CODES, Columns, counts, encoded, used
+from napari_pixcell.studio.review_words import (
+    TITLES,
+    caption,
+    flag_sentences,
+    pair_words,
+    score_lines,
+)
+
+
+def wait(review: Review, until: Callable[[], bool] | None = None) -> None:
+    end = time.monotonic() + 20
+    while review.busy if until is None else not until():
+        assert time.monotonic() < end, review.problem
+        if not review.pump():
+            time.sleep(0.002)
+    review.pump()
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twelve pairs of four styles and three layouts; pairs 4 and 9 do not follow their masks."""
+    return make_dataset(tmp_path_factory.mktemp("made") / "data", styles=4, layouts=3).folder
+
+
+@pytest.fixture
+def folder(made: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(made, tmp_path / "data"))
+
+
+@pytest.fixture
+def review(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Review]:
+    monkeypatch.setattr(review_module, "POLL_S", 0.1)
+    review = opened(folder)
+    yield review
+    review.close()
+
+
+def opened(folder: Path) -> Review:
+    review = Review()
+    review.open(folder)
+    wait(review, lambda: not review.opening)
+    return review
+
+
+def numbers(review: Review) -> list[int]:
+    assert review.columns is not None
+    return review.columns.index[review.order].tolist()
+
+
+def looked_at(review: Review) -> int:
+    assert review.columns is not None and review.current is not None
+    return int(review.columns.index[review.current])
+
+
+def on_disk(folder: Path) -> list[tuple[int, str | None]]:
+    lines = (folder / "decisions.jsonl").read_text().splitlines()
+    return [(row["index"], row["decision"]) for row in map(json.loads, lines)]
+
+
+def test_pairs_are_counted_filtered_and_sorted(review: Review) -> None:
+    assert review.columns is not None
+    assert counts(review.columns, review.codes) == "12 pairs, 10 pass the checks"
+    assert numbers(review) == list(range(12)) and looked_at(review) == 0
+    review.want(show="flagged")
+    assert numbers(review) == [4, 9] and looked_at(review) == 4
+    review.want(show="mask")
+    assert numbers(review) == [4, 9]
+    review.want(show="blur")
+    assert numbers(review) == [] and review.current is None
+    assert review.why_no_pair() == "No pair is listed: show all pairs"
+    review.want(show="all", style=1)
+    assert numbers(review) == [1, 5, 9]
+    review.want(sort="dice", style=None)
+    assert numbers(review)[:3] == [4, 9, 0] and looked_at(review) == 4
+    review.want(highest_first=True)
+    assert numbers(review)[:2] == [11, 10] and numbers(review)[-2:] == [4, 9]
+    review.want(sort="copy_pixels")  # what is suspicious when it is high is seen first
+    assert review.wanted.highest_first and numbers(review) == list(range(12))
+    review.want(sort="cells")
+    cells = review.columns.cells[review.order]
+    assert (np.diff(cells) >= 0).all() and cells[0] < cells[-1]
+
+
+def test_a_pair_without_the_score_is_last_in_either_order(tmp_path: Path) -> None:
+    dataset = make_dataset(tmp_path / "data", pairs=3)
+    row = json.loads((dataset.folder / "manifest.jsonl").read_text().splitlines()[0])
+    append_rows(dataset.folder / "manifest.jsonl", [row | {"index": 3, "scores": {"dice": None}}])
+    review = opened(dataset.folder)
+    for highest_first, order in ((False, [0, 1, 2, 3]), (True, [2, 1, 0, 3])):
+        review.want(sort="dice", highest_first=highest_first)
+        assert numbers(review) == order
+    review.close()
+
+
+def test_decisions_go_on_to_the_next_pair_and_come_back(review: Review, folder: Path) -> None:
+    review.decide("accepted")
+    review.decide("rejected")
+    assert looked_at(review) == 2
+    assert review.columns is not None
+    said = counts(review.columns, review.codes)
+    assert said == "12 pairs, 10 pass the checks, 1 accepted, 1 rejected"
+    review.decide("rejected", [4, 5, 6])  # several at once: one step back
+    assert looked_at(review) == 2
+    review.undo()
+    assert [review.decision(at) for at in (4, 5, 6)] == [None, None, None]
+    review.undo()
+    assert looked_at(review) == 1 and review.decision(1) is None
+    review.redo()
+    assert review.decision(1) == "rejected"
+    review.decide(None, [0])
+    assert review.decision(0) is None and review.why_no_redo()
+    wait(review)
+    assert read_decisions(folder) == {1: "rejected"}
+    again = opened(folder)
+    assert again.decision(1) == "rejected" and again.why_no_undo()
+    again.close()
+
+
+def test_deciding_the_same_again_writes_nothing(review: Review, folder: Path) -> None:
+    review.decide("accepted")
+    review.go(0)
+    review.decide("accepted")
+    assert looked_at(review) == 1
+    wait(review)
+    assert on_disk(folder) == [(0, "accepted")]
+    review.undo()
+    assert review.why_no_undo()
+
+
+def test_what_is_decided_leaves_the_undecided(review: Review) -> None:
+    review.want(show="undecided")
+    review.go(3)
+    review.decide("rejected")
+    assert numbers(review) == [0, 1, 2, *range(4, 12)] and looked_at(review) == 4
+    review.go(11)
+    review.decide("accepted")
+    assert looked_at(review) == 10
+    review.undo()
+    assert numbers(review)[-1] == 11 and looked_at(review) == 11
+    review.want(show="rejected")
+    assert numbers(review) == [3]
+
+
+def test_what_is_used_is_what_exports_use(review: Review) -> None:
+    review.decide("accepted", [4])
+    review.decide("rejected", [0, 9])
+    columns = review.columns
+    assert columns is not None
+    expected = [is_used(bool(f), review.decision(i)) for i, f in enumerate(columns.flagged)]
+    assert used(columns, review.codes) == sum(expected) == 10
+
+
+def test_a_dataset_is_reviewed_while_another_process_makes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(review_module, "POLL_S", 0.1)
+    dataset = make_dataset(tmp_path / "data", pairs=2)
+    review = opened(dataset.folder)
+    with locked(dataset.folder):  # as whoever makes it does
+        review.want(sort="dice", highest_first=True)
+        review.go(1)
+        review.decide("rejected", [1])
+        write_pairs(dataset, 5)
+        wait(review, lambda: len(review.order) == 5)
+        assert numbers(review) == [3, 2, 1, 0, 4] and looked_at(review) == 0
+        assert review.decision(1) == "rejected"
+        wait(review, lambda: not review.unsaved)
+        assert read_decisions(dataset.folder) == {1: "rejected"}
+    decide(dataset.folder, {0: "accepted"})  # by somebody else
+    wait(review, lambda: review.decision(0) == "accepted")
+    review.close()
+
+
+def test_a_table_reads_on_from_a_row_that_was_half_written(tmp_path: Path) -> None:
+    dataset = make_dataset(tmp_path / "data", pairs=2)
+    manifest = dataset.folder / "manifest.jsonl"
+    row = (json.dumps(json.loads(manifest.read_text().splitlines()[1]) | {"index": 2})).encode()
+    table = PairTable(dataset)
+    with manifest.open("ab") as file:
+        file.write(row[:40])
+    assert table.refresh() == 2
+    with manifest.open("ab") as file:
+        file.write(row[40:] + b"\n")
+    assert table.refresh() == 3 and table.index.tolist() == [0, 1, 2]
+    assert table.row(2)["index"] == 2
+
+
+def test_a_dataset_that_was_made_anew_in_its_place_is_read_anew(
+    review: Review, folder: Path
+) -> None:
+    manifest = folder / "manifest.jsonl"
+    manifest.write_text("".join(manifest.read_text().splitlines(keepends=True)[:3]))
+    wait(review, lambda: review.columns is not None and len(review.columns) == 3)
+    assert numbers(review) == [0, 1, 2]
+
+
+def test_decisions_that_cannot_be_stored_are_kept_until_they_can(
+    review: Review, folder: Path, tmp_path: Path
+) -> None:
+    obstacle = folder / "decisions.jsonl"
+    obstacle.mkdir()
+    review.decide("accepted")
+    wait(review, lambda: bool(review.cannot_save))
+    assert review.cannot_save == (
+        "1 decision cannot be stored in data (Is a directory); mend that, then press “Try again”: "
+        "until then the studio remembers."
+    )
+    review.decide("rejected")
+    wait(review, lambda: review.cannot_save.startswith("2 decisions"))
+    review.open(make_dataset(tmp_path / "other", pairs=1).folder)
+    assert not review.opening and review.problem == review.cannot_save
+    obstacle.rmdir()
+    review.save_again()
+    wait(review, lambda: not review.unsaved)
+    assert not review.cannot_save and on_disk(folder) == [(0, "accepted"), (1, "rejected")]
+
+
+def test_closing_stores_what_was_just_decided(folder: Path) -> None:
+    review = opened(folder)
+    for _ in range(5):
+        review.decide("accepted")
+    review.decide("rejected", [0])
+    review.close()  # nothing was pumped since
+    assert read_decisions(folder) == {0: "rejected"} | dict.fromkeys(range(1, 5), "accepted")
+
+
+def test_closing_says_that_decisions_are_lost(folder: Path) -> None:
+    review = opened(folder)
+    (folder / "decisions.jsonl").mkdir()
+    review.decide("accepted")
+    with pytest.raises(PixCellError, match="1 decision cannot be stored"):
+        review.close()
+
+
+def test_a_folder_that_is_no_dataset(review: Review, tmp_path: Path) -> None:
+    review.open(tmp_path)
+    assert review.why_no_pair() == "A dataset is being opened"
+    wait(review, lambda: not review.opening)
+    assert review.problem.startswith(f"There is no dataset in {tmp_path.name}; choose a folder")
+    assert looked_at(review) == 0  # what was open is still there
+
+
+def test_a_pair_whose_files_are_gone(review: Review, folder: Path) -> None:
+    pairs = []
+    review.read(1, pairs.append)
+    wait(review)
+    assert pairs[0].number == 1 and np.array_equal(pairs[0].labels, labels_of(1))
+    (folder / "images" / "000000.png").unlink()
+    review.small.want([review.key(0, 48), review.key(1, 48)])
+    review.read(0, pairs.append)
+    wait(review)
+    assert review.small.get(review.key(0, 48)) is UNREADABLE
+    picture = review.small.get(review.key(1, 48))
+    assert picture is not None and picture.shape == (48, 48, 3)
+    assert review.problem == (
+        "Pair 0 cannot be read; restore its files from a copy, or resume the dataset."
+    )
+
+
+def test_only_the_newest_wishes_are_read_and_the_oldest_pictures_go() -> None:
+    read: list[int] = []
+    gate = threading.Event()
+    background = Background()
+
+    def draw(number: int) -> np.ndarray:
+        read.append(number)
+        assert gate.wait(20)
+        return np.full((10, 10, 3), number, np.uint8)
+
+    pictures: LazyPictures[int] = LazyPictures(background, draw, most_bytes=900)
+    came = []
+    pictures.came.connect(lambda: came.append(len(read)))
+    pictures.want(range(100))
+    while len(read) < 2:
+        time.sleep(0.002)
+    pictures.want([1, 7, 8, 200])
+    gate.set()
+    while pictures.busy:
+        time.sleep(0.002)
+    background.pump()
+    assert sorted(read) == [0, 1, 7, 8, 200] and came
+    assert pictures.get(200) is not None and pictures.get(8) is not None
+    kept = sum(pictures.get(number) is not None for number in set(read))
+    assert kept == 3  # of 300 bytes each
+    pictures.close()
+    background.close()
+
+
+def test_outlines_part_cells_that_touch() -> None:
+    labels = np.zeros((8, 10), np.uint16)
+    labels[1:7, 1:5], labels[1:7, 5:9] = 1, 2
+    edge = outlines(labels)
+    assert edge[1:7, 4:6].all() and not edge[2:6, 2:4].any() and not edge[labels == 0].any()
+    image = np.full((8, 10, 3), 200, np.uint8)
+    drawn = pair_picture(image, labels, 200)
+    assert drawn.shape == (160, 200, 3)
+    yellow = (drawn == YELLOW).all(axis=2)
+    assert yellow.any() and (drawn[~yellow] == 200).all()
+    assert not (pair_picture(image, None, 5) == YELLOW).all(axis=2).any()
+
+
+def test_scores_and_flags_in_words(review: Review) -> None:
+    columns, checks = review.columns, DRAWN_CHECKS
+    assert columns is not None and review.opened is not None
+    (dice, style) = score_lines(columns, 4, checks)
+    assert dice[:3] == ("Overlap with its mask", "0.30", "at least 0.50")
+    assert style.title == "Likeness to its style" and "cosine" in style.meaning
+    assert flag_sentences(columns, 4, checks) == [
+        "Does not follow its mask: overlap with its mask 0.30, wanted at least 0.50."
+    ]
+    assert flag_sentences(columns, 0, checks) == []
+    styles = review.opened.styles
+    assert pair_words(columns, 4, styles, None) == "Pair 4 · Style 0 · 3 cells · undecided"
+    assert caption(columns, 4, "dice") == "4 · 0.30" and caption(columns, 4, "number") == "4"
+    assert caption(columns, 4, "colour") == "4 · –"
+    assert set(TITLES) == set(SCORES)
+
+
+def test_a_flag_names_only_what_is_beyond_its_threshold(tmp_path: Path) -> None:
+    dataset = make_dataset(tmp_path / "data", pairs=1)
+    row = next(dataset.rows())
+    scores = {"copy_style": 0.9, "copy_pixels": 0.95, "contrast": 1.0, "saturated": 0.3}
+    more = {"index": 1, "flags": ["copy", "failed"], "scores": scores}
+    append_rows(dataset.folder / "manifest.jsonl", [row | more])
+    checks = Checks(most_copy_pixels=0.9, least_contrast=2.0)
+    assert flag_sentences(Columns.of(PairTable(dataset)), 1, checks) == [
+        "Too close to a real tile: pixels like a real tile's 0.95, wanted at most 0.90.",
+        "Blank, saturated or no picture: contrast 1.0, wanted at least 2.0.",
+    ]
+    checks = Checks(most_copy_pixels=0.97, least_contrast=None, most_saturated=None)
+    assert flag_sentences(Columns.of(PairTable(dataset)), 1, checks) == [
+        "Too close to a real tile: pixels like a real tile's 0.95.",
+        "Blank, saturated or no picture.",
+    ]
+
+
+def test_a_hundred_thousand_decisions_make_a_column() -> None:
+    index = np.arange(100_000, dtype=np.int32)
+    codes = encoded(index, {5: "accepted", 99_999: "rejected", 200_000: "accepted"})
+    assert codes[5] == CODES["accepted"] and codes[99_999] == CODES["rejected"]
+    assert np.count_nonzero(codes) == 2
+
+
+def test_columns_stay_while_the_table_grows(tmp_path: Path) -> None:
+    dataset = make_dataset(tmp_path / "data", pairs=2)
+    table = PairTable(dataset)
+    columns = Columns.of(table)
+    write_pairs(dataset)
+    table.refresh()
+    assert len(columns) == 2 and len(table) == 6 and columns.flagged.shape == (2,)

@@ -1,0 +1,290 @@
+"""The dock “Review pairs” in the window: keys, lists, what is read, what is stored."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import napari
+import numpy as np
+import pytest
+from napari.layers import Image, Labels
+from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
+from qtpy.QtGui import QDropEvent
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QComboBox
+
+from drawn_dataset import make_dataset
+from fitting import beyond_the_edge, cut_off, needed, room, seen
+from napari_pixcell.datasets.decisions import read_decisions
+from napari_pixcell.datasets.rows import append_rows, read_rows
+from napari_pixcell.studio.open_dataset import OpenDataset
+from napari_pixcell.ui.dock import PixCellStudio
+from napari_pixcell.ui.keys import ON_LAYOUT, TABLE, key_list
+from napari_pixcell.ui.review import ReviewPairs, open_review
+
+CONTROL = Qt.KeyboardModifier.ControlModifier
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_dataset(tmp_path_factory.mktemp("made") / "data", styles=4, layouts=3).folder
+
+
+@pytest.fixture
+def folder(made: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(made, tmp_path / "data"))
+
+
+@pytest.fixture
+def rest(qtbot: Any) -> Callable[[ReviewPairs], None]:
+    """Wait until nothing is under way and the dock shows it."""
+
+    def rest(dock: ReviewPairs) -> None:
+        qtbot.wait(60)
+        qtbot.waitUntil(lambda: not dock.review.busy, timeout=20_000)
+        qtbot.wait(60)
+
+    return rest
+
+
+@pytest.fixture
+def dock(viewer: napari.Viewer) -> Iterator[ReviewPairs]:
+    viewer.window.resize(1366, 768)
+    dock = open_review(viewer)
+    yield dock
+    dock.close_review()
+
+
+@pytest.fixture
+def open_dock(dock: ReviewPairs, folder: Path, rest: Any) -> ReviewPairs:
+    dock.open(folder)
+    rest(dock)
+    return dock
+
+
+def numbers(dock: ReviewPairs) -> list[int]:
+    model = dock.grid.model_
+    return [int(model.index(row).data().split(" ")[0]) for row in range(model.rowCount())]
+
+
+def press(dock: ReviewPairs, *keys: str, modifier: Any = Qt.KeyboardModifier.NoModifier) -> None:
+    for key in keys:
+        QTest.keyClick(dock.grid, getattr(Qt.Key, f"Key_{key}"), modifier)
+
+
+def choose(combo: QComboBox, words: str) -> None:
+    row = next(row for row in range(combo.count()) if combo.itemText(row).startswith(words))
+    combo.setCurrentIndex(row)
+    combo.activated.emit(row)
+
+
+def test_keys_decide_and_go_on(open_dock: ReviewPairs, folder: Path, rest: Any) -> None:
+    dock = open_dock
+    press(dock, "A", "D", "Right", "A")
+    rest(dock)
+    assert read_decisions(folder) == {0: "accepted", 1: "rejected", 3: "accepted"}
+    assert dock.counts.text() == "12 pairs, 10 pass the checks, 2 accepted, 1 rejected"
+    assert dock.counts.toolTip().startswith("9 of them are used")
+    assert dock.grid.currentIndex().row() == 4
+    press(dock, "U")
+    assert dock.grid.currentIndex().row() == 3
+    press(dock, "Z", modifier=CONTROL)
+    press(dock, "Y", modifier=CONTROL)
+    rest(dock)
+    assert read_decisions(folder) == {0: "accepted", 1: "rejected"}
+    press(dock, "Home", "N")  # the pair that was accepted
+    press(dock, "M")
+    rest(dock)
+    assert not dock.outlined.isChecked() and read_decisions(folder) == {1: "rejected"}
+    press(dock, "A", modifier=CONTROL)
+    press(dock, "D")
+    rest(dock)
+    assert len(read_decisions(folder)) == 12 and len(dock.grid.chosen()) == 12
+    press(dock, "U")
+    rest(dock)
+    assert read_decisions(folder) == {1: "rejected"}
+
+
+def test_keys_of_the_studio_are_others() -> None:
+    ours = set("ADNUM")
+    studios = {key for entry in TABLE for key in entry.keys.split()}
+    assert not ours & (studios | {entry.shown for entry in ON_LAYOUT})
+    assert "Accept the pair" in key_list()
+
+
+def test_lists_filter_and_sort(open_dock: ReviewPairs, rest: Any) -> None:
+    dock, filters = open_dock, open_dock.filters
+    assert filters.show_.itemText(0) == "All pairs (12)"
+    choose(filters.show_, "Flagged by a check (2)")
+    rest(dock)
+    assert numbers(dock) == [4, 9]
+    assert "overlap with its mask 0.30, wanted at least 0.50" in dock.detail.flags.text()
+    choose(filters.show_, "Does not follow its mask (2)")
+    choose(filters.style_, "Style 1")
+    assert numbers(dock) == [9]
+    choose(filters.show_, "Rejected (0)")
+    rest(dock)
+    assert not numbers(dock) and dock.none.text().startswith("No pair is like that")
+    assert dock.accept_button.toolTip().startswith("No pair is listed: show all pairs")
+    choose(filters.show_, "All pairs")
+    choose(filters.style_, "All styles")
+    choose(filters.sort, "Overlap with its mask")
+    assert numbers(dock)[:3] == [4, 9, 0]
+    filters.direction.click()
+    rest(dock)
+    assert numbers(dock)[:2] == [11, 10] and filters.direction.text() == "Highest first"
+    assert dock.grid.model_.index(0).data() == "11 · 0.61"
+    entries = [filters.sort.itemText(row) for row in range(filters.sort.count())]
+    assert entries == [
+        "Number",
+        "Number of cells",
+        "Overlap with its mask",
+        "Likeness to its style",
+    ]
+
+
+def test_only_what_is_in_sight_is_read_of_ten_thousand_pairs(
+    dock: ReviewPairs, folder: Path, rest: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = list(read_rows(folder / "manifest.jsonl"))
+    many = (rows[at % 12] | {"index": at} for at in range(12, 10_000))
+    append_rows(folder / "manifest.jsonl", many)
+    read: list[int] = []
+    picture = OpenDataset.picture
+
+    def counted(self: OpenDataset, key: Any) -> np.ndarray:
+        read.append(key.position)
+        return picture(self, key)
+
+    monkeypatch.setattr(OpenDataset, "picture", counted)
+    dock.open(folder)
+    rest(dock)
+    grid = dock.grid
+    assert grid.model_.rowCount() == 10_000
+    sight = len(grid.rows_in_sight())
+    some = 2 * sight + 3  # with the screen below, and the larger picture and the next two
+    assert 6 <= sight <= 30 and set(grid.rows_in_sight()) <= set(read)
+    assert len(read) <= some
+    bar = grid.verticalScrollBar()
+    for part in range(1, 51):
+        bar.setValue(bar.maximum() * part // 50)
+    rest(dock)
+    assert grid.rows_in_sight().stop == 10_000 and set(grid.rows_in_sight()) <= set(read)
+    assert len(read) <= 2 * some + 2  # and what was begun when the scroll went on
+    press(dock, "End", "A")
+    rest(dock)
+    assert read_decisions(folder) == {9999: "accepted"}
+
+
+def test_a_dock_that_is_closed_and_opened_again(
+    open_dock: ReviewPairs, viewer: napari.Viewer, folder: Path, qtbot: Any, rest: Any
+) -> None:
+    assert open_review(viewer) is open_dock
+    open_dock.grid.decide("rejected")
+    viewer.window.remove_dock_widget(open_dock.parent())
+    qtbot.waitUntil(lambda: read_decisions(folder) == {0: "rejected"})
+    again = open_review(viewer, folder)
+    rest(again)
+    assert again is not open_dock
+    choose(again.filters.show_, "Rejected (1)")
+    said = again.grid.model_.index(0).data(Qt.ItemDataRole.AccessibleTextRole)
+    assert said == "Pair 0 · Style 0 · 3 cells · rejected"
+    assert again.grid.accessibleName() and again.filters.sort.accessibleName()
+    again.close_review()
+
+
+def test_what_is_off_says_why(dock: ReviewPairs, folder: Path, tmp_path: Path, rest: Any) -> None:
+    first = [dock.accept_button, dock.reject_button, dock.clear_button, dock.show_button]
+    for made in (*first, dock.outlined, dock.filters.show_, dock.filters.sort):
+        assert not made.isEnabled() and made.toolTip().startswith("Open a dataset first")
+    assert dock.redo_button.toolTip().startswith("No decision was taken back")
+    dock.open(tmp_path)
+    rest(dock)
+    assert dock.problem.text().startswith("There is no dataset in")
+    (folder / "manifest.jsonl").unlink()
+    mime = QMimeData()
+    mime.setUrls([QUrl.fromLocalFile(str(folder))])
+    left, plain = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    dock.dropEvent(QDropEvent(QPointF(9, 9), Qt.DropAction.CopyAction, mime, left, plain))
+    rest(dock)
+    assert dock.name.text() == "Drawn" and not dock.problem.text()
+    assert dock.none.text().startswith("There are no pairs yet")
+    assert dock.accept_button.toolTip().startswith("The dataset has no pairs yet")
+
+
+def test_decisions_that_cannot_be_stored_are_tried_again(
+    open_dock: ReviewPairs, folder: Path, qtbot: Any, rest: Any
+) -> None:
+    dock = open_dock
+    (folder / "decisions.jsonl").mkdir()
+    press(dock, "A")
+    qtbot.waitUntil(dock.again_button.isVisible)
+    assert dock.problem.text().startswith("1 decision cannot be stored in data")
+    (folder / "decisions.jsonl").rmdir()
+    dock.again_button.click()
+    rest(dock)
+    assert not dock.again_button.isVisible() and not dock.problem.text()
+    lines = (folder / "decisions.jsonl").read_text().splitlines()
+    assert [json.loads(line)["decision"] for line in lines] == ["accepted"]
+
+
+def test_a_pair_whose_files_are_gone(dock: ReviewPairs, folder: Path, rest: Any) -> None:
+    (folder / "images" / "000001.png").unlink()
+    dock.open(folder)
+    rest(dock)
+    press(dock, "Right", "Return")
+    rest(dock)
+    assert dock.problem.text().startswith("Pair 1 cannot be read; restore its files")
+    for widget in (dock.detail.view, dock.grid.viewport()):
+        assert not widget.grab().isNull()
+
+
+def test_a_pair_is_shown_in_the_viewer_and_the_slide_stays(
+    ready: PixCellStudio, viewer: napari.Viewer, folder: Path, rest: Any
+) -> None:
+    ready.session.datasets.finished = folder  # made last, so it is the one to look through
+    ready.export.review_button.click()
+    (dock,) = (w for w in viewer.window.dock_widgets.values() if isinstance(w, ReviewPairs))
+    rest(dock)
+    assert dock.name.text() == "Drawn" and dock.isVisible()
+    press(dock, "R", "G")  # keys of the studio do nothing here
+    assert not ready.session.regions and not dock.review.unsaved
+    slide = ready.session.slide
+    for _ in range(2):  # the second takes the place of the first
+        press(dock, "Right", "Return")
+        rest(dock)
+    image, cells = viewer.layers[-2:]
+    assert isinstance(image, Image) and isinstance(cells, Labels)
+    assert len(viewer.layers) == 3 and ready.session.slide is slide
+    assert image.name == "Synthetic · Drawn · pair 2"
+    assert cells.name == "Synthetic cells · Drawn · pair 2"
+    for layer in (image, cells):
+        assert np.allclose(layer.scale, 0.5) and str(layer.units[-1]) == "micrometer"
+        assert layer.extent.world[1][-1] < 0  # left of the slide
+    assert cells.data.max() == 4
+    dock.close_review()
+
+
+def test_nothing_is_cut_off(open_dock: ReviewPairs, viewer: napari.Viewer, rest: Any) -> None:
+    dock = open_dock
+    press(dock, "Down", "Right", "D")  # pair 4, which is flagged
+    dock.review.go(4)
+    window = dock.window()
+    for theme in ("dark", "light"):
+        viewer.theme = theme
+        for width in (320, 700):
+            window.resizeDocks([dock.parent()], [width], Qt.Orientation.Horizontal)
+            rest(dock)
+            assert abs(dock.width() - width) < 8
+            assert len(list(seen(dock))) > 12
+            assert not cut_off(dock) and not beyond_the_edge(dock)
+            assert dock.detail.view.height() >= 96 and len(dock.grid.rows_in_sight()) >= 6
+            combo = dock.filters.show_
+            for row in range(combo.count()):
+                combo.setCurrentIndex(row)
+                assert needed(combo) <= room(combo), combo.currentText()
+            dock.refresh()
