@@ -120,23 +120,22 @@ def test_when_all_fail_it_stops(tmp_path: Path) -> None:
 
 def test_killed_at_100_random_moments(tmp_path: Path) -> None:
     folder = tmp_path / "data"
-    make(tmp_path / "whole", drawn_recipe(seeds=6))  # what is read once is in memory from here on
+    recipe = drawn_recipe(styles=({"from": "nothing"},) * 2, seeds=6)
+    make(tmp_path / "whole", recipe)
     fork = multiprocessing.get_context("fork")
     rng = random.Random(0)
-    starter = fork.Process(target=make, args=(folder, drawn_recipe(seeds=6)))
+    starter = fork.Process(target=make, args=(folder, recipe))
     process = starter
     killed, grown = 0, set()
     for _ in range(100):
         process.start()
-        time.sleep(rng.uniform(0, 0.15))
+        time.sleep(rng.uniform(0, 0.12))
         process.kill()
         process.join()
         killed += process.exitcode == -9
         grown.add(len(list(folder.rglob("*.png"))))
         begun = (folder / "dataset.json").exists()
-        process = fork.Process(
-            target=make, args=(folder,) if begun else (folder, drawn_recipe(seeds=6))
-        )
+        process = fork.Process(target=make, args=(folder,) if begun else (folder, recipe))
         if not begun and folder.exists():
             assert not [path for path in folder.iterdir() if not path.name.startswith(".")]
     assert killed > 20 and len(grown) > 5  # in the midst of it, time and again
