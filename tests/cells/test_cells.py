@@ -142,3 +142,19 @@ def test_a_pickle_is_never_opened(tmp_path: Path) -> None:
 def test_a_layout_unlike_tissue_is_warned_of(count, per_mm2, median, words) -> None:
     found = advice(Summary(count, per_mm2, median))
     assert re.search(words, found) if words else not found
+
+
+def test_nuclei_that_are_nearly_black_are_found() -> None:
+    noise = np.random.default_rng(0).normal(0, 6, (256, 256, 3))
+    rows, columns = np.mgrid[:256, :256]
+    picture = noise + (225, 165, 205)
+    mask = np.zeros((256, 256), bool)
+    for number, place in enumerate(np.argwhere(np.ones((6, 6)))):
+        y, x = 24 + 40 * place
+        disc = (rows - y) ** 2 + (columns - x) ** 2 <= 49
+        # Some let through no red at all: their optical density has no limit.
+        picture[disc] = noise[disc] + ((-20, 5, 60) if number % 9 == 0 else (60, 42, 115))
+        mask |= disc
+    found = segment_nuclei(np.clip(picture, 0, 255).astype(np.uint8), 0.5)
+    assert count_cells(found) == 36
+    assert np.count_nonzero((found > 0) & mask) > 0.9 * np.count_nonzero(mask)

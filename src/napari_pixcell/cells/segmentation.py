@@ -27,6 +27,8 @@ SMALLEST_UM2 = 8.0
 LARGEST_HOLE_UM2 = 15.0
 SEED_DISTANCE_UM = 2.5
 LEAST_HAEMATOXYLIN = 0.015
+# The logarithm of what is darker grows beyond all bounds, and a few pixels would set the threshold.
+DARKEST = 8
 REACH = 0.8  # standard deviations of the stain at a sensitivity of 1
 
 # DAB, as optical density above what most of the tissue has, from which a nucleus is brown; how
@@ -102,7 +104,7 @@ def measure_haematoxylin(
 
     For ``brown`` see :func:`segment_nuclei`.
     """
-    stain = gaussian(rgb2hed(rgb)[..., 0], SMOOTH_UM / mpp)
+    stain = gaussian(rgb2hed(np.maximum(rgb, DARKEST))[..., 0], SMOOTH_UM / mpp)
     tissue = rgb.min(axis=-1) < GLASS
     if np.count_nonzero(tissue) * mpp**2 < LEAST_TISSUE_UM2 or np.ptp(stain) < LEAST_HAEMATOXYLIN:
         return Haematoxylin(np.full(tissue.shape, -np.inf, np.float32), 0.0, mpp)
