@@ -147,7 +147,7 @@ def test_a_layout_unlike_tissue_is_warned_of(count, per_mm2, median, words) -> N
 def test_nuclei_that_are_nearly_black_are_found() -> None:
     noise = np.random.default_rng(0).normal(0, 6, (256, 256, 3))
     rows, columns = np.mgrid[:256, :256]
-    picture = noise + (225, 165, 205)
+    picture = noise + np.array([225, 165, 205])
     mask = np.zeros((256, 256), bool)
     for number, place in enumerate(np.argwhere(np.ones((6, 6)))):
         y, x = 24 + 40 * place

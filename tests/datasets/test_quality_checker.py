@@ -12,9 +12,9 @@ from napari_pixcell.cells.methods import LayoutSource
 from napari_pixcell.datasets.checks import FLAGS, SCORES, Checks
 from napari_pixcell.datasets.dataset import Style
 from napari_pixcell.datasets.quality import Checker, RealTiles, look_of
-from napari_pixcell.engine.events import Embedding, Failure, Finished, Layout
+from napari_pixcell.engine.events import Embedding, Failure, Finished
 from napari_pixcell.engine.packed import PackedArray
-from napari_pixcell.engine.request import EmbedRequest, SegmentRequest
+from napari_pixcell.engine.request import EmbedRequest
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import DEMO
 from napari_pixcell.slides import Region, open_slide
@@ -167,23 +167,6 @@ def test_thresholds_that_are_off_flag_nothing(ask, tile, labels, style):
 def test_flags_come_in_their_order(checker, tile, labels, style):
     flags = checker.look(np.zeros_like(tile), labels, style).flags
     assert list(flags) == [flag for flag in FLAGS if flag in flags]
-
-
-def test_the_built_in_method_is_asked_again_where_it_finds_too_little(style, tile, labels):
-    asked = []
-
-    def ask(request):
-        if isinstance(request, EmbedRequest):
-            return [Embedding(style.embedding), Finished()]
-        assert isinstance(request, SegmentRequest)
-        asked.append(request.how.sensitivity)
-        found = labels if request.how.sensitivity == 1 else np.zeros_like(labels)
-        return [Layout(found, LayoutSource("builtin")), Finished()]
-
-    without = replace(style, embedding=None)
-    scores = Checker(Checks(), DEMO, 0.5, ask).look(tile, labels, without).scores
-    assert asked == [0, 1]
-    assert scores["dice"] == 1
 
 
 def test_what_the_engine_cannot_do_is_told(style, tile, labels):

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pixcell.cells.methods import METHODS, LayoutSource, SegmentMethod
+from napari_pixcell.cells.methods import LayoutSource
 from napari_pixcell.datasets.checks import FLAGS, SCORES, Checks
 from napari_pixcell.datasets.dataset import Style
-from napari_pixcell.datasets.quality.agreement import Agreement, agreement
+from napari_pixcell.datasets.quality.agreement import agreement
 from napari_pixcell.datasets.quality.copies import RealTiles, free_of_cells
 from napari_pixcell.datasets.quality.looks import (
     colour_distance,
@@ -118,23 +118,10 @@ class Checker:
 
     def _mask_scores(self, packed: PackedArray, labels: NDArray[Any]) -> Scores:
         """Look for cells, and compare them with the mask."""
-        how = self.checks.segmenter
-        agrees = self._agreement(packed, labels, how)
-        least = self.checks.least_kappa
-        if agrees is None:
-            return {}
-        if how.method == METHODS[0] and least is not None and agrees.kappa < least:
-            # In tissue that is very dark or pale the built-in method finds too little by itself.
-            again = self._agreement(packed, labels, replace(how, sensitivity=1.0))
-            agrees = max(agrees, again or agrees, key=lambda one: one.kappa)
-        return asdict(agrees)
-
-    def _agreement(
-        self, packed: PackedArray, labels: NDArray[Any], how: SegmentMethod
-    ) -> Agreement | None:
-        found = self._answer(SegmentRequest(packed, self.mpp, how), Layout)
+        found = self._answer(SegmentRequest(packed, self.mpp, self.checks.segmenter), Layout)
         self.segmenter = found.source
-        return agreement(labels, found.labels)
+        agrees = agreement(labels, found.labels)
+        return asdict(agrees) if agrees is not None else {}
 
     def _style_scores(
         self,

@@ -22,7 +22,8 @@ def look_of(pixels: NDArray[np.uint8]) -> dict[str, float]:
     Returns
     -------
     dict
-        ``L``, ``a``, ``b``: mean colour of what is no glass, CIELAB under D65.
+        ``L``, ``a``, ``b``: median colour of what is no glass, CIELAB under D65; more or fewer
+        nuclei than in other tissue change it little.
         ``sharpness``: variance of the Laplacian of the lightness (Pech-Pacheco et al., ICPR 2000)
         for the variance of the lightness. ``contrast``: standard deviation of the lightness, which
         is from 0 to 100. ``saturated``: part of the pixels with a channel at its end, 0 to 1.
@@ -36,14 +37,14 @@ def look_of(pixels: NDArray[np.uint8]) -> dict[str, float]:
     lightness = lab[..., 0]
     tissue = pixels.min(axis=-1) < GLASS
     counted = lab[tissue] if tissue.mean() > LEAST_TISSUE else lab.reshape(-1, 3)
-    mean = counted.mean(axis=0, dtype=np.float64)
+    middle = np.median(counted, axis=0)
     spread = float(lightness.var(dtype=np.float64))
     edges = float(laplace(lightness).var(dtype=np.float64))
     ends = (pixels <= LOWEST) | (pixels >= HIGHEST)
     return {
-        "L": float(mean[0]),
-        "a": float(mean[1]),
-        "b": float(mean[2]),
+        "L": float(middle[0]),
+        "a": float(middle[1]),
+        "b": float(middle[2]),
         "sharpness": edges / max(spread, 1e-6),
         "contrast": spread**0.5,
         "saturated": float(ends.any(axis=-1).mean()),
