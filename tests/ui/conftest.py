@@ -98,7 +98,7 @@ def traces(viewer: napari.Viewer) -> dict[str, list[str]]:
         viewer.events,
     )
     callbacks = [
-        getattr(callback[0](), callback[1]) if isinstance(callback, tuple) else callback
+        getattr(callback[0](), callback[1], None) if isinstance(callback, tuple) else callback
         for group in groups
         for emitter in group.emitters.values()
         for callback in emitter.callbacks
@@ -112,7 +112,7 @@ def traces(viewer: napari.Viewer) -> dict[str, list[str]]:
         "listeners": [
             callback.__qualname__
             for callback in callbacks
-            if callback.__module__.startswith("napari_pixcell")
+            if getattr(callback, "__module__", "").startswith("napari_pixcell")
         ],
     }
 
