@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import napari
 import pytest
-from qtpy.QtCore import QSettings
+from napari._vispy.canvas import VispyCanvas
+from qtpy.QtCore import QCoreApplication, QEvent, QSettings, QTimer
+from qtpy.QtWidgets import QApplication
 
 from napari_pixcell.slides import ArraySlide
+from napari_pixcell.ui import dock, drawing
 from napari_pixcell.ui.dock import PixCellStudio
+from napari_pixcell.worker.client import WorkerClient
 from pictures import tissue
 from scripted import ScriptedClient
+
+SIZE = 1000, 600  # every px is drawn by the processor here
+PUMP_MS = 10
+SHORT_MS = 60
 
 
 @pytest.fixture(autouse=True)
@@ -27,19 +36,123 @@ def client() -> ScriptedClient:
     return ScriptedClient()
 
 
-@pytest.fixture
-def viewer(qapp: Any) -> Iterator[napari.Viewer]:
-    viewer = napari.Viewer(show=True)
-    yield viewer
-    viewer.close()
+class SharedWindow:
+    """A napari window that one test after another gets as if it were new.
+
+    To make one, and to close it, costs more than most tests do in it.
+    """
+
+    def __init__(self) -> None:
+        self._viewer: napari.Viewer | None = None
+
+    def take(self) -> napari.Viewer:
+        """Give an empty window."""
+        if self._viewer is None:
+            self._viewer = napari.Viewer(show=True)
+            self._theme = self._viewer.theme
+            self._viewer.window.resize(*SIZE)
+            drawing.watch(self._viewer)  # as the first slide has it done, for good
+            QApplication.processEvents()
+            self._fresh = traces(self._viewer)
+            # napari collects garbage whenever layers go: not through all that was imported.
+            gc.collect()
+            gc.freeze()
+        return self._viewer
+
+    def empty(self) -> None:
+        """Close docks and layers as a user does, and see that nothing of them stays."""
+        viewer = self._viewer
+        for widget in list(viewer.window.dock_widgets.values()):
+            if isinstance(widget, PixCellStudio):
+                widget.close_session()
+        viewer.layers.clear()
+        for widget in list(viewer.window.dock_widgets.values()):
+            viewer.window.remove_dock_widget(widget)
+            widget.deleteLater()
+        for window in QApplication.topLevelWidgets():
+            if window.isVisible() and window is not viewer.window._qt_window:
+                window.close()
+        viewer.theme, viewer.status = self._theme, "Ready"
+        viewer.window.resize(*SIZE)
+        QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+        QApplication.processEvents()
+        left = traces(viewer)
+        if left != self._fresh:
+            self.close()
+        assert left == self._fresh
+
+    def close(self) -> None:
+        """Have the next test begin with another window."""
+        if self._viewer is not None:
+            self._viewer.close()
+            self._viewer = None
+
+
+def traces(viewer: napari.Viewer) -> dict[str, list[str]]:
+    """Tell what is in a window, and which of our functions it would call."""
+    groups = (
+        viewer.layers.events,
+        viewer.layers.selection.events,
+        viewer.scene.camera.events,
+        viewer.dims.events,
+        viewer.events,
+    )
+    callbacks = [
+        getattr(callback[0](), callback[1], None) if isinstance(callback, tuple) else callback
+        for group in groups
+        for emitter in group.emitters.values()
+        for callback in emitter.callbacks
+    ]
+    for mouse in ("drag", "move", "wheel", "double_click"):
+        callbacks += getattr(viewer, f"mouse_{mouse}_callbacks")
+    return {
+        "layers": [layer.name for layer in viewer.layers],
+        "docks": list(viewer.window.dock_widgets),
+        "keys": [str(key) for key in viewer.keymap],
+        "listeners": [
+            callback.__qualname__
+            for callback in callbacks
+            if getattr(callback, "__module__", "").startswith("napari_pixcell")
+        ],
+    }
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_context() -> Iterator[None]:
+    """Have napari free a layer's buffers in the canvas that has them.
+
+    It frees them in whatever OpenGL context is current, after which Mesa's drawing may crash.
+    """
+    clean = VispyCanvas._clean_and_update_scenegraph
+
+    def clean_there(canvas: VispyCanvas) -> None:
+        canvas.native.makeCurrent()
+        clean(canvas)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(VispyCanvas, "_clean_and_update_scenegraph", clean_there)
+        yield
+
+
+@pytest.fixture(scope="session")
+def shared_window(own_context: None, qapp: Any) -> Iterator[SharedWindow]:
+    window = SharedWindow()
+    yield window
+    window.close()
 
 
 @pytest.fixture
-def studio(viewer: napari.Viewer, client: ScriptedClient) -> Iterator[PixCellStudio]:
+def viewer(shared_window: SharedWindow) -> Iterator[napari.Viewer]:
+    yield shared_window.take()
+    shared_window.empty()
+
+
+@pytest.fixture
+def studio(viewer: napari.Viewer, client: ScriptedClient) -> PixCellStudio:
     studio = PixCellStudio(viewer, client)
+    studio._pump.setInterval(PUMP_MS)
     viewer.window.add_dock_widget(studio, name="PixCell studio")
-    yield studio
-    studio.close_session()
+    return studio
 
 
 @pytest.fixture
@@ -54,7 +167,28 @@ def settle(qtbot: Any) -> Callable[..., None]:
     """Wait until nothing is under way and the dock shows it."""
 
     def settle(studio: PixCellStudio) -> None:
-        qtbot.waitUntil(lambda: not studio.session.background.busy, timeout=60_000)
-        qtbot.wait(60)
+        def quiet() -> bool:
+            due = (timer for timer in studio.findChildren(QTimer) if timer.isActive())
+            return not studio.session.background.busy and not any(
+                timer.isSingleShot() and timer.interval() <= SHORT_MS for timer in due
+            )
+
+        for _ in range(2):  # what it shows may ask for more
+            qtbot.waitUntil(quiet, timeout=60_000)
+            qtbot.wait(5)
 
     return settle
+
+
+@pytest.fixture(scope="session")
+def running_worker() -> Iterator[WorkerClient]:
+    client = WorkerClient()
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def one_worker(running_worker: WorkerClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the dock served by a real worker that other tests use too: a start takes seconds."""
+    monkeypatch.setattr(dock, "WorkerClient", lambda: running_worker)
+    monkeypatch.setattr(running_worker, "close", lambda: None)

@@ -320,6 +320,7 @@ def test_the_dock_stays_as_wide_as_it_was(canvas, qtbot) -> None:
 @pytest.mark.skipif(
     not (DEMO_FOLDER / "transformer").exists(), reason="the demo weights are not there yet"
 )
+@pytest.mark.usefixtures("one_worker")
 def test_a_region_of_odd_sides_is_made_by_the_real_worker(viewer: napari.Viewer, qtbot) -> None:
     before = {name for name in HEAVY if name in sys.modules}
     _, studio = viewer.window.add_plugin_dock_widget("napari-pixcell", "PixCell studio")

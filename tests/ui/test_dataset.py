@@ -49,8 +49,9 @@ def test_it_says_what_is_missing_and_what_there_will_be(ready, qtbot, settle) ->
     assert not section.variations.isVisible() and not section.places.isVisible()
 
 
+@pytest.mark.usefixtures("one_worker")
 def test_three_clicks_make_a_dataset(viewer, qtbot, tmp_path, monkeypatch) -> None:
-    studio = PixCellStudio(viewer)  # with its own worker process
+    studio = PixCellStudio(viewer)  # with a worker process
     viewer.window.add_dock_widget(studio, name="PixCell studio")
     monkeypatch.setattr(
         QFileDialog, "getExistingDirectory", lambda *_, **__: str(tmp_path / "data")

@@ -58,7 +58,8 @@ class Windows:
 
 
 @pytest.fixture
-def windows(qapp: Any) -> Iterator[Windows]:
+def windows(shared_window: Any) -> Iterator[Windows]:
+    shared_window.close()
     windows = Windows()
     yield windows
     windows.close()

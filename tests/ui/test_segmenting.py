@@ -171,6 +171,7 @@ def test_a_failure_stands_in_the_section(region, client, qtbot, own_model) -> No
     assert region.layout_.problem.text() == "mine is no model of Cellpose 4; choose another."
 
 
+@pytest.mark.usefixtures("one_worker")
 def test_cellpose_runs_from_the_dock_in_the_real_worker(viewer, qtbot, own_model, tmp_path) -> None:
     before = {name for name in HEAVY if name in sys.modules}
     _, studio = viewer.window.add_plugin_dock_widget("napari-pixcell", "PixCell studio")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import napari
 import numpy as np
+import pytest
 from mouse import drag
 from scipy.ndimage import distance_transform_edt
 
@@ -74,6 +75,7 @@ def test_a_part_is_marked_and_changed_alone(ready, client, settle) -> None:
     assert panel.feather.isHidden()
 
 
+@pytest.mark.usefixtures("one_worker")
 def test_the_real_worker_changes_the_part_and_nothing_else(viewer: napari.Viewer, qtbot) -> None:
     _, studio = viewer.window.add_plugin_dock_widget("napari-pixcell", "PixCell studio")
     session, panel = studio.session, studio.generate.starting

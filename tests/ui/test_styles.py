@@ -197,6 +197,7 @@ def test_nothing_is_cut_off_while_three_styles_are_blended(two, settle) -> None:
 @pytest.mark.skipif(
     not (DEMO_FOLDER / "transformer").exists(), reason="the demo weights are not there yet"
 )
+@pytest.mark.usefixtures("one_worker")
 def test_blends_and_variants_as_styles_with_the_real_worker(
     viewer: napari.Viewer, cmu_slide: Path, qtbot
 ) -> None:

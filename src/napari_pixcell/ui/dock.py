@@ -9,7 +9,7 @@ from typing import Any
 import napari.viewer
 from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtGui import QDragEnterEvent, QDropEvent, QShowEvent
-from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from napari_pixcell import __version__
 from napari_pixcell.preferences import sessions_wanted
@@ -20,7 +20,7 @@ from napari_pixcell.studio.session import Session
 from napari_pixcell.ui import configuration, help_menu
 from napari_pixcell.ui.keys import Keys
 from napari_pixcell.ui.layers import LayerLink
-from napari_pixcell.ui.parts import More, Text, name_for_readers
+from napari_pixcell.ui.parts import LIST, More, Text, name_for_readers
 from napari_pixcell.ui.review import open_review
 from napari_pixcell.ui.sections import (
     DatasetSection,
@@ -39,8 +39,6 @@ from napari_pixcell.worker.client import WorkerClient
 PUMP_MS = 40
 SCROLL_BAR = 16
 NARROWEST = 320
-# napari leaves 44 px of a list's width without words.
-COMBOS = "QComboBox { padding: 3px 2px 3px 6px; } QComboBox::drop-down { width: 18px; }"
 ABOUT = (
     f"napari-pixcell {__version__}. For research use only; not for diagnosis. Everything it makes "
     "is synthetic and marked as such. BSD-3-Clause; the weights have their own licences."
@@ -94,7 +92,6 @@ class PixCellStudio(QWidget):
             self.export,
         ]
         column = QWidget()
-        column.setStyleSheet(COMBOS)
         stack = QVBoxLayout(column)
         stack.setContentsMargins(4, 4, 4, 4)
         stack.setSpacing(3)
@@ -124,6 +121,8 @@ class PixCellStudio(QWidget):
         self._pump.setInterval(PUMP_MS)
         self._pump.timeout.connect(self.session.pump)
         self._pump.start()
+        for made in self.findChildren(QComboBox):
+            made.setStyleSheet(LIST)
         for folded in self.findChildren(More):  # is measured when it is seen
             folded.button.toggled.connect(lambda _: QTimer.singleShot(0, self._fit))
         self.session.changed.connect(self._refresh_soon)

@@ -34,6 +34,9 @@ ON_LIGHT = {AMBER: "#8a5200", GREEN: "#1f6f3d"}
 
 WHY = "why it is off"
 FIELDS = (QAbstractSpinBox, QAbstractSlider, QComboBox, QLineEdit, QAbstractItemView)
+# napari leaves 44 px of a list's width without words. On each list by itself: a sheet on the whole
+# column has Qt style everything in it twice.
+LIST = "QComboBox { padding: 3px 2px 3px 6px; } QComboBox::drop-down { width: 18px; }"
 
 PRIMARY = f"""
 QPushButton {{ background-color: {BLUE}; color: white; font-weight: bold; padding: 8px;
@@ -53,7 +56,9 @@ class Text(QLabel):
         self._colour, self._small = colour, small
         if colour or small:
             self.tint(colour)
-        self.say(text)
+        self.setText(text)
+        if not text:  # with words it comes with its parent; without one it would be a window
+            self.hide()
 
     def say(self, text: str) -> None:
         """Show ``text``."""
@@ -123,10 +128,11 @@ class Section(QWidget):
         self._action: Callable[[], Any] | None = None
         self.action.clicked.connect(self._act)
         self.note = Text(colour=GREEN)
+        opened = bool(QSettings("napari-pixcell", "studio").value(f"open/{key}", True, bool))
+        self.header.setChecked(opened)
+        self._fold(opened)
         self.header.toggled.connect(self._fold)
-        opened = QSettings("napari-pixcell", "studio").value(f"open/{key}", True, bool)
-        self.header.setChecked(bool(opened))
-        self._fold(bool(opened))
+        self.header.toggled.connect(self._remember)
 
     def finish(self) -> None:
         """Put what there is to say, and the one thing to do about it, below everything else."""
@@ -157,6 +163,8 @@ class Section(QWidget):
         arrow = Qt.ArrowType.DownArrow if opened else Qt.ArrowType.RightArrow
         self.header.setArrowType(arrow)
         self.body.setVisible(opened)
+
+    def _remember(self, opened: bool) -> None:
         QSettings("napari-pixcell", "studio").setValue(f"open/{self.key}", opened)
 
 

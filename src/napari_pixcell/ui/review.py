@@ -17,7 +17,7 @@ from napari_pixcell.errors import PixCellError
 from napari_pixcell.studio.open_dataset import Pair
 from napari_pixcell.studio.review import Review
 from napari_pixcell.studio.review_list import counts, used
-from napari_pixcell.ui.parts import AMBER, Text, allow, button, name_for_readers, row
+from napari_pixcell.ui.parts import AMBER, LIST, Text, allow, button, name_for_readers, row
 from napari_pixcell.ui.review_detail import Detail
 from napari_pixcell.ui.review_filters import ReviewFilters
 from napari_pixcell.ui.review_grid import PairGrid
@@ -31,7 +31,6 @@ WIDE = 560  # px from which on the pair lies beside the grid
 EMPTY = "Open the dataset that you want to look through, or drop its folder here."
 NO_PAIRS = "There are no pairs yet; they appear here while they are made."
 NONE_LISTED = "No pair is like that. Choose “All pairs” to see them all."
-COMBOS = "QComboBox { padding: 3px 2px 3px 6px; } QComboBox::drop-down { width: 18px; }"
 
 _open: set[Review] = set()
 
@@ -52,7 +51,7 @@ class ReviewPairs(QWidget):
         self._docked = False
         self.setMinimumWidth(NARROWEST)
         self.setAcceptDrops(True)
-        self.setStyleSheet(COMBOS)
+        self.setStyleSheet(LIST)
         self.name = Text(EMPTY)
         self.open_button = button(
             "Open a dataset…", "Choose the folder that “dataset make” wrote", self.choose
