@@ -27,7 +27,7 @@ from napari_pixcell.datasets.request import DatasetRequest
 from napari_pixcell.datasets.rows import read_places, row_at
 from napari_pixcell.datasets.writing import DiskProblem, PairFiles, explained
 from napari_pixcell.engine.blending import for_family
-from napari_pixcell.engine.events import Event, Finished, Notice, Progress, Variant
+from napari_pixcell.engine.events import Emit, Event, Finished, Notice, Progress, Variant
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.record import Record
 from napari_pixcell.engine.request import GenerateRequest, Request, Source
@@ -38,7 +38,6 @@ KEPT = 64  # styles and layouts in memory
 MOST_FAILURES = 3  # one after another, after which something is wrong with all
 
 Run = Callable[..., None]  # run(request, emit, cancelled, previews=…): see engine.Engine.run
-Emit = Callable[[Event], None]
 
 
 class Stopped(Exception):

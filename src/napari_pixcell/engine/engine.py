@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import math
 import platform
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from importlib.metadata import version
@@ -15,36 +11,27 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from napari_pixcell import __version__
 from napari_pixcell.cells import segment_nuclei
 from napari_pixcell.cells.methods import LayoutSource
-from napari_pixcell.engine.canvas_store import CanvasStore, drop_old
+from napari_pixcell.engine.cancelling import Cancelled, checking
 from napari_pixcell.engine.computing import (
     Overflow,
     canvas_of,
     embed_tissue,
-    make_denoiser,
-    make_tiles,
-    paint_canvas,
-    picture_preview,
-    read_inversion,
-    read_layout,
-    read_start,
-    read_style,
 )
 from napari_pixcell.engine.events import (
-    PREVIEW_SIDE,
     Embedding,
+    Emit,
     Event,
     Finished,
     Layout,
     Notice,
-    Preview,
     Progress,
     Variant,
 )
+from napari_pixcell.engine.generating import Generation
 from napari_pixcell.engine.record import Record, pixels_sha256
 from napari_pixcell.engine.request import (
     MAX_SEED,
@@ -59,25 +46,17 @@ from napari_pixcell.engine.teach_request import TeachRequest
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import get_family
 from napari_pixcell.models.loading import LoadedFamily, describe_device
-from napari_pixcell.models.memory import Setting
 from napari_pixcell.models.segmenters import segmenter_file, segmenter_licence
 from napari_pixcell.models.weights import sha256_of
-from napari_pixcell.slides.stored_picture import Picture, drop_old_pictures
+from napari_pixcell.slides.stored_picture import Picture
 
-# At most; without a graphics card drawing one costs the window 20 ms of a core that computes.
-PREVIEWS_PER_SECOND = 4
 NO_ROOM = (
     "The graphics card has too little free memory for this model, so it runs on the processor, "
     "slowly; close other programs that use the card, then press “Free memory”"
 )
 OUTLINING = "Outlining the cells"
 
-Emit = Callable[[Event], None]
 T = TypeVar("T")
-
-
-class Cancelled(Exception):
-    """The user stopped the request; raised between two steps."""
 
 
 class Engine:
@@ -147,7 +126,7 @@ class Engine:
         self.outputs.clear()
 
     def _embed(self, request: EmbedRequest, emit: Emit, cancelled: Callable[[], bool]) -> None:
-        check = _checking(cancelled)
+        check = checking(cancelled)
 
         def on_tiles(done: int, total: int) -> None:
             check()
@@ -200,7 +179,7 @@ class Engine:
     def _teach(self, request: TeachRequest, emit: Emit, cancelled: Callable[[], bool]) -> None:
         from napari_pixcell.engine.teaching_job import Teaching
 
-        check = _checking(cancelled)
+        check = checking(cancelled)
         Teaching(request, self.residence, emit, check, self._fitting).run()
 
     def _generate(
@@ -213,19 +192,19 @@ class Engine:
     ) -> None:
         waiting = list(enumerate(request.variants()))
         emit(Progress(0, 0, "Loading the model"))
-        job: _Generation | None = None
+        job: Generation | None = None
         told = False
         while waiting:
 
             def work() -> tuple[list[Picture], LoadedFamily, str, int]:
                 nonlocal job
-                models = self.residence.load(request.family, check=_checking(cancelled))
+                models = self.residence.load(request.family, check=checking(cancelled))
                 if self.residence.beside_card and not told:
                     tell(NO_ROOM)
                 if job is None or job.models is not models:
                     # Again after a step down: everything is on another device, or another way.
                     setting = self.residence.setting
-                    job = _Generation(request, models, setting, emit, cancelled, previews)
+                    job = Generation(request, models, setting, emit, cancelled, previews)
                 size = batch or self.residence.batch
                 images = job.make(waiting if job.canvas.single else waiting[:1], size)
                 return images, models, self._how(models), size
@@ -327,159 +306,6 @@ class Engine:
         if self.residence.compiled:
             parts.append("compiled")
         return ", ".join(parts)
-
-
-class _Generation:
-    """The variants of one request, with the networks where they are now."""
-
-    def __init__(
-        self,
-        request: GenerateRequest,
-        models: LoadedFamily,
-        setting: Setting | None,
-        emit: Emit,
-        cancelled: Callable[[], bool],
-        previews: bool,
-    ) -> None:
-        self.request, self.models, self.setting = request, models, setting
-        self._emit, self._cancelled = emit, cancelled
-        self._previewed = 0.0 if previews else math.inf
-        self.canvas = canvas_of(request, models.family)
-        self.style = read_style(request, models, self.canvas)
-        self.cells = read_layout(request, models, self.canvas)
-        self.start = read_start(request, self.canvas)
-        two_passes = setting is not None and setting.two_passes
-        self.denoiser = make_denoiser(request, models, self.cells, two_passes)
-        self.inversion = read_inversion(request, models, self.canvas, self.cells, self._on_back)
-        self._at = 0, 1  # work done, and in all, for what goes before the first step
-
-    def make(self, waiting: list[tuple[int, GenerateRequest]], size: int) -> list[Picture]:
-        """Make the first of the waiting variants: of tiles as many as go in one batch."""
-        if self._cancelled():
-            raise Cancelled
-        if self.canvas.single:
-            return self._tiles(waiting[:size])
-        return [self._canvas(*waiting[0], size)]
-
-    def _tiles(self, variants: list[tuple[int, GenerateRequest]]) -> list[Picture]:
-        first, count = variants[0][0], self.request.count
-
-        def on_step(step: int, steps: int, clean: Tensor) -> None:
-            self._check()
-            self._preview(first, lambda: clean[0], 1)
-            done = first * steps + step * len(variants)
-            last = first + len(variants)
-            which = f"Variant {last}" if len(variants) == 1 else f"Variants {first + 1} to {last}"
-            self._emit(Progress(done, count * steps, f"{which} of {count}"))
-
-        solver = self.denoiser.solver
-        each = solver.steps - solver.first
-        self._at = first * each, self.request.count * each
-        seeds = [variant.seed for _, variant in variants]
-        images = make_tiles(
-            seeds,
-            self.denoiser,
-            self.models,
-            self.canvas,
-            self.style,
-            self.cells,
-            on_step,
-            self.start,
-            self.inversion,
-        )
-        return list(images)
-
-    def _canvas(self, index: int, variant: GenerateRequest, size: int) -> Picture:
-        solver = self.denoiser.solver
-        windows = self.canvas.count(self.canvas.turns(solver.steps - solver.first))
-        channels = self.models.transformer.config.in_channels
-        self._at = index * windows, self.request.count * windows
-        drop_old()
-        drop_old_pictures()
-        store = CanvasStore(
-            self._key(variant, size),
-            self.canvas,
-            channels,
-            with_start=self.start is not None,
-        )
-
-        def tell(done: int, words: str) -> None:
-            self._check()
-            total = windows * self.request.count
-            self._emit(Progress(index * windows + done, total, words))
-
-        def on_windows(done: int) -> None:
-            tell(done, f"Window {done} of {windows}")
-            every = _thinning(store.clean.shape[1:])
-            clean = store.clean[:, ::every, ::every]
-            self._preview(index, lambda: torch.from_numpy(np.array(clean)), every)
-
-        def on_rows(done: int, rows: int) -> None:
-            tell(windows, f"Decoding, {100 * done // rows} %")
-
-        def on_encoded(done: int, rows: int) -> None:
-            tell(0, f"Reading the start, {100 * done // rows} %")
-
-        try:
-            image = paint_canvas(
-                variant.seed,
-                self.denoiser,
-                self.models,
-                self.canvas,
-                store,
-                self.style,
-                self.cells,
-                self.setting,
-                size,
-                on_windows,
-                on_rows,
-                self.start,
-                on_encoded,
-                self.inversion,
-            )
-        except BaseException:
-            store.close(remove=False)
-            raise
-        store.close(remove=True)
-        return image
-
-    def _key(self, variant: GenerateRequest, size: int) -> str:
-        """Name everything that the pixels of a canvas depend on."""
-        how = describe_device(self.models.device, self.models.dtype)
-        what = [variant.to_dict(), self.models.weights, how, str(self.setting), size, __version__]
-        return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:32]
-
-    def _on_back(self, done: int, total: int) -> None:
-        self._check()
-        self._emit(Progress(*self._at, f"Following the tissue back, {100 * done // total} %"))
-
-    def _check(self) -> None:
-        if self._cancelled():
-            raise Cancelled
-
-    def _preview(self, index: int, clean: Callable[[], Tensor], every: int) -> None:
-        now = time.monotonic()
-        if now - self._previewed >= 1 / PREVIEWS_PER_SECOND:
-            self._previewed = now
-            picture = picture_preview(clean(), self.models)
-            if self.start is not None:
-                picture = self.start.preview(picture, every)
-            self._emit(Preview(index, picture))
-
-
-def _checking(cancelled: Callable[[], bool]) -> Callable[[], None]:
-    """Give what raises once the user has stopped the request."""
-
-    def check() -> None:
-        if cancelled():
-            raise Cancelled
-
-    return check
-
-
-def _thinning(sides: tuple[int, ...]) -> int:
-    """Say which of the latents a preview shows: each so manieth."""
-    return -(-max(sides) // PREVIEW_SIDE)
 
 
 def _versions() -> dict[str, str]:

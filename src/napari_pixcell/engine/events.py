@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -133,6 +134,8 @@ class Failure:
 
 
 Event = Progress | Notice | Preview | Variant | Embedding | Layout | Taught | Finished | Failure
+
+Emit = Callable[[Event], None]
 
 
 def is_last(event: Event) -> bool:

@@ -12,9 +12,9 @@ import traceback
 from collections.abc import Callable
 from typing import IO, Any
 
-from napari_pixcell.datasets.making import Emit, make_dataset
+from napari_pixcell.datasets.making import make_dataset
 from napari_pixcell.datasets.request import DatasetRequest
-from napari_pixcell.engine.events import Event, Failure, Preview, summary
+from napari_pixcell.engine.events import Emit, Event, Failure, Preview, summary
 from napari_pixcell.engine.request import request_from_dict
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.preferences import idle_minutes
