@@ -371,7 +371,7 @@ def review(window: Window) -> None:
     studio, session = window.studio, window.session
     session.datasets.make(two_regions(window, "to-review", 10))
     window.rest()
-    click(studio.export.review_button)
+    click(studio.dataset.review_button)
     docked = window.viewer.window.dock_widgets.values()
     gallery = next(widget for widget in docked if isinstance(widget, ReviewPairs))
     window.wait(lambda: gallery.review.columns is not None)

@@ -12,6 +12,7 @@ import pytest
 
 from drawn_engine import DrawnEngine
 from napari_pixcell.datasets.dataset import Dataset
+from napari_pixcell.datasets.decisions import decide
 from napari_pixcell.datasets.making import make_dataset
 from napari_pixcell.datasets.preparing import count_pairs
 from napari_pixcell.datasets.request import DatasetRequest
@@ -174,3 +175,22 @@ def test_what_is_missing_is_said(session, prepare, sentence, tmp_path: Path) -> 
 def test_another_folder_is_needed(two, client, tmp_path: Path) -> None:
     two.datasets.resume(tmp_path)
     assert "There is no dataset in" in two.problems["dataset"]
+
+
+def test_a_report_and_what_others_read(two: Session, client, tmp_path: Path) -> None:
+    two.datasets.make(tmp_path / "data")
+    settled(two)
+    answer(client, two)
+    uses = two.datasets.uses
+    uses.report(tmp_path / "data")
+    assert uses.busy == "Writing the report…"
+    two.wait(30, until=lambda: not uses.busy)
+    assert (tmp_path / "data" / "report.html").exists() and "report.html" in two.notes["dataset"]
+    decide(tmp_path / "data", dict.fromkeys(range(4), "accepted"))
+    uses.convert(tmp_path / "data", "cellpose", tmp_path, False)
+    two.wait(30, until=lambda: not uses.busy)
+    assert "4 pairs" in two.notes["dataset"], two.problems
+    assert len(list((tmp_path / "Dataset-cellpose").rglob("*_masks.tif"))) == 4
+    uses.convert(tmp_path / "data", "cellpose", tmp_path, False)  # it is there already
+    two.wait(30, until=lambda: not uses.busy)
+    assert "Dataset-cellpose" in two.problems["dataset"]

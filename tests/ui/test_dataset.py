@@ -50,6 +50,16 @@ def test_it_says_what_is_missing_and_what_there_will_be(ready, qtbot, settle) ->
 
 
 @pytest.mark.usefixtures("one_worker")
+def test_what_is_made_of_a_dataset_waits_for_one(ready, settle) -> None:
+    section = ready.dataset
+    section.header.setChecked(True)
+    settle(ready)
+    for made in (section.report_button, section.convert_button, section.sheet_button):
+        assert not made.isEnabled() and "a dataset first" in made.toolTip()
+    names = [action.text() for action in section.convert_button.menu().actions()]
+    assert names[:3] == ["Cellpose", "StarDist", "COCO"] and section.apart.text() in names
+
+
 def test_three_clicks_make_a_dataset(viewer, qtbot, tmp_path, monkeypatch) -> None:
     studio = PixCellStudio(viewer)  # with a worker process
     viewer.window.add_dock_widget(studio, name="PixCell studio")

@@ -247,7 +247,7 @@ def test_a_pair_is_shown_in_the_viewer_and_the_slide_stays(
     ready: PixCellStudio, viewer: napari.Viewer, folder: Path, rest: Any
 ) -> None:
     ready.session.datasets.finished = folder  # made last, so it is the one to look through
-    ready.export.review_button.click()
+    ready.dataset.review_button.click()
     (dock,) = (w for w in viewer.window.dock_widgets.values() if isinstance(w, ReviewPairs))
     rest(dock)
     assert dock.name.text() == "Drawn" and dock.isVisible()

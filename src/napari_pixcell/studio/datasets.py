@@ -17,12 +17,11 @@ from napari_pixcell.datasets.table import PairTable
 from napari_pixcell.slides.region import Region
 from napari_pixcell.studio.dataset_choice import DatasetChoice, Outlook, outlook, wanted, why_not
 from napari_pixcell.studio.dataset_job import DatasetJob
+from napari_pixcell.studio.dataset_uses import SECTION, DatasetUses
 from napari_pixcell.studio.results import Target
 
 if TYPE_CHECKING:
     from napari_pixcell.studio.session import Session
-
-SECTION = "dataset"
 
 
 class Datasets:
@@ -37,6 +36,8 @@ class Datasets:
     ----------
     choice : DatasetChoice
         What is asked for.
+    uses : DatasetUses
+        What is made of a dataset.
     finished : Path or None
         Folder of the dataset of which pairs were made last.
     """
@@ -44,6 +45,7 @@ class Datasets:
     def __init__(self, session: Session) -> None:
         self._session = session
         self.choice = DatasetChoice()
+        self.uses = DatasetUses(session)
         self.finished: Path | None = None
         session.generation.dataset_ended.connect(self._ended)
 
@@ -141,4 +143,4 @@ class Datasets:
         self._session.say(SECTION, message)
 
 
-__all__ = ["FIRST", "Datasets"]
+__all__ = ["FIRST", "SECTION", "Datasets"]

@@ -77,8 +77,8 @@ class PixCellStudio(QWidget):
         self.stain = StainSection(self.session, self.slide.manage)
         self.results = ResultsSection(self.session)
         self.measure = MeasureSection(self.session)
-        self.dataset = DatasetSection(self.session)
-        self.export = ExportSection(self.session, self.open_review)
+        self.dataset = DatasetSection(self.session, self.open_review)
+        self.export = ExportSection(self.session)
         self.sections: list[Any] = [
             self.slide,
             self.region,

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QSettings, QSignalBlocker
-from qtpy.QtWidgets import QComboBox, QFileDialog, QGridLayout, QLabel, QLineEdit, QSpinBox, QWidget
+from qtpy.QtGui import QAction
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFileDialog,
+    QGridLayout,
+    QLabel,
+    QLineEdit,
+    QMenu,
+    QSpinBox,
+    QWidget,
+)
 
+from napari_pixcell.datasets.formats import FORMATS
 from napari_pixcell.datasets.plan import PAIRINGS
 from napari_pixcell.studio.dataset_choice import LAYOUTS, STYLES
 from napari_pixcell.studio.datasets import FIRST, SECTION
@@ -28,9 +41,11 @@ class DatasetSection(Section):
     ----------
     session : Session
         Its state.
+    review : callable
+        Opens the review of the dataset that was made last.
     """
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, review: Callable[[], Any]) -> None:
         settings = QSettings("napari-pixcell", "studio")
         if not settings.contains(KEY):  # not what everybody does
             settings.setValue(KEY, False)
@@ -99,6 +114,19 @@ class DatasetSection(Section):
             "Show the first pairs", "On a sheet, cells outlined", self.show_sheet
         )
         self.content.addLayout(row(self.sheet_button, self.resume_button))
+        self.review_button = button(
+            "Review…", "Look through the pairs: accept and reject them", review
+        )
+        self.report_button = button(
+            "Report", "One page about the dataset, to read in a browser", self.report
+        )
+        self.convert_button = button(
+            "Convert", "The pairs that are used, as another program reads them", lambda: None
+        )
+        self.apart = QAction("A fifth apart for validation")
+        self.apart.setCheckable(True)
+        self.convert_button.setMenu(self._formats())
+        self.content.addLayout(row(self.review_button, self.report_button, self.convert_button))
         self.finish()
 
     def _combo(self, name: str, words: dict[str, str], tip: str) -> QComboBox:
@@ -120,6 +148,18 @@ class DatasetSection(Section):
         choice = self.session.datasets.choice
         made.valueChanged.connect(lambda value: setattr(choice, name, value))
         return made
+
+    def _formats(self) -> QMenu:
+        menu = QMenu(self)
+        for kind, words in FORMATS.items():
+            action = menu.addAction(words.partition(":")[0])
+            assert action is not None
+            action.setToolTip(words)
+            action.triggered.connect(lambda *_, kind=kind: self.choose_format(kind))
+        menu.setToolTipsVisible(True)
+        menu.addSeparator()
+        menu.addAction(self.apart)
+        return menu
 
     def refresh(self) -> None:
         """Show the session's state."""
@@ -160,9 +200,13 @@ class DatasetSection(Section):
             self.what.say(" · ".join(parts))
         for made in (self.try_button, self.make_button):
             allow(made, problem)
-        self.progress.say(
-            "\n".join(f"{job.folder.name}: {job.sentence()}" for job in datasets.jobs)
-        )
+        uses, there = datasets.uses, datasets.newest is not None
+        reason = "It is busy" if uses.busy else "" if there else "Make or resume a dataset first"
+        for made in (self.report_button, self.convert_button):
+            allow(made, reason)
+        lines = [uses.busy] if uses.busy else []
+        lines += [f"{job.folder.name}: {job.sentence()}" for job in datasets.jobs]
+        self.progress.say("\n".join(lines))
         allow(self.sheet_button, "" if datasets.finished else "Make a dataset first")
         said, note = session.problems.get(SECTION, ""), session.notes.get(SECTION, "")
         self.tell(said, note)
@@ -178,6 +222,20 @@ class DatasetSection(Section):
         folder = QFileDialog.getExistingDirectory(self, "The folder of the dataset")
         if folder:
             self.session.datasets.resume(Path(folder))
+
+    def report(self) -> None:
+        """Write the report of the dataset that was made last."""
+        folder = self.session.datasets.newest
+        if folder is not None:
+            self.session.datasets.uses.report(folder)
+
+    def choose_format(self, kind: str) -> None:
+        """Ask for a folder, and write the dataset that was made last into a new one in it."""
+        folder = self.session.datasets.newest
+        into = QFileDialog.getExistingDirectory(self, "Where the converted dataset goes")
+        if folder is not None and into:
+            uses = self.session.datasets.uses
+            uses.convert(folder, kind, Path(into), self.apart.isChecked())
 
     def show_sheet(self) -> None:
         """Show the first pairs of the dataset that was made last."""

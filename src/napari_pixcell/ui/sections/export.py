@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QCheckBox, QFileDialog, QLabel, QLineEdit
@@ -16,7 +14,7 @@ from napari_pixcell.ui.parts import Section, Text, allow, button
 class ExportSection(Section):
     """Asks for a name and a folder, and writes what the Results section holds."""
 
-    def __init__(self, session: Session, review: Callable[[], Any]) -> None:
+    def __init__(self, session: Session) -> None:
         super().__init__("export", "Export")
         self.session = session
         self.name = QLineEdit()
@@ -39,10 +37,6 @@ class ExportSection(Section):
         self.content.addWidget(self.kept_only)
         self.hint = Text(small=True)
         self.content.addWidget(self.hint)
-        self.review_button = button(
-            "Review…", "Look through the pairs of a dataset: accept and reject them", review
-        )
-        self.add(self.review_button).addStretch(1)
         self.finish()
 
     def refresh(self) -> None:
