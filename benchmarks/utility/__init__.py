@@ -1,0 +1,1 @@
+"""Do synthetic pairs help a segmenter? See README.md in this folder."""
