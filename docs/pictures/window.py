@@ -48,6 +48,7 @@ class Window:
 
     def __init__(self, folder: Path, theme: str = "dark") -> None:
         self.folder = folder
+        QSettings("napari-pixcell", "studio").clear()  # what an earlier scene folded
         self.viewer = napari.Viewer(title="napari", show=False)
         self.viewer.theme = theme
         self.viewer.show()
