@@ -359,7 +359,7 @@ def test_a_start_that_cannot_be_gets_a_sentence(
     imwrite("empty.tif", np.zeros((300, 300), np.uint8))
     Path("bad.png").write_text("no image")
     values = np.zeros((2, 2, 128), np.float32)
-    monkeypatch.setattr("napari_pixcell.cli._style", lambda *_: (values, True))
+    monkeypatch.setattr("napari_pixcell.cli.style_of", lambda *_: (values, True))
     place = ("generate", cmu_slide, "--region", "600,800,301,301")
     result = run(*place, *options, "--out", tmp_path / "out")
     assert result["code"] == 1 and sentence in result["error"]

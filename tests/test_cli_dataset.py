@@ -20,7 +20,7 @@ from napari_pixcell.slides.samples import SAMPLE_SLIDE
 def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("DATA", "CONFIG", "CACHE"):
         monkeypatch.setenv(f"PIXCELL_{name}_DIR", str(tmp_path / name))
-    monkeypatch.setattr(cli, "_engine", DrawnEngine)
+    monkeypatch.setattr(cli, "engine", DrawnEngine)
 
 
 def run(capsys, *arguments: object) -> dict[str, object]:
@@ -112,9 +112,9 @@ def test_stopped_by_the_keyboard(recipe, tmp_path, capsys, monkeypatch) -> None:
                 raise KeyboardInterrupt
             super().run(request, *arguments, **named)
 
-    monkeypatch.setattr(cli, "_engine", Interrupted)
+    monkeypatch.setattr(cli, "engine", Interrupted)
     out = tmp_path / "data"
     assert cli.main(["dataset", "make", str(recipe), "--out", str(out)]) == 130
     assert "go on with: napari-pixcell dataset resume" in capsys.readouterr().err
-    monkeypatch.setattr(cli, "_engine", DrawnEngine)
+    monkeypatch.setattr(cli, "engine", DrawnEngine)
     assert run(capsys, "dataset", "resume", out)["pairs"] == 12

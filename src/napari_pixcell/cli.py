@@ -21,6 +21,16 @@ from napari_pixcell.cli_layouts import add_layout_command, add_layout_options, l
 from napari_pixcell.cli_measure import add_measure_command
 from napari_pixcell.cli_models import add_models_command
 from napari_pixcell.cli_place import add_place_options, place
+from napari_pixcell.cli_running import (
+    Export,
+    collect,
+    engine,
+    run_embed,
+    say_corrupt,
+    style_of,
+    write_all,
+    write_variants,
+)
 from napari_pixcell.cli_similar import add_similar_command
 from napari_pixcell.cli_stain import add_stain_command
 from napari_pixcell.cli_start import add_start_options, start_for
@@ -33,23 +43,20 @@ from napari_pixcell.cli_styles import (
     save_as,
 )
 from napari_pixcell.cli_train_stain import add_train_stain_command
-from napari_pixcell.engine.events import Embedding, Event, Layout, Preview, Progress, Variant
+from napari_pixcell.engine.events import Layout, Variant
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.presets import EXACT, PRESETS, get_preset
 from napari_pixcell.engine.record import pixels_sha256
 from napari_pixcell.engine.request import (
-    EmbedRequest,
     GenerateRequest,
-    Request,
     SegmentRequest,
     Source,
 )
 from napari_pixcell.engine.tissue import Tissue
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.models.catalogue import Family, get_family
+from napari_pixcell.models.catalogue import get_family
 from napari_pixcell.models.segmenters import segmenter_file
 from napari_pixcell.slides.region import Region
-from napari_pixcell.slides.slide import Slide
 from napari_pixcell.slides.stored_picture import StoredPicture
 
 log = logging.getLogger("napari_pixcell")
@@ -164,13 +171,13 @@ def _parser() -> argparse.ArgumentParser:
     add_similar_command(
         commands,
         [common, region, caching],
-        _style,
-        lambda request: _collect(_engine().run, request),
+        style_of,
+        lambda request: collect(engine().run, request),
     )
-    add_stain_command(commands, [common, caching], _style, _write_all)
-    add_train_stain_command(commands, [common], lambda *request: _engine().run(*request))
+    add_stain_command(commands, [common, caching], style_of, write_all)
+    add_train_stain_command(commands, [common], lambda *request: engine().run(*request))
     add_layout_command(commands, common)
-    add_dataset_command(commands, common, _engine)
+    add_dataset_command(commands, common, engine)
     add_measure_command(commands, common)
     add_models_command(commands, common)
     add_styles_command(commands, common)
@@ -207,8 +214,8 @@ def _embed(options: argparse.Namespace) -> Result:
         slide, region = whole.slide, whole.region
     else:
         family, slide, region, _, _ = place(options)
-    values, stored = _style(slide, region, family, options.no_cache)
-    _say_corrupt(slide, region)
+    values, stored = style_of(slide, region, family, options.no_cache)
+    say_corrupt(slide, region)
     result: Result = {"shape": list(values.shape), "from cache": stored}
     if options.out is not None:
         np.save(options.out, values)
@@ -262,7 +269,7 @@ def _segment(options: argparse.Namespace) -> Result:
     pixels = slide.read(region, family.mpp)
     how.check_area(pixels.shape[:2], family.mpp)
     labels = _find_cells(pixels, family.mpp, how)
-    _say_corrupt(slide, region)
+    say_corrupt(slide, region)
     write_labels(options.out, labels, family.mpp)
     cells = int(np.count_nonzero(np.unique(labels)))
     return {"mask": str(options.out), "cells": cells, "found by": how.words}
@@ -275,7 +282,7 @@ def _find_cells(pixels: NDArray[np.uint8], mpp: float, how: SegmentMethod) -> ND
         return segment_nuclei(pixels, mpp, how.sensitivity, how.smallest_um2)
     segmenter_file(how.model)  # before anything heavy: it may not be here
     request = SegmentRequest(PackedArray.pack(pixels), mpp, how)
-    return next(e.labels for e in _collect(_engine().run, request) if isinstance(e, Layout))
+    return next(e.labels for e in collect(engine().run, request) if isinstance(e, Layout))
 
 
 def _generate(options: argparse.Namespace) -> Result:
@@ -292,10 +299,10 @@ def _generate(options: argparse.Namespace) -> Result:
         options,
         family,
         size,
-        lambda: _style(slide, region, family, options.no_cache)[0],
-        lambda other, there: _style(other, there, family, options.no_cache)[0],
+        lambda: style_of(slide, region, family, options.no_cache)[0],
+        lambda other, there: style_of(other, there, family, options.no_cache)[0],
     )
-    _say_corrupt(slide, region)
+    say_corrupt(slide, region)
     request = GenerateRequest(
         family=family.name,
         embedding=embedding,
@@ -312,7 +319,7 @@ def _generate(options: argparse.Namespace) -> Result:
         source=replace(source, style=tuple(made_of)),
         **start,
     )
-    return _write_variants(request, options.out)
+    return write_variants(request, options.out)
 
 
 def _rerun(options: argparse.Namespace) -> Result:
@@ -330,7 +337,7 @@ def _rerun(options: argparse.Namespace) -> Result:
         "sha256": sha256,
     }
     if options.out:
-        export = _Export(options.out)
+        export = Export(options.out)
         export.take(Variant(0, image, replace(record, sha256=sha256)))
         result |= export.result()
     elif isinstance(image, StoredPicture):
@@ -378,125 +385,13 @@ def _demo_without_window(out: Path) -> Result:
     x, y, width_, height_ = region.as_list()
     request = GenerateRequest(
         family=family.name,
-        embedding=PackedArray.pack(_run_embed(Tissue(slide, region, family), pixels).values),
+        embedding=PackedArray.pack(run_embed(Tissue(slide, region, family), pixels).values),
         layout=PackedArray.pack(segment_nuclei(pixels, family.mpp)),
         steps=family.steps,
         guidance=family.layout_guidance,
         source=Source(slide.short_name, (x, y, width_, height_), slide.mpp),
     )
-    return _write_variants(request, out)
-
-
-def _say_corrupt(slide: Slide, region: Region) -> None:
-    note = slide.corrupt_note(region)
-    if note:
-        print(note, file=sys.stderr)
-
-
-def _style(
-    slide: Slide, region: Region, family: Family, anew: bool
-) -> tuple[NDArray[np.float32], bool]:
-    """Give the embedding of a region, and whether it was stored; ``anew`` uses no store."""
-    from napari_pixcell.engine.embedding_cache import EmbeddingCache, embedding_key
-
-    tissue, pixels = Tissue(slide, region, family), None
-    if anew:
-        return _run_embed(tissue).values, False
-    cache, key = EmbeddingCache(), embedding_key(slide, region, family)
-    if key is None and not tissue.large:  # only pixels can tell
-        pixels = tissue.read()
-        key = embedding_key(slide, region, family, pixels)
-    values = cache.get(key)
-    if values is not None:
-        return values, True
-    event = _run_embed(tissue, pixels)
-    cache.keep(key, event)
-    return event.values, False
-
-
-def _run_embed(tissue: Tissue, pixels: NDArray[np.uint8] | None = None) -> Embedding:
-    """Embed a region, read already or not; a large one band by band."""
-    found = []
-    for first, stop in tissue.bands():
-        part = tissue.read(first, stop) if pixels is None else pixels
-        request = EmbedRequest(tissue.family.name, PackedArray.pack(part))
-        events = _collect(_engine().run, request)
-        found.append(next(e for e in events if isinstance(e, Embedding)))
-    if len(found) == 1:
-        return found[0]
-    columns = tissue.cells[1]
-    parts = [one.values.reshape(-1, columns, one.values.shape[-1]) for one in found]
-    return Embedding(np.concatenate(parts), found[0].encoder)
-
-
-def _write_variants(request: GenerateRequest, out: Path) -> Result:
-    return _write_all([request], out)
-
-
-def _write_all(requests: list[GenerateRequest], out: Path) -> Result:
-    export = _Export(out)
-    for request in requests:
-        _collect(_engine().run, request, export.take)
-    return export.result()
-
-
-class _Export:
-    """Writes variants to a folder as they come: what is made is kept, whatever comes next."""
-
-    def __init__(self, out: Path) -> None:
-        from napari_pixcell.datasets import PairWriter
-
-        self.out, self.writer = out, PairWriter(out)
-        self.rows: list[dict[str, Any]] = []
-        self.seeds: list[int] = []
-
-    def take(self, variant: Variant) -> None:
-        layout = variant.record.request.layout
-        labels = layout.unpack() if layout is not None else None
-        self.rows.append(self.writer.write(variant.image, labels, variant.record))
-        self.seeds.append(variant.record.request.seed)
-        if isinstance(variant.image, StoredPicture):
-            variant.image.delete()
-
-    def result(self) -> Result:
-        return {
-            "folder": str(self.out),
-            "images": [row["image"] for row in self.rows],
-            "masks": [row["mask"] for row in self.rows],
-            "seeds": self.seeds,
-        }
-
-
-def _collect(
-    run: Callable[..., None], request: Request, take: Callable[[Variant], None] | None = None
-) -> list[Event]:
-    """Run a request here, showing progress on a terminal; ``take`` gets its variants."""
-    events: list[Event] = []
-
-    def emit(event: Event) -> None:
-        if take is not None and isinstance(event, Variant):
-            take(event)
-        elif not isinstance(event, Preview):
-            events.append(event)
-        if isinstance(event, Progress) and sys.stderr.isatty():
-            print(f"\r{event.message}: {event.done}/{event.total}  ", end="", file=sys.stderr)
-
-    run(request, emit)
-    if sys.stderr.isatty():
-        print(file=sys.stderr)
-    return events
-
-
-_engines: list[Any] = []
-
-
-def _engine() -> Any:
-    """One engine for all requests of a command, made when the first needs torch."""
-    if not _engines:
-        from napari_pixcell.engine.engine import Engine
-
-        _engines.append(Engine())
-    return _engines[0]
+    return write_variants(request, out)
 
 
 if __name__ == "__main__":

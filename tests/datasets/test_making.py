@@ -25,6 +25,7 @@ from napari_pixcell.datasets.preparing import count_pairs, private_folder
 from napari_pixcell.datasets.recipe import DatasetRecipe
 from napari_pixcell.datasets.request import DatasetRequest
 from napari_pixcell.engine.events import Event, Finished, Notice, Progress
+from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.request import EmbedRequest, GenerateRequest
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.slides.samples import SAMPLE_SLIDE
@@ -262,6 +263,14 @@ def test_a_full_disk_keeps_whole_pairs_and_goes_on(small_disk: Path) -> None:
     assert sorted(row["index"] for row in Dataset(folder).rows()) == list(range(36))
 
 
+def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    make(tmp_path / "data", drawn_recipe(), most=1)
+    shutil.rmtree(tmp_path / "data" / "images")
+    (tmp_path / "data" / "images").write_text("a file where a folder should be")
+    with pytest.raises(PixCellError, match=r"data cannot be read or written .*; mend that and"):
+        make(tmp_path / "data")
+
+
 def test_a_slide_that_moved(tmp_path: Path) -> None:
     slide = tmp_path / "slide.tif"
     shutil.copy(SAMPLE_SLIDE, slide)
@@ -316,6 +325,8 @@ def test_100_000_pairs_take_no_more_memory_than_their_columns(tmp_path: Path) ->
     assert pairs == 100_000 and kilobytes < 30_000  # as objects, rows would take 100 MB and more
 
 
+TINY = PackedArray.pack(np.ones((20, 20), np.uint8)).to_dict()
+SAMPLE_CELLS = Path(__file__).parents[2] / "sample_data" / "cells"
 SMALL = {"from": "picture", "path": "small.png", "mpp": 0.5}
 
 
@@ -332,6 +343,12 @@ SMALL = {"from": "picture", "path": "small.png", "mpp": 0.5}
         ({"styles": ({"from": "region", "slide": "s.tif", "region": [1, 2]},)}, "not four numbers"),
         ({"layouts": ({"from": "file", "path": "none.tif"},)}, "There is no file “none.tif”"),
         ({"layouts": ({"from": "style"},)}, "has no cells in a whole tile"),
+        (
+            {"layouts": ({"from": "file", "path": "o.geojson"},)},
+            "outlines without a picture's size",
+        ),
+        ({"layouts": ({"from": "labels", "labels": TINY},)}, "Layout 1 is 20 × 20 px, smaller"),
+        ({"styles": ({"from": "slide", "slide": "small.png"},)}, "pixel size; add “mpp” to it"),
         ({"layouts": ({"from": "invent", "recipe": {}, "count": 0},)}, "The count is 0; choose"),
         (
             {"layouts": ({"from": "vary", "layout": {"from": "invent", "recipe": {}}},)},
@@ -346,6 +363,7 @@ def test_recipes_that_cannot_be_followed(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "work").mkdir()
+    shutil.copy(SAMPLE_CELLS / "qupath.geojson", "o.geojson")
     if "small.png" in str(changes):
         Image.new("RGB", (20, 20)).save("small.png")
     with pytest.raises(PixCellError, match=sentence):

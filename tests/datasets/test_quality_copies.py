@@ -127,3 +127,9 @@ def test_what_cannot_be_read_is_refused(tmp_path):
 def test_another_encoder_is_refused():
     with pytest.raises(PixCellError, match="embedded by another model"):
         real_tiles().nearest(tissue(1), np.ones((1, 4), np.float32))
+
+
+def test_nothing_to_compare_with_is_said() -> None:
+    tile = np.zeros((256, 256, 3), np.uint8)
+    with pytest.raises(PixCellError, match="no real tissue to compare with; add a style of tissue"):
+        RealTiles().nearest(tile, np.ones((1, 8), np.float32))

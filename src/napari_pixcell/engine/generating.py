@@ -33,7 +33,7 @@ from napari_pixcell.models.memory import Setting
 from napari_pixcell.slides.stored_picture import Picture, drop_old_pictures
 
 PREVIEWS_PER_SECOND = 8  # at most
-FEWER = 2  # where the processor computes: drawing one costs the window 20 ms of one of its cores
+FEWER = 1  # where the processor computes: while the window draws one, a core waits for the other
 
 
 class Generation:
