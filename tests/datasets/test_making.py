@@ -265,8 +265,9 @@ def test_a_full_disk_keeps_whole_pairs_and_goes_on(small_disk: Path) -> None:
 
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     make(tmp_path / "data", drawn_recipe(), most=1)
-    shutil.rmtree(tmp_path / "data" / "images")
-    (tmp_path / "data" / "images").write_text("a file where a folder should be")
+    for name in ("images", "apart"):
+        shutil.rmtree(tmp_path / "data" / name, ignore_errors=True)
+        (tmp_path / "data" / name).write_text("a file where a folder should be")
     with pytest.raises(PixCellError, match=r"data cannot be read or written .*; mend that and"):
         make(tmp_path / "data")
 
