@@ -81,6 +81,15 @@ def test_a_first_part_and_then_the_rest(tmp_path: Path) -> None:
     assert a == b and len(a) == 12
 
 
+def test_another_recipe_is_not_taken_for_the_same(tmp_path: Path) -> None:
+    make(tmp_path / "data", drawn_recipe(), most=1)
+    for other in (drawn_recipe(seeds=3), replace(drawn_recipe(), name="Other")):
+        with pytest.raises(PixCellError, match="made of another recipe; choose a new folder"):
+            make(tmp_path / "data", other)
+    make(tmp_path / "data", drawn_recipe(), most=2)
+    assert len(list(Dataset(tmp_path / "data").rows())) == 3
+
+
 def test_a_cancel_keeps_what_is_whole(tmp_path: Path) -> None:
     asked: list[int] = []
 

@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from napari_pixcell.datasets.dataset import LAYOUTS, STYLES, Dataset, Layout, Style
+from napari_pixcell.datasets.dataset import DESCRIPTION, LAYOUTS, STYLES, Dataset, Layout, Style
 from napari_pixcell.datasets.lock import locked
 from napari_pixcell.datasets.plan import PlannedPair
 from napari_pixcell.datasets.preparing import (
     Preparation,
     begin,
+    is_of,
     keep_recipe,
     kept_checks,
     kept_recipe,
@@ -85,11 +86,15 @@ def make_dataset(
 
 
 def _opened(folder: Path, recipe: DatasetRecipe | None) -> Dataset:
-    from napari_pixcell.datasets.dataset import DESCRIPTION
-
-    if (folder / DESCRIPTION).exists() or recipe is None:
-        return Dataset(folder)
-    return begin(recipe, folder)
+    if not (folder / DESCRIPTION).exists() and recipe is not None:
+        return begin(recipe, folder)
+    dataset = Dataset(folder)
+    if recipe is not None and not is_of(dataset, recipe):
+        raise PixCellError(
+            f"The folder {folder.name} holds the dataset “{dataset.description.name}”, which was "
+            "made of another recipe; choose a new folder, or resume that one without a recipe."
+        )
+    return dataset
 
 
 class _Asking:

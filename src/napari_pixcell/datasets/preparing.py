@@ -103,6 +103,19 @@ def keep_recipe(description: Description, recipe: DatasetRecipe) -> None:
     write_whole(private / RECIPE, json.dumps(recipe.to_dict()).encode())
 
 
+def is_of(dataset: Dataset, recipe: DatasetRecipe) -> bool:
+    """Whether a dataset was begun with a recipe.
+
+    While styles and layouts are not complete only name and models have to be the same: paths in
+    the recipe may have changed.
+    """
+    description, path = dataset.description, private_folder(dataset.description) / RECIPE
+    if description.plan is not None and path.exists():
+        begun = json.loads(path.read_bytes())
+        return bool(begun == json.loads(json.dumps(recipe.to_dict())))
+    return (description.name, description.family) == (recipe.name, recipe.family)
+
+
 def kept_checks(dataset: Dataset) -> Checks:
     """Give the checks of a dataset; its recipe knows where the file of a segmenter lies."""
     path = private_folder(dataset.description) / RECIPE

@@ -33,7 +33,7 @@ LAYOUTS = {
     "invented": "invented ones",
 }
 # In bytes for each pixel, of images and masks as they are written; measured on demo pairs.
-BYTES_PER_PIXEL = 2.4
+BYTES_PER_PIXEL = 2.0
 
 
 @dataclass
@@ -189,7 +189,7 @@ def wanted(session: Session, choice: DatasetChoice) -> Wanted:
     slide = session.slide
     file = None
     if slide is not None and slide.path is not None:
-        file = {"slide": str(slide.path), "mpp": slide.mpp}
+        file = {"slide": str(slide.path.absolute()), "mpp": slide.mpp}
     density: dict[str, Any] = {}
     if choice.layouts == "invented":
         density = _cells_like(session.active, family)
