@@ -24,7 +24,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from strip import Stalls
+from strip import Stalls, turn, work
 
 from drawn_dataset import make_dataset
 from napari_pixcell.datasets.rows import append_rows, read_rows
@@ -43,9 +43,9 @@ def main(pairs: int = 10_000, side: int = 256) -> None:
         viewer = napari.Viewer(show=True)
         viewer.window.resize(1366, 768)
         dock = open_review(viewer)
-        _work(1.0)
+        work(1.0)
         with Stalls() as stalls:
-            _work(3.0)
+            work(3.0)
         print(f"an idle window's longest stall here: {1e3 * stalls.longest:.0f} ms")
         before, decoded = _resident(), _count_decoded()
         started = time.perf_counter()
@@ -69,8 +69,8 @@ def scroll(dock: ReviewPairs, decoded: list[int]) -> None:
     bar, steps = dock.grid.verticalScrollBar(), []
     with Stalls() as stalls:
         for value in np.linspace(0, bar.maximum(), STEPS).astype(int):
-            steps.append(_turn(lambda v=int(value): bar.setValue(v)))
-            _work(0.02)
+            steps.append(turn(lambda v=int(value): bar.setValue(v)))
+            work(0.02)
     print(f"  scroll from top to bottom: {1e3 * median(steps):.1f} ms a step", end="")
     print(f" (worst {1e3 * max(steps):.1f}), {said(stalls)}", end="")
     print(f", {len(decoded)} pictures read")
@@ -94,9 +94,9 @@ def scroll(dock: ReviewPairs, decoded: list[int]) -> None:
 def list_and_decide(dock: ReviewPairs) -> None:
     """Sort and filter, then accept and reject as fast as keys come."""
     review = dock.review
-    sort = _turn(lambda: review.want(sort="dice"))
-    some = _turn(lambda: review.want(show="flagged"))
-    all_ = _turn(lambda: review.want(show="all"))
+    sort = turn(lambda: review.want(sort="dice"))
+    some = turn(lambda: review.want(show="flagged"))
+    all_ = turn(lambda: review.want(show="all"))
     print(f"  sort {1e3 * sort:.0f} ms, filter {1e3 * some:.0f} ms, all again {1e3 * all_:.0f} ms")
     for show in ("all", "undecided"):
         review.want(show=show)
@@ -105,8 +105,8 @@ def list_and_decide(dock: ReviewPairs) -> None:
             keys = []
             for at in range(60):
                 key = Qt.Key.Key_D if at % 3 == 2 else Qt.Key.Key_A
-                keys.append(_turn(lambda key=key: QTest.keyClick(dock.grid, key)))
-                _work(0.03)
+                keys.append(turn(lambda key=key: QTest.keyClick(dock.grid, key)))
+                work(0.03)
         print(f"  a decision ({show}): {1e3 * median(keys):.1f} ms (worst {1e3 * max(keys):.1f})")
         print(f"    {said(stalls)}, waiting for the disk: {review.unsaved}")
     rest(dock)
@@ -137,9 +137,9 @@ def many(folder: Path, pairs: int, side: int) -> Path:
 
 def rest(dock: ReviewPairs) -> None:
     """Wait until nothing is under way and everything is drawn."""
-    _work(0.1)
+    work(0.1)
     _work_until(lambda: not dock.review.busy)
-    _work(0.1)
+    work(0.1)
 
 
 def _count_decoded() -> list[int]:
@@ -152,22 +152,6 @@ def _count_decoded() -> list[int]:
 
     OpenDataset.picture = counted  # type: ignore[method-assign,assignment]
     return decoded
-
-
-def _turn(act: Callable[[], object]) -> float:
-    """Give the seconds of work that something and all that follows from it take."""
-    start = time.thread_time()
-    act()
-    for _ in range(3):
-        QApplication.processEvents()
-    return time.thread_time() - start
-
-
-def _work(seconds: float) -> None:
-    end = time.perf_counter() + seconds
-    while time.perf_counter() < end:
-        QApplication.processEvents()
-        time.sleep(0.002)
 
 
 def _work_until(so: Callable[[], bool]) -> None:

@@ -47,7 +47,7 @@ def main(count: int = 300, side: int = 256) -> None:
     gallery, key = studio.session.gallery, studio.session.slide_key
     for section in (studio.slide, studio.region, studio.style_, studio.layout_, studio.generate):
         section.header.setChecked(False)
-    _work(1.0)
+    work(1.0)
     labels = np.zeros((side, side), np.uint16)
     labels[5:20, 5:20] = 1
     rng = np.random.default_rng(0)
@@ -59,16 +59,14 @@ def main(count: int = 300, side: int = 256) -> None:
         image = rng.integers(0, 256, (side, side, 3), np.uint8)
         request = GenerateRequest(family="demo", seed=number, layout=PackedArray.pack(labels))
         variant = Variant(0, image, Record(request, sha256=pixels_sha256(image)))
-        return _turn(
-            lambda: gallery.add(targets[number // JOB], variant, number // JOB, not number)
-        )
+        return turn(lambda: gallery.add(targets[number // JOB], variant, number // JOB, not number))
 
     targets = [
         Target(1, "Region 1", key, region, 0.5, (side, side), pixels)
         for _ in range(count // JOB + 1)
     ]
     make(0)  # which adds the layer that all share
-    _work(0.5)
+    work(0.5)
     with Stalls() as stalls:
         rest = [make(number) for number in range(1, count)]
     print(f"{count} results of {side} px in {time.perf_counter() - started:.1f} s, with paints")
@@ -80,18 +78,18 @@ def main(count: int = 300, side: int = 256) -> None:
     print(
         f"  memory: +{_resident() - before:.0f} MB, pixels alone {count * 3 * side**2 / 1e6:.0f} MB"
     )
-    clicks = [_turn(lambda r=r: gallery.show(r)) for r in gallery.results[-24:]]
+    clicks = [turn(lambda r=r: gallery.show(r)) for r in gallery.results[-24:]]
     print(
         f"  a click on a thumbnail: {1e3 * median(clicks):.1f} ms (worst {1e3 * max(clicks):.1f})"
     )
     gallery.swipe.switch(True)
-    _work(0.2)
-    swipes = [_turn(lambda i=i: gallery.swipe.move(i / 40)) for i in range(40)]
+    work(0.2)
+    swipes = [turn(lambda i=i: gallery.swipe.move(i / 40)) for i in range(40)]
     print(f"  a move of the divider: {1e3 * median(swipes):.1f} ms (worst {1e3 * max(swipes):.1f})")
     strip = studio.results.strip
     bar = strip.verticalScrollBar()
     steps = np.linspace(0, bar.maximum(), 40).astype(int)
-    scrolls = [_turn(lambda v=int(v): bar.setValue(v)) for v in steps]
+    scrolls = [turn(lambda v=int(v): bar.setValue(v)) for v in steps]
     print(f"  a step of scrolling: {1e3 * median(scrolls):.1f} ms (worst {1e3 * max(scrolls):.1f})")
     studio.close_session()
     viewer.close()
@@ -122,7 +120,7 @@ class Stalls:
         self._timer.stop()
 
 
-def _turn(act: Callable[[], object]) -> float:
+def turn(act: Callable[[], object]) -> float:
     """Give the seconds of work that something and all that follows from it take."""
     start = time.thread_time()
     act()
@@ -131,7 +129,8 @@ def _turn(act: Callable[[], object]) -> float:
     return time.thread_time() - start
 
 
-def _work(seconds: float) -> None:
+def work(seconds: float) -> None:
+    """Let the window work for so long."""
     end = time.perf_counter() + seconds
     while time.perf_counter() < end:
         QApplication.processEvents()

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import napari.viewer
-from qtpy.QtCore import QEvent, Qt, QTimer
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtGui import QDragEnterEvent, QDropEvent, QShowEvent
 from qtpy.QtWidgets import QComboBox, QFrame, QScrollArea, QVBoxLayout, QWidget
 
@@ -18,6 +18,7 @@ from napari_pixcell.studio.results import Client
 from napari_pixcell.studio.saving.folder import is_session
 from napari_pixcell.studio.session import Session
 from napari_pixcell.ui import configuration, help_menu
+from napari_pixcell.ui.docked import Docked
 from napari_pixcell.ui.keys import Keys
 from napari_pixcell.ui.layers import LayerLink
 from napari_pixcell.ui.parts import LIST, More, Text, name_for_readers
@@ -47,7 +48,7 @@ ABOUT = (
 _open: set[Teardown] = set()
 
 
-class PixCellStudio(QWidget):
+class PixCellStudio(Docked):
     """From a region of a slide to synthetic image–mask pairs, in one column.
 
     Parameters
@@ -60,7 +61,6 @@ class PixCellStudio(QWidget):
 
     def __init__(self, napari_viewer: napari.viewer.Viewer, client: Client | None = None) -> None:
         super().__init__()
-        self._docked = False
         self._fitted: bool | None = None
         self.viewer = napari_viewer
         self.session = Session(client or WorkerClient())
@@ -166,17 +166,9 @@ class PixCellStudio(QWidget):
         self._pump.stop()
         self.teardown()
 
-    def changeEvent(self, event: QEvent | None) -> None:
-        """Notice that the dock was closed: napari then takes its widget out, for good."""
-        super().changeEvent(event)
-        if event is not None and event.type() == QEvent.Type.ParentChange:
-            QTimer.singleShot(0, self._maybe_closed)
-
-    def _maybe_closed(self) -> None:
-        if self.parent() is not None:
-            self._docked = True
-        elif self._docked:
-            self.close_session()
+    def let_go(self) -> None:
+        """Close what the dock held."""
+        self.close_session()
 
     def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:
         """Accept files."""

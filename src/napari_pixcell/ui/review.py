@@ -8,15 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import napari.viewer
-from qtpy.QtCore import QEvent, Qt, QTimer
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtGui import QDragEnterEvent, QDropEvent, QResizeEvent
-from qtpy.QtWidgets import QCheckBox, QFileDialog, QSplitter, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QFileDialog, QSplitter, QVBoxLayout
 
 from napari_pixcell.datasets.dataset import DESCRIPTION
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.studio.open_dataset import Pair
 from napari_pixcell.studio.review import Review
 from napari_pixcell.studio.review_list import counts, used
+from napari_pixcell.ui.docked import Docked
 from napari_pixcell.ui.parts import AMBER, LIST, Text, allow, button, name_for_readers, row
 from napari_pixcell.ui.review_detail import Detail
 from napari_pixcell.ui.review_filters import ReviewFilters
@@ -35,7 +36,7 @@ NONE_LISTED = "No pair is like that. Choose “All pairs” to see them all."
 _open: set[Review] = set()
 
 
-class ReviewPairs(QWidget):
+class ReviewPairs(Docked):
     """Looks through a dataset and stores, with it, which pairs are accepted or rejected.
 
     Parameters
@@ -48,7 +49,6 @@ class ReviewPairs(QWidget):
         super().__init__()
         self.viewer = napari_viewer
         self.review = review = Review()
-        self._docked = False
         self.setMinimumWidth(NARROWEST)
         self.setAcceptDrops(True)
         self.setStyleSheet(LIST)
@@ -216,17 +216,9 @@ class ReviewPairs(QWidget):
                 event.acceptProposedAction()
                 self.open(folder)
 
-    def changeEvent(self, event: QEvent | None) -> None:
-        """Notice that the dock was closed: napari then takes its widget out, for good."""
-        super().changeEvent(event)
-        if event is not None and event.type() == QEvent.Type.ParentChange:
-            QTimer.singleShot(0, self._maybe_closed)
-
-    def _maybe_closed(self) -> None:
-        if self.parent() is not None:
-            self._docked = True
-        elif self._docked:
-            self.close_review()
+    def let_go(self) -> None:
+        """Close what the dock held."""
+        self.close_review()
 
     def close_review(self) -> None:
         """Store what is not stored yet, and end the threads."""
