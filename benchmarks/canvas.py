@@ -18,7 +18,7 @@ from dataclasses import replace
 import numpy as np
 from seams import seam_ratio
 
-from napari_pixcell.engine.canvas import Canvas, Turn
+from napari_pixcell.engine.canvas.plan import Canvas, Turn
 from napari_pixcell.engine.engine import Engine
 from napari_pixcell.engine.events import Embedding, Variant
 from napari_pixcell.engine.packed import PackedArray

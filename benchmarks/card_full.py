@@ -23,15 +23,15 @@ from card_figures import (
 from random_checkpoints import FULL
 
 from napari_pixcell.cells.methods import SegmentMethod
-from napari_pixcell.engine.canvas import Canvas
-from napari_pixcell.engine.computing import (
+from napari_pixcell.engine.canvas.plan import Canvas
+from napari_pixcell.engine.engine import Engine
+from napari_pixcell.engine.loaded_models import _segmenter_dtype
+from napari_pixcell.engine.packed import PackedArray
+from napari_pixcell.engine.pipeline import (
     picture_preview,
 )
-from napari_pixcell.engine.engine import Engine
-from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.presets import PRESETS
 from napari_pixcell.engine.request import EmbedRequest, GenerateRequest, SegmentRequest
-from napari_pixcell.engine.residence import _segmenter_dtype
 from napari_pixcell.engine.segmenting import Outputs, read_cells
 from napari_pixcell.models.catalogue import Family, get_family
 from napari_pixcell.models.memory import LADDER, needed, segmenter_needs

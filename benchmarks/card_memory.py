@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from card_figures import FAMILIES, GB, Options, peak, pictures, say, settle, style_of
 
-from napari_pixcell.engine.computing import canvas_of, make_denoiser, read_layout, read_style
 from napari_pixcell.engine.denoiser import Denoiser
 from napari_pixcell.engine.engine import Engine
+from napari_pixcell.engine.pipeline import canvas_of, make_denoiser, read_layout, read_style
 from napari_pixcell.engine.request import GenerateRequest
 from napari_pixcell.models.catalogue import Family, get_family
 from napari_pixcell.models.memory import LADDER, needed, working_bytes

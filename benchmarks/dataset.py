@@ -25,13 +25,14 @@ from typing import Any
 import psutil
 
 os.environ.setdefault("PIXCELL_DATA_DIR", tempfile.mkdtemp(prefix="dataset-"))
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 
 from drawn_engine import DrawnEngine, drawn_recipe
-from napari_pixcell.datasets import making
-from napari_pixcell.datasets.dataset import Dataset
-from napari_pixcell.datasets.recipe import DatasetRecipe
-from napari_pixcell.datasets.request import DatasetRequest
+
+from napari_pixcell.datasets.recipe import making
+from napari_pixcell.datasets.recipe.recipe import DatasetRecipe
+from napari_pixcell.datasets.recipe.request import DatasetRequest
+from napari_pixcell.datasets.store.dataset import Dataset
 from napari_pixcell.engine.events import Event, Progress
 from napari_pixcell.slides.samples import SAMPLE_SLIDE
 

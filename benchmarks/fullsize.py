@@ -30,7 +30,7 @@ REGION = ["--region", "800,800,256,256"]
 
 def stage(name: str, arguments: list[str], weights: Path) -> None:
     """Run one command of the product and print what it took."""
-    command = [sys.executable, "-m", "napari_pixcell.cli", *arguments, "--json"]
+    command = [sys.executable, "-m", "napari_pixcell.cli.main", *arguments, "--json"]
     started = time.perf_counter()
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, env=os.environ | {"PIXCELL_WEIGHTS": str(weights)}

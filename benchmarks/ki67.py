@@ -17,9 +17,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_pixcell.cells.ihc.deconvolution import FULL
+from napari_pixcell.cells.ihc.measures import Staining, measure_staining
 from napari_pixcell.cells.segmentation import segment_nuclei
-from napari_pixcell.cells.staining_measures import Staining, measure_staining
-from napari_pixcell.cells.stains import FULL
 from napari_pixcell.slides import Region, open_slide
 
 MPP = 0.5

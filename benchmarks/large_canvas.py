@@ -34,7 +34,7 @@ def measure(side: int, steps: int) -> dict[str, float]:
     """Make one canvas, with the style of one tile all over it."""
     import numpy as np
 
-    from napari_pixcell.engine.canvas_store import canvases_folder
+    from napari_pixcell.engine.canvas.store import canvases_folder
     from napari_pixcell.engine.engine import Engine
     from napari_pixcell.engine.events import Variant
     from napari_pixcell.engine.packed import PackedArray

@@ -137,7 +137,7 @@ def pan(data, options, seed: int) -> tuple[list[float], list[float], float, list
     from qtpy.QtWidgets import QApplication
 
     from napari_pixcell.slides.window import SlideView, ViewLevel
-    from napari_pixcell.ui.drawing import view_of, watch
+    from napari_pixcell.ui.layers.sharpening import view_of, watch
 
     reads: list[float] = []
     ours = isinstance(data[0], ViewLevel)  # tells who asks by the caller: timed one step inside

@@ -26,8 +26,8 @@ from skimage.color import hsv2rgb, rgb2hsv
 
 from napari_pixcell.cells import invent, measure, segment_nuclei
 from napari_pixcell.datasets.checks import FLAGS, SCORES, Checks
-from napari_pixcell.datasets.dataset import Style
 from napari_pixcell.datasets.quality import Checker, RealTiles, Verdict, look_of
+from napari_pixcell.datasets.store.dataset import Style
 from napari_pixcell.engine.engine import Engine
 from napari_pixcell.engine.events import Embedding, Event, Variant
 from napari_pixcell.engine.packed import PackedArray

@@ -27,7 +27,7 @@ from napari_pixcell.engine.request import SegmentRequest
 from napari_pixcell.slides import Region, open_slide
 from napari_pixcell.slides.samples import SAMPLE_SLIDE
 
-sys.path.append(str(Path(__file__).parents[1] / "tests"))
+sys.path.append(str(Path(__file__).parents[1] / "tests" / "support"))
 from tiny_cellpose import discs, write_tiny
 
 

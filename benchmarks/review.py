@@ -23,13 +23,13 @@ from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
+from drawn_dataset import make_dataset
 from strip import Stalls, turn, work
 
-from drawn_dataset import make_dataset
-from napari_pixcell.datasets.rows import append_rows, read_rows
-from napari_pixcell.studio.open_dataset import OpenDataset
-from napari_pixcell.ui.review import ReviewPairs, open_review
+from napari_pixcell.datasets.store.rows import append_rows, read_rows
+from napari_pixcell.studio.review.open_dataset import OpenDataset
+from napari_pixcell.ui.review.dock import ReviewPairs, open_review
 
 DRAWN = 16
 STEPS = 400  # of a scroll from top to bottom

@@ -13,16 +13,16 @@ import tempfile
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 
 import numpy as np
+from pictures import tissue
+from scripted import ScriptedClient
 from tifffile import imwrite
 
 from napari_pixcell.slides import Region, open_slide
 from napari_pixcell.studio.saving.snapshot import Snapshot
 from napari_pixcell.studio.session import Session
-from pictures import tissue
-from scripted import ScriptedClient
 
 
 def made(slide: Path) -> Session:

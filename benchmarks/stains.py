@@ -19,7 +19,7 @@ from pathlib import Path
 import torch
 from random_checkpoints import Widths, write_family
 
-from napari_pixcell.engine.residence import Residence
+from napari_pixcell.engine.loaded_models import Residence
 from napari_pixcell.models.catalogue import get_family
 from napari_pixcell.models.store import kept_adapter
 from napari_pixcell.models.weights import _sha256

@@ -22,16 +22,17 @@ import numpy as np
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
+from pictures import tissue
+from scripted import ScriptedClient
+
 from napari_pixcell.engine.events import Variant
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.record import Record, pixels_sha256
 from napari_pixcell.engine.request import GenerateRequest
 from napari_pixcell.slides import ArraySlide, Region
-from napari_pixcell.studio.results import Target
+from napari_pixcell.studio.results.results import Target
 from napari_pixcell.ui.dock import PixCellStudio
-from pictures import tissue
-from scripted import ScriptedClient
 
 JOB = 12  # variants each
 

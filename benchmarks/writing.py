@@ -17,16 +17,16 @@ from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 
 import psutil
-
 from drawn_dataset import labels_of, picture_of
-from napari_pixcell.datasets.dataset import Dataset, Description, Layout, Settings, Style
+
 from napari_pixcell.datasets.formats import FORMATS, convert
-from napari_pixcell.datasets.plan import Plan
+from napari_pixcell.datasets.recipe.plan import Plan
 from napari_pixcell.datasets.splits import Split
-from napari_pixcell.datasets.writing import PairFiles
+from napari_pixcell.datasets.store.dataset import Dataset, Description, Layout, Settings, Style
+from napari_pixcell.datasets.store.pair_files import PairFiles
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.record import Record, pixels_sha256
 from napari_pixcell.engine.request import GenerateRequest, Source

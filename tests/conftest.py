@@ -81,7 +81,7 @@ def tiny_cellpose(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if not path.exists():
             path.parent.mkdir()
             # In a process of its own: tests of the window stay without torch.
-            script = Path(__file__).parent / "tiny_cellpose.py"
+            script = Path(__file__).parent / "support" / "tiny_cellpose.py"
             subprocess.run([sys.executable, script, path], check=True)
     return path
 

@@ -19,7 +19,7 @@ from scipy.ndimage import gaussian_filter
 from tifffile import imwrite
 
 from napari_pixcell.cells import segment_nuclei
-from napari_pixcell.engine.canvas import cells_of
+from napari_pixcell.engine.canvas.plan import cells_of
 from napari_pixcell.engine.engine import Engine
 from napari_pixcell.engine.events import Event, Progress, Variant
 from napari_pixcell.engine.packed import PackedArray

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from tifffile import imread
 
-from napari_pixcell.cells.shapes import cell_shapes
-from napari_pixcell.cells.stamps import DEFAULT_FILE, StampLibrary, join
+from napari_pixcell.cells.inventing.shapes import cell_shapes
+from napari_pixcell.cells.inventing.stamps import DEFAULT_FILE, StampLibrary, join
 from napari_pixcell.models.catalogue import DEMO
 from napari_pixcell.slides.samples import SAMPLE_MASK
 

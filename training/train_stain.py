@@ -1,6 +1,6 @@
 """The demo family's stain: its decoder, its flow and its adapter, one stage after the other.
 
-Flow and adapter are taught by ``napari_pixcell.engine.teaching``, as a user's own stain is.
+Flow and adapter are taught by ``napari_pixcell.engine.training.flow``, as a user's own stain is.
 """
 
 from __future__ import annotations
@@ -15,9 +15,15 @@ from safetensors.torch import save_file
 from stain_decoder import decoder_tensors, load_stain_vae, train_decoder
 from stain_pairs import Pairs, load_pairs
 
-from napari_pixcell.engine.teaching import Examples, Progress, flow_error, train_flow, train_lora
-from napari_pixcell.engine.teaching_job import new_flow
-from napari_pixcell.engine.teaching_lora import (
+from napari_pixcell.engine.training.flow import (
+    Examples,
+    Progress,
+    flow_error,
+    train_flow,
+    train_lora,
+)
+from napari_pixcell.engine.training.job import new_flow
+from napari_pixcell.engine.training.lora import (
     FROM_START,
     ONE_EMBEDDING_RANK,
     ONE_EMBEDDING_TARGETS,

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from napari_pixcell.cells import StampLibrary, invent, measure, vary
-from napari_pixcell.datasets.dataset import Dataset
-from napari_pixcell.datasets.making import make_dataset
-from napari_pixcell.datasets.recipe import DatasetRecipe
-from napari_pixcell.datasets.request import DatasetRequest
+from napari_pixcell.datasets.recipe.making import make_dataset
+from napari_pixcell.datasets.recipe.recipe import DatasetRecipe
+from napari_pixcell.datasets.recipe.request import DatasetRequest
+from napari_pixcell.datasets.store.dataset import Dataset
 from napari_pixcell.engine.engine import Engine
 from napari_pixcell.engine.packed import PackedArray
 from utility.data import Labels, Tile
@@ -65,7 +65,7 @@ def make_pairs(
     Returns
     -------
     list of dict
-        The rows of its pairs, see :meth:`napari_pixcell.datasets.dataset.Dataset.rows`.
+        The rows of its pairs, see :meth:`napari_pixcell.datasets.store.dataset.Dataset.rows`.
     """
     tissue = folder.with_suffix(".tissue")
     tissue.mkdir(exist_ok=True)

@@ -19,8 +19,8 @@ from qtpy.QtTest import QTest
 from window import HOME, Window, click, settle
 
 from napari_pixcell.slides.samples import SAMPLE_SLIDE
-from napari_pixcell.ui.review import ReviewPairs
-from napari_pixcell.ui.sheet_window import SheetWindow
+from napari_pixcell.ui.results.sheet_window import SheetWindow
+from napari_pixcell.ui.review.dock import ReviewPairs
 
 HERE = Path(__file__).parent
 SHARED = Path(os.environ.get("PIXCELL_SHARED") or HERE.parents[2] / "shared")
@@ -420,7 +420,7 @@ def narrow() -> None:
 
 def folds(studio: object) -> list[object]:
     """Give what is folded away for most."""
-    from napari_pixcell.ui.parts import More
+    from napari_pixcell.ui.widgets import More
 
     return list(studio.findChildren(More))  # type: ignore[attr-defined]
 

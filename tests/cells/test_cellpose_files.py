@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from drawn_layouts import SAMPLE_CELLS, sample
 
-from cells.drawn import SAMPLE_CELLS, sample
 from napari_pixcell.cells import read_cells, write_cellpose
 from napari_pixcell.errors import PixCellError
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from reading_layouts import read_layout
 from tifffile import imwrite
 
-from cells.reading_layouts import read_layout
 from napari_pixcell.cells import (
     advice,
     condition_image,

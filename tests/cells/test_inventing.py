@@ -11,15 +11,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from real_layouts import annotated, gaps_are_kept, nearest_um, sample_layout, segmented
 from tifffile import imread
 
-from cells.real_layouts import annotated, gaps_are_kept, nearest_um, sample_layout, segmented
 from napari_pixcell.cells import Recipe, StampLibrary, count_cells, describe, invent, measure, vary
-from napari_pixcell.cells.inventing import concentration
+from napari_pixcell.cells.inventing.centres import clark_evans
+from napari_pixcell.cells.inventing.invent import concentration
+from napari_pixcell.cells.inventing.shapes import cell_shapes
 from napari_pixcell.cells.methods import LayoutSource
-from napari_pixcell.cells.points import clark_evans
-from napari_pixcell.cells.shapes import cell_shapes
-from napari_pixcell.cli import main
+from napari_pixcell.cli.main import main
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.request import GenerateRequest, Source, request_from_dict
 from napari_pixcell.errors import PixCellError
@@ -341,6 +341,6 @@ def test_bad_options_get_a_sentence(arguments, sentence, tmp_path, capsys, monke
 
 
 def test_a_variation_of_too_many_cells_is_refused(monkeypatch) -> None:
-    monkeypatch.setattr("napari_pixcell.cells.varying.MAX_CELLS", 50)
+    monkeypatch.setattr("napari_pixcell.cells.inventing.varying.MAX_CELLS", 50)
     with pytest.raises(PixCellError, match="more than 50; add fewer"):
         vary(sample_layout(), 0.5, 0, add=1.0)

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from drawn_layouts import SAMPLE_CELLS, sample
 from PIL import Image
 from tifffile import TiffWriter, imread, imwrite
 
-from cells.drawn import SAMPLE_CELLS, sample
 from napari_pixcell.cells import count_cells, read_cells
 from napari_pixcell.errors import PixCellError
 

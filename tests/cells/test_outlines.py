@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import shapely
+from drawn_layouts import hard, sample
+from reading_layouts import read_layout
 from skimage.segmentation import relabel_sequential
 from tifffile import imread
 
-from cells.drawn import hard, sample
-from cells.reading_layouts import read_layout
 from napari_pixcell.cells import Outlines, outlines_of, rasterise
 from napari_pixcell.cells.outlines import OUTSIDE
 

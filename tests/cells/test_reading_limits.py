@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from drawn_layouts import SAMPLE_CELLS
 
-from cells.drawn import SAMPLE_CELLS
 from napari_pixcell.cells import read_cells
 from napari_pixcell.cells.reading import limits
 from napari_pixcell.errors import PixCellError

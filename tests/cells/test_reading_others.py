@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from drawn_layouts import SAMPLE_CELLS, SAMPLE_CORNER, hard, sample
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 from roifile import ROI_SUBTYPE, ROI_TYPE, ImagejRoi, roiwrite
 
-from cells.drawn import SAMPLE_CELLS, SAMPLE_CORNER, hard, sample
 from napari_pixcell.cells import CellsFile, outlines_of, rasterise, read_cells
 from napari_pixcell.errors import PixCellError
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import shapely
+from drawn_layouts import SAMPLE_CELLS, sample
 from skimage.segmentation import relabel_sequential
 from tifffile import imread
 
-from cells.drawn import SAMPLE_CELLS, sample
 from napari_pixcell.cells import (
     CellsFile,
     Outlines,

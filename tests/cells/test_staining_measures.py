@@ -9,8 +9,9 @@ import pytest
 from ki67 import Field, field, kappa, matched, threshold_for
 
 from napari_pixcell.cells import segment_nuclei
-from napari_pixcell.cells.staining_measures import Thresholds, measure_staining
-from napari_pixcell.cells.staining_table import (
+from napari_pixcell.cells.ihc.deconvolution import DAB, HAEMATOXYLIN, stain_densities, white_of
+from napari_pixcell.cells.ihc.measures import Thresholds, measure_staining
+from napari_pixcell.cells.ihc.table import (
     COLUMNS,
     NUCLEI_COLUMNS,
     as_text,
@@ -18,7 +19,6 @@ from napari_pixcell.cells.staining_table import (
     picture_row,
     write_table,
 )
-from napari_pixcell.cells.stains import DAB, HAEMATOXYLIN, stain_densities, white_of
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.slides import Region, open_slide
 
@@ -93,7 +93,7 @@ def test_bands_and_scattered_labels_change_nothing(
     four: tuple[np.ndarray, np.ndarray], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = measure_staining(four[0], 0.5, four[1])
-    monkeypatch.setattr("napari_pixcell.cells.staining_measures.BAND", 64)
+    monkeypatch.setattr("napari_pixcell.cells.ihc.measures.BAND", 64)
     parts = measure_staining(four[0], 0.5, four[1].astype(np.uint32) * 10_000_000)
     assert np.array_equal(whole.histogram, parts.histogram)
     assert np.allclose(whole.dab, parts.dab)

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from real_layouts import annotated, gaps_are_kept, sample_layout
 from skimage.measure import regionprops
 
-from cells.real_layouts import annotated, gaps_are_kept, sample_layout
 from napari_pixcell.cells import Scatter, StampLibrary, default_library
-from napari_pixcell.cells.placing import fit, place
-from napari_pixcell.cells.shapes import cell_shapes
-from napari_pixcell.cells.stamps import DEFAULT_FILE, join
+from napari_pixcell.cells.inventing.placing import fit, place
+from napari_pixcell.cells.inventing.shapes import cell_shapes
+from napari_pixcell.cells.inventing.stamps import DEFAULT_FILE, join
 from napari_pixcell.errors import PixCellError
 
 

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from drawn_dataset import make_dataset, write_pairs
 from PIL import Image
 from tifffile import imwrite
 
-from drawn_dataset import make_dataset, write_pairs
-from napari_pixcell.datasets.completeness import check_dataset
-from napari_pixcell.datasets.dataset import Dataset
-from napari_pixcell.datasets.decisions import decide
-from napari_pixcell.datasets.lock import locked
-from napari_pixcell.datasets.rows import append_rows, read_rows
+from napari_pixcell.datasets.store.completeness import check_dataset
+from napari_pixcell.datasets.store.dataset import Dataset
+from napari_pixcell.datasets.store.decisions import decide
+from napari_pixcell.datasets.store.lock import locked
+from napari_pixcell.datasets.store.rows import append_rows, read_rows
 from napari_pixcell.errors import PixCellError
 
 

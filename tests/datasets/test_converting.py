@@ -14,22 +14,22 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from drawn_dataset import make_dataset
 from huggingface_hub import DatasetCard
 from PIL import Image
 from tifffile import TiffFile
 
-from drawn_dataset import make_dataset
-from napari_pixcell.datasets.dataset import MANIFEST, Dataset, Description, Settings, Style
-from napari_pixcell.datasets.decisions import decide
 from napari_pixcell.datasets.formats import FORMATS, convert
 from napari_pixcell.datasets.formats.about import hub_licence
 from napari_pixcell.datasets.formats.base import Format
-from napari_pixcell.datasets.lock import locked
-from napari_pixcell.datasets.plan import Plan
 from napari_pixcell.datasets.reading import read_record
-from napari_pixcell.datasets.rows import append_rows, read_rows
+from napari_pixcell.datasets.recipe.plan import Plan
 from napari_pixcell.datasets.splits import Split
-from napari_pixcell.datasets.writing import PairFiles
+from napari_pixcell.datasets.store.dataset import MANIFEST, Dataset, Description, Settings, Style
+from napari_pixcell.datasets.store.decisions import decide
+from napari_pixcell.datasets.store.lock import locked
+from napari_pixcell.datasets.store.pair_files import PairFiles
+from napari_pixcell.datasets.store.rows import append_rows, read_rows
 from napari_pixcell.engine.record import SOURCE_TYPE, Record
 from napari_pixcell.engine.request import GenerateRequest, Source
 from napari_pixcell.errors import PixCellError
@@ -175,7 +175,7 @@ def test_a_full_disk(dataset: Dataset, tmp_path: Path, monkeypatch: pytest.Monke
 def test_a_killed_conversion_leaves_nothing_in_the_way(dataset: Dataset, tmp_path: Path) -> None:
     code = (
         "import os, sys\n"
-        "from napari_pixcell.datasets.dataset import Dataset\n"
+        "from napari_pixcell.datasets.store.dataset import Dataset\n"
         "from napari_pixcell.datasets.formats import convert\n"
         "stop = lambda done, total: os.kill(os.getpid(), 9) if done == 3 else None\n"
         "convert(Dataset(sys.argv[1]), 'webdataset', sys.argv[2], on_progress=stop)\n"

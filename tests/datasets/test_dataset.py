@@ -9,17 +9,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from drawn_dataset import labels_of, make_dataset, write_pairs
+
 from napari_pixcell.datasets.checks import Checks
-from napari_pixcell.datasets.dataset import Dataset, Description, Settings
-from napari_pixcell.datasets.decisions import decide, is_used, read_decisions
-from napari_pixcell.datasets.lock import locked
-from napari_pixcell.datasets.plan import Plan
 from napari_pixcell.datasets.reading import read_record
-from napari_pixcell.datasets.recipe import DatasetRecipe
-from napari_pixcell.datasets.rows import append_rows, cut_torn, read_rows
-from napari_pixcell.datasets.table import PairTable
+from napari_pixcell.datasets.recipe.plan import Plan
+from napari_pixcell.datasets.recipe.recipe import DatasetRecipe
+from napari_pixcell.datasets.store.dataset import Dataset, Description, Settings
+from napari_pixcell.datasets.store.decisions import decide, is_used, read_decisions
+from napari_pixcell.datasets.store.lock import locked
+from napari_pixcell.datasets.store.rows import append_rows, cut_torn, read_rows
+from napari_pixcell.datasets.store.table import PairTable
 from napari_pixcell.errors import PixCellError
 
 
@@ -57,7 +57,7 @@ def test_what_a_killed_process_left_is_made_again(tmp_path: Path) -> None:
 def test_two_processes_on_one_dataset(tmp_path: Path) -> None:
     code = (
         "import sys, pathlib\n"
-        "from napari_pixcell.datasets.lock import locked\n"
+        "from napari_pixcell.datasets.store.lock import locked\n"
         "with locked(pathlib.Path(sys.argv[1])):\n"
         "    print('held', flush=True)\n"
         "    sys.stdin.read()\n"

@@ -13,17 +13,17 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from drawn_dataset import labels_of, write_pairs
 from numpy.typing import NDArray
 from PIL import Image
 from tifffile import TiffFile, imread
 
-from drawn_dataset import labels_of, write_pairs
-from napari_pixcell.datasets.dataset import Dataset, Description, Layout, Settings, Style
 from napari_pixcell.datasets.formats import FORMATS, convert
-from napari_pixcell.datasets.lock import locked
-from napari_pixcell.datasets.plan import Plan
-from napari_pixcell.datasets.rows import read_rows
+from napari_pixcell.datasets.recipe.plan import Plan
 from napari_pixcell.datasets.splits import Split
+from napari_pixcell.datasets.store.dataset import Dataset, Description, Layout, Settings, Style
+from napari_pixcell.datasets.store.lock import locked
+from napari_pixcell.datasets.store.rows import read_rows
 
 HEIGHT, WIDTH = 40, 56
 Pairs = dict[str, tuple[NDArray[np.uint8], NDArray[np.int64]]]  # by their numbers

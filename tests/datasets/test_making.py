@@ -15,15 +15,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from drawn_engine import DrawnEngine, drawn_recipe
 from PIL import Image
 
-from drawn_engine import DrawnEngine, drawn_recipe
 from napari_pixcell.cells import write_labels
-from napari_pixcell.datasets.dataset import Dataset
-from napari_pixcell.datasets.making import make_dataset
-from napari_pixcell.datasets.preparing import count_pairs, private_folder
-from napari_pixcell.datasets.recipe import DatasetRecipe
-from napari_pixcell.datasets.request import DatasetRequest
+from napari_pixcell.datasets.recipe.making import make_dataset
+from napari_pixcell.datasets.recipe.preparing import count_pairs, private_folder
+from napari_pixcell.datasets.recipe.recipe import DatasetRecipe
+from napari_pixcell.datasets.recipe.request import DatasetRequest
+from napari_pixcell.datasets.store.dataset import Dataset
 from napari_pixcell.engine.events import Event, Finished, Notice, Progress
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.request import EmbedRequest, GenerateRequest
@@ -305,9 +305,9 @@ def test_a_slide_that_moved(tmp_path: Path) -> None:
 
 MEASURE = """
 import resource, sys
-from napari_pixcell.datasets.dataset import Dataset
-from napari_pixcell.datasets.table import PairTable
-from napari_pixcell.datasets.writing import PairFiles
+from napari_pixcell.datasets.store.dataset import Dataset
+from napari_pixcell.datasets.store.table import PairTable
+from napari_pixcell.datasets.store.pair_files import PairFiles
 dataset = Dataset(sys.argv[1])
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 files, table = PairFiles(dataset), PairTable(dataset)

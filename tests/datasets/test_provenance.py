@@ -16,20 +16,6 @@ import pytest
 import tifffile
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
-
-from napari_pixcell.cells.methods import SegmentMethod
-from napari_pixcell.cli import main
-from napari_pixcell.datasets.checks import Checks
-from napari_pixcell.datasets.completeness import check_dataset
-from napari_pixcell.datasets.dataset import Dataset
-from napari_pixcell.datasets.decisions import decide
-from napari_pixcell.datasets.preparing import begin
-from napari_pixcell.datasets.recipe import DatasetRecipe
-from napari_pixcell.datasets.report import write_report
-from napari_pixcell.engine.packed import PackedArray
-from napari_pixcell.slides import open_slide
-from napari_pixcell.slides.region import Region
-from napari_pixcell.slides.samples import SAMPLE_SLIDE
 from planted import (
     CASE,
     HOST,
@@ -42,6 +28,20 @@ from planted import (
     plant_user,
     planted_in,
 )
+
+from napari_pixcell.cells.methods import SegmentMethod
+from napari_pixcell.cli.main import main
+from napari_pixcell.datasets.checks import Checks
+from napari_pixcell.datasets.recipe.preparing import begin
+from napari_pixcell.datasets.recipe.recipe import DatasetRecipe
+from napari_pixcell.datasets.report import write_report
+from napari_pixcell.datasets.store.completeness import check_dataset
+from napari_pixcell.datasets.store.dataset import Dataset
+from napari_pixcell.datasets.store.decisions import decide
+from napari_pixcell.engine.packed import PackedArray
+from napari_pixcell.slides import open_slide
+from napari_pixcell.slides.region import Region
+from napari_pixcell.slides.samples import SAMPLE_SLIDE
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,8 @@ from skimage.color import hsv2rgb, rgb2hsv
 from napari_pixcell.cells import segment_nuclei
 from napari_pixcell.cells.methods import LayoutSource
 from napari_pixcell.datasets.checks import FLAGS, SCORES, Checks
-from napari_pixcell.datasets.dataset import Style
 from napari_pixcell.datasets.quality import Checker, RealTiles, look_of
+from napari_pixcell.datasets.store.dataset import Style
 from napari_pixcell.engine.events import Embedding, Failure, Finished
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.request import EmbedRequest

@@ -11,19 +11,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from drawn_dataset import make_dataset
 from PIL import Image
 
-from drawn_dataset import make_dataset
 from napari_pixcell.cells.methods import LayoutSource, SegmentMethod
 from napari_pixcell.datasets.checks import Checks
-from napari_pixcell.datasets.dataset import Dataset
-from napari_pixcell.datasets.decisions import decide
 from napari_pixcell.datasets.report import write_report
 from napari_pixcell.datasets.report.charts import Limit, histogram
 from napari_pixcell.datasets.report.citing import licences, references
 from napari_pixcell.datasets.report.examples import outlined, ranked
 from napari_pixcell.datasets.report.markup import VOID, Markup, element
 from napari_pixcell.datasets.report.writing import limit_of
+from napari_pixcell.datasets.store.dataset import Dataset
+from napari_pixcell.datasets.store.decisions import decide
 from napari_pixcell.errors import PixCellError
 
 EVIL = '<script>alert("x")</script> & ‹ü›'

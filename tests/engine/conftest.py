@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 from random_checkpoints import write_family
+from running import embedded, shallow_engine
 
-from engine.running import embedded, shallow_engine
 from napari_pixcell.engine.engine import Engine
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.models.catalogue import get_family

@@ -7,8 +7,8 @@ import itertools
 import numpy as np
 import pytest
 
-from napari_pixcell.engine.blending import as_grid, blend
-from napari_pixcell.engine.canvas import spread_over
+from napari_pixcell.engine.canvas.plan import spread_over
+from napari_pixcell.engine.styles.blending import as_grid, blend
 from napari_pixcell.errors import PixCellError
 
 

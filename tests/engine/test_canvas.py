@@ -13,11 +13,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from running import embedded, pictures, run
 from seams import seam_ratio
 
-from engine.running import embedded, pictures, run
-from napari_pixcell.engine import canvas_store, computing
-from napari_pixcell.engine.canvas import (
+from napari_pixcell.engine import pipeline as computing
+from napari_pixcell.engine.canvas import store as canvas_store
+from napari_pixcell.engine.canvas.painter import CanvasPainter
+from napari_pixcell.engine.canvas.plan import (
     BUDGET,
     Canvas,
     Span,
@@ -27,8 +29,7 @@ from napari_pixcell.engine.canvas import (
     spread_style,
     window_styles,
 )
-from napari_pixcell.engine.canvas_painter import CanvasPainter
-from napari_pixcell.engine.canvas_store import CanvasStore, canvases_folder, drop_old
+from napari_pixcell.engine.canvas.store import CanvasStore, canvases_folder, drop_old
 from napari_pixcell.engine.denoiser import Denoiser
 from napari_pixcell.engine.engine import Engine
 from napari_pixcell.engine.events import Finished, Preview, Progress, Variant

@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_pixcell.engine.embedding_cache import (
+from napari_pixcell.engine.events import Embedding
+from napari_pixcell.engine.styles.cache import (
     LIMIT_MB,
     EmbeddingCache,
     EmbeddingKey,
     embedding_key,
 )
-from napari_pixcell.engine.events import Embedding
 from napari_pixcell.models.catalogue import DEMO, PIXCELL_256, PIXCELL_256_CELLS, PIXCELL_1024
 from napari_pixcell.models.identity import encoder_identity
 from napari_pixcell.slides import ArraySlide, Region, open_slide
@@ -81,7 +81,7 @@ def test_whatever_determines_an_embedding_tells_two_apart(cache, other) -> None:
 
 def test_another_version_of_the_program_computes_anew(cache, monkeypatch) -> None:
     cache.keep(KEY, EVENT)
-    monkeypatch.setattr("napari_pixcell.engine.embedding_cache.__version__", "99")
+    monkeypatch.setattr("napari_pixcell.engine.styles.cache.__version__", "99")
     assert cache.get(KEY) is None
 
 

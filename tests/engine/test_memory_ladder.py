@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 import torch
 from diffusers import AutoencoderKL
+from running import run, shallow_engine
 
-from engine.running import run, shallow_engine
-from napari_pixcell.engine import residence
+from napari_pixcell.engine import loaded_models as residence
 from napari_pixcell.engine.engine import NO_ROOM, Engine
 from napari_pixcell.engine.events import Embedding, Notice, Progress, Variant
+from napari_pixcell.engine.loaded_models import Residence
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.request import EmbedRequest, GenerateRequest
-from napari_pixcell.engine.residence import Residence
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import get_family
 from napari_pixcell.models.loading import load_family
@@ -190,7 +190,7 @@ def test_numbers_that_overflow_in_full_precision_get_a_sentence(
     installed: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "napari_pixcell.engine.computing.denoise",
+        "napari_pixcell.engine.pipeline.denoise",
         lambda *_, **__: torch.full((1, 16, 32, 32), float("inf")),
     )
     with pytest.raises(PixCellError, match="not a picture"):

@@ -15,6 +15,7 @@ import torch
 from cellpose.vit import CPSAM
 from segment_anything import sam_model_registry
 from segment_anything.build_sam import _build_sam
+from tiny_cellpose import discs
 
 from napari_pixcell.cells.methods import LayoutSource, SegmentMethod
 from napari_pixcell.engine.engine import Engine
@@ -26,7 +27,6 @@ from napari_pixcell.models.catalogue import CELLPOSE
 from napari_pixcell.models.loading_segmenter import load_segmenter
 from napari_pixcell.models.store import find
 from napari_pixcell.models.weights import sha256_of
-from tiny_cellpose import discs
 
 CPU = torch.device("cpu")
 
@@ -452,7 +452,7 @@ def test_a_family_makes_room_only_where_memory_is_short(
 ) -> None:
     engine = Engine(CPU)
     embed(engine)
-    monkeypatch.setattr("napari_pixcell.engine.residence.free_bytes", lambda _: free)
+    monkeypatch.setattr("napari_pixcell.engine.loaded_models.free_bytes", lambda _: free)
     run(engine, request(tiny_cellpose, discs(1)[0]))
     assert held(engine) == (family_stays, True)
     engine.unload()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from svs import damage, write_svs
 
-from napari_pixcell.engine.embedding_cache import EmbeddingCache
 from napari_pixcell.engine.events import Embedding
-from napari_pixcell.engine.similarity import (
+from napari_pixcell.engine.styles.cache import EmbeddingCache
+from napari_pixcell.engine.styles.similarity import (
     MOST_PLACES,
     Grid,
     alike,
@@ -15,12 +16,11 @@ from napari_pixcell.engine.similarity import (
     lay_grid,
     overlap,
 )
-from napari_pixcell.engine.survey import Batch, Survey
+from napari_pixcell.engine.styles.survey import Batch, Survey
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import get_family
 from napari_pixcell.models.identity import encoder_identity
 from napari_pixcell.slides import ArraySlide, Region, open_slide
-from slides.svs import damage, write_svs
 
 DEMO = get_family("demo")
 GLASS, PINK = (244, 243, 245), (225, 150, 180)

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pictures import tissue
 from PIL import Image
 
-from napari_pixcell.engine.stain_pairs import (
+from napari_pixcell.engine.training.pairs import (
     Pair,
     folder_pairs,
     hold_out,
@@ -19,7 +20,6 @@ from napari_pixcell.engine.stain_pairs import (
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import DEMO, PIXCELL_1024
 from napari_pixcell.slides import ArraySlide, Region
-from pictures import tissue
 
 
 @pytest.fixture

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from own_stain import write_own_stain
+from running import pictures, run
 from seams import seam_ratio
 
-from engine.running import pictures, run
 from napari_pixcell.engine.engine import Engine
 from napari_pixcell.engine.events import Finished, Progress, Variant
 from napari_pixcell.engine.packed import PackedArray
@@ -19,7 +20,6 @@ from napari_pixcell.engine.request import GenerateRequest, request_from_dict
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.slides import Region, open_slide
 from napari_pixcell.slides.samples import SAMPLE_SLIDE
-from own_stain import write_own_stain
 
 CANVAS = (384, 512)
 

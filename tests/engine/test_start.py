@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from running import pictures, run
 from scipy.ndimage import distance_transform_edt
 
-from engine.running import pictures, run
-from napari_pixcell.engine import computing
-from napari_pixcell.engine.canvas import Canvas
-from napari_pixcell.engine.canvas_store import canvases_folder
+from napari_pixcell.engine import pipeline as computing
+from napari_pixcell.engine.canvas.plan import Canvas
+from napari_pixcell.engine.canvas.store import canvases_folder
 from napari_pixcell.engine.engine import Engine
 from napari_pixcell.engine.events import Finished, Preview, Progress, Variant
 from napari_pixcell.engine.packed import PackedArray
@@ -255,8 +255,8 @@ def test_a_start_is_mirrored_beyond_the_picture() -> None:
 
 def test_families_of_1024_px_change_a_part_too(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    from napari_pixcell.engine.canvas_painter import CanvasPainter
-    from napari_pixcell.engine.canvas_store import CanvasStore
+    from napari_pixcell.engine.canvas.painter import CanvasPainter
+    from napari_pixcell.engine.canvas.store import CanvasStore
     from napari_pixcell.engine.denoiser import Denoiser
     from napari_pixcell.engine.start import free_latents
     from napari_pixcell.networks import PixCellTransformer2DModel

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from napari_pixcell.engine.teaching import (
+from napari_pixcell.engine.training.flow import (
     Examples,
     Noising,
     Progress,

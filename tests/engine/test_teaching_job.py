@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from pictures import tissue
 from PIL import Image
+from two_looks import brown_look, real_fields
 
-from napari_pixcell.engine import stain_pairs, teaching_lora
 from napari_pixcell.engine.engine import Engine
 from napari_pixcell.engine.events import (
     Embedding,
@@ -27,18 +28,18 @@ from napari_pixcell.engine.events import (
 )
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.request import EmbedRequest, GenerateRequest, request_from_dict
-from napari_pixcell.engine.taught_files import TaughtFolder
-from napari_pixcell.engine.teach_request import TeachRequest
-from napari_pixcell.engine.teaching_job import new_flow
+from napari_pixcell.engine.training import lora as teaching_lora
+from napari_pixcell.engine.training import pairs as stain_pairs
+from napari_pixcell.engine.training.files import TaughtFolder
+from napari_pixcell.engine.training.job import new_flow
+from napari_pixcell.engine.training.request import TeachRequest
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import DEMO, DEMO_STAIN, get_family
 from napari_pixcell.models.own_families import families_folder
-from napari_pixcell.models.stains import is_stain, stain_name
+from napari_pixcell.models.stain_families import is_stain, stain_name
 from napari_pixcell.models.weights import load_file, sha256_of
 from napari_pixcell.networks import StainFlowMLP
 from napari_pixcell.worker.protocol import event_from_message
-from pictures import tissue
-from two_looks import brown_look, real_fields
 
 STEPS = 100
 

@@ -11,8 +11,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from napari_pixcell.engine import residence
-from napari_pixcell.engine.residence import Residence
+from napari_pixcell.engine import loaded_models as residence
+from napari_pixcell.engine.loaded_models import Residence
 from napari_pixcell.models.catalogue import DEMO, Family, Part
 from napari_pixcell.models.store import kept_adapter
 from napari_pixcell.models.weights import load_file

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fake_hub import FakeHub
 from random_checkpoints import write_family
 
-from fake_hub import FakeHub
 from napari_pixcell.models.catalogue import BUILT_IN
 
 

@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from napari_pixcell.cli import main
+from napari_pixcell.cli.main import main
 from napari_pixcell.models.catalogue import PIXCELL_256
 from napari_pixcell.models.store import missing
 
@@ -111,7 +111,7 @@ def test_a_file_of_the_users_that_is_missing_gets_a_sentence(run, tmp_path) -> N
 @pytest.mark.parametrize("answer", ["y", "n"])
 def test_get_asks_on_a_terminal(hub, answer) -> None:
     ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "napari_pixcell.cli", "models", "get", "pixcell-256"]
+    command = [sys.executable, "-m", "napari_pixcell.cli.main", "models", "get", "pixcell-256"]
     os.write(ours, f"{answer}\n".encode())
     done = subprocess.run(
         command, stdin=theirs, stdout=subprocess.PIPE, stderr=theirs, text=True, timeout=60

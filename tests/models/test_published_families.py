@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from skimage.io import imread
 from tifffile import imwrite
 
-from napari_pixcell.cli import main
+from napari_pixcell.cli.main import main
 from napari_pixcell.engine.engine import Engine
 from napari_pixcell.engine.events import Embedding, Preview, Variant
 from napari_pixcell.engine.packed import PackedArray

@@ -12,7 +12,7 @@ import torch
 from safetensors import safe_open
 
 from napari_pixcell.engine.engine import Engine
-from napari_pixcell.engine.residence import Residence
+from napari_pixcell.engine.loaded_models import Residence
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models import loading
 from napari_pixcell.models.adapters import open_adapter

@@ -9,12 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 import tifffile
+from svs import damage, write_svs
 
 from napari_pixcell.slides import Region, open_slide
 from napari_pixcell.slides.corrupt import MOST_LOGGED, CorruptTiles
 from napari_pixcell.slides.levels import TiledLevel
 from napari_pixcell.slides.tile_cache import CACHE
-from slides.svs import damage, write_svs
 
 TISSUE = np.random.default_rng(2).integers(60, 200, (900, 1100, 3), np.uint8)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import openslide
 import pytest
+from svs import write_svs
 
 from napari_pixcell.slides import Region, open_slide
 from napari_pixcell.slides.backends import aperio
-from slides.svs import write_svs
 
 
 @pytest.fixture(scope="module")

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from scripted import ScriptedClient
 
 from napari_pixcell.slides import ArraySlide
 from napari_pixcell.studio.session import Session
-from scripted import ScriptedClient
 
 
 @pytest.fixture

@@ -14,9 +14,11 @@ import sys
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
 import numpy as np
+from pictures import tissue
+from scripted import ScriptedClient
 from tifffile import imwrite
 
 from napari_pixcell.slides import open_slide
@@ -24,8 +26,6 @@ from napari_pixcell.studio.saving.document import OLDER, read_document
 from napari_pixcell.studio.saving.folder import SessionFolder
 from napari_pixcell.studio.saving.loading import Loader
 from napari_pixcell.studio.session import Session
-from pictures import tissue
-from scripted import ScriptedClient
 
 
 def settle(session: Session) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scripted import ScriptedClient
 
 from napari_pixcell.engine import tissue as tissue_module
 from napari_pixcell.engine.events import Embedding, Failure, Finished, Progress
@@ -17,7 +18,6 @@ from napari_pixcell.models.identity import encoder_identity
 from napari_pixcell.slides import ArraySlide, Region, open_slide
 from napari_pixcell.slides.write import write_pyramid
 from napari_pixcell.studio.session import Session
-from scripted import ScriptedClient
 
 
 class Patient(ScriptedClient):

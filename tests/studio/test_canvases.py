@@ -7,21 +7,21 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scripted import ScriptedClient, preview
 
 from napari_pixcell.cells.methods import LayoutSource
-from napari_pixcell.engine.canvas import Canvas
+from napari_pixcell.engine.canvas.plan import Canvas
 from napari_pixcell.engine.events import Failure, Finished, Preview, Progress, Variant
 from napari_pixcell.engine.presets import BALANCED, EXACT, PRESETS, QUICK
 from napari_pixcell.engine.record import Record
 from napari_pixcell.engine.request import GenerateRequest
 from napari_pixcell.models.catalogue import DEMO, get_family
 from napari_pixcell.slides import Region
-from napari_pixcell.studio import times
-from napari_pixcell.studio.jobs import Stopped, picture_of
+from napari_pixcell.studio.generation import pace as times
+from napari_pixcell.studio.generation.job import Stopped, picture_of
+from napari_pixcell.studio.generation.pace import Clock, Paces, duration, windows_of
 from napari_pixcell.studio.session import Session
 from napari_pixcell.studio.settings import Settings
-from napari_pixcell.studio.times import Clock, Paces, duration, windows_of
-from scripted import ScriptedClient, preview
 
 
 @pytest.fixture

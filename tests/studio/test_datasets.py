@@ -9,19 +9,19 @@ from typing import Any
 
 import numpy as np
 import pytest
-
 from drawn_engine import DrawnEngine
-from napari_pixcell.datasets.dataset import Dataset
-from napari_pixcell.datasets.decisions import decide
-from napari_pixcell.datasets.making import make_dataset
-from napari_pixcell.datasets.preparing import count_pairs
-from napari_pixcell.datasets.request import DatasetRequest
+from scripted import ScriptedClient
+
+from napari_pixcell.datasets.recipe.making import make_dataset
+from napari_pixcell.datasets.recipe.preparing import count_pairs
+from napari_pixcell.datasets.recipe.request import DatasetRequest
+from napari_pixcell.datasets.store.dataset import Dataset
+from napari_pixcell.datasets.store.decisions import decide
 from napari_pixcell.engine.events import Failure, Progress
 from napari_pixcell.engine.request import GenerateRequest
 from napari_pixcell.slides import open_slide
 from napari_pixcell.slides.samples import SAMPLE_SLIDE
 from napari_pixcell.studio.session import Session
-from scripted import ScriptedClient
 
 
 @pytest.fixture(autouse=True)

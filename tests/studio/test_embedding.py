@@ -8,14 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scripted import ScriptedClient
 
-from napari_pixcell.engine.embedding_cache import EmbeddingCache
+from napari_pixcell.engine.styles.cache import EmbeddingCache
 from napari_pixcell.folders import cache_folder
 from napari_pixcell.slides import ArraySlide, Region, Slide, open_slide
 from napari_pixcell.slides.write import write_pyramid
 from napari_pixcell.studio.session import Session
 from napari_pixcell.worker.client import WorkerClient
-from scripted import ScriptedClient
 
 NAME = "Patient-Doe-1954"
 

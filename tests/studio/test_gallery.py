@@ -14,11 +14,11 @@ from napari_pixcell.engine.record import Record, pixels_sha256
 from napari_pixcell.engine.request import GenerateRequest
 from napari_pixcell.slides import Region
 from napari_pixcell.studio.background import Background
-from napari_pixcell.studio.gallery import Gallery
 from napari_pixcell.studio.notices import Notices
-from napari_pixcell.studio.results import Result, Target
-from napari_pixcell.studio.spill import KEPT_S, drop_old_results, results_folder
-from napari_pixcell.studio.swipe import LINE, compose
+from napari_pixcell.studio.results.gallery import Gallery
+from napari_pixcell.studio.results.results import Result, Target
+from napari_pixcell.studio.results.spill import KEPT_S, drop_old_results, results_folder
+from napari_pixcell.studio.results.swipe import LINE, compose
 
 SIDE = 100
 MB = 3 * SIDE * SIDE / 1e6  # of one picture

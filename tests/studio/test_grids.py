@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from scripted import ScriptedClient
 
 from napari_pixcell.datasets.contact_sheet import contact_sheet
 from napari_pixcell.engine.events import Failure, Finished
@@ -16,11 +17,10 @@ from napari_pixcell.engine.sweep import MOST_PICTURES, Axis, Sweep
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import DEMO
 from napari_pixcell.slides import Region
-from napari_pixcell.studio import live
-from napari_pixcell.studio.live import LONGEST, PAUSE, Live
+from napari_pixcell.studio.generation import live
+from napari_pixcell.studio.generation.live import LONGEST, PAUSE, Live
 from napari_pixcell.studio.session import Session
-from napari_pixcell.studio.style_choice import StyleChoice
-from scripted import ScriptedClient
+from napari_pixcell.studio.styles.choice import StyleChoice
 
 
 @pytest.fixture

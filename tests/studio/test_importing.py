@@ -12,7 +12,7 @@ from tifffile import imread, imwrite
 
 from napari_pixcell.cells.methods import LayoutSource
 from napari_pixcell.slides import Region
-from napari_pixcell.studio.importing import holds_cells
+from napari_pixcell.studio.cells.importing import holds_cells
 
 
 def geojson(path: Path, *boxes: tuple[float, float, float, float], name: str = "Tumor") -> Path:

@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from napari_pixcell.cells.inventing import invent as make
+from napari_pixcell.cells.inventing.invent import invent as make
+from napari_pixcell.cells.inventing.recipe import Recipe
 from napari_pixcell.cells.methods import LayoutSource
-from napari_pixcell.cells.recipe import Recipe
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.slides import Region
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scripted import ScriptedClient
 
-from napari_pixcell.cells.staining_measures import Thresholds
+from napari_pixcell.cells.ihc.measures import Thresholds
 from napari_pixcell.slides import ArraySlide, open_slide
 from napari_pixcell.studio.measures import FOUND, FROM_LAYOUT
 from napari_pixcell.studio.session import Session
-from scripted import ScriptedClient
 
 
 @pytest.fixture

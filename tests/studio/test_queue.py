@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scripted import ScriptedClient
 
 from napari_pixcell.engine.events import Failure, Finished, Notice, Preview, Progress
 from napari_pixcell.slides import ArraySlide, Region
-from napari_pixcell.studio import generation
+from napari_pixcell.studio.generation import queue as generation
 from napari_pixcell.studio.session import Session
-from scripted import ScriptedClient
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pictures import tissue
 from tifffile import imwrite
 
 from napari_pixcell.cells.methods import LayoutSource
@@ -13,10 +14,9 @@ from napari_pixcell.engine.events import Finished, Layout
 from napari_pixcell.engine.tissue import size_at
 from napari_pixcell.models.catalogue import DEMO, get_family
 from napari_pixcell.slides import ArraySlide, Region
-from napari_pixcell.studio import finding, layouts
-from napari_pixcell.studio.regions import snap, tiles_of, tiles_text
+from napari_pixcell.studio.cells import finding, layouts
+from napari_pixcell.studio.regions.item import snap, tiles_of, tiles_text
 from napari_pixcell.studio.session import Session
-from pictures import tissue
 
 
 @pytest.fixture

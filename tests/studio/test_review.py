@@ -11,21 +11,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from drawn_dataset import DRAWN_CHECKS, labels_of, make_dataset, write_pairs
+
 from napari_pixcell.datasets.checks import SCORES, Checks
-from napari_pixcell.datasets.decisions import decide, is_used, read_decisions
-from napari_pixcell.datasets.lock import locked
-from napari_pixcell.datasets.rows import append_rows
-from napari_pixcell.datasets.table import PairTable
+from napari_pixcell.datasets.store.decisions import decide, is_used, read_decisions
+from napari_pixcell.datasets.store.lock import locked
+from napari_pixcell.datasets.store.rows import append_rows
+from napari_pixcell.datasets.store.table import PairTable
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.studio import review as review_module
 from napari_pixcell.studio.background import Background
-from napari_pixcell.studio.lazy_pictures import UNREADABLE, LazyPictures
-from napari_pixcell.studio.pair_picture import YELLOW, outlines, pair_picture
-from napari_pixcell.studio.review import Review
-from napari_pixcell.studio.review_list import CODES, Columns, counts, encoded, used
-from napari_pixcell.studio.review_words import (
+from napari_pixcell.studio.results.lazy_pictures import UNREADABLE, LazyPictures
+from napari_pixcell.studio.review import review as review_module
+from napari_pixcell.studio.review.pair_picture import YELLOW, outlines, pair_picture
+from napari_pixcell.studio.review.review import Review
+from napari_pixcell.studio.review.review_list import CODES, Columns, counts, encoded, used
+from napari_pixcell.studio.review.review_words import (
     TITLES,
     caption,
     flag_sentences,

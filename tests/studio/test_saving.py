@@ -12,16 +12,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pictures import tissue
+from scripted import ScriptedClient
 from tifffile import imwrite
 
 from napari_pixcell.cells.methods import LayoutSource
 from napari_pixcell.preferences import set_preference
 from napari_pixcell.slides import ArraySlide, open_slide
 from napari_pixcell.studio.session import Session
-from napari_pixcell.studio.style_choice import StyleChoice
+from napari_pixcell.studio.styles.choice import StyleChoice
 from napari_pixcell.worker.client import WorkerClient
-from pictures import tissue
-from scripted import ScriptedClient
 
 Start = Callable[..., Session]
 

@@ -11,16 +11,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pictures import tissue
+from scripted import ScriptedClient
 from tifffile import imread, imwrite
 
 from napari_pixcell.cells.methods import LayoutSource
 from napari_pixcell.engine.events import Failure, Finished, Layout, Preview, Progress
 from napari_pixcell.slides import ArraySlide, Region
-from napari_pixcell.studio.regions import NO_STYLE
+from napari_pixcell.studio.regions.item import NO_STYLE
 from napari_pixcell.studio.session import Session
-from napari_pixcell.studio.style_choice import StyleChoice
-from pictures import tissue
-from scripted import ScriptedClient
+from napari_pixcell.studio.styles.choice import StyleChoice
 
 
 @pytest.fixture

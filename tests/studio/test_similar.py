@@ -7,16 +7,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scripted import ScriptedClient
+from two_tissues import GLASS, PINK, ColourClient, two_tissues
 
 from napari_pixcell.engine.request import EmbedRequest
-from napari_pixcell.engine.similarity import overlap
+from napari_pixcell.engine.styles.similarity import overlap
 from napari_pixcell.slides import ArraySlide, Region, open_slide
 from napari_pixcell.slides.write import write_pyramid
 from napari_pixcell.studio.session import Session
 from napari_pixcell.studio.similar_job import LARGEST_BATCH
 from napari_pixcell.worker.client import WorkerClient
-from scripted import ScriptedClient
-from two_tissues import GLASS, PINK, ColourClient, two_tissues
 
 
 @pytest.fixture

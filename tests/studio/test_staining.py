@@ -6,14 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-from napari_pixcell.models.own_families import families_folder
-from napari_pixcell.models.stains import stain_families, stain_name, stain_of
-from napari_pixcell.slides import ArraySlide
-from napari_pixcell.studio.session import Session
-from napari_pixcell.studio.stain_words import STAIN_FROM, start_words
 from pictures import tissue
 from scripted import ScriptedClient
+
+from napari_pixcell.models.own_families import families_folder
+from napari_pixcell.models.stain_families import stain_families, stain_name, stain_of
+from napari_pixcell.slides import ArraySlide
+from napari_pixcell.studio.session import Session
+from napari_pixcell.studio.stains.sources import STAIN_FROM, start_words
 
 
 def add_stain(name: str, title: str) -> str:

@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scripted import ScriptedClient
 
 from napari_pixcell.engine import tissue
 from napari_pixcell.engine.request import GenerateRequest
 from napari_pixcell.slides import Region
-from napari_pixcell.studio.regions import area_shape
+from napari_pixcell.studio.generation.start import words
+from napari_pixcell.studio.regions.item import area_shape
 from napari_pixcell.studio.session import Session
-from napari_pixcell.studio.starting import words
-from scripted import ScriptedClient
 
 
 @pytest.fixture

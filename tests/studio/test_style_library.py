@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from napari_pixcell.engine.styles.library import Style, StyleLibrary, small_picture
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.folders import config_folder
 from napari_pixcell.models.catalogue import get_family
-from napari_pixcell.studio.styles import Style, StyleLibrary, small_picture
 
 PICTURE = np.random.default_rng(0).integers(0, 255, (256, 300, 3), np.uint8)
 
@@ -114,7 +114,7 @@ def test_killed_in_the_middle_of_a_write_the_style_of_before_stays(library: Styl
     kept = library.save(style())
     script = (
         "import os, signal; from pathlib import Path\n"
-        "from napari_pixcell.studio.styles import StyleLibrary\n"
+        "from napari_pixcell.engine.styles.library import StyleLibrary\n"
         "Path.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
         f"StyleLibrary().rename('{kept.id}', 'Other')\n"
     )

@@ -7,19 +7,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pictures import tissue
 from PIL import Image
+from scripted import ScriptedClient
 
-from napari_pixcell.engine.blending import blend
 from napari_pixcell.engine.request import request_from_dict
+from napari_pixcell.engine.styles.blending import blend
+from napari_pixcell.engine.styles.library import StyleLibrary
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.slides import ArraySlide, Region
-from napari_pixcell.studio import style_actions, style_making
-from napari_pixcell.studio.ingredients import Ingredient
 from napari_pixcell.studio.session import Session
-from napari_pixcell.studio.style_choice import StyleChoice, StylePart
-from napari_pixcell.studio.styles import StyleLibrary
-from pictures import tissue
-from scripted import ScriptedClient
+from napari_pixcell.studio.styles import from_picture as style_making
+from napari_pixcell.studio.styles import styles as style_actions
+from napari_pixcell.studio.styles.choice import StyleChoice, StylePart
+from napari_pixcell.studio.styles.ingredients import Ingredient
 
 
 @pytest.fixture

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pictures import tissue
 from PIL import Image
+from scripted import ScriptedClient
 
 from napari_pixcell.engine.events import Failure, Finished, Notice, Progress, Taught
 from napari_pixcell.models.own_families import families_folder
 from napari_pixcell.slides import ArraySlide
 from napari_pixcell.studio.session import Session
-from pictures import tissue
-from scripted import ScriptedClient
 
 
 @pytest.fixture

@@ -9,15 +9,16 @@ from typing import Any
 import napari
 import pytest
 from napari._vispy.canvas import VispyCanvas
+from pictures import tissue
 from qtpy.QtCore import QCoreApplication, QEvent, QSettings, QTimer
 from qtpy.QtWidgets import QApplication
+from scripted import ScriptedClient
 
 from napari_pixcell.slides import ArraySlide
-from napari_pixcell.ui import dock, drawing
+from napari_pixcell.ui import dock
 from napari_pixcell.ui.dock import PixCellStudio
+from napari_pixcell.ui.layers import sharpening as drawing
 from napari_pixcell.worker.client import WorkerClient
-from pictures import tissue
-from scripted import ScriptedClient
 
 SIZE = 1000, 600  # every px is drawn by the processor here
 PUMP_MS = 10

@@ -10,6 +10,7 @@ import pytest
 import tifffile
 from mouse import drag
 from qtpy.QtCore import Qt
+from scripted import preview
 
 from napari_pixcell.engine.events import Failure, Finished, Preview, Progress, Variant
 from napari_pixcell.engine.record import Record, pixels_sha256
@@ -17,11 +18,10 @@ from napari_pixcell.models.catalogue import DEMO_FOLDER
 from napari_pixcell.slides import ArraySlide, Region, pyramid
 from napari_pixcell.slides.samples import SAMPLE_SLIDE
 from napari_pixcell.slides.stored_picture import create, finish
-from napari_pixcell.ui import variant_layers
 from napari_pixcell.ui.demo import click
-from napari_pixcell.ui.parts import thinned
-from napari_pixcell.ui.slide_layer import role
-from scripted import preview
+from napari_pixcell.ui.layers import variants as variant_layers
+from napari_pixcell.ui.layers.slide import role
+from napari_pixcell.ui.widgets import thinned
 
 HEAVY = ("torch", "diffusers", "timm", "transformers", "cellpose")
 

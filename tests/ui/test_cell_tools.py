@@ -11,7 +11,7 @@ from skimage.draw import disk
 
 from napari_pixcell.cells.methods import LayoutSource
 from napari_pixcell.ui.demo import click
-from napari_pixcell.ui.slide_layer import role
+from napari_pixcell.ui.layers.slide import role
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication, QFileDialog
 
-from napari_pixcell.datasets.dataset import Dataset
+from napari_pixcell.datasets.store.dataset import Dataset
 from napari_pixcell.slides.samples import SAMPLE_SLIDE
 from napari_pixcell.ui.dock import PixCellStudio
-from napari_pixcell.ui.sheet_window import SheetWindow
+from napari_pixcell.ui.results.sheet_window import SheetWindow
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,7 @@ from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
 from qtpy.QtGui import QDropEvent
 
 from napari_pixcell.slides import ArraySlide, Region, open_slide
-from napari_pixcell.ui.slide_layer import role
+from napari_pixcell.ui.layers.slide import role
 
 LEFT = Qt.MouseButton.LeftButton
 

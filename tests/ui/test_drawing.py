@@ -6,13 +6,13 @@ import threading
 
 import napari
 import numpy as np
+from svs import damage, write_svs
 
 from napari_pixcell.slides import Region, open_slide
 from napari_pixcell.slides.levels import TiledLevel
 from napari_pixcell.slides.reader import layer_data
 from napari_pixcell.slides.write import write_pyramid
-from napari_pixcell.ui import drawing
-from slides.svs import damage, write_svs
+from napari_pixcell.ui.layers import sharpening as drawing
 
 PIXELS = np.random.default_rng(3).integers(0, 250, (1100, 1300, 3), np.uint8)
 

@@ -9,6 +9,7 @@ import weakref
 import numpy as np
 import psutil
 import pytest
+from pictures import tissue
 from qtpy.QtWidgets import (
     QAbstractButton,
     QAbstractSlider,
@@ -20,15 +21,14 @@ from qtpy.QtWidgets import (
     QScrollBar,
     QWidget,
 )
+from scripted import ScriptedClient
 
 from napari_pixcell.engine.events import Progress
 from napari_pixcell.slides import ArraySlide
 from napari_pixcell.ui.dock import PixCellStudio
 from napari_pixcell.ui.help_menu import KEYS
 from napari_pixcell.ui.keys import TABLE
-from napari_pixcell.ui.parts import WHY, More
-from pictures import tissue
-from scripted import ScriptedClient
+from napari_pixcell.ui.widgets import WHY, More
 
 CONTROLS = (QAbstractButton, QAbstractSlider, QAbstractSpinBox, QComboBox, QLineEdit)
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import napari
 import pytest
+from fitting import beyond_the_edge, cut_off, seen
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QPalette
 
-from fitting import beyond_the_edge, cut_off, seen
 from napari_pixcell.engine.events import Failure
 from napari_pixcell.ui.dock import PixCellStudio
-from napari_pixcell.ui.parts import AMBER, ON_LIGHT, More
+from napari_pixcell.ui.widgets import AMBER, ON_LIGHT, More
 
 NARROW = 320
 SCREEN = 1366, 768

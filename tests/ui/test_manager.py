@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from fake_hub import FakeHub
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog
 
-from fake_hub import FakeHub
 from napari_pixcell.models.catalogue import BUILT_IN, get_family, weight_sets
 from napari_pixcell.models.store import missing, weights_folder
 from napari_pixcell.preferences import IDLE_MINUTES, idle_minutes
-from napari_pixcell.ui.manager import ModelManager
+from napari_pixcell.ui.model_manager import ModelManager
 
 LEFT = Qt.MouseButton.LeftButton
 WHICH = "pixcell-256"

@@ -11,7 +11,7 @@ from qtpy.QtGui import QGuiApplication
 
 from napari_pixcell.slides import ArraySlide, Region, open_slide
 from napari_pixcell.ui.demo import click
-from napari_pixcell.ui.measured_layer import COLOURS
+from napari_pixcell.ui.layers.measured import COLOURS
 
 
 @pytest.fixture(scope="module")

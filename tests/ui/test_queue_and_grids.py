@@ -9,7 +9,7 @@ from PIL import Image
 from qtpy.QtCore import Qt
 
 from napari_pixcell.engine.events import Failure, Progress
-from napari_pixcell.ui.sheet_window import SheetWindow
+from napari_pixcell.ui.results.sheet_window import SheetWindow
 
 
 def queue_three(studio, settle):

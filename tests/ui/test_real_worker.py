@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from napari_pixcell.models.catalogue import DEMO_FOLDER, get_family
-from napari_pixcell.studio.results import Result
+from napari_pixcell.studio.results.results import Result
 from napari_pixcell.ui.demo import click
 from napari_pixcell.ui.dock import PixCellStudio
 

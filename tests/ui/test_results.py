@@ -16,8 +16,8 @@ from qtpy.QtWidgets import QFileDialog
 from napari_pixcell.engine.events import Preview
 from napari_pixcell.ui.demo import click
 from napari_pixcell.ui.keys import TABLE, key_list
-from napari_pixcell.ui.result_menu import result_menu
-from napari_pixcell.ui.slide_layer import role
+from napari_pixcell.ui.layers.slide import role
+from napari_pixcell.ui.results.menu import result_menu
 
 LEFT, RIGHT = Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton
 NONE, CTRL = Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.ControlModifier

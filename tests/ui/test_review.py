@@ -11,20 +11,20 @@ from typing import Any
 import napari
 import numpy as np
 import pytest
+from drawn_dataset import make_dataset
+from fitting import beyond_the_edge, cut_off, needed, room, seen
 from napari.layers import Image, Labels
 from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
 from qtpy.QtGui import QDropEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QComboBox
 
-from drawn_dataset import make_dataset
-from fitting import beyond_the_edge, cut_off, needed, room, seen
-from napari_pixcell.datasets.decisions import read_decisions
-from napari_pixcell.datasets.rows import append_rows, read_rows
-from napari_pixcell.studio.open_dataset import OpenDataset
+from napari_pixcell.datasets.store.decisions import read_decisions
+from napari_pixcell.datasets.store.rows import append_rows, read_rows
+from napari_pixcell.studio.review.open_dataset import OpenDataset
 from napari_pixcell.ui.dock import PixCellStudio
 from napari_pixcell.ui.keys import ON_LAYOUT, TABLE, key_list
-from napari_pixcell.ui.review import ReviewPairs, open_review
+from napari_pixcell.ui.review.dock import ReviewPairs, open_review
 
 CONTROL = Qt.KeyboardModifier.ControlModifier
 

@@ -9,15 +9,15 @@ from typing import Any
 import napari
 import numpy as np
 import pytest
+from pictures import tissue
 from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
 from qtpy.QtGui import QDropEvent
+from scripted import ScriptedClient
 from tifffile import imwrite
 
 from napari_pixcell.ui.demo import click
 from napari_pixcell.ui.dock import PixCellStudio
-from napari_pixcell.ui.slide_layer import role
-from pictures import tissue
-from scripted import ScriptedClient
+from napari_pixcell.ui.layers.slide import role
 
 
 @pytest.fixture(autouse=True)

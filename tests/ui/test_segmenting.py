@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from qtpy.QtWidgets import QFileDialog
+from tiny_cellpose import discs
 
 from napari_pixcell.cells.methods import LayoutSource
 from napari_pixcell.engine.events import Failure, Finished, Layout, Progress
 from napari_pixcell.slides import ArraySlide
 from napari_pixcell.ui.demo import click
 from napari_pixcell.ui.dock import PixCellStudio
-from tiny_cellpose import discs
 
 HEAVY = ("torch", "cellpose", "segment_anything", "cv2")
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from two_tissues import ColourClient, two_tissues
 
 from napari_pixcell.slides import ArraySlide
 from napari_pixcell.ui.demo import click
-from napari_pixcell.ui.slide_layer import role
-from two_tissues import ColourClient, two_tissues
+from napari_pixcell.ui.layers.slide import role
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from napari_pixcell.models.own_families import families_folder
 from napari_pixcell.slides import Region, open_slide
 from napari_pixcell.slides.samples import SAMPLE_SLIDE
 from napari_pixcell.ui.demo import click
-from napari_pixcell.ui.sheet_window import SheetWindow
+from napari_pixcell.ui.results.sheet_window import SheetWindow
 
 OWN = """
 import sys
@@ -121,10 +121,10 @@ def test_a_region_that_is_too_small_is_enlarged_by_a_button(
 def test_the_real_worker_teaches_a_stain_and_stains_a_region(
     viewer: napari.Viewer, qtbot, tmp_path: Path, monkeypatch
 ) -> None:
-    tests = Path(__file__).parents[1]
+    tests = Path(__file__).parents[1] / "support"
     subprocess.run([sys.executable, "-c", OWN, tmp_path], check=True, cwd=tests)
     picture = open_slide(SAMPLE_SLIDE).read(Region(300, 300, 1024, 1024), 0.5)
-    monkeypatch.setattr("napari_pixcell.studio.teaching.FLOW_STEPS", 50)
+    monkeypatch.setattr("napari_pixcell.studio.stains.training.FLOW_STEPS", 50)
     _, studio = viewer.window.add_plugin_dock_widget("napari-pixcell", "PixCell studio")
     session, section = studio.session, studio.stain
     studio.slide.open(SAMPLE_SLIDE)

@@ -7,16 +7,16 @@ from pathlib import Path
 import napari
 import numpy as np
 import pytest
+from pictures import tissue
 from PIL import Image
 from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
 from qtpy.QtGui import QDropEvent
 from qtpy.QtWidgets import QFileDialog, QInputDialog
 
 from napari_pixcell.models.catalogue import DEMO_FOLDER
-from napari_pixcell.studio.style_choice import StyleChoice
+from napari_pixcell.studio.styles.choice import StyleChoice
 from napari_pixcell.ui.demo import click
 from napari_pixcell.ui.dock import PixCellStudio
-from pictures import tissue
 
 LEFT = Qt.MouseButton.LeftButton
 

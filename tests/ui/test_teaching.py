@@ -8,7 +8,7 @@ from qtpy.QtWidgets import QFileDialog
 
 from napari_pixcell.engine.events import Progress
 from napari_pixcell.ui.demo import click
-from napari_pixcell.ui.sections.teaching import short
+from napari_pixcell.ui.sections.training import short
 
 
 def test_a_stain_is_taught_from_the_dock(

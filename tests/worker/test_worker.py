@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tiny_cellpose import discs
 
 from napari_pixcell.cells.methods import SegmentMethod
 from napari_pixcell.engine.events import (
@@ -30,7 +31,6 @@ from napari_pixcell.models.identity import encoder_identity
 from napari_pixcell.preferences import set_idle_minutes
 from napari_pixcell.slides.stored_picture import StoredPicture
 from napari_pixcell.worker.client import WorkerClient
-from tiny_cellpose import discs
 
 
 @pytest.fixture(scope="module")

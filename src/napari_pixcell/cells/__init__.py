@@ -3,6 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from napari_pixcell.cells.inventing.recipe import Recipe
 from napari_pixcell.cells.layout import (
     MAX_CELLS,
     advice,
@@ -11,19 +12,18 @@ from napari_pixcell.cells.layout import (
     count_cells,
     describe,
 )
-from napari_pixcell.cells.recipe import Recipe
 
 if TYPE_CHECKING:
     from napari_pixcell.cells.exporting import export_layout
-    from napari_pixcell.cells.inventing import Invented, invent
-    from napari_pixcell.cells.measuring import measure
+    from napari_pixcell.cells.inventing.invent import Invented, invent
+    from napari_pixcell.cells.inventing.measuring import measure
+    from napari_pixcell.cells.inventing.scatter import Scatter
+    from napari_pixcell.cells.inventing.stamps import StampLibrary, default_library
+    from napari_pixcell.cells.inventing.varying import vary
     from napari_pixcell.cells.outlines import Outlines, outlines_of, rasterise
     from napari_pixcell.cells.reading import CellsFile, read_cells
-    from napari_pixcell.cells.scattering import Scatter
     from napari_pixcell.cells.segmentation import segment_nuclei
     from napari_pixcell.cells.slide_cells import SlideCells, cells_for, put_on_slide
-    from napari_pixcell.cells.stamps import StampLibrary, default_library
-    from napari_pixcell.cells.varying import vary
     from napari_pixcell.cells.writing import write_cellpose, write_geojson, write_labels
 
 __all__ = [
@@ -59,15 +59,15 @@ __all__ = [
 # Imported when first asked for: scikit-image, scipy and shapely take 0.3 s.
 _LATE = {
     "exporting": ("export_layout",),
-    "inventing": ("Invented", "invent"),
-    "measuring": ("measure",),
+    "inventing.invent": ("Invented", "invent"),
+    "inventing.measuring": ("measure",),
     "outlines": ("Outlines", "outlines_of", "rasterise"),
     "reading": ("CellsFile", "read_cells"),
-    "scattering": ("Scatter",),
+    "inventing.scatter": ("Scatter",),
     "segmentation": ("segment_nuclei",),
     "slide_cells": ("SlideCells", "cells_for", "put_on_slide"),
-    "stamps": ("StampLibrary", "default_library"),
-    "varying": ("vary",),
+    "inventing.stamps": ("StampLibrary", "default_library"),
+    "inventing.varying": ("vary",),
     "writing": ("write_cellpose", "write_geojson", "write_labels"),
 }
 

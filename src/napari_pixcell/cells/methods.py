@@ -131,7 +131,7 @@ class LayoutSource:
     edited : bool
         Whether it was painted on afterwards.
     recipe : dict, optional
-        Of an invented layout: what :meth:`~napari_pixcell.cells.recipe.Recipe.to_dict` gives.
+        Of an invented layout: its recipe, as :meth:`Recipe.to_dict` returns it.
     density_map : dict, optional
         Of an invented layout whose density was painted: the factors of it, a packed array.
     """

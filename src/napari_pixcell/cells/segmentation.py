@@ -15,8 +15,8 @@ from skimage.morphology import disk, opening, remove_small_holes, remove_small_o
 from skimage.segmentation import watershed
 
 from napari_pixcell.cells.combining import without_small
-from napari_pixcell.cells.stain_check import looks_like
-from napari_pixcell.cells.stains import stain_densities
+from napari_pixcell.cells.ihc.deconvolution import stain_densities
+from napari_pixcell.cells.ihc.look import looks_like
 
 SMOOTH_UM = 0.6
 NEIGHBOURHOOD_UM = 13.0

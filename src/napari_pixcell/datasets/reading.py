@@ -8,9 +8,9 @@ from typing import Any
 
 from PIL import Image, UnidentifiedImageError
 
+from napari_pixcell.datasets.export import MANIFEST
 from napari_pixcell.datasets.marking import RECORD_KEY, RECORD_TAG
-from napari_pixcell.datasets.pairs import MANIFEST
-from napari_pixcell.datasets.rows import read_rows
+from napari_pixcell.datasets.store.rows import read_rows
 from napari_pixcell.engine.record import Record
 from napari_pixcell.errors import PixCellError
 

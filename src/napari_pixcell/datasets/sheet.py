@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pixcell.datasets.contact_sheet import contact_sheet
-from napari_pixcell.datasets.dataset import Dataset
 from napari_pixcell.datasets.marking import synthetic_sheet
-from napari_pixcell.datasets.rows import Row
-from napari_pixcell.datasets.whole import write_whole
+from napari_pixcell.datasets.store.dataset import Dataset
+from napari_pixcell.datasets.store.rows import Row
+from napari_pixcell.files import write_whole
 
 FIRST = 16
 COLUMNS = 4

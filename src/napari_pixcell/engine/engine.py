@@ -16,11 +16,6 @@ from napari_pixcell import __version__
 from napari_pixcell.cells import segment_nuclei
 from napari_pixcell.cells.methods import LayoutSource
 from napari_pixcell.engine.cancelling import Cancelled, checking
-from napari_pixcell.engine.computing import (
-    Overflow,
-    canvas_of,
-    embed_tissue,
-)
 from napari_pixcell.engine.events import (
     Embedding,
     Emit,
@@ -31,7 +26,12 @@ from napari_pixcell.engine.events import (
     Progress,
     Variant,
 )
-from napari_pixcell.engine.generating import Generation
+from napari_pixcell.engine.loaded_models import Residence, memory_is_full
+from napari_pixcell.engine.pipeline import (
+    Overflow,
+    canvas_of,
+    embed_tissue,
+)
 from napari_pixcell.engine.record import Record, pixels_sha256
 from napari_pixcell.engine.request import (
     MAX_SEED,
@@ -40,9 +40,9 @@ from napari_pixcell.engine.request import (
     Request,
     SegmentRequest,
 )
-from napari_pixcell.engine.residence import Residence, memory_is_full
 from napari_pixcell.engine.segmenting import KeptOutputs, read_cells, search_key
-from napari_pixcell.engine.teach_request import TeachRequest
+from napari_pixcell.engine.training.request import TeachRequest
+from napari_pixcell.engine.variants import Generation
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import get_family
 from napari_pixcell.models.loading import LoadedFamily, describe_device
@@ -177,7 +177,7 @@ class Engine:
         emit(Layout(labels, LayoutSource(how.method, how.model_name, sha256, licence)))
 
     def _teach(self, request: TeachRequest, emit: Emit, cancelled: Callable[[], bool]) -> None:
-        from napari_pixcell.engine.teaching_job import Teaching
+        from napari_pixcell.engine.training.job import Teaching
 
         check = checking(cancelled)
         Teaching(request, self.residence, emit, check, self._fitting).run()

@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from napari_pixcell.engine.canvas import Row, Turn
-from napari_pixcell.engine.canvas_painter import CanvasPainter, Floats
+from napari_pixcell.engine.canvas.painter import CanvasPainter, Floats
+from napari_pixcell.engine.canvas.plan import Row, Turn
 from napari_pixcell.engine.denoiser import Denoiser
 
 OnDone = Callable[[int, int], None]

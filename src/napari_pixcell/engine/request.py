@@ -16,7 +16,7 @@ from napari_pixcell.cells.methods import LayoutSource, SegmentMethod
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.presets import EXACT, get_preset
 from napari_pixcell.engine.start import FEATHER, MAX_FEATHER, check_invert, check_start
-from napari_pixcell.engine.teach_request import TeachRequest
+from napari_pixcell.engine.training.request import TeachRequest
 from napari_pixcell.errors import PixCellError
 
 MAX_SEED = 2**32 - 1

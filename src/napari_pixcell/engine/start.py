@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
-from napari_pixcell.engine.canvas import FACTOR, Canvas
+from napari_pixcell.engine.canvas.plan import FACTOR, Canvas
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.errors import PixCellError
 

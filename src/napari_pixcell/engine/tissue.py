@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pixcell.engine.canvas import cells_of
+from napari_pixcell.engine.canvas.plan import cells_of
 from napari_pixcell.models.catalogue import Family
 from napari_pixcell.slides.region import Region
 

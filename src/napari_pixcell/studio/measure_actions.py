@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import get_family
-from napari_pixcell.studio.finding import LARGEST_SEARCH
-from napari_pixcell.studio.gallery import Gallery
+from napari_pixcell.studio.cells.finding import LARGEST_SEARCH
 from napari_pixcell.studio.measures import SECTION, Measures, Place
-from napari_pixcell.studio.regions import RegionItem
-from napari_pixcell.studio.results import Result
+from napari_pixcell.studio.regions.item import RegionItem
+from napari_pixcell.studio.results.gallery import Gallery
+from napari_pixcell.studio.results.results import Result
 from napari_pixcell.studio.similar_actions import SimilarActions
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from psygnal import Signal
 
-from napari_pixcell.cells.staining_measures import (
+from napari_pixcell.cells.ihc.measures import (
     BIN,
     HIGHEST,
     Scores,
@@ -20,7 +20,7 @@ from napari_pixcell.cells.staining_measures import (
     Thresholds,
     measure_staining,
 )
-from napari_pixcell.cells.staining_table import (
+from napari_pixcell.cells.ihc.table import (
     COLUMNS,
     NUCLEI_COLUMNS,
     Row,

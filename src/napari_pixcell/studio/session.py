@@ -9,36 +9,42 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_pixcell.engine.embedding_cache import EmbeddingCache
 from napari_pixcell.engine.presets import QUICK
 from napari_pixcell.engine.request import GenerateRequest
+from napari_pixcell.engine.styles.cache import EmbeddingCache
 from napari_pixcell.engine.sweep import Axis, Sweep
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.store import missing
 from napari_pixcell.studio.background import Background
-from napari_pixcell.studio.datasets import Datasets
-from napari_pixcell.studio.embedding import Embedder
-from napari_pixcell.studio.gallery import Gallery
-from napari_pixcell.studio.generation import Generation
-from napari_pixcell.studio.grids import Grids
-from napari_pixcell.studio.live import MOST_TILES, Live
+from napari_pixcell.studio.cells.segmenter import Segmenter
+from napari_pixcell.studio.datasets.datasets import Datasets
+from napari_pixcell.studio.generation.grids import Grids
+from napari_pixcell.studio.generation.live import MOST_TILES, Live
+from napari_pixcell.studio.generation.pace import duration
+from napari_pixcell.studio.generation.queue import Generation
+from napari_pixcell.studio.generation.start import (
+    NOTHING,
+    START_SETTINGS,
+    beginning,
+    why_no_start,
+    words,
+)
 from napari_pixcell.studio.measure_actions import MeasureActions
 from napari_pixcell.studio.measures import Measures
-from napari_pixcell.studio.regions import NO_STYLE, RegionItem, tiles_of, tiles_text
-from napari_pixcell.studio.result_actions import ResultActions
-from napari_pixcell.studio.results import Client, Result, Target
-from napari_pixcell.studio.saving.actions import SavingActions
+from napari_pixcell.studio.regions.item import NO_STYLE, RegionItem, tiles_of, tiles_text
+from napari_pixcell.studio.results.gallery import Gallery
+from napari_pixcell.studio.results.results import Client, Result, Target
+from napari_pixcell.studio.results.saving_pictures import ResultActions
+from napari_pixcell.studio.saving.restoring import SavingActions
 from napari_pixcell.studio.saving.saver import Saver
-from napari_pixcell.studio.segmenting import Segmenter
 from napari_pixcell.studio.settings import Settings
 from napari_pixcell.studio.similar import SimilarTissue
-from napari_pixcell.studio.staining import Staining
-from napari_pixcell.studio.starting import NOTHING, START_SETTINGS, beginning, why_no_start, words
-from napari_pixcell.studio.teaching import StainTeaching
-from napari_pixcell.studio.times import duration
+from napari_pixcell.studio.stains.staining import Staining
+from napari_pixcell.studio.stains.training import StainTeaching
+from napari_pixcell.studio.styles.embedder import Embedder
 
 if TYPE_CHECKING:
-    from napari_pixcell.studio.shelf import Shelf
+    from napari_pixcell.studio.model_manager import Shelf
 
 
 class Session(SavingActions, MeasureActions, ResultActions):
@@ -141,7 +147,7 @@ class Session(SavingActions, MeasureActions, ResultActions):
     def shelf(self) -> Shelf:
         """Which models are here, and getting the others; made when first asked for."""
         if self._shelf is None:
-            from napari_pixcell.studio.shelf import Shelf  # brings the hub's client
+            from napari_pixcell.studio.model_manager import Shelf  # brings the hub's client
 
             self._shelf = Shelf(self.background, self._check_installed)
         return self._shelf
@@ -356,7 +362,7 @@ class Session(SavingActions, MeasureActions, ResultActions):
 
     def export(self, folder: Path) -> None:
         """Write the kept variants, or else all of them, as image–mask pairs."""
-        from napari_pixcell.studio.export import write_pairs
+        from napari_pixcell.studio.results.export import write_pairs
 
         results, name = self.gallery.to_export(), self.export_name.strip() or "slide"
         self.exporting = True

@@ -12,8 +12,8 @@ from napari_pixcell.cells.methods import CELLPOSE_MODEL, SegmentMethod
 from napari_pixcell.engine.presets import EXACT, get_preset
 from napari_pixcell.engine.request import MAX_SEED, GenerateRequest
 from napari_pixcell.models.catalogue import DEMO, Family, get_family
-from napari_pixcell.studio.stain_words import INVERSION, STRENGTH
-from napari_pixcell.studio.starting import NOTHING, TISSUE
+from napari_pixcell.studio.generation.start import NOTHING, TISSUE
+from napari_pixcell.studio.stains.sources import INVERSION, STRENGTH
 
 
 @dataclass
@@ -44,7 +44,7 @@ class Settings:
     keep_cells : bool
         Whether cells that are there stay when others are found.
     start_from : str
-        What a generation starts from: one of :data:`napari_pixcell.studio.starting.STARTS`.
+        What a generation starts from: one of :data:`napari_pixcell.studio.generation.start.STARTS`.
     strength : float
         How much of that changes, 0 to 1.
     only_part : bool
@@ -60,7 +60,7 @@ class Settings:
     stains : str
         Names of the chosen families that stain, with commas between.
     stain_from, stain_strength : str, float
-        What stains are made from, one of :data:`napari_pixcell.studio.stain_words.STAIN_FROM`,
+        What stains are made from, one of :data:`napari_pixcell.studio.stains.sources.STAIN_FROM`,
         and how much of that changes.
     """
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 
-from napari_pixcell.engine.embedding_cache import EmbeddingCache
 from napari_pixcell.engine.events import Embedding, Event, Failure, Finished
-from napari_pixcell.engine.similarity import best_places
-from napari_pixcell.engine.survey import Batch, Survey
+from napari_pixcell.engine.styles.cache import EmbeddingCache
+from napari_pixcell.engine.styles.similarity import best_places
+from napari_pixcell.engine.styles.survey import Batch, Survey
 from napari_pixcell.models.catalogue import Family
 from napari_pixcell.models.identity import encoder_identity
 from napari_pixcell.studio.background import Background
-from napari_pixcell.studio.results import Client
+from napari_pixcell.studio.results.results import Client
 from napari_pixcell.studio.similar_job import (
     BATCH_S,
     LARGEST_BATCH,
@@ -25,7 +25,7 @@ from napari_pixcell.studio.similar_job import (
 )
 
 if TYPE_CHECKING:
-    from napari_pixcell.studio.regions import RegionItem
+    from napari_pixcell.studio.regions.item import RegionItem
 
 BEST = 6
 

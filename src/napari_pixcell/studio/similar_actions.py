@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from napari_pixcell.engine.similarity import Place
-from napari_pixcell.studio.regions import RegionItem
+from napari_pixcell.engine.styles.similarity import Place
+from napari_pixcell.studio.regions.item import RegionItem
 from napari_pixcell.studio.similar import SimilarTissue
-from napari_pixcell.studio.style_keeping import StyleKeeping
+from napari_pixcell.studio.styles.series import StyleKeeping
 
 
 class SimilarActions(StyleKeeping):

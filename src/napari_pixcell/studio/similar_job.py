@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pixcell.engine.similarity import Grid, Place
-from napari_pixcell.engine.survey import Batch, Survey
+from napari_pixcell.engine.styles.similarity import Grid, Place
+from napari_pixcell.engine.styles.survey import Batch, Survey
 from napari_pixcell.models.catalogue import Family
 from napari_pixcell.slides.region import Region
-from napari_pixcell.studio.results import JobHandle
-from napari_pixcell.studio.times import Clock
+from napari_pixcell.studio.generation.pace import Clock
+from napari_pixcell.studio.results.results import JobHandle
 
 # Places of one request: at most as many as take a second, so that generations get in between. To
 # write many pixels as JSON at once would make the window stutter.

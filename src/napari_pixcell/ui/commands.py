@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QAbstractButton
 from napari_pixcell.ui.dock import PixCellStudio
 from napari_pixcell.ui.help_menu import KEYS, show_words
 from napari_pixcell.ui.keys import key_list
-from napari_pixcell.ui.review import open_review
+from napari_pixcell.ui.review.dock import open_review
 
 PLUGIN, TITLE = "napari-pixcell", "PixCell studio"
 

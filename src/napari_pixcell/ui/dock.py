@@ -13,16 +13,15 @@ from qtpy.QtWidgets import QComboBox, QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from napari_pixcell import __version__
 from napari_pixcell.preferences import sessions_wanted
-from napari_pixcell.studio.importing import holds_cells
-from napari_pixcell.studio.results import Client
+from napari_pixcell.studio.cells.importing import holds_cells
+from napari_pixcell.studio.results.results import Client
 from napari_pixcell.studio.saving.folder import is_session
 from napari_pixcell.studio.session import Session
 from napari_pixcell.ui import configuration, help_menu
 from napari_pixcell.ui.docked import Docked
 from napari_pixcell.ui.keys import Keys
-from napari_pixcell.ui.layers import LayerLink
-from napari_pixcell.ui.parts import LIST, More, Text, name_for_readers
-from napari_pixcell.ui.review import open_review
+from napari_pixcell.ui.layers.link import LayerLink
+from napari_pixcell.ui.review.dock import open_review
 from napari_pixcell.ui.sections import (
     DatasetSection,
     ExportSection,
@@ -35,6 +34,7 @@ from napari_pixcell.ui.sections import (
     StainSection,
     StyleSection,
 )
+from napari_pixcell.ui.widgets import LIST, More, Text, name_for_readers
 from napari_pixcell.worker.client import WorkerClient
 
 PUMP_MS = 40

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from napari.layers import Image, Shapes
 from napari.viewer import Viewer
 
-from napari_pixcell.ui.slide_layer import is_slide, role
+from napari_pixcell.ui.layers.slide import is_slide, role
 
 if TYPE_CHECKING:
     from napari_pixcell.ui.dock import PixCellStudio

@@ -23,7 +23,7 @@ def get_reader(path: str | list[str]) -> Callable[[Any], list[LayerData]] | None
 
         viewer = current_viewer()
         if viewer is not None:  # there is a window, and with it Qt
-            from napari_pixcell.ui.drawing import watch
+            from napari_pixcell.ui.layers.sharpening import watch
 
             watch(viewer)
         return data

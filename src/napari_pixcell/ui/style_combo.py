@@ -8,11 +8,11 @@ from qtpy.QtCore import QSignalBlocker, QSize, Qt
 from qtpy.QtGui import QIcon, QPixmap, QStandardItemModel
 from qtpy.QtWidgets import QComboBox, QSizePolicy
 
-from napari_pixcell.studio.regions import NO_STYLE, tiles_text
+from napari_pixcell.engine.styles.library import Style
+from napari_pixcell.studio.regions.item import NO_STYLE, tiles_text
 from napari_pixcell.studio.session import Session
-from napari_pixcell.studio.style_choice import Ref
-from napari_pixcell.studio.styles import Style
-from napari_pixcell.ui.parts import pixmap
+from napari_pixcell.studio.styles.choice import Ref
+from napari_pixcell.ui.widgets import pixmap
 
 SIDE, SMALL = 48, 18
 ANY = "no style: any tissue"

@@ -16,7 +16,7 @@ from typing import Any
 
 from platformdirs import user_log_dir
 
-from napari_pixcell.datasets.request import AnyRequest
+from napari_pixcell.datasets.recipe.request import AnyRequest
 from napari_pixcell.engine.events import Event, Failure, is_last
 from napari_pixcell.worker.protocol import (
     ImageBlock,

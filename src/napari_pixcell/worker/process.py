@@ -12,8 +12,8 @@ import traceback
 from collections.abc import Callable
 from typing import IO, Any
 
-from napari_pixcell.datasets.making import make_dataset
-from napari_pixcell.datasets.request import DatasetRequest
+from napari_pixcell.datasets.recipe.making import make_dataset
+from napari_pixcell.datasets.recipe.request import DatasetRequest
 from napari_pixcell.engine.events import Emit, Event, Failure, Preview, summary
 from napari_pixcell.engine.request import request_from_dict
 from napari_pixcell.errors import PixCellError

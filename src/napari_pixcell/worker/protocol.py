@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pixcell.cells.methods import LayoutSource
-from napari_pixcell.datasets.request import AnyRequest, DatasetRequest
+from napari_pixcell.datasets.recipe.request import AnyRequest, DatasetRequest
 from napari_pixcell.engine.events import (
     PREVIEW_SIDE,
     Embedding,

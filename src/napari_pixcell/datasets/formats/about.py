@@ -9,8 +9,8 @@ from typing import Any
 
 from napari_pixcell import __version__
 from napari_pixcell.datasets.formats.base import Facts
-from napari_pixcell.datasets.rows import Row
 from napari_pixcell.datasets.splits import TRAIN
+from napari_pixcell.datasets.store.rows import Row
 
 # Terms that a licence's words can hold, the strictest first, and what the hub calls them.
 HUB_LICENCES = (

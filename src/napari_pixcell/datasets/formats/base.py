@@ -13,12 +13,12 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pixcell.datasets.dataset import Dataset, Description
 from napari_pixcell.datasets.marking import synthetic_image_tiff, synthetic_png
 from napari_pixcell.datasets.reading import read_record
-from napari_pixcell.datasets.rows import Row
 from napari_pixcell.datasets.splits import Split
-from napari_pixcell.datasets.writing import DIGITS
+from napari_pixcell.datasets.store.dataset import Dataset, Description
+from napari_pixcell.datasets.store.pair_files import DIGITS
+from napari_pixcell.datasets.store.rows import Row
 from napari_pixcell.engine.record import Record
 from napari_pixcell.errors import PixCellError
 

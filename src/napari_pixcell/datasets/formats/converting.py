@@ -16,8 +16,6 @@ from pathlib import Path
 import numpy as np
 
 from napari_pixcell import __version__
-from napari_pixcell.datasets.dataset import MANIFEST, Dataset
-from napari_pixcell.datasets.decisions import is_used, read_decisions
 from napari_pixcell.datasets.formats.about import cells_of, readme
 from napari_pixcell.datasets.formats.base import Facts, Format, Pair
 from napari_pixcell.datasets.formats.cellpose import Cellpose
@@ -28,9 +26,11 @@ from napari_pixcell.datasets.formats.qupath import QuPath
 from napari_pixcell.datasets.formats.stardist import StarDist
 from napari_pixcell.datasets.formats.webdataset import WebDataset
 from napari_pixcell.datasets.formats.yolo import Yolo
-from napari_pixcell.datasets.lock import locked
-from napari_pixcell.datasets.rows import Row
 from napari_pixcell.datasets.splits import TEST, TRAIN, VALIDATION, Parts, Split, groups_of
+from napari_pixcell.datasets.store.dataset import MANIFEST, Dataset
+from napari_pixcell.datasets.store.decisions import is_used, read_decisions
+from napari_pixcell.datasets.store.lock import locked
+from napari_pixcell.datasets.store.rows import Row
 from napari_pixcell.errors import PixCellError
 
 ALL: tuple[type[Format], ...] = (

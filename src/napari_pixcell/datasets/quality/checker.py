@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from napari_pixcell.cells.methods import LayoutSource
 from napari_pixcell.datasets.checks import FLAGS, SCORES, Checks
-from napari_pixcell.datasets.dataset import Style
 from napari_pixcell.datasets.quality.agreement import agreement
 from napari_pixcell.datasets.quality.copies import RealTiles, free_of_cells
 from napari_pixcell.datasets.quality.looks import (
@@ -22,6 +21,7 @@ from napari_pixcell.datasets.quality.looks import (
     sharpness_ratio,
 )
 from napari_pixcell.datasets.quality.styles import centre_of, reference_picture, style_cosine
+from napari_pixcell.datasets.store.dataset import Style
 from napari_pixcell.engine.events import Embedding, Event, Failure, Layout
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.request import EmbedRequest, Request, SegmentRequest

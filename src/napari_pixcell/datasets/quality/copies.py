@@ -18,9 +18,9 @@ from napari_pixcell.datasets.quality.alignment import (
     symmetries,
 )
 from napari_pixcell.datasets.quality.styles import unit
-from napari_pixcell.datasets.whole import put_whole
-from napari_pixcell.engine.blending import as_grid
+from napari_pixcell.engine.styles.blending import as_grid
 from napari_pixcell.errors import PixCellError
+from napari_pixcell.files import put_whole
 
 Floats = NDArray[np.float32]
 

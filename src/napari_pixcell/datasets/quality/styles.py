@@ -1,9 +1,9 @@
 """Whether a picture keeps the style that was asked for.
 
 Embeddings share a direction, that of what all tissue has in common, see
-:mod:`napari_pixcell.engine.similarity`. The mean of a dataset's own tissue would be too much to
-take off: that of one slide is its very style. So it is taken from a few tiles of the bundled
-sample slide in several colours, the same for all datasets of a family.
+:mod:`napari_pixcell.engine.styles.similarity`. Subtracting the mean of a dataset's own tissue
+would remove too much: for a single slide it is the style itself. So the mean is taken over a few
+tiles of the bundled sample slide in several colours, the same for all datasets of a family.
 """
 
 from __future__ import annotations

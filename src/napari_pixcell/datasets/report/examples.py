@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from napari_pixcell.datasets.dataset import Dataset
 from napari_pixcell.datasets.marking import synthetic_jpeg
 from napari_pixcell.datasets.report.markup import Markup, element
-from napari_pixcell.datasets.rows import Row
 from napari_pixcell.datasets.sheet import draw_outlines
-from napari_pixcell.datasets.table import PairTable
+from napari_pixcell.datasets.store.dataset import Dataset
+from napari_pixcell.datasets.store.rows import Row
+from napari_pixcell.datasets.store.table import PairTable
 
 SIDE = 256  # px of the longer side
 RATIOS = ("count", "sharpness")  # best at 1

@@ -9,9 +9,7 @@ import numpy as np
 
 from napari_pixcell import __version__
 from napari_pixcell.datasets.checks import FLAGS, SCORES, Checks
-from napari_pixcell.datasets.dataset import Dataset, now
-from napari_pixcell.datasets.decisions import read_decisions
-from napari_pixcell.datasets.plan import PAIRINGS
+from napari_pixcell.datasets.recipe.plan import PAIRINGS
 from napari_pixcell.datasets.report.charts import Limit, histogram
 from napari_pixcell.datasets.report.citing import (
     full_texts,
@@ -22,10 +20,12 @@ from napari_pixcell.datasets.report.citing import (
 from napari_pixcell.datasets.report.examples import examples
 from napari_pixcell.datasets.report.markup import Markup, element, facts, section, table
 from napari_pixcell.datasets.report.page import page
-from napari_pixcell.datasets.report.parts import Parts
-from napari_pixcell.datasets.table import PairTable
-from napari_pixcell.datasets.whole import write_whole
+from napari_pixcell.datasets.report.sources import Parts
+from napari_pixcell.datasets.store.dataset import Dataset, now
+from napari_pixcell.datasets.store.decisions import read_decisions
+from napari_pixcell.datasets.store.table import PairTable
 from napari_pixcell.errors import PixCellError
+from napari_pixcell.files import write_whole
 
 OnProgress = Callable[[int, int], None]
 MARK = (

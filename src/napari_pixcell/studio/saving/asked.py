@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_pixcell.studio.saving import places
+from napari_pixcell.studio.saving.book import Book
 from napari_pixcell.studio.saving.folder import SessionFolder
-from napari_pixcell.studio.saving.writing import Book
 
 if TYPE_CHECKING:
     from napari_pixcell.studio.session import Session

@@ -17,15 +17,15 @@ from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.presets import get_preset
 from napari_pixcell.engine.record import Record
 from napari_pixcell.engine.request import GenerateRequest, request_from_dict
+from napari_pixcell.engine.styles.library import Style, style_from
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.slides.region import Region
 from napari_pixcell.slides.stored_picture import Picture, StoredPicture, pictures_folder
-from napari_pixcell.studio.regions import Cells, RegionItem, area_shape
-from napari_pixcell.studio.results import Target
+from napari_pixcell.studio.regions.item import Cells, RegionItem, area_shape
+from napari_pixcell.studio.results.results import Target
 from napari_pixcell.studio.saving.arrays import layout_from, packed_from
 from napari_pixcell.studio.saving.folder import SessionFolder
-from napari_pixcell.studio.style_choice import StyleChoice
-from napari_pixcell.studio.styles import Style, style_from
+from napari_pixcell.studio.styles.choice import StyleChoice
 
 T = TypeVar("T")
 # What a file or a part of the JSON that is not as it was written may raise.

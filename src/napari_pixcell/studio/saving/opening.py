@@ -8,17 +8,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from napari_pixcell.engine.styles.library import Style
 from napari_pixcell.engine.tissue import Tissue
 from napari_pixcell.models.catalogue import get_family
 from napari_pixcell.slides import open_slide
-from napari_pixcell.studio.results import Result
+from napari_pixcell.studio.results.results import Result
 from napari_pixcell.studio.saving.document import OLDER
 from napari_pixcell.studio.saving.folder import SessionFolder
 from napari_pixcell.studio.saving.loading import DAMAGED, Loader, SavedResult
 from napari_pixcell.studio.saving.places import counted
 from napari_pixcell.studio.saving.slide_mark import SlideMark
-from napari_pixcell.studio.style_choice import StyleChoice
-from napari_pixcell.studio.styles import Style
+from napari_pixcell.studio.styles.choice import StyleChoice
 
 
 @dataclass(eq=False)

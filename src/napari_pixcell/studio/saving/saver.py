@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 from psygnal import Signal
 
 from napari_pixcell.preferences import sessions_wanted
-from napari_pixcell.studio.regions import RegionItem
-from napari_pixcell.studio.results import Result
+from napari_pixcell.studio.regions.item import RegionItem
+from napari_pixcell.studio.results.results import Result
 from napari_pixcell.studio.saving import places
 from napari_pixcell.studio.saving.asked import Asked
+from napari_pixcell.studio.saving.book import Book
 from napari_pixcell.studio.saving.folder import SessionFolder
 from napari_pixcell.studio.saving.slide_mark import SlideMark
 from napari_pixcell.studio.saving.snapshot import Snapshot
-from napari_pixcell.studio.saving.writing import Book
 
 if TYPE_CHECKING:
     from napari_pixcell.studio.session import Session

@@ -21,15 +21,15 @@ import numpy as np
 from napari_pixcell import __version__
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.request import GenerateRequest
+from napari_pixcell.engine.styles.library import style_bytes
 from napari_pixcell.models.catalogue import get_family
 from napari_pixcell.slides.stored_picture import StoredPicture
-from napari_pixcell.studio.dataset_job import DatasetJob
-from napari_pixcell.studio.regions import Cells, RegionItem
-from napari_pixcell.studio.results import Result, Target
+from napari_pixcell.studio.datasets.job import DatasetJob
+from napari_pixcell.studio.regions.item import Cells, RegionItem
+from napari_pixcell.studio.results.results import Result, Target
+from napari_pixcell.studio.results.spill import memory_limit
 from napari_pixcell.studio.saving.arrays import layout_bytes, packed_bytes
 from napari_pixcell.studio.saving.document import MARK, SAVED, VERSION
-from napari_pixcell.studio.spill import memory_limit
-from napari_pixcell.studio.styles import style_bytes
 
 if TYPE_CHECKING:
     from napari_pixcell.studio.session import Session
@@ -85,7 +85,7 @@ class Snapshot:
 
     def take(self) -> dict[str, Any]:
         """Give the session's JSON with the sides in it, but without its slide."""
-        from napari_pixcell.studio.saving.measured import measured_document  # it takes Side
+        from napari_pixcell.studio.saving.measures import measured_document  # it takes Side
 
         session, key = self._session, self._key
         return {

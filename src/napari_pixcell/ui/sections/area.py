@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from qtpy.QtWidgets import QComboBox, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
-from napari_pixcell.studio.regions import AREA_KINDS
+from napari_pixcell.studio.regions.item import AREA_KINDS
 from napari_pixcell.studio.session import Session
-from napari_pixcell.ui.layers import LayerLink
-from napari_pixcell.ui.parts import Text, allow, button, row
+from napari_pixcell.ui.layers.link import LayerLink
+from napari_pixcell.ui.widgets import Text, allow, button, row
 
 TIP = (
     "Paint over a part of the region: “Segment nuclei” and “Invent” then work there alone, and "

@@ -6,8 +6,8 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QSlider, QSpinBox, QVBoxLayout, QWidget
 
 from napari_pixcell.studio.session import Session
-from napari_pixcell.ui.parts import More, allow, button, clear, put, row, slim
 from napari_pixcell.ui.style_combo import StyleCombo
+from napari_pixcell.ui.widgets import More, allow, button, clear, put, row, slim
 
 MOST_SHARE = 95  # %: with all of it on one, the others' proportions would be lost
 

@@ -22,13 +22,13 @@ from qtpy.QtWidgets import (
 )
 
 from napari_pixcell.datasets.formats import FORMATS
-from napari_pixcell.datasets.plan import PAIRINGS
-from napari_pixcell.studio.dataset_choice import LAYOUTS, STYLES
-from napari_pixcell.studio.datasets import FIRST, SECTION
+from napari_pixcell.datasets.recipe.plan import PAIRINGS
+from napari_pixcell.studio.datasets.choice import LAYOUTS, STYLES
+from napari_pixcell.studio.datasets.datasets import FIRST, SECTION
+from napari_pixcell.studio.generation.pace import duration
 from napari_pixcell.studio.session import Session
-from napari_pixcell.studio.times import duration
-from napari_pixcell.ui.parts import Section, Text, allow, button, put, row, slim
-from napari_pixcell.ui.sheet_window import SheetWindow
+from napari_pixcell.ui.results.sheet_window import SheetWindow
+from napari_pixcell.ui.widgets import Section, Text, allow, button, put, row, slim
 
 KEY = f"open/{SECTION}"
 NARROW = 34  # px of a field of a number, without its buttons

@@ -8,7 +8,7 @@ from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QCheckBox, QFileDialog, QLabel, QLineEdit
 
 from napari_pixcell.studio.session import Session
-from napari_pixcell.ui.parts import Section, Text, allow, button
+from napari_pixcell.ui.widgets import Section, Text, allow, button
 
 
 class ExportSection(Section):

@@ -21,8 +21,8 @@ from qtpy.QtWidgets import (
 from napari_pixcell.cells.methods import CELLPOSE_MODEL
 from napari_pixcell.models.catalogue import CELLPOSE
 from napari_pixcell.studio.session import Session
-from napari_pixcell.ui.parts import BLUE, More, allow, button, put, row
 from napari_pixcell.ui.sections.thresholds import Thresholds
+from napari_pixcell.ui.widgets import BLUE, More, allow, button, put, row
 
 MODELS = "Cellpose models (*)"
 OWN = "Own model file…"

@@ -18,10 +18,13 @@ from superqt import QLabeledDoubleSlider, QLargeIntSpinBox
 
 from napari_pixcell.engine.presets import PRESETS, get_preset
 from napari_pixcell.engine.request import MAX_SEED
+from napari_pixcell.studio.generation.start import NOTHING
 from napari_pixcell.studio.session import Session
-from napari_pixcell.studio.starting import NOTHING
-from napari_pixcell.ui.layers import LayerLink
-from napari_pixcell.ui.parts import (
+from napari_pixcell.ui.layers.link import LayerLink
+from napari_pixcell.ui.sections.grid import GridPanel
+from napari_pixcell.ui.sections.queue import QueueList
+from napari_pixcell.ui.sections.starting import Starting
+from napari_pixcell.ui.widgets import (
     BLUE,
     PRIMARY,
     More,
@@ -33,9 +36,6 @@ from napari_pixcell.ui.parts import (
     row,
     slim,
 )
-from napari_pixcell.ui.sections.grid import GridPanel
-from napari_pixcell.ui.sections.queue import QueueList
-from napari_pixcell.ui.sections.starting import Starting
 
 LIVE = "A quick picture a moment after each stroke or change; it is not kept unless you say so"
 

@@ -12,11 +12,11 @@ from qtpy.QtWidgets import (
 )
 
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.studio.grids import Grid
+from napari_pixcell.studio.generation.grids import Grid
+from napari_pixcell.studio.generation.start import NOTHING
 from napari_pixcell.studio.session import Session
-from napari_pixcell.studio.starting import NOTHING
-from napari_pixcell.ui.parts import AMBER, More, Text, allow, button, put, row
-from napari_pixcell.ui.sheet_window import SheetWindow
+from napari_pixcell.ui.results.sheet_window import SheetWindow
+from napari_pixcell.ui.widgets import AMBER, More, Text, allow, button, put, row
 
 FIELDS = (
     ("grid_guidance", "Guidance", "Values to try, such as 1, 1.5, 2; empty: the one above"),

@@ -7,7 +7,7 @@ from qtpy.QtWidgets import QComboBox, QGridLayout, QLabel, QProgressBar, QSizePo
 from superqt import QLabeledDoubleSlider
 
 from napari_pixcell.studio.session import Session
-from napari_pixcell.ui.parts import BLUE, More, allow, button, put, row, slim
+from napari_pixcell.ui.widgets import BLUE, More, allow, button, put, row, slim
 
 OWN = 0  # the numbers as they stand
 

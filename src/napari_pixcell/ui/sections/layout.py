@@ -10,13 +10,13 @@ from qtpy.QtWidgets import QCheckBox, QFileDialog, QLabel
 from superqt import QLabeledDoubleSlider
 
 from napari_pixcell.studio.session import Session
-from napari_pixcell.ui.layers import LayerLink
-from napari_pixcell.ui.parts import AMBER, Section, Text, allow, button, put
+from napari_pixcell.ui.layers.link import LayerLink
 from napari_pixcell.ui.sections.area import Area
 from napari_pixcell.ui.sections.finding import Finding
 from napari_pixcell.ui.sections.inventing import Inventing
 from napari_pixcell.ui.sections.stamps import Stamps
 from napari_pixcell.ui.sections.tools import Tools
+from napari_pixcell.ui.widgets import AMBER, Section, Text, allow, button, put
 
 KINDS = "*.geojson *.json *.gz *.tif *.tiff *.png *.npy *.roi *.zip"
 ON_REGION = "Outlines counted from the region's corner"

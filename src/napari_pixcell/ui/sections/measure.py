@@ -10,9 +10,9 @@ from superqt import QLabeledDoubleSlider
 
 from napari_pixcell.studio.measures import SECTION
 from napari_pixcell.studio.session import Session
-from napari_pixcell.ui.measured_layer import COLOURS
-from napari_pixcell.ui.measured_table import MeasuredTable
-from napari_pixcell.ui.parts import Section, Text, allow, button, put, row
+from napari_pixcell.ui.layers.measured import COLOURS
+from napari_pixcell.ui.results.measured_table import MeasuredTable
+from napari_pixcell.ui.widgets import Section, Text, allow, button, put, row
 
 TISSUE = "Measure haematoxylin and DAB of the region's own tissue, for a slide of real IHC"
 VARIANT = "Measure haematoxylin and DAB of the variant that is seen, such as a virtual stain"

@@ -15,10 +15,10 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_pixcell.studio.generation import Generation
-from napari_pixcell.studio.jobs import GenerationJob
+from napari_pixcell.studio.generation.job import GenerationJob
+from napari_pixcell.studio.generation.queue import Generation
 from napari_pixcell.studio.session import Session
-from napari_pixcell.ui.parts import AMBER, Text, allow, row
+from napari_pixcell.ui.widgets import AMBER, Text, allow, row
 
 MOST_HEIGHT = 150  # px of rows before they scroll
 BUTTON = (

@@ -6,11 +6,11 @@ from qtpy.QtCore import QSignalBlocker, QSize, Qt
 from qtpy.QtWidgets import QInputDialog, QListWidget, QListWidgetItem, QMenu
 
 from napari_pixcell.models.catalogue import get_family
-from napari_pixcell.studio.regions import RegionItem, tiles_of, tiles_text
+from napari_pixcell.studio.regions.item import RegionItem, tiles_of, tiles_text
 from napari_pixcell.studio.session import Session
-from napari_pixcell.ui.layers import LayerLink
-from napari_pixcell.ui.parts import Section, Text, allow, button
+from napari_pixcell.ui.layers.link import LayerLink
 from napari_pixcell.ui.sections.similar import SimilarPanel
+from napari_pixcell.ui.widgets import Section, Text, allow, button
 
 ROW = 22
 EMPTY = "A region is one tile or larger: its tissue gives the style."

@@ -5,12 +5,12 @@ from __future__ import annotations
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QCheckBox, QSlider
 
-from napari_pixcell.studio.results import Result
+from napari_pixcell.studio.results.results import Result
 from napari_pixcell.studio.session import Session
 from napari_pixcell.ui.keys import key_list
-from napari_pixcell.ui.parts import More, Section, Text, allow, row
-from napari_pixcell.ui.result_menu import result_menu
-from napari_pixcell.ui.strip import Strip
+from napari_pixcell.ui.results.menu import result_menu
+from napari_pixcell.ui.results.strip import Strip
+from napari_pixcell.ui.widgets import More, Section, Text, allow, row
 
 FINE = 1000  # places of the divider
 

@@ -10,12 +10,12 @@ from qtpy.QtCore import QSize, Qt
 from qtpy.QtGui import QIcon
 from qtpy.QtWidgets import QCheckBox, QGridLayout, QMenu, QProgressBar, QToolButton, QWidget
 
-from napari_pixcell.engine.similarity import Place
+from napari_pixcell.engine.styles.similarity import Place
 from napari_pixcell.studio.session import Session
 from napari_pixcell.studio.similar import BEST
 from napari_pixcell.studio.similar_job import Similar
-from napari_pixcell.ui.layers import LayerLink
-from napari_pixcell.ui.parts import BLUE, Text, allow, button, clear, pixmap, row
+from napari_pixcell.ui.layers.link import LayerLink
+from napari_pixcell.ui.widgets import BLUE, Text, allow, button, clear, pixmap, row
 
 SIDE = 44
 FIND = (

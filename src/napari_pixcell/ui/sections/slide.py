@@ -12,12 +12,12 @@ from napari_pixcell.models.catalogue import families
 from napari_pixcell.slides import open_slide
 from napari_pixcell.slides.samples import SAMPLE_SLIDE
 from napari_pixcell.studio.session import Session
-from napari_pixcell.ui.layers import LayerLink
-from napari_pixcell.ui.parts import AMBER, Section, Text, button, row
+from napari_pixcell.ui.layers.link import LayerLink
 from napari_pixcell.ui.session_menu import SessionMenu, ask_for_slide
+from napari_pixcell.ui.widgets import AMBER, Section, Text, button, row
 
 if TYPE_CHECKING:
-    from napari_pixcell.ui.manager import ModelManager
+    from napari_pixcell.ui.model_manager import ModelManager
 
 FILES = (
     "Slides and pictures (*.svs *.ndpi *.mrxs *.scn *.bif *.vms *.vmu *.svslide *.dcm *.tif *.tiff"
@@ -135,7 +135,7 @@ class SlideSection(Section):
 
     def manage(self, name: str = "") -> None:
         """Open the model manager at the chosen model, or at another."""
-        from napari_pixcell.ui.manager import ModelManager
+        from napari_pixcell.ui.model_manager import ModelManager
 
         if self.manager is None or not self.manager.isVisible():
             self.manager = ModelManager(self.session, self)

@@ -11,12 +11,12 @@ from qtpy.QtCore import QSignalBlocker, Qt
 from qtpy.QtWidgets import QCheckBox, QComboBox, QGridLayout, QLabel, QSizePolicy, QWidget
 from superqt import QLabeledDoubleSlider
 
-from napari_pixcell.models.stains import stain_name
+from napari_pixcell.models.stain_families import stain_name
 from napari_pixcell.studio.session import Session
-from napari_pixcell.studio.stain_words import NOISE, STAIN_FROM
-from napari_pixcell.ui.parts import AMBER, Section, Text, allow, button, put, row
-from napari_pixcell.ui.sections.teaching import TeachPanel
-from napari_pixcell.ui.sheet_window import SheetWindow
+from napari_pixcell.studio.stains.sources import NOISE, STAIN_FROM
+from napari_pixcell.ui.results.sheet_window import SheetWindow
+from napari_pixcell.ui.sections.training import TeachPanel
+from napari_pixcell.ui.widgets import AMBER, Section, Text, allow, button, put, row
 
 COLUMNS = 3
 SHORT = 40  # letters that a button has room for

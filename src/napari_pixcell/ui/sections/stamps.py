@@ -13,10 +13,10 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_pixcell.studio.inventing import BUNDLED
+from napari_pixcell.studio.cells.inventing import BUNDLED
 from napari_pixcell.studio.session import Session
-from napari_pixcell.ui.layers import LayerLink
-from napari_pixcell.ui.parts import put, row, slim
+from napari_pixcell.ui.layers.link import LayerLink
+from napari_pixcell.ui.widgets import put, row, slim
 
 
 class Stamps(QWidget):

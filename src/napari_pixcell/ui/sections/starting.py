@@ -6,10 +6,10 @@ from qtpy.QtCore import QSignalBlocker, Qt
 from qtpy.QtWidgets import QCheckBox, QComboBox, QLabel, QSizePolicy, QSpinBox
 from superqt import QLabeledDoubleSlider
 
+from napari_pixcell.studio.generation.start import NOTHING, SHOWN, STARTS, TISSUE
 from napari_pixcell.studio.session import Session
-from napari_pixcell.studio.starting import NOTHING, SHOWN, STARTS, TISSUE
-from napari_pixcell.ui.layers import LayerLink
-from napari_pixcell.ui.parts import More, Text, allow, button, put, row
+from napari_pixcell.ui.layers.link import LayerLink
+from napari_pixcell.ui.widgets import More, Text, allow, button, put, row
 
 STRENGTH = "0 keeps the very pixels, 1 forgets them"
 MARK = "Paint over the part of the region that shall change"

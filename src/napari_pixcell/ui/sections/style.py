@@ -17,13 +17,13 @@ from qtpy.QtWidgets import (
     QToolButton,
 )
 
-from napari_pixcell.studio.regions import RegionItem, tiles_text
+from napari_pixcell.engine.styles.library import Style
+from napari_pixcell.studio.regions.item import RegionItem, tiles_text
 from napari_pixcell.studio.session import Session
-from napari_pixcell.studio.style_choice import Ref, StyleChoice
-from napari_pixcell.studio.styles import Style
-from napari_pixcell.ui.parts import BLUE, Section, Text, allow, button, put
+from napari_pixcell.studio.styles.choice import Ref, StyleChoice
 from napari_pixcell.ui.sections.blending import Blending
 from napari_pixcell.ui.style_combo import StyleCombo
+from napari_pixcell.ui.widgets import BLUE, Section, Text, allow, button, put
 
 MANY = 32  # tiles whose embedding is worth a bar and a button to stop it
 FORGET = "Forget computed styles"

@@ -8,7 +8,7 @@ from superqt import QLabeledDoubleSlider
 
 from napari_pixcell.cells.methods import METHODS
 from napari_pixcell.studio.session import Session
-from napari_pixcell.ui.parts import Text, put
+from napari_pixcell.ui.widgets import Text, put
 
 PAUSE_MS = 250  # after the last move
 PAINTED = "You have changed these cells: the sliders act on the next search."

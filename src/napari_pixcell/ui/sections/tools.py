@@ -6,10 +6,10 @@ from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QGridLayout, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from napari_pixcell.studio.session import Session
-from napari_pixcell.ui.cell_keys import SHOWN_KEYS
-from napari_pixcell.ui.cell_tools import GROWS_BY
-from napari_pixcell.ui.layers import LayerLink
-from napari_pixcell.ui.parts import Text, allow
+from napari_pixcell.ui.layers.layer_keys import SHOWN_KEYS
+from napari_pixcell.ui.layers.layout_tools import GROWS_BY
+from napari_pixcell.ui.layers.link import LayerLink
+from napari_pixcell.ui.widgets import Text, allow
 
 COLUMNS = 6
 TOOLS = {

@@ -1,0 +1,1 @@
+"""Measurement of IHC: colour deconvolution, positive area, nuclei and H-score."""

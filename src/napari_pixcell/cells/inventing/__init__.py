@@ -1,0 +1,1 @@
+"""Layouts invented from numbers: recipe, centres, shapes, stamps and variations."""

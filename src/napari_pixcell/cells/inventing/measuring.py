@@ -1,0 +1,103 @@
+"""Measure a layout: the recipe of one that is like it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_pixcell.cells.inventing.centres import clark_evans
+from napari_pixcell.cells.inventing.recipe import Recipe
+from napari_pixcell.cells.inventing.shapes import cell_shapes
+from napari_pixcell.errors import PixCellError
+
+FEWEST = 5
+QUARTILES_TO_DEVIATION = 1.349  # of a normal distribution
+LEAST_DIRECTED = 1.2  # elongation below which a cell has no direction worth the name
+LEAST_OVER_ROUND = 0.01
+WIDE = 0.6  # spread of the areas' logarithm
+
+
+def measure(labels: NDArray[Any], mpp: float, seed: int = 0) -> Recipe:
+    """Give the recipe of a layout that is like this one.
+
+    Sizes and shapes are of the cells that the border does not cut, each weighted by the inverse of
+    the chance of one of its extent to lie inside (Miles and Lantuéjoul; Serra 1982): large cells
+    are cut more often. Spreads are robust, from the quartiles. Of nests of cells the recipe keeps
+    how clustered they are, not where.
+
+    Parameters
+    ----------
+    labels : array, (height, width)
+        Instance label image with at least five cells.
+    mpp : float
+        Its pixel size in µm.
+    seed : int
+        Of the recipe.
+
+    Raises
+    ------
+    PixCellError
+        If there are fewer cells.
+    """
+    shapes = cell_shapes(labels, mpp)
+    whole = ~shapes.cut
+    if np.count_nonzero(whole) < FEWEST:
+        raise PixCellError(
+            f"The layout has fewer than {FEWEST} whole cells, too few to measure; choose one with "
+            "more cells, or set the numbers by hand."
+        )
+    size = labels.shape[0] * mpp, labels.shape[1] * mpp
+    area, elongation = shapes.area_um2[whole], shapes.elongation[whole]
+    inside = np.clip(1 - shapes.height_um[whole] / size[0], 0.05, 1)
+    weight = 1 / (inside * np.clip(1 - shapes.width_um[whole] / size[1], 0.05, 1))
+    over_round = np.maximum(elongation - 1, LEAST_OVER_ROUND)
+    alignment, direction = _order(shapes.angle[whole][elongation > LEAST_DIRECTED])
+    index = clark_evans(np.stack([shapes.y_um, shapes.x_um], axis=1), size)
+    return Recipe(
+        density=min(30_000.0, len(shapes) / (size[0] * size[1]) * 1e6),
+        area_um2=float(np.clip(quantile(area, weight, 0.5), 2, 2000)),
+        area_spread=min(1.5, _area_spread(area, weight)),
+        elongation=float(np.clip(quantile(elongation, weight, 0.5), 1, 6)),
+        elongation_spread=min(2.0, _spread(np.log(over_round), weight)),
+        alignment=alignment,
+        direction=direction,
+        clustering=float(np.clip(1.5 - index, 0, 1)),
+        gap_um=0.0,
+        seed=seed,
+    )
+
+
+def quantile(values: NDArray[np.float64], weights: NDArray[np.float64], part: float) -> float:
+    """Give the weighted quantile, between the two nearest values."""
+    order = np.argsort(values, kind="stable")
+    weight = weights[order]
+    return float(np.interp(part * weight.sum(), np.cumsum(weight) - weight / 2, values[order]))
+
+
+def _spread(values: NDArray[np.float64], weights: NDArray[np.float64]) -> float:
+    """Give the standard deviation of a normal distribution of the same quartiles."""
+    quartiles = quantile(values, weights, 0.75) - quantile(values, weights, 0.25)
+    return quartiles / QUARTILES_TO_DEVIATION
+
+
+def _area_spread(area: NDArray[np.float64], weights: NDArray[np.float64]) -> float:
+    """Give the robust spread; a wide one no wider than keeps the mean area and so the coverage.
+
+    Of a log-normal both are the same. Many sizes without a long tail raise the first, and would
+    end as more cells than there is room for.
+    """
+    robust = _spread(np.log(area), weights)
+    over = float(np.average(area, weights=weights)) / quantile(area, weights, 0.5)
+    return min(robust, max(WIDE, float(np.sqrt(2 * np.log(max(1.0, over))))))
+
+
+def _order(angles: NDArray[np.float64]) -> tuple[float, float]:
+    """Give the nematic order parameter, free of the bias of few cells, and its direction."""
+    count = len(angles)
+    if count < FEWEST:
+        return 0.0, 0.0
+    mean = np.exp(2j * angles).mean()
+    order = np.sqrt(max(0.0, (count * abs(mean) ** 2 - 1) / (count - 1)))
+    return float(order), float(np.rad2deg(np.angle(mean)) / 2 % 180)

@@ -1,0 +1,235 @@
+"""A brush of stamps: outlines along a stroke."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_pixcell.cells.inventing.placing import fit
+from napari_pixcell.cells.inventing.recipe import check_seed
+from napari_pixcell.cells.inventing.stamps import StampLibrary
+from napari_pixcell.cells.patch import Patch
+from napari_pixcell.errors import PixCellError
+
+ORIENTATIONS = ("free", "along", "fixed")
+LARGEST_JITTER = 1.5
+TRIES = 8
+STEP = 0.25  # how much further from its place each try may be, in radii
+
+
+@dataclass(frozen=True)
+class Placement:
+    """One outline of a stroke.
+
+    Parameters
+    ----------
+    y_um, x_um : float
+        Where, from the centre of the layout's first pixel.
+    stamp : int
+        Number of the outline.
+    area_um2 : float
+    angle : float
+        Of the long axis in radians, from x towards y.
+    mirrored : bool
+    number : int
+        Which of the stroke, from 0.
+    """
+
+    y_um: float
+    x_um: float
+    stamp: int
+    area_um2: float
+    angle: float
+    mirrored: bool
+    number: int
+
+
+@dataclass(frozen=True)
+class Scatter:
+    """How outlines follow a stroke.
+
+    Parameters
+    ----------
+    library : StampLibrary
+    spacing_um : float
+        Along the stroke, between centres; 0.5 to 1,000.
+    area_um2 : float, optional
+        Median area; default: each outline has its own.
+    size : float
+        Factor on the area, 0.05 to 20.
+    size_jitter : float
+        Spread of the area: standard deviation of its logarithm, 0 to 1.5.
+    orientation : str
+        ``free``, ``along`` the stroke, or ``fixed``.
+    angle : float
+        Of the long axis in radians where it is fixed; turned from the stroke where it is along it.
+    orientation_jitter : float
+        Standard deviation of the angle in radians, 0 to 1.5.
+    seed : int
+        The same stroke with the same seed gives the same placements.
+
+    Raises
+    ------
+    PixCellError
+        If a value is out of range.
+    """
+
+    library: StampLibrary
+    spacing_um: float = 10.0
+    area_um2: float | None = None
+    size: float = 1.0
+    size_jitter: float = 0.0
+    orientation: str = ORIENTATIONS[0]
+    angle: float = 0.0
+    orientation_jitter: float = 0.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse what no brush could follow."""
+        limits = (
+            ("spacing of the stamps", self.spacing_um, 0.5, 1000, " µm"),
+            ("area of the stamps", 36 if self.area_um2 is None else self.area_um2, 1, 1e4, " µm²"),
+            ("size of the stamps", self.size, 0.05, 20, ""),
+            ("jitter of the stamps' size", self.size_jitter, 0, LARGEST_JITTER, ""),
+            ("jitter of the stamps' angle", self.orientation_jitter, 0, LARGEST_JITTER, ""),
+            ("angle of the stamps", self.angle, -7, 7, " radians"),
+        )
+        for name, value, low, high, unit in limits:
+            if not low <= value <= high:
+                raise PixCellError(
+                    f"The {name} is {value:g}{unit}; choose from {low:g} to {high:g}{unit}."
+                )
+        if self.orientation not in ORIENTATIONS:
+            raise PixCellError(
+                f"There is no orientation “{self.orientation}”; choose one of: "
+                f"{', '.join(ORIENTATIONS)}."
+            )
+        check_seed(self.seed)
+
+    def stroke(self) -> Stroke:
+        """Begin a stroke, to which points are added while it is drawn."""
+        return Stroke(self)
+
+    def placements(self, points_um: Iterable[tuple[float, float]]) -> list[Placement]:
+        """Give the placements along a whole stroke of (y, x) in µm; the first at its beginning."""
+        stroke = self.stroke()
+        return [found for point in points_um for found in stroke.add(*point)]
+
+    def _placement(self, number: int, y_um: float, x_um: float, heading: float) -> Placement:
+        # A generator for each: what a stroke gives does not depend on where it is interrupted.
+        rng = np.random.default_rng((self.seed, number))
+        stamp = int(rng.integers(len(self.library)))
+        middle = self.library.area_um2[stamp] if self.area_um2 is None else self.area_um2
+        area = middle * self.size * np.exp(self.size_jitter * rng.standard_normal())
+        turn = self.orientation_jitter * rng.standard_normal()
+        match self.orientation:
+            case "free":
+                angle = rng.uniform(0, np.pi)
+            case "along":
+                angle = heading + self.angle + turn
+            case _:
+                angle = self.angle + turn
+        mirrored = bool(rng.integers(2))
+        return Placement(y_um, x_um, stamp, float(area), float(angle), mirrored, number)
+
+
+@dataclass
+class Stroke:
+    """A stroke being drawn; ``placed`` and ``missed`` count what fitted and what did not."""
+
+    scatter: Scatter
+    placed: int = 0
+    missed: int = 0
+    _number: int = field(default=0, init=False)
+    _last: tuple[float, float] | None = field(default=None, init=False)
+    _left: float = field(default=0.0, init=False)  # µm to the next placement
+    _waiting: bool = field(default=False, init=False)  # the first, for the stroke's direction
+
+    def add(self, y_um: float, x_um: float) -> list[Placement]:
+        """Go on to a point, and give the placements on the way there.
+
+        Parameters
+        ----------
+        y_um, x_um : float
+            From the centre of the layout's first pixel.
+        """
+        if not (np.isfinite(y_um) and np.isfinite(x_um)):
+            return []
+        along = self.scatter.orientation == "along"
+        if self._last is None:
+            self._last, self._left = (y_um, x_um), self.scatter.spacing_um
+            self._waiting = along
+            return [] if along else [self._next(y_um, x_um, 0.0)]
+        (y, x), found = self._last, []
+        length = float(np.hypot(y_um - y, x_um - x))
+        heading = float(np.arctan2(y_um - y, x_um - x))
+        if length and self._waiting:
+            found.append(self._next(y, x, heading))
+            self._waiting = False
+        gone = self._left
+        while length and gone <= length:
+            part = gone / length
+            found.append(self._next(y + part * (y_um - y), x + part * (x_um - x), heading))
+            gone += self.scatter.spacing_um
+        self._left, self._last = gone - length, (y_um, x_um)
+        return found
+
+    def finish(self) -> list[Placement]:
+        """Give what a single click along no direction still owes."""
+        if not self._waiting or self._last is None:
+            return []
+        self._waiting = False
+        return [self._next(*self._last, 0.0)]
+
+    def _next(self, y_um: float, x_um: float, heading: float) -> Placement:
+        self._number += 1
+        return self.scatter._placement(self._number - 1, y_um, x_um, heading)
+
+    def stamp(
+        self, labels: NDArray[Any], mpp: float, placement: Placement, label: int | None = None
+    ) -> Patch | None:
+        """Find room for a placement in a label image, close by where it does not fit there.
+
+        A few places, angles and outlines are tried, each a little further from the one wanted.
+
+        Parameters
+        ----------
+        labels : array, (height, width)
+            Instance label image.
+        mpp : float
+            Its pixel size in µm.
+        placement : Placement
+        label : int, optional
+            Number of the new cell; default: one more than the largest.
+
+        Returns
+        -------
+        Patch or None
+            What to write; None where it is too crowded, which is counted in ``missed``.
+        """
+        scatter, wanted = self.scatter, placement
+        rng = np.random.default_rng((scatter.seed, placement.number, 1))
+        radius = np.sqrt(wanted.area_um2 / np.pi)
+        for attempt in range(TRIES):
+            far = attempt * STEP * radius
+            y, x = np.array((wanted.y_um, wanted.x_um)) + rng.uniform(-far, far, 2)
+            stamp, turn = wanted.stamp, attempt * scatter.orientation_jitter * rng.normal(0, 0.3)
+            if attempt % 3 == 2:
+                stamp = int(rng.integers(len(scatter.library)))
+            outline = scatter.library.draw(
+                stamp,
+                mpp,
+                area_um2=wanted.area_um2,
+                angle=wanted.angle + turn,
+                mirrored=wanted.mirrored,
+            )
+            patch = fit(labels, outline, (y / mpp, x / mpp), label=label)
+            if patch is not None:
+                self.placed += 1
+                return patch
+        self.missed += 1
+        return None

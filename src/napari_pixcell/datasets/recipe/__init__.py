@@ -1,0 +1,1 @@
+"""From a recipe to pairs: recipe, plan, sources, preparation and generation."""

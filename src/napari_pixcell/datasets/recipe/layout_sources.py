@@ -1,0 +1,223 @@
+"""The layouts of a recipe, one tile of the model each; made when asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_pixcell.cells.inventing.recipe import LARGEST_SEED, Recipe
+from napari_pixcell.cells.layout import check_layout
+from napari_pixcell.cells.methods import LayoutSource
+from napari_pixcell.datasets.recipe.recipe import Part
+from napari_pixcell.datasets.recipe.style_sources import Groups, StyleSource, files_in
+from napari_pixcell.engine.packed import PackedArray
+from napari_pixcell.errors import PixCellError
+from napari_pixcell.models.catalogue import Family
+from napari_pixcell.slides.region import Region
+
+CELLS = (
+    ".tif",
+    ".tiff",
+    ".png",
+    ".npy",
+    ".json",
+    ".geojson",
+    ".gz",
+    ".zip",
+    ".roi",
+)
+
+Labels = NDArray[Any]
+Segment = Callable[[NDArray[np.uint8]], tuple[Labels, LayoutSource]]
+
+
+@dataclass(frozen=True, eq=False)
+class LayoutItem:
+    """One layout: cells of a tile, how they were made, and what they belong to.
+
+    Parameters
+    ----------
+    name, group : str
+        See :class:`~napari_pixcell.datasets.store.dataset.Layout`.
+    labels : array, (tile, tile)
+    made : LayoutSource
+    style : int, optional
+        Number of the style in whose tissue the cells were found.
+    """
+
+    name: str
+    group: str
+    labels: Labels
+    made: LayoutSource
+    style: int | None = None
+
+
+class LayoutSources:
+    """Goes through the layouts of a recipe.
+
+    Parameters
+    ----------
+    parts : sequence of dict
+        See :mod:`napari_pixcell.datasets.recipe.recipe`.
+    family : Family
+        Whose tile and pixel size.
+    styles : callable
+        Gives the styles with their numbers, for layouts that are found in their tissue.
+    segment : callable
+        Finds the cells of a picture.
+    """
+
+    def __init__(
+        self,
+        parts: tuple[Part, ...],
+        family: Family,
+        styles: Callable[[], Iterator[tuple[int, StyleSource]]],
+        segment: Segment,
+    ) -> None:
+        self._parts, self._family = parts, family
+        self._styles, self._segment = styles, segment
+        self._groups = Groups()
+
+    def __iter__(self) -> Iterator[LayoutItem]:
+        """Give the layouts, always in the same order; those without a cell are left out."""
+        for place, part in enumerate(self._parts):
+            found = False
+            for item in self._of(part, str(place)):
+                if item.labels.any():
+                    found = True
+                    yield item
+            if not found:
+                raise PixCellError(
+                    f"Layout {place + 1} of the recipe (from “{part['from']}”) has no cells in a "
+                    "whole tile; take it out, or choose another."
+                )
+
+    def _of(self, part: Part, key: str) -> Iterator[LayoutItem]:
+        match part["from"]:
+            case "file":
+                yield from self._file(part, Path(part["path"]), key)
+            case "folder":
+                for path in files_in(Path(part["path"]), CELLS, "files of cells"):
+                    yield from self._file(part, path, f"{key}/{path}")
+            case "labels":
+                labels = PackedArray.from_dict(part["labels"]).unpack()
+                made = LayoutSource.from_dict(part.get("made") or {"method": "painted"})
+                yield from self._tiles(part.get("name"), key, labels, made)
+            case "style":
+                for number, style in self._styles():
+                    pixels = style.tissue()
+                    if pixels is not None:
+                        labels, made = self._segment(pixels)
+                        name = f"Cells of {style.name}"
+                        yield LayoutItem(name, style.group, labels, made, number)
+            case "invent":
+                yield from self._invent(part, key)
+            case "vary":
+                yield from self._vary(part, key)
+
+    def _file(self, part: Part, path: Path, key: str) -> Iterator[LayoutItem]:
+        from napari_pixcell.cells import read_cells
+
+        if not path.is_file():
+            raise PixCellError(f"There is no file “{path.name}” there; check the recipe's path.")
+        file = read_cells(path, image=part.get("image", "")).with_mpp(part.get("mpp"))
+        if "slide" in part:
+            labels = self._on_slide(part, file)
+        elif file.shape is None:
+            raise PixCellError(
+                f"“{path.name}” holds outlines without a picture's size; add “slide” and “region” "
+                "to it in the recipe."
+            )
+        else:
+            labels = self._resized(file, file.shape)
+        yield from self._tiles(part.get("name"), key, labels, LayoutSource("imported"))
+
+    def _on_slide(self, part: Part, file: Any) -> Labels:
+        """Read cells that lie on a region of a slide."""
+        from napari_pixcell.cells import cells_for
+        from napari_pixcell.engine.tissue import size_at
+        from napari_pixcell.slides import open_slide
+
+        with open_slide(part["slide"], part.get("slide_mpp")) as slide:
+            height, width = slide.shape
+            region = Region(*part["region"]) if "region" in part else Region(0, 0, width, height)
+            size = size_at(region, slide.require_mpp(), self._family)
+            labels, _, _ = cells_for(file, region, size, slide.shape, slide.mpp)
+        return labels
+
+    def _resized(self, file: Any, shape: tuple[int, int]) -> Labels:
+        """Bring a picture of cells to the family's pixel size."""
+        from napari_pixcell.cells import cells_for
+
+        mpp = file.mpp or self._family.mpp
+        whole = Region(0, 0, shape[1], shape[0])
+        size = whole.shape_at(mpp, self._family.mpp)
+        if size == shape and file.labels is not None:
+            labels: Labels = file.labels
+            return labels
+        labels, _, _ = cells_for(file, whole, size, shape, mpp)
+        return labels
+
+    def _tiles(
+        self, name: str | None, key: str, labels: Labels, made: LayoutSource
+    ) -> Iterator[LayoutItem]:
+        """Cut a layout into whole tiles; a cell that the cut leaves in two is of both."""
+        side, number = self._family.tile, self._groups.number(key)
+        rows, columns = labels.shape[0] // side, labels.shape[1] // side
+        if not rows or not columns:
+            raise PixCellError(
+                f"Layout {number} is {labels.shape[1]} × {labels.shape[0]} px, smaller than one "
+                f"tile ({side} × {side} px); use a larger one, or another model."
+            )
+        name = name or f"Layout {number}"
+        for at in range(rows * columns):
+            row, column = divmod(at, columns)
+            tile = labels[row * side : (row + 1) * side, column * side : (column + 1) * side]
+            check_layout(tile)
+            yield LayoutItem(
+                name if rows * columns == 1 else f"{name}, tile {at + 1}",
+                f"layout-{number}",
+                np.ascontiguousarray(tile),
+                made,
+            )
+
+    def _invent(self, part: Part, key: str) -> Iterator[LayoutItem]:
+        from napari_pixcell.cells import invent
+
+        first, family = Recipe.from_dict(part["recipe"]), self._family
+        for number in range(_count(part)):
+            recipe = replace(first, seed=(first.seed + number) % (LARGEST_SEED + 1))
+            made = LayoutSource("invented", recipe=recipe.to_dict())
+            labels = invent(recipe, (family.tile, family.tile), family.mpp).labels
+            name = f"{part.get('name') or 'Invented'} {number + 1}"
+            yield from self._tiles(name, f"{key}/{number}", labels, made)
+
+    def _vary(self, part: Part, key: str) -> Iterator[LayoutItem]:
+        from napari_pixcell.cells import vary
+
+        jitter_um, drop, add = (float(part.get(name, 0)) for name in ("jitter_um", "drop", "add"))
+        if not (jitter_um or drop or add):
+            raise PixCellError(
+                "A variation of a layout changes nothing; give “jitter_um”, “drop” or “add” in "
+                "the recipe."
+            )
+        for base in self._of(part["layout"], key):
+            for number in range(_count(part)):
+                seed = (int(part.get("seed", 0)) + number) % (LARGEST_SEED + 1)
+                labels = vary(base.labels, self._family.mpp, seed, jitter_um, drop, add).labels
+                made = replace(base.made, edited=True)
+                yield replace(
+                    base, name=f"{base.name}, variation {number + 1}", labels=labels, made=made
+                )
+
+
+def _count(part: Part) -> int:
+    count = part.get("count", 1)
+    if not isinstance(count, int) or not 1 <= count <= 100_000:
+        raise PixCellError(f"The count is {count}; choose a whole number from 1 to 100,000.")
+    return count

@@ -1,0 +1,48 @@
+"""The request to make a dataset, as a value that travels to the worker."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from napari_pixcell.datasets.recipe.recipe import DatasetRecipe
+from napari_pixcell.engine.request import Request
+
+
+@dataclass(frozen=True)
+class DatasetRequest:
+    """Make a dataset, or what is missing of it.
+
+    Parameters
+    ----------
+    folder : str
+        Of the dataset.
+    recipe : DatasetRecipe, optional
+        For a new one, or where its own is not on this machine.
+    most : int, optional
+        Make only so many pairs, the first ones that are missing.
+    """
+
+    kind: ClassVar[str] = "dataset"
+
+    folder: str
+    recipe: DatasetRecipe | None = None
+    most: int | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give a JSON value."""
+        recipe = self.recipe.to_dict() if self.recipe is not None else None
+        return {"kind": self.kind, "folder": self.folder, "recipe": recipe, "most": self.most}
+
+    @classmethod
+    def from_dict(cls, value: dict[str, Any]) -> DatasetRequest:
+        """Read what :meth:`to_dict` gave."""
+        recipe = value.get("recipe")
+        return cls(
+            str(value["folder"]),
+            DatasetRecipe.from_dict(recipe) if recipe is not None else None,
+            value.get("most"),
+        )
+
+
+AnyRequest = Request | DatasetRequest

@@ -1,0 +1,1 @@
+"""A dataset on disk: description, rows, pair files, decisions and checks."""

@@ -1,0 +1,1 @@
+"""Pictures larger than one tile: window plan, painter and disk store."""

@@ -1,0 +1,1 @@
+"""Styles: embeddings cached, blended, compared and kept in a library. No torch."""

@@ -1,0 +1,150 @@
+"""Styles between others: embeddings blended on the sphere; imports no torch.
+
+What an embedding means lies in its direction; a straight line between two would pass closer to
+the origin, where no tissue is. So directions move along the arc between them (slerp; Shoemake,
+"Animating rotation with quaternion curves", 1985) and lengths linearly. More than two meet at
+their weighted mean on the sphere (Buss and Fillmore, "Spherical averages and applications to
+spherical splines and interpolation", 2001), which for two is slerp, and which, unlike slerp after
+slerp, does not depend on their order.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_pixcell.engine.canvas.plan import spread_over
+from napari_pixcell.engine.packed import PackedArray
+from napari_pixcell.errors import PixCellError
+from napari_pixcell.models.catalogue import Family
+
+ROUNDS, CLOSE = 50, 1e-9  # of the mean on the sphere: at most so many, until it moves less
+
+
+def as_grid(embedding: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Give embeddings as a grid: (rows, columns, dimension).
+
+    Parameters
+    ----------
+    embedding : array, float32, (tokens, dimension) or (rows, columns, dimension)
+        Of one tile, whose tokens lie row by row in a square, or of a larger region.
+
+    Raises
+    ------
+    PixCellError
+        If it is neither, or holds what is no number.
+    """
+    shape, side = embedding.shape, math.isqrt(embedding.shape[0]) if embedding.ndim == 2 else 0
+    if 0 in shape or not (embedding.ndim == 3 or (side and side**2 == shape[0])):
+        raise PixCellError(
+            f"A style of the shape {shape} cannot be used; give the embedding of a tile or of a "
+            "region, as “embed” writes it."
+        )
+    if embedding.dtype.kind != "f" or not np.isfinite(embedding).all():
+        raise PixCellError("This style holds values that are no numbers; embed its tissue again.")
+    values = embedding.astype(np.float32, copy=False)
+    return values.reshape(side, side, -1) if values.ndim == 2 else values
+
+
+def for_family(grid: NDArray[np.float32], family: Family) -> PackedArray:
+    """Pack a grid of embeddings as a request takes it: a tile of the family is its tokens.
+
+    Parameters
+    ----------
+    grid : array, float32, (rows, columns, dimension)
+    family : Family
+    """
+    if grid.shape[:2] == (family.grid, family.grid):
+        grid = grid.reshape(family.grid**2, -1)
+    return PackedArray.pack(np.asarray(grid, np.float32))
+
+
+def blend(
+    embeddings: Sequence[NDArray[np.float32]],
+    weights: Sequence[float],
+    cells: tuple[int, int] | None = None,
+) -> NDArray[np.float32]:
+    """Blend embeddings by weights.
+
+    A grid of another shape is laid over the wanted cells, mirrored at its edges: just as when it
+    is used alone, so that each end of a blend is what that style alone gives.
+
+    Parameters
+    ----------
+    embeddings : list of array, float32, (tokens, dimension) or (rows, columns, dimension)
+        All by the same encoder.
+    weights : list of float
+        As many, none negative, not all 0; their sum does not matter.
+    cells : (rows, columns), optional
+        Of the picture that the blend is for; by default those of the first embedding.
+
+    Returns
+    -------
+    array, float32, (rows, columns, dimension)
+        With all the weight on one, its values unchanged.
+
+    Raises
+    ------
+    PixCellError
+        If there is nothing to blend, or it does not go together.
+    """
+    grids = [as_grid(np.asarray(one)) for one in embeddings]
+    if not grids or len(grids) != len(weights):
+        raise PixCellError(
+            f"There are {len(grids)} styles and {len(weights)} weights; give each style one weight."
+        )
+    if not all(math.isfinite(w) and w >= 0 for w in weights) or not sum(weights):
+        raise PixCellError("The weights of styles are 0 or more, and one of them is more than 0.")
+    if len({grid.shape[-1] for grid in grids}) > 1:
+        raise PixCellError(
+            "These styles are of different encoders and cannot be blended; embed their tissue "
+            "with the same model."
+        )
+    shape = cells or grids[0].shape[:2]
+    used = [(spread_over(g, shape), w) for g, w in zip(grids, weights, strict=True) if w > 0]
+    if len(used) == 1:
+        return used[0][0]
+    parts = np.stack([grid for grid, _ in used]).astype(np.float64)
+    shares = np.array([weight for _, weight in used], np.float64)
+    shares /= shares.sum()
+    lengths = np.linalg.norm(parts, axis=-1, keepdims=True)
+    directions = parts / np.maximum(lengths, np.finfo(np.float64).tiny)
+    mean = _slerp(directions, shares) if len(used) == 2 else _mean(directions, shares)
+    length = np.tensordot(shares, lengths, 1)
+    return (mean * length).astype(np.float32)
+
+
+def _slerp(directions: NDArray[np.float64], shares: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Go from the first of two unit vectors to the second along the arc: (..., dimension)."""
+    first, second = directions
+    heavier = directions[int(shares[1] > shares[0])]
+    angle = np.arccos(np.clip((first * second).sum(-1, keepdims=True), -1, 1))
+    sine = np.sin(angle)
+    safe = np.where(sine > CLOSE, sine, 1)
+    arc = (np.sin(shares[0] * angle) * first + np.sin(shares[1] * angle) * second) / safe
+    # All but equal, any of the two will do; opposite, or of length 0, no arc is shorter.
+    return np.where(sine > CLOSE, arc, heavier)
+
+
+def _mean(directions: NDArray[np.float64], shares: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Give the point of the sphere with the least weighted sum of squared arcs."""
+    mean = _unit(np.tensordot(shares, directions, 1), directions[int(shares.argmax())])
+    for _ in range(ROUNDS):
+        cosine = np.clip((directions * mean).sum(-1, keepdims=True), -1, 1)
+        angle, across = np.arccos(cosine), directions - cosine * mean
+        size = np.linalg.norm(across, axis=-1, keepdims=True)
+        step = np.tensordot(shares, across * (angle / np.maximum(size, CLOSE)), 1)
+        far = np.linalg.norm(step, axis=-1, keepdims=True)
+        if far.max() < CLOSE:
+            break
+        mean = _unit(np.cos(far) * mean + np.sin(far) * step / np.maximum(far, CLOSE), mean)
+    return mean
+
+
+def _unit(vectors: NDArray[np.float64], instead: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Give the vectors the length 1; where they have none, take the others."""
+    length = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return np.where(length > CLOSE, vectors / np.maximum(length, CLOSE), instead)

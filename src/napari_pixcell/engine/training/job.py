@@ -1,0 +1,310 @@
+"""A stain from pairs of pictures: embedded, its flow taught, its adapter too, and registered."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from napari_pixcell.engine.events import Event, Notice, Progress, Taught
+from napari_pixcell.engine.loaded_models import Residence
+from napari_pixcell.engine.pipeline import cut_tiles, embed_tiles, encode_picture
+from napari_pixcell.engine.training.files import (
+    CARD,
+    FLOW,
+    FLOW_SIZES,
+    LORA,
+    Embedded,
+    EmbeddedPair,
+    TaughtFolder,
+)
+from napari_pixcell.engine.training.flow import Progress as Step
+from napari_pixcell.engine.training.flow import flow_error, train_flow
+from napari_pixcell.engine.training.lora import LoraLesson, teach_lora
+from napari_pixcell.engine.training.pairs import (
+    Pair,
+    folder_pairs,
+    hold_out,
+    read_pair,
+    whole_tiles,
+)
+from napari_pixcell.engine.training.registering import base_family, register
+from napari_pixcell.engine.training.request import TeachRequest
+from napari_pixcell.models.catalogue import BUILT_IN, Family
+from napari_pixcell.models.identity import encoder_identity
+from napari_pixcell.models.own_families import check_not_taken, check_own_name
+from napari_pixcell.models.store import require
+from napari_pixcell.models.weights import load_file, sha256_of
+from napari_pixcell.networks import StainFlowMLP
+
+FORMAT = 1  # raise it when the same pairs and settings come to be taught otherwise
+LOOK_EVERY = 50  # steps of the flow
+UNI = 1536
+EXCHANGED = (
+    "Of {all} pairs {count} look as if H&E and IHC were exchanged, or were of other stains: look "
+    "at the folders."
+)
+
+T = TypeVar("T")
+Fitting = Callable[[Callable[[], T], Callable[[str], None]], T]
+
+
+class Teaching:
+    """Runs one request to teach.
+
+    Parameters
+    ----------
+    request : TeachRequest
+    residence : Residence
+        Loads the networks of the base.
+    emit : callable
+        Gets events.
+    check : callable
+        Raises once the user has stopped the request.
+    fitting : callable
+        Runs work again in another way where memory is full.
+    """
+
+    def __init__(
+        self,
+        request: TeachRequest,
+        residence: Residence,
+        emit: Callable[[Event], None],
+        check: Callable[[], None],
+        fitting: Any,
+    ) -> None:
+        self.request, self.residence = request, residence
+        self._emit, self._check, self._fitting = emit, check, fitting
+        self.folder = TaughtFolder(Path(request.out).expanduser().resolve())
+
+    def run(self) -> None:
+        """Teach, write and register the stain; goes on where it was stopped.
+
+        Raises
+        ------
+        PixCellError
+            If the pairs do not match, the base is missing, or nothing can be written.
+        """
+        request = self.request
+        check_own_name(request.name, BUILT_IN)
+        check_not_taken(request.name, self.folder.path)
+        base = base_family(request.family)
+        pairs, note = folder_pairs(*(Path(p).expanduser() for p in (request.he, request.ihc)))
+        if note:
+            self._emit(Notice(note))
+        with self.folder.held():
+            embedded = self._embed(base, pairs)
+            signature = self._signature(base, embedded)
+            flow, figures = self._flow(embedded, signature)
+            parts = {"flow": self.folder.path / FLOW}
+            if request.lora_steps:
+                figures |= self._lora(base, embedded, flow, signature)
+                parts["lora"] = self.folder.path / LORA
+            register(self.folder, request, base, parts, figures | {"signature": signature})
+        train, held = (len(embedded.choose(one)[0]) for one in (False, True))
+        self._emit(
+            Taught(
+                request.name,
+                str(self.folder.path),
+                figures["held-out error"],
+                figures["by one shift"],
+                len(pairs),
+                train,
+                held,
+            )
+        )
+
+    # -- the pairs -------------------------------------------------------------------------
+
+    def _embed(self, base: Family, pairs: list[Pair]) -> Embedded:
+        """Embed all pairs but those that were before; latents too, where an adapter is taught."""
+        wanted = bool(self.request.lora_steps)
+        keys, found = [], []
+        for number, pair in enumerate(pairs, 1):
+            self._check()
+            self._emit(Progress(number - 1, len(pairs), f"Reading pair {number} of {len(pairs)}"))
+            key = self._pair_key(base, pair)
+            known = self.folder.embedded(key)
+            if known is None or (wanted and not self.folder.has_latents(key)):
+                known = self._compute(base, pair, key, wanted)
+            keys.append(key)
+            found.append(known)
+        exchanged = sum(pair.exchanged for pair in found)
+        if exchanged:
+            self._emit(Notice(EXCHANGED.format(all=len(found), count=exchanged)))
+        return Embedded(found, keys, hold_out([p.tissue for p in found], self.request.seed))
+
+    def _pair_key(self, base: Family, pair: Pair) -> str:
+        side, grid = base.tile // base.grid, base.grid
+        vae = require(base, base.part("vae"))  # type: ignore[arg-type]
+        return pair.key(
+            FORMAT,
+            encoder_identity(base),
+            sha256_of(vae.weights),
+            self.request.mpp,
+            base.mpp,
+            side,
+            grid,
+        )
+
+    def _compute(self, base: Family, pair: Pair, key: str, latents: bool) -> EmbeddedPair:
+        pixels = read_pair(pair, base, self.request.mpp)
+        side = base.tile // base.grid
+
+        def work() -> tuple[EmbeddedPair, NDArray[np.float16] | None]:
+            models = self.residence.load(base.name, check=self._check)
+            values = []
+            with self.residence.encoder() as encoder:
+                for picture in (pixels.he, pixels.ihc):
+                    tiles = cut_tiles(picture, side)
+                    found = embed_tiles(encoder, models.device, tiles, lambda *_: self._check())
+                    values.append(found.reshape(*pixels.tissue.shape, -1))
+            embedded = EmbeddedPair(values[0], values[1], pixels.tissue, pixels.exchanged)
+            if not latents:
+                return embedded, None
+            encoded = []
+            for place in whole_tiles(pixels.tissue.shape, base.grid):
+                self._check()
+                window = tuple(slice(n * side, n * side + base.tile) for n in place)
+                both = [encode_picture(one[window], models)[0] for one in (pixels.he, pixels.ihc)]
+                encoded.append(torch.stack(both).half().cpu().numpy())
+            empty = np.zeros((0, 2, 1, 1, 1), np.float16)
+            return embedded, np.stack(encoded) if encoded else empty
+
+        with torch.inference_mode():
+            embedded, encoded = self._fitting(work, lambda words: self._emit(Notice(words)))
+        self.folder.keep_embedded(key, embedded)
+        if encoded is not None:
+            self.folder.keep_latents(key, encoded)
+        return embedded
+
+    def _signature(self, base: Family, embedded: Embedded) -> str:
+        """Identify pairs and settings: a checkpoint of others is of no use."""
+        request = self.request
+        what = [FORMAT, base.name, embedded.keys, request.steps, request.seed]
+        return hashlib.sha256(json.dumps(what).encode()).hexdigest()
+
+    # -- the flow --------------------------------------------------------------------------
+
+    def _flow(self, embedded: Embedded, signature: str) -> tuple[Any, dict[str, Any]]:
+        """Teach the flow, or go on with it, or read the one that is done."""
+        train, held = embedded.choose(False), embedded.choose(True)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.request.seed)
+            flow = new_flow(train[0].shape[1])
+        done = self.folder.read_json(CARD)
+        if done.get("signature") == signature and (self.folder.path / FLOW).is_file():
+            flow.load_state_dict(load_file(self.folder.path / FLOW))
+            flow.to(self.residence.device).eval().requires_grad_(False)
+            return flow, {name: done[name] for name in FIGURES}
+        flow.to(self.residence.device)
+        resume = self.folder.checkpoint("flow", signature)
+        best = resume["best"]["held_out"] if resume is not None else float("inf")
+        self._emit(Progress(0, 0, "Teaching how embeddings move"))
+
+        def on_progress(step: Step) -> None:
+            nonlocal best
+            assert step.held_out is not None
+            best = min(best, step.held_out)
+            at = f"Step {step.step:,} of {step.steps:,}"
+            words = f"{at} · held-out error {step.held_out:.2f}, best {best:.2f}"
+            self._emit(Progress(step.step, step.steps, words))
+            self._check()
+
+        with self.folder.checkpoints("flow", signature) as keep:
+            taught = train_flow(
+                flow,
+                *train,
+                *held,
+                steps=self.request.steps,
+                every=LOOK_EVERY,
+                seed=self.request.seed,
+                on_progress=on_progress,
+                on_checkpoint=keep,
+                resume=resume,
+            )
+        figures = {
+            "held-out error": round(taught.held_out, 4),
+            "by one shift": round(_shift_error(*train, *held), 4),
+            "best step": taught.step,
+            "stopped early": taught.stopped,
+            "tiles": len(train[0]),
+            "tiles kept apart": len(held[0]),
+        }
+        about = {"stain": self.request.name, "base": self.request.family}
+        self.folder.write_tensors(FLOW, taught.flow.state_dict(), about)
+        self.folder.write_json(FLOW_SIZES, _sizes(taught.flow))
+        self.folder.write_json(CARD, {"signature": signature, **figures})
+        self.folder.forget("flow")
+        return taught.flow, figures
+
+    # -- the adapter -----------------------------------------------------------------------
+
+    def _lora(self, base: Family, embedded: Embedded, flow: Any, signature: str) -> dict[str, Any]:
+        """Teach the adapter, or go on with it, or leave the one that is done."""
+        request = self.request
+        how = [signature, request.lora_steps, request.aligned, request.batch]
+        own = hashlib.sha256(json.dumps(how).encode()).hexdigest()
+        done = self.folder.read_json(CARD)
+        if done.get("adapter signature") == own and (self.folder.path / LORA).is_file():
+            return {name: done[name] for name in ("adapter", "adapter signature")}
+        latents = [self.folder.latents(key) for key in embedded.keys]
+        lesson = LoraLesson(base, embedded, latents, flow, request)
+        self.residence.unload()
+        self._emit(Progress(0, 0, "Loading the model"))
+        with self.folder.checkpoints("lora", own) as keep:
+            tensors, figures = teach_lora(
+                lesson,
+                self.residence.device,
+                self._emit,
+                self._check,
+                keep,
+                lambda: self.folder.checkpoint("lora", own),
+            )
+        about = {"stain": request.name, "base": request.family}
+        self.folder.write_tensors(LORA, tensors, about)
+        self.folder.write_json(
+            CARD, self.folder.read_json(CARD) | {"adapter": figures, "adapter signature": own}
+        )
+        self.folder.forget("lora")
+        return {"adapter": figures, "adapter signature": own}
+
+
+FIGURES = (
+    "held-out error",
+    "by one shift",
+    "best step",
+    "stopped early",
+    "tiles",
+    "tiles kept apart",
+)
+
+
+def new_flow(width: int) -> StainFlowMLP:
+    """Make a flow over embeddings: the published one for UNI's, a small one for smaller ones."""
+    if width == UNI:
+        return StainFlowMLP()
+    return StainFlowMLP(width, width, width, width, width, num_res_blocks=4)
+
+
+def _sizes(flow: StainFlowMLP) -> dict[str, int]:
+    from napari_pixcell.networks.stain_flow import flow_sizes
+
+    return flow_sizes({name: tuple(value.shape) for name, value in flow.state_dict().items()})
+
+
+def _shift_error(source: Tensor, target: Tensor, held: Tensor, wanted: Tensor) -> float:
+    """Give the error of moving all embeddings alike, see :func:`flow_error`."""
+
+    class Shift:
+        def translate(self, embeddings: Tensor, _steps: int) -> Tensor:
+            return embeddings + (target - source).mean(0)
+
+    return flow_error(Shift(), held, wanted)

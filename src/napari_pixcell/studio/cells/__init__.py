@@ -1,0 +1,1 @@
+"""Layouts of regions: painting, segmentation, import and invention."""

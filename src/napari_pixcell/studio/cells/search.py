@@ -1,0 +1,142 @@
+"""A search for cells that can be done over with other thresholds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_pixcell.cells.combining import combine, take_out, without_rejected
+from napari_pixcell.cells.layout import count_cells
+from napari_pixcell.cells.methods import LayoutSource, SegmentMethod, mixed
+from napari_pixcell.slides.region import Region
+
+if TYPE_CHECKING:
+    from napari_pixcell.studio.cells.segmenter import SegmentJob
+    from napari_pixcell.studio.regions.item import Cells
+
+
+@dataclass(frozen=True, eq=False)
+class Combined:
+    """Found cells together with those that stay.
+
+    Parameters
+    ----------
+    labels : array, int32, (height, width)
+        All of them.
+    added, dropped : int
+        How many found cells came, and how many were left out for others.
+    before : Cells, optional
+        What was there.
+    stays : bool
+        Whether any of that still is.
+    found_classes : dict of int to str
+        What kind of cell a label of ``labels`` is, of those that came.
+    """
+
+    labels: NDArray[np.int32]
+    added: int
+    dropped: int
+    before: Cells | None
+    stays: bool
+    found_classes: dict[int, str] = field(default_factory=dict)
+
+    def origin(self, found: str) -> str:
+        """Say how the layout came about, ``found`` being how its new cells did."""
+        earlier = self.before.origin.split(", then ")[0] if self.before and self.stays else ""
+        return f"{earlier}, then {found}" if earlier and earlier != found else found
+
+    def source(self, found: LayoutSource) -> LayoutSource:
+        """Give the same for records."""
+        kept = self.before.source if self.before is not None and self.stays else None
+        return mixed(found, kept) or found
+
+    @property
+    def classes(self) -> dict[int, str]:
+        """Class names of the cells that stay, and of those that came."""
+        if self.before is None or not self.stays:
+            return self.found_classes
+        highest = int(self.before.labels.max(initial=0))
+        staying = {n: name for n, name in self.before.classes.items() if n <= highest}
+        return staying | self.found_classes
+
+
+def put_beside(
+    found: NDArray[np.int32],
+    before: Cells | None,
+    part: NDArray[np.bool_] | None = None,
+    keep: str = "replace",
+    classes: Mapping[int, str] | None = None,
+) -> Combined:
+    """Put cells that were found or invented into a layout; see :func:`combine`."""
+    there = before.labels if before is not None else None
+    labels, added, dropped = combine(there, found, part, keep)
+    stays = count_cells(labels) > added
+    came: dict[int, str] = {}
+    if classes:
+        first = int(there.max(initial=0)) if stays and there is not None else 0
+        new = labels > first
+        numbers, at = np.unique(labels[new], return_index=True)
+        pairs = zip(numbers.tolist(), found[new][at].tolist(), strict=True)
+        came = {number: classes[label] for number, label in pairs if label in classes}
+    return Combined(labels, added, dropped, before, stays, came)
+
+
+@dataclass(eq=False)
+class Search:
+    """A search whose cells are a region's layout, to be outlined anew with other thresholds.
+
+    Parameters
+    ----------
+    region : Region
+        Where it looked.
+    how : SegmentMethod
+        By which method and thresholds.
+    part : array, bool, (height, width), optional
+        Where cells were taken.
+    keep : str
+        What becomes of cells that are there, see :func:`napari_pixcell.cells.combining.combine`.
+    before : Cells, optional
+        The layout before it.
+    labels : array, (height, width), optional
+        The layout as it left it.
+    rejected : array, int32, (height, width), optional
+        Cells that the user does not want.
+    edited : bool
+        Whether its layout was painted on since.
+    placed : bool
+        Whether it has replaced the layout before it.
+    job : SegmentJob, optional
+        What outlines the cells anew.
+    """
+
+    region: Region
+    how: SegmentMethod
+    part: NDArray[np.bool_] | None = None
+    keep: str = "replace"
+    before: Cells | None = None
+    labels: NDArray[Any] | None = None
+    rejected: NDArray[np.int32] | None = None
+    edited: bool = False
+    placed: bool = False
+    job: SegmentJob | None = None
+
+    def put(self, found: NDArray[np.int32], before: Cells | None) -> Combined:
+        """Put found cells but the rejected ones into a layout."""
+        if self.rejected is not None:
+            found = without_rejected(found, self.rejected)
+        return put_beside(found, before, self.part, self.keep)
+
+    def reject(self, labels: set[int], cells: NDArray[np.int32]) -> None:
+        """Remember cells that the user does not want: by label, and as they look, from 1 on."""
+        if self.before is not None:
+            left, _ = take_out(self.before.labels, labels)
+            self.before = replace(self.before, labels=left)
+        if self.rejected is None:
+            self.rejected = cells
+        else:
+            others = int(self.rejected.max(initial=0))
+            self.rejected = np.where(cells > 0, cells + others, self.rejected)

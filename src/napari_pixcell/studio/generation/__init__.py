@@ -1,0 +1,1 @@
+"""The generation queue: jobs, starting pictures, grids, live previews and pace."""

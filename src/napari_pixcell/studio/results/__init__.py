@@ -1,0 +1,1 @@
+"""Generated variants: gallery, memory, swipe and export."""

@@ -1,0 +1,112 @@
+"""Measured IHC in a session's folder."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from dataclasses import astuple
+from typing import TYPE_CHECKING, Any, get_args
+
+import numpy as np
+
+from napari_pixcell.cells.ihc.look import Look
+from napari_pixcell.cells.ihc.measures import Staining, Thresholds
+from napari_pixcell.engine.packed import PackedArray
+from napari_pixcell.slides.region import Region
+from napari_pixcell.studio.measures import Measured, Measures, Place
+from napari_pixcell.studio.saving.arrays import layout_bytes, layout_from
+from napari_pixcell.studio.saving.loading import DAMAGED, Loader
+from napari_pixcell.studio.saving.snapshot import Side
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+ARRAYS = ("histogram", "labels", "dab", "pixels")
+
+Row = tuple[Place, "NDArray[Any]", Staining, str]
+
+
+def measured_document(measures: Measures, key: str) -> dict[str, Any]:
+    """Give what was measured on a slide, as a part of a session's JSON."""
+    return {
+        "thresholds": list(astuple(measures.thresholds)),
+        "coloured": measures.coloured,
+        "rows": [_row(row) for row in measures.rows if row.place.slide == key],
+    }
+
+
+def _row(row: Measured) -> dict[str, Any]:
+    place, labels, staining = row.place, row.labels, row.staining
+    return {
+        "name": place.name,
+        "number": place.number,
+        "place": place.region.as_list(),
+        "mpp": place.mpp,
+        "nuclei_from": row.nuclei_from,
+        "labels": Side(("measured", id(labels)), ".tif", lambda: layout_bytes(labels), labels),
+        "staining": Side(
+            ("staining", id(staining)), ".json", lambda: _staining_bytes(staining), staining
+        ),
+    }
+
+
+def _staining_bytes(staining: Staining) -> bytes:
+    arrays = {name: PackedArray.pack(getattr(staining, name)).to_dict() for name in ARRAYS}
+    about = {
+        "mpp": staining.mpp,
+        "white": list(staining.white),
+        "tissue_px": staining.tissue_px,
+        "look": staining.look,
+    }
+    return json.dumps(about | arrays).encode()
+
+
+def read_measured(loader: Loader) -> list[Row]:
+    """Read the rows back, in a thread; what is damaged is counted, and left out."""
+    found = []
+    for value in _part(loader.document).get("rows") or ():
+        try:
+            found.append(_read(loader, value))
+        except DAMAGED:
+            loader.lost.append("measurement")
+    return found
+
+
+def _part(document: dict[str, Any]) -> dict[str, Any]:
+    part = document.get("measures")
+    return part if isinstance(part, dict) else {}
+
+
+def _read(loader: Loader, value: dict[str, Any]) -> Row:
+    about = json.loads(loader.folder.get(value["staining"]))
+    arrays = {name: PackedArray.from_dict(about[name]).unpack() for name in ARRAYS}
+    red, green, blue = (float(n) for n in about["white"])
+    look: Look = about["look"] if about["look"] in get_args(Look) else "unclear"
+    staining = Staining(
+        float(about["mpp"]), (red, green, blue), int(about["tissue_px"]), **arrays, look=look
+    )
+    place = Place(
+        str(value["name"]),
+        int(value["number"]),
+        loader.slide,
+        Region(*(float(n) for n in value["place"])),
+        float(value["mpp"]),
+    )
+    labels = layout_from(loader.folder.get(value["labels"]))
+    if len(np.unique(labels[labels != 0])) != len(staining.labels):
+        raise ValueError("the numbers are of other nuclei")
+    return place, labels, staining, str(value["nuclei_from"])
+
+
+def put_measured(
+    measures: Measures, document: dict[str, Any], rows: list[Row], numbers: dict[int, int]
+) -> None:
+    """Put rows that were read into a session, whose regions may have other numbers now."""
+    saved = _part(document)
+    with contextlib.suppress(*DAMAGED):  # there are others
+        measures.set_thresholds(Thresholds(*(float(n) for n in saved["thresholds"])))
+    measures.coloured = bool(saved.get("coloured", True))
+    for place, labels, staining, nuclei_from in rows:
+        number = numbers.get(place.number, place.number)
+        there = Place(place.name, number, place.slide, place.region, place.mpp)
+        measures.add(there, labels, staining, nuclei_from)

@@ -1,0 +1,1 @@
+"""Virtual staining, and training of a user's own stain."""

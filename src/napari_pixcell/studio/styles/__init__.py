@@ -1,0 +1,1 @@
+"""Styles of regions: choice, blends, series and the library."""

@@ -1,0 +1,1 @@
+"""Layers of napari that show a session, and the tools that edit them."""

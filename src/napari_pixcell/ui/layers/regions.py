@@ -1,0 +1,178 @@
+"""The Regions layer: boxes that a user draws, drags and deletes, and the session's regions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Shapes
+from numpy.typing import NDArray
+
+from napari_pixcell.slides import Region
+from napari_pixcell.slides.placement import AXES, UNITS, region_to_world, world_to_region
+from napari_pixcell.ui.layers.slide import ROLE, origin
+
+if TYPE_CHECKING:
+    from napari_pixcell.ui.layers.link import LayerLink
+
+PAUSE_MS = 400
+ACTIVE, OTHER = "#0a6cff", "#3a3a3a"
+NAME = "#001a80"  # readable on tissue and on glass
+
+
+class RegionBoxes:
+    """Keeps the Regions layer and a session's regions in step.
+
+    Parameters
+    ----------
+    link : LayerLink
+        Gives viewer, session and slide layer.
+    """
+
+    def __init__(self, link: LayerLink) -> None:
+        self.link = link
+        self.session = link.session
+        self.shown: list[int] = []
+        self._moved: set[int] = set()
+        self._pause = link.timer(PAUSE_MS, self._embed_moved)
+        self._soon = link.timer(0, self._edited)
+
+    def show(self) -> None:
+        """Draw the regions of the current slide."""
+        session, layer = self.session, self.link.find("regions")
+        items = session.regions if session.ready else []
+        if layer is None and not items:
+            return
+        with self.link.own():
+            corners = [self._box(item.region) for item in items]
+            if layer is None:
+                layer = self._add_layer()
+            numbers = [item.number for item in items]
+            same = numbers == self.shown and all(
+                np.allclose(a, b) for a, b in zip(layer.data, corners, strict=True)
+            )
+            if not same:
+                layer.selected_data = set()
+                layer.data = []
+                if corners:
+                    layer.add_rectangles(corners)
+                self.shown = numbers
+            if items:
+                layer.features = {"name": [item.name for item in items]}
+                active = session.active
+                colours = [ACTIVE if item is active else OTHER for item in items]
+                layer.edge_color = colours
+                layer.face_color = [[1, 1, 1, 0]] * len(items)
+                layer.text.color = NAME
+                if active is not None:
+                    layer.selected_data = {numbers.index(active.number)}
+            layer.refresh()
+            for item in items:
+                self.link.place(self.link.find("layout", item.number), item.region)
+
+    def draw(self) -> None:
+        """Let the user draw a box with the mouse."""
+        layer = self.link.find("regions")
+        if layer is None:
+            with self.link.own():
+                layer = self._add_layer()
+        layer.visible = True
+        self.link.viewer.layers.selection.active = layer
+        layer.mode = "add_rectangle"
+
+    def _add_layer(self) -> Shapes:
+        layer = Shapes(
+            ndim=2,
+            name="Regions",
+            units=UNITS,
+            axis_labels=AXES,
+            edge_width=1.5,
+            face_color="transparent",
+            edge_color=ACTIVE,
+            features={"name": np.array([], dtype=object)},
+            text={"string": "{name}", "anchor": "upper_left", "size": 12, "color": NAME},
+            metadata={ROLE: "regions"},
+        )
+        layer.text.translation = (-8, 0)
+        self.link.insert(layer, select=True)
+        layer.mode = "select"
+        self.link.connect_to(layer.events.data, self._on_event)
+        self.link.connect_to(layer.selected_data.events.items_changed, self._on_selected)
+        self.shown = []
+        return layer
+
+    def _on_event(self, event: Any) -> None:
+        # Layers must not be changed in the middle of a drag or of their own event.
+        if not self.link.changing and str(event.action) in ("changed", "added", "removed"):
+            self._soon.start()
+
+    def _on_selected(self, *_: Any) -> None:
+        layer = self.link.find("regions")
+        if self.link.changing or layer is None or len(layer.selected_data) != 1:
+            return
+        index = next(iter(layer.selected_data))
+        if index < len(self.shown):
+            self.session.activate(self.shown[index])
+
+    def _edited(self) -> None:
+        """Take over what was drawn, dragged or deleted in the Regions layer."""
+        layer, slide_layer = self.link.find("regions"), self.link.slide_layer
+        if layer is None or slide_layer is None:
+            return
+        boxes = [self._region(corners) for corners in layer.data]
+        left = dict(zip(self.shown, self._matches(boxes), strict=True))
+        for number, index in left.items():
+            item = self.session.item(number)
+            if index is None:
+                self.session.remove_region(number)
+            elif item is not None and not _close(boxes[index], item.region):
+                self._moved.add(number)
+                self.session.move_region(number, boxes[index], embed=False)
+                self._pause.start()
+        taken = set(left.values())
+        for index, box in enumerate(boxes):
+            if index not in taken:
+                self.shown = []  # what is drawn is not what the session knows
+                self.session.draw_region(box)
+                layer.mode = "select"  # to move or resize it
+        self.show()
+
+    def _matches(self, boxes: list[Region]) -> list[int | None]:
+        """Find each known region among the boxes: in order, or by place after a deletion."""
+        if len(boxes) >= len(self.shown):
+            return list(range(len(self.shown)))
+        items = [self.session.item(number) for number in self.shown]
+        places = [
+            [i for i, box in enumerate(boxes) if item is not None and _close(box, item.region)]
+            for item in items
+        ]
+        return [place[0] if place else None for place in places]
+
+    def _embed_moved(self) -> None:
+        moved, self._moved = self._moved, set()
+        for number in moved:
+            if self.session.item(number) is not None:
+                self.session.embed(number)
+
+    def _box(self, region: Region) -> NDArray[np.float64]:
+        """Give the four corners in the world, (4, 2), y and x in µm."""
+        assert self.link.slide_layer is not None
+        top, left, bottom, right = region_to_world(region, self.session.slide.mpp)
+        corners = np.array([(top, left), (top, right), (bottom, right), (bottom, left)])
+        return corners + origin(self.link.slide_layer)
+
+    def _region(self, corners: NDArray[Any]) -> Region:
+        assert self.link.slide_layer is not None
+        world = np.asarray(corners)[:, -2:] - origin(self.link.slide_layer)
+        (top, left), (bottom, right) = world.min(axis=0), world.max(axis=0)
+        return world_to_region(top, left, bottom, right, self.session.slide.mpp)
+
+    def removed(self) -> None:
+        """Take the deletion of the whole layer for that of its regions."""
+        for number in self.shown:
+            self.session.remove_region(number)
+        self.shown = []
+
+
+def _close(a: Region, b: Region) -> bool:
+    return bool(np.allclose(a.as_list(), b.as_list(), atol=0.01))

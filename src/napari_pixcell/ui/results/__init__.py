@@ -1,0 +1,1 @@
+"""Results: thumbnail strip, menus, sheets and tables."""

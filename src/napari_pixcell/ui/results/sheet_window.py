@@ -1,0 +1,88 @@
+"""A window with a sheet of synthetic pictures, to look at and to save."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from qtpy.QtCore import QSize, Qt
+from qtpy.QtGui import QPixmap
+from qtpy.QtWidgets import QDialog, QFileDialog, QLabel, QScrollArea, QVBoxLayout, QWidget
+
+from napari_pixcell.studio.session import Session
+from napari_pixcell.ui.widgets import button, row, whole_pixmap
+
+FRAME, FOOT = 30, 44  # px of the window around the sheet, and below it
+SMALLEST = 0.6  # of its size; a sheet that had to be smaller scrolls
+
+
+class SheetWindow(QDialog):
+    """A sheet, and a button that saves it.
+
+    Parameters
+    ----------
+    session : Session
+        Which writes it.
+    title : str
+        What it shows.
+    sheet : array, uint8, (height, width, 3)
+    parent : QWidget
+        Of the window.
+    """
+
+    def __init__(
+        self, session: Session, title: str, sheet: NDArray[np.uint8], parent: QWidget
+    ) -> None:
+        super().__init__(parent)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setWindowTitle(f"Synthetic · {title}")
+        self.session, self.sheet = session, sheet
+        picture = QLabel()
+        shown = _fitting(whole_pixmap(sheet), self._room())
+        picture.setPixmap(shown)
+        picture.setAccessibleName(f"Sheet of {title}")
+        scroll = QScrollArea()
+        scroll.setWidget(picture)
+        self.state = QLabel()
+        self.save_button = button("Save as PNG…", "Keep the sheet as a picture", self._choose)
+        stack = QVBoxLayout(self)
+        stack.addWidget(scroll)
+        line = row(self.state, self.save_button)
+        line.setStretch(0, 1)
+        stack.addLayout(line)
+        self.resize(self._room().boundedTo(shown.size() + QSize(FRAME, FRAME + FOOT)))
+
+    def _room(self) -> QSize:
+        screen = self.screen()
+        return screen.availableGeometry().size() * 0.94 if screen is not None else QSize(1200, 700)
+
+    def _choose(self) -> None:
+        path, _ = QFileDialog.getSaveFileName(self, "Save the sheet", "sheet.png", "PNG (*.png)")
+        if path:
+            self.save(Path(path))
+
+    def save(self, path: Path) -> None:
+        """Write the sheet; how it went is said here, while the window is open."""
+        self.session.grids.save(
+            self.sheet,
+            path.with_suffix(".png"),
+            lambda _: self._say(f"Saved {path.with_suffix('.png').name}"),
+            self._say,
+        )
+
+    def _say(self, text: str) -> None:
+        try:
+            self.state.setText(text)
+        except RuntimeError:  # the window was closed meanwhile
+            self.session.note("generate", text)
+
+
+def _fitting(picture: QPixmap, room: QSize) -> QPixmap:
+    """Make a picture that is a little larger than its room smaller, so that it is seen whole."""
+    room = room - QSize(FRAME, FRAME + FOOT)
+    part = min(1.0, room.width() / picture.width(), room.height() / picture.height())
+    if part == 1.0 or part < SMALLEST:
+        return picture
+    keep, smooth = Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.SmoothTransformation
+    return picture.scaled(picture.size() * part, keep, smooth)

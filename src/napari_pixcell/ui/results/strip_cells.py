@@ -1,0 +1,186 @@
+"""What the strip of thumbnails holds: titles, tissues, layouts and variants."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from qtpy.QtCore import QAbstractListModel, QModelIndex, Qt
+from qtpy.QtGui import QPixmap
+
+from napari_pixcell.cells import condition_image
+from napari_pixcell.engine.presets import EXACT
+from napari_pixcell.engine.request import GenerateRequest
+from napari_pixcell.studio.background import Background
+from napari_pixcell.studio.results.gallery import Gallery
+from napari_pixcell.studio.results.results import Result
+from napari_pixcell.ui.widgets import pixmap, thinned
+
+SIDE = 58  # px of a thumbnail
+
+
+@dataclass(eq=False)
+class Cell:
+    """A title, the tissue or layout of a job, or a variant."""
+
+    kind: str
+    result: Result
+    picture: QPixmap | None
+    text: str
+    tip: str
+
+
+class StripModel(QAbstractListModel):
+    """For each job a title, its tissue, its layout, and its variants; the newest job first.
+
+    Parameters
+    ----------
+    gallery : Gallery
+        Whose variants.
+    background : Background
+        Where layouts are unpacked.
+    """
+
+    def __init__(self, gallery: Gallery, background: Background) -> None:
+        super().__init__()
+        self.gallery = gallery
+        self._background = background
+        self.cells: list[Cell] = []
+        self._pictures: dict[int, QPixmap] = {}  # of variants: made once, also for an undo
+
+    def rowCount(self, parent: QModelIndex | None = None) -> int:
+        """Give the number of cells."""
+        return 0 if parent is not None and parent.isValid() else len(self.cells)
+
+    def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """Give what a cell shows and says."""
+        if not index.isValid() or index.row() >= len(self.cells):
+            return None
+        cell = self.cells[index.row()]
+        if role == Qt.ItemDataRole.DisplayRole:
+            return cell.text
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return cell.tip
+        if role == Qt.ItemDataRole.AccessibleTextRole:
+            states = [w for w, on in (("shown", self.is_on(cell)), ("kept", _kept(cell))) if on]
+            return ", ".join([cell.tip.splitlines()[0] if cell.tip else cell.text, *states])
+        return None
+
+    def flags(self, index: QModelIndex) -> Qt.ItemFlag:
+        """Only variants are chosen; titles are only read."""
+        cell = self.cells[index.row()] if index.isValid() else None
+        if cell is None or cell.kind == "title":
+            return Qt.ItemFlag.NoItemFlags
+        if cell.kind != "variant":
+            return Qt.ItemFlag.ItemIsEnabled
+        return Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
+
+    def row_of(self, number: int) -> int:
+        """Give the row of a variant, or -1."""
+        for row, cell in enumerate(self.cells):
+            if cell.kind == "variant" and cell.result.number == number:
+                return row
+        return -1
+
+    def is_on(self, cell: Cell) -> bool:
+        """Whether what a cell stands for is seen over its region."""
+        if cell.kind == "tissue":
+            return not any(r.shown for r in self.gallery.of_region(cell.result.target.number))
+        return cell.kind == "variant" and cell.result.shown
+
+    def add(self, result: Result) -> None:
+        """Put a variant behind those of its job, or a new job above the others."""
+        row, others = self._place(result)
+        new = [] if others else self._context(result)
+        if result.number not in self._pictures:
+            self._pictures[result.number] = pixmap(result.small, SIDE)
+        new.append(
+            Cell(
+                "variant",
+                result,
+                self._pictures[result.number],
+                result.label,
+                f"{result.name}\n{how(result.record.request)}\n{result.record.notice}\n"
+                "Click to show or hide, double click to keep, right click for more",
+            )
+        )
+        self.beginInsertRows(QModelIndex(), row, row + len(new) - 1)
+        self.cells[row:row] = new
+        self.endInsertRows()
+
+    def remove(self, result: Result) -> None:
+        """Take a variant out, and with the last one its job."""
+        row = self.row_of(result.number)
+        if row < 0:
+            return
+        group = [i for i, cell in enumerate(self.cells) if cell.result.job == result.job]
+        alone = sum(self.cells[i].kind == "variant" for i in group) == 1
+        first, last = (group[0], group[-1]) if alone else (row, row)
+        self.beginRemoveRows(QModelIndex(), first, last)
+        del self.cells[first : last + 1]
+        self.endRemoveRows()
+
+    def forget_pictures(self) -> None:
+        """Drop the thumbnails of what is gone for good."""
+        gallery = self.gallery
+        known = {result.number for result in (*gallery.results, *gallery.discarded)}
+        for number in self._pictures.keys() - known:
+            del self._pictures[number]
+
+    def _place(self, result: Result) -> tuple[int, bool]:
+        """Give the row of a variant that is new, and whether others of its job are there."""
+        row, found = 0, False
+        for index, cell in enumerate(self.cells):
+            job = cell.result.job
+            if job == result.job:
+                found = True
+                if cell.kind != "variant" or cell.result.number < result.number:
+                    row = index + 1
+            elif job > result.job:
+                row = index + 1
+        return row, found
+
+    def _context(self, result: Result) -> list[Cell]:
+        """Give a job's title, and the tissue and layout that its variants are compared with."""
+        cells = [Cell("title", result, None, f"{result.target.name} · {result.made:%H:%M}", "")]
+        if result.target.pixels is not None:
+            picture = pixmap(result.target.pixels, SIDE)
+            tip = "The real tissue of the region: click to see it in place"
+            cells.append(Cell("tissue", result, picture, "tissue", tip))
+        if result.record.request.layout is not None:
+            tip = "The layout that these variants were made from"
+            cells.append(Cell("layout", result, None, "layout", tip))
+            self._draw_layout(cells[-1])
+        return cells
+
+    def _draw_layout(self, cell: Cell) -> None:
+        """Unpack a layout in a thread: that of a large region takes a while."""
+
+        def draw() -> NDArray[np.uint8]:
+            labels = cell.result.labels
+            assert labels is not None
+            return condition_image(thinned(labels))
+
+        def drawn(image: NDArray[np.uint8]) -> None:
+            cell.picture = pixmap(image, SIDE)
+            if cell in self.cells:
+                place = self.index(self.cells.index(cell))
+                self.dataChanged.emit(place, place)
+
+        self._background.compute(draw, drawn, lambda _: None)
+
+
+def how(request: GenerateRequest) -> str:
+    """Say how a variant was made, and how large it is if it is no tile."""
+    parts = [f"{request.steps} steps", f"guidance {request.guidance:g}"]
+    if request.preset != EXACT.name:
+        parts.append(request.preset)
+    if request.size is not None:
+        parts.append(f"{request.size[1]} × {request.size[0]} px")
+    return ", ".join(parts)
+
+
+def _kept(cell: Cell) -> bool:
+    return cell.kind == "variant" and cell.result.starred

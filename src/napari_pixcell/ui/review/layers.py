@@ -1,0 +1,51 @@
+"""A pair of a dataset as layers of the viewer, in µm."""
+
+from __future__ import annotations
+
+import numpy as np
+from napari.layers import Image, Labels
+from napari.viewer import Viewer
+
+from napari_pixcell.slides.placement import AXES, UNITS
+from napari_pixcell.studio.review.open_dataset import Pair
+from napari_pixcell.ui.layers.slide import ROLE, role
+
+KIND = "review"
+GAP_UM = 20.0
+
+
+def show_pair(viewer: Viewer, pair: Pair) -> None:
+    """Show a pair left of everything else, in place of the one that was shown before.
+
+    Parameters
+    ----------
+    viewer : Viewer
+        Whose view goes there.
+    pair : Pair
+        Its image and its mask become a layer each.
+    """
+    layers = viewer.layers
+    for layer in [one for one in layers if role(one) == KIND]:
+        layers.remove(layer)
+    chosen = layers.selection.active
+    top = left = 0.0
+    if len(layers):
+        top, left = layers.extent.world[0][-2:]
+        left -= GAP_UM + pair.image.shape[1] * pair.mpp
+    name = f"{pair.name} · pair {pair.number}"
+    where = {
+        "scale": (pair.mpp, pair.mpp),
+        "translate": (top, left),
+        "units": UNITS,
+        "axis_labels": AXES,
+        "metadata": {ROLE: KIND},
+    }
+    image = Image(pair.image, rgb=True, name=f"Synthetic · {name}", **where)
+    layers.append(image)
+    if pair.labels is not None:
+        cells = Labels(pair.labels.astype(np.int32), name=f"Synthetic cells · {name}", **where)
+        cells.contour = 1
+        cells.editable = False
+        layers.append(cells)
+    layers.selection.active = chosen if chosen in layers else image
+    viewer.fit_to_view(layers=[image])

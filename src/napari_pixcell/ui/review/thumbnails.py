@@ -1,0 +1,157 @@
+"""The thumbnails of a review: what the list holds, and how one is drawn."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from qtpy.QtCore import QModelIndex, QRect, QSize, QStringListModel, Qt
+from qtpy.QtGui import QColor, QFont, QImage, QPainter, QPen
+from qtpy.QtWidgets import QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem
+
+from napari_pixcell.studio.results.lazy_pictures import UNREADABLE
+from napari_pixcell.studio.review.review import Review
+from napari_pixcell.studio.review.review_words import caption, flag_sentences, pair_words
+from napari_pixcell.ui.widgets import AMBER, BLUE
+
+SIDE = 88  # px of a thumbnail
+CELL = QSize(SIDE + 8, SIDE + 22)
+BADGE = 18
+POSITION = Qt.ItemDataRole.UserRole
+MARKS = {"accepted": ("✓", "#3f9d5d"), "rejected": ("✕", "#d0493f")}
+FLAG = "⚠"
+EMPTY = QColor(128, 128, 128, 50)
+CHOSEN = QColor(128, 128, 128, 70)
+VEIL = QColor(110, 110, 110, 150)
+
+
+def picture(array: NDArray[np.uint8]) -> QImage:
+    """Give Qt's view of a picture (height, width, 3), which must stay as long as it is used."""
+    height, width = array.shape[:2]
+    return QImage(array.data, width, height, 3 * width, QImage.Format.Format_RGB888)
+
+
+class PairModel(QStringListModel):
+    """The pairs that a review lists, by their rows.
+
+    Qt asks for the number of rows twice for each row whenever it lays the list out. So that is left
+    to Qt's own model, of texts that nobody sees.
+    """
+
+    def __init__(self, review: Review) -> None:
+        super().__init__()
+        self.review = review
+        self.order = review.order
+        self.renew()
+
+    def renew(self) -> None:
+        """Show the pairs that are listed now."""
+        self.order = self.review.order
+        self.setStringList([""] * len(self.order))
+
+    def position(self, row: int) -> int:
+        """Give the position of the pair in a row."""
+        return int(self.order[row])
+
+    def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """Give what a pair shows and says."""
+        review = self.review
+        if not index.isValid():
+            return None
+        position = self.position(index.row())
+        if role == POSITION:
+            return position
+        columns, opened = review.columns, review.opened
+        if columns is None or opened is None:
+            return None
+        if role == Qt.ItemDataRole.DisplayRole:
+            return caption(columns, position, review.wanted.sort)
+        if role in (Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.AccessibleTextRole):
+            words = pair_words(columns, position, opened.styles, review.decision(position))
+            checks = opened.dataset.description.checks
+            parts = [words, *flag_sentences(columns, position, checks)]
+            return ("\n" if role == Qt.ItemDataRole.ToolTipRole else ", ").join(parts)
+        return None
+
+
+class PairDelegate(QStyledItemDelegate):
+    """Draws a pair: its picture, a frame and a symbol for what was decided, one for a flag."""
+
+    def __init__(self, view: QListView, review: Review) -> None:
+        super().__init__(view)
+        self.view, self.review = view, review
+
+    def sizeHint(self, _option: QStyleOptionViewItem, _index: QModelIndex) -> QSize:
+        """All are equally large."""
+        return CELL
+
+    def paint(
+        self, painter: QPainter | None, option: QStyleOptionViewItem, index: QModelIndex
+    ) -> None:
+        """Draw a pair."""
+        review = self.review
+        if painter is None or review.columns is None:
+            return
+        position = index.data(POSITION)
+        decision = review.decision(position)
+        box = QRect(option.rect)
+        spot = QRect(box.left() + 4, box.top() + 3, SIDE, SIDE)
+        words = self.view.palette().color(self.view.foregroundRole())
+        painter.save()
+        if option.state & QStyle.StateFlag.State_Selected:
+            painter.fillRect(box.adjusted(0, 0, -1, -1), CHOSEN)
+        self._draw_picture(painter, spot, position)
+        if decision == "rejected":
+            painter.fillRect(spot, VEIL)
+        font = QFont(self.view.font())
+        font.setPixelSize(10)
+        painter.setFont(font)
+        painter.setPen(words)
+        below = QRect(box.left() + 2, spot.bottom() + 2, box.width() - 4, 14)
+        text = painter.fontMetrics().elidedText(
+            str(index.data()), Qt.TextElideMode.ElideRight, below.width()
+        )
+        painter.drawText(below, Qt.AlignmentFlag.AlignCenter, text)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        if decision is not None:
+            mark, colour = MARKS[decision]
+            painter.setPen(QPen(QColor(colour), 3))
+            painter.drawRect(spot.adjusted(1, 1, -2, -2))
+            _badge(painter, QRect(spot.left(), spot.top(), BADGE, BADGE), mark, colour)
+        if review.columns.flagged[position]:
+            corner = QRect(spot.right() - BADGE + 1, spot.top(), BADGE, BADGE)
+            _badge(painter, corner, FLAG, AMBER, "black")
+        if position == review.current:
+            line = Qt.PenStyle.SolidLine if self.view.hasFocus() else Qt.PenStyle.DotLine
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.setPen(QPen(QColor(BLUE) if self.view.hasFocus() else words, 2, line))
+            painter.drawRect(box.adjusted(1, 1, -2, -2))
+        painter.restore()
+
+    def _draw_picture(self, painter: QPainter, spot: QRect, position: int) -> None:
+        side = round(SIDE * self.view.devicePixelRatioF())
+        array = self.review.small.get(self.review.key(position, side))
+        if array is None or array is UNREADABLE:
+            painter.fillRect(spot, EMPTY)
+            if array is UNREADABLE:
+                centre = Qt.AlignmentFlag.AlignCenter
+                painter.drawText(spot, centre, "cannot\nbe read")
+            return
+        part = SIDE / max(array.shape[:2])
+        place = QRect(0, 0, round(array.shape[1] * part), round(array.shape[0] * part))
+        place.moveCenter(spot.center())
+        painter.drawImage(place, picture(array))
+
+
+def _badge(painter: QPainter, box: QRect, mark: str, colour: str, ink: str = "white") -> None:
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(QColor(colour))
+    painter.drawRoundedRect(box, 3, 3)
+    font = QFont(painter.font())
+    font.setPixelSize(13)
+    font.setBold(True)
+    painter.setFont(font)
+    painter.setPen(QColor(ink))
+    painter.drawText(box, Qt.AlignmentFlag.AlignCenter, mark)
+    painter.setBrush(Qt.BrushStyle.NoBrush)

@@ -1,0 +1,94 @@
+"""An engine that draws: requests and events of the real one, without its networks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+from drawn_dataset import labels_of
+from numpy.typing import NDArray
+
+from napari_pixcell.cells import segment_nuclei
+from napari_pixcell.cells.methods import LayoutSource
+from napari_pixcell.datasets.recipe.recipe import DatasetRecipe
+from napari_pixcell.engine.events import Embedding, Event, Finished, Layout, Variant
+from napari_pixcell.engine.packed import PackedArray
+from napari_pixcell.engine.record import Record, pixels_sha256
+from napari_pixcell.engine.request import EmbedRequest, GenerateRequest, Request, SegmentRequest
+from napari_pixcell.errors import PixCellError
+
+TILE = 256
+DIMENSION = 128  # of the embeddings of the scripted client
+
+
+def flat_picture(labels: NDArray[np.int32], seed: int) -> NDArray[np.uint8]:
+    """Draw purple cells on pink, and the seed in the first pixels."""
+    image = np.where(labels[..., None] > 0, (90, 60, 140), (235, 190, 215)).astype(np.uint8)
+    image[0, :4, 0] = np.frombuffer(np.uint32(seed).tobytes(), np.uint8)
+    return image
+
+
+class DrawnEngine:
+    """Runs requests by drawing; every variant is of its layout and seed.
+
+    Attributes
+    ----------
+    asked : list of Request
+        What it was asked for.
+    refuses : set of int
+        Seeds that it fails with.
+    """
+
+    def __init__(self) -> None:
+        self.asked: list[Request] = []
+        self.refuses: set[int] = set()
+
+    def run(
+        self,
+        request: Request,
+        emit: Callable[[Event], None],
+        cancelled: Callable[[], bool] = lambda: False,
+        previews: bool = True,
+    ) -> None:
+        self.asked.append(request)
+        if cancelled():
+            emit(Finished(cancelled=True))
+            return
+        match request:
+            case EmbedRequest():
+                colours = request.pixels.unpack().reshape(-1, 3).mean(0) / 255
+                emit(Embedding(np.resize(colours, (1, DIMENSION)).astype(np.float32), "drawn"))
+            case SegmentRequest():
+                found = segment_nuclei(request.pixels.unpack(), request.mpp)
+                emit(Layout(found, LayoutSource("builtin")))
+            case GenerateRequest():
+                if request.seed in self.refuses:
+                    raise PixCellError("This seed is refused; choose another.")
+                labels = np.zeros((TILE, TILE), np.int32)
+                if request.layout is not None:
+                    labels = request.layout.unpack().astype(np.int32)
+                image = flat_picture(labels, request.seed)
+                emit(Variant(0, image, replace(Record(request), sha256=pixels_sha256(image))))
+        emit(Finished())
+
+
+def drawn_recipe(**changes: object) -> DatasetRecipe:
+    """Give a recipe of two styles and three layouts by value, and two seeds."""
+    rng = np.random.default_rng(0)
+    styles = tuple(
+        {
+            "from": "embedding",
+            "name": f"Style {number}",
+            "embedding": PackedArray.pack(
+                rng.normal(size=(1, 1, DIMENSION)).astype(np.float32)
+            ).to_dict(),
+        }
+        for number in range(2)
+    )
+    layouts = tuple(
+        {"from": "labels", "labels": PackedArray.pack(labels_of(number, TILE)).to_dict()}
+        for number in range(3)
+    )
+    given: dict[str, object] = {"styles": styles, "layouts": layouts, "seeds": 2} | changes
+    return DatasetRecipe("Drawn", **given)  # type: ignore[arg-type]
