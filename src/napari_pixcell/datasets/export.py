@@ -17,7 +17,7 @@ from napari_pixcell.datasets.marking import large_tiff, synthetic_png, synthetic
 from napari_pixcell.datasets.store.rows import append_rows
 from napari_pixcell.engine.record import Record
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.files import Write, put, put_whole, write_whole
+from napari_pixcell.files import Write, write_whole
 from napari_pixcell.models.catalogue import CELLPOSE, get_family
 from napari_pixcell.models.licences import licence_texts
 from napari_pixcell.models.stain_families import stain_of
@@ -84,23 +84,23 @@ class PairWriter:
             (self.folder / "images").mkdir(parents=True, exist_ok=True)
             stem = self._free_stem(record)
             name, mask = f"images/{stem}.png", f"masks/{stem}.tif" if labels is not None else None
-            parts: dict[str, Write] = {}
+            parts: dict[str, Write | bytes] = {}
             if isinstance(image, StoredPicture):
                 picture, name = image, f"images/{stem}.ome.tif"
                 parts[name] = lambda path: large_tiff(path, picture, record, family.mpp)
             else:
                 png = synthetic_png(image, record, family.mpp)
-                parts[name] = lambda path: put(path, png)
+                parts[name] = png
             if mask is not None and labels is not None:
                 (self.folder / "masks").mkdir(exist_ok=True)
                 tiff = synthetic_tiff(labels, family.mpp)
-                parts[mask] = lambda path: put(path, tiff)
+                parts[mask] = tiff
             try:
                 row = {
                     "image": name,
                     "mask": mask,
                     "synthetic": True,
-                    "files": {k: put_whole(self.folder / k, write) for k, write in parts.items()},
+                    "files": {k: write_whole(self.folder / k, write) for k, write in parts.items()},
                     "record": record.to_dict(),
                 }
                 self._tell_licence(record)

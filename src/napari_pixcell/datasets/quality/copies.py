@@ -20,7 +20,7 @@ from napari_pixcell.datasets.quality.alignment import (
 from napari_pixcell.datasets.quality.styles import unit
 from napari_pixcell.engine.styles.blending import as_grid
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.files import put_whole
+from napari_pixcell.files import write_whole
 
 Floats = NDArray[np.float32]
 
@@ -161,7 +161,7 @@ class RealTiles:
             with temporary.open("wb") as file:
                 np.savez(file, embeddings=self._embeddings, pictures=self._pictures)
 
-        put_whole(path, write)
+        write_whole(path, write)
 
     @classmethod
     def load(cls, path: Path) -> RealTiles:

@@ -31,7 +31,7 @@ from napari_pixcell.datasets.checks import Checks
 from napari_pixcell.datasets.recipe.plan import Plan
 from napari_pixcell.datasets.store.rows import Row, append_rows, read_rows
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.files import put_whole, write_whole
+from napari_pixcell.files import write_whole
 
 SCHEMA = 1
 DESCRIPTION, STYLES, LAYOUTS, MANIFEST = (
@@ -264,7 +264,7 @@ class Dataset:
         if style.embedding is not None:
             file = f"styles/{style.number:06}.npy"
             (self.folder / "styles").mkdir(exist_ok=True)
-            put_whole(self.folder / file, lambda path: _save_array(path, style.embedding))
+            write_whole(self.folder / file, lambda path: _save_array(path, style.embedding))
         row = {"number": style.number, "name": style.name, "group": style.group, "file": file}
         append_rows(self.folder / STYLES, [row | {"look": style.look, "source": style.source}])
 

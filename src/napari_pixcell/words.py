@@ -1,0 +1,24 @@
+"""Counts, durations and sizes in words, for messages and captions."""
+
+from __future__ import annotations
+
+
+def counted(count: int, noun: str, plural: str = "") -> str:
+    """Return a count with its noun: “1 region”, “2,500 variants”."""
+    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
+
+
+def duration(seconds: float) -> str:
+    """Return a duration in its natural unit: “40 s”, “3 min”, “2.5 h”."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    if seconds < 90 * 60:
+        return f"{round(seconds / 60)} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+def file_size(count: int) -> str:
+    """Return a number of bytes in its natural unit: “12 kB”, “35 MB”, “1.2 GB”."""
+    if count >= 1e9:
+        return f"{count / 1e9:.1f} GB"
+    return f"{count / 1e6:.0f} MB" if count >= 1e6 else f"{count / 1e3:.0f} kB"
