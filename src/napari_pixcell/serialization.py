@@ -1,4 +1,4 @@
-"""Dataclasses as plain JSON values, and back: the one serializer of requests, records and recipes."""
+"""Dataclasses as plain JSON values, and back: one serializer for requests and records."""
 
 from __future__ import annotations
 
