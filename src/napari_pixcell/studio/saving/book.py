@@ -1,4 +1,4 @@
-"""Writing a snapshot into a session's folder, in a thread."""
+"""Writing the snapshots of a session into its folder, in a thread."""
 
 from __future__ import annotations
 
@@ -15,30 +15,38 @@ from napari_pixcell.slides.stored_picture import pictures_folder
 from napari_pixcell.studio.saving.document import SAVED
 from napari_pixcell.studio.saving.folder import FILE, SessionFolder
 from napari_pixcell.studio.saving.places import Offer
+from napari_pixcell.studio.saving.sides import Side, Stored
 from napari_pixcell.studio.saving.slide_mark import SlideMark
-from napari_pixcell.studio.saving.snapshot import Side, Stored
 
 
 @dataclass(eq=False)
 class Book:
-    """What is known about the session of one slide.
+    """The saving state of one slide's session.
 
     Parameters
     ----------
     key : str
-        Of the slide.
+        Key of the slide.
     stem : str
-        What its folder is named after.
+        Name of the slide, from which the folder gets its name.
     mark : SlideMark, optional
-        By which the slide is known again; None until it was looked at.
+        Identifies the slide; None until the slide was read.
     folder : SessionFolder, optional
-        Where it is saved; None until there is something to save.
+        Its folder; None until there is something to save.
     place : Path, optional
-        The folder to make that one in, where the user or a lock says so.
-    id : str
-        Of the session, wherever it is saved.
+        Parent of a new folder, instead of the usual one.
     names : dict
-        From the key of a side to the name of its file.
+        From the keys of sides to the names of their files.
+    offer : Offer, optional
+        An earlier session of the slide.
+    id : str
+        Identifier of the session, in whichever folder.
+    off : bool
+        Whether the user switched saving off.
+    saved : datetime, optional
+        When it was last saved.
+    elsewhere : bool
+        Whether the folder beside the slide is not writable.
     """
 
     key: str
@@ -51,28 +59,28 @@ class Book:
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
     off: bool = False
     saved: datetime | None = None
-    elsewhere: bool = False  # it could not be beside its slide
+    elsewhere: bool = False
     _owners: list[object] = field(default_factory=list)
     _text: str = ""
     _before: set[str] = field(default_factory=set)
 
     def use(self, folder: SessionFolder | None) -> None:
-        """Save to another folder from now on; None to make one."""
+        """Save to another folder from now on; None for a new one."""
         old, self.folder = self.folder, folder
         if old is not None and old is not folder:
             old.release()
         self._text = ""
-        self._before = folder.all() if folder is not None else set()  # what it names as it is
+        self._before = folder.all() if folder is not None else set()  # its JSON may name them
 
     def move_to(self, folder: SessionFolder) -> None:
-        """Save to another folder, with all that was saved to the one before."""
+        """Save to another folder from now on, and copy everything to it."""
         if self.folder is not None:
             for name in set(self.names.values()):
                 folder.copy_from(self.folder, name)
         self.use(folder)
 
     def write(self, snapshot: dict[str, Any]) -> bool:
-        """Write what changed; whether anything did.
+        """Write what has changed, and return whether anything has.
 
         Raises
         ------
@@ -94,11 +102,11 @@ class Book:
                     if name is None:
                         try:
                             name = folder.put(value.encode(), value.suffix)
-                        except PixCellError:  # pixels that were on the disk, and are gone
+                        except PixCellError:  # its pixels are missing from the cache
                             return None
                     used[value.key] = self.names[value.key] = name
                     owners.append(value.owner)
-                    self._owners.append(value.owner)  # should this be interrupted
+                    self._owners.append(value.owner)  # in case this write is interrupted
                     return name
                 case Stored():
                     source = value.picture.folder

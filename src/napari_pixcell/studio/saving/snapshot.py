@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Hashable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Hashable, Mapping
+from dataclasses import asdict
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -30,39 +30,11 @@ from napari_pixcell.studio.results.results import Result, Target
 from napari_pixcell.studio.results.spill import memory_limit
 from napari_pixcell.studio.saving.arrays import layout_bytes, packed_bytes
 from napari_pixcell.studio.saving.document import MARK, SAVED, VERSION
+from napari_pixcell.studio.saving.measures import measured_document
+from napari_pixcell.studio.saving.sides import Side, Stored, packed_side
 
 if TYPE_CHECKING:
     from napari_pixcell.studio.session import Session
-
-
-@dataclass(frozen=True, eq=False)
-class Side:
-    """An array that gets a file of its own.
-
-    Parameters
-    ----------
-    key : hashable
-        Stands for what is in it: under the same key there is the same array.
-    suffix : str
-        Of the file.
-    encode : callable
-        Gives its bytes; called in another thread, and only if there is no file for the key.
-    owner : object
-        Kept alive as long as the key is in use, where that is made of an object's identity.
-    """
-
-    key: Hashable
-    suffix: str
-    encode: Callable[[], bytes]
-    owner: object = None
-
-
-@dataclass(frozen=True, eq=False)
-class Stored:
-    """A picture too large for memory, which lies in the cache folder."""
-
-    picture: StoredPicture
-    kept: bool  # copied into the session, else only named
 
 
 class Snapshot:
@@ -85,8 +57,6 @@ class Snapshot:
 
     def take(self) -> dict[str, Any]:
         """Give the session's JSON with the sides in it, but without its slide."""
-        from napari_pixcell.studio.saving.measures import measured_document  # it takes Side
-
         session, key = self._session, self._key
         return {
             MARK: VERSION,
@@ -208,13 +178,6 @@ class Snapshot:
             for target, title, requests in [*session.put_off, *jobs]
             if target.slide == key
         ]
-
-
-def packed_side(packed: PackedArray | None) -> Side | None:
-    """Give the side of an array that never changes."""
-    if packed is None:
-        return None
-    return Side(("packed", id(packed)), ".array", lambda: packed_bytes(packed), packed)
 
 
 def _request(request: GenerateRequest) -> dict[str, Any]:
