@@ -122,7 +122,7 @@ def test_lists_filter_and_sort(open_dock: ReviewPairs, rest: Any) -> None:
     choose(filters.show_, "Flagged by a check (2)")
     rest(dock)
     assert numbers(dock) == [4, 9]
-    assert "overlap with its mask 0.30, wanted at least 0.50" in dock.detail.flags.text()
+    assert "overlap with its mask 0.30, expected at least 0.50" in dock.detail.flags.text()
     choose(filters.show_, "Does not follow its mask (2)")
     choose(filters.style_, "Style 1")
     assert numbers(dock) == [9]
@@ -143,7 +143,7 @@ def test_lists_filter_and_sort(open_dock: ReviewPairs, rest: Any) -> None:
         "Number",
         "Number of cells",
         "Overlap with its mask",
-        "Likeness to its style",
+        "Similarity to its style",
     ]
 
 
@@ -201,7 +201,7 @@ def test_what_is_off_says_why(dock: ReviewPairs, folder: Path, tmp_path: Path, r
     first = [dock.accept_button, dock.reject_button, dock.clear_button, dock.show_button]
     for made in (*first, dock.outlined, dock.filters.show_, dock.filters.sort):
         assert not made.isEnabled() and made.toolTip().startswith("Open a dataset first")
-    assert dock.redo_button.toolTip().startswith("No decision was taken back")
+    assert dock.redo_button.toolTip().startswith("No decision to redo")
     dock.open(tmp_path)
     rest(dock)
     assert dock.problem.text().startswith("There is no dataset in")
@@ -223,7 +223,7 @@ def test_decisions_that_cannot_be_stored_are_tried_again(
     (folder / "decisions.jsonl").mkdir()
     press(dock, "A")
     qtbot.waitUntil(dock.again_button.isVisible)
-    assert dock.problem.text().startswith("1 decision cannot be stored in data")
+    assert dock.problem.text().startswith("1 decision could not be stored in data")
     (folder / "decisions.jsonl").rmdir()
     dock.again_button.click()
     rest(dock)
@@ -238,7 +238,7 @@ def test_a_pair_whose_files_are_gone(dock: ReviewPairs, folder: Path, rest: Any)
     rest(dock)
     press(dock, "Right", "Return")
     rest(dock)
-    assert dock.problem.text().startswith("Pair 1 cannot be read; restore its files")
+    assert dock.problem.text().startswith("Pair 1 cannot be read. Restore its files")
     for widget in (dock.detail.view, dock.grid.viewport()):
         assert not widget.grab().isNull()
 

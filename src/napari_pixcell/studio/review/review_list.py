@@ -96,7 +96,7 @@ def shown(columns: Columns, codes: NDArray[np.int8], show: str) -> NDArray[np.bo
     if show in FLAGS:
         return columns.flags[:, list(FLAGS).index(show)]
     if show in ("flagged", "passing"):
-        return columns.flagged if show == "flagged" else ~columns.flagged
+        return columns.flagged == (show == "flagged")
     if show == "all":
         return np.ones(len(columns), bool)
     return codes == DECIDED[show]
