@@ -10,7 +10,7 @@ from napari_pixcell.slides.stored_picture import Picture, StoredPicture
 from napari_pixcell.studio.background import Background
 from napari_pixcell.studio.notices import Notices
 from napari_pixcell.studio.results.results import Result
-from napari_pixcell.studio.results.spill import Spill, disk_limit, forget, memory_limit
+from napari_pixcell.studio.results.spill import Spill, disk_limit, memory_limit
 
 SECTION = "results"
 
@@ -66,9 +66,9 @@ class GalleryMemory:
             if isinstance(result.memory, StoredPicture):
                 result.memory.delete()
             if result.place is not None:
-                forget(result.place)
+                result.place.unlink(missing_ok=True)
 
-        # In the thread that also exports, so that an export that reads the pixels ends first.
+        # In the thread that also exports, so that no export loses the pixels that it reads.
         self._background.compute(work, lambda _: None, lambda _: None)
 
     def close(self) -> None:

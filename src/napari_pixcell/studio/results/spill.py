@@ -117,12 +117,6 @@ def read_back(path: Path, record: Record) -> NDArray[np.uint8]:
     return image
 
 
-def forget(path: Path) -> None:
-    """Remove the file of a variant, if it exists."""
-    with contextlib.suppress(OSError):
-        path.unlink(missing_ok=True)
-
-
 def drop_old_results() -> None:
     """Remove the old folders of sessions that were killed."""
     with contextlib.suppress(OSError):

@@ -93,13 +93,16 @@ class Columns:
 
 def shown(columns: Columns, codes: NDArray[np.int8], show: str) -> NDArray[np.bool_]:
     """Return which pairs pass a filter, a key of :data:`SHOW`: bool, (pairs,)."""
+    passing: NDArray[np.bool_]
     if show in FLAGS:
-        return columns.flags[:, list(FLAGS).index(show)]
-    if show in ("flagged", "passing"):
-        return columns.flagged == (show == "flagged")
-    if show == "all":
-        return np.ones(len(columns), bool)
-    return codes == DECIDED[show]
+        passing = columns.flags[:, list(FLAGS).index(show)]
+    elif show in ("flagged", "passing"):
+        passing = columns.flagged == (show == "flagged")
+    elif show == "all":
+        passing = np.ones(len(columns), bool)
+    else:
+        passing = codes == DECIDED[show]
+    return passing
 
 
 def listed(columns: Columns, codes: NDArray[np.int8], wanted: PairQuery) -> NDArray[np.intp]:

@@ -21,45 +21,19 @@ from napari_pixcell.studio.saving.slide_mark import SlideMark
 
 @dataclass(eq=False)
 class Book:
-    """The saving state of one slide's session.
+    """The saving state of one slide's session."""
 
-    Parameters
-    ----------
-    key : str
-        Key of the slide.
-    stem : str
-        Name of the slide, from which the folder gets its name.
-    mark : SlideMark, optional
-        Identifies the slide; None until the slide was read.
-    folder : SessionFolder, optional
-        Its folder; None until there is something to save.
-    place : Path, optional
-        Parent of a new folder, instead of the usual one.
-    names : dict
-        From the keys of sides to the names of their files.
-    offer : Offer, optional
-        An earlier session of the slide.
-    id : str
-        Identifier of the session, in whichever folder.
-    off : bool
-        Whether the user switched saving off.
-    saved : datetime, optional
-        When it was last saved.
-    elsewhere : bool
-        Whether the folder beside the slide is not writable.
-    """
-
-    key: str
-    stem: str
-    mark: SlideMark | None = None
-    folder: SessionFolder | None = None
-    place: Path | None = None
-    names: dict[Hashable, str] = field(default_factory=dict)
-    offer: Offer | None = None
-    id: str = field(default_factory=lambda: uuid.uuid4().hex)
-    off: bool = False
+    key: str  # of the slide
+    stem: str  # name of the slide, from which the folder gets its name
+    mark: SlideMark | None = None  # None until the slide was read
+    folder: SessionFolder | None = None  # None until there is something to save
+    place: Path | None = None  # parent of a new folder, instead of the usual one
+    names: dict[Hashable, str] = field(default_factory=dict)  # files by the keys of their sides
+    offer: Offer | None = None  # an earlier session of the slide
+    id: str = field(default_factory=lambda: uuid.uuid4().hex)  # of the session, in any folder
+    off: bool = False  # switched off by the user
     saved: datetime | None = None
-    elsewhere: bool = False
+    elsewhere: bool = False  # the folder of the slide is read-only
     _owners: list[object] = field(default_factory=list)
     _text: str = ""
     _before: set[str] = field(default_factory=set)

@@ -48,16 +48,17 @@ class SessionFolder:
     ----------
     path : Path
         Its folder, which need not exist yet.
+
+    Attributes
+    ----------
+    files : Path
+        Folder of the arrays.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.files = path / FILES
         self._lock = FileLock(path / LOCK, thread_local=False)
-
-    @property
-    def files(self) -> Path:
-        """Folder of the arrays."""
-        return self.path / FILES
 
     def create(self) -> None:
         """Create the folder, which must not exist, and lock it.

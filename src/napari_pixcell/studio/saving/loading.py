@@ -35,34 +35,16 @@ DAMAGED = (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError,
 
 @dataclass(frozen=True, eq=False)
 class SavedResult:
-    """A saved variant.
+    """A saved variant."""
 
-    Parameters
-    ----------
-    target : int
-        Index of its target.
-    job : int
-        Saved number of its job.
-    image : array or StoredPicture
-        Its pixels.
-    record : Record
-        How it was made.
-    shown, starred : bool
-        Whether it was shown, and whether it had a star.
-    made : datetime
-        Time of creation.
-    file : str
-        Name of its file; empty for a :class:`StoredPicture`.
-    """
-
-    target: int
-    job: int
+    target: int  # index of its target
+    job: int  # saved number of its job
     image: Picture
     record: Record
     shown: bool
     starred: bool
     made: datetime
-    file: str
+    file: str  # empty for a StoredPicture
 
 
 @dataclass(eq=False)

@@ -23,37 +23,18 @@ from napari_pixcell.words import counted
 
 @dataclass(eq=False)
 class Opening:
-    """A session that is being opened.
-
-    Parameters
-    ----------
-    folder : SessionFolder
-    document : dict
-        Its JSON.
-    mark : SlideMark
-        Its slide.
-    locked : bool
-        Whether the folder is locked for this window.
-    styles, measured : list
-        Styles and measured rows that were read.
-    numbers, jobs : dict of int to int
-        From saved to present numbers of regions and of jobs.
-    results : list of (Result, SavedResult)
-        Variants that were restored.
-    names : dict
-        From the keys of sides to the names of their files.
-    """
+    """A session that is being opened."""
 
     folder: SessionFolder
-    document: dict[str, Any]
-    mark: SlideMark
-    locked: bool = False
+    document: dict[str, Any]  # its JSON
+    mark: SlideMark  # its slide
+    locked: bool = False  # for this window
     styles: list[Style] = field(default_factory=list)
     measured: list[Any] = field(default_factory=list)
-    numbers: dict[int, int] = field(default_factory=dict)
-    jobs: dict[int, int] = field(default_factory=dict)
+    numbers: dict[int, int] = field(default_factory=dict)  # saved to present numbers of regions
+    jobs: dict[int, int] = field(default_factory=dict)  # saved to present numbers of jobs
     results: list[tuple[Result, SavedResult]] = field(default_factory=list)
-    names: dict[Hashable, str] = field(default_factory=dict)
+    names: dict[Hashable, str] = field(default_factory=dict)  # files by the keys of their sides
 
     @property
     def id(self) -> str:
