@@ -37,7 +37,7 @@ def stained(session: Session) -> Session:
     for name, title in (("mine", "HER2 (mine)"), ("other", "Ki67")):
         add_stain(name, title)
         session.staining.choose(name, True)
-    session.add_region((400, 400))
+    session.regions.add((400, 400))
     session.wait()
     return session
 
@@ -45,8 +45,8 @@ def stained(session: Session) -> Session:
 def queued(session: Session):
     session.staining.stain()
     session.wait(until=lambda: not session.background.busy and not session.staining.asked)
-    assert "stain" not in session.problems, session.problems
-    return session.generation.jobs[-1]
+    assert "stain" not in session.notices.problems, session.notices.problems
+    return session.queue.jobs[-1]
 
 
 def test_the_stains_are_those_families_that_move_a_style() -> None:
@@ -126,7 +126,7 @@ def test_a_stain_that_is_not_here_says_what_it_needs(
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.touch()
     monkeypatch.setenv("PIXCELL_WEIGHTS", str(tmp_path))
-    session.check_model()
+    session.models.check()
     assert session.staining.why_missing(her2) == "Virtual HER2 is not installed"
 
 
@@ -156,17 +156,17 @@ def test_a_region_under_a_tile_says_so_and_can_be_enlarged(
             path.parent.mkdir(parents=True, exist_ok=True)
             path.touch()
     monkeypatch.setenv("PIXCELL_WEIGHTS", str(tmp_path))
-    session.check_model()
+    session.models.check()
     session.staining.choose("stain-her2", True)
     assert session.staining.why_not() == "Add a region first"
-    session.add_region((700, 700))
+    session.regions.add((700, 700))
     session.wait()
     words = "Region 1 is 128 × 128 µm, and HER2 needs 512 µm or more"
     assert session.staining.why_not() == words
     session.staining.enlarge()
     session.wait()
-    assert session.staining.why_not() == "" and session.active.size == (1024, 1024)
-    assert session.active.family == "demo"
+    assert session.staining.why_not() == "" and session.regions.active.size == (1024, 1024)
+    assert session.regions.active.family == "demo"
     request = queued(session).requests[0]
     assert (request.family, request.embedding.shape, request.size) == (
         "stain-her2",
@@ -204,9 +204,12 @@ def test_ihc_given_as_h_and_e_is_warned_of(session: Session, client: ScriptedCli
     ihc = np.full((1000, 1000, 3), (225, 230, 240), np.uint8)
     y, x = np.mgrid[:1000, :1000] % 40 - 20
     ihc[y**2 + x**2 < 120] = (110, 70, 30)
-    for slide, words in ((ArraySlide([ihc], 0.5, "ihc"), "looks like IHC"), (session.slide, "")):
-        session.set_slide(slide)
-        session.add_region((500, 500))
+    for slide, words in (
+        (ArraySlide([ihc], 0.5, "ihc"), "looks like IHC"),
+        (session.slides.current, ""),
+    ):
+        session.slides.set(slide)
+        session.regions.add((500, 500))
         session.staining.warning()
         session.wait()
         session.staining.warning()

@@ -11,29 +11,29 @@ from scripted import ScriptedClient
 from napari_pixcell.engine import tissue
 from napari_pixcell.engine.request import GenerateRequest
 from napari_pixcell.slides import Region
-from napari_pixcell.studio.generation.start import words
-from napari_pixcell.studio.regions.item import area_shape
+from napari_pixcell.studio.generation.start import start_words
+from napari_pixcell.studio.regions.geometry import area_shape
 from napari_pixcell.studio.session import Session
 
 
 @pytest.fixture
 def started(session: Session) -> Session:
     """With a region, which the next generation starts from."""
-    session.add_region((400, 400))
-    session.wait(until=lambda: session.active.pixels is not None and not session.busy)
+    session.regions.add((400, 400))
+    session.wait(until=lambda: session.regions.active.pixels is not None and not session.busy)
     session.settings.start_from, session.settings.count = "tissue", 2
     return session
 
 
 def queued(session: Session) -> GenerateRequest:
-    session.generate()
+    session.generator.generate()
     session.wait(until=lambda: not session.background.busy)
-    assert not session.problems
+    assert not session.notices.problems
     return session.client.waiting[-1][0]
 
 
 def mark(session: Session) -> np.ndarray:
-    item = session.active
+    item = session.regions.active
     item.area = np.zeros(area_shape(item.size), np.uint8)
     item.area[10:20, 5:9] = 2
     return np.kron(item.area > 0, np.ones((8, 8))).astype(np.uint8)
@@ -122,9 +122,9 @@ def test_a_region_too_large_to_be_kept_is_read_in_bands(
     session: Session, picture: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tissue, "LARGEST_READ", 512 * 256)
-    session.draw_region(Region(100, 200, 500, 700))
+    session.regions.draw(Region(100, 200, 500, 700))
     session.wait(until=lambda: not session.busy)
-    assert session.active.pixels is None
+    assert session.regions.active.pixels is None
     session.settings.start_from = "tissue"
     np.testing.assert_array_equal(queued(session).start.unpack(), picture[200:900, 100:600])
 
@@ -140,13 +140,13 @@ def test_another_try_starts_from_the_same(started: Session) -> None:
 
 
 def test_a_part_takes_about_its_share_of_the_time(session: Session) -> None:
-    session.draw_region(Region(0, 0, 1280, 1280))
+    session.regions.draw(Region(0, 0, 1280, 1280))
     session.wait(until=lambda: not session.busy)
     session.settings.start_from, session.settings.strength = "tissue", 0.5
-    assert session._asked(session.active)[1].start.share == 0.5
+    assert session.generator._capture(session.regions.active)[1].start.share == 0.5
     session.settings.only_part = True
     mark(session)  # 80 × 32 px of it
-    share = session._asked(session.active)[1].start.share
+    share = session.generator._capture(session.regions.active)[1].start.share
     assert share == pytest.approx(0.5 * (80 + 256) / 1280 * (32 + 256) / 1280)
 
 
@@ -172,7 +172,7 @@ def test_each_strength_has_its_honest_sentence(started: Session) -> None:
         said.append(started.start_words())
     assert len(set(said)) == 6
     started.settings.start_from = "nothing"
-    assert words(started.settings) == ""
+    assert start_words(started.settings) == ""
 
 
 def test_a_start_of_another_size_gets_a_sentence(started: Session, client: ScriptedClient) -> None:

@@ -34,7 +34,7 @@ def folders(tmp_path: Path) -> dict[str, Path]:
 @pytest.fixture
 def asked(session: Session, folders: dict[str, Path]) -> Session:
     """With a name and two folders, and the teaching begun."""
-    teaching = session.teaching
+    teaching = session.training
     teaching.set(name="mine")
     for side, folder in folders.items():
         teaching.choose_folder(side, folder)
@@ -51,7 +51,7 @@ def settle(session: Session) -> None:
 def test_what_is_missing_is_said_one_after_the_other(
     session: Session, folders: dict[str, Path]
 ) -> None:
-    teaching = session.teaching
+    teaching = session.training
     assert teaching.why_not() == teaching.why_no_region() == "Give the stain a name"
     teaching.set(name="demo")
     assert teaching.why_not() == "“demo” is a built-in model; choose another name."
@@ -71,7 +71,7 @@ def test_what_is_missing_is_said_one_after_the_other(
     (folders["ihc"] / "2.png").unlink()
     teaching.choose_folder("ihc", folders["ihc"])
     session.wait()
-    assert "“he” holds 3 pictures and “ihc” 2 pictures" in session.problems["stain"]
+    assert "“he” holds 3 pictures and “ihc” 2 pictures" in session.notices.problems["stain"]
     teaching.teach()
     assert teaching.job is None
 
@@ -122,36 +122,36 @@ def test_what_fails_is_said_in_the_section(asked: Session, client: ScriptedClien
 
 
 def test_two_regions_of_two_slides_become_a_pair(session: Session, picture: np.ndarray) -> None:
-    teaching = session.teaching
+    teaching = session.training
     teaching.set(name="mine")
-    session.add_region((300, 300))
+    session.regions.add((300, 300))
     teaching.choose_region("he")
     assert teaching.words() == "H&E: Region 1"
-    session.set_slide(ArraySlide([picture[::-1]], 0.5, "the same in IHC"))
-    session.add_region((400, 400))
+    session.slides.set(ArraySlide([picture[::-1]], 0.5, "the same in IHC"))
+    session.regions.add((400, 400))
     teaching.choose_region("ihc")
     session.wait()
-    assert teaching.words() == "1 pair" and not session.problems
+    assert teaching.words() == "1 pair" and not session.notices.problems
     (he,) = teaching.folders["he"].iterdir()
     np.testing.assert_array_equal(np.asarray(Image.open(he)), picture[172:428, 172:428])
-    session.draw_region(session.active.region)
+    session.regions.draw(session.regions.active.region)
     teaching.choose_region("he")
-    session.set_slide(ArraySlide([picture], 0.25, "another scanner"))
-    session.add_region((400, 400))
+    session.slides.set(ArraySlide([picture], 0.25, "another scanner"))
+    session.regions.add((400, 400))
     teaching.choose_region("ihc")
     session.wait()
-    assert teaching.words() == "2 pairs" and not session.problems  # the same size in µm
+    assert teaching.words() == "2 pairs" and not session.notices.problems  # the same size in µm
 
 
 def test_regions_that_differ_in_size_get_a_sentence(session: Session) -> None:
     from napari_pixcell.slides import Region
 
-    teaching = session.teaching
+    teaching = session.training
     teaching.set(name="mine")
-    session.add_region((300, 300))
+    session.regions.add((300, 300))
     teaching.choose_region("he")
-    session.draw_region(Region(0, 0, 700, 300))
+    session.regions.draw(Region(0, 0, 700, 300))
     teaching.choose_region("ihc")
     session.wait()
     words = "The region of H&E is 128 × 128 µm and that of IHC 350 × 150 µm; draw two"
-    assert session.problems["stain"].startswith(words) and not teaching.folders
+    assert session.notices.problems["stain"].startswith(words) and not teaching.folders

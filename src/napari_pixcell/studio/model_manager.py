@@ -19,24 +19,25 @@ from napari_pixcell.models.moving import export_family, import_folder, remove
 from napari_pixcell.models.store import missing, set_weights_folder
 from napari_pixcell.preferences import set_idle_minutes
 from napari_pixcell.studio.background import Background, sentence
+from napari_pixcell.words import file_size
 
 
 @dataclass(frozen=True)
-class Row:
-    """A family as the manager shows it.
+class ModelRow:
+    """A family in the model manager.
 
     Parameters
     ----------
     family : WeightSet
-        Which one.
+        The family.
     state : str
         ``bundled``, ``installed``, or what is missing.
     installed : bool
         Whether it can be used.
     gated : bool
-        Whether access has to be asked for.
+        Whether access must be requested.
     verdict : str
-        How it runs on this machine.
+        How it will run on this machine.
     """
 
     family: WeightSet
@@ -47,32 +48,31 @@ class Row:
 
     @property
     def size(self) -> str:
-        """Size of all files, for people."""
-        amount = self.family.bytes
-        return f"{amount / 1e9:.1f} GB" if amount >= 1e9 else f"{amount / 1e6:.0f} MB"
+        """Size of all files in words."""
+        return file_size(self.family.bytes)
 
 
-class Shelf:
-    """Lists families, and gets, removes, exports and imports their files.
+class ModelManager:
+    """Lists families, and downloads, removes, exports and imports their files.
 
-    Everything that takes time runs in a thread of its own, so that a download of hours keeps
-    nothing else waiting; its outcome comes with the background's pump.
+    Everything that takes time runs in a thread of its own, so that nothing waits for a long
+    download. Outcomes come with the background's pump.
 
     Parameters
     ----------
     background : Background
         Brings outcomes to the main thread.
     installed : callable
-        Called when what is installed may have changed.
+        Called when the installed models may have changed.
 
     Attributes
     ----------
     changed : Signal
-        Anything the manager shows.
+        Anything that the manager shows.
     progress : tuple of int, int, str, or None
-        Bytes done, bytes in all and a word, while something is under way.
+        Bytes done, all bytes and a message, while something is under way.
     problem, note : str
-        What went wrong, or well, last.
+        The last error, or the last result.
     """
 
     changed = Signal()
@@ -87,29 +87,29 @@ class Shelf:
 
     @property
     def busy(self) -> bool:
-        """Whether something is under way."""
+        """True while something is under way."""
         return self._thread is not None
 
-    def rows(self) -> list[Row]:
-        """Give every family, and Cellpose, with its state."""
+    def rows(self) -> list[ModelRow]:
+        """Return every family, and Cellpose, with its state."""
         machine = this_machine()
         return [self._row(family, machine) for family in weight_sets().values()]
 
-    def _row(self, family: WeightSet, machine: Any) -> Row:
+    def _row(self, family: WeightSet, machine: Any) -> ModelRow:
         left = missing(family)
         state = "bundled" if family.bundled else "installed"
         if left:
             here = len(family.parts) - len(left)
             state = "not installed" if not here else f"{here} of {len(family.parts)} parts here"
         gated = any(part.gated for part in left)
-        return Row(family, state, not left, gated, verdict(family, machine))
+        return ModelRow(family, state, not left, gated, verdict(family, machine))
 
     def offer(self, name: str) -> str:
-        """Say what getting a family means: size, licences, gates."""
+        """Return what downloading a family means: size, licences, access."""
         return hub.offer(get_weight_set(name))
 
     def licence(self, name: str) -> str:
-        """Give the licence texts that were kept beside the weights, else their names."""
+        """Return the licence texts stored with the weights, or else their names."""
         family = get_weight_set(name)
         return "\n\n".join(licence_texts(family).values()) or family.licence
 
@@ -124,19 +124,19 @@ class Shelf:
         self._start(work)
 
     def cancel(self) -> None:
-        """Stop a download; what has come so far is kept for the next time."""
+        """Stop a download; it resumes the next time."""
         self._stop.set()
         self.changed.emit()
 
     def remove(self, name: str) -> None:
-        """Delete the files of a family that no other installed one uses."""
+        """Delete the files of a family that no other installed family uses."""
         family = get_weight_set(name)
 
         def work() -> str:
             remove(family)
             if not missing(family):
-                return f"{family.title} stays: its files lie in a folder that you filled yourself."
-            return f"{family.title} was removed; what other models use stays."
+                return f"{family.title} stays: its files are in a folder of your own."
+            return f"{family.title} was removed. Files that other models use stay."
 
         self._start(work)
 
@@ -146,30 +146,30 @@ class Shelf:
 
         def work() -> str:
             export_family(family, folder, self._tell)
-            return f"{family.title} was copied; on the other machine choose “Import a folder…”."
+            return f"{family.title} was copied. On the other machine choose “Import a folder…”."
 
         self._start(work)
 
     def import_(self, folder: Path) -> None:
-        """Take over a folder that :meth:`export` made."""
+        """Import a folder that :meth:`export` made."""
 
         def work() -> str:
             import_folder(folder, self._tell)
-            return "The folder was checked and taken over."
+            return "The folder was checked and imported."
 
         self._start(work)
 
     def locate(self, folder: Path) -> None:
-        """Look for weights in ``folder`` from now on."""
+        """Search ``folder`` for weights from now on."""
 
         def work() -> str:
             set_weights_folder(folder)
-            return f"Weights are looked for in {folder.name} first."
+            return f"Weights are searched for in {folder.name} first."
 
         self._start(work)
 
     def unload_after(self, minutes: int) -> None:
-        """Let networks leave the memory after so many minutes without work; 0 is never."""
+        """Unload networks after some idle minutes; 0 means never."""
         try:
             set_idle_minutes(minutes)
         except PixCellError as error:
@@ -198,14 +198,14 @@ class Shelf:
                 problem = sentence(error)
             self._background.post(lambda: self._settle(note, problem))
 
-        self._thread = threading.Thread(target=run, name="pixcell-shelf", daemon=True)
+        self._thread = threading.Thread(target=run, name="pixcell-models", daemon=True)
         self._thread.start()
         self.changed.emit()
 
     def _settle(self, note: str, problem: str) -> None:
         self._thread, self.progress = None, None
         if self._stop.is_set() and problem:
-            note, problem = "Stopped; what has come so far is kept.", ""
+            note, problem = "Download stopped. It resumes the next time.", ""
         self.note, self.problem = note, problem
         self._installed()
         self.changed.emit()

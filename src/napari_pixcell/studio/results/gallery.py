@@ -97,6 +97,10 @@ class Gallery(GalleryMemory):
         """Give the variants of a region, oldest first."""
         return (result for result in self.results if result.target.number == number)
 
+    def shown_in(self, number: int) -> Result | None:
+        """Return the variant of a region that is shown, if any."""
+        return next((result for result in self.of_region(number) if result.shown), None)
+
     def newest_job(self, number: int) -> list[Result]:
         """Give the variants of a region's newest job, oldest first."""
         own = list(self.of_region(number))

@@ -13,17 +13,17 @@ from napari_pixcell.cells.ihc.look import Look
 from napari_pixcell.cells.ihc.measures import Staining, Thresholds
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.slides.region import Region
-from napari_pixcell.studio.measures import Measured, Measures, Place
+from napari_pixcell.studio.measures import Measured, MeasuredPlace, Measures
 from napari_pixcell.studio.saving.arrays import layout_bytes, layout_from
 from napari_pixcell.studio.saving.loading import DAMAGED, Loader
-from napari_pixcell.studio.saving.snapshot import Side
+from napari_pixcell.studio.saving.sides import Side
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 ARRAYS = ("histogram", "labels", "dab", "pixels")
 
-Row = tuple[Place, "NDArray[Any]", Staining, str]
+Row = tuple[MeasuredPlace, "NDArray[Any]", Staining, str]
 
 
 def measured_document(measures: Measures, key: str) -> dict[str, Any]:
@@ -85,7 +85,7 @@ def _read(loader: Loader, value: dict[str, Any]) -> Row:
     staining = Staining(
         float(about["mpp"]), (red, green, blue), int(about["tissue_px"]), **arrays, look=look
     )
-    place = Place(
+    place = MeasuredPlace(
         str(value["name"]),
         int(value["number"]),
         loader.slide,
@@ -108,5 +108,5 @@ def put_measured(
     measures.coloured = bool(saved.get("coloured", True))
     for place, labels, staining, nuclei_from in rows:
         number = numbers.get(place.number, place.number)
-        there = Place(place.name, number, place.slide, place.region, place.mpp)
+        there = MeasuredPlace(place.name, number, place.slide, place.region, place.mpp)
         measures.add(there, labels, staining, nuclei_from)
