@@ -17,7 +17,7 @@ from napari_pixcell.engine.record import Record
 from napari_pixcell.engine.request import GenerateRequest
 from napari_pixcell.models.catalogue import DEMO, get_family
 from napari_pixcell.slides import Region
-from napari_pixcell.studio.generation import pace as times
+from napari_pixcell.studio import tasks
 from napari_pixcell.studio.generation.job import Stopped, picture_of
 from napari_pixcell.studio.generation.pace import Paces, windows_of
 from napari_pixcell.studio.session import Session
@@ -36,7 +36,7 @@ class Clocks:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 100.0
-        monkeypatch.setattr(times.time, "monotonic", lambda: self.now)
+        monkeypatch.setattr(tasks.time, "monotonic", lambda: self.now)
 
 
 def region(session: Session, *box: float):
@@ -283,7 +283,7 @@ def test_a_layout_has_a_pace_of_its_own(clock) -> None:
 
 # -- stopped -----------------------------------------------------------------------------------
 
-STOPPED = "Stopped at 43 %. Generate again with the same settings to go on from there."
+STOPPED = "Stopped at 43 %. Generate again with the same settings to resume."
 
 
 def test_a_cancelled_canvas_can_go_on_whatever_the_settings_are_by_now(session, client) -> None:

@@ -154,11 +154,11 @@ def test_places_all_over_a_slide_and_invented_cells(session, client, tmp_path: P
 
 
 NEEDED: list[tuple[Callable[[Session], Any], str]] = [
-    (lambda s: s.set_slide(None), "Open a slide first"),
+    (lambda s: s.slides.set(None), "Open a slide first"),
     (lambda s: setattr(s.datasets.choice, "styles", "slide"), "This slide is not a file"),
-    (lambda s: setattr(s.datasets.choice, "styles", "saved"), "No saved style is of this model"),
+    (lambda s: setattr(s.datasets.choice, "styles", "saved"), "No saved style fits this model"),
     (lambda s: None, "Add a region first"),
-    (lambda s: s.add_region((400, 400)), "No region has cells; find or paint some"),
+    (lambda s: s.regions.add((400, 400)), "No region has cells. Segment or paint some"),
 ]
 
 

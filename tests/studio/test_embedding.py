@@ -71,7 +71,7 @@ def test_a_slide_opens_again_with_its_styles(start, reopen) -> None:
     assert asked(second) == 0 and stored.embedding_stored
     assert stored.embedding == computed.embedding
     np.testing.assert_array_equal(stored.pixels, computed.pixels)
-    assert second.why_not() == ""
+    assert second.generator.why_not() == ""
 
 
 @pytest.mark.parametrize("reopen", ["file"], indirect=True)
@@ -93,7 +93,7 @@ def test_another_place_and_another_pixel_size_are_computed(start, reopen) -> Non
     add(start(reopen()))
     other = start(reopen())
     assert not add(other, (320, 300)).embedding_stored
-    other.set_slide(reopen().with_mpp(0.6))
+    other.slides.set(reopen().with_mpp(0.6))
     other.wait(20)
     assert not add(other).embedding_stored
     assert asked(other) == 2
@@ -140,7 +140,7 @@ def test_forgotten_styles_are_computed_again(start, reopen) -> None:
     session.embeddings.clear_cache()
     session.wait(20)
     assert session.embedder.cache.bytes == 0
-    assert session.notices.notes["style"] == "Computed styles were forgotten; saved ones stay."
+    assert session.notices.notes["style"] == "The embedding cache was cleared. Saved styles stay."
     assert item.embedding is not None and not item.embedding_stored
     again = start(reopen())
     assert again.embedder.cache.bytes == 0

@@ -130,8 +130,8 @@ def test_a_grid_is_one_job_and_its_sheet_is_saved_as_synthetic(
         assert np.array_equal(np.asarray(saved), sheets[0])
     ready.grids.save(sheets[0], tmp_path / "no" / "sheet.png", said.append, said.append)
     ready.wait(20, until=lambda: len(said) == 2)
-    assert (
-        said[1] == "The sheet cannot be written (No such file or directory); choose another folder."
+    assert said[1] == (
+        "The sheet cannot be written (No such file or directory). Choose another folder."
     )
 
 
@@ -242,7 +242,7 @@ def test_no_live_picture_of_what_takes_long(ready: Session, client: ScriptedClie
     ready.wait(20)
     ready.generator.set_live(True)
     settled(ready)
-    assert ready.generator.why_no_live() == "Live pictures are for regions of at most 4 tiles"
+    assert ready.generator.why_no_live() == "Live mode needs a region of at most 4 tiles"
     assert not client.waiting
 
 

@@ -123,7 +123,7 @@ def test_outlines_may_count_from_the_region_s_corner(session, tmp_path) -> None:
 
 def test_without_a_region_nothing_is_read(session, tmp_path) -> None:
     session.layout_files.read(tmp_path / "any.geojson")
-    assert session.notices.problems["layout"].startswith("There is no region yet; add one")
+    assert session.notices.problems["layout"].startswith("Cells need a region. Add one first")
 
 
 @pytest.mark.parametrize("name", ["out.geojson", "out.geojson.gz", "out.tif", "out_seg.npy"])
@@ -200,8 +200,5 @@ def test_a_region_of_another_size_meanwhile_asks_for_the_import_again(session, t
     session.layout_files.read(tmp_path / "mask.tif")
     item.size = (300, 256)
     session.wait(20)
-    assert (
-        "given another size while its cells were read; import them"
-        in session.notices.problems["layout"]
-    )
+    assert "resized during the import. Import the cells again" in session.notices.problems["layout"]
     assert item.layout is None

@@ -140,10 +140,11 @@ def test_h_and_e_and_glass_are_said_to_be_no_ihc(session, shared_data) -> None:
 
 
 def test_what_is_too_large_or_not_there_is_said(session, monkeypatch) -> None:
-    monkeypatch.setattr("napari_pixcell.studio.measure_actions.LARGEST_SEARCH", 100**2)
+    monkeypatch.setattr("napari_pixcell.studio.measures.LARGEST_SEARCH", 100**2)
     session.measures.measure()
     assert session.notices.problems["measure"] == (
-        "At most 100 × 100 px are measured at once; choose a smaller region."
+        "The picture is larger than 100 × 100 px, the most that is measured at once. "
+        "Choose a smaller region."
     )
     session.regions.remove(session.regions.active.number)
     assert session.measures.why_not().startswith("Add a region first")

@@ -190,7 +190,8 @@ def test_pictures_on_the_way_can_be_switched_off(session, client) -> None:
 def test_a_series_is_one_job_of_several_requests(session, client) -> None:
     session.regions.add((400, 400))
     session.wait(20)
-    request, target = session.generator._capture(session.regions.active)
+    captured = session.generator.capture(session.regions.active)
+    request, target = captured.request, captured.target
     several = [replace(request, count=1, guidance=value) for value in (1.0, 2.0, 3.0)]
     job = session.queue.add(several, target, title="3 pictures")
     settled(session)
@@ -211,7 +212,8 @@ def test_a_late_word_of_an_earlier_request_of_a_series_is_not_taken_for_the_next
 ) -> None:
     session.regions.add((400, 400))
     session.wait(20)
-    request, target = session.generator._capture(session.regions.active)
+    captured = session.generator.capture(session.regions.active)
+    request, target = captured.request, captured.target
     job = session.queue.add([replace(request, count=1)] * 2, target)
     settled(session)
     on_event = client.waiting[0][1]

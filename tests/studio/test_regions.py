@@ -101,7 +101,7 @@ def test_a_larger_region_finds_its_stored_style_again(session, client, tmp_path)
 
 def test_a_region_is_never_embedded_from_another_slide(session, client) -> None:
     item, own = drawn(session, 200, 100, 384, 300), session.slides.current
-    session.regions.move(item.number, Region(300, 200, 384, 300), embed=False)
+    session.regions.move(item.number, Region(300, 200, 384, 300), settled=False)
     session.slides.set(ArraySlide([tissue(700, 700)], 0.5, "other"))
     session.embeddings.embed(item.number)  # as soon as a drag has come to its end
     session.wait(20)
@@ -212,8 +212,7 @@ def test_cells_of_a_region_that_was_resized_meanwhile_are_refused_in_words(
     session.wait(20)
     assert item.layout is None
     assert session.notices.problems["layout"] == (
-        "The region was given another size while its cells were looked for; press “Segment "
-        "nuclei” again."
+        "The region was resized during the segmentation. Press “Segment nuclei” again."
     )
 
 
@@ -222,8 +221,8 @@ def test_a_region_too_large_to_search_says_what_to_do(session, monkeypatch) -> N
     drawn(session, 200, 100, 600, 500)
     session.segmentation.segment()
     assert session.notices.problems["layout"] == (
-        "Cells are looked for in at most 512 × 512 px at once; choose a smaller region, or import "
-        "a mask for this one."
+        "The region is larger than 512 × 512 px, the most that is segmented at once. Choose a "
+        "smaller region, or import a mask."
     )
     assert not session.busy
 

@@ -167,9 +167,9 @@ def test_work_goes_on_in_the_folder_that_was_opened(start: Start, slide_file: Pa
     assert saved(again) == folder
     third = start()
     closed(again)
-    third.open_session(folder)
+    third.restoring.open(folder)
     settled(third)
-    assert [item.name for item in third.regions] == ["Tumour", "Region 3"]
+    assert [item.name for item in third.regions.current] == ["Tumour", "Region 3"]
     assert sorted(folder.parent.iterdir()) == [folder, slide_file]
 
 
@@ -181,7 +181,7 @@ def test_one_session_is_opened_at_a_time(start: Start, slide_file: Path) -> None
     again = start()
     again.restoring.open(folder)
     again.restoring.open(folder)
-    assert again.notices.problems["slide"] == "A session is being opened; wait until it is there."
+    assert again.notices.problems["slide"] == "A session is being opened. Wait until it is there."
     settled(again)
     assert len(again.regions.current) == 2
 
@@ -243,7 +243,7 @@ def test_a_slide_that_is_lost_is_asked_for(start: Start, slide_file: Path) -> No
     assert "“case 7.tif”, is not where it was" in again.notices.problems["slide"]
     again.restoring.slide_moved_to(slide_file)
     settled(again)
-    assert "is another slide than “case 7.tif”" in again.notices.problems["slide"]
+    assert "is not the slide of this session" in again.notices.problems["slide"]
     assert again.slides.current is None and again.restoring.slide_lost is not None
     again.restoring.slide_moved_to(moved)
     settled(again)
@@ -312,7 +312,7 @@ def test_the_work_of_before_is_offered_and_never_overwritten(
     assert (folder / "session.json").read_bytes() == before
     third = start(slide_file)
     third.saver.book().offer = offer
-    third.open_offer()
+    third.restoring.open_offer()
     settled(third)
     assert len(third.gallery.results) == 2
 
@@ -322,10 +322,10 @@ def test_a_second_window_saves_beside_the_first(start: Start, slide_file: Path) 
     work_on(session)
     folder = saved(session)
     other = start()
-    other.open_session(folder)
+    other.restoring.open(folder)
     settled(other)
-    assert "It is open in another window too" in other.notes["slide"]
-    assert len(other.regions) == 2
+    assert "It is open in another window too" in other.notices.notes["slide"]
+    assert len(other.regions.current) == 2
     assert saved(other) == folder.with_name("case 7 2.pixcell")
     session.regions.rename(1, "still mine")
     assert saved(session) == folder
@@ -486,7 +486,7 @@ def test_what_cannot_be_taken_down_stops_nothing(
     start: Start, slide_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     session = start(slide_file)
-    monkeypatch.setattr(session, "recipe", None)
+    monkeypatch.setattr(session.invention, "recipe", None)
     session.regions.add((300, 300))
     session.wait(20)
     session.saver.flush(1)
@@ -625,16 +625,16 @@ def test_what_was_measured_comes_back_with_its_thresholds(start, shared_data, tm
     slide = tmp_path / "ki67.ome.tif"
     shutil.copy(shared_data / "openslide_os1_os2_crops" / "OS-2-ndpi.ome.tif", slide)
     first = start(slide)
-    first.add_region((1500, 900))
+    first.regions.add((1500, 900))
     first.wait(20)
-    first.measure()
+    first.measures.measure()
     first.wait(20)
     first.measures.move_threshold(0, 0.3)
     before = first.measures.rows[0]
     folder = saved(first)
     closed(first)
     second = start()
-    second.open_session(folder)
+    second.restoring.open(folder)
     settled(second)
     (row,) = second.measures.rows
     assert row.row == before.row

@@ -121,7 +121,7 @@ def test_a_region_without_nuclei_gets_a_sentence(session: Session) -> None:
     added(session, (200, 200))
     session.segmentation.segment()
     session.wait(60)
-    assert session.notices.problems["layout"].startswith("No nuclei were found here")
+    assert session.notices.problems["layout"].startswith("No nuclei were found")
 
 
 def test_an_imported_mask_of_another_size_gets_a_sentence(session: Session, tmp_path: Path) -> None:

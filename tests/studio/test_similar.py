@@ -67,7 +67,7 @@ def test_it_finds_where_the_slide_looks_like_the_region(session, client) -> None
     assert np.isnan(found.heat[:2]).all()
     assert (found.heat[2:, :4] > 0.9).all() and (found.heat[2:, 4:] < 0.1).all()
     assert (found.seen, found.total, found.unreadable) == (32, 32, 0)
-    assert found.sentence("Region 1") == "Most like Region 1"
+    assert found.sentence("Region 1") == "Most similar to Region 1"
     item = session.regions.active
     assert 2 <= len(found.best) <= 6
     for place, pixels in found.best:
@@ -89,7 +89,7 @@ def test_a_few_places_are_asked_at_a_time_and_the_time_left_is_said(session, cli
     find(session)
     sizes = [r.pixels.shape[0] // 256 for r in client.requests]
     assert len(sizes) > 1 and max(sizes) <= LARGEST_BATCH
-    assert said[0] == "Looking for tissue…" and "Looking… 4 of 32 places" in said[2]
+    assert said[0] == "Looking for tissue…" and "Searching… 4 of 32 positions" in said[2]
     assert said[-1] == ""
 
 
@@ -129,7 +129,7 @@ def test_it_stops_at_once_and_goes_on_where_it_was(session, client) -> None:
     session.wait(20)
     partly = session.similar.found
     assert 0 < partly.seen < 32 and partly.best
-    assert partly.sentence("Region 1").endswith(f"{partly.seen} of 32 places looked at")
+    assert partly.sentence("Region 1").endswith(f"{partly.seen} of 32 positions compared")
     client.hold_from = 1000
     client.requests.clear()
     whole = find(session)
@@ -194,7 +194,7 @@ def test_a_slide_of_glass_says_so(client) -> None:
 def test_it_says_why_it_cannot_look(session, client) -> None:
     assert session.similar.why_not() == ""
     session.regions.remove(session.regions.active.number)
-    assert session.similar.why_not() == "Add a region first: its tissue is what is looked for"
+    assert session.similar.why_not() == "Add a region first: the search compares with its tissue"
     client.hold_from = 0
     session.regions.add(PINK_PLACE)
     session.embeddings.forget(session.regions.active)

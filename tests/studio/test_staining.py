@@ -44,7 +44,7 @@ def stained(session: Session) -> Session:
 
 def queued(session: Session):
     session.staining.stain()
-    session.wait(until=lambda: not session.background.busy and not session.staining.asked)
+    session.wait(until=lambda: not session.background.busy and not session.staining.waiting)
     assert "stain" not in session.notices.problems, session.notices.problems
     return session.queue.jobs[-1]
 
@@ -64,7 +64,7 @@ def test_several_stains_are_one_job_of_requests_that_start_from_the_tissue(
     for request in job.requests:
         np.testing.assert_array_equal(request.start.unpack(), picture[272:528, 272:528])
         assert request.invert and request.strength == 0.5 and request.seed == 1234
-        assert request.embedding == stained.active.embedding
+        assert request.embedding == stained.regions.active.embedding
         assert request.source.region == (272, 272, 256, 256) and request.layout is None
     assert "virtual HER2, Ki67" in job.summary()
     for _ in job.requests:
@@ -96,10 +96,10 @@ def test_from_noise_there_is_no_start_and_mixing_keeps_the_seed(stained: Session
 
 def test_the_place_is_captured_when_it_is_asked_for(stained: Session, picture: np.ndarray) -> None:
     stained.staining.stain()
-    stained.remove_region(1)
-    stained.set_slide(None)
+    stained.regions.remove(1)
+    stained.slides.set(None)
     stained.wait(until=lambda: not stained.background.busy)
-    job = stained.generation.jobs[-1]
+    job = stained.queue.jobs[-1]
     assert job.target.name == "Region 1" and job.target.slide == "case 7"
     np.testing.assert_array_equal(job.requests[0].start.unpack(), picture[272:528, 272:528])
 
@@ -108,9 +108,9 @@ def test_a_stain_is_remembered_and_one_that_is_gone_is_not_chosen(stained: Sessi
     (families_folder() / "other.toml").unlink()
     assert [family.name for family in stained.staining.chosen] == ["mine"]
     stained.staining.choose("mine", False)
-    assert stained.staining.why_not() == "Choose a stain"
+    assert stained.staining.why_not() == "Select a stain"
     stained.staining.stain()
-    assert not stained.generation.jobs and not stained.staining.asked
+    assert not stained.queue.jobs and not stained.staining.waiting
 
 
 def test_a_stain_that_is_not_here_says_what_it_needs(
@@ -179,7 +179,7 @@ def test_a_region_under_a_tile_says_so_and_can_be_enlarged(
 def test_a_layout_is_held_where_the_family_can(stained: Session) -> None:
     labels = np.zeros((256, 256), np.int32)
     labels[9:30, 9:30] = 1
-    stained.set_layout(1, labels)
+    stained.layouts.set(1, labels)
     assert stained.staining.words().endswith("The layout holds its cells.")
     job = queued(stained)
     assert all(np.array_equal(r.layout.unpack(), labels) for r in job.requests)
@@ -192,12 +192,12 @@ def test_an_embedding_that_fails_is_said_and_one_that_waits_is_cancelled(
     stained.embedder.cache.clear()
     stained.staining.stain()
     stained.wait()
-    assert stained.problems["stain"] == client.embedding_failure and not stained.generation.jobs
+    assert stained.notices.problems["stain"] == client.embedding_failure and not stained.queue.jobs
     stained.staining.stain()
     assert stained.busy and stained.staining.sentence() == "Embedding…"
     stained.cancel()
     stained.wait()
-    assert not stained.staining.asked and not stained.generation.jobs
+    assert not stained.staining.waiting and not stained.queue.jobs
 
 
 def test_ihc_given_as_h_and_e_is_warned_of(session: Session, client: ScriptedClient) -> None:

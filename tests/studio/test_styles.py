@@ -100,7 +100,8 @@ def test_a_removed_region_leaves_the_rest_of_a_blend(session, two) -> None:
     session.regions.remove(first.number)
     assert second.style.refs == (second.number,) and second.style.shares == (1.0,)
     assert (
-        session.notices.notes["style"] == "A style of Region 2 is gone; it looks like itself now."
+        session.notices.notes["style"]
+        == "A style of Region 2 was removed. It now imitates its own tissue."
     )
     assert session.generator.why_not() == ""
 
@@ -115,9 +116,9 @@ def test_a_saved_style_is_there_in_the_next_session_on_another_slide(
     assert "Saved as “Stroma / A”" in session.notices.notes["style"]
     blended = asked(session, client).embedding
     other = start_again()
-    (style,) = other.styles
+    (style,) = other.library.all
     assert style.made_of == (("Region 1", 0.5), ("Region 2", 0.5)) and style.thumbnail is not None
-    other.set_style(style.id)
+    other.styles.set(style.id)
     request = asked(other, other.client)
     assert request.embedding == blended and request.source.style == (("Stroma / A", 1.0),)
     content = next(StyleLibrary().folder.iterdir()).read_bytes()
@@ -131,8 +132,8 @@ def start_again(session: Session):
     def start() -> Session:
         other = Session(ScriptedClient())
         started.append(other)
-        other.set_slide(ArraySlide([tissue(800)], 0.5, "case 8"))
-        other.add_region((400, 400))
+        other.slides.set(ArraySlide([tissue(800)], 0.5, "case 8"))
+        other.regions.add((400, 400))
         settle(other)
         return other
 
@@ -145,22 +146,22 @@ def test_sessions_see_what_others_save_and_remove(session, two, start_again) -> 
     other = start_again()
     session.styles.save("A")
     settle(session)
-    other.look_for_styles()
+    other.library.refresh()
     settle(other)
-    (style,) = other.styles
-    item = other.active
-    other.choose_style(StyleChoice.of(item.number, style.id))
+    (style,) = other.library.all
+    item = other.regions.active
+    other.styles.choose(StyleChoice.of(item.number, style.id))
     session.library.rename(style.id, "B")
     settle(session)
-    other.look_for_styles()
+    other.library.refresh()
     settle(other)
-    assert [one.name for one in other.ingredients(item)] == ["Region 1", "B"]
+    assert [one.name for one in other.styles.ingredients(item)] == ["Region 1", "B"]
     session.library.remove(style.id)
     settle(session)
-    other.look_for_styles()
+    other.library.refresh()
     settle(other)
-    assert other.styles == [] and item.style == StyleChoice.of(item.number)
-    assert other.why_not() == ""
+    assert other.library.all == [] and item.style == StyleChoice.of(item.number)
+    assert other.generator.why_not() == ""
 
 
 def test_a_picture_becomes_a_style_of_a_plain_name(session, client, two, tmp_path) -> None:
@@ -171,7 +172,7 @@ def test_a_picture_becomes_a_style_of_a_plain_name(session, client, two, tmp_pat
     (style,) = session.library.all
     assert style.name == "Picture" and style.embedding.shape == (2, 2, 128)
     assert session.regions.active.style == StyleChoice.of(style.id)
-    assert "taken for 0.5 µm/px" in session.notices.notes["style"]
+    assert "0.5 µm/px was assumed" in session.notices.notes["style"]
     assert asked(session, client).source.style == (("Picture", 1.0),)
     session.styles.add_picture(save_picture(tmp_path, 256, (50800, 50800)))
     settle(session)
@@ -228,7 +229,7 @@ def test_a_whole_slide_is_too_much_for_one_style(session, two, tmp_path, monkeyp
     monkeypatch.setattr(style_making, "MOST_TILES", 1)
     session.styles.add_picture(save_picture(tmp_path))
     settle(session)
-    assert "draw a region on the tissue that you mean" in session.notices.problems["style"]
+    assert "draw a region on the tissue you want" in session.notices.problems["style"]
 
 
 def test_a_failing_worker_and_a_cancel_leave_the_style_as_it_was(
@@ -338,5 +339,5 @@ def test_a_choice_survives_json_and_nonsense_is_refused() -> None:
 def test_what_is_no_style_yet_says_what_to_do() -> None:
     with pytest.raises(PixCellError, match="choose a second one with “Blend with…”"):
         StyleChoice.of(1).series(3)
-    with pytest.raises(PixCellError, match="Tumour is not embedded yet; wait for it, or embed it"):
+    with pytest.raises(PixCellError, match="Tumour is not embedded yet. Wait for it, or embed it"):
         Ingredient("Tumour", 1.0).unpacked()

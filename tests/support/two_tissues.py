@@ -33,7 +33,7 @@ class ColourClient(ScriptedClient):
         self.hold_from = 1000
         self.held: list[tuple[EmbedRequest, Any]] = []
 
-    def submit(self, request: Request, on_event: Any = None) -> JobHandle:
+    def submit(self, request: Request, on_event: Any = None, previews: bool = True) -> JobHandle:
         if not isinstance(request, EmbedRequest) or self.embedding_failure:
             return super().submit(request, on_event)
         self.requests.append(request)

@@ -153,7 +153,7 @@ class Generator:
             return
         self._notices.problems.pop(SECTION, None)
         with self._notices.reporting(SECTION):
-            self._enqueue(self._capture(item), previews=self._settings.previews)
+            self._enqueue(self.capture(item), previews=self._settings.previews)
 
     def generate_grid(self) -> None:
         """Queue a grid of settings on the active region, as one job."""
@@ -165,7 +165,7 @@ class Generator:
             if sweep.axes[0].name == "embedding":
                 self.generate_series(self._settings.grid_styles, sweep.axes[1:])
             else:
-                self._queue_grid(sweep, self._capture(item))
+                self._queue_grid(sweep, self.capture(item))
 
     def grid_sweep(self) -> Sweep:
         """Return the grid that the settings ask for; its styles are indices for now.
@@ -198,7 +198,7 @@ class Generator:
         with self._notices.reporting("style"):
             steps, sources = self._styles.series(item, count)
             family, cells = self._settings.model, self._styles.grid_of(item)
-            captured = self._capture(item)
+            captured = self.capture(item)
             if captured.layout is not None:
                 captured = replace(captured, layout=captured.layout.copy())
             labels = [_label(ingredients) for ingredients in steps]
@@ -240,7 +240,7 @@ class Generator:
             styles=sources,
         )
 
-    def _capture(self, item: RegionItem) -> Captured:
+    def capture(self, item: RegionItem) -> Captured:
         """Capture what the next generation of a region needs."""
         settings, region, family = self._settings, item.region, self._settings.model
         mpp, layout = self._slides.current.mpp, self.with_layout
@@ -284,7 +284,7 @@ class Generator:
             height, width = item.size
             text = f"{width} × {height} px, {tiles_text(tiles)}"
         with contextlib.suppress(PixCellError):  # shown when it is queued
-            captured = self._capture(item)
+            captured = self.capture(item)
             seconds = self._queue.paces.expect(captured.request, self.with_layout)
             if seconds is not None and captured.start is not None:
                 seconds *= captured.start.share
@@ -320,7 +320,7 @@ class Generator:
         if item is None or self.why_no_live():
             return
         with self._notices.reporting(SECTION):
-            captured = self._capture(item)
+            captured = self.capture(item)
             request = captured.request
             steps = min(QUICK.steps_of(self._settings.model.steps), request.steps)
             quick = replace(request, count=1, preset=QUICK.name, steps=steps)

@@ -39,7 +39,7 @@ def asked(session: Session, folders: dict[str, Path]) -> Session:
     for side, folder in folders.items():
         teaching.choose_folder(side, folder)
     session.wait()
-    teaching.teach()
+    teaching.train()
     settle(session)
     return session
 
@@ -52,7 +52,7 @@ def test_what_is_missing_is_said_one_after_the_other(
     session: Session, folders: dict[str, Path]
 ) -> None:
     teaching = session.training
-    assert teaching.why_not() == teaching.why_no_region() == "Give the stain a name"
+    assert teaching.why_not() == teaching.why_no_region() == "Enter a name for the stain"
     teaching.set(name="demo")
     assert teaching.why_not() == "“demo” is a built-in model; choose another name."
     families_folder().mkdir(parents=True)
@@ -60,10 +60,10 @@ def test_what_is_missing_is_said_one_after_the_other(
     teaching.set(name="other")
     assert teaching.why_not().startswith("You have another model named “other”")
     teaching.set(name="mine")
-    assert teaching.why_not() == "Choose the folder of H&E, or two regions"
+    assert teaching.why_not() == "Select the folder of H&E, or two regions"
     assert teaching.why_no_region() == "Add a region first"
     teaching.choose_folder("he", folders["he"])
-    assert teaching.why_not() == "Choose the folder of IHC, or two regions"
+    assert teaching.why_not() == "Select the folder of IHC, or two regions"
     teaching.choose_folder("ihc", folders["ihc"])
     assert teaching.why_not() == "The folders hold no pairs"  # they are being counted
     session.wait()
@@ -72,19 +72,19 @@ def test_what_is_missing_is_said_one_after_the_other(
     teaching.choose_folder("ihc", folders["ihc"])
     session.wait()
     assert "“he” holds 3 pictures and “ihc” 2 pictures" in session.notices.problems["stain"]
-    teaching.teach()
+    teaching.train()
     assert teaching.job is None
 
 
 def test_it_says_how_far_it_is_and_the_stain_is_there_at_once(
     asked: Session, client: ScriptedClient, folders: dict[str, Path]
 ) -> None:
-    teaching = asked.teaching
+    teaching = asked.training
     ((request, tell),) = client.teaching
     assert (request.name, request.family, request.lora_steps) == ("mine", "demo-ki67", 0)
     assert (request.he, request.ihc) == (str(folders["he"]), str(folders["ihc"]))
     assert request.out == str(teaching.out) and asked.busy
-    assert teaching.why_not() == teaching.why_no_region() == "It is being taught"
+    assert teaching.why_not() == teaching.why_no_region() == "Training is under way"
     tell(Progress(50, 3000, "Step 50 of 3,000 · held-out error 0.61, best 0.61"))
     tell(Notice("Names differ."))
     settle(asked)
@@ -99,26 +99,26 @@ def test_it_says_how_far_it_is_and_the_stain_is_there_at_once(
     tell(Finished())
     asked.wait()
     assert [family.name for family in asked.staining.chosen] == ["mine"]
-    assert asked.notes["stain"].startswith("“mine” was taught by 20 tiles of 3 pairs")
-    assert asked.notes["stain"].endswith("Names differ.")
+    assert asked.notices.notes["stain"].startswith("“mine” was taught by 20 tiles of 3 pairs")
+    assert asked.notices.notes["stain"].endswith("Names differ.")
     assert teaching.why_not() == ""  # it may be taught better
 
 
 def test_cancelling_keeps_what_was_done_and_says_so(asked: Session, client: ScriptedClient) -> None:
     asked.cancel()
-    assert asked.teaching.job is None or asked.teaching.job.sentence() == "Cancelling…"
+    assert asked.training.job is None or asked.training.job.sentence() == "Cancelling…"
     asked.wait()
-    assert asked.notes["stain"] == "Stopped; teach it again to go on from there."
-    (asked.teaching.out / "work").mkdir(parents=True)
-    (asked.teaching.out / "work" / "flow.pt").touch()
-    assert asked.teaching.words() == "3 pairs · it was begun and goes on with the same pairs"
+    assert asked.notices.notes["stain"] == "Training stopped. Train again to resume."
+    (asked.training.out / "work").mkdir(parents=True)
+    (asked.training.out / "work" / "flow.pt").touch()
+    assert asked.training.words() == "3 pairs · training resumes with the same pairs"
 
 
 def test_what_fails_is_said_in_the_section(asked: Session, client: ScriptedClient) -> None:
     client.teaching[0][1](Failure("The pairs give 3 tiles of tissue."))
     asked.wait()
-    assert asked.problems["stain"] == "The pairs give 3 tiles of tissue."
-    assert asked.teaching.job is None and not asked.busy
+    assert asked.notices.problems["stain"] == "The pairs give 3 tiles of tissue."
+    assert asked.training.job is None and not asked.busy
 
 
 def test_two_regions_of_two_slides_become_a_pair(session: Session, picture: np.ndarray) -> None:
