@@ -339,5 +339,7 @@ def test_a_choice_survives_json_and_nonsense_is_refused() -> None:
 def test_what_is_no_style_yet_says_what_to_do() -> None:
     with pytest.raises(PixCellError, match="choose a second one with “Blend with…”"):
         StyleChoice.of(1).series(3)
-    with pytest.raises(PixCellError, match="Tumour is not embedded yet. Wait for it, or embed it"):
+    with pytest.raises(
+        PixCellError, match=r"embedded yet\. Wait for it, or embed it"
+    ):
         Ingredient("Tumour", 1.0).unpacked()

@@ -130,17 +130,11 @@ class MeasureTask(Task):
     message: str = "Measuring"
 
 
+@dataclass(eq=False)
 class Measures:
     """The measured pictures of a session.
 
-    Parameters
-    ----------
-    slides, regions, layouts, gallery, settings
-        Of the session.
-    tasks : Tasks
-        Background work of the session.
-    notices : Notices
-        Shows results and errors.
+    Its fields are the parts of the session that it uses.
 
     Attributes
     ----------
@@ -158,20 +152,15 @@ class Measures:
 
     changed = Signal()
 
-    def __init__(
-        self,
-        *,
-        slides: Slides,
-        regions: Regions,
-        layouts: Layouts,
-        gallery: Gallery,
-        settings: Settings,
-        tasks: Tasks,
-        notices: Notices,
-    ) -> None:
-        self._slides, self._regions, self._layouts = slides, regions, layouts
-        self._gallery, self._settings = gallery, settings
-        self._tasks, self._notices = tasks, notices
+    slides: Slides
+    regions: Regions
+    layouts: Layouts
+    gallery: Gallery
+    settings: Settings
+    tasks: Tasks
+    notices: Notices
+
+    def __post_init__(self) -> None:
         self._numbers = itertools.count(1)
         self.rows: list[Measured] = []
         self.chosen: Measured | None = None
@@ -181,12 +170,12 @@ class Measures:
     @property
     def busy(self) -> int:
         """Number of measurements under way."""
-        return len(self._tasks.of(MeasureTask))
+        return len(self.tasks.of(MeasureTask))
 
     def why_not(self) -> str:
         """Return why the active region's tissue cannot be measured now; empty if it can."""
-        item = self._regions.active
-        if not self._slides.ready:
+        item = self.regions.active
+        if not self.slides.ready:
             return "Open a slide whose pixel size is known first"
         if item is None:
             return "Add a region first: its tissue is measured"
@@ -199,8 +188,8 @@ class Measures:
     @property
     def seen_variant(self) -> Result | None:
         """The variant of the active region that is shown."""
-        item = self._regions.active
-        return self._gallery.shown_in(item.number) if item is not None else None
+        item = self.regions.active
+        return self.gallery.shown_in(item.number) if item is not None else None
 
     def measure(self, result: Result | None = None) -> None:
         """Measure a variant, or the active region's own tissue.
@@ -208,17 +197,17 @@ class Measures:
         Nuclei are those of the region's layout, or of the variant's layout. Without one they are
         segmented in the picture.
         """
-        with self._notices.reporting(SECTION):
+        with self.notices.reporting(SECTION):
             if result is not None:
                 self._measure_variant(result)
             elif not self.why_not():
-                self._layouts.wanted.emit()  # what is painted so far
-                item = self._regions.active
+                self.layouts.wanted.emit()  # what is painted so far
+                item = self.regions.active
                 assert item is not None
                 self._measure_tissue(item)
 
     def _measure_tissue(self, item: RegionItem) -> None:
-        slide, region, mpp = self._slides.current, item.region, self._settings.model.mpp
+        slide, region, mpp = self.slides.current, item.region, self.settings.model.mpp
         _check_size(region.shape_at(slide.mpp, mpp))
         own = item.layout if item.cells else None
         name = f"{item.name} · tissue"
@@ -273,9 +262,9 @@ class Measures:
             labels, staining = outcome
             nuclei_from = FOUND if layout is None else FROM_LAYOUT
             self.add(place, labels, staining, nuclei_from, edited)
-            self._notices.say(SECTION, staining.warning)
+            self.notices.say(SECTION, staining.warning)
 
-        self._tasks.compute(MeasureTask(), work, done)
+        self.tasks.compute(MeasureTask(), work, done)
         self.changed.emit()
 
     def add(
@@ -305,7 +294,7 @@ class Measures:
         if self.chosen not in self.rows:
             self.chosen = self.rows[-1] if self.rows else None
         if not self.rows:
-            self._notices.say(SECTION, "")
+            self.notices.say(SECTION, "")
         self.changed.emit()
 
     def clear(self) -> None:
@@ -356,10 +345,10 @@ class Measures:
         )
 
     def _write(self, path: Path, work: Callable[[], None]) -> None:
-        self._tasks.background.compute(
+        self.tasks.background.compute(
             work,
-            lambda _: self._notices.note(SECTION, f"Saved {path.name}"),
-            lambda message: self._notices.say(SECTION, message),
+            lambda _: self.notices.note(SECTION, f"Saved {path.name}"),
+            lambda message: self.notices.say(SECTION, message),
         )
 
 

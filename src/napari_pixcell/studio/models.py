@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from napari_pixcell.studio.model_manager import ModelManager
 
 
+@dataclass(eq=False)
 class InstalledModels:
     """The selected family: what of it is missing here, and which encoder it has.
 
@@ -29,27 +31,29 @@ class InstalledModels:
 
     checked = Signal()
 
-    def __init__(self, settings: Settings, background: Background) -> None:
-        self._settings, self._background = settings, background
+    settings: Settings
+    background: Background
+
+    def __post_init__(self) -> None:
         self._encoders: dict[str, str | None] = {}
         self.missing: list[str] = []
-        settings.events.family.connect(self.check, max_args=0)
+        self.settings.events.family.connect(self.check, max_args=0)
 
     def check(self) -> None:
         """Look again at what is installed."""
         self._encoders.clear()
-        family = self._settings.model
+        family = self.settings.model
         self.missing = [part.hub_id or part.kind for part in missing(family)]
         self.checked.emit()
 
     def why_not(self) -> str:
         """Return that the selected family is not installed; empty if it is."""
-        return f"{self._settings.model.title} is not installed" if self.missing else ""
+        return f"{self.settings.model.title} is not installed" if self.missing else ""
 
     @property
     def encoder(self) -> str | None:
         """Encoder of the selected family; None if it is not installed."""
-        family = self._settings.model
+        family = self.settings.model
         if family.name not in self._encoders:
             self._encoders[family.name] = encoder_kind(family)
         return self._encoders[family.name]
@@ -59,4 +63,4 @@ class InstalledModels:
         """The model manager's state, made at its first use."""
         from napari_pixcell.studio.model_manager import ModelManager  # imports the hub's client
 
-        return ModelManager(self._background, self.check)
+        return ModelManager(self.background, self.check)

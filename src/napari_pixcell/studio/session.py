@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import fields
+from typing import TypeVar
 
 from napari_pixcell.engine.styles.cache import EmbeddingCache
 from napari_pixcell.studio.background import Background
@@ -36,6 +38,8 @@ from napari_pixcell.studio.styles.library import Styles
 from napari_pixcell.studio.styles.styles import RegionStyles
 from napari_pixcell.studio.tasks import Tasks
 
+T = TypeVar("T")
+
 
 class Session:
     """The state of the studio, without Qt: it *has* its parts, and does nothing itself.
@@ -59,135 +63,49 @@ class Session:
 
     def __init__(self, client: Client, cache: EmbeddingCache | None = None) -> None:
         self.client = client
-        self.background = background = Background()
-        self.notices = notices = Notices()
-        self.changed = notices.changed
-        self.settings = settings = Settings()
-        self.tasks = tasks = Tasks(client, background, notices)
-        self.slides = slides = Slides(background, notices)
-        self.models = models = InstalledModels(settings, background)
-        self.regions = regions = Regions(slides, settings, notices)
-        self.gallery = gallery = Gallery(background, notices)
-        self.exporter = exporter = Exporter(slides, gallery, background, notices)
-
-        self.embedder = embedder = Embedder(tasks, cache or EmbeddingCache())
-        self.embeddings = RegionEmbeddings(slides, regions, models, settings, embedder, notices)
-        self.library = library = Styles(models, settings, embedder, tasks, notices)
-        self.styles = styles = RegionStyles(regions, library, models, settings, tasks, notices)
-
-        self.layouts = layouts = Layouts(slides, regions, settings, background, notices)
-        self.segmentation = Segmentation(slides, regions, layouts, settings, tasks, notices)
-        self.layout_files = LayoutFiles(slides, regions, layouts, settings, background, notices)
-        self.invention = Invention(regions, layouts, settings, tasks, notices)
-
-        self.queue = queue = JobQueue(tasks, gallery)
-        self.grids = grids = Grids(queue, gallery, background)
-        self.generator = Generator(
-            slides=slides,
-            models=models,
-            settings=settings,
-            regions=regions,
-            layouts=layouts,
-            styles=styles,
-            gallery=gallery,
-            exporter=exporter,
-            queue=queue,
-            grids=grids,
-            background=background,
-            notices=notices,
-        )
-        self.staining = Staining(
-            slides=slides,
-            regions=regions,
-            layouts=layouts,
-            settings=settings,
-            gallery=gallery,
-            exporter=exporter,
-            embedder=embedder,
-            queue=queue,
-            grids=grids,
-            tasks=tasks,
-            notices=notices,
-        )
-        self.training = StainTraining(slides, regions, models, self.staining, tasks, notices)
-        self.similar = SimilarTissue(
-            slides=slides,
-            models=models,
-            settings=settings,
-            regions=regions,
-            styles=styles,
-            cache=embedder.cache,
-            tasks=tasks,
-        )
-        self.measures = Measures(
-            slides=slides,
-            regions=regions,
-            layouts=layouts,
-            gallery=gallery,
-            settings=settings,
-            tasks=tasks,
-            notices=notices,
-        )
-        self.datasets = Datasets(
-            slides=slides,
-            models=models,
-            settings=settings,
-            regions=regions,
-            library=library,
-            queue=queue,
-            tasks=tasks,
-            notices=notices,
-        )
-        self.saver = Saver(
-            slides=slides,
-            regions=regions,
-            layouts=layouts,
-            gallery=gallery,
-            snapshots=Snapshots(
-                slides=slides,
-                settings=settings,
-                regions=regions,
-                library=library,
-                invention=self.invention,
-                gallery=gallery,
-                queue=queue,
-                measures=self.measures,
-                exporter=exporter,
-            ),
-            background=background,
-            notices=notices,
-        )
-        self.restoring = Restoring(
-            slides=slides,
-            settings=settings,
-            regions=regions,
-            layouts=layouts,
-            invention=self.invention,
-            library=library,
-            styles=styles,
-            gallery=gallery,
-            measures=self.measures,
-            exporter=exporter,
-            queue=queue,
-            saver=self.saver,
-            background=background,
-            notices=notices,
-        )
+        self.background = Background()
+        self.notices = Notices()
+        self.changed = self.notices.changed
+        self.settings = Settings()
+        self.tasks = Tasks(client, self.background, self.notices)
+        self.slides = self._make(Slides)
+        self.models = self._make(InstalledModels)
+        self.regions = self._make(Regions)
+        self.gallery = Gallery(self.background, self.notices)
+        self.exporter = self._make(Exporter)
+        self.embedder = Embedder(self.tasks, cache or EmbeddingCache())
+        self.embeddings = self._make(RegionEmbeddings)
+        self.library = self._make(Styles)
+        self.styles = self._make(RegionStyles)
+        self.layouts = self._make(Layouts)
+        self.segmentation = self._make(Segmentation)
+        self.layout_files = self._make(LayoutFiles)
+        self.invention = self._make(Invention)
+        self.queue = self._make(JobQueue)
+        self.grids = self._make(Grids)
+        self.generator = self._make(Generator)
+        self.staining = self._make(Staining)
+        self.training = self._make(StainTraining)
+        self.similar = self._make(SimilarTissue)
+        self.measures = self._make(Measures)
+        self.datasets = self._make(Datasets)
+        self.snapshots = self._make(Snapshots)
+        self.saver = self._make(Saver)
+        self.restoring = self._make(Restoring)
         self._connect()
-        library.refresh()
+        self.library.refresh()
+
+    def _make(self, kind: type[T]) -> T:
+        """Return a part, made of the earlier parts that its fields name."""
+        names = [field.name for field in fields(kind) if field.init]  # type: ignore[arg-type]
+        return kind(**{name: getattr(self, name) for name in names})
 
     def _connect(self) -> None:
         # Bound methods are held weakly: the settings would keep a session for ever otherwise.
         self.settings.events.connect(self._show)
         self.datasets.choice.events.connect(self._show)
-        for part in (
-            self.tasks,
-            self.queue,
-            self.gallery,
-            self.embedder,
-            self.similar,
-            self.measures,
-        ):
+        parts = (self.tasks, self.queue, self.gallery, self.embedder, self.similar, self.measures)
+        for part in parts:
             part.changed.connect(self.changed.emit)
         self.slides.changed.connect(self.regions.fit)
         self.slides.changed.connect(self.regions.changed.emit)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from psygnal import Signal
 
 from napari_pixcell.engine.events import Embedding, Event, Failure, Finished
-from napari_pixcell.engine.styles.cache import EmbeddingCache
 from napari_pixcell.engine.styles.similarity import Place, best_places
 from napari_pixcell.engine.styles.survey import Batch, Survey
 from napari_pixcell.models.identity import encoder_identity
@@ -24,26 +24,21 @@ from napari_pixcell.studio.similar_job import (
     Step,
 )
 from napari_pixcell.studio.slides import Slides
+from napari_pixcell.studio.styles.embedder import Embedder
 from napari_pixcell.studio.styles.styles import RegionStyles
 from napari_pixcell.studio.tasks import Tasks
 
 BEST = 6
 
 
+@dataclass(eq=False)
 class SimilarTissue:
     """Compares the active region with the whole slide, a few positions at a time.
 
     Embeddings are kept in memory and on disk: the next search on the same slide reuses them, and
     needs no worker if all are known.
 
-    Parameters
-    ----------
-    slides, models, settings, regions, styles
-        Of the session.
-    cache : EmbeddingCache
-        Where embeddings are kept.
-    tasks : Tasks
-        Background work of the session.
+    Its fields are the parts of the session that it uses.
 
     Attributes
     ----------
@@ -57,37 +52,33 @@ class SimilarTissue:
 
     changed = Signal()
 
-    def __init__(
-        self,
-        *,
-        slides: Slides,
-        models: InstalledModels,
-        settings: Settings,
-        regions: Regions,
-        styles: RegionStyles,
-        cache: EmbeddingCache,
-        tasks: Tasks,
-    ) -> None:
-        self._slides, self._models, self._settings = slides, models, settings
-        self._regions, self._styles, self._cache = regions, styles, cache
-        self._tasks, self._background = tasks, tasks.background
+    slides: Slides
+    models: InstalledModels
+    settings: Settings
+    regions: Regions
+    styles: RegionStyles
+    embedder: Embedder
+    tasks: Tasks
+
+    def __post_init__(self) -> None:
+        self._background = self.tasks.background
         self._survey: tuple[str | None, Survey] | None = None  # encoder, and its survey
         self.job: SimilarTask | None = None
         self.found: Similar | None = None
         self.shown = True
-        regions.changed.connect(self._follow)
-        slides.changed.connect(self._follow)
+        self.regions.changed.connect(self._follow)
+        self.slides.changed.connect(self._follow)
 
     def why_not(self) -> str:
         """Return why no search can start now; empty if one can."""
-        item = self._regions.active
-        if not self._slides.ready:
+        item = self.regions.active
+        if not self.slides.ready:
             return "Open a slide whose pixel size is known first"
-        if reason := self._models.why_not():
+        if reason := self.models.why_not():
             return reason
         if item is None:
             return "Add a region first: the search compares with its tissue"
-        if item.family != self._settings.family:
+        if item.family != self.settings.family:
             return "The slide is too small for this model"
         if self.job is not None:
             return "A search is under way"
@@ -97,18 +88,18 @@ class SimilarTissue:
 
     def find(self) -> None:
         """Search the slide for tissue like the active region's; returns at once."""
-        item = self._regions.active
+        item = self.regions.active
         if item is None or item.embedding is None or self.why_not():
             return
         task = self.job = SimilarTask(
             number=item.number,
             region=item.region,
-            slide=self._slides.current,
-            family=self._settings.model,
+            slide=self.slides.current,
+            family=self.settings.model,
             wanted=item.embedding.unpack(),
         )
         self.found, self.shown = None, True
-        self._tasks.start(task)
+        self.tasks.start(task)
 
         def begin() -> Step:
             if self.job is task:
@@ -124,7 +115,7 @@ class SimilarTissue:
         task, self.job = self.job, None
         if task is None:
             return False
-        self._tasks.drop(task)
+        self.tasks.drop(task)
         partly, survey = self.found, task.survey
         if partly is not None and survey is not None:
 
@@ -152,25 +143,25 @@ class SimilarTissue:
     def add_region(self, place: Place) -> RegionItem | None:
         """Add a region at a position of the result."""
         region = place.region
-        return self._regions.add((region.x + region.width / 2, region.y + region.height / 2))
+        return self.regions.add((region.x + region.width / 2, region.y + region.height / 2))
 
     def use_style(self, place: Place) -> None:
         """Let the active region imitate a position of the result.
 
         A region is added there, since a style belongs to a region. The active one stays active.
         """
-        item = self._regions.active
+        item = self.regions.active
         added = self.add_region(place)
         if item is not None and added is not None:
-            self._regions.activate(item.number)
-            self._styles.set(added.number)
+            self.regions.activate(item.number)
+            self.styles.set(added.number)
 
     def _follow(self) -> None:
         """Drop what is about another slide, or about a region that is gone or elsewhere."""
-        slide = self._slides.current
+        slide = self.slides.current
         for about in (self.job, self.found):
             if about is not None:
-                item = self._regions.get(about.number)
+                item = self.regions.get(about.number)
                 if about.slide is not slide or item is None or item.region != about.region:
                     self.forget()
         if self._survey is not None and self._survey[1].slide is not slide:
@@ -186,7 +177,7 @@ class SimilarTissue:
             same_tile = theirs.tile * ours.grid == ours.tile * theirs.grid
             if survey.slide is task.slide and known == encoder and same_tile:
                 return survey
-        survey = Survey(task.slide, task.family, self._cache)
+        survey = Survey(task.slide, task.family, self.embedder.cache)
         self._survey = encoder, survey
         return survey
 
@@ -233,7 +224,7 @@ class SimilarTissue:
         self.found = step.found
         if step.batch is None:
             self.job = None
-            self._tasks.end(task)
+            self.tasks.end(task)
         else:
             self._ask(task, step.batch)
         self.changed.emit()
@@ -258,10 +249,10 @@ class SimilarTissue:
                 case Failure(message):
                     self._failed(task, message)
 
-        self._tasks.ask(task, batch.request, take)
+        self.tasks.ask(task, batch.request, take)
 
     def _failed(self, task: SimilarTask, message: str) -> None:
         if self.job is task:
             self.job = None
-            self._tasks.end(task, message)
+            self.tasks.end(task, message)
             self.changed.emit()

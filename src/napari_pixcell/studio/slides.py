@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from psygnal import Signal
@@ -10,6 +11,7 @@ from napari_pixcell.studio.background import Background
 from napari_pixcell.studio.notices import Notices
 
 
+@dataclass(eq=False)
 class Slides:
     """The current slide; others that were open keep their regions until they come back.
 
@@ -25,8 +27,10 @@ class Slides:
 
     changed = Signal()
 
-    def __init__(self, background: Background, notices: Notices) -> None:
-        self._background, self._notices = background, notices
+    background: Background
+    notices: Notices
+
+    def __post_init__(self) -> None:
         self.current: Any = None
         self.key = ""
 
@@ -49,9 +53,9 @@ class Slides:
             slide.corrupt.found.connect(self._found_corrupt)
         self.current = slide
         self.key = (key or slide.name) if slide is not None else ""
-        self._notices.problems.pop("slide", None)
+        self.notices.problems.pop("slide", None)
         self.changed.emit()
-        self._notices.changed.emit()
+        self.notices.changed.emit()
 
     def _found_corrupt(self) -> None:
-        self._background.post(self._notices.changed.emit)  # in whatever thread a tile was read
+        self.background.post(self.notices.changed.emit)  # in whatever thread a tile was read

@@ -42,17 +42,11 @@ class InventTask(Task):
         return f"{self.message}… {self.done:,} of {self.total:,} cells"
 
 
+@dataclass(eq=False)
 class Invention:
     """Invents cells for regions.
 
-    Parameters
-    ----------
-    regions, layouts, settings : Regions, Layouts, Settings
-        Of the session.
-    tasks : Tasks
-        Background work of the session.
-    notices : Notices
-        Shows reports and errors.
+    Its fields are the parts of the session that it uses.
 
     Attributes
     ----------
@@ -64,16 +58,13 @@ class Invention:
         Region whose nuclei are the stamps; ``BUNDLED`` for the bundled ones.
     """
 
-    def __init__(
-        self,
-        regions: Regions,
-        layouts: Layouts,
-        settings: Settings,
-        tasks: Tasks,
-        notices: Notices,
-    ) -> None:
-        self._regions, self._layouts, self._settings = regions, layouts, settings
-        self._tasks, self._notices = tasks, notices
+    regions: Regions
+    layouts: Layouts
+    settings: Settings
+    tasks: Tasks
+    notices: Notices
+
+    def __post_init__(self) -> None:
         self.recipe = Recipe()
         self.stamps_of = BUNDLED
         self.stamps: StampLibrary | None = None
@@ -81,7 +72,7 @@ class Invention:
     @property
     def task(self) -> InventTask | None:
         """What is being invented, measured or read."""
-        return next(iter(self._tasks.of(InventTask)), None)
+        return next(iter(self.tasks.of(InventTask)), None)
 
     @property
     def busy(self) -> bool:
@@ -92,27 +83,27 @@ class Invention:
         """Stop at once, and keep the layout as it is; True if anything was stopped."""
         stopped = False
         while (task := self.task) is not None:
-            self._tasks.drop(task)
+            self.tasks.drop(task)
             stopped = True
         return stopped
 
     def change(self, **values: Any) -> None:
         """Change some numbers of the recipe."""
-        with self._notices.reporting(SECTION):
+        with self.notices.reporting(SECTION):
             self.recipe = replace(self.recipe, **values)
-            self._notices.changed.emit()
+            self.notices.changed.emit()
 
     def invent(self) -> None:
         """Invent the cells of the active region, or of its marked part.
 
         They replace the cells there, or are added with ``settings.keep_cells``.
         """
-        item, recipe = self._regions.active, self.recipe
+        item, recipe = self.regions.active, self.recipe
         if item is None or self.busy or item.layout_busy:
             return
-        mpp, size, density, part = self._settings.model.mpp, item.size, _density(item), item.part
-        keep = "existing" if self._settings.keep_cells else "replace"
-        before = item.whole_layout if part is not None or self._settings.keep_cells else None
+        mpp, size, density, part = self.settings.model.mpp, item.size, _density(item), item.part
+        keep = "existing" if self.settings.keep_cells else "replace"
+        before = item.whole_layout if part is not None or self.settings.keep_cells else None
         if before is not None:  # it may be painted on meanwhile
             before = replace(before, labels=before.labels.copy())
 
@@ -126,13 +117,13 @@ class Invention:
 
         def done(outcome: tuple[Combined, str]) -> None:
             made, words = outcome
-            if self._regions.has(item) and item.size == size:
+            if self.regions.has(item) and item.size == size:
                 painted = PackedArray.pack(density).to_dict() if density is not None else None
                 how = recipe.to_dict()
                 source = made.source(LayoutSource("invented", recipe=how, density_map=painted))
                 origin = made.origin("invented")
-                self._layouts.set(item.number, made.labels, origin, source, made.classes)
-                self._notices.note(SECTION, words)
+                self.layouts.set(item.number, made.labels, origin, source, made.classes)
+                self.notices.note(SECTION, words)
             if self.recipe == recipe:
                 self.recipe = _with_next_seed(recipe)
 
@@ -140,10 +131,10 @@ class Invention:
 
     def measure_like(self, number: int) -> None:
         """Set the recipe to the statistics of a region's layout."""
-        item = self._regions.get(number)
+        item = self.regions.get(number)
         if item is None or item.layout is None:
             return
-        labels, mpp, name = item.layout, self._settings.model.mpp, item.name
+        labels, mpp, name = item.layout, self.settings.model.mpp, item.name
 
         def work(_report: Callable[[int, int], None]) -> Recipe:
             from napari_pixcell.cells.inventing.measuring import measure
@@ -152,7 +143,7 @@ class Invention:
 
         def done(recipe: Recipe) -> None:
             self.recipe = recipe
-            self._notices.note(SECTION, f"The numbers are those of {name}. Press “Invent”.")
+            self.notices.note(SECTION, f"The numbers are those of {name}. Press “Invent”.")
 
         self._run("Measuring", work, done)
 
@@ -166,10 +157,10 @@ class Invention:
         drop, add : float
             Fractions of cells to drop and to add, 0 to 1.
         """
-        item = self._regions.active
+        item = self.regions.active
         if item is None or item.layout is None or self.busy:
             return
-        whole, mpp, seed = item.whole_layout, self._settings.model.mpp, self.recipe.seed
+        whole, mpp, seed = item.whole_layout, self.settings.model.mpp, self.recipe.seed
         assert whole is not None
 
         def work(report: Callable[[int, int], None]) -> Varied:
@@ -181,15 +172,15 @@ class Invention:
             if item.layout is whole.labels:
                 origin = whole.origin.removesuffix(", varied") + ", varied"
                 source = replace(whole.source or LayoutSource("painted"), edited=True)
-                self._layouts.set(item.number, varied.labels, origin, source, whole.classes)
-                self._notices.note(SECTION, f"{varied} (seed {seed})")
+                self.layouts.set(item.number, varied.labels, origin, source, whole.classes)
+                self.notices.note(SECTION, f"{varied} (seed {seed})")
             self.recipe = _with_next_seed(replace(self.recipe, seed=seed))
 
         self._run("Varying", work, done)
 
     def use_stamps(self, number: int) -> None:
         """Stamp with the nuclei of a region's layout, or with the bundled ones."""
-        item, mpp = self._regions.get(number), self._settings.model.mpp
+        item, mpp = self.regions.get(number), self.settings.model.mpp
         labels = item.layout if item is not None else None
         name = item.name if item is not None else ""
 
@@ -211,9 +202,9 @@ class Invention:
         work: Callable[[Callable[[int, int], None]], T],
         done: Callable[[T], None],
     ) -> None:
-        task = self._tasks.start(InventTask(message=message))
-        report = self._tasks.reporter(task)
-        self._tasks.compute(task, lambda: work(report), done)
+        task = self.tasks.start(InventTask(message=message))
+        report = self.tasks.reporter(task)
+        self.tasks.compute(task, lambda: work(report), done)
 
 
 def _with_next_seed(recipe: Recipe) -> Recipe:

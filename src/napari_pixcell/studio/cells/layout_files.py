@@ -35,17 +35,11 @@ class _Imported:
     report: str = ""
 
 
+@dataclass(eq=False)
 class LayoutFiles:
     """Imports and exports the cells of regions.
 
-    Parameters
-    ----------
-    slides, regions, layouts, settings : Slides, Regions, Layouts, Settings
-        Of the session.
-    background : Background
-        Reads and writes files.
-    notices : Notices
-        Shows reports and errors.
+    Its fields are the parts of the session that it uses.
 
     Attributes
     ----------
@@ -55,22 +49,19 @@ class LayoutFiles:
         Imported cells of whole slides, by the key of the slide.
     """
 
-    def __init__(
-        self,
-        slides: Slides,
-        regions: Regions,
-        layouts: Layouts,
-        settings: Settings,
-        background: Background,
-        notices: Notices,
-    ) -> None:
-        self._slides, self._regions, self._layouts = slides, regions, layouts
-        self._settings, self._background, self._notices = settings, background, notices
+    slides: Slides
+    regions: Regions
+    layouts: Layouts
+    settings: Settings
+    background: Background
+    notices: Notices
+
+    def __post_init__(self) -> None:
         self.reading = ""
         self.slide_cells: dict[str, SlideCells] = {}
-        regions.added.connect(self.cut, max_args=1)
-        regions.moved.connect(self._follow, max_args=1)
-        regions.refitted.connect(self._cut_if_empty, max_args=1)
+        self.regions.added.connect(self.cut, max_args=1)
+        self.regions.moved.connect(self._follow, max_args=1)
+        self.regions.refitted.connect(self._cut_if_empty, max_args=1)
 
     def read(self, path: Path, on_region: bool = False, split_touching: bool = False) -> None:
         """Import cells from a file of another tool.
@@ -87,70 +78,70 @@ class LayoutFiles:
         split_touching : bool
             Split touching cells of a binary mask at their waists.
         """
-        item, slide, key = self._regions.active, self._slides.current, self._slides.key
+        item, slide, key = self.regions.active, self.slides.current, self.slides.key
         if slide is None or self.reading:
             return
         if item is None:
-            self._notices.say(SECTION, "Cells need a region. Add one first, then import again.")
+            self.notices.say(SECTION, "Cells need a region. Add one first, then import again.")
             return
         place, size = item.region, item.size
         self.reading = Path(path).name
-        self._notices.say(SECTION, "")
+        self.notices.say(SECTION, "")
 
         def done(found: _Imported) -> None:
             self.reading = ""
             if found.whole is not None:
                 self.slide_cells[key] = found.whole
-                self._notices.note(SECTION, found.report)
-                for other in self._regions.items.values():
+                self.notices.note(SECTION, found.report)
+                for other in self.regions.items.values():
                     if other.slide == key and (other is item or other.layout is None):
                         self.cut(other, remember=True)
-            elif self._regions.has(item) and item.size == size:
+            elif self.regions.has(item) and item.size == size:
                 assert found.labels is not None
-                self._layouts.set(
+                self.layouts.set(
                     item.number,
                     found.labels,
                     f"imported from {Path(path).name}",
                     IMPORTED,
                     found.classes,
                 )
-                self._notices.note(SECTION, found.report)
+                self.notices.note(SECTION, found.report)
             else:
-                self._notices.say(
+                self.notices.say(
                     SECTION,
                     "The region was resized during the import. Import the cells again.",
                 )
-            self._notices.changed.emit()
+            self.notices.changed.emit()
 
         def failed(message: str) -> None:
             self.reading = ""
-            self._notices.say(SECTION, message)
+            self.notices.say(SECTION, message)
 
-        self._background.compute(
+        self.background.compute(
             lambda: _read(Path(path), slide, place, size, on_region, split_touching), done, failed
         )
-        self._notices.changed.emit()
+        self.notices.changed.emit()
 
     def cut(self, item: RegionItem, remember: bool = False) -> None:
         """Set a region's layout to its part of the imported cells of the slide, if any."""
         whole, place, size = self.slide_cells.get(item.slide), item.region, item.size
-        if whole is None or not self._settings.takes_layout:
+        if whole is None or not self.settings.takes_layout:
             return
 
         def done(found: Any) -> None:
             labels, classes, report = found
-            here = self._regions.has(item)
+            here = self.regions.has(item)
             if not here or item.region != place or item.size != size:
                 return
             if report.read:
                 origin = f"imported from {whole.source}"
-                self._layouts.set(item.number, labels, origin, IMPORTED, classes, remember)
+                self.layouts.set(item.number, labels, origin, IMPORTED, classes, remember)
             elif item.of_slide and item.layout is not None:
-                self._layouts.set(item.number, None, remember=remember)
+                self.layouts.set(item.number, None, remember=remember)
             item.of_slide = item.layout is None or bool(report.read)
 
-        self._background.compute(
-            lambda: whole.layout(place, size), done, lambda words: self._notices.say(SECTION, words)
+        self.background.compute(
+            lambda: whole.layout(place, size), done, lambda words: self.notices.say(SECTION, words)
         )
 
     def _cut_if_empty(self, item: RegionItem) -> None:
@@ -167,13 +158,13 @@ class LayoutFiles:
         """Write the active region's layout for other tools; the file name decides the format."""
         from napari_pixcell.cells.exporting import check_export, export_layout
 
-        item, slide = self._regions.active, self._slides.current
+        item, slide = self.regions.active, self.slides.current
         if item is None or item.layout is None or slide is None:
             return
-        with self._notices.reporting(SECTION):
+        with self.notices.reporting(SECTION):
             check_export(path)
             labels, place, classes = item.layout.copy(), item.region, dict(item.classes)
-            mpp, size = self._settings.model.mpp, item.size
+            mpp, size = self.settings.model.mpp, item.size
             scale = place.width / size[1], place.height / size[0]
 
             def work() -> list[Path]:
@@ -189,9 +180,9 @@ class LayoutFiles:
 
             def done(written: list[Path]) -> None:
                 names = " and ".join(file.name for file in written)
-                self._notices.note(SECTION, f"Wrote {item.cells:,} cells to {names}.")
+                self.notices.note(SECTION, f"Wrote {item.cells:,} cells to {names}.")
 
-            self._background.compute(work, done, lambda words: self._notices.say(SECTION, words))
+            self.background.compute(work, done, lambda words: self.notices.say(SECTION, words))
 
 
 def _read(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -29,17 +29,11 @@ MOST_KEPT = 64 * 2**20  # px of the layouts that a region keeps for undo
 COUNTED_AT_ONCE = 1024**2  # px whose cells are counted without a noticeable delay
 
 
+@dataclass(eq=False)
 class Layouts:
     """The layouts of all regions.
 
-    Parameters
-    ----------
-    slides, regions, settings : Slides, Regions, Settings
-        Of the session.
-    background : Background
-        Counts the cells of large layouts.
-    notices : Notices
-        Shows errors.
+    Its fields are the parts of the session that it uses.
 
     Attributes
     ----------
@@ -55,40 +49,37 @@ class Layouts:
     counted = Signal(object)
     wanted = Signal()
 
-    def __init__(
-        self,
-        slides: Slides,
-        regions: Regions,
-        settings: Settings,
-        background: Background,
-        notices: Notices,
-    ) -> None:
-        self._slides, self._regions, self._settings = slides, regions, settings
-        self._background, self._notices = background, notices
-        regions.moved.connect(self._moved)
-        regions.refitted.connect(self._refitted)
-        regions.removed.connect(self.changed.emit)
-        regions.restored.connect(self._restored)
+    slides: Slides
+    regions: Regions
+    settings: Settings
+    background: Background
+    notices: Notices
+
+    def __post_init__(self) -> None:
+        self.regions.moved.connect(self._moved)
+        self.regions.refitted.connect(self._refitted)
+        self.regions.removed.connect(self.changed.emit)
+        self.regions.restored.connect(self._restored)
 
     def why_no_cells(self) -> str:
         """Return why no cells can be put into the active region now; empty if they can."""
-        item = self._regions.active
+        item = self.regions.active
         if item is None:
             return "Add a region first"
-        if not self._settings.takes_layout:
-            return f"{self._settings.model.title} takes no layout"
+        if not self.settings.takes_layout:
+            return f"{self.settings.model.title} takes no layout"
         return "Segmenting nuclei…" if item.layout_busy else ""
 
     def why_no_change(self) -> str:
         """Return why the active region's cells cannot be changed now; empty if they can."""
-        reason, item = self.why_no_cells(), self._regions.active
+        reason, item = self.why_no_cells(), self.regions.active
         if reason or item is None or item.layout is not None:
             return reason
         return "There are no cells yet: segment, paint or import some"
 
     def new(self) -> None:
         """Start an empty layout of the active region to paint on."""
-        item = self._regions.active
+        item = self.regions.active
         if item is not None and item.layout is None:
             empty = np.zeros(item.size, np.int32)
             self.set(item.number, empty, "painted", LayoutSource("painted"), remember=False)
@@ -117,28 +108,28 @@ class Layouts:
         remember : bool
             Whether :meth:`undo` restores the layout before it.
         """
-        item = self._regions.items[number]
+        item = self.regions.items[number]
         if remember:
             self._remember(item)
         self._put(item, None if labels is None else Cells(labels, origin, source, classes or {}))
 
     def undo(self, number: int) -> None:
         """Restore the layout before the last import, segmentation or invention."""
-        item = self._regions.items[number]
+        item = self.regions.items[number]
         if item.earlier:
             item.later.append(item.whole_layout)
             self._put(item, item.earlier.pop())
 
     def redo(self, number: int) -> None:
         """Revert :meth:`undo`."""
-        item = self._regions.items[number]
+        item = self.regions.items[number]
         if item.later:
             item.earlier.append(item.whole_layout)
             self._put(item, item.later.pop())
 
     def edited(self, number: int) -> None:
         """Count the cells again after the label image was painted on."""
-        item = self._regions.get(number)
+        item = self.regions.get(number)
         if item is None:
             return
         if item.search is not None:
@@ -147,7 +138,7 @@ class Layouts:
         if source is not None and source.method != "painted":
             item.layout_source = replace(source, edited=True)
         self._count(item)
-        self._notices.changed.emit()
+        self.notices.changed.emit()
 
     def _put(self, item: RegionItem, cells: Cells | None) -> None:
         item.layout = cells.labels if cells is not None else None
@@ -155,10 +146,10 @@ class Layouts:
         item.layout_source = cells.source if cells is not None else None
         item.classes = dict(cells.classes) if cells is not None else {}
         item.of_slide = False
-        self._notices.problems.pop(SECTION, None)
+        self.notices.problems.pop(SECTION, None)
         self._count(item)
         self.changed.emit(item)
-        self._notices.changed.emit()
+        self.notices.changed.emit()
 
     def _remember(self, item: RegionItem) -> None:
         """Keep a layout that is about to be replaced; its array is not written to any more."""
@@ -171,14 +162,14 @@ class Layouts:
 
     def _count(self, item: RegionItem) -> None:
         """Count the cells: at once, or in a thread if that would block the window."""
-        labels, mpp = item.layout, self._settings.model.mpp
+        labels, mpp = item.layout, self.settings.model.mpp
 
         def take(summary: Summary) -> None:
             if item.layout is labels:
                 item.cells, item.layout_text = summary.count, str(summary)
                 item.layout_advice = advice(summary)
                 self.counted.emit(item)
-                self._notices.changed.emit()
+                self.notices.changed.emit()
 
         if labels is None:
             item.cells, item.layout_text, item.layout_advice = 0, "", ""
@@ -187,7 +178,7 @@ class Layouts:
         else:
             item.cells = item.cells or int(labels.any())
             item.layout_text = item.layout_text or "Counting the cells…"
-            self._background.compute(lambda: describe(labels, mpp), take, log.warning)
+            self.background.compute(lambda: describe(labels, mpp), take, log.warning)
 
     def _refitted(self, item: RegionItem, before: tuple[int, int]) -> None:
         """Put a layout of another size aside, and bring back one that fits."""
@@ -210,7 +201,7 @@ class Layouts:
         if item.layout_origin.startswith("segmented") and "moved" not in item.layout_origin:
             item.layout_origin += " before the region was moved"
         if item.layout is not None and item.layout.shape != item.size:
-            scale = self._slides.current.mpp / self._settings.model.mpp
+            scale = self.slides.current.mpp / self.settings.model.mpp
             shift = (before.y - item.region.y) * scale, (before.x - item.region.x) * scale
             self._crop(item, (round(shift[0]), round(shift[1])))
 

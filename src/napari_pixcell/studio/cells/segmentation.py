@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,17 +28,11 @@ from napari_pixcell.studio.tasks import Tasks
 LARGEST_SEARCH = 8192**2  # px segmented at once: more takes too much memory
 
 
+@dataclass(eq=False)
 class Segmentation:
     """Segments the nuclei of regions.
 
-    Parameters
-    ----------
-    slides, regions, layouts, settings : Slides, Regions, Layouts, Settings
-        Of the session.
-    tasks : Tasks
-        Background work of the session.
-    notices : Notices
-        Shows errors.
+    Its fields are the parts of the session that it uses.
 
     Attributes
     ----------
@@ -46,22 +40,19 @@ class Segmentation:
         Why the selected method cannot be used here; empty if it can.
     """
 
-    def __init__(
-        self,
-        slides: Slides,
-        regions: Regions,
-        layouts: Layouts,
-        settings: Settings,
-        tasks: Tasks,
-        notices: Notices,
-    ) -> None:
-        self._slides, self._regions, self._layouts = slides, regions, layouts
-        self._settings, self._tasks, self._notices = settings, tasks, notices
-        self.segmenter = Segmenter(tasks)
+    slides: Slides
+    regions: Regions
+    layouts: Layouts
+    settings: Settings
+    tasks: Tasks
+    notices: Notices
+
+    def __post_init__(self) -> None:
+        self.segmenter = Segmenter(self.tasks)
         self.problem = ""
-        settings.events.segment_method.connect(self.check, max_args=0)
-        settings.events.segment_model.connect(self.check, max_args=0)
-        regions.removed.connect(self.stop)
+        self.settings.events.segment_method.connect(self.check, max_args=0)
+        self.settings.events.segment_model.connect(self.check, max_args=0)
+        self.regions.removed.connect(self.stop)
 
     def segment(self, part: NDArray[np.bool_] | None = None) -> None:
         """Segment the nuclei of the active region by the selected method.
@@ -75,13 +66,13 @@ class Segmentation:
             Only nuclei with their centre here are added, and only cells with their centre here
             are replaced.
         """
-        item = self._regions.active
+        item = self.regions.active
         self.check()
         if item is None or item.layout_busy or self.problem:
             return
-        with self._notices.reporting(SECTION):
-            how = self._settings.segmenting
-            how.check_area(item.size, self._settings.model.mpp)
+        with self.notices.reporting(SECTION):
+            how = self.settings.segmenting
+            how.check_area(item.size, self.settings.model.mpp)
             if part is not None:
                 check_part(part, item.size)
             if math.prod(item.size) > LARGEST_SEARCH:
@@ -90,20 +81,20 @@ class Segmentation:
                     f"The region is larger than {side} × {side} px, the most that is segmented at "
                     "once. Choose a smaller region, or import a mask."
                 )
-            self._notices.say(SECTION, "")
+            self.notices.say(SECTION, "")
             self._stop_outlining(item)
-            keep = "existing" if self._settings.keep_cells else "replace"
+            keep = "existing" if self.settings.keep_cells else "replace"
             self._search(item, Search(item.region, how, part, keep))
 
     def _search(self, item: RegionItem, search: Search) -> None:
         """Segment a region for the first time."""
-        family = self._settings.model
+        family = self.settings.model
 
         def before(shape: tuple[int, ...]) -> Cells | None:
             return item.whole_layout if item.layout is None or item.layout.shape == shape else None
 
         def done(found: Combined, source: LayoutSource) -> None:
-            if not self._regions.has(item):
+            if not self.regions.has(item):
                 return
             moved = " before the region was moved" if item.region != search.region else ""
             by = " by Cellpose" if search.how.method == "cellpose" else ""
@@ -113,9 +104,9 @@ class Segmentation:
                     search.before, search.labels = found.before, item.layout
                     item.search = search
                 if found.dropped:
-                    self._notices.note(SECTION, "All nuclei here are in the layout already.")
+                    self.notices.note(SECTION, "All nuclei here are in the layout already.")
                 else:
-                    self._notices.say(
+                    self.notices.say(
                         SECTION, "No nuclei were found. Paint some, or move the region."
                     )
             elif found.labels.shape == item.size:
@@ -123,7 +114,7 @@ class Segmentation:
             elif item.family != family.name:  # it waits until the region has this size again
                 item.shelved[found.labels.shape] = Cells(found.labels, origin, source)
             else:
-                self._notices.say(
+                self.notices.say(
                     SECTION,
                     "The region was resized during the segmentation. Press “Segment nuclei” again.",
                 )
@@ -134,7 +125,7 @@ class Segmentation:
                 self._show(task.problem)
 
         item.layout_job = self._start(item, search, search.how, before, done, on_end)
-        self._notices.changed.emit()
+        self.notices.changed.emit()
 
     @property
     def last_search(self) -> Search | None:
@@ -143,14 +134,14 @@ class Segmentation:
         None if there was none, if its cells were edited or replaced since, or if more than the
         thresholds changed.
         """
-        item = self._regions.active
+        item = self.regions.active
         search = item.search if item is not None else None
         with contextlib.suppress(PixCellError):  # shown when cells are segmented
             if (
                 item is not None
                 and search is not None
                 and self._untouched(item, search)
-                and search.how.network == self._settings.segmenting.network
+                and search.how.network == self.settings.segmenting.network
             ):
                 return search
         return None
@@ -161,20 +152,20 @@ class Segmentation:
         It replaces a repetition that still runs, and starts from the layout before that
         segmentation. Rejected cells stay away.
         """
-        item, search = self._regions.active, self.last_search
+        item, search = self.regions.active, self.last_search
         if item is None or search is None or item.layout_busy:
             return
-        with self._notices.reporting(SECTION):
-            how = self._settings.segmenting
-            how.check_area(item.size, self._settings.model.mpp)
+        with self.notices.reporting(SECTION):
+            how = self.settings.segmenting
+            how.check_area(item.size, self.settings.model.mpp)
             self._stop_outlining(item)
             if how != search.how:
                 self._outline(item, search, how)
-        self._notices.changed.emit()
+        self.notices.changed.emit()
 
     def _outline(self, item: RegionItem, search: Search, how: SegmentMethod) -> None:
         def done(found: Combined, source: LayoutSource) -> None:
-            self._layouts.wanted.emit()
+            self.layouts.wanted.emit()
             if search.job is not job or not self._untouched(item, search):
                 return
             search.how = how
@@ -184,7 +175,7 @@ class Segmentation:
             origin = found.origin(f"segmented{by}")
             self._put(item, search, found, origin, found.source(source))
             if not found.added:
-                self._notices.say(
+                self.notices.say(
                     SECTION, "No nuclei are found with this setting. Move the slider back."
                 )
 
@@ -198,8 +189,8 @@ class Segmentation:
 
     def _show(self, problem: str) -> None:
         if problem:
-            self._notices.say(SECTION, problem)
-        self._notices.changed.emit()
+            self.notices.say(SECTION, problem)
+        self.notices.changed.emit()
 
     def _start(
         self,
@@ -214,7 +205,7 @@ class Segmentation:
             there = before(labels.shape)
             return lambda: search.put(labels, there)
 
-        slide, mpp = self._slides.current, self._settings.model.mpp
+        slide, mpp = self.slides.current, self.settings.model.mpp
         return self.segmenter.start(
             slide, search.region, mpp, how, fit=fit, done=done, on_end=on_end
         )
@@ -229,14 +220,14 @@ class Segmentation:
     ) -> None:
         """Make segmented cells the layout; undo restores the one before the first search."""
         first = not search.placed
-        self._layouts.set(item.number, found.labels, origin, source, found.classes, remember=first)
+        self.layouts.set(item.number, found.labels, origin, source, found.classes, remember=first)
         search.before, search.labels, search.placed = found.before, item.layout, True
         item.search = search
 
     def reject_cells(self, labels: set[int]) -> None:
         """Remove wrong cells of the active layout; they stay away with other thresholds."""
-        item = self._regions.active
-        self._layouts.wanted.emit()
+        item = self.regions.active
+        self.layouts.wanted.emit()
         if item is None or item.layout is None:
             return
         left, gone = take_out(item.layout, labels)
@@ -247,7 +238,7 @@ class Segmentation:
         classes = {n: name for n, name in item.classes.items() if n not in labels}
         if source is not None and source.method != "painted":
             source = replace(source, edited=True)
-        self._layouts.set(item.number, left, item.layout_origin, source, classes)
+        self.layouts.set(item.number, left, item.layout_origin, source, classes)
         if search is not None and held:
             search.reject(labels, gone)
             search.labels = item.layout
@@ -255,7 +246,7 @@ class Segmentation:
     def _untouched(self, item: RegionItem, search: Search) -> bool:
         """True if the layout is still what a search made, at the same position."""
         return (
-            self._regions.has(item)
+            self.regions.has(item)
             and item.search is search
             and not search.edited
             and item.layout is search.labels
@@ -265,31 +256,31 @@ class Segmentation:
     def _stop_outlining(self, item: RegionItem) -> None:
         if item.search is not None and item.search.job is not None:
             job, item.search.job = item.search.job, None
-            self._tasks.cancel(job)
+            self.tasks.cancel(job)
 
     def stop(self, item: RegionItem) -> None:
         """Stop every segmentation of a region."""
         self._stop_outlining(item)
         if item.layout_job is not None:
-            self._tasks.cancel(item.layout_job)
+            self.tasks.cancel(item.layout_job)
 
     def cancel(self) -> bool:
         """Stop the segmentation of the active region; True if one was stopped."""
-        item = self._regions.active
+        item = self.regions.active
         job = item.layout_job if item is not None else None
         if item is None or (job is not None and not job.can_cancel):
             return False
         self.stop(item)
-        self._notices.changed.emit()
+        self.notices.changed.emit()
         return job is not None
 
     def check(self) -> None:
         """Look again whether the selected method can be used; see :attr:`problem`."""
         self.problem = ""
         try:
-            how = self._settings.segmenting
+            how = self.settings.segmenting
             if how.method == "cellpose":
                 segmenter_file(how.model)
         except PixCellError as error:
             self.problem = str(error)
-        self._notices.changed.emit()
+        self.notices.changed.emit()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,19 +41,11 @@ from napari_pixcell.studio.styles.library import Styles
 from napari_pixcell.studio.tasks import Tasks
 
 
+@dataclass(eq=False)
 class Datasets:
     """The datasets that a session makes.
 
-    Parameters
-    ----------
-    slides, models, settings, regions, library : Slides, InstalledModels, Settings, Regions, Styles
-        Of the session.
-    queue : JobQueue
-        Makes the datasets.
-    tasks : Tasks
-        Background work of the session.
-    notices : Notices
-        Shows reports and errors.
+    Its fields are the parts of the session that it uses.
 
     Attributes
     ----------
@@ -65,29 +57,25 @@ class Datasets:
         Folder of the last dataset that got pairs.
     """
 
-    def __init__(
-        self,
-        *,
-        slides: Slides,
-        models: InstalledModels,
-        settings: Settings,
-        regions: Regions,
-        library: Styles,
-        queue: JobQueue,
-        tasks: Tasks,
-        notices: Notices,
-    ) -> None:
-        self._slides, self._models, self._settings = slides, models, settings
-        self._regions, self._library, self._queue = regions, library, queue
-        self._background, self._notices = tasks.background, notices
+    slides: Slides
+    models: InstalledModels
+    settings: Settings
+    regions: Regions
+    library: Styles
+    queue: JobQueue
+    tasks: Tasks
+    notices: Notices
+
+    def __post_init__(self) -> None:
+        self._background = self.tasks.background
         self.choice = DatasetChoice()
-        self.uses = DatasetUses(tasks, notices)
+        self.uses = DatasetUses(self.tasks, self.notices)
         self.finished: Path | None = None
 
     @property
     def jobs(self) -> list[DatasetJob]:
         """The datasets in the queue."""
-        return [job for job in self._queue.jobs if isinstance(job, DatasetJob)]
+        return [job for job in self.queue.jobs if isinstance(job, DatasetJob)]
 
     @property
     def newest(self) -> Path | None:
@@ -99,12 +87,12 @@ class Datasets:
 
     def why_not(self) -> str:
         """Return why no dataset can be made now; empty if one can."""
-        family, choice, regions = self._settings.model, self.choice, self._regions.current
-        if reason := self._slides.why_not() or self._models.why_not():
+        family, choice, regions = self.settings.model, self.choice, self.regions.current
+        if reason := self.slides.why_not() or self.models.why_not():
             return reason
-        if choice.styles == "slide" and self._slides.current.path is None:
+        if choice.styles == "slide" and self.slides.current.path is None:
             return "This slide is not a file. Select regions as styles"
-        if choice.styles == "saved" and not self._library.usable():
+        if choice.styles == "saved" and not self.library.usable():
             return "No saved style fits this model. Save one in the Style section"
         if choice.styles == "regions" or choice.layouts == "regions":
             if not regions:
@@ -131,11 +119,11 @@ class Datasets:
         """
         if self.why_not():
             return None
-        family, choice, items = self._settings.model, self.choice, self._regions.current
+        family, choice, items = self.settings.model, self.choice, self.regions.current
         styles = {
             "regions": sum(_tiles(i, family) for i in items if i.embedding is not None),
             "slide": choice.places,
-            "saved": len(self._library.usable()),
+            "saved": len(self.library.usable()),
         }[choice.styles]
         layouts = {
             "regions": sum(_tiles(i, family) for i in items if i.cells) * (1 + choice.variations),
@@ -148,7 +136,7 @@ class Datasets:
         if choice.pairing == "matched" and layouts:
             combinations = layouts
         pairs = combinations * choice.seeds
-        seconds = self._queue.paces.expect(self._base(), bool(layouts))
+        seconds = self.queue.paces.expect(self._base(), bool(layouts))
         return Outlook(
             pairs,
             None if seconds is None else seconds * pairs,
@@ -156,7 +144,7 @@ class Datasets:
         )
 
     def _base(self) -> GenerateRequest:
-        settings = self._settings
+        settings = self.settings
         return GenerateRequest(
             settings.family,
             seed=settings.seed,
@@ -176,7 +164,7 @@ class Datasets:
         PixCellError
             If something is missing.
         """
-        problem, slide = self.why_not(), self._slides.current
+        problem, slide = self.why_not(), self.slides.current
         if problem:
             raise PixCellError(f"{problem}.")
         file = None
@@ -184,13 +172,13 @@ class Datasets:
             file = {"slide": str(slide.path.absolute()), "mpp": slide.mpp}
         density: dict[str, Any] = {}
         if self.choice.layouts == "invented":
-            density = recipe_like(self._regions.active, self._settings.model)
+            density = recipe_like(self.regions.active, self.settings.model)
         return Wanted(
             replace(self.choice),
             self._base(),
             Checks(segmenter=SegmentMethod()),
-            tuple(self._regions.current),
-            tuple(self._library.usable()),
+            tuple(self.regions.current),
+            tuple(self.library.usable()),
             file,
             density,
         )
@@ -207,8 +195,8 @@ class Datasets:
         first : bool
             Make only the first pairs, for inspection; :meth:`resume` makes the others.
         """
-        self._notices.say(SECTION, "")
-        with self._notices.reporting(SECTION):
+        self.notices.say(SECTION, "")
+        with self.notices.reporting(SECTION):
             wanted = self._wanted()
 
             def done(recipe: DatasetRecipe) -> None:
@@ -219,8 +207,8 @@ class Datasets:
 
     def resume(self, folder: Path) -> None:
         """Queue what is missing of a dataset."""
-        self._notices.say(SECTION, "")
-        with self._notices.reporting(SECTION):
+        self.notices.say(SECTION, "")
+        with self.notices.reporting(SECTION):
             Dataset(folder)
             if any(job.folder == folder for job in self.jobs):
                 self._fail("This dataset is in the queue already.")
@@ -228,8 +216,8 @@ class Datasets:
             self._enqueue(DatasetRequest(str(folder)))
 
     def _enqueue(self, request: DatasetRequest) -> None:
-        number = self._queue.new_number()
-        self._queue.enqueue(DatasetJob(number=number, requests=[request], on_end=self._ended))
+        number = self.queue.new_number()
+        self.queue.enqueue(DatasetJob(number=number, requests=[request], on_end=self._ended))
 
     def _ended(self, job: Job) -> None:
         """Report what a dataset got."""
@@ -245,7 +233,7 @@ class Datasets:
             self.finished = folder if made else None
             of = "" if made == planned else f" of {planned:,}"
             kept = f", {flagged:,} of them flagged and kept apart" if flagged else ""
-            self._notices.note(SECTION, f"{made:,}{of} pairs are in “{folder.name}”{kept}.")
+            self.notices.note(SECTION, f"{made:,}{of} pairs are in “{folder.name}”{kept}.")
 
         def unknown(_: str) -> None:
             pass  # it ended before there was a plan: its job says why
@@ -265,7 +253,7 @@ class Datasets:
         self._background.compute(work, done, self._fail)
 
     def _fail(self, message: str) -> None:
-        self._notices.say(SECTION, message)
+        self.notices.say(SECTION, message)
 
 
 def _tiles(item: RegionItem, family: Family) -> int:

@@ -32,24 +32,20 @@ class UseTask(Task):
         return f"{self.message}…{f' {self.done:,} of {self.total:,}' if self.done else ''}"
 
 
+@dataclass(eq=False)
 class DatasetUses:
     """Writes reports and conversions, one at a time.
 
-    Parameters
-    ----------
-    tasks : Tasks
-        Background work of the session.
-    notices : Notices
-        Shows results and errors.
+    Its fields are the parts of the session that it uses.
     """
 
-    def __init__(self, tasks: Tasks, notices: Notices) -> None:
-        self._tasks, self._notices = tasks, notices
+    tasks: Tasks
+    notices: Notices
 
     @property
     def busy(self) -> str:
         """What is under way and how far it is; empty if nothing is."""
-        return next((task.sentence() for task in self._tasks.of(UseTask)), "")
+        return next((task.sentence() for task in self.tasks.of(UseTask)), "")
 
     def report(self, folder: Path) -> None:
         """Write the report of a dataset into its folder."""
@@ -91,7 +87,7 @@ class DatasetUses:
         if self.busy:
             return
         task = UseTask(message=message)
-        report = self._tasks.reporter(task)
-        self._tasks.run_alone(
-            task, lambda: work(report), lambda text: self._notices.note(SECTION, text)
+        report = self.tasks.reporter(task)
+        self.tasks.run_alone(
+            task, lambda: work(report), lambda text: self.notices.note(SECTION, text)
         )

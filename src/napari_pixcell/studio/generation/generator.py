@@ -61,21 +61,11 @@ class Captured:
     layout: NDArray[Any] | None
 
 
+@dataclass(eq=False)
 class Generator:
     """Generates variants of the active region: single jobs, grids, series and live pictures.
 
-    Parameters
-    ----------
-    slides, models, settings, regions, layouts, styles, gallery, exporter
-        Of the session.
-    queue : JobQueue
-        Runs the jobs.
-    grids : Grids
-        Queues grids.
-    background : Background
-        Blends the styles of a series.
-    notices : Notices
-        Shows errors.
+    Its fields are the parts of the session that it uses.
 
     Attributes
     ----------
@@ -83,87 +73,81 @@ class Generator:
         Decides when a live picture is due.
     """
 
-    def __init__(
-        self,
-        *,
-        slides: Slides,
-        models: InstalledModels,
-        settings: Settings,
-        regions: Regions,
-        layouts: Layouts,
-        styles: RegionStyles,
-        gallery: Gallery,
-        exporter: Exporter,
-        queue: JobQueue,
-        grids: Grids,
-        background: Background,
-        notices: Notices,
-    ) -> None:
-        self._slides, self._models, self._settings = slides, models, settings
-        self._regions, self._layouts, self._styles = regions, layouts, styles
-        self._gallery, self._exporter, self._queue = gallery, exporter, queue
-        self._grids, self._background, self._notices = grids, background, notices
+    slides: Slides
+    models: InstalledModels
+    settings: Settings
+    regions: Regions
+    layouts: Layouts
+    styles: RegionStyles
+    gallery: Gallery
+    exporter: Exporter
+    queue: JobQueue
+    grids: Grids
+    background: Background
+    notices: Notices
+
+    def __post_init__(self) -> None:
         self.live = Live()
         for name in ("seed", "guidance", "layout_strength", "layout_until", *START_SETTINGS):
-            getattr(settings.events, name).connect(self.live.touched, max_args=0)
-        layouts.changed.connect(self.live.touched, max_args=0)
-        styles.changed.connect(self.live.touched)
+            getattr(self.settings.events, name).connect(self.live.touched, max_args=0)
+        self.layouts.changed.connect(self.live.touched, max_args=0)
+        self.styles.changed.connect(self.live.touched)
 
     def why_not(self) -> str:
         """Return why nothing can be generated now; empty if it can."""
-        item = self._regions.active
-        if reason := self._slides.why_not() or self._models.why_not():
+        item = self.regions.active
+        if reason := self.slides.why_not() or self.models.why_not():
             return reason
         if item is None:
             return "Add a region first"
-        if item.family != self._settings.family:
+        if item.family != self.settings.family:
             return "The slide is too small for this model"
-        if reason := self._styles.why_not(item):
+        if reason := self.styles.why_not(item):
             return reason
         if item.layout_busy:
             return "Segmenting nuclei…"
-        if self._settings.takes_layout and item.layout is not None and not item.cells:
+        if self.settings.takes_layout and item.layout is not None and not item.cells:
             return "The layout has no cells: paint some"
-        return why_no_start(self._settings, item, self._shown(item))
+        return why_no_start(self.settings, item, self._shown(item))
 
     def start_words(self) -> str:
         """Return what the selected start and strength keep; empty without a start."""
-        return start_words(self._settings)
+        return start_words(self.settings)
 
     def where_words(self) -> str:
         """Return where the next generation changes the picture, to end a sentence."""
-        part = self._settings.start_from != NOTHING and self._settings.only_part
+        part = self.settings.start_from != NOTHING and self.settings.only_part
         return " in the marked part" if part else ""
 
     @property
     def with_layout(self) -> bool:
         """True if the next generation follows the active region's layout."""
-        active = self._regions.active
-        return self._settings.takes_layout and active is not None and active.layout is not None
+        active = self.regions.active
+        return self.settings.takes_layout and active is not None and active.layout is not None
 
     def _shown(self, item: RegionItem) -> Result | None:
-        return self._gallery.shown_in(item.number)
+        return self.gallery.shown_in(item.number)
 
     # -- queueing --------------------------------------------------------------------------
 
     def generate(self) -> None:
         """Queue variants of the active region; they land there whatever is active later."""
-        item = self._regions.active
+        item = self.regions.active
         if self.why_not() or item is None:
             return
-        self._notices.problems.pop(SECTION, None)
-        with self._notices.reporting(SECTION):
-            self._enqueue(self.capture(item), previews=self._settings.previews)
+        self.notices.problems.pop(SECTION, None)
+        with self.notices.reporting(SECTION):
+            self._enqueue(self.capture(item), previews=self.settings.previews)
 
     def generate_grid(self) -> None:
         """Queue a grid of settings on the active region, as one job."""
-        item = self._regions.active
+        item = self.regions.active
         if self.why_not() or item is None:
             return
-        with self._notices.reporting(SECTION):
+        with self.notices.reporting(SECTION):
             sweep = self.grid_sweep()
             if sweep.axes[0].name == "embedding":
-                self.generate_series(self._settings.grid_styles, sweep.axes[1:])
+                self.generate_series(self.settings.grid_styles, sweep.axes[1:])
             else:
                 self._queue_grid(sweep, self.capture(item))
 
@@ -175,7 +159,7 @@ class Generator:
         PixCellError
             If a field is not a list of numbers, or if the grid has too many pictures.
         """
-        settings = self._settings
+        settings = self.settings
         written = (
             ("guidance", settings.grid_guidance),
             ("layout_strength", settings.grid_layout if self.with_layout else ""),
@@ -183,7 +167,7 @@ class Generator:
             ("steps", settings.grid_steps),
         )
         axes = []
-        if self._styles.blended and settings.grid_styles > 1:
+        if self.styles.blended and settings.grid_styles > 1:
             steps = tuple(range(settings.grid_styles))
             axes.append(Axis("embedding", steps, tuple(map(str, steps))))
         axes.append(Axis.seeds(settings.seed, settings.grid_seeds))
@@ -192,12 +176,12 @@ class Generator:
 
     def generate_series(self, count: int, rows: Sequence[Axis] = ()) -> None:
         """Queue a variant for each of ``count`` blends; ``rows`` sweep other settings below it."""
-        item = self._regions.active
+        item = self.regions.active
         if item is None or self.why_not():
             return
-        with self._notices.reporting("style"):
-            steps, sources = self._styles.series(item, count)
-            family, cells = self._settings.model, self._styles.grid_of(item)
+        with self.notices.reporting("style"):
+            steps, sources = self.styles.series(item, count)
+            family, cells = self.settings.model, self.styles.grid_of(item)
             captured = self.capture(item)
             if captured.layout is not None:
                 captured = replace(captured, layout=captured.layout.copy())
@@ -207,15 +191,15 @@ class Generator:
                 return [blended(ingredients, cells, family, over=True) for ingredients in steps]
 
             def done(embeddings: list[PackedArray]) -> None:
-                with self._notices.reporting("style"):
+                with self.notices.reporting("style"):
                     styles = Axis.styles(list(zip(labels, embeddings, strict=True)))
                     self._queue_grid(Sweep((styles, *rows)), captured, sources)
 
-            self._background.compute(work, done, lambda text: self._notices.say("style", text))
-        self._notices.changed.emit()
+            self.background.compute(work, done, lambda text: self.notices.say("style", text))
+        self.notices.changed.emit()
 
     def _enqueue(self, captured: Captured, live: bool = False, previews: bool = True) -> None:
-        self._queue.add(
+        self.queue.add(
             captured.request,
             captured.target,
             captured.layout,
@@ -230,23 +214,23 @@ class Generator:
         captured: Captured,
         sources: Sequence[tuple[tuple[str, float], ...]] = (),
     ) -> None:
-        self._grids.queue(
+        self.grids.add(
             sweep,
             captured.request,
             captured.target,
             captured.layout,
             start=captured.start,
-            previews=self._settings.previews,
+            previews=self.settings.previews,
             styles=sources,
         )
 
     def capture(self, item: RegionItem) -> Captured:
         """Capture what the next generation of a region needs."""
-        settings, region, family = self._settings, item.region, self._settings.model
-        mpp, layout = self._slides.current.mpp, self.with_layout
+        settings, region, family = self.settings, item.region, self.settings.model
+        mpp, layout = self.slides.current.mpp, self.with_layout
         request = GenerateRequest(
             family=settings.family,
-            embedding=self._styles.embedding(item),
+            embedding=self.styles.embedding(item),
             size=item.size if item.size != (family.tile, family.tile) else None,
             seed=settings.seed,
             count=settings.count,
@@ -256,17 +240,17 @@ class Generator:
             layout_until=settings.layout_until,
             preset=settings.preset,
             source=Source(
-                self._exporter.name,
+                self.exporter.name,
                 (region.x, region.y, region.width, region.height),
                 mpp,
                 item.layout_source if layout else None,
-                style=self._styles.source(item),
+                style=self.styles.source(item),
             ),
         )
         target = Target(
             item.number, item.name, item.slide, item.region, mpp, item.size, item.pixels
         )
-        start = start_of(settings, item, self._slides.current, self._shown(item))
+        start = start_of(settings, item, self.slides.current, self._shown(item))
         return Captured(
             request=request, target=target, start=start, layout=item.layout if layout else None
         )
@@ -276,16 +260,16 @@ class Generator:
 
         Empty for one tile with an unknown duration.
         """
-        item, text = self._regions.active, ""
+        item, text = self.regions.active, ""
         if item is None or self.why_not():
             return text
-        tiles = tiles_of(item.size, self._settings.model)
+        tiles = tiles_of(item.size, self.settings.model)
         if tiles > 1:
             height, width = item.size
             text = f"{width} × {height} px, {tiles_text(tiles)}"
         with contextlib.suppress(PixCellError):  # shown when it is queued
             captured = self.capture(item)
-            seconds = self._queue.paces.expect(captured.request, self.with_layout)
+            seconds = self.queue.paces.expect(captured.request, self.with_layout)
             if seconds is not None and captured.start is not None:
                 seconds *= captured.start.share
             if seconds is not None and seconds >= 2:
@@ -301,13 +285,13 @@ class Generator:
         if on:
             self.live.touched()
         else:
-            self._queue.end_live()
-        self._notices.changed.emit()
+            self.queue.end_live()
+        self.notices.changed.emit()
 
     def why_no_live(self) -> str:
         """Return why live mode cannot show the active region; empty if it can."""
-        item = self._regions.active
-        if item is not None and tiles_of(item.size, self._settings.model) > MOST_TILES:
+        item = self.regions.active
+        if item is not None and tiles_of(item.size, self.settings.model) > MOST_TILES:
             return f"Live mode needs a region of at most {MOST_TILES} tiles"
         return self.why_not()
 
@@ -315,14 +299,14 @@ class Generator:
         """Queue a live picture if one is due; called often, in the main thread."""
         if not self.live.due():
             return
-        self._layouts.wanted.emit()  # what is painted so far
-        item = self._regions.active
+        self.layouts.wanted.emit()  # what is painted so far
+        item = self.regions.active
         if item is None or self.why_no_live():
             return
-        with self._notices.reporting(SECTION):
+        with self.notices.reporting(SECTION):
             captured = self.capture(item)
             request = captured.request
-            steps = min(QUICK.steps_of(self._settings.model.steps), request.steps)
+            steps = min(QUICK.steps_of(self.settings.model.steps), request.steps)
             quick = replace(request, count=1, preset=QUICK.name, steps=steps)
             self._enqueue(replace(captured, request=quick), live=True, previews=False)
 

@@ -45,17 +45,11 @@ class Grid:
     seed: int
 
 
+@dataclass(eq=False)
 class Grids:
     """Queues grids, and lays out their pictures.
 
-    Parameters
-    ----------
-    queue : JobQueue
-        Runs them.
-    gallery : Gallery
-        Holds their pictures.
-    background : Background
-        Threads of the session.
+    Its fields are the parts of the session that it uses.
 
     Attributes
     ----------
@@ -63,11 +57,14 @@ class Grids:
         The newest one.
     """
 
-    def __init__(self, queue: JobQueue, gallery: Gallery, background: Background) -> None:
-        self._queue, self._gallery, self._background = queue, gallery, background
+    queue: JobQueue
+    gallery: Gallery
+    background: Background
+
+    def __post_init__(self) -> None:
         self.last: Grid | None = None
 
-    def queue(
+    def add(
         self,
         sweep: Sweep,
         base: GenerateRequest,
@@ -113,7 +110,7 @@ class Grids:
         title = "1 picture" if sweep.count == 1 else f"grid of {sweep.count} pictures"
         if styles and len(sweep.axes) == 1:
             title = f"series of {sweep.count} styles"
-        job = self._queue.add(requests, target, layout, start=start, title=title, previews=previews)
+        job = self.queue.add(requests, target, layout, start=start, title=title, previews=previews)
         self.last = Grid(job.number, f"{target.name}, {title}", sweep, base.seed)
         return self.last
 
@@ -122,7 +119,7 @@ class Grids:
         names = [axis.name for axis in grid.sweep.axes] + ["seed"]
         made = {
             tuple(getattr(result.record.request, name) for name in names): result
-            for result in self._gallery.results
+            for result in self.gallery.results
             if result.job == grid.job
         }
         places = [{"seed": grid.seed, **place} for place in grid.sweep.places()]
@@ -158,7 +155,7 @@ class Grids:
                 small, columns, grid.sweep.rows, f"Synthetic · {grid.title}", footer
             )
 
-        self._background.compute(work, done, failed)
+        self.background.compute(work, done, failed)
 
     def save(
         self,
@@ -177,7 +174,7 @@ class Grids:
                     f"The sheet cannot be written ({error.strerror}). Choose another folder."
                 ) from error
 
-        self._background.compute(work, done, failed)
+        self.background.compute(work, done, failed)
 
 
 def _footer(record: Record) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -30,15 +31,11 @@ MOST_ENDED = 50
 SavedJob = tuple[Target, str, list[GenerateRequest]]
 
 
+@dataclass(eq=False)
 class JobQueue:
     """Runs jobs one at a time; their variants go to the gallery.
 
-    Parameters
-    ----------
-    tasks : Tasks
-        Background work of the session.
-    gallery : Gallery
-        Receives the variants.
+    Its fields are the parts of the session that it uses.
 
     Attributes
     ----------
@@ -63,8 +60,11 @@ class JobQueue:
     changed = Signal()
     preview = Signal(object, object)
 
-    def __init__(self, tasks: Tasks, gallery: Gallery) -> None:
-        self._tasks, self._background, self._gallery = tasks, tasks.background, gallery
+    tasks: Tasks
+    gallery: Gallery
+
+    def __post_init__(self) -> None:
+        self._background = self.tasks.background
         self._numbers = itertools.count(1)
         self._stale = False
         self.jobs: list[Job] = []
@@ -139,10 +139,10 @@ class JobQueue:
     def enqueue(self, job: Job, layout: NDArray[Any] | None = None) -> None:
         """Queue a job; its requests are completed in a thread."""
         labels = _smallest(layout) if layout is not None else None
-        self._tasks.start(job)
+        self.tasks.start(job)
         if job.live:
             for other in [other for other in self.waiting if other.live]:
-                self._tasks.drop(other)
+                self.tasks.drop(other)
                 self.jobs.remove(other)
             self.jobs.insert(len(self.jobs) - len(self.waiting), job)
         else:
@@ -186,7 +186,7 @@ class JobQueue:
             job.cancelled = True
             self._end(job)
         else:
-            self._tasks.cancel(job)
+            self.tasks.cancel(job)
             self.changed.emit()
         return True
 
@@ -241,7 +241,7 @@ class JobQueue:
         if self.live is not None:
             (target, variant), self.live = self.live, None
             self.preview.emit(None, None)
-            self._gallery.add(target, variant, self.new_number(), show=True)
+            self.gallery.add(target, variant, self.new_number(), show=True)
             self.changed.emit()
 
     def end_live(self) -> None:
@@ -270,14 +270,14 @@ class JobQueue:
         assert job.cancelled_at is not None
         if time.monotonic() - job.cancelled_at > PATIENCE:
             job.cancelled_at = None
-            self._background.talk(self._tasks.client.restart)
+            self._background.talk(self.tasks.client.restart)
 
     def _make_way(self) -> None:
         """Interrupt a long job that gives way to what was queued meanwhile."""
         job = self.current
         if job is not None and job.gives_way and job.state == "running" and not job.cancelled:
             job.giving_way = True
-            self._tasks.interrupt(job)
+            self.tasks.interrupt(job)
 
     def _start_next(self) -> None:
         if any(job.state == "running" for job in self.jobs):
@@ -290,7 +290,7 @@ class JobQueue:
 
     def _submit(self, job: Job) -> None:
         at = job.at
-        self._tasks.ask(job, job.request, lambda e: self._take(job, at, e), job.previews)
+        self.tasks.ask(job, job.request, lambda e: self._take(job, at, e), job.previews)
 
     def _take(self, job: Job, at: int, event: Event) -> None:
         if job not in self.jobs or job.at != at:
@@ -331,7 +331,7 @@ class JobQueue:
         ran = job.state == "running"
         job.ended, job.preview = datetime.now(), None
         self.jobs.remove(job)
-        self._tasks.end(job, problem)
+        self.tasks.end(job, problem)
         if job.state != "done" and not job.live:
             self.ended = [job, *self.ended][:MOST_ENDED]
             if ran:
@@ -350,7 +350,7 @@ class JobQueue:
         if job.target is None:
             return
         if not job.live:
-            self._gallery.add(job.target, event, job.number, show=first)
+            self.gallery.add(job.target, event, job.number, show=first)
         elif not job.cancelled:
             self.live = job.target, event
             self.preview.emit(job.target, event.image)

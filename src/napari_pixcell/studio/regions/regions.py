@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import dataclass
 
 from psygnal import Signal
 
@@ -21,19 +22,13 @@ from napari_pixcell.studio.styles.choice import StyleChoice
 SECTION = "region"
 
 
+@dataclass(eq=False)
 class Regions:
     """The regions of all slides of a session, and which of them is active.
 
     Layouts and embeddings follow through the signals; nothing of them is known here.
 
-    Parameters
-    ----------
-    slides : Slides
-        Where regions are drawn.
-    settings : Settings
-        The family that regions are fitted to.
-    notices : Notices
-        Shows what went wrong.
+    Its fields are the parts of the session that it uses.
 
     Attributes
     ----------
@@ -65,8 +60,11 @@ class Regions:
     removed = Signal(object)
     restored = Signal(object, object)
 
-    def __init__(self, slides: Slides, settings: Settings, notices: Notices) -> None:
-        self._slides, self._settings, self._notices = slides, settings, notices
+    slides: Slides
+    settings: Settings
+    notices: Notices
+
+    def __post_init__(self) -> None:
         self.items: dict[int, RegionItem] = {}
         self._active: dict[str, int] = {}
         self._numbers = itertools.count(1)
@@ -74,12 +72,12 @@ class Regions:
 
     def why_not(self) -> str:
         """Return why no region can be added now; empty if one can."""
-        return self._slides.why_not()
+        return self.slides.why_not()
 
     @property
     def current(self) -> list[RegionItem]:
         """Regions of the current slide, oldest first."""
-        return self.of_slide(self._slides.key)
+        return self.of_slide(self.slides.key)
 
     def of_slide(self, key: str) -> list[RegionItem]:
         """Return the regions of a slide, oldest first."""
@@ -88,7 +86,7 @@ class Regions:
     @property
     def active(self) -> RegionItem | None:
         """The active region, which all sections below “Region” are about."""
-        return self.items.get(self.active_on(self._slides.key))
+        return self.items.get(self.active_on(self.slides.key))
 
     def active_on(self, key: str) -> int:
         """Return the number of the active region of a slide; 0 for none."""
@@ -104,7 +102,7 @@ class Regions:
 
     def corrupt_note(self) -> str:
         """Return a sentence if the active region, or else the slide, has corrupt tiles."""
-        slide = self._slides.current
+        slide = self.slides.current
         if slide is None:
             return ""
         here = slide.corrupt_note(self.active.region) if self.active is not None else ""
@@ -112,8 +110,8 @@ class Regions:
 
     def activate(self, number: int) -> None:
         """Make a region of the current slide the active one."""
-        if number in self.items and self._active.get(self._slides.key) != number:
-            self._active[self._slides.key] = number
+        if number in self.items and self._active.get(self.slides.key) != number:
+            self._active[self.slides.key] = number
             self._emit()
 
     def add(self, centre: tuple[float, float]) -> RegionItem | None:
@@ -122,20 +120,20 @@ class Regions:
 
     def draw(self, box: Region) -> RegionItem | None:
         """Add the region that is meant by a box in level-0 pixels, and embed it."""
-        with self._notices.reporting(SECTION):
+        with self.notices.reporting(SECTION):
             region, number = self._snapped(box), next(self._numbers)
             item = RegionItem(
                 number,
                 f"Region {number}",
-                self._slides.key,
+                self.slides.key,
                 region,
                 StyleChoice.of(number),
-                self._settings.family,
+                self.settings.family,
                 region,
                 self._size(region),
             )
             self.items[number] = item
-            self._active[self._slides.key] = number
+            self._active[self.slides.key] = number
             self._emit()
             self.added.emit(item)
             return item
@@ -158,7 +156,7 @@ class Regions:
         """
         item = self.items[number]
         before = item.region
-        with self._notices.reporting(SECTION):
+        with self.notices.reporting(SECTION):
             place = self._snapped(region, same_size(region, before))
             if place != before:
                 kept = same_size(place, before)
@@ -183,23 +181,23 @@ class Regions:
         self.last_removed = item, item.whole_layout
         item.layout = None
         self.removed.emit(item)
-        self._notices.note(SECTION, f"{item.name} was removed.")
+        self.notices.note(SECTION, f"{item.name} was removed.")
         left = self.current
-        self._active[self._slides.key] = left[-1].number if left else 0
+        self._active[self.slides.key] = left[-1].number if left else 0
         self._emit()
 
     def undo_remove(self) -> None:
         """Bring the last removed region back, if its slide is open."""
-        if self.last_removed is None or self.last_removed[0].slide != self._slides.key:
+        if self.last_removed is None or self.last_removed[0].slide != self.slides.key:
             return
         (item, layout), self.last_removed = self.last_removed, None
         self.items[item.number] = item
-        self._active[self._slides.key] = item.number
-        self._notices.say(SECTION, "")
+        self._active[self.slides.key] = item.number
+        self.notices.say(SECTION, "")
         self.changed.emit()
         self.restored.emit(item, layout)
         self.fit()  # another family may be selected by now
-        self._notices.changed.emit()
+        self.notices.changed.emit()
 
     def put_in(self, items: list[RegionItem], active: int, free: int) -> None:
         """Add regions of an opened session as they are.
@@ -216,19 +214,19 @@ class Regions:
         self._numbers = itertools.count(free)
         self.items.update({item.number: item for item in items})
         if active in self.items:
-            self._active[self._slides.key] = active
+            self._active[self.slides.key] = active
         self.changed.emit()
 
     def fit(self) -> None:
         """Fit the current slide's regions to the family: each is at least one tile."""
-        if not self._slides.ready:
+        if not self.slides.ready:
             return
-        family, changed = self._settings.model, False
-        self._notices.problems.pop(SECTION, None)
+        family, changed = self.settings.model, False
+        self.notices.problems.pop(SECTION, None)
         for item in self.current:
             if item.family == family.name:
                 continue
-            with self._notices.reporting(SECTION):
+            with self.notices.reporting(SECTION):
                 region = self._snapped(item.drawn)
                 changed = True
                 item.family, item.region = family.name, region
@@ -239,16 +237,16 @@ class Regions:
             self.changed.emit()
 
     def _size(self, region: Region) -> tuple[int, int]:
-        return size_at(region, self._slides.current.mpp, self._settings.model)
+        return size_at(region, self.slides.current.mpp, self.settings.model)
 
     def _snapped(self, region: Region, moved: bool = False) -> Region:
-        slide = self._slides.current
+        slide = self.slides.current
         if slide is None:
             raise PixCellError("No slide is open. Open one first.")
         if slide.mpp is None:
             raise PixCellError("The pixel size is unknown. Set it in the Slide section.")
-        return snap(region, slide.shape, slide.mpp, self._settings.model, moved)
+        return snap(region, slide.shape, slide.mpp, self.settings.model, moved)
 
     def _emit(self) -> None:
         self.changed.emit()
-        self._notices.changed.emit()
+        self.notices.changed.emit()

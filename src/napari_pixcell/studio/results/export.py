@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +16,11 @@ from napari_pixcell.studio.slides import Slides
 SECTION = "export"
 
 
+@dataclass(eq=False)
 class Exporter:
     """Writes variants under the name that exports carry.
 
-    Parameters
-    ----------
-    slides, gallery : Slides, Gallery
-        Of the session.
-    background : Background
-        Writes the files.
-    notices : Notices
-        Shows what was written, and errors.
+    Its fields are the parts of the session that it uses.
 
     Attributes
     ----------
@@ -35,17 +30,18 @@ class Exporter:
         True while pairs are written.
     """
 
-    def __init__(
-        self, slides: Slides, gallery: Gallery, background: Background, notices: Notices
-    ) -> None:
-        self._slides, self._gallery = slides, gallery
-        self._background, self._notices = background, notices
+    slides: Slides
+    gallery: Gallery
+    background: Background
+    notices: Notices
+
+    def __post_init__(self) -> None:
         self.name = ""
         self.busy = False
-        slides.changed.connect(self._take_name)
+        self.slides.changed.connect(self._take_name)
 
     def _take_name(self) -> None:
-        slide = self._slides.current
+        slide = self.slides.current
         self.name = slide.short_name if slide is not None else ""
 
     def write_pairs(self, folder: Path) -> None:
@@ -59,9 +55,9 @@ class Exporter:
         """
         from napari_pixcell.datasets import PairWriter
 
-        results, name = self._gallery.to_export(), self.name.strip() or "slide"
+        results, name = self.gallery.to_export(), self.name.strip() or "slide"
         self.busy = True
-        self._notices.say(SECTION, "")
+        self.notices.say(SECTION, "")
 
         def work() -> list[dict[str, Any]]:
             writer = PairWriter(folder)
@@ -70,13 +66,13 @@ class Exporter:
         def done(rows: list[dict[str, Any]]) -> None:
             self.busy = False
             masks = sum(1 for row in rows if row.get("mask"))
-            self._notices.note(SECTION, f"Wrote {len(rows)} images and {masks} masks to {folder}")
+            self.notices.note(SECTION, f"Wrote {len(rows)} images and {masks} masks to {folder}")
 
         def failed(message: str) -> None:
             self.busy = False
-            self._notices.say(SECTION, message)
+            self.notices.say(SECTION, message)
 
-        self._background.compute(work, done, failed)
+        self.background.compute(work, done, failed)
 
     def picture_name(self, result: Result) -> tuple[str, str]:
         """Return a file name for a variant, and its suffix."""
@@ -92,8 +88,8 @@ class Exporter:
         from napari_pixcell.datasets.pictures import save_picture
 
         record = result.named(safe_name(self.name or "slide"))
-        self._background.compute(
+        self.background.compute(
             lambda: save_picture(path, result.image, record),
-            lambda written: self._notices.note("results", f"Saved {written.name}"),
-            lambda message: self._notices.say("results", message),
+            lambda written: self.notices.note("results", f"Saved {written.name}"),
+            lambda message: self.notices.say("results", message),
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -48,21 +49,11 @@ from napari_pixcell.words import counted
 SECTION = "slide"
 
 
+@dataclass(eq=False)
 class Restoring:
     """Opens saved sessions.
 
-    Parameters
-    ----------
-    slides, settings, regions, layouts, invention, library, styles, gallery, measures, exporter
-        Parts of the session that are restored.
-    queue : JobQueue
-        Keeps the jobs that waited.
-    saver : Saver
-        Saves to the opened folder from then on.
-    background : Background
-        Reads files.
-    notices : Notices
-        Shows results and errors.
+    Its fields are the parts of the session that it uses.
 
     Attributes
     ----------
@@ -76,31 +67,24 @@ class Restoring:
 
     opened = Signal(object)
 
-    def __init__(
-        self,
-        *,
-        slides: Slides,
-        settings: Settings,
-        regions: Regions,
-        layouts: Layouts,
-        invention: Invention,
-        library: Styles,
-        styles: RegionStyles,
-        gallery: Gallery,
-        measures: Measures,
-        exporter: Exporter,
-        queue: JobQueue,
-        saver: Saver,
-        background: Background,
-        notices: Notices,
-    ) -> None:
-        self._slides, self._settings, self._regions = slides, settings, regions
-        self._layouts, self._invention, self._library = layouts, invention, library
-        self._styles, self._gallery, self._measures = styles, gallery, measures
-        self._exporter, self._queue, self._saver = exporter, queue, saver
-        self._background, self._notices = background, notices
+    slides: Slides
+    settings: Settings
+    regions: Regions
+    layouts: Layouts
+    invention: Invention
+    library: Styles
+    styles: RegionStyles
+    gallery: Gallery
+    measures: Measures
+    exporter: Exporter
+    queue: JobQueue
+    saver: Saver
+    background: Background
+    notices: Notices
+
+    def __post_init__(self) -> None:
         self.slide_lost: Opening | None = None
-        self.show_slide: Callable[[Any], object] = slides.set
+        self.show_slide: Callable[[Any], object] = self.slides.set
         self._opening: Opening | None = None
         self._busy = False  # looking for a session and its slide
 
@@ -115,10 +99,10 @@ class Restoring:
             Its folder, or the ``session.json`` in it.
         """
         if self._busy or self._opening is not None:
-            self._notices.say(SECTION, "A session is being opened. Wait until it is there.")
+            self.notices.say(SECTION, "A session is being opened. Wait until it is there.")
             return
-        slide = self._slides.current
-        self._notices.say(SECTION, "")
+        slide = self.slides.current
+        self.notices.say(SECTION, "")
 
         def work() -> tuple[Opening, Any]:
             folder = SessionFolder(folder_of(Path(path)).absolute())
@@ -136,12 +120,12 @@ class Restoring:
 
     def open_offer(self) -> None:
         """Open the earlier session of the slide."""
-        if self._saver.offer is not None:
-            self.open(self._saver.offer.path)
+        if self.saver.offer is not None:
+            self.open(self.saver.offer.path)
 
     def slide_moved_to(self, path: Path) -> None:
         """Continue to open a session whose slide is elsewhere now."""
-        opening, current = self.slide_lost, self._slides.current
+        opening, current = self.slide_lost, self.slides.current
         if opening is None:
             return
 
@@ -161,27 +145,27 @@ class Restoring:
             opening, slide = outcome
             self.slide_lost = opening if slide is None else None
             if slide is None:
-                self._notices.say(SECTION, lost_sentence(opening))
+                self.notices.say(SECTION, lost_sentence(opening))
             else:
                 self._restore(opening, slide)
 
         def failed(message: str) -> None:
             self._busy = False
-            self._notices.say(SECTION, message)
+            self.notices.say(SECTION, message)
 
         self._busy = True
-        self._background.compute(work, found, failed)
+        self.background.compute(work, found, failed)
 
     # -- regions -------------------------------------------------------------------------
 
     def _restore(self, opening: Opening, slide: Any) -> None:
         mpp = opening.mark.mpp
-        self._saver.begin_restoring()
-        if slide is not self._slides.current:
+        self.saver.begin_restoring()
+        if slide is not self.slides.current:
             self.show_slide(slide)
-        if self._slides.current is None or (mpp and not about_same(self._slides.current.mpp, mpp)):
-            self._saver.adopt("", None, None, {})
-            self._notices.say(
+        if self.slides.current is None or (mpp and not about_same(self.slides.current.mpp, mpp)):
+            self.saver.adopt("", None, None, {})
+            self.notices.say(
                 SECTION,
                 f"The session “{opening.name}” was made at {mpp or 0:g} µm/px, and the slide has "
                 "another pixel size now. Close the slide, then open the session again.",
@@ -189,8 +173,8 @@ class Restoring:
             return
         self._opening = opening
         self.opened.emit(opening.id)
-        loader = Loader(opening.folder, opening.document, self._slides.key)
-        self._notices.changed.emit()
+        loader = Loader(opening.folder, opening.document, self.slides.key)
+        self.notices.changed.emit()
 
         def work() -> list[RegionItem]:
             opening.locked = opening.folder.take(2.0)
@@ -204,29 +188,29 @@ class Restoring:
         def done(items: list[RegionItem]) -> None:
             self._take_settings(loader)
             self._take_regions(opening, items)
-            put_measured(self._measures, opening.document, opening.measured, opening.numbers)
+            put_measured(self.measures, opening.document, opening.measured, opening.numbers)
             self._restore_results(opening, loader, slide)
 
-        self._background.compute(work, done, lambda message: self._given_up(opening, message))
+        self.background.compute(work, done, lambda message: self._given_up(opening, message))
 
     def _given_up(self, opening: Opening, message: str) -> None:
         self._opening = None
-        self._saver.adopt("", None, None, {})
+        self.saver.adopt("", None, None, {})
         opening.folder.release()
-        self._notices.say(SECTION, message)
+        self.notices.say(SECTION, message)
 
     def _take_settings(self, loader: Loader) -> None:
-        values = loader.settings(self._settings)
-        family = values.pop("family", self._settings.family)
+        values = loader.settings(self.settings)
+        family = values.pop("family", self.settings.family)
         if family in families():
-            self._settings.family = family
+            self.settings.family = family
         else:
             loader.lost.append("setting")
         for name, value in values.items():
-            setattr(self._settings, name, value)
+            setattr(self.settings, name, value)
         try:
             if loader.document.get("recipe"):
-                self._invention.recipe = Recipe.from_dict(loader.document["recipe"])
+                self.invention.recipe = Recipe.from_dict(loader.document["recipe"])
         except DAMAGED:
             loader.lost.append("setting")
 
@@ -234,13 +218,13 @@ class Restoring:
         """Add the regions, with new numbers where theirs are taken."""
         old = {item.number for item in items}
         old |= {int(target["number"]) for target in opening.document.get("targets") or ()}
-        taken = set(self._regions.items) | {r.target.number for r in self._gallery.results}
+        taken = set(self.regions.items) | {r.target.number for r in self.gallery.results}
         free = itertools.count(max(taken | old, default=0) + 1)
         numbers = {n: next(free) if n in taken else n for n in sorted(old)}
         opening.numbers = numbers
         for style in opening.styles:
-            if style.id not in self._library.saved:
-                self._library.temporary.setdefault(style.id, style)
+            if style.id not in self.library.saved:
+                self.library.temporary.setdefault(style.id, style)
         layouts = []
         for item in items:
             item.number = numbers[item.number]
@@ -249,19 +233,19 @@ class Restoring:
             item.layout = None
         active = numbers.get(int(opening.document.get("active") or 0), 0)
         next_free = max([*taken, *numbers.values()], default=0) + 1
-        self._regions.put_in(items, active, next_free)
+        self.regions.put_in(items, active, next_free)
         for item, cells, of_slide in layouts:
             if cells is not None:
-                self._layouts.set(
+                self.layouts.set(
                     item.number, cells.labels, cells.origin, cells.source, cells.classes, False
                 )
                 item.of_slide = of_slide
-        self._styles.keep_existing()
+        self.styles.keep_existing()
         name = opening.document.get("export_name")
         if isinstance(name, str) and name:
-            self._exporter.name = name
-        self._regions.fit()
-        self._notices.changed.emit()
+            self.exporter.name = name
+        self.regions.fit()
+        self.notices.changed.emit()
 
     # -- variants ------------------------------------------------------------------------
 
@@ -283,11 +267,11 @@ class Restoring:
             if saved is None:
                 return
             if saved.job not in opening.jobs:
-                opening.jobs[saved.job] = self._queue.new_number()
+                opening.jobs[saved.job] = self.queue.new_number()
             job = opening.jobs[saved.job]
             variant = Variant(0, saved.image, saved.record)
             target = loader.target(saved.target)
-            result = self._gallery.add(target, variant, job, show=False, made=saved.made)
+            result = self.gallery.add(target, variant, job, show=False, made=saved.made)
             opening.results.append((result, saved))
             if saved.file:
                 opening.names["result", result.number] = saved.file
@@ -296,8 +280,8 @@ class Restoring:
             loader.lost.append("variant")
 
         for value in opening.document["results"]:
-            self._background.compute(lambda v=value: read(v), take, lost)  # type: ignore[misc]
-        self._background.compute(
+            self.background.compute(lambda v=value: read(v), take, lost)  # type: ignore[misc]
+        self.background.compute(
             loader.jobs,
             lambda jobs: self._restored(opening, loader, jobs),
             lambda message: self._given_up(opening, message),
@@ -311,25 +295,25 @@ class Restoring:
     ) -> None:
         for result, saved in opening.results:
             if saved.starred:
-                self._gallery.star(result)
+                self.gallery.star(result)
             result.shown = saved.shown
-            self._gallery.looked = result if saved.shown else self._gallery.looked
-        self._gallery.shown.emit()
-        self._gallery.changed.emit()
+            self.gallery.looked = result if saved.shown else self.gallery.looked
+        self.gallery.shown.emit()
+        self.gallery.changed.emit()
         known = {id(result.target) for result, _ in opening.results}
         for target, _, _ in jobs:
             if id(target) not in known:
                 target.number = opening.numbers.get(target.number, target.number)
                 known.add(id(target))
-        self._queue.put_off = [*self._queue.put_off, *jobs]
+        self.queue.put_off = [*self.queue.put_off, *jobs]
         self._opening = None
         damaged = bool(loader.lost) or bool(opening.document[OLDER])
         own = opening.locked and not damaged
         if opening.locked and not own:
             opening.folder.release()
         place = None if own else opening.folder.path.parent
-        self._saver.adopt(
-            self._slides.key,
+        self.saver.adopt(
+            self.slides.key,
             opening.folder if own else None,
             place,
             opening.names if own else {},
@@ -341,12 +325,12 @@ class Restoring:
         regions = counted(len(loader.document["regions"]) - loader.lost.count("region"), "region")
         there = f"{regions}, {counted(len(opening.results), 'variant')}"
         if damaged:
-            self._notices.say(SECTION, damage_sentence(opening, loader, there))
+            self.notices.say(SECTION, damage_sentence(opening, loader, there))
         elif not opening.locked:
-            self._notices.note(
+            self.notices.note(
                 SECTION,
                 f"“{opening.name}” was opened: {there}. It is open in another window too, so what "
                 "you do here is saved beside it, under another name.",
             )
         else:
-            self._notices.note(SECTION, f"“{opening.name}” was opened: {there}.")
+            self.notices.note(SECTION, f"“{opening.name}” was opened: {there}.")

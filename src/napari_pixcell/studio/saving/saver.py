@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -35,22 +36,14 @@ HELD_S = 0.3
 NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
+@dataclass(eq=False)
 class Saver:
     """Saves the session of each slide to a folder of its own.
 
     :meth:`tick` is called often, in the main thread. It takes a snapshot when one is due, and the
     saver's own thread writes it.
 
-    Parameters
-    ----------
-    slides, regions, layouts, gallery : Slides, Regions, Layouts, Gallery
-        Of the session.
-    snapshots : Snapshots
-        Takes snapshots of the session.
-    background : Background
-        Brings outcomes to the main thread.
-    notices : Notices
-        Shows where work is saved, and errors.
+    Its fields are the parts of the session that it uses.
 
     Attributes
     ----------
@@ -64,20 +57,15 @@ class Saver:
 
     saved = Signal(str)
 
-    def __init__(
-        self,
-        *,
-        slides: Slides,
-        regions: Regions,
-        layouts: Layouts,
-        gallery: Gallery,
-        snapshots: Snapshots,
-        background: Background,
-        notices: Notices,
-    ) -> None:
-        self._slides, self._regions, self._layouts = slides, regions, layouts
-        self._gallery, self._snapshots = gallery, snapshots
-        self._background, self._notices = background, notices
+    slides: Slides
+    regions: Regions
+    layouts: Layouts
+    gallery: Gallery
+    snapshots: Snapshots
+    background: Background
+    notices: Notices
+
+    def __post_init__(self) -> None:
         self._thread = ThreadPoolExecutor(1, "pixcell-saving")
         self._books: dict[str, Book] = {}
         self._dirty: dict[str, tuple[float, float]] = {}
@@ -98,22 +86,22 @@ class Saver:
         if self.started:
             return
         self.started, self.on = True, sessions_wanted()
-        self._notices.changed.connect(self._changed)
-        self._layouts.changed.connect(self._stroke)
-        self._layouts.counted.connect(self._stroke)
-        self._gallery.added.connect(self._of_result)
-        self._gallery.removed.connect(self._of_result)
-        self._slides.changed.connect(self._look_at_slide)
+        self.notices.changed.connect(self._changed)
+        self.layouts.changed.connect(self._stroke)
+        self.layouts.counted.connect(self._stroke)
+        self.gallery.added.connect(self._of_result)
+        self.gallery.removed.connect(self._of_result)
+        self.slides.changed.connect(self._look_at_slide)
         self._look_at_slide()
 
     def book(self, key: str = "") -> Book | None:
         """Give what is known about the session of a slide, by default of the current one."""
-        return self._books.get(key or self._slides.key)
+        return self._books.get(key or self.slides.key)
 
     # -- what changed --------------------------------------------------------------------
 
     def _changed(self) -> None:
-        self._mark(self._slides.key)
+        self._mark(self.slides.key)
 
     def _of_result(self, result: Result) -> None:
         self._mark(result.target.slide)
@@ -129,7 +117,7 @@ class Saver:
 
     def _look_at_slide(self) -> None:
         """Find out how the current slide is known again, and whether it has a session."""
-        slide, key = self._slides.current, self._slides.key
+        slide, key = self.slides.current, self.slides.key
         if not self.started or self.closed or slide is None or key in self._books:
             return
         book = self._books[key] = Book(key, slide.short_name)
@@ -144,7 +132,7 @@ class Saver:
         def done(error: BaseException | None) -> None:
             if error is not None:
                 log.warning("the slide cannot be looked at for its session: %s", error)
-            self._notices.changed.emit()
+            self.notices.changed.emit()
 
         self._run(work, done)
 
@@ -195,15 +183,15 @@ class Saver:
     def _take(self, key: str) -> dict[str, Any]:
         """Take a snapshot; an empty one where that fails, which must not stop the window."""
         try:
-            return self._snapshots.take(key, self._strokes)
+            return self.snapshots.take(key, self._strokes)
         except Exception as error:
             self._failed(self._books[key], error)
             return {}
 
     def _worth(self, book: Book) -> bool:
         """Whether there is anything in a session."""
-        regions = any(item.slide == book.key for item in self._regions.items.values())
-        return regions or any(r.target.slide == book.key for r in self._gallery.results)
+        regions = any(item.slide == book.key for item in self.regions.items.values())
+        return regions or any(r.target.slide == book.key for r in self.gallery.results)
 
     # -- writing -------------------------------------------------------------------------
 
@@ -249,15 +237,15 @@ class Saver:
     def _worked(self, book: Book, first: bool) -> None:
         if self._failing:
             self._failing = False
-            self._notices.note("slide", "Your work is being saved again.")
+            self.notices.note("slide", "Your work is being saved again.")
         if first and book.elsewhere and book.folder is not None:
-            self._notices.note(
+            self.notices.note(
                 "slide",
                 "Nothing can be written beside the slide, so your work is saved as "
                 f"“{book.folder.path.name}” in your own folder; “Session” shows where.",
             )
         elif first:
-            self._notices.changed.emit()
+            self.notices.changed.emit()
         self.saved.emit(book.key)
 
     def _failed(self, book: Book, error: BaseException) -> None:
@@ -268,7 +256,7 @@ class Saver:
         self._failing = True
         log.warning("the session cannot be saved", exc_info=error)
         reason = getattr(error, "strerror", None) or type(error).__name__
-        self._notices.say(
+        self.notices.say(
             "slide",
             f"Your work is not being saved ({reason}); make room on the disk, or choose another "
             "place with “Session”. It is tried again.",
@@ -276,7 +264,7 @@ class Saver:
 
     def _run(self, work: Callable[[], Any], done: Callable[[BaseException | None], None]) -> Any:
         future = self._last = self._thread.submit(work)
-        future.add_done_callback(lambda f: self._background.post(lambda: done(f.exception())))
+        future.add_done_callback(lambda f: self.background.post(lambda: done(f.exception())))
         return future
 
     # -- what the user asks for ----------------------------------------------------------
@@ -286,10 +274,10 @@ class Saver:
         end = time.monotonic() + seconds
         self._not_before = 0.0
         while time.monotonic() < end:
-            self._background.pump()
+            self.background.pump()
             if self._last is not None and not self._last.done():
                 time.sleep(0.005)
-            elif self._background.pump():
+            elif self.background.pump():
                 continue  # what came of it may have more to be saved
             elif self._dirty:
                 for key in self._dirty:
@@ -315,20 +303,20 @@ class Saver:
 
         def done(error: BaseException | None) -> None:
             if isinstance(error, FileExistsError):
-                self._notices.say(
+                self.notices.say(
                     "slide",
                     f"There is a folder “{path.name}” already; choose another name.",
                 )
             elif error is not None:
                 reason = getattr(error, "strerror", None) or type(error).__name__
-                self._notices.say(
+                self.notices.say(
                     "slide",
                     f"Nothing can be saved there ({reason}); choose another place.",
                 )
             else:
                 book.off, self._not_before = False, 0.0
                 self.on = True
-                self._notices.note("slide", f"Your work is saved as “{path.name}”.")
+                self.notices.note("slide", f"Your work is saved as “{path.name}”.")
                 self._mark(book.key)
 
         self._run(work, done)
@@ -341,7 +329,7 @@ class Saver:
             self.on = self.on or on
             self._mark(book.key)
             words = "is saved by itself" if on else "is not saved any more; what is there stays"
-            self._notices.note("slide", f"Your work on this slide {words}.")
+            self.notices.note("slide", f"Your work on this slide {words}.")
 
     def where(self) -> str:
         """Say where the current session is saved."""

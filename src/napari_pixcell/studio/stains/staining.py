@@ -125,21 +125,11 @@ class StainTask(Task):
         return self.job.sentence() if self.job is not None else ""
 
 
+@dataclass(eq=False)
 class Staining:
     """Stains regions virtually.
 
-    Parameters
-    ----------
-    slides, regions, layouts, settings, gallery, exporter
-        Of the session.
-    embedder : Embedder
-        Embeds the tissue.
-    queue, grids : JobQueue, Grids
-        Run and lay out the stains.
-    tasks : Tasks
-        Background work of the session.
-    notices : Notices
-        Shows errors.
+    Its fields are the parts of the session that it uses.
 
     Attributes
     ----------
@@ -147,25 +137,19 @@ class Staining:
         The stains that were queued last, as a grid of one row.
     """
 
-    def __init__(
-        self,
-        *,
-        slides: Slides,
-        regions: Regions,
-        layouts: Layouts,
-        settings: Settings,
-        gallery: Gallery,
-        exporter: Exporter,
-        embedder: Embedder,
-        queue: JobQueue,
-        grids: Grids,
-        tasks: Tasks,
-        notices: Notices,
-    ) -> None:
-        self._slides, self._regions, self._layouts = slides, regions, layouts
-        self._settings, self._gallery, self._exporter = settings, gallery, exporter
-        self._embedder, self._queue, self._grids = embedder, queue, grids
-        self._tasks, self._notices = tasks, notices
+    slides: Slides
+    regions: Regions
+    layouts: Layouts
+    settings: Settings
+    gallery: Gallery
+    exporter: Exporter
+    embedder: Embedder
+    queue: JobQueue
+    grids: Grids
+    tasks: Tasks
+    notices: Notices
+
+    def __post_init__(self) -> None:
         self._missing: dict[str, str] = {}
         self._examined: tuple[NDArray[np.uint8], str] | None = None
         self._target: Target | None = None
@@ -174,7 +158,7 @@ class Staining:
     @property
     def waiting(self) -> list[StainTask]:
         """Stains that wait for their embedding, oldest first."""
-        return self._tasks.of(StainTask)
+        return self.tasks.of(StainTask)
 
     # -- available and selected ----------------------------------------------------------
 
@@ -212,20 +196,20 @@ class Staining:
     @property
     def chosen(self) -> list[Family]:
         """The selected stains, in their usual order."""
-        names = self._settings.stains.split(",")
+        names = self.settings.stains.split(",")
         return [family for family in self.installed if family.name in names]
 
     def choose(self, name: str, on: bool) -> None:
         """Select or deselect a stain."""
         names = [family.name for family in self.chosen if family.name != name]
-        self._settings.stains = ",".join([*names, name] if on else names)
+        self.settings.stains = ",".join([*names, name] if on else names)
 
     # -- what the dock shows --------------------------------------------------------------
 
     def why_not(self) -> str:
         """Return why nothing can be stained now; empty if it can."""
-        item = self._regions.active
-        if reason := self._slides.why_not():
+        item = self.regions.active
+        if reason := self.slides.why_not():
             return reason
         if item is None:
             return "Add a region first"
@@ -237,30 +221,30 @@ class Staining:
 
     def why_too_small(self, item: RegionItem) -> str:
         """Return that a region is smaller than a tile of a selected stain; empty if not."""
-        mpp = self._slides.current.mpp
+        mpp = self.slides.current.mpp
         reasons = (why_too_small(item.region, mpp, family, item.name) for family in self.chosen)
         return next((text for text in reasons if text), "")
 
     def enlarge(self) -> None:
         """Enlarge the active region to what the selected stains need."""
-        item, slide = self._regions.active, self._slides.current
+        item, slide = self.regions.active, self.slides.current
         if item is None or not self.chosen:
             return
         largest = max(self.chosen, key=lambda family: family.tile * family.mpp)
-        with self._notices.reporting(SECTION):
+        with self.notices.reporting(SECTION):
             region = snap(item.region, slide.shape, slide.mpp, largest)
-            self._regions.move(item.number, region)
+            self.regions.move(item.number, region)
 
     def words(self) -> str:
         """Return what of the tissue the stains keep, honestly."""
-        settings, item = self._settings, self._regions.active
+        settings, item = self.settings, self.regions.active
         text = start_words(settings.stain_from, settings.stain_strength)
         held = item is not None and any(self._follows(item, family) for family in self.chosen)
         return f"{text} The layout holds its cells." if held else text
 
     def warning(self) -> str:
         """Return a warning if the active region looks like IHC; empty if not, or not yet known."""
-        item = self._regions.active
+        item = self.regions.active
         pixels = item.pixels if item is not None else None
         if pixels is None:
             return ""
@@ -270,9 +254,9 @@ class Staining:
             def done(look: str) -> None:
                 if self._examined is not None and self._examined[0] is pixels:
                     self._examined = (pixels, look)
-                    self._notices.changed.emit()
+                    self.notices.changed.emit()
 
-            self._tasks.background.compute(lambda: looks_like(pixels), done, lambda _text: None)
+            self.tasks.background.compute(lambda: looks_like(pixels), done, lambda _text: None)
         return LOOKS_LIKE_IHC if self._examined[1] == "IHC" else ""
 
     def sentence(self) -> str:
@@ -283,43 +267,43 @@ class Staining:
 
     def stain(self) -> None:
         """Queue the selected stains of the active region, once it is embedded for them."""
-        item = self._regions.active
+        item = self.regions.active
         if self.why_not() or item is None:
             return
-        self._notices.say(SECTION, "")
-        self._layouts.wanted.emit()  # what is painted so far
+        self.notices.say(SECTION, "")
+        self.layouts.wanted.emit()  # what is painted so far
         groups: dict[tuple[Any, ...], list[Family]] = {}
         for family in self.chosen:
             follows = self._follows(item, family)
             key = encoder_identity(family), family.tile, family.grid, family.mpp, follows
             groups.setdefault(key, []).append(family)
-        with self._notices.reporting(SECTION):
+        with self.notices.reporting(SECTION):
             for (*_, follows), together in groups.items():
                 self._embed(self._capture(item, together, bool(follows)))
-        self._notices.changed.emit()
+        self.notices.changed.emit()
 
     def cancel(self) -> bool:
         """Stop embedding, but not what is queued; True if anything was stopped."""
         waiting = self.waiting
         for task in waiting:
-            self._tasks.drop(task)
+            self.tasks.drop(task)
             if task.job is not None:
-                self._tasks.cancel(task.job)
+                self.tasks.cancel(task.job)
         return bool(waiting)
 
     def _follows(self, item: RegionItem, family: Family) -> bool:
         """True if a stain follows the region's layout."""
         if not family.takes_layout or item.layout is None or not item.cells:
             return False
-        size = size_at(item.region, self._slides.current.mpp, family)
+        size = size_at(item.region, self.slides.current.mpp, family)
         return bool(item.layout.shape == size)
 
     def _capture(self, item: RegionItem, families: list[Family], follows: bool) -> StainTask:
         """Capture what stains of a region need, by value."""
         settings, first, slide, region = (
-            self._settings,
+            self.settings,
             families[0],
-            self._slides.current,
+            self.slides.current,
             item.region,
         )
         size = size_at(region, slide.mpp, first)
@@ -340,7 +324,7 @@ class Staining:
             target=Target(item.number, item.name, item.slide, region, slide.mpp, size, pixels),
             start=start,
             source=Source(
-                self._exporter.name,
+                self.exporter.name,
                 (region.x, region.y, region.width, region.height),
                 slide.mpp,
                 item.layout_source if follows else None,
@@ -351,27 +335,27 @@ class Staining:
         )
 
     def _embed(self, task: StainTask) -> None:
-        self._tasks.start(task)
+        self.tasks.start(task)
         target = task.target
 
         def on_pixels(pixels: NDArray[np.uint8]) -> None:
             if target.pixels is None:
                 target.pixels = pixels
-                self._notices.changed.emit()
+                self.notices.changed.emit()
 
         def on_style(style: PackedArray, _stored: bool) -> None:
-            if self._tasks.is_running(task):
-                with self._notices.reporting(SECTION):
+            if self.tasks.is_running(task):
+                with self.notices.reporting(SECTION):
                     self._enqueue(task, style)
-                self._tasks.end(task)
+                self.tasks.end(task)
 
-        task.job = self._embedder.embed(
-            self._slides.current,
+        task.job = self.embedder.embed(
+            self.slides.current,
             target.region,
             task.families[0],
             on_pixels=on_pixels,
             on_style=on_style,
-            on_end=lambda job: self._tasks.end(task, job.problem),
+            on_end=lambda job: self.tasks.end(task, job.problem),
         )
 
     def _enqueue(self, task: StainTask, style: PackedArray) -> None:
@@ -382,7 +366,7 @@ class Staining:
         ]
         labels = tuple(stain_name(family) for family in task.families)
         title = f"virtual {', '.join(labels)}"
-        job = self._queue.add(
+        job = self.queue.add(
             requests,
             task.target,
             task.layout,
@@ -401,14 +385,14 @@ class Staining:
         """The finished ones of the stains queued last."""
         if self.last is None:
             return []
-        found = self._grids.pictures(self.last)
+        found = self.grids.pictures(self.last)
         return [result for result in found if result is not None]
 
     def keep(self) -> None:
         """Star the stains queued last: each gets a layer of its own."""
-        self._gallery.star(self.made)
+        self.gallery.star(self.made)
 
     def sheet(self, done: Any, failed: Any) -> None:
         """Lay out the tissue and its stains side by side; see :meth:`Grids.sheet`."""
         if self.last is not None and self._target is not None:
-            self._grids.sheet(self.last, done, failed, before=("tissue", self._target.pixels))
+            self.grids.sheet(self.last, done, failed, before=("tissue", self._target.pixels))

@@ -60,17 +60,11 @@ class TrainTask(Task):
         super().progress(done, total, message)
 
 
+@dataclass(eq=False)
 class StainTraining:
     """Trains stains, one at a time.
 
-    Parameters
-    ----------
-    slides, regions, models, staining : Slides, Regions, InstalledModels, Staining
-        Of the session.
-    tasks : Tasks
-        Background work of the session.
-    notices : Notices
-        Shows errors.
+    Its fields are the parts of the session that it uses.
 
     Attributes
     ----------
@@ -88,17 +82,14 @@ class StainTraining:
         Pairs in the folders.
     """
 
-    def __init__(
-        self,
-        slides: Slides,
-        regions: Regions,
-        models: InstalledModels,
-        staining: Staining,
-        tasks: Tasks,
-        notices: Notices,
-    ) -> None:
-        self._slides, self._regions, self._models = slides, regions, models
-        self._staining, self._tasks, self._notices = staining, tasks, notices
+    slides: Slides
+    regions: Regions
+    models: InstalledModels
+    staining: Staining
+    tasks: Tasks
+    notices: Notices
+
+    def __post_init__(self) -> None:
         self.name = ""
         self.base = ""
         self.folders: dict[str, Path] = {}
@@ -110,14 +101,14 @@ class StainTraining:
     @property
     def job(self) -> TrainTask | None:
         """The training under way."""
-        return next(iter(self._tasks.of(TrainTask)), None)
+        return next(iter(self.tasks.of(TrainTask)), None)
 
     # -- name, base and pairs --------------------------------------------------------------
 
     @property
     def bases(self) -> list[Family]:
         """Installed families that a stain can be trained on."""
-        why_missing = self._staining.why_missing
+        why_missing = self.staining.why_missing
         return [family for family in BUILT_IN.values() if not why_missing(family)]
 
     @property
@@ -129,7 +120,7 @@ class StainTraining:
         """Change name, base, ``lora`` or ``aligned``."""
         for name, value in values.items():
             setattr(self, name, value)
-        self._notices.changed.emit()
+        self.notices.changed.emit()
 
     def choose_folder(self, side: str, folder: Path) -> None:
         """Select the folder of H&E or IHC pictures."""
@@ -138,13 +129,13 @@ class StainTraining:
 
     def choose_region(self, side: str) -> None:
         """Select the active region as H&E or IHC of a pair; with both the pair is added."""
-        item = self._regions.active
+        item = self.regions.active
         if self.why_no_region() or item is None:
             return
-        self.places[side] = TrainingRegion(item.name, self._slides.current, item.region)
+        self.places[side] = TrainingRegion(item.name, self.slides.current, item.region)
         if len(self.places) == len(SIDES):
             self._add_pair()
-        self._notices.changed.emit()
+        self.notices.changed.emit()
 
     def why_no_region(self) -> str:
         """Return why the active region cannot be part of a pair; empty if it can."""
@@ -152,8 +143,8 @@ class StainTraining:
             return TRAINING if self.job is not None else "The pair is being written"
         if why := self._why_no_name():
             return why
-        return self._slides.why_not() or (
-            "" if self._regions.active is not None else "Add a region first"
+        return self.slides.why_not() or (
+            "" if self.regions.active is not None else "Add a region first"
         )
 
     def why_not(self) -> str:
@@ -189,7 +180,7 @@ class StainTraining:
     def _count(self) -> None:
         """Count the pairs of both folders, in a thread: a folder can be far away."""
         self.count = 0
-        self._notices.say(SECTION, "")
+        self.notices.say(SECTION, "")
         if len(self.folders) == len(SIDES):
             he, ihc = self.folders[HE], self.folders[IHC]
 
@@ -197,11 +188,11 @@ class StainTraining:
                 if (he, ihc) == (self.folders.get(HE), self.folders.get(IHC)):
                     self.count, warning = len(outcome[0]), outcome[1]
                     if warning:
-                        self._notices.note(SECTION, warning)
-                    self._notices.changed.emit()
+                        self.notices.note(SECTION, warning)
+                    self.notices.changed.emit()
 
-            self._tasks.background.compute(
-                lambda: folder_pairs(he, ihc), done, lambda text: self._notices.say(SECTION, text)
+            self.tasks.background.compute(
+                lambda: folder_pairs(he, ihc), done, lambda text: self.notices.say(SECTION, text)
             )
 
     def _add_pair(self) -> None:
@@ -220,16 +211,16 @@ class StainTraining:
 
         def failed(message: str) -> None:
             self._adding = False
-            self._notices.say(SECTION, message)
+            self.notices.say(SECTION, message)
 
-        self._tasks.background.compute(work, done, failed)
+        self.tasks.background.compute(work, done, failed)
 
     # -- training --------------------------------------------------------------------------
 
     @property
     def family(self) -> Family:
         """The family that it builds on."""
-        why_missing = self._staining.why_missing
+        why_missing = self.staining.why_missing
         return BUILT_IN.get(self.base) or usual_base(lambda family: not why_missing(family))
 
     def train(self) -> None:
@@ -246,7 +237,7 @@ class StainTraining:
             lora_steps=LORA_STEPS if self.lora else 0,
             aligned=self.aligned,
         )
-        task = self._tasks.start(TrainTask())
+        task = self.tasks.start(TrainTask())
 
         def take(event: Event) -> None:
             match event:
@@ -255,26 +246,26 @@ class StainTraining:
                 case Taught():
                     task.trained = event
                 case Failure(message):
-                    self._tasks.end(task, message)
+                    self.tasks.end(task, message)
                 case Finished():
-                    self._tasks.end(task)
+                    self.tasks.end(task)
                     self._finished(task)
-            self._notices.changed.emit()
+            self.notices.changed.emit()
 
-        self._tasks.ask(task, request, take)
+        self.tasks.ask(task, request, take)
 
     def cancel(self) -> bool:
         """Stop the training; its checkpoint is kept. True if one was running."""
         job = self.job
         if job is None:
             return False
-        self._tasks.cancel(job)
+        self.tasks.cancel(job)
         return True
 
     def _finished(self, task: TrainTask) -> None:
         if task.trained is None:
-            self._notices.note(SECTION, "Training stopped. Train again to resume.")
+            self.notices.note(SECTION, "Training stopped. Train again to resume.")
             return
-        self._models.check()
-        self._staining.choose(task.trained.name, True)
-        self._notices.note(SECTION, " ".join([task.trained.sentence(), *task.notices]))
+        self.models.check()
+        self.staining.choose(task.trained.name, True)
+        self.notices.note(SECTION, " ".join([task.trained.sentence(), *task.notices]))

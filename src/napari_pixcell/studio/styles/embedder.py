@@ -51,15 +51,11 @@ class EmbedTask(Task):
         return f"Embedding… {self.done:,} of {self.total:,} tiles"
 
 
+@dataclass(eq=False)
 class Embedder:
     """Embeds regions, through the cache.
 
-    Parameters
-    ----------
-    tasks : Tasks
-        Background work of the session.
-    cache : EmbeddingCache
-        Where embeddings are kept.
+    Its fields are the parts of the session that it uses.
 
     Attributes
     ----------
@@ -69,8 +65,11 @@ class Embedder:
 
     changed = Signal()
 
-    def __init__(self, tasks: Tasks, cache: EmbeddingCache) -> None:
-        self.tasks, self.background, self.cache = tasks, tasks.background, cache
+    tasks: Tasks
+    cache: EmbeddingCache
+
+    def __post_init__(self) -> None:
+        self.background = self.tasks.background
 
     def embed(
         self,

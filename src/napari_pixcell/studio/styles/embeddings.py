@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,51 +20,42 @@ from napari_pixcell.studio.styles.embedder import Embedder, EmbedTask
 SECTION = "style"
 
 
+@dataclass(eq=False)
 class RegionEmbeddings:
     """Keeps the embeddings of regions up to date.
 
-    Parameters
-    ----------
-    slides, regions, models, settings : Slides, Regions, InstalledModels, Settings
-        Of the session.
-    embedder : Embedder
-        Computes embeddings.
-    notices : Notices
-        Shows errors.
+    Its fields are the parts of the session that it uses.
     """
 
-    def __init__(
-        self,
-        slides: Slides,
-        regions: Regions,
-        models: InstalledModels,
-        settings: Settings,
-        embedder: Embedder,
-        notices: Notices,
-    ) -> None:
-        self._slides, self._regions, self._models = slides, regions, models
-        self._settings, self._embedder, self._notices = settings, embedder, notices
-        regions.added.connect(self._added)
-        regions.moved.connect(self._moved)
-        regions.refitted.connect(self._refitted)
-        regions.fitted.connect(self._embed_missing)
-        regions.removed.connect(self.forget)
-        slides.changed.connect(self._slide_changed)
+    slides: Slides
+    regions: Regions
+    models: InstalledModels
+    settings: Settings
+    embedder: Embedder
+    notices: Notices
+
+    def __post_init__(self) -> None:
+        self.regions.added.connect(self._added)
+        self.regions.moved.connect(self._moved)
+        self.regions.refitted.connect(self._refitted)
+        self.regions.fitted.connect(self._embed_missing)
+        self.regions.removed.connect(self.forget)
+        self.slides.changed.connect(self._slide_changed)
 
     def embed(self, number: int) -> None:
         """Read a region and set its embedding: the cached one, or a computed one."""
-        item, family = self._regions.items[number], self._settings.model
+        item, family = self.regions.items[number], self.settings.model
         self.forget(item)
-        if item.slide != self._slides.key:
+        if item.slide != self.slides.key:
             return  # the slide was changed meanwhile; it is embedded when that is open again
         item.embedding_busy = True
-        self._notices.say(SECTION, "")
+        self.notices.say(SECTION, "")
         region = item.region
 
         def on_pixels(pixels: NDArray[np.uint8]) -> None:
             if item.region == region and item.family == family.name:
                 item.pixels = pixels
-                self._notices.changed.emit()
+                self.notices.changed.emit()
 
         def on_style(style: PackedArray, stored: bool) -> None:
             if item.embedding_job is task:  # else it was moved, or another one is under way
@@ -72,11 +65,11 @@ class RegionEmbeddings:
             if item.embedding_job is ended:
                 item.embedding_busy, item.embedding_job = False, None
                 if ended.problem:
-                    self._notices.problems[SECTION] = ended.problem
-                self._notices.changed.emit()
+                    self.notices.problems[SECTION] = ended.problem
+                self.notices.changed.emit()
 
-        task = self._embedder.embed(
-            self._slides.current,
+        task = self.embedder.embed(
+            self.slides.current,
             region,
             family,
             on_pixels=on_pixels,
@@ -88,30 +81,30 @@ class RegionEmbeddings:
     def forget(self, item: RegionItem) -> None:
         """Drop what belongs to the former position of a region."""
         job, item.embedding_job = item.embedding_job, None
-        self._embedder.tasks.drop(job)
+        self.embedder.tasks.drop(job)
         item.pixels, item.embedding, item.embedding_busy = None, None, False
 
     def clear_cache(self) -> None:
         """Remove computed embeddings from the cache; saved styles, and the regions', stay."""
 
         def done(left: int) -> None:
-            for item in self._regions.items.values():
+            for item in self.regions.items.values():
                 item.embedding_stored = False
             if left:
-                self._notices.say(
+                self.notices.say(
                     SECTION, "Some cached embeddings could not be removed. Check the cache folder."
                 )
             else:
-                self._notices.note(SECTION, "The embedding cache was cleared. Saved styles stay.")
+                self.notices.note(SECTION, "The embedding cache was cleared. Saved styles stay.")
 
-        self._embedder.clear(done)
+        self.embedder.clear(done)
 
     def _slide_changed(self) -> None:
-        if self._slides.current is not None:
-            self._embedder.measure()
+        if self.slides.current is not None:
+            self.embedder.measure()
 
     def _added(self, item: RegionItem) -> None:
-        if not self._models.missing:
+        if not self.models.missing:
             self.embed(item.number)
 
     def _moved(self, item: RegionItem, _before: Region, settled: bool) -> None:
@@ -125,7 +118,7 @@ class RegionEmbeddings:
 
     def _embed_missing(self) -> None:
         """Embed what has none: the model was installed after the region was drawn, say."""
-        for item in self._regions.current:
-            fitted = item.family == self._settings.family and not self._models.missing
+        for item in self.regions.current:
+            fitted = item.family == self.settings.family and not self.models.missing
             if fitted and item.embedding is None and not item.embedding_busy:
                 self.embed(item.number)

@@ -54,19 +54,11 @@ class PictureTask(Task):
         return f"{self.name}: {self.job.sentence() if self.job is not None else 'reading…'}"
 
 
+@dataclass(eq=False)
 class Styles:
     """All styles that a region can imitate, besides the regions' own.
 
-    Parameters
-    ----------
-    models, settings : InstalledModels, Settings
-        Of the session.
-    embedder : Embedder
-        Embeds pictures.
-    tasks : Tasks
-        Background work of the session.
-    notices : Notices
-        Shows errors.
+    Its fields are the parts of the session that it uses.
 
     Attributes
     ----------
@@ -87,16 +79,14 @@ class Styles:
     changed = Signal()
     made = Signal(object, int)
 
-    def __init__(
-        self,
-        models: InstalledModels,
-        settings: Settings,
-        embedder: Embedder,
-        tasks: Tasks,
-        notices: Notices,
-    ) -> None:
-        self._models, self._settings, self._embedder = models, settings, embedder
-        self._tasks, self._background, self._notices = tasks, tasks.background, notices
+    models: InstalledModels
+    settings: Settings
+    embedder: Embedder
+    tasks: Tasks
+    notices: Notices
+
+    def __post_init__(self) -> None:
+        self._background = self.tasks.background
         self.folder = StyleLibrary()
         self.saved: dict[str, Style] = {}
         self.temporary: dict[str, Style] = {}
@@ -120,7 +110,7 @@ class Styles:
 
     def problem(self, style: Style) -> str:
         """Return why a style does not fit the selected model; empty if it does."""
-        return style.why_not(self._settings.model, self._models.encoder)
+        return style.why_not(self.settings.model, self.models.encoder)
 
     def usable(self) -> list[Style]:
         """Return the saved styles that fit the selected model."""
@@ -148,36 +138,36 @@ class Styles:
         self._emit()
 
     def _fail(self, message: str) -> None:
-        self._notices.say(SECTION, message)
+        self.notices.say(SECTION, message)
 
     def _emit(self) -> None:
         self.changed.emit()
-        self._notices.changed.emit()
+        self.notices.changed.emit()
 
     # -- from pictures and variants ------------------------------------------------------
 
     @property
     def coming(self) -> list[PictureTask]:
         """Pictures that are becoming styles."""
-        return self._tasks.of(PictureTask)
+        return self.tasks.of(PictureTask)
 
     def add_picture(self, path: Path, number: int = 0) -> None:
         """Embed a picture of tissue as a style, for the region with this number."""
-        family = self._settings.model
+        family = self.settings.model
         name = free_name("Picture", self.names)
         self._add(name, number, lambda: open_picture(Path(path), family))
 
     def add_variant(self, result: Result, number: int = 0) -> None:
         """Embed a variant as a style, for the region with this number."""
-        family = self._settings.model
+        family = self.settings.model
         self._add(f"Variant · seed {result.seed}", number, lambda: open_variant(result, family))
 
     def _add(self, name: str, number: int, open_it: Callable[[], Opened]) -> None:
-        family, encoder = self._settings.model, self._models.encoder
+        family, encoder = self.settings.model, self.models.encoder
         if encoder is None:
             self._fail(f"{family.title} is not installed. Download it in the model manager.")
             return
-        task = self._tasks.start(PictureTask(name=name, number=number))
+        task = self.tasks.start(PictureTask(name=name, number=number))
         values: list[PackedArray] = []
 
         def work() -> tuple[Opened, NDArray[np.uint8]]:
@@ -190,7 +180,7 @@ class Styles:
             if task.cancelled:
                 end(opened)
                 return
-            task.job = self._embedder.embed(
+            task.job = self.embedder.embed(
                 opened.slide,
                 opened.region,
                 family,
@@ -202,28 +192,28 @@ class Styles:
         def end(opened: Opened, problem: str = "") -> None:
             # In the thread that reads: after what it may still be reading.
             self._background.compute(opened.slide.close, lambda _: None, lambda _: None)
-            self._tasks.end(task, problem)
+            self.tasks.end(task, problem)
             if values and not problem and not task.cancelled:
                 style_name = free_name(task.name, self.names)
                 grid = as_grid(values[0].unpack())
                 style = Style(style_name, grid, encoder, family.name, (), task.thumbnail)
                 self.temporary[style.id] = style
                 if task.note:
-                    self._notices.note(SECTION, task.note)
+                    self.notices.note(SECTION, task.note)
                 elif not number:
-                    self._notices.note(SECTION, f"“{style_name}” can be selected as a style now.")
+                    self.notices.note(SECTION, f"“{style_name}” can be selected as a style now.")
                 self.made.emit(style, number)
             self._emit()
 
-        self._background.compute(work, embed, lambda text: self._tasks.end(task, text))
+        self._background.compute(work, embed, lambda text: self.tasks.end(task, text))
 
     def cancel(self) -> bool:
         """Stop embedding pictures; True if any was stopped."""
         coming = [task for task in self.coming if not task.cancelled]
         for task in coming:
-            self._tasks.cancel(task)
+            self.tasks.cancel(task)
             if task.job is not None:
-                self._tasks.cancel(task.job)
+                self.tasks.cancel(task.job)
         return bool(coming)
 
     # -- the library on disk -------------------------------------------------------------
@@ -234,13 +224,13 @@ class Styles:
         def done(style: Style) -> None:
             self.saved[style.id] = style
             self.temporary.pop(style.id, None)
-            self._notices.note(SECTION, f"Saved as “{style.name}”, for any region of any slide.")
+            self.notices.note(SECTION, f"Saved as “{style.name}”, for any region of any slide.")
 
         self._background.compute(lambda: self.folder.save(make()), done, self._fail)
 
     def rename(self, id_: str, name: str) -> None:
         """Rename a style."""
-        with self._notices.reporting(SECTION):
+        with self.notices.reporting(SECTION):
             name = checked_name(name)
             if id_ in self.saved:
                 self._background.compute(
@@ -249,11 +239,11 @@ class Styles:
             elif id_ in self.temporary:
                 taken = {style.name for style in self.all if style.id != id_}
                 self.temporary[id_] = replace(self.temporary[id_], name=free_name(name, taken))
-        self._notices.changed.emit()
+        self.notices.changed.emit()
 
     def _renamed(self, style: Style) -> None:
         self.saved[style.id] = style
-        self._notices.changed.emit()
+        self.notices.changed.emit()
 
     def remove(self, id_: str) -> None:
         """Delete a style; regions that imitate it, alone or in a blend, keep the rest."""

@@ -42,17 +42,11 @@ class _Blend:
     problem: str = ""
 
 
+@dataclass(eq=False)
 class RegionStyles:
     """Which styles the regions imitate, and their blends.
 
-    Parameters
-    ----------
-    regions, library, models, settings : Regions, Styles, InstalledModels, Settings
-        Of the session.
-    tasks : Tasks
-        Background work of the session.
-    notices : Notices
-        Shows errors.
+    Its fields are the parts of the session that it uses.
 
     Attributes
     ----------
@@ -62,21 +56,18 @@ class RegionStyles:
 
     changed = Signal()
 
-    def __init__(
-        self,
-        regions: Regions,
-        library: Styles,
-        models: InstalledModels,
-        settings: Settings,
-        tasks: Tasks,
-        notices: Notices,
-    ) -> None:
-        self._regions, self._library, self._models = regions, library, models
-        self._settings, self._tasks, self._notices = settings, tasks, notices
+    regions: Regions
+    library: Styles
+    models: InstalledModels
+    settings: Settings
+    tasks: Tasks
+    notices: Notices
+
+    def __post_init__(self) -> None:
         self._blends: dict[int, _Blend] = {}
-        regions.removed.connect(self.keep_existing, max_args=0)
-        library.changed.connect(self.keep_existing)
-        library.made.connect(self._made)
+        self.regions.removed.connect(self.keep_existing, max_args=0)
+        self.library.changed.connect(self.keep_existing)
+        self.library.made.connect(self._made)
 
     # -- which style a region has --------------------------------------------------------
 
@@ -86,34 +77,34 @@ class RegionStyles:
 
     def choose(self, choice: StyleChoice) -> None:
         """Let the active region imitate one style, several in shares, or none."""
-        if self._regions.active is not None:
-            self._regions.active.style = choice
+        if self.regions.active is not None:
+            self.regions.active.style = choice
             self.keep_existing()
             self.changed.emit()
-            self._notices.changed.emit()
+            self.notices.changed.emit()
 
     def add_picture(self, path: Path) -> None:
         """Embed a picture of tissue, and let the active region imitate it."""
-        self._library.add_picture(path, self._active_number())
+        self.library.add_picture(path, self._active_number())
 
     def add_variant(self, result: Result) -> None:
         """Embed a variant, and let the active region imitate it."""
-        self._library.add_variant(result, self._active_number())
+        self.library.add_variant(result, self._active_number())
 
     def _active_number(self) -> int:
-        return self._regions.active.number if self._regions.active is not None else 0
+        return self.regions.active.number if self.regions.active is not None else 0
 
     def _made(self, style: Style, number: int) -> None:
-        item = self._regions.get(number)
+        item = self.regions.get(number)
         if item is not None:
             item.style = StyleChoice.of(style.id)
             self.changed.emit()
         elif number:  # the region is gone
-            self._notices.note(SECTION, f"“{style.name}” can be selected as a style now.")
+            self.notices.note(SECTION, f"“{style.name}” can be selected as a style now.")
 
     def keep_existing(self) -> None:
         """Drop styles that no longer exist from the regions that imitate them."""
-        items = self._regions.items
+        items = self.regions.items
         for item in items.values():
             kept = item.style.keeping(self._exists, item.number)
             if kept != item.style:
@@ -121,51 +112,51 @@ class RegionStyles:
                 own = kept.refs == (item.number,)
                 names = " and ".join(one.name for one in self.ingredients(item))
                 now = "its own tissue" if own else names
-                self._notices.note(
+                self.notices.note(
                     SECTION, f"A style of {item.name} was removed. It now imitates {now}."
                 )
         self._blends = {number: b for number, b in self._blends.items() if number in items}
 
     def _exists(self, ref: Ref) -> bool:
         if isinstance(ref, int):
-            return ref in self._regions.items
-        return self._library.get(ref) is not None or not self._library.known
+            return ref in self.regions.items
+        return self.library.get(ref) is not None or not self.library.known
 
     def ingredients(self, item: RegionItem, choice: StyleChoice | None = None) -> list[Ingredient]:
         """Return the styles of a region; one that is not read yet has no embedding."""
         choice = item.style if choice is None else choice
         ingredients = []
         for part, share in zip(choice.parts, choice.shares, strict=True):
-            region = self._regions.get(part.ref) if isinstance(part.ref, int) else None
-            style = self._library.get(part.ref)
+            region = self.regions.get(part.ref) if isinstance(part.ref, int) else None
+            style = self.library.get(part.ref)
             name = region.name if region is not None else style.name if style is not None else "…"
             ingredients.append(Ingredient(name, share, region, style))
         return ingredients
 
     def source_region(self) -> RegionItem | None:
         """Return the region whose embedding the active style is, or waits for, if any."""
-        if self._regions.active is None:
+        if self.regions.active is None:
             return None
-        items = [one.item for one in self.ingredients(self._regions.active) if one.item is not None]
+        items = [one.item for one in self.ingredients(self.regions.active) if one.item is not None]
         return next((item for item in items if item.embedding is None), items[0] if items else None)
 
     def another(self) -> Ref:
         """Return a style that the active region does not imitate yet; 0 if there is none."""
-        used = self._regions.active.style.refs if self._regions.active is not None else ()
-        usable = [style.id for style in self._library.all if not self._library.problem(style)]
-        refs: list[Ref] = [*(item.number for item in self._regions.current), *usable]
+        used = self.regions.active.style.refs if self.regions.active is not None else ()
+        usable = [style.id for style in self.library.all if not self.library.problem(style)]
+        refs: list[Ref] = [*(item.number for item in self.regions.current), *usable]
         return next((ref for ref in refs if ref not in used), 0)
 
     @property
     def blended(self) -> bool:
         """True if the active region's style is a blend."""
-        return self._regions.active is not None and len(self._regions.active.style.parts) > 1
+        return self.regions.active is not None and len(self.regions.active.style.parts) > 1
 
     # -- its embedding -------------------------------------------------------------------
 
     def why_not(self, item: RegionItem) -> str:
         """Return what the style of a region waits for; empty if it is ready, or there is none."""
-        coming = next((one for one in self._library.coming if one.number == item.number), None)
+        coming = next((one for one in self.library.coming if one.number == item.number), None)
         if coming is not None:
             return f"Embedding {coming.name}…"
         for one in self.ingredients(item):
@@ -182,7 +173,7 @@ class RegionStyles:
     def why_no_blend(self, item: RegionItem) -> str:
         """Return what is wrong with the style of a region, as a sentence; empty if nothing is."""
         for one in self.ingredients(item):
-            problem = self._library.problem(one.style) if one.style is not None else ""
+            problem = self.library.problem(one.style) if one.style is not None else ""
             if one.share and problem:
                 return problem
         return self._blend(item).problem
@@ -210,7 +201,7 @@ class RegionStyles:
         """
         choices = item.style.series(count)
         for one in self.ingredients(item):
-            problem = self._library.problem(one.style) if one.style is not None else ""
+            problem = self.library.problem(one.style) if one.style is not None else ""
             if problem or not one.count:
                 raise PixCellError(problem or NOT_YET.format(one.name))
         steps = [self.ingredients(item, choice) for choice in choices]
@@ -218,13 +209,13 @@ class RegionStyles:
 
     def grid_of(self, item: RegionItem) -> tuple[int, int]:
         """Return (rows, columns) of the embeddings of a region's picture."""
-        family = self._settings.model
+        family = self.settings.model
         return cells_of(item.size, family.tile, family.grid)
 
     def _blend(self, item: RegionItem) -> _Blend:
         """Return the blend of a region as it is now; a large one is computed in a thread."""
         used = [one for one in self.ingredients(item) if one.share]
-        family, cells = self._settings.model, self.grid_of(item)
+        family, cells = self.settings.model, self.grid_of(item)
         embeddings = [one.embedding for one in used]
         key = (family.name, cells, *((id(one.embedding), one.share) for one in used))
         known = self._blends.get(item.number)
@@ -242,15 +233,15 @@ class RegionStyles:
 
         def done(made: PackedArray) -> None:
             blend.made = made
-            self._notices.changed.emit()
+            self.notices.changed.emit()
 
         def failed(message: str) -> None:
             blend.problem = message
-            self._notices.changed.emit()
+            self.notices.changed.emit()
 
         size = sum(one.count for one in used) + cells[0] * cells[1] * used[0].dimension
         if size > AT_ONCE:
-            self._tasks.background.compute(work, done, failed)
+            self.tasks.background.compute(work, done, failed)
             return blend
         try:
             blend.made = work()
@@ -263,43 +254,43 @@ class RegionStyles:
     @property
     def embedding_task(self) -> Any:
         """The embedding that the active region's style waits for, if any."""
-        coming, region = self._library.coming, self.source_region()
+        coming, region = self.library.coming, self.source_region()
         if coming:
             return coming[-1]
         return region.embedding_job if region is not None else None
 
     def cancel(self) -> bool:
         """Stop the embedding that the active region's style waits for; True if there was one."""
-        if self._library.cancel():
+        if self.library.cancel():
             return True
         task = self.embedding_task
         if task is None:
             return False
-        self._tasks.cancel(task)
+        self.tasks.cancel(task)
         return True
 
     def suggested_name(self) -> str:
         """Return a name for the active region's style."""
-        active = self._regions.active
+        active = self.regions.active
         names = [one.name for one in self.ingredients(active)] if active is not None else []
-        return free_name(" + ".join(names)[:80], self._library.names)
+        return free_name(" + ".join(names)[:80], self.library.names)
 
     def save(self, name: str) -> None:
         """Save the active region's style in the library."""
-        item, encoder = self._regions.active, self._models.encoder
+        item, encoder = self.regions.active, self.models.encoder
         if item is None or not item.style.parts or self.why_not(item) or encoder is None:
             return
         used = [one for one in self.ingredients(item) if one.share]
-        family, cells, source = self._settings.model, self.grid_of(item), self.source(item)
+        family, cells, source = self.settings.model, self.grid_of(item), self.source(item)
         parts = self.ingredients(item)
-        with self._notices.reporting(SECTION):
+        with self.notices.reporting(SECTION):
             name = checked_name(name)
 
             def make() -> Style:
                 if len(parts) == 1 and parts[0].style is not None:
                     style = replace(parts[0].style, name=name)
                     # A saved style under another name is another style.
-                    return replace(style, id=new_id()) if style.id in self._library.saved else style
+                    return replace(style, id=new_id()) if style.id in self.library.saved else style
                 return Style(
                     name,
                     as_grid(blended(used, cells, family).unpack()),
@@ -309,4 +300,4 @@ class RegionStyles:
                     max(used, key=lambda one: one.share).picture(),
                 )
 
-            self._library.save(make)
+            self.library.save(make)
