@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from psygnal import Signal
 
@@ -18,7 +17,7 @@ from napari_pixcell.models.memory import this_machine, verdict
 from napari_pixcell.models.moving import export_family, import_folder, remove
 from napari_pixcell.models.store import missing, set_weights_folder
 from napari_pixcell.preferences import set_idle_minutes
-from napari_pixcell.studio.background import Background, sentence
+from napari_pixcell.studio.tasks import Task, Tasks
 from napari_pixcell.words import file_size
 
 
@@ -52,6 +51,13 @@ class ModelRow:
         return file_size(self.family.bytes)
 
 
+@dataclass(eq=False, kw_only=True)
+class ModelTask(Task):
+    """A download, a copy or a removal."""
+
+    counted: ClassVar[bool] = False
+
+
 class ModelManager:
     """Lists families, and downloads, removes, exports and imports their files.
 
@@ -60,8 +66,8 @@ class ModelManager:
 
     Parameters
     ----------
-    background : Background
-        Brings outcomes to the main thread.
+    tasks : Tasks
+        Background work of the session.
     installed : callable
         Called when the installed models may have changed.
 
@@ -69,26 +75,31 @@ class ModelManager:
     ----------
     changed : Signal
         Anything that the manager shows.
-    progress : tuple of int, int, str, or None
-        Bytes done, all bytes and a message, while something is under way.
     problem, note : str
         The last error, or the last result.
     """
 
     changed = Signal()
 
-    def __init__(self, background: Background, installed: Callable[[], None]) -> None:
-        self._background = background
+    def __init__(self, tasks: Tasks, installed: Callable[[], None]) -> None:
+        self._tasks = tasks
         self._installed = installed
-        self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
-        self.progress: tuple[int, int, str] | None = None
         self.problem = self.note = ""
+
+    @property
+    def _task(self) -> ModelTask | None:
+        return next(iter(self._tasks.of(ModelTask)), None)
 
     @property
     def busy(self) -> bool:
         """True while something is under way."""
-        return self._thread is not None
+        return self._task is not None
+
+    @property
+    def progress(self) -> tuple[int, int, str] | None:
+        """Bytes done, all bytes and a message, while something is under way."""
+        task = self._task
+        return (task.done, task.total, task.message) if task is not None else None
 
     def rows(self) -> list[ModelRow]:
         """Return every family, and Cellpose, with its state."""
@@ -117,22 +128,23 @@ class ModelManager:
         """Download what is missing of a family; call it only after the user agreed."""
         family = get_weight_set(name)
 
-        def work() -> str:
-            hub.download(missing(family), self._tell, self._stop.is_set)
+        def work(task: ModelTask) -> str:
+            hub.download(missing(family), self._teller(task), lambda: task.cancelled)
             return f"{family.title} is installed."
 
         self._start(work)
 
     def cancel(self) -> None:
         """Stop a download; it resumes the next time."""
-        self._stop.set()
+        if self._task is not None:
+            self._tasks.cancel(self._task)
         self.changed.emit()
 
     def remove(self, name: str) -> None:
         """Delete the files of a family that no other installed family uses."""
         family = get_weight_set(name)
 
-        def work() -> str:
+        def work(task: ModelTask) -> str:
             remove(family)
             if not missing(family):
                 return f"{family.title} stays: its files are in a folder of your own."
@@ -144,8 +156,8 @@ class ModelManager:
         """Copy a family to a folder, for a machine without internet."""
         family = get_weight_set(name)
 
-        def work() -> str:
-            export_family(family, folder, self._tell)
+        def work(task: ModelTask) -> str:
+            export_family(family, folder, self._teller(task))
             return f"{family.title} was copied. On the other machine choose “Import a folder…”."
 
         self._start(work)
@@ -153,8 +165,8 @@ class ModelManager:
     def import_(self, folder: Path) -> None:
         """Import a folder that :meth:`export` made."""
 
-        def work() -> str:
-            import_folder(folder, self._tell)
+        def work(task: ModelTask) -> str:
+            import_folder(folder, self._teller(task))
             return "The folder was checked and imported."
 
         self._start(work)
@@ -162,7 +174,7 @@ class ModelManager:
     def locate(self, folder: Path) -> None:
         """Search ``folder`` for weights from now on."""
 
-        def work() -> str:
+        def work(task: ModelTask) -> str:
             set_weights_folder(folder)
             return f"Weights are searched for in {folder.name} first."
 
@@ -176,36 +188,30 @@ class ModelManager:
             self.note, self.problem = "", str(error)
             self.changed.emit()
 
-    def _tell(self, done: int, total: int, message: str = "") -> None:
-        def take() -> None:
-            self.progress = done, total, message
-            self.changed.emit()
+    def _teller(self, task: ModelTask) -> Callable[..., None]:
+        """Return what records progress in a thread."""
 
-        self._background.post(take)
+        def tell(done: int, total: int, message: str = "") -> None:
+            task.done, task.total, task.message = done, total, message
+            self._tasks.background.post(self.changed.emit)
 
-    def _start(self, work: Callable[[], str]) -> None:
+        return tell
+
+    def _start(self, work: Callable[[ModelTask], str]) -> None:
         if self.busy:
             return
-        self._stop.clear()
         self.problem = self.note = ""
-        self.progress = 0, 0, ""
+        task = ModelTask()
 
-        def run() -> None:
-            note = problem = ""
-            try:
-                note = work()
-            except Exception as error:  # a thread has nobody else to tell
-                problem = sentence(error)
-            self._background.post(lambda: self._settle(note, problem))
+        def done(note: str) -> None:
+            self.note = note
 
-        self._thread = threading.Thread(target=run, name="pixcell-models", daemon=True)
-        self._thread.start()
-        self.changed.emit()
+        def ended() -> None:
+            self.problem = task.problem
+            if task.cancelled and task.problem:
+                self.note, self.problem = "Download stopped. It resumes the next time.", ""
+            self._installed()
+            self.changed.emit()
 
-    def _settle(self, note: str, problem: str) -> None:
-        self._thread, self.progress = None, None
-        if self._stop.is_set() and problem:
-            note, problem = "Download stopped. It resumes the next time.", ""
-        self.note, self.problem = note, problem
-        self._installed()
+        self._tasks.run_alone(task, lambda: work(task), done, ended)
         self.changed.emit()

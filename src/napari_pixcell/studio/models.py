@@ -10,8 +10,8 @@ from psygnal import Signal
 
 from napari_pixcell.models.identity import encoder_kind
 from napari_pixcell.models.store import missing
-from napari_pixcell.studio.background import Background
 from napari_pixcell.studio.settings import Settings
+from napari_pixcell.studio.tasks import Tasks
 
 if TYPE_CHECKING:
     from napari_pixcell.studio.model_manager import ModelManager
@@ -32,7 +32,7 @@ class InstalledModels:
     checked = Signal()
 
     settings: Settings
-    background: Background
+    tasks: Tasks
 
     def __post_init__(self) -> None:
         self._encoders: dict[str, str | None] = {}
@@ -63,4 +63,4 @@ class InstalledModels:
         """The model manager's state, made at its first use."""
         from napari_pixcell.studio.model_manager import ModelManager  # imports the hub's client
 
-        return ModelManager(self.background, self.check)
+        return ModelManager(self.tasks, self.check)

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 from psygnal import Signal
 
@@ -23,7 +23,7 @@ T = TypeVar("T")
 SHOWN_EVERY_S = 0.15  # progress of work in threads
 
 
-class Cancelled(Exception):
+class CancelledTask(Exception):
     """Raised inside background work whose task was cancelled."""
 
 
@@ -87,6 +87,8 @@ class Task:
         Its pace.
     """
 
+    counted: ClassVar[bool] = True  # a session that runs it is busy
+
     section: str = ""
     message: str = ""
     state: State = "running"
@@ -106,11 +108,6 @@ class Task:
     def can_cancel(self) -> bool:
         """True if it can still be cancelled."""
         return not (self.over or self.cancelled)
-
-    @property
-    def counted(self) -> bool:
-        """True if a session that runs it is busy."""
-        return True
 
     def progress(self, done: int, total: int, message: str = "") -> None:
         """Record progress."""
@@ -256,7 +253,7 @@ class Tasks:
         task : Task
             Registered here if it is not yet; it ends with the work.
         work : callable
-            May raise :class:`Cancelled`, as :meth:`reporter` does.
+            May raise :class:`CancelledTask`, as :meth:`reporter` does.
         done : callable
             Receives the outcome in the main thread.
         """
@@ -268,7 +265,7 @@ class Tasks:
                 return False, None
             try:
                 return True, work()
-            except Cancelled:
+            except CancelledTask:
                 return False, None
 
         def came(outcome: tuple[bool, Any]) -> None:
@@ -281,40 +278,60 @@ class Tasks:
 
         self.background.compute(guarded, came, lambda text: self.end(task, text))
 
-    def run_alone(self, task: Task, work: Callable[[], T], done: Callable[[T], None]) -> None:
-        """Run long work in a thread of its own, so that nothing else waits for it."""
-        self.start(task)
-        post = self.background.post
+    def run_alone(
+        self,
+        task: Task,
+        work: Callable[[], T],
+        done: Callable[[T], None],
+        ended: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Run long work in a thread of its own, so that nothing else waits for it.
 
-        def deliver(value: T) -> None:
-            self.end(task)
-            done(value)
+        Parameters
+        ----------
+        task : Task
+            It ends with the work.
+        work : callable
+            Runs in the thread; may raise :class:`CancelledTask`.
+        done : callable
+            Receives the outcome in the main thread, if there is one.
+        ended : callable
+            Called last, in the main thread, however it ended.
+        """
+        self.start(task)
+
+        def end(deliver: Callable[[], None], problem: str = "") -> None:
+            self.end(task, problem)
+            deliver()
+            ended()
             self.changed.emit()
 
         def run() -> None:
+            post, problem = self.background.post, ""
             try:
                 value = work()
-                post(lambda: deliver(value))
-            except Cancelled:
-                post(lambda: self.end(task))
+                post(lambda: end(lambda: done(value)))
+                return
+            except CancelledTask:
+                pass
             except Exception as error:
                 problem = sentence(error)
-                post(lambda: self.end(task, problem))
+            post(lambda: end(lambda: None, problem))
 
-        threading.Thread(target=run, name=f"pixcell-{task.section}", daemon=True).start()
+        threading.Thread(target=run, name="pixcell-alone", daemon=True).start()
 
     def reporter(self, task: Task) -> Callable[[int, int], None]:
         """Return a function for work in threads that records progress and ends what is cancelled.
 
         Raises
         ------
-        Cancelled
+        CancelledTask
             When the function is called after a cancel.
         """
 
         def report(done: int, total: int, message: str = "") -> None:
             if task.cancelled:
-                raise Cancelled
+                raise CancelledTask
             task.done, task.total = done, total
             task.message = message or task.message
             if time.monotonic() - self._shown_at > SHOWN_EVERY_S:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from napari_pixcell.datasets.export import safe_name
 from napari_pixcell.datasets.splits import Split
@@ -20,12 +21,9 @@ VALIDATION = 0.2  # share of the pairs that is set apart
 class UseTask(Task):
     """A report that is written, or a conversion."""
 
-    section: str = SECTION
+    counted: ClassVar[bool] = False
 
-    @property
-    def counted(self) -> bool:
-        """False: a session that writes a report is not busy."""
-        return False
+    section: str = SECTION
 
     def sentence(self) -> str:
         """Return how far it is."""
