@@ -15,8 +15,8 @@ from psygnal import Signal
 from napari_pixcell.cells.ihc.measures import (
     BIN,
     HIGHEST,
+    IhcMeasurement,
     Scores,
-    Staining,
     Thresholds,
     measure_staining,
 )
@@ -77,7 +77,7 @@ class Measured:
         What it is of.
     labels : array, (height, width)
         Its nuclei.
-    staining : Staining
+    staining : IhcMeasurement
         Of the picture and of each nucleus.
     thresholds : Thresholds
         That it is shown with.
@@ -90,7 +90,7 @@ class Measured:
     number: int
     place: Place
     labels: NDArray[Any]
-    staining: Staining
+    staining: IhcMeasurement
     thresholds: Thresholds
     nuclei_from: str
     layout: NDArray[Any] | None = None
@@ -174,7 +174,7 @@ class Measures:
         self.busy += 1
         self._notices.say(SECTION, "")
 
-        def work() -> tuple[NDArray[Any], Staining]:
+        def work() -> tuple[NDArray[Any], IhcMeasurement]:
             picture = read()
             labels = layout
             if labels is None:
@@ -183,7 +183,7 @@ class Measures:
                 labels = segment_nuclei(np.asarray(picture), mpp)
             return labels, measure_staining(picture, mpp, labels)
 
-        def done(found: tuple[NDArray[Any], Staining]) -> None:
+        def done(found: tuple[NDArray[Any], IhcMeasurement]) -> None:
             self.busy -= 1
             labels, staining = found
             nuclei_from = FOUND if layout is None else FROM_LAYOUT
@@ -201,7 +201,7 @@ class Measures:
         self,
         place: Place,
         labels: NDArray[Any],
-        staining: Staining,
+        staining: IhcMeasurement,
         nuclei_from: str,
         layout: NDArray[Any] | None = None,
     ) -> Measured:

@@ -134,7 +134,7 @@ class ImportActions(FindActions):
 
     def export_layout(self, path: Path) -> None:
         """Write the active region's layout for other tools; the name says the format."""
-        from napari_pixcell.cells.exporting import check_export, export_layout
+        from napari_pixcell.cells.writing import check_export, export_layout
 
         item, slide = self.active, self.slide
         if item is None or item.layout is None or slide is None:
