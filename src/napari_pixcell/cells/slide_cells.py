@@ -223,11 +223,7 @@ def _drawn(
 
 
 def _region_scale(
-    file: CellsFile,
-    region: Box,
-    size: tuple[int, int],
-    slide_mpp: float | None,
-    counted_from: str,
+    file: CellsFile, region: Box, size: tuple[int, int], slide_mpp: float | None, counted_from: str
 ) -> tuple[float, float] | None:
     """Return layout pixels per pixel of the file if the file shows only the region, else None."""
     if file.shape is None:
@@ -248,10 +244,7 @@ def _region_scale(
 
 
 def _level(
-    shape: tuple[int, int],
-    slide_shape: tuple[int, int],
-    slide_mpp: float | None,
-    mpp: float | None,
+    shape: tuple[int, int], slide_shape: tuple[int, int], slide_mpp: float | None, mpp: float | None
 ) -> tuple[float, float] | None:
     """Return level-0 pixels, (x, y), per pixel of an image of the whole slide, or None.
 

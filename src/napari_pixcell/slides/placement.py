@@ -35,10 +35,7 @@ def placement(region: Region, mpp: float, shape: Sequence[int]) -> tuple[YX, YX]
         Centre of the image's pixel (0, 0) in the world, in µm.
     """
     scale = region.height * mpp / shape[0], region.width * mpp / shape[1]
-    translate = (
-        (region.y - 0.5) * mpp + scale[0] / 2,
-        (region.x - 0.5) * mpp + scale[1] / 2,
-    )
+    translate = ((region.y - 0.5) * mpp + scale[0] / 2, (region.x - 0.5) * mpp + scale[1] / 2)
     return scale, translate
 
 
