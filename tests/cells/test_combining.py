@@ -116,29 +116,30 @@ def test_real_cells_that_are_found_again_are_not_there_twice(shared_data: Path) 
     [
         (
             {"part": np.ones((10, 12), bool)},
-            "The marked part is 12 × 10 px but the region is 60 × 40 px; mark it again.",
+            "The marked area is 12 × 10 px but the region is 60 × 40 px. Mark it again.",
         ),
         (
             {"part": np.zeros((40, 60), bool)},
-            "Nothing is marked; paint over a part of the region, or look in the whole region.",
+            "No area is marked. Paint over part of the region, or segment the whole region.",
         ),
         (
             {"existing": np.ones((10, 12), np.int32)},
-            "The layout is 12 × 10 px but cells were looked for in 60 × 40 px; find them again.",
+            "The layout is 12 × 10 px but the segmentation is 60 × 40 px. "
+            "Segment the region again.",
         ),
         (
             {"keep": "some"},
-            "There is no way “some” to combine cells; choose one of: replace, existing.",
+            "“some” is not a way to combine cells. Choose one of: replace, existing.",
         ),
         (
             {"existing": boxes((-3, 2, 2, 5, 5)), "part": left_half()},
-            "The layout holds negative labels; give each cell one positive number, and the "
-            "background 0.",
+            "The layout has negative labels. Use one positive number per cell, and 0 for the "
+            "background.",
         ),
         (
             {"existing": boxes((2**31 - 1, 2, 2, 5, 5), dtype=np.uint32), "keep": "existing"},
-            "The layout's cells are numbered up to 2,147,483,647, and no number is left for new "
-            "ones; save it as a label image and import that.",
+            "The layout's cells are numbered up to 2,147,483,647, which leaves no numbers for new "
+            "ones. Save it as a label image and import that.",
         ),
     ],
 )

@@ -115,7 +115,7 @@ def test_what_does_not_fit_is_counted() -> None:
     assert 0 < invented.placed < invented.wanted == 120
     assert count_cells(invented.labels) == invented.placed == invented.labels.max()
     assert gaps_are_kept(invented.labels)
-    assert str(invented).startswith(f"{invented.placed} of 120 cells placed; the rest found no")
+    assert str(invented).startswith(f"{invented.placed} of 120 cells placed; there is no room")
 
 
 def test_a_gap_is_kept() -> None:
@@ -227,24 +227,24 @@ def test_a_request_with_an_invented_layout_comes_back() -> None:
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
-        ({"density": -1}, "The density is -1 cells/mm²; choose from 0 to 30,000 cells/mm²"),
-        ({"density": 1e9}, "The density is 1e\\+09 cells/mm²; choose from 0 to 30,000"),
-        ({"density": float("nan")}, "The density is nan cells/mm²; choose"),
-        ({"density": "many"}, "The density is “many”; choose"),
-        ({"area_um2": 0}, "median area of a cell is 0 µm²; choose from 2 to 2,000 µm²"),
-        ({"area_spread": 4}, "spread of the areas is 4; choose from 0 to 1.5"),
-        ({"elongation": 0.5}, "elongation of a cell is 0.5; choose from 1 to 6"),
-        ({"elongation_spread": -1}, "spread of the elongations is -1; choose"),
-        ({"alignment": 2}, "alignment of the cells is 2; choose from 0 to 1"),
-        ({"direction": 300}, "direction of the cells is 300°; choose from 0 to 180°"),
-        ({"clustering": 1.5}, "The clustering is 1.5; choose from 0 to 1"),
-        ({"gap_um": 100}, "gap between cells is 100 µm; choose from 0 to 50 µm"),
-        ({"seed": 1.5}, "The seed is 1.5; choose a whole number from 0"),
-        ({"seed": -1}, "The seed is -1; choose a whole number from 0"),
-        ({"classes": {"a": -1}}, "The classes need a name and a share each"),
-        ({"classes": {"a": 0}}, "The classes need a name and a share each"),
-        ({"classes": 3}, "The classes need a name and a share each"),
-        ({"colour": 3}, "This is no recipe of a layout \\(colour is unknown\\); use one"),
+        ({"density": -1}, "The density is -1 cells/mm². Choose a value from 0 to 30,000 cells/mm²"),
+        ({"density": 1e9}, "The density is 1e\\+09 cells/mm². Choose a value from 0 to 30,000"),
+        ({"density": float("nan")}, "The density is nan cells/mm². Choose"),
+        ({"density": "many"}, "The density is “many”. Choose"),
+        ({"area_um2": 0}, "median area of a cell is 0 µm². Choose a value from 2 to 2,000 µm²"),
+        ({"area_spread": 4}, "spread of the areas is 4. Choose a value from 0 to 1.5"),
+        ({"elongation": 0.5}, "elongation of a cell is 0.5. Choose a value from 1 to 6"),
+        ({"elongation_spread": -1}, "spread of the elongations is -1. Choose"),
+        ({"alignment": 2}, "alignment of the cells is 2. Choose a value from 0 to 1"),
+        ({"direction": 300}, "direction of the cells is 300°. Choose a value from 0 to 180°"),
+        ({"clustering": 1.5}, "The clustering is 1.5. Choose a value from 0 to 1"),
+        ({"gap_um": 100}, "gap between cells is 100 µm. Choose a value from 0 to 50 µm"),
+        ({"seed": 1.5}, "The seed is 1.5. Choose a whole number from 0"),
+        ({"seed": -1}, "The seed is -1. Choose a whole number from 0"),
+        ({"classes": {"a": -1}}, "Each class needs a name and a share"),
+        ({"classes": {"a": 0}}, "Each class needs a name and a share"),
+        ({"classes": 3}, "Each class needs a name and a share"),
+        ({"colour": 3}, "This is not a recipe of a layout \\(unknown: colour\\). Use one"),
     ],
 )
 def test_a_recipe_that_cannot_be_followed_gets_a_sentence(values: dict, sentence: str) -> None:
@@ -255,12 +255,12 @@ def test_a_recipe_that_cannot_be_followed_gets_a_sentence(values: dict, sentence
 @pytest.mark.parametrize(
     ("density_map", "sentence"),
     [
-        (np.zeros((4, 4)), "The density map is 0 everywhere; paint where cells should be"),
-        (np.array([[1.0, np.nan]]), "has values that are no densities; use numbers of 0 or more"),
-        (np.array([[1.0, np.inf]]), "has values that are no densities; use numbers of 0 or more"),
-        (np.array([[1.0, -1.0]]), "has values that are no densities; use numbers of 0 or more"),
-        (np.ones((3, 3, 3)), "The density map is no grey picture; give one of two dimensions"),
-        (np.ones((0, 3)), "The density map is no grey picture; give one of two dimensions"),
+        (np.zeros((4, 4)), "The density map is 0 everywhere. Paint where cells should be"),
+        (np.array([[1.0, np.nan]]), "has negative or infinite values. Use 0 or more"),
+        (np.array([[1.0, np.inf]]), "has negative or infinite values. Use 0 or more"),
+        (np.array([[1.0, -1.0]]), "has negative or infinite values. Use 0 or more"),
+        (np.ones((3, 3, 3)), "The density map is not a greyscale image"),
+        (np.ones((0, 3)), "The density map is not a greyscale image"),
     ],
 )
 def test_a_map_of_no_use_gets_a_sentence(density_map: np.ndarray, sentence: str) -> None:
@@ -271,24 +271,24 @@ def test_a_map_of_no_use_gets_a_sentence(density_map: np.ndarray, sentence: str)
 @pytest.mark.parametrize(
     ("make", "sentence"),
     [
-        (lambda: invent(Recipe(), (0, 9), 0.5), "A layout of 9 × 0 px cannot be made; choose"),
-        (lambda: invent(Recipe(), (9, 9), 0), "The pixel size is 0 µm; give one from 0.05 to 10"),
+        (lambda: invent(Recipe(), (0, 9), 0.5), "A layout cannot be 9 × 0 px. Choose"),
+        (lambda: invent(Recipe(), (9, 9), 0), "The pixel size is 0 µm. Choose one from 0.05 to 10"),
         (
             lambda: invent(Recipe(density=30_000), (16_000, 16_000), 0.5),
-            "would have 1,920,000 cells, more than 500,000; lower the density",
+            "would have 1,920,000 cells, more than 500,000. Lower the density",
         ),
         (
             lambda: measure(np.zeros((64, 64), int), 0.5),
-            "fewer than 5 whole cells, too few to measure; choose one with more cells",
+            "fewer than 5 whole cells, too few to measure. Choose one with more cells",
         ),
-        (lambda: vary(np.eye(3), 0.5, 0, jitter_um=-1), "The jitter is -1 µm; choose from 0 to"),
-        (lambda: vary(np.eye(3), 0.5, 0, jitter_um=1e4), "The jitter is 10000 µm; choose from 0"),
-        (lambda: vary(np.eye(3), 0.5, 0, drop=1.5), "part to drop is 150%; choose from 0 to 100"),
-        (lambda: vary(np.eye(3), 0.5, 0, add=-1), "part to add is -100%; choose from 0 to 500%"),
-        (lambda: vary(np.eye(3), 0.5, -4, drop=0), "The seed is -4; choose a whole number"),
+        (lambda: vary(np.eye(3), 0.5, 0, jitter_um=-1), "The jitter is -1 µm. Choose from 0 to"),
+        (lambda: vary(np.eye(3), 0.5, 0, jitter_um=1e4), "The jitter is 10000 µm. Choose from 0"),
+        (lambda: vary(np.eye(3), 0.5, 0, drop=1.5), "cells to drop is 150%. Choose from 0 to 100"),
+        (lambda: vary(np.eye(3), 0.5, 0, add=-1), "cells to add is -100%. Choose from 0 to 500%"),
+        (lambda: vary(np.eye(3), 0.5, -4, drop=0), "The seed is -4. Choose a whole number"),
         (
             lambda: vary(np.arange(300_000).reshape(500, 600), 0.5, 0, add=1),
-            "would have 599,998 cells, more than 500,000; add fewer",
+            "would have 599,998 cells, more than 500,000. Add fewer",
         ),
     ],
 )
@@ -327,8 +327,8 @@ def test_a_layout_like_another_on_the_command_line(tmp_path: Path, capsys, share
     ("arguments", "sentence"),
     [
         (("--size", "big"), "The size “big” is not two numbers; give it as WIDTHxHEIGHT"),
-        (("--size", "64x64", "--clustering", "3"), "The clustering is 3; choose from 0 to 1"),
-        (("--size", "64x64", "--like", "no.tif"), "There is no file no.tif; check its path"),
+        (("--size", "64x64", "--clustering", "3"), "The clustering is 3. Choose a value"),
+        (("--size", "64x64", "--like", "no.tif"), "no.tif does not exist. Check its path"),
         (("--size", "64x64", "--density-map", "bad.png"), "bad.png cannot be read as a picture"),
     ],
 )
@@ -342,5 +342,5 @@ def test_bad_options_get_a_sentence(arguments, sentence, tmp_path, capsys, monke
 
 def test_a_variation_of_too_many_cells_is_refused(monkeypatch) -> None:
     monkeypatch.setattr("napari_pixcell.cells.inventing.varying.MAX_CELLS", 50)
-    with pytest.raises(PixCellError, match="more than 50; add fewer"):
+    with pytest.raises(PixCellError, match=r"more than 50\. Add fewer"):
         vary(sample_layout(), 0.5, 0, add=1.0)

@@ -172,12 +172,12 @@ def test_a_third_coordinate_and_a_byte_order_mark_do_no_harm(read) -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ('{"features": [', r"cells\.geojson is no whole JSON file: it breaks off"),
-        ("not JSON", "is no whole JSON file"),
-        ('{"features": [1e999]}', "is no whole JSON file"),
-        ("[]", "but not of cells that we know"),
-        ('{"a": {"b": 1}}', "but not of cells that we know"),
-        ('{"features": []}', r"has no cells; export the cells themselves, as polygons"),
+        ('{"features": [', r"cells\.geojson is not a complete JSON file"),
+        ("not JSON", "is not a complete JSON file"),
+        ('{"features": [1e999]}', "is not a complete JSON file"),
+        ("[]", "is JSON of an unknown format"),
+        ('{"a": {"b": 1}}', "is JSON of an unknown format"),
+        ('{"features": []}', r"has no cells. Export the cells as polygons"),
         ('{"features": 5}', "has no cells"),
         (json.dumps([feature({"type": "Point"})]), r"has no cells \(only 1 lines or points\)"),
     ],

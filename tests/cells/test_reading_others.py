@@ -89,7 +89,7 @@ def test_of_several_pictures_the_named_one_is_read(read) -> None:
     value = coco([[[0, 0, 4, 0, 4, 4]]], ["train/a.png", "train\\b.png"], image_id=2)
     assert read(value, image="b.svs").report.read == 1
     with pytest.raises(
-        PixCellError, match=r"has the cells of 2 pictures \(a\.png, b\.png\); say which"
+        PixCellError, match=r"has the cells of 2 images \(a\.png, b\.png\)\. Choose one"
     ):
         read(value)
     with pytest.raises(PixCellError, match="has no cells"):
@@ -128,7 +128,7 @@ def test_run_lengths_that_take_too_long_are_refused(read, monkeypatch) -> None:
     monkeypatch.setattr("napari_pixcell.cells.reading.coco.MOST_DECODED", 1500)
     runs = run_lengths(np.ones((24, 32), bool), False)  # 768 px each
     assert read(coco([runs], ["a.png"])).report.read == 1
-    with pytest.raises(PixCellError, match="too large to be decoded one by one; export polygons"):
+    with pytest.raises(PixCellError, match=r"too large to decode\. Export polygons"):
         read(coco([runs, runs], ["a.png"]))
 
 
@@ -231,7 +231,7 @@ def test_lines_points_and_texts_of_imagej_are_counted(tmp_path: Path) -> None:
         archive.writestr("broken.roi", b"Iout\0\1")
     assert read_cells(tmp_path / "a.zip").report.dropped == {
         "lines or points": 4,
-        "that are no ROIs": 1,
+        "that are not ROIs": 1,
         "with broken coordinates": 1,
     }
 
@@ -239,11 +239,11 @@ def test_lines_points_and_texts_of_imagej_are_counted(tmp_path: Path) -> None:
 def test_a_zip_that_breaks_off_gets_a_sentence(tmp_path: Path) -> None:
     whole = (SAMPLE_CELLS / "imagej.zip").read_bytes()
     (tmp_path / "a.zip").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(PixCellError, match=r"a\.zip is no whole zip of ROIs"):
+    with pytest.raises(PixCellError, match=r"a\.zip is not a complete zip of ROIs"):
         read_cells(tmp_path / "a.zip")
     with zipfile.ZipFile(tmp_path / "b.zip", "w") as archive:
         archive.writestr("notes.txt", "hello")
-    with pytest.raises(PixCellError, match=r"has no cells \(only 1 that are no ROIs\)"):
+    with pytest.raises(PixCellError, match=r"has no cells \(only 1 that are not ROIs\)"):
         read_cells(tmp_path / "b.zip")
 
 

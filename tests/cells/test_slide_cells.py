@@ -151,20 +151,20 @@ def test_a_mask_that_fits_neither_region_nor_slide_gets_all_three_sizes(shape, s
         cells_for(picture(labels), Region(0, 0, 256, 200), (200, 256), slide, mpp)
     for height, width in (shape, (200, 256), slide):
         assert f"{width} × {height} px" in str(error.value)
-    assert "belongs to another slide, or was made at another size" in str(error.value)
+    assert "Import a layout of the region's size, or enter its pixel size" in str(error.value)
 
 
 def test_a_pixel_size_that_does_not_fit_is_not_ignored() -> None:
     labels = np.ones((1000, 1500), np.int32)  # half of the slide's size
     cells_for(picture(labels, 0.5), Region(0, 0, 256, 200), (200, 256), OBLONG, 0.25)
-    with pytest.raises(PixCellError, match="belongs to another slide"):
+    with pytest.raises(PixCellError, match="Import a layout of the region's size"):
         cells_for(picture(labels, 0.25), Region(0, 0, 256, 200), (200, 256), OBLONG, 0.25)
 
 
 def test_outlines_outside_of_the_slide_get_a_sentence() -> None:
     file = CellsFile("a.geojson", Report(1), outlines=Outlines.of([shapely.box(9000, 5, 9010, 9)]))
     with pytest.raises(
-        PixCellError, match=r"from x 9,000 to 9,010 and from y 5 to 9, but the slide is 3000 × 2000"
+        PixCellError, match=r"span x 9,000 to 9,010 and y 5 to 9, but the slide is 3000 × 2000"
     ):
         put_on_slide(file, OBLONG, 0.25)
 

@@ -85,7 +85,7 @@ def test_tables_name_their_columns_and_thresholds(
     bare = picture_row("Region 1", measure_staining(four[0], 0.5), Thresholds(), "")
     assert as_text(COLUMNS, [bare]).splitlines()[1].startswith("Region 1,0.00")
     assert ",0,0,,,0,0,0,0," in as_text(COLUMNS, [bare])
-    with pytest.raises(PixCellError, match=r"t.csv cannot be written .* choose another folder"):
+    with pytest.raises(PixCellError, match=r"t.csv cannot be written .* Choose another folder"):
         write_table(tmp_path / "nowhere" / "t.csv", COLUMNS, [row])
 
 
@@ -110,8 +110,8 @@ def test_without_nuclei_there_is_no_percentage(four: tuple[np.ndarray, np.ndarra
 @pytest.mark.parametrize(
     ("picture", "labels", "sentence"),
     [
-        ((50, 50), (40, 50), "The nuclei are of a picture of 50 × 40 px but this one has 50 × 50"),
-        ((50, 50), None, "There is no tissue here to measure"),
+        ((50, 50), (40, 50), "The mask of nuclei is 50 × 40 px but the image is 50 × 50 px"),
+        ((50, 50), None, "There is no tissue to measure"),
     ],
 )
 def test_what_cannot_be_measured(
@@ -123,17 +123,17 @@ def test_what_cannot_be_measured(
 
 
 def test_a_mask_of_fractions_is_refused() -> None:
-    with pytest.raises(PixCellError, match="no whole numbers"):
+    with pytest.raises(PixCellError, match="is not a label image"):
         measure_staining(np.full((50, 50, 3), 90, np.uint8), 0.5, np.zeros((50, 50)))
 
 
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("0.4,0.2,0.6", "do not ascend; give three that do, such as 0.20, 0.40, 0.60"),
-        ("0.2,0.2,0.6", "do not ascend"),
-        ("0,0.2,0.6", "choose densities from 0.01 to 3"),
-        ("0.2,0.4,nan", "choose densities from 0.01 to 3"),
+        ("0.4,0.2,0.6", "are not ascending. Choose ascending ones, such as 0.20, 0.40, 0.60"),
+        ("0.2,0.2,0.6", "are not ascending"),
+        ("0,0.2,0.6", "Choose densities from 0.01 to 3"),
+        ("0.2,0.4,nan", "Choose densities from 0.01 to 3"),
         ("0.2;0.4", "is not three thresholds"),
     ],
 )

@@ -201,31 +201,31 @@ def test_a_stroke_counts_what_found_no_room() -> None:
 @pytest.mark.parametrize(
     ("make", "sentence"),
     [
-        (lambda: StampLibrary((), 0.5), "No whole nuclei were found to use as stamps; choose"),
+        (lambda: StampLibrary((), 0.5), "has no whole nuclei to use as stamps. Choose"),
         (
             lambda: StampLibrary.from_layout(np.zeros((9, 9), int), 0.5),
-            "No whole nuclei were found to use as stamps; choose",
+            "has no whole nuclei to use as stamps. Choose",
         ),
         (
             lambda: StampLibrary.from_layout(np.ones((9, 9), int), 0.5),
-            "No whole nuclei were found to use as stamps; choose",
+            "has no whole nuclei to use as stamps. Choose",
         ),
         (
             lambda: StampLibrary((np.ones((3, 3), bool),), 0),
-            "pixel size of the stamps is 0 µm; give one from 0.01 to 10",
+            "pixel size of the stamps is 0 µm. Choose one from 0.01 to 10",
         ),
         (
             lambda: join([StampLibrary((np.ones((3, 3), bool),), m) for m in (1, 2)], ""),
-            "different pixel sizes; make them at one",
+            "different pixel sizes. Use one",
         ),
-        (lambda: Scatter(default_library(), 0), "spacing of the stamps is 0 µm; choose from 0.5"),
-        (lambda: Scatter(default_library(), area_um2=-4), "area of the stamps is -4 µm²; choose"),
-        (lambda: Scatter(default_library(), size=float("nan")), "size of the stamps is nan; choo"),
-        (lambda: Scatter(default_library(), size_jitter=9), "stamps' size is 9; choose from 0 to"),
-        (lambda: Scatter(default_library(), orientation_jitter=-1), "stamps' angle is -1; choose"),
-        (lambda: Scatter(default_library(), angle=90), "angle of the stamps is 90 radians; choose"),
-        (lambda: Scatter(default_library(), orientation="up"), "no orientation “up”; choose one"),
-        (lambda: Scatter(default_library(), seed=-1), "The seed is -1; choose a whole number"),
+        (lambda: Scatter(default_library(), 0), "spacing of the stamps is 0 µm. Choose a value"),
+        (lambda: Scatter(default_library(), area_um2=-4), "area of the stamps is -4 µm². Choose"),
+        (lambda: Scatter(default_library(), size=float("nan")), "size of the stamps is nan. Choo"),
+        (lambda: Scatter(default_library(), size_jitter=9), "stamps' size is 9. Choose a value"),
+        (lambda: Scatter(default_library(), orientation_jitter=-1), "stamps' angle is -1. Choose"),
+        (lambda: Scatter(default_library(), angle=90), "angle of the stamps is 90 radians. Choose"),
+        (lambda: Scatter(default_library(), orientation="up"), "“up” is not an orientation"),
+        (lambda: Scatter(default_library(), seed=-1), "The seed is -1. Choose a whole number"),
     ],
 )
 def test_what_cannot_be_stamped_gets_a_sentence(make, sentence: str) -> None:
@@ -235,7 +235,7 @@ def test_what_cannot_be_stamped_gets_a_sentence(make, sentence: str) -> None:
 
 def test_a_file_that_is_no_library_gets_a_sentence(tmp_path: Path) -> None:
     path = tmp_path / "s.npz"
-    sentence = r"s\.npz is no library of stamps; choose a file that was saved as one"
+    sentence = r"s\.npz is not a stamp library. Choose a file that was saved as one"
     path.write_text(json.dumps({}))
     with pytest.raises(PixCellError, match=sentence):
         StampLibrary.load(path)

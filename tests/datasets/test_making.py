@@ -295,7 +295,7 @@ def test_a_slide_that_moved(tmp_path: Path) -> None:
     slide.rename(tmp_path / "elsewhere.tif")
     make(tmp_path / "prepared")  # what it needs is with it by now
     assert len(list(Dataset(tmp_path / "prepared").rows())) == 4
-    with pytest.raises(PixCellError, match=r"There is no file “slide.tif” there; check"):
+    with pytest.raises(PixCellError, match=r"“slide.tif” does not exist. Check"):
         make(begun)
     (style,) = recipe.styles
     found = replace(recipe, styles=({**style, "slide": str(tmp_path / "elsewhere.tif")},))

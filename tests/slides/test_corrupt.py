@@ -59,12 +59,12 @@ def test_a_region_with_a_corrupt_tile_says_so(bad_slide) -> None:
         assert slide.corrupt_in(near) == 1 and slide.corrupt_in(far) == 0
         assert slide.corrupt_note(far) == ""
         assert slide.corrupt_note(near) == (
-            f"This region of “{slide.name}” has a corrupt tile, which is shown white; copy the "
+            f"This region of “{slide.name}” has a corrupt tile, which is shown white. Copy the "
             "file again from its source."
         )
         slide.corrupt.add(0, 3, 0, ValueError("x"))
         assert slide.corrupt_note() == (
-            f"“{slide.name}” has 2 corrupt tiles, which are shown white; copy the file again from "
+            f"“{slide.name}” has 2 corrupt tiles, which are shown white. Copy the file again from "
             "its source."
         )
 

@@ -163,5 +163,5 @@ def test_offline_it_says_so(serve, tmp_path, monkeypatch) -> None:
     url, _ = serve(b"", 503)
     for address in (url, "http://127.0.0.1:9/cmu1"):
         monkeypatch.setenv("PIXCELL_CMU1_URL", address)
-        with pytest.raises(PixCellError, match="could not be downloaded; connect"):
+        with pytest.raises(PixCellError, match=r"could not be downloaded\. Connect"):
             fetch_cmu1(folder=tmp_path)

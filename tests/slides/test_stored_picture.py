@@ -56,7 +56,7 @@ def test_a_deleted_picture_is_gone_and_says_so(tmp_path, image) -> None:
     picture = write(tmp_path / "new.zarr", image)
     picture.delete()
     assert not picture.folder.exists()
-    with pytest.raises(PixCellError, match="generate it again with the same seed"):
+    with pytest.raises(PixCellError, match="Generate it again with the same seed"):
         StoredPicture(picture.folder)
 
 

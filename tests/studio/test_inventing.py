@@ -132,7 +132,7 @@ def test_a_variation_without_room_says_so(session, item) -> None:
     session.set_layout(item.number, labels, "test", FOUND)
     session.vary(jitter_um=0.0, drop=0.0, add=1.0)
     session.wait(60)
-    assert session.notes["layout"].startswith("0 cells left out, 0 of 285 added; the rest found no")
+    assert session.notes["layout"].startswith("0 cells dropped, 0 of 285 added; there is no room")
 
 
 def test_invented_cells_of_a_part_have_the_classes_of_the_recipe(session, item) -> None:

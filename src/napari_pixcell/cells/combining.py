@@ -178,7 +178,7 @@ def _only(labels: NDArray[Any], stays: NDArray[np.bool_]) -> NDArray[np.int32]:
     stays[0] = False
     names = np.zeros(len(stays), np.int32)
     names[stays] = np.arange(1, np.count_nonzero(stays) + 1)
-    return names[labels]
+    return np.asarray(names[labels])
 
 
 def _compact(labels: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:

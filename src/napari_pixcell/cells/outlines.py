@@ -308,7 +308,7 @@ def _groups(pixels: NDArray[Any]) -> list[slice]:
 def _expanded(start: NDArray[Any], length: NDArray[Any]) -> NDArray[Any]:
     """Return start, start + 1, … of each span, concatenated."""
     first = np.cumsum(length) - length
-    return np.arange(int(length.sum())) + np.repeat(start - first, length)
+    return np.asarray(np.arange(int(length.sum())) + np.repeat(start - first, length))
 
 
 def _spans(
@@ -338,8 +338,9 @@ def _spans(
 
 
 def _slope(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
-    rise = b[:, 1] - a[:, 1]
-    return np.divide(b[:, 0] - a[:, 0], rise, out=np.zeros(len(a)), where=rise > 0)
+    rise, slope = b[:, 1] - a[:, 1], np.zeros(len(a))
+    np.divide(b[:, 0] - a[:, 0], rise, out=slope, where=rise > 0)
+    return slope
 
 
 def _place_tiny(

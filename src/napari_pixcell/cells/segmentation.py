@@ -188,4 +188,4 @@ def split(mask: NDArray[np.bool_], mpp: float) -> NDArray[np.int32]:
     )
     seeds = np.zeros(mask.shape, np.int32)
     seeds[tuple(peaks.T)] = np.arange(1, len(peaks) + 1)
-    return watershed(-distance, seeds, mask=mask).astype(np.int32)
+    return np.asarray(watershed(-distance, seeds, mask=mask), np.int32)

@@ -18,8 +18,10 @@ from napari_pixcell.errors import PixCellError
 FORMATS = (".geojson", ".geojson.gz", "_seg.npy", ".tif")
 CORNER, UNSCALED = (0.0, 0.0), (1.0, 1.0)
 # Red, green and blue of classes, which are sorted by name.
-COLOURS = ((200, 0, 0), (0, 110, 200), (0, 150, 60), (230, 140, 0))
-COLOURS += ((130, 60, 180), (90, 70, 50), (0, 160, 160), (220, 80, 160))
+COLOURS = (
+    *((200, 0, 0), (0, 110, 200), (0, 150, 60), (230, 140, 0)),
+    *((130, 60, 180), (90, 70, 50), (0, 160, 160), (220, 80, 160)),
+)
 
 
 def check_export(path: Path) -> None:

@@ -237,6 +237,6 @@ def shrunk(parent: Level, factor: int = 4, tile: int = 256) -> TiledLevel:
         y, x = row * tile * factor, column * tile * factor
         block = parent.read_white(y, y + h * factor, x, x + w * factor)
         means = block.reshape(h, factor, w, factor, 3).mean(axis=(1, 3), dtype=np.float32)
-        return np.rint(means).astype(np.uint8)
+        return np.asarray(np.rint(means), np.uint8)
 
     return TiledLevel((height, width), (tile, tile), fetch, parallel=False)

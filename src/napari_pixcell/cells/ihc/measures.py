@@ -73,7 +73,7 @@ class Thresholds:
 
     def classify(self, dab: NDArray[Any]) -> NDArray[np.int64]:
         """Return the class of each density, from 0 (negative) to 3 (strongly positive)."""
-        return np.digitize(dab, astuple(self))
+        return np.asarray(np.digitize(dab, astuple(self)))
 
     def __str__(self) -> str:
         return f"{self.weak:.2f}, {self.moderate:.2f}, {self.strong:.2f}"

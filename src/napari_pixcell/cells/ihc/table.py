@@ -30,12 +30,12 @@ COLUMNS = (
 )
 NUCLEI_COLUMNS = ("label", "area_um2", "dab_od", "class", "positive")
 
-Values = tuple[Any, ...]
+Row = tuple[Any, ...]
 
 
 def picture_row(
     name: str, measured: IhcMeasurement, thresholds: Thresholds, nuclei_from: str
-) -> Values:
+) -> Row:
     """Return the values of :data:`COLUMNS`; percentages are None without nuclei.
 
     Parameters
@@ -67,7 +67,7 @@ def picture_row(
     )
 
 
-def nuclei_rows(measured: IhcMeasurement, thresholds: Thresholds) -> Iterator[Values]:
+def nuclei_rows(measured: IhcMeasurement, thresholds: Thresholds) -> Iterator[Row]:
     """Iterate over nuclei, with the values of :data:`NUCLEI_COLUMNS`."""
     grades = thresholds.classify(measured.dab)
     rows = zip(measured.labels, measured.areas_um2, measured.dab, grades, strict=True)
@@ -76,7 +76,7 @@ def nuclei_rows(measured: IhcMeasurement, thresholds: Thresholds) -> Iterator[Va
         yield int(label), area_um2, density, CLASSES[grade], int(grade > 0)
 
 
-def as_text(columns: Sequence[str], rows: Iterable[Values], separator: str = ",") -> str:
+def as_text(columns: Sequence[str], rows: Iterable[Row], separator: str = ",") -> str:
     """Return a table as text with a header; None becomes empty.
 
     Parameters
@@ -93,7 +93,7 @@ def as_text(columns: Sequence[str], rows: Iterable[Values], separator: str = ","
     return text.getvalue()
 
 
-def write_table(path: Path, columns: Sequence[str], rows: Iterable[Values]) -> None:
+def write_table(path: Path, columns: Sequence[str], rows: Iterable[Row]) -> None:
     """Write a table as CSV.
 
     Raises

@@ -262,7 +262,7 @@ def _sizes(
         return (rng.permutation(count) + rng.random(count)) / max(1, count)
 
     def normal() -> Floats:
-        return np.clip(special.ndtri(parts()), -WIDEST, WIDEST)
+        return np.asarray(np.clip(special.ndtri(parts()), -WIDEST, WIDEST))
 
     area = recipe.area_um2 * np.exp(recipe.area_spread * normal())
     elongation = 1 + (recipe.elongation - 1) * np.exp(recipe.elongation_spread * normal())

@@ -65,7 +65,7 @@ def cell_shapes(labels: NDArray[Any], mpp: float) -> CellShapes:
     area = np.bincount(row, minlength=count).astype(float)
 
     def mean(values: NDArray[Any]) -> Floats:
-        return np.bincount(row, weights=values, minlength=count) / area
+        return np.asarray(np.bincount(row, weights=values, minlength=count) / area)
 
     centre_y, centre_x = mean(y), mean(x)
     off_y, off_x = y - centre_y[row], x - centre_x[row]

@@ -244,7 +244,7 @@ class StampLibrary:
             (2 * half + 1, 2 * half + 1),
             order=1,
         )
-        return drawn > 0.5
+        return np.asarray(drawn > 0.5)
 
 
 def _is_single(mask: Mask) -> bool:

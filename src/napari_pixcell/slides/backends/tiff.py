@@ -186,7 +186,7 @@ class _WholeLevel(ArrayLevel):
         Level.__init__(self, shape, (1024, 1024))
         self._source = (reader, level)
         self._once = threading.Lock()
-        self._array = None
+        self._array: NDArray[np.uint8] | None = None
 
     def read(self, top: int, bottom: int, left: int, right: int) -> NDArray[np.uint8]:
         """Read a box inside the level as (bottom - top, right - left, 3) uint8."""
@@ -194,7 +194,7 @@ class _WholeLevel(ArrayLevel):
             if self._array is None:
                 reader, level = self._source
                 self._array = reader.whole(level)
-        return self._array[top:bottom, left:right]
+            return self._array[top:bottom, left:right]
 
 
 def _chain_is_broken(path: Path) -> bool:
