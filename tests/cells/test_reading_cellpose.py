@@ -148,7 +148,7 @@ def test_truncated_seg_files_are_explained(tmp_path: Path) -> None:
 
 def test_masks_of_stacks_are_refused(tmp_path: Path) -> None:
     stack = np.array({"masks": np.ones((7, 9, 8), np.uint16)}, object)
-    with pytest.raises(PixCellError, match=r"is a stack \(8 × 9 × 7\)"):
+    with pytest.raises(PixCellError, match=r"is a stack \(8 × 9 × 7 px\)"):
         read_cells(pickled(tmp_path, stack))
 
 

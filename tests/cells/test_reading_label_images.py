@@ -106,7 +106,7 @@ def test_greyscale_images_with_transparency_are_read(tmp_path: Path) -> None:
 def test_stacks_are_refused_but_pyramids_are_read(tmp_path: Path) -> None:
     path = tmp_path / "m.tif"
     imwrite(path, np.stack([sample()] * 5).astype(np.uint16), photometric="minisblack")
-    with pytest.raises(PixCellError, match=r"m\.tif is a stack of several planes"):
+    with pytest.raises(PixCellError, match=r"m\.tif is a stack of planes"):
         read_cells(path)
     with TiffWriter(path) as file:
         for step in (1, 2):
@@ -122,7 +122,7 @@ def test_stacks_of_one_plane_are_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
-        (np.ones((7, 20, 30), np.uint8), r"is a stack \(30 × 20 × 7\), not a flat label image"),
+        (np.ones((7, 20, 30), np.uint8), r"is a stack \(30 × 20 × 7 px\), not a flat label image"),
         (np.ones(9, np.uint8), "is a stack"),
         (np.full((9, 9), 0.5), "has fractional values"),
         (np.full((9, 9), np.nan), "has fractional values"),

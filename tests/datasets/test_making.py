@@ -344,7 +344,7 @@ SMALL = {"from": "picture", "path": "small.png", "mpp": 0.5}
     ("changes", "sentence"),
     [
         ({"styles": ()}, "The dataset has no style; add"),
-        ({"styles": ({"from": "picture", "path": "none.png"},)}, "There is no file “none.png”"),
+        ({"styles": ({"from": "picture", "path": "none.png"},)}, "“none.png” does not exist"),
         ({"styles": ({"from": "folder", "path": "none"},)}, "There is no folder “none” there"),
         ({"styles": ({"from": "folder", "path": "."},)}, "There are no pictures of tissue"),
         ({"styles": (SMALL,)}, "of “small.png” is 20 × 20 px, smaller than one tile"),

@@ -201,7 +201,7 @@ def text_file(folder: Path) -> Path:
         (lambda folder: save_picture(folder, 300, (101600, 101600)), "512 × 512 px at 0.25"),
         (cells_file, "has no colours or holds cells"),
         (text_file, "not a readable slide or image"),
-        (lambda folder: folder / "gone.png", "There is no file “gone.png”"),
+        (lambda folder: folder / "gone.png", "“gone.png” does not exist"),
         (lambda folder: folder, "is a folder"),
     ],
 )

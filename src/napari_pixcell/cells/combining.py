@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_pixcell.cells.layout import in_px
 from napari_pixcell.errors import PixCellError
 
 KEEPS = ("replace", "existing")
@@ -58,7 +59,7 @@ def combine(
         )
     if existing is not None and existing.shape != found.shape:
         raise PixCellError(
-            f"The layout is {_size(existing)} but the segmentation is {_size(found)}. "
+            f"The layout is {in_px(existing.shape)} but the segmentation is {in_px(found.shape)}. "
             "Segment the region again."
         )
     if part is not None:
@@ -96,9 +97,9 @@ def check_part(part: NDArray[Any], shape: tuple[int, ...]) -> None:
         If its shape differs from the region's, or it is empty.
     """
     if part.shape != tuple(shape):
-        wants = " × ".join(str(n) for n in shape[::-1])
         raise PixCellError(
-            f"The marked area is {_size(part)} but the region is {wants} px. Mark it again."
+            f"The marked area is {in_px(part.shape)} but the region is {in_px(shape)}. Mark it "
+            "again."
         )
     if not part.any():
         raise PixCellError(
@@ -211,7 +212,3 @@ def _centred_in(cells: NDArray[Any], count: int, part: NDArray[np.bool_]) -> NDA
     inside = np.zeros(count, bool)
     inside[there] = part[rows, columns]
     return inside
-
-
-def _size(array: NDArray[Any]) -> str:
-    return " × ".join(str(n) for n in array.shape[::-1]) + " px"

@@ -30,10 +30,9 @@ def check_layout(labels: NDArray[Any], shape: tuple[int, int] | None = None) -> 
         If the size is wrong, or there are no cells or more than 500,000.
     """
     if labels.ndim != 2 or (shape is not None and labels.shape != tuple(shape)):
-        has = " × ".join(str(n) for n in labels.shape[::-1])
-        wants = f"{shape[1]} × {shape[0]} px" if shape else "two dimensions"
+        wants = in_px(shape) if shape else "two dimensions"
         raise PixCellError(
-            f"The layout is {has} px but the region needs {wants}. "
+            f"The layout is {in_px(labels.shape)} but the region needs {wants}. "
             "Create or import a layout of the region's size."
         )
     cells = count_cells(labels)
@@ -46,6 +45,11 @@ def check_layout(labels: NDArray[Any], shape: tuple[int, int] | None = None) -> 
             f"The layout has {cells:,} cells, more than {MAX_CELLS:,}. "
             "Use a smaller region or remove cells."
         )
+
+
+def in_px(shape: tuple[int, ...]) -> str:
+    """Return a shape in words, width first: “60 × 40 px”."""
+    return f"{' × '.join(str(n) for n in shape[::-1])} px"
 
 
 def count_cells(labels: NDArray[Any]) -> int:

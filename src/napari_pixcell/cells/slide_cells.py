@@ -11,7 +11,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from napari_pixcell.cells.layout import check_layout
+from napari_pixcell.cells.layout import check_layout, in_px
 from napari_pixcell.cells.outlines import OUTSIDE, Outlines, rasterise
 from napari_pixcell.cells.reading.cells_file import CellsFile
 from napari_pixcell.cells.report import Report
@@ -135,9 +135,9 @@ def put_on_slide(
     if not ((left < width) & (right > 0) & (top < height) & (bottom > 0)).any():
         raise PixCellError(
             f"The cells of {file.name} span x {left.min():,.0f} to {right.max():,.0f} and "
-            f"y {top.min():,.0f} to {bottom.max():,.0f}, but the slide is {_px(slide_shape)}. They "
-            "belong to another slide or pixel size. Choose the right file, or enter its pixel "
-            "size."
+            f"y {top.min():,.0f} to {bottom.max():,.0f}, but the slide is {in_px(slide_shape)}. "
+            "They belong to another slide or pixel size. Choose the right file, or enter its "
+            "pixel size."
         )
     return SlideCells(outlines, file.name, file.report)
 
@@ -197,9 +197,9 @@ def cells_for(
         if cells is None:
             assert file.shape is not None
             raise PixCellError(
-                f"The layout is {_px(file.shape)} but the region needs {_px(size)} and the slide "
-                f"has {_px(slide_shape)}. Import a layout of the region's size, or enter its pixel "
-                "size."
+                f"The layout is {in_px(file.shape)} but the region needs {in_px(size)} and the "
+                f"slide has {in_px(slide_shape)}. Import a layout of the region's size, or enter "
+                "its pixel size."
             )
         labels, classes, report = cells.layout(region, size)
     if not report.read:
@@ -271,7 +271,3 @@ def _agrees(shape: tuple[int, int], wanted: tuple[float, float], part: float = 0
     """Whether sizes are equal up to rounding, or differ by at most a relative part."""
     sides = zip(shape, wanted, strict=True)
     return all(abs(has - needs) <= 1 + part * needs for has, needs in sides)
-
-
-def _px(shape: tuple[int, int]) -> str:
-    return f"{shape[1]} × {shape[0]} px"

@@ -42,7 +42,7 @@ def export_layout(
     scale: tuple[float, float] = UNSCALED,
     image: Callable[[], NDArray[np.uint8]] | None = None,
 ) -> list[Path]:
-    """Write a layout for other tools, in the format of the file name.
+    """Write a layout for other tools in the format of the file name; return the files written.
 
     Parameters
     ----------
@@ -58,11 +58,6 @@ def export_layout(
         For GeoJSON: corner of the layout in level-0 pixels, and level-0 pixels per layout pixel.
     image : callable, optional
         Returns the tissue, uint8, (height, width, 3), for formats that contain it.
-
-    Returns
-    -------
-    list of Path
-        The files written.
 
     Raises
     ------
@@ -167,7 +162,7 @@ def write_cellpose(
 ) -> tuple[Path, Path]:
     """Write ``x_seg.npy`` for Cellpose's graphical interface, and ``x_masks.tif``.
 
-    Cells are renumbered without gaps, as Cellpose expects.
+    Cells are renumbered without gaps, as Cellpose expects. Returns the paths of both files.
 
     Parameters
     ----------
@@ -177,11 +172,6 @@ def write_cellpose(
         Instance label image.
     image : array, uint8, (height, width, 3), optional
         The tissue, which Cellpose shows if there is no ``x.tif`` beside the file.
-
-    Returns
-    -------
-    (Path, Path)
-        The two files.
 
     Raises
     ------

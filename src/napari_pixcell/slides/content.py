@@ -16,12 +16,9 @@ ONE_FILE = (".svs", ".ndpi", ".scn", ".bif", ".svslide", ".tif", ".tiff", ".png"
 
 
 def content_key(path: Path) -> str:
-    """Return a fingerprint of a file's size and both ends, which survives moves and copies.
+    """Return a fingerprint of a file's size and both ends: 32 hexadecimal digits.
 
-    Returns
-    -------
-    str
-        32 hexadecimal digits.
+    It survives moves and copies and contains no name.
 
     Raises
     ------
@@ -38,15 +35,10 @@ def content_key(path: Path) -> str:
 
 
 def file_stamp(path: Path) -> str:
-    """Return a fingerprint of a file in its current state, without reading all of it.
+    """Return a fingerprint of a file in its current state: 64 hexadecimal digits.
 
     Unlike :func:`content_key` it includes the modification time, so it also changes when the
     middle of the file is overwritten, as in an uncompressed TIFF.
-
-    Returns
-    -------
-    str
-        64 hexadecimal digits.
 
     Raises
     ------

@@ -15,22 +15,9 @@ from napari_pixcell.folders import config_folder
 from napari_pixcell.slides.content import content_key
 
 SMALLEST, LARGEST = 0.05, 10.0  # µm per pixel; 72 and 96 dpi would be 353 and 265
-UM = {
-    "m": 1e6,
-    "cm": 1e4,
-    "mm": 1e3,
-    "µm": 1.0,
-    "μm": 1.0,
-    "um": 1.0,
-    "micron": 1.0,
-    "microns": 1.0,
-    "micrometer": 1.0,
-    "nm": 1e-3,
-    "pm": 1e-6,
-    "å": 1e-4,
-    "in": 25400.0,
-    "inch": 25400.0,
-}
+UM = dict.fromkeys(("µm", "μm", "um", "micron", "microns", "micrometer"), 1.0)
+UM |= {"m": 1e6, "cm": 1e4, "mm": 1e3, "nm": 1e-3, "pm": 1e-6, "å": 1e-4}
+UM |= {"in": 25400.0, "inch": 25400.0}
 
 
 def plausible(x: float | None, y: float | None) -> float | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 import re
 from collections.abc import Callable, Sequence
@@ -100,12 +99,12 @@ class Slide:
 
     def with_mpp(self, mpp: float) -> Slide:
         """Return the same open slide with another pixel size in µm."""
-        other = copy.copy(self)
-        other.mpp, other.mpp_source = checked_mpp(mpp), "entered by you"
+        other = object.__new__(type(self))
+        other.__dict__.update(self.__dict__, mpp=checked_mpp(mpp), mpp_source="entered by you")
         return other
 
     def read(self, region: Region, mpp: float) -> NDArray[np.uint8]:
-        """Read a region at a pixel size.
+        """Read a region at a pixel size as (h, w, 3) uint8.
 
         The nearest finer level is read, averaged over areas when shrinking and interpolated
         linearly when enlarging. Transparent pixels and those outside the slide are white.
@@ -116,10 +115,6 @@ class Slide:
             In level-0 pixels; may be fractional.
         mpp : float
             µm per pixel of the result.
-
-        Returns
-        -------
-        (h, w, 3) uint8
 
         Raises
         ------
@@ -177,11 +172,8 @@ class Slide:
     def content(self) -> str | None:
         """Return a fingerprint of the slide's content without reading pixels.
 
-        Returns
-        -------
-        str or None
-            64 hexadecimal digits. None for layers, slides of several files, and files changed
-            after they were opened.
+        It has 64 hexadecimal digits, and is None for layers, slides of several files, and files
+        changed after they were opened.
         """
         if self.path is None or self.stamp is None:
             return None
@@ -215,11 +207,6 @@ class Slide:
 
     def __reduce__(self) -> Any:
         raise TypeError("A slide holds an open file. Open it again instead of pickling it.")
-
-    def __copy__(self) -> Slide:
-        other = object.__new__(type(self))
-        other.__dict__.update(self.__dict__)
-        return other
 
 
 class ArraySlide(Slide):

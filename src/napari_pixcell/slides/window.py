@@ -28,7 +28,7 @@ WHITE = 255
 
 
 def _lower_priority() -> None:
-    """Give the main thread priority when all cores are busy (Linux only)."""
+    """Lower this thread's priority, so that the main thread comes first (Linux only)."""
     with contextlib.suppress(AttributeError, OSError):
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
 

@@ -17,7 +17,7 @@ from napari_pixcell.cells.ihc.deconvolution import (
     white_of,
 )
 from napari_pixcell.cells.ihc.look import Look, looks_like
-from napari_pixcell.cells.layout import areas
+from napari_pixcell.cells.layout import areas, in_px
 from napari_pixcell.errors import PixCellError
 
 BAND = 1024  # rows unmixed at once
@@ -208,10 +208,6 @@ def measure_staining(
     white : (red, green, blue), optional
         Background colour, 0 to 255. Default: estimated by :func:`white_of`.
 
-    Returns
-    -------
-    IhcMeasurement
-
     Raises
     ------
     PixCellError
@@ -250,9 +246,8 @@ def measure_staining(
 
 def _check(labels: NDArray[Any], shape: tuple[int, int]) -> None:
     if labels.shape != shape:
-        has = " × ".join(str(n) for n in labels.shape[::-1])
         raise PixCellError(
-            f"The mask of nuclei is {has} px but the image is {shape[1]} × {shape[0]} px. "
+            f"The mask of nuclei is {in_px(labels.shape)} but the image is {in_px(shape)}. "
             "Choose the mask that belongs to the image."
         )
     if labels.dtype.kind not in "iu":

@@ -13,20 +13,10 @@ from napari_pixcell.cells.ihc.measures import CLASSES, IhcMeasurement, Threshold
 from napari_pixcell.errors import PixCellError
 
 COLUMNS = (
-    "name",
-    "tissue_mm2",
-    "positive_area_percent",
-    "nuclei",
-    "positive_nuclei",
-    "positive_percent",
-    "h_score",
-    *CLASSES,
-    "weak_from_od",
-    "moderate_from_od",
-    "strong_from_od",
-    "nuclei_from",
-    "um_per_px",
-    "warning",
+    *("name", "tissue_mm2", "positive_area_percent"),
+    *("nuclei", "positive_nuclei", "positive_percent", "h_score", *CLASSES),
+    *("weak_from_od", "moderate_from_od", "strong_from_od"),
+    *("nuclei_from", "um_per_px", "warning"),
 )
 NUCLEI_COLUMNS = ("label", "area_um2", "dab_od", "class", "positive")
 

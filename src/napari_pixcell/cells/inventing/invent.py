@@ -22,7 +22,7 @@ from napari_pixcell.cells.inventing.centres import (
 from napari_pixcell.cells.inventing.placing import place
 from napari_pixcell.cells.inventing.recipe import Recipe
 from napari_pixcell.cells.inventing.stamps import StampLibrary, default_library
-from napari_pixcell.cells.layout import MAX_CELLS
+from napari_pixcell.cells.layout import MAX_CELLS, in_px
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.words import counted
 
@@ -77,7 +77,8 @@ def invent(
 ) -> Invented:
     """Return a layout with the statistics of a recipe.
 
-    The same arguments give the same labels, unless numpy's generators change between versions.
+    It has fewer cells than wanted if there is no room for them. The same arguments give the same
+    labels, unless numpy's generators change between versions.
 
     Parameters
     ----------
@@ -94,11 +95,6 @@ def invent(
     on_progress : callable, optional
         Called with the number of cells processed (0 while centres are drawn) and of all cells. It
         may raise to cancel.
-
-    Returns
-    -------
-    Invented
-        Has fewer cells than wanted if there is no room for them.
 
     Raises
     ------
@@ -152,19 +148,15 @@ class _Body:
     angle: float
 
 
+@dataclass(frozen=True)
 class _Painter:
-    """Draws cells at their centres, or nearby if there is no room."""
+    """Painter that draws cells at their centres, or nearby if there is no room."""
 
-    def __init__(
-        self,
-        labels: NDArray[np.int32],
-        mpp: float,
-        library: StampLibrary,
-        gap_px: int,
-        rng: np.random.Generator,
-    ) -> None:
-        self.labels, self.mpp, self.library, self.gap_px = labels, mpp, library, gap_px
-        self.rng = rng
+    labels: NDArray[np.int32]
+    mpp: float
+    library: StampLibrary
+    gap_px: int
+    rng: np.random.Generator
 
     def near(self, point: Floats, body: _Body, label: int, tries: int) -> bool:
         """Try to draw a cell at growing distances, with varying angles and outlines."""
@@ -216,8 +208,8 @@ def _check_size(shape: tuple[int, int], mpp: float) -> None:
         raise PixCellError(f"The pixel size is {mpp:g} µm. Choose one from 0.05 to 10 µm.")
     if len(shape) != 2 or not all(1 <= side <= LARGEST_SIDE for side in shape):
         raise PixCellError(
-            f"A layout cannot be {' × '.join(map(str, shape[::-1]))} px. Choose a width and a "
-            f"height from 1 to {LARGEST_SIDE:,} px."
+            f"A layout cannot be {in_px(shape)}. Choose a width and a height from 1 to "
+            f"{LARGEST_SIDE:,} px."
         )
 
 

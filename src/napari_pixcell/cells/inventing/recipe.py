@@ -9,7 +9,6 @@ from napari_pixcell.errors import PixCellError
 from napari_pixcell.serialization import to_json
 
 LARGEST_SEED = 2**32 - 1
-BY_CHANCE = 0.5
 
 _LIMITS = (
     ("density", "density", 0.0, 30_000.0, " cells/mm²"),

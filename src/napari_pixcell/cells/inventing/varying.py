@@ -66,7 +66,7 @@ def vary(
 
     Cells keep their labels, and new ones are numbered from the largest. Cells cut by the border
     are not moved, because their other part is unknown. A moved or added cell keeps a gap of one
-    pixel. Without room it stays in its old position, or is not added.
+    pixel. Without room, a cell stays in its old position or is not added.
 
     Parameters
     ----------
@@ -85,11 +85,6 @@ def vary(
         distances of the existing cells.
     on_progress : callable, optional
         Called with the number of cells processed and of all cells. It may raise to cancel.
-
-    Returns
-    -------
-    Varied
-        Fewer cells are added than wanted if there is no room for them.
 
     Raises
     ------

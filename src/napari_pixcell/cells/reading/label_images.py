@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pixcell.cells.layout import count_cells
+from napari_pixcell.cells.layout import count_cells, in_px
 from napari_pixcell.cells.reading import limits
 from napari_pixcell.cells.reading.cellpose import read_seg
 from napari_pixcell.cells.reading.cells_file import CellsFile
@@ -91,9 +91,8 @@ def _flat(name: str, values: NDArray[Any]) -> NDArray[Any]:
             )
         values = values[..., 0]
     if values.ndim != 2:
-        size = " × ".join(str(n) for n in values.shape[::-1])
         raise PixCellError(
-            f"{name} is a stack ({size}), not a flat label image. Export one plane of it."
+            f"{name} is a stack ({in_px(values.shape)}), not a flat label image. Export one plane."
         )
     if not values.size:
         raise PixCellError(f"{name} has no pixels. Export it again.")
@@ -165,8 +164,7 @@ def _read_tiff(path: Path) -> tuple[NDArray[Any], float | None, dict[int, str]]:
             stack = False
         if stack:
             raise PixCellError(
-                f"{path.name} is a stack of several planes, not a flat label image. Export one "
-                "plane of it."
+                f"{path.name} is a stack of planes, not a flat label image. Export one plane."
             )
         values = np.asarray(page.asarray())
         try:

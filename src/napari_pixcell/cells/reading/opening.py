@@ -36,10 +36,6 @@ def read_cells(path: Path | str, *, image: str = "", split_touching: bool = Fals
     split_touching : bool
         Whether to split touching cells of a binary mask at their waists.
 
-    Returns
-    -------
-    CellsFile
-
     Raises
     ------
     PixCellError
