@@ -102,7 +102,10 @@ def test_a_bad_file_leaves_the_layout_as_it_was(session, tmp_path, content, word
     (tmp_path / "bad.json").write_bytes(content)
     session.layout_files.read(tmp_path / "bad.json")
     session.wait(20)
-    assert words in session.notices.problems["layout"] and ";" in session.notices.problems["layout"]
+    assert (
+        words in session.notices.problems["layout"]
+        and ". Export" in session.notices.problems["layout"]
+    )
     assert item.layout is painted and not session.layout_files.reading
 
 
@@ -149,7 +152,10 @@ def test_a_name_without_a_format_is_refused(session, tmp_path) -> None:
     item = draw(session, 100, 120)
     session.layouts.set(item.number, np.ones((256, 256), np.int32), "painted")
     session.layout_files.write(tmp_path / "out.xyz")
-    assert "out.xyz says no format; call it name.geojson" in session.notices.problems["layout"]
+    assert (
+        "The format of out.xyz is unknown. Name it name.geojson"
+        in session.notices.problems["layout"]
+    )
 
 
 def test_what_is_dropped_is_told_from_a_slide(tmp_path, cmu_slide, shared_data) -> None:

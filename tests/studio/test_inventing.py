@@ -138,7 +138,7 @@ def test_a_variation_without_room_says_so(session, item) -> None:
     session.invention.vary(jitter_um=0.0, drop=0.0, add=1.0)
     session.wait(60)
     assert session.notices.notes["layout"].startswith(
-        "0 cells left out, 0 of 285 added; the rest found no"
+        "0 cells dropped, 0 of 285 added; there is no room"
     )
 
 

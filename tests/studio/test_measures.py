@@ -135,7 +135,7 @@ def test_h_and_e_and_glass_are_said_to_be_no_ihc(session, shared_data) -> None:
     session.wait()
     session.measures.measure()
     session.wait()
-    assert session.notices.problems["measure"].startswith("There is no tissue here to measure")
+    assert session.notices.problems["measure"].startswith("There is no tissue to measure")
     assert len(session.measures.rows) == 1 and not session.measures.busy
 
 

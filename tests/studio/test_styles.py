@@ -203,8 +203,8 @@ def text_file(folder: Path) -> Path:
         (lambda folder: save_picture(folder, 300, (25400, 25400)), None),
         (lambda folder: save_picture(folder, 300, (101600, 101600)), "512 × 512 px at 0.25"),
         (cells_file, "has no colours or holds cells"),
-        (text_file, "not a slide or picture"),
-        (lambda folder: folder / "gone.png", "There is no file “gone.png”"),
+        (text_file, "not a readable slide or image"),
+        (lambda folder: folder / "gone.png", "“gone.png” does not exist"),
         (lambda folder: folder, "is a folder"),
     ],
 )
@@ -339,7 +339,5 @@ def test_a_choice_survives_json_and_nonsense_is_refused() -> None:
 def test_what_is_no_style_yet_says_what_to_do() -> None:
     with pytest.raises(PixCellError, match="choose a second one with “Blend with…”"):
         StyleChoice.of(1).series(3)
-    with pytest.raises(
-        PixCellError, match=r"embedded yet\. Wait for it, or embed it"
-    ):
+    with pytest.raises(PixCellError, match=r"embedded yet\. Wait for it, or embed it"):
         Ingredient("Tumour", 1.0).unpacked()

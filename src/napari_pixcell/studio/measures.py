@@ -16,8 +16,8 @@ from psygnal import Signal
 from napari_pixcell.cells.ihc.measures import (
     BIN,
     HIGHEST,
+    IhcMeasurement,
     Scores,
-    Staining,
     Thresholds,
     measure_staining,
 )
@@ -88,7 +88,7 @@ class Measured:
         Its origin.
     labels : array, (height, width)
         Its nuclei.
-    staining : Staining
+    staining : IhcMeasurement
         Measured values of the picture and of each nucleus.
     thresholds : Thresholds
         Thresholds of its scores.
@@ -101,7 +101,7 @@ class Measured:
     number: int
     place: MeasuredPlace
     labels: NDArray[Any]
-    staining: Staining
+    staining: IhcMeasurement
     thresholds: Thresholds
     nuclei_from: str
     layout: NDArray[Any] | None = None
@@ -249,7 +249,7 @@ class Measures:
             The region's own layout that ``layout`` is a copy of.
         """
 
-        def work() -> tuple[NDArray[Any], Staining]:
+        def work() -> tuple[NDArray[Any], IhcMeasurement]:
             picture = read()
             labels = layout
             if labels is None:
@@ -258,7 +258,7 @@ class Measures:
                 labels = segment_nuclei(np.asarray(picture), mpp)
             return labels, measure_staining(picture, mpp, labels)
 
-        def done(outcome: tuple[NDArray[Any], Staining]) -> None:
+        def done(outcome: tuple[NDArray[Any], IhcMeasurement]) -> None:
             labels, staining = outcome
             nuclei_from = FOUND if layout is None else FROM_LAYOUT
             self.add(place, labels, staining, nuclei_from, edited)
@@ -271,7 +271,7 @@ class Measures:
         self,
         place: MeasuredPlace,
         labels: NDArray[Any],
-        staining: Staining,
+        staining: IhcMeasurement,
         nuclei_from: str,
         layout: NDArray[Any] | None = None,
     ) -> Measured:

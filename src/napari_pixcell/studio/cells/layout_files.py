@@ -156,7 +156,7 @@ class LayoutFiles:
 
     def write(self, path: Path) -> None:
         """Write the active region's layout for other tools; the file name decides the format."""
-        from napari_pixcell.cells.exporting import check_export, export_layout
+        from napari_pixcell.cells.writing import check_export, export_layout
 
         item, slide = self.regions.active, self.slides.current
         if item is None or item.layout is None or slide is None:

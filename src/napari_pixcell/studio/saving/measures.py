@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import numpy as np
 
 from napari_pixcell.cells.ihc.look import Look
-from napari_pixcell.cells.ihc.measures import Staining, Thresholds
+from napari_pixcell.cells.ihc.measures import IhcMeasurement, Thresholds
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.slides.region import Region
 from napari_pixcell.studio.measures import Measured, MeasuredPlace, Measures
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 ARRAYS = ("histogram", "labels", "dab", "pixels")
 
-Row = tuple[MeasuredPlace, "NDArray[Any]", Staining, str]
+Row = tuple[MeasuredPlace, "NDArray[Any]", IhcMeasurement, str]
 
 
 def measured_document(measures: Measures, key: str) -> dict[str, Any]:
@@ -50,7 +50,7 @@ def _row(row: Measured) -> dict[str, Any]:
     }
 
 
-def _staining_bytes(staining: Staining) -> bytes:
+def _staining_bytes(staining: IhcMeasurement) -> bytes:
     arrays = {name: PackedArray.pack(getattr(staining, name)).to_dict() for name in ARRAYS}
     about = {
         "mpp": staining.mpp,
@@ -82,7 +82,7 @@ def _read(loader: Loader, value: dict[str, Any]) -> Row:
     arrays = {name: PackedArray.from_dict(about[name]).unpack() for name in ARRAYS}
     red, green, blue = (float(n) for n in about["white"])
     look: Look = about["look"] if about["look"] in get_args(Look) else "unclear"
-    staining = Staining(
+    staining = IhcMeasurement(
         float(about["mpp"]), (red, green, blue), int(about["tissue_px"]), **arrays, look=look
     )
     place = MeasuredPlace(
