@@ -20,7 +20,7 @@ from napari_pixcell.engine.request import (
     request_from_dict,
 )
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.models.catalogue import get_family
+from napari_pixcell.models.families import get_family
 
 
 @pytest.fixture

@@ -23,10 +23,10 @@ from napari_pixcell.engine.events import Event, Finished, Layout, Progress
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.request import EmbedRequest, SegmentRequest
 from napari_pixcell.errors import PixCellError
+from napari_pixcell.files import sha256_of
 from napari_pixcell.models.catalogue import CELLPOSE
 from napari_pixcell.models.loading_segmenter import load_segmenter
 from napari_pixcell.models.store import find
-from napari_pixcell.models.weights import sha256_of
 
 CPU = torch.device("cpu")
 

@@ -34,10 +34,11 @@ from napari_pixcell.engine.training.files import TaughtFolder
 from napari_pixcell.engine.training.job import new_flow
 from napari_pixcell.engine.training.request import TeachRequest
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.models.catalogue import DEMO, DEMO_STAIN, get_family
+from napari_pixcell.files import sha256_of
+from napari_pixcell.models.catalogue import DEMO, DEMO_STAIN
+from napari_pixcell.models.families import get_family, is_stain, stain_name
 from napari_pixcell.models.own_families import families_folder
-from napari_pixcell.models.stain_families import is_stain, stain_name
-from napari_pixcell.models.weights import load_file, sha256_of
+from napari_pixcell.models.weights import load_file
 from napari_pixcell.networks import StainFlowMLP
 from napari_pixcell.worker.protocol import event_from_message
 

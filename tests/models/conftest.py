@@ -36,7 +36,7 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHub]:
     repositories["MahmoodLab/UNI2-h"]["LICENSE"] = b"Only for research.\n"
     hub = FakeHub(repositories)
     monkeypatch.setenv("HF_ENDPOINT", hub.url)
-    monkeypatch.setattr("napari_pixcell.models.transfer.FIRST_WAIT", 0.01)
+    monkeypatch.setattr("napari_pixcell.models.hub_file.FIRST_WAIT", 0.01)
     yield hub
     hub.close()
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from napari_pixcell.models import weights
-from napari_pixcell.models.catalogue import get_family
+from napari_pixcell.models.families import get_family
 from napari_pixcell.models.loading import load_family, pick_device
 from napari_pixcell.models.store import require
 from napari_pixcell.models.weights import hashing

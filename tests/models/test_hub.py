@@ -155,7 +155,7 @@ def test_bytes_with_another_hash_are_refused(hub, weights, name) -> None:
 
 def test_cancel_ends_a_stalled_download_within_a_second(hub, weights, monkeypatch) -> None:
     # The request that hangs ends by its own time limit, in its own thread.
-    monkeypatch.setattr("napari_pixcell.models.transfer.TIMEOUT", 2.0)
+    monkeypatch.setattr("napari_pixcell.models.hub_file.TIMEOUT", 2.0)
     hub.stall_after = 50_000
     began = []
 

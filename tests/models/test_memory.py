@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from napari_pixcell.models.catalogue import get_family, get_weight_set
+from napari_pixcell.models.families import get_family, get_weight_set
 from napari_pixcell.models.memory import (
     LADDER,
     Machine,

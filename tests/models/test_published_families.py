@@ -19,7 +19,8 @@ from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.request import EmbedRequest, GenerateRequest
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.build import build_network
-from napari_pixcell.models.catalogue import BUILT_IN, get_family
+from napari_pixcell.models.catalogue import BUILT_IN
+from napari_pixcell.models.families import get_family
 from napari_pixcell.models.loading import load_family
 from napari_pixcell.models.store import find, missing, set_weights_folder
 from napari_pixcell.slides.samples import SAMPLE_SLIDE

@@ -16,7 +16,7 @@ from napari_pixcell.engine.loaded_models import Residence
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models import loading
 from napari_pixcell.models.adapters import open_adapter
-from napari_pixcell.models.catalogue import get_family
+from napari_pixcell.models.families import get_family
 from napari_pixcell.models.loading import load_family
 from napari_pixcell.models.store import find, kept_adapter
 from napari_pixcell.models.weights import sha256_of
@@ -183,18 +183,18 @@ def test_a_base_that_was_exchanged_on_disk_is_loaded_anew(installed: Path) -> No
 
 
 def test_an_adapter_of_another_rank_replaces_the_one_before(installed: Path) -> None:
-    from napari_pixcell.models.lora import put_lora, take_lora_off
+    from napari_pixcell.models.lora import attach_lora, detach_lora
 
     transformer = load_family(get_family("stain-her2"), CPU, torch.float32).transformer
     name = "transformer_blocks.0.attn2.to_q"
     half = {f"{name}.lora_A.weight": torch.ones(2, 12)}
-    put_lora(transformer, half | {f"{name}.lora_B.weight": torch.ones(12, 2)}, "mine")
+    attach_lora(transformer, half | {f"{name}.lora_B.weight": torch.ones(12, 2)}, "mine")
     left = [key for key in transformer.state_dict() if ".lora_" in key]
     assert left == [f"{name}.lora_A.default.weight", f"{name}.lora_B.default.weight"]
     with pytest.raises(PixCellError, match=r"is not complete \(.*lora_B"):
-        put_lora(transformer, half, "half")
+        attach_lora(transformer, half, "half")
     assert not any(".lora_" in key for key in transformer.state_dict())
-    take_lora_off(transformer)  # has none: nothing happens
+    detach_lora(transformer)  # has none: nothing happens
 
 
 def test_a_stain_without_its_base_says_what_is_missing(checkpoints, tmp_path, monkeypatch) -> None:
@@ -210,7 +210,7 @@ def test_a_stain_without_its_base_says_what_is_missing(checkpoints, tmp_path, mo
 
 def test_removing_a_stain_takes_its_small_file_along(lora, tmp_path, monkeypatch) -> None:
     from napari_pixcell.models.manifest import Entry, add_to_manifest
-    from napari_pixcell.models.moving import remove
+    from napari_pixcell.models.transport import remove
 
     part = get_family("stain-her2").part("lora")
     place = tmp_path / "weights" / part.hub_id / part.weights

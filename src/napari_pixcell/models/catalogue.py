@@ -1,13 +1,11 @@
-"""The families that can be chosen, as data; imports no torch."""
+"""The built-in families and Cellpose, as data; imports no torch."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, TypeVar
-
-from napari_pixcell.errors import PixCellError
+from typing import Literal
 
 Kind = Literal[
     "transformer",
@@ -22,27 +20,25 @@ Kind = Literal[
     "segmenter",
 ]
 
-T = TypeVar("T")
-
-NON_COMMERCIAL = "CC BY-NC-ND 4.0 (non-commercial, no derivatives); read the card when you get it"
+NON_COMMERCIAL = "CC BY-NC-ND 4.0 (non-commercial, no derivatives); read the model card"
 STAINS = {"her2": "HER2", "er": "ER", "pr": "PR", "ki67": "Ki67", "her2match": "HER2Match"}
 DEMO_FOLDER = Path(__file__).parent.parent / "demo"
 
 
 @dataclass(frozen=True)
 class Part:
-    """One network of a family: where its files are published, and what they are.
+    """One network or configuration of a family, and its published files.
 
     Parameters
     ----------
     kind : str
-        What it is in the family: ``transformer``, ``controlnet``, ``vae``, ``encoder``,
-        ``scheduler``, ``preview``, ``lora`` or ``flow``; ``decoder`` for tensors in the place of
-        some of the ``vae``'s; ``segmenter`` for one that finds cells.
+        Its role: ``transformer``, ``controlnet``, ``vae``, ``encoder``, ``scheduler``,
+        ``preview``, ``lora`` or ``flow``; ``decoder`` for tensors that replace some of the
+        ``vae``'s; ``segmenter`` for a segmentation network.
     network : str
-        Which of our classes reads it, see ``models.networks_of``; empty for a plain config.
+        Name of its class, see ``models.build``; empty for a plain config.
     hub_id : str
-        Repository on the hub, ``owner/name``; empty for bundled files.
+        Repository on the hub, ``owner/name``; empty for bundled files and the user's own.
     files : tuple of str
         Paths in the repository: the weights first, then the config.
     bytes : int
@@ -50,11 +46,11 @@ class Part:
     licence : str
         Licence of the weights, as published when this was written.
     gated : bool
-        Whether the user has to ask for access and log in.
+        Whether the user must request access and log in.
     revision : str
         Branch, tag or commit on the hub.
     folder : Path, optional
-        Where the files lie without any search: bundled, or named by the user's own family.
+        Folder of the files if they are bundled, or named by the user's own family.
     """
 
     kind: Kind
@@ -80,16 +76,16 @@ class Part:
 
 @dataclass(frozen=True)
 class WeightSet:
-    """Weights that are fetched, carried and removed as one.
+    """Weights that are downloaded, exported and removed together.
 
     Parameters
     ----------
     name, title : str
-        As typed, and as shown.
+        As typed, and as displayed.
     parts : tuple of Part
         Its networks, at most one of each kind.
     notice : str
-        What a user must know of what is made with it.
+        Warning that accompanies its results.
     """
 
     name: str
@@ -98,12 +94,12 @@ class WeightSet:
     notice: str
 
     def part(self, kind: Kind) -> Part | None:
-        """Give the part of a kind, if there is one."""
+        """Return the part of a kind, if there is one."""
         return next((part for part in self.parts if part.kind == kind), None)
 
     @property
     def bundled(self) -> bool:
-        """Whether it comes with the package."""
+        """Whether it is part of the package."""
         return all(part.folder == DEMO_FOLDER for part in self.parts)
 
     @property
@@ -113,7 +109,7 @@ class WeightSet:
 
     @property
     def licence(self) -> str:
-        """Licences of the weights, each once; their terms reach what is made with them."""
+        """Licences of the weights, each once. Their terms apply to results as well."""
         licences: dict[str, list[str]] = {}
         for part in self.parts:
             if part.licence:
@@ -128,16 +124,16 @@ class WeightSet:
 
 @dataclass(frozen=True)
 class Family(WeightSet):
-    """A set of checkpoints that make pictures together.
+    """A set of checkpoints that work together.
 
     Parameters
     ----------
     tile : int
-        Side of the square made at once, in px.
+        Side of the square generated at once, in px.
     mpp : float
         Pixel size in µm.
     grid : int
-        Embeddings along a side of the tile: 1, or 4 for 16 in all, row by row.
+        Embeddings along a side of the tile: 1, or 4 for 16 in total, row by row.
     steps, guidance : int, float
         Defaults without a layout.
     layout_guidance : float
@@ -153,7 +149,7 @@ class Family(WeightSet):
 
     @property
     def takes_layout(self) -> bool:
-        """Whether cells can be given a place."""
+        """Whether the family supports layouts."""
         return self.part("controlnet") is not None
 
 
@@ -192,7 +188,7 @@ DEMO = Family(
     steps=20,
     guidance=2.0,
     layout_guidance=1.5,
-    notice="DEMO: small networks, for trying things; not tissue, not for diagnosis or research",
+    notice="DEMO model: illustrative quality only. Not for research or diagnosis",
 )
 _DEMO_STAIN: tuple[tuple[Kind, str, str], ...] = (
     ("lora", "pixcell-transformer", "stain/lora.safetensors"),
@@ -210,8 +206,8 @@ DEMO_STAIN = replace(
     ),
     guidance=1.2,
     layout_guidance=1.2,
-    notice="DEMO: a made-up stain, not biology: which nuclei are brown says nothing of the tissue; "
-    "not for diagnosis or research",
+    notice="DEMO model: an invented stain, not biology. Its brown nuclei say nothing about the "
+    "tissue. Not for research or diagnosis",
 )
 
 _UNI = Part(
@@ -220,10 +216,10 @@ _UNI = Part(
     "MahmoodLab/UNI2-h",
     ("pytorch_model.bin",),
     2_725_700_000,
-    "CC BY-NC-ND 4.0 (non-commercial; its terms reach what is made from it)",
+    "CC BY-NC-ND 4.0 (non-commercial; its terms apply to derived results)",
     gated=True,
 )
-# The SD3 VAE, taken from where it is not gated.
+# The SD3 VAE, from a repository that is not gated.
 _VAE = Part(
     "vae",
     "autoencoder-kl",
@@ -232,7 +228,7 @@ _VAE = Part(
     335_300_000,
     "Stability AI Community Licence (SD3 VAE)",
 )
-_NOTICE = "Synthetic: made by PixCell, for research use only, not for diagnosis"
+_NOTICE = "Synthetic: generated by PixCell. For research use only, not for diagnosis"
 
 
 def _pixcell(hub_id: str, kind: Kind, network: str, size: int) -> Part:
@@ -295,8 +291,8 @@ def _stain(name: str, title: str) -> Family:
             Part("flow", "stain-flow", hub_id, (flow,), 96_700_000, licence),
         ),
         guidance=1.2,
-        notice="Synthetic: a virtual stain made by PixCell, not a real one; its cells may not be "
-        "in the places of those of the H&E; for research use only, not for diagnosis",
+        notice="Synthetic: a virtual stain generated by PixCell, not a real one. Its cells may not "
+        "match those of the H&E. For research use only, not for diagnosis",
     )
 
 
@@ -312,7 +308,6 @@ BUILT_IN: Mapping[str, Family] = {
     )
 }
 
-
 CELLPOSE = WeightSet(
     name="cellpose",
     title="Cellpose",
@@ -327,40 +322,5 @@ CELLPOSE = WeightSet(
             "non-commercial use",
         ),
     ),
-    notice="Finds the cells of a region for its layout",
+    notice="Segments the cells of a region for its layout",
 )
-
-
-def families() -> dict[str, Family]:
-    """Give every family that can be chosen, the user's own ones last."""
-    from napari_pixcell.models.own_families import read_own_families
-
-    return {**BUILT_IN, **read_own_families(BUILT_IN)}
-
-
-def weight_sets() -> dict[str, WeightSet]:
-    """Give everything that can be fetched: the families, and Cellpose."""
-    return {**families(), CELLPOSE.name: CELLPOSE}
-
-
-def get_family(name: str) -> Family:
-    """Look a family up by its name."""
-    return _look_up(name, families())
-
-
-def get_weight_set(name: str) -> WeightSet:
-    """Look a family, or Cellpose, up by its name."""
-    return _look_up(name, weight_sets())
-
-
-def _look_up(name: str, known: Mapping[str, T]) -> T:
-    if name not in known:
-        raise PixCellError(
-            f"There is no family “{name}”; choose one of: {', '.join(sorted(known))}."
-        )
-    return known[name]
-
-
-def all_parts() -> Iterator[Part]:
-    """Give every part of every family, and Cellpose's, each once."""
-    yield from dict.fromkeys(part for weights in weight_sets().values() for part in weights.parts)

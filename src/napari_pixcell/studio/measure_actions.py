@@ -8,7 +8,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.models.catalogue import get_family
+from napari_pixcell.models.families import get_family
 from napari_pixcell.studio.cells.finding import LARGEST_SEARCH
 from napari_pixcell.studio.measures import SECTION, Measures, Place
 from napari_pixcell.studio.regions.item import RegionItem

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from napari_pixcell.engine.canvas.plan import cells_of
 from napari_pixcell.engine.presets import EXACT
 from napari_pixcell.engine.request import MAX_SEED, GenerateRequest
-from napari_pixcell.models.catalogue import get_family
+from napari_pixcell.models.families import get_family
 from napari_pixcell.studio.generation.pace import Clock
 from napari_pixcell.studio.results.results import JobHandle, Target
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from napari_pixcell.datasets.recipe.request import AnyRequest
 from napari_pixcell.engine.record import Record
-from napari_pixcell.models.stain_families import stain_of
+from napari_pixcell.models.families import stain_of
 from napari_pixcell.slides.region import Region
 from napari_pixcell.slides.stored_picture import Picture, StoredPicture
 from napari_pixcell.studio.generation.start import Beginning

@@ -13,7 +13,7 @@ from napari_pixcell.cells.inventing.recipe import Recipe
 from napari_pixcell.engine.events import Variant
 from napari_pixcell.engine.request import GenerateRequest
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.models.catalogue import families
+from napari_pixcell.models.families import families
 from napari_pixcell.studio.generation.queue import Generation
 from napari_pixcell.studio.measures import Measures
 from napari_pixcell.studio.regions.item import RegionItem

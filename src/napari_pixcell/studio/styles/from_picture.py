@@ -15,7 +15,8 @@ from napari_pixcell.engine.events import Event, Failure, Finished, is_last
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.styles.library import small_picture
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.models.catalogue import Family, get_family
+from napari_pixcell.models.catalogue import Family
+from napari_pixcell.models.families import get_family
 from napari_pixcell.slides.region import Region
 from napari_pixcell.slides.slide import ArraySlide, Slide
 from napari_pixcell.studio.background import Background

@@ -1,33 +1,34 @@
-"""Families carried to machines without internet, and taken off this one."""
+"""Export, import and removal of weight sets, for machines without internet."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.models.catalogue import Part, WeightSet, weight_sets
-from napari_pixcell.models.hub import human_size
-from napari_pixcell.models.licences import kept_licences, licence_files
+from napari_pixcell.files import sha256_of
+from napari_pixcell.models.catalogue import Part, WeightSet
+from napari_pixcell.models.families import weight_sets
+from napari_pixcell.models.integrity import entry_problem
+from napari_pixcell.models.licences import licence_files, stored_licences
 from napari_pixcell.models.manifest import (
     NAME,
-    Entry,
+    ManifestEntry,
     add_to_manifest,
     copy_whole,
-    disk_explained,
+    explain_disk_errors,
     read_manifest,
-    sha256_of,
-    take_from_manifest,
+    remove_from_manifest,
 )
 from napari_pixcell.models.store import (
-    find,
     kept_adapter,
     missing,
     require,
     set_weights_folder,
     weights_folder,
 )
+from napari_pixcell.words import file_size
 
 OnProgress = Callable[[int, int, str], None]
 
@@ -38,54 +39,52 @@ def _silent(done: int, total: int, message: str) -> None:
 
 def export_family(
     family: WeightSet, directory: Path, on_progress: OnProgress = _silent
-) -> dict[str, Entry]:
-    """Copy a family's files, licences and hashes into a folder that can be carried away.
+) -> dict[str, ManifestEntry]:
+    """Copy a family's files, licences and hashes to a portable folder.
 
     Parameters
     ----------
     family : WeightSet
-        Installed here.
+        An installed one.
     directory : Path
-        Made if it is not there; further families can be added to it. Files lie in it as
-        ``owner/name/path``.
+        Created if missing. It can receive several families, as ``owner/name/path``.
     on_progress : callable
-        Told (bytes done, bytes in all, message).
+        Called with (bytes done, bytes in total, message).
 
     Returns
     -------
-    dict of str to Entry
-        What was copied.
+    dict of str to ManifestEntry
+        The copied files.
 
     Raises
     ------
     PixCellError
-        If a part is missing, is the user's own or bundled, or the disk is full.
+        If a part is missing, bundled or the user's own, or the disk is full.
     """
     _refuse_bundled(family, "exported")
     sources: dict[str, Path] = {}
     for part in family.parts:
         if part.folder is not None:
             raise PixCellError(
-                f"The {part.kind} of {family.title} is your own; copy {part.folder.name} and the "
+                f"The {part.kind} of {family.title} is your own. Copy {part.folder.name} and the "
                 "family's TOML file by hand."
             )
-        found = require(family, part)
-        for name, path in found.files.items():
+        for name, path in require(family, part).files.items():
             sources[f"{part.hub_id}/{name}"] = path
         for path in licence_files(part):
             sources[f"{part.hub_id}/{path.name}"] = path
-    with disk_explained(directory):
+    with explain_disk_errors(directory):
         directory.mkdir(parents=True, exist_ok=True)
-        read_manifest(directory)  # a damaged one is found before any copying
+        read_manifest(directory)  # raises if damaged, before anything is copied
         copied = _copy(sources, directory, on_progress)
         add_to_manifest(directory, copied)
     return copied
 
 
 def import_folder(directory: Path, on_progress: OnProgress = _silent) -> Path:
-    """Check an exported folder and take its weights over.
+    """Check an exported folder and install its weights.
 
-    They are copied to the user's folder of weights; without one, the folder itself becomes it.
+    They are copied to the user's folder of weights. Without one, the exported folder becomes it.
 
     Returns
     -------
@@ -95,55 +94,34 @@ def import_folder(directory: Path, on_progress: OnProgress = _silent) -> Path:
     Raises
     ------
     PixCellError
-        If a file is missing, damaged, or named outside the folder, or the disk is full; then
-        nothing is taken over.
+        If a file is missing, damaged, or named outside the folder, or the disk is full. Nothing
+        is installed then.
     """
     if not directory.is_dir():
-        raise PixCellError(
-            f"There is no folder {directory.name}; choose one that “models export” wrote."
-        )
+        raise PixCellError(f"There is no folder {directory.name}. Choose one from “models export”.")
     files = read_manifest(directory)
     if not files:
         raise PixCellError(
-            f"{directory.name} holds no {NAME}; choose a folder that “models export” wrote."
+            f"{directory.name} contains no {NAME}. Choose a folder from “models export”."
         )
-    with disk_explained(directory):
-        for problem in folder_problems(directory, files, on_progress):
-            raise PixCellError(f"{problem}; export the family again.")
+    with explain_disk_errors(directory):
+        _check_folder(directory, files, on_progress)
     target = weights_folder()
     if target is None or target.resolve() == directory.resolve():
         set_weights_folder(directory.resolve())
         return directory.resolve()
-    with disk_explained(target):
+    with explain_disk_errors(target):
         target.mkdir(parents=True, exist_ok=True)
         listed = read_manifest(target)
         own = {name for name in files if (target / name).is_file() and name not in listed}
         for name in own:
             if sha256_of(target / name) != files[name].sha256:
                 raise PixCellError(
-                    f"{name} is in {target.name} already and is another file; move it away first."
+                    f"{target.name} already contains a different {name}. Move it away first."
                 )
         sources = {name: directory / name for name in files if name not in own}
         add_to_manifest(target, _copy(sources, target, on_progress))
     return target
-
-
-def folder_problems(
-    folder: Path, files: dict[str, Entry], on_progress: OnProgress = _silent
-) -> list[str]:
-    """Compare the files of a folder with its manifest; give what is wrong, without a full stop."""
-    problems, done, total = [], 0, sum(entry.size for entry in files.values())
-    for name, entry in files.items():
-        path = folder / name
-        if not path.is_file():
-            problems.append(f"{name} is missing from {folder.name}")
-        elif path.stat().st_size != entry.size:
-            problems.append(f"{name} in {folder.name} has another size than it should")
-        elif sha256_of(path) != entry.sha256:
-            problems.append(f"{name} in {folder.name} is damaged: its hash is another")
-        done += entry.size
-        on_progress(done, total, f"Checking {name}")
-    return problems
 
 
 def remove(family: WeightSet, shared: bool = False) -> list[str]:
@@ -152,15 +130,15 @@ def remove(family: WeightSet, shared: bool = False) -> list[str]:
     Parameters
     ----------
     family : WeightSet
-        Its bundled files, the user's own, and those that the user put into the folder of
-        weights stay.
+        Bundled files, the user's own, and those that the user put into the folder of weights
+        are kept.
     shared : bool
-        Also delete what another installed family uses.
+        Also delete files that another installed family uses.
 
     Returns
     -------
     list of str
-        What was deleted, as ``owner/name/path``.
+        The deleted files, as ``owner/name/path``.
     """
     _refuse_bundled(family, "removed")
     others = [
@@ -170,7 +148,7 @@ def remove(family: WeightSet, shared: bool = False) -> list[str]:
     ]
     used = set() if shared else {name for other in others for name in _names(other.parts)}
     removed = []
-    with disk_explained(weights_folder() or Path("The cache")):
+    with explain_disk_errors(weights_folder() or Path("The cache")):
         for part in family.parts:
             if not part.hub_id or set(_names([part])) & used:
                 continue
@@ -179,19 +157,34 @@ def remove(family: WeightSet, shared: bool = False) -> list[str]:
     return sorted(set(removed))
 
 
-def _names(parts: tuple[Part, ...] | list[Part]) -> list[str]:
+def _check_folder(folder: Path, files: dict[str, ManifestEntry], on_progress: OnProgress) -> None:
+    """Raise a PixCellError at the first file that differs from the manifest."""
+    done, total = 0, sum(entry.size for entry in files.values())
+    for name, entry in files.items():
+        path = folder / name
+        problem = entry_problem(path, entry) if path.is_file() else "is missing"
+        if problem:
+            raise PixCellError(f"{name} in {folder.name} {problem}. Export the family again.")
+        done += entry.size
+        on_progress(done, total, f"Checking {name}")
+
+
+def _names(parts: Iterable[Part]) -> list[str]:
     return [f"{part.hub_id}/{name}" for part in parts if part.hub_id for name in part.files]
 
 
-def _refuse_bundled(family: WeightSet, done: str) -> None:
+def _refuse_bundled(family: WeightSet, action: str) -> None:
     if family.bundled:
         raise PixCellError(
-            f"{family.title} comes with napari-pixcell and cannot be {done}; choose another family."
+            f"{family.title} is part of napari-pixcell and cannot be {action}. Choose another "
+            "family."
         )
 
 
-def _copy(sources: dict[str, Path], target: Path, on_progress: OnProgress) -> dict[str, Entry]:
-    """Copy files that are not there yet; room for all of them is looked for first."""
+def _copy(
+    sources: dict[str, Path], target: Path, on_progress: OnProgress
+) -> dict[str, ManifestEntry]:
+    """Copy the files that are not there yet, after checking the disk for enough space."""
     there = read_manifest(target)
     sizes = {name: path.stat().st_size for name, path in sources.items()}
     kept = {
@@ -206,8 +199,8 @@ def _copy(sources: dict[str, Path], target: Path, on_progress: OnProgress) -> di
     free = shutil.disk_usage(target).free
     if needed > free:
         raise PixCellError(
-            f"There is room for {human_size(free)} in {target.name} and {human_size(needed)} are "
-            "needed; free some space, or choose another folder."
+            f"The weights need {file_size(needed)}, but only {file_size(free)} are free in "
+            f"{target.name}. Free some space, or choose another folder."
         )
     copied, new, done = {}, [], 0
     try:
@@ -224,7 +217,7 @@ def _copy(sources: dict[str, Path], target: Path, on_progress: OnProgress) -> di
             if not (target / name).exists():
                 new.append(target / name)
             copied[name] = copy_whole(path, target / name, advance)
-    except BaseException:  # a part of a family is of no use
+    except BaseException:  # half a family is of no use
         for path in new:
             path.unlink(missing_ok=True)
         raise
@@ -241,14 +234,14 @@ def _remove_from_folder(part: Part) -> list[str]:
     listed = read_manifest(folder)
     gone = [name for name in _names([part]) if name in listed]
     left = [n for n in listed if n.startswith(f"{part.hub_id}/") and n not in gone]
-    licences = [f"{part.hub_id}/{path.name}" for path in kept_licences(part.hub_id)]
-    if set(left) <= set(licences):  # the last weights of a repository take its licence along
+    licences = [f"{part.hub_id}/{path.name}" for path in stored_licences(part.hub_id)]
+    if set(left) <= set(licences):  # licences go with the last weights of their repository
         gone += left
     for name in gone:
         (folder / name).unlink(missing_ok=True)
         kept_adapter(folder / name).unlink(missing_ok=True)
-    take_from_manifest(folder, set(gone))
-    _drop_empty(top)
+    remove_from_manifest(folder, set(gone))
+    _remove_empty_folders(top)
     return gone
 
 
@@ -258,38 +251,30 @@ def _remove_from_cache(part: Part) -> list[str]:
 
     cache = Path(constants.HF_HUB_CACHE)
     repository = cache / repo_folder_name(repo_id=part.hub_id, repo_type="model")
-    blobs = repository / "blobs"
+    blobs, snapshots = repository / "blobs", repository / "snapshots"
     for partial in [*blobs.glob(".*.part"), *blobs.glob(".*.lock")]:
         partial.unlink(missing_ok=True)
     gone = []
     for name in part.files:
-        for pointer in (repository / "snapshots").glob(f"*/{name}"):
+        for pointer in snapshots.glob(f"*/{name}"):
             blob = _linked(pointer)
             pointer.unlink()
             kept_adapter(pointer).unlink(missing_ok=True)
             gone.append(f"{part.hub_id}/{name}")
-            shown = (repository / "snapshots").rglob("*")
-            if blob is not None and blob not in {_linked(path) for path in shown}:
+            if blob is not None and blob not in {_linked(path) for path in snapshots.rglob("*")}:
                 (blobs / blob).unlink(missing_ok=True)
     if gone:
-        _drop_empty(repository / "snapshots")
+        _remove_empty_folders(snapshots)
     return gone
 
 
 def _linked(pointer: Path) -> str | None:
-    """Name of the blob that the cache shows under a file's name; a copy has none."""
+    """Name of the blob that a link of the cache points to; None if it is a copy."""
     return pointer.readlink().name if pointer.is_symlink() else None
 
 
-def _drop_empty(top: Path) -> None:
-    for folder in sorted((p for p in top.rglob("*") if p.is_dir()), reverse=True):
-        if not any(folder.iterdir()):
-            folder.rmdir()
-    for folder in (top, top.parent):  # the repository, and its owner
+def _remove_empty_folders(top: Path) -> None:
+    inside = sorted((p for p in top.rglob("*") if p.is_dir()), reverse=True)
+    for folder in [*inside, top, top.parent]:  # the repository, and its owner
         if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
-
-
-def found_where(family: WeightSet) -> list[str]:
-    """Give the places that the parts of a family were found in, each once."""
-    return sorted({found.where for part in family.parts if (found := find(part)) is not None})
