@@ -11,7 +11,7 @@ from napari_pixcell.engine.sampler import denoise
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.networks import PixCellControlNet, PixCellTransformer2DModel
 from napari_pixcell.networks.compiling import compile_blocks
-from napari_pixcell.networks.prepared import Middle, PreparedStyle
+from napari_pixcell.networks.prepared import DeltaCache, PreparedStyle
 
 SIZES = {
     "num_attention_heads": 2,
@@ -137,12 +137,12 @@ def test_a_span_taken_from_the_same_step_changes_nothing() -> None:
     transformer = network(1)
     residuals = [torch.randn(2, 64, 24) for _ in range(6)]
     latents, styles, times = torch.randn(2, 4, 16, 16), torch.randn(2, 1, 20), torch.tensor([500])
-    middle, runs = Middle(range(2, 6)), []
+    cache, runs = DeltaCache(range(2, 6)), []
     for block in transformer.transformer_blocks:
         block.ff.register_forward_hook(lambda *_: runs.append(1))
-    whole = transformer(latents, styles, times, residuals, middle=middle).sample
+    whole = transformer(latents, styles, times, residuals, cache=cache).sample
     assert len(runs) == 8
-    again = transformer(latents, styles, times, residuals, middle=middle).sample
+    again = transformer(latents, styles, times, residuals, cache=cache).sample
     assert len(runs) == 8 + 4
     assert (whole - again).abs().max() < 1e-5 * whole.abs().max()
 

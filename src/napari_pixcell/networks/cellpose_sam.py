@@ -1,8 +1,7 @@
-"""Cellpose's network in the width of a checkpoint.
+"""Cellpose's network in the size of a checkpoint.
 
-Cellpose builds one size only, with the encoder that segment-anything calls ``vit_l``. Everything
-else of its network follows from the encoder, so that a smaller one needs another encoder under
-that name and nothing more.
+Cellpose builds one size only, with the encoder that segment-anything calls ``vit_l``. The rest of
+its network follows from the encoder, so another size only needs another encoder of that name.
 """
 
 from __future__ import annotations
@@ -16,9 +15,9 @@ from typing import Any
 
 from torch import nn
 
-PIXELS, PATCH = 1024, 16  # what segment-anything builds; Cellpose cuts it down itself
+PIXELS, PATCH = 1024, 16  # as segment-anything builds it; Cellpose reduces it itself
 GLOBAL = 2 * (PIXELS // PATCH) - 1
-MOST_WIDTH, MOST_DEPTH = 4096, 64
+MAX_WIDTH, MAX_DEPTH = 4096, 64
 
 
 @dataclass(frozen=True)
@@ -28,15 +27,15 @@ class EncoderSizes:
     Parameters
     ----------
     width, depth, heads : int
-        Embedding dimension, blocks, and attention heads of each.
+        Embedding dimension, number of blocks, and attention heads of each.
     mlp_ratio : float
         Hidden width of a block's MLP as a multiple of ``width``.
     window : int
-        Side of the attention windows its positions were learnt in, in patches.
-    everywhere : tuple of int
-        Blocks whose attention was learnt over the whole picture.
+        Side of the attention windows in patches.
+    global_blocks : tuple of int
+        Blocks with attention over the whole image.
     channels : int
-        Of the features that it gives.
+        Channels of the returned features.
     """
 
     width: int
@@ -44,7 +43,7 @@ class EncoderSizes:
     heads: int
     mlp_ratio: float
     window: int
-    everywhere: tuple[int, ...]
+    global_blocks: tuple[int, ...]
     channels: int
 
 
@@ -54,12 +53,12 @@ def encoder_sizes(shapes: Mapping[str, tuple[int, ...]]) -> EncoderSizes:
     Raises
     ------
     KeyError, ValueError
-        If a tensor is missing, or the sizes are none that a network could have.
+        If a tensor is missing, or the sizes are impossible.
     """
     width = shapes["encoder.patch_embed.proj.weight"][0]
     depth = len({name.split(".")[2] for name in shapes if name.startswith("encoder.blocks.")})
     reach = [shapes[f"encoder.blocks.{i}.attn.rel_pos_h"][0] for i in range(depth)]
-    if not (0 < width <= MOST_WIDTH and 0 < depth <= MOST_DEPTH):
+    if not (0 < width <= MAX_WIDTH and 0 < depth <= MAX_DEPTH):
         raise ValueError(f"{depth} blocks of width {width}")
     return EncoderSizes(
         width,
@@ -67,14 +66,14 @@ def encoder_sizes(shapes: Mapping[str, tuple[int, ...]]) -> EncoderSizes:
         heads=width // max(1, shapes["encoder.blocks.0.attn.rel_pos_h"][1]),
         mlp_ratio=shapes["encoder.blocks.0.mlp.lin1.weight"][0] / width,
         window=(min(reach) + 1) // 2 if min(reach) < GLOBAL else 0,
-        everywhere=tuple(i for i, positions in enumerate(reach) if positions == GLOBAL),
+        global_blocks=tuple(i for i, positions in enumerate(reach) if positions == GLOBAL),
         channels=shapes["encoder.neck.0.weight"][0],
     )
 
 
 @contextmanager
 def encoder_of(sizes: EncoderSizes) -> Iterator[None]:
-    """Have Cellpose build its network on an encoder of these sizes for as long as this lasts."""
+    """Let Cellpose build its network with an encoder of these sizes within a block."""
     from segment_anything import sam_model_registry
     from segment_anything.modeling import ImageEncoderViT
 
@@ -90,7 +89,7 @@ def encoder_of(sizes: EncoderSizes) -> Iterator[None]:
             norm_layer=partial(nn.LayerNorm, eps=1e-6),
             use_rel_pos=True,
             window_size=sizes.window,
-            global_attn_indexes=sizes.everywhere,
+            global_attn_indexes=sizes.global_blocks,
         )
         return SimpleNamespace(image_encoder=encoder)
 

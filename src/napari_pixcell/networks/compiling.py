@@ -1,4 +1,4 @@
-"""Regional compilation: the one function that every block runs, compiled once."""
+"""Regional compilation: all blocks share one function, which is compiled once."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ log = logging.getLogger(__name__)
 
 
 def compile_blocks(network: PixCellTransformer2DModel) -> str:
-    """Compile what the blocks of a network run, if this machine can.
+    """Compile the blocks of a network, if this machine has a compiler.
 
     Parameters
     ----------
     network : PixCellTransformer2DModel
-        On its device, in its precision; a ControlNet is one too. It works as before where
-        compiling fails.
+        On its device, in its precision; a ControlNet works as well. If compilation fails, the
+        network stays as it was.
 
     Returns
     -------
     str
-        Why it was left out; empty if it works.
+        Why compilation failed; empty if it succeeded.
     """
     compiled = torch.compile(pass_block, dynamic=False)
     side = network.config.sample_size // network.config.patch_size
@@ -34,9 +34,9 @@ def compile_blocks(network: PixCellTransformer2DModel) -> str:
             2, side**2, network.inner_dim, dtype=network.dtype, device=network.device
         )
         try:
-            # A compiler's absence shows in the first pass only.
+            # A missing compiler shows only in the first pass.
             compiled(network.transformer_blocks[0], hidden, style.blocks[0], time.modulation)
-        except Exception as error:  # compilers fail in their own ways
+        except Exception as error:  # each compiler raises errors of its own
             torch.compiler.reset()
             log.info("blocks are not compiled", exc_info=True)
             return f"{type(error).__name__}: {str(error).strip().splitlines()[0][:200]}"
