@@ -385,15 +385,18 @@ def _change(change: Any) -> Any:
 @pytest.mark.parametrize(
     ("write", "sentence"),
     [
-        (lambda path, _: path.write_bytes(b"PK no model"), "bad.*choose a file that Cellpose 4"),
-        (lambda path, _: torch.save([1], path), "something else than tensors by name; choose a"),
-        (_change(lambda t: t.pop("W2")), "no model of Cellpose 4.*choose a file that Cellpose 4"),
-        (_change(lambda t: t.pop("out.bias")), "does not hold a whole Cellpose network"),
-        (_change(lambda t: t.pop("encoder.blocks.0.attn.rel_pos_h")), "not hold a whole Cellpose"),
-        (_change(lambda t: t.update({"out.bias": torch.ones(3)})), "does not hold a whole"),
+        (lambda path, _: path.write_bytes(b"PK no model"), "bad.*Choose a file trained with"),
+        (lambda path, _: torch.save([1], path), "other than named tensors. Choose a"),
+        (_change(lambda t: t.pop("W2")), "is not a model of Cellpose 4.*Choose a file trained"),
+        (_change(lambda t: t.pop("out.bias")), "is not a complete Cellpose network"),
+        (
+            _change(lambda t: t.pop("encoder.blocks.0.attn.rel_pos_h")),
+            "not a complete Cellpose network",
+        ),
+        (_change(lambda t: t.update({"out.bias": torch.ones(3)})), "is not a complete"),
         (
             _change(lambda t: t.update({"encoder.patch_embed.proj.weight": torch.ones(9999, 1)})),
-            "does not hold a whole",
+            "is not a complete",
         ),
         (_change(lambda t: t.update({"encoder.cls_token": torch.ones(1)})), "on DINOv3"),
     ],
