@@ -196,5 +196,5 @@ def test_a_record_of_other_weights_is_refused(request_: GenerateRequest) -> None
 
 
 def test_an_unknown_family_is_refused() -> None:
-    with pytest.raises(PixCellError, match="There is no family “magic”; choose one of: demo"):
+    with pytest.raises(PixCellError, match=r"There is no family “magic”\. Choose one of: demo"):
         get_family("magic")

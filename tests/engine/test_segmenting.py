@@ -291,13 +291,15 @@ def test_a_setting_that_cannot_be_gets_a_sentence(values: dict[str, float], sent
 def test_without_weights_a_sentence_says_how_to_get_them(engine: Engine) -> None:
     with pytest.raises(PixCellError) as error:
         run(engine, request("cpsam_v2", discs(1)[0]))
-    assert "Cellpose's weights are not installed; get them in the model manager" in str(error.value)
+    assert "Cellpose's weights are not installed. Get them in the model manager" in str(error.value)
     assert "napari-pixcell models get cellpose" in str(error.value)
     assert "built-in method" in str(error.value)
 
 
 def test_a_file_that_is_not_there_gets_a_sentence(engine: Engine, tmp_path: Path) -> None:
-    with pytest.raises(PixCellError, match="There is no Cellpose model file mine; choose another"):
+    with pytest.raises(
+        PixCellError, match=r"There is no Cellpose model file mine\. Choose another"
+    ):
         run(engine, request(tmp_path / "mine", discs(1)[0]))
 
 

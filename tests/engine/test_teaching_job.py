@@ -216,14 +216,14 @@ def test_exchanged_folders_are_noticed(engine: Engine, request_: TeachRequest) -
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"name": "demo"}, "“demo” is a built-in model; choose another name"),
-        ({"name": "a, b"}, "“a, b” cannot be a stain's name; use letters"),
+        ({"name": "demo"}, "“demo” is a built-in model. Choose another name"),
+        ({"name": "a, b"}, "“a, b” cannot be the name of a stain. Use letters"),
         (
             {"family": "nowhere"},
             "The model “nowhere” does not exist; teach a stain on one of: demo",
         ),
         ({"family": "stain-her2"}, "Virtual HER2 is not installed: the transformer from"),
-        ({"name": "taken"}, "You have another model named “taken”; choose another name"),
+        ({"name": "taken"}, "You have another model named “taken”. Choose another name"),
         ({"family": "taken"}, "The model “taken” is your own; teach a stain on one of"),
     ],
 )

@@ -198,7 +198,7 @@ def test_two_programs_do_not_download_the_same_file(hub, weights, monkeypatch) -
     digest = hashlib.sha256(content(hub, TRANSFORMER)).hexdigest()
     with (
         FileLock(path.with_name(f".{path.name}.{digest[:12]}.lock")),
-        pytest.raises(PixCellError, match="Another program is downloading .*Wait until"),
+        pytest.raises(PixCellError, match=r"Another program is downloading .*Wait until"),
     ):
         download([TRANSFORMER])
     download([TRANSFORMER])

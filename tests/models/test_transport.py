@@ -95,7 +95,7 @@ def test_the_users_own_files_stay_where_they_are(hub, tmp_path) -> None:
         "lora", "pixcell-transformer", "", (own.name,), 1, "", folder=tmp_path / "mine"
     )
     family = replace(PIXCELL_256, name="mine", title="Mine", parts=(lora, *PIXCELL_256.parts))
-    with pytest.raises(PixCellError, match="The lora of Mine is your own. Copy mine and the"):
+    with pytest.raises(PixCellError, match=r"The lora of Mine is your own\. Copy mine and the"):
         export_family(family, tmp_path / "stick")
     download(PIXCELL_256.parts)
     assert remove(family) == []  # all other files are PixCell-256's
@@ -166,7 +166,7 @@ def test_a_damaged_manifest_is_refused(exported) -> None:
 def test_an_import_never_overwrites_the_users_files(exported, weights) -> None:
     (weights / WEIGHTS).parent.mkdir(parents=True)
     (weights / WEIGHTS).write_bytes(b"mine")
-    with pytest.raises(PixCellError, match="weights already contains a different .*Move it"):
+    with pytest.raises(PixCellError, match=r"weights already contains a different .*Move it"):
         import_folder(exported)
     assert (weights / WEIGHTS).read_bytes() == b"mine"
     shutil.copy(exported / WEIGHTS, weights / WEIGHTS)
