@@ -32,7 +32,8 @@ class _SafeTensors(Mapping[str, Tensor]):
         self._names = dict.fromkeys(self._file.keys())
 
     def __getitem__(self, name: str) -> Tensor:
-        return self._file.get_tensor(name)
+        tensor: Tensor = self._file.get_tensor(name)
+        return tensor
 
     def __contains__(self, name: object) -> bool:
         return name in self._names

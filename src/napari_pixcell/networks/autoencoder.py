@@ -27,7 +27,8 @@ class ConvBlock(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Map a feature map to one of the same shape."""
         hidden = self.conv1(nn.functional.silu(x))
-        return x + self.conv2(nn.functional.silu(hidden))
+        change: torch.Tensor = self.conv2(nn.functional.silu(hidden))
+        return x + change
 
 
 class Upsample(nn.Module):
@@ -49,7 +50,8 @@ class Upsample(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Double the height and width of ``x``."""
-        return self.shuffle(self.conv(x))
+        larger: torch.Tensor = self.shuffle(self.conv(x))
+        return larger
 
 
 class DemoAutoencoder(ModelMixin, ConfigMixin):
@@ -146,4 +148,5 @@ class DemoAutoencoder(ModelMixin, ConfigMixin):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Reconstruct images, for training."""
-        return self.decoder(self.encoder(x))
+        reconstructed: torch.Tensor = self.decoder(self.encoder(x))
+        return reconstructed

@@ -79,12 +79,11 @@ class PixCellControlNet(PixCellTransformer2DModel):
         """Build it from a transformer's first blocks, with residuals of zero until training."""
         names = set(cls._get_init_keys(cls)) & set(transformer.config)
         config = {name: transformer.config[name] for name in names}
-        controlnet = cls(**config | {"n_controlnet_blocks": n_controlnet_blocks})
+        controlnet: PixCellControlNet = cls(**config | {"n_controlnet_blocks": n_controlnet_blocks})
         controlnet.load_state_dict(transformer.state_dict(), strict=False)
         controlnet.cond_pos_embed.load_state_dict(transformer.pos_embed.state_dict())
-        for linear in controlnet.controlnet_blocks:
-            nn.init.zeros_(linear.weight)
-            nn.init.zeros_(linear.bias)
+        for parameter in controlnet.controlnet_blocks.parameters():
+            nn.init.zeros_(parameter)
         return controlnet
 
     def forward(  # type: ignore[override]

@@ -70,4 +70,5 @@ class TileEncoder(ModelMixin, ConfigMixin):
         hidden = hidden.float()
         spread, mean = torch.var_mean(hidden, dim=(2, 3), correction=0)
         pooled = torch.cat([mean, (spread + 1e-5).sqrt()], dim=1)
-        return self.norm(self.head(pooled.to(self.head.weight.dtype)))
+        embedded: torch.Tensor = self.norm(self.head(pooled.to(self.head.weight.dtype)))
+        return embedded

@@ -8,11 +8,11 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from diffusers import PixArtTransformer2DModel
 from diffusers.configuration_utils import register_to_config
 from diffusers.loaders import PeftAdapterMixin
 from diffusers.models.embeddings import get_2d_sincos_pos_embed_from_grid
 from diffusers.models.modeling_outputs import Transformer2DModelOutput
+from diffusers.models.transformers.pixart_transformer_2d import PixArtTransformer2DModel
 from torch import Tensor, nn
 
 from napari_pixcell.networks.prepared import DeltaCache, PreparedStyle, PreparedTime
@@ -264,12 +264,14 @@ def _cross(attention: Any, hidden: Tensor, read: tuple[Tensor, ...]) -> Tensor:
     """Attend from (batch, patches, width) to the result of :func:`_read`."""
     if len(read) == 1:
         return read[0]
+    keys, values = read
     queries = _heads(attention, attention.to_q(hidden))
-    attended = F.scaled_dot_product_attention(queries, *read)
+    attended = F.scaled_dot_product_attention(queries, keys, values)
     out: Tensor = attention.to_out[0](attended.transpose(1, 2).flatten(2))
     return out
 
 
 def _heads(attention: Any, values: Tensor) -> Tensor:
     """Split (batch, tokens, width) into (batch, heads, tokens, head width)."""
-    return values.unflatten(-1, (attention.heads, -1)).transpose(1, 2)
+    split: Tensor = values.unflatten(-1, (attention.heads, -1))
+    return split.transpose(1, 2)
