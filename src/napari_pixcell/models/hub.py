@@ -26,7 +26,7 @@ from napari_pixcell.models.hub_file import (
 )
 from napari_pixcell.models.licences import FILES as LICENCE_FILES
 from napari_pixcell.models.manifest import ManifestEntry, add_to_manifest, read_manifest
-from napari_pixcell.models.store import find, missing, weights_folder
+from napari_pixcell.models.store import cache_repository, find, missing, weights_folder
 from napari_pixcell.words import file_size
 
 POLL = 0.1  # s between checks of progress and cancel
@@ -132,7 +132,7 @@ class _Step:
     def final(self) -> Path:
         if self.folder is not None:
             return self.folder / self.file.hub_id / self.file.name
-        return _repository(self.file.hub_id) / "blobs" / self.file.etag
+        return cache_repository(self.file.hub_id) / "blobs" / self.file.etag
 
     @property
     def partial(self) -> Path:
@@ -191,10 +191,9 @@ class _Job:
             self.error = error
         except Exception as error:
             try:
-                self.error = PixCellError(hub_error_message(error, part))
-                self.error.__cause__ = error
-            except Exception as bug:
-                self.error = bug
+                raise PixCellError(hub_error_message(error, part)) from error
+            except Exception as explained:  # or the error itself, if it is a bug
+                self.error = explained
 
     def _plan(self, part: Part, before: dict[str, _Step]) -> list[_Step]:
         from huggingface_hub.errors import EntryNotFoundError
@@ -259,20 +258,13 @@ def _distinct(parts: Iterable[Part]) -> list[Part]:
     return list({(part.hub_id, part.files): part for part in parts}.values())
 
 
-def _repository(hub_id: str) -> Path:
-    from huggingface_hub import constants
-    from huggingface_hub.file_download import repo_folder_name
-
-    return Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=hub_id, repo_type="model")
-
-
 def _known_commit(part: Part) -> str | None:
     """Return the commit of this revision in the cache.
 
     A repository stays at the commit of its first download. If its reference moved on, files of
     other families would no longer be found.
     """
-    path = _repository(part.hub_id) / "refs" / part.revision
+    path = cache_repository(part.hub_id) / "refs" / part.revision
     return path.read_text("utf-8").strip() or None if path.is_file() else None
 
 

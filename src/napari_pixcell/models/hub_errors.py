@@ -5,8 +5,13 @@ They are made from the kind of error and the name of the repository, so they nev
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from napari_pixcell.models.catalogue import Part
 from napari_pixcell.models.manifest import DISK_FULL
+
+if TYPE_CHECKING:
+    from huggingface_hub.errors import HfHubHTTPError
 
 TOKENS_PAGE = "https://huggingface.co/settings/tokens"
 IMPORT_INSTEAD = "or import the files from another machine with “napari-pixcell models import”"
@@ -52,16 +57,9 @@ def offline_message(part: Part) -> str:
     )
 
 
-def _refusal(error: Exception, part: Part, logged_in: bool) -> str:
-    from huggingface_hub.errors import (
-        EntryNotFoundError,
-        GatedRepoError,
-        HfHubHTTPError,
-        RepositoryNotFoundError,
-        RevisionNotFoundError,
-    )
+def _refusal(error: HfHubHTTPError, part: Part, logged_in: bool) -> str:
+    from huggingface_hub import errors
 
-    assert isinstance(error, HfHubHTTPError)
     hub_id, status = part.hub_id, error.response.status_code
     reason = str(error).lower()
     if "fine-grained" in reason or "public gated repos" in reason:
@@ -74,7 +72,7 @@ def _refusal(error: Exception, part: Part, logged_in: bool) -> str:
             f"The hub rejects your token, so {hub_id} was not downloaded. If it has expired, log "
             "in again with “hf auth login”."
         )
-    if isinstance(error, GatedRepoError) or (status == 401 and part.gated):
+    if isinstance(error, errors.GatedRepoError) or (status == 401 and part.gated):
         if not logged_in:
             return (
                 f"{hub_id} is gated and you are not logged in. Request access at "
@@ -89,9 +87,9 @@ def _refusal(error: Exception, part: Part, logged_in: bool) -> str:
             f"You have no access to {hub_id} yet. Request it at https://huggingface.co/{hub_id}, "
             "and retry when the authors have granted it."
         )
-    if isinstance(error, (EntryNotFoundError, RevisionNotFoundError)):
+    if isinstance(error, errors.EntryNotFoundError | errors.RevisionNotFoundError):
         return f"{hub_id} no longer has the files that this version expects. Update napari-pixcell."
-    if isinstance(error, RepositoryNotFoundError):
+    if isinstance(error, errors.RepositoryNotFoundError):
         return (
             f"The hub has no repository {hub_id}, or it is private. Check its name, or log in "
             "with “hf auth login”."

@@ -58,13 +58,12 @@ def attach_lora(
     keys: dict[str, str] = {}
     ranks: set[int] = set()
     targets: set[str] = set()
-    for key in adapter_names(tensors):
-        match = _ADAPTER.match(key)
-        assert match is not None
-        module, side = match.groups()
-        keys[f"{module}.lora_{side}.{NAME}.weight"] = key
-        targets.add(module)
-        ranks.add(shape_of(tensors, key)[0 if side == "A" else 1])
+    for key in tensors:
+        if match := _ADAPTER.match(key):
+            module, side = match.groups()
+            keys[f"{module}.lora_{side}.{NAME}.weight"] = key
+            targets.add(module)
+            ranks.add(shape_of(tensors, key)[0 if side == "A" else 1])
     unknown = sorted(targets - {path for path, _ in transformer.named_modules()})
     if not keys or len(ranks) != 1 or unknown:
         detach_lora(transformer)

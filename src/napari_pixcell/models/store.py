@@ -96,6 +96,14 @@ def find(part: Part) -> InstalledPart | None:
     return next((files for files in installed if files is not None), None) or _in_cache(part)
 
 
+def cache_repository(hub_id: str) -> Path:
+    """Return the folder of a repository in the hub's cache."""
+    from huggingface_hub import constants
+    from huggingface_hub.file_download import repo_folder_name
+
+    return Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=hub_id, repo_type="model")
+
+
 def missing(family: WeightSet) -> list[Part]:
     """Return the parts of a weight set that are not installed."""
     return [part for part in family.parts if find(part) is None]

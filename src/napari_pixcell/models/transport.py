@@ -22,6 +22,7 @@ from napari_pixcell.models.manifest import (
     remove_from_manifest,
 )
 from napari_pixcell.models.store import (
+    cache_repository,
     kept_adapter,
     missing,
     require,
@@ -33,8 +34,7 @@ from napari_pixcell.words import file_size
 OnProgress = Callable[[int, int, str], None]
 
 
-def _silent(done: int, total: int, message: str) -> None:
-    pass
+def _silent(done: int, total: int, message: str) -> None: ...
 
 
 def export_family(
@@ -186,28 +186,25 @@ def _copy(
 ) -> dict[str, ManifestEntry]:
     """Copy the files that are not there yet, after checking the disk for enough space."""
     there = read_manifest(target)
-    sizes = {name: path.stat().st_size for name, path in sources.items()}
-    kept = {
-        name
+    copied = {
+        name: there[name]
         for name, path in sources.items()
         if name in there
         and (target / name).is_file()
-        and (target / name).stat().st_size == sizes[name] == there[name].size
-        and sha256_of(path) == there[name].sha256
+        and (target / name).stat().st_size == there[name].size
+        and not entry_problem(path, there[name])
     }
-    needed = sum(size for name, size in sizes.items() if name not in kept)
+    left = {name: path for name, path in sources.items() if name not in copied}
+    needed = sum(path.stat().st_size for path in left.values())
     free = shutil.disk_usage(target).free
     if needed > free:
         raise PixCellError(
             f"The weights need {file_size(needed)}, but only {file_size(free)} are free in "
             f"{target.name}. Free some space, or choose another folder."
         )
-    copied, new, done = {}, [], 0
+    new, done = [], 0
     try:
-        for name, path in sources.items():
-            if name in kept:
-                copied[name] = there[name]
-                continue
+        for name, path in left.items():
 
             def advance(count: int, name: str = name) -> None:
                 nonlocal done
@@ -229,8 +226,7 @@ def _remove_from_folder(part: Part) -> list[str]:
     if folder is None:
         return []
     top = folder / part.hub_id
-    for partial in [*top.rglob(".*.part"), *top.rglob(".*.lock")]:
-        partial.unlink(missing_ok=True)
+    _remove_unfinished(top)
     listed = read_manifest(folder)
     gone = [name for name in _names([part]) if name in listed]
     left = [n for n in listed if n.startswith(f"{part.hub_id}/") and n not in gone]
@@ -246,14 +242,9 @@ def _remove_from_folder(part: Part) -> list[str]:
 
 
 def _remove_from_cache(part: Part) -> list[str]:
-    from huggingface_hub import constants
-    from huggingface_hub.file_download import repo_folder_name
-
-    cache = Path(constants.HF_HUB_CACHE)
-    repository = cache / repo_folder_name(repo_id=part.hub_id, repo_type="model")
+    repository = cache_repository(part.hub_id)
     blobs, snapshots = repository / "blobs", repository / "snapshots"
-    for partial in [*blobs.glob(".*.part"), *blobs.glob(".*.lock")]:
-        partial.unlink(missing_ok=True)
+    _remove_unfinished(blobs)
     gone = []
     for name in part.files:
         for pointer in snapshots.glob(f"*/{name}"):
@@ -266,6 +257,11 @@ def _remove_from_cache(part: Part) -> list[str]:
     if gone:
         _remove_empty_folders(snapshots)
     return gone
+
+
+def _remove_unfinished(top: Path) -> None:
+    for path in [*top.rglob(".*.part"), *top.rglob(".*.lock")]:
+        path.unlink(missing_ok=True)
 
 
 def _linked(pointer: Path) -> str | None:

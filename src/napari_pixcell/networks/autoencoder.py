@@ -109,15 +109,13 @@ class DemoAutoencoder(ModelMixin, ConfigMixin):
             nn.Conv2d(half // 2, in_channels, 3, padding=1),
         )
 
-    def encode(self, x: torch.Tensor, return_dict: bool = True) -> AutoencoderKLOutput:
+    def encode(self, x: torch.Tensor) -> AutoencoderKLOutput:
         """Encode images to latents.
 
         Parameters
         ----------
         x : tensor, shape (N, 3, H, W)
             Images in [-1, 1]; H and W are multiples of 8.
-        return_dict : bool
-            Ignored; accepted for compatibility with ``AutoencoderKL``.
 
         Returns
         -------
@@ -129,15 +127,13 @@ class DemoAutoencoder(ModelMixin, ConfigMixin):
         posterior = DiagonalGaussianDistribution(moments, deterministic=True)
         return AutoencoderKLOutput(latent_dist=posterior)
 
-    def decode(self, z: torch.Tensor, return_dict: bool = True) -> DecoderOutput:
+    def decode(self, z: torch.Tensor) -> DecoderOutput:
         """Decode latents to images.
 
         Parameters
         ----------
         z : tensor, shape (N, 4, h, w)
             Latents.
-        return_dict : bool
-            Ignored; accepted for compatibility with ``AutoencoderKL``.
 
         Returns
         -------

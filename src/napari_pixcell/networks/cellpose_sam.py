@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from types import SimpleNamespace
 from typing import Any
@@ -20,35 +19,8 @@ GLOBAL = 2 * (PIXELS // PATCH) - 1
 MAX_WIDTH, MAX_DEPTH = 4096, 64
 
 
-@dataclass(frozen=True)
-class EncoderSizes:
-    """Sizes of an image encoder.
-
-    Parameters
-    ----------
-    width, depth, heads : int
-        Embedding dimension, number of blocks, and attention heads of each.
-    mlp_ratio : float
-        Hidden width of a block's MLP as a multiple of ``width``.
-    window : int
-        Side of the attention windows in patches.
-    global_blocks : tuple of int
-        Blocks with attention over the whole image.
-    channels : int
-        Channels of the returned features.
-    """
-
-    width: int
-    depth: int
-    heads: int
-    mlp_ratio: float
-    window: int
-    global_blocks: tuple[int, ...]
-    channels: int
-
-
-def encoder_sizes(shapes: Mapping[str, tuple[int, ...]]) -> EncoderSizes:
-    """Read the sizes of the encoder from the shapes of a checkpoint's tensors.
+def encoder_sizes(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
+    """Read the arguments of segment-anything's encoder from the shapes of a checkpoint's tensors.
 
     Raises
     ------
@@ -60,19 +32,20 @@ def encoder_sizes(shapes: Mapping[str, tuple[int, ...]]) -> EncoderSizes:
     reach = [shapes[f"encoder.blocks.{i}.attn.rel_pos_h"][0] for i in range(depth)]
     if not (0 < width <= MAX_WIDTH and 0 < depth <= MAX_DEPTH):
         raise ValueError(f"{depth} blocks of width {width}")
-    return EncoderSizes(
-        width,
-        depth,
-        heads=width // max(1, shapes["encoder.blocks.0.attn.rel_pos_h"][1]),
-        mlp_ratio=shapes["encoder.blocks.0.mlp.lin1.weight"][0] / width,
-        window=(min(reach) + 1) // 2 if min(reach) < GLOBAL else 0,
-        global_blocks=tuple(i for i, positions in enumerate(reach) if positions == GLOBAL),
-        channels=shapes["encoder.neck.0.weight"][0],
-    )
+    return {
+        "embed_dim": width,
+        "depth": depth,
+        "num_heads": width // max(1, shapes["encoder.blocks.0.attn.rel_pos_h"][1]),
+        "mlp_ratio": shapes["encoder.blocks.0.mlp.lin1.weight"][0] / width,
+        "out_chans": shapes["encoder.neck.0.weight"][0],
+        # Blocks with a position for each pair of patches attend to the whole image.
+        "window_size": (min(reach) + 1) // 2 if min(reach) < GLOBAL else 0,
+        "global_attn_indexes": tuple(i for i, count in enumerate(reach) if count == GLOBAL),
+    }
 
 
 @contextmanager
-def encoder_of(sizes: EncoderSizes) -> Iterator[None]:
+def encoder_of(sizes: Mapping[str, Any]) -> Iterator[None]:
     """Let Cellpose build its network with an encoder of these sizes within a block."""
     from segment_anything import sam_model_registry
     from segment_anything.modeling import ImageEncoderViT
@@ -81,15 +54,9 @@ def encoder_of(sizes: EncoderSizes) -> Iterator[None]:
         encoder = ImageEncoderViT(
             img_size=PIXELS,
             patch_size=PATCH,
-            embed_dim=sizes.width,
-            depth=sizes.depth,
-            num_heads=sizes.heads,
-            mlp_ratio=sizes.mlp_ratio,
-            out_chans=sizes.channels,
             norm_layer=partial(nn.LayerNorm, eps=1e-6),
             use_rel_pos=True,
-            window_size=sizes.window,
-            global_attn_indexes=sizes.global_blocks,
+            **sizes,
         )
         return SimpleNamespace(image_encoder=encoder)
 

@@ -27,24 +27,24 @@ def build_uni2_h(
 
     The arguments are those of the model card of ``MahmoodLab/UNI2-h``.
     """
-    arguments: dict[str, Any] = {
-        "img_size": img_size,
-        "patch_size": patch_size,
-        "depth": depth,
-        "num_heads": max(1, embed_dim // HEAD_WIDTH),
-        "init_values": 1e-5,
-        "embed_dim": embed_dim,
-        "mlp_ratio": mlp_ratio,
-        "num_classes": 0,
-        "no_embed_class": True,
-        "mlp_layer": SwiGLUPacked,
-        "act_layer": torch.nn.SiLU,
-        "reg_tokens": reg_tokens,
-        "dynamic_img_size": True,
-        "weight_init": "skip",
-    }
-    network: nn.Module = timm.create_model("vit_giant_patch14_224", pretrained=False, **arguments)
-    return network
+    return timm.create_model(
+        "vit_giant_patch14_224",
+        pretrained=False,
+        img_size=img_size,
+        patch_size=patch_size,
+        depth=depth,
+        num_heads=max(1, embed_dim // HEAD_WIDTH),
+        init_values=1e-5,
+        embed_dim=embed_dim,
+        mlp_ratio=mlp_ratio,
+        num_classes=0,
+        no_embed_class=True,
+        mlp_layer=SwiGLUPacked,
+        act_layer=nn.SiLU,
+        reg_tokens=reg_tokens,
+        dynamic_img_size=True,
+        weight_init="skip",
+    )
 
 
 def uni_sizes(shapes: dict[str, tuple[int, ...]]) -> dict[str, Any]:
