@@ -107,9 +107,9 @@ def test_the_cache_stays_at_one_commit(hub) -> None:
 # ---- cuts, cancels, damage
 
 
-@pytest.mark.parametrize("place", ["cache", "folder"])
-def test_an_interrupted_transfer_is_resumed(hub, request, place) -> None:
-    if place == "folder":
+@pytest.mark.parametrize("location", ["cache", "folder"])
+def test_an_interrupted_transfer_is_resumed(hub, request, location) -> None:
+    if location == "folder":
         request.getfixturevalue("weights")
     hub.cuts = [60_000, 0, 50_000]
     done = []
@@ -371,9 +371,9 @@ def test_an_offer_counts_only_missing_parts(hub) -> None:
     assert "needs 2.8 GB" in text and "gated" not in text
 
 
-@pytest.mark.parametrize("place", ["cache", "folder"])
-def test_licences_are_stored_beside_the_weights(hub, request, place) -> None:
-    if place == "folder":
+@pytest.mark.parametrize("location", ["cache", "folder"])
+def test_licences_are_stored_beside_the_weights(hub, request, location) -> None:
+    if location == "folder":
         request.getfixturevalue("weights")
     assert licence_text(UNI) == UNI.licence
     download([TRANSFORMER, UNI])

@@ -218,16 +218,16 @@ def test_removing_a_stain_removes_its_small_copy(lora, tmp_path, monkeypatch) ->
     from napari_pixcell.models.transport import remove
 
     part = get_family("stain-her2").part("lora")
-    place = tmp_path / "weights" / part.hub_id / part.weights
-    place.parent.mkdir(parents=True)
-    lora.rename(place)
+    installed = tmp_path / "weights" / part.hub_id / part.weights
+    installed.parent.mkdir(parents=True)
+    lora.rename(installed)
     monkeypatch.setenv("PIXCELL_WEIGHTS", str(tmp_path / "weights"))
     name = f"{part.hub_id}/{part.weights}"
-    entry = ManifestEntry(place.stat().st_size, sha256_of(place))
+    entry = ManifestEntry(installed.stat().st_size, sha256_of(installed))
     add_to_manifest(tmp_path / "weights", {name: entry})
-    open_adapter(place)
+    open_adapter(installed)
     remove(replace(get_family("stain-her2"), parts=(part,)))
-    assert not place.exists() and not kept_adapter(place).exists()
+    assert not installed.exists() and not kept_adapter(installed).exists()
 
 
 def test_the_demo_stain_leaves_the_demo_unchanged() -> None:

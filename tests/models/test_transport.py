@@ -211,9 +211,9 @@ def test_an_export_to_a_folder_that_cannot_be_written_is_explained(hub, tmp_path
 # ---- remove
 
 
-@pytest.mark.parametrize("place", ["cache", "folder"])
-def test_removal_keeps_files_that_another_family_uses(hub, request, place) -> None:
-    if place == "folder":
+@pytest.mark.parametrize("location", ["cache", "folder"])
+def test_removal_keeps_files_that_another_family_uses(hub, request, location) -> None:
+    if location == "folder":
         request.getfixturevalue("weights")
     download(PIXCELL_256.parts)
     download(PIXCELL_256_CELLS.parts)
@@ -223,7 +223,7 @@ def test_removal_keeps_files_that_another_family_uses(hub, request, place) -> No
     assert [part.kind for part in missing(PIXCELL_256)] == ["transformer", "scheduler"]
     remove(PIXCELL_256_CELLS)
     assert len(missing(PIXCELL_256_CELLS)) == 5
-    if place == "folder":
+    if location == "folder":
         assert not any(weights_folder().iterdir())
     else:
         left = list(Path(os.environ["HF_HUB_CACHE"]).rglob("*.safetensors"))
@@ -254,9 +254,9 @@ def test_removal_keeps_the_users_files_in_the_folder(hub, weights) -> None:
 # ---- check
 
 
-@pytest.mark.parametrize("place", ["cache", "folder"])
-def test_a_check_reports_damaged_and_missing_files(hub, request, place) -> None:
-    if place == "folder":
+@pytest.mark.parametrize("location", ["cache", "folder"])
+def test_a_check_reports_damaged_and_missing_files(hub, request, location) -> None:
+    if location == "folder":
         request.getfixturevalue("weights")
     download(PIXCELL_256.parts)
     assert family_problems(PIXCELL_256) == []

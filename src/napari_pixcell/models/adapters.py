@@ -75,7 +75,7 @@ def _copies(path: Path, stamp: str) -> tuple[Path, Path]:
 
 
 def _read_copy(copy: Path, path: Path, stamp: str) -> tuple[dict[str, Tensor], str] | None:
-    """Read a small copy; None if it is missing, damaged, or of another source."""
+    """Read a small copy. None if it is missing, damaged, or of another source."""
     if not copy.is_file() or not stamp:
         return None
     try:

@@ -1,4 +1,4 @@
-"""The built-in families and Cellpose, as data; imports no torch."""
+"""The built-in families and Cellpose, as data. Imports no torch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Look-up of families, stains and weight sets by name; imports no torch."""
+"""Look-up of families, stains and weight sets by name. Imports no torch."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def get_family(name: str) -> Family:
 
 
 def get_weight_set(name: str) -> WeightSet:
-    """Return a family, or Cellpose, by name; raises like :func:`get_family`."""
+    """Return a family, or Cellpose, by name. Raises like :func:`get_family`."""
     return _look_up(name, weight_sets())
 
 
@@ -63,7 +63,7 @@ def stain_name(family: Family) -> str:
 
 
 def stain_of(name: str) -> str:
-    """Return the stain that a family makes; empty if it makes none or no longer exists."""
+    """Return the stain that a family makes. Empty if it makes none or no longer exists."""
     family = families().get(name)
     return stain_name(family) if family is not None and is_stain(family) else ""
 

@@ -20,8 +20,8 @@ from napari_pixcell.models.hub_file import (
     DownloadStopped,
     RemoteFile,
     describe,
+    download_file,
     endpoint,
-    fetch,
     offline,
 )
 from napari_pixcell.models.licences import FILES as LICENCE_FILES
@@ -55,7 +55,7 @@ def offer(family: WeightSet) -> str:
 
 
 def access(part: Part) -> str:
-    """Return why the files of a part cannot be downloaded, and the remedy; empty if they can."""
+    """Return why the files of a part cannot be downloaded, and the remedy. Empty if they can."""
     if part.folder is not None or not part.hub_id:
         return ""
     if offline():
@@ -170,7 +170,7 @@ class _Job:
         self.message = "Contacting the hub"
 
     def run(self) -> None:
-        """Download everything; an error is kept for the caller's thread."""
+        """Download everything. An error is kept for the caller's thread."""
         part = self.parts[0]
         try:
             steps: list[_Step] = []
@@ -233,7 +233,7 @@ class _Job:
             with FileLock(step.partial.with_suffix(".lock"), timeout=LOCK_WAIT):
                 ours = not step.complete
                 if ours:
-                    fetch(step.file, step.partial, self.stop, self._advance)
+                    download_file(step.file, step.partial, self.stop, self._advance)
                     step.partial.replace(step.final)
                 else:
                     self._advance(step.file.size)

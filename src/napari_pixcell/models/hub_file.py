@@ -104,7 +104,9 @@ def describe(part: Part, name: str, revision: str | None = None) -> RemoteFile:
     return RemoteFile(part.hub_id, name, url, etag, answer.size, commit)
 
 
-def fetch(file: RemoteFile, partial: Path, stop: Event, advance: Callable[[int], None]) -> None:
+def download_file(
+    file: RemoteFile, partial: Path, stop: Event, advance: Callable[[int], None]
+) -> None:
     """Download the bytes of a file, resuming an interrupted attempt.
 
     Parameters

@@ -1,4 +1,4 @@
-"""Identities of encoders, computed without reading gigabytes; imports no torch."""
+"""Identities of encoders, computed without reading gigabytes. Imports no torch."""
 
 from __future__ import annotations
 

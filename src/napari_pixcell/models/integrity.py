@@ -41,14 +41,14 @@ def family_problems(family: WeightSet) -> list[str]:
 
 
 def entry_problem(path: Path, entry: ManifestEntry) -> str:
-    """Return how a file differs from its manifest entry; empty if it does not."""
+    """Return how a file differs from its manifest entry. Empty if it does not."""
     if path.stat().st_size != entry.size:
         return WRONG_SIZE
     return "" if sha256_of(path) == entry.sha256 else DAMAGED
 
 
 def header_problem(path: Path) -> str:
-    """Return what is wrong with the header of a safetensors file; empty for any other file.
+    """Return what is wrong with the header of a safetensors file. Empty for any other file.
 
     Its tensors must fill the file from the end of the header to the last byte.
     """

@@ -226,7 +226,7 @@ def pick_device() -> torch.device:
 
 
 def pick_dtype(family: WeightSet, device: torch.device) -> torch.dtype:
-    """Return half precision if the device is faster with it; float32 for the small demo networks.
+    """Return half precision if the device is faster with it, else float32, as for demo networks.
 
     On a CPU this depends on its instruction set.
     """

@@ -22,7 +22,7 @@ from napari_pixcell.models.weights import (
 )
 from napari_pixcell.networks.cellpose_sam import encoder_of, encoder_sizes
 
-# Cellpose's class fills these itself; files of its first versions may lack them.
+# Cellpose's class fills these itself. Files of its first versions may lack them.
 FILLED = {"diam_labels", "diam_mean"}
 REMEDY = "Choose a file trained with Cellpose 4, or get “cpsam_v2” in the model manager"
 

@@ -14,7 +14,7 @@ from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.weights import place_tensor, shape_of
 
 NAME = "default"
-# …attn2.to_q.lora_A.default.weight as the authors store it; others leave out “default”
+# …attn2.to_q.lora_A.default.weight as the authors store it. Others leave out “default”
 _ADAPTER = re.compile(
     r"^(?:base_model\.model\.|transformer\.)*(.+)\.lora_([AB])(?:\.\w+)?\.weight$"
 )

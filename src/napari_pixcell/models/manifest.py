@@ -33,7 +33,7 @@ class ManifestEntry:
 
 
 def read_manifest(folder: Path) -> dict[str, ManifestEntry]:
-    """Read the manifest of a folder; empty if it has none.
+    """Read the manifest of a folder. Empty if it has none.
 
     Raises
     ------

@@ -61,7 +61,7 @@ def families_folder() -> Path:
 
 
 def read_own_families(built_in: Mapping[str, Family]) -> dict[str, Family]:
-    """Read every TOML file; an invalid one is skipped, and the log says why."""
+    """Read every TOML file. An invalid one is skipped, and the log says why."""
     families = {}
     for path in sorted(families_folder().glob("*.toml")):
         try:

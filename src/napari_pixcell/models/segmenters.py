@@ -1,4 +1,4 @@
-"""Files and licences of Cellpose models; imports no torch."""
+"""Files and licences of Cellpose models. Imports no torch."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ OWN_LICENCE = (
 
 
 def segmenter_file(model: str) -> Path:
-    """Return the file of a Cellpose model; nothing is downloaded.
+    """Return the file of a Cellpose model. Nothing is downloaded.
 
     Parameters
     ----------

@@ -265,7 +265,7 @@ def _remove_unfinished(top: Path) -> None:
 
 
 def _linked(pointer: Path) -> str | None:
-    """Name of the blob that a link of the cache points to; None if it is a copy."""
+    """Name of the blob that a link of the cache points to. None if it is a copy."""
     return pointer.readlink().name if pointer.is_symlink() else None
 
 

@@ -172,7 +172,7 @@ def shape_of(tensors: Mapping[str, Tensor], name: str) -> tuple[int, ...]:
 
 
 def cached_sha256(path: Path) -> str:
-    """Return the sha256 of a weight file; an unchanged file is hashed once in a process."""
+    """Return the sha256 of a weight file. An unchanged file is hashed once in a process."""
     status = path.stat()
     return _sha256(path, status.st_size, status.st_mtime_ns)
 
@@ -230,7 +230,7 @@ def place_tensor(network: nn.Module, key: str, value: Tensor) -> None:
 
 
 def _refuse_bomb(path: Path, remedy: str) -> None:
-    """Refuse an archive larger inside than outside; torch never compresses."""
+    """Refuse an archive larger inside than outside. Torch never compresses."""
     with zipfile.ZipFile(path) as archive:
         entries = archive.infolist()
     unpacked = sum(entry.file_size for entry in entries)

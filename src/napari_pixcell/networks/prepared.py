@@ -86,7 +86,7 @@ class DeltaCache:
         return block in self.span and self._entered is None
 
     def enter(self, block: int, hidden: Tensor) -> Tensor:
-        """Return the hidden state before a block; at the start of the span, add a stored change."""
+        """Return the hidden state before a block. At the start of the span, add a stored change."""
         if block != self.span.start:
             return hidden
         if self.change is not None:
