@@ -195,6 +195,16 @@ def test_compiled_blocks_give_the_same_numbers_or_are_left_out() -> None:
         assert torch.equal(before, after)
 
 
+def test_a_compiler_that_changes_the_numbers_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        torch, "compile", lambda function, **_: lambda *inputs: function(*inputs) * torch.nan
+    )
+    transformer = network(1, layers=2)
+    before = sample(transformer)
+    assert "different numbers" in compile_blocks(transformer)
+    assert torch.equal(before, sample(transformer))
+
+
 def test_without_a_compiler_the_network_stays_unchanged(monkeypatch: pytest.MonkeyPatch) -> None:
     def no_compiler(*_args, **_settings):
         def fail(*_: object) -> None:
