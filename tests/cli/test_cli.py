@@ -21,7 +21,7 @@ from napari_pixcell.cli.main import main
 from napari_pixcell.datasets import load_manifest, read_record
 from napari_pixcell.engine.record import SOURCE_TYPE
 from napari_pixcell.folders import cache_folder
-from napari_pixcell.models.catalogue import get_family
+from napari_pixcell.models.families import get_family
 from napari_pixcell.slides import Region, open_slide, pyramid
 from napari_pixcell.slides.stored_picture import pictures_folder
 from napari_pixcell.studio.session import Session

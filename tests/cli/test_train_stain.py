@@ -79,7 +79,7 @@ def test_two_regions_of_slides_are_a_pair(pairs: list[str], tmp_path: Path, caps
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["demo-ki67"], "“demo-ki67” is a built-in model; choose another name"),
+        (["demo-ki67"], "“demo-ki67” is a built-in model. Choose another name"),
         (["mine", "--base=stain-er"], "Virtual ER is not installed: the transformer from"),
         (["mine", "--base=rabies"], "The model “rabies” does not exist; teach a stain on one of"),
         (["mine", "--he-region=0,0,9,9"], "Give a region of both slides: --he-region and"),

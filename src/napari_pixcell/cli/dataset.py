@@ -17,7 +17,7 @@ from napari_pixcell.datasets.store.dataset import Dataset
 from napari_pixcell.engine.events import Event, Notice, Progress
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.models.catalogue import get_family
+from napari_pixcell.models.families import get_family
 
 Result = dict[str, Any]
 GetEngine = Callable[[], Any]

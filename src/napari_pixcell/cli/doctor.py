@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from napari_pixcell.folders import cache_folder, config_folder
-from napari_pixcell.models.catalogue import BUILT_IN, CELLPOSE, families, weight_sets
+from napari_pixcell.models.catalogue import BUILT_IN, CELLPOSE
+from napari_pixcell.models.families import families, weight_sets
 from napari_pixcell.models.memory import Machine, this_machine, verdict
 from napari_pixcell.models.store import find, missing
 from napari_pixcell.preferences import compile_wanted, preference
@@ -195,13 +196,13 @@ def _compilation() -> Iterator[Line]:
 def _memory(card: dict[str, Any]) -> Iterator[Line]:
     machine = Machine(card.get("free", 0), this_machine().host)
     free = f"{machine.host / GB:.1f} GB free"
-    if machine.card:
-        free += f", {machine.card / GB:.1f} GB free on the card"
+    if machine.gpu:
+        free += f", {machine.gpu / GB:.1f} GB free on the card"
     if machine.host < 2 * GB:
         yield Line("WARN", "memory", free, "close other programs")
     else:
         yield Line("PASS", "memory", free)
-    half = bool(card.get("bf16", True)) or bool(machine.card)
+    half = bool(card.get("bf16", True)) or bool(machine.gpu)
     for family in weight_sets().values():
         words = verdict(family, machine, half)
         if "more memory" in words:

@@ -54,7 +54,7 @@ from napari_pixcell.engine.request import (
 )
 from napari_pixcell.engine.tissue import Tissue
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.models.catalogue import get_family
+from napari_pixcell.models.families import get_family
 from napari_pixcell.models.segmenters import segmenter_file
 from napari_pixcell.slides.region import Region
 from napari_pixcell.slides.stored_picture import StoredPicture

@@ -12,7 +12,8 @@ from napari_pixcell.cells.ihc.measures import DEFAULT, Thresholds
 from napari_pixcell.cli.layouts import add_layout_options, layout_for
 from napari_pixcell.cli.place import add_place_options, place
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.models.catalogue import Family, get_family
+from napari_pixcell.models.catalogue import Family
+from napari_pixcell.models.families import get_family
 from napari_pixcell.slides.region import Region
 from napari_pixcell.slides.slide import Slide
 from napari_pixcell.studio.cells.finding import LARGEST_SEARCH

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.models.catalogue import WeightSet, get_weight_set, weight_sets
-from napari_pixcell.models.checking import family_problems
-from napari_pixcell.models.hub import download, human_size, offer
-from napari_pixcell.models.moving import export_family, found_where, import_folder, remove
-from napari_pixcell.models.store import missing
+from napari_pixcell.models.catalogue import WeightSet
+from napari_pixcell.models.families import get_weight_set, weight_sets
+from napari_pixcell.models.hub import download, offer
+from napari_pixcell.models.integrity import family_problems
+from napari_pixcell.models.store import locations, missing
+from napari_pixcell.models.transport import export_family, import_folder, remove
+from napari_pixcell.words import file_size
 
 Result = dict[str, Any]
 
@@ -60,7 +62,7 @@ def _list(options: argparse.Namespace) -> Result:
         where = ", ".join(row["where"])
         state = f"installed ({where})" if row["installed"] else "missing"
         gate = f"; gated: {', '.join(row['gated'])}" if row["gated"] else ""
-        print(f"{row['name']:<20} {state:<20} {human_size(row['bytes']):>7}  {row['title']}")
+        print(f"{row['name']:<20} {state:<20} {file_size(row['bytes']):>7}  {row['title']}")
         print(f"{'':<20} {row['licence']}{gate}")
     return {}
 
@@ -71,7 +73,7 @@ def _row(family: WeightSet) -> Result:
         "name": family.name,
         "title": family.title,
         "installed": not left,
-        "where": found_where(family),
+        "where": locations(family),
         "missing": [f"{part.hub_id}/{name}" for part in left for name in part.files],
         "bytes": family.bytes,
         "licence": family.licence,
@@ -91,7 +93,7 @@ def _get(options: argparse.Namespace) -> Result:
     if left and not options.yes:
         _ask(family, options.json)
     download(left, _Line(options.json))
-    return {"family": family.name, "installed": not missing(family), "where": found_where(family)}
+    return {"family": family.name, "installed": not missing(family), "where": locations(family)}
 
 
 def _ask(family: WeightSet, quiet: bool) -> None:
@@ -139,5 +141,5 @@ class _Line:
         if not self.shown or (now - self.last < 0.2 and done < total):
             return
         self.last = now
-        amount = f"{human_size(done)} of {human_size(total)}" if total else ""
+        amount = f"{file_size(done)} of {file_size(total)}" if total else ""
         print(f"\r\033[K{message}  {amount}", end="" if done < total else "\n", file=sys.stderr)

@@ -6,7 +6,8 @@ import argparse
 
 from napari_pixcell.engine.request import Source
 from napari_pixcell.engine.tissue import size_at
-from napari_pixcell.models.catalogue import Family, families, get_family
+from napari_pixcell.models.catalogue import Family
+from napari_pixcell.models.families import families, get_family
 from napari_pixcell.slides.region import Region
 from napari_pixcell.slides.slide import Slide
 

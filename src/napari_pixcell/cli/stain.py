@@ -19,9 +19,9 @@ from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.request import GenerateRequest
 from napari_pixcell.engine.tissue import Tissue
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.models.catalogue import BUILT_IN, Family, get_family
+from napari_pixcell.models.catalogue import BUILT_IN, Family
+from napari_pixcell.models.families import get_family, is_stain, stain_families
 from napari_pixcell.models.own_families import families_folder, read_own_family
-from napari_pixcell.models.stain_families import is_stain, stain_families
 from napari_pixcell.models.store import find, require
 from napari_pixcell.slides.region import Region
 from napari_pixcell.slides.slide import Slide

@@ -15,8 +15,8 @@ from napari_pixcell.engine.training.request import FLOW_STEPS, LORA_BATCH, LORA_
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.folders import data_folder
 from napari_pixcell.models.catalogue import BUILT_IN
+from napari_pixcell.models.families import usual_base
 from napari_pixcell.models.own_families import check_own_name
-from napari_pixcell.models.stain_families import usual_base
 from napari_pixcell.slides.region import Region
 
 Run = Callable[[TeachRequest, Callable[[Event], None]], None]
@@ -117,7 +117,7 @@ def _train(options: argparse.Namespace, run: Run) -> dict[str, Any]:
 
 def _folders(options: argparse.Namespace, out: Path, base: str) -> tuple[Path, Path]:
     """Give the two folders, made of regions of slides where those were given."""
-    from napari_pixcell.models.catalogue import get_family
+    from napari_pixcell.models.families import get_family
     from napari_pixcell.slides import check_region, open_slide
 
     if not options.he_region and not options.ihc_region:

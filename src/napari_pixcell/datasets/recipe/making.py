@@ -40,7 +40,7 @@ from napari_pixcell.engine.record import Record
 from napari_pixcell.engine.request import GenerateRequest, Request, Source
 from napari_pixcell.engine.styles.blending import for_family
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.models.catalogue import get_family
+from napari_pixcell.models.families import get_family
 
 KEPT = 64  # styles and layouts in memory
 MOST_FAILURES = 3  # one after another, after which something is wrong with all
