@@ -18,9 +18,7 @@ WITHIN = (slice(64, 192), slice(48, 208))  # where the sample cells lie in that 
 
 
 @pytest.mark.parametrize("name", ["qupath.geojson.gz", "hovernet.json", "cellvit.json"])
-def test_cells_of_a_slide_are_imported_as_the_layout_of_a_region(
-    run, tmp_path: Path, name: str
-) -> None:
+def test_cells_of_a_slide_are_imported_into_a_region(run, tmp_path: Path, name: str) -> None:
     out = tmp_path / "labels.tif"
     result = run("layout", "import", SAMPLE_CELLS / name, *PLACE, "--out", out)
     assert result["code"] == 0

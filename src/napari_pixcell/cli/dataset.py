@@ -25,7 +25,7 @@ FOLDER = cli.path("folder", "DIR", "folder of the dataset")
 FIRST = cli.argument(
     "--first", type=int, metavar="N", help="make only N pairs; “resume” makes the rest"
 )
-SPLIT = "fraction of the pairs; no slide and no layout is in two splits"
+SPLIT = "fraction for {}; no slide or layout is in two splits"
 
 
 @cli.command(
@@ -78,7 +78,7 @@ def twin(options: cli.Options) -> cli.Result:
 @cli.command(
     "dataset resume",
     FOLDER,
-    cli.argument("--recipe", type=Path, help="if styles and layouts are not all prepared yet"),
+    cli.argument("--recipe", type=Path, help="needed if styles or layouts are incomplete here"),
     FIRST,
 )
 def resume(options: cli.Options) -> cli.Result:
@@ -151,8 +151,8 @@ def report(options: cli.Options) -> cli.Result:
         help="; ".join(f"{name}: {words}" for name, words in FORMATS.items()),
     ),
     cli.path("--out", "OUT", "a new folder", required=True),
-    cli.number("--split", 0.0, f"for validation: {SPLIT}", "PART"),
-    cli.number("--test-split", 0.0, f"for testing: {SPLIT}", "PART"),
+    cli.number("--split", 0.0, SPLIT.format("validation"), "PART"),
+    cli.number("--test-split", 0.0, SPLIT.format("testing"), "PART"),
     cli.number("--seed", 0, "seed of the split"),
 )
 def convert(options: cli.Options) -> cli.Result:

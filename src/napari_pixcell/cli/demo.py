@@ -18,7 +18,12 @@ from napari_pixcell.models.catalogue import get_family
 from napari_pixcell.slides.region import Region
 
 
-@cli.command("demo", cli.argument("--out", type=Path, default=Path("demo-output"), metavar="DIR"))
+@cli.command(
+    "demo",
+    cli.argument(
+        "--out", type=Path, default=Path("demo-output"), metavar="DIR", help="default: %(default)s"
+    ),
+)
 def demo(options: cli.Options) -> cli.Result:
     """Segment and generate on the sample slide, in the napari window."""
     from napari_pixcell.ui.display import any_display

@@ -39,7 +39,12 @@ BLEND = "width of the blend around the part, in µm; default: 8"
     cli.NO_CACHE,
     cli.number("--count", 4, "number of variants"),
     cli.number("--seed", 1234, "seed of the first variant"),
-    cli.argument("--preset", choices=PRESETS, default=EXACT.name, help="speed against quality"),
+    cli.argument(
+        "--preset",
+        choices=PRESETS,
+        default=EXACT.name,
+        help="speed against quality; default: %(default)s",
+    ),
     cli.argument("--steps", type=int, help="denoising steps; default: the preset's"),
     cli.argument("--guidance", type=float, help="guidance scale; default: the family's"),
     cli.number("--layout-strength", 1.0, "how strongly the layout acts, 0 to 2"),

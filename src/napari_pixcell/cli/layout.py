@@ -168,7 +168,7 @@ def _recipe_options(parser: cli.Parser) -> None:
     cli.path("--like", "LABELS", "layout that the defaults are measured on"),
     _recipe_options,
     cli.number("--seed", Recipe.seed, "seed of the layout"),
-    cli.path("--density-map", "IMAGE", "greyscale: white has the full density, black no cells"),
+    cli.path("--density-map", "IMAGE", "greyscale of any size: white is full density, black empty"),
 )
 def invent(options: cli.Options) -> cli.Result:
     """Invent a layout from the density, size, shape and clustering of its nuclei."""

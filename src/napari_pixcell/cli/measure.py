@@ -26,7 +26,7 @@ from napari_pixcell.models.catalogue import get_family
         metavar="N,N,N",
         help="mean DAB optical density from which a nucleus is 1+, 2+, 3+; default: %(default)s",
     ),
-    cli.NAME,
+    cli.argument("--name", help="name in the table; default: the slide's"),
     cli.path("--out", "FILE.csv", "table to write"),
     cli.path("--nuclei", "FILE.csv", "table to write, with a row for each nucleus"),
     cli.path("--mask", "FILE.tif", "label image of the nuclei to write"),

@@ -21,15 +21,26 @@ BUILTIN, USUAL = METHODS[0], SegmentMethod()
     cli.SLIDE,
     cli.region(),
     cli.OUT_LABELS,
-    cli.argument("--method", choices=METHODS, default=BUILTIN, help=f"default: {BUILTIN}"),
-    cli.number("--sensitivity", USUAL.sensitivity, "-1 (fewest nuclei) to 1 (most)", "N"),
+    cli.argument("--method", choices=METHODS, default=BUILTIN, help="default: %(default)s"),
+    cli.number(
+        "--sensitivity",
+        USUAL.sensitivity,
+        "of the built-in method: -1 (few nuclei) to 1 (many)",
+        "N",
+    ),
     cli.number("--smallest-area", USUAL.smallest_um2, "discard smaller nuclei, in µm²", "UM2"),
     cli.group(
         "for --method cellpose",
-        cli.argument("--model", default=CELLPOSE_MODEL, help=f"default: {CELLPOSE_MODEL}"),
-        cli.argument("--diameter", type=float, metavar="UM", help="typical of a cell, in µm"),
-        cli.number("--flow-threshold", USUAL.flow_threshold, "0 keeps every cell"),
-        cli.number("--cellprob-threshold", USUAL.cellprob_threshold, "lower finds more cells"),
+        cli.argument("--model", default=CELLPOSE_MODEL, help="or a file; default: %(default)s"),
+        cli.argument("--diameter", type=float, metavar="UM", help="typical cell diameter, in µm"),
+        cli.number(
+            "--flow-threshold", USUAL.flow_threshold, "largest flow error of a cell; 0 keeps all"
+        ),
+        cli.number(
+            "--cellprob-threshold",
+            USUAL.cellprob_threshold,
+            "lower values find more and larger cells",
+        ),
     ),
 )
 def segment(options: cli.Options) -> cli.Result:

@@ -39,7 +39,7 @@ def _side(name: str, words: str) -> cli.Option:
     cli.flag("--lora", "also train a LoRA adapter of the generator"),
     cli.number("--lora-steps", LORA_STEPS, "training steps of the adapter"),
     cli.number("--batch", LORA_BATCH, "batch size of the adapter, in tiles"),
-    cli.flag("--aligned", "pairs are registered to the pixel: train the adapter to keep cells"),
+    cli.flag("--aligned", "pairs are registered to the pixel; the adapter learns to keep cells"),
     cli.number("--seed", 0, "seed of the training"),
     cli.path("--out", "DIR", "folder of the stain; default: in your data folder"),
 )
