@@ -55,7 +55,7 @@ def test_a_family_is_downloaded_checked_exported_removed_and_imported(
     run, hub, tmp_path, monkeypatch
 ) -> None:
     assert run("get", "pixcell-256", "--yes")["installed"]
-    assert run("check", "pixcell-256")["check"] == "all files are whole"
+    assert run("check", "pixcell-256")["check"] == "all files are complete and unchanged"
     assert len(run("export", "pixcell-256", tmp_path / "stick")["files"]) == 10
     assert len(run("remove", "pixcell-256")["removed"]) == 6
     result = run("check", "pixcell-256")
@@ -106,7 +106,7 @@ def test_a_missing_file_of_the_users_is_explained(run, tmp_path) -> None:
     text = f'base = "demo"\n[lora]\nfile = "{(tmp_path / "a.safetensors").as_posix()}"\n'
     (families_folder() / "mine.toml").write_text(text)
     result = run("get", "mine", "--yes")
-    assert "The lora of mine is your own and is missing; put its files back" in result["error"]
+    assert "The lora of mine is your own and is missing. Put its files back" in result["error"]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs a pseudo-terminal")
@@ -125,7 +125,7 @@ def test_get_asks_for_agreement_on_a_terminal(hub, answer) -> None:
     assert done.returncode == (0 if answer == "y" else 1)
     assert (missing(PIXCELL_256) == []) == (answer == "y")
     if answer == "n":
-        assert "Nothing was fetched; get the family again when you agree." in said
+        assert "Nothing was downloaded." in said
         assert hub.requests == []
     else:
         assert "Downloading " in said
