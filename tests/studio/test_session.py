@@ -439,5 +439,5 @@ def test_a_diameter_out_of_range_is_said_and_nothing_starts(
     session.settings.segment_method = "cellpose"
     session.settings.cell_diameter = 1000
     session.segmentation.segment()
-    assert "diameter of a cell is 1000 µm" in session.segmentation.problem
+    assert "cell diameter is 1000 µm" in session.segmentation.problem
     assert not session.busy and not client.segmenting
