@@ -15,7 +15,7 @@ from qtpy.QtWidgets import QFileDialog
 
 from napari_pixcell.engine.events import Preview
 from napari_pixcell.ui.demo import click
-from napari_pixcell.ui.keys import TABLE, key_list
+from napari_pixcell.ui.key_table import TABLE, key_list
 from napari_pixcell.ui.layers.slide import role
 from napari_pixcell.ui.results.menu import result_menu
 

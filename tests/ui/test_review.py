@@ -23,7 +23,7 @@ from napari_pixcell.datasets.store.decisions import read_decisions
 from napari_pixcell.datasets.store.rows import append_rows, read_rows
 from napari_pixcell.studio.review.open_dataset import OpenDataset
 from napari_pixcell.ui.dock import PixCellStudio
-from napari_pixcell.ui.keys import ON_LAYOUT, TABLE, key_list
+from napari_pixcell.ui.key_table import ON_LAYOUT, TABLE, key_list
 from napari_pixcell.ui.review.dock import ReviewPairs, open_review
 
 CONTROL = Qt.KeyboardModifier.ControlModifier

@@ -9,7 +9,7 @@ from napari.viewer import Viewer
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QDialog, QLabel, QVBoxLayout, QWidget
 
-from napari_pixcell.ui.keys import key_list
+from napari_pixcell.ui.key_table import key_list
 
 KEYS, ABOUT = "PixCell keys", "About PixCell studio"
 
