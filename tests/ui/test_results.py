@@ -226,7 +226,7 @@ def test_napari_keeps_its_digits_and_h_shows_the_original_in_all_its_modes(
 def test_all_keys_are_listed() -> None:
     text = key_list()
     assert all(entry.shown in text and entry.words in text for entry in TABLE)
-    assert "Hold to see the original" in text and "painting tools" in text
+    assert "original tissue while held" in text and "painting tools" in text
 
 
 def test_the_strip_is_used_with_keys_alone(made, qtbot) -> None:

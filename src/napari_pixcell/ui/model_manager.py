@@ -126,7 +126,6 @@ class ModelManager(QDialog):
         self.shelf.changed.disconnect(self.refresh, missing_ok=True)
 
     def refresh(self) -> None:
-        """Show what is under way, and what came of it."""
         shelf = self.shelf
         if not shelf.busy:
             self._fill()

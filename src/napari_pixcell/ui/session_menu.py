@@ -39,7 +39,6 @@ class SessionMenu(QPushButton):
         self.setMenu(menu)
 
     def refresh(self) -> None:
-        """Show what can be done now."""
         session = self.session
         book = session.saver.book()
         there = session.slide is not None and book is not None
@@ -52,7 +51,6 @@ class SessionMenu(QPushButton):
         self.drop_action.setVisible(bool(session.put_off))
 
     def event(self, event: QEvent | None) -> bool:
-        """Say where it is saved when that is asked for."""
         if event is not None and event.type() == QEvent.Type.ToolTip:
             self.setToolTip(self.session.saver.where())
         return bool(super().event(event))

@@ -41,12 +41,10 @@ class StyleCombo(QComboBox):
         self._icons: dict[str, QIcon] = {}
 
     def showPopup(self) -> None:
-        """Look whether other sessions saved styles meanwhile."""
         self.session.look_for_styles()
         super().showPopup()
 
     def refresh(self, ref: Ref, none: bool = True) -> None:
-        """Show all styles, and which one is chosen; ``none`` is a choice too."""
         styles = {style.id: style for style in self.session.styles}
         # The third says how an entry looks: whether it can be chosen, and what its tooltip says.
         entries: list[tuple[str, Ref, str]] = [
