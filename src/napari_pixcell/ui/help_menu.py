@@ -1,4 +1,4 @@
-"""What napari's Help menu says of the studio: its keys, and what it is."""
+"""Entries in napari's Help menu: the keys and “About”."""
 
 from __future__ import annotations
 
@@ -15,19 +15,18 @@ KEYS, ABOUT = "PixCell keys", "About PixCell studio"
 
 
 def extend(viewer: Viewer, about: str) -> Callable[[], None]:
-    """Add the studio's entries to Help.
+    """Add the entries to the Help menu of a viewer.
 
     Parameters
     ----------
     viewer : Viewer
-        Whose menu.
     about : str
-        What the studio is, in words.
+        Text of “About”.
 
     Returns
     -------
     callable
-        Takes them away.
+        Removes the entries.
     """
     menu = viewer.window.help_menu
     entries = [menu.addAction(KEYS), menu.addAction(ABOUT)]
@@ -38,7 +37,7 @@ def extend(viewer: Viewer, about: str) -> Callable[[], None]:
         )
 
     def end() -> None:
-        with contextlib.suppress(RuntimeError):  # the window may be gone already
+        with contextlib.suppress(RuntimeError):  # the window may already be gone
             for entry in entries:
                 menu.removeAction(entry)
 
@@ -46,7 +45,7 @@ def extend(viewer: Viewer, about: str) -> Callable[[], None]:
 
 
 def show_words(parent: QWidget, title: str, words: str) -> QDialog:
-    """Open a small window with words that can be copied."""
+    """Open a small window with a text that can be copied."""
     window = QDialog(parent)
     window.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     window.setWindowTitle(title)

@@ -162,9 +162,8 @@ class PairGrid(ThumbnailView):
         if event.matches(QKeySequence.StandardKey.Undo):
             return self.review.undo
         control = event.modifiers() == Qt.KeyboardModifier.ControlModifier
-        if (control and event.key() == Qt.Key.Key_Y) or event.matches(
-            QKeySequence.StandardKey.Redo
-        ):
+        also_redo = control and event.key() == Qt.Key.Key_Y
+        if also_redo or event.matches(QKeySequence.StandardKey.Redo):
             return self.review.redo
         return self.acts.get(event.key()) if event.modifiers() in PLAIN else None
 
