@@ -110,7 +110,7 @@ def test_previews_variants_on_disk_and_a_long_strip(
     shared = made.link.find("preview")
     assert shared.data.max() == 7 and shared.visible
     made.session.gallery.star(made.session.gallery.results[:1])
-    assert shared.data.max() == 7 and shared.visible  # nothing else was asked to be seen
+    assert shared.data.max() == 7 and shared.visible  # no other variant was selected
     made.session.gallery.star(made.session.gallery.results[:1], on=False)
     press(made, 3)
     tell(Preview(0, np.full((32, 32, 3), 9, np.uint8)))
@@ -128,9 +128,9 @@ def test_previews_variants_on_disk_and_a_long_strip(
         shared.visible = False
     client.play()
     settle(made)
-    assert shared.visible  # the result of what was not to be seen in the making
+    assert shared.visible  # a finished variant, although its preview was hidden
 
-    monkeypatch.setenv("PIXCELL_RESULTS_MB", "0.4")  # two pictures
+    monkeypatch.setenv("PIXCELL_RESULTS_MB", "0.4")  # two images
     press(made, 4)
     settle(made)
     results = made.session.gallery.results
@@ -165,7 +165,7 @@ def test_keys_show_and_star_variants_but_never_capture_typing(made, viewer) -> N
         for code, number in ((Qt.Key.Key_3, 3), (Qt.Key.Key_1, 1), (Qt.Key.Key_2, 2)):
             key(viewer, code)
             assert shown(made) == [number]
-        key(viewer, Qt.Key.Key_9)  # there is none
+        key(viewer, Qt.Key.Key_9)  # no such variant
         assert shown(made) == [2]
         key(viewer, Qt.Key.Key_0)
         assert shown(made) == []

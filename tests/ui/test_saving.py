@@ -35,7 +35,7 @@ def slide_file(tmp_path: Path) -> Path:
 
 
 class Windows:
-    """One window with the dock at a time; two at once are more than OpenGL in Xvfb can bear."""
+    """One window with the studio at a time, since OpenGL in Xvfb fails with two."""
 
     def __init__(self) -> None:
         self.studio: PixCellStudio | None = None
@@ -49,7 +49,7 @@ class Windows:
         return self.studio
 
     def close(self) -> None:
-        """Close as napari does: layer by layer, which is no deletion by the user."""
+        """Close the window as napari does, layer by layer. The user deletes nothing."""
         if self.studio is not None:
             studio, self.studio = self.studio, None
             studio.viewer.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from napari.layers import Image, Shapes
@@ -12,6 +13,7 @@ from napari.viewer import Viewer
 from napari_pixcell.studio.session import Session
 from napari_pixcell.ui.key_table import DIGITS, TABLE
 from napari_pixcell.ui.layers.base import LayerStack
+from napari_pixcell.ui.layers.layer_keys import described
 from napari_pixcell.ui.layers.slide import is_slide, role
 
 LENT = (*DIGITS, "S", "Escape")  # also bound to a selected layer that uses them itself
@@ -49,11 +51,10 @@ class Keys:
             "Escape": session.cancel,
             "S": session.gallery.star_looked,
         }
-        for digit in DIGITS:
-            acts[digit] = _nth(session, int(digit))
+        acts |= {digit: partial(self._show_nth, int(digit)) for digit in DIGITS}
         words = {key: entry.words for entry in TABLE for key in entry.keys.split()}
         self._calls: dict[str, Callable[[Any], Any]] = {
-            key: _call(act, words[key]) for key, act in acts.items()
+            key: described(act, words[key]) for key, act in acts.items()
         }
         self._calls["H"] = _hold(self._peek, words["H"])
         for key, call in self._calls.items():
@@ -73,6 +74,10 @@ class Keys:
         add_region = self._add_region()
         if add_region is not None:
             add_region()
+
+    def _show_nth(self, number: int) -> None:
+        if self._session.active is not None:
+            self._session.gallery.show_nth(self._session.active.number, number)
 
     def _peek(self, on: bool) -> None:
         session, gallery = self._session, self._session.gallery
@@ -110,22 +115,6 @@ class Keys:
             layer.events.mode.disconnect(self._follow_mode)
         for key in LENT:
             layer.bind_key(key, None, overwrite=True)
-
-
-def _nth(session: Session, number: int) -> Callable[[], None]:
-    def show() -> None:
-        if session.active is not None:
-            session.gallery.show_nth(session.active.number, number)
-
-    return show
-
-
-def _call(act: Callable[[], Any], words: str) -> Callable[[Any], None]:
-    def pressed(_source: Any) -> None:
-        act()
-
-    pressed.__doc__ = f"{words} (PixCell)"
-    return pressed
 
 
 def _hold(act: Callable[[bool], None], words: str) -> Callable[[Any], Iterator[None]]:

@@ -22,7 +22,7 @@ Act = Callable[[], Any]
 def bind_keys(layer: Labels, acts: Mapping[str, tuple[Act, str]]) -> None:
     """Bind keys of a layer, each with an action and its description."""
     for key, (act, words) in acts.items():
-        layer.bind_key(key, _described(act, words), overwrite=True)
+        layer.bind_key(key, described(act, words), overwrite=True)
 
 
 def bind_escape(layer: Labels, cancel: Act) -> None:
@@ -42,8 +42,10 @@ def bind_escape(layer: Labels, cancel: Act) -> None:
     bind_keys(layer, {"Escape": (escape, "Cancel")})
 
 
-def _described(act: Act, words: str) -> Callable[[Labels], None]:
-    def pressed(_layer: Labels) -> None:
+def described(act: Act, words: str) -> Callable[[Any], None]:
+    """Return a key's callback, with a description for napari's list of shortcuts."""
+
+    def pressed(_source: Any) -> None:
         act()
 
     pressed.__doc__ = f"{words} (PixCell)"

@@ -79,10 +79,8 @@ class LayoutTools:
         self._strokes: dict[int, Strokes] = {}
         self._highest: dict[int, int] = {}  # label ever used
         self._choosing = False
-        stack.connect_to(stack.viewer.layers.selection.events.active, self._activated)
-
-    def _activated(self, _event: Any = None) -> None:
-        self.changed.emit()
+        selected = stack.viewer.layers.selection.events.active
+        stack.connect_to(selected, lambda _event: self.changed.emit())
 
     # -- choosing ----------------------------------------------------------------------------
 
@@ -107,7 +105,7 @@ class LayoutTools:
                 layer.mouse_pan = False
                 layer.cursor = "cross"
             elif tool in ("paint", "outline"):
-                self._next_label(layer)
+                layer.selected_label = self.next_label(layer)
             if tool == "stamp":
                 self.stamping.prepare()
         finally:
@@ -174,7 +172,7 @@ class LayoutTools:
         self.tool = by_mode.get(str(layer.mode), "")
         if self.tool in ("paint", "outline"):
             layer.preserve_labels = True
-            self._next_label(layer)
+            layer.selected_label = self.next_label(layer)
         self.changed.emit()
 
     # -- history -----------------------------------------------------------------------------
@@ -203,29 +201,26 @@ class LayoutTools:
 
     def undo(self) -> None:
         """Undo the last stroke, or else the last change of the whole layout."""
-        item, layer = self.session.active, self.layer
-        if item is None:
-            return
-        history = self._history(item)
-        if layer is not None and history.done:
-            history.done, history.undone = history.done - 1, history.undone + 1
-            layer.undo()
-            self._edited(layer)
-        else:
+        item = self.session.active
+        if item is not None and not self._step(item, -1):
             self.session.undo_layout(item.number)
 
     def redo(self) -> None:
         """Redo the stroke or layout that was undone last."""
-        item, layer = self.session.active, self.layer
-        if item is None:
-            return
-        history = self._history(item)
-        if layer is not None and history.undone:
-            history.done, history.undone = history.done + 1, history.undone - 1
-            layer.redo()
-            self._edited(layer)
-        else:
+        item = self.session.active
+        if item is not None and not self._step(item, 1):
             self.session.redo_layout(item.number)
+
+    def _step(self, item: RegionItem, strokes: int) -> bool:
+        """Undo (-1) or redo (1) a stroke. Return False if there is none."""
+        layer, history = self.layer, self._history(item)
+        if layer is None or not (history.done if strokes < 0 else history.undone):
+            return False
+        history.done, history.undone = history.done + strokes, history.undone - strokes
+        (layer.undo if strokes < 0 else layer.redo)()
+        self._note_edited(layer)
+        self.changed.emit()
+        return True
 
     def _painted(self, layer: Labels) -> None:
         """Count a finished stroke; the next one draws a new cell."""
@@ -234,11 +229,7 @@ class LayoutTools:
         if str(layer.mode) in ("paint", "polygon", "fill"):
             self._used(layer, layer.selected_label)
         if layer is self.layer and self.tool in ("paint", "outline"):
-            self._next_label(layer)
-        self.changed.emit()
-
-    def _edited(self, layer: Labels) -> None:
-        self._note_edited(layer)
+            layer.selected_label = self.next_label(layer)
         self.changed.emit()
 
     # -- changing cells ----------------------------------------------------------------------
@@ -278,9 +269,6 @@ class LayoutTools:
         """Note a used label, since the maximum of a large layout is slow to compute."""
         number = layer.metadata["region"]
         self._highest[number] = max(self._highest.get(number, 0), int(label))
-
-    def _next_label(self, layer: Labels) -> None:
-        layer.selected_label = self.next_label(layer)
 
     def _pressed(self, layer: Labels, event: Any) -> Iterator[None]:
         """Handle the mouse from press to release."""
