@@ -13,21 +13,15 @@ from napari.viewer import Viewer
 from qtpy.QtWidgets import QAbstractButton
 
 from napari_pixcell.ui.dock import PixCellStudio
+from napari_pixcell.ui.docked import find_or_open
 from napari_pixcell.ui.help_menu import KEYS, show_words
 from napari_pixcell.ui.key_table import key_list
 from napari_pixcell.ui.review.dock import open_review
 
-PLUGIN, TITLE = "napari-pixcell", "PixCell studio"
-
 
 def studio_of(viewer: Viewer) -> PixCellStudio:
     """Return the studio of a viewer, opened if needed."""
-    docked = viewer.window.dock_widgets.values()
-    found = next((widget for widget in docked if isinstance(widget, PixCellStudio)), None)
-    if found is None:
-        _, found = viewer.window.add_plugin_dock_widget(PLUGIN, TITLE)
-    studio: PixCellStudio = found
-    return studio
+    return find_or_open(viewer, PixCellStudio, "PixCell studio")
 
 
 def _press(viewer: Viewer, button: QAbstractButton) -> None:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import atexit
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
+from napari.viewer import Viewer
 from qtpy.QtCore import QEvent, QTimer
 from qtpy.QtWidgets import QWidget
 
+PLUGIN = "napari-pixcell"
 PUMP_MS = 40
+
+Found = TypeVar("Found", bound=QWidget)
 
 _open: set[Release] = set()
 
@@ -59,8 +63,8 @@ class Docked(QWidget):
         self._pump.setInterval(PUMP_MS)
         self._pump.timeout.connect(pump)
         self._pump.start()
-        self.teardown = Release(*release)
-        self.destroyed.connect(self.teardown)
+        self._release = Release(*release)
+        self.destroyed.connect(self._release)
 
     def refresh(self) -> None:
         """Show the current state."""
@@ -74,7 +78,7 @@ class Docked(QWidget):
     def let_go(self) -> None:
         """Stop pumping and release."""
         self._pump.stop()
-        self.teardown()
+        self._release()
 
     def changeEvent(self, event: QEvent | None) -> None:
         super().changeEvent(event)
@@ -86,6 +90,16 @@ class Docked(QWidget):
             self._docked = True
         elif self._docked:
             self.let_go()
+
+
+def find_or_open(viewer: Viewer, kind: type[Found], title: str, **options: Any) -> Found:
+    """Return the dock widget of a class, opened under its title if needed."""
+    for widget in viewer.window.dock_widgets.values():
+        if isinstance(widget, kind):
+            return widget
+    _, opened = viewer.window.add_plugin_dock_widget(PLUGIN, title, **options)
+    assert isinstance(opened, kind)
+    return opened
 
 
 @atexit.register

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from napari.viewer import Viewer
 from qtpy.QtCore import Qt
+from qtpy.QtGui import QAction
 from qtpy.QtWidgets import QDialog, QLabel, QVBoxLayout, QWidget
 
 from napari_pixcell.ui.key_table import key_list
@@ -29,12 +30,13 @@ def extend(viewer: Viewer, about: str) -> Callable[[], None]:
         Removes the entries.
     """
     menu = viewer.window.help_menu
-    entries = [menu.addAction(KEYS), menu.addAction(ABOUT)]
-    for entry, words in zip(entries, (key_list(), about), strict=True):
-        title = entry.text()
-        entry.triggered.connect(
-            lambda *_, title=title, words=words: show_words(menu.window(), title, words)
-        )
+
+    def add(title: str, words: str) -> QAction:
+        entry = menu.addAction(title)
+        entry.triggered.connect(lambda *_: show_words(menu.window(), title, words))
+        return entry
+
+    entries = [add(KEYS, key_list()), add(ABOUT, about)]
 
     def end() -> None:
         with contextlib.suppress(RuntimeError):  # the window may already be gone

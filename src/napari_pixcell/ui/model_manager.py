@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
@@ -51,30 +53,32 @@ class ModelManager(QDialog):
         self.about = Text()
         self.licence = QPlainTextEdit()
         self.licence.setReadOnly(True)
-        self.use_button = button("Use", "Use this model in the studio", self._use)
-        self.get_button = button(
-            "Download…", "Show size and licence before the download", self._ask
-        )
+        self.offering, self.offer = QWidget(), Text()
+        shelf, family, folder = self.shelf, self._with_family, self._with_folder
+        self.use_button = button("Use", "Use this model in the studio", family(self._use))
+        self.get_button = button("Download…", "Show size and licence first", family(self._ask))
         self.export_button = button(
             "Export…",
             "Copy the files to a folder, for a machine without internet access",
-            self._export,
+            folder("Export model to folder", self._export),
         )
-        self.remove_button = button("Remove", "Delete the files from this machine", self._remove)
+        self.remove_button = button(
+            "Remove", "Delete the files from this machine", family(shelf.remove)
+        )
         self.locate_button = button(
-            "Locate weights…", "Search your own folder of weights first", self._locate
+            "Locate weights…",
+            "Search a folder of your own for weights first",
+            folder("Locate folder of weights", shelf.locate),
         )
         self.import_button = button(
-            "Import folder…", "Import a folder that was exported on another machine", self._import
+            "Import folder…",
+            "Import a folder that was exported on another machine",
+            folder("Import folder of weights", shelf.import_),
         )
-        self.offer = Text()
         self.agree_button = button(
-            "Agree and download", "Accept the licence and start the download", self._get
+            "Agree and download", "Accept the licence and start the download", family(shelf.get)
         )
-        self.refuse_button = button(
-            "Not now", "Close without a download", lambda: self.offering.hide()
-        )
-        self.offering = QWidget()
+        self.refuse_button = button("Not now", "Close without a download", self.offering.hide)
         stack = QVBoxLayout(self.offering)
         stack.setContentsMargins(0, 0, 0, 0)
         stack.addWidget(self.offer)
@@ -110,8 +114,8 @@ class ModelManager(QDialog):
         progress = row(self.bar, self.cancel_button)
         progress.setStretch(0, 1)
         outer.addLayout(progress)
-        for words in (self.state, self.problem, self.note):
-            outer.addWidget(words)
+        for text in (self.state, self.problem, self.note):
+            outer.addWidget(text)
         outer.addLayout(idle)
         self._rows: dict[str, Row] = {}
         self.shelf.changed.connect(self.refresh)
@@ -199,43 +203,37 @@ class ModelManager(QDialog):
         for made in (self.locate_button, self.import_button, self.agree_button):
             allow(made, working)
 
-    def _ask(self) -> None:
-        if self.chosen is not None:
-            self.offer.say(self.shelf.offer(self.chosen.family.name))
-            self.offering.show()
+    def _with_family(self, act: Callable[[str], Any]) -> Callable[[], None]:
+        """Return a callback that passes the name of the selected family to ``act``."""
 
-    def _get(self) -> None:
-        if self.chosen is not None:
-            self.offering.hide()
-            self.shelf.get(self.chosen.family.name)
+        def call() -> None:
+            if self.chosen is not None:
+                self.offering.hide()
+                act(self.chosen.family.name)
 
-    def _use(self) -> None:
-        if self.chosen is not None:
-            self.session.settings.use_family(self.chosen.family.name)
-            self.close()
+        return call
 
-    def _remove(self) -> None:
-        if self.chosen is not None:
-            self.shelf.remove(self.chosen.family.name)
+    def _with_folder(self, title: str, act: Callable[[Path], Any]) -> Callable[[], None]:
+        """Return a callback that asks for a folder and passes it to ``act``."""
 
-    def _export(self) -> None:
-        folder = self._ask_folder("Export model to folder")
-        if folder is not None and self.chosen is not None:
+        def call() -> None:
+            path = QFileDialog.getExistingDirectory(self, title)
+            if path:
+                act(Path(path))
+
+        return call
+
+    def _ask(self, name: str) -> None:
+        self.offer.say(self.shelf.offer(name))
+        self.offering.show()
+
+    def _use(self, name: str) -> None:
+        self.session.settings.use_family(name)
+        self.close()
+
+    def _export(self, folder: Path) -> None:
+        if self.chosen is not None:
             self.shelf.export(self.chosen.family.name, folder)
-
-    def _import(self) -> None:
-        folder = self._ask_folder("Import folder of weights")
-        if folder is not None:
-            self.shelf.import_(folder)
-
-    def _locate(self) -> None:
-        folder = self._ask_folder("Locate folder of weights")
-        if folder is not None:
-            self.shelf.locate(folder)
-
-    def _ask_folder(self, title: str) -> Path | None:
-        path = QFileDialog.getExistingDirectory(self, title)
-        return Path(path) if path else None
 
 
 def _tiles(weights: WeightSet) -> str:

@@ -131,6 +131,9 @@ class LayoutTools:
         layer = self.layer
         return layer is not None and self.stack.viewer.layers.selection.active is layer
 
+    def _is_active(self, layer: Labels) -> bool:
+        return layer is self.layer
+
     def attach(self, layer: Labels) -> None:
         """Connect the tools to a new layer."""
         self.replaced(layer)
@@ -166,7 +169,7 @@ class LayoutTools:
 
     def _mode_changed(self, layer: Labels) -> None:
         """Follow a mode that was set in napari's own controls."""
-        if self._choosing or layer is not self.layer:
+        if self._choosing or not self._is_active(layer):
             return
         by_mode = {mode: tool for tool, mode in MODES.items() if tool not in OURS}
         self.tool = by_mode.get(str(layer.mode), "")
@@ -228,7 +231,7 @@ class LayoutTools:
         history.done, history.undone = min(history.done + 1, MOST_STROKES), 0
         if str(layer.mode) in ("paint", "polygon", "fill"):
             self._used(layer, layer.selected_label)
-        if layer is self.layer and self.tool in ("paint", "outline"):
+        if self._is_active(layer) and self.tool in ("paint", "outline"):
             layer.selected_label = self.next_label(layer)
         self.changed.emit()
 
@@ -272,7 +275,7 @@ class LayoutTools:
 
     def _pressed(self, layer: Labels, event: Any) -> Iterator[None]:
         """Handle the mouse from press to release."""
-        if event.button != 1 or layer is not self.layer:
+        if event.button != 1 or not self._is_active(layer):
             return
         point = self._point(layer, event)
         modifiers = {str(m) for m in event.modifiers}

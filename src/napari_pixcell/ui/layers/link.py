@@ -27,15 +27,7 @@ SESSION = "napari_pixcell_session"
 
 
 class LayerLink(LayerStack):
-    """Keeps a viewer's layers and a session in step.
-
-    Parameters
-    ----------
-    viewer : napari.viewer.Viewer
-    session : Session
-    parent : QObject
-        Owner of the timers.
-    """
+    """Keeps a viewer's layers and a session in step. For parameters, see :class:`LayerStack`."""
 
     def __init__(self, viewer: Viewer, session: Session, parent: QObject) -> None:
         super().__init__(viewer, session, parent)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import weakref
-from typing import Any
 
 from napari.layers import Image, Layer
 from napari.viewer import Viewer
@@ -23,8 +22,8 @@ def watch(viewer: Viewer) -> None:
     if viewer in _watched:
         return
     _watched.add(viewer)
-    viewer.layers.events.inserted.connect(_inserted)
-    viewer.layers.events.removed.connect(_removed)
+    viewer.layers.events.inserted.connect(lambda event: _attach(event.value))
+    viewer.layers.events.removed.connect(lambda event: _detach(id(event.value)))
     for layer in viewer.layers:
         _attach(layer)
 
@@ -92,11 +91,3 @@ def _detach(key: int) -> None:
     sharpening = _sharpening.pop(key, None)
     if sharpening is not None:
         sharpening.close()
-
-
-def _inserted(event: Any) -> None:
-    _attach(event.value)
-
-
-def _removed(event: Any) -> None:
-    _detach(id(event.value))

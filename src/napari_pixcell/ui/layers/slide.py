@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from napari.layers import Image, Layer
 
 from napari_pixcell.slides import ArraySlide, Slide
@@ -31,9 +29,9 @@ def um_per_unit(layer: Layer) -> float | None:
 
 def slide_of(layer: Layer) -> Slide:
     """Return the slide that a layer shows."""
-    known: dict[str, Any] = layer.metadata.get("napari_pixcell") or {}
-    if isinstance(known.get("slide"), Slide):
-        return known["slide"]
+    known = (layer.metadata.get("napari_pixcell") or {}).get("slide")
+    if isinstance(known, Slide):
+        return known
     unit = um_per_unit(layer)
     levels = list(layer.data) if layer.multiscale else [layer.data]
     return ArraySlide(levels, unit * float(layer.scale[-1]) if unit else None, layer.name)

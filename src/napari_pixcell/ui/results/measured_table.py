@@ -177,4 +177,4 @@ class MeasuredTable(QTableView):
 
 
 def _is_ours(event: QKeyEvent) -> bool:
-    return event.matches(QKeySequence.StandardKey.Copy) or event.key() == Qt.Key.Key_Delete
+    return bool(event.matches(QKeySequence.StandardKey.Copy) or event.key() == Qt.Key.Key_Delete)

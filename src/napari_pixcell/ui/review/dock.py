@@ -16,7 +16,7 @@ from napari_pixcell.datasets.store.dataset import DESCRIPTION
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.studio.review.review import Review
 from napari_pixcell.studio.review.review_list import counts, used
-from napari_pixcell.ui.docked import Docked
+from napari_pixcell.ui.docked import Docked, find_or_open
 from napari_pixcell.ui.review.detail import Detail
 from napari_pixcell.ui.review.filters import ReviewFilters
 from napari_pixcell.ui.review.grid import PairGrid
@@ -25,7 +25,6 @@ from napari_pixcell.ui.widgets import AMBER, LIST, Text, allow, button, name_for
 from napari_pixcell.words import counted
 
 log = logging.getLogger(__name__)
-PLUGIN, TITLE = "napari-pixcell", "Review pairs"
 NARROWEST = 320
 WIDE = 560  # px; a dock at least this wide shows the pair beside the grid
 EMPTY = "Open a dataset, or drop its folder here."
@@ -191,11 +190,7 @@ class ReviewPairs(Docked):
 
 def open_review(viewer: napari.viewer.Viewer, folder: Path | None = None) -> ReviewPairs:
     """Show the dock widget beside the studio, and open a dataset in it if given."""
-    docked = viewer.window.dock_widgets.values()
-    found: Any = next((widget for widget in docked if isinstance(widget, ReviewPairs)), None)
-    if found is None:
-        _, found = viewer.window.add_plugin_dock_widget(PLUGIN, TITLE, tabify=True)
-    review: ReviewPairs = found
+    review = find_or_open(viewer, ReviewPairs, "Review pairs", tabify=True)
     dock: Any = review.parent()
     dock.show()
     dock.raise_()

@@ -70,7 +70,8 @@ class PairGrid(ThumbnailView):
 
     @property
     def _columns(self) -> int:
-        return max(1, self.viewport().width() // CELL.width())
+        columns: int = self.viewport().width() // CELL.width()
+        return max(1, columns)
 
     def read_visible(self) -> None:
         """Read the visible images, then as many below them."""
