@@ -39,16 +39,16 @@ class VariantLayers(SessionLayer):
         self.gallery = stack.session.gallery
         self._building: set[int] = set()
         self._levels: dict[int, list[Any]] = {}
-        self._live: Target | None = None
-        self._looked_away: Target | None = None
+        self._previewed: Target | None = None
+        self._dismissed: Target | None = None
         self._looks = 0
         # Identifies the content of the shared layer, to replace its pixels only if needed.
         self._content: tuple[Any, ...] = ()
         self._watched: dict[int, Callable[..., None]] = {}
         stack.connect_to(self.gallery.added, self.finish)
-        stack.connect_to(self.gallery.shown, self._chosen)
+        stack.connect_to(self.gallery.shown, self._selected)
         stack.connect_to(self.gallery.peeked, self.show)
-        stack.connect_to(self.gallery.swipe.changed, self._swiped)
+        stack.connect_to(self.gallery.swipe.changed, self._show_shared)
         stack.connect_to(self.session.generation.preview, self.preview)
         self.drag = SwipeDrag(stack)
 
@@ -60,20 +60,16 @@ class VariantLayers(SessionLayer):
 
     def finish(self, result: Result) -> None:
         """Show a finished variant in place of its preview."""
-        if self._live is result.target:
-            self._live = None
+        if self._previewed is result.target:
+            self._previewed = None
             self.gallery.show(result)
 
-    def _chosen(self) -> None:
+    def _selected(self) -> None:
         """Show the selected variant; a selection during a preview ends the preview."""
-        if self._live is not None and self.gallery.looks != self._looks:
-            self._looked_away, self._live = self._live, None
+        if self._previewed is not None and self.gallery.looks != self._looks:
+            self._dismissed, self._previewed = self._previewed, None
         self._looks = self.gallery.looks
         self.show()
-
-    def _swiped(self) -> None:
-        with self.stack.own():
-            self._show_shared()
 
     def show(self) -> None:
         """Show the visible variants, and only those."""
@@ -83,23 +79,22 @@ class VariantLayers(SessionLayer):
             for result in self.gallery.kept:
                 layer = existing.pop(result.number, None)
                 if layer is None:
-                    self._keep(result)
+                    self._add_starred(result)
                 else:
                     _see(layer, self._visible(result))
             for layer in existing.values():
                 self._remove(layer)
-            self._show_shared()
+        self._show_shared()
 
     def preview(self, target: Target | None, image: NDArray[np.uint8] | None) -> None:
         """Show a preview of the running variant; None ends it."""
         if target is None or image is None:
-            self._live = self._looked_away = None
+            self._previewed = self._dismissed = None
+            self._show_shared()
+        elif self._here(target) and target is not self._dismissed:
+            self._previewed = target
             with self.stack.own():
-                self._show_shared()
-        elif self._here(target) and target is not self._looked_away:
-            self._live = target
-            with self.stack.own():
-                self._show_live(target, image)
+                self._show_preview(target, image)
 
     def removed(self, layer: Image) -> None:
         self._unwatch(layer)
@@ -114,7 +109,7 @@ class VariantLayers(SessionLayer):
 
     # -- layers of starred variants ----------------------------------------------------------
 
-    def _keep(self, result: Result) -> None:
+    def _add_starred(self, result: Result) -> None:
         large = is_large(result)
         if not self._here(result.target) or (large and not self._visible(result)):
             return  # its pyramid is built when it is shown
@@ -131,25 +126,26 @@ class VariantLayers(SessionLayer):
     # -- the shared layer ----------------------------------------------------------------------
 
     def _show_shared(self) -> None:
-        if self._live is not None:
-            _see(self.shared, self.gallery.peeking != self._live.number)
-            return
-        swiped = self._swiped_result()
-        result = swiped or self.gallery.previewed
-        if result is None or not self._here(result.target):
-            _see(self.shared, False)
-            return
-        if swiped is not None:
-            self._show_swipe(swiped)
-        elif self._content != ("result", result.number) or self.shared is None:
-            data = self._data(result)
-            if data is None:
-                _see(self.shared, False)  # until its pyramid is built
+        with self.stack.own():
+            if self._previewed is not None:
+                _see(self.shared, self.gallery.peeking != self._previewed.number)
                 return
-            self._put(data, result.target, ("result", result.number), _about(result))
-        _see(self.shared, self._visible(result))
+            swiped = self._swiped_result()
+            result = swiped or self.gallery.previewed
+            if result is None or not self._here(result.target):
+                _see(self.shared, False)
+                return
+            if swiped is not None:
+                self._show_swipe(swiped)
+            elif self._content != ("result", result.number) or self.shared is None:
+                data = self._data(result)
+                if data is None:
+                    _see(self.shared, False)  # until its pyramid is built
+                    return
+                self._fill_shared(data, result.target, ("result", result.number), _about(result))
+            _see(self.shared, self._visible(result))
 
-    def _show_live(self, target: Target, image: NDArray[np.uint8]) -> None:
+    def _show_preview(self, target: Target, image: NDArray[np.uint8]) -> None:
         layer = self.shared
         content = ("live", target.slide, target.region, target.mpp)
         if layer is not None and self._content == content and layer.data.shape == image.shape:
@@ -157,7 +153,7 @@ class VariantLayers(SessionLayer):
             layer.data[...] = image
             layer.refresh(thumbnail=False, highlight=False, extent=False)
         else:
-            self._put(image.copy(), target, content, {}, "linear")
+            self._fill_shared(image.copy(), target, content, {}, "linear")
         _see(self.shared, self.gallery.peeking != target.number)
 
     def _swiped_result(self) -> Result | None:
@@ -175,12 +171,12 @@ class VariantLayers(SessionLayer):
         if layer is None or self._content != content:
             data = np.empty_like(result.memory)
             compose(left, result.memory, swipe.at, data)
-            self._put(data, result.target, content, _about(result))
+            self._fill_shared(data, result.target, content, _about(result))
         else:
             compose(left, result.memory, swipe.at, layer.data)
             layer.refresh(thumbnail=False, highlight=False, extent=False)
 
-    def _put(
+    def _fill_shared(
         self,
         data: Data,
         target: Target,
@@ -189,10 +185,10 @@ class VariantLayers(SessionLayer):
         interpolation: str = "nearest",
     ) -> None:
         """Show pixels in the shared layer, over their region."""
-        layer, several = self.shared, isinstance(data, list)
+        layer, multiscale = self.shared, isinstance(data, list)
         metadata = {ROLE: "preview", **about}
-        if layer is not None and (several or layer.multiscale):
-            self._remove(layer)  # napari cannot switch a layer between one scale and several
+        if layer is not None and (multiscale or layer.multiscale):
+            self._remove(layer)  # napari cannot make a layer multiscale or single-scale
             layer = None
         if layer is None:
             self._insert(
@@ -240,10 +236,10 @@ class VariantLayers(SessionLayer):
 
     def _insert(self, data: Data, target: Target, **options: Any) -> None:
         """Add an image exactly over its region, without selecting it."""
-        several = isinstance(data, list)
+        multiscale = isinstance(data, list)
         finest = data[0] if isinstance(data, list) else data
         where = self.stack.where(target.region, finest.shape, target.mpp)
-        layer = Image(data, rgb=True, multiscale=several, **options, **where)
+        layer = Image(data, rgb=True, multiscale=multiscale, **options, **where)
         self.stack.insert(layer)
 
         def toggled(_event: Any = None) -> None:
@@ -253,7 +249,7 @@ class VariantLayers(SessionLayer):
             if result is not None:
                 self.gallery.note_visible(result, layer.visible)
             elif not layer.visible:  # a hidden preview stays hidden
-                self._looked_away, self._live = self._live, None
+                self._dismissed, self._previewed = self._previewed, None
 
         self._watched[id(layer)] = toggled
         self.stack.connect_to(layer.events.visible, toggled)

@@ -47,8 +47,8 @@ class StripDelegate(QStyledItemDelegate):
         font.setPixelSize(11 if cell.kind == "title" else 10)
         painter.setFont(font)
         painter.setPen(words)
-        left = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
         if cell.kind == "title":
+            left = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
             painter.drawText(box, left, cell.text)
             painter.restore()
             return
@@ -75,18 +75,19 @@ class StripDelegate(QStyledItemDelegate):
             painter.setPen(QPen(words, 1, Qt.PenStyle.DotLine))
             painter.drawRect(frame)
         if cell.kind == "variant" and (cell.result.starred or over):
-            star = STAR.translated(box.topLeft())
-            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(QColor(30, 30, 30, 190))
-            painter.drawEllipse(star.adjusted(1, 1, -1, -1))
             font.setPixelSize(14)
             painter.setFont(font)
-            painter.setPen(QColor("#ffc83d" if cell.result.starred else "#e0e0e0"))
-            painter.drawText(
-                star, Qt.AlignmentFlag.AlignCenter, "★" if cell.result.starred else "☆"
-            )
+            _draw_star(painter, STAR.translated(box.topLeft()), cell.result.starred)
         painter.restore()
+
+
+def _draw_star(painter: QPainter, area: QRect, starred: bool) -> None:
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(QColor(30, 30, 30, 190))
+    painter.drawEllipse(area.adjusted(1, 1, -1, -1))
+    painter.setPen(QColor("#ffc83d" if starred else "#e0e0e0"))
+    painter.drawText(area, Qt.AlignmentFlag.AlignCenter, "★" if starred else "☆")
 
 
 class Strip(ThumbnailView):
