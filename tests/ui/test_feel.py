@@ -27,7 +27,7 @@ from napari_pixcell.engine.events import Progress
 from napari_pixcell.slides import ArraySlide
 from napari_pixcell.ui.dock import PixCellStudio
 from napari_pixcell.ui.help_menu import KEYS
-from napari_pixcell.ui.keys import TABLE
+from napari_pixcell.ui.key_table import TABLE
 from napari_pixcell.ui.widgets import WHY, More
 
 CONTROLS = (QAbstractButton, QAbstractSlider, QAbstractSpinBox, QComboBox, QLineEdit)

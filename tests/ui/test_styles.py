@@ -64,7 +64,7 @@ def test_one_style_alone_cannot_be_blended_and_says_why(ready, settle) -> None:
     assert not style.balance.isVisible() and not style.second.isVisible()
     assert not style.blend_button.isEnabled()
     assert "add a region, or choose a picture" in style.blend_button.toolTip()
-    assert texts(style.choice) == ["Region 1", "no style: any tissue"]
+    assert texts(style.choice) == ["Region 1", "No style: any tissue"]
 
 
 def test_the_slider_blends_two_styles(two, client, settle) -> None:
@@ -82,7 +82,7 @@ def test_the_slider_blends_two_styles(two, client, settle) -> None:
     click(style.blend_button)
     settle(two)
     assert session.active.style == StyleChoice.of(2) and not style.balance.isVisible()
-    pick(style.choice, "no style: any tissue")
+    pick(style.choice, "No style: any tissue")
     settle(two)
     assert state(style) == "No style: the model chooses the tissue"
     assert not style.save_button.isVisible()

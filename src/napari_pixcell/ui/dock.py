@@ -126,7 +126,7 @@ class PixCellStudio(Docked):
         for folded in self.findChildren(More):  # is measured when it is seen
             folded.button.toggled.connect(lambda _: QTimer.singleShot(0, self._fit))
         self.session.changed.connect(self._refresh_soon)
-        self.keys = Keys(self)
+        self.keys = Keys(napari_viewer, self.session, self.link, self.region.add_region)
         self.link.at_close(configuration.link(self._configured, self._cannot_remember))
         self.link.at_close(help_menu.extend(napari_viewer, ABOUT))
         self.teardown = Teardown(self.session, self.link, self.keys)

@@ -7,7 +7,7 @@ from qtpy.QtWidgets import QCheckBox, QSlider
 
 from napari_pixcell.studio.results.results import Result
 from napari_pixcell.studio.session import Session
-from napari_pixcell.ui.keys import key_list
+from napari_pixcell.ui.key_table import key_list
 from napari_pixcell.ui.results.menu import result_menu
 from napari_pixcell.ui.results.strip import Strip
 from napari_pixcell.ui.widgets import More, Section, Text, allow, row
