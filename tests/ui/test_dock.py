@@ -45,7 +45,7 @@ def world_box(layer) -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_without_a_slide_only_the_invitation_is_seen(studio) -> None:
-    assert studio.slide.empty.text() == "Open a slide (drop it here), or try the sample."
+    assert studio.slide.empty.text() == "Open a slide or drop it here."
     assert studio.slide.open_button.isVisible()
     assert not any(section.isVisible() for section in studio.sections[1:])
 
@@ -84,7 +84,7 @@ def test_an_unknown_pixel_size_is_asked_for_once(studio, tmp_path, qtbot, viewer
     Picture.fromarray(tissue(600)).save(path)
     studio.slide.open(path)
     qtbot.wait(60)
-    assert studio.slide.unknown.isVisible()
+    assert studio.slide.asking.isVisible()
     assert studio.generate.generate_button.text() == "Set the pixel size first"
     studio.slide.mpp.setValue(0.4)
     click(qtbot, studio.slide.set_button)
@@ -322,7 +322,7 @@ def test_an_error_is_a_sentence_in_its_section_with_one_action(
     click(qtbot, ready.region.add_button)
     settle(ready)
     assert ready.style_.problem.text() == client.embedding_failure
-    assert ready.style_.action.text() == "Try again"
+    assert ready.style_.action.text() == "Retry"
     client.embedding_failure = ""
     click(qtbot, ready.style_.action)
     settle(ready)
@@ -367,23 +367,23 @@ def test_nothing_is_cut_off_at_the_smallest_width(ready, qtbot) -> None:
     assert inner.minimumSizeHint().width() <= ready.minimumWidth()
 
 
-def test_a_stored_style_says_so_and_can_be_forgotten(ready, qtbot, settle) -> None:
+def test_cached_embeddings_are_marked_and_can_be_cleared(ready, qtbot, settle) -> None:
     studio = ready
-    forget = studio.style_.forget_button
+    clear = studio.style_.clear_button
     qtbot.wait(60)
-    assert not forget.isVisible()
+    assert not clear.isVisible()
     click(qtbot, studio.region.add_button)
     settle(studio)
     assert studio.style_.state.text() == "✓ embedded (1 tile)"
-    assert forget.isVisible()
-    assert forget.text() == "Forget computed styles (less than 1 MB)"
-    assert "at most 200 MB" in forget.toolTip()
+    assert clear.isVisible()
+    assert clear.text().startswith("Clear embedding cache (")
+    assert "at most 200 MB" in clear.toolTip()
     studio.session.embed(studio.session.active.number)
     settle(studio)
-    assert studio.style_.state.text() == "✓ embedded (1 tile, stored)"
-    click(qtbot, forget)
+    assert studio.style_.state.text() == "✓ embedded (1 tile, cached)"
+    click(qtbot, clear)
     settle(studio)
-    assert not forget.isVisible()
+    assert not clear.isVisible()
     assert studio.style_.note.text() == "Computed styles were forgotten; saved ones stay."
     assert studio.style_.state.text() == "✓ embedded (1 tile)"
 

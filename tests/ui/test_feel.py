@@ -138,7 +138,7 @@ def test_a_region_that_was_removed_comes_back_with_its_cells(
     settle(ready)
     assert ready.link.find("layout", item.number) is None and not session.regions
     assert ready.region.note.text() == "Tumour was removed."
-    assert ready.region.action.isVisible() and ready.region.action.text() == "Undo"
+    assert ready.region.action.isVisible() and ready.region.action.text() == "Restore region"
     ready.region.action.click()
     settle(ready)
     assert session.active is item and item.embedding is not None and item.cells == 1

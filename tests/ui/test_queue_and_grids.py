@@ -91,15 +91,15 @@ def test_a_grid_is_made_looked_at_and_saved(ready, client, qtbot, settle, tmp_pa
     session.add_region((400, 400))
     settle(ready)
     click(qtbot, grid.button)
-    grid.seeds.setValue(2)
-    qtbot.keyClicks(grid.fields["grid_guidance"], "1, many")
+    grid.form["grid_seeds"].setValue(2)
+    qtbot.keyClicks(grid.form["grid_guidance"], "1, many")
     qtbot.wait(60)
-    assert "no list of numbers" in grid.what.text() and not grid.go.isEnabled()
-    grid.fields["grid_guidance"].clear()
-    qtbot.keyClicks(grid.fields["grid_guidance"], "1, 3")
+    assert "no list of numbers" in grid.outlook.text() and not grid.go.isEnabled()
+    grid.form["grid_guidance"].clear()
+    qtbot.keyClicks(grid.form["grid_guidance"], "1, 3")
     qtbot.wait(60)
-    assert grid.what.text() == "4 pictures, as one job"
-    assert not grid.fields["grid_layout"].isVisible()  # there is no layout
+    assert grid.outlook.text() == "4 images, generated as one job"
+    assert not grid.form["grid_layout"].isVisible()  # there is no layout
     click(qtbot, grid.go)
     settle(ready)
     assert not grid.show_sheet.isEnabled()

@@ -50,7 +50,7 @@ def test_without_weights_the_dock_says_how_to_get_them(region, qtbot) -> None:
     qtbot.wait(60)
     assert not section.finding.segment_button.isEnabled()
     assert "Cellpose's weights are not installed; get them" in section.problem.text()
-    assert section.action.text() == "Get it…" and section.action.isVisible()
+    assert section.action.text() == "Get weights…" and section.action.isVisible()
     click(section.action)
     manager = region.slide.manager
     assert manager.isVisible() and manager.chosen.family.name == "cellpose"

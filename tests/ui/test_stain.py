@@ -61,7 +61,7 @@ def test_stains_are_chosen_made_kept_and_shown_side_by_side(ready, client, settl
     for name in ("HER2x", "Ki67x"):
         section.boxes[name].click()
     settle(ready)
-    assert section.stain_button.text() == "Make 2 stains"
+    assert section.stain_button.text() == "Generate 2 stains"
     assert "Most cells stay" in section.words.text()
     section.strength.setValue(0.3)
     section.start_from.setCurrentIndex(section.start_from.findData("noise"))
@@ -129,7 +129,7 @@ def test_the_real_worker_teaches_a_stain_and_stains_a_region(
     session, section = studio.session, studio.stain
     studio.slide.open(SAMPLE_SLIDE)
     click(studio.region.add_button)
-    section.teach.more.button.click()
+    section.training.more.button.click()
     session.teaching.set(name="other", base="demo")
     for side, pixels in (("he", picture), ("ihc", picture[..., ::-1])):
         (tmp_path / side).mkdir()
@@ -137,7 +137,7 @@ def test_the_real_worker_teaches_a_stain_and_stains_a_region(
         session.teaching.choose_folder(side, tmp_path / side)
     qtbot.waitUntil(lambda: not session.busy, timeout=300_000)
     qtbot.wait(60)
-    click(section.teach.teach_button)
+    click(section.training.train_button)
     qtbot.waitUntil(lambda: not session.busy, timeout=300_000)
     assert not session.problems and "“other” was taught by 12 tiles" in session.notes["stain"]
     qtbot.wait(60)

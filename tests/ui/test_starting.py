@@ -32,9 +32,9 @@ def test_the_dock_says_how_much_changes_and_carries_it_into_the_request(
     settle(ready)
     panel.strength.setValue(0.3)
     settle(ready)
-    assert panel.button.text() == "Start from the tissue · 30% changes"
+    assert panel.button.text() == "Start from the tissue · 30 % change"
     assert panel.words.text().startswith("Most cells keep their places")
-    assert not generate.honest.text() and panel.feather.isHidden()
+    assert not generate.honest.text() and not panel.feather.isVisible()
     click(generate.generate_button)
     settle(ready)
     request = client.waiting[0][0]
@@ -72,7 +72,7 @@ def test_a_part_is_marked_and_changed_alone(ready, client, settle) -> None:
     panel.only_part.click()
     settle(ready)
     assert generate.generate_button.text() == "Queue 4 variants"
-    assert panel.feather.isHidden()
+    assert not panel.feather.isVisible()
 
 
 @pytest.mark.usefixtures("one_worker")

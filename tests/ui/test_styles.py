@@ -63,7 +63,7 @@ def test_one_style_alone_cannot_be_blended_and_says_why(ready, settle) -> None:
     style = ready.style_
     assert not style.balance.isVisible() and not style.second.isVisible()
     assert not style.blend_button.isEnabled()
-    assert "add a region, or choose a picture" in style.blend_button.toolTip()
+    assert "Add a region, or a style from an image" in style.blend_button.toolTip()
     assert texts(style.choice) == ["Region 1", "no style: any tissue"]
 
 
@@ -135,7 +135,7 @@ def test_a_style_is_saved_renamed_used_and_removed(two, settle, monkeypatch) -> 
     click(style.save_button)
     settle(two)
     assert "Saved as “Stroma A”" in style.note.text()
-    assert entry(style.menu(), "Rename or remove").isEnabled() is False
+    assert entry(style.menu(), "Choose a saved style").isEnabled() is False
     pick(style.choice, "Stroma A")
     settle(two)
     assert state(style) == "✓ saved (1 tile)"
@@ -157,7 +157,7 @@ def test_a_style_is_saved_renamed_used_and_removed(two, settle, monkeypatch) -> 
 def test_a_picture_comes_by_the_menu_and_by_dropping_it(two, settle, tmp_path, monkeypatch) -> None:
     style, path = two.style_, picture(tmp_path)
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(path), ""))
-    entry(style.menu(), "From a picture").trigger()
+    entry(style.menu(), "Add style from image").trigger()
     settle(two)
     assert style.choice.currentText() == "Picture" and state(style) == "✓ embedded (4 tiles)"
     data = QMimeData()
