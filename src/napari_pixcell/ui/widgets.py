@@ -271,7 +271,7 @@ def number(
     step: float = 1,
     width: int | None = None,
 ) -> Any:
-    """Return a spin box, for integers unless ``decimals`` is given; ``width`` is for :func:`slim`."""
+    """Return a spin box, for integers unless ``decimals`` is given; see :func:`slim`."""
     made = QSpinBox() if decimals is None else QDoubleSpinBox()
     if decimals is not None:
         made.setDecimals(decimals)

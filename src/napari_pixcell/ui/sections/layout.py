@@ -174,7 +174,7 @@ class AreaPanel(QWidget):
         self.mark_button = button("Mark area", MARK, self.mark)
         self.clear_button = button("Clear area", "Remove the marked area", link.area.clear)
         self.state = Text(small=True)
-        fields = row(self.mark_button, QLabel("with"), self.kind, self.clear_button, stretch=2)
+        fields = row(self.mark_button, self.kind, self.clear_button, stretch=1)
         column(self, fields, self.state)
 
     def mark(self) -> None:
