@@ -1,4 +1,4 @@
-"""The Dataset section, through its widgets; once with the real worker."""
+"""The Dataset section, used through its widgets."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def choose(combo, value: str) -> None:
     combo.setCurrentIndex(combo.findData(value))
 
 
-def test_it_says_what_is_missing_and_what_there_will_be(ready, qtbot, settle) -> None:
+def test_the_outlook_shows_what_is_missing_or_the_number_of_pairs(ready, qtbot, settle) -> None:
     section = ready.dataset
     section.header.setChecked(True)
     settle(ready)
@@ -50,7 +50,7 @@ def test_it_says_what_is_missing_and_what_there_will_be(ready, qtbot, settle) ->
 
 
 @pytest.mark.usefixtures("one_worker")
-def test_what_is_made_of_a_dataset_waits_for_one(ready, settle) -> None:
+def test_actions_on_a_dataset_are_disabled_until_there_is_one(ready, settle) -> None:
     section = ready.dataset
     section.header.setChecked(True)
     settle(ready)

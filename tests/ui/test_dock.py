@@ -1,4 +1,4 @@
-"""The dock, in a real napari window."""
+"""The dock in a real napari window."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def world_box(layer) -> tuple[np.ndarray, np.ndarray]:
     return first, np.array(layer.data_to_world((height - 0.5, width - 0.5)))
 
 
-def test_without_a_slide_only_the_invitation_is_seen(studio) -> None:
+def test_only_the_slide_section_is_shown_before_a_slide_is_open(studio) -> None:
     assert studio.slide.empty.text() == "Open a slide or drop it here."
     assert studio.slide.open_button.isVisible()
     assert not any(section.isVisible() for section in studio.sections[1:])
@@ -68,7 +68,7 @@ def test_a_dropped_slide_shows_its_pixel_size(studio, cmu_slide, qtbot, viewer) 
     np.testing.assert_allclose(viewer.layers[0].scale, 0.499)
 
 
-def test_a_file_that_is_no_slide_gets_a_sentence(studio, tmp_path, qtbot) -> None:
+def test_an_unreadable_file_is_reported_by_name(studio, tmp_path, qtbot) -> None:
     path = tmp_path / "notes.svs"
     path.write_text("no slide")
     studio.slide.open(path)
@@ -103,7 +103,7 @@ def test_any_rgb_layer_is_a_slide_and_a_mask_is_not(studio, viewer, qtbot) -> No
     assert studio.session.slide.mpp == pytest.approx(0.5)
 
 
-def test_the_main_job(ready, viewer, client, qtbot, settle, tmp_path: Path) -> None:
+def test_the_main_workflow(ready, viewer, client, qtbot, settle, tmp_path: Path) -> None:
     studio = ready
     qtbot.wait(60)
     assert studio.generate.generate_button.text() == "Add a region first"
@@ -128,9 +128,7 @@ def test_the_main_job(ready, viewer, client, qtbot, settle, tmp_path: Path) -> N
     assert "4 images and 4 masks" in studio.export.note.text()
 
 
-def test_everything_lies_exactly_over_the_region_in_um(
-    ready, viewer, client, qtbot, settle
-) -> None:
+def test_all_layers_align_with_the_region_in_um(ready, viewer, client, qtbot, settle) -> None:
     studio = ready
     studio.session.add_region((300.2, 410.7))
     studio.session.new_layout()
@@ -154,7 +152,7 @@ def test_everything_lies_exactly_over_the_region_in_um(
     np.testing.assert_allclose(box.max(axis=0), top_left + 128, atol=1e-4)
 
 
-def test_a_layer_that_lies_elsewhere_keeps_its_place(studio, viewer, client, qtbot, settle) -> None:
+def test_variants_follow_a_translated_slide_layer(studio, viewer, client, qtbot, settle) -> None:
     viewer.add_image(
         tissue(600), name="moved", scale=(0.5, 0.5), translate=(1000, 50), units=("um", "um")
     )
@@ -187,7 +185,7 @@ def test_a_dragged_region_snaps_and_is_embedded_again(ready, client, qtbot, sett
     assert ready.session.active.embedding is not None
 
 
-def test_a_drawn_rectangle_becomes_a_region_and_a_deleted_one_is_gone(
+def test_drawing_and_deleting_rectangles_adds_and_removes_regions(
     ready, viewer, qtbot, settle
 ) -> None:
     click(qtbot, ready.region.add_button)
@@ -206,7 +204,7 @@ def test_a_drawn_rectangle_becomes_a_region_and_a_deleted_one_is_gone(
     assert ready.session.active.name == "Region 2"
 
 
-def test_painting_makes_a_layout(ready, viewer, qtbot, settle) -> None:
+def test_painting_creates_a_layout(ready, viewer, qtbot, settle) -> None:
     click(qtbot, ready.region.add_button)
     settle(ready)
     click(qtbot, ready.layout_.tools.buttons["paint"])
@@ -223,7 +221,7 @@ def test_painting_makes_a_layout(ready, viewer, qtbot, settle) -> None:
     assert ready.link.find("layout", 1) is None
 
 
-def test_layers_deleted_by_hand_are_understood(ready, viewer, client, qtbot, settle) -> None:
+def test_deleting_layers_by_hand_updates_the_session(ready, viewer, client, qtbot, settle) -> None:
     click(qtbot, ready.region.add_button)
     settle(ready)
     click(qtbot, ready.layout_.tools.buttons["paint"])
@@ -315,9 +313,7 @@ def test_keys_add_generate_and_cancel(ready, viewer, client, qtbot, settle) -> N
     assert not ready.session.problems
 
 
-def test_an_error_is_a_sentence_in_its_section_with_one_action(
-    ready, client, qtbot, settle
-) -> None:
+def test_an_error_is_shown_in_its_section_with_one_remedy(ready, client, qtbot, settle) -> None:
     client.embedding_failure = "The worker process ended unexpectedly; try again."
     click(qtbot, ready.region.add_button)
     settle(ready)

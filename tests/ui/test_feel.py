@@ -1,4 +1,4 @@
-"""What makes the dock pleasant: reasons for what is off, names, and no trace once it is closed."""
+"""Reasons for disabled controls, names for screen readers, and a clean teardown."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ CONTROLS = (QAbstractButton, QAbstractSlider, QAbstractSpinBox, QComboBox, QLine
 
 
 def controls(studio: PixCellStudio) -> list[QWidget]:
-    """Give what the user sees and could use, without the inner parts of fields."""
+    """Return all visible controls, without the inner parts of fields."""
     fields = (QAbstractSpinBox, QAbstractSlider, QComboBox)
     return [
         widget
@@ -55,7 +55,7 @@ def unfold(studio: PixCellStudio, qtbot) -> None:
 
 
 def check(studio: PixCellStudio) -> int:
-    """Each control that is off says why; how many there are."""
+    """Check that each disabled control states a reason, and return their number."""
     off = [widget for widget in controls(studio) if not widget.isEnabled()]
     silent = [
         f"{type(widget).__name__} {widget.objectName() or widget.toolTip()}"
@@ -66,7 +66,7 @@ def check(studio: PixCellStudio) -> int:
     return len(off)
 
 
-def test_whatever_is_off_says_why_and_stops_saying_so(ready, client, qtbot, settle) -> None:
+def test_disabled_controls_state_a_reason_until_it_is_gone(ready, client, qtbot, settle) -> None:
     session = ready.session
     unfold(ready, qtbot)
     assert check(ready) > 10
@@ -149,7 +149,7 @@ def test_a_region_that_was_removed_comes_back_with_its_cells(
 
 @pytest.fixture
 def listeners(viewer):
-    """Count who listens to the viewer."""
+    """Return a function that counts the listeners of the viewer."""
 
     def count() -> int:
         groups = (

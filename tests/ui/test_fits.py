@@ -18,7 +18,7 @@ SCREEN = 1366, 768
 
 @pytest.fixture
 def full(ready: PixCellStudio, viewer: napari.Viewer, client, qtbot, settle):
-    """Everything unfolded that the dock can show of two regions, at its least width."""
+    """Return a dock at its least width, with two regions and everything unfolded."""
     viewer.window.resize(*SCREEN)
     session = ready.session
     for place in ((200, 200), (500, 500)):

@@ -1,4 +1,4 @@
-"""The queue's rows, grids and live pictures, in the real window."""
+"""The rows of the queue, grids and live previews in the real window."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_each_row_shows_its_job_and_acts_on_it_alone(ready, client, qtbot, settl
     assert not shown.isVisible() and not ready.session.problems
 
 
-def test_a_failed_row_is_tried_again(ready, client, qtbot, settle) -> None:
+def test_a_failed_job_is_retried(ready, client, qtbot, settle) -> None:
     first, *_ = queue_three(ready, settle)
     client.waiting.pop(0)[1](Failure("There is not enough memory on the device."))
     settle(ready)
@@ -86,7 +86,7 @@ def test_many_jobs_scroll_and_do_not_widen_the_dock(ready, client, qtbot, settle
     assert not ready.session.generation.jobs
 
 
-def test_a_grid_is_made_looked_at_and_saved(ready, client, qtbot, settle, tmp_path: Path) -> None:
+def test_a_grid_is_generated_shown_and_saved(ready, client, qtbot, settle, tmp_path: Path) -> None:
     session, grid = ready.session, ready.generate.grid
     session.add_region((400, 400))
     settle(ready)
@@ -154,7 +154,7 @@ def test_a_live_picture_follows_the_brush(ready, viewer, client, qtbot, settle) 
     assert not client.waiting
 
 
-def test_pictures_on_the_way_are_switched_off_in_the_window(ready, client, qtbot, settle) -> None:
+def test_previews_can_be_switched_off(ready, client, qtbot, settle) -> None:
     ready.session.add_region((400, 400))
     settle(ready)
     ready.generate.more.button.setChecked(True)

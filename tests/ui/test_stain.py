@@ -26,7 +26,7 @@ write_own_stain(Path(sys.argv[1]), "mine", "Mine", 0)
 
 
 def pretend(*names: str) -> None:
-    """Put stains on the demo family there whose files nobody reads here."""
+    """Install stains of the demo family whose files are empty."""
     folder = families_folder()
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "weights").touch()
@@ -35,7 +35,7 @@ def pretend(*names: str) -> None:
         (folder / f"{name}.toml").write_text(f'base = "demo"\ntitle = "{name}"\n{parts}')
 
 
-def test_without_a_stain_the_section_says_how_to_get_one(ready, settle, monkeypatch) -> None:
+def test_the_section_offers_stains_when_none_is_installed(ready, settle, monkeypatch) -> None:
     section = ready.stain
     monkeypatch.setattr(type(ready.session.staining), "installed", [])
     ready.refresh()
@@ -47,7 +47,7 @@ def test_without_a_stain_the_section_says_how_to_get_one(ready, settle, monkeypa
     ready.slide.manager.close()
 
 
-def test_stains_are_chosen_made_kept_and_shown_side_by_side(ready, client, settle) -> None:
+def test_stains_are_generated_kept_and_compared(ready, client, settle) -> None:
     pretend("HER2x", "Ki67x")
     session, section = ready.session, ready.stain
     session.check_model()
@@ -118,7 +118,7 @@ def test_a_region_that_is_too_small_is_enlarged_by_a_button(
     assert ready.stain.stain_button.isEnabled() and not ready.stain.problem.text()
 
 
-def test_the_real_worker_teaches_a_stain_and_stains_a_region(
+def test_the_real_worker_trains_a_stain_and_stains_a_region(
     viewer: napari.Viewer, qtbot, tmp_path: Path, monkeypatch
 ) -> None:
     tests = Path(__file__).parents[1] / "support"

@@ -1,4 +1,4 @@
-"""Nuclei stamped with the mouse, and layouts by numbers, in the window."""
+"""Stamped nuclei and invented layouts in the window."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_a_click_places_one_nucleus_and_a_drag_scatters_many(region, settle) -> 
     assert len(np.unique(layer.data)) == 2
 
 
-def test_spacing_size_and_direction_are_the_user_s(region, settle) -> None:
+def test_spacing_size_and_direction_can_be_set(region, settle) -> None:
     layer, section = stamp(region, settle), region.layout_.stamps
     section.spacing.setValue(20)
     section.size.setValue(2)
@@ -66,7 +66,7 @@ def test_spacing_size_and_direction_are_the_user_s(region, settle) -> None:
     assert region.link.tools.stamping.along
 
 
-def test_any_layout_can_be_the_stamps(region, settle) -> None:
+def test_stamps_can_come_from_any_layout(region, settle) -> None:
     session, labels = region.session, np.zeros((256, 256), np.int32)
     for i in range(8):
         labels[20 : 20 + 6, 10 + 30 * i : 32 + 30 * i] = i + 1  # long bars
@@ -87,7 +87,7 @@ def test_any_layout_can_be_the_stamps(region, settle) -> None:
     assert sides[0] > 2.5 * sides[1]
 
 
-def test_cells_are_invented_by_numbers_and_again_with_another_seed(region, settle) -> None:
+def test_cells_are_invented_from_a_recipe_and_a_seed(region, settle) -> None:
     session, section = region.session, region.layout_.inventing
     section.button.setChecked(True)
     section.density.setValue(4000)
@@ -109,7 +109,7 @@ def test_cells_are_invented_by_numbers_and_again_with_another_seed(region, settl
     assert not np.array_equal(labels_of(region), first)
 
 
-def test_a_marked_part_alone_gets_invented_cells(region, settle) -> None:
+def test_cells_are_invented_in_the_marked_area_only(region, settle) -> None:
     session, labels = region.session, np.zeros((256, 256), np.int32)
     labels[20:30, 20:30], labels[200:210, 200:210] = 5, 6
     session.set_layout(1, labels, "test", LayoutSource("painted"))
@@ -126,7 +126,7 @@ def test_a_marked_part_alone_gets_invented_cells(region, settle) -> None:
     assert set(np.unique(found[150:])) == {0, 6}
 
 
-def test_numbers_are_measured_and_a_layout_varied(region, settle) -> None:
+def test_a_recipe_is_measured_and_a_layout_varied(region, settle) -> None:
     session, section = region.session, region.layout_.inventing
     section.density.setValue(5000)
     section.area.setValue(50)
@@ -157,7 +157,7 @@ def test_numbers_are_measured_and_a_layout_varied(region, settle) -> None:
     assert session.active.layout_source.edited
 
 
-def test_numbers_that_cannot_be_get_a_sentence(region, settle) -> None:
+def test_impossible_values_are_reported(region, settle) -> None:
     region.session.change_recipe(density=99_999.0)
     settle(region)
     assert "choose from 0 to 30,000" in region.layout_.problem.text()
@@ -174,7 +174,7 @@ def test_numbers_that_cannot_be_get_a_sentence(region, settle) -> None:
     assert region.session.stamps is None and region.session.stamps_of == 0
 
 
-def test_inventing_shows_how_far_it_is_and_escape_stops_it(region, qtbot, settle) -> None:
+def test_inventing_shows_progress_and_escape_cancels_it(region, qtbot, settle) -> None:
     session, section = region.session, region.layout_.inventing
     section.button.setChecked(True)
     session.draw_region(Region(0, 0, 800, 800))

@@ -1,4 +1,4 @@
-"""Starting from the tissue or a variant, in the window."""
+"""Starting from the tissue or a variant in the window."""
 
 from __future__ import annotations
 
@@ -18,9 +18,7 @@ def choose(panel, name: str) -> None:
     panel.start_from.activated.emit(panel.start_from.currentIndex())
 
 
-def test_the_dock_says_how_much_changes_and_carries_it_into_the_request(
-    ready, client, settle
-) -> None:
+def test_the_strength_of_the_change_is_shown_and_requested(ready, client, settle) -> None:
     click(ready.region.add_button)
     settle(ready)
     panel, generate, session = ready.generate.starting, ready.generate, ready.session
@@ -48,7 +46,7 @@ def test_the_dock_says_how_much_changes_and_carries_it_into_the_request(
     assert generate.generate_button.isEnabled() and not panel.words.text()
 
 
-def test_a_part_is_marked_and_changed_alone(ready, client, settle) -> None:
+def test_only_the_marked_area_changes(ready, client, settle) -> None:
     click(ready.region.add_button)
     settle(ready)
     panel, generate = ready.generate.starting, ready.generate
@@ -76,7 +74,7 @@ def test_a_part_is_marked_and_changed_alone(ready, client, settle) -> None:
 
 
 @pytest.mark.usefixtures("one_worker")
-def test_the_real_worker_changes_the_part_and_nothing_else(viewer: napari.Viewer, qtbot) -> None:
+def test_the_real_worker_changes_the_marked_area_only(viewer: napari.Viewer, qtbot) -> None:
     _, studio = viewer.window.add_plugin_dock_widget("napari-pixcell", "PixCell studio")
     session, panel = studio.session, studio.generate.starting
     studio.slide.open(SAMPLE_SLIDE)

@@ -1,4 +1,4 @@
-"""The Style section's blends, pictures and saved styles, by real widgets."""
+"""Blends, styles from images and saved styles, used through real widgets."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def picture(folder: Path) -> Path:
     return path
 
 
-def test_one_style_alone_cannot_be_blended_and_says_why(ready, settle) -> None:
+def test_a_single_style_cannot_be_blended(ready, settle) -> None:
     ready.session.add_region((300, 300))
     settle(ready)
     style = ready.style_
@@ -88,7 +88,7 @@ def test_the_slider_blends_two_styles(two, client, settle) -> None:
     assert not style.save_button.isVisible()
 
 
-def test_a_third_style_has_its_own_share_and_can_be_taken_out(two, settle) -> None:
+def test_a_third_style_has_its_own_share_and_can_be_removed(two, settle) -> None:
     style = two.style_
     two.session.add_region((350, 350))
     two.session.activate(2)
@@ -154,7 +154,7 @@ def test_a_style_is_saved_renamed_used_and_removed(two, settle, monkeypatch) -> 
     assert "needs a name" in style.problem.text() and session.styles == []
 
 
-def test_a_picture_comes_by_the_menu_and_by_dropping_it(two, settle, tmp_path, monkeypatch) -> None:
+def test_an_image_becomes_a_style_by_menu_or_drop(two, settle, tmp_path, monkeypatch) -> None:
     style, path = two.style_, picture(tmp_path)
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(path), ""))
     entry(style.menu(), "Add style from image").trigger()
