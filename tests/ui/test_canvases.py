@@ -311,7 +311,7 @@ def test_a_long_embedding_shows_how_far_it_is_and_can_be_cancelled(
     assert not section.bar.isVisible() and not section.problem.isVisible()
 
 
-def test_a_long_file_name_does_not_widen_the_dock(canvas, qtbot) -> None:
+def test_the_dock_stays_as_wide_as_it_was(canvas, qtbot) -> None:
     qtbot.wait(60)
     inner = canvas.scroll.widget()
     assert inner.minimumSizeHint().width() <= canvas.minimumWidth()

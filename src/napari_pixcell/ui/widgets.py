@@ -176,6 +176,11 @@ def boxed(layout: QLayout) -> QWidget:
     return made
 
 
+def labelled(label: str, field: QWidget) -> QWidget:
+    """Return a label and a field side by side."""
+    return boxed(row(QLabel(label), field, stretch=1))
+
+
 def field_grid(*lines: tuple[str | QWidget, QWidget]) -> QGridLayout:
     """Return a grid with a label and a field in each line."""
     grid = QGridLayout()

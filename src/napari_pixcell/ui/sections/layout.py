@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from qtpy.QtWidgets import QFileDialog, QLabel, QWidget
+from qtpy.QtWidgets import QFileDialog, QWidget
 
 from napari_pixcell.studio.regions.item import AREA_KINDS
 from napari_pixcell.studio.session import Session
@@ -19,11 +19,11 @@ from napari_pixcell.ui.widgets import (
     AMBER,
     Text,
     allow,
-    boxed,
     button,
     check_box,
     column,
     combo,
+    labelled,
     row,
     show_all,
     slider,
@@ -86,7 +86,7 @@ class LayoutSection(Section):
             0, 2, "How closely cells follow the layout: 0 ignores it, 1 is as trained"
         )
         bind(self.strength, session.settings, "layout_strength")
-        self.strength_row = boxed(row(QLabel("Layout strength"), self.strength, stretch=1))
+        self.strength_row = labelled("Layout strength", self.strength)
         self.parts = (self.finding, self.area, self.tools, self.stamps, self.inventing)
         self.content.addWidget(self.finding)
         self.content.addWidget(self.area)

@@ -23,6 +23,7 @@ from napari_pixcell.ui.widgets import (
     column,
     combo,
     field_grid,
+    labelled,
     number,
     row,
     show_all,
@@ -87,7 +88,7 @@ class SegmentationPanel(QWidget):
             "cancel segment",
         )
         self.progress = boxed(row(self.bar, self.cancel_button, stretch=0))
-        self.sizes = boxed(row(QLabel("Cell diameter"), self.diameter, stretch=1))
+        self.sizes = labelled("Cell diameter", self.diameter)
         self.adjust = More("Thresholds", "Adjust the result without segmenting again")
         self.adjust.content.addWidget(self.keep)
         self.adjust.content.addWidget(self.thresholds)

@@ -11,7 +11,7 @@ from napari_pixcell.models.catalogue import families
 from napari_pixcell.slides import open_slide
 from napari_pixcell.slides.samples import SAMPLE_SLIDE
 from napari_pixcell.studio.session import Session
-from napari_pixcell.ui.bind import bind
+from napari_pixcell.ui.bind import bind, set_quietly
 from napari_pixcell.ui.layers.link import LayerLink
 from napari_pixcell.ui.sections.base import Section
 from napari_pixcell.ui.session_menu import SessionMenu, ask_for_slide
@@ -93,7 +93,7 @@ class SlideSection(Section):
 
     def _offer_models(self) -> None:
         offer(self.model, [(family.title, family.name) for family in families().values()])
-        self.model.setCurrentIndex(self.model.findData(self.session.settings.family))
+        set_quietly(self.model, self.session.settings.family)
 
     def refresh(self) -> None:
         session, slide = self.session, self.session.slide

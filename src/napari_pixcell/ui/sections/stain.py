@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtWidgets import QCheckBox, QGridLayout, QLabel, QWidget
+from qtpy.QtWidgets import QCheckBox, QGridLayout, QWidget
 
 from napari_pixcell.models.stain_families import stain_name
 from napari_pixcell.studio.session import Session
@@ -25,6 +25,7 @@ from napari_pixcell.ui.widgets import (
     button,
     clear,
     combo,
+    labelled,
     row,
     show_all,
     slider,
@@ -67,8 +68,8 @@ class StainSection(Section):
             0, 1, "0 keeps the tissue unchanged, 1 replaces it completely", "Strength of the change"
         )
         bind(self.strength, settings, "stain_strength")
-        self.how = boxed(row(QLabel("Start from"), self.start_from, stretch=1))
-        self.slide_row = boxed(row(QLabel("Change"), self.strength, stretch=1))
+        self.how = labelled("Start from", self.start_from)
+        self.slide_row = labelled("Change", self.strength)
         self.words = Text(small=True)
         self.warning = Text(colour=AMBER, small=True)
         self.stain_button = button(

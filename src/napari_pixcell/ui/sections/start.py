@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from qtpy.QtWidgets import QLabel
-
 from napari_pixcell.studio.generation.start import NOTHING, SHOWN, STARTS, TISSUE
 from napari_pixcell.studio.session import Session
 from napari_pixcell.ui.bind import bind, on_edit, set_quietly
@@ -12,10 +10,10 @@ from napari_pixcell.ui.widgets import (
     More,
     Text,
     allow,
-    boxed,
     button,
     check_box,
     combo,
+    labelled,
     number,
     row,
     slider,
@@ -50,9 +48,9 @@ class StartPanel(More):
             0, 100, "Width over which the area blends into the old image", unit=" µm"
         )
         bind(self.feather, settings, "feather_um", show=round, read=float)
-        self.border = boxed(row(QLabel("Soft border"), self.feather, stretch=0))
-        self.content.addLayout(row(QLabel("Start from"), self.start_from, stretch=1))
-        self.content.addLayout(row(QLabel("Change"), self.strength, stretch=1))
+        self.border = labelled("Soft border", self.feather)
+        self.content.addWidget(labelled("Start from", self.start_from))
+        self.content.addWidget(labelled("Change", self.strength))
         self.content.addWidget(self.words)
         self.content.addLayout(row(self.only_part, self.mark_button, stretch=0))
         self.content.addWidget(self.border)

@@ -272,9 +272,7 @@ class BlendingPanel(More):
         self.list = QVBoxLayout()
         self.list.setSpacing(3)
         self.content.addLayout(self.list)
-        self.count = number(
-            2, 50, "Number of steps, both ends included", unit=" steps", value=5, width=80
-        )
+        self.count = number(2, 50, "Number of steps, both ends included", value=5, width=64)
         self.series_button = button(
             "Generate series",
             "Generate one variant for each step from the first style to the last, with one seed",
