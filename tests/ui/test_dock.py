@@ -27,7 +27,7 @@ def click(qtbot, widget) -> None:
     qtbot.mouseClick(widget, LEFT)
 
 
-def press(qtbot, studio, number: int) -> None:
+def press_thumbnail(qtbot, studio, number: int) -> None:
     """Click the thumbnail of a variant."""
     strip = studio.results.strip
     qtbot.mouseClick(strip.viewport(), LEFT, pos=strip.centre_of(number))
@@ -103,19 +103,16 @@ def test_any_rgb_layer_is_a_slide_and_a_mask_is_not(studio, viewer, qtbot) -> No
     assert studio.session.slide.mpp == pytest.approx(0.5)
 
 
-def test_the_main_workflow(ready, viewer, client, qtbot, settle, tmp_path: Path) -> None:
+def test_the_main_workflow(ready, viewer, client, qtbot, settle, tmp_path: Path, press) -> None:
     studio = ready
     qtbot.wait(60)
     assert studio.generate.generate_button.text() == "Add a region first"
-    click(qtbot, studio.region.add_button)
-    settle(studio)
+    press(studio.region.add_button)
     assert studio.style_.state.text() == "✓ embedded (1 tile)"
-    click(qtbot, studio.layout_.finding.segment_button)
-    settle(studio)
+    press(studio.layout_.finding.segment_button)
     assert "cells" in studio.layout_.state.text()
     assert studio.generate.generate_button.text() == "Generate 4 variants"
-    click(qtbot, studio.generate.generate_button)
-    settle(studio)
+    press(studio.generate.generate_button)
     assert studio.generate.cancel_button.isVisible()
     client.play()
     settle(studio)
@@ -168,9 +165,8 @@ def test_variants_follow_a_translated_slide_layer(studio, viewer, client, qtbot,
     np.testing.assert_allclose(first, expected)
 
 
-def test_a_dragged_region_snaps_and_is_embedded_again(ready, client, qtbot, settle) -> None:
-    click(qtbot, ready.region.add_button)
-    settle(ready)
+def test_a_dragged_region_snaps_and_is_embedded_again(ready, client, qtbot, settle, press) -> None:
+    press(ready.region.add_button)
     layer = ready.link.find("regions")
     assert isinstance(layer, Shapes)
     moved = np.array(layer.data[0]) * 1.005 + (-30, 20)  # dragged, and pulled a little
@@ -186,10 +182,9 @@ def test_a_dragged_region_snaps_and_is_embedded_again(ready, client, qtbot, sett
 
 
 def test_drawing_and_deleting_rectangles_adds_and_removes_regions(
-    ready, viewer, qtbot, settle
+    ready, viewer, qtbot, settle, press
 ) -> None:
-    click(qtbot, ready.region.add_button)
-    settle(ready)
+    press(ready.region.add_button)
     layer = ready.link.find("regions")
     layer.add_rectangles(np.array([[10, 10], [90, 160.1]]))
     qtbot.waitUntil(lambda: len(ready.session.regions) == 2, timeout=5000)
@@ -204,11 +199,9 @@ def test_drawing_and_deleting_rectangles_adds_and_removes_regions(
     assert ready.session.active.name == "Region 2"
 
 
-def test_painting_creates_a_layout(ready, viewer, qtbot, settle) -> None:
-    click(qtbot, ready.region.add_button)
-    settle(ready)
-    click(qtbot, ready.layout_.tools.buttons["paint"])
-    settle(ready)
+def test_painting_creates_a_layout(ready, viewer, qtbot, press) -> None:
+    press(ready.region.add_button)
+    press(ready.layout_.tools.buttons["paint"])
     layer = viewer.layers.selection.active
     assert isinstance(layer, Labels)
     assert layer.mode == "paint"
@@ -221,52 +214,50 @@ def test_painting_creates_a_layout(ready, viewer, qtbot, settle) -> None:
     assert ready.link.find("layout", 1) is None
 
 
-def test_deleting_layers_by_hand_updates_the_session(ready, viewer, client, qtbot, settle) -> None:
-    click(qtbot, ready.region.add_button)
-    settle(ready)
+def test_deleting_layers_by_hand_updates_the_session(
+    ready, viewer, client, qtbot, settle, press
+) -> None:
+    press(ready.region.add_button)
     click(qtbot, ready.layout_.tools.buttons["paint"])
     viewer.layers.remove("Layout · Region 1")
     assert ready.session.active.layout is None
     settle(ready)
-    click(qtbot, ready.generate.generate_button)
-    settle(ready)
+    press(ready.generate.generate_button)
     client.play()
     settle(ready)
     viewer.layers.remove("Synthetic preview")
     settle(ready)
     assert not any(result.shown for result in ready.session.gallery.results)
-    press(qtbot, ready, 1)
+    press_thumbnail(qtbot, ready, 1)
     settle(ready)
     assert ready.link.find("preview").visible
     viewer.layers.remove("Regions")
     assert ready.session.regions == []
 
 
-def test_a_thumbnail_shows_and_hides_its_variant(ready, viewer, client, qtbot, settle) -> None:
-    click(qtbot, ready.region.add_button)
-    settle(ready)
-    click(qtbot, ready.generate.generate_button)
-    settle(ready)
+def test_a_thumbnail_shows_and_hides_its_variant(
+    ready, viewer, client, qtbot, settle, press
+) -> None:
+    press(ready.region.add_button)
+    press(ready.generate.generate_button)
     client.play()
     settle(ready)
 
     layer, results = ready.link.find("preview"), ready.session.gallery.results
     assert layer.visible and layer.data is results[0].image
-    press(qtbot, ready, 3)
+    press_thumbnail(qtbot, ready, 3)
     assert layer.visible and layer.data is results[2].image
     assert [result.shown for result in results] == [False, False, True, False]
     assert [role(layer) for layer in viewer.layers].count("preview") == 1
-    press(qtbot, ready, 3)
+    press_thumbnail(qtbot, ready, 3)
     assert not layer.visible and not any(result.shown for result in results)
 
 
-def test_previews_and_variants_share_one_layer(ready, viewer, client, qtbot, settle) -> None:
+def test_previews_and_variants_share_one_layer(ready, viewer, client, settle, press) -> None:
     from napari_pixcell.engine.events import Preview
 
-    click(qtbot, ready.region.add_button)
-    settle(ready)
-    click(qtbot, ready.generate.generate_button)
-    settle(ready)
+    press(ready.region.add_button)
+    press(ready.generate.generate_button)
     for value in (10, 20):
         client.waiting[0][1](Preview(0, np.full((32, 32, 3), value, np.uint8)))
         settle(ready)
@@ -287,13 +278,11 @@ def test_previews_and_variants_share_one_layer(ready, viewer, client, qtbot, set
     np.testing.assert_allclose(last - first, 128)
 
 
-def test_a_preview_goes_when_its_variant_is_cancelled(ready, viewer, client, qtbot, settle) -> None:
+def test_a_preview_goes_when_its_variant_is_cancelled(ready, viewer, client, settle, press) -> None:
     from napari_pixcell.engine.events import Failure, Preview
 
-    click(qtbot, ready.region.add_button)
-    settle(ready)
-    click(qtbot, ready.generate.generate_button)
-    settle(ready)
+    press(ready.region.add_button)
+    press(ready.generate.generate_button)
     client.waiting[0][1](Preview(0, np.zeros((32, 32, 3), np.uint8)))
     settle(ready)
     assert ready.link.find("preview").visible
@@ -313,26 +302,22 @@ def test_keys_add_generate_and_cancel(ready, viewer, client, qtbot, settle) -> N
     assert not ready.session.problems
 
 
-def test_an_error_is_shown_in_its_section_with_one_remedy(ready, client, qtbot, settle) -> None:
+def test_an_error_is_shown_in_its_section_with_one_remedy(ready, client, press) -> None:
     client.embedding_failure = "The worker process ended unexpectedly; try again."
-    click(qtbot, ready.region.add_button)
-    settle(ready)
+    press(ready.region.add_button)
     assert ready.style_.problem.text() == client.embedding_failure
     assert ready.style_.action.text() == "Retry"
     client.embedding_failure = ""
-    click(qtbot, ready.style_.action)
-    settle(ready)
+    press(ready.style_.action)
     assert not ready.style_.problem.isVisible()
     assert ready.style_.state.text() == "✓ embedded (1 tile)"
 
 
 def test_results_stay_on_their_slide_when_another_is_chosen(
-    ready, viewer, client, qtbot, settle
+    ready, viewer, client, settle, press
 ) -> None:
-    click(qtbot, ready.region.add_button)
-    settle(ready)
-    click(qtbot, ready.generate.generate_button)
-    settle(ready)
+    press(ready.region.add_button)
+    press(ready.generate.generate_button)
     ready.link.add_slide(ArraySlide([tissue(900)], 0.25, "another"))
     client.play()
     settle(ready)
@@ -363,13 +348,12 @@ def test_nothing_is_cut_off_at_the_smallest_width(ready, qtbot) -> None:
     assert inner.minimumSizeHint().width() <= ready.minimumWidth()
 
 
-def test_cached_embeddings_are_marked_and_can_be_cleared(ready, qtbot, settle) -> None:
+def test_cached_embeddings_are_marked_and_can_be_cleared(ready, qtbot, settle, press) -> None:
     studio = ready
     clear = studio.style_.clear_button
     qtbot.wait(60)
     assert not clear.isVisible()
-    click(qtbot, studio.region.add_button)
-    settle(studio)
+    press(studio.region.add_button)
     assert studio.style_.state.text() == "✓ embedded (1 tile)"
     assert clear.isVisible()
     assert clear.text().startswith("Clear embedding cache (")
@@ -377,31 +361,28 @@ def test_cached_embeddings_are_marked_and_can_be_cleared(ready, qtbot, settle) -
     studio.session.embed(studio.session.active.number)
     settle(studio)
     assert studio.style_.state.text() == "✓ embedded (1 tile, cached)"
-    click(qtbot, clear)
-    settle(studio)
+    press(clear)
     assert not clear.isVisible()
     assert studio.style_.note.text() == "Computed styles were forgotten; saved ones stay."
     assert studio.style_.state.text() == "✓ embedded (1 tile)"
 
 
-def test_a_large_tile_has_sixteen_embeddings(studio, qtbot, settle, pretend_installed) -> None:
+def test_a_large_tile_has_sixteen_embeddings(studio, qtbot, pretend_installed, press) -> None:
     pretend_installed()
     studio.link.add_slide(ArraySlide([tissue(1400)], 0.5, "large"))
     studio.session.settings.use_family("pixcell-1024")
     qtbot.wait(60)
-    click(qtbot, studio.region.add_button)
-    settle(studio)
+    press(studio.region.add_button)
     assert studio.style_.state.text() == "✓ embedded (16 tiles of 256 px)"
 
 
 def test_a_region_of_a_model_that_is_not_installed_waits_for_it(
-    studio, qtbot, settle, pretend_installed
+    studio, qtbot, settle, pretend_installed, press
 ) -> None:
     studio.link.add_slide(ArraySlide([tissue(1400)], 0.5, "large"))
     studio.session.settings.use_family("pixcell-1024")
     qtbot.wait(60)
-    click(qtbot, studio.region.add_button)
-    settle(studio)
+    press(studio.region.add_button)
     assert studio.style_.state.text() == "Not embedded"
     pretend_installed()
     studio.session.check_model()

@@ -124,7 +124,7 @@ def test_help_lists_the_keys_while_the_studio_is_open(ready, viewer, qtbot) -> N
 
 
 def test_a_region_that_was_removed_comes_back_with_its_cells(
-    ready, viewer, client, qtbot, settle
+    ready, viewer, client, settle, press
 ) -> None:
     session = ready.session
     item = session.add_region((400, 400))
@@ -139,8 +139,7 @@ def test_a_region_that_was_removed_comes_back_with_its_cells(
     assert ready.link.find("layout", item.number) is None and not session.regions
     assert ready.region.note.text() == "Tumour was removed."
     assert ready.region.action.isVisible() and ready.region.action.text() == "Restore region"
-    ready.region.action.click()
-    settle(ready)
+    press(ready.region.action)
     assert session.active is item and item.embedding is not None and item.cells == 1
     np.testing.assert_array_equal(ready.link.find("layout", item.number).data, labels)
     assert not ready.region.note.isVisible() and not ready.region.action.isVisible()

@@ -33,9 +33,8 @@ def own_model(monkeypatch: pytest.MonkeyPatch, tiny_cellpose: Path) -> Path:
 
 
 @pytest.fixture
-def region(ready: PixCellStudio, settle) -> PixCellStudio:
-    click(ready.region.add_button)
-    settle(ready)
+def region(ready: PixCellStudio, press) -> PixCellStudio:
+    press(ready.region.add_button)
     return ready
 
 

@@ -35,32 +35,29 @@ def pretend(*names: str) -> None:
         (folder / f"{name}.toml").write_text(f'base = "demo"\ntitle = "{name}"\n{parts}')
 
 
-def test_the_section_offers_stains_when_none_is_installed(ready, settle, monkeypatch) -> None:
+def test_the_section_offers_stains_when_none_is_installed(ready, monkeypatch, press) -> None:
     section = ready.stain
     monkeypatch.setattr(type(ready.session.staining), "installed", [])
     ready.refresh()
     assert section.nothing.isVisible() and not section.stain_button.isVisible()
     assert not section.some.isVisible() and not section.words.isVisible()
-    click(section.get_button)
-    settle(ready)
+    press(section.get_button)
     assert ready.slide.manager.isVisible()
     ready.slide.manager.close()
 
 
-def test_stains_are_generated_kept_and_compared(ready, client, settle) -> None:
+def test_stains_are_generated_kept_and_compared(ready, client, settle, press) -> None:
     pretend("HER2x", "Ki67x")
     session, section = ready.session, ready.stain
     session.check_model()
     settle(ready)
     assert section.stain_button.text() == "Add a region first"
-    click(ready.region.add_button)
-    settle(ready)
+    press(ready.region.add_button)
     assert section.stain_button.text() == "Choose a stain"
     assert not section.boxes["stain-her2"].isEnabled()
     assert "needs its base" in section.boxes["stain-her2"].toolTip()
     for name in ("HER2x", "Ki67x"):
-        section.boxes[name].click()
-    settle(ready)
+        press(section.boxes[name])
     assert section.stain_button.text() == "Generate 2 stains"
     assert "Most cells stay" in section.words.text()
     section.strength.setValue(0.3)
@@ -71,20 +68,17 @@ def test_stains_are_generated_kept_and_compared(ready, client, settle) -> None:
     section.start_from.setCurrentIndex(0)
     section.start_from.activated.emit(0)
     settle(ready)
-    click(section.stain_button)
-    settle(ready)
+    press(section.stain_button)
     request = client.waiting[0][0]
     assert (request.family, request.strength, request.invert) == ("HER2x", 0.3, True)
     for _ in range(2):
         client.play()
         settle(ready)
     assert section.keep_button.text() == "Keep 2"
-    click(section.keep_button)
-    settle(ready)
+    press(section.keep_button)
     names = [layer.name for layer in ready.viewer.layers]
     assert {f"Synthetic {n} · Region 1 · seed 1234" for n in ("HER2x", "Ki67x")} <= set(names)
-    click(section.sheet_button)
-    settle(ready)
+    press(section.sheet_button)
     (sheet,) = (w for w in QApplication.topLevelWidgets() if isinstance(w, SheetWindow))
     assert "virtual HER2x, Ki67x" in sheet.windowTitle() and not session.problems
     sheet.close()
@@ -92,7 +86,7 @@ def test_stains_are_generated_kept_and_compared(ready, client, settle) -> None:
 
 
 def test_a_region_that_is_too_small_is_enlarged_by_a_button(
-    ready, settle, monkeypatch, tmp_path
+    ready, settle, monkeypatch, tmp_path, press
 ) -> None:
     from napari_pixcell.models.catalogue import get_family
 
@@ -106,14 +100,12 @@ def test_a_region_that_is_too_small_is_enlarged_by_a_button(
 
     ready.link.add_slide(ArraySlide([np.full((1300, 1300, 3), 200, np.uint8)], 0.5, "large"))
     ready.session.check_model()
-    click(ready.region.add_button)
-    settle(ready)
+    press(ready.region.add_button)
     ready.stain.boxes["stain-er"].click()
     settle(ready)
     assert "ER needs 512 µm or more" in ready.stain.problem.text()
     assert not ready.stain.stain_button.isEnabled()
-    click(ready.stain.enlarge_button)
-    settle(ready)
+    press(ready.stain.enlarge_button)
     assert ready.session.active.size == (1024, 1024)
     assert ready.stain.stain_button.isEnabled() and not ready.stain.problem.text()
 

@@ -13,9 +13,8 @@ from napari_pixcell.ui.demo import click
 
 
 @pytest.fixture
-def region(ready, qtbot, settle):
-    click(ready.region.add_button)
-    settle(ready)
+def region(ready, press):
+    press(ready.region.add_button)
     return ready
 
 
@@ -27,9 +26,8 @@ def labels_of(studio) -> np.ndarray:
     return studio.link.tools.layer.data
 
 
-def stamp(studio, settle):
-    click(studio.layout_.tools.buttons["stamp"])
-    settle(studio)
+def stamp(studio, press):
+    press(studio.layout_.tools.buttons["stamp"])
     assert studio.session.stamps is not None and studio.layout_.stamps.isVisible()
     return studio.link.tools.layer
 
@@ -87,29 +85,26 @@ def test_stamps_can_come_from_any_layout(region, settle) -> None:
     assert sides[0] > 2.5 * sides[1]
 
 
-def test_cells_are_invented_from_a_recipe_and_a_seed(region, settle) -> None:
+def test_cells_are_invented_from_a_recipe_and_a_seed(region, settle, press) -> None:
     session, section = region.session, region.layout_.inventing
     section.button.setChecked(True)
     section.density.setValue(4000)
-    click(section.invent_button)
-    settle(region)
+    press(section.invent_button)
     first = labels_of(region).copy()
     assert 55 <= session.active.cells <= 70
     assert region.layout_.note.text().endswith("placed. (seed 0)")
     assert session.active.layout_source.recipe["density"] == 4000 and section.seed.value() == 1
-    click(section.invent_button)
-    settle(region)
+    press(section.invent_button)
     assert not np.array_equal(labels_of(region), first)
     section.seed.setValue(0)
-    click(section.invent_button)
-    settle(region)
+    press(section.invent_button)
     np.testing.assert_array_equal(labels_of(region), first)
     region.link.tools.undo()
     settle(region)
     assert not np.array_equal(labels_of(region), first)
 
 
-def test_cells_are_invented_in_the_marked_area_only(region, settle) -> None:
+def test_cells_are_invented_in_the_marked_area_only(region, settle, press) -> None:
     session, labels = region.session, np.zeros((256, 256), np.int32)
     labels[20:30, 20:30], labels[200:210, 200:210] = 5, 6
     session.set_layout(1, labels, "test", LayoutSource("painted"))
@@ -118,36 +113,32 @@ def test_cells_are_invented_in_the_marked_area_only(region, settle) -> None:
     area = region.link.find("area", 1)
     area.data[:16] = 1  # the upper half
     region.layout_.inventing.density.setValue(6000)
-    click(region.layout_.inventing.invent_button)
-    settle(region)
+    press(region.layout_.inventing.invent_button)
     found = labels_of(region)
     np.testing.assert_array_equal(found[200:210, 200:210], 6)
     assert len(np.unique(found[:128])) > 20
     assert set(np.unique(found[150:])) == {0, 6}
 
 
-def test_a_recipe_is_measured_and_a_layout_varied(region, settle) -> None:
+def test_a_recipe_is_measured_and_a_layout_varied(region, settle, press) -> None:
     session, section = region.session, region.layout_.inventing
     section.density.setValue(5000)
     section.area.setValue(50)
-    click(section.invent_button)
-    settle(region)
+    press(section.invent_button)
     section.density.setValue(100)
     section.like.setCurrentIndex(1)
     section.like.activated.emit(1)
     settle(region)
     assert 4300 <= section.density.value() <= 5700 and 40 <= section.area.value() <= 60
     before = labels_of(region).copy()
-    click(section.vary_button)
-    settle(region)
+    press(section.vary_button)
     varied = labels_of(region)
     assert not np.array_equal(varied, before)
     assert abs(len(np.unique(varied)) - len(np.unique(before))) <= 10
     section.jitter.setValue(0)
     section.drop.setValue(50)
     section.more.setValue(0)
-    click(section.vary_button)
-    settle(region)
+    press(section.vary_button)
     half = labels_of(region)
     assert set(np.unique(half)) < set(np.unique(varied))
     np.testing.assert_array_equal(half[half > 0], varied[half > 0])

@@ -18,9 +18,8 @@ def choose(panel, name: str) -> None:
     panel.start_from.activated.emit(panel.start_from.currentIndex())
 
 
-def test_the_strength_of_the_change_is_shown_and_requested(ready, client, settle) -> None:
-    click(ready.region.add_button)
-    settle(ready)
+def test_the_strength_of_the_change_is_shown_and_requested(ready, client, settle, press) -> None:
+    press(ready.region.add_button)
     panel, generate, session = ready.generate.starting, ready.generate, ready.session
     assert panel.body.isHidden() and panel.button.text() == "Start from the region"
     panel.button.click()
@@ -33,8 +32,7 @@ def test_the_strength_of_the_change_is_shown_and_requested(ready, client, settle
     assert panel.button.text() == "Start from the tissue · 30 % change"
     assert panel.words.text().startswith("Most cells keep their places")
     assert not generate.honest.text() and not panel.feather.isVisible()
-    click(generate.generate_button)
-    settle(ready)
+    press(generate.generate_button)
     request = client.waiting[0][0]
     assert request.strength == 0.3 and request.part is None
     np.testing.assert_array_equal(request.start.unpack(), session.active.pixels)
@@ -46,9 +44,8 @@ def test_the_strength_of_the_change_is_shown_and_requested(ready, client, settle
     assert generate.generate_button.isEnabled() and not panel.words.text()
 
 
-def test_only_the_marked_area_changes(ready, client, settle) -> None:
-    click(ready.region.add_button)
-    settle(ready)
+def test_only_the_marked_area_changes(ready, client, settle, press) -> None:
+    press(ready.region.add_button)
     panel, generate = ready.generate.starting, ready.generate
     panel.button.click()
     settle(ready)
@@ -62,8 +59,7 @@ def test_only_the_marked_area_changes(ready, client, settle) -> None:
     assert generate.generate_button.text() == "Generate 4 variants in the marked part"
     panel.feather.setValue(3)
     settle(ready)
-    click(generate.generate_button)
-    settle(ready)
+    press(generate.generate_button)
     request = client.waiting[0][0]
     assert request.feather == 6
     np.testing.assert_array_equal(request.part.unpack() > 0, ready.session.active.part)

@@ -67,20 +67,17 @@ def test_a_single_style_cannot_be_blended(ready, settle) -> None:
     assert texts(style.choice) == ["Region 1", "no style: any tissue"]
 
 
-def test_the_slider_blends_two_styles(two, client, settle) -> None:
+def test_the_slider_blends_two_styles(two, client, settle, press) -> None:
     style, session = two.style_, two.session
-    click(style.blend_button)
-    settle(two)
+    press(style.blend_button)
     assert style.balance.isVisible() and style.second.currentText() == "Region 1"
     assert state(style) == "50 % Region 2 · 50 % Region 1"
     style.balance.setValue(80)
     settle(two)
     assert state(style) == "20 % Region 2 · 80 % Region 1"
-    click(two.generate.generate_button)
-    settle(two)
+    press(two.generate.generate_button)
     assert client.waiting[-1][0].source.style == (("Region 2", 0.2), ("Region 1", 0.8))
-    click(style.blend_button)
-    settle(two)
+    press(style.blend_button)
     assert session.active.style == StyleChoice.of(2) and not style.balance.isVisible()
     pick(style.choice, "no style: any tissue")
     settle(two)
@@ -88,16 +85,14 @@ def test_the_slider_blends_two_styles(two, client, settle) -> None:
     assert not style.save_button.isVisible()
 
 
-def test_a_third_style_has_its_own_share_and_can_be_removed(two, settle) -> None:
+def test_a_third_style_has_its_own_share_and_can_be_removed(two, settle, press) -> None:
     style = two.style_
     two.session.add_region((350, 350))
     two.session.activate(2)
     settle(two)
-    click(style.blend_button)
-    settle(two)
+    press(style.blend_button)
     style.blending.button.setChecked(True)
-    click(style.blending.another_button)
-    settle(two)
+    press(style.blending.another_button)
     (third,) = style.blending.rows
     assert third.choice.currentText() == "Region 3" and third.percent.text() == "33 %"
     assert not style.blending.another_button.isEnabled()
@@ -109,14 +104,12 @@ def test_a_third_style_has_its_own_share_and_can_be_removed(two, settle) -> None
     assert not style.blending.rows and state(style) == "50 % Region 2 · 50 % Region 1"
 
 
-def test_a_series_button_queues_its_steps(two, client, settle) -> None:
+def test_a_series_button_queues_its_steps(two, client, settle, press) -> None:
     style = two.style_
-    click(style.blend_button)
-    settle(two)
+    press(style.blend_button)
     style.blending.button.setChecked(True)
     style.blending.count.setValue(3)
-    click(style.blending.series_button)
-    settle(two)
+    press(style.blending.series_button)
     for _ in range(3):
         client.play()
         settle(two)
@@ -129,11 +122,10 @@ def test_a_series_button_queues_its_steps(two, client, settle) -> None:
     ]
 
 
-def test_a_style_is_saved_renamed_used_and_removed(two, settle, monkeypatch) -> None:
+def test_a_style_is_saved_renamed_used_and_removed(two, settle, monkeypatch, press) -> None:
     style, session = two.style_, two.session
     say(monkeypatch, "Stroma A")
-    click(style.save_button)
-    settle(two)
+    press(style.save_button)
     assert "Saved as “Stroma A”" in style.note.text()
     assert entry(style.menu(), "Choose a saved style").isEnabled() is False
     pick(style.choice, "Stroma A")
@@ -149,8 +141,7 @@ def test_a_style_is_saved_renamed_used_and_removed(two, settle, monkeypatch) -> 
     settle(two)
     assert style.choice.currentText() == "Region 2" and "is gone" in style.note.text()
     say(monkeypatch, "  ")
-    click(style.save_button)
-    settle(two)
+    press(style.save_button)
     assert "needs a name" in style.problem.text() and session.styles == []
 
 

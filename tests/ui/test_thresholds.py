@@ -11,12 +11,10 @@ from napari_pixcell.ui.demo import click
 
 
 @pytest.fixture
-def found(ready, settle):
-    click(ready.region.add_button)
-    settle(ready)
+def found(ready, press):
+    press(ready.region.add_button)
     assert not ready.layout_.finding.thresholds.isVisible()
-    click(ready.layout_.finding.segment_button)
-    settle(ready)
+    press(ready.layout_.finding.segment_button)
     ready.layout_.finding.adjust.button.setChecked(True)
     return ready
 
@@ -74,21 +72,19 @@ def test_deleting_a_cell_paints_nothing(found, settle) -> None:
     assert layer.mode == "paint"
 
 
-def test_segmenting_a_marked_area_keeps_the_other_cells(found, qtbot, settle) -> None:
+def test_segmenting_a_marked_area_keeps_the_other_cells(found, press) -> None:
     session, finding = found.session, found.layout_.finding
     layer = found.link.tools.layer
     click(found.layout_.area.mark_button)
     found.link.find("area", 1).data[:, :16] = 1
     before = layer.data.copy()
     finding.thresholds.sensitivity.setValue(0.9)
-    click(finding.segment_button)
-    settle(found)
+    press(finding.segment_button)
     right = np.setdiff1d(before[:, 140:], before[:, :140])
     assert all(np.array_equal(layer.data == n, before == n) for n in right[:5])
     assert np.count_nonzero(layer.data[:, :128]) > np.count_nonzero(before[:, :128])
     finding.keep.setChecked(True)
     assert session.settings.keep_cells
     kept = label_at(layer.data, tuple(np.argwhere(layer.data)[0]))
-    click(finding.segment_button)
-    settle(found)
+    press(finding.segment_button)
     assert (layer.data == kept).any()

@@ -12,12 +12,11 @@ from napari_pixcell.ui.sections.training import short
 
 
 def test_a_stain_is_trained_from_the_dock(
-    ready, client, settle, tmp_path: Path, monkeypatch
+    ready, client, settle, tmp_path: Path, monkeypatch, press
 ) -> None:
     session, panel = ready.session, ready.stain.training
     assert not panel.train_button.isVisible()  # folded away until it is wanted
-    panel.more.button.click()
-    settle(ready)
+    press(panel.more.button)
     assert panel.train_button.isVisible() and not panel.train_button.isEnabled()
     assert panel.train_button.toolTip().startswith("Give the stain a name\n")
     assert panel.form["base"].currentData() == "demo-ki67"
@@ -37,8 +36,7 @@ def test_a_stain_is_trained_from_the_dock(
     assert panel.words.text() == "1 pair" and panel.form["aligned"].isEnabled()
     assert panel.train_button.text() == "Train my-her2" and panel.train_button.isEnabled()
     assert ready.minimumSizeHint().width() <= 360
-    click(panel.train_button)
-    settle(ready)
+    press(panel.train_button)
     ((request, tell),) = client.teaching
     assert (request.family, request.lora_steps, request.aligned) == ("demo", 1000, False)
     tell(Progress(50, 3000, "Step 50 of 3,000 · held-out error 0.61, best 0.61"))
@@ -49,8 +47,7 @@ def test_a_stain_is_trained_from_the_dock(
     fields = (panel.form[name] for name in ("name", "base", "lora", "aligned"))
     for control in (*fields, *panel.folders.values(), *panel.regions.values()):
         assert not control.isEnabled() and control.toolTip().startswith(f"{busy}\n")
-    click(panel.cancel_button)
-    settle(ready)
+    press(panel.cancel_button)
     assert "teach it again to go on" in ready.stain.note.text() and not session.problems
     assert not panel.progress.isVisible() and panel.train_button.isEnabled()
 
