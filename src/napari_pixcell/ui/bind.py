@@ -6,7 +6,7 @@ import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from qtpy.compat import isalive
 from qtpy.QtCore import QSignalBlocker
@@ -67,55 +67,59 @@ class _Binding:
 
 def on_edit(widget: Any, act: Callable[[Any], Any]) -> None:
     """Call ``act`` with the new value whenever the user edits a widget."""
-    if isinstance(widget, QAbstractButton):
-        signal = widget.toggled
-    elif isinstance(widget, QComboBox):
-        signal = widget.currentIndexChanged
-    elif isinstance(widget, QLineEdit):
-        signal = widget.textChanged
-    else:
-        signal = widget.valueChanged
     found = weakref.ref(widget)
 
     def edited(*_: object) -> None:
-        edited_widget = found()
-        if edited_widget is not None:
-            act(value_of(edited_widget))
+        changed = found()
+        if changed is not None:
+            act(value_of(changed))
 
-    signal.connect(edited)
+    _access(widget).changed.connect(edited)
 
 
 def value_of(widget: Any) -> Any:
     """Return a widget's value; a decimal number is rounded to the digits that are shown."""
-    if isinstance(widget, QAbstractButton):
-        return widget.isChecked()
-    if isinstance(widget, QComboBox):
-        return widget.currentData()
-    if isinstance(widget, QLineEdit):
-        return widget.text()
-    if hasattr(widget, "decimals"):
-        return round(float(widget.value()), widget.decimals())
-    return int(widget.value())
+    return _access(widget).read()
 
 
 def set_quietly(widget: Any, value: Any) -> None:
     """Set a widget's value without emitting its signals."""
-    if hasattr(widget, "decimals"):
-        value = round(float(value), widget.decimals())
-    elif isinstance(value, float):
-        value = round(value)
-    if value_of(widget) == value:
-        return
-    with QSignalBlocker(widget):
-        if isinstance(widget, QAbstractButton):
-            widget.setChecked(value)
-        elif isinstance(widget, QComboBox):
-            widget.setCurrentIndex(widget.findData(value))
-        elif isinstance(widget, QLineEdit):
-            widget.setText(value)
-            widget.setCursorPosition(0)
-        else:
-            widget.setValue(value)
+    access = _access(widget)
+    if isinstance(value, float):
+        value = round(value, access.decimals) if access.decimals else round(value)
+    if access.read() != value:
+        with QSignalBlocker(widget):
+            access.write(value)
+
+
+class _Access(NamedTuple):
+    changed: Any  # the signal of edits
+    read: Callable[[], Any]
+    write: Callable[[Any], Any]
+    decimals: int = 0
+
+
+def _access(widget: Any) -> _Access:
+    if isinstance(widget, QAbstractButton):
+        return _Access(widget.toggled, widget.isChecked, widget.setChecked)
+    if isinstance(widget, QComboBox):
+        return _Access(widget.currentIndexChanged, widget.currentData, partial(_choose, widget))
+    if isinstance(widget, QLineEdit):
+        return _Access(widget.textChanged, widget.text, partial(_set_text, widget))
+    changed, write = widget.valueChanged, widget.setValue
+    if not hasattr(widget, "decimals"):
+        return _Access(changed, lambda: int(widget.value()), write)
+    digits = widget.decimals()
+    return _Access(changed, lambda: round(float(widget.value()), digits), write, digits)
+
+
+def _choose(box: QComboBox, value: Any) -> None:
+    box.setCurrentIndex(box.findData(value))
+
+
+def _set_text(field: QLineEdit, text: str) -> None:
+    field.setText(text)
+    field.setCursorPosition(0)
 
 
 def _same(value: Any) -> Any:
