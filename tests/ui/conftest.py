@@ -187,11 +187,12 @@ def press(settle: Callable[..., None]) -> Callable[[QWidget], None]:
     """Click a control, and wait until the dock shows the outcome."""
 
     def press(widget: QWidget) -> None:
-        assert widget.isVisible() and widget.isEnabled(), widget.toolTip()
-        click(widget)
         dock = widget
         while not isinstance(dock, PixCellStudio):
             dock = dock.parentWidget()
+        settle(dock)
+        assert widget.isEnabled(), widget.toolTip()
+        click(widget)
         settle(dock)
 
     return press

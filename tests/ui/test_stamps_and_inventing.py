@@ -32,8 +32,8 @@ def stamp(studio, press):
     return studio.link.tools.layer
 
 
-def test_a_click_places_one_nucleus_and_a_drag_scatters_many(region, settle) -> None:
-    layer = stamp(region, settle)
+def test_a_click_places_one_nucleus_and_a_drag_scatters_many(region, press) -> None:
+    layer = stamp(region, press)
     drag(layer, *world(layer, (100, 100)))
     assert len(np.unique(layer.data)) == 2 and label_at(layer.data, (100, 100)) == 1
     drag(layer, *world(layer, (160, 30), (160, 230)))
@@ -48,8 +48,8 @@ def test_a_click_places_one_nucleus_and_a_drag_scatters_many(region, settle) -> 
     assert len(np.unique(layer.data)) == 2
 
 
-def test_spacing_size_and_direction_can_be_set(region, settle) -> None:
-    layer, section = stamp(region, settle), region.layout_.stamps
+def test_spacing_size_and_direction_can_be_set(region, press) -> None:
+    layer, section = stamp(region, press), region.layout_.stamps
     section.spacing.setValue(20)
     section.size.setValue(2)
     drag(layer, *world(layer, (100, 30), (100, 230)))
@@ -64,13 +64,13 @@ def test_spacing_size_and_direction_can_be_set(region, settle) -> None:
     assert region.link.tools.stamping.along
 
 
-def test_stamps_can_come_from_any_layout(region, settle) -> None:
+def test_stamps_can_come_from_any_layout(region, settle, press) -> None:
     session, labels = region.session, np.zeros((256, 256), np.int32)
     for i in range(8):
         labels[20 : 20 + 6, 10 + 30 * i : 32 + 30 * i] = i + 1  # long bars
     session.set_layout(1, labels, "test", LayoutSource("painted"))
     settle(region)
-    layer, section = stamp(region, settle), region.layout_.stamps
+    layer, section = stamp(region, press), region.layout_.stamps
     assert [section.source.itemText(i) for i in range(2)] == [
         "bundled nuclei",
         "nuclei of Region 1",
