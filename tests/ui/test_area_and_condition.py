@@ -33,12 +33,12 @@ def test_an_area_is_painted_in_coarse_pixels_exactly_over_its_region(drawn, sett
     assert item.part is None and not section.clear_button.isEnabled()
     click(section.mark_button)
     settle(drawn)
-    assert section.state.text() == "Paint over the part now"
+    assert section.state.text() == "Paint over the area."
     layer = drawn.link.find("area", 1)
     assert drawn.viewer.layers.selection.active is layer and layer.mode == "paint"
     drag(layer, *at(layer, (20, 10), (20, 30)))
     settle(drawn)
-    assert "are looked for and invented in the marked" in section.state.text()
+    assert "are segmented and invented in the marked area" in section.state.text()
     part = item.part
     assert part.shape == (280, 301) and 0.1 < part.mean() < 0.3
     rows, columns = np.nonzero(part)

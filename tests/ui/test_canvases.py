@@ -69,7 +69,7 @@ def canvas(ready, qtbot):
 def test_a_region_shows_its_size_and_cost(ready, qtbot) -> None:
     section = ready.region
     qtbot.wait(60)
-    assert section.hint.text() == "A region is one tile or larger: its tissue gives the style."
+    assert section.hint.text() == "A region is one tile or larger. Its tissue defines the style."
     click(section.add_button)
     qtbot.wait(60)
     assert section.list.item(0).text() == "Region 1 · 256 × 256 px · 128 µm"
@@ -78,7 +78,7 @@ def test_a_region_shows_its_size_and_cost(ready, qtbot) -> None:
     )
     draw(ready, qtbot, 300, 100, 700, 700)
     assert section.list.item(1).text() == "Region 2 · 600 × 400 px · 300 × 200 µm"
-    assert section.hint.text() == "Region 2 is 6 tiles, made as one picture."
+    assert section.hint.text() == "Region 2: 6 tiles, generated as one image."
     assert ready.style_.state.text() == "✓ embedded (6 tiles)"
     assert ready.generate.outlook.text() == "600 × 400 px, 6 tiles"
     assert not ready.style_.bar.isVisible()
@@ -254,7 +254,7 @@ def test_a_stopped_canvas_can_be_resumed(canvas, client, qtbot, settle) -> None:
     assert section.note.text() == (
         "Stopped at 43 %. Generate again with the same settings to go on from there."
     )
-    assert section.action.text() == "Go on" and section.action.isVisible()
+    assert section.action.text() == "Resume" and section.action.isVisible()
     section.seed.setValue(5)
     client.waiting.clear()
     click(section.action)
@@ -266,7 +266,7 @@ def test_a_stopped_canvas_can_be_resumed(canvas, client, qtbot, settle) -> None:
     client.waiting[0][1](Failure(failure))
     settle(canvas)
     assert section.problem.text() == failure and section.note.text().startswith("Stopped at 50 %")
-    assert section.action.text() == "Go on" and section.action.isVisible()
+    assert section.action.text() == "Resume" and section.action.isVisible()
 
 
 def test_a_refused_canvas_is_reported_in_its_section(canvas, client, qtbot, settle) -> None:
@@ -276,7 +276,7 @@ def test_a_refused_canvas_is_reported_in_its_section(canvas, client, qtbot, sett
     client.waiting[0][1](Failure(message))
     settle(canvas)
     assert canvas.generate.problem.text() == message
-    assert canvas.generate.action.text() == "Try again" and not canvas.generate.note.isVisible()
+    assert canvas.generate.action.text() == "Retry" and not canvas.generate.note.isVisible()
 
 
 def test_a_note_without_an_action_has_no_button(ready, qtbot, settle) -> None:

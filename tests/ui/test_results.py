@@ -310,9 +310,9 @@ def test_the_divider_can_be_dragged_in_the_dock_and_on_the_canvas(made, viewer, 
     qtbot.wait(60)
     shared = made.link.find("preview")
     tissue = result.target.pixels
-    assert section.sides.text() == "tissue | seed 1234" and section.place.isEnabled()
+    assert section.sides.text() == "tissue | seed 1234" and section.divider.isEnabled()
     for value in (500, 250):
-        section.place.setValue(value)
+        section.divider.setValue(value)
         column = round(256 * value / 1000)
         np.testing.assert_array_equal(shared.data[:, : column - 1], tissue[:, : column - 1])
         assert (shared.data[:, column + 1 :] == result.image[0, 0]).all()
@@ -326,7 +326,7 @@ def test_the_divider_can_be_dragged_in_the_dock_and_on_the_canvas(made, viewer, 
     press(made, 1)
     click(section.swipe, QPoint(8, section.swipe.height() // 2))
     qtbot.wait(60)
-    assert section.sides.text() == "Show a variant first." and not section.place.isEnabled()
+    assert section.sides.text() == "Show a variant first." and not section.divider.isEnabled()
     press(made, 1)
     swipe, camera = made.session.gallery.swipe, viewer.scene.camera
     viewer.layers.selection.active = viewer.layers["case 7"]

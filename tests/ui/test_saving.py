@@ -128,13 +128,13 @@ def test_a_slide_offers_its_previous_session(windows, worked, slide_file, settle
     other.slide.open(slide_file)
     qtbot.waitUntil(lambda: not other.slide.action.isHidden(), timeout=5000)
     assert other.slide.note.text().startswith("Your work of today ")
-    assert other.slide.action.text() == "Open it"
+    assert other.slide.action.text() == "Open session"
     click(other.slide.action)
     settle(other)
     assert len(other.session.gallery.results) == 2
     assert "1 job waited when this session was saved." in other.slide.note.text()
     assert other.session.generation.jobs == []
-    assert other.slide.action.text() == "Go on"
+    assert other.slide.action.text() == "Resume jobs"
     click(other.slide.action)
     settle(other)
     assert len(other.session.generation.jobs) == 1
@@ -161,7 +161,7 @@ def test_the_studio_asks_for_a_missing_slide(
     moved = slide_file.rename(slide_file.with_name("renamed.tif"))
     other.take(slide_file.with_name("case 7.pixcell"))
     settle(other)
-    assert other.slide.action.text() == "Find it…"
+    assert other.slide.action.text() == "Locate slide…"
     monkeypatch.setattr(
         "napari_pixcell.ui.session_menu.QFileDialog.getOpenFileName",
         lambda *_: (str(moved), ""),

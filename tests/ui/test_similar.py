@@ -66,7 +66,7 @@ def test_the_best_matches_can_be_visited_and_used_as_regions_or_styles(
     region = place.region
     assert abs(x - region.x - region.width / 2) < 1 and abs(y - region.y - region.height / 2) < 1
     actions = {action.text(): action for action in found.menu(place).actions()}
-    assert list(actions) == ["Go there", "Add a region here", "Use as style of Region 1"]
+    assert list(actions) == ["Go to match", "Add region here", "Use as style of Region 1"]
     actions["Use as style of Region 1"].trigger()
     settle(studio)
     assert session.active.name == "Region 1" and studio.style_.choice.currentText() == "Region 2"
