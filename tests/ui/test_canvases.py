@@ -29,12 +29,12 @@ HEAVY = ("torch", "diffusers", "timm", "transformers", "cellpose")
 def draw(studio, qtbot, top: float, left: float, bottom: float, right: float) -> None:
     """Draw a box in level-0 pixels on the Regions layer, as its tool does."""
     if studio.link.find("regions") is None:
-        studio.session.add_region((400, 400))
-    layer, count = studio.link.find("regions"), len(studio.session.regions)
-    mpp = studio.session.slide.mpp
+        studio.session.regions.add((400, 400))
+    layer, count = studio.link.find("regions"), len(studio.session.regions.current)
+    mpp = studio.session.slides.current.mpp
     corners = (np.array([[top, left], [bottom, right]]) - 0.5) * mpp
     layer.add_rectangles(corners)
-    qtbot.waitUntil(lambda: len(studio.session.regions) == count + 1, timeout=5_000)
+    qtbot.waitUntil(lambda: len(studio.session.regions.current) == count + 1, timeout=5_000)
     qtbot.waitUntil(lambda: not studio.session.background.busy, timeout=60_000)
     qtbot.wait(60)
 
@@ -89,10 +89,10 @@ def test_a_region_shows_its_size_and_cost(ready, qtbot) -> None:
 def test_cells_stay_in_place_when_their_box_is_enlarged(ready, qtbot, settle) -> None:
     click(ready.region.add_button)
     settle(ready)
-    item, layer = ready.session.active, ready.link.find("regions")
+    item, layer = ready.session.regions.active, ready.link.find("regions")
     labels = np.zeros((256, 256), np.int32)
     labels[10:20, 30:40] = 1
-    ready.session.set_layout(item.number, labels, "painted")
+    ready.session.layouts.set(item.number, labels, "painted")
     corners = np.array(layer.data[0])
     corners[:, 0] = np.where(corners[:, 0] == corners[:, 0].min(), 100, corners[:, 0])
     corners[:, 1] = np.where(corners[:, 1] == corners[:, 1].max(), 300, corners[:, 1])
@@ -109,7 +109,7 @@ def test_cells_stay_in_place_when_their_box_is_enlarged(ready, qtbot, settle) ->
 def test_previews_variants_and_layouts_lie_over_a_region_of_any_shape(
     canvas, viewer, client, qtbot, settle
 ) -> None:
-    item = canvas.session.active
+    item = canvas.session.regions.active
     click(canvas.layout_.finding.segment_button)
     settle(canvas)
     assert lies(canvas.link.find("layout", item.number), item.region)
@@ -144,7 +144,7 @@ def test_a_large_variant_is_shown_as_a_pyramid(
     layer = canvas.link.find("preview")
     assert layer.multiscale and layer.visible and layer.metadata["result"] == 1
     assert [level.shape for level in layer.data] == [(400, 600, 3), (200, 300, 3), (100, 150, 3)]
-    assert lies(layer, canvas.session.active.region)
+    assert lies(layer, canvas.session.regions.active.region)
     press(qtbot, canvas, 2)
     settle(canvas)
     layer = canvas.link.find("preview")  # a new layer, since napari cannot replace a pyramid
@@ -180,9 +180,9 @@ def test_a_variant_on_disk_is_shown_as_a_pyramid_and_deleted_with_its_result(
     layer = canvas.link.find("preview")
     assert layer.visible and layer.multiscale and len(layer.data) == 3
     np.testing.assert_array_equal(np.asarray(layer.data[0]), pixels)
-    assert lies(layer, canvas.session.active.region)
+    assert lies(layer, canvas.session.regions.active.region)
     assert not canvas.results.strip.model_.cells[-1].picture.isNull()
-    canvas.session.export(tmp_path / "out")
+    canvas.session.exporter.write_pairs(tmp_path / "out")
     canvas.session.gallery.discard(result)  # and yet the export is whole
     settle(canvas)
     (exported,) = (tmp_path / "out" / "images").iterdir()
@@ -298,7 +298,7 @@ def test_a_long_embedding_shows_its_progress_and_can_be_cancelled(
 
     monkeypatch.setattr(client, "submit", submit)
     studio.link.add_slide(ArraySlide([np.zeros((2000, 2000, 3), np.uint8)], 0.5, "large"))
-    studio.session.draw_region(Region(0, 0, 1600, 1600))
+    studio.session.regions.draw(Region(0, 0, 1600, 1600))
     settle(studio)
     told[0](Progress(16, 49, "Embedding"))
     settle(studio)
@@ -328,13 +328,13 @@ def test_the_real_worker_generates_a_region_of_odd_sides(viewer: napari.Viewer, 
     studio.slide.open(SAMPLE_SLIDE)
     draw(studio, qtbot, 400, 500, 700, 884)
     qtbot.waitUntil(lambda: not session.busy, timeout=300_000)
-    item = session.active
-    assert item.size == (300, 384) and not session.problems
+    item = session.regions.active
+    assert item.size == (300, 384) and not session.notices.problems
     click(studio.layout_.finding.segment_button)
     qtbot.waitUntil(lambda: not session.busy, timeout=120_000)
     assert item.cells > 0
     previews = []
-    session.generation.preview.connect(lambda _target, image: previews.append(image))
+    session.queue.preview.connect(lambda _target, image: previews.append(image))
     studio.generate.count.setValue(1)
     studio.generate.speed.setCurrentIndex(2)
     studio.generate.speed.activated.emit(2)
@@ -343,7 +343,7 @@ def test_the_real_worker_generates_a_region_of_odd_sides(viewer: napari.Viewer, 
     # Stopped on its way, and made to its end.
     click(studio.generate.generate_button)
     qtbot.waitUntil(
-        lambda: session.generation.current is None or session.generation.current.done > 2,
+        lambda: session.queue.current is None or session.queue.current.done > 2,
         timeout=300_000,
     )
     click(studio.generate.cancel_button)
@@ -353,7 +353,7 @@ def test_the_real_worker_generates_a_region_of_odd_sides(viewer: napari.Viewer, 
     assert studio.generate.note.text().startswith("Stopped at ")
     click(studio.generate.action)
     qtbot.waitUntil(lambda: not session.busy, timeout=300_000)
-    assert not session.problems
+    assert not session.notices.problems
     (result,) = session.gallery.results
     assert result.image.shape == (300, 384, 3)
     assert all(image.shape == (38, 48, 3) for image in previews if image is not None)
@@ -371,7 +371,7 @@ def test_going_to_a_region_fits_it_into_the_view(canvas, viewer, qtbot) -> None:
     camera, layer = viewer.scene.camera, canvas.link.slide_layer
     camera.zoom *= 3
     qtbot.wait(60)
-    canvas.link.go_to(canvas.session.active.region, always=True)
+    canvas.link.go_to(canvas.session.regions.active.region, always=True)
     qtbot.wait(60)
     (top, left), (bottom, right) = layer.corner_pixels
     assert left <= 100 and right >= 699 and top <= 300 and bottom >= 699
@@ -384,18 +384,18 @@ def test_a_box_is_drawn_resized_and_moved_with_the_mouse(ready, qtbot, settle) -
     layer = ready.link.find("regions")
     assert ready.viewer.layers.selection.active is layer and layer.mode == "add_rectangle"
     drag(layer, (49.75, 24.75), (120, 100), (249.75, 324.75))  # µm
-    qtbot.waitUntil(lambda: len(session.regions) == 1, timeout=5_000)
+    qtbot.waitUntil(lambda: len(session.regions.current) == 1, timeout=5_000)
     settle(ready)
-    assert session.active.region == Region(50, 100, 600, 400)
+    assert session.regions.active.region == Region(50, 100, 600, 400)
 
     assert layer.mode == "select" and layer.selected_data == {0}
     drag(layer, (249.75, 324.75), (270, 330), (299.75, 349.75))  # its lower right corner
-    qtbot.waitUntil(lambda: session.active.size != (400, 600), timeout=5_000)
+    qtbot.waitUntil(lambda: session.regions.active.size != (400, 600), timeout=5_000)
     settle(ready)
-    assert session.active.region == Region(50, 100, 650, 500)
+    assert session.regions.active.region == Region(50, 100, 650, 500)
 
     drag(layer, (150, 150), (160, 160), (170, 170))  # inside of it
-    qtbot.waitUntil(lambda: session.active.region.x != 50, timeout=5_000)
-    qtbot.waitUntil(lambda: session.active.embedding is not None, timeout=20_000)
-    assert session.active.region == Region(90, 140, 650, 500)
-    assert session.active.embedding.shape[:2] == (2, 3)
+    qtbot.waitUntil(lambda: session.regions.active.region.x != 50, timeout=5_000)
+    qtbot.waitUntil(lambda: session.regions.active.embedding is not None, timeout=20_000)
+    assert session.regions.active.region == Region(90, 140, 650, 500)
+    assert session.regions.active.embedding.shape[:2] == (2, 3)

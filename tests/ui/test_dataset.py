@@ -36,7 +36,7 @@ def test_the_outlook_shows_what_is_missing_or_the_number_of_pairs(ready, qtbot, 
     assert section.outlook.text() == "Add a region first."
     assert not section.make_button.isEnabled()
     assert "Add a region first" in section.make_button.toolTip()
-    ready.session.add_region((400, 400))
+    ready.session.regions.add((400, 400))
     settle(ready)
     assert "No region has cells" in section.outlook.text()
     form = section.form
@@ -76,9 +76,9 @@ def test_three_clicks_make_a_dataset(viewer, qtbot, tmp_path, monkeypatch) -> No
         choice.pairing = "matched"
         qtbot.waitUntil(lambda: section.make_button.isEnabled(), timeout=20_000)
         press(qtbot, section.make_button)
-        qtbot.waitUntil(lambda: "dataset" in session.notes, timeout=120_000)
-        assert not session.problems
-        assert session.notes["dataset"].startswith("2 pairs are in “data”")
+        qtbot.waitUntil(lambda: "dataset" in session.notices.notes, timeout=120_000)
+        assert not session.notices.problems
+        assert session.notices.notes["dataset"].startswith("2 pairs are in “data”")
         rows = list(Dataset(tmp_path / "data").rows())
         assert len(rows) == 2 and all(row["scores"]["dice"] > 0 for row in rows)
         qtbot.waitUntil(lambda: section.sheet_button.isEnabled(), timeout=5_000)

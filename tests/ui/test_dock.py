@@ -97,10 +97,10 @@ def test_an_unknown_pixel_size_is_asked_for_once(studio, tmp_path, qtbot, viewer
 def test_any_rgb_layer_is_a_slide_and_a_mask_is_not(studio, viewer, qtbot) -> None:
     viewer.add_labels(np.zeros((600, 600), int), name="mask")
     viewer.add_image(np.zeros((600, 600)), name="grey")
-    assert studio.session.slide is None
+    assert studio.session.slides.current is None
     viewer.add_image(tissue(600), name="open already", scale=(0.5, 0.5), units=("um", "um"))
-    assert studio.session.slide.name == "open already"
-    assert studio.session.slide.mpp == pytest.approx(0.5)
+    assert studio.session.slides.current.name == "open already"
+    assert studio.session.slides.current.mpp == pytest.approx(0.5)
 
 
 def test_the_main_workflow(ready, viewer, client, qtbot, settle, tmp_path: Path, press) -> None:
@@ -118,7 +118,7 @@ def test_the_main_workflow(ready, viewer, client, qtbot, settle, tmp_path: Path,
     settle(studio)
     assert not studio.generate.cancel_button.isVisible()
     assert names(viewer) == ["case 7", "Regions", "Layout · Region 1", "Synthetic preview"]
-    studio.session.export(tmp_path)
+    studio.session.exporter.write_pairs(tmp_path)
     settle(studio)
     rows = (tmp_path / "manifest.jsonl").read_text().splitlines()
     assert all(json.loads(row)["mask"] for row in rows) and len(rows) == 4
@@ -127,16 +127,16 @@ def test_the_main_workflow(ready, viewer, client, qtbot, settle, tmp_path: Path,
 
 def test_all_layers_align_with_the_region_in_um(ready, viewer, client, qtbot, settle) -> None:
     studio = ready
-    studio.session.add_region((300.2, 410.7))
-    studio.session.new_layout()
-    studio.session.active.layout[5:9, 5:9] = 1
-    studio.session.layout_edited(1)
+    studio.session.regions.add((300.2, 410.7))
+    studio.session.layouts.new()
+    studio.session.regions.active.layout[5:9, 5:9] = 1
+    studio.session.layouts.edited(1)
     settle(studio)
-    studio.session.generate()
+    studio.session.generator.generate()
     settle(studio)
     client.play()
     settle(studio)
-    region = studio.session.active.region
+    region = studio.session.regions.active.region
     top_left = (np.array([region.y, region.x]) - 0.5) * 0.5
     for layer in viewer.layers:
         if role(layer) in ("layout", "preview"):
@@ -153,13 +153,13 @@ def test_variants_follow_a_translated_slide_layer(studio, viewer, client, qtbot,
     viewer.add_image(
         tissue(600), name="moved", scale=(0.5, 0.5), translate=(1000, 50), units=("um", "um")
     )
-    studio.session.add_region((300, 300))
+    studio.session.regions.add((300, 300))
     settle(studio)
-    studio.session.generate()
+    studio.session.generator.generate()
     settle(studio)
     client.play()
     settle(studio)
-    region = studio.session.active.region
+    region = studio.session.regions.active.region
     first, _ = world_box(studio.link.find("preview"))
     expected = (np.array([region.y, region.x]) - 0.5) * 0.5 + (1000, 50)
     np.testing.assert_allclose(first, expected)
@@ -173,12 +173,12 @@ def test_a_dragged_region_snaps_and_is_embedded_again(ready, client, qtbot, sett
     layer.data = [moved]
     qtbot.waitUntil(lambda: len(client.requests) == 2, timeout=20_000)
     settle(ready)
-    region = ready.session.active.region
+    region = ready.session.regions.active.region
     assert region.width == 256
     assert region.x == round(region.x)
     box = np.asarray(layer.data[0])
     np.testing.assert_allclose(np.ptp(box, axis=0), 128, atol=1e-4)
-    assert ready.session.active.embedding is not None
+    assert ready.session.regions.active.embedding is not None
 
 
 def test_drawing_and_deleting_rectangles_adds_and_removes_regions(
@@ -187,16 +187,16 @@ def test_drawing_and_deleting_rectangles_adds_and_removes_regions(
     press(ready.region.add_button)
     layer = ready.link.find("regions")
     layer.add_rectangles(np.array([[10, 10], [90, 160.1]]))
-    qtbot.waitUntil(lambda: len(ready.session.regions) == 2, timeout=5000)
+    qtbot.waitUntil(lambda: len(ready.session.regions.current) == 2, timeout=5000)
     settle(ready)
     assert layer.nshapes == 2
-    assert ready.session.active.region == Region(20, 0, 300, 256)
+    assert ready.session.regions.active.region == Region(20, 0, 300, 256)
     np.testing.assert_allclose(np.ptp(np.asarray(layer.data[1]), axis=0), (128, 150), atol=1e-4)
     layer.selected_data = {0}
-    assert ready.session.active.name == "Region 1"
+    assert ready.session.regions.active.name == "Region 1"
     layer.remove_selected()
-    qtbot.waitUntil(lambda: len(ready.session.regions) == 1, timeout=5000)
-    assert ready.session.active.name == "Region 2"
+    qtbot.waitUntil(lambda: len(ready.session.regions.current) == 1, timeout=5000)
+    assert ready.session.regions.active.name == "Region 2"
 
 
 def test_painting_creates_a_layout(ready, viewer, qtbot, press) -> None:
@@ -207,7 +207,7 @@ def test_painting_creates_a_layout(ready, viewer, qtbot, press) -> None:
     assert layer.mode == "paint"
     assert ready.generate.generate_button.text() == "The layout has no cells: paint some"
     layer.paint((100, 100), 1)
-    qtbot.waitUntil(lambda: ready.session.active.cells == 1, timeout=5000)
+    qtbot.waitUntil(lambda: ready.session.regions.active.cells == 1, timeout=5000)
     qtbot.wait(60)
     assert ready.generate.generate_button.isEnabled()
     click(qtbot, ready.layout_.none_button)
@@ -220,7 +220,7 @@ def test_deleting_layers_by_hand_updates_the_session(
     press(ready.region.add_button)
     click(qtbot, ready.layout_.tools.buttons["paint"])
     viewer.layers.remove("Layout · Region 1")
-    assert ready.session.active.layout is None
+    assert ready.session.regions.active.layout is None
     settle(ready)
     press(ready.generate.generate_button)
     client.play()
@@ -232,7 +232,7 @@ def test_deleting_layers_by_hand_updates_the_session(
     settle(ready)
     assert ready.link.find("preview").visible
     viewer.layers.remove("Regions")
-    assert ready.session.regions == []
+    assert ready.session.regions.current == []
 
 
 def test_a_thumbnail_shows_and_hides_its_variant(
@@ -298,8 +298,8 @@ def test_keys_add_generate_and_cancel(ready, viewer, client, qtbot, settle) -> N
     assert len(client.waiting) == 1
     viewer.keymap[next(k for k in viewer.keymap if str(k) == "Escape")](viewer)
     settle(ready)
-    assert ready.session.generation.current is None
-    assert not ready.session.problems
+    assert ready.session.queue.current is None
+    assert not ready.session.notices.problems
 
 
 def test_an_error_is_shown_in_its_section_with_one_remedy(ready, client, press) -> None:
@@ -321,7 +321,7 @@ def test_results_stay_on_their_slide_when_another_is_chosen(
     ready.link.add_slide(ArraySlide([tissue(900)], 0.25, "another"))
     client.play()
     settle(ready)
-    assert ready.session.slide.name == "another"
+    assert ready.session.slides.current.name == "another"
     place = ready.session.gallery.results[0].target
     assert place.mpp == 0.5
     assert place.region == Region(272, 272, 256, 256)
@@ -339,7 +339,7 @@ def test_closing_the_dock_ends_the_worker(viewer, client, qtbot) -> None:
     viewer.window.remove_dock_widget(dock)
     qtbot.waitUntil(lambda: client.closed, timeout=5000)
     viewer.add_image(tissue(300))  # nothing of the dock listens any more
-    assert studio.session.slide is None
+    assert studio.session.slides.current is None
 
 
 def test_nothing_is_cut_off_at_the_smallest_width(ready, qtbot) -> None:
@@ -358,7 +358,7 @@ def test_cached_embeddings_are_marked_and_can_be_cleared(ready, qtbot, settle, p
     assert clear.isVisible()
     assert clear.text().startswith("Clear embedding cache (")
     assert "at most 200 MB" in clear.toolTip()
-    studio.session.embed(studio.session.active.number)
+    studio.session.embeddings.embed(studio.session.regions.active.number)
     settle(studio)
     assert studio.style_.state.text() == "✓ embedded (1 tile, cached)"
     press(clear)
@@ -385,6 +385,6 @@ def test_a_region_of_a_model_that_is_not_installed_waits_for_it(
     press(studio.region.add_button)
     assert studio.style_.state.text() == "Not embedded"
     pretend_installed()
-    studio.session.check_model()
+    studio.session.models.check()
     settle(studio)
     assert studio.style_.state.text() == "✓ embedded (16 tiles of 256 px)"

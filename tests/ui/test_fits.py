@@ -22,11 +22,11 @@ def full(ready: PixCellStudio, viewer: napari.Viewer, client, settle, press):
     viewer.window.resize(*SCREEN)
     session = ready.session
     for place in ((200, 200), (500, 500)):
-        session.add_region(place)
+        session.regions.add(place)
         settle(ready)
     press(ready.layout_.finding.segment_button)
     for _ in range(4):
-        session.generate()
+        session.generator.generate()
     settle(ready)
     client.waiting.pop(0)[1](Failure("There is not enough memory on the device."))
     settle(ready)
@@ -37,7 +37,12 @@ def full(ready: PixCellStudio, viewer: napari.Viewer, client, settle, press):
     session.settings.start_from, session.settings.only_part = "tissue", True
     session.settings.use_preset("balanced")
     session.settings.seed, session.settings.count = 2**32 - 1, 100
-    session.grids.queue(session.grid_sweep(), *session._asked(session.active), None, False)
+    session.grids.queue(
+        session.generator.grid_sweep(),
+        *session.generator.capture(session.regions.active),
+        None,
+        False,
+    )
     ready.layout_.tools.buttons["stamp"].click()
     for section in ready.sections:
         section.header.setChecked(True)

@@ -97,7 +97,9 @@ def test_use_selects_the_model_in_the_studio(manager, hub, folder, qtbot, ready)
     qtbot.wait(60)
     assert ready.session.settings.family == WHICH
     assert ready.slide.model.currentText() == "PixCell-256"
-    assert "does not support layouts" in ready.layout_.state.text() or not ready.session.active
+    assert (
+        "does not support layouts" in ready.layout_.state.text() or not ready.session.regions.active
+    )
 
 
 def test_an_unreachable_hub_is_reported(manager, hub, folder, qtbot) -> None:

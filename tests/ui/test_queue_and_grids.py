@@ -14,14 +14,14 @@ from napari_pixcell.ui.results.sheet_window import SheetWindow
 
 def queue_three(studio, settle):
     session = studio.session
-    session.add_region((400, 400))
+    session.regions.add((400, 400))
     settle(studio)
     session.settings.count = 2
     for seed in (10, 20, 30):
         session.settings.seed = seed
-        session.generate()
+        session.generator.generate()
     settle(studio)
-    return list(session.generation.jobs)
+    return list(session.queue.jobs)
 
 
 def click(qtbot, widget) -> None:
@@ -41,7 +41,7 @@ def test_each_row_shows_its_job_and_acts_on_it_alone(ready, client, qtbot, settl
     assert ready.generate.bar.value() == 250
     assert shown.title.text() == "Queue: 2 waiting"
     click(qtbot, shown.rows[third.number].front)
-    assert ready.session.generation.jobs == [first, third, second]
+    assert ready.session.queue.jobs == [first, third, second]
     assert not shown.rows[second.number].again.isVisible()
     press(shown.rows[second.number].stop)
     assert shown.rows[second.number].state.text() == "cancelled"
@@ -53,7 +53,7 @@ def test_each_row_shows_its_job_and_acts_on_it_alone(ready, client, qtbot, settl
     assert first.state == "cancelled"
     click(qtbot, shown.clear)
     qtbot.wait(60)
-    assert not shown.isVisible() and not ready.session.problems
+    assert not shown.isVisible() and not ready.session.notices.problems
 
 
 def test_a_failed_job_is_retried(ready, client, settle, press) -> None:
@@ -63,29 +63,29 @@ def test_a_failed_job_is_retried(ready, client, settle, press) -> None:
     row = ready.generate.queue.rows[first.number]
     assert row.state.text() == "There is not enough memory on the device."
     press(row.again)
-    assert [job.request.seed for job in ready.session.generation.jobs] == [20, 30, 10]
+    assert [job.request.seed for job in ready.session.queue.jobs] == [20, 30, 10]
     assert not ready.generate.problem.isVisible()
 
 
 def test_many_jobs_scroll_and_do_not_widen_the_dock(ready, client, settle, press) -> None:
     queue_three(ready, settle)
     width = ready.scroll.widget().minimumSizeHint().width()
-    ready.session.rename_region(1, "A very long name of a region, as pathologists give them " * 3)
+    ready.session.regions.rename(1, "A very long name of a region, as pathologists give them " * 3)
     for _ in range(30):
-        ready.session.generate()
+        ready.session.generator.generate()
     settle(ready)
     queue = ready.generate.queue
     assert len(queue.rows) == 33 and queue.scroll.height() <= 150
     assert ready.scroll.widget().minimumSizeHint().width() <= max(width, 330)
     press(queue.cancel_all)
-    assert not ready.session.generation.jobs
+    assert not ready.session.queue.jobs
 
 
 def test_a_grid_is_generated_shown_and_saved(
     ready, client, qtbot, settle, tmp_path: Path, press
 ) -> None:
     session, grid = ready.session, ready.generate.grid
-    session.add_region((400, 400))
+    session.regions.add((400, 400))
     settle(ready)
     click(qtbot, grid.button)
     grid.form["grid_seeds"].setValue(2)
@@ -116,9 +116,9 @@ def test_a_grid_is_generated_shown_and_saved(
 
 def test_a_live_picture_follows_the_brush(ready, viewer, client, qtbot, settle, press) -> None:
     session = ready.session
-    session.add_region((400, 400))
+    session.regions.add((400, 400))
     settle(ready)
-    session.new_layout()
+    session.layouts.new()
     settle(ready)
     layer = ready.link.find("layout", 1)
     layer.paint((30, 30), 5)
@@ -149,10 +149,10 @@ def test_a_live_picture_follows_the_brush(ready, viewer, client, qtbot, settle, 
 
 
 def test_previews_can_be_switched_off(ready, client, qtbot, settle) -> None:
-    ready.session.add_region((400, 400))
+    ready.session.regions.add((400, 400))
     settle(ready)
     ready.generate.more.button.setChecked(True)
     ready.generate.previews.setChecked(False)
-    ready.session.generate()
+    ready.session.generator.generate()
     settle(ready)
     assert client.previews == [False]

@@ -262,14 +262,14 @@ def test_a_pair_is_shown_in_the_viewer_beside_the_slide(
     rest(dock)
     assert dock.name.text() == "Drawn" and dock.isVisible()
     press(dock, "R", "G")  # keys of the studio do nothing here
-    assert not ready.session.regions and not dock.review.unsaved
-    slide = ready.session.slide
+    assert not ready.session.regions.current and not dock.review.unsaved
+    slide = ready.session.slides.current
     for _ in range(2):  # the second replaces the first
         press(dock, "Right", "Return")
         rest(dock)
     image, cells = viewer.layers[-2:]
     assert isinstance(image, Image) and isinstance(cells, Labels)
-    assert len(viewer.layers) == 3 and ready.session.slide is slide
+    assert len(viewer.layers) == 3 and ready.session.slides.current is slide
     assert image.name == "Synthetic · Drawn · pair 2"
     assert cells.name == "Synthetic cells · Drawn · pair 2"
     for layer in (image, cells):

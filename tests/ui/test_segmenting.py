@@ -65,7 +65,7 @@ def test_newly_installed_weights_enable_the_button(region, qtbot, tmp_path, monk
     qtbot.wait(60)
     (tmp_path / "cpsam_v2").touch()
     monkeypatch.setenv("CELLPOSE_LOCAL_MODELS_PATH", str(tmp_path))
-    region.session._check_installed()
+    region.session.models.check()
     qtbot.wait(60)
     assert region.layout_.finding.segment_button.isEnabled()
 
@@ -112,7 +112,7 @@ def test_progress_is_shown_and_can_be_cancelled(region, client, qtbot, own_model
     click(section.finding.cancel_button)
     qtbot.waitUntil(lambda: not region.session.busy, timeout=10_000)
     qtbot.wait(60)
-    assert region.session.active.layout is None and not section.problem.isVisible()
+    assert region.session.regions.active.layout is None and not section.problem.isVisible()
     assert not section.finding.progress.isVisible() and section.finding.segment_button.isEnabled()
 
 
@@ -131,12 +131,12 @@ def test_a_long_file_name_does_not_widen_the_dock(region, qtbot, tmp_path, monke
 
 def test_cells_arrive_on_the_region_that_was_segmented(region, client, qtbot, own_model) -> None:
     session = region.session
-    first = session.active
+    first = session.regions.active
     choose(region, 2)
     click(region.layout_.finding.segment_button)
     qtbot.waitUntil(lambda: bool(client.segmenting), timeout=10_000)
-    session.add_region((200, 200))
-    second = session.active
+    session.regions.add((200, 200))
+    second = session.regions.active
     labels = np.zeros((256, 256), np.int32)
     labels[5:20, 5:20] = 1
     _, tell = client.segmenting[0]
@@ -144,7 +144,7 @@ def test_cells_arrive_on_the_region_that_was_segmented(region, client, qtbot, ow
     tell(Layout(labels, source))
     tell(Finished())
     qtbot.waitUntil(lambda: not session.busy, timeout=10_000)
-    assert session.active is second and second.layout is None
+    assert session.regions.active is second and second.layout is None
     np.testing.assert_array_equal(first.layout, labels)
     assert first.layout_origin == "segmented by Cellpose" and first.layout_source == source
 
@@ -155,9 +155,9 @@ def test_only_what_the_user_paints_counts_as_edited(region, qtbot) -> None:
         click(section.finding.segment_button)
         qtbot.waitUntil(lambda: not session.busy, timeout=20_000)
         qtbot.wait(600)
-        assert session.active.layout_source == LayoutSource("builtin")
-    region.link.find("layout", session.active.number).paint((40, 40), 500)
-    qtbot.waitUntil(lambda: session.active.layout_source.edited, timeout=5_000)
+        assert session.regions.active.layout_source == LayoutSource("builtin")
+    region.link.find("layout", session.regions.active.number).paint((40, 40), 500)
+    qtbot.waitUntil(lambda: session.regions.active.layout_source.edited, timeout=5_000)
 
 
 def test_a_failure_is_shown_in_the_section(region, client, qtbot, own_model) -> None:
@@ -182,8 +182,8 @@ def test_cellpose_runs_from_the_dock_in_the_real_worker(viewer, qtbot, own_model
     choose(studio, 2)
     click(studio.layout_.finding.segment_button)
     qtbot.waitUntil(lambda: not session.busy, timeout=120_000)
-    assert not session.problems
-    item = session.active
+    assert not session.notices.problems
+    item = session.regions.active
     place = item.region
     rows, columns = (slice(int(at), int(at) + 256) for at in (place.y, place.x))
     there = truth[rows, columns] > 0
@@ -194,8 +194,8 @@ def test_cellpose_runs_from_the_dock_in_the_real_worker(viewer, qtbot, own_model
     studio.generate.steps.setValue(1)
     click(studio.generate.generate_button)
     qtbot.waitUntil(lambda: not session.busy, timeout=120_000)
-    session.export(tmp_path / "out")
-    qtbot.waitUntil(lambda: not session.exporting, timeout=60_000)
+    session.exporter.write_pairs(tmp_path / "out")
+    qtbot.waitUntil(lambda: not session.exporter.busy, timeout=60_000)
     (result,) = session.gallery.results
     source = result.record.request.source.layout
     assert (source.method, source.model, len(source.sha256)) == ("cellpose", "tiny", 64)

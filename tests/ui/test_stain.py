@@ -49,7 +49,7 @@ def test_the_section_offers_stains_when_none_is_installed(ready, monkeypatch, pr
 def test_stains_are_generated_kept_and_compared(ready, client, settle, press) -> None:
     pretend("HER2x", "Ki67x")
     session, section = ready.session, ready.stain
-    session.check_model()
+    session.models.check()
     settle(ready)
     assert section.stain_button.text() == "Add a region first"
     press(ready.region.add_button)
@@ -80,7 +80,7 @@ def test_stains_are_generated_kept_and_compared(ready, client, settle, press) ->
     assert {f"Synthetic {n} · Region 1 · seed 1234" for n in ("HER2x", "Ki67x")} <= set(names)
     press(section.sheet_button)
     (sheet,) = (w for w in QApplication.topLevelWidgets() if isinstance(w, SheetWindow))
-    assert "virtual HER2x, Ki67x" in sheet.windowTitle() and not session.problems
+    assert "virtual HER2x, Ki67x" in sheet.windowTitle() and not session.notices.problems
     sheet.close()
     assert ready.minimumSizeHint().width() <= 360
 
@@ -99,14 +99,14 @@ def test_a_region_that_is_too_small_is_enlarged_by_a_button(
     from napari_pixcell.slides import ArraySlide
 
     ready.link.add_slide(ArraySlide([np.full((1300, 1300, 3), 200, np.uint8)], 0.5, "large"))
-    ready.session.check_model()
+    ready.session.models.check()
     press(ready.region.add_button)
     ready.stain.boxes["stain-er"].click()
     settle(ready)
     assert "ER needs 512 µm or more" in ready.stain.problem.text()
     assert not ready.stain.stain_button.isEnabled()
     press(ready.stain.enlarge_button)
-    assert ready.session.active.size == (1024, 1024)
+    assert ready.session.regions.active.size == (1024, 1024)
     assert ready.stain.stain_button.isEnabled() and not ready.stain.problem.text()
 
 
@@ -122,16 +122,19 @@ def test_the_real_worker_trains_a_stain_and_stains_a_region(
     studio.slide.open(SAMPLE_SLIDE)
     click(studio.region.add_button)
     section.training.more.button.click()
-    session.teaching.set(name="other", base="demo")
+    session.training.set(name="other", base="demo")
     for side, pixels in (("he", picture), ("ihc", picture[..., ::-1])):
         (tmp_path / side).mkdir()
         Image.fromarray(pixels).save(tmp_path / side / "1.png")
-        session.teaching.choose_folder(side, tmp_path / side)
+        session.training.choose_folder(side, tmp_path / side)
     qtbot.waitUntil(lambda: not session.busy, timeout=300_000)
     qtbot.wait(60)
     click(section.training.train_button)
     qtbot.waitUntil(lambda: not session.busy, timeout=300_000)
-    assert not session.problems and "“other” was taught by 12 tiles" in session.notes["stain"]
+    assert (
+        not session.notices.problems
+        and "“other” was taught by 12 tiles" in session.notices.notes["stain"]
+    )
     qtbot.wait(60)
     assert section.boxes["other"].isChecked()
     section.boxes["mine"].click()
@@ -139,7 +142,7 @@ def test_the_real_worker_trains_a_stain_and_stains_a_region(
     qtbot.wait(60)
     click(section.stain_button)
     qtbot.waitUntil(lambda: not session.busy, timeout=300_000)
-    assert not session.problems
+    assert not session.notices.problems
     first, second = session.gallery.results
     assert (first.label, second.label) == ("Mine", "other")
     assert first.record.weights["transformer"] == second.record.weights["transformer"]
@@ -147,6 +150,6 @@ def test_the_real_worker_trains_a_stain_and_stains_a_region(
     assert first.record.weights["flow"] != second.record.weights["flow"]
     assert second.record.notice.startswith("DEMO: a virtual stain that its user taught")
     assert (first.image != second.image).any()
-    away = np.abs(first.image.astype(float) - session.active.pixels).mean()
+    away = np.abs(first.image.astype(float) - session.regions.active.pixels).mean()
     assert 0 < away < 25
     studio.close_session()

@@ -28,7 +28,7 @@ def labels_of(studio) -> np.ndarray:
 
 def stamp(studio, press):
     press(studio.layout_.tools.buttons["stamp"])
-    assert studio.session.stamps is not None and studio.layout_.stamps.isVisible()
+    assert studio.session.invention.stamps is not None and studio.layout_.stamps.isVisible()
     return studio.link.tools.layer
 
 
@@ -68,7 +68,7 @@ def test_stamps_can_come_from_any_layout(region, settle, press) -> None:
     session, labels = region.session, np.zeros((256, 256), np.int32)
     for i in range(8):
         labels[20 : 20 + 6, 10 + 30 * i : 32 + 30 * i] = i + 1  # long bars
-    session.set_layout(1, labels, "test", LayoutSource("painted"))
+    session.layouts.set(1, labels, "test", LayoutSource("painted"))
     settle(region)
     layer, section = stamp(region, press), region.layout_.stamps
     assert [section.source.itemText(i) for i in range(2)] == [
@@ -78,7 +78,7 @@ def test_stamps_can_come_from_any_layout(region, settle, press) -> None:
     section.source.setCurrentIndex(1)
     section.source.activated.emit(1)
     settle(region)
-    assert session.stamps_of == 1
+    assert session.invention.stamps_of == 1
     drag(layer, *world(layer, (150, 128)))
     rows, columns = np.nonzero(layer.data == 9)
     sides = np.linalg.svd(np.stack([rows - rows.mean(), columns - columns.mean()]))[1]
@@ -91,9 +91,11 @@ def test_cells_are_invented_from_a_recipe_and_a_seed(region, settle, press) -> N
     section.density.setValue(4000)
     press(section.invent_button)
     first = labels_of(region).copy()
-    assert 55 <= session.active.cells <= 70
+    assert 55 <= session.regions.active.cells <= 70
     assert region.layout_.note.text().endswith("placed. (seed 0)")
-    assert session.active.layout_source.recipe["density"] == 4000 and section.seed.value() == 1
+    assert (
+        session.regions.active.layout_source.recipe["density"] == 4000 and section.seed.value() == 1
+    )
     press(section.invent_button)
     assert not np.array_equal(labels_of(region), first)
     section.seed.setValue(0)
@@ -107,7 +109,7 @@ def test_cells_are_invented_from_a_recipe_and_a_seed(region, settle, press) -> N
 def test_cells_are_invented_in_the_marked_area_only(region, settle, press) -> None:
     session, labels = region.session, np.zeros((256, 256), np.int32)
     labels[20:30, 20:30], labels[200:210, 200:210] = 5, 6
-    session.set_layout(1, labels, "test", LayoutSource("painted"))
+    session.layouts.set(1, labels, "test", LayoutSource("painted"))
     settle(region)
     click(region.layout_.area.mark_button)
     area = region.link.find("area", 1)
@@ -144,33 +146,33 @@ def test_a_recipe_is_measured_and_a_layout_varied(region, settle, press) -> None
     np.testing.assert_array_equal(half[half > 0], varied[half > 0])
     left_out = round(0.5 * (len(np.unique(varied)) - 1))
     assert f"{left_out} cells dropped, 0 added." in region.layout_.note.text()
-    assert session.active.layout_origin == "invented, varied"
-    assert session.active.layout_source.edited
+    assert session.regions.active.layout_origin == "invented, varied"
+    assert session.regions.active.layout_source.edited
 
 
 def test_impossible_values_are_reported(region, settle) -> None:
-    region.session.change_recipe(density=99_999.0)
+    region.session.invention.change(density=99_999.0)
     settle(region)
     assert "Choose a value from 0 to 30,000" in region.layout_.problem.text()
     labels = np.zeros((256, 256), np.int32)
     labels[:9, :9] = 1  # cut by the border: no shape to stamp with
-    region.session.set_layout(1, labels, "test", LayoutSource("painted"))
+    region.session.layouts.set(1, labels, "test", LayoutSource("painted"))
     settle(region)
-    region.session.measure_like(1)
+    region.session.invention.measure_like(1)
     settle(region)
     assert "Choose one with more cells" in region.layout_.problem.text()
-    region.session.use_stamps(1)
+    region.session.invention.use_stamps(1)
     settle(region)
     assert "or the bundled stamps" in region.layout_.problem.text()
-    assert region.session.stamps is None and region.session.stamps_of == 0
+    assert region.session.invention.stamps is None and region.session.invention.stamps_of == 0
 
 
 def test_inventing_shows_progress_and_escape_cancels_it(region, qtbot, settle) -> None:
     session, section = region.session, region.layout_.inventing
     section.button.setChecked(True)
-    session.draw_region(Region(0, 0, 800, 800))
+    session.regions.draw(Region(0, 0, 800, 800))
     settle(region)
-    session.change_recipe(density=25_000.0, area_um2=20.0)
+    session.invention.change(density=25_000.0, area_um2=20.0)
     assert not section.bar.isVisible() and not section.cancel_button.isVisible()
     click(section.invent_button)
     qtbot.waitUntil(lambda: section.bar.value() > 0, timeout=20_000)
@@ -181,4 +183,4 @@ def test_inventing_shows_progress_and_escape_cancels_it(region, qtbot, settle) -
     qtbot.wait(60)
     assert not section.bar.isVisible() and section.invent_button.isEnabled()
     settle(region)
-    assert session.active.layout is None and not session.problems
+    assert session.regions.active.layout is None and not session.notices.problems

@@ -35,7 +35,7 @@ def test_the_strength_of_the_change_is_shown_and_requested(ready, client, settle
     press(generate.generate_button)
     request = client.waiting[0][0]
     assert request.strength == 0.3 and request.part is None
-    np.testing.assert_array_equal(request.start.unpack(), session.active.pixels)
+    np.testing.assert_array_equal(request.start.unpack(), session.regions.active.pixels)
     choose(panel, "shown")
     settle(ready)
     assert generate.generate_button.text() == "Show a variant to start from"
@@ -53,7 +53,7 @@ def test_only_the_marked_area_changes(ready, client, settle, press) -> None:
     settle(ready)
     assert panel.only_part.isChecked() and panel.start_from.currentData() == "tissue"
     assert generate.generate_button.text() == "Mark a part first"
-    layer = ready.link.find("area", ready.session.active.number)
+    layer = ready.link.find("area", ready.session.regions.active.number)
     drag(layer, *(tuple(layer.data_to_world(point)) for point in ((8, 8), (8, 20))))
     settle(ready)
     assert generate.generate_button.text() == "Generate 4 variants in the marked part"
@@ -62,7 +62,7 @@ def test_only_the_marked_area_changes(ready, client, settle, press) -> None:
     press(generate.generate_button)
     request = client.waiting[0][0]
     assert request.feather == 6
-    np.testing.assert_array_equal(request.part.unpack() > 0, ready.session.active.part)
+    np.testing.assert_array_equal(request.part.unpack() > 0, ready.session.regions.active.part)
     panel.only_part.click()
     settle(ready)
     assert generate.generate_button.text() == "Queue 4 variants"
@@ -78,13 +78,13 @@ def test_the_real_worker_changes_the_marked_area_only(viewer: napari.Viewer, qtb
     qtbot.waitUntil(lambda: not session.busy, timeout=300_000)
     session.settings.count, session.settings.steps = 1, 2
     panel.mark()
-    item = session.active
+    item = session.regions.active
     layer = studio.link.find("area", item.number)
     drag(layer, *(tuple(layer.data_to_world(point)) for point in ((8, 8), (8, 20))))
     qtbot.wait(60)
     click(studio.generate.generate_button)
     qtbot.waitUntil(lambda: not session.busy, timeout=300_000)
-    assert not session.problems
+    assert not session.notices.problems
     (result,) = session.gallery.results
     changed = (result.image != item.pixels).any(axis=-1)
     assert changed[item.part].mean() > 0.9

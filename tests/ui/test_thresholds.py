@@ -28,7 +28,7 @@ def move(studio, qtbot, settle, **values) -> None:
 
 
 def test_thresholds_change_the_cells_until_they_are_edited(found, qtbot, settle) -> None:
-    sliders, item = found.layout_.finding.thresholds, found.session.active
+    sliders, item = found.layout_.finding.thresholds, found.session.regions.active
     assert sliders.isVisible() and sliders.sensitivity.isVisible() and not sliders.more.isVisible()
     layer = found.link.tools.layer
     usual = np.count_nonzero(layer.data)

@@ -43,12 +43,12 @@ def test_a_stain_is_trained_from_the_dock(
     settle(ready)
     assert panel.state.text().startswith("Step 50 of 3,000 · held-out error 0.61, best 0.61")
     assert (panel.bar.value(), panel.bar.maximum()) == (50, 3000)
-    busy = session.teaching.why_not()
+    busy = session.training.why_not()
     fields = (panel.form[name] for name in ("name", "base", "lora", "aligned"))
     for control in (*fields, *panel.folders.values(), *panel.regions.values()):
         assert not control.isEnabled() and control.toolTip().startswith(f"{busy}\n")
     press(panel.cancel_button)
-    assert "teach it again to go on" in ready.stain.note.text() and not session.problems
+    assert "teach it again to go on" in ready.stain.note.text() and not session.notices.problems
     assert not panel.progress.isVisible() and panel.train_button.isEnabled()
 
 

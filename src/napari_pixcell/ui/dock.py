@@ -13,8 +13,8 @@ from qtpy.QtWidgets import QComboBox, QFrame, QScrollArea, QWidget
 
 from napari_pixcell import __version__
 from napari_pixcell.preferences import sessions_wanted
-from napari_pixcell.studio.cells.importing import holds_cells
-from napari_pixcell.studio.results.results import Client
+from napari_pixcell.studio.cells.file_kinds import holds_cells
+from napari_pixcell.studio.client import Client
 from napari_pixcell.studio.saving.folder import is_session
 from napari_pixcell.studio.session import Session
 from napari_pixcell.ui import configuration, help_menu
@@ -120,7 +120,7 @@ class PixCellStudio(Docked):
 
     def refresh(self) -> None:
         """Show the state of the session in every section."""
-        there = self.session.slide is not None
+        there = self.session.slides.current is not None
         for section in self.sections:
             section.setVisible(there or section is self.slide)
             section.refresh()
@@ -166,9 +166,9 @@ class PixCellStudio(Docked):
     def take(self, path: Path) -> None:
         """Open a session or a slide, or import a file of cells if a slide is open."""
         if is_session(path):
-            self.session.open_session(path)
-        elif self.session.slide is not None and holds_cells(path):
-            self.session.import_cells(path)
+            self.session.restoring.open(path)
+        elif self.session.slides.current is not None and holds_cells(path):
+            self.session.layout_files.read(path)
         else:
             self.slide.open(path)
 
@@ -184,7 +184,7 @@ class PixCellStudio(Docked):
             self.session.saver.on = sessions_wanted()
 
     def _cannot_remember(self, sentence: str) -> None:
-        self.session.say("slide", sentence)
+        self.session.notices.say("slide", sentence)
 
     def _refresh_soon(self) -> None:
         if not self._soon.isActive():  # a restart would postpone the refresh

@@ -74,6 +74,11 @@ class Job(Task, ABC):
     def complete(self, labels: NDArray[Any] | None) -> None:
         """Put layout and start into the requests; runs in a thread."""
 
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """Name of the region or dataset that it is for."""
+
     @abstractmethod
     def summary(self) -> str:
         """Return what it makes."""
@@ -125,21 +130,27 @@ class GenerationJob(Job):
     resumes: Stopped | None = None
 
     @property
+    def name(self) -> str:
+        """Name of its region."""
+        return self.target.name
+
+    @property
     def count(self) -> int:
         """Number of variants in all."""
-        return sum(request.count for request in self.requests)
+        count: int = sum(request.count for request in self.requests)
+        return count
 
     @property
     def canvas(self) -> bool:
         """True if its pictures are larger than a tile and can be resumed after a stop."""
-        return self.request.size is not None
+        return bool(self.request.size)
 
     @property
     def part(self) -> float:
         """Fraction that is done, 0 to 1."""
         if self.state == "done":
             return 1.0
-        made = sum(request.count for request in self.requests[: self.at])
+        made: int = sum(request.count for request in self.requests[: self.at])
         now = self.done / self.total * self.request.count if self.total else self.made
         return min(1.0, (made + now) / self.count)
 

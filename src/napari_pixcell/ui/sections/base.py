@@ -71,11 +71,11 @@ class Section(QWidget):
 
     def problem_now(self) -> str:
         """Return the problem that the session reports for this section."""
-        return self.session.problems.get(self.key, "")
+        return self.session.notices.problems.get(self.key, "")
 
     def note_now(self) -> str:
         """Return the note that the session reports for this section."""
-        return self.session.notes.get(self.key, "")
+        return self.session.notices.notes.get(self.key, "")
 
     def report(
         self,

@@ -108,7 +108,7 @@ class DatasetSection(Section):
 
     def refresh(self) -> None:
         session, datasets = self.session, self.session.datasets
-        choice, layouts = datasets.choice, session.takes_layout
+        choice, layouts = datasets.choice, session.settings.takes_layout
         self.form.show_field("places", choice.styles == "slide")
         self.form.show_field("invented", layouts and choice.layouts == "invented")
         self.form.show_field("variations", layouts and choice.layouts == "regions")

@@ -40,12 +40,12 @@ class ExportSection(Section):
     def refresh(self) -> None:
         session, gallery = self.session, self.session.gallery
         if not self.name.hasFocus():
-            set_quietly(self.name, session.export_name)
+            set_quietly(self.name, session.exporter.name)
         results = gallery.to_export()
         self.kept_only.setVisible(bool(gallery.kept))
         set_quietly(self.kept_only, gallery.kept_only)
         alone = sum(result.record.request.layout is None for result in results)
-        if session.exporting:
+        if session.exporter.busy:
             text = "Exporting…"
         elif not results:
             text = "Export variants…"
@@ -53,7 +53,7 @@ class ExportSection(Section):
             kept = "kept " if all(result.starred for result in results) else ""
             text = f"Export {counted(len(results), kept + ('image' if alone else 'pair'))}…"
         self.export_button.setText(text)
-        busy = "The export is running" if session.exporting else ""
+        busy = "The export is running" if session.exporter.busy else ""
         allow(self.export_button, busy or ("" if results else "Generate variants first"))
         self.hint.say("Images generated without a layout have no mask." if alone else "")
         self.report(action="Choose another folder…" if self.problem_now() else "", act=self.choose)
@@ -66,4 +66,4 @@ class ExportSection(Section):
         """Ask for a folder and export into it."""
         folder = QFileDialog.getExistingDirectory(self, "Export to a folder")
         if folder:
-            self.session.export(Path(folder))
+            self.session.exporter.write_pairs(Path(folder))

@@ -8,8 +8,8 @@ from superqt import QLargeIntSpinBox
 
 from napari_pixcell.engine.presets import PRESETS, get_preset
 from napari_pixcell.engine.request import MAX_SEED
-from napari_pixcell.studio.generation.start import NOTHING
 from napari_pixcell.studio.session import Session
+from napari_pixcell.studio.settings import NOTHING
 from napari_pixcell.ui.bind import bind, on_edit, set_quietly
 from napari_pixcell.ui.layers.link import LayerLink
 from napari_pixcell.ui.sections.base import Section
@@ -62,7 +62,7 @@ class GenerateSection(Section):
         self.new_seed = button("⟳", "Draw a random seed", settings.new_seed, "new seed")
         self.new_seed.setFixedWidth(24)
         self.live = check_box("Live", LIVE)
-        on_edit(self.live, session.set_live)
+        on_edit(self.live, session.generator.set_live)
         self.keep_live = button("Keep", "Keep the live preview as a variant", self._keep_live)
         self.add(QLabel("Variants"), self.count, QLabel("Speed"), self.speed, stretch=3)
         self.add(QLabel("Seed"), self.seed, self.new_seed, self.live, self.keep_live, stretch=1)
@@ -100,7 +100,7 @@ class GenerateSection(Section):
             self.content.addWidget(widget)
 
         self.generate_button = button(
-            "Generate", "Generate variants over the region (G)", session.generate
+            "Generate", "Generate variants over the region (G)", session.generator.generate
         )
         self.generate_button.setStyleSheet(PRIMARY)
         self.outlook = Text(small=True)
@@ -122,31 +122,33 @@ class GenerateSection(Section):
         stack.addLayout(progress)
 
     def _keep_live(self) -> None:
-        self.session.generation.keep_live()
+        self.session.queue.keep_live()
 
     def refresh(self) -> None:
         session, settings = self.session, self.session.settings
         self.speed.setToolTip(get_preset(settings.preset).text)
-        set_quietly(self.guidance, settings.guidance_with(session.with_layout))
-        set_quietly(self.live, session.live.on)
-        allow(self.live, "" if session.live.on else session.why_no_live())
-        self.keep_live.setVisible(session.generation.live is not None)
+        set_quietly(self.guidance, settings.guidance_with(session.generator.with_layout))
+        set_quietly(self.live, session.generator.live.on)
+        allow(self.live, "" if session.generator.live.on else session.generator.why_no_live())
+        self.keep_live.setVisible(session.queue.live is not None)
         for part in (self.starting, self.grid, self.queue):
             part.refresh()
-        reason, job = session.why_not(), session.generation.current
+        reason, job = session.generator.why_not(), session.queue.current
         verb = "Generate" if job is None else "Queue"
         variants = counted(settings.count, "variant")
-        self.generate_button.setText(reason or f"{verb} {variants}{session.where_words()}")
+        self.generate_button.setText(
+            reason or f"{verb} {variants}{session.generator.where_words()}"
+        )
         allow(self.generate_button, reason)
-        self.outlook.say(session.outlook())
+        self.outlook.say(session.generator.outlook())
         show_all(job is not None, self.bar, self.state, self.cancel_button)
         if job is not None:
             self.bar.advance(round(1000 * job.part), 1000)
-            self.bar.setToolTip(f"{job.target.name}: {job.summary()}")
-            self.state.say(f"{job.target.name}: {' · '.join([job.sentence(), *job.remarks])}")
+            self.bar.setToolTip(f"{job.name}: {job.summary()}")
+            self.state.say(f"{job.name}: {' · '.join([job.sentence(), *job.remarks])}")
             allow(self.cancel_button, "Already cancelling" if job.cancelled else "")
-        item = session.active
-        placed = item is not None and item.layout is not None and session.takes_layout
+        item = session.regions.active
+        placed = item is not None and item.layout is not None and session.settings.takes_layout
         started = settings.start_from != NOTHING
         free = item is not None and not (placed or started or reason)
         self.honest.say("Without a layout, cell positions are not preserved." if free else "")
@@ -154,10 +156,12 @@ class GenerateSection(Section):
 
     def _report(self) -> None:
         session, problem = self.session, self.problem_now()
-        stopped = session.generation.stopped
+        stopped = session.queue.stopped
         if stopped is not None:
-            self.report(note=stopped.sentence(), action="Resume", act=session.go_on)
+            self.report(note=stopped.sentence(), action="Resume", act=session.queue.resume)
             return
-        failed = next((j for j in session.generation.ended if j.problem == problem), None)
-        retry = session.generate if failed is None else lambda: session.generation.retry(failed)
+        failed = next((j for j in session.queue.ended if j.problem == problem), None)
+        retry = (
+            session.generator.generate if failed is None else lambda: session.queue.retry(failed)
+        )
         self.report(action="Retry" if problem else "", act=retry)

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.studio.generation.grids import Grid
-from napari_pixcell.studio.generation.start import NOTHING
 from napari_pixcell.studio.session import Session
+from napari_pixcell.studio.settings import NOTHING
 from napari_pixcell.ui.results.sheet_window import SheetWindow
 from napari_pixcell.ui.sections.form import Form, Options, integer, text
 from napari_pixcell.ui.widgets import AMBER, More, Text, allow, button, row
@@ -50,13 +50,13 @@ class GridPanel(More):
 
     def refresh(self) -> None:
         session = self.session
-        self.form.show_field("grid_styles", session.blended)
-        self.form.show_field("grid_layout", session.with_layout)
+        self.form.show_field("grid_styles", session.styles.blended)
+        self.form.show_field("grid_layout", session.generator.with_layout)
         self.form.show_field("grid_strength", session.settings.start_from != NOTHING)
-        reason, grid = session.why_not(), session.grids.last
+        reason, grid = session.generator.why_not(), session.grids.last
         try:
             self.outlook.say(
-                f"{counted(session.grid_sweep().count, 'image')}, generated as one job"
+                f"{counted(session.generator.grid_sweep().count, 'image')}, generated as one job"
             )
             self.outlook.tint("")
         except PixCellError as error:
@@ -71,7 +71,7 @@ class GridPanel(More):
             self.show_sheet.setText(f"Show sheet ({made} of {grid.sweep.count})")
 
     def _generate(self) -> None:
-        self.session.generate_grid()
+        self.session.generator.generate_grid()
 
     def _show(self) -> None:
         grid = self.session.grids.last
@@ -81,7 +81,9 @@ class GridPanel(More):
         def done(sheet: NDArray[np.uint8]) -> None:
             self.open(grid, sheet)
 
-        self.session.grids.sheet(grid, done, lambda text: self.session.say("generate", text))
+        self.session.grids.sheet(
+            grid, done, lambda text: self.session.notices.say("generate", text)
+        )
 
     def open(self, grid: Grid, sheet: NDArray[np.uint8]) -> SheetWindow:
         """Open a window with a contact sheet."""

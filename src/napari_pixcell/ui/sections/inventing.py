@@ -62,12 +62,14 @@ class InventPanel(More):
         for name, field in self.fields.items():
             on_edit(field, partial(self._change, name))
         self.invent_button = button(
-            "Invent cells", "Fill the region or its marked area with cells", session.invent
+            "Invent cells",
+            "Fill the region or its marked area with cells",
+            session.invention.invent,
         )
         self.cancel_button = button(
             "Cancel",
             "Cancel and keep the layout as it is (Esc)",
-            session.cancel_inventing,
+            session.invention.cancel,
             "cancel invent",
         )
         self.vary_button = button(
@@ -98,32 +100,34 @@ class InventPanel(More):
 
     def _change(self, name: str, value: float) -> None:
         kind = type(getattr(Recipe(), name))
-        self.session.change_recipe(**{name: kind(value)})
+        self.session.invention.change(**{name: kind(value)})
 
     def _vary(self) -> None:
-        self.session.vary(self.jitter.value(), self.drop.value() / 100, self.more.value() / 100)
+        self.session.invention.vary(
+            self.jitter.value(), self.drop.value() / 100, self.more.value() / 100
+        )
 
     def _measure(self, index: int) -> None:
         number = self.like.itemData(index)
         if number != OWN:
-            self.session.measure_like(number)
+            self.session.invention.measure_like(number)
 
     def refresh(self) -> None:
-        session, item = self.session, self.session.active
-        busy = "Another layout is being computed" if session.inventing else ""
-        allow(self.invent_button, session.why_no_cells() or busy)
+        session, item = self.session, self.session.regions.active
+        busy = "Another layout is being computed" if session.invention.busy else ""
+        allow(self.invent_button, session.layouts.why_no_cells() or busy)
         empty = "" if item is not None and item.cells else "The layout has no cells to vary"
-        allow(self.vary_button, session.why_no_change() or empty or busy)
-        making = session.making
+        allow(self.vary_button, session.layouts.why_no_change() or empty or busy)
+        making = session.invention.task
         show_all(making is not None, self.bar, self.cancel_button)
         if making is not None:
             self.bar.advance(making.done, making.total)
-        others = [(f"cells of {r.name}", r.number) for r in session.regions if r.cells]
+        others = [(f"cells of {r.name}", r.number) for r in session.regions.current if r.cells]
         offer(self.like, [("custom values", OWN), *others])
-        if not session.inventing:
+        if not session.invention.busy:
             set_quietly(self.like, OWN)
         for name, field in self.fields.items():
-            set_quietly(field, getattr(session.recipe, name))
+            set_quietly(field, getattr(session.invention.recipe, name))
 
 
 def _amount(value: int, most: int, before: str, unit: str, tip: str) -> QSpinBox:

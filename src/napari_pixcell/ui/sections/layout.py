@@ -7,7 +7,7 @@ from pathlib import Path
 
 from qtpy.QtWidgets import QFileDialog, QWidget
 
-from napari_pixcell.studio.regions.item import AREA_KINDS
+from napari_pixcell.studio.regions.geometry import AREA_KINDS
 from napari_pixcell.studio.session import Session
 from napari_pixcell.ui.bind import bind, on_edit, set_quietly
 from napari_pixcell.ui.layers.link import LayerLink
@@ -97,37 +97,37 @@ class LayoutSection(Section):
         self.content.addWidget(self.strength_row)
 
     def refresh(self) -> None:
-        session, item = self.session, self.session.active
+        session, item = self.session, self.session.regions.active
         for part in self.parts:
             part.refresh()
         layout = item.layout if item is not None else None
-        reading = "A file is being imported" if session.importing else ""
-        allow(self.import_button, session.why_no_cells() or reading)
-        allow(self.export_button, "" if layout is not None else session.why_no_change())
-        allow(self.none_button, session.why_no_change())
+        reading = "A file is being imported" if session.layout_files.reading else ""
+        allow(self.import_button, session.layouts.why_no_cells() or reading)
+        allow(self.export_button, "" if layout is not None else session.layouts.why_no_change())
+        allow(self.none_button, session.layouts.why_no_change())
         self.state.say(self._state())
-        shown = layout is not None and session.takes_layout
+        shown = layout is not None and session.settings.takes_layout
         self.advice.say(item.layout_advice if item is not None and shown else "")
         show_all(shown, self.strength_row, self.condition)
         set_quietly(self.condition, self.link.condition.on)
-        if item is not None and session.takes_layout and session.no_segmenting:
-            problem = self.problem_now() or session.no_segmenting
+        if item is not None and session.settings.takes_layout and session.segmentation.problem:
+            problem = self.problem_now() or session.segmentation.problem
             self.report(problem, "", *self.finding.remedy())
         else:
             self.report()
 
     def _state(self) -> str:
-        session, item = self.session, self.session.active
+        session, item = self.session, self.session.regions.active
         if item is None:
             return "Add a region first"
-        if not session.takes_layout:
+        if not session.settings.takes_layout:
             return f"{session.settings.model.title} does not support layouts"
         if item.layout_job is not None:
             return item.layout_job.sentence()
-        if session.importing:
-            return f"Importing {session.importing}…"
-        if session.making is not None:
-            return session.making.sentence()
+        if session.layout_files.reading:
+            return f"Importing {session.layout_files.reading}…"
+        if session.invention.task is not None:
+            return session.invention.task.sentence()
         if item.layout is None:
             return "No layout: the model places the cells"
         origin = f" ({item.layout_origin})" if item.layout_origin else ""
@@ -137,7 +137,7 @@ class LayoutSection(Section):
         """Ask for a file of cells and import it."""
         path, kind = QFileDialog.getOpenFileName(self, "Import cells", "", FILES)
         if path:
-            self.session.import_cells(
+            self.session.layout_files.read(
                 Path(path),
                 on_region=kind.startswith(ON_REGION),
                 split_touching=kind.startswith(SPLIT),
@@ -145,18 +145,18 @@ class LayoutSection(Section):
 
     def save(self) -> None:
         """Ask for a file and save the layout."""
-        item = self.session.active
+        item = self.session.regions.active
         if item is None:
             return
         name = f"{item.name.replace(' ', '_')}.geojson"
         path, _ = QFileDialog.getSaveFileName(self, "Save layout", name, SAVED)
         if path:
-            self.session.export_layout(Path(path))
+            self.session.layout_files.write(Path(path))
 
     def clear_layout(self) -> None:
         """Remove the layout of the active region."""
-        if self.session.active is not None:
-            self.session.set_layout(self.session.active.number, None)
+        if self.session.regions.active is not None:
+            self.session.layouts.set(self.session.regions.active.number, None)
 
 
 class AreaPanel(QWidget):
@@ -182,10 +182,10 @@ class AreaPanel(QWidget):
         self.link.area.paint(self.kind.currentData())
 
     def refresh(self) -> None:
-        item = self.session.active
+        item = self.session.regions.active
         area = item.area if item is not None else None
         for made in (self.mark_button, self.kind):
-            allow(made, self.session.why_no_cells())
+            allow(made, self.session.layouts.why_no_cells())
         allow(self.clear_button, "No area is marked" if area is None else "")
         if area is None:
             self.state.say("")

@@ -39,7 +39,7 @@ class MeasureSection(Section):
         self.tissue_button = button(
             "Measure tissue",
             "Measure haematoxylin and DAB in the region's own tissue, on slides of real IHC",
-            session.measure,
+            session.measures.measure,
         )
         self.variant_button = button(
             "Measure variant",
@@ -89,8 +89,8 @@ class MeasureSection(Section):
 
     def refresh(self) -> None:
         session, measures = self.session, self.session.measures
-        allow(self.tissue_button, session.why_not_measure())
-        allow(self.variant_button, session.why_not_measure_variant())
+        allow(self.tissue_button, session.measures.why_not())
+        allow(self.variant_button, session.measures.why_not_variant())
         self.state.say("Measuring…" if measures.busy else "")
         self.outcome.setVisible(bool(measures.rows))
         if measures.rows:
@@ -103,8 +103,8 @@ class MeasureSection(Section):
 
     def measure_variant(self) -> None:
         """Measure the variant shown."""
-        if self.session.seen_variant is not None:
-            self.session.measure(self.session.seen_variant)
+        if self.session.measures.seen_variant is not None:
+            self.session.measures.measure(self.session.measures.seen_variant)
 
     def save(self) -> None:
         """Ask for a file and save the table."""

@@ -8,8 +8,8 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QToolButton, QVBoxLayout, QWidget
 
-from napari_pixcell.studio.generation.job import GenerationJob
-from napari_pixcell.studio.generation.queue import Generation
+from napari_pixcell.studio.generation.job import Job
+from napari_pixcell.studio.generation.queue import JobQueue
 from napari_pixcell.studio.session import Session
 from napari_pixcell.ui.widgets import AMBER, Text, allow, column, row, show_all, tool_button
 
@@ -29,7 +29,7 @@ class QueueList(QWidget):
         self.session = session
         self.rows: dict[int, QueueRow] = {}
         self.title = Text(small=True)
-        queue = session.generation
+        queue = session.queue
         self.cancel_waiting = tool_button(
             "Cancel waiting",
             "Cancel the waiting jobs; the running one continues",
@@ -56,7 +56,7 @@ class QueueList(QWidget):
         self.refresh()
 
     def refresh(self) -> None:
-        queue = self.session.generation
+        queue = self.session.queue
         jobs = [job for job in queue.jobs if not job.live]
         listed = jobs + queue.ended
         self.setVisible(len(jobs) > 1 or bool(queue.ended))
@@ -74,7 +74,7 @@ class QueueList(QWidget):
             shown.refresh()
         self._fit()
 
-    def _arrange(self, jobs: list[GenerationJob]) -> None:
+    def _arrange(self, jobs: list[Job]) -> None:
         numbers = {job.number for job in jobs}
         for number in [number for number in self.rows if number not in numbers]:
             gone = self.rows.pop(number)
@@ -83,7 +83,7 @@ class QueueList(QWidget):
             gone.deleteLater()
         ordered = {}
         for index, job in enumerate(jobs):
-            shown = self.rows.get(job.number) or QueueRow(self.session.generation, job)
+            shown = self.rows.get(job.number) or QueueRow(self.session.queue, job)
             ordered[job.number] = shown
             if self.stack.indexOf(shown) != index:
                 self.stack.insertWidget(index, shown)
@@ -108,7 +108,7 @@ class QueueList(QWidget):
 class QueueRow(QWidget):
     """A job of the queue."""
 
-    def __init__(self, queue: Generation, job: GenerationJob) -> None:
+    def __init__(self, queue: JobQueue, job: Job) -> None:
         super().__init__()
         self.job = job
         self._queue = queue
@@ -116,7 +116,7 @@ class QueueRow(QWidget):
         for label in (self.what, self.state):
             label.setMinimumWidth(10)  # a long word is cut rather than the dock widened
             label.setTextInteractionFlags(Qt.TextInteractionFlag.NoTextInteraction)
-        self.front = _symbol("⤒", f"Run {job.target.name} next", lambda: queue.to_front(job))
+        self.front = _symbol("⤒", f"Run {job.name} next", lambda: queue.to_front(job))
         self.again = _symbol("↻", "Retry the remaining variants", lambda: queue.retry(job))
         self.stop = _symbol("✕", "Cancel this job", self._remove)
         texts = QVBoxLayout()
@@ -140,11 +140,11 @@ class QueueRow(QWidget):
 
     def refresh(self) -> None:
         job, waiting = self.job, self._queue.waiting
-        self.what.say(f"{job.target.name} · {job.summary()}")
+        self.what.say(f"{job.name} · {job.summary()}")
         state = " · ".join([job.sentence(), *job.remarks])
         self.state.say(state)
         self.state.tint(AMBER if job.state == "failed" else "")
-        self.setToolTip(f"{job.target.name}: {job.summary()}\n{state}")
+        self.setToolTip(f"{job.name}: {job.summary()}\n{state}")
         self.front.setVisible(job in waiting[1:])
         self.again.setVisible(job.state in ("failed", "cancelled") and bool(job.rest()))
         self.stop.setToolTip("Remove this job from the list" if job.over else "Cancel this job")

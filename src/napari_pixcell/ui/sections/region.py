@@ -5,8 +5,10 @@ from __future__ import annotations
 from qtpy.QtCore import QPoint, QSignalBlocker, QSize, Qt
 from qtpy.QtWidgets import QInputDialog, QListWidget, QListWidgetItem, QMenu
 
+from napari_pixcell.engine.requests import tiles_of
 from napari_pixcell.models.families import get_family
-from napari_pixcell.studio.regions.item import RegionItem, tiles_of, tiles_text
+from napari_pixcell.studio.regions.geometry import tiles_text
+from napari_pixcell.studio.regions.item import RegionItem
 from napari_pixcell.studio.session import Session
 from napari_pixcell.ui.layers.link import LayerLink
 from napari_pixcell.ui.sections.base import Section
@@ -48,23 +50,23 @@ class RegionSection(Section):
 
     def add_region(self) -> None:
         """Add a region at the centre of the view."""
-        if self.session.slide is not None:
-            self.session.add_region(self.link.view_centre())
+        if self.session.slides.current is not None:
+            self.session.regions.add(self.link.view_centre())
 
     def draw(self) -> None:
         """Let the user draw a region on the slide."""
-        if self.session.ready:
+        if self.session.slides.ready:
             self.link.boxes.draw()
 
     def refresh(self) -> None:
         session = self.session
         for made in (self.add_button, self.draw_button):
-            allow(made, session.why_no_region())
-        self._list(session.regions)
+            allow(made, session.regions.why_not())
+        self._list(session.regions.current)
         self.hint.say(self._hint())
         self.similar.refresh()
-        undo = session.removed is not None and self.note_now()
-        self.report(action="Restore region" if undo else "", act=session.undo_remove_region)
+        undo = session.regions.last_removed is not None and self.note_now()
+        self.report(action="Restore region" if undo else "", act=session.regions.undo_remove)
 
     def _list(self, items: list[RegionItem]) -> None:
         lines = [(item.number, _line(item, self.session)) for item in items]
@@ -77,13 +79,13 @@ class RegionSection(Section):
                     entry.setData(NUMBER, number)
                     entry.setSizeHint(QSize(0, ROW))
                     self.list.addItem(entry)
-            if self.session.active in items:
-                self.list.setCurrentRow(items.index(self.session.active))
+            if self.session.regions.active in items:
+                self.list.setCurrentRow(items.index(self.session.regions.active))
         self.list.setVisible(bool(items))
         self.list.setFixedHeight(ROW * min(len(items), 5) + 6)
 
     def _hint(self) -> str:
-        active = self.session.active
+        active = self.session.regions.active
         if active is None:
             return EMPTY
         tiles = tiles_of(active.size, get_family(active.family))
@@ -91,10 +93,10 @@ class RegionSection(Section):
 
     def _chosen(self, entry: QListWidgetItem | None) -> None:
         if entry is not None:
-            self.session.activate(entry.data(NUMBER))
+            self.session.regions.activate(entry.data(NUMBER))
 
     def _go(self, always: bool = False) -> None:
-        item = self.session.active
+        item = self.session.regions.active
         if item is not None:
             self.link.go_to(item.region, always)
 
@@ -106,19 +108,19 @@ class RegionSection(Section):
         menu = QMenu(self)
         menu.addAction("Go to region", lambda: self._go(always=True))
         menu.addAction("Rename region…", lambda: self._rename(number))
-        menu.addAction("Delete region", lambda: self.session.remove_region(number))
+        menu.addAction("Delete region", lambda: self.session.regions.remove(number))
         menu.exec(self.list.mapToGlobal(position))
 
     def _rename(self, number: int) -> None:
-        item = self.session.item(number)
+        item = self.session.regions.get(number)
         if item is not None:
             name, given = QInputDialog.getText(self, "Rename region", "Name", text=item.name)
             if given:
-                self.session.rename_region(number, name)
+                self.session.regions.rename(number, name)
 
 
 def _line(item: RegionItem, session: Session) -> str:
-    (height, width), mpp = item.size, session.slide.mpp or 0
+    (height, width), mpp = item.size, session.slides.current.mpp or 0
     across, down = f"{item.region.width * mpp:,.0f}", f"{item.region.height * mpp:,.0f}"
     um = across if across == down else f"{across} × {down}"
     return f"{item.name} · {width} × {height} px · {um} µm"

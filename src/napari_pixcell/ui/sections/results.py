@@ -7,8 +7,8 @@ from qtpy.QtWidgets import QSlider
 
 from napari_pixcell.studio.results.results import Result
 from napari_pixcell.studio.session import Session
-from napari_pixcell.ui.key_table import key_list
 from napari_pixcell.ui.bind import on_edit, set_quietly
+from napari_pixcell.ui.key_table import key_list
 from napari_pixcell.ui.results.menu import result_menu
 from napari_pixcell.ui.results.strip import Strip
 from napari_pixcell.ui.sections.base import Section

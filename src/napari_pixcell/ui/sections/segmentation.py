@@ -84,7 +84,7 @@ class SegmentationPanel(QWidget):
         self.cancel_button = button(
             "Cancel",
             "Cancel the segmentation before the next tile (Esc)",
-            session.cancel_segmenting,
+            session.segmentation.cancel,
             "cancel segment",
         )
         self.progress = boxed(row(self.bar, self.cancel_button, stretch=0))
@@ -97,14 +97,14 @@ class SegmentationPanel(QWidget):
 
     def segment(self) -> None:
         """Segment the active region, or its marked area."""
-        item = self.session.active
-        self.session.segment(item.part if item is not None else None)
+        item = self.session.regions.active
+        self.session.segmentation.segment(item.part if item is not None else None)
 
     def refresh(self) -> None:
-        session, item = self.session, self.session.active
-        there = item is not None and session.takes_layout
+        session, item = self.session, self.session.regions.active
+        there = item is not None and session.settings.takes_layout
         job = item.layout_job if item is not None else None
-        allow(self.segment_button, session.why_no_cells() or session.no_segmenting)
+        allow(self.segment_button, session.layouts.why_no_cells() or session.segmentation.problem)
         self._show_method()
         self.adjust.setVisible(there and item is not None and item.layout is not None)
         self.thresholds.refresh()
@@ -175,21 +175,21 @@ class ThresholdsPanel(QWidget):
         self._pause = QTimer(self)
         self._pause.setSingleShot(True)
         self._pause.setInterval(PAUSE_MS)
-        self._pause.timeout.connect(session.outline_again)
+        self._pause.timeout.connect(session.segmentation.outline_again)
         for label, field in lines:
             label.setToolTip(field.toolTip())
             on_edit(field, lambda _value: self._pause.start())
 
     def refresh(self) -> None:
-        session, item = self.session, self.session.active
-        shown = item is not None and item.search is not None and session.takes_layout
+        session, item = self.session, self.session.regions.active
+        shown = item is not None and item.search is not None and session.settings.takes_layout
         self.setVisible(shown)
         if not shown or item is None:
             return
         builtin = session.settings.segment_method == METHODS[0]
         show_all(builtin, *self._builtin)
         show_all(not builtin, *self._cellpose)
-        free = item.layout_busy or session.last_search is not None
+        free = item.layout_busy or session.segmentation.last_search is not None
         self.hint.say("" if free else PAINTED)
 
 

@@ -47,14 +47,14 @@ class SimilarPanel(QWidget):
         super().__init__()
         self.session, self.link = session, link
         similar = session.similar
-        self.find_button = button("Find similar", FIND, session.find_similar)
+        self.find_button = button("Find similar", FIND, session.similar.find)
         self.find_button.setAccessibleName("Find similar tissue")
         self.state = Text(small=True)
         self.bar = Bar()
         self.cancel_button = button(
             "Cancel",
             "Cancel the search (Esc). Searching again resumes it.",
-            similar.stop,
+            similar.cancel,
             "cancel similar",
         )
         self.map_box = check_box(
@@ -79,7 +79,7 @@ class SimilarPanel(QWidget):
     def refresh(self) -> None:
         similar = self.session.similar
         job, found = similar.job, similar.found
-        allow(self.find_button, self.session.why_not_similar())
+        allow(self.find_button, self.session.similar.why_not())
         self.setVisible(job is not None or found is not None)
         show_all(job is not None, self.bar, self.cancel_button)
         self.close_button.setVisible(job is None)
@@ -89,7 +89,7 @@ class SimilarPanel(QWidget):
             self.state.say(job.sentence())
             self.bar.advance(job.done, job.total)
         elif found is not None:
-            item = self.session.item(found.number)
+            item = self.session.regions.get(found.number)
             self.state.say(found.sentence(item.name if item is not None else "the region"))
         if found is not self._shown:
             self._shown = found
@@ -124,9 +124,9 @@ class SimilarPanel(QWidget):
         """Return the context menu of a match."""
         menu = QMenu(self)
         menu.addAction("Go to match", partial(self.link.go_to, match.region, True))
-        menu.addAction("Add region here", lambda: self.session.add_similar(match))
-        style = menu.addAction("Use as style", lambda: self.session.use_similar(match))
-        item = self.session.active
+        menu.addAction("Add region here", lambda: self.session.similar.add_region(match))
+        style = menu.addAction("Use as style", lambda: self.session.similar.use_style(match))
+        item = self.session.regions.active
         if style is not None:
             style.setEnabled(item is not None)
             if item is not None:

@@ -96,18 +96,18 @@ class SlideSection(Section):
         set_quietly(self.model, self.session.settings.family)
 
     def refresh(self) -> None:
-        session, slide = self.session, self.session.slide
+        session, slide = self.session, self.session.slides.current
         show_all(slide is None, self.empty, self.open_button, self.sample_button)
         show_all(slide is not None, self.models, self.free)
         self.asking.setVisible(slide is not None and slide.mpp is None)
         self.name.say(slide.name if slide is not None else "")
         self.size.say(_size(slide) if slide is not None else "")
-        self.corrupt.say(session.corrupt_note())
+        self.corrupt.say(session.regions.corrupt_note())
         family = session.settings.model
         self._offer_models()
         self.model.setToolTip(f"Licence of the weights: {family.licence}")
         self.banner.say(family.notice if slide is not None else "")
-        if slide is not None and session.not_here:
+        if slide is not None and session.models.missing:
             problem = self.problem_now() or f"{family.title} is not installed."
             self.report(problem, "", "Get model…", self.manage)
         else:
@@ -115,16 +115,21 @@ class SlideSection(Section):
 
     def _report_session(self) -> None:
         session, note = self.session, self.note_now()
-        put_off, offered = session.put_off_note(), session.saver.offer
-        if session.slide_lost is not None and session.slide_lost.mark.path is not None:
+        put_off, offered = session.queue.put_off_note(), session.saver.offer
+        if (
+            session.restoring.slide_lost is not None
+            and session.restoring.slide_lost.mark.path is not None
+        ):
             self.report(action="Locate slide…", act=lambda: ask_for_slide(self, session, FILES))
         elif self.problem_now():
             self.report()
         elif put_off:
-            self.report("", f"{note} {put_off}".strip(), "Resume jobs", session.go_on_restored)
+            self.report(
+                "", f"{note} {put_off}".strip(), "Resume jobs", session.queue.resume_put_off
+            )
         elif offered is not None:
             note = f"{note} {offered.sentence()}".strip()
-            self.report("", note, "Open session", session.open_offer)
+            self.report("", note, "Open session", session.restoring.open_offer)
         else:
             self.report()
 
@@ -150,7 +155,7 @@ class SlideSection(Section):
 
     def open(self, path: Path) -> None:
         """Open a slide file as a layer."""
-        with self.session.reporting("slide"):
+        with self.session.notices.reporting("slide"):
             self.link.add_slide(open_slide(path))
 
 

@@ -107,12 +107,12 @@ class StainSection(Section):
         self._show_boxes(chosen)
         self.words.say(staining.words())
         self.warning.say(staining.warning())
-        reason, item = staining.why_not(), session.active
+        reason, item = staining.why_not(), session.regions.active
         long = len(reason) >= SHORT
         what = "Stain region" if long else reason or f"Generate {counted(len(chosen), 'stain')}"
         self.stain_button.setText(staining.sentence() or what)
-        allow(self.stain_button, reason or ("Staining is running" if staining.asked else ""))
-        small = bool(chosen) and item is not None and session.ready
+        allow(self.stain_button, reason or ("Staining is running" if staining.waiting else ""))
+        small = bool(chosen) and item is not None and session.slides.ready
         too_small = staining.why_too_small(item) if small and item is not None else ""
         self.enlarge_button.setVisible(bool(too_small))
         self.keep_button.setText(f"Keep {made}")
@@ -148,4 +148,4 @@ class StainSection(Section):
             if grid is not None:
                 SheetWindow(self.session, grid.title, sheet, self.window()).show()
 
-        self.session.staining.sheet(done, lambda text: self.session.say("stain", text))
+        self.session.staining.sheet(done, lambda text: self.session.notices.say("stain", text))

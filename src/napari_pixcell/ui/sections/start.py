@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from napari_pixcell.studio.generation.start import NOTHING, SHOWN, STARTS, TISSUE
 from napari_pixcell.studio.session import Session
+from napari_pixcell.studio.settings import NOTHING, SHOWN, STARTS, TISSUE
 from napari_pixcell.ui.bind import bind, on_edit, set_quietly
 from napari_pixcell.ui.layers.link import LayerLink
 from napari_pixcell.ui.widgets import (
@@ -72,9 +72,9 @@ class StartPanel(More):
         started = settings.start_from != NOTHING
         allow(self.strength, "" if started else "Choose what to start from first")
         set_quietly(self.only_part, started and settings.only_part)
-        allow(self.mark_button, "" if session.active is not None else "Add a region first")
+        allow(self.mark_button, "" if session.regions.active is not None else "Add a region first")
         self.border.setVisible(started and settings.only_part)
-        self.words.say(session.start_words())
+        self.words.say(session.generator.start_words())
         source = {SHOWN: "the variant", TISSUE: "the tissue"}.get(settings.start_from)
         change = f"{100 * settings.strength:.0f} % change"
         self.button.setText(f"Start from {source} · {change}" if source else TITLE)

@@ -19,7 +19,8 @@ from qtpy.QtWidgets import (
 )
 
 from napari_pixcell.engine.styles.library import Style
-from napari_pixcell.studio.regions.item import RegionItem, tiles_text
+from napari_pixcell.studio.regions.geometry import tiles_text
+from napari_pixcell.studio.regions.item import RegionItem
 from napari_pixcell.studio.session import Session
 from napari_pixcell.studio.styles.choice import Ref, StyleChoice
 from napari_pixcell.ui.bind import on_edit, set_quietly
@@ -82,7 +83,7 @@ class StyleSection(Section):
         self.cancel_button = button(
             "Cancel",
             "Cancel the embedding before the next tiles (Esc)",
-            session.cancel_embedding,
+            session.styles.cancel,
             "cancel embed",
         )
         self.blend_button = button("Blend with…", BLEND, self._toggle_blend)
@@ -91,7 +92,7 @@ class StyleSection(Section):
         self.add(self.state, *buttons, stretch=0)
         self.bar = Bar()
         self.blending = BlendingPanel(session)
-        self.clear_button = button(CLEAR, "", session.forget_styles, CLEAR)
+        self.clear_button = button(CLEAR, "", session.embeddings.clear_cache, CLEAR)
         self.clear_button.setStyleSheet(LINK)
         for widget in (self.bar, self.blending, self.clear_button):
             self.content.addWidget(widget)
@@ -99,40 +100,42 @@ class StyleSection(Section):
     # -- actions -------------------------------------------------------------------------
 
     def _choose(self, index: int, ref: Ref) -> None:
-        if self.session.active is not None:
-            self.session.choose_style(self.session.active.style.with_ref(index, ref))
+        if self.session.regions.active is not None:
+            self.session.styles.choose(self.session.regions.active.style.with_ref(index, ref))
 
     def _weigh(self, percent: int) -> None:
-        if self.session.active is not None:
-            self.session.choose_style(self.session.active.style.with_balance(percent / 100))
+        if self.session.regions.active is not None:
+            self.session.styles.choose(
+                self.session.regions.active.style.with_balance(percent / 100)
+            )
 
     def _toggle_blend(self) -> None:
-        active = self.session.active
+        active = self.session.regions.active
         if active is None:
             return
         if len(active.style.parts) > 1:
-            self.session.choose_style(StyleChoice.of(active.style.refs[0]))
+            self.session.styles.choose(StyleChoice.of(active.style.refs[0]))
         else:
-            self.session.choose_style(active.style.with_more(self.session.another_style()))
+            self.session.styles.choose(active.style.with_more(self.session.styles.another()))
 
     def save(self) -> None:
         """Ask for a name and save the style."""
         name, given = QInputDialog.getText(
-            self, "Save style", "Name", text=self.session.suggested_name()
+            self, "Save style", "Name", text=self.session.styles.suggested_name()
         )
         if given:
-            self.session.save_style(name)
+            self.session.styles.save(name)
 
     def open_picture(self) -> None:
         """Ask for an image of tissue and add its style."""
         path, _ = QFileDialog.getOpenFileName(self, "Style from an image", "", IMAGES)
         if path:
-            self.session.style_from_picture(Path(path))
+            self.session.styles.add_picture(Path(path))
 
     def _rename(self, style: Style) -> None:
         name, given = QInputDialog.getText(self, "Rename style", "Name", text=style.name)
         if given:
-            self.session.rename_style(style.id, name)
+            self.session.library.rename(style.id, name)
 
     def _open_menu(self) -> None:
         self.menu().exec(self.menu_button.mapToGlobal(self.menu_button.rect().bottomLeft()))
@@ -146,31 +149,35 @@ class StyleSection(Section):
         menu.addSeparator()
         for style in styles:
             menu.addAction(f"Rename “{style.name}”…", lambda s=style: self._rename(s))
-            menu.addAction(f"Remove “{style.name}”", lambda s=style: session.remove_style(s.id))
+            menu.addAction(f"Remove “{style.name}”", lambda s=style: session.library.remove(s.id))
         if not styles:
             menu.addAction("Choose a saved style to rename or remove it").setEnabled(False)
         return menu
 
     def _styles(self) -> list[Style]:
         """Return the chosen styles that come from no region."""
-        active = self.session.active
-        found = self.session.ingredients(active) if active is not None else []
+        active = self.session.regions.active
+        found = self.session.styles.ingredients(active) if active is not None else []
         return [one.style for one in found if one.style is not None]
 
     def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:
-        if event is not None and event.mimeData().hasUrls() and self.session.active is not None:
+        if (
+            event is not None
+            and event.mimeData().hasUrls()
+            and self.session.regions.active is not None
+        ):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent | None) -> None:
         for url in event.mimeData().urls() if event is not None else ():
             if event is not None and url.isLocalFile():
                 event.acceptProposedAction()
-                self.session.style_from_picture(Path(url.toLocalFile()))
+                self.session.styles.add_picture(Path(url.toLocalFile()))
 
     # -- display -------------------------------------------------------------------------
 
     def refresh(self) -> None:
-        session, active = self.session, self.session.active
+        session, active = self.session, self.session.regions.active
         choice = active.style if active is not None else StyleChoice()
         blended = len(choice.parts) > 1
         self.label.setVisible(not blended)
@@ -181,16 +188,16 @@ class StyleSection(Section):
             self.second.refresh(choice.refs[1], none=False)
             set_quietly(self.balance, 100 * choice.balance)
             self.balance.setToolTip(self._shares(active))
-        style = session.style_item()
+        style = session.styles.source_region()
         self._show_progress(active, style)
         missing = style is not None and style.embedding is None and not style.embedding_busy
         self.embed_button.setVisible(missing and not self.problem_now())
-        ready = active is not None and bool(choice.parts) and not session.why_no_style(active)
+        ready = active is not None and bool(choice.parts) and not session.styles.why_not(active)
         self.save_button.setVisible(ready)
         allow(self.save_button, "" if ready else "There is no style to save yet")
         self.blend_button.setVisible(ready or blended)
         self.blend_button.setText("Stop blending" if blended else "Blend with…")
-        alone = not blended and not session.another_style()
+        alone = not blended and not session.styles.another()
         allow(self.blend_button, ALONE if alone else "" if ready or blended else WAIT)
         self.blending.refresh()
         self._show_cache()
@@ -199,7 +206,7 @@ class StyleSection(Section):
 
     def _show_progress(self, active: RegionItem | None, style: RegionItem | None) -> None:
         job = style.embedding_job if style is not None else None
-        making = self.session.styles_coming[-1] if self.session.styles_coming else None
+        making = self.session.library.coming[-1] if self.session.library.coming else None
         if making is not None:
             job = making.job
         self.state.say(making.sentence() if making is not None else self._state(active))
@@ -209,7 +216,7 @@ class StyleSection(Section):
             allow(self.cancel_button, "Already cancelling" if job.cancelled else "")
 
     def _shares(self, item: RegionItem | None) -> str:
-        found = self.session.ingredients(item) if item is not None else []
+        found = self.session.styles.ingredients(item) if item is not None else []
         parts = (f"{100 * one.share:.0f} % {one.name}" for one in found)
         # Lines break between the styles, and within a name only if it is long.
         return " · ".join(p.replace(" ", NO_BREAK) if len(p) < SHORT else p for p in parts)
@@ -220,27 +227,27 @@ class StyleSection(Section):
             return "Add a region first"
         if not active.style.parts:
             return "No style: the model chooses the tissue"
-        wrong = session.why_no_blend(active)
+        wrong = session.styles.why_no_blend(active)
         if wrong:
             return wrong
-        style = session.style_item()
+        style = session.styles.source_region()
         if style is not None and style.embedding is None:
             job = style.embedding_job
             busy = job.sentence() if job is not None else "Embedding…"
             return busy if style.embedding_busy else "Not embedded"
-        waits = session.why_no_style(active)
+        waits = session.styles.why_not(active)
         if waits:
             return waits
         if len(active.style.parts) > 1:
             return self._shares(active)
-        one = session.ingredients(active)[0]
+        one = session.styles.ingredients(active)[0]
         shape = one.embedding.shape if one.embedding is not None else ()
         tiles = tiles_text(math.prod(shape[:-1]))
         family = session.settings.model
         if family.grid > 1:  # a part of this family's own tile
             tiles += f" of {family.tile // family.grid} px"
         if one.item is None:
-            saved = one.style is not None and one.style.id in session.saved
+            saved = one.style is not None and one.style.id in session.library.saved
             return f"✓ {'saved' if saved else 'embedded'} ({tiles})"
         cached = ", cached" if one.item.embedding_stored else ""
         return f"✓ embedded ({tiles}{cached})"
@@ -257,9 +264,9 @@ class StyleSection(Section):
             )
 
     def _embed(self) -> None:
-        style = self.session.style_item()
+        style = self.session.styles.source_region()
         if style is not None:
-            self.session.embed(style.number)
+            self.session.embeddings.embed(style.number)
 
 
 class BlendingPanel(More):
@@ -276,7 +283,7 @@ class BlendingPanel(More):
         self.series_button = button(
             "Generate series",
             "Generate one variant for each step from the first style to the last, with one seed",
-            lambda: session.generate_series(self.count.value()),
+            lambda: session.generator.generate_series(self.count.value()),
         )
         self.another_button = button("Add style", "Add a style to the blend", self._another)
         line = row(self.series_button, self.count, self.another_button)
@@ -284,13 +291,13 @@ class BlendingPanel(More):
         self.content.addLayout(line)
 
     def _another(self) -> None:
-        active = self.session.active
-        another = self.session.another_style()
+        active = self.session.regions.active
+        another = self.session.styles.another()
         if active is not None and another:
-            self.session.choose_style(active.style.with_more(another))
+            self.session.styles.choose(active.style.with_more(another))
 
     def refresh(self) -> None:
-        active, session = self.session.active, self.session
+        active, session = self.session.regions.active, self.session
         parts = active.style.parts if active is not None else ()
         self.setVisible(len(parts) > 1)
         if len(self.rows) != max(0, len(parts) - 2):
@@ -300,9 +307,11 @@ class BlendingPanel(More):
                 self.list.addWidget(made)
         for made in self.rows:
             made.refresh()
-        other = bool(session.another_style())
+        other = bool(session.styles.another())
         allow(self.another_button, "" if other else "The blend contains all styles")
-        why = session.why_not() or ("" if len(parts) > 1 else "Blend with another style first")
+        why = session.generator.why_not() or (
+            "" if len(parts) > 1 else "Blend with another style first"
+        )
         allow(self.series_button, why)
 
 
@@ -329,22 +338,22 @@ class _Share(QWidget):
             line.addWidget(widget, stretch)
 
     def _choose(self, ref: int | str) -> None:
-        active = self.session.active
+        active = self.session.regions.active
         if active is not None:
-            self.session.choose_style(active.style.with_ref(self.index, ref))
+            self.session.styles.choose(active.style.with_ref(self.index, ref))
 
     def _weigh(self, percent: int) -> None:
-        active = self.session.active
+        active = self.session.regions.active
         if active is not None and self.index < len(active.style.parts):
-            self.session.choose_style(active.style.with_share(self.index, percent / 100))
+            self.session.styles.choose(active.style.with_share(self.index, percent / 100))
 
     def _remove(self) -> None:
-        active = self.session.active
+        active = self.session.regions.active
         if active is not None:
-            self.session.choose_style(active.style.without(self.index))
+            self.session.styles.choose(active.style.without(self.index))
 
     def refresh(self) -> None:
-        active = self.session.active
+        active = self.session.regions.active
         if active is None or self.index >= len(active.style.parts):
             return
         self.choice.refresh(active.style.parts[self.index].ref, none=False)

@@ -82,10 +82,10 @@ class ToolsPanel(QWidget):
         tools.changed.connect(self.refresh)
 
     def refresh(self) -> None:
-        session, item, tools = self.session, self.session.active, self.tools
-        there = item is not None and session.takes_layout and not item.layout_busy
+        session, item, tools = self.session, self.session.regions.active, self.tools
+        there = item is not None and session.settings.takes_layout and not item.layout_busy
         drawn = there and item is not None and item.layout is not None
-        no_cells, no_change = session.why_no_cells(), session.why_no_change()
+        no_cells, no_change = session.layouts.why_no_cells(), session.layouts.why_no_change()
         for name, made in self.buttons.items():
             allow(made, no_cells if name in DRAWING else no_change)
             set_quietly(made, drawn and tools.working and name == tools.tool)
@@ -107,7 +107,9 @@ class StampsPanel(QWidget):
         self.session, self.tools = session, link.tools
         self.stamping = stamping = link.tools.stamping
         self.source = combo("Shapes of the nuclei: bundled, or those of a layout")
-        self.source.activated.connect(lambda index: session.use_stamps(self.source.itemData(index)))
+        self.source.activated.connect(
+            lambda index: session.invention.use_stamps(self.source.itemData(index))
+        )
         self.spacing = number(
             2, 200, "Spacing of nuclei along a stroke", decimals=0, unit=" µm", width=80
         )
@@ -132,11 +134,11 @@ class StampsPanel(QWidget):
         session = self.session
         layouts = [
             (f"nuclei of {item.name}", item.number)
-            for item in session.regions
+            for item in session.regions.current
             if item.layout is not None and item.cells
         ]
         offer(self.source, [("bundled nuclei", BUNDLED), *layouts])
-        set_quietly(self.source, session.stamps_of)
+        set_quietly(self.source, session.invention.stamps_of)
         set_quietly(self.spacing, self.stamping.spacing_um)
         set_quietly(self.size, self.stamping.size)
 

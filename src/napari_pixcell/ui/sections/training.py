@@ -43,7 +43,7 @@ class TrainingPanel(QWidget):
 
     def __init__(self, session: Session) -> None:
         super().__init__()
-        self.session, training = session, session.teaching
+        self.session, training = session, session.training
         self.more = More("Train a stain", "Train a virtual stain on your own pairs of images")
         self.form = Form(training, FIELDS, training.set)
         self.folders: dict[str, QPushButton] = {}
@@ -64,7 +64,7 @@ class TrainingPanel(QWidget):
             )
         self.words = Text(small=True)
         self.train_button = button(
-            "Train stain", "Train on these pairs and add the stain to yours", training.teach
+            "Train stain", "Train on these pairs and add the stain to yours", training.train
         )
         self.state = Text(small=True)
         self.bar = Bar()
@@ -88,7 +88,7 @@ class TrainingPanel(QWidget):
     def refresh(self, *_: object) -> None:
         if not self.more.button.isChecked():  # folded away it costs nothing
             return
-        training = self.session.teaching
+        training = self.session.training
         job = training.job
         offer(self.form["base"], [(family.title, family.name) for family in training.bases])
         self.form.refresh()
@@ -118,4 +118,4 @@ class TrainingPanel(QWidget):
         """Ask for a folder of images."""
         folder = QFileDialog.getExistingDirectory(self, f"Folder of {SIDES[side]} images")
         if folder:
-            self.session.teaching.choose_folder(side, Path(folder))
+            self.session.training.choose_folder(side, Path(folder))
