@@ -9,7 +9,7 @@ from pathlib import Path
 from napari_pixcell.datasets.marking import large_tiff, synthetic_png
 from napari_pixcell.engine.record import Record
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.models.catalogue import get_family
+from napari_pixcell.models.families import get_family
 from napari_pixcell.slides.stored_picture import Picture, StoredPicture
 
 

@@ -34,7 +34,7 @@ from napari_pixcell.engine.events import (
 )
 from napari_pixcell.engine.record import Record
 from napari_pixcell.engine.request import GenerateRequest, SegmentRequest
-from napari_pixcell.models.catalogue import get_family
+from napari_pixcell.models.families import get_family
 from napari_pixcell.slides.stored_picture import StoredPicture, is_stored
 
 SLOTS = 6

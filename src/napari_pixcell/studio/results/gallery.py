@@ -11,9 +11,10 @@ from psygnal import Signal
 from napari_pixcell.engine.events import Variant
 from napari_pixcell.slides.stored_picture import StoredPicture
 from napari_pixcell.studio.background import Background
+from napari_pixcell.studio.generation.target import Target
 from napari_pixcell.studio.notices import Notices
 from napari_pixcell.studio.results.gallery_memory import SECTION, GalleryMemory
-from napari_pixcell.studio.results.results import Result, Target
+from napari_pixcell.studio.results.results import Result
 from napari_pixcell.studio.results.swipe import Swipe
 from napari_pixcell.words import counted
 

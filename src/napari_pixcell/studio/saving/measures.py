@@ -12,16 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pixcell.cells.ihc.look import Look
-from napari_pixcell.cells.ihc.measures import Staining, Thresholds
+from napari_pixcell.cells.ihc.measures import IhcMeasurement, Thresholds
 from napari_pixcell.engine.packed import PackedArray
-from napari_pixcell.studio.measures import Measured, Measures, Place
+from napari_pixcell.studio.measures import Measured, MeasuredPlace, Measures
 from napari_pixcell.studio.saving.arrays import layout_bytes, layout_from
 from napari_pixcell.studio.saving.loading import DAMAGED, Loader, region_from
 from napari_pixcell.studio.saving.sides import Side
 
 ARRAYS = ("histogram", "labels", "dab", "pixels")
 
-Row = tuple[Place, NDArray[Any], Staining, str]
+Row = tuple[MeasuredPlace, NDArray[Any], IhcMeasurement, str]
 
 
 def measured_document(measures: Measures, key: str) -> dict[str, Any]:
@@ -48,7 +48,7 @@ def _row(row: Measured) -> dict[str, Any]:
     }
 
 
-def _staining_bytes(staining: Staining) -> bytes:
+def _staining_bytes(staining: IhcMeasurement) -> bytes:
     arrays = {name: PackedArray.pack(getattr(staining, name)).to_dict() for name in ARRAYS}
     about = {
         "mpp": staining.mpp,
@@ -75,10 +75,10 @@ def _read(loader: Loader, value: dict[str, Any]) -> Row:
     arrays = {name: PackedArray.from_dict(about[name]).unpack() for name in ARRAYS}
     red, green, blue = (float(n) for n in about["white"])
     look: Look = about["look"] if about["look"] in get_args(Look) else "unclear"
-    staining = Staining(
+    staining = IhcMeasurement(
         float(about["mpp"]), (red, green, blue), int(about["tissue_px"]), **arrays, look=look
     )
-    place = Place(
+    place = MeasuredPlace(
         str(value["name"]),
         int(value["number"]),
         loader.slide,

@@ -15,7 +15,7 @@ from napari_pixcell.studio.saving.document import SAVED, read_document
 from napari_pixcell.studio.saving.folder import SUFFIX as SUFFIX
 from napari_pixcell.studio.saving.folder import SessionFolder
 from napari_pixcell.studio.saving.slide_mark import SlideMark
-from napari_pixcell.words import counted as counted
+from napari_pixcell.words import counted
 
 OWN = Path(napari_pixcell.__file__).parent  # of the program: nothing is written there
 
