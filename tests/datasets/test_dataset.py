@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 from drawn_dataset import labels_of, make_dataset, write_pairs
 
-from napari_pixcell.datasets.checks import Checks
-from napari_pixcell.datasets.reading import read_record
-from napari_pixcell.datasets.recipe.plan import Plan
+from napari_pixcell.datasets.export import read_record
 from napari_pixcell.datasets.recipe.recipe import DatasetRecipe
-from napari_pixcell.datasets.store.dataset import Dataset, Description, Settings
+from napari_pixcell.datasets.store.checks import Checks
+from napari_pixcell.datasets.store.dataset import Dataset, Description, PairSettings
 from napari_pixcell.datasets.store.decisions import decide, is_used, read_decisions
 from napari_pixcell.datasets.store.lock import locked
+from napari_pixcell.datasets.store.plan import Plan
 from napari_pixcell.datasets.store.rows import append_rows, cut_torn, read_rows
 from napari_pixcell.datasets.store.table import PairTable
 from napari_pixcell.errors import PixCellError
@@ -99,10 +99,10 @@ def test_plans() -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ({"styles": 0}, "has no style; add a region"),
-        ({"pairing": "pairs"}, "no pairing “pairs”; choose"),
-        ({"seeds": 0}, "number of seeds is 0; choose"),
-        ({"styles": 10_000, "layouts": 10_000}, "more than 10,000,000; choose fewer"),
+        ({"styles": 0}, "has no style. Add a region"),
+        ({"pairing": "pairs"}, "no pairing “pairs”. Choose"),
+        ({"seeds": 0}, "number of seeds is 0. Choose"),
+        ({"styles": 10_000, "layouts": 10_000}, "more than 10,000,000. Choose fewer"),
     ],
 )
 def test_plans_that_make_no_dataset(arguments: dict[str, object], sentence: str) -> None:
@@ -143,16 +143,16 @@ def test_rows_survive_a_cut(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_in_use(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
-    description = Description("x", "demo", 0.5, (48, 48), Settings(20, 1.5))
-    with pytest.raises(PixCellError, match="is not empty; choose a new one"):
+    description = Description("x", "demo", 0.5, (48, 48), PairSettings(20, 1.5))
+    with pytest.raises(PixCellError, match=r"is not empty. Choose a new one"):
         Dataset.create(tmp_path, description)
     with pytest.raises(PixCellError, match="There is no dataset in"):
         Dataset(tmp_path)
     made = Dataset.create(tmp_path / "new", description)
-    with pytest.raises(PixCellError, match="not complete yet; resume it"):
+    with pytest.raises(PixCellError, match=r"not complete yet. Resume it"):
         _ = made.plan
     (tmp_path / "new" / "dataset.json").write_text("{")
-    with pytest.raises(PixCellError, match=r"dataset.json is damaged; restore"):
+    with pytest.raises(PixCellError, match=r"dataset.json is damaged. Restore"):
         Dataset(tmp_path / "new")
     (tmp_path / "new" / "dataset.json").write_text('{"napari-pixcell dataset": 7}')
     with pytest.raises(PixCellError, match="another version"):
@@ -180,16 +180,16 @@ def test_recipes_come_back(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("{", "is no JSON; write a dataset recipe"),
-        ("[]", "no dataset recipe that this version reads"),
-        ('{"KEY": 1, "name": "x", "style": []}', "has no “style”; choose from"),
-        ('{"KEY": 1, "name": "x", "styles": 3}', "cannot be understood; compare"),
+        ("{", "is not a JSON file. Choose a dataset recipe"),
+        ("[]", "not a dataset recipe that this version can read"),
+        ('{"KEY": 1, "name": "x", "style": []}', "has no “style”. Choose from"),
+        ('{"KEY": 1, "name": "x", "styles": 3}', "is not valid. Compare"),
         ('{"KEY": 1, "name": "x", "styles": [{"from": "air"}]}', "A style cannot be from “air”"),
-        ('{"KEY": 1, "name": "x", "layouts": [{"from": "file"}]}', "needs “path”; add it"),
+        ('{"KEY": 1, "name": "x", "layouts": [{"from": "file"}]}', "needs “path”. Add it"),
         ('{"KEY": 1, "name": "x", "pairing": "?"}', "no pairing “\\?”"),
         ('{"KEY": 1, "name": "x", "picture": "gif"}', "cannot be written as “gif”"),
         ('{"KEY": 1, "name": "x", "checks": {"least": 1}}', "There is no check “least”"),
-        ('{"KEY": 1, "name": "x", "checks": {"least_dice": "a"}}', "give a number"),
+        ('{"KEY": 1, "name": "x", "checks": {"least_dice": "a"}}', "Enter a number"),
     ],
 )
 def test_recipes_that_cannot_be_used(tmp_path: Path, text: str, sentence: str) -> None:

@@ -31,10 +31,10 @@ from planted import (
 
 from napari_pixcell.cells.methods import SegmentMethod
 from napari_pixcell.cli.main import main
-from napari_pixcell.datasets.checks import Checks
 from napari_pixcell.datasets.recipe.preparing import begin
 from napari_pixcell.datasets.recipe.recipe import DatasetRecipe
 from napari_pixcell.datasets.report import write_report
+from napari_pixcell.datasets.store.checks import Checks
 from napari_pixcell.datasets.store.completeness import check_dataset
 from napari_pixcell.datasets.store.dataset import Dataset
 from napari_pixcell.datasets.store.decisions import decide
@@ -112,7 +112,7 @@ def test_nothing_that_identifies_is_in_other_formats(made: Path, tmp_path: Path)
 
 def test_it_is_whole(made: Path) -> None:
     assert check_dataset(Dataset(made)).sentences == [
-        "All 4 pairs are whole, marked as synthetic and traceable."
+        "4 pairs: complete, marked as synthetic and traceable."
     ]
 
 

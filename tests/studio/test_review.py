@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from drawn_dataset import DRAWN_CHECKS, labels_of, make_dataset, write_pairs
 
-from napari_pixcell.datasets.checks import SCORES, Checks
+from napari_pixcell.datasets.store.checks import SCORES, Checks
 from napari_pixcell.datasets.store.decisions import decide, is_used, read_decisions
 from napari_pixcell.datasets.store.lock import locked
 from napari_pixcell.datasets.store.rows import append_rows

@@ -8,11 +8,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pixcell.datasets.checks import Checks
-from napari_pixcell.datasets.recipe.plan import Plan
-from napari_pixcell.datasets.store.dataset import Dataset, Description, Layout, Settings, Style
+from napari_pixcell.datasets.store.checks import Checks
+from napari_pixcell.datasets.store.dataset import (
+    Dataset,
+    DatasetLayout,
+    DatasetStyle,
+    Description,
+    PairSettings,
+)
 from napari_pixcell.datasets.store.lock import locked
 from napari_pixcell.datasets.store.pair_files import PairFiles
+from napari_pixcell.datasets.store.plan import Plan
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.record import Record, pixels_sha256
 from napari_pixcell.engine.request import GenerateRequest, Source
@@ -62,7 +68,7 @@ def make_dataset(
             "demo",
             0.5,
             (side, side),
-            Settings(20, 1.5),
+            PairSettings(20, 1.5),
             DRAWN_CHECKS,
             picture=picture,
             licence="CC0",
@@ -71,10 +77,14 @@ def make_dataset(
     rng = np.random.default_rng(0)
     for number in range(styles):
         embedding = rng.normal(size=(1, 1, 8)).astype(np.float32)
-        dataset.add_style(Style(number, f"Style {number}", f"slide-{number % groups}", embedding))
+        dataset.add_style(
+            DatasetStyle(number, f"Style {number}", f"slide-{number % groups}", embedding)
+        )
     for number in range(layouts):
         dataset.add_layout(
-            Layout(number, f"Layout {number}", f"layout-{number // 2}", labels_of(number, side))
+            DatasetLayout(
+                number, f"Layout {number}", f"layout-{number // 2}", labels_of(number, side)
+            )
         )
     dataset.describe(plan=Plan(styles, layouts).to_dict())
     with locked(folder):

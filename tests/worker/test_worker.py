@@ -187,8 +187,8 @@ def test_a_killed_worker_gives_one_clear_error_and_the_next_request_works(
             failures.append(event.message)
     assert len(failures) == 1
     assert failures[0].startswith(
-        "The worker process ended unexpectedly (the system ended it, perhaps for want of memory); "
-        "generate again"
+        "The worker process ended unexpectedly (the system ended it, perhaps for lack of memory). "
+        "Generate again"
     )
     assert isinstance(list(queued.events())[-1], Failure)
     after = client.submit(GenerateRequest("demo", style(), count=1, steps=1)).events()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,6 @@ from napari_pixcell.datasets.recipe.request import DatasetRequest
 from napari_pixcell.datasets.splits import Split
 from napari_pixcell.datasets.store.dataset import Dataset
 from napari_pixcell.engine.events import Event, Notice, Progress
-from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import get_family
 
@@ -91,7 +89,7 @@ def _add_first(parser: argparse.ArgumentParser) -> None:
 
 
 def _make(options: argparse.Namespace, engine: GetEngine) -> Result:
-    recipe = _named(DatasetRecipe.load(options.recipe))
+    recipe = DatasetRecipe.load(options.recipe)
     if options.count:
         from napari_pixcell.datasets.recipe.preparing import count_pairs
 
@@ -121,13 +119,13 @@ def _twin(options: argparse.Namespace, engine: GetEngine) -> Result:
 
 def _resume(options: argparse.Namespace, engine: GetEngine) -> Result:
     Dataset(options.folder)  # refused before anything is loaded
-    recipe = _named(DatasetRecipe.load(options.recipe)) if options.recipe else None
+    recipe = DatasetRecipe.load(options.recipe) if options.recipe else None
     return _run(DatasetRequest(str(options.folder), recipe, options.first), engine)
 
 
 def _run(request: DatasetRequest, engine: GetEngine) -> Result:
     from napari_pixcell.datasets.recipe.making import make_dataset
-    from napari_pixcell.datasets.sheet import write_first_sheet
+    from napari_pixcell.datasets.report.sheets import write_first_sheet
     from napari_pixcell.datasets.store.table import PairTable
 
     if request.most is not None and request.most < 1:
@@ -192,25 +190,3 @@ def _tell(event: Event) -> None:
         print(event.message, file=sys.stderr)
     elif isinstance(event, Progress) and sys.stderr.isatty():
         print(f"\r{event.message}  ", end="", file=sys.stderr)
-
-
-def _named(recipe: DatasetRecipe) -> DatasetRecipe:
-    """Put the library's styles into a recipe by value."""
-    return replace(recipe, styles=tuple(_from_library(part, recipe) for part in recipe.styles))
-
-
-def _from_library(part: Part, recipe: DatasetRecipe) -> Part:
-    from napari_pixcell.engine.styles.library import StyleLibrary
-    from napari_pixcell.models.identity import encoder_kind
-
-    if part["from"] == "blend":
-        return {**part, "styles": [_from_library(one, recipe) for one in part["styles"]]}
-    if part["from"] != "library":
-        return part
-    family = get_family(recipe.family)
-    style = StyleLibrary().find(part["name"])
-    problem = style.why_not(family, encoder_kind(family))
-    if problem:
-        raise PixCellError(problem)
-    embedding = PackedArray.pack(style.embedding).to_dict()
-    return {"from": "embedding", "name": style.name, "embedding": embedding}

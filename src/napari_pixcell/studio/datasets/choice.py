@@ -10,8 +10,8 @@ import numpy as np
 from psygnal import SignalGroupDescriptor
 
 from napari_pixcell.cells.methods import SegmentMethod
-from napari_pixcell.datasets.checks import Checks
 from napari_pixcell.datasets.recipe.recipe import DatasetRecipe, Part
+from napari_pixcell.datasets.store.checks import Checks
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.request import GenerateRequest
 from napari_pixcell.engine.styles.library import Style
@@ -55,7 +55,7 @@ class DatasetChoice:
     variations : int
         Of each layout of a region, besides itself.
     pairing : str
-        One of :data:`~napari_pixcell.datasets.recipe.plan.PAIRINGS`.
+        One of :data:`~napari_pixcell.datasets.store.plan.PAIRINGS`.
     seeds : int
         Pairs of the same style and layout.
     """

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_pixcell.datasets.recipe.recipe import DatasetRecipe
 from napari_pixcell.datasets.recipe.request import DatasetRequest
-from napari_pixcell.datasets.sheet import FIRST, first_sheet
+from napari_pixcell.datasets.report.sheets import FIRST, first_sheet
 from napari_pixcell.datasets.store.dataset import DESCRIPTION, Dataset
 from napari_pixcell.datasets.store.table import PairTable
 from napari_pixcell.slides.region import Region

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_pixcell.datasets.export import safe_name
+from napari_pixcell.datasets.marks import safe_name
 from napari_pixcell.datasets.splits import Split
 from napari_pixcell.datasets.store.dataset import Dataset
 from napari_pixcell.studio.background import sentence

@@ -21,16 +21,16 @@ class ResultActions(Notices):
 
     def picture_name(self, result: Result) -> tuple[str, str]:
         """Suggest a file's name for a variant, and give its ending."""
-        from napari_pixcell.datasets.export import safe_name
-        from napari_pixcell.datasets.pictures import suffix_of
+        from napari_pixcell.datasets.export import suffix_of
+        from napari_pixcell.datasets.marks import safe_name
 
         suffix = suffix_of(isinstance(result.memory, StoredPicture))
         return f"{safe_name(self.export_name or 'slide')}-seed{result.seed}{suffix}", suffix
 
     def save_picture(self, result: Result, path: Path) -> None:
         """Write one variant as an image that says that it is synthetic, with its record."""
-        from napari_pixcell.datasets.export import safe_name
-        from napari_pixcell.datasets.pictures import save_picture
+        from napari_pixcell.datasets.export import save_picture
+        from napari_pixcell.datasets.marks import safe_name
 
         record = result.named(safe_name(self.export_name or "slide"))
 

@@ -22,7 +22,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_pixcell.datasets.formats import FORMATS
-from napari_pixcell.datasets.recipe.plan import PAIRINGS
+from napari_pixcell.datasets.store.plan import PAIRINGS
 from napari_pixcell.studio.datasets.choice import LAYOUTS, STYLES
 from napari_pixcell.studio.datasets.datasets import FIRST, SECTION
 from napari_pixcell.studio.generation.pace import duration
