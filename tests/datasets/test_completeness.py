@@ -206,7 +206,7 @@ def test_each_problem_is_reported_with_its_remedy(
         assert words in sentence
 
 
-def test_an_unfinished_dataset(tmp_path: Path) -> None:
+def test_missing_pairs_are_listed(tmp_path: Path) -> None:
     dataset = make_dataset(tmp_path / "data", pairs=2)
     found = check_dataset(dataset)
     assert found.sentences == [
@@ -228,7 +228,7 @@ def test_a_dataset_in_the_making_is_not_checked(whole: Path) -> None:
         check_dataset(Dataset(whole))
 
 
-def test_checking_changes_nothing(whole: Path) -> None:
+def test_the_check_changes_no_file(whole: Path) -> None:
     def state() -> dict[str, bytes]:
         files = (path for path in whole.rglob("*") if path.is_file() and path.name != ".lock")
         return {str(path): path.read_bytes() for path in files}

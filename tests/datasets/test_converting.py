@@ -49,7 +49,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 
 
 def unpacked(out: Path) -> list[Path]:
-    """Give the files of a conversion, those in tar files too."""
+    """Return the files of a conversion, including those in tar files."""
     for path in out.glob("*.tar"):
         with tarfile.open(path) as tar:
             tar.extractall(out / path.stem, filter="data")
@@ -114,7 +114,7 @@ def test_the_summary_counts_all_pairs(dataset: Dataset, tmp_path: Path) -> None:
     assert "whose slide and layout belong to different parts. Left out 1 flagged" in done.sentence
 
 
-def test_images_without_masks(tmp_path: Path) -> None:
+def test_formats_without_masks_accept_images_alone(tmp_path: Path) -> None:
     description = Description("Plain", "demo", 0.5, (48, 48), PairSettings(20, 1.5))
     dataset = Dataset.create(tmp_path / "data", description)
     for number in range(2):
@@ -164,7 +164,9 @@ def test_a_damaged_pair_is_named(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists() and not (tmp_path / ".out.part").exists()
 
 
-def test_a_full_disk(dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_leaves_nothing(
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     put = Format.put
 
     def fills_up(self: Format, name: str, data: bytes) -> str:
@@ -254,7 +256,7 @@ def test_the_card_names_the_strictest_licence(words: str, name: str) -> None:
     assert hub_licence((words,)) == name
 
 
-def test_the_card_says_what_follows_from_the_models(dataset: Dataset, tmp_path: Path) -> None:
+def test_the_card_states_the_terms_of_the_models(dataset: Dataset, tmp_path: Path) -> None:
     licence = families()["pixcell-256"].licence
     dataset.description = replace(
         dataset.description, licence=licence, weights={"transformer": "ab12"}

@@ -255,7 +255,7 @@ UNNUMBERED = ("yolo", "qupath")  # know the order of cells, not their numbers
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_pixels_and_cells_come_back(dataset: Dataset, tmp_path: Path, format: str) -> None:
+def test_pixels_and_cells_are_preserved(dataset: Dataset, tmp_path: Path, format: str) -> None:
     told: list[tuple[int, int]] = []
     done = convert(dataset, format, tmp_path / "out", on_progress=lambda *at: told.append(at))
     wanted, found = expected(dataset), READ[format](tmp_path / "out")
@@ -285,7 +285,7 @@ def test_parts_share_no_slide_and_no_layout(dataset: Dataset, tmp_path: Path, fo
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_the_manifest_leads_back(dataset: Dataset, tmp_path: Path, format: str) -> None:
+def test_the_manifest_links_to_the_dataset(dataset: Dataset, tmp_path: Path, format: str) -> None:
     out = tmp_path / "out"
     convert(dataset, format, out, Split(0.3))
     rows = {row["index"]: row for row in dataset.rows()}

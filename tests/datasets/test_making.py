@@ -1,4 +1,4 @@
-"""Datasets made from recipes: prepared, generated, checked, and what interrupts that."""
+"""Datasets made from recipes: preparation, generation, checks, interruptions."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def make(
     return events
 
 
-def test_all_pairs_are_made_once(tmp_path: Path) -> None:
+def test_each_pair_is_made_once(tmp_path: Path) -> None:
     engine = DrawnEngine()
     events = make(tmp_path / "data", drawn_recipe(), engine=engine)
     assert isinstance(events[-1], Finished) and not events[-1].cancelled
@@ -76,7 +76,7 @@ def test_all_pairs_are_made_once(tmp_path: Path) -> None:
         assert np.array_equal(dataset.mask(row), layouts[row["layout"]].labels)
 
 
-def test_a_first_part_and_then_the_rest(tmp_path: Path) -> None:
+def test_a_dataset_made_in_parts_equals_one_made_at_once(tmp_path: Path) -> None:
     make(tmp_path / "a", drawn_recipe(), most=5)
     assert len(list(Dataset(tmp_path / "a").rows())) == 5
     make(tmp_path / "a", most=4)
@@ -86,7 +86,7 @@ def test_a_first_part_and_then_the_rest(tmp_path: Path) -> None:
     assert a == b and len(a) == 12
 
 
-def test_another_recipe_is_not_taken_for_the_same(tmp_path: Path) -> None:
+def test_another_recipe_is_refused(tmp_path: Path) -> None:
     make(tmp_path / "data", drawn_recipe(), most=1)
     for other in (drawn_recipe(seeds=3), replace(drawn_recipe(), name="Other")):
         with pytest.raises(PixCellError, match=r"made from another recipe. Choose a new folder"):
@@ -95,7 +95,7 @@ def test_another_recipe_is_not_taken_for_the_same(tmp_path: Path) -> None:
     assert len(list(Dataset(tmp_path / "data").rows())) == 3
 
 
-def test_a_cancel_keeps_what_is_whole(tmp_path: Path) -> None:
+def test_a_cancel_keeps_complete_pairs(tmp_path: Path) -> None:
     asked: list[int] = []
 
     def cancelled() -> bool:
@@ -110,7 +110,7 @@ def test_a_cancel_keeps_what_is_whole(tmp_path: Path) -> None:
     assert len(list(Dataset(tmp_path / "data").rows())) == 12
 
 
-def test_one_failure_stops_nothing(tmp_path: Path) -> None:
+def test_one_failure_does_not_stop_the_others(tmp_path: Path) -> None:
     engine = DrawnEngine()
     engine.refuses = {1234 + 3}
     events = make(tmp_path / "data", drawn_recipe(), engine=engine)
@@ -125,7 +125,7 @@ def test_one_failure_stops_nothing(tmp_path: Path) -> None:
     assert sorted(row["index"] for row in rows) == list(range(12))
 
 
-def test_when_all_fail_it_stops(tmp_path: Path) -> None:
+def test_repeated_failures_stop_the_work(tmp_path: Path) -> None:
     engine = DrawnEngine()
     engine.refuses = set(range(1234, 1300))
     with pytest.raises(PixCellError, match="This seed is refused"):
@@ -184,7 +184,7 @@ def test_killed_100_times_at_random(tmp_path: Path) -> None:
     assert {row["index"]: row["pixels"] for row in rows} == whole
 
 
-def test_tissue_of_a_slide_and_its_twins(tmp_path: Path) -> None:
+def test_each_tile_of_a_slide_gets_a_twin(tmp_path: Path) -> None:
     recipe = DatasetRecipe(
         "Twins",
         styles=({"from": "slide", "slide": str(SAMPLE_SLIDE), "most": 3},),
@@ -207,7 +207,7 @@ def test_tissue_of_a_slide_and_its_twins(tmp_path: Path) -> None:
     )
 
 
-def test_layouts_are_matched_to_tissue_that_is_as_dense(tmp_path: Path) -> None:
+def test_layouts_are_matched_to_tissue_of_similar_density(tmp_path: Path) -> None:
     tiles = tmp_path / "tiles"
     tiles.mkdir()
     rng = np.random.default_rng(0)
@@ -235,7 +235,7 @@ def test_layouts_are_matched_to_tissue_that_is_as_dense(tmp_path: Path) -> None:
     assert [row["style"] for row in Dataset(tmp_path / "data").rows()] == [1, 0]
 
 
-def test_a_blend_and_a_variation(tmp_path: Path) -> None:
+def test_blends_and_variations_share_the_groups_of_their_sources(tmp_path: Path) -> None:
     first, second = drawn_recipe().styles
     recipe = drawn_recipe(
         styles=({"from": "blend", "styles": [first, second], "shares": [3, 1]},),
@@ -297,7 +297,7 @@ def test_saved_styles_that_cannot_be_used(tmp_path: Path, monkeypatch: pytest.Mo
     assert not (tmp_path / "data").exists()
 
 
-def test_resuming_needs_the_recipe_only_until_all_is_prepared(tmp_path: Path) -> None:
+def test_a_prepared_dataset_can_be_resumed_without_its_recipe(tmp_path: Path) -> None:
     make(tmp_path / "data", drawn_recipe(), most=1)
     private = private_folder(Dataset(tmp_path / "data").description)
     for path in private.iterdir():
@@ -314,7 +314,7 @@ def test_resuming_needs_the_recipe_only_until_all_is_prepared(tmp_path: Path) ->
     assert len(list(Dataset(begun).rows())) == 12
 
 
-def test_a_full_disk_keeps_whole_pairs_and_goes_on(small_disk: Path) -> None:
+def test_a_full_disk_keeps_complete_pairs(small_disk: Path) -> None:
     folder = small_disk / "data"
     recipe = drawn_recipe(seeds=6)
     for size in (48, 128):
@@ -333,7 +333,7 @@ def test_a_full_disk_keeps_whole_pairs_and_goes_on(small_disk: Path) -> None:
     assert sorted(row["index"] for row in Dataset(folder).rows()) == list(range(36))
 
 
-def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_writable(tmp_path: Path) -> None:
     make(tmp_path / "data", drawn_recipe(), most=1)
     for name in ("images", "apart"):
         shutil.rmtree(tmp_path / "data" / name, ignore_errors=True)
@@ -342,7 +342,7 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
         make(tmp_path / "data")
 
 
-def test_a_slide_that_moved(tmp_path: Path) -> None:
+def test_a_slide_that_moved_matters_only_until_it_is_prepared(tmp_path: Path) -> None:
     slide = tmp_path / "slide.tif"
     shutil.copy(SAMPLE_SLIDE, slide)
     recipe = DatasetRecipe(
@@ -377,7 +377,7 @@ print(len(table), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 """
 
 
-def test_100_000_pairs_take_no_more_memory_than_their_columns(tmp_path: Path) -> None:
+def test_memory_for_100_000_pairs_is_that_of_their_columns(tmp_path: Path) -> None:
     make(tmp_path / "data", drawn_recipe(), most=1)
     dataset = Dataset(tmp_path / "data")
     dataset.describe(plan=dataset.description.plan | {"seeds": 20_000})
@@ -429,7 +429,7 @@ SMALL = {"from": "picture", "path": "small.png", "mpp": 0.5}
         ({"family": "pixcell-1024"}, "does not support layouts. Choose another model"),
     ],
 )
-def test_recipes_that_cannot_be_followed(
+def test_recipes_with_errors_are_refused(
     tmp_path: Path, changes: dict[str, object], sentence: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

@@ -69,7 +69,7 @@ def labels(tile):
     return segment_nuclei(tile, 0.5)
 
 
-def test_the_tissue_itself_passes_and_has_all_its_scores(checker, tile, labels, style):
+def test_real_tissue_passes_all_checks(checker, tile, labels, style):
     verdict = checker.check(tile, labels, style)
     assert verdict.flags == ()
     assert list(verdict.scores) == list(SCORES)
@@ -80,7 +80,7 @@ def test_the_tissue_itself_passes_and_has_all_its_scores(checker, tile, labels, 
     assert checker.segmenter == LayoutSource("builtin")
 
 
-def test_each_spoiled_pair_is_flagged_for_what_is_wrong(checker, tile, labels, style):
+def test_each_defect_gets_its_flag(checker, tile, labels, style):
     hsv = rgb2hsv(tile)
     hsv[..., 0] = (hsv[..., 0] + 0.25) % 1
     tinted = (255 * hsv2rgb(hsv)).round().astype(np.uint8)
@@ -95,7 +95,7 @@ def test_each_spoiled_pair_is_flagged_for_what_is_wrong(checker, tile, labels, s
         assert "failed" in checker.check(np.full_like(tile, value), labels, style).flags
 
 
-def test_another_style_is_not_kept(checker, tile, style):
+def test_another_style_is_flagged(checker, tile, style):
     opposite = replace(style, embedding=-style.embedding)
     verdict = checker.check(tile, None, opposite)
     assert verdict.flags == ("style",)
@@ -103,13 +103,13 @@ def test_another_style_is_not_kept(checker, tile, style):
     assert verdict.scores["dice"] is None  # without a mask there is nothing to follow
 
 
-def test_without_a_style_or_its_look_there_is_no_drift(checker, tile, labels):
+def test_without_a_reference_no_drift_is_scored(checker, tile, labels):
     scores = checker.check(tile, labels, DatasetStyle(0, "Nothing", "a", None)).scores
     assert scores["dice"] == 1
     assert [scores[name] for name in ("style", "colour", "sharpness")] == [None] * 3
 
 
-def test_a_copy_is_flagged_however_it_is_turned(ask, embedded, style):
+def test_a_rotated_copy_is_flagged(ask, embedded, style):
     real = RealTiles()
     for x in (300, 556, 812, 1068):
         real.add(tissue(x, 500), embedded(tissue(x, 500)))
@@ -120,7 +120,7 @@ def test_a_copy_is_flagged_however_it_is_turned(ask, embedded, style):
     assert "copy" not in checker.check(tissue(900, 1200), None, style).flags
 
 
-def test_the_cells_of_a_layout_make_no_copy(ask, embedded, style):
+def test_shared_cells_alone_are_not_a_copy(ask, embedded, style):
     """A picture with a real tile's cells in their places, and nothing else of it."""
     real = RealTiles()
     tile = tissue(556, 500)
@@ -143,7 +143,7 @@ def test_the_cells_of_a_layout_make_no_copy(ask, embedded, style):
         None,
     ],
 )
-def test_what_is_no_picture_has_failed(image, style):
+def test_other_arrays_than_pictures_fail(image, style):
     def ask(request):
         raise AssertionError("nothing is to be asked")
 
@@ -164,7 +164,7 @@ def test_thresholds_that_are_off_flag_nothing(ask, tile, labels, style):
     assert checker.check(blank, labels, replace(style, embedding=None)).flags == ()
 
 
-def test_flags_come_in_their_order(checker, tile, labels, style):
+def test_flags_have_a_fixed_order(checker, tile, labels, style):
     flags = checker.check(np.zeros_like(tile), labels, style).flags
     assert list(flags) == [flag for flag in FLAGS if flag in flags]
 

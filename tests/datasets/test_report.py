@@ -1,4 +1,4 @@
-"""The report: one page that says everything and needs nothing."""
+"""The report: one self-contained page."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_names_are_escaped(page: Page, dataset: Dataset, tmp_path: Path) -> None
     assert not renamed.all("script") and renamed.text.count(EVIL) >= 1 + 2 * (2 + 5)
 
 
-def test_nothing_is_fetched(page: Page) -> None:
+def test_the_page_loads_nothing(page: Page) -> None:
     assert not page.all("link") and not page.all("iframe") and not page.all("object")
     assert all(image["src"].startswith("data:image/jpeg;base64,") for image in page.all("img"))
     assert not any("href" in attributes or "url(" in str(attributes) for _, attributes in page.tags)
@@ -148,14 +148,14 @@ def test_examples_are_marked_pictures_with_outlines(page: Page) -> None:
     assert yellow.sum() > 100
 
 
-def test_a_pair_whose_files_are_gone(tmp_path: Path) -> None:
+def test_missing_files_of_a_pair_are_reported(tmp_path: Path) -> None:
     dataset = make_dataset(tmp_path / "data", pairs=1)
     (dataset.folder / "images" / "000000.png").unlink()
     page = Page(write_report(dataset, tmp_path / "a.html").read_text())
     assert "Its files cannot be read. Run “dataset check”." in page.text and not page.all("img")
 
 
-def test_reports_that_cannot_be_written(tmp_path: Path) -> None:
+def test_impossible_reports_are_refused(tmp_path: Path) -> None:
     dataset = make_dataset(tmp_path / "data", pairs=0)
     with pytest.raises(PixCellError, match=r"data has no pair to report on yet\. Resume it first"):
         write_report(dataset, tmp_path / "a.html")
@@ -165,7 +165,7 @@ def test_reports_that_cannot_be_written(tmp_path: Path) -> None:
 
 
 def bars(svg: str) -> list[tuple[str, int]]:
-    """Give the colour and the count of each bar."""
+    """Return the colour and the count of each bar."""
     found = re.findall(r"<rect[^>]*fill=\"(#\w+)\"><title>[^<]*: ([\d,]+)</title>", svg)
     return [(colour, int(count.replace(",", ""))) for colour, count in found]
 
@@ -195,7 +195,7 @@ def test_any_values_can_be_drawn(values: list[float]) -> None:
     assert not page.all("script") and EVIL in page.text
 
 
-def test_best_and_worst() -> None:
+def test_pairs_are_ranked_by_a_score() -> None:
     values = np.array([0.2, np.nan, 1.0, 5.0, 0.9, 0.9], np.float32)
     assert ranked(values, "dice", False) == {"Best": 3, "Median": 4, "Worst": 0}
     assert ranked(values, "colour", True) == {"Best": 0, "Median": 5, "Worst": 3}
@@ -203,13 +203,13 @@ def test_best_and_worst() -> None:
     assert ranked(np.full(3, np.nan, np.float32), "dice", False) == {}
 
 
-def test_limits_are_those_of_the_checks() -> None:
+def test_limits_come_from_the_checks() -> None:
     checks = Checks(least_dice=None)
     assert checks.limit("dice") is None and checks.limit("pq") is None
     assert checks.limit("colour") == Limit(checks.most_colour, False)
 
 
-def test_outlines_follow_a_mask_that_is_shrunk() -> None:
+def test_outlines_follow_a_shrunken_mask() -> None:
     labels = np.zeros((400, 200), np.int32)
     labels[100:300, 50:150] = 1
     picture = small_outlined(np.zeros((400, 200, 3), np.uint8), labels)
@@ -218,7 +218,7 @@ def test_outlines_follow_a_mask_that_is_shrunk() -> None:
     assert yellow.min(axis=0).tolist() == [64, 32] and yellow.max(axis=0).tolist() == [191, 95]
 
 
-def test_what_is_cited_follows_from_what_was_used(dataset: Dataset) -> None:
+def test_references_follow_from_the_models(dataset: Dataset) -> None:
     plain = "\n".join(references(dataset.description, []))
     assert "PixCell" in plain and "BreCaHAD" in plain
     assert "Cellpose" not in plain and "UNI2" not in plain

@@ -45,7 +45,7 @@ def random_dataset(
     return groups_of(styles), groups_of(layouts), pairs
 
 
-def test_no_group_is_ever_parted() -> None:
+def test_no_group_is_ever_split() -> None:
     possible = 0
     for seed in range(100):
         rng = np.random.default_rng(seed)
@@ -85,7 +85,7 @@ def test_shares_are_reached(share: float) -> None:
     assert found[None] < 0.6 * len(pairs)  # what each with each must lose is 44 % at 0.2
 
 
-def test_matched_pairs_lose_none() -> None:
+def test_matched_pairs_are_all_kept() -> None:
     pairs = np.array([(n, n) for n in range(40)], np.int32)
     styles, layouts = groups("slide", [n // 4 for n in range(40)]), groups("layout", [*range(40)])
     parts = SplitAssignment(styles, layouts, pairs, Split(0.2, 0.1))
@@ -122,7 +122,7 @@ def test_seeds_give_other_splits() -> None:
         ([0, 1], [0, 1], Split(0.2, 0.2), "No split leaves pairs for each part.*fewer parts"),
     ],
 )
-def test_splits_that_cannot_be(
+def test_impossible_splits_are_refused(
     styles: list[int], layouts: list[int], split: Split, sentence: str
 ) -> None:
     with pytest.raises(PixCellError, match=sentence):
@@ -130,6 +130,6 @@ def test_splits_that_cannot_be(
 
 
 @pytest.mark.parametrize("shares", [(0, 0), (-0.1, 0.5), (0.5, 0.5), (float("nan"), 0.1)])
-def test_shares_that_leave_nothing(shares: tuple[float, float]) -> None:
+def test_shares_out_of_range_are_refused(shares: tuple[float, float]) -> None:
     with pytest.raises(PixCellError, match=r"Choose shares of 0 to 0\.9"):
         Split(*shares)

@@ -1,4 +1,4 @@
-"""Datasets for tests: drawn cells, written by the product's own parts, without any network."""
+"""Datasets of drawn cells, written by the product itself without any model."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ DRAWN_CHECKS = Checks(least_dice=0.5, least_style=0.5)
 
 
 def labels_of(number: int, side: int = SIDE) -> NDArray[np.int32]:
-    """Draw a layout of a few discs that do not touch."""
+    """Draw a layout of a few separate discs."""
     rng = np.random.default_rng(number)
     rows, columns = np.mgrid[:side, :side]
     labels = np.zeros((side, side), np.int32)
@@ -42,7 +42,7 @@ def labels_of(number: int, side: int = SIDE) -> NDArray[np.int32]:
 
 
 def picture_of(labels: NDArray[np.int32], seed: int) -> NDArray[np.uint8]:
-    """Draw purple cells on pink, with noise of the seed."""
+    """Draw purple cells on pink, with noise from the seed."""
     rng = np.random.default_rng(seed)
     image = np.where(labels[..., None] > 0, (90, 60, 140), (235, 190, 215))
     return np.clip(image + rng.normal(0, 6, image.shape), 0, 255).astype(np.uint8)
@@ -59,7 +59,7 @@ def make_dataset(
 ) -> Dataset:
     """Write a dataset of each style with each layout, or of its first ``pairs``.
 
-    Every fifth pair is flagged. Styles are of ``groups`` slides, and each two layouts of one.
+    Every fifth pair is flagged. Styles come from ``groups`` slides, and two layouts share a group.
     """
     dataset = Dataset.create(
         folder,
@@ -93,7 +93,7 @@ def make_dataset(
 
 
 def write_pairs(dataset: Dataset, pairs: int | None = None) -> None:
-    """Write the pairs that are not there yet."""
+    """Write the missing pairs."""
     files, layouts = PairFiles(dataset), list(dataset.layout_rows())
     styles = [dataset.style(row) for row in dataset.style_rows()]
     for index in range(pairs if pairs is not None else len(dataset.plan)):

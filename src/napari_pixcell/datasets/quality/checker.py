@@ -160,7 +160,7 @@ class Checker:
         flagged = set()
         for score, flag in FLAGGED_BY.items():
             limit, value = checks.limit(score), scores[score]
-            if limit is not None and value is not None and limit.beyond(np.float64(value)):
+            if limit is not None and value is not None and limit.beyond(np.asarray(value)):
                 flagged.add(flag)
         return tuple(flag for flag in FLAGS if flag in flagged)
 
