@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pixcell.cells.ihc.deconvolution import FULL
-from napari_pixcell.cells.ihc.measures import Staining, measure_staining
+from napari_pixcell.cells.ihc.measures import IhcMeasurement, measure_staining
 from napari_pixcell.cells.segmentation import segment_nuclei
 from napari_pixcell.slides import Region, open_slide
 
@@ -33,7 +33,7 @@ class Field:
 
     picture: NDArray[np.uint8]
     labels: NDArray[np.int32]
-    staining: Staining
+    staining: IhcMeasurement
     qupath: dict[tuple[float, float], tuple[int, float]]
 
     def percent(self, threshold: float) -> float:

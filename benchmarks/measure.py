@@ -107,7 +107,7 @@ def longest_stall() -> dict[str, float]:
     timer.timeout.connect(beat)
     timer.start(1)
     click(studio.generate.generate_button)
-    while session.generation.current is not None:
+    while session.queue.current is not None:
         settle(0.05)
     timer.stop()
     own = []

@@ -82,9 +82,9 @@ def main() -> None:
     viewer.window.add_dock_widget(studio)
     tissue = np.random.default_rng(0).integers(120, 255, (2048, 2048, 3), np.uint8)
     studio.link.add_slide(ArraySlide([tissue], 0.5, "made"))
-    item = studio.session.draw_region(Region(100, 100, options.side, options.side))
+    item = studio.session.regions.draw(Region(100, 100, options.side, options.side))
     labels = nuclei(options.side, options.nuclei)
-    studio.session.set_layout(item.number, labels.copy(), "made", LayoutSource("painted"))
+    studio.session.layouts.set(item.number, labels.copy(), "made", LayoutSource("painted"))
     like = {name: getattr(studio.link.tools.layer, name) for name in ("scale", "units")}
     plain = viewer.add_labels(labels.copy(), name="plain", visible=False, **like)
     plain.brush_size, plain.contour = 12, studio.link.tools.layer.contour

@@ -31,7 +31,7 @@ from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.record import Record, pixels_sha256
 from napari_pixcell.engine.request import GenerateRequest
 from napari_pixcell.slides import ArraySlide, Region
-from napari_pixcell.studio.results.results import Target
+from napari_pixcell.studio.generation.target import Target
 from napari_pixcell.ui.dock import PixCellStudio
 
 JOB = 12  # variants each
@@ -45,7 +45,7 @@ def main(count: int = 300, side: int = 256) -> None:
     studio = PixCellStudio(viewer, ScriptedClient())
     viewer.window.add_dock_widget(studio, name="PixCell studio")
     studio.link.add_slide(ArraySlide([tissue(2 * side)], 0.5, "slide"))
-    gallery, key = studio.session.gallery, studio.session.slide_key
+    gallery, key = studio.session.gallery, studio.session.slides.key
     for section in (studio.slide, studio.region, studio.style_, studio.layout_, studio.generate):
         section.header.setChecked(False)
     work(1.0)

@@ -66,7 +66,7 @@ def busy_hands(viewer: Any, studio: Any, seconds: float | None) -> None:
     centre, started, turn = viewer.scene.camera.center, time.perf_counter(), 0
     top, left = layer.translate[-2:]
     while time.perf_counter() - started < (seconds or math.inf):
-        if seconds is None and studio.session.generation.current is None:
+        if seconds is None and studio.session.queue.current is None:
             break
         turn += 1
         angle = turn / 8
@@ -82,17 +82,17 @@ def busy_hands(viewer: Any, studio: Any, seconds: float | None) -> None:
 
 def stalls(viewer: Any, studio: Any) -> dict[str, float]:
     session = studio.session
-    session.new_layout()
+    session.layouts.new()
     settle(0.5)
     studio.link.tools.choose("paint")
     busy_hands(viewer, studio, 1)
     with Beat() as alone:
         busy_hands(viewer, studio, 4)
     session.settings.count = 3
-    session.generate()
+    session.generator.generate()
     with Beat() as beside:
         busy_hands(viewer, studio, None)
-    session.set_layout(1, None)
+    session.layouts.set(1, None)
     settle(0.5)
     figures = alone.figures("panning and painting") | beside.figures("and generating beside it")
     return figures
@@ -101,8 +101,8 @@ def stalls(viewer: Any, studio: Any) -> dict[str, float]:
 def generation(session: Any) -> float:
     """Seconds of one job, from the button to the last picture."""
     started = time.perf_counter()
-    session.generate()
-    while session.generation.current is not None:
+    session.generator.generate()
+    while session.queue.current is not None:
         settle(0.005)
     return time.perf_counter() - started
 

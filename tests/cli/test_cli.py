@@ -85,9 +85,9 @@ def test_thresholds_change_how_many_cells_are_found(run, cmu_slide, tmp_path) ->
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--sensitivity", "2"], "The sensitivity is 2; choose one from -1 to 1"),
-        (["--smallest-area", "-1"], "The smallest area of a cell is -1 µm²; choose one from 0 on"),
-        (["--smallest-area", "99999"], "but the whole region has 16,384 µm²; choose a smaller one"),
+        (["--sensitivity", "2"], "The sensitivity is 2. Choose one from -1 to 1"),
+        (["--smallest-area", "-1"], "The smallest cell area is -1 µm². Choose 0 or more"),
+        (["--smallest-area", "99999"], "but the whole region has 16,384 µm². Choose a smaller one"),
     ],
 )
 def test_thresholds_that_cannot_be_get_a_sentence(
@@ -139,9 +139,9 @@ def test_cellpose_segments_as_the_built_in_method_does(
         (("--model", "mine"), "add --method cellpose, or leave --model out"),
         (
             ("--method", "cellpose", "--diameter", 1),
-            "diameter of a cell is 1 µm; choose one from 3",
+            "The cell diameter is 1 µm. Choose one from 3",
         ),
-        (("--method", "cellpose", "--flow-threshold", 9), "flow threshold is 9; choose one from 0"),
+        (("--method", "cellpose", "--flow-threshold", 9), "flow threshold is 9. Choose one from 0"),
     ],
 )
 def test_a_segmentation_that_cannot_be_gets_a_sentence(

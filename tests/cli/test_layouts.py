@@ -83,7 +83,7 @@ def test_every_export_format_is_read_again(run, tmp_path: Path, names: list[str]
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("labels.tif", "a.xml"), r"a.xml says no format"),
+        (("labels.tif", "a.xml"), r"The format of a.xml is unknown"),
         (("labels.tif", "a.geojson", *PLACE), "is 160 × 128 px but the region has 256 × 256 px"),
         (("labels.tif", "a.geojson", *PLACE[:2]), "give both --slide and --region"),
         (("coco.json", "a.geojson"), "has outlines, not labels"),
@@ -129,7 +129,7 @@ def test_a_layout_is_varied(run, tmp_path: Path) -> None:
     options = ("--jitter", 1, "--drop", 0.25, "--add", 0.5, "--seed", 3, "--out")
     result = run("layout", "vary", layout, *options, out)
     assert (result["dropped"], result["added"], result["cells"]) == (5, 10, 25)
-    assert result["note"] == "5 cells left out, 10 added."
+    assert result["note"] == "5 cells dropped, 10 added."
     before, after = read_cells(layout), read_cells(out)
     assert after.mpp == 0.5 and len(after.classes) == 15
     assert after.classes.items() <= before.classes.items()
@@ -148,10 +148,10 @@ def test_a_variation_that_cannot_be_as_asked_for_says_so(run, tmp_path: Path) ->
     result = run("layout", "vary", tmp_path / "full.tif", *out, "--add", 1, "--drop", 0)
     assert (result["added"], result["wanted"]) == (0, 25)
     assert result["note"].endswith(
-        "0 of 25 added; the rest found no room: add fewer, or leave out more."
+        "0 of 25 added; there is no room for the rest. Add fewer cells, or drop more."
     )
     outlines = run("layout", "vary", SAMPLE_CELLS / "coco.json", "--out", tmp_path / "c.tif")
     assert "coco.json has outlines; make a label image" in outlines["error"]
     wrong = run("layout", "vary", tmp_path / "full.tif", "--out", tmp_path / "c.tif", "--drop", 2)
-    assert wrong["code"] == 1 and "The part to drop is 200%" in wrong["error"]
+    assert wrong["code"] == 1 and "The share of cells to drop is 200%" in wrong["error"]
     assert not (tmp_path / "c.tif").exists()

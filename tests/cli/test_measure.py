@@ -64,7 +64,7 @@ def test_a_picture_is_measured_whole_and_h_and_e_is_warned_of(
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--thresholds", "0.6,0.4,0.2"], "which do not ascend"),
+        (["--thresholds", "0.6,0.4,0.2"], "are not ascending"),
         (["--out", "nowhere/t.csv"], "There is no folder to write t.csv to"),
         (
             ["--region", REGION, "--layout", "other.tif"],

@@ -356,7 +356,7 @@ def test_a_slide_that_moved_matters_only_until_it_is_prepared(tmp_path: Path) ->
     slide.rename(tmp_path / "elsewhere.tif")
     make(tmp_path / "prepared")  # what it needs is with it by now
     assert len(list(Dataset(tmp_path / "prepared").rows())) == 4
-    with pytest.raises(PixCellError, match=r"There is no file “slide.tif” there; check"):
+    with pytest.raises(PixCellError, match=r"“slide.tif” does not exist. Check"):
         make(begun)
     (style,) = recipe.styles
     found = replace(recipe, styles=({**style, "slide": str(tmp_path / "elsewhere.tif")},))
@@ -405,7 +405,7 @@ SMALL = {"from": "picture", "path": "small.png", "mpp": 0.5}
     ("changes", "sentence"),
     [
         ({"styles": ()}, "The dataset has no style. Add"),
-        ({"styles": ({"from": "picture", "path": "none.png"},)}, "There is no file “none.png”"),
+        ({"styles": ({"from": "picture", "path": "none.png"},)}, "“none.png” does not exist"),
         ({"styles": ({"from": "folder", "path": "none"},)}, "The folder “none” does not exist"),
         ({"styles": ({"from": "folder", "path": "."},)}, "There are no pictures of tissue"),
         ({"styles": (SMALL,)}, "of “small.png” is 20 × 20 px, smaller than one tile"),

@@ -112,7 +112,7 @@ def test_pairs_that_differ_in_size_or_are_small_or_no_pictures_get_a_sentence(fo
     with pytest.raises(PixCellError, match="150 × 100 µm, less than one tile of 128 µm; give"):
         read_pair(Pair(small, small), DEMO)
     (he / "b.png").write_text("no picture")
-    with pytest.raises(PixCellError, match=r"“b\.png” is not a slide or picture that can be read"):
+    with pytest.raises(PixCellError, match=r"“b\.png” is not a readable slide or image"):
         read_pair(Pair(he / "b.png", large), DEMO)
 
 

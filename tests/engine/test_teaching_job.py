@@ -256,7 +256,7 @@ def test_one_teaching_at_a_time_writes_to_a_folder_and_a_file_is_no_folder(
         ({"steps": 0}, "number of steps is 0; choose one from 1"),
         ({"lora_steps": -1}, "number of steps of the adapter is -1"),
         ({"batch": 0}, "number of tiles of a step is 0"),
-        ({"mpp": 400}, "A pixel size of 400 µm cannot be right"),
+        ({"mpp": 400}, "A pixel size of 400 µm is not plausible"),
     ],
 )
 def test_numbers_that_cannot_be_get_a_sentence(changes: dict, words: str) -> None:

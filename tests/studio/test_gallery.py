@@ -14,9 +14,10 @@ from napari_pixcell.engine.record import Record, pixels_sha256
 from napari_pixcell.engine.request import GenerateRequest
 from napari_pixcell.slides import Region
 from napari_pixcell.studio.background import Background
+from napari_pixcell.studio.generation.target import Target
 from napari_pixcell.studio.notices import Notices
 from napari_pixcell.studio.results.gallery import Gallery
-from napari_pixcell.studio.results.results import Result, Target
+from napari_pixcell.studio.results.results import Result
 from napari_pixcell.studio.results.spill import KEPT_S, drop_old_results, results_folder
 from napari_pixcell.studio.results.swipe import LINE, compose
 
@@ -264,39 +265,39 @@ def test_a_divider_needs_a_variant_and_what_it_is_compared_with(many) -> None:
 
 
 def test_a_saved_image_carries_its_record_and_no_path(session, tmp_path, client) -> None:
-    session.add_region((300, 300))
+    session.regions.add((300, 300))
     session.wait()
-    session.generate()
+    session.generator.generate()
     session.wait(until=lambda: client.waiting and not session.background.busy)
     client.play()
     session.wait()
     result = session.gallery.results[0]
-    session.export_name = "a/b case"
-    assert session.picture_name(result) == ("b_case-seed1234.png", ".png")
-    session.save_picture(result, tmp_path / "mine.jpg")
+    session.exporter.name = "a/b case"
+    assert session.exporter.picture_name(result) == ("b_case-seed1234.png", ".png")
+    session.exporter.save_picture(result, tmp_path / "mine.jpg")
     session.wait()
-    assert session.notes["results"] == "Saved mine.png"
+    assert session.notices.notes["results"] == "Saved mine.png"
     assert [path.name for path in tmp_path.iterdir()] == ["mine.png"]
     record = read_record(tmp_path / "mine.png")
     assert record.request.seed == 1234 and record.request.source.name == "b_case"
-    session.save_picture(result, tmp_path / "nowhere" / "mine.png")
+    session.exporter.save_picture(result, tmp_path / "nowhere" / "mine.png")
     session.wait()
-    assert session.problems["results"] == (
+    assert session.notices.problems["results"] == (
         "mine.png cannot be written (No such file or directory). Choose another folder."
     )
 
 
 def test_an_export_takes_the_kept_ones_if_there_are_any(session, tmp_path, client) -> None:
-    session.add_region((300, 300))
+    session.regions.add((300, 300))
     session.wait()
-    session.generate()
+    session.generator.generate()
     session.wait(until=lambda: client.waiting and not session.background.busy)
     client.play()
     session.wait()
     gallery = session.gallery
     assert len(gallery.to_export()) == 4
     gallery.star(gallery.results[2])
-    session.export(tmp_path)
+    session.exporter.write_pairs(tmp_path)
     session.wait()
     assert [path.name for path in (tmp_path / "images").iterdir()] == ["case_7-seed1236.png"]
     gallery.kept_only = False

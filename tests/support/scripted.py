@@ -14,7 +14,7 @@ from napari_pixcell.engine.request import EmbedRequest, GenerateRequest, Segment
 from napari_pixcell.engine.training.request import TeachRequest
 from napari_pixcell.models.catalogue import get_family
 from napari_pixcell.models.identity import encoder_identity
-from napari_pixcell.studio.results.results import JobHandle
+from napari_pixcell.studio.client import JobHandle
 
 SIDE = 256
 

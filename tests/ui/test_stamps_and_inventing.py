@@ -152,7 +152,7 @@ def test_numbers_are_measured_and_a_layout_varied(region, settle) -> None:
     assert set(np.unique(half)) < set(np.unique(varied))
     np.testing.assert_array_equal(half[half > 0], varied[half > 0])
     left_out = round(0.5 * (len(np.unique(varied)) - 1))
-    assert f"{left_out} cells left out, 0 added." in region.layout_.note.text()
+    assert f"{left_out} cells dropped, 0 added." in region.layout_.note.text()
     assert session.active.layout_origin == "invented, varied"
     assert session.active.layout_source.edited
 
@@ -160,14 +160,14 @@ def test_numbers_are_measured_and_a_layout_varied(region, settle) -> None:
 def test_numbers_that_cannot_be_get_a_sentence(region, settle) -> None:
     region.session.change_recipe(density=99_999.0)
     settle(region)
-    assert "choose from 0 to 30,000" in region.layout_.problem.text()
+    assert "Choose a value from 0 to 30,000" in region.layout_.problem.text()
     labels = np.zeros((256, 256), np.int32)
     labels[:9, :9] = 1  # cut by the border: no shape to stamp with
     region.session.set_layout(1, labels, "test", LayoutSource("painted"))
     settle(region)
     region.session.measure_like(1)
     settle(region)
-    assert "cells" in region.layout_.problem.text() and ";" in region.layout_.problem.text()
+    assert "Choose one with more cells" in region.layout_.problem.text()
     region.session.use_stamps(1)
     settle(region)
     assert "or the bundled stamps" in region.layout_.problem.text()

@@ -107,7 +107,7 @@ def _import(options: argparse.Namespace) -> Result:
 
 def _export(options: argparse.Namespace) -> Result:
     from napari_pixcell.cells import export_layout, read_cells
-    from napari_pixcell.cells.exporting import check_export
+    from napari_pixcell.cells.writing import check_export
 
     check_export(options.out)
     file = read_cells(options.labels)

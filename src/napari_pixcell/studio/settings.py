@@ -12,8 +12,10 @@ from napari_pixcell.cells.methods import CELLPOSE_MODEL, SegmentMethod
 from napari_pixcell.engine.presets import EXACT, get_preset
 from napari_pixcell.engine.request import MAX_SEED, GenerateRequest
 from napari_pixcell.models.catalogue import DEMO, Family, get_family
-from napari_pixcell.studio.generation.start import NOTHING, TISSUE
 from napari_pixcell.studio.stains.sources import INVERSION, STRENGTH
+
+NOTHING, TISSUE, SHOWN = "nothing", "tissue", "shown"
+STARTS = {NOTHING: "nothing", TISSUE: "the tissue", SHOWN: "the variant shown"}
 
 
 @dataclass
@@ -44,7 +46,7 @@ class Settings:
     keep_cells : bool
         Whether cells that are there stay when others are found.
     start_from : str
-        What a generation starts from: one of :data:`napari_pixcell.studio.generation.start.STARTS`.
+        What a generation starts from, one of :data:`STARTS`.
     strength : float
         How much of that changes, 0 to 1.
     only_part : bool
@@ -101,6 +103,11 @@ class Settings:
     def model(self) -> Family:
         """The chosen family."""
         return get_family(self.family)
+
+    @property
+    def takes_layout(self) -> bool:
+        """True if the selected family supports layouts."""
+        return self.model.takes_layout
 
     @property
     def segmenting(self) -> SegmentMethod:

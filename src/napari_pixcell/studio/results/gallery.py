@@ -11,9 +11,10 @@ from psygnal import Signal
 from napari_pixcell.engine.events import Variant
 from napari_pixcell.slides.stored_picture import StoredPicture
 from napari_pixcell.studio.background import Background
+from napari_pixcell.studio.generation.target import Target
 from napari_pixcell.studio.notices import Notices
 from napari_pixcell.studio.results.gallery_memory import SECTION, GalleryMemory
-from napari_pixcell.studio.results.results import Result, Target
+from napari_pixcell.studio.results.results import Result
 
 
 class Gallery(GalleryMemory):
@@ -96,6 +97,10 @@ class Gallery(GalleryMemory):
     def of_region(self, number: int) -> Iterator[Result]:
         """Give the variants of a region, oldest first."""
         return (result for result in self.results if result.target.number == number)
+
+    def shown_in(self, number: int) -> Result | None:
+        """Return the variant of a region that is shown, if any."""
+        return next((result for result in self.of_region(number) if result.shown), None)
 
     def newest_job(self, number: int) -> list[Result]:
         """Give the variants of a region's newest job, oldest first."""

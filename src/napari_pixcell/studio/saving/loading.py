@@ -21,8 +21,10 @@ from napari_pixcell.engine.styles.library import Style, style_from
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.slides.region import Region
 from napari_pixcell.slides.stored_picture import Picture, StoredPicture, pictures_folder
-from napari_pixcell.studio.regions.item import Cells, RegionItem, area_shape
-from napari_pixcell.studio.results.results import Target
+from napari_pixcell.studio.cells.layout import Cells
+from napari_pixcell.studio.generation.target import Target
+from napari_pixcell.studio.regions.geometry import area_shape
+from napari_pixcell.studio.regions.item import RegionItem
 from napari_pixcell.studio.saving.arrays import layout_from, packed_from
 from napari_pixcell.studio.saving.folder import SessionFolder
 from napari_pixcell.studio.styles.choice import StyleChoice

@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING, Any, get_args
 import numpy as np
 
 from napari_pixcell.cells.ihc.look import Look
-from napari_pixcell.cells.ihc.measures import Staining, Thresholds
+from napari_pixcell.cells.ihc.measures import IhcMeasurement, Thresholds
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.slides.region import Region
-from napari_pixcell.studio.measures import Measured, Measures, Place
+from napari_pixcell.studio.measures import Measured, MeasuredPlace, Measures
 from napari_pixcell.studio.saving.arrays import layout_bytes, layout_from
 from napari_pixcell.studio.saving.loading import DAMAGED, Loader
-from napari_pixcell.studio.saving.snapshot import Side
+from napari_pixcell.studio.saving.sides import Side
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 ARRAYS = ("histogram", "labels", "dab", "pixels")
 
-Row = tuple[Place, "NDArray[Any]", Staining, str]
+Row = tuple[MeasuredPlace, "NDArray[Any]", IhcMeasurement, str]
 
 
 def measured_document(measures: Measures, key: str) -> dict[str, Any]:
@@ -50,7 +50,7 @@ def _row(row: Measured) -> dict[str, Any]:
     }
 
 
-def _staining_bytes(staining: Staining) -> bytes:
+def _staining_bytes(staining: IhcMeasurement) -> bytes:
     arrays = {name: PackedArray.pack(getattr(staining, name)).to_dict() for name in ARRAYS}
     about = {
         "mpp": staining.mpp,
@@ -82,10 +82,10 @@ def _read(loader: Loader, value: dict[str, Any]) -> Row:
     arrays = {name: PackedArray.from_dict(about[name]).unpack() for name in ARRAYS}
     red, green, blue = (float(n) for n in about["white"])
     look: Look = about["look"] if about["look"] in get_args(Look) else "unclear"
-    staining = Staining(
+    staining = IhcMeasurement(
         float(about["mpp"]), (red, green, blue), int(about["tissue_px"]), **arrays, look=look
     )
-    place = Place(
+    place = MeasuredPlace(
         str(value["name"]),
         int(value["number"]),
         loader.slide,
@@ -108,5 +108,5 @@ def put_measured(
     measures.coloured = bool(saved.get("coloured", True))
     for place, labels, staining, nuclei_from in rows:
         number = numbers.get(place.number, place.number)
-        there = Place(place.name, number, place.slide, place.region, place.mpp)
+        there = MeasuredPlace(place.name, number, place.slide, place.region, place.mpp)
         measures.add(there, labels, staining, nuclei_from)

@@ -1,4 +1,4 @@
-"""Layouts: found, imported, drawn as a condition."""
+"""Layouts: segmented, imported, drawn as a condition image."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from napari_pixcell.slides import open_slide
 from napari_pixcell.slides.region import Region
 
 
-def test_nuclei_of_real_tissue_are_found(shared_data: Path) -> None:
+def test_nuclei_of_real_tissue_are_segmented(shared_data: Path) -> None:
     scores = []
     for path in sorted((shared_data / "tnbc_naylor_subset" / "images").glob("*.png")):
         labels = path.parents[1] / "labels" / path.name
@@ -35,7 +35,7 @@ def test_nuclei_of_real_tissue_are_found(shared_data: Path) -> None:
     assert np.mean(scores) > 0.65
 
 
-def test_nuclei_are_found_on_a_slide_and_beside_empty_glass(cmu_slide: Path) -> None:
+def test_nuclei_beside_empty_glass_are_segmented(cmu_slide: Path) -> None:
     slide = open_slide(cmu_slide)
     for centre, fewest, most in (((1110, 1483), 70, 150), ((666, 890), 0, 3)):
         tile = slide.read(Region.tile(centre, 256, 0.5, slide.mpp), 0.5)
@@ -58,7 +58,7 @@ def test_touching_cells_are_one_pixel_apart_in_the_condition() -> None:
     assert (picture[2:8, [1, 2, 3, 4, 6, 7, 8]] == 255).all()
 
 
-def test_a_layout_is_described_as_a_sentence() -> None:
+def test_layouts_are_summarised() -> None:
     labels = np.zeros((256, 256), np.uint16)
     labels[:10, :10] = 1
     labels[20:30, :10] = 5
@@ -67,7 +67,7 @@ def test_a_layout_is_described_as_a_sentence() -> None:
 
 
 @pytest.mark.parametrize("suffix", [".tif", ".png", ".npy"])
-def test_a_label_image_is_imported_as_it_is(tmp_path: Path, suffix: str) -> None:
+def test_label_images_are_imported_unchanged(tmp_path: Path, suffix: str) -> None:
     labels = np.zeros((32, 32), np.uint16)
     labels[:10, :10] = 7
     labels[10:20, 10:20] = 300
@@ -82,7 +82,7 @@ def test_a_label_image_is_imported_as_it_is(tmp_path: Path, suffix: str) -> None
     np.testing.assert_array_equal(read_layout(path, (32, 32)), labels)
 
 
-def test_a_black_and_white_mask_becomes_its_parts(shared_data: Path) -> None:
+def test_binary_masks_are_split_into_components(shared_data: Path) -> None:
     folder = shared_data / "cellbindb_demo" / "mouse_HE_512"
     labels = read_layout(folder / "gt_mask.tif", (512, 512))
     assert count_cells(labels) > 50
@@ -93,36 +93,36 @@ def test_a_black_and_white_mask_becomes_its_parts(shared_data: Path) -> None:
     [
         (np.ones((10, 12), np.uint8), "The layout is 12 × 10 px but the region needs 32 × 32 px"),
         (np.zeros((32, 32), np.uint8), "The layout has no cells"),
-        (np.random.default_rng(0).random((32, 32)), "holds fractions, not labels"),
-        (-np.ones((32, 32), np.int16), "holds negative numbers"),
+        (np.random.default_rng(0).random((32, 32)), "has fractional values"),
+        (-np.ones((32, 32), np.int16), "has negative values"),
         (
             np.random.default_rng(0).integers(0, 9, (32, 32, 3), np.uint8),
-            "is a colour picture, not a label image",
+            "is a colour image, not a label image",
         ),
     ],
 )
-def test_a_mask_that_is_none_gets_a_sentence(tmp_path: Path, values, sentence: str) -> None:
+def test_images_that_are_not_masks_are_explained(tmp_path: Path, values, sentence: str) -> None:
     np.save(tmp_path / "m.npy", values)
     with pytest.raises(PixCellError, match=sentence):
         read_layout(tmp_path / "m.npy", (32, 32))
 
 
-def test_a_file_that_cannot_be_read_gets_a_sentence(tmp_path: Path) -> None:
+def test_unreadable_files_are_explained(tmp_path: Path) -> None:
     path = tmp_path / "m.tif"
-    with pytest.raises(PixCellError, match=r"There is no file m\.tif"):
+    with pytest.raises(PixCellError, match=r"m\.tif does not exist"):
         read_layout(path, (32, 32))
     path.write_text("nothing")
     with pytest.raises(PixCellError, match=r"m\.tif cannot be read as a label image"):
         read_layout(path, (32, 32))
 
 
-def test_more_cells_than_a_layout_may_have_are_refused(tmp_path: Path) -> None:
+def test_layouts_with_too_many_cells_are_refused(tmp_path: Path) -> None:
     np.save(tmp_path / "m.npy", np.arange(1000 * 1000, dtype=np.uint32).reshape(1000, 1000))
     with pytest.raises(PixCellError, match="has 999,999 cells, more than 500,000"):
         read_layout(tmp_path / "m.npy", (1000, 1000))
 
 
-def test_a_pickle_is_never_opened(tmp_path: Path) -> None:
+def test_pickles_are_never_opened(tmp_path: Path) -> None:
     path = tmp_path / "m.npy"
     np.save(path, np.array([{"a": 1}], object), allow_pickle=True)
     with pytest.raises(PixCellError, match="cannot be read as a label image"):
@@ -134,17 +134,17 @@ def test_a_pickle_is_never_opened(tmp_path: Path) -> None:
     [
         (80, 5000.0, 40.0, ""),
         (0, 0.0, 0.0, ""),
-        (10, 300.0, 900.0, "far larger than nuclei \\(median 900 µm², nuclei have 10 to 250\\)"),
-        (90, 5000.0, 4.0, "far smaller than nuclei.*check the pixel size"),
-        (900, 45_000.0, 12.0, "45,000 cells per mm², more than tissue holds"),
+        (10, 300.0, 900.0, "far larger than nuclei \\(median 900 µm², nuclei 10 to 250 µm²\\)"),
+        (90, 5000.0, 4.0, "far smaller than nuclei.*Check the pixel size"),
+        (900, 45_000.0, 12.0, "45,000 cells per mm² are denser than tissue"),
     ],
 )
-def test_a_layout_unlike_tissue_is_warned_of(count, per_mm2, median, words) -> None:
+def test_layouts_unlike_tissue_give_a_warning(count, per_mm2, median, words) -> None:
     found = advice(Summary(count, per_mm2, median))
     assert re.search(words, found) if words else not found
 
 
-def test_nuclei_that_are_nearly_black_are_found() -> None:
+def test_nearly_black_nuclei_are_segmented() -> None:
     noise = np.random.default_rng(0).normal(0, 6, (256, 256, 3))
     rows, columns = np.mgrid[:256, :256]
     picture = noise + np.array([225, 165, 205])

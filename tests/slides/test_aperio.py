@@ -1,4 +1,4 @@
-"""Tiled slides are read past OpenSlide, with OpenSlide's very pixels."""
+"""Aperio slides are read without OpenSlide, with identical pixels."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_every_level_of_a_pyramid_equals_openslide(tissue, tmp_path, compression
             np.testing.assert_array_equal(np.asarray(slide.levels[index]), np.asarray(expected))
 
 
-def test_jpeg_2000_in_ycbcr_stays_with_openslide(tissue, tmp_path) -> None:
+def test_openslide_reads_jpeg_2000_in_ycbcr(tissue, tmp_path) -> None:
     path = write_svs(tmp_path / "a.svs", tissue, 33003)
     assert not is_fast(path)
     with open_slide(path) as slide, openslide.OpenSlide(str(path)) as real:
@@ -58,7 +58,7 @@ def test_jpeg_2000_in_ycbcr_stays_with_openslide(tissue, tmp_path) -> None:
         np.testing.assert_array_equal(slide.levels[0][200:500, 100:400], np.asarray(expected))
 
 
-def test_pixels_that_differ_leave_a_slide_to_openslide(cmu_slide, monkeypatch) -> None:
+def test_openslide_reads_slides_whose_pixels_differ(cmu_slide, monkeypatch) -> None:
     tiled = aperio.Reader.tiled
 
     def greener(self, page, number):
@@ -74,14 +74,14 @@ def test_pixels_that_differ_leave_a_slide_to_openslide(cmu_slide, monkeypatch) -
         np.testing.assert_array_equal(slide.levels[0][200:500, 100:400], np.asarray(expected))
 
 
-def test_thumbnail_label_and_macro_are_no_levels(cmu_slide, tissue, tmp_path) -> None:
+def test_thumbnail_label_and_macro_are_not_levels(cmu_slide, tissue, tmp_path) -> None:
     with open_slide(cmu_slide) as slide:
         assert [level.shape for level in slide.levels] == [(2967, 2220, 3)]
     with open_slide(write_svs(tmp_path / "a.svs", tissue, 7)) as slide:
         assert [level.shape[:2] for level in slide.levels] == [(900, 1100), (450, 550), (225, 275)]
 
 
-def test_a_cut_file_whose_directories_are_whole_is_refused(tissue, tmp_path, monkeypatch) -> None:
+def test_truncated_files_with_intact_directories_are_refused(tissue, tmp_path, monkeypatch) -> None:
     from napari_pixcell.errors import PixCellError
 
     path = write_svs(tmp_path / "a.svs", tissue, 7)
@@ -97,6 +97,6 @@ def test_a_cut_file_whose_directories_are_whole_is_refused(tissue, tmp_path, mon
             aperio.levels(path, real)
 
 
-def test_a_region_of_the_fast_path_is_read_at_a_models_pixel_size(tissue, tmp_path) -> None:
+def test_the_fast_path_reads_regions_at_any_pixel_size(tissue, tmp_path) -> None:
     with open_slide(write_svs(tmp_path / "a.svs", tissue, 7)) as slide:
         assert slide.read(Region(40, 60, 600, 600), 1.0).shape == (299, 299, 3)

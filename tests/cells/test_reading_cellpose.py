@@ -1,4 +1,4 @@
-"""Files of Cellpose, both ways; and pickles that are none of its."""
+"""Cellpose files, read and written, and hostile pickles."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from napari_pixcell.errors import PixCellError
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What Cellpose wrote (own…) and what it found in ours; without torch in this process."""
+    """Files written by Cellpose (own…) and its reading of ours, in a process of their own."""
     folder = tmp_path_factory.mktemp("cellpose")
     np.save(folder / "labels.npy", sample().astype(np.uint16))
     (folder / "ours.tif").touch()
@@ -31,11 +31,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("name", ["own_seg.npy", "own_cp_masks.png", "own_cp_masks.tif"])
-def test_what_cellpose_writes_is_read(folder: Path, name: str) -> None:
+def test_files_written_by_cellpose_are_read(folder: Path, name: str) -> None:
     np.testing.assert_array_equal(read_cells(folder / name).labels, sample())
 
 
-def test_cellpose_reads_what_we_write(folder: Path) -> None:
+def test_cellpose_reads_exported_files(folder: Path) -> None:
     found = json.loads((folder / "found.json").read_text())
     assert set(found.pop("keys")) >= {"outlines", "masks", "ismanual", "flows", "filename"}
     assert found == {
@@ -63,7 +63,7 @@ def test_seg_files_of_any_pickle_protocol_are_read(tmp_path: Path, protocol: int
 
 
 def pickled(folder: Path, value: Any, protocol: int = 4) -> Path:
-    """Write a value behind the header that NumPy gives an array of objects."""
+    """Write a value after the header of a NumPy object array."""
     file = io.BytesIO()
     np.save(file, np.array({}, object), allow_pickle=True)
     header = file.getvalue()[: file.getvalue().index(b"\n") + 1]
@@ -73,7 +73,7 @@ def pickled(folder: Path, value: Any, protocol: int = 4) -> Path:
 
 
 class Run:
-    """Runs something when it is unpickled."""
+    """Calls a function when it is unpickled."""
 
     def __init__(self, *call: Any) -> None:
         self.call = call
@@ -96,7 +96,9 @@ def test_a_pickle_that_runs_code_is_refused_and_runs_nothing(tmp_path: Path, pla
         "beside them": np.array({"masks": sample(), "x": [hostile]}, object),
     }[place]
     path = pickled(tmp_path, value)
-    with pytest.raises(PixCellError, match=r"a_seg\.npy would run code \(builtins\.exec\)"):
+    with pytest.raises(
+        PixCellError, match=r"not opened because it would run code \(builtins\.exec"
+    ):
         read_cells(path)
     assert not mark.exists()
     pickle.loads(pickle.dumps(hostile))  # it would have
@@ -107,13 +109,13 @@ def test_a_pickle_that_runs_code_is_refused_and_runs_nothing(tmp_path: Path, pla
     "call",
     [(eval, "1"), (getattr, "a", "upper"), (np.load, "a"), (np.dtype.newbyteorder, "<")],
 )
-def test_no_other_name_is_looked_up(tmp_path: Path, call) -> None:
+def test_unknown_names_in_pickles_are_refused(tmp_path: Path, call) -> None:
     with pytest.raises(PixCellError, match="would run code"):
         read_cells(pickled(tmp_path, {"masks": Run(*call)}))
 
 
-def test_numpys_own_unpickling_is_not_trusted_with_flags_of_memory(tmp_path: Path) -> None:
-    """A dtype of objects whose state says that it has none would turn bytes into pointers."""
+def test_memory_flags_in_pickled_dtypes_are_not_trusted(tmp_path: Path) -> None:
+    """An object dtype flagged as holding no objects would turn bytes into pointers."""
     path = pickled(tmp_path, np.array({"masks": np.array([7], object)}, object))
     honest = path.read_bytes()
     assert honest.count(b"K?t") == 1  # one dtype, shared
@@ -132,24 +134,24 @@ def test_numpys_own_unpickling_is_not_trusted_with_flags_of_memory(tmp_path: Pat
         np.array([], object),
     ],
 )
-def test_pickles_without_masks_get_a_sentence(tmp_path: Path, value: Any) -> None:
+def test_pickles_without_masks_are_explained(tmp_path: Path, value: Any) -> None:
     with pytest.raises(PixCellError, match=r"a_seg\.npy cannot be read as a label image"):
         read_cells(pickled(tmp_path, value))
 
 
-def test_a_seg_file_that_breaks_off_gets_a_sentence(tmp_path: Path) -> None:
+def test_truncated_seg_files_are_explained(tmp_path: Path) -> None:
     whole = (SAMPLE_CELLS / "sample_seg.npy").read_bytes()
     (tmp_path / "a_seg.npy").write_bytes(whole[:-5000])
     with pytest.raises(PixCellError, match=r"a_seg\.npy cannot be read as a label image"):
         read_cells(tmp_path / "a_seg.npy")
 
 
-def test_masks_of_a_stack_get_a_sentence(tmp_path: Path) -> None:
+def test_masks_of_stacks_are_refused(tmp_path: Path) -> None:
     stack = np.array({"masks": np.ones((7, 9, 8), np.uint16)}, object)
-    with pytest.raises(PixCellError, match=r"is a stack \(8 × 9 × 7\)"):
+    with pytest.raises(PixCellError, match=r"is a stack \(8 × 9 × 7 px\)"):
         read_cells(pickled(tmp_path, stack))
 
 
-def test_a_file_of_another_name_would_not_be_opened_by_cellpose(tmp_path: Path) -> None:
-    with pytest.raises(PixCellError, match=r"opens only files named …_seg\.npy; rename a\.npy"):
+def test_cellpose_exports_must_be_named_seg(tmp_path: Path) -> None:
+    with pytest.raises(PixCellError, match=r"opens only files named …_seg\.npy\. Rename a\.npy"):
         write_cellpose(tmp_path / "a.npy", sample())

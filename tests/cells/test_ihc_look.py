@@ -1,4 +1,4 @@
-"""H&E and IHC told apart."""
+"""Recognition of H&E and IHC."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ def pixels(path: Path) -> np.ndarray:
 
 
 @pytest.mark.parametrize(("look", "name"), [("IHC", n) for n in IHC] + [("H&E", n) for n in HE])
-def test_real_tissue_is_told_apart(look: str, name: str, shared_data: Path) -> None:
+def test_real_tissue_is_recognised(look: str, name: str, shared_data: Path) -> None:
     assert looks_like(pixels(shared_data / name)) == look
 
 
-def test_a_tile_is_enough(shared_data: Path) -> None:
+def test_a_single_tile_is_enough(shared_data: Path) -> None:
     picture = pixels(shared_data / IHC[0])
     tiles = [picture[y : y + 256, x : x + 256] for y in (0, 256, 512) for x in (0, 256, 512)]
     assert {looks_like(tile) for tile in tiles} == {"IHC"}

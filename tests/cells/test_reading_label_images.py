@@ -1,4 +1,4 @@
-"""Label images and masks, whatever their format and kind of number."""
+"""Label images and masks of all formats and data types."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from napari_pixcell.errors import PixCellError
 @pytest.mark.parametrize(
     "name", ["labels.tif", "labels.ome.tif", "labels.png", "labels.npy", "sample_seg.npy"]
 )
-def test_every_picture_format_gives_the_sample_cells(name: str) -> None:
+def test_all_image_formats_give_the_sample_cells(name: str) -> None:
     file = read_cells(SAMPLE_CELLS / name)
     np.testing.assert_array_equal(file.labels, sample())
     assert file.labels.dtype == np.int32
@@ -25,7 +25,7 @@ def test_every_picture_format_gives_the_sample_cells(name: str) -> None:
     assert str(file.report) == "Read 20 cells."
 
 
-def test_a_mask_with_gaps_gives_its_parts() -> None:
+def test_masks_with_gaps_give_their_components() -> None:
     assert read_cells(SAMPLE_CELLS / "mask.png").report.read == 20
 
 
@@ -40,14 +40,14 @@ def test_masks_of_all_tools_are_read(shared_data: Path) -> None:
 
 @pytest.mark.parametrize("dtype", [bool, np.uint8, np.uint16, np.float32])
 @pytest.mark.parametrize("top", [1, 255])
-def test_two_values_are_a_mask_whatever_they_are(tmp_path: Path, dtype, top: int) -> None:
+def test_binary_images_are_masks_whatever_their_values(tmp_path: Path, dtype, top: int) -> None:
     values = np.zeros((9, 9), dtype)
     values[1:3, 1:3] = values[5:7, 5:7] = top
     np.save(tmp_path / "m.npy", values)
     assert read_cells(tmp_path / "m.npy").report.read == 2
 
 
-def test_touching_cells_of_a_mask_are_split_where_asked(tmp_path: Path) -> None:
+def test_touching_cells_of_a_mask_are_split_on_request(tmp_path: Path) -> None:
     y, x = np.indices((40, 60))
     discs = ((y - 20) ** 2 + (x - 20) ** 2 < 121) | ((y - 20) ** 2 + (x - 38) ** 2 < 121)
     Image.fromarray(discs.astype(np.uint8) * 255).save(tmp_path / "m.png")
@@ -55,14 +55,14 @@ def test_touching_cells_of_a_mask_are_split_where_asked(tmp_path: Path) -> None:
     assert read_cells(tmp_path / "m.png", split_touching=True).report.read == 2
 
 
-def test_the_kind_is_told_by_the_content_and_not_by_the_name(tmp_path: Path) -> None:
+def test_formats_are_recognised_by_content_not_by_name(tmp_path: Path) -> None:
     imwrite(tmp_path / "m.png", sample())
     Image.fromarray(sample().astype(np.uint16)).save(tmp_path / "m.json", "PNG")
     for name in ("m.png", "m.json"):
         np.testing.assert_array_equal(read_cells(tmp_path / name).labels, sample())
 
 
-def test_pixel_sizes_are_read_where_they_are_meant(tmp_path: Path) -> None:
+def test_plausible_pixel_sizes_are_read(tmp_path: Path) -> None:
     labels = sample().astype(np.uint16)
     path = tmp_path / "m.tif"
     cm = {"resolution": (40_000, 40_000), "resolutionunit": "CENTIMETER"}
@@ -82,31 +82,31 @@ def test_pixel_sizes_are_read_where_they_are_meant(tmp_path: Path) -> None:
     assert read_cells(tmp_path / "m.ome.tif").mpp == pytest.approx(0.25)
 
 
-def test_strange_metadata_do_not_keep_the_labels_back(tmp_path: Path) -> None:
+def test_unknown_metadata_do_not_prevent_reading(tmp_path: Path) -> None:
     imwrite(tmp_path / "m.tif", sample().astype(np.uint16), description="<OME><Image/></OME>")
     file = read_cells(tmp_path / "m.tif")
     assert file.mpp is None
     np.testing.assert_array_equal(file.labels, sample())
 
 
-def test_labels_too_large_for_int32_are_numbered_anew(tmp_path: Path) -> None:
+def test_labels_too_large_for_int32_are_renumbered(tmp_path: Path) -> None:
     values = sample().astype(np.uint64)
     values[values == 20] = 2**40
     np.save(tmp_path / "m.npy", values)
     np.testing.assert_array_equal(read_cells(tmp_path / "m.npy").labels, sample())
 
 
-def test_a_grey_picture_with_transparency_is_read(tmp_path: Path) -> None:
+def test_greyscale_images_with_transparency_are_read(tmp_path: Path) -> None:
     grey = Image.fromarray(sample().astype(np.uint8))
     for mode in ("LA", "RGBA"):
         grey.convert(mode).save(tmp_path / "m.png")
         np.testing.assert_array_equal(read_cells(tmp_path / "m.png").labels, sample())
 
 
-def test_a_stack_is_no_label_image_but_a_pyramid_is_one(tmp_path: Path) -> None:
+def test_stacks_are_refused_but_pyramids_are_read(tmp_path: Path) -> None:
     path = tmp_path / "m.tif"
     imwrite(path, np.stack([sample()] * 5).astype(np.uint16), photometric="minisblack")
-    with pytest.raises(PixCellError, match=r"m\.tif is a stack of several planes"):
+    with pytest.raises(PixCellError, match=r"m\.tif is a stack of planes"):
         read_cells(path)
     with TiffWriter(path) as file:
         for step in (1, 2):
@@ -114,7 +114,7 @@ def test_a_stack_is_no_label_image_but_a_pyramid_is_one(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_cells(path).labels, sample())
 
 
-def test_a_stack_of_one_plane_is_flat(tmp_path: Path) -> None:
+def test_stacks_of_one_plane_are_read(tmp_path: Path) -> None:
     imwrite(tmp_path / "m.tif", sample()[None, None].astype(np.uint16))
     assert count_cells(read_cells(tmp_path / "m.tif").labels) == 20
 
@@ -122,18 +122,20 @@ def test_a_stack_of_one_plane_is_flat(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
-        (np.ones((7, 20, 30), np.uint8), r"is a stack \(30 × 20 × 7\), not a flat label image"),
+        (np.ones((7, 20, 30), np.uint8), r"is a stack \(30 × 20 × 7 px\), not a flat label image"),
         (np.ones(9, np.uint8), "is a stack"),
-        (np.full((9, 9), 0.5), "holds fractions, not labels"),
-        (np.full((9, 9), np.nan), "holds fractions, not labels"),
-        (np.full((9, 9), -3), "holds negative numbers"),
-        (np.arange(243, dtype=np.uint8).reshape(9, 9, 3), "is a colour picture"),
+        (np.full((9, 9), 0.5), "has fractional values"),
+        (np.full((9, 9), np.nan), "has fractional values"),
+        (np.full((9, 9), -3), "has negative values"),
+        (np.arange(243, dtype=np.uint8).reshape(9, 9, 3), "is a colour image"),
         (np.empty((0, 4), np.uint8), "has no pixels"),
         (np.ones((9, 9), complex), "cannot be read as a label image"),
         (np.full((9, 9), "a"), "cannot be read as a label image"),
     ],
 )
-def test_what_is_no_label_image_gets_a_sentence(tmp_path: Path, values, sentence: str) -> None:
+def test_images_that_are_not_label_images_are_explained(
+    tmp_path: Path, values, sentence: str
+) -> None:
     np.save(tmp_path / "m.npy", values)
     with pytest.raises(PixCellError, match=sentence):
         read_cells(tmp_path / "m.npy")

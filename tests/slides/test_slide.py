@@ -1,4 +1,4 @@
-"""A region is read from where it lies, at the pixel size asked for."""
+"""Regions are read at their exact position and the requested pixel size."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def dot_image(width: int, x: float, height: int = 600) -> np.ndarray:
 
 
 def centre_x(pixels: np.ndarray) -> float:
-    """Give the dot's x in pixels of the picture, from its corner."""
+    """Return the x position of the dot in pixels, from the corner of the image."""
     dark = 255 - pixels[..., 0].astype(float)
     dark[dark < 20] = 0
     return float((dark.sum(axis=0) * (np.arange(pixels.shape[1]) + 0.5)).sum() / dark.sum())
@@ -36,7 +36,7 @@ def wide_pyramid(tmp_path):
 
 
 @pytest.mark.parametrize("mpp", [0.5, 0.7, 1.65, 2.0, 6.1])
-def test_a_feature_far_away_is_found_within_half_a_pixel(wide_pyramid, mpp) -> None:
+def test_distant_features_are_read_within_half_a_pixel(wide_pyramid, mpp) -> None:
     with open_slide(wide_pyramid) as slide:
         assert len(slide.levels) > 2
         region = Region(19600 - 401.3, 0, 802.6, 600)
@@ -62,7 +62,7 @@ def test_the_nearest_finer_level_is_read() -> None:
     assert shades == [10, 10, 10, 20, 20, 40]
 
 
-def test_pixels_of_level_0_come_back_unchanged() -> None:
+def test_level_0_pixels_are_unchanged() -> None:
     image = np.random.default_rng(0).integers(0, 256, (64, 80, 3), np.uint8)
     slide = ArraySlide([image], 0.5, "noise")
     np.testing.assert_array_equal(slide.read(Region(8, 4, 32, 16), 0.5), image[4:20, 8:40])
@@ -75,13 +75,13 @@ def test_shrinking_averages_exact_areas() -> None:
     np.testing.assert_array_equal(out[0, :, 0], [30, 170])  # (0 + 90/2) / 1.5, (90/2 + 210) / 1.5
 
 
-def test_enlarging_is_linear_between_centres() -> None:
+def test_enlarging_interpolates_linearly_between_pixel_centres() -> None:
     ramp = np.repeat(np.arange(0, 200, 10, np.uint8)[None, :, None], 3, axis=2).repeat(9, axis=0)
     out = ArraySlide([ramp], 1.0, "ramp").read(Region(4, 4, 8, 4), 0.5)
     np.testing.assert_allclose(out[2, :, 0], 37.5 + 5 * np.arange(16), atol=0.51)
 
 
-def test_outside_the_slide_and_under_transparency_it_is_white() -> None:
+def test_transparent_and_outside_pixels_are_white() -> None:
     image = np.zeros((40, 40, 4), np.uint8)
     image[:, :20, 3] = 255
     out = ArraySlide([image], 0.5, "half").read(Region(-10, -10, 60, 60), 0.5)
@@ -90,7 +90,7 @@ def test_outside_the_slide_and_under_transparency_it_is_white() -> None:
     assert (out[:, 30:] == 255).all()
 
 
-def test_cmu1_is_read_as_openslide_reads_it(cmu_slide) -> None:
+def test_cmu1_equals_openslide(cmu_slide) -> None:
     import openslide
 
     with open_slide(cmu_slide) as slide, openslide.OpenSlide(str(cmu_slide)) as real:
@@ -113,7 +113,7 @@ def test_levels_index_like_numpy(cmu_slide) -> None:
             level[2967]
 
 
-def test_many_threads_read_one_slide(cmu_slide) -> None:
+def test_slides_are_thread_safe(cmu_slide) -> None:
     with open_slide(cmu_slide) as slide, ThreadPoolExecutor(6) as pool:
         regions = [Region(150 * i, 200 * i, 300, 300) for i in range(12)]
         reads = list(pool.map(lambda r: slide.read(r, 0.7), regions))
@@ -121,7 +121,7 @@ def test_many_threads_read_one_slide(cmu_slide) -> None:
             np.testing.assert_array_equal(slide.read(region, 0.7), read)
 
 
-def test_a_closed_slide_says_so_and_is_never_pickled(cmu_slide) -> None:
+def test_closed_slides_explain_the_error_and_slides_cannot_be_pickled(cmu_slide) -> None:
     slide = open_slide(cmu_slide)
     with pytest.raises(TypeError):
         pickle.dumps(slide)
@@ -131,7 +131,7 @@ def test_a_closed_slide_says_so_and_is_never_pickled(cmu_slide) -> None:
         slide.read(Region(0, 0, 300, 300), 0.5)
 
 
-def test_a_large_flat_slide_gets_coarser_levels() -> None:
+def test_large_flat_slides_get_computed_levels() -> None:
     image = np.zeros((300, 9001, 3), np.uint8)
     image[:, 4500:] = 200
     slide = ArraySlide([image], 0.5, "strip")

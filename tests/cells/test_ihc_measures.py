@@ -1,4 +1,4 @@
-"""DAB measured: of known mixtures, and of a Ki67 field that two scanners saw."""
+"""DAB measured in known mixtures, and in a Ki67 field from two scanners."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MIXED = (0.1, 0.3, 0.5, 0.9)  # DAB of four nuclei
 
 
 def stained(haematoxylin: np.ndarray, dab: np.ndarray, white: float = 240) -> np.ndarray:
-    """Give the picture of tissue with these optical densities."""
+    """Return an image of tissue with these optical densities."""
     vectors = np.array([HAEMATOXYLIN, DAB])
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     density = haematoxylin[..., None] * vectors[0] + dab[..., None] * vectors[1]
@@ -35,7 +35,7 @@ def stained(haematoxylin: np.ndarray, dab: np.ndarray, white: float = 240) -> np
 
 @pytest.fixture(scope="module")
 def four() -> tuple[np.ndarray, np.ndarray]:
-    """Four nuclei of 20 × 20 px on glass: picture and label image."""
+    """Four nuclei of 20 × 20 px on glass: image and label image."""
     labels = np.zeros((200, 200), np.int32)
     dab = np.zeros(labels.shape)
     for n, density in enumerate(MIXED):
@@ -44,14 +44,14 @@ def four() -> tuple[np.ndarray, np.ndarray]:
     return stained(0.2 * (labels > 0), dab), labels
 
 
-def test_known_mixtures_come_back() -> None:
+def test_known_mixtures_are_recovered() -> None:
     haematoxylin, dab = np.meshgrid(np.linspace(0, 0.8, 9), np.linspace(0, 0.8, 9))
     found = stain_densities(stained(haematoxylin, dab), (240.0,) * 3)
     assert np.allclose(found[0], haematoxylin, atol=0.02)
     assert np.allclose(found[1], dab, atol=0.02)
 
 
-def test_nuclei_get_their_class_and_thresholds_move_without_measuring(
+def test_thresholds_change_classes_without_measuring_again(
     four: tuple[np.ndarray, np.ndarray],
 ) -> None:
     staining = measure_staining(four[0], 0.5, four[1])
@@ -67,7 +67,7 @@ def test_nuclei_get_their_class_and_thresholds_move_without_measuring(
     assert scores.area_percent == pytest.approx(100 * 1200 / tissue)
 
 
-def test_tables_name_their_columns_and_thresholds(
+def test_tables_contain_columns_and_thresholds(
     four: tuple[np.ndarray, np.ndarray], tmp_path: Path
 ) -> None:
     staining = measure_staining(four[0], 0.5, four[1])
@@ -85,11 +85,11 @@ def test_tables_name_their_columns_and_thresholds(
     bare = picture_row("Region 1", measure_staining(four[0], 0.5), Thresholds(), "")
     assert as_text(COLUMNS, [bare]).splitlines()[1].startswith("Region 1,0.00")
     assert ",0,0,,,0,0,0,0," in as_text(COLUMNS, [bare])
-    with pytest.raises(PixCellError, match=r"t.csv cannot be written .* choose another folder"):
+    with pytest.raises(PixCellError, match=r"t.csv cannot be written .* Choose another folder"):
         write_table(tmp_path / "nowhere" / "t.csv", COLUMNS, [row])
 
 
-def test_bands_and_scattered_labels_change_nothing(
+def test_bands_and_sparse_labels_do_not_change_results(
     four: tuple[np.ndarray, np.ndarray], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = measure_staining(four[0], 0.5, four[1])
@@ -110,11 +110,11 @@ def test_without_nuclei_there_is_no_percentage(four: tuple[np.ndarray, np.ndarra
 @pytest.mark.parametrize(
     ("picture", "labels", "sentence"),
     [
-        ((50, 50), (40, 50), "The nuclei are of a picture of 50 × 40 px but this one has 50 × 50"),
-        ((50, 50), None, "There is no tissue here to measure"),
+        ((50, 50), (40, 50), "The mask of nuclei is 50 × 40 px but the image is 50 × 50 px"),
+        ((50, 50), None, "There is no tissue to measure"),
     ],
 )
-def test_what_cannot_be_measured(
+def test_unmeasurable_images_are_explained(
     picture: tuple[int, int], labels: tuple[int, int] | None, sentence: str
 ) -> None:
     white = np.full((*picture, 3), 240, np.uint8)
@@ -123,26 +123,26 @@ def test_what_cannot_be_measured(
 
 
 def test_a_mask_of_fractions_is_refused() -> None:
-    with pytest.raises(PixCellError, match="no whole numbers"):
+    with pytest.raises(PixCellError, match="is not a label image"):
         measure_staining(np.full((50, 50, 3), 90, np.uint8), 0.5, np.zeros((50, 50)))
 
 
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("0.4,0.2,0.6", "do not ascend; give three that do, such as 0.20, 0.40, 0.60"),
-        ("0.2,0.2,0.6", "do not ascend"),
-        ("0,0.2,0.6", "choose densities from 0.01 to 3"),
-        ("0.2,0.4,nan", "choose densities from 0.01 to 3"),
+        ("0.4,0.2,0.6", "are not ascending. Choose ascending ones, such as 0.20, 0.40, 0.60"),
+        ("0.2,0.2,0.6", "are not ascending"),
+        ("0,0.2,0.6", "Choose densities from 0.01 to 3"),
+        ("0.2,0.4,nan", "Choose densities from 0.01 to 3"),
         ("0.2;0.4", "is not three thresholds"),
     ],
 )
-def test_thresholds_that_make_no_classes(text: str, sentence: str) -> None:
+def test_invalid_thresholds_are_explained(text: str, sentence: str) -> None:
     with pytest.raises(PixCellError, match=sentence):
         Thresholds.parse(text)
 
 
-def test_h_and_e_is_said_to_be_none(shared_data: Path) -> None:
+def test_h_and_e_gives_a_warning(shared_data: Path) -> None:
     slide = open_slide(shared_data / "openslide_os1_os2_crops/OS-1-detail.ome.tif")
     picture = slide.read(Region(0, 0, 1101, 1101), 1.0)
     assert measure_staining(picture, 1.0).warning.startswith("This looks like H&E")
@@ -158,7 +158,7 @@ def vsi(shared_data: Path) -> Field:
     return field(shared_data / "openslide_os1_os2_crops", "vsi")
 
 
-def test_real_ki67_lies_where_qupath_puts_it(ndpi: Field, vsi: Field) -> None:
+def test_real_ki67_agrees_with_qupath(ndpi: Field, vsi: Field) -> None:
     for one in (ndpi, vsi):
         counts = [count for count, _ in one.qupath.values()]
         assert min(counts) < len(one.staining.labels) < max(counts)
@@ -183,8 +183,8 @@ def test_two_scanners_call_the_same_nuclei_positive(ndpi: Field, vsi: Field) -> 
     assert kappa(a >= 0.2, b >= 0.2) > 0.9
 
 
-def test_brown_nuclei_are_found_too(ndpi: Field) -> None:
-    """Whoever looks for haematoxylin alone misses pale brown nuclei and fills none."""
+def test_brown_nuclei_are_segmented(ndpi: Field) -> None:
+    """Haematoxylin alone misses pale brown nuclei and leaves holes."""
     _, dab = stain_densities(ndpi.picture, white_of(ndpi.picture))
     brown = dab > 0.2
     blue_only = segment_nuclei(ndpi.picture, 0.5, brown=False)
@@ -192,7 +192,7 @@ def test_brown_nuclei_are_found_too(ndpi: Field) -> None:
     assert np.mean(blue_only[brown] > 0) < 0.9
 
 
-def test_h_and_e_is_outlined_as_before(shared_data: Path) -> None:
+def test_h_and_e_segmentation_is_unchanged(shared_data: Path) -> None:
     slide = open_slide(shared_data / "openslide_os1_os2_crops/OS-1-detail.ome.tif")
     picture = slide.read(Region(0, 0, 1101, 1101), 0.5)
     assert np.array_equal(segment_nuclei(picture), segment_nuclei(picture, brown=False))
