@@ -25,7 +25,7 @@ from napari_pixcell.engine.engine import Engine
 from napari_pixcell.engine.events import Embedding, Event, Variant
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.request import EmbedRequest, GenerateRequest, Request
-from napari_pixcell.models.catalogue import get_family
+from napari_pixcell.models.families import get_family
 from napari_pixcell.models.loading import describe_device, pick_device
 
 GB = 1e9

@@ -33,7 +33,8 @@ from napari_pixcell.engine.pipeline import (
 from napari_pixcell.engine.presets import PRESETS
 from napari_pixcell.engine.request import EmbedRequest, GenerateRequest, SegmentRequest
 from napari_pixcell.engine.segmenting import Outputs, read_cells
-from napari_pixcell.models.catalogue import Family, get_family
+from napari_pixcell.models.catalogue import Family
+from napari_pixcell.models.families import get_family
 from napari_pixcell.models.memory import LADDER, needed, segmenter_needs
 
 STAIN, OTHER = "stain-ki67", "stain-her2"

@@ -10,7 +10,7 @@ from card_figures import Options, peak, say, settle, timed
 from torch import Tensor
 
 from napari_pixcell.engine.training.flow import Examples, Progress, train_flow, train_lora
-from napari_pixcell.models.catalogue import get_family
+from napari_pixcell.models.families import get_family
 from napari_pixcell.models.loading import load_part, pick_device
 from napari_pixcell.models.store import require
 from napari_pixcell.networks import StainFlowMLP

@@ -17,7 +17,7 @@ from card_figures import FAMILIES, Options, say
 from napari_pixcell.engine.events import Event, Failure, Finished, Notice, Progress, Variant
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.request import EmbedRequest, GenerateRequest
-from napari_pixcell.models.catalogue import get_family
+from napari_pixcell.models.families import get_family
 from napari_pixcell.worker.client import Job, WorkerClient
 
 # Takes all of the card but so many MB, says so, and holds it until its input ends.

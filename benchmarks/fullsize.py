@@ -22,7 +22,7 @@ from pathlib import Path
 
 from random_checkpoints import FULL, write_family
 
-from napari_pixcell.models.catalogue import get_family
+from napari_pixcell.models.families import get_family
 from napari_pixcell.slides.samples import SAMPLE_SLIDE
 
 REGION = ["--region", "800,800,256,256"]

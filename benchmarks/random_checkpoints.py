@@ -18,7 +18,8 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from napari_pixcell.models.catalogue import Family, Part, get_family
+from napari_pixcell.models.catalogue import Family, Part
+from napari_pixcell.models.families import get_family
 from napari_pixcell.models.weights import without_initial_values
 
 # Keys of older classes that the published config.json files carry.

@@ -20,7 +20,7 @@ import torch
 from random_checkpoints import Widths, write_family
 
 from napari_pixcell.engine.loaded_models import Residence
-from napari_pixcell.models.catalogue import get_family
+from napari_pixcell.models.families import get_family
 from napari_pixcell.models.store import kept_adapter
 from napari_pixcell.models.weights import _sha256
 

@@ -39,7 +39,8 @@ from napari_pixcell.datasets.store.rows import append_rows, read_rows
 from napari_pixcell.engine.record import SOURCE_TYPE, Record
 from napari_pixcell.engine.request import GenerateRequest, Source
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.models.catalogue import CELLPOSE, families
+from napari_pixcell.models.catalogue import CELLPOSE
+from napari_pixcell.models.families import families
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ from napari_pixcell.engine.loaded_models import Residence
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.request import EmbedRequest, GenerateRequest
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.models.catalogue import get_family
+from napari_pixcell.models.families import get_family
 from napari_pixcell.models.loading import load_family
 from napari_pixcell.models.memory import LADDER
 from napari_pixcell.networks import PixCellTransformer2DModel

@@ -20,7 +20,7 @@ from napari_pixcell.engine.request import (
     request_from_dict,
 )
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.models.catalogue import get_family
+from napari_pixcell.models.families import get_family
 
 
 @pytest.fixture
@@ -196,5 +196,5 @@ def test_a_record_of_other_weights_is_refused(request_: GenerateRequest) -> None
 
 
 def test_an_unknown_family_is_refused() -> None:
-    with pytest.raises(PixCellError, match="There is no family “magic”; choose one of: demo"):
+    with pytest.raises(PixCellError, match=r"There is no family “magic”\. Choose one of: demo"):
         get_family("magic")

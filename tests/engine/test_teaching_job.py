@@ -34,10 +34,11 @@ from napari_pixcell.engine.training.files import TaughtFolder
 from napari_pixcell.engine.training.job import new_flow
 from napari_pixcell.engine.training.request import TeachRequest
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.models.catalogue import DEMO, DEMO_STAIN, get_family
+from napari_pixcell.files import sha256_of
+from napari_pixcell.models.catalogue import DEMO, DEMO_STAIN
+from napari_pixcell.models.families import get_family, is_stain, stain_name
 from napari_pixcell.models.own_families import families_folder
-from napari_pixcell.models.stain_families import is_stain, stain_name
-from napari_pixcell.models.weights import load_file, sha256_of
+from napari_pixcell.models.weights import load_file
 from napari_pixcell.networks import StainFlowMLP
 from napari_pixcell.worker.protocol import event_from_message
 
@@ -215,14 +216,14 @@ def test_exchanged_folders_are_noticed(engine: Engine, request_: TeachRequest) -
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"name": "demo"}, "“demo” is a built-in model; choose another name"),
-        ({"name": "a, b"}, "“a, b” cannot be a stain's name; use letters"),
+        ({"name": "demo"}, "“demo” is a built-in model. Choose another name"),
+        ({"name": "a, b"}, "“a, b” cannot be the name of a stain. Use letters"),
         (
             {"family": "nowhere"},
             "The model “nowhere” does not exist; teach a stain on one of: demo",
         ),
         ({"family": "stain-her2"}, "Virtual HER2 is not installed: the transformer from"),
-        ({"name": "taken"}, "You have another model named “taken”; choose another name"),
+        ({"name": "taken"}, "You have another model named “taken”. Choose another name"),
         ({"family": "taken"}, "The model “taken” is your own; teach a stain on one of"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The published numbers of a stain, through the way that the product loads and switches it."""
+"""A stain reproduces the published numbers however the product loads it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ONE_PASS = 1e-4
 
 @pytest.fixture
 def families(golden: Path, tmp_path: Path, monkeypatch) -> dict[str, Family]:
-    """Give a stain of the golden numbers, and its base; what they do not have is the demo's."""
+    """A stain with golden weights, and its base; their remaining parts are the demo's."""
     config = json.loads((golden / "stain-lora.config.json").read_text())["transformer"]
     weights, settings = "model.safetensors", "config.json"
     for source, target in (("stain-lora.pth", "lora.pth"), ("stain-flow.pth", "flow.pth")):
@@ -49,7 +49,7 @@ def families(golden: Path, tmp_path: Path, monkeypatch) -> dict[str, Family]:
     return found
 
 
-def test_a_stain_that_is_loaded_switched_to_and_read_from_its_small_file(
+def test_a_stain_loaded_switched_to_or_read_from_its_small_copy_is_the_same(
     golden: Path, families: dict[str, Family], tmp_path: Path, relative_error
 ) -> None:
     lora = load_file(golden / "stain-lora.io.safetensors")

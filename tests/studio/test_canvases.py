@@ -15,7 +15,8 @@ from napari_pixcell.engine.events import Failure, Finished, Preview, Progress, V
 from napari_pixcell.engine.presets import BALANCED, EXACT, PRESETS, QUICK
 from napari_pixcell.engine.record import Record
 from napari_pixcell.engine.request import GenerateRequest
-from napari_pixcell.models.catalogue import DEMO, get_family
+from napari_pixcell.models.catalogue import DEMO
+from napari_pixcell.models.families import get_family
 from napari_pixcell.slides import Region
 from napari_pixcell.studio import tasks
 from napari_pixcell.studio.generation.job import Stopped, picture_of

@@ -9,8 +9,8 @@ import pytest
 from pictures import tissue
 from scripted import ScriptedClient
 
+from napari_pixcell.models.families import stain_families, stain_name, stain_of
 from napari_pixcell.models.own_families import families_folder
-from napari_pixcell.models.stain_families import stain_families, stain_name, stain_of
 from napari_pixcell.slides import ArraySlide
 from napari_pixcell.studio.session import Session
 from napari_pixcell.studio.stains.sources import STAIN_FROM, start_words

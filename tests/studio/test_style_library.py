@@ -15,7 +15,7 @@ import pytest
 from napari_pixcell.engine.styles.library import Style, StyleLibrary, small_picture
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.folders import config_folder
-from napari_pixcell.models.catalogue import get_family
+from napari_pixcell.models.families import get_family
 
 PICTURE = np.random.default_rng(0).integers(0, 255, (256, 300, 3), np.uint8)
 

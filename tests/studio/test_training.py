@@ -54,7 +54,7 @@ def test_what_is_missing_is_said_one_after_the_other(
     teaching = session.training
     assert teaching.why_not() == teaching.why_no_region() == "Enter a name for the stain"
     teaching.set(name="demo")
-    assert teaching.why_not() == "“demo” is a built-in model; choose another name."
+    assert teaching.why_not() == "“demo” is a built-in model. Choose another name."
     families_folder().mkdir(parents=True)
     (families_folder() / "other.toml").write_text('base = "demo"\n')
     teaching.set(name="other")

@@ -12,7 +12,7 @@ from napari_pixcell.engine.events import Embedding, Failure, Finished, Preview, 
 from napari_pixcell.engine.record import Record, pixels_sha256
 from napari_pixcell.engine.request import EmbedRequest, GenerateRequest, SegmentRequest
 from napari_pixcell.engine.training.request import TeachRequest
-from napari_pixcell.models.catalogue import get_family
+from napari_pixcell.models.families import get_family
 from napari_pixcell.models.identity import encoder_identity
 from napari_pixcell.studio.client import JobHandle
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import napari
 import pytest
-from fitting import beyond_the_edge, cut_off, seen
+from fitting import text_widgets, texts_beyond_the_edge, truncated_texts
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QPalette
 
@@ -60,9 +60,9 @@ def test_no_words_are_cut_off(full: PixCellStudio, viewer: napari.Viewer, settle
             amber = made.palette().color(QPalette.ColorRole.WindowText).name()
             assert amber == (AMBER if theme == "dark" else ON_LIGHT[AMBER])
         assert full.minimumWidth() == NARROW and full.width() <= NARROW + 4
-        assert len(list(seen(full))) > 100
-        assert not cut_off(full)
-        assert not beyond_the_edge(full)
+        assert len(list(text_widgets(full))) > 100
+        assert not truncated_texts(full)
+        assert not texts_beyond_the_edge(full)
         column, view = full.scroll.widget(), full.scroll.viewport()
         assert column.minimumSizeHint().width() <= view.width()
         generate = full.generate

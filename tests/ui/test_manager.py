@@ -10,7 +10,8 @@ from fake_hub import FakeHub
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog
 
-from napari_pixcell.models.catalogue import BUILT_IN, get_family, weight_sets
+from napari_pixcell.models.catalogue import BUILT_IN
+from napari_pixcell.models.families import get_family, weight_sets
 from napari_pixcell.models.store import missing, weights_folder
 from napari_pixcell.preferences import IDLE_MINUTES, idle_minutes
 from napari_pixcell.ui.model_manager import ModelManager
@@ -27,7 +28,7 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHub]:
         files |= {file: f"{{{part.kind}}}".encode() * 1000 for file in part.files}
     hub = FakeHub(repositories)
     monkeypatch.setenv("HF_ENDPOINT", hub.url)
-    monkeypatch.setattr("napari_pixcell.models.transfer.FIRST_WAIT", 0.01)
+    monkeypatch.setattr("napari_pixcell.models.hub_file.FIRST_WAIT", 0.01)
     yield hub
     hub.close()
 

@@ -10,7 +10,8 @@ import napari
 import numpy as np
 import pytest
 
-from napari_pixcell.models.catalogue import DEMO_FOLDER, get_family
+from napari_pixcell.models.catalogue import DEMO_FOLDER
+from napari_pixcell.models.families import get_family
 from napari_pixcell.studio.results.results import Result
 from napari_pixcell.ui.demo import click
 from napari_pixcell.ui.dock import PixCellStudio

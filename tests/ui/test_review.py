@@ -12,7 +12,13 @@ import napari
 import numpy as np
 import pytest
 from drawn_dataset import make_dataset
-from fitting import beyond_the_edge, cut_off, needed, room, seen
+from fitting import (
+    available_width,
+    needed_width,
+    text_widgets,
+    texts_beyond_the_edge,
+    truncated_texts,
+)
 from napari.layers import Image, Labels
 from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
 from qtpy.QtGui import QDropEvent
@@ -280,11 +286,11 @@ def test_nothing_is_cut_off(open_dock: ReviewPairs, viewer: napari.Viewer, rest:
             window.resizeDocks([dock.parent()], [width], Qt.Orientation.Horizontal)
             rest(dock)
             assert abs(dock.width() - width) < 8
-            assert len(list(seen(dock))) > 12
-            assert not cut_off(dock) and not beyond_the_edge(dock)
+            assert len(list(text_widgets(dock))) > 12
+            assert not truncated_texts(dock) and not texts_beyond_the_edge(dock)
             assert dock.detail.view.height() >= 96 and len(dock.grid.rows_in_sight()) >= 6
             combo = dock.filters.show_
             for row in range(combo.count()):
                 combo.setCurrentIndex(row)
-                assert needed(combo) <= room(combo), combo.currentText()
+                assert needed_width(combo) <= available_width(combo), combo.currentText()
             dock.refresh()

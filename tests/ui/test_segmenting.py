@@ -49,7 +49,7 @@ def test_without_weights_the_dock_says_how_to_get_them(region, qtbot) -> None:
     choose(region, 1)
     qtbot.wait(60)
     assert not section.finding.segment_button.isEnabled()
-    assert "Cellpose's weights are not installed; get them" in section.problem.text()
+    assert "Cellpose's weights are not installed. Get them" in section.problem.text()
     assert section.action.text() == "Get it…" and section.action.isVisible()
     click(section.action)
     manager = region.slide.manager

@@ -94,7 +94,7 @@ def test_stains_are_chosen_made_kept_and_shown_side_by_side(ready, client, settl
 def test_a_region_that_is_too_small_is_enlarged_by_a_button(
     ready, settle, monkeypatch, tmp_path
 ) -> None:
-    from napari_pixcell.models.catalogue import get_family
+    from napari_pixcell.models.families import get_family
 
     for part in get_family("stain-er").parts:
         for file in part.files:

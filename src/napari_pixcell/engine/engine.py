@@ -44,10 +44,10 @@ from napari_pixcell.engine.segmenting import KeptOutputs, read_cells, search_key
 from napari_pixcell.engine.training.request import TeachRequest
 from napari_pixcell.engine.variants import Generation
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.models.catalogue import get_family
+from napari_pixcell.models.families import get_family
 from napari_pixcell.models.loading import LoadedFamily, describe_device
 from napari_pixcell.models.segmenters import segmenter_file, segmenter_licence
-from napari_pixcell.models.weights import sha256_of
+from napari_pixcell.models.weights import cached_sha256
 from napari_pixcell.slides.stored_picture import Picture
 
 NO_ROOM = (
@@ -155,7 +155,7 @@ class Engine:
                 Progress(done, total, OUTLINING if done == total else f"Tile {done + 1} of {total}")
             )
 
-        sha256 = sha256_of(segmenter_file(how.model))
+        sha256 = cached_sha256(segmenter_file(how.model))
         key = search_key(request, sha256)
 
         def work() -> NDArray[np.int32]:

@@ -13,11 +13,12 @@ import psutil
 import torch
 
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.models.catalogue import CELLPOSE, Family, get_family
+from napari_pixcell.models.catalogue import CELLPOSE, Family
+from napari_pixcell.models.families import get_family
 from napari_pixcell.models.identity import encoder_identity
 from napari_pixcell.models.loading import (
     LoadedFamily,
-    Shared,
+    SharedNetworks,
     describe_device,
     load_family,
     pick_device,
@@ -35,7 +36,7 @@ from napari_pixcell.models.memory import (
     working_bytes,
 )
 from napari_pixcell.models.segmenters import segmenter_file
-from napari_pixcell.models.weights import sha256_of
+from napari_pixcell.models.weights import cached_sha256
 from napari_pixcell.networks.compiling import compile_blocks
 from napari_pixcell.preferences import compile_wanted, set_preference
 
@@ -166,7 +167,7 @@ class Residence:
             no room goes.
         """
         path, held = segmenter_file(model), self._segmenter
-        if held is not None and held.path == path and held.sha256 == sha256_of(path):
+        if held is not None and held.path == path and held.sha256 == cached_sha256(path):
             return held
         del held
         self._segmenter = None
@@ -248,7 +249,7 @@ class Residence:
         setting: Setting,
         dtype: torch.dtype | None,
         check: Callable[[], None] = lambda: None,
-        shared: Shared | None = None,
+        shared: SharedNetworks | None = None,
     ) -> LoadedFamily:
         """Load a family, or where not even that fits, in the next way down the ladder."""
         while True:
@@ -268,7 +269,7 @@ class Residence:
         setting: Setting,
         dtype: torch.dtype | None,
         check: Callable[[], None],
-        shared: Shared | None,
+        shared: SharedNetworks | None,
     ) -> LoadedFamily:
         device = torch.device("cpu") if setting.on_cpu else self.device
         away = torch.device("cpu") if setting.swap_encoder else device

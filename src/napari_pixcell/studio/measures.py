@@ -31,7 +31,7 @@ from napari_pixcell.cells.ihc.table import (
     write_table,
 )
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.models.catalogue import get_family
+from napari_pixcell.models.families import get_family
 from napari_pixcell.slides.region import Region
 from napari_pixcell.studio.cells.layouts import Layouts
 from napari_pixcell.studio.cells.segmentation import LARGEST_SEARCH

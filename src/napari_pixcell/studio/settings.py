@@ -11,7 +11,8 @@ from psygnal import SignalGroupDescriptor
 from napari_pixcell.cells.methods import CELLPOSE_MODEL, SegmentMethod
 from napari_pixcell.engine.presets import EXACT, get_preset
 from napari_pixcell.engine.request import MAX_SEED, GenerateRequest
-from napari_pixcell.models.catalogue import DEMO, Family, get_family
+from napari_pixcell.models.catalogue import DEMO, Family
+from napari_pixcell.models.families import get_family
 from napari_pixcell.studio.stains.sources import INVERSION, STRENGTH
 
 NOTHING, TISSUE, SHOWN = "nothing", "tissue", "shown"

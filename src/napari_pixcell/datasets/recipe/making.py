@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,12 +36,13 @@ from napari_pixcell.datasets.store.pair_files import DiskProblem, PairFiles, dis
 from napari_pixcell.datasets.store.plan import PlannedPair
 from napari_pixcell.datasets.store.rows import JsonRow, read_offsets, row_at
 from napari_pixcell.engine.events import Emit, Event, Finished, Notice, Progress, Variant
-from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.record import Record
-from napari_pixcell.engine.request import GenerateRequest, Request, Source
+from napari_pixcell.engine.request import GenerateRequest, Request
+from napari_pixcell.engine.requests import GenerationSettings, generate_request, source_of
 from napari_pixcell.engine.styles.blending import for_family
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.models.catalogue import get_family
+from napari_pixcell.models.families import get_family
+from napari_pixcell.slides.region import Region
 from napari_pixcell.words import counted
 
 CACHED = 64  # styles and layouts in memory
@@ -219,27 +220,19 @@ class _PairMaker:
     def _request(
         self, pair: PlannedPair, style: DatasetStyle, layout: DatasetLayout | None
     ) -> GenerateRequest:
-        description, settings = self._dataset.description, self._dataset.description.settings
-        region, mpp = style.source.get("region"), style.source.get("mpp")
-        tile = (self._family.tile, self._family.tile)
+        description, region = self._dataset.description, style.source.get("region")
         grid = style.embedding
-        return GenerateRequest(
-            family=description.family,
+        return generate_request(
+            self._family,
+            GenerationSettings(seed=pair.seed, count=1, **asdict(description.settings)),
+            size=description.size,
             embedding=for_family(grid, self._family) if grid is not None else None,
-            layout=PackedArray.pack(layout.labels) if layout is not None else None,
-            size=description.size if description.size != tile else None,
-            seed=pair.seed,
-            count=1,
-            steps=settings.steps,
-            guidance=settings.guidance,
-            layout_strength=settings.layout_strength,
-            layout_until=settings.layout_until,
-            preset=settings.preset,
-            source=Source(
+            layout=layout.labels if layout is not None else None,
+            source=source_of(
                 f"{description.name} {pair.index}",
-                tuple(region) if region else None,
-                mpp,
-                layout.made if layout is not None else None,
-                ((style.name, 1.0),),
+                Region(*region) if region else None,
+                style.source.get("mpp"),
+                layout=layout.made if layout is not None else None,
+                style=[(style.name, 1.0)],
             ),
         )

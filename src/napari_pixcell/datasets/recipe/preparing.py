@@ -46,7 +46,8 @@ from napari_pixcell.engine.request import EmbedRequest, SegmentRequest
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.files import write_whole
 from napari_pixcell.folders import data_folder
-from napari_pixcell.models.catalogue import Family, get_family
+from napari_pixcell.models.catalogue import Family
+from napari_pixcell.models.families import get_family
 
 RECIPE, REAL = "recipe.json", "real"
 MOST_REAL = 20_000  # styles whose tissue serves to detect copies

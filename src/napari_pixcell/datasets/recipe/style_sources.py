@@ -17,7 +17,8 @@ from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.styles.blending import as_grid, blend
 from napari_pixcell.engine.styles.library import StyleLibrary
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.models.catalogue import Family, get_family
+from napari_pixcell.models.catalogue import Family
+from napari_pixcell.models.families import get_family
 from napari_pixcell.models.identity import encoder_kind
 from napari_pixcell.slides.region import Region
 from napari_pixcell.slides.slide import Slide

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from napari_pixcell.cells.methods import LayoutSource
 from napari_pixcell.datasets.store.dataset import Description
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.models.catalogue import CELLPOSE, DEMO_FOLDER, Family, get_family
+from napari_pixcell.models.catalogue import CELLPOSE, DEMO_FOLDER, Family
+from napari_pixcell.models.families import get_family
 from napari_pixcell.models.licences import licence_texts
 from napari_pixcell.models.segmenters import segmenter_licence
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pixcell.engine.record import Record
-from napari_pixcell.models.stain_families import stain_of
+from napari_pixcell.models.families import stain_of
 from napari_pixcell.slides.stored_picture import Picture, StoredPicture
 from napari_pixcell.studio.generation.target import Target
 from napari_pixcell.studio.results.spill import read_back

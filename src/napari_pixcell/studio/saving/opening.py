@@ -10,7 +10,7 @@ from typing import Any
 
 from napari_pixcell.engine.styles.library import Style
 from napari_pixcell.engine.tissue import Tissue
-from napari_pixcell.models.catalogue import get_family
+from napari_pixcell.models.families import get_family
 from napari_pixcell.slides import open_slide
 from napari_pixcell.studio.results.results import Result
 from napari_pixcell.studio.saving.document import OLDER

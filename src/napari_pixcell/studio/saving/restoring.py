@@ -13,7 +13,7 @@ from psygnal import Signal
 from napari_pixcell.cells.inventing.recipe import Recipe
 from napari_pixcell.engine.events import Variant
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.models.catalogue import families
+from napari_pixcell.models.families import families
 from napari_pixcell.studio.background import Background
 from napari_pixcell.studio.cells.inventing import Invention
 from napari_pixcell.studio.cells.layouts import Layouts

@@ -14,8 +14,8 @@ from napari_pixcell.engine.request import GenerateRequest, Source
 from napari_pixcell.engine.sweep import Axis, Sweep
 from napari_pixcell.engine.tissue import size_at
 from napari_pixcell.models.catalogue import Family
+from napari_pixcell.models.families import stain_families, stain_name
 from napari_pixcell.models.identity import encoder_identity
-from napari_pixcell.models.stain_families import stain_families, stain_name
 from napari_pixcell.models.store import missing
 from napari_pixcell.slides.region import Region
 from napari_pixcell.studio.cells.layouts import Layouts

@@ -12,8 +12,8 @@ from napari_pixcell.engine.training.request import FLOW_STEPS, LORA_STEPS, Teach
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.folders import data_folder
 from napari_pixcell.models.catalogue import BUILT_IN, Family
+from napari_pixcell.models.families import usual_base
 from napari_pixcell.models.own_families import check_not_taken, check_own_name
-from napari_pixcell.models.stain_families import usual_base
 from napari_pixcell.slides.region import Region
 from napari_pixcell.studio.models import InstalledModels
 from napari_pixcell.studio.notices import Notices

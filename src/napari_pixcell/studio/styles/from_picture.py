@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from napari_pixcell.engine.styles.library import small_picture
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.models.catalogue import Family, get_family
+from napari_pixcell.models.catalogue import Family
+from napari_pixcell.models.families import get_family
 from napari_pixcell.slides.region import Region
 from napari_pixcell.slides.slide import ArraySlide, Slide
 from napari_pixcell.studio.cells.file_kinds import holds_cells

@@ -5,7 +5,7 @@ from __future__ import annotations
 from qtpy.QtCore import QSignalBlocker, QSize, Qt
 from qtpy.QtWidgets import QInputDialog, QListWidget, QListWidgetItem, QMenu
 
-from napari_pixcell.models.catalogue import get_family
+from napari_pixcell.models.families import get_family
 from napari_pixcell.studio.regions.item import RegionItem, tiles_of, tiles_text
 from napari_pixcell.studio.session import Session
 from napari_pixcell.ui.layers.link import LayerLink

@@ -11,7 +11,7 @@ from qtpy.QtCore import QSignalBlocker, Qt
 from qtpy.QtWidgets import QCheckBox, QComboBox, QGridLayout, QLabel, QSizePolicy, QWidget
 from superqt import QLabeledDoubleSlider
 
-from napari_pixcell.models.stain_families import stain_name
+from napari_pixcell.models.families import stain_name
 from napari_pixcell.studio.session import Session
 from napari_pixcell.studio.stains.sources import NOISE, STAIN_FROM
 from napari_pixcell.ui.results.sheet_window import SheetWindow

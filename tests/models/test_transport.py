@@ -1,4 +1,4 @@
-"""Families to machines without internet and back, checked and removed."""
+"""Weight sets exported, imported, checked and removed."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ import pytest
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models import catalogue
 from napari_pixcell.models.catalogue import DEMO, PIXCELL_256, PIXCELL_256_CELLS
-from napari_pixcell.models.checking import family_problems, header_problem
 from napari_pixcell.models.hub import download
+from napari_pixcell.models.integrity import family_problems, header_problem
 from napari_pixcell.models.licences import licence_text
 from napari_pixcell.models.manifest import read_manifest
-from napari_pixcell.models.moving import export_family, import_folder, remove
 from napari_pixcell.models.store import find, missing, weights_folder
+from napari_pixcell.models.transport import export_family, import_folder, remove
 
 TRANSFORMER = PIXCELL_256.parts[0]
 WEIGHTS = f"{TRANSFORMER.hub_id}/{TRANSFORMER.weights}"
@@ -27,7 +27,7 @@ WEIGHTS = f"{TRANSFORMER.hub_id}/{TRANSFORMER.weights}"
 
 @pytest.fixture
 def exported(hub, tmp_path) -> Path:
-    """An export of PixCell-256; nothing of it is in the cache any more."""
+    """An export of PixCell-256, which is no longer in the cache."""
     download(PIXCELL_256.parts)
     export_family(PIXCELL_256, tmp_path / "stick")
     shutil.rmtree(os.environ["HF_HUB_CACHE"])
@@ -47,7 +47,7 @@ def test_an_export_is_plain_and_complete(hub, exported) -> None:
     assert files == {*value["files"], "manifest.json"}
 
 
-def test_export_and_import_without_a_network(hub, exported, weights) -> None:
+def test_an_export_is_imported_without_a_network(hub, exported, weights) -> None:
     hub.close()
     seen = []
     assert import_folder(exported, lambda *event: seen.append(event)) == weights
@@ -55,16 +55,16 @@ def test_export_and_import_without_a_network(hub, exported, weights) -> None:
     assert missing(PIXCELL_256) == []
     assert "Only for research." in licence_text(PIXCELL_256.parts[3])
     assert family_problems(PIXCELL_256) == []
-    assert import_folder(exported) == weights  # once more does no harm
+    assert import_folder(exported) == weights  # a second import changes nothing
 
 
-def test_an_import_without_a_folder_of_weights_makes_it_one(exported) -> None:
+def test_without_a_folder_of_weights_the_imported_one_becomes_it(exported) -> None:
     import_folder(exported)
     assert weights_folder() == exported
     assert missing(PIXCELL_256) == []
 
 
-def test_two_families_share_a_folder(hub, tmp_path) -> None:
+def test_two_families_are_exported_to_one_folder(hub, tmp_path) -> None:
     download(PIXCELL_256.parts)
     download(PIXCELL_256_CELLS.parts)
     export_family(PIXCELL_256, tmp_path / "stick")
@@ -74,16 +74,16 @@ def test_two_families_share_a_folder(hub, tmp_path) -> None:
     assert WEIGHTS in names
 
 
-def test_only_what_is_installed_can_be_exported(hub, tmp_path) -> None:
+def test_only_installed_families_are_exported(hub, tmp_path) -> None:
     with pytest.raises(PixCellError, match="PixCell-256 is not installed"):
         export_family(PIXCELL_256, tmp_path / "stick")
     assert not (tmp_path / "stick").exists()
 
 
-def test_what_is_bundled_is_not_moved(tmp_path) -> None:
-    with pytest.raises(PixCellError, match="comes with napari-pixcell and cannot be exported"):
+def test_bundled_families_are_neither_exported_nor_removed(tmp_path) -> None:
+    with pytest.raises(PixCellError, match="is part of napari-pixcell and cannot be exported"):
         export_family(DEMO, tmp_path)
-    with pytest.raises(PixCellError, match="comes with napari-pixcell and cannot be removed"):
+    with pytest.raises(PixCellError, match="is part of napari-pixcell and cannot be removed"):
         remove(DEMO)
 
 
@@ -95,39 +95,41 @@ def test_the_users_own_files_stay_where_they_are(hub, tmp_path) -> None:
         "lora", "pixcell-transformer", "", (own.name,), 1, "", folder=tmp_path / "mine"
     )
     family = replace(PIXCELL_256, name="mine", title="Mine", parts=(lora, *PIXCELL_256.parts))
-    with pytest.raises(PixCellError, match="The lora of Mine is your own; copy mine and the"):
+    with pytest.raises(PixCellError, match=r"The lora of Mine is your own\. Copy mine and the"):
         export_family(family, tmp_path / "stick")
     download(PIXCELL_256.parts)
-    assert remove(family) == []  # all else is PixCell-256's
+    assert remove(family) == []  # all other files are PixCell-256's
     assert len(remove(family, shared=True)) == 6
     assert own.exists()
 
 
-# ---- imports that are refused
+# ---- refused imports
 
 
-def broken(folder: Path, sentence: str) -> None:
+def assert_refused(folder: Path, message: str) -> None:
     before = weights_folder()
-    with pytest.raises(PixCellError, match=sentence):
+    with pytest.raises(PixCellError, match=message):
         import_folder(folder)
     assert weights_folder() == before
     assert len(missing(PIXCELL_256)) == 4
 
 
-def test_a_damaged_file(exported) -> None:
+def test_a_damaged_file_is_refused(exported) -> None:
     data = (exported / WEIGHTS).read_bytes()
     (exported / WEIGHTS).write_bytes(data[:-1] + b"!")
-    broken(exported, r"safetensors in stick is damaged: its hash is another; export the family")
+    assert_refused(
+        exported, r"safetensors in stick is damaged: its hash differs\. Export the family"
+    )
     (exported / WEIGHTS).write_bytes(data[:-1])
-    broken(exported, r"safetensors in stick has another size than it should; export the family")
+    assert_refused(exported, r"safetensors in stick has the wrong size\. Export the family")
 
 
-def test_a_missing_file(exported) -> None:
+def test_a_missing_file_is_refused(exported) -> None:
     (exported / WEIGHTS).unlink()
-    broken(exported, r"safetensors is missing from stick; export the family again\.")
+    assert_refused(exported, r"safetensors in stick is missing\. Export the family again\.")
 
 
-def test_a_name_outside_the_folder(exported) -> None:
+def test_a_name_outside_the_folder_is_refused(exported) -> None:
     path = exported / "manifest.json"
     text = path.read_text()
     for name in (
@@ -142,27 +144,29 @@ def test_a_name_outside_the_folder(exported) -> None:
         value = json.loads(text)
         value["files"][name] = {"size": 1, "sha256": "0" * 64}
         path.write_text(json.dumps(value))
-        broken(exported, "which is no file of weights, so nothing was done")
+        assert_refused(exported, "which is not a weight file, so nothing was done")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs links")
-def test_a_link_out_of_the_folder(exported, tmp_path) -> None:
+def test_a_link_out_of_the_folder_is_refused(exported, tmp_path) -> None:
     (tmp_path / "secret").write_bytes((exported / WEIGHTS).read_bytes())
     (exported / WEIGHTS).unlink()
     (exported / WEIGHTS).symlink_to(tmp_path / "secret")
-    broken(exported, "which is no file of weights, so nothing was done")
+    assert_refused(exported, "which is not a weight file, so nothing was done")
 
 
-def test_a_damaged_manifest(exported) -> None:
+def test_a_damaged_manifest_is_refused(exported) -> None:
     for text in ("{torn", "[]", '{"format": "x", "files": {}}', "[" * 100_000):
         (exported / "manifest.json").write_text(text)
-        broken(exported, r"The manifest\.json in stick cannot be read; export the family again")
+        assert_refused(
+            exported, r"The manifest\.json in stick cannot be read\. Export the family again"
+        )
 
 
-def test_an_import_writes_over_nothing_of_the_users(exported, weights) -> None:
+def test_an_import_never_overwrites_the_users_files(exported, weights) -> None:
     (weights / WEIGHTS).parent.mkdir(parents=True)
     (weights / WEIGHTS).write_bytes(b"mine")
-    with pytest.raises(PixCellError, match="is in weights already and is another file; move it"):
+    with pytest.raises(PixCellError, match=r"weights already contains a different .*Move it"):
         import_folder(exported)
     assert (weights / WEIGHTS).read_bytes() == b"mine"
     shutil.copy(exported / WEIGHTS, weights / WEIGHTS)
@@ -170,13 +174,13 @@ def test_an_import_writes_over_nothing_of_the_users(exported, weights) -> None:
     assert WEIGHTS not in remove(PIXCELL_256)
 
 
-def test_a_folder_that_is_none_or_holds_no_export(hub, tmp_path) -> None:
-    broken(tmp_path / "none", "There is no folder none; choose one")
+def test_a_folder_without_an_export_is_refused(hub, tmp_path) -> None:
+    assert_refused(tmp_path / "none", "There is no folder none\\. Choose one")
     (tmp_path / "empty").mkdir()
-    broken(tmp_path / "empty", r"empty holds no manifest\.json; choose a folder")
+    assert_refused(tmp_path / "empty", r"empty contains no manifest\.json\. Choose a folder")
 
 
-def test_a_full_disk(exported, tmp_path, monkeypatch) -> None:
+def test_an_import_to_a_full_disk_leaves_nothing_behind(exported, tmp_path, monkeypatch) -> None:
     small = tmp_path / "small"
     small.mkdir()
     command = ["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", str(small)]
@@ -184,30 +188,32 @@ def test_a_full_disk(exported, tmp_path, monkeypatch) -> None:
         pytest.skip("a small disk can only be mounted as root")
     try:
         monkeypatch.setenv("PIXCELL_WEIGHTS", str(small))
-        broken(exported, r"There is room for 307 kB in small and 600 kB are needed; free some")
+        assert_refused(
+            exported, r"weights need 600 kB, but only 307 kB are free in small\. Free some"
+        )
         free = shutil.disk_usage("/")
-        # Another program may fill the disk after it was looked at.
+        # Another program may fill the disk after the check.
         monkeypatch.setattr("shutil.disk_usage", lambda path: free)
-        broken(exported, "The disk of small is full; free some space")
+        assert_refused(exported, "The disk of small is full\\. Free some space")
         assert not [p for p in small.rglob("*") if p.is_file()]
     finally:
         subprocess.run(["umount", small], check=True)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs a file where a folder should be")
-def test_a_folder_that_cannot_be_written(hub, tmp_path) -> None:
+def test_an_export_to_a_folder_that_cannot_be_written_is_explained(hub, tmp_path) -> None:
     download(PIXCELL_256.parts)
     (tmp_path / "file").write_text("")
-    with pytest.raises(PixCellError, match=r"file cannot be used .*choose a folder"):
+    with pytest.raises(PixCellError, match=r"file cannot be used .*Choose a folder"):
         export_family(PIXCELL_256, tmp_path / "file")
 
 
 # ---- remove
 
 
-@pytest.mark.parametrize("place", ["cache", "folder"])
-def test_remove_keeps_what_another_family_uses(hub, request, place) -> None:
-    if place == "folder":
+@pytest.mark.parametrize("location", ["cache", "folder"])
+def test_removal_keeps_files_that_another_family_uses(hub, request, location) -> None:
+    if location == "folder":
         request.getfixturevalue("weights")
     download(PIXCELL_256.parts)
     download(PIXCELL_256_CELLS.parts)
@@ -217,7 +223,7 @@ def test_remove_keeps_what_another_family_uses(hub, request, place) -> None:
     assert [part.kind for part in missing(PIXCELL_256)] == ["transformer", "scheduler"]
     remove(PIXCELL_256_CELLS)
     assert len(missing(PIXCELL_256_CELLS)) == 5
-    if place == "folder":
+    if location == "folder":
         assert not any(weights_folder().iterdir())
     else:
         left = list(Path(os.environ["HF_HUB_CACHE"]).rglob("*.safetensors"))
@@ -226,7 +232,7 @@ def test_remove_keeps_what_another_family_uses(hub, request, place) -> None:
         assert all(p.stat().st_size < 1000 for p in blobs)  # cards only
 
 
-def test_remove_takes_partial_downloads_along(hub) -> None:
+def test_removal_includes_partial_downloads(hub) -> None:
     hub.cuts = [60_000] + [0] * 4
     with pytest.raises(PixCellError):
         download([TRANSFORMER])
@@ -235,7 +241,7 @@ def test_remove_takes_partial_downloads_along(hub) -> None:
     assert not list(Path(os.environ["HF_HUB_CACHE"]).rglob("*.part"))
 
 
-def test_weights_that_the_user_put_into_the_folder_stay(hub, weights) -> None:
+def test_removal_keeps_the_users_files_in_the_folder(hub, weights) -> None:
     path = weights / WEIGHTS
     path.parent.mkdir(parents=True)
     path.write_bytes(hub.repositories[TRANSFORMER.hub_id][TRANSFORMER.weights])
@@ -248,9 +254,9 @@ def test_weights_that_the_user_put_into_the_folder_stay(hub, weights) -> None:
 # ---- check
 
 
-@pytest.mark.parametrize("place", ["cache", "folder"])
-def test_check_finds_damage(hub, request, place) -> None:
-    if place == "folder":
+@pytest.mark.parametrize("location", ["cache", "folder"])
+def test_a_check_reports_damaged_and_missing_files(hub, request, location) -> None:
+    if location == "folder":
         request.getfixturevalue("weights")
     download(PIXCELL_256.parts)
     assert family_problems(PIXCELL_256) == []
@@ -261,20 +267,20 @@ def test_check_finds_damage(hub, request, place) -> None:
     config.write_text("{}")
     problems = family_problems(PIXCELL_256)
     assert len(problems) == 2
-    assert "is damaged: its hash is another; remove it and get it again." in problems[0]
+    assert "is damaged: its hash differs. Remove it and get it again." in problems[0]
     path.write_bytes(data[:-100])
-    assert "is cut off; remove it and get it again." in family_problems(PIXCELL_256)[0]
+    assert "is cut off. Remove it and get it again." in family_problems(PIXCELL_256)[0]
     path.unlink()
     assert family_problems(PIXCELL_256)[0] == (
-        f"The transformer from {TRANSFORMER.hub_id} is missing; get pixcell-256 again."
+        f"The transformer from {TRANSFORMER.hub_id} is missing. Get pixcell-256 again."
     )
 
 
-def test_a_header_that_is_no_header(tmp_path) -> None:
+def test_a_damaged_header_is_reported(tmp_path) -> None:
     path = tmp_path / "x.safetensors"
     for data, problem in (
-        (b"", "is cut off or no safetensors file"),
-        (b"\xff" * 100, "is cut off or no safetensors file"),
+        (b"", "is cut off or not a safetensors file"),
+        (b"\xff" * 100, "is cut off or not a safetensors file"),
         ((5).to_bytes(8, "little") + b"{torn", "has a damaged header"),
         ((2).to_bytes(8, "little") + b"{}more", "is cut off"),
         ((2).to_bytes(8, "little") + b"{}", ""),

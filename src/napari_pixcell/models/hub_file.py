@@ -1,9 +1,8 @@
-"""One file from the hub: what the hub says of it, and its bytes, resumed and checked.
+"""Download of one file from the hub: its size and hash, and its bytes, resumed and checked.
 
-``hf_hub_download`` starts again from nothing after a cut, and looks up from its work every
-10 MB only. So the bytes are fetched here, with the hub's own session and headers, and a partial
-file is kept under a name that holds the hash of what it will be. They are plain HTTP: xet is not
-used, and not needed.
+``hf_hub_download`` starts from scratch after an interruption, and can be cancelled only every
+10 MB. So the bytes are downloaded here, with the hub's own session and headers, to a partial file
+whose name contains the expected hash. The transfer is plain HTTP, without xet.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
-from typing import BinaryIO, Protocol
+from typing import BinaryIO
 
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import Part
@@ -25,19 +24,12 @@ log = logging.getLogger(__name__)
 
 TIMEOUT = 10.0  # s without a byte
 ATTEMPTS = 5  # in a row without a byte
-FIRST_WAIT = 0.2  # s, doubled each time
+FIRST_WAIT = 0.2  # s, doubled after each attempt
 CHUNK = 4 << 20
 
 
-class Stopped(Exception):
+class DownloadStopped(Exception):
     """The download was asked to stop."""
-
-
-class Hash(Protocol):
-    """What hashlib gives."""
-
-    def update(self, data: bytes, /) -> None: ...  # noqa: D102
-    def hexdigest(self) -> str: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
@@ -49,13 +41,13 @@ class RemoteFile:
     hub_id, name : str
         Repository, and path in it.
     url : str
-        Where its bytes are.
+        Address of its bytes.
     etag : str
-        Its sha256 (64 digits) if it is large, else the sha1 that git gives it (40 digits).
+        Its sha256 (64 digits) if it is large, else its git sha1 (40 digits).
     size : int
         In bytes.
     commit : str
-        The commit that this was said of.
+        The commit that the description refers to.
     """
 
     hub_id: str
@@ -65,15 +57,15 @@ class RemoteFile:
     size: int
     commit: str
 
-    def new_hash(self) -> Hash:
-        """Start the hash that ends as ``etag``."""
+    def new_hash(self) -> hashlib._Hash:
+        """Return a hash that equals ``etag`` once all bytes have been added."""
         if len(self.etag) == 64:
             return hashlib.sha256()
         return hashlib.sha1(f"blob {self.size}\0".encode(), usedforsecurity=False)
 
 
 def endpoint() -> str:
-    """Give the address of the hub: ``HF_ENDPOINT``, or the public one."""
+    """Return the address of the hub: ``HF_ENDPOINT``, or the public one."""
     from huggingface_hub import constants
 
     return (os.environ.get("HF_ENDPOINT") or constants.ENDPOINT).rstrip("/")
@@ -88,83 +80,85 @@ def offline() -> bool:
 
 
 def describe(part: Part, name: str, revision: str | None = None) -> RemoteFile:
-    """Ask the hub for size and hash of a file.
+    """Request size and hash of a file from the hub.
 
     Raises
     ------
     PixCellError
         If the answer is not that of a hub.
     huggingface_hub.errors.HTTPError
-        As the hub's client raises it; see :func:`napari_pixcell.models.refusals.explain`.
+        From the hub's client; see :func:`napari_pixcell.models.hub_errors.hub_error_message`.
     """
     from huggingface_hub import get_hf_file_metadata, hf_hub_url
 
-    place = endpoint()
-    url = hf_hub_url(part.hub_id, name, revision=revision or part.revision, endpoint=place)
-    said = get_hf_file_metadata(url, timeout=TIMEOUT, endpoint=place)
-    etag, commit = said.etag or "", said.commit_hash or ""
-    # The etag becomes part of a file name, so it has to be a hash and nothing else.
-    if not re.fullmatch("[0-9a-f]{40}|[0-9a-f]{64}", etag) or said.size is None:
+    address = endpoint()
+    url = hf_hub_url(part.hub_id, name, revision=revision or part.revision, endpoint=address)
+    answer = get_hf_file_metadata(url, timeout=TIMEOUT, endpoint=address)
+    etag, commit = answer.etag or "", answer.commit_hash or ""
+    # The etag becomes part of a file name, so it must be a hash and nothing else.
+    if not re.fullmatch("[0-9a-f]{40}|[0-9a-f]{64}", etag) or answer.size is None:
         raise PixCellError(
-            "The address in HF_ENDPOINT, or a proxy on the way, does not answer as the hub does; "
-            "correct it, or ask who runs the network."
+            "The address in HF_ENDPOINT, or a proxy in between, does not answer as the hub does. "
+            "Correct it, or ask your network administrator."
         )
-    return RemoteFile(part.hub_id, name, url, etag, said.size, commit)
+    return RemoteFile(part.hub_id, name, url, etag, answer.size, commit)
 
 
-def fetch(file: RemoteFile, partial: Path, stop: Event, advance: Callable[[int], None]) -> None:
-    """Fetch the bytes of a file, going on where an earlier try was cut.
+def download_file(
+    file: RemoteFile, partial: Path, stop: Event, advance: Callable[[int], None]
+) -> None:
+    """Download the bytes of a file, resuming an interrupted attempt.
 
     Parameters
     ----------
     file : RemoteFile
-        What to fetch.
+        From :func:`describe`.
     partial : Path
-        Where to; after this it is whole and checked.
+        Where to; complete and checked on return.
     stop : Event
-        Ends the transfer; what came so far stays.
+        Ends the transfer. The bytes received so far are kept.
     advance : callable
-        Told of each step's bytes; negative where bytes have to be fetched again.
+        Called with the number of bytes of each chunk; negative if bytes must be sent again.
 
     Raises
     ------
-    Stopped
+    DownloadStopped
         If ``stop`` is set.
     PixCellError
-        If the bytes are not those that the hub promised; they are deleted.
+        If size or hash differ from what the hub stated. The partial file is then deleted.
     """
     from huggingface_hub.errors import HfHubHTTPError, HTTPError
 
     partial.parent.mkdir(parents=True, exist_ok=True)
     with partial.open("a+b") as target:
-        bytes_ = _Bytes(file, target, stop, advance)
-        bytes_.take_up()
+        transfer = _Transfer(file, target, stop, advance)
+        transfer.resume()
         failures = 0
-        while bytes_.size < file.size:
-            before = bytes_.size
+        while transfer.size < file.size:
+            before = transfer.size
             try:
-                bytes_.stream()
+                transfer.stream()
             except HTTPError as error:
                 status = error.response.status_code if isinstance(error, HfHubHTTPError) else 503
-                failures = 1 if bytes_.size > before else failures + 1
+                failures = 1 if transfer.size > before else failures + 1
                 if (status < 500 and status not in (408, 429)) or failures >= ATTEMPTS:
                     raise
-                log.debug("cut after %d bytes: %s", bytes_.size, type(error).__name__)
+                log.debug("cut after %d bytes: %s", transfer.size, type(error).__name__)
                 if stop.wait(FIRST_WAIT * 2 ** (failures - 1)):
-                    raise Stopped from error
+                    raise DownloadStopped from error
         target.flush()
         os.fsync(target.fileno())
-    if bytes_.size != file.size or bytes_.digest.hexdigest() != file.etag:
+    if transfer.size != file.size or transfer.digest.hexdigest() != file.etag:
         partial.unlink()
-        advance(-bytes_.size)
+        advance(-transfer.size)
         raise PixCellError(
-            f"{file.name} from {file.hub_id} came damaged: its size or hash is not what the hub "
-            "says; get it again."
+            f"{file.name} from {file.hub_id} arrived damaged: its size or hash differs from the "
+            "hub's. Download it again."
         )
 
 
-class _Bytes:
-    """The bytes of a file so far, on the disk and in its hash."""
+class _Transfer:
+    """The bytes of a file received so far, on disk and in its hash."""
 
     def __init__(
         self, file: RemoteFile, target: BinaryIO, stop: Event, advance: Callable[[int], None]
@@ -172,14 +166,14 @@ class _Bytes:
         self.file, self.target, self.stop, self.advance = file, target, stop, advance
         self.size, self.digest = 0, file.new_hash()
 
-    def take_up(self) -> None:
-        """Hash what an earlier try left."""
+    def resume(self) -> None:
+        """Hash the bytes of an earlier attempt."""
         self.target.seek(0)
         while chunk := self.target.read(CHUNK):
             self._count(chunk)
 
     def stream(self) -> None:
-        """Fetch the rest, or as much of it as comes."""
+        """Receive the remaining bytes, or as many as arrive."""
         from huggingface_hub import get_session
         from huggingface_hub.utils import build_hf_headers, hf_raise_for_status
 
@@ -189,13 +183,13 @@ class _Bytes:
         url = self.file.url
         with get_session().stream("GET", url, headers=headers, timeout=TIMEOUT) as response:
             hf_raise_for_status(response)
-            if self.size and response.status_code != 206:  # no ranges here: from the start
+            if self.size and response.status_code != 206:  # no ranges here: start over
                 self.target.truncate(0)
                 self.advance(-self.size)
                 self.size, self.digest = 0, self.file.new_hash()
             for chunk in response.iter_bytes():
                 if self.stop.is_set():
-                    raise Stopped
+                    raise DownloadStopped
                 self.target.write(chunk)
                 self._count(chunk)
                 if self.size > self.file.size:
@@ -203,7 +197,7 @@ class _Bytes:
 
     def _count(self, chunk: bytes) -> None:
         if self.stop.is_set():
-            raise Stopped
+            raise DownloadStopped
         self.digest.update(chunk)
         self.size += len(chunk)
         self.advance(len(chunk))
