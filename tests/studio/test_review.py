@@ -263,7 +263,7 @@ def test_a_folder_that_is_no_dataset(review: Review, tmp_path: Path) -> None:
     review.open(tmp_path)
     assert review.why_no_pair() == "A dataset is being opened"
     wait(review, lambda: not review.opening)
-    assert review.problem.startswith(f"There is no dataset in {tmp_path.name}; choose a folder")
+    assert review.problem.startswith(f"There is no dataset in {tmp_path.name}. Choose a folder")
     assert looked_at(review) == 0  # what was open is still there
 
 
@@ -352,7 +352,7 @@ def test_a_flag_names_only_what_is_beyond_its_threshold(tmp_path: Path) -> None:
     checks = Checks(most_copy_pixels=0.9, least_contrast=2.0)
     assert flag_sentences(Columns.of(PairTable(dataset)), 1, checks) == [
         "Too close to a real tile: pixels like a real tile's 0.95, wanted at most 0.90.",
-        "Blank, saturated or no picture: contrast 1.0, wanted at least 2.0.",
+        "Blank, saturated or not a picture: contrast 1.0, wanted at least 2.0.",
     ]
     checks = Checks(most_copy_pixels=0.97, least_contrast=None, most_saturated=None)
     assert flag_sentences(Columns.of(PairTable(dataset)), 1, checks) == [

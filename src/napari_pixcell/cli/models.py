@@ -11,8 +11,8 @@ from napari_pixcell.models.catalogue import WeightSet
 from napari_pixcell.models.families import get_weight_set, weight_sets
 from napari_pixcell.models.hub import download, offer
 from napari_pixcell.models.integrity import family_problems
-from napari_pixcell.models.store import missing
-from napari_pixcell.models.transport import export_family, found_where, import_folder, remove
+from napari_pixcell.models.store import locations, missing
+from napari_pixcell.models.transport import export_family, import_folder, remove
 from napari_pixcell.words import file_size
 
 FAMILY = cli.argument("family", metavar="FAMILY", help="see “models list”")
@@ -64,7 +64,7 @@ def get(options: cli.Options) -> cli.Result:
         _ask(family, options.json)
     with _Transfer(quiet=options.json) as transfer:
         download(left, transfer)
-    return {"family": family.name, "installed": not missing(family), "where": found_where(family)}
+    return {"family": family.name, "installed": not missing(family), "where": locations(family)}
 
 
 def _ask(family: WeightSet, quiet: bool) -> None:
