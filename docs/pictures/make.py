@@ -116,7 +116,7 @@ def results(window: Window) -> None:
     click(strip.viewport(), strip.centre_of(second.number))
     click(studio.results.swipe)
     window.look_at(session.active)
-    studio.results.place.setValue(450)
+    studio.results.divider.setValue(450)
     window.scroll_to(studio.results)
     window.photograph("results")
     studio.results.swipe.setChecked(False)
@@ -153,15 +153,15 @@ def grid(window: Window) -> None:
     panel, session = window.studio.generate.grid, window.session
     window.unfold(panel)
     session.settings.steps, session.settings.seed = 20, 1234
-    panel.seeds.setValue(3)
-    panel.fields["grid_guidance"].setText("1, 2, 4")
+    panel.form["grid_seeds"].setValue(3)
+    panel.form["grid_guidance"].setText("1, 2, 4")
     settle(0.2)
     click(panel.go)
     window.rest()
     window.scroll_to(window.studio.generate)
     sheet(window, "grid")
     window.photograph("grid-fields")
-    panel.fields["grid_guidance"].setText("")
+    panel.form["grid_guidance"].setText("")
     panel.button.setChecked(False)
 
 

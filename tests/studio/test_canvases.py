@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from scripted import ScriptedClient, preview
+from settling import settled
 
 from napari_pixcell.cells.methods import LayoutSource
 from napari_pixcell.engine.canvas.plan import Canvas
@@ -52,10 +53,6 @@ def started(session: Session, client: ScriptedClient, count: int = 1):
     session.generator.generate()
     settled(session)
     return client.waiting[-1]
-
-
-def settled(session: Session) -> None:
-    session.wait(20, until=lambda: not session.background.busy)
 
 
 def ended(session: Session, client: ScriptedClient, event: object) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from drawn_engine import DrawnEngine
 from scripted import ScriptedClient
+from settling import settled
 
 from napari_pixcell.datasets.recipe.making import make_dataset
 from napari_pixcell.datasets.recipe.preparing import count_pairs
@@ -41,10 +42,6 @@ def two(session: Session) -> Session:
         session.layouts.set(session.regions.active.number, labels, "painted")
     settled(session)
     return session
-
-
-def settled(session: Session) -> None:
-    session.wait(20, until=lambda: not session.background.busy)
 
 
 def answer(client: ScriptedClient, session: Session) -> None:

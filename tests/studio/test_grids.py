@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from scripted import ScriptedClient
+from settling import settled
 
 from napari_pixcell.datasets.report.sheets import contact_sheet
 from napari_pixcell.engine.events import Failure, Finished
@@ -28,10 +29,6 @@ def ready(session: Session) -> Session:
     session.regions.add((400, 400))
     session.wait(20)
     return session
-
-
-def settled(session: Session) -> None:
-    session.wait(20, until=lambda: not session.background.busy)
 
 
 def play_all(session: Session, client: ScriptedClient) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from scripted import ScriptedClient
+from settling import settled
 
 from napari_pixcell.engine.events import Failure, Finished, Notice, Preview, Progress
 from napari_pixcell.slides import ArraySlide, Region
@@ -26,10 +27,6 @@ def jobs(session: Session, client: ScriptedClient) -> list[Any]:
         session.generator.generate()
     settled(session)
     return list(session.queue.jobs)
-
-
-def settled(session: Session) -> None:
-    session.wait(20, until=lambda: not session.background.busy)
 
 
 def play(session: Session, client: ScriptedClient, variants: int | None = None) -> None:

@@ -11,13 +11,13 @@ from tifffile import imwrite
 
 from napari_pixcell.cells.methods import LayoutSource
 from napari_pixcell.engine.events import Finished, Layout
+from napari_pixcell.engine.requests import snap, tiles_of
 from napari_pixcell.engine.tissue import size_at
 from napari_pixcell.models.catalogue import DEMO
 from napari_pixcell.models.families import get_family
 from napari_pixcell.slides import ArraySlide, Region
 from napari_pixcell.studio.cells import layouts, segmentation
-from napari_pixcell.studio.regions.geometry import tiles_of, tiles_text
-from napari_pixcell.studio.regions.snapping import snap
+from napari_pixcell.studio.regions.geometry import tiles_text
 from napari_pixcell.studio.session import Session
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from pictures import tissue
 from scripted import ScriptedClient
+from settling import settled
 from tifffile import imwrite
 
 from napari_pixcell.cells.methods import LayoutSource
@@ -55,10 +56,6 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
     yield make
     for session in sessions:
         session.close()
-
-
-def settled(session: Session) -> None:
-    session.wait(20, until=lambda: not session.background.busy)
 
 
 def saved(session: Session) -> Path:

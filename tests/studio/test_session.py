@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from pictures import tissue
 from scripted import ScriptedClient
+from settling import settled
 from tifffile import imread, imwrite
 
 from napari_pixcell.cells.methods import LayoutSource
@@ -26,10 +27,6 @@ from napari_pixcell.studio.styles.choice import StyleChoice
 @pytest.fixture
 def picture() -> np.ndarray:
     return tissue(800)
-
-
-def settled(session: Session) -> None:
-    session.wait(20, until=lambda: not session.background.busy)
 
 
 def added(session: Session, centre: tuple[float, float] = (400, 400)) -> Any:
@@ -439,5 +436,5 @@ def test_a_diameter_out_of_range_is_said_and_nothing_starts(
     session.settings.segment_method = "cellpose"
     session.settings.cell_diameter = 1000
     session.segmentation.segment()
-    assert "diameter of a cell is 1000 µm" in session.segmentation.problem
+    assert "cell diameter is 1000 µm" in session.segmentation.problem
     assert not session.busy and not client.segmenting

@@ -27,7 +27,7 @@ HEAVY = ("torch", "diffusers", "timm", "transformers", "cellpose")
 
 
 def draw(studio, qtbot, top: float, left: float, bottom: float, right: float) -> None:
-    """Draw a box in the Regions layer, in level-0 px, as its tool does."""
+    """Draw a box in level-0 pixels on the Regions layer, as its tool does."""
     if studio.link.find("regions") is None:
         studio.session.add_region((400, 400))
     layer, count = studio.link.find("regions"), len(studio.session.regions)
@@ -61,15 +61,15 @@ def window(done: int, of: int = 200) -> Progress:
 
 @pytest.fixture
 def canvas(ready, qtbot):
-    """With a region of 600 × 400 px."""
+    """The studio with a region of 600 × 400 px."""
     draw(ready, qtbot, 300, 100, 700, 700)
     return ready
 
 
-def test_a_region_says_how_large_it_is_and_what_it_means(ready, qtbot) -> None:
+def test_a_region_shows_its_size_and_cost(ready, qtbot) -> None:
     section = ready.region
     qtbot.wait(60)
-    assert section.hint.text() == "A region is one tile or larger: its tissue gives the style."
+    assert section.hint.text() == "A region is one tile or larger. Its tissue defines the style."
     click(section.add_button)
     qtbot.wait(60)
     assert section.list.item(0).text() == "Region 1 · 256 × 256 px · 128 µm"
@@ -78,7 +78,7 @@ def test_a_region_says_how_large_it_is_and_what_it_means(ready, qtbot) -> None:
     )
     draw(ready, qtbot, 300, 100, 700, 700)
     assert section.list.item(1).text() == "Region 2 · 600 × 400 px · 300 × 200 µm"
-    assert section.hint.text() == "Region 2 is 6 tiles, made as one picture."
+    assert section.hint.text() == "Region 2: 6 tiles, generated as one image."
     assert ready.style_.state.text() == "✓ embedded (6 tiles)"
     assert ready.generate.outlook.text() == "600 × 400 px, 6 tiles"
     assert not ready.style_.bar.isVisible()
@@ -86,7 +86,7 @@ def test_a_region_says_how_large_it_is_and_what_it_means(ready, qtbot) -> None:
     np.testing.assert_allclose(np.ptp(box, axis=0), (200, 300), atol=1e-4)
 
 
-def test_a_box_pulled_larger_takes_its_cells_along(ready, qtbot, settle) -> None:
+def test_cells_stay_in_place_when_their_box_is_enlarged(ready, qtbot, settle) -> None:
     click(ready.region.add_button)
     settle(ready)
     item, layer = ready.session.active, ready.link.find("regions")
@@ -131,7 +131,7 @@ def test_previews_variants_and_layouts_lie_over_a_region_of_any_shape(
     assert all(lies(layer, item.region) for layer in variants)
 
 
-def test_a_large_variant_is_shown_by_levels(
+def test_a_large_variant_is_shown_as_a_pyramid(
     canvas, viewer, client, qtbot, settle, monkeypatch
 ) -> None:
     monkeypatch.setattr(variant_layers, "PLAIN", 500)
@@ -147,13 +147,13 @@ def test_a_large_variant_is_shown_by_levels(
     assert lies(layer, canvas.session.active.region)
     press(qtbot, canvas, 2)
     settle(canvas)
-    layer = canvas.link.find("preview")  # another: napari cannot exchange the levels of one
+    layer = canvas.link.find("preview")  # a new layer, since napari cannot replace a pyramid
     assert layer.multiscale and layer.visible and layer.metadata["result"] == 2
     canvas.session.gallery.star(canvas.session.gallery.results)
     settle(canvas)
     layer = canvas.link.find("variant", 2)
     assert layer.multiscale and layer.name == "Synthetic · Region 2 · seed 1235"
-    assert canvas.link.find("variant", 1) is None  # its levels are made when it is looked at
+    assert canvas.link.find("variant", 1) is None  # its pyramid is built when it is shown
     viewer.layers.remove(layer)
     press(qtbot, canvas, 1)
     settle(canvas)
@@ -161,7 +161,7 @@ def test_a_large_variant_is_shown_by_levels(
     assert [result.starred for result in canvas.session.gallery.results] == [True, False]
 
 
-def test_a_variant_on_disk_is_shown_by_levels_and_goes_with_its_result(
+def test_a_variant_on_disk_is_shown_as_a_pyramid_and_deleted_with_its_result(
     canvas, client, qtbot, settle, monkeypatch, tmp_path
 ) -> None:
     monkeypatch.setattr(pyramid, "COARSEST", 200)
@@ -196,12 +196,12 @@ def test_a_variant_on_disk_is_shown_by_levels_and_goes_with_its_result(
     qtbot.waitUntil(lambda: not stored.folder.exists(), timeout=5_000)
 
 
-def test_a_thumbnail_of_a_large_picture_is_made_of_few_of_its_pixels() -> None:
+def test_the_thumbnail_of_a_large_image_samples_few_of_its_pixels() -> None:
     assert thinned(np.zeros((9000, 20_000))).shape[1] < 1024
     assert thinned(np.zeros((300, 400))).shape == (300, 400)
 
 
-def test_speed_brings_its_steps_and_goes_into_the_request(ready, client, qtbot, settle) -> None:
+def test_a_speed_preset_sets_its_steps_and_enters_the_request(ready, client, qtbot, settle) -> None:
     click(ready.region.add_button)
     settle(ready)
     section, speed = ready.generate, ready.generate.speed
@@ -241,7 +241,7 @@ def test_progress_counts_windows(canvas, client, qtbot, settle) -> None:
     assert section.bar.value() / section.bar.maximum() == 0.6
 
 
-def test_a_stopped_canvas_offers_to_go_on(canvas, client, qtbot, settle) -> None:
+def test_a_stopped_canvas_can_be_resumed(canvas, client, qtbot, settle) -> None:
     section = canvas.generate
     section.count.setValue(1)
     click(section.generate_button)
@@ -254,7 +254,7 @@ def test_a_stopped_canvas_offers_to_go_on(canvas, client, qtbot, settle) -> None
     assert section.note.text() == (
         "Stopped at 43 %. Generate again with the same settings to go on from there."
     )
-    assert section.action.text() == "Go on" and section.action.isVisible()
+    assert section.action.text() == "Resume" and section.action.isVisible()
     section.seed.setValue(5)
     client.waiting.clear()
     click(section.action)
@@ -266,20 +266,20 @@ def test_a_stopped_canvas_offers_to_go_on(canvas, client, qtbot, settle) -> None
     client.waiting[0][1](Failure(failure))
     settle(canvas)
     assert section.problem.text() == failure and section.note.text().startswith("Stopped at 50 %")
-    assert section.action.text() == "Go on" and section.action.isVisible()
+    assert section.action.text() == "Resume" and section.action.isVisible()
 
 
-def test_a_canvas_that_is_refused_says_why_in_its_section(canvas, client, qtbot, settle) -> None:
+def test_a_refused_canvas_is_reported_in_its_section(canvas, client, qtbot, settle) -> None:
     click(canvas.generate.generate_button)
     settle(canvas)
     message = "A picture of this size needs 9.1 GB on disk while it is made; choose a smaller one."
     client.waiting[0][1](Failure(message))
     settle(canvas)
     assert canvas.generate.problem.text() == message
-    assert canvas.generate.action.text() == "Try again" and not canvas.generate.note.isVisible()
+    assert canvas.generate.action.text() == "Retry" and not canvas.generate.note.isVisible()
 
 
-def test_good_news_without_anything_to_do_has_no_button(ready, qtbot, settle) -> None:
+def test_a_note_without_an_action_has_no_button(ready, qtbot, settle) -> None:
     click(ready.region.add_button)
     settle(ready)
     click(ready.style_.forget_button)
@@ -287,7 +287,7 @@ def test_good_news_without_anything_to_do_has_no_button(ready, qtbot, settle) ->
     assert ready.style_.note.isVisible() and not ready.style_.action.isVisible()
 
 
-def test_a_long_embedding_shows_how_far_it_is_and_can_be_cancelled(
+def test_a_long_embedding_shows_its_progress_and_can_be_cancelled(
     studio, client, qtbot, settle, monkeypatch
 ) -> None:
     told = []
@@ -311,7 +311,7 @@ def test_a_long_embedding_shows_how_far_it_is_and_can_be_cancelled(
     assert not section.bar.isVisible() and not section.problem.isVisible()
 
 
-def test_the_dock_stays_as_wide_as_it_was(canvas, qtbot) -> None:
+def test_the_dock_keeps_its_width(canvas, qtbot) -> None:
     qtbot.wait(60)
     inner = canvas.scroll.widget()
     assert inner.minimumSizeHint().width() <= canvas.minimumWidth()
@@ -321,7 +321,7 @@ def test_the_dock_stays_as_wide_as_it_was(canvas, qtbot) -> None:
     not (DEMO_FOLDER / "transformer").exists(), reason="the demo weights are not there yet"
 )
 @pytest.mark.usefixtures("one_worker")
-def test_a_region_of_odd_sides_is_made_by_the_real_worker(viewer: napari.Viewer, qtbot) -> None:
+def test_the_real_worker_generates_a_region_of_odd_sides(viewer: napari.Viewer, qtbot) -> None:
     before = {name for name in HEAVY if name in sys.modules}
     _, studio = viewer.window.add_plugin_dock_widget("napari-pixcell", "PixCell studio")
     session = studio.session
@@ -367,7 +367,7 @@ def test_a_region_of_odd_sides_is_made_by_the_real_worker(viewer: napari.Viewer,
     studio.close_session()
 
 
-def test_going_to_a_region_shows_all_of_it(canvas, viewer, qtbot) -> None:
+def test_going_to_a_region_fits_it_into_the_view(canvas, viewer, qtbot) -> None:
     camera, layer = viewer.scene.camera, canvas.link.slide_layer
     camera.zoom *= 3
     qtbot.wait(60)
@@ -377,7 +377,7 @@ def test_going_to_a_region_shows_all_of_it(canvas, viewer, qtbot) -> None:
     assert left <= 100 and right >= 699 and top <= 300 and bottom >= 699
 
 
-def test_a_box_is_drawn_pulled_and_moved_with_the_mouse(ready, qtbot, settle) -> None:
+def test_a_box_is_drawn_resized_and_moved_with_the_mouse(ready, qtbot, settle) -> None:
     session = ready.session
     qtbot.wait(60)
     click(ready.region.draw_button)

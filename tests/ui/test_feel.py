@@ -1,4 +1,4 @@
-"""What makes the dock pleasant: reasons for what is off, names, and no trace once it is closed."""
+"""Reasons for disabled controls, names for screen readers, and a clean teardown."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from napari_pixcell.engine.events import Progress
 from napari_pixcell.slides import ArraySlide
 from napari_pixcell.ui.dock import PixCellStudio
 from napari_pixcell.ui.help_menu import KEYS
-from napari_pixcell.ui.keys import TABLE
+from napari_pixcell.ui.key_table import TABLE
 from napari_pixcell.ui.widgets import WHY, More
 
 CONTROLS = (QAbstractButton, QAbstractSlider, QAbstractSpinBox, QComboBox, QLineEdit)
 
 
 def controls(studio: PixCellStudio) -> list[QWidget]:
-    """Give what the user sees and could use, without the inner parts of fields."""
+    """Return all visible controls, without the inner parts of fields."""
     fields = (QAbstractSpinBox, QAbstractSlider, QComboBox)
     return [
         widget
@@ -55,7 +55,7 @@ def unfold(studio: PixCellStudio, qtbot) -> None:
 
 
 def check(studio: PixCellStudio) -> int:
-    """Each control that is off says why; how many there are."""
+    """Check that each disabled control states a reason, and return their number."""
     off = [widget for widget in controls(studio) if not widget.isEnabled()]
     silent = [
         f"{type(widget).__name__} {widget.objectName() or widget.toolTip()}"
@@ -66,7 +66,7 @@ def check(studio: PixCellStudio) -> int:
     return len(off)
 
 
-def test_whatever_is_off_says_why_and_stops_saying_so(ready, client, qtbot, settle) -> None:
+def test_disabled_controls_state_a_reason_until_it_is_gone(ready, client, qtbot, settle) -> None:
     session = ready.session
     unfold(ready, qtbot)
     assert check(ready) > 10
@@ -124,7 +124,7 @@ def test_help_lists_the_keys_while_the_studio_is_open(ready, viewer, qtbot) -> N
 
 
 def test_a_region_that_was_removed_comes_back_with_its_cells(
-    ready, viewer, client, qtbot, settle
+    ready, viewer, client, settle, press
 ) -> None:
     session = ready.session
     item = session.add_region((400, 400))
@@ -138,9 +138,8 @@ def test_a_region_that_was_removed_comes_back_with_its_cells(
     settle(ready)
     assert ready.link.find("layout", item.number) is None and not session.regions
     assert ready.region.note.text() == "Tumour was removed."
-    assert ready.region.action.isVisible() and ready.region.action.text() == "Undo"
-    ready.region.action.click()
-    settle(ready)
+    assert ready.region.action.isVisible() and ready.region.action.text() == "Restore region"
+    press(ready.region.action)
     assert session.active is item and item.embedding is not None and item.cells == 1
     np.testing.assert_array_equal(ready.link.find("layout", item.number).data, labels)
     assert not ready.region.note.isVisible() and not ready.region.action.isVisible()
@@ -149,7 +148,7 @@ def test_a_region_that_was_removed_comes_back_with_its_cells(
 
 @pytest.fixture
 def listeners(viewer):
-    """Count who listens to the viewer."""
+    """Return a function that counts the listeners of the viewer."""
 
     def count() -> int:
         groups = (

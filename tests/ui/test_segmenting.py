@@ -1,4 +1,4 @@
-"""Finding nuclei by a method of the user's choice, in a real window."""
+"""Segmenting nuclei by each method in a real window."""
 
 from __future__ import annotations
 
@@ -20,26 +20,25 @@ HEAVY = ("torch", "cellpose", "segment_anything", "cv2")
 
 
 def choose(studio: PixCellStudio, index: int) -> None:
-    """Pick an entry of the methods as a user does."""
+    """Choose a method as a user does."""
     studio.layout_.finding.method.setCurrentIndex(index)
     studio.layout_.finding.method.activated.emit(index)
 
 
 @pytest.fixture
 def own_model(monkeypatch: pytest.MonkeyPatch, tiny_cellpose: Path) -> Path:
-    """Answer the question for a model file."""
+    """Answer the file dialog with a model file."""
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_, **__: (str(tiny_cellpose), ""))
     return tiny_cellpose
 
 
 @pytest.fixture
-def region(ready: PixCellStudio, settle) -> PixCellStudio:
-    click(ready.region.add_button)
-    settle(ready)
+def region(ready: PixCellStudio, press) -> PixCellStudio:
+    press(ready.region.add_button)
     return ready
 
 
-def test_without_weights_the_dock_says_how_to_get_them(region, qtbot) -> None:
+def test_missing_weights_are_offered_for_download(region, qtbot) -> None:
     section = region.layout_
     assert (
         section.finding.segment_button.isEnabled()
@@ -50,7 +49,7 @@ def test_without_weights_the_dock_says_how_to_get_them(region, qtbot) -> None:
     qtbot.wait(60)
     assert not section.finding.segment_button.isEnabled()
     assert "Cellpose's weights are not installed. Get them" in section.problem.text()
-    assert section.action.text() == "Get it…" and section.action.isVisible()
+    assert section.action.text() == "Get weights…" and section.action.isVisible()
     click(section.action)
     manager = region.slide.manager
     assert manager.isVisible() and manager.chosen.family.name == "cellpose"
@@ -61,7 +60,7 @@ def test_without_weights_the_dock_says_how_to_get_them(region, qtbot) -> None:
     assert section.finding.segment_button.isEnabled() and not section.problem.isVisible()
 
 
-def test_weights_that_come_are_noticed(region, qtbot, tmp_path, monkeypatch) -> None:
+def test_newly_installed_weights_enable_the_button(region, qtbot, tmp_path, monkeypatch) -> None:
     choose(region, 1)
     qtbot.wait(60)
     (tmp_path / "cpsam_v2").touch()
@@ -71,7 +70,7 @@ def test_weights_that_come_are_noticed(region, qtbot, tmp_path, monkeypatch) -> 
     assert region.layout_.finding.segment_button.isEnabled()
 
 
-def test_a_file_that_is_gone_can_be_chosen_anew(region, qtbot, own_model) -> None:
+def test_a_missing_model_file_can_be_replaced(region, qtbot, own_model) -> None:
     region.session.settings.segment_model = "/nowhere/mine"
     region.session.settings.segment_method = "cellpose"
     qtbot.wait(60)
@@ -85,7 +84,7 @@ def test_a_file_that_is_gone_can_be_chosen_anew(region, qtbot, own_model) -> Non
     )
 
 
-def test_a_question_that_is_put_away_changes_nothing(region, qtbot, monkeypatch) -> None:
+def test_cancelling_the_file_dialog_changes_nothing(region, qtbot, monkeypatch) -> None:
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_, **__: ("", ""))
     choose(region, 2)
     qtbot.wait(60)
@@ -117,7 +116,7 @@ def test_progress_is_shown_and_can_be_cancelled(region, client, qtbot, own_model
     assert not section.finding.progress.isVisible() and section.finding.segment_button.isEnabled()
 
 
-def test_the_dock_stays_as_wide_as_it_was(region, qtbot, tmp_path, monkeypatch) -> None:
+def test_a_long_file_name_does_not_widen_the_dock(region, qtbot, tmp_path, monkeypatch) -> None:
     before = region.minimumWidth()
     path = tmp_path / f"{'a very long name ' * 12}"
     path.touch()
@@ -130,7 +129,7 @@ def test_the_dock_stays_as_wide_as_it_was(region, qtbot, tmp_path, monkeypatch) 
     assert column.minimumSizeHint().width() <= before
 
 
-def test_cells_land_on_the_region_they_were_asked_for(region, client, qtbot, own_model) -> None:
+def test_cells_arrive_on_the_region_that_was_segmented(region, client, qtbot, own_model) -> None:
     session = region.session
     first = session.active
     choose(region, 2)
@@ -161,7 +160,7 @@ def test_only_what_the_user_paints_counts_as_edited(region, qtbot) -> None:
     qtbot.waitUntil(lambda: session.active.layout_source.edited, timeout=5_000)
 
 
-def test_a_failure_stands_in_the_section(region, client, qtbot, own_model) -> None:
+def test_a_failure_is_shown_in_the_section(region, client, qtbot, own_model) -> None:
     choose(region, 2)
     click(region.layout_.finding.segment_button)
     qtbot.waitUntil(lambda: bool(client.segmenting), timeout=10_000)

@@ -1,4 +1,4 @@
-"""The Style section's blends, pictures and saved styles, by real widgets."""
+"""Blends, styles from images and saved styles, used through real widgets."""
 
 from __future__ import annotations
 
@@ -57,47 +57,42 @@ def picture(folder: Path) -> Path:
     return path
 
 
-def test_one_style_alone_cannot_be_blended_and_says_why(ready, settle) -> None:
+def test_a_single_style_cannot_be_blended(ready, settle) -> None:
     ready.session.add_region((300, 300))
     settle(ready)
     style = ready.style_
     assert not style.balance.isVisible() and not style.second.isVisible()
     assert not style.blend_button.isEnabled()
-    assert "add a region, or choose a picture" in style.blend_button.toolTip()
-    assert texts(style.choice) == ["Region 1", "no style: any tissue"]
+    assert "Add a region, or a style from an image" in style.blend_button.toolTip()
+    assert texts(style.choice) == ["Region 1", "No style: any tissue"]
 
 
-def test_the_slider_blends_two_styles(two, client, settle) -> None:
+def test_the_slider_blends_two_styles(two, client, settle, press) -> None:
     style, session = two.style_, two.session
-    click(style.blend_button)
-    settle(two)
+    press(style.blend_button)
     assert style.balance.isVisible() and style.second.currentText() == "Region 1"
     assert state(style) == "50 % Region 2 · 50 % Region 1"
     style.balance.setValue(80)
     settle(two)
     assert state(style) == "20 % Region 2 · 80 % Region 1"
-    click(two.generate.generate_button)
-    settle(two)
+    press(two.generate.generate_button)
     assert client.waiting[-1][0].source.style == (("Region 2", 0.2), ("Region 1", 0.8))
-    click(style.blend_button)
-    settle(two)
+    press(style.blend_button)
     assert session.active.style == StyleChoice.of(2) and not style.balance.isVisible()
-    pick(style.choice, "no style: any tissue")
+    pick(style.choice, "No style: any tissue")
     settle(two)
     assert state(style) == "No style: the model chooses the tissue"
     assert not style.save_button.isVisible()
 
 
-def test_a_third_style_has_its_own_share_and_can_be_taken_out(two, settle) -> None:
+def test_a_third_style_has_its_own_share_and_can_be_removed(two, settle, press) -> None:
     style = two.style_
     two.session.add_region((350, 350))
     two.session.activate(2)
     settle(two)
-    click(style.blend_button)
-    settle(two)
+    press(style.blend_button)
     style.blending.button.setChecked(True)
-    click(style.blending.another_button)
-    settle(two)
+    press(style.blending.another_button)
     (third,) = style.blending.rows
     assert third.choice.currentText() == "Region 3" and third.percent.text() == "33 %"
     assert not style.blending.another_button.isEnabled()
@@ -109,14 +104,12 @@ def test_a_third_style_has_its_own_share_and_can_be_taken_out(two, settle) -> No
     assert not style.blending.rows and state(style) == "50 % Region 2 · 50 % Region 1"
 
 
-def test_a_series_button_queues_its_steps(two, client, settle) -> None:
+def test_a_series_button_queues_its_steps(two, client, settle, press) -> None:
     style = two.style_
-    click(style.blend_button)
-    settle(two)
+    press(style.blend_button)
     style.blending.button.setChecked(True)
     style.blending.count.setValue(3)
-    click(style.blending.series_button)
-    settle(two)
+    press(style.blending.series_button)
     for _ in range(3):
         client.play()
         settle(two)
@@ -129,13 +122,12 @@ def test_a_series_button_queues_its_steps(two, client, settle) -> None:
     ]
 
 
-def test_a_style_is_saved_renamed_used_and_removed(two, settle, monkeypatch) -> None:
+def test_a_style_is_saved_renamed_used_and_removed(two, settle, monkeypatch, press) -> None:
     style, session = two.style_, two.session
     say(monkeypatch, "Stroma A")
-    click(style.save_button)
-    settle(two)
+    press(style.save_button)
     assert "Saved as “Stroma A”" in style.note.text()
-    assert entry(style.menu(), "Rename or remove").isEnabled() is False
+    assert entry(style.menu(), "Choose a saved style").isEnabled() is False
     pick(style.choice, "Stroma A")
     settle(two)
     assert state(style) == "✓ saved (1 tile)"
@@ -149,15 +141,14 @@ def test_a_style_is_saved_renamed_used_and_removed(two, settle, monkeypatch) -> 
     settle(two)
     assert style.choice.currentText() == "Region 2" and "is gone" in style.note.text()
     say(monkeypatch, "  ")
-    click(style.save_button)
-    settle(two)
+    press(style.save_button)
     assert "needs a name" in style.problem.text() and session.styles == []
 
 
-def test_a_picture_comes_by_the_menu_and_by_dropping_it(two, settle, tmp_path, monkeypatch) -> None:
+def test_an_image_becomes_a_style_by_menu_or_drop(two, settle, tmp_path, monkeypatch) -> None:
     style, path = two.style_, picture(tmp_path)
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(path), ""))
-    entry(style.menu(), "From a picture").trigger()
+    entry(style.menu(), "Add style from image").trigger()
     settle(two)
     assert style.choice.currentText() == "Picture" and state(style) == "✓ embedded (4 tiles)"
     data = QMimeData()

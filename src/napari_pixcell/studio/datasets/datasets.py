@@ -18,6 +18,7 @@ from napari_pixcell.datasets.store.checks import Checks
 from napari_pixcell.datasets.store.dataset import DESCRIPTION, Dataset
 from napari_pixcell.datasets.store.table import PairTable
 from napari_pixcell.engine.request import GenerateRequest
+from napari_pixcell.engine.requests import generate_request, tile_size
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import Family
 from napari_pixcell.studio.datasets.choice import (
@@ -144,17 +145,11 @@ class Datasets:
         )
 
     def _base(self) -> GenerateRequest:
-        settings = self.settings
-        return GenerateRequest(
-            settings.family,
-            seed=settings.seed,
-            count=1,
-            steps=settings.steps,
-            guidance=settings.guidance_with(settings.takes_layout),
-            layout_strength=settings.layout_strength,
-            layout_until=settings.layout_until,
-            preset=settings.preset,
+        family, settings = (
+            self.settings.model,
+            self.settings.generation(self.settings.takes_layout, count=1),
         )
+        return generate_request(family, settings, size=tile_size(family), embedding=None)
 
     def _wanted(self) -> Wanted:
         """Capture what the dataset will be made of.

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.presets import QUICK
-from napari_pixcell.engine.request import GenerateRequest, Source
+from napari_pixcell.engine.request import GenerateRequest
+from napari_pixcell.engine.requests import generate_request, source_of, tiles_of
 from napari_pixcell.engine.sweep import Axis, Sweep
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.studio.background import Background
@@ -23,7 +24,7 @@ from napari_pixcell.studio.generation.start import start_of, start_words, why_no
 from napari_pixcell.studio.generation.target import Start, Target
 from napari_pixcell.studio.models import InstalledModels
 from napari_pixcell.studio.notices import Notices
-from napari_pixcell.studio.regions.geometry import tiles_of, tiles_text
+from napari_pixcell.studio.regions.geometry import tiles_text
 from napari_pixcell.studio.regions.item import RegionItem
 from napari_pixcell.studio.regions.regions import Regions
 from napari_pixcell.studio.results.export import Exporter
@@ -226,24 +227,17 @@ class Generator:
 
     def capture(self, item: RegionItem) -> Captured:
         """Capture what the next generation of a region needs."""
-        settings, region, family = self.settings, item.region, self.settings.model
-        mpp, layout = self.slides.current.mpp, self.with_layout
-        request = GenerateRequest(
-            family=settings.family,
+        settings, mpp, layout = self.settings, self.slides.current.mpp, self.with_layout
+        request = generate_request(
+            settings.model,
+            settings.generation(layout),
+            size=item.size,
             embedding=self.styles.embedding(item),
-            size=item.size if item.size != (family.tile, family.tile) else None,
-            seed=settings.seed,
-            count=settings.count,
-            steps=settings.steps,
-            guidance=settings.guidance_with(layout),
-            layout_strength=settings.layout_strength,
-            layout_until=settings.layout_until,
-            preset=settings.preset,
-            source=Source(
+            source=source_of(
                 self.exporter.name,
-                (region.x, region.y, region.width, region.height),
+                item.region,
                 mpp,
-                item.layout_source if layout else None,
+                layout=item.layout_source if layout else None,
                 style=self.styles.source(item),
             ),
         )

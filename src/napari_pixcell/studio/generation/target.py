@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.request import GenerateRequest
-from napari_pixcell.engine.tissue import Tissue
+from napari_pixcell.engine.requests import read_tissue
 from napari_pixcell.models.catalogue import Family
 from napari_pixcell.slides.region import Region
 from napari_pixcell.studio.regions.geometry import enlarged
@@ -83,7 +83,11 @@ class Start:
 
     def complete(self, requests: Sequence[GenerateRequest]) -> list[GenerateRequest]:
         """Return requests with the picture to start from; call it in a thread."""
-        picture = self._read() if self.picture is None else np.asarray(self.picture)
+        picture = (
+            read_tissue(self.slide, self.region, self.family)
+            if self.picture is None
+            else np.asarray(self.picture)
+        )
         start = PackedArray.pack(picture)
         changes: dict[str, Any] = {"start": start, "invert": self.invert}
         if self.area is not None:
@@ -106,9 +110,3 @@ class Start:
             extent = (marked[-1] + 1 - marked[0]) * length / self.area.shape[axis]
             share *= min(1.0, (extent + window) / length)
         return share
-
-    def _read(self) -> NDArray[np.uint8]:
-        """Read tissue that was too large to be kept."""
-        tissue = Tissue(self.slide, self.region, self.family)
-        bands = [tissue.read(first, stop) for first, stop in tissue.bands()]
-        return tissue.cut(np.concatenate(bands))

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pixcell.models.catalogue import Family
 from napari_pixcell.slides.region import Region
 from napari_pixcell.words import counted
 
@@ -27,12 +26,6 @@ def enlarged(area: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
     return fine[: size[0], : size[1]]
 
 
-def tiles_of(size: tuple[int, int], family: Family) -> int:
-    """Return the number of tiles of a family that cover a picture of (height, width) px."""
-    height, width = size
-    return -(-height // family.tile) * -(-width // family.tile)
-
-
 def tiles_text(count: int) -> str:
     """Return a number of tiles in words."""
     return counted(count, "tile")
@@ -41,10 +34,3 @@ def tiles_text(count: int) -> str:
 def same_size(a: Region, b: Region) -> bool:
     """True if a box was moved, not resized. Napari keeps its corners as they were drawn."""
     return abs(a.width - b.width) < 0.5 and abs(a.height - b.height) < 0.5
-
-
-def follow(drawn: Region, before: Region, after: Region) -> Region:
-    """Return the box that the user drew, moved as its fitted region was moved."""
-    return Region(
-        drawn.x + after.x - before.x, drawn.y + after.y - before.y, drawn.width, drawn.height
-    )

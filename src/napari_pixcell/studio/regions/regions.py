@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 from psygnal import Signal
 
+from napari_pixcell.engine.requests import enlarged_as, snap
 from napari_pixcell.engine.tissue import size_at
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.slides.region import Region
 from napari_pixcell.studio.cells.layout import Cells
 from napari_pixcell.studio.notices import Notices
-from napari_pixcell.studio.regions.geometry import follow, same_size
+from napari_pixcell.studio.regions.geometry import same_size
 from napari_pixcell.studio.regions.item import RegionItem
-from napari_pixcell.studio.regions.snapping import snap
 from napari_pixcell.studio.settings import Settings
 from napari_pixcell.studio.slides import Slides
 from napari_pixcell.studio.styles.choice import StyleChoice
@@ -160,7 +160,7 @@ class Regions:
             place = self._snapped(region, same_size(region, before))
             if place != before:
                 kept = same_size(place, before)
-                item.drawn = follow(item.drawn, before, place) if kept else place
+                item.drawn = enlarged_as(item.drawn, before, place) if kept else place
                 item.region, item.size = place, self._size(place)
                 self.moved.emit(item, before, settled)
         self._emit()

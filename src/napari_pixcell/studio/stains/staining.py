@@ -8,16 +8,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pixcell.cells.ihc.look import looks_like
 from napari_pixcell.engine.packed import PackedArray
-from napari_pixcell.engine.request import GenerateRequest, Source
+from napari_pixcell.engine.request import Source
+from napari_pixcell.engine.requests import (
+    snap,
+    source_of,
+    stain_request,
+    stain_warning,
+    why_too_small,
+)
 from napari_pixcell.engine.sweep import Axis, Sweep
 from napari_pixcell.engine.tissue import size_at
 from napari_pixcell.models.catalogue import Family
 from napari_pixcell.models.families import stain_families, stain_name
 from napari_pixcell.models.identity import encoder_identity
 from napari_pixcell.models.store import missing
-from napari_pixcell.slides.region import Region
 from napari_pixcell.studio.cells.layouts import Layouts
 from napari_pixcell.studio.generation.grids import Grid, Grids
 from napari_pixcell.studio.generation.queue import JobQueue
@@ -25,65 +30,16 @@ from napari_pixcell.studio.generation.target import Start, Target
 from napari_pixcell.studio.notices import Notices
 from napari_pixcell.studio.regions.item import RegionItem
 from napari_pixcell.studio.regions.regions import Regions
-from napari_pixcell.studio.regions.snapping import snap
 from napari_pixcell.studio.results.export import Exporter
 from napari_pixcell.studio.results.gallery import Gallery
 from napari_pixcell.studio.results.results import Result
 from napari_pixcell.studio.settings import Settings
 from napari_pixcell.studio.slides import Slides
-from napari_pixcell.studio.stains.sources import INVERSION, LOOKS_LIKE_IHC, NOISE, start_words
+from napari_pixcell.studio.stains.sources import INVERSION, NOISE, start_words
 from napari_pixcell.studio.styles.embedder import Embedder, EmbedTask
 from napari_pixcell.studio.tasks import Task, Tasks
 
 SECTION = "stain"
-
-
-def stain_request(
-    family: Family,
-    embedding: PackedArray,
-    size: tuple[int, int],
-    seed: int,
-    source: Source,
-    layout: bool = False,
-) -> GenerateRequest:
-    """Build the request of one stain of a region, without layout and start.
-
-    Parameters
-    ----------
-    family : Family
-        The stain.
-    embedding : PackedArray
-        Embedding of the H&E, by the family's encoder.
-    size : (height, width)
-        Size of the picture, in px.
-    seed : int
-        Seed of the noise.
-    source : Source
-        Origin of the tissue, for the record.
-    layout : bool
-        Whether there will be a layout.
-    """
-    return GenerateRequest(
-        family=family.name,
-        embedding=embedding,
-        size=size if size != (family.tile, family.tile) else None,
-        seed=seed,
-        count=1,
-        steps=family.steps,
-        guidance=family.layout_guidance if layout else family.guidance,
-        source=source,
-    )
-
-
-def why_too_small(region: Region, mpp: float, family: Family, name: str) -> str:
-    """Return that a region is smaller than a tile of a stain; empty if it is not."""
-    height, width = region.shape_at(mpp, family.mpp)
-    if min(height, width) >= family.tile:
-        return ""
-    return (
-        f"{name} is {width * family.mpp:.0f} × {height * family.mpp:.0f} µm, and "
-        f"{stain_name(family)} needs {family.tile * family.mpp:.0f} µm or more"
-    )
 
 
 @dataclass(eq=False, kw_only=True)
@@ -251,13 +207,13 @@ class Staining:
         if self._examined is None or self._examined[0] is not pixels:
             self._examined = (pixels, "")
 
-            def done(look: str) -> None:
+            def done(warning: str) -> None:
                 if self._examined is not None and self._examined[0] is pixels:
-                    self._examined = (pixels, look)
+                    self._examined = (pixels, warning)
                     self.notices.changed.emit()
 
-            self.tasks.background.compute(lambda: looks_like(pixels), done, lambda _text: None)
-        return LOOKS_LIKE_IHC if self._examined[1] == "IHC" else ""
+            self.tasks.background.compute(lambda: stain_warning(pixels), done, lambda _text: None)
+        return self._examined[1]
 
     def sentence(self) -> str:
         """Return how far the embedding for the stains is; empty if none is under way."""
@@ -323,11 +279,11 @@ class Staining:
             families=families,
             target=Target(item.number, item.name, item.slide, region, slide.mpp, size, pixels),
             start=start,
-            source=Source(
+            source=source_of(
                 self.exporter.name,
-                (region.x, region.y, region.width, region.height),
+                region,
                 slide.mpp,
-                item.layout_source if follows else None,
+                layout=item.layout_source if follows else None,
             ),
             seed=settings.seed,
             layout=np.array(item.layout) if follows else None,
@@ -361,7 +317,14 @@ class Staining:
     def _enqueue(self, task: StainTask, style: PackedArray) -> None:
         follows = task.layout is not None
         requests = [
-            stain_request(family, style, task.target.size, task.seed, task.source, follows)
+            stain_request(
+                family,
+                size=task.target.size,
+                embedding=style,
+                source=task.source,
+                seed=task.seed,
+                layout=follows,
+            )
             for family in task.families
         ]
         labels = tuple(stain_name(family) for family in task.families)

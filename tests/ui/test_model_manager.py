@@ -1,4 +1,4 @@
-"""The model manager, in a real window, with a hub of our own."""
+"""The model manager in a window, with a local hub."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def settle(manager: ModelManager, qtbot) -> None:
     qtbot.wait(60)
 
 
-def test_every_family_stands_there_with_its_state_size_and_verdict(manager) -> None:
+def test_every_family_is_listed_with_state_size_access_and_verdict(manager) -> None:
     table = manager.table
     rows = [
         [table.topLevelItem(i).text(column) for column in range(5)]
@@ -64,13 +64,13 @@ def test_every_family_stands_there_with_its_state_size_and_verdict(manager) -> N
     bundled, rows = rows[:2], rows[2:]
     assert all(row[1] == "bundled" and row[4] == "runs anywhere" for row in bundled)
     assert all(row[1] == "not installed" for row in rows)
-    assert [row[3] for row in rows] == ["ask for access"] * (len(rows) - 1) + ["free to get"]
+    assert [row[3] for row in rows] == ["on request"] * (len(rows) - 1) + ["open"]
     assert rows[0][2].endswith(" GB")
     assert manager.chosen.family.name == "demo"
     assert not manager.get_button.isEnabled() and not manager.remove_button.isEnabled()
 
 
-def test_nothing_is_downloaded_before_size_and_licence_were_agreed_to(
+def test_a_download_starts_only_after_agreement_to_size_and_licence(
     manager, hub, folder, qtbot
 ) -> None:
     manager.choose(WHICH)
@@ -89,7 +89,7 @@ def test_nothing_is_downloaded_before_size_and_licence_were_agreed_to(
     assert manager.use_button.isEnabled()
 
 
-def test_using_a_model_chooses_it_in_the_dock(manager, hub, folder, qtbot, ready) -> None:
+def test_use_selects_the_model_in_the_studio(manager, hub, folder, qtbot, ready) -> None:
     manager.choose(WHICH)
     manager.shelf.get(WHICH)
     settle(manager, qtbot)
@@ -97,10 +97,10 @@ def test_using_a_model_chooses_it_in_the_dock(manager, hub, folder, qtbot, ready
     qtbot.wait(60)
     assert ready.session.settings.family == WHICH
     assert ready.slide.model.currentText() == "PixCell-256"
-    assert "takes no layout" in ready.layout_.state.text() or not ready.session.active
+    assert "does not support layouts" in ready.layout_.state.text() or not ready.session.active
 
 
-def test_a_hub_that_cannot_be_reached_gets_a_sentence(manager, hub, folder, qtbot) -> None:
+def test_an_unreachable_hub_is_reported(manager, hub, folder, qtbot) -> None:
     hub.close()
     manager.choose(WHICH)
     manager.shelf.get(WHICH)
@@ -109,10 +109,10 @@ def test_a_hub_that_cannot_be_reached_gets_a_sentence(manager, hub, folder, qtbo
     assert missing(get_family(WHICH))
 
 
-def test_a_model_that_is_not_installed_offers_the_manager(ready, qtbot) -> None:
+def test_a_missing_model_offers_the_model_manager(ready, qtbot) -> None:
     ready.session.settings.use_family(WHICH)
     qtbot.wait(60)
-    assert ready.slide.problem.text() == "PixCell-256 is not installed on this machine."
+    assert ready.slide.problem.text() == "PixCell-256 is not installed."
     assert ready.generate.generate_button.text() == "PixCell-256 is not installed"
     qtbot.mouseClick(ready.slide.action, LEFT)
     assert ready.slide.manager.isVisible()
@@ -120,7 +120,7 @@ def test_a_model_that_is_not_installed_offers_the_manager(ready, qtbot) -> None:
     ready.slide.manager.close()
 
 
-def test_a_folder_of_weights_can_be_located_exported_and_removed(
+def test_weights_can_be_exported_removed_and_located(
     manager, hub, folder, qtbot, tmp_path, monkeypatch
 ) -> None:
     manager.shelf.get(WHICH)
@@ -142,7 +142,7 @@ def test_a_folder_of_weights_can_be_located_exported_and_removed(
     assert not missing(get_family(WHICH))
 
 
-def test_the_minutes_until_the_memory_is_given_back_are_remembered(manager) -> None:
+def test_the_time_until_a_model_is_unloaded_is_saved(manager) -> None:
     assert manager.idle.value() == IDLE_MINUTES
     manager.idle.setValue(5)
     assert idle_minutes() == 5
@@ -151,14 +151,14 @@ def test_the_minutes_until_the_memory_is_given_back_are_remembered(manager) -> N
     assert "never" in manager.idle.text()
 
 
-def test_minutes_that_cannot_be_remembered_are_told(manager, tmp_path, monkeypatch) -> None:
+def test_a_time_that_cannot_be_saved_is_reported(manager, tmp_path, monkeypatch) -> None:
     (tmp_path / "file").write_bytes(b"")
     monkeypatch.setenv("PIXCELL_CONFIG_DIR", str(tmp_path / "file" / "below"))
     manager.idle.setValue(7)
     assert "cannot be remembered" in manager.problem.text()
 
 
-def test_what_lies_in_cellpose_s_own_folder_stays_and_that_is_said(
+def test_files_in_cellpose_s_own_folder_are_not_removed(
     manager, qtbot, tmp_path: Path, monkeypatch
 ) -> None:
     monkeypatch.setenv("CELLPOSE_LOCAL_MODELS_PATH", str(tmp_path))

@@ -1,4 +1,4 @@
-"""Cells drawn, cut, joined and removed with the mouse on napari's own label layer."""
+"""Tools draw, split, merge and delete cells with the mouse on napari's own label layer."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from napari_pixcell.ui.layers.slide import role
 
 @pytest.fixture
 def tools(ready, settle):
-    """With a region, and four cells in it."""
+    """The tools, with a region of four cells."""
     click(ready.region.add_button)
     settle(ready)
     labels = np.zeros((256, 256), np.int32)
@@ -40,7 +40,7 @@ def choose(tools, dock, name: str) -> None:
     assert tools.tool == name
 
 
-def test_each_stroke_is_a_cell_of_its_own_and_spares_the_others(ready, tools) -> None:
+def test_each_stroke_paints_a_new_cell_and_preserves_the_others(ready, tools) -> None:
     before = tools.layer.data.copy()
     choose(tools, ready, "paint")
     assert ready.viewer.layers.selection.active is tools.layer
@@ -55,7 +55,7 @@ def test_each_stroke_is_a_cell_of_its_own_and_spares_the_others(ready, tools) ->
     assert tools.layer.data[230, 35] == 8
 
 
-def test_an_outline_is_a_cell(ready, tools) -> None:
+def test_an_outline_becomes_a_cell(ready, tools) -> None:
     choose(tools, ready, "outline")
     overlay = tools.layer._overlays["polygon"]
     overlay.points = [[100, 100], [100, 140], [140, 140], [140, 100]]
@@ -77,7 +77,7 @@ def test_ctrl_click_deletes_in_any_tool_and_paints_nothing(ready, tools) -> None
     assert cells(tools) == {1, 2, 3, 4}
 
 
-def test_alt_click_joins_a_cell_to_the_one_clicked_before(ready, tools) -> None:
+def test_alt_click_merges_a_cell_with_the_selected_one(ready, tools) -> None:
     choose(tools, ready, "paint")
     drag(tools.layer, *world(tools, (150, 50)), modifiers=["Alt"])
     assert cells(tools) == {1, 2, 3, 4} and tools.selected == 3
@@ -86,14 +86,14 @@ def test_alt_click_joins_a_cell_to_the_one_clicked_before(ready, tools) -> None:
     assert ndimage.label(tools.layer.data == 3)[1] == 1
 
 
-def test_a_line_cuts_and_shows_while_it_is_drawn(ready, tools) -> None:
+def test_a_line_is_visible_while_drawn_and_splits_cells_on_release(ready, tools) -> None:
     choose(tools, ready, "split")
     before = tools.layer.data.copy()
-    places = world(tools, (30, 150), (70, 150))
-    send(tools.layer, "mouse_press", places[0])
-    send(tools.layer, "mouse_move", places[1])
+    start, end = world(tools, (30, 150), (70, 150))
+    send(tools.layer, "mouse_press", start)
+    send(tools.layer, "mouse_move", end)
     assert not tools.layer.data[45:55, 150].any()
-    send(tools.layer, "mouse_release", places[1])
+    send(tools.layer, "mouse_release", end)
     assert cells(tools) == {1, 2, 3, 4, 5}
     np.testing.assert_array_equal(tools.layer.data > 0, before > 0)
     tools.undo()
@@ -103,7 +103,7 @@ def test_a_line_cuts_and_shows_while_it_is_drawn(ready, tools) -> None:
     assert not ready.viewer.layers.selection.active.mouse_pan
 
 
-def test_a_selected_cell_grows_shrinks_and_goes(ready, tools, settle) -> None:
+def test_a_selected_cell_can_be_grown_shrunk_and_deleted(ready, tools, settle) -> None:
     buttons = ready.layout_.tools
     choose(tools, ready, "fill")
     assert not buttons.larger.isEnabled()
@@ -130,7 +130,7 @@ def test_fill_closes_holes(ready, tools) -> None:
     assert (tools.layer.data[45:55, 45:55] == 1).all()
 
 
-def test_undo_goes_back_through_strokes_and_imports(ready, tools, settle) -> None:
+def test_undo_covers_strokes_and_imports(ready, tools, settle) -> None:
     session, buttons = ready.session, ready.layout_.tools
     choose(tools, ready, "paint")
     drag(tools.layer, *world(tools, (200, 200), (210, 200)))
@@ -161,7 +161,7 @@ def test_undo_goes_back_through_strokes_and_imports(ready, tools, settle) -> Non
     np.testing.assert_array_equal(tools.layer.data, painted)
 
 
-def test_keys_show_outlines_and_hide(ready, tools) -> None:
+def test_keys_toggle_outlines_and_visibility(ready, tools) -> None:
     layer = tools.layer
     assert layer.contour == 2
     keys = {str(key): act for key, act in layer.keymap.items()}
@@ -180,7 +180,7 @@ def press(studio, qtbot, key) -> None:
     qtbot.keyClick(canvas, key)
 
 
-def test_keys_choose_tools_on_the_layout_alone(ready, tools, qtbot, settle) -> None:
+def test_keys_choose_tools_only_while_the_layout_is_selected(ready, tools, qtbot, settle) -> None:
     keys = {"T": "stamp", "K": "split", "C": "fill", "O": "outline", "P": "paint"}
     layer = tools.layer
     for chosen in (ready.link.slide_layer, layer):
@@ -193,7 +193,7 @@ def test_keys_choose_tools_on_the_layout_alone(ready, tools, qtbot, settle) -> N
             assert made.isChecked() == (chosen is layer) and made.toolTip().endswith(f"({key})")
 
 
-def test_escape_gives_up_an_outline_and_then_what_runs(
+def test_escape_first_discards_an_outline_then_cancels_the_job(
     ready, tools, qtbot, settle, monkeypatch
 ) -> None:
     stopped = []
@@ -216,7 +216,7 @@ def test_escape_gives_up_an_outline_and_then_what_runs(
     assert len(stopped) == 3
 
 
-def test_painting_with_no_layout_makes_one(ready, settle) -> None:
+def test_painting_without_a_layout_creates_one(ready, settle) -> None:
     click(ready.region.add_button)
     settle(ready)
     assert not ready.layout_.tools.buttons["erase"].isEnabled()

@@ -1,4 +1,4 @@
-"""A slide's layer becomes sharp by itself, with or without the dock."""
+"""Slide layers sharpen as their tiles are decoded, with or without the dock."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from napari_pixcell.slides import Region, open_slide
 from napari_pixcell.slides.levels import TiledLevel
 from napari_pixcell.slides.reader import layer_data
 from napari_pixcell.slides.write import write_pyramid
-from napari_pixcell.ui.layers import sharpening as drawing
+from napari_pixcell.ui.layers.sharpening import view_of, watch
 
 PIXELS = np.random.default_rng(3).integers(0, 250, (1100, 1300, 3), np.uint8)
 
 
-def test_a_slide_that_decodes_slowly_becomes_sharp(qapp, qtbot, tmp_path, monkeypatch) -> None:
+def test_a_slowly_decoded_slide_sharpens_on_screen(qapp, qtbot, tmp_path, monkeypatch) -> None:
     path = tmp_path / "p.ome.tif"
     write_pyramid(path, PIXELS, 0.5, lossless=True)
     slide = open_slide(path)
-    viewer = napari.Viewer(show=False)  # one that draws nothing by itself meanwhile
-    drawing.watch(viewer)
-    drawing.watch(viewer)
+    viewer = napari.Viewer(show=False)  # it draws nothing on its own
+    watch(viewer)
+    watch(viewer)
     data, options, _ = layer_data(slide)
     layer = viewer.add_image(data, **options)
     go, decode = threading.Event(), TiledLevel.fetch
@@ -46,16 +46,16 @@ def test_a_slide_that_decodes_slowly_becomes_sharp(qapp, qtbot, tmp_path, monkey
     viewer.close()
 
 
-def test_napari_opens_a_slide_and_watches_it_without_the_dock(viewer, tmp_path) -> None:
+def test_a_slide_opened_by_napari_is_watched_without_the_dock(viewer, tmp_path) -> None:
     path = tmp_path / "p.ome.tif"
     write_pyramid(path, PIXELS, 0.5)
     (layer,) = viewer.open(path, plugin="napari-pixcell")
-    assert len(drawing.view_of(layer).ready) == 1
+    assert len(view_of(layer).ready) == 1
     viewer.layers.clear()
     layer.metadata["napari_pixcell"]["slide"].close()
 
 
-def test_a_corrupt_tile_is_told_in_the_slide_section(studio, viewer, qtbot, tmp_path) -> None:
+def test_a_corrupt_tile_is_reported_in_the_slide_section(studio, viewer, qtbot, tmp_path) -> None:
     path = tmp_path / "bad.svs"
     write_svs(path, PIXELS, 7)
     damage(path, page=0, tile=0)
