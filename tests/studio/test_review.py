@@ -357,7 +357,7 @@ def test_a_flag_names_only_what_is_beyond_its_threshold(tmp_path: Path) -> None:
     checks = Checks(most_copy_pixels=0.97, least_contrast=None, most_saturated=None)
     assert flag_sentences(Columns.of(PairTable(dataset)), 1, checks) == [
         "Too close to a real tile: pixels like a real tile's 0.95.",
-        "Blank, saturated or no picture.",
+        "Blank, saturated or not a picture.",
     ]
 
 
