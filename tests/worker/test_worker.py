@@ -132,7 +132,10 @@ def test_an_invalid_model_is_reported_and_the_worker_survives(
     pids = []
     for _ in range(2):
         *_, failure = client.submit(cellpose(tmp_path / "mine", 256)).events()
-        assert isinstance(failure, Failure) and "Choose a file trained with Cellpose 4" in failure.message
+        assert (
+            isinstance(failure, Failure)
+            and "Choose a file trained with Cellpose 4" in failure.message
+        )
         pids.append(client.process_id)
     assert pids[0] is not None and pids[0] == pids[1]
 
