@@ -314,8 +314,8 @@ def test_a_cancelled_canvas_can_go_on_whatever_the_settings_are_by_now(session, 
 @pytest.mark.parametrize(
     "message",
     [
-        "The worker process ended unexpectedly (exit code -9); generate again.",
-        "The memory was freed, so this request was stopped; start it again.",
+        "The worker process ended unexpectedly (code -9). Generate again to start a new one.",
+        "The memory was freed, which stopped this request. Start it again.",
     ],
 )
 def test_a_canvas_whose_worker_ended_can_go_on(session, client, message) -> None:

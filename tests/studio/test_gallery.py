@@ -289,7 +289,7 @@ def test_a_saved_image_contains_its_record_and_no_path(session, tmp_path, client
     session.exporter.save_picture(result, tmp_path / "nowhere" / "mine.png")
     session.wait()
     assert session.notices.problems["results"] == (
-        "mine.png cannot be written (No such file or directory); choose another folder."
+        "mine.png cannot be written (No such file or directory). Choose another folder."
     )
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from drawn_dataset import DRAWN_CHECKS, labels_of, make_dataset, write_pairs
 
-from napari_pixcell.datasets.checks import SCORES, Checks
+from napari_pixcell.datasets.store.checks import SCORES, Checks
 from napari_pixcell.datasets.store.decisions import decide, is_used, read_decisions
 from napari_pixcell.datasets.store.lock import locked
 from napari_pixcell.datasets.store.rows import append_rows
@@ -261,7 +261,7 @@ def test_a_folder_without_a_dataset_is_refused(review: Review, tmp_path: Path) -
     review.open(tmp_path)
     assert review.why_no_pair() == "A dataset is being opened"
     wait(review, lambda: not review.opening)
-    assert review.problem.startswith(f"There is no dataset in {tmp_path.name}; choose a folder")
+    assert review.problem.startswith(f"There is no dataset in {tmp_path.name}. Choose a folder")
     assert current_number(review) == 0  # the open dataset is still there
 
 
@@ -350,12 +350,12 @@ def test_a_flag_names_only_the_scores_beyond_their_thresholds(tmp_path: Path) ->
     checks = Checks(most_copy_pixels=0.9, least_contrast=2.0)
     assert flag_sentences(Columns.of(PairTable(dataset)), 1, checks) == [
         "Too close to a real tile: pixel correlation with a real tile 0.95, expected at most 0.90.",
-        "Blank, saturated or no picture: contrast 1.0, expected at least 2.0.",
+        "Blank, saturated or not a picture: contrast 1.0, expected at least 2.0.",
     ]
     checks = Checks(most_copy_pixels=0.97, least_contrast=None, most_saturated=None)
     assert flag_sentences(Columns.of(PairTable(dataset)), 1, checks) == [
         "Too close to a real tile: pixel correlation with a real tile 0.95.",
-        "Blank, saturated or no picture.",
+        "Blank, saturated or not a picture.",
     ]
 
 

@@ -200,6 +200,6 @@ def test_cellpose_runs_from_the_dock_in_the_real_worker(viewer, qtbot, own_model
     source = result.record.request.source.layout
     assert (source.method, source.model, len(source.sha256)) == ("cellpose", "tiny", 64)
     readme = (tmp_path / "out/README.txt").read_text()
-    assert "Cells found by Cellpose tiny: The user's own Cellpose model" in readme
+    assert "Cells segmented by Cellpose tiny: The user's own Cellpose model" in readme
     assert {name for name in HEAVY if name in sys.modules} == before
     studio.close_session()

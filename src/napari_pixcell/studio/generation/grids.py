@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pixcell.datasets.contact_sheet import contact_sheet
-from napari_pixcell.datasets.marking import synthetic_sheet
+from napari_pixcell.datasets.marks import synthetic_sheet
+from napari_pixcell.datasets.report.sheets import contact_sheet
 from napari_pixcell.engine.record import Record
 from napari_pixcell.engine.request import GenerateRequest
 from napari_pixcell.engine.sweep import Sweep

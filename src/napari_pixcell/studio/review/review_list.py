@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pixcell.datasets.checks import FLAGS, SCORES
+from napari_pixcell.datasets.store.checks import FLAGS, SCORES
 from napari_pixcell.datasets.store.decisions import Decision
 from napari_pixcell.datasets.store.table import PairTable
 from napari_pixcell.words import counted
@@ -38,7 +38,7 @@ class PairQuery:
     style : int, optional
         Number of the style; None for all styles.
     sort : str
-        ``number``, ``cells``, or one of :data:`~napari_pixcell.datasets.checks.SCORES`.
+        ``number``, ``cells``, or one of :data:`~napari_pixcell.datasets.store.checks.SCORES`.
     highest_first : bool
         Whether the order is descending.
     """

@@ -243,7 +243,7 @@ def _picture(data: bytes) -> tuple[NDArray[np.uint8], dict[str, Any]]:
 
     from PIL import Image
 
-    from napari_pixcell.datasets.marking import RECORD_KEY
+    from napari_pixcell.datasets.marks import RECORD_KEY
 
     with Image.open(io.BytesIO(data)) as image:
         image.load()

@@ -221,7 +221,7 @@ def _cells(cells: Cells | None, key: Hashable) -> dict[str, Any] | None:
 
 def _png(result: Result) -> bytes:
     """Encode a variant with its marks; its pixels may be read from disk first."""
-    from napari_pixcell.datasets.marking import synthetic_png
+    from napari_pixcell.datasets.marks import synthetic_png
 
     mpp = get_family(result.record.request.family).mpp
     return synthetic_png(np.asarray(result.image), result.record, mpp)

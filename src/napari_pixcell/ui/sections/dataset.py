@@ -12,7 +12,7 @@ from qtpy.QtGui import QAction
 from qtpy.QtWidgets import QFileDialog, QMenu
 
 from napari_pixcell.datasets.formats import FORMATS
-from napari_pixcell.datasets.recipe.plan import PAIRINGS
+from napari_pixcell.datasets.store.plan import PAIRINGS
 from napari_pixcell.studio.datasets.choice import LAYOUTS, STYLES
 from napari_pixcell.studio.datasets.datasets import FIRST, SECTION
 from napari_pixcell.studio.session import Session
