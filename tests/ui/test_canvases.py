@@ -73,9 +73,7 @@ def test_a_region_says_how_large_it_is_and_what_it_means(ready, qtbot) -> None:
     click(section.add_button)
     qtbot.wait(60)
     assert section.list.item(0).text() == "Region 1 · 256 × 256 px · 128 µm"
-    assert section.hint.text() == (
-        "One tile. Pull its corner in the “Regions” layer for a larger picture."
-    )
+    assert section.hint.text() == ("One tile. Drag a corner in the “Regions” layer to enlarge it.")
     draw(ready, qtbot, 300, 100, 700, 700)
     assert section.list.item(1).text() == "Region 2 · 600 × 400 px · 300 × 200 µm"
     assert section.hint.text() == "Region 2: 6 tiles, generated as one image."
@@ -282,7 +280,7 @@ def test_a_canvas_that_is_refused_says_why_in_its_section(canvas, client, qtbot,
 def test_good_news_without_anything_to_do_has_no_button(ready, qtbot, settle) -> None:
     click(ready.region.add_button)
     settle(ready)
-    click(ready.style_.forget_button)
+    click(ready.style_.clear_button)
     settle(ready)
     assert ready.style_.note.isVisible() and not ready.style_.action.isVisible()
 
