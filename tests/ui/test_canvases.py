@@ -73,9 +73,7 @@ def test_a_region_shows_its_size_and_cost(ready, qtbot) -> None:
     click(section.add_button)
     qtbot.wait(60)
     assert section.list.item(0).text() == "Region 1 · 256 × 256 px · 128 µm"
-    assert section.hint.text() == (
-        "One tile. Pull its corner in the “Regions” layer for a larger picture."
-    )
+    assert section.hint.text() == ("One tile. Drag a corner in the “Regions” layer to enlarge it.")
     draw(ready, qtbot, 300, 100, 700, 700)
     assert section.list.item(1).text() == "Region 2 · 600 × 400 px · 300 × 200 µm"
     assert section.hint.text() == "Region 2: 6 tiles, generated as one image."
@@ -282,7 +280,7 @@ def test_a_refused_canvas_is_reported_in_its_section(canvas, client, qtbot, sett
 def test_a_note_without_an_action_has_no_button(ready, qtbot, settle) -> None:
     click(ready.region.add_button)
     settle(ready)
-    click(ready.style_.forget_button)
+    click(ready.style_.clear_button)
     settle(ready)
     assert ready.style_.note.isVisible() and not ready.style_.action.isVisible()
 
