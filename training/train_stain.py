@@ -23,7 +23,7 @@ from napari_pixcell.engine.training.flow import (
     train_lora,
 )
 from napari_pixcell.engine.training.job import new_flow
-from napari_pixcell.engine.training.lora import (
+from napari_pixcell.engine.training.lora_stage import (
     FROM_START,
     ONE_EMBEDDING_RANK,
     ONE_EMBEDDING_TARGETS,

@@ -22,8 +22,8 @@ from napari_pixcell.engine.canvas.painter import CanvasPainter
 from napari_pixcell.engine.canvas.plan import (
     BUDGET,
     Canvas,
+    CanvasWindow,
     Span,
-    Window,
     cells_of,
     ramps,
     spread_style,
@@ -105,7 +105,9 @@ def test_styles_are_those_of_the_cells_and_mixed_between_them() -> None:
     styles = np.random.default_rng(0).normal(size=(2, 3, 8)).astype(np.float32)
 
     def at(y: int, x: int) -> np.ndarray:
-        return window_styles(styles, canvas, Window(Span(y, y + 32, 0, 0), Span(x, x + 32, 0, 0)))
+        return window_styles(
+            styles, canvas, CanvasWindow(Span(y, y + 32, 0, 0), Span(x, x + 32, 0, 0))
+        )
 
     np.testing.assert_array_equal(at(32, 64)[0], styles[1, 2])
     mixed = at(0, 16)[0]
@@ -121,7 +123,7 @@ def test_a_grid_of_tokens_is_read_row_by_row_and_a_tile_s_style_is_mirrored() ->
     canvas = Canvas((1280, 1536), 1024, 4)
     assert canvas.cells == (5, 6) == cells_of((1280, 1536), 1024, 4)
     styles = np.arange(30, dtype=np.float32).reshape(5, 6, 1)
-    window = Window(Span(32, 160, 32, 160), Span(64, 192, 64, 192))
+    window = CanvasWindow(Span(32, 160, 32, 160), Span(64, 192, 64, 192))
     read = window_styles(styles, canvas, window)[:, 0].reshape(4, 4)
     np.testing.assert_array_equal(read, styles[1:5, 2:6, 0])
     spread = spread_style(np.arange(16, dtype=np.float32).reshape(4, 4, 1), canvas)

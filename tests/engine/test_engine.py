@@ -116,7 +116,7 @@ def test_loading_a_model_hears_a_cancel_and_the_next_request_loads_it(style) -> 
     request = GenerateRequest("demo", style, count=1, steps=1)
     engine.run(request, events.append, cancelled)
     assert events == [Progress(0, 0, "Loading the model"), Finished(cancelled=True)]
-    assert engine.residence.setting is None and asked == 31
+    assert engine.loaded.setting is None and asked == 31
     assert any(isinstance(e, Variant) for e in run(engine, request))
 
 

@@ -14,10 +14,9 @@ import torch
 from diffusers import AutoencoderKL
 from running import run, shallow_engine
 
-from napari_pixcell.engine import loaded_models as residence
 from napari_pixcell.engine.engine import NO_ROOM, Engine
 from napari_pixcell.engine.events import Embedding, Notice, Progress, Variant
-from napari_pixcell.engine.loaded_models import Residence
+from napari_pixcell.engine.loaded_models import LoadedModels
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.request import EmbedRequest, GenerateRequest
 from napari_pixcell.errors import PixCellError
@@ -57,7 +56,7 @@ def test_full_memory_takes_one_step_down_after_the_other_until_it_fits(installed
     events = run(engine, GenerateRequest(installed, count=2, steps=1))
     assert len(variants(events)) == 2
     assert any(text.startswith("Memory is full; again, ") for text in sentences(events))
-    assert engine.residence.setting.tile_vae
+    assert engine.loaded.setting.tile_vae
     assert "tile_vae" in variants(events)[1].record.device
 
 
@@ -82,7 +81,7 @@ def test_what_is_loaded_again_is_not_held_meanwhile(
         held.append(weakref.ref(loaded.transformer))
         return loaded
 
-    monkeypatch.setattr(residence, "load_family", load)
+    monkeypatch.setattr(loaded_models, "load_family", load)
     engine = Engine(CPU)
     if not first:
         limited, left = AutoencoderKL.decode, [1]
@@ -112,10 +111,10 @@ def test_what_does_not_fit_while_it_loads_is_loaded_in_the_next_way(
             raise full.pop()
         return load_family(*arguments, **others)
 
-    monkeypatch.setattr(residence, "load_family", load)
+    monkeypatch.setattr(loaded_models, "load_family", load)
     engine = Engine(CPU)
     assert len(variants(run(engine, GenerateRequest(installed, count=1, steps=1)))) == 1
-    assert engine.residence.setting.name == "tile_vae"
+    assert engine.loaded.setting.name == "tile_vae"
 
 
 @pytest.mark.parametrize(
@@ -147,10 +146,10 @@ def test_each_library_has_its_own_words_for_full_memory(words: str, full: bool) 
 @pytest.mark.usefixtures("full_unless_tiled")
 def test_a_step_down_keeps_the_precision_that_an_overflow_asked_for(installed: str) -> None:
     engine = Engine(CPU)
-    engine.residence.load(installed, torch.bfloat16)
-    assert engine.residence.full_precision()
+    engine.loaded.load(installed, torch.bfloat16)
+    assert engine.loaded.full_precision()
     run(engine, GenerateRequest(installed, count=1, steps=1))
-    assert engine.residence.setting.tile_vae
+    assert engine.loaded.setting.tile_vae
     assert engine.load(installed).dtype == torch.float32
 
 
@@ -180,7 +179,7 @@ def test_numbers_that_overflow_in_half_precision_are_computed_again_in_full(
 
     monkeypatch.setattr(AutoencoderKL, "decode", overflowing)
     engine = Engine(CPU)
-    engine.residence.load(installed, torch.bfloat16)
+    engine.loaded.load(installed, torch.bfloat16)
     events = run(engine, GenerateRequest(installed, count=1, steps=1))
     assert "Numbers overflowed in half precision; again in full precision" in sentences(events)
     assert variants(events)[0].record.device == "cpu"
@@ -202,8 +201,8 @@ def test_an_encoder_that_is_moved_out_gives_the_same_embedding(installed: str) -
     request = EmbedRequest(installed, PackedArray.pack(pixels))
     engine = Engine(CPU)
     resident = next(e for e in run(engine, request) if isinstance(e, Embedding))
-    assert engine.residence.step_down()
-    assert engine.residence.setting.swap_encoder
+    assert engine.loaded.step_down()
+    assert engine.loaded.setting.swap_encoder
     moved = next(e for e in run(engine, request) if isinstance(e, Embedding))
     np.testing.assert_array_equal(resident.values, moved.values)
 
@@ -212,7 +211,7 @@ def test_an_encoder_that_is_moved_out_gives_the_same_embedding(installed: str) -
 def test_an_encoder_that_comes_in_takes_the_place_of_the_others(
     installed: str, monkeypatch: pytest.MonkeyPatch, fails: bool
 ) -> None:
-    kept = Residence(CPU)
+    kept = LoadedModels(CPU)
     loaded = kept.load(installed)
     kept.setting = LADDER[1]
     moves: list[tuple[list[Any], str]] = []
@@ -231,7 +230,7 @@ def test_an_encoder_that_comes_in_takes_the_place_of_the_others(
 def test_a_card_without_room_is_said_to_be_the_reason_for_the_processor(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(residence, "plan", lambda *_, **__: LADDER[-1])
+    monkeypatch.setattr(loaded_models, "plan", lambda *_, **__: LADDER[-1])
     request = GenerateRequest("demo", count=2, steps=1)
     said = [
         [event.message for event in run(Engine(device), request) if isinstance(event, Notice)]
@@ -247,31 +246,31 @@ def test_a_card_on_which_nothing_can_be_begun_has_no_memory(
         raise RuntimeError("CUDA error: out of memory")
 
     monkeypatch.setattr(torch.cuda, "mem_get_info", full)
-    assert residence.free_bytes(torch.device("cuda")) == 0
+    assert loaded_models.free_bytes(torch.device("cuda")) == 0
 
 
 @pytest.mark.parametrize(("family", "batch"), [("pixcell-256-cells", 8), ("pixcell-1024", 1)])
 def test_small_tiles_go_through_a_card_together(
     family: str, batch: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(residence, "free_bytes", lambda _: 10**10)
+    monkeypatch.setattr(loaded_models, "free_bytes", lambda _: 10**10)
     loaded: Any = SimpleNamespace(
         family=get_family(family), device=torch.device("cuda"), dtype=torch.bfloat16
     )
-    assert Residence(CPU)._fitting_batch(loaded) == batch
+    assert LoadedModels(CPU)._fitting_batch(loaded) == batch
 
 
 def test_freed_memory_holds_no_networks(installed: str) -> None:
     engine = Engine(CPU)
     engine.load(installed)
     engine.unload()
-    assert engine.residence.setting is None
+    assert engine.loaded.setting is None
 
 
 @pytest.fixture
 def four_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """As on a card with room for four tiles in one pass."""
-    monkeypatch.setattr(Residence, "_fitting_batch", lambda self, loaded: 4)
+    monkeypatch.setattr(LoadedModels, "_fitting_batch", lambda self, loaded: 4)
 
 
 @pytest.mark.usefixtures("four_at_once")
@@ -285,7 +284,7 @@ def test_variants_of_one_batch_are_those_of_single_ones_and_made_again_alike() -
     assert len({variant.record.sha256 for variant in found}) == 5
     for variant in (found[2], found[4]):  # of the batch of four, and the one left over
         assert np.array_equal(engine.again(variant.record), variant.image)
-    alone.residence.batch = 1
+    alone.loaded.batch = 1
     for single, variant in zip(variants(run(alone, request)), found, strict=True):
         assert np.abs(single.image.astype(int) - variant.image).max() <= 1
 
@@ -308,7 +307,7 @@ def test_on_full_memory_fewer_pictures_are_made_at_once_before_anything_else(
     again = [text for text in sentences(events) if text.startswith("Memory is full")]
     assert again == ["Memory is full; again, with fewer pictures at once"] * 2
     assert [event.message for event in events if isinstance(event, Notice)] == again
-    assert engine.residence.batch == 1 and engine.residence.setting.name == "resident"
+    assert engine.loaded.batch == 1 and engine.loaded.setting.name == "resident"
 
 
 @pytest.mark.parametrize("works", [True, False])

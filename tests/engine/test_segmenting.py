@@ -19,7 +19,7 @@ from tiny_cellpose import discs
 
 from napari_pixcell.cells.methods import LayoutSource, SegmentMethod
 from napari_pixcell.engine.engine import Engine
-from napari_pixcell.engine.events import Event, Finished, Layout, Progress
+from napari_pixcell.engine.events import Event, Finished, Progress, SegmentedLayout
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.request import EmbedRequest, SegmentRequest
 from napari_pixcell.errors import PixCellError
@@ -56,7 +56,7 @@ def run(engine: Engine, asked: SegmentRequest, **values: Any) -> list[Event]:
 
 
 def found(engine: Engine, asked: SegmentRequest) -> np.ndarray:
-    (layout,) = (event for event in run(engine, asked) if isinstance(event, Layout))
+    (layout,) = (event for event in run(engine, asked) if isinstance(event, SegmentedLayout))
     return layout.labels
 
 
@@ -68,7 +68,7 @@ def test_cells_are_found_where_they_are(engine: Engine, tiny_cellpose: Path) -> 
     image, truth = discs(99, (300, 270))
     events = run(engine, request(tiny_cellpose, image))
     *_, layout, last = events
-    assert last == Finished() and isinstance(layout, Layout)
+    assert last == Finished() and isinstance(layout, SegmentedLayout)
     assert layout.labels.shape == (300, 270) and layout.labels.dtype == np.int32
     assert overlap(layout.labels, truth) > 0.8
     assert abs(layout.labels.max() - truth.max()) < 0.2 * truth.max()
@@ -83,7 +83,7 @@ def test_progress_counts_the_tiles_that_the_network_runs(
 ) -> None:
     image, _ = discs(1, (300, 600))
     runs: list[int] = []
-    network = engine.residence.load_segmenter(str(tiny_cellpose)).model.net
+    network = engine.loaded.load_segmenter(str(tiny_cellpose)).model.net
     hook = network.register_forward_pre_hook(lambda _, inputs: runs.append(len(inputs[0])))
     events = run(engine, request(tiny_cellpose, image))
     hook.remove()
@@ -101,7 +101,7 @@ def test_the_same_cells_as_by_cellpose_itself(
 
     image, _ = discs(7, (400, 300))
     ours = found(engine, request(tiny_cellpose, image, diameter=diameter, flow_threshold=0.6))
-    half = engine.residence.load_segmenter(str(tiny_cellpose)).dtype == torch.bfloat16
+    half = engine.loaded.load_segmenter(str(tiny_cellpose)).dtype == torch.bfloat16
     monkeypatch.setitem(sam_model_registry, "vit_l", lambda _: _build_sam(64, 2, 2, [1]))
     model = CellposeModel(pretrained_model=str(tiny_cellpose), device=CPU, use_bfloat16=half)
     theirs = model.eval(
@@ -114,13 +114,13 @@ def test_the_same_cells_as_by_cellpose_itself(
 def test_a_cancel_stops_before_the_next_tile(engine: Engine, tiny_cellpose: Path) -> None:
     image, _ = discs(1, (600, 600))
     runs: list[int] = []
-    network = engine.residence.load_segmenter(str(tiny_cellpose)).model.net
+    network = engine.loaded.load_segmenter(str(tiny_cellpose)).model.net
     hook = network.register_forward_pre_hook(lambda *_: runs.append(1))
     events = run(engine, request(tiny_cellpose, image), cancelled=lambda: len(runs) == 2)
     hook.remove()
     assert events[-1] == Finished(cancelled=True)
     assert len(runs) == 2
-    assert not any(isinstance(event, Layout) for event in events)
+    assert not any(isinstance(event, SegmentedLayout) for event in events)
     assert found(engine, request(tiny_cellpose, image)).any()  # nothing is left of it
 
 
@@ -133,7 +133,7 @@ def test_the_built_in_method_answers_in_the_same_way(engine: Engine) -> None:
     image, truth = discs(3)
     asked = SegmentRequest(PackedArray.pack(image), 0.5)
     layout, last = run(engine, asked)
-    assert isinstance(layout, Layout) and last == Finished()
+    assert isinstance(layout, SegmentedLayout) and last == Finished()
     assert layout.source == LayoutSource("builtin")
     assert overlap(layout.labels, truth) > 0.8
 
@@ -153,7 +153,7 @@ SMALL = (256, 250)
 def network_runs(engine: Engine, model: Path) -> list[int]:
     """Count the tiles that the network runs from now on."""
     runs: list[int] = []
-    network = engine.residence.load_segmenter(str(model)).model.net
+    network = engine.loaded.load_segmenter(str(model)).model.net
     network.register_forward_pre_hook(lambda _, inputs: runs.append(len(inputs[0])))
     return runs
 
@@ -184,7 +184,7 @@ def test_the_thresholds_are_those_of_cellpose_itself(tiny_cellpose: Path, monkey
 
     image, _ = discs(7, SMALL)
     engine = Engine(CPU)
-    half = engine.residence.load_segmenter(str(tiny_cellpose)).dtype == torch.bfloat16
+    half = engine.loaded.load_segmenter(str(tiny_cellpose)).dtype == torch.bfloat16
     monkeypatch.setitem(sam_model_registry, "vit_l", lambda _: _build_sam(64, 2, 2, [1]))
     model = CellposeModel(pretrained_model=str(tiny_cellpose), device=CPU, use_bfloat16=half)
     for flow, cellprob in ((0.05, 2.0), (0.0, -3.0)):
@@ -443,7 +443,7 @@ def embed(engine: Engine) -> None:
 
 
 def held(engine: Engine) -> tuple[bool, bool]:
-    return engine.residence._loaded is not None, engine.residence._segmenter is not None
+    return engine.loaded._loaded is not None, engine.loaded._segmenter is not None
 
 
 @pytest.mark.parametrize(("free", "family_stays"), [(10**12, True), (10**8, False)])
@@ -462,12 +462,12 @@ def test_a_family_makes_room_only_where_memory_is_short(
 def test_full_memory_moves_the_other_model_out(tiny_cellpose: Path, monkeypatch) -> None:
     engine = Engine(CPU)
     embed(engine)
-    residence = engine.residence
-    segmenter = residence.load_segmenter(str(tiny_cellpose))
+    loaded = engine.loaded
+    segmenter = loaded.load_segmenter(str(tiny_cellpose))
     whole = segmenter.model.eval
 
     def once(*arguments: Any, **values: Any) -> Any:
-        if residence._loaded is not None:
+        if loaded._loaded is not None:
             raise torch.OutOfMemoryError("out of memory")
         return whole(*arguments, **values)
 
@@ -475,14 +475,14 @@ def test_full_memory_moves_the_other_model_out(tiny_cellpose: Path, monkeypatch)
     events = run(engine, request(tiny_cellpose, discs(1)[0]))
     words = "Memory is full; again, with the other model moved out"
     assert any(isinstance(e, Progress) and e.message == words for e in events)
-    assert any(isinstance(e, Layout) for e in events)
+    assert any(isinstance(e, SegmentedLayout) for e in events)
     embed(engine)
-    assert residence.step_down() is None or residence._segmenter is None
+    assert loaded.step_down() is None or loaded._segmenter is None
 
 
 def test_memory_that_is_never_enough_gets_a_sentence(tiny_cellpose: Path, monkeypatch) -> None:
     engine = Engine(CPU)
-    segmenter = engine.residence.load_segmenter(str(tiny_cellpose))
+    segmenter = engine.loaded.load_segmenter(str(tiny_cellpose))
 
     def full(*_: Any, **__: Any) -> None:
         raise torch.OutOfMemoryError("out of memory")

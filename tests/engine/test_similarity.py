@@ -10,13 +10,13 @@ from napari_pixcell.engine.events import Embedding
 from napari_pixcell.engine.styles.cache import EmbeddingCache
 from napari_pixcell.engine.styles.similarity import (
     MOST_PLACES,
-    Grid,
+    SurveyGrid,
     alike,
-    best_places,
+    best_matches,
     lay_grid,
     overlap,
 )
-from napari_pixcell.engine.styles.survey import Batch, Survey
+from napari_pixcell.engine.styles.survey import Survey, SurveyBatch
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import get_family
 from napari_pixcell.models.identity import encoder_identity
@@ -84,18 +84,18 @@ def test_embeddings_of_two_models_are_not_compared() -> None:
 
 
 def test_the_best_places_are_no_neighbours_and_not_the_region_itself() -> None:
-    grid = Grid((1280, 1280), 256, np.ones((5, 5), bool))
+    grid = SurveyGrid((1280, 1280), 256, np.ones((5, 5), bool))
     heat = np.zeros((5, 5), np.float32)
     heat[2, 2], heat[0, 0], heat[0, 1], heat[1, 1], heat[4, 4] = 1, 0.9, 0.8, 0.7, 0.6
     heat[4, 0] = np.nan
-    best = best_places(grid, heat, grid.place(2, 2))
+    best = best_matches(grid, heat, grid.place(2, 2))
     assert [place.region for place in best] == [grid.place(0, 0), grid.place(4, 4)]
     assert [place.percent for place in best] == ["90 %", "60 %"]
-    assert len(best_places(grid, heat, grid.place(2, 2), count=1)) == 1
-    assert best_places(grid, heat, Region(1000, 1000, 100, 100))[0].similarity == 1
+    assert len(best_matches(grid, heat, grid.place(2, 2), count=1)) == 1
+    assert best_matches(grid, heat, Region(1000, 1000, 100, 100))[0].similarity == 1
 
 
-def answer(survey: Survey, batch: Batch) -> None:
+def answer(survey: Survey, batch: SurveyBatch) -> None:
     """Embed by mean colour."""
     pixels, side = batch.request.pixels.unpack(), 256
     rows, columns = pixels.shape[0] // side, pixels.shape[1] // side

@@ -20,7 +20,7 @@ from napari_pixcell.engine.events import Finished, Preview, Progress, Variant
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.record import Record
 from napari_pixcell.engine.request import GenerateRequest, request_from_dict
-from napari_pixcell.engine.start import Start
+from napari_pixcell.engine.start_image import StartImage
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.slides.stored_picture import StoredPicture
 
@@ -91,11 +91,11 @@ def test_only_the_steps_that_are_taken_are_counted(shallow, tile) -> None:
 def test_variants_of_a_batch_are_those_made_alone_and_again(engine, tile) -> None:
     request = replace(tile, part=marked((256, 256), 60, 200, 60, 180), steps=2, count=2)
     engine.load("demo")
-    engine.residence.batch = 2
+    engine.loaded.batch = 2
     try:
         events = run(engine, request)
     finally:
-        engine.residence.batch = 1
+        engine.loaded.batch = 1
     second = [e for e in events if isinstance(e, Variant)][1]
     assert second.record.batch == (2, 1)
     (alone,) = pictures(run(engine, second.record.request))
@@ -131,7 +131,7 @@ def test_a_part_of_a_canvas_computes_its_own_windows_only(shallow, canvas, monke
     # What was left out would have changed nothing.
     monkeypatch.setattr(Canvas, "rows", Canvas._rows)
     monkeypatch.setattr(Canvas, "near", lambda *_: True)
-    monkeypatch.setattr(Start, "touched", lambda *_: True)
+    monkeypatch.setattr(StartImage, "touched", lambda *_: True)
     (slow,) = pictures(run(shallow, request))
     assert np.abs(picture.astype(int) - slow).max() <= 1
 
@@ -236,7 +236,7 @@ def test_rows_fade_as_the_whole_does() -> None:
     canvas = Canvas((300, 256), 256, 1)
     part = np.zeros((300, 256), bool)
     part[120:180, 40:200] = True
-    start = Start(np.zeros((300, 256, 3), np.uint8), canvas, part, FEATHER)
+    start = StartImage(np.zeros((300, 256, 3), np.uint8), canvas, part, FEATHER)
     white = np.full((300, 256, 3), 255, np.uint8)
     whole = start.merge(0, white)
     rows = [start.merge(top, white[top : top + 7]) for top in range(0, 300, 7)]
@@ -248,7 +248,7 @@ def test_rows_fade_as_the_whole_does() -> None:
 
 def test_a_start_is_mirrored_beyond_the_picture() -> None:
     picture = np.random.default_rng(0).integers(0, 255, (300, 256, 3), np.uint8)
-    read = Start(picture, Canvas((300, 256), 256, 1)).read(30, 64, 0, 32)
+    read = StartImage(picture, Canvas((300, 256), 256, 1)).read(30, 64, 0, 32)
     np.testing.assert_array_equal(read[:60], picture[240:])
     np.testing.assert_array_equal(read[60:70], picture[290:][::-1])
 
@@ -258,7 +258,7 @@ def test_families_of_1024_px_change_a_part_too(tmp_path: Path) -> None:
     from napari_pixcell.engine.canvas.painter import CanvasPainter
     from napari_pixcell.engine.canvas.store import CanvasStore
     from napari_pixcell.engine.denoiser import Denoiser
-    from napari_pixcell.engine.start import free_latents
+    from napari_pixcell.engine.start_image import free_latents
     from napari_pixcell.networks import PixCellTransformer2DModel
 
     sizes = {"num_attention_heads": 1, "attention_head_dim": 24, "cross_attention_dim": 24}
@@ -269,7 +269,7 @@ def test_families_of_1024_px_change_a_part_too(tmp_path: Path) -> None:
     part[1000:1060, 1300:1400] = True
     canvas = Canvas(size, 1024, 4)
     canvas.free = free_latents(part, canvas)
-    start = Start(np.full((*size, 3), 128, np.uint8), canvas, part)
+    start = StartImage(np.full((*size, 3), 128, np.uint8), canvas, part)
     styles = np.zeros((*canvas.cells, 20), np.float32)
     scheduler = {"beta_schedule": "linear", "beta_start": 1e-4, "beta_end": 0.02}
     with torch.inference_mode():

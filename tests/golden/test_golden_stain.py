@@ -11,8 +11,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from napari_pixcell.engine import loaded_models as residence
-from napari_pixcell.engine.loaded_models import Residence
+from napari_pixcell.engine.loaded_models import LoadedModels
 from napari_pixcell.models.catalogue import DEMO, Family, Part
 from napari_pixcell.models.store import kept_adapter
 from napari_pixcell.models.weights import load_file
@@ -45,7 +44,7 @@ def families(golden: Path, tmp_path: Path, monkeypatch) -> dict[str, Family]:
     plain = replace(DEMO, name="plain", parts=parts, grid=4, tile=256)
     stain = replace(plain, name="stain", parts=(*parts, adapter, flow))
     found = {family.name: family for family in (plain, stain)}
-    monkeypatch.setattr(residence, "get_family", found.__getitem__)
+    monkeypatch.setattr(loaded_models, "get_family", found.__getitem__)
     return found
 
 
@@ -67,7 +66,7 @@ def test_a_stain_that_is_loaded_switched_to_and_read_from_its_small_file(
             )
             assert relative_error(moved, flow[f"translated_{steps}_euler_steps"]) < ONE_PASS
 
-    kept = Residence(CPU)
+    kept = LoadedModels(CPU)
     assert not kept_adapter(tmp_path / "lora.pth").exists()
     check(kept.load("stain", torch.float32))
     assert kept_adapter(tmp_path / "lora.pth").exists()
@@ -78,4 +77,4 @@ def test_a_stain_that_is_loaded_switched_to_and_read_from_its_small_file(
     switched = kept.load("stain", torch.float32)
     assert switched.transformer is network
     check(switched)
-    check(Residence(CPU).load("stain", torch.float32))
+    check(LoadedModels(CPU).load("stain", torch.float32))

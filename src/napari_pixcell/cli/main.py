@@ -43,7 +43,7 @@ from napari_pixcell.cli.styles import (
     save_as,
 )
 from napari_pixcell.cli.train_stain import add_train_stain_command
-from napari_pixcell.engine.events import Layout, Variant
+from napari_pixcell.engine.events import SegmentedLayout, Variant
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.presets import EXACT, PRESETS, get_preset
 from napari_pixcell.engine.record import pixels_sha256
@@ -282,7 +282,7 @@ def _find_cells(pixels: NDArray[np.uint8], mpp: float, how: SegmentMethod) -> ND
         return segment_nuclei(pixels, mpp, how.sensitivity, how.smallest_um2)
     segmenter_file(how.model)  # before anything heavy: it may not be here
     request = SegmentRequest(PackedArray.pack(pixels), mpp, how)
-    return next(e.labels for e in collect(engine().run, request) if isinstance(e, Layout))
+    return next(e.labels for e in collect(engine().run, request) if isinstance(e, SegmentedLayout))
 
 
 def _generate(options: argparse.Namespace) -> Result:

@@ -16,7 +16,7 @@ from napari_pixcell.cli.place import place
 from napari_pixcell.engine.events import Embedding, Event
 from napari_pixcell.engine.request import Request
 from napari_pixcell.engine.styles.cache import EmbeddingCache
-from napari_pixcell.engine.styles.similarity import Grid, best_places
+from napari_pixcell.engine.styles.similarity import SurveyGrid, best_matches
 from napari_pixcell.engine.styles.survey import Survey
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import Family
@@ -81,7 +81,7 @@ def _similar(options: argparse.Namespace, style: Style, run: Run) -> Result:
         if sys.stderr.isatty():
             print(f"Looked at {survey.done} of {survey.total} places", file=sys.stderr)
     heat = survey.heat(wanted)
-    best = best_places(survey.grid, heat, region, options.count)
+    best = best_matches(survey.grid, heat, region, options.count)
     places = [
         {
             "x": one.region.x,
@@ -107,7 +107,9 @@ def _similar(options: argparse.Namespace, style: Style, run: Run) -> Result:
     return {"map": str(out), **found, "from cache": survey.done - computed - len(survey.unreadable)}
 
 
-def _write(out: Path, found: Result, heat: NDArray[np.float32], grid: Grid, slide: Slide) -> None:
+def _write(
+    out: Path, found: Result, heat: NDArray[np.float32], grid: SurveyGrid, slide: Slide
+) -> None:
     """Write a map of similarities, 0 to 1, glass NaN or null; it covers the whole slide."""
     high, wide = grid.cell
     found = {**found, "cell": {"width": wide, "height": high}}

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pixcell.engine.packed import PackedArray
-from napari_pixcell.engine.start import FEATHER, MAX_FEATHER
+from napari_pixcell.engine.start_image import FEATHER, MAX_FEATHER
 from napari_pixcell.engine.tissue import Tissue
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import Family

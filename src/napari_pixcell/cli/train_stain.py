@@ -9,9 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from napari_pixcell.engine.events import Event, Notice, Progress, Taught
+from napari_pixcell.engine.events import Event, Notice, Progress, Trained
 from napari_pixcell.engine.training.pairs import write_region_pair
-from napari_pixcell.engine.training.request import FLOW_STEPS, LORA_BATCH, LORA_STEPS, TeachRequest
+from napari_pixcell.engine.training.request import FLOW_STEPS, LORA_BATCH, LORA_STEPS, TrainRequest
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.folders import data_folder
 from napari_pixcell.models.catalogue import BUILT_IN
@@ -19,7 +19,7 @@ from napari_pixcell.models.own_families import check_own_name
 from napari_pixcell.models.stain_families import usual_base
 from napari_pixcell.slides.region import Region
 
-Run = Callable[[TeachRequest, Callable[[Event], None]], None]
+Run = Callable[[TrainRequest, Callable[[Event], None]], None]
 SECONDS = 5.0  # from one line to the next where there is no terminal
 
 
@@ -81,7 +81,7 @@ def _train(options: argparse.Namespace, run: Run) -> dict[str, Any]:
     out = options.out or data_folder() / "stains" / options.name
     base = options.base or usual_base().name
     he, ihc = _folders(options, out, base)
-    request = TeachRequest(
+    request = TrainRequest(
         name=options.name,
         family=base,
         he=str(he.resolve()),
@@ -138,14 +138,14 @@ class _Lines:
     """Progress in one line of a terminal, or a line now and then."""
 
     def __init__(self) -> None:
-        self.taught: Taught | None = None
+        self.taught: Trained | None = None
         self._terminal = sys.stderr.isatty()
         self._last = 0.0
         self._open = False
 
     def __call__(self, event: Event) -> None:
         match event:
-            case Taught():
+            case Trained():
                 self.taught = event
             case Notice(message):
                 self.end()

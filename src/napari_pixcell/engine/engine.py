@@ -21,12 +21,12 @@ from napari_pixcell.engine.events import (
     Emit,
     Event,
     Finished,
-    Layout,
     Notice,
     Progress,
+    SegmentedLayout,
     Variant,
 )
-from napari_pixcell.engine.loaded_models import Residence, memory_is_full
+from napari_pixcell.engine.loaded_models import LoadedModels, memory_is_full
 from napari_pixcell.engine.pipeline import (
     Overflow,
     canvas_of,
@@ -41,8 +41,8 @@ from napari_pixcell.engine.request import (
     SegmentRequest,
 )
 from napari_pixcell.engine.segmenting import KeptOutputs, read_cells, search_key
-from napari_pixcell.engine.training.request import TeachRequest
-from napari_pixcell.engine.variants import Generation
+from napari_pixcell.engine.training.request import TrainRequest
+from napari_pixcell.engine.variants import VariantGenerator
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import get_family
 from napari_pixcell.models.loading import LoadedFamily, describe_device
@@ -69,7 +69,7 @@ class Engine:
     """
 
     def __init__(self, device: torch.device | None = None) -> None:
-        self.residence = Residence(device)
+        self.loaded = LoadedModels(device)
         self.outputs = KeptOutputs()
 
     def run(
@@ -102,8 +102,8 @@ class Engine:
             if cancelled():
                 raise Cancelled
             # Only teaching needs gradients.
-            with torch.inference_mode(not isinstance(request, TeachRequest)):
-                if isinstance(request, TeachRequest):
+            with torch.inference_mode(not isinstance(request, TrainRequest)):
+                if isinstance(request, TrainRequest):
                     self._teach(request, emit, cancelled)
                 elif isinstance(request, EmbedRequest):
                     self._embed(request, emit, cancelled)
@@ -118,11 +118,11 @@ class Engine:
 
     def load(self, name: str) -> LoadedFamily:
         """Give the networks of a family, loading them if they are not in memory."""
-        return self.residence.load(name)
+        return self.loaded.load(name)
 
     def unload(self) -> None:
         """Give all memory back that networks and their outputs hold."""
-        self.residence.unload()
+        self.loaded.unload()
         self.outputs.clear()
 
     def _embed(self, request: EmbedRequest, emit: Emit, cancelled: Callable[[], bool]) -> None:
@@ -133,19 +133,19 @@ class Engine:
             emit(Progress(done, total, "Embedding"))
 
         def work() -> NDArray[Any]:
-            models = self.residence.load(request.family, check=check)
-            with self.residence.encoder() as encoder:
+            models = self.loaded.load(request.family, check=check)
+            with self.loaded.encoder() as encoder:
                 return embed_tissue(encoder, models, request.pixels.unpack(), on_tiles)
 
         values = self._fitting(work, lambda words: emit(Progress(0, 0, words)))
-        emit(Embedding(values, self.residence.encoder_id))
+        emit(Embedding(values, self.loaded.encoder_id))
 
     def _segment(self, request: SegmentRequest, emit: Emit, cancelled: Callable[[], bool]) -> None:
         how = request.how
         if how.method == "builtin":
             pixels = request.pixels.unpack()
             labels = segment_nuclei(pixels, request.mpp, how.sensitivity, how.smallest_um2)
-            emit(Layout(labels, LayoutSource(how.method)))
+            emit(SegmentedLayout(labels, LayoutSource(how.method)))
             return
 
         def on_tile(done: int, total: int) -> None:
@@ -161,26 +161,26 @@ class Engine:
         def work() -> NDArray[np.int32]:
             outputs = self.outputs.get(key)
             if outputs is None:
-                segmenter = self.residence.load_segmenter(how.model)
+                segmenter = self.loaded.load_segmenter(how.model)
                 outputs = read_cells(segmenter, request, on_tile)
                 self.outputs.keep(key, outputs)
-            return outputs.outline(how, request.mpp, self.residence.segmenter_device)
+            return outputs.outline(how, request.mpp, self.loaded.segmenter_device)
 
         known = self.outputs.get(key) is not None
         emit(Progress(0, 0, OUTLINING if known else "Loading Cellpose"))
         labels = self._fitting(
             work,
             lambda words: emit(Progress(0, 0, words)),
-            self.residence.step_segmenter_down,
+            self.loaded.step_segmenter_down,
         )
         licence = segmenter_licence(how.model)
-        emit(Layout(labels, LayoutSource(how.method, how.model_name, sha256, licence)))
+        emit(SegmentedLayout(labels, LayoutSource(how.method, how.model_name, sha256, licence)))
 
-    def _teach(self, request: TeachRequest, emit: Emit, cancelled: Callable[[], bool]) -> None:
+    def _teach(self, request: TrainRequest, emit: Emit, cancelled: Callable[[], bool]) -> None:
         from napari_pixcell.engine.training.job import Teaching
 
         check = checking(cancelled)
-        Teaching(request, self.residence, emit, check, self._fitting).run()
+        Teaching(request, self.loaded, emit, check, self._fitting).run()
 
     def _generate(
         self,
@@ -192,20 +192,20 @@ class Engine:
     ) -> None:
         waiting = list(enumerate(request.variants()))
         emit(Progress(0, 0, "Loading the model"))
-        job: Generation | None = None
+        job: VariantGenerator | None = None
         told = False
         while waiting:
 
             def work() -> tuple[list[Picture], LoadedFamily, str, int]:
                 nonlocal job
-                models = self.residence.load(request.family, check=checking(cancelled))
-                if self.residence.beside_card and not told:
+                models = self.loaded.load(request.family, check=checking(cancelled))
+                if self.loaded.beside_card and not told:
                     tell(NO_ROOM)
                 if job is None or job.models is not models:
                     # Again after a step down: everything is on another device, or another way.
-                    setting = self.residence.setting
-                    job = Generation(request, models, setting, emit, cancelled, previews)
-                size = batch or self.residence.batch
+                    setting = self.loaded.setting
+                    job = VariantGenerator(request, models, setting, emit, cancelled, previews)
+                size = batch or self.loaded.batch
                 images = job.make(waiting if job.canvas.single else waiting[:1], size)
                 return images, models, self._how(models), size
 
@@ -282,14 +282,14 @@ class Engine:
             # Outside of the handlers: what they caught holds the memory that must go first.
             forget()
             if full:
-                words = (step_down or self.residence.step_down)()
+                words = (step_down or self.loaded.step_down)()
                 if words is None:
                     raise PixCellError(
                         "There is not enough memory for this model in any way; close other "
                         "programs, or choose a smaller model."
                     )
                 tell(f"Memory is full; again, {words}")
-            elif self.residence.full_precision():
+            elif self.loaded.full_precision():
                 tell("Numbers overflowed in half precision; again in full precision")
             else:
                 raise PixCellError(
@@ -300,10 +300,10 @@ class Engine:
     def _how(self, models: LoadedFamily) -> str:
         """Name device, precision and what was done for memory, for the record."""
         parts = [describe_device(models.device, models.dtype)]
-        setting = self.residence.setting
+        setting = self.loaded.setting
         if setting is not None and not setting.plain:
             parts.append(setting.name)
-        if self.residence.compiled:
+        if self.loaded.compiled:
             parts.append("compiled")
         return ", ".join(parts)
 

@@ -68,7 +68,7 @@ class Embedding:
 
 
 @dataclass(frozen=True)
-class Layout:
+class SegmentedLayout:
     """Cells that were found: int32, (height, width), 0 is background; and how."""
 
     labels: NDArray[np.int32]
@@ -76,7 +76,7 @@ class Layout:
 
 
 @dataclass(frozen=True)
-class Taught:
+class Trained:
     """A stain that was taught, and is the user's own now.
 
     Parameters
@@ -133,7 +133,17 @@ class Failure:
     details: str = ""
 
 
-Event = Progress | Notice | Preview | Variant | Embedding | Layout | Taught | Finished | Failure
+Event = (
+    Progress
+    | Notice
+    | Preview
+    | Variant
+    | Embedding
+    | SegmentedLayout
+    | Trained
+    | Finished
+    | Failure
+)
 
 Emit = Callable[[Event], None]
 
@@ -157,9 +167,9 @@ def summary(event: Event) -> dict[str, Any]:
             return {"event": "variant", "index": index, "record": record.to_dict()} | there
         case Embedding(values, encoder):
             return {"event": "embedding", "values": values.tolist(), "encoder": encoder}
-        case Layout(_, source):
+        case SegmentedLayout(_, source):
             return {"event": "layout", "source": source.to_dict()}
-        case Taught():
+        case Trained():
             return {"event": "taught", "stain": asdict(event)}
         case Finished(cancelled):
             return {"event": "finished", "cancelled": cancelled}

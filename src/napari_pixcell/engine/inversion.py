@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from napari_pixcell.engine.canvas.painter import CanvasPainter, Floats
-from napari_pixcell.engine.canvas.plan import Row, Turn
+from napari_pixcell.engine.canvas.plan import Turn, WindowRow
 from napari_pixcell.engine.denoiser import Denoiser
 
 OnDone = Callable[[int, int], None]
@@ -86,7 +86,7 @@ class CanvasInverter(CanvasPainter):
             for top in range(0, self.canvas.height, side):
                 target[:, top : top + side] = source[:, top : top + side]
 
-    def _row_back(self, index: int, row: Row, source: Floats, target: Floats) -> None:
+    def _row_back(self, index: int, row: WindowRow, source: Floats, target: Floats) -> None:
         """Take one step back with a row of windows."""
         y = row.y
         down = slice(y.given_from - y.start, y.given_to - y.start)

@@ -50,7 +50,7 @@ FULL = ("out of memory", "alloc_failed", "can't allocate memory", "not enough me
 MOST_AT_ONCE = 8
 
 
-class Residence:
+class LoadedModels:
     """Keeps the networks of one family, and one model of Cellpose, where they fit.
 
     Parameters

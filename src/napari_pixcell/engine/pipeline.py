@@ -13,7 +13,7 @@ from torch import Tensor
 
 from napari_pixcell.cells import check_layout, condition_image
 from napari_pixcell.engine.canvas.painter import CanvasPainter
-from napari_pixcell.engine.canvas.plan import FACTOR, Canvas, Turn, Window, spread_style
+from napari_pixcell.engine.canvas.plan import FACTOR, Canvas, CanvasWindow, Turn, spread_style
 from napari_pixcell.engine.canvas.store import CanvasStore
 from napari_pixcell.engine.denoiser import Denoiser
 from napari_pixcell.engine.inversion import CanvasInverter, invert
@@ -21,7 +21,7 @@ from napari_pixcell.engine.noise import noise_at
 from napari_pixcell.engine.presets import EXACT, get_preset
 from napari_pixcell.engine.request import GenerateRequest
 from napari_pixcell.engine.sampler import OnStep, denoise
-from napari_pixcell.engine.start import Start, free_latents
+from napari_pixcell.engine.start_image import StartImage, free_latents
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import Family
 from napari_pixcell.models.loading import LoadedFamily
@@ -119,12 +119,12 @@ def canvas_of(request: GenerateRequest, family: Family) -> Canvas:
     return canvas
 
 
-def read_start(request: GenerateRequest, canvas: Canvas) -> Start | None:
+def read_start(request: GenerateRequest, canvas: Canvas) -> StartImage | None:
     """Give the picture that a request starts from, or None."""
     if request.start is None:
         return None
     part = request.part.unpack() if request.part is not None else None
-    return Start(request.start.unpack(), canvas, part, request.feather)
+    return StartImage(request.start.unpack(), canvas, part, request.feather)
 
 
 def read_style(
@@ -173,9 +173,9 @@ class CellPicture:
         self._models = models
         self._picture = np.zeros((canvas.height * FACTOR, canvas.width * FACTOR), np.uint8)
         self._picture[: labels.shape[0], : labels.shape[1]] = condition_image(labels)[..., 0]
-        self._latents: dict[Window, Tensor] = {}
+        self._latents: dict[CanvasWindow, Tensor] = {}
 
-    def __call__(self, window: Window) -> Tensor:
+    def __call__(self, window: CanvasWindow) -> Tensor:
         """Give the latents of a window, float32, (1, channels, height, width)."""
         latents = self._latents.get(window)
         if latents is None:
@@ -265,7 +265,7 @@ def make_tiles(
     style: NDArray[np.float32],
     cells: CellPicture | None,
     on_step: OnStep,
-    start: Start | None = None,
+    start: StartImage | None = None,
     inversion: Inversion | None = None,
 ) -> list[NDArray[np.uint8]]:
     """Make the pictures of several seeds in one batch, each uint8 (tile, tile, 3).
@@ -322,7 +322,7 @@ def paint_canvas(
     batch: int,
     on_windows: Callable[[int], None],
     on_rows: Callable[[int, int], None],
-    start: Start | None,
+    start: StartImage | None,
     on_encoded: Callable[[int, int], None],
     inversion: Inversion | None = None,
 ) -> Picture:

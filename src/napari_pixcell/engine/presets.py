@@ -17,7 +17,7 @@ Act = Literal["run", "keep", "off"]
 
 
 @dataclass(frozen=True)
-class Step:
+class StepPlan:
     """What is computed at one step.
 
     Parameters
@@ -68,7 +68,7 @@ class Preset:
         """Give the steps to take where a family usually takes ``usual``."""
         return max(1, round(usual * self.steps))
 
-    def schedule(self, steps: int, layout_until: float = 1.0, start: int = 0) -> list[Step]:
+    def schedule(self, steps: int, layout_until: float = 1.0, start: int = 0) -> list[StepPlan]:
         """Give what is computed at each of ``steps`` steps.
 
         Parameters
@@ -90,7 +90,7 @@ class Preset:
                 layout = "run" if (index - start) % self.layout_every == 0 else "keep"
             edge = index in (start, steps - 1)
             plan.append(
-                Step(
+                StepPlan(
                     guided=first <= index < last,
                     layout=layout,
                     whole=edge or index % self.whole_every == 0,

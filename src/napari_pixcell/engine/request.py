@@ -15,8 +15,8 @@ from napari_pixcell.cells.layout import check_layout
 from napari_pixcell.cells.methods import LayoutSource, SegmentMethod
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.presets import EXACT, get_preset
-from napari_pixcell.engine.start import FEATHER, MAX_FEATHER, check_invert, check_start
-from napari_pixcell.engine.training.request import TeachRequest
+from napari_pixcell.engine.start_image import FEATHER, MAX_FEATHER, check_invert, check_start
+from napari_pixcell.engine.training.request import TrainRequest
 from napari_pixcell.errors import PixCellError
 
 MAX_SEED = 2**32 - 1
@@ -264,7 +264,7 @@ class GenerateRequest:
         return value
 
 
-Request = EmbedRequest | SegmentRequest | GenerateRequest | TeachRequest
+Request = EmbedRequest | SegmentRequest | GenerateRequest | TrainRequest
 
 
 def request_from_dict(value: dict[str, Any]) -> Request:
@@ -278,7 +278,7 @@ def request_from_dict(value: dict[str, Any]) -> Request:
             pixels, how = PackedArray.from_dict(fields["pixels"]), SegmentMethod(**fields["how"])
             return SegmentRequest(pixels, float(fields["mpp"]), how)
         if kind == "teach":
-            return TeachRequest(**fields)
+            return TrainRequest(**fields)
         if kind == "generate":
             for name in ("embedding", "layout", "start", "part"):
                 if fields.get(name) is not None:

@@ -36,7 +36,7 @@ PREVIEWS_PER_SECOND = 8  # at most
 FEWER = 1  # where the processor computes: while the window draws one, a core waits for the other
 
 
-class Generation:
+class VariantGenerator:
     """The variants of one request, with the networks where they are now.
 
     Parameters

@@ -10,8 +10,8 @@ from psygnal import Signal
 
 from napari_pixcell.engine.events import Embedding, Event, Failure, Finished
 from napari_pixcell.engine.styles.cache import EmbeddingCache
-from napari_pixcell.engine.styles.similarity import best_places
-from napari_pixcell.engine.styles.survey import Batch, Survey
+from napari_pixcell.engine.styles.similarity import best_matches
+from napari_pixcell.engine.styles.survey import Survey, SurveyBatch
 from napari_pixcell.models.catalogue import Family
 from napari_pixcell.models.identity import encoder_identity
 from napari_pixcell.studio.background import Background
@@ -153,7 +153,7 @@ class SimilarTissue:
         self._survey = encoder, survey
         return survey
 
-    def _step(self, job: SimilarJob, last: tuple[Batch, Embedding] | None = None) -> Step:
+    def _step(self, job: SimilarJob, last: tuple[SurveyBatch, Embedding] | None = None) -> Step:
         """Take what came in, read the next places, and say what is known."""
         survey = job.survey
         if survey is None:  # stopped before it began
@@ -167,7 +167,7 @@ class SimilarTissue:
 
     def _rank(self, job: SimilarJob, survey: Survey, count: int) -> Similar:
         heat = survey.heat(job.wanted)
-        best = best_places(survey.grid, heat, job.region, count)
+        best = best_matches(survey.grid, heat, job.region, count)
         pictures = [(place, job.slide.read(place.region, job.family.mpp)) for place in best]
         missing = len(survey.unreadable)
         return Similar(
@@ -195,7 +195,7 @@ class SimilarTissue:
             self._ask(job, step.batch)
         self.changed.emit()
 
-    def _ask(self, job: SimilarJob, batch: Batch) -> None:
+    def _ask(self, job: SimilarJob, batch: SurveyBatch) -> None:
         post = self._background.post
         came: list[Embedding] = []
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from napari_pixcell.engine.styles.similarity import Place
+from napari_pixcell.engine.styles.similarity import Match
 from napari_pixcell.studio.regions.item import RegionItem
 from napari_pixcell.studio.similar import SimilarTissue
 from napari_pixcell.studio.styles.series import StyleKeeping
@@ -42,12 +42,12 @@ class SimilarActions(StyleKeeping):
         if item is not None and not self.why_not_similar():
             self.similar.look(self.slide, item, self.settings.model)
 
-    def add_similar(self, place: Place) -> RegionItem | None:
+    def add_similar(self, place: Match) -> RegionItem | None:
         """Add a region at a place that was found."""
         region = place.region
         return self.add_region((region.x + region.width / 2, region.y + region.height / 2))
 
-    def use_similar(self, place: Place) -> None:
+    def use_similar(self, place: Match) -> None:
         """Let the active region take the style of a place that was found.
 
         A region is added there, as a style is a region's; the active region stays the same.

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pixcell.engine.styles.similarity import Grid, Place
-from napari_pixcell.engine.styles.survey import Batch, Survey
+from napari_pixcell.engine.styles.similarity import Match, SurveyGrid
+from napari_pixcell.engine.styles.survey import Survey, SurveyBatch
 from napari_pixcell.models.catalogue import Family
 from napari_pixcell.slides.region import Region
 from napari_pixcell.studio.generation.pace import Clock
@@ -30,7 +30,7 @@ class Similar:
         Of the region that the slide was compared with.
     slide : Slide
         That was looked at.
-    grid : Grid
+    grid : SurveyGrid
         Where it was looked at.
     heat : array, float32, (rows, columns)
         How alike each place is, 0 to 1; NaN where there is glass or nobody has looked yet.
@@ -38,19 +38,19 @@ class Similar:
         How many places were looked at, and how many there are.
     unreadable : int
         How many could not be read.
-    best : list of (Place, pixels)
+    best : list of (Match, pixels)
         The most alike places, best first, with their tissue: uint8 (side, side, 3).
     """
 
     number: int
     region: Region
     slide: Any
-    grid: Grid
+    grid: SurveyGrid
     heat: NDArray[np.float32]
     seen: int
     total: int
     unreadable: int
-    best: list[tuple[Place, NDArray[np.uint8]]]
+    best: list[tuple[Match, NDArray[np.uint8]]]
 
     @property
     def complete(self) -> bool:
@@ -113,7 +113,7 @@ class SimilarJob:
 class Step:
     """What a search does next, and what it knows."""
 
-    batch: Batch | None
+    batch: SurveyBatch | None
     found: Similar | None
     done: int = 0
     total: int = 0

@@ -34,8 +34,7 @@ from napari_pixcell.datasets.store.dataset import (
     check_free,
 )
 from napari_pixcell.datasets.store.rows import cut_torn
-from napari_pixcell.engine.events import Embedding, Progress
-from napari_pixcell.engine.events import Layout as FoundCells
+from napari_pixcell.engine.events import Embedding, Progress, SegmentedLayout
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.presets import get_preset
 from napari_pixcell.engine.request import EmbedRequest, SegmentRequest
@@ -248,7 +247,7 @@ class Preparation:
     def _segment(self, pixels: NDArray[np.uint8]) -> tuple[NDArray[np.int32], LayoutSource]:
         how = self.recipe.checks.segmenter
         request = SegmentRequest(PackedArray.pack(pixels), self._family.mpp, how)
-        found = next(event for event in self.ask(request) if isinstance(event, FoundCells))
+        found = next(event for event in self.ask(request) if isinstance(event, SegmentedLayout))
         return found.labels, found.source
 
     def _cells_of(self, pixels: NDArray[np.uint8]) -> dict[str, float]:

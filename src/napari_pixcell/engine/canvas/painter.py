@@ -13,10 +13,10 @@ from torch import Tensor
 from napari_pixcell.engine.canvas.plan import (
     FACTOR,
     Canvas,
-    Row,
+    CanvasWindow,
     Span,
     Turn,
-    Window,
+    WindowRow,
     ramps,
     weights,
     window_styles,
@@ -25,7 +25,7 @@ from napari_pixcell.engine.canvas.store import CanvasStore
 from napari_pixcell.engine.denoiser import Denoiser, Styles
 from napari_pixcell.engine.noise import noise_at
 from napari_pixcell.engine.sampler import hold
-from napari_pixcell.engine.start import Start
+from napari_pixcell.engine.start_image import StartImage
 from napari_pixcell.slides.stored_picture import Picture
 
 Floats = NDArray[np.float32]
@@ -61,7 +61,7 @@ class CanvasPainter:
         Where the networks are.
     batch : int
         Windows of one pass.
-    start : Start, optional
+    start : StartImage, optional
         The picture to start from; the store then has room for its latents.
 
     Attributes
@@ -79,17 +79,17 @@ class CanvasPainter:
         store: CanvasStore,
         seed: int,
         styles: Floats,
-        condition: Callable[[Window], Tensor] | None,
+        condition: Callable[[CanvasWindow], Tensor] | None,
         device: torch.device,
         batch: int = 1,
-        start: Start | None = None,
+        start: StartImage | None = None,
     ) -> None:
         self.denoiser, self.canvas, self.store = denoiser, canvas, store
         self.seed, self.device, self.batch = seed, device, batch
         self._styles, self._condition = styles, condition
         self._start = start
         self.begin_by: Callable[[], None] | None = None
-        self._read: dict[tuple[Window, ...], Styles] = {}
+        self._read: dict[tuple[CanvasWindow, ...], Styles] = {}
         self._first = denoiser.solver.first
         self._turns = canvas.turns(denoiser.solver.steps - self._first)
         self._bell = weights(canvas.window)
@@ -147,12 +147,12 @@ class CanvasPainter:
     def _turn(self, index: int) -> Turn:
         return self._turns[index - self._first]
 
-    def _keep(self, start: Start) -> None:
+    def _keep(self, start: StartImage) -> None:
         """Let the picture be the start itself."""
         for top in range(0, self.canvas.size[0], KEPT_ROWS):
             self.store.put(top, start.picture[top : top + KEPT_ROWS])
 
-    def _encode(self, start: Start, encode: Encode, side: int, on_rows: OnRows) -> None:
+    def _encode(self, start: StartImage, encode: Encode, side: int, on_rows: OnRows) -> None:
         """Encode the start in windows, blended where they overlap, as far as it is read."""
         canvas, store = self.canvas, self.store
         rows, columns = canvas.decoding(side, OVERLAP)
@@ -160,7 +160,7 @@ class CanvasPainter:
         store.start[:] = 0
         for number, (y, down) in enumerate(zip(rows, ramps(rows, 1), strict=True)):
             for x, across in zip(columns, ramps(columns, 1), strict=True):
-                if canvas.near(Row(y, ())) and x.start < stop and x.stop > first:
+                if canvas.near(WindowRow(y, ())) and x.start < stop and x.stop > first:
                     latents = encode(start.read(y.start, y.stop, x.start, x.stop))[0].cpu().numpy()
                     store.start[:, y.start : y.stop, x.start : x.stop] += latents * np.outer(
                         down, across
@@ -209,7 +209,7 @@ class CanvasPainter:
         if store.step == index:  # the last rows were left out
             store.done(index + 1, 0, {}, {}, 0)
 
-    def _band(self, row: Row) -> Floats:
+    def _band(self, row: WindowRow) -> Floats:
         """Give the latents that a row of windows reads, as they were before this step."""
         band = np.array(self.store.latents[:, row.y.start : row.y.stop])
         kept = self.store.carried.get("latents")
@@ -218,7 +218,7 @@ class CanvasPainter:
         return band
 
     def _clean_row(
-        self, index: int, row: Row, band: Floats, fused: bool
+        self, index: int, row: WindowRow, band: Floats, fused: bool
     ) -> tuple[Floats, Floats | None]:
         """Predict a row's clean latents, (channels, window, width), and their summed weights."""
         clean = np.zeros_like(band)
@@ -241,7 +241,7 @@ class CanvasPainter:
                     clean[:, :, x.given_from : x.given_to] = one[:, :, inner]
         return clean, weight
 
-    def _predict(self, index: int, windows: tuple[Window, ...], noisy: Tensor) -> Floats:
+    def _predict(self, index: int, windows: tuple[CanvasWindow, ...], noisy: Tensor) -> Floats:
         condition = None
         if self._condition is not None and self.denoiser.plan[index].layout != "off":
             condition = torch.cat([self._condition(window) for window in windows])
@@ -249,7 +249,7 @@ class CanvasPainter:
         found: Floats = clean.cpu().numpy()
         return found
 
-    def _styles_of(self, windows: tuple[Window, ...]) -> Styles:
+    def _styles_of(self, windows: tuple[CanvasWindow, ...]) -> Styles:
         read = self._read.get(windows)
         if read is None:
             values = np.stack([window_styles(self._styles, self.canvas, w) for w in windows])
@@ -262,12 +262,12 @@ class CanvasPainter:
     def _advance(
         self,
         index: int,
-        row: Row,
+        row: WindowRow,
         band: Floats,
         clean: Floats,
         weight: Floats | None,
         span: tuple[int, int],
-        following: Row | None,
+        following: WindowRow | None,
     ) -> None:
         """Take the step for the rows of ``span``, and keep what the next windows need."""
         store, (top, bottom) = self.store, span

@@ -58,7 +58,7 @@ class Span:
 
 
 @dataclass(frozen=True)
-class Window:
+class CanvasWindow:
     """A window of a canvas: what it reads and gives, down and across."""
 
     y: Span
@@ -66,11 +66,11 @@ class Window:
 
 
 @dataclass(frozen=True)
-class Row:
+class WindowRow:
     """The windows of one row, left to right, and the rows of latents that are done after it."""
 
     y: Span
-    windows: tuple[Window, ...]
+    windows: tuple[CanvasWindow, ...]
 
 
 class Canvas:
@@ -136,23 +136,23 @@ class Canvas:
             turns.append(Turn("across" if number % 2 == 0 else "down", shift))
         return turns
 
-    def rows(self, turn: Turn) -> list[Row]:
+    def rows(self, turn: Turn) -> list[WindowRow]:
         """Give the windows of a turn that are computed, row by row."""
         rows, free = self._rows(turn), self.free
         if free is None:
             return rows
 
-        def needed(window: Window) -> bool:
+        def needed(window: CanvasWindow) -> bool:
             y, x = window.y, window.x
             return bool(free[y.given_from : y.given_to, x.given_from : x.given_to].any())
 
-        return [Row(row.y, tuple(filter(needed, row.windows))) for row in rows]
+        return [WindowRow(row.y, tuple(filter(needed, row.windows))) for row in rows]
 
-    def _rows(self, turn: Turn) -> list[Row]:
+    def _rows(self, turn: Turn) -> list[WindowRow]:
         fused = turn.kind == "fused"
         down = self._spans(self.height, turn.shift if turn.kind == "down" else 0, fused)
         across = self._spans(self.width, turn.shift if turn.kind == "across" else 0, fused)
-        return [Row(y, tuple(Window(y, x) for x in across)) for y in down]
+        return [WindowRow(y, tuple(CanvasWindow(y, x) for x in across)) for y in down]
 
     def trust(self, turn: Turn) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Say how far a prediction is trusted by its distance from the borders of windows.
@@ -181,11 +181,11 @@ class Canvas:
         """Count the windows of all steps."""
         return self._count(turns, self.rows)
 
-    def _count(self, turns: list[Turn], rows: Callable[[Turn], list[Row]]) -> int:
+    def _count(self, turns: list[Turn], rows: Callable[[Turn], list[WindowRow]]) -> int:
         each = {turn: sum(len(row.windows) for row in rows(turn)) for turn in set(turns)}
         return sum(each[turn] for turn in turns)
 
-    def near(self, row: Row) -> bool:
+    def near(self, row: WindowRow) -> bool:
         """Whether a row of windows holds latents that windows of other rows read.
 
         That is so within a window of those that change.
@@ -283,7 +283,7 @@ def ramps(spans: list[Span], factor: int = FACTOR) -> list[NDArray[np.float32]]:
 
 
 def window_styles(
-    styles: NDArray[np.float32], canvas: Canvas, window: Window
+    styles: NDArray[np.float32], canvas: Canvas, window: CanvasWindow
 ) -> NDArray[np.float32]:
     """Give the embeddings that a window reads.
 
@@ -292,7 +292,7 @@ def window_styles(
     styles : array, float32, (rows, columns, dimension)
         Of the canvas.
     canvas : Canvas
-    window : Window
+    window : CanvasWindow
         Between two cells their embeddings are mixed by area, and the mix is made as long as they
         are: a mean of embeddings is shorter than any of them.
 

@@ -32,7 +32,7 @@ LEAST_ALIKE = 0.05  # of what is worth going to
 
 
 @dataclass(frozen=True, eq=False)
-class Grid:
+class SurveyGrid:
     """Places spread evenly over a slide.
 
     Parameters
@@ -79,7 +79,7 @@ def _start(centre: float, side: float, whole: int) -> float:
 
 def lay_grid(
     slide: Slide, family: Family, most: int = MOST_PLACES, side: float | None = None
-) -> Grid:
+) -> SurveyGrid:
     """Choose the places of a slide that are looked at.
 
     Parameters
@@ -113,7 +113,7 @@ def lay_grid(
     spacing = max(side, 0.9 * expected)
     while True:
         cells = max(1, int((height + 1) / spacing)), max(1, int((width + 1) / spacing))
-        grid = Grid(slide.shape, side, np.ones(cells, bool))
+        grid = SurveyGrid(slide.shape, side, np.ones(cells, bool))
         there = np.array([_part(tissue, grid, *cell) >= LEAST_TISSUE for cell in grid.cells])
         count = int(there.sum())
         if count <= most:
@@ -123,7 +123,7 @@ def lay_grid(
         raise PixCellError(
             "This slide seems to be empty glass: no tissue was found on it; open another slide."
         )
-    return Grid(slide.shape, side, there.reshape(cells))
+    return SurveyGrid(slide.shape, side, there.reshape(cells))
 
 
 def find_tissue(picture: NDArray[np.uint8]) -> NDArray[np.bool_]:
@@ -147,7 +147,7 @@ def find_tissue(picture: NDArray[np.uint8]) -> NDArray[np.bool_]:
     return found
 
 
-def _part(tissue: NDArray[np.bool_], grid: Grid, row: int, column: int) -> float:
+def _part(tissue: NDArray[np.bool_], grid: SurveyGrid, row: int, column: int) -> float:
     """Say how much of a place is tissue."""
     place = grid.place(row, column)
     down, across = tissue.shape[0] / grid.shape[0], tissue.shape[1] / grid.shape[1]
@@ -190,7 +190,7 @@ def alike(values: NDArray[Any], wanted: NDArray[Any]) -> NDArray[np.float32]:
 
 
 @dataclass(frozen=True)
-class Place:
+class Match:
     """A place that looks like a region.
 
     Parameters
@@ -210,16 +210,16 @@ class Place:
         return f"{100 * self.similarity:.0f} %"
 
 
-def best_places(
-    grid: Grid, heat: NDArray[np.float32], region: Region, count: int = 6
-) -> list[Place]:
+def best_matches(
+    grid: SurveyGrid, heat: NDArray[np.float32], region: Region, count: int = 6
+) -> list[Match]:
     """Choose the places that look most like a region.
 
     No two of them are neighbours, and none overlaps the region.
 
     Parameters
     ----------
-    grid : Grid
+    grid : SurveyGrid
     heat : array, float32, (rows, columns)
         How alike each place is; NaN where that is not known.
     region : Region
@@ -229,11 +229,11 @@ def best_places(
 
     Returns
     -------
-    list of Place
+    list of Match
         The most alike first.
     """
     chosen: list[tuple[int, int]] = []
-    places: list[Place] = []
+    places: list[Match] = []
     order = np.argsort(-np.nan_to_num(heat, nan=-1), axis=None, kind="stable")
     for row, column in zip(*np.unravel_index(order, heat.shape), strict=True):
         if len(places) == count or not heat[row, column] >= LEAST_ALIKE:
@@ -242,7 +242,7 @@ def best_places(
         place = grid.place(int(row), int(column))
         if not near and not overlap(place, region):
             chosen.append((int(row), int(column)))
-            places.append(Place(place, float(heat[row, column])))
+            places.append(Match(place, float(heat[row, column])))
     return places
 
 

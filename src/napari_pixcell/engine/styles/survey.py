@@ -23,7 +23,7 @@ CHANGED = "The model's files were exchanged while places were looked at; look ag
 
 
 @dataclass(frozen=True, eq=False)
-class Batch:
+class SurveyBatch:
     """A few places to be embedded by one request.
 
     Parameters
@@ -59,7 +59,7 @@ class Survey:
 
     Attributes
     ----------
-    grid : Grid
+    grid : SurveyGrid
         The places.
     unreadable : set of int
         Places that could not be read, by their number.
@@ -98,7 +98,7 @@ class Survey:
         """Have places that could not be read tried again."""
         self.unreadable.clear()
 
-    def following(self, most: int) -> Batch | None:
+    def following(self, most: int) -> SurveyBatch | None:
         """Read the next places that are not known.
 
         Parameters
@@ -108,7 +108,7 @@ class Survey:
 
         Returns
         -------
-        Batch or None
+        SurveyBatch or None
             To be embedded, whose outcome :meth:`take` takes in; None where nothing is left.
         """
         first = embedding_key(self.slide, self._places[0], self._single)
@@ -135,9 +135,9 @@ class Survey:
         if not places:
             return None
         request = EmbedRequest(self.family.name, PackedArray.pack(self._together(tiles)))
-        return Batch(request, tuple(places), tuple(keys))
+        return SurveyBatch(request, tuple(places), tuple(keys))
 
-    def take(self, batch: Batch, event: Embedding) -> None:
+    def take(self, batch: SurveyBatch, event: Embedding) -> None:
         """Take the embeddings of some places in, and store them.
 
         Raises

@@ -55,7 +55,7 @@ OnCheckpoint = Callable[[dict[str, Any]], None]
 
 
 @dataclass(frozen=True)
-class TaughtFlow:
+class TrainedFlow:
     """A flow and how well it does.
 
     Parameters
@@ -92,7 +92,7 @@ def train_flow(
     on_progress: OnProgress = lambda progress: None,
     on_checkpoint: OnCheckpoint = lambda checkpoint: None,
     resume: Checkpoint | None = None,
-) -> TaughtFlow:
+) -> TrainedFlow:
     """Teach a flow to move the embedding of H&E to that of the stain.
 
     Rectified flow matching (Liu et al., 2209.03003): along the straight line between the two
@@ -172,7 +172,7 @@ def train_flow(
             break
     flow.load_state_dict(best["flow"])
     flow.requires_grad_(False).eval()
-    return TaughtFlow(flow, best["held_out"], best["step"], step < steps)
+    return TrainedFlow(flow, best["held_out"], best["step"], step < steps)
 
 
 @torch.no_grad()

@@ -13,21 +13,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from napari_pixcell.engine.events import Event, Notice, Progress, Taught
-from napari_pixcell.engine.loaded_models import Residence
+from napari_pixcell.engine.events import Event, Notice, Progress, Trained
+from napari_pixcell.engine.loaded_models import LoadedModels
 from napari_pixcell.engine.pipeline import cut_tiles, embed_tiles, encode_picture
-from napari_pixcell.engine.training.files import (
-    CARD,
-    FLOW,
-    FLOW_SIZES,
-    LORA,
-    Embedded,
-    EmbeddedPair,
-    TaughtFolder,
-)
 from napari_pixcell.engine.training.flow import Progress as Step
 from napari_pixcell.engine.training.flow import flow_error, train_flow
-from napari_pixcell.engine.training.lora import LoraLesson, teach_lora
+from napari_pixcell.engine.training.lora_stage import LoraTiles, teach_lora
 from napari_pixcell.engine.training.pairs import (
     Pair,
     folder_pairs,
@@ -36,7 +27,16 @@ from napari_pixcell.engine.training.pairs import (
     whole_tiles,
 )
 from napari_pixcell.engine.training.registering import base_family, register
-from napari_pixcell.engine.training.request import TeachRequest
+from napari_pixcell.engine.training.request import TrainRequest
+from napari_pixcell.engine.training.stain_folder import (
+    CARD,
+    FLOW,
+    FLOW_SIZES,
+    LORA,
+    Embedded,
+    EmbeddedPair,
+    StainFolder,
+)
 from napari_pixcell.models.catalogue import BUILT_IN, Family
 from napari_pixcell.models.identity import encoder_identity
 from napari_pixcell.models.own_families import check_not_taken, check_own_name
@@ -61,8 +61,8 @@ class Teaching:
 
     Parameters
     ----------
-    request : TeachRequest
-    residence : Residence
+    request : TrainRequest
+    loaded : LoadedModels
         Loads the networks of the base.
     emit : callable
         Gets events.
@@ -74,15 +74,15 @@ class Teaching:
 
     def __init__(
         self,
-        request: TeachRequest,
-        residence: Residence,
+        request: TrainRequest,
+        loaded: LoadedModels,
         emit: Callable[[Event], None],
         check: Callable[[], None],
         fitting: Any,
     ) -> None:
-        self.request, self.residence = request, residence
+        self.request, self.loaded = request, loaded
         self._emit, self._check, self._fitting = emit, check, fitting
-        self.folder = TaughtFolder(Path(request.out).expanduser().resolve())
+        self.folder = StainFolder(Path(request.out).expanduser().resolve())
 
     def run(self) -> None:
         """Teach, write and register the stain; goes on where it was stopped.
@@ -110,7 +110,7 @@ class Teaching:
             register(self.folder, request, base, parts, figures | {"signature": signature})
         train, held = (len(embedded.choose(one)[0]) for one in (False, True))
         self._emit(
-            Taught(
+            Trained(
                 request.name,
                 str(self.folder.path),
                 figures["held-out error"],
@@ -159,9 +159,9 @@ class Teaching:
         side = base.tile // base.grid
 
         def work() -> tuple[EmbeddedPair, NDArray[np.float16] | None]:
-            models = self.residence.load(base.name, check=self._check)
+            models = self.loaded.load(base.name, check=self._check)
             values = []
-            with self.residence.encoder() as encoder:
+            with self.loaded.encoder() as encoder:
                 for picture in (pixels.he, pixels.ihc):
                     tiles = cut_tiles(picture, side)
                     found = embed_tiles(encoder, models.device, tiles, lambda *_: self._check())
@@ -202,9 +202,9 @@ class Teaching:
         done = self.folder.read_json(CARD)
         if done.get("signature") == signature and (self.folder.path / FLOW).is_file():
             flow.load_state_dict(load_file(self.folder.path / FLOW))
-            flow.to(self.residence.device).eval().requires_grad_(False)
+            flow.to(self.loaded.device).eval().requires_grad_(False)
             return flow, {name: done[name] for name in FIGURES}
-        flow.to(self.residence.device)
+        flow.to(self.loaded.device)
         resume = self.folder.checkpoint("flow", signature)
         best = resume["best"]["held_out"] if resume is not None else float("inf")
         self._emit(Progress(0, 0, "Teaching how embeddings move"))
@@ -256,13 +256,13 @@ class Teaching:
         if done.get("adapter signature") == own and (self.folder.path / LORA).is_file():
             return {name: done[name] for name in ("adapter", "adapter signature")}
         latents = [self.folder.latents(key) for key in embedded.keys]
-        lesson = LoraLesson(base, embedded, latents, flow, request)
-        self.residence.unload()
+        lesson = LoraTiles(base, embedded, latents, flow, request)
+        self.loaded.unload()
         self._emit(Progress(0, 0, "Loading the model"))
         with self.folder.checkpoints("lora", own) as keep:
             tensors, figures = teach_lora(
                 lesson,
-                self.residence.device,
+                self.loaded.device,
                 self._emit,
                 self._check,
                 keep,

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from napari_pixcell import __version__
-from napari_pixcell.engine.training.files import CARD, TaughtFolder
-from napari_pixcell.engine.training.request import TeachRequest
+from napari_pixcell.engine.training.request import TrainRequest
+from napari_pixcell.engine.training.stain_folder import CARD, StainFolder
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import BUILT_IN, Family, families
 from napari_pixcell.models.own_families import write_own_family
@@ -41,8 +41,8 @@ def base_family(name: str) -> Family:
 
 
 def register(
-    folder: TaughtFolder,
-    request: TeachRequest,
+    folder: StainFolder,
+    request: TrainRequest,
     base: Family,
     parts: Mapping[str, Path],
     about: Mapping[str, Any],
@@ -51,9 +51,9 @@ def register(
 
     Parameters
     ----------
-    folder : TaughtFolder
+    folder : StainFolder
         Gets the card.
-    request : TeachRequest
+    request : TrainRequest
         That taught it.
     base : Family
         What it builds on: its terms are the stain's.

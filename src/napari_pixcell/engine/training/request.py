@@ -15,7 +15,7 @@ MOST_STEPS = 1_000_000
 
 
 @dataclass(frozen=True)
-class TeachRequest:
+class TrainRequest:
     """Teach a stain by pairs of pictures of the same places.
 
     Unlike other requests it names folders: pairs are gigabytes, and what was done with them goes

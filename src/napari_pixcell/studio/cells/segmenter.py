@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pixcell.cells.methods import LayoutSource, SegmentMethod
-from napari_pixcell.engine.events import Event, Failure, Finished, Layout, Progress
+from napari_pixcell.engine.events import Event, Failure, Finished, Progress, SegmentedLayout
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.request import SegmentRequest
 from napari_pixcell.slides.region import Region
@@ -189,7 +189,7 @@ class Segmenter:
                 case Progress():
                     job.note(event)
                     self._changed()
-                case Layout(labels, source):
+                case SegmentedLayout(labels, source):
                     found(labels, source)
                 case Failure(message):
                     ended(message)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.request import GenerateRequest
-from napari_pixcell.engine.start import MAX_FEATHER
+from napari_pixcell.engine.start_image import MAX_FEATHER
 from napari_pixcell.engine.tissue import Tissue
 from napari_pixcell.models.catalogue import Family
 from napari_pixcell.slides.region import Region

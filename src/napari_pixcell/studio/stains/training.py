@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_pixcell.engine.events import Event, Failure, Finished, Notice, Progress, Taught
+from napari_pixcell.engine.events import Event, Failure, Finished, Notice, Progress, Trained
 from napari_pixcell.engine.training.pairs import folder_pairs, write_region_pair
-from napari_pixcell.engine.training.request import FLOW_STEPS, LORA_STEPS, TeachRequest
+from napari_pixcell.engine.training.request import FLOW_STEPS, LORA_STEPS, TrainRequest
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.folders import data_folder
 from napari_pixcell.models.catalogue import BUILT_IN, Family
@@ -41,16 +41,16 @@ class TeachingJob:
 
     Parameters
     ----------
-    request : TeachRequest
+    request : TrainRequest
     """
 
-    request: TeachRequest
+    request: TrainRequest
     handle: JobHandle | None = None
     done: int = 0
     total: int = 0
     message: str = "Waiting for the model"
     cancelled: bool = False
-    taught: Taught | None = None
+    taught: Trained | None = None
     notices: list[str] = field(default_factory=list)
     clock: Clock = field(default_factory=Clock)
 
@@ -229,7 +229,7 @@ class StainTeaching:
         if self.why_not():
             return
         session.say(SECTION, "")
-        request = TeachRequest(
+        request = TrainRequest(
             name=self.name,
             family=self.family.name,
             he=str(self.folders[HE]),
@@ -253,7 +253,7 @@ class StainTeaching:
                     job.note(event)
                 case Notice(message):
                     job.notices.append(message)
-                case Taught():
+                case Trained():
                     job.taught = event
                 case Failure(message):
                     self._ended(message)

@@ -10,7 +10,7 @@ from qtpy.QtCore import QSize, Qt
 from qtpy.QtGui import QIcon
 from qtpy.QtWidgets import QCheckBox, QGridLayout, QMenu, QProgressBar, QToolButton, QWidget
 
-from napari_pixcell.engine.styles.similarity import Place
+from napari_pixcell.engine.styles.similarity import Match
 from napari_pixcell.studio.session import Session
 from napari_pixcell.studio.similar import BEST
 from napari_pixcell.studio.similar_job import Similar
@@ -106,14 +106,14 @@ class SimilarPanel(QWidget):
             self._shown = found
             self._fill([] if found is None else found.best)
 
-    def _fill(self, best: list[tuple[Place, NDArray[np.uint8]]]) -> None:
+    def _fill(self, best: list[tuple[Match, NDArray[np.uint8]]]) -> None:
         clear(self.grid)
         self.thumbnails = [self._thumbnail(*one) for one in best]
         for index, made in enumerate(self.thumbnails):
             self.grid.addWidget(made, index // BEST, index % BEST)
         self.places.setVisible(bool(best))
 
-    def _thumbnail(self, place: Place, pixels: NDArray[np.uint8]) -> QToolButton:
+    def _thumbnail(self, place: Match, pixels: NDArray[np.uint8]) -> QToolButton:
         made = QToolButton()
         made.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
         made.setIconSize(QSize(SIDE, SIDE))
@@ -132,7 +132,7 @@ class SimilarPanel(QWidget):
         )
         return made
 
-    def menu(self, place: Place) -> QMenu:
+    def menu(self, place: Match) -> QMenu:
         """Make the menu of what can be done with a place."""
         menu = QMenu(self)
         menu.addAction("Go there", partial(self.link.go_to, place.region, True))

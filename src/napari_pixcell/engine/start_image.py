@@ -87,7 +87,7 @@ def check_invert(invert: bool, start: PackedArray | None, part: PackedArray | No
         )
 
 
-class Start:
+class StartImage:
     """A picture to start from, laid over a canvas.
 
     Parameters

@@ -77,7 +77,7 @@ class Embedded:
         return torch.from_numpy(np.concatenate(he)), torch.from_numpy(np.concatenate(ihc))
 
 
-class TaughtFolder:
+class StainFolder:
     """The folder of one stain.
 
     Parameters

@@ -12,7 +12,6 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint as compute_again
 
 from napari_pixcell.engine.events import Event, Notice, Progress
-from napari_pixcell.engine.training.files import Embedded
 from napari_pixcell.engine.training.flow import (
     PUBLISHED_RANK,
     PUBLISHED_TARGETS,
@@ -22,7 +21,8 @@ from napari_pixcell.engine.training.flow import (
 )
 from napari_pixcell.engine.training.flow import Progress as Step
 from napari_pixcell.engine.training.pairs import whole_tiles
-from napari_pixcell.engine.training.request import TeachRequest
+from napari_pixcell.engine.training.request import TrainRequest
+from napari_pixcell.engine.training.stain_folder import Embedded
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.adapters import open_adapter
 from napari_pixcell.models.build import read_config
@@ -46,7 +46,7 @@ EVERY = 10  # steps from one checkpoint to the next
 TRIED = 16  # tiles kept apart that the adapter is tried on
 
 
-class LoraLesson:
+class LoraTiles:
     """The tiles of a stain, with what the frozen networks make of them.
 
     Parameters
@@ -56,10 +56,10 @@ class LoraLesson:
     embedded : Embedded
         All pairs.
     latents : list of array
-        Of each pair, see :meth:`.taught_files.TaughtFolder.keep_latents`.
+        Of each pair, see :meth:`.taught_files.StainFolder.keep_latents`.
     flow : StainFlowMLP
         Already taught: what it makes of the H&E is what will be read.
-    request : TeachRequest
+    request : TrainRequest
 
     Raises
     ------
@@ -73,7 +73,7 @@ class LoraLesson:
         embedded: Embedded,
         latents: list[NDArray[np.float16]],
         flow: Any,
-        request: TeachRequest,
+        request: TrainRequest,
     ) -> None:
         self.base, self.request = base, request
         self._latents = latents
@@ -129,7 +129,7 @@ class LoraLesson:
 
 
 def teach_lora(
-    lesson: LoraLesson,
+    lesson: LoraTiles,
     device: torch.device,
     emit: Callable[[Event], None],
     check: Callable[[], None],
@@ -140,7 +140,7 @@ def teach_lora(
 
     Parameters
     ----------
-    lesson : LoraLesson
+    lesson : LoraTiles
     device : torch.device
     emit, check : callable
         Get events, and raise once the user has stopped it.

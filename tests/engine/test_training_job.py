@@ -22,17 +22,17 @@ from napari_pixcell.engine.events import (
     Finished,
     Notice,
     Progress,
-    Taught,
+    Trained,
     Variant,
     summary,
 )
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.request import EmbedRequest, GenerateRequest, request_from_dict
-from napari_pixcell.engine.training import lora as teaching_lora
+from napari_pixcell.engine.training import lora_stage
 from napari_pixcell.engine.training import pairs as stain_pairs
-from napari_pixcell.engine.training.files import TaughtFolder
 from napari_pixcell.engine.training.job import new_flow
-from napari_pixcell.engine.training.request import TeachRequest
+from napari_pixcell.engine.training.request import TrainRequest
+from napari_pixcell.engine.training.stain_folder import StainFolder
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import DEMO, DEMO_STAIN, get_family
 from napari_pixcell.models.own_families import families_folder
@@ -49,24 +49,24 @@ def engine() -> Engine:
     return Engine()
 
 
-def write(folder: Path, pictures: list[np.ndarray], look: Callable) -> TeachRequest:
+def write(folder: Path, pictures: list[np.ndarray], look: Callable) -> TrainRequest:
     for side in ("he", "ihc"):
         (folder / side).mkdir()
     for number, picture in enumerate(pictures):
         Image.fromarray(picture).save(folder / "he" / f"{number}.png")
         Image.fromarray(look(picture)).save(folder / "ihc" / f"{number}.png")
     he, ihc, out = (str(folder / name) for name in ("he", "ihc", "stain"))
-    return TeachRequest("my-stain", DEMO.name, he, ihc, out, steps=STEPS)
+    return TrainRequest("my-stain", DEMO.name, he, ihc, out, steps=STEPS)
 
 
-def write_small(folder: Path) -> TeachRequest:
+def write_small(folder: Path) -> TrainRequest:
     rng = np.random.default_rng(0)
     pictures = [tissue(512) - rng.integers(0, 30, 3).astype(np.uint8) for _ in range(2)]
     return write(folder, pictures, lambda picture: picture[..., ::-1] // 2 + 60)
 
 
 @pytest.fixture
-def request_(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TeachRequest:
+def request_(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TrainRequest:
     monkeypatch.setattr(stain_pairs, "LEAST_TILES", 4)
     return write_small(tmp_path)
 
@@ -75,7 +75,7 @@ def request_(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TeachRequest:
 class GoneOn:
     """A teaching with an adapter that was stopped twice: what was told each time."""
 
-    request: TeachRequest
+    request: TrainRequest
     told: list[list[Event]]
     registered: list[bool]
 
@@ -87,8 +87,8 @@ def gone_on(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PIXCELL_CONFIG_DIR", str(folder / "config"))
         patch.setattr(stain_pairs, "LEAST_TILES", 4)
-        patch.setattr(teaching_lora, "EVERY", 2)
-        patch.setattr(teaching_lora, "TRIED", 1)
+        patch.setattr(lora_stage, "EVERY", 2)
+        patch.setattr(lora_stage, "TRIED", 1)
         told, registered = [], []
         for stop in (f"Step 50 of {STEPS}", "Adapter, step 2 of 4", ""):
             told.append(teach(engine, request, stop))
@@ -96,7 +96,7 @@ def gone_on(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         yield GoneOn(request, told, registered)
 
 
-def teach(engine: Engine, request: TeachRequest, stop: str = "") -> list[Event]:
+def teach(engine: Engine, request: TrainRequest, stop: str = "") -> list[Event]:
     """Run it; with ``stop``, cancel once progress has these words in it."""
     events: list[Event] = []
 
@@ -108,9 +108,9 @@ def teach(engine: Engine, request: TeachRequest, stop: str = "") -> list[Event]:
     return events
 
 
-def taught(events: list[Event]) -> Taught:
+def taught(events: list[Event]) -> Trained:
     assert events[-1] == Finished()
-    return next(event for event in events if isinstance(event, Taught))
+    return next(event for event in events if isinstance(event, Trained))
 
 
 def test_on_real_tissue_a_flow_does_better_than_one_shift_for_all(
@@ -191,11 +191,11 @@ def test_files_have_the_published_names_and_sizes(gone_on: GoneOn) -> None:
 
 
 def test_other_pairs_or_steps_begin_anew_but_nothing_is_embedded_twice(
-    engine: Engine, request_: TeachRequest, monkeypatch: pytest.MonkeyPatch
+    engine: Engine, request_: TrainRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     taught(teach(engine, request_))
     first = load_file(Path(request_.out) / "flow.safetensors")
-    monkeypatch.setattr(type(engine.residence), "load", lambda *_, **__: pytest.fail("embedded"))
+    monkeypatch.setattr(type(engine.loaded), "load", lambda *_, **__: pytest.fail("embedded"))
     events = teach(engine, request_)
     assert not any("Step" in e.message for e in events if isinstance(e, Progress))
     for folder in (request_.he, request_.ihc):  # the same pairs in another order
@@ -206,7 +206,7 @@ def test_other_pairs_or_steps_begin_anew_but_nothing_is_embedded_twice(
     assert any((first[name] != value).any() for name, value in second.items())
 
 
-def test_exchanged_folders_are_noticed(engine: Engine, request_: TeachRequest) -> None:
+def test_exchanged_folders_are_noticed(engine: Engine, request_: TrainRequest) -> None:
     events = teach(engine, replace(request_, ihc=request_.he, he=request_.ihc), "Teaching how")
     (notice,) = (e for e in events if isinstance(e, Notice))
     assert notice.message.startswith("Of 2 pairs 2 look as if H&E and IHC were exchanged")
@@ -227,7 +227,7 @@ def test_exchanged_folders_are_noticed(engine: Engine, request_: TeachRequest) -
     ],
 )
 def test_names_and_bases_that_cannot_be_get_a_sentence(
-    engine: Engine, request_: TeachRequest, changes: dict, words: str
+    engine: Engine, request_: TrainRequest, changes: dict, words: str
 ) -> None:
     families_folder().mkdir(parents=True)
     (families_folder() / "taken.toml").write_text('base = "demo"\n')
@@ -236,10 +236,10 @@ def test_names_and_bases_that_cannot_be_get_a_sentence(
 
 
 def test_one_teaching_at_a_time_writes_to_a_folder_and_a_file_is_no_folder(
-    engine: Engine, request_: TeachRequest, tmp_path: Path
+    engine: Engine, request_: TrainRequest, tmp_path: Path
 ) -> None:
     with (
-        TaughtFolder(Path(request_.out)).held(),
+        StainFolder(Path(request_.out)).held(),
         pytest.raises(PixCellError, match="“stain” is being taught already; wait for it"),
     ):
         engine.run(request_, lambda _: None)
@@ -261,12 +261,12 @@ def test_one_teaching_at_a_time_writes_to_a_folder_and_a_file_is_no_folder(
 )
 def test_numbers_that_cannot_be_get_a_sentence(changes: dict, words: str) -> None:
     with pytest.raises(PixCellError, match=words):
-        TeachRequest("a", "demo", "he", "ihc", "out", **changes)
+        TrainRequest("a", "demo", "he", "ihc", "out", **changes)
 
 
 def test_request_and_outcome_travel_to_the_worker_and_back() -> None:
-    request = TeachRequest("a", "demo", "he", "ihc", "out", mpp=0.25, lora_steps=5, aligned=True)
+    request = TrainRequest("a", "demo", "he", "ihc", "out", mpp=0.25, lora_steps=5, aligned=True)
     assert request_from_dict(json.loads(json.dumps(request.to_dict()))) == request
-    event = Taught("a", "out", 0.8, 0.6, 3, 20, 4)
+    event = Trained("a", "out", 0.8, 0.6, 3, 20, 4)
     assert event_from_message(json.loads(json.dumps(summary(event))), None) == event
     assert "80% of the way" in event.sentence() and "do not trust it" in event.sentence()
