@@ -14,6 +14,7 @@ import torch
 from diffusers import AutoencoderKL
 from running import run, shallow_engine
 
+from napari_pixcell.engine import loaded_models
 from napari_pixcell.engine.engine import NO_ROOM, Engine
 from napari_pixcell.engine.events import Embedding, Notice, Progress, Variant
 from napari_pixcell.engine.loaded_models import LoadedModels

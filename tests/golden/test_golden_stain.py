@@ -11,6 +11,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from napari_pixcell.engine import loaded_models
 from napari_pixcell.engine.loaded_models import LoadedModels
 from napari_pixcell.models.catalogue import DEMO, Family, Part
 from napari_pixcell.models.store import kept_adapter
