@@ -73,7 +73,7 @@ def _records(engine: Engine, request: GenerateRequest) -> None:
     """Make each variant of a batch again from its record."""
     found: list[Variant] = []
     engine.run(request, lambda e: found.append(e) if isinstance(e, Variant) else None)
-    same = [np.array_equal(engine.again(variant.record), variant.image) for variant in found]
+    same = [np.array_equal(engine.reproduce(variant.record), variant.image) for variant in found]
     say("demo", what="made again from records", device=found[0].record.device, same=all(same))
 
 

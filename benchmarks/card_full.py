@@ -32,7 +32,7 @@ from napari_pixcell.engine.pipeline import (
 )
 from napari_pixcell.engine.presets import PRESETS
 from napari_pixcell.engine.request import EmbedRequest, GenerateRequest, SegmentRequest
-from napari_pixcell.engine.segmenting import Outputs, read_cells
+from napari_pixcell.engine.segmenting import CellposeOutputs, run_cellpose
 from napari_pixcell.models.catalogue import Family, get_family
 from napari_pixcell.models.memory import LADDER, needed, segmenter_needs
 
@@ -200,8 +200,8 @@ def measure_cellpose(options: Options) -> None:
         tiles: list[int] = []
 
         @torch.inference_mode()
-        def work(request: SegmentRequest = request, tiles: list[int] = tiles) -> Outputs:
-            return read_cells(segmenter, request, lambda done, total: tiles.append(total))
+        def work(request: SegmentRequest = request, tiles: list[int] = tiles) -> CellposeOutputs:
+            return run_cellpose(segmenter, request, lambda done, total: tiles.append(total))
 
         most = peak(work)
         seconds = median(work)
@@ -222,7 +222,9 @@ def _outlines(options: Options, device: torch.device) -> None:
     for where in (device, torch.device("cpu")):
 
         def work(where: torch.device = where) -> Any:
-            return Outputs(5 * flows[2:4], cellprob, 200).outline(SegmentMethod(), 0.5, where)
+            return CellposeOutputs(5 * flows[2:4], cellprob, 200).outline(
+                SegmentMethod(), 0.5, where
+            )
 
         drawn.append((timed(work)[0], *timed(work)))
     (first, on_card, found), (_, on_processor, other) = drawn

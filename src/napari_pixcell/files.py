@@ -61,6 +61,9 @@ def sha256_of(path: Path) -> str:
 
 
 def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+    return _UMASK
+
+
+# Read once, because reading the mask sets it, which other threads would notice.
+_UMASK = os.umask(0o077)
+os.umask(_UMASK)

@@ -60,10 +60,10 @@ def test_every_latent_is_given_once_at_each_step(size, tile: int, grid: int) -> 
         for row in canvas.rows(turn):
             for w in row.windows:
                 for span, length in ((w.y, canvas.height), (w.x, canvas.width)):
-                    assert 0 <= span.start <= span.given_from < span.given_to <= span.stop <= length
+                    assert 0 <= span.start <= span.write_from < span.write_to <= span.stop <= length
                     assert span.stop - span.start == canvas.window
                     assert span.start % (canvas.window // grid if grid > 1 else 2) == 0
-                given[w.y.given_from : w.y.given_to, w.x.given_from : w.x.given_to] += 1
+                given[w.y.write_from : w.y.write_to, w.x.write_from : w.x.write_to] += 1
         assert given.min() == 1
         assert turn.kind == "fused" or given.max() == 1
 
@@ -181,7 +181,7 @@ def test_a_canvas_gives_a_picture_of_its_size_and_counts_its_windows(
     assert last.message == "Decoding, 100 %"
     assert any(getattr(e, "message", "") == f"Window {windows} of {windows}" for e in events)
     assert any(isinstance(e, Preview) and e.image.shape == (64, 64, 3) for e in events)
-    assert np.array_equal(shallow.again(variants[1].record), variants[1].image)
+    assert np.array_equal(shallow.reproduce(variants[1].record), variants[1].image)
     assert list(canvases_folder().iterdir()) == []
 
 
@@ -257,7 +257,7 @@ def test_a_picture_too_large_for_memory_is_the_same_on_disk(
     assert np.array_equal(np.asarray(picture(stored)), picture(whole))
     record = next(e.record for e in stored if isinstance(e, Variant))
     assert record.sha256 == pixels_sha256(picture(whole))
-    again = shallow.again(record)
+    again = shallow.reproduce(record)
     assert again.folder != picture(stored).folder
     assert np.array_equal(np.asarray(again), picture(whole))
     assert not list(canvases_folder().iterdir())
@@ -328,7 +328,7 @@ def test_a_canvas_larger_than_the_disk_says_what_it_needs(
 ) -> None:
     usage = type(shutil.disk_usage("/"))(10**9, 10**9 - 10**5, 10**5)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
-    with pytest.raises(PixCellError, match=r"needs 0\.0 GB on disk.*choose a smaller region"):
+    with pytest.raises(PixCellError, match=r"needs \d+ kB on disk.*Choose a smaller region"):
         run(shallow, request_)
 
 
@@ -454,11 +454,11 @@ def test_windows_with_sixteen_tokens_and_a_layout(tmp_path: Path) -> None:
                 denoiser,
                 canvas,
                 store,
-                1,
-                styles,
-                lambda w: torch.full((1, 4, 128, 128), w.x.start / 128),
-                CPU,
-                size,
+                seed=1,
+                styles=styles,
+                device=CPU,
+                condition=lambda w: torch.full((1, 4, 128, 128), w.x.start / 128),
+                batch=size,
             )
             painter.paint(
                 lambda latents: np.zeros((3, 1024, 1024), np.float32),

@@ -80,7 +80,7 @@ def test_it_says_what_it_is(variant) -> None:
 
 
 def test_its_record_makes_the_same_pixels_again(variant) -> None:
-    again = Engine().again(variant.record)
+    again = Engine().reproduce(variant.record)
     np.testing.assert_array_equal(np.asarray(again), variant.image)
 
 

@@ -202,12 +202,14 @@ def test_clearing_removes_entries_and_nothing_else(cache) -> None:
 
 def test_leftovers_of_a_crash_are_swept(cache) -> None:
     cache.keep(KEY, EVENT)
-    old, fresh = (cache.folder / f"unfinished-{name}.tmp" for name in ("old", "fresh"))
-    for path in (old, fresh):
+    names = (".x.embedding.old.part", ".x.embedding.fresh.part", "unfinished-of-before.tmp")
+    old, fresh, before = (cache.folder / name for name in names)
+    for path in (old, fresh, before):
         path.write_bytes(b"half")
     os.utime(old, (1, 1))
+    os.utime(before, (1, 1))
     cache.measure()
-    assert fresh.exists() and not old.exists()
+    assert fresh.exists() and not old.exists() and not before.exists()
 
 
 def test_a_folder_that_cannot_be_used_only_costs_time(tmp_path) -> None:
@@ -264,7 +266,7 @@ def test_many_at_once_agree(cache) -> None:
     for thread in threads:
         thread.join()
     assert not failures
-    assert not list(cache.folder.glob("*.tmp"))
+    assert not list(cache.folder.glob(".*"))
     assert EmbeddingCache(cache.folder, limit=60_000).measure() <= 60_000
 
 

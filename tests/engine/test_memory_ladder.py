@@ -56,7 +56,7 @@ def test_full_memory_takes_one_step_down_after_the_other_until_it_fits(installed
     engine = Engine(CPU)
     events = run(engine, GenerateRequest(installed, count=2, steps=1))
     assert len(variants(events)) == 2
-    assert any(text.startswith("Memory is full; again, ") for text in sentences(events))
+    assert any(text.startswith("Memory is full. Trying again ") for text in sentences(events))
     assert engine.loaded.setting.tile_vae
     assert "tile_vae" in variants(events)[1].record.device
 
@@ -138,7 +138,7 @@ def test_each_library_has_its_own_words_for_full_memory(words: str, full: bool) 
     said: list[str] = []
     if full:
         assert Engine(CPU)._fitting(work, said.append, lambda: "with less") == "done"
-        assert said == ["Memory is full; again, with less"]
+        assert said == ["Memory is full. Trying again with less"]
     else:
         with pytest.raises(RuntimeError, match="illegal memory access"):
             Engine(CPU)._fitting(work, said.append, lambda: "with less")
@@ -182,7 +182,7 @@ def test_numbers_that_overflow_in_half_precision_are_computed_again_in_full(
     engine = Engine(CPU)
     engine.loaded.load(installed, torch.bfloat16)
     events = run(engine, GenerateRequest(installed, count=1, steps=1))
-    assert "Numbers overflowed in half precision; again in full precision" in sentences(events)
+    assert "Half precision overflowed. Trying again in full precision" in sentences(events)
     assert variants(events)[0].record.device == "cpu"
 
 
@@ -284,7 +284,7 @@ def test_variants_of_one_batch_are_those_of_single_ones_and_made_again_alike() -
     assert [variant.index for variant in found] == list(range(5))
     assert len({variant.record.sha256 for variant in found}) == 5
     for variant in (found[2], found[4]):  # of the batch of four, and the one left over
-        assert np.array_equal(engine.again(variant.record), variant.image)
+        assert np.array_equal(engine.reproduce(variant.record), variant.image)
     alone.loaded.batch = 1
     for single, variant in zip(variants(run(alone, request)), found, strict=True):
         assert np.abs(single.image.astype(int) - variant.image).max() <= 1
@@ -306,7 +306,7 @@ def test_on_full_memory_fewer_pictures_are_made_at_once_before_anything_else(
     events = run(engine, GenerateRequest("demo", count=3, steps=1, guidance=1.0))
     assert len(variants(events)) == 3
     again = [text for text in sentences(events) if text.startswith("Memory is full")]
-    assert again == ["Memory is full; again, with fewer pictures at once"] * 2
+    assert again == ["Memory is full. Trying again with fewer images at once"] * 2
     assert [event.message for event in events if isinstance(event, Notice)] == again
     assert engine.loaded.batch == 1 and engine.loaded.setting.name == "resident"
 

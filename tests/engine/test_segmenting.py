@@ -219,20 +219,18 @@ def test_another_picture_diameter_or_model_is_another_search(
 def test_what_is_kept_is_bounded_and_goes_with_the_networks(
     tiny_cellpose: Path, monkeypatch
 ) -> None:
+    size = 16 * 256 * 250
+    for most_mb, kept in ((1024, 3), (2.1, 2), (0.5, 0)):
+        monkeypatch.setattr("napari_pixcell.engine.segmenting.MOST_MB", most_mb)
+        engine = Engine(CPU)
+        for seed in range(3):
+            assert found(engine, request(tiny_cellpose, discs(seed, SMALL)[0])).any()
+        assert engine.outputs.currsize == kept * size
+    monkeypatch.undo()
     engine = Engine(CPU)
-    for seed in range(3):
-        found(engine, request(tiny_cellpose, discs(seed, SMALL)[0]))
-    assert engine.outputs.size == 3 * 16 * 256 * 250
-    monkeypatch.setattr("napari_pixcell.engine.segmenting.MOST_MB", 2.1)
-    found(engine, request(tiny_cellpose, discs(3, SMALL)[0]))
-    assert engine.outputs.size == 2 * 16 * 256 * 250
-    monkeypatch.setattr("napari_pixcell.engine.segmenting.MOST_MB", 0.5)
-    assert (
-        found(engine, request(tiny_cellpose, discs(4, SMALL)[0])).any() and engine.outputs.size == 0
-    )
     found(engine, request(tiny_cellpose, discs(4, SMALL)[0]))
     engine.unload()
-    assert engine.outputs.size == 0
+    assert engine.outputs.currsize == 0
 
 
 def test_a_waiting_request_that_was_overtaken_does_nothing(
@@ -473,7 +471,7 @@ def test_full_memory_moves_the_other_model_out(tiny_cellpose: Path, monkeypatch)
 
     monkeypatch.setattr(segmenter.model, "eval", once)
     events = run(engine, request(tiny_cellpose, discs(1)[0]))
-    words = "Memory is full; again, with the other model moved out"
+    words = "Memory is full. Trying again without the other model in memory"
     assert any(isinstance(e, Progress) and e.message == words for e in events)
     assert any(isinstance(e, SegmentedLayout) for e in events)
     embed(engine)

@@ -9,7 +9,7 @@ from svs import damage, write_svs
 from napari_pixcell.engine.events import Embedding
 from napari_pixcell.engine.styles.cache import EmbeddingCache
 from napari_pixcell.engine.styles.similarity import (
-    MOST_PLACES,
+    MOST_TILES,
     SurveyGrid,
     alike,
     best_matches,
@@ -37,7 +37,7 @@ def test_places_lie_a_tile_apart_on_tissue_only() -> None:
     grid = lay_grid(slide(1100, 1600, glass=520), DEMO)
     assert grid.tissue.shape == (4, 6)
     assert not grid.tissue[:, :2].any() and grid.tissue[:, 2:].all()
-    places = [grid.place(*cell) for cell in grid.cells]
+    places = [grid.tile(*cell) for cell in grid.cells]
     for place in places:
         assert place.x >= 0 and place.x + 256 <= 1600 and place.y + 256 <= 1100
         assert place.width == place.height == 256
@@ -48,13 +48,13 @@ def test_a_large_slide_is_looked_at_in_about_400_places_of_its_tissue() -> None:
     whole = lay_grid(slide(1500, 1500, mpp=5), DEMO)  # 58 × 58 tiles
     half = lay_grid(slide(1500, 1500, glass=750, mpp=5), DEMO)
     for grid in (whole, half):
-        assert 0.85 * MOST_PLACES < grid.tissue.sum() <= MOST_PLACES
+        assert 0.85 * MOST_TILES < grid.tissue.sum() <= MOST_TILES
     assert half.cell[0] < whole.cell[0]
 
 
 def test_a_slide_of_the_size_of_a_tile_has_one_place() -> None:
     grid = lay_grid(slide(256, 256, mpp=0.499), DEMO)
-    assert grid.cells == [(0, 0)] and grid.place(0, 0).x == 0
+    assert grid.cells == [(0, 0)] and grid.tile(0, 0).x == 0
 
 
 def test_glass_and_small_slides_are_refused() -> None:
@@ -88,10 +88,10 @@ def test_the_best_places_are_no_neighbours_and_not_the_region_itself() -> None:
     heat = np.zeros((5, 5), np.float32)
     heat[2, 2], heat[0, 0], heat[0, 1], heat[1, 1], heat[4, 4] = 1, 0.9, 0.8, 0.7, 0.6
     heat[4, 0] = np.nan
-    best = best_matches(grid, heat, grid.place(2, 2))
-    assert [place.region for place in best] == [grid.place(0, 0), grid.place(4, 4)]
+    best = best_matches(grid, heat, grid.tile(2, 2))
+    assert [place.region for place in best] == [grid.tile(0, 0), grid.tile(4, 4)]
     assert [place.percent for place in best] == ["90 %", "60 %"]
-    assert len(best_matches(grid, heat, grid.place(2, 2), count=1)) == 1
+    assert len(best_matches(grid, heat, grid.tile(2, 2), count=1)) == 1
     assert best_matches(grid, heat, Region(1000, 1000, 100, 100))[0].similarity == 1
 
 
@@ -100,7 +100,7 @@ def answer(survey: Survey, batch: SurveyBatch) -> None:
     pixels, side = batch.request.pixels.unpack(), 256
     rows, columns = pixels.shape[0] // side, pixels.shape[1] // side
     values = pixels.reshape(rows, side, columns, side, 3).mean(axis=(1, 3), dtype=np.float32)
-    survey.take(batch, Embedding(values, encoder_identity(survey.family) or ""))
+    survey.add(batch, Embedding(values, encoder_identity(survey.family) or ""))
 
 
 def test_families_of_larger_tiles_ask_for_a_whole_one(pretend_installed) -> None:
@@ -109,11 +109,11 @@ def test_families_of_larger_tiles_ask_for_a_whole_one(pretend_installed) -> None
     survey = Survey(slide(1300, 1300), family)
     assert survey.total == 25
     batch = survey.following(1)
-    assert batch is not None and len(batch.places) == 16
+    assert batch is not None and len(batch.tiles) == 16
     assert batch.request.pixels.shape == (1024, 1024, 3)
     answer(survey, batch)
     batch = survey.following(1)
-    assert batch is not None and len(batch.places) == 9
+    assert batch is not None and len(batch.tiles) == 9
     assert batch.request.pixels.shape == (1024, 1024, 3)  # the last place is repeated
     answer(survey, batch)
     assert survey.following(1) is None and survey.done == 25
@@ -143,4 +143,4 @@ def test_weights_that_are_exchanged_meanwhile_are_noticed() -> None:
     assert first is not None and second is not None
     answer(survey, first)
     with pytest.raises(PixCellError, match="look again"):
-        survey.take(second, Embedding(np.zeros((2, 3), np.float32), "others"))
+        survey.add(second, Embedding(np.zeros((2, 3), np.float32), "others"))

@@ -63,7 +63,7 @@ def test_the_seed_does_not_matter_and_a_record_makes_it_again(engine, tile) -> N
     assert np.array_equal(first.image, second.image) and first.record.request.seed == 1234
     record = Record.from_dict(json.loads(json.dumps(second.record.to_dict())))
     assert record.request.invert
-    np.testing.assert_array_equal(engine.again(record), second.image)
+    np.testing.assert_array_equal(engine.reproduce(record), second.image)
     assert "compositeWith" in record.source_type
 
 
@@ -86,7 +86,7 @@ def test_the_way_back_is_told_and_can_be_cancelled(shallow, asked, request) -> N
 
     events: list = []
     shallow.run(asked, take, lambda: any("tissue back" in words for words in told))
-    assert told[-1].startswith("Following the tissue back, ") and events == [Finished(True)]
+    assert told[-1].startswith("Inverting the tissue, ") and events == [Finished(True)]
     assert picture(shallow, replace(asked, steps=2, count=1)).std() > 5  # nothing is left behind
 
 

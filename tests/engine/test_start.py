@@ -101,7 +101,7 @@ def test_variants_of_a_batch_are_those_made_alone_and_again(engine, tile) -> Non
     (alone,) = pictures(run(engine, second.record.request))
     assert np.abs(alone.astype(int) - second.image).max() <= 1
     record = Record.from_dict(json.loads(json.dumps(second.record.to_dict())))
-    np.testing.assert_array_equal(engine.again(record), second.image)
+    np.testing.assert_array_equal(engine.reproduce(record), second.image)
 
 
 def test_a_tile_keeps_its_pixels_outside_of_the_part(engine, tile) -> None:
@@ -127,7 +127,7 @@ def test_a_part_of_a_canvas_computes_its_own_windows_only(shallow, canvas, monke
     assert told[-1].done == told[-1].total <= whole.count(whole.turns(2)) / 2
     assert [e.done for e in told] == sorted(e.done for e in told)
     record = next(e.record for e in events if isinstance(e, Variant))
-    np.testing.assert_array_equal(shallow.again(record), picture)
+    np.testing.assert_array_equal(shallow.reproduce(record), picture)
     # What was left out would have changed nothing.
     monkeypatch.setattr(Canvas, "rows", Canvas._rows)
     monkeypatch.setattr(Canvas, "near", lambda *_: True)
@@ -276,7 +276,9 @@ def test_families_of_1024_px_change_a_part_too(tmp_path: Path) -> None:
         denoiser = Denoiser(transformer, scheduler, steps=4, guidance=1, first=2)
         store = CanvasStore("x", canvas, 4, tmp_path, with_start=True)
         device = torch.device("cpu")
-        painter = CanvasPainter(denoiser, canvas, store, 1, styles, None, device, 1, start)
+        painter = CanvasPainter(
+            denoiser, canvas, store, seed=1, styles=styles, device=device, start=start
+        )
         picture = painter.paint(
             lambda latents: np.zeros((3, *(8 * n for n in latents.shape[-2:])), np.float32),
             128,

@@ -329,7 +329,7 @@ def _rerun(options: argparse.Namespace) -> Result:
     record = read_record(options.record)
     engine = Engine()
     record.check_weights(engine.load(record.request.family).weights)
-    image = engine.again(record)
+    image = engine.reproduce(record)
     sha256 = pixels_sha256(image)
     same = sha256 == record.sha256
     result: Result = {

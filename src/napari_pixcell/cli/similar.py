@@ -76,8 +76,8 @@ def _similar(options: argparse.Namespace, style: Style, run: Run) -> Result:
     computed = 0
     while (batch := survey.following(AT_ONCE)) is not None:
         event = next(e for e in run(batch.request) if isinstance(e, Embedding))
-        survey.take(batch, event)
-        computed += len(batch.places)
+        survey.add(batch, event)
+        computed += len(batch.tiles)
         if sys.stderr.isatty():
             print(f"Looked at {survey.done} of {survey.total} places", file=sys.stderr)
     heat = survey.heat(wanted)

@@ -1,7 +1,8 @@
-"""Requests in, events out: the one place where a generation happens."""
+"""The engine: runs requests and emits events."""
 
 from __future__ import annotations
 
+import contextlib
 import platform
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,6 +17,7 @@ from napari_pixcell import __version__
 from napari_pixcell.cells import segment_nuclei
 from napari_pixcell.cells.methods import LayoutSource
 from napari_pixcell.engine.cancelling import Cancelled, checking
+from napari_pixcell.engine.embedding import embed_tissue
 from napari_pixcell.engine.events import (
     Embedding,
     Emit,
@@ -27,11 +29,7 @@ from napari_pixcell.engine.events import (
     Variant,
 )
 from napari_pixcell.engine.loaded_models import LoadedModels, memory_is_full
-from napari_pixcell.engine.pipeline import (
-    Overflow,
-    canvas_of,
-    embed_tissue,
-)
+from napari_pixcell.engine.pipeline import Overflow, canvas_of
 from napari_pixcell.engine.record import Record, pixels_sha256
 from napari_pixcell.engine.request import (
     MAX_SEED,
@@ -40,7 +38,7 @@ from napari_pixcell.engine.request import (
     Request,
     SegmentRequest,
 )
-from napari_pixcell.engine.segmenting import KeptOutputs, read_cells, search_key
+from napari_pixcell.engine.segmenting import output_cache, run_cellpose, search_key
 from napari_pixcell.engine.training.request import TrainRequest
 from napari_pixcell.engine.variants import VariantGenerator
 from napari_pixcell.errors import PixCellError
@@ -51,8 +49,8 @@ from napari_pixcell.models.weights import sha256_of
 from napari_pixcell.slides.stored_picture import Picture
 
 NO_ROOM = (
-    "The graphics card has too little free memory for this model, so it runs on the processor, "
-    "slowly; close other programs that use the card, then press “Free memory”"
+    "The GPU has too little free memory for this model, so it runs slowly on the CPU. Close other "
+    "programs that use the GPU, then press “Free memory”"
 )
 OUTLINING = "Outlining the cells"
 
@@ -60,17 +58,17 @@ T = TypeVar("T")
 
 
 class Engine:
-    """Runs requests, keeping the networks of the last family loaded.
+    """Runs requests, and keeps the networks of the last family loaded.
 
     Parameters
     ----------
     device : torch.device, optional
-        Where to run; the best one there is by default.
+        By default the best one available.
     """
 
     def __init__(self, device: torch.device | None = None) -> None:
         self.loaded = LoadedModels(device)
-        self.outputs = KeptOutputs()
+        self.outputs = output_cache()
 
     def run(
         self,
@@ -84,27 +82,26 @@ class Engine:
         Parameters
         ----------
         request : Request
-            What to do.
         emit : callable
-            Gets every event as it happens; the last one is ``Finished``.
+            Receives every event as it happens. The last one is ``Finished``.
         cancelled : callable
-            Asked between steps, and between tensors of a model that is loaded; once it is true
-            the request ends, as no error.
+            Called between steps, and between the tensors of a model being loaded. Once it
+            returns true, the request ends without an error.
         previews : bool
-            Whether to emit how pictures look by now.
+            Whether to emit previews.
 
         Raises
         ------
         PixCellError
-            If the request cannot be run as it is.
+            If the request cannot be run.
         """
         try:
             if cancelled():
                 raise Cancelled
-            # Only teaching needs gradients.
+            # Only training needs gradients.
             with torch.inference_mode(not isinstance(request, TrainRequest)):
                 if isinstance(request, TrainRequest):
-                    self._teach(request, emit, cancelled)
+                    self._train(request, emit, cancelled)
                 elif isinstance(request, EmbedRequest):
                     self._embed(request, emit, cancelled)
                 elif isinstance(request, SegmentRequest):
@@ -117,11 +114,11 @@ class Engine:
             emit(Finished())
 
     def load(self, name: str) -> LoadedFamily:
-        """Give the networks of a family, loading them if they are not in memory."""
+        """Return the networks of a family, loading them if they are not in memory."""
         return self.loaded.load(name)
 
     def unload(self) -> None:
-        """Give all memory back that networks and their outputs hold."""
+        """Free all memory held by networks and their outputs."""
         self.loaded.unload()
         self.outputs.clear()
 
@@ -162,12 +159,12 @@ class Engine:
             outputs = self.outputs.get(key)
             if outputs is None:
                 segmenter = self.loaded.load_segmenter(how.model)
-                outputs = read_cells(segmenter, request, on_tile)
-                self.outputs.keep(key, outputs)
+                outputs = run_cellpose(segmenter, request, on_tile)
+                with contextlib.suppress(ValueError):  # larger than the whole cache
+                    self.outputs[key] = outputs
             return outputs.outline(how, request.mpp, self.loaded.segmenter_device)
 
-        known = self.outputs.get(key) is not None
-        emit(Progress(0, 0, OUTLINING if known else "Loading Cellpose"))
+        emit(Progress(0, 0, OUTLINING if key in self.outputs else "Loading Cellpose"))
         labels = self._fitting(
             work,
             lambda words: emit(Progress(0, 0, words)),
@@ -176,11 +173,11 @@ class Engine:
         licence = segmenter_licence(how.model)
         emit(SegmentedLayout(labels, LayoutSource(how.method, how.model_name, sha256, licence)))
 
-    def _teach(self, request: TrainRequest, emit: Emit, cancelled: Callable[[], bool]) -> None:
-        from napari_pixcell.engine.training.job import Teaching
+    def _train(self, request: TrainRequest, emit: Emit, cancelled: Callable[[], bool]) -> None:
+        from napari_pixcell.engine.training.job import TrainingRun
 
         check = checking(cancelled)
-        Teaching(request, self.loaded, emit, check, self._fitting).run()
+        TrainingRun(request, self.loaded, emit, check, self._fitting).run()
 
     def _generate(
         self,
@@ -199,10 +196,10 @@ class Engine:
             def work() -> tuple[list[Picture], LoadedFamily, str, int]:
                 nonlocal job
                 models = self.loaded.load(request.family, check=checking(cancelled))
-                if self.loaded.beside_card and not told:
+                if self.loaded.bypasses_gpu and not told:
                     tell(NO_ROOM)
                 if job is None or job.models is not models:
-                    # Again after a step down: everything is on another device, or another way.
+                    # Also after a step down, which moves or splits the networks.
                     setting = self.loaded.setting
                     job = VariantGenerator(request, models, setting, emit, cancelled, previews)
                 size = batch or self.loaded.batch
@@ -234,15 +231,15 @@ class Engine:
                     batch=(len(images), place) if job.canvas.single else (size, 0),
                 )
                 emit(Variant(index, image, record))
-            del models  # else it would be held while a step down loads it again
+            del models  # or a step down would load it while it still takes memory
 
-    def again(self, record: Record) -> Picture:
-        """Make the pixels of a record again, in a batch of the same size as then."""
+    def reproduce(self, record: Record) -> Picture:
+        """Reproduce the pixels of a record, in a batch of the same size as the original."""
         size, place = record.batch
         request = record.request
         found: dict[int, Picture] = {}
 
-        def take(event: Event) -> None:
+        def collect(event: Event) -> None:
             if isinstance(event, Variant):
                 found[event.index] = event.image
 
@@ -250,7 +247,7 @@ class Engine:
             seed = (request.seed - place) % (MAX_SEED + 1)
             request = replace(request, seed=seed, count=size)
         with torch.inference_mode():
-            self._generate(request, take, lambda: False, size)
+            self._generate(request, collect, lambda: False, size)
         return found[place]
 
     def _fitting(
@@ -260,10 +257,10 @@ class Engine:
         step_down: Callable[[], str | None] | None = None,
         forget: Callable[[], None] = lambda: None,
     ) -> T:
-        """Run ``work``; where memory or numbers overflow, change one thing and run it again.
+        """Run ``work``. If memory or numbers overflow, change one setting and run it again.
 
-        Where memory is full ``step_down`` makes room, the family's own ladder by default; before
-        anything is changed ``forget`` lets go of the networks that the caller holds.
+        If memory is full, ``step_down`` makes room, by default on the family's own ladder. Before
+        that, ``forget`` releases the networks that the caller holds.
 
         Raises
         ------
@@ -279,26 +276,26 @@ class Engine:
                 if not memory_is_full(error):
                     raise
                 full = True
-            # Outside of the handlers: what they caught holds the memory that must go first.
+            # Outside the handlers, because the exceptions they caught hold memory.
             forget()
             if full:
                 words = (step_down or self.loaded.step_down)()
                 if words is None:
                     raise PixCellError(
-                        "There is not enough memory for this model in any way; close other "
+                        "There is not enough memory for this model in any mode. Close other "
                         "programs, or choose a smaller model."
                     )
-                tell(f"Memory is full; again, {words}")
+                tell(f"Memory is full. Trying again {words}")
             elif self.loaded.full_precision():
-                tell("Numbers overflowed in half precision; again in full precision")
+                tell("Half precision overflowed. Trying again in full precision")
             else:
                 raise PixCellError(
-                    "The result is not a picture (numbers overflowed); lower the guidance or the "
-                    "layout strength and generate again."
+                    "The result is not an image, because numbers overflowed. Lower the guidance "
+                    "scale or the layout strength, and generate again."
                 )
 
     def _how(self, models: LoadedFamily) -> str:
-        """Name device, precision and what was done for memory, for the record."""
+        """Return device, precision and memory setting, for the record."""
         parts = [describe_device(models.device, models.dtype)]
         setting = self.loaded.setting
         if setting is not None and not setting.plain:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pixcell.errors import PixCellError
+from napari_pixcell.serialization import use_own_form
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class PackedArray:
     Parameters
     ----------
     dtype : str
-        NumPy's name, little-endian.
+        NumPy's name of the type. The bytes are little-endian.
     shape : tuple of int
         Shape of the array.
     data : str
@@ -38,37 +39,44 @@ class PackedArray:
         array = np.ascontiguousarray(array)
         little = array.astype(array.dtype.newbyteorder("<"), copy=False)
         data = base64.b64encode(zlib.compress(little.tobytes(), 6)).decode("ascii")
-        return _once(cls(array.dtype.name, tuple(array.shape), data))
+        return _shared(cls(array.dtype.name, tuple(array.shape), data))
 
     def unpack(self) -> NDArray[Any]:
-        """Give the array back, writable and native-endian."""
+        """Return the array, writable and native-endian."""
         dtype = np.dtype(self.dtype).newbyteorder("<")
         raw = zlib.decompress(base64.b64decode(self.data))
         return np.frombuffer(raw, dtype).reshape(self.shape).astype(self.dtype)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give a JSON value."""
+        """Return a JSON value."""
         return {"dtype": self.dtype, "shape": list(self.shape), "zlib": self.data}
 
     @classmethod
     def from_dict(cls, value: dict[str, Any]) -> PackedArray:
-        """Read what :meth:`to_dict` gave, checking that the array is whole."""
+        """Read the result of :meth:`to_dict`, and check that the array is complete.
+
+        Raises
+        ------
+        PixCellError
+            If it is damaged.
+        """
         try:
             new = cls(str(value["dtype"]), tuple(int(n) for n in value["shape"]), value["zlib"])
-            packed = _once(new, check=True)
+            return _shared(new, check=True)
         except (KeyError, TypeError, ValueError, zlib.error) as error:
             raise PixCellError(
-                "An array in this record is damaged; use a record that was not edited by hand."
+                "An array in this record is damaged. Use a record that was not edited by hand."
             ) from error
-        return packed
 
 
-# A hundred variants of one job carry the same arrays, which should be in memory once.
+use_own_form(PackedArray, PackedArray.to_dict, PackedArray.from_dict)
+
+# A hundred variants of one job carry the same arrays, which should be in memory only once.
 _known: WeakValueDictionary[int, PackedArray] = WeakValueDictionary()
 
 
-def _once(packed: PackedArray, check: bool = False) -> PackedArray:
-    """Give the array that is known already if it is equal to this one, which may need a check."""
+def _shared(packed: PackedArray, check: bool = False) -> PackedArray:
+    """Return an equal array that is already in memory, else this one, checked if asked for."""
     key = hash(packed)
     known = _known.get(key)
     if known is not None and known == packed:

@@ -86,7 +86,7 @@ class SimilarTissue:
         def begin() -> Step:
             if self.job is job:
                 job.survey = self._surveyed(job)
-                job.survey.try_again()
+                job.survey.retry()
             return self._step(job)
 
         self._background.compute(begin, lambda step: self._go_on(job, step), self._failing(job))
@@ -159,7 +159,7 @@ class SimilarTissue:
         if survey is None:  # stopped before it began
             return Step(None, None)
         if last is not None:
-            survey.take(*last)
+            survey.add(*last)
         batch = survey.following(job.batch) if self.job is job else None
         known = survey.done > len(survey.unreadable) or batch is None
         found = self._rank(job, survey, 0 if batch is not None else BEST) if known else None
@@ -214,7 +214,7 @@ class SimilarTissue:
                     came.append(event)
                 case Finished(cancelled=False) if came:
                     seconds = max(1e-3, time.monotonic() - job.asked)
-                    fitting = round(BATCH_S * len(batch.places) / seconds)
+                    fitting = round(BATCH_S * len(batch.tiles) / seconds)
                     job.batch = min(LARGEST_BATCH, 4 * job.batch, max(1, fitting))
                     self._background.compute(
                         lambda: self._step(job, (batch, came[0])),

@@ -146,7 +146,7 @@ def event_from_message(message: dict[str, Any], image: NDArray[Any] | None) -> E
             return SegmentedLayout(image, LayoutSource.from_dict(message["source"]))
         case "embedding":
             return Embedding(np.asarray(message["values"], np.float32), message["encoder"])
-        case "taught":
+        case "trained":
             return Trained(**message["stain"])
         case "finished":
             return Finished(message["cancelled"])

@@ -83,7 +83,7 @@ class Grids:
             If a value is none that a request can have.
         """
         requests = sweep.requests(base)
-        places = sweep.places()
+        places = sweep.settings()
         if styles:  # they are the columns
             for index, one in enumerate(requests):
                 style = styles[index % len(styles)]
@@ -106,7 +106,7 @@ class Grids:
             for result in self._gallery.results
             if result.job == grid.job
         }
-        places = [{"seed": grid.seed, **place} for place in grid.sweep.places()]
+        places = [{"seed": grid.seed, **place} for place in grid.sweep.settings()]
         return [made.get(tuple(place[name] for name in names)) for place in places]
 
     def sheet(

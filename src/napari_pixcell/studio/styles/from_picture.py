@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from napari_pixcell.engine.events import Event, Failure, Finished, is_last
 from napari_pixcell.engine.packed import PackedArray
-from napari_pixcell.engine.styles.library import small_picture
+from napari_pixcell.engine.styles.style import small_picture
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import Family, get_family
 from napari_pixcell.slides.region import Region

@@ -9,7 +9,8 @@ from typing import Any
 
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.styles.blending import as_grid
-from napari_pixcell.engine.styles.library import Style, checked_name, free_name, new_id
+from napari_pixcell.engine.styles.library import free_name
+from napari_pixcell.engine.styles.style import Style, checked_name, new_id
 from napari_pixcell.engine.sweep import Axis, Sweep
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.studio.generation.grids import Grids

@@ -9,7 +9,8 @@ from psygnal import Signal
 
 from napari_pixcell.engine.canvas.plan import cells_of
 from napari_pixcell.engine.packed import PackedArray
-from napari_pixcell.engine.styles.library import Style, StyleLibrary
+from napari_pixcell.engine.styles.library import StyleLibrary
+from napari_pixcell.engine.styles.style import Style
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.identity import encoder_kind
 from napari_pixcell.studio.regions.item import RegionItem

@@ -17,7 +17,7 @@ from qtpy.QtWidgets import (
     QToolButton,
 )
 
-from napari_pixcell.engine.styles.library import Style
+from napari_pixcell.engine.styles.style import Style
 from napari_pixcell.studio.regions.item import RegionItem, tiles_text
 from napari_pixcell.studio.session import Session
 from napari_pixcell.studio.styles.choice import Ref, StyleChoice
