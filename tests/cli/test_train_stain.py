@@ -59,7 +59,7 @@ def test_ctrl_c_keeps_what_was_done_and_the_same_command_goes_on(
     assert code == 0 and result["stain"] == "mine" and result["folder"] == str(out)
     assert not any(message.startswith("Step 50 ") for message in told)
     assert any(message.startswith("Step 100 of 100 · held-out error") for message in told)
-    assert "--stain mine" in result["next"] and "“mine” was taught by" in result["taught"]
+    assert "--stain mine" in result["next"] and "“mine” was trained on" in result["taught"]
     assert main(["models", "list", "--json"]) == 0
     listed = {row["name"]: row for row in json.loads(capsys.readouterr().out)["families"]}
     assert listed["mine"]["installed"] and listed["mine"]["title"] == "Virtual mine"
@@ -71,7 +71,7 @@ def test_two_regions_of_slides_are_a_pair(pairs: list[str], tmp_path: Path, caps
     places = ["--he-region=0,0,512,512", "--ihc-region=0,0,512,512", "--mpp=0.5"]
     out = tmp_path / "stain"
     code, result, _ = run(capsys, "mine", *slides, *places, "--steps=1", "--out", out)
-    assert code == 0 and "of 1 pair;" in result["taught"]
+    assert code == 0 and "of 1 pair." in result["taught"]
     for side in ("he", "ihc"):
         assert [p.name for p in (out / "pairs" / side).iterdir()] == ["pair-0001.png"]
 

@@ -98,7 +98,7 @@ def test_what_cannot_be_blended_is_refused_in_a_sentence() -> None:
     for embeddings, weights, words in (
         ([], [], "0 styles and 0 weights"),
         ([a, b], [1], "2 styles and 1 weights"),
-        ([a, b], [0, 0], "one of them is more than 0"),
+        ([a, b], [0, 0], "at least one more than 0"),
         ([a, b], [1, -1], "0 or more"),
         ([a, b], [1, float("nan")], "0 or more"),
         ([a, b[..., :32]], [1, 1], "different encoders"),

@@ -303,7 +303,9 @@ def test_a_canvas_that_another_process_is_at_gets_a_sentence(
     )
     try:
         assert other.stdout is not None and other.stdout.readline()
-        with pytest.raises(PixCellError, match="made by another napari-pixcell right now; wait"):
+        with pytest.raises(
+            PixCellError, match="Another napari-pixcell is generating the same image. Wait"
+        ):
             run(shallow, request_)
     finally:
         other.kill()
@@ -372,7 +374,7 @@ def test_a_picture_on_disk_that_cannot_be_written_keeps_what_is_finished(
 
     with monkeypatch.context() as patch:
         patch.setattr(CanvasPainter, "_decode", full)
-        with pytest.raises(PixCellError, match=r"File too large.*what is finished is kept"):
+        with pytest.raises(PixCellError, match=r"File too large.*Finished parts are kept"):
             run(shallow, request_)
     assert np.array_equal(np.asarray(picture(run(shallow, request_))), picture(whole))
 
@@ -392,13 +394,13 @@ def test_a_disk_that_fills_up_keeps_what_is_finished(
 
     with monkeypatch.context() as patch:
         patch.setattr(np, "savez", full)
-        with pytest.raises(PixCellError, match=r"No space left.*what is finished is kept"):
+        with pytest.raises(PixCellError, match=r"No space left.*Finished parts are kept"):
             run(shallow, request_)
     assert np.array_equal(picture(run(shallow, request_)), picture(whole))
 
 
 def test_sizes_that_no_canvas_can_have_are_refused(shallow: Engine, styles: PackedArray) -> None:
-    with pytest.raises(PixCellError, match="choose sides from 1 to"):
+    with pytest.raises(PixCellError, match="Choose sides from 1 to"):
         ask(styles, size=(0, 300))
     with pytest.raises(PixCellError, match=r"300 × 200 px is smaller than one tile.*\(256 px\)"):
         run(shallow, ask(styles, size=(200, 300)))
@@ -408,7 +410,7 @@ def test_sizes_that_no_canvas_can_have_are_refused(shallow: Engine, styles: Pack
 
 def test_tissue_that_is_no_whole_tiles_is_refused(engine: Engine) -> None:
     pixels = PackedArray.pack(np.zeros((300, 512, 3), np.uint8))
-    with pytest.raises(PixCellError, match="or more by whole steps of 256 px"):
+    with pytest.raises(PixCellError, match="or more, in steps of 256 px"):
         run(engine, EmbedRequest("demo", pixels))
 
 

@@ -130,7 +130,7 @@ def test_pictures_on_the_way_can_be_left_out(engine, style) -> None:
 
 def test_a_style_of_another_model_is_refused(engine) -> None:
     other = PackedArray.pack(np.zeros((1, 1536), np.float32))
-    with pytest.raises(PixCellError, match="embed the region again with this model"):
+    with pytest.raises(PixCellError, match="Embed the region again with this model"):
         run(engine, GenerateRequest("demo", other, count=1))
 
 

@@ -68,10 +68,10 @@ def test_a_segment_request_survives_json_unchanged(how: SegmentMethod) -> None:
         (lambda: SegmentMethod("magic"), "no method “magic” to find cells; choose one of: builtin"),
         (lambda: SegmentMethod(diameter=500), "diameter of a cell is 500 µm; choose one from 3"),
         (lambda: SegmentMethod(cellprob_threshold=float("nan")), "choose one from -8 to 8"),
-        (lambda: segment(np.zeros((4, 4), np.uint8)), "looked for in an RGB image"),
-        (lambda: segment(np.zeros((4, 4, 3), np.float32)), "float32; give a region of a slide"),
-        (lambda: segment(np.zeros((0, 4, 3), np.uint8)), "give a region of a slide"),
-        (lambda: segment(np.zeros((4, 4, 3), np.uint8), 0), "The pixel size is 0; give it in µm"),
+        (lambda: segment(np.zeros((4, 4), np.uint8)), "segmented in an RGB image"),
+        (lambda: segment(np.zeros((4, 4, 3), np.float32)), "float32. Use a region of a slide"),
+        (lambda: segment(np.zeros((0, 4, 3), np.uint8)), "Use a region of a slide"),
+        (lambda: segment(np.zeros((4, 4, 3), np.uint8), 0), "The pixel size is 0. Enter it in µm"),
     ],
 )
 def test_what_cannot_be_segmented_gets_a_sentence(make, sentence: str) -> None:

@@ -486,5 +486,5 @@ def test_memory_that_is_never_enough_gets_a_sentence(tiny_cellpose: Path, monkey
         raise torch.OutOfMemoryError("out of memory")
 
     monkeypatch.setattr(segmenter.model, "eval", full)
-    with pytest.raises(PixCellError, match="not enough memory for this model in any way"):
+    with pytest.raises(PixCellError, match="not enough memory for this model in any mode"):
         run(engine, request(tiny_cellpose, discs(1)[0]))

@@ -58,7 +58,7 @@ def test_a_slide_of_the_size_of_a_tile_has_one_place() -> None:
 
 
 def test_glass_and_small_slides_are_refused() -> None:
-    with pytest.raises(PixCellError, match="empty glass: no tissue was found"):
+    with pytest.raises(PixCellError, match="No tissue was found"):
         lay_grid(slide(600, 600, glass=600), DEMO)
     with pytest.raises(PixCellError, match="200 × 600 px, smaller than one tile"):
         lay_grid(slide(600, 200), DEMO)
@@ -79,7 +79,7 @@ def test_tissue_that_is_all_the_same_is_no_more_alike_than_the_average() -> None
 
 
 def test_embeddings_of_two_models_are_not_compared() -> None:
-    with pytest.raises(PixCellError, match="embed the region again"):
+    with pytest.raises(PixCellError, match="Embed the region again"):
         alike(np.ones((5, 4)), np.ones((1, 8)))
 
 
@@ -142,5 +142,5 @@ def test_weights_that_are_exchanged_meanwhile_are_noticed() -> None:
     first, second = survey.following(2), survey.following(2)
     assert first is not None and second is not None
     answer(survey, first)
-    with pytest.raises(PixCellError, match="look again"):
+    with pytest.raises(PixCellError, match="Run it again"):
         survey.add(second, Embedding(np.zeros((2, 3), np.float32), "others"))

@@ -228,7 +228,7 @@ def test_what_cannot_be_started_from_is_refused(tile, changed, sentence: str) ->
 
 def test_a_start_smaller_than_the_tile_that_is_made_is_refused(engine, tile) -> None:
     small = PackedArray.pack(np.zeros((200, 200, 3), np.uint8))
-    with pytest.raises(PixCellError, match="is 200 × 200 px but 256 × 256 px are made"):
+    with pytest.raises(PixCellError, match="is 200 × 200 px, but the result has 256 × 256 px"):
         run(engine, replace(tile, start=small))
 
 

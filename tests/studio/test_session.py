@@ -210,9 +210,9 @@ def test_a_failure_is_shown_where_it_belongs_and_the_next_request_works(
     added(session)
     session.generate()
     settled(session)
-    client.waiting.pop(0)[1](Failure("The result is not a picture; lower the guidance."))
+    client.waiting.pop(0)[1](Failure("The result is not an image; lower the guidance."))
     session.wait(20)
-    assert session.problems["generate"].startswith("The result is not a picture")
+    assert session.problems["generate"].startswith("The result is not an image")
     session.generate()
     assert "generate" not in session.problems
     settled(session)

@@ -180,7 +180,7 @@ def test_a_start_of_another_size_gets_a_sentence(started: Session, client: Scrip
     place.start = replace(place.start, picture=np.zeros((9, 9, 3), np.uint8))
     started.generation.queue(replace(request, size=(256, 256)), place)
     started.wait(until=lambda: not started.background.busy)
-    assert "picture to start from is 9 × 9 px" in started.problems["generate"]
+    assert "start image is 9 × 9 px" in started.problems["generate"]
     assert not client.waiting
 
 

@@ -258,8 +258,8 @@ def test_a_style_of_another_encoder_is_refused_in_a_sentence(
     session.set_style(session.styles[0].id)
     assert session.why_not() == ""
     session._encoders["demo"] = "another"
-    assert session.why_not() == "“Old” was made with the encoder of another model (demo)"
-    assert "make this one again" in session.why_no_blend(session.active)
+    assert session.why_not() == "“Old” was embedded by the encoder of another model (demo)"
+    assert "embed its tissue again" in session.why_no_blend(session.active)
     session.choose_style(StyleChoice.of(two[0].number, session.styles[0].id).with_balance(0))
     assert session.why_not() == ""  # none of it is used
     session.generate_series(3)

@@ -153,5 +153,5 @@ def test_regions_that_differ_in_size_get_a_sentence(session: Session) -> None:
     session.draw_region(Region(0, 0, 700, 300))
     teaching.choose_region("ihc")
     session.wait()
-    words = "The region of H&E is 128 × 128 µm and that of IHC 350 × 150 µm; draw two"
+    words = "The H&E region is 128 × 128 µm, but the IHC region 350 × 150 µm. Draw two"
     assert session.problems["stain"].startswith(words) and not teaching.folders

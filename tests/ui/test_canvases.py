@@ -209,8 +209,8 @@ def test_speed_brings_its_steps_and_goes_into_the_request(ready, client, qtbot, 
     tips = [speed.itemData(i, Qt.ItemDataRole.ToolTipRole) for i in range(speed.count())]
     assert tips == [
         "Every step in full.",
-        "Nearly the same picture in half the time.",
-        "A third of the time, for trying things: details differ.",
+        "Nearly the same image in half the time.",
+        "A third of the time, for drafts. Details differ.",
     ]
     for index, name, steps in ((1, "balanced", 10), (2, "quick", 8)):
         speed.setCurrentIndex(index)
@@ -272,7 +272,7 @@ def test_a_stopped_canvas_offers_to_go_on(canvas, client, qtbot, settle) -> None
 def test_a_canvas_that_is_refused_says_why_in_its_section(canvas, client, qtbot, settle) -> None:
     click(canvas.generate.generate_button)
     settle(canvas)
-    message = "A picture of this size needs 9.1 GB on disk while it is made; choose a smaller one."
+    message = "An image of this size needs 9.1 GB on disk. Choose a smaller one."
     client.waiting[0][1](Failure(message))
     settle(canvas)
     assert canvas.generate.problem.text() == message

@@ -94,7 +94,7 @@ def test_a_grid_is_made_looked_at_and_saved(ready, client, qtbot, settle, tmp_pa
     grid.seeds.setValue(2)
     qtbot.keyClicks(grid.fields["grid_guidance"], "1, many")
     qtbot.wait(60)
-    assert "no list of numbers" in grid.what.text() and not grid.go.isEnabled()
+    assert "not a list of numbers" in grid.what.text() and not grid.go.isEnabled()
     grid.fields["grid_guidance"].clear()
     qtbot.keyClicks(grid.fields["grid_guidance"], "1, 3")
     qtbot.wait(60)

@@ -139,7 +139,7 @@ def test_the_real_worker_teaches_a_stain_and_stains_a_region(
     qtbot.wait(60)
     click(section.teach.teach_button)
     qtbot.waitUntil(lambda: not session.busy, timeout=300_000)
-    assert not session.problems and "“other” was taught by 12 tiles" in session.notes["stain"]
+    assert not session.problems and "“other” was trained on 12 tiles" in session.notes["stain"]
     qtbot.wait(60)
     assert section.boxes["other"].isChecked()
     section.boxes["mine"].click()

@@ -250,7 +250,7 @@ def weights(window: int) -> NDArray[np.float32]:
 
 
 def ramps(spans: list[Span], factor: int = FACTOR) -> list[NDArray[np.float32]]:
-    """Give the weights of decoded windows along one axis: they sum to 1 at every pixel.
+    """Return the weights of decoded windows along one axis, which sum to 1 at every pixel.
 
     Parameters
     ----------

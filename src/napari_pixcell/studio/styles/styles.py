@@ -180,7 +180,7 @@ class StyleActions(RegionActions):
                 return "Reading the saved styles…"
         problem = self.why_no_blend(item)
         if problem or not item.style.parts:
-            return problem.partition(";")[0]
+            return problem.partition(". ")[0]
         return "" if self._blend(item).made is not None else "Blending…"
 
     def why_no_blend(self, item: RegionItem) -> str:

@@ -1,0 +1,257 @@
+"""Training of the adapter (LoRA) that makes a transformer generate a stain."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from napari_pixcell.engine.training.flow import (
+    Checkpoint,
+    OnCheckpoint,
+    OnProgress,
+    TrainingProgress,
+    set_rate,
+    take_step,
+)
+from napari_pixcell.errors import PixCellError
+from napari_pixcell.models.lora import without_lora
+
+# Layers of each block that the published stains adapt.
+PUBLISHED_TARGETS = ("attn2.to_q", "attn2.to_k", "attn2.to_v", "attn2.to_out.0")
+PUBLISHED_RANK = 4
+MOST_SNR = 5.0
+
+
+class Examples(NamedTuple):
+    """A batch of training examples.
+
+    Parameters
+    ----------
+    latents : Tensor, (batch, channels, height, width)
+        Clean latents of the stain.
+    embeddings : Tensor, (batch, tokens, dimension)
+        Their styles.
+    starts : Tensor, like the latents, optional
+        Clean latents of the H&E of the same tissue, if the pairs are aligned.
+    """
+
+    latents: Tensor
+    embeddings: Tensor
+    starts: Tensor | None = None
+
+
+def train_lora(
+    transformer: Any,
+    scheduler: Mapping[str, Any],
+    draw: Callable[[torch.Generator], Examples],
+    *,
+    rank: int = PUBLISHED_RANK,
+    targets: Iterable[str] = PUBLISHED_TARGETS,
+    steps: int = 1000,
+    rate: float = 1e-4,
+    without_style: float = 0.1,
+    from_start: float = 0.0,
+    precision: torch.dtype | None = None,
+    every: int = 50,
+    seed: int = 0,
+    on_progress: OnProgress = lambda progress: None,
+    on_checkpoint: OnCheckpoint = lambda checkpoint: None,
+    resume: Checkpoint | None = None,
+    run: Callable[..., Any] | None = None,
+) -> dict[str, Tensor]:
+    """Train a transformer's adapter to generate a stain. The transformer itself is frozen.
+
+    The denoising loss is weighted by Min-SNR (Hang et al., 2303.09556). If pairs are aligned, a
+    fraction of the examples can start from the H&E instead of the stain. At each time they retain
+    as much of the H&E as the solver retains of its start. The adapter thus learns to finish what
+    :class:`~napari_pixcell.engine.request.GenerateRequest` starts with ``start`` and ``strength``.
+
+    Parameters
+    ----------
+    transformer : PixCellTransformer2DModel
+        Gets an adapter if it has none. Its own weights do not change.
+    scheduler : mapping
+        The family's configuration of noise and prediction.
+    draw : callable
+        Returns a random batch on the transformer's device, given a random generator.
+    rank : int
+        Rank of the adapter.
+    targets : iterable of str
+        Suffixes of the names of the adapted layers.
+    steps : int
+        Total number of steps.
+    rate : float
+        Peak learning rate.
+    without_style : float
+        Fraction of the examples trained without their embedding, for guidance.
+    from_start : float
+        Fraction of the examples that start from the H&E.
+    precision : torch.dtype, optional
+        Precision of autocast. By default that of the weights.
+    every : int
+        Steps between reports and checkpoints.
+    seed : int
+    on_progress, on_checkpoint : callable
+        Called at these intervals. A checkpoint can be passed as ``resume``.
+    resume : mapping, optional
+        Checkpoint to resume from.
+    run : callable, optional
+        A compiled version of the transformer to run instead.
+
+    Returns
+    -------
+    dict of str to Tensor
+        The adapter's tensors under the published names.
+    """
+    add_adapter(transformer, rank, targets)
+    device = next(transformer.parameters()).device
+    learning = _adapter_parameters(transformer)
+    for weight in learning.values():
+        weight.data = weight.data.float()  # steps are too small for half precision
+        weight.requires_grad_(True)
+    optimiser = torch.optim.AdamW(learning.values(), rate, betas=(0.9, 0.99), weight_decay=0.0)
+    generator, first = torch.Generator().manual_seed(seed), 0
+    if resume is not None:
+        with torch.no_grad():
+            for name, weight in learning.items():
+                weight.copy_(resume["adapter"][name])
+        optimiser.load_state_dict(resume["optimiser"])
+        generator.set_state(resume["generator"])
+        first = resume["step"]
+    noising = Noising(scheduler)
+    losses: list[float] = []
+    for step in range(first + 1, steps + 1):
+        set_rate(optimiser, rate, step, steps)
+        examples = draw(generator)
+        count = len(examples.latents)
+        drop = torch.rand(count, 1, 1, generator=generator).to(device) < without_style
+        nothing = transformer.unconditional(count).to(examples.embeddings)
+        embeddings = torch.where(drop, nothing, examples.embeddings)
+        noisy, wanted, weight, times = noising(examples, from_start, generator)
+        with torch.autocast(device.type, precision, enabled=precision is not None):
+            made = (run or transformer)(noisy, embeddings, times.to(device)).sample
+        made = made[:, : noisy.shape[1]].float()
+        loss = (weight * (made - wanted).square()).mean()
+        losses.append(take_step(optimiser, loss))
+        if step % every and step != steps:
+            continue
+        on_checkpoint(
+            {
+                "adapter": {name: weight.detach().clone() for name, weight in learning.items()},
+                "optimiser": copy.deepcopy(optimiser.state_dict()),
+                "generator": generator.get_state(),
+                "step": step,
+            }
+        )
+        on_progress(TrainingProgress(step, steps, sum(losses) / len(losses)))
+        losses = []
+    for weight in learning.values():
+        weight.requires_grad_(False)
+    return adapter_tensors(transformer)
+
+
+@torch.no_grad()
+def adapter_loss(
+    transformer: Any,
+    scheduler: Mapping[str, Any],
+    batches: Iterable[Examples],
+    from_start: float,
+    precision: torch.dtype,
+) -> tuple[float, float]:
+    """Return the loss on examples with the adapter and without it, under identical noise."""
+    noising, found = Noising(scheduler), []
+    for switch in (nullcontext, lambda: without_lora(transformer)):
+        generator, losses = torch.Generator().manual_seed(0), []
+        with switch():
+            for examples in batches:
+                noisy, wanted, weight, times = noising(examples, from_start, generator)
+                device = noisy.device
+                enabled = precision != torch.float32
+                with torch.autocast(device.type, precision, enabled=enabled):
+                    made = transformer(noisy, examples.embeddings, times.to(device)).sample
+                away = made[:, : noisy.shape[1]].float() - wanted
+                losses.append(float((weight * away.square()).mean()))
+        found.append(sum(losses) / len(losses))
+    return found[0], found[1]
+
+
+class Noising:
+    """Makes noisy latents and the targets to predict from them.
+
+    Parameters
+    ----------
+    scheduler : mapping
+        Configuration of a ``DPMSolverMultistepScheduler``.
+    """
+
+    def __init__(self, scheduler: Mapping[str, Any]) -> None:
+        from diffusers import DPMSolverMultistepScheduler
+
+        made = DPMSolverMultistepScheduler.from_config(dict(scheduler))
+        self._kept = made.alphas_cumprod.float()
+        self._velocity = made.config.prediction_type == "v_prediction"
+
+    def __call__(
+        self, examples: Examples, from_start: float, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Return noisy latents, prediction targets, their weights, and the times."""
+        clean, device = examples.latents.float(), examples.latents.device
+        count, last = len(clean), len(self._kept) - 1
+        # Stratified times, so that batches differ little.
+        spread = (torch.arange(count) + torch.rand(count, generator=generator)) / count
+        times = (spread * (last + 1)).long().clamp(0, last)
+        begun = times + (torch.rand(count, generator=generator) * (last + 1 - times)).long()
+        snr = self._kept / (1 - self._kept)
+        left = (snr[begun.clamp(max=last)] / snr[times]).sqrt()
+        left = left * (torch.rand(count, generator=generator) < from_start)
+        shape = (-1, 1, 1, 1)
+        alpha, sigma = (
+            values[times].sqrt().view(shape).to(device) for values in (self._kept, 1 - self._kept)
+        )
+        weight = snr[times].clamp(max=MOST_SNR) / (snr[times] + (1 if self._velocity else 0))
+        noise = torch.randn(clean.shape, generator=generator).to(device)
+        mixed = clean
+        if examples.starts is not None:
+            mixed = clean + left.view(shape).to(device) * (examples.starts.float() - clean)
+        noisy = alpha * mixed + sigma * noise
+        # Not the added noise, but the prediction that leads from here to the clean latents.
+        wanted = (alpha * noisy - clean if self._velocity else noisy - alpha * clean) / sigma
+        return noisy, wanted, weight.view(shape).to(device), times
+
+
+def add_adapter(transformer: Any, rank: int, targets: Iterable[str]) -> None:
+    """Add an adapter to a transformer that has none. It has no effect until it is trained."""
+    from peft import LoraConfig
+
+    if _adapter_parameters(transformer):
+        return
+    ends = tuple(targets)
+    found = [
+        name
+        for name, module in transformer.named_modules()
+        if isinstance(module, nn.Linear) and any(name == e or name.endswith("." + e) for e in ends)
+    ]
+    if not found:
+        raise PixCellError(
+            f"The transformer has no layer named {', '.join(ends)}, so there is nothing to adapt. "
+            "Name layers that it has."
+        )
+    transformer.requires_grad_(False)
+    transformer.add_adapter(LoraConfig(r=rank, lora_alpha=rank, target_modules=found))
+
+
+def adapter_tensors(transformer: Any) -> dict[str, Tensor]:
+    """Return the adapter's tensors under the published names, on the CPU in float32."""
+    return {
+        name: weight.detach().float().cpu().clone().contiguous()
+        for name, weight in _adapter_parameters(transformer).items()
+    }
+
+
+def _adapter_parameters(transformer: Any) -> dict[str, nn.Parameter]:
+    return {name: weight for name, weight in transformer.named_parameters() if ".lora_" in name}
