@@ -304,7 +304,7 @@ def test_a_canvas_that_another_process_is_at_gets_a_sentence(
     try:
         assert other.stdout is not None and other.stdout.readline()
         with pytest.raises(
-            PixCellError, match="Another napari-pixcell is generating the same image. Wait"
+            PixCellError, match="Another napari-pixcell is generating the same image"
         ):
             run(shallow, request_)
     finally:

@@ -193,7 +193,7 @@ def test_numbers_that_overflow_in_full_precision_get_a_sentence(
         "napari_pixcell.engine.pipeline.denoise",
         lambda *_, **__: torch.full((1, 16, 32, 32), float("inf")),
     )
-    with pytest.raises(PixCellError, match="not a picture"):
+    with pytest.raises(PixCellError, match="not an image"):
         run(Engine(CPU), GenerateRequest(installed, count=1, steps=1))
 
 

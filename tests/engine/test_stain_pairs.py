@@ -161,6 +161,6 @@ def test_two_regions_become_a_pair_of_files_with_their_pixel_size(tmp_path: Path
         pairs, note = folder_pairs(he, ihc)
         assert len(pairs) == number and not note
     assert read_pair(pairs[0], DEMO, 0.5).tissue.shape == (1, 1)
-    words = "H&E region is 150 × 150 µm, but the IHC region 300 × 300 µm. Draw two regions of the same size"
+    words = "H&E region is 150 × 150 µm, but the IHC region 300 × 300 µm. Draw two"
     with pytest.raises(PixCellError, match=words):
         write_region_pair((slides[0], places[0]), (slides[1], places[0]), DEMO, tmp_path)

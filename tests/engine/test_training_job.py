@@ -240,7 +240,7 @@ def test_a_folder_in_use_or_a_file_in_its_place_is_refused(
 ) -> None:
     with (
         StainFolder(Path(request_.out)).locked(),
-        pytest.raises(PixCellError, match="“stain” is being trained already. Wait"),
+        pytest.raises(PixCellError, match="“stain” is being trained already"),
     ):
         engine.run(request_, lambda _: None)
     (tmp_path / "file").touch()
