@@ -52,7 +52,7 @@ def full_unless_tiled(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("full_unless_tiled")
-def test_full_memory_takes_one_step_down_after_the_other_until_it_fits(installed: str) -> None:
+def test_full_memory_steps_down_until_the_model_fits(installed: str) -> None:
     engine = Engine(CPU)
     events = run(engine, GenerateRequest(installed, count=2, steps=1))
     assert len(variants(events)) == 2
@@ -62,7 +62,7 @@ def test_full_memory_takes_one_step_down_after_the_other_until_it_fits(installed
 
 
 @pytest.mark.usefixtures("full_unless_tiled")
-def test_what_worked_is_remembered_for_the_card(installed: str) -> None:
+def test_the_setting_that_fits_is_remembered_for_the_gpu(installed: str) -> None:
     run(Engine(CPU), GenerateRequest(installed, count=1, steps=1))
     again = run(Engine(CPU), GenerateRequest(installed, count=1, steps=1))
     assert not any("Memory is full" in text for text in sentences(again))
@@ -70,7 +70,7 @@ def test_what_worked_is_remembered_for_the_card(installed: str) -> None:
 
 @pytest.mark.usefixtures("full_unless_tiled")
 @pytest.mark.parametrize("first", [False, True], ids=["at the second variant", "at the first"])
-def test_what_is_loaded_again_is_not_held_meanwhile(
+def test_networks_are_released_before_they_are_reloaded(
     installed: str, monkeypatch: pytest.MonkeyPatch, first: bool
 ) -> None:
     held: list[weakref.ref[Any]] = []
@@ -102,7 +102,7 @@ def test_what_is_loaded_again_is_not_held_meanwhile(
     assert not any(alive)
 
 
-def test_what_does_not_fit_while_it_loads_is_loaded_in_the_next_way(
+def test_a_model_that_does_not_fit_while_loading_steps_down(
     installed: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     full = [torch.OutOfMemoryError("CUDA out of memory")] * 2
@@ -127,7 +127,7 @@ def test_what_does_not_fit_while_it_loads_is_loaded_in_the_next_way(
         ("CUDA error: an illegal memory access was encountered", False),
     ],
 )
-def test_each_library_has_its_own_words_for_full_memory(words: str, full: bool) -> None:
+def test_full_memory_is_recognised_in_the_words_of_each_library(words: str, full: bool) -> None:
     errors = [RuntimeError(words)]
 
     def work() -> str:
@@ -154,7 +154,7 @@ def test_a_step_down_keeps_the_precision_that_an_overflow_asked_for(installed: s
     assert engine.load(installed).dtype == torch.float32
 
 
-def test_memory_that_is_never_enough_gets_a_sentence_and_the_next_request_works(
+def test_the_next_request_works_after_memory_was_insufficient(
     installed: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: Any, **__: Any) -> None:
@@ -167,7 +167,7 @@ def test_memory_that_is_never_enough_gets_a_sentence_and_the_next_request_works(
     assert len(variants(run(engine, GenerateRequest(installed, count=1, steps=1)))) == 1
 
 
-def test_numbers_that_overflow_in_half_precision_are_computed_again_in_full(
+def test_an_overflow_in_half_precision_is_repeated_in_full(
     installed: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     decode = AutoencoderKL.decode
@@ -186,7 +186,7 @@ def test_numbers_that_overflow_in_half_precision_are_computed_again_in_full(
     assert variants(events)[0].record.device == "cpu"
 
 
-def test_numbers_that_overflow_in_full_precision_get_a_sentence(
+def test_an_overflow_in_full_precision_is_reported(
     installed: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
@@ -197,7 +197,7 @@ def test_numbers_that_overflow_in_full_precision_get_a_sentence(
         run(Engine(CPU), GenerateRequest(installed, count=1, steps=1))
 
 
-def test_an_encoder_that_is_moved_out_gives_the_same_embedding(installed: str) -> None:
+def test_a_swapped_encoder_yields_the_same_embedding(installed: str) -> None:
     pixels = np.random.default_rng(0).integers(0, 255, (256, 256, 3), np.uint8)
     request = EmbedRequest(installed, PackedArray.pack(pixels))
     engine = Engine(CPU)
@@ -209,7 +209,7 @@ def test_an_encoder_that_is_moved_out_gives_the_same_embedding(installed: str) -
 
 
 @pytest.mark.parametrize("fails", [False, True])
-def test_an_encoder_that_comes_in_takes_the_place_of_the_others(
+def test_a_swapped_encoder_displaces_the_other_networks(
     installed: str, monkeypatch: pytest.MonkeyPatch, fails: bool
 ) -> None:
     kept = LoadedModels(CPU)
@@ -228,7 +228,7 @@ def test_an_encoder_that_comes_in_takes_the_place_of_the_others(
     assert moves[2:] == [([loaded.encoder], "cpu"), ([loaded.transformer], "cuda")]
 
 
-def test_a_card_without_room_is_said_to_be_the_reason_for_the_processor(
+def test_running_on_the_cpu_beside_a_full_gpu_is_explained(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(loaded_models, "plan", lambda *_, **__: LADDER[-1])
@@ -240,7 +240,7 @@ def test_a_card_without_room_is_said_to_be_the_reason_for_the_processor(
     assert said == [[NO_ROOM], []]
 
 
-def test_a_card_on_which_nothing_can_be_begun_has_no_memory(
+def test_a_gpu_without_room_for_cuda_has_no_free_memory(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def full(_device: Any) -> None:
@@ -251,7 +251,7 @@ def test_a_card_on_which_nothing_can_be_begun_has_no_memory(
 
 
 @pytest.mark.parametrize(("family", "batch"), [("pixcell-256-cells", 8), ("pixcell-1024", 1)])
-def test_small_tiles_go_through_a_card_together(
+def test_small_tiles_are_batched_on_a_gpu(
     family: str, batch: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(loaded_models, "free_bytes", lambda _: 10**10)
@@ -275,7 +275,7 @@ def four_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("four_at_once")
-def test_variants_of_one_batch_are_those_of_single_ones_and_made_again_alike() -> None:
+def test_batched_variants_equal_single_ones_and_can_be_reproduced() -> None:
     style = PackedArray.pack(np.random.default_rng(0).normal(size=(1, 128)).astype(np.float32))
     request = GenerateRequest("demo", style, count=5, steps=2, guidance=2.0)
     engine, alone = shallow_engine(), shallow_engine()
@@ -291,7 +291,7 @@ def test_variants_of_one_batch_are_those_of_single_ones_and_made_again_alike() -
 
 
 @pytest.mark.usefixtures("four_at_once")
-def test_on_full_memory_fewer_pictures_are_made_at_once_before_anything_else(
+def test_full_memory_first_reduces_the_batch(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     whole = PixCellTransformer2DModel.forward
@@ -312,7 +312,7 @@ def test_on_full_memory_fewer_pictures_are_made_at_once_before_anything_else(
 
 
 @pytest.mark.parametrize("works", [True, False])
-def test_compilation_is_noted_in_the_record_or_left_out(
+def test_compilation_is_recorded_only_if_it_worked(
     works: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def compiler(function: Any, **_: Any) -> Any:

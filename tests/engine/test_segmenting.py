@@ -94,7 +94,7 @@ def test_progress_counts_the_tiles_that_the_network_runs(
 
 
 @pytest.mark.parametrize("diameter", [None, 12.0])
-def test_the_same_cells_as_by_cellpose_itself(
+def test_cells_equal_those_of_cellpose_itself(
     engine: Engine, tiny_cellpose: Path, monkeypatch: pytest.MonkeyPatch, diameter: float | None
 ) -> None:
     from cellpose.models import CellposeModel
@@ -124,12 +124,12 @@ def test_a_cancel_stops_before_the_next_tile(engine: Engine, tiny_cellpose: Path
     assert found(engine, request(tiny_cellpose, image)).any()  # nothing is left of it
 
 
-def test_an_empty_region_has_no_cells(engine: Engine, tiny_cellpose: Path) -> None:
+def test_glass_has_no_cells(engine: Engine, tiny_cellpose: Path) -> None:
     glass = np.full((256, 256, 3), 245, np.uint8)
     assert found(engine, request(tiny_cellpose, glass, cellprob_threshold=8)).max() == 0
 
 
-def test_the_built_in_method_answers_in_the_same_way(engine: Engine) -> None:
+def test_the_built_in_method_yields_a_layout_too(engine: Engine) -> None:
     image, truth = discs(3)
     asked = SegmentRequest(PackedArray.pack(image), 0.5)
     layout, last = run(engine, asked)
@@ -158,7 +158,7 @@ def network_runs(engine: Engine, model: Path) -> list[int]:
     return runs
 
 
-def test_other_thresholds_give_the_same_cells_as_a_new_search(tiny_cellpose: Path) -> None:
+def test_cached_outputs_yield_the_same_cells_at_other_thresholds(tiny_cellpose: Path) -> None:
     image, _ = discs(5, SMALL)
     engine, fresh = Engine(CPU), Engine(CPU)
     found(engine, request(tiny_cellpose, image))
@@ -216,7 +216,7 @@ def test_another_picture_diameter_or_model_is_another_search(
     assert told == ["Outlining the cells"]
 
 
-def test_what_is_kept_is_bounded_and_goes_with_the_networks(
+def test_cached_outputs_are_bounded_and_freed_with_the_networks(
     tiny_cellpose: Path, monkeypatch
 ) -> None:
     size = 16 * 256 * 250
@@ -233,7 +233,7 @@ def test_what_is_kept_is_bounded_and_goes_with_the_networks(
     assert engine.outputs.currsize == 0
 
 
-def test_a_waiting_request_that_was_overtaken_does_nothing(
+def test_a_request_cancelled_before_it_starts_does_nothing(
     engine: Engine, tiny_cellpose: Path
 ) -> None:
     asked = request(tiny_cellpose, discs(5, SMALL)[0], cellprob_threshold=1.0)
@@ -276,7 +276,7 @@ def test_the_built_in_method_takes_its_own_settings(engine: Engine) -> None:
         ),
     ],
 )
-def test_a_setting_that_cannot_be_gets_a_sentence(values: dict[str, float], sentence: str) -> None:
+def test_settings_out_of_range_are_refused(values: dict[str, float], sentence: str) -> None:
     pixels = PackedArray.pack(np.zeros((256, 256, 3), np.uint8))
     with pytest.raises(PixCellError) as error:
         SegmentRequest(pixels, 0.5, SegmentMethod(**values))
@@ -286,7 +286,7 @@ def test_a_setting_that_cannot_be_gets_a_sentence(values: dict[str, float], sent
 # -- where weights are ---------------------------------------------------------------------
 
 
-def test_without_weights_a_sentence_says_how_to_get_them(engine: Engine) -> None:
+def test_missing_weights_are_reported_with_how_to_get_them(engine: Engine) -> None:
     with pytest.raises(PixCellError) as error:
         run(engine, request("cpsam_v2", discs(1)[0]))
     assert "Cellpose's weights are not installed; get them in the model manager" in str(error.value)
@@ -294,13 +294,13 @@ def test_without_weights_a_sentence_says_how_to_get_them(engine: Engine) -> None
     assert "built-in method" in str(error.value)
 
 
-def test_a_file_that_is_not_there_gets_a_sentence(engine: Engine, tmp_path: Path) -> None:
+def test_a_missing_model_file_is_reported(engine: Engine, tmp_path: Path) -> None:
     with pytest.raises(PixCellError, match="There is no Cellpose model file mine; choose another"):
         run(engine, request(tmp_path / "mine", discs(1)[0]))
 
 
 @pytest.mark.parametrize("place", ["folder", "cellpose", "default", "hub"])
-def test_the_published_weights_are_found_wherever_they_may_be(
+def test_published_weights_are_found_in_every_usual_folder(
     engine: Engine, tiny_cellpose: Path, tmp_path: Path, monkeypatch, place: str
 ) -> None:
     target = {
@@ -396,7 +396,7 @@ def _change(change: Any) -> Any:
         (_change(lambda t: t.update({"encoder.cls_token": torch.ones(1)})), "on DINOv3"),
     ],
 )
-def test_a_file_that_is_no_cellpose_model_gets_one_sentence(
+def test_a_file_other_than_a_cellpose_model_is_refused(
     engine: Engine, tiny_cellpose: Path, tmp_path: Path, write: Any, sentence: str
 ) -> None:
     path = tmp_path / "bad"
@@ -406,13 +406,13 @@ def test_a_file_that_is_no_cellpose_model_gets_one_sentence(
     assert str(error.value).endswith(".") and str(error.value).count(". ") == 0
 
 
-def test_without_the_package_a_sentence_says_so(tiny_cellpose: Path, monkeypatch) -> None:
+def test_a_missing_cellpose_package_is_reported(tiny_cellpose: Path, monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "cellpose.models", None)
     with pytest.raises(PixCellError, match=r"pip install 'cellpose>=4\.2'"):
         load_segmenter(tiny_cellpose, CPU, torch.float32)
 
 
-def test_the_published_encoder_is_back_after_loading(tiny_cellpose: Path) -> None:
+def test_the_published_encoder_is_restored_after_loading(tiny_cellpose: Path) -> None:
     before = sam_model_registry["vit_l"]
     load_segmenter(tiny_cellpose, CPU, torch.float32)
     assert sam_model_registry["vit_l"] is before
@@ -445,7 +445,7 @@ def held(engine: Engine) -> tuple[bool, bool]:
 
 
 @pytest.mark.parametrize(("free", "family_stays"), [(10**12, True), (10**8, False)])
-def test_a_family_makes_room_only_where_memory_is_short(
+def test_a_family_is_unloaded_only_if_memory_is_short(
     tiny_cellpose: Path, monkeypatch, free: int, family_stays: bool
 ) -> None:
     engine = Engine(CPU)
@@ -457,7 +457,7 @@ def test_a_family_makes_room_only_where_memory_is_short(
     assert held(engine) == (False, False)
 
 
-def test_full_memory_moves_the_other_model_out(tiny_cellpose: Path, monkeypatch) -> None:
+def test_full_memory_unloads_the_other_model(tiny_cellpose: Path, monkeypatch) -> None:
     engine = Engine(CPU)
     embed(engine)
     loaded = engine.loaded
@@ -478,7 +478,7 @@ def test_full_memory_moves_the_other_model_out(tiny_cellpose: Path, monkeypatch)
     assert loaded.step_down() is None or loaded._segmenter is None
 
 
-def test_memory_that_is_never_enough_gets_a_sentence(tiny_cellpose: Path, monkeypatch) -> None:
+def test_insufficient_memory_is_reported(tiny_cellpose: Path, monkeypatch) -> None:
     engine = Engine(CPU)
     segmenter = engine.loaded.load_segmenter(str(tiny_cellpose))
 

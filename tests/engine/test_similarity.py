@@ -33,7 +33,7 @@ def slide(height: int, width: int, glass: int = 0, mpp: float = 0.5) -> ArraySli
     return ArraySlide([picture], mpp, "case 7")
 
 
-def test_places_lie_a_tile_apart_on_tissue_only() -> None:
+def test_samples_are_a_tile_apart_and_on_tissue() -> None:
     grid = lay_grid(slide(1100, 1600, glass=520), DEMO)
     assert grid.tissue.shape == (4, 6)
     assert not grid.tissue[:, :2].any() and grid.tissue[:, 2:].all()
@@ -44,7 +44,7 @@ def test_places_lie_a_tile_apart_on_tissue_only() -> None:
     assert not any(overlap(a, b) for a in places for b in places if a is not b)
 
 
-def test_a_large_slide_is_looked_at_in_about_400_places_of_its_tissue() -> None:
+def test_a_large_slide_has_about_400_samples() -> None:
     whole = lay_grid(slide(1500, 1500, mpp=5), DEMO)  # 58 × 58 tiles
     half = lay_grid(slide(1500, 1500, glass=750, mpp=5), DEMO)
     for grid in (whole, half):
@@ -52,7 +52,7 @@ def test_a_large_slide_is_looked_at_in_about_400_places_of_its_tissue() -> None:
     assert half.cell[0] < whole.cell[0]
 
 
-def test_a_slide_of_the_size_of_a_tile_has_one_place() -> None:
+def test_a_slide_of_one_tile_has_one_sample() -> None:
     grid = lay_grid(slide(256, 256, mpp=0.499), DEMO)
     assert grid.cells == [(0, 0)] and grid.tile(0, 0).x == 0
 
@@ -64,7 +64,7 @@ def test_glass_and_small_slides_are_refused() -> None:
         lay_grid(slide(600, 200), DEMO)
 
 
-def test_what_all_tissue_shares_says_nothing() -> None:
+def test_features_common_to_all_tissue_are_ignored() -> None:
     shared = np.full(8, 50.0)
     a, b = np.eye(8)[0], np.eye(8)[1]
     values = shared + np.stack([a, a, a, b, b, b])
@@ -74,7 +74,7 @@ def test_what_all_tissue_shares_says_nothing() -> None:
     np.testing.assert_allclose(found, [1, 1, 1, 0, 0, 0], atol=1e-6)
 
 
-def test_tissue_that_is_all_the_same_is_no_more_alike_than_the_average() -> None:
+def test_uniform_tissue_has_no_similarity() -> None:
     assert alike(np.ones((5, 4)), np.ones((1, 4))).tolist() == [0] * 5
 
 
@@ -83,7 +83,7 @@ def test_embeddings_of_two_models_are_not_compared() -> None:
         alike(np.ones((5, 4)), np.ones((1, 8)))
 
 
-def test_the_best_places_are_no_neighbours_and_not_the_region_itself() -> None:
+def test_best_matches_are_neither_neighbours_nor_the_region_itself() -> None:
     grid = SurveyGrid((1280, 1280), 256, np.ones((5, 5), bool))
     heat = np.zeros((5, 5), np.float32)
     heat[2, 2], heat[0, 0], heat[0, 1], heat[1, 1], heat[4, 4] = 1, 0.9, 0.8, 0.7, 0.6
@@ -103,7 +103,7 @@ def answer(survey: Survey, batch: SurveyBatch) -> None:
     survey.add(batch, Embedding(values, encoder_identity(survey.family) or ""))
 
 
-def test_families_of_larger_tiles_ask_for_a_whole_one(pretend_installed) -> None:
+def test_families_with_larger_tiles_embed_whole_ones(pretend_installed) -> None:
     pretend_installed()
     family = get_family("pixcell-1024")
     survey = Survey(slide(1300, 1300), family)
@@ -119,7 +119,7 @@ def test_families_of_larger_tiles_ask_for_a_whole_one(pretend_installed) -> None
     assert survey.following(1) is None and survey.done == 25
 
 
-def test_places_that_cannot_be_read_are_counted_and_the_others_stored(tmp_path) -> None:
+def test_unreadable_tiles_are_counted_and_the_others_stored(tmp_path) -> None:
     tissue = np.random.default_rng(2).integers(60, 200, (900, 1100, 3), np.uint8)
     path = write_svs(tmp_path / "damaged.svs", tissue, compression=7)
     damage(path, page=0, tile=5 + 2)  # of 240 px: row 1, column 2
@@ -137,7 +137,7 @@ def test_places_that_cannot_be_read_are_counted_and_the_others_stored(tmp_path) 
             assert np.isfinite(heat).sum() == 12 - len(survey.unreadable)
 
 
-def test_weights_that_are_exchanged_meanwhile_are_noticed() -> None:
+def test_weights_replaced_during_a_search_are_detected() -> None:
     survey = Survey(slide(600, 1100), DEMO)
     first, second = survey.following(2), survey.following(2)
     assert first is not None and second is not None

@@ -35,7 +35,7 @@ def put(path: Path, height: int = 300, width: int = 300, mpp: float | None = Non
     return path
 
 
-def test_pictures_of_the_same_name_are_a_pair_whatever_their_kind(folders) -> None:
+def test_images_of_the_same_name_are_paired_in_any_format(folders) -> None:
     he, ihc = folders
     for name in ("b", "a10", "a9"):
         (he / f"{name}.png").touch()
@@ -51,7 +51,7 @@ def test_pictures_of_the_same_name_are_a_pair_whatever_their_kind(folders) -> No
     assert note == ""
 
 
-def test_where_no_name_is_in_both_the_order_pairs_them_and_that_is_said(folders) -> None:
+def test_images_without_common_names_are_paired_by_order_with_a_note(folders) -> None:
     he, ihc = folders
     for number in (2, 10):
         (he / f"case-{number}-HE.png").touch()
@@ -72,7 +72,7 @@ def test_where_no_name_is_in_both_the_order_pairs_them_and_that_is_said(folders)
         ("", "a", "“he” holds no images. Choose a folder of PNG"),
     ],
 )
-def test_folders_that_do_not_match_get_a_sentence(folders, left, right, words) -> None:
+def test_folders_that_do_not_match_are_refused(folders, left, right, words) -> None:
     for folder, names in zip(folders, (left, right), strict=True):
         for name in names.split():
             (folder / f"{name}.png").touch()
@@ -80,7 +80,7 @@ def test_folders_that_do_not_match_get_a_sentence(folders, left, right, words) -
         folder_pairs(*folders)
 
 
-def test_a_folder_that_is_none_or_twice_the_same_gets_a_sentence(folders) -> None:
+def test_missing_or_identical_folders_are_refused(folders) -> None:
     he, _ = folders
     with pytest.raises(PixCellError, match="H&E and IHC are the same folder"):
         folder_pairs(he, he.parent / "he")
@@ -92,7 +92,7 @@ def test_a_folder_that_is_none_or_twice_the_same_gets_a_sentence(folders) -> Non
         folder_pairs(*folders)
 
 
-def test_pictures_are_read_at_the_familys_pixel_size_in_whole_tiles(folders) -> None:
+def test_images_are_read_at_the_familys_pixel_size_in_whole_tiles(folders) -> None:
     he, ihc = folders
     pair = StainPair(put(he / "a.png", 700, 1100, mpp=0.25), put(ihc / "a.png", 351, 549))
     pixels = read_pair(pair, DEMO)  # the second says no pixel size: it is the family's
@@ -102,7 +102,7 @@ def test_pictures_are_read_at_the_familys_pixel_size_in_whole_tiles(folders) -> 
     assert read_pair(pair, PIXCELL_1024).tissue.shape == (1, 2)  # tiles of one embedding
 
 
-def test_pairs_that_differ_in_size_or_are_small_or_no_pictures_get_a_sentence(folders) -> None:
+def test_pairs_of_unequal_small_or_unreadable_images_are_refused(folders) -> None:
     he, ihc = folders
     large, small = put(he / "a.png"), put(ihc / "a.png", 300, 260)
     words = "“a.png” shows 150 × 150 µm and “a.png” 130 × 150 µm; both of a pair must"
@@ -116,7 +116,7 @@ def test_pairs_that_differ_in_size_or_are_small_or_no_pictures_get_a_sentence(fo
         read_pair(StainPair(he / "b.png", large), DEMO)
 
 
-def test_glass_is_not_trained_on_and_exchanged_folders_are_noticed(folders) -> None:
+def test_glass_is_ignored_and_exchanged_folders_are_detected(folders) -> None:
     he, ihc = folders
     picture = tissue(512)
     picture[:, 256:] = 245
@@ -130,7 +130,7 @@ def test_glass_is_not_trained_on_and_exchanged_folders_are_noticed(folders) -> N
     assert read_pair(StainPair(ihc / "a.png", he / "a.png"), DEMO).exchanged
 
 
-def test_whole_pictures_are_kept_apart_or_else_one_side_of_each() -> None:
+def test_whole_images_or_else_one_side_of_each_are_held_out() -> None:
     many = [np.ones((2, 3), bool) for _ in range(12)]
     apart = hold_out(many)
     assert {one.mean() for one in apart} == {0, 1} and sum(one.all() for one in apart) == 2
@@ -141,7 +141,7 @@ def test_whole_pictures_are_kept_apart_or_else_one_side_of_each() -> None:
 
 
 @pytest.mark.parametrize("tissue", [np.ones((3, 5), bool), np.zeros((9, 9), bool)])
-def test_too_few_tiles_get_a_sentence(tissue: np.ndarray) -> None:
+def test_too_few_tiles_are_refused(tissue: np.ndarray) -> None:
     words = f"The pairs contain {tissue.sum()} tiles of tissue, but a stain needs at least 16"
     with pytest.raises(PixCellError, match=words):
         hold_out([tissue])

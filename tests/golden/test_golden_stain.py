@@ -23,7 +23,7 @@ ONE_PASS = 1e-4
 
 @pytest.fixture
 def families(golden: Path, tmp_path: Path, monkeypatch) -> dict[str, Family]:
-    """Give a stain of the golden numbers, and its base; what they do not have is the demo's."""
+    """Return a stain of the golden numbers, and its base; what they do not have is the demo's."""
     config = json.loads((golden / "stain-lora.config.json").read_text())["transformer"]
     weights, settings = "model.safetensors", "config.json"
     for source, target in (("stain-lora.pth", "lora.pth"), ("stain-flow.pth", "flow.pth")):
@@ -49,7 +49,7 @@ def families(golden: Path, tmp_path: Path, monkeypatch) -> dict[str, Family]:
     return found
 
 
-def test_a_stain_that_is_loaded_switched_to_and_read_from_its_small_file(
+def test_a_stain_yields_the_published_numbers_however_it_is_loaded(
     golden: Path, families: dict[str, Family], tmp_path: Path, relative_error
 ) -> None:
     lora = load_file(golden / "stain-lora.io.safetensors")

@@ -190,13 +190,13 @@ class Engine:
         waiting = list(enumerate(request.variants()))
         emit(Progress(0, 0, "Loading the model"))
         job: VariantGenerator | None = None
-        told = False
+        explained = False
         while waiting:
 
             def work() -> tuple[list[Picture], LoadedFamily, str, int]:
                 nonlocal job
                 models = self.loaded.load(request.family, check=checking(cancelled))
-                if self.loaded.bypasses_gpu and not told:
+                if self.loaded.bypasses_gpu and not explained:
                     tell(NO_ROOM)
                 if job is None or job.models is not models:
                     # Also after a step down, which moves or splits the networks.
@@ -211,14 +211,14 @@ class Engine:
                 job = None
 
             def tell(words: str) -> None:
-                nonlocal told
-                told = True
+                nonlocal explained
+                explained = True
                 emit(Progress(0, 0, words))
                 emit(Notice(words))
 
             images, models, how, size = self._fitting(work, tell, forget=forget)
             assert job is not None
-            for place, image in enumerate(images):
+            for index_in_batch, image in enumerate(images):
                 index, variant = waiting.pop(0)
                 record = Record(
                     request=variant,
@@ -228,14 +228,14 @@ class Engine:
                     sha256=pixels_sha256(image),
                     licence=models.family.licence,
                     notice=models.family.notice,
-                    batch=(len(images), place) if job.canvas.single else (size, 0),
+                    batch=(len(images), index_in_batch) if job.canvas.single else (size, 0),
                 )
                 emit(Variant(index, image, record))
             del models  # or a step down would load it while it still takes memory
 
     def reproduce(self, record: Record) -> Picture:
         """Reproduce the pixels of a record, in a batch of the same size as the original."""
-        size, place = record.batch
+        size, index_in_batch = record.batch
         request = record.request
         found: dict[int, Picture] = {}
 
@@ -244,11 +244,11 @@ class Engine:
                 found[event.index] = event.image
 
         if canvas_of(request, get_family(request.family)).single:
-            seed = (request.seed - place) % (MAX_SEED + 1)
+            seed = (request.seed - index_in_batch) % (MAX_SEED + 1)
             request = replace(request, seed=seed, count=size)
         with torch.inference_mode():
             self._generate(request, collect, lambda: False, size)
-        return found[place]
+        return found[index_in_batch]
 
     def _fitting(
         self,

@@ -244,8 +244,8 @@ def weights(window: int) -> NDArray[np.float32]:
 
     A Gaussian: a window has the least weight at its rim, where it has the least context.
     """
-    place = (np.arange(window) + 0.5) / window - 0.5
-    bell = np.exp(-0.5 * (place / 0.2) ** 2)
+    centre = (np.arange(window) + 0.5) / window - 0.5
+    bell = np.exp(-0.5 * (centre / 0.2) ** 2)
     return np.outer(bell, bell).astype(np.float32) + np.float32(1e-3)
 
 
@@ -267,13 +267,13 @@ def ramps(spans: list[Span], factor: int = FACTOR) -> list[NDArray[np.float32]]:
     out = []
     for i, span in enumerate(spans):
         pixels = (span.stop - span.start) * factor
-        place = np.arange(pixels, dtype=np.float32) + 0.5
+        centre = np.arange(pixels, dtype=np.float32) + 0.5
         weight = np.ones(pixels, np.float32)
         if i > 0:
-            weight = np.minimum(weight, place / ((spans[i - 1].stop - span.start) * factor))
+            weight = np.minimum(weight, centre / ((spans[i - 1].stop - span.start) * factor))
         if i + 1 < len(spans):
             overlap = (span.stop - spans[i + 1].start) * factor
-            weight = np.minimum(weight, (pixels - place) / overlap)
+            weight = np.minimum(weight, (pixels - centre) / overlap)
         out.append(weight)
     return out
 

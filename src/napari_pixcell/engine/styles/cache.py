@@ -109,8 +109,8 @@ def embedding_key(
     encoder = encoder_identity(family) if content is not None else None
     if content is None or encoder is None or slide.mpp is None:
         return None
-    place = tuple(float(n) for n in region.as_list())
-    return EmbeddingKey(content, place, slide.mpp, family.mpp, family.tile, family.grid, encoder)
+    area = tuple(float(n) for n in region.as_list())
+    return EmbeddingKey(content, area, slide.mpp, family.mpp, family.tile, family.grid, encoder)
 
 
 class EmbeddingCache:

@@ -170,9 +170,9 @@ class TrainingRun:
             if not latents:
                 return embedded, None
             encoded = []
-            for place in whole_tiles(pixels.tissue.shape, base.grid):
+            for corner in whole_tiles(pixels.tissue.shape, base.grid):
                 self._check()
-                window = tuple(slice(n * side, n * side + base.tile) for n in place)
+                window = tuple(slice(n * side, n * side + base.tile) for n in corner)
                 both = [encode_picture(one[window], models)[0] for one in (pixels.he, pixels.ihc)]
                 encoded.append(torch.stack(both).half().cpu().numpy())
             empty = np.zeros((0, 2, 1, 1, 1), np.float16)

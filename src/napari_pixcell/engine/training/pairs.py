@@ -158,24 +158,24 @@ def hold_out(tissue: Sequence[NDArray[np.bool_]], seed: int = 0) -> list[NDArray
     PixCellError
         If there are too few tiles.
     """
-    apart = [np.zeros_like(one) for one in tissue]
+    held_out = [np.zeros_like(one) for one in tissue]
     useful = [number for number, one in enumerate(tissue) if one.any()]
     if len(useful) >= WHOLE_IMAGES:
         count = max(1, round(HELD_OUT * len(useful)))
-        for place in np.random.default_rng(seed).permutation(len(useful))[:count]:
-            apart[useful[place]][:] = True
+        for number in np.random.default_rng(seed).permutation(len(useful))[:count]:
+            held_out[useful[number]][:] = True
     else:
-        for one in apart:
+        for one in held_out:
             turned = one if one.shape[1] >= one.shape[0] else one.T
             turned[:, turned.shape[1] - max(1, round(HELD_OUT * turned.shape[1])) :] = True
     total = sum(int(one.sum()) for one in tissue)
-    held = sum(int((a & t).sum()) for a, t in zip(apart, tissue, strict=True))
+    held = sum(int((a & t).sum()) for a, t in zip(held_out, tissue, strict=True))
     if total < LEAST_TILES or not 0 < held < total:
         raise PixCellError(
             f"The pairs contain {counted(total, 'tile')} of tissue, but a stain needs at least "
             f"{LEAST_TILES}, including held-out ones. Use more pairs, or larger ones."
         )
-    return apart
+    return held_out
 
 
 def whole_tiles(cells: tuple[int, ...], grid: int) -> list[tuple[int, int]]:
@@ -213,7 +213,7 @@ def write_region_pair(
     """
     from PIL import Image
 
-    sizes = [[side * slide.require_mpp() for side in _sides(place)] for slide, place in (he, ihc)]
+    sizes = [[side * slide.require_mpp() for side in _sides(region)] for slide, region in (he, ihc)]
     for a, b in zip(*sizes, strict=True):
         if abs(a - b) > max(UNLIKE_PX * family.mpp, UNLIKE * max(a, b)):
             words = [f"{w:.0f} × {h:.0f} µm" for w, h in sizes]
@@ -222,17 +222,17 @@ def write_region_pair(
                 "the same size around the same tissue."
             )
     folders = folder / "he", folder / "ihc"
-    read = [slide.read(place, family.mpp) for slide, place in (he, ihc)]
+    read = [slide.read(region, family.mpp) for slide, region in (he, ihc)]
     dpi = 25_400 / family.mpp
     number = 1
     while (folders[0] / f"pair-{number:04}.png").exists():
         number += 1
     try:
         # The IHC first, so that an H&E file, by which pairs are numbered, always has a partner.
-        for place, pixels in zip(reversed(folders), reversed(read), strict=True):
-            place.mkdir(parents=True, exist_ok=True)
+        for target, pixels in zip(reversed(folders), reversed(read), strict=True):
+            target.mkdir(parents=True, exist_ok=True)
             image = Image.fromarray(pixels)
-            write_whole(place / f"pair-{number:04}.png", partial(_save_png, image, dpi))
+            write_whole(target / f"pair-{number:04}.png", partial(_save_png, image, dpi))
     except OSError as error:
         raise PixCellError(
             f"The pair cannot be written to “{folder.name}” ({error.strerror}). Choose another "
