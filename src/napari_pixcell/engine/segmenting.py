@@ -107,7 +107,7 @@ class CellposeOutputs:
             self._drawn = threshold, cells, errors
         names = np.append(0, np.arange(1, len(errors) + 1) * ~(errors > how.flow_threshold))
         names[names > 0] = np.arange(1, np.count_nonzero(names) + 1)
-        return names.astype(cells.dtype)[cells]
+        return np.take(names.astype(cells.dtype), cells)
 
 
 def output_cache() -> LRUCache[Key, CellposeOutputs]:

@@ -179,7 +179,8 @@ def free_latents(part: NDArray[np.uint8 | np.bool_], canvas: Canvas) -> NDArray[
     """Return the mask of the latents that change: those that contain a marked pixel."""
     whole = np.zeros((canvas.height * FACTOR, canvas.width * FACTOR), bool)
     whole[: part.shape[0], : part.shape[1]] = part != 0
-    return np.any(whole.reshape(canvas.height, FACTOR, canvas.width, FACTOR), axis=(1, 3))
+    blocks = whole.reshape(canvas.height, FACTOR, canvas.width, FACTOR)
+    return np.asarray(blocks.any(axis=(1, 3)))
 
 
 def _mirrored(indices: NDArray[np.int_], length: int) -> NDArray[np.int_]:

@@ -214,7 +214,7 @@ class CanvasStore:
         if not all((self.folder / name).exists() for name in names):
             return False
         with contextlib.suppress(OSError, ValueError):
-            return np.load(self.folder / "latents.npy", mmap_mode="r").shape == shape
+            return bool(np.load(self.folder / "latents.npy", mmap_mode="r").shape == shape)
         return False
 
     def _replay(self) -> None:

@@ -126,7 +126,7 @@ def _slerp(directions: NDArray[np.float64], shares: NDArray[np.float64]) -> NDAr
     safe = np.where(sine > CLOSE, sine, 1)
     arc = (np.sin(shares[0] * angle) * first + np.sin(shares[1] * angle) * second) / safe
     # If they are nearly equal, either will do. If opposite or of length 0, no arc is shortest.
-    return np.where(sine > CLOSE, arc, heavier)
+    return np.asarray(np.where(sine > CLOSE, arc, heavier))
 
 
 def _mean(directions: NDArray[np.float64], shares: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -85,14 +85,13 @@ class StyleLibrary:
             If there is none.
         """
         styles = self.read()
-        for same in (
-            lambda s: s.name == name,
-            lambda s: s.id == name,
-            lambda s: s.name.casefold() == name.casefold(),
-        ):
-            match = [style for style in styles if same(style)]
-            if match:
-                return match[0]
+        found = (
+            [style for style in styles if style.name == name]
+            or [style for style in styles if style.id == name]
+            or [style for style in styles if style.name.casefold() == name.casefold()]
+        )
+        if found:
+            return found[0]
         known = ", ".join(f"“{style.name}”" for style in styles[:8])
         raise PixCellError(
             f"There is no style “{name}”. Saved styles: {known or 'none'}"

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -134,12 +134,11 @@ def find_tissue(picture: NDArray[np.uint8]) -> NDArray[np.bool_]:
     -------
     array, bool, (height, width)
     """
-    from skimage.color import rgb2hsv  # slow to import
-    from skimage.filters import threshold_otsu
+    from skimage import color, filters  # slow to import
 
-    hsv = rgb2hsv(picture)
-    saturation = hsv[..., 1]
-    threshold = np.clip(threshold_otsu(saturation), LEAST_SATURATION, MOST_SATURATION)
+    hsv = color.rgb2hsv(picture)
+    saturation, otsu = hsv[..., 1], cast(Any, filters.threshold_otsu)
+    threshold = np.clip(otsu(saturation), LEAST_SATURATION, MOST_SATURATION)
     found: NDArray[np.bool_] = (saturation > threshold) | (hsv[..., 2] < BRIGHT)
     return found
 
@@ -183,7 +182,7 @@ def alike(values: NDArray[Any], wanted: NDArray[Any]) -> NDArray[np.float32]:
     target = wanted.reshape(-1, wanted.shape[-1]).mean(axis=0, dtype=np.float64) - centre
     lengths = np.linalg.norm(rest, axis=1) * np.linalg.norm(target)
     cosine = np.divide(rest @ target, lengths, out=np.zeros(len(rest)), where=lengths > 1e-9)
-    return np.clip(cosine, 0, 1).astype(np.float32)
+    return np.asarray(np.clip(cosine, 0, 1), np.float32)
 
 
 @dataclass(frozen=True)

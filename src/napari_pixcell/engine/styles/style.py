@@ -75,7 +75,7 @@ class Style:
     @property
     def tiles(self) -> int:
         """Number of embeddings."""
-        return self.embedding.shape[0] * self.embedding.shape[1]
+        return math.prod(self.embedding.shape[:2])
 
     def why_not(self, family: Family, encoder: str | None) -> str:
         """Return why a family with this encoder cannot use it, or an empty string if it can."""
