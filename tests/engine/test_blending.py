@@ -103,8 +103,8 @@ def test_styles_that_cannot_be_blended_are_refused() -> None:
         ([a, b], [1, float("nan")], "0 or more"),
         ([a, b[..., :32]], [1, 1], "different encoders"),
         ([np.zeros((3, 8), np.float32)], [1], r"shape \(3, 8\)"),
-        ([np.full((1, 8), np.nan, np.float32)], [1], "no numbers"),
-        ([np.zeros((1, 8), int)], [1], "no numbers"),
+        ([np.full((1, 8), np.nan, np.float32)], [1], "not numbers"),
+        ([np.zeros((1, 8), int)], [1], "not numbers"),
     ):
         with pytest.raises(PixCellError, match=words):
             blend(embeddings, weights)

@@ -67,7 +67,7 @@ def test_images_without_common_names_are_paired_by_order_with_a_note(folders) ->
 @pytest.mark.parametrize(
     ("left", "right", "words"),
     [
-        ("a b c", "a b", "“he” holds 3 pictures and “ihc” 2 pictures; .*“c” has no partner"),
+        ("a b c", "a b", "“he” holds 3 images and “ihc” 2 images .*“c” has no partner"),
         ("a b", "a c", "“b” is in only one of the folders. Give both .* the same name"),
         ("", "a", "“he” holds no images. Choose a folder of PNG"),
     ],
@@ -105,11 +105,11 @@ def test_images_are_read_at_the_familys_pixel_size_in_whole_tiles(folders) -> No
 def test_pairs_of_unequal_small_or_unreadable_images_are_refused(folders) -> None:
     he, ihc = folders
     large, small = put(he / "a.png"), put(ihc / "a.png", 300, 260)
-    words = "“a.png” shows 150 × 150 µm and “a.png” 130 × 150 µm; both of a pair must"
+    words = "“a.png” shows 150 × 150 µm and “a.png” 130 × 150 µm. Both must"
     with pytest.raises(PixCellError, match=words):
         read_pair(StainPair(large, small), DEMO)
     small = put(ihc / "small.png", 200, 300)
-    with pytest.raises(PixCellError, match="150 × 100 µm, less than one tile of 128 µm; give"):
+    with pytest.raises(PixCellError, match="150 × 100 µm, less than one tile of 128 µm. Use"):
         read_pair(StainPair(small, small), DEMO)
     (he / "b.png").write_text("no picture")
     with pytest.raises(PixCellError, match=r"“b\.png” is not a slide or picture that can be read"):

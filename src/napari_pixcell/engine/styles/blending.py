@@ -94,7 +94,7 @@ def blend(
     grids = [as_grid(np.asarray(one)) for one in embeddings]
     if not grids or len(grids) != len(weights):
         raise PixCellError(
-            f"There are {len(grids)} styles but {len(weights)} weights. Give each style one weight."
+            f"There are {len(grids)} styles and {len(weights)} weights. Give each style one weight."
         )
     if not all(math.isfinite(w) and w >= 0 for w in weights) or not sum(weights):
         raise PixCellError("Weights of styles must be 0 or more, and at least one more than 0.")
