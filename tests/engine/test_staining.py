@@ -98,8 +98,11 @@ def test_requests_without_an_inversion_keep_their_json(tile) -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"start": None, "strength": 1.0}, "follows a picture back, and there is none"),
-        ({"part": PackedArray.pack(np.ones((256, 256), np.uint8))}, "only a part shall change"),
+        ({"start": None, "strength": 1.0}, "There is no image to invert"),
+        (
+            {"part": PackedArray.pack(np.ones((256, 256), np.uint8))},
+            "there is an area to regenerate",
+        ),
     ],
 )
 def test_an_inversion_without_a_start_or_of_an_area_is_refused(tile, changes, words: str) -> None:
