@@ -101,7 +101,7 @@ def test_requests_without_an_inversion_keep_their_json(tile) -> None:
         ({"start": None, "strength": 1.0}, "There is no image to invert"),
         (
             {"part": PackedArray.pack(np.ones((256, 256), np.uint8))},
-            "there is an area to regenerate",
+            "an area to regenerate",
         ),
     ],
 )

@@ -212,7 +212,7 @@ PART = np.zeros((256, 256), np.uint8)
         ({"start": None}, "no image to start from.*leave the strength at 1"),
         (
             {"start": None, "strength": 1.0, "part": PART + 1},
-            "no image to start from.*remove the area",
+            "no image to start from.*remove",
         ),
         ({"start": np.zeros((256, 256), np.uint8)}, "Use an 8-bit RGB image"),
         ({"start": np.zeros((256, 256, 3), np.float32)}, "float32. Use an 8-bit RGB"),
