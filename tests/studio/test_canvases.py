@@ -174,8 +174,8 @@ def test_use_these_settings_brings_the_preset_back() -> None:
 
 def test_presets_say_what_they_cost() -> None:
     assert EXACT.text == "Every step in full."
-    assert BALANCED.text == "Nearly the same picture in half the time."
-    assert QUICK.text == "A third of the time, for trying things: details differ."
+    assert BALANCED.text == "Nearly the same image in half the time."
+    assert QUICK.text == "A third of the time, for drafts. Details differ."
 
 
 # -- progress and previews ---------------------------------------------------------------------

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from napari_pixcell.cells import segment_nuclei
 from napari_pixcell.cells.methods import LayoutSource
 from napari_pixcell.datasets.recipe.recipe import DatasetRecipe
-from napari_pixcell.engine.events import Embedding, Event, Finished, Layout, Variant
+from napari_pixcell.engine.events import Embedding, Event, Finished, SegmentedLayout, Variant
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.record import Record, pixels_sha256
 from napari_pixcell.engine.request import EmbedRequest, GenerateRequest, Request, SegmentRequest
@@ -61,7 +61,7 @@ class DrawnEngine:
                 emit(Embedding(np.resize(colours, (1, DIMENSION)).astype(np.float32), "drawn"))
             case SegmentRequest():
                 found = segment_nuclei(request.pixels.unpack(), request.mpp)
-                emit(Layout(found, LayoutSource("builtin")))
+                emit(SegmentedLayout(found, LayoutSource("builtin")))
             case GenerateRequest():
                 if request.seed in self.refuses:
                     raise PixCellError("This seed is refused; choose another.")

@@ -11,7 +11,7 @@ from napari_pixcell.engine.canvas.plan import cells_of
 from napari_pixcell.engine.events import Embedding, Failure, Finished, Preview, Progress, Variant
 from napari_pixcell.engine.record import Record, pixels_sha256
 from napari_pixcell.engine.request import EmbedRequest, GenerateRequest, SegmentRequest
-from napari_pixcell.engine.training.request import TeachRequest
+from napari_pixcell.engine.training.request import TrainRequest
 from napari_pixcell.models.families import get_family
 from napari_pixcell.models.identity import encoder_identity
 from napari_pixcell.studio.client import JobHandle
@@ -48,7 +48,7 @@ class ScriptedClient:
         self.waiting: list[tuple[GenerateRequest, Any]] = []
         self.segmenting: list[tuple[SegmentRequest, Any]] = []
         self.datasets: list[tuple[DatasetRequest, Any]] = []
-        self.teaching: list[tuple[TeachRequest, Any]] = []
+        self.teaching: list[tuple[TrainRequest, Any]] = []
         self.embedding_failure = ""
         self.closed = self.restarted = False
 
@@ -62,7 +62,7 @@ class ScriptedClient:
             self.segmenting.append((request, on_event))
         elif isinstance(request, DatasetRequest):
             self.datasets.append((request, on_event))
-        elif isinstance(request, TeachRequest):
+        elif isinstance(request, TrainRequest):
             self.teaching.append((request, on_event))
         elif isinstance(request, EmbedRequest) and self.embedding_failure:
             on_event(Failure(self.embedding_failure))

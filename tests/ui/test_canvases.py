@@ -207,8 +207,8 @@ def test_a_speed_preset_sets_its_steps_and_enters_the_request(ready, client, qtb
     tips = [speed.itemData(i, Qt.ItemDataRole.ToolTipRole) for i in range(speed.count())]
     assert tips == [
         "Every step in full.",
-        "Nearly the same picture in half the time.",
-        "A third of the time, for trying things: details differ.",
+        "Nearly the same image in half the time.",
+        "A third of the time, for drafts. Details differ.",
     ]
     for index, name, steps in ((1, "balanced", 10), (2, "quick", 8)):
         speed.setCurrentIndex(index)
@@ -270,7 +270,7 @@ def test_a_stopped_canvas_can_be_resumed(canvas, client, qtbot, settle) -> None:
 def test_a_refused_canvas_is_reported_in_its_section(canvas, client, qtbot, settle) -> None:
     click(canvas.generate.generate_button)
     settle(canvas)
-    message = "A picture of this size needs 9.1 GB on disk while it is made; choose a smaller one."
+    message = "An image of this size needs 9.1 GB on disk. Choose a smaller one."
     client.waiting[0][1](Failure(message))
     settle(canvas)
     assert canvas.generate.problem.text() == message

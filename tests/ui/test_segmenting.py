@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QFileDialog
 from tiny_cellpose import discs
 
 from napari_pixcell.cells.methods import LayoutSource
-from napari_pixcell.engine.events import Failure, Finished, Layout, Progress
+from napari_pixcell.engine.events import Failure, Finished, Progress, SegmentedLayout
 from napari_pixcell.slides import ArraySlide
 from napari_pixcell.ui.demo import click
 from napari_pixcell.ui.dock import PixCellStudio
@@ -141,7 +141,7 @@ def test_cells_arrive_on_the_region_that_was_segmented(region, client, qtbot, ow
     labels[5:20, 5:20] = 1
     _, tell = client.segmenting[0]
     source = LayoutSource("cellpose", "tiny", "00", "terms")
-    tell(Layout(labels, source))
+    tell(SegmentedLayout(labels, source))
     tell(Finished())
     qtbot.waitUntil(lambda: not session.busy, timeout=10_000)
     assert session.regions.active is second and second.layout is None

@@ -174,7 +174,7 @@ def test_a_style_of_another_encoder_cannot_be_chosen(two, settle, monkeypatch) -
     settle(two)
     item = style.choice.model().item(style.choice.findText("Old"))
     assert not item.isEnabled() and "another model" in item.toolTip()
-    assert "make this one again" in style.state.text()
+    assert "embed its tissue again" in style.state.text()
     assert not two.generate.generate_button.isEnabled()
 
 

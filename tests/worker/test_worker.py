@@ -19,8 +19,8 @@ from napari_pixcell.engine.events import (
     Embedding,
     Failure,
     Finished,
-    Layout,
     Progress,
+    SegmentedLayout,
     Variant,
 )
 from napari_pixcell.engine.packed import PackedArray
@@ -104,7 +104,7 @@ def cellpose(model: object, side: int) -> SegmentRequest:
 
 def test_segmented_cells_arrive(client: WorkerClient, tiny_cellpose) -> None:
     *told, layout, last = client.submit(cellpose(tiny_cellpose, 300)).events()
-    assert last == Finished() and isinstance(layout, Layout)
+    assert last == Finished() and isinstance(layout, SegmentedLayout)
     assert layout.labels.shape == (300, 300) and layout.labels.dtype == np.int32
     assert len(np.unique(layout.labels)) > 50
     assert [e.done for e in told if isinstance(e, Progress) and e.total] == [0, 1, 2, 3, 4]
@@ -114,7 +114,7 @@ def test_a_cancelled_segmentation_stops_between_tiles(client: WorkerClient, tiny
     job = client.submit(cellpose(tiny_cellpose, 1500))
     last = 0
     for event in job.events():
-        assert not isinstance(event, Layout)
+        assert not isinstance(event, SegmentedLayout)
         if isinstance(event, Progress):
             last = event.done
             if event.done == 1:
@@ -122,7 +122,7 @@ def test_a_cancelled_segmentation_stops_between_tiles(client: WorkerClient, tiny
     assert event == Finished(cancelled=True)
     assert last < 64 // 2
     events = client.submit(cellpose(tiny_cellpose, 256)).events()
-    assert any(isinstance(e, Layout) for e in events)
+    assert any(isinstance(e, SegmentedLayout) for e in events)
 
 
 def test_an_invalid_model_is_reported_and_the_worker_survives(

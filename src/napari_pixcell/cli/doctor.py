@@ -218,10 +218,10 @@ def _compilation() -> Diagnoses:
 def _memory(device: dict[str, Any]) -> Diagnoses:
     machine = Machine(device.get("free", 0), this_machine().host)
     free = f"{machine.host / GB:.1f} GB free"
-    if machine.card:
-        free += f", {machine.card / GB:.1f} GB free on the GPU"
+    if machine.gpu:
+        free += f", {machine.gpu / GB:.1f} GB free on the GPU"
     yield Diagnosis("memory", free, "close other programs" if machine.host < 2 * GB else "")
-    half = bool(device.get("bf16", True)) or bool(machine.card)
+    half = bool(device.get("bf16", True)) or bool(machine.gpu)
     for family in weight_sets().values():
         words = verdict(family, machine, half)
         short = "more memory" in words

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pixcell.errors import PixCellError
+from napari_pixcell.serialization import use_own_form
 
 MOST_UNCOMPRESSED = 64 * 2**20  # bytes; larger arrays are compressed at once to save memory
 
@@ -210,3 +211,6 @@ def arrays_apart(apart: ArraysApart) -> Iterator[ArraysApart]:
         yield apart
     finally:
         _apart.reset(token)
+
+
+use_own_form(PackedArray, PackedArray.to_dict, PackedArray.from_dict)

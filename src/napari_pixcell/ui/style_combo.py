@@ -8,7 +8,7 @@ from qtpy.QtCore import QSignalBlocker, QSize, Qt
 from qtpy.QtGui import QIcon, QPixmap, QStandardItemModel
 from qtpy.QtWidgets import QComboBox, QSizePolicy
 
-from napari_pixcell.engine.styles.library import Style
+from napari_pixcell.engine.styles.style import Style
 from napari_pixcell.studio.regions.geometry import tiles_text
 from napari_pixcell.studio.regions.item import NO_STYLE
 from napari_pixcell.studio.session import Session

@@ -33,11 +33,11 @@ from napari_pixcell.engine.events import (
     Event,
     Failure,
     Finished,
-    Layout,
     Notice,
     Preview,
     Progress,
-    Taught,
+    SegmentedLayout,
+    Trained,
     Variant,
 )
 from napari_pixcell.engine.packed import ArraysApart, PackedArray, arrays_apart
@@ -234,7 +234,7 @@ def image_of(event: Event) -> NDArray[Any] | None:
             return event.image
         case Variant():
             return None if isinstance(event.image, StoredPicture) else event.image
-        case Layout():
+        case SegmentedLayout():
             return event.labels
     return None
 
@@ -254,11 +254,11 @@ def event_from_message(message: dict[str, Any], image: NDArray[Any] | None) -> E
             if picture is not None:
                 return Variant(message["index"], picture, Record.from_dict(message["record"]))
         case "layout" if image is not None:
-            return Layout(image, LayoutSource.from_dict(message["source"]))
+            return SegmentedLayout(image, LayoutSource.from_dict(message["source"]))
         case "embedding":
             return Embedding(np.asarray(message["values"], np.float32), message["encoder"])
-        case "taught":
-            return Taught(**message["stain"])
+        case "trained":
+            return Trained(**message["stain"])
         case "finished":
             return Finished(message["cancelled"])
         case "failure":

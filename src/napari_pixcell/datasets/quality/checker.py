@@ -22,7 +22,7 @@ from napari_pixcell.datasets.quality.looks import (
 from napari_pixcell.datasets.quality.styles import centre_of, reference_picture, style_cosine
 from napari_pixcell.datasets.store.checks import FLAGGED_BY, FLAGS, SCORES, Checks
 from napari_pixcell.datasets.store.dataset import DatasetStyle
-from napari_pixcell.engine.events import Embedding, Event, Failure, Layout
+from napari_pixcell.engine.events import Embedding, Event, Failure, SegmentedLayout
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.request import EmbedRequest, Request, SegmentRequest
 from napari_pixcell.errors import PixCellError
@@ -33,7 +33,7 @@ LEAST_COPY = 0.75
 
 Ask = Callable[[Request], list[Event]]
 Scores = dict[str, float | None]
-Answer = TypeVar("Answer", Embedding, Layout)
+Answer = TypeVar("Answer", Embedding, SegmentedLayout)
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,9 @@ class Checker:
 
     def _mask_scores(self, packed: PackedArray, labels: NDArray[Any]) -> Scores:
         """Segment the image, and compare its cells with the mask."""
-        cells = self._answer(SegmentRequest(packed, self.mpp, self.checks.segmenter), Layout)
+        cells = self._answer(
+            SegmentRequest(packed, self.mpp, self.checks.segmenter), SegmentedLayout
+        )
         self.segmenter = cells.source
         agrees = agreement(labels, cells.labels)
         return asdict(agrees) if agrees is not None else {}

@@ -38,8 +38,7 @@ from napari_pixcell.datasets.store.dataset import (
 )
 from napari_pixcell.datasets.store.plan import Plan, check_styles
 from napari_pixcell.datasets.store.rows import cut_torn
-from napari_pixcell.engine.events import Embedding, Progress
-from napari_pixcell.engine.events import Layout as SegmentedCells
+from napari_pixcell.engine.events import Embedding, Progress, SegmentedLayout
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.presets import get_preset
 from napari_pixcell.engine.request import EmbedRequest, SegmentRequest
@@ -242,7 +241,7 @@ class Preparation:
     def _segment(self, pixels: NDArray[np.uint8]) -> tuple[NDArray[np.int32], LayoutSource]:
         how = self.recipe.checks.segmenter
         request = SegmentRequest(PackedArray.pack(pixels), self._family.mpp, how)
-        cells = next(event for event in self.ask(request) if isinstance(event, SegmentedCells))
+        cells = next(event for event in self.ask(request) if isinstance(event, SegmentedLayout))
         return cells.labels, cells.source
 
     def _cells_of(self, pixels: NDArray[np.uint8]) -> dict[str, float]:

@@ -200,7 +200,7 @@ class StyleSources:
         cells, most = grid.cells, int(part.get("most", MOST_TILES))
         if len(cells) > most:  # evenly over the slide
             cells = [cells[round(i)] for i in np.linspace(0, len(cells) - 1, most)]
-        yield from self._tiles(part, slide, [grid.place(*cell) for cell in cells])
+        yield from self._tiles(part, slide, [grid.tile(*cell) for cell in cells])
 
     def _tiles(self, part: Part, slide: Slide, tiles: list[Region]) -> Iterator[StyleSource]:
         number = self._slides.of(str(part.get("group") or part.get("slide") or part["path"]))

@@ -12,7 +12,7 @@ from napari_pixcell.datasets.recipe.recipe import DatasetRecipe, Part
 from napari_pixcell.datasets.store.checks import Checks
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.request import GenerateRequest
-from napari_pixcell.engine.styles.library import Style
+from napari_pixcell.engine.styles.style import Style
 from napari_pixcell.models.catalogue import Family
 from napari_pixcell.studio.regions.item import RegionItem
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from napari_pixcell.engine.styles.library import Style
+from napari_pixcell.engine.styles.style import Style
 from napari_pixcell.engine.tissue import Tissue
 from napari_pixcell.models.families import get_family
 from napari_pixcell.slides import open_slide

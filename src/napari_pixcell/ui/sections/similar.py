@@ -10,7 +10,7 @@ from qtpy.QtCore import QSize, Qt
 from qtpy.QtGui import QIcon
 from qtpy.QtWidgets import QGridLayout, QMenu, QToolButton, QWidget
 
-from napari_pixcell.engine.styles.similarity import Place
+from napari_pixcell.engine.styles.similarity import Match
 from napari_pixcell.studio.session import Session
 from napari_pixcell.studio.similar import BEST
 from napari_pixcell.studio.similar_job import Similar
@@ -95,14 +95,14 @@ class SimilarPanel(QWidget):
             self._shown = found
             self._fill([] if found is None else found.best)
 
-    def _fill(self, best: list[tuple[Place, NDArray[np.uint8]]]) -> None:
+    def _fill(self, best: list[tuple[Match, NDArray[np.uint8]]]) -> None:
         clear(self.grid)
         self.thumbnails = [self._thumbnail(*match) for match in best]
         for index, made in enumerate(self.thumbnails):
             self.grid.addWidget(made, index // BEST, index % BEST)
         self.matches.setVisible(bool(best))
 
-    def _thumbnail(self, match: Place, pixels: NDArray[np.uint8]) -> QToolButton:
+    def _thumbnail(self, match: Match, pixels: NDArray[np.uint8]) -> QToolButton:
         made = tool_button(
             match.percent,
             f"{match.percent} similar: 100 % is identical, 0 % the average of the slide.\n"
@@ -120,7 +120,7 @@ class SimilarPanel(QWidget):
         )
         return made
 
-    def menu(self, match: Place) -> QMenu:
+    def menu(self, match: Match) -> QMenu:
         """Return the context menu of a match."""
         menu = QMenu(self)
         menu.addAction("Go to match", partial(self.link.go_to, match.region, True))
