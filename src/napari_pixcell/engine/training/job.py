@@ -179,7 +179,7 @@ class TrainingRun:
             return embedded, np.stack(encoded) if encoded else empty
 
         with torch.inference_mode():
-            embedded: EmbeddedPairs
+            embedded: EmbeddedPair
             embedded, encoded = self._fitting(work, lambda words: self._emit(Notice(words)))
         self.folder.keep_embedded(key, embedded)
         if encoded is not None:

@@ -175,7 +175,7 @@ def adapter_loss(
                 with torch.autocast(device.type, precision, enabled=enabled):
                     made = transformer(noisy, examples.embeddings, times.to(device)).sample
                 away = made[:, : noisy.shape[1]].float() - wanted
-                losses.append(float((weight * away.square()).mean()))
+                losses.append(float((scale * away.square()).mean()))
         found.append(sum(losses) / len(losses))
     return found[0], found[1]
 

@@ -208,7 +208,8 @@ class GenerationJob(Job):
         now = self.request
         each = self.total / max(1, now.count * now.steps)
         later = self.requests[self.at + 1 :]
-        return round(each * sum(request.count * request.steps for request in later))
+        later_steps: int = sum(request.count * request.steps for request in later)
+        return round(each * later_steps)
 
     def rest(self) -> list[GenerateRequest]:
         """Return the requests that are left, for a retry."""
