@@ -206,7 +206,7 @@ class GenerationJob(Job):
     def _work_after(self) -> int:
         """Return the approximate number of steps or windows of the requests to follow."""
         now = self.request
-        each = self.total / max(1, now.count * now.steps)
+        each: float = self.total / max(1, now.count * now.steps)
         later = self.requests[self.at + 1 :]
         later_steps: int = sum(request.count * request.steps for request in later)
         return round(each * later_steps)
