@@ -1,4 +1,4 @@
-"""How fast a stain is taught on the card, at full width with random weights and pairs."""
+"""Speed of training a stain on the GPU, at full width with random weights and pairs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from napari_pixcell.models.store import require
 from napari_pixcell.networks import StainFlowMLP
 
 FLOW_STEPS, LORA_STEPS = 300, 30
-# Family, tiles in a batch, and precision of the frozen weights; all compute in half precision.
+# Family, tiles in a batch, precision of the frozen weights. All compute in half precision.
 CASES = (
     ("pixcell-256", 8, torch.bfloat16),
     ("pixcell-256", 8, torch.float32),
@@ -29,7 +29,7 @@ CASES = (
 
 @dataclass
 class Pairs:
-    """Random pairs on the card, drawn in batches."""
+    """Random pairs on the GPU, drawn in batches."""
 
     latents: Tensor
     embeddings: Tensor
@@ -42,7 +42,7 @@ class Pairs:
 
 
 def measure(options: Options) -> None:
-    """Print the steps a second of the flow and of the adapter."""
+    """Print the steps per second of the flow and of the adapter."""
     device = pick_device()
     _flow(options, device)
     options.write("pixcell-256", "pixcell-1024")
