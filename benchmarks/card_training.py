@@ -50,7 +50,7 @@ def measure(options: Options) -> None:
         try:
             _adapter(*case, device)
         except torch.OutOfMemoryError as error:
-            say("teaching", case=case, failed=str(error)[:200])
+            say("training", case=case, failed=str(error)[:200])
         settle()
 
 
@@ -72,7 +72,7 @@ def _flow(options: Options, device: torch.device) -> None:
     seconds, _ = timed(run)
     last = found[-1]
     what = {"steps_a_second": FLOW_STEPS / seconds, "loss": last.loss, "held_out": last.held_out}
-    say("teaching", what="flow, batch of 64", **what, **most)
+    say("training", what="flow, batch of 64", **what, **most)
 
 
 def _adapter(name: str, batch: int, dtype: torch.dtype, device: torch.device) -> None:
@@ -87,7 +87,7 @@ def _adapter(name: str, batch: int, dtype: torch.dtype, device: torch.device) ->
     pairs = Pairs(latents, embeddings, batch)
     found: list[Progress] = []
 
-    def teach(steps: int) -> dict[str, Tensor]:
+    def train(steps: int) -> dict[str, Tensor]:
         return train_lora(
             transformer,
             {"prediction_type": "epsilon", "beta_start": 1e-4, "beta_end": 0.02},
@@ -97,12 +97,12 @@ def _adapter(name: str, batch: int, dtype: torch.dtype, device: torch.device) ->
             on_progress=found.append,
         )
 
-    most = peak(lambda: teach(2))
-    seconds, adapter = timed(lambda: teach(LORA_STEPS))
+    most = peak(lambda: train(2))
+    seconds, adapter = timed(lambda: train(LORA_STEPS))
     kept = {str(w.dtype) for n, w in transformer.named_parameters() if ".lora_" in n}
     moved = sum(float(value.abs().sum()) for key, value in adapter.items() if "lora_B" in key)
     say(
-        "teaching",
+        "training",
         what="adapter",
         family=name,
         batch=batch,

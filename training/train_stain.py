@@ -43,10 +43,10 @@ def tell(stage: str, progress: Progress) -> None:
         log.write(line + "\n")
 
 
-def teach_flow(pairs: Pairs, held: Pairs, steps: int, rate: float) -> None:
+def fit_flow(pairs: Pairs, held: Pairs, steps: int, rate: float) -> None:
     """Train and save the flow, and report its error."""
     torch.manual_seed(0)
-    taught = train_flow(
+    trained = train_flow(
         new_flow(WIDTH),
         *pairs["embeddings"],
         *held["embeddings"],
@@ -58,11 +58,11 @@ def teach_flow(pairs: Pairs, held: Pairs, steps: int, rate: float) -> None:
     mean = (pairs["embeddings"][1] - pairs["embeddings"][0]).mean(0)
     shifted = (source + mean - target).square().sum() / (source - target).square().sum()
     print(
-        f"held-out error {taught.held_out:.3f} at step {taught.step}; the mean shift alone "
+        f"held-out error {trained.held_out:.3f} at step {trained.step}; the mean shift alone "
         f"{shifted.sqrt():.3f}; on training pairs "
-        f"{flow_error(taught.flow, *pairs['embeddings']):.3f}"
+        f"{flow_error(trained.flow, *pairs['embeddings']):.3f}"
     )
-    save_run("stain_flow", flow=taught.flow.state_dict())
+    save_run("stain_flow", flow=trained.flow.state_dict())
 
 
 def load_flow() -> StainFlowMLP:
@@ -75,7 +75,7 @@ def load_flow() -> StainFlowMLP:
     return flow.eval().requires_grad_(False)
 
 
-def teach_lora(pairs: Pairs, steps: int, batch: int, side: int, args: argparse.Namespace) -> None:
+def fit_adapter(pairs: Pairs, steps: int, batch: int, side: int, args: argparse.Namespace) -> None:
     """Train the adapter, resuming from its checkpoint if there is one."""
     transformer = PixCellTransformer2DModel.from_pretrained(
         DEMO / "transformer", torch_dtype=torch.float32
@@ -165,9 +165,9 @@ def main() -> None:
     if args.stage == "decoder":
         train_decoder(pairs, args.minutes)
     elif args.stage == "flow":
-        teach_flow(pairs, held, args.steps, args.rate)
+        fit_flow(pairs, held, args.steps, args.rate)
     elif args.stage == "lora":
-        teach_lora(pairs, args.steps, args.batch, args.side, args)
+        fit_adapter(pairs, args.steps, args.batch, args.side, args)
     else:
         export(args.name, pairs)
 
