@@ -60,7 +60,7 @@ def measure(options: Options) -> None:
             what=name,
             seconds=seconds,
             pictures=len(found),
-            batch=card.residence.batch,
+            batch=card.loaded.batch,
             same_again=all(map(np.array_equal, found, again)),
             from_processor=difference(found, pictures(processor, request)),
         )
@@ -73,7 +73,7 @@ def _records(engine: Engine, request: GenerateRequest) -> None:
     """Reproduce each variant of a batch from its record."""
     found: list[Variant] = []
     engine.run(request, lambda e: found.append(e) if isinstance(e, Variant) else None)
-    same = [np.array_equal(engine.again(variant.record), variant.image) for variant in found]
+    same = [np.array_equal(engine.reproduce(variant.record), variant.image) for variant in found]
     say("demo", what="reproduced from records", device=found[0].record.device, same=all(same))
 
 
@@ -82,7 +82,7 @@ def _precisions(device: torch.device, request: GenerateRequest) -> None:
     exact = None
     for dtype in PRECISIONS:
         engine = Engine(device)
-        engine.residence.load("demo", dtype)
+        engine.loaded.load("demo", dtype)
         pictures(engine, request)
         seconds, found = timed(lambda engine=engine: pictures(engine, request))
         exact = exact or found

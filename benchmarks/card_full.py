@@ -32,7 +32,7 @@ from napari_pixcell.engine.pipeline import (
 )
 from napari_pixcell.engine.presets import PRESETS
 from napari_pixcell.engine.request import EmbedRequest, GenerateRequest, SegmentRequest
-from napari_pixcell.engine.segmenting import Outputs, read_cells
+from napari_pixcell.engine.segmenting import CellposeOutputs, run_cellpose
 from napari_pixcell.models.catalogue import Family
 from napari_pixcell.models.families import get_family
 from napari_pixcell.models.memory import LADDER, needed, segmenter_needs
@@ -50,7 +50,7 @@ def measure(options: Options) -> None:
         size = sum(part.bytes for part in family.parts) / GB
         engine.unload()
         again = _loading(engine, name)
-        batch = engine.residence.batch
+        batch = engine.loaded.batch
         say("full", family=name, what="load", seconds=first, again=again, file_gb=size, batch=batch)
         tissue = options.tissue(family.tile, family.tile)
         style = style_of(engine, name, tissue)
@@ -75,7 +75,7 @@ def _loading(engine: Engine, name: str) -> float:
 
 def _presets(engine: Engine, family: Family, request: GenerateRequest) -> None:
     """Print the seconds per tile, alone and in a batch."""
-    full = engine.residence.batch
+    full = engine.loaded.batch
     for preset in PRESETS.values():
         one = replace(request, preset=preset.name, steps=preset.steps_of(family.steps))
         figures: dict[str, Any] = {}
@@ -88,7 +88,7 @@ def _presets(engine: Engine, family: Family, request: GenerateRequest) -> None:
 
 def _previews(engine: Engine, request: GenerateRequest) -> None:
     """Print the share of a variant's time spent on previews, alternating with and without them."""
-    batch = replace(request, count=engine.residence.batch)
+    batch = replace(request, count=engine.loaded.batch)
     for many in (request, batch):
         pictures(engine, many)
         with_, without = (
@@ -133,11 +133,11 @@ def _compiled(family: Family, request: GenerateRequest) -> None:
         loading = _loading(engine, family.name)
         first, _ = timed(lambda: pictures(engine, request))
         seconds = median(lambda: pictures(engine, request))
-        many = replace(request, count=engine.residence.batch)
+        many = replace(request, count=engine.loaded.batch)
         batch_first, _ = timed(lambda: pictures(engine, many))
         batch = median(lambda: pictures(engine, many)) / many.count
         what = {"load": loading, "first": first, "seconds_a_tile": seconds}
-        more = {"batch_first": batch_first, "in_a_batch": batch, "works": engine.residence.compiled}
+        more = {"batch_first": batch_first, "in_a_batch": batch, "works": engine.loaded.compiled}
         say("full", family=family.name, what="compiled", **what, **more)
         engine.unload()
     finally:
@@ -191,8 +191,8 @@ def measure_cellpose(options: Options) -> None:
         torch.manual_seed(0)
         torch.save(CPSAM().state_dict(), path)
     engine = Engine()
-    seconds, segmenter = timed(lambda: engine.residence.load_segmenter(str(path)))
-    dtype = _segmenter_dtype(engine.residence.device)
+    seconds, segmenter = timed(lambda: engine.loaded.load_segmenter(str(path)))
+    dtype = _segmenter_dtype(engine.loaded.device)
     estimate = segmenter_needs(path.stat().st_size, dtype.itemsize) / GB
     say("cellpose", what="load", seconds=seconds, dtype=dtype, gb=path.stat().st_size / GB)
     for side in (256, 1024):
@@ -201,15 +201,15 @@ def measure_cellpose(options: Options) -> None:
         tiles: list[int] = []
 
         @torch.inference_mode()
-        def work(request: SegmentRequest = request, tiles: list[int] = tiles) -> Outputs:
-            return read_cells(segmenter, request, lambda done, total: tiles.append(total))
+        def work(request: SegmentRequest = request, tiles: list[int] = tiles) -> CellposeOutputs:
+            return run_cellpose(segmenter, request, lambda done, total: tiles.append(total))
 
         most = peak(work)
         seconds = median(work)
         what = {"side": side, "tiles": tiles[0], "seconds": seconds, "estimate_gb": estimate}
         say("cellpose", **what, seconds_a_tile=seconds / tiles[0], **most)
     engine.unload()
-    _outlines(options, engine.residence.device)
+    _outlines(options, engine.loaded.device)
 
 
 def _outlines(options: Options, device: torch.device) -> None:
@@ -223,7 +223,9 @@ def _outlines(options: Options, device: torch.device) -> None:
     for where in (device, torch.device("cpu")):
 
         def work(where: torch.device = where) -> Any:
-            return Outputs(5 * flows[2:4], cellprob, 200).outline(SegmentMethod(), 0.5, where)
+            return CellposeOutputs(5 * flows[2:4], cellprob, 200).outline(
+                SegmentMethod(), 0.5, where
+            )
 
         drawn.append((timed(work)[0], *timed(work)))
     (first, on_card, found), (_, on_processor, other) = drawn

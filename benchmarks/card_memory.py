@@ -35,10 +35,10 @@ def _memory(engine: Engine, family: Family, request: GenerateRequest, tissue: An
     """Compare planned with used memory, for each step of the plan that uses the GPU."""
     for setting in LADDER[:-1]:
         engine.unload()
-        loaded = engine.residence._load(family, setting, None)
+        loaded = engine.loaded._load(family, setting, None)
         size = loaded.dtype.itemsize
         del loaded
-        engine.residence.batch = 1
+        engine.loaded.batch = 1
         most = {
             "embed": peak(lambda: style_of(engine, family.name, tissue)),
             "generate": peak(lambda: pictures(engine, request)),
@@ -53,7 +53,7 @@ def _memory(engine: Engine, family: Family, request: GenerateRequest, tissue: An
     loaded = engine.load(family.name)
     settle()
     held = torch.cuda.memory_allocated() / GB if torch.cuda.is_available() else 0.0
-    for batch in sorted({1, 2, engine.residence.batch}):
+    for batch in sorted({1, 2, engine.loaded.batch}):
         most_of = peak(lambda batch=batch: pictures(engine, replace(request, count=batch)))
         each = working_bytes(family, 2, loaded.dtype.itemsize) / GB
         batches = {"held_gb": held, "estimate_each_gb": each, **most_of}

@@ -9,7 +9,8 @@ import torch
 from card_figures import Options, peak, say, settle, timed
 from torch import Tensor
 
-from napari_pixcell.engine.training.flow import Examples, Progress, train_flow, train_lora
+from napari_pixcell.engine.training.flow import TrainingProgress, train_flow
+from napari_pixcell.engine.training.lora import Examples, train_lora
 from napari_pixcell.models.families import get_family
 from napari_pixcell.models.loading import load_part, pick_device
 from napari_pixcell.models.store import require
@@ -61,7 +62,7 @@ def _flow(options: Options, device: torch.device) -> None:
     flow = StainFlowMLP(in_channels=wide, out_channels=wide, **sizes).to(device)
     source, target, held, wanted = torch.randn(4, 512, wide, device=device)
     most: dict[str, float] = {}
-    found: list[Progress] = []
+    found: list[TrainingProgress] = []
 
     def work() -> None:
         train_flow(flow, source, target, held, wanted, steps=FLOW_STEPS, on_progress=found.append)
@@ -85,7 +86,7 @@ def _adapter(name: str, batch: int, dtype: torch.dtype, device: torch.device) ->
     latents = torch.randn(16, config.in_channels, side, side, device=device)
     embeddings = torch.randn(16, tokens, config.caption_channels, device=device, dtype=dtype)
     pairs = Pairs(latents, embeddings, batch)
-    found: list[Progress] = []
+    found: list[TrainingProgress] = []
 
     def train(steps: int) -> dict[str, Tensor]:
         return train_lora(

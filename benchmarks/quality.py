@@ -25,9 +25,9 @@ from scipy.ndimage import gaussian_filter
 from skimage.color import hsv2rgb, rgb2hsv
 
 from napari_pixcell.cells import invent, measure, segment_nuclei
-from napari_pixcell.datasets.checks import FLAGS, SCORES, Checks
 from napari_pixcell.datasets.quality import Checker, RealTiles, Verdict, look_of
-from napari_pixcell.datasets.store.dataset import Style
+from napari_pixcell.datasets.store.checks import FLAGS, SCORES, Checks
+from napari_pixcell.datasets.store.dataset import DatasetStyle
 from napari_pixcell.engine.engine import Engine
 from napari_pixcell.engine.events import Embedding, Event, Variant
 from napari_pixcell.engine.packed import PackedArray
@@ -49,7 +49,7 @@ class Tile:
     y: int
     x: int
     pixels: Picture
-    style: Style
+    style: DatasetStyle
 
     @property
     def source(self) -> str:
@@ -96,7 +96,9 @@ def cut(engine: Engine, tissue: dict[str, Picture]) -> list[Tile]:
             for x in range(0, field.shape[1] - SIDE + 1, SIDE):
                 pixels = np.ascontiguousarray(field[y : y + SIDE, x : x + SIDE])
                 if (pixels.min(axis=-1) > 215).mean() < 0.7:
-                    style = Style(len(tiles), name, name, embed(engine, pixels), look_of(pixels))
+                    style = DatasetStyle(
+                        len(tiles), name, name, embed(engine, pixels), look_of(pixels)
+                    )
                     tiles.append(Tile(name, y, x, pixels, style))
     return tiles
 
@@ -237,14 +239,14 @@ def main() -> None:
     checker = Checker(Checks(), DEMO, MPP, lambda request: run(engine, request), real)
     started = time.process_time()
     first = made[GOOD[0]][0]
-    checker.look(first.image, first.labels, first.tile.style)
+    checker.check(first.image, first.labels, first.tile.style)
     print(
         f"{len(tiles)} real tiles; a copy is beyond {checker.most_copy_pixels:.2f}; "
         f"first check {time.process_time() - started:.1f} s\n"
     )
 
     def look(pairs: list[Pair]) -> list[Verdict]:
-        return [checker.look(p.image, p.labels, p.tile.style) for p in pairs]
+        return [checker.check(p.image, p.labels, p.tile.style) for p in pairs]
 
     print("| pairs | number | flagged, % | for |\n| --- | --- | --- | --- |")
     good: list[Verdict] = []

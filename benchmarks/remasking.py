@@ -65,7 +65,7 @@ def main() -> None:
             note("built-in, whole", lambda s=sensitivity: segment_nuclei(pixels, 0.5, s))
             note("built-in, slider", lambda s=sensitivity: outline_nuclei(stain, s))
             engine.unload()
-            engine.residence.load_segmenter(str(model))
+            engine.loaded.load_segmenter(str(model))
             note("Cellpose (tiny), whole", lambda t=-0.1 * index: cellpose(t))
             note("Cellpose (tiny), slider", lambda t=-0.1 * index - 0.05: cellpose(t))
     print(platform.machine(), os.cpu_count(), "cores, load", os.getloadavg())

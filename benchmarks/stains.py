@@ -19,7 +19,7 @@ from pathlib import Path
 import torch
 from random_checkpoints import Widths, write_family
 
-from napari_pixcell.engine.loaded_models import Residence
+from napari_pixcell.engine.loaded_models import LoadedModels
 from napari_pixcell.models.families import get_family
 from napari_pixcell.models.store import kept_adapter
 from napari_pixcell.models.weights import _sha256
@@ -42,10 +42,10 @@ def main(heads: int = 4) -> None:
             write_family(get_family(name), Path(folder), widths)
         os.environ["PIXCELL_WEIGHTS"] = folder
         device = torch.device("cpu")
-        first = [timed(lambda name=name: Residence(device).load(name)) for name in STAINS]
+        first = [timed(lambda name=name: LoadedModels(device).load(name)) for name in STAINS]
         _sha256.cache_clear()
-        reload = [timed(lambda name=name: Residence(device).load(name)) for name in STAINS * 2]
-        kept = Residence(device)
+        reload = [timed(lambda name=name: LoadedModels(device).load(name)) for name in STAINS * 2]
+        kept = LoadedModels(device)
         kept.load(STAINS[0])
         switch = [timed(lambda i=i: kept.load(STAINS[(i + 1) % 2])) for i in range(2 * ROUNDS)]
         part = get_family(STAINS[0]).part("lora")

@@ -23,10 +23,16 @@ import psutil
 from drawn_dataset import labels_of, picture_of
 
 from napari_pixcell.datasets.formats import FORMATS, convert
-from napari_pixcell.datasets.recipe.plan import Plan
 from napari_pixcell.datasets.splits import Split
-from napari_pixcell.datasets.store.dataset import Dataset, Description, Layout, Settings, Style
+from napari_pixcell.datasets.store.dataset import (
+    Dataset,
+    DatasetLayout,
+    DatasetStyle,
+    Description,
+    PairSettings,
+)
 from napari_pixcell.datasets.store.pair_files import PairFiles
+from napari_pixcell.datasets.store.plan import Plan
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.record import Record, pixels_sha256
 from napari_pixcell.engine.request import GenerateRequest, Source
@@ -37,13 +43,13 @@ LARGE, SMALL = 256, 32
 
 def empty(folder: Path, side: int, pairs: int, picture: str) -> Dataset:
     """Create a dataset of 4 styles and 10 layouts."""
-    about = Description("Bench", "demo", 0.5, (side, side), Settings(20, 1.5), picture=picture)
+    about = Description("Bench", "demo", 0.5, (side, side), PairSettings(20, 1.5), picture=picture)
     dataset = Dataset.create(folder, about)
     for number in range(4):
-        dataset.add_style(Style(number, f"Style {number}", f"slide-{number}", None))
+        dataset.add_style(DatasetStyle(number, f"Style {number}", f"slide-{number}", None))
     for number in range(10):
         labels = labels_of(number, side)
-        dataset.add_layout(Layout(number, f"Layout {number}", f"layout-{number}", labels))
+        dataset.add_layout(DatasetLayout(number, f"Layout {number}", f"layout-{number}", labels))
     dataset.describe(plan=Plan(4, 10, "random", pairs=pairs).to_dict())
     return dataset
 

@@ -15,15 +15,10 @@ from safetensors.torch import save_file
 from stain_decoder import decoder_tensors, load_stain_vae, train_decoder
 from stain_pairs import Pairs, load_pairs
 
-from napari_pixcell.engine.training.flow import (
-    Examples,
-    Progress,
-    flow_error,
-    train_flow,
-    train_lora,
-)
+from napari_pixcell.engine.training.flow import TrainingProgress, flow_error, train_flow
 from napari_pixcell.engine.training.job import new_flow
-from napari_pixcell.engine.training.lora import (
+from napari_pixcell.engine.training.lora import Examples, train_lora
+from napari_pixcell.engine.training.lora_stage import (
     FROM_START,
     ONE_EMBEDDING_RANK,
     ONE_EMBEDDING_TARGETS,
@@ -35,7 +30,7 @@ TRAINING, HELD_OUT = 480, 48
 WIDTH = 128  # of the demo's embeddings
 
 
-def tell(stage: str, progress: Progress) -> None:
+def tell(stage: str, progress: TrainingProgress) -> None:
     """Print a line and append it to the log."""
     line = json.dumps({"stage": stage, **vars(progress)})
     print(line, flush=True)

@@ -47,8 +47,8 @@ def opened(theme: str = "dark", regions: int = 2) -> Window:
     for place in (FIRST, SECOND)[:regions]:
         window.region(*place)
     if regions:
-        window.session.activate(1)
-        window.look_at(window.session.active)
+        window.session.regions.activate(1)
+        window.look_at(window.session.regions.active)
     return window
 
 
@@ -71,17 +71,17 @@ def ask(window: Window, count: int, seed: int, steps: int) -> None:
 
 def queue_and_live(window: Window) -> None:
     """Show the queue with one row of each kind, and a preview that sharpens."""
-    session, generation = window.session, window.session.generation
+    session, generation = window.session, window.session.queue
     # as the system does when memory is short
     ask(window, 4, 100, 40)
     window.wait(lambda: generation.current is not None and generation.current.done > 1)
     os.kill(session.client.process_id, signal.SIGKILL)
     window.wait(lambda: generation.ended)
     ask(window, 4, 1234, 100)
-    session.activate(2)
+    session.regions.activate(2)
     ask(window, 2, 77, 20)
-    session.activate(1)
-    window.look_at(session.active)
+    session.regions.activate(1)
+    window.look_at(session.regions.active)
     window.fold(window.studio.region, window.studio.style_, window.studio.layout_)
     window.wait(lambda: generation.current.made == 1 and generation.current.done > 30)
     window.scroll_to(window.studio.generate)
@@ -94,7 +94,7 @@ def queue_and_live(window: Window) -> None:
     window.wait(lambda: generation.current.done > 35)
     window.scroll_to(window.studio.layout_)
     window.photograph("sharpening", 0.1)
-    session.generation.cancel_all()
+    session.queue.cancel_all()
     window.rest()
     click(window.studio.generate.queue.clear)
     session.gallery.discard(*session.gallery.results)
@@ -104,9 +104,9 @@ def results(window: Window) -> None:
     """Show the strip, a kept variant, the divider and the keyboard shortcuts."""
     session, studio = window.session, window.studio
     variants(window, 4, 1234)
-    session.activate(2)
+    session.regions.activate(2)
     variants(window, 2, 77)
-    session.activate(1)
+    session.regions.activate(1)
     strip = studio.results.strip
     first = session.gallery.results[0]
     window.scroll_to(studio.results)
@@ -115,8 +115,8 @@ def results(window: Window) -> None:
     second = session.gallery.results[1]
     click(strip.viewport(), strip.centre_of(second.number))
     click(studio.results.swipe)
-    window.look_at(session.active)
-    studio.results.place.setValue(450)
+    window.look_at(session.regions.active)
+    studio.results.divider.setValue(450)
     window.scroll_to(studio.results)
     window.photograph("results")
     studio.results.swipe.setChecked(False)
@@ -153,15 +153,15 @@ def grid(window: Window) -> None:
     panel, session = window.studio.generate.grid, window.session
     window.unfold(panel)
     session.settings.steps, session.settings.seed = 20, 1234
-    panel.seeds.setValue(3)
-    panel.fields["grid_guidance"].setText("1, 2, 4")
+    panel.form["grid_seeds"].setValue(3)
+    panel.form["grid_guidance"].setText("1, 2, 4")
     settle(0.2)
     click(panel.go)
     window.rest()
     window.scroll_to(window.studio.generate)
     sheet(window, "grid")
     window.photograph("grid-fields")
-    panel.fields["grid_guidance"].setText("")
+    panel.form["grid_guidance"].setText("")
     panel.button.setChecked(False)
 
 
@@ -179,14 +179,14 @@ def sheet(window: Window, name: str) -> None:
 def similar(window: Window) -> None:
     """Show the map of tissue similar to the region's."""
     studio, session = window.studio, window.session
-    session.activate(1)
+    session.regions.activate(1)
     session.gallery.show_none(1)
     click(studio.region.similar.find_button)
     window.wait(lambda: session.similar.found is not None)
     window.rest()
-    height, _ = session.slide.shape
+    height, _ = session.slides.current.shape
     model = session.settings.model
-    tall = height * session.slide.mpp / (model.tile * model.mpp)
+    tall = height * session.slides.current.mpp / (model.tile * model.mpp)
     window.look(0.5, 0.5, tall * 1.04)
     window.scroll_to(studio.slide)
     window.photograph("similar")
@@ -197,7 +197,7 @@ def similar(window: Window) -> None:
 def starting(window: Window) -> None:
     """Start from the tissue, and regenerate an area only."""
     studio, session = window.studio, window.session
-    panel, item = studio.generate.starting, session.active
+    panel, item = studio.generate.starting, session.regions.active
     window.look_at(item)
     window.unfold(panel)
     window.choose(panel.start_from, panel.start_from.findData("tissue"))
@@ -249,7 +249,7 @@ def middle(window: Window, item: object) -> tuple[float, float]:
 def live(window: Window) -> None:
     """Paint, with a live preview after each stroke."""
     studio, session = window.studio, window.session
-    item = session.active
+    item = session.regions.active
     session.settings.preset = "exact"
     window.look_at(item)
     click(studio.layout_.none_button)
@@ -260,14 +260,14 @@ def live(window: Window) -> None:
     for dy, dx in ((-34, -30), (-20, 4), (-38, 36), (0, -40), (8, 20), (30, -14), (34, 34)):
         window.stroke([(y + dy + step, x + dx + 2 * step) for step in (0, 1, 2, 3)])
         settle(0.2)
-    window.wait(lambda: session.generation.live is not None)
+    window.wait(lambda: session.queue.live is not None)
     window.rest()
     settle(0.5)
     window.rest()
     window.scroll_to(studio.layout_)
     window.photograph("live")
     studio.generate.live.setChecked(False)
-    session.generation.cancel_all()
+    session.queue.cancel_all()
     window.rest()
 
 
@@ -307,8 +307,8 @@ def sessions(theme: str = "dark") -> None:
     window.photograph("session")
     click(window.studio.slide.action)
     window.rest()
-    window.session.activate(1)
-    window.look_at(window.session.active)
+    window.session.regions.activate(1)
+    window.look_at(window.session.regions.active)
     window.scroll_to(window.studio.slide)
     window.photograph("session-open")
     window.close()
@@ -348,15 +348,15 @@ def dataset(window: Window) -> None:
     window.photograph_widget(sheet, "dataset-sheet")
     sheet.close()
     window.photograph("dataset")
-    session.generation.cancel_all()
+    session.queue.cancel_all()
     window.rest()
 
 
 def two_regions(window: Window, name: str, steps: int) -> Path:
     """Choose a dataset of two regions' styles and layouts, and return a folder for it."""
     studio, session = window.studio, window.session
-    for item in session.regions:
-        session.activate(item.number)
+    for item in session.regions.current:
+        session.regions.activate(item.number)
         window.segment()
     studio.measure.header.setChecked(False)
     studio.dataset.header.setChecked(True)

@@ -72,7 +72,9 @@ class Window:
         while not until():
             settle(0.02)
             if time.monotonic() > end:
-                raise TimeoutError(f"not within {seconds} s; problems: {self.session.problems}")
+                raise TimeoutError(
+                    f"not within {seconds} s; problems: {self.session.notices.problems}"
+                )
 
     def rest(self) -> None:
         """Wait until nothing is running, and the dock shows it."""
@@ -90,7 +92,7 @@ class Window:
         self.look(y, x)
         click(self.studio.region.add_button)
         self.rest()
-        return self.session.active
+        return self.session.regions.active
 
     def segment(self) -> None:
         """Segment the nuclei of the active region."""
@@ -100,7 +102,7 @@ class Window:
     def look(self, y: float, x: float, across: float = 2.2) -> None:
         """Pan and zoom to fractions of the slide, with ``across`` tiles of height in view."""
         layer, session = self.studio.link.slide_layer, self.session
-        height, width = session.slide.shape
+        height, width = session.slides.current.shape
         model = session.settings.model
         self.viewer.scene.camera.center = layer.data_to_world((y * height, x * width))
         self.viewer.scene.camera.zoom = self.canvas.height() / (across * model.tile * model.mpp)
@@ -108,7 +110,7 @@ class Window:
 
     def look_at(self, item: Any, across: float = 1.25) -> None:
         """Pan and zoom to a region."""
-        height, width = self.session.slide.shape
+        height, width = self.session.slides.current.shape
         region = item.region
         y, x = region.y + region.height / 2, region.x + region.width / 2
         self.look(y / height, x / width, across)

@@ -99,3 +99,12 @@ def from_json(cls: type[T], value: Any, message: str, ignore_unknown: bool = Fal
         raise
     except Exception as error:  # cattrs raises whatever a constructor raises
         raise PixCellError(message.replace("{detail}", str(error))) from error
+
+
+def use_own_form(
+    cls: type[T], write: Callable[[T], dict[str, Any]], read: Callable[[dict[str, Any]], T]
+) -> None:
+    """Let a class have its own JSON form, wherever it occurs, instead of one key per field."""
+    for converter in (_STRICT, _LENIENT):
+        converter.register_unstructure_hook(cls, write)
+        converter.register_structure_hook(cls, lambda value, _: read(value))

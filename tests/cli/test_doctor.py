@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from napari_pixcell.cli import doctor
-from napari_pixcell.cli.doctor import Line, examine
+from napari_pixcell.cli.doctor import Diagnosis, examine
 from napari_pixcell.cli.main import main
 from napari_pixcell.preferences import set_preference
 
@@ -17,7 +17,7 @@ CPSAM = "mouseland/cellpose-sam/cpsam_v2"
 
 
 @pytest.fixture(scope="module")
-def findings(tmp_path_factory: pytest.TempPathFactory) -> list[Line]:
+def findings(tmp_path_factory: pytest.TempPathFactory) -> list[Diagnosis]:
     """Examine this machine once."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("PIXCELL_CONFIG_DIR", str(tmp_path_factory.mktemp("config")))
@@ -25,13 +25,13 @@ def findings(tmp_path_factory: pytest.TempPathFactory) -> list[Line]:
         return list(examine())
 
 
-def test_every_problem_has_a_fix(findings: list[Line]) -> None:
+def test_every_problem_has_a_fix(findings: list[Diagnosis]) -> None:
     assert {line.grade for line in findings} <= {"PASS", "WARN", "FAIL"}
     assert all(bool(line.fix) == (line.grade != "PASS") for line in findings)
     assert not [line for line in findings if "the check broke" in line.found]
 
 
-def test_everything_that_the_studio_needs_is_checked(findings: list[Line]) -> None:
+def test_everything_that_the_studio_needs_is_checked(findings: list[Diagnosis]) -> None:
     topics = {line.topic for line in findings}
     assert topics >= {"Python", "napari", "Qt", "OpenGL", "torch", "device", "memory", "token"}
     assert topics >= {
@@ -66,7 +66,7 @@ def test_cellpose_and_its_weights_are_checked(monkeypatch, tmp_path: Path) -> No
     assert lines["Cellpose"].grade == "FAIL" and "pip install" in lines["Cellpose"].fix
 
 
-def test_a_token_is_never_shown(findings: list[Line]) -> None:
+def test_a_token_is_never_shown(findings: list[Diagnosis]) -> None:
     assert "secret" not in " ".join(map(str, findings))
 
 
@@ -189,7 +189,7 @@ def test_the_doctor_does_not_import_torch() -> None:
 
 
 def test_a_failed_compilation_is_reported_with_its_reason(monkeypatch) -> None:
-    def line() -> Line:
+    def line() -> Diagnosis:
         return next(doctor._compilation())
 
     assert line().grade == "PASS" and line().found.startswith("off")

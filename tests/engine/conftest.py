@@ -1,8 +1,9 @@
-"""The demo family loaded once for all, and a published family with tiny widths, installed."""
+"""The demo family, loaded once, and a published family with tiny widths."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,6 +16,13 @@ from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.models.families import get_family
 from napari_pixcell.slides import Region, open_slide
 from napari_pixcell.slides.samples import SAMPLE_SLIDE
+
+
+@pytest.fixture(autouse=True)
+def free_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fix the free memory, so that no test depends on other programs."""
+    memory = SimpleNamespace(available=2**36)
+    monkeypatch.setattr("psutil.virtual_memory", lambda: memory)
 
 
 @pytest.fixture(scope="session")
@@ -35,7 +43,7 @@ def tissue() -> np.ndarray:
 
 @pytest.fixture(scope="session")
 def style(engine: Engine, tissue: np.ndarray) -> PackedArray:
-    """Its first tile's embedding."""
+    """The embedding of the first tile of the tissue."""
     return embedded(engine, tissue[:256, :256])
 
 
@@ -48,6 +56,6 @@ def pixcell_256(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def installed(pixcell_256: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Give the name of a family that is there."""
+    """Return the name of an installed family."""
     monkeypatch.setenv("PIXCELL_WEIGHTS", str(pixcell_256))
     return "pixcell-256"

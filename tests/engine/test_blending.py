@@ -39,7 +39,7 @@ def test_unit_vectors_stay_unit_vectors_and_angles_are_even() -> None:
     assert np.allclose(steps, angle(a, b) / 5, atol=1e-4)
 
 
-def test_lengths_go_from_one_to_the_other_in_a_line() -> None:
+def test_lengths_are_interpolated_linearly() -> None:
     a, b = some(1)[0] * 2, some(2)[1] * 6
     assert np.linalg.norm(blend([a, b], [3, 1])) == pytest.approx(3, abs=1e-5)
 
@@ -53,7 +53,7 @@ def test_the_order_of_styles_does_not_matter(count: int) -> None:
         assert np.allclose(first, other, atol=1e-6)
 
 
-def test_several_styles_meet_where_the_arcs_to_them_balance() -> None:
+def test_several_styles_blend_to_their_spherical_mean() -> None:
     styles, weights = some(4), np.array([0.4, 0.3, 0.2, 0.1])
     mean = blend(styles, weights)[0, 0].astype(float)
     pull = np.zeros(64)
@@ -64,26 +64,26 @@ def test_several_styles_meet_where_the_arcs_to_them_balance() -> None:
     assert np.linalg.norm(mean) == pytest.approx(1, abs=1e-6)
 
 
-def test_a_third_style_of_no_weight_changes_nothing() -> None:
+def test_a_style_without_weight_changes_nothing() -> None:
     a, b, c = some(3)
     assert np.array_equal(blend([a, b, c], [1, 2, 0]), blend([a, b], [1, 2]))
     near = blend([a, b, c], [1, 2, 1e-7])
     assert angle(near, blend([a, b], [1, 2])) < 1e-4
 
 
-def test_only_the_proportions_of_the_weights_count() -> None:
+def test_only_the_proportions_of_the_weights_matter() -> None:
     a, b = some(2)
     assert np.allclose(blend([a, b], [1, 3]), blend([a, b], [20, 60]), atol=1e-7)
 
 
-def test_equal_and_opposite_and_empty_styles_give_numbers() -> None:
+def test_equal_opposite_and_zero_styles_blend_to_finite_values() -> None:
     a = some(1)[0]
     assert np.allclose(blend([a, a.copy()], [1, 1]), a, atol=1e-6)
     for others in ([-a], [-a, a], [np.zeros_like(a)], [np.zeros_like(a), -a]):
         assert np.isfinite(blend([a, *others], [2] + [1] * len(others))).all()
 
 
-def test_another_grid_is_laid_over_the_wanted_cells_as_it_is_when_used_alone() -> None:
+def test_a_grid_of_another_shape_is_extended_as_when_used_alone() -> None:
     tile, region = some(1, (4, 64))[0], some(1, (3, 5, 64))[0]
     assert blend([tile, region], [1, 1]).shape == (2, 2, 64)
     assert blend([region, tile], [1, 1]).shape == (3, 5, 64)
@@ -93,18 +93,18 @@ def test_another_grid_is_laid_over_the_wanted_cells_as_it_is_when_used_alone() -
     assert np.allclose(mixed[6, 5], last[0, 0], atol=1e-6)
 
 
-def test_what_cannot_be_blended_is_refused_in_a_sentence() -> None:
+def test_styles_that_cannot_be_blended_are_refused() -> None:
     a, b = some(2)
     for embeddings, weights, words in (
         ([], [], "0 styles and 0 weights"),
         ([a, b], [1], "2 styles and 1 weights"),
-        ([a, b], [0, 0], "one of them is more than 0"),
+        ([a, b], [0, 0], "at least one more than 0"),
         ([a, b], [1, -1], "0 or more"),
         ([a, b], [1, float("nan")], "0 or more"),
         ([a, b[..., :32]], [1, 1], "different encoders"),
         ([np.zeros((3, 8), np.float32)], [1], r"shape \(3, 8\)"),
-        ([np.full((1, 8), np.nan, np.float32)], [1], "no numbers"),
-        ([np.zeros((1, 8), int)], [1], "no numbers"),
+        ([np.full((1, 8), np.nan, np.float32)], [1], "not numbers"),
+        ([np.zeros((1, 8), int)], [1], "not numbers"),
     ):
         with pytest.raises(PixCellError, match=words):
             blend(embeddings, weights)

@@ -22,8 +22,8 @@ from napari_pixcell.engine.canvas.painter import CanvasPainter
 from napari_pixcell.engine.canvas.plan import (
     BUDGET,
     Canvas,
+    CanvasWindow,
     Span,
-    Window,
     cells_of,
     ramps,
     spread_style,
@@ -53,17 +53,17 @@ FAMILIES = [(size, 256, 1) for size in SIZES] + [(size, 1024, 4) for size in SIZ
 
 
 @pytest.mark.parametrize(("size", "tile", "grid"), FAMILIES)
-def test_every_latent_is_given_once_at_each_step(size, tile: int, grid: int) -> None:
+def test_every_latent_is_written_once_per_step(size, tile: int, grid: int) -> None:
     canvas = Canvas(size, tile, grid)
     for turn in set(canvas.turns(20)):
         given = np.zeros((canvas.height, canvas.width), int)
         for row in canvas.rows(turn):
             for w in row.windows:
                 for span, length in ((w.y, canvas.height), (w.x, canvas.width)):
-                    assert 0 <= span.start <= span.given_from < span.given_to <= span.stop <= length
+                    assert 0 <= span.start <= span.write_from < span.write_to <= span.stop <= length
                     assert span.stop - span.start == canvas.window
                     assert span.start % (canvas.window // grid if grid > 1 else 2) == 0
-                given[w.y.given_from : w.y.given_to, w.x.given_from : w.x.given_to] += 1
+                given[w.y.write_from : w.y.write_to, w.x.write_from : w.x.write_to] += 1
         assert given.min() == 1
         assert turn.kind == "fused" or given.max() == 1
 
@@ -92,7 +92,7 @@ def test_decoded_windows_sum_to_one() -> None:
         np.testing.assert_allclose(total, 1, atol=1e-6)
 
 
-def test_a_part_has_the_noise_of_the_whole() -> None:
+def test_noise_of_a_part_equals_that_of_the_whole() -> None:
     whole = noise_at(5, 4, 0, 0, 100, 90)
     np.testing.assert_array_equal(noise_at(5, 4, 37, 21, 40, 50), whole[:, 37:77, 21:71])
     assert abs(whole.mean()) < 0.02 and abs(whole.std() - 1) < 0.02
@@ -100,12 +100,14 @@ def test_a_part_has_the_noise_of_the_whole() -> None:
         assert abs(np.corrcoef(whole.ravel(), other.ravel())[0, 1]) < 0.03
 
 
-def test_styles_are_those_of_the_cells_and_mixed_between_them() -> None:
+def test_window_styles_are_mixed_between_cells() -> None:
     canvas = Canvas((512, 768), 256, 1)
     styles = np.random.default_rng(0).normal(size=(2, 3, 8)).astype(np.float32)
 
     def at(y: int, x: int) -> np.ndarray:
-        return window_styles(styles, canvas, Window(Span(y, y + 32, 0, 0), Span(x, x + 32, 0, 0)))
+        return window_styles(
+            styles, canvas, CanvasWindow(Span(y, y + 32, 0, 0), Span(x, x + 32, 0, 0))
+        )
 
     np.testing.assert_array_equal(at(32, 64)[0], styles[1, 2])
     mixed = at(0, 16)[0]
@@ -117,11 +119,11 @@ def test_styles_are_those_of_the_cells_and_mixed_between_them() -> None:
     np.testing.assert_allclose(np.linalg.norm(mixed), lengths, rtol=1e-6)
 
 
-def test_a_grid_of_tokens_is_read_row_by_row_and_a_tile_s_style_is_mirrored() -> None:
+def test_token_grids_are_read_row_by_row_and_tile_styles_are_mirrored() -> None:
     canvas = Canvas((1280, 1536), 1024, 4)
     assert canvas.cells == (5, 6) == cells_of((1280, 1536), 1024, 4)
     styles = np.arange(30, dtype=np.float32).reshape(5, 6, 1)
-    window = Window(Span(32, 160, 32, 160), Span(64, 192, 64, 192))
+    window = CanvasWindow(Span(32, 160, 32, 160), Span(64, 192, 64, 192))
     read = window_styles(styles, canvas, window)[:, 0].reshape(4, 4)
     np.testing.assert_array_equal(read, styles[1:5, 2:6, 0])
     spread = spread_style(np.arange(16, dtype=np.float32).reshape(4, 4, 1), canvas)
@@ -165,7 +167,7 @@ def ask(styles: PackedArray | None, **settings) -> GenerateRequest:
     return GenerateRequest("demo", styles, **usual | settings)
 
 
-def test_a_canvas_gives_a_picture_of_its_size_and_counts_its_windows(
+def test_a_canvas_yields_an_image_of_its_size_and_counts_its_windows(
     shallow: Engine, request_: GenerateRequest
 ) -> None:
     events = run(shallow, replace(request_, count=2))
@@ -179,11 +181,11 @@ def test_a_canvas_gives_a_picture_of_its_size_and_counts_its_windows(
     assert last.message == "Decoding, 100 %"
     assert any(getattr(e, "message", "") == f"Window {windows} of {windows}" for e in events)
     assert any(isinstance(e, Preview) and e.image.shape == (64, 64, 3) for e in events)
-    assert np.array_equal(shallow.again(variants[1].record), variants[1].image)
+    assert np.array_equal(shallow.reproduce(variants[1].record), variants[1].image)
     assert list(canvases_folder().iterdir()) == []
 
 
-def test_the_size_of_a_tile_is_that_tile(shallow: Engine, style: PackedArray) -> None:
+def test_a_canvas_of_one_tile_equals_that_tile(shallow: Engine, style: PackedArray) -> None:
     sized = picture(run(shallow, ask(style, size=(256, 256))))
     assert np.array_equal(sized, picture(run(shallow, ask(style, size=None))))
 
@@ -200,7 +202,7 @@ def test_a_layout_steers_every_window(engine: Engine, styles: PackedArray) -> No
 
 
 @pytest.mark.parametrize("stop_at", [2, 5, 8])
-def test_a_cancelled_canvas_goes_on_to_the_same_pixels(
+def test_a_cancelled_canvas_resumes_to_the_same_pixels(
     shallow: Engine, request_: GenerateRequest, whole: list, stop_at: int
 ) -> None:
     asked = iter(range(100))
@@ -218,7 +220,7 @@ def test_a_cancelled_canvas_goes_on_to_the_same_pixels(
 
 
 @pytest.mark.parametrize("call", [1, 4, 7])
-def test_a_canvas_that_died_between_journal_and_arrays_goes_on_to_the_same_pixels(
+def test_a_canvas_killed_between_journal_and_arrays_resumes_to_the_same_pixels(
     shallow: Engine,
     request_: GenerateRequest,
     whole: list,
@@ -243,7 +245,7 @@ def test_a_canvas_that_died_between_journal_and_arrays_goes_on_to_the_same_pixel
     assert np.array_equal(picture(run(shallow, request_)), picture(whole))
 
 
-def test_a_picture_too_large_for_memory_is_the_same_on_disk(
+def test_an_image_too_large_for_memory_is_the_same_on_disk(
     shallow: Engine,
     request_: GenerateRequest,
     whole: list,
@@ -255,14 +257,14 @@ def test_a_picture_too_large_for_memory_is_the_same_on_disk(
     assert np.array_equal(np.asarray(picture(stored)), picture(whole))
     record = next(e.record for e in stored if isinstance(e, Variant))
     assert record.sha256 == pixels_sha256(picture(whole))
-    again = shallow.again(record)
+    again = shallow.reproduce(record)
     assert again.folder != picture(stored).folder
     assert np.array_equal(np.asarray(again), picture(whole))
     assert not list(canvases_folder().iterdir())
 
 
 @pytest.mark.parametrize("limit", ["0.2", "100"])
-def test_decoding_that_was_stopped_goes_on_with_its_next_row(
+def test_interrupted_decoding_resumes_with_the_next_row(
     shallow: Engine, styles: PackedArray, monkeypatch: pytest.MonkeyPatch, limit: str
 ) -> None:
     monkeypatch.setattr(computing, "DECODED", 32)  # latents: more than one row of windows
@@ -284,7 +286,7 @@ def test_decoding_that_was_stopped_goes_on_with_its_next_row(
     assert len(decoded) == 3  # of 3 rows of 3 windows: a stop is noticed after the next row
 
 
-def test_a_canvas_that_another_process_is_at_gets_a_sentence(
+def test_a_canvas_in_use_by_another_process_is_refused(
     shallow: Engine, request_: GenerateRequest, whole: list
 ) -> None:
     stop = []
@@ -301,7 +303,9 @@ def test_a_canvas_that_another_process_is_at_gets_a_sentence(
     )
     try:
         assert other.stdout is not None and other.stdout.readline()
-        with pytest.raises(PixCellError, match="made by another napari-pixcell right now; wait"):
+        with pytest.raises(
+            PixCellError, match="Another napari-pixcell is generating the same image"
+        ):
             run(shallow, request_)
     finally:
         other.kill()
@@ -321,16 +325,16 @@ def test_old_canvases_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 # -- what is refused -----------------------------------------------------------------------
 
 
-def test_a_canvas_larger_than_the_disk_says_what_it_needs(
+def test_a_canvas_larger_than_the_disk_is_refused_with_its_size(
     shallow: Engine, request_: GenerateRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     usage = type(shutil.disk_usage("/"))(10**9, 10**9 - 10**5, 10**5)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
-    with pytest.raises(PixCellError, match=r"needs 0\.0 GB on disk.*choose a smaller region"):
+    with pytest.raises(PixCellError, match=r"needs \d+ kB on disk.*Choose a smaller region"):
         run(shallow, request_)
 
 
-def test_a_cache_folder_that_cannot_be_written_to_gets_a_sentence(
+def test_an_unwritable_cache_folder_is_reported(
     shallow: Engine,
     request_: GenerateRequest,
     tmp_path: Path,
@@ -343,7 +347,7 @@ def test_a_cache_folder_that_cannot_be_written_to_gets_a_sentence(
 
 
 @pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="not on this system")
-def test_the_room_for_a_canvas_is_taken_when_it_begins(tmp_path: Path) -> None:
+def test_disk_space_of_a_canvas_is_allocated_at_the_start(tmp_path: Path) -> None:
     store = CanvasStore("x", Canvas((512, 512), 256, 1), 4, tmp_path)
     for name in ("latents.npy", "clean.npy", "picture.npy"):
         status = (store.folder / name).stat()
@@ -351,7 +355,7 @@ def test_the_room_for_a_canvas_is_taken_when_it_begins(tmp_path: Path) -> None:
     store.close(remove=True)
 
 
-def test_a_picture_on_disk_that_cannot_be_written_keeps_what_is_finished(
+def test_finished_parts_survive_a_failed_write(
     shallow: Engine,
     request_: GenerateRequest,
     whole: list,
@@ -370,12 +374,12 @@ def test_a_picture_on_disk_that_cannot_be_written_keeps_what_is_finished(
 
     with monkeypatch.context() as patch:
         patch.setattr(CanvasPainter, "_decode", full)
-        with pytest.raises(PixCellError, match=r"File too large.*what is finished is kept"):
+        with pytest.raises(PixCellError, match=r"File too large.*Finished parts are kept"):
             run(shallow, request_)
     assert np.array_equal(np.asarray(picture(run(shallow, request_))), picture(whole))
 
 
-def test_a_disk_that_fills_up_keeps_what_is_finished(
+def test_finished_parts_survive_a_full_disk(
     shallow: Engine,
     request_: GenerateRequest,
     whole: list,
@@ -390,13 +394,13 @@ def test_a_disk_that_fills_up_keeps_what_is_finished(
 
     with monkeypatch.context() as patch:
         patch.setattr(np, "savez", full)
-        with pytest.raises(PixCellError, match=r"No space left.*what is finished is kept"):
+        with pytest.raises(PixCellError, match=r"No space left.*Finished parts are kept"):
             run(shallow, request_)
     assert np.array_equal(picture(run(shallow, request_)), picture(whole))
 
 
-def test_sizes_that_no_canvas_can_have_are_refused(shallow: Engine, styles: PackedArray) -> None:
-    with pytest.raises(PixCellError, match="choose sides from 1 to"):
+def test_invalid_sizes_are_refused(shallow: Engine, styles: PackedArray) -> None:
+    with pytest.raises(PixCellError, match="Choose sides from 1 to"):
         ask(styles, size=(0, 300))
     with pytest.raises(PixCellError, match=r"300 × 200 px is smaller than one tile.*\(256 px\)"):
         run(shallow, ask(styles, size=(200, 300)))
@@ -404,9 +408,9 @@ def test_sizes_that_no_canvas_can_have_are_refused(shallow: Engine, styles: Pack
         ask(styles, layout=PackedArray.pack(np.ones((256, 256), np.uint16)))
 
 
-def test_tissue_that_is_no_whole_tiles_is_refused(engine: Engine) -> None:
+def test_tissue_of_partial_tiles_is_refused(engine: Engine) -> None:
     pixels = PackedArray.pack(np.zeros((300, 512, 3), np.uint8))
-    with pytest.raises(PixCellError, match="or more by whole steps of 256 px"):
+    with pytest.raises(PixCellError, match="or more, in steps of 256 px"):
         run(engine, EmbedRequest("demo", pixels))
 
 
@@ -452,11 +456,11 @@ def test_windows_with_sixteen_tokens_and_a_layout(tmp_path: Path) -> None:
                 denoiser,
                 canvas,
                 store,
-                1,
-                styles,
-                lambda w: torch.full((1, 4, 128, 128), w.x.start / 128),
-                CPU,
-                size,
+                seed=1,
+                styles=styles,
+                device=CPU,
+                condition=lambda w: torch.full((1, 4, 128, 128), w.x.start / 128),
+                batch=size,
             )
             painter.paint(
                 lambda latents: np.zeros((3, 1024, 1024), np.float32),

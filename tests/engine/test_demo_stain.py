@@ -49,7 +49,7 @@ def variant(engine, request_) -> Variant:
 
 
 def colours(rgb: np.ndarray) -> dict[str, float]:
-    """Give the parts of a picture that are brown, blue and pale, by optical density."""
+    """Return the parts of a picture that are brown, blue and pale, by optical density."""
     density = -np.log10(np.maximum(rgb, 1) / 255)
     red, _, blue = np.moveaxis(density, -1, 0)
     dark = density.sum(-1)
@@ -65,7 +65,7 @@ def darkness(rgb: np.ndarray, channel: int | None = None) -> np.ndarray:
     return gaussian_filter(255 - grey.astype(float), 3)
 
 
-def test_it_has_brown_and_blue_nuclei_on_a_pale_ground_and_h_and_e_has_not(
+def test_it_has_brown_and_blue_nuclei_on_a_pale_background_unlike_h_and_e(
     engine, variant, tissue
 ) -> None:
     found = colours(variant.image)
@@ -73,18 +73,18 @@ def test_it_has_brown_and_blue_nuclei_on_a_pale_ground_and_h_and_e_has_not(
     assert colours(tissue)["brown"] < 0.005 and colours(tissue)["pale"] < 0.3
 
 
-def test_it_says_what_it_is(variant) -> None:
+def test_it_is_labelled_as_a_demo(variant) -> None:
     assert variant.record.notice.startswith("DEMO") and "not biology" in variant.record.notice
     assert "not biology" in DEMO_STAIN.title and "BreCaHAD" in DEMO_STAIN.licence
     assert set(variant.record.weights) >= {"lora", "flow", "decoder", "vae", "transformer"}
 
 
-def test_its_record_makes_the_same_pixels_again(variant) -> None:
-    again = Engine().again(variant.record)
+def test_its_record_reproduces_its_pixels(variant) -> None:
+    again = Engine().reproduce(variant.record)
     np.testing.assert_array_equal(np.asarray(again), variant.image)
 
 
-def test_started_from_the_tissue_its_nuclei_stay_and_from_noise_they_do_not(
+def test_nuclei_keep_their_positions_only_when_started_from_the_tissue(
     engine, request_, variant, tissue
 ) -> None:
     held = run(engine, replace(request_, start=PackedArray.pack(tissue), strength=0.3)).image
@@ -96,7 +96,7 @@ def test_started_from_the_tissue_its_nuclei_stay_and_from_noise_they_do_not(
     assert colours(held)["brown"] > 0.003 and colours(held)["blue"] > 0.02
 
 
-def test_it_shares_the_demo_familys_networks_but_for_a_sixth_of_the_autoencoder(engine) -> None:
+def test_it_shares_all_demo_networks_except_a_sixth_of_the_autoencoder(engine) -> None:
     shared = {part for part in DEMO.parts if part.kind != "preview"}
     assert shared < set(DEMO_STAIN.parts)
     decoder = load_file(DEMO_FOLDER / "stain" / "decoder.safetensors")

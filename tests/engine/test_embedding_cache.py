@@ -70,7 +70,7 @@ def test_a_stored_embedding_comes_back_bit_by_bit(cache: EmbeddingCache) -> None
 
 
 @pytest.mark.parametrize("other", OTHERS)
-def test_whatever_determines_an_embedding_tells_two_apart(cache, other) -> None:
+def test_everything_that_determines_an_embedding_is_part_of_its_key(cache, other) -> None:
     cache.keep(KEY, EVENT)
     assert cache.get(other) is None
     # Even under the other one's name it is not taken for it.
@@ -79,7 +79,7 @@ def test_whatever_determines_an_embedding_tells_two_apart(cache, other) -> None:
     assert not entry(cache, other).exists()
 
 
-def test_another_version_of_the_program_computes_anew(cache, monkeypatch) -> None:
+def test_another_version_of_the_program_ignores_the_entry(cache, monkeypatch) -> None:
     cache.keep(KEY, EVENT)
     monkeypatch.setattr("napari_pixcell.engine.styles.cache.__version__", "99")
     assert cache.get(KEY) is None
@@ -117,7 +117,7 @@ DAMAGE = {
 
 
 @pytest.mark.parametrize("kind", DAMAGE)
-def test_a_damaged_entry_is_refused_removed_and_computed_again(cache, kind) -> None:
+def test_a_damaged_entry_is_removed_and_replaced(cache, kind) -> None:
     cache.keep(KEY, EVENT)
     entry(cache).write_bytes(DAMAGE[kind](entry(cache).read_bytes()))
     assert cache.get(KEY) is None
@@ -126,7 +126,7 @@ def test_a_damaged_entry_is_refused_removed_and_computed_again(cache, kind) -> N
     assert cache.get(KEY) is not None
 
 
-def test_a_link_in_place_of_an_entry_is_not_followed(cache, tmp_path) -> None:
+def test_a_link_instead_of_an_entry_is_not_followed(cache, tmp_path) -> None:
     cache.keep(KEY, EVENT)
     elsewhere = entry(cache).rename(tmp_path / "elsewhere")
     entry(cache).symlink_to(elsewhere)
@@ -134,7 +134,7 @@ def test_a_link_in_place_of_an_entry_is_not_followed(cache, tmp_path) -> None:
     assert elsewhere.exists() and not entry(cache).is_symlink()
 
 
-def test_only_what_the_key_describes_is_stored(cache) -> None:
+def test_only_embeddings_that_match_the_key_are_stored(cache) -> None:
     assert not cache.keep(None, EVENT)
     assert cache.get(None) is None
     assert not cache.keep(KEY, Embedding(VALUES, "weights that were exchanged since"))
@@ -163,7 +163,7 @@ def test_a_larger_region_is_stored_with_its_rows_and_columns(cache) -> None:
         assert not cache.keep(key, Embedding(wrong, key.encoder))
 
 
-def test_above_the_limit_the_least_recently_used_goes(cache) -> None:
+def test_above_the_limit_the_least_recently_used_is_removed(cache) -> None:
     for n in range(4):
         assert cache.keep(numbered(n), EVENT)
     size = entry(cache, numbered(0)).stat().st_size
@@ -202,15 +202,17 @@ def test_clearing_removes_entries_and_nothing_else(cache) -> None:
 
 def test_leftovers_of_a_crash_are_swept(cache) -> None:
     cache.keep(KEY, EVENT)
-    old, fresh = (cache.folder / f"unfinished-{name}.tmp" for name in ("old", "fresh"))
-    for path in (old, fresh):
+    names = (".x.embedding.old.part", ".x.embedding.fresh.part", "unfinished-of-before.tmp")
+    old, fresh, before = (cache.folder / name for name in names)
+    for path in (old, fresh, before):
         path.write_bytes(b"half")
     os.utime(old, (1, 1))
+    os.utime(before, (1, 1))
     cache.measure()
-    assert fresh.exists() and not old.exists()
+    assert fresh.exists() and not old.exists() and not before.exists()
 
 
-def test_a_folder_that_cannot_be_used_only_costs_time(tmp_path) -> None:
+def test_an_unusable_folder_raises_no_error(tmp_path) -> None:
     (tmp_path / "file").write_text("in the way")
     cache = EmbeddingCache(tmp_path / "file" / "embeddings")
     assert not cache.keep(KEY, EVENT)
@@ -219,7 +221,7 @@ def test_a_folder_that_cannot_be_used_only_costs_time(tmp_path) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write everywhere")
-def test_a_read_only_folder_still_gives_what_it_has(cache) -> None:
+def test_a_read_only_folder_can_still_be_read(cache) -> None:
     cache.keep(KEY, EVENT)
     cache.folder.chmod(0o500)
     try:
@@ -231,7 +233,7 @@ def test_a_read_only_folder_still_gives_what_it_has(cache) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no limit of file sizes")
-def test_a_full_disk_leaves_no_half_entry(cache, monkeypatch) -> None:
+def test_a_full_disk_leaves_no_partial_entry(cache, monkeypatch) -> None:
     import resource
     import signal
 
@@ -247,7 +249,7 @@ def test_a_full_disk_leaves_no_half_entry(cache, monkeypatch) -> None:
     assert list(cache.folder.iterdir()) == []
 
 
-def test_many_at_once_agree(cache) -> None:
+def test_concurrent_caches_agree(cache) -> None:
     failures: list[object] = []
 
     def work(start: int) -> None:
@@ -264,7 +266,7 @@ def test_many_at_once_agree(cache) -> None:
     for thread in threads:
         thread.join()
     assert not failures
-    assert not list(cache.folder.glob("*.tmp"))
+    assert not list(cache.folder.glob(".*"))
     assert EmbeddingCache(cache.folder, limit=60_000).measure() <= 60_000
 
 
@@ -272,7 +274,7 @@ def picture(seed: int) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (600, 600, 3), np.uint8)
 
 
-def test_a_slide_file_is_known_without_reading_pixels(tmp_path) -> None:
+def test_a_slide_file_is_identified_without_reading_pixels(tmp_path) -> None:
     write_pyramid(tmp_path / "a.tif", picture(0), 0.5)
     region = Region(0, 0, 256, 256)
     with open_slide(tmp_path / "a.tif") as slide:
@@ -285,7 +287,7 @@ def test_a_slide_file_is_known_without_reading_pixels(tmp_path) -> None:
         assert embedding_key(slide, Region(1, 0, 256, 256), DEMO) != key
 
 
-def test_a_file_changed_after_it_was_opened_is_told_by_its_pixels(tmp_path) -> None:
+def test_a_file_changed_after_opening_is_identified_by_its_pixels(tmp_path) -> None:
     path = tmp_path / "a.tif"
     write_pyramid(path, picture(0), 0.5)
     with open_slide(path) as slide:
@@ -300,7 +302,7 @@ def test_a_file_changed_after_it_was_opened_is_told_by_its_pixels(tmp_path) -> N
         assert embedding_key(slide, Region(0, 0, 256, 256), DEMO) not in (None, before)
 
 
-def test_a_layer_and_a_set_of_files_are_told_by_their_pixels(tmp_path) -> None:
+def test_layers_and_multi_file_slides_are_identified_by_their_pixels(tmp_path) -> None:
     write_pyramid(tmp_path / "set.ome.tif", picture(0), 0.5)
     region = Region(0, 0, 256, 256)
     with open_slide(tmp_path / "set.ome.tif") as slide:
@@ -326,7 +328,7 @@ def test_families_with_one_encoder_share_its_embeddings_and_others_do_not(weight
     assert len(set(keys.values())) == 3
 
 
-def test_exchanged_weights_are_another_encoder(weights: Path) -> None:
+def test_replaced_weights_are_another_encoder(weights: Path) -> None:
     before = encoder_identity(PIXCELL_256)
     assert before == encoder_identity(PIXCELL_256)
     now = weights.stat().st_mtime_ns

@@ -43,13 +43,13 @@ def test_a_tile_becomes_one_embedding(engine: Engine) -> None:
     assert isinstance(events[-1], Finished)
 
 
-def test_a_region_that_is_no_tile_cannot_be_embedded(engine: Engine) -> None:
+def test_a_region_of_a_partial_tile_cannot_be_embedded(engine: Engine) -> None:
     pixels = np.zeros((100, 256, 3), np.uint8)
     with pytest.raises(PixCellError, match="an embedding needs 256 × 256 px"):
         run(engine, EmbedRequest("demo", PackedArray.pack(pixels)))
 
 
-def test_a_request_gives_its_variants_with_progress_and_previews(engine, style) -> None:
+def test_a_request_yields_its_variants_with_progress_and_previews(engine, style) -> None:
     events = run(engine, GenerateRequest("demo", style, count=2, steps=2, seed=5))
     variants = [e for e in events if isinstance(e, Variant)]
     assert [v.record.request.seed for v in variants] == [5, 6]
@@ -64,7 +64,7 @@ def test_a_request_gives_its_variants_with_progress_and_previews(engine, style) 
     assert previews and previews[0].image.shape == (32, 32, 3)
 
 
-def test_a_record_makes_the_same_pixels_again(engine, style) -> None:
+def test_a_record_reproduces_its_pixels(engine, style) -> None:
     labels = np.zeros((256, 256), np.uint16)
     labels[100:130, 100:130] = 1
     request = GenerateRequest("demo", style, PackedArray.pack(labels), count=2, steps=2)
@@ -74,7 +74,7 @@ def test_a_record_makes_the_same_pixels_again(engine, style) -> None:
     np.testing.assert_array_equal(image, second.image)
 
 
-def test_the_layout_changes_the_picture_and_strength_0_does_not(engine, style) -> None:
+def test_a_layout_changes_the_image_except_at_strength_0(engine, style) -> None:
     labels = np.zeros((256, 256), np.uint16)
     labels[100:130, 100:130] = 1
     plain = GenerateRequest("demo", style, count=1, steps=2)
@@ -91,7 +91,7 @@ def test_the_layout_changes_the_picture_and_strength_0_does_not(engine, style) -
     assert np.abs(difference).max() <= 1
 
 
-def test_a_cancelled_request_stops_at_the_next_step_and_is_no_error(engine, style) -> None:
+def test_a_cancelled_request_stops_at_the_next_step_without_an_error(engine, style) -> None:
     events: list = []
     request = GenerateRequest("demo", style, count=2, steps=20)
 
@@ -104,7 +104,7 @@ def test_a_cancelled_request_stops_at_the_next_step_and_is_no_error(engine, styl
     assert max(e.done for e in events if isinstance(e, Progress)) == 2
 
 
-def test_loading_a_model_hears_a_cancel_and_the_next_request_loads_it(style) -> None:
+def test_loading_can_be_cancelled_and_the_next_request_loads_again(style) -> None:
     engine, asked = Engine(), 0
     events: list = []
 
@@ -116,11 +116,11 @@ def test_loading_a_model_hears_a_cancel_and_the_next_request_loads_it(style) -> 
     request = GenerateRequest("demo", style, count=1, steps=1)
     engine.run(request, events.append, cancelled)
     assert events == [Progress(0, 0, "Loading the model"), Finished(cancelled=True)]
-    assert engine.residence.setting is None and asked == 31
+    assert engine.loaded.setting is None and asked == 31
     assert any(isinstance(e, Variant) for e in run(engine, request))
 
 
-def test_pictures_on_the_way_can_be_left_out(engine, style) -> None:
+def test_previews_can_be_switched_off(engine, style) -> None:
     events: list = []
     request = GenerateRequest("demo", style, count=1, steps=2)
     engine.run(request, events.append, previews=False)
@@ -130,7 +130,7 @@ def test_pictures_on_the_way_can_be_left_out(engine, style) -> None:
 
 def test_a_style_of_another_model_is_refused(engine) -> None:
     other = PackedArray.pack(np.zeros((1, 1536), np.float32))
-    with pytest.raises(PixCellError, match="embed the region again with this model"):
+    with pytest.raises(PixCellError, match="Embed the region again with this model"):
         run(engine, GenerateRequest("demo", other, count=1))
 
 

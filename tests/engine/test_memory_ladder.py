@@ -14,10 +14,10 @@ import torch
 from diffusers import AutoencoderKL
 from running import run, shallow_engine
 
-from napari_pixcell.engine import loaded_models as residence
+from napari_pixcell.engine import loaded_models
 from napari_pixcell.engine.engine import NO_ROOM, Engine
 from napari_pixcell.engine.events import Embedding, Notice, Progress, Variant
-from napari_pixcell.engine.loaded_models import Residence
+from napari_pixcell.engine.loaded_models import LoadedModels
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.request import EmbedRequest, GenerateRequest
 from napari_pixcell.errors import PixCellError
@@ -52,17 +52,17 @@ def full_unless_tiled(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("full_unless_tiled")
-def test_full_memory_takes_one_step_down_after_the_other_until_it_fits(installed: str) -> None:
+def test_full_memory_steps_down_until_the_model_fits(installed: str) -> None:
     engine = Engine(CPU)
     events = run(engine, GenerateRequest(installed, count=2, steps=1))
     assert len(variants(events)) == 2
-    assert any(text.startswith("Memory is full; again, ") for text in sentences(events))
-    assert engine.residence.setting.tile_vae
+    assert any(text.startswith("Memory is full. Trying again ") for text in sentences(events))
+    assert engine.loaded.setting.tile_vae
     assert "tile_vae" in variants(events)[1].record.device
 
 
 @pytest.mark.usefixtures("full_unless_tiled")
-def test_what_worked_is_remembered_for_the_card(installed: str) -> None:
+def test_the_setting_that_fits_is_remembered_for_the_gpu(installed: str) -> None:
     run(Engine(CPU), GenerateRequest(installed, count=1, steps=1))
     again = run(Engine(CPU), GenerateRequest(installed, count=1, steps=1))
     assert not any("Memory is full" in text for text in sentences(again))
@@ -70,7 +70,7 @@ def test_what_worked_is_remembered_for_the_card(installed: str) -> None:
 
 @pytest.mark.usefixtures("full_unless_tiled")
 @pytest.mark.parametrize("first", [False, True], ids=["at the second variant", "at the first"])
-def test_what_is_loaded_again_is_not_held_meanwhile(
+def test_networks_are_released_before_they_are_reloaded(
     installed: str, monkeypatch: pytest.MonkeyPatch, first: bool
 ) -> None:
     held: list[weakref.ref[Any]] = []
@@ -82,7 +82,7 @@ def test_what_is_loaded_again_is_not_held_meanwhile(
         held.append(weakref.ref(loaded.transformer))
         return loaded
 
-    monkeypatch.setattr(residence, "load_family", load)
+    monkeypatch.setattr(loaded_models, "load_family", load)
     engine = Engine(CPU)
     if not first:
         limited, left = AutoencoderKL.decode, [1]
@@ -102,7 +102,7 @@ def test_what_is_loaded_again_is_not_held_meanwhile(
     assert not any(alive)
 
 
-def test_what_does_not_fit_while_it_loads_is_loaded_in_the_next_way(
+def test_a_model_that_does_not_fit_while_loading_steps_down(
     installed: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     full = [torch.OutOfMemoryError("CUDA out of memory")] * 2
@@ -112,10 +112,10 @@ def test_what_does_not_fit_while_it_loads_is_loaded_in_the_next_way(
             raise full.pop()
         return load_family(*arguments, **others)
 
-    monkeypatch.setattr(residence, "load_family", load)
+    monkeypatch.setattr(loaded_models, "load_family", load)
     engine = Engine(CPU)
     assert len(variants(run(engine, GenerateRequest(installed, count=1, steps=1)))) == 1
-    assert engine.residence.setting.name == "tile_vae"
+    assert engine.loaded.setting.name == "tile_vae"
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_what_does_not_fit_while_it_loads_is_loaded_in_the_next_way(
         ("CUDA error: an illegal memory access was encountered", False),
     ],
 )
-def test_each_library_has_its_own_words_for_full_memory(words: str, full: bool) -> None:
+def test_full_memory_is_recognised_in_the_words_of_each_library(words: str, full: bool) -> None:
     errors = [RuntimeError(words)]
 
     def work() -> str:
@@ -138,7 +138,7 @@ def test_each_library_has_its_own_words_for_full_memory(words: str, full: bool) 
     said: list[str] = []
     if full:
         assert Engine(CPU)._fitting(work, said.append, lambda: "with less") == "done"
-        assert said == ["Memory is full; again, with less"]
+        assert said == ["Memory is full. Trying again with less"]
     else:
         with pytest.raises(RuntimeError, match="illegal memory access"):
             Engine(CPU)._fitting(work, said.append, lambda: "with less")
@@ -147,14 +147,14 @@ def test_each_library_has_its_own_words_for_full_memory(words: str, full: bool) 
 @pytest.mark.usefixtures("full_unless_tiled")
 def test_a_step_down_keeps_the_precision_that_an_overflow_asked_for(installed: str) -> None:
     engine = Engine(CPU)
-    engine.residence.load(installed, torch.bfloat16)
-    assert engine.residence.full_precision()
+    engine.loaded.load(installed, torch.bfloat16)
+    assert engine.loaded.full_precision()
     run(engine, GenerateRequest(installed, count=1, steps=1))
-    assert engine.residence.setting.tile_vae
+    assert engine.loaded.setting.tile_vae
     assert engine.load(installed).dtype == torch.float32
 
 
-def test_memory_that_is_never_enough_gets_a_sentence_and_the_next_request_works(
+def test_the_next_request_works_after_memory_was_insufficient(
     installed: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: Any, **__: Any) -> None:
@@ -167,7 +167,7 @@ def test_memory_that_is_never_enough_gets_a_sentence_and_the_next_request_works(
     assert len(variants(run(engine, GenerateRequest(installed, count=1, steps=1)))) == 1
 
 
-def test_numbers_that_overflow_in_half_precision_are_computed_again_in_full(
+def test_an_overflow_in_half_precision_is_repeated_in_full(
     installed: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     decode = AutoencoderKL.decode
@@ -180,39 +180,39 @@ def test_numbers_that_overflow_in_half_precision_are_computed_again_in_full(
 
     monkeypatch.setattr(AutoencoderKL, "decode", overflowing)
     engine = Engine(CPU)
-    engine.residence.load(installed, torch.bfloat16)
+    engine.loaded.load(installed, torch.bfloat16)
     events = run(engine, GenerateRequest(installed, count=1, steps=1))
-    assert "Numbers overflowed in half precision; again in full precision" in sentences(events)
+    assert "Half precision overflowed. Trying again in full precision" in sentences(events)
     assert variants(events)[0].record.device == "cpu"
 
 
-def test_numbers_that_overflow_in_full_precision_get_a_sentence(
+def test_an_overflow_in_full_precision_is_reported(
     installed: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
         "napari_pixcell.engine.pipeline.denoise",
         lambda *_, **__: torch.full((1, 16, 32, 32), float("inf")),
     )
-    with pytest.raises(PixCellError, match="not a picture"):
+    with pytest.raises(PixCellError, match="not an image"):
         run(Engine(CPU), GenerateRequest(installed, count=1, steps=1))
 
 
-def test_an_encoder_that_is_moved_out_gives_the_same_embedding(installed: str) -> None:
+def test_a_swapped_encoder_yields_the_same_embedding(installed: str) -> None:
     pixels = np.random.default_rng(0).integers(0, 255, (256, 256, 3), np.uint8)
     request = EmbedRequest(installed, PackedArray.pack(pixels))
     engine = Engine(CPU)
     resident = next(e for e in run(engine, request) if isinstance(e, Embedding))
-    assert engine.residence.step_down()
-    assert engine.residence.setting.swap_encoder
+    assert engine.loaded.step_down()
+    assert engine.loaded.setting.swap_encoder
     moved = next(e for e in run(engine, request) if isinstance(e, Embedding))
     np.testing.assert_array_equal(resident.values, moved.values)
 
 
 @pytest.mark.parametrize("fails", [False, True])
-def test_an_encoder_that_comes_in_takes_the_place_of_the_others(
+def test_a_swapped_encoder_displaces_the_other_networks(
     installed: str, monkeypatch: pytest.MonkeyPatch, fails: bool
 ) -> None:
-    kept = Residence(CPU)
+    kept = LoadedModels(CPU)
     loaded = kept.load(installed)
     kept.setting = LADDER[1]
     moves: list[tuple[list[Any], str]] = []
@@ -228,10 +228,10 @@ def test_an_encoder_that_comes_in_takes_the_place_of_the_others(
     assert moves[2:] == [([loaded.encoder], "cpu"), ([loaded.transformer], "cuda")]
 
 
-def test_a_card_without_room_is_said_to_be_the_reason_for_the_processor(
+def test_running_on_the_cpu_beside_a_full_gpu_is_explained(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(residence, "plan", lambda *_, **__: LADDER[-1])
+    monkeypatch.setattr(loaded_models, "plan", lambda *_, **__: LADDER[-1])
     request = GenerateRequest("demo", count=2, steps=1)
     said = [
         [event.message for event in run(Engine(device), request) if isinstance(event, Notice)]
@@ -240,42 +240,42 @@ def test_a_card_without_room_is_said_to_be_the_reason_for_the_processor(
     assert said == [[NO_ROOM], []]
 
 
-def test_a_card_on_which_nothing_can_be_begun_has_no_memory(
+def test_a_gpu_without_room_for_cuda_has_no_free_memory(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def full(_device: Any) -> None:
         raise RuntimeError("CUDA error: out of memory")
 
     monkeypatch.setattr(torch.cuda, "mem_get_info", full)
-    assert residence.free_bytes(torch.device("cuda")) == 0
+    assert loaded_models.free_bytes(torch.device("cuda")) == 0
 
 
 @pytest.mark.parametrize(("family", "batch"), [("pixcell-256-cells", 8), ("pixcell-1024", 1)])
-def test_small_tiles_go_through_a_card_together(
+def test_small_tiles_are_batched_on_a_gpu(
     family: str, batch: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(residence, "free_bytes", lambda _: 10**10)
+    monkeypatch.setattr(loaded_models, "free_bytes", lambda _: 10**10)
     loaded: Any = SimpleNamespace(
         family=get_family(family), device=torch.device("cuda"), dtype=torch.bfloat16
     )
-    assert Residence(CPU)._fitting_batch(loaded) == batch
+    assert LoadedModels(CPU)._fitting_batch(loaded) == batch
 
 
 def test_freed_memory_holds_no_networks(installed: str) -> None:
     engine = Engine(CPU)
     engine.load(installed)
     engine.unload()
-    assert engine.residence.setting is None
+    assert engine.loaded.setting is None
 
 
 @pytest.fixture
 def four_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """As on a card with room for four tiles in one pass."""
-    monkeypatch.setattr(Residence, "_fitting_batch", lambda self, loaded: 4)
+    monkeypatch.setattr(LoadedModels, "_fitting_batch", lambda self, loaded: 4)
 
 
 @pytest.mark.usefixtures("four_at_once")
-def test_variants_of_one_batch_are_those_of_single_ones_and_made_again_alike() -> None:
+def test_batched_variants_equal_single_ones_and_can_be_reproduced() -> None:
     style = PackedArray.pack(np.random.default_rng(0).normal(size=(1, 128)).astype(np.float32))
     request = GenerateRequest("demo", style, count=5, steps=2, guidance=2.0)
     engine, alone = shallow_engine(), shallow_engine()
@@ -284,14 +284,14 @@ def test_variants_of_one_batch_are_those_of_single_ones_and_made_again_alike() -
     assert [variant.index for variant in found] == list(range(5))
     assert len({variant.record.sha256 for variant in found}) == 5
     for variant in (found[2], found[4]):  # of the batch of four, and the one left over
-        assert np.array_equal(engine.again(variant.record), variant.image)
-    alone.residence.batch = 1
+        assert np.array_equal(engine.reproduce(variant.record), variant.image)
+    alone.loaded.batch = 1
     for single, variant in zip(variants(run(alone, request)), found, strict=True):
         assert np.abs(single.image.astype(int) - variant.image).max() <= 1
 
 
 @pytest.mark.usefixtures("four_at_once")
-def test_on_full_memory_fewer_pictures_are_made_at_once_before_anything_else(
+def test_full_memory_first_reduces_the_batch(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     whole = PixCellTransformer2DModel.forward
@@ -306,13 +306,13 @@ def test_on_full_memory_fewer_pictures_are_made_at_once_before_anything_else(
     events = run(engine, GenerateRequest("demo", count=3, steps=1, guidance=1.0))
     assert len(variants(events)) == 3
     again = [text for text in sentences(events) if text.startswith("Memory is full")]
-    assert again == ["Memory is full; again, with fewer pictures at once"] * 2
+    assert again == ["Memory is full. Trying again with fewer images at once"] * 2
     assert [event.message for event in events if isinstance(event, Notice)] == again
-    assert engine.residence.batch == 1 and engine.residence.setting.name == "resident"
+    assert engine.loaded.batch == 1 and engine.loaded.setting.name == "resident"
 
 
 @pytest.mark.parametrize("works", [True, False])
-def test_compilation_is_noted_in_the_record_or_left_out(
+def test_compilation_is_recorded_only_if_it_worked(
     works: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def compiler(function: Any, **_: Any) -> Any:

@@ -65,16 +65,16 @@ def test_a_segment_request_survives_json_unchanged(how: SegmentMethod) -> None:
 @pytest.mark.parametrize(
     ("make", "sentence"),
     [
-        (lambda: SegmentMethod("magic"), "“magic” is not a segmentation method"),
-        (lambda: SegmentMethod(diameter=500), "The cell diameter is 500 µm. Choose one from 3"),
-        (lambda: SegmentMethod(cellprob_threshold=float("nan")), "Choose one from -8 to 8"),
-        (lambda: segment(np.zeros((4, 4), np.uint8)), "looked for in an RGB image"),
-        (lambda: segment(np.zeros((4, 4, 3), np.float32)), "float32; give a region of a slide"),
-        (lambda: segment(np.zeros((0, 4, 3), np.uint8)), "give a region of a slide"),
-        (lambda: segment(np.zeros((4, 4, 3), np.uint8), 0), "The pixel size is 0; give it in µm"),
+        (lambda: SegmentMethod("magic"), "no method “magic” to find cells; choose one of: builtin"),
+        (lambda: SegmentMethod(diameter=500), "diameter of a cell is 500 µm; choose one from 3"),
+        (lambda: SegmentMethod(cellprob_threshold=float("nan")), "choose one from -8 to 8"),
+        (lambda: segment(np.zeros((4, 4), np.uint8)), "segmented in an RGB image"),
+        (lambda: segment(np.zeros((4, 4, 3), np.float32)), "float32. Use a region of a slide"),
+        (lambda: segment(np.zeros((0, 4, 3), np.uint8)), "Use a region of a slide"),
+        (lambda: segment(np.zeros((4, 4, 3), np.uint8), 0), "The pixel size is 0. Enter it in µm"),
     ],
 )
-def test_what_cannot_be_segmented_gets_a_sentence(make, sentence: str) -> None:
+def test_invalid_segment_requests_are_refused(make, sentence: str) -> None:
     with pytest.raises(PixCellError, match=sentence):
         make()
 
@@ -83,14 +83,14 @@ def segment(pixels: np.ndarray, mpp: float = 0.5) -> SegmentRequest:
     return SegmentRequest(PackedArray.pack(pixels), mpp)
 
 
-def test_a_record_says_how_its_layout_was_made(request_: GenerateRequest) -> None:
+def test_a_record_holds_the_source_of_its_layout(request_: GenerateRequest) -> None:
     made = LayoutSource("cellpose", "cpsam_v2", "0" * 64, "terms", edited=True)
     record = Record(replace(request_, count=1, source=Source("case 1", layout=made)))
     assert Record.from_dict(json.loads(json.dumps(record.to_dict()))) == record
     assert "layout" not in Source("case 1").to_dict()
 
 
-def test_records_of_one_job_hold_their_arrays_once(request_: GenerateRequest) -> None:
+def test_records_of_one_job_share_their_arrays(request_: GenerateRequest) -> None:
     records = [json.loads(json.dumps(Record(v).to_dict())) for v in request_.variants()]
     read = [Record.from_dict(value).request for value in records]
     assert all(one.layout is request_.layout for one in read)
@@ -141,7 +141,7 @@ def test_a_setting_out_of_range_is_refused(changed, sentence, request_) -> None:
 
 def test_an_empty_layout_is_refused(request_: GenerateRequest) -> None:
     empty = PackedArray.pack(np.zeros((256, 256), np.uint16))
-    with pytest.raises(PixCellError, match=r"The layout has no cells\. Paint some"):
+    with pytest.raises(PixCellError, match="The layout has no cells; paint some"):
         replace(request_, layout=empty)
 
 
@@ -162,7 +162,7 @@ def test_a_record_of_another_format_is_refused(request_: GenerateRequest) -> Non
         Record.from_dict(value)
 
 
-def test_a_file_that_is_no_record_is_refused(tmp_path) -> None:
+def test_a_file_other_than_a_record_is_refused(tmp_path) -> None:
     path = tmp_path / "x.json"
     path.write_text("[1, 2]")
     with pytest.raises(PixCellError, match="This file is not a napari-pixcell record"):
@@ -196,5 +196,5 @@ def test_a_record_of_other_weights_is_refused(request_: GenerateRequest) -> None
 
 
 def test_an_unknown_family_is_refused() -> None:
-    with pytest.raises(PixCellError, match=r"There is no family “magic”\. Choose one of: demo"):
+    with pytest.raises(PixCellError, match="There is no family “magic”; choose one of: demo"):
         get_family("magic")

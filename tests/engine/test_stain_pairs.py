@@ -10,7 +10,7 @@ from pictures import tissue
 from PIL import Image
 
 from napari_pixcell.engine.training.pairs import (
-    Pair,
+    StainPair,
     folder_pairs,
     hold_out,
     read_pair,
@@ -35,7 +35,7 @@ def put(path: Path, height: int = 300, width: int = 300, mpp: float | None = Non
     return path
 
 
-def test_pictures_of_the_same_name_are_a_pair_whatever_their_kind(folders) -> None:
+def test_images_of_the_same_name_are_paired_in_any_format(folders) -> None:
     he, ihc = folders
     for name in ("b", "a10", "a9"):
         (he / f"{name}.png").touch()
@@ -51,7 +51,7 @@ def test_pictures_of_the_same_name_are_a_pair_whatever_their_kind(folders) -> No
     assert note == ""
 
 
-def test_where_no_name_is_in_both_the_order_pairs_them_and_that_is_said(folders) -> None:
+def test_images_without_common_names_are_paired_by_order_with_a_note(folders) -> None:
     he, ihc = folders
     for number in (2, 10):
         (he / f"case-{number}-HE.png").touch()
@@ -61,18 +61,18 @@ def test_where_no_name_is_in_both_the_order_pairs_them_and_that_is_said(folders)
         ("case-2-HE.png", "case-2-KI67.png"),
         ("case-10-HE.png", "case-10-KI67.png"),
     ]
-    assert "paired in their order: case-2-HE.png with case-2-KI67.png" in note
+    assert "paired by order: case-2-HE.png with case-2-KI67.png" in note
 
 
 @pytest.mark.parametrize(
     ("left", "right", "words"),
     [
-        ("a b c", "a b", "“he” holds 3 pictures and “ihc” 2 pictures; .*“c” has no partner"),
-        ("a b", "a c", "“b” is in one of the folders only; give the two .* the same name"),
-        ("", "a", "“he” holds no pictures; choose a folder of PNG"),
+        ("a b c", "a b", "“he” holds 3 images and “ihc” 2 images .*“c” has no partner"),
+        ("a b", "a c", "“b” is in only one of the folders. Give both .* the same name"),
+        ("", "a", "“he” holds no images. Choose a folder of PNG"),
     ],
 )
-def test_folders_that_do_not_match_get_a_sentence(folders, left, right, words) -> None:
+def test_folders_that_do_not_match_are_refused(folders, left, right, words) -> None:
     for folder, names in zip(folders, (left, right), strict=True):
         for name in names.split():
             (folder / f"{name}.png").touch()
@@ -80,7 +80,7 @@ def test_folders_that_do_not_match_get_a_sentence(folders, left, right, words) -
         folder_pairs(*folders)
 
 
-def test_a_folder_that_is_none_or_twice_the_same_gets_a_sentence(folders) -> None:
+def test_missing_or_identical_folders_are_refused(folders) -> None:
     he, _ = folders
     with pytest.raises(PixCellError, match="H&E and IHC are the same folder"):
         folder_pairs(he, he.parent / "he")
@@ -88,13 +88,13 @@ def test_a_folder_that_is_none_or_twice_the_same_gets_a_sentence(folders) -> Non
         folder_pairs(he.parent / "gone", he)
     for suffix in ("png", "tif"):
         (he / f"a.{suffix}").touch()
-    with pytest.raises(PixCellError, match=r"holds “a\.\w+” and “a\.\w+”; keep one of them"):
+    with pytest.raises(PixCellError, match=r"holds “a\.\w+” and “a\.\w+”. Keep only one of them"):
         folder_pairs(*folders)
 
 
-def test_pictures_are_read_at_the_familys_pixel_size_in_whole_tiles(folders) -> None:
+def test_images_are_read_at_the_familys_pixel_size_in_whole_tiles(folders) -> None:
     he, ihc = folders
-    pair = Pair(put(he / "a.png", 700, 1100, mpp=0.25), put(ihc / "a.png", 351, 549))
+    pair = StainPair(put(he / "a.png", 700, 1100, mpp=0.25), put(ihc / "a.png", 351, 549))
     pixels = read_pair(pair, DEMO)  # the second says no pixel size: it is the family's
     assert pixels.he.shape == pixels.ihc.shape == (256, 512, 3)
     assert pixels.tissue.shape == (1, 2) and pixels.tissue.all()
@@ -102,21 +102,21 @@ def test_pictures_are_read_at_the_familys_pixel_size_in_whole_tiles(folders) -> 
     assert read_pair(pair, PIXCELL_1024).tissue.shape == (1, 2)  # tiles of one embedding
 
 
-def test_pairs_that_differ_in_size_or_are_small_or_no_pictures_get_a_sentence(folders) -> None:
+def test_pairs_of_unequal_small_or_unreadable_images_are_refused(folders) -> None:
     he, ihc = folders
     large, small = put(he / "a.png"), put(ihc / "a.png", 300, 260)
-    words = "“a.png” shows 150 × 150 µm and “a.png” 130 × 150 µm; both of a pair must"
+    words = "“a.png” shows 150 × 150 µm and “a.png” 130 × 150 µm. Both must"
     with pytest.raises(PixCellError, match=words):
-        read_pair(Pair(large, small), DEMO)
+        read_pair(StainPair(large, small), DEMO)
     small = put(ihc / "small.png", 200, 300)
-    with pytest.raises(PixCellError, match="150 × 100 µm, less than one tile of 128 µm; give"):
-        read_pair(Pair(small, small), DEMO)
+    with pytest.raises(PixCellError, match="150 × 100 µm, less than one tile of 128 µm"):
+        read_pair(StainPair(small, small), DEMO)
     (he / "b.png").write_text("no picture")
-    with pytest.raises(PixCellError, match=r"“b\.png” is not a readable slide or image"):
-        read_pair(Pair(he / "b.png", large), DEMO)
+    with pytest.raises(PixCellError, match=r"“b\.png” is not a slide or picture that can be read"):
+        read_pair(StainPair(he / "b.png", large), DEMO)
 
 
-def test_glass_is_not_taught_and_exchanged_folders_are_noticed(folders) -> None:
+def test_glass_is_ignored_and_exchanged_folders_are_detected(folders) -> None:
     he, ihc = folders
     picture = tissue(512)
     picture[:, 256:] = 245
@@ -125,12 +125,12 @@ def test_glass_is_not_taught_and_exchanged_folders_are_noticed(folders) -> None:
     brown[y**2 + x**2 < 120] = (110, 70, 30)
     Image.fromarray(picture).save(he / "a.png")
     Image.fromarray(brown).save(ihc / "a.png")
-    right = read_pair(Pair(he / "a.png", ihc / "a.png"), DEMO)
+    right = read_pair(StainPair(he / "a.png", ihc / "a.png"), DEMO)
     assert right.tissue.tolist() == [[True, False]] * 2 and not right.exchanged
-    assert read_pair(Pair(ihc / "a.png", he / "a.png"), DEMO).exchanged
+    assert read_pair(StainPair(ihc / "a.png", he / "a.png"), DEMO).exchanged
 
 
-def test_whole_pictures_are_kept_apart_or_else_one_side_of_each() -> None:
+def test_whole_images_or_else_one_side_of_each_are_held_out() -> None:
     many = [np.ones((2, 3), bool) for _ in range(12)]
     apart = hold_out(many)
     assert {one.mean() for one in apart} == {0, 1} and sum(one.all() for one in apart) == 2
@@ -141,8 +141,8 @@ def test_whole_pictures_are_kept_apart_or_else_one_side_of_each() -> None:
 
 
 @pytest.mark.parametrize("tissue", [np.ones((3, 5), bool), np.zeros((9, 9), bool)])
-def test_too_few_tiles_get_a_sentence(tissue: np.ndarray) -> None:
-    words = f"The pairs give {tissue.sum()} tiles of tissue, and a stain needs 16 or more"
+def test_too_few_tiles_are_refused(tissue: np.ndarray) -> None:
+    words = f"The pairs contain {tissue.sum()} tiles of tissue, but a stain needs at least 16"
     with pytest.raises(PixCellError, match=words):
         hold_out([tissue])
 
@@ -161,6 +161,6 @@ def test_two_regions_become_a_pair_of_files_with_their_pixel_size(tmp_path: Path
         pairs, note = folder_pairs(he, ihc)
         assert len(pairs) == number and not note
     assert read_pair(pairs[0], DEMO, 0.5).tissue.shape == (1, 1)
-    words = "of H&E is 150 × 150 µm and that of IHC 300 × 300 µm; draw two of the same size"
+    words = "H&E region is 150 × 150 µm, but the IHC region 300 × 300 µm. Draw two"
     with pytest.raises(PixCellError, match=words):
         write_region_pair((slides[0], places[0]), (slides[1], places[0]), DEMO, tmp_path)

@@ -26,7 +26,7 @@ CANVAS = (384, 512)
 
 @pytest.fixture
 def tile(style: PackedArray, tissue: np.ndarray) -> GenerateRequest:
-    """Give a request that follows one tile back, and forth without a stain."""
+    """Return a request that follows one tile back, and forth without a stain."""
     start = PackedArray.pack(tissue[:256, :256])
     return GenerateRequest(
         "demo", style, count=1, steps=6, guidance=1, start=start, strength=0.5, invert=True
@@ -44,12 +44,12 @@ def picture(engine: Engine, request) -> np.ndarray:
 
 
 def away(image: np.ndarray, request: GenerateRequest) -> float:
-    """Give the mean difference to the start."""
+    """Return the mean difference to the start."""
     return float(np.abs(image.astype(float) - request.start.unpack()).mean())
 
 
 @pytest.mark.parametrize("asked", ["tile", "canvas"])
-def test_tissue_that_is_followed_back_comes_forth_again(engine, asked, request) -> None:
+def test_inverted_tissue_is_generated_again(engine, asked, request) -> None:
     asked = request.getfixturevalue(asked)
     decoded = away(picture(engine, replace(asked, steps=20, strength=0.01)), asked)
     back = away(picture(engine, asked), asked)
@@ -57,24 +57,24 @@ def test_tissue_that_is_followed_back_comes_forth_again(engine, asked, request) 
     assert back < decoded + 4 < mixed - 8, (decoded, back, mixed)
 
 
-def test_the_seed_does_not_matter_and_a_record_makes_it_again(engine, tile) -> None:
+def test_an_inversion_ignores_the_seed_and_is_reproduced_by_its_record(engine, tile) -> None:
     events = run(engine, replace(tile, count=2, steps=3))
     first, second = (e for e in events if isinstance(e, Variant))
     assert np.array_equal(first.image, second.image) and first.record.request.seed == 1234
     record = Record.from_dict(json.loads(json.dumps(second.record.to_dict())))
     assert record.request.invert
-    np.testing.assert_array_equal(engine.again(record), second.image)
+    np.testing.assert_array_equal(engine.reproduce(record), second.image)
     assert "compositeWith" in record.source_type
 
 
-def test_all_of_it_may_be_followed_back_and_nothing_too(engine, tile) -> None:
+def test_an_inversion_works_at_full_and_zero_strength(engine, tile) -> None:
     assert away(picture(engine, replace(tile, strength=1.0)), tile) < 40
     kept = picture(engine, replace(tile, strength=0.0))
     np.testing.assert_array_equal(kept, tile.start.unpack())
 
 
 @pytest.mark.parametrize("asked", ["tile", "canvas"])
-def test_the_way_back_is_told_and_can_be_cancelled(shallow, asked, request) -> None:
+def test_an_inversion_reports_progress_and_can_be_cancelled(shallow, asked, request) -> None:
     asked = request.getfixturevalue(asked)
     told: list[str] = []
 
@@ -86,11 +86,11 @@ def test_the_way_back_is_told_and_can_be_cancelled(shallow, asked, request) -> N
 
     events: list = []
     shallow.run(asked, take, lambda: any("tissue back" in words for words in told))
-    assert told[-1].startswith("Following the tissue back, ") and events == [Finished(True)]
+    assert told[-1].startswith("Inverting the tissue, ") and events == [Finished(True)]
     assert picture(shallow, replace(asked, steps=2, count=1)).std() > 5  # nothing is left behind
 
 
-def test_a_request_without_it_is_written_as_before(tile) -> None:
+def test_requests_without_an_inversion_keep_their_json(tile) -> None:
     assert "invert" not in replace(tile, invert=False).to_dict()
     assert request_from_dict(json.loads(json.dumps(tile.to_dict()))) == tile
 
@@ -98,11 +98,14 @@ def test_a_request_without_it_is_written_as_before(tile) -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"start": None, "strength": 1.0}, "follows a picture back, and there is none"),
-        ({"part": PackedArray.pack(np.ones((256, 256), np.uint8))}, "only a part shall change"),
+        ({"start": None, "strength": 1.0}, "There is no image to invert"),
+        (
+            {"part": PackedArray.pack(np.ones((256, 256), np.uint8))},
+            "an area to regenerate",
+        ),
     ],
 )
-def test_an_inversion_of_nothing_or_of_a_part_is_refused(tile, changes, words: str) -> None:
+def test_an_inversion_without_a_start_or_of_an_area_is_refused(tile, changes, words: str) -> None:
     with pytest.raises(PixCellError, match=words):
         replace(tile, **changes)
 
@@ -110,7 +113,9 @@ def test_an_inversion_of_nothing_or_of_a_part_is_refused(tile, changes, words: s
 # -- with a stain --------------------------------------------------------------------------
 
 
-def test_a_stain_follows_back_by_its_base_and_forth_by_itself(engine, tile, tmp_path: Path) -> None:
+def test_a_stain_inverts_with_its_base_and_generates_with_its_adapter(
+    engine, tile, tmp_path: Path
+) -> None:
     name = write_own_stain(tmp_path, "mine", "Mine")
     stained = picture(engine, replace(tile, family=name))
     models = engine.load(name)

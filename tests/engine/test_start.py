@@ -20,7 +20,7 @@ from napari_pixcell.engine.events import Finished, Preview, Progress, Variant
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.record import Record
 from napari_pixcell.engine.request import GenerateRequest, request_from_dict
-from napari_pixcell.engine.start import Start
+from napari_pixcell.engine.start_image import StartImage
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.slides.stored_picture import StoredPicture
 
@@ -30,14 +30,14 @@ FEATHER = 16
 
 @pytest.fixture
 def tile(style: PackedArray, tissue: np.ndarray) -> GenerateRequest:
-    """Give a request that starts from one tile."""
+    """Return a request that starts from one tile."""
     start = PackedArray.pack(tissue[:256, :256])
     return GenerateRequest("demo", style, count=1, steps=4, guidance=1.0, start=start, strength=0.5)
 
 
 @pytest.fixture
 def canvas(style: PackedArray, tissue: np.ndarray) -> GenerateRequest:
-    """Give a request that starts from a larger region."""
+    """Return a request that starts from a larger region."""
     start = PackedArray.pack(tissue)
     return GenerateRequest(
         "demo", style, size=CANVAS, count=1, steps=3, guidance=1.0, start=start, strength=0.7
@@ -45,7 +45,7 @@ def canvas(style: PackedArray, tissue: np.ndarray) -> GenerateRequest:
 
 
 def away(picture: np.ndarray, start: PackedArray) -> float:
-    """Give the mean difference to the start."""
+    """Return the mean difference to the start."""
     return float(np.abs(picture.astype(float) - start.unpack()).mean())
 
 
@@ -65,7 +65,7 @@ def check_part(picture: np.ndarray, request: GenerateRequest) -> None:
     assert changed[part].mean() > 0.9
 
 
-def test_strength_0_gives_the_very_pixels_and_1_those_without_a_start(engine, tile) -> None:
+def test_strength_0_keeps_the_exact_pixels_and_1_ignores_the_start(engine, tile) -> None:
     events = run(engine, replace(tile, strength=0.0, count=2))
     assert [np.array_equal(p, tile.start.unpack()) for p in pictures(events)] == [True, True]
     (forgotten,) = pictures(run(engine, replace(tile, strength=1.0, steps=2)))
@@ -73,7 +73,7 @@ def test_strength_0_gives_the_very_pixels_and_1_those_without_a_start(engine, ti
     np.testing.assert_array_equal(forgotten, plain)
 
 
-def test_the_more_strength_the_farther_from_the_start(engine, tile) -> None:
+def test_more_strength_leads_farther_from_the_start(engine, tile) -> None:
     distances = []
     for strength in (0.25, 0.5, 1.0):
         (picture,) = pictures(run(engine, replace(tile, strength=strength)))
@@ -81,30 +81,30 @@ def test_the_more_strength_the_farther_from_the_start(engine, tile) -> None:
     assert distances[0] > 0 and np.all(np.diff(distances) > 1), distances
 
 
-def test_only_the_steps_that_are_taken_are_counted(shallow, tile) -> None:
+def test_progress_counts_only_the_steps_that_run(shallow, tile) -> None:
     events = run(shallow, replace(tile, count=2, steps=10, strength=0.2))
     told = [(e.done, e.total) for e in events if isinstance(e, Progress) and e.total]
     assert told == [(i, 4) for i in range(1, 5)]
     assert replace(tile, steps=10, strength=0.01).first_step == 9
 
 
-def test_variants_of_a_batch_are_those_made_alone_and_again(engine, tile) -> None:
+def test_batched_variants_with_a_start_equal_single_ones(engine, tile) -> None:
     request = replace(tile, part=marked((256, 256), 60, 200, 60, 180), steps=2, count=2)
     engine.load("demo")
-    engine.residence.batch = 2
+    engine.loaded.batch = 2
     try:
         events = run(engine, request)
     finally:
-        engine.residence.batch = 1
+        engine.loaded.batch = 1
     second = [e for e in events if isinstance(e, Variant)][1]
     assert second.record.batch == (2, 1)
     (alone,) = pictures(run(engine, second.record.request))
     assert np.abs(alone.astype(int) - second.image).max() <= 1
     record = Record.from_dict(json.loads(json.dumps(second.record.to_dict())))
-    np.testing.assert_array_equal(engine.again(record), second.image)
+    np.testing.assert_array_equal(engine.reproduce(record), second.image)
 
 
-def test_a_tile_keeps_its_pixels_outside_of_the_part(engine, tile) -> None:
+def test_a_tile_keeps_its_pixels_outside_the_area(engine, tile) -> None:
     labels = np.zeros((256, 256), np.uint16)
     labels[90:110, 90:110] = 1
     part, packed = marked((256, 256), 70, 150, 70, 150), PackedArray.pack(labels)
@@ -117,7 +117,7 @@ def test_a_tile_keeps_its_pixels_outside_of_the_part(engine, tile) -> None:
     np.testing.assert_array_equal(preview[0, 0], tile.start.unpack()[4, 4])
 
 
-def test_a_part_of_a_canvas_computes_its_own_windows_only(shallow, canvas, monkeypatch) -> None:
+def test_an_area_of_a_canvas_runs_only_its_own_windows(shallow, canvas, monkeypatch) -> None:
     request = replace(canvas, part=marked(CANVAS, 20, 100, 30, 130))
     events = run(shallow, request)
     (picture,) = pictures(events)
@@ -127,16 +127,16 @@ def test_a_part_of_a_canvas_computes_its_own_windows_only(shallow, canvas, monke
     assert told[-1].done == told[-1].total <= whole.count(whole.turns(2)) / 2
     assert [e.done for e in told] == sorted(e.done for e in told)
     record = next(e.record for e in events if isinstance(e, Variant))
-    np.testing.assert_array_equal(shallow.again(record), picture)
+    np.testing.assert_array_equal(shallow.reproduce(record), picture)
     # What was left out would have changed nothing.
     monkeypatch.setattr(Canvas, "rows", Canvas._rows)
     monkeypatch.setattr(Canvas, "near", lambda *_: True)
-    monkeypatch.setattr(Start, "touched", lambda *_: True)
+    monkeypatch.setattr(StartImage, "touched", lambda *_: True)
     (slow,) = pictures(run(shallow, request))
     assert np.abs(picture.astype(int) - slow).max() <= 1
 
 
-def test_rows_far_from_the_part_are_left_out_and_change_nothing(shallow, style) -> None:
+def test_rows_far_from_the_area_are_skipped_without_an_effect(shallow, style) -> None:
     size = (1400, 256)
     start = np.random.default_rng(0).integers(0, 255, (*size, 3), np.uint8)
     request = GenerateRequest(
@@ -146,7 +146,9 @@ def test_rows_far_from_the_part_are_left_out_and_change_nothing(shallow, style) 
     check_part(pictures(run(shallow, request))[0], request)
 
 
-def test_a_stopped_canvas_goes_on_to_the_same_pixels(shallow, canvas, monkeypatch) -> None:
+def test_an_interrupted_canvas_with_a_start_resumes_to_the_same_pixels(
+    shallow, canvas, monkeypatch
+) -> None:
     monkeypatch.setattr(computing, "DECODED", 32)  # more than one row of windows
     request = replace(canvas, part=marked(CANVAS, 100, 300, 20, 90), seed=9)
     (whole,) = pictures(run(shallow, request))
@@ -157,7 +159,7 @@ def test_a_stopped_canvas_goes_on_to_the_same_pixels(shallow, canvas, monkeypatc
 
 
 @pytest.mark.parametrize("strength", [0.0, 0.5])
-def test_a_picture_on_disk_is_the_same(shallow, canvas, strength, monkeypatch) -> None:
+def test_an_image_on_disk_is_the_same(shallow, canvas, strength, monkeypatch) -> None:
     request = replace(canvas, part=marked(CANVAS, 20, 100, 30, 130), strength=strength)
     (in_memory,) = pictures(run(shallow, request))
     monkeypatch.setenv("PIXCELL_PICTURE_MB", "0.2")
@@ -167,7 +169,7 @@ def test_a_picture_on_disk_is_the_same(shallow, canvas, strength, monkeypatch) -
     assert np.array_equal(in_memory, request.start.unpack()) == (strength == 0)
 
 
-def test_full_memory_starts_from_the_picture_again(installed, tissue, monkeypatch) -> None:
+def test_full_memory_restarts_from_the_start_image(installed, tissue, monkeypatch) -> None:
     decode, calls = computing._decode, []
 
     def full_once(*arguments) -> np.ndarray:
@@ -190,7 +192,7 @@ def test_full_memory_starts_from_the_picture_again(installed, tissue, monkeypatc
     assert len(calls) == 2
 
 
-def test_a_request_with_a_start_survives_json_and_others_are_written_as_before(tile) -> None:
+def test_requests_with_a_start_survive_json_and_others_keep_their_json(tile) -> None:
     request = replace(tile, part=marked((256, 256), 0, 9, 0, 9), feather=3)
     for one in (tile, request):
         assert request_from_dict(json.loads(json.dumps(one.to_dict()))) == one
@@ -207,17 +209,20 @@ PART = np.zeros((256, 256), np.uint8)
         ({"strength": 1.1}, "1.1; choose one from 0 to 1"),
         ({"strength": float("nan")}, "choose one from 0 to 1"),
         ({"feather": -1}, "The feather in px is -1; choose one from 0"),
-        ({"start": None}, "there is none to start from; give one, or leave the strength at 1"),
-        ({"start": None, "strength": 1.0, "part": PART + 1}, "no picture to start from; give one"),
-        ({"start": np.zeros((256, 256), np.uint8)}, "give an RGB image of 8 bits"),
-        ({"start": np.zeros((256, 256, 3), np.float32)}, "float32; give an RGB image"),
-        ({"size": (300, 400)}, "is 256 × 256 px but 400 × 300 px are made; give one of that size"),
-        ({"part": PART[1:] + 1}, r"array of \(255, 256\).*256 × 256 px, that is not 0 where"),
-        ({"part": PART.astype(float) + 1}, "float64; give a mask of 8 bits"),
-        ({"part": PART}, "Nothing is marked as the part that changes; paint over some of it"),
+        ({"start": None}, "no image to start from.*leave the strength at 1"),
+        (
+            {"start": None, "strength": 1.0, "part": PART + 1},
+            "no image to start from.*remove",
+        ),
+        ({"start": np.zeros((256, 256), np.uint8)}, "Use an 8-bit RGB image"),
+        ({"start": np.zeros((256, 256, 3), np.float32)}, "float32. Use an 8-bit RGB"),
+        ({"size": (300, 400)}, "is 256 × 256 px, but the result has 400 × 300 px"),
+        ({"part": PART[1:] + 1}, r"array of \(255, 256\).*256 × 256 px that is nonzero where"),
+        ({"part": PART.astype(float) + 1}, "float64. Use an 8-bit mask"),
+        ({"part": PART}, "The area to regenerate is empty"),
     ],
 )
-def test_what_cannot_be_started_from_is_refused(tile, changed, sentence: str) -> None:
+def test_invalid_starts_are_refused(tile, changed, sentence: str) -> None:
     packed = {
         name: PackedArray.pack(value) if isinstance(value, np.ndarray) else value
         for name, value in changed.items()
@@ -226,17 +231,17 @@ def test_what_cannot_be_started_from_is_refused(tile, changed, sentence: str) ->
         replace(tile, **packed)
 
 
-def test_a_start_smaller_than_the_tile_that_is_made_is_refused(engine, tile) -> None:
+def test_a_start_smaller_than_the_tile_is_refused(engine, tile) -> None:
     small = PackedArray.pack(np.zeros((200, 200, 3), np.uint8))
-    with pytest.raises(PixCellError, match="is 200 × 200 px but 256 × 256 px are made"):
+    with pytest.raises(PixCellError, match="is 200 × 200 px, but the result has 256 × 256 px"):
         run(engine, replace(tile, start=small))
 
 
-def test_rows_fade_as_the_whole_does() -> None:
+def test_fading_by_rows_equals_fading_at_once() -> None:
     canvas = Canvas((300, 256), 256, 1)
     part = np.zeros((300, 256), bool)
     part[120:180, 40:200] = True
-    start = Start(np.zeros((300, 256, 3), np.uint8), canvas, part, FEATHER)
+    start = StartImage(np.zeros((300, 256, 3), np.uint8), canvas, part, FEATHER)
     white = np.full((300, 256, 3), 255, np.uint8)
     whole = start.merge(0, white)
     rows = [start.merge(top, white[top : top + 7]) for top in range(0, 300, 7)]
@@ -246,19 +251,19 @@ def test_rows_fade_as_the_whole_does() -> None:
     assert np.all(np.diff(column[104:121]) > 0)
 
 
-def test_a_start_is_mirrored_beyond_the_picture() -> None:
+def test_a_start_is_mirrored_beyond_its_edges() -> None:
     picture = np.random.default_rng(0).integers(0, 255, (300, 256, 3), np.uint8)
-    read = Start(picture, Canvas((300, 256), 256, 1)).read(30, 64, 0, 32)
+    read = StartImage(picture, Canvas((300, 256), 256, 1)).read(30, 64, 0, 32)
     np.testing.assert_array_equal(read[:60], picture[240:])
     np.testing.assert_array_equal(read[60:70], picture[290:][::-1])
 
 
-def test_families_of_1024_px_change_a_part_too(tmp_path: Path) -> None:
+def test_families_of_1024_px_regenerate_an_area_too(tmp_path: Path) -> None:
     torch.manual_seed(0)
     from napari_pixcell.engine.canvas.painter import CanvasPainter
     from napari_pixcell.engine.canvas.store import CanvasStore
     from napari_pixcell.engine.denoiser import Denoiser
-    from napari_pixcell.engine.start import free_latents
+    from napari_pixcell.engine.start_image import free_latents
     from napari_pixcell.networks import PixCellTransformer2DModel
 
     sizes = {"num_attention_heads": 1, "attention_head_dim": 24, "cross_attention_dim": 24}
@@ -269,14 +274,16 @@ def test_families_of_1024_px_change_a_part_too(tmp_path: Path) -> None:
     part[1000:1060, 1300:1400] = True
     canvas = Canvas(size, 1024, 4)
     canvas.free = free_latents(part, canvas)
-    start = Start(np.full((*size, 3), 128, np.uint8), canvas, part)
+    start = StartImage(np.full((*size, 3), 128, np.uint8), canvas, part)
     styles = np.zeros((*canvas.cells, 20), np.float32)
     scheduler = {"beta_schedule": "linear", "beta_start": 1e-4, "beta_end": 0.02}
     with torch.inference_mode():
         denoiser = Denoiser(transformer, scheduler, steps=4, guidance=1, first=2)
         store = CanvasStore("x", canvas, 4, tmp_path, with_start=True)
         device = torch.device("cpu")
-        painter = CanvasPainter(denoiser, canvas, store, 1, styles, None, device, 1, start)
+        painter = CanvasPainter(
+            denoiser, canvas, store, seed=1, styles=styles, device=device, start=start
+        )
         picture = painter.paint(
             lambda latents: np.zeros((3, *(8 * n for n in latents.shape[-2:])), np.float32),
             128,

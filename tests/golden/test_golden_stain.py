@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import save_file
 
 from napari_pixcell.engine import loaded_models as residence
-from napari_pixcell.engine.loaded_models import Residence
+from napari_pixcell.engine.loaded_models import LoadedModels
 from napari_pixcell.models.catalogue import DEMO, Family, Part
 from napari_pixcell.models.store import kept_adapter
 from napari_pixcell.models.weights import load_file
@@ -67,7 +67,7 @@ def test_a_stain_loaded_switched_to_or_read_from_its_small_copy_is_the_same(
             )
             assert relative_error(moved, flow[f"translated_{steps}_euler_steps"]) < ONE_PASS
 
-    kept = Residence(CPU)
+    kept = LoadedModels(CPU)
     assert not kept_adapter(tmp_path / "lora.pth").exists()
     check(kept.load("stain", torch.float32))
     assert kept_adapter(tmp_path / "lora.pth").exists()
@@ -78,4 +78,4 @@ def test_a_stain_loaded_switched_to_or_read_from_its_small_copy_is_the_same(
     switched = kept.load("stain", torch.float32)
     assert switched.transformer is network
     check(switched)
-    check(Residence(CPU).load("stain", torch.float32))
+    check(LoadedModels(CPU).load("stain", torch.float32))

@@ -12,7 +12,7 @@ import torch
 from safetensors import safe_open
 
 from napari_pixcell.engine.engine import Engine
-from napari_pixcell.engine.loaded_models import Residence
+from napari_pixcell.engine.loaded_models import LoadedModels
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.files import sha256_of
 from napari_pixcell.models import loading
@@ -129,7 +129,7 @@ def test_stains_share_one_base_and_restore_it_bit_by_bit(installed: Path, monkey
         return load_part(family, found, *others)
 
     monkeypatch.setattr(loading, "load_part", spy)
-    residence = Residence(CPU)
+    residence = LoadedModels(CPU)
     base = residence.load("pixcell-1024", torch.float32)
     before = {key: value.clone() for key, value in base.transformer.state_dict().items()}
     plain = outputs(base.transformer)
@@ -153,7 +153,7 @@ def test_stains_share_one_base_and_restore_it_bit_by_bit(installed: Path, monkey
 
 
 def test_networks_of_both_families_stay_loaded_when_they_are_switched(installed: Path) -> None:
-    residence = Residence(CPU)
+    residence = LoadedModels(CPU)
     large = residence.load("pixcell-1024", torch.float32)
     small = residence.load("pixcell-256-cells", torch.float32)
     assert small.vae is large.vae and small.encoder is large.encoder
@@ -161,7 +161,7 @@ def test_networks_of_both_families_stay_loaded_when_they_are_switched(installed:
 
 
 def test_networks_of_another_precision_are_loaded_again(installed: Path) -> None:
-    residence = Residence(CPU)
+    residence = LoadedModels(CPU)
     half = residence.load("pixcell-1024", torch.bfloat16)
     full = residence.load("pixcell-256", torch.float32)
     assert full.vae is not half.vae and full.encoder is not half.encoder
@@ -177,7 +177,7 @@ def test_half_precision_is_used_on_a_cpu_that_supports_it(monkeypatch, has_bf16,
 
 
 def test_a_base_that_changed_on_disk_is_loaded_again(installed: Path) -> None:
-    residence = Residence(CPU)
+    residence = LoadedModels(CPU)
     held = residence.load("stain-her2")
     path = find(get_family("pixcell-1024").part("transformer")).weights
     state = path.stat()
@@ -231,7 +231,7 @@ def test_removing_a_stain_removes_its_small_copy(lora, tmp_path, monkeypatch) ->
 
 
 def test_the_demo_stain_leaves_the_demo_unchanged() -> None:
-    residence = Residence(CPU)
+    residence = LoadedModels(CPU)
     demo = residence.load("demo")
     before = {key: value.clone() for key, value in demo.vae.state_dict().items()}
     plain, encoder = demo.transformer.state_dict(), demo.encoder

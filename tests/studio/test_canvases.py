@@ -174,8 +174,8 @@ def test_use_these_settings_brings_the_preset_back() -> None:
 
 def test_presets_say_what_they_cost() -> None:
     assert EXACT.text == "Every step in full."
-    assert BALANCED.text == "Nearly the same picture in half the time."
-    assert QUICK.text == "A third of the time, for trying things: details differ."
+    assert BALANCED.text == "Nearly the same image in half the time."
+    assert QUICK.text == "A third of the time, for drafts. Details differ."
 
 
 # -- progress and previews ---------------------------------------------------------------------
@@ -314,8 +314,8 @@ def test_a_cancelled_canvas_can_go_on_whatever_the_settings_are_by_now(session, 
 @pytest.mark.parametrize(
     "message",
     [
-        "The worker process ended unexpectedly (exit code -9); generate again.",
-        "The memory was freed, so this request was stopped; start it again.",
+        "The worker process ended unexpectedly (code -9). Generate again to start a new one.",
+        "The memory was freed, which stopped this request. Start it again.",
     ],
 )
 def test_a_canvas_whose_worker_ended_can_go_on(session, client, message) -> None:

@@ -10,7 +10,7 @@ from PIL import Image
 from scripted import ScriptedClient
 from settling import settled
 
-from napari_pixcell.datasets.contact_sheet import contact_sheet
+from napari_pixcell.datasets.report.sheets import contact_sheet
 from napari_pixcell.engine.events import Failure, Finished
 from napari_pixcell.engine.presets import QUICK
 from napari_pixcell.engine.request import GenerateRequest
@@ -92,7 +92,7 @@ def test_a_sheet_has_each_picture_at_its_place_and_leaves_missing_ones_empty() -
 
 
 def test_no_sheet_without_a_picture() -> None:
-    with pytest.raises(PixCellError, match="generate the grid first"):
+    with pytest.raises(PixCellError, match="Generate the grid first"):
         contact_sheet([None], ("a",), ("",), "T", "F")
 
 

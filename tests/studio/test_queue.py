@@ -147,9 +147,9 @@ def test_everything_is_carried_by_value(session, client, jobs) -> None:
 
 
 def test_fewer_at_once_is_said_with_the_job(session, client, jobs) -> None:
-    client.waiting[0][1](Notice("Memory is full; again, with fewer pictures at once"))
+    client.waiting[0][1](Notice("Memory is full. Trying again with fewer images at once"))
     settled(session)
-    assert jobs[0].remarks == ["Memory is full; again, with fewer pictures at once"]
+    assert jobs[0].remarks == ["Memory is full. Trying again with fewer images at once"]
 
 
 def test_a_worker_that_does_not_hear_a_cancel_is_ended(

@@ -10,7 +10,7 @@ from pictures import tissue
 from tifffile import imwrite
 
 from napari_pixcell.cells.methods import LayoutSource
-from napari_pixcell.engine.events import Finished, Layout
+from napari_pixcell.engine.events import Finished, SegmentedLayout
 from napari_pixcell.engine.requests import snap, tiles_of
 from napari_pixcell.engine.tissue import size_at
 from napari_pixcell.models.catalogue import DEMO
@@ -208,7 +208,7 @@ def test_cells_of_a_region_that_was_resized_meanwhile_are_refused_in_words(
     session.wait(20, until=lambda: bool(client.segmenting))
     session.regions.move(item.number, Region(200, 100, 500, 300))
     _, tell = client.segmenting[0]
-    tell(Layout(np.ones((300, 384), np.int32), LayoutSource("cellpose")))
+    tell(SegmentedLayout(np.ones((300, 384), np.int32), LayoutSource("cellpose")))
     tell(Finished())
     session.wait(20)
     assert item.layout is None

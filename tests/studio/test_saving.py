@@ -1,4 +1,4 @@
-"""Sessions are saved by themselves, and are as they were when they are opened again."""
+"""Sessions are saved automatically, and are restored when they are opened again."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Start = Callable[..., Session]
 
 @pytest.fixture
 def slide_file(tmp_path: Path) -> Path:
-    """A slide of 800 × 800 px at 0.5 µm/px, in a file."""
+    """Return the file of a slide of 800 × 800 px at 0.5 µm/px."""
     path = tmp_path / "here" / "case 7.tif"
     path.parent.mkdir()
     per_cm = 1e4 / 0.5
@@ -39,7 +39,7 @@ def slide_file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
-    """Start a studio, on a slide or without one."""
+    """Return a function that starts a session, with or without a slide."""
     monkeypatch.setenv("PIXCELL_SESSIONS", "1")
     sessions: list[Session] = []
 
@@ -59,7 +59,7 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
 
 
 def saved(session: Session) -> Path:
-    """Have it saved; give where."""
+    """Save a session, and return its folder."""
     session.saver.flush()
     book = session.saver.book()
     assert book is not None and book.folder is not None
@@ -67,13 +67,13 @@ def saved(session: Session) -> Path:
 
 
 def closed(session: Session) -> None:
-    """Close a session, and wait until all of it is written."""
+    """Close a session, and wait until everything is written."""
     session.close()
     session.saver._thread.shutdown(wait=True)
 
 
 def work_on(session: Session) -> None:
-    """Make regions, layouts, variants, and leave a job waiting."""
+    """Create regions, layouts and variants, and leave a job waiting."""
     first = session.regions.add((300, 300))
     session.wait(20)
     assert first is not None
@@ -108,7 +108,7 @@ def work_on(session: Session) -> None:
     settled(session)
 
 
-def test_everything_is_as_it_was(start: Start, slide_file: Path) -> None:
+def test_an_opened_session_is_restored_completely(start: Start, slide_file: Path) -> None:
     session = start(slide_file)
     work_on(session)
     folder = saved(session)
@@ -139,7 +139,7 @@ def test_everything_is_as_it_was(start: Start, slide_file: Path) -> None:
         assert other.target.region == result.target.region
         np.testing.assert_array_equal(other.target.pixels, result.target.pixels)
         assert abs(other.made - result.made).total_seconds() < 1
-    assert again.client.requests == []  # nothing is embedded again, and nothing starts by itself
+    assert again.client.requests == []  # nothing is embedded or generated again
 
     assert again.queue.put_off_note() == "1 job waited when this session was saved."
     again.queue.resume_put_off()
@@ -149,7 +149,7 @@ def test_everything_is_as_it_was(start: Start, slide_file: Path) -> None:
     ]
 
 
-def test_work_goes_on_in_the_folder_that_was_opened(start: Start, slide_file: Path) -> None:
+def test_work_is_saved_to_the_folder_that_was_opened(start: Start, slide_file: Path) -> None:
     session = start(slide_file)
     work_on(session)
     folder = saved(session)
@@ -183,7 +183,7 @@ def test_one_session_is_opened_at_a_time(start: Start, slide_file: Path) -> None
     assert len(again.regions.current) == 2
 
 
-def test_only_what_changed_is_written(start: Start, slide_file: Path) -> None:
+def test_only_changes_are_written(start: Start, slide_file: Path) -> None:
     session = start(slide_file)
     work_on(session)
     folder = saved(session)
@@ -195,24 +195,24 @@ def test_only_what_changed_is_written(start: Start, slide_file: Path) -> None:
     saved(session)
     after = {path: path.stat().st_mtime_ns for path in (folder / "files").iterdir()}
     assert len(set(after.items()) - set(before.items())) == 1
-    assert len(after) == len(before)  # the layout before it is gone
+    assert len(after) == len(before)  # the previous layout was removed
     text = json.loads((folder / "session.json").read_text())
     assert text["napari-pixcell session"] == 1
 
 
-def test_a_change_is_saved_after_a_pause_and_nothing_else_is(
+def test_a_change_is_saved_after_a_pause_but_an_empty_session_is_not(
     start: Start, slide_file: Path
 ) -> None:
     session = start(slide_file)
     session.saver.pause, session.saver.longest = 0.2, 0.5
     session.wait(1, until=lambda: session.pump() or True)
-    assert not slide_file.with_name("case 7.pixcell").exists()  # nothing was done yet
+    assert not slide_file.with_name("case 7.pixcell").exists()  # the session is empty
     session.regions.add((300, 300))
     file = slide_file.with_name("case 7.pixcell") / "session.json"
     session.wait(5, until=file.exists)
 
 
-def test_a_session_moves_with_its_slide(start: Start, slide_file: Path) -> None:
+def test_a_session_can_be_moved_together_with_its_slide(start: Start, slide_file: Path) -> None:
     session = start(slide_file)
     work_on(session)
     saved(session)
@@ -226,7 +226,7 @@ def test_a_session_moves_with_its_slide(start: Start, slide_file: Path) -> None:
     assert len(again.regions.current) == 2
 
 
-def test_a_slide_that_is_lost_is_asked_for(start: Start, slide_file: Path) -> None:
+def test_a_slide_that_was_moved_must_be_located(start: Start, slide_file: Path) -> None:
     session = start(slide_file)
     work_on(session)
     folder = saved(session)
@@ -237,7 +237,7 @@ def test_a_slide_that_is_lost_is_asked_for(start: Start, slide_file: Path) -> No
     again = start()
     again.restoring.open(folder)
     settled(again)
-    assert "“case 7.tif”, is not where it was" in again.notices.problems["slide"]
+    assert "“case 7.tif”, was moved or replaced" in again.notices.problems["slide"]
     again.restoring.slide_moved_to(slide_file)
     settled(again)
     assert "is not the slide of this session" in again.notices.problems["slide"]
@@ -252,7 +252,7 @@ def test_a_slide_that_is_lost_is_asked_for(start: Start, slide_file: Path) -> No
     )
 
 
-def test_a_session_of_a_layer_waits_for_that_layer(start: Start, tmp_path: Path) -> None:
+def test_a_session_of_a_layer_needs_that_layer(start: Start, tmp_path: Path) -> None:
     session = start(ArraySlide([tissue(800)], 0.5, "a layer"))
     work_on(session)
     folder = saved(session)
@@ -260,16 +260,14 @@ def test_a_session_of_a_layer_waits_for_that_layer(start: Start, tmp_path: Path)
     again = start()
     again.restoring.open(folder)
     settled(again)
-    assert "“a layer”, which came from no file; open that image" in again.notices.problems["slide"]
+    assert "belongs to the layer “a layer”. Open that image" in again.notices.problems["slide"]
     again.slides.set(ArraySlide([tissue(800)], 0.5, "another name"))
     again.restoring.open(folder)
     settled(again)
     assert len(again.regions.current) == 2
 
 
-def test_regions_that_are_there_stay_when_a_session_is_opened(
-    start: Start, slide_file: Path
-) -> None:
+def test_existing_regions_stay_when_a_session_is_opened(start: Start, slide_file: Path) -> None:
     session = start(slide_file)
     work_on(session)
     folder = saved(session)
@@ -284,14 +282,12 @@ def test_regions_that_are_there_stay_when_a_session_is_opened(
         (3, "Tumour"),
         (2, "Region 2"),
     ]
-    assert again.regions.current[2].style.refs[0] == 3  # its number was taken
+    assert again.regions.current[2].style.refs[0] == 3  # its number was in use
     assert {result.target.number for result in again.gallery.results} == {3}
     assert saved(again) == folder
 
 
-def test_the_work_of_before_is_offered_and_never_overwritten(
-    start: Start, slide_file: Path
-) -> None:
+def test_earlier_work_is_offered_and_never_overwritten(start: Start, slide_file: Path) -> None:
     session = start(slide_file)
     work_on(session)
     folder = saved(session)
@@ -301,7 +297,7 @@ def test_the_work_of_before_is_offered_and_never_overwritten(
     offer = again.saver.offer
     assert offer is not None
     assert offer.sentence().startswith("Your work of today ")
-    assert offer.sentence().endswith(" is here: 2 regions, 2 variants.")
+    assert offer.sentence().endswith(" is saved: 2 regions, 2 variants.")
     again.regions.add((300, 300))
     settled(again)
     assert again.saver.offer is None
@@ -328,10 +324,10 @@ def test_a_second_window_saves_beside_the_first(start: Start, slide_file: Path) 
     assert saved(session) == folder
 
 
-# -- what goes wrong -----------------------------------------------------------------------
+# -- failures ------------------------------------------------------------------------------
 
 
-def test_a_damaged_session_gives_what_can_be_read_and_stays_as_it_is(
+def test_the_intact_parts_of_a_damaged_session_are_restored_and_its_files_kept(
     start: Start, slide_file: Path
 ) -> None:
     session = start(slide_file)
@@ -349,16 +345,16 @@ def test_a_damaged_session_gives_what_can_be_read_and_stays_as_it_is(
     again.restoring.open(folder)
     settled(again)
     assert again.notices.problems["slide"] == (
-        "“case 7.pixcell” is damaged: 1 layout and 1 setting and 1 variant could not be read. The "
-        "rest is here (2 regions, 1 variant); the damaged session stays as it is, and your work is "
-        "saved beside it."
+        "“case 7.pixcell” is damaged. Not restored: 1 layout, 1 setting, 1 variant. Restored: 2 "
+        "regions, 1 variant. The damaged session is left unchanged, and your work is saved beside "
+        "it."
     )
     assert again.regions.current[0].cells == 2 and again.regions.current[1].layout is None
     assert saved(again) == folder.with_name("case 7 2.pixcell")
     assert (folder / "session.json").read_bytes() == before
 
 
-def test_a_lost_style_is_only_made_anew(start: Start, slide_file: Path) -> None:
+def test_a_missing_embedding_is_computed_again(start: Start, slide_file: Path) -> None:
     session = start(slide_file)
     session.regions.add((300, 300))
     session.wait(20)
@@ -373,7 +369,9 @@ def test_a_lost_style_is_only_made_anew(start: Start, slide_file: Path) -> None:
     assert again.regions.current[0].embedding == session.regions.current[0].embedding
 
 
-def test_a_cut_off_session_falls_back_to_the_one_before(start: Start, slide_file: Path) -> None:
+def test_a_truncated_session_falls_back_to_its_previous_version(
+    start: Start, slide_file: Path
+) -> None:
     session = start(slide_file)
     work_on(session)
     saved(session)
@@ -385,7 +383,7 @@ def test_a_cut_off_session_falls_back_to_the_one_before(start: Start, slide_file
     again.restoring.open(folder)
     settled(again)
     assert "1 variant" not in again.notices.problems["slide"]
-    assert "the last change could not be read" in again.notices.problems["slide"]
+    assert "Not restored: the last change." in again.notices.problems["slide"]
     assert [item.name for item in again.regions.current] == ["Tumour", "Region 2"]
     assert len(again.gallery.results) == 2
 
@@ -394,12 +392,12 @@ def test_a_cut_off_session_falls_back_to_the_one_before(start: Start, slide_file
     ("text", "sentence"),
     [
         ('{"napari-pixcell session": 2}', "was saved by a newer napari-pixcell (format 2"),
-        ('{"napari-pixcell session": 1}', "is damaged and cannot be read; restore the folder"),
-        ("not json", "is damaged and cannot be read; restore the folder"),
-        (None, "holds no session; choose a folder that ends in .pixcell"),
+        ('{"napari-pixcell session": 1}', "is damaged. Restore the folder"),
+        ("not json", "is damaged. Restore the folder"),
+        (None, "contains no session. Choose a folder whose name ends in .pixcell"),
     ],
 )
-def test_what_is_no_session_gets_a_sentence(
+def test_a_folder_without_a_readable_session_is_refused(
     start: Start, tmp_path: Path, text: str | None, sentence: str
 ) -> None:
     folder = tmp_path / "x.pixcell"
@@ -412,7 +410,7 @@ def test_what_is_no_session_gets_a_sentence(
     assert sentence in session.notices.problems["slide"]
     session.restoring.open(tmp_path / "y.pixcell")
     settled(session)
-    assert "There is no session “y.pixcell” there" in session.notices.problems["slide"]
+    assert "There is no session “y.pixcell”. Check its name" in session.notices.problems["slide"]
 
 
 def test_a_session_of_version_0_is_read(start: Start, slide_file: Path, tmp_path: Path) -> None:
@@ -433,7 +431,7 @@ def test_a_session_of_version_0_is_read(start: Start, slide_file: Path, tmp_path
     assert text["napari-pixcell session"] == 1 and "box" not in text["regions"][0]
 
 
-def test_a_folder_that_cannot_be_written_to_is_not_needed(
+def test_a_session_is_saved_elsewhere_if_the_folder_of_the_slide_is_read_only(
     start: Start, slide_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import os
@@ -452,7 +450,7 @@ def test_a_folder_that_cannot_be_written_to_is_not_needed(
     assert again.saver.offer is not None and again.saver.offer.path == folder
 
 
-def test_a_full_disk_is_said_once_and_it_is_tried_again(start: Start, slide_file: Path) -> None:
+def test_a_full_disk_is_reported_once_and_saving_is_retried(start: Start, slide_file: Path) -> None:
     import resource
 
     session = start(slide_file)
@@ -471,7 +469,7 @@ def test_a_full_disk_is_said_once_and_it_is_tried_again(start: Start, slide_file
             "Your work is not being saved (File too large)"
         )
         assert (folder / "session.json").read_bytes() == before
-        assert not list(folder.rglob("*.tmp"))
+        assert not list(folder.rglob("*.part"))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limit)
     session.saver.flush()
@@ -479,7 +477,7 @@ def test_a_full_disk_is_said_once_and_it_is_tried_again(start: Start, slide_file
     assert json.loads((folder / "session.json").read_text())["regions"][0]["name"] == "not saved"
 
 
-def test_what_cannot_be_taken_down_stops_nothing(
+def test_a_failed_snapshot_does_not_stop_the_session(
     start: Start, slide_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     session = start(slide_file)
@@ -493,9 +491,7 @@ def test_what_cannot_be_taken_down_stops_nothing(
     session.saver.before_removal()
 
 
-def test_files_that_were_deleted_meanwhile_are_written_again(
-    start: Start, slide_file: Path
-) -> None:
+def test_deleted_files_are_written_again(start: Start, slide_file: Path) -> None:
     session = start(slide_file)
     work_on(session)
     folder = saved(session)
@@ -509,9 +505,7 @@ def test_files_that_were_deleted_meanwhile_are_written_again(
     assert not again.notices.problems and len(again.gallery.results) == 2
 
 
-def test_saving_elsewhere_takes_everything_along(
-    start: Start, slide_file: Path, tmp_path: Path
-) -> None:
+def test_saving_elsewhere_copies_everything(start: Start, slide_file: Path, tmp_path: Path) -> None:
     session = start(slide_file)
     work_on(session)
     saved(session)
@@ -529,7 +523,7 @@ def test_saving_elsewhere_takes_everything_along(
     assert len(again.gallery.results) == 2 and len(again.regions.current) == 2
 
 
-def test_what_is_not_to_be_saved_is_not(
+def test_nothing_is_saved_if_saving_is_off(
     start: Start, slide_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     session = start(slide_file)
@@ -573,7 +567,7 @@ def test_a_large_picture_with_a_star_is_kept_in_the_session(
     again = start()
     again.restoring.open(folder)
     settled(again)
-    assert "1 variant could not be read" in again.notices.problems["slide"]
+    assert "Not restored: 1 variant." in again.notices.problems["slide"]
     (kept,) = again.gallery.results
     np.testing.assert_array_equal(np.asarray(kept.image), 1234 % 251)
     assert kept.record.request.seed == 1234
@@ -582,7 +576,7 @@ def test_a_large_picture_with_a_star_is_kept_in_the_session(
 # -- killed --------------------------------------------------------------------------------
 
 
-def test_whoever_is_killed_while_saving_loses_nothing_that_was_saved(tmp_path: Path) -> None:
+def test_a_process_killed_while_saving_loses_nothing_that_was_saved(tmp_path: Path) -> None:
     script = Path(__file__).with_name("killed_while_saving.py")
     done = subprocess.run(
         [sys.executable, script, tmp_path, "30"], capture_output=True, text=True, check=False
@@ -591,7 +585,7 @@ def test_whoever_is_killed_while_saving_loses_nothing_that_was_saved(tmp_path: P
     assert "30 times killed" in done.stdout
 
 
-def test_a_session_of_the_real_worker_is_opened_with_its_very_pixels(
+def test_a_session_of_the_real_worker_is_restored_to_the_exact_pixels(
     start: Start, slide_file: Path
 ) -> None:
     session = Session(WorkerClient())
@@ -618,7 +612,7 @@ def test_a_session_of_the_real_worker_is_opened_with_its_very_pixels(
     assert again.client.requests == []
 
 
-def test_what_was_measured_comes_back_with_its_thresholds(start, shared_data, tmp_path) -> None:
+def test_measurements_are_restored_with_their_thresholds(start, shared_data, tmp_path) -> None:
     slide = tmp_path / "ki67.ome.tif"
     shutil.copy(shared_data / "openslide_os1_os2_crops" / "OS-2-ndpi.ome.tif", slide)
     first = start(slide)

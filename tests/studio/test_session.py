@@ -17,7 +17,7 @@ from settling import settled
 from tifffile import imread, imwrite
 
 from napari_pixcell.cells.methods import LayoutSource
-from napari_pixcell.engine.events import Failure, Finished, Layout, Preview, Progress
+from napari_pixcell.engine.events import Failure, Finished, Preview, Progress, SegmentedLayout
 from napari_pixcell.slides import ArraySlide, Region
 from napari_pixcell.studio.regions.item import NO_STYLE
 from napari_pixcell.studio.session import Session
@@ -336,10 +336,10 @@ def searching(session: Session, client: ScriptedClient, tmp_path: Path) -> Any:
     return item, client.segmenting[0][1]
 
 
-def cells(side: int = 256) -> Layout:
+def cells(side: int = 256) -> SegmentedLayout:
     labels = np.zeros((side, side), np.int32)
     labels[3:20, 3:20] = 7
-    return Layout(labels, LayoutSource("cellpose", "mine", "ab", "terms"))
+    return SegmentedLayout(labels, LayoutSource("cellpose", "mine", "ab", "terms"))
 
 
 def test_cells_by_cellpose_become_the_layout_and_go_into_the_record(
@@ -421,7 +421,7 @@ def test_a_search_that_is_cancelled_before_it_was_sent_is_never_sent(
 
 def test_no_cells_get_a_sentence_and_the_layout_stays(session: Session, searching: Any) -> None:
     item, tell = searching
-    tell(Layout(np.zeros((256, 256), np.int32), LayoutSource("cellpose")))
+    tell(SegmentedLayout(np.zeros((256, 256), np.int32), LayoutSource("cellpose")))
     tell(Finished())
     session.wait(20)
     assert item.layout is None and session.notices.problems["layout"].startswith(

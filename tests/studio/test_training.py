@@ -10,7 +10,7 @@ from pictures import tissue
 from PIL import Image
 from scripted import ScriptedClient
 
-from napari_pixcell.engine.events import Failure, Finished, Notice, Progress, Taught
+from napari_pixcell.engine.events import Failure, Finished, Notice, Progress, Trained
 from napari_pixcell.models.own_families import families_folder
 from napari_pixcell.slides import ArraySlide
 from napari_pixcell.studio.session import Session
@@ -95,7 +95,7 @@ def test_it_says_how_far_it_is_and_the_stain_is_there_at_once(
     families_folder().mkdir(parents=True)
     text = f'base = "demo"\n[flow]\nfile = "{(folder / "flow.safetensors").as_posix()}"\n'
     (families_folder() / "mine.toml").write_text(text)
-    tell(Taught("mine", str(folder), 0.4, 0.6, 3, 20, 4))
+    tell(Trained("mine", str(folder), 0.4, 0.6, 3, 20, 4))
     tell(Finished())
     asked.wait()
     assert [family.name for family in asked.staining.chosen] == ["mine"]

@@ -1,4 +1,4 @@
-"""An engine that draws: requests and events of the real one, without its networks."""
+"""An engine that draws: the requests and events of the real one, without its models."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from napari_pixcell.cells import segment_nuclei
 from napari_pixcell.cells.methods import LayoutSource
 from napari_pixcell.datasets.recipe.recipe import DatasetRecipe
-from napari_pixcell.engine.events import Embedding, Event, Finished, Layout, Variant
+from napari_pixcell.engine.events import Embedding, Event, Finished, SegmentedLayout, Variant
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.record import Record, pixels_sha256
 from napari_pixcell.engine.request import EmbedRequest, GenerateRequest, Request, SegmentRequest
@@ -30,14 +30,14 @@ def flat_picture(labels: NDArray[np.int32], seed: int) -> NDArray[np.uint8]:
 
 
 class DrawnEngine:
-    """Runs requests by drawing; every variant is of its layout and seed.
+    """Runs requests by drawing. Each variant shows its layout and seed.
 
     Attributes
     ----------
     asked : list of Request
-        What it was asked for.
+        Requests received so far.
     refuses : set of int
-        Seeds that it fails with.
+        Seeds for which it fails.
     """
 
     def __init__(self) -> None:
@@ -61,7 +61,7 @@ class DrawnEngine:
                 emit(Embedding(np.resize(colours, (1, DIMENSION)).astype(np.float32), "drawn"))
             case SegmentRequest():
                 found = segment_nuclei(request.pixels.unpack(), request.mpp)
-                emit(Layout(found, LayoutSource("builtin")))
+                emit(SegmentedLayout(found, LayoutSource("builtin")))
             case GenerateRequest():
                 if request.seed in self.refuses:
                     raise PixCellError("This seed is refused; choose another.")
@@ -74,7 +74,7 @@ class DrawnEngine:
 
 
 def drawn_recipe(**changes: object) -> DatasetRecipe:
-    """Give a recipe of two styles and three layouts by value, and two seeds."""
+    """Return a recipe of two styles and three layouts by value, and two seeds."""
     rng = np.random.default_rng(0)
     styles = tuple(
         {

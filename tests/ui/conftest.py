@@ -11,11 +11,12 @@ import pytest
 from napari._vispy.canvas import VispyCanvas
 from pictures import tissue
 from qtpy.QtCore import QCoreApplication, QEvent, QSettings, QTimer
-from qtpy.QtWidgets import QApplication
+from qtpy.QtWidgets import QApplication, QWidget
 from scripted import ScriptedClient
 
 from napari_pixcell.slides import ArraySlide
 from napari_pixcell.ui import dock
+from napari_pixcell.ui.demo import click
 from napari_pixcell.ui.dock import PixCellStudio
 from napari_pixcell.ui.layers.sharpening import watch
 from napari_pixcell.worker.client import WorkerClient
@@ -179,6 +180,22 @@ def settle(qtbot: Any) -> Callable[..., None]:
             qtbot.wait(5)
 
     return settle
+
+
+@pytest.fixture
+def press(settle: Callable[..., None]) -> Callable[[QWidget], None]:
+    """Click a control, and wait until the dock shows the outcome."""
+
+    def press(widget: QWidget) -> None:
+        dock = widget
+        while not isinstance(dock, PixCellStudio):
+            dock = dock.parentWidget()
+        settle(dock)
+        assert widget.isEnabled(), widget.toolTip()
+        click(widget)
+        settle(dock)
+
+    return press
 
 
 @pytest.fixture(scope="session")

@@ -15,11 +15,11 @@ from napari_pixcell.ui.demo import click
 @pytest.fixture
 def drawn(ready, settle):
     """A studio with a region of 301 × 280 px and two touching cells."""
-    ready.session.draw_region(Region(100, 60, 301, 280))
+    ready.session.regions.draw(Region(100, 60, 301, 280))
     settle(ready)
     labels = np.zeros((280, 301), np.int32)
     labels[50:70, 50:70], labels[50:70, 70:90] = 1, 2
-    ready.session.set_layout(1, labels, "test", LayoutSource("painted"))
+    ready.session.layouts.set(1, labels, "test", LayoutSource("painted"))
     settle(ready)
     return ready
 
@@ -29,16 +29,16 @@ def at(layer, *points: tuple[float, float]) -> list[tuple[float, float]]:
 
 
 def test_an_area_is_painted_in_coarse_pixels_exactly_over_its_region(drawn, settle) -> None:
-    section, item = drawn.layout_.area, drawn.session.active
+    section, item = drawn.layout_.area, drawn.session.regions.active
     assert item.part is None and not section.clear_button.isEnabled()
     click(section.mark_button)
     settle(drawn)
-    assert section.state.text() == "Paint over the part now"
+    assert section.state.text() == "Paint over the area."
     layer = drawn.link.find("area", 1)
     assert drawn.viewer.layers.selection.active is layer and layer.mode == "paint"
     drag(layer, *at(layer, (20, 10), (20, 30)))
     settle(drawn)
-    assert "are looked for and invented in the marked" in section.state.text()
+    assert "are segmented and invented in the marked area" in section.state.text()
     part = item.part
     assert part.shape == (280, 301) and 0.1 < part.mean() < 0.3
     rows, columns = np.nonzero(part)
@@ -61,16 +61,16 @@ def test_an_area_moves_with_its_region_and_is_discarded_on_resize(drawn, settle)
     layer = link.find("area", 1)
     drag(layer, *at(layer, (5, 5), (8, 8)))
     before = layer.translate.copy()
-    session.move_region(1, Region(140, 100, 301, 280))
+    session.regions.move(1, Region(140, 100, 301, 280))
     settle(drawn)
     np.testing.assert_allclose(layer.translate - before, (20, 20))
-    session.move_region(1, Region(140, 100, 400, 280))
+    session.regions.move(1, Region(140, 100, 400, 280))
     settle(drawn)
-    assert session.active.area is None and link.find("area", 1) is None
+    assert session.regions.active.area is None and link.find("area", 1) is None
     click(drawn.layout_.area.mark_button)
     drawn.viewer.layers.remove(link.find("area", 1))
     settle(drawn)
-    assert session.active.area is None and not drawn.layout_.area.clear_button.isEnabled()
+    assert session.regions.active.area is None and not drawn.layout_.area.clear_button.isEnabled()
 
 
 def test_the_condition_image_follows_edits_of_the_layout(drawn, qtbot, settle) -> None:
@@ -84,7 +84,7 @@ def test_the_condition_image_follows_edits_of_the_layout(drawn, qtbot, settle) -
     drawn.layout_.tools.buttons["paint"].click()
     drag(cells, *at(cells, (200, 200), (200, 220)))
     qtbot.waitUntil(lambda: layer.data[200, 210].all(), timeout=5_000)
-    drawn.session.set_layout(1, None)
+    drawn.session.layouts.set(1, None)
     settle(drawn)
     qtbot.waitUntil(lambda: link.find("condition") is None, timeout=5_000)
     link.tools.undo()
@@ -97,6 +97,6 @@ def test_the_condition_image_follows_edits_of_the_layout(drawn, qtbot, settle) -
 def test_cells_too_large_for_nuclei_raise_a_warning(drawn, settle) -> None:
     labels = np.zeros((280, 301), np.int32)
     labels[10:200, 10:200] = 1
-    drawn.session.set_layout(1, labels, "test", LayoutSource("painted"))
+    drawn.session.layouts.set(1, labels, "test", LayoutSource("painted"))
     settle(drawn)
     assert "far larger than nuclei" in drawn.layout_.advice.text()

@@ -59,7 +59,7 @@ def test_commands_alone_cover_the_main_workflow(ready, viewer, client, settle) -
     settle(ready)
     run("segment")
     settle(ready)
-    assert ready.session.active.cells
+    assert ready.session.regions.active.cells
     run("generate")
     settle(ready)
     client.play()
@@ -82,7 +82,7 @@ def test_commands_alone_cover_the_main_workflow(ready, viewer, client, settle) -
     settle(ready)
     run("cancel_all")
     settle(ready)
-    assert not ready.session.generation.jobs
+    assert not ready.session.queue.jobs
 
 
 def test_a_disabled_command_says_why(ready, viewer) -> None:

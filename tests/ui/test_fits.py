@@ -17,29 +17,32 @@ SCREEN = 1366, 768
 
 
 @pytest.fixture
-def full(ready: PixCellStudio, viewer: napari.Viewer, client, qtbot, settle):
-    """Everything unfolded that the dock can show of two regions, at its least width."""
+def full(ready: PixCellStudio, viewer: napari.Viewer, client, settle, press):
+    """Return a dock at its least width, with two regions and everything unfolded."""
     viewer.window.resize(*SCREEN)
     session = ready.session
     for place in ((200, 200), (500, 500)):
-        session.add_region(place)
+        session.regions.add(place)
         settle(ready)
-    ready.layout_.finding.segment_button.click()
-    settle(ready)
+    press(ready.layout_.finding.segment_button)
     for _ in range(4):
-        session.generate()
+        session.generator.generate()
     settle(ready)
     client.waiting.pop(0)[1](Failure("There is not enough memory on the device."))
     settle(ready)
     client.play()
     settle(ready)
     session.gallery.star(session.gallery.results)
-    ready.style_.blend_button.click()
-    settle(ready)
+    press(ready.style_.blend_button)
     session.settings.start_from, session.settings.only_part = "tissue", True
     session.settings.use_preset("balanced")
     session.settings.seed, session.settings.count = 2**32 - 1, 100
-    session.grids.queue(session.grid_sweep(), *session._asked(session.active), None, False)
+    session.grids.queue(
+        session.generator.grid_sweep(),
+        *session.generator.capture(session.regions.active),
+        None,
+        False,
+    )
     ready.layout_.tools.buttons["stamp"].click()
     for section in ready.sections:
         section.header.setChecked(True)

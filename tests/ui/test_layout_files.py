@@ -64,7 +64,7 @@ def test_touching_cells_of_a_mask_are_split_on_request(
         )
         click(region.layout_.import_button)
         settle(region)
-        assert region.session.active.cells == cells
+        assert region.session.regions.active.cells == cells
 
 
 def test_a_dropped_mask_becomes_a_layout_and_a_dropped_slide_opens(
@@ -75,14 +75,14 @@ def test_a_dropped_mask_becomes_a_layout_and_a_dropped_slide_opens(
     imwrite(tmp_path / "mask.tif", labels)
     drop(region, tmp_path / "mask.tif")
     settle(region)
-    assert region.session.active.cells == 1
-    before = region.session.slide_key
+    assert region.session.regions.active.cells == 1
+    before = region.session.slides.key
     colour = np.full((600, 600, 3), 200, np.uint8)
     imwrite(tmp_path / "slide.tif", colour, resolution=(20_000, 20_000), resolutionunit=3)
     drop(region, tmp_path / "slide.tif")
     settle(region)
-    assert region.session.slide_key != before
-    assert region.session.slide.short_name == "slide"
+    assert region.session.slides.key != before
+    assert region.session.slides.current.short_name == "slide"
 
 
 def test_a_file_without_cells_is_reported_in_the_layout_section(region, settle, tmp_path) -> None:

@@ -22,7 +22,9 @@ def tools(ready, settle):
     labels = np.zeros((256, 256), np.int32)
     for label, centre in enumerate(((50, 50), (50, 150), (150, 50), (150, 72)), start=1):
         labels[disk(centre, 10)] = label
-    ready.session.set_layout(ready.session.active.number, labels, "test", LayoutSource("painted"))
+    ready.session.layouts.set(
+        ready.session.regions.active.number, labels, "test", LayoutSource("painted")
+    )
     settle(ready)
     return ready.link.tools
 
@@ -137,7 +139,9 @@ def test_undo_covers_strokes_and_imports(ready, tools, settle) -> None:
     painted = tools.layer.data.copy()
     other = np.zeros((256, 256), np.int32)
     other[5:20, 5:20] = 9
-    session.set_layout(session.active.number, other.copy(), "imported", LayoutSource("imported"))
+    session.layouts.set(
+        session.regions.active.number, other.copy(), "imported", LayoutSource("imported")
+    )
     settle(ready)
     choose(tools, ready, "paint")
     drag(tools.layer, *world(tools, (100, 100), (110, 100)))
@@ -147,7 +151,7 @@ def test_undo_covers_strokes_and_imports(ready, tools, settle) -> None:
         click(buttons.undo)
         settle(ready)
         np.testing.assert_array_equal(tools.layer.data, expected)
-    assert session.active.layout_origin == "test" and session.active.cells == 5
+    assert session.regions.active.layout_origin == "test" and session.regions.active.cells == 5
     click(buttons.redo)
     settle(ready)
     np.testing.assert_array_equal(tools.layer.data, other)
@@ -198,7 +202,7 @@ def test_escape_first_discards_an_outline_then_cancels_the_job(
 ) -> None:
     stopped = []
     monkeypatch.setattr(type(ready.session), "cancel_segmenting", lambda _: stopped.append(1))
-    ready.session.set_layout(ready.session.active.number, None)
+    ready.session.layouts.set(ready.session.regions.active.number, None)
     choose(tools, ready, "outline")
     overlay = tools.layer._overlays["polygon"]
     overlay.points = [[100, 100], [100, 140]]

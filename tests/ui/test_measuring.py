@@ -24,7 +24,7 @@ def ki67(shared_data: Path) -> np.ndarray:
 def section(studio, settle, ki67):
     """The Measure section, with a region on real Ki67 tissue."""
     studio.link.add_slide(ArraySlide([ki67], 0.5, "case 7"))
-    studio.session.add_region((140, 140))
+    studio.session.regions.add((140, 140))
     settle(studio)
     return studio.measure
 
@@ -77,16 +77,16 @@ def test_nuclei_are_coloured_by_class_and_follow_the_sliders(
 
 def test_a_layout_s_layer_lists_the_dab_of_its_nuclei(section, studio, settle) -> None:
     session = studio.session
-    session.segment()
+    session.segmentation.segment()
     settle(studio)
-    session.measure()
+    session.measures.measure()
     settle(studio)
-    layout = studio.link.find("layout", session.active.number)
+    layout = studio.link.find("layout", session.regions.active.number)
     assert list(layout.features.columns) == ["index", "DAB OD", "positive", "class"]
-    assert len(layout.features) == session.active.cells
+    assert len(layout.features) == session.regions.active.cells
     layout.visible = False
-    session.set_layout(session.active.number, None)
-    session.measure()
+    session.layouts.set(session.regions.active.number, None)
+    session.measures.measure()
     settle(studio)
     session.measures.choose(session.measures.rows[0])
     settle(studio)
@@ -106,7 +106,7 @@ def test_rows_can_be_copied_saved_and_removed(
     section, studio, qtbot, settle, monkeypatch, tmp_path
 ) -> None:
     section.header.setChecked(True)
-    studio.session.measure()
+    studio.session.measures.measure()
     settle(studio)
     qtbot.keyClick(section.table, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
     header, line = QGuiApplication.clipboard().text().splitlines()

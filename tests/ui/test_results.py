@@ -26,9 +26,9 @@ NONE, CTRL = Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.ControlModifier
 @pytest.fixture
 def made(ready, client, qtbot, settle):
     """The studio with four variants of Region 1, the first of them visible."""
-    ready.session.add_region((400, 400))
+    ready.session.regions.add((400, 400))
     settle(ready)
-    ready.session.generate()
+    ready.session.generator.generate()
     settle(ready)
     client.play()
     settle(ready)
@@ -102,7 +102,7 @@ def test_a_starred_variant_has_its_own_layer(made, viewer, qtbot) -> None:
 def test_previews_variants_on_disk_and_a_long_strip(
     made, client, qtbot, settle, monkeypatch
 ) -> None:
-    made.session.generate()
+    made.session.generator.generate()
     settle(made)
     tell = client.waiting[0][1]
     tell(Preview(0, np.full((32, 32, 3), 7, np.uint8)))
@@ -119,7 +119,7 @@ def test_previews_variants_on_disk_and_a_long_strip(
     client.play()
     settle(made)
     assert made.link.find("preview") is shared
-    made.session.generate()
+    made.session.generator.generate()
     settle(made)
     for value, visible in ((7, True), (9, False)):
         client.waiting[0][1](Preview(0, np.full((32, 32, 3), value, np.uint8)))
@@ -144,7 +144,7 @@ def test_previews_variants_on_disk_and_a_long_strip(
     strip = made.results.strip
     for _ in range(3):
         made.session.settings.count = 9
-        made.session.generate()
+        made.session.generator.generate()
         settle(made)
         client.play()
         settle(made)
@@ -181,7 +181,7 @@ def test_keys_show_and_star_variants_but_never_capture_typing(made, viewer) -> N
     field.setFocus()
     field.clear()
     QTest.keyClicks(field, "GHS 12")
-    assert field.text() == "GHS 12" and made.session.export_name == "GHS 12"
+    assert field.text() == "GHS 12" and made.session.exporter.name == "GHS 12"
     assert shown(made) == [1] and not made.session.gallery.kept
 
     slide = viewer.layers["case 7"]
@@ -200,7 +200,7 @@ def test_layouts_keep_napari_s_digits_and_h_shows_the_original_in_every_mode(
     regions.mode = "add_rectangle"
     key(viewer, Qt.Key.Key_5)
     assert regions.mode == "select" and shown(made) == [1]
-    made.session.new_layout()
+    made.session.layouts.new()
     settle(made)
     layout = viewer.layers["Layout · Region 1"]
     viewer.layers.selection.active = layout
@@ -210,7 +210,7 @@ def test_layouts_keep_napari_s_digits_and_h_shows_the_original_in_every_mode(
     key(viewer, Qt.Key.Key_2)
     assert viewer.layers["theirs"].mode == "add"
     viewer.layers.remove("theirs")
-    made.session.new_layout()
+    made.session.layouts.new()
     settle(made)
     press(made, 2)
     made.session.gallery.star(made.session.gallery.results[1])
@@ -291,7 +291,7 @@ def test_a_right_click_opens_the_menu_of_a_variant(
     assert settings.steps == made.session.gallery.results[2].record.request.steps
     actions["Copy seed"].trigger()
     assert QGuiApplication.clipboard().text() == "1236"
-    made.session.export_name = "case A"
+    made.session.exporter.name = "case A"
     actions["Copy record"].trigger()
     record = json.loads(QGuiApplication.clipboard().text())
     assert record["request"]["seed"] == 1236 and record["request"]["source"]["name"] == "case A"
@@ -310,9 +310,9 @@ def test_the_divider_can_be_dragged_in_the_dock_and_on_the_canvas(made, viewer, 
     qtbot.wait(60)
     shared = made.link.find("preview")
     tissue = result.target.pixels
-    assert section.sides.text() == "tissue | seed 1234" and section.place.isEnabled()
+    assert section.sides.text() == "tissue | seed 1234" and section.divider.isEnabled()
     for value in (500, 250):
-        section.place.setValue(value)
+        section.divider.setValue(value)
         column = round(256 * value / 1000)
         np.testing.assert_array_equal(shared.data[:, : column - 1], tissue[:, : column - 1])
         assert (shared.data[:, column + 1 :] == result.image[0, 0]).all()
@@ -326,7 +326,7 @@ def test_the_divider_can_be_dragged_in_the_dock_and_on_the_canvas(made, viewer, 
     press(made, 1)
     click(section.swipe, QPoint(8, section.swipe.height() // 2))
     qtbot.wait(60)
-    assert section.sides.text() == "Show a variant first." and not section.place.isEnabled()
+    assert section.sides.text() == "Show a variant first." and not section.divider.isEnabled()
     press(made, 1)
     swipe, camera = made.session.gallery.swipe, viewer.scene.camera
     viewer.layers.selection.active = viewer.layers["case 7"]

@@ -130,7 +130,7 @@ def test_pairs_are_filtered_and_sorted(open_dock: ReviewPairs, rest: Any) -> Non
     choose(filters.show_, "Flagged by a check (2)")
     rest(dock)
     assert numbers(dock) == [4, 9]
-    assert "overlap with its mask 0.30, wanted at least 0.50" in dock.detail.flags.text()
+    assert "overlap with its mask 0.30, expected at least 0.50" in dock.detail.flags.text()
     choose(filters.show_, "Does not follow its mask (2)")
     choose(filters.style_, "Style 1")
     assert numbers(dock) == [9]
@@ -151,7 +151,7 @@ def test_pairs_are_filtered_and_sorted(open_dock: ReviewPairs, rest: Any) -> Non
         "Number",
         "Number of cells",
         "Overlap with its mask",
-        "Likeness to its style",
+        "Similarity to its style",
     ]
 
 
@@ -211,7 +211,7 @@ def test_disabled_controls_say_why(
     first = [dock.accept_button, dock.reject_button, dock.clear_button, dock.show_button]
     for made in (*first, dock.outlined, dock.filters.show_, dock.filters.sort):
         assert not made.isEnabled() and made.toolTip().startswith("Open a dataset first")
-    assert dock.redo_button.toolTip().startswith("No decision was taken back")
+    assert dock.redo_button.toolTip().startswith("No decision to redo")
     dock.open(tmp_path)
     rest(dock)
     assert dock.problem.text().startswith("There is no dataset in")
@@ -233,7 +233,7 @@ def test_decisions_that_could_not_be_stored_are_retried(
     (folder / "decisions.jsonl").mkdir()
     press(dock, "A")
     qtbot.waitUntil(dock.again_button.isVisible)
-    assert dock.problem.text().startswith("1 decision cannot be stored in data")
+    assert dock.problem.text().startswith("1 decision could not be stored in data")
     (folder / "decisions.jsonl").rmdir()
     dock.again_button.click()
     rest(dock)
@@ -248,7 +248,7 @@ def test_a_pair_without_its_files_is_reported(dock: ReviewPairs, folder: Path, r
     rest(dock)
     press(dock, "Right", "Return")
     rest(dock)
-    assert dock.problem.text().startswith("Pair 1 cannot be read; restore its files")
+    assert dock.problem.text().startswith("Pair 1 cannot be read. Restore its files")
     for widget in (dock.detail.view, dock.grid.viewport()):
         assert not widget.grab().isNull()
 
@@ -262,14 +262,14 @@ def test_a_pair_is_shown_in_the_viewer_beside_the_slide(
     rest(dock)
     assert dock.name.text() == "Drawn" and dock.isVisible()
     press(dock, "R", "G")  # keys of the studio do nothing here
-    assert not ready.session.regions and not dock.review.unsaved
-    slide = ready.session.slide
+    assert not ready.session.regions.current and not dock.review.unsaved
+    slide = ready.session.slides.current
     for _ in range(2):  # the second replaces the first
         press(dock, "Right", "Return")
         rest(dock)
     image, cells = viewer.layers[-2:]
     assert isinstance(image, Image) and isinstance(cells, Labels)
-    assert len(viewer.layers) == 3 and ready.session.slide is slide
+    assert len(viewer.layers) == 3 and ready.session.slides.current is slide
     assert image.name == "Synthetic · Drawn · pair 2"
     assert cells.name == "Synthetic cells · Drawn · pair 2"
     for layer in (image, cells):

@@ -78,7 +78,7 @@ def work_on(studio: PixCellStudio, client: ScriptedClient, settle: Any, qtbot: A
     session = studio.session
     click(studio.region.add_button)
     settle(studio)
-    session.new_layout()
+    session.layouts.new()
     layer = studio.link.find("layout", 1)
     layer.paint((100, 100), 1)
     layer.paint((150, 150), 2)
@@ -86,8 +86,8 @@ def work_on(studio: PixCellStudio, client: ScriptedClient, settle: Any, qtbot: A
     studio.link.area.paint(1)
     studio.link.find("area", 1).paint((10, 10), 1)
     session.settings.count = 2
-    qtbot.waitUntil(lambda: session.active.cells == 2, timeout=5000)
-    session.generate()
+    qtbot.waitUntil(lambda: session.regions.active.cells == 2, timeout=5000)
+    session.generator.generate()
     settle(studio)
     client.play()
     settle(studio)
@@ -108,7 +108,7 @@ def layers_of(studio: PixCellStudio) -> list[tuple[str, Any, Any]]:
 
 
 def test_a_dropped_session_restores_the_closed_window(windows, worked, slide_file, settle) -> None:
-    before, labels = layers_of(worked), worked.session.active.layout.copy()
+    before, labels = layers_of(worked), worked.session.regions.active.layout.copy()
     folder = slide_file.with_name("case 7.pixcell")
     other = windows.open()
     drop(other, folder)
@@ -122,22 +122,22 @@ def test_a_dropped_session_restores_the_closed_window(windows, worked, slide_fil
 
 
 def test_a_slide_offers_its_previous_session(windows, worked, slide_file, settle, qtbot) -> None:
-    worked.session.generate()  # waits while the window is closed
+    worked.session.generator.generate()  # waits while the window is closed
     settle(worked)
     other = windows.open()
     other.slide.open(slide_file)
     qtbot.waitUntil(lambda: not other.slide.action.isHidden(), timeout=5000)
     assert other.slide.note.text().startswith("Your work of today ")
-    assert other.slide.action.text() == "Open it"
+    assert other.slide.action.text() == "Open session"
     click(other.slide.action)
     settle(other)
     assert len(other.session.gallery.results) == 2
     assert "1 job waited when this session was saved." in other.slide.note.text()
-    assert other.session.generation.jobs == []
-    assert other.slide.action.text() == "Go on"
+    assert other.session.queue.jobs == []
+    assert other.slide.action.text() == "Resume jobs"
     click(other.slide.action)
     settle(other)
-    assert len(other.session.generation.jobs) == 1
+    assert len(other.session.queue.jobs) == 1
     assert "case 7.pixcell" in other.session.saver.where()
 
 
@@ -161,14 +161,14 @@ def test_the_studio_asks_for_a_missing_slide(
     moved = slide_file.rename(slide_file.with_name("renamed.tif"))
     other.take(slide_file.with_name("case 7.pixcell"))
     settle(other)
-    assert other.slide.action.text() == "Find it…"
+    assert other.slide.action.text() == "Locate slide…"
     monkeypatch.setattr(
         "napari_pixcell.ui.session_menu.QFileDialog.getOpenFileName",
         lambda *_: (str(moved), ""),
     )
     click(other.slide.action)
     settle(other)
-    assert len(other.session.regions) == 1
+    assert len(other.session.regions.current) == 1
     assert not other.slide.problem.isVisible()
 
 
@@ -186,4 +186,4 @@ def test_a_reopened_dock_restores_its_session(windows, worked, slide_file, settl
     assert sorted(layers_of(other)) == sorted(before)
     layer = other.link.find("layout", 1)
     layer.paint((200, 200), 9)
-    qtbot.waitUntil(lambda: other.session.active.cells == 3, timeout=5000)
+    qtbot.waitUntil(lambda: other.session.regions.active.cells == 3, timeout=5000)

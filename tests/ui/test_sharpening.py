@@ -62,10 +62,10 @@ def test_a_corrupt_tile_is_reported_in_the_slide_section(studio, viewer, qtbot, 
     studio.slide.open(path)
     qtbot.wait(60)
     assert not studio.slide.corrupt.isVisible()
-    studio.session.slide.read(Region(0, 0, 300, 300), 0.499)
+    studio.session.slides.current.read(Region(0, 0, 300, 300), 0.499)
     qtbot.waitUntil(studio.slide.corrupt.isVisible, timeout=5000)
     assert studio.slide.corrupt.text() == (
         "“bad.svs” has a corrupt tile, which is shown white. Copy the file again from its source."
     )
-    studio.session.add_region((150, 150))
+    studio.session.regions.add((150, 150))
     qtbot.waitUntil(lambda: "This region" in studio.slide.corrupt.text(), timeout=5000)

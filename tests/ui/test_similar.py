@@ -21,7 +21,7 @@ def panel(studio, settle):
     """The panel, with a region on pink tissue."""
     studio.link.add_slide(ArraySlide([two_tissues()], 0.5, "case 7"))
     settle(studio)
-    studio.session.add_region((300, 900))
+    studio.session.regions.add((300, 900))
     settle(studio)
     return studio.region.similar
 
@@ -66,11 +66,14 @@ def test_the_best_matches_can_be_visited_and_used_as_regions_or_styles(
     region = place.region
     assert abs(x - region.x - region.width / 2) < 1 and abs(y - region.y - region.height / 2) < 1
     actions = {action.text(): action for action in found.menu(place).actions()}
-    assert list(actions) == ["Go there", "Add a region here", "Use as style of Region 1"]
+    assert list(actions) == ["Go to match", "Add region here", "Use as style of Region 1"]
     actions["Use as style of Region 1"].trigger()
     settle(studio)
-    assert session.active.name == "Region 1" and studio.style_.choice.currentText() == "Region 2"
-    assert session.style_item().region == region
+    assert (
+        session.regions.active.name == "Region 1"
+        and studio.style_.choice.currentText() == "Region 2"
+    )
+    assert session.styles.source_region().region == region
 
 
 def test_the_map_can_be_hidden_deleted_and_shown_again(found, studio, settle) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 from napari_pixcell.cli import options as cli
@@ -14,7 +13,6 @@ from napari_pixcell.datasets.recipe.request import DatasetRequest
 from napari_pixcell.datasets.splits import Split
 from napari_pixcell.datasets.store.dataset import Dataset
 from napari_pixcell.engine.events import Event, Notice, Progress
-from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.families import get_family
 
@@ -37,7 +35,7 @@ SPLIT = "fraction for {}; no slide or layout is in two splits"
 )
 def make(options: cli.Options) -> cli.Result:
     """Make a dataset from a recipe."""
-    recipe = _with_library_styles(DatasetRecipe.load(options.recipe))
+    recipe = DatasetRecipe.load(options.recipe)
     if options.count:
         from napari_pixcell.datasets.recipe.preparing import count_pairs
 
@@ -84,13 +82,13 @@ def twin(options: cli.Options) -> cli.Result:
 def resume(options: cli.Options) -> cli.Result:
     """Resume a dataset that was interrupted."""
     Dataset(options.folder)  # raises before anything is loaded
-    recipe = _with_library_styles(DatasetRecipe.load(options.recipe)) if options.recipe else None
+    recipe = DatasetRecipe.load(options.recipe) if options.recipe else None
     return _run(DatasetRequest(str(options.folder), recipe, options.first))
 
 
 def _run(request: DatasetRequest) -> cli.Result:
     from napari_pixcell.datasets.recipe.making import make_dataset
-    from napari_pixcell.datasets.sheet import write_first_sheet
+    from napari_pixcell.datasets.report.sheets import write_first_sheet
     from napari_pixcell.datasets.store.table import PairTable
 
     if request.most is not None and request.most < 1:
@@ -176,24 +174,3 @@ def _count(done: int, total: int) -> None:
     if sys.stderr.isatty():
         end = "" if done < total else "\n"
         print(f"\r{done:,} of {total:,}  ", end=end, file=sys.stderr, flush=True)
-
-
-def _with_library_styles(recipe: DatasetRecipe) -> DatasetRecipe:
-    """Return a recipe with the embeddings of the library's styles in place of their names."""
-    styles = tuple(_with_embedding(part, recipe.family) for part in recipe.styles)
-    return replace(recipe, styles=styles)
-
-
-def _with_embedding(part: Part, family_name: str) -> Part:
-    from napari_pixcell.engine.styles.library import StyleLibrary
-    from napari_pixcell.models.identity import encoder_kind
-
-    if part["from"] == "blend":
-        return {**part, "styles": [_with_embedding(one, family_name) for one in part["styles"]]}
-    if part["from"] != "library":
-        return part
-    family, style = get_family(family_name), StyleLibrary().find(part["name"])
-    if problem := style.why_not(family, encoder_kind(family)):
-        raise PixCellError(problem)
-    embedding = PackedArray.pack(style.embedding).to_dict()
-    return {"from": "embedding", "name": style.name, "embedding": embedding}

@@ -55,7 +55,7 @@ import os; os._exit(0)
 
 
 @dataclass(frozen=True)
-class Line:
+class Diagnosis:
     """One finding.
 
     Parameters
@@ -88,7 +88,7 @@ class Line:
         return {"grade": self.grade, "topic": self.topic, "found": self.found, "fix": self.fix}
 
 
-Lines = Iterator[Line]
+Diagnoses = Iterator[Diagnosis]
 
 
 @cli.command("doctor", cli.flag("--online", "also check access to gated models on the hub"))
@@ -103,7 +103,7 @@ def doctor(options: cli.Options) -> cli.Result:
     return result | {cli.EXIT_CODE: int(any(line.failed for line in lines))}
 
 
-def examine(online: bool = False) -> Lines:
+def examine(online: bool = False) -> Diagnoses:
     """Check everything that the studio needs, and iterate over the findings.
 
     Parameters
@@ -112,7 +112,7 @@ def examine(online: bool = False) -> Lines:
         Also ask the hub for access to gated files. Nothing is sent otherwise.
     """
     device: dict[str, Any] = {}
-    checks: tuple[tuple[str, Callable[[], Lines]], ...] = (
+    checks: tuple[tuple[str, Callable[[], Diagnoses]], ...] = (
         ("Python", _python),
         ("napari", _napari),
         ("Qt", _qt),
@@ -133,101 +133,103 @@ def examine(online: bool = False) -> Lines:
             yield from check()
         except Exception as error:  # one broken check must not hide the others
             fix = "reinstall napari-pixcell in a fresh environment, and report this line"
-            yield Line(topic, f"the check broke ({type(error).__name__})", fix, failed=True)
+            yield Diagnosis(topic, f"the check broke ({type(error).__name__})", fix, failed=True)
 
 
-def _python() -> Lines:
+def _python() -> Diagnoses:
     # An older one cannot import this file.
-    yield Line("Python", ".".join(map(str, sys.version_info[:3])))
+    yield Diagnosis("Python", ".".join(map(str, sys.version_info[:3])))
 
 
-def _napari() -> Lines:
+def _napari() -> Diagnoses:
     found = version("napari")
     old = tuple(map(int, found.split(".")[:2])) < (0, 9)
-    yield Line("napari", found, 'pip install "napari>=0.9,<0.10"' if old else "", failed=old)
+    yield Diagnosis("napari", found, 'pip install "napari>=0.9,<0.10"' if old else "", failed=old)
 
 
-def _qt() -> Lines:
+def _qt() -> Diagnoses:
     bindings = [name for name in BINDINGS if importlib.util.find_spec(name)]
     if not bindings:
-        yield Line("Qt", "no binding", 'pip install "napari-pixcell[all]"', failed=True)
+        yield Diagnosis("Qt", "no binding", 'pip install "napari-pixcell[all]"', failed=True)
     elif len(bindings) > 1 and not os.environ.get("QT_API"):
         fix = f"set QT_API={bindings[0].lower()}, or uninstall the others"
-        yield Line("Qt", " and ".join(bindings), fix)
+        yield Diagnosis("Qt", " and ".join(bindings), fix)
     else:
-        yield Line("Qt", f"{bindings[0]} {_version_of(bindings[0])}")
+        yield Diagnosis("Qt", f"{bindings[0]} {_version_of(bindings[0])}")
 
 
-def _opengl() -> Lines:
+def _opengl() -> Diagnoses:
     renderer = _child(_OPENGL)
     if renderer is None:
         fix = "start it with a screen or under xvfb-run; check the graphics driver"
-        yield Line("OpenGL", "no context could be created", fix)
+        yield Diagnosis("OpenGL", "no context could be created", fix)
     elif any(word in renderer.lower() for word in ("llvmpipe", "softpipe", "software")):
         fix = "the window works but is slow; install the driver of the GPU"
-        yield Line("OpenGL", renderer, fix)
+        yield Diagnosis("OpenGL", renderer, fix)
     else:
-        yield Line("OpenGL", renderer)
+        yield Diagnosis("OpenGL", renderer)
 
 
-def _torch(device: dict[str, Any]) -> Lines:
+def _torch(device: dict[str, Any]) -> Diagnoses:
     output = _child(_TORCH)
     if output is None:
         fix = "pip install torch torchvision, in matching versions"
-        yield Line("torch", "it cannot be imported", fix, failed=True)
+        yield Diagnosis("torch", "it cannot be imported", fix, failed=True)
         return
     device.update(json.loads(output))
-    yield Line("torch", device["version"])
+    yield Diagnosis("torch", device["version"])
     if device["device"] != "cpu":
-        yield Line("device", f"{device['device']}, {'bfloat16' if device['bf16'] else 'float16'}")
+        yield Diagnosis(
+            "device", f"{device['device']}, {'bfloat16' if device['bf16'] else 'float16'}"
+        )
     elif shutil.which("nvidia-smi"):
         yield _unseen_gpu(device["cuda_build"])
     else:
         fix = "the demo family runs well; the published models need an NVIDIA GPU"
-        yield Line("device", "no GPU: everything runs on the CPU", fix)
+        yield Diagnosis("device", "no GPU: everything runs on the CPU", fix)
 
 
-def _unseen_gpu(cuda_build: str | None) -> Line:
+def _unseen_gpu(cuda_build: str | None) -> Diagnosis:
     """Return why torch does not see an NVIDIA GPU: its build, no driver, or an old one."""
     if cuda_build is None:
         fix = "install the CUDA build of PyTorch that fits the driver, see pytorch.org"
-        return Line("device", "an NVIDIA GPU, but a torch for the CPU alone", fix)
+        return Diagnosis("device", "an NVIDIA GPU, but a torch for the CPU alone", fix)
     driver = _output_of(["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"])
     if driver is None:
         fix = "restart the computer; if that does not help, reinstall the driver"
-        return Line("device", "an NVIDIA GPU whose driver does not answer", fix)
+        return Diagnosis("device", "an NVIDIA GPU whose driver does not answer", fix)
     found = f"torch for CUDA {cuda_build} cannot use driver {driver}"
     fix = "update the driver, or install PyTorch for an older CUDA, see pytorch.org"
-    return Line("device", found, fix)
+    return Diagnosis("device", found, fix)
 
 
-def _compilation() -> Lines:
+def _compilation() -> Diagnoses:
     if not compile_wanted():
-        yield Line("compilation", "off (PIXCELL_COMPILE=1 enables it)")
+        yield Diagnosis("compilation", "off (PIXCELL_COMPILE=1 enables it)")
         return
     reason = preference("compile failed", "")
     if reason:
         fix = "install a C++ compiler (and Triton for a GPU), or unset PIXCELL_COMPILE"
-        yield Line("compilation", f"enabled, but it failed here ({reason})", fix)
+        yield Diagnosis("compilation", f"enabled, but it failed here ({reason})", fix)
     else:
-        yield Line("compilation", "enabled; blocks are compiled when a model is loaded")
+        yield Diagnosis("compilation", "enabled; blocks are compiled when a model is loaded")
 
 
-def _memory(device: dict[str, Any]) -> Lines:
+def _memory(device: dict[str, Any]) -> Diagnoses:
     machine = Machine(device.get("free", 0), this_machine().host)
     free = f"{machine.host / GB:.1f} GB free"
-    if machine.card:
-        free += f", {machine.card / GB:.1f} GB free on the GPU"
-    yield Line("memory", free, "close other programs" if machine.host < 2 * GB else "")
-    half = bool(device.get("bf16", True)) or bool(machine.card)
+    if machine.gpu:
+        free += f", {machine.gpu / GB:.1f} GB free on the GPU"
+    yield Diagnosis("memory", free, "close other programs" if machine.host < 2 * GB else "")
+    half = bool(device.get("bf16", True)) or bool(machine.gpu)
     for family in weight_sets().values():
         words = verdict(family, machine, half)
         short = "more memory" in words
         fix = "close other programs, or choose a smaller model" if short else ""
-        yield Line(f"memory for {family.name}", words, fix)
+        yield Diagnosis(f"memory for {family.name}", words, fix)
 
 
-def _models() -> Lines:
+def _models() -> Diagnoses:
     for name, family in families().items():
         left, parts = len(missing(family)), len(family.parts)
         found, fix = "installed", ""
@@ -236,10 +238,10 @@ def _models() -> Lines:
             fix = f"napari-pixcell models get {name}"
         if left and family.bundled:
             fix = "reinstall napari-pixcell"
-        yield Line(f"model {name}", found, fix, failed=bool(left) and family.bundled)
+        yield Diagnosis(f"model {name}", found, fix, failed=bool(left) and family.bundled)
 
 
-def _weights() -> Lines:
+def _weights() -> Diagnoses:
     """Iterate over the published files, each once even if several families use it."""
     parts = {
         f"{part.hub_id}/{part.weights}": (part, weights.name)
@@ -257,30 +259,30 @@ def _weights() -> Lines:
         file = find(part)
         if file is None:
             found = f"not installed ({part.bytes / 1e6:,.0f} MB)"
-            yield Line(topic, found, f"napari-pixcell models get {name}")
+            yield Diagnosis(topic, found, f"napari-pixcell models get {name}")
         else:
-            yield Line(topic, folders[file.where])
+            yield Diagnosis(topic, folders[file.where])
 
 
-def _cellpose() -> Lines:
+def _cellpose() -> Diagnoses:
     found = _version_of("cellpose")
     if found:
-        yield Line("Cellpose", found)
+        yield Diagnosis("Cellpose", found)
     else:
         fix = 'pip install "cellpose>=4.2"; the built-in method works without it'
-        yield Line("Cellpose", "not installed", fix, failed=True)
+        yield Diagnosis("Cellpose", "not installed", fix, failed=True)
 
 
-def _hub(online: bool) -> Lines:
+def _hub(online: bool) -> Diagnoses:
     from huggingface_hub import constants, get_token
 
     if constants.HF_HUB_OFFLINE:
         fix = "unset HF_HUB_OFFLINE to download, or import a folder from another machine"
-        yield Line("hub", "HF_HUB_OFFLINE is set: nothing is downloaded", fix)
+        yield Diagnosis("hub", "HF_HUB_OFFLINE is set: nothing is downloaded", fix)
     if get_token():
-        yield Line("token", "set")
+        yield Diagnosis("token", "set")
     else:
-        yield Line("token", "none", "hf auth login; only gated models such as UNI2-h need it")
+        yield Diagnosis("token", "none", "hf auth login; only gated models such as UNI2-h need it")
     if not online or constants.HF_HUB_OFFLINE:
         return
     from napari_pixcell.models.hub import access
@@ -289,10 +291,10 @@ def _hub(online: bool) -> Lines:
     parts = {part.hub_id: part for weights in sets for part in weights.parts if part.hub_id}
     for hub_id, part in parts.items():
         problem = access(part)
-        yield Line(f"access to {hub_id}", "refused" if problem else "granted", problem)
+        yield Diagnosis(f"access to {hub_id}", "refused" if problem else "granted", problem)
 
 
-def _openslide() -> Lines:
+def _openslide() -> Diagnoses:
     import openslide
 
     from napari_pixcell.slides.samples import SAMPLE_SLIDE
@@ -300,10 +302,10 @@ def _openslide() -> Lines:
     # OpenSlide itself: the studio may read this file with another library.
     with openslide.OpenSlide(SAMPLE_SLIDE) as slide:
         slide.read_region((0, 0), 0, (64, 64))
-    yield Line("OpenSlide", f"{openslide.__library_version__}; it reads the sample slide")
+    yield Diagnosis("OpenSlide", f"{openslide.__library_version__}; it reads the sample slide")
 
 
-def _disk() -> Lines:
+def _disk() -> Diagnoses:
     from huggingface_hub import constants
 
     for topic, folder, enough, variable in (
@@ -314,10 +316,10 @@ def _disk() -> Lines:
             folder = folder.parent
         free = shutil.disk_usage(folder).free
         fix = f"free some space, or set {variable} to a folder on a larger disk"
-        yield Line(topic, f"{file_size(free)} free", fix if free < enough else "")
+        yield Diagnosis(topic, f"{file_size(free)} free", fix if free < enough else "")
 
 
-def _folders() -> Lines:
+def _folders() -> Diagnoses:
     for topic, folder, variable in (
         ("settings folder", config_folder(), "PIXCELL_CONFIG_DIR"),
         ("cache folder", cache_folder(), "PIXCELL_CACHE_DIR"),
@@ -328,9 +330,9 @@ def _folders() -> Lines:
                 pass
         except OSError as error:
             fix = f"make it writable, or set {variable} to another folder"
-            yield Line(topic, f"not writable ({error.strerror})", fix, failed=True)
+            yield Diagnosis(topic, f"not writable ({error.strerror})", fix, failed=True)
         else:
-            yield Line(topic, "writable")
+            yield Diagnosis(topic, "writable")
 
 
 def _child(code: str) -> str | None:

@@ -8,7 +8,7 @@ from napari_pixcell.cli import options as cli
 from napari_pixcell.cli.region import chosen_region
 from napari_pixcell.cli.running import embedding_of
 from napari_pixcell.cli.styles import save_style, whole_picture
-from napari_pixcell.engine.styles.library import checked_name
+from napari_pixcell.engine.styles.style import checked_name
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.families import get_family
 

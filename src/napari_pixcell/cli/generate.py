@@ -21,7 +21,7 @@ from napari_pixcell.engine.requests import (
     generate_request,
     read_tissue,
 )
-from napari_pixcell.engine.start import FEATHER, MAX_FEATHER
+from napari_pixcell.engine.start_image import FEATHER, MAX_FEATHER
 from napari_pixcell.errors import PixCellError
 
 OWN = "region"  # the region's own tissue, as an image to start from

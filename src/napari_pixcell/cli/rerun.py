@@ -22,7 +22,7 @@ def rerun(options: cli.Options) -> cli.Result:
 
     record = read_record(options.record)
     record.check_weights(engine().load(record.request.family).weights)
-    image = engine().again(record)
+    image = engine().reproduce(record)
     sha256 = pixels_sha256(image)
     result: cli.Result = {
         "same pixels": "yes"

@@ -9,7 +9,7 @@ from napari_pixcell.cells.methods import CELLPOSE_MODEL, METHODS, SegmentMethod
 from napari_pixcell.cli import options as cli
 from napari_pixcell.cli.region import chosen_region
 from napari_pixcell.cli.running import answer
-from napari_pixcell.engine.events import Layout
+from napari_pixcell.engine.events import SegmentedLayout
 from napari_pixcell.engine.requests import segment_request
 from napari_pixcell.errors import PixCellError
 
@@ -74,4 +74,4 @@ def _labels(pixels: NDArray[np.uint8], mpp: float, method: SegmentMethod) -> NDA
         from napari_pixcell.cells import segment_nuclei
 
         return segment_nuclei(pixels, mpp, method.sensitivity, method.smallest_um2)
-    return answer(segment_request(pixels, mpp, method), Layout).labels
+    return answer(segment_request(pixels, mpp, method), SegmentedLayout).labels

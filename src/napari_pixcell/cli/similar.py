@@ -14,7 +14,7 @@ from napari_pixcell.cli.region import chosen_region
 from napari_pixcell.cli.running import ProgressLine, answer, check_folder_of, embedding_of
 from napari_pixcell.engine.events import Embedding
 from napari_pixcell.engine.styles.cache import EmbeddingCache
-from napari_pixcell.engine.styles.similarity import Grid, best_places
+from napari_pixcell.engine.styles.similarity import SurveyGrid, best_matches
 from napari_pixcell.engine.styles.survey import Survey
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.slides.slide import Slide
@@ -45,12 +45,12 @@ def similar(options: cli.Options) -> cli.Result:
     survey = Survey(slide, family, None if options.no_cache else EmbeddingCache())
     computed = 0
     while (batch := survey.following(BATCH)) is not None:
-        survey.take(batch, answer(batch.request, Embedding))
-        computed += len(batch.places)
+        survey.add(batch, answer(batch.request, Embedding))
+        computed += len(batch.tiles)
         with ProgressLine() as line:
             line.show(f"Compared {survey.done:,} of {survey.total:,} tiles")
     heat = survey.heat(wanted)
-    matches = best_places(survey.grid, heat, chosen.region, options.count)
+    matches = best_matches(survey.grid, heat, chosen.region, options.count)
     result: cli.Result = {
         "region": chosen.region.as_list(),
         "mpp": slide.mpp,
@@ -68,7 +68,7 @@ def similar(options: cli.Options) -> cli.Result:
 
 
 def _write(
-    out: Path, result: cli.Result, heat: NDArray[np.float32], grid: Grid, slide: Slide
+    out: Path, result: cli.Result, heat: NDArray[np.float32], grid: SurveyGrid, slide: Slide
 ) -> None:
     """Write a map of the whole slide: similarities from 0 to 1, and NaN or null on glass."""
     high, wide = grid.cell

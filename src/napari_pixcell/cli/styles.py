@@ -14,8 +14,9 @@ from napari_pixcell.cli.running import embedding_of
 from napari_pixcell.engine.canvas.plan import cells_of
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.styles.blending import as_grid, blend, for_family
-from napari_pixcell.engine.styles.library import Style, StyleLibrary
+from napari_pixcell.engine.styles.library import StyleLibrary
 from napari_pixcell.engine.styles.pictures import open_picture, thumbnail_of
+from napari_pixcell.engine.styles.style import Style
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import Family
 from napari_pixcell.models.identity import encoder_kind

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from napari_pixcell.cli import options as cli
 from napari_pixcell.cli.running import ProgressLine, engine
-from napari_pixcell.engine.events import Event, Notice, Progress, Taught
+from napari_pixcell.engine.events import Event, Notice, Progress, Trained
 from napari_pixcell.engine.training.pairs import write_region_pair
-from napari_pixcell.engine.training.request import FLOW_STEPS, LORA_BATCH, LORA_STEPS, TeachRequest
+from napari_pixcell.engine.training.request import FLOW_STEPS, LORA_BATCH, LORA_STEPS, TrainRequest
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.folders import data_folder
 from napari_pixcell.models.catalogue import BUILT_IN
@@ -49,7 +49,7 @@ def train_stain(options: cli.Options) -> cli.Result:
     out = options.out or data_folder() / "stains" / options.name
     base = options.base or usual_base().name
     he, ihc = _folders(options, out, base)
-    request = TeachRequest(
+    request = TrainRequest(
         name=options.name,
         family=base,
         he=str(he.resolve()),
@@ -62,11 +62,11 @@ def train_stain(options: cli.Options) -> cli.Result:
         batch=options.batch,
         seed=options.seed,
     )
-    line, trained = ProgressLine(interval=INTERVAL), list[Taught]()
+    line, trained = ProgressLine(interval=INTERVAL), list[Trained]()
 
     def on_event(event: Event) -> None:
         match event:
-            case Taught():
+            case Trained():
                 trained.append(event)
             case Notice(message):
                 line.note(message)

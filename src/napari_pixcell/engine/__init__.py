@@ -1,1 +1,1 @@
-"""Requests to events: the one place where a generation happens."""
+"""The engine: turns requests into events. It needs no napari and no Qt."""

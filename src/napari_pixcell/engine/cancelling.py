@@ -1,4 +1,4 @@
-"""How a request ends between two steps because its user wants no more of it."""
+"""How a request ends early when its user cancels it."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 
 class Cancelled(Exception):
-    """The user stopped the request; raised between two steps."""
+    """The user cancelled the request. Raised between two steps."""
 
 
 def checking(cancelled: Callable[[], bool]) -> Callable[[], None]:
-    """Give what raises once the user has stopped the request."""
+    """Return a function that raises :class:`Cancelled` once ``cancelled()`` is true."""
 
     def check() -> None:
         if cancelled():

@@ -1,4 +1,4 @@
-"""One step from noisy to clean latents, with guidance and a layout."""
+"""Prediction of clean latents at one step, with guidance and a layout."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from napari_pixcell.engine.presets import EXACT, Preset
 from napari_pixcell.engine.solver import Solver
 from napari_pixcell.networks.prepared import DeltaCache, PreparedStyle
 
-# The first and last blocks are run at every step, where a preset leaves the middle ones out.
+# Fraction of the blocks at each end that run at every step, even if a preset skips middle ones.
 EDGE_BLOCKS = 0.25
 
 
 @dataclass(frozen=True)
-class Styles:
-    """The styles of a batch, read by the transformer and by the ControlNet if there is one."""
+class PreparedStyles:
+    """The styles of a batch, prepared for the transformer and, if there is one, the ControlNet."""
 
-    within: PreparedStyle
+    transformer: PreparedStyle
     control: PreparedStyle | None = None
 
 
-class Memory:
-    """What a batch keeps from one step for the next, where a preset has it do so.
+class StepCache:
+    """Intermediate results that a batch reuses at later steps, as its preset asks for.
 
     Parameters
     ----------
     span : range
-        Blocks of the transformer that are left out at some steps; may be empty.
+        Blocks of the transformer that are skipped at some steps. May be empty.
     """
 
     def __init__(self, span: range) -> None:
@@ -38,8 +38,8 @@ class Memory:
         self.halves = [DeltaCache(span), DeltaCache(span)] if span else [None, None]
         self.guided = True
 
-    def forget(self) -> None:
-        """Have the next pass compute all blocks."""
+    def clear_blocks(self) -> None:
+        """Make the next pass compute all blocks."""
         for half in self.halves:
             if half is not None:
                 half.change = None
@@ -48,39 +48,39 @@ class Memory:
 class Denoiser:
     """Predicts the clean latents of any batch at any step of one generation.
 
-    What is the same at every step is computed once: the modulation of each time, and by
-    :meth:`styles` all that the cross-attentions read.
+    Results that are the same at every step are computed once: the modulation of each time, and,
+    by :meth:`styles`, the input of the cross-attentions.
 
     Parameters
     ----------
     transformer : PixCellTransformer2DModel
-        Predicts what the scheduler's configuration says (epsilon or velocity).
+        Predicts epsilon or velocity, by the scheduler's configuration.
     config : dict
-        Of the scheduler.
+        Configuration of the scheduler.
     steps : int
         Denoising steps.
     guidance : float
-        ``u + guidance · (c − u)``; 1 or less is the conditional prediction alone.
+        Guidance scale *g* in ``u + g · (c − u)``. 1 or less is the conditional prediction alone.
     controlnet : PixCellControlNet, optional
-        Steers the transformer where a condition is given.
+        Steers the transformer if a condition is given.
     layout_strength : float
         Factor of the ControlNet's residuals.
     layout_until : float
-        Part of the steps, from the first, in which the layout acts.
+        Fraction of the steps, from the first, in which the layout acts.
     control_both : bool
-        Give the residuals to the unconditional half as well.
+        Apply the residuals to the unconditional half as well.
     two_passes : bool
-        Run the halves of the guidance batch one after the other: half the memory, same numbers
-        but for rounding.
+        Run the halves of the guidance batch one after the other. This takes half the memory and
+        differs only by rounding.
     preset : Preset
-        What is left out at which step.
+        The computations skipped at each step.
     first : int
-        Index of the first step that is taken, see :class:`Solver`.
+        Index of the first step to run, see :class:`~.solver.Solver`.
 
     Attributes
     ----------
     solver : Solver
-        That takes the steps.
+        Takes the steps.
     """
 
     def __init__(
@@ -114,45 +114,45 @@ class Denoiser:
         if controlnet is not None:
             self._control_without = controlnet.prepare_style(unconditional)
 
-    def styles(self, embeddings: Tensor) -> Styles:
-        """Read the embeddings of a batch, (batch, tokens, dimension), once for all steps."""
+    def styles(self, embeddings: Tensor) -> PreparedStyles:
+        """Prepare the embeddings of a batch, (batch, tokens, dimension), for all steps."""
         embeddings = embeddings.to(self._precision)
         control = self._controlnet
-        return Styles(
+        return PreparedStyles(
             self._transformer.prepare_style(embeddings),
             control.prepare_style(embeddings) if control is not None else None,
         )
 
-    def memory(self) -> Memory:
-        """Give a batch its memory; without one every step is computed in full."""
+    def step_cache(self) -> StepCache:
+        """Return the cache for one batch."""
         if all(step.whole for step in self.plan):
-            return Memory(range(0))
+            return StepCache(range(0))
         blocks = len(self._transformer.transformer_blocks)
         edge = max(1, round(EDGE_BLOCKS * blocks))
-        return Memory(range(edge, blocks - edge))
+        return StepCache(range(edge, blocks - edge))
 
     def clean(
         self,
         index: int,
         noisy: Tensor,
-        styles: Styles,
+        styles: PreparedStyles,
         condition: Tensor | None = None,
-        memory: Memory | None = None,
+        cache: StepCache | None = None,
     ) -> Tensor:
         """Predict the clean latents of a batch.
 
         Parameters
         ----------
         index : int
-            Of the step, from 0.
+            Index of the step, from 0.
         noisy : Tensor, float32, (batch, channels, height, width)
             Latents at this step.
-        styles : Styles
-            Of the batch.
+        styles : PreparedStyles
+            Styles of the batch.
         condition : Tensor, (batch, channels, height, width), optional
-            Latents of the picture of the cells.
-        memory : Memory, optional
-            Of this batch at the step before.
+            Latents of the layout image.
+        cache : StepCache, optional
+            Cache of this batch. Without it every step is computed in full.
 
         Returns
         -------
@@ -164,12 +164,12 @@ class Denoiser:
         residuals: list[Tensor] = []
         if self._controlnet is not None and condition is not None:
             condition = condition.to(self._precision)
-            residuals = self._residuals(index, given, styles, condition, guided, memory)
-        if memory is not None:
-            if step.whole or memory.guided != guided:
-                memory.forget()
-            memory.guided = guided
-        style = styles.within
+            residuals = self._residuals(index, given, styles, condition, guided, cache)
+        if cache is not None:
+            if step.whole or cache.guided != guided:
+                cache.clear_blocks()
+            cache.guided = guided
+        style = styles.transformer
         if not guided:
             halves = [(given, style, residuals)]
         else:
@@ -185,9 +185,9 @@ class Denoiser:
         time, channels = self._times[index : index + 1], noisy.shape[1]
         predicted = torch.cat(
             [
-                self._transformer(*half[:2], time, half[2], cache=cache).sample[:, :channels]
-                for half, cache in zip(
-                    halves, memory.halves if memory is not None else (None, None), strict=False
+                self._transformer(*half[:2], time, half[2], cache=middle).sample[:, :channels]
+                for half, middle in zip(
+                    halves, cache.halves if cache is not None else (None, None), strict=False
                 )
             ]
         ).float()
@@ -200,17 +200,17 @@ class Denoiser:
         self,
         index: int,
         given: Tensor,
-        styles: Styles,
+        styles: PreparedStyles,
         condition: Tensor,
         guided: bool,
-        memory: Memory | None,
+        cache: StepCache | None,
     ) -> list[Tensor]:
-        """Give the ControlNet's residuals, with zeros for the unconditional half, or none."""
+        """Return the ControlNet's residuals, zero for the unconditional half, or an empty list."""
         step = self.plan[index]
         if step.layout == "off":
             return []
         assert self._controlnet is not None and styles.control is not None
-        found = memory.residuals if memory is not None else []
+        found = cache.residuals if cache is not None else []
         if step.layout == "run" or not found:
             style = styles.control
             if self._both:
@@ -218,8 +218,8 @@ class Denoiser:
                 style = PreparedStyle.cat([self._control_without.expand(len(style)), style])
             time = self._control_times[index : index + 1]
             found = self._controlnet(given, condition, style, time, self._strength)
-            if memory is not None:
-                memory.residuals = found
+            if cache is not None:
+                cache.residuals = found
         if self._both:
             return found if guided else [both.chunk(2)[1] for both in found]
         if not guided:

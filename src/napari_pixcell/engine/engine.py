@@ -1,7 +1,8 @@
-"""Requests in, events out: the one place where a generation happens."""
+"""The engine: runs requests and emits events."""
 
 from __future__ import annotations
 
+import contextlib
 import platform
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,22 +17,19 @@ from napari_pixcell import __version__
 from napari_pixcell.cells import segment_nuclei
 from napari_pixcell.cells.methods import LayoutSource
 from napari_pixcell.engine.cancelling import Cancelled, checking
+from napari_pixcell.engine.embedding import embed_tissue
 from napari_pixcell.engine.events import (
     Embedding,
     Emit,
     Event,
     Finished,
-    Layout,
     Notice,
     Progress,
+    SegmentedLayout,
     Variant,
 )
-from napari_pixcell.engine.loaded_models import Residence, memory_is_full
-from napari_pixcell.engine.pipeline import (
-    Overflow,
-    canvas_of,
-    embed_tissue,
-)
+from napari_pixcell.engine.loaded_models import LoadedModels, memory_is_full
+from napari_pixcell.engine.pipeline import Overflow, canvas_of
 from napari_pixcell.engine.record import Record, pixels_sha256
 from napari_pixcell.engine.request import (
     MAX_SEED,
@@ -40,9 +38,9 @@ from napari_pixcell.engine.request import (
     Request,
     SegmentRequest,
 )
-from napari_pixcell.engine.segmenting import KeptOutputs, read_cells, search_key
-from napari_pixcell.engine.training.request import TeachRequest
-from napari_pixcell.engine.variants import Generation
+from napari_pixcell.engine.segmenting import output_cache, run_cellpose, search_key
+from napari_pixcell.engine.training.request import TrainRequest
+from napari_pixcell.engine.variants import VariantGenerator
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.families import get_family
 from napari_pixcell.models.loading import LoadedFamily, describe_device
@@ -51,8 +49,8 @@ from napari_pixcell.models.weights import cached_sha256
 from napari_pixcell.slides.stored_picture import Picture
 
 NO_ROOM = (
-    "The graphics card has too little free memory for this model, so it runs on the processor, "
-    "slowly; close other programs that use the card, then press “Free memory”"
+    "The GPU has too little free memory for this model, so it runs slowly on the CPU. Close other "
+    "programs that use the GPU, then press “Free memory”"
 )
 OUTLINING = "Outlining the cells"
 
@@ -60,17 +58,17 @@ T = TypeVar("T")
 
 
 class Engine:
-    """Runs requests, keeping the networks of the last family loaded.
+    """Runs requests, and keeps the networks of the last family loaded.
 
     Parameters
     ----------
     device : torch.device, optional
-        Where to run; the best one there is by default.
+        By default the best one available.
     """
 
     def __init__(self, device: torch.device | None = None) -> None:
-        self.residence = Residence(device)
-        self.outputs = KeptOutputs()
+        self.loaded = LoadedModels(device)
+        self.outputs = output_cache()
 
     def run(
         self,
@@ -84,27 +82,26 @@ class Engine:
         Parameters
         ----------
         request : Request
-            What to do.
         emit : callable
-            Gets every event as it happens; the last one is ``Finished``.
+            Receives every event as it happens. The last one is ``Finished``.
         cancelled : callable
-            Asked between steps, and between tensors of a model that is loaded; once it is true
-            the request ends, as no error.
+            Called between steps, and between the tensors of a model being loaded. Once it
+            returns true, the request ends without an error.
         previews : bool
-            Whether to emit how pictures look by now.
+            Whether to emit previews.
 
         Raises
         ------
         PixCellError
-            If the request cannot be run as it is.
+            If the request cannot be run.
         """
         try:
             if cancelled():
                 raise Cancelled
-            # Only teaching needs gradients.
-            with torch.inference_mode(not isinstance(request, TeachRequest)):
-                if isinstance(request, TeachRequest):
-                    self._teach(request, emit, cancelled)
+            # Only training needs gradients.
+            with torch.inference_mode(not isinstance(request, TrainRequest)):
+                if isinstance(request, TrainRequest):
+                    self._train(request, emit, cancelled)
                 elif isinstance(request, EmbedRequest):
                     self._embed(request, emit, cancelled)
                 elif isinstance(request, SegmentRequest):
@@ -117,12 +114,12 @@ class Engine:
             emit(Finished())
 
     def load(self, name: str) -> LoadedFamily:
-        """Give the networks of a family, loading them if they are not in memory."""
-        return self.residence.load(name)
+        """Return the networks of a family, loading them if they are not in memory."""
+        return self.loaded.load(name)
 
     def unload(self) -> None:
-        """Give all memory back that networks and their outputs hold."""
-        self.residence.unload()
+        """Free all memory held by networks and their outputs."""
+        self.loaded.unload()
         self.outputs.clear()
 
     def _embed(self, request: EmbedRequest, emit: Emit, cancelled: Callable[[], bool]) -> None:
@@ -133,19 +130,19 @@ class Engine:
             emit(Progress(done, total, "Embedding"))
 
         def work() -> NDArray[Any]:
-            models = self.residence.load(request.family, check=check)
-            with self.residence.encoder() as encoder:
+            models = self.loaded.load(request.family, check=check)
+            with self.loaded.encoder() as encoder:
                 return embed_tissue(encoder, models, request.pixels.unpack(), on_tiles)
 
         values = self._fitting(work, lambda words: emit(Progress(0, 0, words)))
-        emit(Embedding(values, self.residence.encoder_id))
+        emit(Embedding(values, self.loaded.encoder_id))
 
     def _segment(self, request: SegmentRequest, emit: Emit, cancelled: Callable[[], bool]) -> None:
         how = request.how
         if how.method == "builtin":
             pixels = request.pixels.unpack()
             labels = segment_nuclei(pixels, request.mpp, how.sensitivity, how.smallest_um2)
-            emit(Layout(labels, LayoutSource(how.method)))
+            emit(SegmentedLayout(labels, LayoutSource(how.method)))
             return
 
         def on_tile(done: int, total: int) -> None:
@@ -161,26 +158,26 @@ class Engine:
         def work() -> NDArray[np.int32]:
             outputs = self.outputs.get(key)
             if outputs is None:
-                segmenter = self.residence.load_segmenter(how.model)
-                outputs = read_cells(segmenter, request, on_tile)
-                self.outputs.keep(key, outputs)
-            return outputs.outline(how, request.mpp, self.residence.segmenter_device)
+                segmenter = self.loaded.load_segmenter(how.model)
+                outputs = run_cellpose(segmenter, request, on_tile)
+                with contextlib.suppress(ValueError):  # larger than the whole cache
+                    self.outputs[key] = outputs
+            return outputs.outline(how, request.mpp, self.loaded.segmenter_device)
 
-        known = self.outputs.get(key) is not None
-        emit(Progress(0, 0, OUTLINING if known else "Loading Cellpose"))
+        emit(Progress(0, 0, OUTLINING if key in self.outputs else "Loading Cellpose"))
         labels = self._fitting(
             work,
             lambda words: emit(Progress(0, 0, words)),
-            self.residence.step_segmenter_down,
+            self.loaded.step_segmenter_down,
         )
         licence = segmenter_licence(how.model)
-        emit(Layout(labels, LayoutSource(how.method, how.model_name, sha256, licence)))
+        emit(SegmentedLayout(labels, LayoutSource(how.method, how.model_name, sha256, licence)))
 
-    def _teach(self, request: TeachRequest, emit: Emit, cancelled: Callable[[], bool]) -> None:
-        from napari_pixcell.engine.training.job import Teaching
+    def _train(self, request: TrainRequest, emit: Emit, cancelled: Callable[[], bool]) -> None:
+        from napari_pixcell.engine.training.job import TrainingRun
 
         check = checking(cancelled)
-        Teaching(request, self.residence, emit, check, self._fitting).run()
+        TrainingRun(request, self.loaded, emit, check, self._fitting).run()
 
     def _generate(
         self,
@@ -192,20 +189,20 @@ class Engine:
     ) -> None:
         waiting = list(enumerate(request.variants()))
         emit(Progress(0, 0, "Loading the model"))
-        job: Generation | None = None
-        told = False
+        job: VariantGenerator | None = None
+        explained = False
         while waiting:
 
             def work() -> tuple[list[Picture], LoadedFamily, str, int]:
                 nonlocal job
-                models = self.residence.load(request.family, check=checking(cancelled))
-                if self.residence.beside_card and not told:
+                models = self.loaded.load(request.family, check=checking(cancelled))
+                if self.loaded.bypasses_gpu and not explained:
                     tell(NO_ROOM)
                 if job is None or job.models is not models:
-                    # Again after a step down: everything is on another device, or another way.
-                    setting = self.residence.setting
-                    job = Generation(request, models, setting, emit, cancelled, previews)
-                size = batch or self.residence.batch
+                    # Also after a step down, which moves or splits the networks.
+                    setting = self.loaded.setting
+                    job = VariantGenerator(request, models, setting, emit, cancelled, previews)
+                size = batch or self.loaded.batch
                 images = job.make(waiting if job.canvas.single else waiting[:1], size)
                 return images, models, self._how(models), size
 
@@ -214,14 +211,14 @@ class Engine:
                 job = None
 
             def tell(words: str) -> None:
-                nonlocal told
-                told = True
+                nonlocal explained
+                explained = True
                 emit(Progress(0, 0, words))
                 emit(Notice(words))
 
             images, models, how, size = self._fitting(work, tell, forget=forget)
             assert job is not None
-            for place, image in enumerate(images):
+            for index_in_batch, image in enumerate(images):
                 index, variant = waiting.pop(0)
                 record = Record(
                     request=variant,
@@ -231,27 +228,27 @@ class Engine:
                     sha256=pixels_sha256(image),
                     licence=models.family.licence,
                     notice=models.family.notice,
-                    batch=(len(images), place) if job.canvas.single else (size, 0),
+                    batch=(len(images), index_in_batch) if job.canvas.single else (size, 0),
                 )
                 emit(Variant(index, image, record))
-            del models  # else it would be held while a step down loads it again
+            del models  # or a step down would load it while it still takes memory
 
-    def again(self, record: Record) -> Picture:
-        """Make the pixels of a record again, in a batch of the same size as then."""
-        size, place = record.batch
+    def reproduce(self, record: Record) -> Picture:
+        """Reproduce the pixels of a record, in a batch of the same size as the original."""
+        size, index_in_batch = record.batch
         request = record.request
         found: dict[int, Picture] = {}
 
-        def take(event: Event) -> None:
+        def collect(event: Event) -> None:
             if isinstance(event, Variant):
                 found[event.index] = event.image
 
         if canvas_of(request, get_family(request.family)).single:
-            seed = (request.seed - place) % (MAX_SEED + 1)
+            seed = (request.seed - index_in_batch) % (MAX_SEED + 1)
             request = replace(request, seed=seed, count=size)
         with torch.inference_mode():
-            self._generate(request, take, lambda: False, size)
-        return found[place]
+            self._generate(request, collect, lambda: False, size)
+        return found[index_in_batch]
 
     def _fitting(
         self,
@@ -260,10 +257,10 @@ class Engine:
         step_down: Callable[[], str | None] | None = None,
         forget: Callable[[], None] = lambda: None,
     ) -> T:
-        """Run ``work``; where memory or numbers overflow, change one thing and run it again.
+        """Run ``work``. If memory or numbers overflow, change one setting and run it again.
 
-        Where memory is full ``step_down`` makes room, the family's own ladder by default; before
-        anything is changed ``forget`` lets go of the networks that the caller holds.
+        If memory is full, ``step_down`` makes room, by default on the family's own ladder. Before
+        that, ``forget`` releases the networks that the caller holds.
 
         Raises
         ------
@@ -279,31 +276,31 @@ class Engine:
                 if not memory_is_full(error):
                     raise
                 full = True
-            # Outside of the handlers: what they caught holds the memory that must go first.
+            # Outside the handlers, because the exceptions they caught hold memory.
             forget()
             if full:
-                words = (step_down or self.residence.step_down)()
+                words = (step_down or self.loaded.step_down)()
                 if words is None:
                     raise PixCellError(
-                        "There is not enough memory for this model in any way; close other "
+                        "There is not enough memory for this model in any mode. Close other "
                         "programs, or choose a smaller model."
                     )
-                tell(f"Memory is full; again, {words}")
-            elif self.residence.full_precision():
-                tell("Numbers overflowed in half precision; again in full precision")
+                tell(f"Memory is full. Trying again {words}")
+            elif self.loaded.full_precision():
+                tell("Half precision overflowed. Trying again in full precision")
             else:
                 raise PixCellError(
-                    "The result is not a picture (numbers overflowed); lower the guidance or the "
-                    "layout strength and generate again."
+                    "The result is not an image, because numbers overflowed. Lower the guidance "
+                    "scale or the layout strength, and generate again."
                 )
 
     def _how(self, models: LoadedFamily) -> str:
-        """Name device, precision and what was done for memory, for the record."""
+        """Return device, precision and memory setting, for the record."""
         parts = [describe_device(models.device, models.dtype)]
-        setting = self.residence.setting
+        setting = self.loaded.setting
         if setting is not None and not setting.plain:
             parts.append(setting.name)
-        if self.residence.compiled:
+        if self.loaded.compiled:
             parts.append("compiled")
         return ", ".join(parts)
 

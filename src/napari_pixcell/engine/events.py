@@ -1,9 +1,9 @@
-"""What the engine says while it works on a request."""
+"""The events that the engine emits while it works on a request."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,14 +11,16 @@ from numpy.typing import NDArray
 
 from napari_pixcell.cells.methods import LayoutSource
 from napari_pixcell.engine.record import Record
+from napari_pixcell.serialization import to_json
 from napari_pixcell.slides.stored_picture import Picture, StoredPicture
+from napari_pixcell.words import counted
 
 PREVIEW_SIDE = 512  # px
 
 
 @dataclass(frozen=True)
 class Progress:
-    """Work done so far: ``done`` of ``total`` steps, and in words what is going on."""
+    """Work done so far: ``done`` of ``total`` steps, and the current activity in words."""
 
     done: int
     total: int
@@ -27,16 +29,16 @@ class Progress:
 
 @dataclass(frozen=True)
 class Notice:
-    """Something that was done otherwise than asked for, such as fewer pictures at once."""
+    """A deviation from the request, such as smaller batches."""
 
     message: str
 
 
 @dataclass(frozen=True)
 class Preview:
-    """What variant ``index`` looks like by now: uint8, (height, width, 3), latent-sized.
+    """Current appearance of variant ``index``: uint8, (height, width, 3), one pixel per latent.
 
-    Of a canvas with more than ``PREVIEW_SIDE`` latents along a side, only some of them.
+    Latents of a canvas are skipped so that no side exceeds ``PREVIEW_SIDE``.
     """
 
     index: int
@@ -45,9 +47,9 @@ class Preview:
 
 @dataclass(frozen=True)
 class Variant:
-    """A finished variant: uint8, (height, width, 3), and the record that makes it again.
+    """A finished variant: uint8, (height, width, 3), and the record that reproduces it.
 
-    What is too large for memory is a :class:`~napari_pixcell.slides.stored_picture.StoredPicture`.
+    Images too large for memory are a :class:`~napari_pixcell.slides.stored_picture.StoredPicture`.
     """
 
     index: int
@@ -57,10 +59,10 @@ class Variant:
 
 @dataclass(frozen=True)
 class Embedding:
-    """A finished embedding: float32, (tokens, dimension), and which encoder it is from.
+    """A finished embedding: float32, (tokens, dimension), and its encoder.
 
-    ``encoder`` is what :func:`napari_pixcell.models.identity.encoder_identity` gave when the
-    weights were loaded.
+    ``encoder`` is the :func:`napari_pixcell.models.identity.encoder_identity` of the weights at
+    the time they were loaded.
     """
 
     values: NDArray[np.float32]
@@ -68,30 +70,30 @@ class Embedding:
 
 
 @dataclass(frozen=True)
-class Layout:
-    """Cells that were found: int32, (height, width), 0 is background; and how."""
+class SegmentedLayout:
+    """Segmented cells: int32, (height, width), 0 is background, and how they were found."""
 
     labels: NDArray[np.int32]
     source: LayoutSource
 
 
 @dataclass(frozen=True)
-class Taught:
-    """A stain that was taught, and is the user's own now.
+class Trained:
+    """A trained stain, now a family of the user's own.
 
     Parameters
     ----------
     name : str
-        Of its family.
+        Name of its family.
     folder : str
-        That its files are in.
+        Folder of its files.
     held_out : float
-        Of the embeddings' distance between H&E and stain the part that the flow leaves, on pairs
-        kept apart.
+        Held-out error: the fraction of the distance from H&E to stain embeddings that remains
+        after the flow.
     shift : float
-        The same for one shift of all embeddings, the least that a flow should do better than.
+        The same error for one common shift of all embeddings, the baseline of a flow.
     pairs, tiles, held_tiles : int
-        Pairs, and tiles that were taught and kept apart.
+        Number of pairs, of training tiles and of held-out tiles.
     """
 
     name: str
@@ -103,37 +105,46 @@ class Taught:
     held_tiles: int
 
     def sentence(self) -> str:
-        """Say how well it was taught."""
-        pairs = "1 pair" if self.pairs == 1 else f"{self.pairs:,} pairs"
+        """Return how well the training went, in words."""
         text = (
-            f"“{self.name}” was taught by {self.tiles:,} tiles of {pairs}; on "
-            f"{self.held_tiles:,} tiles kept apart {self.held_out:.0%} of the way from H&E to the "
-            "stain is left"
+            f"“{self.name}” was trained on {counted(self.tiles, 'tile')} of "
+            f"{counted(self.pairs, 'pair')}. On {counted(self.held_tiles, 'held-out tile')}, "
+            f"{self.held_out:.0%} of the distance from H&E to the stain remains"
         )
         if self.held_out < self.shift:
-            return f"{text} ({self.shift:.0%} where all are moved alike)."
+            return f"{text} ({self.shift:.0%} with one shift for all)."
         return (
-            f"{text}, no less than where all are moved alike ({self.shift:.0%}): do not trust it; "
-            "more pairs, or better aligned ones, may help."
+            f"{text}, no less than with one shift for all ({self.shift:.0%}). Do not trust it. "
+            "More pairs, or better aligned ones, may help."
         )
 
 
 @dataclass(frozen=True)
 class Finished:
-    """Nothing more will come; ``cancelled`` if the user stopped it."""
+    """The last event of a job that did not fail; ``cancelled`` if the user stopped it."""
 
     cancelled: bool = False
 
 
 @dataclass(frozen=True)
 class Failure:
-    """It went wrong: a sentence for the user, and details for the log."""
+    """The last event of a failed job: a sentence for the user, and details for the log."""
 
     message: str
     details: str = ""
 
 
-Event = Progress | Notice | Preview | Variant | Embedding | Layout | Taught | Finished | Failure
+Event = (
+    Progress
+    | Notice
+    | Preview
+    | Variant
+    | Embedding
+    | SegmentedLayout
+    | Trained
+    | Finished
+    | Failure
+)
 
 Emit = Callable[[Event], None]
 
@@ -144,7 +155,7 @@ def is_last(event: Event) -> bool:
 
 
 def summary(event: Event) -> dict[str, Any]:
-    """Give the JSON part of an event; images travel beside it."""
+    """Return the JSON part of an event. Images travel separately."""
     match event:
         case Progress(done, total, message):
             return {"event": "progress", "done": done, "total": total, "message": message}
@@ -157,10 +168,10 @@ def summary(event: Event) -> dict[str, Any]:
             return {"event": "variant", "index": index, "record": record.to_dict()} | there
         case Embedding(values, encoder):
             return {"event": "embedding", "values": values.tolist(), "encoder": encoder}
-        case Layout(_, source):
+        case SegmentedLayout(_, source):
             return {"event": "layout", "source": source.to_dict()}
-        case Taught():
-            return {"event": "taught", "stain": asdict(event)}
+        case Trained():
+            return {"event": "trained", "stain": to_json(event)}
         case Finished(cancelled):
             return {"event": "finished", "cancelled": cancelled}
         case Failure(message, details):

@@ -1,10 +1,10 @@
-"""From a picture back to the noise that it would come from.
+"""Inversion of an image to the noise that would generate it.
 
-Deterministic sampling is an equation that can be followed in both directions (DDIM inversion; Song
-et al., 2010.02502): tissue is followed back under its own style, and forth again under another one.
-What the two styles say alike comes out as it went in, so cells stay where they are. A step back
-needs what the network says of the step's noisier end, which is not known yet: what it says of the
-other end stands for it.
+Deterministic sampling is an equation that can be solved in both directions (DDIM inversion; Song
+et al., 2010.02502). Tissue is inverted under its own style and generated again under another one.
+Whatever the two styles share is preserved, so cells stay in position. An exact step back would
+need the network's prediction at the noisier end, which is not known yet. The prediction at the
+cleaner end replaces it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from napari_pixcell.engine.canvas.painter import CanvasPainter, Floats
-from napari_pixcell.engine.canvas.plan import Row, Turn
+from napari_pixcell.engine.canvas.plan import Turn, WindowRow
 from napari_pixcell.engine.denoiser import Denoiser
 
 OnDone = Callable[[int, int], None]
@@ -29,25 +29,25 @@ def invert(
     condition: Tensor | None = None,
     on_step: OnDone = lambda done, total: None,
 ) -> Tensor:
-    """Follow clean latents back to the first step that is taken.
+    """Return the noisy latents at the first step to run that lead to given clean latents.
 
     Parameters
     ----------
     denoiser : Denoiser
-        Without guidance, which would lead away from the picture.
+        Without guidance, which would lead away from the image.
     start : Tensor, float32, (batch, channels, height, width)
         Clean latents.
     embeddings : Tensor, (batch, tokens, dimension)
-        What they look like.
+        Their style.
     condition : Tensor, (batch, channels, height, width), optional
-        Latents of the picture of the cells.
+        Latents of the layout image.
     on_step : callable
-        Told (steps done, steps in all); whatever it raises ends the work.
+        Receives (steps done, total steps). An exception raised in it ends the inversion.
 
     Returns
     -------
     Tensor, float32, like ``start``
-        Noisy latents, from which the denoiser comes about to the start again.
+        Noisy latents, which the denoiser turns back into approximately the start.
     """
     solver, styles, latents = denoiser.solver, denoiser.styles(embeddings), start.float()
     for index in range(solver.steps - 1, solver.first - 1, -1):
@@ -58,19 +58,19 @@ def invert(
 
 
 class CanvasInverter(CanvasPainter):
-    """Follows the start of a canvas back to the first step, window by window.
+    """Inverts the start image of a canvas, window by window.
 
-    Windows lie as they will on the way forth, but side by side where those are fused. This is not
-    kept when the work is stopped: it starts anew.
+    Windows have the positions of the same step of denoising, but abut where those are fused. An
+    interrupted inversion restarts from the beginning.
     """
 
     def invert(self, on_rows: OnDone) -> None:
-        """Let the canvas's latents be those of its start, followed back; the start is used up.
+        """Replace the canvas's latents by those of its inverted start. The start is overwritten.
 
         Parameters
         ----------
         on_rows : callable
-            Told (rows of windows done, rows in all); whatever it raises ends the work.
+            Receives (window rows done, total rows). An exception raised in it ends the inversion.
         """
         solver, side = self.denoiser.solver, self.canvas.window
         turns = [turn if turn.kind != "fused" else Turn() for turn in self._turns]
@@ -86,10 +86,9 @@ class CanvasInverter(CanvasPainter):
             for top in range(0, self.canvas.height, side):
                 target[:, top : top + side] = source[:, top : top + side]
 
-    def _row_back(self, index: int, row: Row, source: Floats, target: Floats) -> None:
-        """Take one step back with a row of windows."""
+    def _row_back(self, index: int, row: WindowRow, source: Floats, target: Floats) -> None:
         y = row.y
-        down = slice(y.given_from - y.start, y.given_to - y.start)
+        down = slice(y.write_from - y.start, y.write_to - y.start)
         for first in range(0, len(row.windows), self.batch):
             windows = row.windows[first : first + self.batch]
             read = [source[:, y.start : y.stop, w.x.start : w.x.stop] for w in windows]
@@ -97,5 +96,5 @@ class CanvasInverter(CanvasPainter):
             clean = torch.from_numpy(self._predict(index, windows, ends.to(self.device)))
             begun = self.denoiser.solver.back(index, ends, clean).numpy()
             for x, one in zip((window.x for window in windows), begun, strict=True):
-                inner = one[:, down, x.given_from - x.start : x.given_to - x.start]
-                target[:, y.given_from : y.given_to, x.given_from : x.given_to] = inner
+                inner = one[:, down, x.write_from - x.start : x.write_to - x.start]
+                target[:, y.write_from : y.write_to, x.write_from : x.write_to] = inner

@@ -1,4 +1,4 @@
-"""Networks in the memory of one device: planned before loading, one step down when it is full."""
+"""Networks in the memory of one device: planned before loading, reduced when it is full."""
 
 from __future__ import annotations
 
@@ -42,33 +42,33 @@ from napari_pixcell.preferences import compile_wanted, set_preference
 
 log = logging.getLogger(__name__)
 
-# Windows of a tiled autoencoder, in px; neighbours overlap by a quarter and are blended.
+# Windows of a tiled autoencoder, in px. Neighbours overlap by a quarter and are blended.
 VAE_TILE = 512
-# What CUDA, cuBLAS, cuDNN, Metal and the processor's allocator say of it.
+# Messages of CUDA, cuBLAS, cuDNN, Metal and the CPU's allocator when memory is full.
 FULL = ("out of memory", "alloc_failed", "can't allocate memory", "not enough memory")
-# Tiles of 256 px of one pass on a card: as many keep it busy, a larger one alone does, and neither
-# a cancel nor the first picture should wait for more.
+# Tiles of 256 px per pass on a GPU. These keep it busy (of larger tiles, one does), and more would
+# delay cancel and the first image.
 MOST_AT_ONCE = 8
 
 
-class Residence:
-    """Keeps the networks of one family, and one model of Cellpose, where they fit.
+class LoadedModels:
+    """The networks of one family and one Cellpose model, on the devices where they fit.
 
     Parameters
     ----------
     device : torch.device, optional
-        The best one there is by default.
+        By default the best one available.
 
     Attributes
     ----------
     setting : Setting or None
-        How the family that is loaded fits; None while nothing is.
+        Memory setting of the loaded family. None while none is loaded.
     batch : int
-        Tiles of one pass.
+        Tiles per pass.
     compiled : bool
-        Whether the blocks of the transformer are.
+        Whether the blocks of the transformer are compiled.
     encoder_id : str
-        Identity of the encoder's files as they were when they were loaded.
+        Identity of the encoder's files at the time they were loaded.
     """
 
     def __init__(self, device: torch.device | None = None) -> None:
@@ -86,17 +86,18 @@ class Residence:
         dtype: torch.dtype | None = None,
         check: Callable[[], None] = lambda: None,
     ) -> LoadedFamily:
-        """Give the networks of a family, loading them if they are not in memory.
+        """Return the networks of a family, loading them if they are not in memory.
 
         Parameters
         ----------
         name : str
-            Of the family; another one that is loaded makes room first, but for networks that
-            both have: stains of one base exchange their adapters.
+            Name of the family. Another loaded family is unloaded first, except for networks
+            that both share: stains of one base only swap their adapters.
         dtype : torch.dtype, optional
-            Another precision than the usual one of device and family.
+            Precision, if not the usual one of device and family.
         check : callable
-            Called before each tensor; what it raises ends the loading, with nothing loaded.
+            Called before each tensor. An exception raised in it ends the loading, with nothing
+            loaded.
         """
         family = get_family(name)
         held = self._loaded
@@ -106,33 +107,33 @@ class Residence:
         shared, setting = None, None
         if held is not None:
             shared = shared_with(held, family, precision)
-            setting = self.setting if shared.base else None  # it fits as it did
+            setting = self.setting if shared.base else None  # it still fits
         del held
         if setting is not None:
-            self._loaded = None  # only adapters change: there is no room to be made
+            self._loaded = None  # only adapters change, which need no room
         else:
             self.unload()
             free = free_bytes(self.device) + (shared.bytes_on(self.device) if shared else 0)
-            start = remembered_setting(self._card(), family, free)
+            start = remembered_setting(describe_device(self.device), family, free)
             setting = plan(family, free, precision.itemsize, start=start)
         return self._load(family, setting, dtype, check, shared)
 
     def step_down(self) -> str | None:
-        """Load the same family again in a way that needs less memory.
+        """Load the same family again in a setting that needs less memory.
 
         Returns
         -------
         str or None
-            What is different now, in words; None where there is nothing left to try.
+            The change in words. None if nothing is left to try.
         """
         if self._segmenter is not None:
             self._segmenter = None
             self._collect()
-            return "with Cellpose moved out"
+            return "without Cellpose in memory"
         if self.batch > 1:
             self.batch //= 2
             self._collect()
-            return "with fewer pictures at once"
+            return "with fewer images at once"
         held, setting = self._loaded, self.setting
         less = next_setting(setting) if setting is not None else None
         if held is None or less is None:
@@ -143,11 +144,11 @@ class Residence:
         free = free_bytes(self.device)
         self._load(family, less, dtype)
         assert self.setting is not None
-        remember_setting(self._card(), family, self.setting, free)
+        remember_setting(describe_device(self.device), family, self.setting, free)
         return self.setting.words
 
     def full_precision(self) -> bool:
-        """Load the same family again in float32; False if that is what it has."""
+        """Load the same family again in float32. Returns False if it already has that precision."""
         held, setting = self._loaded, self.setting
         if held is None or setting is None or held.dtype == torch.float32:
             return False
@@ -158,13 +159,13 @@ class Residence:
         return True
 
     def load_segmenter(self, model: str) -> LoadedSegmenter:
-        """Give a model of Cellpose, loading it if it is not in memory.
+        """Return a Cellpose model, loading it if it is not in memory.
 
         Parameters
         ----------
         model : str
-            See :func:`napari_pixcell.models.segmenters.segmenter_file`; a family that leaves it
-            no room goes.
+            See :func:`napari_pixcell.models.segmenters.segmenter_file`. A family that leaves no
+            room for it is unloaded.
         """
         path, held = segmenter_file(model), self._segmenter
         if held is not None and held.path == path and held.sha256 == cached_sha256(path):
@@ -180,22 +181,22 @@ class Residence:
         return self._load_segmenter(path, device)
 
     @property
-    def beside_card(self) -> bool:
-        """Whether the family runs on the processor though there is a card."""
+    def bypasses_gpu(self) -> bool:
+        """True if the family runs on the CPU although there is a GPU."""
         on_cpu = self.setting is not None and self.setting.on_cpu
         return on_cpu and self.device.type != "cpu"
 
     @property
     def segmenter_device(self) -> torch.device:
-        """Where Cellpose is, or would be."""
+        """The device that Cellpose is on, or would be loaded to."""
         return self._segmenter.device if self._segmenter is not None else self.device
 
     def step_segmenter_down(self) -> str | None:
-        """Make room for the model of Cellpose; see :meth:`step_down`."""
+        """Make room for the Cellpose model; see :meth:`step_down`."""
         if self._loaded is not None:
             self._loaded = self.setting = None
             self._collect()
-            return "with the other model moved out"
+            return "without the other model in memory"
         held = self._segmenter
         if held is None or held.device.type == "cpu":
             return None
@@ -203,10 +204,10 @@ class Residence:
         del held
         self.unload()
         self._load_segmenter(path, torch.device("cpu"))
-        return "on the processor, slowly"
+        return "on the CPU, slowly"
 
     def unload(self) -> None:
-        """Give all memory back that networks hold."""
+        """Free all memory held by networks."""
         self._loaded = self.setting = self._segmenter = None
         self._collect()
 
@@ -222,7 +223,7 @@ class Residence:
 
     @contextmanager
     def encoder(self) -> Iterator[Any]:
-        """Give the encoder on the device; where it is moved out the others make room meanwhile."""
+        """Provide the encoder on the device. If need be, the other networks make room."""
         assert self._loaded is not None and self.setting is not None
         loaded = self._loaded
         if not self.setting.swap_encoder:
@@ -251,7 +252,7 @@ class Residence:
         check: Callable[[], None] = lambda: None,
         shared: SharedNetworks | None = None,
     ) -> LoadedFamily:
-        """Load a family, or where not even that fits, in the next way down the ladder."""
+        """Load a family, in the next setting down the ladder if it does not fit."""
         while True:
             try:
                 return self._load_as(family, setting, dtype, check, shared)
@@ -273,7 +274,7 @@ class Residence:
     ) -> LoadedFamily:
         device = torch.device("cpu") if setting.on_cpu else self.device
         away = torch.device("cpu") if setting.swap_encoder else device
-        # Before loading: files that are exchanged afterwards must not pass for these.
+        # Before loading, because files that are replaced afterwards have another identity.
         self.encoder_id = encoder_identity(family) or ""
         loaded = load_family(family, device, dtype, away, check, shared)
         if hasattr(loaded.vae, "disable_tiling"):
@@ -289,7 +290,7 @@ class Residence:
         return loaded
 
     def _compile(self, loaded: LoadedFamily) -> bool:
-        """Compile the blocks, or remember for the doctor why that does not work here."""
+        """Compile the blocks, or store for the doctor why that does not work here."""
         networks = [n for n in (loaded.transformer, loaded.controlnet) if n is not None]
         reasons = [reason for reason in map(compile_blocks, networks) if reason]
         try:
@@ -299,41 +300,38 @@ class Residence:
         return not reasons
 
     def _fitting_batch(self, loaded: LoadedFamily) -> int:
-        """Give how many tiles to compute at once: more than one only where that is faster."""
+        """Return the number of tiles per pass: more than one only if that is faster."""
         if loaded.device.type != "cuda" or (self.setting and not self.setting.plain):
             return 1
         each = working_bytes(loaded.family, 2, loaded.dtype.itemsize)
         most = MOST_AT_ONCE * 256**2 // loaded.family.tile**2
         return max(1, min(most, int(free_bytes(loaded.device) * 0.8 // each)))
 
-    def _card(self) -> str:
-        return describe_device(self.device)
-
 
 def memory_is_full(error: RuntimeError) -> bool:
-    """Whether an error says that memory is full: CUDA's libraries have their own words for it."""
+    """Whether an error means that memory is full, in the words of any library."""
     words = str(error).lower()
     return isinstance(error, torch.OutOfMemoryError) or any(sign in words for sign in FULL)
 
 
 def _kept(dtype: torch.dtype) -> torch.dtype | None:
-    """Give the precision to keep where a family is loaded again: full once half overflowed."""
+    """Return the precision to keep on a reload: full once half precision overflowed."""
     return dtype if dtype == torch.float32 else None
 
 
 def _segmenter_dtype(device: torch.device) -> torch.dtype:
-    """Half precision as for other models, but Cellpose knows one kind of it only."""
+    """Return half precision as for other models, but only the kind that Cellpose supports."""
     usual = pick_dtype(CELLPOSE, device)
     return usual if usual == torch.bfloat16 else torch.float32
 
 
 def free_bytes(device: torch.device) -> int:
-    """Memory that networks may still take on a device."""
+    """Return the number of free bytes on a device."""
     if device.type == "cuda":
         try:
             return int(torch.cuda.mem_get_info(device)[0])
         except RuntimeError as error:
             if not memory_is_full(error):
                 raise
-            return 0  # other programs leave not even what CUDA takes for itself
+            return 0  # not even CUDA's own memory fits beside other programs
     return int(psutil.virtual_memory().available)

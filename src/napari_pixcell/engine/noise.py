@@ -1,34 +1,34 @@
-"""Noise that depends on a seed and a place alone; imports no torch."""
+"""Noise that depends only on a seed and a position. Imports no torch."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-BLOCK = 32  # side, in latents, of what one stream of random numbers fills
+BLOCK = 32  # side, in latents, of the block filled by one stream of random numbers
 
 
 def noise_at(
     seed: int, channels: int, top: int, left: int, height: int, width: int
 ) -> NDArray[np.float32]:
-    """Draw the noise of a rectangle: any part of a canvas has the same noise as the whole.
+    """Return the noise of a rectangle, the same whichever part of a canvas is drawn.
 
-    A counter-based generator (Philox; Salmon et al., 2011) starts anew for each block of the
-    plane, keyed on the seed and the block's place.
+    A counter-based generator (Philox; Salmon et al., 2011) restarts for each block of the plane,
+    keyed on the seed and the block's position.
 
     Parameters
     ----------
     seed : int
         0 to 2**32 - 1.
     channels : int
-        Of the latents.
+        Number of latent channels.
     top, left, height, width : int
-        The rectangle, in latents; its corner is not negative.
+        The rectangle, in latents. Its corner must not be negative.
 
     Returns
     -------
     array, float32, (channels, height, width)
-        Of mean 0 and variance 1.
+        Mean 0, variance 1.
     """
     out = np.empty((channels, height, width), np.float32)
     for row in range(top // BLOCK, -(-(top + height) // BLOCK)):
@@ -42,6 +42,6 @@ def noise_at(
 
 
 def _block(seed: int, channels: int, row: int, column: int) -> NDArray[np.float32]:
-    # The key says whose numbers these are, the counter's upper words where they start.
+    # The key identifies the stream. The counter's upper words are its position.
     bits = np.random.Philox(key=[seed, channels], counter=[0, 0, row, column])
     return np.random.Generator(bits).standard_normal((channels, BLOCK, BLOCK), np.float32)

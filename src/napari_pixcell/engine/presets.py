@@ -1,8 +1,8 @@
-"""Ways to make a picture in less time, each a fixed schedule; imports no torch.
+"""Faster ways to generate an image, each a fixed schedule. Imports no torch.
 
-A schedule depends on the number of steps alone: neither on the picture nor on others of its batch,
-so that a record gives the same pixels again. On canvases, whose windows move from step to step,
-nothing can be kept for the next one: there only fewer steps and less guidance save time.
+A schedule depends only on the number of steps, not on the image or on others in its batch, so a
+record reproduces its pixels. On canvases, whose windows move from step to step, no intermediate
+result can be reused. There only fewer steps and less guidance save time.
 """
 
 from __future__ import annotations
@@ -13,47 +13,46 @@ from typing import Literal
 
 from napari_pixcell.errors import PixCellError
 
-Act = Literal["run", "keep", "off"]
+LayoutAct = Literal["run", "keep", "off"]
 
 
 @dataclass(frozen=True)
-class Step:
-    """What is computed at one step.
+class StepPlan:
+    """The computations of one denoising step.
 
     Parameters
     ----------
     guided : bool
-        The unconditional half as well.
+        Whether the unconditional half is computed as well.
     layout : "run", "keep" or "off"
-        Whether the ControlNet runs, its last residuals are used again, or nothing is added.
+        Run the ControlNet, reuse its last residuals, or add nothing.
     whole : bool
-        All blocks of the transformer; else the middle ones are taken from the last whole step.
+        Run all blocks of the transformer, or reuse the middle ones from the last whole step.
     """
 
     guided: bool = True
-    layout: Act = "run"
+    layout: LayoutAct = "run"
     whole: bool = True
 
 
 @dataclass(frozen=True)
 class Preset:
-    """A way to make a picture.
+    """A trade of quality for time.
 
     Parameters
     ----------
     name : str
-        As in requests and records.
+        Its name in requests and records.
     text : str
-        What it saves and what it costs, for a tooltip.
+        Its savings and their cost, for a tooltip.
     steps : float
-        Part of the family's usual steps that are taken.
+        Fraction of the family's usual steps.
     guided : (first, last)
-        Part of the steps in which guidance acts (Kynkäänniemi et al., 2404.07724).
+        Range of the steps, as fractions, in which guidance acts (Kynkäänniemi et al., 2404.07724).
     layout_every, layout_until : int, float
-        The ControlNet runs at each so manieth step, and up to this part of the steps.
+        The ControlNet runs at every n-th step, up to this fraction of the steps.
     whole_every : int
-        All blocks run at each so manieth step (Δ-DiT, 2406.01125); the first and last step are
-        always whole.
+        All blocks run at every n-th step (Δ-DiT, 2406.01125), and at the first and last step.
     """
 
     name: str
@@ -65,32 +64,32 @@ class Preset:
     whole_every: int = 1
 
     def steps_of(self, usual: int) -> int:
-        """Give the steps to take where a family usually takes ``usual``."""
+        """Return the number of steps for a family that usually takes ``usual``."""
         return max(1, round(usual * self.steps))
 
-    def schedule(self, steps: int, layout_until: float = 1.0, start: int = 0) -> list[Step]:
-        """Give what is computed at each of ``steps`` steps.
+    def schedule(self, steps: int, layout_until: float = 1.0, start: int = 0) -> list[StepPlan]:
+        """Return the computations of each step.
 
         Parameters
         ----------
         steps : int
-            In all.
+            Total number of steps.
         layout_until : float
-            Part of the steps in which the layout acts, as the user set it.
+            Fraction of the steps in which the layout acts, as set by the user.
         start : int
-            Index of the first step that is taken: ``layout_until`` is of those that are.
+            Index of the first step to run. ``layout_until`` counts from it.
         """
         first, last = (round(part * steps) for part in self.guided)
         acting = start + math.ceil(layout_until * (steps - start))
         acting = min(acting, math.ceil(self.layout_until * steps))
         plan = []
         for index in range(steps):
-            layout: Act = "off"
+            layout: LayoutAct = "off"
             if index < acting:
                 layout = "run" if (index - start) % self.layout_every == 0 else "keep"
             edge = index in (start, steps - 1)
             plan.append(
-                Step(
+                StepPlan(
                     guided=first <= index < last,
                     layout=layout,
                     whole=edge or index % self.whole_every == 0,
@@ -100,17 +99,13 @@ class Preset:
 
 
 EXACT = Preset("exact", "Every step in full.")
-# Measured on the demo family by benchmarks/presets.py, where few steps follow the long schedule
-# better when they are spaced as the checkpoint says than as Karras et al. do, and skipped blocks
-# save less than skipped steps at the same likeness.
-BALANCED = Preset(
-    "balanced",
-    "Nearly the same picture in half the time.",
-    steps=0.5,
-)
+# Measured on the demo family by benchmarks/presets.py. A few steps follow the long schedule better
+# with the checkpoint's own spacing than with that of Karras et al. At equal fidelity, skipped
+# blocks save less time than skipped steps.
+BALANCED = Preset("balanced", "Nearly the same image in half the time.", steps=0.5)
 QUICK = Preset(
     "quick",
-    "A third of the time, for trying things: details differ.",
+    "A third of the time, for drafts. Details differ.",
     steps=0.4,
     guided=(0.25, 0.75),
     layout_every=2,
@@ -119,7 +114,7 @@ PRESETS = {preset.name: preset for preset in (EXACT, BALANCED, QUICK)}
 
 
 def get_preset(name: str) -> Preset:
-    """Look a preset up by its name."""
+    """Return the preset of a name, or raise PixCellError."""
     if name not in PRESETS:
         raise PixCellError(f"There is no preset “{name}”; choose one of: {', '.join(PRESETS)}.")
     return PRESETS[name]

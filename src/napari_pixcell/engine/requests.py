@@ -17,7 +17,7 @@ from napari_pixcell.cells.methods import LayoutSource, SegmentMethod
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.presets import EXACT, get_preset
 from napari_pixcell.engine.request import GenerateRequest, SegmentRequest, Source
-from napari_pixcell.engine.start import FEATHER
+from napari_pixcell.engine.start_image import FEATHER
 from napari_pixcell.engine.tissue import Tissue
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import Family

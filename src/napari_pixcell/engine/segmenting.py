@@ -1,16 +1,16 @@
-"""Cells of a region by Cellpose: its network tile by tile, then outlines from what that gave."""
+"""Segmentation with Cellpose: its network tile by tile, then outlines from the network's output."""
 
 from __future__ import annotations
 
 import hashlib
 import warnings
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
+from cachetools import LRUCache
 from numpy.typing import NDArray
 
 from napari_pixcell.cells.combining import without_small
@@ -18,14 +18,14 @@ from napari_pixcell.cells.methods import SegmentMethod
 from napari_pixcell.engine.request import SegmentRequest
 from napari_pixcell.models.loading_segmenter import LoadedSegmenter
 
-# Side in px that Cellpose's network reads, and the diameter in px that it resizes cells to.
+# Side in px of the network's input, and the cell diameter in px to which Cellpose resizes images.
 TILE = 256
 DIAMETER = 30.0
-# Tiles of one pass on a card; elsewhere one, so that progress and cancel come as often as can be.
+# Tiles per pass on a GPU. On a CPU one, so that progress and cancel are as frequent as possible.
 AT_ONCE = 8
-# What Cellpose does unless it is told otherwise: steps along the flows, largest and smallest cell.
+# Cellpose's defaults: steps along the flows, largest cell (fraction of the image), smallest cell.
 STEPS, LARGEST_PART, SMALLEST_PX = 200, 0.4, 15
-# MB of outputs that are kept: those of one search of 8192² px, or of 60 of 1024² px.
+# MB of cached network outputs: one search of 8192² px, or 60 of 1024² px.
 MOST_MB = 1024
 
 OnTile = Callable[[int, int], None]
@@ -33,17 +33,17 @@ Key = tuple[object, ...]
 
 
 @dataclass(eq=False)
-class Outputs:
-    """What Cellpose's network says of a picture, and what was drawn from it last.
+class CellposeOutputs:
+    """The output of Cellpose's network for one image, and the cells last drawn from it.
 
     Parameters
     ----------
     flows : array, float32, (2, height, width)
         Towards the centre of each cell, down and right.
     cellprob : array, float32, (height, width)
-        Logit of being in a cell.
+        Logit of the probability of being in a cell.
     steps : int
-        Along the flows, as many as the diameter asks for.
+        Steps along the flows, according to the diameter.
     """
 
     flows: NDArray[np.float32]
@@ -53,14 +53,13 @@ class Outputs:
 
     @property
     def size(self) -> int:
-        """Bytes, the cells drawn last among them."""
+        """Bytes, including the cells last drawn."""
         return self.flows.nbytes + self.cellprob.nbytes + 4 * self.cellprob.size
 
     def outline(self, how: SegmentMethod, mpp: float, device: torch.device) -> NDArray[np.int32]:
-        """Draw the cells, as Cellpose does with these thresholds.
+        """Draw the cells as Cellpose does with these thresholds.
 
-        Where only the flow threshold or the smallest area changes, the flows are not followed
-        again.
+        If only the flow threshold or the smallest area changes, the flows are not followed again.
 
         Parameters
         ----------
@@ -69,7 +68,7 @@ class Outputs:
         mpp : float
             Pixel size in µm.
         device : torch.device
-            Where to follow the flows.
+            Device on which the flows are followed.
 
         Returns
         -------
@@ -79,14 +78,14 @@ class Outputs:
         from cellpose.utils import fill_holes_and_remove_small_masks
 
         with warnings.catch_warnings():
-            # Torch tells Cellpose, not the user, of a check that it leaves out.
+            # A note to Cellpose's authors about a check that torch skips.
             warnings.filterwarnings("ignore", "Sparse invariant checks")
-            cells = self._regular(how, device)
+            cells = self._consistent(how, device)
         cells = fill_holes_and_remove_small_masks(cells, min_size=SMALLEST_PX)
         return without_small(cells.astype(np.int32), mpp, how.smallest_um2)
 
-    def _regular(self, how: SegmentMethod, device: torch.device) -> NDArray[Any]:
-        """Give the cells whose shape agrees with the flows well enough."""
+    def _consistent(self, how: SegmentMethod, device: torch.device) -> NDArray[Any]:
+        """Return the cells whose shape is consistent with the flows."""
         from cellpose.dynamics import compute_masks, flow_error
 
         if self._drawn is None or self._drawn[0] != how.cellprob_threshold:
@@ -95,7 +94,7 @@ class Outputs:
                 self.cellprob,
                 niter=self.steps,
                 cellprob_threshold=how.cellprob_threshold,
-                flow_threshold=0,  # that comes below, so that another one costs nothing
+                flow_threshold=0,  # applied below, so that changing it costs nothing
                 max_size_fraction=LARGEST_PART,
                 device=device,
             )
@@ -108,39 +107,18 @@ class Outputs:
             self._drawn = threshold, cells, errors
         names = np.append(0, np.arange(1, len(errors) + 1) * ~(errors > how.flow_threshold))
         names[names > 0] = np.arange(1, np.count_nonzero(names) + 1)
-        return names.astype(cells.dtype)[cells]
+        return np.take(names.astype(cells.dtype), cells)
 
 
-class KeptOutputs:
-    """The outputs of the last searches, up to ``MOST_MB`` in all, to draw cells from once more."""
-
-    def __init__(self) -> None:
-        self._kept: OrderedDict[Key, Outputs] = OrderedDict()
-
-    def get(self, key: Key) -> Outputs | None:
-        """Give the outputs of a search, see :func:`search_key`."""
-        if key in self._kept:
-            self._kept.move_to_end(key)
-        return self._kept.get(key)
-
-    def keep(self, key: Key, outputs: Outputs) -> None:
-        """Keep outputs; the oldest go where there are too many, these if they are too large."""
-        self._kept[key] = outputs
-        while self._kept and self.size > MOST_MB * 2**20:
-            self._kept.popitem(last=False)
-
-    @property
-    def size(self) -> int:
-        """Bytes of what is kept."""
-        return sum(outputs.size for outputs in self._kept.values())
-
-    def clear(self) -> None:
-        """Forget all of them."""
-        self._kept.clear()
+def output_cache() -> LRUCache[Key, CellposeOutputs]:
+    """Return an empty cache of network outputs, bounded by ``MOST_MB``; see :func:`search_key`."""
+    return LRUCache(MOST_MB * 2**20, getsizeof=lambda outputs: outputs.size)
 
 
-def read_cells(segmenter: LoadedSegmenter, request: SegmentRequest, on_tile: OnTile) -> Outputs:
-    """Look for cells with Cellpose's network (Pachitariu, Rariden and Stringer, 2025).
+def run_cellpose(
+    segmenter: LoadedSegmenter, request: SegmentRequest, on_tile: OnTile
+) -> CellposeOutputs:
+    """Run Cellpose's network on an image (Pachitariu, Rariden and Stringer, 2025).
 
     Parameters
     ----------
@@ -149,12 +127,8 @@ def read_cells(segmenter: LoadedSegmenter, request: SegmentRequest, on_tile: OnT
     request : SegmentRequest
         Pixels, their size, and diameter of the cells.
     on_tile : callable
-        Told (tiles done, tiles in all), first with none done; whatever it raises ends the search.
-
-    Returns
-    -------
-    Outputs
-        To draw cells from with any thresholds.
+        Receives (tiles done, total tiles), first with none done. An exception raised in it ends
+        the run.
     """
     pixels, how = request.pixels.unpack(), request.how
     diameter = how.diameter / request.mpp if how.diameter is not None else None
@@ -166,7 +140,7 @@ def read_cells(segmenter: LoadedSegmenter, request: SegmentRequest, on_tile: OnT
         on_tile(done, total)
 
     on_tile(0, total)
-    # Cellpose says nothing while it works; its network is an ordinary module, which does.
+    # Cellpose reports no progress, but its network is an ordinary module with hooks.
     hook = segmenter.model.net.register_forward_hook(count)
     try:
         _, (_, flows, cellprob), _ = segmenter.model.eval(
@@ -180,7 +154,7 @@ def read_cells(segmenter: LoadedSegmenter, request: SegmentRequest, on_tile: OnT
         hook.remove()
     height, width = pixels.shape[:2]
     rescale = DIAMETER / diameter if diameter else 1.0
-    return Outputs(
+    return CellposeOutputs(
         np.reshape(flows, (2, height, width)).astype(np.float32, copy=False),
         np.reshape(cellprob, (height, width)).astype(np.float32, copy=False),
         int(STEPS / rescale),
@@ -188,14 +162,14 @@ def read_cells(segmenter: LoadedSegmenter, request: SegmentRequest, on_tile: OnT
 
 
 def count_tiles(shape: tuple[int, ...], diameter: float | None) -> int:
-    """Count the tiles that Cellpose cuts a picture into: overlapping, with a margin about it.
+    """Return the number of overlapping tiles, margin included, that Cellpose cuts an image into.
 
     Parameters
     ----------
     shape : (height, width)
-        Of the picture.
+        Of the image.
     diameter : float, optional
-        Of its cells, in px, which the picture is resized by.
+        Of its cells, in px. The image is resized by it.
     """
     from cellpose.transforms import get_pad_yx, make_tiles
 
@@ -208,9 +182,9 @@ def count_tiles(shape: tuple[int, ...], diameter: float | None) -> int:
 
 
 def search_key(request: SegmentRequest, sha256: str) -> Key:
-    """Name all that the outputs depend on, ``sha256`` being the hash of the model's file.
+    """Return a key of everything the outputs depend on; ``sha256`` is that of the model file.
 
-    Equal pixels are packed in the same way, so that they need not be unpacked.
+    Equal pixels are packed alike, so the packed bytes are hashed.
     """
     pixels = request.pixels
     packed = hashlib.sha256(pixels.data.encode("ascii")).hexdigest()

@@ -1,7 +1,7 @@
-"""The solver of the probability-flow equation, without memory of its own.
+"""A stateless solver of the probability-flow equation.
 
-A scheduler of diffusers keeps the last predictions itself and steps whole arrays. Canvases are
-stepped in parts, in any order, so here the caller brings what came before.
+A diffusers scheduler stores the last predictions and steps whole arrays. Canvases are stepped in
+parts, in any order, so here the caller supplies the previous prediction.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from napari_pixcell.errors import PixCellError
 
 
 class Solver:
-    """DPM-Solver++(2M) of Lu et al. (2211.01095), by a checkpoint's own scheduler configuration.
+    """DPM-Solver++(2M) of Lu et al. (2211.01095), set up by a checkpoint's scheduler configuration.
 
     Parameters
     ----------
@@ -25,15 +25,15 @@ class Solver:
     steps : int
         Denoising steps.
     first : int
-        Index of the first step that is taken; those before it are left out where there is a
-        picture to start from (SDEdit; Meng et al., 2108.01073).
+        Index of the first step to run. Earlier steps are skipped if there is an image to start
+        from (SDEdit; Meng et al., 2108.01073).
 
     Attributes
     ----------
     times : Tensor, (steps,)
-        Time of each step, as the networks read it.
+        Time of each step, as the networks take it.
     start : float
-        Standard deviation of the noise to begin with.
+        Standard deviation of the initial noise.
 
     Raises
     ------
@@ -57,7 +57,7 @@ class Solver:
         if odd:
             raise PixCellError(
                 f"The scheduler of this family asks for {', '.join(odd)}, which this version does "
-                "not know; use the published scheduler_config.json."
+                "not support. Use the published scheduler_config.json."
             )
         self.steps, self.first = steps, first
         self.times = scheduler.timesteps
@@ -69,16 +69,16 @@ class Solver:
     def begin(
         self, noise: Tensor, start: Tensor | None = None, free: Tensor | None = None
     ) -> Tensor:
-        """Give the latents at the first step that is taken.
+        """Return the noisy latents at the first step to run.
 
         Parameters
         ----------
         noise : Tensor
-            Of variance 1.
+            Noise of variance 1.
         start : Tensor, like the noise, optional
-            Clean latents to start from; before the very first step they are forgotten.
+            Clean latents to start from. They have no effect if no step is skipped.
         free : Tensor, bool, (height, width), optional
-            Where they change; elsewhere they are kept, so nothing of them is forgotten there.
+            Mask of the latents that change. Elsewhere the start always has its effect.
         """
         if start is not None and self.first > 0:
             return self._alphas[self.first] * start + self._sigmas[self.first] * noise
@@ -88,14 +88,14 @@ class Solver:
         return latents
 
     def clean(self, index: int, predicted: Tensor, noisy: Tensor) -> Tensor:
-        """Turn what the network predicts at a step into clean latents, float32.
+        """Convert the network's prediction at a step to clean latents, float32.
 
         Parameters
         ----------
         index : int
             Of the step, from 0.
         predicted, noisy : Tensor, of one shape
-            Noise or velocity, as the configuration says, and what it was predicted from.
+            Noise, velocity or sample, by the configuration, and the latents it was predicted from.
         """
         alpha, sigma = self._alphas[index], self._sigmas[index]
         predicted, noisy = predicted.float(), noisy.float()
@@ -107,21 +107,21 @@ class Solver:
         return predicted
 
     def advance(self, index: int, noisy: Tensor, clean: Tensor, before: Tensor | None) -> Tensor:
-        """Take one step; every number depends on those at its own place alone.
+        """Return the latents after one step, computed elementwise.
 
         Parameters
         ----------
         index : int
             Of the step, from 0.
         noisy, clean : Tensor, of one shape
-            Latents at this step, and the clean ones predicted from them.
+            Latents at this step, and the clean latents predicted from them.
         before : Tensor or None
-            The clean ones of the step before; None at the first that is taken.
+            Clean latents of the previous step. None at the first step to run.
 
         Returns
         -------
         Tensor
-            Latents at the next step; after the last one, the clean latents.
+            Latents at the next step. After the last one, the clean latents.
         """
         alpha, sigma = self._alphas[index + 1], self._sigmas[index + 1]
         ratio = sigma / self._sigmas[index]
@@ -136,14 +136,14 @@ class Solver:
         return moved + (0.5 * gain / r) * (clean - before)
 
     def back(self, index: int, latents: Tensor, clean: Tensor) -> Tensor:
-        """Undo one step of first order, from its end to its beginning.
+        """Invert one first-order step: return the latents at its start from those at its end.
 
         Parameters
         ----------
         index : int
             Of the step, from 0.
         latents, clean : Tensor, of one shape
-            At its end, and the clean ones that the network predicts from them at this step's time.
+            Latents at its end, and the clean latents predicted from them at this step's time.
         """
         alpha, sigma = self._alphas[index], self._sigmas[index]
         noise = (latents - alpha * clean) / sigma
@@ -154,7 +154,7 @@ class Solver:
         return math.log(self._alphas[index] / self._sigmas[index])
 
     def _first_order(self, index: int) -> bool:
-        """Whether the last step is of first order, where few steps would make it unstable."""
+        # A last step of second order would be unstable when there are few steps.
         config = self._config
         few = config.lower_order_final and self.steps < 15
         last = index == self.steps - 1 and (config.euler_at_final or few)

@@ -1,8 +1,9 @@
-"""A grid of requests that differ in a few settings; imports no torch."""
+"""A grid of requests that differ in a few settings. Imports no torch."""
 
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,7 +13,7 @@ from napari_pixcell.engine.request import MAX_SEED, GenerateRequest
 from napari_pixcell.errors import PixCellError
 
 MOST_PICTURES = 400
-# What can be swept: name of the field, and how a value of it is written on the sheet.
+# Settings that can be swept: field of the request, and the label of a value on the contact sheet.
 FIELDS = {
     "seed": "seed {}",
     "guidance": "guidance {:g}",
@@ -26,21 +27,21 @@ FIELDS = {
 
 @dataclass(frozen=True)
 class Axis:
-    """One setting and the values that it takes.
+    """One setting and its values.
 
     Parameters
     ----------
     name : str
-        Of the request's field, one of ``FIELDS``.
+        Field of the request, one of ``FIELDS``.
     values : tuple
         At least one.
     labels : tuple of str, optional
-        What the values are called; written as numbers by default.
+        Names of the values. By default they are formatted as numbers.
 
     Raises
     ------
     PixCellError
-        If there is nothing to sweep.
+        If the setting cannot be swept, or there are no values.
     """
 
     name: str
@@ -48,30 +49,29 @@ class Axis:
     labels: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be swept."""
         if self.name not in FIELDS:
             raise PixCellError(
-                f"“{self.name}” is nothing that a grid can sweep; choose of: {', '.join(FIELDS)}."
+                f"A grid cannot sweep “{self.name}”. Choose one of: {', '.join(FIELDS)}."
             )
         if not self.values:
-            raise PixCellError(f"The grid has no values for {self.name}; give at least one.")
+            raise PixCellError(f"The grid has no values for {self.name}. Enter at least one.")
         if not self.labels:
             words = FIELDS[self.name]
             object.__setattr__(self, "labels", tuple(words.format(v) for v in self.values))
 
     @classmethod
     def seeds(cls, first: int, count: int) -> Axis:
-        """Give consecutive seeds."""
+        """Return an axis of consecutive seeds."""
         return cls("seed", tuple((first + i) % (MAX_SEED + 1) for i in range(count)))
 
     @classmethod
     def numbers(cls, name: str, text: str) -> Axis:
-        """Read the values that a user wrote, such as “1, 1.5, 2”.
+        """Read the values that a user entered, such as “1, 1.5, 2”.
 
         Raises
         ------
         PixCellError
-            If that is no list of numbers.
+            If the text is not a list of numbers.
         """
         whole = name in ("seed", "steps")
         try:
@@ -79,13 +79,13 @@ class Axis:
             values = [int(part) if whole else float(part) for part in parts]
         except ValueError:
             raise PixCellError(
-                f"“{text}” is no list of numbers; write for example “1, 1.5, 2”."
+                f"“{text}” is not a list of numbers. Enter for example “1, 1.5, 2”."
             ) from None
         return cls(name, tuple(dict.fromkeys(values)))
 
     @classmethod
     def styles(cls, styles: Sequence[tuple[str, PackedArray]]) -> Axis:
-        """Give styles by their names."""
+        """Return an axis of named styles."""
         return cls(
             "embedding",
             tuple(embedding for _, embedding in styles),
@@ -95,49 +95,50 @@ class Axis:
 
 @dataclass(frozen=True)
 class Sweep:
-    """A grid: the first axis runs along its rows, the others name the rows.
+    """A grid of settings. The first axis gives its columns, the others its rows.
 
     Parameters
     ----------
     axes : tuple of Axis
-        At least one, of different settings.
+        At least one, each of another setting.
+
+    Raises
+    ------
+    PixCellError
+        If there is no axis, a setting occurs twice, or the grid is too large.
     """
 
     axes: tuple[Axis, ...]
 
     def __post_init__(self) -> None:
-        """Refuse grids that are too large, or that sweep one setting twice."""
         names = [axis.name for axis in self.axes]
         if not names or len(set(names)) != len(names):
-            raise PixCellError("A grid sweeps at least one setting, and each only once.")
+            raise PixCellError("A grid needs at least one setting, and each only once.")
         if self.count > MOST_PICTURES:
             raise PixCellError(
-                f"The grid would have {self.count:,} pictures; choose fewer values, at most "
-                f"{MOST_PICTURES} in all."
+                f"The grid would have {self.count:,} images. Choose fewer values, for at most "
+                f"{MOST_PICTURES} images."
             )
 
     @property
     def count(self) -> int:
-        """Pictures in all."""
-        count = 1
-        for axis in self.axes:
-            count *= len(axis.values)
-        return count
+        """Number of images."""
+        return math.prod(len(axis.values) for axis in self.axes)
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """What the columns are called."""
+        """Labels of the columns."""
         return self.axes[0].labels
 
     @property
     def rows(self) -> tuple[str, ...]:
-        """What the rows are called; one empty name where there is one axis only."""
+        """Labels of the rows. A single empty label if there is only one axis."""
         return tuple(
             ", ".join(labels) for labels in itertools.product(*(a.labels for a in self.axes[1:]))
         )
 
-    def places(self) -> list[dict[str, Any]]:
-        """Give the values of each place by their names, row by row."""
+    def settings(self) -> list[dict[str, Any]]:
+        """Return the settings of each image, row by row."""
         first, *others = self.axes
         made = []
         for fixed in itertools.product(*(axis.values for axis in others)):
@@ -146,17 +147,17 @@ class Sweep:
         return made
 
     def requests(self, base: GenerateRequest) -> list[GenerateRequest]:
-        """Give a request of one variant for each place, row by row.
+        """Return a request of one variant for each image, row by row.
 
-        A strength is left to whoever brings the picture to start from, if the base has none yet.
+        Strengths are ignored if the base has no image to start from. The caller then adds both.
 
         Raises
         ------
         PixCellError
-            If one of the values is none that a request can have.
+            If a value is out of range.
         """
         made = []
-        for values in self.places():
+        for values in self.settings():
             strength = values.pop("strength", None)
             if strength is not None and not 0 <= strength <= 1:
                 raise PixCellError(f"The strength is {strength:g}; choose one from 0 to 1.")

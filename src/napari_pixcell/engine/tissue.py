@@ -1,4 +1,4 @@
-"""The tissue of a region, as an encoder reads it."""
+"""The tissue of a region, read for an encoder."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from napari_pixcell.engine.canvas.plan import cells_of
 from napari_pixcell.models.catalogue import Family
 from napari_pixcell.slides.region import Region
 
-LARGEST_READ = 4096**2  # px read and embedded by one request
+LARGEST_READ = 4096**2  # px per embedding request
 
 
 def size_at(region: Region, mpp: float, family: Family) -> tuple[int, int]:
-    """Give the size of a picture of a region: (height, width) in px, at least one tile.
+    """Return the size of the image of a region: (height, width) in px, at least one tile.
 
     Parameters
     ----------
@@ -24,29 +24,32 @@ def size_at(region: Region, mpp: float, family: Family) -> tuple[int, int]:
     mpp : float
         Pixel size of level 0 in µm.
     family : Family
-        At whose pixel size.
+        Its pixel size is used.
     """
     height, width = region.shape_at(mpp, family.mpp)
     return max(height, family.tile), max(width, family.tile)
 
 
 class Tissue:
-    """The pixels of a region in whole cells of one embedding each.
+    """The pixels of a region, in whole grid cells of one embedding each.
 
     Parameters
     ----------
     slide : Slide
     region : Region
-        In level-0 pixels; it is extended to the right and down to whole cells. Where the slide
-        ends before them its last tissue is mirrored: white would make a style of glass.
+        In level-0 pixels. It is extended to the right and down to whole cells. Beyond the edge
+        of the slide the tissue is mirrored: white pixels would be embedded as glass.
     family : Family
-        At whose pixel size it is read.
+        Its pixel size is used.
 
     Attributes
     ----------
     size : (height, width)
-        Of a picture of the region, in px.
+        Size of the image of the region, in px.
     cells : (rows, columns)
+        Shape of the grid of embeddings.
+    side : int
+        Side of a cell in px.
     """
 
     def __init__(self, slide: Any, region: Region, family: Family) -> None:
@@ -57,11 +60,11 @@ class Tissue:
 
     @property
     def large(self) -> bool:
-        """Whether it is too large to be read at once."""
+        """True if it is too large to be read at once."""
         return self.cells[0] * self.cells[1] * self.side**2 > LARGEST_READ
 
     def bands(self) -> list[tuple[int, int]]:
-        """Cut the rows of cells into bands that can be read at once, each at least a tile."""
+        """Return bands (first, stop) of cell rows that can be read at once, each a tile or more."""
         rows, columns = self.cells
         each = max(self.family.grid, LARGEST_READ // (columns * self.side**2))
         starts = list(range(0, rows, each))
@@ -70,7 +73,7 @@ class Tissue:
         return list(zip(starts, [*starts[1:], rows], strict=True))
 
     def read(self, first: int = 0, stop: int | None = None) -> NDArray[np.uint8]:
-        """Read some rows of cells: uint8 (rows × side, columns × side, 3)."""
+        """Read rows of cells: uint8 (rows × side, columns × side, 3)."""
         rows, columns = (stop or self.cells[0]) - first, self.cells[1]
         wanted = rows * self.side, columns * self.side
         if wanted == self.size:
@@ -88,6 +91,6 @@ class Tissue:
         return np.pad(pixels, [*beyond, (0, 0)], mode="symmetric") if np.any(beyond) else pixels
 
     def cut(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Cut what belongs to the region itself: uint8 (height, width, 3)."""
+        """Crop to the region itself: uint8 (height, width, 3)."""
         height, width = self.size
         return np.ascontiguousarray(pixels[:height, :width])

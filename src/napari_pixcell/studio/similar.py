@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from psygnal import Signal
 
 from napari_pixcell.engine.events import Embedding, Event, Failure, Finished
-from napari_pixcell.engine.styles.similarity import Place, best_places
-from napari_pixcell.engine.styles.survey import Batch, Survey
+from napari_pixcell.engine.styles.similarity import Match, best_matches
+from napari_pixcell.engine.styles.survey import Survey, SurveyBatch
 from napari_pixcell.models.identity import encoder_identity
 from napari_pixcell.studio.models import InstalledModels
 from napari_pixcell.studio.regions.item import RegionItem
@@ -104,7 +104,7 @@ class SimilarTissue:
         def begin() -> Step:
             if self.job is task:
                 task.survey = self._surveyed(task)
-                task.survey.try_again()
+                task.survey.retry()
             return self._step(task)
 
         self._compute(task, begin)
@@ -140,12 +140,12 @@ class SimilarTissue:
         self.found = None
         self.changed.emit()
 
-    def add_region(self, place: Place) -> RegionItem | None:
+    def add_region(self, place: Match) -> RegionItem | None:
         """Add a region at a position of the result."""
         region = place.region
         return self.regions.add((region.x + region.width / 2, region.y + region.height / 2))
 
-    def use_style(self, place: Place) -> None:
+    def use_style(self, place: Match) -> None:
         """Let the active region imitate a position of the result.
 
         A region is added there, since a style belongs to a region. The active one stays active.
@@ -181,13 +181,13 @@ class SimilarTissue:
         self._survey = encoder, survey
         return survey
 
-    def _step(self, task: SimilarTask, last: tuple[Batch, Embedding] | None = None) -> Step:
+    def _step(self, task: SimilarTask, last: tuple[SurveyBatch, Embedding] | None = None) -> Step:
         """Record what came in, read the next positions, and rank what is known."""
         survey = task.survey
         if survey is None:  # stopped before it began
             return Step(None, None)
         if last is not None:
-            survey.take(*last)
+            survey.add(*last)
         batch = survey.following(task.batch) if self.job is task else None
         known = survey.done > len(survey.unreadable) or batch is None
         found = self._rank(task, survey, 0 if batch is not None else BEST) if known else None
@@ -195,7 +195,7 @@ class SimilarTissue:
 
     def _rank(self, task: SimilarTask, survey: Survey, count: int) -> Similar:
         heat = survey.heat(task.wanted)
-        best = best_places(survey.grid, heat, task.region, count)
+        best = best_matches(survey.grid, heat, task.region, count)
         pictures = [(place, task.slide.read(place.region, task.family.mpp)) for place in best]
         missing = len(survey.unreadable)
         return Similar(
@@ -229,7 +229,7 @@ class SimilarTissue:
             self._ask(task, step.batch)
         self.changed.emit()
 
-    def _ask(self, task: SimilarTask, batch: Batch) -> None:
+    def _ask(self, task: SimilarTask, batch: SurveyBatch) -> None:
         came: list[Embedding] = []
         task.asked = time.monotonic()
 
@@ -241,7 +241,7 @@ class SimilarTissue:
                     came.append(event)
                 case Finished(cancelled=False) if came:
                     seconds = max(1e-3, time.monotonic() - task.asked)
-                    fitting = round(BATCH_S * len(batch.places) / seconds)
+                    fitting = round(BATCH_S * len(batch.tiles) / seconds)
                     task.batch = min(LARGEST_BATCH, 4 * task.batch, max(1, fitting))
                     self._compute(task, lambda: self._step(task, (batch, came[0])))
                 case Finished():

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pixcell.engine.styles.similarity import Grid, Place
-from napari_pixcell.engine.styles.survey import Batch, Survey
+from napari_pixcell.engine.styles.similarity import Match, SurveyGrid
+from napari_pixcell.engine.styles.survey import Survey, SurveyBatch
 from napari_pixcell.models.catalogue import Family
 from napari_pixcell.slides.region import Region
 from napari_pixcell.studio.tasks import Task
@@ -28,7 +28,7 @@ class Similar:
         The region that the slide was compared with.
     slide : Slide
         The slide that was searched.
-    grid : Grid
+    grid : SurveyGrid
         The positions.
     heat : array, float32, (rows, columns)
         Similarity at each position, 0 to 1; NaN for glass and for what is not compared yet.
@@ -36,19 +36,19 @@ class Similar:
         Compared positions, and all of them.
     unreadable : int
         Positions that could not be read.
-    best : list of (Place, pixels)
+    best : list of (Match, pixels)
         The most similar positions, best first, with their tissue, uint8 (side, side, 3).
     """
 
     number: int
     region: Region
     slide: Any
-    grid: Grid
+    grid: SurveyGrid
     heat: NDArray[np.float32]
     seen: int
     total: int
     unreadable: int
-    best: list[tuple[Place, NDArray[np.uint8]]]
+    best: list[tuple[Match, NDArray[np.uint8]]]
 
     @property
     def complete(self) -> bool:
@@ -110,7 +110,7 @@ class SimilarTask(Task):
 class Step:
     """What a search does next, and what it knows so far."""
 
-    batch: Batch | None
+    batch: SurveyBatch | None
     found: Similar | None
     done: int = 0
     total: int = 0

@@ -54,14 +54,14 @@ def _save_session_as(studio: PixCellStudio) -> None:
 
 
 def _style_from_image(studio: PixCellStudio) -> None:
-    if studio.session.active is None:
+    if studio.session.regions.active is None:
         studio.viewer.status = "Style from image: Add a region first"
     else:
         studio.style_.open_picture()
 
 
 def _hide_variants(studio: PixCellStudio) -> None:
-    active = studio.session.active
+    active = studio.session.regions.active
     if active is not None:
         studio.session.gallery.show_none(active.number)
 
@@ -106,7 +106,7 @@ COMMANDS: dict[str, tuple[str, str | Callable[[PixCellStudio], Any]]] = {
     "live": ("Switch live preview on or off", "generate.live"),
     "new_seed": ("Change seed", "generate.new_seed"),
     "cancel": ("Cancel current job", lambda studio: studio.session.cancel()),
-    "cancel_all": ("Cancel all jobs", lambda studio: studio.session.generation.cancel_all()),
+    "cancel_all": ("Cancel all jobs", lambda studio: studio.session.queue.cancel_all()),
     "keep": ("Star or unstar variant", lambda studio: studio.session.gallery.star_looked()),
     "hide_variants": ("Hide variants of the active region", _hide_variants),
     "swipe": ("Switch swipe between tissue and variant on or off", _swipe),

@@ -116,9 +116,9 @@ def _main_workflow(
 
     layer = studio.link.slide_layer
     assert layer is not None
-    height, width = session.slide.shape
+    height, width = session.slides.current.shape
     tile_um = session.settings.model.tile * session.settings.model.mpp
-    tile = tile_um / session.slide.mpp
+    tile = tile_um / session.slides.current.mpp
     # Two regions side by side: one shows its layout, the other its variants.
     for offset in (0.62, -0.62):
         centre = height * 0.45, width * 0.45 + offset * tile
@@ -133,14 +133,14 @@ def _main_workflow(
 
     studio.generate.count.setValue(variants)
     click(studio.generate.generate_button)
-    _wait(studio, "generate", until=lambda: session.generation.current is None)
+    _wait(studio, "generate", until=lambda: session.queue.current is None)
     settle(0.2)
     # Show the first variant by a click on its thumbnail.
     first, strip = session.gallery.results[0], studio.results.strip
     if not first.shown:
         click(strip.viewport(), strip.centre_of(first.number))
-    session.export(out)
-    _wait(studio, "export", until=lambda: not session.exporting)
+    session.exporter.write_pairs(out)
+    _wait(studio, "export", until=lambda: not session.exporter.busy)
 
 
 def _wait(studio: PixCellStudio, *sections: str, until: Callable[[], bool]) -> None:
@@ -158,8 +158,8 @@ def _wait(studio: PixCellStudio, *sections: str, until: Callable[[], bool]) -> N
 
 def _check(studio: PixCellStudio, *sections: str) -> None:
     for section in sections:
-        if section in studio.session.problems:
-            raise PixCellError(studio.session.problems[section])
+        if section in studio.session.notices.problems:
+            raise PixCellError(studio.session.notices.problems[section])
 
 
 def _log(text: str) -> None:

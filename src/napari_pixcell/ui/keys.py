@@ -47,7 +47,7 @@ class Keys:
         self._lent: Any = None
         acts: dict[str, Callable[[], Any]] = {
             "R": self._add,
-            "G": session.generate,
+            "G": session.generator.generate,
             "Escape": session.cancel,
             "S": session.gallery.star_looked,
         }
@@ -76,12 +76,12 @@ class Keys:
             add_region()
 
     def _show_nth(self, number: int) -> None:
-        if self._session.active is not None:
-            self._session.gallery.show_nth(self._session.active.number, number)
+        if self._session.regions.active is not None:
+            self._session.gallery.show_nth(self._session.regions.active.number, number)
 
     def _peek(self, on: bool) -> None:
         session, gallery = self._session, self._session.gallery
-        active, visible = session.active, gallery.looked
+        active, visible = session.regions.active, gallery.looked
         number = active.number if active is not None else 0
         if visible is not None and not any(r.shown for r in gallery.of_region(number)):
             number = visible.target.number

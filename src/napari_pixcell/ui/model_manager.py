@@ -24,7 +24,7 @@ from qtpy.QtWidgets import (
 
 from napari_pixcell.models.catalogue import Family, WeightSet
 from napari_pixcell.preferences import idle_minutes
-from napari_pixcell.studio.model_manager import Row
+from napari_pixcell.studio.model_manager import ModelRow
 from napari_pixcell.studio.session import Session
 from napari_pixcell.ui.widgets import AMBER, GREEN, Text, allow, button, row
 from napari_pixcell.words import counted, file_size
@@ -38,7 +38,7 @@ class ModelManager(QDialog):
 
     def __init__(self, session: Session, parent: QWidget) -> None:
         super().__init__(parent)
-        self.session, self.shelf = session, session.shelf
+        self.session, self.shelf = session, session.models.manager
         self.setWindowTitle("PixCell models")
         self.resize(940, 680)
         self.table = QTreeWidget()
@@ -117,7 +117,7 @@ class ModelManager(QDialog):
         for text in (self.state, self.problem, self.note):
             outer.addWidget(text)
         outer.addLayout(idle)
-        self._rows: dict[str, Row] = {}
+        self._rows: dict[str, ModelRow] = {}
         self.shelf.changed.connect(self.refresh)
         self.finished.connect(self._let_go)
         self.offering.hide()
@@ -145,7 +145,7 @@ class ModelManager(QDialog):
         self._enable()
 
     @property
-    def chosen(self) -> Row | None:
+    def chosen(self) -> ModelRow | None:
         """The selected family."""
         item = self.table.currentItem()
         return self._rows.get(item.data(0, NAME)) if item is not None else None

@@ -50,7 +50,7 @@ def get_session_reader(path: str | list[str]) -> Callable[[Any], list[tuple[None
         if viewer is not None:
             from napari_pixcell.ui.commands import studio_of
 
-            studio_of(viewer).session.open_session(Path(paths[0]))
+            studio_of(viewer).session.restoring.open(Path(paths[0]))
         return [(None,)]
 
     return read

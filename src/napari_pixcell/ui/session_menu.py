@@ -29,21 +29,21 @@ class SessionMenu(QPushButton):
         self.this_action = menu.addAction("Save work on this slide automatically")
         self.this_action.setCheckable(True)
         self.this_action.triggered.connect(session.saver.switch)
-        self.drop_action = menu.addAction("Discard restored jobs", session.drop_restored)
+        self.drop_action = menu.addAction("Discard restored jobs", session.queue.drop_put_off)
         menu.aboutToShow.connect(self.refresh)
         self.setMenu(menu)
 
     def refresh(self) -> None:
         session = self.session
         book = session.saver.book()
-        there = session.slide is not None and book is not None
+        there = session.slides.current is not None and book is not None
         self.save_action.setEnabled(there)
         self.this_action.setEnabled(there)
         self.this_action.setChecked(
             session.saver.on and not (book.off if book is not None else False)
         )
         self.earlier_action.setVisible(book is not None and book.offer is not None)
-        self.drop_action.setVisible(bool(session.put_off))
+        self.drop_action.setVisible(bool(session.queue.put_off))
 
     def event(self, event: QEvent | None) -> bool:
         if event is not None and event.type() == QEvent.Type.ToolTip:
@@ -56,13 +56,13 @@ class SessionMenu(QPushButton):
             self, f"Open session (folder ending in {SUFFIX})", self._near()
         )
         if path:
-            self.session.open_session(Path(path))
+            self.session.restoring.open(Path(path))
 
     def earlier(self) -> None:
         """Open the session that was found beside the slide."""
         book = self.session.saver.book()
         if book is not None and book.offer is not None:
-            self.session.open_session(book.offer.path)
+            self.session.restoring.open(book.offer.path)
 
     def save_as(self) -> None:
         """Ask for another folder and save the session there."""
@@ -73,17 +73,17 @@ class SessionMenu(QPushButton):
             self.session.saver.save_as(Path(path))
 
     def _near(self) -> str:
-        slide = self.session.slide
+        slide = self.session.slides.current
         return str(Path(slide.path).parent) if slide is not None and slide.path else ""
 
 
 def ask_for_slide(parent: QWidget, session: Session, files: str) -> None:
     """Ask for the missing slide of a session that is being opened."""
-    opening = session.slide_lost
+    opening = session.restoring.slide_lost
     if opening is None:
         return
     near = str(opening.folder.path.parent)
     title = f"Where is “{opening.mark.name}”?"
     path, _ = QFileDialog.getOpenFileName(parent, title, near, files)
     if path:
-        session.slide_moved_to(Path(path))
+        session.restoring.slide_moved_to(Path(path))

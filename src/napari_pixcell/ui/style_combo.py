@@ -8,8 +8,9 @@ from qtpy.QtCore import QSignalBlocker, QSize, Qt
 from qtpy.QtGui import QIcon, QPixmap, QStandardItemModel
 from qtpy.QtWidgets import QComboBox, QSizePolicy
 
-from napari_pixcell.engine.styles.library import Style
-from napari_pixcell.studio.regions.item import NO_STYLE, tiles_text
+from napari_pixcell.engine.styles.style import Style
+from napari_pixcell.studio.regions.geometry import tiles_text
+from napari_pixcell.studio.regions.item import NO_STYLE
 from napari_pixcell.studio.session import Session
 from napari_pixcell.studio.styles.choice import Ref
 from napari_pixcell.ui.widgets import pixmap
@@ -40,18 +41,21 @@ class StyleCombo(QComboBox):
         self._icons: dict[str, QIcon] = {}
 
     def showPopup(self) -> None:
-        self.session.look_for_styles()  # that other sessions have saved
+        self.session.library.refresh()  # that other sessions have saved
         super().showPopup()
 
     def refresh(self, ref: Ref, none: bool = True) -> None:
         """Show all styles, with ``ref`` selected; ``none`` adds an entry for no style."""
-        styles = {style.id: style for style in self.session.styles}
+        styles = {style.id: style for style in self.session.library.all}
         # The third item changes with an entry's tooltip and whether it is enabled.
         entries: list[tuple[str, Ref, str]] = [
-            (item.name, item.number, "") for item in self.session.regions
+            (item.name, item.number, "") for item in self.session.regions.current
         ]
         for style in styles.values():
-            problem, saved = self.session.style_problem(style), style.id in self.session.saved
+            problem, saved = (
+                self.session.library.problem(style),
+                style.id in self.session.library.saved,
+            )
             entries.append((style.name, style.id, f"{saved} {problem}"))
         if none:
             entries.append((ANY, NO_STYLE, ""))
@@ -81,12 +85,12 @@ class StyleCombo(QComboBox):
         model = self.model()
         entry = model.item(index) if isinstance(model, QStandardItemModel) else None
         if entry is not None:
-            entry.setEnabled(not self.session.style_problem(style))
+            entry.setEnabled(not self.session.library.problem(style))
 
     def _tip(self, style: Style) -> str:
-        problem = self.session.style_problem(style)
+        problem = self.session.library.problem(style)
         parts = [f"{share:.0%} {name}".replace("%", " %") for name, share in style.made_of]
         lines = [style.name, tiles_text(style.tiles), " · ".join(parts), problem]
-        if style.id not in self.session.saved:
+        if style.id not in self.session.library.saved:
             lines.append("Not saved: lost at the end of this session")
         return "\n".join(line for line in lines if line)

@@ -1,4 +1,4 @@
-"""From noise to a picture of any size: window by window, row by row, step by step."""
+"""Denoising and decoding of images of any size, window by window."""
 
 from __future__ import annotations
 
@@ -7,25 +7,26 @@ from typing import Any
 
 import numpy as np
 import torch
+from cachetools import LRUCache
 from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_pixcell.engine.canvas.plan import (
     FACTOR,
     Canvas,
-    Row,
+    CanvasWindow,
     Span,
     Turn,
-    Window,
+    WindowRow,
     ramps,
     weights,
     window_styles,
 )
 from napari_pixcell.engine.canvas.store import CanvasStore
-from napari_pixcell.engine.denoiser import Denoiser, Styles
+from napari_pixcell.engine.denoiser import Denoiser, PreparedStyles
 from napari_pixcell.engine.noise import noise_at
 from napari_pixcell.engine.sampler import hold
-from napari_pixcell.engine.start import Start
+from napari_pixcell.engine.start_image import StartImage
 from napari_pixcell.slides.stored_picture import Picture
 
 Floats = NDArray[np.float32]
@@ -34,10 +35,10 @@ Encode = Callable[[NDArray[np.uint8]], Tensor]
 OnWindows = Callable[[int], None]
 OnRows = Callable[[int, int], None]
 
-STYLES_KEPT = 256  # windows whose styles are kept read, from step to step
-OVERLAP = 16  # latents by which those of the autoencoder overlap: 128 px
-KEPT_ROWS = 512  # px of a start that is kept, written at once
-LEAST = 1e-6  # a weight that no computed window falls below
+STYLES_KEPT = 256  # windows whose prepared styles are cached from step to step
+OVERLAP = 16  # overlap of the autoencoder's windows in latents: 128 px
+KEPT_ROWS = 512  # rows of an unchanged start image written at once
+LEAST = 1e-6  # smaller than the weight of any computed window
 
 
 class CanvasPainter:
@@ -46,30 +47,29 @@ class CanvasPainter:
     Parameters
     ----------
     denoiser : Denoiser
-        Of the generation.
+        Denoiser of the generation.
     canvas : Canvas
-        Its windows.
     store : CanvasStore
-        Its arrays; work that was stopped goes on.
+        Its arrays. An interrupted canvas resumes from them.
     seed : int
-        Of the noise.
+        Seed of the noise.
     styles : array, float32, (rows, columns, dimension)
-        Embeddings of the canvas's cells.
-    condition : callable, optional
-        Gives the latents of the cells' picture in a window, (1, channels, window, window).
+        Embeddings of the canvas.
     device : torch.device
-        Where the networks are.
+        Device of the networks.
+    condition : callable, optional
+        Returns the latents of the layout image in a window, (1, channels, window, window).
     batch : int
-        Windows of one pass.
-    start : Start, optional
-        The picture to start from; the store then has room for its latents.
+        Windows per pass.
+    start : StartImage, optional
+        Image to start from. The store must then hold its latents.
 
     Attributes
     ----------
     begin_by : callable, optional
         Fills the store's latents for the first step, instead of noise and start. Windows then
-        agree at their borders as the start does, and no step before is trusted there: it would
-        only lag behind (seam ratio 0.75 against 0.94 without, and 0.94 of the tissue itself).
+        agree at their borders as the start does. The previous step has no weight there, as it
+        would lag behind (seam ratio 0.75, against 0.94 without it and 0.94 of real tissue).
     """
 
     def __init__(
@@ -77,19 +77,22 @@ class CanvasPainter:
         denoiser: Denoiser,
         canvas: Canvas,
         store: CanvasStore,
+        *,
         seed: int,
         styles: Floats,
-        condition: Callable[[Window], Tensor] | None,
         device: torch.device,
+        condition: Callable[[CanvasWindow], Tensor] | None = None,
         batch: int = 1,
-        start: Start | None = None,
+        start: StartImage | None = None,
     ) -> None:
         self.denoiser, self.canvas, self.store = denoiser, canvas, store
         self.seed, self.device, self.batch = seed, device, batch
         self._styles, self._condition = styles, condition
         self._start = start
         self.begin_by: Callable[[], None] | None = None
-        self._read: dict[tuple[Window, ...], Styles] = {}
+        self._prepared: LRUCache[tuple[CanvasWindow, ...], PreparedStyles] = LRUCache(
+            max(1, STYLES_KEPT // batch)
+        )
         self._first = denoiser.solver.first
         self._turns = canvas.turns(denoiser.solver.steps - self._first)
         self._bell = weights(canvas.window)
@@ -103,21 +106,21 @@ class CanvasPainter:
         encode: Encode | None = None,
         on_encoded: OnRows = lambda done, total: None,
     ) -> Picture:
-        """Make the picture, uint8 (height, width, 3) as asked for, going on where it stopped.
+        """Generate the image, uint8 (height, width, 3), or resume it.
 
         Parameters
         ----------
         decode : callable
-            Gives pixels in [0, 1], float32 (3, h, w), for latents (1, channels, h/8, w/8).
+            Returns pixels in [0, 1], float32 (3, h, w), for latents (1, channels, h/8, w/8).
         decoded : int
             Side of the autoencoder's windows in latents.
         on_windows : callable
-            Told after each row of windows how many are done in all; whatever it raises ends the
-            work, and what is done is kept.
+            Receives the number of finished windows after each row. An exception raised in it
+            ends the work, which can be resumed.
         on_rows : callable
-            Told after each row of decoded windows how many are done of how many; the same.
+            Receives (rows done, total rows) after each row of decoded windows. Likewise.
         encode : callable, optional
-            Gives latents, (1, channels, h, w), for pixels of the start, uint8 (8 h, 8 w, 3).
+            Returns latents, (1, channels, h, w), for pixels of the start, uint8 (8 h, 8 w, 3).
         on_encoded : callable
             As ``on_rows``, for the rows of the start.
         """
@@ -135,7 +138,7 @@ class CanvasPainter:
         return self.store.finish()
 
     def windows_done(self) -> int:
-        """Count the windows that are finished."""
+        """Return the number of finished windows."""
         canvas, steps, store = self.canvas, self.denoiser.solver.steps, self.store
         done = 0
         for index in range(self._first, min(store.step + 1, steps)):
@@ -147,20 +150,19 @@ class CanvasPainter:
     def _turn(self, index: int) -> Turn:
         return self._turns[index - self._first]
 
-    def _keep(self, start: Start) -> None:
-        """Let the picture be the start itself."""
+    def _keep(self, start: StartImage) -> None:
         for top in range(0, self.canvas.size[0], KEPT_ROWS):
             self.store.put(top, start.picture[top : top + KEPT_ROWS])
 
-    def _encode(self, start: Start, encode: Encode, side: int, on_rows: OnRows) -> None:
-        """Encode the start in windows, blended where they overlap, as far as it is read."""
+    def _encode(self, start: StartImage, encode: Encode, side: int, on_rows: OnRows) -> None:
+        """Encode the start in windows, blended where they overlap, as far as it is needed."""
         canvas, store = self.canvas, self.store
         rows, columns = canvas.decoding(side, OVERLAP)
         first, stop = canvas.read_columns()
         store.start[:] = 0
         for number, (y, down) in enumerate(zip(rows, ramps(rows, 1), strict=True)):
             for x, across in zip(columns, ramps(columns, 1), strict=True):
-                if canvas.near(Row(y, ())) and x.start < stop and x.stop > first:
+                if canvas.near(WindowRow(y, ())) and x.start < stop and x.stop > first:
                     latents = encode(start.read(y.start, y.stop, x.start, x.stop))[0].cpu().numpy()
                     store.start[:, y.start : y.stop, x.start : x.stop] += latents * np.outer(
                         down, across
@@ -182,14 +184,13 @@ class CanvasPainter:
         store.begin(self._first)
 
     def _held(self, top: int, bottom: int) -> tuple[Tensor | None, Tensor | None]:
-        """Give the latents of the start in some rows, and which of them change."""
+        """Return the latents of the start in some rows, and the mask of those that change."""
         if self._start is None:
             return None, None
         start, free = torch.from_numpy(np.array(self.store.start[:, top:bottom])), self.canvas.free
         return start, torch.from_numpy(free[top:bottom]) if free is not None else None
 
     def _step(self, index: int, on_windows: OnWindows) -> None:
-        """Take one step with the whole canvas."""
         canvas, store = self.canvas, self.store
         rows = canvas.rows(self._turn(index))
         fused = self._turn(index).kind == "fused"
@@ -200,17 +201,17 @@ class CanvasPainter:
             following = rows[number + 1] if number + 1 < len(rows) else None
             band = self._band(row)
             clean, weight = self._clean_row(index, row, band, fused)
-            # Rows that no later window gives anything to are done with this step.
-            top = rows[number].y.start if fused else row.y.given_from
-            bottom = (following.y.start if following else row.y.stop) if fused else row.y.given_to
+            # Rows that no later window writes to are finished with this step.
+            top = rows[number].y.start if fused else row.y.write_from
+            bottom = (following.y.start if following else row.y.stop) if fused else row.y.write_to
             store.row = number
-            self._advance(index, row, band, clean, weight, (top, bottom), following)
+            self._advance(index, row, band, clean, weight, span=(top, bottom), following=following)
             on_windows(self.windows_done())
-        if store.step == index:  # the last rows were left out
+        if store.step == index:  # the last rows were skipped
             store.done(index + 1, 0, {}, {}, 0)
 
-    def _band(self, row: Row) -> Floats:
-        """Give the latents that a row of windows reads, as they were before this step."""
+    def _band(self, row: WindowRow) -> Floats:
+        """Return the latents that a row of windows reads, as they were before this step."""
         band = np.array(self.store.latents[:, row.y.start : row.y.stop])
         kept = self.store.carried.get("latents")
         if kept is not None:
@@ -218,9 +219,9 @@ class CanvasPainter:
         return band
 
     def _clean_row(
-        self, index: int, row: Row, band: Floats, fused: bool
+        self, index: int, row: WindowRow, band: Floats, fused: bool
     ) -> tuple[Floats, Floats | None]:
-        """Predict a row's clean latents, (channels, window, width), and their summed weights."""
+        """Return a row's predicted clean latents, (channels, window, width), and summed weights."""
         clean = np.zeros_like(band)
         weight = np.zeros(band.shape[1:], np.float32) if fused else None
         kept = self.store.carried
@@ -237,11 +238,11 @@ class CanvasPainter:
                     clean[:, :, x.start : x.stop] += one * self._bell
                     weight[:, x.start : x.stop] += self._bell
                 else:
-                    inner = slice(x.given_from - x.start, x.given_to - x.start)
-                    clean[:, :, x.given_from : x.given_to] = one[:, :, inner]
+                    inner = slice(x.write_from - x.start, x.write_to - x.start)
+                    clean[:, :, x.write_from : x.write_to] = one[:, :, inner]
         return clean, weight
 
-    def _predict(self, index: int, windows: tuple[Window, ...], noisy: Tensor) -> Floats:
+    def _predict(self, index: int, windows: tuple[CanvasWindow, ...], noisy: Tensor) -> Floats:
         condition = None
         if self._condition is not None and self.denoiser.plan[index].layout != "off":
             condition = torch.cat([self._condition(window) for window in windows])
@@ -249,27 +250,26 @@ class CanvasPainter:
         found: Floats = clean.cpu().numpy()
         return found
 
-    def _styles_of(self, windows: tuple[Window, ...]) -> Styles:
-        read = self._read.get(windows)
-        if read is None:
+    def _styles_of(self, windows: tuple[CanvasWindow, ...]) -> PreparedStyles:
+        prepared = self._prepared.get(windows)
+        if prepared is None:
             values = np.stack([window_styles(self._styles, self.canvas, w) for w in windows])
-            read = self.denoiser.styles(torch.from_numpy(values).to(self.device))
-            if len(self._read) * self.batch >= STYLES_KEPT:
-                self._read.pop(next(iter(self._read)))
-            self._read[windows] = read
-        return read
+            prepared = self.denoiser.styles(torch.from_numpy(values).to(self.device))
+            self._prepared[windows] = prepared
+        return prepared
 
     def _advance(
         self,
         index: int,
-        row: Row,
+        row: WindowRow,
         band: Floats,
         clean: Floats,
         weight: Floats | None,
+        *,
         span: tuple[int, int],
-        following: Row | None,
+        following: WindowRow | None,
     ) -> None:
-        """Take the step for the rows of ``span``, and keep what the next windows need."""
+        """Advance the rows of ``span``, and store the values that the next windows need."""
         store, (top, bottom) = self.store, span
         inner = slice(top - row.y.start, bottom - row.y.start)
         ready: Any = clean[:, inner]
@@ -299,11 +299,10 @@ class CanvasPainter:
         store.done(step, number, {"latents": moved.numpy(), "clean": ready}, carried, top)
 
     def _decode(self, decode: Decode, side: int, on_rows: OnRows) -> None:
-        """Decode the canvas in windows, blended where they overlap."""
         canvas, store = self.canvas, self.store
         rows, columns = canvas.decoding(side, OVERLAP)
         below = [*(y.start for y in rows[1:]), canvas.height]
-        if not store.picture_begun:  # gone, or now on another side of the limit for memory
+        if not store.picture_begun:  # lost, or now stored the other way
             store.row, store.carried = 0, {}
         for number in range(store.row, len(rows)):
             y, down = rows[number], ramps(rows)[number]
@@ -328,7 +327,7 @@ class CanvasPainter:
         return start is None or start.touched(y.start, y.stop, x.start, x.stop)
 
     def _write(self, top: int, pixels: Floats) -> None:
-        """Write rows of pixels in [0, 1] as far as the picture reaches."""
+        """Write rows of pixels in [0, 1], cropped to the image."""
         height, width = self.canvas.size
         part = pixels[: max(0, height - top), :width]
         if len(part):

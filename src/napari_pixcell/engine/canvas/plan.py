@@ -1,11 +1,11 @@
-"""Where the windows of a canvas lie, and which of them run at which step; imports no torch.
+"""The windows of a canvas and their schedule over the steps. Imports no torch.
 
-A canvas is a plane of latents larger than the window that a transformer reads. In a few steps
-half-overlapping windows are fused, so that what is far apart agrees; in the others the windows do
-not overlap and are shifted, down and across by turns and each time by another distance, so that
-styles change gradually and no line stays a seam (after MultiDiffusion, 2302.08113, and
-SpotDiffusion, 2407.15507). A window knows nothing of what lies beyond its border; close to it the
-prediction of the step before is trusted more, when the border was within a window.
+A canvas is a plane of latents larger than the window of a transformer. In a few steps
+half-overlapping windows are fused, so that distant areas agree. In the others, windows abut. They
+are shifted, down and across in alternation and by varying distances, so that styles change
+gradually and no line becomes a seam (after MultiDiffusion, 2302.08113, and SpotDiffusion,
+2407.15507). A window has no context beyond its border. Near the border, the prediction of the
+previous step, when that border was inside a window, has more weight.
 """
 
 from __future__ import annotations
@@ -19,28 +19,27 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-FACTOR = 8  # pixels along a latent
-PATCH = 2  # latents along what the transformer reads as one
-FUSED = 0.2  # part of the steps, at most, in which windows overlap, with 2 to 4 times the work
-BUDGET = 1.6  # windows of all steps, at most, where 1 is those that just cover the canvas
-DISTRUST = 0.125  # of a window from its border on, where the step before is trusted more
-# At the border itself a prediction is trusted this much: without the step before, seams show
-# (seam ratio 1.16 on the demo family, 1.44 side by side); by it alone, the border is too smooth
-# (0.93), for it lags a step behind.
+FACTOR = 8  # pixels per latent
+PATCH = 2  # latents per patch of the transformer
+FUSED = 0.2  # largest fraction of the steps in which windows overlap, at 2 to 4 times the cost
+BUDGET = 1.6  # most windows over all steps, relative to those that just cover the canvas
+DISTRUST = 0.125  # margin, as a fraction of a window, where the previous step has more weight
+# Weight of a prediction at the border itself. At 1, seams show (seam ratio 1.16 on the demo family,
+# 1.44 for plain abutting windows). At 0, the border lags a step behind and is too smooth (0.93).
 TRUST = 0.35
-GOLDEN = 0.6180339887  # multiples of it modulo 1 are spread evenly, however many there are
+GOLDEN = 0.6180339887  # its multiples modulo 1 are spread evenly, for any number of them
 
 
 @dataclass(frozen=True)
 class Turn:
-    """How the windows lie at a step.
+    """The arrangement of the windows at a step.
 
     Parameters
     ----------
     kind : "fused", "plain", "across" or "down"
-        Half overlapping; side by side; or side by side and shifted along an axis.
+        Half-overlapping, abutting, or abutting and shifted along an axis.
     shift : int
-        By how many latents.
+        Shift in latents.
     """
 
     kind: Literal["fused", "plain", "across", "down"] = "plain"
@@ -49,28 +48,28 @@ class Turn:
 
 @dataclass(frozen=True)
 class Span:
-    """A window along one axis, in latents: it reads ``start`` to ``stop`` and gives a part."""
+    """A window along one axis, in latents. It reads ``start`` to ``stop`` and writes a part."""
 
     start: int
     stop: int
-    given_from: int
-    given_to: int
+    write_from: int
+    write_to: int
 
 
 @dataclass(frozen=True)
-class Window:
-    """A window of a canvas: what it reads and gives, down and across."""
+class CanvasWindow:
+    """A window of a canvas: its spans down and across."""
 
     y: Span
     x: Span
 
 
 @dataclass(frozen=True)
-class Row:
-    """The windows of one row, left to right, and the rows of latents that are done after it."""
+class WindowRow:
+    """A row of windows, from left to right, with their common vertical span."""
 
     y: Span
-    windows: tuple[Window, ...]
+    windows: tuple[CanvasWindow, ...]
 
 
 class Canvas:
@@ -79,20 +78,20 @@ class Canvas:
     Parameters
     ----------
     size : (height, width)
-        Of the picture, in px at the family's pixel size.
+        Size of the image, in px at the family's pixel size.
     tile : int
         Side of the family's tile in px.
     grid : int
-        Embeddings along a tile.
+        Embeddings along the side of a tile.
 
     Attributes
     ----------
     free : array, bool, (height, width), or None
-        Latents that change; windows that give none of them are left out. None where all do.
+        Latents that change. Windows that write none of them are skipped. None if all change.
     cells : (rows, columns)
-        Embeddings of the canvas: the picture's size in tiles of one embedding, rounded up.
+        Shape of the grid of embeddings: the image in tiles of one embedding, rounded up.
     height, width : int
-        In latents; what lies beyond the picture is made and cut off.
+        Size in latents. The part beyond the image is generated and cropped.
     """
 
     def __init__(self, size: tuple[int, int], tile: int, grid: int) -> None:
@@ -105,11 +104,11 @@ class Canvas:
 
     @property
     def single(self) -> bool:
-        """Whether one window is all of it."""
+        """True if a single window covers it."""
         return (self.height, self.width) == (self.window, self.window)
 
     def turns(self, steps: int) -> list[Turn]:
-        """Say how the windows lie at each of so many steps."""
+        """Return the arrangement of the windows at each step."""
         if self.single:
             return [Turn()] * steps
         most = max(1, round(FUSED * steps)) if steps > 1 else 0
@@ -120,7 +119,7 @@ class Canvas:
         return turns
 
     def _turns(self, steps: int, fused: int) -> list[Turn]:
-        """Fuse in the first steps, and once at the end, which evens out what is left."""
+        """Fuse in the first steps, and once at the end, which smooths remaining seams."""
         late = 1 if fused > 1 else 0
         early, unit = fused - late, self._unit
         turns = []
@@ -129,38 +128,38 @@ class Canvas:
                 turns.append(Turn("fused"))
                 continue
             number = index - early
-            # Away from the borders of the step before, which are those of no shift.
+            # Keep away from the borders of the previous step, which are those without a shift.
             nearest = max(1, math.ceil(DISTRUST * self.window / unit))
-            places = self.window // unit + 1 - 2 * nearest
-            shift = unit * (nearest + int(places * (GOLDEN * (number // 2 + 1) % 1)))
+            choices = self.window // unit + 1 - 2 * nearest
+            shift = unit * (nearest + int(choices * (GOLDEN * (number // 2 + 1) % 1)))
             turns.append(Turn("across" if number % 2 == 0 else "down", shift))
         return turns
 
-    def rows(self, turn: Turn) -> list[Row]:
-        """Give the windows of a turn that are computed, row by row."""
+    def rows(self, turn: Turn) -> list[WindowRow]:
+        """Return the windows that are computed in a turn, row by row."""
         rows, free = self._rows(turn), self.free
         if free is None:
             return rows
 
-        def needed(window: Window) -> bool:
+        def needed(window: CanvasWindow) -> bool:
             y, x = window.y, window.x
-            return bool(free[y.given_from : y.given_to, x.given_from : x.given_to].any())
+            return bool(free[y.write_from : y.write_to, x.write_from : x.write_to].any())
 
-        return [Row(row.y, tuple(filter(needed, row.windows))) for row in rows]
+        return [WindowRow(row.y, tuple(filter(needed, row.windows))) for row in rows]
 
-    def _rows(self, turn: Turn) -> list[Row]:
+    def _rows(self, turn: Turn) -> list[WindowRow]:
         fused = turn.kind == "fused"
         down = self._spans(self.height, turn.shift if turn.kind == "down" else 0, fused)
         across = self._spans(self.width, turn.shift if turn.kind == "across" else 0, fused)
-        return [Row(y, tuple(Window(y, x) for x in across)) for y in down]
+        return [WindowRow(y, tuple(CanvasWindow(y, x) for x in across)) for y in down]
 
     def trust(self, turn: Turn) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Say how far a prediction is trusted by its distance from the borders of windows.
+        """Return the weights of a prediction by its distance from the borders of windows.
 
         Returns
         -------
         down, across : array, float32, (height,) and (width,)
-            From TRUST at a border to 1 away from it; 1 everywhere where windows are fused.
+            From TRUST at a border to 1 away from it. 1 everywhere if windows are fused.
         """
         rows = self._rows(turn)
         both = []
@@ -169,47 +168,44 @@ class Canvas:
             ([window.x for window in rows[0].windows], self.width),
         ):
             trust = np.ones(length)
-            borders = [] if turn.kind == "fused" else [span.given_from for span in spans[1:]]
-            place = np.arange(length) + 0.5
+            borders = [] if turn.kind == "fused" else [span.write_from for span in spans[1:]]
+            centre = np.arange(length) + 0.5
             for border in borders:
-                away = np.abs(place - border) / (DISTRUST * self.window)
+                away = np.abs(centre - border) / (DISTRUST * self.window)
                 trust = np.minimum(trust, TRUST + (1 - TRUST) * away)
             both.append(trust.astype(np.float32))
         return both[0], both[1]
 
     def count(self, turns: list[Turn]) -> int:
-        """Count the windows of all steps."""
+        """Return the number of windows over all steps."""
         return self._count(turns, self.rows)
 
-    def _count(self, turns: list[Turn], rows: Callable[[Turn], list[Row]]) -> int:
+    def _count(self, turns: list[Turn], rows: Callable[[Turn], list[WindowRow]]) -> int:
         each = {turn: sum(len(row.windows) for row in rows(turn)) for turn in set(turns)}
         return sum(each[turn] for turn in turns)
 
-    def near(self, row: Row) -> bool:
-        """Whether a row of windows holds latents that windows of other rows read.
-
-        That is so within a window of those that change.
-        """
+    def near(self, row: WindowRow) -> bool:
+        """Whether a row of windows is within one window of latents that change."""
         if self.free is None:
             return True
-        places = np.flatnonzero(self.free.any(axis=1))
-        first, stop = places[0] - self.window, places[-1] + 1 + self.window
+        changed = np.flatnonzero(self.free.any(axis=1))
+        first, stop = changed[0] - self.window, changed[-1] + 1 + self.window
         return bool(row.y.start < stop and row.y.stop > first)
 
     def read_columns(self) -> tuple[int, int]:
-        """Give the first column of latents that windows read, and that behind the last."""
+        """Return the columns of latents that windows read, as (first, stop)."""
         if self.free is None:
             return 0, self.width
-        places = np.flatnonzero(self.free.any(axis=0))
-        return int(max(0, places[0] - self.window)), int(places[-1] + 1 + self.window)
+        changed = np.flatnonzero(self.free.any(axis=0))
+        return int(max(0, changed[0] - self.window)), int(changed[-1] + 1 + self.window)
 
     @property
     def fewest(self) -> int:
-        """Windows that cover the canvas without overlapping more than they must."""
+        """Number of windows that cover the canvas with the least overlap."""
         return math.ceil(self.height / self.window) * math.ceil(self.width / self.window)
 
     def decoding(self, window: int, overlap: int) -> tuple[list[Span], list[Span]]:
-        """Give spans, down and across, of windows that decode the canvas with an overlap."""
+        """Return the spans, down and across, of overlapping windows that decode the canvas."""
         down, across = (
             _cut(_spread(length, min(window, length), overlap), min(window, length))
             for length in (self.height, self.width)
@@ -218,7 +214,7 @@ class Canvas:
 
     @property
     def _unit(self) -> int:
-        """Latents by which windows can be shifted: a grid of embeddings needs its cells."""
+        """Step of the shifts in latents: that of the grid of embeddings, if there is one."""
         return self.window // self.grid if self.grid > 1 else PATCH
 
     def _spans(self, length: int, shift: int, fused: bool) -> list[Span]:
@@ -231,70 +227,70 @@ class Canvas:
             return [Span(start, start + window, start, start + window) for start in starts]
         if not shift:
             return _cut(plain, window)
-        # Shifted windows would stick out at both ends; those are moved inside.
+        # Shifted windows would stick out at both ends, so those are moved inside.
         inside = (shift + i * window for i in range(count - 1))
         return _cut(sorted({0, *(start for start in inside if start < last), last}), window)
 
 
 def cells_of(size: tuple[int, int], tile: int, grid: int) -> tuple[int, int]:
-    """Give the rows and columns of embeddings for a picture of (height, width) px."""
+    """Return the rows and columns of embeddings for an image of (height, width) px."""
     side = tile // grid
     rows, columns = (max(grid, math.ceil(length / side)) for length in size)
     return rows, columns
 
 
 def weights(window: int) -> NDArray[np.float32]:
-    """Give the weight of a window's latents where windows are fused: (window, window) float32.
+    """Return the weights of the latents of a fused window: float32, (window, window).
 
-    A Gaussian, so that a window counts least at its rim, where it knows its neighbours least.
+    A Gaussian: a window has the least weight at its rim, where it has the least context.
     """
-    place = (np.arange(window) + 0.5) / window - 0.5
-    bell = np.exp(-0.5 * (place / 0.2) ** 2)
+    centre = (np.arange(window) + 0.5) / window - 0.5
+    bell = np.exp(-0.5 * (centre / 0.2) ** 2)
     return np.outer(bell, bell).astype(np.float32) + np.float32(1e-3)
 
 
 def ramps(spans: list[Span], factor: int = FACTOR) -> list[NDArray[np.float32]]:
-    """Give the weights of decoded windows along one axis: they sum to 1 at every pixel.
+    """Return the weights of decoded windows along one axis, which sum to 1 at every pixel.
 
     Parameters
     ----------
     spans : list of Span
-        Of all windows along the axis, in order.
+        All windows along the axis, in order.
     factor : int
-        Pixels along a latent; 1 for the weights of latents.
+        Pixels per latent, or 1 for weights of latents.
 
     Returns
     -------
     list of array, float32, (factor × window,)
-        1, and changing linearly where a window overlaps a neighbour.
+        1, with a linear ramp where a window overlaps a neighbour.
     """
     out = []
     for i, span in enumerate(spans):
         pixels = (span.stop - span.start) * factor
-        place = np.arange(pixels, dtype=np.float32) + 0.5
+        centre = np.arange(pixels, dtype=np.float32) + 0.5
         weight = np.ones(pixels, np.float32)
         if i > 0:
-            weight = np.minimum(weight, place / ((spans[i - 1].stop - span.start) * factor))
+            weight = np.minimum(weight, centre / ((spans[i - 1].stop - span.start) * factor))
         if i + 1 < len(spans):
             overlap = (span.stop - spans[i + 1].start) * factor
-            weight = np.minimum(weight, (pixels - place) / overlap)
+            weight = np.minimum(weight, (pixels - centre) / overlap)
         out.append(weight)
     return out
 
 
 def window_styles(
-    styles: NDArray[np.float32], canvas: Canvas, window: Window
+    styles: NDArray[np.float32], canvas: Canvas, window: CanvasWindow
 ) -> NDArray[np.float32]:
-    """Give the embeddings that a window reads.
+    """Return the embeddings of a window.
 
     Parameters
     ----------
     styles : array, float32, (rows, columns, dimension)
-        Of the canvas.
+        Embeddings of the canvas.
     canvas : Canvas
-    window : Window
-        Between two cells their embeddings are mixed by area, and the mix is made as long as they
-        are: a mean of embeddings is shorter than any of them.
+    window : CanvasWindow
+        Between cells, embeddings are mixed by area and scaled to their mean length, because the
+        mean of embeddings is shorter than any of them.
 
     Returns
     -------
@@ -317,24 +313,24 @@ def window_styles(
 
 
 def spread_style(styles: NDArray[np.float32], canvas: Canvas) -> NDArray[np.float32]:
-    """Lay a grid of embeddings over a canvas, mirrored at its edges.
+    """Extend a grid of embeddings over a canvas by mirroring.
 
     Parameters
     ----------
     styles : array, float32, (rows, columns, dimension)
-        Such as those of one tile.
+        For example those of one tile.
     canvas : Canvas
 
     Returns
     -------
     array, float32, (rows, columns, dimension)
-        For every cell of the canvas.
+        An embedding for every cell of the canvas.
     """
     return spread_over(styles, canvas.cells)
 
 
 def spread_over(styles: NDArray[np.float32], cells: tuple[int, int]) -> NDArray[np.float32]:
-    """Lay a grid of embeddings over so many (rows, columns), mirrored at its edges."""
+    """Extend a grid of embeddings to (rows, columns) by mirroring."""
     rows, columns = (
         list(_mirrored(count, period)) for count, period in zip(cells, styles.shape, strict=False)
     )
@@ -344,20 +340,20 @@ def spread_over(styles: NDArray[np.float32], cells: tuple[int, int]) -> NDArray[
 
 def _mirrored(count: int, period: int) -> Iterator[int]:
     for i in range(count):
-        turn, place = divmod(i, period)
-        yield place if turn % 2 == 0 else period - 1 - place
+        turn, index = divmod(i, period)
+        yield index if turn % 2 == 0 else period - 1 - index
 
 
-def _mix(place: float, count: int) -> list[tuple[int, float]]:
-    """Give the cells that a tile at ``place`` lies on, with the part of it on each."""
-    first = math.floor(place)
-    part = place - first
+def _mix(position: float, count: int) -> list[tuple[int, float]]:
+    """Return the cells under a tile at ``position``, with the fraction of the tile on each."""
+    first = math.floor(position)
+    part = position - first
     cells = [(first, 1 - part), (first + 1, part)] if part else [(first, 1.0)]
     return [(min(cell, count - 1), weight) for cell, weight in cells]
 
 
 def _spread(length: int, window: int, overlap: int) -> list[int]:
-    """Give the starts of the fewest windows that overlap at least by ``overlap``."""
+    """Return the starts of the fewest windows that overlap by at least ``overlap``."""
     if length <= window:
         return [0]
     count = math.ceil((length - overlap) / (window - overlap))
@@ -365,7 +361,7 @@ def _spread(length: int, window: int, overlap: int) -> list[int]:
 
 
 def _cut(starts: list[int], window: int) -> list[Span]:
-    """Let each window give what lies up to the middle of its overlap with the next."""
+    """Let each window write up to the middle of its overlap with the next."""
     borders = [starts[0]]
     for this, following in pairwise(starts):
         borders.append((following + this + window) // 2)

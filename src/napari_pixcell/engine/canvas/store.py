@@ -1,9 +1,9 @@
-"""A canvas on disk, so that memory follows its windows and a stopped one can go on.
+"""A canvas on disk, so that it can exceed memory and an interrupted one can resume.
 
-Latents, the clean latents of the step before and the picture are plain arrays in files, mapped
-into memory: the system keeps in memory what there is room for. A picture above the limit for
-memory is zarr instead, and stays on disk when it is finished. A row of windows is first written
-to a journal, then to the arrays; whatever is interrupted, the journal says where to go on.
+Latents, the clean latents of the previous step and the image are plain arrays in memory-mapped
+files. An image above the memory limit is zarr instead, and stays on disk when it is finished. Each
+row of windows is first written to a journal, then to the arrays. After any interruption, the
+journal says where to resume.
 """
 
 from __future__ import annotations
@@ -22,24 +22,26 @@ from numpy.typing import NDArray
 
 from napari_pixcell.engine.canvas.plan import Canvas
 from napari_pixcell.errors import PixCellError
+from napari_pixcell.files import write_whole
 from napari_pixcell.folders import cache_folder
 from napari_pixcell.slides.stored_picture import Picture, create, finish, is_stored
+from napari_pixcell.words import file_size
 
 log = logging.getLogger(__name__)
 
-KEPT_S = 14 * 24 * 3600  # how long a canvas that was stopped waits to go on
+KEPT_S = 14 * 24 * 3600  # seconds for which an interrupted canvas can be resumed
 JOURNAL = "journal.npz"
 
 Arrays = dict[str, NDArray[Any]]
 
 
 def canvases_folder() -> Path:
-    """Where canvases lie while they are made."""
+    """Return the folder of unfinished canvases."""
     return cache_folder() / "canvases"
 
 
 def bytes_on_disk(canvas: Canvas, channels: int, planes: int = 2) -> int:
-    """Say what a canvas needs: planes of float32 latents, and the picture with its levels."""
+    """Return the bytes of a canvas: planes of float32 latents, and the image with its levels."""
     latents = planes * 4 * channels * canvas.height * canvas.width
     height, width = canvas.size
     return latents + (4 if is_stored(canvas.size) else 3) * height * width
@@ -51,34 +53,33 @@ class CanvasStore:
     Parameters
     ----------
     key : str
-        Name of its folder; the same work has the same key.
+        Name of its folder. The same work has the same key.
     canvas : Canvas
-        Its sizes.
     channels : int
-        Of the latents.
+        Number of latent channels.
     folder : Path, optional
-        Where to put it; the cache folder by default.
+        Parent folder. By default in the cache folder.
     with_start : bool
-        Keep the latents of a picture to start from as well.
+        Store the latents of a start image as well.
 
     Attributes
     ----------
     latents, clean : array, float32, (channels, height, width)
-        At the step that is under way; rows before the journal's are a step further.
+        At the current step. Rows above the journal's are one step further.
     start : array, float32, (channels, height, width)
-        Latents of the picture to start from, if there is one.
+        Latents of the start image, if there is one.
     picture : array-like, uint8, (height, width, 3)
-        Of the size asked for, written by rows when decoded.
+        The image, written by rows as they are decoded.
     step, row : int
-        Where to go on: the first row of windows that is not done; behind the last step, the
-        first row that is not decoded.
+        Where to resume: the first unfinished row of windows. After the last step, the first row
+        that is not decoded.
     carried : dict of str to array
-        What that row needs of the one before.
+        Values of the previous row that this row needs.
 
     Raises
     ------
     PixCellError
-        If there is no room for it, or another process is at it.
+        If the disk is too full, or another process is generating the same canvas.
     """
 
     latents: NDArray[np.float32]
@@ -101,7 +102,7 @@ class CanvasStore:
         self._planes = ["latents", "clean"] + ["start"] * with_start
         self._check_room(bytes_on_disk(canvas, channels, len(self._planes)))
         try:
-            self._take()
+            self._lock_folder()
             fresh = not self._journalled(shape)
             (self.folder / JOURNAL).unlink(missing_ok=True) if fresh else None
             for name in self._planes:
@@ -115,49 +116,52 @@ class CanvasStore:
 
     @property
     def resumed(self) -> bool:
-        """Whether work was found that can go on."""
+        """True if the canvas resumes earlier work."""
         return self.step >= 0
 
     def begin(self, step: int = 0) -> None:
-        """Note that the latents hold their noise, for the first step that is taken."""
+        """Record that the latents are ready for the first step to run."""
         self.done(step, 0, {}, {}, 0)
 
     def done(self, step: int, row: int, rows: Arrays, carried: Arrays, top: int) -> None:
-        """Store rows of latents that are finished; afterwards a restart begins behind them.
+        """Store finished rows of latents. A restart then resumes after them.
 
         Parameters
         ----------
         step, row : int
-            What comes next.
+            Next step and row.
         rows : dict of str to array
-            New rows for the arrays of these names, all from row ``top`` on.
+            New rows of the arrays of these names, all from row ``top`` on.
         carried : dict of str to array
-            What the next row of windows needs.
+            Values that the next row of windows needs.
         top : int
-            First row that is new.
+            First new row.
         """
         head = np.array([step, row, top])
         parts: dict[str, Any] = {f"rows {k}": v for k, v in rows.items()} | {
             f"carried {k}": v for k, v in carried.items()
         }
+
+        def write(path: Path) -> None:
+            with path.open("wb") as file:
+                np.savez(file, head=head, **parts)
+
         try:
-            temporary = self.folder / f"next {JOURNAL}"
-            np.savez(temporary, head=head, **parts)
-            temporary.replace(self.folder / JOURNAL)
+            write_whole(self.folder / JOURNAL, write)
         except OSError as error:
             raise self._no_room(error) from error
         self._apply(rows, top)
         self.step, self.row, self.carried = step, row, carried
 
     def put(self, top: int, pixels: NDArray[np.uint8]) -> None:
-        """Write rows of the picture from row ``top`` on."""
+        """Write rows of the image from row ``top`` on."""
         try:
             self.picture[top : top + len(pixels)] = pixels
         except OSError as error:
             raise self._no_room(error) from error
 
     def finish(self) -> Picture:
-        """Give the picture when all of it is written: in memory, or where it stays on disk."""
+        """Return the finished image, in memory or stored on disk."""
         if self._stored is None:
             return np.array(self.picture)
         del self.picture
@@ -167,26 +171,25 @@ class CanvasStore:
             raise self._no_room(error) from error
 
     def close(self, remove: bool) -> None:
-        """Let go of the files; ``remove`` deletes them."""
+        """Close the files, and delete them if ``remove``."""
         for name in (*self._planes, "picture"):
             if hasattr(self, name):
                 delattr(self, name)
         self.carried = {}
         if remove:
             shutil.rmtree(self.folder, ignore_errors=True)
-            with contextlib.suppress(OSError):  # Windows removes no file that is open
+            with contextlib.suppress(OSError):  # Windows does not remove open files
                 Path(self._lock.lock_file).unlink(missing_ok=True)
         self._lock.release()
 
-    def _take(self) -> None:
-        """Make the folder and keep other processes out of it."""
+    def _lock_folder(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         try:
             self._lock.acquire(timeout=0)
         except Timeout as error:
             raise PixCellError(
-                "The same picture is being made by another napari-pixcell right now; wait until "
-                "that is done, or choose another seed."
+                "Another napari-pixcell is generating the same image. Wait until it is done, or "
+                "choose another seed."
             ) from error
 
     def _open_picture(self, size: tuple[int, int]) -> None:
@@ -206,16 +209,16 @@ class CanvasStore:
             getattr(self, name)[:, top : top + values.shape[1]] = values
 
     def _journalled(self, shape: tuple[int, ...]) -> bool:
-        """Whether the files of earlier work are all there and fit."""
+        """Whether all files of earlier work exist and fit."""
         names = (*(f"{name}.npy" for name in self._planes), JOURNAL)
         if not all((self.folder / name).exists() for name in names):
             return False
         with contextlib.suppress(OSError, ValueError):
-            return np.load(self.folder / "latents.npy", mmap_mode="r").shape == shape
+            return bool(np.load(self.folder / "latents.npy", mmap_mode="r").shape == shape)
         return False
 
     def _replay(self) -> None:
-        """Take the journal over; its rows may not have reached the arrays."""
+        """Apply the journal, as its rows may not have reached the arrays."""
         with np.load(self.folder / JOURNAL) as journal:
             step, row, top = (int(n) for n in journal["head"])
             parts: dict[str, Arrays] = {"rows": {}, "carried": {}}
@@ -232,7 +235,7 @@ class CanvasStore:
             return np.lib.format.open_memmap(path, "r+")
         array = np.lib.format.open_memmap(path, "w+", dtype, shape)
         if hasattr(os, "posix_fallocate"):
-            # A disk that others fill would otherwise kill the process at some later write.
+            # If the disk fills up later, a write to an unallocated page would kill the process.
             with path.open("r+b") as file:
                 os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
         return array
@@ -245,21 +248,21 @@ class CanvasStore:
         free = shutil.disk_usage(parent).free + held
         if needed > 0.95 * free:
             raise PixCellError(
-                f"A picture of this size needs {needed / 1e9:.1f} GB on disk while it is made, and "
-                f"{free / 1e9:.1f} GB are free in the cache folder; choose a smaller region, or "
-                "name another folder in PIXCELL_CACHE_DIR."
+                f"An image of this size needs {file_size(needed)} on disk while it is generated, "
+                f"but the cache folder has {file_size(free)} free. Choose a smaller region, or set "
+                "PIXCELL_CACHE_DIR to another folder."
             )
 
     def _no_room(self, error: OSError) -> PixCellError:
         return PixCellError(
-            f"The picture cannot be stored while it is made ({error.strerror or error}); make "
-            "room in the cache folder, or name another in PIXCELL_CACHE_DIR; what is finished is "
+            f"The image cannot be stored while it is generated ({error.strerror or error}). Make "
+            "room in the cache folder, or set PIXCELL_CACHE_DIR to another one. Finished parts are "
             "kept."
         )
 
 
 def drop_old(folder: Path | None = None) -> None:
-    """Remove canvases that nobody went on with for long."""
+    """Remove canvases that were not resumed for long."""
     for path in (folder or canvases_folder()).glob("*"):
         with contextlib.suppress(OSError):
             if time.time() - path.stat().st_mtime > KEPT_S:

@@ -1,1 +1,1 @@
-"""Styles: embeddings cached, blended, compared and kept in a library. No torch."""
+"""Styles: embeddings blended, compared, cached and saved in a library. No torch."""

@@ -1,11 +1,11 @@
-"""Styles between others: embeddings blended on the sphere; imports no torch.
+"""Blending of styles: interpolation of embeddings on the sphere. Imports no torch.
 
-What an embedding means lies in its direction; a straight line between two would pass closer to
-the origin, where no tissue is. So directions move along the arc between them (slerp; Shoemake,
-"Animating rotation with quaternion curves", 1985) and lengths linearly. More than two meet at
-their weighted mean on the sphere (Buss and Fillmore, "Spherical averages and applications to
-spherical splines and interpolation", 2001), which for two is slerp, and which, unlike slerp after
-slerp, does not depend on their order.
+The meaning of an embedding lies in its direction. A straight line between two would pass too close
+to the origin, where no tissue is. So directions are interpolated along the arc (slerp; Shoemake,
+"Animating rotation with quaternion curves", 1985) and lengths linearly. More than two are blended
+to their weighted mean on the sphere (Buss and Fillmore, "Spherical averages and applications to
+spherical splines and interpolation", 2001). For two this equals slerp. Unlike repeated slerp, it
+does not depend on their order.
 """
 
 from __future__ import annotations
@@ -21,36 +21,36 @@ from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import Family
 
-ROUNDS, CLOSE = 50, 1e-9  # of the mean on the sphere: at most so many, until it moves less
+ROUNDS, CLOSE = 50, 1e-9  # of the spherical mean: most iterations, and step at which it converged
 
 
 def as_grid(embedding: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Give embeddings as a grid: (rows, columns, dimension).
+    """Return embeddings as a grid: (rows, columns, dimension).
 
     Parameters
     ----------
     embedding : array, float32, (tokens, dimension) or (rows, columns, dimension)
-        Of one tile, whose tokens lie row by row in a square, or of a larger region.
+        Of one tile, with the tokens of a square row by row, or of a larger region.
 
     Raises
     ------
     PixCellError
-        If it is neither, or holds what is no number.
+        If it has another shape, or values that are not finite.
     """
     shape, side = embedding.shape, math.isqrt(embedding.shape[0]) if embedding.ndim == 2 else 0
     if 0 in shape or not (embedding.ndim == 3 or (side and side**2 == shape[0])):
         raise PixCellError(
-            f"A style of the shape {shape} cannot be used; give the embedding of a tile or of a "
+            f"A style of the shape {shape} cannot be used. Use the embedding of a tile or of a "
             "region, as “embed” writes it."
         )
     if embedding.dtype.kind != "f" or not np.isfinite(embedding).all():
-        raise PixCellError("This style holds values that are no numbers; embed its tissue again.")
+        raise PixCellError("This style holds values that are not numbers. Embed its tissue again.")
     values = embedding.astype(np.float32, copy=False)
     return values.reshape(side, side, -1) if values.ndim == 2 else values
 
 
 def for_family(grid: NDArray[np.float32], family: Family) -> PackedArray:
-    """Pack a grid of embeddings as a request takes it: a tile of the family is its tokens.
+    """Pack a grid of embeddings for a request. The grid of one tile becomes its tokens.
 
     Parameters
     ----------
@@ -69,38 +69,38 @@ def blend(
 ) -> NDArray[np.float32]:
     """Blend embeddings by weights.
 
-    A grid of another shape is laid over the wanted cells, mirrored at its edges: just as when it
-    is used alone, so that each end of a blend is what that style alone gives.
+    A grid of another shape is extended by mirroring, as it is when used alone. Each end of a
+    blend thus equals that style alone.
 
     Parameters
     ----------
     embeddings : list of array, float32, (tokens, dimension) or (rows, columns, dimension)
-        All by the same encoder.
+        All from the same encoder.
     weights : list of float
-        As many, none negative, not all 0; their sum does not matter.
+        One per embedding, none negative, not all 0. Their sum does not matter.
     cells : (rows, columns), optional
-        Of the picture that the blend is for; by default those of the first embedding.
+        Grid of the blend. By default that of the first embedding.
 
     Returns
     -------
     array, float32, (rows, columns, dimension)
-        With all the weight on one, its values unchanged.
+        If one style has all the weight, its values are unchanged.
 
     Raises
     ------
     PixCellError
-        If there is nothing to blend, or it does not go together.
+        If there is nothing to blend, or the encoders differ.
     """
     grids = [as_grid(np.asarray(one)) for one in embeddings]
     if not grids or len(grids) != len(weights):
         raise PixCellError(
-            f"There are {len(grids)} styles and {len(weights)} weights; give each style one weight."
+            f"There are {len(grids)} styles and {len(weights)} weights. Give each style one weight."
         )
     if not all(math.isfinite(w) and w >= 0 for w in weights) or not sum(weights):
-        raise PixCellError("The weights of styles are 0 or more, and one of them is more than 0.")
+        raise PixCellError("Weights of styles must be 0 or more, and at least one more than 0.")
     if len({grid.shape[-1] for grid in grids}) > 1:
         raise PixCellError(
-            "These styles are of different encoders and cannot be blended; embed their tissue "
+            "These styles come from different encoders and cannot be blended. Embed their tissue "
             "with the same model."
         )
     shape = cells or grids[0].shape[:2]
@@ -118,19 +118,19 @@ def blend(
 
 
 def _slerp(directions: NDArray[np.float64], shares: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Go from the first of two unit vectors to the second along the arc: (..., dimension)."""
+    """Interpolate between two unit vectors along the arc: (..., dimension)."""
     first, second = directions
     heavier = directions[int(shares[1] > shares[0])]
     angle = np.arccos(np.clip((first * second).sum(-1, keepdims=True), -1, 1))
     sine = np.sin(angle)
     safe = np.where(sine > CLOSE, sine, 1)
     arc = (np.sin(shares[0] * angle) * first + np.sin(shares[1] * angle) * second) / safe
-    # All but equal, any of the two will do; opposite, or of length 0, no arc is shorter.
-    return np.where(sine > CLOSE, arc, heavier)
+    # If they are nearly equal, either will do. If opposite or of length 0, no arc is shortest.
+    return np.asarray(np.where(sine > CLOSE, arc, heavier))
 
 
 def _mean(directions: NDArray[np.float64], shares: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Give the point of the sphere with the least weighted sum of squared arcs."""
+    """Return the point on the sphere with the least weighted sum of squared arcs."""
     mean = _unit(np.tensordot(shares, directions, 1), directions[int(shares.argmax())])
     for _ in range(ROUNDS):
         cosine = np.clip((directions * mean).sum(-1, keepdims=True), -1, 1)
@@ -145,6 +145,6 @@ def _mean(directions: NDArray[np.float64], shares: NDArray[np.float64]) -> NDArr
 
 
 def _unit(vectors: NDArray[np.float64], instead: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Give the vectors the length 1; where they have none, take the others."""
+    """Return the vectors at length 1, or the others where their length is 0."""
     length = np.linalg.norm(vectors, axis=-1, keepdims=True)
     return np.where(length > CLOSE, vectors / np.maximum(length, CLOSE), instead)

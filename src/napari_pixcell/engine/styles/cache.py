@@ -1,8 +1,8 @@
-"""Embeddings kept on disk, so that a slide opens again with its styles; imports no torch.
+"""A cache of embeddings on disk, so that reopened slides have their styles. Imports no torch.
 
-An entry is one file: a line of JSON, its signature, and then the values as little-endian float32
+An entry is one file: a line of JSON, its signature, followed by the values as little-endian float32
 in C order. It is named after the hash of its key, and holds no name of a slide and no path.
-Nothing in it is unpickled or otherwise run.
+Nothing in it is unpickled or executed.
 """
 
 from __future__ import annotations
@@ -15,10 +15,9 @@ import math
 import os
 import re
 import stat
-import tempfile
 import threading
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,39 +27,41 @@ from numpy.typing import NDArray
 from napari_pixcell import __version__
 from napari_pixcell.engine.canvas.plan import cells_of
 from napari_pixcell.engine.events import Embedding
+from napari_pixcell.files import UNFINISHED, write_whole
 from napari_pixcell.folders import cache_folder
 from napari_pixcell.models.catalogue import Family
 from napari_pixcell.models.identity import encoder_identity
 from napari_pixcell.preferences import megabytes
+from napari_pixcell.serialization import to_json
 from napari_pixcell.slides.content import pixels_stamp
 from napari_pixcell.slides.region import Region
 from napari_pixcell.slides.slide import Slide
 
 log = logging.getLogger(__name__)
 
-FORMAT = 1  # raise it when the same pixels and weights come to give other values
+FORMAT = 1  # increase it when the same pixels and weights yield other values
 LIMIT_MB = 200.0
 LARGEST_ENTRY = 64 * 2**20  # bytes; a region of 20,000 px a side by UNI2-h is 38 MB
-KEPT_WHEN_FULL = 0.9  # of the limit: room for the next entries, so that not each one sweeps
-OLD_TEMPORARY = 3600.0  # seconds after which an unfinished file is a leftover
+KEPT_WHEN_FULL = 0.9  # of the limit, so that not every new entry causes a sweep
+OLD_TEMPORARY = 3600.0  # seconds after which an unfinished file is a leftover of a crash
 ENTRY = re.compile(r"[0-9a-f]{64}\.embedding")
-TEMPORARY = re.compile(r"unfinished-.*\.tmp")
+TEMPORARY = re.compile(rf"unfinished-.*\.tmp|\..*{re.escape(UNFINISHED)}")
 
 
 @dataclass(frozen=True)
 class EmbeddingKey:
-    """Everything that determines an embedding, of a tile or of a larger region.
+    """Everything that determines the embedding of a tile or a larger region.
 
     Parameters
     ----------
     content : str
-        Stamp of the slide's file, or of the pixels read.
+        Stamp of the slide file, or of the pixels read.
     region : tuple of 4 float
         x, y, width, height in level-0 pixels.
     slide_mpp, model_mpp : float
         Pixel sizes of level 0 and of the model, in µm.
     tile, grid : int
-        Side of the model's tile in px, and embeddings along it.
+        Side of the model's tile in px, and embeddings along its side.
     encoder : str
         See :func:`napari_pixcell.models.identity.encoder_identity`.
     """
@@ -74,13 +75,12 @@ class EmbeddingKey:
     encoder: str
 
     def to_dict(self) -> dict[str, Any]:
-        """Give a JSON value, in which the program's own version counts too."""
-        fields = asdict(self) | {"region": list(self.region)}
-        return fields | {"format": FORMAT, "program": __version__}
+        """Return a JSON value, including the versions of the format and the program."""
+        return to_json(self) | {"format": FORMAT, "program": __version__}
 
     @property
     def name(self) -> str:
-        """Name of its entry."""
+        """File name of its entry."""
         text = json.dumps(self.to_dict(), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest() + ".embedding"
 
@@ -88,7 +88,7 @@ class EmbeddingKey:
 def embedding_key(
     slide: Slide, region: Region, family: Family, pixels: NDArray[np.uint8] | None = None
 ) -> EmbeddingKey | None:
-    """Say which embedding is meant.
+    """Return the key of the embedding of a region.
 
     Parameters
     ----------
@@ -96,41 +96,41 @@ def embedding_key(
     region : Region
         In level-0 pixels.
     family : Family
-        Whose encoder, tile and pixel size.
+        Determines encoder, tile and pixel size.
     pixels : (height, width, 3) uint8, optional
-        What was read there, for slides that cannot be told by their file.
+        Pixels of the region, for slides that their file does not identify.
 
     Returns
     -------
     EmbeddingKey or None
-        None where only pixels can tell and none are given, or the encoder is not installed.
+        None if the slide needs pixels and none are given, or the encoder is not installed.
     """
     content = slide.content() if pixels is None else pixels_stamp(pixels)
     encoder = encoder_identity(family) if content is not None else None
     if content is None or encoder is None or slide.mpp is None:
         return None
-    place = tuple(float(n) for n in region.as_list())
-    return EmbeddingKey(content, place, slide.mpp, family.mpp, family.tile, family.grid, encoder)
+    area = tuple(float(n) for n in region.as_list())
+    return EmbeddingKey(content, area, slide.mpp, family.mpp, family.tile, family.grid, encoder)
 
 
 class EmbeddingCache:
-    """Embeddings on disk, the least recently used dropped first.
+    """A cache of embeddings on disk. The least recently used are dropped first.
 
-    It is only ever a shortcut: what goes wrong with its files is logged, never raised. May be
-    used by several threads and processes at once.
+    Errors with its files are logged, never raised. Several threads and processes may use it at
+    once.
 
     Parameters
     ----------
     folder : Path, optional
-        Where the entries lie; by default in the cache folder of the plugin.
+        Folder of the entries. By default in the cache folder of the plugin.
     limit : int, optional
-        Bytes of all entries together; with 0 nothing is looked up or kept. By default as many MB
-        as ``PIXCELL_EMBEDDINGS_MB`` says, then the preference ``embeddings MB``, then 200.
+        Bytes of all entries together; 0 switches the cache off. By default the MB in
+        ``PIXCELL_EMBEDDINGS_MB``, else in the preference ``embeddings MB``, else 200.
 
     Attributes
     ----------
     bytes : int or None
-        Of all entries; None until they were measured.
+        Bytes of all entries. None until they are measured.
     """
 
     def __init__(self, folder: Path | None = None, limit: int | None = None) -> None:
@@ -142,10 +142,10 @@ class EmbeddingCache:
         self._lock = threading.Lock()
 
     def get(self, key: EmbeddingKey | None) -> NDArray[np.float32] | None:
-        """Give a stored embedding; None if there is none.
+        """Return a stored embedding, or None if there is none.
 
         It is float32, (grid², dimension) of a tile, (rows, columns, dimension) of anything larger.
-        An entry that is damaged, or is not what its name says, is removed.
+        A damaged or mislabelled entry is removed.
         """
         if key is None or not self.limit:
             return None
@@ -155,21 +155,21 @@ class EmbeddingCache:
         except FileNotFoundError:
             return None
         except ValueError as error:
-            log.warning("a stored embedding was refused: %s", error)
+            log.warning("a stored embedding was rejected: %s", error)
             self._remove(path)
             return None
         except OSError as error:
             log.info("a stored embedding cannot be read (%s)", error.strerror)
             return None
         with contextlib.suppress(OSError):
-            _touch(path)  # just used: the last to be dropped
+            _touch(path)  # recently used entries are dropped last
         return values
 
     def keep(self, key: EmbeddingKey | None, event: Embedding) -> bool:
-        """Store what the engine computed; whether it was stored.
+        """Store an embedding, and return whether it was stored.
 
-        Left out is what the key does not describe: weights that were exchanged on disk while the
-        engine has the former ones loaded, or another number of embeddings.
+        It is not if it does not match the key: by other weights than those now on disk, or with
+        another number of embeddings.
         """
         if key is None or event.encoder != key.encoder:
             return False
@@ -181,7 +181,8 @@ class EmbeddingCache:
         if len(content) > min(self.limit, LARGEST_ENTRY):
             return False
         try:
-            self._write(self.folder / key.name, content)
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            write_whole(self.folder / key.name, lambda path: _write(path, content))
         except OSError as error:
             log.warning("an embedding could not be stored (%s)", error.strerror)
             return False
@@ -193,7 +194,7 @@ class EmbeddingCache:
         return True
 
     def measure(self) -> int:
-        """Give the bytes of all entries, after dropping the oldest above the limit."""
+        """Return the bytes of all entries, after dropping the oldest above the limit."""
         entries = sorted(self._entries())
         total = sum(size for _, size, _ in entries)
         if total > self.limit:
@@ -207,13 +208,13 @@ class EmbeddingCache:
         return total
 
     def clear(self) -> int:
-        """Remove every entry, and nothing else; the bytes that are left."""
+        """Remove every entry, and nothing else. Returns the bytes that remain."""
         for _, _, path in self._entries():
             self._unlink(path)
         return self.measure()
 
     def _entries(self) -> list[tuple[int, int, Path]]:
-        """List time of last use in ns, bytes and path; leftovers of a crash are removed."""
+        """Return last use in ns, bytes and path of each entry, and remove leftovers of a crash."""
         found = []
         try:
             with os.scandir(self.folder) as listing:
@@ -229,19 +230,6 @@ class EmbeddingCache:
             if not isinstance(error, FileNotFoundError):
                 log.info("stored embeddings cannot be listed (%s)", error.strerror)
         return found
-
-    def _write(self, path: Path, content: bytes) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        handle, name = tempfile.mkstemp(dir=self.folder, prefix="unfinished-", suffix=".tmp")
-        temporary = Path(name)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-            _touch(temporary)
-            temporary.replace(path)
-        except BaseException:
-            self._unlink(temporary)
-            raise
 
     def _remove(self, path: Path) -> None:
         if self._unlink(path):
@@ -261,8 +249,13 @@ def _is_old(status: os.stat_result) -> bool:
 
 
 def _touch(path: Path) -> None:
-    now = time.time_ns()  # finer than what the kernel writes by itself
+    now = time.time_ns()  # finer than the kernel's own time stamps
     os.utime(path, ns=(now, now))
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+    _touch(path)
 
 
 def _plausible(shape: tuple[Any, ...], key: EmbeddingKey) -> bool:
@@ -278,10 +271,10 @@ def _signature(key: EmbeddingKey, shape: tuple[int, ...], values: bytes) -> dict
 
 
 def _read(path: Path, key: EmbeddingKey) -> NDArray[np.float32]:
-    """Read an entry; ValueError if it is not exactly what was stored under ``key``."""
+    """Read an entry. Raises ValueError if it is not exactly the one stored under ``key``."""
     status = path.lstat()
     if not stat.S_ISREG(status.st_mode) or status.st_size > LARGEST_ENTRY:
-        raise ValueError("it is no file of ours")
+        raise ValueError("it is not an entry")
     head, _, values = path.read_bytes().partition(b"\n")
     try:
         signature = json.loads(head)
@@ -291,7 +284,7 @@ def _read(path: Path, key: EmbeddingKey) -> NDArray[np.float32]:
     except (TypeError, KeyError, RecursionError) as error:  # JSON's own error is a ValueError
         raise ValueError("its signature cannot be read") from error
     if not same or len(values) != 4 * math.prod(shape):
-        raise ValueError("its signature is not that of the embedding asked for")
+        raise ValueError("its signature does not match the key")
     array = np.frombuffer(values, "<f4").reshape(shape).astype(np.float32)
     if not np.isfinite(array).all():
         raise ValueError("its values are not finite")

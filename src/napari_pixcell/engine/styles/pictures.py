@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pixcell.cells.reading.detecting import holds_cells
-from napari_pixcell.engine.styles.library import small_picture
+from napari_pixcell.engine.styles.style import small_picture
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import Family
 from napari_pixcell.slides.region import Region

@@ -1,4 +1,4 @@
-"""The embeddings of a slide's places, read a few at a time and kept; imports no torch."""
+"""Embeddings of tiles all over a slide, computed a few at a time. Imports no torch."""
 
 from __future__ import annotations
 
@@ -19,50 +19,50 @@ from napari_pixcell.slides.slide import Slide
 
 log = logging.getLogger(__name__)
 
-CHANGED = "The model's files were exchanged while places were looked at; look again."
+CHANGED = "The model files changed during the search. Run it again."
 
 
 @dataclass(frozen=True, eq=False)
-class Batch:
-    """A few places to be embedded by one request.
+class SurveyBatch:
+    """A few tiles to be embedded by one request.
 
     Parameters
     ----------
     request : EmbedRequest
-        Their tiles, put together row by row; the last one is repeated where that takes more.
-    places : tuple of int
-        Which places, by their number in the grid.
+        Their pixels, row by row. The last tile is repeated to fill a rectangle.
+    tiles : tuple of int
+        Their numbers in the grid.
     keys : tuple of EmbeddingKey or None
-        Under which each is stored.
+        Cache key of each.
     """
 
     request: EmbedRequest
-    places: tuple[int, ...]
+    tiles: tuple[int, ...]
     keys: tuple[EmbeddingKey | None, ...]
 
 
 class Survey:
-    """Looks at a slide place by place, and goes on where it was.
+    """Embeds a slide tile by tile, and can be resumed.
 
-    Each place is stored by itself, as the embedding of a region that lies there is: a search that
-    was stopped, even by a crash, loses at most the places of one request. Only one thread may
-    use it at a time.
+    Each tile is cached separately, as the embedding of a region there would be. A search that is
+    interrupted, even by a crash, loses at most the tiles of one request. Only one thread may use
+    it at a time.
 
     Parameters
     ----------
     slide : Slide
-        Its pixel size is known.
+        With a known pixel size.
     family : Family
-        Whose encoder looks.
+        Provides the encoder.
     cache : EmbeddingCache, optional
-        Where embeddings are kept; without it nothing is.
+        Cache of the embeddings. Without it nothing is stored.
 
     Attributes
     ----------
-    grid : Grid
-        The places.
+    grid : SurveyGrid
+        The tiles.
     unreadable : set of int
-        Places that could not be read, by their number.
+        Numbers of the tiles that could not be read.
 
     Raises
     ------
@@ -75,87 +75,87 @@ class Survey:
         self.grid = lay_grid(slide, family)
         self.unreadable: set[int] = set()
         self._side = family.tile // family.grid
-        # Families that share an encoder share places too, whatever their tile.
+        # Families that share an encoder share tiles too, whatever their own tile.
         self._single = replace(family, tile=self._side, grid=1)
-        self._places = [self.grid.place(*cell) for cell in self.grid.cells]
+        self._tiles = [self.grid.tile(*cell) for cell in self.grid.cells]
         self._values: dict[int, NDArray[np.float32]] = {}
         self._encoder: str | None = None
-        # Not in the order of rows, so that those found by a time are from all over the slide.
-        self._order = np.random.default_rng(0).permutation(len(self._places)).tolist()
+        # In random order, so that partial results are from all over the slide.
+        self._order = np.random.default_rng(0).permutation(len(self._tiles)).tolist()
         self._looked_up = False
 
     @property
     def total(self) -> int:
-        """How many places there are."""
-        return len(self._places)
+        """Number of tiles."""
+        return len(self._tiles)
 
     @property
     def done(self) -> int:
-        """How many places are known, or cannot be read."""
+        """Number of tiles that are embedded, or cannot be read."""
         return len(self._values) + len(self.unreadable)
 
-    def try_again(self) -> None:
-        """Have places that could not be read tried again."""
+    def retry(self) -> None:
+        """Retry the tiles that could not be read."""
         self.unreadable.clear()
 
-    def following(self, most: int) -> Batch | None:
-        """Read the next places that are not known.
+    def following(self, most: int) -> SurveyBatch | None:
+        """Read the next tiles that are not embedded yet.
 
         Parameters
         ----------
         most : int
-            How many at most; a family whose tile has several embeddings takes as many at least.
+            Largest number of tiles, but at least the number of embeddings per tile.
 
         Returns
         -------
-        Batch or None
-            To be embedded, whose outcome :meth:`take` takes in; None where nothing is left.
+        SurveyBatch or None
+            To be embedded; pass the result to :meth:`add`. None if no tile is left.
         """
-        first = embedding_key(self.slide, self._places[0], self._single)
+        first = embedding_key(self.slide, self._tiles[0], self._single)
         if not self._looked_up:
             self._looked_up = True
             self._look_up(first)
-        places: list[int] = []
+        numbers: list[int] = []
         tiles: list[NDArray[np.uint8]] = []
         keys: list[EmbeddingKey | None] = []
         most = max(most, self.family.grid**2)
         for number in self._left:
-            if len(places) == most:
+            if len(numbers) == most:
                 break
             tile = self._read(number)
             if tile is None:
                 self.unreadable.add(number)
                 continue
             key = self._key(first, number, tile)
-            # Of a slide that only its pixels tell nothing was looked up yet.
+            # Slides identified by their pixels were not looked up in the cache yet.
             if first is not None or not self._stored(key, number):
-                places.append(number)
+                numbers.append(number)
                 tiles.append(tile)
                 keys.append(key)
-        if not places:
+        if not numbers:
             return None
         request = EmbedRequest(self.family.name, PackedArray.pack(self._together(tiles)))
-        return Batch(request, tuple(places), tuple(keys))
+        return SurveyBatch(request, tuple(numbers), tuple(keys))
 
-    def take(self, batch: Batch, event: Embedding) -> None:
-        """Take the embeddings of some places in, and store them.
+    def add(self, batch: SurveyBatch, event: Embedding) -> None:
+        """Add the embeddings of a batch, and cache them.
 
         Raises
         ------
         PixCellError
-            If another encoder computed them than those before.
+            If the encoder differs from that of earlier tiles.
         """
         values = event.values.reshape(-1, event.values.shape[-1])
-        if self._encoder not in (None, event.encoder) or len(values) < len(batch.places):
+        if self._encoder not in (None, event.encoder) or len(values) < len(batch.tiles):
             raise PixCellError(CHANGED)
         self._encoder = event.encoder
-        for number, key, value in zip(batch.places, batch.keys, values, strict=False):
+        for number, key, value in zip(batch.tiles, batch.keys, values, strict=False):
             self._values[number] = value
             if self.cache is not None:
                 self.cache.keep(key, Embedding(value[None], event.encoder))
 
     def heat(self, wanted: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Map how alike the places are to a region's embeddings.
+        """Return the map of similarities to a region.
 
         Parameters
         ----------
@@ -164,16 +164,16 @@ class Survey:
         Returns
         -------
         array, float32, (rows, columns)
-            0 to 1, see :func:`alike`; NaN where there is glass or the place is not known.
+            0 to 1, see :func:`alike`. NaN on glass and where a tile is not embedded.
 
         Raises
         ------
         PixCellError
-            If no place is known, or the region's embeddings are another encoder's.
+            If no tile is embedded, or the region was embedded by another encoder.
         """
         if not self._values:
             raise PixCellError(
-                "No place of this slide could be read; copy the file again from its source."
+                "No tissue of this slide could be read. Copy the file again from its source."
             )
         known = sorted(self._values)
         spread = np.full(self.total, np.nan, np.float32)
@@ -191,7 +191,7 @@ class Survey:
                 self._stored(self._key(first, number), number)
 
     def _stored(self, key: EmbeddingKey | None, number: int) -> bool:
-        """Whether a place is stored; it is then known."""
+        """Load a tile from the cache, and return whether it was there."""
         values = self.cache.get(key) if self.cache is not None else None
         if values is None or key is None or self._encoder not in (None, key.encoder):
             return False
@@ -202,22 +202,22 @@ class Survey:
     def _key(
         self, first: EmbeddingKey | None, number: int, tile: NDArray[np.uint8] | None = None
     ) -> EmbeddingKey | None:
-        if first is None:  # only pixels can tell, if the encoder is there at all
-            return embedding_key(self.slide, self._places[number], self._single, tile)
-        return replace(first, region=tuple(float(n) for n in self._places[number].as_list()))
+        if first is None:  # only pixels identify this slide
+            return embedding_key(self.slide, self._tiles[number], self._single, tile)
+        return replace(first, region=tuple(float(n) for n in self._tiles[number].as_list()))
 
     def _read(self, number: int) -> NDArray[np.uint8] | None:
-        """Read a place: uint8 (side, side, 3); None where it cannot be read whole."""
-        place = self._places[number]
+        """Read a tile: uint8 (side, side, 3), or None if any of it is unreadable."""
+        region = self._tiles[number]
         try:
-            pixels = self.slide.read(place, self.family.mpp)
+            pixels = self.slide.read(region, self.family.mpp)
         except (PixCellError, OSError) as error:
-            log.info("a place of the slide cannot be read: %s", error)
+            log.info("a tile of the slide cannot be read: %s", error)
             return None
-        return None if self.slide.corrupt_in(place) else pixels
+        return None if self.slide.corrupt_in(region) else pixels
 
     def _together(self, tiles: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
-        """Put tiles into one picture that is at least a tile of the family."""
+        """Join tiles into one image of at least a tile of the family."""
         columns = self.family.grid
         rows = max(columns, -(-len(tiles) // columns))
         tiles = tiles + [tiles[-1]] * (rows * columns - len(tiles))

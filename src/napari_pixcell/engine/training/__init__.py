@@ -1,1 +1,1 @@
-"""Training of a user's own stain from pairs of pictures."""
+"""Training of a user's own stain from pairs of images."""

@@ -1,4 +1,4 @@
-"""A stain from pairs of pictures: embedded, its flow taught, its adapter too, and registered."""
+"""Training of a stain: pairs are embedded, flow and adapter trained, and the stain registered."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from napari_pixcell.engine.events import Event, Notice, Progress, Taught
-from napari_pixcell.engine.loaded_models import Residence
-from napari_pixcell.engine.pipeline import cut_tiles, embed_tiles, encode_picture
-from napari_pixcell.engine.training.files import (
-    CARD,
-    FLOW,
-    FLOW_SIZES,
-    LORA,
-    Embedded,
-    EmbeddedPair,
-    TaughtFolder,
-)
-from napari_pixcell.engine.training.flow import Progress as Step
-from napari_pixcell.engine.training.flow import flow_error, train_flow
-from napari_pixcell.engine.training.lora import LoraLesson, teach_lora
+from napari_pixcell.engine.embedding import cut_tiles, embed_tiles
+from napari_pixcell.engine.events import Event, Notice, Progress, Trained
+from napari_pixcell.engine.loaded_models import LoadedModels
+from napari_pixcell.engine.pipeline import encode_picture
+from napari_pixcell.engine.training.flow import TrainingProgress, flow_error, train_flow
+from napari_pixcell.engine.training.lora_stage import LoraTiles, run_lora_stage
 from napari_pixcell.engine.training.pairs import (
-    Pair,
+    StainPair,
     folder_pairs,
     hold_out,
     read_pair,
     whole_tiles,
 )
 from napari_pixcell.engine.training.registering import base_family, register
-from napari_pixcell.engine.training.request import TeachRequest
+from napari_pixcell.engine.training.request import TrainRequest
+from napari_pixcell.engine.training.stain_folder import (
+    CARD,
+    FLOW,
+    FLOW_SIZES,
+    LORA,
+    EmbeddedPair,
+    EmbeddedPairs,
+    StainFolder,
+)
 from napari_pixcell.models.catalogue import BUILT_IN, Family
 from napari_pixcell.models.identity import encoder_identity
 from napari_pixcell.models.own_families import check_not_taken, check_own_name
@@ -44,48 +44,48 @@ from napari_pixcell.models.store import require
 from napari_pixcell.models.weights import cached_sha256, load_file
 from napari_pixcell.networks import StainFlowMLP
 
-FORMAT = 1  # raise it when the same pairs and settings come to be taught otherwise
-LOOK_EVERY = 50  # steps of the flow
-UNI = 1536
+FORMAT = 1  # increase it when the same pairs and settings yield another stain
+EVALUATE_EVERY = 50  # steps of the flow
+UNI = 1536  # dimension of the embeddings of UNI2-h
 EXCHANGED = (
-    "Of {all} pairs {count} look as if H&E and IHC were exchanged, or were of other stains: look "
-    "at the folders."
+    "In {count} of {all} pairs, H&E and IHC seem to be exchanged or to show other stains. Check "
+    "the folders."
 )
 
 T = TypeVar("T")
 Fitting = Callable[[Callable[[], T], Callable[[str], None]], T]
 
 
-class Teaching:
-    """Runs one request to teach.
+class TrainingRun:
+    """Runs one request to train a stain.
 
     Parameters
     ----------
-    request : TeachRequest
-    residence : Residence
-        Loads the networks of the base.
+    request : TrainRequest
+    loaded : LoadedModels
+        Provides the networks of the base.
     emit : callable
-        Gets events.
+        Receives events.
     check : callable
-        Raises once the user has stopped the request.
+        Raises once the user has cancelled the request.
     fitting : callable
-        Runs work again in another way where memory is full.
+        Runs a function, again with other settings if memory is full.
     """
 
     def __init__(
         self,
-        request: TeachRequest,
-        residence: Residence,
+        request: TrainRequest,
+        loaded: LoadedModels,
         emit: Callable[[Event], None],
         check: Callable[[], None],
         fitting: Any,
     ) -> None:
-        self.request, self.residence = request, residence
+        self.request, self.loaded = request, loaded
         self._emit, self._check, self._fitting = emit, check, fitting
-        self.folder = TaughtFolder(Path(request.out).expanduser().resolve())
+        self.folder = StainFolder(Path(request.out).expanduser().resolve())
 
     def run(self) -> None:
-        """Teach, write and register the stain; goes on where it was stopped.
+        """Train, write and register the stain, or resume its training.
 
         Raises
         ------
@@ -99,7 +99,7 @@ class Teaching:
         pairs, note = folder_pairs(*(Path(p).expanduser() for p in (request.he, request.ihc)))
         if note:
             self._emit(Notice(note))
-        with self.folder.held():
+        with self.folder.locked():
             embedded = self._embed(base, pairs)
             signature = self._signature(base, embedded)
             flow, figures = self._flow(embedded, signature)
@@ -110,7 +110,7 @@ class Teaching:
             register(self.folder, request, base, parts, figures | {"signature": signature})
         train, held = (len(embedded.choose(one)[0]) for one in (False, True))
         self._emit(
-            Taught(
+            Trained(
                 request.name,
                 str(self.folder.path),
                 figures["held-out error"],
@@ -123,8 +123,8 @@ class Teaching:
 
     # -- the pairs -------------------------------------------------------------------------
 
-    def _embed(self, base: Family, pairs: list[Pair]) -> Embedded:
-        """Embed all pairs but those that were before; latents too, where an adapter is taught."""
+    def _embed(self, base: Family, pairs: list[StainPair]) -> EmbeddedPairs:
+        """Embed pairs that are not embedded yet, with latents if an adapter is trained."""
         wanted = bool(self.request.lora_steps)
         keys, found = [], []
         for number, pair in enumerate(pairs, 1):
@@ -139,9 +139,9 @@ class Teaching:
         exchanged = sum(pair.exchanged for pair in found)
         if exchanged:
             self._emit(Notice(EXCHANGED.format(all=len(found), count=exchanged)))
-        return Embedded(found, keys, hold_out([p.tissue for p in found], self.request.seed))
+        return EmbeddedPairs(found, keys, hold_out([p.tissue for p in found], self.request.seed))
 
-    def _pair_key(self, base: Family, pair: Pair) -> str:
+    def _pair_key(self, base: Family, pair: StainPair) -> str:
         side, grid = base.tile // base.grid, base.grid
         vae = require(base, base.part("vae"))  # type: ignore[arg-type]
         return pair.key(
@@ -154,14 +154,14 @@ class Teaching:
             grid,
         )
 
-    def _compute(self, base: Family, pair: Pair, key: str, latents: bool) -> EmbeddedPair:
+    def _compute(self, base: Family, pair: StainPair, key: str, latents: bool) -> EmbeddedPair:
         pixels = read_pair(pair, base, self.request.mpp)
         side = base.tile // base.grid
 
         def work() -> tuple[EmbeddedPair, NDArray[np.float16] | None]:
-            models = self.residence.load(base.name, check=self._check)
+            models = self.loaded.load(base.name, check=self._check)
             values = []
-            with self.residence.encoder() as encoder:
+            with self.loaded.encoder() as encoder:
                 for picture in (pixels.he, pixels.ihc):
                     tiles = cut_tiles(picture, side)
                     found = embed_tiles(encoder, models.device, tiles, lambda *_: self._check())
@@ -170,99 +170,102 @@ class Teaching:
             if not latents:
                 return embedded, None
             encoded = []
-            for place in whole_tiles(pixels.tissue.shape, base.grid):
+            for corner in whole_tiles(pixels.tissue.shape, base.grid):
                 self._check()
-                window = tuple(slice(n * side, n * side + base.tile) for n in place)
+                window = tuple(slice(n * side, n * side + base.tile) for n in corner)
                 both = [encode_picture(one[window], models)[0] for one in (pixels.he, pixels.ihc)]
                 encoded.append(torch.stack(both).half().cpu().numpy())
             empty = np.zeros((0, 2, 1, 1, 1), np.float16)
             return embedded, np.stack(encoded) if encoded else empty
 
         with torch.inference_mode():
+            embedded: EmbeddedPair
             embedded, encoded = self._fitting(work, lambda words: self._emit(Notice(words)))
         self.folder.keep_embedded(key, embedded)
         if encoded is not None:
             self.folder.keep_latents(key, encoded)
         return embedded
 
-    def _signature(self, base: Family, embedded: Embedded) -> str:
-        """Identify pairs and settings: a checkpoint of others is of no use."""
+    def _signature(self, base: Family, embedded: EmbeddedPairs) -> str:
+        """Return a hash of pairs and settings, which a checkpoint must match."""
         request = self.request
         what = [FORMAT, base.name, embedded.keys, request.steps, request.seed]
         return hashlib.sha256(json.dumps(what).encode()).hexdigest()
 
     # -- the flow --------------------------------------------------------------------------
 
-    def _flow(self, embedded: Embedded, signature: str) -> tuple[Any, dict[str, Any]]:
-        """Teach the flow, or go on with it, or read the one that is done."""
+    def _flow(self, embedded: EmbeddedPairs, signature: str) -> tuple[Any, dict[str, Any]]:
+        """Train the flow, resume it, or read a finished one."""
         train, held = embedded.choose(False), embedded.choose(True)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.request.seed)
             flow = new_flow(train[0].shape[1])
-        done = self.folder.read_json(CARD)
+        done = self.folder.card()
         if done.get("signature") == signature and (self.folder.path / FLOW).is_file():
             flow.load_state_dict(load_file(self.folder.path / FLOW))
-            flow.to(self.residence.device).eval().requires_grad_(False)
+            flow.to(self.loaded.device).eval().requires_grad_(False)
             return flow, {name: done[name] for name in FIGURES}
-        flow.to(self.residence.device)
+        flow.to(self.loaded.device)
         resume = self.folder.checkpoint("flow", signature)
         best = resume["best"]["held_out"] if resume is not None else float("inf")
-        self._emit(Progress(0, 0, "Teaching how embeddings move"))
+        self._emit(Progress(0, 0, "Training the flow"))
 
-        def on_progress(step: Step) -> None:
+        def on_progress(now: TrainingProgress) -> None:
             nonlocal best
-            assert step.held_out is not None
-            best = min(best, step.held_out)
-            at = f"Step {step.step:,} of {step.steps:,}"
-            words = f"{at} · held-out error {step.held_out:.2f}, best {best:.2f}"
-            self._emit(Progress(step.step, step.steps, words))
+            assert now.held_out is not None
+            best = min(best, now.held_out)
+            at = f"Step {now.step:,} of {now.steps:,}"
+            words = f"{at} · held-out error {now.held_out:.2f}, best {best:.2f}"
+            self._emit(Progress(now.step, now.steps, words))
             self._check()
 
         with self.folder.checkpoints("flow", signature) as keep:
-            taught = train_flow(
+            trained = train_flow(
                 flow,
                 *train,
                 *held,
                 steps=self.request.steps,
-                every=LOOK_EVERY,
+                every=EVALUATE_EVERY,
                 seed=self.request.seed,
                 on_progress=on_progress,
                 on_checkpoint=keep,
                 resume=resume,
             )
         figures = {
-            "held-out error": round(taught.held_out, 4),
+            "held-out error": round(trained.held_out, 4),
             "by one shift": round(_shift_error(*train, *held), 4),
-            "best step": taught.step,
-            "stopped early": taught.stopped,
+            "best step": trained.step,
+            "stopped early": trained.stopped,
             "tiles": len(train[0]),
             "tiles kept apart": len(held[0]),
         }
         about = {"stain": self.request.name, "base": self.request.family}
-        self.folder.write_tensors(FLOW, taught.flow.state_dict(), about)
-        self.folder.write_json(FLOW_SIZES, _sizes(taught.flow))
+        self.folder.write_tensors(FLOW, trained.flow.state_dict(), about)
+        self.folder.write_json(FLOW_SIZES, _sizes(trained.flow))
         self.folder.write_json(CARD, {"signature": signature, **figures})
-        self.folder.forget("flow")
-        return taught.flow, figures
+        self.folder.remove_checkpoint("flow")
+        return trained.flow, figures
 
     # -- the adapter -----------------------------------------------------------------------
 
-    def _lora(self, base: Family, embedded: Embedded, flow: Any, signature: str) -> dict[str, Any]:
-        """Teach the adapter, or go on with it, or leave the one that is done."""
+    def _lora(
+        self, base: Family, embedded: EmbeddedPairs, flow: Any, signature: str
+    ) -> dict[str, Any]:
+        """Train the adapter, resume it, or keep a finished one."""
         request = self.request
         how = [signature, request.lora_steps, request.aligned, request.batch]
         own = hashlib.sha256(json.dumps(how).encode()).hexdigest()
-        done = self.folder.read_json(CARD)
+        done = self.folder.card()
         if done.get("adapter signature") == own and (self.folder.path / LORA).is_file():
             return {name: done[name] for name in ("adapter", "adapter signature")}
         latents = [self.folder.latents(key) for key in embedded.keys]
-        lesson = LoraLesson(base, embedded, latents, flow, request)
-        self.residence.unload()
+        tiles = LoraTiles(base, embedded, latents, flow, request)
+        self.loaded.unload()
         self._emit(Progress(0, 0, "Loading the model"))
         with self.folder.checkpoints("lora", own) as keep:
-            tensors, figures = teach_lora(
-                lesson,
-                self.residence.device,
+            tensors, figures = run_lora_stage(
+                tiles,
+                self.loaded.device,
                 self._emit,
                 self._check,
                 keep,
@@ -271,9 +274,9 @@ class Teaching:
         about = {"stain": request.name, "base": request.family}
         self.folder.write_tensors(LORA, tensors, about)
         self.folder.write_json(
-            CARD, self.folder.read_json(CARD) | {"adapter": figures, "adapter signature": own}
+            CARD, self.folder.card() | {"adapter": figures, "adapter signature": own}
         )
-        self.folder.forget("lora")
+        self.folder.remove_checkpoint("lora")
         return {"adapter": figures, "adapter signature": own}
 
 
@@ -288,7 +291,7 @@ FIGURES = (
 
 
 def new_flow(width: int) -> StainFlowMLP:
-    """Make a flow over embeddings: the published one for UNI's, a small one for smaller ones."""
+    """Return a new flow: the published one for UNI's embeddings, a smaller one for others."""
     if width == UNI:
         return StainFlowMLP()
     return StainFlowMLP(width, width, width, width, width, num_res_blocks=4)
@@ -301,7 +304,7 @@ def _sizes(flow: StainFlowMLP) -> dict[str, int]:
 
 
 def _shift_error(source: Tensor, target: Tensor, held: Tensor, wanted: Tensor) -> float:
-    """Give the error of moving all embeddings alike, see :func:`flow_error`."""
+    """Return the error of one common shift of all embeddings, see :func:`flow_error`."""
 
     class Shift:
         def translate(self, embeddings: Tensor, _steps: int) -> Tensor:

@@ -1,243 +1,257 @@
-"""The adapter of a stain: what it learns from, on which layers, and in what memory there is."""
+"""Training of the adapter (LoRA) that makes a transformer generate a stain."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+import copy
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext
+from typing import Any, NamedTuple
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor
-from torch.utils.checkpoint import checkpoint as compute_again
+from torch import Tensor, nn
 
-from napari_pixcell.engine.events import Event, Notice, Progress
-from napari_pixcell.engine.training.files import Embedded
 from napari_pixcell.engine.training.flow import (
-    PUBLISHED_RANK,
-    PUBLISHED_TARGETS,
-    Examples,
-    adapter_loss,
-    train_lora,
+    Checkpoint,
+    OnCheckpoint,
+    OnProgress,
+    TrainingProgress,
+    set_rate,
+    take_step,
 )
-from napari_pixcell.engine.training.flow import Progress as Step
-from napari_pixcell.engine.training.pairs import whole_tiles
-from napari_pixcell.engine.training.request import TeachRequest
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.models.adapters import open_adapter
-from napari_pixcell.models.build import read_config
-from napari_pixcell.models.catalogue import Family
-from napari_pixcell.models.loading import load_part, pick_dtype
-from napari_pixcell.models.lora import attach_lora
-from napari_pixcell.models.store import require
+from napari_pixcell.models.lora import without_lora
 
-# With one embedding for a tile cross-attention adds the same to every patch: it cannot make one
-# nucleus brown and its neighbour blue.
-ONE_EMBEDDING_TARGETS = (
-    *(f"attn1.{name}" for name in ("to_q", "to_k", "to_v", "to_out.0")),
-    *(f"attn2.{name}" for name in ("to_v", "to_out.0")),
-    "ff.net.0.proj",
-    "ff.net.2",
-)
-ONE_EMBEDDING_RANK = 16
-FROM_START = 0.6  # of the lessons where pairs are aligned
-SMALL_WIDTH, SMALL_RATE, RATE = 512, 1e-3, 1e-4
-EVERY = 10  # steps from one checkpoint to the next
-TRIED = 16  # tiles kept apart that the adapter is tried on
+# Layers of each block that the published stains adapt.
+PUBLISHED_TARGETS = ("attn2.to_q", "attn2.to_k", "attn2.to_v", "attn2.to_out.0")
+PUBLISHED_RANK = 4
+MOST_SNR = 5.0
 
 
-class LoraLesson:
-    """The tiles of a stain, with what the frozen networks make of them.
+class Examples(NamedTuple):
+    """A batch of training examples.
 
     Parameters
     ----------
-    base : Family
-        What the stain is taught on.
-    embedded : Embedded
-        All pairs.
-    latents : list of array
-        Of each pair, see :meth:`.taught_files.TaughtFolder.keep_latents`.
-    flow : StainFlowMLP
-        Already taught: what it makes of the H&E is what will be read.
-    request : TeachRequest
-
-    Raises
-    ------
-    PixCellError
-        If no pair holds a whole tile of the generator.
+    latents : Tensor, (batch, channels, height, width)
+        Clean latents of the stain.
+    embeddings : Tensor, (batch, tokens, dimension)
+        Their styles.
+    starts : Tensor, like the latents, optional
+        Clean latents of the H&E of the same tissue, if the pairs are aligned.
     """
 
-    def __init__(
-        self,
-        base: Family,
-        embedded: Embedded,
-        latents: list[NDArray[np.float16]],
-        flow: Any,
-        request: TeachRequest,
-    ) -> None:
-        self.base, self.request = base, request
-        self._latents = latents
-        self.taught: list[tuple[int, int]] = []  # pair, and which of its tiles
-        self.apart: list[tuple[int, int]] = []
-        styles: dict[tuple[int, int], Tensor] = {}
-        device = next(flow.parameters()).device
-        for number, (pair, held) in enumerate(zip(embedded.pairs, embedded.apart, strict=True)):
-            for index, (row, column) in enumerate(whole_tiles(pair.tissue.shape, base.grid)):
-                cells = slice(row, row + base.grid), slice(column, column + base.grid)
-                if not pair.tissue[cells].any():
-                    continue
-                (self.apart if held[cells].any() else self.taught).append((number, index))
-                he, ihc = (
-                    torch.from_numpy(values[cells].reshape(-1, values.shape[-1]))
-                    for values in (pair.he, pair.ihc)
-                )
-                moved = flow.translate(he.to(device)).cpu()
-                styles[number, index] = torch.stack([ihc, moved])
-        self._styles = styles
-        if not self.taught:
-            raise PixCellError(
-                f"No pair holds a whole tile of {base.title} ({base.tile * base.mpp:.0f} µm) to "
-                "teach its adapter with; give larger pictures, or more of them."
-            )
-
-    def drawn(self, batch: int, device: torch.device) -> Callable[[torch.Generator], Examples]:
-        """Give what draws batches of tiles that are taught."""
-
-        def draw(generator: torch.Generator) -> Examples:
-            chosen = torch.randint(len(self.taught), (batch,), generator=generator).tolist()
-            which = torch.randint(2, (batch,), generator=generator).tolist()
-            return self._examples([self.taught[n] for n in chosen], which, device)
-
-        return draw
-
-    def tried(self, device: torch.device) -> list[Examples]:
-        """Give tiles that are not taught, one by one, as they will be read."""
-        return [self._examples([one], [1], device) for one in self.apart[:TRIED]]
-
-    @property
-    def from_start(self) -> float:
-        """Part of the lessons that begins at the H&E."""
-        return FROM_START if self.request.aligned else 0.0
-
-    def _examples(
-        self, tiles: list[tuple[int, int]], which: list[int], device: torch.device
-    ) -> Examples:
-        both = np.stack([self._latents[number][index] for number, index in tiles])
-        latents = torch.from_numpy(both).to(device).float()
-        styles = [self._styles[tile][n] for tile, n in zip(tiles, which, strict=True)]
-        return Examples(latents[:, 1], torch.stack(styles).to(device), latents[:, 0])
+    latents: Tensor
+    embeddings: Tensor
+    starts: Tensor | None = None
 
 
-def teach_lora(
-    lesson: LoraLesson,
-    device: torch.device,
-    emit: Callable[[Event], None],
-    check: Callable[[], None],
-    keep: Callable[[dict[str, Any]], None],
-    kept: Callable[[], dict[str, Any] | None],
-) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Teach the adapter; where memory is full with fewer tiles at once.
+def train_lora(
+    transformer: Any,
+    scheduler: Mapping[str, Any],
+    draw: Callable[[torch.Generator], Examples],
+    *,
+    rank: int = PUBLISHED_RANK,
+    targets: Iterable[str] = PUBLISHED_TARGETS,
+    steps: int = 1000,
+    rate: float = 1e-4,
+    without_style: float = 0.1,
+    from_start: float = 0.0,
+    precision: torch.dtype | None = None,
+    every: int = 50,
+    seed: int = 0,
+    on_progress: OnProgress = lambda progress: None,
+    on_checkpoint: OnCheckpoint = lambda checkpoint: None,
+    resume: Checkpoint | None = None,
+    run: Callable[..., Any] | None = None,
+) -> dict[str, Tensor]:
+    """Train a transformer's adapter to generate a stain. The transformer itself is frozen.
+
+    The denoising loss is weighted by Min-SNR (Hang et al., 2303.09556). If pairs are aligned, a
+    fraction of the examples can start from the H&E instead of the stain. At each time they retain
+    as much of the H&E as the solver retains of its start. The adapter thus learns to finish what
+    :class:`~napari_pixcell.engine.request.GenerateRequest` starts with ``start`` and ``strength``.
 
     Parameters
     ----------
-    lesson : LoraLesson
-    device : torch.device
-    emit, check : callable
-        Get events, and raise once the user has stopped it.
-    keep, kept : callable
-        Take a checkpoint, and give the last one.
+    transformer : PixCellTransformer2DModel
+        Gets an adapter if it has none. Its own weights do not change.
+    scheduler : mapping
+        The family's configuration of noise and prediction.
+    draw : callable
+        Returns a random batch on the transformer's device, given a random generator.
+    rank : int
+        Rank of the adapter.
+    targets : iterable of str
+        Suffixes of the names of the adapted layers.
+    steps : int
+        Total number of steps.
+    rate : float
+        Peak learning rate.
+    without_style : float
+        Fraction of the examples trained without their embedding, for guidance.
+    from_start : float
+        Fraction of the examples that start from the H&E.
+    precision : torch.dtype, optional
+        Precision of autocast. By default that of the weights.
+    every : int
+        Steps between reports and checkpoints.
+    seed : int
+    on_progress, on_checkpoint : callable
+        Called at these intervals. A checkpoint can be passed as ``resume``.
+    resume : mapping, optional
+        Checkpoint to resume from.
+    run : callable, optional
+        A compiled version of the transformer to run instead.
 
     Returns
     -------
-    tensors : dict of str to Tensor
-        Under the published names.
-    figures : dict
-        How well it does on tiles that were not taught.
-
-    Raises
-    ------
-    PixCellError
-        If there is too little memory for one tile.
+    dict of str to Tensor
+        The adapter's tensors under the published names.
     """
-    request, batch = lesson.request, lesson.request.batch
-    state = kept()
+    add_adapter(transformer, rank, targets)
+    device = next(transformer.parameters()).device
+    learning = _adapter_parameters(transformer)
+    for weight in learning.values():
+        weight.data = weight.data.float()  # steps are too small for half precision
+        weight.requires_grad_(True)
+    optimiser = torch.optim.AdamW(learning.values(), rate, betas=(0.9, 0.99), weight_decay=0.0)
+    generator, first = torch.Generator().manual_seed(seed), 0
+    if resume is not None:
+        with torch.no_grad():
+            for name, weight in learning.items():
+                weight.copy_(resume["adapter"][name])
+        optimiser.load_state_dict(resume["optimiser"])
+        generator.set_state(resume["generator"])
+        first = resume["step"]
+    noising = Noising(scheduler)
+    losses: list[float] = []
+    for step in range(first + 1, steps + 1):
+        set_rate(optimiser, rate, step, steps)
+        examples = draw(generator)
+        count = len(examples.latents)
+        drop = torch.rand(count, 1, 1, generator=generator).to(device) < without_style
+        nothing = transformer.unconditional(count).to(examples.embeddings)
+        embeddings = torch.where(drop, nothing, examples.embeddings)
+        noisy, wanted, scale, times = noising(examples, from_start, generator)
+        with torch.autocast(device.type, precision, enabled=precision is not None):
+            made = (run or transformer)(noisy, embeddings, times.to(device)).sample
+        made = made[:, : noisy.shape[1]].float()
+        loss = (scale * (made - wanted).square()).mean()
+        losses.append(take_step(optimiser, loss))
+        if step % every and step != steps:
+            continue
+        on_checkpoint(
+            {
+                "adapter": {name: weight.detach().clone() for name, weight in learning.items()},
+                "optimiser": copy.deepcopy(optimiser.state_dict()),
+                "generator": generator.get_state(),
+                "step": step,
+            }
+        )
+        on_progress(TrainingProgress(step, steps, sum(losses) / len(losses)))
+        losses = []
+    for weight in learning.values():
+        weight.requires_grad_(False)
+    return adapter_tensors(transformer)
 
-    def remember(checkpoint: dict[str, Any]) -> None:
-        nonlocal state
-        state = checkpoint
-        keep(checkpoint)
 
-    def on_progress(step: Step) -> None:
-        words = f"Adapter, step {step.step:,} of {step.steps:,} · loss {step.loss:.3f}"
-        emit(Progress(step.step, step.steps, words))
+@torch.no_grad()
+def adapter_loss(
+    transformer: Any,
+    scheduler: Mapping[str, Any],
+    batches: Iterable[Examples],
+    from_start: float,
+    precision: torch.dtype,
+) -> tuple[float, float]:
+    """Return the loss on examples with the adapter and without it, under identical noise."""
+    noising, found = Noising(scheduler), []
+    for switch in (nullcontext, lambda: without_lora(transformer)):
+        generator, losses = torch.Generator().manual_seed(0), []
+        with switch():
+            for examples in batches:
+                noisy, wanted, scale, times = noising(examples, from_start, generator)
+                device = noisy.device
+                enabled = precision != torch.float32
+                with torch.autocast(device.type, precision, enabled=enabled):
+                    made = transformer(noisy, examples.embeddings, times.to(device)).sample
+                away = made[:, : noisy.shape[1]].float() - wanted
+                losses.append(float((scale * away.square()).mean()))
+        found.append(sum(losses) / len(losses))
+    return found[0], found[1]
 
-    while True:
-        try:
-            transformer, scheduler, dtype = _load(lesson.base, device, check)
-            draw = lesson.drawn(batch, device)
 
-            def next_batch(generator: torch.Generator) -> Examples:
-                check()
-                return draw(generator)  # noqa: B023
+class Noising:
+    """Makes noisy latents and the targets to predict from them.
 
-            one = lesson.base.grid == 1
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(request.seed)
-                tensors = train_lora(
-                    transformer,
-                    scheduler,
-                    next_batch,
-                    rank=ONE_EMBEDDING_RANK if one else PUBLISHED_RANK,
-                    targets=ONE_EMBEDDING_TARGETS if one else PUBLISHED_TARGETS,
-                    steps=request.lora_steps,
-                    rate=SMALL_RATE if transformer.inner_dim < SMALL_WIDTH else RATE,
-                    from_start=lesson.from_start,
-                    precision=dtype if dtype != torch.float32 else None,
-                    every=EVERY,
-                    seed=request.seed,
-                    on_progress=on_progress,
-                    on_checkpoint=remember,
-                    resume=state,
-                )
-            break
-        except torch.OutOfMemoryError:
-            pass
-        # Outside of the handler: what it caught holds the memory that must go first.
-        del transformer
-        if batch == 1:
-            raise PixCellError(
-                "There is not enough memory to teach the adapter; close other programs, or leave "
-                "it out (without --lora only the flow is taught)."
-            )
-        batch //= 2
-        torch.cuda.empty_cache()
-        emit(Notice(f"Memory is full; again, with {batch} tiles at once"))
-    figures: dict[str, Any] = {
-        "steps": request.lora_steps,
-        "tiles": len(lesson.taught),
-        "tiles kept apart": len(lesson.apart),
-        "begins at the H&E": lesson.from_start,
+    Parameters
+    ----------
+    scheduler : mapping
+        Configuration of a ``DPMSolverMultistepScheduler``.
+    """
+
+    def __init__(self, scheduler: Mapping[str, Any]) -> None:
+        from diffusers import DPMSolverMultistepScheduler
+
+        made = DPMSolverMultistepScheduler.from_config(dict(scheduler))
+        self._kept = made.alphas_cumprod.float()
+        self._velocity = made.config.prediction_type == "v_prediction"
+
+    def __call__(
+        self, examples: Examples, from_start: float, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Return noisy latents, prediction targets, their weights, and the times."""
+        clean, device = examples.latents.float(), examples.latents.device
+        count, last = len(clean), len(self._kept) - 1
+        # Stratified times, so that batches differ little.
+        spread = (torch.arange(count) + torch.rand(count, generator=generator)) / count
+        times = (spread * (last + 1)).long().clamp(0, last)
+        begun = times + (torch.rand(count, generator=generator) * (last + 1 - times)).long()
+        snr = self._kept / (1 - self._kept)
+        left = (snr[begun.clamp(max=last)] / snr[times]).sqrt()
+        left = left * (torch.rand(count, generator=generator) < from_start)
+        shape = (-1, 1, 1, 1)
+        alpha, sigma = (
+            values[times].sqrt().view(shape).to(device) for values in (self._kept, 1 - self._kept)
+        )
+        weight = snr[times].clamp(max=MOST_SNR) / (snr[times] + (1 if self._velocity else 0))
+        noise = torch.randn(clean.shape, generator=generator).to(device)
+        mixed = clean
+        if examples.starts is not None:
+            mixed = clean + left.view(shape).to(device) * (examples.starts.float() - clean)
+        noisy = alpha * mixed + sigma * noise
+        # Not the added noise, but the prediction that leads from here to the clean latents.
+        wanted = (alpha * noisy - clean if self._velocity else noisy - alpha * clean) / sigma
+        return noisy, wanted, weight.view(shape).to(device), times
+
+
+def add_adapter(transformer: Any, rank: int, targets: Iterable[str]) -> None:
+    """Add an adapter to a transformer that has none. It has no effect until it is trained."""
+    from peft import LoraConfig
+
+    if _adapter_parameters(transformer):
+        return
+    ends = tuple(targets)
+    found = [
+        name
+        for name, module in transformer.named_modules()
+        if isinstance(module, nn.Linear) and any(name == e or name.endswith("." + e) for e in ends)
+    ]
+    if not found:
+        raise PixCellError(
+            f"The transformer has no layer named {', '.join(ends)}, so there is nothing to adapt. "
+            "Name layers that it has."
+        )
+    transformer.requires_grad_(False)
+    transformer.add_adapter(LoraConfig(r=rank, lora_alpha=rank, target_modules=found))
+
+
+def adapter_tensors(transformer: Any) -> dict[str, Tensor]:
+    """Return the adapter's tensors under the published names, on the CPU in float32."""
+    return {
+        name: weight.detach().float().cpu().clone().contiguous()
+        for name, weight in _adapter_parameters(transformer).items()
     }
-    tried = lesson.tried(device)
-    if tried:
-        emit(Progress(0, 0, "Trying it on tiles kept apart"))
-        with_it, without = adapter_loss(transformer, scheduler, tried, lesson.from_start, dtype)
-        figures |= {"loss": round(with_it, 4), "loss without it": round(without, 4)}
-    return tensors, figures
 
 
-def _load(
-    base: Family, device: torch.device, check: Callable[[], None]
-) -> tuple[Any, dict[str, Any], torch.dtype]:
-    """Load the transformer to be taught, and the scheduler's configuration."""
-    dtype = pick_dtype(base, device)
-    found = {part.kind: require(base, part) for part in base.parts}
-    transformer: Any = load_part(base, found["transformer"], device, dtype, check)
-    if "lora" in found:  # it goes on from the stain that it builds on
-        path = found["lora"].weights
-        attach_lora(transformer, open_adapter(path)[0], path.name, torch.float32, device)
-    block = transformer.pass_block
-    # Each block is computed again on the way back, instead of remembering all it did: a tile of
-    # 1024 px would fill a large card.
-    transformer.pass_block = lambda *values: compute_again(block, *values, use_reentrant=False)
-    return transformer, read_config(found["scheduler"].weights), dtype
+def _adapter_parameters(transformer: Any) -> dict[str, nn.Parameter]:
+    return {name: weight for name, weight in transformer.named_parameters() if ".lora_" in name}

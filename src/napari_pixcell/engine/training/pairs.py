@@ -1,58 +1,61 @@
-"""Pairs of pictures, H&E and IHC of the same places, from two folders; imports no torch."""
+"""Pairs of images, H&E and IHC of the same tissue, from two folders. Imports no torch."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import re
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_pixcell.cells.ihc.look import looks_like
 from napari_pixcell.errors import PixCellError
+from napari_pixcell.files import write_whole
 from napari_pixcell.models.catalogue import Family
 from napari_pixcell.slides import open_slide
 from napari_pixcell.slides.content import file_stamp
 from napari_pixcell.slides.region import Region
 from napari_pixcell.slides.slide import Slide
+from napari_pixcell.words import counted
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".svs", ".ndpi", ".scn")
-# Sides of two pictures of a place may differ by so much: a crop or a stretch by a pixel or two.
+# Largest difference of the sides of a pair: cropped or stretched by a pixel or two.
 UNLIKE, UNLIKE_PX = 0.01, 2
-GLASS_DENSITY = 0.25  # optical density of red, green and blue together: paler is glass
-LEAST_TISSUE = 0.02  # part of a tile; emptier pairs would only teach that glass stays glass
+GLASS_DENSITY = 0.25  # summed optical density of red, green and blue below which a pixel is glass
+LEAST_TISSUE = 0.02  # of a tile; emptier pairs would only show that glass stays glass
 LEAST_TILES = 16
-WHOLE_PICTURES = 5  # from so many pairs on whole ones are kept apart, else a side of each
+WHOLE_IMAGES = 5  # least number of pairs to hold out whole ones, not one side of each
 HELD_OUT = 0.15
 
 
 @dataclass(frozen=True)
-class Pair:
-    """Two files that show the same place."""
+class StainPair:
+    """Two files that show the same tissue."""
 
     he: Path
     ihc: Path
 
     def key(self, *others: object) -> str:
-        """Identify what is in the files, and ``others`` that matter."""
+        """Return a hash of the content of the files and of ``others``."""
         stamps = [file_stamp(path) for path in (self.he, self.ihc)]
         return hashlib.sha256(json.dumps([*stamps, *others]).encode()).hexdigest()[:32]
 
 
 @dataclass(frozen=True, eq=False)
-class Pixels:
-    """A pair as it is read: whole tiles of one embedding, at the family's pixel size.
+class PairPixels:
+    """The pixels of a pair: whole tiles of one embedding, at the family's pixel size.
 
     Parameters
     ----------
     he, ihc : array, uint8, (rows × side, columns × side, 3)
     tissue : array, bool, (rows, columns)
-        Which tiles are not glass in either.
+        Mask of the tiles that are glass in neither.
     """
 
     he: NDArray[np.uint8]
@@ -61,56 +64,56 @@ class Pixels:
 
     @property
     def exchanged(self) -> bool:
-        """Whether the one looks like what the other should be."""
+        """True if one image looks like the stain of the other."""
         return looks_like(self.he) == "IHC" or looks_like(self.ihc) == "H&E"
 
 
-def folder_pairs(he: Path, ihc: Path) -> tuple[list[Pair], str]:
-    """Pair the pictures of two folders, by name, or by their order where no name is in both.
+def folder_pairs(he: Path, ihc: Path) -> tuple[list[StainPair], str]:
+    """StainPair the images of two folders by name, or by order if no name is in both.
 
     Returns
     -------
-    pairs : list of Pair
+    pairs : list of StainPair
     note : str
-        What a user should know of how they were paired; empty where names agree.
+        How they were paired, for the user. Empty if names agree.
 
     Raises
     ------
     PixCellError
-        If the folders hold none, or not the same number.
+        If the folders are empty, or differ in their numbers of images.
     """
     if he.resolve() == ihc.resolve():
-        raise PixCellError("H&E and IHC are the same folder; choose one for each.")
+        raise PixCellError("H&E and IHC are the same folder. Choose one for each.")
     left, right = _pictures(he), _pictures(ihc)
     alone = sorted({*left} ^ {*right}, key=_natural)
     if len(left) != len(right):
         raise PixCellError(
-            f"“{he.name}” holds {_count(left)} and “{ihc.name}” {_count(right)}; give one of each "
-            f"for every place (“{alone[0]}” has no partner)."
+            f"“{he.name}” holds {counted(len(left), 'image')} and “{ihc.name}” "
+            f"{counted(len(right), 'image')} (“{alone[0]}” has no partner). Each H&E image needs "
+            "one of IHC."
         )
     if not alone:
-        return [Pair(left[name], right[name]) for name in left], ""
+        return [StainPair(left[name], right[name]) for name in left], ""
     if len(alone) < 2 * len(left):
         raise PixCellError(
-            f"“{alone[0]}” is in one of the folders only; give the two pictures of a place the "
-            "same name."
+            f"“{alone[0]}” is in only one of the folders. Give both images of a pair the same name."
         )
-    pairs = [Pair(*both) for both in zip(left.values(), right.values(), strict=True)]
+    pairs = [StainPair(*both) for both in zip(left.values(), right.values(), strict=True)]
     first = pairs[0]
-    note = f"Names differ, so pictures are paired in their order: {first.he.name} with "
+    note = f"Names differ, so images are paired by order: {first.he.name} with "
     return pairs, f"{note}{first.ihc.name}, and so on."
 
 
-def read_pair(pair: Pair, family: Family, mpp: float | None = None) -> Pixels:
-    """Read both pictures of a pair.
+def read_pair(pair: StainPair, family: Family, mpp: float | None = None) -> PairPixels:
+    """Read both images of a pair.
 
     Parameters
     ----------
-    pair : Pair
+    pair : StainPair
     family : Family
-        At whose pixel size; that of pictures that do not say theirs.
+        Its pixel size is used, also for files that state none.
     mpp : float, optional
-        Pixel size of the pictures in µm, whatever they say.
+        Pixel size of the files in µm, instead of the one they state.
 
     Raises
     ------
@@ -122,61 +125,61 @@ def read_pair(pair: Pair, family: Family, mpp: float | None = None) -> Pixels:
         if abs(a - b) > max(UNLIKE_PX, UNLIKE * max(a, b)):
             raise PixCellError(
                 f"“{pair.he.name}” shows {_um(he, family)} and “{pair.ihc.name}” "
-                f"{_um(ihc, family)}; both of a pair must show the same place at the same size: "
-                "crop them alike, or say their pixel size."
+                f"{_um(ihc, family)}. Both must show the same tissue at the same size. Crop them "
+                "alike, or enter their pixel size."
             )
     side = family.tile // family.grid
     rows, columns = (min(a, b) // side for a, b in zip(he.shape[:2], ihc.shape[:2], strict=True))
     if not rows or not columns:
         raise PixCellError(
             f"“{pair.he.name}” shows {_um(he, family)}, less than one tile of "
-            f"{side * family.mpp:.0f} µm; give larger pictures."
+            f"{side * family.mpp:.0f} µm. Use larger images."
         )
     he, ihc = (
         np.ascontiguousarray(picture[: rows * side, : columns * side]) for picture in (he, ihc)
     )
-    return Pixels(he, ihc, _tissue(he, side) & _tissue(ihc, side))
+    return PairPixels(he, ihc, _tissue(he, side) & _tissue(ihc, side))
 
 
 def hold_out(tissue: Sequence[NDArray[np.bool_]], seed: int = 0) -> list[NDArray[np.bool_]]:
-    """Say which tiles of each pair are kept apart, to see how a stain does on others.
+    """Return the masks of the held-out tiles of each pair.
 
-    Whole pairs where there are enough: neighbours in one picture look alike. Else the right side
-    of each, or the lower one.
+    They are whole pairs if there are enough, because neighbours in one image look alike. Else they
+    are the right side of each image, or the lower one.
 
     Parameters
     ----------
     tissue : sequence of array, bool, (rows, columns)
-        Of each pair.
+        Tissue of each pair.
     seed : int
 
     Raises
     ------
     PixCellError
-        If there are too few tiles to teach anything.
+        If there are too few tiles.
     """
-    apart = [np.zeros_like(one) for one in tissue]
+    held_out = [np.zeros_like(one) for one in tissue]
     useful = [number for number, one in enumerate(tissue) if one.any()]
-    if len(useful) >= WHOLE_PICTURES:
+    if len(useful) >= WHOLE_IMAGES:
         count = max(1, round(HELD_OUT * len(useful)))
-        for place in np.random.default_rng(seed).permutation(len(useful))[:count]:
-            apart[useful[place]][:] = True
+        for number in np.random.default_rng(seed).permutation(len(useful))[:count]:
+            held_out[useful[number]][:] = True
     else:
-        for one in apart:
+        for one in held_out:
             turned = one if one.shape[1] >= one.shape[0] else one.T
             turned[:, turned.shape[1] - max(1, round(HELD_OUT * turned.shape[1])) :] = True
     total = sum(int(one.sum()) for one in tissue)
-    held = sum(int((a & t).sum()) for a, t in zip(apart, tissue, strict=True))
+    held = sum(int((a & t).sum()) for a, t in zip(held_out, tissue, strict=True))
     if total < LEAST_TILES or not 0 < held < total:
         raise PixCellError(
-            f"The pairs give {total} tiles of tissue, and a stain needs {LEAST_TILES} or more, "
-            "some of them to be tried on; give more pairs, or larger ones."
+            f"The pairs contain {counted(total, 'tile')} of tissue, but a stain needs at least "
+            f"{LEAST_TILES}, including held-out ones. Use more pairs, or larger ones."
         )
-    return apart
+    return held_out
 
 
 def whole_tiles(cells: tuple[int, ...], grid: int) -> list[tuple[int, int]]:
-    """Give the first cell of each tile of the generator, none overlapping: (row, column)."""
+    """Return the first cell (row, column) of each non-overlapping tile of the generator."""
     return [
         (row, column)
         for row in range(0, cells[0] - grid + 1, grid)
@@ -187,16 +190,16 @@ def whole_tiles(cells: tuple[int, ...], grid: int) -> list[tuple[int, int]]:
 def write_region_pair(
     he: tuple[Slide, Region], ihc: tuple[Slide, Region], family: Family, folder: Path
 ) -> tuple[Path, Path]:
-    """Cut two regions out of slides, and add them to folders of pairs.
+    """Crop two regions from slides, and add them to folders of pairs.
 
     Parameters
     ----------
     he, ihc : (Slide, Region)
         Of the same size in µm.
     family : Family
-        At whose pixel size they are written.
+        Its pixel size is used.
     folder : Path
-        Gets a folder of H&E and one of IHC, as :func:`folder_pairs` reads them.
+        Parent of the folders of H&E and IHC, which :func:`folder_pairs` reads.
 
     Returns
     -------
@@ -210,30 +213,29 @@ def write_region_pair(
     """
     from PIL import Image
 
-    sizes = [[side * slide.require_mpp() for side in _sides(place)] for slide, place in (he, ihc)]
+    sizes = [[side * slide.require_mpp() for side in _sides(region)] for slide, region in (he, ihc)]
     for a, b in zip(*sizes, strict=True):
         if abs(a - b) > max(UNLIKE_PX * family.mpp, UNLIKE * max(a, b)):
             words = [f"{w:.0f} × {h:.0f} µm" for w, h in sizes]
             raise PixCellError(
-                f"The region of H&E is {words[0]} and that of IHC {words[1]}; draw two of the same "
-                "size about the same place."
+                f"The H&E region is {words[0]}, but the IHC region {words[1]}. Draw two regions of "
+                "the same size around the same tissue."
             )
     folders = folder / "he", folder / "ihc"
-    read = [slide.read(place, family.mpp) for slide, place in (he, ihc)]
+    read = [slide.read(region, family.mpp) for slide, region in (he, ihc)]
     dpi = 25_400 / family.mpp
     number = 1
     while (folders[0] / f"pair-{number:04}.png").exists():
         number += 1
     try:
-        # The IHC first: what pairs are counted by is there once both are.
-        for place, pixels in zip(reversed(folders), reversed(read), strict=True):
-            place.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(dir=place, suffix=".part", delete=False) as file:
-                Image.fromarray(pixels).save(file, "PNG", dpi=(dpi, dpi))
-            Path(file.name).replace(place / f"pair-{number:04}.png")
+        # The IHC first, so that an H&E file, by which pairs are numbered, always has a partner.
+        for target, pixels in zip(reversed(folders), reversed(read), strict=True):
+            target.mkdir(parents=True, exist_ok=True)
+            image = Image.fromarray(pixels)
+            write_whole(target / f"pair-{number:04}.png", partial(_save_png, image, dpi))
     except OSError as error:
         raise PixCellError(
-            f"The pair cannot be written to “{folder.name}” ({error.strerror}); choose another "
+            f"The pair cannot be written to “{folder.name}” ({error.strerror}). Choose another "
             "folder."
         ) from error
     return folders
@@ -243,12 +245,12 @@ def _sides(region: Region) -> tuple[float, float]:
     return region.width, region.height
 
 
-def _count(pictures: dict[str, Path]) -> str:
-    return f"{len(pictures)} picture{'' if len(pictures) == 1 else 's'}"
+def _save_png(image: Any, dpi: float, path: Path) -> None:
+    image.save(path, "PNG", dpi=(dpi, dpi))
 
 
 def _natural(name: str) -> list[tuple[int, str]]:
-    """Sort 2 before 10."""
+    """Return a sort key by which 2 comes before 10."""
     return [(int(part or 0), "") if part.isdigit() else (-1, part) for part in _PARTS.split(name)]
 
 
@@ -256,22 +258,22 @@ _PARTS = re.compile(r"(\d+)")
 
 
 def _pictures(folder: Path) -> dict[str, Path]:
-    """Give the pictures of a folder by their names without endings, in order."""
+    """Return the images of a folder by their names without extensions, in natural order."""
     if not folder.is_dir():
-        raise PixCellError(f"There is no folder “{folder.name}”; choose one that holds pictures.")
+        raise PixCellError(f"There is no folder “{folder.name}”. Choose one that holds images.")
     found: dict[str, Path] = {}
     for path in folder.iterdir():
         if path.suffix.lower() in SUFFIXES and not path.name.startswith("."):
             name = re.sub(r"(\.ome)?\.[A-Za-z]{2,8}$", "", path.name)
             if name in found:
                 raise PixCellError(
-                    f"“{folder.name}” holds “{found[name].name}” and “{path.name}”; keep one of "
-                    "them."
+                    f"“{folder.name}” holds “{found[name].name}” and “{path.name}”. Keep only one "
+                    "of them."
                 )
             found[name] = path
     if not found:
         raise PixCellError(
-            f"“{folder.name}” holds no pictures; choose a folder of PNG, JPEG or TIFF files."
+            f"“{folder.name}” holds no images. Choose a folder of PNG, JPEG or TIFF files."
         )
     return {name: found[name] for name in sorted(found, key=_natural)}
 
@@ -289,7 +291,7 @@ def _um(picture: NDArray[np.uint8], family: Family) -> str:
 
 
 def _tissue(picture: NDArray[np.uint8], side: int) -> NDArray[np.bool_]:
-    """Say which tiles hold tissue: bool, (rows, columns)."""
+    """Return the mask of the tiles with tissue: bool, (rows, columns)."""
     thin = np.maximum(picture[::4, ::4], 1).astype(np.float32) / 255
     dark = -np.log10(thin).sum(axis=-1) > GLASS_DENSITY
     rows, columns = picture.shape[0] // side, picture.shape[1] // side

@@ -1,4 +1,4 @@
-"""What a stain can be taught on, and making one that was taught a family of the user's own."""
+"""The base of a trained stain, and its registration as a family of the user's own."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from napari_pixcell import __version__
-from napari_pixcell.engine.training.files import CARD, TaughtFolder
-from napari_pixcell.engine.training.request import TeachRequest
+from napari_pixcell.engine.training.request import TrainRequest
+from napari_pixcell.engine.training.stain_folder import CARD, StainFolder
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import BUILT_IN, Family
 from napari_pixcell.models.families import families
@@ -23,17 +23,17 @@ GUIDANCE = 1.2  # of the published stains
 
 
 def base_family(name: str) -> Family:
-    """Give the family that a stain can be taught on.
+    """Return the family that a stain can be trained on.
 
     Raises
     ------
     PixCellError
-        If it is not built in, or some of it is not on this machine.
+        If it is not built in, or not completely installed.
     """
     if name not in BUILT_IN:
         what = "is your own" if name in families() else "does not exist"
         raise PixCellError(
-            f"The model “{name}” {what}; teach a stain on one of: {', '.join(BUILT_IN)}."
+            f"The model “{name}” {what}. Train a stain on one of: {', '.join(BUILT_IN)}."
         )
     base = BUILT_IN[name]
     for part in base.parts:
@@ -42,32 +42,30 @@ def base_family(name: str) -> Family:
 
 
 def register(
-    folder: TaughtFolder,
-    request: TeachRequest,
+    folder: StainFolder,
+    request: TrainRequest,
     base: Family,
     parts: Mapping[str, Path],
-    about: Mapping[str, Any],
+    figures: Mapping[str, Any],
 ) -> None:
-    """Make a stain one of the user's families, and say in its folder what it is.
+    """Register a stain as one of the user's families, and write its card.
 
     Parameters
     ----------
-    folder : TaughtFolder
-        Gets the card.
-    request : TeachRequest
-        That taught it.
+    folder : StainFolder
+    request : TrainRequest
     base : Family
-        What it builds on: its terms are the stain's.
+        The family it was trained on, whose terms extend to the stain.
     parts : mapping of str to Path
-        Its weight files, by what they are in the family.
-    about : mapping
-        Figures, for the card.
+        Its weight files, by their part of the family.
+    figures : mapping
+        Results, for the card.
     """
-    licence = f"taught by you on {base.title}, whose terms reach it"
+    licence = f"trained by you on {base.title}, whose terms extend to it"
     notice = (
-        f"{'DEMO' if base.bundled else 'Synthetic'}: a virtual stain that its user taught on "
-        f"{base.title}, not a real one; its cells may not be in the places of those of the H&E; "
-        "for research use only, not for diagnosis"
+        f"{'DEMO' if base.bundled else 'Synthetic'}: a virtual stain trained by its user on "
+        f"{base.title}, not a real one. Its cells may differ in position from those of the H&E. "
+        "For research use only, not for diagnosis"
     )
     settings = {"title": f"Virtual {request.name}", "notice": notice, "guidance": GUIDANCE}
     write_own_family(request.name, base, settings, parts, licence)
@@ -77,7 +75,7 @@ def register(
             "napari-pixcell stain": FORMAT,
             "name": request.name,
             "base": base.name,
-            **about,
+            **figures,
             "steps": request.steps,
             "seed": request.seed,
             "weights": {kind: cached_sha256(path) for kind, path in parts.items()},

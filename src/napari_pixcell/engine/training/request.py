@@ -1,11 +1,12 @@
-"""Teaching a stain, as one serialisable value; imports no torch."""
+"""Training of a stain, as one serialisable value. Imports no torch."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from napari_pixcell.errors import PixCellError
+from napari_pixcell.serialization import to_json
 from napari_pixcell.slides.pixel_size import checked_mpp
 
 FLOW_STEPS = 3000
@@ -15,33 +16,40 @@ MOST_STEPS = 1_000_000
 
 
 @dataclass(frozen=True)
-class TeachRequest:
-    """Teach a stain by pairs of pictures of the same places.
+class TrainRequest:
+    """Train a stain from pairs of images of the same tissue.
 
-    Unlike other requests it names folders: pairs are gigabytes, and what was done with them goes
-    on where it was stopped.
+    Unlike other requests it names folders: pairs take gigabytes, and training resumes from the
+    files in ``out``.
 
     Parameters
     ----------
     name : str
-        Of the stain.
+        Name of the stain.
     family : str
-        The built-in family that it builds on.
+        The built-in family that it is based on.
     he, ihc : str
-        Folders of pictures: H&E, and IHC of the same places.
+        Folders of images: H&E, and IHC of the same tissue.
     out : str
-        Folder that the stain is written to, and its checkpoints on the way.
+        Folder for the trained stain and its checkpoints.
     mpp : float, optional
-        Pixel size of all pictures in µm; by default what each file says, else the family's.
+        Pixel size of all images in µm. By default each file's own, else the family's.
     steps : int
-        Of the flow, at most: it stops where pairs kept apart get no better.
+        Steps of the flow at most. Training stops early once held-out pairs no longer improve.
     lora_steps : int
-        Of the adapter (LoRA) of the generator; 0 for none.
+        Steps of the generator's adapter (LoRA). 0 trains none.
     aligned : bool
-        Whether the pairs fit to the pixel: most lessons of the adapter then begin at the H&E.
+        Whether the pairs match pixel by pixel. Most training examples of the adapter then start
+        from the H&E.
     batch : int
-        Tiles of one step of the adapter.
+        Tiles per step of the adapter.
     seed : int
+        Seed of all random choices.
+
+    Raises
+    ------
+    PixCellError
+        If a value is out of range.
     """
 
     name: str
@@ -57,11 +65,10 @@ class TeachRequest:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be taught."""
         limits = (
             ("number of steps", self.steps, 1, MOST_STEPS),
-            ("number of steps of the adapter", self.lora_steps, 0, MOST_STEPS),
-            ("number of tiles of a step", self.batch, 1, 256),
+            ("number of adapter steps", self.lora_steps, 0, MOST_STEPS),
+            ("number of tiles per step", self.batch, 1, 256),
             ("seed", self.seed, 0, 2**32 - 1),
         )
         for name, value, low, high in limits:
@@ -71,5 +78,5 @@ class TeachRequest:
             checked_mpp(self.mpp)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give a JSON value."""
-        return {"kind": "teach", **asdict(self)}
+        """Return a JSON value."""
+        return {"kind": "train", **to_json(self)}

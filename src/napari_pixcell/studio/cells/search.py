@@ -14,7 +14,7 @@ from napari_pixcell.cells.layout import count_cells
 from napari_pixcell.cells.methods import LayoutSource, SegmentMethod, mixed
 from napari_pixcell.slides.region import Region
 from napari_pixcell.studio.cells.layout import Cells
-from napari_pixcell.studio.tasks import Task
+from napari_pixcell.studio.cells.segmenter import SegmentTask
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,7 +107,7 @@ class Search:
         Whether its layout was painted on since.
     placed : bool
         Whether it has replaced the layout before it.
-    job : Task, optional
+    job : SegmentTask, optional
         What outlines the cells anew.
     """
 
@@ -120,7 +120,7 @@ class Search:
     rejected: NDArray[np.int32] | None = None
     edited: bool = False
     placed: bool = False
-    job: Task | None = None
+    job: SegmentTask | None = None
 
     def put(self, found: NDArray[np.int32], before: Cells | None) -> Combined:
         """Put found cells but the rejected ones into a layout."""

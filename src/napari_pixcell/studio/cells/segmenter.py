@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pixcell.cells.methods import LayoutSource, SegmentMethod
-from napari_pixcell.engine.events import Event, Failure, Finished, Layout
+from napari_pixcell.engine.events import Event, Failure, Finished, SegmentedLayout
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.request import SegmentRequest
 from napari_pixcell.slides.region import Region
@@ -155,7 +155,7 @@ class Segmenter:
 
         def take(event: Event) -> None:
             match event:
-                case Layout(labels, source):
+                case SegmentedLayout(labels, source):
                     segmented(labels, source)
                 case Failure(message):
                     end(message)

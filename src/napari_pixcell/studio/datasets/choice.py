@@ -8,11 +8,11 @@ from typing import Any, ClassVar
 import numpy as np
 from psygnal import SignalGroupDescriptor
 
-from napari_pixcell.datasets.checks import Checks
 from napari_pixcell.datasets.recipe.recipe import DatasetRecipe, Part
+from napari_pixcell.datasets.store.checks import Checks
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.request import GenerateRequest
-from napari_pixcell.engine.styles.library import Style
+from napari_pixcell.engine.styles.style import Style
 from napari_pixcell.models.catalogue import Family
 from napari_pixcell.studio.regions.item import RegionItem
 
@@ -49,7 +49,7 @@ class DatasetChoice:
     variations : int
         Variations of each region's layout, besides itself.
     pairing : str
-        One of :data:`~napari_pixcell.datasets.recipe.plan.PAIRINGS`.
+        One of :data:`~napari_pixcell.datasets.store.plan.PAIRINGS`.
     seeds : int
         Pairs for each style and layout.
     """

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pixcell.cells.methods import SegmentMethod
-from napari_pixcell.datasets.checks import Checks
 from napari_pixcell.datasets.recipe.recipe import DatasetRecipe
 from napari_pixcell.datasets.recipe.request import DatasetRequest
-from napari_pixcell.datasets.sheet import FIRST, first_sheet
+from napari_pixcell.datasets.report.sheets import FIRST, first_sheet
+from napari_pixcell.datasets.store.checks import Checks
 from napari_pixcell.datasets.store.dataset import DESCRIPTION, Dataset
 from napari_pixcell.datasets.store.table import PairTable
 from napari_pixcell.engine.request import GenerateRequest

@@ -18,6 +18,11 @@ class DatasetJob(Job):
     pictures: bool = False
 
     @property
+    def name(self) -> str:
+        """Name of its folder."""
+        return self.folder.name
+
+    @property
     def folder(self) -> Path:
         """Folder of the dataset."""
         return Path(self.dataset_request.folder)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from napari_pixcell.datasets.export import safe_name
+from napari_pixcell.datasets.marks import safe_name
 from napari_pixcell.datasets.splits import Split
 from napari_pixcell.datasets.store.dataset import Dataset
 from napari_pixcell.studio.notices import Notices

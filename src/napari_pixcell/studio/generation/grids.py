@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pixcell.datasets.contact_sheet import contact_sheet
-from napari_pixcell.datasets.marking import synthetic_sheet
+from napari_pixcell.datasets.marks import synthetic_sheet
+from napari_pixcell.datasets.report.sheets import contact_sheet
 from napari_pixcell.engine.record import Record
 from napari_pixcell.engine.request import GenerateRequest
 from napari_pixcell.engine.sweep import Sweep
@@ -104,7 +104,7 @@ class Grids:
             for index, one in enumerate(requests):
                 style = styles[index % len(styles)]
                 requests[index] = replace(one, source=replace(one.source, style=style))
-        strengths = tuple(v["strength"] for v in sweep.places() if "strength" in v)
+        strengths = tuple(v["strength"] for v in sweep.settings() if "strength" in v)
         if start is not None and strengths:
             start = replace(start, strengths=strengths)
         title = "1 picture" if sweep.count == 1 else f"grid of {sweep.count} pictures"
@@ -122,7 +122,7 @@ class Grids:
             for result in self.gallery.results
             if result.job == grid.job
         }
-        places = [{"seed": grid.seed, **place} for place in grid.sweep.places()]
+        places = [{"seed": grid.seed, **place} for place in grid.sweep.settings()]
         return [made.get(tuple(place[name] for name in names)) for place in places]
 
     def sheet(

@@ -74,6 +74,11 @@ class Job(Task, ABC):
     def complete(self, labels: NDArray[Any] | None) -> None:
         """Put layout and start into the requests; runs in a thread."""
 
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """Name of the region or dataset that it is for."""
+
     @abstractmethod
     def summary(self) -> str:
         """Return what it makes."""
@@ -125,21 +130,27 @@ class GenerationJob(Job):
     resumes: Stopped | None = None
 
     @property
+    def name(self) -> str:
+        """Name of its region."""
+        return self.target.name
+
+    @property
     def count(self) -> int:
         """Number of variants in all."""
-        return sum(request.count for request in self.requests)
+        count: int = sum(request.count for request in self.requests)
+        return count
 
     @property
     def canvas(self) -> bool:
         """True if its pictures are larger than a tile and can be resumed after a stop."""
-        return self.request.size is not None
+        return bool(self.request.size)
 
     @property
     def part(self) -> float:
         """Fraction that is done, 0 to 1."""
         if self.state == "done":
             return 1.0
-        made = sum(request.count for request in self.requests[: self.at])
+        made: int = sum(request.count for request in self.requests[: self.at])
         now = self.done / self.total * self.request.count if self.total else self.made
         return min(1.0, (made + now) / self.count)
 
@@ -195,9 +206,10 @@ class GenerationJob(Job):
     def _work_after(self) -> int:
         """Return the approximate number of steps or windows of the requests to follow."""
         now = self.request
-        each = self.total / max(1, now.count * now.steps)
+        each: float = self.total / max(1, now.count * now.steps)
         later = self.requests[self.at + 1 :]
-        return round(sum(each * request.count * request.steps for request in later))
+        later_steps: int = sum(request.count * request.steps for request in later)
+        return round(each * later_steps)
 
     def rest(self) -> list[GenerateRequest]:
         """Return the requests that are left, for a retry."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from napari_pixcell.engine.start import MAX_FEATHER
+from napari_pixcell.engine.start_image import MAX_FEATHER
 from napari_pixcell.studio.generation.target import Start
 from napari_pixcell.studio.regions.item import RegionItem
 from napari_pixcell.studio.results.results import Result

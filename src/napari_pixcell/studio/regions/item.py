@@ -13,9 +13,10 @@ from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.slides.region import Region
 from napari_pixcell.studio.cells.layout import Cells
 from napari_pixcell.studio.cells.search import Search
+from napari_pixcell.studio.cells.segmenter import SegmentTask
 from napari_pixcell.studio.regions.geometry import enlarged
 from napari_pixcell.studio.styles.choice import StyleChoice
-from napari_pixcell.studio.tasks import Task
+from napari_pixcell.studio.styles.embedder import EmbedTask
 
 NO_STYLE = 0
 
@@ -56,10 +57,10 @@ class RegionItem:
     pixels: NDArray[np.uint8] | None = None
     embedding: PackedArray | None = None
     embedding_busy: bool = False
-    embedding_job: Task | None = None
+    embedding_job: EmbedTask | None = None
     embedding_stored: bool = False  # it came from the cache
     layout: NDArray[Any] | None = None
-    layout_job: Task | None = None
+    layout_job: SegmentTask | None = None
     search: Search | None = None  # the latest segmentation that made its layout
     layout_origin: str = ""
     layout_source: LayoutSource | None = None

@@ -76,16 +76,16 @@ class Exporter:
 
     def picture_name(self, result: Result) -> tuple[str, str]:
         """Return a file name for a variant, and its suffix."""
-        from napari_pixcell.datasets.export import safe_name
-        from napari_pixcell.datasets.pictures import suffix_of
+        from napari_pixcell.datasets.export import suffix_of
+        from napari_pixcell.datasets.marks import safe_name
 
         suffix = suffix_of(isinstance(result.memory, StoredPicture))
         return f"{safe_name(self.name or 'slide')}-seed{result.seed}{suffix}", suffix
 
     def save_picture(self, result: Result, path: Path) -> None:
         """Write one variant as an image marked as synthetic, with its record."""
-        from napari_pixcell.datasets.export import safe_name
-        from napari_pixcell.datasets.pictures import save_picture
+        from napari_pixcell.datasets.export import save_picture
+        from napari_pixcell.datasets.marks import safe_name
 
         record = result.named(safe_name(self.name or "slide"))
         self.background.compute(

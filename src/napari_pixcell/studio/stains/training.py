@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from napari_pixcell.engine.events import Event, Failure, Finished, Notice, Taught
+from napari_pixcell.engine.events import Event, Failure, Finished, Notice, Trained
 from napari_pixcell.engine.training.pairs import folder_pairs, write_region_pair
-from napari_pixcell.engine.training.request import FLOW_STEPS, LORA_STEPS, TeachRequest
+from napari_pixcell.engine.training.request import FLOW_STEPS, LORA_STEPS, TrainRequest
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.folders import data_folder
 from napari_pixcell.models.catalogue import BUILT_IN, Family
@@ -43,7 +43,7 @@ class TrainTask(Task):
 
     section: str = SECTION
     message: str = "Waiting for the model"
-    trained: Taught | None = None
+    trained: Trained | None = None
     notices: list[str] = field(default_factory=list)
 
     def sentence(self) -> str:
@@ -227,7 +227,7 @@ class StainTraining:
         """Train the stain in the worker; a stopped training resumes."""
         if self.why_not():
             return
-        request = TeachRequest(
+        request = TrainRequest(
             name=self.name,
             family=self.family.name,
             he=str(self.folders[HE]),
@@ -243,7 +243,7 @@ class StainTraining:
             match event:
                 case Notice(message):
                     task.notices.append(message)
-                case Taught():
+                case Trained():
                     task.trained = event
                 case Failure(message):
                     self.tasks.end(task, message)

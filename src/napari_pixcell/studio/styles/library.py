@@ -12,7 +12,8 @@ from psygnal import Signal
 
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.styles.blending import as_grid
-from napari_pixcell.engine.styles.library import Style, StyleLibrary, checked_name, free_name
+from napari_pixcell.engine.styles.library import StyleLibrary, free_name
+from napari_pixcell.engine.styles.style import Style, checked_name
 from napari_pixcell.studio.models import InstalledModels
 from napari_pixcell.studio.notices import Notices
 from napari_pixcell.studio.results.results import Result

@@ -8,7 +8,8 @@ from napari.utils.colormaps import DirectLabelColormap
 from numpy.typing import NDArray
 
 from napari_pixcell.slides import Region
-from napari_pixcell.studio.regions.item import AREA_KINDS, AREA_PX, RegionItem, area_shape
+from napari_pixcell.studio.regions.geometry import AREA_KINDS, AREA_PX, area_shape
+from napari_pixcell.studio.regions.item import RegionItem
 from napari_pixcell.ui.layers.base import LayerStack, SessionLayer
 from napari_pixcell.ui.layers.layer_keys import bind_escape
 from napari_pixcell.ui.layers.slide import ROLE, role
@@ -29,11 +30,11 @@ class AreaLayer(SessionLayer):
 
     def __init__(self, stack: LayerStack) -> None:
         super().__init__(stack)
-        stack.connect_to(self.session.regions_changed, self._fit)
+        stack.connect_to(self.session.regions.changed, self._fit)
 
     def paint(self, kind: int) -> None:
         """Start to paint one of ``AREA_KINDS`` in the active region; add the layer if needed."""
-        item, stack = self.session.active, self.stack
+        item, stack = self.session.regions.active, self.stack
         if item is None:
             return
         layer = self.find(item.number)
@@ -49,14 +50,14 @@ class AreaLayer(SessionLayer):
 
     def clear(self) -> None:
         """Discard the area of the active region."""
-        item = self.session.active
+        item = self.session.regions.active
         if item is not None:
             item.area = None
             self.remove(item.number)
             self.session.changed.emit()
 
     def removed(self, layer: Labels) -> None:
-        item = self.session.item(layer.metadata["region"])
+        item = self.session.regions.get(layer.metadata["region"])
         if item is not None:
             item.area = None
             self.session.changed.emit()
@@ -81,14 +82,14 @@ class AreaLayer(SessionLayer):
     def _fit(self) -> None:
         """Move areas with their regions; discard those of regions that changed their size."""
         for layer in [layer for layer in self.stack.viewer.layers if role(layer) == "area"]:
-            item = self.session.item(layer.metadata["region"])
+            item = self.session.regions.get(layer.metadata["region"])
             if item is None or item.area is None or item.area.shape != area_shape(item.size):
                 if item is not None:
                     item.area = None
                 self.stack.remove(layer)
-            elif item.slide == self.session.slide_key:
+            elif item.slide == self.session.slides.key:
                 self.stack.place(layer, self._covered(item))
-        for item in self.session.regions if self.session.ready else ():
+        for item in self.session.regions.current if self.session.slides.ready else ():
             fits = item.area is not None and item.area.shape == area_shape(item.size)
             if fits and self.find(item.number) is None:  # read from a saved session
                 assert item.area is not None
@@ -97,5 +98,5 @@ class AreaLayer(SessionLayer):
     def _covered(self, item: RegionItem) -> Region:
         """Return the extent of the whole coarse pixels, which may exceed the region."""
         rows, columns = area_shape(item.size)
-        pixel = AREA_PX * self.session.settings.model.mpp / self.session.slide.mpp
+        pixel = AREA_PX * self.session.settings.model.mpp / self.session.slides.current.mpp
         return Region(item.region.x, item.region.y, columns * pixel, rows * pixel)

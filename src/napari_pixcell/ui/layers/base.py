@@ -96,7 +96,7 @@ class LayerStack(QObject):
     ) -> dict[str, Any]:
         """Return the layer options that fit an image of this shape exactly over a region."""
         assert self.slide_layer is not None
-        scale, translate = placement(region, mpp or self.session.slide.mpp, shape)
+        scale, translate = placement(region, mpp or self.session.slides.current.mpp, shape)
         first = origin(self.slide_layer)
         moved = translate[0] + first[0], translate[1] + first[1]
         return {"scale": scale, "translate": moved, "units": UNITS, "axis_labels": AXES}
@@ -113,7 +113,7 @@ class LayerStack(QObject):
     def go_to(self, region: Region, always: bool = False) -> None:
         """Centre the view on a region that is out of view; ``always`` also fits it in."""
         layer = self.slide_layer
-        if layer is None or self.session.slide.mpp is None:
+        if layer is None or self.session.slides.current.mpp is None:
             return
         x, y = region.x + region.width / 2, region.y + region.height / 2
         (top, left), (bottom, right) = layer.corner_pixels[:, -2:]

@@ -27,9 +27,9 @@ class ConditionLayer(SessionLayer):
         self.on = False
         self._pause = stack.timer(PAUSE_MS, self._draw)
         for signal in (
-            self.session.layout_changed,
-            self.session.layout_counted,
-            self.session.regions_changed,
+            self.session.layouts.changed,
+            self.session.layouts.counted,
+            self.session.regions.changed,
         ):
             stack.connect_to(signal, self._draw_later)
 
@@ -48,18 +48,20 @@ class ConditionLayer(SessionLayer):
             self._pause.start()
 
     def _draw(self) -> None:
-        item = self.session.active
+        item = self.session.regions.active
         if not self.on or item is None or item.layout is None:
             self.remove()
             return
         labels = item.layout
 
         def drawn(image: NDArray[np.uint8]) -> None:
-            if self.on and self.session.active is item and item.layout is labels:
+            if self.on and self.session.regions.active is item and item.layout is labels:
                 self._update(item, image)
 
         self.session.background.compute(
-            lambda: condition_image(labels), drawn, lambda words: self.session.say("layout", words)
+            lambda: condition_image(labels),
+            drawn,
+            lambda words: self.session.notices.say("layout", words),
         )
 
     def _update(self, item: RegionItem, image: NDArray[np.uint8]) -> None:

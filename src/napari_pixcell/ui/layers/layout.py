@@ -24,28 +24,28 @@ class LayoutLayers(SessionLayer):
         self._edited: set[int] = set()  # regions
         self._pause = stack.timer(PAUSE_MS, self.count_edited)
         self.tools = LayoutTools(stack, self.note_edited)
-        stack.connect_to(self.session.layout_changed, self._show)
-        stack.connect_to(self.session.layout_wanted, self.count_edited)
+        stack.connect_to(self.session.layouts.changed, self._show)
+        stack.connect_to(self.session.layouts.wanted, self.count_edited)
 
     def removed(self, layer: Labels) -> None:
-        if self.session.item(layer.metadata["region"]) is not None:
-            self.session.set_layout(layer.metadata["region"], None)
+        if self.session.regions.get(layer.metadata["region"]) is not None:
+            self.session.layouts.set(layer.metadata["region"], None)
 
     def note_edited(self, layer: Labels) -> None:
         """Schedule a count of the cells after an edit by the user."""
         if not self.stack.changing:
             self._edited.add(layer.metadata["region"])
-            self.session.live.touched()
+            self.session.generator.live.touched()
             self._pause.start()
 
     def count_edited(self) -> None:
         """Pass all edited layouts to the session now."""
         edited, self._edited = self._edited, set()
         for number in edited:
-            layer, item = self.find(number), self.session.item(number)
+            layer, item = self.find(number), self.session.regions.get(number)
             if layer is not None and item is not None:
                 item.layout = layer.data
-                self.session.layout_edited(number)
+                self.session.layouts.edited(number)
 
     def _show(self, item: RegionItem) -> None:
         layer = self.find(item.number)

@@ -86,10 +86,10 @@ class LayoutTools:
 
     def choose(self, tool: str) -> None:
         """Activate a tool on the active region's layout, which is created if needed."""
-        item = self.session.active
-        if item is None or not self.session.takes_layout:
+        item = self.session.regions.active
+        if item is None or not self.session.settings.takes_layout:
             return
-        self.session.new_layout()
+        self.session.layouts.new()
         self.session.gallery.show_none(item.number)
         layer = self.layer
         if layer is None:
@@ -115,14 +115,14 @@ class LayoutTools:
 
     def choose_by_key(self, tool: str) -> None:
         """Activate a tool, unless the layout is being segmented."""
-        item = self.session.active
+        item = self.session.regions.active
         if item is not None and not item.layout_busy:
             self.choose(tool)
 
     @property
     def layer(self) -> Labels | None:
         """The label layer of the active region."""
-        item = self.session.active
+        item = self.session.regions.active
         return self.stack.find("layout", item.number) if item is not None else None
 
     @property
@@ -190,13 +190,13 @@ class LayoutTools:
     @property
     def can_undo(self) -> bool:
         """Whether a stroke or a layout can be undone."""
-        item = self.session.active
+        item = self.session.regions.active
         return item is not None and bool(self._history(item).done or item.earlier)
 
     @property
     def can_redo(self) -> bool:
         """Whether a stroke or a layout can be redone."""
-        item = self.session.active
+        item = self.session.regions.active
         return item is not None and bool(self._history(item).undone or item.later)
 
     def _history(self, item: RegionItem) -> Strokes:
@@ -204,15 +204,15 @@ class LayoutTools:
 
     def undo(self) -> None:
         """Undo the last stroke, or else the last change of the whole layout."""
-        item = self.session.active
+        item = self.session.regions.active
         if item is not None and not self._step(item, -1):
-            self.session.undo_layout(item.number)
+            self.session.layouts.undo(item.number)
 
     def redo(self) -> None:
         """Redo the stroke or layout that was undone last."""
-        item = self.session.active
+        item = self.session.regions.active
         if item is not None and not self._step(item, 1):
-            self.session.redo_layout(item.number)
+            self.session.layouts.redo(item.number)
 
     def _step(self, item: RegionItem, strokes: int) -> bool:
         """Undo (-1) or redo (1) a stroke. Return False if there is none."""
@@ -264,7 +264,7 @@ class LayoutTools:
     def next_label(self, layer: Labels) -> int:
         """Return a label that no cell has or had."""
         number = layer.metadata["region"]
-        item = self.session.item(number)
+        item = self.session.regions.get(number)
         known = max(item.classes, default=0) if item is not None else 0
         return max(self._highest.get(number, 0), known) + 1
 
@@ -300,14 +300,14 @@ class LayoutTools:
                 self._select(point)
 
     def _select(self, point: Point) -> None:
-        item = self.session.active
+        item = self.session.regions.active
         if item is not None:
             self._clicked[item.number] = point
         self.changed.emit()
 
     @property
     def _selected(self) -> Point | None:
-        item = self.session.active
+        item = self.session.regions.active
         return self._clicked.get(item.number) if item is not None else None
 
     @property
@@ -329,8 +329,8 @@ class LayoutTools:
     def _reject(self, layer: Labels, point: Point) -> None:
         """Delete a cell; a segmented one also stays out when its thresholds change."""
         label = editing.label_at(layer.data, point)
-        if label and self.session.last_search is not None:
-            self.session.reject_cells({label})
+        if label and self.session.segmentation.last_search is not None:
+            self.session.segmentation.reject_cells({label})
         elif label:
             self.change(layer, editing.delete(layer.data, point))
 

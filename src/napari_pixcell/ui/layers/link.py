@@ -43,7 +43,7 @@ class LayerLink(LayerStack):
         self.connect_to(viewer.layers.events.removing, self._before_removal)
         self.connect_to(viewer.layers.events.removed, self._removed)
         self.connect_to(viewer.layers.selection.events.active, self._find_slide)
-        self.connect_to(session.regions_changed, self.boxes.show)
+        self.connect_to(session.regions.changed, self.boxes.show)
         self.variants = VariantLayers(self)
         shown: tuple[SessionLayer, ...] = (
             self.boxes,
@@ -55,8 +55,8 @@ class LayerLink(LayerStack):
             self.variants,
         )
         self._by_role = {name: layer for layer in shown for name in layer.roles}
-        session.show_slide = self.add_slide
-        self.connect_to(session.session_opened, self._replace_closed)
+        session.restoring.show_slide = self.add_slide
+        self.connect_to(session.restoring.opened, self._replace_closed)
         self._find_slide()
 
     def close(self) -> None:
@@ -67,7 +67,7 @@ class LayerLink(LayerStack):
             if role(layer) not in ("", CLOSED):
                 id_ = book.id if book is not None else ""
                 layer.metadata = {**layer.metadata, ROLE: CLOSED, SESSION: id_}
-        self.session.show_slide = self.session.set_slide
+        self.session.restoring.show_slide = self.session.slides.set
         super().close()
 
     # -- slide ---------------------------------------------------------------------------
@@ -82,17 +82,17 @@ class LayerLink(LayerStack):
         layer = self.slide_layer
         if layer is None:
             return
-        with self.session.reporting("slide"):
-            slide = self.session.slide.with_mpp(mpp)
+        with self.session.notices.reporting("slide"):
+            slide = self.session.slides.current.with_mpp(mpp)
             if slide.path is not None:
                 remember_mpp(slide.path, mpp)
             calibrate(layer, slide)
-            self.session.set_slide(slide, str(layer.unique_id))
+            self.session.slides.set(slide, str(layer.unique_id))
             self.viewer.reset_view()
 
     def view_centre(self) -> tuple[float, float]:
         """Return the centre of the view, or of the slide if outside it: (x, y), level-0 pixels."""
-        height, width = self.session.slide.shape
+        height, width = self.session.slides.current.shape
         if self.slide_layer is not None:
             y, x = self.slide_layer.world_to_data(self.viewer.scene.camera.center[-2:])[-2:]
             if 0 <= x < width and 0 <= y < height:
@@ -113,10 +113,10 @@ class LayerLink(LayerStack):
             return
         self.slide_layer = chosen
         if chosen is None:
-            self.session.set_slide(None)
+            self.session.slides.set(None)
         else:
-            with self.session.reporting("slide"):
-                self.session.set_slide(slide_of(chosen), str(chosen.unique_id))
+            with self.session.notices.reporting("slide"):
+                self.session.slides.set(slide_of(chosen), str(chosen.unique_id))
 
     # -- removals ------------------------------------------------------------------------
 

@@ -29,7 +29,7 @@ class MeasuredLayer(SessionLayer):
         self._shown: Measured | None = None
         self._pause = stack.timer(PAUSE_MS, self.show)
         stack.connect_to(self.session.measures.changed, self._changed)
-        stack.connect_to(self.session.regions_changed, self.show)
+        stack.connect_to(self.session.regions.changed, self.show)
 
     def show(self) -> None:
         """Show the selected measurement, or remove the layer."""
@@ -42,7 +42,7 @@ class MeasuredLayer(SessionLayer):
             row is not None
             and measures.coloured
             and stack.slide_layer is not None
-            and row.place.slide == self.session.slide_key
+            and row.place.slide == self.session.slides.key
         )
         with stack.own():
             if layer is not None and (not wanted or layer.data is not row.labels):
@@ -86,7 +86,7 @@ class MeasuredLayer(SessionLayer):
     def _update_layout(self, row: Measured) -> None:
         """Show the DAB of the nuclei as features of their layout's own layer too."""
         number = row.place.number
-        item, layer = self.session.item(number), self.stack.find("layout", number)
+        item, layer = self.session.regions.get(number), self.stack.find("layout", number)
         known = item is not None and row.layout is not None and item.layout is row.layout
         if known and layer is not None:
             layer.features = _features(row)

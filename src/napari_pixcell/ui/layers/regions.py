@@ -33,7 +33,7 @@ class RegionsLayer(SessionLayer):
     def show(self) -> None:
         """Show the regions of the current slide."""
         session, layer = self.session, self.find()
-        items = session.regions if session.ready else []
+        items = session.regions.current if session.slides.ready else []
         if layer is None and not items:
             return
         with self.stack.own():
@@ -52,7 +52,7 @@ class RegionsLayer(SessionLayer):
                 self.shown = numbers
             if items:
                 layer.features = {"name": [item.name for item in items]}
-                active = session.active
+                active = session.regions.active
                 colours = [ACTIVE if item is active else OTHER for item in items]
                 layer.edge_color = colours
                 layer.face_color = [[1, 1, 1, 0]] * len(items)
@@ -105,7 +105,7 @@ class RegionsLayer(SessionLayer):
             return
         index = next(iter(layer.selected_data))
         if index < len(self.shown):
-            self.session.activate(self.shown[index])
+            self.session.regions.activate(self.shown[index])
 
     def _edited(self) -> None:
         """Update the session after boxes were drawn, dragged or deleted."""
@@ -115,18 +115,18 @@ class RegionsLayer(SessionLayer):
         boxes = [self._region(corners) for corners in layer.data]
         left = dict(zip(self.shown, self._matches(boxes), strict=True))
         for number, index in left.items():
-            item = self.session.item(number)
+            item = self.session.regions.get(number)
             if index is None:
-                self.session.remove_region(number)
+                self.session.regions.remove(number)
             elif item is not None and not _close(boxes[index], item.region):
                 self._moved.add(number)
-                self.session.move_region(number, boxes[index], embed=False)
+                self.session.regions.move(number, boxes[index], settled=False)
                 self._pause.start()
         taken = set(left.values())
         for index, box in enumerate(boxes):
             if index not in taken:
                 self.shown = []  # the session may snap the box to another size
-                self.session.draw_region(box)
+                self.session.regions.draw(box)
                 layer.mode = "select"  # to move or resize it
         self.show()
 
@@ -134,7 +134,7 @@ class RegionsLayer(SessionLayer):
         """Return each region's box index: by order, or by position after a deletion."""
         if len(boxes) >= len(self.shown):
             return list(range(len(self.shown)))
-        items = [self.session.item(number) for number in self.shown]
+        items = [self.session.regions.get(number) for number in self.shown]
         matches = [
             [i for i, box in enumerate(boxes) if item is not None and _close(box, item.region)]
             for item in items
@@ -144,13 +144,13 @@ class RegionsLayer(SessionLayer):
     def _embed_moved(self) -> None:
         moved, self._moved = self._moved, set()
         for number in moved:
-            if self.session.item(number) is not None:
-                self.session.embed(number)
+            if self.session.regions.get(number) is not None:
+                self.session.embeddings.embed(number)
 
     def _box(self, region: Region) -> NDArray[np.float64]:
         """Return the corners of a region, (4, 2), y and x in µm."""
         assert self.stack.slide_layer is not None
-        top, left, bottom, right = region_to_world(region, self.session.slide.mpp)
+        top, left, bottom, right = region_to_world(region, self.session.slides.current.mpp)
         corners = np.array([(top, left), (top, right), (bottom, right), (bottom, left)])
         return corners + origin(self.stack.slide_layer)
 
@@ -158,11 +158,11 @@ class RegionsLayer(SessionLayer):
         assert self.stack.slide_layer is not None
         world = np.asarray(corners)[:, -2:] - origin(self.stack.slide_layer)
         (top, left), (bottom, right) = world.min(axis=0), world.max(axis=0)
-        return world_to_region(top, left, bottom, right, self.session.slide.mpp)
+        return world_to_region(top, left, bottom, right, self.session.slides.current.mpp)
 
     def removed(self, layer: Shapes) -> None:
         for number in self.shown:
-            self.session.remove_region(number)
+            self.session.regions.remove(number)
         self.shown = []
 
 

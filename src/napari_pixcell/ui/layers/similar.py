@@ -75,7 +75,7 @@ class SimilarLayer(SessionLayer):
         self.stack.place(layer, _covered(found))
 
     def _name(self, found: Similar) -> str:
-        item = self.session.item(found.number)
+        item = self.session.regions.get(found.number)
         return f"Similar tissue · {item.name}" if item is not None else "Similar tissue"
 
 

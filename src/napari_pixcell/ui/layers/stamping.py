@@ -50,14 +50,14 @@ class Stamping:
 
     def prepare(self) -> None:
         """Start to read the stamps, before the first click."""
-        if self.session.stamps is None and not self.session.inventing:
-            self.session.use_stamps(self.session.stamps_of)
+        if self.session.invention.stamps is None and not self.session.invention.busy:
+            self.session.invention.use_stamps(self.session.invention.stamps_of)
 
     def press(self, layer: Labels, point: Point) -> None:
         """Begin a stroke."""
         from napari_pixcell.cells.inventing.scatter import Scatter
 
-        library = self.session.stamps
+        library = self.session.invention.stamps
         if library is None:
             self.prepare()
             return
@@ -85,7 +85,7 @@ class Stamping:
             return
         self._stamp(layer, stroke, stroke.finish())
         if stroke.missed and not stroke.placed:
-            self.session.note("layout", "No room for a nucleus here.")
+            self.session.notices.note("layout", "No room for a nucleus here.")
 
     @property
     def _mpp(self) -> float:

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from napari_pixcell.slides.pyramid import pyramid
 from napari_pixcell.slides.stored_picture import StoredPicture
 from napari_pixcell.slides.window import SlideView
-from napari_pixcell.studio.results.results import Result, Target
+from napari_pixcell.studio.generation.target import Target
+from napari_pixcell.studio.results.results import Result
 from napari_pixcell.studio.results.swipe import compose
 from napari_pixcell.ui.layers.base import LayerStack, SessionLayer
 from napari_pixcell.ui.layers.slide import ROLE, role
@@ -49,7 +50,7 @@ class VariantLayers(SessionLayer):
         stack.connect_to(self.gallery.shown, self._selected)
         stack.connect_to(self.gallery.peeked, self.show)
         stack.connect_to(self.gallery.swipe.changed, self._show_shared)
-        stack.connect_to(self.session.generation.preview, self.preview)
+        stack.connect_to(self.session.queue.preview, self.preview)
         self.drag = SwipeDrag(stack)
 
     @property
@@ -230,7 +231,7 @@ class VariantLayers(SessionLayer):
 
         def failed(message: str) -> None:
             self._building.discard(result.number)
-            self.session.say("results", message)
+            self.session.notices.say("results", message)
 
         self.session.background.compute(lambda: pyramid(image), built, failed)
 
@@ -270,7 +271,7 @@ class VariantLayers(SessionLayer):
         return result.shown and self.gallery.peeking != result.target.number
 
     def _here(self, target: Target) -> bool:
-        return target.slide == self.session.slide_key
+        return target.slide == self.session.slides.key
 
 
 def _see(layer: Image | None, on: bool) -> None:

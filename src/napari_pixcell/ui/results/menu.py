@@ -36,7 +36,7 @@ def _add_single(menu: QMenu, session: Session, result: Result) -> None:
     menu.addSeparator()
     menu.addAction("Use these settings", lambda: settings.use(request))
     menu.addAction("Use this seed", lambda: setattr(settings, "seed", result.seed))
-    menu.addAction("Use as style", lambda: session.use_as_style(result))
+    menu.addAction("Use as style", lambda: session.styles.add_variant(result))
     menu.addSeparator()
     clipboard = QGuiApplication.clipboard()
     if clipboard is not None:
@@ -47,13 +47,13 @@ def _add_single(menu: QMenu, session: Session, result: Result) -> None:
 
 def record_text(session: Session, result: Result) -> str:
     """Return a variant's record as JSON, with the slide name used in exports."""
-    record = result.named(session.export_name.strip() or "slide")
+    record = result.named(session.exporter.name.strip() or "slide")
     return json.dumps(record.to_dict(), indent=1)
 
 
 def _save(parent: QWidget | None, session: Session, result: Result) -> None:
-    name, suffix = session.picture_name(result)
+    name, suffix = session.exporter.picture_name(result)
     kinds = f"{'OME-TIFF' if suffix != '.png' else 'PNG'} (*{suffix})"
     path, _ = QFileDialog.getSaveFileName(parent, "Save image", name, kinds)
     if path:
-        session.save_picture(result, Path(path))
+        session.exporter.save_picture(result, Path(path))

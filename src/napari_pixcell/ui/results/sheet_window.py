@@ -73,7 +73,7 @@ class SheetWindow(QDialog):
         try:
             self.state.setText(text)
         except RuntimeError:  # the window has been closed
-            self.session.note("generate", text)
+            self.session.notices.note("generate", text)
 
 
 def _fitting(picture: QPixmap, room: QSize) -> QPixmap:

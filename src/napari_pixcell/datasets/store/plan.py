@@ -1,4 +1,4 @@
-"""Which style goes with which layout and seed: the pairs of a dataset, by their number."""
+"""The style, the layout and the seed of each pair of a dataset, by its number."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ import numpy as np
 
 from napari_pixcell.engine.request import MAX_SEED
 from napari_pixcell.errors import PixCellError
+from napari_pixcell.serialization import to_json
 
 PAIRINGS = {
     "each": "each style with each layout",
     "random": "styles and layouts at random",
-    "matched": "each layout with the tissue it was found in, or else the most alike",
+    "matched": "each layout with the tissue it comes from, or the most similar tissue",
 }
 MOST_PAIRS = 10_000_000
 
 
 @dataclass(frozen=True)
 class PlannedPair:
-    """What pair ``index`` is made of: numbers of its style and layout, and its seed."""
+    """Style number, layout number and seed of pair ``index``."""
 
     index: int
     style: int
@@ -30,22 +31,22 @@ class PlannedPair:
 
 @dataclass(frozen=True)
 class Plan:
-    """The pairs of a dataset, none of which is held in memory.
+    """The pairs of a dataset as a sequence that computes its items.
 
     Parameters
     ----------
     styles, layouts : int
-        How many there are; without a layout there are images without masks.
+        Their numbers; without layouts there are images without masks.
     pairing : str
         One of :data:`PAIRINGS`.
     seeds : int
-        How many pairs of the same style and layout there are.
+        Pairs of the same style and layout.
     first_seed : int
         Pair *i* has the seed ``first_seed + i``, so that no two share their noise.
     pairs : int, optional
-        How many at random; as many as there would be of each with each by default.
+        Number of random pairs; by default as many as there are of each with each.
     matches : tuple of int
-        For ``matched``: the number of the style that goes with each layout.
+        For ``matched``: number of the style that goes with each layout.
 
     Raises
     ------
@@ -62,13 +63,8 @@ class Plan:
     matches: tuple[int, ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
-        """Refuse what makes no dataset."""
-        if self.pairing not in PAIRINGS:
-            raise PixCellError(
-                f"There is no pairing “{self.pairing}”; choose one of: {', '.join(PAIRINGS)}."
-            )
-        if self.styles < 1:
-            raise PixCellError("The dataset has no style; add a region, a picture or a library's.")
+        check_pairing(self.pairing)
+        check_styles(self.styles)
         limits = (
             ("number of seeds", self.seeds, 1, 100_000),
             ("first seed", self.first_seed, 0, MAX_SEED),
@@ -76,15 +72,14 @@ class Plan:
         )
         for name, value, low, high in limits:
             if not isinstance(value, int) or not low <= value <= high:
-                raise PixCellError(f"The {name} is {value}; choose one from {low} to {high:,}.")
+                raise PixCellError(f"The {name} is {value}. Choose one from {low} to {high:,}.")
         if len(self) > MOST_PAIRS:
             raise PixCellError(
-                f"The dataset would have {len(self):,} pairs, more than {MOST_PAIRS:,}; choose "
-                "fewer styles, layouts or seeds, or a number of pairs at random."
+                f"The dataset would have {len(self):,} pairs, more than {MOST_PAIRS:,}. Choose "
+                "fewer styles, layouts or seeds, or a number of random pairs."
             )
 
     def __len__(self) -> int:
-        """How many pairs there are."""
         combinations = self.styles * max(1, self.layouts)
         if self.pairing == "matched" and self.layouts:
             combinations = self.layouts
@@ -93,7 +88,7 @@ class Plan:
         return combinations * self.seeds
 
     def __getitem__(self, index: int) -> PlannedPair:
-        """Say what a pair is made of; the same numbers give the same pair."""
+        """Return a pair; the same index always gives the same one."""
         if not 0 <= index < len(self):
             raise IndexError(index)
         style, layout = self._choice(index)
@@ -113,12 +108,21 @@ class Plan:
         return style, (round_ + style) % layouts
 
     def to_dict(self) -> dict[str, Any]:
-        """Give a JSON value, but for the matches, which are with the layouts."""
-        return {
-            "styles": self.styles,
-            "layouts": self.layouts,
-            "pairing": self.pairing,
-            "seeds": self.seeds,
-            "first_seed": self.first_seed,
-            "pairs": self.pairs,
-        }
+        """Return a JSON value without the matches, which are stored with the layouts."""
+        value = to_json(self)
+        del value["matches"]
+        return value
+
+
+def check_pairing(pairing: str) -> None:
+    """Raise PixCellError if a pairing is not one of :data:`PAIRINGS`."""
+    if pairing not in PAIRINGS:
+        raise PixCellError(
+            f"There is no pairing “{pairing}”. Choose one of: {', '.join(PAIRINGS)}."
+        )
+
+
+def check_styles(count: int) -> None:
+    """Raise PixCellError if a dataset has no style."""
+    if count < 1:
+        raise PixCellError("The dataset has no style. Add a region, a picture or a saved style.")

@@ -1,8 +1,8 @@
-"""The picture that a generation starts from, and the part of it that changes; imports no torch.
+"""The image that a generation starts from, and the area of it to regenerate. Imports no torch.
 
-What is new grows over the border of the part: in the part all of it is seen, and around it, within
-the feather, it fades into the start. Latents change in the part alone, so that what fades is the
-start as the autoencoder gives it back, and not two pictures on top of each other.
+New pixels extend beyond the border of that area: inside, only they are visible, and within the
+feather around it they fade into the start. Latents change in the area alone. What fades is thus
+the start as the autoencoder reconstructs it, never two images on top of each other.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from napari_pixcell.errors import PixCellError
 
 FEATHER = 16  # px
 MAX_FEATHER = 1024
-STRIP = 256  # rows of px that are merged at once: distances take much memory
+STRIP = 256  # rows of px merged at once, because distances take much memory
 
 
 def check_start(
@@ -26,80 +26,70 @@ def check_start(
     part: PackedArray | None,
     size: tuple[int, int] | None,
 ) -> None:
-    """Refuse a start that is no picture of the size, or a part that is none of it.
-
-    Raises
-    ------
-    PixCellError
-        With a sentence that says what is wrong.
-    """
+    """Raise PixCellError if a start is no image of the size, or its mask does not fit it."""
     if start is None:
         if part is not None:
             raise PixCellError(
-                "Only a part shall change, but there is no picture to start from; give one, or "
-                "take the part away."
+                "There is an area to regenerate, but no image to start from. Add a start image, "
+                "or remove the area."
             )
         if strength != 1:
             raise PixCellError(
-                "A strength says how much of a picture changes, and there is none to start from; "
-                "give one, or leave the strength at 1."
+                "The strength says how much of an image changes, but there is no image to start "
+                "from. Add a start image, or leave the strength at 1."
             )
         return
     shape = start.shape
     if start.dtype != "uint8" or len(shape) != 3 or shape[-1] != 3 or 0 in shape:
         raise PixCellError(
-            f"The picture to start from is an array of {shape}, {start.dtype}; give an RGB image "
-            "of 8 bits."
+            f"The start image is an array of {shape}, {start.dtype}. Use an 8-bit RGB image."
         )
     if size is not None and shape[:2] != size:
-        raise PixCellError(
-            f"The picture to start from is {shape[1]} × {shape[0]} px but {size[1]} × {size[0]} px "
-            "are made; give one of that size."
-        )
+        raise PixCellError(_wrong_size(shape, size))
     if part is None:
         return
     if part.dtype not in ("uint8", "bool") or part.shape != shape[:2]:
         raise PixCellError(
-            f"The part that changes is an array of {part.shape}, {part.dtype}; give a mask of "
-            f"8 bits, {shape[1]} × {shape[0]} px, that is not 0 where the picture changes."
+            f"The area to regenerate is an array of {part.shape}, {part.dtype}. Use an 8-bit mask "
+            f"of {shape[1]} × {shape[0]} px that is nonzero where the image changes."
         )
     if not part.unpack().any():
-        raise PixCellError("Nothing is marked as the part that changes; paint over some of it.")
+        raise PixCellError("The area to regenerate is empty. Paint over part of the image.")
 
 
 def check_invert(invert: bool, start: PackedArray | None, part: PackedArray | None) -> None:
-    """Refuse to follow back what is not there, or only a part of it.
-
-    Raises
-    ------
-    PixCellError
-        With a sentence that says what is wrong.
-    """
+    """Raise PixCellError if an inversion has no start image, or only an area of it changes."""
     if invert and start is None:
         raise PixCellError(
-            "An inversion follows a picture back, and there is none to start from; give one, or "
-            "leave the inversion out."
+            "There is no image to invert. Add a start image, or switch the inversion off."
         )
     if invert and part is not None:
         raise PixCellError(
-            "An inversion follows a whole picture back, and only a part shall change; leave out "
-            "the part or the inversion."
+            "An inversion changes the whole image, but there is an area to regenerate. Remove the "
+            "area, or switch the inversion off."
         )
 
 
-class Start:
-    """A picture to start from, laid over a canvas.
+def _wrong_size(shape: tuple[int, ...], size: tuple[int, int]) -> str:
+    return (
+        f"The start image is {shape[1]} × {shape[0]} px, but the result has {size[1]} × {size[0]} "
+        "px. Use an image of that size."
+    )
+
+
+class StartImage:
+    """A start image on a canvas.
 
     Parameters
     ----------
     picture : array, uint8, (height, width, 3)
         Of the canvas's size.
     canvas : Canvas
-        It may be larger than the picture, which is mirrored there.
+        Its plane may be larger than the image, which is mirrored there.
     part : array, (height, width), optional
-        Not 0 where the picture changes; all over without it.
+        Mask of the area to regenerate. By default everything.
     feather : int
-        Pixels around the part in which the new picture fades into the start.
+        Pixels around that area in which the new image fades into the start.
     """
 
     def __init__(
@@ -110,17 +100,13 @@ class Start:
         feather: int = FEATHER,
     ) -> None:
         if picture.shape[:2] != canvas.size:
-            height, width = canvas.size
-            raise PixCellError(
-                f"The picture to start from is {picture.shape[1]} × {picture.shape[0]} px but "
-                f"{width} × {height} px are made; give one of that size."
-            )
+            raise PixCellError(_wrong_size(picture.shape, canvas.size))
         self.picture = picture
         self.part = part.astype(bool) if part is not None else None
         self.feather = feather
 
     def read(self, top: int, bottom: int, left: int, right: int) -> NDArray[np.uint8]:
-        """Give the pixels of a rectangle of latents: uint8, (8 × height, 8 × width, 3)."""
+        """Return the pixels of a rectangle of latents: uint8, (8 × height, 8 × width, 3)."""
         rows, columns = (
             _mirrored(np.arange(FACTOR * first, FACTOR * stop), length)
             for first, stop, length in zip(
@@ -130,7 +116,7 @@ class Start:
         return self.picture[rows][:, columns]
 
     def touched(self, top: int, bottom: int, left: int, right: int) -> bool:
-        """Whether pixels change in a rectangle of latents."""
+        """Whether any pixel of a rectangle of latents changes."""
         if self.part is None:
             return True
         y, x = (
@@ -140,12 +126,12 @@ class Start:
         return bool(self.part[y, x].any())
 
     def merge(self, top: int, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Let new rows of pixels, from row ``top`` on, fade into the start around the part.
+        """Return new rows of pixels, faded into the start around the area to regenerate.
 
         Parameters
         ----------
         top : int
-            In px of the picture.
+            First row, in px of the image.
         pixels : array, uint8, (rows, width, 3)
         """
         if self.part is None:
@@ -157,9 +143,8 @@ class Start:
         return merged
 
     def _fade(self, top: int, before: NDArray[np.uint8], pixels: NDArray[np.uint8]) -> None:
-        """Put new pixels into some rows, which hold the start."""
         assert self.part is not None
-        above = max(0, top - self.feather)  # farther away nothing has an effect on these rows
+        above = max(0, top - self.feather)  # rows beyond the feather have no effect here
         part = self.part[above : top + len(pixels) + self.feather]
         columns = np.flatnonzero(part.any(axis=0))
         if not len(columns):
@@ -171,11 +156,12 @@ class Start:
         before[:, across] = np.rint(old + seen * (pixels[:, across] - old))
 
     def preview(self, picture: NDArray[np.uint8], every: int) -> NDArray[np.uint8]:
-        """Put the start around the part of a preview that has one pixel for each so many latents.
+        """Return a preview with the start around the area to regenerate.
 
         Parameters
         ----------
         picture : array, uint8, (height, width, 3)
+            One pixel for every n-th latent.
         every : int
             Latents from one pixel to the next.
         """
@@ -190,13 +176,14 @@ class Start:
 
 
 def free_latents(part: NDArray[np.uint8 | np.bool_], canvas: Canvas) -> NDArray[np.bool_]:
-    """Say which latents of a canvas change: all that a marked pixel lies in."""
+    """Return the mask of the latents that change: those that contain a marked pixel."""
     whole = np.zeros((canvas.height * FACTOR, canvas.width * FACTOR), bool)
     whole[: part.shape[0], : part.shape[1]] = part != 0
-    return np.any(whole.reshape(canvas.height, FACTOR, canvas.width, FACTOR), axis=(1, 3))
+    blocks = whole.reshape(canvas.height, FACTOR, canvas.width, FACTOR)
+    return np.asarray(blocks.any(axis=(1, 3)))
 
 
-def _mirrored(places: NDArray[np.int_], length: int) -> NDArray[np.int_]:
-    """Fold places beyond the end of an axis back into it."""
-    folded = places % (2 * length)
+def _mirrored(indices: NDArray[np.int_], length: int) -> NDArray[np.int_]:
+    """Fold indices beyond the end of an axis back into it."""
+    folded = indices % (2 * length)
     return np.minimum(folded, 2 * length - 1 - folded)

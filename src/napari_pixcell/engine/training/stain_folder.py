@@ -1,14 +1,13 @@
-"""The folder of a stain that is taught: what was embedded, checkpoints, and the stain itself.
+"""The folder of a stain in training: embedded pairs, checkpoints, and the stain itself.
 
 ``flow.safetensors`` and ``lora.safetensors`` hold the published tensor names; ``flow.json`` has
-the sizes of the flow. ``work/`` is of use only to go on from, and may be deleted.
+the sizes of the flow. ``work/`` only serves to resume training, and may be deleted.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -24,23 +23,25 @@ from safetensors.torch import save
 from torch import Tensor
 
 from napari_pixcell.errors import PixCellError
+from napari_pixcell.files import Write, write_whole
 
-FLOW, LORA, CARD, FLOW_SIZES = "flow.safetensors", "lora.safetensors", "taught.json", "flow.json"
-EMPTY = 256  # bytes of a file without latents, or more
-SECONDS = 20.0  # from one checkpoint on the disk to the next
+FLOW, LORA, CARD, FLOW_SIZES = "flow.safetensors", "lora.safetensors", "trained.json", "flow.json"
+CARD_BEFORE = "taught.json"  # its name in the first versions
+EMPTY = 256  # largest size in bytes of a file without latents
+SECONDS = 20.0  # between checkpoints on disk
 
 
 @dataclass(frozen=True, eq=False)
 class EmbeddedPair:
-    """What the frozen networks of a family make of a pair.
+    """The embeddings of a pair.
 
     Parameters
     ----------
     he, ihc : array, float32, (rows, columns, dimension)
     tissue : array, bool, (rows, columns)
-        Which are not glass.
+        Mask of the tiles that are not glass.
     exchanged : bool
-        Whether one looks like what the other should be.
+        Whether H&E and IHC seem to be exchanged.
     """
 
     he: NDArray[np.float32]
@@ -50,40 +51,40 @@ class EmbeddedPair:
 
 
 @dataclass(frozen=True, eq=False)
-class Embedded:
-    """All pairs, embedded.
+class EmbeddedPairs:
+    """All pairs, embedded and split.
 
     Parameters
     ----------
     pairs : list of EmbeddedPair
     keys : list of str
-        What identifies each.
-    apart : list of array, bool, (rows, columns)
-        Which tiles of each are not taught.
+        Identifies each.
+    held_out : list of array, bool, (rows, columns)
+        Mask of the held-out tiles of each.
     """
 
     pairs: list[EmbeddedPair]
     keys: list[str]
-    apart: list[NDArray[np.bool_]]
+    held_out: list[NDArray[np.bool_]]
 
     def choose(self, held: bool) -> tuple[Tensor, Tensor]:
-        """Give the embeddings of H&E and stain that are taught, or kept apart: (tiles, width)."""
-        chosen = [
-            pair.tissue & (apart if held else ~apart)
-            for pair, apart in zip(self.pairs, self.apart, strict=True)
+        """Return H&E and stain embeddings of training or held-out tiles: (tiles, dimension)."""
+        masks = [
+            pair.tissue & (held_out if held else ~held_out)
+            for pair, held_out in zip(self.pairs, self.held_out, strict=True)
         ]
-        he = [pair.he[one] for pair, one in zip(self.pairs, chosen, strict=True)]
-        ihc = [pair.ihc[one] for pair, one in zip(self.pairs, chosen, strict=True)]
+        he = [pair.he[mask] for pair, mask in zip(self.pairs, masks, strict=True)]
+        ihc = [pair.ihc[mask] for pair, mask in zip(self.pairs, masks, strict=True)]
         return torch.from_numpy(np.concatenate(he)), torch.from_numpy(np.concatenate(ihc))
 
 
-class TaughtFolder:
+class StainFolder:
     """The folder of one stain.
 
     Parameters
     ----------
     path : Path
-        It is made when something is written.
+        Created on the first write.
     """
 
     def __init__(self, path: Path) -> None:
@@ -91,13 +92,13 @@ class TaughtFolder:
         self.work = path / "work"
 
     @contextmanager
-    def held(self) -> Iterator[None]:
-        """Keep other processes from teaching the same stain.
+    def locked(self) -> Iterator[None]:
+        """Prevent other processes from training the same stain.
 
         Raises
         ------
         PixCellError
-            If one does already, or nothing can be written there.
+            If one does already, or the folder cannot be written to.
         """
         try:
             self.work.mkdir(parents=True, exist_ok=True)
@@ -105,8 +106,8 @@ class TaughtFolder:
             lock.acquire()
         except Timeout:
             raise PixCellError(
-                f"The stain in “{self.path.name}” is being taught already; wait for it, or choose "
-                "another folder."
+                f"The stain in “{self.path.name}” is being trained already. Wait until that is "
+                "done, or choose another folder."
             ) from None
         except OSError as error:
             raise self._cannot_write(error) from error
@@ -116,7 +117,7 @@ class TaughtFolder:
             lock.release()
 
     def embedded(self, key: str) -> EmbeddedPair | None:
-        """Give a pair that was embedded before."""
+        """Return a pair that was embedded before, or None."""
         try:
             with np.load(self.work / f"{key}.npz", allow_pickle=False) as file:
                 values = {name: file[name] for name in ("he", "ihc", "tissue", "exchanged")}
@@ -125,40 +126,45 @@ class TaughtFolder:
         return EmbeddedPair(**values | {"exchanged": bool(values["exchanged"])})
 
     def keep_embedded(self, key: str, pair: EmbeddedPair) -> None:
-        """Keep an embedded pair."""
-        with self._writing(self.work / f"{key}.npz") as temporary, temporary.open("wb") as file:
-            np.savez(file, **vars(pair))
+        """Store an embedded pair."""
+
+        def write(path: Path) -> None:
+            with path.open("wb") as file:
+                np.savez(file, **vars(pair))
+
+        self._write(self.work / f"{key}.npz", write)
 
     def has_latents(self, key: str) -> bool:
-        """Whether the latents of a pair are there."""
+        """Whether the latents of a pair are stored."""
         return (self.work / f"{key}.npy").is_file()
 
     def latents(self, key: str) -> NDArray[np.float16]:
-        """Give the latents of a pair as they are asked for, see :meth:`keep_latents`."""
+        """Return the latents of a pair, memory-mapped; see :meth:`keep_latents`."""
         path = self.work / f"{key}.npy"
-        # What is empty cannot be mapped.
-        mode: Any = "r" if path.stat().st_size > EMPTY else None
+        mode: Any = "r" if path.stat().st_size > EMPTY else None  # empty files cannot be mapped
         values: NDArray[np.float16] = np.load(path, mmap_mode=mode, allow_pickle=False)
         return values
 
     def keep_latents(self, key: str, latents: NDArray[np.float16]) -> None:
-        """Keep latents of whole tiles: float16, (tiles, 2, channels, h, w), H&E first."""
-        with self._writing(self.work / f"{key}.npy") as temporary, temporary.open("wb") as file:
-            np.save(file, latents)
+        """Store latents of whole tiles: float16, (tiles, 2, channels, h, w), H&E first."""
+
+        def write(path: Path) -> None:
+            with path.open("wb") as file:
+                np.save(file, latents)
+
+        self._write(self.work / f"{key}.npy", write)
 
     def checkpoint(self, stage: str, signature: str) -> dict[str, Any] | None:
-        """Give the last checkpoint of a stage; None if there is none of this teaching."""
+        """Return the last checkpoint of a stage, or None if there is none with this signature."""
         try:
             state = torch.load(self.work / f"{stage}.pt", map_location="cpu", weights_only=True)
-        except FileNotFoundError:
-            return None
-        except Exception:  # cut short, or no checkpoint at all: it is made again
+        except Exception:  # missing or damaged: the stage starts again
             return None
         return state if state.get("signature") == signature else None
 
     @contextmanager
     def checkpoints(self, stage: str, signature: str) -> Iterator[Callable[[dict[str, Any]], None]]:
-        """Give what keeps checkpoints: now and then, and the last one however it ends."""
+        """Provide a function that stores checkpoints at intervals, and the last one on any exit."""
         waiting: list[dict[str, Any]] = []
         written = time.monotonic()
 
@@ -171,58 +177,47 @@ class TaughtFolder:
 
         def write() -> None:
             if waiting:
-                with self._writing(self.work / f"{stage}.pt") as temporary:
-                    torch.save(waiting[0] | {"signature": signature}, temporary)
-                waiting.clear()
+                state = waiting.pop() | {"signature": signature}
+                self._write(self.work / f"{stage}.pt", lambda path: torch.save(state, path))
 
         try:
             yield keep
         finally:
             write()
 
-    def forget(self, stage: str) -> None:
-        """Remove the checkpoint of a stage that is done."""
+    def remove_checkpoint(self, stage: str) -> None:
+        """Remove the checkpoint of a finished stage."""
         with contextlib.suppress(OSError):
             (self.work / f"{stage}.pt").unlink()
 
     def write_tensors(
         self, name: str, tensors: Mapping[str, Tensor], about: dict[str, str]
-    ) -> Path:
-        """Write a weight file whole or not at all."""
-        path = self.path / name
+    ) -> None:
+        """Write a weight file."""
         kept = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
-        with self._writing(path) as temporary:
-            temporary.write_bytes(save(kept, {"format": "pt", **about}))
-        return path
+        self._write(self.path / name, save(kept, {"format": "pt", **about}))
 
-    def read_json(self, name: str) -> dict[str, Any]:
-        """Read a JSON file of the folder; empty where there is none."""
-        try:
-            value = json.loads((self.path / name).read_text("utf-8"))
-        except (OSError, ValueError):
-            return {}
-        return value if isinstance(value, dict) else {}
+    def card(self) -> dict[str, Any]:
+        """Return the stain's description, empty if there is none."""
+        for name in (CARD, CARD_BEFORE):
+            with contextlib.suppress(OSError, ValueError):
+                value = json.loads((self.path / name).read_text("utf-8"))
+                return value if isinstance(value, dict) else {}
+        return {}
 
     def write_json(self, name: str, value: Mapping[str, Any]) -> None:
-        """Write a JSON file whole or not at all."""
-        with self._writing(self.path / name) as temporary:
-            temporary.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", "utf-8")
+        """Write a JSON file."""
+        self._write(self.path / name, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
 
-    @contextmanager
-    def _writing(self, path: Path) -> Iterator[Path]:
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    def _write(self, path: Path, content: Write | bytes | str) -> None:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            yield temporary
-            temporary.replace(path)
+            write_whole(path, content)
         except OSError as error:
             raise self._cannot_write(error) from error
-        finally:
-            with contextlib.suppress(OSError):
-                temporary.unlink(missing_ok=True)
 
     def _cannot_write(self, error: OSError) -> PixCellError:
         return PixCellError(
-            f"The stain cannot be written to “{self.path.name}” ({error.strerror}); choose another "
-            "folder, or make room."
+            f"The stain cannot be written to “{self.path.name}” ({error.strerror}). Choose another "
+            "folder, or free some space."
         )

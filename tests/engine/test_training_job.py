@@ -1,4 +1,4 @@
-"""A stain is taught by folders of pictures, through the engine, and is then one of the user's."""
+"""A stain is trained on folders of images by the engine, and then is a family of the user's."""
 
 from __future__ import annotations
 
@@ -22,23 +22,22 @@ from napari_pixcell.engine.events import (
     Finished,
     Notice,
     Progress,
-    Taught,
+    Trained,
     Variant,
     summary,
 )
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.request import EmbedRequest, GenerateRequest, request_from_dict
-from napari_pixcell.engine.training import lora as teaching_lora
+from napari_pixcell.engine.training import lora_stage
 from napari_pixcell.engine.training import pairs as stain_pairs
-from napari_pixcell.engine.training.files import TaughtFolder
 from napari_pixcell.engine.training.job import new_flow
-from napari_pixcell.engine.training.request import TeachRequest
+from napari_pixcell.engine.training.request import TrainRequest
+from napari_pixcell.engine.training.stain_folder import StainFolder
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.files import sha256_of
 from napari_pixcell.models.catalogue import DEMO, DEMO_STAIN
 from napari_pixcell.models.families import get_family, is_stain, stain_name
 from napari_pixcell.models.own_families import families_folder
-from napari_pixcell.models.weights import load_file
+from napari_pixcell.models.weights import cached_sha256, load_file
 from napari_pixcell.networks import StainFlowMLP
 from napari_pixcell.worker.protocol import event_from_message
 
@@ -50,54 +49,54 @@ def engine() -> Engine:
     return Engine()
 
 
-def write(folder: Path, pictures: list[np.ndarray], look: Callable) -> TeachRequest:
+def write(folder: Path, pictures: list[np.ndarray], look: Callable) -> TrainRequest:
     for side in ("he", "ihc"):
         (folder / side).mkdir()
     for number, picture in enumerate(pictures):
         Image.fromarray(picture).save(folder / "he" / f"{number}.png")
         Image.fromarray(look(picture)).save(folder / "ihc" / f"{number}.png")
     he, ihc, out = (str(folder / name) for name in ("he", "ihc", "stain"))
-    return TeachRequest("my-stain", DEMO.name, he, ihc, out, steps=STEPS)
+    return TrainRequest("my-stain", DEMO.name, he, ihc, out, steps=STEPS)
 
 
-def write_small(folder: Path) -> TeachRequest:
+def write_small(folder: Path) -> TrainRequest:
     rng = np.random.default_rng(0)
     pictures = [tissue(512) - rng.integers(0, 30, 3).astype(np.uint8) for _ in range(2)]
     return write(folder, pictures, lambda picture: picture[..., ::-1] // 2 + 60)
 
 
 @pytest.fixture
-def request_(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TeachRequest:
+def request_(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TrainRequest:
     monkeypatch.setattr(stain_pairs, "LEAST_TILES", 4)
     return write_small(tmp_path)
 
 
 @dataclass(frozen=True)
-class GoneOn:
-    """A teaching with an adapter that was stopped twice: what was told each time."""
+class Resumed:
+    """A training with an adapter that was cancelled twice, with the events of each run."""
 
-    request: TeachRequest
+    request: TrainRequest
     told: list[list[Event]]
     registered: list[bool]
 
 
 @pytest.fixture(scope="module")
-def gone_on(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GoneOn]:
-    folder = tmp_path_factory.mktemp("gone on")
+def resumed(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Resumed]:
+    folder = tmp_path_factory.mktemp("resumed")
     request = replace(write_small(folder), family=DEMO_STAIN.name, lora_steps=4, batch=1)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PIXCELL_CONFIG_DIR", str(folder / "config"))
         patch.setattr(stain_pairs, "LEAST_TILES", 4)
-        patch.setattr(teaching_lora, "EVERY", 2)
-        patch.setattr(teaching_lora, "TRIED", 1)
+        patch.setattr(lora_stage, "EVERY", 2)
+        patch.setattr(lora_stage, "TRIED", 1)
         told, registered = [], []
         for stop in (f"Step 50 of {STEPS}", "Adapter, step 2 of 4", ""):
-            told.append(teach(engine, request, stop))
+            told.append(train(engine, request, stop))
             registered.append((families_folder() / "my-stain.toml").exists())
-        yield GoneOn(request, told, registered)
+        yield Resumed(request, told, registered)
 
 
-def teach(engine: Engine, request: TeachRequest, stop: str = "") -> list[Event]:
+def train(engine: Engine, request: TrainRequest, stop: str = "") -> list[Event]:
     """Run it; with ``stop``, cancel once progress has these words in it."""
     events: list[Event] = []
 
@@ -109,61 +108,61 @@ def teach(engine: Engine, request: TeachRequest, stop: str = "") -> list[Event]:
     return events
 
 
-def taught(events: list[Event]) -> Taught:
+def trained(events: list[Event]) -> Trained:
     assert events[-1] == Finished()
-    return next(event for event in events if isinstance(event, Taught))
+    return next(event for event in events if isinstance(event, Trained))
 
 
 def test_on_real_tissue_a_flow_does_better_than_one_shift_for_all(
     engine: Engine, tmp_path: Path, shared_data: Path
 ) -> None:
     request = write(tmp_path, real_fields(shared_data, 6), brown_look)
-    events = teach(engine, replace(request, steps=200))
-    found = taught(events)
+    events = train(engine, replace(request, steps=200))
+    found = trained(events)
     assert found.held_out < 0.9 * found.shift < 0.9
     assert found.pairs == 6 and (found.tiles, found.held_tiles) == (20, 4)
     words = [e.message for e in events if isinstance(e, Progress) and "held-out" in e.message]
     assert words[0].startswith("Step 50 of 200 · held-out error ")
-    assert "do not trust" not in found.sentence()
+    assert "Do not trust" not in found.sentence()
     assert not [e for e in events if isinstance(e, Notice)]
 
 
-def test_what_was_stopped_goes_on_to_the_very_same_stain(
-    engine: Engine, gone_on: GoneOn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_resumed_training_yields_the_same_stain_as_an_uninterrupted_one(
+    engine: Engine, resumed: Resumed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stain_pairs, "LEAST_TILES", 4)
-    first, second, third = gone_on.told
+    first, second, third = resumed.told
     assert first[-1] == second[-1] == Finished(cancelled=True)
-    assert gone_on.registered == [False, False, True]
-    messages = [[e.message for e in told if isinstance(e, Progress)] for told in gone_on.told]
-    assert not any(m.startswith("Step 50 ") for m in messages[1])  # it went on after that
+    assert resumed.registered == [False, False, True]
+    messages = [[e.message for e in told if isinstance(e, Progress)] for told in resumed.told]
+    assert not any(m.startswith("Step 50 ") for m in messages[1])  # it resumed after that
     assert not any(m.startswith(("Step", "Adapter, step 2 ")) for m in messages[2])
-    taught(third)
-    work = Path(gone_on.request.out) / "work"
-    assert not list(work.glob("*.pt"))  # nothing is left to go on from
+    trained(third)
+    work = Path(resumed.request.out) / "work"
+    assert not list(work.glob("*.pt"))  # no checkpoint is left
     (tmp_path / "other" / "work").mkdir(parents=True)
     for path in work.glob("*.np?"):
         shutil.copy(path, tmp_path / "other" / "work")
-    whole = replace(gone_on.request, name="other", out=str(tmp_path / "other"))
-    taught(teach(engine, whole))
+    whole = replace(resumed.request, name="other", out=str(tmp_path / "other"))
+    trained(train(engine, whole))
     for name in ("flow.safetensors", "lora.safetensors"):
-        one, other = (load_file(Path(r.out) / name) for r in (gone_on.request, whole))
+        one, other = (load_file(Path(r.out) / name) for r in (resumed.request, whole))
         assert set(one) == set(other)
         for key, value in one.items():
             torch.testing.assert_close(value, other[key], rtol=0, atol=0)
 
 
-def test_a_taught_stain_is_the_users_own_and_its_records_name_its_files(
-    engine: Engine, gone_on: GoneOn, monkeypatch: pytest.MonkeyPatch
+def test_a_trained_stain_is_the_users_own_and_its_records_hold_its_hashes(
+    engine: Engine, resumed: Resumed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stain_pairs, "LEAST_TILES", 4)
-    found = taught(teach(engine, gone_on.request))  # done already: it is only made one of these
-    folder = Path(gone_on.request.out)
+    found = trained(train(engine, resumed.request))  # finished already: it is only registered
+    folder = Path(resumed.request.out)
     family = get_family("my-stain")
     assert is_stain(family) and stain_name(family) == "my-stain" and found.folder == str(folder)
-    assert family.notice.startswith("DEMO: a virtual stain that its user taught")
-    assert "demo: CC BY 4.0" in family.licence and "whose terms reach it" in family.licence
-    assert family.part("decoder") == DEMO_STAIN.part("decoder")  # not its own: the base's
+    assert family.notice.startswith("DEMO: a virtual stain trained by its user")
+    assert "demo: CC BY 4.0" in family.licence and "whose terms extend to it" in family.licence
+    assert family.part("decoder") == DEMO_STAIN.part("decoder")  # that of the base
     events: list[Event] = []
     engine.run(EmbedRequest("my-stain", PackedArray.pack(tissue(256))), events.append)
     style = PackedArray.pack(next(e for e in events if isinstance(e, Embedding)).values)
@@ -171,15 +170,15 @@ def test_a_taught_stain_is_the_users_own_and_its_records_name_its_files(
     record = next(e for e in events if isinstance(e, Variant)).record
     assert record.request.family == "my-stain" and record.licence == family.licence
     for kind in ("flow", "lora"):
-        assert record.weights[kind] == sha256_of(folder / f"{kind}.safetensors")
-    card = json.loads((folder / "taught.json").read_text("utf-8"))
+        assert record.weights[kind] == cached_sha256(folder / f"{kind}.safetensors")
+    card = json.loads((folder / "trained.json").read_text("utf-8"))
     assert card["weights"] == {kind: record.weights[kind] for kind in ("flow", "lora")}
     assert card["base"] == "demo-ki67" and card["held-out error"] == found.held_out
     assert card["adapter"]["tiles"] == 4 and card["adapter"]["loss"] > 0
 
 
-def test_files_have_the_published_names_and_sizes(gone_on: GoneOn) -> None:
-    folder = Path(gone_on.request.out)
+def test_files_have_the_published_tensor_names_and_sizes(resumed: Resumed) -> None:
+    folder = Path(resumed.request.out)
     flow = load_file(folder / "flow.safetensors")
     assert {k: v.shape for k, v in flow.items()} == {
         k: v.shape for k, v in new_flow(128).state_dict().items()
@@ -191,44 +190,44 @@ def test_files_have_the_published_names_and_sizes(gone_on: GoneOn) -> None:
     assert new_flow(1536).state_dict()["input_proj.weight"].shape == (1024, 1536)
 
 
-def test_other_pairs_or_steps_begin_anew_but_nothing_is_embedded_twice(
-    engine: Engine, request_: TeachRequest, monkeypatch: pytest.MonkeyPatch
+def test_other_pairs_or_steps_start_again_but_nothing_is_embedded_twice(
+    engine: Engine, request_: TrainRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    taught(teach(engine, request_))
+    trained(train(engine, request_))
     first = load_file(Path(request_.out) / "flow.safetensors")
-    monkeypatch.setattr(type(engine.residence), "load", lambda *_, **__: pytest.fail("embedded"))
-    events = teach(engine, request_)
+    monkeypatch.setattr(type(engine.loaded), "load", lambda *_, **__: pytest.fail("embedded"))
+    events = train(engine, request_)
     assert not any("Step" in e.message for e in events if isinstance(e, Progress))
     for folder in (request_.he, request_.ihc):  # the same pairs in another order
         for name, other in (("0.png", "9.png"), ("1.png", "8.png")):
             (Path(folder) / name).rename(Path(folder) / other)
-    taught(teach(engine, replace(request_, steps=50)))
+    trained(train(engine, replace(request_, steps=50)))
     second = load_file(Path(request_.out) / "flow.safetensors")
     assert any((first[name] != value).any() for name, value in second.items())
 
 
-def test_exchanged_folders_are_noticed(engine: Engine, request_: TeachRequest) -> None:
-    events = teach(engine, replace(request_, ihc=request_.he, he=request_.ihc), "Teaching how")
+def test_exchanged_folders_cause_a_notice(engine: Engine, request_: TrainRequest) -> None:
+    events = train(engine, replace(request_, ihc=request_.he, he=request_.ihc), "Training the flow")
     (notice,) = (e for e in events if isinstance(e, Notice))
-    assert notice.message.startswith("Of 2 pairs 2 look as if H&E and IHC were exchanged")
+    assert notice.message.startswith("In 2 of 2 pairs, H&E and IHC seem to be exchanged")
 
 
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"name": "demo"}, "“demo” is a built-in model. Choose another name"),
-        ({"name": "a, b"}, "“a, b” cannot be the name of a stain. Use letters"),
+        ({"name": "demo"}, "“demo” is a built-in model; choose another name"),
+        ({"name": "a, b"}, "“a, b” cannot be a stain's name; use letters"),
         (
             {"family": "nowhere"},
-            "The model “nowhere” does not exist; teach a stain on one of: demo",
+            "The model “nowhere” does not exist. Train a stain on one of: demo",
         ),
         ({"family": "stain-her2"}, "Virtual HER2 is not installed: the transformer from"),
-        ({"name": "taken"}, "You have another model named “taken”. Choose another name"),
-        ({"family": "taken"}, "The model “taken” is your own; teach a stain on one of"),
+        ({"name": "taken"}, "You have another model named “taken”; choose another name"),
+        ({"family": "taken"}, "The model “taken” is your own. Train a stain on one of"),
     ],
 )
-def test_names_and_bases_that_cannot_be_get_a_sentence(
-    engine: Engine, request_: TeachRequest, changes: dict, words: str
+def test_invalid_names_and_bases_are_refused(
+    engine: Engine, request_: TrainRequest, changes: dict, words: str
 ) -> None:
     families_folder().mkdir(parents=True)
     (families_folder() / "taken.toml").write_text('base = "demo"\n')
@@ -236,17 +235,17 @@ def test_names_and_bases_that_cannot_be_get_a_sentence(
         engine.run(replace(request_, **changes), lambda _: None)
 
 
-def test_one_teaching_at_a_time_writes_to_a_folder_and_a_file_is_no_folder(
-    engine: Engine, request_: TeachRequest, tmp_path: Path
+def test_a_folder_in_use_or_a_file_in_its_place_is_refused(
+    engine: Engine, request_: TrainRequest, tmp_path: Path
 ) -> None:
     with (
-        TaughtFolder(Path(request_.out)).held(),
-        pytest.raises(PixCellError, match="“stain” is being taught already; wait for it"),
+        StainFolder(Path(request_.out)).locked(),
+        pytest.raises(PixCellError, match="“stain” is being trained already"),
     ):
         engine.run(request_, lambda _: None)
     (tmp_path / "file").touch()
     with pytest.raises(
-        PixCellError, match=r"cannot be written to “file” .*; choose another folder"
+        PixCellError, match=r"cannot be written to “file” .*. Choose another folder"
     ):
         engine.run(replace(request_, out=str(tmp_path / "file")), lambda _: None)
 
@@ -255,19 +254,29 @@ def test_one_teaching_at_a_time_writes_to_a_folder_and_a_file_is_no_folder(
     ("changes", "words"),
     [
         ({"steps": 0}, "number of steps is 0; choose one from 1"),
-        ({"lora_steps": -1}, "number of steps of the adapter is -1"),
-        ({"batch": 0}, "number of tiles of a step is 0"),
-        ({"mpp": 400}, "A pixel size of 400 µm is not plausible"),
+        ({"lora_steps": -1}, "number of adapter steps is -1"),
+        ({"batch": 0}, "number of tiles per step is 0"),
+        ({"mpp": 400}, "A pixel size of 400 µm cannot be right"),
     ],
 )
-def test_numbers_that_cannot_be_get_a_sentence(changes: dict, words: str) -> None:
+def test_numbers_out_of_range_are_refused(changes: dict, words: str) -> None:
     with pytest.raises(PixCellError, match=words):
-        TeachRequest("a", "demo", "he", "ihc", "out", **changes)
+        TrainRequest("a", "demo", "he", "ihc", "out", **changes)
 
 
-def test_request_and_outcome_travel_to_the_worker_and_back() -> None:
-    request = TeachRequest("a", "demo", "he", "ihc", "out", mpp=0.25, lora_steps=5, aligned=True)
+def test_requests_and_cards_of_the_first_version_are_read(tmp_path: Path) -> None:
+    request = TrainRequest("a", "demo", "he", "ihc", "out", lora_steps=5)
+    before = request.to_dict() | {"kind": "teach"}
+    assert request_from_dict(before) == request and request.to_dict()["kind"] == "train"
+    (tmp_path / "taught.json").write_text('{"signature": "ab"}')
+    assert StainFolder(tmp_path).card() == {"signature": "ab"}
+    StainFolder(tmp_path).write_json("trained.json", {"signature": "cd"})
+    assert StainFolder(tmp_path).card() == {"signature": "cd"}
+
+
+def test_request_and_result_travel_to_the_worker_and_back() -> None:
+    request = TrainRequest("a", "demo", "he", "ihc", "out", mpp=0.25, lora_steps=5, aligned=True)
     assert request_from_dict(json.loads(json.dumps(request.to_dict()))) == request
-    event = Taught("a", "out", 0.8, 0.6, 3, 20, 4)
+    event = Trained("a", "out", 0.8, 0.6, 3, 20, 4)
     assert event_from_message(json.loads(json.dumps(summary(event))), None) == event
-    assert "80% of the way" in event.sentence() and "do not trust it" in event.sentence()
+    assert "80% of the distance" in event.sentence() and "Do not trust it" in event.sentence()

@@ -1,18 +1,16 @@
-"""A flow and an adapter are taught, on tiny networks, as the stains of users are."""
+"""Training of a flow and an adapter, on tiny networks."""
 
 from __future__ import annotations
 
 import pytest
 import torch
 
-from napari_pixcell.engine.training.flow import (
+from napari_pixcell.engine.training.flow import TrainingProgress, flow_error, train_flow
+from napari_pixcell.engine.training.lora import (
     Examples,
     Noising,
-    Progress,
     adapter_tensors,
     add_adapter,
-    flow_error,
-    train_flow,
     train_lora,
 )
 from napari_pixcell.errors import PixCellError
@@ -58,35 +56,35 @@ def draw(generator: torch.Generator) -> Examples:
     return Examples(clean, torch.ones(4, 4, 8), -clean)
 
 
-def test_a_flow_learns_the_way_and_keeps_what_was_best_on_pairs_kept_apart() -> None:
-    told: list[Progress] = []
+def test_a_flow_keeps_the_weights_with_the_least_held_out_error() -> None:
+    told: list[TrainingProgress] = []
     pairs, held = make_pairs(64, 1), make_pairs(16, 2)
-    taught = train_flow(
+    trained = train_flow(
         make_flow(), *pairs, *held, steps=1000, every=25, patience=2, on_progress=told.append
     )
-    assert taught.held_out < 0.4 < told[0].held_out
-    assert taught.held_out == min(progress.held_out for progress in told)
-    assert flow_error(taught.flow, *held) == pytest.approx(taught.held_out)
-    assert taught.stopped == (told[-1].step < 1000)
+    assert trained.held_out < 0.4 < told[0].held_out
+    assert trained.held_out == min(progress.held_out for progress in told)
+    assert flow_error(trained.flow, *held) == pytest.approx(trained.held_out)
+    assert trained.stopped == (told[-1].step < 1000)
     assert told[-1].loss < told[0].loss
 
 
-def test_a_flow_stops_where_the_pairs_say_nothing_of_others() -> None:
+def test_a_flow_stops_early_if_it_does_not_generalise() -> None:
     source = torch.randn(16, 8)
     noise = source, source + torch.randn(16, 8)
     held = torch.randn(16, 8), torch.randn(16, 8)
-    taught = train_flow(make_flow(), *noise, *held, steps=2000, every=10, patience=2, rate=3e-3)
-    assert taught.stopped and taught.step < 500
+    trained = train_flow(make_flow(), *noise, *held, steps=2000, every=10, patience=2, rate=3e-3)
+    assert trained.stopped and trained.step < 500
 
 
 @pytest.mark.parametrize("shapes", [((3, 8), (2, 8)), ((0, 8), (0, 8)), ((8,), (8,))])
-def test_embeddings_that_do_not_pair_up_get_a_sentence(shapes) -> None:
+def test_embeddings_that_do_not_pair_up_are_refused(shapes) -> None:
     wrong = [torch.zeros(shape) for shape in shapes]
-    with pytest.raises(PixCellError, match=r"do not pair up: .* give one of each"):
+    with pytest.raises(PixCellError, match=r"do not pair up: .* Pass one of each"):
         train_flow(make_flow(), *wrong, *make_pairs(4, 0))
 
 
-def test_a_flow_goes_on_from_a_checkpoint_as_if_it_had_not_stopped() -> None:
+def test_a_resumed_flow_equals_an_uninterrupted_one() -> None:
     kept: list[dict] = []
     known = {"steps": 30, "every": 10, "batch": 8}
     pairs, held = make_pairs(16, 1), make_pairs(8, 2)
@@ -94,7 +92,7 @@ def test_a_flow_goes_on_from_a_checkpoint_as_if_it_had_not_stopped() -> None:
     start = {name: value.clone() for name, value in flow.state_dict().items()}
     whole = train_flow(flow, *pairs, *held, **known, on_checkpoint=kept.append)
 
-    def cancel(progress: Progress) -> None:
+    def cancel(progress: TrainingProgress) -> None:
         if progress.step == 20:
             raise InterruptedError
 
@@ -110,7 +108,7 @@ def test_a_flow_goes_on_from_a_checkpoint_as_if_it_had_not_stopped() -> None:
 
 
 @pytest.mark.parametrize("kind", ["v_prediction", "epsilon"])
-def test_what_is_wanted_leads_to_the_stain_wherever_it_began(kind: str) -> None:
+def test_prediction_targets_lead_to_the_stain_from_any_start(kind: str) -> None:
     noising = Noising(SCHEDULER | {"prediction_type": kind})
     generator = torch.Generator().manual_seed(0)
     examples = draw(generator)
@@ -128,7 +126,7 @@ def test_what_is_wanted_leads_to_the_stain_wherever_it_began(kind: str) -> None:
 
 @torch.no_grad()
 def loss_of(transformer: PixCellTransformer2DModel) -> float:
-    """Give the loss on many noisy latents, always the same."""
+    """Return the loss on many noisy latents, always the same."""
     generator = torch.Generator().manual_seed(9)
     parts = [draw(generator) for _ in range(16)]
     examples = Examples(*(torch.cat(part) for part in zip(*parts, strict=True)))
@@ -137,8 +135,8 @@ def loss_of(transformer: PixCellTransformer2DModel) -> float:
     return float((weight * (made - wanted).square()).mean())
 
 
-def test_an_adapter_learns_without_touching_its_transformer_and_is_read_as_published() -> None:
-    told: list[Progress] = []
+def test_an_adapter_learns_with_a_frozen_transformer_and_is_read_as_published() -> None:
+    told: list[TrainingProgress] = []
     transformer = make_transformer()
     before = {name: value.clone() for name, value in transformer.state_dict().items()}
     known = {"steps": 80, "every": 40, "rate": 1e-2, "from_start": 0.5}
@@ -151,12 +149,12 @@ def test_an_adapter_learns_without_touching_its_transformer_and_is_read_as_publi
     assert "transformer_blocks.1.attn2.to_out.0.lora_B.default.weight" in adapter
     assert adapter["transformer_blocks.0.attn2.to_q.lora_A.default.weight"].shape == (4, 16)
     fresh = make_transformer()
-    attach_lora(fresh, adapter, "taught")
+    attach_lora(fresh, adapter, "trained")
     assert loss_of(fresh) == pytest.approx(loss_of(transformer))
     assert loss_of(fresh) < 0.9 * loss_of(make_transformer())
 
 
-def test_an_adapter_goes_on_from_a_checkpoint_as_if_it_had_not_stopped() -> None:
+def test_a_resumed_adapter_equals_an_uninterrupted_one() -> None:
     kept: list[dict] = []
     known = {"steps": 4, "every": 2, "targets": ("attn1.to_v", "ff.net.2"), "rank": 2}
     torch.manual_seed(5)
@@ -168,7 +166,7 @@ def test_an_adapter_goes_on_from_a_checkpoint_as_if_it_had_not_stopped() -> None
         torch.testing.assert_close(again[name], value, rtol=0, atol=0)
 
 
-def test_layers_that_a_transformer_lacks_get_a_sentence() -> None:
+def test_missing_layers_are_refused() -> None:
     transformer = make_transformer()
     with pytest.raises(PixCellError, match="no layer named attn9, so there is nothing to adapt"):
         add_adapter(transformer, 4, ("attn9",))

@@ -1,0 +1,220 @@
+"""A named style and its file format.
+
+A style file is a line of JSON with its metadata, followed by the embeddings as little-endian
+float32 in C order. It is named after its id. It holds no path, no name of a slide, and nothing
+that is executed on reading.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import json
+import math
+import re
+import stat
+import uuid
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_pixcell.engine.styles.blending import as_grid
+from napari_pixcell.errors import PixCellError
+from napari_pixcell.models.catalogue import Family
+
+FORMAT = 1
+LONGEST_NAME = 200
+THUMBNAIL = 96  # px
+LARGEST_FILE = 512 * 2**20
+SUFFIX = ".style"
+ID = re.compile(r"[0-9a-f]{32}")
+
+
+def new_id() -> str:
+    """Return an id that no style has."""
+    return uuid.uuid4().hex
+
+
+@dataclass(frozen=True, eq=False)
+class Style:
+    """The look of a tissue, with a name.
+
+    Parameters
+    ----------
+    name : str
+        Any words.
+    embedding : array, float32, (rows, columns, dimension)
+    encoder : str
+        See :func:`napari_pixcell.models.identity.encoder_kind`.
+    family : str
+        Name of the family that embedded it, for display.
+    made_of : tuple of (str, float)
+        Names and shares of the styles that it was blended from.
+    thumbnail : array, uint8, (height, width, 3), optional
+        A small image of the tissue.
+    id : str
+        Identifies it under any name; 32 hexadecimal digits.
+    created : str
+        Time, ISO 8601, UTC.
+    """
+
+    name: str
+    embedding: NDArray[np.float32]
+    encoder: str
+    family: str
+    made_of: tuple[tuple[str, float], ...] = ()
+    thumbnail: NDArray[np.uint8] | None = None
+    id: str = field(default_factory=new_id)
+    created: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+
+    @property
+    def tiles(self) -> int:
+        """Number of embeddings."""
+        return math.prod(self.embedding.shape[:2])
+
+    def why_not(self, family: Family, encoder: str | None) -> str:
+        """Return why a family with this encoder cannot use it, or an empty string if it can."""
+        if self.encoder == encoder:
+            return ""
+        return (
+            f"“{self.name}” was embedded by the encoder of another model ({self.family}). Choose "
+            f"another style for {family.title}, or embed its tissue again."
+        )
+
+
+def small_picture(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return the thumbnail of an image, uint8 (height, width, 3)."""
+    from PIL import Image
+
+    step = max(1, min(pixels.shape[:2]) // (4 * THUMBNAIL))
+    picture = Image.fromarray(np.ascontiguousarray(pixels[::step, ::step]))
+    picture.thumbnail((THUMBNAIL, THUMBNAIL))
+    return np.asarray(picture)
+
+
+def checked_name(name: str) -> str:
+    """Return a name on one line, without surrounding spaces.
+
+    Raises
+    ------
+    PixCellError
+        If it is empty or too long.
+    """
+    name = " ".join("".join(c if c.isprintable() else " " for c in name).split())
+    if not name:
+        raise PixCellError("A style needs a name. Enter one, such as “Stroma A”.")
+    if len(name) > LONGEST_NAME:
+        raise PixCellError(
+            f"This name has {len(name):,} characters. Choose one of at most {LONGEST_NAME}."
+        )
+    return name
+
+
+def style_bytes(style: Style) -> bytes:
+    """Return the content of a style's file."""
+    values = style.embedding.astype("<f4").tobytes()
+    head = {
+        "napari-pixcell style": FORMAT,
+        "id": style.id,
+        "name": style.name,
+        "encoder": style.encoder,
+        "family": style.family,
+        "made of": [list(part) for part in style.made_of],
+        "created": style.created,
+        "thumbnail": _png(style.thumbnail) if style.thumbnail is not None else None,
+        "shape": list(style.embedding.shape),
+        "sha256": hashlib.sha256(values).hexdigest(),
+    }
+    return json.dumps(head).encode() + b"\n" + values
+
+
+def style_from(data: bytes) -> Style:
+    """Read a style from the content of its file, as :func:`style_bytes` returns it.
+
+    Raises
+    ------
+    ValueError, KeyError, TypeError, RecursionError
+        If the content is not exactly that of a style.
+    PixCellError
+        If it is of another format.
+    """
+    line, _, values = data.partition(b"\n")
+    head: dict[str, Any] = json.loads(line)
+    if head["napari-pixcell style"] != FORMAT:
+        raise PixCellError(
+            f"A saved style was written by another version of napari-pixcell (format "
+            f"{head['napari-pixcell style']}, this one reads {FORMAT}). Update napari-pixcell."
+        )
+    shape = tuple(int(n) for n in head["shape"])
+    if len(shape) != 3 or min(shape) < 1 or len(values) != 4 * math.prod(shape):
+        raise ValueError("its embeddings are incomplete")
+    if not ID.fullmatch(head["id"]):
+        raise ValueError("its id is not valid")
+    if hashlib.sha256(values).hexdigest() != head["sha256"]:
+        raise ValueError("its embeddings were changed")
+    try:
+        embedding = as_grid(np.frombuffer(values, "<f4").reshape(shape).astype(np.float32))
+        name = checked_name(str(head["name"]))
+    except PixCellError as error:
+        raise ValueError(str(error)) from error
+    return Style(
+        name,
+        embedding,
+        str(head["encoder"]),
+        str(head["family"]),
+        tuple((str(part), float(share)) for part, share in head["made of"]),
+        _picture(head["thumbnail"]) if head["thumbnail"] else None,
+        head["id"],
+        str(head["created"]),
+    )
+
+
+def read_style_file(path: Path) -> Style:
+    """Read a style file.
+
+    Raises
+    ------
+    PixCellError
+        If it is missing, damaged, of another format, or not named after its id.
+    """
+    try:
+        status = path.lstat()
+        if not stat.S_ISREG(status.st_mode) or status.st_size > LARGEST_FILE:
+            raise ValueError("it is not a style file")
+        style = style_from(path.read_bytes())
+        if style.id + SUFFIX != path.name:
+            raise ValueError("it is not named after its id")
+        return style
+    except FileNotFoundError:
+        raise PixCellError("This style no longer exists. Choose another one.") from None
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise PixCellError(
+            f"A saved style cannot be read (“{path.name}” is damaged). Remove that file, and "
+            "create the style again from its tissue."
+        ) from error
+
+
+def _png(pixels: NDArray[np.uint8]) -> str:
+    from PIL import Image
+
+    stream = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(pixels)).save(stream, "PNG")
+    return base64.b64encode(stream.getvalue()).decode("ascii")
+
+
+def _picture(text: object) -> NDArray[np.uint8] | None:
+    """Read a thumbnail, or return None if it is damaged, as it is optional."""
+    from PIL import Image
+
+    try:
+        stream = io.BytesIO(base64.b64decode(str(text)))
+        with Image.open(stream, formats=("PNG",)) as picture:
+            small = max(picture.size) <= THUMBNAIL
+            return np.asarray(picture.convert("RGB")) if small else None
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return None
