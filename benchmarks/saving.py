@@ -23,7 +23,6 @@ from scripted import ScriptedClient
 from tifffile import imwrite
 
 from napari_pixcell.slides import Region, open_slide
-from napari_pixcell.studio.saving.snapshot import Snapshot
 from napari_pixcell.studio.session import Session
 
 
@@ -53,7 +52,7 @@ def timed(session: Session, what: str) -> None:
     taken = []
     for _ in range(20):
         begin = time.perf_counter()
-        Snapshot(session, session.slides.key, session.saver._strokes).take()
+        session.snapshots.take(session.slides.key, session.saver._strokes)
         taken.append(1e3 * (time.perf_counter() - begin))
     folder = session.saver.book().folder
     before = set() if folder is None else {p.name for p in folder.files.iterdir()}
