@@ -8,18 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from card_figures import (
-    FAMILIES,
-    GB,
-    Options,
-    ask,
-    median,
-    peak,
-    pictures,
-    say,
-    style_of,
-    timed,
-)
+from card_figures import FAMILIES, GB, Options, ask, median, peak, pictures, say, style_of, timed
 from random_checkpoints import FULL
 
 from napari_pixcell.cells.methods import SegmentMethod
@@ -27,9 +16,7 @@ from napari_pixcell.engine.canvas.plan import Canvas
 from napari_pixcell.engine.engine import Engine
 from napari_pixcell.engine.loaded_models import _segmenter_dtype
 from napari_pixcell.engine.packed import PackedArray
-from napari_pixcell.engine.pipeline import (
-    picture_preview,
-)
+from napari_pixcell.engine.pipeline import picture_preview
 from napari_pixcell.engine.presets import PRESETS
 from napari_pixcell.engine.request import EmbedRequest, GenerateRequest, SegmentRequest
 from napari_pixcell.engine.segmenting import CellposeOutputs, run_cellpose

@@ -11,12 +11,7 @@ from skimage.color import rgb2hed
 from skimage.filters import gaussian, threshold_otsu
 
 from napari_pixcell.cells import segment_nuclei, segmentation
-from napari_pixcell.cells.combining import (
-    combine,
-    take_out,
-    without_rejected,
-    without_small,
-)
+from napari_pixcell.cells.combining import combine, take_out, without_rejected, without_small
 from napari_pixcell.cells.methods import LayoutSource, mixed
 from napari_pixcell.cells.segmentation import measure_haematoxylin
 from napari_pixcell.errors import PixCellError

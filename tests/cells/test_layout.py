@@ -11,13 +11,7 @@ from PIL import Image
 from reading_layouts import read_layout
 from tifffile import imwrite
 
-from napari_pixcell.cells import (
-    advice,
-    condition_image,
-    count_cells,
-    describe,
-    segment_nuclei,
-)
+from napari_pixcell.cells import advice, condition_image, count_cells, describe, segment_nuclei
 from napari_pixcell.cells.layout import Summary
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.slides import open_slide

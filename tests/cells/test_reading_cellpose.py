@@ -106,8 +106,7 @@ def test_a_pickle_that_runs_code_is_refused_and_runs_nothing(tmp_path: Path, pla
 
 
 @pytest.mark.parametrize(
-    "call",
-    [(eval, "1"), (getattr, "a", "upper"), (np.load, "a"), (np.dtype.newbyteorder, "<")],
+    "call", [(eval, "1"), (getattr, "a", "upper"), (np.load, "a"), (np.dtype.newbyteorder, "<")]
 )
 def test_unknown_names_in_pickles_are_refused(tmp_path: Path, call) -> None:
     with pytest.raises(PixCellError, match="would run code"):

@@ -111,11 +111,7 @@ def test_broken_annotations_are_dropped_and_counted(read) -> None:
     ]
     report = read(coco(segmentations, ["a.png"])).report
     assert report.read == 1
-    assert report.dropped == {
-        "with broken coordinates": 5,
-        "without area": 1,
-        "without a shape": 2,
-    }
+    assert report.dropped == {"with broken coordinates": 5, "without area": 1, "without a shape": 2}
 
 
 def test_run_lengths_of_huge_images_are_refused(read) -> None:

@@ -123,10 +123,7 @@ def test_cellpose_segments_as_the_built_in_method_does(
         (("--method", "cellpose"), "Cellpose's weights are not installed"),
         (("--method", "cellpose", "--model", "none"), "There is no Cellpose model file none"),
         (("--model", "mine"), "Add --method cellpose, or omit --model"),
-        (
-            ("--method", "cellpose", "--diameter", 1),
-            "The cell diameter is 1 µm. Choose one from 3",
-        ),
+        (("--method", "cellpose", "--diameter", 1), "The cell diameter is 1 µm. Choose one from 3"),
         (("--method", "cellpose", "--flow-threshold", 9), "flow threshold is 9. Choose one from 0"),
     ],
 )

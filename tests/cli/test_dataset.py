@@ -45,15 +45,7 @@ def test_check_report_and_convert(run, tmp_path: Path) -> None:
     report = run("dataset", "report", folder)
     assert Path(str(report["report"])).read_text("utf-8").startswith("<!DOCTYPE html>")
     split = run(
-        "dataset",
-        "convert",
-        folder,
-        "--format",
-        "coco",
-        "--split",
-        0.5,
-        "--out",
-        tmp_path / "c",
+        "dataset", "convert", folder, "--format", "coco", "--split", 0.5, "--out", tmp_path / "c"
     )
     assert split["pairs"] and (tmp_path / "c").is_dir()
     (folder / "images" / "000001.png").write_bytes(b"changed")

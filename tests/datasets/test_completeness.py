@@ -132,10 +132,7 @@ def test_a_complete_dataset_has_no_problems(tmp_path: Path, whole: Path, picture
             change(0, style=1),
             ["1 row does not fit the plan (pair 0)", "differs from its row in seed, style"],
         ),
-        (
-            change(0, image="../outside.png"),
-            ["1 row names another pair's files (pair 0)"],
-        ),
+        (change(0, image="../outside.png"), ["1 row names another pair's files (pair 0)"]),
         (change(0, flags=["mask"]), ["names another pair", "2 files belong to no pair"]),
         (
             without_marks,

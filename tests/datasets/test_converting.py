@@ -149,10 +149,7 @@ def test_existing_files_are_not_overwritten(dataset: Dataset, tmp_path: Path) ->
     convert(dataset, "stardist", tmp_path / "empty")
     work = tmp_path / ".out.part"
     work.mkdir()
-    with (
-        locked(work),
-        pytest.raises(PixCellError, match=r"working on a conversion to out. Wait"),
-    ):
+    with locked(work), pytest.raises(PixCellError, match=r"working on a conversion to out. Wait"):
         convert(dataset, "stardist", tmp_path / "out")
     assert work.exists()  # it is the other one's
 

@@ -84,13 +84,7 @@ def test_a_request_is_what_its_parts_say() -> None:
         "case 1", Region(1, 2, 3, 4), 0.25, layout=LayoutSource("painted"), style=[("A", 1.0)]
     )
     request = generate_request(
-        DEMO,
-        settings,
-        size=TILE,
-        embedding=STYLE,
-        layout=labels,
-        source=source,
-        start=start,
+        DEMO, settings, size=TILE, embedding=STYLE, layout=labels, source=source, start=start
     )
     assert request == GenerateRequest(
         "demo",

@@ -261,10 +261,7 @@ def test_the_built_in_method_takes_its_own_settings(engine: Engine) -> None:
             {"cellprob_threshold": 9},
             "The cell probability threshold is 9; choose one from -8 to 8.",
         ),
-        (
-            {"smallest_um2": -3},
-            "The smallest area of a cell is -3 µm²; choose one from 0 on.",
-        ),
+        ({"smallest_um2": -3}, "The smallest area of a cell is -3 µm²; choose one from 0 on."),
         (
             {"smallest_um2": float("inf")},
             "The smallest area of a cell is inf µm²; choose one from 0 on.",

@@ -16,9 +16,7 @@ from napari_pixcell.models.store import require
 from napari_pixcell.models.weights import background_hashes
 
 
-def test_each_weight_file_of_a_family_is_hashed_once(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_each_weight_file_of_a_family_is_hashed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     weights._sha256.cache_clear()
     digest, hashed = hashlib.file_digest, []
 

@@ -79,11 +79,7 @@ def test_cellposes_weights_are_downloaded_checked_exported_and_removed(
     assert exported == [f"mouseland/cellpose-sam/{name}" for name in ("README.md", "cpsam_v2")]
     assert run("remove", "cellpose")["removed"] == ["mouseland/cellpose-sam/cpsam_v2"]
     assert "The segmenter from mouseland" in run("check", "cellpose")["error"]
-    assert run("import", tmp_path / "stick")["installed"] == [
-        "demo",
-        "demo-ki67",
-        "cellpose",
-    ]
+    assert run("import", tmp_path / "stick")["installed"] == ["demo", "demo-ki67", "cellpose"]
 
 
 def test_cellposes_own_folder_is_left_alone(run, tmp_path, monkeypatch) -> None:

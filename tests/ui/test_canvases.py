@@ -341,8 +341,7 @@ def test_the_real_worker_generates_a_region_of_odd_sides(viewer: napari.Viewer, 
     # Stopped on its way, and made to its end.
     click(studio.generate.generate_button)
     qtbot.waitUntil(
-        lambda: session.queue.current is None or session.queue.current.done > 2,
-        timeout=300_000,
+        lambda: session.queue.current is None or session.queue.current.done > 2, timeout=300_000
     )
     click(studio.generate.cancel_button)
     qtbot.waitUntil(lambda: not session.busy, timeout=60_000)

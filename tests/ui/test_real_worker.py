@@ -54,8 +54,7 @@ def test_the_main_job_with_the_real_worker_keeps_torch_out_of_napari(
     studio.generate.steps.setValue(100)
     click(studio.generate.generate_button)
     qtbot.waitUntil(
-        lambda: session.queue.current is None or session.queue.current.done > 0,
-        timeout=300_000,
+        lambda: session.queue.current is None or session.queue.current.done > 0, timeout=300_000
     )
     click(studio.generate.cancel_button)
     qtbot.waitUntil(lambda: not session.busy, timeout=60_000)

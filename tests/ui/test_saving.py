@@ -163,8 +163,7 @@ def test_the_studio_asks_for_a_missing_slide(
     settle(other)
     assert other.slide.action.text() == "Locate slide…"
     monkeypatch.setattr(
-        "napari_pixcell.ui.session_menu.QFileDialog.getOpenFileName",
-        lambda *_: (str(moved), ""),
+        "napari_pixcell.ui.session_menu.QFileDialog.getOpenFileName", lambda *_: (str(moved), "")
     )
     click(other.slide.action)
     settle(other)

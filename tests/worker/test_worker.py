@@ -174,9 +174,7 @@ def test_an_invalid_request_is_reported_and_the_worker_survives(client: WorkerCl
     assert client.process_id == pid
 
 
-def test_a_killed_worker_is_reported_once_and_replaced(
-    client: WorkerClient,
-) -> None:
+def test_a_killed_worker_is_reported_once_and_replaced(client: WorkerClient) -> None:
     job = client.submit(GenerateRequest("demo", style(), count=50, steps=20))
     queued = client.submit(GenerateRequest("demo", style(), count=1, steps=1))
     failures = []

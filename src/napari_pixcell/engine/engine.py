@@ -166,9 +166,7 @@ class Engine:
 
         emit(Progress(0, 0, OUTLINING if key in self.outputs else "Loading Cellpose"))
         labels = self._fitting(
-            work,
-            lambda words: emit(Progress(0, 0, words)),
-            self.loaded.step_segmenter_down,
+            work, lambda words: emit(Progress(0, 0, words)), self.loaded.step_segmenter_down
         )
         licence = segmenter_licence(how.model)
         emit(SegmentedLayout(labels, LayoutSource(how.method, how.model_name, sha256, licence)))

@@ -81,10 +81,7 @@ class LoadedModels:
         self._segmenter: LoadedSegmenter | None = None
 
     def load(
-        self,
-        name: str,
-        dtype: torch.dtype | None = None,
-        check: Callable[[], None] = lambda: None,
+        self, name: str, dtype: torch.dtype | None = None, check: Callable[[], None] = lambda: None
     ) -> LoadedFamily:
         """Return the networks of a family, loading them if they are not in memory.
 

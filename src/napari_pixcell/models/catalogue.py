@@ -255,16 +255,11 @@ PIXCELL_1024 = _published(
     "pixcell-1024", "PixCell-1024", "StonyBrook-CVLab/PixCell-1024", tile=1024, grid=4
 )
 _CELLS = _published(
-    "pixcell-256-cells",
-    "PixCell-256 with cells",
-    "StonyBrook-CVLab/PixCell-256-Cell-ControlNet",
+    "pixcell-256-cells", "PixCell-256 with cells", "StonyBrook-CVLab/PixCell-256-Cell-ControlNet"
 )
 PIXCELL_256_CELLS = replace(
     _CELLS,
-    parts=(
-        *_CELLS.parts,
-        _pixcell(_VAE.hub_id, "controlnet", "pixcell-controlnet", 2_491_100_000),
-    ),
+    parts=(*_CELLS.parts, _pixcell(_VAE.hub_id, "controlnet", "pixcell-controlnet", 2_491_100_000)),
 )
 
 

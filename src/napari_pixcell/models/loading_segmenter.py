@@ -76,9 +76,7 @@ def load_segmenter(path: Path, device: torch.device, dtype: torch.dtype) -> Load
         sizes = encoder_sizes({name: shape_of(tensors, name) for name in tensors})
         with encoder_of(sizes), without_initial_values():
             model = _cellpose()(
-                pretrained_model=str(path),
-                device=device,
-                use_bfloat16=dtype == torch.bfloat16,
+                pretrained_model=str(path), device=device, use_bfloat16=dtype == torch.bfloat16
             )
     except (KeyError, IndexError, ValueError, RuntimeError) as error:
         if isinstance(error, torch.OutOfMemoryError):

@@ -126,11 +126,7 @@ def check_own_name(name: str, built_in: Mapping[str, Family]) -> None:
 
 
 def write_own_family(
-    name: str,
-    base: Family,
-    settings: Mapping[str, Any],
-    parts: Mapping[str, Path],
-    licence: str,
+    name: str, base: Family, settings: Mapping[str, Any], parts: Mapping[str, Path], licence: str
 ) -> Path:
     """Write the TOML file of a new family.
 

@@ -16,13 +16,7 @@ from napari_pixcell.studio.models import InstalledModels
 from napari_pixcell.studio.regions.item import RegionItem
 from napari_pixcell.studio.regions.regions import Regions
 from napari_pixcell.studio.settings import Settings
-from napari_pixcell.studio.similar_job import (
-    BATCH_S,
-    LARGEST_BATCH,
-    Similar,
-    SimilarTask,
-    Step,
-)
+from napari_pixcell.studio.similar_job import BATCH_S, LARGEST_BATCH, Similar, SimilarTask, Step
 from napari_pixcell.studio.slides import Slides
 from napari_pixcell.studio.styles.embedder import Embedder
 from napari_pixcell.studio.styles.styles import RegionStyles

@@ -209,11 +209,7 @@ class Tasks:
             self.end(task)
 
     def ask(
-        self,
-        task: Task,
-        request: AnyRequest,
-        take: Callable[[Event], None],
-        previews: bool = True,
+        self, task: Task, request: AnyRequest, take: Callable[[Event], None], previews: bool = True
     ) -> None:
         """Send a request of a task to the worker; may be called from any thread.
 

@@ -18,13 +18,7 @@ from napari_pixcell.engine.packed import ArraysApart, arrays_apart
 from napari_pixcell.engine.request import request_from_dict
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.preferences import idle_minutes
-from napari_pixcell.worker.protocol import (
-    RECEIVED,
-    ImageBlock,
-    image_of,
-    read_arrays,
-    write_line,
-)
+from napari_pixcell.worker.protocol import RECEIVED, ImageBlock, image_of, read_arrays, write_line
 
 log = logging.getLogger(__name__)
 

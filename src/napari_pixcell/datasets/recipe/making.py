@@ -56,10 +56,7 @@ class MakingCancelled(Exception):
 
 
 def make_dataset(
-    request: DatasetRequest,
-    run: Run,
-    emit: Emit,
-    cancelled: Callable[[], bool] = lambda: False,
+    request: DatasetRequest, run: Run, emit: Emit, cancelled: Callable[[], bool] = lambda: False
 ) -> None:
     """Make the missing pairs of a dataset.
 

@@ -11,12 +11,7 @@ from numpy.typing import NDArray
 
 from napari_pixcell import __version__
 from napari_pixcell.datasets.report.charts import histogram
-from napari_pixcell.datasets.report.citing import (
-    full_texts,
-    known_family,
-    licences,
-    references,
-)
+from napari_pixcell.datasets.report.citing import full_texts, known_family, licences, references
 from napari_pixcell.datasets.report.examples import examples
 from napari_pixcell.datasets.report.sources import SourceCounts
 from napari_pixcell.datasets.store.checks import FLAGS, SCORES
@@ -37,9 +32,7 @@ MARK = (
 
 
 def write_report(
-    dataset: Dataset,
-    path: Path | str,
-    on_progress: OnProgress = lambda done, total: None,
+    dataset: Dataset, path: Path | str, on_progress: OnProgress = lambda done, total: None
 ) -> Path:
     """Write one self-contained HTML page about a dataset.
 

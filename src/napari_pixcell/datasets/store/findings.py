@@ -38,16 +38,8 @@ KINDS = {
         "masks differ in size from their images",
         RESTORE,
     ),
-    "unmarked": (
-        "file is not marked as synthetic",
-        "files are not marked as synthetic",
-        RESTORE,
-    ),
-    "record": (
-        "image carries no readable record",
-        "images carry no readable record",
-        RESTORE,
-    ),
+    "unmarked": ("file is not marked as synthetic", "files are not marked as synthetic", RESTORE),
+    "record": ("image carries no readable record", "images carry no readable record", RESTORE),
     "disagrees": (
         "image's record differs from its row in seed, style, layout or pixels",
         "images' records differ from their rows in seed, style, layout or pixels",

@@ -77,9 +77,7 @@ def joined(parts: Sequence[Embedding], tissue: Tissue) -> Embedding:
 
 
 def embed_region(
-    tissue: Tissue,
-    ask: Callable[[EmbedRequest], Embedding],
-    cache: EmbeddingCache | None = None,
+    tissue: Tissue, ask: Callable[[EmbedRequest], Embedding], cache: EmbeddingCache | None = None
 ) -> tuple[NDArray[np.float32], bool]:
     """Return the embedding of a region from the cache, or compute and cache it.
 

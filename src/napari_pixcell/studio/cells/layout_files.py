@@ -108,8 +108,7 @@ class LayoutFiles:
                 self.notices.note(SECTION, found.report)
             else:
                 self.notices.say(
-                    SECTION,
-                    "The region was resized during the import. Import the cells again.",
+                    SECTION, "The region was resized during the import. Import the cells again."
                 )
             self.notices.changed.emit()
 

@@ -211,12 +211,7 @@ class Segmentation:
         )
 
     def _put(
-        self,
-        item: RegionItem,
-        search: Search,
-        found: Combined,
-        origin: str,
-        source: LayoutSource,
+        self, item: RegionItem, search: Search, found: Combined, origin: str, source: LayoutSource
     ) -> None:
         """Make segmented cells the layout; undo restores the one before the first search."""
         first = not search.placed

@@ -16,11 +16,7 @@ from napari_pixcell.engine.styles.style import Style
 from napari_pixcell.models.catalogue import Family
 from napari_pixcell.studio.regions.item import RegionItem
 
-STYLES = {
-    "regions": "all regions here",
-    "slide": "the whole slide",
-    "saved": "all saved styles",
-}
+STYLES = {"regions": "all regions here", "slide": "the whole slide", "saved": "all saved styles"}
 LAYOUTS = {
     "regions": "layouts of the regions",
     "found": "cells of the styles' tissue",

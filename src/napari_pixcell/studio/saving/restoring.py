@@ -287,12 +287,7 @@ class Restoring:
             lambda message: self._given_up(opening, message),
         )
 
-    def _restored(
-        self,
-        opening: Opening,
-        loader: Loader,
-        jobs: list[SavedJob],
-    ) -> None:
+    def _restored(self, opening: Opening, loader: Loader, jobs: list[SavedJob]) -> None:
         for result, saved in opening.results:
             if saved.starred:
                 self.gallery.star(result)

@@ -304,14 +304,12 @@ class Saver:
         def done(error: BaseException | None) -> None:
             if isinstance(error, FileExistsError):
                 self.notices.say(
-                    "slide",
-                    f"There is a folder “{path.name}” already; choose another name.",
+                    "slide", f"There is a folder “{path.name}” already; choose another name."
                 )
             elif error is not None:
                 reason = getattr(error, "strerror", None) or type(error).__name__
                 self.notices.say(
-                    "slide",
-                    f"Nothing can be saved there ({reason}); choose another place.",
+                    "slide", f"Nothing can be saved there ({reason}); choose another place."
                 )
             else:
                 book.off, self._not_before = False, 0.0

@@ -63,10 +63,7 @@ class SheetWindow(QDialog):
         """Write the sheet, and show the outcome in the window."""
         path = path.with_suffix(".png")
         self.session.grids.save(
-            self.sheet,
-            path,
-            lambda _: self._show(f"Saved {path.name}"),
-            self._show,
+            self.sheet, path, lambda _: self._show(f"Saved {path.name}"), self._show
         )
 
     def _show(self, text: str) -> None:

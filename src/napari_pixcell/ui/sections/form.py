@@ -52,10 +52,7 @@ class Form(QWidget):
     """
 
     def __init__(
-        self,
-        settings: Any,
-        fields: Mapping[str, Options],
-        change: Callable[..., Any] | None = None,
+        self, settings: Any, fields: Mapping[str, Options], change: Callable[..., Any] | None = None
     ) -> None:
         super().__init__()
         self._settings = settings
