@@ -74,9 +74,7 @@ def from_ome(xml: str, image: int = 0) -> float | None:
 def from_resolution(x: float, y: float, unit: str | None) -> float | None:
     """Return µm/px from a resolution in pixels per ``unit``, or None."""
     um = in_um(1.0, unit)
-    if um is None or x <= 0 or y <= 0:
-        return None
-    return plausible(um / x, um / y)
+    return None if um is None or x <= 0 or y <= 0 else plausible(um / x, um / y)
 
 
 def remember_mpp(path: str | Path, mpp: float) -> None:

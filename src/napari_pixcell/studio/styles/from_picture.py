@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_pixcell.cells.reading.limits import holds_cells
 from napari_pixcell.engine.styles.style import small_picture
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import Family
 from napari_pixcell.models.families import get_family
 from napari_pixcell.slides.region import Region
 from napari_pixcell.slides.slide import ArraySlide, Slide
-from napari_pixcell.studio.cells.file_kinds import holds_cells
 from napari_pixcell.studio.results.results import Result
 
 MOST_TILES = 1024  # of a picture that is a style as a whole: 8,192 px a side at 256 px a tile

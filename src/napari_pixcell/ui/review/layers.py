@@ -6,7 +6,7 @@ import numpy as np
 from napari.layers import Image, Labels
 from napari.viewer import Viewer
 
-from napari_pixcell.slides.placement import AXES, UNITS
+from napari_pixcell.slides.region import AXES, UNITS
 from napari_pixcell.studio.review.open_dataset import Pair
 from napari_pixcell.ui.layers.slide import ROLE, role
 
