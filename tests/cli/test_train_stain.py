@@ -81,7 +81,7 @@ def test_two_regions_of_slides_are_a_pair(pairs: list[str], tmp_path: Path, caps
     [
         (["demo-ki67"], "“demo-ki67” is a built-in model; choose another name"),
         (["mine", "--base=stain-er"], "Virtual ER is not installed: the transformer from"),
-        (["mine", "--base=rabies"], "The model “rabies” does not exist; teach a stain on one of"),
+        (["mine", "--base=rabies"], "The model “rabies” does not exist. Train a stain on one of"),
         (["mine", "--he-region=0,0,9,9"], "Give a region of both slides: --he-region and"),
         (["mine", "--steps=0"], "The number of steps is 0; choose one from 1"),
     ],
@@ -96,4 +96,4 @@ def test_what_cannot_be_taught_gets_a_sentence(
 def test_folders_that_do_not_match_get_a_sentence(pairs: list[str], tmp_path, capsys) -> None:
     (tmp_path / "ihc" / "1.png").unlink()
     code, result, _ = run(capsys, "mine", *pairs, "--out", tmp_path / "stain")
-    assert code == 1 and "“he” holds 2 pictures and “ihc” 1 picture; give one" in result["error"]
+    assert code == 1 and "“he” holds 2 images and “ihc” 1 image (“1” has" in result["error"]

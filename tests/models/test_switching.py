@@ -141,15 +141,15 @@ def test_stains_share_one_base_and_give_it_back_bit_by_bit(installed: Path, monk
         return load_part(family, found, *others)
 
     monkeypatch.setattr(loading, "load_part", spy)
-    loaded = LoadedModels(CPU)
-    base = loaded.load("pixcell-1024", torch.float32)
+    models = LoadedModels(CPU)
+    base = models.load("pixcell-1024", torch.float32)
     before = {key: value.clone() for key, value in base.transformer.state_dict().items()}
     plain = outputs(base.transformer)
     network = base.transformer
     del loaded[:]
     found = {}
     for name in ("stain-her2", "stain-er", "stain-her2"):
-        stained = loaded.load(name, torch.float32)
+        stained = models.load(name, torch.float32)
         assert stained.transformer is network and stained.encoder is base.encoder
         found.setdefault(name, []).append(outputs(stained.transformer))
         assert stained.weights["lora"] == sha256_of(find(get_family(name).part("lora")).weights)
@@ -157,7 +157,7 @@ def test_stains_share_one_base_and_give_it_back_bit_by_bit(installed: Path, monk
     assert torch.equal(*found["stain-her2"]) and not torch.equal(plain, found["stain-her2"][0])
     alone = load_family(get_family("stain-er"), CPU, torch.float32)
     assert torch.equal(outputs(alone.transformer), found["stain-er"][0])
-    again = loaded.load("pixcell-1024", torch.float32)
+    again = models.load("pixcell-1024", torch.float32)
     after = again.transformer.state_dict()
     assert again.transformer is network and again.flow is None
     assert set(after) == set(before) and all(torch.equal(after[k], before[k]) for k in before)
@@ -165,21 +165,21 @@ def test_stains_share_one_base_and_give_it_back_bit_by_bit(installed: Path, monk
 
 
 def test_only_what_both_have_is_kept(installed: Path) -> None:
-    loaded = LoadedModels(CPU)
-    large = loaded.load("pixcell-1024")
-    small = loaded.load("pixcell-256-cells")
+    models = LoadedModels(CPU)
+    large = models.load("pixcell-1024")
+    small = models.load("pixcell-256-cells")
     assert small.vae is large.vae and small.encoder is large.encoder
     assert small.transformer is not large.transformer and small.controlnet is not None
-    assert loaded.load("pixcell-256", torch.float32).vae is not large.vae  # other precision
+    assert models.load("pixcell-256", torch.float32).vae is not large.vae  # other precision
 
 
 def test_a_base_that_was_exchanged_on_disk_is_loaded_anew(installed: Path) -> None:
-    loaded = LoadedModels(CPU)
-    held = loaded.load("stain-her2")
+    models = LoadedModels(CPU)
+    held = models.load("stain-her2")
     path = find(get_family("pixcell-1024").part("transformer")).weights
     state = path.stat()
     os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns + 10**9))
-    assert loaded.load("stain-er").transformer is not held.transformer
+    assert models.load("stain-er").transformer is not held.transformer
 
 
 def test_an_adapter_of_another_rank_replaces_the_one_before(installed: Path) -> None:
@@ -225,15 +225,15 @@ def test_removing_a_stain_takes_its_small_file_along(lora, tmp_path, monkeypatch
 
 
 def test_the_demo_stain_leaves_the_demo_as_it_was() -> None:
-    loaded = LoadedModels(CPU)
-    demo = loaded.load("demo")
+    models = LoadedModels(CPU)
+    demo = models.load("demo")
     before = {key: value.clone() for key, value in demo.vae.state_dict().items()}
     plain, encoder = demo.transformer.state_dict(), demo.encoder
-    stained = loaded.load("demo-ki67")
+    stained = models.load("demo-ki67")
     assert stained.transformer is demo.transformer and stained.encoder is encoder
     changed = stained.vae.state_dict()
     assert any(not torch.equal(changed[key], before[key]) for key in before)
-    again = loaded.load("demo")
+    again = models.load("demo")
     assert set(again.transformer.state_dict()) == set(plain)
     after = again.vae.state_dict()
     assert all(torch.equal(after[key], before[key]) for key in before)

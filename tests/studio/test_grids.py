@@ -68,7 +68,7 @@ def test_numbers_are_read_as_people_write_them_each_once() -> None:
     [
         (lambda: Axis.numbers("guidance", "one"), "“one” is not a list of numbers"),
         (lambda: Axis.numbers("guidance", " "), "has no values for guidance"),
-        (lambda: Axis("colour", (1,)), "nothing that a grid can sweep"),
+        (lambda: Axis("colour", (1,)), "A grid cannot sweep “colour”"),
         (lambda: Sweep((Axis.seeds(0, 2), Axis.seeds(0, 3))), "each only once"),
         (lambda: Sweep(()), "at least one setting"),
         (lambda: Sweep((Axis.seeds(0, MOST_PICTURES + 1),)), f"at most {MOST_PICTURES}"),

@@ -71,7 +71,7 @@ def test_what_is_missing_is_said_one_after_the_other(
     (folders["ihc"] / "2.png").unlink()
     teaching.choose_folder("ihc", folders["ihc"])
     session.wait()
-    assert "“he” holds 3 pictures and “ihc” 2 pictures" in session.problems["stain"]
+    assert "“he” holds 3 images and “ihc” 2 images" in session.problems["stain"]
     teaching.teach()
     assert teaching.job is None
 
@@ -99,7 +99,7 @@ def test_it_says_how_far_it_is_and_the_stain_is_there_at_once(
     tell(Finished())
     asked.wait()
     assert [family.name for family in asked.staining.chosen] == ["mine"]
-    assert asked.notes["stain"].startswith("“mine” was taught by 20 tiles of 3 pairs")
+    assert asked.notes["stain"].startswith("“mine” was trained on 20 tiles of 3 pairs")
     assert asked.notes["stain"].endswith("Names differ.")
     assert teaching.why_not() == ""  # it may be taught better
 
