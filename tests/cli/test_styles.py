@@ -70,7 +70,7 @@ def test_saved_styles_are_listed_shown_renamed_and_removed(run, picture, capsys)
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("--style", "nobody"), "There is no style “nobody”. Saved styles: none"),
+        (("--style", "nobody"), "There is no style “nobody”. Saved styles"),
         (("--style", "region", "--style-weight", "1", "--style-weight", "2"), "1 styles and 2"),
         (("--style", "gone.npy"), "There is no file “gone.npy”"),
         (("--style", "BROKEN"), "is no embedding"),
