@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from napari_pixcell.models.catalogue import get_family
+from napari_pixcell.models.families import get_family
 
 PARALLEL = "PYTEST_XDIST_WORKER" in os.environ
 if PARALLEL:

@@ -1,11 +1,11 @@
-"""The one exception whose message is meant for the user."""
+"""The exception whose message is written for the user."""
 
 from __future__ import annotations
 
 
 class PixCellError(Exception):
-    """Something the user can mend.
+    """An error that the user can resolve.
 
-    The message is one plain sentence that says what to do; the dock shows it in the section
-    it belongs to and the command line prints it, both without a traceback.
+    The message says in one or two short sentences what happened and what to do. The dock widget
+    shows it in the section it belongs to and the command line prints it, without a traceback.
     """

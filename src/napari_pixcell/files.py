@@ -1,8 +1,9 @@
-"""Files written whole or not at all, and their hashes: the one place where files are replaced."""
+"""Atomic writes and file hashes: the only module that replaces files."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import tempfile
@@ -10,18 +11,21 @@ from collections.abc import Callable
 from pathlib import Path
 
 Write = Callable[[Path], None]  # writes the file at the path it is given
-UNFINISHED = ".part"  # suffix of files that are not whole yet
+# The umask can only be read by setting it, which is not safe beside other threads.
+UMASK = os.umask(0)
+os.umask(UMASK)
+UNFINISHED = ".part"  # suffix of files that are not complete yet
 
 
 def write_whole(path: Path, write: Write | bytes | str) -> str:
-    """Write a file so that it is there whole or not at all, even after a power cut.
+    """Write a file atomically: after a power cut it is either the old or the new one.
 
     Parameters
     ----------
     path : Path
-        Its folder exists. The old file stays in place until the new one is complete.
+        In an existing folder. An old file stays in place until the new one is complete.
     write : callable, bytes or str
-        The content (text as UTF-8), or a function that writes the file at the path it is given.
+        The content (text as UTF-8), or a function that writes it to the path it receives.
 
     Returns
     -------
@@ -31,9 +35,9 @@ def write_whole(path: Path, write: Write | bytes | str) -> str:
     Raises
     ------
     OSError
-        If it cannot be written; nothing is left behind then.
+        If the file cannot be written; nothing is left behind then.
     """
-    # A name that no other process or thread uses; a killed process leaves it to those who sweep.
+    # Unique, so that processes and threads do not collide. A killed process leaves its file behind.
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=UNFINISHED, dir=path.parent)
     os.close(handle)
     temporary = Path(name)
@@ -45,8 +49,8 @@ def write_whole(path: Path, write: Write | bytes | str) -> str:
         with temporary.open("r+b") as file:
             os.fsync(file.fileno())
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-        # mkstemp makes files that only their owner can read; these are as any other file.
-        temporary.chmod(0o666 & ~_umask())
+        # mkstemp makes files that only their owner can read.
+        temporary.chmod(0o666 & ~UMASK)
         temporary.replace(path)
     finally:
         with contextlib.suppress(OSError):
@@ -54,16 +58,12 @@ def write_whole(path: Path, write: Write | bytes | str) -> str:
     return digest
 
 
+def is_disk_full(error: OSError) -> bool:
+    """Return True if a write failed for lack of space."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
 def sha256_of(path: Path) -> str:
     """Return the sha256 of a file as hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _umask() -> int:
-    return _UMASK
-
-
-# Read once, because reading the mask sets it, which other threads would notice.
-_UMASK = os.umask(0o077)
-os.umask(_UMASK)

@@ -1,4 +1,4 @@
-"""Where the plugin keeps its settings and caches; each can be moved by the environment."""
+"""Folders of settings, caches and user data; environment variables can move each of them."""
 
 from __future__ import annotations
 
@@ -9,18 +9,15 @@ from platformdirs import user_cache_dir, user_config_dir, user_data_dir
 
 
 def config_folder() -> Path:
-    """Give the folder of settings; ``PIXCELL_CONFIG_DIR`` names another."""
-    named = os.environ.get("PIXCELL_CONFIG_DIR")
-    return Path(named or user_config_dir("napari-pixcell"))
+    """Return the settings folder; ``PIXCELL_CONFIG_DIR`` overrides it."""
+    return Path(os.environ.get("PIXCELL_CONFIG_DIR") or user_config_dir("napari-pixcell"))
 
 
 def cache_folder() -> Path:
-    """Give the folder of what can be made again; ``PIXCELL_CACHE_DIR`` names another."""
-    named = os.environ.get("PIXCELL_CACHE_DIR")
-    return Path(named or user_cache_dir("napari-pixcell"))
+    """Return the cache folder; ``PIXCELL_CACHE_DIR`` overrides it."""
+    return Path(os.environ.get("PIXCELL_CACHE_DIR") or user_cache_dir("napari-pixcell"))
 
 
 def data_folder() -> Path:
-    """Give the folder of what the user made here; ``PIXCELL_DATA_DIR`` names another."""
-    named = os.environ.get("PIXCELL_DATA_DIR")
-    return Path(named or user_data_dir("napari-pixcell"))
+    """Return the folder of user data; ``PIXCELL_DATA_DIR`` overrides it."""
+    return Path(os.environ.get("PIXCELL_DATA_DIR") or user_data_dir("napari-pixcell"))

@@ -1,69 +1,65 @@
-"""A few settings that outlast a session, in one small JSON file of the configuration folder."""
+"""Settings kept between sessions, in a small JSON file of the configuration folder."""
 
 from __future__ import annotations
 
 import json
 import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from napari_pixcell.errors import PixCellError
+from napari_pixcell.files import write_whole
 from napari_pixcell.folders import config_folder
 
-# Minutes without a request after which networks leave the memory.
-IDLE_MINUTES = 20.0
+IDLE_MINUTES = 20.0  # default time without a request after which models are unloaded
 
 
 def preference(name: str, default: Any = None) -> Any:
-    """Give a setting; the default where it was never set, or the file cannot be read."""
+    """Return a setting, or the default if it was never set or the file cannot be read."""
     return _read().get(name, default)
 
 
 def set_preference(name: str, value: Any) -> None:
-    """Remember a setting: any JSON value.
+    """Store a setting, which may be any JSON value.
 
     Raises
     ------
     PixCellError
-        If the configuration folder cannot be written to.
+        If the configuration folder is not writable.
     """
     path = _path()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(_read() | {name: value}, file, indent=1)
-        Path(temporary).replace(path)
+        write_whole(path, json.dumps(_read() | {name: value}, indent=1))
     except OSError as error:
         raise PixCellError(
-            f"The setting cannot be remembered ({error.strerror}); make the configuration folder "
-            "writable, or name another in PIXCELL_CONFIG_DIR."
+            f"The setting cannot be saved ({error.strerror}). Make the configuration folder "
+            "writable, or set PIXCELL_CONFIG_DIR to another folder."
         ) from error
 
 
 def idle_minutes() -> float:
-    """Give the minutes without a request after which networks leave the memory; 0 is never."""
+    """Return the minutes without a request after which models are unloaded; 0 means never."""
     value = preference("idle minutes", IDLE_MINUTES)
     return float(value) if isinstance(value, int | float) and value >= 0 else IDLE_MINUTES
 
 
 def set_idle_minutes(minutes: float) -> None:
-    """Remember the minutes; a running worker takes them from its next request on."""
+    """Store the idle time in minutes; a running worker applies it from its next request."""
     set_preference("idle minutes", minutes)
 
 
 def megabytes(variable: str, name: str, default: float) -> int:
-    """Give a limit in bytes that users set in megabytes.
+    """Return a limit in bytes that users set in megabytes.
 
     Parameters
     ----------
     variable : str
-        Of the environment, which goes first.
+        Environment variable, which comes first.
     name : str
-        Of the preference, which comes second.
+        Preference, which comes second.
     default : float
-        MB, where neither is a number of megabytes.
+        Limit in MB if neither is a valid number.
     """
     for value in (os.environ.get(variable), preference(name)):
         try:
@@ -76,15 +72,18 @@ def megabytes(variable: str, name: str, default: float) -> int:
 
 
 def compile_wanted() -> bool:
-    """Whether the transformer's blocks should be compiled; ``PIXCELL_COMPILE`` goes first."""
-    asked = os.environ.get("PIXCELL_COMPILE")
-    return asked not in ("", "0") if asked is not None else bool(preference("compile", False))
+    """Whether to compile the transformer's blocks; ``PIXCELL_COMPILE`` comes first."""
+    return _switch("PIXCELL_COMPILE", "compile", False)
 
 
 def sessions_wanted() -> bool:
-    """Whether sessions are saved by themselves; ``PIXCELL_SESSIONS`` goes first."""
-    asked = os.environ.get("PIXCELL_SESSIONS")
-    return asked not in ("", "0") if asked is not None else bool(preference("save sessions", True))
+    """Whether sessions are saved automatically; ``PIXCELL_SESSIONS`` comes first."""
+    return _switch("PIXCELL_SESSIONS", "save sessions", True)
+
+
+def _switch(variable: str, name: str, default: bool) -> bool:
+    value = os.environ.get(variable)
+    return value not in ("", "0") if value is not None else bool(preference(name, default))
 
 
 def _path() -> Path:

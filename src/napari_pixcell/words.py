@@ -19,6 +19,6 @@ def duration(seconds: float) -> str:
 
 def file_size(count: int) -> str:
     """Return a number of bytes in its natural unit: “12 kB”, “35 MB”, “1.2 GB”."""
-    if count >= 1e9:
+    if count >= 999_500_000:
         return f"{count / 1e9:.1f} GB"
-    return f"{count / 1e6:.0f} MB" if count >= 1e6 else f"{count / 1e3:.0f} kB"
+    return f"{count / 1e6:.0f} MB" if count >= 999_500 else f"{max(1, round(count / 1e3))} kB"

@@ -1,4 +1,4 @@
-"""Write masks with Cellpose's own writers, and read ours as its window does; in a process apart.
+"""Write masks with Cellpose's writers and read ours with its interface, in another process.
 
 python cellpose_files.py FOLDER
 """

@@ -1,4 +1,4 @@
-"""Found cells beside cells that are there, and the settings of the built-in method."""
+"""Combining segmented with existing cells, and settings of the built-in method."""
 
 from __future__ import annotations
 
@@ -11,12 +11,7 @@ from skimage.color import rgb2hed
 from skimage.filters import gaussian, threshold_otsu
 
 from napari_pixcell.cells import segment_nuclei, segmentation
-from napari_pixcell.cells.combining import (
-    combine,
-    take_out,
-    without_rejected,
-    without_small,
-)
+from napari_pixcell.cells.combining import combine, take_out, without_rejected, without_small
 from napari_pixcell.cells.methods import LayoutSource, mixed
 from napari_pixcell.cells.segmentation import measure_haematoxylin
 from napari_pixcell.errors import PixCellError
@@ -40,14 +35,14 @@ def label_set(labels: np.ndarray) -> set[int]:
     return set(np.unique(labels).tolist()) - {0}
 
 
-def test_a_new_search_replaces_all_cells() -> None:
+def test_a_new_segmentation_replaces_all_cells() -> None:
     existing, found = boxes((7, 2, 2, 5, 5)), boxes((4, 20, 20, 5, 5), (9, 1, 1, 3, 3))
     labels, added, dropped = combine(existing, found)
     assert (added, dropped) == (2, 0) and labels.dtype == np.int32
     np.testing.assert_array_equal(labels, boxes((1, 20, 20, 5, 5), (2, 1, 1, 3, 3)))
 
 
-def test_in_a_part_only_cells_come_and_go_whose_centre_lies_there() -> None:
+def test_within_a_part_only_cells_centred_there_change() -> None:
     existing = boxes((5, 2, 2, 6, 6), (3, 10, 24, 6, 10), (8, 20, 28, 6, 10))
     found = boxes((1, 30, 10, 5, 5), (2, 30, 40, 5, 5), (6, 3, 26, 4, 6))
     labels, added, dropped = combine(existing, found, left_half())
@@ -58,7 +53,7 @@ def test_in_a_part_only_cells_come_and_go_whose_centre_lies_there() -> None:
     assert (added, dropped) == (2, 0)
 
 
-def test_existing_cells_stay_and_what_lies_on_them_is_left_out_or_cut() -> None:
+def test_new_cells_on_existing_ones_are_dropped_or_cut() -> None:
     existing = boxes((300, 10, 10, 10, 10), dtype=np.uint16)
     found = boxes((1, 10, 18, 10, 10), (2, 17, 10, 10, 10), (3, 30, 30, 4, 4))
     labels, added, dropped = combine(existing, found, keep="existing")
@@ -68,21 +63,21 @@ def test_existing_cells_stay_and_what_lies_on_them_is_left_out_or_cut() -> None:
     assert (added, dropped) == (2, 1)
 
 
-def test_a_cell_at_the_border_of_the_part_is_not_there_twice() -> None:
+def test_cells_at_the_border_of_a_part_are_not_duplicated() -> None:
     existing, found = boxes((1, 10, 26, 8, 9)), boxes((1, 10, 24, 8, 10))
     labels, added, dropped = combine(existing, found, left_half())
     np.testing.assert_array_equal(labels, existing)
     assert (added, dropped) == (0, 1)
 
 
-def test_existing_cells_stay_in_a_part_too() -> None:
+def test_existing_cells_are_kept_within_a_part_too() -> None:
     existing, found = boxes((4, 2, 2, 5, 5)), boxes((1, 20, 3, 5, 5), (2, 20, 50, 5, 5))
     labels, added, _ = combine(existing, found, left_half(), "existing")
     np.testing.assert_array_equal(labels, boxes((4, 2, 2, 5, 5), (5, 20, 3, 5, 5)))
     assert added == 1
 
 
-def test_without_a_layout_all_found_cells_come() -> None:
+def test_without_a_layout_all_segmented_cells_are_added() -> None:
     found = boxes((2, 2, 2, 5, 5))
     for existing in (None, boxes()):
         labels, added, dropped = combine(existing, found, keep="existing")
@@ -98,7 +93,7 @@ def test_labels_of_any_size_are_kept() -> None:
     assert label_set(labels) == {17, 2_000_000_000}
 
 
-def test_real_cells_that_are_found_again_are_not_there_twice(shared_data: Path) -> None:
+def test_real_cells_segmented_again_are_not_duplicated(shared_data: Path) -> None:
     path = sorted((shared_data / "tnbc_naylor_subset" / "images").glob("*.png"))[0]
     labels = segment_nuclei(np.asarray(Image.open(path).convert("RGB").resize((256, 256), 4)))
     again, added, dropped = combine(labels, labels, keep="existing")
@@ -116,33 +111,34 @@ def test_real_cells_that_are_found_again_are_not_there_twice(shared_data: Path) 
     [
         (
             {"part": np.ones((10, 12), bool)},
-            "The marked part is 12 × 10 px but the region is 60 × 40 px; mark it again.",
+            "The marked area is 12 × 10 px but the region is 60 × 40 px. Mark it again.",
         ),
         (
             {"part": np.zeros((40, 60), bool)},
-            "Nothing is marked; paint over a part of the region, or look in the whole region.",
+            "No area is marked. Paint over part of the region, or segment the whole region.",
         ),
         (
             {"existing": np.ones((10, 12), np.int32)},
-            "The layout is 12 × 10 px but cells were looked for in 60 × 40 px; find them again.",
+            "The layout is 12 × 10 px but the segmentation is 60 × 40 px. "
+            "Segment the region again.",
         ),
         (
             {"keep": "some"},
-            "There is no way “some” to combine cells; choose one of: replace, existing.",
+            "“some” is not a way to combine cells. Choose one of: replace, existing.",
         ),
         (
             {"existing": boxes((-3, 2, 2, 5, 5)), "part": left_half()},
-            "The layout holds negative labels; give each cell one positive number, and the "
-            "background 0.",
+            "The layout has negative labels. Use one positive number per cell, and 0 for the "
+            "background.",
         ),
         (
             {"existing": boxes((2**31 - 1, 2, 2, 5, 5), dtype=np.uint32), "keep": "existing"},
-            "The layout's cells are numbered up to 2,147,483,647, and no number is left for new "
-            "ones; save it as a label image and import that.",
+            "The layout's cells are numbered up to 2,147,483,647, which leaves no numbers for new "
+            "ones. Save it as a label image and import that.",
         ),
     ],
 )
-def test_what_cannot_be_combined_gets_a_sentence(arguments, sentence: str) -> None:
+def test_invalid_combinations_are_explained(arguments, sentence: str) -> None:
     values = {"existing": boxes((1, 2, 2, 5, 5)), "found": boxes((1, 20, 2, 5, 5))} | arguments
     with pytest.raises(PixCellError) as error:
         combine(**values)
@@ -157,7 +153,7 @@ def test_small_cells_are_left_out() -> None:
     assert not without_small(labels, 0.5, 100).any()
 
 
-def test_rejected_cells_stay_away_whether_they_grow_or_shrink() -> None:
+def test_rejected_cells_do_not_return_if_they_grow_or_shrink() -> None:
     rejected = boxes((4, 10, 10, 6, 6), (9, 10, 40, 6, 6))
     labels = boxes(
         (1, 9, 9, 14, 14),  # the first, grown
@@ -171,14 +167,14 @@ def test_rejected_cells_stay_away_whether_they_grow_or_shrink() -> None:
     np.testing.assert_array_equal(without_rejected(labels, rejected), expected)
 
 
-def test_cells_are_taken_out_by_their_labels() -> None:
+def test_cells_are_removed_by_label() -> None:
     labels = boxes((1, 2, 2, 4, 5), (2, 20, 2, 3, 3), (3, 20, 20, 5, 5))
     left, gone = take_out(labels, {2, 3, 99, 0})
     np.testing.assert_array_equal(left, boxes((1, 2, 2, 4, 5)))
     np.testing.assert_array_equal(gone, boxes((1, 20, 2, 3, 3), (2, 20, 20, 5, 5)))
 
 
-def test_no_licence_is_lost_where_cells_of_two_sources_meet() -> None:
+def test_licences_of_both_sources_are_kept() -> None:
     builtin, painted = LayoutSource("builtin"), LayoutSource("painted")
     ours = LayoutSource("cellpose", "mine", "aa", "own terms")
     theirs = LayoutSource("cellpose", "cpsam_v2", "bb", "their terms")
@@ -199,7 +195,7 @@ def tissue(shared_data: Path) -> np.ndarray:
     return np.asarray(Image.open(path).convert("RGB").resize((256, 256), 4))
 
 
-def test_no_pixel_changes_sides_because_the_stain_is_kept(tissue: np.ndarray) -> None:
+def test_storing_the_stain_changes_no_pixel(tissue: np.ndarray) -> None:
     stain = gaussian(rgb2hed(tissue)[..., 0], segmentation.SMOOTH_UM / 0.5)
     there = tissue.min(axis=-1) < segmentation.GLASS
     sigma = segmentation.NEIGHBOURHOOD_UM / 0.5
@@ -216,7 +212,7 @@ def test_more_sensitivity_covers_more_tissue(tissue: np.ndarray) -> None:
     assert sorted(covered) == covered and covered[0] < 0.6 * covered[2] < 0.4 * covered[4]
 
 
-def test_no_nucleus_is_smaller_than_asked_for(tissue: np.ndarray) -> None:
+def test_no_nucleus_is_smaller_than_the_limit(tissue: np.ndarray) -> None:
     usual = np.bincount(segment_nuclei(tissue).ravel())[1:]
     areas = np.bincount(segment_nuclei(tissue, smallest_um2=30).ravel())[1:]
     assert areas.min() >= 120 and sorted(areas) == sorted(usual[usual >= 120])

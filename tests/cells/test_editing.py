@@ -13,7 +13,7 @@ from napari_pixcell.cells.patch import Patch
 
 @pytest.fixture
 def labels() -> np.ndarray:
-    """Three cells: a long one, and two that are a gap of two pixels apart."""
+    """Three cells: a long one, and two with a gap of two pixels."""
     image = np.zeros((300, 400), np.int32)
     image[ellipse(60, 100, 15, 60)] = 1
     image[disk((200, 100), 20)] = 2
@@ -34,14 +34,14 @@ def after(labels: np.ndarray, patch: Patch | None) -> np.ndarray:
     return changed
 
 
-def test_a_deleted_cell_is_gone_and_no_other(labels) -> None:
+def test_only_the_deleted_cell_is_removed(labels) -> None:
     changed = after(labels, delete(labels, (60, 45.4)))
     assert set(np.unique(changed)) == {0, 2, 3}
     np.testing.assert_array_equal(changed[150:], labels[150:])
     assert delete(labels, (10, 10)) is None and delete(labels, (-5, 900)) is None
 
 
-def test_merged_cells_are_one_without_a_gap(labels) -> None:
+def test_merged_cells_have_no_gap(labels) -> None:
     changed = after(labels, merge(labels, (200, 100), (200, 142)))
     assert set(np.unique(changed)) == {0, 1, 2}
     assert ndimage.label(changed == 2)[1] == 1 and changed[200, 121] == 2
@@ -54,7 +54,7 @@ def test_merged_cells_are_one_without_a_gap(labels) -> None:
 @pytest.mark.parametrize(
     "line", [[(30, 100), (90, 100)], [(30, 60), (60, 90), (61, 95), (95, 150)]]
 )
-def test_a_line_through_a_cell_makes_two_of_it_and_loses_nothing(labels, line) -> None:
+def test_a_line_splits_a_cell_without_losing_area(labels, line) -> None:
     changed = after(labels, split(labels, line, 9))
     parts = [(changed == n).sum() for n in (1, 9)]
     assert sum(parts) == (labels == 1).sum() and parts[0] >= parts[1] > 100
@@ -74,7 +74,7 @@ def test_a_line_that_ends_in_a_cell_cuts_nothing(labels) -> None:
     assert split(labels, [(-40, -40), (-10, 900)], 9) is None
 
 
-def test_holes_are_filled_from_the_cell_and_from_the_hole(labels) -> None:
+def test_holes_are_filled_from_inside_and_outside(labels) -> None:
     whole = labels.copy()
     labels[disk((200, 100), 6)] = 0
     np.testing.assert_array_equal(after(labels, fill_holes(labels, (200, 85))), whole)
@@ -100,7 +100,7 @@ def test_a_cell_shrinks_but_never_to_nothing(labels) -> None:
     assert grow(labels, (5, 5), 3) is None and grow(labels, (200, 100), 0) is None
 
 
-def test_cells_at_the_border_and_large_ones_are_whole() -> None:
+def test_border_and_large_cells_are_edited_as_a_whole() -> None:
     labels = np.zeros((900, 1000), np.int32)
     labels[:700, :800] = 5
     labels[750:, 900:] = 6

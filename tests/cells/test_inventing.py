@@ -1,4 +1,4 @@
-"""Invented layouts: from a recipe, like a region, by a map; and variations of a layout."""
+"""Invented layouts (by recipe, measurement and density map) and variations."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ RECIPES = {
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_an_invented_layout_measures_as_its_recipe(name: str) -> None:
+def test_invented_layouts_match_their_recipe(name: str) -> None:
     recipe = RECIPES[name]
     invented = invent(recipe, (640, 640), 0.5)
     found = measure(invented.labels, 0.5)
@@ -54,7 +54,7 @@ def test_an_invented_layout_measures_as_its_recipe(name: str) -> None:
 
 
 @pytest.mark.parametrize("field", ["1012", "1034", "1019", "skin", "pale", "crowded"])
-def test_an_invention_is_like_the_real_layout_it_was_measured_on(
+def test_invented_layouts_resemble_the_measured_one(
     field: str, shared_data: Path, cmu_slide: Path
 ) -> None:
     match field:
@@ -89,7 +89,7 @@ def test_a_seed_gives_the_same_labels_in_another_process() -> None:
     assert (one != two).any()
 
 
-def test_a_map_says_where_cells_are_and_how_dense() -> None:
+def test_density_maps_set_position_and_density() -> None:
     density_map = np.array([[0.0, 0.0, 1.0, 1.0], [0.5, 0.5, 1.0, 1.0]])
     invented = invent(Recipe(density=4000), (800, 800), 0.5, density_map=density_map)
     shapes = cell_shapes(invented.labels, 0.5)
@@ -102,7 +102,7 @@ def test_a_map_says_where_cells_are_and_how_dense() -> None:
     assert invented.wanted == pytest.approx(4000 * 0.65 * 0.4**2, rel=0.1)
 
 
-def test_a_map_of_many_pixels_is_followed() -> None:
+def test_large_density_maps_are_followed() -> None:
     y, x = np.mgrid[:300, :200]
     nest = ((y - 150) / 150) ** 2 + ((x - 100) / 100) ** 2 < 0.5
     labels = invent(Recipe(density=5000), (400, 600), 0.5, density_map=nest.astype(float)).labels
@@ -110,15 +110,15 @@ def test_a_map_of_many_pixels_is_followed() -> None:
     assert ((labels > 0) & inside).sum() > 30 * ((labels > 0) & ~inside).sum()
 
 
-def test_what_does_not_fit_is_counted() -> None:
+def test_cells_without_room_are_counted() -> None:
     invented = invent(Recipe(density=12_000, area_um2=150, gap_um=3), (200, 200), 0.5)
     assert 0 < invented.placed < invented.wanted == 120
     assert count_cells(invented.labels) == invented.placed == invented.labels.max()
     assert gaps_are_kept(invented.labels)
-    assert str(invented).startswith(f"{invented.placed} of 120 cells placed; the rest found no")
+    assert str(invented).startswith(f"{invented.placed} of 120 cells placed; there is no room")
 
 
-def test_a_gap_is_kept() -> None:
+def test_gaps_are_kept() -> None:
     labels = invent(Recipe(density=4000, gap_um=3), (256, 256), 0.5).labels
     for number in np.unique(labels)[1:30]:
         rows, columns = np.nonzero(labels == number)
@@ -131,14 +131,14 @@ def test_a_gap_is_kept() -> None:
             assert np.abs(others[:, None] - own[None]).max(axis=-1).min() > 6
 
 
-def test_no_cells_are_wanted_of_a_density_of_0() -> None:
+def test_a_density_of_0_gives_no_cells() -> None:
     invented = invent(Recipe(density=0), (64, 64), 0.5)
     assert (invented.placed, invented.wanted, invented.labels.max()) == (0, 0, 0)
     tiny = invent(Recipe(density=30_000), (4, 4), 0.5)
     assert tiny.labels.shape == (4, 4)
 
 
-def test_cells_are_drawn_with_the_library_given() -> None:
+def test_cells_are_drawn_from_the_given_library() -> None:
     square = StampLibrary((np.ones((20, 20), bool),), 0.5)
     recipe = Recipe(density=1000, elongation=1, elongation_spread=0, area_um2=100, area_spread=0)
     labels = invent(replace(recipe, alignment=1.0), (256, 256), 0.5, square).labels
@@ -146,7 +146,7 @@ def test_cells_are_drawn_with_the_library_given() -> None:
     assert np.median(shapes.area_um2) == pytest.approx(100, rel=0.1)
 
 
-def test_classes_are_given_in_their_shares() -> None:
+def test_classes_are_assigned_in_proportion() -> None:
     recipe = Recipe(classes={"tumour": 3, "stroma": 1})
     invented = invent(recipe, (1024, 1024), 0.5)
     assert set(invented.classes) == set(range(1, invented.placed + 1))
@@ -156,7 +156,7 @@ def test_classes_are_given_in_their_shares() -> None:
     assert again == recipe and again.classes == (("tumour", 3.0), ("stroma", 1.0))
 
 
-def test_the_neighbour_index_knows_even_chance_and_clustered() -> None:
+def test_the_neighbour_index_separates_even_random_and_clustered() -> None:
     rng = np.random.default_rng(0)
     grid = np.stack(np.mgrid[:30, :30], -1).reshape(-1, 2) + 0.5
     chance = rng.random((900, 2)) * 30
@@ -167,7 +167,7 @@ def test_the_neighbour_index_knows_even_chance_and_clustered() -> None:
 
 
 @pytest.mark.parametrize("alignment", [0.0, 0.3, 0.6, 0.9, 1.0])
-def test_directions_are_drawn_with_their_order(alignment: float) -> None:
+def test_directions_have_the_requested_order(alignment: float) -> None:
     angles = np.random.default_rng(0).vonmises(0, concentration(alignment), 20_000)
     assert abs(np.exp(1j * angles).mean()) == pytest.approx(alignment, abs=0.02)
 
@@ -186,7 +186,7 @@ def test_jitter_moves_cells_without_touching_others() -> None:
     assert (moved != vary(real, 0.5, 4, jitter_um=2).labels).any()
 
 
-def test_cells_are_dropped_and_added_by_part(shared_data: Path) -> None:
+def test_cells_are_dropped_and_added_in_proportion(shared_data: Path) -> None:
     real = annotated(shared_data, 1012)
     count, kept = count_cells(real), real.copy()
     dropped = vary(real, 0.5, 0, drop=0.25).labels
@@ -201,7 +201,7 @@ def test_cells_are_dropped_and_added_by_part(shared_data: Path) -> None:
     np.testing.assert_array_equal(real, kept)
 
 
-def test_a_crowded_layout_varies_and_nothing_is_lost() -> None:
+def test_crowded_layouts_vary_without_losing_cells() -> None:
     real = sample_layout(1400, 1400, 256)  # segmented: cells touch
     moved = vary(real, 0.5, 1, jitter_um=3).labels
     assert np.bincount(moved.ravel())[1:].tolist() == np.bincount(real.ravel())[1:].tolist()
@@ -210,7 +210,7 @@ def test_a_crowded_layout_varies_and_nothing_is_lost() -> None:
     assert vary(np.zeros((9, 9), np.int32), 0.5, 1, 2, 0.5, 0.5).labels.max() == 0
 
 
-def test_a_request_with_an_invented_layout_comes_back() -> None:
+def test_requests_with_invented_layouts_round_trip() -> None:
     recipe = Recipe(seed=7, classes={"tumour": 1})
     labels = invent(recipe, (256, 256), 0.5).labels
     made = LayoutSource("invented", recipe=recipe.to_dict())
@@ -227,27 +227,27 @@ def test_a_request_with_an_invented_layout_comes_back() -> None:
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
-        ({"density": -1}, "The density is -1 cells/mm²; choose from 0 to 30,000 cells/mm²"),
-        ({"density": 1e9}, "The density is 1e\\+09 cells/mm²; choose from 0 to 30,000"),
-        ({"density": float("nan")}, "The density is nan cells/mm²; choose"),
-        ({"density": "many"}, "The density is “many”; choose"),
-        ({"area_um2": 0}, "median area of a cell is 0 µm²; choose from 2 to 2,000 µm²"),
-        ({"area_spread": 4}, "spread of the areas is 4; choose from 0 to 1.5"),
-        ({"elongation": 0.5}, "elongation of a cell is 0.5; choose from 1 to 6"),
-        ({"elongation_spread": -1}, "spread of the elongations is -1; choose"),
-        ({"alignment": 2}, "alignment of the cells is 2; choose from 0 to 1"),
-        ({"direction": 300}, "direction of the cells is 300°; choose from 0 to 180°"),
-        ({"clustering": 1.5}, "The clustering is 1.5; choose from 0 to 1"),
-        ({"gap_um": 100}, "gap between cells is 100 µm; choose from 0 to 50 µm"),
-        ({"seed": 1.5}, "The seed is 1.5; choose a whole number from 0"),
-        ({"seed": -1}, "The seed is -1; choose a whole number from 0"),
-        ({"classes": {"a": -1}}, "The classes need a name and a share each"),
-        ({"classes": {"a": 0}}, "The classes need a name and a share each"),
-        ({"classes": 3}, "The classes need a name and a share each"),
-        ({"colour": 3}, "This is no recipe of a layout \\(colour is unknown\\); use one"),
+        ({"density": -1}, "The density is -1 cells/mm². Choose a value from 0 to 30,000 cells/mm²"),
+        ({"density": 1e9}, "The density is 1e\\+09 cells/mm². Choose a value from 0 to 30,000"),
+        ({"density": float("nan")}, "The density is nan cells/mm². Choose"),
+        ({"density": "many"}, "The density is “many”. Choose"),
+        ({"area_um2": 0}, "median area of a cell is 0 µm². Choose a value from 2 to 2,000 µm²"),
+        ({"area_spread": 4}, "spread of the areas is 4. Choose a value from 0 to 1.5"),
+        ({"elongation": 0.5}, "elongation of a cell is 0.5. Choose a value from 1 to 6"),
+        ({"elongation_spread": -1}, "spread of the elongations is -1. Choose"),
+        ({"alignment": 2}, "alignment of the cells is 2. Choose a value from 0 to 1"),
+        ({"direction": 300}, "direction of the cells is 300°. Choose a value from 0 to 180°"),
+        ({"clustering": 1.5}, "The clustering is 1.5. Choose a value from 0 to 1"),
+        ({"gap_um": 100}, "gap between cells is 100 µm. Choose a value from 0 to 50 µm"),
+        ({"seed": 1.5}, "The seed is 1.5. Choose a whole number from 0"),
+        ({"seed": -1}, "The seed is -1. Choose a whole number from 0"),
+        ({"classes": {"a": -1}}, "Each class needs a name and a share"),
+        ({"classes": {"a": 0}}, "Each class needs a name and a share"),
+        ({"classes": 3}, "Each class needs a name and a share"),
+        ({"colour": 3}, "This is not a recipe of a layout \\(unknown: colour\\). Use one"),
     ],
 )
-def test_a_recipe_that_cannot_be_followed_gets_a_sentence(values: dict, sentence: str) -> None:
+def test_invalid_recipes_are_explained(values: dict, sentence: str) -> None:
     with pytest.raises(PixCellError, match=sentence):
         Recipe.from_dict(values)
 
@@ -255,15 +255,15 @@ def test_a_recipe_that_cannot_be_followed_gets_a_sentence(values: dict, sentence
 @pytest.mark.parametrize(
     ("density_map", "sentence"),
     [
-        (np.zeros((4, 4)), "The density map is 0 everywhere; paint where cells should be"),
-        (np.array([[1.0, np.nan]]), "has values that are no densities; use numbers of 0 or more"),
-        (np.array([[1.0, np.inf]]), "has values that are no densities; use numbers of 0 or more"),
-        (np.array([[1.0, -1.0]]), "has values that are no densities; use numbers of 0 or more"),
-        (np.ones((3, 3, 3)), "The density map is no grey picture; give one of two dimensions"),
-        (np.ones((0, 3)), "The density map is no grey picture; give one of two dimensions"),
+        (np.zeros((4, 4)), "The density map is 0 everywhere. Paint where cells should be"),
+        (np.array([[1.0, np.nan]]), "has negative or infinite values. Use 0 or more"),
+        (np.array([[1.0, np.inf]]), "has negative or infinite values. Use 0 or more"),
+        (np.array([[1.0, -1.0]]), "has negative or infinite values. Use 0 or more"),
+        (np.ones((3, 3, 3)), "The density map is not a greyscale image"),
+        (np.ones((0, 3)), "The density map is not a greyscale image"),
     ],
 )
-def test_a_map_of_no_use_gets_a_sentence(density_map: np.ndarray, sentence: str) -> None:
+def test_invalid_density_maps_are_explained(density_map: np.ndarray, sentence: str) -> None:
     with pytest.raises(PixCellError, match=sentence):
         invent(Recipe(), (64, 64), 0.5, density_map=density_map)
 
@@ -271,28 +271,28 @@ def test_a_map_of_no_use_gets_a_sentence(density_map: np.ndarray, sentence: str)
 @pytest.mark.parametrize(
     ("make", "sentence"),
     [
-        (lambda: invent(Recipe(), (0, 9), 0.5), "A layout of 9 × 0 px cannot be made; choose"),
-        (lambda: invent(Recipe(), (9, 9), 0), "The pixel size is 0 µm; give one from 0.05 to 10"),
+        (lambda: invent(Recipe(), (0, 9), 0.5), "A layout cannot be 9 × 0 px. Choose"),
+        (lambda: invent(Recipe(), (9, 9), 0), "The pixel size is 0 µm. Choose one from 0.05 to 10"),
         (
             lambda: invent(Recipe(density=30_000), (16_000, 16_000), 0.5),
-            "would have 1,920,000 cells, more than 500,000; lower the density",
+            "would have 1,920,000 cells, more than 500,000. Lower the density",
         ),
         (
             lambda: measure(np.zeros((64, 64), int), 0.5),
-            "fewer than 5 whole cells, too few to measure; choose one with more cells",
+            "fewer than 5 whole cells, too few to measure. Choose one with more cells",
         ),
-        (lambda: vary(np.eye(3), 0.5, 0, jitter_um=-1), "The jitter is -1 µm; choose from 0 to"),
-        (lambda: vary(np.eye(3), 0.5, 0, jitter_um=1e4), "The jitter is 10000 µm; choose from 0"),
-        (lambda: vary(np.eye(3), 0.5, 0, drop=1.5), "part to drop is 150%; choose from 0 to 100"),
-        (lambda: vary(np.eye(3), 0.5, 0, add=-1), "part to add is -100%; choose from 0 to 500%"),
-        (lambda: vary(np.eye(3), 0.5, -4, drop=0), "The seed is -4; choose a whole number"),
+        (lambda: vary(np.eye(3), 0.5, 0, jitter_um=-1), "The jitter is -1 µm. Choose from 0 to"),
+        (lambda: vary(np.eye(3), 0.5, 0, jitter_um=1e4), "The jitter is 10000 µm. Choose from 0"),
+        (lambda: vary(np.eye(3), 0.5, 0, drop=1.5), "cells to drop is 150%. Choose from 0 to 100"),
+        (lambda: vary(np.eye(3), 0.5, 0, add=-1), "cells to add is -100%. Choose from 0 to 500%"),
+        (lambda: vary(np.eye(3), 0.5, -4, drop=0), "The seed is -4. Choose a whole number"),
         (
             lambda: vary(np.arange(300_000).reshape(500, 600), 0.5, 0, add=1),
-            "would have 599,998 cells, more than 500,000; add fewer",
+            "would have 599,998 cells, more than 500,000. Add fewer",
         ),
     ],
 )
-def test_what_cannot_be_made_gets_a_sentence(make, sentence: str) -> None:
+def test_invalid_arguments_are_explained(make, sentence: str) -> None:
     with pytest.raises(PixCellError, match=sentence):
         make()
 
@@ -326,13 +326,13 @@ def test_a_layout_like_another_on_the_command_line(tmp_path: Path, capsys, share
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("--size", "big"), "The size “big” is not two numbers; give it as WIDTHxHEIGHT"),
+        (("--size", "big"), "The size “big” is not two numbers. Use WIDTHxHEIGHT"),
         (("--size", "64x64", "--clustering", "3"), "The clustering is 3; choose from 0 to 1"),
-        (("--size", "64x64", "--like", "no.tif"), "There is no file no.tif; check its path"),
-        (("--size", "64x64", "--density-map", "bad.png"), "bad.png cannot be read as a picture"),
+        (("--size", "64x64", "--like", "no.tif"), "There is no file no.tif"),
+        (("--size", "64x64", "--density-map", "bad.png"), "bad.png cannot be read as an image"),
     ],
 )
-def test_bad_options_get_a_sentence(arguments, sentence, tmp_path, capsys, monkeypatch) -> None:
+def test_invalid_options_are_explained(arguments, sentence, tmp_path, capsys, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "bad.png").write_text("none")
     result = run(capsys, *arguments, "--out", "l.tif")
@@ -340,7 +340,7 @@ def test_bad_options_get_a_sentence(arguments, sentence, tmp_path, capsys, monke
     assert not (tmp_path / "l.tif").exists()
 
 
-def test_a_variation_of_too_many_cells_is_refused(monkeypatch) -> None:
+def test_variations_with_too_many_cells_are_refused(monkeypatch) -> None:
     monkeypatch.setattr("napari_pixcell.cells.inventing.varying.MAX_CELLS", 50)
-    with pytest.raises(PixCellError, match="more than 50; add fewer"):
+    with pytest.raises(PixCellError, match=r"more than 50\. Add fewer"):
         vary(sample_layout(), 0.5, 0, add=1.0)

@@ -21,7 +21,7 @@ def square(x: float, y: float, side: float) -> shapely.Polygon:
 
 
 @pytest.mark.parametrize("labels", [hard(), sample()], ids=["hard", "sample"])
-def test_outlines_drawn_again_are_the_same_labels(labels) -> None:
+def test_drawing_outlines_reproduces_the_labels(labels) -> None:
     outlines = outlines_of(labels)
     assert shapely.is_valid(outlines.polygons).all()
     assert shapely.area(outlines.polygons).tolist() == np.bincount(labels.ravel())[1:].tolist()
@@ -32,7 +32,7 @@ def test_outlines_drawn_again_are_the_same_labels(labels) -> None:
     assert not report.dropped and not report.changed
 
 
-def test_any_picture_of_labels_has_valid_outlines_that_give_it_again() -> None:
+def test_random_labels_have_valid_outlines_that_reproduce_them() -> None:
     rng = np.random.default_rng(0)
     for _ in range(60):
         labels = rng.integers(0, rng.integers(2, 6), rng.integers(1, 12, 2))
@@ -43,7 +43,7 @@ def test_any_picture_of_labels_has_valid_outlines_that_give_it_again() -> None:
         )
 
 
-def test_masks_of_seven_tools_survive_as_outlines(shared_data: Path) -> None:
+def test_masks_of_seven_tools_round_trip_through_outlines(shared_data: Path) -> None:
     paths = sorted((shared_data / "cellbindb_demo" / "human_lung_xenium_HE_256").glob("*_*.tif"))
     assert len(paths) == 8
     for path in paths:
@@ -58,16 +58,14 @@ def test_holes_parts_and_classes_are_kept() -> None:
     assert outlines.classes.tolist() == ["Tumor", "", "Stroma", "", "", "", "", "", ""]
 
 
-def test_an_empty_picture_has_no_outlines() -> None:
+def test_an_empty_image_has_no_outlines() -> None:
     assert len(outlines_of(np.zeros((5, 5), np.int32))) == 0
     labels, kept, report = rasterise(Outlines.of([]), (5, 5))
     assert not labels.any() and not len(kept) and report.read == 0
 
 
 @pytest.mark.parametrize("scale", [0.5, 1 / 3, 0.25, 2.0, 1.7])
-def test_at_another_pixel_size_no_cell_is_lost_and_no_neighbours_merge(
-    shared_data: Path, scale: float
-) -> None:
+def test_resizing_loses_and_merges_no_cells(shared_data: Path, scale: float) -> None:
     path = shared_data / "cellbindb_demo" / "mouse_HE_512" / "pred_MEDIAR.tif"
     labels = relabel_sequential(imread(path).astype(np.int32))[0]
     shape = round(512 * scale), round(512 * scale)
@@ -79,14 +77,14 @@ def test_at_another_pixel_size_no_cell_is_lost_and_no_neighbours_merge(
     assert (drawn == under).mean() > 0.999  # but for the small ones that got a pixel
 
 
-def test_a_cell_between_pixel_centres_gets_the_pixel_it_covers_most_of() -> None:
+def test_a_cell_between_pixel_centres_gets_the_pixel_it_covers_most() -> None:
     tiny = Outlines.of([square(2.6, 1.1, 0.3), shapely.box(4.6, 3.8, 5.3, 4.1)])
     labels = rasterise(tiny, (6, 8))[0]
     assert np.argwhere(labels == 1).tolist() == [[1, 2]]
     assert np.argwhere(labels == 2).tolist() == [[3, 4]]
 
 
-def test_tiny_cells_do_not_push_each_other_out_while_there_is_room() -> None:
+def test_tiny_cells_all_get_a_pixel_while_there_is_room() -> None:
     both = Outlines.of([square(1.55, 1.55, 0.4), square(1.7, 1.7, 0.29)])
     labels, kept, report = rasterise(both, (4, 4))
     assert len(kept) == 1  # one pixel is all that either covers
@@ -96,20 +94,20 @@ def test_tiny_cells_do_not_push_each_other_out_while_there_is_room() -> None:
     assert rasterise(both, (4, 4))[0][1].tolist() == [0, 1, 2, 0]
 
 
-def test_the_smaller_of_two_that_overlap_lies_on_top_and_is_counted() -> None:
+def test_the_smaller_of_two_overlapping_cells_is_on_top() -> None:
     labels, _, report = rasterise(Outlines.of([square(2, 2, 3), square(0, 0, 8)]), (8, 8))
     assert (labels[2:5, 2:5] == 1).all()
     assert np.count_nonzero(labels == 2) == 64 - 9
     assert report.changed == {"partly under other cells": 1}
 
 
-def test_of_two_equal_cells_the_later_hides_the_earlier() -> None:
+def test_of_two_equal_cells_the_last_is_on_top() -> None:
     labels, kept, report = rasterise(Outlines.of([square(2, 2, 3), square(2, 2, 3)]), (8, 8))
     assert kept.tolist() == [1] and labels.max() == 1
     assert report.dropped == {"hidden under other cells": 1}
 
 
-def test_what_lies_outside_is_cut_and_counted() -> None:
+def test_cells_outside_are_cut_and_counted() -> None:
     cells = Outlines.of([square(1, 1, 2), square(-2, 3, 4), square(20, 20, 2), square(-1.6, 0, 2)])
     labels, kept, report = rasterise(cells, (8, 8))
     assert kept.tolist() == [0, 1]
@@ -118,11 +116,11 @@ def test_what_lies_outside_is_cut_and_counted() -> None:
     assert np.count_nonzero(labels == 2) == 8
 
 
-def test_drawing_begins_at_an_origin_and_takes_two_scales() -> None:
+def test_drawing_supports_an_origin_and_two_scales() -> None:
     labels = rasterise(Outlines.of([square(102, 204, 2)]), (4, 8), (100, 200), (2, 0.5))[0]
     assert np.argwhere(labels).tolist() == [[2, 4], [2, 5], [2, 6], [2, 7]]
 
 
-def test_a_shape_as_large_as_a_slide_is_drawn_in_a_small_window() -> None:
+def test_slide_sized_shapes_are_drawn_in_small_images() -> None:
     labels = rasterise(Outlines.of([square(-1e7, -1e7, 2e7)]), (4, 4))[0]
     assert (labels == 1).all()

@@ -1,4 +1,4 @@
-"""GeoJSON of QuPath and others becomes cells."""
+"""Cells from GeoJSON of QuPath and others."""
 
 from __future__ import annotations
 
@@ -56,18 +56,18 @@ def read(tmp_path: Path):
     ids=["collection", "type last", "array", "feature", "geometries", "bare", "shape", "multi"],
 )
 @pytest.mark.parametrize("name", ["a.geojson", "a.json", "a.geojson.gz", "named wrongly.txt"])
-def test_every_way_to_write_one_cell_gives_it(read, value: Any, name: str) -> None:
+def test_all_notations_of_a_cell_are_read(read, value: Any, name: str) -> None:
     file = read(value, name)
     assert str(file.report) == "Read 1 cell."
     assert file.outlines.polygons[0].equals(shapely.box(2, 3, 6, 7))
 
 
-def test_pixel_corners_are_counted_as_qupath_does(read) -> None:
+def test_coordinates_count_from_pixel_corners_as_in_qupath(read) -> None:
     labels = rasterise(read([feature()]).outlines, (10, 10))[0]
     assert (labels[3:7, 2:6] == 1).all() and np.count_nonzero(labels) == 16
 
 
-def test_the_nucleus_is_taken_where_a_cell_has_one(read) -> None:
+def test_the_nucleus_of_a_cell_is_preferred(read) -> None:
     nucleus = polygon(HOLE)
     file = read([feature(nucleusGeometry=nucleus, objectType="cell"), feature(objectType="cell")])
     assert shapely.area(file.outlines.polygons).tolist() == [4, 16]
@@ -92,11 +92,11 @@ def test_holes_and_parts_are_kept(read) -> None:
         (7, ""),
     ],
 )
-def test_class_names_of_all_qupath_versions_are_kept(read, classification, name: str) -> None:
+def test_class_names_of_all_qupath_versions_are_read(read, classification, name: str) -> None:
     assert read([feature(classification=classification)]).outlines.classes.tolist() == [name]
 
 
-def test_what_is_no_cell_is_passed_over_and_counted(read) -> None:
+def test_objects_that_are_not_cells_are_counted(read) -> None:
     features = [
         feature(),
         feature({"type": "Point", "coordinates": [1, 2]}),
@@ -117,11 +117,11 @@ def test_what_is_no_cell_is_passed_over_and_counted(read) -> None:
     )
 
 
-def test_annotations_are_cells_where_there_is_nothing_else(read) -> None:
+def test_annotations_are_cells_if_there_are_no_others(read) -> None:
     assert read([feature(objectType="annotation")]).report.read == 1
 
 
-def test_one_annotation_of_cellvit_is_many_cells(read) -> None:
+def test_one_cellvit_annotation_is_many_cells(read) -> None:
     other = [[x + 10, y] for x, y in SQUARE]
     shape = {"type": "MultiPolygon", "coordinates": [[SQUARE], [other]]}
     file = read([feature(shape, objectType="annotation", classification={"name": "Neoplastic"})])
@@ -156,14 +156,14 @@ def test_broken_coordinates_are_dropped_and_counted(read, ring: str) -> None:
     assert file.report.dropped == {"with broken coordinates": 1}
 
 
-def test_measurements_that_are_no_number_do_no_harm(read) -> None:
-    """QuPath writes them bare, though JSON has none."""
+def test_nan_measurements_are_ignored(read) -> None:
+    """QuPath writes NaN, which is not valid JSON."""
     text = json.dumps(feature(polygon(), measurements={"a": float("nan"), "b": [float("-inf")]}))
     assert "NaN" in text
     assert read(f"[{text}]").report.read == 1
 
 
-def test_a_third_coordinate_and_a_byte_order_mark_do_no_harm(read) -> None:
+def test_a_third_coordinate_and_a_byte_order_mark_are_ignored(read) -> None:
     ring = [[*point, 0] for point in SQUARE]
     file = read("\ufeff" + json.dumps([feature(polygon(ring))]))
     assert file.outlines.polygons[0].area == 16
@@ -172,16 +172,16 @@ def test_a_third_coordinate_and_a_byte_order_mark_do_no_harm(read) -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ('{"features": [', r"cells\.geojson is no whole JSON file: it breaks off"),
-        ("not JSON", "is no whole JSON file"),
-        ('{"features": [1e999]}', "is no whole JSON file"),
-        ("[]", "but not of cells that we know"),
-        ('{"a": {"b": 1}}', "but not of cells that we know"),
-        ('{"features": []}', r"has no cells; export the cells themselves, as polygons"),
+        ('{"features": [', r"cells\.geojson is not a complete JSON file"),
+        ("not JSON", "is not a complete JSON file"),
+        ('{"features": [1e999]}', "is not a complete JSON file"),
+        ("[]", "is JSON of an unknown format"),
+        ('{"a": {"b": 1}}', "is JSON of an unknown format"),
+        ('{"features": []}', r"has no cells. Export the cells as polygons"),
         ('{"features": 5}', "has no cells"),
         (json.dumps([feature({"type": "Point"})]), r"has no cells \(only 1 lines or points\)"),
     ],
 )
-def test_wrong_json_gets_a_sentence(read, text: str, sentence: str) -> None:
+def test_invalid_json_is_explained(read, text: str, sentence: str) -> None:
     with pytest.raises(PixCellError, match=sentence):
         read(text)

@@ -1,4 +1,4 @@
-"""COCO, HoVer-Net, CellViT and ImageJ become cells."""
+"""Cells from COCO, HoVer-Net, CellViT and ImageJ."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from napari_pixcell.errors import PixCellError
         ("imagej.zip", (0, 0), {"group 1", "group 2"}),
     ],
 )
-def test_every_outline_format_gives_the_sample_cells(name: str, origin, classes: set[str]) -> None:
+def test_all_outline_formats_give_the_sample_cells(name: str, origin, classes: set[str]) -> None:
     file = read_cells(SAMPLE_CELLS / name)
     labels, kept, _ = rasterise(file.outlines, sample().shape, origin)
     np.testing.assert_array_equal(labels, sample())
@@ -85,11 +85,11 @@ def test_several_polygons_of_one_annotation_are_one_cell(read) -> None:
     assert [shape.area for shape in file.outlines.polygons] == [18]
 
 
-def test_of_several_pictures_the_named_one_is_read(read) -> None:
+def test_the_named_image_of_several_is_read(read) -> None:
     value = coco([[[0, 0, 4, 0, 4, 4]]], ["train/a.png", "train\\b.png"], image_id=2)
     assert read(value, image="b.svs").report.read == 1
     with pytest.raises(
-        PixCellError, match=r"has the cells of 2 pictures \(a\.png, b\.png\); say which"
+        PixCellError, match=r"has the cells of 2 images \(a\.png, b\.png\)\. Choose one"
     ):
         read(value)
     with pytest.raises(PixCellError, match="has no cells"):
@@ -111,14 +111,10 @@ def test_broken_annotations_are_dropped_and_counted(read) -> None:
     ]
     report = read(coco(segmentations, ["a.png"])).report
     assert report.read == 1
-    assert report.dropped == {
-        "with broken coordinates": 5,
-        "without area": 1,
-        "without a shape": 2,
-    }
+    assert report.dropped == {"with broken coordinates": 5, "without area": 1, "without a shape": 2}
 
 
-def test_run_lengths_of_a_huge_picture_are_refused(read) -> None:
+def test_run_lengths_of_huge_images_are_refused(read) -> None:
     huge = {"size": [100_000, 100_000], "counts": "a"}
     with pytest.raises(PixCellError, match="100,000 × 100,000 px, too large for a label image"):
         read(coco([huge], ["a.png"]))
@@ -128,7 +124,7 @@ def test_run_lengths_that_take_too_long_are_refused(read, monkeypatch) -> None:
     monkeypatch.setattr("napari_pixcell.cells.reading.coco.MOST_DECODED", 1500)
     runs = run_lengths(np.ones((24, 32), bool), False)  # 768 px each
     assert read(coco([runs], ["a.png"])).report.read == 1
-    with pytest.raises(PixCellError, match="too large to be decoded one by one; export polygons"):
+    with pytest.raises(PixCellError, match=r"too large to decode\. Export polygons"):
         read(coco([runs, runs], ["a.png"]))
 
 
@@ -139,7 +135,7 @@ def hovernet(*contours: Any) -> dict[str, Any]:
     return {str(n): {"contour": one, "type": 1} for n, one in enumerate(contours, 1)}
 
 
-def test_hovernet_without_its_frame_is_read(read) -> None:
+def test_hovernet_json_without_its_outer_object_is_read(read) -> None:
     value = hovernet([[2, 3], [5, 3], [5, 6], [2, 6]])
     for labels in (
         rasterise(read(one).outlines, (10, 10))[0] for one in (value, {"nuc": value, "mag": 40})
@@ -157,7 +153,7 @@ def test_thin_contours_keep_all_their_pixels(read) -> None:
     assert np.count_nonzero(labels == 3) == 16 + 5
 
 
-def test_what_is_no_contour_is_counted(read) -> None:
+def test_objects_that_are_not_contours_are_counted(read) -> None:
     report = read(hovernet([[[1, 1]], [[4, 1]], [[4, 4]]], None, [["a", 1]], [])).report
     assert (report.read, report.dropped) == (
         1,
@@ -165,7 +161,7 @@ def test_what_is_no_contour_is_counted(read) -> None:
     )
 
 
-def test_types_of_cellvit_are_named_either_way_round(read) -> None:
+def test_cellvit_type_maps_are_read_in_both_directions(read) -> None:
     cells = [{"contour": [[1, 1], [4, 1], [4, 4]], "type": n} for n in (1, 2, 0)]
     for names in ({"1": "Neoplastic"}, {"Neoplastic": 1}):
         file = read({"wsi_metadata": {}, "type_map": names, "cells": cells})
@@ -217,7 +213,7 @@ def test_a_composite_roi_keeps_its_holes(tmp_path: Path) -> None:
     assert shape.area == 16 - 4 + 1
 
 
-def test_lines_points_and_texts_of_imagej_are_counted(tmp_path: Path) -> None:
+def test_imagej_lines_points_and_texts_are_counted(tmp_path: Path) -> None:
     rois = [
         roi(SQUARE),
         roi(SQUARE, roitype=ROI_TYPE.POINT),
@@ -231,24 +227,24 @@ def test_lines_points_and_texts_of_imagej_are_counted(tmp_path: Path) -> None:
         archive.writestr("broken.roi", b"Iout\0\1")
     assert read_cells(tmp_path / "a.zip").report.dropped == {
         "lines or points": 4,
-        "that are no ROIs": 1,
+        "that are not ROIs": 1,
         "with broken coordinates": 1,
     }
 
 
-def test_a_zip_that_breaks_off_gets_a_sentence(tmp_path: Path) -> None:
+def test_truncated_zips_are_explained(tmp_path: Path) -> None:
     whole = (SAMPLE_CELLS / "imagej.zip").read_bytes()
     (tmp_path / "a.zip").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(PixCellError, match=r"a\.zip is no whole zip of ROIs"):
+    with pytest.raises(PixCellError, match=r"a\.zip is not a complete zip of ROIs"):
         read_cells(tmp_path / "a.zip")
     with zipfile.ZipFile(tmp_path / "b.zip", "w") as archive:
         archive.writestr("notes.txt", "hello")
-    with pytest.raises(PixCellError, match=r"has no cells \(only 1 that are no ROIs\)"):
+    with pytest.raises(PixCellError, match=r"has no cells \(only 1 that are not ROIs\)"):
         read_cells(tmp_path / "b.zip")
 
 
-def test_outlines_of_the_hard_cells_are_valid_rois_too(tmp_path: Path) -> None:
-    """Every outer ring that ImageJ can hold comes back as it was."""
+def test_outlines_of_difficult_cells_are_valid_rois(tmp_path: Path) -> None:
+    """Every outer ring that ImageJ can store is read back unchanged."""
     shapes = [shape for shape in outlines_of(hard()).polygons if shape.geom_type == "Polygon"]
     roiwrite(tmp_path / "a.zip", [roi(np.asarray(s.exterior.coords)[:-1]) for s in shapes])
     found = read_cells(tmp_path / "a.zip").outlines.polygons

@@ -1,4 +1,4 @@
-"""Cells of a slide, and the layout of a region out of any file."""
+"""Cells of a slide, and layouts of its regions from any file."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ REGION = Region(800, 640, 160, 128)
 
 
 def spread(side: int = 4, step: int = 20, shape: tuple[int, int] = OBLONG) -> Outlines:
-    """Give squares all over a slide, one column in two of tumour cells."""
+    """Return squares all over a slide, with tumour cells in every second column."""
     y, x = np.mgrid[step : shape[0] : step, step : shape[1] : step].reshape(2, -1)
     names = np.where(x % (2 * step) == step, "Tumor", "")
     return Outlines.of(shapely.box(x, y, x + side, y + side), names.tolist())
@@ -47,7 +47,7 @@ def picture(labels, mpp: float | None = None) -> CellsFile:
 
 
 @pytest.mark.parametrize("name", WHOLE)
-def test_every_sample_file_becomes_the_layout_of_its_region(name: str) -> None:
+def test_all_sample_files_give_the_layout_of_their_region(name: str) -> None:
     origin = "region" if name == "imagej.zip" else "auto"
     file = read_cells(SAMPLE_CELLS / name)
     labels, classes, report = cells_for(file, REGION, (128, 160), SLIDE, 0.5, origin)
@@ -56,7 +56,7 @@ def test_every_sample_file_becomes_the_layout_of_its_region(name: str) -> None:
     assert len(classes) == (20 if file.outlines is not None else 0)
 
 
-def test_each_region_shows_its_part_with_its_classes() -> None:
+def test_regions_contain_their_cells_and_classes() -> None:
     cells = SlideCells(spread(), "a.geojson", Report(1))
     labels, classes, report = cells.layout(Region(100, 200, 80, 60), (60, 80))
     assert labels.max() == report.read == 12
@@ -75,13 +75,13 @@ def test_a_layout_is_drawn_at_the_models_pixel_size() -> None:
     assert report.dropped["too small to have a pixel of their own"] > 0
 
 
-def test_a_cell_on_the_regions_edge_is_cut() -> None:
+def test_cells_on_the_edge_of_a_region_are_cut() -> None:
     labels, _, report = SlideCells(spread()).layout(Region(102, 202, 16, 16), (16, 16))
     assert np.argwhere(labels).tolist() == [[0, 0], [0, 1], [1, 0], [1, 1]]
     assert report.changed == {"cut at the edge of the region": 1}
 
 
-def test_regions_beside_each_other_show_the_same_cells_as_one() -> None:
+def test_adjacent_regions_show_the_same_cells_as_one_region() -> None:
     mask = relabel_sequential(imread(SAMPLE_MASK)[:400, :400].astype(np.int32))[0]
     cells = SlideCells(outlines_of(mask))
     whole, _, _ = cells.layout(Region(0, 0, 400, 400), (400, 400))
@@ -91,8 +91,8 @@ def test_regions_beside_each_other_show_the_same_cells_as_one() -> None:
 
 
 @pytest.mark.parametrize("down", [1, 2, 4, 2.5])
-def test_a_mask_of_the_whole_slide_fits_at_any_level(down: float) -> None:
-    """Level sizes are rounded down, as OpenSlide's are."""
+def test_whole_slide_masks_fit_at_any_level(down: float) -> None:
+    """Level sizes are rounded down, as in OpenSlide."""
     shape = tuple(int(n / down) for n in (2001, 3001))
     labels = np.zeros(shape, np.int32)
     labels[int(1000 / down) : int(1040 / down), int(1200 / down) : int(1240 / down)] = 5
@@ -127,7 +127,7 @@ def test_a_mask_of_the_region_with_its_pixel_size_is_rescaled(mpp: float) -> Non
     assert ((found > 0) == (sample() > 0)).mean() > 0.95
 
 
-def test_the_tiff_of_a_layout_comes_back_with_its_classes(tmp_path: Path) -> None:
+def test_tiff_layouts_round_trip_with_classes(tmp_path: Path) -> None:
     names = {3: "Tumor", 7: "Immune cells"}
     write_labels(tmp_path / "m.tif", sample(), 0.5, names)
     labels, classes, _ = cells_for(read_cells(tmp_path / "m.tif"), REGION, (128, 160), SLIDE, 0.5)
@@ -145,37 +145,37 @@ def test_the_tiff_of_a_layout_comes_back_with_its_classes(tmp_path: Path) -> Non
         ((20, 30), OBLONG, 0.25),  # cells would be smaller than its pixels
     ],
 )
-def test_a_mask_that_fits_neither_region_nor_slide_gets_all_three_sizes(shape, slide, mpp) -> None:
+def test_masks_that_fit_neither_region_nor_slide_are_explained(shape, slide, mpp) -> None:
     labels = np.ones(shape, np.int32)
     with pytest.raises(PixCellError) as error:
         cells_for(picture(labels), Region(0, 0, 256, 200), (200, 256), slide, mpp)
     for height, width in (shape, (200, 256), slide):
         assert f"{width} × {height} px" in str(error.value)
-    assert "belongs to another slide, or was made at another size" in str(error.value)
+    assert "Import a layout of the region's size, or enter its pixel size" in str(error.value)
 
 
-def test_a_pixel_size_that_does_not_fit_is_not_ignored() -> None:
+def test_a_conflicting_pixel_size_is_not_ignored() -> None:
     labels = np.ones((1000, 1500), np.int32)  # half of the slide's size
     cells_for(picture(labels, 0.5), Region(0, 0, 256, 200), (200, 256), OBLONG, 0.25)
-    with pytest.raises(PixCellError, match="belongs to another slide"):
+    with pytest.raises(PixCellError, match="Import a layout of the region's size"):
         cells_for(picture(labels, 0.25), Region(0, 0, 256, 200), (200, 256), OBLONG, 0.25)
 
 
-def test_outlines_outside_of_the_slide_get_a_sentence() -> None:
+def test_outlines_outside_the_slide_are_explained() -> None:
     file = CellsFile("a.geojson", Report(1), outlines=Outlines.of([shapely.box(9000, 5, 9010, 9)]))
     with pytest.raises(
-        PixCellError, match=r"from x 9,000 to 9,010 and from y 5 to 9, but the slide is 3000 × 2000"
+        PixCellError, match=r"span x 9,000 to 9,010 and y 5 to 9, but the slide is 3000 × 2000"
     ):
         put_on_slide(file, OBLONG, 0.25)
 
 
-def test_a_region_without_any_of_the_cells_gets_a_sentence() -> None:
+def test_regions_without_cells_are_explained() -> None:
     file = CellsFile("a.geojson", Report(1), outlines=Outlines.of([shapely.box(0, 0, 9, 9)]))
     with pytest.raises(PixCellError, match=r"None of the 1 cells of a\.geojson lie in this region"):
         cells_for(file, Region(500, 500, 256, 256), (256, 256), OBLONG, 0.25)
 
 
-def test_outlines_counted_from_the_region_or_at_another_pixel_size_find_their_place() -> None:
+def test_outlines_in_region_coordinates_or_another_pixel_size_are_placed() -> None:
     file = CellsFile("a.zip", Report(1), outlines=Outlines.of([shapely.box(10, 20, 20, 30)]))
     region = Region(500, 500, 512, 512)
     labels, _, _ = cells_for(file, region, (256, 256), OBLONG, 0.25, "region")

@@ -1,4 +1,4 @@
-"""Stamps: outlines taken from layouts, drawn again, placed without touching a cell."""
+"""Stamps: outlines of layouts, drawn and placed without touching other cells."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from napari_pixcell.cells.inventing.stamps import DEFAULT_FILE, join
 from napari_pixcell.errors import PixCellError
 
 
-def test_cells_are_measured_as_scikit_image_does() -> None:
+def test_cell_shapes_equal_scikit_image() -> None:
     labels = sample_layout(side=256)
     shapes, props = cell_shapes(labels, 0.5), regionprops(labels)
     assert shapes.labels.tolist() == [p.label for p in props]
@@ -35,7 +35,7 @@ def test_cells_are_measured_as_scikit_image_does() -> None:
     assert np.abs(off[long]).max() < 1e-6
 
 
-def test_the_bundled_stamps_are_small_many_and_of_the_sample_slides_size() -> None:
+def test_the_bundled_stamps_match_the_sample_slide() -> None:
     library = default_library()
     assert 200 <= len(library) <= 1000
     assert DEFAULT_FILE.stat().st_size < 100_000
@@ -61,7 +61,7 @@ def test_stamps_of_a_layout_are_whole_single_nuclei(shared_data: Path) -> None:
     assert all(mask.any(axis=1).all() and mask.any(axis=0).all() for mask in library.masks)
 
 
-def test_a_stamp_is_one_of_the_layouts_outlines() -> None:
+def test_stamps_equal_outlines_of_the_layout() -> None:
     labels = np.zeros((40, 40), np.uint16)
     labels[5:15, 10:16] = 7
     labels[0:5, 30:36] = 9  # cut by the border
@@ -69,7 +69,7 @@ def test_a_stamp_is_one_of_the_layouts_outlines() -> None:
     np.testing.assert_array_equal(mask, np.ones((10, 6), bool))
 
 
-def test_a_library_comes_back_from_its_file(tmp_path: Path) -> None:
+def test_stamp_libraries_round_trip(tmp_path: Path) -> None:
     library = StampLibrary.from_layout(sample_layout(), 0.5, "sample")
     library.save(tmp_path / "s.npz")
     again = StampLibrary.load(tmp_path / "s.npz")
@@ -79,7 +79,7 @@ def test_a_library_comes_back_from_its_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("mpp", [0.25, 0.5])
-def test_an_outline_is_drawn_with_the_size_shape_and_direction_asked_for(mpp: float) -> None:
+def test_outlines_are_drawn_with_the_requested_size_shape_and_direction(mpp: float) -> None:
     library = default_library()
     for index in range(0, 400, 20):
         drawn = library.draw(
@@ -93,14 +93,14 @@ def test_an_outline_is_drawn_with_the_size_shape_and_direction_asked_for(mpp: fl
         np.testing.assert_allclose((shape.y_um[0], shape.x_um[0]), middle, atol=mpp)
 
 
-def test_a_turn_goes_from_right_towards_down() -> None:
+def test_angles_count_from_right_to_down() -> None:
     bar = StampLibrary((np.ones((4, 20), bool),), 0.5)
     down_right = bar.draw(0, 0.5, angle=np.pi / 4)
     half = down_right.shape[0] // 2
     assert down_right[half + 4, half + 4] and not down_right[half + 4, half - 4]
 
 
-def test_a_placed_outline_gives_back_what_it_changed() -> None:
+def test_placing_an_outline_can_be_undone() -> None:
     labels = sample_layout()
     before = labels.copy()
     outline = default_library().draw(3, 0.5)
@@ -120,7 +120,7 @@ def test_a_placed_outline_gives_back_what_it_changed() -> None:
     np.testing.assert_array_equal(labels, before)
 
 
-def test_an_outline_never_touches_another_cell() -> None:
+def test_outlines_never_touch_other_cells() -> None:
     labels = np.zeros((30, 30), np.int32)
     labels[10:20, 10:20] = 1
     dot = np.ones((3, 3), bool)
@@ -132,7 +132,7 @@ def test_an_outline_never_touches_another_cell() -> None:
     assert gaps_are_kept(labels)
 
 
-def test_an_outline_is_cut_at_the_border_and_specks_are_left_out() -> None:
+def test_outlines_are_cut_at_the_border_and_specks_left_out() -> None:
     labels = np.zeros((20, 20), np.int32)
     block = np.ones((5, 5), bool)
     patch = place(labels, block, (0, 10))
@@ -142,7 +142,7 @@ def test_an_outline_is_cut_at_the_border_and_specks_are_left_out() -> None:
     assert place(labels, block, (50, 50)) is None
 
 
-def test_a_stroke_is_followed_by_arc_length_however_it_is_cut() -> None:
+def test_strokes_follow_arc_length_however_they_are_divided() -> None:
     scatter = Scatter(default_library(), spacing_um=5, orientation="along", seed=4)
     whole = scatter.placements([(0, 0), (0, 30), (30, 30)])
     assert len(whole) == 13
@@ -179,7 +179,7 @@ def test_size_and_jitter_are_kept() -> None:
     assert angles.std() == pytest.approx(0.2, rel=0.15)
 
 
-def test_a_stroke_counts_what_found_no_room() -> None:
+def test_strokes_count_stamps_without_room() -> None:
     labels = np.zeros((64, 256), np.int32)
     labels[:, 128:] = 1
     stroke = Scatter(default_library(), spacing_um=8, area_um2=40).stroke()
@@ -201,41 +201,41 @@ def test_a_stroke_counts_what_found_no_room() -> None:
 @pytest.mark.parametrize(
     ("make", "sentence"),
     [
-        (lambda: StampLibrary((), 0.5), "No whole nuclei were found to use as stamps; choose"),
+        (lambda: StampLibrary((), 0.5), "has no whole nuclei to use as stamps. Choose"),
         (
             lambda: StampLibrary.from_layout(np.zeros((9, 9), int), 0.5),
-            "No whole nuclei were found to use as stamps; choose",
+            "has no whole nuclei to use as stamps. Choose",
         ),
         (
             lambda: StampLibrary.from_layout(np.ones((9, 9), int), 0.5),
-            "No whole nuclei were found to use as stamps; choose",
+            "has no whole nuclei to use as stamps. Choose",
         ),
         (
             lambda: StampLibrary((np.ones((3, 3), bool),), 0),
-            "pixel size of the stamps is 0 µm; give one from 0.01 to 10",
+            "pixel size of the stamps is 0 µm. Choose one from 0.01 to 10",
         ),
         (
             lambda: join([StampLibrary((np.ones((3, 3), bool),), m) for m in (1, 2)], ""),
-            "different pixel sizes; make them at one",
+            "different pixel sizes. Use one",
         ),
-        (lambda: Scatter(default_library(), 0), "spacing of the stamps is 0 µm; choose from 0.5"),
-        (lambda: Scatter(default_library(), area_um2=-4), "area of the stamps is -4 µm²; choose"),
-        (lambda: Scatter(default_library(), size=float("nan")), "size of the stamps is nan; choo"),
-        (lambda: Scatter(default_library(), size_jitter=9), "stamps' size is 9; choose from 0 to"),
-        (lambda: Scatter(default_library(), orientation_jitter=-1), "stamps' angle is -1; choose"),
-        (lambda: Scatter(default_library(), angle=90), "angle of the stamps is 90 radians; choose"),
-        (lambda: Scatter(default_library(), orientation="up"), "no orientation “up”; choose one"),
-        (lambda: Scatter(default_library(), seed=-1), "The seed is -1; choose a whole number"),
+        (lambda: Scatter(default_library(), 0), "spacing of the stamps is 0 µm. Choose a value"),
+        (lambda: Scatter(default_library(), area_um2=-4), "area of the stamps is -4 µm². Choose"),
+        (lambda: Scatter(default_library(), size=float("nan")), "size of the stamps is nan. Choo"),
+        (lambda: Scatter(default_library(), size_jitter=9), "stamps' size is 9. Choose a value"),
+        (lambda: Scatter(default_library(), orientation_jitter=-1), "stamps' angle is -1. Choose"),
+        (lambda: Scatter(default_library(), angle=90), "angle of the stamps is 90 radians. Choose"),
+        (lambda: Scatter(default_library(), orientation="up"), "“up” is not an orientation"),
+        (lambda: Scatter(default_library(), seed=-1), "The seed is -1. Choose a whole number"),
     ],
 )
-def test_what_cannot_be_stamped_gets_a_sentence(make, sentence: str) -> None:
+def test_invalid_stamp_settings_are_explained(make, sentence: str) -> None:
     with pytest.raises(PixCellError, match=sentence):
         make()
 
 
-def test_a_file_that_is_no_library_gets_a_sentence(tmp_path: Path) -> None:
+def test_files_that_are_not_stamp_libraries_are_explained(tmp_path: Path) -> None:
     path = tmp_path / "s.npz"
-    sentence = r"s\.npz is no library of stamps; choose a file that was saved as one"
+    sentence = r"s\.npz is not a stamp library. Choose a file that was saved as one"
     path.write_text(json.dumps({}))
     with pytest.raises(PixCellError, match=sentence):
         StampLibrary.load(path)

@@ -1,4 +1,4 @@
-"""Layouts written for other tools, and what comes back."""
+"""Layouts exported to other tools and read back."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from napari_pixcell.slides import Region
 
 @pytest.mark.parametrize("name", ["a.geojson", "a.geojson.gz"])
 @pytest.mark.parametrize("labels", [hard(), sample()], ids=["hard", "sample"])
-def test_labels_to_geojson_and_back_are_identical(tmp_path: Path, name: str, labels) -> None:
+def test_labels_round_trip_through_geojson(tmp_path: Path, name: str, labels) -> None:
     classes = {1: "Tumor", 2: "Größe “x”"}
     written = outlines_of(labels, classes)
     write_geojson(tmp_path / name, written)
@@ -38,7 +38,7 @@ def test_labels_to_geojson_and_back_are_identical(tmp_path: Path, name: str, lab
     assert read.classes.tolist() == written.classes.tolist()
 
 
-def test_masks_of_real_tools_survive_geojson(tmp_path: Path, shared_data: Path) -> None:
+def test_masks_of_real_tools_round_trip_through_geojson(tmp_path: Path, shared_data: Path) -> None:
     folder = shared_data / "cellbindb_demo" / "mouse_HE_512"
     for name in ("pred_MEDIAR.tif", "gt_mask.tif"):
         labels = relabel_sequential(read_layout(folder / name, (512, 512)).astype(np.int32))[0]
@@ -48,7 +48,7 @@ def test_masks_of_real_tools_survive_geojson(tmp_path: Path, shared_data: Path) 
 
 
 @pytest.mark.parametrize("mpp", [0.25, 0.499, 0.2267])
-def test_at_slide_coordinates_the_way_back_is_exact_too(tmp_path: Path, mpp: float) -> None:
+def test_slide_coordinates_round_trip_exactly(tmp_path: Path, mpp: float) -> None:
     size, factor = sample().shape, 0.5 / mpp
     region = Region(1000.25, 77, size[1] * factor, size[0] * factor)
     write_geojson(tmp_path / "a.geojson", outlines_of(sample()), (region.x, region.y), factor)
@@ -56,7 +56,7 @@ def test_at_slide_coordinates_the_way_back_is_exact_too(tmp_path: Path, mpp: flo
     np.testing.assert_array_equal(cells.layout(region, size)[0], sample())
 
 
-def test_qupath_gets_what_it_needs(tmp_path: Path) -> None:
+def test_geojson_has_the_properties_qupath_needs(tmp_path: Path) -> None:
     write_geojson(tmp_path / "a.geojson", outlines_of(hard(), {1: "Tumor"}), (600, 800), 2)
     value = json.loads((tmp_path / "a.geojson").read_text())
     assert value["type"] == "FeatureCollection"
@@ -70,12 +70,12 @@ def test_qupath_gets_what_it_needs(tmp_path: Path) -> None:
     assert shapely.geometry.shape(first["geometry"]).bounds == (602, 802, 618, 816)
 
 
-def test_a_layout_without_cells_is_still_whole_json(tmp_path: Path) -> None:
+def test_a_layout_without_cells_is_valid_json(tmp_path: Path) -> None:
     write_geojson(tmp_path / "a.geojson", outlines_of(np.zeros((4, 4), int)))
     assert json.loads((tmp_path / "a.geojson").read_text())["features"] == []
 
 
-def test_label_images_are_as_small_as_their_labels_allow(tmp_path: Path) -> None:
+def test_label_images_use_the_smallest_type(tmp_path: Path) -> None:
     labels = sample().astype(np.int64)
     for top, dtype in ((20, np.uint16), (65_535, np.uint16), (65_536, np.uint32)):
         labels[labels == labels.max()] = top
@@ -85,7 +85,7 @@ def test_label_images_are_as_small_as_their_labels_allow(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("name", ["a.tif", "a.ome.tif"])
-def test_label_images_say_their_pixel_size(tmp_path: Path, name: str) -> None:
+def test_label_images_store_their_pixel_size(tmp_path: Path, name: str) -> None:
     write_labels(tmp_path / name, sample(), 0.2267)
     assert read_cells(tmp_path / name).mpp == pytest.approx(0.2267)
     with TiffFile(tmp_path / name) as file:

@@ -21,7 +21,7 @@ from napari_pixcell.cli.main import main
 from napari_pixcell.datasets import load_manifest, read_record
 from napari_pixcell.engine.record import SOURCE_TYPE
 from napari_pixcell.folders import cache_folder
-from napari_pixcell.models.catalogue import get_family
+from napari_pixcell.models.families import get_family
 from napari_pixcell.slides import Region, open_slide, pyramid
 from napari_pixcell.slides.stored_picture import pictures_folder
 from napari_pixcell.studio.session import Session
@@ -29,24 +29,13 @@ from napari_pixcell.studio.session import Session
 REGION = "600,800,257,257"
 
 
-@pytest.fixture
-def run(capsys):
-    def run(*arguments: object) -> dict:
-        code = main([*map(str, arguments), "--json"])
-        value = json.loads(capsys.readouterr().out)
-        value["code"] = code
-        return value
-
-    return run
-
-
-def test_info_says_the_pixel_size(run, cmu_slide) -> None:
+def test_info_shows_the_pixel_size(run, cmu_slide) -> None:
     result = run("info", cmu_slide)
     assert (result["width"], result["height"]) == (2220, 2967)
     assert result["mpp"] == pytest.approx(0.499)
 
 
-def test_info_for_people(cmu_slide, capsys) -> None:
+def test_without_json_the_result_is_printed_for_people(cmu_slide, capsys) -> None:
     assert main(["info", str(cmu_slide)]) == 0
     assert "mpp: 0.499" in capsys.readouterr().out
 
@@ -62,7 +51,7 @@ def test_embed_and_segment_write_their_files(run, cmu_slide, tmp_path) -> None:
     assert result["cells"] == len(np.unique(labels)) - 1 > 0
 
 
-def test_thresholds_change_how_many_cells_are_found(run, cmu_slide, tmp_path) -> None:
+def test_segmentation_follows_its_thresholds(run, cmu_slide, tmp_path) -> None:
     def found(*options: object) -> np.ndarray:
         run(
             "segment",
@@ -85,26 +74,23 @@ def test_thresholds_change_how_many_cells_are_found(run, cmu_slide, tmp_path) ->
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--sensitivity", "2"], "The sensitivity is 2; choose one from -1 to 1"),
-        (["--smallest-area", "-1"], "The smallest area of a cell is -1 µm²; choose one from 0 on"),
-        (["--smallest-area", "99999"], "but the whole region has 16,384 µm²; choose a smaller one"),
+        (["--sensitivity", "2"], "The sensitivity is 2. Choose one from -1 to 1"),
+        (["--smallest-area", "-1"], "The smallest cell area is -1 µm². Choose 0 or more"),
+        (["--smallest-area", "99999"], "but the whole region has 16,384 µm². Choose a smaller one"),
     ],
 )
-def test_thresholds_that_cannot_be_get_a_sentence(
-    cmu_slide, tmp_path, capsys, options, words
-) -> None:
-    out = ["--out", str(tmp_path / "m.tif"), *options]
-    assert main(["segment", str(cmu_slide), "--region", "600,800,256,256", *out]) == 1
-    assert words in capsys.readouterr().err
+def test_a_threshold_out_of_range_is_refused(run, cmu_slide, tmp_path, options, words) -> None:
+    out = ["--out", tmp_path / "m.tif", *options]
+    result = run("segment", cmu_slide, "--region", "600,800,256,256", *out)
+    assert result["code"] == 1 and words in result["error"]
 
 
-def test_segmenting_says_that_the_region_has_a_corrupt_tile(cmu_slide, tmp_path, capsys) -> None:
+def test_a_corrupt_tile_in_the_region_is_reported(run, cmu_slide, tmp_path) -> None:
     path = tmp_path / "bad.svs"
     shutil.copyfile(cmu_slide, path)
     damage(path, page=0, tile=11)  # row 1, column 1: pixels 240 to 480
-    out = tmp_path / "m.tif"
-    main(["segment", str(path), "--region", "200,200,300,300", "--out", str(out)])
-    assert "This region of “bad.svs” has a corrupt tile" in capsys.readouterr().err
+    result = run("segment", path, "--region", "200,200,300,300", "--out", tmp_path / "m.tif")
+    assert "This region of “bad.svs” has a corrupt tile" in result["stderr"]
 
 
 def test_cellpose_segments_as_the_built_in_method_does(
@@ -136,24 +122,19 @@ def test_cellpose_segments_as_the_built_in_method_does(
     [
         (("--method", "cellpose"), "Cellpose's weights are not installed"),
         (("--method", "cellpose", "--model", "none"), "There is no Cellpose model file none"),
-        (("--model", "mine"), "add --method cellpose, or leave --model out"),
-        (
-            ("--method", "cellpose", "--diameter", 1),
-            "diameter of a cell is 1 µm; choose one from 3",
-        ),
-        (("--method", "cellpose", "--flow-threshold", 9), "flow threshold is 9; choose one from 0"),
+        (("--model", "mine"), "Add --method cellpose, or omit --model"),
+        (("--method", "cellpose", "--diameter", 1), "The cell diameter is 1 µm. Choose one from 3"),
+        (("--method", "cellpose", "--flow-threshold", 9), "flow threshold is 9. Choose one from 0"),
     ],
 )
-def test_a_segmentation_that_cannot_be_gets_a_sentence(
-    run, cmu_slide, tmp_path, options, sentence
-) -> None:
+def test_an_impossible_segmentation_is_refused(run, cmu_slide, tmp_path, options, sentence) -> None:
     out = tmp_path / "m.tif"
     result = run("segment", cmu_slide, "--region", REGION, "--out", out, *options)
     assert result["code"] == 1 and sentence in result["error"]
     assert not out.exists()
 
 
-def test_a_style_is_computed_once(run, cmu_slide, tmp_path, monkeypatch) -> None:
+def test_a_style_is_computed_once_and_cached(run, cmu_slide, tmp_path, monkeypatch) -> None:
     def embed(name: str, *options: str) -> tuple[bool, bytes]:
         out = tmp_path / name
         result = run("embed", cmu_slide, "--region", REGION, "--out", out, *options)
@@ -166,7 +147,7 @@ def test_a_style_is_computed_once(run, cmu_slide, tmp_path, monkeypatch) -> None
     assert embed("again.npy", "--no-cache") == (False, computed)
 
 
-def test_a_stored_style_makes_the_same_variants(run, cmu_slide, tmp_path) -> None:
+def test_a_cached_style_gives_the_same_variants(run, cmu_slide, tmp_path) -> None:
     def generate(name: str, *options: str) -> tuple[str, int]:
         out = tmp_path / name
         short = ("--count", 1, "--steps", 1, "--out", out)
@@ -180,7 +161,7 @@ def test_a_stored_style_makes_the_same_variants(run, cmu_slide, tmp_path) -> Non
     assert generate("second") == (pixels, 1)
 
 
-def test_generate_writes_pairs_that_rerun_makes_again(run, cmu_slide, tmp_path) -> None:
+def test_rerun_reproduces_a_generated_pair(run, cmu_slide, tmp_path) -> None:
     mask = tmp_path / "m.tif"
     run("segment", cmu_slide, "--region", REGION, "--out", mask)
     options = ("--layout", mask, "--count", 2, "--steps", 2, "--seed", 11, "--name", "case 1")
@@ -193,7 +174,7 @@ def test_generate_writes_pairs_that_rerun_makes_again(run, cmu_slide, tmp_path) 
     assert again["same pixels"] == "yes"
 
 
-def test_nothing_written_names_a_path(run, cmu_slide, tmp_path) -> None:
+def test_no_file_that_generate_writes_names_a_path(run, cmu_slide, tmp_path) -> None:
     out = tmp_path / "out"
     run("generate", cmu_slide, "--region", REGION, "--count", 1, "--steps", 1, "--out", out)
     secrets = [str(cmu_slide.parent).encode(), b"Aperio", b"ScanScope", str(tmp_path).encode()]
@@ -210,14 +191,14 @@ def test_nothing_written_names_a_path(run, cmu_slide, tmp_path) -> None:
         ("600,800,60,60", "smaller than"),
     ],
 )
-def test_a_bad_region_gets_a_sentence(run, cmu_slide, tmp_path, region, sentence) -> None:
+def test_an_invalid_region_is_refused(run, cmu_slide, tmp_path, region, sentence) -> None:
     result = run("generate", cmu_slide, "--region", region, "--out", tmp_path / "o")
     assert result["code"] == 1
     assert sentence in result["error"]
     assert not (tmp_path / "o").exists()
 
 
-def test_a_mask_of_another_size_gets_a_sentence(run, cmu_slide, tmp_path) -> None:
+def test_a_mask_of_another_size_is_refused(run, cmu_slide, tmp_path) -> None:
     mask = tmp_path / "m.tif"
     imwrite(mask, np.ones((10, 10), np.uint16))
     options = ("--layout", mask, "--out", tmp_path / "o")
@@ -246,21 +227,19 @@ def test_a_record_of_other_weights_cannot_be_rerun(run, cmu_slide, tmp_path) -> 
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="others always have a display")
-def test_the_demo_runs_without_any_display(tmp_path, monkeypatch, capsys) -> None:
+def test_the_demo_runs_without_a_display(run, tmp_path, monkeypatch) -> None:
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))  # no Xvfb to be found
     quick = replace(get_family("demo"), steps=4)
-    monkeypatch.setattr("napari_pixcell.cli.main.get_family", lambda _name: quick)
-    assert main(["demo", "--out", str(tmp_path / "out"), "--json"]) == 0
-    printed = capsys.readouterr()
-    assert "the main job runs without a window" in printed.err
-    result = json.loads(printed.out)
+    monkeypatch.setattr("napari_pixcell.cli.demo.get_family", lambda _name: quick)
+    result = run("demo", "--out", tmp_path / "out")
+    assert result["code"] == 0 and "The demo runs without a window" in result["stderr"]
     assert len(result["images"]) == len(result["masks"]) == 4
     assert all((tmp_path / "out" / name).exists() for name in result["images"] + result["masks"])
 
 
-def test_a_larger_region_is_one_picture_with_the_style_that_the_dock_gives_it(
+def test_a_large_region_is_one_image_with_the_same_style_as_in_the_dock(
     run, cmu_slide, tmp_path
 ) -> None:
     box = (1900, 2700, 320, 267)  # at the slide's corner: its last tiles reach beyond the slide
@@ -281,7 +260,7 @@ def test_a_larger_region_is_one_picture_with_the_style_that_the_dock_gives_it(
     session.close()
 
 
-def test_a_picture_too_large_for_memory_is_exported_as_a_slide(
+def test_an_image_too_large_for_memory_is_exported_as_a_slide(
     run, cmu_slide, tmp_path, monkeypatch
 ) -> None:
     arguments = ["--region", "1000,900,520,460", "--count", "1", "--steps", "1", "--seed", "5"]
@@ -306,13 +285,13 @@ def test_a_picture_too_large_for_memory_is_exported_as_a_slide(
     assert not list(pictures_folder().iterdir())
 
 
-def test_a_preset_brings_its_steps(run, cmu_slide, tmp_path) -> None:
+def test_a_preset_sets_the_steps(run, cmu_slide, tmp_path) -> None:
     arguments = ["--region", REGION, "--count", "1", "--out", tmp_path]
     made = run("generate", cmu_slide, *arguments, "--preset", "quick")
     assert read_record(tmp_path / made["images"][0]).request.steps == 8
 
 
-def test_generate_starts_from_the_region_in_a_part(run, cmu_slide, tmp_path) -> None:
+def test_generate_changes_part_of_the_region(run, cmu_slide, tmp_path) -> None:
     mask = np.zeros((256, 256), np.uint8)
     mask[90:150, 90:170] = 255
     imwrite(tmp_path / "part.tif", mask)
@@ -329,7 +308,7 @@ def test_generate_starts_from_the_region_in_a_part(run, cmu_slide, tmp_path) -> 
     assert (record.request.strength, record.request.feather) == (0.6, 8)
     assert record.source_type.endswith("compositeWithTrainedAlgorithmicMedia")
     assert run("rerun", tmp_path / "out" / result["images"][0])["same pixels"] == "yes"
-    # What came of it is a picture to start from.
+    # Its result is an image to start from, too.
     again = ("--start-from", tmp_path / "out" / result["images"][0], "--strength", 0)
     second = run(*place, *again, "--out", tmp_path / "second")
     kept = imread_png(tmp_path / "second" / second["images"][0])
@@ -339,18 +318,18 @@ def test_generate_starts_from_the_region_in_a_part(run, cmu_slide, tmp_path) -> 
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (("--strength", 0.5), "--strength is about a picture that is started from; add"),
-        (("--start-from", "none.png"), "There is no image none.png; check its path"),
-        (("--start-from", "bad.png"), "bad.png cannot be read as an image; give a TIFF or PNG"),
-        (("--start-from", "small.tif"), "is 9 × 9 px, but the result has 300 × 300 px. Use"),
-        (("--start-from", "region", "--feather", 2), "--feather is about a part; add --part"),
-        (("--start-from", "region", "--part", "small.tif"), "Use an 8-bit mask of 300 × 300 px"),
-        (("--start-from", "region", "--part", "full.tif", "--feather", -1), "choose 0 to 512 µm"),
-        (("--start-from", "region", "--part", "empty.tif"), "The area to regenerate is empty"),
+        (("--strength", 0.5), "--strength needs an image to start from. Add"),
+        (("--start-from", "none.png"), "There is no image none.png. Check its path"),
+        (("--start-from", "bad.png"), "bad.png cannot be read as an image. Use a TIFF, PNG"),
+        (("--start-from", "small.tif"), "is 9 × 9 px but 300 × 300 px are made; give one"),
+        (("--start-from", "region", "--feather", 2), "--feather blends around a part. Add --part"),
+        (("--start-from", "region", "--part", "small.tif"), "give a mask of 8 bits, 300 × 300 px"),
+        (("--start-from", "region", "--part", "full.tif", "--feather", -1), "Choose 0 to 512 µm"),
+        (("--start-from", "region", "--part", "empty.tif"), "Nothing is marked as the part"),
         (("--start-from", "region", "--strength", 3), "choose one from 0 to 1"),
     ],
 )
-def test_a_start_that_cannot_be_gets_a_sentence(
+def test_an_impossible_start_is_refused(
     run, cmu_slide, tmp_path, monkeypatch, options, sentence
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -359,7 +338,7 @@ def test_a_start_that_cannot_be_gets_a_sentence(
     imwrite("empty.tif", np.zeros((300, 300), np.uint8))
     Path("bad.png").write_text("no image")
     values = np.zeros((2, 2, 128), np.float32)
-    monkeypatch.setattr("napari_pixcell.cli.main.style_of", lambda *_: (values, True))
+    monkeypatch.setattr("napari_pixcell.cli.styles.embedding_of", lambda *_: (values, True))
     place = ("generate", cmu_slide, "--region", "600,800,301,301")
     result = run(*place, *options, "--out", tmp_path / "out")
     assert result["code"] == 1 and sentence in result["error"]

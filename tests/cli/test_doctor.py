@@ -1,4 +1,4 @@
-"""The doctor: every line is graded, and what is not well comes with its fix."""
+"""The doctor grades each finding, and names a fix for each problem."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from napari_pixcell.cli import doctor
-from napari_pixcell.cli.doctor import Line, examine
+from napari_pixcell.cli.doctor import Diagnosis, examine
 from napari_pixcell.cli.main import main
 from napari_pixcell.preferences import set_preference
 
@@ -17,7 +17,7 @@ CPSAM = "mouseland/cellpose-sam/cpsam_v2"
 
 
 @pytest.fixture(scope="module")
-def findings(tmp_path_factory: pytest.TempPathFactory) -> list[Line]:
+def findings(tmp_path_factory: pytest.TempPathFactory) -> list[Diagnosis]:
     """Examine this machine once."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("PIXCELL_CONFIG_DIR", str(tmp_path_factory.mktemp("config")))
@@ -25,13 +25,13 @@ def findings(tmp_path_factory: pytest.TempPathFactory) -> list[Line]:
         return list(examine())
 
 
-def test_every_line_is_graded_and_what_is_not_well_has_a_fix(findings: list[Line]) -> None:
+def test_every_problem_has_a_fix(findings: list[Diagnosis]) -> None:
     assert {line.grade for line in findings} <= {"PASS", "WARN", "FAIL"}
     assert all(bool(line.fix) == (line.grade != "PASS") for line in findings)
     assert not [line for line in findings if "the check broke" in line.found]
 
 
-def test_everything_that_the_studio_needs_was_looked_at(findings: list[Line]) -> None:
+def test_everything_that_the_studio_needs_is_checked(findings: list[Diagnosis]) -> None:
     topics = {line.topic for line in findings}
     assert topics >= {"Python", "napari", "Qt", "OpenGL", "torch", "device", "memory", "token"}
     assert topics >= {
@@ -44,7 +44,7 @@ def test_everything_that_the_studio_needs_was_looked_at(findings: list[Line]) ->
     assert topics >= {"disk for stored styles", "MahmoodLab/UNI2-h/pytorch_model.bin"}
 
 
-def test_the_bundled_family_passes_and_the_others_say_how_to_get_them(findings) -> None:
+def test_a_missing_family_comes_with_the_command_to_get_it(findings) -> None:
     lines = {line.topic: line for line in findings}
     assert lines["model demo"].grade == "PASS"
     assert lines["model pixcell-256"].grade == "WARN"
@@ -52,7 +52,7 @@ def test_the_bundled_family_passes_and_the_others_say_how_to_get_them(findings) 
 
 
 @pytest.mark.usefixtures("quick")
-def test_cellpose_and_its_weights_are_looked_for(monkeypatch, tmp_path: Path) -> None:
+def test_cellpose_and_its_weights_are_checked(monkeypatch, tmp_path: Path) -> None:
     lines = {line.topic: line for line in examine()}
     assert lines["Cellpose"].grade == "PASS" and lines["Cellpose"].found[0] == "4"
     weights = lines[CPSAM]
@@ -66,7 +66,7 @@ def test_cellpose_and_its_weights_are_looked_for(monkeypatch, tmp_path: Path) ->
     assert lines["Cellpose"].grade == "FAIL" and "pip install" in lines["Cellpose"].fix
 
 
-def test_a_token_is_never_shown(findings: list[Line]) -> None:
+def test_a_token_is_never_shown(findings: list[Diagnosis]) -> None:
     assert "secret" not in " ".join(map(str, findings))
 
 
@@ -78,7 +78,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("quick")
-def test_the_exit_code_tells(capsys, monkeypatch, tmp_path: Path) -> None:
+def test_the_exit_code_is_1_if_a_check_fails(capsys, monkeypatch, tmp_path: Path) -> None:
     assert main(["doctor"]) == 0
     assert "PASS  Python" in capsys.readouterr().out
     blocked = tmp_path / "a file"
@@ -91,7 +91,7 @@ def test_the_exit_code_tells(capsys, monkeypatch, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("quick")
-def test_a_check_that_breaks_is_a_line_and_no_traceback(monkeypatch) -> None:
+def test_a_check_that_breaks_is_reported_without_a_traceback(monkeypatch) -> None:
     monkeypatch.setattr(doctor, "families", lambda: 1 / 0)
     lines = {line.topic: line for line in examine()}
     assert lines["models"].grade == "FAIL"
@@ -117,7 +117,7 @@ def test_a_torch_that_cannot_be_imported_fails_with_its_fix(monkeypatch) -> None
         ),
     ],
 )
-def test_a_card_that_torch_does_not_see_is_explained(
+def test_a_gpu_that_torch_does_not_see_is_explained(
     build, script, found, fix, monkeypatch, tmp_path: Path
 ) -> None:
     tool = tmp_path / "nvidia-smi"
@@ -131,7 +131,7 @@ def test_a_card_that_torch_does_not_see_is_explained(
     assert found in line.found and fix in line.fix
 
 
-def test_a_full_disk_names_the_folder_to_move(monkeypatch) -> None:
+def test_a_full_disk_names_the_variable_to_set(monkeypatch) -> None:
     from collections import namedtuple
 
     usage = namedtuple("usage", "total used free")
@@ -141,7 +141,7 @@ def test_a_full_disk_names_the_folder_to_move(monkeypatch) -> None:
     assert styles.grade == "WARN" and "PIXCELL_CACHE_DIR" in styles.fix
 
 
-def test_the_command_with_its_real_probes(tmp_path: Path) -> None:
+def test_every_check_runs_in_a_real_process(tmp_path: Path) -> None:
     import os
     import subprocess
 
@@ -157,11 +157,11 @@ def test_the_command_with_its_real_probes(tmp_path: Path) -> None:
     assert lines["torch"]["grade"] == "PASS" and lines["device"]["found"]
 
 
-def test_the_renderer_is_named_where_there_is_a_screen(qapp, monkeypatch) -> None:
-    # As on a user's machine, where a process that ends hard loses what it did not flush.
+def test_the_renderer_is_named_if_there_is_a_screen(qapp, monkeypatch) -> None:
+    # As on a user's machine: a process that is killed loses unflushed output.
     monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
     (line,) = doctor._opengl()
-    assert line.found != "no context could be made here"
+    assert line.found != "no context could be created"
 
 
 def test_a_missing_screen_is_a_warning(monkeypatch) -> None:
@@ -173,7 +173,7 @@ def test_a_missing_screen_is_a_warning(monkeypatch) -> None:
 
 
 @pytest.mark.usefixtures("quick")
-def test_offline_is_said(monkeypatch) -> None:
+def test_offline_mode_is_reported(monkeypatch) -> None:
     from huggingface_hub import constants
 
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
@@ -181,20 +181,20 @@ def test_offline_is_said(monkeypatch) -> None:
     assert lines["hub"].grade == "WARN"
 
 
-def test_the_doctor_leaves_torch_out_of_its_own_process() -> None:
+def test_the_doctor_does_not_import_torch() -> None:
     import subprocess
 
     code = "import napari_pixcell.cli.doctor, sys; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_compilation_that_was_left_out_is_told_with_its_reason(monkeypatch) -> None:
-    def line() -> Line:
+def test_a_failed_compilation_is_reported_with_its_reason(monkeypatch) -> None:
+    def line() -> Diagnosis:
         return next(doctor._compilation())
 
     assert line().grade == "PASS" and line().found.startswith("off")
     monkeypatch.setenv("PIXCELL_COMPILE", "1")
-    assert line().grade == "PASS" and "compiled when a model loads" in line().found
+    assert line().grade == "PASS" and "compiled when a model is loaded" in line().found
     set_preference("compile failed", "RuntimeError: no C++ compiler")
     assert line().grade == "WARN" and "no C++ compiler" in line().found
     assert line().fix.startswith("install a C++ compiler")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,6 @@ from drawn_layouts import SAMPLE_CELLS, sample
 from tifffile import imread, imwrite
 
 from napari_pixcell.cells import SlideCells, read_cells
-from napari_pixcell.cli.main import main
 from napari_pixcell.slides import Region
 from napari_pixcell.slides.samples import SAMPLE_MASK, SAMPLE_SLIDE
 
@@ -19,17 +17,8 @@ PLACE = ("--slide", SAMPLE_SLIDE, "--region", "752,576,256,256")
 WITHIN = (slice(64, 192), slice(48, 208))  # where the sample cells lie in that region
 
 
-@pytest.fixture
-def run(capsys):
-    def run(*arguments: object) -> dict:
-        code = main([*map(str, arguments), "--json"])
-        return json.loads(capsys.readouterr().out) | {"code": code}
-
-    return run
-
-
 @pytest.mark.parametrize("name", ["qupath.geojson.gz", "hovernet.json", "cellvit.json"])
-def test_cells_of_a_slide_become_the_layout_of_a_region(run, tmp_path: Path, name: str) -> None:
+def test_cells_of_a_slide_are_imported_into_a_region(run, tmp_path: Path, name: str) -> None:
     out = tmp_path / "labels.tif"
     result = run("layout", "import", SAMPLE_CELLS / name, *PLACE, "--out", out)
     assert result["code"] == 0
@@ -41,7 +30,7 @@ def test_cells_of_a_slide_become_the_layout_of_a_region(run, tmp_path: Path, nam
     assert (file.mpp, len(file.classes)) == (0.5, 20)
 
 
-def test_a_mask_of_the_whole_slide_becomes_the_layout_of_a_region(run, tmp_path: Path) -> None:
+def test_a_mask_of_the_whole_slide_is_cropped_to_the_region(run, tmp_path: Path) -> None:
     out = tmp_path / "labels.tif"
     result = run("layout", "import", SAMPLE_MASK, *PLACE, "--out", out)
     mask = imread(SAMPLE_MASK)[576:832, 752:1008]
@@ -50,7 +39,7 @@ def test_a_mask_of_the_whole_slide_becomes_the_layout_of_a_region(run, tmp_path:
     assert result["dropped"]["outside of the region"] == imread(SAMPLE_MASK).max() - result["cells"]
 
 
-def test_rois_of_a_picture_of_the_region_are_counted_from_its_corner(run, tmp_path: Path) -> None:
+def test_rois_can_start_at_the_corner_of_the_region(run, tmp_path: Path) -> None:
     out = tmp_path / "labels.tif"
     arguments = ("layout", "import", SAMPLE_CELLS / "imagej.zip", *PLACE, "--out", out)
     assert "lie in this region" in run(*arguments)["error"]
@@ -59,7 +48,7 @@ def test_rois_of_a_picture_of_the_region_are_counted_from_its_corner(run, tmp_pa
     np.testing.assert_array_equal(imread(out)[:128, :160], sample())
 
 
-def test_an_export_lies_where_the_region_lies(run, tmp_path: Path) -> None:
+def test_an_export_lies_on_its_region(run, tmp_path: Path) -> None:
     mask = imread(SAMPLE_MASK)[576:832, 752:1008]
     imwrite(tmp_path / "m.tif", mask)
     result = run("layout", "export", tmp_path / "m.tif", tmp_path / "a.geojson", *PLACE)
@@ -73,7 +62,7 @@ def test_an_export_lies_where_the_region_lies(run, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "names", [["a.geojson.gz"], ["a_seg.npy", "a_masks.tif"], ["a.tif"], ["a.ome.tif"]]
 )
-def test_every_export_format_is_read_again(run, tmp_path: Path, names: list[str]) -> None:
+def test_every_export_format_can_be_read(run, tmp_path: Path, names: list[str]) -> None:
     result = run("layout", "export", SAMPLE_CELLS / "labels.tif", tmp_path / names[0])
     assert result["written"] == [str(tmp_path / name) for name in names]
     for name in names:
@@ -83,25 +72,25 @@ def test_every_export_format_is_read_again(run, tmp_path: Path, names: list[str]
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("labels.tif", "a.xml"), r"a.xml says no format"),
+        (("labels.tif", "a.xml"), r"The format of a.xml is unknown"),
         (("labels.tif", "a.geojson", *PLACE), "is 160 × 128 px but the region has 256 × 256 px"),
-        (("labels.tif", "a.geojson", *PLACE[:2]), "give both --slide and --region"),
+        (("labels.tif", "a.geojson", *PLACE[:2]), "needs both --slide and --region"),
         (("coco.json", "a.geojson"), "has outlines, not labels"),
     ],
 )
-def test_an_export_that_cannot_be_gets_a_sentence(run, tmp_path, arguments, sentence) -> None:
+def test_an_impossible_export_is_refused(run, tmp_path, arguments, sentence) -> None:
     labels, out, *place = arguments
     result = run("layout", "export", SAMPLE_CELLS / labels, tmp_path / out, *place)
     assert result["code"] == 1 and sentence in result["error"]
     assert not (tmp_path / out).exists()
 
 
-def test_a_pixel_size_that_cannot_be_gets_a_sentence(run, tmp_path: Path) -> None:
+def test_a_pixel_size_out_of_range_is_refused(run, tmp_path: Path) -> None:
     arguments = (SAMPLE_CELLS / "qupath.geojson", *PLACE, "--out", tmp_path / "a.tif")
-    assert "give 0.01 to 50 µm" in run("layout", "import", *arguments, "--cells-mpp", 0)["error"]
+    assert "Choose 0.01 to 50 µm" in run("layout", "import", *arguments, "--cells-mpp", 0)["error"]
 
 
-def test_generate_takes_cells_of_a_slide_as_its_layout(run, tmp_path: Path) -> None:
+def test_generate_reads_cells_of_a_slide_as_its_layout(run, tmp_path: Path) -> None:
     layout = tmp_path / "labels.tif"
     run("layout", "import", SAMPLE_CELLS / "qupath.geojson", *PLACE, "--out", layout)
     options = ("--count", 1, "--steps", 1, "--out")
@@ -111,7 +100,7 @@ def test_generate_takes_cells_of_a_slide_as_its_layout(run, tmp_path: Path) -> N
         np.testing.assert_array_equal(imread(out / result["masks"][0]), imread(layout))
 
 
-def test_classes_go_out_as_geojson_and_come_back(run, tmp_path: Path) -> None:
+def test_classes_survive_a_round_trip_through_geojson(run, tmp_path: Path) -> None:
     first, second = tmp_path / "a.tif", tmp_path / "b.tif"
     found = run("layout", "import", SAMPLE_CELLS / "qupath.geojson", *PLACE, "--out", first)
     run("layout", "export", first, tmp_path / "a.geojson", *PLACE)
@@ -123,13 +112,13 @@ def test_classes_go_out_as_geojson_and_come_back(run, tmp_path: Path) -> None:
         assert after.classes[int(there)] == name
 
 
-def test_a_layout_is_varied(run, tmp_path: Path) -> None:
+def test_a_variation_is_reproducible_and_keeps_classes(run, tmp_path: Path) -> None:
     layout, out = tmp_path / "a.tif", tmp_path / "b.tif"
     run("layout", "import", SAMPLE_CELLS / "qupath.geojson", *PLACE, "--out", layout)
     options = ("--jitter", 1, "--drop", 0.25, "--add", 0.5, "--seed", 3, "--out")
     result = run("layout", "vary", layout, *options, out)
     assert (result["dropped"], result["added"], result["cells"]) == (5, 10, 25)
-    assert result["note"] == "5 cells left out, 10 added."
+    assert result["note"] == "5 cells dropped, 10 added."
     before, after = read_cells(layout), read_cells(out)
     assert after.mpp == 0.5 and len(after.classes) == 15
     assert after.classes.items() <= before.classes.items()
@@ -138,7 +127,7 @@ def test_a_layout_is_varied(run, tmp_path: Path) -> None:
     assert not np.array_equal(before.labels, after.labels)
 
 
-def test_a_variation_that_cannot_be_as_asked_for_says_so(run, tmp_path: Path) -> None:
+def test_a_variation_without_room_is_reported(run, tmp_path: Path) -> None:
     labels = np.zeros((100, 100), np.uint16)
     for i in range(25):
         y, x = 20 * (i // 5), 20 * (i % 5)
@@ -148,10 +137,10 @@ def test_a_variation_that_cannot_be_as_asked_for_says_so(run, tmp_path: Path) ->
     result = run("layout", "vary", tmp_path / "full.tif", *out, "--add", 1, "--drop", 0)
     assert (result["added"], result["wanted"]) == (0, 25)
     assert result["note"].endswith(
-        "0 of 25 added; the rest found no room: add fewer, or leave out more."
+        "0 of 25 added; there is no room for the rest. Add fewer cells, or drop more."
     )
     outlines = run("layout", "vary", SAMPLE_CELLS / "coco.json", "--out", tmp_path / "c.tif")
-    assert "coco.json has outlines; make a label image" in outlines["error"]
+    assert "coco.json has outlines, not labels. Convert it first" in outlines["error"]
     wrong = run("layout", "vary", tmp_path / "full.tif", "--out", tmp_path / "c.tif", "--drop", 2)
-    assert wrong["code"] == 1 and "The part to drop is 200%" in wrong["error"]
+    assert wrong["code"] == 1 and "The share of cells to drop is 200%" in wrong["error"]
     assert not (tmp_path / "c.tif").exists()

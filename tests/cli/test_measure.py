@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from pathlib import Path
 
 import numpy as np
@@ -20,19 +19,19 @@ def ki67(shared_data: Path) -> Path:
     return shared_data / "openslide_os1_os2_crops" / "OS-2-ndpi.ome.tif"
 
 
-@pytest.fixture
-def run(capsys):
-    def run(*arguments: object) -> dict:
-        code = main(["measure", *map(str, arguments), "--json"])
-        return json.loads(capsys.readouterr().out) | {"code": code}
-
-    return run
-
-
-def test_tables_and_mask_of_a_region_and_the_mask_back_in(run, ki67, tmp_path) -> None:
+def test_a_region_is_measured_again_from_its_mask(run, ki67, tmp_path) -> None:
     files = [tmp_path / name for name in ("table.csv", "nuclei.csv", "mask.tif")]
     first = run(
-        ki67, "--region", REGION, "--out", files[0], "--nuclei", files[1], "--mask", files[2]
+        "measure",
+        ki67,
+        "--region",
+        REGION,
+        "--out",
+        files[0],
+        "--nuclei",
+        files[1],
+        "--mask",
+        files[2],
     )
     assert first["code"] == 0 and first["nuclei_from"] == "found in it"
     assert 10 < first["positive_percent"] < 35 and not first["warning"]
@@ -43,20 +42,29 @@ def test_tables_and_mask_of_a_region_and_the_mask_back_in(run, ki67, tmp_path) -
         nuclei = list(csv.DictReader(file))
     assert sum(one["class"] == "3+" for one in nuclei) == first["3+"]
     again = run(
-        ki67, "--region", REGION, "--layout", files[2], "--thresholds", "0.3,0.5,0.7", "--name", "A"
+        "measure",
+        ki67,
+        "--region",
+        REGION,
+        "--layout",
+        files[2],
+        "--thresholds",
+        "0.3,0.5,0.7",
+        "--name",
+        "A",
     )
     assert (again["name"], again["nuclei_from"]) == ("A", "its layout")
     assert again["nuclei"] == first["nuclei"]
     assert again["positive_percent"] < first["positive_percent"]
 
 
-def test_a_picture_is_measured_whole_and_h_and_e_is_warned_of(
+def test_a_whole_image_is_measured_with_a_warning_for_h_and_e(
     shared_data, capsys, tmp_path
 ) -> None:
     picture = shared_data / "skimage_skin" / "skin.tif"
     assert main(["measure", str(picture), "--name", "skin"]) == 0
     out, err = capsys.readouterr()
-    assert "does not say its pixel size; it was taken for 0.5 µm/px" in err
+    assert "states no pixel size; 0.5 µm/px is assumed" in err
     assert "This looks like H&E" in err
     assert "positive_area_percent: " in out
 
@@ -65,16 +73,18 @@ def test_a_picture_is_measured_whole_and_h_and_e_is_warned_of(
     ("options", "words"),
     [
         (["--thresholds", "0.6,0.4,0.2"], "which do not ascend"),
-        (["--out", "nowhere/t.csv"], "There is no folder to write t.csv to"),
+        (["--out", "nowhere/t.csv"], "The folder for t.csv does not exist"),
         (
             ["--region", REGION, "--layout", "other.tif"],
             "The layout is 50 × 50 px but the region needs",
         ),
     ],
 )
-def test_what_cannot_be_measured(run, ki67, tmp_path, monkeypatch, options, words) -> None:
+def test_an_impossible_measurement_is_refused(
+    run, ki67, tmp_path, monkeypatch, options, words
+) -> None:
     monkeypatch.chdir(tmp_path)
     write_labels(tmp_path / "other.tif", np.eye(50, dtype=np.uint16), 0.5)
-    found = run(ki67, *options)
+    found = run("measure", ki67, *options)
     assert found["code"] == 1
     assert words in found["error"]

@@ -8,21 +8,10 @@ import numpy as np
 import pytest
 from tifffile import TiffFile
 
-from napari_pixcell.cli.main import main
-
 REGION = "1120,1870,257,257"  # epidermis
 
 
-@pytest.fixture
-def run(capsys):
-    def run(*arguments: object) -> dict:
-        code = main([*map(str, arguments), "--json"])
-        return json.loads(capsys.readouterr().out) | {"code": code}
-
-    return run
-
-
-def test_places_and_map_are_written_and_known_the_next_time(run, cmu_slide, tmp_path) -> None:
+def test_map_and_matches_are_written_and_embeddings_cached(run, cmu_slide, tmp_path) -> None:
     out = tmp_path / "map.json"
     first = run("similar", cmu_slide, "--region", REGION, "--out", out, "--count", 2)
     assert first["from cache"] == 0 and first["looked at"] > 20
@@ -47,15 +36,15 @@ def test_places_and_map_are_written_and_known_the_next_time(run, cmu_slide, tmp_
 @pytest.mark.parametrize(
     "options, words",
     [
-        (["--out", "map.png"], "let it end in .json or .tif"),
-        (["--out", "nowhere/map.json"], "There is no folder to write map.json to"),
-        (["--out", "map.json", "--count", "0"], "choose one from 1 to 1000"),
+        (["--out", "map.png"], "End its name in .json or .tif"),
+        (["--out", "nowhere/map.json"], "The folder for map.json does not exist"),
+        (["--out", "map.json", "--count", "0"], "Choose 1 to 1000"),
     ],
 )
-def test_what_cannot_be_written_is_refused_first(
-    cmu_slide, tmp_path, capsys, monkeypatch, options, words
+def test_an_impossible_output_is_refused_before_the_search(
+    run, cmu_slide, tmp_path, monkeypatch, options, words
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert main(["similar", str(cmu_slide), "--region", REGION, *options]) == 1
-    assert words in capsys.readouterr().err
+    result = run("similar", cmu_slide, "--region", REGION, *options)
+    assert result["code"] == 1 and words in result["error"]
     assert not list(tmp_path.iterdir())

@@ -19,17 +19,6 @@ REGION, OTHER = "600,800,257,257", "900,1500,257,257"
 
 
 @pytest.fixture
-def run(capsys):
-    def run(*arguments: object) -> dict:
-        code = main([*map(str, arguments), "--json"])
-        value = json.loads(capsys.readouterr().out)
-        value["code"] = code
-        return value
-
-    return run
-
-
-@pytest.fixture
 def picture(cmu_slide: Path, tmp_path: Path) -> Path:
     path = tmp_path / "Doe 1954.png"
     pixels = open_slide(cmu_slide).read(Region.parse(OTHER), 0.5)
@@ -37,7 +26,7 @@ def picture(cmu_slide: Path, tmp_path: Path) -> Path:
     return path
 
 
-def test_styles_from_everywhere_are_blended(run, cmu_slide, picture, tmp_path) -> None:
+def test_styles_of_every_kind_are_blended(run, cmu_slide, picture, tmp_path) -> None:
     first, second = tmp_path / "first.npy", tmp_path / "second.npy"
     run("embed", cmu_slide, "--region", REGION, "--out", first)
     result = run("embed", picture, "--out", second, "--save-as", "Stroma A")
@@ -70,14 +59,17 @@ def test_saved_styles_are_listed_shown_renamed_and_removed(run, picture, capsys)
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("--style", "nobody"), "There is no style “nobody”. Saved styles"),
-        (("--style", "region", "--style-weight", "1", "--style-weight", "2"), "1 styles and 2"),
+        (("--style", "nobody"), "There is no style “nobody”; there are none yet"),
+        (
+            ("--style", "region", "--style-weight", "1", "--style-weight", "2"),
+            "1 style and 2 weights",
+        ),
         (("--style", "gone.npy"), "There is no file “gone.npy”"),
-        (("--style", "BROKEN"), "is no embedding"),
+        (("--style", "BROKEN"), "is not an embedding"),
         (("--style", "region", "--style-weight", "0"), "more than 0"),
     ],
 )
-def test_what_is_no_style_gets_a_sentence(run, cmu_slide, tmp_path, arguments, words) -> None:
+def test_an_unusable_style_is_refused(run, cmu_slide, tmp_path, arguments, words) -> None:
     broken = tmp_path / "broken.npy"
     broken.write_bytes(b"nothing")
     arguments = [broken if one == "BROKEN" else one for one in arguments]
@@ -85,6 +77,6 @@ def test_what_is_no_style_gets_a_sentence(run, cmu_slide, tmp_path, arguments, w
     assert result["code"] == 1 and words in result["error"]
 
 
-def test_an_embedding_has_to_go_somewhere_under_a_name(run, picture) -> None:
+def test_embed_needs_an_output_and_a_valid_name(run, picture) -> None:
     assert "--save-as NAME" in run("embed", picture)["error"]
     assert "needs a name" in run("embed", picture, "--save-as", " ")["error"]

@@ -1,4 +1,4 @@
-"""What tests of pairs on disk share."""
+"""Fixtures for pairs on disk."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ from napari_pixcell.errors import PixCellError
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A whole dataset of 6 pairs; pair 4 is kept apart."""
+    """A complete dataset of 6 pairs, of which pair 4 is set apart."""
     return make_dataset(tmp_path_factory.mktemp("whole") / "data").folder
 
 
@@ -65,13 +65,13 @@ def other_pixels(folder: Path) -> None:
 
 
 def swap(folder: Path) -> None:
-    """Exchange two images, and tell the manifest."""
+    """Exchange two images, and update the manifest."""
     names = [folder / f"images/00000{number}.png" for number in (0, 1)]
     first, second = (name.read_bytes() for name in names)
     names[0].write_bytes(second)
     names[1].write_bytes(first)
 
-    def tell(all_rows: list[dict]) -> None:
+    def update(all_rows: list[dict]) -> None:
         one, two = all_rows[0], all_rows[1]
         one["files"][one["image"]], two["files"][two["image"]] = (
             two["files"][two["image"]],
@@ -79,7 +79,7 @@ def swap(folder: Path) -> None:
         )
         one["pixels"], two["pixels"] = two["pixels"], one["pixels"]
 
-    rewrite(folder, tell, "manifest.jsonl")
+    rewrite(folder, update, "manifest.jsonl")
 
 
 def larger_mask(folder: Path) -> None:
@@ -92,11 +92,11 @@ def twice_written(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("picture", ["png", "tiff"])
-def test_a_whole_dataset(tmp_path: Path, whole: Path, picture: str) -> None:
+def test_a_complete_dataset_has_no_problems(tmp_path: Path, whole: Path, picture: str) -> None:
     folder = whole if picture == "png" else make_dataset(tmp_path / "data", picture="tiff").folder
     told: list[tuple[int, int]] = []
     found = check_dataset(Dataset(folder), lambda *progress: told.append(progress))
-    assert found.sentences == ["All 6 pairs are whole, marked as synthetic and traceable."]
+    assert found.sentences == ["6 pairs: complete, marked as synthetic and traceable."]
     assert (found.whole, found.exit_code, found.planned) == (True, 0, 6)
     assert found.to_dict()["counts"] == {} and told[0] == (0, 6) and told[-1] == (6, 6)
 
@@ -107,65 +107,71 @@ def test_a_whole_dataset(tmp_path: Path, whole: Path, picture: str) -> None:
         (
             rows(lambda all_rows: all_rows.pop()),
             [
-                "1 planned pair is not made (pair 5); resume the dataset.",
-                "2 files belong to no pair (images/000005.png, masks/000005.tif); take them",
+                "1 planned pair is missing (pair 5). Resume the dataset.",
+                "2 files belong to no pair (images/000005.png, masks/000005.tif). Move",
             ],
         ),
         (
             lambda folder: (folder / "images/000002.png").unlink(),
-            ["1 file is missing (images/000002.png); restore them from a copy, or make"],
+            ["1 file is missing (images/000002.png). Restore the files from a copy, or make"],
         ),
         (
             lambda folder: (folder / "apart/images/000004.png").write_bytes(b"\x89PNG half"),
             ["1 file was changed after it was written (apart/images/000004.png)", "cannot be read"],
         ),
-        (rows(lambda all_rows: all_rows.append(all_rows[0])), ["1 pair is there twice (pair 0)"]),
+        (rows(lambda all_rows: all_rows.append(all_rows[0])), ["1 pair is listed twice (pair 0)"]),
         (
             rows(lambda all_rows: all_rows.append({**all_rows[0], "index": 77})),
-            ["1 row is not of the plan (pair 77); restore manifest.jsonl"],
+            ["1 row does not fit the plan (pair 77). Restore manifest.jsonl"],
         ),
-        (change(0, seed=9), ["1 row is not of the plan (pair 0)", "of another seed, style"]),
-        (change(0, style=1), ["1 row is not of the plan (pair 0)", "of another seed, style"]),
         (
-            change(0, image="../outside.png"),
-            ["1 row names files that are not its own (pair 0)"],
+            change(0, seed=9),
+            ["1 row does not fit the plan (pair 0)", "differs from its row in seed, style"],
         ),
-        (change(0, flags=["mask"]), ["names files", "2 files belong to no pair"]),
+        (
+            change(0, style=1),
+            ["1 row does not fit the plan (pair 0)", "differs from its row in seed, style"],
+        ),
+        (change(0, image="../outside.png"), ["1 row names another pair's files (pair 0)"]),
+        (change(0, flags=["mask"]), ["names another pair", "2 files belong to no pair"]),
         (
             without_marks,
             [
                 "2 files were changed after they were written",
-                "2 files do not say that they are",
-                "1 image carries no record",
-                "1 image's record is of another seed",
+                "2 files are not marked as synthetic",
+                "1 image carries no readable record",
+                "1 image's record differs from its row in seed",
             ],
         ),
-        (other_pixels, ["was changed", "1 image's record is of another seed, style, layout or"]),
-        (swap, ["2 images' records are of another seed, style, layout or picture than their"]),
+        (
+            other_pixels,
+            ["was changed", "1 image's record differs from its row in seed, style, layout or"],
+        ),
+        (swap, ["2 images' records differ from their rows in seed, style, layout or pixels"]),
         (
             larger_mask,
             [
                 "was changed",
-                "1 mask is not as large as its image (masks/000000.tif)",
-                "does not say that it is synthetic",
-                "1 image's record is of another seed",
+                "1 mask differs in size from its image (masks/000000.tif)",
+                "is not marked as synthetic",
+                "1 image's record differs from its row in seed",
             ],
         ),
         (
             twice_written,
             [
-                "1 image has the very pixels of another pair's (pair 1); reject all but the first",
+                "1 image has the same pixels as another pair (pair 1). Reject all but the first",
                 "was changed",
-                "1 image's record is of another seed",
+                "1 image's record differs from its row in seed",
             ],
         ),
         (
             lambda folder: (folder / "images/.000001.png.7.part").write_bytes(b"x"),
-            ["1 file was not written to its end (images/.000001.png.7.part); resume"],
+            ["1 file is incomplete (images/.000001.png.7.part). Resume"],
         ),
         (
             lambda folder: (folder / "images/notes.txt").write_text("mine"),
-            ["1 file belongs to no pair (images/notes.txt); take them out"],
+            ["1 file belongs to no pair (images/notes.txt). Move such files"],
         ),
         (
             lambda folder: (folder / "styles/000001.npy").write_bytes(b"\x93NUMPY"),
@@ -177,15 +183,15 @@ def test_a_whole_dataset(tmp_path: Path, whole: Path, picture: str) -> None:
         ),
         (
             lambda folder: (folder / "manifest.jsonl").open("ab").write(b'{"index": 5, "im'),
-            ["1 row was cut off (manifest.jsonl); resume"],
+            ["1 row is incomplete (manifest.jsonl). Resume"],
         ),
         (
             lambda folder: decide(folder, {99: "accepted"}),
-            ["1 decision is about a pair that is not there (pair 99)"],
+            ["1 decision concerns a pair that does not exist (pair 99)"],
         ),
     ],
 )
-def test_what_is_found(
+def test_each_problem_is_reported_with_its_remedy(
     tmp_path: Path, whole: Path, harm: Callable[[Path], object], sentences: list[str]
 ) -> None:
     folder = tmp_path / "data"
@@ -197,29 +203,29 @@ def test_what_is_found(
         assert words in sentence
 
 
-def test_an_unfinished_dataset(tmp_path: Path) -> None:
+def test_missing_pairs_are_listed(tmp_path: Path) -> None:
     dataset = make_dataset(tmp_path / "data", pairs=2)
     found = check_dataset(dataset)
     assert found.sentences == [
-        "4 planned pairs are not made (pair 2, pair 3, pair 4, …); resume the dataset."
+        "4 planned pairs are missing (pair 2, pair 3, pair 4, …). Resume the dataset."
     ]
     write_pairs(dataset)
     assert check_dataset(dataset).whole
     dataset.describe(plan=None)
     assert check_dataset(dataset).sentences == [
-        "The styles and layouts are not complete yet; resume the dataset."
+        "The styles and layouts are not complete yet. Resume the dataset."
     ]
 
 
-def test_a_dataset_that_is_being_made_is_not_checked(whole: Path) -> None:
+def test_a_dataset_in_the_making_is_not_checked(whole: Path) -> None:
     with (
         locked(whole),
-        pytest.raises(PixCellError, match=r"is working on the dataset data; wait until"),
+        pytest.raises(PixCellError, match=r"is working on the dataset data\. Wait until"),
     ):
         check_dataset(Dataset(whole))
 
 
-def test_checking_changes_nothing(whole: Path) -> None:
+def test_the_check_changes_no_file(whole: Path) -> None:
     def state() -> dict[str, bytes]:
         files = (path for path in whole.rglob("*") if path.is_file() and path.name != ".lock")
         return {str(path): path.read_bytes() for path in files}

@@ -19,21 +19,28 @@ from huggingface_hub import DatasetCard
 from PIL import Image
 from tifffile import TiffFile
 
+from napari_pixcell.datasets.export import read_record
 from napari_pixcell.datasets.formats import FORMATS, convert
 from napari_pixcell.datasets.formats.about import hub_licence
 from napari_pixcell.datasets.formats.base import Format
-from napari_pixcell.datasets.reading import read_record
-from napari_pixcell.datasets.recipe.plan import Plan
 from napari_pixcell.datasets.splits import Split
-from napari_pixcell.datasets.store.dataset import MANIFEST, Dataset, Description, Settings, Style
+from napari_pixcell.datasets.store.dataset import (
+    MANIFEST,
+    Dataset,
+    DatasetStyle,
+    Description,
+    PairSettings,
+)
 from napari_pixcell.datasets.store.decisions import decide
 from napari_pixcell.datasets.store.lock import locked
 from napari_pixcell.datasets.store.pair_files import PairFiles
+from napari_pixcell.datasets.store.plan import Plan
 from napari_pixcell.datasets.store.rows import append_rows, read_rows
 from napari_pixcell.engine.record import SOURCE_TYPE, Record
 from napari_pixcell.engine.request import GenerateRequest, Source
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.models.catalogue import CELLPOSE, families
+from napari_pixcell.models.catalogue import CELLPOSE
+from napari_pixcell.models.families import families
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +50,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 
 
 def unpacked(out: Path) -> list[Path]:
-    """Give the files of a conversion, those in tar files too."""
+    """Return the files of a conversion, including those in tar files."""
     for path in out.glob("*.tar"):
         with tarfile.open(path) as tar:
             tar.extractall(out / path.stem, filter="data")
@@ -51,7 +58,7 @@ def unpacked(out: Path) -> list[Path]:
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_every_image_says_what_it_is(dataset: Dataset, tmp_path: Path, format: str) -> None:
+def test_every_image_is_marked_as_synthetic(dataset: Dataset, tmp_path: Path, format: str) -> None:
     convert(dataset, format, tmp_path / "out")
     seeds = []
     for path in unpacked(tmp_path / "out"):
@@ -86,40 +93,40 @@ def test_nothing_names_a_person_or_a_path(dataset: Dataset, tmp_path: Path, form
             assert path.suffix != ".tar" or owner not in data
 
 
-def test_a_persons_word_counts_more_than_a_flag(tmp_path: Path) -> None:
+def test_a_decision_overrides_a_flag(tmp_path: Path) -> None:
     dataset = make_dataset(tmp_path / "data")
     decide(dataset.folder, {4: "accepted", 0: "rejected"})
     done = convert(dataset, "stardist", tmp_path / "out")
     assert [row["index"] for row in read_rows(tmp_path / "out" / MANIFEST)] == [1, 2, 3, 4, 5]
     assert done.unused == 1
     decide(dataset.folder, dict.fromkeys(range(6), "rejected"))
-    with pytest.raises(PixCellError, match=r"no pair to convert: 6 pairs are.*accept some"):
+    with pytest.raises(PixCellError, match=r"only 6 flagged or rejected pairs\. Accept some"):
         convert(dataset, "stardist", tmp_path / "again")
     empty = make_dataset(tmp_path / "empty", pairs=0)
-    with pytest.raises(PixCellError, match="empty has no pair yet; resume it"):
+    with pytest.raises(PixCellError, match=r"empty has no pair yet. Resume it"):
         convert(empty, "stardist", tmp_path / "again")
 
 
-def test_a_split_is_told_in_one_sentence(dataset: Dataset, tmp_path: Path) -> None:
+def test_the_summary_counts_all_pairs(dataset: Dataset, tmp_path: Path) -> None:
     done = convert(dataset, "coco", tmp_path / "out", Split(0.3))
     used = sum(done.counts.values()) + done.mixed + done.unused
     assert used == 6 and done.mixed and done.unused == 1
     assert f": {done.counts['train']} for training, " in done.sentence
-    assert "left out because slide and layout are of different parts" in done.sentence
+    assert "whose slide and layout belong to different parts. Left out 1 flagged" in done.sentence
 
 
-def test_images_without_masks(tmp_path: Path) -> None:
-    description = Description("Plain", "demo", 0.5, (48, 48), Settings(20, 1.5))
+def test_formats_without_masks_accept_images_alone(tmp_path: Path) -> None:
+    description = Description("Plain", "demo", 0.5, (48, 48), PairSettings(20, 1.5))
     dataset = Dataset.create(tmp_path / "data", description)
     for number in range(2):
-        dataset.add_style(Style(number, "", f"slide-{number}", None))
+        dataset.add_style(DatasetStyle(number, "", f"slide-{number}", None))
     dataset.describe(plan=Plan(2, 0).to_dict())
     picture = make_dataset(tmp_path / "other", 1, 1)
     image = picture.image(next(picture.rows()))
     for index in range(2):
         record = Record(GenerateRequest("demo", seed=index, count=1, source=Source("x")))
         PairFiles(dataset).write(dataset.plan[index], image, None, record, {}, ())
-    with pytest.raises(PixCellError, match=r"no masks, which coco needs; choose one of: hug"):
+    with pytest.raises(PixCellError, match=r"coco needs masks, .* have none\. Choose one of: hug"):
         convert(dataset, "coco", tmp_path / "coco")
     for format in ("huggingface", "webdataset", "ome-zarr"):
         done = convert(dataset, format, tmp_path / format, Split(0.5))
@@ -127,25 +134,22 @@ def test_images_without_masks(tmp_path: Path) -> None:
         assert all("mask" not in row for row in read_rows(tmp_path / format / MANIFEST))
 
 
-def test_what_is_in_the_way(dataset: Dataset, tmp_path: Path) -> None:
+def test_existing_files_are_not_overwritten(dataset: Dataset, tmp_path: Path) -> None:
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "mine").touch()
     (tmp_path / "empty").mkdir()
     (tmp_path / "file").touch()
     for name in ("full", "file"):
-        with pytest.raises(PixCellError, match=f"{name} is there already; choose a new folder"):
+        with pytest.raises(PixCellError, match=f"{name} exists already. Choose a new folder"):
             convert(dataset, "stardist", tmp_path / name)
-    with pytest.raises(PixCellError, match=r"cannot be written \(.*choose another folder"):
+    with pytest.raises(PixCellError, match=r"cannot be written \(.*Choose another folder"):
         convert(dataset, "stardist", tmp_path / "file" / "below")
-    with pytest.raises(PixCellError, match="no format “jpeg”; choose one of: cellpose"):
+    with pytest.raises(PixCellError, match=r"no format “jpeg”. Choose one of: cellpose"):
         convert(dataset, "jpeg", tmp_path / "out")
     convert(dataset, "stardist", tmp_path / "empty")
     work = tmp_path / ".out.part"
     work.mkdir()
-    with (
-        locked(work),
-        pytest.raises(PixCellError, match="working on a conversion to out; wait"),
-    ):
+    with locked(work), pytest.raises(PixCellError, match=r"working on a conversion to out. Wait"):
         convert(dataset, "stardist", tmp_path / "out")
     assert work.exists()  # it is the other one's
 
@@ -153,12 +157,14 @@ def test_what_is_in_the_way(dataset: Dataset, tmp_path: Path) -> None:
 def test_a_damaged_pair_is_named(tmp_path: Path) -> None:
     dataset = make_dataset(tmp_path / "data")
     (dataset.folder / "images" / "000002.png").write_bytes(b"other")
-    with pytest.raises(PixCellError, match=r"images/000002.png .* missing or was changed; restore"):
+    with pytest.raises(PixCellError, match=r"images/000002.png .* missing or was changed. Restore"):
         convert(dataset, "cellpose", tmp_path / "out")
     assert not (tmp_path / "out").exists() and not (tmp_path / ".out.part").exists()
 
 
-def test_a_full_disk(dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_leaves_nothing(
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     put = Format.put
 
     def fills_up(self: Format, name: str, data: bytes) -> str:
@@ -167,12 +173,12 @@ def test_a_full_disk(dataset: Dataset, tmp_path: Path, monkeypatch: pytest.Monke
         return put(self, name, data)
 
     monkeypatch.setattr(Format, "put", fills_up)
-    with pytest.raises(PixCellError, match="The disk of out is full; free some space"):
+    with pytest.raises(PixCellError, match=r"The disk of out is full. Free some space"):
         convert(dataset, "coco", tmp_path / "out")
     assert not list(tmp_path.iterdir())
 
 
-def test_a_killed_conversion_leaves_nothing_in_the_way(dataset: Dataset, tmp_path: Path) -> None:
+def test_a_killed_conversion_can_be_repeated(dataset: Dataset, tmp_path: Path) -> None:
     code = (
         "import os, sys\n"
         "from napari_pixcell.datasets.store.dataset import Dataset\n"
@@ -248,7 +254,7 @@ def test_the_card_names_the_strictest_licence(words: str, name: str) -> None:
     assert hub_licence((words,)) == name
 
 
-def test_the_card_says_what_follows_from_the_models(dataset: Dataset, tmp_path: Path) -> None:
+def test_the_card_states_the_terms_of_the_models(dataset: Dataset, tmp_path: Path) -> None:
     licence = families()["pixcell-256"].licence
     dataset.description = replace(
         dataset.description, licence=licence, weights={"transformer": "ab12"}

@@ -11,20 +11,20 @@ import numpy as np
 import pytest
 from drawn_dataset import labels_of, make_dataset, write_pairs
 
-from napari_pixcell.datasets.checks import Checks
-from napari_pixcell.datasets.reading import read_record
-from napari_pixcell.datasets.recipe.plan import Plan
+from napari_pixcell.datasets.export import read_record
 from napari_pixcell.datasets.recipe.recipe import DatasetRecipe
-from napari_pixcell.datasets.store.dataset import Dataset, Description, Settings
+from napari_pixcell.datasets.store.checks import Checks
+from napari_pixcell.datasets.store.dataset import Dataset, Description, PairSettings
 from napari_pixcell.datasets.store.decisions import decide, is_used, read_decisions
 from napari_pixcell.datasets.store.lock import locked
+from napari_pixcell.datasets.store.plan import Plan
 from napari_pixcell.datasets.store.rows import append_rows, cut_torn, read_rows
 from napari_pixcell.datasets.store.table import PairTable
 from napari_pixcell.errors import PixCellError
 
 
 @pytest.mark.parametrize("picture", ["png", "tiff"])
-def test_pairs_come_back_as_they_were(tmp_path: Path, picture: str) -> None:
+def test_pairs_are_read_back_unchanged(tmp_path: Path, picture: str) -> None:
     dataset = Dataset(make_dataset(tmp_path / "data", picture=picture).folder)
     rows = list(dataset.rows())
     assert [row["index"] for row in rows] == list(range(6))
@@ -38,7 +38,7 @@ def test_pairs_come_back_as_they_were(tmp_path: Path, picture: str) -> None:
     assert styles[0].embedding is not None and styles[0].embedding.shape == (1, 1, 8)
 
 
-def test_what_a_killed_process_left_is_made_again(tmp_path: Path) -> None:
+def test_leftovers_of_a_killed_process_are_replaced(tmp_path: Path) -> None:
     dataset = make_dataset(tmp_path / "data", pairs=4)
     whole = {row["index"]: row["files"] for row in dataset.rows()}
     (dataset.folder / "images" / "000004.png").write_bytes(b"half")
@@ -54,7 +54,7 @@ def test_what_a_killed_process_left_is_made_again(tmp_path: Path) -> None:
     assert [json.loads(line)["index"] for line in lines] == [0, 1, 2, 3, 4, 5]
 
 
-def test_two_processes_on_one_dataset(tmp_path: Path) -> None:
+def test_a_second_process_is_refused(tmp_path: Path) -> None:
     code = (
         "import sys, pathlib\n"
         "from napari_pixcell.datasets.store.lock import locked\n"
@@ -77,7 +77,7 @@ def test_two_processes_on_one_dataset(tmp_path: Path) -> None:
         pass
 
 
-def test_plans() -> None:
+def test_plans_combine_styles_layouts_and_seeds() -> None:
     plan = Plan(3, 4, seeds=2)
     pairs = [plan[i] for i in range(len(plan))]
     assert len({(p.style, p.layout) for p in pairs[:12]}) == 12 == len({p.seed for p in pairs[:12]})
@@ -99,13 +99,13 @@ def test_plans() -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ({"styles": 0}, "has no style; add a region"),
-        ({"pairing": "pairs"}, "no pairing “pairs”; choose"),
-        ({"seeds": 0}, "number of seeds is 0; choose"),
-        ({"styles": 10_000, "layouts": 10_000}, "more than 10,000,000; choose fewer"),
+        ({"styles": 0}, "has no style. Add a region"),
+        ({"pairing": "pairs"}, "no pairing “pairs”. Choose"),
+        ({"seeds": 0}, "number of seeds is 0. Choose"),
+        ({"styles": 10_000, "layouts": 10_000}, "more than 10,000,000. Choose fewer"),
     ],
 )
-def test_plans_that_make_no_dataset(arguments: dict[str, object], sentence: str) -> None:
+def test_impossible_plans_are_refused(arguments: dict[str, object], sentence: str) -> None:
     with pytest.raises(PixCellError, match=sentence):
         Plan(**({"styles": 1, "layouts": 1} | arguments))  # type: ignore[arg-type]
 
@@ -122,14 +122,14 @@ def test_the_table_follows_the_manifest(tmp_path: Path) -> None:
     assert table.refresh() == 6 and table.row(5)["index"] == 5
 
 
-def test_decisions_stand_until_they_are_taken_back(tmp_path: Path) -> None:
+def test_decisions_stand_until_they_are_revoked(tmp_path: Path) -> None:
     decide(tmp_path, {3: "rejected", 4: "accepted"})
     decide(tmp_path, {3: None})
     assert read_decisions(tmp_path) == {4: "accepted"}
     assert is_used(True, "accepted") and not is_used(True, None) and not is_used(False, "rejected")
 
 
-def test_rows_survive_a_cut(tmp_path: Path) -> None:
+def test_rows_survive_a_torn_one(tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl"
     append_rows(path, [{"a": 1}, {"a": "ü"}])
     path.write_bytes(path.read_bytes()[:-3])
@@ -141,18 +141,18 @@ def test_rows_survive_a_cut(tmp_path: Path) -> None:
     assert path.read_bytes().endswith(b'{"a": 3}\n')
 
 
-def test_a_folder_that_is_in_use(tmp_path: Path) -> None:
+def test_a_folder_in_use_is_refused(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
-    description = Description("x", "demo", 0.5, (48, 48), Settings(20, 1.5))
-    with pytest.raises(PixCellError, match="is not empty; choose a new one"):
+    description = Description("x", "demo", 0.5, (48, 48), PairSettings(20, 1.5))
+    with pytest.raises(PixCellError, match=r"is not empty. Choose a new one"):
         Dataset.create(tmp_path, description)
     with pytest.raises(PixCellError, match="There is no dataset in"):
         Dataset(tmp_path)
     made = Dataset.create(tmp_path / "new", description)
-    with pytest.raises(PixCellError, match="not complete yet; resume it"):
+    with pytest.raises(PixCellError, match=r"not complete yet. Resume it"):
         _ = made.plan
     (tmp_path / "new" / "dataset.json").write_text("{")
-    with pytest.raises(PixCellError, match=r"dataset.json is damaged; restore"):
+    with pytest.raises(PixCellError, match=r"dataset.json is damaged. Restore"):
         Dataset(tmp_path / "new")
     (tmp_path / "new" / "dataset.json").write_text('{"napari-pixcell dataset": 7}')
     with pytest.raises(PixCellError, match="another version"):
@@ -162,7 +162,7 @@ def test_a_folder_that_is_in_use(tmp_path: Path) -> None:
         Dataset(tmp_path / "new")
 
 
-def test_recipes_come_back(tmp_path: Path) -> None:
+def test_recipes_are_read_back_unchanged(tmp_path: Path) -> None:
     recipe = DatasetRecipe(
         "R",
         styles=({"from": "blend", "styles": [{"from": "picture", "path": "a.png"}]},),
@@ -180,25 +180,25 @@ def test_recipes_come_back(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("{", "is no JSON; write a dataset recipe"),
-        ("[]", "no dataset recipe that this version reads"),
-        ('{"KEY": 1, "name": "x", "style": []}', "has no “style”; choose from"),
-        ('{"KEY": 1, "name": "x", "styles": 3}', "cannot be understood; compare"),
+        ("{", "is not a JSON file. Choose a dataset recipe"),
+        ("[]", "not a dataset recipe that this version can read"),
+        ('{"KEY": 1, "name": "x", "style": []}', "has no “style”. Choose from"),
+        ('{"KEY": 1, "name": "x", "styles": 3}', "is not valid. Compare"),
         ('{"KEY": 1, "name": "x", "styles": [{"from": "air"}]}', "A style cannot be from “air”"),
-        ('{"KEY": 1, "name": "x", "layouts": [{"from": "file"}]}', "needs “path”; add it"),
+        ('{"KEY": 1, "name": "x", "layouts": [{"from": "file"}]}', "needs “path”. Add it"),
         ('{"KEY": 1, "name": "x", "pairing": "?"}', "no pairing “\\?”"),
         ('{"KEY": 1, "name": "x", "picture": "gif"}', "cannot be written as “gif”"),
         ('{"KEY": 1, "name": "x", "checks": {"least": 1}}', "There is no check “least”"),
-        ('{"KEY": 1, "name": "x", "checks": {"least_dice": "a"}}', "give a number"),
+        ('{"KEY": 1, "name": "x", "checks": {"least_dice": "a"}}', "Enter a number"),
     ],
 )
-def test_recipes_that_cannot_be_used(tmp_path: Path, text: str, sentence: str) -> None:
+def test_invalid_recipes_are_refused(tmp_path: Path, text: str, sentence: str) -> None:
     path = tmp_path / "recipe.json"
     path.write_text(text.replace("KEY", "napari-pixcell dataset recipe"))
     with pytest.raises(PixCellError, match=sentence):
         DatasetRecipe.load(path)
 
 
-def test_a_recipe_that_is_not_there(tmp_path: Path) -> None:
+def test_a_missing_recipe_is_named(tmp_path: Path) -> None:
     with pytest.raises(PixCellError, match=r"There is no recipe none.json"):
         DatasetRecipe.load(tmp_path / "none.json")

@@ -19,10 +19,16 @@ from PIL import Image
 from tifffile import TiffFile, imread
 
 from napari_pixcell.datasets.formats import FORMATS, convert
-from napari_pixcell.datasets.recipe.plan import Plan
 from napari_pixcell.datasets.splits import Split
-from napari_pixcell.datasets.store.dataset import Dataset, Description, Layout, Settings, Style
+from napari_pixcell.datasets.store.dataset import (
+    Dataset,
+    DatasetLayout,
+    DatasetStyle,
+    Description,
+    PairSettings,
+)
 from napari_pixcell.datasets.store.lock import locked
+from napari_pixcell.datasets.store.plan import Plan
 from napari_pixcell.datasets.store.rows import read_rows
 
 HEIGHT, WIDTH = 40, 56
@@ -54,7 +60,7 @@ def dataset(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
             "demo",
             0.5,
             (HEIGHT, WIDTH),
-            Settings(20, 1.5),
+            PairSettings(20, 1.5),
             picture=request.param,
             licence="CC BY-NC-ND 4.0 (non-commercial); Apache-2.0",
             notice="DEMO",
@@ -62,10 +68,10 @@ def dataset(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     )
     for number in range(2):
         embedding = np.zeros((1, 1, 8), np.float32)
-        made.add_style(Style(number, f"Style {number}", f"slide-{number}", embedding))
+        made.add_style(DatasetStyle(number, f"Style {number}", f"slide-{number}", embedding))
     for number in range(4):
         labels = difficult_labels(number)
-        made.add_layout(Layout(number, f"Layout {number}", f"layout-{number // 2}", labels))
+        made.add_layout(DatasetLayout(number, f"Layout {number}", f"layout-{number // 2}", labels))
     made.describe(plan=Plan(2, 4).to_dict())
     with locked(made.folder):
         write_pairs(made)
@@ -249,7 +255,7 @@ UNNUMBERED = ("yolo", "qupath")  # know the order of cells, not their numbers
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_pixels_and_cells_come_back(dataset: Dataset, tmp_path: Path, format: str) -> None:
+def test_pixels_and_cells_are_preserved(dataset: Dataset, tmp_path: Path, format: str) -> None:
     told: list[tuple[int, int]] = []
     done = convert(dataset, format, tmp_path / "out", on_progress=lambda *at: told.append(at))
     wanted, found = expected(dataset), READ[format](tmp_path / "out")
@@ -260,9 +266,7 @@ def test_pixels_and_cells_come_back(dataset: Dataset, tmp_path: Path, format: st
             labels = np.unique(labels, return_inverse=True)[1].reshape(labels.shape)
         assert np.array_equal(found[name][1], labels)
     assert told == [(n, 7) for n in range(1, 8)]
-    assert done.sentence == (
-        "7 pairs are written to out; 1 pair is left out because flagged or rejected."
-    )
+    assert done.sentence == ("Wrote 7 pairs to out. Left out 1 flagged or rejected pair.")
 
 
 @pytest.mark.parametrize("format", FORMATS)
@@ -281,7 +285,7 @@ def test_parts_share_no_slide_and_no_layout(dataset: Dataset, tmp_path: Path, fo
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_the_manifest_leads_back(dataset: Dataset, tmp_path: Path, format: str) -> None:
+def test_the_manifest_links_to_the_dataset(dataset: Dataset, tmp_path: Path, format: str) -> None:
     out = tmp_path / "out"
     convert(dataset, format, out, Split(0.3))
     rows = {row["index"]: row for row in dataset.rows()}

@@ -1,21 +1,23 @@
-"""Datasets made from recipes: prepared, generated, checked, and what interrupts that."""
+"""Datasets made from recipes: preparation, generation, checks, interruptions."""
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import multiprocessing
+import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from drawn_engine import DrawnEngine, drawn_recipe
+from drawn_engine import DIMENSION, DrawnEngine, drawn_recipe
 from PIL import Image
 
 from napari_pixcell.cells import write_labels
@@ -27,7 +29,11 @@ from napari_pixcell.datasets.store.dataset import Dataset
 from napari_pixcell.engine.events import Event, Finished, Notice, Progress
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.request import EmbedRequest, GenerateRequest
+from napari_pixcell.engine.styles.library import StyleLibrary
+from napari_pixcell.engine.styles.style import Style
 from napari_pixcell.errors import PixCellError
+from napari_pixcell.models.catalogue import DEMO
+from napari_pixcell.models.identity import encoder_kind
 from napari_pixcell.slides.samples import SAMPLE_SLIDE
 
 
@@ -51,7 +57,7 @@ def make(
     return events
 
 
-def test_all_pairs_are_made_once(tmp_path: Path) -> None:
+def test_each_pair_is_made_once(tmp_path: Path) -> None:
     engine = DrawnEngine()
     events = make(tmp_path / "data", drawn_recipe(), engine=engine)
     assert isinstance(events[-1], Finished) and not events[-1].cancelled
@@ -71,7 +77,7 @@ def test_all_pairs_are_made_once(tmp_path: Path) -> None:
         assert np.array_equal(dataset.mask(row), layouts[row["layout"]].labels)
 
 
-def test_a_first_part_and_then_the_rest(tmp_path: Path) -> None:
+def test_a_dataset_made_in_parts_equals_one_made_at_once(tmp_path: Path) -> None:
     make(tmp_path / "a", drawn_recipe(), most=5)
     assert len(list(Dataset(tmp_path / "a").rows())) == 5
     make(tmp_path / "a", most=4)
@@ -81,16 +87,16 @@ def test_a_first_part_and_then_the_rest(tmp_path: Path) -> None:
     assert a == b and len(a) == 12
 
 
-def test_another_recipe_is_not_taken_for_the_same(tmp_path: Path) -> None:
+def test_another_recipe_is_refused(tmp_path: Path) -> None:
     make(tmp_path / "data", drawn_recipe(), most=1)
     for other in (drawn_recipe(seeds=3), replace(drawn_recipe(), name="Other")):
-        with pytest.raises(PixCellError, match="made of another recipe; choose a new folder"):
+        with pytest.raises(PixCellError, match=r"made from another recipe. Choose a new folder"):
             make(tmp_path / "data", other)
     make(tmp_path / "data", drawn_recipe(), most=2)
     assert len(list(Dataset(tmp_path / "data").rows())) == 3
 
 
-def test_a_cancel_keeps_what_is_whole(tmp_path: Path) -> None:
+def test_a_cancel_keeps_complete_pairs(tmp_path: Path) -> None:
     asked: list[int] = []
 
     def cancelled() -> bool:
@@ -105,14 +111,14 @@ def test_a_cancel_keeps_what_is_whole(tmp_path: Path) -> None:
     assert len(list(Dataset(tmp_path / "data").rows())) == 12
 
 
-def test_one_failure_stops_nothing(tmp_path: Path) -> None:
+def test_one_failure_does_not_stop_the_others(tmp_path: Path) -> None:
     engine = DrawnEngine()
     engine.refuses = {1234 + 3}
     events = make(tmp_path / "data", drawn_recipe(), engine=engine)
     notices = [event.message for event in events if isinstance(event, Notice)]
     assert notices == [
-        "Pair 3 was not made: This seed is refused; choose another.",
-        "1 pair was not made; resume the dataset to try again.",
+        "Pair 3 failed: This seed is refused; choose another.",
+        "1 pair failed. Resume the dataset to retry.",
     ]
     assert len(list(Dataset(tmp_path / "data").rows())) == 11
     make(tmp_path / "data")
@@ -120,7 +126,7 @@ def test_one_failure_stops_nothing(tmp_path: Path) -> None:
     assert sorted(row["index"] for row in rows) == list(range(12))
 
 
-def test_when_all_fail_it_stops(tmp_path: Path) -> None:
+def test_repeated_failures_stop_the_work(tmp_path: Path) -> None:
     engine = DrawnEngine()
     engine.refuses = set(range(1234, 1300))
     with pytest.raises(PixCellError, match="This seed is refused"):
@@ -128,27 +134,43 @@ def test_when_all_fail_it_stops(tmp_path: Path) -> None:
     assert sum(isinstance(one, GenerateRequest) for one in engine.asked) == 3
 
 
-def test_killed_at_100_random_moments(tmp_path: Path) -> None:
+def make_until(calls: int, folder: Path, recipe: DatasetRecipe | None) -> None:
+    """Make a dataset in a process that is killed after so many calls of functions."""
+    left = itertools.count(calls, -1)
+
+    def count(*_: object) -> None:
+        if not next(left):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.setprofile(count)
+    make(folder, recipe)
+    sys.setprofile(None)
+    os._exit(0)
+
+
+def test_killed_100_times_at_random(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     recipe = drawn_recipe(styles=({"from": "nothing"},) * 2, seeds=6)
+    calls = itertools.count()
+    sys.setprofile(lambda *_: next(calls))
     make(tmp_path / "whole", recipe)
+    sys.setprofile(None)
     fork = multiprocessing.get_context("fork")
     rng = random.Random(0)
-    starter = fork.Process(target=make, args=(folder, recipe))
-    process = starter
+    most = next(calls) // 25
     killed, grown = 0, set()
     for _ in range(100):
-        process.start()
-        time.sleep(rng.uniform(0, 0.12))
-        process.kill()
-        process.join()
-        killed += process.exitcode == -9
-        grown.add(len(list(folder.rglob("*.png"))))
         begun = (folder / "dataset.json").exists()
-        process = fork.Process(target=make, args=(folder,) if begun else (folder, recipe))
         if not begun and folder.exists():
             assert not [path for path in folder.iterdir() if not path.name.startswith(".")]
-    assert killed > 20 and len(grown) > 5  # in the midst of it, time and again
+        arguments = rng.randint(1, most), folder, None if begun else recipe
+        process = fork.Process(target=make_until, args=arguments)
+        process.start()
+        process.join()
+        assert process.exitcode in (0, -signal.SIGKILL)
+        killed += process.exitcode != 0
+        grown.add(len(list(folder.rglob("*.png"))))
+    assert killed > 20 and len(grown) > 5  # most kills interrupted the work
     make(folder)
     rows = list(Dataset(folder).rows())
     assert sorted(row["index"] for row in rows) == list(range(36))
@@ -163,7 +185,7 @@ def test_killed_at_100_random_moments(tmp_path: Path) -> None:
     assert {row["index"]: row["pixels"] for row in rows} == whole
 
 
-def test_tissue_of_a_slide_and_its_twins(tmp_path: Path) -> None:
+def test_each_tile_of_a_slide_gets_a_twin(tmp_path: Path) -> None:
     recipe = DatasetRecipe(
         "Twins",
         styles=({"from": "slide", "slide": str(SAMPLE_SLIDE), "most": 3},),
@@ -186,7 +208,7 @@ def test_tissue_of_a_slide_and_its_twins(tmp_path: Path) -> None:
     )
 
 
-def test_layouts_are_matched_to_tissue_that_is_as_dense(tmp_path: Path) -> None:
+def test_layouts_are_matched_to_tissue_of_similar_density(tmp_path: Path) -> None:
     tiles = tmp_path / "tiles"
     tiles.mkdir()
     rng = np.random.default_rng(0)
@@ -214,7 +236,7 @@ def test_layouts_are_matched_to_tissue_that_is_as_dense(tmp_path: Path) -> None:
     assert [row["style"] for row in Dataset(tmp_path / "data").rows()] == [1, 0]
 
 
-def test_a_blend_and_a_variation(tmp_path: Path) -> None:
+def test_blends_and_variations_share_the_groups_of_their_sources(tmp_path: Path) -> None:
     first, second = drawn_recipe().styles
     recipe = drawn_recipe(
         styles=({"from": "blend", "styles": [first, second], "shares": [3, 1]},),
@@ -236,7 +258,47 @@ def test_a_blend_and_a_variation(tmp_path: Path) -> None:
     assert one.group == two.group and not np.array_equal(one.labels, two.labels)
 
 
-def test_resuming_needs_the_recipe_only_until_all_is_prepared(tmp_path: Path) -> None:
+def saved_style(name: str, encoder: str | None = None) -> Style:
+    """Save a style, of the demo family's encoder by default."""
+    embedding = np.full((1, 1, DIMENSION), 0.5, np.float32)
+    encoder = encoder or encoder_kind(DEMO)
+    assert encoder is not None
+    return StyleLibrary().save(Style(name, embedding, encoder, "demo"))
+
+
+@pytest.mark.parametrize("by", ["name", "id"])
+def test_a_recipe_can_name_a_saved_style(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    monkeypatch.setenv("PIXCELL_CONFIG_DIR", str(tmp_path / "config"))
+    style = saved_style("Stroma A")
+    named = {"from": "library", "name": getattr(style, by)}
+    blend = {"from": "blend", "styles": [named, drawn_recipe().styles[0]]}
+    recipe = drawn_recipe(styles=(named, blend), seeds=1)
+    assert count_pairs(recipe) == 6
+    make(tmp_path / "data", recipe, most=2)
+    make(tmp_path / "data", recipe, most=1)  # the same recipe resumes it
+    StyleLibrary().remove(style.id)
+    make(tmp_path / "data")  # the dataset no longer needs the library
+    dataset = Dataset(tmp_path / "data")
+    first, second = (dataset.style(row) for row in dataset.style_rows())
+    assert len(list(dataset.rows())) == 6
+    assert first.name == "Stroma A" and second.name == "Stroma A + Style 0"
+    assert first.embedding is not None and (first.embedding == 0.5).all()
+
+
+def test_saved_styles_that_cannot_be_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PIXCELL_CONFIG_DIR", str(tmp_path / "config"))
+    saved_style("Stroma A", encoder="another encoder")
+    for name, sentence in (("Stroma B", "no style “Stroma B”"), ("Stroma A", "“Stroma A” was")):
+        recipe = drawn_recipe(styles=({"from": "library", "name": name},))
+        for follow in (lambda r: make(tmp_path / "data", r), count_pairs):
+            with pytest.raises(PixCellError, match=sentence):
+                follow(recipe)
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_prepared_dataset_can_be_resumed_without_its_recipe(tmp_path: Path) -> None:
     make(tmp_path / "data", drawn_recipe(), most=1)
     private = private_folder(Dataset(tmp_path / "data").description)
     for path in private.iterdir():
@@ -247,20 +309,20 @@ def test_resuming_needs_the_recipe_only_until_all_is_prepared(tmp_path: Path) ->
     begun = tmp_path / "begun"
     make(begun, drawn_recipe(), cancelled=lambda: True)
     (private_folder(Dataset(begun).description) / "recipe.json").unlink()
-    with pytest.raises(PixCellError, match="not on this machine; resume it with the recipe"):
+    with pytest.raises(PixCellError, match=r"not on this machine. Resume it with the recipe"):
         make(begun)
     make(begun, drawn_recipe())
     assert len(list(Dataset(begun).rows())) == 12
 
 
-def test_a_full_disk_keeps_whole_pairs_and_goes_on(small_disk: Path) -> None:
+def test_a_full_disk_keeps_complete_pairs(small_disk: Path) -> None:
     folder = small_disk / "data"
     recipe = drawn_recipe(seeds=6)
     for size in (48, 128):
         subprocess.run(["mount", "-o", f"remount,size={size}k", str(small_disk)], check=True)
-        with pytest.raises(PixCellError, match=r"The disk of .* is full; free some space"):
+        with pytest.raises(PixCellError, match=r"The disk of .* is full. Free some space"):
             make(folder, recipe)
-    with pytest.raises(PixCellError, match=r"The disk of .* is full; free some space"):
+    with pytest.raises(PixCellError, match=r"The disk of .* is full. Free some space"):
         make(folder, recipe)
     rows = list(Dataset(folder).rows())
     assert rows
@@ -272,16 +334,16 @@ def test_a_full_disk_keeps_whole_pairs_and_goes_on(small_disk: Path) -> None:
     assert sorted(row["index"] for row in Dataset(folder).rows()) == list(range(36))
 
 
-def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_writable(tmp_path: Path) -> None:
     make(tmp_path / "data", drawn_recipe(), most=1)
     for name in ("images", "apart"):
         shutil.rmtree(tmp_path / "data" / name, ignore_errors=True)
         (tmp_path / "data" / name).write_text("a file where a folder should be")
-    with pytest.raises(PixCellError, match=r"data cannot be read or written .*; mend that and"):
+    with pytest.raises(PixCellError, match=r"data cannot be read or written .*\. Fix this and"):
         make(tmp_path / "data")
 
 
-def test_a_slide_that_moved(tmp_path: Path) -> None:
+def test_a_slide_that_moved_matters_only_until_it_is_prepared(tmp_path: Path) -> None:
     slide = tmp_path / "slide.tif"
     shutil.copy(SAMPLE_SLIDE, slide)
     recipe = DatasetRecipe(
@@ -295,7 +357,7 @@ def test_a_slide_that_moved(tmp_path: Path) -> None:
     slide.rename(tmp_path / "elsewhere.tif")
     make(tmp_path / "prepared")  # what it needs is with it by now
     assert len(list(Dataset(tmp_path / "prepared").rows())) == 4
-    with pytest.raises(PixCellError, match=r"There is no file “slide.tif” there; check"):
+    with pytest.raises(PixCellError, match=r"“slide.tif” does not exist. Check"):
         make(begun)
     (style,) = recipe.styles
     found = replace(recipe, styles=({**style, "slide": str(tmp_path / "elsewhere.tif")},))
@@ -316,7 +378,7 @@ print(len(table), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 """
 
 
-def test_100_000_pairs_take_no_more_memory_than_their_columns(tmp_path: Path) -> None:
+def test_memory_for_100_000_pairs_is_that_of_their_columns(tmp_path: Path) -> None:
     make(tmp_path / "data", drawn_recipe(), most=1)
     dataset = Dataset(tmp_path / "data")
     dataset.describe(plan=dataset.description.plan | {"seeds": 20_000})
@@ -343,32 +405,32 @@ SMALL = {"from": "picture", "path": "small.png", "mpp": 0.5}
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"styles": ()}, "The dataset has no style; add"),
-        ({"styles": ({"from": "picture", "path": "none.png"},)}, "There is no file “none.png”"),
-        ({"styles": ({"from": "folder", "path": "none"},)}, "There is no folder “none” there"),
+        ({"styles": ()}, "The dataset has no style. Add"),
+        ({"styles": ({"from": "picture", "path": "none.png"},)}, "“none.png” does not exist"),
+        ({"styles": ({"from": "folder", "path": "none"},)}, "The folder “none” does not exist"),
         ({"styles": ({"from": "folder", "path": "."},)}, "There are no pictures of tissue"),
         ({"styles": (SMALL,)}, "of “small.png” is 20 × 20 px, smaller than one tile"),
-        ({"styles": ({"from": "library", "name": "A"},)}, "library was not looked up"),
+        ({"styles": ({"from": "library", "name": "A"},)}, "There is no style “A”"),
         ({"styles": ({"from": "blend", "styles": [{"from": "nothing"}]},)}, "A blend has 1 styles"),
         ({"styles": ({"from": "region", "slide": "s.tif", "region": [1, 2]},)}, "not four numbers"),
-        ({"layouts": ({"from": "file", "path": "none.tif"},)}, "There is no file “none.tif”"),
+        ({"layouts": ({"from": "file", "path": "none.tif"},)}, "“none.tif” does not exist"),
         ({"layouts": ({"from": "style"},)}, "has no cells in a whole tile"),
         (
             {"layouts": ({"from": "file", "path": "o.geojson"},)},
-            "outlines without a picture's size",
+            "outlines without the size of their image",
         ),
         ({"layouts": ({"from": "labels", "labels": TINY},)}, "Layout 1 is 20 × 20 px, smaller"),
-        ({"styles": ({"from": "slide", "slide": "small.png"},)}, "pixel size; add “mpp” to it"),
-        ({"layouts": ({"from": "invent", "recipe": {}, "count": 0},)}, "The count is 0; choose"),
+        ({"styles": ({"from": "slide", "slide": "small.png"},)}, "pixel size. Add “mpp” to it"),
+        ({"layouts": ({"from": "invent", "recipe": {}, "count": 0},)}, "The count is 0. Choose"),
         (
             {"layouts": ({"from": "vary", "layout": {"from": "invent", "recipe": {}}},)},
-            "changes nothing; give",
+            "changes nothing. Add",
         ),
-        ({"pairing": "matched"}, "matched to tissue, and no style is of tissue"),
-        ({"family": "pixcell-1024"}, "takes no layouts; choose another model"),
+        ({"pairing": "matched"}, "matched to tissue, but no style has tissue"),
+        ({"family": "pixcell-1024"}, "does not support layouts. Choose another model"),
     ],
 )
-def test_recipes_that_cannot_be_followed(
+def test_recipes_with_errors_are_refused(
     tmp_path: Path, changes: dict[str, object], sentence: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

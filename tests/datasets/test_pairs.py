@@ -66,7 +66,7 @@ def test_a_variant_without_a_layout_has_no_mask(tmp_path, image, record) -> None
     assert not (tmp_path / "masks").exists()
 
 
-def test_every_image_says_that_it_is_synthetic(tmp_path, image, labels, record) -> None:
+def test_every_exported_image_is_marked_as_synthetic(tmp_path, image, labels, record) -> None:
     row = PairWriter(tmp_path).write(image, labels, record)
     picture = Image.open(tmp_path / row["image"])
     assert picture.text["parameters"].startswith("SYNTHETIC tissue")
@@ -95,11 +95,11 @@ def test_nothing_is_overwritten(tmp_path, image, labels, record) -> None:
         ("", "variant"),
     ],
 )
-def test_a_name_is_safe_and_holds_no_folder(name: str, safe: str) -> None:
+def test_safe_names_contain_no_folder(name: str, safe: str) -> None:
     assert safe_name(name) == safe
 
 
-def test_a_row_that_was_cut_off_spoils_no_other(tmp_path, image, labels, record) -> None:
+def test_a_torn_row_does_not_affect_others(tmp_path, image, labels, record) -> None:
     PairWriter(tmp_path).write(image, labels, record)
     with (tmp_path / "manifest.jsonl").open("ab") as file:
         file.write(b'{"image": "\xc3')
@@ -127,24 +127,24 @@ except PixCellError as error:
 """
 
 
-def test_a_full_disk_gets_a_sentence_and_leaves_whole_pairs(tmp_path) -> None:
+def test_a_full_disk_is_reported_and_leaves_complete_pairs(tmp_path) -> None:
     folder = tmp_path / "out"
     done = subprocess.run(
         [sys.executable, "-c", FILL, str(folder)], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == (
-        "The disk of out is full; free some space or choose another folder and export again "
-        "(1 pair is written whole)."
+        "The disk of out is full. Free some space or choose another folder and export again "
+        "(1 complete pair so far)."
     )
     assert len(load_manifest(folder)) == 1
     assert len([p for p in folder.rglob("*") if p.is_file()]) == 4
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs a file where a folder should be")
-def test_a_folder_that_cannot_be_written_gets_a_sentence(tmp_path, image, record) -> None:
+def test_a_folder_that_is_not_writable_is_reported(tmp_path, image, record) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("")
-    with pytest.raises(PixCellError, match="Nothing can be written to file"):
+    with pytest.raises(PixCellError, match="file cannot be written"):
         PairWriter(blocked).write(image, None, record)
 
 
@@ -156,11 +156,11 @@ def test_a_png_without_a_record_is_refused(tmp_path, image) -> None:
     path.write_bytes(b"no png")
     with pytest.raises(PixCellError, match=r"x\.png cannot be read"):
         read_record(path)
-    with pytest.raises(PixCellError, match=r"There is no record none\.png"):
+    with pytest.raises(PixCellError, match=r"none\.png does not exist"):
         read_record(tmp_path / "none.png")
 
 
-def test_no_folder_of_the_users_gets_into_an_export(tmp_path, image, labels, record) -> None:
+def test_exports_contain_no_path(tmp_path, image, labels, record) -> None:
     source = Source("/home/me/Doe, John/slide 7.svs", (0, 0, 512, 512), 0.25)
     record = replace(record, request=replace(record.request, source=source))
     PairWriter(tmp_path).write(image, labels, record)
@@ -170,7 +170,7 @@ def test_no_folder_of_the_users_gets_into_an_export(tmp_path, image, labels, rec
 
 
 def test_a_mask_of_another_size_is_refused(tmp_path, image, labels, record) -> None:
-    with pytest.raises(PixCellError, match=r"The mask is 64 × 32 px and its image 64 × 64 px"):
+    with pytest.raises(PixCellError, match=r"The mask is 64 × 32 px, but its image is 64 × 64 px"):
         PairWriter(tmp_path).write(image, labels[:32], record)
     assert not list(tmp_path.iterdir())
 
@@ -184,17 +184,17 @@ def test_a_large_record_is_read_back(tmp_path, image, record) -> None:
     )
 
 
-def test_a_manifest_of_two_pairs_is_no_record(tmp_path, image, record) -> None:
+def test_a_manifest_of_two_pairs_has_no_single_record(tmp_path, image, record) -> None:
     writer = PairWriter(tmp_path)
     writer.write(image, None, record)
     writer.write(image, None, record)
     with pytest.raises(
-        PixCellError, match=r"manifest\.jsonl holds 2 records; choose one of the files"
+        PixCellError, match=r"manifest\.jsonl holds 2 records. Choose one of the files"
     ):
         read_record(tmp_path / "manifest.jsonl")
 
 
-def test_a_damaged_record_in_a_png_gets_a_sentence(tmp_path, image) -> None:
+def test_a_damaged_record_in_a_png_is_reported(tmp_path, image) -> None:
     info = PngInfo()
     info.add_text("napari-pixcell", "{torn")
     Image.fromarray(image).save(tmp_path / "x.png", pnginfo=info)
@@ -202,7 +202,7 @@ def test_a_damaged_record_in_a_png_gets_a_sentence(tmp_path, image) -> None:
         read_record(tmp_path / "x.png")
 
 
-def test_hashes_and_licences_are_those_of_the_files(tmp_path, image, labels, record) -> None:
+def test_hashes_and_licences_match_the_files(tmp_path, image, labels, record) -> None:
     writer = PairWriter(tmp_path)
     for licence in ("first", "second"):
         row = writer.write(image, labels, replace(record, licence=licence))
@@ -232,7 +232,7 @@ def test_a_manifest_that_cannot_grow_leaves_no_pair(
     assert {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()} == before
 
 
-def test_the_licences_of_the_weights_go_along(tmp_path, image, record, monkeypatch) -> None:
+def test_the_licences_of_the_weights_are_exported(tmp_path, image, record, monkeypatch) -> None:
     monkeypatch.setenv("PIXCELL_WEIGHTS", str(tmp_path / "weights"))
     part = PIXCELL_256.parts[0]
     top = tmp_path / "weights" / part.hub_id
@@ -251,14 +251,12 @@ def test_the_licences_of_the_weights_go_along(tmp_path, image, record, monkeypat
     assert (tmp_path / "out" / "README.txt").read_text().count("licences/") == 1
 
 
-def test_a_disk_that_is_really_full_keeps_whole_pairs_and_goes_on(
-    small_disk, image, labels, record
-) -> None:
+def test_a_really_full_disk_keeps_complete_pairs(small_disk, image, labels, record) -> None:
     filler = small_disk / "filler"
     filler.write_bytes(b"0" * 4096)
     writer = PairWriter(small_disk)
     with pytest.raises(
-        PixCellError, match=r"The disk of small is full.*\d+ pairs? (is|are) written"
+        PixCellError, match=r"The disk of small is full.*\d+ complete pairs? so far"
     ):
         for _ in range(100):
             writer.write(image, labels, record)

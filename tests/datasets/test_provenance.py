@@ -1,4 +1,4 @@
-"""Nothing in a dataset tells whose tissue it is of, or who made it; an image alone makes itself."""
+"""A dataset identifies neither patient nor user, and each image file reproduces itself."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ from planted import (
 
 from napari_pixcell.cells.methods import SegmentMethod
 from napari_pixcell.cli.main import main
-from napari_pixcell.datasets.checks import Checks
 from napari_pixcell.datasets.recipe.preparing import begin
 from napari_pixcell.datasets.recipe.recipe import DatasetRecipe
 from napari_pixcell.datasets.report import write_report
+from napari_pixcell.datasets.store.checks import Checks
 from napari_pixcell.datasets.store.completeness import check_dataset
 from napari_pixcell.datasets.store.dataset import Dataset
 from napari_pixcell.datasets.store.decisions import decide
@@ -94,12 +94,12 @@ def _info(key: str, value: str) -> PngInfo:
     return info
 
 
-def test_nothing_that_identifies_is_in_a_dataset_or_its_report(made: Path) -> None:
+def test_a_dataset_and_its_report_identify_nobody(made: Path) -> None:
     assert len(list(made.rglob("images/*"))) == 4 and (made / "first_pairs.png").exists()
     assert found_in(made) == []
 
 
-def test_nothing_that_identifies_is_in_other_formats(made: Path, tmp_path: Path) -> None:
+def test_converted_datasets_identify_nobody(made: Path, tmp_path: Path) -> None:
     from napari_pixcell.datasets import formats
 
     dataset = Dataset(made)
@@ -110,20 +110,20 @@ def test_nothing_that_identifies_is_in_other_formats(made: Path, tmp_path: Path)
     assert found_in(tmp_path) == []
 
 
-def test_it_is_whole(made: Path) -> None:
+def test_the_dataset_is_complete(made: Path) -> None:
     assert check_dataset(Dataset(made)).sentences == [
-        "All 4 pairs are whole, marked as synthetic and traceable."
+        "4 pairs: complete, marked as synthetic and traceable."
     ]
 
 
-def test_it_says_what_its_checks_were(made: Path) -> None:
+def test_the_dataset_records_its_checks(made: Path) -> None:
     description = Dataset(made).description
     assert description.segmenter["method"] == "builtin"
     limit = description.checks.most_copy_pixels  # as near as real tiles are to one another
     assert limit is not None and limit < Checks().most_copy_pixels
 
 
-def test_the_path_of_a_segmenter_stays_out(tmp_path: Path) -> None:
+def test_the_path_of_a_segmenter_is_not_stored(tmp_path: Path) -> None:
     checks = Checks(segmenter=SegmentMethod("cellpose", f"/home/{USER}/mine"))
     recipe = DatasetRecipe("x", styles=({"from": "nothing"},), checks=checks)
     dataset = begin(recipe, tmp_path / "data")
@@ -131,7 +131,7 @@ def test_the_path_of_a_segmenter_stays_out(tmp_path: Path) -> None:
     assert found_in(dataset.folder) == []
 
 
-def test_an_image_makes_itself_again(
+def test_an_image_file_reproduces_itself(
     made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     row = next(iter(Dataset(made).rows()))
@@ -188,6 +188,6 @@ def html_of(data: bytes) -> bytes:
         lambda data: "".join(f"\\u{letter:04x}" for letter in data).encode(),
     ],
 )
-def test_the_search_finds_what_is_packed(pack: Callable[[bytes], bytes], word: str) -> None:
+def test_the_search_finds_packed_strings(pack: Callable[[bytes], bytes], word: str) -> None:
     assert planted_in(pack(f"by {word}, in a text".encode())) == [word]
     assert planted_in(pack(b"nobody at all, in a text of some length")) == []

@@ -31,7 +31,7 @@ def aji_by_pixels(wanted: np.ndarray, found: np.ndarray) -> float:
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_scores_are_those_of_independent_code(seed):
+def test_scores_agree_with_independent_code(seed):
     metrics = pytest.importorskip("cellpose.metrics")
     wanted = cells(seed)
     found = np.where(np.random.default_rng(seed).random((96, 96)) < 0.1, 0, cells(seed, seed))
@@ -50,13 +50,13 @@ def test_scores_are_those_of_independent_code(seed):
     assert scores.count == pytest.approx(len(np.unique(found)[1:]) / wanted.max())
 
 
-def test_equal_masks_agree_whatever_their_numbers():
+def test_equal_masks_agree_under_any_labels():
     wanted = cells(1)
     scores = agreement(wanted, wanted * 1000)
     assert (scores.dice, scores.aji, scores.pq, scores.count) == (1, 1, 1, 1)
 
 
-def test_merged_cells_cost_what_is_counted_cell_by_cell():
+def test_merged_cells_lower_only_the_scores_per_cell():
     wanted = np.zeros((20, 20), np.int32)
     wanted[5:15, 2:9], wanted[5:15, 9:18] = 1, 2
     scores = agreement(wanted, (wanted > 0).astype(np.int32))
@@ -66,12 +66,12 @@ def test_merged_cells_cost_what_is_counted_cell_by_cell():
     assert scores.aji == pytest.approx((70 + 90) / (160 + 160))
 
 
-def test_nothing_found_and_nothing_wanted():
+def test_empty_masks():
     wanted, nothing = cells(2), np.zeros((96, 96), np.int32)
     assert agreement(wanted, nothing).dice == 0
     assert agreement(nothing, wanted) is None
 
 
-def test_cells_everywhere_leave_no_background():
+def test_masks_without_background():
     everywhere = np.ones((8, 8), np.int32)
     assert agreement(everywhere, everywhere).pq == 1

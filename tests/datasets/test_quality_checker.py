@@ -9,9 +9,9 @@ from skimage.color import hsv2rgb, rgb2hsv
 
 from napari_pixcell.cells import segment_nuclei
 from napari_pixcell.cells.methods import LayoutSource
-from napari_pixcell.datasets.checks import FLAGS, SCORES, Checks
 from napari_pixcell.datasets.quality import Checker, RealTiles, look_of
-from napari_pixcell.datasets.store.dataset import Style
+from napari_pixcell.datasets.store.checks import FLAGS, SCORES, Checks
+from napari_pixcell.datasets.store.dataset import DatasetStyle
 from napari_pixcell.engine.events import Embedding, Failure, Finished
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.request import EmbedRequest
@@ -56,7 +56,7 @@ def tile():
 
 @pytest.fixture(scope="module")
 def style(tile, embedded):
-    return Style(0, "Tissue", "a", embedded(tile), look_of(tile))
+    return DatasetStyle(0, "Tissue", "a", embedded(tile), look_of(tile))
 
 
 @pytest.fixture(scope="module")
@@ -69,8 +69,8 @@ def labels(tile):
     return segment_nuclei(tile, 0.5)
 
 
-def test_the_tissue_itself_passes_and_has_all_its_scores(checker, tile, labels, style):
-    verdict = checker.look(tile, labels, style)
+def test_real_tissue_passes_all_checks(checker, tile, labels, style):
+    verdict = checker.check(tile, labels, style)
     assert verdict.flags == ()
     assert list(verdict.scores) == list(SCORES)
     for name in ("dice", "kappa", "aji", "pq", "count", "style", "sharpness"):
@@ -80,47 +80,47 @@ def test_the_tissue_itself_passes_and_has_all_its_scores(checker, tile, labels, 
     assert checker.segmenter == LayoutSource("builtin")
 
 
-def test_each_spoiled_pair_is_flagged_for_what_is_wrong(checker, tile, labels, style):
+def test_each_defect_gets_its_flag(checker, tile, labels, style):
     hsv = rgb2hsv(tile)
     hsv[..., 0] = (hsv[..., 0] + 0.25) % 1
     tinted = (255 * hsv2rgb(hsv)).round().astype(np.uint8)
     blurred = gaussian_filter(tile.astype(float), (2.5, 2.5, 0)).astype(np.uint8)
     bright = (3 * (tile.astype(float) - 128) + 200).clip(0, 255).astype(np.uint8)
-    assert checker.look(tile, labels[::-1], style).flags == ("mask",)
-    assert checker.look(tile, np.roll(labels, 128, axis=1), style).flags == ("mask",)
-    assert "colour" in checker.look(tinted, labels, style).flags
-    assert "blur" in checker.look(blurred, labels, style).flags
-    assert "failed" in checker.look(bright, labels, style).flags
+    assert checker.check(tile, labels[::-1], style).flags == ("mask",)
+    assert checker.check(tile, np.roll(labels, 128, axis=1), style).flags == ("mask",)
+    assert "colour" in checker.check(tinted, labels, style).flags
+    assert "blur" in checker.check(blurred, labels, style).flags
+    assert "failed" in checker.check(bright, labels, style).flags
     for value in (0, 240, 255):
-        assert "failed" in checker.look(np.full_like(tile, value), labels, style).flags
+        assert "failed" in checker.check(np.full_like(tile, value), labels, style).flags
 
 
-def test_another_style_is_not_kept(checker, tile, style):
+def test_another_style_is_flagged(checker, tile, style):
     opposite = replace(style, embedding=-style.embedding)
-    verdict = checker.look(tile, None, opposite)
+    verdict = checker.check(tile, None, opposite)
     assert verdict.flags == ("style",)
     assert verdict.scores["style"] < -0.5
     assert verdict.scores["dice"] is None  # without a mask there is nothing to follow
 
 
-def test_without_a_style_or_its_look_there_is_no_drift(checker, tile, labels):
-    scores = checker.look(tile, labels, Style(0, "Nothing", "a", None)).scores
+def test_without_a_reference_no_drift_is_scored(checker, tile, labels):
+    scores = checker.check(tile, labels, DatasetStyle(0, "Nothing", "a", None)).scores
     assert scores["dice"] == 1
     assert [scores[name] for name in ("style", "colour", "sharpness")] == [None] * 3
 
 
-def test_a_copy_is_flagged_however_it_is_turned(ask, embedded, style):
+def test_a_rotated_copy_is_flagged(ask, embedded, style):
     real = RealTiles()
     for x in (300, 556, 812, 1068):
         real.add(tissue(x, 500), embedded(tissue(x, 500)))
     checker = Checker(Checks(), DEMO, 0.5, ask, real)
     copied, style = tissue(556, 500)[:, ::-1].copy(), replace(style, embedding=None)
-    assert checker.look(copied, None, style).flags == ("copy",)
+    assert checker.check(copied, None, style).flags == ("copy",)
     assert checker.most_copy_pixels == 0.75  # few tiles do not tell how alike tissue can be
-    assert "copy" not in checker.look(tissue(900, 1200), None, style).flags
+    assert "copy" not in checker.check(tissue(900, 1200), None, style).flags
 
 
-def test_the_cells_of_a_layout_make_no_copy(ask, embedded, style):
+def test_shared_cells_alone_are_not_a_copy(ask, embedded, style):
     """A picture with a real tile's cells in their places, and nothing else of it."""
     real = RealTiles()
     tile = tissue(556, 500)
@@ -130,8 +130,8 @@ def test_the_cells_of_a_layout_make_no_copy(ask, embedded, style):
     ground = np.kron(gaussian_filter(noise, 0.7), np.ones((8, 8)))[..., None] + (215, 160, 205)
     made = np.where(cells[..., None] > 0, (90, 50, 130), ground).clip(0, 255).astype(np.uint8)
     checker, style = Checker(Checks(), DEMO, 0.5, ask, real), replace(style, embedding=None)
-    with_mask = checker.look(made, cells, style).scores["copy_pixels"]
-    assert with_mask < checker.look(made, None, style).scores["copy_pixels"] - 0.2
+    with_mask = checker.check(made, cells, style).scores["copy_pixels"]
+    assert with_mask < checker.check(made, None, style).scores["copy_pixels"] - 0.2
 
 
 @pytest.mark.parametrize(
@@ -143,36 +143,36 @@ def test_the_cells_of_a_layout_make_no_copy(ask, embedded, style):
         None,
     ],
 )
-def test_what_is_no_picture_has_failed(image, style):
+def test_other_arrays_than_pictures_fail(image, style):
     def ask(request):
         raise AssertionError("nothing is to be asked")
 
-    verdict = Checker(Checks(), DEMO, 0.5, ask).look(image, None, style)
+    verdict = Checker(Checks(), DEMO, 0.5, ask).check(image, None, style)
     assert verdict.flags == ("failed",)
     assert set(verdict.scores.values()) == {None}
 
 
 def test_a_larger_picture_is_checked_by_whole_tiles(checker, tile, style):
     wide = np.concatenate([tile, tile[:, :100]], axis=1)
-    assert checker.look(wide, None, style).flags == ()
+    assert checker.check(wide, None, style).flags == ()
 
 
 def test_thresholds_that_are_off_flag_nothing(ask, tile, labels, style):
     off = {name: None for name in vars(Checks()) if name != "segmenter"}
     checker = Checker(Checks(**off), DEMO, 0.5, ask)
     blank = np.full_like(tile, 240)
-    assert checker.look(blank, labels, replace(style, embedding=None)).flags == ()
+    assert checker.check(blank, labels, replace(style, embedding=None)).flags == ()
 
 
-def test_flags_come_in_their_order(checker, tile, labels, style):
-    flags = checker.look(np.zeros_like(tile), labels, style).flags
+def test_flags_have_a_fixed_order(checker, tile, labels, style):
+    flags = checker.check(np.zeros_like(tile), labels, style).flags
     assert list(flags) == [flag for flag in FLAGS if flag in flags]
 
 
-def test_what_the_engine_cannot_do_is_told(style, tile, labels):
+def test_failures_of_the_engine_are_reported(style, tile, labels):
     for events, words in (
         ([Failure("There is not enough memory.")], "There is not enough memory."),
-        ([Finished(cancelled=True)], "gave no result; resume the dataset"),
+        ([Finished(cancelled=True)], "gave no result. Resume the dataset"),
     ):
         with pytest.raises(PixCellError, match=words):
-            Checker(Checks(), DEMO, 0.5, lambda request, e=events: e).look(tile, labels, style)
+            Checker(Checks(), DEMO, 0.5, lambda request, e=events: e).check(tile, labels, style)

@@ -38,7 +38,7 @@ def by_hand(one: np.ndarray, other: np.ndarray, weights: np.ndarray) -> float:
     return best
 
 
-def test_correlation_is_that_of_plain_sums():
+def test_correlation_agrees_with_plain_sums():
     weights = np.random.default_rng(0).random((SIDE, SIDE)).astype(np.float32)
     weights[:, :9] = 0
     one, other = small(1), small(2)
@@ -48,7 +48,7 @@ def test_correlation_is_that_of_plain_sums():
 
 
 @pytest.mark.parametrize("turn", range(8))
-def test_a_copy_is_found_however_it_is_turned_and_shifted(turn):
+def test_rotated_and_shifted_copies_correlate(turn):
     whole = small(3, SIDE + 8)
     real, copy = whole[:SIDE, :SIDE], whole[6 : 6 + SIDE, 3 : 3 + SIDE]
     copy = np.rot90(copy, turn % 4)
@@ -59,12 +59,12 @@ def test_a_copy_is_found_however_it_is_turned_and_shifted(turn):
     assert max(found[0], found[2]) < 0.6
 
 
-def test_where_cells_cover_all_of_it_all_of_it_is_compared():
+def test_a_tile_covered_by_cells_is_compared_whole():
     one, nothing = small(1), np.zeros((SIDE, SIDE), np.float32)
     assert best_correlations(one, one[None], nothing)[0] == pytest.approx(1, abs=1e-4)
 
 
-def test_glass_is_no_copy_of_glass():
+def test_glass_is_not_a_copy_of_glass():
     glass = np.full((SIDE, SIDE), 240, np.float32)
     speck = glass.copy()
     speck[3, 3] = 250
@@ -79,7 +79,7 @@ def real_tiles(count: int = 5) -> RealTiles:
     return real
 
 
-def test_a_copy_is_nearest_to_what_it_copies():
+def test_a_copy_is_nearest_to_its_original():
     real = real_tiles()
     copied = real.nearest(tissue(2)[::-1], np.eye(8, dtype=np.float32)[2][None] + 1)
     other = real.nearest(tissue(9), np.eye(8, dtype=np.float32)[6][None] + 1)
@@ -96,14 +96,14 @@ def test_a_tinted_copy_is_found_among_many_whose_embeddings_are_nearer():
     assert real.nearest(np.rot90(tissue(7)), np.eye(2, dtype=np.float32)[[0]]).pixels > 0.99
 
 
-def test_one_tile_of_a_large_picture_is_enough():
+def test_one_copied_tile_of_a_large_picture_is_found():
     real = real_tiles()
     picture = np.block([[[tissue(20)], [tissue(21)]], [[tissue(22)], [tissue(3)]]])
     values = np.ones((2, 2, 8), np.float32)
     assert real.nearest(picture, values).pixels > 0.99
 
 
-def test_tiles_of_a_region_are_kept_apart_and_come_back_from_their_file(tmp_path):
+def test_tiles_of_a_region_are_stored_separately(tmp_path):
     real = RealTiles()
     real.add(np.concatenate([tissue(1), tissue(2)], axis=1), np.ones((1, 2, 8), np.float32))
     assert len(real) == 2
@@ -113,23 +113,23 @@ def test_tiles_of_a_region_are_kept_apart_and_come_back_from_their_file(tmp_path
     assert again.nearest(tissue(2), np.ones((1, 8), np.float32)).pixels > 0.99
 
 
-def test_one_tile_has_no_nearest_other_one():
+def test_a_single_tile_has_no_neighbour():
     assert real_tiles(1).closest() is None
 
 
-def test_what_cannot_be_read_is_refused(tmp_path):
+def test_damaged_files_are_refused(tmp_path):
     (tmp_path / "real.npz").write_bytes(b"PK\x03\x04 torn")
     for name in ("real.npz", "none.npz"):
-        with pytest.raises(PixCellError, match="cannot be read; prepare the dataset again"):
+        with pytest.raises(PixCellError, match=r"cannot be read. Prepare the dataset again"):
             RealTiles.load(tmp_path / name)
 
 
 def test_another_encoder_is_refused():
-    with pytest.raises(PixCellError, match="embedded by another model"):
+    with pytest.raises(PixCellError, match="Another model embedded the real tissue"):
         real_tiles().nearest(tissue(1), np.ones((1, 4), np.float32))
 
 
-def test_nothing_to_compare_with_is_said() -> None:
+def test_comparing_without_real_tissue_is_refused() -> None:
     tile = np.zeros((256, 256, 3), np.uint8)
-    with pytest.raises(PixCellError, match="no real tissue to compare with; add a style of tissue"):
+    with pytest.raises(PixCellError, match=r"no real tissue to compare with\. Add a style"):
         RealTiles().nearest(tile, np.ones((1, 8), np.float32))

@@ -1,4 +1,4 @@
-"""The report: one page that says everything and needs nothing."""
+"""The report: one self-contained page."""
 
 from __future__ import annotations
 
@@ -15,17 +15,18 @@ from drawn_dataset import make_dataset
 from PIL import Image
 
 from napari_pixcell.cells.methods import LayoutSource, SegmentMethod
-from napari_pixcell.datasets.checks import Checks
 from napari_pixcell.datasets.report import write_report
-from napari_pixcell.datasets.report.charts import Limit, histogram
+from napari_pixcell.datasets.report.charts import histogram
 from napari_pixcell.datasets.report.citing import licences, references
-from napari_pixcell.datasets.report.examples import outlined, ranked
-from napari_pixcell.datasets.report.markup import VOID, Markup, element
-from napari_pixcell.datasets.report.writing import limit_of
+from napari_pixcell.datasets.report.examples import ranked, small_outlined
+from napari_pixcell.datasets.report.writing import render
+from napari_pixcell.datasets.store.checks import Checks, Limit
 from napari_pixcell.datasets.store.dataset import Dataset
 from napari_pixcell.datasets.store.decisions import decide
+from napari_pixcell.datasets.store.rows import append_rows, read_rows
 from napari_pixcell.errors import PixCellError
 
+VOID = ("img", "meta")
 EVIL = '<script>alert("x")</script> & ‹ü›'
 
 
@@ -87,35 +88,42 @@ def page(dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Page:
     return Page(html)
 
 
-def test_names_are_escaped(page: Page) -> None:
+def test_names_are_escaped(page: Page, dataset: Dataset, tmp_path: Path) -> None:
     assert not page.all("script") and EVIL in page.text
+    for name in ("styles.jsonl", "layouts.jsonl"):
+        rows = [row | {"name": EVIL, "group": EVIL} for row in read_rows(dataset.folder / name)]
+        append_rows(tmp_path / name, rows)
+    for name in ("dataset.json", "manifest.jsonl", "images", "masks", "apart"):
+        (tmp_path / name).symlink_to(dataset.folder / name)
+    renamed = Page(write_report(Dataset(tmp_path), tmp_path / "a.html").read_text("utf-8"))
+    assert not renamed.all("script") and renamed.text.count(EVIL) >= 1 + 2 * (2 + 5)
 
 
-def test_nothing_is_fetched(page: Page) -> None:
+def test_the_page_loads_nothing(page: Page) -> None:
     assert not page.all("link") and not page.all("iframe") and not page.all("object")
     assert all(image["src"].startswith("data:image/jpeg;base64,") for image in page.all("img"))
     assert not any("href" in attributes or "url(" in str(attributes) for _, attributes in page.tags)
     assert any("default-src 'none'" in str(meta.get("content")) for meta in page.all("meta"))
 
 
-def test_the_page_says_what_it_is_about(page: Page) -> None:
+def test_the_page_describes_the_dataset(page: Page) -> None:
     for words in (
         "SYNTHETIC images, made by a generative model: not real tissue. For research use only",
         "DEMO: small networks.",
         "10 images with masks of their cells, of 48 × 48 px at 0.5 µm/px (24 × 24 µm)",
         "Pairs made 10 of 10 planned",
-        "Flagged by a check, and kept apart 2 (20.0 %)",
+        "Flagged by a check, and set apart 2 (20.0 %)",
         "does not follow its mask 2 (20.0 %)",
-        "Accepted by a person 2 (20.0 %)",
-        "Rejected by a person 1 (10.0 %)",
-        "not rejected 8 (80.0 %)",
-        "Styles 2 Slides and pictures that they are of 2 Layouts 5",
+        "Accepted by a reviewer 2 (20.0 %)",
+        "Rejected by a reviewer 1 (10.0 %)",
+        "neither flagged nor rejected 8 (80.0 %)",
+        "Styles 2 Source slides and pictures of the styles 2 Layouts 5",
         "Groups of layouts, such as variations of one 3",
         "of them from 0.3 to 0.608. 2 are not at least 0.5.",
         "All are at least 0.5.",
         "each style with each layout",
         "dice at least 0.5, kappa at least 0.4, style at least 0.5, copy pixels at most 0.85",
-        "Cells in the images were looked for by the built-in method",
+        "Cells in the images segmented by the built-in method",
         "transformer bundled " + "ab" * 32,
         "segmenter tiny " + "cd" * 32,
         "napari-pixcell 0.1.0, torch 2.9",
@@ -140,24 +148,24 @@ def test_examples_are_marked_pictures_with_outlines(page: Page) -> None:
     assert yellow.sum() > 100
 
 
-def test_a_pair_whose_files_are_gone(tmp_path: Path) -> None:
+def test_missing_files_of_a_pair_are_reported(tmp_path: Path) -> None:
     dataset = make_dataset(tmp_path / "data", pairs=1)
     (dataset.folder / "images" / "000000.png").unlink()
     page = Page(write_report(dataset, tmp_path / "a.html").read_text())
-    assert "Its files cannot be read; run “dataset check”." in page.text and not page.all("img")
+    assert "Its files cannot be read. Run “dataset check”." in page.text and not page.all("img")
 
 
-def test_reports_that_cannot_be_written(tmp_path: Path) -> None:
+def test_impossible_reports_are_refused(tmp_path: Path) -> None:
     dataset = make_dataset(tmp_path / "data", pairs=0)
-    with pytest.raises(PixCellError, match=r"data has no pair to report on yet; resume it first"):
+    with pytest.raises(PixCellError, match=r"data has no pair to report on yet\. Resume it first"):
         write_report(dataset, tmp_path / "a.html")
     dataset = make_dataset(tmp_path / "more", pairs=1)
-    with pytest.raises(PixCellError, match=r"a\.html cannot be written .*; choose another folder"):
+    with pytest.raises(PixCellError, match=r"a\.html cannot be written .*\. Choose another folder"):
         write_report(dataset, tmp_path / "none" / "a.html")
 
 
 def bars(svg: str) -> list[tuple[str, int]]:
-    """Give the colour and the count of each bar."""
+    """Return the colour and the count of each bar."""
     found = re.findall(r"<rect[^>]*fill=\"(#\w+)\"><title>[^<]*: ([\d,]+)</title>", svg)
     return [(colour, int(count.replace(",", ""))) for colour, count in found]
 
@@ -167,7 +175,7 @@ def test_bars_beyond_the_limit_have_another_colour(least: bool) -> None:
     rng = np.random.default_rng(0)
     values = np.concatenate([rng.uniform(0, 1, 500), np.full(7, 0.7)]).astype(np.float32)
     limit = Limit(0.7, least)
-    svg = histogram(values, "how many", limit)
+    svg = render("histogram.svg", chart=histogram(values, "how many", limit))
     beyond = sum(count for colour, count in bars(svg) if colour == "#d9822b")
     assert sum(count for _, count in bars(svg)) == 507
     assert (
@@ -181,12 +189,13 @@ def test_bars_beyond_the_limit_have_another_colour(least: bool) -> None:
 
 @pytest.mark.parametrize("values", [[0.5], [0.0, 0.0], [-3.0, 1e6], [1, 2, 2], [7]])
 def test_any_values_can_be_drawn(values: list[float]) -> None:
-    svg = histogram(np.array(values), EVIL)
+    svg = render("histogram.svg", chart=histogram(np.array(values), EVIL))
     assert sum(count for _, count in bars(svg)) == len(values)
-    Page(svg)
+    page = Page(svg)
+    assert not page.all("script") and EVIL in page.text
 
 
-def test_best_and_worst() -> None:
+def test_pairs_are_ranked_by_a_score() -> None:
     values = np.array([0.2, np.nan, 1.0, 5.0, 0.9, 0.9], np.float32)
     assert ranked(values, "dice", False) == {"Best": 3, "Median": 4, "Worst": 0}
     assert ranked(values, "colour", True) == {"Best": 0, "Median": 5, "Worst": 3}
@@ -194,22 +203,22 @@ def test_best_and_worst() -> None:
     assert ranked(np.full(3, np.nan, np.float32), "dice", False) == {}
 
 
-def test_limits_are_those_of_the_checks() -> None:
+def test_limits_come_from_the_checks() -> None:
     checks = Checks(least_dice=None)
-    assert limit_of(checks, "dice") is None and limit_of(checks, "pq") is None
-    assert limit_of(checks, "colour") == Limit(checks.most_colour, False)
+    assert checks.limit("dice") is None and checks.limit("pq") is None
+    assert checks.limit("colour") == Limit(checks.most_colour, False)
 
 
-def test_outlines_follow_a_mask_that_is_shrunk() -> None:
+def test_outlines_follow_a_shrunken_mask() -> None:
     labels = np.zeros((400, 200), np.int32)
     labels[100:300, 50:150] = 1
-    picture = outlined(np.zeros((400, 200, 3), np.uint8), labels)
+    picture = small_outlined(np.zeros((400, 200, 3), np.uint8), labels)
     yellow = np.argwhere(picture[..., 1] > 0)
     assert picture.shape == (256, 128, 3)
     assert yellow.min(axis=0).tolist() == [64, 32] and yellow.max(axis=0).tolist() == [191, 95]
 
 
-def test_what_is_cited_follows_from_what_was_used(dataset: Dataset) -> None:
+def test_references_follow_from_the_models(dataset: Dataset) -> None:
     plain = "\n".join(references(dataset.description, []))
     assert "PixCell" in plain and "BreCaHAD" in plain
     assert "Cellpose" not in plain and "UNI2" not in plain
@@ -224,8 +233,3 @@ def test_what_is_cited_follows_from_what_was_used(dataset: Dataset) -> None:
     assert "The user's own Cellpose model" in terms["Scores, by Cellpose mine"]
     unknown = replace(dataset.description, family="lung", licence="")
     assert dict(licences(unknown, []))["Images, by the weights of lung"] == "not known"
-
-
-def test_markup_escapes_all_but_markup() -> None:
-    link = element("p", "a < b", Markup("<em>c</em>"), class_="x", data_name='"')
-    assert link == '<p class="x" data-name="&quot;">a &lt; b<em>c</em></p>'

@@ -7,7 +7,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from napari_pixcell.datasets.splits import Parts, Split, groups_of
+from napari_pixcell.datasets.splits import Split, SplitAssignment, groups_of
 from napari_pixcell.errors import PixCellError
 
 
@@ -19,7 +19,7 @@ def each(styles: int, layouts: int) -> np.ndarray:
     return np.array([(s, k) for s in range(styles) for k in range(layouts)], np.int32)
 
 
-def counted(parts: Parts, pairs: np.ndarray) -> Counter[str | None]:
+def counted(parts: SplitAssignment, pairs: np.ndarray) -> Counter[str | None]:
     return Counter(parts.of(style, layout) for style, layout in pairs.tolist())
 
 
@@ -45,7 +45,7 @@ def random_dataset(
     return groups_of(styles), groups_of(layouts), pairs
 
 
-def test_no_group_is_ever_parted() -> None:
+def test_no_group_is_ever_split() -> None:
     possible = 0
     for seed in range(100):
         rng = np.random.default_rng(seed)
@@ -54,7 +54,7 @@ def test_no_group_is_ever_parted() -> None:
             float(rng.uniform(0.05, 0.5)), float(rng.choice([0, 0.2])), int(rng.integers(9))
         )
         try:
-            parts = Parts(styles, layouts, pairs, split)
+            parts = SplitAssignment(styles, layouts, pairs, split)
         except PixCellError:
             continue
         possible += 1
@@ -67,7 +67,7 @@ def test_no_group_is_ever_parted() -> None:
                 where.setdefault(name, set()).add(part)  # type: ignore[arg-type]
         assert all(len(seen) == 1 for seen in where.values())
         assert all(counted(parts, pairs)[part] for part in split.parts)
-        again = Parts(styles, layouts, pairs[::-1], split)
+        again = SplitAssignment(styles, layouts, pairs[::-1], split)
         assert again.part == parts.part  # whatever order the pairs were made in
     assert possible > 50
 
@@ -77,7 +77,7 @@ def test_shares_are_reached(share: float) -> None:
     pairs = each(60, 60)
     styles = groups("slide", [n // 2 for n in range(60)])
     layouts = groups("layout", [n // 3 for n in range(60)])
-    parts = Parts(styles, layouts, pairs, Split(share))
+    parts = SplitAssignment(styles, layouts, pairs, Split(share))
     found = counted(parts, pairs)
     assert found["validation"] / (found["train"] + found["validation"]) == pytest.approx(
         share, abs=0.03
@@ -85,16 +85,16 @@ def test_shares_are_reached(share: float) -> None:
     assert found[None] < 0.6 * len(pairs)  # what each with each must lose is 44 % at 0.2
 
 
-def test_matched_pairs_lose_none() -> None:
+def test_matched_pairs_are_all_kept() -> None:
     pairs = np.array([(n, n) for n in range(40)], np.int32)
     styles, layouts = groups("slide", [n // 4 for n in range(40)]), groups("layout", [*range(40)])
-    parts = Parts(styles, layouts, pairs, Split(0.2, 0.1))
+    parts = SplitAssignment(styles, layouts, pairs, Split(0.2, 0.1))
     assert counted(parts, pairs) == {"train": 28, "validation": 8, "test": 4}
 
 
 def test_without_layouts_only_slides_count() -> None:
     pairs = np.array([(n, -1) for n in range(20)], np.int32)
-    parts = Parts(groups("slide", [n % 10 for n in range(20)]), [], pairs, Split(0.3))
+    parts = SplitAssignment(groups("slide", [n % 10 for n in range(20)]), [], pairs, Split(0.3))
     assert counted(parts, pairs) == {"train": 14, "validation": 6}
     assert parts.of(3, None) == parts.of(13, -1)
 
@@ -102,32 +102,34 @@ def test_without_layouts_only_slides_count() -> None:
 def test_cells_found_in_tissue_stay_with_its_slide() -> None:
     slides = groups("slide", [n // 2 for n in range(20)])
     pairs = each(20, 20)
-    parts = Parts(slides, slides, pairs, Split(0.2))
+    parts = SplitAssignment(slides, slides, pairs, Split(0.2))
     assert all(parts.of(n, n) is not None for n in range(20))
 
 
 def test_seeds_give_other_splits() -> None:
     arguments = groups("slide", [*range(20)]), groups("layout", [*range(20)]), each(20, 20)
-    chosen = {tuple(sorted(Parts(*arguments, Split(seed=n)).part.items())) for n in range(4)}
+    chosen = {
+        tuple(sorted(SplitAssignment(*arguments, Split(seed=n)).part.items())) for n in range(4)
+    }
     assert len(chosen) == 4
 
 
 @pytest.mark.parametrize(
     ("styles", "layouts", "split", "sentence"),
     [
-        ([0, 0], [0, 1], Split(), "All tissue is of one slide.*add styles of another slide"),
-        ([0, 1], [0, 0], Split(), "All layouts are variations of one.*add another layout"),
+        ([0, 0], [0, 1], Split(), "All tissue comes from one slide.*Add styles of another slide"),
+        ([0, 1], [0, 0], Split(), "All layouts are variations of one.*Add another layout"),
         ([0, 1], [0, 1], Split(0.2, 0.2), "No split leaves pairs for each part.*fewer parts"),
     ],
 )
-def test_splits_that_cannot_be(
+def test_impossible_splits_are_refused(
     styles: list[int], layouts: list[int], split: Split, sentence: str
 ) -> None:
     with pytest.raises(PixCellError, match=sentence):
-        Parts(groups("slide", styles), groups("layout", layouts), each(2, 2), split)
+        SplitAssignment(groups("slide", styles), groups("layout", layouts), each(2, 2), split)
 
 
 @pytest.mark.parametrize("shares", [(0, 0), (-0.1, 0.5), (0.5, 0.5), (float("nan"), 0.1)])
-def test_shares_that_leave_nothing(shares: tuple[float, float]) -> None:
-    with pytest.raises(PixCellError, match=r"choose them between 0 and 0\.9"):
+def test_shares_out_of_range_are_refused(shares: tuple[float, float]) -> None:
+    with pytest.raises(PixCellError, match=r"Choose shares of 0 to 0\.9"):
         Split(*shares)

@@ -13,7 +13,7 @@ from running import embedded, shallow_engine
 
 from napari_pixcell.engine.engine import Engine
 from napari_pixcell.engine.packed import PackedArray
-from napari_pixcell.models.catalogue import get_family
+from napari_pixcell.models.families import get_family
 from napari_pixcell.slides import Region, open_slide
 from napari_pixcell.slides.samples import SAMPLE_SLIDE
 

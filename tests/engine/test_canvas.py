@@ -246,10 +246,7 @@ def test_a_canvas_killed_between_journal_and_arrays_resumes_to_the_same_pixels(
 
 
 def test_an_image_too_large_for_memory_is_the_same_on_disk(
-    shallow: Engine,
-    request_: GenerateRequest,
-    whole: list,
-    monkeypatch: pytest.MonkeyPatch,
+    shallow: Engine, request_: GenerateRequest, whole: list, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PIXCELL_PICTURE_MB", "0.2")
     stored = run(shallow, request_)
@@ -335,10 +332,7 @@ def test_a_canvas_larger_than_the_disk_is_refused_with_its_size(
 
 
 def test_an_unwritable_cache_folder_is_reported(
-    shallow: Engine,
-    request_: GenerateRequest,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    shallow: Engine, request_: GenerateRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "cache").write_text("in the way")
     monkeypatch.setenv("PIXCELL_CACHE_DIR", str(tmp_path / "cache"))
@@ -356,10 +350,7 @@ def test_disk_space_of_a_canvas_is_allocated_at_the_start(tmp_path: Path) -> Non
 
 
 def test_finished_parts_survive_a_failed_write(
-    shallow: Engine,
-    request_: GenerateRequest,
-    whole: list,
-    monkeypatch: pytest.MonkeyPatch,
+    shallow: Engine, request_: GenerateRequest, whole: list, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PIXCELL_PICTURE_MB", "0.2")
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -380,10 +371,7 @@ def test_finished_parts_survive_a_failed_write(
 
 
 def test_finished_parts_survive_a_full_disk(
-    shallow: Engine,
-    request_: GenerateRequest,
-    whole: list,
-    monkeypatch: pytest.MonkeyPatch,
+    shallow: Engine, request_: GenerateRequest, whole: list, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     saves, save = iter(range(100)), np.savez
 

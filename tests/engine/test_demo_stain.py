@@ -106,7 +106,7 @@ def test_it_shares_all_demo_networks_except_a_sixth_of_the_autoencoder(engine) -
         wanted = decoder.get(name, plain[name])
         torch.testing.assert_close(value, wanted.float(), rtol=0, atol=0)
     assert sum(t.numel() for t in decoder.values()) < sum(t.numel() for t in plain.values()) / 6
-    with pytest.raises(PixCellError, match="are not those of this network"):
+    with pytest.raises(PixCellError, match="do not belong to this network"):
         replace_weights(engine.load(DEMO_STAIN.name).vae, {"x": torch.zeros(1)}, "decoder")
 
 

@@ -21,7 +21,7 @@ from napari_pixcell.engine.loaded_models import LoadedModels
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.request import EmbedRequest, GenerateRequest
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.models.catalogue import get_family
+from napari_pixcell.models.families import get_family
 from napari_pixcell.models.loading import load_family
 from napari_pixcell.models.memory import LADDER
 from napari_pixcell.networks import PixCellTransformer2DModel
@@ -228,9 +228,7 @@ def test_a_swapped_encoder_displaces_the_other_networks(
     assert moves[2:] == [([loaded.encoder], "cpu"), ([loaded.transformer], "cuda")]
 
 
-def test_running_on_the_cpu_beside_a_full_gpu_is_explained(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_running_on_the_cpu_beside_a_full_gpu_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loaded_models, "plan", lambda *_, **__: LADDER[-1])
     request = GenerateRequest("demo", count=2, steps=1)
     said = [
@@ -240,9 +238,7 @@ def test_running_on_the_cpu_beside_a_full_gpu_is_explained(
     assert said == [[NO_ROOM], []]
 
 
-def test_a_gpu_without_room_for_cuda_has_no_free_memory(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_gpu_without_room_for_cuda_has_no_free_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     def full(_device: Any) -> None:
         raise RuntimeError("CUDA error: out of memory")
 
@@ -291,9 +287,7 @@ def test_batched_variants_equal_single_ones_and_can_be_reproduced() -> None:
 
 
 @pytest.mark.usefixtures("four_at_once")
-def test_full_memory_first_reduces_the_batch(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_full_memory_first_reduces_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = PixCellTransformer2DModel.forward
 
     def limited(self: Any, hidden_states: Any, *arguments: Any, **others: Any) -> Any:

@@ -20,7 +20,7 @@ from napari_pixcell.engine.request import (
     request_from_dict,
 )
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.models.catalogue import get_family
+from napari_pixcell.models.families import get_family
 
 
 @pytest.fixture
@@ -53,8 +53,7 @@ def test_an_embed_request_survives_json_unchanged() -> None:
 
 
 @pytest.mark.parametrize(
-    "how",
-    [SegmentMethod(), SegmentMethod("cellpose", "/models/mine", 12.5, 0.3, -1.0)],
+    "how", [SegmentMethod(), SegmentMethod("cellpose", "/models/mine", 12.5, 0.3, -1.0)]
 )
 def test_a_segment_request_survives_json_unchanged(how: SegmentMethod) -> None:
     pixels = PackedArray.pack(np.arange(5 * 4 * 3, dtype=np.uint8).reshape(5, 4, 3))

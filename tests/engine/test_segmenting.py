@@ -26,7 +26,7 @@ from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import CELLPOSE
 from napari_pixcell.models.loading_segmenter import load_segmenter
 from napari_pixcell.models.store import find
-from napari_pixcell.models.weights import sha256_of
+from napari_pixcell.models.weights import cached_sha256
 
 CPU = torch.device("cpu")
 
@@ -74,7 +74,7 @@ def test_cells_are_found_where_they_are(engine: Engine, tiny_cellpose: Path) -> 
     assert abs(layout.labels.max() - truth.max()) < 0.2 * truth.max()
     source = layout.source
     assert (source.method, source.model) == ("cellpose", "tiny")
-    assert source.sha256 == sha256_of(tiny_cellpose)
+    assert source.sha256 == cached_sha256(tiny_cellpose)
     assert "your" not in source.licence and "own Cellpose model" in source.licence
 
 
@@ -261,10 +261,7 @@ def test_the_built_in_method_takes_its_own_settings(engine: Engine) -> None:
             {"cellprob_threshold": 9},
             "The cell probability threshold is 9; choose one from -8 to 8.",
         ),
-        (
-            {"smallest_um2": -3},
-            "The smallest area of a cell is -3 µm²; choose one from 0 on.",
-        ),
+        ({"smallest_um2": -3}, "The smallest area of a cell is -3 µm²; choose one from 0 on."),
         (
             {"smallest_um2": float("inf")},
             "The smallest area of a cell is inf µm²; choose one from 0 on.",

@@ -99,10 +99,7 @@ def test_requests_without_an_inversion_keep_their_json(tile) -> None:
     ("changes", "words"),
     [
         ({"start": None, "strength": 1.0}, "There is no image to invert"),
-        (
-            {"part": PackedArray.pack(np.ones((256, 256), np.uint8))},
-            "an area to regenerate",
-        ),
+        ({"part": PackedArray.pack(np.ones((256, 256), np.uint8))}, "an area to regenerate"),
     ],
 )
 def test_an_inversion_without_a_start_or_of_an_area_is_refused(tile, changes, words: str) -> None:

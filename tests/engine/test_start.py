@@ -210,10 +210,7 @@ PART = np.zeros((256, 256), np.uint8)
         ({"strength": float("nan")}, "choose one from 0 to 1"),
         ({"feather": -1}, "The feather in px is -1; choose one from 0"),
         ({"start": None}, "no image to start from.*leave the strength at 1"),
-        (
-            {"start": None, "strength": 1.0, "part": PART + 1},
-            "no image to start from.*remove",
-        ),
+        ({"start": None, "strength": 1.0, "part": PART + 1}, "no image to start from.*remove"),
         ({"start": np.zeros((256, 256), np.uint8)}, "Use an 8-bit RGB image"),
         ({"start": np.zeros((256, 256, 3), np.float32)}, "float32. Use an 8-bit RGB"),
         ({"size": (300, 400)}, "is 256 × 256 px, but the result has 400 × 300 px"),

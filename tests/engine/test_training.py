@@ -14,7 +14,7 @@ from napari_pixcell.engine.training.lora import (
     train_lora,
 )
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.models.lora import put_lora
+from napari_pixcell.models.lora import attach_lora
 from napari_pixcell.networks import PixCellTransformer2DModel, StainFlowMLP
 
 SCHEDULER = {"num_train_timesteps": 1000, "beta_start": 1e-4, "beta_end": 0.02}
@@ -149,7 +149,7 @@ def test_an_adapter_learns_with_a_frozen_transformer_and_is_read_as_published() 
     assert "transformer_blocks.1.attn2.to_out.0.lora_B.default.weight" in adapter
     assert adapter["transformer_blocks.0.attn2.to_q.lora_A.default.weight"].shape == (4, 16)
     fresh = make_transformer()
-    put_lora(fresh, adapter, "trained")
+    attach_lora(fresh, adapter, "trained")
     assert loss_of(fresh) == pytest.approx(loss_of(transformer))
     assert loss_of(fresh) < 0.9 * loss_of(make_transformer())
 

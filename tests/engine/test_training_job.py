@@ -34,10 +34,10 @@ from napari_pixcell.engine.training.job import new_flow
 from napari_pixcell.engine.training.request import TrainRequest
 from napari_pixcell.engine.training.stain_folder import StainFolder
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.models.catalogue import DEMO, DEMO_STAIN, get_family
+from napari_pixcell.models.catalogue import DEMO, DEMO_STAIN
+from napari_pixcell.models.families import get_family, is_stain, stain_name
 from napari_pixcell.models.own_families import families_folder
-from napari_pixcell.models.stain_families import is_stain, stain_name
-from napari_pixcell.models.weights import load_file, sha256_of
+from napari_pixcell.models.weights import cached_sha256, load_file
 from napari_pixcell.networks import StainFlowMLP
 from napari_pixcell.worker.protocol import event_from_message
 
@@ -170,7 +170,7 @@ def test_a_trained_stain_is_the_users_own_and_its_records_hold_its_hashes(
     record = next(e for e in events if isinstance(e, Variant)).record
     assert record.request.family == "my-stain" and record.licence == family.licence
     for kind in ("flow", "lora"):
-        assert record.weights[kind] == sha256_of(folder / f"{kind}.safetensors")
+        assert record.weights[kind] == cached_sha256(folder / f"{kind}.safetensors")
     card = json.loads((folder / "trained.json").read_text("utf-8"))
     assert card["weights"] == {kind: record.weights[kind] for kind in ("flow", "lora")}
     assert card["base"] == "demo-ki67" and card["held-out error"] == found.held_out

@@ -1,4 +1,4 @@
-"""Where the golden numbers are, and how close is close enough."""
+"""The golden numbers, and the distance of ours from them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+from steady_machine import steady_machine  # noqa: F401
 from torch import Tensor
 
 ROOT = Path(__file__).parents[2]
@@ -14,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 def folder(variable: str, default: Path) -> Path:
     path = Path(os.environ.get(variable, default))
     if not path.is_dir():
-        message = f"no directory {path.name} (set {variable})"
+        message = f"{path.name} is missing: set {variable} to its folder"
         if os.environ.get("CI"):
             pytest.fail(message)
         pytest.skip(message)

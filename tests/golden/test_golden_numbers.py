@@ -1,4 +1,4 @@
-"""The networks and the sampler give the published implementation's numbers."""
+"""Networks and sampler reproduce the numbers of the published implementation."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def load(golden: Path, tokens: str):
 
 
 @pytest.mark.parametrize("tokens", TOKENS)
-def test_one_pass(golden: Path, relative_error, tokens: str) -> None:
+def test_a_pass_reproduces_the_published_output(golden: Path, relative_error, tokens: str) -> None:
     transformer, controlnet, scale = load(golden, tokens)
     io = load_file(golden / f"transformer-{tokens}.io.safetensors")
     inputs = io["hidden_states"], io["encoder_hidden_states"], io["timestep"]
@@ -62,7 +62,9 @@ def test_one_pass(golden: Path, relative_error, tokens: str) -> None:
         ("control_both_10steps_g2.5_scale1", {"guidance": 2.5, "control_both": True}),
     ],
 )
-def test_ten_steps(golden: Path, relative_error, tokens: str, name: str, settings: dict) -> None:
+def test_ten_steps_reproduce_the_published_latents(
+    golden: Path, relative_error, tokens: str, name: str, settings: dict
+) -> None:
     transformer, controlnet, _ = load(golden, tokens)
     io = load_file(golden / f"transformer-{tokens}.sampling.safetensors")
     condition = None
@@ -78,7 +80,7 @@ def test_ten_steps(golden: Path, relative_error, tokens: str, name: str, setting
     assert relative_error(latents, io[name]) < SAMPLING
 
 
-def test_stain_lora(golden: Path, relative_error) -> None:
+def test_a_stain_lora_reproduces_the_published_output(golden: Path, relative_error) -> None:
     config = json.loads((golden / "stain-lora.config.json").read_text())
     transformer = PixCellTransformer2DModel(**config["transformer"]).eval()
     transformer.add_adapter(LoraConfig(**config["lora"]))
@@ -88,7 +90,7 @@ def test_stain_lora(golden: Path, relative_error) -> None:
     assert relative_error(output, io["output"]) < ONE_PASS
 
 
-def test_stain_flow(golden: Path, relative_error) -> None:
+def test_a_stain_flow_reproduces_the_published_embeddings(golden: Path, relative_error) -> None:
     config = json.loads((golden / "stain-flow.config.json").read_text())
     steps, first, last = (config.pop(k) for k in ("euler_steps", "t_first", "t_last"))
     flow = StainFlowMLP(**config).eval()

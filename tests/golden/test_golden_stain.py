@@ -1,4 +1,4 @@
-"""The published numbers of a stain, through the way that the product loads and switches it."""
+"""A stain reproduces the published numbers however the product loads it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from napari_pixcell.engine import loaded_models
+from napari_pixcell.engine import loaded_models as residence
 from napari_pixcell.engine.loaded_models import LoadedModels
 from napari_pixcell.models.catalogue import DEMO, Family, Part
 from napari_pixcell.models.store import kept_adapter
@@ -23,7 +23,7 @@ ONE_PASS = 1e-4
 
 @pytest.fixture
 def families(golden: Path, tmp_path: Path, monkeypatch) -> dict[str, Family]:
-    """Return a stain of the golden numbers, and its base; what they do not have is the demo's."""
+    """A stain with golden weights, and its base; their remaining parts are the demo's."""
     config = json.loads((golden / "stain-lora.config.json").read_text())["transformer"]
     weights, settings = "model.safetensors", "config.json"
     for source, target in (("stain-lora.pth", "lora.pth"), ("stain-flow.pth", "flow.pth")):
@@ -45,11 +45,11 @@ def families(golden: Path, tmp_path: Path, monkeypatch) -> dict[str, Family]:
     plain = replace(DEMO, name="plain", parts=parts, grid=4, tile=256)
     stain = replace(plain, name="stain", parts=(*parts, adapter, flow))
     found = {family.name: family for family in (plain, stain)}
-    monkeypatch.setattr(loaded_models, "get_family", found.__getitem__)
+    monkeypatch.setattr(residence, "get_family", found.__getitem__)
     return found
 
 
-def test_a_stain_yields_the_published_numbers_however_it_is_loaded(
+def test_a_stain_loaded_switched_to_or_read_from_its_small_copy_is_the_same(
     golden: Path, families: dict[str, Family], tmp_path: Path, relative_error
 ) -> None:
     lora = load_file(golden / "stain-lora.io.safetensors")

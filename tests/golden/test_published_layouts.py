@@ -1,4 +1,4 @@
-"""Full-size networks have every published tensor, by name and shape, and no other."""
+"""Full-size networks have exactly the published tensors, by name and shape."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_layout(layouts: Path, name: str) -> None:
+def test_a_network_has_exactly_the_published_tensors(layouts: Path, name: str) -> None:
     with torch.device("meta"):
         network = NETWORKS[name]()
     ours = {key: list(value.shape) for key, value in network.state_dict().items()}
@@ -57,5 +57,5 @@ def test_layout(layouts: Path, name: str) -> None:
     assert ours == theirs
 
 
-def test_every_published_layout_is_tested(layouts: Path) -> None:
+def test_every_published_network_is_tested(layouts: Path) -> None:
     assert {path.stem for path in layouts.glob("*.json")} == set(NETWORKS)

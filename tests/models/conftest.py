@@ -1,4 +1,4 @@
-"""The published repositories, on a hub of our own and on disk with tiny widths."""
+"""The published repositories, on a local hub and on disk with tiny widths."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 from fake_hub import FakeHub
 from random_checkpoints import write_family
+from steady_machine import steady_machine  # noqa: F401
 
 from napari_pixcell.models.catalogue import BUILT_IN
 
 
 def safetensors(seed: int, size: int = 200_000) -> bytes:
-    """One tensor of bytes in a safetensors file."""
+    """Return the bytes of a safetensors file with one tensor."""
     header = json.dumps({"w": {"dtype": "U8", "shape": [size], "data_offsets": [0, size]}})
     noise = np.random.default_rng(seed).integers(0, 256, size, np.uint8).tobytes()
     return len(header).to_bytes(8, "little") + header.encode() + noise
@@ -36,14 +37,14 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHub]:
     repositories["MahmoodLab/UNI2-h"]["LICENSE"] = b"Only for research.\n"
     hub = FakeHub(repositories)
     monkeypatch.setenv("HF_ENDPOINT", hub.url)
-    monkeypatch.setattr("napari_pixcell.models.transfer.FIRST_WAIT", 0.01)
+    monkeypatch.setattr("napari_pixcell.models.hub_file.FIRST_WAIT", 0.01)
     yield hub
     hub.close()
 
 
 @pytest.fixture
 def weights(tmp_path, monkeypatch):
-    """A folder of weights of the user's."""
+    """The user's folder of weights."""
     folder = tmp_path / "weights"
     folder.mkdir()
     monkeypatch.setenv("PIXCELL_WEIGHTS", str(folder))
@@ -52,7 +53,7 @@ def weights(tmp_path, monkeypatch):
 
 @pytest.fixture(scope="session")
 def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give the folder that holds them, as ``owner/name/…``."""
+    """Random checkpoints of all published families, as ``owner/name/…``."""
     folder = tmp_path_factory.mktemp("weights")
     for family in BUILT_IN.values():
         if not family.bundled:
@@ -62,12 +63,12 @@ def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def installed(checkpoints: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Make it the user's folder of weights."""
+    """The checkpoints as the user's folder of weights."""
     monkeypatch.setenv("PIXCELL_WEIGHTS", str(checkpoints))
     return checkpoints
 
 
 @pytest.fixture(scope="session")
 def layouts(shared: Path) -> Path:
-    """Give the folder of the published names and shapes."""
+    """The folder of the published tensor names and shapes."""
     return shared / "layouts"

@@ -1,4 +1,4 @@
-"""Files of weights are hashed while they are read."""
+"""Weight files are hashed while they are loaded."""
 
 from __future__ import annotations
 
@@ -7,17 +7,16 @@ import threading
 from pathlib import Path
 
 import pytest
+import torch
 
 from napari_pixcell.models import weights
-from napari_pixcell.models.catalogue import get_family
-from napari_pixcell.models.loading import load_family, pick_device
+from napari_pixcell.models.families import get_family
+from napari_pixcell.models.loading import load_family
 from napari_pixcell.models.store import require
-from napari_pixcell.models.weights import hashing
+from napari_pixcell.models.weights import background_hashes
 
 
-def test_a_family_carries_the_hash_of_each_of_its_files_read_once(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_each_weight_file_of_a_family_is_hashed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     weights._sha256.cache_clear()
     digest, hashed = hashlib.file_digest, []
 
@@ -25,9 +24,9 @@ def test_a_family_carries_the_hash_of_each_of_its_files_read_once(
         hashed.append(file.name)
         return digest(file, name)
 
-    monkeypatch.setattr(weights.hashlib, "file_digest", counted)
+    monkeypatch.setattr(hashlib, "file_digest", counted)
     family = get_family("demo")
-    loaded = load_family(family, pick_device())
+    loaded = load_family(family, torch.device("cpu"))
     files = {kind: require(family, family.part(kind)).weights for kind in loaded.weights}
     assert {"transformer", "controlnet", "vae", "encoder"} <= set(files)
     assert loaded.weights == {
@@ -36,20 +35,20 @@ def test_a_family_carries_the_hash_of_each_of_its_files_read_once(
     assert len(hashed) == len(set(hashed))
 
 
-def test_who_is_stopped_does_not_wait_for_the_files_that_are_left(
+def test_an_error_while_loading_does_not_wait_for_the_remaining_hashes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    paths = [tmp_path / str(number) for number in range(weights.HASHED_AT_ONCE + 5)]
-    goes_on, begun = threading.Event(), []
+    paths = [tmp_path / str(number) for number in range(weights.HASH_THREADS + 5)]
+    resume, begun = threading.Event(), []
     monkeypatch.setattr(
-        weights, "sha256_of", lambda path: begun.append(path) or str(goes_on.wait(30))
+        weights, "cached_sha256", lambda path: begun.append(path) or str(resume.wait(30))
     )
-    with pytest.raises(ZeroDivisionError), hashing(paths):
+    with pytest.raises(ZeroDivisionError), background_hashes(paths):
         raise ZeroDivisionError
-    goes_on.set()
-    assert len(begun) <= weights.HASHED_AT_ONCE
+    resume.set()
+    assert len(begun) <= weights.HASH_THREADS
 
 
-def test_a_file_that_cannot_be_read_is_told_when_it_is_asked_for(tmp_path: Path) -> None:
-    with hashing([tmp_path / "gone"]) as hash_of, pytest.raises(FileNotFoundError):
+def test_an_unreadable_file_raises_when_its_hash_is_requested(tmp_path: Path) -> None:
+    with background_hashes([tmp_path / "gone"]) as hash_of, pytest.raises(FileNotFoundError):
         hash_of(tmp_path / "gone")

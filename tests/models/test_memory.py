@@ -1,10 +1,10 @@
-"""What fits is planned before loading."""
+"""Memory is planned before loading."""
 
 from __future__ import annotations
 
 import pytest
 
-from napari_pixcell.models.catalogue import get_family, get_weight_set
+from napari_pixcell.models.families import get_family, get_weight_set
 from napari_pixcell.models.memory import (
     LADDER,
     Machine,
@@ -31,11 +31,11 @@ GB = 10**9
         ("demo", 0.5, "resident"),
     ],
 )
-def test_the_first_way_that_fits_is_taken(family: str, free: float, name: str) -> None:
+def test_the_first_setting_that_fits_is_chosen(family: str, free: float, name: str) -> None:
     assert plan(get_family(family), int(free * GB), 2).name == name
 
 
-# Gigabytes that one request of each kind took at its peak on an H100, embedding among them.
+# Peak GB of one request on an H100, embedding included.
 MEASURED = {
     "pixcell-256-cells": {"resident": 4.17, "swap_encoder": 2.80},
     "pixcell-1024": {"resident": 4.70, "swap_encoder": 3.33, "tile_vae": 1.93},
@@ -43,7 +43,7 @@ MEASURED = {
 }
 
 
-def test_the_plan_is_what_was_measured_on_a_card() -> None:
+def test_planned_memory_matches_measurements_on_a_gpu() -> None:
     for name, found in MEASURED.items():
         for setting in LADDER:
             if setting.name in found:
@@ -68,12 +68,12 @@ def test_a_stain_needs_its_base_only_once() -> None:
     assert needed(stain, LADDER[0], 2) - needed(base, LADDER[0], 2) < 0.1 * GB
 
 
-def test_what_was_left_behind_is_not_tried_again() -> None:
+def test_a_plan_never_climbs_above_its_start() -> None:
     family = get_family("pixcell-256")
     assert plan(family, 80 * GB, 2, start=LADDER[2]) == LADDER[2]
 
 
-def test_the_ladder_ends_on_the_processor() -> None:
+def test_the_ladder_ends_on_the_cpu() -> None:
     steps, setting = [], LADDER[0]
     while setting is not None:
         steps.append(setting.name)
@@ -81,20 +81,20 @@ def test_the_ladder_ends_on_the_processor() -> None:
     assert steps[-1] == "cpu"
 
 
-def test_what_worked_is_remembered_for_each_card_and_family() -> None:
+def test_a_setting_is_remembered_for_each_gpu_and_family() -> None:
     family = get_family("pixcell-256")
-    assert remembered_setting("card A", family, 4 * GB) is None
-    remember_setting("card A", family, LADDER[2], 4 * GB)
-    assert remembered_setting("card A", family, 4 * GB) == LADDER[2]
-    assert remembered_setting("card B", family, 4 * GB) is None
-    assert remembered_setting("card A", get_family("pixcell-1024"), 4 * GB) is None
+    assert remembered_setting("GPU A", family, 4 * GB) is None
+    remember_setting("GPU A", family, LADDER[2], 4 * GB)
+    assert remembered_setting("GPU A", family, 4 * GB) == LADDER[2]
+    assert remembered_setting("GPU B", family, 4 * GB) is None
+    assert remembered_setting("GPU A", get_family("pixcell-1024"), 4 * GB) is None
 
 
-def test_what_worked_beside_another_program_is_not_kept_when_that_has_gone() -> None:
+def test_a_remembered_setting_is_discarded_once_far_more_memory_is_free() -> None:
     family = get_family("pixcell-256")
-    remember_setting("card A", family, LADDER[-1], GB // 2)
-    assert remembered_setting("card A", family, 22 * GB) is None
-    assert remembered_setting("card A", family, GB // 3) == LADDER[-1]
+    remember_setting("GPU A", family, LADDER[-1], GB // 2)
+    assert remembered_setting("GPU A", family, 22 * GB) is None
+    assert remembered_setting("GPU A", family, GB // 3) == LADDER[-1]
 
 
 @pytest.mark.parametrize(
@@ -111,5 +111,7 @@ def test_what_worked_beside_another_program_is_not_kept_when_that_has_gone() -> 
         ("cellpose", Machine(0, GB), "needs 1 GB more memory than is free"),
     ],
 )
-def test_a_verdict_is_plain(family: str, machine: Machine, words: str) -> None:
+def test_a_verdict_states_how_a_model_runs_on_a_machine(
+    family: str, machine: Machine, words: str
+) -> None:
     assert words in verdict(get_weight_set(family), machine)

@@ -1,4 +1,4 @@
-"""``napari-pixcell models`` as people and programs run it."""
+"""``napari-pixcell models``, run by people and by programs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def run(capsys):
     return run
 
 
-def test_list_says_what_there_is(run, hub) -> None:
+def test_list_states_what_is_installed_and_gated(run, hub) -> None:
     rows = {row["name"]: row for row in run("list")["families"]}
     for name in ("demo", "demo-ki67"):
         assert rows[name]["installed"] and rows[name]["where"] == ["bundled"]
@@ -37,32 +37,34 @@ def test_list_says_what_there_is(run, hub) -> None:
     assert hub.requests == []
 
 
-def test_list_for_people(capsys) -> None:
+def test_list_is_readable_without_json(capsys) -> None:
     assert main(["models", "list"]) == 0
     text = capsys.readouterr().out
     assert "installed (bundled)" in text
     assert "gated: MahmoodLab/UNI2-h" in text and "CC BY-NC-ND" in text and "5.5 GB" in text
 
 
-def test_nothing_is_fetched_without_agreement(run, hub) -> None:
+def test_nothing_is_downloaded_without_agreement(run, hub) -> None:
     result = run("get", "pixcell-256")
     assert result["code"] == 1
     assert "PixCell-256 needs 5.5 GB" in result["error"] and "Add --yes" in result["error"]
     assert hub.requests == []
 
 
-def test_get_check_export_import_remove(run, hub, tmp_path, monkeypatch) -> None:
+def test_a_family_is_downloaded_checked_exported_removed_and_imported(
+    run, hub, tmp_path, monkeypatch
+) -> None:
     assert run("get", "pixcell-256", "--yes")["installed"]
-    assert run("check", "pixcell-256")["check"] == "all files are whole"
+    assert run("check", "pixcell-256")["check"] == "all files are complete and unchanged"
     assert len(run("export", "pixcell-256", tmp_path / "stick")["files"]) == 10
     assert len(run("remove", "pixcell-256")["removed"]) == 6
     result = run("check", "pixcell-256")
-    assert result["code"] == 1 and result["error"].count("is missing; get pixcell-256") == 4
+    assert result["code"] == 1 and result["error"].count("is missing. Get pixcell-256") == 4
     assert "pixcell-256" in run("import", tmp_path / "stick")["installed"]
     assert run("check", "pixcell-256")["code"] == 0
 
 
-def test_cellposes_weights_are_got_checked_carried_and_removed(
+def test_cellposes_weights_are_downloaded_checked_exported_and_removed(
     run, hub, tmp_path, monkeypatch
 ) -> None:
     files = {"cpsam_v2": b"weights" * 1000, "README.md": b"# cellpose\n"}
@@ -77,14 +79,10 @@ def test_cellposes_weights_are_got_checked_carried_and_removed(
     assert exported == [f"mouseland/cellpose-sam/{name}" for name in ("README.md", "cpsam_v2")]
     assert run("remove", "cellpose")["removed"] == ["mouseland/cellpose-sam/cpsam_v2"]
     assert "The segmenter from mouseland" in run("check", "cellpose")["error"]
-    assert run("import", tmp_path / "stick")["installed"] == [
-        "demo",
-        "demo-ki67",
-        "cellpose",
-    ]
+    assert run("import", tmp_path / "stick")["installed"] == ["demo", "demo-ki67", "cellpose"]
 
 
-def test_what_lies_in_cellposes_own_folder_is_left_there(run, tmp_path, monkeypatch) -> None:
+def test_cellposes_own_folder_is_left_alone(run, tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("CELLPOSE_LOCAL_MODELS_PATH", str(tmp_path))
     (tmp_path / "cpsam_v2").touch()
     (row,) = (row for row in run("list")["families"] if row["name"] == "cellpose")
@@ -93,23 +91,23 @@ def test_what_lies_in_cellposes_own_folder_is_left_there(run, tmp_path, monkeypa
     assert (tmp_path / "cpsam_v2").exists()
 
 
-def test_an_unknown_family_gets_a_sentence(run) -> None:
-    assert "There is no family “x”; choose one of" in run("get", "x", "--yes")["error"]
+def test_an_unknown_family_is_refused(run) -> None:
+    assert "There is no family “x”. Choose one of" in run("get", "x", "--yes")["error"]
 
 
-def test_a_file_of_the_users_that_is_missing_gets_a_sentence(run, tmp_path) -> None:
+def test_a_missing_file_of_the_users_is_explained(run, tmp_path) -> None:
     from napari_pixcell.models.own_families import families_folder
 
     families_folder().mkdir(parents=True)
     text = f'base = "demo"\n[lora]\nfile = "{(tmp_path / "a.safetensors").as_posix()}"\n'
     (families_folder() / "mine.toml").write_text(text)
     result = run("get", "mine", "--yes")
-    assert "The lora of mine is your own and is missing; put its files back" in result["error"]
+    assert "The lora of mine is your own and is missing. Put its files back" in result["error"]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs a pseudo-terminal")
 @pytest.mark.parametrize("answer", ["y", "n"])
-def test_get_asks_on_a_terminal(hub, answer) -> None:
+def test_get_asks_for_agreement_on_a_terminal(hub, answer) -> None:
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "napari_pixcell.cli.main", "models", "get", "pixcell-256"]
     os.write(ours, f"{answer}\n".encode())
@@ -123,7 +121,7 @@ def test_get_asks_on_a_terminal(hub, answer) -> None:
     assert done.returncode == (0 if answer == "y" else 1)
     assert (missing(PIXCELL_256) == []) == (answer == "y")
     if answer == "n":
-        assert "Nothing was fetched; get the family again when you agree." in said
+        assert "Nothing was downloaded." in said
         assert hub.requests == []
     else:
-        assert "Getting " in said
+        assert "Downloading " in said

@@ -1,4 +1,4 @@
-"""Checkpoints in the exact published structure, found, loaded and run; tiny widths."""
+"""Checkpoints in the exact published structure, with tiny widths, are loaded and run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.request import EmbedRequest, GenerateRequest
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.build import build_network
-from napari_pixcell.models.catalogue import BUILT_IN, get_family
+from napari_pixcell.models.catalogue import BUILT_IN
+from napari_pixcell.models.families import get_family
 from napari_pixcell.models.loading import load_family
 from napari_pixcell.models.store import find, missing, set_weights_folder
 from napari_pixcell.slides.samples import SAMPLE_SLIDE
@@ -40,7 +41,7 @@ def pixels(side: int) -> PackedArray:
 
 
 @pytest.mark.parametrize("name", BUILT_IN)
-def test_a_family_says_what_a_user_must_know(name: str) -> None:
+def test_a_family_states_its_title_licence_and_notice(name: str) -> None:
     family = get_family(name)
     assert family.title and family.licence and family.notice
     assert family.bytes > 1e7 and family.tile in (256, 1024) and family.mpp == 0.5
@@ -49,9 +50,9 @@ def test_a_family_says_what_a_user_must_know(name: str) -> None:
         assert all(part.hub_id and part.files and part.bytes for part in family.parts)
 
 
-def test_only_the_demos_are_there_without_weights() -> None:
-    there = [name for name in BUILT_IN if not missing(BUILT_IN[name])]
-    assert there == ["demo", "demo-ki67"]
+def test_only_the_demo_families_need_no_weights() -> None:
+    installed = [name for name in BUILT_IN if not missing(BUILT_IN[name])]
+    assert installed == ["demo", "demo-ki67"]
 
 
 def test_tensor_names_are_the_published_ones(checkpoints: Path, layouts: Path) -> None:
@@ -77,7 +78,7 @@ def test_tensor_names_are_the_published_ones(checkpoints: Path, layouts: Path) -
 
 
 @pytest.mark.parametrize("name", STRUCTURES)
-def test_a_published_family_goes_from_tissue_to_a_variant(installed: Path, name: str) -> None:
+def test_a_published_family_generates_a_variant_from_tissue(installed: Path, name: str) -> None:
     family, engine = get_family(name), Engine(CPU)
     assert not missing(family)
     embedding = next(
@@ -101,13 +102,13 @@ def test_a_published_family_goes_from_tissue_to_a_variant(installed: Path, name:
     assert preview.image.shape == (family.tile // 8, family.tile // 8, 3)
 
 
-def test_the_sixteen_embeddings_are_those_of_the_tiles_row_by_row(installed: Path) -> None:
+def test_the_sixteen_embeddings_belong_to_the_tiles_row_by_row(installed: Path) -> None:
     engine, image = Engine(CPU), pixels(1024)
     whole = run(engine, EmbedRequest("pixcell-1024", image))[0].values
     third_in_second_row = PackedArray.pack(image.unpack()[256:512, 512:768])
     alone = run(engine, EmbedRequest("pixcell-256", third_in_second_row))[0].values
-    # Half precision where the processor has it: a batch of 16 rounds differently.
-    np.testing.assert_allclose(whole[6], alone[0], atol=0.05 * np.abs(alone).max())
+    # A batch of 16 is summed in another order.
+    np.testing.assert_allclose(whole[6], alone[0], atol=1e-3 * np.abs(alone).max())
     assert np.abs(whole[9] - alone[0]).max() > np.abs(whole[6] - alone[0]).max()
 
 
@@ -117,18 +118,18 @@ def test_a_wrong_grid_of_embeddings_is_refused(installed: Path) -> None:
         run(Engine(CPU), GenerateRequest("pixcell-1024", style, count=1, steps=1))
 
 
-def test_a_layout_for_a_family_without_cells_is_refused(installed: Path) -> None:
+def test_a_layout_for_a_family_without_a_controlnet_is_refused(installed: Path) -> None:
     layout = PackedArray.pack(np.ones((256, 256), np.uint16))
     with pytest.raises(PixCellError, match="PixCell-256 takes no layout of cells"):
         run(Engine(CPU), GenerateRequest("pixcell-256", None, layout, count=1, steps=1))
 
 
-def test_a_family_that_is_not_installed_says_how_to_get_it() -> None:
+def test_a_missing_family_is_refused_with_the_command_that_gets_it() -> None:
     with pytest.raises(PixCellError, match="napari-pixcell models get pixcell-256"):
         run(Engine(CPU), GenerateRequest("pixcell-256", count=1, steps=1))
 
 
-def test_the_lora_changes_the_base_and_leaves_its_tensors(installed: Path) -> None:
+def test_a_lora_changes_the_output_but_not_the_tensors_of_its_base(installed: Path) -> None:
     base = load_family(get_family("pixcell-1024"), CPU, torch.float32)
     stained = load_family(get_family("stain-her2"), CPU, torch.float32)
     ours = stained.transformer.state_dict()
@@ -141,7 +142,9 @@ def test_the_lora_changes_the_base_and_leaves_its_tensors(installed: Path) -> No
     for side in "AB":
         key = f"{name}.lora_{side}.default.weight"
         assert torch.equal(ours[key], published[key])
-    x, style = torch.randn(1, 16, 32, 32), torch.randn(1, 16, 64)
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(1, 16, 32, 32, generator=generator)
+    style = torch.randn(1, 16, 64, generator=generator)
     with torch.inference_mode():
         without, within = (
             m.transformer(x, style, torch.tensor([500])).sample for m in (base, stained)
@@ -149,7 +152,7 @@ def test_the_lora_changes_the_base_and_leaves_its_tensors(installed: Path) -> No
     assert (without - within).abs().max() > 1e-6
 
 
-def test_the_hub_s_own_cache_is_searched_too(checkpoints: Path, tmp_path, monkeypatch) -> None:
+def test_weights_in_the_cache_of_the_hub_are_used(checkpoints: Path, tmp_path, monkeypatch) -> None:
     from huggingface_hub import constants
 
     family = get_family("pixcell-256")
@@ -167,9 +170,7 @@ def test_the_hub_s_own_cache_is_searched_too(checkpoints: Path, tmp_path, monkey
 
 
 @pytest.mark.parametrize("name", sorted(set(PUBLISHED) - set(STRUCTURES)))
-def test_the_other_families_are_those_structures_with_files_of_their_own(
-    installed: Path, name: str
-) -> None:
+def test_the_other_families_have_one_of_these_structures(installed: Path, name: str) -> None:
     loaded = load_family(get_family(name), CPU)
     assert set(loaded.weights) == {p.kind for p in get_family(name).parts} - {"scheduler"}
     assert {p.kind for p in get_family(name).parts} in [
@@ -178,7 +179,7 @@ def test_the_other_families_are_those_structures_with_files_of_their_own(
 
 
 @pytest.mark.parametrize("name", ["pixcell-256-cells", "stain-her2"])
-def test_the_command_line_runs_a_published_family(
+def test_a_published_family_generates_from_the_command_line(
     installed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
     family, out = get_family(name), tmp_path / "out"
@@ -203,7 +204,7 @@ def test_the_command_line_runs_a_published_family(
 
 @pytest.fixture
 def copy(checkpoints: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give a folder of weights whose PixCell-256 may be spoilt."""
+    """A copy of PixCell-256 that a test may damage."""
     for part in get_family("pixcell-256").parts:
         for name in part.files:
             path = tmp_path / part.hub_id / name
@@ -217,10 +218,10 @@ def copy(checkpoints: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"num_layers": 10**9}, "num_layers = 1000000000, which no network"),
-        ({"sample_size": 10**7}, "sample_size = 10000000, which no network"),
+        ({"num_layers": 10**9}, "num_layers = 1000000000 in config.json is out of range"),
+        ({"sample_size": 10**7}, "sample_size = 10000000 in config.json is out of range"),
         ({"attention_head_dim": 0}, "do not fit together"),
-        ({"caption_num_tokens": 16}, "reads 16 embeddings|not those of this network"),
+        ({"caption_num_tokens": 16}, "reads 16 embeddings|do not belong to this network"),
     ],
 )
 def test_an_absurd_config_is_refused(copy: Path, change: dict, words: str) -> None:
@@ -235,24 +236,24 @@ def test_tensors_of_another_network_are_refused_by_name(copy: Path) -> None:
     tensors = load_file(path)
     tensors["proj_out.bias"] = torch.zeros(7)
     save_file(tensors, path)
-    with pytest.raises(PixCellError, match=r"of another shape: proj_out\.bias"):
+    with pytest.raises(PixCellError, match=r"wrong shape: proj_out\.bias"):
         load_family(get_family("pixcell-256"), CPU)
 
 
-def test_a_header_that_claims_to_be_huge_is_refused(copy: Path) -> None:
+def test_a_header_of_absurd_size_is_refused(copy: Path) -> None:
     path = copy / "diffusion_pytorch_model.safetensors"
     path.write_bytes((2**60).to_bytes(8, "little") + b"{}")
     with pytest.raises(PixCellError, match="missing or damaged"):
         load_family(get_family("pixcell-256"), CPU)
 
 
-def test_an_archive_that_unpacks_to_more_than_it_is_is_refused(copy: Path, tmp_path: Path) -> None:
+def test_a_compressed_archive_is_refused(copy: Path, tmp_path: Path) -> None:
     import zipfile
 
     path = tmp_path / "MahmoodLab" / "UNI2-h" / "pytorch_model.bin"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("archive/data.pkl", b"\0" * 50_000_000)
-    with pytest.raises(PixCellError, match="packed in a way that no weight file is"):
+    with pytest.raises(PixCellError, match="is compressed, which weight files never are"):
         load_family(get_family("pixcell-256"), CPU)
 
 
@@ -266,7 +267,7 @@ def own(name: str, text: str) -> None:
     (families_folder() / f"{name}.toml").write_text(text)
 
 
-def test_a_toml_file_makes_a_family_of_the_user_s_own(installed: Path, tmp_path: Path) -> None:
+def test_a_toml_file_defines_a_family_of_the_users(installed: Path, tmp_path: Path) -> None:
     lora = {
         f"transformer.transformer_blocks.{i}.attn2.to_q.lora_{side}.weight": torch.full(shape, 0.1)
         for i in range(28)
@@ -288,14 +289,14 @@ def test_a_toml_file_makes_a_family_of_the_user_s_own(installed: Path, tmp_path:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("base = ", "is no TOML file"),
-        ('base = "magic"', "needs a line base .*; there is no base “magic” here"),
+        ("base = ", "is not a TOML file"),
+        ('base = "magic"', "needs a line base .*There is no base “magic”"),
         ('base = "demo"\ncolour = 3', "“colour” is unknown"),
         ('base = "demo"\nsteps = "many"', "“steps” has the wrong type"),
         ('base = "demo"\n[lora]\npath = "x"', r"\[lora\] needs folder"),
     ],
 )
-def test_a_toml_file_that_cannot_be_used_says_why_and_harms_nothing(text: str, words: str) -> None:
+def test_an_invalid_toml_file_is_explained_and_skipped(text: str, words: str) -> None:
     from napari_pixcell.models.own_families import families_folder, read_own_family
 
     own("mine", text)
@@ -304,7 +305,7 @@ def test_a_toml_file_that_cannot_be_used_says_why_and_harms_nothing(text: str, w
     assert get_family("demo").title == "Demo (bundled)"
 
 
-def test_a_stain_of_the_user_s_own_may_bring_a_decoder_of_its_base_s_kind() -> None:
+def test_a_decoder_of_the_users_has_the_class_of_the_base_autoencoder() -> None:
     own("mine", 'base = "demo-ki67"\n[decoder]\nfile = "/weights/decoder.safetensors"\n')
     part = get_family("mine").part("decoder")
     assert (part.network, part.files) == ("demo-autoencoder", ("decoder.safetensors",))
@@ -312,7 +313,7 @@ def test_a_stain_of_the_user_s_own_may_bring_a_decoder_of_its_base_s_kind() -> N
     assert get_family("other").part("decoder").network == "autoencoder-kl"
 
 
-def test_a_built_in_name_cannot_be_taken() -> None:
+def test_a_built_in_name_is_refused_for_a_family_of_the_users() -> None:
     from napari_pixcell.models.own_families import families_folder, read_own_family
 
     own("demo", 'base = "demo"')
@@ -328,57 +329,59 @@ def test_a_lora_for_another_network_is_refused(installed: Path, tmp_path: Path) 
         load_family(get_family("odd"), CPU)
 
 
-# -- sentences of loading and settings -----------------------------------------------------
+# -- damaged configurations and settings ---------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [("{", "is missing or damaged"), ("[]", "holds no settings"), (" " * 2**20, "or damaged")],
+    [("{", "is missing or damaged"), ("[]", "contains no settings"), (" " * 2**20, "or damaged")],
 )
-def test_a_config_that_is_no_config_gets_a_sentence(copy: Path, text: str, words: str) -> None:
+def test_a_damaged_config_is_explained(copy: Path, text: str, words: str) -> None:
     (copy / "config.json").write_text(text)
     with pytest.raises(PixCellError, match=words):
         load_family(get_family("pixcell-256"), CPU)
 
 
-def test_parts_that_do_not_fit_together_are_refused(copy: Path) -> None:
+def test_parts_that_do_not_match_are_refused(copy: Path) -> None:
     path = copy / "config.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"sample_size": 16}))
-    with pytest.raises(PixCellError, match="do not fit: 16 against 16 channels, tiles of 128 px"):
+    with pytest.raises(PixCellError, match="do not match: 16 and 16 channels, tiles of 128 px"):
         load_family(get_family("pixcell-256"), CPU)
 
 
-def test_another_file_in_the_encoder_s_place_is_refused(copy: Path, tmp_path: Path) -> None:
+def test_another_file_under_the_name_of_the_encoder_is_refused(copy: Path, tmp_path: Path) -> None:
     torch.save({"w": torch.ones(2)}, tmp_path / "MahmoodLab" / "UNI2-h" / "pytorch_model.bin")
     with pytest.raises(PixCellError, match=r"pytorch_model\.bin is not the file of MahmoodLab"):
         load_family(get_family("pixcell-256"), CPU)
 
 
-def test_a_lora_with_a_tensor_too_few_is_refused(installed: Path, tmp_path: Path) -> None:
+def test_an_incomplete_lora_is_refused(installed: Path, tmp_path: Path) -> None:
     name = "transformer_blocks.0.attn2.to_q"
     save_file({f"{name}.lora_A.weight": torch.ones(2, 12)}, tmp_path / "half.safetensors")
     own("half", f'base = "pixcell-256"\n[lora]\nfile = "{tmp_path.as_posix()}/half.safetensors"\n')
-    with pytest.raises(PixCellError, match=r"is not complete \(.*lora_B"):
+    with pytest.raises(PixCellError, match=r"is incomplete \(.*lora_B"):
         load_family(get_family("half"), CPU)
 
 
-def test_files_that_the_user_took_away_are_asked_back(tmp_path: Path) -> None:
+def test_a_missing_file_of_the_users_is_explained(tmp_path: Path) -> None:
     own("gone", f'base = "demo"\n[lora]\nfile = "{tmp_path.as_posix()}/gone.safetensors"\n')
-    with pytest.raises(PixCellError, match="put its files back"):
+    with pytest.raises(PixCellError, match="Put its files back"):
         load_family(get_family("gone"), CPU)
 
 
 def test_a_network_of_a_later_version_is_refused() -> None:
-    with pytest.raises(PixCellError, match="“pixcell-4096” is no network that this version"):
+    with pytest.raises(
+        PixCellError, match="This version of napari-pixcell has no network “pixcell-4096”"
+    ):
         build_network("pixcell-4096", {})
 
 
-def test_a_folder_of_weights_that_does_not_exist_is_refused(tmp_path: Path) -> None:
+def test_a_missing_folder_of_weights_is_refused(tmp_path: Path) -> None:
     with pytest.raises(PixCellError, match="There is no folder nowhere"):
         set_weights_folder(tmp_path / "nowhere")
 
 
-def test_a_setting_that_cannot_be_remembered_says_why(tmp_path: Path, monkeypatch) -> None:
+def test_a_setting_that_cannot_be_stored_is_explained(tmp_path: Path, monkeypatch) -> None:
     (tmp_path / "a file").touch()
     monkeypatch.setenv("PIXCELL_CONFIG_DIR", str(tmp_path / "a file" / "config"))
     with pytest.raises(PixCellError, match=r"cannot be remembered.*PIXCELL_CONFIG_DIR"):

@@ -1,4 +1,4 @@
-"""What makes a pass cheaper and leaves its numbers: read once, in batches, compiled, left out."""
+"""Faster passes with the same numbers: prepared values, batches, compilation, presets."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from napari_pixcell.engine.sampler import denoise
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.networks import PixCellControlNet, PixCellTransformer2DModel
 from napari_pixcell.networks.compiling import compile_blocks
-from napari_pixcell.networks.prepared import Middle, PreparedStyle
+from napari_pixcell.networks.prepared import DeltaCache, PreparedStyle
 
 SIZES = {
     "num_attention_heads": 2,
@@ -32,7 +32,7 @@ def no_gradients():
 
 
 def network(tokens: int, layers: int = 8) -> PixCellTransformer2DModel:
-    """Every layer has weights of a usual size; none is zero."""
+    """A transformer whose layers all have weights of realistic size."""
     torch.manual_seed(0)
     transformer = PixCellTransformer2DModel(
         **SIZES, caption_num_tokens=tokens, num_layers=layers
@@ -65,7 +65,7 @@ def plain(block, hidden, tokens, modulation):
 
 
 @pytest.mark.parametrize("tokens", [1, 4, 16])
-def test_a_block_gives_the_numbers_of_diffusers_own(tokens: int) -> None:
+def test_a_block_equals_that_of_diffusers(tokens: int) -> None:
     transformer = network(tokens)
     hidden, styles = torch.randn(2, 64, 24), torch.randn(2, tokens, 20)
     for times in (torch.tensor([500]), torch.tensor([20, 900])):
@@ -77,7 +77,7 @@ def test_a_block_gives_the_numbers_of_diffusers_own(tokens: int) -> None:
         assert (ours - theirs).abs().max() < 1e-5 * theirs.abs().max()
 
 
-def test_one_token_costs_no_attention_at_any_step() -> None:
+def test_one_token_needs_no_attention_at_any_step() -> None:
     transformer = network(1)
     calls = []
     for block in transformer.transformer_blocks:
@@ -86,11 +86,11 @@ def test_one_token_costs_no_attention_at_any_step() -> None:
             layer.register_forward_hook(lambda *_, name=name: calls.append(name))
     transformer.caption_projection.register_forward_hook(lambda *_: calls.append("caption"))
     sample(transformer)
-    # The style of the batch and the unconditional one, each once for all steps.
+    # Once for the style of the batch, and once for the unconditional one.
     assert {name: calls.count(name) for name in set(calls)} == {"to_v": 16, "caption": 2}
 
 
-def test_keys_and_values_are_computed_once() -> None:
+def test_keys_and_values_are_computed_once_for_all_steps() -> None:
     transformer = network(4)
     calls = []
     attention = transformer.transformer_blocks[3].attn2
@@ -103,7 +103,7 @@ def test_keys_and_values_are_computed_once() -> None:
 
 @pytest.mark.parametrize("tokens", [1, 4])
 @pytest.mark.parametrize("preset", PRESETS.values())
-def test_a_batch_of_several_gives_what_singles_give(tokens: int, preset: Preset) -> None:
+def test_a_batch_equals_its_single_images_with_every_preset(tokens: int, preset: Preset) -> None:
     transformer = network(tokens)
     settings = {"controlnet": steered(transformer), "preset": preset}
     together = sample(transformer, **settings)
@@ -113,7 +113,7 @@ def test_a_batch_of_several_gives_what_singles_give(tokens: int, preset: Preset)
 
 
 @pytest.mark.parametrize("both", [False, True])
-def test_two_passes_give_what_one_gives_with_every_preset(both: bool) -> None:
+def test_two_passes_equal_one_with_every_preset(both: bool) -> None:
     transformer = network(1)
     for preset in PRESETS.values():
         settings = {"controlnet": steered(transformer), "preset": preset, "control_both": both}
@@ -121,7 +121,7 @@ def test_two_passes_give_what_one_gives_with_every_preset(both: bool) -> None:
         assert (one - two).abs().max() < 1e-4 * one.abs().max()
 
 
-def test_styles_can_be_cut_expanded_and_joined() -> None:
+def test_prepared_styles_can_be_sliced_expanded_and_concatenated() -> None:
     transformer = network(4)
     styles = transformer.prepare_style(torch.randn(3, 4, 20))
     assert len(styles) == 3 and len(styles[1:2]) == 1 and len(styles[:1].expand(5)) == 5
@@ -130,24 +130,24 @@ def test_styles_can_be_cut_expanded_and_joined() -> None:
         assert all(torch.equal(a, b) for a, b in zip(ours, theirs, strict=True))
 
 
-# -- what presets leave out --------------------------------------------------------------------
+# -- presets --------------------------------------------------------------------
 
 
-def test_a_span_taken_from_the_same_step_changes_nothing() -> None:
+def test_a_cached_span_of_the_same_step_changes_nothing() -> None:
     transformer = network(1)
     residuals = [torch.randn(2, 64, 24) for _ in range(6)]
     latents, styles, times = torch.randn(2, 4, 16, 16), torch.randn(2, 1, 20), torch.tensor([500])
-    middle, runs = Middle(range(2, 6)), []
+    cache, runs = DeltaCache(range(2, 6)), []
     for block in transformer.transformer_blocks:
         block.ff.register_forward_hook(lambda *_: runs.append(1))
-    whole = transformer(latents, styles, times, residuals, middle=middle).sample
+    whole = transformer(latents, styles, times, residuals, cache=cache).sample
     assert len(runs) == 8
-    again = transformer(latents, styles, times, residuals, middle=middle).sample
+    again = transformer(latents, styles, times, residuals, cache=cache).sample
     assert len(runs) == 8 + 4
     assert (whole - again).abs().max() < 1e-5 * whole.abs().max()
 
 
-def test_a_preset_s_schedule_is_what_it_says() -> None:
+def test_a_schedule_follows_its_preset() -> None:
     quick = Preset("x", "", guided=(0.25, 0.75), layout_every=2, layout_until=0.5, whole_every=2)
     plan = quick.schedule(8)
     assert [step.guided for step in plan] == [False] * 2 + [True] * 4 + [False] * 2
@@ -158,7 +158,7 @@ def test_a_preset_s_schedule_is_what_it_says() -> None:
 
 
 @pytest.mark.parametrize("name", ["balanced", "quick"])
-def test_a_preset_computes_less_and_keeps_close(name: str) -> None:
+def test_a_faster_preset_computes_less_and_stays_close(name: str) -> None:
     transformer = network(1)
     controlnet = steered(transformer)
     runs = []
@@ -166,12 +166,12 @@ def test_a_preset_computes_less_and_keeps_close(name: str) -> None:
         for block in network_.transformer_blocks:
             block.ff.register_forward_hook(lambda _m, x, _y: runs.append(len(x[0])))
     exact = sample(transformer, controlnet=controlnet, steps=20)
-    all_of_it = sum(runs)
+    full_cost = sum(runs)
     runs.clear()
     preset = get_preset(name)
     steps = preset.steps_of(20)
     less = sample(transformer, controlnet=controlnet, steps=steps, preset=preset)
-    assert sum(runs) < all_of_it / {"balanced": 1.8, "quick": 3}[name]
+    assert sum(runs) < full_cost / {"balanced": 1.8, "quick": 3}[name]
     assert torch.isfinite(less).all()
     assert torch.nn.functional.cosine_similarity(less.flatten(), exact.flatten(), dim=0) > 0.7
 
@@ -184,9 +184,9 @@ def test_an_unknown_preset_is_refused() -> None:
 # -- compilation ---------------------------------------------------------------------------
 
 
-def test_compiled_blocks_give_the_same_or_are_left_out() -> None:
+def test_compiled_blocks_give_the_same_numbers_or_are_left_out() -> None:
     transformer = network(1, layers=2)
-    one = slice(1)  # the size that is compiled at first; each other one is compiled on its own
+    one = slice(1)  # other batch sizes would be compiled again
     before = sample(transformer, one)
     reason = compile_blocks(transformer)
     after = sample(transformer, one)
@@ -195,7 +195,17 @@ def test_compiled_blocks_give_the_same_or_are_left_out() -> None:
         assert torch.equal(before, after)
 
 
-def test_a_machine_without_a_compiler_works_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_compiler_that_changes_the_numbers_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        torch, "compile", lambda function, **_: lambda *inputs: function(*inputs) * torch.nan
+    )
+    transformer = network(1, layers=2)
+    before = sample(transformer)
+    assert "different numbers" in compile_blocks(transformer)
+    assert torch.equal(before, sample(transformer))
+
+
+def test_without_a_compiler_the_network_stays_unchanged(monkeypatch: pytest.MonkeyPatch) -> None:
     def no_compiler(*_args, **_settings):
         def fail(*_: object) -> None:
             raise RuntimeError("no C++ compiler\nand more")

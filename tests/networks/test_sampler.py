@@ -1,4 +1,4 @@
-"""The sampler's settings, beside the golden samples: steps, cancel, layout, precision."""
+"""The sampler beyond its golden samples: steps, cancelling, layout, precision."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def sample(networks):
     return sample
 
 
-def test_every_step_is_reported_and_the_last_one_is_the_result(sample) -> None:
+def test_every_step_is_reported_and_the_last_is_the_result(sample) -> None:
     seen = []
     result = sample(on_step=lambda *step: seen.append(step))
     assert [(step, total) for step, total, _ in seen] == [(i + 1, STEPS) for i in range(STEPS)]
@@ -75,7 +75,7 @@ def test_guidance_of_one_or_less_is_the_conditional_prediction(sample) -> None:
     assert not torch.allclose(sample(guidance=1.0), sample(guidance=2.0))
 
 
-def test_a_layout_of_no_strength_or_no_duration_has_no_effect(sample) -> None:
+def test_a_layout_without_strength_or_duration_has_no_effect(sample) -> None:
     plain = sample()
     assert not torch.allclose(sample(layout=True), plain)
     assert not torch.allclose(sample(layout=True, layout_until=0.5), sample(layout=True))
@@ -83,12 +83,12 @@ def test_a_layout_of_no_strength_or_no_duration_has_no_effect(sample) -> None:
     torch.testing.assert_close(sample(layout=True, layout_until=0.0), plain)
 
 
-def test_the_prediction_type_is_that_of_the_configuration(sample) -> None:
+def test_the_configuration_sets_the_prediction_type(sample) -> None:
     velocity = SCHEDULER | {"prediction_type": "v_prediction"}
     assert not torch.allclose(sample(scheduler=velocity), sample())
 
 
-def test_networks_of_half_precision_give_float32_close_to_full(networks, sample) -> None:
+def test_half_precision_networks_return_float32_close_to_full_precision(networks, sample) -> None:
     full = sample(layout=True)
     for network in networks:
         network.bfloat16()
@@ -97,9 +97,9 @@ def test_networks_of_half_precision_give_float32_close_to_full(networks, sample)
     assert (half - full).abs().mean() < 0.1 * full.abs().mean()
 
 
-def test_guidance_in_two_passes_is_that_in_one(sample) -> None:
+def test_guidance_in_two_passes_equals_one_pass(sample) -> None:
     apart, together = sample(layout=True, two_passes=True), sample(layout=True)
-    # Batches of another size are summed up in another order.
+    # The batch size changes the order of summation.
     assert (apart - together).abs().max() < 1e-4 * together.abs().max()
 
 
@@ -111,15 +111,15 @@ def test_guidance_in_two_passes_is_that_in_one(sample) -> None:
         ({"prediction_type": "flow_prediction"}, "prediction_type = flow_prediction"),
     ],
 )
-def test_a_scheduler_that_asks_for_another_solver_is_refused(change: dict, words: str) -> None:
-    with pytest.raises(PixCellError, match=f"{words}.*Use the published scheduler_config"):
+def test_a_scheduler_for_another_solver_is_refused(change: dict, words: str) -> None:
+    with pytest.raises(PixCellError, match=f"{words}.*use the published scheduler_config"):
         Solver(SCHEDULER | change, STEPS)
 
 
 @pytest.mark.parametrize("steps", [1, 4, 20])
 @pytest.mark.parametrize("kind", ["epsilon", "v_prediction", "sample"])
 @pytest.mark.parametrize("spacing", [{}, {"use_karras_sigmas": True}, {"solver_order": 1}])
-def test_the_solver_takes_the_steps_of_diffusers_own(steps: int, kind: str, spacing: dict) -> None:
+def test_the_solver_equals_that_of_diffusers(steps: int, kind: str, spacing: dict) -> None:
     config = SCHEDULER | {"prediction_type": kind} | spacing
     theirs = DPMSolverMultistepScheduler.from_config(config)
     theirs.set_timesteps(steps)

@@ -1,4 +1,4 @@
-"""What the golden numbers do not show: sizes, gradients, starting a ControlNet, lazy import."""
+"""The transformer beyond its golden numbers: sizes, gradients, ControlNets, lazy import."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_every_parameter_gets_a_gradient(transformer) -> None:
     assert [name for name, p in transformer.named_parameters() if p.grad is None] == []
 
 
-def test_a_batch_gives_what_single_images_give(transformer) -> None:
+def test_a_batch_equals_its_single_images(transformer) -> None:
     latents, embeddings = inputs()
     together = transformer(latents, embeddings, TIMES).sample
     for i in range(2):
@@ -65,7 +65,7 @@ def test_legacy_keys_of_a_published_config_are_ignored() -> None:
     assert len(PixCellTransformer2DModel.from_config(CONFIG | legacy).transformer_blocks) == 3
 
 
-def test_a_controlnet_starts_as_the_transformer_and_without_effect(transformer) -> None:
+def test_a_new_controlnet_copies_the_transformer_and_has_no_effect(transformer) -> None:
     controlnet = PixCellControlNet.from_transformer(transformer, 2)
     assert controlnet.config.n_controlnet_blocks == len(controlnet.transformer_blocks) == 2
     base = transformer.state_dict()
@@ -78,7 +78,7 @@ def test_a_controlnet_starts_as_the_transformer_and_without_effect(transformer) 
     assert torch.equal(transformer(latents, embeddings, TIMES, residuals).sample, plain)
 
 
-def test_a_saved_controlnet_is_loaded_as_it_was(transformer, tmp_path) -> None:
+def test_a_saved_controlnet_is_loaded_unchanged(transformer, tmp_path) -> None:
     controlnet = PixCellControlNet.from_transformer(transformer, 2)
     controlnet.save_pretrained(tmp_path)
     _, unused = PixCellControlNet.from_config(
@@ -99,6 +99,6 @@ def test_a_loss_on_the_transformer_trains_the_controlnet(transformer) -> None:
     assert all(linear.weight.grad.abs().max() > 0 for linear in controlnet.controlnet_blocks)
 
 
-def test_importing_the_package_of_networks_imports_no_diffusers() -> None:
+def test_importing_the_networks_package_does_not_import_diffusers() -> None:
     code = "import sys, napari_pixcell.networks; sys.exit('diffusers' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

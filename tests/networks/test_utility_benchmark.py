@@ -1,4 +1,4 @@
-"""The benchmark of what synthetic pairs are good for can be trusted: its splits and its parts."""
+"""The utility benchmark of synthetic pairs has sound splits and components."""
 
 import ast
 import re
@@ -25,14 +25,14 @@ def two_touching_discs() -> np.ndarray:
     return labels
 
 
-def test_what_the_network_learns_gives_the_nuclei_back():
+def test_nuclei_are_recovered_from_the_targets_of_the_network():
     truth = two_touching_discs()
     alike = agreement(truth, instances(*targets_of(truth)))
     assert alike.count == 1 and alike.aji > 0.95
 
 
 @pytest.mark.parametrize("crop", [turned, strong])
-def test_crops_change_image_and_nuclei_alike(crop):
+def test_crops_transform_image_and_nuclei_alike(crop):
     truth = two_touching_discs()
     target = torch.from_numpy(targets_of(truth))
     image = as_tensor(np.repeat(np.where(truth > 0, 60, 220)[None, ..., None], 3, -1).astype("u1"))
@@ -62,7 +62,7 @@ def test_the_network_is_small_and_learns():
     assert losses[-1] < 0.6 * losses[0]
 
 
-def test_no_group_is_on_both_sides(shared_data):
+def test_no_group_is_in_both_training_and_test_data(shared_data):
     for task in tasks(shared_data):
         test = {tile.group for tile in task.test}
         assert not test & {tile.group for tile in task.pool}
@@ -72,7 +72,7 @@ def test_no_group_is_on_both_sides(shared_data):
             assert len({tile.group for tile in few}) == min(FEW, len({t.group for t in task.pool}))
 
 
-def test_breast_is_tested_on_what_the_demo_family_left_out(shared_data):
+def test_breast_is_tested_on_images_held_out_from_the_demo_family(shared_data):
     text = (Path(__file__).parents[2] / "training" / "common.py").read_text()
     held_out = ast.literal_eval(re.search(r"^HELD_OUT = (\{.*\})$", text, re.M)[1])
     breast, _ = tasks(shared_data)
@@ -80,7 +80,7 @@ def test_breast_is_tested_on_what_the_demo_family_left_out(shared_data):
     assert {tile.name for tile in breast.test} <= held_out
 
 
-def test_layouts_are_tiles_with_cells_and_differ(shared_data):
+def test_layouts_are_different_tiles_with_cells(shared_data):
     breast, _ = tasks(shared_data)
     made = list(layouts(breast.few(1), 12, 1))
     assert {one.shape for one in made} == {(256, 256)}

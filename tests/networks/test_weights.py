@@ -1,4 +1,4 @@
-"""Weights are refused by name unless they are exactly the network's."""
+"""Weights are loaded only if they are exactly those of the network."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def tensors() -> dict[str, torch.Tensor]:
     return {"weight": torch.ones(2, 3), "bias": torch.zeros(2)}
 
 
-def test_exact_weights_are_loaded(tensors) -> None:
+def test_matching_weights_are_loaded(tensors) -> None:
     network = nn.Linear(3, 2)
     load_weights(network, tensors, "x")
     assert torch.equal(network.weight, torch.ones(2, 3))
@@ -32,19 +32,19 @@ def test_a_prefix_before_all_names_is_accepted(tensors) -> None:
     ("change", "words"),
     [
         (lambda t: t.pop("bias"), "missing: bias"),
-        (lambda t: t.update({"transformer.bias": torch.ones(2)}), "there twice: bias"),
+        (lambda t: t.update({"transformer.bias": torch.ones(2)}), "duplicated: bias"),
         (lambda t: t.update(extra=torch.ones(1)), "unexpected: extra"),
-        (lambda t: t.update(bias=torch.ones(5)), "of another shape: bias"),
+        (lambda t: t.update(bias=torch.ones(5)), "wrong shape: bias"),
     ],
 )
 def test_wrong_weights_are_refused_by_name(tensors, change, words) -> None:
     change(tensors)
-    with pytest.raises(PixCellError, match=f"The weights of x are not.*{words}"):
+    with pytest.raises(PixCellError, match=f"The weights of x do not belong.*{words}"):
         load_weights(nn.Linear(3, 2), tensors, "x")
 
 
 @pytest.mark.parametrize("name", ["none.safetensors", "none.pth"])
-def test_a_missing_file_gets_a_sentence(tmp_path: Path, name: str) -> None:
+def test_a_missing_file_is_explained(tmp_path: Path, name: str) -> None:
     with pytest.raises(PixCellError, match=f"The weight file {name} is missing or damaged"):
         load_file(tmp_path / name)
 
@@ -61,8 +61,8 @@ def test_a_pickle_with_code_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [torch.ones(1), {"state_dict": {"weight": torch.ones(1)}}])
-def test_a_file_of_something_else_gets_a_sentence(tmp_path: Path, content) -> None:
+def test_a_file_without_named_tensors_is_explained(tmp_path: Path, content) -> None:
     path = tmp_path / "odd.bin"
     torch.save(content, path)
-    with pytest.raises(PixCellError, match=r"odd\.bin holds something else than tensors by name"):
+    with pytest.raises(PixCellError, match=r"odd\.bin contains something other than named tensors"):
         load_file(path)

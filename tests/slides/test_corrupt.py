@@ -1,4 +1,4 @@
-"""A corrupt tile is white, logged once and counted; the rest of the slide is read."""
+"""Corrupt tiles are white, logged once and counted; the rest of the slide is read."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def bad_slide(request, tmp_path):
     return path
 
 
-def test_it_is_white_logged_once_and_counted(bad_slide, caplog) -> None:
+def test_corrupt_tiles_are_white_counted_and_logged_once(bad_slide, caplog) -> None:
     found = []
     with caplog.at_level(logging.WARNING), open_slide(bad_slide) as slide:
         slide.corrupt.found.connect(lambda: found.append(1))
@@ -49,7 +49,7 @@ def test_it_is_white_logged_once_and_counted(bad_slide, caplog) -> None:
     assert len(said) == 1 and "row 1, column 2 of level 0" in said[0]
 
 
-def test_a_region_with_a_corrupt_tile_says_so(bad_slide) -> None:
+def test_regions_with_corrupt_tiles_carry_a_note(bad_slide) -> None:
     with open_slide(bad_slide) as slide:
         slide = slide.with_mpp(0.5)
         assert slide.corrupt_note() == ""
@@ -59,18 +59,18 @@ def test_a_region_with_a_corrupt_tile_says_so(bad_slide) -> None:
         assert slide.corrupt_in(near) == 1 and slide.corrupt_in(far) == 0
         assert slide.corrupt_note(far) == ""
         assert slide.corrupt_note(near) == (
-            f"This region of “{slide.name}” has a corrupt tile, which is shown white; copy the "
+            f"This region of “{slide.name}” has a corrupt tile, which is shown white. Copy the "
             "file again from its source."
         )
         slide.corrupt.add(0, 3, 0, ValueError("x"))
         assert slide.corrupt_note() == (
-            f"“{slide.name}” has 2 corrupt tiles, which are shown white; copy the file again from "
+            f"“{slide.name}” has 2 corrupt tiles, which are shown white. Copy the file again from "
             "its source."
         )
 
 
-def test_a_corrupt_tile_spoils_no_other_threads_reading(bad_slide) -> None:
-    """OpenSlide's objects fail for ever after one failed read."""
+def test_corrupt_tiles_do_not_affect_other_threads(bad_slide) -> None:
+    """OpenSlide objects fail forever after one failed read."""
     with open_slide(bad_slide) as slide, ThreadPoolExecutor(6) as pool:
         regions = [Region(240 * i, 240 * j, 230, 230) for i in range(4) for j in range(3)] * 2
         whites = list(
@@ -81,7 +81,7 @@ def test_a_corrupt_tile_spoils_no_other_threads_reading(bad_slide) -> None:
         assert slide.corrupt_tiles == 1
 
 
-def test_a_real_slide_survives_a_corrupt_tile(cmu_slide, tmp_path) -> None:
+def test_a_real_slide_with_a_corrupt_tile_is_read(cmu_slide, tmp_path) -> None:
     path = tmp_path / "bad.svs"
     shutil.copyfile(cmu_slide, path)
     damage(path, page=0, tile=0)
@@ -91,7 +91,7 @@ def test_a_real_slide_survives_a_corrupt_tile(cmu_slide, tmp_path) -> None:
         assert slide.corrupt_tiles == 1
 
 
-def test_the_log_is_not_flooded(caplog) -> None:
+def test_the_number_of_log_messages_is_limited(caplog) -> None:
     corrupt = CorruptTiles("x.svs")
     with caplog.at_level(logging.WARNING):
         for i in range(100):
@@ -101,7 +101,7 @@ def test_the_log_is_not_flooded(caplog) -> None:
     assert "not logged" in caplog.records[-1].message
 
 
-def test_an_error_that_is_no_damage_is_not_swallowed() -> None:
+def test_other_errors_are_raised() -> None:
     def fetch(row: int, column: int) -> np.ndarray:
         raise RuntimeError("a mistake of ours")
 

@@ -1,4 +1,4 @@
-"""Smaller levels of a picture in memory."""
+"""Image pyramids in memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures on disk: read as they were written, by levels, and gone when they are not wanted."""
+"""Images on disk: written, read by levels and deleted."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def write(folder, image: np.ndarray, rows: int = 700) -> StoredPicture:
     return finish(folder)
 
 
-def test_a_picture_is_read_as_it_was_written_and_by_levels(tmp_path, image) -> None:
+def test_stored_images_are_read_unchanged_and_by_levels(tmp_path, image) -> None:
     picture = write(tmp_path / "new.zarr", image)
     assert not (tmp_path / "new.zarr").exists() and picture.folder.parent == pictures_folder()
     assert picture.shape == image.shape and picture.dtype == np.uint8 and len(picture) == 1500
@@ -44,7 +44,7 @@ def test_a_picture_is_read_as_it_was_written_and_by_levels(tmp_path, image) -> N
     np.testing.assert_array_equal(np.asarray(StoredPicture(picture.folder)), image)
 
 
-def test_what_was_begun_goes_on(tmp_path, image) -> None:
+def test_unfinished_images_are_resumed(tmp_path, image) -> None:
     create(tmp_path / "new.zarr", (1500, 2301))[:800] = image[:800]
     create(tmp_path / "new.zarr", (1500, 2301))[800:] = image[800:]
     np.testing.assert_array_equal(np.asarray(finish(tmp_path / "new.zarr")), image)
@@ -52,15 +52,15 @@ def test_what_was_begun_goes_on(tmp_path, image) -> None:
     assert (create(tmp_path / "new.zarr", (1500, 2300))[:800] == 255).all()  # another size
 
 
-def test_a_deleted_picture_is_gone_and_says_so(tmp_path, image) -> None:
+def test_deleted_images_are_explained(tmp_path, image) -> None:
     picture = write(tmp_path / "new.zarr", image)
     picture.delete()
     assert not picture.folder.exists()
-    with pytest.raises(PixCellError, match="generate it again with the same seed"):
+    with pytest.raises(PixCellError, match="Generate it again with the same seed"):
         StoredPicture(picture.folder)
 
 
-def test_a_damaged_part_is_white_and_counted(tmp_path, image) -> None:
+def test_damaged_parts_are_white_and_counted(tmp_path, image) -> None:
     picture = write(tmp_path / "new.zarr", image)
     shard = picture.folder / "0" / "c" / "0" / "0" / "0"
     shard.write_bytes(os.urandom(shard.stat().st_size))
@@ -69,7 +69,7 @@ def test_a_damaged_part_is_white_and_counted(tmp_path, image) -> None:
     np.testing.assert_array_equal(found[1024:], image[1024:])
 
 
-def test_old_pictures_are_removed(tmp_path, image, monkeypatch) -> None:
+def test_old_images_are_deleted(tmp_path, image, monkeypatch) -> None:
     picture = write(tmp_path / "new.zarr", image)
     drop_old_pictures()
     assert picture.folder.exists()

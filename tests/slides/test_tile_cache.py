@@ -17,7 +17,7 @@ def usual_limit():
     CACHE.use_limit(limit)
 
 
-def test_the_cache_keeps_within_its_limit() -> None:
+def test_the_cache_stays_within_its_limit() -> None:
     cache = TileCache(limit=250)
     for i in range(5):
         cache.put((0, 0, i), np.zeros(100, np.uint8))

@@ -1,4 +1,4 @@
-"""napari takes our levels as they are, and draws them without waiting for what decodes slowly."""
+"""Progressive display: napari draws slides without waiting for slow tiles."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ BOX = np.s_[100:700, 200:900, :]
 
 
 def drawn(level: Level, key) -> np.ndarray:
-    """Read as napari's drawing does: from a function of its module."""
+    """Read like napari's drawing, from a function of its module."""
     module = types.ModuleType(DRAWING)
     exec("def read(data, key): return data[key]", module.__dict__)
     return module.read(level, key)
 
 
 class Slow:
-    """Two levels whose tiles are decoded only when allowed to."""
+    """Two levels whose tiles are decoded only when allowed."""
 
     def __init__(self) -> None:
         self.go = threading.Event()
@@ -54,7 +54,7 @@ class Slow:
             future.result(20)
 
 
-def test_what_is_not_decoded_is_drawn_coarsely_and_then_sharp() -> None:
+def test_undecoded_tiles_are_drawn_coarsely_then_sharp() -> None:
     slow = Slow()
     slow.listen()
     first = drawn(slow.view.levels[0], BOX)
@@ -65,7 +65,7 @@ def test_what_is_not_decoded_is_drawn_coarsely_and_then_sharp() -> None:
     assert not slow.view.busy
 
 
-def test_what_decodes_fast_is_drawn_sharp_at_once() -> None:
+def test_fast_tiles_are_drawn_sharp_at_once() -> None:
     slow = Slow()
     slow.listen()
     slow.go.set()
@@ -75,7 +75,7 @@ def test_what_decodes_fast_is_drawn_sharp_at_once() -> None:
     assert not slow.told.is_set()
 
 
-def test_everyone_else_waits_for_the_true_pixels() -> None:
+def test_other_readers_wait_for_the_true_pixels() -> None:
     slow = Slow()
     slow.listen()
     slow.go.set()
@@ -88,13 +88,13 @@ def test_everyone_else_waits_for_the_true_pixels() -> None:
         np.testing.assert_array_equal(pool.submit(drawn, level, BOX).result(), PIXELS[BOX])
 
 
-def test_without_a_listener_even_the_drawing_waits() -> None:
+def test_without_listeners_drawing_waits_too() -> None:
     slow = Slow()
     slow.go.set()
     np.testing.assert_array_equal(drawn(slow.view.levels[0], BOX), PIXELS[BOX])
 
 
-def test_tiles_that_the_view_has_left_are_not_decoded() -> None:
+def test_tiles_that_left_the_view_are_not_decoded() -> None:
     slow = Slow()
     slow.listen()
     drawn(slow.view.levels[0], np.s_[0:1024, 0:1280, :])
@@ -104,7 +104,7 @@ def test_tiles_that_the_view_has_left_are_not_decoded() -> None:
     assert (0, 0) in slow.asked
 
 
-def test_a_cache_too_small_for_the_view_comes_to_an_end() -> None:
+def test_drawing_ends_even_if_the_cache_is_too_small() -> None:
     slow = Slow()
     slow.listen()
     limit = CACHE.limit
@@ -128,8 +128,8 @@ def pyramid(tmp_path):
         yield slide
 
 
-def test_napari_takes_our_levels_as_they_are(pyramid, monkeypatch) -> None:
-    """No dask graph, no copy of a level, and the real size of its chunks."""
+def test_napari_uses_the_levels_without_copies(pyramid, monkeypatch) -> None:
+    """No dask graph, no copy of a level, and the real chunk size."""
     layers = pytest.importorskip("napari.layers")
     read: list[tuple[int, int]] = []
     fetch = TiledLevel.fetch
@@ -154,7 +154,7 @@ def test_napari_takes_our_levels_as_they_are(pyramid, monkeypatch) -> None:
     np.testing.assert_array_equal(layer._slice.image.raw, pyramid.levels[0][256:512, 512:768])
 
 
-def test_napari_really_draws_from_the_module_that_is_told_apart(pyramid) -> None:
+def test_napari_draws_from_the_recognised_module(pyramid) -> None:
     layers = pytest.importorskip("napari.layers")
     data, options, _ = layer_data(pyramid)
     layer = layers.Image(data, **options)

@@ -26,6 +26,6 @@ def picture() -> np.ndarray:
 @pytest.fixture
 def session(client: ScriptedClient, picture: np.ndarray) -> Iterator[Session]:
     session = Session(client)
-    session.set_slide(ArraySlide([picture], 0.5, "case 7"))
+    session.slides.set(ArraySlide([picture], 0.5, "case 7"))
     yield session
     session.close()

@@ -40,23 +40,23 @@ def child(slide: Path, folder: Path, pipe: int) -> None:
     session.saver.longest = 0.02
     session.settings.count = 1
     if folder.exists():
-        session.open_session(folder)
+        session.restoring.open(folder)
         settle(session)
-        assert not session.problems, session.problems
+        assert not session.notices.problems, session.notices.problems
     else:
-        session.set_slide(open_slide(slide))
-        session.add_region((300, 300))
+        session.slides.set(open_slide(slide))
+        session.regions.add((300, 300))
         session.wait(20)
-        session.new_layout()
-    item = session.regions[0]
+        session.layouts.new()
+    item = session.regions.current[0]
     number = int(item.name.removeprefix("Region "))
     session.saver.flush()
     while True:
         number += 1
-        session.rename_region(item.number, f"Region {number}")
+        session.regions.rename(item.number, f"Region {number}")
         item.layout[:] = number
-        session.layout_edited(item.number)
-        session.generate()
+        session.layouts.edited(item.number)
+        session.generator.generate()
         settle(session)
         session.client.play()
         settle(session)

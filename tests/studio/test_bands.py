@@ -13,7 +13,8 @@ from napari_pixcell.engine import tissue as tissue_module
 from napari_pixcell.engine.events import Embedding, Failure, Finished, Progress
 from napari_pixcell.engine.request import EmbedRequest
 from napari_pixcell.engine.tissue import Tissue
-from napari_pixcell.models.catalogue import DEMO, get_family
+from napari_pixcell.models.catalogue import DEMO
+from napari_pixcell.models.families import get_family
 from napari_pixcell.models.identity import encoder_identity
 from napari_pixcell.slides import ArraySlide, Region, open_slide
 from napari_pixcell.slides.write import write_pyramid
@@ -64,7 +65,7 @@ def session(client: Patient, tmp_path) -> Iterator[Session]:
     session = Session(client)
     image = np.random.default_rng(0).integers(0, 255, (1500, 1500, 3), np.uint8)
     write_pyramid(tmp_path / "slide.tif", image, 0.5)
-    session.set_slide(open_slide(tmp_path / "slide.tif"))
+    session.slides.set(open_slide(tmp_path / "slide.tif"))
     session.wait(20)
     yield session
     session.close()
@@ -75,7 +76,7 @@ def asked(session: Session, client: Patient, count: int) -> None:
 
 
 def test_bands_follow_one_another_and_are_put_together(session, client) -> None:
-    item = session.draw_region(Region(100, 100, 1000, 1100))
+    item = session.regions.draw(Region(100, 100, 1000, 1100))
     for band in (1, 2, 3):
         asked(session, client, band)
         session.wait(20, until=lambda: not session.background.busy)
@@ -89,14 +90,14 @@ def test_bands_follow_one_another_and_are_put_together(session, client) -> None:
     np.testing.assert_array_equal(values[:, 0, 0], [1, 1, 2, 2, 3])
     assert not item.embedding_busy and not item.embedding_stored
     assert item.pixels is None  # too much to keep
-    session.embed(item.number)
+    session.embeddings.embed(item.number)
     session.wait(20)
     assert item.embedding_stored and len(client.requests) == 3
     np.testing.assert_array_equal(item.embedding.unpack(), values)
 
 
 def test_bands_say_how_far_they_are(session, client) -> None:
-    item = session.draw_region(Region(100, 100, 1000, 1100))
+    item = session.regions.draw(Region(100, 100, 1000, 1100))
     asked(session, client, 1)
     assert item.embedding_job.sentence() == "Embedding…"
     client.embedding[0][1](Progress(4, 8, "Embedding"))
@@ -110,52 +111,52 @@ def test_bands_say_how_far_they_are(session, client) -> None:
 
 
 def test_a_large_embedding_can_be_cancelled(session, client) -> None:
-    item = session.draw_region(Region(100, 100, 1000, 1100))
+    item = session.regions.draw(Region(100, 100, 1000, 1100))
     asked(session, client, 1)
     session.cancel()
     assert item.embedding_job.sentence() == "Cancelling…"
     session.wait(20)
-    assert len(client.requests) == 1 and item.embedding is None and not session.problems
-    assert session.why_not() == "No style yet: embed it"
+    assert len(client.requests) == 1 and item.embedding is None and not session.notices.problems
+    assert session.generator.why_not() == "No style yet: embed it"
 
 
 @pytest.mark.parametrize("how", ["moved", "removed"])
 def test_a_region_that_is_gone_from_its_place_asks_for_no_more_bands(session, client, how) -> None:
-    item = session.draw_region(Region(100, 100, 1000, 1100))
+    item = session.regions.draw(Region(100, 100, 1000, 1100))
     asked(session, client, 1)
     if how == "moved":
-        session.move_region(item.number, Region(0, 0, 256, 256))
+        session.regions.move(item.number, Region(0, 0, 256, 256))
         asked(session, client, 2)
         client.answer()
         client.answer()
     else:
-        session.remove_region(item.number)
+        session.regions.remove(item.number)
     session.wait(20)
     assert len(client.requests) == (2 if how == "moved" else 1)
     assert (item.embedding is not None) == (how == "moved")
 
 
 def test_a_band_that_fails_says_so_and_the_next_try_starts_anew(session, client) -> None:
-    item = session.draw_region(Region(100, 100, 1000, 1100))
+    item = session.regions.draw(Region(100, 100, 1000, 1100))
     asked(session, client, 1)
     client.answer()
     asked(session, client, 2)
     client.embedding.pop()[1](Failure("The worker process ended unexpectedly; try again."))
     session.wait(20)
-    assert session.problems["style"] == "The worker process ended unexpectedly; try again."
+    assert session.notices.problems["style"] == "The worker process ended unexpectedly; try again."
     assert item.embedding is None and not item.embedding_busy
-    session.embed(item.number)
+    session.embeddings.embed(item.number)
     asked(session, client, 3)
     assert client.requests[-1] == client.requests[0]
 
 
 def test_bands_of_different_weights_are_not_stored(session, client) -> None:
-    item = session.draw_region(Region(100, 100, 1000, 1100))
+    item = session.regions.draw(Region(100, 100, 1000, 1100))
     for band, encoder in ((1, None), (2, "exchanged"), (3, None)):
         asked(session, client, band)
         client.answer(encoder)
     session.wait(20)
-    session.embed(item.number)
+    session.embeddings.embed(item.number)
     asked(session, client, 4)
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from scripted import ScriptedClient, preview
+from settling import settled
 
 from napari_pixcell.cells.methods import LayoutSource
 from napari_pixcell.engine.canvas.plan import Canvas
@@ -15,13 +16,16 @@ from napari_pixcell.engine.events import Failure, Finished, Preview, Progress, V
 from napari_pixcell.engine.presets import BALANCED, EXACT, PRESETS, QUICK
 from napari_pixcell.engine.record import Record
 from napari_pixcell.engine.request import GenerateRequest
-from napari_pixcell.models.catalogue import DEMO, get_family
+from napari_pixcell.models.catalogue import DEMO
+from napari_pixcell.models.families import get_family
 from napari_pixcell.slides import Region
-from napari_pixcell.studio.generation import pace as times
+from napari_pixcell.studio import tasks
 from napari_pixcell.studio.generation.job import Stopped, picture_of
-from napari_pixcell.studio.generation.pace import Clock, Paces, duration, windows_of
+from napari_pixcell.studio.generation.pace import Paces, windows_of
 from napari_pixcell.studio.session import Session
 from napari_pixcell.studio.settings import Settings
+from napari_pixcell.studio.tasks import Clock
+from napari_pixcell.words import duration
 
 
 @pytest.fixture
@@ -34,11 +38,11 @@ class Clocks:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 100.0
-        monkeypatch.setattr(times.time, "monotonic", lambda: self.now)
+        monkeypatch.setattr(tasks.time, "monotonic", lambda: self.now)
 
 
 def region(session: Session, *box: float):
-    item = session.draw_region(Region(*(box or (100, 100, 768, 512))))
+    item = session.regions.draw(Region(*(box or (100, 100, 768, 512))))
     session.wait(20)
     assert item is not None
     return item
@@ -46,13 +50,9 @@ def region(session: Session, *box: float):
 
 def started(session: Session, client: ScriptedClient, count: int = 1):
     session.settings.count = count
-    session.generate()
+    session.generator.generate()
     settled(session)
     return client.waiting[-1]
-
-
-def settled(session: Session) -> None:
-    session.wait(20, until=lambda: not session.background.busy)
 
 
 def ended(session: Session, client: ScriptedClient, event: object) -> None:
@@ -92,29 +92,29 @@ def test_a_tile_is_asked_for_as_ever(session, client) -> None:
 def test_a_tile_of_a_large_model_is_one_tile(session, client, pretend_installed) -> None:
     pretend_installed()
     session.settings.use_family("pixcell-1024")
-    session.add_region((700, 700))
+    session.regions.add((700, 700))
     session.wait(20)
-    assert session.outlook() == ""
+    assert session.generator.outlook() == ""
     request, _ = started(session, client)
     assert request.size is None and request.embedding.shape[0] == 16
     client.play()
     region(session, 0, 0, 1300, 1024)
-    assert session.outlook() == "1300 × 1024 px, 2 tiles"
+    assert session.generator.outlook() == "1300 × 1024 px, 2 tiles"
 
 
 def test_the_style_may_be_that_of_another_region_of_another_shape(session, client) -> None:
     tile, canvas = region(session, 0, 0, 256, 256), region(session)
-    session.set_style(tile.number)
+    session.styles.set(tile.number)
     request, _ = started(session, client)
     assert request.embedding == tile.embedding and request.size == canvas.size
 
 
 def test_the_layout_goes_along_as_it_was_when_asked_for(session, client) -> None:
     item = region(session, 100, 100, 384, 300)
-    session.set_layout(item.number, np.zeros((300, 384), np.int32), "painted")
+    session.layouts.set(item.number, np.zeros((300, 384), np.int32), "painted")
     item.layout[5:15, 5:15] = 3
-    session.layout_edited(item.number)
-    session.generate()
+    session.layouts.edited(item.number)
+    session.generator.generate()
     item.layout[:] = 9
     settled(session)
     request = client.waiting[-1][0]
@@ -125,19 +125,19 @@ def test_the_layout_goes_along_as_it_was_when_asked_for(session, client) -> None
 def test_a_layout_that_cannot_be_used_is_said_in_its_section(session, client, monkeypatch) -> None:
     monkeypatch.setattr("napari_pixcell.cells.layout.MAX_CELLS", 65_535)
     item = region(session, 100, 100, 384, 300)
-    session.set_layout(item.number, np.arange(300 * 384).reshape(300, 384), "imported")
-    session.generate()
+    session.layouts.set(item.number, np.arange(300 * 384).reshape(300, 384), "imported")
+    session.generator.generate()
     session.wait(20)
-    assert "more than 65,535" in session.problems["generate"]
-    assert session.generation.current is None and not client.waiting
+    assert "more than 65,535" in session.notices.problems["generate"]
+    assert session.queue.current is None and not client.waiting
 
 
 def test_jobs_are_asked_for_in_their_order(session, client) -> None:
     item = region(session)
-    session.set_layout(item.number, np.ones((512, 768), np.int32), "painted")
-    session.generate()
-    session.set_layout(item.number, None)
-    session.generate()
+    session.layouts.set(item.number, np.ones((512, 768), np.int32), "painted")
+    session.generator.generate()
+    session.layouts.set(item.number, None)
+    session.generator.generate()
     settled(session)
     (first,) = client.waiting
     ended(session, client, Finished())
@@ -147,10 +147,10 @@ def test_jobs_are_asked_for_in_their_order(session, client) -> None:
 
 def test_a_generation_that_is_cancelled_before_it_was_sent_is_never_sent(session, client) -> None:
     region(session)
-    session.generate()
+    session.generator.generate()
     session.cancel()
     session.wait(20)
-    assert not client.waiting and session.generation.current is None and not session.problems
+    assert not client.waiting and session.queue.current is None and not session.notices.problems
 
 
 # -- presets -----------------------------------------------------------------------------------
@@ -184,7 +184,7 @@ def test_presets_say_what_they_cost() -> None:
 def test_progress_counts_windows_and_says_how_long_it_will_take(session, client, clock) -> None:
     region(session)
     _, tell = started(session, client, count=2)
-    job = session.generation.current
+    job = session.queue.current
     assert job.sentence() == "Waiting for the model…"
     tell(Progress(0, 0, "Loading the model"))
     settled(session)
@@ -223,7 +223,7 @@ def test_durations_are_said_in_words() -> None:
 @pytest.mark.parametrize("size", [(512, 768), (300, 384), (257, 1000)])
 def test_a_preview_is_cut_to_the_picture(session, client, size) -> None:
     seen = []
-    session.generation.preview.connect(lambda target, image: seen.append(image))
+    session.queue.preview.connect(lambda target, image: seen.append(image))
     region(session, 100, 100, size[1], size[0])
     request, tell = started(session, client)
     whole = preview(request)
@@ -245,9 +245,9 @@ def test_a_thinned_preview_is_cut_by_its_share() -> None:
 
 
 def test_before_a_canvas_its_size_and_time_are_said(session, client, clock) -> None:
-    assert session.outlook() == ""
+    assert session.generator.outlook() == ""
     region(session)
-    assert session.outlook() == "768 × 512 px, 6 tiles"
+    assert session.generator.outlook() == "768 × 512 px, 6 tiles"
     _, tell = started(session, client)
     tell(window(10))
     settled(session)
@@ -256,15 +256,15 @@ def test_before_a_canvas_its_size_and_time_are_said(session, client, clock) -> N
     settled(session)
     ended(session, client, Finished())
     windows = windows_of((512, 768), 256, 1, 20)
-    assert session.outlook() == f"768 × 512 px, 6 tiles · about {duration(windows * 0.2)}"
+    assert session.generator.outlook() == f"768 × 512 px, 6 tiles · about {duration(windows * 0.2)}"
     session.settings.count = 3
-    assert session.outlook().endswith(f"about {duration(3 * windows * 0.2)}")
+    assert session.generator.outlook().endswith(f"about {duration(3 * windows * 0.2)}")
     session.settings.use_preset("quick")
-    assert session.outlook() == "768 × 512 px, 6 tiles"  # never seen
+    assert session.generator.outlook() == "768 × 512 px, 6 tiles"  # never seen
     session.settings.use_preset("exact")
     region(session, 0, 0, 256, 256)
     session.settings.count = 1
-    assert session.outlook() == "About 4 s"
+    assert session.generator.outlook() == "About 4 s"
 
 
 def test_a_layout_has_a_pace_of_its_own(clock) -> None:
@@ -281,12 +281,12 @@ def test_a_layout_has_a_pace_of_its_own(clock) -> None:
 
 # -- stopped -----------------------------------------------------------------------------------
 
-STOPPED = "Stopped at 43 %. Generate again with the same settings to go on from there."
+STOPPED = "Stopped at 43 %. Generate again with the same settings to resume."
 
 
 def test_a_cancelled_canvas_can_go_on_whatever_the_settings_are_by_now(session, client) -> None:
     item = region(session)
-    session.set_layout(
+    session.layouts.set(
         item.number, np.ones((512, 768), np.int32), "painted", LayoutSource("painted")
     )
     request, tell = started(session, client)
@@ -295,27 +295,27 @@ def test_a_cancelled_canvas_can_go_on_whatever_the_settings_are_by_now(session, 
     session.cancel()
     client.waiting.pop(0)
     settled(session)
-    assert session.generation.stopped.sentence() == STOPPED and not session.problems
+    assert session.queue.stopped.sentence() == STOPPED and not session.notices.problems
     session.settings.seed, session.settings.steps = 99, 3
-    session.set_layout(item.number, None)
-    session.move_region(item.number, Region(0, 0, 256, 256))
-    session.go_on()
+    session.layouts.set(item.number, None)
+    session.regions.move(item.number, Region(0, 0, 256, 256))
+    session.queue.resume()
     settled(session)
     assert client.waiting[-1][0] == request
-    assert session.generation.stopped is None
+    assert session.queue.stopped is None
     client.play()
     session.wait(20)
     (result,) = session.gallery.results
     assert result.target.region == Region(100, 100, 768, 512)
-    session.go_on()
+    session.queue.resume()
     assert not session.busy
 
 
 @pytest.mark.parametrize(
     "message",
     [
-        "The worker process ended unexpectedly (exit code -9); generate again.",
-        "The memory was freed, so this request was stopped; start it again.",
+        "The worker process ended unexpectedly (code -9). Generate again to start a new one.",
+        "The memory was freed, which stopped this request. Start it again.",
     ],
 )
 def test_a_canvas_whose_worker_ended_can_go_on(session, client, message) -> None:
@@ -323,11 +323,11 @@ def test_a_canvas_whose_worker_ended_can_go_on(session, client, message) -> None
     request, tell = started(session, client)
     tell(window(87))
     ended(session, client, Failure(message))
-    assert session.problems["generate"] == message
-    assert session.generation.stopped.sentence() == STOPPED
-    session.go_on()
+    assert session.notices.problems["generate"] == message
+    assert session.queue.stopped.sentence() == STOPPED
+    session.queue.resume()
     settled(session)
-    assert client.waiting[-1][0] == request and "generate" not in session.problems
+    assert client.waiting[-1][0] == request and "generate" not in session.notices.problems
 
 
 def test_variants_that_are_finished_are_not_made_again(session, client) -> None:
@@ -339,9 +339,9 @@ def test_variants_that_are_finished_are_not_made_again(session, client) -> None:
     tell(window(50, before=200, count=3))
     settled(session)
     ended(session, client, Finished(cancelled=True))
-    stopped = session.generation.stopped
+    stopped = session.queue.stopped
     assert stopped.sentence().startswith("Stopped at 12 %.")
-    session.go_on()
+    session.queue.resume()
     settled(session)
     again = client.waiting[-1][0]
     assert (again.seed, again.count) == (1235, 2)
@@ -353,11 +353,11 @@ def test_what_is_stopped_again_before_its_first_window_can_still_go_on(session, 
     _, tell = started(session, client)
     tell(window(87))
     ended(session, client, Finished(cancelled=True))
-    session.go_on()
+    session.queue.resume()
     settled(session)
     client.waiting[0][1](Progress(0, 0, "Loading the model"))
     ended(session, client, Finished(cancelled=True))
-    assert session.generation.stopped.sentence() == STOPPED
+    assert session.queue.stopped.sentence() == STOPPED
 
 
 @pytest.mark.parametrize("box", [(100, 100, 256, 256), (100, 100, 768, 512)])
@@ -368,7 +368,7 @@ def test_a_tile_and_what_has_not_begun_are_no_canvas_to_go_on_with(session, clie
     if box[2] == 256:
         tell(Progress(10, 20, "Variant 1 of 1"))
     ended(session, client, Finished(cancelled=True))
-    assert session.generation.stopped is None
+    assert session.queue.stopped is None
 
 
 def test_another_generation_puts_what_was_stopped_away(session, client) -> None:
@@ -378,7 +378,7 @@ def test_another_generation_puts_what_was_stopped_away(session, client) -> None:
     ended(session, client, Finished(cancelled=True))
     session.settings.seed = 7
     started(session, client)
-    assert session.generation.stopped is None
+    assert session.queue.stopped is None
 
 
 def test_a_finished_canvas_leaves_nothing_to_go_on_with(session, client) -> None:
@@ -386,7 +386,7 @@ def test_a_finished_canvas_leaves_nothing_to_go_on_with(session, client) -> None
     started(session, client)
     client.play()
     session.wait(20)
-    assert session.generation.stopped is None
+    assert session.queue.stopped is None
 
 
 def test_a_little_is_never_nothing_and_nearly_all_never_all(session) -> None:
@@ -403,4 +403,4 @@ def test_a_canvas_that_is_refused_says_why(session, client) -> None:
         "cache folder; choose a smaller region, or name another folder in PIXCELL_CACHE_DIR."
     )
     ended(session, client, Failure(message))
-    assert session.problems["generate"] == message and session.generation.stopped is None
+    assert session.notices.problems["generate"] == message and session.queue.stopped is None

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from drawn_engine import DrawnEngine
 from scripted import ScriptedClient
+from settling import settled
 
 from napari_pixcell.datasets.recipe.making import make_dataset
 from napari_pixcell.datasets.recipe.preparing import count_pairs
@@ -33,18 +34,14 @@ def _own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def two(session: Session) -> Session:
     """Give a session with two regions that have styles and cells."""
     for number in (1, 2):
-        session.add_region((400 * number, 400))
+        session.regions.add((400 * number, 400))
         settled(session)
         labels = np.zeros((256, 256), np.int32)
         labels[20:30, 20 * number : 20 * number + 10] = 1
         labels[60:70, 60:70] = 2
-        session.set_layout(session.active.number, labels, "painted")
+        session.layouts.set(session.regions.active.number, labels, "painted")
     settled(session)
     return session
-
-
-def settled(session: Session) -> None:
-    session.wait(20, until=lambda: not session.background.busy)
 
 
 def answer(client: ScriptedClient, session: Session) -> None:
@@ -72,7 +69,7 @@ def test_a_dataset_is_what_was_said_before(two: Session, client, tmp_path: Path)
     groups = {row["group"] for row in dataset.style_rows()}
     assert groups == {"slide-1"}  # both regions are of one slide
     assert not datasets.jobs and datasets.finished == tmp_path / "data"
-    assert two.notes["dataset"].startswith("24 pairs are in “data”")
+    assert two.notices.notes["dataset"].startswith("24 pairs are in “data”")
     sheets: list[Any] = []
     datasets.sheet(sheets.append)
     settled(two)
@@ -84,11 +81,11 @@ def test_the_first_pairs_and_then_the_rest(two: Session, client, tmp_path: Path)
     two.datasets.make(tmp_path / "data", first=True)
     settled(two)
     answer(client, two)
-    assert two.notes["dataset"].startswith("16 of 20 pairs are in")
+    assert two.notices.notes["dataset"].startswith("16 of 20 pairs are in")
     two.datasets.resume(tmp_path / "data")
     two.datasets.resume(tmp_path / "data")
     settled(two)
-    assert "in the queue already" in two.problems["dataset"]
+    assert "in the queue already" in two.notices.problems["dataset"]
     answer(client, two)
     assert len(list(Dataset(tmp_path / "data").rows())) == 20
 
@@ -98,15 +95,15 @@ def test_it_gives_way_to_what_is_asked_for_meanwhile(two, client, tmp_path: Path
     settled(two)
     (job,) = two.datasets.jobs
     client.datasets[0][1](Progress(1, 4, "Pair 2 of 4"))
-    two.generate()
+    two.generator.generate()
     settled(two)
-    assert job.state == "waiting" and two.generation.current is not job
+    assert job.state == "waiting" and two.queue.current is not job
     assert isinstance(client.waiting[0][0], GenerateRequest)
     assert job.sentence() == "waiting, 1 of 4 made"
     client.play()
     settled(two)
     assert job.state == "running" and len(client.datasets) == 2
-    assert not two.problems
+    assert not two.notices.problems
 
 
 def test_a_cancel_keeps_the_pairs_and_it_can_be_tried_again(two, client, tmp_path: Path) -> None:
@@ -120,7 +117,7 @@ def test_a_cancel_keeps_the_pairs_and_it_can_be_tried_again(two, client, tmp_pat
     settled(two)
     assert job.state == "cancelled" and job.sentence() == "cancelled, 3 pairs are kept"
     client.datasets.clear()
-    two.generation.retry(job)
+    two.queue.retry(job)
     settled(two)
     answer(client, two)
     assert len(list(Dataset(tmp_path / "data").rows())) == 4
@@ -128,19 +125,19 @@ def test_a_cancel_keeps_the_pairs_and_it_can_be_tried_again(two, client, tmp_pat
 
 def test_a_failure_stops_nothing_else(two, client, tmp_path: Path) -> None:
     two.datasets.make(tmp_path / "data")
-    two.generate()
+    two.generator.generate()
     settled(two)
     client.waiting and client.play()
     settled(two)
     _, on_event = client.datasets[-1]
     on_event(Failure("The disk of data is full; free some space."))
     settled(two)
-    assert two.problems["dataset"].startswith("The disk of data is full")
-    assert not two.generation.jobs
+    assert two.notices.problems["dataset"].startswith("The disk of data is full")
+    assert not two.queue.jobs
 
 
 def test_places_all_over_a_slide_and_invented_cells(session, client, tmp_path: Path) -> None:
-    session.set_slide(open_slide(SAMPLE_SLIDE))
+    session.slides.set(open_slide(SAMPLE_SLIDE))
     choice = session.datasets.choice
     choice.styles, choice.places, choice.layouts, choice.invented = "slide", 2, "invented", 3
     outlook = session.datasets.outlook()
@@ -154,11 +151,11 @@ def test_places_all_over_a_slide_and_invented_cells(session, client, tmp_path: P
 
 
 NEEDED: list[tuple[Callable[[Session], Any], str]] = [
-    (lambda s: s.set_slide(None), "Open a slide first"),
+    (lambda s: s.slides.set(None), "Open a slide first"),
     (lambda s: setattr(s.datasets.choice, "styles", "slide"), "This slide is not a file"),
-    (lambda s: setattr(s.datasets.choice, "styles", "saved"), "No saved style is of this model"),
+    (lambda s: setattr(s.datasets.choice, "styles", "saved"), "No saved style fits this model"),
     (lambda s: None, "Add a region first"),
-    (lambda s: s.add_region((400, 400)), "No region has cells; find or paint some"),
+    (lambda s: s.regions.add((400, 400)), "No region has cells. Segment or paint some"),
 ]
 
 
@@ -169,12 +166,12 @@ def test_what_is_missing_is_said(session, prepare, sentence, tmp_path: Path) -> 
     assert session.datasets.why_not().startswith(sentence)
     assert session.datasets.outlook() is None
     session.datasets.make(tmp_path / "data")
-    assert sentence in session.problems["dataset"] and not (tmp_path / "data").exists()
+    assert sentence in session.notices.problems["dataset"] and not (tmp_path / "data").exists()
 
 
 def test_another_folder_is_needed(two, client, tmp_path: Path) -> None:
     two.datasets.resume(tmp_path)
-    assert "There is no dataset in" in two.problems["dataset"]
+    assert "There is no dataset in" in two.notices.problems["dataset"]
 
 
 def test_a_report_and_what_others_read(two: Session, client, tmp_path: Path) -> None:
@@ -185,12 +182,14 @@ def test_a_report_and_what_others_read(two: Session, client, tmp_path: Path) -> 
     uses.report(tmp_path / "data")
     assert uses.busy == "Writing the report…"
     two.wait(30, until=lambda: not uses.busy)
-    assert (tmp_path / "data" / "report.html").exists() and "report.html" in two.notes["dataset"]
+    assert (tmp_path / "data" / "report.html").exists() and "report.html" in two.notices.notes[
+        "dataset"
+    ]
     decide(tmp_path / "data", dict.fromkeys(range(4), "accepted"))
     uses.convert(tmp_path / "data", "cellpose", tmp_path, False)
     two.wait(30, until=lambda: not uses.busy)
-    assert "4 pairs" in two.notes["dataset"], two.problems
+    assert "4 pairs" in two.notices.notes["dataset"], two.notices.problems
     assert len(list((tmp_path / "Dataset-cellpose").rglob("*_masks.tif"))) == 4
     uses.convert(tmp_path / "data", "cellpose", tmp_path, False)  # it is there already
     two.wait(30, until=lambda: not uses.busy)
-    assert "Dataset-cellpose" in two.problems["dataset"]
+    assert "Dataset-cellpose" in two.notices.problems["dataset"]

@@ -32,7 +32,7 @@ def start() -> Iterator[Callable[[Slide], Session]]:
     def start(slide: Slide, cache: EmbeddingCache | None = None) -> Session:
         session = Session(ScriptedClient(), cache)
         sessions.append(session)
-        session.set_slide(slide)
+        session.slides.set(slide)
         session.wait(20)
         return session
 
@@ -55,7 +55,7 @@ def asked(session: Session) -> int:
 
 
 def add(session: Session, centre: tuple[float, float] = (300, 300)):
-    item = session.add_region(centre)
+    item = session.regions.add(centre)
     session.wait(20)
     assert item is not None and item.embedding is not None and not item.embedding_busy
     assert item.pixels is not None
@@ -71,7 +71,7 @@ def test_a_slide_opens_again_with_its_styles(start, reopen) -> None:
     assert asked(second) == 0 and stored.embedding_stored
     assert stored.embedding == computed.embedding
     np.testing.assert_array_equal(stored.pixels, computed.pixels)
-    assert second.why_not() == ""
+    assert second.generator.why_not() == ""
 
 
 @pytest.mark.parametrize("reopen", ["file"], indirect=True)
@@ -79,8 +79,8 @@ def test_a_stored_style_does_not_even_start_the_worker(reopen) -> None:
     styles, workers = [], []
     for _ in range(2):
         session = Session(WorkerClient())
-        session.set_slide(reopen())
-        item = session.add_region((300, 300))
+        session.slides.set(reopen())
+        item = session.regions.add((300, 300))
         session.wait(120)
         styles.append(item.embedding)
         workers.append(session.client.process_id is not None)
@@ -93,7 +93,7 @@ def test_another_place_and_another_pixel_size_are_computed(start, reopen) -> Non
     add(start(reopen()))
     other = start(reopen())
     assert not add(other, (320, 300)).embedding_stored
-    other.set_slide(reopen().with_mpp(0.6))
+    other.slides.set(reopen().with_mpp(0.6))
     other.wait(20)
     assert not add(other).embedding_stored
     assert asked(other) == 2
@@ -103,10 +103,10 @@ def test_a_region_moved_back_has_its_style_at_once(start, reopen) -> None:
     session = start(reopen())
     item = add(session)
     place = item.region
-    session.move_region(item.number, Region(0, 0, 256, 256))
+    session.regions.move(item.number, Region(0, 0, 256, 256))
     session.wait(20)
     assert not item.embedding_stored
-    session.move_region(item.number, place)
+    session.regions.move(item.number, place)
     session.wait(20)
     assert item.embedding_stored and asked(session) == 2
 
@@ -127,20 +127,20 @@ def test_without_a_usable_folder_styles_are_computed(start, reopen, tmp_path) ->
     for _ in range(2):
         session = start(reopen(), EmbeddingCache(tmp_path / "in the way" / "embeddings"))
         add(session)
-        assert asked(session) == 1 and not session.problems
+        assert asked(session) == 1 and not session.notices.problems
 
 
 def test_forgotten_styles_are_computed_again(start, reopen) -> None:
     session = start(reopen())
     item = add(session)
-    session.embed(item.number)
+    session.embeddings.embed(item.number)
     session.wait(20)
     assert item.embedding_stored
     assert session.embedder.cache.bytes > 0
-    session.forget_styles()
+    session.embeddings.clear_cache()
     session.wait(20)
     assert session.embedder.cache.bytes == 0
-    assert session.notes["style"] == "Computed styles were forgotten; saved ones stay."
+    assert session.notices.notes["style"] == "The embedding cache was cleared. Saved styles stay."
     assert item.embedding is not None and not item.embedding_stored
     again = start(reopen())
     assert again.embedder.cache.bytes == 0
@@ -151,15 +151,15 @@ def test_forgotten_styles_are_computed_again(start, reopen) -> None:
 def test_a_failed_embedding_is_not_stored(start, reopen) -> None:
     session = start(reopen())
     session.client.embedding_failure = "The worker process ended unexpectedly; generate again."
-    session.add_region((300, 300))
+    session.regions.add((300, 300))
     session.wait(20)
     assert not (cache_folder() / "embeddings").exists()
 
 
 def test_no_name_and_no_path_is_stored(start, reopen, tmp_path) -> None:
     session = start(reopen())
-    item = session.add_region((300, 300))
-    session.rename_region(item.number, f"tumour of {NAME}")
+    item = session.regions.add((300, 300))
+    session.regions.rename(item.number, f"tumour of {NAME}")
     session.wait(20)
     secrets = [NAME, "tumour", *tmp_path.parts[1:], str(Path.home())]
     files = [path for path in cache_folder().rglob("*") if path.is_file()]

@@ -11,7 +11,7 @@ from napari_pixcell.slides import Region
 
 @pytest.fixture
 def item(session):
-    found = session.draw_region(Region(100, 100, 384, 300))
+    found = session.regions.draw(Region(100, 100, 384, 300))
     session.wait(60)
     return found
 
@@ -19,21 +19,21 @@ def item(session):
 def search(session, **settings):
     for name, value in settings.items():
         setattr(session.settings, name, value)
-    session.segment()
+    session.segmentation.segment()
     session.wait(60)
 
 
 def again(session, **settings) -> None:
     for name, value in settings.items():
         setattr(session.settings, name, value)
-    session.outline_again()
+    session.segmentation.outline_again()
     session.wait(60)
 
 
 def test_other_thresholds_replace_what_the_search_found_as_one_step(session, item) -> None:
     painted = np.zeros((300, 384), np.int32)
     painted[5:9, 5:9] = 3
-    session.set_layout(item.number, painted, "painted", LayoutSource("painted"))
+    session.layouts.set(item.number, painted, "painted", LayoutSource("painted"))
     search(session)
     usual = item.layout.copy()
     again(session, sensitivity=0.8)
@@ -46,7 +46,7 @@ def test_other_thresholds_replace_what_the_search_found_as_one_step(session, ite
     middle = float(np.median(np.bincount(usual.ravel())[1:])) / 4  # µm²
     again(session, smallest_um2=middle)
     assert item.cells > 0 and np.bincount(item.layout.ravel())[1:].min() / 4 >= middle
-    session.undo_layout(item.number)
+    session.layouts.undo(item.number)
     np.testing.assert_array_equal(item.layout, painted)
 
 
@@ -61,7 +61,7 @@ def test_thresholds_give_what_a_new_search_gives(session, item) -> None:
 def test_cells_that_are_there_can_stay(session, item) -> None:
     there = np.zeros((300, 384), np.int32)
     there[100:200, 100:250] = 7
-    session.set_layout(item.number, there, "painted", LayoutSource("painted"), {7: "Gland"})
+    session.layouts.set(item.number, there, "painted", LayoutSource("painted"), {7: "Gland"})
     search(session, keep_cells=True)
     np.testing.assert_array_equal(item.layout == 7, there == 7)
     assert item.cells > 5 and item.classes == {7: "Gland"} and item.layout_source.edited
@@ -72,10 +72,10 @@ def test_cells_that_are_there_can_stay(session, item) -> None:
 def test_only_the_marked_part_is_searched(session, item) -> None:
     there = np.zeros((300, 384), np.int32)
     there[20:30, 20:30], there[250:260, 350:360] = 1, 2
-    session.set_layout(item.number, there, "painted", LayoutSource("painted"))
+    session.layouts.set(item.number, there, "painted", LayoutSource("painted"))
     part = np.zeros((300, 384), bool)
     part[:, :150] = True
-    session.segment(part)
+    session.segmentation.segment(part)
     session.wait(60)
     assert (item.layout[250:260, 350:360] == 2).all()
     others = item.layout.copy()
@@ -86,12 +86,12 @@ def test_only_the_marked_part_is_searched(session, item) -> None:
 
 @pytest.mark.parametrize(
     ("part", "words"),
-    [(np.zeros((300, 384), bool), "mark"), (np.ones((10, 10), bool), "10")],
+    [(np.zeros((300, 384), bool), "Paint over"), (np.ones((10, 10), bool), "Mark it again")],
 )
 def test_a_part_that_cannot_be_searched_gets_a_sentence(session, item, part, words) -> None:
-    session.segment(part)
+    session.segmentation.segment(part)
     session.wait(60)
-    assert words in session.problems["layout"] and ";" in session.problems["layout"]
+    assert words in session.notices.problems["layout"]
     assert item.layout is None
 
 
@@ -99,14 +99,14 @@ def test_rejected_cells_stay_away_and_painting_ends_the_sliders(session, item) -
     search(session)
     label = int(item.layout.max())
     where = item.layout == label
-    session.reject_cells({label})
-    assert not item.layout[where].any() and session.last_search is not None
+    session.segmentation.reject_cells({label})
+    assert not item.layout[where].any() and session.segmentation.last_search is not None
     again(session, sensitivity=0.4)
     assert np.count_nonzero(item.layout[where]) < 0.5 * np.count_nonzero(where)
-    session.reject_cells({10**6})
+    session.segmentation.reject_cells({10**6})
     item.layout[10:20, 10:20] = 9999
-    session.layout_edited(item.number)
-    assert session.last_search is None
+    session.layouts.edited(item.number)
+    assert session.segmentation.last_search is None
     before = item.layout.copy()
     again(session, sensitivity=-0.4)
     np.testing.assert_array_equal(item.layout, before)
@@ -114,9 +114,9 @@ def test_rejected_cells_stay_away_and_painting_ends_the_sliders(session, item) -
 
 def test_a_region_that_moved_is_not_searched_again_by_a_slider(session, item) -> None:
     search(session)
-    session.move_region(item.number, Region(140, 100, 384, 300))
+    session.regions.move(item.number, Region(140, 100, 384, 300))
     session.wait(60)
     before = item.layout.copy()
-    assert session.last_search is None
+    assert session.segmentation.last_search is None
     again(session, sensitivity=0.9)
     np.testing.assert_array_equal(item.layout, before)

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 from scripted import ScriptedClient
+from settling import settled
 
-from napari_pixcell.datasets.contact_sheet import contact_sheet
+from napari_pixcell.datasets.report.sheets import contact_sheet
 from napari_pixcell.engine.events import Failure, Finished
 from napari_pixcell.engine.presets import QUICK
 from napari_pixcell.engine.request import GenerateRequest
@@ -25,13 +26,9 @@ from napari_pixcell.studio.styles.choice import StyleChoice
 
 @pytest.fixture
 def ready(session: Session) -> Session:
-    session.add_region((400, 400))
+    session.regions.add((400, 400))
     session.wait(20)
     return session
-
-
-def settled(session: Session) -> None:
-    session.wait(20, until=lambda: not session.background.busy)
 
 
 def play_all(session: Session, client: ScriptedClient) -> None:
@@ -66,7 +63,7 @@ def test_numbers_are_read_as_people_write_them_each_once() -> None:
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: Axis.numbers("guidance", "one"), "“one” is not a list of numbers"),
+        (lambda: Axis.numbers("guidance", "one"), "“one” is no list of numbers"),
         (lambda: Axis.numbers("guidance", " "), "has no values for guidance"),
         (lambda: Axis("colour", (1,)), "A grid cannot sweep “colour”"),
         (lambda: Sweep((Axis.seeds(0, 2), Axis.seeds(0, 3))), "each only once"),
@@ -95,7 +92,7 @@ def test_a_sheet_has_each_picture_at_its_place_and_leaves_missing_ones_empty() -
 
 
 def test_no_sheet_without_a_picture() -> None:
-    with pytest.raises(PixCellError, match="generate the grid first"):
+    with pytest.raises(PixCellError, match="Generate the grid first"):
         contact_sheet([None], ("a",), ("",), "T", "F")
 
 
@@ -103,8 +100,8 @@ def test_a_grid_is_one_job_and_its_sheet_is_saved_as_synthetic(
     ready: Session, client: ScriptedClient, tmp_path: Path
 ) -> None:
     ready.settings.grid_seeds, ready.settings.grid_guidance = 2, "1, 3"
-    ready.generate_grid()
-    (job,) = ready.generation.jobs
+    ready.generator.generate_grid()
+    (job,) = ready.queue.jobs
     assert job.summary() == "grid of 4 pictures, 20 steps"
     settled(ready)
     client.play()
@@ -130,8 +127,8 @@ def test_a_grid_is_one_job_and_its_sheet_is_saved_as_synthetic(
         assert np.array_equal(np.asarray(saved), sheets[0])
     ready.grids.save(sheets[0], tmp_path / "no" / "sheet.png", said.append, said.append)
     ready.wait(20, until=lambda: len(said) == 2)
-    assert (
-        said[1] == "The sheet cannot be written (No such file or directory); choose another folder."
+    assert said[1] == (
+        "The sheet cannot be written (No such file or directory). Choose another folder."
     )
 
 
@@ -139,21 +136,21 @@ def test_a_grid_that_failed_on_its_way_is_completed_by_another_try(
     ready: Session, client: ScriptedClient
 ) -> None:
     ready.settings.grid_seeds = 3
-    ready.generate_grid()
+    ready.generator.generate_grid()
     settled(ready)
     client.play()
     settled(ready)
     client.waiting.pop(0)[1](Failure("The result is not a picture."))
     settled(ready)
-    ready.generation.retry(ready.generation.ended[0])
+    ready.queue.retry(ready.queue.ended[0])
     play_all(ready, client)
     assert [r.seed for r in ready.grids.pictures(ready.grids.last)] == [1234, 1235, 1236]
 
 
 def test_a_grid_that_cannot_be_read_is_said_and_nothing_is_queued(ready: Session) -> None:
     ready.settings.grid_guidance = "much"
-    ready.generate_grid()
-    assert "not a list of numbers" in ready.problems["generate"] and not ready.generation.jobs
+    ready.generator.generate_grid()
+    assert "no list of numbers" in ready.notices.problems["generate"] and not ready.queue.jobs
 
 
 # -- live --------------------------------------------------------------------------------------
@@ -204,8 +201,8 @@ def test_the_live_picture_is_quick_and_not_kept_unless_asked_to(
     ready: Session, client: ScriptedClient
 ) -> None:
     shown = []
-    ready.generation.preview.connect(lambda _target, image: shown.append(image))
-    ready.set_live(True)
+    ready.queue.preview.connect(lambda _target, image: shown.append(image))
+    ready.generator.set_live(True)
     ready.wait(20, until=lambda: bool(client.waiting))
     request = client.waiting[0][0]
     assert (request.preset, request.steps, request.count) == (
@@ -215,46 +212,46 @@ def test_the_live_picture_is_quick_and_not_kept_unless_asked_to(
     )
     play_all(ready, client)
     assert shown[-1].shape == (256, 256, 3) and not ready.gallery.results
-    ready.generation.keep_live()
+    ready.queue.keep_live()
     assert [r.seed for r in ready.gallery.results] == [1234] and shown[-1] is None
-    assert ready.generation.live is None
+    assert ready.queue.live is None
 
 
 def test_newer_strokes_replace_the_picture_that_waits(
     ready: Session, client: ScriptedClient
 ) -> None:
-    ready.generate()
+    ready.generator.generate()
     settled(ready)
-    ready.set_live(True)
+    ready.generator.set_live(True)
     for seed in (1, 2, 3):
         ready.settings.seed = seed
-        ready.wait(20, until=lambda seed=seed: ready.generation.jobs[-1].request.seed == seed)
-    assert len(ready.generation.jobs) == 2  # the variants, and the newest picture
-    ready.generate()
-    assert [job.live for job in ready.generation.jobs] == [False, True, False]  # it goes first
-    ready.set_live(False)
-    assert [job.live for job in ready.generation.jobs] == [False, False]
-    assert not ready.generation.ended
+        ready.wait(20, until=lambda seed=seed: ready.queue.jobs[-1].request.seed == seed)
+    assert len(ready.queue.jobs) == 2  # the variants, and the newest picture
+    ready.generator.generate()
+    assert [job.live for job in ready.queue.jobs] == [False, True, False]  # it goes first
+    ready.generator.set_live(False)
+    assert [job.live for job in ready.queue.jobs] == [False, False]
+    assert not ready.queue.ended
 
 
 def test_no_live_picture_of_what_takes_long(ready: Session, client: ScriptedClient) -> None:
-    ready.draw_region(Region(0, 0, 1400, 1400))
+    ready.regions.draw(Region(0, 0, 1400, 1400))
     ready.wait(20)
-    ready.set_live(True)
+    ready.generator.set_live(True)
     settled(ready)
-    assert ready.why_no_live() == "Live pictures are for regions of at most 4 tiles"
+    assert ready.generator.why_no_live() == "Live mode needs a region of at most 4 tiles"
     assert not client.waiting
 
 
 def test_a_live_picture_that_fails_says_so_and_leaves_no_row(
     ready: Session, client: ScriptedClient
 ) -> None:
-    ready.set_live(True)
+    ready.generator.set_live(True)
     ready.wait(20, until=lambda: bool(client.waiting))
     client.waiting.pop(0)[1](Failure("The result is not a picture."))
     settled(ready)
-    assert ready.problems["generate"] == "The result is not a picture."
-    assert not ready.generation.ended
+    assert ready.notices.problems["generate"] == "The result is not a picture."
+    assert not ready.queue.ended
     ready.settings.seed = 9
     ready.wait(20, until=lambda: bool(client.waiting))
     client.waiting.pop(0)[1](Finished())
@@ -266,10 +263,10 @@ def test_a_grid_sweeps_how_much_of_the_tissue_changes(
 ) -> None:
     ready.settings.start_from, ready.settings.grid_seeds = "tissue", 2
     ready.settings.grid_strength = "0.2, 2"
-    ready.generate_grid()
-    assert ready.problems["generate"] == "The strength is 2; choose one from 0 to 1."
+    ready.generator.generate_grid()
+    assert ready.notices.problems["generate"] == "The strength is 2; choose one from 0 to 1."
     ready.settings.grid_strength = "0.2, 0.5"
-    ready.generate_grid()
+    ready.generator.generate_grid()
     play_all(ready, client)
     made = [r.record.request for r in ready.grids.pictures(ready.grids.last)]
     assert [(r.seed, r.strength) for r in made] == [
@@ -283,13 +280,13 @@ def test_a_grid_sweeps_how_much_of_the_tissue_changes(
 
 
 def test_a_grid_goes_through_a_blend_of_styles(ready: Session, client: ScriptedClient) -> None:
-    first = ready.active
-    second = ready.add_region((900, 900))
+    first = ready.regions.active
+    second = ready.regions.add((900, 900))
     ready.wait(20)
-    ready.choose_style(StyleChoice.of(first.number, second.number))
+    ready.styles.choose(StyleChoice.of(first.number, second.number))
     ready.settings.grid_styles, ready.settings.grid_seeds = 3, 2
-    assert ready.grid_sweep().count == 6
-    ready.generate_grid()
+    assert ready.generator.grid_sweep().count == 6
+    ready.generator.generate_grid()
     play_all(ready, client)
     made = [r.record.request for r in ready.grids.pictures(ready.grids.last)]
     assert [r.seed for r in made] == [1234] * 3 + [1235] * 3

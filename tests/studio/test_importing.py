@@ -12,7 +12,7 @@ from tifffile import imread, imwrite
 
 from napari_pixcell.cells.methods import LayoutSource
 from napari_pixcell.slides import Region
-from napari_pixcell.studio.cells.importing import holds_cells
+from napari_pixcell.studio.cells.file_kinds import holds_cells
 
 
 def geojson(path: Path, *boxes: tuple[float, float, float, float], name: str = "Tumor") -> Path:
@@ -30,7 +30,7 @@ def geojson(path: Path, *boxes: tuple[float, float, float, float], name: str = "
 
 
 def draw(session, x: float, y: float, width: float = 256, height: float = 256):
-    item = session.draw_region(Region(x, y, width, height))
+    item = session.regions.draw(Region(x, y, width, height))
     session.wait(20)
     return item
 
@@ -38,36 +38,38 @@ def draw(session, x: float, y: float, width: float = 256, height: float = 256):
 def test_cells_of_the_slide_appear_in_each_region(session, tmp_path) -> None:
     first = draw(session, 100, 100)
     path = geojson(tmp_path / "cells.geojson", (120, 130, 10, 12), (420, 440, 14, 10))
-    session.import_cells(path)
-    assert session.importing == "cells.geojson"
+    session.layout_files.read(path)
+    assert session.layout_files.reading == "cells.geojson"
     session.wait(20)
-    assert not session.importing and session.notes["layout"].startswith("2 cells of the slide")
+    assert not session.layout_files.reading and session.notices.notes["layout"].startswith(
+        "2 cells of the slide"
+    )
     assert (first.layout[30:42, 20:30] > 0).all() and np.count_nonzero(first.layout) == 120
     assert first.cells == 1 and list(first.classes.values()) == ["Tumor"]
     assert first.layout_origin == "imported from cells.geojson"
     second = draw(session, 400, 400)
     assert (second.layout[40:50, 20:34] > 0).all() and second.cells == 1
-    session.move_region(second.number, Region(410, 400, 256, 256))
+    session.regions.move(second.number, Region(410, 400, 256, 256))
     session.wait(20)
     assert (second.layout[40:50, 10:24] > 0).all() and second.cells == 1
-    session.move_region(second.number, Region(500, 500, 256, 256))
+    session.regions.move(second.number, Region(500, 500, 256, 256))
     session.wait(20)
     assert second.layout is None
-    session.move_region(second.number, Region(400, 400, 256, 256))
+    session.regions.move(second.number, Region(400, 400, 256, 256))
     session.wait(20)
     assert second.cells == 1
     third = draw(session, 0, 500)
-    assert third.layout is None and "layout" not in session.problems
+    assert third.layout is None and "layout" not in session.notices.problems
 
 
 def test_an_edited_part_of_the_slide_s_cells_moves_with_its_region(session, tmp_path) -> None:
     item = draw(session, 100, 100)
-    session.import_cells(geojson(tmp_path / "cells.json", (120, 130, 10, 12)))
+    session.layout_files.read(geojson(tmp_path / "cells.json", (120, 130, 10, 12)))
     session.wait(20)
     item.layout[200:210, 200:210] = 9
-    session.layout_edited(item.number)
+    session.layouts.edited(item.number)
     before = item.layout.copy()
-    session.move_region(item.number, Region(150, 100, 256, 256))
+    session.regions.move(item.number, Region(150, 100, 256, 256))
     session.wait(20)
     np.testing.assert_array_equal(item.layout, before)
 
@@ -76,15 +78,15 @@ def test_an_import_replaces_the_layout_and_can_be_undone(session, tmp_path) -> N
     item = draw(session, 100, 100)
     painted = np.zeros((256, 256), np.int32)
     painted[5:9, 5:9] = 3
-    session.set_layout(item.number, painted, "painted", LayoutSource("painted"))
+    session.layouts.set(item.number, painted, "painted", LayoutSource("painted"))
     imwrite(tmp_path / "mask.tif", np.pad(np.full((20, 30), 7, np.uint16), ((6, 230), (6, 220))))
-    session.import_cells(tmp_path / "mask.tif")
+    session.layout_files.read(tmp_path / "mask.tif")
     session.wait(20)
     assert np.count_nonzero(item.layout) == 600 and item.layout_source.method == "imported"
-    session.undo_layout(item.number)
+    session.layouts.undo(item.number)
     np.testing.assert_array_equal(item.layout, painted)
     assert item.layout_origin == "painted"
-    session.redo_layout(item.number)
+    session.layouts.redo(item.number)
     assert np.count_nonzero(item.layout) == 600
 
 
@@ -96,32 +98,35 @@ def test_a_bad_file_leaves_the_layout_as_it_was(session, tmp_path, content, word
     item = draw(session, 100, 100)
     painted = np.zeros((256, 256), np.int32)
     painted[5:9, 5:9] = 3
-    session.set_layout(item.number, painted, "painted", LayoutSource("painted"))
+    session.layouts.set(item.number, painted, "painted", LayoutSource("painted"))
     (tmp_path / "bad.json").write_bytes(content)
-    session.import_cells(tmp_path / "bad.json")
+    session.layout_files.read(tmp_path / "bad.json")
     session.wait(20)
-    assert words in session.problems["layout"] and ";" in session.problems["layout"]
-    assert item.layout is painted and not session.importing
+    assert (
+        words in session.notices.problems["layout"]
+        and ". Export" in session.notices.problems["layout"]
+    )
+    assert item.layout is painted and not session.layout_files.reading
 
 
 def test_cells_beside_the_slide_are_refused(session, tmp_path) -> None:
     item = draw(session, 100, 100)
-    session.import_cells(geojson(tmp_path / "far.geojson", (90_000, 90_000, 10, 10)))
+    session.layout_files.read(geojson(tmp_path / "far.geojson", (90_000, 90_000, 10, 10)))
     session.wait(20)
-    assert "belong to another slide" in session.problems["layout"] and item.layout is None
+    assert "belong to another slide" in session.notices.problems["layout"] and item.layout is None
 
 
 def test_outlines_may_count_from_the_region_s_corner(session, tmp_path) -> None:
     item = draw(session, 100, 100)
     path = geojson(tmp_path / "cells.geojson", (20, 30, 10, 12))
-    session.import_cells(path, on_region=True)
+    session.layout_files.read(path, on_region=True)
     session.wait(20)
-    assert (item.layout[30:42, 20:30] > 0).all() and not session.slide_cells
+    assert (item.layout[30:42, 20:30] > 0).all() and not session.layout_files.slide_cells
 
 
 def test_without_a_region_nothing_is_read(session, tmp_path) -> None:
-    session.import_cells(tmp_path / "any.geojson")
-    assert session.problems["layout"].startswith("There is no region yet; add one")
+    session.layout_files.read(tmp_path / "any.geojson")
+    assert session.notices.problems["layout"].startswith("Cells need a region. Add one first")
 
 
 @pytest.mark.parametrize("name", ["out.geojson", "out.geojson.gz", "out.tif", "out_seg.npy"])
@@ -129,14 +134,14 @@ def test_a_layout_that_was_saved_comes_back(session, tmp_path, name) -> None:
     item = draw(session, 100, 120)
     labels = np.zeros((256, 256), np.int32)
     labels[20:40, 30:44], labels[100:120, 50:99] = 1, 2
-    session.set_layout(
+    session.layouts.set(
         item.number, labels, "painted", LayoutSource("painted"), {1: "Tumor", 2: "Stroma"}
     )
-    session.export_layout(tmp_path / name)
+    session.layout_files.write(tmp_path / name)
     session.wait(20)
-    assert session.notes["layout"].startswith("Wrote 2 cells to out")
-    session.set_layout(item.number, None)
-    session.import_cells(tmp_path / name)
+    assert session.notices.notes["layout"].startswith("Wrote 2 cells to out")
+    session.layouts.set(item.number, None)
+    session.layout_files.read(tmp_path / name)
     session.wait(20)
     np.testing.assert_array_equal(item.layout, labels)
     if name.endswith(("geojson", "gz", "tif")):
@@ -145,9 +150,12 @@ def test_a_layout_that_was_saved_comes_back(session, tmp_path, name) -> None:
 
 def test_a_name_without_a_format_is_refused(session, tmp_path) -> None:
     item = draw(session, 100, 120)
-    session.set_layout(item.number, np.ones((256, 256), np.int32), "painted")
-    session.export_layout(tmp_path / "out.xyz")
-    assert "out.xyz says no format; call it name.geojson" in session.problems["layout"]
+    session.layouts.set(item.number, np.ones((256, 256), np.int32), "painted")
+    session.layout_files.write(tmp_path / "out.xyz")
+    assert (
+        "The format of out.xyz is unknown. Name it name.geojson"
+        in session.notices.problems["layout"]
+    )
 
 
 def test_what_is_dropped_is_told_from_a_slide(tmp_path, cmu_slide, shared_data) -> None:
@@ -169,32 +177,34 @@ def test_what_is_dropped_is_told_from_a_slide(tmp_path, cmu_slide, shared_data) 
 
 def test_a_region_that_grows_gets_the_cells_of_its_new_part(session, tmp_path) -> None:
     first = draw(session, 100, 100)
-    session.import_cells(
+    session.layout_files.read(
         geojson(tmp_path / "cells.geojson", (120, 130, 10, 12), (420, 440, 14, 10))
     )
     session.wait(20)
     assert first.cells == 1
-    session.move_region(first.number, Region(0, 0, 500, 500))
+    session.regions.move(first.number, Region(0, 0, 500, 500))
     session.wait(20)
     assert first.cells == 2 and first.layout.shape == first.size
 
 
 def test_a_region_that_goes_while_its_cells_are_drawn_is_no_error(session, tmp_path) -> None:
     first, second = draw(session, 100, 100), draw(session, 400, 400)
-    session.import_cells(geojson(tmp_path / "cells.geojson", (420, 440, 14, 10)))
+    session.layout_files.read(geojson(tmp_path / "cells.geojson", (420, 440, 14, 10)))
     session.wait(20)
-    session.cut_cells(second)
-    session.remove_region(second.number)
+    session.layout_files.cut(second)
+    session.regions.remove(second.number)
     session.wait(20)
-    assert "layout" not in session.problems and [item.number for item in session.regions] == [1]
+    assert "layout" not in session.notices.problems and [
+        item.number for item in session.regions.current
+    ] == [1]
     assert first.layout is None
 
 
 def test_a_region_of_another_size_meanwhile_asks_for_the_import_again(session, tmp_path) -> None:
     item = draw(session, 100, 100)
     imwrite(tmp_path / "mask.tif", np.ones((256, 256), np.uint16))
-    session.import_cells(tmp_path / "mask.tif")
+    session.layout_files.read(tmp_path / "mask.tif")
     item.size = (300, 256)
     session.wait(20)
-    assert "given another size while its cells were read; import them" in session.problems["layout"]
+    assert "resized during the import. Import the cells again" in session.notices.problems["layout"]
     assert item.layout is None

@@ -19,14 +19,14 @@ FOUND = LayoutSource("cellpose", "cpsam_v2", "abc", "non-commercial")
 
 @pytest.fixture
 def item(session):
-    found = session.draw_region(Region(100, 100, 384, 300))
+    found = session.regions.draw(Region(100, 100, 384, 300))
     session.wait(60)
     labels = np.zeros((300, 384), np.int32)
     labels[20:40, 20:40], labels[250:270, 340:360] = 4, 9
-    session.set_layout(
+    session.layouts.set(
         found.number, labels, "segmented by Cellpose", FOUND, {4: "Tumor", 9: "Stroma"}
     )
-    session.change_recipe(density=4000.0)
+    session.invention.change(density=4000.0)
     return found
 
 
@@ -36,9 +36,9 @@ def classes_of(item) -> dict[int, str]:
 
 
 def invent(session) -> None:
-    session.invent()
+    session.invention.invent()
     session.wait(60)
-    assert not session.inventing
+    assert not session.invention.busy
 
 
 def test_a_whole_region_is_invented_anew_and_can_be_undone(session, item) -> None:
@@ -46,15 +46,15 @@ def test_a_whole_region_is_invented_anew_and_can_be_undone(session, item) -> Non
     invent(session)
     assert item.cells > 50 and item.classes == {} and item.layout_origin == "invented"
     assert item.layout_source == LayoutSource(
-        "invented", recipe=replace(session.recipe, seed=0).to_dict()
+        "invented", recipe=replace(session.invention.recipe, seed=0).to_dict()
     )
-    assert session.recipe.seed == 1 and "(seed 0)" in session.notes["layout"]
-    session.undo_layout(item.number)
+    assert session.invention.recipe.seed == 1 and "(seed 0)" in session.notices.notes["layout"]
+    session.layouts.undo(item.number)
     assert item.layout is before and item.classes == {4: "Tumor", 9: "Stroma"}
 
 
 def test_a_painted_density_is_in_the_record_and_gives_the_same_cells_again(session, item) -> None:
-    session.set_layout(item.number, None)
+    session.layouts.set(item.number, None)
     area = np.ones((38, 48), np.uint8)
     area[:, :20], area[:, 30:] = 2, 3
     item.area = area
@@ -88,8 +88,8 @@ def test_cells_that_are_there_can_stay(session, item) -> None:
 
 
 def test_varied_cells_keep_their_terms(session, item) -> None:
-    session.change_recipe(seed=2)
-    session.vary(jitter_um=1.0, drop=0.0, add=1.0)
+    session.invention.change(seed=2)
+    session.invention.vary(jitter_um=1.0, drop=0.0, add=1.0)
     session.wait(60)
     assert item.layout_source.licence == "non-commercial" and item.layout_source.edited
     assert item.cells >= 3 and item.layout_origin == "segmented by Cellpose, varied"
@@ -97,30 +97,35 @@ def test_varied_cells_keep_their_terms(session, item) -> None:
 
 def test_the_numbers_of_a_layout_are_taken_over(session, item) -> None:
     invent(session)
-    session.change_recipe(density=50.0, area_um2=200.0)
-    session.measure_like(item.number)
+    session.invention.change(density=50.0, area_um2=200.0)
+    session.invention.measure_like(item.number)
     session.wait(60)
-    assert 3000 < session.recipe.density < 5000 and 25 < session.recipe.area_um2 < 50
-    assert session.notes["layout"] == "The numbers are those of Region 1; press “Invent”."
+    assert (
+        3000 < session.invention.recipe.density < 5000
+        and 25 < session.invention.recipe.area_um2 < 50
+    )
+    assert session.notices.notes["layout"] == "The numbers are those of Region 1. Press “Invent”."
 
 
 def test_inventing_tells_how_far_it_is_and_a_cancel_leaves_everything(session, item) -> None:
-    before, seed, told = item.layout, session.recipe.seed, []
-    session.changed.connect(lambda: told.append(session.making and session.making.sentence()))
-    session.draw_region(Region(100, 100, 690, 690))
+    before, seed, told = item.layout, session.invention.recipe.seed, []
+    session.changed.connect(
+        lambda: told.append(session.invention.task and session.invention.task.sentence())
+    )
+    session.regions.draw(Region(100, 100, 690, 690))
     session.wait(60)
-    large = session.active
-    session.change_recipe(density=25_000.0, area_um2=20.0, gap_um=0.0)
-    session.invent()
-    session.measure_like(item.number)  # waits for it
-    session.wait(60, until=lambda: session.making.done > 0)
+    large = session.regions.active
+    session.invention.change(density=25_000.0, area_um2=20.0, gap_um=0.0)
+    session.invention.invent()
+    session.invention.measure_like(item.number)  # waits for it
+    session.wait(60, until=lambda: session.invention.task.done > 0)
     session.cancel()
-    assert not session.inventing
+    assert not session.invention.busy
     session.wait(60)
-    assert large.layout is None and item.layout is before and session.recipe.seed == seed
-    assert session.recipe.density == 25_000 and not session.problems
+    assert large.layout is None and item.layout is before and session.invention.recipe.seed == seed
+    assert session.invention.recipe.density == 25_000 and not session.notices.problems
     assert "Inventing…" in told
-    session.change_recipe(density=4000.0)
+    session.invention.change(density=4000.0)
     invent(session)
     assert large.cells > 100
 
@@ -129,17 +134,19 @@ def test_a_variation_without_room_says_so(session, item) -> None:
     labels = np.zeros((300, 384), np.int32)
     for i, (y, x) in enumerate((y, x) for y in range(2, 290, 20) for x in range(2, 370, 20)):
         labels[y : y + 18, x : x + 18] = i + 1
-    session.set_layout(item.number, labels, "test", FOUND)
-    session.vary(jitter_um=0.0, drop=0.0, add=1.0)
+    session.layouts.set(item.number, labels, "test", FOUND)
+    session.invention.vary(jitter_um=0.0, drop=0.0, add=1.0)
     session.wait(60)
-    assert session.notes["layout"].startswith("0 cells left out, 0 of 285 added; the rest found no")
+    assert session.notices.notes["layout"].startswith(
+        "0 cells dropped, 0 of 285 added; there is no room"
+    )
 
 
 def test_invented_cells_of_a_part_have_the_classes_of_the_recipe(session, item) -> None:
     area = np.zeros((38, 48), np.uint8)
     area[:, :20] = 1
     item.area = area
-    session.change_recipe(classes={"Lymphocyte": 1})
+    session.invention.change(classes={"Lymphocyte": 1})
     invent(session)
     came = dict.fromkeys(range(10, 9 + item.cells), "Lymphocyte")
     assert classes_of(item) == {9: "Stroma"} | came

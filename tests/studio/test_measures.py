@@ -21,8 +21,8 @@ def session(client: ScriptedClient, shared_data: Path) -> Iterator[Session]:
     """With a region of 128 µm on real Ki67."""
     slide = open_slide(shared_data / "openslide_os1_os2_crops" / "OS-2-ndpi.ome.tif")
     session = Session(client)
-    session.set_slide(slide, "case 7")
-    session.add_region((1500, 900))
+    session.slides.set(slide, "case 7")
+    session.regions.add((1500, 900))
     session.wait()
     yield session
     session.close()
@@ -30,9 +30,9 @@ def session(client: ScriptedClient, shared_data: Path) -> Iterator[Session]:
 
 def measure(session: Session, result=None):
     before = len(session.measures.rows)
-    session.measure(result)
+    session.measures.measure(result)
     session.wait()
-    assert len(session.measures.rows) == before + 1, session.problems
+    assert len(session.measures.rows) == before + 1, session.notices.problems
     return session.measures.rows[-1]
 
 
@@ -45,15 +45,15 @@ def test_the_tissue_of_a_region_is_measured_with_nuclei_found_in_it(session) -> 
     assert 10 < scores.percent < 35
     assert 0 < row.staining.tissue_mm2 <= 0.128**2
     assert session.measures.chosen is row
-    assert "measure" not in session.problems
+    assert "measure" not in session.notices.problems
 
 
 def test_a_layout_says_which_nuclei_even_if_it_is_painted_on_later(session) -> None:
-    item = session.active
+    item = session.regions.active
     labels = np.zeros(item.size, np.int32)
     labels[20:60, 20:60] = 7
-    session.set_layout(item.number, labels)
-    session.measure()
+    session.layouts.set(item.number, labels)
+    session.measures.measure()
     labels[20:60, 60:100] = 9  # a stroke, while it is measured
     session.wait()
     row = session.measures.rows[0]
@@ -63,18 +63,18 @@ def test_a_layout_says_which_nuclei_even_if_it_is_painted_on_later(session) -> N
 
 
 def test_a_variant_is_measured_by_its_own_layout(session, client) -> None:
-    item = session.active
-    assert session.why_not_measure_variant() == "Show a variant of this region first"
+    item = session.regions.active
+    assert session.measures.why_not_variant() == "Show a variant of this region first"
     labels = np.zeros(item.size, np.int32)
     labels[20:60, 20:60] = 1
-    session.set_layout(item.number, labels)
+    session.layouts.set(item.number, labels)
     session.settings.count, session.settings.seed = 1, 100  # of dark grey
-    session.generate()
+    session.generator.generate()
     session.wait(until=lambda: bool(client.waiting))
     client.play()
     session.wait()
-    session.set_layout(item.number, None)
-    result = session.seen_variant
+    session.layouts.set(item.number, None)
+    result = session.measures.seen_variant
     assert result is not None
     row = measure(session, result)
     assert row.name == "Synthetic · Region 1 · seed 100"
@@ -116,38 +116,39 @@ def test_rows_are_copied_saved_and_removed(session, tmp_path) -> None:
     assert int(saved["nuclei"]) == len(nuclei) == row.scores.nuclei
     assert int(saved["positive_nuclei"]) == sum(int(one["positive"]) for one in nuclei)
     assert float(saved["weak_from_od"]) == 0.2
-    assert session.notes["measure"] == "Saved nuclei.csv"
+    assert session.notices.notes["measure"] == "Saved nuclei.csv"
     measures.save(tmp_path / "nowhere" / "table.csv")
     session.wait()
-    assert "table.csv cannot be written" in session.problems["measure"]
+    assert "table.csv cannot be written" in session.notices.problems["measure"]
     measures.remove(row)
     assert measures.rows == [] and measures.chosen is None
 
 
 def test_h_and_e_and_glass_are_said_to_be_no_ihc(session, shared_data) -> None:
-    session.set_slide(open_slide(shared_data / "openslide_os1_os2_crops/OS-1-detail.ome.tif"), "b")
-    session.add_region((500, 500))
+    session.slides.set(open_slide(shared_data / "openslide_os1_os2_crops/OS-1-detail.ome.tif"), "b")
+    session.regions.add((500, 500))
     session.wait()
     measure(session)
-    assert session.problems["measure"].startswith("This looks like H&E")
-    session.set_slide(ArraySlide([np.full((600, 600, 3), 245, np.uint8)], 0.5, "glass"), "c")
-    session.add_region((300, 300))
+    assert session.notices.problems["measure"].startswith("This looks like H&E")
+    session.slides.set(ArraySlide([np.full((600, 600, 3), 245, np.uint8)], 0.5, "glass"), "c")
+    session.regions.add((300, 300))
     session.wait()
-    session.measure()
+    session.measures.measure()
     session.wait()
-    assert session.problems["measure"].startswith("There is no tissue here to measure")
+    assert session.notices.problems["measure"].startswith("There is no tissue to measure")
     assert len(session.measures.rows) == 1 and not session.measures.busy
 
 
 def test_what_is_too_large_or_not_there_is_said(session, monkeypatch) -> None:
-    monkeypatch.setattr("napari_pixcell.studio.measure_actions.LARGEST_SEARCH", 100**2)
-    session.measure()
-    assert session.problems["measure"] == (
-        "At most 100 × 100 px are measured at once; choose a smaller region."
+    monkeypatch.setattr("napari_pixcell.studio.measures.LARGEST_SEARCH", 100**2)
+    session.measures.measure()
+    assert session.notices.problems["measure"] == (
+        "The picture is larger than 100 × 100 px, the most that is measured at once. "
+        "Choose a smaller region."
     )
-    session.remove_region(session.active.number)
-    assert session.why_not_measure().startswith("Add a region first")
-    session.set_slide(None)
-    assert session.why_not_measure().startswith("Open a slide")
-    session.measure()
+    session.regions.remove(session.regions.active.number)
+    assert session.measures.why_not().startswith("Add a region first")
+    session.slides.set(None)
+    assert session.measures.why_not().startswith("Open a slide")
+    session.measures.measure()
     assert session.measures.rows == []

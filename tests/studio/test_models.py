@@ -23,11 +23,11 @@ def labels(side: int) -> np.ndarray:
 
 @pytest.mark.usefixtures("installed")
 def test_a_region_takes_the_tile_of_another_model_and_is_embedded_again(session, client) -> None:
-    session.add_region((700, 700))
+    session.regions.add((700, 700))
     session.wait(20)
     session.settings.use_family("pixcell-1024")
     session.wait(20)
-    item = session.active
+    item = session.regions.active
     assert item.region == Region(188, 188, 1024, 1024)
     last = client.requests[-1]
     assert isinstance(last, EmbedRequest) and last.family == "pixcell-1024"
@@ -37,30 +37,30 @@ def test_a_region_takes_the_tile_of_another_model_and_is_embedded_again(session,
 
 @pytest.mark.usefixtures("installed")
 def test_a_layout_waits_until_its_tile_size_is_back(session) -> None:
-    session.add_region((700, 700))
-    session.set_layout(1, labels(256), "painted")
+    session.regions.add((700, 700))
+    session.layouts.set(1, labels(256), "painted")
     session.settings.use_family("pixcell-1024")
-    assert session.active.layout is None
-    session.set_layout(1, labels(1024), "imported")
+    assert session.regions.active.layout is None
+    session.layouts.set(1, labels(1024), "imported")
     session.settings.use_family("demo")
-    assert session.active.layout.shape == (256, 256)
-    assert session.active.layout_origin == "painted"
+    assert session.regions.active.layout.shape == (256, 256)
+    assert session.regions.active.layout_origin == "painted"
     session.settings.use_family("pixcell-1024")
-    assert session.active.layout_origin == "imported"
+    assert session.regions.active.layout_origin == "imported"
 
 
 @pytest.mark.usefixtures("installed")
 def test_a_model_without_cells_gets_no_layout(session, client) -> None:
     session.settings.use_family("pixcell-256")
-    session.add_region((700, 700))
-    session.set_layout(1, labels(256), "painted")
+    session.regions.add((700, 700))
+    session.layouts.set(1, labels(256), "painted")
     session.wait(20)
-    assert not session.why_not()
-    session.generate()
+    assert not session.generator.why_not()
+    session.generator.generate()
     session.wait(20, until=lambda: bool(client.waiting))
     request = client.waiting[0][0]
     assert isinstance(request, GenerateRequest) and request.layout is None
-    assert session.active.layout is not None
+    assert session.regions.active.layout is not None
 
 
 @pytest.mark.usefixtures("installed")
@@ -77,12 +77,12 @@ def test_guidance_is_the_familys_with_or_without_a_layout_until_the_user_sets_it
     session, client
 ) -> None:
     asked = []
-    session.add_region((700, 700))
+    session.regions.add((700, 700))
     for layout, own in ((None, None), (labels(256), None), (labels(256), 3.0)):
-        session.set_layout(1, layout, "painted")
+        session.layouts.set(1, layout, "painted")
         session.settings.guidance = own
-        session.wait(20, until=lambda: not session.why_not())
-        session.generate()
+        session.wait(20, until=lambda: not session.generator.why_not())
+        session.generator.generate()
         session.wait(20, until=lambda: bool(client.waiting))
         asked.append(client.waiting[-1][0].guidance)
         client.play()
@@ -92,45 +92,45 @@ def test_guidance_is_the_familys_with_or_without_a_layout_until_the_user_sets_it
 
 def test_a_model_that_is_not_installed_says_so_and_asks_for_nothing(session, client) -> None:
     session.settings.use_family("pixcell-256")
-    session.add_region((700, 700))
+    session.regions.add((700, 700))
     session.wait(20)
-    assert session.why_not() == "PixCell-256 is not installed"
+    assert session.generator.why_not() == "PixCell-256 is not installed"
     assert client.requests == []
     session.settings.use_family("demo")
     session.wait(20)
-    assert not session.why_not()
+    assert not session.generator.why_not()
 
 
 def test_a_region_gets_its_style_when_its_model_comes(session, pretend_installed) -> None:
     session.settings.use_family("pixcell-256")
-    session.add_region((700, 700))
+    session.regions.add((700, 700))
     session.wait(20)
-    assert session.active.embedding is None
+    assert session.regions.active.embedding is None
     pretend_installed()
-    session.check_model()
+    session.models.check()
     session.wait(20)
-    assert session.active.embedding is not None and not session.why_not()
+    assert session.regions.active.embedding is not None and not session.generator.why_not()
 
 
 @pytest.mark.usefixtures("installed")
 def test_a_slide_too_small_for_the_model_keeps_the_region_as_it_is(session) -> None:
-    session.set_slide(ArraySlide([np.zeros((600, 600, 3), np.uint8)], 0.5, "small"))
-    session.add_region((300, 300))
+    session.slides.set(ArraySlide([np.zeros((600, 600, 3), np.uint8)], 0.5, "small"))
+    session.regions.add((300, 300))
     session.settings.use_family("pixcell-1024")
-    assert "smaller than one tile" in session.problems["region"]
-    assert session.why_not() == "The slide is too small for this model"
+    assert "smaller than one tile" in session.notices.problems["region"]
+    assert session.generator.why_not() == "The slide is too small for this model"
     session.settings.use_family("demo")
     session.wait(20)
-    assert "region" not in session.problems and not session.why_not()
+    assert "region" not in session.notices.problems and not session.generator.why_not()
 
 
 @pytest.mark.usefixtures("installed")
 def test_regions_of_another_slide_follow_when_it_comes_back(session) -> None:
-    first = session.slide
-    session.add_region((700, 700))
+    first = session.slides.current
+    session.regions.add((700, 700))
     session.wait(20)
-    session.set_slide(ArraySlide([np.zeros((1500, 1500, 3), np.uint8)], 0.5, "other"))
+    session.slides.set(ArraySlide([np.zeros((1500, 1500, 3), np.uint8)], 0.5, "other"))
     session.settings.use_family("pixcell-1024")
-    session.set_slide(first)
+    session.slides.set(first)
     session.wait(20)
-    assert session.active.region.width == 1024
+    assert session.regions.active.region.width == 1024

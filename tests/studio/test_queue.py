@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from scripted import ScriptedClient
+from settling import settled
 
 from napari_pixcell.engine.events import Failure, Finished, Notice, Preview, Progress
 from napari_pixcell.slides import ArraySlide, Region
@@ -18,18 +19,14 @@ from napari_pixcell.studio.session import Session
 @pytest.fixture
 def jobs(session: Session, client: ScriptedClient) -> list[Any]:
     """Queue three generations of two variants; the first runs."""
-    session.add_region((400, 400))
+    session.regions.add((400, 400))
     session.wait(20)
     session.settings.count = 2
     for seed in (10, 20, 30):
         session.settings.seed = seed
-        session.generate()
+        session.generator.generate()
     settled(session)
-    return list(session.generation.jobs)
-
-
-def settled(session: Session) -> None:
-    session.wait(20, until=lambda: not session.background.busy)
+    return list(session.queue.jobs)
 
 
 def play(session: Session, client: ScriptedClient, variants: int | None = None) -> None:
@@ -56,7 +53,7 @@ def test_only_one_is_at_the_worker_and_the_others_wait_in_their_order(
     play(session, client)
     play(session, client)
     assert seeds(session) == [10, 11, 20, 21, 30, 31]
-    assert not session.generation.jobs and not session.generation.ended
+    assert not session.queue.jobs and not session.queue.ended
 
 
 def test_a_row_says_what_it_makes_and_how_it_stands(session, client, jobs) -> None:
@@ -73,33 +70,33 @@ def test_the_running_one_is_cancelled_alone(session, client, jobs) -> None:
     session.cancel()
     settled(session)
     assert [job.state for job in jobs] == ["cancelled", "running", "waiting"]
-    assert jobs[0].sentence() == "cancelled, 1 made" and not session.problems
+    assert jobs[0].sentence() == "cancelled, 1 made" and not session.notices.problems
     assert seeds(session) == [10]
 
 
 def test_those_that_wait_are_cancelled_alone(session, client, jobs) -> None:
-    session.generation.cancel_waiting()
+    session.queue.cancel_waiting()
     assert [job.state for job in jobs] == ["running", "cancelled", "cancelled"]
     play(session, client)
-    assert seeds(session) == [10, 11] and not session.generation.jobs
+    assert seeds(session) == [10, 11] and not session.queue.jobs
 
 
 def test_one_row_is_cancelled_alone(session, client, jobs) -> None:
-    session.generation.cancel(jobs[1])
+    session.queue.cancel(jobs[1])
     play(session, client)
     assert [job.state for job in jobs] == ["done", "cancelled", "running"]
 
 
 def test_all_are_cancelled(session, client, jobs) -> None:
-    session.generation.cancel_all()
+    session.queue.cancel_all()
     settled(session)
     assert {job.state for job in jobs} == {"cancelled"} and not session.busy
     assert not session.gallery.results
 
 
 def test_one_that_waits_goes_to_the_front(session, client, jobs) -> None:
-    session.generation.to_front(jobs[2])
-    assert session.generation.jobs == [jobs[0], jobs[2], jobs[1]]
+    session.queue.to_front(jobs[2])
+    assert session.queue.jobs == [jobs[0], jobs[2], jobs[1]]
     play(session, client)
     assert [request.seed for request, _ in client.waiting] == [30]
 
@@ -108,12 +105,12 @@ def test_a_failure_stops_no_other_and_is_tried_again(session, client, jobs) -> N
     client.play(1)
     end(session, client, Failure("There is not enough memory on the device."))
     assert jobs[0].state == "failed" and jobs[1].state == "running"
-    assert jobs[0].sentence() == session.problems["generate"]
-    assert session.generation.ended == [jobs[0]]
-    session.generation.retry(jobs[0])
+    assert jobs[0].sentence() == session.notices.problems["generate"]
+    assert session.queue.ended == [jobs[0]]
+    session.queue.retry(jobs[0])
     settled(session)
-    assert not session.generation.ended and not session.problems
-    again = session.generation.jobs[-1]
+    assert not session.queue.ended and not session.notices.problems
+    again = session.queue.jobs[-1]
     assert (again.request.seed, again.request.count) == (11, 1)  # the first one was made
     for _ in range(3):
         play(session, client)
@@ -121,27 +118,27 @@ def test_a_failure_stops_no_other_and_is_tried_again(session, client, jobs) -> N
 
 
 def test_a_cancelled_one_can_be_asked_for_again(session, client, jobs) -> None:
-    session.generation.cancel(jobs[1])
-    session.generation.retry(jobs[1])
+    session.queue.cancel(jobs[1])
+    session.queue.retry(jobs[1])
     settled(session)
-    assert [job.request.seed for job in session.generation.jobs] == [10, 30, 20]
+    assert [job.request.seed for job in session.queue.jobs] == [10, 30, 20]
 
 
 def test_what_has_ended_is_dismissed(session, client, jobs) -> None:
-    session.generation.cancel_all()
+    session.queue.cancel_all()
     settled(session)
-    session.generation.dismiss(jobs[2])
-    assert jobs[2] not in session.generation.ended and len(session.generation.ended) == 2
-    session.generation.dismiss()
-    assert not session.generation.ended
+    session.queue.dismiss(jobs[2])
+    assert jobs[2] not in session.queue.ended and len(session.queue.ended) == 2
+    session.queue.dismiss()
+    assert not session.queue.ended
 
 
 def test_everything_is_carried_by_value(session, client, jobs) -> None:
-    item = session.active
+    item = session.regions.active
     place = item.region
-    session.move_region(item.number, Region(0, 0, 256, 256))
-    session.remove_region(item.number)
-    session.set_slide(ArraySlide([np.zeros((600, 600, 3), np.uint8)], 0.5, "another"))
+    session.regions.move(item.number, Region(0, 0, 256, 256))
+    session.regions.remove(item.number)
+    session.slides.set(ArraySlide([np.zeros((600, 600, 3), np.uint8)], 0.5, "another"))
     for _ in range(3):
         play(session, client)
     assert len(session.gallery.results) == 6
@@ -170,16 +167,16 @@ def test_a_worker_that_does_not_hear_a_cancel_is_ended(
     assert client.restarted
     end(session, client, Failure("The memory was freed, so this request was stopped."))
     assert [job.state for job in jobs] == ["cancelled", "running", "waiting"]
-    assert not session.problems
+    assert not session.notices.problems
 
 
 def test_pictures_on_the_way_can_be_switched_off(session, client) -> None:
-    session.add_region((400, 400))
+    session.regions.add((400, 400))
     session.wait(20)
     seen = []
-    session.generation.preview.connect(lambda _target, image: seen.append(image))
+    session.queue.preview.connect(lambda _target, image: seen.append(image))
     session.settings.previews = False
-    session.generate()
+    session.generator.generate()
     settled(session)
     client.waiting[0][1](Preview(0, np.zeros((32, 32, 3), np.uint8)))
     settled(session)
@@ -188,18 +185,19 @@ def test_pictures_on_the_way_can_be_switched_off(session, client) -> None:
 
 
 def test_a_series_is_one_job_of_several_requests(session, client) -> None:
-    session.add_region((400, 400))
+    session.regions.add((400, 400))
     session.wait(20)
-    request, target = session._asked(session.active)
+    captured = session.generator.capture(session.regions.active)
+    request, target = captured.request, captured.target
     several = [replace(request, count=1, guidance=value) for value in (1.0, 2.0, 3.0)]
-    job = session.generation.queue(several, target, title="3 pictures")
+    job = session.queue.add(several, target, title="3 pictures")
     settled(session)
     play(session, client)
     assert job.at == 1 and job.part == pytest.approx(1 / 3)
     end(session, client, Failure("The result is not a picture."))
-    session.generation.retry(job)
+    session.queue.retry(job)
     settled(session)
-    again = session.generation.current
+    again = session.queue.current
     assert [r.guidance for r in again.requests] == [2.0, 3.0] and again.title == "3 pictures"
     play(session, client)
     play(session, client)
@@ -209,10 +207,11 @@ def test_a_series_is_one_job_of_several_requests(session, client) -> None:
 def test_a_late_word_of_an_earlier_request_of_a_series_is_not_taken_for_the_next(
     session, client
 ) -> None:
-    session.add_region((400, 400))
+    session.regions.add((400, 400))
     session.wait(20)
-    request, target = session._asked(session.active)
-    job = session.generation.queue([replace(request, count=1)] * 2, target)
+    captured = session.generator.capture(session.regions.active)
+    request, target = captured.request, captured.target
+    job = session.queue.add([replace(request, count=1)] * 2, target)
     settled(session)
     on_event = client.waiting[0][1]
     play(session, client)

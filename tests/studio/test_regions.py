@@ -11,11 +11,13 @@ from tifffile import imwrite
 
 from napari_pixcell.cells.methods import LayoutSource
 from napari_pixcell.engine.events import Finished, SegmentedLayout
+from napari_pixcell.engine.requests import snap, tiles_of
 from napari_pixcell.engine.tissue import size_at
-from napari_pixcell.models.catalogue import DEMO, get_family
+from napari_pixcell.models.catalogue import DEMO
+from napari_pixcell.models.families import get_family
 from napari_pixcell.slides import ArraySlide, Region
-from napari_pixcell.studio.cells import finding, layouts
-from napari_pixcell.studio.regions.item import snap, tiles_of, tiles_text
+from napari_pixcell.studio.cells import layouts, segmentation
+from napari_pixcell.studio.regions.geometry import tiles_text
 from napari_pixcell.studio.session import Session
 
 
@@ -25,7 +27,7 @@ def picture() -> np.ndarray:
 
 
 def drawn(session: Session, *box: float):
-    item = session.draw_region(Region(*box))
+    item = session.regions.draw(Region(*box))
     session.wait(20)
     assert item is not None
     return item
@@ -74,7 +76,7 @@ def test_a_drawn_region_has_an_embedding_for_each_of_its_cells(session, client) 
     assert item.region == Region(200, 100, 384, 300) and item.size == (300, 384)
     assert item.embedding.shape[:2] == (2, 2)
     assert client.requests[-1].pixels.shape == (512, 512, 3)
-    whole = session.slide.read(Region(200, 100, 512, 512), 0.5)
+    whole = session.slides.current.read(Region(200, 100, 512, 512), 0.5)
     np.testing.assert_array_equal(client.requests[-1].pixels.unpack(), whole)
     np.testing.assert_array_equal(item.pixels, whole[:300, :384])
 
@@ -82,7 +84,7 @@ def test_a_drawn_region_has_an_embedding_for_each_of_its_cells(session, client) 
 def test_beyond_the_slide_its_last_tissue_is_mirrored(session, client) -> None:
     drawn(session, 1300, 1200, 300, 300)
     pixels = client.requests[-1].pixels.unpack()
-    read = session.slide.read(Region(1300, 1200, 300, 300), 0.5)
+    read = session.slides.current.read(Region(1300, 1200, 300, 300), 0.5)
     np.testing.assert_array_equal(pixels[:300, :300], read)
     np.testing.assert_array_equal(pixels[300:, :300], read[:-213:-1])
     np.testing.assert_array_equal(pixels[:300, 300:], read[:, :-213:-1])
@@ -92,20 +94,20 @@ def test_a_larger_region_finds_its_stored_style_again(session, client, tmp_path)
     first = drawn(session, 200, 100, 384, 300)
     other = drawn(session, 200, 100, 384, 700)
     assert not other.embedding_stored and len(client.requests) == 2
-    session.embed(first.number)
+    session.embeddings.embed(first.number)
     session.wait(20)
     assert first.embedding_stored and first.embedding.shape[:2] == (2, 2)
     assert len(client.requests) == 2
 
 
 def test_a_region_is_never_embedded_from_another_slide(session, client) -> None:
-    item, own = drawn(session, 200, 100, 384, 300), session.slide
-    session.move_region(item.number, Region(300, 200, 384, 300), embed=False)
-    session.set_slide(ArraySlide([tissue(700, 700)], 0.5, "other"))
-    session.embed(item.number)  # as soon as a drag has come to its end
+    item, own = drawn(session, 200, 100, 384, 300), session.slides.current
+    session.regions.move(item.number, Region(300, 200, 384, 300), settled=False)
+    session.slides.set(ArraySlide([tissue(700, 700)], 0.5, "other"))
+    session.embeddings.embed(item.number)  # as soon as a drag has come to its end
     session.wait(20)
     assert len(client.requests) == 1 and item.embedding is None
-    session.set_slide(own)
+    session.slides.set(own)
     session.wait(20)
     assert item.embedding is not None and len(client.requests) == 2
 
@@ -115,12 +117,12 @@ def test_a_resized_region_keeps_its_cells_where_they_are_on_the_slide(session) -
     labels = np.zeros((300, 400), np.int32)
     labels[20:30, 50:60] = 1
     labels[280:290, 390:400] = 2
-    session.set_layout(item.number, labels, "painted", LayoutSource("painted"))
-    session.move_region(item.number, Region(180, 110, 360, 290))
+    session.layouts.set(item.number, labels, "painted", LayoutSource("painted"))
+    session.regions.move(item.number, Region(180, 110, 360, 290))
     assert item.size == item.layout.shape == (290, 360)
     assert (item.layout[10:20, 70:80] == 1).all() and item.cells == 1
     assert item.layout_source == LayoutSource("painted") and item.layout_origin == "painted"
-    session.move_region(item.number, Region(180, 110, 500, 500))
+    session.regions.move(item.number, Region(180, 110, 500, 500))
     assert item.layout.shape == (500, 500) and np.count_nonzero(item.layout) == 100
 
 
@@ -128,8 +130,8 @@ def test_a_moved_region_takes_its_layout_along(session) -> None:
     item = drawn(session, 200, 100, 400, 300)
     labels = np.zeros((300, 400), np.int32)
     labels[20:30, 50:60] = 1
-    session.set_layout(item.number, labels, "painted")
-    session.move_region(item.number, Region(900.2, 700, 400, 300))
+    session.layouts.set(item.number, labels, "painted")
+    session.regions.move(item.number, Region(900.2, 700, 400, 300))
     assert item.region == Region(900, 700, 400, 300)
     np.testing.assert_array_equal(item.layout, labels)
 
@@ -138,11 +140,11 @@ def test_a_resize_that_leaves_no_cell_inside_gives_an_empty_layout(session) -> N
     item = drawn(session, 200, 100, 400, 300)
     labels = np.zeros((300, 400), np.int32)
     labels[20:30, 50:60] = 1
-    session.set_layout(item.number, labels, "painted")
-    session.move_region(item.number, Region(900, 700, 300, 400))
+    session.layouts.set(item.number, labels, "painted")
+    session.regions.move(item.number, Region(900, 700, 300, 400))
     session.wait(20)
     assert not item.layout.any() and item.layout.shape == (400, 300)
-    assert session.why_not() == "The layout has no cells: paint some"
+    assert session.generator.why_not() == "The layout has no cells: paint some"
 
 
 def test_another_model_keeps_large_regions_and_enlarges_small_ones(
@@ -151,14 +153,14 @@ def test_another_model_keeps_large_regions_and_enlarges_small_ones(
     pretend_installed()
     large, small = drawn(session, 100, 100, 1200, 1100), drawn(session, 600, 600, 300, 256)
     labels = np.ones((1100, 1200), np.int32)
-    session.set_layout(large.number, labels, "painted")
+    session.layouts.set(large.number, labels, "painted")
     session.settings.use_family("pixcell-1024")
     session.wait(20)
     assert large.region == Region(100, 100, 1200, 1100) and large.layout is labels
     assert large.embedding.shape[:2] == (5, 5)
     assert small.region == Region(238, 216, 1024, 1024)
     assert small.embedding.shape[0] == 16
-    session.move_region(small.number, Region(258, 226, 1024, 1024))
+    session.regions.move(small.number, Region(258, 226, 1024, 1024))
     session.settings.use_family("demo")
     session.wait(20)
     assert small.region == Region(620, 610, 300, 256)  # as drawn, where it was moved to
@@ -170,7 +172,7 @@ def test_a_region_of_a_large_tile_stays_for_a_model_of_small_ones(
 ) -> None:
     pretend_installed()
     session.settings.use_family("pixcell-1024")
-    item = session.add_region((700, 700))
+    item = session.regions.add((700, 700))
     session.settings.use_family("demo")
     session.wait(20)
     assert item.size == (1024, 1024) and item.embedding.shape[:2] == (4, 4)
@@ -178,21 +180,21 @@ def test_a_region_of_a_large_tile_stays_for_a_model_of_small_ones(
 
 def test_layouts_are_made_at_the_size_of_the_region(session, tmp_path: Path) -> None:
     item = drawn(session, 200, 100, 384, 300)
-    session.new_layout()
+    session.layouts.new()
     assert item.layout.shape == (300, 384)
-    session.segment()
+    session.segmentation.segment()
     session.wait(60)
     assert item.layout.shape == (300, 384) and item.cells > 10
     labels = np.zeros((300, 384), np.uint16)
     labels[5:9, 5:9] = 4
     imwrite(tmp_path / "own.tif", labels)
     imwrite(tmp_path / "tile.tif", labels[:256, :256])
-    session.import_cells(tmp_path / "own.tif")
+    session.layout_files.read(tmp_path / "own.tif")
     session.wait(20)
     np.testing.assert_array_equal(item.layout, labels)
-    session.import_cells(tmp_path / "tile.tif")
+    session.layout_files.read(tmp_path / "tile.tif")
     session.wait(20)
-    assert "needs 384 × 300 px" in session.problems["layout"]
+    assert "needs 384 × 300 px" in session.notices.problems["layout"]
 
 
 def test_cells_of_a_region_that_was_resized_meanwhile_are_refused_in_words(
@@ -202,27 +204,26 @@ def test_cells_of_a_region_that_was_resized_meanwhile_are_refused_in_words(
     (tmp_path / "mine").touch()
     session.settings.segment_model = str(tmp_path / "mine")
     session.settings.segment_method = "cellpose"
-    session.segment()
+    session.segmentation.segment()
     session.wait(20, until=lambda: bool(client.segmenting))
-    session.move_region(item.number, Region(200, 100, 500, 300))
+    session.regions.move(item.number, Region(200, 100, 500, 300))
     _, tell = client.segmenting[0]
     tell(SegmentedLayout(np.ones((300, 384), np.int32), LayoutSource("cellpose")))
     tell(Finished())
     session.wait(20)
     assert item.layout is None
-    assert session.problems["layout"] == (
-        "The region was given another size while its cells were looked for; press “Segment "
-        "nuclei” again."
+    assert session.notices.problems["layout"] == (
+        "The region was resized during the segmentation. Press “Segment nuclei” again."
     )
 
 
 def test_a_region_too_large_to_search_says_what_to_do(session, monkeypatch) -> None:
-    monkeypatch.setattr(finding, "LARGEST_SEARCH", 512**2)
+    monkeypatch.setattr(segmentation, "LARGEST_SEARCH", 512**2)
     drawn(session, 200, 100, 600, 500)
-    session.segment()
-    assert session.problems["layout"] == (
-        "Cells are looked for in at most 512 × 512 px at once; choose a smaller region, or import "
-        "a mask for this one."
+    session.segmentation.segment()
+    assert session.notices.problems["layout"] == (
+        "The region is larger than 512 × 512 px, the most that is segmented at once. Choose a "
+        "smaller region, or import a mask."
     )
     assert not session.busy
 
@@ -233,12 +234,12 @@ def test_the_cells_of_a_large_layout_are_counted_without_the_window_waiting(
     monkeypatch.setattr(layouts, "COUNTED_AT_ONCE", 1000)
     item = drawn(session, 200, 100, 600, 500)
     labels = np.zeros((500, 600), np.int32)
-    session.set_layout(item.number, labels, "painted")
+    session.layouts.set(item.number, labels, "painted")
     assert item.layout_text == "Counting the cells…"
     session.wait(20)
     assert item.cells == 0 and item.layout_text == "No cells yet"
     labels[5:9, 5:9], labels[50:60, 5:9] = 3, 7
-    session.layout_edited(item.number)
-    assert not session.why_not()
+    session.layouts.edited(item.number)
+    assert not session.generator.why_not()
     session.wait(20)
     assert item.cells == 2 and item.layout_text.startswith("2 cells")

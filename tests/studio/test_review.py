@@ -1,4 +1,4 @@
-"""Looking through a dataset without a window: lists, decisions, what is stored, what is read."""
+"""Reviewing a dataset without a window: lists, decisions, storing and reading."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from drawn_dataset import DRAWN_CHECKS, labels_of, make_dataset, write_pairs
 
-from napari_pixcell.datasets.checks import SCORES, Checks
+from napari_pixcell.datasets.store.checks import SCORES, Checks
 from napari_pixcell.datasets.store.decisions import decide, is_used, read_decisions
 from napari_pixcell.datasets.store.lock import locked
 from napari_pixcell.datasets.store.rows import append_rows
@@ -22,7 +22,7 @@ from napari_pixcell.errors import PixCellError
 from napari_pixcell.studio.background import Background
 from napari_pixcell.studio.results.lazy_pictures import UNREADABLE, LazyPictures
 from napari_pixcell.studio.review import review as review_module
-from napari_pixcell.studio.review.pair_picture import YELLOW, outlines, pair_picture
+from napari_pixcell.studio.review.open_dataset import YELLOW, outlines, pair_picture
 from napari_pixcell.studio.review.review import Review
 from napari_pixcell.studio.review.review_list import CODES, Columns, counts, encoded, used
 from napari_pixcell.studio.review.review_words import (
@@ -45,7 +45,7 @@ def wait(review: Review, until: Callable[[], bool] | None = None) -> None:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Twelve pairs of four styles and three layouts; pairs 4 and 9 do not follow their masks."""
+    """Return 12 pairs of 4 styles and 3 layouts; pairs 4 and 9 do not follow their masks."""
     return make_dataset(tmp_path_factory.mktemp("made") / "data", styles=4, layouts=3).folder
 
 
@@ -74,7 +74,7 @@ def numbers(review: Review) -> list[int]:
     return review.columns.index[review.order].tolist()
 
 
-def looked_at(review: Review) -> int:
+def current_number(review: Review) -> int:
     assert review.columns is not None and review.current is not None
     return int(review.columns.index[review.current])
 
@@ -87,9 +87,9 @@ def on_disk(folder: Path) -> list[tuple[int, str | None]]:
 def test_pairs_are_counted_filtered_and_sorted(review: Review) -> None:
     assert review.columns is not None
     assert counts(review.columns, review.codes) == "12 pairs, 10 pass the checks"
-    assert numbers(review) == list(range(12)) and looked_at(review) == 0
+    assert numbers(review) == list(range(12)) and current_number(review) == 0
     review.want(show="flagged")
-    assert numbers(review) == [4, 9] and looked_at(review) == 4
+    assert numbers(review) == [4, 9] and current_number(review) == 4
     review.want(show="mask")
     assert numbers(review) == [4, 9]
     review.want(show="blur")
@@ -98,17 +98,17 @@ def test_pairs_are_counted_filtered_and_sorted(review: Review) -> None:
     review.want(show="all", style=1)
     assert numbers(review) == [1, 5, 9]
     review.want(sort="dice", style=None)
-    assert numbers(review)[:3] == [4, 9, 0] and looked_at(review) == 4
+    assert numbers(review)[:3] == [4, 9, 0] and current_number(review) == 4
     review.want(highest_first=True)
     assert numbers(review)[:2] == [11, 10] and numbers(review)[-2:] == [4, 9]
-    review.want(sort="copy_pixels")  # what is suspicious when it is high is seen first
+    review.want(sort="copy_pixels")  # high values are suspicious, so they are first
     assert review.wanted.highest_first and numbers(review) == list(range(12))
     review.want(sort="cells")
     cells = review.columns.cells[review.order]
     assert (np.diff(cells) >= 0).all() and cells[0] < cells[-1]
 
 
-def test_a_pair_without_the_score_is_last_in_either_order(tmp_path: Path) -> None:
+def test_pairs_without_the_score_are_last_in_either_order(tmp_path: Path) -> None:
     dataset = make_dataset(tmp_path / "data", pairs=3)
     row = json.loads((dataset.folder / "manifest.jsonl").read_text().splitlines()[0])
     append_rows(dataset.folder / "manifest.jsonl", [row | {"index": 3, "scores": {"dice": None}}])
@@ -119,19 +119,19 @@ def test_a_pair_without_the_score_is_last_in_either_order(tmp_path: Path) -> Non
     review.close()
 
 
-def test_decisions_go_on_to_the_next_pair_and_come_back(review: Review, folder: Path) -> None:
+def test_a_decision_moves_to_the_next_pair_and_can_be_undone(review: Review, folder: Path) -> None:
     review.decide("accepted")
     review.decide("rejected")
-    assert looked_at(review) == 2
+    assert current_number(review) == 2
     assert review.columns is not None
-    said = counts(review.columns, review.codes)
-    assert said == "12 pairs, 10 pass the checks, 1 accepted, 1 rejected"
-    review.decide("rejected", [4, 5, 6])  # several at once: one step back
-    assert looked_at(review) == 2
+    words = counts(review.columns, review.codes)
+    assert words == "12 pairs, 10 pass the checks, 1 accepted, 1 rejected"
+    review.decide("rejected", [4, 5, 6])  # one step of undo for all three
+    assert current_number(review) == 2
     review.undo()
     assert [review.decision(at) for at in (4, 5, 6)] == [None, None, None]
     review.undo()
-    assert looked_at(review) == 1 and review.decision(1) is None
+    assert current_number(review) == 1 and review.decision(1) is None
     review.redo()
     assert review.decision(1) == "rejected"
     review.decide(None, [0])
@@ -143,32 +143,32 @@ def test_decisions_go_on_to_the_next_pair_and_come_back(review: Review, folder: 
     again.close()
 
 
-def test_deciding_the_same_again_writes_nothing(review: Review, folder: Path) -> None:
+def test_repeating_a_decision_writes_nothing(review: Review, folder: Path) -> None:
     review.decide("accepted")
     review.go(0)
     review.decide("accepted")
-    assert looked_at(review) == 1
+    assert current_number(review) == 1
     wait(review)
     assert on_disk(folder) == [(0, "accepted")]
     review.undo()
     assert review.why_no_undo()
 
 
-def test_what_is_decided_leaves_the_undecided(review: Review) -> None:
+def test_decided_pairs_leave_the_list_of_undecided_ones(review: Review) -> None:
     review.want(show="undecided")
     review.go(3)
     review.decide("rejected")
-    assert numbers(review) == [0, 1, 2, *range(4, 12)] and looked_at(review) == 4
+    assert numbers(review) == [0, 1, 2, *range(4, 12)] and current_number(review) == 4
     review.go(11)
     review.decide("accepted")
-    assert looked_at(review) == 10
+    assert current_number(review) == 10
     review.undo()
-    assert numbers(review)[-1] == 11 and looked_at(review) == 11
+    assert numbers(review)[-1] == 11 and current_number(review) == 11
     review.want(show="rejected")
     assert numbers(review) == [3]
 
 
-def test_what_is_used_is_what_exports_use(review: Review) -> None:
+def test_the_count_of_used_pairs_is_that_of_exports(review: Review) -> None:
     review.decide("accepted", [4])
     review.decide("rejected", [0, 9])
     columns = review.columns
@@ -177,28 +177,28 @@ def test_what_is_used_is_what_exports_use(review: Review) -> None:
     assert used(columns, review.codes) == sum(expected) == 10
 
 
-def test_a_dataset_is_reviewed_while_another_process_makes_it(
+def test_a_dataset_can_be_reviewed_while_another_process_generates_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(review_module, "POLL_S", 0.1)
     dataset = make_dataset(tmp_path / "data", pairs=2)
     review = opened(dataset.folder)
-    with locked(dataset.folder):  # as whoever makes it does
+    with locked(dataset.folder):  # as during generation
         review.want(sort="dice", highest_first=True)
         review.go(1)
         review.decide("rejected", [1])
         write_pairs(dataset, 5)
         wait(review, lambda: len(review.order) == 5)
-        assert numbers(review) == [3, 2, 1, 0, 4] and looked_at(review) == 0
+        assert numbers(review) == [3, 2, 1, 0, 4] and current_number(review) == 0
         assert review.decision(1) == "rejected"
         wait(review, lambda: not review.unsaved)
         assert read_decisions(dataset.folder) == {1: "rejected"}
-    decide(dataset.folder, {0: "accepted"})  # by somebody else
+    decide(dataset.folder, {0: "accepted"})  # another reviewer
     wait(review, lambda: review.decision(0) == "accepted")
     review.close()
 
 
-def test_a_table_reads_on_from_a_row_that_was_half_written(tmp_path: Path) -> None:
+def test_a_table_continues_after_a_partly_written_row(tmp_path: Path) -> None:
     dataset = make_dataset(tmp_path / "data", pairs=2)
     manifest = dataset.folder / "manifest.jsonl"
     row = (json.dumps(json.loads(manifest.read_text().splitlines()[1]) | {"index": 2})).encode()
@@ -212,16 +212,14 @@ def test_a_table_reads_on_from_a_row_that_was_half_written(tmp_path: Path) -> No
     assert table.row(2)["index"] == 2
 
 
-def test_a_dataset_that_was_made_anew_in_its_place_is_read_anew(
-    review: Review, folder: Path
-) -> None:
+def test_a_dataset_that_replaces_the_open_one_is_read(review: Review, folder: Path) -> None:
     manifest = folder / "manifest.jsonl"
     manifest.write_text("".join(manifest.read_text().splitlines(keepends=True)[:3]))
     wait(review, lambda: review.columns is not None and len(review.columns) == 3)
     assert numbers(review) == [0, 1, 2]
 
 
-def test_decisions_that_cannot_be_stored_are_kept_until_they_can(
+def test_decisions_that_could_not_be_stored_are_kept_and_retried(
     review: Review, folder: Path, tmp_path: Path
 ) -> None:
     obstacle = folder / "decisions.jsonl"
@@ -229,8 +227,8 @@ def test_decisions_that_cannot_be_stored_are_kept_until_they_can(
     review.decide("accepted")
     wait(review, lambda: bool(review.cannot_save))
     assert review.cannot_save == (
-        "1 decision cannot be stored in data (Is a directory); mend that, then press “Try again”: "
-        "until then the studio remembers."
+        "1 decision could not be stored in data (Is a directory). Check the folder, then retry. "
+        "Until then they are kept in memory."
     )
     review.decide("rejected")
     wait(review, lambda: review.cannot_save.startswith("2 decisions"))
@@ -242,32 +240,32 @@ def test_decisions_that_cannot_be_stored_are_kept_until_they_can(
     assert not review.cannot_save and on_disk(folder) == [(0, "accepted"), (1, "rejected")]
 
 
-def test_closing_stores_what_was_just_decided(folder: Path) -> None:
+def test_closing_stores_the_latest_decisions(folder: Path) -> None:
     review = opened(folder)
     for _ in range(5):
         review.decide("accepted")
     review.decide("rejected", [0])
-    review.close()  # nothing was pumped since
+    review.close()  # without a pump in between
     assert read_decisions(folder) == {0: "rejected"} | dict.fromkeys(range(1, 5), "accepted")
 
 
-def test_closing_says_that_decisions_are_lost(folder: Path) -> None:
+def test_closing_raises_if_decisions_cannot_be_stored(folder: Path) -> None:
     review = opened(folder)
     (folder / "decisions.jsonl").mkdir()
     review.decide("accepted")
-    with pytest.raises(PixCellError, match="1 decision cannot be stored"):
+    with pytest.raises(PixCellError, match="1 decision could not be stored"):
         review.close()
 
 
-def test_a_folder_that_is_no_dataset(review: Review, tmp_path: Path) -> None:
+def test_a_folder_without_a_dataset_is_refused(review: Review, tmp_path: Path) -> None:
     review.open(tmp_path)
     assert review.why_no_pair() == "A dataset is being opened"
     wait(review, lambda: not review.opening)
-    assert review.problem.startswith(f"There is no dataset in {tmp_path.name}; choose a folder")
-    assert looked_at(review) == 0  # what was open is still there
+    assert review.problem.startswith(f"There is no dataset in {tmp_path.name}. Choose a folder")
+    assert current_number(review) == 0  # the open dataset is still there
 
 
-def test_a_pair_whose_files_are_gone(review: Review, folder: Path) -> None:
+def test_a_pair_without_its_files_is_reported(review: Review, folder: Path) -> None:
     pairs = []
     review.read(1, pairs.append)
     wait(review)
@@ -280,11 +278,11 @@ def test_a_pair_whose_files_are_gone(review: Review, folder: Path) -> None:
     picture = review.small.get(review.key(1, 48))
     assert picture is not None and picture.shape == (48, 48, 3)
     assert review.problem == (
-        "Pair 0 cannot be read; restore its files from a copy, or resume the dataset."
+        "Pair 0 cannot be read. Restore its files from a backup, or resume the dataset."
     )
 
 
-def test_only_the_newest_wishes_are_read_and_the_oldest_pictures_go() -> None:
+def test_only_the_newest_request_is_read_and_the_oldest_pictures_leave_the_cache() -> None:
     read: list[int] = []
     gate = threading.Event()
     background = Background()
@@ -313,7 +311,7 @@ def test_only_the_newest_wishes_are_read_and_the_oldest_pictures_go() -> None:
     background.close()
 
 
-def test_outlines_part_cells_that_touch() -> None:
+def test_outlines_separate_touching_cells() -> None:
     labels = np.zeros((8, 10), np.uint16)
     labels[1:7, 1:5], labels[1:7, 5:9] = 1, 2
     edge = outlines(labels)
@@ -326,14 +324,14 @@ def test_outlines_part_cells_that_touch() -> None:
     assert not (pair_picture(image, None, 5) == YELLOW).all(axis=2).any()
 
 
-def test_scores_and_flags_in_words(review: Review) -> None:
+def test_scores_and_flags_are_described_in_words(review: Review) -> None:
     columns, checks = review.columns, DRAWN_CHECKS
     assert columns is not None and review.opened is not None
     (dice, style) = score_lines(columns, 4, checks)
     assert dice[:3] == ("Overlap with its mask", "0.30", "at least 0.50")
-    assert style.title == "Likeness to its style" and "cosine" in style.meaning
+    assert style.title == "Similarity to its style" and "cosine" in style.meaning
     assert flag_sentences(columns, 4, checks) == [
-        "Does not follow its mask: overlap with its mask 0.30, wanted at least 0.50."
+        "Does not follow its mask: overlap with its mask 0.30, expected at least 0.50."
     ]
     assert flag_sentences(columns, 0, checks) == []
     styles = review.opened.styles
@@ -343,7 +341,7 @@ def test_scores_and_flags_in_words(review: Review) -> None:
     assert set(TITLES) == set(SCORES)
 
 
-def test_a_flag_names_only_what_is_beyond_its_threshold(tmp_path: Path) -> None:
+def test_a_flag_names_only_the_scores_beyond_their_thresholds(tmp_path: Path) -> None:
     dataset = make_dataset(tmp_path / "data", pairs=1)
     row = next(dataset.rows())
     scores = {"copy_style": 0.9, "copy_pixels": 0.95, "contrast": 1.0, "saturated": 0.3}
@@ -351,24 +349,24 @@ def test_a_flag_names_only_what_is_beyond_its_threshold(tmp_path: Path) -> None:
     append_rows(dataset.folder / "manifest.jsonl", [row | more])
     checks = Checks(most_copy_pixels=0.9, least_contrast=2.0)
     assert flag_sentences(Columns.of(PairTable(dataset)), 1, checks) == [
-        "Too close to a real tile: pixels like a real tile's 0.95, wanted at most 0.90.",
-        "Blank, saturated or no picture: contrast 1.0, wanted at least 2.0.",
+        "Too close to a real tile: pixel correlation with a real tile 0.95, expected at most 0.90.",
+        "Blank, saturated or not a picture: contrast 1.0, expected at least 2.0.",
     ]
     checks = Checks(most_copy_pixels=0.97, least_contrast=None, most_saturated=None)
     assert flag_sentences(Columns.of(PairTable(dataset)), 1, checks) == [
-        "Too close to a real tile: pixels like a real tile's 0.95.",
-        "Blank, saturated or no picture.",
+        "Too close to a real tile: pixel correlation with a real tile 0.95.",
+        "Blank, saturated or not a picture.",
     ]
 
 
-def test_a_hundred_thousand_decisions_make_a_column() -> None:
+def test_the_decisions_of_100_000_pairs_make_a_column() -> None:
     index = np.arange(100_000, dtype=np.int32)
     codes = encoded(index, {5: "accepted", 99_999: "rejected", 200_000: "accepted"})
     assert codes[5] == CODES["accepted"] and codes[99_999] == CODES["rejected"]
     assert np.count_nonzero(codes) == 2
 
 
-def test_columns_stay_while_the_table_grows(tmp_path: Path) -> None:
+def test_columns_do_not_change_while_the_table_grows(tmp_path: Path) -> None:
     dataset = make_dataset(tmp_path / "data", pairs=2)
     table = PairTable(dataset)
     columns = Columns.of(table)

@@ -1,4 +1,4 @@
-"""Sessions are saved by themselves, and are as they were when they are opened again."""
+"""Sessions are saved automatically, and are restored when they are opened again."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from pictures import tissue
 from scripted import ScriptedClient
+from settling import settled
 from tifffile import imwrite
 
 from napari_pixcell.cells.methods import LayoutSource
@@ -28,7 +29,7 @@ Start = Callable[..., Session]
 
 @pytest.fixture
 def slide_file(tmp_path: Path) -> Path:
-    """A slide of 800 × 800 px at 0.5 µm/px, in a file."""
+    """Return the file of a slide of 800 × 800 px at 0.5 µm/px."""
     path = tmp_path / "here" / "case 7.tif"
     path.parent.mkdir()
     per_cm = 1e4 / 0.5
@@ -38,7 +39,7 @@ def slide_file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
-    """Start a studio, on a slide or without one."""
+    """Return a function that starts a session, with or without a slide."""
     monkeypatch.setenv("PIXCELL_SESSIONS", "1")
     sessions: list[Session] = []
 
@@ -47,7 +48,7 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
         sessions.append(session)
         session.saver.start()
         if slide is not None:
-            session.set_slide(open_slide(slide) if isinstance(slide, Path) else slide)
+            session.slides.set(open_slide(slide) if isinstance(slide, Path) else slide)
         session.saver.flush()
         settled(session)
         return session
@@ -57,12 +58,8 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
         session.close()
 
 
-def settled(session: Session) -> None:
-    session.wait(20, until=lambda: not session.background.busy)
-
-
 def saved(session: Session) -> Path:
-    """Have it saved; give where."""
+    """Save a session, and return its folder."""
     session.saver.flush()
     book = session.saver.book()
     assert book is not None and book.folder is not None
@@ -70,48 +67,48 @@ def saved(session: Session) -> Path:
 
 
 def closed(session: Session) -> None:
-    """Close a session, and wait until all of it is written."""
+    """Close a session, and wait until everything is written."""
     session.close()
     session.saver._thread.shutdown(wait=True)
 
 
 def work_on(session: Session) -> None:
-    """Make regions, layouts, variants, and leave a job waiting."""
-    first = session.add_region((300, 300))
+    """Create regions, layouts and variants, and leave a job waiting."""
+    first = session.regions.add((300, 300))
     session.wait(20)
     assert first is not None
-    session.new_layout()
+    session.layouts.new()
     first.layout[20:40, 30:50] = 1
     first.layout[60:80, 30:50] = 2
-    session.layout_edited(first.number)
+    session.layouts.edited(first.number)
     first.area = np.zeros((32, 32), np.uint8)
     first.area[4:9, 4:9] = 2
-    session.rename_region(first.number, "Tumour")
+    session.regions.rename(first.number, "Tumour")
     session.settings.count, session.settings.seed = 2, 77
-    session.generate()
+    session.generator.generate()
     settled(session)
     session.client.play()
     settled(session)
-    second = session.add_region((500, 500))
+    second = session.regions.add((500, 500))
     session.wait(20)
-    session.set_style(first.number)
-    if session.slide.path is not None:
-        session.style_from_picture(session.slide.path)
+    session.styles.set(first.number)
+    if session.slides.current.path is not None:
+        session.styles.add_picture(session.slides.current.path)
         settled(session)
-        blend = StyleChoice.of(first.number, *session.active.style.refs)
-        session.choose_style(blend.with_balance(0.25))
+        blend = StyleChoice.of(first.number, *session.regions.active.style.refs)
+        session.styles.choose(blend.with_balance(0.25))
     source = LayoutSource("imported", licence="CC BY")
     labels = np.zeros((256, 256), np.int32)
     labels[5:9, 5:9] = 70_000
-    session.set_layout(second.number, labels, "imported from x.tif", source, {70_000: "tumour"})
+    session.layouts.set(second.number, labels, "imported from x.tif", source, {70_000: "tumour"})
     session.settings.guidance = 3.5
     session.settings.start_from = "tissue"
-    session.change_recipe(density=3000.0)
-    session.generate()
+    session.invention.change(density=3000.0)
+    session.generator.generate()
     settled(session)
 
 
-def test_everything_is_as_it_was(start: Start, slide_file: Path) -> None:
+def test_an_opened_session_is_restored_completely(start: Start, slide_file: Path) -> None:
     session = start(slide_file)
     work_on(session)
     folder = saved(session)
@@ -119,22 +116,22 @@ def test_everything_is_as_it_was(start: Start, slide_file: Path) -> None:
     closed(session)
 
     again = start()
-    again.open_session(folder)
+    again.restoring.open(folder)
     settled(again)
-    assert not again.problems
-    assert again.notes["slide"] == "“case 7.pixcell” was opened: 2 regions, 2 variants."
-    assert again.slide.path == slide_file
-    for item, other in zip(session.regions, again.regions, strict=True):
+    assert not again.notices.problems
+    assert again.notices.notes["slide"] == "“case 7.pixcell” was opened: 2 regions, 2 variants."
+    assert again.slides.current.path == slide_file
+    for item, other in zip(session.regions.current, again.regions.current, strict=True):
         names = ("number", "name", "region", "drawn", "size", "family", "style", "embedding")
         for name in (*names, "layout_origin", "layout_source", "classes", "cells", "layout_text"):
             assert getattr(other, name) == getattr(item, name), name
         np.testing.assert_array_equal(other.layout, item.layout)
         np.testing.assert_array_equal(other.pixels, item.pixels)
-    np.testing.assert_array_equal(again.regions[0].area, session.regions[0].area)
-    assert again.active is not None and again.active.number == 2
-    assert [again.style(style.id).name for style in session.styles] == ["Picture"]
+    np.testing.assert_array_equal(again.regions.current[0].area, session.regions.current[0].area)
+    assert again.regions.active is not None and again.regions.active.number == 2
+    assert [again.library.get(style.id).name for style in session.library.all] == ["Picture"]
     assert again.settings == session.settings
-    assert again.recipe == session.recipe
+    assert again.invention.recipe == session.invention.recipe
     for result, other in zip(session.gallery.results, again.gallery.results, strict=True):
         np.testing.assert_array_equal(other.image, result.image)
         assert other.record == result.record
@@ -142,34 +139,34 @@ def test_everything_is_as_it_was(start: Start, slide_file: Path) -> None:
         assert other.target.region == result.target.region
         np.testing.assert_array_equal(other.target.pixels, result.target.pixels)
         assert abs(other.made - result.made).total_seconds() < 1
-    assert again.client.requests == []  # nothing is embedded again, and nothing starts by itself
+    assert again.client.requests == []  # nothing is embedded or generated again
 
-    assert again.put_off_note() == "1 job waited when this session was saved."
-    again.go_on_restored()
+    assert again.queue.put_off_note() == "1 job waited when this session was saved."
+    again.queue.resume_put_off()
     settled(again)
     assert [request for request, _ in again.client.waiting] == [
         request for request, _ in session.client.waiting
     ]
 
 
-def test_work_goes_on_in_the_folder_that_was_opened(start: Start, slide_file: Path) -> None:
+def test_work_is_saved_to_the_folder_that_was_opened(start: Start, slide_file: Path) -> None:
     session = start(slide_file)
     work_on(session)
     folder = saved(session)
     closed(session)
     again = start()
-    again.open_session(folder)
+    again.restoring.open(folder)
     settled(again)
-    again.remove_region(2)
-    number = again.add_region((200, 600)).number
+    again.regions.remove(2)
+    number = again.regions.add((200, 600)).number
     assert number == 3
     settled(again)
     assert saved(again) == folder
     third = start()
     closed(again)
-    third.open_session(folder)
+    third.restoring.open(folder)
     settled(third)
-    assert [item.name for item in third.regions] == ["Tumour", "Region 3"]
+    assert [item.name for item in third.regions.current] == ["Tumour", "Region 3"]
     assert sorted(folder.parent.iterdir()) == [folder, slide_file]
 
 
@@ -179,43 +176,43 @@ def test_one_session_is_opened_at_a_time(start: Start, slide_file: Path) -> None
     folder = saved(session)
     closed(session)
     again = start()
-    again.open_session(folder)
-    again.open_session(folder)
-    assert again.problems["slide"] == "A session is being opened; wait until it is there."
+    again.restoring.open(folder)
+    again.restoring.open(folder)
+    assert again.notices.problems["slide"] == "A session is being opened. Wait until it is there."
     settled(again)
-    assert len(again.regions) == 2
+    assert len(again.regions.current) == 2
 
 
-def test_only_what_changed_is_written(start: Start, slide_file: Path) -> None:
+def test_only_changes_are_written(start: Start, slide_file: Path) -> None:
     session = start(slide_file)
     work_on(session)
     folder = saved(session)
     before = {path: path.stat().st_mtime_ns for path in (folder / "files").iterdir()}
-    session.regions[0].layout[100:110, 100:110] = 3
-    session.layout_edited(1)
+    session.regions.current[0].layout[100:110, 100:110] = 3
+    session.layouts.edited(1)
     saved(session)
-    session.rename_region(1, "Tumour A")
+    session.regions.rename(1, "Tumour A")
     saved(session)
     after = {path: path.stat().st_mtime_ns for path in (folder / "files").iterdir()}
     assert len(set(after.items()) - set(before.items())) == 1
-    assert len(after) == len(before)  # the layout before it is gone
+    assert len(after) == len(before)  # the previous layout was removed
     text = json.loads((folder / "session.json").read_text())
     assert text["napari-pixcell session"] == 1
 
 
-def test_a_change_is_saved_after_a_pause_and_nothing_else_is(
+def test_a_change_is_saved_after_a_pause_but_an_empty_session_is_not(
     start: Start, slide_file: Path
 ) -> None:
     session = start(slide_file)
     session.saver.pause, session.saver.longest = 0.2, 0.5
     session.wait(1, until=lambda: session.pump() or True)
-    assert not slide_file.with_name("case 7.pixcell").exists()  # nothing was done yet
-    session.add_region((300, 300))
+    assert not slide_file.with_name("case 7.pixcell").exists()  # the session is empty
+    session.regions.add((300, 300))
     file = slide_file.with_name("case 7.pixcell") / "session.json"
     session.wait(5, until=file.exists)
 
 
-def test_a_session_moves_with_its_slide(start: Start, slide_file: Path) -> None:
+def test_a_session_can_be_moved_together_with_its_slide(start: Start, slide_file: Path) -> None:
     session = start(slide_file)
     work_on(session)
     saved(session)
@@ -223,13 +220,13 @@ def test_a_session_moves_with_its_slide(start: Start, slide_file: Path) -> None:
     moved = slide_file.parent.parent / "elsewhere"
     shutil.move(slide_file.parent, moved)
     again = start()
-    again.open_session(moved / "case 7.pixcell")
+    again.restoring.open(moved / "case 7.pixcell")
     settled(again)
-    assert again.slide.path == moved / "case 7.tif"
-    assert len(again.regions) == 2
+    assert again.slides.current.path == moved / "case 7.tif"
+    assert len(again.regions.current) == 2
 
 
-def test_a_slide_that_is_lost_is_asked_for(start: Start, slide_file: Path) -> None:
+def test_a_slide_that_was_moved_must_be_located(start: Start, slide_file: Path) -> None:
     session = start(slide_file)
     work_on(session)
     folder = saved(session)
@@ -238,63 +235,59 @@ def test_a_slide_that_is_lost_is_asked_for(start: Start, slide_file: Path) -> No
     shutil.move(slide_file, moved)
     imwrite(slide_file, tissue(700))
     again = start()
-    again.open_session(folder)
+    again.restoring.open(folder)
     settled(again)
-    assert "“case 7.tif”, is not where it was" in again.problems["slide"]
-    again.slide_moved_to(slide_file)
+    assert "“case 7.tif”, was moved or replaced" in again.notices.problems["slide"]
+    again.restoring.slide_moved_to(slide_file)
     settled(again)
-    assert "is another slide than “case 7.tif”" in again.problems["slide"]
-    assert again.slide is None and again.slide_lost is not None
-    again.slide_moved_to(moved)
+    assert "is not the slide of this session" in again.notices.problems["slide"]
+    assert again.slides.current is None and again.restoring.slide_lost is not None
+    again.restoring.slide_moved_to(moved)
     settled(again)
-    assert again.slide_lost is None
-    assert [item.name for item in again.regions] == ["Tumour", "Region 2"]
+    assert again.restoring.slide_lost is None
+    assert [item.name for item in again.regions.current] == ["Tumour", "Region 2"]
     saved(again)
     assert json.loads((folder / "session.json").read_text())["slide"]["relative"] == (
         "../../renamed.tif"
     )
 
 
-def test_a_session_of_a_layer_waits_for_that_layer(start: Start, tmp_path: Path) -> None:
+def test_a_session_of_a_layer_needs_that_layer(start: Start, tmp_path: Path) -> None:
     session = start(ArraySlide([tissue(800)], 0.5, "a layer"))
     work_on(session)
     folder = saved(session)
     closed(session)
     again = start()
-    again.open_session(folder)
+    again.restoring.open(folder)
     settled(again)
-    assert "“a layer”, which came from no file; open that image" in again.problems["slide"]
-    again.set_slide(ArraySlide([tissue(800)], 0.5, "another name"))
-    again.open_session(folder)
+    assert "belongs to the layer “a layer”. Open that image" in again.notices.problems["slide"]
+    again.slides.set(ArraySlide([tissue(800)], 0.5, "another name"))
+    again.restoring.open(folder)
     settled(again)
-    assert len(again.regions) == 2
+    assert len(again.regions.current) == 2
 
 
-def test_regions_that_are_there_stay_when_a_session_is_opened(
-    start: Start, slide_file: Path
-) -> None:
+def test_existing_regions_stay_when_a_session_is_opened(start: Start, slide_file: Path) -> None:
     session = start(slide_file)
     work_on(session)
     folder = saved(session)
     closed(session)
     again = start(slide_file)
-    again.add_region((600, 200))
+    again.regions.add((600, 200))
     settled(again)
-    again.open_session(folder)
+    again.restoring.open(folder)
     settled(again)
-    assert [(item.number, item.name) for item in again.regions] == [
+    assert [(item.number, item.name) for item in again.regions.current] == [
         (1, "Region 1"),
         (3, "Tumour"),
         (2, "Region 2"),
     ]
-    assert again.regions[2].style.refs[0] == 3  # its number was taken
+    assert again.regions.current[2].style.refs[0] == 3  # its number was in use
     assert {result.target.number for result in again.gallery.results} == {3}
     assert saved(again) == folder
 
 
-def test_the_work_of_before_is_offered_and_never_overwritten(
-    start: Start, slide_file: Path
-) -> None:
+def test_earlier_work_is_offered_and_never_overwritten(start: Start, slide_file: Path) -> None:
     session = start(slide_file)
     work_on(session)
     folder = saved(session)
@@ -304,15 +297,15 @@ def test_the_work_of_before_is_offered_and_never_overwritten(
     offer = again.saver.offer
     assert offer is not None
     assert offer.sentence().startswith("Your work of today ")
-    assert offer.sentence().endswith(" is here: 2 regions, 2 variants.")
-    again.add_region((300, 300))
+    assert offer.sentence().endswith(" is saved: 2 regions, 2 variants.")
+    again.regions.add((300, 300))
     settled(again)
     assert again.saver.offer is None
     assert saved(again) == slide_file.with_name("case 7 2.pixcell")
     assert (folder / "session.json").read_bytes() == before
     third = start(slide_file)
     third.saver.book().offer = offer
-    third.open_offer()
+    third.restoring.open_offer()
     settled(third)
     assert len(third.gallery.results) == 2
 
@@ -322,19 +315,19 @@ def test_a_second_window_saves_beside_the_first(start: Start, slide_file: Path) 
     work_on(session)
     folder = saved(session)
     other = start()
-    other.open_session(folder)
+    other.restoring.open(folder)
     settled(other)
-    assert "It is open in another window too" in other.notes["slide"]
-    assert len(other.regions) == 2
+    assert "It is open in another window too" in other.notices.notes["slide"]
+    assert len(other.regions.current) == 2
     assert saved(other) == folder.with_name("case 7 2.pixcell")
-    session.rename_region(1, "still mine")
+    session.regions.rename(1, "still mine")
     assert saved(session) == folder
 
 
-# -- what goes wrong -----------------------------------------------------------------------
+# -- failures ------------------------------------------------------------------------------
 
 
-def test_a_damaged_session_gives_what_can_be_read_and_stays_as_it_is(
+def test_the_intact_parts_of_a_damaged_session_are_restored_and_its_files_kept(
     start: Start, slide_file: Path
 ) -> None:
     session = start(slide_file)
@@ -349,47 +342,49 @@ def test_a_damaged_session_gives_what_can_be_read_and_stays_as_it_is(
     (folder / "session.json").write_text(json.dumps(text))
     before = (folder / "session.json").read_bytes()
     again = start()
-    again.open_session(folder)
+    again.restoring.open(folder)
     settled(again)
-    assert again.problems["slide"] == (
-        "“case 7.pixcell” is damaged: 1 layout and 1 setting and 1 variant could not be read. The "
-        "rest is here (2 regions, 1 variant); the damaged session stays as it is, and your work is "
-        "saved beside it."
+    assert again.notices.problems["slide"] == (
+        "“case 7.pixcell” is damaged. Not restored: 1 layout, 1 setting, 1 variant. Restored: 2 "
+        "regions, 1 variant. The damaged session is left unchanged, and your work is saved beside "
+        "it."
     )
-    assert again.regions[0].cells == 2 and again.regions[1].layout is None
+    assert again.regions.current[0].cells == 2 and again.regions.current[1].layout is None
     assert saved(again) == folder.with_name("case 7 2.pixcell")
     assert (folder / "session.json").read_bytes() == before
 
 
-def test_a_lost_style_is_only_made_anew(start: Start, slide_file: Path) -> None:
+def test_a_missing_embedding_is_computed_again(start: Start, slide_file: Path) -> None:
     session = start(slide_file)
-    session.add_region((300, 300))
+    session.regions.add((300, 300))
     session.wait(20)
     folder = saved(session)
     closed(session)
     for file in (folder / "files").glob("*.array"):
         file.unlink()
     again = start()
-    again.open_session(folder)
+    again.restoring.open(folder)
     again.wait(20)
-    assert not again.problems
-    assert again.regions[0].embedding == session.regions[0].embedding
+    assert not again.notices.problems
+    assert again.regions.current[0].embedding == session.regions.current[0].embedding
 
 
-def test_a_cut_off_session_falls_back_to_the_one_before(start: Start, slide_file: Path) -> None:
+def test_a_truncated_session_falls_back_to_its_previous_version(
+    start: Start, slide_file: Path
+) -> None:
     session = start(slide_file)
     work_on(session)
     saved(session)
-    session.rename_region(1, "later")
+    session.regions.rename(1, "later")
     folder = saved(session)
     closed(session)
     (folder / "session.json").write_text('{"napari-pixcell session": 1, "sli')
     again = start()
-    again.open_session(folder)
+    again.restoring.open(folder)
     settled(again)
-    assert "1 variant" not in again.problems["slide"]
-    assert "the last change could not be read" in again.problems["slide"]
-    assert [item.name for item in again.regions] == ["Tumour", "Region 2"]
+    assert "1 variant" not in again.notices.problems["slide"]
+    assert "Not restored: the last change." in again.notices.problems["slide"]
+    assert [item.name for item in again.regions.current] == ["Tumour", "Region 2"]
     assert len(again.gallery.results) == 2
 
 
@@ -397,12 +392,12 @@ def test_a_cut_off_session_falls_back_to_the_one_before(start: Start, slide_file
     ("text", "sentence"),
     [
         ('{"napari-pixcell session": 2}', "was saved by a newer napari-pixcell (format 2"),
-        ('{"napari-pixcell session": 1}', "is damaged and cannot be read; restore the folder"),
-        ("not json", "is damaged and cannot be read; restore the folder"),
-        (None, "holds no session; choose a folder that ends in .pixcell"),
+        ('{"napari-pixcell session": 1}', "is damaged. Restore the folder"),
+        ("not json", "is damaged. Restore the folder"),
+        (None, "contains no session. Choose a folder whose name ends in .pixcell"),
     ],
 )
-def test_what_is_no_session_gets_a_sentence(
+def test_a_folder_without_a_readable_session_is_refused(
     start: Start, tmp_path: Path, text: str | None, sentence: str
 ) -> None:
     folder = tmp_path / "x.pixcell"
@@ -410,12 +405,12 @@ def test_what_is_no_session_gets_a_sentence(
     if text is not None:
         (folder / "session.json").write_text(text)
     session = start()
-    session.open_session(folder)
+    session.restoring.open(folder)
     settled(session)
-    assert sentence in session.problems["slide"]
-    session.open_session(tmp_path / "y.pixcell")
+    assert sentence in session.notices.problems["slide"]
+    session.restoring.open(tmp_path / "y.pixcell")
     settled(session)
-    assert "There is no session “y.pixcell” there" in session.problems["slide"]
+    assert "There is no session “y.pixcell”. Check its name" in session.notices.problems["slide"]
 
 
 def test_a_session_of_version_0_is_read(start: Start, slide_file: Path, tmp_path: Path) -> None:
@@ -423,11 +418,11 @@ def test_a_session_of_version_0_is_read(start: Start, slide_file: Path, tmp_path
     shutil.copytree(Path(__file__).parent / "version0.pixcell", folder)
     shutil.copy(folder / "slide.png", tmp_path / "slide.png")
     session = start()
-    session.open_session(folder)
+    session.restoring.open(folder)
     settled(session)
-    assert session.notes["slide"] == "“old.pixcell” was opened: 2 regions, 1 variant."
+    assert session.notices.notes["slide"] == "“old.pixcell” was opened: 2 regions, 1 variant."
     assert (session.settings.layout_strength, session.settings.layout_until) == (0.7, 0.5)
-    first, second = session.regions
+    first, second = session.regions.current
     assert (first.name, first.region.as_list()) == ("Tumour", [10, 20, 256, 256])
     assert first.cells == 1 and second.style == StyleChoice.of(1)
     assert session.gallery.results[0].target.region == first.region
@@ -436,7 +431,7 @@ def test_a_session_of_version_0_is_read(start: Start, slide_file: Path, tmp_path
     assert text["napari-pixcell session"] == 1 and "box" not in text["regions"][0]
 
 
-def test_a_folder_that_cannot_be_written_to_is_not_needed(
+def test_a_session_is_saved_elsewhere_if_the_folder_of_the_slide_is_read_only(
     start: Start, slide_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import os
@@ -445,102 +440,102 @@ def test_a_folder_that_cannot_be_written_to_is_not_needed(
     beside = slide_file.parent
     monkeypatch.setattr(os, "access", lambda path, mode: path != beside and real(path, mode))
     session = start(slide_file)
-    session.add_region((300, 300))
+    session.regions.add((300, 300))
     session.wait(20)
     folder = saved(session)
     assert folder.parent == Path(os.environ["PIXCELL_DATA_DIR"]) / "sessions"
-    assert "Nothing can be written beside the slide" in session.notes["slide"]
+    assert "Nothing can be written beside the slide" in session.notices.notes["slide"]
     closed(session)
     again = start(slide_file)
     assert again.saver.offer is not None and again.saver.offer.path == folder
 
 
-def test_a_full_disk_is_said_once_and_it_is_tried_again(start: Start, slide_file: Path) -> None:
+def test_a_full_disk_is_reported_once_and_saving_is_retried(start: Start, slide_file: Path) -> None:
     import resource
 
     session = start(slide_file)
-    session.add_region((300, 300))
+    session.regions.add((300, 300))
     session.wait(20)
     folder = saved(session)
     before = (folder / "session.json").read_bytes()
     said: list[str] = []
-    session.changed.connect(lambda: said.append(session.problems.get("slide", "")))
+    session.changed.connect(lambda: said.append(session.notices.problems.get("slide", "")))
     limit = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limit[1]))
     try:
-        session.rename_region(1, "not saved")
+        session.regions.rename(1, "not saved")
         session.saver.flush(1)
-        assert session.problems["slide"].startswith("Your work is not being saved (File too large)")
+        assert session.notices.problems["slide"].startswith(
+            "Your work is not being saved (File too large)"
+        )
         assert (folder / "session.json").read_bytes() == before
-        assert not list(folder.rglob("*.tmp"))
+        assert not list(folder.rglob("*.part"))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limit)
     session.saver.flush()
-    assert session.notes["slide"] == "Your work is being saved again."
+    assert session.notices.notes["slide"] == "Your work is being saved again."
     assert json.loads((folder / "session.json").read_text())["regions"][0]["name"] == "not saved"
 
 
-def test_what_cannot_be_taken_down_stops_nothing(
+def test_a_failed_snapshot_does_not_stop_the_session(
     start: Start, slide_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     session = start(slide_file)
-    monkeypatch.setattr(session, "recipe", None)
-    session.add_region((300, 300))
+    monkeypatch.setattr(session.invention, "recipe", None)
+    session.regions.add((300, 300))
     session.wait(20)
     session.saver.flush(1)
-    assert session.problems["slide"].startswith("Your work is not being saved (AttributeError)")
+    assert session.notices.problems["slide"].startswith(
+        "Your work is not being saved (AttributeError)"
+    )
     session.saver.before_removal()
 
 
-def test_files_that_were_deleted_meanwhile_are_written_again(
-    start: Start, slide_file: Path
-) -> None:
+def test_deleted_files_are_written_again(start: Start, slide_file: Path) -> None:
     session = start(slide_file)
     work_on(session)
     folder = saved(session)
     shutil.rmtree(folder)
-    session.rename_region(1, "again")
+    session.regions.rename(1, "again")
     assert saved(session) == folder
     closed(session)
     again = start()
-    again.open_session(folder)
+    again.restoring.open(folder)
     settled(again)
-    assert not again.problems and len(again.gallery.results) == 2
+    assert not again.notices.problems and len(again.gallery.results) == 2
 
 
-def test_saving_elsewhere_takes_everything_along(
-    start: Start, slide_file: Path, tmp_path: Path
-) -> None:
+def test_saving_elsewhere_copies_everything(start: Start, slide_file: Path, tmp_path: Path) -> None:
     session = start(slide_file)
     work_on(session)
     saved(session)
     session.saver.save_as(tmp_path / "mine")
     session.saver.flush()
-    assert session.notes["slide"] == "Your work is saved as “mine.pixcell”."
+    assert session.notices.notes["slide"] == "Your work is saved as “mine.pixcell”."
     assert saved(session) == tmp_path / "mine.pixcell"
     session.saver.save_as(tmp_path / "mine.pixcell")
     session.saver.flush()
-    assert "There is a folder “mine.pixcell” already" in session.problems["slide"]
+    assert "There is a folder “mine.pixcell” already" in session.notices.problems["slide"]
     closed(session)
     again = start()
-    again.open_session(tmp_path / "mine.pixcell")
+    again.restoring.open(tmp_path / "mine.pixcell")
     settled(again)
-    assert len(again.gallery.results) == 2 and len(again.regions) == 2
+    assert len(again.gallery.results) == 2 and len(again.regions.current) == 2
 
 
-def test_what_is_not_to_be_saved_is_not(
+def test_nothing_is_saved_if_saving_is_off(
     start: Start, slide_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     session = start(slide_file)
     session.saver.switch(False)
-    session.add_region((300, 300))
+    session.regions.add((300, 300))
     session.wait(20)
     session.saver.flush()
     closed(session)
     monkeypatch.delenv("PIXCELL_SESSIONS")
     set_preference("save sessions", False)
     session = start(slide_file)
-    session.add_region((300, 300))
+    session.regions.add((300, 300))
     session.wait(20)
     session.saver.flush()
     closed(session)
@@ -554,10 +549,10 @@ def test_a_large_picture_with_a_star_is_kept_in_the_session(
 
     monkeypatch.setenv("PIXCELL_PICTURE_MB", "0.1")
     session = start(slide_file)
-    session.add_region((300, 300))
+    session.regions.add((300, 300))
     session.wait(20)
     session.settings.count = 2
-    session.generate()
+    session.generator.generate()
     settled(session)
     session.client.play()
     settled(session)
@@ -570,9 +565,9 @@ def test_a_large_picture_with_a_star_is_kept_in_the_session(
     closed(session)
     shutil.rmtree(stored_picture.pictures_folder())
     again = start()
-    again.open_session(folder)
+    again.restoring.open(folder)
     settled(again)
-    assert "1 variant could not be read" in again.problems["slide"]
+    assert "Not restored: 1 variant." in again.notices.problems["slide"]
     (kept,) = again.gallery.results
     np.testing.assert_array_equal(np.asarray(kept.image), 1234 % 251)
     assert kept.record.request.seed == 1234
@@ -581,7 +576,7 @@ def test_a_large_picture_with_a_star_is_kept_in_the_session(
 # -- killed --------------------------------------------------------------------------------
 
 
-def test_whoever_is_killed_while_saving_loses_nothing_that_was_saved(tmp_path: Path) -> None:
+def test_a_process_killed_while_saving_loses_nothing_that_was_saved(tmp_path: Path) -> None:
     script = Path(__file__).with_name("killed_while_saving.py")
     done = subprocess.run(
         [sys.executable, script, tmp_path, "30"], capture_output=True, text=True, check=False
@@ -590,47 +585,47 @@ def test_whoever_is_killed_while_saving_loses_nothing_that_was_saved(tmp_path: P
     assert "30 times killed" in done.stdout
 
 
-def test_a_session_of_the_real_worker_is_opened_with_its_very_pixels(
+def test_a_session_of_the_real_worker_is_restored_to_the_exact_pixels(
     start: Start, slide_file: Path
 ) -> None:
     session = Session(WorkerClient())
     session.saver.start()
-    session.set_slide(open_slide(slide_file))
-    item = session.add_region((300, 300))
-    session.new_layout()
+    session.slides.set(open_slide(slide_file))
+    item = session.regions.add((300, 300))
+    session.layouts.new()
     item.layout[100:120, 100:120] = 1
-    session.layout_edited(item.number)
+    session.layouts.edited(item.number)
     session.wait(120)
     session.settings.count, session.settings.steps = 1, 2
-    session.generate()
+    session.generator.generate()
     session.wait(120)
-    assert not session.problems
+    assert not session.notices.problems
     folder = saved(session)
     closed(session)
     again = start()
-    again.open_session(folder)
+    again.restoring.open(folder)
     settled(again)
     (made,), (opened,) = session.gallery.results, again.gallery.results
     np.testing.assert_array_equal(opened.image, made.image)
     assert opened.record == made.record and opened.record.weights
-    assert again.regions[0].embedding == item.embedding
+    assert again.regions.current[0].embedding == item.embedding
     assert again.client.requests == []
 
 
-def test_what_was_measured_comes_back_with_its_thresholds(start, shared_data, tmp_path) -> None:
+def test_measurements_are_restored_with_their_thresholds(start, shared_data, tmp_path) -> None:
     slide = tmp_path / "ki67.ome.tif"
     shutil.copy(shared_data / "openslide_os1_os2_crops" / "OS-2-ndpi.ome.tif", slide)
     first = start(slide)
-    first.add_region((1500, 900))
+    first.regions.add((1500, 900))
     first.wait(20)
-    first.measure()
+    first.measures.measure()
     first.wait(20)
     first.measures.move_threshold(0, 0.3)
     before = first.measures.rows[0]
     folder = saved(first)
     closed(first)
     second = start()
-    second.open_session(folder)
+    second.restoring.open(folder)
     settled(second)
     (row,) = second.measures.rows
     assert row.row == before.row

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from pictures import tissue
 from scripted import ScriptedClient
+from settling import settled
 from tifffile import imread, imwrite
 
 from napari_pixcell.cells.methods import LayoutSource
@@ -28,12 +29,8 @@ def picture() -> np.ndarray:
     return tissue(800)
 
 
-def settled(session: Session) -> None:
-    session.wait(20, until=lambda: not session.background.busy)
-
-
 def added(session: Session, centre: tuple[float, float] = (400, 400)) -> Any:
-    item = session.add_region(centre)
+    item = session.regions.add(centre)
     session.wait(20)
     assert item is not None
     return item
@@ -42,9 +39,9 @@ def added(session: Session, centre: tuple[float, float] = (400, 400)) -> Any:
 def test_a_region_is_a_tile_about_the_point_and_gets_its_style(session: Session) -> None:
     item = added(session)
     assert item.region == Region(272, 272, 256, 256)
-    assert session.active is item
+    assert session.regions.active is item
     assert item.embedding is not None
-    assert session.style_item() is item
+    assert session.styles.source_region() is item
 
 
 def test_a_region_at_the_edge_is_moved_inside(session: Session) -> None:
@@ -52,20 +49,24 @@ def test_a_region_at_the_edge_is_moved_inside(session: Session) -> None:
 
 
 def test_a_tile_is_as_large_as_the_pixel_size_says(session: Session) -> None:
-    session.set_slide(ArraySlide([tissue(800)], 0.25, "40x"))
+    session.slides.set(ArraySlide([tissue(800)], 0.25, "40x"))
     assert added(session).region.width == 512
-    assert session.active is not None and session.active.pixels.shape == (256, 256, 3)
+    assert session.regions.active is not None and session.regions.active.pixels.shape == (
+        256,
+        256,
+        3,
+    )
 
 
 def test_a_slide_smaller_than_a_tile_gets_a_sentence(session: Session) -> None:
-    session.set_slide(ArraySlide([tissue(200)], 0.5, "crop"))
-    assert session.add_region((100, 100)) is None
-    assert "smaller than one tile of 128 × 128 µm" in session.problems["region"]
+    session.slides.set(ArraySlide([tissue(200)], 0.5, "crop"))
+    assert session.regions.add((100, 100)) is None
+    assert "smaller than one tile of 128 × 128 µm" in session.notices.problems["region"]
 
 
 def test_a_moved_region_is_embedded_again(session: Session, client: ScriptedClient) -> None:
     item = added(session)
-    session.move_region(item.number, Region(10.4, 20.2, 256, 256))
+    session.regions.move(item.number, Region(10.4, 20.2, 256, 256))
     assert item.embedding is None
     session.wait(20)
     assert item.region == Region(10, 20, 256, 256)
@@ -74,38 +75,38 @@ def test_a_moved_region_is_embedded_again(session: Session, client: ScriptedClie
 
 
 def test_what_is_missing_is_said_in_words(session: Session) -> None:
-    assert session.why_not() == "Add a region first"
+    assert session.generator.why_not() == "Add a region first"
     item = added(session)
-    assert session.why_not() == ""
-    session.new_layout()
-    assert session.why_not() == "The layout has no cells: paint some"
+    assert session.generator.why_not() == ""
+    session.layouts.new()
+    assert session.generator.why_not() == "The layout has no cells: paint some"
     item.layout[10:20, 10:20] = 1
-    session.layout_edited(item.number)
-    assert session.why_not() == ""
-    session.set_slide(ArraySlide([tissue(800)], None, "no size"))
-    assert session.why_not() == "Set the pixel size first"
-    session.set_slide(None)
-    assert session.why_not() == "Open a slide first"
+    session.layouts.edited(item.number)
+    assert session.generator.why_not() == ""
+    session.slides.set(ArraySlide([tissue(800)], None, "no size"))
+    assert session.generator.why_not() == "Set the pixel size first"
+    session.slides.set(None)
+    assert session.generator.why_not() == "Open a slide first"
 
 
 def test_a_failed_embedding_says_so_in_the_style_section(
     session: Session, client: ScriptedClient
 ) -> None:
     client.embedding_failure = "The worker process ended unexpectedly; generate again."
-    item = session.add_region((400, 400))
+    item = session.regions.add((400, 400))
     session.wait(20)
-    assert session.problems["style"] == client.embedding_failure
-    assert session.why_not() == "No style yet: embed it"
+    assert session.notices.problems["style"] == client.embedding_failure
+    assert session.generator.why_not() == "No style yet: embed it"
     client.embedding_failure = ""
-    session.embed(item.number)
+    session.embeddings.embed(item.number)
     session.wait(20)
-    assert "style" not in session.problems
-    assert session.why_not() == ""
+    assert "style" not in session.notices.problems
+    assert session.generator.why_not() == ""
 
 
 def test_nuclei_become_an_editable_layout(session: Session) -> None:
     item = added(session)
-    session.segment()
+    session.segmentation.segment()
     session.wait(60)
     assert item.cells > 5
     assert item.layout.shape == (256, 256)
@@ -113,33 +114,33 @@ def test_nuclei_become_an_editable_layout(session: Session) -> None:
 
 
 def test_a_region_without_nuclei_gets_a_sentence(session: Session) -> None:
-    session.set_slide(ArraySlide([np.full((400, 400, 3), 245, np.uint8)], 0.5, "empty"))
+    session.slides.set(ArraySlide([np.full((400, 400, 3), 245, np.uint8)], 0.5, "empty"))
     added(session, (200, 200))
-    session.segment()
+    session.segmentation.segment()
     session.wait(60)
-    assert session.problems["layout"].startswith("No nuclei were found here")
+    assert session.notices.problems["layout"].startswith("No nuclei were found")
 
 
 def test_an_imported_mask_of_another_size_gets_a_sentence(session: Session, tmp_path: Path) -> None:
     added(session)
     imwrite(tmp_path / "m.tif", np.ones((10, 10), np.uint16))
-    session.import_cells(tmp_path / "m.tif")
+    session.layout_files.read(tmp_path / "m.tif")
     session.wait(20)
-    assert "10 × 10" in session.problems["layout"]
-    assert session.active is not None and session.active.layout is None
+    assert "10 × 10" in session.notices.problems["layout"]
+    assert session.regions.active is not None and session.regions.active.layout is None
 
 
 def test_variants_land_on_the_region_they_were_queued_for(
     session: Session, client: ScriptedClient
 ) -> None:
     first = added(session)
-    session.generate()
+    session.generator.generate()
     second = added_while_busy(session)
-    session.move_region(first.number, Region(0, 0, 256, 256))
+    session.regions.move(first.number, Region(0, 0, 256, 256))
     settled(session)
     client.play()
     session.wait(20)
-    assert session.active is second
+    assert session.regions.active is second
     assert [r.seed for r in session.gallery.results] == [1234, 1235, 1236, 1237]
     for result in session.gallery.results:
         assert result.target.number == first.number
@@ -148,7 +149,7 @@ def test_variants_land_on_the_region_they_were_queued_for(
 
 
 def added_while_busy(session: Session) -> Any:
-    item = session.add_region((200, 600))
+    item = session.regions.add((200, 600))
     settled(session)
     return item
 
@@ -157,10 +158,10 @@ def test_painting_after_queueing_does_not_change_the_request(
     session: Session, client: ScriptedClient
 ) -> None:
     item = added(session)
-    session.set_layout(item.number, np.zeros((256, 256), np.int32))
+    session.layouts.set(item.number, np.zeros((256, 256), np.int32))
     item.layout[5:15, 5:15] = 3
-    session.layout_edited(item.number)
-    session.generate()
+    session.layouts.edited(item.number)
+    session.generator.generate()
     item.layout[:] = 9
     settled(session)
     layout = client.requests[-1].layout.unpack()
@@ -172,7 +173,7 @@ def test_the_first_variant_is_shown_and_a_click_shows_another(
     session: Session, client: ScriptedClient
 ) -> None:
     item = added(session)
-    session.generate()
+    session.generator.generate()
     settled(session)
     client.play()
     session.wait(20)
@@ -188,8 +189,8 @@ def test_cancel_stops_the_running_job_only_and_keeps_what_is_done(
     session: Session, client: ScriptedClient
 ) -> None:
     added(session)
-    session.generate()
-    session.generate()
+    session.generator.generate()
+    session.generator.generate()
     settled(session)
     client.play(variants=1)
     settled(session)
@@ -197,8 +198,8 @@ def test_cancel_stops_the_running_job_only_and_keeps_what_is_done(
     settled(session)
     client.waiting.pop(0)
     assert len(session.gallery.results) == 1
-    assert len(session.generation.jobs) == 1
-    assert not session.problems
+    assert len(session.queue.jobs) == 1
+    assert not session.notices.problems
     client.play()
     session.wait(20)
     assert len(session.gallery.results) == 5
@@ -208,13 +209,13 @@ def test_a_failure_is_shown_where_it_belongs_and_the_next_request_works(
     session: Session, client: ScriptedClient
 ) -> None:
     added(session)
-    session.generate()
+    session.generator.generate()
     settled(session)
-    client.waiting.pop(0)[1](Failure("The result is not an image; lower the guidance."))
+    client.waiting.pop(0)[1](Failure("The result is not a picture; lower the guidance."))
     session.wait(20)
-    assert session.problems["generate"].startswith("The result is not an image")
-    session.generate()
-    assert "generate" not in session.problems
+    assert session.notices.problems["generate"].startswith("The result is not a picture")
+    session.generator.generate()
+    assert "generate" not in session.notices.problems
     settled(session)
     client.play()
     session.wait(20)
@@ -223,9 +224,9 @@ def test_a_failure_is_shown_where_it_belongs_and_the_next_request_works(
 
 def test_previews_come_and_go(session: Session, client: ScriptedClient) -> None:
     seen: list[bool] = []
-    session.generation.preview.connect(lambda target, image: seen.append(image is not None))
+    session.queue.preview.connect(lambda target, image: seen.append(image is not None))
     added(session)
-    session.generate()
+    session.generator.generate()
     settled(session)
     _, on_event = client.waiting[0]
     on_event(Preview(0, np.zeros((32, 32, 3), np.uint8)))
@@ -239,17 +240,17 @@ def test_previews_come_and_go(session: Session, client: ScriptedClient) -> None:
 def test_a_style_can_be_another_region_or_none(session: Session, client: ScriptedClient) -> None:
     first = added(session)
     second = added(session, (200, 200))
-    session.set_style(first.number)
-    session.generate()
-    session.set_style(NO_STYLE)
-    session.generate()
+    session.styles.set(first.number)
+    session.generator.generate()
+    session.styles.set(NO_STYLE)
+    session.generator.generate()
     settled(session)
     assert client.requests[-1].embedding == first.embedding
     client.play()
     settled(session)
     assert client.requests[-1].embedding is None
-    session.set_style(first.number)
-    session.remove_region(first.number)
+    session.styles.set(first.number)
+    session.regions.remove(first.number)
     assert second.style == StyleChoice.of(second.number)
 
 
@@ -259,48 +260,48 @@ def test_export_writes_pairs_under_the_name_the_user_chose(
     item = added(session)
     labels = np.zeros((256, 256), np.int32)
     labels[20:40, 20:40] = 5
-    session.set_layout(item.number, labels)
+    session.layouts.set(item.number, labels)
     session.settings.count = 2
-    session.generate()
+    session.generator.generate()
     settled(session)
     client.play()
     session.wait(20)
-    session.export_name = "study A"
-    session.export(tmp_path)
+    session.exporter.name = "study A"
+    session.exporter.write_pairs(tmp_path)
     session.wait(20)
-    assert not session.problems
+    assert not session.notices.problems
     rows = [json.loads(line) for line in (tmp_path / "manifest.jsonl").read_text().splitlines()]
     assert len(rows) == 2
     np.testing.assert_array_equal(imread(tmp_path / rows[0]["mask"]), labels)
     assert "case 7" not in (tmp_path / "manifest.jsonl").read_text()
-    assert "2 images and 2 masks" in session.notes["export"]
+    assert "2 images and 2 masks" in session.notices.notes["export"]
 
 
 def test_an_export_that_fails_gets_a_sentence_and_keeps_the_results(
     session: Session, client: ScriptedClient, tmp_path: Path
 ) -> None:
     added(session)
-    session.generate()
+    session.generator.generate()
     settled(session)
     client.play()
     session.wait(20)
     (tmp_path / "file").write_text("in the way")
-    session.export(tmp_path / "file")
+    session.exporter.write_pairs(tmp_path / "file")
     session.wait(20)
-    assert session.problems["export"]
-    assert "Traceback" not in session.problems["export"]
+    assert session.notices.problems["export"]
+    assert "Traceback" not in session.notices.problems["export"]
     assert len(session.gallery.results) == 4
-    assert not session.exporting
+    assert not session.exporter.busy
 
 
 def test_regions_wait_for_their_slide(session: Session) -> None:
     item = added(session)
-    own = session.slide
-    session.set_slide(ArraySlide([tissue(800)], 0.5, "other"))
-    assert session.regions == []
-    session.set_slide(own)
-    assert session.regions == [item]
-    assert session.active is item
+    own = session.slides.current
+    session.slides.set(ArraySlide([tissue(800)], 0.5, "other"))
+    assert session.regions.current == []
+    session.slides.set(own)
+    assert session.regions.current == [item]
+    assert session.regions.active is item
 
 
 def test_closing_ends_the_worker(client: ScriptedClient) -> None:
@@ -330,7 +331,7 @@ def searching(session: Session, client: ScriptedClient, tmp_path: Path) -> Any:
     (tmp_path / "mine").touch()
     session.settings.segment_model = str(tmp_path / "mine")
     session.settings.segment_method = "cellpose"
-    session.segment()
+    session.segmentation.segment()
     session.wait(20, until=lambda: bool(client.segmenting))
     return item, client.segmenting[0][1]
 
@@ -345,7 +346,7 @@ def test_cells_by_cellpose_become_the_layout_and_go_into_the_record(
     session: Session, client: ScriptedClient, searching: Any
 ) -> None:
     item, tell = searching
-    assert session.why_not() == "Segmenting nuclei…"
+    assert session.generator.why_not() == "Segmenting nuclei…"
     tell(Progress(1, 4, "Tile 2 of 4"))
     settled(session)
     assert item.layout_job.sentence().startswith("Tile 2 of 4")
@@ -353,23 +354,23 @@ def test_cells_by_cellpose_become_the_layout_and_go_into_the_record(
     tell(Finished())
     session.wait(20)
     assert item.cells == 1 and item.layout_origin == "segmented by Cellpose"
-    session.generate()
+    session.generator.generate()
     settled(session)
     request, _ = client.waiting[0]
     assert request.source.layout == LayoutSource("cellpose", "mine", "ab", "terms")
     item.layout[50:60, 50:60] = 8
-    session.layout_edited(item.number)
+    session.layouts.edited(item.number)
     assert item.layout_source.edited
 
 
 def test_a_region_that_moved_meanwhile_says_so(session: Session, searching: Any) -> None:
     item, tell = searching
-    session.move_region(item.number, Region(0, 0, 256, 256))
+    session.regions.move(item.number, Region(0, 0, 256, 256))
     tell(cells())
     tell(Finished())
     session.wait(20)
     assert item.layout_origin == "segmented by Cellpose before the region was moved"
-    session.move_region(item.number, Region(90, 0, 256, 256))
+    session.regions.move(item.number, Region(90, 0, 256, 256))
     assert item.layout_origin.count("moved") == 1
 
 
@@ -378,7 +379,7 @@ def test_cells_for_another_tile_wait_for_its_model(
 ) -> None:
     item, tell = searching
     pretend_installed()
-    session.set_slide(ArraySlide([tissue(1500)], 0.5, "case 7"), "case 7")
+    session.slides.set(ArraySlide([tissue(1500)], 0.5, "case 7"), "case 7")
     session.settings.use_family("pixcell-1024")
     item.family = "pixcell-1024"
     tell(cells())
@@ -390,32 +391,32 @@ def test_cells_for_another_tile_wait_for_its_model(
 
 def test_cells_of_a_region_that_is_gone_go_nowhere(session: Session, searching: Any) -> None:
     item, tell = searching
-    session.remove_region(item.number)
+    session.regions.remove(item.number)
     tell(cells())
     settled(session)
-    assert session.active is None and not session.problems
+    assert session.regions.active is None and not session.notices.problems
 
 
 def test_a_search_that_is_cancelled_before_it_was_sent_is_never_sent(
     session: Session, client: ScriptedClient, tmp_path: Path, monkeypatch: Any
 ) -> None:
     item = added(session)
-    read, gate = session.slide.read, threading.Event()
+    read, gate = session.slides.current.read, threading.Event()
 
     def slow(*arguments: Any) -> Any:
         assert gate.wait(20)
         return read(*arguments)
 
-    monkeypatch.setattr(session.slide, "read", slow)
+    monkeypatch.setattr(session.slides.current, "read", slow)
     (tmp_path / "mine").touch()
     session.settings.segment_model = str(tmp_path / "mine")
     session.settings.segment_method = "cellpose"
-    session.segment()
+    session.segmentation.segment()
     session.cancel()
     assert item.layout_job.sentence() == "Cancelling…"
     gate.set()
     session.wait(20)
-    assert not client.segmenting and item.layout_job is None and not session.problems
+    assert not client.segmenting and item.layout_job is None and not session.notices.problems
 
 
 def test_no_cells_get_a_sentence_and_the_layout_stays(session: Session, searching: Any) -> None:
@@ -423,7 +424,9 @@ def test_no_cells_get_a_sentence_and_the_layout_stays(session: Session, searchin
     tell(SegmentedLayout(np.zeros((256, 256), np.int32), LayoutSource("cellpose")))
     tell(Finished())
     session.wait(20)
-    assert item.layout is None and session.problems["layout"].startswith("No nuclei were found")
+    assert item.layout is None and session.notices.problems["layout"].startswith(
+        "No nuclei were found"
+    )
 
 
 def test_a_diameter_out_of_range_is_said_and_nothing_starts(
@@ -432,6 +435,6 @@ def test_a_diameter_out_of_range_is_said_and_nothing_starts(
     added(session)
     session.settings.segment_method = "cellpose"
     session.settings.cell_diameter = 1000
-    session.segment()
-    assert "diameter of a cell is 1000 µm" in session.no_segmenting
+    session.segmentation.segment()
+    assert "cell diameter is 1000 µm" in session.segmentation.problem
     assert not session.busy and not client.segmenting

@@ -35,7 +35,7 @@ PINK_PLACE, PURPLE_PLACE = (300, 900), (1700, 1200)
 @pytest.fixture
 def session(client: ColourClient, picture: np.ndarray) -> Iterator[Session]:
     session = Session(client)
-    session.set_slide(ArraySlide([picture], 0.5, "case 7"))
+    session.slides.set(ArraySlide([picture], 0.5, "case 7"))
     add(session, PINK_PLACE)
     client.requests.clear()
     yield session
@@ -43,14 +43,14 @@ def session(client: ColourClient, picture: np.ndarray) -> Iterator[Session]:
 
 
 def add(session: Session, centre: tuple[float, float]):
-    item = session.add_region(centre)
+    item = session.regions.add(centre)
     session.wait(20)
     assert item is not None and item.embedding is not None
     return item
 
 
 def find(session: Session):
-    session.find_similar()
+    session.similar.find()
     session.wait(20)
     found = session.similar.found
     assert found is not None and session.similar.job is None
@@ -67,15 +67,15 @@ def test_it_finds_where_the_slide_looks_like_the_region(session, client) -> None
     assert np.isnan(found.heat[:2]).all()
     assert (found.heat[2:, :4] > 0.9).all() and (found.heat[2:, 4:] < 0.1).all()
     assert (found.seen, found.total, found.unreadable) == (32, 32, 0)
-    assert found.sentence("Region 1") == "Most like Region 1"
-    item = session.active
+    assert found.sentence("Region 1") == "Most similar to Region 1"
+    item = session.regions.active
     assert 2 <= len(found.best) <= 6
     for place, pixels in found.best:
         assert place.region.x < 1024 and place.region.y >= 512
         assert not overlap(place.region, item.region)
-        np.testing.assert_array_equal(pixels, session.slide.read(place.region, 0.5))
+        np.testing.assert_array_equal(pixels, session.slides.current.read(place.region, 0.5))
     assert places_asked(client) == 32
-    assert not session.problems
+    assert not session.notices.problems
 
 
 def test_a_few_places_are_asked_at_a_time_and_the_time_left_is_said(session, client) -> None:
@@ -89,7 +89,7 @@ def test_a_few_places_are_asked_at_a_time_and_the_time_left_is_said(session, cli
     find(session)
     sizes = [r.pixels.shape[0] // 256 for r in client.requests]
     assert len(sizes) > 1 and max(sizes) <= LARGEST_BATCH
-    assert said[0] == "Looking for tissue…" and "Looking… 4 of 32 places" in said[2]
+    assert said[0] == "Looking for tissue…" and "Searching… 4 of 32 positions" in said[2]
     assert said[-1] == ""
 
 
@@ -109,7 +109,7 @@ def test_a_slide_that_is_opened_again_is_known(picture, tmp_path: Path, kind: st
     heats, asked = [], []
     for _ in range(2):
         session = Session(ColourClient())
-        session.set_slide(open_slide(path) if kind == "file" else ArraySlide([picture], 0.5, "a"))
+        session.slides.set(open_slide(path) if kind == "file" else ArraySlide([picture], 0.5, "a"))
         add(session, PINK_PLACE)
         heats.append(find(session).heat)
         asked.append(places_asked(session.client))
@@ -120,7 +120,7 @@ def test_a_slide_that_is_opened_again_is_known(picture, tmp_path: Path, kind: st
 
 def test_it_stops_at_once_and_goes_on_where_it_was(session, client) -> None:
     client.hold_from = 2
-    session.find_similar()
+    session.similar.find()
     session.wait(20, until=lambda: bool(client.held))
     assert session.busy
     session.cancel()  # Esc
@@ -129,108 +129,108 @@ def test_it_stops_at_once_and_goes_on_where_it_was(session, client) -> None:
     session.wait(20)
     partly = session.similar.found
     assert 0 < partly.seen < 32 and partly.best
-    assert partly.sentence("Region 1").endswith(f"{partly.seen} of 32 places looked at")
+    assert partly.sentence("Region 1").endswith(f"{partly.seen} of 32 positions compared")
     client.hold_from = 1000
     client.requests.clear()
     whole = find(session)
     assert whole.seen == 32 and places_asked(client) == 32 - partly.seen
-    assert not session.problems
+    assert not session.notices.problems
 
 
 @pytest.mark.parametrize("change", ["slide", "closed", "pixel size", "removed", "moved"])
 def test_what_changes_meanwhile_ends_the_search_quietly(session, client, change: str) -> None:
     client.hold_from = 0
-    session.find_similar()
+    session.similar.find()
     session.wait(20, until=lambda: bool(client.held))
-    item = session.active
+    item = session.regions.active
     if change == "slide":
-        session.set_slide(ArraySlide([np.full((600, 600, 3), PINK, np.uint8)], 0.5, "other"))
+        session.slides.set(ArraySlide([np.full((600, 600, 3), PINK, np.uint8)], 0.5, "other"))
     elif change == "closed":
-        session.slide.close()
-        session.set_slide(None)
+        session.slides.current.close()
+        session.slides.set(None)
     elif change == "pixel size":
-        session.set_slide(session.slide.with_mpp(0.6), session.slide_key)
+        session.slides.set(session.slides.current.with_mpp(0.6), session.slides.key)
     elif change == "removed":
-        session.remove_region(item.number)
+        session.regions.remove(item.number)
     else:
-        session.move_region(item.number, Region(600, 900, 256, 256))
+        session.regions.move(item.number, Region(600, 900, 256, 256))
     assert session.similar.job is None
     client.hold_from = 1000
     client.release()
     session.wait(20)
     assert session.similar.found is None
-    assert not session.problems
+    assert not session.notices.problems
 
 
 def test_an_outcome_goes_with_its_region_and_its_slide(session) -> None:
     find(session)
     add(session, PURPLE_PLACE)
     assert session.similar.found is not None  # another region does not matter
-    session.set_slide(None)
+    session.slides.set(None)
     assert session.similar.found is None
 
 
 def test_a_worker_that_fails_is_told_of_and_asked_again(session, client) -> None:
     client.embedding_failure = "The worker process ended unexpectedly; generate again."
-    session.find_similar()
+    session.similar.find()
     session.wait(20)
-    assert session.problems["region"] == client.embedding_failure
+    assert session.notices.problems["region"] == client.embedding_failure
     assert session.similar.job is None
     client.embedding_failure = ""
     assert find(session).seen == 32
-    assert "region" not in session.problems
+    assert "region" not in session.notices.problems
 
 
 def test_a_slide_of_glass_says_so(client) -> None:
     session = Session(client)
-    session.set_slide(ArraySlide([np.full((900, 900, 3), GLASS, np.uint8)], 0.5, "empty"))
+    session.slides.set(ArraySlide([np.full((900, 900, 3), GLASS, np.uint8)], 0.5, "empty"))
     add(session, (400, 400))
-    session.find_similar()
+    session.similar.find()
     session.wait(20)
-    assert "No tissue was found" in session.problems["region"]
+    assert "no tissue was found" in session.notices.problems["region"]
     session.close()
 
 
 def test_it_says_why_it_cannot_look(session, client) -> None:
-    assert session.why_not_similar() == ""
-    session.remove_region(session.active.number)
-    assert session.why_not_similar() == "Add a region first: its tissue is what is looked for"
+    assert session.similar.why_not() == ""
+    session.regions.remove(session.regions.active.number)
+    assert session.similar.why_not() == "Add a region first: the search compares with its tissue"
     client.hold_from = 0
-    session.add_region(PINK_PLACE)
-    session._forget_style(session.active)
-    assert session.why_not_similar() == "Embed Region 2 first"
+    session.regions.add(PINK_PLACE)
+    session.embeddings.forget(session.regions.active)
+    assert session.similar.why_not() == "Embed Region 2 first"
     session.settings.use_family("pixcell-256")
-    assert session.why_not_similar().endswith("is not installed")
-    session.set_slide(None)
-    assert session.why_not_similar() == "Open a slide whose pixel size is known first"
-    session.find_similar()
+    assert session.similar.why_not().endswith("is not installed")
+    session.slides.set(None)
+    assert session.similar.why_not() == "Open a slide whose pixel size is known first"
+    session.similar.find()
     assert session.similar.job is None
 
 
 def test_a_place_becomes_a_region_or_a_style_and_is_embedded_already(session, client) -> None:
     found = find(session)
-    first, (place, _) = session.active, found.best[0]
+    first, (place, _) = session.regions.active, found.best[0]
     client.requests.clear()
-    session.use_similar(place)
+    session.similar.use_style(place)
     session.wait(20)
-    assert session.active is first
-    style = session.style_item()
+    assert session.regions.active is first
+    style = session.styles.source_region()
     assert style is not first and style.region == place.region
     assert style.embedding is not None and not client.requests
-    session.add_similar(found.best[1][0])
-    assert session.active.region == found.best[1][0].region
+    session.similar.add_region(found.best[1][0])
+    assert session.regions.active.region == found.best[1][0].region
 
 
 def test_with_the_real_worker_epidermis_is_like_epidermis(cmu_slide: Path) -> None:
     session = Session(WorkerClient())
-    session.set_slide(open_slide(cmu_slide))
-    item = session.add_region((1250, 2000))  # epidermis
+    session.slides.set(open_slide(cmu_slide))
+    item = session.regions.add((1250, 2000))  # epidermis
     session.wait(120)
     assert item is not None and item.embedding is not None
-    session.find_similar()
+    session.similar.find()
     session.wait(120)
     found = session.similar.found
-    assert found is not None and not session.problems
+    assert found is not None and not session.notices.problems
     best, others = found.best[0][0], [place.similarity for place, _ in found.best[1:]]
     assert overlap(best.region, Region(1100, 800, 300, 300))  # the epidermis above
     assert best.similarity > 0.5 > max(others)

@@ -9,8 +9,8 @@ import pytest
 from pictures import tissue
 from scripted import ScriptedClient
 
+from napari_pixcell.models.families import stain_families, stain_name, stain_of
 from napari_pixcell.models.own_families import families_folder
-from napari_pixcell.models.stain_families import stain_families, stain_name, stain_of
 from napari_pixcell.slides import ArraySlide
 from napari_pixcell.studio.session import Session
 from napari_pixcell.studio.stains.sources import STAIN_FROM, start_words
@@ -37,16 +37,16 @@ def stained(session: Session) -> Session:
     for name, title in (("mine", "HER2 (mine)"), ("other", "Ki67")):
         add_stain(name, title)
         session.staining.choose(name, True)
-    session.add_region((400, 400))
+    session.regions.add((400, 400))
     session.wait()
     return session
 
 
 def queued(session: Session):
     session.staining.stain()
-    session.wait(until=lambda: not session.background.busy and not session.staining.asked)
-    assert "stain" not in session.problems, session.problems
-    return session.generation.jobs[-1]
+    session.wait(until=lambda: not session.background.busy and not session.staining.waiting)
+    assert "stain" not in session.notices.problems, session.notices.problems
+    return session.queue.jobs[-1]
 
 
 def test_the_stains_are_those_families_that_move_a_style() -> None:
@@ -64,7 +64,7 @@ def test_several_stains_are_one_job_of_requests_that_start_from_the_tissue(
     for request in job.requests:
         np.testing.assert_array_equal(request.start.unpack(), picture[272:528, 272:528])
         assert request.invert and request.strength == 0.5 and request.seed == 1234
-        assert request.embedding == stained.active.embedding
+        assert request.embedding == stained.regions.active.embedding
         assert request.source.region == (272, 272, 256, 256) and request.layout is None
     assert "virtual HER2, Ki67" in job.summary()
     for _ in job.requests:
@@ -96,10 +96,10 @@ def test_from_noise_there_is_no_start_and_mixing_keeps_the_seed(stained: Session
 
 def test_the_place_is_captured_when_it_is_asked_for(stained: Session, picture: np.ndarray) -> None:
     stained.staining.stain()
-    stained.remove_region(1)
-    stained.set_slide(None)
+    stained.regions.remove(1)
+    stained.slides.set(None)
     stained.wait(until=lambda: not stained.background.busy)
-    job = stained.generation.jobs[-1]
+    job = stained.queue.jobs[-1]
     assert job.target.name == "Region 1" and job.target.slide == "case 7"
     np.testing.assert_array_equal(job.requests[0].start.unpack(), picture[272:528, 272:528])
 
@@ -108,9 +108,9 @@ def test_a_stain_is_remembered_and_one_that_is_gone_is_not_chosen(stained: Sessi
     (families_folder() / "other.toml").unlink()
     assert [family.name for family in stained.staining.chosen] == ["mine"]
     stained.staining.choose("mine", False)
-    assert stained.staining.why_not() == "Choose a stain"
+    assert stained.staining.why_not() == "Select a stain"
     stained.staining.stain()
-    assert not stained.generation.jobs and not stained.staining.asked
+    assert not stained.queue.jobs and not stained.staining.waiting
 
 
 def test_a_stain_that_is_not_here_says_what_it_needs(
@@ -126,7 +126,7 @@ def test_a_stain_that_is_not_here_says_what_it_needs(
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.touch()
     monkeypatch.setenv("PIXCELL_WEIGHTS", str(tmp_path))
-    session.check_model()
+    session.models.check()
     assert session.staining.why_missing(her2) == "Virtual HER2 is not installed"
 
 
@@ -156,17 +156,17 @@ def test_a_region_under_a_tile_says_so_and_can_be_enlarged(
             path.parent.mkdir(parents=True, exist_ok=True)
             path.touch()
     monkeypatch.setenv("PIXCELL_WEIGHTS", str(tmp_path))
-    session.check_model()
+    session.models.check()
     session.staining.choose("stain-her2", True)
     assert session.staining.why_not() == "Add a region first"
-    session.add_region((700, 700))
+    session.regions.add((700, 700))
     session.wait()
     words = "Region 1 is 128 × 128 µm, and HER2 needs 512 µm or more"
     assert session.staining.why_not() == words
     session.staining.enlarge()
     session.wait()
-    assert session.staining.why_not() == "" and session.active.size == (1024, 1024)
-    assert session.active.family == "demo"
+    assert session.staining.why_not() == "" and session.regions.active.size == (1024, 1024)
+    assert session.regions.active.family == "demo"
     request = queued(session).requests[0]
     assert (request.family, request.embedding.shape, request.size) == (
         "stain-her2",
@@ -179,7 +179,7 @@ def test_a_region_under_a_tile_says_so_and_can_be_enlarged(
 def test_a_layout_is_held_where_the_family_can(stained: Session) -> None:
     labels = np.zeros((256, 256), np.int32)
     labels[9:30, 9:30] = 1
-    stained.set_layout(1, labels)
+    stained.layouts.set(1, labels)
     assert stained.staining.words().endswith("The layout holds its cells.")
     job = queued(stained)
     assert all(np.array_equal(r.layout.unpack(), labels) for r in job.requests)
@@ -192,21 +192,24 @@ def test_an_embedding_that_fails_is_said_and_one_that_waits_is_cancelled(
     stained.embedder.cache.clear()
     stained.staining.stain()
     stained.wait()
-    assert stained.problems["stain"] == client.embedding_failure and not stained.generation.jobs
+    assert stained.notices.problems["stain"] == client.embedding_failure and not stained.queue.jobs
     stained.staining.stain()
     assert stained.busy and stained.staining.sentence() == "Embedding…"
     stained.cancel()
     stained.wait()
-    assert not stained.staining.asked and not stained.generation.jobs
+    assert not stained.staining.waiting and not stained.queue.jobs
 
 
 def test_ihc_given_as_h_and_e_is_warned_of(session: Session, client: ScriptedClient) -> None:
     ihc = np.full((1000, 1000, 3), (225, 230, 240), np.uint8)
     y, x = np.mgrid[:1000, :1000] % 40 - 20
     ihc[y**2 + x**2 < 120] = (110, 70, 30)
-    for slide, words in ((ArraySlide([ihc], 0.5, "ihc"), "looks like IHC"), (session.slide, "")):
-        session.set_slide(slide)
-        session.add_region((500, 500))
+    for slide, words in (
+        (ArraySlide([ihc], 0.5, "ihc"), "looks like IHC"),
+        (session.slides.current, ""),
+    ):
+        session.slides.set(slide)
+        session.regions.add((500, 500))
         session.staining.warning()
         session.wait()
         session.staining.warning()

@@ -11,29 +11,29 @@ from scripted import ScriptedClient
 from napari_pixcell.engine import tissue
 from napari_pixcell.engine.request import GenerateRequest
 from napari_pixcell.slides import Region
-from napari_pixcell.studio.generation.start import words
-from napari_pixcell.studio.regions.item import area_shape
+from napari_pixcell.studio.generation.start import start_words
+from napari_pixcell.studio.regions.geometry import area_shape
 from napari_pixcell.studio.session import Session
 
 
 @pytest.fixture
 def started(session: Session) -> Session:
     """With a region, which the next generation starts from."""
-    session.add_region((400, 400))
-    session.wait(until=lambda: session.active.pixels is not None and not session.busy)
+    session.regions.add((400, 400))
+    session.wait(until=lambda: session.regions.active.pixels is not None and not session.busy)
     session.settings.start_from, session.settings.count = "tissue", 2
     return session
 
 
 def queued(session: Session) -> GenerateRequest:
-    session.generate()
+    session.generator.generate()
     session.wait(until=lambda: not session.background.busy)
-    assert not session.problems
+    assert not session.notices.problems
     return session.client.waiting[-1][0]
 
 
 def mark(session: Session) -> np.ndarray:
-    item = session.active
+    item = session.regions.active
     item.area = np.zeros(area_shape(item.size), np.uint8)
     item.area[10:20, 5:9] = 2
     return np.kron(item.area > 0, np.ones((8, 8))).astype(np.uint8)
@@ -53,16 +53,16 @@ def test_a_request_carries_the_tissue_and_how_much_of_it_changes(
     request = queued(started)
     np.testing.assert_array_equal(request.start.unpack(), picture[272:528, 272:528])
     assert (request.strength, request.part) == (0.3, None)
-    assert "30% changes" in started.generation.jobs[0].summary()
+    assert "30% changes" in started.queue.jobs[0].summary()
 
 
 def test_a_part_is_taken_by_value_when_it_is_queued(started: Session) -> None:
     expected = mark(started)
     started.settings.only_part, started.settings.feather_um = True, 5.0
-    started.generate()
-    started.active.area[:] = 1
-    started.remove_region(started.active.number)
-    started.set_slide(None)
+    started.generator.generate()
+    started.regions.active.area[:] = 1
+    started.regions.remove(started.regions.active.number)
+    started.slides.set(None)
     started.wait(until=lambda: not started.background.busy)
     request = started.client.waiting[-1][0]
     np.testing.assert_array_equal(request.part.unpack(), expected)
@@ -73,29 +73,33 @@ def test_a_part_is_taken_by_value_when_it_is_queued(started: Session) -> None:
 
 
 def test_a_part_is_filled_with_the_style_of_another_region(started: Session) -> None:
-    number = started.active.number
-    other = started.add_region((1100, 1100)).number
+    number = started.regions.active.number
+    other = started.regions.add((1100, 1100)).number
     started.wait(until=lambda: not started.busy)
-    started.activate(number)
+    started.regions.activate(number)
     mark(started)
     started.settings.only_part = True
-    started.set_style(other)
+    started.styles.set(other)
     request = queued(started)
-    assert request.embedding == started.item(other).embedding != started.item(number).embedding
-    np.testing.assert_array_equal(request.start.unpack(), started.item(number).pixels)
+    assert (
+        request.embedding
+        == started.regions.get(other).embedding
+        != started.regions.get(number).embedding
+    )
+    np.testing.assert_array_equal(request.start.unpack(), started.regions.get(number).pixels)
 
 
 def test_the_layout_goes_with_it(started: Session) -> None:
     labels = np.zeros((256, 256), np.int32)
     labels[9:30, 9:30] = 1
-    started.set_layout(started.active.number, labels)
+    started.layouts.set(started.regions.active.number, labels)
     request = queued(started)
     assert request.layout is not None and request.start is not None
 
 
 def test_the_variant_shown_is_started_from_and_not_one_of_another_place(started: Session) -> None:
     started.settings.start_from = "shown"
-    assert started.why_not() == "Show a variant to start from"
+    assert started.generator.why_not() == "Show a variant to start from"
     started.settings.start_from = "nothing"
     queued(started)
     started.client.play()
@@ -104,27 +108,30 @@ def test_the_variant_shown_is_started_from_and_not_one_of_another_place(started:
     second = started.gallery.results[1]
     started.gallery.show(second)
     np.testing.assert_array_equal(queued(started).start.unpack(), second.image)
-    started.move_region(started.active.number, Region(700, 700, 256, 256))
-    started.wait(until=lambda: not started.active.embedding_busy)
-    assert started.why_not() == "The variant shown is of another place"
+    started.regions.move(started.regions.active.number, Region(700, 700, 256, 256))
+    started.wait(until=lambda: not started.regions.active.embedding_busy)
+    assert started.generator.why_not() == "The variant shown belongs to another position"
 
 
 def test_a_part_that_is_not_marked_is_said(started: Session) -> None:
     started.settings.only_part = True
-    assert started.why_not() == "Mark a part first"
-    started.generate()
-    assert not started.generation.jobs
+    assert started.generator.why_not() == "Mark a part first"
+    started.generator.generate()
+    assert not started.queue.jobs
     mark(started)
-    assert started.why_not() == "" and started.where_words() == " in the marked part"
+    assert (
+        started.generator.why_not() == ""
+        and started.generator.where_words() == " in the marked part"
+    )
 
 
 def test_a_region_too_large_to_be_kept_is_read_in_bands(
     session: Session, picture: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tissue, "LARGEST_READ", 512 * 256)
-    session.draw_region(Region(100, 200, 500, 700))
+    session.regions.draw(Region(100, 200, 500, 700))
     session.wait(until=lambda: not session.busy)
-    assert session.active.pixels is None
+    assert session.regions.active.pixels is None
     session.settings.start_from = "tissue"
     np.testing.assert_array_equal(queued(session).start.unpack(), picture[200:900, 100:600])
 
@@ -134,19 +141,19 @@ def test_another_try_starts_from_the_same(started: Session) -> None:
     started.settings.start_from = "nothing"
     started.cancel()
     started.wait()
-    started.generation.retry(started.generation.ended[0])
+    started.queue.retry(started.queue.ended[0])
     started.wait(until=lambda: not started.background.busy)
     assert started.client.waiting[-1][0] == request
 
 
 def test_a_part_takes_about_its_share_of_the_time(session: Session) -> None:
-    session.draw_region(Region(0, 0, 1280, 1280))
+    session.regions.draw(Region(0, 0, 1280, 1280))
     session.wait(until=lambda: not session.busy)
     session.settings.start_from, session.settings.strength = "tissue", 0.5
-    assert session._asked(session.active)[1].start.share == 0.5
+    assert session.generator.capture(session.regions.active).start.share == 0.5
     session.settings.only_part = True
     mark(session)  # 80 × 32 px of it
-    share = session._asked(session.active)[1].start.share
+    share = session.generator.capture(session.regions.active).start.share
     assert share == pytest.approx(0.5 * (80 + 256) / 1280 * (32 + 256) / 1280)
 
 
@@ -169,30 +176,31 @@ def test_each_strength_has_its_honest_sentence(started: Session) -> None:
     said = []
     for strength in (0, 0.1, 0.3, 0.6, 0.9, 1):
         started.settings.strength = strength
-        said.append(started.start_words())
+        said.append(started.generator.start_words())
     assert len(set(said)) == 6
     started.settings.start_from = "nothing"
-    assert words(started.settings) == ""
+    assert start_words(started.settings) == ""
 
 
 def test_a_start_of_another_size_gets_a_sentence(started: Session, client: ScriptedClient) -> None:
-    request, place = started._asked(started.active)
-    place.start = replace(place.start, picture=np.zeros((9, 9, 3), np.uint8))
-    started.generation.queue(replace(request, size=(256, 256)), place)
+    captured = started.generator.capture(started.regions.active)
+    start = replace(captured.start, picture=np.zeros((9, 9, 3), np.uint8))
+    request = replace(captured.request, size=(256, 256))
+    started.queue.add(request, captured.target, start=start)
     started.wait(until=lambda: not started.background.busy)
-    assert "start image is 9 × 9 px" in started.problems["generate"]
+    assert "picture to start from is 9 × 9 px" in started.notices.problems["generate"]
     assert not client.waiting
 
 
 def test_a_grid_and_a_live_picture_start_from_it_too(started: Session) -> None:
     mark(started)
     started.settings.only_part, started.settings.grid_seeds = True, 2
-    started.generate_grid()
+    started.generator.generate_grid()
     started.wait(until=lambda: not started.background.busy)
-    requests = started.generation.jobs[0].requests
+    requests = started.queue.jobs[0].requests
     assert len(requests) == 2 and all(r.start and r.part for r in requests)
-    started.set_live(True)
+    started.generator.set_live(True)
     started.settings.strength = 0.4
-    started.wait(until=lambda: any(job.live and job.ready for job in started.generation.jobs))
-    live = next(job for job in started.generation.jobs if job.live)
+    started.wait(until=lambda: any(job.live and job.ready for job in started.queue.jobs))
+    live = next(job for job in started.queue.jobs if job.live)
     assert live.request.part is not None and live.request.strength == 0.4

@@ -16,7 +16,7 @@ from napari_pixcell.engine.styles.library import StyleLibrary
 from napari_pixcell.engine.styles.style import Style, small_picture
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.folders import config_folder
-from napari_pixcell.models.catalogue import get_family
+from napari_pixcell.models.families import get_family
 
 PICTURE = np.random.default_rng(0).integers(0, 255, (256, 300, 3), np.uint8)
 
@@ -73,7 +73,7 @@ def test_what_is_removed_is_gone_and_the_others_stay(library: StyleLibrary) -> N
     library.remove(first.id)  # by another session meanwhile
     assert [one.id for one in library.read()] == [second.id]
     assert library.stamp() != before
-    with pytest.raises(PixCellError, match=r"no style “Stroma A”\. Saved styles: “B”"):
+    with pytest.raises(PixCellError, match=r"There is no style “Stroma A”\. Saved styles: “B”"):
         library.find("Stroma A")
     with pytest.raises(PixCellError, match="no longer exists"):
         library.rename(first.id, "C")

@@ -26,7 +26,7 @@ from napari_pixcell.studio.styles.ingredients import Ingredient
 @pytest.fixture
 def two(session: Session):
     """Give two regions of one tile; the second is active."""
-    items = [session.add_region((300, 300)), session.add_region((900, 900))]
+    items = [session.regions.add((300, 300)), session.regions.add((900, 900))]
     settle(session)
     # The scripted worker gives every tissue the same direction.
     for seed, item in enumerate(items):
@@ -37,7 +37,7 @@ def two(session: Session):
 
 def settle(session: Session) -> None:
     """Wait until all is done but generations, which wait to be played."""
-    session.wait(20, until=lambda: not session.background.busy and not session.styles_coming)
+    session.wait(20, until=lambda: not session.background.busy and not session.library.coming)
 
 
 def save_picture(folder: Path, side: int = 300, dpi: tuple[float, float] | None = None) -> Path:
@@ -47,9 +47,9 @@ def save_picture(folder: Path, side: int = 300, dpi: tuple[float, float] | None 
 
 
 def asked(session: Session, client: ScriptedClient):
-    session.generate()
+    session.generator.generate()
     settle(session)
-    assert not session.problems
+    assert not session.notices.problems
     request = client.waiting[0][0]
     client.play()
     settle(session)
@@ -58,7 +58,7 @@ def asked(session: Session, client: ScriptedClient):
 
 def test_a_blend_goes_into_the_request_with_its_parts(session, client, two) -> None:
     first, second = two
-    session.choose_style(StyleChoice.of(first.number, second.number).with_balance(0.25))
+    session.styles.choose(StyleChoice.of(first.number, second.number).with_balance(0.25))
     request = asked(session, client)
     expected = blend([first.embedding.unpack(), second.embedding.unpack()], [0.75, 0.25])
     assert np.array_equal(request.embedding.unpack(), expected.reshape(1, 128))
@@ -68,54 +68,57 @@ def test_a_blend_goes_into_the_request_with_its_parts(session, client, two) -> N
 
 def test_the_record_names_a_style_only_where_it_is_not_the_regions_own(session, client, two):
     assert asked(session, client).source.style == ()
-    session.set_style(two[0].number)
+    session.styles.set(two[0].number)
     assert asked(session, client).source.style == (("Region 1", 1.0),)
-    session.set_style(0)
+    session.styles.set(0)
     request = asked(session, client)
     assert request.source.style == () and request.embedding is None
 
 
 def test_a_blend_for_a_canvas_is_laid_over_its_cells(session, client, two) -> None:
-    canvas = session.draw_region(Region(0, 0, 700, 500))
+    canvas = session.regions.draw(Region(0, 0, 700, 500))
     settle(session)
-    session.choose_style(StyleChoice.of(canvas.number, two[0].number))
+    session.styles.choose(StyleChoice.of(canvas.number, two[0].number))
     assert asked(session, client).embedding.shape == (2, 3, 128)
 
 
 def test_a_large_blend_is_made_in_a_thread(session, client, two, monkeypatch) -> None:
-    session.choose_style(StyleChoice.of(*(item.number for item in two)))
+    session.styles.choose(StyleChoice.of(*(item.number for item in two)))
     at_once = asked(session, client).embedding
     monkeypatch.setattr(style_actions, "AT_ONCE", 1)
-    session.choose_style(session.active.style.with_balance(0.4))
-    assert session.why_not() == "Blending…"
-    session.choose_style(session.active.style.with_balance(0.5))
-    assert session.why_not() == "Blending…"
+    session.styles.choose(session.regions.active.style.with_balance(0.4))
+    assert session.generator.why_not() == "Blending…"
+    session.styles.choose(session.regions.active.style.with_balance(0.5))
+    assert session.generator.why_not() == "Blending…"
     settle(session)
-    assert session.why_not() == "" and asked(session, client).embedding == at_once
+    assert session.generator.why_not() == "" and asked(session, client).embedding == at_once
 
 
 def test_a_removed_region_leaves_the_rest_of_a_blend(session, two) -> None:
     first, second = two
-    session.choose_style(StyleChoice.of(first.number, second.number).with_balance(0.25))
-    session.remove_region(first.number)
+    session.styles.choose(StyleChoice.of(first.number, second.number).with_balance(0.25))
+    session.regions.remove(first.number)
     assert second.style.refs == (second.number,) and second.style.shares == (1.0,)
-    assert session.notes["style"] == "A style of Region 2 is gone; it looks like itself now."
-    assert session.why_not() == ""
+    assert (
+        session.notices.notes["style"]
+        == "A style of Region 2 was removed. It now imitates its own tissue."
+    )
+    assert session.generator.why_not() == ""
 
 
 def test_a_saved_style_is_there_in_the_next_session_on_another_slide(
     session, client, two, start_again
 ) -> None:
-    session.choose_style(StyleChoice.of(*(item.number for item in two)))
-    assert session.suggested_name() == "Region 1 + Region 2"
-    session.save_style("Stroma / A")
+    session.styles.choose(StyleChoice.of(*(item.number for item in two)))
+    assert session.styles.suggested_name() == "Region 1 + Region 2"
+    session.styles.save("Stroma / A")
     settle(session)
-    assert "Saved as “Stroma / A”" in session.notes["style"]
+    assert "Saved as “Stroma / A”" in session.notices.notes["style"]
     blended = asked(session, client).embedding
     other = start_again()
-    (style,) = other.styles
+    (style,) = other.library.all
     assert style.made_of == (("Region 1", 0.5), ("Region 2", 0.5)) and style.thumbnail is not None
-    other.set_style(style.id)
+    other.styles.set(style.id)
     request = asked(other, other.client)
     assert request.embedding == blended and request.source.style == (("Stroma / A", 1.0),)
     content = next(StyleLibrary().folder.iterdir()).read_bytes()
@@ -129,8 +132,8 @@ def start_again(session: Session):
     def start() -> Session:
         other = Session(ScriptedClient())
         started.append(other)
-        other.set_slide(ArraySlide([tissue(800)], 0.5, "case 8"))
-        other.add_region((400, 400))
+        other.slides.set(ArraySlide([tissue(800)], 0.5, "case 8"))
+        other.regions.add((400, 400))
         settle(other)
         return other
 
@@ -141,44 +144,44 @@ def start_again(session: Session):
 
 def test_sessions_see_what_others_save_and_remove(session, two, start_again) -> None:
     other = start_again()
-    session.save_style("A")
+    session.styles.save("A")
     settle(session)
-    other.look_for_styles()
+    other.library.refresh()
     settle(other)
-    (style,) = other.styles
-    item = other.active
-    other.choose_style(StyleChoice.of(item.number, style.id))
-    session.rename_style(style.id, "B")
+    (style,) = other.library.all
+    item = other.regions.active
+    other.styles.choose(StyleChoice.of(item.number, style.id))
+    session.library.rename(style.id, "B")
     settle(session)
-    other.look_for_styles()
+    other.library.refresh()
     settle(other)
-    assert [one.name for one in other.ingredients(item)] == ["Region 1", "B"]
-    session.remove_style(style.id)
+    assert [one.name for one in other.styles.ingredients(item)] == ["Region 1", "B"]
+    session.library.remove(style.id)
     settle(session)
-    other.look_for_styles()
+    other.library.refresh()
     settle(other)
-    assert other.styles == [] and item.style == StyleChoice.of(item.number)
-    assert other.why_not() == ""
+    assert other.library.all == [] and item.style == StyleChoice.of(item.number)
+    assert other.generator.why_not() == ""
 
 
 def test_a_picture_becomes_a_style_of_a_plain_name(session, client, two, tmp_path) -> None:
-    session.style_from_picture(save_picture(tmp_path))
-    assert session.busy and session.styles_coming[0].sentence() == "Picture: reading…"
-    assert session.why_not() == "Embedding Picture…"
+    session.styles.add_picture(save_picture(tmp_path))
+    assert session.busy and session.library.coming[0].sentence() == "Picture: reading…"
+    assert session.generator.why_not() == "Embedding Picture…"
     settle(session)
-    (style,) = session.styles
+    (style,) = session.library.all
     assert style.name == "Picture" and style.embedding.shape == (2, 2, 128)
-    assert session.active.style == StyleChoice.of(style.id)
-    assert "taken for 0.5 µm/px" in session.notes["style"]
+    assert session.regions.active.style == StyleChoice.of(style.id)
+    assert "0.5 µm/px was assumed" in session.notices.notes["style"]
     assert asked(session, client).source.style == (("Picture", 1.0),)
-    session.style_from_picture(save_picture(tmp_path, 256, (50800, 50800)))
+    session.styles.add_picture(save_picture(tmp_path, 256, (50800, 50800)))
     settle(session)
-    assert [one.name for one in session.styles] == ["Picture", "Picture 2"]
-    assert "style" not in session.notes  # the file says 0.5 µm/px
-    session.save_style("Kept")
+    assert [one.name for one in session.library.all] == ["Picture", "Picture 2"]
+    assert "style" not in session.notices.notes  # the file says 0.5 µm/px
+    session.styles.save("Kept")
     settle(session)
-    assert [one.name for one in session.styles] == ["Kept", "Picture"]
-    assert session.ingredients(session.active)[0].name == "Kept"
+    assert [one.name for one in session.library.all] == ["Kept", "Picture"]
+    assert session.styles.ingredients(session.regions.active)[0].name == "Kept"
 
 
 def cells_file(folder: Path) -> Path:
@@ -200,51 +203,55 @@ def text_file(folder: Path) -> Path:
         (lambda folder: save_picture(folder, 300, (25400, 25400)), None),
         (lambda folder: save_picture(folder, 300, (101600, 101600)), "512 × 512 px at 0.25"),
         (cells_file, "has no colours or holds cells"),
-        (text_file, "not a slide or picture"),
-        (lambda folder: folder / "gone.png", "There is no file “gone.png”"),
+        (text_file, "not a readable slide or image"),
+        (lambda folder: folder / "gone.png", "“gone.png” does not exist"),
         (lambda folder: folder, "is a folder"),
     ],
 )
 def test_a_picture_that_is_no_style_gets_a_sentence(
     session: Session, two, tmp_path: Path, make: Callable[[Path], Path], words: str | None
 ) -> None:
-    before = session.active.style
-    session.style_from_picture(make(tmp_path))
+    before = session.regions.active.style
+    session.styles.add_picture(make(tmp_path))
     settle(session)
     if words is None:  # large pixels make it larger
-        assert session.styles[0].embedding.shape == (3, 3, 128)
+        assert session.library.all[0].embedding.shape == (3, 3, 128)
         return
-    assert words in session.problems["style"]
-    assert session.active.style == before and not session.styles and not session.styles_coming
+    assert words in session.notices.problems["style"]
+    assert (
+        session.regions.active.style == before
+        and not session.library.all
+        and not session.library.coming
+    )
 
 
 def test_a_whole_slide_is_too_much_for_one_style(session, two, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(style_making, "MOST_TILES", 1)
-    session.style_from_picture(save_picture(tmp_path))
+    session.styles.add_picture(save_picture(tmp_path))
     settle(session)
-    assert "draw a region on the tissue that you mean" in session.problems["style"]
+    assert "draw a region on the tissue you want" in session.notices.problems["style"]
 
 
 def test_a_failing_worker_and_a_cancel_leave_the_style_as_it_was(
     session, client, two, tmp_path
 ) -> None:
-    before, client.embedding_failure = session.active.style, "There is no memory left."
-    session.style_from_picture(save_picture(tmp_path))
+    before, client.embedding_failure = session.regions.active.style, "There is no memory left."
+    session.styles.add_picture(save_picture(tmp_path))
     settle(session)
-    assert session.problems["style"] == client.embedding_failure
-    session.style_from_picture(save_picture(tmp_path))
+    assert session.notices.problems["style"] == client.embedding_failure
+    session.styles.add_picture(save_picture(tmp_path))
     session.cancel()
     settle(session)
-    assert "style" not in session.problems and session.active.style == before
-    assert not session.styles and not session.styles_coming
+    assert "style" not in session.notices.problems and session.regions.active.style == before
+    assert not session.library.all and not session.library.coming
 
 
 def test_a_variant_becomes_a_style(session, client, two) -> None:
     asked(session, client)
-    session.use_as_style(session.gallery.results[1])
-    session.activate(two[0].number)  # it lands where it was asked for
+    session.styles.add_variant(session.gallery.results[1])
+    session.regions.activate(two[0].number)  # it lands where it was asked for
     settle(session)
-    (style,) = session.styles
+    (style,) = session.library.all
     assert style.name == "Variant · seed 1235" and style.thumbnail is not None
     assert two[1].style == StyleChoice.of(style.id)
     assert two[0].style == StyleChoice.of(two[0].number)
@@ -253,23 +260,23 @@ def test_a_variant_becomes_a_style(session, client, two) -> None:
 def test_a_style_of_another_encoder_is_refused_in_a_sentence(
     session, client, two, monkeypatch
 ) -> None:
-    session.save_style("Old")
+    session.styles.save("Old")
     settle(session)
-    session.set_style(session.styles[0].id)
-    assert session.why_not() == ""
-    session._encoders["demo"] = "another"
-    assert session.why_not() == "“Old” was embedded by the encoder of another model (demo)"
-    assert "embed its tissue again" in session.why_no_blend(session.active)
-    session.choose_style(StyleChoice.of(two[0].number, session.styles[0].id).with_balance(0))
-    assert session.why_not() == ""  # none of it is used
-    session.generate_series(3)
-    assert "of another model" in session.problems["style"]
+    session.styles.set(session.library.all[0].id)
+    assert session.generator.why_not() == ""
+    session.models._encoders["demo"] = "another"
+    assert session.generator.why_not() == "“Old” was made with the encoder of another model (demo)"
+    assert "make this one again" in session.styles.why_no_blend(session.regions.active)
+    session.styles.choose(StyleChoice.of(two[0].number, session.library.all[0].id).with_balance(0))
+    assert session.generator.why_not() == ""  # none of it is used
+    session.generator.generate_series(3)
+    assert "of another model" in session.notices.problems["style"]
 
 
 def test_a_series_goes_from_end_to_end_with_one_seed(session, client, two) -> None:
     first, second = two
-    session.choose_style(StyleChoice.of(first.number, second.number))
-    session.generate_series(5)
+    session.styles.choose(StyleChoice.of(first.number, second.number))
+    session.generator.generate_series(5)
     settle(session)
     for _ in range(5):
         client.play()
@@ -291,16 +298,16 @@ def test_a_series_goes_from_end_to_end_with_one_seed(session, client, two) -> No
 
 
 def test_another_style_is_seen_in_the_live_picture(session, client, two) -> None:
-    session.set_live(True)
-    session.live.forget()
-    session.choose_style(StyleChoice.of(*(item.number for item in two)))
+    session.generator.set_live(True)
+    session.generator.live.forget()
+    session.styles.choose(StyleChoice.of(*(item.number for item in two)))
     session.wait(20, until=lambda: bool(client.waiting))
     assert client.waiting[0][0].source.style == (("Region 1", 0.5), ("Region 2", 0.5))
 
 
 def test_a_series_of_one_style_says_what_to_do(session, two) -> None:
-    session.generate_series(3)
-    assert "Blend with…" in session.problems["style"]
+    session.generator.generate_series(3)
+    assert "Blend with…" in session.notices.problems["style"]
     assert [c.shares for c in StyleChoice.of(1, 2, 3).series(3)] == [
         (1, 0, 0),
         (0, 1, 0),
@@ -332,5 +339,5 @@ def test_a_choice_survives_json_and_nonsense_is_refused() -> None:
 def test_what_is_no_style_yet_says_what_to_do() -> None:
     with pytest.raises(PixCellError, match="choose a second one with “Blend with…”"):
         StyleChoice.of(1).series(3)
-    with pytest.raises(PixCellError, match="Tumour is not embedded yet; wait for it, or embed it"):
+    with pytest.raises(PixCellError, match=r"embedded yet\. Wait for it, or embed it"):
         Ingredient("Tumour", 1.0).unpacked()

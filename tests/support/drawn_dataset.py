@@ -1,4 +1,4 @@
-"""Datasets for tests: drawn cells, written by the product's own parts, without any network."""
+"""Datasets of drawn cells, written by the product itself without any model."""
 
 from __future__ import annotations
 
@@ -8,11 +8,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pixcell.datasets.checks import Checks
-from napari_pixcell.datasets.recipe.plan import Plan
-from napari_pixcell.datasets.store.dataset import Dataset, Description, Layout, Settings, Style
+from napari_pixcell.datasets.store.checks import Checks
+from napari_pixcell.datasets.store.dataset import (
+    Dataset,
+    DatasetLayout,
+    DatasetStyle,
+    Description,
+    PairSettings,
+)
 from napari_pixcell.datasets.store.lock import locked
 from napari_pixcell.datasets.store.pair_files import PairFiles
+from napari_pixcell.datasets.store.plan import Plan
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.record import Record, pixels_sha256
 from napari_pixcell.engine.request import GenerateRequest, Source
@@ -22,7 +28,7 @@ DRAWN_CHECKS = Checks(least_dice=0.5, least_style=0.5)
 
 
 def labels_of(number: int, side: int = SIDE) -> NDArray[np.int32]:
-    """Draw a layout of a few discs that do not touch."""
+    """Draw a layout of a few separate discs."""
     rng = np.random.default_rng(number)
     rows, columns = np.mgrid[:side, :side]
     labels = np.zeros((side, side), np.int32)
@@ -36,7 +42,7 @@ def labels_of(number: int, side: int = SIDE) -> NDArray[np.int32]:
 
 
 def picture_of(labels: NDArray[np.int32], seed: int) -> NDArray[np.uint8]:
-    """Draw purple cells on pink, with noise of the seed."""
+    """Draw purple cells on pink, with noise from the seed."""
     rng = np.random.default_rng(seed)
     image = np.where(labels[..., None] > 0, (90, 60, 140), (235, 190, 215))
     return np.clip(image + rng.normal(0, 6, image.shape), 0, 255).astype(np.uint8)
@@ -53,7 +59,7 @@ def make_dataset(
 ) -> Dataset:
     """Write a dataset of each style with each layout, or of its first ``pairs``.
 
-    Every fifth pair is flagged. Styles are of ``groups`` slides, and each two layouts of one.
+    Every fifth pair is flagged. Styles come from ``groups`` slides, and two layouts share a group.
     """
     dataset = Dataset.create(
         folder,
@@ -62,7 +68,7 @@ def make_dataset(
             "demo",
             0.5,
             (side, side),
-            Settings(20, 1.5),
+            PairSettings(20, 1.5),
             DRAWN_CHECKS,
             picture=picture,
             licence="CC0",
@@ -71,10 +77,14 @@ def make_dataset(
     rng = np.random.default_rng(0)
     for number in range(styles):
         embedding = rng.normal(size=(1, 1, 8)).astype(np.float32)
-        dataset.add_style(Style(number, f"Style {number}", f"slide-{number % groups}", embedding))
+        dataset.add_style(
+            DatasetStyle(number, f"Style {number}", f"slide-{number % groups}", embedding)
+        )
     for number in range(layouts):
         dataset.add_layout(
-            Layout(number, f"Layout {number}", f"layout-{number // 2}", labels_of(number, side))
+            DatasetLayout(
+                number, f"Layout {number}", f"layout-{number // 2}", labels_of(number, side)
+            )
         )
     dataset.describe(plan=Plan(styles, layouts).to_dict())
     with locked(folder):
@@ -83,7 +93,7 @@ def make_dataset(
 
 
 def write_pairs(dataset: Dataset, pairs: int | None = None) -> None:
-    """Write the pairs that are not there yet."""
+    """Write the missing pairs."""
     files, layouts = PairFiles(dataset), list(dataset.layout_rows())
     styles = [dataset.style(row) for row in dataset.style_rows()]
     for index in range(pairs if pairs is not None else len(dataset.plan)):

@@ -1,4 +1,4 @@
-"""An engine that draws: requests and events of the real one, without its networks."""
+"""An engine that draws: the requests and events of the real one, without its models."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ def flat_picture(labels: NDArray[np.int32], seed: int) -> NDArray[np.uint8]:
 
 
 class DrawnEngine:
-    """Runs requests by drawing; every variant is of its layout and seed.
+    """Runs requests by drawing. Each variant shows its layout and seed.
 
     Attributes
     ----------
     asked : list of Request
-        What it was asked for.
+        Requests received so far.
     refuses : set of int
-        Seeds that it fails with.
+        Seeds for which it fails.
     """
 
     def __init__(self) -> None:
@@ -74,7 +74,7 @@ class DrawnEngine:
 
 
 def drawn_recipe(**changes: object) -> DatasetRecipe:
-    """Give a recipe of two styles and three layouts by value, and two seeds."""
+    """Return a recipe of two styles and three layouts by value, and two seeds."""
     rng = np.random.default_rng(0)
     styles = tuple(
         {

@@ -1,4 +1,4 @@
-"""A hub on the loopback that speaks as much of the real one's protocol as its client needs."""
+"""A local hub that implements as much of the real protocol as its client needs."""
 
 from __future__ import annotations
 
@@ -15,22 +15,23 @@ LARGE = (".safetensors", ".bin", ".pth")
 
 @dataclass
 class FakeHub:
-    """Repositories of files, and the ways in which a hub and a network fail.
+    """Repositories of files, with switches for failures of hub and network.
 
-    Large files are answered with a redirect to another host, as the real hub does.
+    Large files are redirected to another host, as on the real hub.
     """
 
     repositories: dict[str, dict[str, bytes]] = field(default_factory=dict)
     commit: str = COMMIT
-    token: str = ""  # repositories in ``refusals`` open up to nobody, others to everyone
-    refusals: dict[str, tuple[int, str, str]] = field(default_factory=dict)
-    cuts: list[int] = field(default_factory=list)  # bytes after which the next answers are cut
+    token: str = ""  # the only valid one, if set
+    refusals: dict[str, tuple[int, str, str]] = field(default_factory=dict)  # by repository
+    cuts: list[int] = field(default_factory=list)  # bytes after which each answer is cut
     damaged: set[str] = field(default_factory=set)
     ranges: bool = True
-    stall_after: int | None = None
-    plain: bool = False  # answers as any web server would
+    stall_after: int | None = None  # bytes after which an answer hangs until ``released``
+    plain: bool = False  # behaves as any other web server
     requests: list[tuple[str, str, str | None, str | None]] = field(default_factory=list)
     released: threading.Event = field(default_factory=threading.Event)
+    stalled: bool = False  # whether an answer hangs now
 
     def __post_init__(self) -> None:
         hub = self
@@ -66,7 +67,7 @@ class FakeHub:
 class _Handler(BaseHTTPRequestHandler):
     hub: FakeHub
     protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True  # else each answer takes 40 ms longer
+    disable_nagle_algorithm = True  # which delays each answer by 40 ms
 
     def log_message(self, *_: object) -> None:
         pass
@@ -101,7 +102,9 @@ class _Handler(BaseHTTPRequestHandler):
         elif repository in hub.refusals:
             self.refuse(*hub.refusals[repository])
         elif repository not in hub.repositories:
-            code = 404 if authorization else 401  # the real hub hides what is missing
+            code = (
+                404 if authorization else 401
+            )  # the real hub does not reveal which repositories exist
             self.refuse(code, "RepoNotFound", "Repository not found")
         elif revision not in ("main", hub.commit):
             self.refuse(404, "RevisionNotFound", f"Invalid rev id: {revision}")
@@ -152,7 +155,10 @@ class _Handler(BaseHTTPRequestHandler):
         if name.endswith(LARGE) and hub.stall_after is not None:
             self.wfile.write(data[: hub.stall_after])
             self.wfile.flush()
-            hub.released.wait(20)
+            hub.stalled = True
+            hub.released.wait()
+            hub.stalled = False
+            self.close_connection = True
             return
         self.wfile.write(data)
 

@@ -1,4 +1,4 @@
-"""Whether words have the room that they need, for tests of what the window shows."""
+"""Checks that texts in the window fit into their widgets."""
 
 from __future__ import annotations
 
@@ -18,69 +18,71 @@ from qtpy.QtWidgets import (
 )
 
 
-def seen(root: QWidget) -> Iterator[QWidget]:
-    """Give what is there that has words, wherever it is scrolled to."""
+def text_widgets(root: QWidget) -> Iterator[QWidget]:
+    """Iterate over the visible widgets with a text, scrolled into view or not."""
     for kind in (QLabel, QAbstractButton, QComboBox):
-        for made in root.findChildren(kind):
-            if made.isVisible() and words(made):
-                yield made
+        for widget in root.findChildren(kind):
+            if widget.isVisible() and text_of(widget):
+                yield widget
 
 
-def words(made: QWidget) -> str:
-    return made.currentText() if isinstance(made, QComboBox) else made.text()
+def text_of(widget: QWidget) -> str:
+    return widget.currentText() if isinstance(widget, QComboBox) else widget.text()
 
 
-def room(made: QWidget) -> int:
-    """Give the px that a widget has for its words."""
-    if isinstance(made, QLabel):
-        return made.contentsRect().width()
-    if isinstance(made, QCheckBox):
+def available_width(widget: QWidget) -> int:
+    """Return the width for a widget's text, in px."""
+    if isinstance(widget, QLabel):
+        return widget.contentsRect().width()
+    if isinstance(widget, QCheckBox):
         option = QStyleOptionButton()
-        made.initStyleOption(option)
+        widget.initStyleOption(option)
         box = QStyle.SubElement.SE_CheckBoxContents
-        return made.style().subElementRect(box, option, made).width()
-    if isinstance(made, QPushButton):
+        return widget.style().subElementRect(box, option, widget).width()
+    if isinstance(widget, QPushButton):
         option = QStyleOptionButton()
-        made.initStyleOption(option)
+        widget.initStyleOption(option)
         box = QStyle.SubElement.SE_PushButtonContents
-        edge = 0 if made.isEnabled() else 2  # napari's, within which a word may still stand
-        return made.style().subElementRect(box, option, made).width() + edge
-    if isinstance(made, QComboBox):
+        edge = 0 if widget.isEnabled() else 2  # napari's border, which text may overlap
+        return widget.style().subElementRect(box, option, widget).width() + edge
+    if isinstance(widget, QComboBox):
         option = QStyleOptionComboBox()
-        made.initStyleOption(option)
+        widget.initStyleOption(option)
         control, field = QStyle.ComplexControl.CC_ComboBox, QStyle.SubControl.SC_ComboBoxEditField
-        return made.style().subControlRect(control, option, field, made).width()
-    if made.toolButtonStyle() == Qt.ToolButtonStyle.ToolButtonTextBesideIcon:
-        return made.width() - 20
-    return made.width() - 2
+        return widget.style().subControlRect(control, option, field, widget).width()
+    if widget.toolButtonStyle() == Qt.ToolButtonStyle.ToolButtonTextBesideIcon:
+        return widget.width() - 20
+    return widget.width() - 2
 
 
-def needed(made: QWidget) -> int:
-    """Give the px that its words need, or its longest one where they wrap."""
-    if isinstance(made, QLabel) and "<" in made.text():
-        return made.minimumSizeHint().width()
-    wraps = isinstance(made, QLabel) and made.wordWrap()
-    if isinstance(made, QComboBox):
-        return made.fontMetrics().horizontalAdvance(made.currentText())
-    parts = made.text().split() if wraps else made.text().splitlines()
-    return max(made.fontMetrics().horizontalAdvance(word.replace("&", "")) for word in parts)
+def needed_width(widget: QWidget) -> int:
+    """Return the width that a text needs, in px: of its longest word if it wraps."""
+    if isinstance(widget, QLabel) and "<" in widget.text():
+        return widget.minimumSizeHint().width()
+    wraps = isinstance(widget, QLabel) and widget.wordWrap()
+    if isinstance(widget, QComboBox):
+        return widget.fontMetrics().horizontalAdvance(widget.currentText())
+    parts = widget.text().split() if wraps else widget.text().splitlines()
+    return max(widget.fontMetrics().horizontalAdvance(word.replace("&", "")) for word in parts)
 
 
-def cut_off(root: QWidget) -> list[str]:
-    checked = list(seen(root))
+def truncated_texts(root: QWidget) -> list[str]:
+    checked = list(text_widgets(root))
     cut = [
-        f"{words(made)!r}: {needed(made)} px in {room(made)}"
-        for made in checked
-        if needed(made) > room(made)
+        f"{text_of(widget)!r}: {needed_width(widget)} px in {available_width(widget)}"
+        for widget in checked
+        if needed_width(widget) > available_width(widget)
     ]
     cut += [
-        f"{words(made)!r}: {made.heightForWidth(made.width())} px in {made.height()}"
-        for made in checked
-        if made.hasHeightForWidth() and made.heightForWidth(made.width()) > made.height()
+        f"{text_of(widget)!r}: {widget.heightForWidth(widget.width())} px in {widget.height()}"
+        for widget in checked
+        if widget.hasHeightForWidth() and widget.heightForWidth(widget.width()) > widget.height()
     ]
     return cut
 
 
-def beyond_the_edge(root: QWidget) -> list[str]:
-    edges = [(made, made.mapTo(root, made.rect().topRight()).x()) for made in seen(root)]
-    return [f"{words(made)!r} ends at {x}" for made, x in edges if x > root.width()]
+def texts_beyond_the_edge(root: QWidget) -> list[str]:
+    edges = [
+        (widget, widget.mapTo(root, widget.rect().topRight()).x()) for widget in text_widgets(root)
+    ]
+    return [f"{text_of(widget)!r} ends at {x}" for widget, x in edges if x > root.width()]

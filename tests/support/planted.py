@@ -1,4 +1,4 @@
-"""Slides with strings that would identify a patient or a user, and a search that finds them."""
+"""Slides that contain identifying strings, and a search for these strings."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ DEPTH = 6  # of containers in containers
 
 
 def plant_user(monkeypatch: pytest.MonkeyPatch, home: Path) -> Path:
-    """Be a user of a name, at home in a folder of that name, on a machine of a name."""
+    """Set identifying names of the user, the home folder and the machine."""
     home = home / USER
     home.mkdir()
     for name in ("USER", "LOGNAME", "USERNAME"):
@@ -92,7 +92,7 @@ def plant_ome(folder: Path, rgb: NDArray[np.uint8], mpp: float) -> Path:
 
 
 def found_in(folder: Path) -> list[str]:
-    """Say which planted strings are where in the files of a folder, or in their names."""
+    """Return the planted strings in the files of a folder and in their names."""
     found = []
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
@@ -102,7 +102,7 @@ def found_in(folder: Path) -> list[str]:
 
 
 def planted_in(data: bytes) -> list[str]:
-    """Say which planted strings are in bytes, whatever they are packed in."""
+    """Return the planted strings in bytes, also inside compressed or encoded parts."""
     seen = set()
     for part in _parts(data, DEPTH):
         low = part.lower()
@@ -114,7 +114,7 @@ def planted_in(data: bytes) -> list[str]:
 
 
 def _parts(data: bytes, depth: int) -> Iterator[bytes]:
-    """Give bytes, and all that is packed in them."""
+    """Iterate over bytes and everything packed in them."""
     yield data
     if not depth:
         return

@@ -1,4 +1,4 @@
-"""A client that follows a script instead of running networks, for tests of session and dock."""
+"""A client that follows a script instead of running models, for tests of session and dock."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from napari_pixcell.engine.events import Embedding, Failure, Finished, Preview, 
 from napari_pixcell.engine.record import Record, pixels_sha256
 from napari_pixcell.engine.request import EmbedRequest, GenerateRequest, SegmentRequest
 from napari_pixcell.engine.training.request import TrainRequest
-from napari_pixcell.models.catalogue import get_family
+from napari_pixcell.models.families import get_family
 from napari_pixcell.models.identity import encoder_identity
-from napari_pixcell.studio.results.results import JobHandle
+from napari_pixcell.studio.client import JobHandle
 
 SIDE = 256
 
@@ -25,21 +25,21 @@ class ScriptedClient:
     Attributes
     ----------
     requests : list of Request
-        All that came, in order.
+        All requests in order.
     previews : list of bool
-        For each generation, whether its pictures were asked for while they are made.
+        For each generation, whether previews were requested.
     waiting : list
-        Generations to play: request, who gets the events.
+        Generations to play, with the receivers of their events.
     segmenting : list
-        Searches for cells that nobody has answered: request, who gets the events.
+        Unanswered segmentations, with the receivers of their events.
     datasets : list
-        Datasets that nobody has made: request, who gets the events.
+        Unanswered datasets, with the receivers of their events.
     teaching : list
-        Stains to teach that nobody has answered: request, who gets the events.
+        Unanswered trainings of stains, with the receivers of their events.
     embedding_failure : str
-        Answer embeddings with this sentence.
+        If not empty, embeddings fail with this message.
     restarted, closed : bool
-        What was asked for.
+        Whether these methods were called.
     """
 
     def __init__(self) -> None:
@@ -53,7 +53,7 @@ class ScriptedClient:
         self.closed = self.restarted = False
 
     def submit(self, request: AnyRequest, on_event: Any = None, previews: bool = True) -> JobHandle:
-        """Take a request."""
+        """Receive a request."""
         self.requests.append(request)
         if isinstance(request, GenerateRequest):
             self.previews.append(previews)
@@ -74,7 +74,7 @@ class ScriptedClient:
         return _Handle(on_event)
 
     def play(self, variants: int | None = None) -> None:
-        """Run the next generation; with ``variants``, only so many and not its end."""
+        """Run the next generation, or only its first ``variants`` without the end."""
         request, on_event = self.waiting[0]
         total = request.count * request.steps
         size = request.size or (SIDE, SIDE)
@@ -88,16 +88,16 @@ class ScriptedClient:
             on_event(Finished())
 
     def restart(self) -> None:
-        """Note that memory was asked back."""
+        """Record the call."""
         self.restarted = True
 
     def close(self) -> None:
-        """Note the end."""
+        """Record the call."""
         self.closed = True
 
 
 def preview(request: GenerateRequest, value: int = 100) -> np.ndarray:
-    """Give a preview as the engine does: a pixel for 8, of whole cells."""
+    """Return a preview like the engine's: one pixel for 8, whole embedding cells."""
     family = get_family(request.family)
     cells = cells_of(request.size or (SIDE, SIDE), family.tile, family.grid)
     side = family.tile // family.grid // 8
@@ -105,7 +105,7 @@ def preview(request: GenerateRequest, value: int = 100) -> np.ndarray:
 
 
 def _shape(request: EmbedRequest) -> tuple[int, ...]:
-    """Give the shape of the embeddings as the engine does, and refuse what it refuses."""
+    """Return the shape of the embeddings, with the engine's checks."""
     family, (height, width, _) = get_family(request.family), request.pixels.shape
     side = family.tile // family.grid
     assert min(height, width) >= family.tile and not height % side and not width % side

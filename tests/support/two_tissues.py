@@ -9,9 +9,9 @@ from scripted import ScriptedClient
 
 from napari_pixcell.engine.events import Embedding, Finished
 from napari_pixcell.engine.request import EmbedRequest, Request
-from napari_pixcell.models.catalogue import get_family
+from napari_pixcell.models.families import get_family
 from napari_pixcell.models.identity import encoder_identity
-from napari_pixcell.studio.results.results import JobHandle
+from napari_pixcell.studio.client import JobHandle
 
 GLASS, PINK, PURPLE = (244, 243, 245), (225, 150, 180), (110, 60, 140)
 
@@ -33,7 +33,7 @@ class ColourClient(ScriptedClient):
         self.hold_from = 1000
         self.held: list[tuple[EmbedRequest, Any]] = []
 
-    def submit(self, request: Request, on_event: Any = None) -> JobHandle:
+    def submit(self, request: Request, on_event: Any = None, previews: bool = True) -> JobHandle:
         if not isinstance(request, EmbedRequest) or self.embedding_failure:
             return super().submit(request, on_event)
         self.requests.append(request)

@@ -1,4 +1,4 @@
-"""A napari window with the dock, and a scripted worker."""
+"""Fixtures: a napari window with the studio, and a scripted worker."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ import pytest
 from napari._vispy.canvas import VispyCanvas
 from pictures import tissue
 from qtpy.QtCore import QCoreApplication, QEvent, QSettings, QTimer
-from qtpy.QtWidgets import QApplication
+from qtpy.QtWidgets import QApplication, QWidget
 from scripted import ScriptedClient
 
 from napari_pixcell.slides import ArraySlide
 from napari_pixcell.ui import dock
+from napari_pixcell.ui.demo import click
 from napari_pixcell.ui.dock import PixCellStudio
-from napari_pixcell.ui.layers import sharpening as drawing
+from napari_pixcell.ui.layers.sharpening import watch
 from napari_pixcell.worker.client import WorkerClient
 
-SIZE = 1000, 600  # every px is drawn by the processor here
+SIZE = 1000, 600  # small, since the CPU renders every pixel
 PUMP_MS = 10
 SHORT_MS = 60
 
@@ -38,30 +39,30 @@ def client() -> ScriptedClient:
 
 
 class SharedWindow:
-    """A napari window that one test after another gets as if it were new.
+    """A napari window that all tests share, each as if it were new.
 
-    To make one, and to close it, costs more than most tests do in it.
+    Opening and closing a window takes longer than most tests.
     """
 
     def __init__(self) -> None:
         self._viewer: napari.Viewer | None = None
 
     def take(self) -> napari.Viewer:
-        """Give an empty window."""
+        """Return an empty window."""
         if self._viewer is None:
             self._viewer = napari.Viewer(show=True)
             self._theme = self._viewer.theme
             self._viewer.window.resize(*SIZE)
-            drawing.watch(self._viewer)  # as the first slide has it done, for good
+            watch(self._viewer)  # the first slide does so too, for good
             QApplication.processEvents()
             self._fresh = traces(self._viewer)
-            # napari collects garbage whenever layers go: not through all that was imported.
+            # napari collects garbage whenever layers are removed. Exclude all imports from that.
             gc.collect()
             gc.freeze()
         return self._viewer
 
     def empty(self) -> None:
-        """Close docks and layers as a user does, and see that nothing of them stays."""
+        """Close docks and layers as a user does, and check that nothing of them is left."""
         viewer = self._viewer
         for widget in list(viewer.window.dock_widgets.values()):
             if isinstance(widget, PixCellStudio):
@@ -83,14 +84,14 @@ class SharedWindow:
         assert left == self._fresh
 
     def close(self) -> None:
-        """Have the next test begin with another window."""
+        """Close the window, so that the next test opens another."""
         if self._viewer is not None:
             self._viewer.close()
             self._viewer = None
 
 
 def traces(viewer: napari.Viewer) -> dict[str, list[str]]:
-    """Tell what is in a window, and which of our functions it would call."""
+    """Return the contents of a window, and the functions of the package that it would call."""
     groups = (
         viewer.layers.events,
         viewer.layers.selection.events,
@@ -120,9 +121,9 @@ def traces(viewer: napari.Viewer) -> dict[str, list[str]]:
 
 @pytest.fixture(scope="session", autouse=True)
 def own_context() -> Iterator[None]:
-    """Have napari free a layer's buffers in the canvas that has them.
+    """Make napari free a layer's buffers in the OpenGL context of its canvas.
 
-    It frees them in whatever OpenGL context is current, after which Mesa's drawing may crash.
+    By default it frees them in the current context, after which Mesa may crash.
     """
     clean = VispyCanvas._clean_and_update_scenegraph
 
@@ -158,14 +159,14 @@ def studio(viewer: napari.Viewer, client: ScriptedClient) -> PixCellStudio:
 
 @pytest.fixture
 def ready(studio: PixCellStudio) -> PixCellStudio:
-    """With a slide of 800 × 800 px at 0.5 µm/px."""
+    """The studio with a slide of 800 × 800 px at 0.5 µm/px."""
     studio.link.add_slide(ArraySlide([tissue(800)], 0.5, "case 7"))
     return studio
 
 
 @pytest.fixture
 def settle(qtbot: Any) -> Callable[..., None]:
-    """Wait until nothing is under way and the dock shows it."""
+    """Wait until the session is idle and the dock is up to date."""
 
     def settle(studio: PixCellStudio) -> None:
         def quiet() -> bool:
@@ -174,11 +175,27 @@ def settle(qtbot: Any) -> Callable[..., None]:
                 timer.isSingleShot() and timer.interval() <= SHORT_MS for timer in due
             )
 
-        for _ in range(2):  # what it shows may ask for more
+        for _ in range(2):  # a refresh may start more work
             qtbot.waitUntil(quiet, timeout=60_000)
             qtbot.wait(5)
 
     return settle
+
+
+@pytest.fixture
+def press(settle: Callable[..., None]) -> Callable[[QWidget], None]:
+    """Click a control, and wait until the dock shows the outcome."""
+
+    def press(widget: QWidget) -> None:
+        dock = widget
+        while not isinstance(dock, PixCellStudio):
+            dock = dock.parentWidget()
+        settle(dock)
+        assert widget.isEnabled(), widget.toolTip()
+        click(widget)
+        settle(dock)
+
+    return press
 
 
 @pytest.fixture(scope="session")
@@ -190,6 +207,6 @@ def running_worker() -> Iterator[WorkerClient]:
 
 @pytest.fixture
 def one_worker(running_worker: WorkerClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have the dock served by a real worker that other tests use too: a start takes seconds."""
+    """Serve the dock by a real worker that tests share, since its start takes seconds."""
     monkeypatch.setattr(dock, "WorkerClient", lambda: running_worker)
     monkeypatch.setattr(running_worker, "close", lambda: None)

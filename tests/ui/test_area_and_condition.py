@@ -1,4 +1,4 @@
-"""The part that a user marks, and the picture that the model gets."""
+"""The marked area of a region, and the condition image of its layout."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from napari_pixcell.ui.demo import click
 
 @pytest.fixture
 def drawn(ready, settle):
-    """With a region of 301 × 280 px and two touching cells."""
-    ready.session.draw_region(Region(100, 60, 301, 280))
+    """A studio with a region of 301 × 280 px and two touching cells."""
+    ready.session.regions.draw(Region(100, 60, 301, 280))
     settle(ready)
     labels = np.zeros((280, 301), np.int32)
     labels[50:70, 50:70], labels[50:70, 70:90] = 1, 2
-    ready.session.set_layout(1, labels, "test", LayoutSource("painted"))
+    ready.session.layouts.set(1, labels, "test", LayoutSource("painted"))
     settle(ready)
     return ready
 
@@ -28,21 +28,21 @@ def at(layer, *points: tuple[float, float]) -> list[tuple[float, float]]:
     return [tuple(layer.data_to_world(point)) for point in points]
 
 
-def test_a_part_is_painted_coarsely_in_place(drawn, settle) -> None:
-    section, item = drawn.layout_.area, drawn.session.active
+def test_an_area_is_painted_in_coarse_pixels_exactly_over_its_region(drawn, settle) -> None:
+    section, item = drawn.layout_.area, drawn.session.regions.active
     assert item.part is None and not section.clear_button.isEnabled()
     click(section.mark_button)
     settle(drawn)
-    assert section.state.text() == "Paint over the part now"
+    assert section.state.text() == "Paint over the area."
     layer = drawn.link.find("area", 1)
     assert drawn.viewer.layers.selection.active is layer and layer.mode == "paint"
     drag(layer, *at(layer, (20, 10), (20, 30)))
     settle(drawn)
-    assert "are looked for and invented in the marked" in section.state.text()
+    assert "are segmented and invented in the marked area" in section.state.text()
     part = item.part
     assert part.shape == (280, 301) and 0.1 < part.mean() < 0.3
     rows, columns = np.nonzero(part)
-    # A coarse pixel is 8 × 8 px of the picture, so both lie at the same place in the world.
+    # A coarse pixel covers 8 × 8 px of the image, so both corners coincide in world coordinates.
     cells = drawn.link.find("layout", 1)
     first = cells.data_to_world((rows.min() - 0.5, columns.min() - 0.5))
     coarse = np.argwhere(layer.data > 0)
@@ -55,25 +55,25 @@ def test_a_part_is_painted_coarsely_in_place(drawn, settle) -> None:
     assert item.part is None and drawn.link.find("area", 1) is None
 
 
-def test_an_area_goes_with_its_region_but_not_with_another_size(drawn, settle) -> None:
+def test_an_area_moves_with_its_region_and_is_discarded_on_resize(drawn, settle) -> None:
     session, link = drawn.session, drawn.link
     click(drawn.layout_.area.mark_button)
     layer = link.find("area", 1)
     drag(layer, *at(layer, (5, 5), (8, 8)))
     before = layer.translate.copy()
-    session.move_region(1, Region(140, 100, 301, 280))
+    session.regions.move(1, Region(140, 100, 301, 280))
     settle(drawn)
     np.testing.assert_allclose(layer.translate - before, (20, 20))
-    session.move_region(1, Region(140, 100, 400, 280))
+    session.regions.move(1, Region(140, 100, 400, 280))
     settle(drawn)
-    assert session.active.area is None and link.find("area", 1) is None
+    assert session.regions.active.area is None and link.find("area", 1) is None
     click(drawn.layout_.area.mark_button)
     drawn.viewer.layers.remove(link.find("area", 1))
     settle(drawn)
-    assert session.active.area is None and not drawn.layout_.area.clear_button.isEnabled()
+    assert session.regions.active.area is None and not drawn.layout_.area.clear_button.isEnabled()
 
 
-def test_what_the_model_sees_is_shown_and_follows_the_painting(drawn, qtbot, settle) -> None:
+def test_the_condition_image_follows_edits_of_the_layout(drawn, qtbot, settle) -> None:
     box, link = drawn.layout_.condition, drawn.link
     box.setChecked(True)
     settle(drawn)
@@ -84,7 +84,7 @@ def test_what_the_model_sees_is_shown_and_follows_the_painting(drawn, qtbot, set
     drawn.layout_.tools.buttons["paint"].click()
     drag(cells, *at(cells, (200, 200), (200, 220)))
     qtbot.waitUntil(lambda: layer.data[200, 210].all(), timeout=5_000)
-    drawn.session.set_layout(1, None)
+    drawn.session.layouts.set(1, None)
     settle(drawn)
     qtbot.waitUntil(lambda: link.find("condition") is None, timeout=5_000)
     link.tools.undo()
@@ -94,9 +94,9 @@ def test_what_the_model_sees_is_shown_and_follows_the_painting(drawn, qtbot, set
     assert not box.isChecked()
 
 
-def test_cells_unlike_nuclei_are_warned_of(drawn, settle) -> None:
+def test_cells_too_large_for_nuclei_raise_a_warning(drawn, settle) -> None:
     labels = np.zeros((280, 301), np.int32)
     labels[10:200, 10:200] = 1
-    drawn.session.set_layout(1, labels, "test", LayoutSource("painted"))
+    drawn.session.layouts.set(1, labels, "test", LayoutSource("painted"))
     settle(drawn)
     assert "far larger than nuclei" in drawn.layout_.advice.text()

@@ -27,14 +27,14 @@ HEAVY = ("torch", "diffusers", "timm", "transformers", "cellpose")
 
 
 def draw(studio, qtbot, top: float, left: float, bottom: float, right: float) -> None:
-    """Draw a box in the Regions layer, in level-0 px, as its tool does."""
+    """Draw a box in level-0 pixels on the Regions layer, as its tool does."""
     if studio.link.find("regions") is None:
-        studio.session.add_region((400, 400))
-    layer, count = studio.link.find("regions"), len(studio.session.regions)
-    mpp = studio.session.slide.mpp
+        studio.session.regions.add((400, 400))
+    layer, count = studio.link.find("regions"), len(studio.session.regions.current)
+    mpp = studio.session.slides.current.mpp
     corners = (np.array([[top, left], [bottom, right]]) - 0.5) * mpp
     layer.add_rectangles(corners)
-    qtbot.waitUntil(lambda: len(studio.session.regions) == count + 1, timeout=5_000)
+    qtbot.waitUntil(lambda: len(studio.session.regions.current) == count + 1, timeout=5_000)
     qtbot.waitUntil(lambda: not studio.session.background.busy, timeout=60_000)
     qtbot.wait(60)
 
@@ -61,24 +61,22 @@ def window(done: int, of: int = 200) -> Progress:
 
 @pytest.fixture
 def canvas(ready, qtbot):
-    """With a region of 600 × 400 px."""
+    """The studio with a region of 600 × 400 px."""
     draw(ready, qtbot, 300, 100, 700, 700)
     return ready
 
 
-def test_a_region_says_how_large_it_is_and_what_it_means(ready, qtbot) -> None:
+def test_a_region_shows_its_size_and_cost(ready, qtbot) -> None:
     section = ready.region
     qtbot.wait(60)
-    assert section.hint.text() == "A region is one tile or larger: its tissue gives the style."
+    assert section.hint.text() == "A region is one tile or larger. Its tissue defines the style."
     click(section.add_button)
     qtbot.wait(60)
     assert section.list.item(0).text() == "Region 1 · 256 × 256 px · 128 µm"
-    assert section.hint.text() == (
-        "One tile. Pull its corner in the “Regions” layer for a larger picture."
-    )
+    assert section.hint.text() == ("One tile. Drag a corner in the “Regions” layer to enlarge it.")
     draw(ready, qtbot, 300, 100, 700, 700)
     assert section.list.item(1).text() == "Region 2 · 600 × 400 px · 300 × 200 µm"
-    assert section.hint.text() == "Region 2 is 6 tiles, made as one picture."
+    assert section.hint.text() == "Region 2: 6 tiles, generated as one image."
     assert ready.style_.state.text() == "✓ embedded (6 tiles)"
     assert ready.generate.outlook.text() == "600 × 400 px, 6 tiles"
     assert not ready.style_.bar.isVisible()
@@ -86,13 +84,13 @@ def test_a_region_says_how_large_it_is_and_what_it_means(ready, qtbot) -> None:
     np.testing.assert_allclose(np.ptp(box, axis=0), (200, 300), atol=1e-4)
 
 
-def test_a_box_pulled_larger_takes_its_cells_along(ready, qtbot, settle) -> None:
+def test_cells_stay_in_place_when_their_box_is_enlarged(ready, qtbot, settle) -> None:
     click(ready.region.add_button)
     settle(ready)
-    item, layer = ready.session.active, ready.link.find("regions")
+    item, layer = ready.session.regions.active, ready.link.find("regions")
     labels = np.zeros((256, 256), np.int32)
     labels[10:20, 30:40] = 1
-    ready.session.set_layout(item.number, labels, "painted")
+    ready.session.layouts.set(item.number, labels, "painted")
     corners = np.array(layer.data[0])
     corners[:, 0] = np.where(corners[:, 0] == corners[:, 0].min(), 100, corners[:, 0])
     corners[:, 1] = np.where(corners[:, 1] == corners[:, 1].max(), 300, corners[:, 1])
@@ -109,7 +107,7 @@ def test_a_box_pulled_larger_takes_its_cells_along(ready, qtbot, settle) -> None
 def test_previews_variants_and_layouts_lie_over_a_region_of_any_shape(
     canvas, viewer, client, qtbot, settle
 ) -> None:
-    item = canvas.session.active
+    item = canvas.session.regions.active
     click(canvas.layout_.finding.segment_button)
     settle(canvas)
     assert lies(canvas.link.find("layout", item.number), item.region)
@@ -131,7 +129,7 @@ def test_previews_variants_and_layouts_lie_over_a_region_of_any_shape(
     assert all(lies(layer, item.region) for layer in variants)
 
 
-def test_a_large_variant_is_shown_by_levels(
+def test_a_large_variant_is_shown_as_a_pyramid(
     canvas, viewer, client, qtbot, settle, monkeypatch
 ) -> None:
     monkeypatch.setattr(variant_layers, "PLAIN", 500)
@@ -144,16 +142,16 @@ def test_a_large_variant_is_shown_by_levels(
     layer = canvas.link.find("preview")
     assert layer.multiscale and layer.visible and layer.metadata["result"] == 1
     assert [level.shape for level in layer.data] == [(400, 600, 3), (200, 300, 3), (100, 150, 3)]
-    assert lies(layer, canvas.session.active.region)
+    assert lies(layer, canvas.session.regions.active.region)
     press(qtbot, canvas, 2)
     settle(canvas)
-    layer = canvas.link.find("preview")  # another: napari cannot exchange the levels of one
+    layer = canvas.link.find("preview")  # a new layer, since napari cannot replace a pyramid
     assert layer.multiscale and layer.visible and layer.metadata["result"] == 2
     canvas.session.gallery.star(canvas.session.gallery.results)
     settle(canvas)
     layer = canvas.link.find("variant", 2)
     assert layer.multiscale and layer.name == "Synthetic · Region 2 · seed 1235"
-    assert canvas.link.find("variant", 1) is None  # its levels are made when it is looked at
+    assert canvas.link.find("variant", 1) is None  # its pyramid is built when it is shown
     viewer.layers.remove(layer)
     press(qtbot, canvas, 1)
     settle(canvas)
@@ -161,7 +159,7 @@ def test_a_large_variant_is_shown_by_levels(
     assert [result.starred for result in canvas.session.gallery.results] == [True, False]
 
 
-def test_a_variant_on_disk_is_shown_by_levels_and_goes_with_its_result(
+def test_a_variant_on_disk_is_shown_as_a_pyramid_and_deleted_with_its_result(
     canvas, client, qtbot, settle, monkeypatch, tmp_path
 ) -> None:
     monkeypatch.setattr(pyramid, "COARSEST", 200)
@@ -180,9 +178,9 @@ def test_a_variant_on_disk_is_shown_by_levels_and_goes_with_its_result(
     layer = canvas.link.find("preview")
     assert layer.visible and layer.multiscale and len(layer.data) == 3
     np.testing.assert_array_equal(np.asarray(layer.data[0]), pixels)
-    assert lies(layer, canvas.session.active.region)
+    assert lies(layer, canvas.session.regions.active.region)
     assert not canvas.results.strip.model_.cells[-1].picture.isNull()
-    canvas.session.export(tmp_path / "out")
+    canvas.session.exporter.write_pairs(tmp_path / "out")
     canvas.session.gallery.discard(result)  # and yet the export is whole
     settle(canvas)
     (exported,) = (tmp_path / "out" / "images").iterdir()
@@ -196,12 +194,12 @@ def test_a_variant_on_disk_is_shown_by_levels_and_goes_with_its_result(
     qtbot.waitUntil(lambda: not stored.folder.exists(), timeout=5_000)
 
 
-def test_a_thumbnail_of_a_large_picture_is_made_of_few_of_its_pixels() -> None:
+def test_the_thumbnail_of_a_large_image_samples_few_of_its_pixels() -> None:
     assert thinned(np.zeros((9000, 20_000))).shape[1] < 1024
     assert thinned(np.zeros((300, 400))).shape == (300, 400)
 
 
-def test_speed_brings_its_steps_and_goes_into_the_request(ready, client, qtbot, settle) -> None:
+def test_a_speed_preset_sets_its_steps_and_enters_the_request(ready, client, qtbot, settle) -> None:
     click(ready.region.add_button)
     settle(ready)
     section, speed = ready.generate, ready.generate.speed
@@ -241,7 +239,7 @@ def test_progress_counts_windows(canvas, client, qtbot, settle) -> None:
     assert section.bar.value() / section.bar.maximum() == 0.6
 
 
-def test_a_stopped_canvas_offers_to_go_on(canvas, client, qtbot, settle) -> None:
+def test_a_stopped_canvas_can_be_resumed(canvas, client, qtbot, settle) -> None:
     section = canvas.generate
     section.count.setValue(1)
     click(section.generate_button)
@@ -254,7 +252,7 @@ def test_a_stopped_canvas_offers_to_go_on(canvas, client, qtbot, settle) -> None
     assert section.note.text() == (
         "Stopped at 43 %. Generate again with the same settings to go on from there."
     )
-    assert section.action.text() == "Go on" and section.action.isVisible()
+    assert section.action.text() == "Resume" and section.action.isVisible()
     section.seed.setValue(5)
     client.waiting.clear()
     click(section.action)
@@ -266,28 +264,28 @@ def test_a_stopped_canvas_offers_to_go_on(canvas, client, qtbot, settle) -> None
     client.waiting[0][1](Failure(failure))
     settle(canvas)
     assert section.problem.text() == failure and section.note.text().startswith("Stopped at 50 %")
-    assert section.action.text() == "Go on" and section.action.isVisible()
+    assert section.action.text() == "Resume" and section.action.isVisible()
 
 
-def test_a_canvas_that_is_refused_says_why_in_its_section(canvas, client, qtbot, settle) -> None:
+def test_a_refused_canvas_is_reported_in_its_section(canvas, client, qtbot, settle) -> None:
     click(canvas.generate.generate_button)
     settle(canvas)
     message = "An image of this size needs 9.1 GB on disk. Choose a smaller one."
     client.waiting[0][1](Failure(message))
     settle(canvas)
     assert canvas.generate.problem.text() == message
-    assert canvas.generate.action.text() == "Try again" and not canvas.generate.note.isVisible()
+    assert canvas.generate.action.text() == "Retry" and not canvas.generate.note.isVisible()
 
 
-def test_good_news_without_anything_to_do_has_no_button(ready, qtbot, settle) -> None:
+def test_a_note_without_an_action_has_no_button(ready, qtbot, settle) -> None:
     click(ready.region.add_button)
     settle(ready)
-    click(ready.style_.forget_button)
+    click(ready.style_.clear_button)
     settle(ready)
     assert ready.style_.note.isVisible() and not ready.style_.action.isVisible()
 
 
-def test_a_long_embedding_shows_how_far_it_is_and_can_be_cancelled(
+def test_a_long_embedding_shows_its_progress_and_can_be_cancelled(
     studio, client, qtbot, settle, monkeypatch
 ) -> None:
     told = []
@@ -298,7 +296,7 @@ def test_a_long_embedding_shows_how_far_it_is_and_can_be_cancelled(
 
     monkeypatch.setattr(client, "submit", submit)
     studio.link.add_slide(ArraySlide([np.zeros((2000, 2000, 3), np.uint8)], 0.5, "large"))
-    studio.session.draw_region(Region(0, 0, 1600, 1600))
+    studio.session.regions.draw(Region(0, 0, 1600, 1600))
     settle(studio)
     told[0](Progress(16, 49, "Embedding"))
     settle(studio)
@@ -311,7 +309,7 @@ def test_a_long_embedding_shows_how_far_it_is_and_can_be_cancelled(
     assert not section.bar.isVisible() and not section.problem.isVisible()
 
 
-def test_the_dock_stays_as_wide_as_it_was(canvas, qtbot) -> None:
+def test_the_dock_keeps_its_width(canvas, qtbot) -> None:
     qtbot.wait(60)
     inner = canvas.scroll.widget()
     assert inner.minimumSizeHint().width() <= canvas.minimumWidth()
@@ -321,20 +319,20 @@ def test_the_dock_stays_as_wide_as_it_was(canvas, qtbot) -> None:
     not (DEMO_FOLDER / "transformer").exists(), reason="the demo weights are not there yet"
 )
 @pytest.mark.usefixtures("one_worker")
-def test_a_region_of_odd_sides_is_made_by_the_real_worker(viewer: napari.Viewer, qtbot) -> None:
+def test_the_real_worker_generates_a_region_of_odd_sides(viewer: napari.Viewer, qtbot) -> None:
     before = {name for name in HEAVY if name in sys.modules}
     _, studio = viewer.window.add_plugin_dock_widget("napari-pixcell", "PixCell studio")
     session = studio.session
     studio.slide.open(SAMPLE_SLIDE)
     draw(studio, qtbot, 400, 500, 700, 884)
     qtbot.waitUntil(lambda: not session.busy, timeout=300_000)
-    item = session.active
-    assert item.size == (300, 384) and not session.problems
+    item = session.regions.active
+    assert item.size == (300, 384) and not session.notices.problems
     click(studio.layout_.finding.segment_button)
     qtbot.waitUntil(lambda: not session.busy, timeout=120_000)
     assert item.cells > 0
     previews = []
-    session.generation.preview.connect(lambda _target, image: previews.append(image))
+    session.queue.preview.connect(lambda _target, image: previews.append(image))
     studio.generate.count.setValue(1)
     studio.generate.speed.setCurrentIndex(2)
     studio.generate.speed.activated.emit(2)
@@ -343,8 +341,7 @@ def test_a_region_of_odd_sides_is_made_by_the_real_worker(viewer: napari.Viewer,
     # Stopped on its way, and made to its end.
     click(studio.generate.generate_button)
     qtbot.waitUntil(
-        lambda: session.generation.current is None or session.generation.current.done > 2,
-        timeout=300_000,
+        lambda: session.queue.current is None or session.queue.current.done > 2, timeout=300_000
     )
     click(studio.generate.cancel_button)
     qtbot.waitUntil(lambda: not session.busy, timeout=60_000)
@@ -353,7 +350,7 @@ def test_a_region_of_odd_sides_is_made_by_the_real_worker(viewer: napari.Viewer,
     assert studio.generate.note.text().startswith("Stopped at ")
     click(studio.generate.action)
     qtbot.waitUntil(lambda: not session.busy, timeout=300_000)
-    assert not session.problems
+    assert not session.notices.problems
     (result,) = session.gallery.results
     assert result.image.shape == (300, 384, 3)
     assert all(image.shape == (38, 48, 3) for image in previews if image is not None)
@@ -367,35 +364,35 @@ def test_a_region_of_odd_sides_is_made_by_the_real_worker(viewer: napari.Viewer,
     studio.close_session()
 
 
-def test_going_to_a_region_shows_all_of_it(canvas, viewer, qtbot) -> None:
+def test_going_to_a_region_fits_it_into_the_view(canvas, viewer, qtbot) -> None:
     camera, layer = viewer.scene.camera, canvas.link.slide_layer
     camera.zoom *= 3
     qtbot.wait(60)
-    canvas.link.go_to(canvas.session.active.region, always=True)
+    canvas.link.go_to(canvas.session.regions.active.region, always=True)
     qtbot.wait(60)
     (top, left), (bottom, right) = layer.corner_pixels
     assert left <= 100 and right >= 699 and top <= 300 and bottom >= 699
 
 
-def test_a_box_is_drawn_pulled_and_moved_with_the_mouse(ready, qtbot, settle) -> None:
+def test_a_box_is_drawn_resized_and_moved_with_the_mouse(ready, qtbot, settle) -> None:
     session = ready.session
     qtbot.wait(60)
     click(ready.region.draw_button)
     layer = ready.link.find("regions")
     assert ready.viewer.layers.selection.active is layer and layer.mode == "add_rectangle"
     drag(layer, (49.75, 24.75), (120, 100), (249.75, 324.75))  # µm
-    qtbot.waitUntil(lambda: len(session.regions) == 1, timeout=5_000)
+    qtbot.waitUntil(lambda: len(session.regions.current) == 1, timeout=5_000)
     settle(ready)
-    assert session.active.region == Region(50, 100, 600, 400)
+    assert session.regions.active.region == Region(50, 100, 600, 400)
 
     assert layer.mode == "select" and layer.selected_data == {0}
     drag(layer, (249.75, 324.75), (270, 330), (299.75, 349.75))  # its lower right corner
-    qtbot.waitUntil(lambda: session.active.size != (400, 600), timeout=5_000)
+    qtbot.waitUntil(lambda: session.regions.active.size != (400, 600), timeout=5_000)
     settle(ready)
-    assert session.active.region == Region(50, 100, 650, 500)
+    assert session.regions.active.region == Region(50, 100, 650, 500)
 
     drag(layer, (150, 150), (160, 160), (170, 170))  # inside of it
-    qtbot.waitUntil(lambda: session.active.region.x != 50, timeout=5_000)
-    qtbot.waitUntil(lambda: session.active.embedding is not None, timeout=20_000)
-    assert session.active.region == Region(90, 140, 650, 500)
-    assert session.active.embedding.shape[:2] == (2, 3)
+    qtbot.waitUntil(lambda: session.regions.active.region.x != 50, timeout=5_000)
+    qtbot.waitUntil(lambda: session.regions.active.embedding is not None, timeout=20_000)
+    assert session.regions.active.region == Region(90, 140, 650, 500)
+    assert session.regions.active.embedding.shape[:2] == (2, 3)

@@ -1,10 +1,10 @@
-"""Commands of napari's palette: each does what its button does, or says why not."""
+"""Commands in napari's palette press the buttons of the studio, or say why they cannot."""
 
 from __future__ import annotations
 
-import inspect
 from pathlib import Path
 
+import pytest
 from napari._app_model import get_app_model
 from npe2 import PluginManifest
 from qtpy.QtWidgets import QFileDialog
@@ -14,28 +14,30 @@ from napari_pixcell.ui import commands
 from napari_pixcell.ui.dock import PixCellStudio
 
 MANIFEST = PluginManifest.from_file(Path(napari_pixcell.__file__).parent / "napari.yaml")
-ACTIONS = [
-    command.id
+ACTIONS = {
+    command.id.removeprefix("napari-pixcell."): command
     for command in MANIFEST.contributions.commands
     if command.python_name.startswith("napari_pixcell.ui.commands:")
-]
+}
 
 
 def run(command: str) -> None:
     get_app_model().commands.execute_command(f"napari-pixcell.{command}").result()
 
 
-def test_every_action_is_in_the_palette_under_a_name_that_says_what_it_does(viewer) -> None:
-    functions = {
-        f"napari-pixcell.{name}"
-        for name, made in inspect.getmembers(commands, inspect.isfunction)
-        if list(inspect.signature(made).parameters) == ["viewer"]
-        and made.__module__ == commands.__name__
-        and name != "studio_of"
-    }
-    assert set(ACTIONS) == functions
+def test_the_manifest_lists_every_command_under_its_title(viewer) -> None:
+    titles = {name: title for name, (title, _) in commands.COMMANDS.items()}
+    assert {name: command.title for name, command in ACTIONS.items()} == titles
+    for name, command in ACTIONS.items():
+        assert command.python_name == f"napari_pixcell.ui.commands:{name}"
+        assert callable(getattr(commands, name))
     palette = {item.command.id for item in get_app_model().menus.get_menu("_command_pallet_")}
-    assert functions <= palette
+    assert {f"napari-pixcell.{name}" for name in titles} <= palette
+
+
+def test_only_commands_are_made_from_the_table() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'unknown'"):
+        _ = commands.unknown
 
 
 def test_the_first_command_opens_the_studio_and_none_fails_without_a_slide(
@@ -43,7 +45,7 @@ def test_the_first_command_opens_the_studio_and_none_fails_without_a_slide(
 ) -> None:
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: "")
     for command in ACTIONS:
-        run(command.rpartition(".")[2])
+        run(command)
     qtbot.wait(60)
     (studio,) = (w for w in viewer.window.dock_widgets.values() if isinstance(w, PixCellStudio))
     assert studio.isVisible() and not studio.session.busy
@@ -52,12 +54,12 @@ def test_the_first_command_opens_the_studio_and_none_fails_without_a_slide(
     studio.close_session()
 
 
-def test_the_main_loop_by_commands_alone(ready, viewer, client, settle) -> None:
+def test_commands_alone_cover_the_main_workflow(ready, viewer, client, settle) -> None:
     run("new_region")
     settle(ready)
     run("segment")
     settle(ready)
-    assert ready.session.active.cells
+    assert ready.session.regions.active.cells
     run("generate")
     settle(ready)
     client.play()
@@ -80,9 +82,9 @@ def test_the_main_loop_by_commands_alone(ready, viewer, client, settle) -> None:
     settle(ready)
     run("cancel_all")
     settle(ready)
-    assert not ready.session.generation.jobs
+    assert not ready.session.queue.jobs
 
 
-def test_a_command_that_is_off_says_why(ready, viewer) -> None:
+def test_a_disabled_command_says_why(ready, viewer) -> None:
     run("generate")
     assert "Add a region first" in viewer.status

@@ -1,4 +1,4 @@
-"""The plugin's page in napari's preferences, and the file that worker and command line read."""
+"""The plugin's page in napari's preferences, and ``preferences.json``."""
 
 from __future__ import annotations
 
@@ -19,35 +19,35 @@ def page():
         setattr(getattr(page, group), key, value)
 
 
-def test_every_setting_has_a_place_on_the_page_and_a_meaning(page) -> None:
+def test_every_setting_has_a_title_and_a_description_on_the_page(page) -> None:
     for group, key in configuration.NAMES:
         field = type(getattr(page, group)).model_fields[key]
         assert field.title and field.description
     assert page.memory.slides_mb == CACHE_MB
 
 
-def test_what_is_changed_on_the_page_reaches_worker_and_dock(page, ready) -> None:
+def test_a_change_on_the_page_reaches_worker_and_dock(page, ready) -> None:
     page.memory.idle_minutes = 7
     assert idle_minutes() == 7
     page.studio.previews = False
     assert ready.session.settings.previews is False and preference("previews") is False
     ready.close_session()
     page.memory.idle_minutes = 8
-    assert idle_minutes() == 7  # the dock is closed: nobody listens
+    assert idle_minutes() == 7  # the closed dock no longer listens
 
 
-def test_what_the_file_says_is_shown_on_the_page(page) -> None:
+def test_the_page_shows_the_settings_of_the_file(page) -> None:
     set_preference("idle minutes", 3)
-    set_preference("slides cache MB", -5)  # by hand, out of range
-    told = {}
-    end = configuration.link(told.__setitem__, pytest.fail)
+    set_preference("slides cache MB", -5)  # out of range
+    applied = {}
+    end = configuration.link(applied.__setitem__, pytest.fail)
     end()
-    assert page.memory.idle_minutes == 3 and told["idle minutes"] == 3
+    assert page.memory.idle_minutes == 3 and applied["idle minutes"] == 3
     assert page.memory.slides_mb == CACHE_MB
 
 
-def test_a_setting_that_cannot_be_remembered_is_said(page, ready, monkeypatch, tmp_path) -> None:
+def test_a_setting_that_cannot_be_saved_is_reported(page, ready, monkeypatch, tmp_path) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("PIXCELL_CONFIG_DIR", str(tmp_path / "file"))
     page.memory.idle_minutes = 9
-    assert "cannot be remembered" in ready.session.problems["slide"]
+    assert "cannot be remembered" in ready.session.notices.problems["slide"]

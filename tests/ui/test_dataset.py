@@ -1,4 +1,4 @@
-"""The Dataset section, through its widgets; once with the real worker."""
+"""The Dataset section, used through its widgets."""
 
 from __future__ import annotations
 
@@ -27,37 +27,37 @@ def press(qtbot, widget) -> None:
 
 def choose(combo, value: str) -> None:
     combo.setCurrentIndex(combo.findData(value))
-    combo.activated.emit(combo.currentIndex())
 
 
-def test_it_says_what_is_missing_and_what_there_will_be(ready, qtbot, settle) -> None:
+def test_the_outlook_shows_what_is_missing_or_the_number_of_pairs(ready, qtbot, settle) -> None:
     section = ready.dataset
     section.header.setChecked(True)
     settle(ready)
-    assert section.what.text() == "Add a region first."
+    assert section.outlook.text() == "Add a region first."
     assert not section.make_button.isEnabled()
     assert "Add a region first" in section.make_button.toolTip()
-    ready.session.add_region((400, 400))
+    ready.session.regions.add((400, 400))
     settle(ready)
-    assert "No region has cells" in section.what.text()
-    choose(section.layouts, "invented")
-    section.invented.setValue(12)
-    section.seeds.setValue(3)
+    assert "No region has cells" in section.outlook.text()
+    form = section.form
+    choose(form["layouts"], "invented")
+    form["invented"].setValue(12)
+    form["seeds"].setValue(3)
     settle(ready)
-    assert section.what.text().startswith("36 pairs · ")
-    assert section.make_button.isEnabled() and section.invented.isVisible()
-    assert not section.variations.isVisible() and not section.places.isVisible()
+    assert section.outlook.text().startswith("36 pairs · ")
+    assert section.make_button.isEnabled() and form["invented"].isVisible()
+    assert not form["variations"].isVisible() and not form["places"].isVisible()
 
 
 @pytest.mark.usefixtures("one_worker")
-def test_what_is_made_of_a_dataset_waits_for_one(ready, settle) -> None:
+def test_actions_on_a_dataset_are_disabled_until_there_is_one(ready, settle) -> None:
     section = ready.dataset
     section.header.setChecked(True)
     settle(ready)
     for made in (section.report_button, section.convert_button, section.sheet_button):
         assert not made.isEnabled() and "a dataset first" in made.toolTip()
     names = [action.text() for action in section.convert_button.menu().actions()]
-    assert names[:3] == ["Cellpose", "StarDist", "COCO"] and section.apart.text() in names
+    assert names[:3] == ["Cellpose", "StarDist", "COCO"] and section.hold_out.text() in names
 
 
 def test_three_clicks_make_a_dataset(viewer, qtbot, tmp_path, monkeypatch) -> None:
@@ -76,9 +76,9 @@ def test_three_clicks_make_a_dataset(viewer, qtbot, tmp_path, monkeypatch) -> No
         choice.pairing = "matched"
         qtbot.waitUntil(lambda: section.make_button.isEnabled(), timeout=20_000)
         press(qtbot, section.make_button)
-        qtbot.waitUntil(lambda: "dataset" in session.notes, timeout=120_000)
-        assert not session.problems
-        assert session.notes["dataset"].startswith("2 pairs are in “data”")
+        qtbot.waitUntil(lambda: "dataset" in session.notices.notes, timeout=120_000)
+        assert not session.notices.problems
+        assert session.notices.notes["dataset"].startswith("2 pairs are in “data”")
         rows = list(Dataset(tmp_path / "data").rows())
         assert len(rows) == 2 and all(row["scores"]["dice"] > 0 for row in rows)
         qtbot.waitUntil(lambda: section.sheet_button.isEnabled(), timeout=5_000)

@@ -1,4 +1,4 @@
-"""The dock, in a real napari window."""
+"""The dock in a real napari window."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def click(qtbot, widget) -> None:
     qtbot.mouseClick(widget, LEFT)
 
 
-def press(qtbot, studio, number: int) -> None:
+def press_thumbnail(qtbot, studio, number: int) -> None:
     """Click the thumbnail of a variant."""
     strip = studio.results.strip
     qtbot.mouseClick(strip.viewport(), LEFT, pos=strip.centre_of(number))
@@ -44,8 +44,8 @@ def world_box(layer) -> tuple[np.ndarray, np.ndarray]:
     return first, np.array(layer.data_to_world((height - 0.5, width - 0.5)))
 
 
-def test_without_a_slide_only_the_invitation_is_seen(studio) -> None:
-    assert studio.slide.empty.text() == "Open a slide (drop it here), or try the sample."
+def test_only_the_slide_section_is_shown_before_a_slide_is_open(studio) -> None:
+    assert studio.slide.empty.text() == "Open a slide or drop it here."
     assert studio.slide.open_button.isVisible()
     assert not any(section.isVisible() for section in studio.sections[1:])
 
@@ -68,7 +68,7 @@ def test_a_dropped_slide_shows_its_pixel_size(studio, cmu_slide, qtbot, viewer) 
     np.testing.assert_allclose(viewer.layers[0].scale, 0.499)
 
 
-def test_a_file_that_is_no_slide_gets_a_sentence(studio, tmp_path, qtbot) -> None:
+def test_an_unreadable_file_is_reported_by_name(studio, tmp_path, qtbot) -> None:
     path = tmp_path / "notes.svs"
     path.write_text("no slide")
     studio.slide.open(path)
@@ -84,7 +84,7 @@ def test_an_unknown_pixel_size_is_asked_for_once(studio, tmp_path, qtbot, viewer
     Picture.fromarray(tissue(600)).save(path)
     studio.slide.open(path)
     qtbot.wait(60)
-    assert studio.slide.unknown.isVisible()
+    assert studio.slide.asking.isVisible()
     assert studio.generate.generate_button.text() == "Set the pixel size first"
     studio.slide.mpp.setValue(0.4)
     click(qtbot, studio.slide.set_button)
@@ -97,51 +97,46 @@ def test_an_unknown_pixel_size_is_asked_for_once(studio, tmp_path, qtbot, viewer
 def test_any_rgb_layer_is_a_slide_and_a_mask_is_not(studio, viewer, qtbot) -> None:
     viewer.add_labels(np.zeros((600, 600), int), name="mask")
     viewer.add_image(np.zeros((600, 600)), name="grey")
-    assert studio.session.slide is None
+    assert studio.session.slides.current is None
     viewer.add_image(tissue(600), name="open already", scale=(0.5, 0.5), units=("um", "um"))
-    assert studio.session.slide.name == "open already"
-    assert studio.session.slide.mpp == pytest.approx(0.5)
+    assert studio.session.slides.current.name == "open already"
+    assert studio.session.slides.current.mpp == pytest.approx(0.5)
 
 
-def test_the_main_job(ready, viewer, client, qtbot, settle, tmp_path: Path) -> None:
+def test_the_main_workflow(ready, viewer, client, qtbot, settle, tmp_path: Path, press) -> None:
     studio = ready
     qtbot.wait(60)
     assert studio.generate.generate_button.text() == "Add a region first"
-    click(qtbot, studio.region.add_button)
-    settle(studio)
+    press(studio.region.add_button)
     assert studio.style_.state.text() == "✓ embedded (1 tile)"
-    click(qtbot, studio.layout_.finding.segment_button)
-    settle(studio)
+    press(studio.layout_.finding.segment_button)
     assert "cells" in studio.layout_.state.text()
     assert studio.generate.generate_button.text() == "Generate 4 variants"
-    click(qtbot, studio.generate.generate_button)
-    settle(studio)
+    press(studio.generate.generate_button)
     assert studio.generate.cancel_button.isVisible()
     client.play()
     settle(studio)
     assert not studio.generate.cancel_button.isVisible()
     assert names(viewer) == ["case 7", "Regions", "Layout · Region 1", "Synthetic preview"]
-    studio.session.export(tmp_path)
+    studio.session.exporter.write_pairs(tmp_path)
     settle(studio)
     rows = (tmp_path / "manifest.jsonl").read_text().splitlines()
     assert all(json.loads(row)["mask"] for row in rows) and len(rows) == 4
     assert "4 images and 4 masks" in studio.export.note.text()
 
 
-def test_everything_lies_exactly_over_the_region_in_um(
-    ready, viewer, client, qtbot, settle
-) -> None:
+def test_all_layers_align_with_the_region_in_um(ready, viewer, client, qtbot, settle) -> None:
     studio = ready
-    studio.session.add_region((300.2, 410.7))
-    studio.session.new_layout()
-    studio.session.active.layout[5:9, 5:9] = 1
-    studio.session.layout_edited(1)
+    studio.session.regions.add((300.2, 410.7))
+    studio.session.layouts.new()
+    studio.session.regions.active.layout[5:9, 5:9] = 1
+    studio.session.layouts.edited(1)
     settle(studio)
-    studio.session.generate()
+    studio.session.generator.generate()
     settle(studio)
     client.play()
     settle(studio)
-    region = studio.session.active.region
+    region = studio.session.regions.active.region
     top_left = (np.array([region.y, region.x]) - 0.5) * 0.5
     for layer in viewer.layers:
         if role(layer) in ("layout", "preview"):
@@ -154,121 +149,115 @@ def test_everything_lies_exactly_over_the_region_in_um(
     np.testing.assert_allclose(box.max(axis=0), top_left + 128, atol=1e-4)
 
 
-def test_a_layer_that_lies_elsewhere_keeps_its_place(studio, viewer, client, qtbot, settle) -> None:
+def test_variants_follow_a_translated_slide_layer(studio, viewer, client, qtbot, settle) -> None:
     viewer.add_image(
         tissue(600), name="moved", scale=(0.5, 0.5), translate=(1000, 50), units=("um", "um")
     )
-    studio.session.add_region((300, 300))
+    studio.session.regions.add((300, 300))
     settle(studio)
-    studio.session.generate()
+    studio.session.generator.generate()
     settle(studio)
     client.play()
     settle(studio)
-    region = studio.session.active.region
+    region = studio.session.regions.active.region
     first, _ = world_box(studio.link.find("preview"))
     expected = (np.array([region.y, region.x]) - 0.5) * 0.5 + (1000, 50)
     np.testing.assert_allclose(first, expected)
 
 
-def test_a_dragged_region_snaps_and_is_embedded_again(ready, client, qtbot, settle) -> None:
-    click(qtbot, ready.region.add_button)
-    settle(ready)
+def test_a_dragged_region_snaps_and_is_embedded_again(ready, client, qtbot, settle, press) -> None:
+    press(ready.region.add_button)
     layer = ready.link.find("regions")
     assert isinstance(layer, Shapes)
     moved = np.array(layer.data[0]) * 1.005 + (-30, 20)  # dragged, and pulled a little
     layer.data = [moved]
     qtbot.waitUntil(lambda: len(client.requests) == 2, timeout=20_000)
     settle(ready)
-    region = ready.session.active.region
+    region = ready.session.regions.active.region
     assert region.width == 256
     assert region.x == round(region.x)
     box = np.asarray(layer.data[0])
     np.testing.assert_allclose(np.ptp(box, axis=0), 128, atol=1e-4)
-    assert ready.session.active.embedding is not None
+    assert ready.session.regions.active.embedding is not None
 
 
-def test_a_drawn_rectangle_becomes_a_region_and_a_deleted_one_is_gone(
-    ready, viewer, qtbot, settle
+def test_drawing_and_deleting_rectangles_adds_and_removes_regions(
+    ready, viewer, qtbot, settle, press
 ) -> None:
-    click(qtbot, ready.region.add_button)
-    settle(ready)
+    press(ready.region.add_button)
     layer = ready.link.find("regions")
     layer.add_rectangles(np.array([[10, 10], [90, 160.1]]))
-    qtbot.waitUntil(lambda: len(ready.session.regions) == 2, timeout=5000)
+    qtbot.waitUntil(lambda: len(ready.session.regions.current) == 2, timeout=5000)
     settle(ready)
     assert layer.nshapes == 2
-    assert ready.session.active.region == Region(20, 0, 300, 256)
+    assert ready.session.regions.active.region == Region(20, 0, 300, 256)
     np.testing.assert_allclose(np.ptp(np.asarray(layer.data[1]), axis=0), (128, 150), atol=1e-4)
     layer.selected_data = {0}
-    assert ready.session.active.name == "Region 1"
+    assert ready.session.regions.active.name == "Region 1"
     layer.remove_selected()
-    qtbot.waitUntil(lambda: len(ready.session.regions) == 1, timeout=5000)
-    assert ready.session.active.name == "Region 2"
+    qtbot.waitUntil(lambda: len(ready.session.regions.current) == 1, timeout=5000)
+    assert ready.session.regions.active.name == "Region 2"
 
 
-def test_painting_makes_a_layout(ready, viewer, qtbot, settle) -> None:
-    click(qtbot, ready.region.add_button)
-    settle(ready)
-    click(qtbot, ready.layout_.tools.buttons["paint"])
-    settle(ready)
+def test_painting_creates_a_layout(ready, viewer, qtbot, press) -> None:
+    press(ready.region.add_button)
+    press(ready.layout_.tools.buttons["paint"])
     layer = viewer.layers.selection.active
     assert isinstance(layer, Labels)
     assert layer.mode == "paint"
     assert ready.generate.generate_button.text() == "The layout has no cells: paint some"
     layer.paint((100, 100), 1)
-    qtbot.waitUntil(lambda: ready.session.active.cells == 1, timeout=5000)
+    qtbot.waitUntil(lambda: ready.session.regions.active.cells == 1, timeout=5000)
     qtbot.wait(60)
     assert ready.generate.generate_button.isEnabled()
     click(qtbot, ready.layout_.none_button)
     assert ready.link.find("layout", 1) is None
 
 
-def test_layers_deleted_by_hand_are_understood(ready, viewer, client, qtbot, settle) -> None:
-    click(qtbot, ready.region.add_button)
-    settle(ready)
+def test_deleting_layers_by_hand_updates_the_session(
+    ready, viewer, client, qtbot, settle, press
+) -> None:
+    press(ready.region.add_button)
     click(qtbot, ready.layout_.tools.buttons["paint"])
     viewer.layers.remove("Layout · Region 1")
-    assert ready.session.active.layout is None
+    assert ready.session.regions.active.layout is None
     settle(ready)
-    click(qtbot, ready.generate.generate_button)
-    settle(ready)
+    press(ready.generate.generate_button)
     client.play()
     settle(ready)
     viewer.layers.remove("Synthetic preview")
     settle(ready)
     assert not any(result.shown for result in ready.session.gallery.results)
-    press(qtbot, ready, 1)
+    press_thumbnail(qtbot, ready, 1)
     settle(ready)
     assert ready.link.find("preview").visible
     viewer.layers.remove("Regions")
-    assert ready.session.regions == []
+    assert ready.session.regions.current == []
 
 
-def test_a_thumbnail_shows_and_hides_its_variant(ready, viewer, client, qtbot, settle) -> None:
-    click(qtbot, ready.region.add_button)
-    settle(ready)
-    click(qtbot, ready.generate.generate_button)
-    settle(ready)
+def test_a_thumbnail_shows_and_hides_its_variant(
+    ready, viewer, client, qtbot, settle, press
+) -> None:
+    press(ready.region.add_button)
+    press(ready.generate.generate_button)
     client.play()
     settle(ready)
 
     layer, results = ready.link.find("preview"), ready.session.gallery.results
     assert layer.visible and layer.data is results[0].image
-    press(qtbot, ready, 3)
+    press_thumbnail(qtbot, ready, 3)
     assert layer.visible and layer.data is results[2].image
     assert [result.shown for result in results] == [False, False, True, False]
     assert [role(layer) for layer in viewer.layers].count("preview") == 1
-    press(qtbot, ready, 3)
+    press_thumbnail(qtbot, ready, 3)
     assert not layer.visible and not any(result.shown for result in results)
 
 
-def test_previews_and_variants_share_one_layer(ready, viewer, client, qtbot, settle) -> None:
+def test_previews_and_variants_share_one_layer(ready, viewer, client, settle, press) -> None:
     from napari_pixcell.engine.events import Preview
 
-    click(qtbot, ready.region.add_button)
-    settle(ready)
-    click(qtbot, ready.generate.generate_button)
-    settle(ready)
+    press(ready.region.add_button)
+    press(ready.generate.generate_button)
     for value in (10, 20):
         client.waiting[0][1](Preview(0, np.full((32, 32, 3), value, np.uint8)))
         settle(ready)
@@ -289,13 +278,11 @@ def test_previews_and_variants_share_one_layer(ready, viewer, client, qtbot, set
     np.testing.assert_allclose(last - first, 128)
 
 
-def test_a_preview_goes_when_its_variant_is_cancelled(ready, viewer, client, qtbot, settle) -> None:
+def test_a_preview_goes_when_its_variant_is_cancelled(ready, viewer, client, settle, press) -> None:
     from napari_pixcell.engine.events import Failure, Preview
 
-    click(qtbot, ready.region.add_button)
-    settle(ready)
-    click(qtbot, ready.generate.generate_button)
-    settle(ready)
+    press(ready.region.add_button)
+    press(ready.generate.generate_button)
     client.waiting[0][1](Preview(0, np.zeros((32, 32, 3), np.uint8)))
     settle(ready)
     assert ready.link.find("preview").visible
@@ -311,36 +298,30 @@ def test_keys_add_generate_and_cancel(ready, viewer, client, qtbot, settle) -> N
     assert len(client.waiting) == 1
     viewer.keymap[next(k for k in viewer.keymap if str(k) == "Escape")](viewer)
     settle(ready)
-    assert ready.session.generation.current is None
-    assert not ready.session.problems
+    assert ready.session.queue.current is None
+    assert not ready.session.notices.problems
 
 
-def test_an_error_is_a_sentence_in_its_section_with_one_action(
-    ready, client, qtbot, settle
-) -> None:
+def test_an_error_is_shown_in_its_section_with_one_remedy(ready, client, press) -> None:
     client.embedding_failure = "The worker process ended unexpectedly; try again."
-    click(qtbot, ready.region.add_button)
-    settle(ready)
+    press(ready.region.add_button)
     assert ready.style_.problem.text() == client.embedding_failure
-    assert ready.style_.action.text() == "Try again"
+    assert ready.style_.action.text() == "Retry"
     client.embedding_failure = ""
-    click(qtbot, ready.style_.action)
-    settle(ready)
+    press(ready.style_.action)
     assert not ready.style_.problem.isVisible()
     assert ready.style_.state.text() == "✓ embedded (1 tile)"
 
 
 def test_results_stay_on_their_slide_when_another_is_chosen(
-    ready, viewer, client, qtbot, settle
+    ready, viewer, client, settle, press
 ) -> None:
-    click(qtbot, ready.region.add_button)
-    settle(ready)
-    click(qtbot, ready.generate.generate_button)
-    settle(ready)
+    press(ready.region.add_button)
+    press(ready.generate.generate_button)
     ready.link.add_slide(ArraySlide([tissue(900)], 0.25, "another"))
     client.play()
     settle(ready)
-    assert ready.session.slide.name == "another"
+    assert ready.session.slides.current.name == "another"
     place = ready.session.gallery.results[0].target
     assert place.mpp == 0.5
     assert place.region == Region(272, 272, 256, 256)
@@ -358,7 +339,7 @@ def test_closing_the_dock_ends_the_worker(viewer, client, qtbot) -> None:
     viewer.window.remove_dock_widget(dock)
     qtbot.waitUntil(lambda: client.closed, timeout=5000)
     viewer.add_image(tissue(300))  # nothing of the dock listens any more
-    assert studio.session.slide is None
+    assert studio.session.slides.current is None
 
 
 def test_nothing_is_cut_off_at_the_smallest_width(ready, qtbot) -> None:
@@ -367,47 +348,43 @@ def test_nothing_is_cut_off_at_the_smallest_width(ready, qtbot) -> None:
     assert inner.minimumSizeHint().width() <= ready.minimumWidth()
 
 
-def test_a_stored_style_says_so_and_can_be_forgotten(ready, qtbot, settle) -> None:
+def test_cached_embeddings_are_marked_and_can_be_cleared(ready, qtbot, settle, press) -> None:
     studio = ready
-    forget = studio.style_.forget_button
+    clear = studio.style_.clear_button
     qtbot.wait(60)
-    assert not forget.isVisible()
-    click(qtbot, studio.region.add_button)
-    settle(studio)
+    assert not clear.isVisible()
+    press(studio.region.add_button)
     assert studio.style_.state.text() == "✓ embedded (1 tile)"
-    assert forget.isVisible()
-    assert forget.text() == "Forget computed styles (less than 1 MB)"
-    assert "at most 200 MB" in forget.toolTip()
-    studio.session.embed(studio.session.active.number)
+    assert clear.isVisible()
+    assert clear.text().startswith("Clear embedding cache (")
+    assert "at most 200 MB" in clear.toolTip()
+    studio.session.embeddings.embed(studio.session.regions.active.number)
     settle(studio)
-    assert studio.style_.state.text() == "✓ embedded (1 tile, stored)"
-    click(qtbot, forget)
-    settle(studio)
-    assert not forget.isVisible()
+    assert studio.style_.state.text() == "✓ embedded (1 tile, cached)"
+    press(clear)
+    assert not clear.isVisible()
     assert studio.style_.note.text() == "Computed styles were forgotten; saved ones stay."
     assert studio.style_.state.text() == "✓ embedded (1 tile)"
 
 
-def test_a_large_tile_has_sixteen_embeddings(studio, qtbot, settle, pretend_installed) -> None:
+def test_a_large_tile_has_sixteen_embeddings(studio, qtbot, pretend_installed, press) -> None:
     pretend_installed()
     studio.link.add_slide(ArraySlide([tissue(1400)], 0.5, "large"))
     studio.session.settings.use_family("pixcell-1024")
     qtbot.wait(60)
-    click(qtbot, studio.region.add_button)
-    settle(studio)
+    press(studio.region.add_button)
     assert studio.style_.state.text() == "✓ embedded (16 tiles of 256 px)"
 
 
 def test_a_region_of_a_model_that_is_not_installed_waits_for_it(
-    studio, qtbot, settle, pretend_installed
+    studio, qtbot, settle, pretend_installed, press
 ) -> None:
     studio.link.add_slide(ArraySlide([tissue(1400)], 0.5, "large"))
     studio.session.settings.use_family("pixcell-1024")
     qtbot.wait(60)
-    click(qtbot, studio.region.add_button)
-    settle(studio)
+    press(studio.region.add_button)
     assert studio.style_.state.text() == "Not embedded"
     pretend_installed()
-    studio.session.check_model()
+    studio.session.models.check()
     settle(studio)
     assert studio.style_.state.text() == "✓ embedded (16 tiles of 256 px)"

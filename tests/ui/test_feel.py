@@ -1,4 +1,4 @@
-"""What makes the dock pleasant: reasons for what is off, names, and no trace once it is closed."""
+"""Reasons for disabled controls, names for screen readers, and a clean teardown."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from napari_pixcell.engine.events import Progress
 from napari_pixcell.slides import ArraySlide
 from napari_pixcell.ui.dock import PixCellStudio
 from napari_pixcell.ui.help_menu import KEYS
-from napari_pixcell.ui.keys import TABLE
+from napari_pixcell.ui.key_table import TABLE
 from napari_pixcell.ui.widgets import WHY, More
 
 CONTROLS = (QAbstractButton, QAbstractSlider, QAbstractSpinBox, QComboBox, QLineEdit)
 
 
 def controls(studio: PixCellStudio) -> list[QWidget]:
-    """Give what the user sees and could use, without the inner parts of fields."""
+    """Return all visible controls, without the inner parts of fields."""
     fields = (QAbstractSpinBox, QAbstractSlider, QComboBox)
     return [
         widget
@@ -55,7 +55,7 @@ def unfold(studio: PixCellStudio, qtbot) -> None:
 
 
 def check(studio: PixCellStudio) -> int:
-    """Each control that is off says why; how many there are."""
+    """Check that each disabled control states a reason, and return their number."""
     off = [widget for widget in controls(studio) if not widget.isEnabled()]
     silent = [
         f"{type(widget).__name__} {widget.objectName() or widget.toolTip()}"
@@ -66,21 +66,21 @@ def check(studio: PixCellStudio) -> int:
     return len(off)
 
 
-def test_whatever_is_off_says_why_and_stops_saying_so(ready, client, qtbot, settle) -> None:
+def test_disabled_controls_state_a_reason_until_it_is_gone(ready, client, qtbot, settle) -> None:
     session = ready.session
     unfold(ready, qtbot)
     assert check(ready) > 10
     tip = ready.layout_.finding.segment_button.toolTip()
     assert tip.startswith("Add a region first\n")
-    session.add_region((400, 400))
+    session.regions.add((400, 400))
     settle(ready)
     check(ready)
     assert "first" not in ready.layout_.finding.segment_button.toolTip()
-    session.new_layout()
+    session.layouts.new()
     settle(ready)
     check(ready)
-    session.set_layout(session.active.number, None)
-    session.generate()
+    session.layouts.set(session.regions.active.number, None)
+    session.generator.generate()
     settle(ready)
     client.waiting[0][1](Progress(3, 80, "Variant 1 of 4"))
     settle(ready)
@@ -94,9 +94,9 @@ def test_whatever_is_off_says_why_and_stops_saying_so(ready, client, qtbot, sett
 
 
 def test_a_screen_reader_can_name_every_control(ready, qtbot, settle) -> None:
-    ready.session.add_region((400, 400))
+    ready.session.regions.add((400, 400))
     settle(ready)
-    ready.session.new_layout()
+    ready.session.layouts.new()
     unfold(ready, qtbot)
     nameless = [
         f"{type(widget).__name__} in {type(widget.parent()).__name__}"
@@ -124,32 +124,31 @@ def test_help_lists_the_keys_while_the_studio_is_open(ready, viewer, qtbot) -> N
 
 
 def test_a_region_that_was_removed_comes_back_with_its_cells(
-    ready, viewer, client, qtbot, settle
+    ready, viewer, client, settle, press
 ) -> None:
     session = ready.session
-    item = session.add_region((400, 400))
-    session.rename_region(item.number, "Tumour")
+    item = session.regions.add((400, 400))
+    session.regions.rename(item.number, "Tumour")
     settle(ready)
     labels = np.zeros((256, 256), np.int32)
     labels[20:40, 20:40] = 3
-    session.set_layout(item.number, labels, "painted")
+    session.layouts.set(item.number, labels, "painted")
     settle(ready)
-    session.remove_region(item.number)
+    session.regions.remove(item.number)
     settle(ready)
-    assert ready.link.find("layout", item.number) is None and not session.regions
+    assert ready.link.find("layout", item.number) is None and not session.regions.current
     assert ready.region.note.text() == "Tumour was removed."
-    assert ready.region.action.isVisible() and ready.region.action.text() == "Undo"
-    ready.region.action.click()
-    settle(ready)
-    assert session.active is item and item.embedding is not None and item.cells == 1
+    assert ready.region.action.isVisible() and ready.region.action.text() == "Restore region"
+    press(ready.region.action)
+    assert session.regions.active is item and item.embedding is not None and item.cells == 1
     np.testing.assert_array_equal(ready.link.find("layout", item.number).data, labels)
     assert not ready.region.note.isVisible() and not ready.region.action.isVisible()
-    assert not session.why_not()
+    assert not session.generator.why_not()
 
 
 @pytest.fixture
 def listeners(viewer):
-    """Count who listens to the viewer."""
+    """Return a function that counts the listeners of the viewer."""
 
     def count() -> int:
         groups = (
@@ -173,7 +172,7 @@ def test_twenty_docks_leave_nothing_behind(viewer, qtbot, settle, listeners) -> 
         studio = PixCellStudio(viewer, client)
         dock = viewer.window.add_dock_widget(studio, name="PixCell studio")
         settle(studio)
-        assert studio.session.slide is not None
+        assert studio.session.slides.current is not None
         viewer.window.remove_dock_widget(dock)
         qtbot.waitUntil(lambda: client.closed, timeout=10_000)
         studio.deleteLater()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import napari
 import pytest
-from fitting import beyond_the_edge, cut_off, seen
+from fitting import text_widgets, texts_beyond_the_edge, truncated_texts
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QPalette
 
@@ -17,29 +17,32 @@ SCREEN = 1366, 768
 
 
 @pytest.fixture
-def full(ready: PixCellStudio, viewer: napari.Viewer, client, qtbot, settle):
-    """Everything unfolded that the dock can show of two regions, at its least width."""
+def full(ready: PixCellStudio, viewer: napari.Viewer, client, settle, press):
+    """Return a dock at its least width, with two regions and everything unfolded."""
     viewer.window.resize(*SCREEN)
     session = ready.session
     for place in ((200, 200), (500, 500)):
-        session.add_region(place)
+        session.regions.add(place)
         settle(ready)
-    ready.layout_.finding.segment_button.click()
-    settle(ready)
+    press(ready.layout_.finding.segment_button)
     for _ in range(4):
-        session.generate()
+        session.generator.generate()
     settle(ready)
     client.waiting.pop(0)[1](Failure("There is not enough memory on the device."))
     settle(ready)
     client.play()
     settle(ready)
     session.gallery.star(session.gallery.results)
-    ready.style_.blend_button.click()
-    settle(ready)
+    press(ready.style_.blend_button)
     session.settings.start_from, session.settings.only_part = "tissue", True
     session.settings.use_preset("balanced")
     session.settings.seed, session.settings.count = 2**32 - 1, 100
-    session.grids.queue(session.grid_sweep(), *session._asked(session.active), None, False)
+    session.grids.queue(
+        session.generator.grid_sweep(),
+        *session.generator.capture(session.regions.active),
+        None,
+        False,
+    )
     ready.layout_.tools.buttons["stamp"].click()
     for section in ready.sections:
         section.header.setChecked(True)
@@ -60,9 +63,9 @@ def test_no_words_are_cut_off(full: PixCellStudio, viewer: napari.Viewer, settle
             amber = made.palette().color(QPalette.ColorRole.WindowText).name()
             assert amber == (AMBER if theme == "dark" else ON_LIGHT[AMBER])
         assert full.minimumWidth() == NARROW and full.width() <= NARROW + 4
-        assert len(list(seen(full))) > 100
-        assert not cut_off(full)
-        assert not beyond_the_edge(full)
+        assert len(list(text_widgets(full))) > 100
+        assert not truncated_texts(full)
+        assert not texts_beyond_the_edge(full)
         column, view = full.scroll.widget(), full.scroll.viewport()
         assert column.minimumSizeHint().width() <= view.width()
         generate = full.generate

@@ -1,4 +1,4 @@
-"""Layouts from and to files, by button and by drag and drop."""
+"""Importing and saving layouts, by button and by drag and drop."""
 
 from __future__ import annotations
 
@@ -27,9 +27,7 @@ def drop(studio, path) -> None:
     studio.dropEvent(QDropEvent(QPointF(10, 10), Qt.DropAction.CopyAction, data, button, none))
 
 
-def test_a_mask_is_imported_and_a_layout_saved_by_button(
-    region, settle, tmp_path, monkeypatch
-) -> None:
+def test_buttons_import_a_mask_and_save_a_layout(region, settle, tmp_path, monkeypatch) -> None:
     section = region.layout_
     assert section.import_button.isEnabled() and not section.export_button.isEnabled()
     labels = np.zeros((256, 256), np.uint16)
@@ -41,7 +39,7 @@ def test_a_mask_is_imported_and_a_layout_saved_by_button(
     settle(region)
     assert section.state.text().startswith("2 cells ·") and "mask.tif" in section.state.text()
     assert section.note.text() == "Read 2 cells."
-    click(section.import_button)  # closed without a choice
+    click(section.import_button)  # cancelled
     settle(region)
     monkeypatch.setattr(
         QFileDialog, "getSaveFileName", lambda *_, **__: (str(tmp_path / "out.tif"), "")
@@ -52,7 +50,7 @@ def test_a_mask_is_imported_and_a_layout_saved_by_button(
     assert section.note.text() == "Wrote 2 cells to out.tif."
 
 
-def test_touching_cells_of_a_mask_are_split_where_asked(
+def test_touching_cells_of_a_mask_are_split_on_request(
     region, settle, tmp_path, monkeypatch
 ) -> None:
     y, x = np.indices((256, 256))
@@ -66,26 +64,28 @@ def test_touching_cells_of_a_mask_are_split_where_asked(
         )
         click(region.layout_.import_button)
         settle(region)
-        assert region.session.active.cells == cells
+        assert region.session.regions.active.cells == cells
 
 
-def test_a_dropped_mask_is_a_layout_and_a_dropped_slide_a_slide(region, settle, tmp_path) -> None:
+def test_a_dropped_mask_becomes_a_layout_and_a_dropped_slide_opens(
+    region, settle, tmp_path
+) -> None:
     labels = np.zeros((256, 256), np.uint8)
     labels[20:40, 30:50] = 255
     imwrite(tmp_path / "mask.tif", labels)
     drop(region, tmp_path / "mask.tif")
     settle(region)
-    assert region.session.active.cells == 1
-    before = region.session.slide_key
+    assert region.session.regions.active.cells == 1
+    before = region.session.slides.key
     colour = np.full((600, 600, 3), 200, np.uint8)
     imwrite(tmp_path / "slide.tif", colour, resolution=(20_000, 20_000), resolutionunit=3)
     drop(region, tmp_path / "slide.tif")
     settle(region)
-    assert region.session.slide_key != before
-    assert region.session.slide.short_name == "slide"
+    assert region.session.slides.key != before
+    assert region.session.slides.current.short_name == "slide"
 
 
-def test_a_file_that_is_none_says_so_in_its_section(region, settle, tmp_path) -> None:
+def test_a_file_without_cells_is_reported_in_the_layout_section(region, settle, tmp_path) -> None:
     (tmp_path / "cells.geojson").write_text('{"type": "FeatureCollection", "features": []}')
     drop(region, tmp_path / "cells.geojson")
     settle(region)

@@ -22,9 +22,9 @@ def ki67(shared_data: Path) -> np.ndarray:
 
 @pytest.fixture
 def section(studio, settle, ki67):
-    """With a region on real Ki67."""
+    """The Measure section, with a region on real Ki67 tissue."""
     studio.link.add_slide(ArraySlide([ki67], 0.5, "case 7"))
-    studio.session.add_region((140, 140))
+    studio.session.regions.add((140, 140))
     settle(studio)
     return studio.measure
 
@@ -34,7 +34,7 @@ def shown(section) -> list[str]:
     return [model.index(0, n).data() for n in range(model.columnCount())]
 
 
-def test_nuclei_are_coloured_by_class_and_sliders_act_at_once(
+def test_nuclei_are_coloured_by_class_and_follow_the_sliders(
     section, studio, qtbot, settle
 ) -> None:
     measures = studio.session.measures
@@ -75,18 +75,18 @@ def test_nuclei_are_coloured_by_class_and_sliders_act_at_once(
     assert studio.link.find("measured").features["positive"].sum() == after.positive
 
 
-def test_the_layouts_own_layer_learns_the_dab_of_its_nuclei(section, studio, settle) -> None:
+def test_a_layout_s_layer_lists_the_dab_of_its_nuclei(section, studio, settle) -> None:
     session = studio.session
-    session.segment()
+    session.segmentation.segment()
     settle(studio)
-    session.measure()
+    session.measures.measure()
     settle(studio)
-    layout = studio.link.find("layout", session.active.number)
+    layout = studio.link.find("layout", session.regions.active.number)
     assert list(layout.features.columns) == ["index", "DAB OD", "positive", "class"]
-    assert len(layout.features) == session.active.cells
+    assert len(layout.features) == session.regions.active.cells
     layout.visible = False
-    session.set_layout(session.active.number, None)
-    session.measure()
+    session.layouts.set(session.regions.active.number, None)
+    session.measures.measure()
     settle(studio)
     session.measures.choose(session.measures.rows[0])
     settle(studio)
@@ -102,11 +102,11 @@ def test_the_layouts_own_layer_learns_the_dab_of_its_nuclei(section, studio, set
     assert session.measures.rows
 
 
-def test_rows_are_copied_saved_and_removed(
+def test_rows_can_be_copied_saved_and_removed(
     section, studio, qtbot, settle, monkeypatch, tmp_path
 ) -> None:
     section.header.setChecked(True)
-    studio.session.measure()
+    studio.session.measures.measure()
     settle(studio)
     qtbot.keyClick(section.table, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
     header, line = QGuiApplication.clipboard().text().splitlines()

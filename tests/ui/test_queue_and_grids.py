@@ -1,4 +1,4 @@
-"""The queue's rows, grids and live pictures, in the real window."""
+"""The rows of the queue, grids and live previews in the real window."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from napari_pixcell.ui.results.sheet_window import SheetWindow
 
 def queue_three(studio, settle):
     session = studio.session
-    session.add_region((400, 400))
+    session.regions.add((400, 400))
     settle(studio)
     session.settings.count = 2
     for seed in (10, 20, 30):
         session.settings.seed = seed
-        session.generate()
+        session.generator.generate()
     settle(studio)
-    return list(session.generation.jobs)
+    return list(session.queue.jobs)
 
 
 def click(qtbot, widget) -> None:
@@ -29,7 +29,7 @@ def click(qtbot, widget) -> None:
     qtbot.mouseClick(widget, Qt.MouseButton.LeftButton)
 
 
-def test_each_row_shows_its_job_and_acts_on_it_alone(ready, client, qtbot, settle) -> None:
+def test_each_row_shows_its_job_and_acts_on_it_alone(ready, client, qtbot, settle, press) -> None:
     first, second, third = queue_three(ready, settle)
     shown = ready.generate.queue
     assert shown.isVisible() and list(shown.rows) == [first.number, second.number, third.number]
@@ -41,74 +41,69 @@ def test_each_row_shows_its_job_and_acts_on_it_alone(ready, client, qtbot, settl
     assert ready.generate.bar.value() == 250
     assert shown.title.text() == "Queue: 2 waiting"
     click(qtbot, shown.rows[third.number].front)
-    assert ready.session.generation.jobs == [first, third, second]
+    assert ready.session.queue.jobs == [first, third, second]
     assert not shown.rows[second.number].again.isVisible()
-    click(qtbot, shown.rows[second.number].stop)
-    settle(ready)
+    press(shown.rows[second.number].stop)
     assert shown.rows[second.number].state.text() == "cancelled"
     assert [job.state for job in (first, third)] == ["running", "waiting"]
-    click(qtbot, shown.cancel_waiting)
-    settle(ready)
+    press(shown.cancel_waiting)
     assert third.state == "cancelled" and first.state == "running"
     assert shown.title.text() == "Queue: 2 cancelled"
-    click(qtbot, ready.generate.cancel_button)
-    settle(ready)
+    press(ready.generate.cancel_button)
     assert first.state == "cancelled"
     click(qtbot, shown.clear)
     qtbot.wait(60)
-    assert not shown.isVisible() and not ready.session.problems
+    assert not shown.isVisible() and not ready.session.notices.problems
 
 
-def test_a_failed_row_is_tried_again(ready, client, qtbot, settle) -> None:
+def test_a_failed_job_is_retried(ready, client, settle, press) -> None:
     first, *_ = queue_three(ready, settle)
     client.waiting.pop(0)[1](Failure("There is not enough memory on the device."))
     settle(ready)
     row = ready.generate.queue.rows[first.number]
     assert row.state.text() == "There is not enough memory on the device."
-    click(qtbot, row.again)
-    settle(ready)
-    assert [job.request.seed for job in ready.session.generation.jobs] == [20, 30, 10]
+    press(row.again)
+    assert [job.request.seed for job in ready.session.queue.jobs] == [20, 30, 10]
     assert not ready.generate.problem.isVisible()
 
 
-def test_many_jobs_scroll_and_do_not_widen_the_dock(ready, client, qtbot, settle) -> None:
+def test_many_jobs_scroll_and_do_not_widen_the_dock(ready, client, settle, press) -> None:
     queue_three(ready, settle)
     width = ready.scroll.widget().minimumSizeHint().width()
-    ready.session.rename_region(1, "A very long name of a region, as pathologists give them " * 3)
+    ready.session.regions.rename(1, "A very long name of a region, as pathologists give them " * 3)
     for _ in range(30):
-        ready.session.generate()
+        ready.session.generator.generate()
     settle(ready)
     queue = ready.generate.queue
     assert len(queue.rows) == 33 and queue.scroll.height() <= 150
     assert ready.scroll.widget().minimumSizeHint().width() <= max(width, 330)
-    click(qtbot, queue.cancel_all)
-    settle(ready)
-    assert not ready.session.generation.jobs
+    press(queue.cancel_all)
+    assert not ready.session.queue.jobs
 
 
-def test_a_grid_is_made_looked_at_and_saved(ready, client, qtbot, settle, tmp_path: Path) -> None:
+def test_a_grid_is_generated_shown_and_saved(
+    ready, client, qtbot, settle, tmp_path: Path, press
+) -> None:
     session, grid = ready.session, ready.generate.grid
-    session.add_region((400, 400))
+    session.regions.add((400, 400))
     settle(ready)
     click(qtbot, grid.button)
-    grid.seeds.setValue(2)
-    qtbot.keyClicks(grid.fields["grid_guidance"], "1, many")
+    grid.form["grid_seeds"].setValue(2)
+    qtbot.keyClicks(grid.form["grid_guidance"], "1, many")
     qtbot.wait(60)
-    assert "not a list of numbers" in grid.what.text() and not grid.go.isEnabled()
-    grid.fields["grid_guidance"].clear()
-    qtbot.keyClicks(grid.fields["grid_guidance"], "1, 3")
+    assert "no list of numbers" in grid.outlook.text() and not grid.go.isEnabled()
+    grid.form["grid_guidance"].clear()
+    qtbot.keyClicks(grid.form["grid_guidance"], "1, 3")
     qtbot.wait(60)
-    assert grid.what.text() == "4 pictures, as one job"
-    assert not grid.fields["grid_layout"].isVisible()  # there is no layout
-    click(qtbot, grid.go)
-    settle(ready)
+    assert grid.outlook.text() == "4 images, generated as one job"
+    assert not grid.form["grid_layout"].isVisible()  # there is no layout
+    press(grid.go)
     assert not grid.show_sheet.isEnabled()
     while client.waiting:
         client.play()
         settle(ready)
     assert grid.show_sheet.text() == "Show sheet (4 of 4)"
-    click(qtbot, grid.show_sheet)
-    settle(ready)
+    press(grid.show_sheet)
     (window,) = ready.window().findChildren(SheetWindow)
     assert window.isVisible() and window.windowTitle() == "Synthetic · Region 1, grid of 4 pictures"
     window.save(tmp_path / "sheet")
@@ -119,11 +114,11 @@ def test_a_grid_is_made_looked_at_and_saved(ready, client, qtbot, settle, tmp_pa
     window.close()
 
 
-def test_a_live_picture_follows_the_brush(ready, viewer, client, qtbot, settle) -> None:
+def test_a_live_picture_follows_the_brush(ready, viewer, client, qtbot, settle, press) -> None:
     session = ready.session
-    session.add_region((400, 400))
+    session.regions.add((400, 400))
     settle(ready)
-    session.new_layout()
+    session.layouts.new()
     settle(ready)
     layer = ready.link.find("layout", 1)
     layer.paint((30, 30), 5)
@@ -144,8 +139,7 @@ def test_a_live_picture_follows_the_brush(ready, viewer, client, qtbot, settle) 
     client.play()
     settle(ready)
     assert ready.link.find("preview") is not None and not session.gallery.results
-    click(qtbot, ready.generate.keep_live)
-    settle(ready)
+    press(ready.generate.keep_live)
     (result,) = session.gallery.results
     assert result.shown and ready.link.find("preview").data is result.image
     ready.generate.live.setChecked(False)
@@ -154,11 +148,11 @@ def test_a_live_picture_follows_the_brush(ready, viewer, client, qtbot, settle) 
     assert not client.waiting
 
 
-def test_pictures_on_the_way_are_switched_off_in_the_window(ready, client, qtbot, settle) -> None:
-    ready.session.add_region((400, 400))
+def test_previews_can_be_switched_off(ready, client, qtbot, settle) -> None:
+    ready.session.regions.add((400, 400))
     settle(ready)
     ready.generate.more.button.setChecked(True)
     ready.generate.previews.setChecked(False)
-    ready.session.generate()
+    ready.session.generator.generate()
     settle(ready)
     assert client.previews == [False]

@@ -10,7 +10,8 @@ import napari
 import numpy as np
 import pytest
 
-from napari_pixcell.models.catalogue import DEMO_FOLDER, get_family
+from napari_pixcell.models.catalogue import DEMO_FOLDER
+from napari_pixcell.models.families import get_family
 from napari_pixcell.studio.results.results import Result
 from napari_pixcell.ui.demo import click
 from napari_pixcell.ui.dock import PixCellStudio
@@ -33,14 +34,14 @@ def test_the_main_job_with_the_real_worker_keeps_torch_out_of_napari(
     studio.generate.steps.setValue(4)
     click(studio.region.add_button)
     qtbot.waitUntil(lambda: not session.busy, timeout=300_000)
-    assert not session.problems
+    assert not session.notices.problems
     click(studio.layout_.finding.segment_button)
     qtbot.waitUntil(lambda: not session.busy, timeout=120_000)
     previews: list[bool] = []
-    session.generation.preview.connect(lambda _target, image: previews.append(image is not None))
+    session.queue.preview.connect(lambda _target, image: previews.append(image is not None))
     click(studio.generate.generate_button)
     qtbot.waitUntil(lambda: not session.busy, timeout=300_000)
-    assert not session.problems
+    assert not session.notices.problems
     results: list[Result] = session.gallery.results
     assert [r.seed for r in results] == [1234, 1235]
     assert any(previews)
@@ -53,13 +54,12 @@ def test_the_main_job_with_the_real_worker_keeps_torch_out_of_napari(
     studio.generate.steps.setValue(100)
     click(studio.generate.generate_button)
     qtbot.waitUntil(
-        lambda: session.generation.current is None or session.generation.current.done > 0,
-        timeout=300_000,
+        lambda: session.queue.current is None or session.queue.current.done > 0, timeout=300_000
     )
     click(studio.generate.cancel_button)
     qtbot.waitUntil(lambda: not session.busy, timeout=60_000)
     assert len(results) == 2
-    assert not session.problems
+    assert not session.notices.problems
 
     pid = session.client.process_id  # type: ignore[attr-defined]
     assert pid is not None
@@ -94,7 +94,7 @@ def test_the_published_families_of_tiny_widths_run_through_the_dock(
             qtbot.waitUntil(lambda: not session.busy, timeout=120_000)
         click(studio.generate.generate_button)
         qtbot.waitUntil(lambda: not session.busy, timeout=300_000)
-        assert not session.problems
+        assert not session.notices.problems
         result = session.gallery.results[-1]
         assert result.record.request.family == name and result.record.request.steps == 2
         assert result.image.shape == (family.tile, family.tile, 3)

@@ -1,4 +1,4 @@
-"""The results in a real napari window: clicks, keys, the divider, the menu."""
+"""The results in a napari window: clicks, keys, the divider and the menu."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from qtpy.QtWidgets import QFileDialog
 
 from napari_pixcell.engine.events import Preview
 from napari_pixcell.ui.demo import click
-from napari_pixcell.ui.keys import TABLE, key_list
+from napari_pixcell.ui.key_table import TABLE, key_list
 from napari_pixcell.ui.layers.slide import role
 from napari_pixcell.ui.results.menu import result_menu
 
@@ -25,10 +25,10 @@ NONE, CTRL = Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.ControlModifier
 
 @pytest.fixture
 def made(ready, client, qtbot, settle):
-    """With four variants of Region 1, the first of them shown."""
-    ready.session.add_region((400, 400))
+    """The studio with four variants of Region 1, the first of them visible."""
+    ready.session.regions.add((400, 400))
     settle(ready)
-    ready.session.generate()
+    ready.session.generator.generate()
     settle(ready)
     client.play()
     settle(ready)
@@ -42,7 +42,7 @@ def press(studio, number: int, modifier=NONE, button=LEFT) -> None:
 
 
 def key(viewer: napari.Viewer, code: Qt.Key, act=QTest.keyClick) -> None:
-    """Have the canvas get a key, as napari does."""
+    """Send a key to the canvas."""
     act(viewer.window._qt_viewer.canvas.native, code)
 
 
@@ -51,7 +51,7 @@ def shown(studio) -> list[int]:
 
 
 def pictures(viewer: napari.Viewer) -> list[Image]:
-    """Give the layers of variants and the one that all share."""
+    """Return the layers of starred variants and the shared layer."""
     return [layer for layer in viewer.layers if role(layer) in ("variant", "preview")]
 
 
@@ -61,7 +61,7 @@ def menu_of(studio, *numbers: int) -> dict:
     return {action.text(): action for action in menu.actions() if action.text()}
 
 
-def test_what_is_kept_has_a_layer_of_its_own(made, viewer, qtbot) -> None:
+def test_a_starred_variant_has_its_own_layer(made, viewer, qtbot) -> None:
     strip, gallery = made.results.strip, made.session.gallery
     (shared,) = pictures(viewer)
     place = strip.centre_of(2)
@@ -99,8 +99,10 @@ def test_what_is_kept_has_a_layer_of_its_own(made, viewer, qtbot) -> None:
     assert shared.visible and shared.data is gallery.results[0].image
 
 
-def test_live_pictures_the_disk_and_a_long_strip(made, client, qtbot, settle, monkeypatch) -> None:
-    made.session.generate()
+def test_previews_variants_on_disk_and_a_long_strip(
+    made, client, qtbot, settle, monkeypatch
+) -> None:
+    made.session.generator.generate()
     settle(made)
     tell = client.waiting[0][1]
     tell(Preview(0, np.full((32, 32, 3), 7, np.uint8)))
@@ -108,7 +110,7 @@ def test_live_pictures_the_disk_and_a_long_strip(made, client, qtbot, settle, mo
     shared = made.link.find("preview")
     assert shared.data.max() == 7 and shared.visible
     made.session.gallery.star(made.session.gallery.results[:1])
-    assert shared.data.max() == 7 and shared.visible  # nothing else was asked to be seen
+    assert shared.data.max() == 7 and shared.visible  # no other variant was selected
     made.session.gallery.star(made.session.gallery.results[:1], on=False)
     press(made, 3)
     tell(Preview(0, np.full((32, 32, 3), 9, np.uint8)))
@@ -117,7 +119,7 @@ def test_live_pictures_the_disk_and_a_long_strip(made, client, qtbot, settle, mo
     client.play()
     settle(made)
     assert made.link.find("preview") is shared
-    made.session.generate()
+    made.session.generator.generate()
     settle(made)
     for value, visible in ((7, True), (9, False)):
         client.waiting[0][1](Preview(0, np.full((32, 32, 3), value, np.uint8)))
@@ -126,9 +128,9 @@ def test_live_pictures_the_disk_and_a_long_strip(made, client, qtbot, settle, mo
         shared.visible = False
     client.play()
     settle(made)
-    assert shared.visible  # the result of what was not to be seen in the making
+    assert shared.visible  # a finished variant, although its preview was hidden
 
-    monkeypatch.setenv("PIXCELL_RESULTS_MB", "0.4")  # two pictures
+    monkeypatch.setenv("PIXCELL_RESULTS_MB", "0.4")  # two images
     press(made, 4)
     settle(made)
     results = made.session.gallery.results
@@ -142,7 +144,7 @@ def test_live_pictures_the_disk_and_a_long_strip(made, client, qtbot, settle, mo
     strip = made.results.strip
     for _ in range(3):
         made.session.settings.count = 9
-        made.session.generate()
+        made.session.generator.generate()
         settle(made)
         client.play()
         settle(made)
@@ -157,13 +159,13 @@ def test_live_pictures_the_disk_and_a_long_strip(made, client, qtbot, settle, mo
     assert shown(made) == [1]
 
 
-def test_keys_choose_keep_and_never_steal_typing(made, viewer) -> None:
+def test_keys_show_and_star_variants_but_never_capture_typing(made, viewer) -> None:
     for layer in ("case 7", "Regions"):
         viewer.layers.selection.active = viewer.layers[layer]
         for code, number in ((Qt.Key.Key_3, 3), (Qt.Key.Key_1, 1), (Qt.Key.Key_2, 2)):
             key(viewer, code)
             assert shown(made) == [number]
-        key(viewer, Qt.Key.Key_9)  # there is none
+        key(viewer, Qt.Key.Key_9)  # no such variant
         assert shown(made) == [2]
         key(viewer, Qt.Key.Key_0)
         assert shown(made) == []
@@ -179,7 +181,7 @@ def test_keys_choose_keep_and_never_steal_typing(made, viewer) -> None:
     field.setFocus()
     field.clear()
     QTest.keyClicks(field, "GHS 12")
-    assert field.text() == "GHS 12" and made.session.export_name == "GHS 12"
+    assert field.text() == "GHS 12" and made.session.exporter.name == "GHS 12"
     assert shown(made) == [1] and not made.session.gallery.kept
 
     slide = viewer.layers["case 7"]
@@ -190,7 +192,7 @@ def test_keys_choose_keep_and_never_steal_typing(made, viewer) -> None:
     assert not any("pixcell" in repr(call) for call in viewer.mouse_drag_callbacks)
 
 
-def test_napari_keeps_its_digits_and_h_shows_the_original_in_all_its_modes(
+def test_layouts_keep_napari_s_digits_and_h_shows_the_original_in_every_mode(
     made, viewer, settle
 ) -> None:
     regions = viewer.layers["Regions"]
@@ -198,7 +200,7 @@ def test_napari_keeps_its_digits_and_h_shows_the_original_in_all_its_modes(
     regions.mode = "add_rectangle"
     key(viewer, Qt.Key.Key_5)
     assert regions.mode == "select" and shown(made) == [1]
-    made.session.new_layout()
+    made.session.layouts.new()
     settle(made)
     layout = viewer.layers["Layout · Region 1"]
     viewer.layers.selection.active = layout
@@ -208,7 +210,7 @@ def test_napari_keeps_its_digits_and_h_shows_the_original_in_all_its_modes(
     key(viewer, Qt.Key.Key_2)
     assert viewer.layers["theirs"].mode == "add"
     viewer.layers.remove("theirs")
-    made.session.new_layout()
+    made.session.layouts.new()
     settle(made)
     press(made, 2)
     made.session.gallery.star(made.session.gallery.results[1])
@@ -223,13 +225,13 @@ def test_napari_keeps_its_digits_and_h_shows_the_original_in_all_its_modes(
         assert kept.visible
 
 
-def test_all_keys_are_listed() -> None:
+def test_the_key_list_is_complete() -> None:
     text = key_list()
     assert all(entry.shown in text and entry.words in text for entry in TABLE)
-    assert "Hold to see the original" in text and "painting tools" in text
+    assert "original tissue while held" in text and "painting tools" in text
 
 
-def test_the_strip_is_used_with_keys_alone(made, qtbot) -> None:
+def test_the_strip_works_with_keys_alone(made, qtbot) -> None:
     strip, gallery = made.results.strip, made.session.gallery
     strip.setCurrentIndex(strip.model_.index(strip.model_.row_of(1)))
     QTest.keyClick(strip, Qt.Key.Key_Right)
@@ -239,7 +241,7 @@ def test_the_strip_is_used_with_keys_alone(made, qtbot) -> None:
     assert [result.number for result in gallery.kept] == [2]
     index = strip.currentIndex()
     words = strip.model_.data(index, Qt.ItemDataRole.AccessibleTextRole)
-    assert words == "Synthetic · Region 1 · seed 1235, shown, kept"
+    assert words == "Synthetic · Region 1 · seed 1235, shown, starred"
     QTest.keyClick(strip, Qt.Key.Key_Delete)
     qtbot.wait(60)
     assert len(gallery.results) == 3 and made.link.find("variant", 2) is None
@@ -258,21 +260,23 @@ def test_the_strip_is_used_with_keys_alone(made, qtbot) -> None:
     assert shown(made) == [2]
     assert [result.number for result in made.results.strip.chosen()] == [2, 4]
     actions = menu_of(made, 2, 4)
-    assert list(actions) == ["Keep 2 as layers", "Discard 2"]
-    actions["Keep 2 as layers"].trigger()
+    assert list(actions) == ["Star 2 variants", "Discard 2 variants"]
+    actions["Star 2 variants"].trigger()
     assert [result.number for result in made.session.gallery.kept] == [2, 4]
-    menu_of(made, 2, 4)["Discard 2"].trigger()
+    menu_of(made, 2, 4)["Discard 2 variants"].trigger()
     assert [result.number for result in made.session.gallery.results] == [1, 3]
 
 
-def test_a_right_click_offers_what_can_be_done(made, qtbot, settle, monkeypatch, tmp_path) -> None:
+def test_a_right_click_opens_the_menu_of_a_variant(
+    made, qtbot, settle, monkeypatch, tmp_path
+) -> None:
     wanted = []
     made.results.strip.menu_wanted.disconnect()
     made.results.strip.menu_wanted.connect(wanted.append)
     strip, settings = made.results.strip, made.session.settings
     place = strip.centre_of(3)
     QTest.mouseClick(strip.viewport(), RIGHT, NONE, place)
-    if not wanted:  # Qt tells of the menu by itself on some systems only
+    if not wanted:  # not all systems send this event after a right click
         from qtpy.QtGui import QContextMenuEvent
 
         reason = QContextMenuEvent.Reason.Mouse
@@ -287,7 +291,7 @@ def test_a_right_click_offers_what_can_be_done(made, qtbot, settle, monkeypatch,
     assert settings.steps == made.session.gallery.results[2].record.request.steps
     actions["Copy seed"].trigger()
     assert QGuiApplication.clipboard().text() == "1236"
-    made.session.export_name = "case A"
+    made.session.exporter.name = "case A"
     actions["Copy record"].trigger()
     record = json.loads(QGuiApplication.clipboard().text())
     assert record["request"]["seed"] == 1236 and record["request"]["source"]["name"] == "case A"
@@ -299,21 +303,21 @@ def test_a_right_click_offers_what_can_be_done(made, qtbot, settle, monkeypatch,
     assert ("Use as style" in actions) == hasattr(made.session, "use_as_style")
 
 
-def test_the_divider_is_moved_in_the_dock_and_on_the_canvas(made, viewer, qtbot) -> None:
+def test_the_divider_can_be_dragged_in_the_dock_and_on_the_canvas(made, viewer, qtbot) -> None:
     section, result = made.results, made.session.gallery.results[0]
     qtbot.wait(60)
     click(section.swipe, QPoint(8, section.swipe.height() // 2))
     qtbot.wait(60)
     shared = made.link.find("preview")
     tissue = result.target.pixels
-    assert section.sides.text() == "tissue | seed 1234" and section.place.isEnabled()
+    assert section.sides.text() == "tissue | seed 1234" and section.divider.isEnabled()
     for value in (500, 250):
-        section.place.setValue(value)
+        section.divider.setValue(value)
         column = round(256 * value / 1000)
         np.testing.assert_array_equal(shared.data[:, : column - 1], tissue[:, : column - 1])
         assert (shared.data[:, column + 1 :] == result.image[0, 0]).all()
     assert (result.image == result.image[0, 0]).all()  # nothing was drawn into the variant
-    menu_of(made, 3)["Swipe against the one shown"].trigger()
+    menu_of(made, 3)["Swipe against visible variant"].trigger()
     qtbot.wait(60)
     assert section.sides.text() == "seed 1236 | seed 1234"
     assert (shared.data[:, 0] == made.session.gallery.results[2].image[0, 0]).all()
@@ -322,7 +326,7 @@ def test_the_divider_is_moved_in_the_dock_and_on_the_canvas(made, viewer, qtbot)
     press(made, 1)
     click(section.swipe, QPoint(8, section.swipe.height() // 2))
     qtbot.wait(60)
-    assert section.sides.text() == "Show a variant first." and not section.place.isEnabled()
+    assert section.sides.text() == "Show a variant first." and not section.divider.isEnabled()
     press(made, 1)
     swipe, camera = made.session.gallery.swipe, viewer.scene.camera
     viewer.layers.selection.active = viewer.layers["case 7"]

@@ -1,4 +1,4 @@
-"""The dock “Review pairs” in the window: keys, lists, what is read, what is stored."""
+"""The dock widget “Review pairs”: keys, filters, reading and storing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,13 @@ import napari
 import numpy as np
 import pytest
 from drawn_dataset import make_dataset
-from fitting import beyond_the_edge, cut_off, needed, room, seen
+from fitting import (
+    available_width,
+    needed_width,
+    text_widgets,
+    texts_beyond_the_edge,
+    truncated_texts,
+)
 from napari.layers import Image, Labels
 from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
 from qtpy.QtGui import QDropEvent
@@ -23,7 +29,7 @@ from napari_pixcell.datasets.store.decisions import read_decisions
 from napari_pixcell.datasets.store.rows import append_rows, read_rows
 from napari_pixcell.studio.review.open_dataset import OpenDataset
 from napari_pixcell.ui.dock import PixCellStudio
-from napari_pixcell.ui.keys import ON_LAYOUT, TABLE, key_list
+from napari_pixcell.ui.key_table import ON_LAYOUT, TABLE, key_list
 from napari_pixcell.ui.review.dock import ReviewPairs, open_review
 
 CONTROL = Qt.KeyboardModifier.ControlModifier
@@ -41,7 +47,7 @@ def folder(made: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def rest(qtbot: Any) -> Callable[[ReviewPairs], None]:
-    """Wait until nothing is under way and the dock shows it."""
+    """Wait until the review is idle and its dock is up to date."""
 
     def rest(dock: ReviewPairs) -> None:
         qtbot.wait(60)
@@ -82,13 +88,15 @@ def choose(combo: QComboBox, words: str) -> None:
     combo.activated.emit(row)
 
 
-def test_keys_decide_and_go_on(open_dock: ReviewPairs, folder: Path, rest: Any) -> None:
+def test_keys_decide_and_move_to_the_next_pair(
+    open_dock: ReviewPairs, folder: Path, rest: Any
+) -> None:
     dock = open_dock
     press(dock, "A", "D", "Right", "A")
     rest(dock)
     assert read_decisions(folder) == {0: "accepted", 1: "rejected", 3: "accepted"}
     assert dock.counts.text() == "12 pairs, 10 pass the checks, 2 accepted, 1 rejected"
-    assert dock.counts.toolTip().startswith("9 of them are used")
+    assert dock.counts.toolTip().startswith("9 pairs are used")
     assert dock.grid.currentIndex().row() == 4
     press(dock, "U")
     assert dock.grid.currentIndex().row() == 3
@@ -96,7 +104,7 @@ def test_keys_decide_and_go_on(open_dock: ReviewPairs, folder: Path, rest: Any) 
     press(dock, "Y", modifier=CONTROL)
     rest(dock)
     assert read_decisions(folder) == {0: "accepted", 1: "rejected"}
-    press(dock, "Home", "N")  # the pair that was accepted
+    press(dock, "Home", "N")  # the accepted pair
     press(dock, "M")
     rest(dock)
     assert not dock.outlined.isChecked() and read_decisions(folder) == {1: "rejected"}
@@ -109,26 +117,26 @@ def test_keys_decide_and_go_on(open_dock: ReviewPairs, folder: Path, rest: Any) 
     assert read_decisions(folder) == {1: "rejected"}
 
 
-def test_keys_of_the_studio_are_others() -> None:
+def test_the_keys_of_review_and_studio_differ() -> None:
     ours = set("ADNUM")
     studios = {key for entry in TABLE for key in entry.keys.split()}
     assert not ours & (studios | {entry.shown for entry in ON_LAYOUT})
-    assert "Accept the pair" in key_list()
+    assert "Accept pair" in key_list()
 
 
-def test_lists_filter_and_sort(open_dock: ReviewPairs, rest: Any) -> None:
+def test_pairs_are_filtered_and_sorted(open_dock: ReviewPairs, rest: Any) -> None:
     dock, filters = open_dock, open_dock.filters
     assert filters.show_.itemText(0) == "All pairs (12)"
     choose(filters.show_, "Flagged by a check (2)")
     rest(dock)
     assert numbers(dock) == [4, 9]
-    assert "overlap with its mask 0.30, wanted at least 0.50" in dock.detail.flags.text()
+    assert "overlap with its mask 0.30, expected at least 0.50" in dock.detail.flags.text()
     choose(filters.show_, "Does not follow its mask (2)")
     choose(filters.style_, "Style 1")
     assert numbers(dock) == [9]
     choose(filters.show_, "Rejected (0)")
     rest(dock)
-    assert not numbers(dock) and dock.none.text().startswith("No pair is like that")
+    assert not numbers(dock) and dock.none.text().startswith("No pair matches")
     assert dock.accept_button.toolTip().startswith("No pair is listed: show all pairs")
     choose(filters.show_, "All pairs")
     choose(filters.style_, "All styles")
@@ -143,11 +151,11 @@ def test_lists_filter_and_sort(open_dock: ReviewPairs, rest: Any) -> None:
         "Number",
         "Number of cells",
         "Overlap with its mask",
-        "Likeness to its style",
+        "Similarity to its style",
     ]
 
 
-def test_only_what_is_in_sight_is_read_of_ten_thousand_pairs(
+def test_only_visible_pairs_are_read_of_ten_thousand(
     dock: ReviewPairs, folder: Path, rest: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = list(read_rows(folder / "manifest.jsonl"))
@@ -180,7 +188,7 @@ def test_only_what_is_in_sight_is_read_of_ten_thousand_pairs(
     assert read_decisions(folder) == {9999: "accepted"}
 
 
-def test_a_dock_that_is_closed_and_opened_again(
+def test_a_closed_dock_can_be_opened_again(
     open_dock: ReviewPairs, viewer: napari.Viewer, folder: Path, qtbot: Any, rest: Any
 ) -> None:
     assert open_review(viewer) is open_dock
@@ -197,11 +205,13 @@ def test_a_dock_that_is_closed_and_opened_again(
     again.close_review()
 
 
-def test_what_is_off_says_why(dock: ReviewPairs, folder: Path, tmp_path: Path, rest: Any) -> None:
+def test_disabled_controls_say_why(
+    dock: ReviewPairs, folder: Path, tmp_path: Path, rest: Any
+) -> None:
     first = [dock.accept_button, dock.reject_button, dock.clear_button, dock.show_button]
     for made in (*first, dock.outlined, dock.filters.show_, dock.filters.sort):
         assert not made.isEnabled() and made.toolTip().startswith("Open a dataset first")
-    assert dock.redo_button.toolTip().startswith("No decision was taken back")
+    assert dock.redo_button.toolTip().startswith("No decision to redo")
     dock.open(tmp_path)
     rest(dock)
     assert dock.problem.text().startswith("There is no dataset in")
@@ -212,18 +222,18 @@ def test_what_is_off_says_why(dock: ReviewPairs, folder: Path, tmp_path: Path, r
     dock.dropEvent(QDropEvent(QPointF(9, 9), Qt.DropAction.CopyAction, mime, left, plain))
     rest(dock)
     assert dock.name.text() == "Drawn" and not dock.problem.text()
-    assert dock.none.text().startswith("There are no pairs yet")
+    assert dock.none.text().startswith("No pairs yet")
     assert dock.accept_button.toolTip().startswith("The dataset has no pairs yet")
 
 
-def test_decisions_that_cannot_be_stored_are_tried_again(
+def test_decisions_that_could_not_be_stored_are_retried(
     open_dock: ReviewPairs, folder: Path, qtbot: Any, rest: Any
 ) -> None:
     dock = open_dock
     (folder / "decisions.jsonl").mkdir()
     press(dock, "A")
     qtbot.waitUntil(dock.again_button.isVisible)
-    assert dock.problem.text().startswith("1 decision cannot be stored in data")
+    assert dock.problem.text().startswith("1 decision could not be stored in data")
     (folder / "decisions.jsonl").rmdir()
     dock.again_button.click()
     rest(dock)
@@ -232,34 +242,34 @@ def test_decisions_that_cannot_be_stored_are_tried_again(
     assert [json.loads(line)["decision"] for line in lines] == ["accepted"]
 
 
-def test_a_pair_whose_files_are_gone(dock: ReviewPairs, folder: Path, rest: Any) -> None:
+def test_a_pair_without_its_files_is_reported(dock: ReviewPairs, folder: Path, rest: Any) -> None:
     (folder / "images" / "000001.png").unlink()
     dock.open(folder)
     rest(dock)
     press(dock, "Right", "Return")
     rest(dock)
-    assert dock.problem.text().startswith("Pair 1 cannot be read; restore its files")
+    assert dock.problem.text().startswith("Pair 1 cannot be read. Restore its files")
     for widget in (dock.detail.view, dock.grid.viewport()):
         assert not widget.grab().isNull()
 
 
-def test_a_pair_is_shown_in_the_viewer_and_the_slide_stays(
+def test_a_pair_is_shown_in_the_viewer_beside_the_slide(
     ready: PixCellStudio, viewer: napari.Viewer, folder: Path, rest: Any
 ) -> None:
-    ready.session.datasets.finished = folder  # made last, so it is the one to look through
+    ready.session.datasets.finished = folder  # the newest, which the button opens
     ready.dataset.review_button.click()
     (dock,) = (w for w in viewer.window.dock_widgets.values() if isinstance(w, ReviewPairs))
     rest(dock)
     assert dock.name.text() == "Drawn" and dock.isVisible()
     press(dock, "R", "G")  # keys of the studio do nothing here
-    assert not ready.session.regions and not dock.review.unsaved
-    slide = ready.session.slide
-    for _ in range(2):  # the second takes the place of the first
+    assert not ready.session.regions.current and not dock.review.unsaved
+    slide = ready.session.slides.current
+    for _ in range(2):  # the second replaces the first
         press(dock, "Right", "Return")
         rest(dock)
     image, cells = viewer.layers[-2:]
     assert isinstance(image, Image) and isinstance(cells, Labels)
-    assert len(viewer.layers) == 3 and ready.session.slide is slide
+    assert len(viewer.layers) == 3 and ready.session.slides.current is slide
     assert image.name == "Synthetic · Drawn · pair 2"
     assert cells.name == "Synthetic cells · Drawn · pair 2"
     for layer in (image, cells):
@@ -269,7 +279,9 @@ def test_a_pair_is_shown_in_the_viewer_and_the_slide_stays(
     dock.close_review()
 
 
-def test_nothing_is_cut_off(open_dock: ReviewPairs, viewer: napari.Viewer, rest: Any) -> None:
+def test_no_text_is_cut_off_in_either_theme(
+    open_dock: ReviewPairs, viewer: napari.Viewer, rest: Any
+) -> None:
     dock = open_dock
     press(dock, "Down", "Right", "D")  # pair 4, which is flagged
     dock.review.go(4)
@@ -280,11 +292,11 @@ def test_nothing_is_cut_off(open_dock: ReviewPairs, viewer: napari.Viewer, rest:
             window.resizeDocks([dock.parent()], [width], Qt.Orientation.Horizontal)
             rest(dock)
             assert abs(dock.width() - width) < 8
-            assert len(list(seen(dock))) > 12
-            assert not cut_off(dock) and not beyond_the_edge(dock)
+            assert len(list(text_widgets(dock))) > 12
+            assert not truncated_texts(dock) and not texts_beyond_the_edge(dock)
             assert dock.detail.view.height() >= 96 and len(dock.grid.rows_in_sight()) >= 6
             combo = dock.filters.show_
             for row in range(combo.count()):
                 combo.setCurrentIndex(row)
-                assert needed(combo) <= room(combo), combo.currentText()
+                assert needed_width(combo) <= available_width(combo), combo.currentText()
             dock.refresh()

@@ -1,4 +1,4 @@
-"""Sessions in the window: close it, open them again, drop them, be offered them."""
+"""Sessions in the window are closed, opened, dropped and offered."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def slide_file(tmp_path: Path) -> Path:
 
 
 class Windows:
-    """One window with the dock at a time; two at once are more than OpenGL in Xvfb can bear."""
+    """One window with the studio at a time, since OpenGL in Xvfb fails with two."""
 
     def __init__(self) -> None:
         self.studio: PixCellStudio | None = None
@@ -49,7 +49,7 @@ class Windows:
         return self.studio
 
     def close(self) -> None:
-        """Close as napari does: layer by layer, which is no deletion by the user."""
+        """Close the window as napari does, layer by layer. The user deletes nothing."""
         if self.studio is not None:
             studio, self.studio = self.studio, None
             studio.viewer.close()
@@ -78,7 +78,7 @@ def work_on(studio: PixCellStudio, client: ScriptedClient, settle: Any, qtbot: A
     session = studio.session
     click(studio.region.add_button)
     settle(studio)
-    session.new_layout()
+    session.layouts.new()
     layer = studio.link.find("layout", 1)
     layer.paint((100, 100), 1)
     layer.paint((150, 150), 2)
@@ -86,8 +86,8 @@ def work_on(studio: PixCellStudio, client: ScriptedClient, settle: Any, qtbot: A
     studio.link.area.paint(1)
     studio.link.find("area", 1).paint((10, 10), 1)
     session.settings.count = 2
-    qtbot.waitUntil(lambda: session.active.cells == 2, timeout=5000)
-    session.generate()
+    qtbot.waitUntil(lambda: session.regions.active.cells == 2, timeout=5000)
+    session.generator.generate()
     settle(studio)
     client.play()
     settle(studio)
@@ -107,10 +107,8 @@ def layers_of(studio: PixCellStudio) -> list[tuple[str, Any, Any]]:
     return [(layer.name, box(layer), layer.visible) for layer in studio.viewer.layers]
 
 
-def test_a_window_that_was_closed_is_as_it_was_when_its_session_is_dropped(
-    windows, worked, slide_file, settle
-) -> None:
-    before, labels = layers_of(worked), worked.session.active.layout.copy()
+def test_a_dropped_session_restores_the_closed_window(windows, worked, slide_file, settle) -> None:
+    before, labels = layers_of(worked), worked.session.regions.active.layout.copy()
     folder = slide_file.with_name("case 7.pixcell")
     other = windows.open()
     drop(other, folder)
@@ -123,29 +121,27 @@ def test_a_window_that_was_closed_is_as_it_was_when_its_session_is_dropped(
     assert other.generate.generate_button.isEnabled()
 
 
-def test_a_slide_with_earlier_work_offers_it(windows, worked, slide_file, settle, qtbot) -> None:
-    worked.session.generate()  # it waits when the window is closed
+def test_a_slide_offers_its_previous_session(windows, worked, slide_file, settle, qtbot) -> None:
+    worked.session.generator.generate()  # waits while the window is closed
     settle(worked)
     other = windows.open()
     other.slide.open(slide_file)
     qtbot.waitUntil(lambda: not other.slide.action.isHidden(), timeout=5000)
     assert other.slide.note.text().startswith("Your work of today ")
-    assert other.slide.action.text() == "Open it"
+    assert other.slide.action.text() == "Open session"
     click(other.slide.action)
     settle(other)
     assert len(other.session.gallery.results) == 2
     assert "1 job waited when this session was saved." in other.slide.note.text()
-    assert other.session.generation.jobs == []
-    assert other.slide.action.text() == "Go on"
+    assert other.session.queue.jobs == []
+    assert other.slide.action.text() == "Resume jobs"
     click(other.slide.action)
     settle(other)
-    assert len(other.session.generation.jobs) == 1
+    assert len(other.session.queue.jobs) == 1
     assert "case 7.pixcell" in other.session.saver.where()
 
 
-def test_napari_opens_the_folder_and_the_studio_with_it(
-    windows, worked, slide_file, settle
-) -> None:
+def test_napari_opens_a_session_folder_in_the_studio(windows, worked, slide_file, settle) -> None:
     windows.close()
     viewer = napari.Viewer(show=True)
     folder = slide_file.with_name("case 7.pixcell")
@@ -158,27 +154,24 @@ def test_napari_opens_the_folder_and_the_studio_with_it(
     viewer.close()
 
 
-def test_a_slide_that_is_lost_is_asked_for(
+def test_the_studio_asks_for_a_missing_slide(
     windows, worked, slide_file, settle, monkeypatch
 ) -> None:
     other = windows.open()
     moved = slide_file.rename(slide_file.with_name("renamed.tif"))
     other.take(slide_file.with_name("case 7.pixcell"))
     settle(other)
-    assert other.slide.action.text() == "Find it…"
+    assert other.slide.action.text() == "Locate slide…"
     monkeypatch.setattr(
-        "napari_pixcell.ui.session_menu.QFileDialog.getOpenFileName",
-        lambda *_: (str(moved), ""),
+        "napari_pixcell.ui.session_menu.QFileDialog.getOpenFileName", lambda *_: (str(moved), "")
     )
     click(other.slide.action)
     settle(other)
-    assert len(other.session.regions) == 1
+    assert len(other.session.regions.current) == 1
     assert not other.slide.problem.isVisible()
 
 
-def test_a_dock_that_was_closed_and_opened_again_goes_on(
-    windows, worked, slide_file, settle, qtbot
-) -> None:
+def test_a_reopened_dock_restores_its_session(windows, worked, slide_file, settle, qtbot) -> None:
     viewer, before = worked.viewer, layers_of(worked)
     viewer.window.remove_dock_widget(viewer.window.dock_widgets["PixCell studio"])
     qtbot.waitUntil(lambda: worked.session.saver.closed, timeout=5000)
@@ -192,4 +185,4 @@ def test_a_dock_that_was_closed_and_opened_again_goes_on(
     assert sorted(layers_of(other)) == sorted(before)
     layer = other.link.find("layout", 1)
     layer.paint((200, 200), 9)
-    qtbot.waitUntil(lambda: other.session.active.cells == 3, timeout=5000)
+    qtbot.waitUntil(lambda: other.session.regions.active.cells == 3, timeout=5000)

@@ -1,4 +1,4 @@
-"""Finding nuclei by a method of the user's choice, in a real window."""
+"""Segmenting nuclei by each method in a real window."""
 
 from __future__ import annotations
 
@@ -20,26 +20,25 @@ HEAVY = ("torch", "cellpose", "segment_anything", "cv2")
 
 
 def choose(studio: PixCellStudio, index: int) -> None:
-    """Pick an entry of the methods as a user does."""
+    """Choose a method as a user does."""
     studio.layout_.finding.method.setCurrentIndex(index)
     studio.layout_.finding.method.activated.emit(index)
 
 
 @pytest.fixture
 def own_model(monkeypatch: pytest.MonkeyPatch, tiny_cellpose: Path) -> Path:
-    """Answer the question for a model file."""
+    """Answer the file dialog with a model file."""
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_, **__: (str(tiny_cellpose), ""))
     return tiny_cellpose
 
 
 @pytest.fixture
-def region(ready: PixCellStudio, settle) -> PixCellStudio:
-    click(ready.region.add_button)
-    settle(ready)
+def region(ready: PixCellStudio, press) -> PixCellStudio:
+    press(ready.region.add_button)
     return ready
 
 
-def test_without_weights_the_dock_says_how_to_get_them(region, qtbot) -> None:
+def test_missing_weights_are_offered_for_download(region, qtbot) -> None:
     section = region.layout_
     assert (
         section.finding.segment_button.isEnabled()
@@ -49,8 +48,8 @@ def test_without_weights_the_dock_says_how_to_get_them(region, qtbot) -> None:
     choose(region, 1)
     qtbot.wait(60)
     assert not section.finding.segment_button.isEnabled()
-    assert "Cellpose's weights are not installed; get them" in section.problem.text()
-    assert section.action.text() == "Get it…" and section.action.isVisible()
+    assert "Cellpose's weights are not installed. Get them" in section.problem.text()
+    assert section.action.text() == "Get weights…" and section.action.isVisible()
     click(section.action)
     manager = region.slide.manager
     assert manager.isVisible() and manager.chosen.family.name == "cellpose"
@@ -61,17 +60,17 @@ def test_without_weights_the_dock_says_how_to_get_them(region, qtbot) -> None:
     assert section.finding.segment_button.isEnabled() and not section.problem.isVisible()
 
 
-def test_weights_that_come_are_noticed(region, qtbot, tmp_path, monkeypatch) -> None:
+def test_newly_installed_weights_enable_the_button(region, qtbot, tmp_path, monkeypatch) -> None:
     choose(region, 1)
     qtbot.wait(60)
     (tmp_path / "cpsam_v2").touch()
     monkeypatch.setenv("CELLPOSE_LOCAL_MODELS_PATH", str(tmp_path))
-    region.session._check_installed()
+    region.session.models.check()
     qtbot.wait(60)
     assert region.layout_.finding.segment_button.isEnabled()
 
 
-def test_a_file_that_is_gone_can_be_chosen_anew(region, qtbot, own_model) -> None:
+def test_a_missing_model_file_can_be_replaced(region, qtbot, own_model) -> None:
     region.session.settings.segment_model = "/nowhere/mine"
     region.session.settings.segment_method = "cellpose"
     qtbot.wait(60)
@@ -85,7 +84,7 @@ def test_a_file_that_is_gone_can_be_chosen_anew(region, qtbot, own_model) -> Non
     )
 
 
-def test_a_question_that_is_put_away_changes_nothing(region, qtbot, monkeypatch) -> None:
+def test_cancelling_the_file_dialog_changes_nothing(region, qtbot, monkeypatch) -> None:
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_, **__: ("", ""))
     choose(region, 2)
     qtbot.wait(60)
@@ -113,11 +112,11 @@ def test_progress_is_shown_and_can_be_cancelled(region, client, qtbot, own_model
     click(section.finding.cancel_button)
     qtbot.waitUntil(lambda: not region.session.busy, timeout=10_000)
     qtbot.wait(60)
-    assert region.session.active.layout is None and not section.problem.isVisible()
+    assert region.session.regions.active.layout is None and not section.problem.isVisible()
     assert not section.finding.progress.isVisible() and section.finding.segment_button.isEnabled()
 
 
-def test_the_dock_stays_as_wide_as_it_was(region, qtbot, tmp_path, monkeypatch) -> None:
+def test_a_long_file_name_does_not_widen_the_dock(region, qtbot, tmp_path, monkeypatch) -> None:
     before = region.minimumWidth()
     path = tmp_path / f"{'a very long name ' * 12}"
     path.touch()
@@ -130,14 +129,14 @@ def test_the_dock_stays_as_wide_as_it_was(region, qtbot, tmp_path, monkeypatch) 
     assert column.minimumSizeHint().width() <= before
 
 
-def test_cells_land_on_the_region_they_were_asked_for(region, client, qtbot, own_model) -> None:
+def test_cells_arrive_on_the_region_that_was_segmented(region, client, qtbot, own_model) -> None:
     session = region.session
-    first = session.active
+    first = session.regions.active
     choose(region, 2)
     click(region.layout_.finding.segment_button)
     qtbot.waitUntil(lambda: bool(client.segmenting), timeout=10_000)
-    session.add_region((200, 200))
-    second = session.active
+    session.regions.add((200, 200))
+    second = session.regions.active
     labels = np.zeros((256, 256), np.int32)
     labels[5:20, 5:20] = 1
     _, tell = client.segmenting[0]
@@ -145,7 +144,7 @@ def test_cells_land_on_the_region_they_were_asked_for(region, client, qtbot, own
     tell(SegmentedLayout(labels, source))
     tell(Finished())
     qtbot.waitUntil(lambda: not session.busy, timeout=10_000)
-    assert session.active is second and second.layout is None
+    assert session.regions.active is second and second.layout is None
     np.testing.assert_array_equal(first.layout, labels)
     assert first.layout_origin == "segmented by Cellpose" and first.layout_source == source
 
@@ -156,12 +155,12 @@ def test_only_what_the_user_paints_counts_as_edited(region, qtbot) -> None:
         click(section.finding.segment_button)
         qtbot.waitUntil(lambda: not session.busy, timeout=20_000)
         qtbot.wait(600)
-        assert session.active.layout_source == LayoutSource("builtin")
-    region.link.find("layout", session.active.number).paint((40, 40), 500)
-    qtbot.waitUntil(lambda: session.active.layout_source.edited, timeout=5_000)
+        assert session.regions.active.layout_source == LayoutSource("builtin")
+    region.link.find("layout", session.regions.active.number).paint((40, 40), 500)
+    qtbot.waitUntil(lambda: session.regions.active.layout_source.edited, timeout=5_000)
 
 
-def test_a_failure_stands_in_the_section(region, client, qtbot, own_model) -> None:
+def test_a_failure_is_shown_in_the_section(region, client, qtbot, own_model) -> None:
     choose(region, 2)
     click(region.layout_.finding.segment_button)
     qtbot.waitUntil(lambda: bool(client.segmenting), timeout=10_000)
@@ -183,8 +182,8 @@ def test_cellpose_runs_from_the_dock_in_the_real_worker(viewer, qtbot, own_model
     choose(studio, 2)
     click(studio.layout_.finding.segment_button)
     qtbot.waitUntil(lambda: not session.busy, timeout=120_000)
-    assert not session.problems
-    item = session.active
+    assert not session.notices.problems
+    item = session.regions.active
     place = item.region
     rows, columns = (slice(int(at), int(at) + 256) for at in (place.y, place.x))
     there = truth[rows, columns] > 0
@@ -195,12 +194,12 @@ def test_cellpose_runs_from_the_dock_in_the_real_worker(viewer, qtbot, own_model
     studio.generate.steps.setValue(1)
     click(studio.generate.generate_button)
     qtbot.waitUntil(lambda: not session.busy, timeout=120_000)
-    session.export(tmp_path / "out")
-    qtbot.waitUntil(lambda: not session.exporting, timeout=60_000)
+    session.exporter.write_pairs(tmp_path / "out")
+    qtbot.waitUntil(lambda: not session.exporter.busy, timeout=60_000)
     (result,) = session.gallery.results
     source = result.record.request.source.layout
     assert (source.method, source.model, len(source.sha256)) == ("cellpose", "tiny", 64)
     readme = (tmp_path / "out/README.txt").read_text()
-    assert "Cells found by Cellpose tiny: The user's own Cellpose model" in readme
+    assert "Cells segmented by Cellpose tiny: The user's own Cellpose model" in readme
     assert {name for name in HEAVY if name in sys.modules} == before
     studio.close_session()

@@ -1,4 +1,4 @@
-"""Finding similar tissue in the window."""
+"""The search for similar tissue in the window."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ def client() -> ColourClient:
 
 @pytest.fixture
 def panel(studio, settle):
-    """With a region on pink tissue."""
+    """The panel, with a region on pink tissue."""
     studio.link.add_slide(ArraySlide([two_tissues()], 0.5, "case 7"))
     settle(studio)
-    studio.session.add_region((300, 900))
+    studio.session.regions.add((300, 900))
     settle(studio)
     return studio.region.similar
 
@@ -53,7 +53,9 @@ def test_the_map_lies_exactly_over_the_slide_and_below_the_regions(found, studio
     assert not changed[glass].mean() > 0.05
 
 
-def test_the_best_places_are_gone_to_and_become_regions(found, studio, settle) -> None:
+def test_the_best_matches_can_be_visited_and_used_as_regions_or_styles(
+    found, studio, settle
+) -> None:
     session = studio.session
     best = session.similar.found.best
     assert [made.text() for made in found.thumbnails] == [place.percent for place, _ in best]
@@ -64,14 +66,17 @@ def test_the_best_places_are_gone_to_and_become_regions(found, studio, settle) -
     region = place.region
     assert abs(x - region.x - region.width / 2) < 1 and abs(y - region.y - region.height / 2) < 1
     actions = {action.text(): action for action in found.menu(place).actions()}
-    assert list(actions) == ["Go there", "Add a region here", "Use as style of Region 1"]
+    assert list(actions) == ["Go to match", "Add region here", "Use as style of Region 1"]
     actions["Use as style of Region 1"].trigger()
     settle(studio)
-    assert session.active.name == "Region 1" and studio.style_.choice.currentText() == "Region 2"
-    assert session.style_item().region == region
+    assert (
+        session.regions.active.name == "Region 1"
+        and studio.style_.choice.currentText() == "Region 2"
+    )
+    assert session.styles.source_region().region == region
 
 
-def test_the_map_is_hidden_deleted_and_taken_back(found, studio, settle) -> None:
+def test_the_map_can_be_hidden_deleted_and_shown_again(found, studio, settle) -> None:
     link, viewer = studio.link, studio.viewer
     click(found.map_box)
     settle(studio)
@@ -90,13 +95,15 @@ def test_the_map_is_hidden_deleted_and_taken_back(found, studio, settle) -> None
     assert link.find("similar") is None and not found.isVisible()
 
 
-def test_the_map_goes_with_the_slide(found, studio, settle) -> None:
+def test_the_map_is_removed_with_its_slide(found, studio, settle) -> None:
     studio.viewer.layers.remove(studio.link.slide_layer)
     settle(studio)
     assert studio.link.find("similar") is None and not found.isVisible()
 
 
-def test_looking_shows_how_far_it_is_and_is_cancelled(panel, studio, client, qtbot, settle) -> None:
+def test_a_search_shows_its_progress_and_can_be_cancelled(
+    panel, studio, client, qtbot, settle
+) -> None:
     client.hold_from = len(client.requests) + 2
     click(panel.find_button)
     qtbot.waitUntil(lambda: "4 of 32 places" in panel.state.text(), timeout=20_000)
@@ -108,7 +115,7 @@ def test_looking_shows_how_far_it_is_and_is_cancelled(panel, studio, client, qtb
     assert panel.state.text().endswith("4 of 32 places looked at")
 
 
-def test_without_a_region_the_button_says_what_is_missing(studio, settle) -> None:
+def test_the_button_is_disabled_without_a_region(studio, settle) -> None:
     studio.link.add_slide(ArraySlide([two_tissues()], 0.5, "case 7"))
     settle(studio)
     button = studio.region.similar.find_button

@@ -26,7 +26,7 @@ write_own_stain(Path(sys.argv[1]), "mine", "Mine", 0)
 
 
 def pretend(*names: str) -> None:
-    """Put stains on the demo family there whose files nobody reads here."""
+    """Install stains of the demo family whose files are empty."""
     folder = families_folder()
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "weights").touch()
@@ -35,33 +35,30 @@ def pretend(*names: str) -> None:
         (folder / f"{name}.toml").write_text(f'base = "demo"\ntitle = "{name}"\n{parts}')
 
 
-def test_without_a_stain_the_section_says_how_to_get_one(ready, settle, monkeypatch) -> None:
+def test_the_section_offers_stains_when_none_is_installed(ready, monkeypatch, press) -> None:
     section = ready.stain
     monkeypatch.setattr(type(ready.session.staining), "installed", [])
     ready.refresh()
     assert section.nothing.isVisible() and not section.stain_button.isVisible()
     assert not section.some.isVisible() and not section.words.isVisible()
-    click(section.get_button)
-    settle(ready)
+    press(section.get_button)
     assert ready.slide.manager.isVisible()
     ready.slide.manager.close()
 
 
-def test_stains_are_chosen_made_kept_and_shown_side_by_side(ready, client, settle) -> None:
+def test_stains_are_generated_kept_and_compared(ready, client, settle, press) -> None:
     pretend("HER2x", "Ki67x")
     session, section = ready.session, ready.stain
-    session.check_model()
+    session.models.check()
     settle(ready)
     assert section.stain_button.text() == "Add a region first"
-    click(ready.region.add_button)
-    settle(ready)
+    press(ready.region.add_button)
     assert section.stain_button.text() == "Choose a stain"
     assert not section.boxes["stain-her2"].isEnabled()
     assert "needs its base" in section.boxes["stain-her2"].toolTip()
     for name in ("HER2x", "Ki67x"):
-        section.boxes[name].click()
-    settle(ready)
-    assert section.stain_button.text() == "Make 2 stains"
+        press(section.boxes[name])
+    assert section.stain_button.text() == "Generate 2 stains"
     assert "Most cells stay" in section.words.text()
     section.strength.setValue(0.3)
     section.start_from.setCurrentIndex(section.start_from.findData("noise"))
@@ -71,30 +68,27 @@ def test_stains_are_chosen_made_kept_and_shown_side_by_side(ready, client, settl
     section.start_from.setCurrentIndex(0)
     section.start_from.activated.emit(0)
     settle(ready)
-    click(section.stain_button)
-    settle(ready)
+    press(section.stain_button)
     request = client.waiting[0][0]
     assert (request.family, request.strength, request.invert) == ("HER2x", 0.3, True)
     for _ in range(2):
         client.play()
         settle(ready)
     assert section.keep_button.text() == "Keep 2"
-    click(section.keep_button)
-    settle(ready)
+    press(section.keep_button)
     names = [layer.name for layer in ready.viewer.layers]
     assert {f"Synthetic {n} · Region 1 · seed 1234" for n in ("HER2x", "Ki67x")} <= set(names)
-    click(section.sheet_button)
-    settle(ready)
+    press(section.sheet_button)
     (sheet,) = (w for w in QApplication.topLevelWidgets() if isinstance(w, SheetWindow))
-    assert "virtual HER2x, Ki67x" in sheet.windowTitle() and not session.problems
+    assert "virtual HER2x, Ki67x" in sheet.windowTitle() and not session.notices.problems
     sheet.close()
     assert ready.minimumSizeHint().width() <= 360
 
 
 def test_a_region_that_is_too_small_is_enlarged_by_a_button(
-    ready, settle, monkeypatch, tmp_path
+    ready, settle, monkeypatch, tmp_path, press
 ) -> None:
-    from napari_pixcell.models.catalogue import get_family
+    from napari_pixcell.models.families import get_family
 
     for part in get_family("stain-er").parts:
         for file in part.files:
@@ -105,20 +99,18 @@ def test_a_region_that_is_too_small_is_enlarged_by_a_button(
     from napari_pixcell.slides import ArraySlide
 
     ready.link.add_slide(ArraySlide([np.full((1300, 1300, 3), 200, np.uint8)], 0.5, "large"))
-    ready.session.check_model()
-    click(ready.region.add_button)
-    settle(ready)
+    ready.session.models.check()
+    press(ready.region.add_button)
     ready.stain.boxes["stain-er"].click()
     settle(ready)
     assert "ER needs 512 µm or more" in ready.stain.problem.text()
     assert not ready.stain.stain_button.isEnabled()
-    click(ready.stain.enlarge_button)
-    settle(ready)
-    assert ready.session.active.size == (1024, 1024)
+    press(ready.stain.enlarge_button)
+    assert ready.session.regions.active.size == (1024, 1024)
     assert ready.stain.stain_button.isEnabled() and not ready.stain.problem.text()
 
 
-def test_the_real_worker_teaches_a_stain_and_stains_a_region(
+def test_the_real_worker_trains_a_stain_and_stains_a_region(
     viewer: napari.Viewer, qtbot, tmp_path: Path, monkeypatch
 ) -> None:
     tests = Path(__file__).parents[1] / "support"
@@ -129,17 +121,20 @@ def test_the_real_worker_teaches_a_stain_and_stains_a_region(
     session, section = studio.session, studio.stain
     studio.slide.open(SAMPLE_SLIDE)
     click(studio.region.add_button)
-    section.teach.more.button.click()
-    session.teaching.set(name="other", base="demo")
+    section.training.more.button.click()
+    session.training.set(name="other", base="demo")
     for side, pixels in (("he", picture), ("ihc", picture[..., ::-1])):
         (tmp_path / side).mkdir()
         Image.fromarray(pixels).save(tmp_path / side / "1.png")
-        session.teaching.choose_folder(side, tmp_path / side)
+        session.training.choose_folder(side, tmp_path / side)
     qtbot.waitUntil(lambda: not session.busy, timeout=300_000)
     qtbot.wait(60)
-    click(section.teach.teach_button)
+    click(section.training.train_button)
     qtbot.waitUntil(lambda: not session.busy, timeout=300_000)
-    assert not session.problems and "“other” was trained on 12 tiles" in session.notes["stain"]
+    assert (
+        not session.notices.problems
+        and "“other” was taught by 12 tiles" in session.notices.notes["stain"]
+    )
     qtbot.wait(60)
     assert section.boxes["other"].isChecked()
     section.boxes["mine"].click()
@@ -147,7 +142,7 @@ def test_the_real_worker_teaches_a_stain_and_stains_a_region(
     qtbot.wait(60)
     click(section.stain_button)
     qtbot.waitUntil(lambda: not session.busy, timeout=300_000)
-    assert not session.problems
+    assert not session.notices.problems
     first, second = session.gallery.results
     assert (first.label, second.label) == ("Mine", "other")
     assert first.record.weights["transformer"] == second.record.weights["transformer"]
@@ -155,6 +150,6 @@ def test_the_real_worker_teaches_a_stain_and_stains_a_region(
     assert first.record.weights["flow"] != second.record.weights["flow"]
     assert second.record.notice.startswith("DEMO: a virtual stain that its user taught")
     assert (first.image != second.image).any()
-    away = np.abs(first.image.astype(float) - session.active.pixels).mean()
+    away = np.abs(first.image.astype(float) - session.regions.active.pixels).mean()
     assert 0 < away < 25
     studio.close_session()

@@ -1,4 +1,4 @@
-"""Nuclei stamped with the mouse, and layouts by numbers, in the window."""
+"""Stamped nuclei and invented layouts in the window."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ from napari_pixcell.ui.demo import click
 
 
 @pytest.fixture
-def region(ready, qtbot, settle):
-    click(ready.region.add_button)
-    settle(ready)
+def region(ready, press):
+    press(ready.region.add_button)
     return ready
 
 
@@ -27,15 +26,14 @@ def labels_of(studio) -> np.ndarray:
     return studio.link.tools.layer.data
 
 
-def stamp(studio, settle):
-    click(studio.layout_.tools.buttons["stamp"])
-    settle(studio)
-    assert studio.session.stamps is not None and studio.layout_.stamps.isVisible()
+def stamp(studio, press):
+    press(studio.layout_.tools.buttons["stamp"])
+    assert studio.session.invention.stamps is not None and studio.layout_.stamps.isVisible()
     return studio.link.tools.layer
 
 
-def test_a_click_places_one_nucleus_and_a_drag_scatters_many(region, settle) -> None:
-    layer = stamp(region, settle)
+def test_a_click_places_one_nucleus_and_a_drag_scatters_many(region, press) -> None:
+    layer = stamp(region, press)
     drag(layer, *world(layer, (100, 100)))
     assert len(np.unique(layer.data)) == 2 and label_at(layer.data, (100, 100)) == 1
     drag(layer, *world(layer, (160, 30), (160, 230)))
@@ -50,8 +48,8 @@ def test_a_click_places_one_nucleus_and_a_drag_scatters_many(region, settle) -> 
     assert len(np.unique(layer.data)) == 2
 
 
-def test_spacing_size_and_direction_are_the_user_s(region, settle) -> None:
-    layer, section = stamp(region, settle), region.layout_.stamps
+def test_spacing_size_and_direction_can_be_set(region, press) -> None:
+    layer, section = stamp(region, press), region.layout_.stamps
     section.spacing.setValue(20)
     section.size.setValue(2)
     drag(layer, *world(layer, (100, 30), (100, 230)))
@@ -66,13 +64,13 @@ def test_spacing_size_and_direction_are_the_user_s(region, settle) -> None:
     assert region.link.tools.stamping.along
 
 
-def test_any_layout_can_be_the_stamps(region, settle) -> None:
+def test_stamps_can_come_from_any_layout(region, settle, press) -> None:
     session, labels = region.session, np.zeros((256, 256), np.int32)
     for i in range(8):
         labels[20 : 20 + 6, 10 + 30 * i : 32 + 30 * i] = i + 1  # long bars
-    session.set_layout(1, labels, "test", LayoutSource("painted"))
+    session.layouts.set(1, labels, "test", LayoutSource("painted"))
     settle(region)
-    layer, section = stamp(region, settle), region.layout_.stamps
+    layer, section = stamp(region, press), region.layout_.stamps
     assert [section.source.itemText(i) for i in range(2)] == [
         "bundled nuclei",
         "nuclei of Region 1",
@@ -80,106 +78,101 @@ def test_any_layout_can_be_the_stamps(region, settle) -> None:
     section.source.setCurrentIndex(1)
     section.source.activated.emit(1)
     settle(region)
-    assert session.stamps_of == 1
+    assert session.invention.stamps_of == 1
     drag(layer, *world(layer, (150, 128)))
     rows, columns = np.nonzero(layer.data == 9)
     sides = np.linalg.svd(np.stack([rows - rows.mean(), columns - columns.mean()]))[1]
     assert sides[0] > 2.5 * sides[1]
 
 
-def test_cells_are_invented_by_numbers_and_again_with_another_seed(region, settle) -> None:
+def test_cells_are_invented_from_a_recipe_and_a_seed(region, settle, press) -> None:
     session, section = region.session, region.layout_.inventing
     section.button.setChecked(True)
     section.density.setValue(4000)
-    click(section.invent_button)
-    settle(region)
+    press(section.invent_button)
     first = labels_of(region).copy()
-    assert 55 <= session.active.cells <= 70
+    assert 55 <= session.regions.active.cells <= 70
     assert region.layout_.note.text().endswith("placed. (seed 0)")
-    assert session.active.layout_source.recipe["density"] == 4000 and section.seed.value() == 1
-    click(section.invent_button)
-    settle(region)
+    assert (
+        session.regions.active.layout_source.recipe["density"] == 4000 and section.seed.value() == 1
+    )
+    press(section.invent_button)
     assert not np.array_equal(labels_of(region), first)
     section.seed.setValue(0)
-    click(section.invent_button)
-    settle(region)
+    press(section.invent_button)
     np.testing.assert_array_equal(labels_of(region), first)
     region.link.tools.undo()
     settle(region)
     assert not np.array_equal(labels_of(region), first)
 
 
-def test_a_marked_part_alone_gets_invented_cells(region, settle) -> None:
+def test_cells_are_invented_in_the_marked_area_only(region, settle, press) -> None:
     session, labels = region.session, np.zeros((256, 256), np.int32)
     labels[20:30, 20:30], labels[200:210, 200:210] = 5, 6
-    session.set_layout(1, labels, "test", LayoutSource("painted"))
+    session.layouts.set(1, labels, "test", LayoutSource("painted"))
     settle(region)
     click(region.layout_.area.mark_button)
     area = region.link.find("area", 1)
     area.data[:16] = 1  # the upper half
     region.layout_.inventing.density.setValue(6000)
-    click(region.layout_.inventing.invent_button)
-    settle(region)
+    press(region.layout_.inventing.invent_button)
     found = labels_of(region)
     np.testing.assert_array_equal(found[200:210, 200:210], 6)
     assert len(np.unique(found[:128])) > 20
     assert set(np.unique(found[150:])) == {0, 6}
 
 
-def test_numbers_are_measured_and_a_layout_varied(region, settle) -> None:
+def test_a_recipe_is_measured_and_a_layout_varied(region, settle, press) -> None:
     session, section = region.session, region.layout_.inventing
     section.density.setValue(5000)
     section.area.setValue(50)
-    click(section.invent_button)
-    settle(region)
+    press(section.invent_button)
     section.density.setValue(100)
     section.like.setCurrentIndex(1)
     section.like.activated.emit(1)
     settle(region)
     assert 4300 <= section.density.value() <= 5700 and 40 <= section.area.value() <= 60
     before = labels_of(region).copy()
-    click(section.vary_button)
-    settle(region)
+    press(section.vary_button)
     varied = labels_of(region)
     assert not np.array_equal(varied, before)
     assert abs(len(np.unique(varied)) - len(np.unique(before))) <= 10
     section.jitter.setValue(0)
     section.drop.setValue(50)
     section.more.setValue(0)
-    click(section.vary_button)
-    settle(region)
+    press(section.vary_button)
     half = labels_of(region)
     assert set(np.unique(half)) < set(np.unique(varied))
     np.testing.assert_array_equal(half[half > 0], varied[half > 0])
     left_out = round(0.5 * (len(np.unique(varied)) - 1))
-    assert f"{left_out} cells left out, 0 added." in region.layout_.note.text()
-    assert session.active.layout_origin == "invented, varied"
-    assert session.active.layout_source.edited
+    assert f"{left_out} cells dropped, 0 added." in region.layout_.note.text()
+    assert session.regions.active.layout_origin == "invented, varied"
+    assert session.regions.active.layout_source.edited
 
 
-def test_numbers_that_cannot_be_get_a_sentence(region, settle) -> None:
-    region.session.change_recipe(density=99_999.0)
+def test_impossible_values_are_reported(region, settle) -> None:
+    region.session.invention.change(density=99_999.0)
     settle(region)
-    assert "choose from 0 to 30,000" in region.layout_.problem.text()
+    assert "Choose a value from 0 to 30,000" in region.layout_.problem.text()
     labels = np.zeros((256, 256), np.int32)
     labels[:9, :9] = 1  # cut by the border: no shape to stamp with
-    region.session.set_layout(1, labels, "test", LayoutSource("painted"))
+    region.session.layouts.set(1, labels, "test", LayoutSource("painted"))
     settle(region)
-    region.session.measure_like(1)
+    region.session.invention.measure_like(1)
     settle(region)
-    assert "cells" in region.layout_.problem.text() and ";" in region.layout_.problem.text()
-    region.session.use_stamps(1)
+    assert "Choose one with more cells" in region.layout_.problem.text()
+    region.session.invention.use_stamps(1)
     settle(region)
     assert "or the bundled stamps" in region.layout_.problem.text()
-    assert region.session.stamps is None and region.session.stamps_of == 0
+    assert region.session.invention.stamps is None and region.session.invention.stamps_of == 0
 
 
-def test_inventing_shows_how_far_it_is_and_escape_stops_it(region, qtbot, settle) -> None:
+def test_inventing_shows_progress_and_escape_cancels_it(region, qtbot, settle) -> None:
     session, section = region.session, region.layout_.inventing
     section.button.setChecked(True)
-    session.draw_region(Region(0, 0, 800, 800))
+    session.regions.draw(Region(0, 0, 800, 800))
     settle(region)
-    session.change_recipe(density=25_000.0, area_um2=20.0)
+    session.invention.change(density=25_000.0, area_um2=20.0)
     assert not section.bar.isVisible() and not section.cancel_button.isVisible()
     click(section.invent_button)
     qtbot.waitUntil(lambda: section.bar.value() > 0, timeout=20_000)
@@ -190,4 +183,4 @@ def test_inventing_shows_how_far_it_is_and_escape_stops_it(region, qtbot, settle
     qtbot.wait(60)
     assert not section.bar.isVisible() and section.invent_button.isEnabled()
     settle(region)
-    assert session.active.layout is None and not session.problems
+    assert session.regions.active.layout is None and not session.notices.problems

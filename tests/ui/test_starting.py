@@ -1,4 +1,4 @@
-"""Starting from the tissue or a variant, in the window."""
+"""Starting from the tissue or a variant in the window."""
 
 from __future__ import annotations
 
@@ -18,11 +18,8 @@ def choose(panel, name: str) -> None:
     panel.start_from.activated.emit(panel.start_from.currentIndex())
 
 
-def test_the_dock_says_how_much_changes_and_carries_it_into_the_request(
-    ready, client, settle
-) -> None:
-    click(ready.region.add_button)
-    settle(ready)
+def test_the_strength_of_the_change_is_shown_and_requested(ready, client, settle, press) -> None:
+    press(ready.region.add_button)
     panel, generate, session = ready.generate.starting, ready.generate, ready.session
     assert panel.body.isHidden() and panel.button.text() == "Start from the region"
     panel.button.click()
@@ -32,14 +29,13 @@ def test_the_dock_says_how_much_changes_and_carries_it_into_the_request(
     settle(ready)
     panel.strength.setValue(0.3)
     settle(ready)
-    assert panel.button.text() == "Start from the tissue · 30% changes"
+    assert panel.button.text() == "Start from the tissue · 30 % change"
     assert panel.words.text().startswith("Most cells keep their places")
-    assert not generate.honest.text() and panel.feather.isHidden()
-    click(generate.generate_button)
-    settle(ready)
+    assert not generate.honest.text() and not panel.feather.isVisible()
+    press(generate.generate_button)
     request = client.waiting[0][0]
     assert request.strength == 0.3 and request.part is None
-    np.testing.assert_array_equal(request.start.unpack(), session.active.pixels)
+    np.testing.assert_array_equal(request.start.unpack(), session.regions.active.pixels)
     choose(panel, "shown")
     settle(ready)
     assert generate.generate_button.text() == "Show a variant to start from"
@@ -48,9 +44,8 @@ def test_the_dock_says_how_much_changes_and_carries_it_into_the_request(
     assert generate.generate_button.isEnabled() and not panel.words.text()
 
 
-def test_a_part_is_marked_and_changed_alone(ready, client, settle) -> None:
-    click(ready.region.add_button)
-    settle(ready)
+def test_only_the_marked_area_changes(ready, client, settle, press) -> None:
+    press(ready.region.add_button)
     panel, generate = ready.generate.starting, ready.generate
     panel.button.click()
     settle(ready)
@@ -58,25 +53,24 @@ def test_a_part_is_marked_and_changed_alone(ready, client, settle) -> None:
     settle(ready)
     assert panel.only_part.isChecked() and panel.start_from.currentData() == "tissue"
     assert generate.generate_button.text() == "Mark a part first"
-    layer = ready.link.find("area", ready.session.active.number)
+    layer = ready.link.find("area", ready.session.regions.active.number)
     drag(layer, *(tuple(layer.data_to_world(point)) for point in ((8, 8), (8, 20))))
     settle(ready)
     assert generate.generate_button.text() == "Generate 4 variants in the marked part"
     panel.feather.setValue(3)
     settle(ready)
-    click(generate.generate_button)
-    settle(ready)
+    press(generate.generate_button)
     request = client.waiting[0][0]
     assert request.feather == 6
-    np.testing.assert_array_equal(request.part.unpack() > 0, ready.session.active.part)
+    np.testing.assert_array_equal(request.part.unpack() > 0, ready.session.regions.active.part)
     panel.only_part.click()
     settle(ready)
     assert generate.generate_button.text() == "Queue 4 variants"
-    assert panel.feather.isHidden()
+    assert not panel.feather.isVisible()
 
 
 @pytest.mark.usefixtures("one_worker")
-def test_the_real_worker_changes_the_part_and_nothing_else(viewer: napari.Viewer, qtbot) -> None:
+def test_the_real_worker_changes_the_marked_area_only(viewer: napari.Viewer, qtbot) -> None:
     _, studio = viewer.window.add_plugin_dock_widget("napari-pixcell", "PixCell studio")
     session, panel = studio.session, studio.generate.starting
     studio.slide.open(SAMPLE_SLIDE)
@@ -84,13 +78,13 @@ def test_the_real_worker_changes_the_part_and_nothing_else(viewer: napari.Viewer
     qtbot.waitUntil(lambda: not session.busy, timeout=300_000)
     session.settings.count, session.settings.steps = 1, 2
     panel.mark()
-    item = session.active
+    item = session.regions.active
     layer = studio.link.find("area", item.number)
     drag(layer, *(tuple(layer.data_to_world(point)) for point in ((8, 8), (8, 20))))
     qtbot.wait(60)
     click(studio.generate.generate_button)
     qtbot.waitUntil(lambda: not session.busy, timeout=300_000)
-    assert not session.problems
+    assert not session.notices.problems
     (result,) = session.gallery.results
     changed = (result.image != item.pixels).any(axis=-1)
     assert changed[item.part].mean() > 0.9

@@ -1,4 +1,4 @@
-"""The Style section's blends, pictures and saved styles, by real widgets."""
+"""Blends, styles from images and saved styles, used through real widgets."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LEFT = Qt.MouseButton.LeftButton
 def two(ready: PixCellStudio, settle) -> PixCellStudio:
     """With two regions; the second is active."""
     for x in (200, 500):
-        ready.session.add_region((x, x))
+        ready.session.regions.add((x, x))
     settle(ready)
     return ready
 
@@ -57,47 +57,42 @@ def picture(folder: Path) -> Path:
     return path
 
 
-def test_one_style_alone_cannot_be_blended_and_says_why(ready, settle) -> None:
-    ready.session.add_region((300, 300))
+def test_a_single_style_cannot_be_blended(ready, settle) -> None:
+    ready.session.regions.add((300, 300))
     settle(ready)
     style = ready.style_
     assert not style.balance.isVisible() and not style.second.isVisible()
     assert not style.blend_button.isEnabled()
-    assert "add a region, or choose a picture" in style.blend_button.toolTip()
-    assert texts(style.choice) == ["Region 1", "no style: any tissue"]
+    assert "Add a region, or a style from an image" in style.blend_button.toolTip()
+    assert texts(style.choice) == ["Region 1", "No style: any tissue"]
 
 
-def test_the_slider_blends_two_styles(two, client, settle) -> None:
+def test_the_slider_blends_two_styles(two, client, settle, press) -> None:
     style, session = two.style_, two.session
-    click(style.blend_button)
-    settle(two)
+    press(style.blend_button)
     assert style.balance.isVisible() and style.second.currentText() == "Region 1"
     assert state(style) == "50 % Region 2 · 50 % Region 1"
     style.balance.setValue(80)
     settle(two)
     assert state(style) == "20 % Region 2 · 80 % Region 1"
-    click(two.generate.generate_button)
-    settle(two)
+    press(two.generate.generate_button)
     assert client.waiting[-1][0].source.style == (("Region 2", 0.2), ("Region 1", 0.8))
-    click(style.blend_button)
-    settle(two)
-    assert session.active.style == StyleChoice.of(2) and not style.balance.isVisible()
-    pick(style.choice, "no style: any tissue")
+    press(style.blend_button)
+    assert session.regions.active.style == StyleChoice.of(2) and not style.balance.isVisible()
+    pick(style.choice, "No style: any tissue")
     settle(two)
     assert state(style) == "No style: the model chooses the tissue"
     assert not style.save_button.isVisible()
 
 
-def test_a_third_style_has_its_own_share_and_can_be_taken_out(two, settle) -> None:
+def test_a_third_style_has_its_own_share_and_can_be_removed(two, settle, press) -> None:
     style = two.style_
-    two.session.add_region((350, 350))
-    two.session.activate(2)
+    two.session.regions.add((350, 350))
+    two.session.regions.activate(2)
     settle(two)
-    click(style.blend_button)
-    settle(two)
+    press(style.blend_button)
     style.blending.button.setChecked(True)
-    click(style.blending.another_button)
-    settle(two)
+    press(style.blending.another_button)
     (third,) = style.blending.rows
     assert third.choice.currentText() == "Region 3" and third.percent.text() == "33 %"
     assert not style.blending.another_button.isEnabled()
@@ -109,14 +104,12 @@ def test_a_third_style_has_its_own_share_and_can_be_taken_out(two, settle) -> No
     assert not style.blending.rows and state(style) == "50 % Region 2 · 50 % Region 1"
 
 
-def test_a_series_button_queues_its_steps(two, client, settle) -> None:
+def test_a_series_button_queues_its_steps(two, client, settle, press) -> None:
     style = two.style_
-    click(style.blend_button)
-    settle(two)
+    press(style.blend_button)
     style.blending.button.setChecked(True)
     style.blending.count.setValue(3)
-    click(style.blending.series_button)
-    settle(two)
+    press(style.blending.series_button)
     for _ in range(3):
         client.play()
         settle(two)
@@ -129,13 +122,12 @@ def test_a_series_button_queues_its_steps(two, client, settle) -> None:
     ]
 
 
-def test_a_style_is_saved_renamed_used_and_removed(two, settle, monkeypatch) -> None:
+def test_a_style_is_saved_renamed_used_and_removed(two, settle, monkeypatch, press) -> None:
     style, session = two.style_, two.session
     say(monkeypatch, "Stroma A")
-    click(style.save_button)
-    settle(two)
+    press(style.save_button)
     assert "Saved as “Stroma A”" in style.note.text()
-    assert entry(style.menu(), "Rename or remove").isEnabled() is False
+    assert entry(style.menu(), "Choose a saved style").isEnabled() is False
     pick(style.choice, "Stroma A")
     settle(two)
     assert state(style) == "✓ saved (1 tile)"
@@ -149,15 +141,14 @@ def test_a_style_is_saved_renamed_used_and_removed(two, settle, monkeypatch) -> 
     settle(two)
     assert style.choice.currentText() == "Region 2" and "is gone" in style.note.text()
     say(monkeypatch, "  ")
-    click(style.save_button)
-    settle(two)
-    assert "needs a name" in style.problem.text() and session.styles == []
+    press(style.save_button)
+    assert "needs a name" in style.problem.text() and session.library.all == []
 
 
-def test_a_picture_comes_by_the_menu_and_by_dropping_it(two, settle, tmp_path, monkeypatch) -> None:
+def test_an_image_becomes_a_style_by_menu_or_drop(two, settle, tmp_path, monkeypatch) -> None:
     style, path = two.style_, picture(tmp_path)
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(path), ""))
-    entry(style.menu(), "From a picture").trigger()
+    entry(style.menu(), "Add style from image").trigger()
     settle(two)
     assert style.choice.currentText() == "Picture" and state(style) == "✓ embedded (4 tiles)"
     data = QMimeData()
@@ -166,19 +157,19 @@ def test_a_picture_comes_by_the_menu_and_by_dropping_it(two, settle, tmp_path, m
     style.dropEvent(QDropEvent(QPointF(5, 5), action, data, LEFT, none))
     settle(two)
     assert style.choice.currentText() == "Picture 2"
-    assert two.session.slide.name == "case 7"  # it was not opened as a slide
-    two.session.style_from_picture(tmp_path / "gone.png")
+    assert two.session.slides.current.name == "case 7"  # it was not opened as a slide
+    two.session.styles.add_picture(tmp_path / "gone.png")
     settle(two)
     assert "gone.png" in style.problem.text() and not style.action.isVisible()
 
 
 def test_a_style_of_another_encoder_cannot_be_chosen(two, settle, monkeypatch) -> None:
     style = two.style_
-    two.session.save_style("Old")
+    two.session.styles.save("Old")
     settle(two)
     pick(style.choice, "Old")
     settle(two)
-    two.session._encoders["demo"] = "another"
+    two.session.models._encoders["demo"] = "another"
     two.session.changed.emit()
     settle(two)
     item = style.choice.model().item(style.choice.findText("Old"))
@@ -188,7 +179,7 @@ def test_a_style_of_another_encoder_cannot_be_chosen(two, settle, monkeypatch) -
 
 
 def test_nothing_is_cut_off_while_three_styles_are_blended(two, settle) -> None:
-    two.session.choose_style(StyleChoice.of(1, 2, 1))
+    two.session.styles.choose(StyleChoice.of(1, 2, 1))
     two.style_.blending.button.setChecked(True)
     settle(two)
     assert two.style_.minimumSizeHint().width() <= 300
@@ -210,7 +201,7 @@ def test_blends_and_variants_as_styles_with_the_real_worker(
 
     studio.slide.open(cmu_slide)
     for centre in ((900, 1500), (1000, 600)):
-        session.add_region(centre)
+        session.regions.add(centre)
     idle()
     session.settings.count, session.settings.steps = 1, 3
     session.settings.use_preset("exact")
@@ -222,13 +213,13 @@ def test_blends_and_variants_as_styles_with_the_real_worker(
     click(studio.style_.blending.series_button)
     idle()
     images = [result.image.astype(float) for result in session.gallery.results]
-    assert len(images) == 3 and not session.problems
+    assert len(images) == 3 and not session.notices.problems
     first, middle, last = images
     assert np.abs(first - middle).mean() < np.abs(first - last).mean()
-    session.use_as_style(session.gallery.results[0])
+    session.styles.add_variant(session.gallery.results[0])
     idle()
-    assert session.active.style.refs == (session.styles[0].id,)
+    assert session.regions.active.style.refs == (session.library.all[0].id,)
     click(studio.generate.generate_button)
     idle()
-    assert len(session.gallery.results) == 4 and not session.problems
+    assert len(session.gallery.results) == 4 and not session.notices.problems
     studio.close_session()

@@ -1,4 +1,4 @@
-"""Sliders that find more or fewer cells, in the window."""
+"""Thresholds of a segmentation in the window."""
 
 from __future__ import annotations
 
@@ -11,12 +11,10 @@ from napari_pixcell.ui.demo import click
 
 
 @pytest.fixture
-def found(ready, settle):
-    click(ready.region.add_button)
-    settle(ready)
+def found(ready, press):
+    press(ready.region.add_button)
     assert not ready.layout_.finding.thresholds.isVisible()
-    click(ready.layout_.finding.segment_button)
-    settle(ready)
+    press(ready.layout_.finding.segment_button)
     ready.layout_.finding.adjust.button.setChecked(True)
     return ready
 
@@ -29,8 +27,8 @@ def move(studio, qtbot, settle, **values) -> None:
     settle(studio)
 
 
-def test_a_slider_changes_the_cells_and_painting_ends_its_grip(found, qtbot, settle) -> None:
-    sliders, item = found.layout_.finding.thresholds, found.session.active
+def test_thresholds_change_the_cells_until_they_are_edited(found, qtbot, settle) -> None:
+    sliders, item = found.layout_.finding.thresholds, found.session.regions.active
     assert sliders.isVisible() and sliders.sensitivity.isVisible() and not sliders.more.isVisible()
     layer = found.link.tools.layer
     usual = np.count_nonzero(layer.data)
@@ -49,7 +47,7 @@ def test_a_slider_changes_the_cells_and_painting_ends_its_grip(found, qtbot, set
     np.testing.assert_array_equal(layer.data, before)
 
 
-def test_a_cell_that_is_clicked_away_stays_away(found, qtbot, settle) -> None:
+def test_a_deleted_cell_stays_deleted(found, qtbot, settle) -> None:
     layer = found.link.tools.layer
     label = int(layer.data.max())
     where = layer.data == label
@@ -61,7 +59,7 @@ def test_a_cell_that_is_clicked_away_stays_away(found, qtbot, settle) -> None:
     assert np.count_nonzero(layer.data[where]) < 0.5 * np.count_nonzero(where)
 
 
-def test_the_brush_paints_nothing_where_a_found_cell_is_clicked_away(found, settle) -> None:
+def test_deleting_a_cell_paints_nothing(found, settle) -> None:
     layer = found.link.tools.layer
     click(found.layout_.tools.buttons["paint"])
     label = int(layer.data.max())
@@ -74,21 +72,19 @@ def test_the_brush_paints_nothing_where_a_found_cell_is_clicked_away(found, sett
     assert layer.mode == "paint"
 
 
-def test_cells_stay_and_a_marked_part_is_searched(found, qtbot, settle) -> None:
+def test_segmenting_a_marked_area_keeps_the_other_cells(found, press) -> None:
     session, finding = found.session, found.layout_.finding
     layer = found.link.tools.layer
     click(found.layout_.area.mark_button)
     found.link.find("area", 1).data[:, :16] = 1
     before = layer.data.copy()
     finding.thresholds.sensitivity.setValue(0.9)
-    click(finding.segment_button)
-    settle(found)
+    press(finding.segment_button)
     right = np.setdiff1d(before[:, 140:], before[:, :140])
     assert all(np.array_equal(layer.data == n, before == n) for n in right[:5])
     assert np.count_nonzero(layer.data[:, :128]) > np.count_nonzero(before[:, :128])
     finding.keep.setChecked(True)
     assert session.settings.keep_cells
     kept = label_at(layer.data, tuple(np.argwhere(layer.data)[0]))
-    click(finding.segment_button)
-    settle(found)
+    press(finding.segment_button)
     assert (layer.data == kept).any()

@@ -1,4 +1,4 @@
-"""The real worker process, with the demo family."""
+"""The real worker process with the demo family."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def style() -> PackedArray:
     return PackedArray.pack(np.zeros((1, 128), np.float32))
 
 
-def test_variants_arrive_whole(client: WorkerClient) -> None:
+def test_variants_arrive_complete(client: WorkerClient) -> None:
     events = list(client.submit(GenerateRequest("demo", style(), count=2, steps=2)).events())
     variants = [e for e in events if isinstance(e, Variant)]
     assert events[-1] == Finished()
@@ -68,7 +68,7 @@ def test_variants_arrive_whole(client: WorkerClient) -> None:
         assert pixels_sha256(variant.image) == variant.record.sha256
 
 
-def test_the_demo_stain_is_made_between_pictures_of_the_demo_family(client: WorkerClient) -> None:
+def test_families_can_alternate(client: WorkerClient) -> None:
     notices = []
     for family in ("demo", "demo-ki67", "demo"):
         events = list(client.submit(GenerateRequest(family, style(), count=1, steps=2)).events())
@@ -78,7 +78,7 @@ def test_the_demo_stain_is_made_between_pictures_of_the_demo_family(client: Work
     assert notices[0] == notices[2] != notices[1] and "not biology" in notices[1]
 
 
-def test_a_long_log_is_put_aside_when_a_worker_starts(client: WorkerClient, log: Path) -> None:
+def test_a_long_log_is_rotated_when_a_worker_starts(client: WorkerClient, log: Path) -> None:
     assert list(client.submit(GenerateRequest("demo", count=1, steps=1)).events())
     assert log.stat().st_size < 1_000_000
     assert log.with_name("worker.old.log").stat().st_size == 2_000_000
@@ -102,7 +102,7 @@ def cellpose(model: object, side: int) -> SegmentRequest:
     return SegmentRequest(image, 0.5, SegmentMethod("cellpose", str(model)))
 
 
-def test_cells_arrive_as_they_were_found(client: WorkerClient, tiny_cellpose) -> None:
+def test_segmented_cells_arrive(client: WorkerClient, tiny_cellpose) -> None:
     *told, layout, last = client.submit(cellpose(tiny_cellpose, 300)).events()
     assert last == Finished() and isinstance(layout, SegmentedLayout)
     assert layout.labels.shape == (300, 300) and layout.labels.dtype == np.int32
@@ -110,9 +110,7 @@ def test_cells_arrive_as_they_were_found(client: WorkerClient, tiny_cellpose) ->
     assert [e.done for e in told if isinstance(e, Progress) and e.total] == [0, 1, 2, 3, 4]
 
 
-def test_a_cancelled_search_stops_between_tiles_and_the_next_one_works(
-    client: WorkerClient, tiny_cellpose
-) -> None:
+def test_a_cancelled_segmentation_stops_between_tiles(client: WorkerClient, tiny_cellpose) -> None:
     job = client.submit(cellpose(tiny_cellpose, 1500))
     last = 0
     for event in job.events():
@@ -127,20 +125,23 @@ def test_a_cancelled_search_stops_between_tiles_and_the_next_one_works(
     assert any(isinstance(e, SegmentedLayout) for e in events)
 
 
-def test_a_model_that_is_none_gives_its_sentence_and_the_worker_lives_on(
+def test_an_invalid_model_is_reported_and_the_worker_survives(
     client: WorkerClient, tmp_path
 ) -> None:
     (tmp_path / "mine").write_bytes(b"no model")
     pids = []
     for _ in range(2):
         *_, failure = client.submit(cellpose(tmp_path / "mine", 256)).events()
-        assert isinstance(failure, Failure) and "choose a file that Cellpose 4" in failure.message
+        assert (
+            isinstance(failure, Failure)
+            and "Choose a file trained with Cellpose 4" in failure.message
+        )
         pids.append(client.process_id)
     assert pids[0] is not None and pids[0] == pids[1]
 
 
-def test_a_cancelled_job_ends_at_once_and_the_next_one_works(client: WorkerClient) -> None:
-    job = client.submit(GenerateRequest("demo", style(), count=50, steps=20))
+def test_a_cancelled_job_ends_and_the_next_one_runs(client: WorkerClient) -> None:
+    job = client.submit(GenerateRequest("demo", style(), count=50, steps=1000))
     variants = 0
     last_step = 0
     for event in job.events():
@@ -151,12 +152,12 @@ def test_a_cancelled_job_ends_at_once_and_the_next_one_works(client: WorkerClien
         variants += isinstance(event, Variant)
     assert event == Finished(cancelled=True)
     assert variants == 0
-    assert last_step < 20
+    assert last_step < 1000
     after = client.submit(GenerateRequest("demo", style(), count=1, steps=1)).events()
     assert any(isinstance(e, Variant) for e in after)
 
 
-def test_a_queued_job_can_be_cancelled_alone(client: WorkerClient) -> None:
+def test_a_queued_job_can_be_cancelled(client: WorkerClient) -> None:
     first = client.submit(GenerateRequest("demo", style(), count=2, steps=3))
     second = client.submit(GenerateRequest("demo", style(), count=50, steps=20))
     second.cancel()
@@ -164,7 +165,7 @@ def test_a_queued_job_can_be_cancelled_alone(client: WorkerClient) -> None:
     assert list(second.events()) == [Finished(cancelled=True)]
 
 
-def test_a_bad_request_gives_its_sentence_and_the_worker_lives_on(client: WorkerClient) -> None:
+def test_an_invalid_request_is_reported_and_the_worker_survives(client: WorkerClient) -> None:
     pid = client.process_id
     pixels = PackedArray.pack(np.zeros((3, 3, 3), np.uint8))
     (failure,) = client.submit(EmbedRequest("demo", pixels)).events()
@@ -173,9 +174,7 @@ def test_a_bad_request_gives_its_sentence_and_the_worker_lives_on(client: Worker
     assert client.process_id == pid
 
 
-def test_a_killed_worker_gives_one_clear_error_and_the_next_request_works(
-    client: WorkerClient,
-) -> None:
+def test_a_killed_worker_is_reported_once_and_replaced(client: WorkerClient) -> None:
     job = client.submit(GenerateRequest("demo", style(), count=50, steps=20))
     queued = client.submit(GenerateRequest("demo", style(), count=1, steps=1))
     failures = []
@@ -187,15 +186,15 @@ def test_a_killed_worker_gives_one_clear_error_and_the_next_request_works(
             failures.append(event.message)
     assert len(failures) == 1
     assert failures[0].startswith(
-        "The worker process ended unexpectedly (the system ended it, perhaps for want of memory); "
-        "generate again"
+        "The worker process ended unexpectedly (the system ended it, perhaps for lack of memory). "
+        "Generate again"
     )
     assert isinstance(list(queued.events())[-1], Failure)
     after = client.submit(GenerateRequest("demo", style(), count=1, steps=1)).events()
     assert any(isinstance(e, Variant) for e in after)
 
 
-def test_freeing_the_memory_ends_the_process_and_says_so(client: WorkerClient) -> None:
+def test_freeing_the_memory_ends_the_process(client: WorkerClient) -> None:
     job = client.submit(GenerateRequest("demo", style(), count=50, steps=20))
     events = job.events()
     while not isinstance(next(events), Progress):
@@ -235,7 +234,7 @@ def frugal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[WorkerCli
     client.close()
 
 
-def test_of_a_picture_too_large_for_memory_only_the_folder_is_sent(frugal, monkeypatch) -> None:
+def test_only_the_folder_of_a_very_large_picture_is_sent(frugal, monkeypatch) -> None:
     monkeypatch.setenv("PIXCELL_PICTURE_MB", "0.5")
     request = GenerateRequest("demo", style(), size=(500, 600), count=1, steps=1, guidance=1.0)
     job = frugal[0].submit(request)
@@ -245,13 +244,13 @@ def test_of_a_picture_too_large_for_memory_only_the_folder_is_sent(frugal, monke
     assert pixels_sha256(variant.image) == variant.record.sha256
 
 
-def test_an_idle_worker_gives_the_memory_back_and_then_works_again(frugal) -> None:
+def test_an_idle_worker_frees_its_memory_and_works_again(frugal) -> None:
     client, log = frugal
     pid, unloaded = client.process_id, "Unloaded after 0.02 minutes"
     request = GenerateRequest("demo", style(), count=1, steps=1)
-    assert list(client.submit(request).events())[-1] == Finished()
     before = log.read_text().count(unloaded)
-    deadline = time.monotonic() + 60
+    assert list(client.submit(request).events())[-1] == Finished()
+    deadline = time.monotonic() + 300
     while log.read_text().count(unloaded) == before:
         assert time.monotonic() < deadline
         time.sleep(0.1)

@@ -1,4 +1,4 @@
-"""Layouts of cells: read, segment, draw, stamp, invent, show as a condition. No torch, no Qt."""
+"""Layouts of cells: reading, segmenting, editing, stamping, inventing. No torch, no Qt."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,6 @@ from napari_pixcell.cells.layout import (
 )
 
 if TYPE_CHECKING:
-    from napari_pixcell.cells.exporting import export_layout
     from napari_pixcell.cells.inventing.invent import Invented, invent
     from napari_pixcell.cells.inventing.measuring import measure
     from napari_pixcell.cells.inventing.scatter import Scatter
@@ -24,7 +23,12 @@ if TYPE_CHECKING:
     from napari_pixcell.cells.reading import CellsFile, read_cells
     from napari_pixcell.cells.segmentation import segment_nuclei
     from napari_pixcell.cells.slide_cells import SlideCells, cells_for, put_on_slide
-    from napari_pixcell.cells.writing import write_cellpose, write_geojson, write_labels
+    from napari_pixcell.cells.writing import (
+        export_layout,
+        write_cellpose,
+        write_geojson,
+        write_labels,
+    )
 
 __all__ = [
     "MAX_CELLS",
@@ -56,9 +60,8 @@ __all__ = [
     "write_labels",
 ]
 
-# Imported when first asked for: scikit-image, scipy and shapely take 0.3 s.
+# Imported on first use, because scikit-image, scipy and shapely take 0.3 s.
 _LATE = {
-    "exporting": ("export_layout",),
     "inventing.invent": ("Invented", "invent"),
     "inventing.measuring": ("measure",),
     "outlines": ("Outlines", "outlines_of", "rasterise"),
@@ -68,7 +71,7 @@ _LATE = {
     "slide_cells": ("SlideCells", "cells_for", "put_on_slide"),
     "inventing.stamps": ("StampLibrary", "default_library"),
     "inventing.varying": ("vary",),
-    "writing": ("write_cellpose", "write_geojson", "write_labels"),
+    "writing": ("export_layout", "write_cellpose", "write_geojson", "write_labels"),
 }
 
 

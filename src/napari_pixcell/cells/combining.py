@@ -1,4 +1,4 @@
-"""Cells that were found beside cells that are there: which stay, which come, which are cut."""
+"""Combining segmented cells with those of a layout: which are kept, added, cut or dropped."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_pixcell.cells.layout import in_px
 from napari_pixcell.errors import PixCellError
 
 KEEPS = ("replace", "existing")
-# A found cell of which more lies on cells that stay is the same cell, found again.
-MOST_OVERLAP = 0.2
-# A found cell that covers more of a rejected one, or is covered by it, is the same cell again.
-SAME_CELL = 0.5
+MOST_OVERLAP = 0.2  # share of a new cell on kept cells, above which it is the same cell again
+SAME_CELL = 0.5  # shared part of the smaller cell, above which two cells are the same
 MOST_LABEL = int(np.iinfo(np.int32).max)
 
 
@@ -24,101 +23,101 @@ def combine(
     part: NDArray[np.bool_] | None = None,
     keep: str = "replace",
 ) -> tuple[NDArray[np.int32], int, int]:
-    """Put the cells that were found into a layout.
+    """Merge segmented cells into a layout.
 
-    Cells that stay keep their labels and all of their pixels. Of a found cell, up to
-    ``MOST_OVERLAP`` of its area on cells that stay is cut away; if there is more it is left out.
+    Kept cells retain their labels and all of their pixels. A new cell is cut where it overlaps
+    kept cells. It is dropped if more than ``MOST_OVERLAP`` of its area overlaps them.
 
     Parameters
     ----------
     existing : array of integers, (height, width), optional
         Instance label image; 0 is background.
     found : array of integers, (height, width)
-        What was found.
+        Instance label image of the segmented cells.
     part : array, bool, (height, width), optional
-        Only cells whose centre of mass lies here come and go.
+        Restricts the change to cells whose centre of mass lies in this mask.
     keep : str
-        ``replace``: the existing cells go, those of ``part`` where it is given. ``existing``: they
-        stay.
+        ``replace`` removes the existing cells (within ``part``, if given). ``existing`` keeps
+        them.
 
     Returns
     -------
     labels : array, int32, (height, width)
-        New cells are numbered above the existing ones, or from 1 where none stay.
+        New cells are numbered above the existing ones, or from 1 if none are kept.
     added, dropped : int
-        How many of the found cells came, and how many were left out for cells that stay; those
-        outside of ``part`` are neither.
+        Number of new cells added, and of those dropped in favour of kept cells. Cells outside
+        ``part`` count as neither.
 
     Raises
     ------
     PixCellError
-        If a shape is another, or nothing of the part is marked.
+        If shapes differ or ``part`` is empty.
     """
     if keep not in KEEPS:
         raise PixCellError(
-            f"There is no way “{keep}” to combine cells; choose one of: {', '.join(KEEPS)}."
+            f"“{keep}” is not a way to combine cells. Choose one of: {', '.join(KEEPS)}."
         )
     if existing is not None and existing.shape != found.shape:
         raise PixCellError(
-            f"The layout is {_size(existing)} but cells were looked for in {_size(found)}; "
-            "find them again."
+            f"The layout is {in_px(existing.shape)} but the segmentation is {in_px(found.shape)}. "
+            "Segment the region again."
         )
     if part is not None:
         check_part(part, found.shape)
-    staying = _staying(existing, part, keep)
-    came, numbers = _compact(found)
-    area = np.bincount(came.ravel(), minlength=len(numbers))
-    takes = area > 0 if part is None else _centred_in(came, len(numbers), part)
-    takes[0] = False
-    wanted = int(np.count_nonzero(takes))
-    if staying is not None:
-        covered = np.bincount(came[staying > 0], minlength=len(numbers))
-        takes &= covered <= MOST_OVERLAP * area
-    added = int(np.count_nonzero(takes))
-    first = int(existing.max(initial=0)) + 1 if staying is not None and existing is not None else 1
+    kept = _kept(existing, part, keep)
+    new, numbers = _compact(found)
+    area = np.bincount(new.ravel(), minlength=len(numbers))
+    accepted = area > 0 if part is None else _centred_in(new, len(numbers), part)
+    accepted[0] = False
+    candidates = int(np.count_nonzero(accepted))
+    if kept is not None:
+        covered = np.bincount(new[kept > 0], minlength=len(numbers))
+        accepted &= covered <= MOST_OVERLAP * area
+    added = int(np.count_nonzero(accepted))
+    first = int(existing.max(initial=0)) + 1 if kept is not None and existing is not None else 1
     if first + added > MOST_LABEL:
         raise PixCellError(
-            f"The layout's cells are numbered up to {first - 1:,}, and no number is left for new "
-            "ones; save it as a label image and import that."
+            f"The layout's cells are numbered up to {first - 1:,}, which leaves no numbers for new "
+            "ones. Save it as a label image and import that."
         )
     names = np.zeros(len(numbers), np.int32)
-    names[takes] = np.arange(first, first + added)
-    labels = names[came]
-    if staying is not None:
-        np.copyto(labels, staying, where=staying > 0)
-    return labels, added, wanted - added
+    names[accepted] = np.arange(first, first + added)
+    labels = names[new]
+    if kept is not None:
+        np.copyto(labels, kept, where=kept > 0)
+    return labels, added, candidates - added
 
 
 def check_part(part: NDArray[Any], shape: tuple[int, ...]) -> None:
-    """Refuse a part in which no cell can be looked for.
+    """Check the mask that restricts segmentation to part of a region.
 
     Raises
     ------
     PixCellError
-        If it has another shape than the region's picture, or nothing of it is marked.
+        If its shape differs from the region's, or it is empty.
     """
     if part.shape != tuple(shape):
-        wants = " × ".join(str(n) for n in shape[::-1])
         raise PixCellError(
-            f"The marked part is {_size(part)} but the region is {wants} px; mark it again."
+            f"The marked area is {in_px(part.shape)} but the region is {in_px(shape)}. Mark it "
+            "again."
         )
     if not part.any():
         raise PixCellError(
-            "Nothing is marked; paint over a part of the region, or look in the whole region."
+            "No area is marked. Paint over part of the region, or segment the whole region."
         )
 
 
 def without_small(labels: NDArray[np.int32], mpp: float, smallest_um2: float) -> NDArray[np.int32]:
-    """Leave out cells of a smaller area than ``smallest_um2``; the others are numbered anew.
+    """Return a layout without cells smaller than an area, renumbered without gaps.
 
     Parameters
     ----------
     labels : array, int32, (height, width)
         Instance label image; 0 is background.
     mpp : float
-        Its pixel size in µm.
+        Pixel size in µm.
     smallest_um2 : float
-        In µm²; with 0 nothing is changed.
+        Smallest area to keep, in µm²; 0 changes nothing.
     """
     if smallest_um2 <= 0:
         return labels
@@ -127,17 +126,15 @@ def without_small(labels: NDArray[np.int32], mpp: float, smallest_um2: float) ->
 
 
 def without_rejected(labels: NDArray[Any], rejected: NDArray[Any]) -> NDArray[np.int32]:
-    """Leave out cells that a user has rejected before; the others are numbered anew.
+    """Return a layout without cells that the user has rejected before, renumbered without gaps.
 
-    A cell is taken for the same one if they share more than ``SAME_CELL`` of the smaller of the
-    two: rejected cells stay away when their outlines grow or shrink.
+    Two cells are the same if they share more than ``SAME_CELL`` of the smaller one, so rejected
+    cells do not return when their outlines grow or shrink.
 
     Parameters
     ----------
-    labels : array of integers, (height, width)
-        Instance label image; 0 is background.
-    rejected : array of integers, (height, width)
-        The rejected cells, each with a label of its own.
+    labels, rejected : array of integers, (height, width)
+        Instance label images of the cells and of the rejected ones; 0 is background.
     """
     cells, numbers = _compact(labels)
     bad, bad_numbers = _compact(rejected)
@@ -155,7 +152,7 @@ def without_rejected(labels: NDArray[Any], rejected: NDArray[Any]) -> NDArray[np
 
 
 def take_out(labels: NDArray[Any], gone: Iterable[int]) -> tuple[NDArray[Any], NDArray[np.int32]]:
-    """Give a label image without some of its cells, and these cells alone, numbered from 1 on."""
+    """Return a label image without some cells, and one of these cells only, numbered from 1."""
     wanted = np.array(sorted({label for label in gone if label > 0}), np.int64)
     away = np.isin(labels, wanted)
     taken = np.zeros(labels.shape, np.int32)
@@ -163,10 +160,10 @@ def take_out(labels: NDArray[Any], gone: Iterable[int]) -> tuple[NDArray[Any], N
     return np.where(away, labels.dtype.type(0), labels), taken
 
 
-def _staying(
+def _kept(
     existing: NDArray[Any] | None, part: NDArray[np.bool_] | None, keep: str
 ) -> NDArray[Any] | None:
-    """Give the existing cells that stay, under their labels; None where none do."""
+    """Return the existing cells to keep, with their labels, or None if there are none."""
     if existing is None or (keep == "replace" and part is None) or not existing.any():
         return None
     if keep == "existing" or part is None:
@@ -178,17 +175,17 @@ def _staying(
 
 
 def _only(labels: NDArray[Any], stays: NDArray[np.bool_]) -> NDArray[np.int32]:
-    """Leave out labels from 0 to n that do not stay, and number the others from 1 on."""
+    """Return only the labels marked in ``stays``, renumbered from 1."""
     stays[0] = False
     names = np.zeros(len(stays), np.int32)
     names[stays] = np.arange(1, np.count_nonzero(stays) + 1)
-    return names[labels]
+    return np.asarray(names[labels])
 
 
 def _compact(labels: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Give labels as numbers from 0 to n, and which label each number stands for.
+    """Return labels as numbers from 0 to n, and the label of each number.
 
-    Labels that are small enough already are given as they are: then some numbers have no pixel.
+    Labels that are small enough are returned unchanged; then some numbers have no pixels.
     """
     lowest, highest = int(labels.min(initial=0)), int(labels.max(initial=0))
     if lowest >= 0 and highest <= max(1024, labels.size):
@@ -196,14 +193,14 @@ def _compact(labels: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
     numbers, order = np.unique(np.append(0, labels.ravel()), return_inverse=True)
     if numbers[0] < 0:
         raise PixCellError(
-            "The layout holds negative labels; give each cell one positive number, and the "
-            "background 0."
+            "The layout has negative labels. Use one positive number per cell, and 0 for the "
+            "background."
         )
     return order[1:].reshape(labels.shape), numbers
 
 
 def _centred_in(cells: NDArray[Any], count: int, part: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Whether the centre of mass of each of ``count`` labels lies in a part, in one pass."""
+    """Whether the centre of mass of each of ``count`` labels lies in a mask."""
     y, x = np.nonzero(cells)
     which = cells[y, x]
     area = np.bincount(which, minlength=count)
@@ -215,7 +212,3 @@ def _centred_in(cells: NDArray[Any], count: int, part: NDArray[np.bool_]) -> NDA
     inside = np.zeros(count, bool)
     inside[there] = part[rows, columns]
     return inside
-
-
-def _size(array: NDArray[Any]) -> str:
-    return " × ".join(str(n) for n in array.shape[::-1]) + " px"

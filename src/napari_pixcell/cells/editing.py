@@ -1,4 +1,4 @@
-"""Changes to single cells of a layout: small boxes, so that they cost nothing and can be undone."""
+"""Edits of single cells of a layout, as small patches that are fast and can be undone."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from numpy.typing import NDArray
 
 from napari_pixcell.cells.patch import Patch
 
-AROUND = 64  # px looked at about a cell first; doubled until the cell is whole
-CLOSES = 2  # px between two cells that are closed when they are merged
+AROUND = 64  # px searched around a point first; doubled until the cell is complete
+CLOSES = 2  # px; gaps this wide are closed when two cells are merged
 
 Point = tuple[float, float]
 Box = tuple[int, int, NDArray[Any]]  # top, left, values
 
 
 def label_at(labels: NDArray[Any], point: Point) -> int:
-    """Give the label at (y, x); 0 on background and outside."""
+    """Return the label at (y, x); 0 on background and outside."""
     y, x = (round(n) for n in point)
     inside = 0 <= y < labels.shape[0] and 0 <= x < labels.shape[1]
     return int(labels[y, x]) if inside else 0
 
 
 def delete(labels: NDArray[Any], point: Point) -> Patch | None:
-    """Remove the cell at a point; None where there is none."""
+    """Return the patch that deletes the cell at a point, or None if there is no cell."""
     label = label_at(labels, point)
     if not label:
         return None
@@ -34,9 +34,9 @@ def delete(labels: NDArray[Any], point: Point) -> Patch | None:
 
 
 def merge(labels: NDArray[Any], first: Point, second: Point) -> Patch | None:
-    """Make one cell of two, which keeps the first one's label; None where they are no two cells.
+    """Return the patch that merges two cells under the first label, or None without two cells.
 
-    A gap of ``CLOSES`` pixels between them becomes part of it.
+    A gap of ``CLOSES`` pixels between them becomes part of the cell.
     """
     from scipy import ndimage
 
@@ -54,15 +54,15 @@ def merge(labels: NDArray[Any], first: Point, second: Point) -> Patch | None:
 
 
 def split(labels: NDArray[Any], line: Sequence[Point], next_label: int) -> Patch | None:
-    """Cut all cells that a line crosses from side to side; None where it crosses none.
+    """Return the patch that cuts all cells a line crosses completely, or None if it crosses none.
 
     Parameters
     ----------
     labels : array of integers, (height, width)
     line : sequence of (y, x)
-        As drawn.
+        Vertices of the line.
     next_label : int
-        Of the first new part; the largest part keeps its label.
+        Label of the first new part; the largest part keeps the old one.
     """
     from scipy import ndimage
 
@@ -86,7 +86,7 @@ def split(labels: NDArray[Any], line: Sequence[Point], next_label: int) -> Patch
         names[order[0]] = label
         names[order[1:]] = np.arange(next_label, next_label + count - 1)
         next_label += count - 1
-        # The pixels of the line itself go to the nearest part: nothing of a cell is lost.
+        # The pixels of the line go to the nearest part, so that no area is lost.
         nearest = ndimage.distance_transform_edt(
             pieces == 0, return_distances=False, return_indices=True
         )
@@ -95,7 +95,7 @@ def split(labels: NDArray[Any], line: Sequence[Point], next_label: int) -> Patch
 
 
 def fill_holes(labels: NDArray[Any], point: Point) -> Patch | None:
-    """Fill the holes of the cell at a point, or of the cell whose hole the point is in."""
+    """Return the patch that fills the holes of the cell at a point or around it, or None."""
     from scipy import ndimage
 
     label = label_at(labels, point)
@@ -111,15 +111,15 @@ def fill_holes(labels: NDArray[Any], point: Point) -> Patch | None:
     part = labels[top : top + mask.shape[0], left : left + mask.shape[1]].copy()
     rim = part[ndimage.binary_dilation(mask) & ~mask]
     if len(np.unique(rim)) != 1 or not rim[0]:
-        return None  # between several cells: background that is enclosed by chance
+        return None  # background that several cells enclose by chance
     part[mask] = rim[0]
     return _patch(labels, top, left, part)
 
 
 def grow(labels: NDArray[Any], point: Point, pixels: int) -> Patch | None:
-    """Make the cell at a point larger by some pixels all around, or smaller where negative.
+    """Return the patch that grows the cell at a point by some pixels, or shrinks it if negative.
 
-    It grows over background only; a cell is never shrunk to nothing.
+    Cells grow over background only and never shrink to nothing. Returns None without a change.
     """
     from scipy import ndimage
 
@@ -140,14 +140,14 @@ def grow(labels: NDArray[Any], point: Point, pixels: int) -> Patch | None:
 
 
 def line_pixels(line: Sequence[Point], shape: tuple[int, ...]) -> NDArray[np.intp]:
-    """Give the pixels under a line, (n, 2), such that no cell leaks through it diagonally."""
+    """Return the pixels under a line, (n, 2), without diagonal gaps."""
     found = []
     for (y0, x0), (y1, x1) in zip(line, [*line[1:], line[-1]], strict=True):
         steps = max(1, int(np.ceil(2 * max(abs(y1 - y0), abs(x1 - x0)))))
         part = np.linspace((y0, x0), (y1, x1), steps + 1)
         found.append(np.rint(part).astype(np.intp))
     points = np.concatenate(found)
-    # A diagonal step also takes the corner pixel: parts are joined by edges, never by corners.
+    # Diagonal steps include the corner pixel, because parts are joined by edges, not corners.
     corners = np.stack([points[1:, 0], points[:-1, 1]], axis=1)
     points = np.unique(np.concatenate([points, corners]), axis=0)
     inside = (points >= 0).all(axis=1) & (points < shape[:2]).all(axis=1)
@@ -162,7 +162,7 @@ def _patch(labels: NDArray[Any], top: int, left: int, after: NDArray[Any]) -> Pa
 
 
 def _around(labels: NDArray[Any], point: Point, label: int, margin: int = 1) -> Box:
-    """Give top, left and a copy of a box that holds a whole cell and a margin about it."""
+    """Return top, left and a copy of a box with a whole cell and a margin."""
     y, x = (round(n) for n in point)
     height, width = labels.shape
     reach = AROUND
@@ -186,7 +186,7 @@ def _around(labels: NDArray[Any], point: Point, label: int, margin: int = 1) -> 
 
 
 def _box_of_cells(labels: NDArray[Any], points: NDArray[np.intp], touched: Sequence[int]) -> Box:
-    """Give top, left and a copy of the box about all cells that a line touches."""
+    """Return top, left and a copy of the box around all cells that a line touches."""
     values = labels[tuple(points.T)]
     boxes = []
     for label in touched:
@@ -197,7 +197,6 @@ def _box_of_cells(labels: NDArray[Any], points: NDArray[np.intp], touched: Seque
 
 
 def _about_all(labels: NDArray[Any], boxes: Sequence[Box]) -> Box:
-    """Give the box about several."""
     top, left = min(box[0] for box in boxes), min(box[1] for box in boxes)
     bottom = max(box[0] + box[2].shape[0] for box in boxes)
     right = max(box[1] + box[2].shape[1] for box in boxes)
@@ -205,7 +204,7 @@ def _about_all(labels: NDArray[Any], boxes: Sequence[Box]) -> Box:
 
 
 def _hole_at(labels: NDArray[Any], point: Point) -> tuple[int, int, NDArray[np.bool_]] | None:
-    """Give top, left and the mask of the background about a point, if cells enclose it."""
+    """Return top, left and the mask of the background at a point, if cells enclose it."""
     from scipy import ndimage
 
     y, x = (round(n) for n in point)
@@ -213,7 +212,7 @@ def _hole_at(labels: NDArray[Any], point: Point) -> tuple[int, int, NDArray[np.b
     if not (0 <= y < height and 0 <= x < width):
         return None
     reach = AROUND
-    while reach <= 8 * AROUND:  # what is larger is no hole of a cell
+    while reach <= 8 * AROUND:  # larger areas are not holes of a cell
         top, left = max(0, y - reach), max(0, x - reach)
         background = labels[top : y + reach + 1, left : x + reach + 1] == 0
         pieces = ndimage.label(background)[0]

@@ -1,4 +1,4 @@
-"""A layout: cells as an instance label image, and as the picture a ControlNet reads."""
+"""Layouts: checks, statistics, and the condition image that a ControlNet reads."""
 
 from __future__ import annotations
 
@@ -9,51 +9,56 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pixcell.errors import PixCellError
+from napari_pixcell.words import counted
 
 MAX_CELLS = 500_000
 
 
 def check_layout(labels: NDArray[Any], shape: tuple[int, int] | None = None) -> None:
-    """Refuse a layout that cannot guide a generation.
+    """Check that a layout can guide a generation.
 
     Parameters
     ----------
     labels : array, (height, width)
         Instance label image; 0 is background.
     shape : (height, width), optional
-        What the family's tile asks for.
+        Required size in px.
 
     Raises
     ------
     PixCellError
-        If the size is another, there are no cells, or more than 500,000.
+        If the size is wrong, or there are no cells or more than 500,000.
     """
     if labels.ndim != 2 or (shape is not None and labels.shape != tuple(shape)):
-        has = " × ".join(str(n) for n in labels.shape[::-1])
-        wants = f"{shape[1]} × {shape[0]} px" if shape else "two dimensions"
+        wants = in_px(shape) if shape else "two dimensions"
         raise PixCellError(
-            f"The layout is {has} px but the region needs {wants}; "
-            "make or import a layout of the region's own size."
+            f"The layout is {in_px(labels.shape)} but the region needs {wants}. "
+            "Create or import a layout of the region's size."
         )
     cells = count_cells(labels)
     if cells == 0:
         raise PixCellError(
-            "The layout has no cells; paint some, press “Segment nuclei”, or choose “No layout”."
+            "The layout has no cells. Paint some, press “Segment nuclei”, or choose “No layout”."
         )
     if cells > MAX_CELLS:
         raise PixCellError(
-            f"The layout has {cells:,} cells, more than {MAX_CELLS:,}; "
-            "use a smaller region or remove cells."
+            f"The layout has {cells:,} cells, more than {MAX_CELLS:,}. "
+            "Use a smaller region or remove cells."
         )
 
 
+def in_px(shape: tuple[int, ...]) -> str:
+    """Return a shape in words, width first: “60 × 40 px”."""
+    return f"{' × '.join(str(n) for n in shape[::-1])} px"
+
+
 def count_cells(labels: NDArray[Any]) -> int:
-    """Count the instances of a label image."""
+    """Return the number of cells in a label image."""
     return len(areas(labels)[0])
 
 
 def areas(labels: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Give the labels of a label image but 0, ascending, and how many pixels each has."""
+    """Return the labels of a label image without 0, ascending, and the area of each in px."""
     lowest, highest = (int(f(labels)) if labels.size else 0 for f in (np.min, np.max))
     if labels.dtype.kind in "iu" and lowest >= 0 and highest <= max(1024, labels.size):
         counts = np.bincount(labels.ravel(), minlength=1)  # ten times faster than sorting
@@ -66,7 +71,7 @@ def areas(labels: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 
 @dataclass(frozen=True)
 class Summary:
-    """A layout in numbers: cells, cells per mm², and median area in µm²."""
+    """Statistics of a layout: cell count, cells per mm², and median area in µm²."""
 
     count: int
     per_mm2: float
@@ -76,20 +81,20 @@ class Summary:
         if not self.count:
             return "No cells yet"
         return (
-            f"{self.count:,} cell{'s' if self.count > 1 else ''} · "
-            f"{self.per_mm2:,.0f} per mm² · median {self.median_um2:.0f} µm²"
+            f"{counted(self.count, 'cell')} · {self.per_mm2:,.0f} per mm² · "
+            f"median {self.median_um2:.0f} µm²"
         )
 
 
 def describe(labels: NDArray[Any], mpp: float) -> Summary:
-    """Summarise a layout.
+    """Return the statistics of a layout.
 
     Parameters
     ----------
     labels : array, (height, width)
         Instance label image.
     mpp : float
-        Its pixel size in µm.
+        Pixel size in µm.
     """
     found, pixels = areas(labels)
     pixels = pixels[found > 0]
@@ -103,37 +108,36 @@ CROWDED_PER_MM2 = 20_000.0
 
 
 def advice(layout: Summary) -> str:
-    """Say in a sentence how a layout differs from what networks know; empty if it does not.
+    """Return a warning if a layout differs from those the models were trained on, else "".
 
-    Nuclei of 10 to 250 µm², at up to 20,000 per mm², are what PixCell's and the demo's layouts
-    hold.
+    PixCell's and the demo model's layouts hold nuclei of 10 to 250 µm², up to 20,000 per mm².
     """
     if not layout.count:
         return ""
-    size = f"median {layout.median_um2:.0f} µm², nuclei have {SMALL_UM2:.0f} to {LARGE_UM2:.0f}"
+    size = f"median {layout.median_um2:.0f} µm², nuclei {SMALL_UM2:.0f} to {LARGE_UM2:.0f} µm²"
     if layout.median_um2 > LARGE_UM2:
         return (
-            f"These cells are far larger than nuclei ({size}); the picture may not follow them: "
-            "check the pixel size, or outline nuclei only."
+            f"These cells are far larger than nuclei ({size}), so the image may not follow them. "
+            "Check the pixel size, or outline nuclei only."
         )
     if layout.median_um2 < SMALL_UM2:
         return (
-            f"These cells are far smaller than nuclei ({size}); the picture may not follow them: "
-            "check the pixel size, or remove the smallest."
+            f"These cells are far smaller than nuclei ({size}), so the image may not follow them. "
+            "Check the pixel size, or remove the smallest cells."
         )
     if layout.per_mm2 > CROWDED_PER_MM2:
         return (
-            f"There are {layout.per_mm2:,.0f} cells per mm², more than tissue holds; the picture "
-            "may not follow them: remove some."
+            f"{layout.per_mm2:,.0f} cells per mm² are denser than tissue, so the image may not "
+            "follow them. Remove some cells."
         )
     return ""
 
 
 def condition_image(labels: NDArray[Any]) -> NDArray[np.uint8]:
-    """Draw a layout as the ControlNet reads it: cells white on black.
+    """Return a layout as the condition image of the ControlNet: white cells on black.
 
-    A binary picture cannot tell touching cells apart, so a pixel that touches a cell of a smaller
-    label becomes background: a gap of one pixel.
+    A pixel that touches a cell with a smaller label becomes background. The gap of one pixel
+    keeps touching cells apart in the binary image.
 
     Parameters
     ----------

@@ -1,13 +1,14 @@
-"""How the cells of a layout are found, and where a layout came from: values without code."""
+"""Segmentation settings and the source of a layout, as serialisable values."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 from typing import Any
 
 from napari_pixcell.errors import PixCellError
+from napari_pixcell.serialization import OMIT_DEFAULT, from_json, to_json
 
 METHODS = ("builtin", "cellpose")
 CELLPOSE_MODEL = "cpsam_v2"
@@ -15,24 +16,25 @@ CELLPOSE_MODEL = "cpsam_v2"
 
 @dataclass(frozen=True)
 class SegmentMethod:
-    """A way to find the cells of a region.
+    """Method and settings of a segmentation.
 
     Parameters
     ----------
     method : str
         ``builtin`` or ``cellpose``.
     model : str
-        For Cellpose: a published name such as ``cpsam_v2``, or the path of a model file.
+        Cellpose model: a published name such as ``cpsam_v2``, or the path of a model file.
     diameter : float, optional
-        For Cellpose: of a typical cell in µm, 3 to 200; without it cells of any size are found.
+        Typical cell diameter for Cellpose, 3 to 200 µm. Default: cells of any size.
     flow_threshold : float
-        For Cellpose: the largest error of a cell's flows; 0 lets every cell pass.
+        Largest flow error of a cell in Cellpose; 0 accepts every cell.
     cellprob_threshold : float
-        For Cellpose: logit above which a pixel is of a cell; lower finds more and larger cells.
+        Cellpose logit above which a pixel belongs to a cell. Lower values give more and larger
+        cells.
     sensitivity : float
-        For the built-in method: -1 (only what is stained most) to 1 (all that is stained at all).
+        Sensitivity of the built-in method, from -1 (strong staining only) to 1 (any staining).
     smallest_um2 : float
-        Cells of a smaller area, in µm², are left out.
+        Cells with a smaller area, in µm², are left out.
 
     Raises
     ------
@@ -49,15 +51,14 @@ class SegmentMethod:
     smallest_um2: float = 0.0
 
     def __post_init__(self) -> None:
-        """Refuse what no method could follow."""
         if self.method not in METHODS:
             raise PixCellError(
-                f"There is no method “{self.method}” to find cells; choose one of: "
+                f"“{self.method}” is not a segmentation method. Choose one of: "
                 f"{', '.join(METHODS)}."
             )
         if self.diameter is not None and not 3 <= self.diameter <= 200:
             raise PixCellError(
-                f"The diameter of a cell is {self.diameter:g} µm; choose one from 3 to 200 µm."
+                f"The cell diameter is {self.diameter:g} µm. Choose one from 3 to 200 µm."
             )
         limits = (
             ("flow threshold", self.flow_threshold, 0, 3),
@@ -66,14 +67,14 @@ class SegmentMethod:
         )
         for name, value, low, high in limits:
             if not low <= value <= high:
-                raise PixCellError(f"The {name} is {value:g}; choose one from {low} to {high}.")
+                raise PixCellError(f"The {name} is {value:g}. Choose one from {low} to {high}.")
         if not 0 <= self.smallest_um2 < math.inf:
             raise PixCellError(
-                f"The smallest area of a cell is {self.smallest_um2:g} µm²; choose one from 0 on."
+                f"The smallest cell area is {self.smallest_um2:g} µm². Choose 0 or more."
             )
 
     def check_area(self, shape: tuple[int, ...], mpp: float) -> None:
-        """Refuse a smallest area that no cell in a picture of this shape could have.
+        """Check that the smallest area is not larger than an image.
 
         Parameters
         ----------
@@ -90,50 +91,50 @@ class SegmentMethod:
         whole = shape[0] * shape[1] * mpp**2
         if self.smallest_um2 > whole:
             raise PixCellError(
-                f"The smallest area of a cell is {self.smallest_um2:,.0f} µm², but the whole "
-                f"region has {whole:,.0f} µm²; choose a smaller one."
+                f"The smallest cell area is {self.smallest_um2:,.0f} µm², but the whole region "
+                f"has {whole:,.0f} µm². Choose a smaller one."
             )
 
     @property
     def network(self) -> tuple[str, str, float | None]:
-        """What cannot be changed without looking at the pixels again."""
+        """Settings whose change requires reading the pixels again."""
         if self.method == METHODS[0]:
             return self.method, "", None
         return self.method, self.model, self.diameter
 
     @property
     def model_name(self) -> str:
-        """The model without its folder."""
+        """Name of the model without its folder."""
         return PurePath(self.model).name
 
     @property
     def words(self) -> str:
-        """What it is called in a sentence."""
+        """Name of the method in a sentence."""
         return "the built-in method" if self.method == METHODS[0] else f"Cellpose {self.model_name}"
 
     def to_dict(self) -> dict[str, Any]:
-        """Give a JSON value."""
-        return asdict(self)
+        """Return a JSON value."""
+        return to_json(self)
 
 
 @dataclass(frozen=True)
 class LayoutSource:
-    """Where a layout came from, for records; names no path.
+    """Source of a layout, for records; contains no path.
 
     Parameters
     ----------
     method : str
         ``builtin``, ``cellpose``, ``imported``, ``painted`` or ``invented``.
     model, sha256 : str
-        Name of the model's file, and hash of its weights.
+        File name of the model, and hash of its weights.
     licence : str
-        Of the weights; its terms reach the masks.
+        Licence of the weights, whose terms extend to the masks.
     edited : bool
-        Whether it was painted on afterwards.
+        Whether it was edited afterwards.
     recipe : dict, optional
-        Of an invented layout: its recipe, as :meth:`Recipe.to_dict` returns it.
+        Recipe of an invented layout, as :meth:`Recipe.to_dict` returns it.
     density_map : dict, optional
-        Of an invented layout whose density was painted: the factors of it, a packed array.
+        Painted relative density of an invented layout, a packed array.
     """
 
     method: str
@@ -141,28 +142,24 @@ class LayoutSource:
     sha256: str = ""
     licence: str = ""
     edited: bool = False
-    recipe: dict[str, Any] | None = None
-    density_map: dict[str, Any] | None = None
+    recipe: dict[str, Any] | None = field(default=None, metadata=OMIT_DEFAULT)
+    density_map: dict[str, Any] | None = field(default=None, metadata=OMIT_DEFAULT)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give a JSON value; without a recipe or map as before there were any."""
-        value = asdict(self)
-        for name in ("recipe", "density_map"):
-            if value[name] is None:
-                del value[name]
-        return value
+        """Return a JSON value."""
+        return to_json(self)
 
     @classmethod
     def from_dict(cls, value: dict[str, Any]) -> LayoutSource:
-        """Read what :meth:`to_dict` gave; what a later version added is left out."""
-        known = {field.name for field in fields(cls)}
-        return cls(**{key: part for key, part in value.items() if key in known})
+        """Read the value of :meth:`to_dict`, ignoring keys of later versions."""
+        message = "The source of a layout cannot be read ({detail}). Use an unedited file."
+        return from_json(cls, value, message, ignore_unknown=True)
 
 
 def mixed(source: LayoutSource | None, kept: LayoutSource | None) -> LayoutSource | None:
-    """Give the source of a layout of cells of one source beside cells that were there before.
+    """Return the source of a layout that combines new cells with kept ones.
 
-    The terms of weights reach their masks, so no licence is lost.
+    The licences of both are retained, because the terms of weights extend to their masks.
     """
     if source is None or kept is None or source == kept:
         return source or kept

@@ -1,4 +1,4 @@
-"""Cells as outlines: exact outlines of a label image, and outlines drawn as a label image."""
+"""Outlines of cells: traced exactly from a label image, and drawn as a label image."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from skimage.measure import label
 
 from napari_pixcell.cells.report import Report
 
-PIXELS_AT_ONCE = 4_000_000  # drawn together, which bounds memory
+PIXELS_AT_ONCE = 4_000_000  # drawn together, to bound memory
 OUTSIDE = "outside of the region"
-FAR = 1e9  # px; what lies farther away counts as this far
-CUT = 0.5  # px beyond the edge from which a cell counts as cut: sizes are rounded
+FAR = 1e9  # px; larger coordinates are clipped to this
+CUT = 0.5  # px beyond the edge from which a cell counts as cut, because sizes are rounded
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,10 +27,10 @@ class Outlines:
     Parameters
     ----------
     polygons : array of shapely geometries, (n,)
-        Polygon or MultiPolygon, with holes where there are some. Coordinates are (x, y) in
-        pixels counted from pixel corners, as QuPath does: the first pixel spans 0 to 1.
+        Polygon or MultiPolygon, possibly with holes. Coordinates are (x, y) in pixels from pixel
+        corners, as in QuPath: the first pixel spans 0 to 1.
     classes : array of str, (n,)
-        Name of each cell's class; "" where it is not known.
+        Class name of each cell; "" if unknown.
     """
 
     polygons: NDArray[Any]
@@ -38,7 +38,7 @@ class Outlines:
 
     @classmethod
     def of(cls, polygons: Iterable[Any], classes: Iterable[str] | None = None) -> Outlines:
-        """Make them from any polygons and class names."""
+        """Build outlines from polygons and class names."""
         shapes = list(polygons)
         values = np.empty(len(shapes), object)
         values[:] = shapes
@@ -46,37 +46,36 @@ class Outlines:
         return cls(values, np.array(names, object))
 
     def __len__(self) -> int:
-        """Count the cells."""
         return len(self.polygons)
 
     def take(self, which: NDArray[Any]) -> Outlines:
-        """Give some of them, by index or by a mask."""
+        """Return a subset, by indices or a mask."""
         return Outlines(self.polygons[which], self.classes[which])
 
     def moved(self, scale: tuple[float, float], shift: tuple[float, float] = (0, 0)) -> Outlines:
-        """Give them with (x, y) multiplied by ``scale``, then moved by ``shift``."""
+        """Return the outlines with (x, y) multiplied by ``scale``, then moved by ``shift``."""
         polygons = shapely.transform(self.polygons, lambda xy: xy * scale + shift)
         return Outlines(polygons, self.classes)
 
 
 def outlines_of(labels: NDArray[Any], classes: Mapping[int, str] | None = None) -> Outlines:
-    """Trace the pixel edges of every cell.
+    """Return the outlines of all cells of a label image, along pixel edges.
 
-    All cells are traced together: each pixel edge that bounds a cell is directed so that the cell
-    lies on its right, and knows which edge comes next; the cycles are the rings.
+    All cells are traced together. Each boundary edge is directed so that its cell lies on the
+    right, and is linked to the next edge. The cycles of this graph are the rings.
 
     Parameters
     ----------
     labels : array, (height, width)
         Instance label image; 0 is background.
     classes : mapping, optional
-        From a label to the name of its class.
+        Class name of each label.
 
     Returns
     -------
     Outlines
-        In ascending order of the labels. Drawn at the same size they give the label image again,
-        numbered without gaps.
+        In ascending order of the labels. Drawing them at the same size reproduces the label
+        image, numbered without gaps.
     """
     labels = np.asarray(labels)
     rows = max(1, PIXELS_AT_ONCE // max(1, labels.shape[1]))
@@ -98,9 +97,9 @@ def outlines_of(labels: NDArray[Any], classes: Mapping[int, str] | None = None) 
 
 
 def _bands(labels: NDArray[Any], rows: int) -> Iterable[tuple[NDArray[Any], int, int]]:
-    """Cut a picture into bands: the labels that begin in each, its first row, past its last.
+    """Iterate over overlapping bands: the labels that start in each, its first row and stop row.
 
-    A band goes on to where the last of its cells ends, so bands overlap.
+    A band extends to the end of its last cell.
     """
     starts = range(0, len(labels), rows)
     present = [np.setdiff1d(np.unique(labels[start : start + rows]), 0) for start in starts]
@@ -118,13 +117,13 @@ def _bands(labels: NDArray[Any], rows: int) -> Iterable[tuple[NDArray[Any], int,
 
 
 def _traced(labels: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Give the outline of each label, and the labels in ascending order."""
-    parts = np.asarray(label(labels, connectivity=1, background=0))  # of one label each
+    """Return the outline of each label, and the labels in ascending order."""
+    parts = np.asarray(label(labels, connectivity=1, background=0))
     value = np.zeros(int(parts.max(initial=0)) + 1, np.int64)
     value[parts.ravel()] = np.asarray(labels).ravel()
     points, ring, owner = _rings(parts)
     rings = shapely.linearrings(points, indices=ring)
-    # A ring that has its cell on the right turns clockwise on the screen; a hole the other way.
+    # Rings with the cell on their right run clockwise on screen, holes counter-clockwise.
     x, y = points.T
     after = np.arange(1, len(ring) + 1)
     starts = np.flatnonzero(np.diff(ring, prepend=-1))
@@ -133,25 +132,38 @@ def _traced(labels: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
     order = np.lexsort((hole, owner))  # the outer ring of each part first
     polygons = shapely.polygons(rings[order], indices=owner[order] - 1)
     by_label = np.argsort(value[1:], kind="stable")
-    numbers, first, count = np.unique(value[1:][by_label], return_index=True, return_counts=True)
-    shapes = polygons[by_label][first]
+    return united(polygons[by_label], value[1:][by_label])
+
+
+def united(polygons: NDArray[Any], owner: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return one geometry per owner, a MultiPolygon for several polygons, and the owners.
+
+    Parameters
+    ----------
+    polygons : array of shapely polygons, (n,)
+    owner : array of integers, (n,)
+        Ascending.
+    """
+    owners, first, count = np.unique(owner, return_index=True, return_counts=True)
+    shapes = polygons[first]
     several = np.flatnonzero(count > 1)
     if len(several):
         members = np.repeat(count > 1, count)
         index = np.repeat(np.arange(len(several)), count[several])
-        shapes[several] = shapely.multipolygons(polygons[by_label][members], indices=index)
-    return shapes, numbers
+        shapes[several] = shapely.multipolygons(polygons[members], indices=index)
+    return shapes, owners
 
 
 def _rings(parts: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
-    """Give the corners of all rings, the ring of each corner, and the part of each ring.
+    """Return the corners of all rings, the ring of each corner, and the part of each ring.
 
-    ``parts`` are 4-connected, so no ring meets itself.
+    ``parts`` are 4-connected, so no ring touches itself.
     """
     padded = np.pad(parts, 1)
     columns = parts.shape[1] + 1
     nw, ne, sw, se = padded[:-1, :-1], padded[:-1, 1:], padded[1:, :-1], padded[1:, 1:]
-    # Directions right, down, left, up; what lies on either hand behind, and ahead, of a vertex.
+    # For the directions right, down, left and up: the pixels to the right and left of the edge
+    # that leaves a vertex.
     right_of, left_of = (se, sw, nw, ne), (ne, se, sw, nw)
     step = np.array((1, columns, -1, -columns))
     edges = [
@@ -182,7 +194,7 @@ def _rings(parts: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any
 
 
 def _cycles(follower: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Order the edges cycle by cycle; also give the number of each one's cycle."""
+    """Return the edges ordered cycle by cycle, and the cycle of each."""
     after: list[int] = follower.tolist()
     seen = bytearray(len(after))
     order: list[int] = []
@@ -207,17 +219,17 @@ def rasterise(
 ) -> tuple[NDArray[np.int32], NDArray[np.intp], Report]:
     """Draw outlines as a label image.
 
-    A pixel belongs to the cell that holds its centre; where several do, to the smallest, and
-    among equals to the last. A cell too small to hold a centre gets the free pixel that it
-    covers most of. No two cells share a label, so neighbours stay apart.
+    A pixel belongs to the cell that contains its centre; of several, to the smallest, and of
+    equal ones to the last. A cell that contains no pixel centre gets the free pixel it covers
+    most. Every cell has its own label, so neighbours stay apart.
 
     Parameters
     ----------
     outlines : Outlines
     shape : (height, width)
-        Of the label image.
+        Shape of the label image.
     origin : (x, y)
-        Of its upper left corner, in the pixels of the outlines.
+        Its upper left corner in pixels of the outlines.
     scale : float or (x, y)
         Pixels of the label image per pixel of the outlines.
 
@@ -226,9 +238,9 @@ def rasterise(
     labels : array, int32, (height, width)
         Numbered from 1 without gaps.
     kept : array of int
-        Which outline each label is: label ``n`` is outline ``kept[n - 1]``.
+        Label ``n`` is outline ``kept[n - 1]``.
     report : Report
-        What fell outside, was cut, overlapped, or found no pixel.
+        Counts of cells outside, cut, overlapping or without a pixel.
     """
     height, width = shape
     factor = np.broadcast_to(np.asarray(scale, float), 2)
@@ -247,9 +259,9 @@ def rasterise(
         seen = (stop > start) & (row >= 0) & (row < height)
         cell, row, start, length = cell[seen], row[seen], start[seen], (stop - start)[seen]
         drawn[batch] += np.bincount(cell, length, len(batch)).astype(np.int64)
-        # Larger cells come first: of several values NumPy keeps the last.
+        # Larger cells come first, because NumPy keeps the last of several values.
         for some in _groups(length):
-            pixels = _counted((row * width + start)[some], length[some])
+            pixels = _expanded((row * width + start)[some], length[some])
             labels.ravel()[pixels] = np.repeat(batch[cell[some]] + 1, length[some])
     tiny = order[~holds_centre[order]]
     inside = _place_tiny(labels, tiny, outlines.polygons[tiny], origin, factor)
@@ -281,30 +293,30 @@ def rasterise(
 def _batches(
     order: NDArray[np.intp], bounds: NDArray[Any], shape: tuple[int, int]
 ) -> Iterable[NDArray[np.intp]]:
-    """Cut the cells to draw into groups whose boxes have few enough pixels."""
+    """Return groups of cells whose boxes together stay within the pixel limit."""
     frame = np.array(shape[::-1])
     box = np.clip(bounds[order, 1], 0, frame) - np.clip(bounds[order, 0], 0, frame) + 1
     return [order[some] for some in _groups(box.prod(axis=1))]
 
 
 def _groups(pixels: NDArray[Any]) -> list[slice]:
-    """Cut a sequence where its pixels have become too many to be taken together."""
+    """Return slices of a sequence that each stay within the pixel limit."""
     cuts = np.flatnonzero(np.diff(np.cumsum(pixels) // PIXELS_AT_ONCE)) + 1
     return [slice(*pair) for pair in pairwise((0, *cuts.tolist(), len(pixels)))]
 
 
-def _counted(start: NDArray[Any], length: NDArray[Any]) -> NDArray[Any]:
-    """Give start, start + 1, … of each span, one after the other."""
+def _expanded(start: NDArray[Any], length: NDArray[Any]) -> NDArray[Any]:
+    """Return start, start + 1, … of each span, concatenated."""
     first = np.cumsum(length) - length
-    return np.arange(int(length.sum())) + np.repeat(start - first, length)
+    return np.asarray(np.arange(int(length.sum())) + np.repeat(start - first, length))
 
 
 def _spans(
     polygons: NDArray[Any], height: int, origin: tuple[float, float], factor: NDArray[Any]
 ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]:
-    """Give the runs of pixels whose centres lie in each polygon: cell, row, first, past the last.
+    """Return the runs of pixels whose centres lie in each polygon: cell, row, start and stop.
 
-    The even-odd rule along the line through the centres of each row, for all polygons at once.
+    Applies the even-odd rule along the centre line of each row, for all polygons at once.
     """
     parts, cell = shapely.get_parts(polygons, return_index=True)
     rings, part = shapely.get_rings(parts, return_index=True)
@@ -313,10 +325,10 @@ def _spans(
     one = np.flatnonzero(ring[:-1] == ring[1:])
     a, b = points[one], points[one + 1]
     down = (a[:, 1] <= b[:, 1])[:, None]
-    a, b = np.where(down, a, b), np.where(down, b, a)  # neighbours compute the same crossing
+    a, b = np.where(down, a, b), np.where(down, b, a)  # same crossing for neighbours
     first = np.ceil(np.clip(a[:, 1], -2, height + 2) - 0.5).astype(np.int64)
     count = np.ceil(np.clip(b[:, 1], -2, height + 2) - 0.5).astype(np.int64) - first
-    row = _counted(first, count)
+    row = _expanded(first, count)
     a, slope = np.repeat(a, count, axis=0), np.repeat(_slope(a, b), count)
     x = a[:, 0] + (row + 0.5 - a[:, 1]) * slope
     owner = np.repeat(cell[part[ring[one]]], count)
@@ -326,8 +338,9 @@ def _spans(
 
 
 def _slope(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
-    rise = b[:, 1] - a[:, 1]
-    return np.divide(b[:, 0] - a[:, 0], rise, out=np.zeros(len(a)), where=rise > 0)
+    rise, slope = b[:, 1] - a[:, 1], np.zeros(len(a))
+    np.divide(b[:, 0] - a[:, 0], rise, out=slope, where=rise > 0)
+    return slope
 
 
 def _place_tiny(
@@ -337,7 +350,7 @@ def _place_tiny(
     origin: tuple[float, float],
     factor: NDArray[Any],
 ) -> NDArray[np.bool_]:
-    """Give each cell the free pixel that it covers most of; say which lie in the picture."""
+    """Assign each cell the free pixel it covers most; return which cells lie in the image."""
     height, width = labels.shape
     inside = np.zeros(len(polygons), bool)
     if not len(polygons):
@@ -347,7 +360,7 @@ def _place_tiny(
     low, high = np.floor(box[:, :2]).astype(np.int64), np.ceil(box[:, 2:]).astype(np.int64)
     columns, rows = np.maximum(high - low, 1).T
     cell = np.repeat(np.arange(len(shapes)), rows * columns)
-    pixel = _counted(np.zeros(len(shapes), np.int64), rows * columns)
+    pixel = _expanded(np.zeros(len(shapes), np.int64), rows * columns)
     row, column = np.divmod(pixel, columns[cell])
     column, row = column + low[cell, 0], row + low[cell, 1]
     covered = shapely.area(
@@ -355,7 +368,7 @@ def _place_tiny(
     )
     some = covered > 0
     choices = np.bincount(cell[some], minlength=len(shapes))
-    best = np.lexsort((-covered, cell, choices[cell]))  # who has least choice comes first
+    best = np.lexsort((-covered, cell, choices[cell]))  # fewest choices first
     best = best[some[best]]
     done = np.zeros(len(shapes), bool)
     tops = np.zeros(len(shapes), bool)
@@ -363,7 +376,7 @@ def _place_tiny(
         framed = 0 <= y < height and 0 <= x < width
         if not tops[one]:
             tops[one], inside[one] = True, framed
-            done[one] = not framed  # its best pixel lies outside, and so does the cell
+            done[one] = not framed  # the cell lies outside with its best pixel
         if not done[one] and framed and not labels[y, x]:
             labels[y, x], done[one] = numbers[one] + 1, True
     return inside

@@ -1,4 +1,4 @@
-"""A change of a few pixels of a layout, with a way back."""
+"""Small, undoable changes of a layout."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, eq=False)
 class Patch:
-    """A change of a few pixels of a label image.
+    """An undoable change of a box of a label image.
 
     Parameters
     ----------
     y, x : int
-        First row and column that changed.
+        First row and column of the box.
     before, after : array, (height, width)
-        Labels of this box, before and after.
+        Labels of the box before and after the change.
     """
 
     y: int
@@ -28,7 +28,7 @@ class Patch:
 
     @property
     def box(self) -> tuple[slice, slice]:
-        """Rows and columns."""
+        """Rows and columns of the box."""
         height, width = self.after.shape
         return slice(self.y, self.y + height), slice(self.x, self.x + width)
 
@@ -37,10 +37,10 @@ class Patch:
         labels[self.box] = self.after
 
     def changes(self) -> tuple[tuple[NDArray[Any], NDArray[Any]], NDArray[Any]]:
-        """Give the (rows, columns) of the pixels that change, and their new values."""
+        """Return the (rows, columns) of the changed pixels, and their new values."""
         rows, columns = np.nonzero(self.before != self.after)
         return (rows + self.y, columns + self.x), self.after[rows, columns]
 
     def undo(self, labels: NDArray[Any]) -> None:
-        """Take the change back."""
+        """Revert the change in a label image."""
         labels[self.box] = self.before

@@ -1,23 +1,27 @@
-"""What an import did, in numbers and in one sentence."""
+"""The outcome of an import, as counts and as a sentence."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
+
+from napari_pixcell.serialization import to_json
+from napari_pixcell.words import counted
 
 
 @dataclass(frozen=True)
 class Report:
-    """What was read, what was left out and why, and what was changed.
+    """Counts of cells that were read, dropped and changed, with reasons.
 
     Parameters
     ----------
     read : int
-        Cells that came through.
+        Number of cells read.
     dropped : mapping
-        From a reason in words (such as “lines or points”) to how many were left out for it.
+        Number of dropped objects for each reason, such as “lines or points”.
     changed : mapping
-        From what was done (such as “cut at the edge”) to how many cells it was done to.
+        Number of changed cells for each change, such as “cut at the edge”.
     """
 
     read: int
@@ -25,30 +29,26 @@ class Report:
     changed: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Keep only what happened."""
         for name in ("dropped", "changed"):
             kept = {why: int(count) for why, count in getattr(self, name).items() if count}
             object.__setattr__(self, name, kept)
 
     @property
     def lost(self) -> int:
-        """How many were left out."""
+        """Number of dropped objects."""
         return sum(self.dropped.values())
 
     def then(self, later: Report) -> Report:
-        """Give the report of this step and the one after it."""
-        return Report(
-            later.read,
-            _sum(self.dropped, later.dropped),
-            _sum(self.changed, later.changed),
-        )
+        """Return the report of this step followed by a later one."""
+        dropped, changed = _sum(self.dropped, later.dropped), _sum(self.changed, later.changed)
+        return Report(later.read, dropped, changed)
 
-    def to_dict(self) -> dict[str, object]:
-        """Give a JSON value."""
-        return {"read": self.read, "dropped": dict(self.dropped), "changed": dict(self.changed)}
+    def to_dict(self) -> dict[str, Any]:
+        """Return a JSON value."""
+        return to_json(self)
 
     def __str__(self) -> str:
-        text = f"Read {self.read:,} cell{'' if self.read == 1 else 's'}"
+        text = f"Read {counted(self.read, 'cell')}"
         if self.dropped:
             verb = "was" if self.lost == 1 else "were"
             text += f"; {self.lost:,} {verb} dropped: {_list(self.dropped)}"

@@ -1,4 +1,4 @@
-"""Nuclei without weights: haematoxylin, threshold, watershed."""
+"""Nucleus segmentation without a network: haematoxylin, threshold, watershed."""
 
 from __future__ import annotations
 
@@ -27,30 +27,29 @@ SMALLEST_UM2 = 8.0
 LARGEST_HOLE_UM2 = 15.0
 SEED_DISTANCE_UM = 2.5
 LEAST_HAEMATOXYLIN = 0.015
-# The logarithm of what is darker grows beyond all bounds, and a few pixels would set the threshold.
+# Darker values have extreme logarithms, so that a few pixels would determine the threshold.
 DARKEST = 8
 REACH = 0.8  # standard deviations of the stain at a sensitivity of 1
 
-# DAB, as optical density above what most of the tissue has, from which a nucleus is brown; how
-# much of that a sensitivity of 1 takes off; and the part of the tissue beyond which brown is not
-# in the nuclei.
+# DAB optical density above the tissue's median from which a nucleus is brown, how much a
+# sensitivity of 1 lowers it, and the share of brown tissue above which DAB is not nuclear.
 BROWN, BROWN_REACH, MOST_BROWN = 0.12, 0.06, 0.4
 
 
 @dataclass(frozen=True, eq=False)
 class Haematoxylin:
-    """What the outlines of nuclei are drawn from: all that takes time and does not change.
+    """Stain measurements from which nuclei are outlined; independent of the sensitivity.
 
     Parameters
     ----------
     excess : array, float32, (height, width)
-        Haematoxylin above the threshold of its place; -inf where there is none.
+        Haematoxylin above the local threshold; -inf without stain.
     spread : float
         Standard deviation of haematoxylin in the tissue.
     mpp : float
         Pixel size in µm.
     brown : array, float32, (height, width), optional
-        DAB above what most of the tissue has, where nuclei may be brown.
+        DAB above the tissue's median, if nuclei may be brown.
     """
 
     excess: NDArray[np.float32]
@@ -66,13 +65,12 @@ def segment_nuclei(
     smallest_um2: float = 0.0,
     brown: bool | None = None,
 ) -> NDArray[np.int32]:
-    """Find nuclei in H&E, or in tissue with haematoxylin and DAB.
+    """Segment nuclei in H&E or IHC (haematoxylin and DAB).
 
     The haematoxylin channel (colour deconvolution of Ruifrok and Johnston, 2001) is smoothed,
     thresholded between Otsu's and a local threshold, and split by a watershed on the distance to
-    the border. Both thresholds are of the tissue alone: beside much empty glass everything that is
-    stained at all would pass. In IHC, brown nuclei are found by their DAB, and blue ones beside
-    them by their haematoxylin.
+    the border. Both thresholds are computed from tissue only, because empty glass would lower
+    them too far. In IHC, brown nuclei are segmented by DAB and blue ones by haematoxylin.
 
     Parameters
     ----------
@@ -81,12 +79,11 @@ def segment_nuclei(
     mpp : float
         Pixel size in µm.
     sensitivity : float
-        -1 to 1: how many nuclei are found, see :func:`outline_nuclei`.
+        -1 to 1; higher values give more nuclei, see :func:`outline_nuclei`.
     smallest_um2 : float
-        Nuclei of a smaller area, in µm², are left out.
+        Nuclei with a smaller area, in µm², are left out.
     brown : bool, optional
-        Whether nuclei may be brown; by default if the tissue looks like IHC of a protein in the
-        nucleus.
+        Whether nuclei may be brown. Default: if the tissue looks like IHC of a nuclear protein.
 
     Returns
     -------
@@ -100,9 +97,9 @@ def segment_nuclei(
 def measure_haematoxylin(
     rgb: NDArray[np.uint8], mpp: float, brown: bool | None = None
 ) -> Haematoxylin:
-    """Measure the haematoxylin of tissue, and its DAB, for :func:`outline_nuclei`.
+    """Measure haematoxylin and DAB for :func:`outline_nuclei`.
 
-    For ``brown`` see :func:`segment_nuclei`.
+    The parameters are those of :func:`segment_nuclei`.
     """
     stain = gaussian(rgb2hed(np.maximum(rgb, DARKEST))[..., 0], SMOOTH_UM / mpp)
     tissue = rgb.min(axis=-1) < GLASS
@@ -112,7 +109,7 @@ def measure_haematoxylin(
     weight = np.maximum(gaussian(tissue.astype(float), sigma), 1e-6)
     local = gaussian(np.where(tissue, stain, 0), sigma) / weight
     threshold = (1 - LOCAL_PART) * threshold_otsu(stain[tissue]) + LOCAL_PART * local
-    # A difference keeps its sign in half the bytes, so that no pixel changes sides.
+    # float32 keeps the sign of the difference, so no pixel crosses the threshold.
     excess = (stain - threshold).astype(np.float32)
     excess[stain <= LEAST_HAEMATOXYLIN] = -np.inf
     return Haematoxylin(excess, float(stain[tissue].std()), mpp, _brown(rgb, tissue, mpp, brown))
@@ -121,27 +118,27 @@ def measure_haematoxylin(
 def _brown(
     rgb: NDArray[np.uint8], tissue: NDArray[np.bool_], mpp: float, wanted: bool | None
 ) -> NDArray[np.float32] | None:
-    """Measure the DAB that may be in nuclei; None where it is not looked for."""
+    """Return DAB that may be nuclear, or None if nuclei are not expected to be brown."""
     if wanted is False or (wanted is None and looks_like(rgb) != "IHC"):
         return None
     _, dab = stain_densities(rgb)
     dab = gaussian(dab, SMOOTH_UM / mpp)
-    dab -= min(np.median(dab[tissue]), BROWN)  # the light scatter and tint of tissue without DAB
+    dab -= min(np.median(dab[tissue]), BROWN)  # scatter and tint of tissue without DAB
     if wanted is None and np.mean(dab[tissue] > BROWN) > MOST_BROWN:
-        return None  # of the cytoplasm or the membrane: nuclei are the blue within
+        return None  # DAB of cytoplasm or membrane, so nuclei are blue
     return np.asarray(dab, np.float32)
 
 
 def outline_nuclei(stain: Haematoxylin, sensitivity: float = 0.0) -> NDArray[np.int32]:
-    """Outline nuclei where there is haematoxylin or DAB enough.
+    """Outline nuclei by thresholds on haematoxylin and DAB.
 
     Parameters
     ----------
     stain : Haematoxylin
-        Of the tissue.
+        Stain measurements of the tissue.
     sensitivity : float
-        Lowers the threshold by ``REACH`` standard deviations of the stain at 1, and raises it by
-        as many at -1; that of brown nuclei by ``BROWN_REACH``.
+        A value of 1 lowers the threshold by ``REACH`` standard deviations, and -1 raises it by as
+        much. The threshold of brown nuclei changes by ``BROWN_REACH``.
 
     Returns
     -------
@@ -164,7 +161,7 @@ def _outline(mask: NDArray[np.bool_], mpp: float) -> NDArray[np.int32]:
 
 
 def _clean(mask: NDArray[np.bool_], mpp: float) -> NDArray[np.bool_]:
-    """Leave out what is too thin or too small for a nucleus, and fill holes."""
+    """Return a mask without objects too thin or small for a nucleus, and without holes."""
     mask = opening(mask, disk(max(1, round(0.75 / mpp))))
     pixel = mpp**2
     mask = remove_small_holes(mask, max_size=int(LARGEST_HOLE_UM2 / pixel))
@@ -172,12 +169,12 @@ def _clean(mask: NDArray[np.bool_], mpp: float) -> NDArray[np.bool_]:
 
 
 def split(mask: NDArray[np.bool_], mpp: float) -> NDArray[np.int32]:
-    """Split a mask of cells at its waists.
+    """Split touching cells in a mask at their waists.
 
     Parameters
     ----------
     mask : array, bool, (height, width)
-        Cells, touching or not.
+        Mask of cells.
     mpp : float
         Pixel size in µm.
     """
@@ -191,4 +188,4 @@ def split(mask: NDArray[np.bool_], mpp: float) -> NDArray[np.int32]:
     )
     seeds = np.zeros(mask.shape, np.int32)
     seeds[tuple(peaks.T)] = np.arange(1, len(peaks) + 1)
-    return watershed(-distance, seeds, mask=mask).astype(np.int32)
+    return np.asarray(watershed(-distance, seeds, mask=mask), np.int32)

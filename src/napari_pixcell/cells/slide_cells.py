@@ -1,4 +1,4 @@
-"""The cells of a whole slide, and the layout of any region out of them."""
+"""Cells of a whole slide, and layouts of its regions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from napari_pixcell.cells.layout import check_layout
+from napari_pixcell.cells.layout import check_layout, in_px
 from napari_pixcell.cells.outlines import OUTSIDE, Outlines, rasterise
 from napari_pixcell.cells.reading.cells_file import CellsFile
 from napari_pixcell.cells.report import Report
@@ -19,14 +19,14 @@ from napari_pixcell.errors import PixCellError
 
 AUTO, SLIDE, REGION = "auto", "slide", "region"
 COARSEST = 8.0  # µm/px; a nucleus is one pixel there
-INEXACT = 0.005  # pixel sizes are often written with few digits
-ABOUT_SQUARE = 0.02  # a slide this near to a square agrees in shape with any square picture
+INEXACT = 0.005  # relative; pixel sizes are often written with few digits
+ABOUT_SQUARE = 0.02  # a slide this close to square matches the shape of any square image
 
-Layout = tuple[NDArray[np.int32], dict[int, str], Report]
+RegionLayout = tuple[NDArray[np.int32], dict[int, str], Report]
 
 
 class Box(Protocol):
-    """A region of a slide, in level-0 pixels; :class:`napari_pixcell.slides.Region` is one."""
+    """A region of a slide in level-0 pixels, such as :class:`napari_pixcell.slides.Region`."""
 
     @property
     def x(self) -> float:
@@ -47,16 +47,16 @@ class Box(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class SlideCells:
-    """Cells of a slide, found by place through a spatial index.
+    """Cells of a slide with a spatial index.
 
     Parameters
     ----------
     outlines : Outlines
         In level-0 pixels.
     source : str
-        Name of the file that they came from.
+        Name of the file they were read from.
     report : Report
-        What was read.
+        Report of the import.
     """
 
     outlines: Outlines
@@ -64,28 +64,27 @@ class SlideCells:
     report: Report = field(default_factory=lambda: Report(0))
 
     def __len__(self) -> int:
-        """Count the cells."""
         return len(self.outlines)
 
     @cached_property
     def _tree(self) -> shapely.STRtree:
         return shapely.STRtree(self.outlines.polygons)
 
-    def layout(self, region: Box, size: tuple[int, int]) -> Layout:
-        """Draw the cells of a region.
+    def layout(self, region: Box, size: tuple[int, int]) -> RegionLayout:
+        """Draw the cells of a region as a layout.
 
         Parameters
         ----------
         region : Box
             In level-0 pixels.
         size : (height, width)
-            Of the layout in px.
+            Size of the layout in px.
 
         Returns
         -------
         labels : array, int32, (height, width)
         classes : dict
-            From a label to its class name, where it has one.
+            Class name of each label that has one.
         report : Report
         """
         frame = shapely.box(region.x, region.y, region.x + region.width, region.y + region.height)
@@ -95,20 +94,17 @@ class SlideCells:
             self.outlines.take(found), size, (region.x, region.y), scale
         )
         elsewhere = report.dropped.get(OUTSIDE, 0) + len(self) - len(found)
-        return (
-            labels,
-            classes,
-            Report(report.read, {**report.dropped, OUTSIDE: elsewhere}, report.changed),
-        )
+        dropped = {**report.dropped, OUTSIDE: elsewhere}
+        return labels, classes, Report(report.read, dropped, report.changed)
 
 
 def put_on_slide(
     file: CellsFile, slide_shape: tuple[int, int], slide_mpp: float | None
 ) -> SlideCells | None:
-    """Lay the cells of a file over a slide; None for a picture of another size.
+    """Place the cells of a file on a slide; return None if its image does not match the slide.
 
-    Outlines are in level-0 pixels, or in pixels of ``file.mpp`` where that is known. A picture
-    is the slide's where it has the slide's shape, at any level.
+    Outlines are in level-0 pixels, or in pixels of ``file.mpp`` if known. An image matches if it
+    has the slide's shape at any level.
 
     Parameters
     ----------
@@ -121,7 +117,7 @@ def put_on_slide(
     Raises
     ------
     PixCellError
-        If not one of the outlines lies on the slide.
+        If no outline lies on the slide.
     """
     if file.shape is None:
         factor = file.mpp / slide_mpp if file.mpp and slide_mpp else 1.0
@@ -138,10 +134,10 @@ def put_on_slide(
     height, width = slide_shape
     if not ((left < width) & (right > 0) & (top < height) & (bottom > 0)).any():
         raise PixCellError(
-            f"The cells of {file.name} lie from x {left.min():,.0f} to {right.max():,.0f} and from "
-            f"y {top.min():,.0f} to {bottom.max():,.0f}, but the slide is {_px(slide_shape)}: they "
-            "belong to another slide, or were made at another pixel size; choose the right file, "
-            "or give its pixel size."
+            f"The cells of {file.name} span x {left.min():,.0f} to {right.max():,.0f} and "
+            f"y {top.min():,.0f} to {bottom.max():,.0f}, but the slide is {in_px(slide_shape)}. "
+            "They belong to another slide or pixel size. Choose the right file, or enter its "
+            "pixel size."
         )
     return SlideCells(outlines, file.name, file.report)
 
@@ -153,13 +149,13 @@ def cells_for(
     slide_shape: tuple[int, int],
     slide_mpp: float | None,
     counted_from: str = AUTO,
-) -> Layout:
-    """Make the layout of one region out of a file.
+) -> RegionLayout:
+    """Return the layout of a region from a file of cells.
 
-    A picture (a label image, or outlines that come with the size of theirs) is taken for the
-    region's where it has the layout's size or the region's size in level-0 pixels, or where its
-    pixel size says so; else for the slide's where it has the slide's shape. Another pixel size
-    goes through outlines, so that nothing small is lost and no neighbours merge.
+    An image (a label image, or outlines with a known image size) belongs to the region if it has
+    the size of the layout or of the region in level-0 pixels, or if its pixel size implies this.
+    Otherwise it belongs to the slide if it has the slide's shape. Cells at another pixel size are
+    redrawn from outlines, so that none is lost or merged.
 
     Parameters
     ----------
@@ -167,23 +163,23 @@ def cells_for(
     region : Box
         In level-0 pixels.
     size : (height, width)
-        Of the layout in px.
+        Size of the layout in px.
     slide_shape : (height, width)
         In level-0 pixels.
     slide_mpp : float or None
         Pixel size of level 0 in µm.
     counted_from : str
-        For outlines without the size of their picture: ``slide`` (or ``auto``) if they count
-        from the corner of the slide, in level-0 pixels; ``region`` if from the corner of the
-        region, in the layout's pixels. ``file.mpp``, where known, replaces either pixel size.
+        For outlines without an image size: ``slide`` (or ``auto``) if they count from the
+        slide's corner in level-0 pixels, ``region`` if from the region's corner in pixels of the
+        layout. A known ``file.mpp`` replaces either pixel size.
 
     Returns
     -------
     labels : array, int32, (height, width)
     classes : dict
-        From a label to its class name, where it has one.
+        Class name of each label that has one.
     report : Report
-        Of the reading and the drawing.
+        Report of reading and drawing.
 
     Raises
     ------
@@ -201,15 +197,15 @@ def cells_for(
         if cells is None:
             assert file.shape is not None
             raise PixCellError(
-                f"The layout is {_px(file.shape)} but the region needs {_px(size)} and the slide "
-                f"has {_px(slide_shape)}; it belongs to another slide, or was made at another "
-                "size: import a layout of the region's own size, or give its pixel size."
+                f"The layout is {in_px(file.shape)} but the region needs {in_px(size)} and the "
+                f"slide has {in_px(slide_shape)}. Import a layout of the region's size, or enter "
+                "its pixel size."
             )
         labels, classes, report = cells.layout(region, size)
     if not report.read:
         raise PixCellError(
-            f"None of the {file.report.read:,} cells of {file.name} lie in this region; choose a "
-            "region where they are, or say that they count from the region's corner."
+            f"None of the {file.report.read:,} cells of {file.name} lie in this region. Choose "
+            "another region, or state that coordinates count from the region's corner."
         )
     check_layout(labels, size)
     return labels, classes, file.report.then(report)
@@ -220,20 +216,16 @@ def _drawn(
     size: tuple[int, int],
     origin: tuple[float, float],
     scale: tuple[float, float],
-) -> Layout:
+) -> RegionLayout:
     labels, kept, report = rasterise(outlines, size, origin, scale)
     names = enumerate(outlines.classes[kept].tolist(), 1)
     return labels, {number: name for number, name in names if name}, report
 
 
 def _region_scale(
-    file: CellsFile,
-    region: Box,
-    size: tuple[int, int],
-    slide_mpp: float | None,
-    counted_from: str,
+    file: CellsFile, region: Box, size: tuple[int, int], slide_mpp: float | None, counted_from: str
 ) -> tuple[float, float] | None:
-    """Give the layout's pixels per pixel of the file, if the file is of the region alone."""
+    """Return layout pixels per pixel of the file if the file shows only the region, else None."""
     if file.shape is None:
         if counted_from != REGION:
             return None
@@ -252,15 +244,12 @@ def _region_scale(
 
 
 def _level(
-    shape: tuple[int, int],
-    slide_shape: tuple[int, int],
-    slide_mpp: float | None,
-    mpp: float | None,
+    shape: tuple[int, int], slide_shape: tuple[int, int], slide_mpp: float | None, mpp: float | None
 ) -> tuple[float, float] | None:
-    """Give level-0 pixels, (x, y), per pixel of a picture of the whole slide; None if it is none.
+    """Return level-0 pixels, (x, y), per pixel of an image of the whole slide, or None.
 
-    Without a pixel size the two shapes tell. Level sizes are rounded, so a downsample next to a
-    whole number is taken for that number.
+    Without a pixel size the shapes decide. Level sizes are rounded, so a downsample close to an
+    integer is taken as that integer.
     """
     (height, width), (rows, columns) = shape, slide_shape
     down = math.sqrt(rows * columns / (height * width))
@@ -274,15 +263,11 @@ def _level(
     if _agrees(shape, (rows / whole, columns / whole)):
         return float(whole), float(whole)
     if not mpp and abs(rows / columns - 1) < ABOUT_SQUARE:
-        return None  # any square would fit
+        return None  # any square image would match
     return columns / width, rows / height
 
 
 def _agrees(shape: tuple[int, int], wanted: tuple[float, float], part: float = 0) -> bool:
-    """Whether a size is one that was rounded, up or down, or differs by no more than a part."""
+    """Whether sizes are equal up to rounding, or differ by at most a relative part."""
     sides = zip(shape, wanted, strict=True)
     return all(abs(has - needs) <= 1 + part * needs for has, needs in sides)
-
-
-def _px(shape: tuple[int, int]) -> str:
-    return f"{shape[1]} × {shape[0]} px"

@@ -1,30 +1,78 @@
-"""Layouts to files of other tools: QuPath, Cellpose, anything that reads a label image."""
+"""Export layouts to QuPath, Cellpose and label images."""
 
 from __future__ import annotations
 
 import gzip
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pixcell.cells.outlines import Outlines
+from napari_pixcell.cells.outlines import Outlines, outlines_of
 from napari_pixcell.errors import PixCellError
 
+FORMATS = (".geojson", ".geojson.gz", "_seg.npy", ".tif")
+CORNER, UNSCALED = (0.0, 0.0), (1.0, 1.0)
+# Red, green and blue of classes, which are sorted by name.
 COLOURS = (
-    (200, 0, 0),
-    (0, 110, 200),
-    (0, 150, 60),
-    (230, 140, 0),
-    (130, 60, 180),
-    (90, 70, 50),
-    (0, 160, 160),
-    (220, 80, 160),
-)  # of classes, in alphabetical order
+    *((200, 0, 0), (0, 110, 200), (0, 150, 60), (230, 140, 0)),
+    *((130, 60, 180), (90, 70, 50), (0, 160, 160), (220, 80, 160)),
+)
+
+
+def check_export(path: Path) -> None:
+    """Raise PixCellError if a file name does not end in one of ``FORMATS``."""
+    if not path.name.lower().endswith((*FORMATS, ".json", ".json.gz", ".tiff")):
+        raise PixCellError(
+            f"The format of {path.name} is unknown. Name it name.geojson, name.geojson.gz, "
+            "name_seg.npy or name.tif."
+        )
+
+
+def export_layout(
+    path: Path,
+    labels: NDArray[Any],
+    mpp: float | None = None,
+    classes: Mapping[int, str] | None = None,
+    origin: tuple[float, float] = CORNER,
+    scale: tuple[float, float] = UNSCALED,
+    image: Callable[[], NDArray[np.uint8]] | None = None,
+) -> list[Path]:
+    """Write a layout for other tools in the format of the file name; return the files written.
+
+    Parameters
+    ----------
+    path : Path
+        Its name ends in one of ``FORMATS``.
+    labels : array, (height, width)
+        Instance label image.
+    mpp : float, optional
+        Pixel size in µm.
+    classes : mapping, optional
+        Class name of each label.
+    origin, scale : (x, y)
+        For GeoJSON: corner of the layout in level-0 pixels, and level-0 pixels per layout pixel.
+    image : callable, optional
+        Returns the tissue, uint8, (height, width, 3), for formats that contain it.
+
+    Raises
+    ------
+    PixCellError
+        If the format is unknown.
+    """
+    check_export(path)
+    name = path.name.lower()
+    if name.endswith("_seg.npy"):
+        return list(write_cellpose(path, labels, image() if image is not None else None))
+    if name.endswith((".tif", ".tiff")):
+        write_labels(path, labels, mpp, classes)
+    else:
+        write_geojson(path, outlines_of(labels, classes), origin, scale)
+    return [path]
 
 
 def write_geojson(
@@ -34,19 +82,18 @@ def write_geojson(
     scale: float | tuple[float, float] = 1.0,
     object_type: str = "cell",
 ) -> None:
-    """Write outlines as QuPath reads them; packed if the name ends in ``.gz``.
+    """Write outlines as GeoJSON for QuPath, compressed if the name ends in ``.gz``.
 
     Parameters
     ----------
     path : Path or str
     outlines : Outlines
-        Such as :func:`napari_pixcell.cells.outlines.outlines_of` gives for a layout.
     origin : (x, y)
-        Of the outlines' corner, in level-0 pixels.
+        Corner of the outlines in level-0 pixels.
     scale : float or (x, y)
         Level-0 pixels per pixel of the outlines.
     object_type : str
-        What they are to QuPath: ``cell`` or ``detection``.
+        QuPath object type: ``cell`` or ``detection``.
     """
     import shapely
 
@@ -56,8 +103,8 @@ def write_geojson(
     classes = sorted({name for name in outlines.classes.tolist() if name})
     properties = {"": json.dumps({"objectType": object_type})}
     for number, name in enumerate(classes):
-        look = {"name": name, "color": COLOURS[number % len(COLOURS)]}
-        value = {"objectType": object_type, "classification": look}
+        style = {"name": name, "color": COLOURS[number % len(COLOURS)]}
+        value = {"objectType": object_type, "classification": style}
         properties[name] = json.dumps(value, ensure_ascii=False)
     path = Path(path)
     with gzip.open(path, "wb", 6) if path.suffix == ".gz" else path.open("wb") as file:
@@ -79,7 +126,7 @@ def write_labels(
     mpp: float | None = None,
     classes: Mapping[int, str] | None = None,
 ) -> None:
-    """Write a label image as TIFF, uint16 or uint32 as its labels need.
+    """Write a label image as TIFF, in uint16 or, for more labels, uint32.
 
     Parameters
     ----------
@@ -88,10 +135,9 @@ def write_labels(
     labels : array, (height, width)
         Instance label image.
     mpp : float, optional
-        Its pixel size in µm, which goes into the file.
+        Pixel size in µm, stored in the file.
     classes : mapping, optional
-        From a label to its class name; kept in the image's description, which has no room for
-        them in an OME-TIFF.
+        Class name of each label, stored in the image description; not possible in OME-TIFF.
     """
     from tifffile import imwrite
 
@@ -99,11 +145,8 @@ def write_labels(
     if path.name.lower().endswith((".ome.tif", ".ome.tiff")):
         options["metadata"] = {"axes": "YX"}
         if mpp is not None:
-            for axis in "XY":
-                options["metadata"] |= {
-                    f"PhysicalSize{axis}": mpp,
-                    f"PhysicalSize{axis}Unit": "µm",
-                }
+            options["metadata"] |= {f"PhysicalSize{axis}": mpp for axis in "XY"}
+            options["metadata"] |= {f"PhysicalSize{axis}Unit": "µm" for axis in "XY"}
     else:
         options["metadata"] = None
         if mpp is not None:
@@ -117,9 +160,9 @@ def write_labels(
 def write_cellpose(
     path: Path | str, labels: NDArray[Any], image: NDArray[Any] | None = None
 ) -> tuple[Path, Path]:
-    """Write ``x_seg.npy``, which Cellpose's window opens, and ``x_masks.tif``.
+    """Write ``x_seg.npy`` for Cellpose's graphical interface, and ``x_masks.tif``.
 
-    Cellpose numbers cells without gaps, so these are numbered so.
+    Cells are renumbered without gaps, as Cellpose expects. Returns the paths of both files.
 
     Parameters
     ----------
@@ -128,18 +171,18 @@ def write_cellpose(
     labels : array, (height, width)
         Instance label image.
     image : array, uint8, (height, width, 3), optional
-        The tissue, for Cellpose to show where no picture ``x.tif`` lies beside it.
+        The tissue, which Cellpose shows if there is no ``x.tif`` beside the file.
 
-    Returns
-    -------
-    (Path, Path)
-        Of the two files.
+    Raises
+    ------
+    PixCellError
+        If the name does not end in ``_seg.npy``.
     """
     from skimage.segmentation import find_boundaries
 
     path = Path(path)
     if not path.name.endswith("_seg.npy"):
-        raise PixCellError(f"Cellpose opens only files named …_seg.npy; rename {path.name}.")
+        raise PixCellError(f"Cellpose opens only files named …_seg.npy. Rename {path.name}.")
     numbers, order = np.unique(labels, return_inverse=True)
     masks = _smallest(order.reshape(labels.shape) + int(numbers[0] != 0))
     stem = path.name.removesuffix("_seg.npy")
@@ -161,5 +204,5 @@ def write_cellpose(
 
 
 def _smallest(labels: NDArray[Any]) -> NDArray[Any]:
-    """Give labels as uint16, or as uint32 where they need it."""
+    """Return labels as uint16, or as uint32 if necessary."""
     return labels.astype(np.uint16 if labels.max(initial=0) < 2**16 else np.uint32)

@@ -1,139 +1,177 @@
-"""How a command runs requests: one engine, progress on a terminal, results into a folder."""
+"""How commands run requests: one engine, progress on the terminal, results in a folder."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_pixcell.cli import options as cli
+from napari_pixcell.cli.region import ChosenRegion
 from napari_pixcell.engine.events import Embedding, Event, Preview, Progress, Variant
-from napari_pixcell.engine.packed import PackedArray
-from napari_pixcell.engine.request import EmbedRequest, GenerateRequest, Request
+from napari_pixcell.engine.request import GenerateRequest, Request
+from napari_pixcell.engine.styles.cache import EmbeddingCache
+from napari_pixcell.engine.styles.embedding import embed_region
 from napari_pixcell.engine.tissue import Tissue
-from napari_pixcell.models.catalogue import Family
-from napari_pixcell.slides.region import Region
-from napari_pixcell.slides.slide import Slide
+from napari_pixcell.errors import PixCellError
 from napari_pixcell.slides.stored_picture import StoredPicture
 
-Result = dict[str, Any]
+if TYPE_CHECKING:
+    from napari_pixcell.engine.engine import Engine
+
+E = TypeVar("E", bound=Event)
+REFRESH = 0.1  # seconds between updates of a line on a terminal
 
 
-def say_corrupt(slide: Slide, region: Region) -> None:
-    """Tell of corrupt tiles in a region."""
-    note = slide.corrupt_note(region)
-    if note:
-        print(note, file=sys.stderr)
+@cache
+def engine() -> Engine:
+    """Return the engine of this process, started when the first request needs torch."""
+    from napari_pixcell.engine.engine import Engine
+
+    return Engine()
 
 
-def style_of(
-    slide: Slide, region: Region, family: Family, anew: bool
-) -> tuple[NDArray[np.float32], bool]:
-    """Give the embedding of a region, and whether it was stored; ``anew`` uses no store."""
-    from napari_pixcell.engine.styles.cache import EmbeddingCache, embedding_key
+class ProgressLine:
+    """Progress on stderr: one line of a terminal, rewritten in place.
 
-    tissue, pixels = Tissue(slide, region, family), None
-    if anew:
-        return run_embed(tissue).values, False
-    cache, key = EmbeddingCache(), embedding_key(slide, region, family)
-    if key is None and not tissue.large:  # only pixels can tell
-        pixels = tissue.read()
-        key = embedding_key(slide, region, family, pixels)
-    values = cache.get(key)
-    if values is not None:
-        return values, True
-    event = run_embed(tissue, pixels)
-    cache.keep(key, event)
-    return event.values, False
+    Parameters
+    ----------
+    quiet : bool
+        Show nothing.
+    interval : float, optional
+        Seconds between lines if stderr is not a terminal. By default nothing is shown there.
+    """
+
+    def __init__(self, quiet: bool = False, interval: float | None = None) -> None:
+        self._terminal = sys.stderr.isatty()
+        self._quiet = quiet or not (self._terminal or interval)
+        self._interval = REFRESH if self._terminal else interval or 0.0
+        self._last = 0.0
+        self._pending = ""
+        self._open = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+
+    def show(self, text: str) -> None:
+        """Show a text in place of the previous one, at once or soon."""
+        self._pending = text
+        if not self._quiet and time.monotonic() - self._last > self._interval:
+            self._write()
+
+    def note(self, text: str) -> None:
+        """Print a message that stays."""
+        self.end()
+        print(text, file=sys.stderr)
+
+    def end(self) -> None:
+        """Show the last text, and leave its line."""
+        if self._pending and not self._quiet:
+            self._write()
+        if self._open:
+            print(file=sys.stderr)
+        self._pending, self._open = "", False
+
+    def _write(self) -> None:
+        line = f"\r\033[K{self._pending}" if self._terminal else f"{self._pending}\n"
+        print(line, end="", file=sys.stderr, flush=True)
+        self._last, self._pending, self._open = time.monotonic(), "", self._terminal
 
 
-def run_embed(tissue: Tissue, pixels: NDArray[np.uint8] | None = None) -> Embedding:
-    """Embed a region, read already or not; a large one band by band."""
-    found = []
-    for first, stop in tissue.bands():
-        part = tissue.read(first, stop) if pixels is None else pixels
-        request = EmbedRequest(tissue.family.name, PackedArray.pack(part))
-        events = collect(engine().run, request)
-        found.append(next(e for e in events if isinstance(e, Embedding)))
-    if len(found) == 1:
-        return found[0]
-    columns = tissue.cells[1]
-    parts = [one.values.reshape(-1, columns, one.values.shape[-1]) for one in found]
-    return Embedding(np.concatenate(parts), found[0].encoder)
+def run(request: Request, on_variant: Callable[[Variant], None] | None = None) -> list[Event]:
+    """Run a request and return its events, without previews.
+
+    Parameters
+    ----------
+    request : Request
+    on_variant : callable, optional
+        Receives each variant, which is then not returned: a large one is not kept in memory.
+    """
+    events: list[Event] = []
+
+    def on_event(event: Event) -> None:
+        if on_variant is not None and isinstance(event, Variant):
+            on_variant(event)
+        elif isinstance(event, Progress):
+            line.show(f"{event.message}: {event.done}/{event.total}")
+        elif not isinstance(event, Preview):
+            events.append(event)
+
+    with ProgressLine() as line:
+        engine().run(request, on_event)
+    return events
 
 
-def write_variants(request: GenerateRequest, out: Path) -> Result:
-    """Run a request, and write its variants into a folder."""
-    return write_all([request], out)
+def answer(request: Request, kind: type[E]) -> E:
+    """Run a request and return its event of one kind."""
+    return next(event for event in run(request) if isinstance(event, kind))
 
 
-def write_all(requests: list[GenerateRequest], out: Path) -> Result:
-    """Run requests, and write all variants into a folder."""
+def embedding_of(chosen: ChosenRegion, no_cache: bool) -> tuple[NDArray[np.float32], bool]:
+    """Return the embedding of a region, and whether it comes from the cache."""
+    return embed_region(
+        Tissue(chosen.slide, chosen.region, chosen.family),
+        lambda request: answer(request, Embedding),
+        None if no_cache else EmbeddingCache(),
+    )
+
+
+def write_variants(requests: Iterable[GenerateRequest], out: Path) -> cli.Result:
+    """Run requests, and write their variants to a folder."""
     export = Export(out)
     for request in requests:
-        collect(engine().run, request, export.take)
+        run(request, export.write)
     return export.result()
 
 
 class Export:
-    """Writes variants to a folder as they come: what is made is kept, whatever comes next."""
+    """Writes variants to a folder as they are generated, so that none is lost.
+
+    Parameters
+    ----------
+    out : Path
+        The folder, made if it does not exist.
+    """
 
     def __init__(self, out: Path) -> None:
         from napari_pixcell.datasets import PairWriter
 
-        self.out, self.writer = out, PairWriter(out)
-        self.rows: list[dict[str, Any]] = []
-        self.seeds: list[int] = []
+        self._out, self._writer = out, PairWriter(out)
+        self._rows: list[dict[str, Any]] = []
+        self._seeds: list[int] = []
 
-    def take(self, variant: Variant) -> None:
-        """Write one."""
-        layout = variant.record.request.layout
-        labels = layout.unpack() if layout is not None else None
-        self.rows.append(self.writer.write(variant.image, labels, variant.record))
-        self.seeds.append(variant.record.request.seed)
+    def write(self, variant: Variant) -> None:
+        """Write one variant: image, mask and record."""
+        request = variant.record.request
+        labels = request.layout.unpack() if request.layout is not None else None
+        self._rows.append(self._writer.write(variant.image, labels, variant.record))
+        self._seeds.append(request.seed)
         if isinstance(variant.image, StoredPicture):
             variant.image.delete()
 
-    def result(self) -> Result:
-        """Say what was written."""
+    def result(self) -> cli.Result:
+        """Return what was written."""
         return {
-            "folder": str(self.out),
-            "images": [row["image"] for row in self.rows],
-            "masks": [row["mask"] for row in self.rows],
-            "seeds": self.seeds,
+            "folder": str(self._out),
+            "images": [row["image"] for row in self._rows],
+            "masks": [row["mask"] for row in self._rows],
+            "seeds": self._seeds,
         }
 
 
-def collect(
-    run: Callable[..., None], request: Request, take: Callable[[Variant], None] | None = None
-) -> list[Event]:
-    """Run a request here, showing progress on a terminal; ``take`` gets its variants."""
-    events: list[Event] = []
-
-    def emit(event: Event) -> None:
-        if take is not None and isinstance(event, Variant):
-            take(event)
-        elif not isinstance(event, Preview):
-            events.append(event)
-        if isinstance(event, Progress) and sys.stderr.isatty():
-            print(f"\r{event.message}: {event.done}/{event.total}  ", end="", file=sys.stderr)
-
-    run(request, emit)
-    if sys.stderr.isatty():
-        print(file=sys.stderr)
-    return events
-
-
-_engines: list[Any] = []
-
-
-def engine() -> Any:
-    """One engine for all requests of a command, made when the first needs torch."""
-    if not _engines:
-        from napari_pixcell.engine.engine import Engine
-
-        _engines.append(Engine())
-    return _engines[0]
+def check_folder_of(*paths: Path | None) -> None:
+    """Raise if the folder of a file to write does not exist."""
+    for path in paths:
+        if path is not None and not path.absolute().parent.is_dir():
+            raise PixCellError(
+                f"The folder for {path.name} does not exist. Create it, or choose another."
+            )

@@ -1,168 +1,114 @@
-"""The command that stains a region virtually."""
+"""``napari-pixcell stain``: virtual stains of a region."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
-from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from napari_pixcell.cells.ihc.look import looks_like
-from napari_pixcell.cli.layouts import add_layout_options, layout_for
-from napari_pixcell.cli.place import add_place_options, place
+from napari_pixcell.cli import options as cli
+from napari_pixcell.cli.layout import layout_of, layout_options
+from napari_pixcell.cli.region import chosen_region
+from napari_pixcell.cli.running import embedding_of, write_variants
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.request import GenerateRequest
-from napari_pixcell.engine.tissue import Tissue
+from napari_pixcell.engine.requests import (
+    STAIN_STRENGTH,
+    StartImage,
+    read_tissue,
+    stain_request,
+    stain_warning,
+    why_too_small,
+)
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.models.catalogue import BUILT_IN, Family, get_family
+from napari_pixcell.models.catalogue import BUILT_IN, Family
+from napari_pixcell.models.families import stain_families
 from napari_pixcell.models.own_families import families_folder, read_own_family
-from napari_pixcell.models.stain_families import is_stain, stain_families
 from napari_pixcell.models.store import find, require
 from napari_pixcell.slides.region import Region
-from napari_pixcell.slides.slide import Slide
-from napari_pixcell.studio.stains.sources import LOOKS_LIKE_IHC, STRENGTH
-from napari_pixcell.studio.stains.staining import stain_request, why_too_small
 
-Style = Callable[[Slide, Region, Family, bool], tuple[NDArray[np.float32], bool]]
-Write = Callable[[list[GenerateRequest], Path], dict[str, Any]]
+KEEP = f"""how much of the tissue is kept, 0 (start from noise, as published) to 1;
+default: {1 - STAIN_STRENGTH:g}"""
+INVERT = """start from the noise that the tissue inverts to, which keeps most cells in position and
+needs no seed (the default), or mix noise into the tissue"""
 
 
-def add_stain_command(
-    commands: Any, parents: list[argparse.ArgumentParser], style: Style, write: Write
-) -> None:
-    """Add ``stain``.
-
-    Parameters
-    ----------
-    commands : subparsers
-        Of the program.
-    parents : list of ArgumentParser
-        With the options that all commands have.
-    style : callable
-        Gives the embedding of a region.
-    write : callable
-        Runs requests and writes what they make to a folder.
-    """
-    text = "Stain a region of H&E virtually."
-    command = commands.add_parser("stain", help=text, description=text, parents=parents)
-
-    def run(options: argparse.Namespace) -> dict[str, Any]:
-        return write(stain_requests(options, style), options.out)
-
-    command.set_defaults(command=run)
-    command.add_argument("slide", metavar="SLIDE", type=Path)
-    add_place_options(command, family=False)
+def _stain_option(parser: cli.Parser) -> None:
     names = ", ".join(family.name for family in stain_families())
-    command.add_argument(
-        "--stain", required=True, metavar="NAME[,NAME…]", help=f"which ones, of: {names}"
-    )
-    keeping = command.add_mutually_exclusive_group()
-    keeping.add_argument(
-        "--keep-structure",
-        type=float,
-        metavar="S",
-        help="how much of the tissue stays, 0 to 1: at 0 all is made from noise, as published; "
-        f"default: {1 - STRENGTH:g}",
-    )
-    keeping.add_argument(
-        "--from-noise", action="store_true", help="the published method: cells do not stay"
-    )
-    command.add_argument(
-        "--invert",
-        action=argparse.BooleanOptionalAction,
-        help="follow the tissue back to its noise, which keeps most cells in their places and "
-        "needs no seed (the default), or mix noise in",
-    )
-    command.add_argument(
-        "--layout", type=Path, metavar="FILE", help="cells to hold, for stains that can"
-    )
-    add_layout_options(command)
-    command.add_argument("--seed", type=int, default=1234)
-    command.add_argument("--steps", type=int, help="denoising steps; default: the stain's")
-    command.add_argument("--name", help="name in the files and records; default: the slide's")
-    command.add_argument("--out", type=Path, required=True, metavar="DIR")
+    words = f"one or more of: {names}"
+    parser.add_argument("--stain", required=True, metavar="NAME[,NAME…]", help=words)
 
 
-def stain_requests(options: argparse.Namespace, style: Style) -> list[GenerateRequest]:
-    """Give a request for each stain that was asked for.
-
-    Raises
-    ------
-    PixCellError
-        If a stain is unknown or not installed, the region is too small for it, or options do not
-        go together.
-    """
-    families = [_stain(name.strip()) for name in dict.fromkeys(options.stain.split(","))]
+@cli.command(
+    "stain",
+    cli.SLIDE,
+    cli.region(family=False),
+    cli.NO_CACHE,
+    _stain_option,
+    cli.exclusive(
+        cli.argument("--keep-structure", type=float, metavar="S", help=KEEP),
+        cli.flag("--from-noise", "the published method, which does not keep cells in position"),
+    ),
+    cli.argument("--invert", action=argparse.BooleanOptionalAction, help=INVERT),
+    layout_options("cells to keep in position, for stains that support it"),
+    cli.number("--seed", 1234, "seed of the noise"),
+    cli.argument("--steps", type=int, help="denoising steps; default: the stain's"),
+    cli.NAME,
+    cli.OUT_FOLDER,
+)
+def stain(options: cli.Options) -> cli.Result:
+    """Stain a region of H&E virtually."""
+    families = [_family(name.strip()) for name in dict.fromkeys(options.stain.split(","))]
     kept = 0.0 if options.from_noise else options.keep_structure
-    kept = 1 - STRENGTH if kept is None else kept
+    kept = 1 - STAIN_STRENGTH if kept is None else kept
     if not 0 <= kept <= 1:
-        raise PixCellError(f"--keep-structure is {kept:g}; choose 0 (nothing stays) to 1 (all).")
+        raise PixCellError(f"--keep-structure is {kept:g}. Choose 0 (nothing) to 1 (everything).")
     if options.invert and options.from_noise:
-        raise PixCellError(
-            "--invert starts from the tissue and --from-noise does not; leave one of them out."
-        )
+        raise PixCellError("--invert starts from the tissue, --from-noise does not. Omit one.")
     for family in families:
         for part in family.parts:  # before anything heavy
             if find(part) is None:
                 require(family, part)
-    return [_request(options, family, 1 - kept, style) for family in families]
+    requests = [_request(options, family, 1 - kept) for family in families]
+    return write_variants(requests, options.out)
 
 
-def _stain(name: str) -> Family:
+def _family(name: str) -> Family:
     known = {family.name: family for family in stain_families()}
-    short = known.get(f"stain-{name.lower()}")
-    if name not in known and short is not None:
-        return short
-    if name not in known:
+    family = known.get(name) or known.get(f"stain-{name.lower()}")
+    if family is None:
         path = families_folder() / f"{name}.toml"
         if path.is_file():
-            read_own_family(path, BUILT_IN)  # says why it cannot be used
-        raise PixCellError(f"There is no stain “{name}”; choose of: {', '.join(known)}.")
-    family = get_family(name)
-    assert is_stain(family)
+            read_own_family(path, BUILT_IN)  # raises, with the reason that it cannot be used
+        raise PixCellError(f"There is no stain “{name}”. Choose one of: {', '.join(known)}.")
     return family
 
 
-def _request(
-    options: argparse.Namespace, family: Family, strength: float, style: Style
-) -> GenerateRequest:
-    options.family = family.name
+def _request(options: cli.Options, family: Family, strength: float) -> GenerateRequest:
     from napari_pixcell.slides import open_slide
 
-    asked = Region.parse(options.region)
-    with_mpp = open_slide(options.slide, mpp=options.mpp)
-    if with_mpp.mpp is not None:
-        small = why_too_small(asked, with_mpp.mpp, family, "The region")
-        if small:
-            raise PixCellError(f"{small}; give a larger region.")
-    _, slide, region, size, source = place(options)
-    shape = size or (family.tile, family.tile)
-    labels = None
-    if options.layout is not None:
-        if not family.takes_layout:
-            raise PixCellError(
-                f"{family.title} takes no layout of cells; leave --layout out, or choose another."
-            )
-        labels, _, report = layout_for(options, options.layout, slide, region, shape)
-        if report.dropped or report.changed:
-            print(report, file=sys.stderr)
-    tissue = Tissue(slide, region, family)
-    pixels = tissue.cut(np.concatenate([tissue.read(*band) for band in tissue.bands()]))
-    if looks_like(pixels) == "IHC":
-        print(LOOKS_LIKE_IHC, file=sys.stderr)
-    embedding = PackedArray.pack(style(slide, region, family, options.no_cache)[0])
-    request = stain_request(family, embedding, shape, options.seed, source, labels is not None)
-    changes: dict[str, Any] = {}
-    if options.steps is not None:
-        changes["steps"] = options.steps
-    if labels is not None:
-        changes["layout"] = PackedArray.pack(labels)
+    asked, mpp = Region.parse(options.region), open_slide(options.slide, mpp=options.mpp).mpp
+    if mpp is not None and (problem := why_too_small(asked, mpp, family, "The region")):
+        raise PixCellError(f"{problem}. Choose a larger region.")
+    if options.layout is not None and not family.takes_layout:
+        raise PixCellError(
+            f"{family.title} does not support layouts. Omit --layout, or choose another stain."
+        )
+    chosen = chosen_region(options, family)
+    labels = layout_of(options, chosen)
+    pixels = read_tissue(chosen.slide, chosen.region, family)
+    if warning := stain_warning(pixels):
+        print(warning, file=sys.stderr)
+    start = None
     if strength < 1 or options.invert:
-        changes |= {"start": PackedArray.pack(pixels), "strength": strength}
-        changes["invert"] = options.invert is not False
-    return replace(request, **changes)
+        invert = options.invert is not False
+        start = StartImage(image=PackedArray.pack(pixels), strength=strength, invert=invert)
+    return stain_request(
+        family,
+        size=chosen.size,
+        embedding=embedding_of(chosen, options.no_cache)[0],
+        source=chosen.source,
+        seed=options.seed,
+        steps=options.steps,
+        layout=False if labels is None else labels,
+        start=start,
+    )

@@ -2,163 +2,119 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_pixcell.cli import options as cli
+from napari_pixcell.cli.region import ChosenRegion
+from napari_pixcell.cli.running import embedding_of
 from napari_pixcell.engine.canvas.plan import cells_of
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.styles.blending import as_grid, blend, for_family
 from napari_pixcell.engine.styles.library import StyleLibrary
-from napari_pixcell.engine.styles.style import Style, checked_name
+from napari_pixcell.engine.styles.pictures import open_picture, thumbnail_of
+from napari_pixcell.engine.styles.style import Style
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import Family
 from napari_pixcell.models.identity import encoder_kind
-from napari_pixcell.slides.region import Region
-from napari_pixcell.slides.slide import Slide
-from napari_pixcell.studio.styles.from_picture import Opened, open_picture, thumbnail_of
+from napari_pixcell.words import counted
 
-Result = dict[str, Any]
-Embed = Callable[[Slide, Region], NDArray[np.float32]]
-Named = list[tuple[str, float]]
+OWN = "region"  # as a style: the region's own tissue
 
-OWN = "region"  # as a style: the tissue of the region itself
+Grid = NDArray[np.float32]
+Shares = tuple[tuple[str, float], ...]
 
 
-def add_styles_command(commands: Any, common: argparse.ArgumentParser) -> None:
-    """Add ``styles`` and its own commands to the parser."""
-    text = "Saved styles: what there is, and what to call it."
-    styles = commands.add_parser("styles", help=text, description=text)
-    actions = styles.add_subparsers(required=True, metavar="ACTION")
-
-    def add(name: str, function: Callable[[argparse.Namespace], Result], text: str) -> Any:
-        action = actions.add_parser(name, help=text, description=text, parents=[common])
-        action.set_defaults(command=function)
-        if name != "list":
-            action.add_argument("name", metavar="NAME", help="of a saved style")
-        return action
-
-    add("list", _list, "List the saved styles.")
-    add("show", _show, "Say what is known of a style.")
-    add("remove", _remove, "Forget a style.")
-    add("rename", _rename, "Call a style something else.").add_argument("new", metavar="NEW_NAME")
-
-
-def add_style_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that :func:`blended` reads."""
-    group = parser.add_argument_group("styles, instead of the region's own")
-    group.add_argument(
+NAME = cli.argument("name", metavar="NAME", help="of a saved style")
+STYLE_OPTIONS = cli.group(
+    "styles, instead of the region's own",
+    cli.argument(
         "--style",
         action="append",
         default=[],
         metavar="STYLE",
-        help="a saved style's name, an embedding.npy, a picture of tissue, or “region” for the "
-        "region's own; several are blended",
-    )
-    group.add_argument(
+        help="name of a saved style, an embedding.npy, a picture of tissue, or “region” for the "
+        "region's own; repeat it to blend styles",
+    ),
+    cli.argument(
         "--style-weight",
         action="append",
         default=[],
         type=float,
         metavar="N",
-        help="one for each --style; default: equal ones",
-    )
+        help="one for each --style; default: equal weights",
+    ),
+)
 
 
-def blended(
-    options: argparse.Namespace,
-    family: Family,
-    size: tuple[int, int] | None,
-    own: Callable[[], NDArray[np.float32]],
-    embed: Embed,
-) -> tuple[PackedArray, Named]:
-    """Give the style that was asked for, and names and shares for the record.
+def style_for(options: cli.Options, chosen: ChosenRegion) -> tuple[PackedArray, Shares]:
+    """Return the style of a region: its own, or the blend that the options ask for.
 
-    Parameters
-    ----------
-    options : Namespace
-        With what :func:`add_style_options` added.
-    family : Family
-    size : (height, width), optional
-        Of the picture; one tile where it is not given.
-    own : callable
-        Gives the embedding of the region itself.
-    embed : callable
-        Gives that of a region of a picture.
+    Returns
+    -------
+    embedding : PackedArray
+        float32, (tokens, dimension) or (rows, columns, dimension).
+    shares : tuple of (str, float)
+        Names and shares of the styles for the record; empty for the region's own.
 
     Raises
     ------
     PixCellError
-        If a style is unknown, or cannot be used with the family, or weights do not fit.
+        If a style is unknown or does not fit the family, or the weights do not fit the styles.
     """
-    names, weights = options.style, options.style_weight
+    names, weights, family = options.style, options.style_weight, chosen.family
     if weights and len(weights) != len(names):
         raise PixCellError(
-            f"There are {len(names)} styles and {len(weights)} weights; give one --style-weight "
-            "for each --style."
+            f"There are {counted(len(names), 'style')} and {counted(len(weights), 'weight')}. "
+            "Add one --style-weight for each --style."
         )
     if not names:
-        return PackedArray.pack(own()), []
-    found = [_find(name, family, own, embed) for name in names]
+        return PackedArray.pack(embedding_of(chosen, options.no_cache)[0]), ()
+    styles = [_find(name, chosen, options.no_cache) for name in names]
     weights = weights or [1.0] * len(names)
-    cells = cells_of(size or (family.tile, family.tile), family.tile, family.grid)
-    grids = [grid for _, grid in found]
-    grid = blend(grids, weights, cells if len(grids) > 1 else None)  # one keeps its own cells
+    cells = cells_of(chosen.size, family.tile, family.grid)
+    # A single style keeps its own grid.
+    grid = blend([grid for _, grid in styles], weights, cells if len(styles) > 1 else None)
     total = sum(weights)
-    made_of = [
+    shares = tuple(
         (name, round(weight / total, 6))
-        for (name, _), weight in zip(found, weights, strict=True)
+        for (name, _), weight in zip(styles, weights, strict=True)
         if weight and total
-    ]
-    return for_family(grid, family), [] if names == [OWN] else made_of
-
-
-def open_whole(path: Path, family: Family, mpp: float | None) -> Opened:
-    """Open a picture that is embedded as a whole, telling what was assumed."""
-    opened = open_picture(path, family, mpp)
-    if opened.note:
-        print(opened.note, file=sys.stderr)
-    return opened
-
-
-def save_as(
-    name: str, values: NDArray[np.float32], family: Family, slide: Slide, region: Region
-) -> Style:
-    """Keep the embedding of a region in the library, with a small picture of its tissue."""
-    encoder = encoder_kind(family)
-    assert encoder is not None  # it has just embedded
-    picture = thumbnail_of(slide, region)
-    return StyleLibrary().save(
-        Style(name, as_grid(values), encoder, family.name, thumbnail=picture)
     )
+    return for_family(grid, family), () if names == [OWN] else shares
 
 
-def check_new_name(name: str | None) -> None:
-    """Refuse a name before anything is computed for it."""
-    if name is not None:
-        checked_name(name)
+def whole_picture(path: Path, family: Family, mpp: float | None = None) -> ChosenRegion:
+    """Open a picture whose whole area is one style, and print what is assumed about it."""
+    picture = open_picture(path, family, mpp)
+    if picture.note:
+        print(picture.note, file=sys.stderr)
+    return ChosenRegion.whole(family, picture.slide)
 
 
-def _find(
-    name: str, family: Family, own: Callable[[], NDArray[np.float32]], embed: Embed
-) -> tuple[str, NDArray[np.float32]]:
-    """Give a style's name for records, which is never that of a file, and its grid."""
-    path = Path(name)
+def save_style(name: str, values: NDArray[np.float32], chosen: ChosenRegion) -> Style:
+    """Save the embedding of a region to the style library, with a thumbnail."""
+    encoder = encoder_kind(chosen.family)
+    assert encoder is not None  # it has just computed the embedding
+    thumbnail = thumbnail_of(chosen.slide, chosen.region)
+    style = Style(name, as_grid(values), encoder, chosen.family.name, thumbnail=thumbnail)
+    return StyleLibrary().save(style)
+
+
+def _find(name: str, chosen: ChosenRegion, no_cache: bool) -> tuple[str, Grid]:
+    """Return a style's name for records, never that of a file, and its grid."""
+    path, family = Path(name), chosen.family
     if name == OWN:
-        return OWN, as_grid(own())
+        return OWN, as_grid(embedding_of(chosen, no_cache)[0])
     if path.suffix.lower() == ".npy":
         return "embedding", as_grid(_load(path))
     if path.suffix and path.is_file():
-        opened = open_whole(path, family, None)
-        return "picture", as_grid(embed(opened.slide, opened.region))
+        return "picture", as_grid(embedding_of(whole_picture(path, family), no_cache)[0])
     style = StyleLibrary().find(name)
-    problem = style.why_not(family, encoder_kind(family))
-    if problem:
+    if problem := style.why_not(family, encoder_kind(family)):
         raise PixCellError(problem)
     return style.name, style.embedding
 
@@ -167,48 +123,55 @@ def _load(path: Path) -> NDArray[np.float32]:
     try:
         values = np.load(path, allow_pickle=False)
         if not isinstance(values, np.ndarray) or values.dtype.kind != "f":
-            raise ValueError("it is no array of numbers")
+            raise ValueError("not an array of floats")
     except FileNotFoundError:
-        raise PixCellError(f"There is no file “{path.name}” there; check its path.") from None
+        raise PixCellError(f"There is no file “{path.name}”. Check its path.") from None
     except (OSError, ValueError, EOFError) as error:
         raise PixCellError(
-            f"“{path.name}” is no embedding; give a file that “napari-pixcell embed” wrote."
+            f"“{path.name}” is not an embedding. Use a file that “napari-pixcell embed” wrote."
         ) from error
     return values.astype(np.float32)
 
 
-def _list(options: argparse.Namespace) -> Result:
+@cli.command("styles list")
+def list_styles(options: cli.Options) -> cli.Result:
+    """List the saved styles."""
     library = StyleLibrary()
     styles = library.read()
     for problem in library.problems:
         print(problem, file=sys.stderr)
     if options.json:
-        return {"styles": [_described(style) for style in styles]}
+        return {"styles": [_details(style) for style in styles]}
     for style in styles:
         print(f"{style.name}  ({style.family}, {style.tiles} × {style.embedding.shape[-1]})")
     if not styles:
-        print("There are no saved styles yet; save one in the dock, or with embed --save-as.")
+        print("There are no saved styles. Save one in the dock widget, or with embed --save-as.")
     return {}
 
 
-def _show(options: argparse.Namespace) -> Result:
-    return _described(StyleLibrary().find(options.name))
+@cli.command("styles show", NAME)
+def show(options: cli.Options) -> cli.Result:
+    """Show the details of a style."""
+    return _details(StyleLibrary().find(options.name))
 
 
-def _remove(options: argparse.Namespace) -> Result:
+@cli.command("styles remove", NAME)
+def remove(options: cli.Options) -> cli.Result:
+    """Delete a style."""
     library = StyleLibrary()
     style = library.find(options.name)
     library.remove(style.id)
     return {"removed": style.name}
 
 
-def _rename(options: argparse.Namespace) -> Result:
+@cli.command("styles rename", NAME, cli.argument("new", metavar="NEW_NAME"))
+def rename(options: cli.Options) -> cli.Result:
+    """Rename a style."""
     library = StyleLibrary()
-    style = library.rename(library.find(options.name).id, options.new)
-    return {"name": style.name}
+    return {"name": library.rename(library.find(options.name).id, options.new).name}
 
 
-def _described(style: Style) -> Result:
+def _details(style: Style) -> cli.Result:
     return {
         "name": style.name,
         "id": style.id,

@@ -1,82 +1,50 @@
-"""The command that teaches a stain by pairs of pictures."""
+"""``napari-pixcell train-stain``: a stain of your own, from pairs of pictures."""
 
 from __future__ import annotations
 
-import argparse
-import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
+from napari_pixcell.cli import options as cli
+from napari_pixcell.cli.running import ProgressLine, engine
 from napari_pixcell.engine.events import Event, Notice, Progress, Trained
 from napari_pixcell.engine.training.pairs import write_region_pair
 from napari_pixcell.engine.training.request import FLOW_STEPS, LORA_BATCH, LORA_STEPS, TrainRequest
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.folders import data_folder
 from napari_pixcell.models.catalogue import BUILT_IN
+from napari_pixcell.models.families import usual_base
 from napari_pixcell.models.own_families import check_own_name
-from napari_pixcell.models.stain_families import usual_base
 from napari_pixcell.slides.region import Region
 
-Run = Callable[[TrainRequest, Callable[[Event], None]], None]
-SECONDS = 5.0  # from one line to the next where there is no terminal
+BASE = "family to start from; default: pixcell-1024 if installed, else demo-ki67"
+INTERVAL = 5.0  # seconds between lines where there is no terminal
 
 
-def add_train_stain_command(
-    commands: Any, parents: list[argparse.ArgumentParser], run: Run
-) -> None:
-    """Add ``train-stain``.
-
-    Parameters
-    ----------
-    commands : subparsers
-        Of the program.
-    parents : list of ArgumentParser
-        With the options that all commands have.
-    run : callable
-        Runs a request and tells its events.
-    """
-    text = "Teach a stain of your own by pairs of H&E and IHC; run it again to go on."
-    command = commands.add_parser("train-stain", help=text, description=text, parents=parents)
-    command.set_defaults(command=lambda options: _train(options, run))
-    command.add_argument("name", metavar="NAME", help="of the stain, such as my-her2")
-    for side, words in (("he", "H&E"), ("ihc", "IHC of the same places")):
-        command.add_argument(
-            f"--{side}",
-            type=Path,
-            required=True,
-            metavar="FOLDER",
-            help=f"pictures of {words}; or a slide, with --{side}-region",
-        )
-        command.add_argument(f"--{side}-region", metavar="x,y,w,h", help="in level-0 pixels")
-    command.add_argument(
-        "--base",
-        metavar="FAMILY",
-        help="what it builds on, a stain to go on with or a plain model; default: pixcell-1024 "
-        "where it is installed, else demo-ki67",
-    )
-    command.add_argument("--mpp", type=float, help="pixel size of all pictures in µm")
-    command.add_argument("--steps", type=int, default=FLOW_STEPS, help="of the flow, at most")
-    command.add_argument(
-        "--lora", action="store_true", help="also teach the generator, by an adapter (LoRA)"
-    )
-    command.add_argument("--lora-steps", type=int, default=LORA_STEPS, help="of the adapter")
-    command.add_argument(
-        "--batch", type=int, default=LORA_BATCH, help="tiles of one step of the adapter"
-    )
-    command.add_argument(
-        "--aligned",
-        action="store_true",
-        help="the pairs fit to the pixel: teach the adapter to keep cells in their places",
-    )
-    command.add_argument("--seed", type=int, default=0)
-    command.add_argument(
-        "--out", type=Path, metavar="DIR", help="folder of the stain; default: among your data"
-    )
+def _side(name: str, words: str) -> cli.Option:
+    """Declare the pictures of one side of the pairs."""
+    text = f"pictures of {words}; or a slide, with --{name}-region"
+    folder = cli.path(f"--{name}", "FOLDER", text, required=True)
+    box = cli.argument(f"--{name}-region", metavar="x,y,w,h", help="in level-0 pixels")
+    return lambda parser: (folder(parser), box(parser))
 
 
-def _train(options: argparse.Namespace, run: Run) -> dict[str, Any]:
+@cli.command(
+    "train-stain",
+    cli.argument("name", metavar="NAME", help="name of the stain, such as my-her2"),
+    _side("he", "H&E"),
+    _side("ihc", "the same tissue in IHC"),
+    cli.argument("--base", metavar="FAMILY", help=BASE),
+    cli.argument("--mpp", type=float, help="pixel size of all pictures, in µm"),
+    cli.number("--steps", FLOW_STEPS, "largest number of training steps"),
+    cli.flag("--lora", "also train a LoRA adapter of the generator"),
+    cli.number("--lora-steps", LORA_STEPS, "training steps of the adapter"),
+    cli.number("--batch", LORA_BATCH, "batch size of the adapter, in tiles"),
+    cli.flag("--aligned", "pairs are registered to the pixel; the adapter learns to keep cells"),
+    cli.number("--seed", 0, "seed of the training"),
+    cli.path("--out", "DIR", "folder of the stain; default: in your data folder"),
+)
+def train_stain(options: cli.Options) -> cli.Result:
+    """Train a stain of your own on pairs of H&E and IHC. Run it again to resume."""
     check_own_name(options.name, BUILT_IN)
     out = options.out or data_folder() / "stains" / options.name
     base = options.base or usual_base().name
@@ -94,76 +62,47 @@ def _train(options: argparse.Namespace, run: Run) -> dict[str, Any]:
         batch=options.batch,
         seed=options.seed,
     )
-    lines = _Lines()
+    line, trained = ProgressLine(interval=INTERVAL), list[Trained]()
+
+    def on_event(event: Event) -> None:
+        match event:
+            case Trained():
+                trained.append(event)
+            case Notice(message):
+                line.note(message)
+            case Progress():
+                line.show(event.message)
+
     try:
-        run(request, lines)
+        engine().run(request, on_event)
     except KeyboardInterrupt:
-        lines.end()
-        words = f"Stopped; run the same command again to go on. What was done is kept in {out}."
-        print(words, file=sys.stderr)
-        return {"stopped": True, "folder": str(out), "exit code": 130}
-    lines.end()
-    taught = lines.taught
-    assert taught is not None
+        line.note(f"Stopped. Run the same command again to resume. The work so far is in {out}.")
+        return {"stopped": True, "folder": str(out), cli.EXIT_CODE: 130}
+    line.end()
+    stain = trained[0]
     return {
-        "stain": taught.name,
-        "taught": taught.sentence(),
-        "held-out error": taught.held_out,
-        "by one shift": taught.shift,
-        "folder": taught.folder,
-        "next": f"napari-pixcell stain SLIDE --region x,y,w,h --stain {taught.name} --out DIR",
+        "stain": stain.name,
+        "taught": stain.sentence(),
+        "held-out error": stain.held_out,
+        "by one shift": stain.shift,
+        "folder": stain.folder,
+        "next": f"napari-pixcell stain SLIDE --region x,y,w,h --stain {stain.name} --out DIR",
     }
 
 
-def _folders(options: argparse.Namespace, out: Path, base: str) -> tuple[Path, Path]:
-    """Give the two folders, made of regions of slides where those were given."""
-    from napari_pixcell.models.catalogue import get_family
+def _folders(options: cli.Options, out: Path, base: str) -> tuple[Path, Path]:
+    """Return the folders of H&E and IHC; regions of slides are written to new ones."""
+    from napari_pixcell.models.families import get_family
     from napari_pixcell.slides import check_region, open_slide
 
     if not options.he_region and not options.ihc_region:
         return options.he, options.ihc
     if not (options.he_region and options.ihc_region):
-        raise PixCellError("Give a region of both slides: --he-region and --ihc-region.")
-    family = get_family(base)
-    places = []
+        raise PixCellError("Regions of both slides are needed. Add --he-region and --ihc-region.")
+    family, sides = get_family(base), []
     for path, text in ((options.he, options.he_region), (options.ihc, options.ihc_region)):
         slide, region = open_slide(path, options.mpp), Region.parse(text)
         check_region(region, slide, family.tile, family.mpp)
-        places.append((slide, region))
-    options.mpp = None  # they are written with theirs
-    return write_region_pair(places[0], places[1], family, out / "pairs")
-
-
-class _Lines:
-    """Progress in one line of a terminal, or a line now and then."""
-
-    def __init__(self) -> None:
-        self.taught: Trained | None = None
-        self._terminal = sys.stderr.isatty()
-        self._last = 0.0
-        self._open = False
-
-    def __call__(self, event: Event) -> None:
-        match event:
-            case Trained():
-                self.taught = event
-            case Notice(message):
-                self.end()
-                print(message, file=sys.stderr)
-            case Progress():
-                self._show(event.message)
-
-    def _show(self, text: str) -> None:
-        now = time.monotonic()
-        if self._terminal:
-            print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
-            self._open = True
-        elif now - self._last > SECONDS:
-            print(text, file=sys.stderr, flush=True)
-            self._last = now
-
-    def end(self) -> None:
-        """End a line that is open."""
-        if self._open:
-            print(file=sys.stderr)
-            self._open = False
+        sides.append((slide, region))
+    options.mpp = None  # the new pictures state their own
+    return write_region_pair(sides[0], sides[1], family, out / "pairs")

@@ -1,6 +1,6 @@
-"""Variants to image–mask pairs on disk, and their records back. No torch, no Qt."""
+"""Datasets of image–mask pairs: recipes, storage, checks, export. No torch, no Qt."""
 
-from napari_pixcell.datasets.export import PairWriter, safe_name
-from napari_pixcell.datasets.reading import load_manifest, read_record
+from napari_pixcell.datasets.export import PairWriter, load_manifest, read_record
+from napari_pixcell.datasets.marks import safe_name
 
 __all__ = ["PairWriter", "load_manifest", "read_record", "safe_name"]

@@ -1,49 +1,107 @@
-"""Image–mask pairs on disk, each whole or not there at all."""
+"""Variants as files: single pictures, folders of image–mask pairs, and their records back."""
 
 from __future__ import annotations
 
-import errno
 import itertools
-import re
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
+from PIL import Image
 
-from napari_pixcell.datasets.marking import large_tiff, synthetic_png, synthetic_tiff
-from napari_pixcell.datasets.store.rows import append_rows
+from napari_pixcell.datasets.marks import (
+    RECORD_KEY,
+    RECORD_TAG,
+    large_tiff,
+    safe_name,
+    synthetic_png,
+    synthetic_tiff,
+    without_path,
+)
+from napari_pixcell.datasets.store.rows import append_rows, read_rows
 from napari_pixcell.engine.record import Record
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.files import Write, write_whole
-from napari_pixcell.models.catalogue import CELLPOSE, get_family
+from napari_pixcell.files import Write, is_disk_full, write_whole
+from napari_pixcell.models.catalogue import CELLPOSE
+from napari_pixcell.models.families import get_family, stain_of
 from napari_pixcell.models.licences import licence_texts
-from napari_pixcell.models.stain_families import stain_of
 from napari_pixcell.slides.stored_picture import Picture, StoredPicture
+from napari_pixcell.words import counted
 
 MANIFEST = "manifest.jsonl"
-LONGEST_NAME = 80
 README = """SYNTHETIC images, made by napari-pixcell; not real tissue. For research use only.
 
-images/         PNG, each with its record inside; what is too large for it is OME-TIFF
-masks/          label images (TIFF): 0 is background, each cell has a number of its own
-manifest.jsonl  one row for each pair, with its record: `napari-pixcell rerun` makes it again
+images/         PNG, each with its record inside; very large images are OME-TIFF
+masks/          label images (TIFF): 0 is background, each cell has its own number
+manifest.jsonl  one row per pair, with its record: `napari-pixcell rerun` reproduces it
 
 """
 LICENCES = """
-licences/       the licences of the weights, as they were when the weights were fetched
+licences/       the licences of the weights, as they were when the weights were downloaded
 """
 
 
+# -- single pictures -----------------------------------------------------------------------
+
+
+def suffix_of(on_disk: bool) -> str:
+    """Return the file name suffix of a picture in memory, or of one that is stored on disk."""
+    return ".ome.tif" if on_disk else ".png"
+
+
+def save_picture(path: Path, image: Picture, record: Record) -> Path:
+    """Write a variant as PNG, or as OME-TIFF if it is too large for memory.
+
+    Parameters
+    ----------
+    path : Path
+        Its suffix is replaced if it does not fit the format.
+    image : array, uint8, (height, width, 3)
+    record : Record
+
+    Returns
+    -------
+    Path
+        Of the file.
+
+    Raises
+    ------
+    PixCellError
+        If it cannot be written; nothing is left behind then.
+    """
+    suffix = suffix_of(isinstance(image, StoredPicture))
+    if not path.name.lower().endswith(suffix):
+        path = path.with_name(path.name.removesuffix(path.suffix) + suffix)
+    try:
+        write_whole(path, _picture_file(image, record))
+    except OSError as error:
+        raise PixCellError(
+            f"{path.name} cannot be written ({error.strerror}). Choose another folder."
+        ) from error
+    return path
+
+
+def _picture_file(image: Picture, record: Record) -> Write | bytes:
+    mpp = get_family(record.request.family).mpp
+    if isinstance(image, StoredPicture):
+        picture = image
+        return lambda path: large_tiff(path, picture, record, mpp)
+    return synthetic_png(image, record, mpp)
+
+
+# -- pairs ---------------------------------------------------------------------------------
+
+
 class PairWriter:
-    """Adds pairs to a folder; what is there already is kept.
+    """Adds image–mask pairs to a folder. Existing pairs are kept.
 
     Parameters
     ----------
     folder : Path
-        Made if it is not there.
+        Created if it does not exist.
     """
 
     def __init__(self, folder: Path | str) -> None:
@@ -51,16 +109,16 @@ class PairWriter:
         self.written = 0
 
     def write(self, image: Picture, labels: NDArray[Any] | None, record: Record) -> dict[str, Any]:
-        """Write one pair: image, mask, and then its row in the manifest.
+        """Write the image and the mask of a pair, then its row in the manifest.
 
         Parameters
         ----------
         image : array, uint8, (height, width, 3)
-            The variant; one that is too large for memory becomes an OME-TIFF.
+            The variant. It becomes an OME-TIFF if it is too large for memory.
         labels : array, (height, width), optional
             Its cells; a variant without a layout gets no mask.
         record : Record
-            Its ``source.name`` names the files, and loses any folder that it holds.
+            Its ``source.name``, without any folder, names the files.
 
         Returns
         -------
@@ -70,31 +128,25 @@ class PairWriter:
         Raises
         ------
         PixCellError
-            If the mask is of another size, the disk is full, or the folder cannot be written to.
-            Earlier pairs are whole.
+            If the mask has another size, the disk is full, or the folder is not writable.
+            Earlier pairs stay complete.
         """
         if labels is not None and labels.shape != image.shape[:2]:
             raise PixCellError(
-                f"The mask is {' × '.join(map(str, labels.shape[::-1]))} px and its image "
-                f"{image.shape[1]} × {image.shape[0]} px; export a mask of the image's own size."
+                f"The mask is {' × '.join(map(str, labels.shape[::-1]))} px, but its image is "
+                f"{image.shape[1]} × {image.shape[0]} px. Export a mask of the same size."
             )
-        record = _without_path(record)
-        family = get_family(record.request.family)
+        record = without_path(record)
         with self._explained():
             (self.folder / "images").mkdir(parents=True, exist_ok=True)
             stem = self._free_stem(record)
-            name, mask = f"images/{stem}.png", f"masks/{stem}.tif" if labels is not None else None
-            parts: dict[str, Write | bytes] = {}
-            if isinstance(image, StoredPicture):
-                picture, name = image, f"images/{stem}.ome.tif"
-                parts[name] = lambda path: large_tiff(path, picture, record, family.mpp)
-            else:
-                png = synthetic_png(image, record, family.mpp)
-                parts[name] = png
-            if mask is not None and labels is not None:
+            name = f"images/{stem}{suffix_of(isinstance(image, StoredPicture))}"
+            mask = None
+            parts: dict[str, Write | bytes] = {name: _picture_file(image, record)}
+            if labels is not None:
                 (self.folder / "masks").mkdir(exist_ok=True)
-                tiff = synthetic_tiff(labels, family.mpp)
-                parts[mask] = tiff
+                mask = f"masks/{stem}.tif"
+                parts[mask] = synthetic_tiff(labels, get_family(record.request.family).mpp)
             try:
                 row = {
                     "image": name,
@@ -103,7 +155,7 @@ class PairWriter:
                     "files": {k: write_whole(self.folder / k, write) for k, write in parts.items()},
                     "record": record.to_dict(),
                 }
-                self._tell_licence(record)
+                self._write_licences(record)
                 append_rows(self.folder / MANIFEST, [row])
             except BaseException:  # without its row it would not be a pair
                 for part in parts:
@@ -112,28 +164,27 @@ class PairWriter:
         self.written += 1
         return row
 
-    def _tell_licence(self, record: Record) -> None:
-        """Name the family's licence in the README; what is written there stays."""
-        path = self.folder / "README.txt"
+    def _write_licences(self, record: Record) -> None:
+        """Add the licences of the weights to the README, below whatever it says already."""
+        path, family = self.folder / "README.txt", get_family(record.request.family)
         text = path.read_text("utf-8", errors="replace") if path.exists() else README
-        line = f"Weights of the family {record.request.family}: {record.licence or 'no licence'}"
-        texts = licence_texts(get_family(record.request.family))
-        for hub_id, licence in texts.items():
-            self._keep_licence(hub_id.replace("/", "--"), licence.encode())
+        texts = licence_texts(family)
         if texts and LICENCES not in text:
             text = text.rstrip() + LICENCES
+        line = f"Weights of the family {family.name}: {record.licence or 'no licence'}"
         lines = [f"{line}\n{record.notice}"]
         layout = record.request.source.layout
         if layout is not None and layout.licence:
-            lines.append(f"Cells found by Cellpose {layout.model}: {layout.licence}")
-            for hub_id, licence in licence_texts(CELLPOSE).items():
-                self._keep_licence(hub_id.replace("/", "--"), licence.encode())
+            lines.append(f"Cells segmented by Cellpose {layout.model}: {layout.licence}")
+            texts = texts | licence_texts(CELLPOSE)
+        for hub_id, licence in texts.items():
+            self._keep_licence(hub_id.replace("/", "--"), licence.encode())
         new = [words for words in lines if words.splitlines()[0] not in text]
         if new:
-            write_whole(path, "\n\n".join([text.rstrip(), *new, ""]).encode())
+            write_whole(path, "\n\n".join([text.rstrip(), *new, ""]))
 
     def _keep_licence(self, stem: str, text: bytes) -> None:
-        """Write a text once; one that has changed since goes beside it."""
+        """Write a licence once; a text that has changed since gets a numbered file."""
         folder = self.folder / "licences"
         folder.mkdir(exist_ok=True)
         for number in itertools.count(1):
@@ -146,8 +197,8 @@ class PairWriter:
 
     def _free_stem(self, record: Record) -> str:
         stain, request = stain_of(record.request.family), record.request
-        what = f"{safe_name(stain)}-seed" if stain else "seed"
-        base = f"{request.source.name}-{what}{request.seed}"
+        prefix = f"{safe_name(stain)}-seed" if stain else "seed"
+        base = f"{request.source.name}-{prefix}{request.seed}"
         stem, number = base, 1
         while any(
             (self.folder / name).exists()
@@ -159,28 +210,83 @@ class PairWriter:
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
-        kept = f"{self.written:,} pair{' is' if self.written == 1 else 's are'} written whole"
+        complete = f"{counted(self.written, 'complete pair')} so far"
         try:
             yield
         except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-                raise PixCellError(
-                    f"The disk of {self.folder.name} is full; free some space or choose another "
-                    f"folder and export again ({kept})."
-                ) from error
+            problem = f"{self.folder.name} cannot be written ({error.strerror}). Choose"
+            if is_disk_full(error):
+                problem = f"The disk of {self.folder.name} is full. Free some space or choose"
             raise PixCellError(
-                f"Nothing can be written to {self.folder.name} ({error.strerror}); choose another "
-                f"folder and export again ({kept})."
+                f"{problem} another folder and export again ({complete})."
             ) from error
 
 
-def _without_path(record: Record) -> Record:
-    request = record.request
-    source = replace(request.source, name=safe_name(request.source.name))
-    return replace(record, request=replace(request, source=source))
+# -- and back ------------------------------------------------------------------------------
 
 
-def safe_name(name: str) -> str:
-    """Turn a name into one that is safe in a file name and says nothing of folders."""
-    last = re.split(r"[/\\]", name.strip())[-1]
-    return re.sub(r"[^\w.-]+", "_", last)[:LONGEST_NAME].strip("._") or "variant"
+def load_manifest(folder: Path | str) -> list[dict[str, Any]]:
+    """Read the rows of a folder's manifest, or of the ``.jsonl`` itself, skipping torn rows."""
+    path = Path(folder)
+    if path.suffix != ".jsonl":
+        path /= MANIFEST
+    return [row for row in read_rows(path) if "image" in row]
+
+
+def read_record(path: Path | str) -> Record:
+    """Read a record from an exported image, a JSON file, or a manifest of one pair.
+
+    Raises
+    ------
+    PixCellError
+        If the file has no record, or a record of another version.
+    """
+    path = Path(path)
+    match path.suffix.lower():
+        case ".jsonl" if path.is_file():
+            rows = load_manifest(path)
+            if len(rows) != 1:
+                raise PixCellError(
+                    f"{path.name} holds {len(rows)} records. Choose one of the files in “images”."
+                )
+            return Record.from_dict(rows[0].get("record") or {})
+        case ".png":
+            text = _record_text(path, _text_of_png)
+        case ".tif" | ".tiff":
+            text = _record_text(path, _text_of_tiff)
+        case _:
+            return Record.load(path)
+    if text is None:
+        raise PixCellError(
+            f"{path.name} carries no record. Choose an image that napari-pixcell exported."
+        )
+    try:
+        value = json.loads(text)
+    except ValueError:
+        raise PixCellError(
+            f"The record in {path.name} is damaged. Choose another exported image."
+        ) from None
+    return Record.from_dict(value)
+
+
+def _record_text(path: Path, read: Callable[[Path], str | bytes | None]) -> str | bytes | None:
+    try:
+        return read(path)
+    except FileNotFoundError:
+        raise PixCellError(f"{path.name} does not exist. Check its path.") from None
+    except (OSError, SyntaxError, ValueError, IndexError):
+        raise PixCellError(f"{path.name} cannot be read. Choose an exported image.") from None
+
+
+def _text_of_png(path: Path) -> str | None:
+    with Image.open(path) as image:
+        text: str | None = getattr(image, "text", {}).get(RECORD_KEY)
+        return text
+
+
+def _text_of_tiff(path: Path) -> bytes | None:
+    import tifffile
+
+    with tifffile.TiffFile(path) as file:  # TiffFileError is a ValueError
+        tags = file.pages.first.tags
+        return bytes(tags[RECORD_TAG].value) if RECORD_TAG in tags else None

@@ -1,20 +1,227 @@
-"""What a picture says of itself: its pixels, whether it is marked as synthetic, its record."""
+"""Marks of synthetic pictures: written into PNG, TIFF and JPEG files, and read back.
+
+Each picture carries IPTC's digital source type as XMP, a description for people, and, if it is a
+variant, its record.
+"""
 
 from __future__ import annotations
 
 import io
 import json
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
-from napari_pixcell.datasets.marking import RECORD_KEY, RECORD_TAG, XMP_KEY, XMP_TAG
-from napari_pixcell.engine.record import COMPOSITE_TYPE, SOURCE_TYPE
+from napari_pixcell.engine.record import COMPOSITE_TYPE, SOURCE_TYPE, Record
+from napari_pixcell.engine.request import GenerateRequest
+from napari_pixcell.slides.stored_picture import StoredPicture
+from napari_pixcell.slides.write import write_levels
 
+RECORD_KEY = "napari-pixcell"
+XMP_KEY = "XML:com.adobe.xmp"
+XMP_TAG = 700  # TIFF's own number
+RECORD_TAG = 65_112  # TIFF tags from 65,000 on are free for anyone's use
 DESCRIPTION_TAG = 270
 WORD = "SYNTHETIC"
+JPEG_QUALITY = 85
+QUICK = 1  # compression level: the last per cent is not worth the wait
+LONGEST_NAME = 80
+
+XMP = (
+    '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
+    '<x:xmpmeta xmlns:x="adobe:ns:meta/">'
+    '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+    '<rdf:Description rdf:about="" xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/">'
+    "<Iptc4xmpExt:DigitalSourceType>SOURCE_TYPE</Iptc4xmpExt:DigitalSourceType>"
+    '</rdf:Description></rdf:RDF></x:xmpmeta><?xpacket end="w"?>'
+)
+
+Tag = tuple[int, int, int, bytes, bool]  # as tifffile has them
+
+
+# -- words and names -----------------------------------------------------------------------
+
+
+def in_words(record: Record) -> str:
+    """Return a one-line description of a variant and its settings."""
+    request = record.request
+    layout = f"layout strength {request.layout_strength:g}" if request.layout else "no layout"
+    return (
+        f"{WORD} tissue, not real. Family {request.family}, seed {request.seed}, "
+        f"{request.steps} steps, guidance {request.guidance:g}, {layout}{_changed(request)}. "
+        f"{record.notice}. "
+        f"Licence of the weights: {record.licence}. For research use only."
+    )
+
+
+def _changed(request: GenerateRequest) -> str:
+    if request.start is None:
+        return ""
+    where = " in one area" if request.part is not None else ""
+    how = " by inversion" if request.invert else ""
+    return f", changed from another picture{how} with strength {request.strength:g}{where}"
+
+
+def safe_name(name: str) -> str:
+    """Return a name that is safe in a file name and reveals no folder."""
+    last = re.split(r"[/\\]", name.strip())[-1]
+    return re.sub(r"[^\w.-]+", "_", last)[:LONGEST_NAME].strip("._") or "variant"
+
+
+def without_path(record: Record) -> Record:
+    """Return a record whose source name is safe, see :func:`safe_name`."""
+    request = record.request
+    source = replace(request.source, name=safe_name(request.source.name))
+    return replace(record, request=replace(request, source=source))
+
+
+# -- writing -------------------------------------------------------------------------------
+
+
+def synthetic_png(image: NDArray[np.uint8], record: Record, mpp: float) -> bytes:
+    """Encode a variant as PNG with its marks.
+
+    Parameters
+    ----------
+    image : array, uint8, (height, width, 3)
+        The variant.
+    record : Record
+        Stored under the key ``napari-pixcell``; ``parameters`` describes it for people.
+    mpp : float
+        Pixel size in µm.
+    """
+    # The record's arrays are compressed already, and Pillow refuses to inflate text beyond 1 MB.
+    dots_per_inch = 25_400 / mpp
+    return _png(
+        image,
+        in_words(record),
+        record.source_type,
+        record=json.dumps(record.to_dict()),
+        compress_level=QUICK,
+        dpi=(dots_per_inch, dots_per_inch),
+    )
+
+
+def synthetic_image_tiff(image: NDArray[np.uint8], record: Record, mpp: float) -> bytes:
+    """Encode a variant as TIFF with its marks, for software that does not read PNG.
+
+    Parameters
+    ----------
+    image : array, uint8, (height, width, 3)
+        The variant.
+    record : Record
+        Stored in a tag of its own; the description describes it for people.
+    mpp : float
+        Pixel size in µm.
+    """
+    return _tiff(image, mpp, in_words(record), _tags(record), photometric="rgb")
+
+
+def large_tiff(path: Path, picture: StoredPicture, record: Record, mpp: float) -> None:
+    """Write a picture too large for memory as a pyramidal OME-TIFF with its marks.
+
+    Parameters
+    ----------
+    path : Path
+    picture : StoredPicture
+        The variant, written losslessly.
+    record : Record
+        Stored in a tag of its own; the OME description describes it for people.
+    mpp : float
+        Pixel size in µm.
+    """
+    write_levels(path, picture.levels, mpp, description=in_words(record), tags=_tags(record))
+
+
+def synthetic_tiff(labels: NDArray[Any], mpp: float) -> bytes:
+    """Encode the layout of a variant as TIFF with its marks.
+
+    Parameters
+    ----------
+    labels : array of integers, (height, width)
+        Written as uint16, or as uint32 if a label needs it.
+    mpp : float
+        Pixel size in µm.
+    """
+    dtype = np.uint16 if labels.max(initial=0) <= np.iinfo(np.uint16).max else np.uint32
+    words = f"Cells of a {WORD} image made by napari-pixcell"
+    return _tiff(labels.astype(dtype), mpp, words, _tags(None))
+
+
+def synthetic_sheet(sheet: NDArray[np.uint8]) -> bytes:
+    """Encode a contact sheet of variants, uint8 (height, width, 3), as PNG with its marks."""
+    return _png(sheet, f"A sheet of {WORD} tissue, not real. For research use only.", SOURCE_TYPE)
+
+
+def synthetic_jpeg(image: NDArray[np.uint8]) -> bytes:
+    """Encode a small picture, uint8 (height, width, 3), as JPEG with its marks."""
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(
+        buffer,
+        "jpeg",
+        quality=JPEG_QUALITY,
+        subsampling=0,  # keeps coloured lines one pixel wide
+        comment=f"{WORD} tissue, not real. For research use only.",
+        xmp=_xmp(SOURCE_TYPE).encode(),
+    )
+    return buffer.getvalue()
+
+
+def _xmp(source_type: str) -> str:
+    return XMP.replace("SOURCE_TYPE", source_type)
+
+
+def _png(
+    image: NDArray[np.uint8], words: str, source_type: str, record: str = "", **options: Any
+) -> bytes:
+    info = PngInfo()
+    info.add_itxt("parameters", words)
+    if record:
+        info.add_text(RECORD_KEY, record)
+    info.add_itxt(XMP_KEY, _xmp(source_type))
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "png", pnginfo=info, **options)
+    return buffer.getvalue()
+
+
+def _tags(record: Record | None) -> list[Tag]:
+    """Return the TIFF tags of a variant with a record, or of any other synthetic picture."""
+    xmp = _xmp(record.source_type if record is not None else SOURCE_TYPE).encode()
+    tags = [(XMP_TAG, 1, len(xmp), xmp, True)]
+    if record is not None:
+        text = json.dumps(record.to_dict()).encode()
+        tags.insert(0, (RECORD_TAG, 7, len(text), text, True))
+    return tags
+
+
+def _tiff(
+    array: NDArray[Any], mpp: float, words: str, tags: list[Tag], photometric: str | None = None
+) -> bytes:
+    from tifffile import imwrite
+
+    buffer = io.BytesIO()
+    per_centimetre = 1e4 / mpp
+    imwrite(
+        buffer,
+        array,
+        compression="zlib",
+        resolution=(per_centimetre, per_centimetre),
+        resolutionunit="CENTIMETER",
+        metadata=None,
+        description=words,
+        extratags=tags,
+        photometric=photometric,
+    )
+    return buffer.getvalue()
+
+
+# -- reading -------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,9 +233,9 @@ class Marked:
     pixels : array
         (height, width, 3), or (height, width) of a mask.
     synthetic : bool
-        Whether both the XMP's digital source type and the words for people say so.
+        True if both the digital source type and the description mark it as synthetic.
     record : dict, optional
-        JSON value; None where there is none that is JSON.
+        JSON value; None without one, or if it is not JSON.
     """
 
     pixels: NDArray[Any]
@@ -36,39 +243,29 @@ class Marked:
     record: dict[str, Any] | None
 
 
-def read_marked_image(data: bytes, name: str) -> Marked:
-    """Read the bytes of an image, PNG or TIFF by its name.
+def read_marked(data: bytes, name: str) -> Marked:
+    """Read an image or a mask from the bytes of its file, PNG or TIFF according to its name.
 
     Raises
     ------
     OSError, ValueError
-        If they are no picture.
+        If they are not a picture.
     """
-    return _png(data) if name.endswith(".png") else _tiff(data)
+    return _read_png(data) if name.endswith(".png") else _read_tiff(data)
 
 
-def read_marked_mask(data: bytes, name: str) -> Marked:
-    """Read the bytes of a mask; see :func:`read_marked_image`."""
-    return _tiff(data)
-
-
-def _png(data: bytes) -> Marked:
-    from PIL import Image
-
+def _read_png(data: bytes) -> Marked:
     try:
         with Image.open(io.BytesIO(data)) as image:
             pixels = np.asarray(image)
             text: dict[str, str] = getattr(image, "text", {})
-    except SyntaxError as error:  # Pillow's word for a damaged PNG
+    except SyntaxError as error:  # raised by Pillow for a damaged PNG
         raise ValueError(str(error)) from error
-    return Marked(
-        pixels,
-        _synthetic(text.get(XMP_KEY, ""), text.get("parameters", "")),
-        _json(text.get(RECORD_KEY)),
-    )
+    synthetic = _is_synthetic(text.get(XMP_KEY, ""), text.get("parameters", ""))
+    return Marked(pixels, synthetic, _json(text.get(RECORD_KEY)))
 
 
-def _tiff(data: bytes) -> Marked:
+def _read_tiff(data: bytes) -> Marked:
     import tifffile
 
     try:
@@ -82,10 +279,10 @@ def _tiff(data: bytes) -> Marked:
     except (tifffile.TiffFileError, IndexError, RuntimeError) as error:
         raise ValueError(str(error)) from error
     xmp = xmp.decode(errors="replace") if isinstance(xmp, bytes) else xmp
-    return Marked(pixels, _synthetic(xmp, words), _json(record or None))
+    return Marked(pixels, _is_synthetic(xmp, words), _json(record or None))
 
 
-def _synthetic(xmp: str, words: str) -> bool:
+def _is_synthetic(xmp: str, words: str) -> bool:
     return any(kind in xmp for kind in (SOURCE_TYPE, COMPOSITE_TYPE)) and WORD in words
 
 

@@ -1,36 +1,41 @@
 """Training, validation and test pairs that share no source slide and no layout.
 
-A style and a layout each belong to a group: the slide that its tissue is from, the layout that it
-is a variation of. Each group goes into one part as a whole, and a pair into a part only if all its
-groups do; pairs that join groups of two parts go nowhere, and are counted.
+Each style and each layout belongs to a group: the slide of its tissue, or the layout that it is a
+variation of. A group is assigned to one part as a whole. A pair belongs to a part only if all its
+groups do. Pairs that join groups of different parts are left out, and counted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pixcell.datasets.group_choice import Members, choose
 from napari_pixcell.errors import PixCellError
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
 JOINED = "+"  # between the slides of a blend, in the name of its group
+TRIES = 16
+MOST_CUTS = 64
+SHARE_WEIGHT = 4  # a share that is off by 1 % is as bad as losing 4 % of the pairs
+
 Groups = Sequence[frozenset[str]]
+Numbers = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Split:
-    """What shares of the pairs are wanted.
+    """Shares of the pairs for validation and testing.
 
     Parameters
     ----------
     validation, test : float
-        Of the pairs that go into any part, from 0 to 0.9 together; not both are 0.
+        Shares of the pairs that are assigned to any part, 0 to 0.9 together; not both are 0.
     seed : int
-        Another one gives another split.
+        Another seed gives another split.
 
     Raises
     ------
@@ -43,22 +48,21 @@ class Split:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse shares that leave nothing."""
         if min(self.validation, self.test) < 0 or not 0 < self.validation + self.test <= 0.9:
             raise PixCellError(
                 f"The shares of a split are {self.validation:g} for validation and {self.test:g} "
-                "for testing; choose them between 0 and 0.9 together, such as 0.2 and 0."
+                "for testing. Choose shares of 0 to 0.9 together, such as 0.2 and 0."
             )
 
     @property
     def parts(self) -> tuple[str, ...]:
-        """Names of the parts, those without a share left out."""
+        """Names of the parts that have a share."""
         shares = {TRAIN: 1.0, VALIDATION: self.validation, TEST: self.test}
         return tuple(part for part, share in shares.items() if share)
 
 
-class Parts:
-    """Says which part a pair goes into.
+class SplitAssignment:
+    """Assigns pairs to the parts of a split.
 
     Parameters
     ----------
@@ -71,7 +75,7 @@ class Parts:
     Attributes
     ----------
     part : dict of str to str
-        Of each group.
+        Part of each group.
 
     Raises
     ------
@@ -81,23 +85,25 @@ class Parts:
 
     def __init__(self, styles: Groups, layouts: Groups, pairs: NDArray[np.int32], split: Split):
         names = sorted(frozenset().union(*styles, *layouts))
-        of_style = Members(styles, names)
-        of_layout = Members([*layouts, *styles], names)  # without a layout, only the style counts
+        of_style = Memberships(styles, names)
+        of_layout = Memberships([*layouts, *styles], names)  # without a layout the style decides
         style, layout = pairs[:, 0].astype(np.int64), pairs[:, 1].astype(np.int64)
         layout = np.where(layout < 0, len(layouts) + style, layout)
         both, counts = np.unique(style * len(of_layout) + layout, return_counts=True)
-        left = every = np.stack([*np.divmod(both, len(of_layout)), counts], 1)
+        remaining = every = np.stack([*np.divmod(both, len(of_layout)), counts], 1)
         part = np.zeros(len(names), np.int64)  # in the order of split.parts
-        taken = 0.0
+        assigned = 0.0
         for name, share in ((TEST, split.test), (VALIDATION, split.validation)):
             if share:
-                chosen = choose(of_style, of_layout, left, share / (1 - taken), split.seed)
+                chosen = choose_groups(
+                    of_style, of_layout, remaining, share / (1 - assigned), split.seed
+                )
                 if chosen is None:
                     raise PixCellError(_impossible(of_style, of_layout, every, bool(layouts)))
-                taken += share
+                assigned += share
                 part[chosen] = split.parts.index(name)
                 free_styles, free_layouts = of_style.last(part) == 0, of_layout.last(part) == 0
-                left = left[free_styles[left[:, 0]] & free_layouts[left[:, 1]]]
+                remaining = remaining[free_styles[remaining[:, 0]] & free_layouts[remaining[:, 1]]]
         self.part = {name: split.parts[at] for name, at in zip(names, part.tolist(), strict=True)}
         self._of_style, self._of_layout = (
             [_common({self.part[name] for name in one}) for one in groups]
@@ -105,11 +111,16 @@ class Parts:
         )
 
     def of(self, style: int, layout: int | None) -> str | None:
-        """Give the part of a pair of these numbers; None if its groups are of several."""
+        """Return the part of a pair; None if its groups belong to different parts."""
         part = self._of_style[style]
         if layout is None or layout < 0:
             return part
         return part if part == self._of_layout[layout] else None
+
+
+def groups_of(rows: Iterable[dict[str, str]]) -> list[frozenset[str]]:
+    """Return the groups of styles or layouts from their rows; a blend has those of all slides."""
+    return [frozenset(row["group"].split(JOINED)) for row in rows]
 
 
 def _common(parts: set[str]) -> str | None:
@@ -117,25 +128,190 @@ def _common(parts: set[str]) -> str | None:
 
 
 def _impossible(
-    styles: Members, layouts: Members, pairs: NDArray[np.int64], has_layouts: bool
+    styles: Memberships, layouts: Memberships, pairs: Numbers, has_layouts: bool
 ) -> str:
+    without = "or convert it without a split."
     if len(styles.used(pairs[:, 0])) == 1:
         return (
-            "All tissue is of one slide, which a split must not part; add styles of another "
-            "slide to the dataset, or convert it without a split."
+            "All tissue comes from one slide, which a split keeps together. Add styles of another "
+            f"slide to the dataset, {without}"
         )
     if has_layouts and len(layouts.used(pairs[:, 1])) == 1:
         return (
-            "All layouts are variations of one, which a split must not part; add another "
-            "layout to the dataset, or convert it without a split."
+            "All layouts are variations of one, which a split keeps together. Add another layout "
+            f"to the dataset, {without}"
         )
     return (
-        "No split leaves pairs for each part and keeps slides and layouts whole; add styles of "
-        "more slides or more layouts to the dataset, ask for fewer parts, or convert it "
-        "without a split."
+        "No split leaves pairs for each part and keeps slides and layouts together. Add styles of "
+        f"more slides or more layouts to the dataset, choose fewer parts, {without}"
     )
 
 
-def groups_of(rows: Iterable[dict[str, str]]) -> list[frozenset[str]]:
-    """Give the groups of styles or layouts from their rows; a blend has those of all its slides."""
-    return [frozenset(row["group"].split(JOINED)) for row in rows]
+# -- the choice of groups ------------------------------------------------------------------
+
+
+class Memberships:
+    """The groups that each style, or each layout, belongs to.
+
+    Parameters
+    ----------
+    groups : sequence of set of str
+        One or more for each.
+    names : list of str
+        Of all groups, which are numbered in this order.
+    """
+
+    def __init__(self, groups: Groups, names: list[str]) -> None:
+        number = {name: at for at, name in enumerate(names)}
+        self.groups = len(names)
+        self._sizes = np.array([len(one) for one in groups], np.int64)
+        self._starts = np.cumsum(self._sizes) - self._sizes
+        self._flat = np.array(
+            [number[name] for name in chain.from_iterable(sorted(one) for one in groups)], np.int64
+        )
+
+    def __len__(self) -> int:
+        return len(self._sizes)
+
+    def used(self, which: Numbers) -> Numbers:
+        """Return the groups of some of them."""
+        return np.unique(self.links(which)[:, 1])
+
+    def first(self, value: Numbers) -> Numbers:
+        """Return the smallest value among the groups of each."""
+        return np.minimum.reduceat(value[self._flat], self._starts)
+
+    def last(self, value: Numbers) -> Numbers:
+        """Return the largest value among the groups of each."""
+        return np.maximum.reduceat(value[self._flat], self._starts)
+
+    def links(self, which: Numbers) -> Numbers:
+        """Return a row (number, group) for each group of some of them."""
+        chosen = np.zeros(len(self), bool)
+        chosen[which] = True
+        both: Numbers = np.stack([np.repeat(np.arange(len(self)), self._sizes), self._flat], 1)
+        return both[np.repeat(chosen, self._sizes), :]
+
+
+def choose_groups(
+    styles: Memberships, layouts: Memberships, pairs: Numbers, share: float, seed: int
+) -> Numbers | None:
+    """Choose groups that contain a given share of the pairs.
+
+    The groups are ordered, and those before a cut are chosen: one cut among the slides, one among
+    the layouts. The best cut of several random orders comes close to the share, and few pairs have
+    groups on both sides of it.
+
+    Parameters
+    ----------
+    styles, layouts : Memberships
+    pairs : array, (combinations, 3)
+        Style, layout, and number of pairs.
+    share : float
+        Of the pairs that have all their groups on one side.
+    seed : int
+        Of the orders.
+
+    Returns
+    -------
+    array of int, or None
+        Numbers of the groups; None if no choice leaves pairs on both sides.
+    """
+    if not len(pairs):
+        return None
+    slides, others = styles.used(pairs[:, 0]), layouts.used(pairs[:, 1])
+    total, best, chosen = int(pairs[:, 2].sum()), np.inf, None
+    for slide_step, layout_step, tied in _orders(styles, layouts, pairs, seed):
+        inside, outside = _sides(styles, layouts, pairs, slide_step, layout_step)
+        possible = (inside > 0) & (outside > 0)
+        if tied:
+            possible &= np.eye(*inside.shape, dtype=np.bool_)
+        kept = np.maximum(inside + outside, 1)
+        badness = (total - kept) / total + SHARE_WEIGHT * np.abs(inside / kept - share)
+        badness = np.where(possible, badness, np.inf)
+        row, column = np.unravel_index(int(badness.argmin()), badness.shape)
+        if badness[row, column] < best:
+            best = badness[row, column]
+            before = slides[slide_step[slides] <= row], others[layout_step[others] <= column]
+            chosen = np.concatenate(before)
+    return chosen
+
+
+def _sides(
+    styles: Memberships,
+    layouts: Memberships,
+    pairs: Numbers,
+    slide_step: Numbers,
+    layout_step: Numbers,
+) -> tuple[Numbers, Numbers]:
+    """Count the pairs before and after each cut of the slides and of the layouts."""
+    shape = int(slide_step.max()) + 1, int(layout_step.max()) + 1
+
+    def table(of_style: Numbers, of_layout: Numbers) -> Numbers:
+        cell = of_style[pairs[:, 0]] * shape[1] + of_layout[pairs[:, 1]]
+        counts = np.bincount(cell, pairs[:, 2], shape[0] * shape[1])
+        return counts.astype(np.int64).reshape(shape)
+
+    inside = table(styles.last(slide_step), layouts.last(layout_step)).cumsum(0).cumsum(1)
+    behind = table(styles.first(slide_step), layouts.first(layout_step))
+    behind = behind[::-1, ::-1].cumsum(0).cumsum(1)[::-1, ::-1]
+    outside = np.zeros_like(behind)
+    outside[:-1, :-1] = behind[1:, 1:]
+    return inside, outside
+
+
+def _orders(
+    styles: Memberships, layouts: Memberships, pairs: Numbers, seed: int
+) -> Iterator[tuple[Numbers, Numbers, bool]]:
+    """Iterate over orders of the groups: the step of each, for slides and for layouts.
+
+    A cut lies between two steps. If both are tied, slides and layouts share the cut.
+    """
+    slides, others = styles.used(pairs[:, 0]), layouts.used(pairs[:, 1])
+    everything = np.union1d(slides, others)
+    tied = len(everything) < len(slides) + len(others)  # some slide and some layout are one group
+    island = _islands(styles, layouts, pairs, everything)
+    islands = int(island[everything].max()) + 1
+    for number in range(TRIES):
+        rng = np.random.default_rng([seed, number])
+        if islands > 1:  # a cut between islands loses no pair
+            step = _steps(rng.permutation(islands))[island]
+            yield step, step, True
+        if tied:
+            step = np.zeros_like(island)
+            step[everything] = _steps(rng.permutation(len(everything)))
+            yield step, step, True
+        else:
+            slide_step, layout_step = np.zeros_like(island), np.zeros_like(island)
+            slide_step[slides] = _steps(rng.permutation(len(slides)))
+            layout_step[others] = _steps(rng.permutation(len(others)))
+            yield slide_step, layout_step, False
+
+
+def _steps(ranks: Numbers) -> Numbers:
+    """Merge ranks into at most ``MOST_CUTS`` steps."""
+    steps = min(len(ranks), MOST_CUTS)
+    return ranks * steps // len(ranks)
+
+
+def _islands(styles: Memberships, layouts: Memberships, pairs: Numbers, names: Numbers) -> Numbers:
+    """Return the island of each group: no pair joins groups of two islands."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    # A graph of groups, styles and layouts.
+    first_style = styles.groups
+    first_layout = first_style + len(styles)
+    links = [np.stack([first_style + pairs[:, 0], first_layout + pairs[:, 1]], 1)]
+    for members, which, first in (
+        (styles, pairs[:, 0], first_style),
+        (layouts, pairs[:, 1], first_layout),
+    ):
+        links.append(members.links(which) + np.array((first, 0)))
+    rows, columns = np.concatenate(links).T
+    size = first_layout + len(layouts)
+    graph = coo_array((np.ones(len(rows), np.int8), (rows, columns)), shape=(size, size))
+    label = connected_components(graph, directed=False)[1]
+    island = np.zeros(first_style, np.int64)
+    island[names] = np.unique(label[names], return_inverse=True)[1]
+    return island

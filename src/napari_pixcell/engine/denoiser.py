@@ -10,8 +10,7 @@ from torch import Tensor
 
 from napari_pixcell.engine.presets import EXACT, Preset
 from napari_pixcell.engine.solver import Solver
-from napari_pixcell.networks.prepared import PreparedStyle
-from napari_pixcell.networks.transformer import Middle
+from napari_pixcell.networks.prepared import DeltaCache, PreparedStyle
 
 # Fraction of the blocks at each end that run at every step, even if a preset skips middle ones.
 EDGE_BLOCKS = 0.25
@@ -36,7 +35,7 @@ class StepCache:
 
     def __init__(self, span: range) -> None:
         self.residuals: list[Tensor] = []
-        self.halves = [Middle(span), Middle(span)] if span else [None, None]
+        self.halves = [DeltaCache(span), DeltaCache(span)] if span else [None, None]
         self.guided = True
 
     def clear_blocks(self) -> None:
@@ -186,7 +185,7 @@ class Denoiser:
         time, channels = self._times[index : index + 1], noisy.shape[1]
         predicted = torch.cat(
             [
-                self._transformer(*half[:2], time, half[2], middle=middle).sample[:, :channels]
+                self._transformer(*half[:2], time, half[2], cache=middle).sample[:, :channels]
                 for half, middle in zip(
                     halves, cache.halves if cache is not None else (None, None), strict=False
                 )

@@ -42,10 +42,10 @@ from napari_pixcell.engine.segmenting import output_cache, run_cellpose, search_
 from napari_pixcell.engine.training.request import TrainRequest
 from napari_pixcell.engine.variants import VariantGenerator
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.models.catalogue import get_family
+from napari_pixcell.models.families import get_family
 from napari_pixcell.models.loading import LoadedFamily, describe_device
 from napari_pixcell.models.segmenters import segmenter_file, segmenter_licence
-from napari_pixcell.models.weights import sha256_of
+from napari_pixcell.models.weights import cached_sha256
 from napari_pixcell.slides.stored_picture import Picture
 
 NO_ROOM = (
@@ -152,7 +152,7 @@ class Engine:
                 Progress(done, total, OUTLINING if done == total else f"Tile {done + 1} of {total}")
             )
 
-        sha256 = sha256_of(segmenter_file(how.model))
+        sha256 = cached_sha256(segmenter_file(how.model))
         key = search_key(request, sha256)
 
         def work() -> NDArray[np.int32]:
@@ -166,9 +166,7 @@ class Engine:
 
         emit(Progress(0, 0, OUTLINING if key in self.outputs else "Loading Cellpose"))
         labels = self._fitting(
-            work,
-            lambda words: emit(Progress(0, 0, words)),
-            self.loaded.step_segmenter_down,
+            work, lambda words: emit(Progress(0, 0, words)), self.loaded.step_segmenter_down
         )
         licence = segmenter_licence(how.model)
         emit(SegmentedLayout(labels, LayoutSource(how.method, how.model_name, sha256, licence)))

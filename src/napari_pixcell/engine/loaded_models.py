@@ -13,11 +13,12 @@ import psutil
 import torch
 
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.models.catalogue import CELLPOSE, Family, get_family
+from napari_pixcell.models.catalogue import CELLPOSE, Family
+from napari_pixcell.models.families import get_family
 from napari_pixcell.models.identity import encoder_identity
 from napari_pixcell.models.loading import (
     LoadedFamily,
-    Shared,
+    SharedNetworks,
     describe_device,
     load_family,
     pick_device,
@@ -35,7 +36,7 @@ from napari_pixcell.models.memory import (
     working_bytes,
 )
 from napari_pixcell.models.segmenters import segmenter_file
-from napari_pixcell.models.weights import sha256_of
+from napari_pixcell.models.weights import cached_sha256
 from napari_pixcell.networks.compiling import compile_blocks
 from napari_pixcell.preferences import compile_wanted, set_preference
 
@@ -80,10 +81,7 @@ class LoadedModels:
         self._segmenter: LoadedSegmenter | None = None
 
     def load(
-        self,
-        name: str,
-        dtype: torch.dtype | None = None,
-        check: Callable[[], None] = lambda: None,
+        self, name: str, dtype: torch.dtype | None = None, check: Callable[[], None] = lambda: None
     ) -> LoadedFamily:
         """Return the networks of a family, loading them if they are not in memory.
 
@@ -167,7 +165,7 @@ class LoadedModels:
             room for it is unloaded.
         """
         path, held = segmenter_file(model), self._segmenter
-        if held is not None and held.path == path and held.sha256 == sha256_of(path):
+        if held is not None and held.path == path and held.sha256 == cached_sha256(path):
             return held
         del held
         self._segmenter = None
@@ -249,7 +247,7 @@ class LoadedModels:
         setting: Setting,
         dtype: torch.dtype | None,
         check: Callable[[], None] = lambda: None,
-        shared: Shared | None = None,
+        shared: SharedNetworks | None = None,
     ) -> LoadedFamily:
         """Load a family, in the next setting down the ladder if it does not fit."""
         while True:
@@ -269,7 +267,7 @@ class LoadedModels:
         setting: Setting,
         dtype: torch.dtype | None,
         check: Callable[[], None],
-        shared: Shared | None,
+        shared: SharedNetworks | None,
     ) -> LoadedFamily:
         device = torch.device("cpu") if setting.on_cpu else self.device
         away = torch.device("cpu") if setting.swap_encoder else device

@@ -1,10 +1,16 @@
-"""Arrays as plain JSON values, so that a request can carry its pixels by value."""
+"""Arrays as plain JSON values, so that a request can carry its pixels by value.
+
+An array is compressed only when it is written as JSON, to a record or a file. On their way to the
+worker and back, arrays travel through shared memory: see :func:`arrays_apart`.
+"""
 
 from __future__ import annotations
 
 import base64
 import zlib
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -14,10 +20,13 @@ from numpy.typing import NDArray
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.serialization import use_own_form
 
+MOST_UNCOMPRESSED = 64 * 2**20  # bytes; larger arrays are compressed at once to save memory
 
-@dataclass(frozen=True)
+
 class PackedArray:
-    """An array that can be compared, hashed and written as JSON.
+    """An array that can be compared, hashed and written as JSON. It cannot be changed.
+
+    It holds either its values or, to save memory, their compressed text.
 
     Parameters
     ----------
@@ -25,31 +34,101 @@ class PackedArray:
         NumPy's name of the type. The bytes are little-endian.
     shape : tuple of int
         Shape of the array.
-    data : str
+    data : str, optional
         Its bytes in C order, zlib-compressed, base64.
+    array : array, optional
+        Its values instead, which must not change any more.
     """
 
-    dtype: str
-    shape: tuple[int, ...]
-    data: str
+    __slots__ = ("__weakref__", "_array", "_data", "_hash", "dtype", "shape")
+
+    def __init__(
+        self,
+        dtype: str,
+        shape: tuple[int, ...],
+        data: str | None = None,
+        array: NDArray[Any] | None = None,
+    ) -> None:
+        self.dtype, self.shape = dtype, shape
+        self._data, self._array = data, array
+        self._hash: int | None = None
 
     @classmethod
     def pack(cls, array: NDArray[Any]) -> PackedArray:
-        """Pack any numeric array."""
-        array = np.ascontiguousarray(array)
-        little = array.astype(array.dtype.newbyteorder("<"), copy=False)
-        data = base64.b64encode(zlib.compress(little.tobytes(), 6)).decode("ascii")
-        return _shared(cls(array.dtype.name, tuple(array.shape), data))
+        """Pack a copy of any numeric array."""
+        copy = np.array(array, array.dtype.newbyteorder("<"), order="C", copy=True)
+        packed = _shared(cls(array.dtype.name, tuple(array.shape), array=copy))
+        if copy.nbytes > MOST_UNCOMPRESSED:
+            packed._compress()
+        return packed
+
+    @property
+    def data(self) -> str:
+        """Its bytes in C order, zlib-compressed, base64."""
+        return self._data or self._compress()
+
+    def _compress(self) -> str:
+        array = self._array
+        if array is None:  # another thread was faster
+            assert self._data is not None
+            return self._data
+        data = base64.b64encode(zlib.compress(array.data, 6)).decode("ascii")
+        self._data = data
+        self._array = None  # only now: other threads may be reading it
+        return data
+
+    def view(self) -> NDArray[Any]:
+        """Return the array, native-endian and read-only."""
+        array = self._array
+        if array is None:
+            assert self._data is not None
+            array = _decompressed(self._data, self.dtype, self.shape)
+        array = array.astype(self.dtype, copy=False).view()
+        array.flags.writeable = False
+        return array
 
     def unpack(self) -> NDArray[Any]:
         """Return the array, writable and native-endian."""
-        dtype = np.dtype(self.dtype).newbyteorder("<")
-        raw = zlib.decompress(base64.b64decode(self.data))
-        return np.frombuffer(raw, dtype).reshape(self.shape).astype(self.dtype)
+        return self.view().copy()
+
+    @property
+    def nbytes(self) -> int:
+        """Size of the array in bytes."""
+        return int(np.prod(self.shape, dtype=np.int64)) * np.dtype(self.dtype).itemsize
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, PackedArray):
+            return NotImplemented
+        if self is other:
+            return True
+        if (self.dtype, self.shape) != (other.dtype, other.shape):
+            return False
+        if self._data is not None and self._data == other._data:
+            return True
+        return hash(self) == hash(other) and self.view().tobytes() == other.view().tobytes()
+
+    def __hash__(self) -> int:
+        if self._hash is None:
+            self._hash = hash((self.dtype, self.shape, self.view().tobytes()))
+        return self._hash
+
+    def __repr__(self) -> str:
+        return f"PackedArray({self.dtype}, {self.shape})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return PackedArray.from_dict, ({**self._head(), "zlib": self.data},)
+
+    def _head(self) -> dict[str, Any]:
+        return {"dtype": self.dtype, "shape": list(self.shape)}
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON value."""
-        return {"dtype": self.dtype, "shape": list(self.shape), "zlib": self.data}
+        apart = _apart.get()
+        if apart is not None:
+            number = apart.number_of(self)
+            if number is not None:
+                return {"array": number}
+        return {**self._head(), "zlib": self.data}
 
     @classmethod
     def from_dict(cls, value: dict[str, Any]) -> PackedArray:
@@ -60,28 +139,78 @@ class PackedArray:
         PixCellError
             If it is damaged.
         """
+        apart = _apart.get()
         try:
-            new = cls(str(value["dtype"]), tuple(int(n) for n in value["shape"]), value["zlib"])
-            return _shared(new, check=True)
-        except (KeyError, TypeError, ValueError, zlib.error) as error:
+            if apart is not None and "array" in value:
+                return apart.arrays[int(value["array"])]
+            key = str(value["dtype"]), tuple(int(n) for n in value["shape"]), value["zlib"]
+            known = _known_text.get(hash(key))
+            if known is None or (known.dtype, known.shape, known._data) != key:
+                known = _shared(cls(*key))  # hashing it decompresses it
+                _known_text[hash(key)] = known
+            return known
+        except (KeyError, IndexError, TypeError, ValueError, zlib.error) as error:
             raise PixCellError(
                 "An array in this record is damaged. Use a record that was not edited by hand."
             ) from error
 
 
-use_own_form(PackedArray, PackedArray.to_dict, PackedArray.from_dict)
+def _decompressed(data: str, dtype: str, shape: tuple[int, ...]) -> NDArray[Any]:
+    raw = zlib.decompress(base64.b64decode(data))
+    return np.frombuffer(raw, np.dtype(dtype).newbyteorder("<")).reshape(shape)
+
 
 # A hundred variants of one job carry the same arrays, which should be in memory only once.
 _known: WeakValueDictionary[int, PackedArray] = WeakValueDictionary()
+_known_text: WeakValueDictionary[int, PackedArray] = WeakValueDictionary()
 
 
-def _shared(packed: PackedArray, check: bool = False) -> PackedArray:
-    """Return an equal array that is already in memory, else this one, checked if asked for."""
-    key = hash(packed)
-    known = _known.get(key)
+def _shared(packed: PackedArray) -> PackedArray:
+    """Return an equal array that is already in memory, else this one."""
+    known = _known.get(hash(packed))
     if known is not None and known == packed:
         return known
-    if check:
-        packed.unpack()
-    _known[key] = packed
+    _known[hash(packed)] = packed
     return packed
+
+
+class ArraysApart:
+    """Arrays that travel beside a JSON value, which refers to them by number.
+
+    Parameters
+    ----------
+    arrays : sequence of PackedArray
+        Arrays that both sides know already.
+    least : int, optional
+        Add arrays of at least this many bytes; by default none are added.
+    """
+
+    def __init__(self, arrays: list[PackedArray] | None = None, least: int | None = None) -> None:
+        self.arrays = list(arrays or ())
+        self._least = least
+
+    def number_of(self, packed: PackedArray) -> int | None:
+        """Return the number of an array; None if it is written as text."""
+        for number, known in enumerate(self.arrays):
+            if known is packed:
+                return number
+        if self._least is None or packed.nbytes < self._least:
+            return None
+        self.arrays.append(packed)
+        return len(self.arrays) - 1
+
+
+_apart: ContextVar[ArraysApart | None] = ContextVar("arrays apart", default=None)
+
+
+@contextmanager
+def arrays_apart(apart: ArraysApart) -> Iterator[ArraysApart]:
+    """Write and read arrays in the block as references to arrays that travel separately."""
+    token = _apart.set(apart)
+    try:
+        yield apart
+    finally:
+        _apart.reset(token)
+
+
+use_own_form(PackedArray, PackedArray.to_dict, PackedArray.from_dict)

@@ -355,7 +355,8 @@ def _encode(image: NDArray[np.uint8], models: LoadedFamily) -> Tensor:
     tensor = tensor.permute(2, 0, 1)[None].float() / 127.5 - 1
     tensor = tensor.to(models.dtype).contiguous(memory_format=torch.channels_last)
     latent: Tensor = models.vae.encode(tensor).latent_dist.mode().float()
-    return (latent - config.shift_factor) * config.scaling_factor
+    scaled: Tensor = (latent - config.shift_factor) * config.scaling_factor
+    return scaled
 
 
 def encode_picture(image: NDArray[np.uint8], models: LoadedFamily) -> Tensor:

@@ -1,1 +1,1 @@
-"""Families of checkpoints: which there are, where they lie, how they load."""
+"""Families of checkpoints: catalogue, download, search on disk, and loading."""

@@ -1,10 +1,10 @@
-"""From a configuration to a network of our classes, still without weights."""
+"""Networks built from their configurations, still without weights."""
 
 from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,22 @@ from torch import nn
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.weights import without_initial_values
 
-# Far beyond every published config, and far below what could fill a memory.
-MOST = {"num_layers": 256, "n_controlnet_blocks": 256, "sample_size": 1024}
-MOST_ELSEWHERE = 16_384
-MOST_BYTES = 1_000_000
-MOST_ITEMS = 64
+# Far above every published configuration, and far below what could fill the memory.
+LIMITS = {"num_layers": 256, "n_controlnet_blocks": 256, "sample_size": 1024}
+OTHER_LIMIT = 16_384
+MAX_BYTES = 1_000_000
+MAX_ITEMS = 64
+
+# Module and name of each class, so that only those in use are imported.
+_CLASSES = {
+    "pixcell-transformer": ("napari_pixcell.networks", "PixCellTransformer2DModel"),
+    "pixcell-controlnet": ("napari_pixcell.networks", "PixCellControlNet"),
+    "autoencoder-kl": ("diffusers", "AutoencoderKL"),
+    "demo-autoencoder": ("napari_pixcell.networks", "DemoAutoencoder"),
+    "tile-encoder": ("napari_pixcell.networks", "TileEncoder"),
+    "uni2-h": ("napari_pixcell.networks.uni", "build_uni2_h"),
+    "stain-flow": ("napari_pixcell.networks", "StainFlowMLP"),
+}
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -26,26 +37,26 @@ def read_config(path: Path) -> dict[str, Any]:
     Raises
     ------
     PixCellError
-        If it is missing, damaged, or asks for a network of an absurd size.
+        If it is missing or damaged, or describes a network of absurd size.
     """
     try:
-        if path.stat().st_size > MOST_BYTES:
+        if path.stat().st_size > MAX_BYTES:
             raise ValueError("too long")
         config = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise PixCellError(
-            f"The file {path.name} of {path.parent.name} is missing or damaged; install the "
+            f"The file {path.name} of {path.parent.name} is missing or damaged. Install the "
             "family again."
         ) from error
     if not isinstance(config, dict):
-        raise PixCellError(f"{path.name} holds no settings; install the family again.")
+        raise PixCellError(f"{path.name} contains no settings. Install the family again.")
     for key, value in config.items():
         values = value if isinstance(value, list) else [value]
         numbers = [v for v in values if isinstance(v, int)]
-        if len(values) > MOST_ITEMS or any(abs(n) > MOST.get(key, MOST_ELSEWHERE) for n in numbers):
+        if len(values) > MAX_ITEMS or any(abs(n) > LIMITS.get(key, OTHER_LIMIT) for n in numbers):
             raise PixCellError(
-                f"{path.name} says {key} = {str(value)[:40]}, which no network of this family has; "
-                "use the published file."
+                f"{key} = {str(value)[:40]} in {path.name} is out of range for this family. "
+                "Use the published file."
             )
     return config
 
@@ -58,12 +69,18 @@ def build_network(network: str, config: dict[str, Any]) -> nn.Module:
     network : str
         As in ``Part.network``.
     config : dict
-        The published configuration; keys that the class does not know are left out.
+        The published configuration. Keys that the class does not know are ignored.
+
+    Raises
+    ------
+    PixCellError
+        If the network is unknown, or its settings contradict each other.
     """
     if network not in _CLASSES:
-        raise PixCellError(f"“{network}” is no network that this version of napari-pixcell knows.")
-    make = _CLASSES[network]()
-    # Published configs carry keys of older classes; what is not known is not needed.
+        raise PixCellError(f"This version of napari-pixcell has no network “{network}”. Update it.")
+    module, name = _CLASSES[network]
+    make = getattr(import_module(module), name)
+    # Published configurations carry keys of older classes, which no network needs.
     known = {
         key: value for key, value in config.items() if key in inspect.signature(make).parameters
     }
@@ -72,60 +89,7 @@ def build_network(network: str, config: dict[str, Any]) -> nn.Module:
             built: nn.Module = make(**known)
     except (TypeError, ValueError, ZeroDivisionError, RuntimeError) as error:
         raise PixCellError(
-            f"The settings of this network ({network}) do not fit together ({error}); "
-            "use the published config.json."
+            f"The settings of this network ({network}) do not fit together ({error}). "
+            "Use the published config.json."
         ) from error
     return built
-
-
-def _transformer() -> Callable[..., nn.Module]:
-    from napari_pixcell.networks import PixCellTransformer2DModel
-
-    return PixCellTransformer2DModel
-
-
-def _controlnet() -> Callable[..., nn.Module]:
-    from napari_pixcell.networks import PixCellControlNet
-
-    return PixCellControlNet
-
-
-def _autoencoder_kl() -> Callable[..., nn.Module]:
-    from diffusers import AutoencoderKL
-
-    return AutoencoderKL
-
-
-def _demo_autoencoder() -> Callable[..., nn.Module]:
-    from napari_pixcell.networks import DemoAutoencoder
-
-    return DemoAutoencoder
-
-
-def _tile_encoder() -> Callable[..., nn.Module]:
-    from napari_pixcell.networks import TileEncoder
-
-    return TileEncoder
-
-
-def _uni() -> Callable[..., nn.Module]:
-    from napari_pixcell.networks.uni import build_uni2_h
-
-    return build_uni2_h
-
-
-def _stain_flow() -> Callable[..., nn.Module]:
-    from napari_pixcell.networks import StainFlowMLP
-
-    return StainFlowMLP
-
-
-_CLASSES: dict[str, Callable[[], Callable[..., nn.Module]]] = {
-    "pixcell-transformer": _transformer,
-    "pixcell-controlnet": _controlnet,
-    "autoencoder-kl": _autoencoder_kl,
-    "demo-autoencoder": _demo_autoencoder,
-    "tile-encoder": _tile_encoder,
-    "uni2-h": _uni,
-    "stain-flow": _stain_flow,
-}

@@ -1,13 +1,11 @@
-"""The families that can be chosen, as data; imports no torch."""
+"""The built-in families and Cellpose, as data. Imports no torch."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, TypeVar
-
-from napari_pixcell.errors import PixCellError
+from typing import Literal
 
 Kind = Literal[
     "transformer",
@@ -22,27 +20,25 @@ Kind = Literal[
     "segmenter",
 ]
 
-T = TypeVar("T")
-
-NON_COMMERCIAL = "CC BY-NC-ND 4.0 (non-commercial, no derivatives); read the card when you get it"
+NON_COMMERCIAL = "CC BY-NC-ND 4.0 (non-commercial, no derivatives); read the model card"
 STAINS = {"her2": "HER2", "er": "ER", "pr": "PR", "ki67": "Ki67", "her2match": "HER2Match"}
 DEMO_FOLDER = Path(__file__).parent.parent / "demo"
 
 
 @dataclass(frozen=True)
 class Part:
-    """One network of a family: where its files are published, and what they are.
+    """One network or configuration of a family, and its published files.
 
     Parameters
     ----------
     kind : str
-        What it is in the family: ``transformer``, ``controlnet``, ``vae``, ``encoder``,
-        ``scheduler``, ``preview``, ``lora`` or ``flow``; ``decoder`` for tensors in the place of
-        some of the ``vae``'s; ``segmenter`` for one that finds cells.
+        Its role: ``transformer``, ``controlnet``, ``vae``, ``encoder``, ``scheduler``,
+        ``preview``, ``lora`` or ``flow``; ``decoder`` for tensors that replace some of the
+        ``vae``'s; ``segmenter`` for a segmentation network.
     network : str
-        Which of our classes reads it, see ``models.networks_of``; empty for a plain config.
+        Name of its class, see ``models.build``; empty for a plain config.
     hub_id : str
-        Repository on the hub, ``owner/name``; empty for bundled files.
+        Repository on the hub, ``owner/name``; empty for bundled files and the user's own.
     files : tuple of str
         Paths in the repository: the weights first, then the config.
     bytes : int
@@ -50,11 +46,11 @@ class Part:
     licence : str
         Licence of the weights, as published when this was written.
     gated : bool
-        Whether the user has to ask for access and log in.
+        Whether the user must request access and log in.
     revision : str
         Branch, tag or commit on the hub.
     folder : Path, optional
-        Where the files lie without any search: bundled, or named by the user's own family.
+        Folder of the files if they are bundled, or named by the user's own family.
     """
 
     kind: Kind
@@ -80,16 +76,16 @@ class Part:
 
 @dataclass(frozen=True)
 class WeightSet:
-    """Weights that are fetched, carried and removed as one.
+    """Weights that are downloaded, exported and removed together.
 
     Parameters
     ----------
     name, title : str
-        As typed, and as shown.
+        As typed, and as displayed.
     parts : tuple of Part
         Its networks, at most one of each kind.
     notice : str
-        What a user must know of what is made with it.
+        Warning that accompanies its results.
     """
 
     name: str
@@ -98,12 +94,12 @@ class WeightSet:
     notice: str
 
     def part(self, kind: Kind) -> Part | None:
-        """Give the part of a kind, if there is one."""
+        """Return the part of a kind, if there is one."""
         return next((part for part in self.parts if part.kind == kind), None)
 
     @property
     def bundled(self) -> bool:
-        """Whether it comes with the package."""
+        """Whether it is part of the package."""
         return all(part.folder == DEMO_FOLDER for part in self.parts)
 
     @property
@@ -113,7 +109,7 @@ class WeightSet:
 
     @property
     def licence(self) -> str:
-        """Licences of the weights, each once; their terms reach what is made with them."""
+        """Licences of the weights, each once. Their terms apply to results as well."""
         licences: dict[str, list[str]] = {}
         for part in self.parts:
             if part.licence:
@@ -128,16 +124,16 @@ class WeightSet:
 
 @dataclass(frozen=True)
 class Family(WeightSet):
-    """A set of checkpoints that make pictures together.
+    """A set of checkpoints that work together.
 
     Parameters
     ----------
     tile : int
-        Side of the square made at once, in px.
+        Side of the square generated at once, in px.
     mpp : float
         Pixel size in µm.
     grid : int
-        Embeddings along a side of the tile: 1, or 4 for 16 in all, row by row.
+        Embeddings along a side of the tile: 1, or 4 for 16 in total, row by row.
     steps, guidance : int, float
         Defaults without a layout.
     layout_guidance : float
@@ -153,19 +149,16 @@ class Family(WeightSet):
 
     @property
     def takes_layout(self) -> bool:
-        """Whether cells can be given a place."""
+        """Whether the family supports layouts."""
         return self.part("controlnet") is not None
 
 
-def _demo(kind: Kind, network: str) -> Part:
-    name = "diffusion_pytorch_model.safetensors"
-    files = (f"{kind}/{name}", f"{kind}/config.json") if network else (f"{kind}.json",)
-    if kind == "scheduler":
-        files = ("scheduler/scheduler_config.json",)
-    return _bundled(kind, network, files)
+def _network_files(kind: Kind) -> tuple[str, ...]:
+    return (f"{kind}/diffusion_pytorch_model.safetensors", f"{kind}/config.json")
 
 
-def _bundled(kind: Kind, network: str, files: tuple[str, ...]) -> Part:
+def _bundled(kind: Kind, network: str, *files: str) -> Part:
+    files = files or _network_files(kind)
     size = sum((DEMO_FOLDER / file).stat().st_size for file in files)
     return Part(kind, network, "", files, size, _DEMO_LICENCE, folder=DEMO_FOLDER)
 
@@ -179,12 +172,12 @@ DEMO = Family(
     name="demo",
     title="Demo (bundled)",
     parts=(
-        _demo("transformer", "pixcell-transformer"),
-        _demo("controlnet", "pixcell-controlnet"),
-        _demo("vae", "demo-autoencoder"),
-        _demo("encoder", "tile-encoder"),
-        _demo("scheduler", ""),
-        _demo("preview", ""),
+        _bundled("transformer", "pixcell-transformer"),
+        _bundled("controlnet", "pixcell-controlnet"),
+        _bundled("vae", "demo-autoencoder"),
+        _bundled("encoder", "tile-encoder"),
+        _bundled("scheduler", "", "scheduler/scheduler_config.json"),
+        _bundled("preview", "", "preview.json"),
     ),
     tile=256,
     mpp=0.5,
@@ -192,13 +185,7 @@ DEMO = Family(
     steps=20,
     guidance=2.0,
     layout_guidance=1.5,
-    notice="DEMO: small networks, for trying things; not tissue, not for diagnosis or research",
-)
-_DEMO_STAIN: tuple[tuple[Kind, str, str], ...] = (
-    ("lora", "pixcell-transformer", "stain/lora.safetensors"),
-    ("flow", "stain-flow", "stain/flow.safetensors"),
-    ("decoder", "demo-autoencoder", "stain/decoder.safetensors"),
-    ("preview", "", "stain/preview.json"),
+    notice="DEMO model: illustrative quality only. Not for research or diagnosis",
 )
 DEMO_STAIN = replace(
     DEMO,
@@ -206,12 +193,15 @@ DEMO_STAIN = replace(
     title="Demo Ki67 (not biology)",
     parts=(
         *(part for part in DEMO.parts if part.kind != "preview"),
-        *(_bundled(kind, network, (file,)) for kind, network, file in _DEMO_STAIN),
+        _bundled("lora", "pixcell-transformer", "stain/lora.safetensors"),
+        _bundled("flow", "stain-flow", "stain/flow.safetensors"),
+        _bundled("decoder", "demo-autoencoder", "stain/decoder.safetensors"),
+        _bundled("preview", "", "stain/preview.json"),
     ),
     guidance=1.2,
     layout_guidance=1.2,
-    notice="DEMO: a made-up stain, not biology: which nuclei are brown says nothing of the tissue; "
-    "not for diagnosis or research",
+    notice="DEMO model: an invented stain, not biology. Its brown nuclei say nothing about the "
+    "tissue. Not for research or diagnosis",
 )
 
 _UNI = Part(
@@ -220,24 +210,23 @@ _UNI = Part(
     "MahmoodLab/UNI2-h",
     ("pytorch_model.bin",),
     2_725_700_000,
-    "CC BY-NC-ND 4.0 (non-commercial; its terms reach what is made from it)",
+    "CC BY-NC-ND 4.0 (non-commercial; its terms apply to derived results)",
     gated=True,
 )
-# The SD3 VAE, taken from where it is not gated.
+# The SD3 VAE, from a repository that is not gated.
 _VAE = Part(
     "vae",
     "autoencoder-kl",
     "StonyBrook-CVLab/PixCell-256-Cell-ControlNet",
-    ("vae/diffusion_pytorch_model.safetensors", "vae/config.json"),
+    _network_files("vae"),
     335_300_000,
     "Stability AI Community Licence (SD3 VAE)",
 )
-_NOTICE = "Synthetic: made by PixCell, for research use only, not for diagnosis"
+_NOTICE = "Synthetic: generated by PixCell. For research use only, not for diagnosis"
 
 
 def _pixcell(hub_id: str, kind: Kind, network: str, size: int) -> Part:
-    files = (f"{kind}/diffusion_pytorch_model.safetensors", f"{kind}/config.json")
-    return Part(kind, network, hub_id, files, size, NON_COMMERCIAL)
+    return Part(kind, network, hub_id, _network_files(kind), size, NON_COMMERCIAL)
 
 
 def _scheduler(hub_id: str) -> Part:
@@ -266,16 +255,11 @@ PIXCELL_1024 = _published(
     "pixcell-1024", "PixCell-1024", "StonyBrook-CVLab/PixCell-1024", tile=1024, grid=4
 )
 _CELLS = _published(
-    "pixcell-256-cells",
-    "PixCell-256 with cells",
-    "StonyBrook-CVLab/PixCell-256-Cell-ControlNet",
+    "pixcell-256-cells", "PixCell-256 with cells", "StonyBrook-CVLab/PixCell-256-Cell-ControlNet"
 )
 PIXCELL_256_CELLS = replace(
     _CELLS,
-    parts=(
-        *_CELLS.parts,
-        _pixcell(_VAE.hub_id, "controlnet", "pixcell-controlnet", 2_491_100_000),
-    ),
+    parts=(*_CELLS.parts, _pixcell(_VAE.hub_id, "controlnet", "pixcell-controlnet", 2_491_100_000)),
 )
 
 
@@ -295,8 +279,8 @@ def _stain(name: str, title: str) -> Family:
             Part("flow", "stain-flow", hub_id, (flow,), 96_700_000, licence),
         ),
         guidance=1.2,
-        notice="Synthetic: a virtual stain made by PixCell, not a real one; its cells may not be "
-        "in the places of those of the H&E; for research use only, not for diagnosis",
+        notice="Synthetic: a virtual stain generated by PixCell, not a real one. Its cells may not "
+        "match those of the H&E. For research use only, not for diagnosis",
     )
 
 
@@ -312,7 +296,6 @@ BUILT_IN: Mapping[str, Family] = {
     )
 }
 
-
 CELLPOSE = WeightSet(
     name="cellpose",
     title="Cellpose",
@@ -327,40 +310,5 @@ CELLPOSE = WeightSet(
             "non-commercial use",
         ),
     ),
-    notice="Finds the cells of a region for its layout",
+    notice="Segments the cells of a region for its layout",
 )
-
-
-def families() -> dict[str, Family]:
-    """Give every family that can be chosen, the user's own ones last."""
-    from napari_pixcell.models.own_families import read_own_families
-
-    return {**BUILT_IN, **read_own_families(BUILT_IN)}
-
-
-def weight_sets() -> dict[str, WeightSet]:
-    """Give everything that can be fetched: the families, and Cellpose."""
-    return {**families(), CELLPOSE.name: CELLPOSE}
-
-
-def get_family(name: str) -> Family:
-    """Look a family up by its name."""
-    return _look_up(name, families())
-
-
-def get_weight_set(name: str) -> WeightSet:
-    """Look a family, or Cellpose, up by its name."""
-    return _look_up(name, weight_sets())
-
-
-def _look_up(name: str, known: Mapping[str, T]) -> T:
-    if name not in known:
-        raise PixCellError(
-            f"There is no family “{name}”; choose one of: {', '.join(sorted(known))}."
-        )
-    return known[name]
-
-
-def all_parts() -> Iterator[Part]:
-    """Give every part of every family, and Cellpose's, each once."""
-    yield from dict.fromkeys(part for weights in weight_sets().values() for part in weights.parts)

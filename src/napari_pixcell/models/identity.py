@@ -1,4 +1,4 @@
-"""Which weights an encoder has, told without reading gigabytes; imports no torch."""
+"""Identities of encoders, computed without reading gigabytes. Imports no torch."""
 
 from __future__ import annotations
 
@@ -13,36 +13,36 @@ from napari_pixcell.slides.content import content_key, file_stamp
 
 
 def encoder_identity(family: Family) -> str | None:
-    """Identify the encoder of a family as its files are now.
+    """Return the identity of a family's encoder files as they are now.
 
-    Families that share an encoder share its identity, and with it their embeddings.
+    Families with the same encoder have the same identity, and can share their embeddings.
 
     Returns
     -------
     str or None
         64 hexadecimal digits over hub id, revision and, for each file, its name in the
-        repository, size, time of change and both ends; None where the files are not on this
-        machine. Paths do not go into it.
+        repository, size, modification time and both ends. Paths are not included.
+        None if the encoder is not installed.
     """
     return _identity(family, file_stamp)
 
 
 def encoder_kind(family: Family) -> str | None:
-    """Identify the encoder of a family for what is kept for years, such as saved styles.
+    """Return the identity of a family's encoder for what is kept for years, such as saved styles.
 
-    Unlike :func:`encoder_identity` it stays the same when the same files are installed again: the
-    time of change does not go into it.
+    Unlike :func:`encoder_identity` it ignores modification times, so it stays the same when the
+    same files are installed again.
     """
     return _identity(family, content_key)
 
 
-def _identity(family: Family, tell: Callable[[Path], str]) -> str | None:
+def _identity(family: Family, key_of: Callable[[Path], str]) -> str | None:
     part = family.part("encoder")
-    found = find(part) if part is not None else None
-    if part is None or found is None:
+    installed = find(part) if part is not None else None
+    if part is None or installed is None:
         return None
     try:
-        files = [(name, tell(path)) for name, path in sorted(found.files.items())]
+        files = [(name, key_of(path)) for name, path in sorted(installed.files.items())]
     except OSError:
         return None
     value = [part.network, part.hub_id, part.revision, files]

@@ -1,4 +1,4 @@
-"""Licence texts and model cards, as they were when the weights were fetched."""
+"""Licence texts and model cards, as they were when the weights were downloaded."""
 
 from __future__ import annotations
 
@@ -8,19 +8,20 @@ from napari_pixcell.models.catalogue import Part, WeightSet
 from napari_pixcell.models.store import find, weights_folder
 
 FILES = ("LICENSE", "LICENSE.md", "LICENSE.txt", "README.md")
-LONGEST = 1_000_000
+MAX_LENGTH = 1_000_000  # characters of a text that are read
 
 
 def licence_files(part: Part) -> list[Path]:
-    """Give the licence texts and the card that are kept beside a part's weights."""
-    found = find(part)
-    if found is None or not part.hub_id or found.where == "cellpose":
+    """Return the licence texts and the model card stored with a part's weights."""
+    installed = find(part)
+    if installed is None or not part.hub_id or installed.where == "cellpose":
         return []
-    return _beside(found.files[part.weights], part)
+    # Up from the weights to the top of the repository: one step for each folder in the name.
+    return _licences_in(installed.weights.parents[part.weights.count("/")])
 
 
 def licence_text(part: Part) -> str:
-    """Give the licence of a part: its texts and card as fetched, else what the catalogue says."""
+    """Return the licence of a part: its downloaded texts, else the catalogue's summary."""
     paths = licence_files(part)
     if not paths:
         return part.licence
@@ -29,7 +30,7 @@ def licence_text(part: Part) -> str:
 
 
 def licence_texts(family: WeightSet) -> dict[str, str]:
-    """Give the texts that came with a family's weights, by repository."""
+    """Return the downloaded texts of a family's weights by repository."""
     texts = {}
     for part in family.parts:
         if part.hub_id not in texts and licence_files(part):
@@ -37,21 +38,16 @@ def licence_texts(family: WeightSet) -> dict[str, str]:
     return texts
 
 
-def kept_licences(hub_id: str) -> list[Path]:
-    """Give the licence files of a repository in the user's folder of weights."""
+def stored_licences(hub_id: str) -> list[Path]:
+    """Return the licence files of a repository in the user's folder of weights."""
     folder = weights_folder()
-    return [] if folder is None else _in(folder / hub_id)
+    return [] if folder is None else _licences_in(folder / hub_id)
 
 
-def _beside(weights: Path, part: Part) -> list[Path]:
-    # Up from the weights to the top of the repository: one step for each folder in the name.
-    return _in(weights.parents[part.weights.count("/")])
-
-
-def _in(top: Path) -> list[Path]:
+def _licences_in(top: Path) -> list[Path]:
     return [top / name for name in FILES if (top / name).is_file()]
 
 
 def _read(path: Path) -> str:
     with path.open(encoding="utf-8", errors="replace") as file:
-        return file.read(LONGEST).strip()
+        return file.read(MAX_LENGTH).strip()

@@ -1,10 +1,9 @@
-"""Weights of a family into networks on a device."""
+"""Families loaded from their files into networks on a device."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,11 +13,11 @@ from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.adapters import open_adapter
 from napari_pixcell.models.build import build_network, read_config
 from napari_pixcell.models.catalogue import DEMO_FOLDER, Family, Kind, Part, WeightSet
-from napari_pixcell.models.lora import put_lora, take_lora_off
+from napari_pixcell.models.lora import attach_lora, detach_lora
 from napari_pixcell.models.preview import fit_preview
-from napari_pixcell.models.store import Found, find, require
+from napari_pixcell.models.store import InstalledPart, find, require
 from napari_pixcell.models.weights import (
-    hashing,
+    background_hashes,
     load_weights,
     open_tensors,
     replace_weights,
@@ -28,9 +27,8 @@ from napari_pixcell.models.weights import (
 NETWORKS: tuple[Kind, ...] = ("transformer", "controlnet", "vae", "encoder", "flow")
 # The flow is small, and a hundred Euler steps in half precision would drift.
 PRECISIONS = {"flow": torch.float32}
-# Plain settings; and an adapter's file, whose hash is kept with its small copy.
+# Plain settings, and the adapter's file, whose hash is kept with its small copy.
 UNHASHED = ("scheduler", "preview", "lora")
-REPLACED = {("vae", "decoder")}
 FileKey = tuple[object, ...]
 
 
@@ -41,11 +39,11 @@ class LoadedFamily:
     Parameters
     ----------
     family : Family
-        What was loaded.
+        Its entry in the catalogue.
     transformer, vae, encoder : nn.Module
         In evaluation mode, on ``device``, of ``dtype``.
     controlnet, flow : nn.Module or None
-        Where the family has them.
+        None if the family has none.
     scheduler : dict
         Configuration of the scheduler.
     preview_weight, preview_bias : Tensor, (3, channels) and (3,)
@@ -53,11 +51,11 @@ class LoadedFamily:
     weights : dict of str to str
         sha256 of each weight file.
     device : torch.device
-        Where the networks are.
+        Device of the networks.
     dtype : torch.dtype
         Their precision.
     files : dict of str to tuple
-        Which files each network was read from, and in which precision.
+        Files and precision that each network was loaded with.
     """
 
     family: Family
@@ -75,85 +73,98 @@ class LoadedFamily:
     files: dict[Kind, FileKey] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class SharedNetworks:
+    """Networks in memory that another family uses as well.
+
+    Parameters
+    ----------
+    networks : dict of str to nn.Module
+        By kind. The transformer may have an adapter.
+    preview : (weight, bias), optional
+        See :class:`LoadedFamily`.
+    """
+
+    networks: dict[Kind, Any] = field(default_factory=dict)
+    preview: tuple[Tensor, Tensor] | None = None
+
+    @property
+    def base(self) -> bool:
+        """Whether only adapter, flow or ControlNet remain to be loaded."""
+        return {"transformer", "vae", "encoder"} <= set(self.networks)
+
+    def bytes_on(self, device: torch.device) -> int:
+        """Return the memory that they use on a device, in bytes."""
+        values = [v for one in self.networks.values() for v in one.state_dict().values()]
+        return sum(v.nbytes for v in values if v.device.type == device.type)
+
+
 def load_family(
     family: Family,
     device: torch.device,
     dtype: torch.dtype | None = None,
     encoder_device: torch.device | None = None,
     check: Callable[[], None] = lambda: None,
-    shared: Shared | None = None,
+    shared: SharedNetworks | None = None,
 ) -> LoadedFamily:
     """Load every part of a family.
 
     Parameters
     ----------
     family : Family
-        Its files are looked for by :func:`napari_pixcell.models.store.find`.
+        Its files are searched with :func:`napari_pixcell.models.store.find`.
     device : torch.device
-        Where to.
+        Device of the networks.
     dtype : torch.dtype, optional
-        Precision; see :func:`pick_dtype`.
+        Precision. Default: see :func:`pick_dtype`.
     encoder_device : torch.device, optional
-        Where the encoder waits, if not on ``device``.
+        Device of the encoder, if it waits elsewhere.
     check : callable
-        Called before each tensor and each file; whatever it raises ends the loading.
-    shared : Shared, optional
-        Networks of another family that are this one's too; that family is of no use afterwards.
+        Called before each tensor and each file. Whatever it raises ends the loading.
+    shared : SharedNetworks, optional
+        Networks to take over from another family, which cannot be used afterwards.
 
     Raises
     ------
     PixCellError
-        If a file is missing or does not hold the tensors it should.
+        If a file is missing or does not contain the right tensors.
     """
     dtype = dtype or pick_dtype(family, device)
-    found = {part.kind: require(family, part) for part in family.parts}
-    named = [one.weights for kind, one in found.items() if kind not in UNHASHED]
-    with hashing(named) as hash_of:
-        return _load(family, found, device, dtype, encoder_device, check, shared, hash_of)
-
-
-def _load(
-    family: Family,
-    found: Mapping[Kind, Found],
-    device: torch.device,
-    dtype: torch.dtype,
-    encoder_device: torch.device | None,
-    check: Callable[[], None],
-    shared: Shared | None,
-    hash_of: Callable[[Path], str],
-) -> LoadedFamily:
-    places = {"encoder": encoder_device or device}
-    files = _file_keys(found, dtype)
+    shared = shared or SharedNetworks()
+    installed = {part.kind: require(family, part) for part in family.parts}
+    hashed = {kind: one.weights for kind, one in installed.items() if kind not in UNHASHED}
+    devices = {"encoder": encoder_device or device}
+    files = _file_keys(installed, dtype)
     parts: dict[Kind, Any] = {}
-    for kind in files:
-        place = places.get(kind, device)
-        kept = shared.networks.get(kind) if shared is not None else None
-        if kept is None:
-            precision = PRECISIONS.get(kind, dtype)
-            kept = load_part(family, found[kind], place, precision, check)
-        parts[kind] = kept.to(place)
     weights: dict[str, str] = {}
-    if "lora" in found:
-        path = found["lora"].weights
-        tensors, weights["lora"] = open_adapter(path)
-        put_lora(parts["transformer"], tensors, path.name, dtype, device)
-        parts["transformer"].eval().requires_grad_(False)
-    else:
-        take_lora_off(parts["transformer"])
-    if "decoder" in found:
-        tensors = open_tensors(found["decoder"].weights)
-        replace_weights(parts["vae"], tensors, f"{family.name}/decoder", dtype, device)
-    # Convolutions over interleaved channels take about half the time.
-    parts["vae"].to(memory_format=torch.channels_last)
-    _check_together(family, parts)
-    for kind, one in found.items():
-        if kind not in UNHASHED:
+    with background_hashes(hashed.values()) as hash_of:
+        for kind in files:
+            own_device = devices.get(kind, device)
+            network = shared.networks.get(kind)
+            if network is None:
+                precision = PRECISIONS.get(kind, dtype)
+                network = load_part(family, installed[kind], own_device, precision, check)
+            parts[kind] = network.to(own_device)
+        if "lora" in installed:
+            path = installed["lora"].weights
+            tensors, weights["lora"] = open_adapter(path)
+            attach_lora(parts["transformer"], tensors, path.name, dtype, device)
+            parts["transformer"].eval().requires_grad_(False)
+        else:
+            detach_lora(parts["transformer"])
+        if "decoder" in installed:
+            tensors = open_tensors(installed["decoder"].weights)
+            replace_weights(parts["vae"], tensors, f"{family.name}/decoder", dtype, device)
+        # Convolutions over interleaved channels take about half the time.
+        parts["vae"].to(memory_format=torch.channels_last)
+        _check_compatible(family, parts)
+        for kind, path in hashed.items():
             check()
-            weights[kind] = hash_of(one.weights)
-    if "preview" in found:
-        preview = read_config(found["preview"].weights)
+            weights[kind] = hash_of(path)
+    if "preview" in installed:
+        preview = read_config(installed["preview"].weights)
         weight, bias = torch.tensor(preview["weight"]), torch.tensor(preview["bias"])
-    elif shared is not None and shared.preview is not None and "vae" in shared.networks:
+    elif shared.preview is not None and "vae" in shared.networks:
         weight, bias = shared.preview
     else:
         weight, bias = fit_preview(parts["vae"])
@@ -164,7 +175,7 @@ def _load(
         vae=parts["vae"],
         encoder=parts["encoder"],
         flow=parts.get("flow"),
-        scheduler=read_config(found["scheduler"].weights),
+        scheduler=read_config(installed["scheduler"].weights),
         preview_weight=weight.to(device),
         preview_bias=bias.to(device),
         weights=weights,
@@ -174,78 +185,39 @@ def _load(
     )
 
 
-@dataclass(frozen=True)
-class Shared:
-    """Networks in memory that another family has as well.
-
-    Parameters
-    ----------
-    networks : dict of str to nn.Module
-        By kind; the transformer may have an adapter.
-    preview : (weight, bias), optional
-        See :class:`LoadedFamily`.
-    """
-
-    networks: dict[Kind, Any]
-    preview: tuple[Tensor, Tensor] | None = None
-
-    @property
-    def base(self) -> bool:
-        """Whether only adapter, flow or ControlNet are to be loaded."""
-        return {"transformer", "vae", "encoder"} <= set(self.networks)
-
-    def bytes_on(self, device: torch.device) -> int:
-        """Give the memory that they take there."""
-        values = [v for one in self.networks.values() for v in one.state_dict().values()]
-        return sum(v.nbytes for v in values if v.device.type == device.type)
-
-
-def shared_with(held: LoadedFamily, family: Family, dtype: torch.dtype) -> Shared:
-    """Give the networks of a loaded family that another one reads from the very same files."""
-    found = {part.kind: one for part in family.parts if (one := find(part)) is not None}
-    wanted = _file_keys(found, dtype)
+def shared_with(held: LoadedFamily, family: Family, dtype: torch.dtype) -> SharedNetworks:
+    """Return the networks of a loaded family that another one reads from the very same files."""
+    installed = {part.kind: one for part in family.parts if (one := find(part)) is not None}
+    wanted = _file_keys(installed, dtype)
     networks = {k: getattr(held, k) for k, key in wanted.items() if held.files.get(k) == key}
-    return Shared(networks, (held.preview_weight, held.preview_bias))
-
-
-def _file_keys(found: Mapping[Kind, Found], dtype: torch.dtype) -> dict[Kind, FileKey]:
-    """Say which network comes of which files as they are now."""
-    keys: dict[Kind, FileKey] = {}
-    for kind in NETWORKS:
-        # A stain may bring tensors in the place of some of the autoencoder's.
-        parts = [one for k, one in found.items() if k == kind or (kind, str(k)) in REPLACED]
-        if kind in found:
-            paths = sorted({path for one in parts for path in one.files.values()})
-            places = tuple((p, p.stat().st_size, p.stat().st_mtime_ns) for p in paths)
-            keys[kind] = found[kind].part.network, PRECISIONS.get(kind, dtype), places
-    return keys
+    return SharedNetworks(networks, (held.preview_weight, held.preview_bias))
 
 
 def load_part(
     family: Family,
-    found: Found,
+    installed: InstalledPart,
     device: torch.device,
     dtype: torch.dtype,
     check: Callable[[], None] = lambda: None,
 ) -> nn.Module:
-    """Load one network: built without values, then each tensor straight to its place."""
-    part, name = found.part, f"{family.name}/{found.part.kind}"
-    tensors = open_tensors(found.weights)
+    """Load one network, each tensor straight from its file to the device.
+
+    Parameters are those of :func:`load_family`, with the files of one part.
+    """
+    part, name = installed.part, f"{family.name}/{installed.part.kind}"
+    tensors = open_tensors(installed.weights)
+    config = _sizes(part, tensors) if installed.config is None else read_config(installed.config)
+    network = build_network(part.network, config)
+    load_weights(network, tensors, name, dtype, device, check)
     if part.network == "uni2-h":
         from napari_pixcell.networks.uni import UniEncoder
 
-        network = build_network(part.network, _sizes(part, tensors))
-        load_weights(network, tensors, name, dtype, device, check)
         network = UniEncoder(network)
-    else:
-        config = _sizes(part, tensors) if found.config is None else read_config(found.config)
-        network = build_network(part.network, config)
-        load_weights(network, tensors, name, dtype, device, check)
     return network.to(device).eval().requires_grad_(False)
 
 
 def pick_device() -> torch.device:
-    """CUDA where there is a card, then Apple's, then the CPU."""
+    """Return the fastest device: CUDA, else Apple's GPU, else the CPU."""
     if torch.cuda.is_available():
         return torch.device("cuda")
     if torch.backends.mps.is_available():
@@ -254,7 +226,10 @@ def pick_device() -> torch.device:
 
 
 def pick_dtype(family: WeightSet, device: torch.device) -> torch.dtype:
-    """Half precision where it is faster and as good; the small bundled networks stay in float32."""
+    """Return half precision if the device is faster with it, else float32, as for demo networks.
+
+    On a CPU this depends on its instruction set.
+    """
     base = family.part("transformer")
     if family.bundled or (base is not None and base.folder == DEMO_FOLDER):
         return torch.float32
@@ -266,7 +241,7 @@ def pick_dtype(family: WeightSet, device: torch.device) -> torch.dtype:
 
 
 def describe_device(device: torch.device, dtype: torch.dtype = torch.float32) -> str:
-    """Name a device and precision for a record, such as ``cuda: NVIDIA H200, bfloat16``."""
+    """Return the name of a device and precision, such as ``cuda: NVIDIA H200, bfloat16``."""
     name = device.type
     if device.type == "cuda":
         name = f"cuda: {torch.cuda.get_device_name(device)}"
@@ -276,6 +251,20 @@ def describe_device(device: torch.device, dtype: torch.dtype = torch.float32) ->
 def _cpu_has_bf16() -> bool:
     supported = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
     return bool(supported()) if supported is not None else False
+
+
+def _file_keys(installed: Mapping[Kind, InstalledPart], dtype: torch.dtype) -> dict[Kind, FileKey]:
+    """Return what determines each network: its class, precision, and files as they are now."""
+    keys: dict[Kind, FileKey] = {}
+    for kind in NETWORKS:
+        if kind in installed:
+            # A stain may replace some of the autoencoder's tensors.
+            kinds = (kind, "decoder") if kind == "vae" else (kind,)
+            parts = [installed[k] for k in installed if k in kinds]
+            paths = sorted({path for one in parts for path in one.files.values()})
+            stamps = tuple((p, p.stat().st_size, p.stat().st_mtime_ns) for p in paths)
+            keys[kind] = installed[kind].part.network, PRECISIONS.get(kind, dtype), stamps
+    return keys
 
 
 def _sizes(part: Part, tensors: Mapping[str, Tensor]) -> dict[str, Any]:
@@ -289,22 +278,22 @@ def _sizes(part: Part, tensors: Mapping[str, Tensor]) -> dict[str, Any]:
     except (KeyError, IndexError, ValueError) as error:
         raise PixCellError(
             f"{part.weights} is not the file of {part.hub_id or part.network} ({error} is "
-            "missing); use the published one."
+            "missing). Use the published one."
         ) from error
 
 
-def _check_together(family: Family, parts: Mapping[Kind, Any]) -> None:
-    """Refuse parts that do not belong together, before a request fails deep inside."""
+def _check_compatible(family: Family, parts: Mapping[Kind, Any]) -> None:
+    """Raise a PixCellError if transformer, autoencoder and family do not match."""
     config = parts["transformer"].config
     if config.caption_num_tokens != family.grid**2:
         raise PixCellError(
             f"The transformer of {family.title} reads {config.caption_num_tokens} embeddings, but "
-            f"a tile of this family has {family.grid**2}; choose the family it belongs to."
+            f"a tile of this family has {family.grid**2}. Choose the family it belongs to."
         )
     channels = parts["vae"].config.latent_channels
     if channels != config.in_channels or config.sample_size * 8 != family.tile:
         raise PixCellError(
-            f"The autoencoder and the transformer of {family.title} do not fit: {channels} against "
-            f"{config.in_channels} channels, tiles of {config.sample_size * 8} px; "
-            "use files of one family."
+            f"The autoencoder and the transformer of {family.title} do not match: {channels} and "
+            f"{config.in_channels} channels, tiles of {config.sample_size * 8} px. "
+            "Use files of one family."
         )

@@ -1,4 +1,4 @@
-"""A Cellpose model on a device, from a file that was looked at first."""
+"""Cellpose models, loaded onto a device after a check of their file."""
 
 from __future__ import annotations
 
@@ -14,12 +14,17 @@ import torch
 from torch import Tensor
 
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.models.weights import open_tensors, sha256_of, shape_of, without_initial_values
+from napari_pixcell.models.weights import (
+    cached_sha256,
+    open_tensors,
+    shape_of,
+    without_initial_values,
+)
 from napari_pixcell.networks.cellpose_sam import encoder_of, encoder_sizes
 
-# Cellpose's class fills these itself; files of its first versions need not hold them.
+# Cellpose's class fills these itself. Files of its first versions may lack them.
 FILLED = {"diam_labels", "diam_mean"}
-REMEDY = "choose a file that Cellpose 4 has trained, or get “cpsam_v2” in the model manager"
+REMEDY = "Choose a file trained with Cellpose 4, or get “cpsam_v2” in the model manager"
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,7 @@ class LoadedSegmenter:
     sha256 : str
         Hash of the file.
     device : torch.device
-        Where it is.
+        Its device.
     dtype : torch.dtype
         Its precision.
     """
@@ -53,66 +58,63 @@ def load_segmenter(path: Path, device: torch.device, dtype: torch.dtype) -> Load
     Parameters
     ----------
     path : Path
-        A file that exists: for one that does not, Cellpose would fetch another.
+        An existing file: Cellpose would download another model in place of a missing one.
     device : torch.device
-        Where to.
+        Its device.
     dtype : torch.dtype
-        ``bfloat16`` or ``float32``, the two that Cellpose knows.
+        ``bfloat16`` or ``float32``, the two that Cellpose supports.
 
     Raises
     ------
     PixCellError
-        If the file holds anything but a Cellpose 4 model, or Cellpose is not installed.
+        If the file is not a Cellpose 4 model, or Cellpose is not installed.
     """
-    # Before Cellpose opens it: a file that could run code is never opened by anyone else.
+    # Before Cellpose opens it: this refuses files that could run code.
     tensors = open_tensors(path, REMEDY)
-    _check_kind(path, tensors)
+    _check_version(path, tensors)
     try:
         sizes = encoder_sizes({name: shape_of(tensors, name) for name in tensors})
         with encoder_of(sizes), without_initial_values():
             model = _cellpose()(
-                pretrained_model=str(path),
-                device=device,
-                use_bfloat16=dtype == torch.bfloat16,
+                pretrained_model=str(path), device=device, use_bfloat16=dtype == torch.bfloat16
             )
     except (KeyError, IndexError, ValueError, RuntimeError) as error:
         if isinstance(error, torch.OutOfMemoryError):
             raise
-        raise _not_whole(path) from error
-    # Cellpose takes what is there and leaves the rest as it was made: at random.
+        raise _incomplete(path) from error
+    # Cellpose would leave missing tensors at their random initial values.
     if set(model.net.state_dict()) - set(tensors) - FILLED:
-        raise _not_whole(path)
+        raise _incomplete(path)
     model.net.eval().requires_grad_(False)
-    return LoadedSegmenter(path, model, sha256_of(path), device, dtype)
+    return LoadedSegmenter(path, model, cached_sha256(path), device, dtype)
 
 
 def _cellpose() -> Any:
-    logging.getLogger("cellpose").setLevel(logging.ERROR)  # it warns of networks nobody asked for
+    logging.getLogger("cellpose").setLevel(logging.ERROR)  # it warns about unrelated networks
     try:
-        with contextlib.redirect_stdout(sys.stderr):  # some versions greet there
+        with contextlib.redirect_stdout(sys.stderr):  # some versions print a welcome
             from cellpose.models import CellposeModel
     except ImportError as error:
         raise PixCellError(
-            "Cellpose cannot be imported; install it with “pip install 'cellpose>=4.2'”, or use "
+            "Cellpose cannot be imported. Install it with “pip install 'cellpose>=4.2'”, or use "
             "the built-in method."
         ) from error
     return CellposeModel
 
 
-def _check_kind(path: Path, tensors: Mapping[str, Tensor]) -> None:
+def _check_version(path: Path, tensors: Mapping[str, Tensor]) -> None:
     if "encoder.cls_token" in tensors:
         raise PixCellError(
-            f"{path.name} is a Cellpose model on DINOv3, which is not supported; {REMEDY}."
+            f"{path.name} is a Cellpose model on DINOv3, which is not supported. {REMEDY}."
         )
     if "W2" not in tensors:
         raise PixCellError(
-            f"{path.name} is no model of Cellpose 4 (those of Cellpose 3 and earlier are of "
-            f"another kind); {REMEDY}."
+            f"{path.name} is not a model of Cellpose 4 (earlier ones are not supported). {REMEDY}."
         )
 
 
-def _not_whole(path: Path) -> PixCellError:
+def _incomplete(path: Path) -> PixCellError:
     return PixCellError(
-        f"{path.name} does not hold a whole Cellpose network: tensors are missing or of another "
-        f"shape; {REMEDY}."
+        f"{path.name} is not a complete Cellpose network: tensors are missing or have the wrong "
+        f"shape. {REMEDY}."
     )

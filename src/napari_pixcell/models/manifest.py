@@ -1,43 +1,39 @@
-"""Which files lie in a folder of weights, with their sizes and hashes.
+"""The manifest of a folder of weights: its files with their sizes and hashes.
 
-``manifest.json`` at the top of the folder names every file that was put there by a download, an
-export or an import, as ``owner/name/path``; a file of weights that the user put there stays
-out of it and is never deleted.
+``manifest.json`` at the top of the folder names every file that a download, an export or an
+import put there, as ``owner/name/path``. Weight files from the user are not in it and are never
+deleted.
 """
 
 from __future__ import annotations
 
 import errno
-import hashlib
 import json
-import os
 import re
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from napari_pixcell.errors import PixCellError
+from napari_pixcell.files import write_whole
 
 NAME = "manifest.json"
 FORMAT = "napari-pixcell weights 1"
 CHUNK = 4 << 20
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-
-Advance = Callable[[int], None]
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @dataclass(frozen=True)
-class Entry:
-    """One file: its size in bytes and its sha256 in hexadecimal digits."""
+class ManifestEntry:
+    """Size of a file in bytes, and its sha256 as hexadecimal digits."""
 
     size: int
     sha256: str
 
 
-def read_manifest(folder: Path) -> dict[str, Entry]:
-    """Read the manifest of a folder; without one it is empty.
+def read_manifest(folder: Path) -> dict[str, ManifestEntry]:
+    """Read the manifest of a folder. Empty if it has none.
 
     Raises
     ------
@@ -50,31 +46,31 @@ def read_manifest(folder: Path) -> dict[str, Entry]:
         if value["format"] != FORMAT:
             raise ValueError(value["format"])
         files = {
-            str(name): Entry(int(entry["size"]), str(entry["sha256"]))
+            str(name): ManifestEntry(int(entry["size"]), str(entry["sha256"]))
             for name, entry in value["files"].items()
         }
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise PixCellError(
-            f"The {NAME} in {folder.name} cannot be read; export the family again."
+            f"The {NAME} in {folder.name} cannot be read. Export the family again."
         ) from error
     for name, entry in files.items():
         if not _inside(folder, name) or not re.fullmatch("[0-9a-f]{64}", entry.sha256):
             raise PixCellError(
-                f"The {NAME} in {folder.name} names “{name}”, which is no file of weights, so "
-                "nothing was done; export the family again."
+                f"The {NAME} in {folder.name} names “{name}”, which is not a weight file, so "
+                "nothing was done. Export the family again."
             )
     return files
 
 
-def add_to_manifest(folder: Path, files: Mapping[str, Entry]) -> None:
+def add_to_manifest(folder: Path, files: Mapping[str, ManifestEntry]) -> None:
     """Add files to a folder's manifest."""
     _write(folder, {**read_manifest(folder), **files})
 
 
-def take_from_manifest(folder: Path, names: set[str]) -> None:
-    """Take files out of a folder's manifest; the last one takes the manifest along."""
+def remove_from_manifest(folder: Path, names: set[str]) -> None:
+    """Remove files from a folder's manifest, and the manifest itself with the last of them."""
     left = {name: entry for name, entry in read_manifest(folder).items() if name not in names}
     if left:
         _write(folder, left)
@@ -82,76 +78,54 @@ def take_from_manifest(folder: Path, names: set[str]) -> None:
         (folder / NAME).unlink(missing_ok=True)
 
 
-def sha256_of(path: Path, advance: Advance | None = None) -> str:
-    """Compute the sha256 of a file, telling ``advance`` the bytes of each step."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(CHUNK):
-            digest.update(chunk)
-            if advance is not None:
-                advance(len(chunk))
-    return digest.hexdigest()
+def copy_whole(source: Path, target: Path, advance: Callable[[int], None]) -> ManifestEntry:
+    """Copy a file whole or not at all.
 
+    Parameters
+    ----------
+    source, target : Path
+        Missing folders of the target are created.
+    advance : callable
+        Called with the number of bytes of each chunk.
+    """
 
-def copy_whole(source: Path, target: Path, advance: Advance | None = None) -> Entry:
-    """Copy a file so that it is there whole or not at all, and give its size and sha256."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    digest, size = hashlib.sha256(), 0
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as new, source.open("rb") as old:
+    def copy(path: Path) -> None:
+        with path.open("wb") as new, source.open("rb") as old:
             while chunk := old.read(CHUNK):
                 new.write(chunk)
-                digest.update(chunk)
-                size += len(chunk)
-                if advance is not None:
-                    advance(len(chunk))
-            new.flush()
-            os.fsync(new.fileno())
-        temporary.chmod(0o644)  # as other files are: a folder of weights may be shared
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
-    return Entry(size, digest.hexdigest())
+                advance(len(chunk))
+
+    target.parent.mkdir(parents=True, exist_ok=True)
+    digest = write_whole(target, copy)
+    return ManifestEntry(target.stat().st_size, digest)
 
 
 @contextmanager
-def disk_explained(folder: Path) -> Iterator[None]:
-    """Turn what a disk says into a sentence."""
+def explain_disk_errors(folder: Path) -> Iterator[None]:
+    """Raise the disk errors of a block as a PixCellError with a remedy."""
     try:
         yield
-    except PixCellError:
-        raise
     except OSError as error:
-        if error.errno in FULL:
+        if error.errno in DISK_FULL:
             raise PixCellError(
-                f"The disk of {folder.name} is full; free some space, or choose another folder, "
-                "and try again."
+                f"The disk of {folder.name} is full. Free some space, or choose another folder, "
+                "and retry."
             ) from error
         raise PixCellError(
-            f"{folder.name} cannot be used ({error.strerror}); choose a folder that can be "
-            "read and written to."
+            f"{folder.name} cannot be used ({error.strerror}). Choose a folder that you can "
+            "read and write."
         ) from error
 
 
-def _write(folder: Path, files: Mapping[str, Entry]) -> None:
-    value = {"format": FORMAT, "files": {n: vars(files[n]) for n in sorted(files)}}
-    handle, name = tempfile.mkstemp(dir=folder, prefix=f".{NAME}.", suffix=".part")
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(value, file, indent=1)
-        temporary.chmod(0o644)
-        temporary.replace(folder / NAME)
-    finally:
-        temporary.unlink(missing_ok=True)
+def _write(folder: Path, files: Mapping[str, ManifestEntry]) -> None:
+    value = {"format": FORMAT, "files": {name: vars(files[name]) for name in sorted(files)}}
+    write_whole(folder / NAME, json.dumps(value, indent=1))
 
 
 def _inside(folder: Path, name: str) -> bool:
-    """Whether a name is of the form ``owner/name/path`` and stays in its folder, links too."""
+    """Whether a name has the form ``owner/name/path`` and its target, links resolved, is inside."""
     parts = name.split("/")
     plain = len(parts) >= 3 and all(re.fullmatch(r"[\w.-]+", part) for part in parts)
-    if not plain or ".." in parts or "." in parts or PurePosixPath(name).is_absolute():
+    if not plain or ".." in parts or "." in parts:
         return False
     return (folder / name).resolve().is_relative_to(folder.resolve())

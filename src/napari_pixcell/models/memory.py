@@ -1,7 +1,7 @@
-"""What a family needs and what fits: arithmetic before anything is loaded. Imports no torch.
+"""Memory planning: what a family needs and what fits, before it is loaded. Imports no torch.
 
-Sizes are those of the catalogue; the working memory on top of them is an estimate from
-the largest arrays of each step.
+File sizes are those of the catalogue. Working memory is estimated from the largest arrays of each
+step.
 """
 
 from __future__ import annotations
@@ -18,55 +18,55 @@ from napari_pixcell.preferences import preference, set_preference
 log = logging.getLogger(__name__)
 
 GB = 1_000_000_000
-# Bytes of a number in the published files; what is stored in half precision loads as it is.
+# Bytes per number in the published files.
 STORED = 4
-# Left to the driver and to torch's pool, whose blocks are larger than what is in them: 3.1 GB of a
-# card did not hold 2.8 GB of arrays.
+# Fraction left to the driver and to torch's pool, whose blocks are larger than their contents:
+# 2.8 GB of arrays did not fit into 3.1 GB of a GPU.
 RESERVE = 0.15
-# Times as much memory as when a way was remembered: another program has gone, so it is forgotten.
+# A remembered setting is discarded if this many times more memory is free: another program ended.
 MORE = 1.5
-# An adapter of rank 4 is a few MB; its file holds the whole base a second time.
+# An adapter of rank 4 is a few MB, but its file repeats the whole base.
 ADAPTER = 10_000_000
-# All measured by benchmarks/card.py on an H100, where estimates are within 3 % of what arrays take.
+# Measured by benchmarks/card.py on an H100, where estimates are within 3 % of the arrays' size.
 # Numbers that decoding holds at once for each pixel.
 DECODED = 900
-# Arrays of the hidden width that a pass holds at once for each patch of 16 px; and those that a
-# ControlNet adds for both passes: a residual of each of its blocks, thrice.
+# Arrays of the hidden width that a pass holds at once for each patch of 16 px, and those that a
+# ControlNet adds for both passes: three times a residual of each of its blocks.
 PASS, RESIDUALS = 13, 3 * 28
 WIDTH = 1152
-# Numbers that embedding holds for as many tiles as go at once.
+# Numbers that embedding holds for one batch of tiles.
 EMBEDDED = 110_000_000
-# What cuBLAS and cuDNN keep for themselves, in bytes.
+# Workspaces of cuBLAS and cuDNN, in bytes.
 LIBRARIES = 60_000_000
-# Seconds of one forward pass at 256 px on two AVX-512 cores in bf16 and float32, and how much
-# longer one of 1024 px takes (23 times the operations).
+# Seconds of a forward pass at 256 px on two AVX-512 cores, by bytes per number, and the factor
+# for 1024 px (23 times the operations).
 FORWARD_S = {2: 0.95, 4: 1.8}
 LARGER = 23
-# Numbers that Cellpose holds at once for a tile: the attention of each of its patches to each.
+# Numbers that Cellpose holds at once for a tile: the attention among all of its patches.
 SEGMENTED = 150_000_000
-# Seconds of one of its tiles on one such core, and the tiles of a region of 256 px.
+# Seconds of a Cellpose tile on one such core, and the tiles of a region of 256 px.
 SEGMENT_S = {2: 5, 4: 12}
 SEGMENT_TILES = 4
 
 
 @dataclass(frozen=True)
 class Setting:
-    """A way to hold a family in memory; each step of the ladder adds to the one before.
+    """A way to hold a family in memory. Each step of the ladder needs less than the one before.
 
     Parameters
     ----------
     name : str
-        As in records and preferences.
+        Name in records and preferences.
     words : str
-        What it means, to end a sentence.
+        Description that ends a sentence.
     swap_encoder : bool
-        The encoder waits in host memory, and takes the place of the transformer to embed.
+        The encoder waits in host memory, and replaces the transformer while it embeds.
     tile_vae : bool
         The autoencoder works in overlapping windows.
     two_passes : bool
         The halves of the guidance batch run one after the other.
     on_cpu : bool
-        Everything runs on the processor.
+        Everything runs on the CPU.
     """
 
     name: str
@@ -78,14 +78,14 @@ class Setting:
 
     @property
     def plain(self) -> bool:
-        """Whether pictures are computed as with memory in plenty."""
+        """Whether images are computed as with ample memory."""
         return not (self.tile_vae or self.two_passes or self.on_cpu)
 
 
 LADDER = (
     Setting("resident", "with everything in memory"),
-    Setting("swap_encoder", "with the encoder moved out while it generates", swap_encoder=True),
-    Setting("tile_vae", "with the picture decoded in windows", swap_encoder=True, tile_vae=True),
+    Setting("swap_encoder", "with the encoder moved out while generating", swap_encoder=True),
+    Setting("tile_vae", "with the image decoded in windows", swap_encoder=True, tile_vae=True),
     Setting(
         "two_passes",
         "with guidance in two passes",
@@ -93,25 +93,25 @@ LADDER = (
         tile_vae=True,
         two_passes=True,
     ),
-    Setting("cpu", "on the processor, slowly", tile_vae=True, two_passes=True, on_cpu=True),
+    Setting("cpu", "on the CPU, slowly", tile_vae=True, two_passes=True, on_cpu=True),
 )
 
 
 @dataclass(frozen=True)
 class Machine:
-    """Memory to plan with, in bytes: of the card (0 without one) and of the host, free now."""
+    """Free memory in bytes: of the GPU (0 without one) and of the host."""
 
-    card: int
+    gpu: int
     host: int
 
 
 def needed(family: Family, setting: Setting, bytes_per_number: int) -> int:
-    """Estimate the bytes of the device that a family takes at its peak.
+    """Estimate the peak memory of a family on its device, in bytes.
 
     Parameters
     ----------
     family : Family
-        Which one.
+        The family to load.
     setting : Setting
         How it is held.
     bytes_per_number : int
@@ -128,7 +128,7 @@ def needed(family: Family, setting: Setting, bytes_per_number: int) -> int:
     decoding = decoded * DECODED * bytes_per_number
     denoising = working_bytes(family, 1 if setting.two_passes else 2, bytes_per_number)
     embedding = EMBEDDED * bytes_per_number
-    if setting.swap_encoder:  # either the encoder is there, or the transformer and its ControlNet
+    if setting.swap_encoder:  # either the encoder is loaded, or the transformer and ControlNet
         moved = sizes.get("transformer", 0) + sizes.get("controlnet", 0)
         held = max(others + max(decoding, denoising), others - moved + encoder + embedding)
     else:
@@ -137,7 +137,10 @@ def needed(family: Family, setting: Setting, bytes_per_number: int) -> int:
 
 
 def working_bytes(family: Family, passes: int, bytes_per_number: int) -> int:
-    """Estimate what denoising one tile takes: 2 passes with guidance, or 1 after the other."""
+    """Estimate the working memory of denoising one tile, in bytes.
+
+    ``passes`` is 2 if both halves of the guidance batch run together, else 1.
+    """
     arrays = passes * PASS + (RESIDUALS if family.takes_layout else 0)
     return family.tile**2 // 256 * WIDTH * arrays * bytes_per_number
 
@@ -145,7 +148,7 @@ def working_bytes(family: Family, passes: int, bytes_per_number: int) -> int:
 def plan(
     family: Family, free_bytes: int, bytes_per_number: int, start: Setting | None = None
 ) -> Setting:
-    """Choose the first step of the ladder that fits, not above ``start``."""
+    """Return the first step of the ladder that fits, at ``start`` or below."""
     first = LADDER.index(start) if start in LADDER else 0
     if family.bundled:
         return LADDER[first]
@@ -157,13 +160,13 @@ def plan(
 
 
 def next_setting(setting: Setting) -> Setting | None:
-    """Give the next step down the ladder, or None at its end."""
+    """Return the next step down the ladder, or None at its end."""
     index = LADDER.index(setting) + 1
     return LADDER[index] if index < len(LADDER) else None
 
 
 def remember_setting(device: str, family: Family, setting: Setting, free_bytes: int) -> None:
-    """Remember what worked on a device with so much memory free."""
+    """Remember the setting that worked on a device with this much free memory."""
     values = preference("memory settings", {}) or {}
     worked = {"setting": setting.name, "free": free_bytes}
     try:
@@ -173,7 +176,7 @@ def remember_setting(device: str, family: Family, setting: Setting, free_bytes: 
 
 
 def remembered_setting(device: str, family: Family, free_bytes: int) -> Setting | None:
-    """Give what worked on a device the last time, unless far more memory is free by now."""
+    """Return the setting that last worked on a device, unless far more memory is free now."""
     values = preference("memory settings", {})
     worked = values.get(f"{device}/{family.name}") if isinstance(values, dict) else None
     if not isinstance(worked, dict) or free_bytes > MORE * worked.get("free", 0):
@@ -181,30 +184,30 @@ def remembered_setting(device: str, family: Family, free_bytes: int) -> Setting 
     return next((setting for setting in LADDER if setting.name == worked.get("setting")), None)
 
 
-def this_machine(card: int = 0) -> Machine:
-    """Measure the host's free memory; the card's is told by who may import torch."""
-    return Machine(card, int(psutil.virtual_memory().available))
+def this_machine(gpu: int = 0) -> Machine:
+    """Return the memory of this machine. The caller passes the GPU's, which needs torch."""
+    return Machine(gpu, int(psutil.virtual_memory().available))
 
 
 def segmenter_needs(file_bytes: int, bytes_per_number: int) -> int:
-    """Estimate the bytes that a model of Cellpose takes at its peak, its file read in full."""
+    """Estimate the peak memory of a Cellpose model in bytes, including its whole file."""
     return file_bytes + (file_bytes // STORED + SEGMENTED) * bytes_per_number
 
 
 def segmenter_fits(file_bytes: int, free_bytes: int, bytes_per_number: int) -> bool:
-    """Whether a model of Cellpose has room where so much is free."""
+    """Whether a Cellpose model fits into the free memory."""
     return segmenter_needs(file_bytes, bytes_per_number) <= free_bytes * (1 - RESERVE)
 
 
 def verdict(family: WeightSet, machine: Machine, half: bool = True) -> str:
-    """Say in a few words how a family, or Cellpose, runs on a machine."""
+    """Return in a few words how a family, or Cellpose, runs on a machine."""
     if family.bundled:
         return "runs anywhere"
     size = 2 if half else 4
     if not isinstance(family, Family):
         return _segmenter_verdict(family.bytes, machine, size)
-    if machine.card:
-        setting = plan(family, machine.card, size)
+    if machine.gpu:
+        setting = plan(family, machine.gpu, size)
         if not setting.on_cpu:
             return "runs resident" if setting == LADDER[0] else f"runs {setting.words}"
     short = needed(family, LADDER[-1], size) - machine.host * (1 - RESERVE)
@@ -217,7 +220,7 @@ def verdict(family: WeightSet, machine: Machine, half: bool = True) -> str:
 
 
 def _segmenter_verdict(file_bytes: int, machine: Machine, size: int) -> str:
-    if machine.card and segmenter_fits(file_bytes, machine.card, size):
+    if machine.gpu and segmenter_fits(file_bytes, machine.gpu, size):
         return "runs resident"
     short = segmenter_needs(file_bytes, size) - machine.host * (1 - RESERVE)
     if short > 0:

@@ -7,13 +7,13 @@
     guidance = 2.0
 
     [controlnet]                    # any of transformer, controlnet, vae, lora, flow, decoder
-    folder = "/data/lung-controlnet"  # holds config.json and the weights
+    folder = "/data/lung-controlnet"  # contains config.json and the weights
     licence = "internal use"
 
     [lora]
     file = "/data/lung_lora.safetensors"
 
-The file's name is the family's. A stain that was taught is one with a flow.
+The file's name is the family's. A trained stain is a family with a flow.
 """
 
 from __future__ import annotations
@@ -25,13 +25,12 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from napari_pixcell.errors import PixCellError
+from napari_pixcell.files import write_whole
 from napari_pixcell.folders import config_folder
-
-if TYPE_CHECKING:
-    from napari_pixcell.models.catalogue import Family, Part
+from napari_pixcell.models.catalogue import Family, Kind, Part
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +41,7 @@ SETTINGS: dict[str, type | tuple[type, ...]] = {
     "guidance": (int, float),
     "layout_guidance": (int, float),
 }
-NETWORKS = {
+NETWORKS: dict[Kind, str] = {
     "transformer": "pixcell-transformer",
     "controlnet": "pixcell-controlnet",
     "vae": "autoencoder-kl",
@@ -50,26 +49,26 @@ NETWORKS = {
     "flow": "stain-flow",
     "decoder": "autoencoder-kl",
 }
-ALONE = ("lora", "flow", "decoder")  # without a config
-# What a name can be made of: it is a file's, and typed in lists with commas.
+WITHOUT_CONFIG = ("lora", "flow", "decoder")
+# Valid in a file name, and in lists separated by commas.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,59}")
 WEIGHTS = "diffusion_pytorch_model.safetensors"
 
 
 def families_folder() -> Path:
-    """Give the folder that the TOML files lie in."""
+    """Return the folder of the TOML files."""
     return config_folder() / "families"
 
 
 def read_own_families(built_in: Mapping[str, Family]) -> dict[str, Family]:
-    """Read every TOML file; one that cannot be used is left out, and the log says why."""
-    found = {}
+    """Read every TOML file. An invalid one is skipped, and the log says why."""
+    families = {}
     for path in sorted(families_folder().glob("*.toml")):
         try:
-            found[path.stem] = read_own_family(path, built_in)
+            families[path.stem] = read_own_family(path, built_in)
         except PixCellError as error:
             log.warning("%s", error)
-    return found
+    return families
 
 
 def read_own_family(path: Path, built_in: Mapping[str, Family]) -> Family:
@@ -78,31 +77,31 @@ def read_own_family(path: Path, built_in: Mapping[str, Family]) -> Family:
     Raises
     ------
     PixCellError
-        If the file is no TOML, names an unknown base, or anything that a family does not have.
+        If the file is not TOML, or names an unknown base, setting or part.
     """
     name = path.stem
     try:
         values = tomllib.loads(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise PixCellError(f"{path.name} is no TOML file ({error}); correct it.") from error
+        raise PixCellError(f"{path.name} is not a TOML file ({error}). Correct it.") from error
     if name in built_in:
-        raise PixCellError(f"{path.name} has the name of a built-in family; rename the file.")
+        raise PixCellError(f"{path.name} has the name of a built-in family. Rename the file.")
     named = str(values.pop("base", ""))
     base = built_in.get(named)
     if base is None:
-        missing = f"; there is no base “{named}” here" if named else ""
+        missing = f" There is no base “{named}”." if named else ""
         raise PixCellError(
-            f'{path.name} needs a line base = "…" with one of: {", ".join(built_in)}{missing}.'
+            f'{path.name} needs a line base = "…" with one of: {", ".join(built_in)}.{missing}'
         )
     unknown = sorted(set(values) - set(SETTINGS) - set(NETWORKS))
     if unknown:
         allowed = ", ".join([*SETTINGS, *NETWORKS])
-        raise PixCellError(f"{path.name}: “{unknown[0]}” is unknown; allowed are: {allowed}.")
+        raise PixCellError(f"{path.name}: “{unknown[0]}” is unknown. Allowed are: {allowed}.")
     settings: dict[str, Any] = {"title": name}
     for key, kind in SETTINGS.items():
         if key in values:
             if not isinstance(values[key], kind):
-                raise PixCellError(f"{path.name}: “{key}” has the wrong type; correct it.")
+                raise PixCellError(f"{path.name}: “{key}” has the wrong type. Correct it.")
             settings[key] = values[key]
     own = [_part(path, kind, values[kind], base) for kind in NETWORKS if kind in values]
     kept = [part for part in base.parts if part.kind not in {part.kind for part in own}]
@@ -110,46 +109,44 @@ def read_own_family(path: Path, built_in: Mapping[str, Family]) -> Family:
 
 
 def check_own_name(name: str, built_in: Mapping[str, Family]) -> None:
-    """Refuse a name that no family of the user's can have.
+    """Check that a family of the user's can have this name.
 
     Raises
     ------
     PixCellError
-        If it is a built-in one's, or no name of a file.
+        If it is a built-in name, or not valid in a file name.
     """
     if not NAME.fullmatch(name):
         raise PixCellError(
-            f"“{name}” cannot be a stain's name; use letters, digits, “-” and “_”, such as my-her2."
+            f"“{name}” cannot be the name of a stain. Use letters, digits, “-” and “_”, such as "
+            "my-her2."
         )
     if name in built_in:
-        raise PixCellError(f"“{name}” is a built-in model; choose another name.")
+        raise PixCellError(f"“{name}” is a built-in model. Choose another name.")
 
 
 def write_own_family(
-    name: str,
-    base: Family,
-    settings: Mapping[str, Any],
-    parts: Mapping[str, Path],
-    licence: str,
+    name: str, base: Family, settings: Mapping[str, Any], parts: Mapping[str, Path], licence: str
 ) -> Path:
-    """Make weights a family of the user's own, at once.
+    """Write the TOML file of a new family.
 
     Parameters
     ----------
     name : str
+        Name of the family.
     base : Family
-        A built-in one that has what ``parts`` have not.
+        A built-in one, which provides the remaining parts.
     settings : mapping
         Some of ``SETTINGS``.
     parts : mapping of str to Path
-        Weight files, by what they are in the family.
+        Weight files by kind.
     licence : str
-        Of all of them.
+        Licence of all of them.
 
     Returns
     -------
     Path
-        Of the TOML file.
+        The TOML file.
 
     Raises
     ------
@@ -165,51 +162,51 @@ def write_own_family(
     for kind, file in parts.items():
         lines += ["", f"[{kind}]", f"file = {_quoted(str(file))}", f"licence = {_quoted(licence)}"]
     check_not_taken(name, next(iter(parts.values())).parent)
-    temporary = path.with_suffix(".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text("\n".join([*lines, ""]), "utf-8")
-        temporary.replace(path)
+        write_whole(path, "\n".join([*lines, ""]))
     except OSError as error:
         raise PixCellError(
-            f"The stain cannot be added to your models ({error.strerror}); make the configuration "
+            f"The stain cannot be added to your models ({error.strerror}). Make the configuration "
             "folder writable, or name another in PIXCELL_CONFIG_DIR."
         ) from error
     return path
 
 
 def check_not_taken(name: str, folder: Path) -> None:
-    """Refuse the name of a family of the user's whose weights are not in ``folder``."""
+    """Check that no other family of the user's has this name.
+
+    Raises
+    ------
+    PixCellError
+        If one has, and its weights are not in ``folder``.
+    """
     path = families_folder() / f"{name}.toml"
     if path.exists() and _quoted(str(folder))[1:-1] not in path.read_text("utf-8", "replace"):
         raise PixCellError(
-            f"You have another model named “{name}”; choose another name, or remove its file "
-            f"{path.name} from the folder of your families."
+            f"You have another model named “{name}”. Choose another name, or remove its file "
+            f"{path.name} from your families folder."
         )
 
 
 def _quoted(text: str) -> str:
-    """Write a string as TOML: JSON's escapes are TOML's."""
+    """Return a TOML string, which has the escapes of JSON."""
     return json.dumps(text, ensure_ascii=False)
 
 
-def _part(path: Path, kind: str, values: Any, base: Family) -> Part:
-    from napari_pixcell.models.catalogue import Part
-
+def _part(path: Path, kind: Kind, values: Any, base: Family) -> Part:
     where = values.get("file") or values.get("folder") if isinstance(values, dict) else None
     if not isinstance(where, str) or not set(values) <= {"file", "folder", "licence"}:
         raise PixCellError(
             f'{path.name}: [{kind}] needs folder = "…" or file = "…", and may have licence = "…".'
         )
-    place = Path(where).expanduser()
-    if not place.is_absolute():
-        place = path.parent / place
-    folder = place.parent if "file" in values else place
-    weights = place.name if "file" in values else WEIGHTS
-    files = (weights,) if kind in ALONE else (weights, "config.json")
+    location = path.parent / Path(where).expanduser()  # an absolute path stays as it is
+    folder = location.parent if "file" in values else location
+    weights = location.name if "file" in values else WEIGHTS
+    files = (weights,) if kind in WITHOUT_CONFIG else (weights, "config.json")
     sizes = [(folder / name).stat().st_size for name in files if (folder / name).is_file()]
     # The same class as in the base: the demo family's autoencoder is not PixCell's.
-    same = base.part("vae" if kind == "decoder" else kind)  # type: ignore[arg-type]
+    same = base.part("vae" if kind == "decoder" else kind)
     network = same.network if same is not None else NETWORKS[kind]
     licence = str(values.get("licence", "the user's own weights"))
-    return Part(kind, network, "", files, sum(sizes), licence, folder=folder)  # type: ignore[arg-type]
+    return Part(kind, network, "", files, sum(sizes), licence, folder=folder)

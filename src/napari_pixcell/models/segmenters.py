@@ -1,4 +1,4 @@
-"""Where a Cellpose model is, told by its name or path; imports no torch."""
+"""Files and licences of Cellpose models. Imports no torch."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from napari_pixcell.models.catalogue import CELLPOSE
 from napari_pixcell.models.store import cellpose_folder, find
 
 NOT_INSTALLED = (
-    "Cellpose's weights are not installed; get them in the model manager, or with “napari-pixcell "
-    "models get cellpose”. The built-in method finds nuclei without them."
+    "Cellpose's weights are not installed. Get them in the model manager, or with “napari-pixcell "
+    "models get cellpose”. The built-in method segments nuclei without them."
 )
 OWN_LICENCE = (
-    "The user's own Cellpose model; if it was trained on from Cellpose's weights, their terms "
-    "reach it: they were trained on data for non-commercial use"
+    "The user's own Cellpose model. If it was fine-tuned from Cellpose's weights, their terms "
+    "apply: they were trained on data for non-commercial use"
 )
 
 
 def segmenter_file(model: str) -> Path:
-    """Find the file of a Cellpose model; nothing is fetched.
+    """Return the file of a Cellpose model. Nothing is downloaded.
 
     Parameters
     ----------
     model : str
-        A published name, looked for as in :func:`napari_pixcell.models.store.find`; the path of a
-        file; or the name of a file in Cellpose's own folder.
+        A published name, searched as in :func:`napari_pixcell.models.store.find`, the path of a
+        file, or the name of a file in Cellpose's own folder.
 
     Raises
     ------
@@ -34,19 +34,19 @@ def segmenter_file(model: str) -> Path:
     """
     part = CELLPOSE.parts[0]
     if model == part.weights:
-        found = find(part)
-        if found is None:
+        installed = find(part)
+        if installed is None:
             raise PixCellError(NOT_INSTALLED)
-        return found.weights
+        return installed.weights
     for path in (Path(model).expanduser(), cellpose_folder() / model):
         if path.is_file():
             return path
     raise PixCellError(
-        f"There is no Cellpose model file {Path(model).name}; choose another one, or "
+        f"There is no Cellpose model file {Path(model).name}. Choose another one, or "
         f"“{part.weights}”."
     )
 
 
 def segmenter_licence(model: str) -> str:
-    """Give the licence of a model: the published one's, or what holds for the user's own."""
+    """Return the licence of a Cellpose model, published or the user's own."""
     return CELLPOSE.licence if model == CELLPOSE.parts[0].weights else OWN_LICENCE

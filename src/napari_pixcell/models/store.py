@@ -1,6 +1,6 @@
-"""Where the files of a family are: bundled, in the user's folder, or in the hub's cache.
+"""Search for the files of weight sets: bundled, in the user's folder, or in the hub's cache.
 
-Nothing here uses the network; :mod:`napari_pixcell.models.hub` does, when the user asks for it.
+Nothing here uses the network. :mod:`napari_pixcell.models.hub` does, when the user asks for it.
 """
 
 from __future__ import annotations
@@ -11,25 +11,24 @@ from pathlib import Path
 from typing import Literal
 
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.models.catalogue import CELLPOSE, Part, WeightSet
+from napari_pixcell.models.catalogue import CELLPOSE, DEMO_FOLDER, Part, WeightSet
 from napari_pixcell.preferences import preference, set_preference
 
-# Of the small file that the adapter of a LoRA file is kept in, beside it.
-ADAPTER_SUFFIX = ".adapter.safetensors"
+ADAPTER_SUFFIX = ".adapter.safetensors"  # of the small copy of an adapter, see adapters.py
 
-Where = Literal["bundled", "own", "folder", "cellpose", "cache"]
+Location = Literal["bundled", "own", "folder", "cellpose", "cache"]
 
 
 @dataclass(frozen=True)
-class Found:
+class InstalledPart:
     """The files of a part on this machine.
 
     Parameters
     ----------
     part : Part
-        What was looked for.
+        The part of the catalogue.
     files : dict of str to Path
-        Where each of ``part.files`` is.
+        Path of each of ``part.files``.
     where : str
         ``bundled``, ``own`` (named by the user's family), ``folder`` (the user's folder of
         weights), ``cellpose`` (Cellpose's own folder) or ``cache`` (the hub's cache).
@@ -37,7 +36,7 @@ class Found:
 
     part: Part
     files: dict[str, Path]
-    where: Where
+    where: Location
 
     @property
     def weights(self) -> Path:
@@ -51,7 +50,7 @@ class Found:
 
 
 def weights_folder() -> Path | None:
-    """Give the user's folder of weights: ``PIXCELL_WEIGHTS``, else what was set in the dock."""
+    """Return the user's folder of weights: ``PIXCELL_WEIGHTS``, else the one set in the dock."""
     named = os.environ.get("PIXCELL_WEIGHTS")
     if named:
         return Path(named)
@@ -68,73 +67,86 @@ def set_weights_folder(folder: Path | None) -> None:
         If the folder does not exist, or the setting cannot be written.
     """
     if folder is not None and not Path(folder).is_dir():
-        raise PixCellError(f"There is no folder {Path(folder).name}; choose one that exists.")
+        raise PixCellError(f"There is no folder {Path(folder).name}. Choose an existing one.")
     set_preference("weights folder", str(folder) if folder is not None else None)
 
 
 def cellpose_folder() -> Path:
-    """Give Cellpose's own folder of models: ``CELLPOSE_LOCAL_MODELS_PATH``, else its default."""
+    """Return Cellpose's own model folder: ``CELLPOSE_LOCAL_MODELS_PATH``, else its default."""
     named = os.environ.get("CELLPOSE_LOCAL_MODELS_PATH")
     return Path(named) if named else Path.home() / ".cellpose" / "models"
 
 
-def find(part: Part) -> Found | None:
-    """Look for all files of a part, first found first.
+def find(part: Part) -> InstalledPart | None:
+    """Return the files of a part, or None unless all of them are installed.
 
-    Where the part says; else in the user's folder, in Cellpose's own for its weights, and in the
-    hub's cache.
+    A part with a folder of its own is searched only there. Others are searched in the user's
+    folder, in Cellpose's own for its weights, and in the hub's cache, in this order.
     """
     if part.folder is not None:
-        from napari_pixcell.models.catalogue import DEMO_FOLDER
-
-        where: Where = "bundled" if part.folder == DEMO_FOLDER else "own"
-        return _all(part, part.folder, where)
+        return _in_folder(part, part.folder, "bundled" if part.folder == DEMO_FOLDER else "own")
+    places: list[tuple[Path, Location]] = []
     folder = weights_folder()
     if folder is not None:
-        owner_and_name = part.hub_id
-        for place in (folder / owner_and_name, folder / owner_and_name.split("/")[-1]):
-            found = _all(part, place, "folder")
-            if found is not None:
-                return found
+        names = (part.hub_id, part.hub_id.split("/")[-1])
+        places += [(folder / name, "folder") for name in names]
     if part in CELLPOSE.parts:
-        found = _all(part, cellpose_folder(), "cellpose")
-        if found is not None:
-            return found
-    return _in_cache(part)
+        places.append((cellpose_folder(), "cellpose"))
+    installed = (_in_folder(part, place, where) for place, where in places)
+    return next((files for files in installed if files is not None), None) or _in_cache(part)
+
+
+def cache_repository(hub_id: str) -> Path:
+    """Return the folder of a repository in the hub's cache."""
+    from huggingface_hub import constants
+    from huggingface_hub.file_download import repo_folder_name
+
+    return Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=hub_id, repo_type="model")
 
 
 def missing(family: WeightSet) -> list[Part]:
-    """Give the parts of a set that are not on this machine."""
+    """Return the parts of a weight set that are not installed."""
     return [part for part in family.parts if find(part) is None]
 
 
-def require(family: WeightSet, part: Part) -> Found:
-    """Find a part, or say how to get it."""
-    found = find(part)
-    if found is None:
+def require(family: WeightSet, part: Part) -> InstalledPart:
+    """Return the files of a part of a family.
+
+    Raises
+    ------
+    PixCellError
+        If the part is not installed. The message says how to get it.
+    """
+    installed = find(part)
+    if installed is None:
         if part.folder is not None:
             raise PixCellError(
-                f"The {part.kind} of {family.title} is not in {part.folder.name}; put its files "
-                "back, or reinstall napari-pixcell."
+                f"The {part.kind} of {family.title} is missing from {part.folder.name}. Put its "
+                "files back, or reinstall napari-pixcell."
             )
         raise PixCellError(
-            f"{family.title} is not installed: the {part.kind} from {part.hub_id} is missing; "
-            f"get it in the model manager, or with “napari-pixcell models get {family.name}”."
+            f"{family.title} is not installed: the {part.kind} from {part.hub_id} is missing. "
+            f"Get it in the model manager, or with “napari-pixcell models get {family.name}”."
         )
-    return found
+    return installed
+
+
+def locations(family: WeightSet) -> list[str]:
+    """Return where the parts of a family are installed, each location once, sorted."""
+    return sorted({files.where for part in family.parts if (files := find(part)) is not None})
 
 
 def kept_adapter(path: Path) -> Path:
-    """Say where the adapter of a LoRA file is kept beside it."""
+    """Return the path of the small copy of an adapter, beside its LoRA file."""
     return path.with_name(path.stem + ADAPTER_SUFFIX)
 
 
-def _all(part: Part, folder: Path, where: Where) -> Found | None:
+def _in_folder(part: Part, folder: Path, where: Location) -> InstalledPart | None:
     files = {name: folder / name for name in part.files}
-    return Found(part, files, where) if all(map(Path.is_file, files.values())) else None
+    return InstalledPart(part, files, where) if all(map(Path.is_file, files.values())) else None
 
 
-def _in_cache(part: Part) -> Found | None:
+def _in_cache(part: Part) -> InstalledPart | None:
     from huggingface_hub import try_to_load_from_cache
 
     files = {}
@@ -143,4 +155,4 @@ def _in_cache(part: Part) -> Found | None:
         if not isinstance(path, str):
             return None
         files[name] = Path(path)
-    return Found(part, files, "cache")
+    return InstalledPart(part, files, "cache")

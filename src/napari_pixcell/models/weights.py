@@ -1,8 +1,7 @@
-"""Weight files as data: no pickle beyond tensors, and no tensor too many or too few."""
+"""Weight files as plain data: tensors by name, without code, none missing and none extra."""
 
 from __future__ import annotations
 
-import hashlib
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -17,22 +16,24 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from napari_pixcell.errors import PixCellError
+from napari_pixcell.files import sha256_of
 
-SHOWN = 3
-HASHED_AT_ONCE = 4
+MAX_NAMES = 3  # in a message
+HASH_THREADS = 4
 PREFIX = "transformer."
-PUBLISHED = "use the published file of this family"
+PUBLISHED = "Use the published file of this family"
 
 
 class _SafeTensors(Mapping[str, Tensor]):
-    """Tensors of an open safetensors file, read one by one when asked for."""
+    """Tensors of an open safetensors file, each read when it is accessed."""
 
     def __init__(self, path: Path) -> None:
         self._file: Any = safe_open(path, framework="pt", device="cpu")
         self._names = dict.fromkeys(self._file.keys())
 
     def __getitem__(self, name: str) -> Tensor:
-        return self._file.get_tensor(name)
+        tensor: Tensor = self._file.get_tensor(name)
+        return tensor
 
     def __contains__(self, name: object) -> bool:
         return name in self._names
@@ -47,20 +48,20 @@ class _SafeTensors(Mapping[str, Tensor]):
 def open_tensors(path: Path, remedy: str = PUBLISHED) -> Mapping[str, Tensor]:
     """Open the tensors of a ``.safetensors``, ``.pth`` or ``.bin`` file without reading them all.
 
-    Safetensors are read tensor by tensor; the others are mapped into memory, so that the pages
-    of a tensor come from the disk when it is used.
+    Safetensors are read tensor by tensor. The others are memory-mapped, so that a tensor is read
+    when it is used.
 
     Parameters
     ----------
     path : Path
         The file.
     remedy : str
-        What to do if it is refused, to end the sentence.
+        Last sentence of the message if the file is refused, without its full stop.
 
     Raises
     ------
     PixCellError
-        If the file is missing, damaged, or holds anything but tensors.
+        If the file is missing, damaged, or contains anything but tensors.
     """
     try:
         if path.suffix == ".safetensors":
@@ -71,25 +72,24 @@ def open_tensors(path: Path, remedy: str = PUBLISHED) -> Mapping[str, Tensor]:
         tensors = torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
     except UnpicklingError as error:
         raise PixCellError(
-            f"The weight file {path.name} holds more than tensors and could run code, so it was "
-            f"not opened; {remedy}."
+            f"The weight file {path.name} contains more than tensors and could run code, so it was "
+            f"not opened. {remedy}."
         ) from error
     except (OSError, SafetensorError, RuntimeError, ValueError, EOFError, MemoryError) as error:
-        again = "install the family again" if remedy == PUBLISHED else remedy
+        again = "Install the family again" if remedy == PUBLISHED else remedy
         raise PixCellError(
-            f"The weight file {path.name} is missing or damaged; {again}."
+            f"The weight file {path.name} is missing or damaged. {again}."
         ) from error
     if not isinstance(tensors, dict) or not all(isinstance(v, Tensor) for v in tensors.values()):
         raise PixCellError(
-            f"The weight file {path.name} holds something else than tensors by name; {remedy}."
+            f"The weight file {path.name} contains something other than named tensors. {remedy}."
         )
     return tensors
 
 
 def load_file(path: Path) -> dict[str, Tensor]:
     """Read all tensors of a file, see :func:`open_tensors`."""
-    tensors = open_tensors(path)
-    return {name: tensors[name] for name in tensors}
+    return dict(open_tensors(path))
 
 
 def load_weights(
@@ -102,47 +102,47 @@ def load_weights(
 ) -> None:
     """Load tensors into a network, all of them and no others.
 
-    Each tensor goes from its file to its place on the device on its own, already in the target
-    precision: at no time are there two copies of the network.
+    Each tensor goes from its file to the device alone, in the target precision, so there are
+    never two copies of the network.
 
     Parameters
     ----------
     network : nn.Module
-        What to fill.
+        Its parameters and buffers are replaced.
     tensors : mapping of str to Tensor
-        Under the published names; a ``transformer.`` before them is accepted, as the authors'
+        Under the published names. A ``transformer.`` before them is accepted, as the authors'
         training script writes it.
     name : str
-        What the message calls these weights.
+        Name of the weights in messages.
     dtype : torch.dtype, optional
-        Precision of the floating-point tensors; as in the file by default.
+        Precision of the floating-point tensors. Default: as in the file.
     device : torch.device, optional
-        Where they go; the CPU by default.
+        Default: the CPU.
     check : callable
-        Called before each tensor; whatever it raises ends the loading.
+        Called before each tensor. Whatever it raises ends the loading.
 
     Raises
     ------
     PixCellError
-        If tensors are missing, unexpected, of another shape or there twice; the sentence names
+        If tensors are missing, unexpected, duplicated or of the wrong shape. The message names
         them.
     """
     given = {key.removeprefix(PREFIX): key for key in tensors}
     own = dict(network.state_dict(keep_vars=True))
     shapes = {key: shape_of(tensors, full) for key, full in given.items()}
     problems = {
-        "there twice": sorted(key for key in tensors if PREFIX + key in tensors),
+        "duplicated": sorted(key for key in tensors if PREFIX + key in tensors),
         "missing": sorted(set(own) - set(given)),
         "unexpected": sorted(set(given) - set(own)),
-        "of another shape": sorted(
+        "wrong shape": sorted(
             key for key in set(own) & set(given) if tuple(own[key].shape) != shapes[key]
         ),
     }
     parts = [f"{kind}: {_some(names)}" for kind, names in problems.items() if names]
     if parts:
         raise PixCellError(
-            f"The weights of {name} are not those of this network ({'; '.join(parts)}); "
-            "use the published file of this family."
+            f"The weights of {name} do not belong to this network ({'; '.join(parts)}). "
+            "Use the published file of this family."
         )
     for key, full in given.items():
         check()
@@ -159,50 +159,54 @@ def replace_weights(
     dtype: torch.dtype | None = None,
     device: torch.device | str | None = None,
 ) -> None:
-    """Put tensors into a network in the place of some of its own, see :func:`load_weights`."""
+    """Replace some of a network's tensors. Parameters are those of :func:`load_weights`."""
     own = network.state_dict(keep_vars=True)
-    load_weights(network, {**own, **{key: tensors[key] for key in tensors}}, name, dtype, device)
+    load_weights(network, {**own, **dict(tensors)}, name, dtype, device)
 
 
 def shape_of(tensors: Mapping[str, Tensor], name: str) -> tuple[int, ...]:
-    """Give the shape of a tensor without reading it."""
+    """Return the shape of a tensor without reading it."""
     if isinstance(tensors, _SafeTensors):
         return tuple(tensors._file.get_slice(name).get_shape())
     return tuple(tensors[name].shape)
 
 
-def sha256_of(path: Path) -> str:
-    """Hash a weight file, once while it stays the same: several GB take seconds."""
+def cached_sha256(path: Path) -> str:
+    """Return the sha256 of a weight file. An unchanged file is hashed once in a process."""
     status = path.stat()
     return _sha256(path, status.st_size, status.st_mtime_ns)
 
 
 @contextmanager
-def hashing(paths: Iterable[Path]) -> Iterator[Callable[[Path], str]]:
-    """Hash files beside what a block does; gives what waits for the hash of one of them.
+def background_hashes(paths: Iterable[Path]) -> Iterator[Callable[[Path], str]]:
+    """Hash files in threads while a block runs.
 
-    Hashing 8 GB one file after the other takes longer than all else of loading a family.
+    One after the other, hashing 8 GB would take longer than the rest of loading a family.
+
+    Yields
+    ------
+    callable
+        Returns the hash of a file, waiting for it if necessary.
     """
-    pool = ThreadPoolExecutor(HASHED_AT_ONCE)
-    found = {path: pool.submit(sha256_of, path) for path in paths}
+    pool = ThreadPoolExecutor(HASH_THREADS)
+    hashes = {path: pool.submit(cached_sha256, path) for path in paths}
     try:
-        yield lambda path: found[path].result()
+        yield lambda path: hashes[path].result()
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 
 
 @cache
 def _sha256(path: Path, _size: int, _modified: int) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return sha256_of(path)
 
 
 @contextmanager
 def without_initial_values() -> Iterator[None]:
-    """Build networks without filling their parameters: their weights come from a file anyway.
+    """Build networks without initial values, which the weights from a file would overwrite.
 
-    Memory that nobody has written to costs nothing, so a network of several GB can be made in a
-    moment; buffers that the file does not hold are still computed.
+    Untouched memory costs nothing, so a network of several GB is built in a moment. Buffers that
+    the file does not contain are still computed.
     """
     names = [name for name in vars(nn.init) if name.endswith("_") and not name.startswith("_")]
     kept = {name: getattr(nn.init, name) for name in names}
@@ -216,7 +220,7 @@ def without_initial_values() -> Iterator[None]:
 
 
 def place_tensor(network: nn.Module, key: str, value: Tensor) -> None:
-    """Put a tensor where its name says, in place of what is there; it gets no gradient."""
+    """Replace a parameter (without gradient) or buffer of a network by its name."""
     path, _, leaf = key.rpartition(".")
     module = network.get_submodule(path)
     if leaf in module._parameters:
@@ -226,7 +230,7 @@ def place_tensor(network: nn.Module, key: str, value: Tensor) -> None:
 
 
 def _refuse_bomb(path: Path, remedy: str) -> None:
-    """Refuse an archive that would unpack to more than it is; torch stores, never compresses."""
+    """Refuse an archive larger inside than outside. Torch never compresses."""
     with zipfile.ZipFile(path) as archive:
         entries = archive.infolist()
     unpacked = sum(entry.file_size for entry in entries)
@@ -234,11 +238,11 @@ def _refuse_bomb(path: Path, remedy: str) -> None:
         unpacked > path.stat().st_size
     ):
         raise PixCellError(
-            f"The weight file {path.name} is packed in a way that no weight file is, so it was "
-            f"not opened; {remedy}."
+            f"The weight file {path.name} is compressed, which weight files never are, so it was "
+            f"not opened. {remedy}."
         )
 
 
 def _some(names: list[str]) -> str:
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more
+    more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
+    return ", ".join(names[:MAX_NAMES]) + more

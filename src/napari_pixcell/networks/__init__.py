@@ -1,4 +1,4 @@
-"""Networks under the names of their published checkpoints, each imported when first asked for."""
+"""Networks with the tensor names of the published checkpoints, imported on first use."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The demo family's small autoencoder: eight times smaller latents with four channels.
+"""The demo family's small autoencoder: latents of four channels at an eighth of the size.
 
-It offers the part of diffusers' ``AutoencoderKL`` that the engine uses, so that the demo
-family and PixCell run through the same code.
+It implements the part of ``AutoencoderKL`` of diffusers that the engine uses, so the demo family
+and PixCell run through the same code.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from diffusers.models.modeling_utils import ModelMixin
 from torch import nn
 
 
-class ResidualBlock(nn.Module):
-    """Two 3 x 3 convolutions around a skip; starts as the identity, so it needs no norm."""
+class ConvBlock(nn.Module):
+    """Residual block of two 3 × 3 convolutions. It starts as the identity, so it needs no norm."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -25,16 +25,17 @@ class ResidualBlock(nn.Module):
         nn.init.zeros_(self.conv2.bias)  # type: ignore[arg-type]
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Add what two convolutions make of ``x``; the shape stays."""
+        """Map a feature map to one of the same shape."""
         hidden = self.conv1(nn.functional.silu(x))
-        return x + self.conv2(nn.functional.silu(hidden))
+        change: torch.Tensor = self.conv2(nn.functional.silu(hidden))
+        return x + change
 
 
 class Upsample(nn.Module):
-    """Convolution and pixel shuffle by two, started as nearest-neighbour (ICNR).
+    """Convolution and pixel shuffle by two, initialised as nearest-neighbour (ICNR).
 
-    With the usual start the four sub-pixels differ from the first step on and leave a
-    checkerboard; started equal, they learn only the differences that the images need.
+    With the default initialisation the four sub-pixels differ from the first step and leave a
+    checkerboard. Initialised equal, they learn only the differences that the images need.
     """
 
     def __init__(self, in_width: int, out_width: int) -> None:
@@ -49,11 +50,12 @@ class Upsample(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Double the height and width of ``x``."""
-        return self.shuffle(self.conv(x))
+        larger: torch.Tensor = self.shuffle(self.conv(x))
+        return larger
 
 
 class DemoAutoencoder(ModelMixin, ConfigMixin):
-    """Convolutional autoencoder, 8 x smaller latents, deterministic.
+    """Deterministic convolutional autoencoder with latents at an eighth of the size.
 
     Parameters
     ----------
@@ -62,8 +64,8 @@ class DemoAutoencoder(ModelMixin, ConfigMixin):
     latent_channels : int
         Channels of the latent.
     block_out_channels : tuple of int
-        Widths at a quarter and at an eighth of the image's side; half the first width
-        is used at half the side while decoding.
+        Widths at a quarter and at an eighth of the image's side. The decoder uses half of the
+        first width at half the side.
     layers_per_block : int
         Residual blocks at each size.
     scaling_factor, shift_factor : float
@@ -87,63 +89,60 @@ class DemoAutoencoder(ModelMixin, ConfigMixin):
         self.encoder = nn.Sequential(
             nn.PixelUnshuffle(4),
             nn.Conv2d(16 * in_channels, fine, 3, padding=1),
-            *(ResidualBlock(fine) for _ in range(depth - 1)),
+            *(ConvBlock(fine) for _ in range(depth - 1)),
             nn.PixelUnshuffle(2),
             nn.Conv2d(4 * fine, coarse, 1),
-            *(ResidualBlock(coarse) for _ in range(depth - 1)),
+            *(ConvBlock(coarse) for _ in range(depth - 1)),
             nn.Conv2d(coarse, latent_channels, 1),
         )
         self.decoder = nn.Sequential(
             nn.Conv2d(latent_channels, coarse, 3, padding=1),
-            *(ResidualBlock(coarse) for _ in range(depth)),
+            *(ConvBlock(coarse) for _ in range(depth)),
             Upsample(coarse, fine),
-            *(ResidualBlock(fine) for _ in range(depth)),
+            *(ConvBlock(fine) for _ in range(depth)),
             Upsample(fine, half),
-            ResidualBlock(half),
+            ConvBlock(half),
             nn.SiLU(),
             Upsample(half, half // 2),
-            # A last convolution across sub-pixels smooths what the shuffles leave.
+            # A last convolution across sub-pixels smooths artefacts of the shuffles.
             nn.SiLU(),
             nn.Conv2d(half // 2, in_channels, 3, padding=1),
         )
 
-    def encode(self, x: torch.Tensor, return_dict: bool = True) -> AutoencoderKLOutput:
+    def encode(self, x: torch.Tensor) -> AutoencoderKLOutput:
         """Encode images to latents.
 
         Parameters
         ----------
         x : tensor, shape (N, 3, H, W)
             Images in [-1, 1]; H and W are multiples of 8.
-        return_dict : bool
-            Accepted for likeness with ``AutoencoderKL``; the result is always an output object.
 
         Returns
         -------
         AutoencoderKLOutput
-            ``latent_dist.mode()`` and ``.sample()`` both give the latent, (N, 4, H/8, W/8).
+            ``latent_dist.mode()`` and ``.sample()`` both return the latent, (N, 4, H/8, W/8).
         """
         mean = self.encoder(x)
-        spread = torch.zeros_like(mean)
-        posterior = DiagonalGaussianDistribution(torch.cat([mean, spread], 1), deterministic=True)
+        moments = torch.cat([mean, torch.zeros_like(mean)], dim=1)
+        posterior = DiagonalGaussianDistribution(moments, deterministic=True)
         return AutoencoderKLOutput(latent_dist=posterior)
 
-    def decode(self, z: torch.Tensor, return_dict: bool = True) -> DecoderOutput:
+    def decode(self, z: torch.Tensor) -> DecoderOutput:
         """Decode latents to images.
 
         Parameters
         ----------
         z : tensor, shape (N, 4, h, w)
             Latents.
-        return_dict : bool
-            Accepted for likeness with ``AutoencoderKL``; the result is always an output object.
 
         Returns
         -------
         DecoderOutput
-            ``sample``, (N, 3, 8 h, 8 w), about [-1, 1] and not clipped.
+            ``sample``, (N, 3, 8 h, 8 w), about [-1, 1], not clipped.
         """
         return DecoderOutput(sample=self.decoder(z))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Reconstruct images; the training's shortcut."""
-        return self.decoder(self.encoder(x))
+        """Reconstruct images, for training."""
+        reconstructed: torch.Tensor = self.decoder(self.encoder(x))
+        return reconstructed

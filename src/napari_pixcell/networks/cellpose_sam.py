@@ -1,80 +1,52 @@
-"""Cellpose's network in the width of a checkpoint.
+"""Cellpose's network in the size of a checkpoint.
 
-Cellpose builds one size only, with the encoder that segment-anything calls ``vit_l``. Everything
-else of its network follows from the encoder, so that a smaller one needs another encoder under
-that name and nothing more.
+Cellpose builds one size only, with the encoder that segment-anything calls ``vit_l``. The rest of
+its network follows from the encoder, so another size only needs another encoder of that name.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
 from torch import nn
 
-PIXELS, PATCH = 1024, 16  # what segment-anything builds; Cellpose cuts it down itself
+PIXELS, PATCH = 1024, 16  # as segment-anything builds it; Cellpose reduces it itself
 GLOBAL = 2 * (PIXELS // PATCH) - 1
-MOST_WIDTH, MOST_DEPTH = 4096, 64
+MAX_WIDTH, MAX_DEPTH = 4096, 64
 
 
-@dataclass(frozen=True)
-class EncoderSizes:
-    """Sizes of an image encoder.
-
-    Parameters
-    ----------
-    width, depth, heads : int
-        Embedding dimension, blocks, and attention heads of each.
-    mlp_ratio : float
-        Hidden width of a block's MLP as a multiple of ``width``.
-    window : int
-        Side of the attention windows its positions were learnt in, in patches.
-    everywhere : tuple of int
-        Blocks whose attention was learnt over the whole picture.
-    channels : int
-        Of the features that it gives.
-    """
-
-    width: int
-    depth: int
-    heads: int
-    mlp_ratio: float
-    window: int
-    everywhere: tuple[int, ...]
-    channels: int
-
-
-def encoder_sizes(shapes: Mapping[str, tuple[int, ...]]) -> EncoderSizes:
-    """Read the sizes of the encoder from the shapes of a checkpoint's tensors.
+def encoder_sizes(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
+    """Read the arguments of segment-anything's encoder from the shapes of a checkpoint's tensors.
 
     Raises
     ------
     KeyError, ValueError
-        If a tensor is missing, or the sizes are none that a network could have.
+        If a tensor is missing, or the sizes are impossible.
     """
     width = shapes["encoder.patch_embed.proj.weight"][0]
     depth = len({name.split(".")[2] for name in shapes if name.startswith("encoder.blocks.")})
     reach = [shapes[f"encoder.blocks.{i}.attn.rel_pos_h"][0] for i in range(depth)]
-    if not (0 < width <= MOST_WIDTH and 0 < depth <= MOST_DEPTH):
+    if not (0 < width <= MAX_WIDTH and 0 < depth <= MAX_DEPTH):
         raise ValueError(f"{depth} blocks of width {width}")
-    return EncoderSizes(
-        width,
-        depth,
-        heads=width // max(1, shapes["encoder.blocks.0.attn.rel_pos_h"][1]),
-        mlp_ratio=shapes["encoder.blocks.0.mlp.lin1.weight"][0] / width,
-        window=(min(reach) + 1) // 2 if min(reach) < GLOBAL else 0,
-        everywhere=tuple(i for i, positions in enumerate(reach) if positions == GLOBAL),
-        channels=shapes["encoder.neck.0.weight"][0],
-    )
+    return {
+        "embed_dim": width,
+        "depth": depth,
+        "num_heads": width // max(1, shapes["encoder.blocks.0.attn.rel_pos_h"][1]),
+        "mlp_ratio": shapes["encoder.blocks.0.mlp.lin1.weight"][0] / width,
+        "out_chans": shapes["encoder.neck.0.weight"][0],
+        # Blocks with a position for each pair of patches attend to the whole image.
+        "window_size": (min(reach) + 1) // 2 if min(reach) < GLOBAL else 0,
+        "global_attn_indexes": tuple(i for i, count in enumerate(reach) if count == GLOBAL),
+    }
 
 
 @contextmanager
-def encoder_of(sizes: EncoderSizes) -> Iterator[None]:
-    """Have Cellpose build its network on an encoder of these sizes for as long as this lasts."""
+def encoder_of(sizes: Mapping[str, Any]) -> Iterator[None]:
+    """Let Cellpose build its network with an encoder of these sizes within a block."""
     from segment_anything import sam_model_registry
     from segment_anything.modeling import ImageEncoderViT
 
@@ -82,15 +54,9 @@ def encoder_of(sizes: EncoderSizes) -> Iterator[None]:
         encoder = ImageEncoderViT(
             img_size=PIXELS,
             patch_size=PATCH,
-            embed_dim=sizes.width,
-            depth=sizes.depth,
-            num_heads=sizes.heads,
-            mlp_ratio=sizes.mlp_ratio,
-            out_chans=sizes.channels,
             norm_layer=partial(nn.LayerNorm, eps=1e-6),
             use_rel_pos=True,
-            window_size=sizes.window,
-            global_attn_indexes=sizes.everywhere,
+            **sizes,
         )
         return SimpleNamespace(image_encoder=encoder)
 

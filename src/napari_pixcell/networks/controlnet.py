@@ -1,10 +1,10 @@
-"""The Cell ControlNet: the transformer's first blocks, steered by a picture of the cells."""
+"""The Cell ControlNet: the transformer's first blocks, steered by an image of the layout."""
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
-import torch
 from diffusers.configuration_utils import register_to_config
 from diffusers.models.embeddings import PatchEmbed
 from torch import Tensor, nn
@@ -16,15 +16,15 @@ from napari_pixcell.networks.transformer import PixCellTransformer2DModel
 class PixCellControlNet(PixCellTransformer2DModel):
     """Residuals for the blocks of a :class:`PixCellTransformer2DModel`.
 
-    Its tensors carry the published names, the unused output head (``proj_out``,
-    ``scale_shift_table``) included.
+    Its tensors have the published names, including the unused output head (``proj_out``,
+    ``scale_shift_table``).
 
     Parameters
     ----------
     n_controlnet_blocks : int
-        Blocks that it has, and residuals that it gives.
+        Number of blocks, each of which returns a residual.
     **others
-        As in PixCellTransformer2DModel; ``num_layers`` is that of the transformer it steers.
+        As in PixCellTransformer2DModel. ``num_layers`` is that of the transformer it steers.
     """
 
     @register_to_config
@@ -54,30 +54,11 @@ class PixCellControlNet(PixCellTransformer2DModel):
         attention_type: str | None = "default",
         n_controlnet_blocks: int = 27,
     ) -> None:
-        super().__init__(
-            num_attention_heads=num_attention_heads,
-            attention_head_dim=attention_head_dim,
-            in_channels=in_channels,
-            out_channels=out_channels,
-            num_layers=n_controlnet_blocks,
-            dropout=dropout,
-            norm_num_groups=norm_num_groups,
-            cross_attention_dim=cross_attention_dim,
-            attention_bias=attention_bias,
-            sample_size=sample_size,
-            patch_size=patch_size,
-            activation_fn=activation_fn,
-            num_embeds_ada_norm=num_embeds_ada_norm,
-            upcast_attention=upcast_attention,
-            norm_type=norm_type,
-            norm_elementwise_affine=norm_elementwise_affine,
-            norm_eps=norm_eps,
-            interpolation_scale=interpolation_scale,
-            caption_channels=caption_channels,
-            caption_num_tokens=caption_num_tokens,
-            attention_type=attention_type,
-        )
-        # super() registered its own arguments; the published config names the base's layers
+        # The decorator has registered these arguments already.
+        names = inspect.signature(PixCellTransformer2DModel).parameters
+        settings = {name: self.config[name] for name in names}
+        super().__init__(**settings | {"num_layers": n_controlnet_blocks})
+        # The published config states the number of layers of the transformer.
         self.register_to_config(num_layers=num_layers, n_controlnet_blocks=n_controlnet_blocks)
         self.cond_pos_embed = PatchEmbed(
             height=sample_size,
@@ -95,15 +76,14 @@ class PixCellControlNet(PixCellTransformer2DModel):
     def from_transformer(
         cls, transformer: PixCellTransformer2DModel, n_controlnet_blocks: int
     ) -> PixCellControlNet:
-        """Start from a transformer's first blocks; its residuals are zero until it is trained."""
+        """Build it from a transformer's first blocks, with residuals of zero until training."""
         names = set(cls._get_init_keys(cls)) & set(transformer.config)
         config = {name: transformer.config[name] for name in names}
-        controlnet = cls(**config | {"n_controlnet_blocks": n_controlnet_blocks})
+        controlnet: PixCellControlNet = cls(**config | {"n_controlnet_blocks": n_controlnet_blocks})
         controlnet.load_state_dict(transformer.state_dict(), strict=False)
         controlnet.cond_pos_embed.load_state_dict(transformer.pos_embed.state_dict())
-        for linear in controlnet.controlnet_blocks:
-            nn.init.zeros_(linear.weight)
-            nn.init.zeros_(linear.bias)
+        for parameter in controlnet.controlnet_blocks.parameters():
+            nn.init.zeros_(parameter)
         return controlnet
 
     def forward(  # type: ignore[override]
@@ -115,22 +95,22 @@ class PixCellControlNet(PixCellTransformer2DModel):
         conditioning_scale: float = 1.0,
         **_: Any,
     ) -> list[Tensor]:
-        """Give one residual for each block, (batch, patches, width).
+        """Return one residual for each block, (batch, patches, width).
 
         Parameters
         ----------
         hidden_states, conditioning : Tensor, (batch, in_channels, height, width)
-            Noisy latents, and the latents of the picture of the cells.
+            Noisy latents, and the latents of the layout's image.
         encoder_hidden_states : Tensor, (batch, tokens, caption_channels), or PreparedStyle
-            Embeddings, or what its own :meth:`prepare_style` made of them.
+            Embeddings, or the result of its own :meth:`prepare_style`.
         timestep : Tensor, (batch,), or PreparedTime
-            Time of each image, 0 to 999, or what its own :meth:`prepare_times` made of it.
+            Time of each image, 0 to 999, or the result of its own :meth:`prepare_times`.
         conditioning_scale : float
             Factor of all residuals.
         """
         hidden = self.pos_embed(hidden_states) + self.cond_pos_embed(conditioning)
         style, time = self.prepared(encoder_hidden_states, timestep)
-        residuals: list[torch.Tensor] = []
+        residuals: list[Tensor] = []
         for index, linear in enumerate(self.controlnet_blocks):
             hidden = self.run_block(index, hidden, style, time)
             residuals.append(linear(hidden) * conditioning_scale)

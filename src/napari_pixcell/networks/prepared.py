@@ -1,4 +1,4 @@
-"""What is carried over the steps of a generation: what never changes, and what hardly does."""
+"""Values reused across the denoising steps: those that never change, and those that hardly do."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ class PreparedStyle:
     Parameters
     ----------
     blocks : list of tuple of Tensor
-        For each block its outcome, (batch, 1, width), where there is one token; else keys and
-        values, (batch, heads, tokens, head width).
+        For each block the output of its attention, (batch, 1, width), if there is one token. Else
+        its keys and values, (batch, heads, tokens, head width).
     """
 
     blocks: list[tuple[Tensor, ...]]
@@ -28,14 +28,14 @@ class PreparedStyle:
         return PreparedStyle([tuple(t[images] for t in block) for block in self.blocks])
 
     def expand(self, batch: int) -> PreparedStyle:
-        """Give the one style to every image of a batch."""
+        """Repeat a single style for every image of a batch."""
         return PreparedStyle(
             [tuple(t.expand(batch, *t.shape[1:]) for t in block) for block in self.blocks]
         )
 
     @classmethod
     def cat(cls, styles: list[PreparedStyle]) -> PreparedStyle:
-        """Put batches one after the other."""
+        """Concatenate batches."""
         blocks = zip(*(style.blocks for style in styles), strict=True)
         return cls([tuple(map(torch.cat, zip(*block, strict=True))) for block in blocks])
 
@@ -49,7 +49,7 @@ class PreparedTime:
     modulation : Tensor, (batch or 1, 6, width)
         Shifts, scales and gates of the blocks.
     embedded : Tensor, (batch or 1, width)
-        Of the output layer.
+        For the output layer.
     """
 
     modulation: Tensor
@@ -59,21 +59,21 @@ class PreparedTime:
         return PreparedTime(self.modulation[times], self.embedded[times])
 
 
-class Middle:
-    """A span of blocks whose change to the hidden state is kept from one step for the next.
+class DeltaCache:
+    """The change that a span of blocks makes to the hidden state, reused in later steps.
 
-    After Δ-DiT (2406.01125): neighbouring steps change the hidden state alike. What a ControlNet
-    adds within the span is part of the change, and so never added twice.
+    After Δ-DiT (arXiv 2406.01125): neighbouring steps change the hidden state alike. Residuals
+    of a ControlNet within the span are part of the change, so they are never added twice.
 
     Parameters
     ----------
     span : range
-        Of blocks, not empty.
+        Indices of the blocks; not empty.
 
     Attributes
     ----------
     change : Tensor or None
-        As it was last computed; None has the next pass compute it.
+        The last computed change. If None, the next pass computes it.
     """
 
     def __init__(self, span: range) -> None:
@@ -82,11 +82,11 @@ class Middle:
         self._entered: Tensor | None = None
 
     def skips(self, block: int) -> bool:
-        """Whether a block need not be run in this pass."""
+        """Whether a block is skipped in this pass."""
         return block in self.span and self._entered is None
 
     def enter(self, block: int, hidden: Tensor) -> Tensor:
-        """Give what a block starts from: past the span, where its change is known."""
+        """Return the hidden state before a block. At the start of the span, add a stored change."""
         if block != self.span.start:
             return hidden
         if self.change is not None:
@@ -95,6 +95,6 @@ class Middle:
         return hidden
 
     def leave(self, block: int, hidden: Tensor) -> None:
-        """Take note of what a block gave."""
+        """Store the change at the end of the span. ``hidden`` is the state after the block."""
         if block == self.span.stop - 1 and self._entered is not None:
             self.change, self._entered = hidden - self._entered, None

@@ -7,8 +7,8 @@ from diffusers.models.embeddings import get_timestep_embedding
 from torch import Tensor, nn
 
 
-class ResidualBlock(nn.Module):
-    """``x + out(in(x) + emb(time))``."""
+class FlowBlock(nn.Module):
+    """Residual block, ``x + out(in(x) + emb(time))``."""
 
     def __init__(self, width: int, bottleneck: int, time_dim: int) -> None:
         super().__init__()
@@ -35,7 +35,7 @@ def flow_sizes(shapes: dict[str, tuple[int, ...]]) -> dict[str, int]:
     Raises
     ------
     KeyError
-        If a tensor that tells a size is not there.
+        If a tensor that determines a size is missing.
     """
     model_channels, in_channels = shapes["input_proj.weight"]
     blocks = [int(name.split(".")[1]) for name in shapes if name.startswith("res_blocks.")]
@@ -50,7 +50,7 @@ def flow_sizes(shapes: dict[str, tuple[int, ...]]) -> dict[str, int]:
 
 
 class StainFlowMLP(nn.Module):
-    """Velocity of a rectified flow over embeddings, under the published tensor names.
+    """Velocity of a rectified flow over embeddings, with the published tensor names.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ class StainFlowMLP(nn.Module):
     num_res_blocks : int
         Number of residual blocks.
     time_scale : float
-        Times 0..1 are multiplied by it.
+        Factor of times in 0..1.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class StainFlowMLP(nn.Module):
         )
         self.input_proj = nn.Linear(in_channels, model_channels)
         self.res_blocks = nn.ModuleList(
-            ResidualBlock(model_channels, bottleneck_channels, time_embed_dim)
+            FlowBlock(model_channels, bottleneck_channels, time_embed_dim)
             for _ in range(num_res_blocks)
         )
         self.out = nn.Sequential(
@@ -94,7 +94,7 @@ class StainFlowMLP(nn.Module):
         )
 
     def forward(self, x: Tensor, time: Tensor) -> Tensor:
-        """Give the velocity.
+        """Return the velocity, (batch, out_channels).
 
         Parameters
         ----------

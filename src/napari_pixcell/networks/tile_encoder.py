@@ -1,4 +1,4 @@
-"""The demo family's tile encoder, in UNI2-h's place: a picture in, 128 numbers out."""
+"""The demo family's tile encoder, which replaces UNI2-h: 128 numbers for each tile."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ _STD = (0.20, 0.22, 0.17)
 
 
 class TileEncoder(ModelMixin, ConfigMixin):
-    """Small convolutional encoder that describes the look of a tile, not its layout.
+    """Small convolutional encoder that describes the style of a tile, not its layout.
 
-    The mean and standard deviation over the whole tile are all that passes on, so an
-    embedding holds colours, textures and densities, but not where things are.
+    It keeps only mean and standard deviation over the whole tile, so an embedding holds colours,
+    textures and densities, but no positions.
 
     Parameters
     ----------
     embed_dim : int
-        Length of an embedding.
+        Embedding dimension.
     widths : tuple of int
         Channels after each of the three stages, at 1/4, 1/8 and 1/16 of the side.
     """
@@ -42,8 +42,8 @@ class TileEncoder(ModelMixin, ConfigMixin):
             channels = width
         self.features = nn.Sequential(*layers)
         self.head = nn.Linear(2 * channels, embed_dim)
-        # Scale and offset centre the embeddings (training/centre.py): cosine distances of
-        # uncentred ones are all close to zero, whatever the tissue.
+        # Scale and offset centre the embeddings (training/centre.py): without, cosine distances
+        # are close to zero for any tissue.
         self.norm = nn.LayerNorm(embed_dim)
         self.register_buffer("mean", torch.tensor(_MEAN).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(_STD).view(1, 3, 1, 1), persistent=False)
@@ -54,7 +54,7 @@ class TileEncoder(ModelMixin, ConfigMixin):
         Parameters
         ----------
         images : tensor, shape (N, 3, H, W)
-            RGB in [0, 1] at 0.5 um/px; 256 px is usual, and 128 px works.
+            RGB in [0, 1] at 0.5 µm/px, usually 256 px; 128 px works as well.
 
         Returns
         -------
@@ -66,8 +66,9 @@ class TileEncoder(ModelMixin, ConfigMixin):
                 images, size=(256, 256), mode="bilinear", antialias=True, align_corners=False
             )
         hidden = self.features((images - self.mean) / self.std)
-        # Float32 from here on: a variance over a tile loses too much in half precision.
+        # Float32 from here on: the variance over a tile needs more than half precision.
         hidden = hidden.float()
         spread, mean = torch.var_mean(hidden, dim=(2, 3), correction=0)
         pooled = torch.cat([mean, (spread + 1e-5).sqrt()], dim=1)
-        return self.norm(self.head(pooled.to(self.head.weight.dtype)))
+        embedded: torch.Tensor = self.norm(self.head(pooled.to(self.head.weight.dtype)))
+        return embedded

@@ -1,26 +1,27 @@
-"""The PixCell transformer: diffusers' PixArt-Sigma transformer over UNI embeddings."""
+"""The PixCell transformer: the PixArt-Sigma transformer of diffusers over UNI embeddings."""
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 import torch.nn.functional as F
-from diffusers import PixArtTransformer2DModel
 from diffusers.configuration_utils import register_to_config
 from diffusers.loaders import PeftAdapterMixin
 from diffusers.models.embeddings import get_2d_sincos_pos_embed_from_grid
 from diffusers.models.modeling_outputs import Transformer2DModelOutput
+from diffusers.models.transformers.pixart_transformer_2d import PixArtTransformer2DModel
 from torch import Tensor, nn
 
-from napari_pixcell.networks.prepared import Middle, PreparedStyle, PreparedTime
+from napari_pixcell.networks.prepared import DeltaCache, PreparedStyle, PreparedTime
 
-INTERPOLATION = 2  # of the positions of embeddings, in the published checkpoints
+INTERPOLATION = 2  # of embedding positions in the published checkpoints
 
 
 class EmbeddingProjection(nn.Module):
-    """An MLP over embeddings that also owns the unconditional one.
+    """MLP over embeddings that also holds the unconditional embedding.
 
     Parameters
     ----------
@@ -47,12 +48,12 @@ class EmbeddingProjection(nn.Module):
 
 
 class TokenPositions(nn.Module):
-    """Sine-cosine positions of a square grid of embeddings, added to them.
+    """Addition of sine-cosine positions to a square grid of embeddings.
 
     Parameters
     ----------
     num_tokens, width : int
-        Tokens of the grid, row by row, and width of each.
+        Tokens of the grid, row by row, and their width.
     base_size : int
         Side of the transformer's own grid of patches.
     """
@@ -76,10 +77,10 @@ class TokenPositions(nn.Module):
 class PixCellTransformer2DModel(PixArtTransformer2DModel, PeftAdapterMixin):
     """PixArt-Sigma's transformer, conditioned on UNI embeddings instead of text.
 
-    Tensor names and shapes are those of the published PixCell checkpoints. Differences to
-    :class:`diffusers.PixArtTransformer2DModel`: the caption projection is an MLP that owns the
-    unconditional embedding, several embeddings carry their position in the grid, and residuals
-    of a ControlNet can be added after each block.
+    Tensor names and shapes are those of the published PixCell checkpoints. Differences from
+    :class:`diffusers.PixArtTransformer2DModel`: the caption projection is an MLP that holds the
+    unconditional embedding, a grid of embeddings carries positions, and a ControlNet can add a
+    residual after each block.
 
     Parameters
     ----------
@@ -115,30 +116,11 @@ class PixCellTransformer2DModel(PixArtTransformer2DModel, PeftAdapterMixin):
         caption_num_tokens: int = 1,
         attention_type: str | None = "default",
     ) -> None:
-        super().__init__(
-            num_attention_heads=num_attention_heads,
-            attention_head_dim=attention_head_dim,
-            in_channels=in_channels,
-            out_channels=out_channels,
-            num_layers=num_layers,
-            dropout=dropout,
-            norm_num_groups=norm_num_groups,
-            cross_attention_dim=cross_attention_dim,
-            attention_bias=attention_bias,
-            sample_size=sample_size,
-            patch_size=patch_size,
-            activation_fn=activation_fn,
-            num_embeds_ada_norm=num_embeds_ada_norm,
-            upcast_attention=upcast_attention,
-            norm_type=norm_type,
-            norm_elementwise_affine=norm_elementwise_affine,
-            norm_eps=norm_eps,
-            interpolation_scale=interpolation_scale,
-            # None would become true at a sample_size of 128, with other tensors.
-            use_additional_conditions=False,
-            caption_channels=caption_channels,
-            attention_type=attention_type,
-        )
+        # The decorator has registered these arguments already.
+        names = inspect.signature(PixArtTransformer2DModel).parameters
+        settings = {name: self.config[name] for name in names}
+        # None would become true at a sample_size of 128, with other tensors.
+        super().__init__(**settings | {"use_additional_conditions": False})
         self.pass_block = pass_block
         self.caption_projection = EmbeddingProjection(
             caption_channels, self.inner_dim, caption_num_tokens
@@ -150,7 +132,7 @@ class PixCellTransformer2DModel(PixArtTransformer2DModel, PeftAdapterMixin):
         )
 
     def unconditional(self, batch: int) -> Tensor:
-        """Give the unconditional embedding, (batch, tokens, caption_channels)."""
+        """Return the unconditional embedding, (batch, tokens, caption_channels)."""
         return self.caption_projection.uncond_embedding[None].expand(batch, -1, -1)
 
     def forward(
@@ -160,7 +142,7 @@ class PixCellTransformer2DModel(PixArtTransformer2DModel, PeftAdapterMixin):
         timestep: Tensor | PreparedTime,
         controlnet_residuals: Sequence[Tensor] | None = None,
         return_dict: bool = True,
-        middle: Middle | None = None,
+        cache: DeltaCache | None = None,
         **_: Any,
     ) -> Transformer2DModelOutput | tuple[Tensor]:
         """Predict noise (or velocity) and, in the second half of the channels, variance.
@@ -170,13 +152,13 @@ class PixCellTransformer2DModel(PixArtTransformer2DModel, PeftAdapterMixin):
         hidden_states : Tensor, (batch, in_channels, height, width)
             Noisy latents.
         encoder_hidden_states : Tensor, (batch, tokens, caption_channels), or PreparedStyle
-            Embeddings, or what :meth:`prepare_style` made of them.
+            Embeddings, or the result of :meth:`prepare_style`.
         timestep : Tensor, (batch,), or PreparedTime
-            Time of each image, 0 to 999, or what :meth:`prepare_times` made of it.
+            Time of each image, 0 to 999, or the result of :meth:`prepare_times`.
         controlnet_residuals : sequence of Tensor, (batch, patches, width), optional
             The i-th is added after block i; blocks past the last get none.
-        middle : Middle, optional
-            Blocks whose change is remembered, or taken from the memory instead of computed.
+        cache : DeltaCache, optional
+            Blocks whose change is stored, or reused instead of computed.
         """
         patch = self.config.patch_size
         rows, columns = hidden_states.shape[-2] // patch, hidden_states.shape[-1] // patch
@@ -184,15 +166,15 @@ class PixCellTransformer2DModel(PixArtTransformer2DModel, PeftAdapterMixin):
         style, time = self.prepared(encoder_hidden_states, timestep)
         residuals = list(controlnet_residuals or [])
         for index in range(len(self.transformer_blocks)):
-            if middle is not None:
-                hidden = middle.enter(index, hidden)
-                if middle.skips(index):
+            if cache is not None:
+                hidden = cache.enter(index, hidden)
+                if cache.skips(index):
                     continue
             hidden = self.run_block(index, hidden, style, time)
             if index < len(residuals):
                 hidden = hidden + residuals[index]
-            if middle is not None:
-                middle.leave(index, hidden)
+            if cache is not None:
+                cache.leave(index, hidden)
         shift, scale = (self.scale_shift_table + time.embedded[:, None]).unbind(1)
         hidden = self.proj_out(modulated(self.norm_out, hidden, shift, scale))
         output = (
@@ -203,14 +185,14 @@ class PixCellTransformer2DModel(PixArtTransformer2DModel, PeftAdapterMixin):
         return Transformer2DModelOutput(sample=output) if return_dict else (output,)
 
     def embed_style(self, embeddings: Tensor) -> Tensor:
-        """Map embeddings to what the cross-attention reads, (batch, tokens, width)."""
+        """Project embeddings to the tokens of the cross-attention, (batch, tokens, width)."""
         if self.y_pos_embed is not None:
             embeddings = self.y_pos_embed(embeddings)
         projected: Tensor = self.caption_projection(embeddings)
         return projected
 
     def prepare_style(self, embeddings: Tensor) -> PreparedStyle:
-        """Compute what every block makes of the embeddings: the same at every step.
+        """Compute the keys and values of all blocks, which are the same at every step.
 
         Parameters
         ----------
@@ -230,7 +212,7 @@ class PixCellTransformer2DModel(PixArtTransformer2DModel, PeftAdapterMixin):
     def prepared(
         self, style: Tensor | PreparedStyle, time: Tensor | PreparedTime
     ) -> tuple[PreparedStyle, PreparedTime]:
-        """Give both prepared, whatever they came as."""
+        """Return style and time prepared, computing what is not."""
         if isinstance(time, Tensor):
             time = self.prepare_times(time, self.dtype)
         return self.prepare_style(style) if isinstance(style, Tensor) else style, time
@@ -240,8 +222,8 @@ class PixCellTransformer2DModel(PixArtTransformer2DModel, PeftAdapterMixin):
     ) -> Tensor:
         """Run one block over (batch, patches, width).
 
-        The numbers of diffusers' ``BasicTransformerBlock`` with ``ada_norm_single``; its
-        cross-attention reads what was prepared.
+        Equal to ``BasicTransformerBlock`` of diffusers with ``ada_norm_single``, but with a
+        prepared cross-attention.
         """
         return self.pass_block(
             self.transformer_blocks[index], hidden, style.blocks[index], time.modulation
@@ -249,9 +231,8 @@ class PixCellTransformer2DModel(PixArtTransformer2DModel, PeftAdapterMixin):
 
 
 def pass_block(block: Any, hidden: Tensor, read: tuple[Tensor, ...], modulation: Tensor) -> Tensor:
-    """Run a block over (batch, patches, width); the same function for all, so compiled once."""
-    moves = (block.scale_shift_table + modulation).unbind(1)
-    shift, scale, gate, shift_2, scale_2, gate_2 = moves
+    """Run a block over (batch, patches, width). All blocks share it, so it is compiled once."""
+    shift, scale, gate, shift_2, scale_2, gate_2 = (block.scale_shift_table + modulation).unbind(1)
     attended = block.attn1(modulated(block.norm1, hidden, shift, scale))
     hidden = torch.addcmul(hidden, gate[:, None], attended)
     hidden = hidden + _cross(block.attn2, hidden, read)
@@ -260,7 +241,7 @@ def pass_block(block: Any, hidden: Tensor, read: tuple[Tensor, ...], modulation:
 
 
 def modulated(norm: nn.LayerNorm, hidden: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
-    """Normalise (batch, patches, width), then scale and shift it by (batch or 1, width)."""
+    """Normalise (batch, patches, width), then scale and shift it by (batch or 1, width) values."""
     if len(scale) == 1 and norm.weight is None:  # one time for all: a single pass over memory
         return F.layer_norm(hidden, norm.normalized_shape, 1 + scale[0], shift[0], norm.eps)
     normal: Tensor = norm(hidden)
@@ -268,9 +249,9 @@ def modulated(norm: nn.LayerNorm, hidden: Tensor, shift: Tensor, scale: Tensor) 
 
 
 def _read(attention: Any, tokens: Tensor) -> tuple[Tensor, ...]:
-    """Compute what a cross-attention needs of its tokens: keys and values, or its outcome.
+    """Return keys and values of a cross-attention, or its output if there is one token.
 
-    The softmax over one token is 1, so the outcome is the same for every patch and every query.
+    The softmax over one token is 1, so the output is the same for every query.
     """
     values = attention.to_v(tokens)
     if tokens.shape[1] == 1:
@@ -280,15 +261,17 @@ def _read(attention: Any, tokens: Tensor) -> tuple[Tensor, ...]:
 
 
 def _cross(attention: Any, hidden: Tensor, read: tuple[Tensor, ...]) -> Tensor:
-    """Attend from (batch, patches, width) to what :func:`_read` gave."""
+    """Attend from (batch, patches, width) to the result of :func:`_read`."""
     if len(read) == 1:
         return read[0]
+    keys, values = read
     queries = _heads(attention, attention.to_q(hidden))
-    found = F.scaled_dot_product_attention(queries, *read)
-    out: Tensor = attention.to_out[0](found.transpose(1, 2).flatten(2))
+    attended = F.scaled_dot_product_attention(queries, keys, values)
+    out: Tensor = attention.to_out[0](attended.transpose(1, 2).flatten(2))
     return out
 
 
 def _heads(attention: Any, values: Tensor) -> Tensor:
     """Split (batch, tokens, width) into (batch, heads, tokens, head width)."""
-    return values.unflatten(-1, (attention.heads, -1)).transpose(1, 2)
+    split: Tensor = values.unflatten(-1, (attention.heads, -1))
+    return split.transpose(1, 2)

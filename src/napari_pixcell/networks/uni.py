@@ -1,4 +1,4 @@
-"""UNI2-h, the published tile encoder, as timm builds it."""
+"""UNI2-h, the published tile encoder, built by timm."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from timm.layers import SwiGLUPacked
 from torch import Tensor, nn
 
-# Of ImageNet, as the model card asks for.
+# Of ImageNet, as the model card specifies.
 _MEAN = (0.485, 0.456, 0.406)
 _STD = (0.229, 0.224, 0.225)
 HEAD_WIDTH = 64
@@ -27,24 +27,24 @@ def build_uni2_h(
 
     The arguments are those of the model card of ``MahmoodLab/UNI2-h``.
     """
-    arguments: dict[str, Any] = {
-        "img_size": img_size,
-        "patch_size": patch_size,
-        "depth": depth,
-        "num_heads": max(1, embed_dim // HEAD_WIDTH),
-        "init_values": 1e-5,
-        "embed_dim": embed_dim,
-        "mlp_ratio": mlp_ratio,
-        "num_classes": 0,
-        "no_embed_class": True,
-        "mlp_layer": SwiGLUPacked,
-        "act_layer": torch.nn.SiLU,
-        "reg_tokens": reg_tokens,
-        "dynamic_img_size": True,
-        "weight_init": "skip",
-    }
-    network: nn.Module = timm.create_model("vit_giant_patch14_224", pretrained=False, **arguments)
-    return network
+    return timm.create_model(
+        "vit_giant_patch14_224",
+        pretrained=False,
+        img_size=img_size,
+        patch_size=patch_size,
+        depth=depth,
+        num_heads=max(1, embed_dim // HEAD_WIDTH),
+        init_values=1e-5,
+        embed_dim=embed_dim,
+        mlp_ratio=mlp_ratio,
+        num_classes=0,
+        no_embed_class=True,
+        mlp_layer=SwiGLUPacked,
+        act_layer=nn.SiLU,
+        reg_tokens=reg_tokens,
+        dynamic_img_size=True,
+        weight_init="skip",
+    )
 
 
 def uni_sizes(shapes: dict[str, tuple[int, ...]]) -> dict[str, Any]:
@@ -53,7 +53,7 @@ def uni_sizes(shapes: dict[str, tuple[int, ...]]) -> dict[str, Any]:
     Raises
     ------
     KeyError, IndexError
-        If a tensor that tells a size is not there.
+        If a tensor that determines a size is missing.
     """
     embed_dim, _, patch_size, _ = shapes["patch_embed.proj.weight"]
     patches = shapes["pos_embed"][1]
@@ -68,12 +68,12 @@ def uni_sizes(shapes: dict[str, tuple[int, ...]]) -> dict[str, Any]:
 
 
 class UniEncoder(nn.Module):
-    """UNI2-h behind its own preprocessing.
+    """UNI2-h with its preprocessing.
 
     Parameters
     ----------
     vit : nn.Module
-        From :func:`build_uni2_h`.
+        The network from :func:`build_uni2_h`.
     """
 
     def __init__(self, vit: nn.Module) -> None:
@@ -87,13 +87,13 @@ class UniEncoder(nn.Module):
         Parameters
         ----------
         images : Tensor, (batch, 3, height, width)
-            RGB in [0, 1], 256 px at 0.5 µm/px; resized (bilinear, no crop) to 224 px.
+            RGB in [0, 1], 256 px at 0.5 µm/px. They are resized to 224 px (bilinear, no crop).
 
         Returns
         -------
         Tensor, (batch, 1536), float32
         """
-        # Float32 until the network: the resize of a half-precision picture would lose shades.
+        # Float32 until the network: resizing in half precision would lose shades.
         images = nn.functional.interpolate(
             images.float(),
             size=(self.side, self.side),

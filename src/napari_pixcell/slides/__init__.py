@@ -1,11 +1,11 @@
-"""Files to regions in µm: no torch, no Qt."""
+"""Reading slides: from files to regions in µm. No torch, no Qt."""
 
 from __future__ import annotations
 
 from napari_pixcell.slides.opening import open_slide
+from napari_pixcell.slides.pixel_size import remember_mpp, remembered_mpp
 from napari_pixcell.slides.placement import placement
 from napari_pixcell.slides.region import Region
-from napari_pixcell.slides.remembered import remember_mpp, remembered_mpp
 from napari_pixcell.slides.slide import ArraySlide, Slide, check_region
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""Files and pixels told apart by what is in them, never by their names."""
+"""Fingerprints of files and pixels, by content and never by name."""
 
 from __future__ import annotations
 
@@ -10,18 +10,15 @@ from numpy.typing import NDArray
 
 CHUNK = 65536  # bytes at each end of a file
 
-# Formats whose slide is one file. What the others show may lie in files beside the one that was
-# opened (MRXS, VMS, DICOM, OME-TIFF sets), so that this one tells nothing about it.
+# Single-file formats. In others (MRXS, VMS, DICOM, OME-TIFF sets) the pixels may lie in
+# neighbouring files, so that the opened file alone cannot identify them.
 ONE_FILE = (".svs", ".ndpi", ".scn", ".bif", ".svslide", ".tif", ".tiff", ".png", ".jpg", ".jpeg")
 
 
 def content_key(path: Path) -> str:
-    """Identify a file by its size and both ends: survives a move and a copy, holds no name.
+    """Return a fingerprint of a file's size and both ends: 32 hexadecimal digits.
 
-    Returns
-    -------
-    str
-        32 hexadecimal digits.
+    It survives moves and copies and contains no name.
 
     Raises
     ------
@@ -38,15 +35,10 @@ def content_key(path: Path) -> str:
 
 
 def file_stamp(path: Path) -> str:
-    """Identify a file as it is now, without reading the whole of it.
+    """Return a fingerprint of a file in its current state: 64 hexadecimal digits.
 
-    Unlike :func:`content_key` it changes when the file is written to in its middle, as an
-    uncompressed TIFF can be: the time of the last change goes into it.
-
-    Returns
-    -------
-    str
-        64 hexadecimal digits.
+    Unlike :func:`content_key` it includes the modification time, so it also changes when the
+    middle of the file is overwritten, as in an uncompressed TIFF.
 
     Raises
     ------
@@ -58,7 +50,7 @@ def file_stamp(path: Path) -> str:
 
 
 def slide_stamp(path: Path) -> str | None:
-    """Give the stamp of a slide's file; None where several files make up the slide.
+    """Return the :func:`file_stamp` of a slide, or None for formats of several files.
 
     Raises
     ------
@@ -70,7 +62,7 @@ def slide_stamp(path: Path) -> str | None:
 
 
 def pixels_stamp(pixels: NDArray[np.uint8]) -> str:
-    """Identify pixels: (h, w, 3) uint8; 64 hexadecimal digits."""
+    """Return a fingerprint of (h, w, 3) uint8 pixels: 64 hexadecimal digits."""
     digest = hashlib.sha256(f"{pixels.shape} {pixels.dtype}".encode())
     digest.update(pixels.tobytes())
     return digest.hexdigest()

@@ -1,4 +1,4 @@
-"""Tiles that cannot be decoded: white, logged and counted, so that the rest can be worked with."""
+"""Damaged files and corrupt tiles. Corrupt tiles are shown white, logged and counted."""
 
 from __future__ import annotations
 
@@ -7,26 +7,36 @@ import threading
 
 from psygnal import Signal
 
+from napari_pixcell.errors import PixCellError
+
 log = logging.getLogger(__name__)
 MOST_LOGGED = 20
 
 
 class Undecodable(Exception):
-    """A backend could not decode one tile; never leaves ``slides``."""
+    """A tile that a backend cannot decode; never leaves ``slides``."""
+
+
+def damaged(name: str) -> PixCellError:
+    """Return the error for a file that is cut short or partly unreadable."""
+    return PixCellError(
+        f"“{name}” is damaged or cut short and cannot be read in full. Copy it again from its "
+        "source."
+    )
 
 
 class CorruptTiles:
-    """The corrupt tiles met so far in one slide.
+    """The corrupt tiles of one slide, as far as it has been read.
 
     Parameters
     ----------
     name : str
-        Of the slide, for the log.
+        Slide name for the log.
 
     Attributes
     ----------
     found : Signal
-        One more was met; emitted in the thread that read it.
+        Emitted for each new corrupt tile, in the thread that read it.
     """
 
     found = Signal()
@@ -43,12 +53,12 @@ class CorruptTiles:
         return tile in self._tiles
 
     def known(self) -> list[tuple[int, int, int]]:
-        """Give the level, row and column of each."""
+        """Return the level, row and column of each."""
         with self._lock:
             return sorted(self._tiles)
 
     def add(self, level: int, row: int, column: int, reason: BaseException) -> None:
-        """Count a tile, and log it unless it is known or many were logged."""
+        """Count a corrupt tile; log the first ``MOST_LOGGED`` of a slide."""
         tile = (level, row, column)
         with self._lock:
             if tile in self._tiles:
@@ -57,7 +67,8 @@ class CorruptTiles:
             count = len(self._tiles)
         if count <= MOST_LOGGED:
             log.warning(
-                "%s: the tile in row %d, column %d of level %d cannot be decoded (%s); it is white",
+                "%s: the tile in row %d, column %d of level %d cannot be decoded (%s). "
+                "It is shown white.",
                 self.name,
                 row,
                 column,
@@ -65,5 +76,5 @@ class CorruptTiles:
                 reason.__cause__ or reason,
             )
         if count == MOST_LOGGED:
-            log.warning("%s: further corrupt tiles are counted and not logged", self.name)
+            log.warning("%s: further corrupt tiles are counted but not logged", self.name)
         self.found.emit()

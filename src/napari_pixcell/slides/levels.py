@@ -1,9 +1,9 @@
-"""One resolution of a slide as an array that decodes only what is asked for."""
+"""One resolution of a slide, as an array that decodes only what is read."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from typing import Any
@@ -17,10 +17,11 @@ from napari_pixcell.slides.tile_cache import CACHE
 
 _pool = ThreadPoolExecutor(min(4, os.cpu_count() or 1), thread_name_prefix="slide-tiles")
 _numbers = count()
+Index = tuple[int, int]  # row and column of a tile
 
 
 def to_rgb8(pixels: NDArray[Any]) -> NDArray[np.uint8]:
-    """Turn (h, w, 3 or 4) pixels of any usual type into RGB uint8, transparency on white."""
+    """Convert (h, w, 3 or 4) pixels of any common type to RGB uint8, transparency on white."""
     if pixels.dtype == np.uint16:
         pixels = (pixels // 257).astype(np.uint8)
     elif pixels.dtype == bool:
@@ -40,13 +41,13 @@ def to_rgb8(pixels: NDArray[Any]) -> NDArray[np.uint8]:
 
 
 class Level:
-    """An array-like of one resolution: (h, w, 3) uint8, read by slices.
+    """Array-like of one resolution, (h, w, 3) uint8, read by slicing.
 
     Parameters
     ----------
     shape : (h, w)
     chunk : (rows, columns)
-        What is decoded at once.
+        Unit of decoding.
     """
 
     dtype = np.dtype(np.uint8)
@@ -58,11 +59,11 @@ class Level:
         self.size = self.shape[0] * self.shape[1] * 3
 
     def read(self, top: int, bottom: int, left: int, right: int) -> NDArray[np.uint8]:
-        """Read a box that lies inside the level: (bottom - top, right - left, 3) uint8."""
+        """Read a box inside the level as (bottom - top, right - left, 3) uint8."""
         raise NotImplementedError
 
     def read_white(self, top: int, bottom: int, left: int, right: int) -> NDArray[np.uint8]:
-        """Read any box; what lies outside the level is white."""
+        """Read any box; pixels outside the level are white."""
         height, width, _ = self.shape
         out = np.full((bottom - top, right - left, 3), 255, np.uint8)
         t, b, l, r = max(top, 0), min(bottom, height), max(left, 0), min(right, width)  # noqa: E741
@@ -79,8 +80,7 @@ class Level:
 
     def __getitem__(self, key: Any) -> NDArray[np.uint8]:
         keys = list(key) if isinstance(key, tuple) else [key]
-        if Ellipsis in [k for k in keys if k is Ellipsis]:
-            at = next(i for i, k in enumerate(keys) if k is Ellipsis)
+        for at in [i for i, k in enumerate(keys) if k is Ellipsis]:
             keys[at : at + 1] = [slice(None)] * (4 - len(keys))
         keys += [slice(None)] * (3 - len(keys))
         spans: list[tuple[int, int]] = []
@@ -109,25 +109,24 @@ class Level:
         return block[(*inner, keys[2])]
 
     def __reduce__(self) -> Any:
-        raise TypeError("A slide's level holds an open file: open the slide again instead.")
+        raise TypeError("A slide level holds an open file. Open the slide again instead.")
 
 
 class TiledLevel(Level):
-    """A level decoded tile by tile, the tiles kept in the shared cache.
+    """A level decoded tile by tile; tiles are kept in the shared cache.
 
     Parameters
     ----------
     shape : (h, w)
     tile : (rows, columns)
-    fetch : callable (row, column) -> (<= rows, <= columns, 3) uint8
-        Decodes the tile of that index, or raises :class:`Undecodable`; must be safe in several
-        threads.
+    fetch : callable (row, column) -> (rows, columns, 3) uint8
+        Decodes one tile, cropped to the level, or raises :class:`Undecodable`. Must be thread-safe.
     parallel : bool
-        Whether tiles may be fetched in a pool; off where ``fetch`` itself reads another level.
+        Whether tiles may be fetched in a thread pool. False if ``fetch`` reads another level.
     corrupt : CorruptTiles, optional
-        Where tiles that cannot be decoded are counted; they are white.
+        Counts tiles that cannot be decoded.
     index : int
-        Of this level in its slide, for ``corrupt``.
+        Index of this level in its slide, for ``corrupt``.
     """
 
     def __init__(
@@ -148,12 +147,12 @@ class TiledLevel(Level):
         self._number = next(_numbers)
 
     def fetch(self, index: tuple[int, int]) -> NDArray[np.uint8]:
-        """Give a tile, decoding it if it is not cached; white where it cannot be decoded."""
+        """Return a tile, decoded if it is not cached, or white if it cannot be decoded."""
         key = (self._number, *index)
         tile = CACHE.get(key)
         if tile is not None:
             return tile
-        if (self.index, *index) in self._corrupt:  # dropped from the cache, and still corrupt
+        if (self.index, *index) in self._corrupt:  # evicted from the cache, but still corrupt
             return self._white(index)
         try:
             tile = self.decode(*index)
@@ -169,11 +168,11 @@ class TiledLevel(Level):
         return np.full(shape, 255, np.uint8)
 
     def cached(self, index: tuple[int, int]) -> NDArray[np.uint8] | None:
-        """Give a tile if it is cached."""
+        """Return a tile if it is cached."""
         return CACHE.get((self._number, *index))
 
-    def indices(self, top: int, bottom: int, left: int, right: int) -> list[tuple[int, int]]:
-        """Give the (row, column) of every tile that a box touches."""
+    def indices(self, top: int, bottom: int, left: int, right: int) -> list[Index]:
+        """Return the (row, column) of every tile that a box touches."""
         th, tw = self.tile
         return [
             (i, j)
@@ -181,34 +180,43 @@ class TiledLevel(Level):
             for j in range(left // tw, (right - 1) // tw + 1)
         ]
 
-    def read(self, top: int, bottom: int, left: int, right: int) -> NDArray[np.uint8]:
-        """Read a box that lies inside the level: (bottom - top, right - left, 3) uint8."""
+    def overlaps(
+        self, top: int, bottom: int, left: int, right: int
+    ) -> Iterator[tuple[Index, tuple[slice, slice], tuple[slice, slice]]]:
+        """Iterate over the tiles that a box touches, with the shared part in box and tile."""
         th, tw = self.tile
-        wanted = self.indices(top, bottom, left, right)
-        out = np.full((bottom - top, right - left, 3), 255, np.uint8)
-        many = self._parallel and len(wanted) > 3
-        for (i, j), tile in zip(wanted, (_pool.map if many else map)(self.fetch, wanted)):  # noqa: B905
+        for i, j in self.indices(top, bottom, left, right):
             y, x = i * th, j * tw
-            t, b = max(top, y), min(bottom, y + tile.shape[0])
-            l, r = max(left, x), min(right, x + tile.shape[1])  # noqa: E741
-            if t < b and l < r:
-                out[t - top : b - top, l - left : r - left] = tile[t - y : b - y, l - x : r - x]
+            t, b = max(top, y), min(bottom, y + th)
+            l, r = max(left, x), min(right, x + tw)  # noqa: E741
+            in_box = slice(t - top, b - top), slice(l - left, r - left)
+            yield (i, j), in_box, (slice(t - y, b - y), slice(l - x, r - x))
+
+    def read(self, top: int, bottom: int, left: int, right: int) -> NDArray[np.uint8]:
+        """Read a box inside the level as (bottom - top, right - left, 3) uint8."""
+        wanted = self.indices(top, bottom, left, right)
+        out = np.empty((bottom - top, right - left, 3), np.uint8)
+        tiles = (_pool.map if self._parallel and len(wanted) > 3 else map)(self.fetch, wanted)
+        for (_, in_box, in_tile), tile in zip(
+            self.overlaps(top, bottom, left, right), tiles, strict=True
+        ):
+            out[in_box] = tile[in_tile]
         return out
 
     def forget(self) -> None:
-        """Drop this level's tiles from the cache."""
+        """Remove this level's tiles from the cache."""
         CACHE.drop(self._number)
 
 
 class ArrayLevel(Level):
-    """A level over any array-like of (h, w, 3 or 4) numbers: numpy, zarr, dask or ours."""
+    """A level over any array-like of shape (h, w, 3 or 4), such as numpy, zarr or dask arrays."""
 
     def __init__(self, array: Any) -> None:
         shape = tuple(array.shape)
         if len(shape) != 3 or shape[-1] not in (3, 4):
             raise PixCellError(
-                f"An image of shape {' × '.join(map(str, shape))} is not a colour (RGB) picture; "
-                "choose an RGB image layer or file."
+                f"An image of shape {' × '.join(map(str, shape))} is not an RGB image. Choose an "
+                "RGB image layer or file."
             )
         chunks = getattr(array, "chunks", None) or (1024, 1024)
         chunk = [c if isinstance(c, int) else max(c) for c in chunks[:2]]
@@ -216,12 +224,12 @@ class ArrayLevel(Level):
         self._array = array
 
     def read(self, top: int, bottom: int, left: int, right: int) -> NDArray[np.uint8]:
-        """Read a box that lies inside the level: (bottom - top, right - left, 3) uint8."""
+        """Read a box inside the level as (bottom - top, right - left, 3) uint8."""
         return to_rgb8(np.asarray(self._array[top:bottom, left:right]))
 
 
 def shrunk(parent: Level, factor: int = 4, tile: int = 256) -> TiledLevel:
-    """Make a level ``factor`` times coarser than its parent, averaging areas on demand."""
+    """Return a level ``factor`` times coarser than its parent, averaged on demand."""
     height, width = -(-parent.shape[0] // factor), -(-parent.shape[1] // factor)
 
     def fetch(row: int, column: int) -> NDArray[np.uint8]:
@@ -229,6 +237,6 @@ def shrunk(parent: Level, factor: int = 4, tile: int = 256) -> TiledLevel:
         y, x = row * tile * factor, column * tile * factor
         block = parent.read_white(y, y + h * factor, x, x + w * factor)
         means = block.reshape(h, factor, w, factor, 3).mean(axis=(1, 3), dtype=np.float32)
-        return np.rint(means).astype(np.uint8)
+        return np.asarray(np.rint(means), np.uint8)
 
     return TiledLevel((height, width), (tile, tile), fetch, parallel=False)

@@ -1,34 +1,27 @@
-"""Pixel sizes as files state them, believed only where they can be true of a microscope."""
+"""Pixel sizes: as files state them, checked for plausibility, and as users entered them."""
 
 from __future__ import annotations
 
+import contextlib
+import json
 import math
 import re
+from pathlib import Path
 from xml.etree import ElementTree
 
 from napari_pixcell.errors import PixCellError
+from napari_pixcell.files import write_whole
+from napari_pixcell.folders import config_folder
+from napari_pixcell.slides.content import content_key
 
 SMALLEST, LARGEST = 0.05, 10.0  # µm per pixel; 72 and 96 dpi would be 353 and 265
-UM = {
-    "m": 1e6,
-    "cm": 1e4,
-    "mm": 1e3,
-    "µm": 1.0,
-    "μm": 1.0,
-    "um": 1.0,
-    "micron": 1.0,
-    "microns": 1.0,
-    "micrometer": 1.0,
-    "nm": 1e-3,
-    "pm": 1e-6,
-    "å": 1e-4,
-    "in": 25400.0,
-    "inch": 25400.0,
-}
+UM = dict.fromkeys(("µm", "μm", "um", "micron", "microns", "micrometer"), 1.0)
+UM |= {"m": 1e6, "cm": 1e4, "mm": 1e3, "nm": 1e-3, "pm": 1e-6, "å": 1e-4}
+UM |= {"in": 25400.0, "inch": 25400.0}
 
 
 def plausible(x: float | None, y: float | None) -> float | None:
-    """Give one µm/px for both axes, or None if the numbers can't be a microscope's."""
+    """Return one µm/px for both axes, or None if the values are implausible for a microscope."""
     if x is None or y is None or not (math.isfinite(x) and math.isfinite(y)):
         return None
     inside = SMALLEST <= x <= LARGEST and SMALLEST <= y <= LARGEST
@@ -36,35 +29,41 @@ def plausible(x: float | None, y: float | None) -> float | None:
 
 
 def checked_mpp(mpp: float) -> float:
-    """Refuse a pixel size typed by a user that can't be meant."""
+    """Return a pixel size entered by a user, in µm/px.
+
+    Raises
+    ------
+    PixCellError
+        If it is implausible.
+    """
     if not (math.isfinite(mpp) and SMALLEST <= mpp <= LARGEST):
         raise PixCellError(
-            f"A pixel size of {mpp:g} µm cannot be right; give one between {SMALLEST:g} and "
+            f"A pixel size of {mpp:g} µm is not plausible. Enter one between {SMALLEST:g} and "
             f"{LARGEST:g} µm per pixel."
         )
     return float(mpp)
 
 
 def in_um(value: float, unit: str | None) -> float | None:
-    """Convert a length to µm; None for an unknown unit."""
+    """Return a length in µm, or None if the unit is unknown."""
     unit = re.sub(r"\\u00b5", "µ", (unit or "").strip(), flags=re.IGNORECASE)
     factor = UM.get(unit.lower())
     return None if factor is None else value * factor
 
 
 def from_ome(xml: str, image: int = 0) -> float | None:
-    """Read PhysicalSizeX and Y of the n-th image from OME-XML; the default unit is µm."""
+    """Return the µm/px of the n-th image in OME-XML, or None; the default unit is µm."""
     try:
         root = ElementTree.fromstring(xml)
     except ElementTree.ParseError:
         return None
-    found = root.findall(".//{*}Pixels")
-    if image >= len(found):
+    images = root.findall(".//{*}Pixels")
+    if image >= len(images):
         return None
     sizes: list[float | None] = []
     for axis in "XY":
-        text = found[image].get(f"PhysicalSize{axis}")
-        unit = found[image].get(f"PhysicalSize{axis}Unit", "µm")
+        text = images[image].get(f"PhysicalSize{axis}")
+        unit = images[image].get(f"PhysicalSize{axis}Unit", "µm")
         try:
             sizes.append(None if text is None else in_um(float(text), unit))
         except ValueError:
@@ -73,8 +72,39 @@ def from_ome(xml: str, image: int = 0) -> float | None:
 
 
 def from_resolution(x: float, y: float, unit: str | None) -> float | None:
-    """Read µm/px from pixels per ``unit``."""
+    """Return µm/px from a resolution in pixels per ``unit``, or None."""
     um = in_um(1.0, unit)
     if um is None or x <= 0 or y <= 0:
         return None
     return plausible(um / x, um / y)
+
+
+def remember_mpp(path: str | Path, mpp: float) -> None:
+    """Remember the pixel size (µm/px) of a file, identified by its content, not its name.
+
+    A settings folder that cannot be written is no error.
+    """
+    values = _remembered() | {content_key(Path(path)): checked_mpp(mpp)}
+    with contextlib.suppress(OSError):
+        _store().parent.mkdir(parents=True, exist_ok=True)
+        write_whole(_store(), json.dumps(values))
+
+
+def remembered_mpp(path: str | Path) -> float | None:
+    """Return the pixel size that the user once entered for this file, in µm/px, or None."""
+    values = _remembered()
+    return values.get(content_key(Path(path))) if values else None
+
+
+def _store() -> Path:
+    return config_folder() / "pixel_sizes.json"
+
+
+def _remembered() -> dict[str, float]:
+    try:
+        value = json.loads(_store().read_text())
+    except (OSError, ValueError):
+        return {}
+    if not isinstance(value, dict):
+        return {}
+    return {k: float(v) for k, v in value.items() if isinstance(v, int | float)}

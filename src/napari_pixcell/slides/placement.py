@@ -1,7 +1,7 @@
-"""Where a picture of a region lies in napari's world, in µm.
+"""World coordinates (µm) of regions and their images in napari.
 
-A slide's layer has scale mpp and translate 0, so the *centre* of its pixel (0, 0) is world 0 and
-its corner is half a pixel before. Regions count level-0 pixels from that corner, as slides do.
+A slide layer has scale mpp and translate 0, so the *centre* of its pixel (0, 0) is at world 0 and
+its corner half a pixel before. Regions count level-0 pixels from that corner, as slides do.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from collections.abc import Sequence
 
 from napari_pixcell.slides.region import Region
 
-Pair = tuple[float, float]
+YX = tuple[float, float]
 UNITS = ("micrometer", "micrometer")
 AXES = ("y", "x")
 
 
-def placement(region: Region, mpp: float, shape: Sequence[int]) -> tuple[Pair, Pair]:
-    """Give a layer's scale and translate so that its image lies exactly over a region.
+def placement(region: Region, mpp: float, shape: Sequence[int]) -> tuple[YX, YX]:
+    """Return the scale and translate of a layer whose image covers a region exactly.
 
     Parameters
     ----------
@@ -25,25 +25,22 @@ def placement(region: Region, mpp: float, shape: Sequence[int]) -> tuple[Pair, P
     mpp : float
         µm per level-0 pixel.
     shape : (rows, columns, ...)
-        Of the image read from, or made for, the region.
+        Shape of the region's image.
 
     Returns
     -------
     scale : (y, x)
         µm per pixel of the image.
     translate : (y, x)
-        World position of the centre of the image's pixel (0, 0), in µm.
+        Centre of the image's pixel (0, 0) in the world, in µm.
     """
     scale = region.height * mpp / shape[0], region.width * mpp / shape[1]
-    translate = (
-        (region.y - 0.5) * mpp + scale[0] / 2,
-        (region.x - 0.5) * mpp + scale[1] / 2,
-    )
+    translate = ((region.y - 0.5) * mpp + scale[0] / 2, (region.x - 0.5) * mpp + scale[1] / 2)
     return scale, translate
 
 
 def region_to_world(region: Region, mpp: float) -> tuple[float, float, float, float]:
-    """Give the region's edges in the world: (top, left, bottom, right) in µm."""
+    """Return the edges of a region in the world: (top, left, bottom, right) in µm."""
     return (
         (region.y - 0.5) * mpp,
         (region.x - 0.5) * mpp,
@@ -53,5 +50,5 @@ def region_to_world(region: Region, mpp: float) -> tuple[float, float, float, fl
 
 
 def world_to_region(top: float, left: float, bottom: float, right: float, mpp: float) -> Region:
-    """Give the region whose edges are at these world positions in µm."""
+    """Return the region whose edges lie at these world positions in µm."""
     return Region(left / mpp + 0.5, top / mpp + 0.5, (right - left) / mpp, (bottom - top) / mpp)

@@ -1,4 +1,4 @@
-"""Smaller levels of a picture."""
+"""Image pyramids: an image and its smaller levels."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-COARSEST = 1024  # px; a picture with no longer side needs no smaller level
-BLOCK = 1024, 4096  # rows and columns of a smaller level that are made at once
+COARSEST = 1024  # px; an image whose sides are no longer needs no smaller level
+BLOCK = 1024, 4096  # rows and columns of a smaller level computed at once
 
 
 def level_sizes(size: tuple[int, int]) -> list[tuple[int, int]]:
-    """Give the (height, width) of a picture and of its smaller levels."""
+    """Return the (height, width) of an image and of its smaller levels."""
     sizes = [size]
     while max(sizes[-1]) > COARSEST and min(sizes[-1]) > 1:
         height, width = sizes[-1]
@@ -21,7 +21,7 @@ def level_sizes(size: tuple[int, int]) -> list[tuple[int, int]]:
 
 
 def pyramid(image: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
-    """Give a picture and its smaller levels, each the mean of 2 × 2 px of the one before.
+    """Return an image and its smaller levels, each averaging 2 × 2 px of the previous one.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ def pyramid(image: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
     Returns
     -------
     list of array, uint8
-        The picture itself first, without a copy.
+        The image itself comes first, without a copy.
     """
     levels = [image]
     for height, width in level_sizes((image.shape[0], image.shape[1]))[1:]:
@@ -41,7 +41,7 @@ def pyramid(image: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
 
 
 def halve(source: Any, out: Any) -> None:
-    """Fill a level with the means of 2 × 2 px of a finer one, block by block.
+    """Write the 2 × 2 px means of one level into the next coarser one, block by block.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The napari reader: a slide as one multiscale RGB layer in µm."""
+"""napari reader: a slide as one multiscale RGB layer in µm."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ PLAIN = (".tif", ".tiff")
 
 
 def get_reader(path: str | list[str]) -> Callable[[Any], list[LayerData]] | None:
-    """Give the reader of a slide, or None for what napari's own readers do better.
+    """Return the reader of a slide, or None to leave the file to napari's own readers.
 
-    A TIFF that holds no RGB image, such as a mask, is left to them. A vendor's slide that cannot
-    be opened is ours: its reader then says why.
+    A TIFF without an RGB image, such as a mask, is left to them. A whole-slide image that cannot
+    be opened is not: our reader raises an error that says why.
     """
     if isinstance(path, list):
         if len(path) != 1:
             return None
         path = path[0]
     if Path(path).suffix.lower() == ".dcm" and not _is_dicom_slide(path):
-        return None  # a scan of another kind, which other plugins read
+        return None  # another kind of scan, which other plugins read
     if Path(path).suffix.lower() in PLAIN:
         try:
             open_slide(path).close()
@@ -49,13 +49,12 @@ def read_slide(path: str | list[str]) -> list[LayerData]:
 
 
 def layer_data(slide: Slide) -> LayerData:
-    """Describe a slide as an RGB image layer.
+    """Return a slide as napari layer data of an RGB image.
 
-    The centre of pixel (0, 0) lies at world 0. With a known pixel size the scale is in µm;
-    without, it is 1 and the metadata's ``mpp`` is None. ``metadata["napari_pixcell"]`` also
-    carries the open ``slide`` itself. What the layer reads are array-likes that decode only what is
-    asked for; those of a slide with levels can be drawn before they are decoded, see
-    :mod:`napari_pixcell.slides.window`.
+    The centre of pixel (0, 0) lies at world 0. The scale is in µm if the pixel size is known.
+    Otherwise it is 1 and ``mpp`` in the metadata is None. ``metadata["napari_pixcell"]`` also
+    holds the open ``slide``. The layer reads array-likes that decode on demand. With several
+    levels they are drawn before they are decoded, see :mod:`napari_pixcell.slides.window`.
     """
     several = len(slide.levels) > 1
     options: dict[str, Any] = {
@@ -70,7 +69,7 @@ def layer_data(slide: Slide) -> LayerData:
                 "name": slide.name,
                 "path": None if slide.path is None else str(slide.path),
                 "mpp": slide.mpp,
-                "mpp_source": slide.mpp_source or "unknown: give µm per pixel in PixCell studio",
+                "mpp_source": slide.mpp_source or "unknown: enter µm per pixel in PixCell studio",
                 "slide": slide,
             }
         },

@@ -31,7 +31,7 @@ class Region:
             x, y, width, height = (float(part) for part in text.split(","))
         except ValueError:
             raise PixCellError(
-                f"The region “{text}” is not four numbers; give it as x,y,width,height in "
+                f"The region “{text}” is not four numbers. Write it as x,y,width,height in "
                 "level-0 pixels, for example 600,800,512,512."
             ) from None
         return cls(x, y, width, height)
@@ -40,7 +40,7 @@ class Region:
     def tile(
         cls, centre: tuple[float, float], side_px: int, model_mpp: float, mpp: float
     ) -> Region:
-        """Make the region of one model tile.
+        """Return the region of one model tile.
 
         Parameters
         ----------
@@ -55,10 +55,10 @@ class Region:
         return cls(centre[0] - side / 2, centre[1] - side / 2, side, side)
 
     def shape_at(self, mpp: float, target_mpp: float) -> tuple[int, int]:
-        """Rows and columns of this region when read at ``target_mpp`` µm/px."""
+        """Return the rows and columns of this region when read at ``target_mpp`` µm/px."""
         factor = mpp / target_mpp
         return max(1, round(self.height * factor)), max(1, round(self.width * factor))
 
     def as_list(self) -> list[float]:
-        """Give x, y, width, height."""
+        """Return x, y, width, height."""
         return [self.x, self.y, self.width, self.height]

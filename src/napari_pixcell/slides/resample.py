@@ -1,4 +1,4 @@
-"""Resampling that knows where every pixel lies: exact areas when shrinking, linear otherwise."""
+"""Resampling at exact positions: area averages when shrinking, linear when enlarging."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
 def resample(
     patch: NDArray[np.uint8], box: tuple[float, float, float, float], shape: tuple[int, int]
 ) -> NDArray[np.uint8]:
-    """Resample a box of a picture.
+    """Resample a box of an image.
 
     Parameters
     ----------
     patch : (h, w, 3) uint8
     box : (top, left, bottom, right)
-        In pixels of ``patch``, counted from its corner; may be fractional. A margin of one pixel
-        about it lets neighbours take part.
+        In pixels of ``patch``, counted from its corner; may be fractional. Leave one pixel around
+        it for interpolation.
     shape : (rows, columns)
-        Of the result.
+        Shape of the result.
 
     Returns
     -------
@@ -43,8 +43,8 @@ def resample(
 
 
 def _weights(count: int, start: float, stop: float, out: int) -> csr_array:
-    """Give the (out, count) matrix that resamples ``start``–``stop`` of ``count`` samples."""
-    from scipy.sparse import csr_array  # takes long, and nothing is resampled at the start
+    """Return the (out, count) matrix that resamples ``start``–``stop`` of ``count`` samples."""
+    from scipy.sparse import csr_array  # a slow import, not needed at start-up
 
     step = (stop - start) / out
     if step >= 1:  # the share of each sample that lies inside each output pixel

@@ -1,10 +1,9 @@
-"""The sample slides in napari's File → Open Sample menu."""
+"""Sample slides for napari's File → Open Sample menu."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
@@ -13,6 +12,7 @@ import numpy as np
 
 import napari_pixcell
 from napari_pixcell.errors import PixCellError
+from napari_pixcell.files import sha256_of, write_whole
 from napari_pixcell.folders import cache_folder
 from napari_pixcell.slides.opening import open_slide
 from napari_pixcell.slides.placement import AXES, UNITS
@@ -53,7 +53,7 @@ def download_cmu1() -> list[LayerData]:
 
 
 def fetch_cmu1(url: str | None = None, folder: str | Path | None = None) -> Path:
-    """Give the path of CMU-1-Small-Region.svs, downloading it if it is not in the cache.
+    """Return the path of CMU-1-Small-Region.svs, downloading it if it is not in the cache.
 
     Parameters
     ----------
@@ -65,31 +65,25 @@ def fetch_cmu1(url: str | None = None, folder: str | Path | None = None) -> Path
     Raises
     ------
     PixCellError
-        If it cannot be downloaded or is not the file that was asked for.
+        If the download fails or its hash is wrong.
     """
     url = url or os.environ.get("PIXCELL_CMU1_URL") or CMU1_URL
     path = Path(folder or cache_folder()) / "CMU-1-Small-Region.svs"
-    if path.exists() and hashlib.sha256(path.read_bytes()).hexdigest() == CMU1_SHA256:
+    if path.exists() and sha256_of(path) == CMU1_SHA256:
         return path
     try:
         with urlopen(url, timeout=30) as answer:
             data = answer.read(MOST_BYTES)
     except (URLError, OSError) as error:
         raise PixCellError(
-            "CMU-1-Small-Region could not be downloaded; connect to the internet and try again, "
-            "or open a slide of your own."
+            "CMU-1-Small-Region could not be downloaded. Connect to the internet and retry, or "
+            "open a slide of your own."
         ) from error
     if hashlib.sha256(data).hexdigest() != CMU1_SHA256:
         raise PixCellError(
-            "The downloaded CMU-1-Small-Region is not the expected file, so it was thrown away; "
-            "try again later."
+            "The downloaded CMU-1-Small-Region is not the expected file and was discarded. Retry "
+            "later."
         )
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        Path(name).replace(path)
-    finally:
-        Path(name).unlink(missing_ok=True)
+    write_whole(path, data)
     return path

@@ -1,8 +1,7 @@
-"""A slide: levels, their exact downsamples, a pixel size, and reading by region and mpp."""
+"""A slide: levels with exact downsamples and a pixel size, read by region and mpp."""
 
 from __future__ import annotations
 
-import copy
 import math
 import re
 from collections.abc import Callable, Sequence
@@ -20,8 +19,8 @@ from napari_pixcell.slides.pixel_size import checked_mpp
 from napari_pixcell.slides.region import Region
 from napari_pixcell.slides.resample import resample
 
-LARGEST_OVERVIEW = 4096  # px; a slide whose coarsest level is larger gets computed ones
-ROWS_AT_ONCE = 512  # output rows resampled together, which bounds memory
+LARGEST_OVERVIEW = 4096  # px; coarser levels are computed if the coarsest one is larger
+ROWS_AT_ONCE = 512  # output rows resampled together, to bound memory
 
 
 class Slide:
@@ -30,25 +29,26 @@ class Slide:
     Parameters
     ----------
     name : str
-        What people see; never a path.
+        Display name; never a path.
     levels : list of Level
-        From the finest on.
+        Finest first.
     downsamples : list of (y, x)
-        Exact, in level-0 pixels per pixel of the level.
+        Exact level-0 pixels per pixel of each level.
     mpp : float or None
-        µm per level-0 pixel; None when the file does not say.
+        µm per level-0 pixel; None if unknown.
     mpp_source : str
-        Where the pixel size comes from, in words.
+        Source of the pixel size, in words.
     path : Path or None
     close : callable or None
         Closes the file.
     corrupt : CorruptTiles, optional
-        Where the levels count the tiles that cannot be decoded.
+        Counts the tiles that cannot be decoded.
 
     Attributes
     ----------
     stamp : str or None
-        Of the file when it was opened, see :func:`napari_pixcell.slides.content.slide_stamp`.
+        Fingerprint of the file at opening, see
+        :func:`napari_pixcell.slides.content.slide_stamp`.
     """
 
     def __init__(
@@ -59,6 +59,7 @@ class Slide:
         mpp: float | None,
         mpp_source: str = "",
         path: Path | None = None,
+        *,
         close: Callable[[], None] | None = None,
         corrupt: CorruptTiles | None = None,
     ) -> None:
@@ -83,7 +84,7 @@ class Slide:
 
     @property
     def short_name(self) -> str:
-        """The name without ``.svs``, ``.ome.tif`` and the like: what exports are named after."""
+        """Name without suffixes such as ``.svs`` or ``.ome.tif``, used to name exports."""
         return re.sub(r"(\.ome)?\.[A-Za-z]{2,8}$", "", self.name) or self.name
 
     @property
@@ -93,20 +94,20 @@ class Slide:
 
     @property
     def downsamples(self) -> tuple[float, ...]:
-        """Level-0 pixels per pixel of each level, never rounded."""
+        """Level-0 pixels per pixel of each level, not rounded."""
         return tuple(math.sqrt(y * x) for y, x in self._factors)
 
     def with_mpp(self, mpp: float) -> Slide:
-        """Give the same open slide with a pixel size in µm."""
-        other = copy.copy(self)
-        other.mpp, other.mpp_source = checked_mpp(mpp), "given by you"
+        """Return the same open slide with another pixel size in µm."""
+        other = object.__new__(type(self))
+        other.__dict__.update(self.__dict__, mpp=checked_mpp(mpp), mpp_source="entered by you")
         return other
 
     def read(self, region: Region, mpp: float) -> NDArray[np.uint8]:
-        """Read a region at a pixel size.
+        """Read a region at a pixel size as (h, w, 3) uint8.
 
-        Taken from the nearest finer level; areas are averaged when shrinking, and interpolated
-        linearly when enlarging. Outside the slide and under transparent pixels it is white.
+        The nearest finer level is read, averaged over areas when shrinking and interpolated
+        linearly when enlarging. Transparent pixels and those outside the slide are white.
 
         Parameters
         ----------
@@ -114,10 +115,6 @@ class Slide:
             In level-0 pixels; may be fractional.
         mpp : float
             µm per pixel of the result.
-
-        Returns
-        -------
-        (h, w, 3) uint8
 
         Raises
         ------
@@ -144,11 +141,11 @@ class Slide:
 
     @property
     def corrupt_tiles(self) -> int:
-        """How many tiles could not be decoded so far; they are white."""
+        """Number of tiles that could not be decoded so far; they are shown white."""
         return len(self.corrupt)
 
     def corrupt_in(self, region: Region) -> int:
-        """Count the corrupt tiles met so far that lie in a region, of whatever level."""
+        """Return the number of known corrupt tiles in a region, at any level."""
         placed: dict[int, tuple[TiledLevel, tuple[float, float]]] = {}
         for level, factor in zip(self.levels, self._factors, strict=True):
             if isinstance(level, TiledLevel):
@@ -164,22 +161,19 @@ class Slide:
         return count
 
     def corrupt_note(self, region: Region | None = None) -> str:
-        """Say what the corrupt tiles of the slide, or of a region, mean; empty without any."""
+        """Return a warning about corrupt tiles in the slide or a region; empty without any."""
         count = self.corrupt_tiles if region is None else self.corrupt_in(region)
         if not count:
             return ""
         where = f"“{self.name}”" if region is None else f"This region of “{self.name}”"
         tiles = "a corrupt tile, which is" if count == 1 else f"{count} corrupt tiles, which are"
-        return f"{where} has {tiles} shown white; copy the file again from its source."
+        return f"{where} has {tiles} shown white. Copy the file again from its source."
 
     def content(self) -> str | None:
-        """Identify what this slide shows without reading pixels.
+        """Return a fingerprint of the slide's content without reading pixels.
 
-        Returns
-        -------
-        str or None
-            64 hexadecimal digits; None where only the pixels can tell: layers, slides of several
-            files, and a file that was changed after it was opened.
+        It has 64 hexadecimal digits, and is None for layers, slides of several files, and files
+        changed after they were opened.
         """
         if self.path is None or self.stamp is None:
             return None
@@ -189,10 +183,10 @@ class Slide:
             return None
 
     def require_mpp(self) -> float:
-        """Give the pixel size in µm, or say what to do when it is unknown."""
+        """Return the pixel size in µm, or raise PixCellError if it is unknown."""
         if self.mpp is None:
             raise PixCellError(
-                f"The pixel size of “{self.name}” is unknown: give it in µm per pixel (in the "
+                f"The pixel size of “{self.name}” is unknown. Enter it in µm per pixel (in the "
                 "dock's Slide section, or with --mpp), for example 0.5 for a 20× scan."
             )
         return self.mpp
@@ -212,21 +206,16 @@ class Slide:
         self.close()
 
     def __reduce__(self) -> Any:
-        raise TypeError("A slide holds an open file: open it again instead of pickling it.")
-
-    def __copy__(self) -> Slide:
-        other = object.__new__(type(self))
-        other.__dict__.update(self.__dict__)
-        return other
+        raise TypeError("A slide holds an open file. Open it again instead of pickling it.")
 
 
 class ArraySlide(Slide):
-    """A slide made of arrays that are already open, such as the levels of a napari RGB layer.
+    """A slide of arrays that are already open, such as the levels of a napari RGB layer.
 
     Parameters
     ----------
     levels : list of array-like, (h, w, 3 or 4)
-        From the finest on.
+        Finest first.
     mpp : float or None
         µm per pixel of the first level.
     name : str
@@ -239,13 +228,13 @@ class ArraySlide(Slide):
 
 
 def shape_ratios(levels: Sequence[Level]) -> list[tuple[float, float]]:
-    """Give the exact (y, x) downsample of each level from the shapes."""
+    """Return the exact (y, x) downsample of each level, computed from the shapes."""
     height, width, _ = levels[0].shape
     return [(height / level.shape[0], width / level.shape[1]) for level in levels]
 
 
 def check_region(region: Region, slide: Slide, tile_px: int, model_mpp: float) -> None:
-    """Refuse a region that a model cannot use.
+    """Check that a model can use a region.
 
     Parameters
     ----------
@@ -260,28 +249,29 @@ def check_region(region: Region, slide: Slide, tile_px: int, model_mpp: float) -
     Raises
     ------
     PixCellError
-        If the pixel size is unknown, or the region is off the slide or smaller than a tile.
+        If the pixel size is unknown, or the region lies outside the slide or is smaller than a
+        tile.
     """
     mpp = slide.require_mpp()
     height, width = slide.shape
     if not all(map(math.isfinite, region.as_list())) or min(region.width, region.height) <= 0:
-        raise PixCellError("The region has no area; draw a box on the slide.")
+        raise PixCellError("The region has no area. Draw a box on the slide.")
     inside_x = region.x < width and region.x + region.width > 0
     inside_y = region.y < height and region.y + region.height > 0
     if not (inside_x and inside_y):
         raise PixCellError(
-            f"The region lies outside the slide, which is {width} × {height} pixels; move it onto "
+            f"The region lies outside the slide, which is {width} × {height} pixels. Move it onto "
             "the slide."
         )
     side = tile_px * model_mpp / mpp
     if min(region.width, region.height) < side - max(1.0, 0.005 * side):
         raise PixCellError(
             f"The region is {region.width:.0f} × {region.height:.0f} pixels, smaller than one tile "
-            f"({side:.0f} × {side:.0f}, which is {tile_px * model_mpp:.0f} µm); make it larger."
+            f"({side:.0f} × {side:.0f}, which is {tile_px * model_mpp:.0f} µm). Make it larger."
         )
 
 
 def _margin(start: float, stop: float, step: float) -> tuple[int, int]:
-    """Give whole pixels about a span, with a neighbour on each side when enlarging."""
+    """Return the pixels that cover a span, with a neighbour on each side when enlarging."""
     extra = 1 if step < 1 else 0
     return math.floor(start) - extra, max(math.ceil(stop), math.floor(start) + 1) + extra

@@ -1,4 +1,4 @@
-"""Pictures too large for memory: zarr on disk, written by rows of pixels and read by tiles."""
+"""Images too large for memory: zarr on disk, written by pixel rows and read by tiles."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ WHITE = 255
 
 
 def is_stored(size: tuple[int, int]) -> bool:
-    """Whether a picture of a size, (height, width) in px, is made on disk and not in memory.
+    """Whether an image of (height, width) px is generated on disk instead of in memory.
 
-    The limit is ``PIXCELL_PICTURE_MB``, then the preference ``picture MB``, then 256 MB, which is
-    about 9,200 × 9,200 px.
+    The limit is ``PIXCELL_PICTURE_MB``, then the preference ``picture MB``, then 256 MB (about
+    9,200 × 9,200 px).
     """
     return 3 * size[0] * size[1] > megabytes("PIXCELL_PICTURE_MB", "picture MB", MEMORY_MB)
 
 
 def pictures_folder() -> Path:
-    """Where finished pictures lie that are too large for memory."""
+    """Return the folder of finished images that are too large for memory."""
     return cache_folder() / "pictures"
 
 
 class StoredPicture:
-    """A finished picture on disk: an array-like of uint8, (height, width, 3).
+    """A finished image on disk: array-like, uint8, (height, width, 3).
 
     Parameters
     ----------
@@ -50,12 +50,12 @@ class StoredPicture:
     Attributes
     ----------
     levels : list of TiledLevel
-        The picture itself and its smaller levels, each half as large as the one before.
+        The image itself and its smaller levels, each half as large as the previous one.
 
     Raises
     ------
     PixCellError
-        If it is not there, or not whole.
+        If it is missing or incomplete.
     """
 
     dtype = np.dtype(np.uint8)
@@ -70,10 +70,10 @@ class StoredPicture:
             arrays = [group[str(index)] for index in range(group.attrs["levels"])]
         except (OSError, KeyError, ValueError) as error:
             raise PixCellError(
-                "A large picture is gone from the cache folder; generate it again with the same "
+                "A large image is missing from the cache folder. Generate it again with the same "
                 "seed and settings."
             ) from error
-        corrupt = CorruptTiles("large picture")
+        corrupt = CorruptTiles("large image")
         self.levels = [_level(array, index, corrupt) for index, array in enumerate(arrays)]
         self.shape = self.levels[0].shape
 
@@ -87,11 +87,11 @@ class StoredPicture:
         return self.levels[0].__array__(dtype, copy)
 
     def small(self) -> NDArray[np.uint8]:
-        """Give the smallest level: uint8, (height, width, 3)."""
+        """Return the smallest level: uint8, (height, width, 3)."""
         return np.asarray(self.levels[-1])
 
     def delete(self) -> None:
-        """Remove it from the disk."""
+        """Delete the image from disk."""
         for level in self.levels:
             level.forget()
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -101,7 +101,7 @@ Picture = NDArray[np.uint8] | StoredPicture
 
 
 def create(folder: Path, size: tuple[int, int]) -> Any:
-    """Begin a picture, or go on with one that was begun.
+    """Create an image on disk, or reopen an unfinished one.
 
     Parameters
     ----------
@@ -112,7 +112,7 @@ def create(folder: Path, size: tuple[int, int]) -> Any:
     Returns
     -------
     zarr.Array
-        Its finest level, uint8 (height, width, 3), to be written to by rows.
+        Its finest level, uint8, (height, width, 3), to be written by rows.
     """
     import zarr
 
@@ -125,7 +125,7 @@ def create(folder: Path, size: tuple[int, int]) -> Any:
 
 
 def finish(folder: Path) -> StoredPicture:
-    """Add the smaller levels to a picture that is written, and move it to the finished ones."""
+    """Add the smaller levels to a complete image and move it to :func:`pictures_folder`."""
     import zarr
 
     group = zarr.open_group(folder, mode="r+")
@@ -136,14 +136,14 @@ def finish(folder: Path) -> StoredPicture:
         halve(level, smaller)
         level = smaller
     group.attrs["levels"] = len(sizes)
-    place = pictures_folder() / f"{uuid.uuid4().hex}{SUFFIX}"
-    place.parent.mkdir(parents=True, exist_ok=True)
-    shutil.move(folder, place)
-    return StoredPicture(place)
+    finished = pictures_folder() / f"{uuid.uuid4().hex}{SUFFIX}"
+    finished.parent.mkdir(parents=True, exist_ok=True)
+    shutil.move(folder, finished)
+    return StoredPicture(finished)
 
 
 def drop_old_pictures() -> None:
-    """Remove finished pictures of sessions of long ago."""
+    """Delete finished images older than ``KEPT_S``."""
     for path in pictures_folder().glob(f"*{SUFFIX}"):
         with contextlib.suppress(OSError):
             if time.time() - path.stat().st_mtime > KEPT_S:
@@ -151,7 +151,7 @@ def drop_old_pictures() -> None:
 
 
 def _array(group: Any, index: int, size: tuple[int, int]) -> Any:
-    shards = BLOCK if min(size) >= TILE else (TILE, TILE)  # few files, written by whole blocks
+    shards = BLOCK if min(size) >= TILE else (TILE, TILE)  # few files, written in whole blocks
     return group.create_array(
         str(index),
         shape=(*size, 3),
@@ -168,7 +168,7 @@ def _level(array: Any, index: int, corrupt: CorruptTiles) -> TiledLevel:
         top, left = row * TILE, column * TILE
         try:
             pixels: NDArray[np.uint8] = array[top : top + TILE, left : left + TILE]
-        except Exception as error:  # codecs raise their own kinds
+        except Exception as error:  # each codec raises its own exceptions
             raise Undecodable("damaged data") from error
         return pixels
 

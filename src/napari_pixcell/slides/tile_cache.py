@@ -1,11 +1,11 @@
-"""Decoded tiles of all open slides: one memory for the window, the encoder and the exporter."""
+"""Decoded tiles of all open slides: one cache for display, embedding and export."""
 
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 
 import numpy as np
+from cachetools import LRUCache
 from numpy.typing import NDArray
 
 from napari_pixcell.preferences import megabytes
@@ -15,66 +15,64 @@ Key = tuple[int, int, int]  # level, row, column
 
 
 def cache_bytes() -> int:
-    """Give the memory that decoded tiles may take, in bytes.
+    """Return the size limit of the tile cache in bytes.
 
-    ``PIXCELL_SLIDES_MB`` comes first, then the preference ``slides cache MB``, then 256 MB; what
-    is not a number of megabytes is passed over.
+    ``PIXCELL_SLIDES_MB`` comes first, then the preference ``slides cache MB``, then 256 MB.
+    Values that are not a number of megabytes are ignored.
     """
     return megabytes("PIXCELL_SLIDES_MB", "slides cache MB", CACHE_MB)
 
 
 class TileCache:
-    """Decoded tiles, the least recently used dropped first.
+    """Least-recently-used cache of decoded tiles, safe in several threads.
 
     Parameters
     ----------
     limit : int, optional
-        Bytes of all tiles together; one tile is kept even where it is larger. Default: what
-        :func:`cache_bytes` gives, read again whenever a slide is opened.
+        Bytes of all tiles together. A single larger tile is still kept. Default:
+        :func:`cache_bytes`, read again whenever a slide is opened.
     """
 
     def __init__(self, limit: int | None = None) -> None:
-        self.limit = cache_bytes() if limit is None else limit
-        self._tiles: OrderedDict[Key, NDArray[np.uint8]] = OrderedDict()
-        self._bytes = 0
         self._lock = threading.Lock()
+        self._tiles = self._empty(cache_bytes() if limit is None else limit)
+
+    def _empty(self, limit: int) -> LRUCache[Key, NDArray[np.uint8]]:
+        self.limit = limit
+        most = max(1, limit)  # a tile larger than the limit counts as filling the cache
+        return LRUCache(most, getsizeof=lambda tile: min(tile.nbytes, most))
 
     @property
     def nbytes(self) -> int:
-        """Bytes that are kept now."""
-        return self._bytes
+        """Bytes of all cached tiles."""
+        with self._lock:
+            return sum(tile.nbytes for tile in self._tiles.values())
 
     def get(self, key: Key) -> NDArray[np.uint8] | None:
-        """Give a tile, or None."""
+        """Return a tile, or None if it is not cached."""
         with self._lock:
-            tile = self._tiles.get(key)
-            if tile is not None:
-                self._tiles.move_to_end(key)
-            return tile
+            return self._tiles.get(key)
 
     def put(self, key: Key, tile: NDArray[np.uint8]) -> None:
-        """Keep a tile."""
+        """Add a tile, evicting the least recently used ones if the limit requires it."""
         with self._lock:
-            old = self._tiles.pop(key, None)
-            self._bytes += tile.nbytes - (0 if old is None else old.nbytes)
             self._tiles[key] = tile
-            self._shrink()
 
     def drop(self, level: int) -> None:
-        """Forget the tiles of one level."""
+        """Remove the tiles of one level."""
         with self._lock:
-            for key in [k for k in self._tiles if k[0] == level]:
-                self._bytes -= self._tiles.pop(key).nbytes
+            for key in [key for key in self._tiles if key[0] == level]:
+                del self._tiles[key]
 
     def use_limit(self, limit: int) -> None:
-        """Keep within another number of bytes from now on."""
+        """Change the limit, evicting tiles if it is lower."""
         with self._lock:
-            self.limit = limit
-            self._shrink()
-
-    def _shrink(self) -> None:
-        while self._bytes > self.limit and len(self._tiles) > 1:
-            self._bytes -= self._tiles.popitem(last=False)[1].nbytes
+            if limit == self.limit:
+                return
+            old, self._tiles = self._tiles, self._empty(limit)
+            while old:  # the least recently used tile comes first, so the order stays
+                key, tile = old.popitem()
+                self._tiles[key] = tile
 
 
 CACHE = TileCache()

@@ -1,10 +1,9 @@
-"""What the window draws: pixels that are here already, at once; the others as soon as decoded.
+"""Progressive display: cached pixels are drawn at once, the others as soon as they are decoded.
 
-napari reads a layer in the main thread, so that decoding there stops the window. A view waits for
-missing tiles a few hundredths of a second, which is enough for most, and draws what is not decoded
-by then enlarged from a coarser level, to be drawn again when it is. Only napari's own drawing is
-answered so: whoever else reads these arrays (plugins, napari's saving, ``numpy.asarray``) waits for
-the true pixels.
+napari reads a layer in the main thread, so decoding there freezes the window. A view waits a few
+hundredths of a second for missing tiles, which is enough for most. It draws the rest enlarged from
+a coarser level, and again once they are decoded. Only napari's own drawing is answered this way.
+Other readers (plugins, napari's saving, ``numpy.asarray``) wait for the true pixels.
 """
 
 from __future__ import annotations
@@ -21,41 +20,39 @@ import numpy as np
 from numpy.typing import NDArray
 from psygnal import Signal
 
-from napari_pixcell.slides.levels import Level, TiledLevel
+from napari_pixcell.slides.levels import Index, Level, TiledLevel
 
 DRAWING = "napari.layers._scalar_field._slice"  # napari's module that reads what it draws
-PATIENCE_S = 0.02  # a second drawing costs the window more than this
+PATIENCE_S = 0.02  # less than a second drawing would cost
 WHITE = 255
 
 
-def _be_modest() -> None:
-    """Let the window's own thread go first where all cores are busy (Linux knows how)."""
+def _lower_priority() -> None:
+    """Lower this thread's priority, so that the main thread comes first (Linux only)."""
     with contextlib.suppress(AttributeError, OSError):
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
 
 
-_pool = ThreadPoolExecutor(min(4, os.cpu_count() or 1), "slide-window", initializer=_be_modest)
-Index = tuple[int, int]
+_pool = ThreadPoolExecutor(min(4, os.cpu_count() or 1), "slide-window", initializer=_lower_priority)
 Key = tuple[int, Index]  # level, tile
 
 
 class SlideView:
-    """The levels of a slide as a window looks at them.
+    """The levels of a slide for progressive display in a napari layer.
 
-    As long as nobody listens to ``ready`` nothing could draw the pixels that come later, so all
-    reading waits.
+    While nobody listens to ``ready``, nothing would draw late pixels, so all reads wait.
 
     Parameters
     ----------
     levels : list of Level
-        Of the slide, from the finest on.
+        Levels of the slide, finest first.
 
     Attributes
     ----------
     levels : list of ViewLevel
-        For a napari layer.
+        Data of the napari layer.
     ready : Signal
-        A tile that was missing when last drawn is decoded; emitted in any thread.
+        Emitted in any thread when a tile that was missing in the last drawing is decoded.
     """
 
     ready = Signal()
@@ -66,8 +63,8 @@ class SlideView:
         self._overview: NDArray[np.uint8] | None = None
         self._waiting: dict[Key, Future[None]] = {}
         self._coarsely: set[Key] = set()
-        # Tiles of the box drawn last: with a small cache, those that come could drive out those
-        # that were here, and the drawing would never end.
+        # Tiles of the last box drawn. With a small cache, new tiles could evict these, and the
+        # drawing would never be complete.
         self._shown: set[Key] = set()
         self._held: dict[Key, NDArray[np.uint8]] = {}
         self._lock = threading.Lock()
@@ -78,52 +75,49 @@ class SlideView:
         return bool(self._waiting)
 
     def overview(self) -> NDArray[np.uint8]:
-        """Give the coarsest level, decoded once: (h, w, 3) uint8, not to be written to."""
+        """Return the coarsest level, decoded once: (h, w, 3) uint8, read-only."""
         if self._overview is None:
             self._overview = np.asarray(self._sources[-1])
             self._overview.flags.writeable = False
         return self._overview
 
     def now(self, index: int, top: int, bottom: int, left: int, right: int) -> NDArray[np.uint8]:
-        """Read a box of a level as far as it is decoded, and have the rest decoded.
+        """Read a box of a level from decoded tiles, and start decoding the others.
 
         Returns
         -------
         (bottom - top, right - left, 3) uint8
         """
         level = self._sources[index]
-        if not isinstance(level, TiledLevel):  # in memory, or of one piece
+        if not isinstance(level, TiledLevel):  # in memory, or in one piece
             return level.read(top, bottom, left, right)
         out = np.empty((bottom - top, right - left, 3), np.uint8)
         tiles = level.indices(top, bottom, left, right)
         wait(self._decode(index, level, tiles), timeout=PATIENCE_S)
         coarsely: set[Key] = set()
-        th, tw = level.tile
-        for i, j in tiles:
-            t, b = max(top, i * th), min(bottom, (i + 1) * th)
-            l, r = max(left, j * tw), min(right, (j + 1) * tw)  # noqa: E741
-            tile = self._have(index, level, (i, j))
+        for at, (rows, columns), in_tile in level.overlaps(top, bottom, left, right):
+            tile = self._decoded(index, level, at)
             if tile is None:
-                coarsely.add((index, (i, j)))
-                part = self._coarse(index, t, b, l, r)
+                coarsely.add((index, at))
+                box = top + rows.start, top + rows.stop, left + columns.start, left + columns.stop
+                out[rows, columns] = self._coarse(index, *box)
             else:
-                part = tile[t - i * th : b - i * th, l - j * tw : r - j * tw]
-            out[t - top : b - top, l - left : r - left] = part
+                out[rows, columns] = tile[in_tile]
         with self._lock:
             self._coarsely = {key for key in coarsely if key in self._waiting}
             late = any(key in self._held for key in coarsely)
-        if late:  # decoded since it was looked for
+        if late:  # decoded in the meantime
             self.ready.emit()
         return out
 
-    def _have(self, index: int, level: TiledLevel, tile: Index) -> NDArray[np.uint8] | None:
+    def _decoded(self, index: int, level: TiledLevel, tile: Index) -> NDArray[np.uint8] | None:
         held = self._held.get((index, tile))
         return level.cached(tile) if held is None else held
 
     def _coarse(
         self, index: int, top: int, bottom: int, left: int, right: int
     ) -> NDArray[np.uint8]:
-        """Give a box inside one tile from the nearest coarser level that has it, by neighbours."""
+        """Return a box inside one tile, enlarged from the nearest coarser level that has it."""
         shape = self._sources[index].shape
         for coarser in range(index + 1, len(self._sources)):
             level = self._sources[coarser]
@@ -134,19 +128,19 @@ class SlideView:
             if coarser == len(self._sources) - 1:
                 patch = self.overview()[y : rows[-1] + 1, x : columns[-1] + 1]
             elif isinstance(level, TiledLevel):
-                found = _cached(level, y, int(rows[-1]) + 1, x, int(columns[-1]) + 1)
-                if found is None:
+                cached = _cached(level, y, int(rows[-1]) + 1, x, int(columns[-1]) + 1)
+                if cached is None:
                     continue
-                patch = found
+                patch = cached
             else:
                 continue
             return patch.take(columns - x, axis=1).take(rows - y, axis=0)
         return np.full((bottom - top, right - left, 3), WHITE, np.uint8)
 
     def _decode(self, index: int, level: TiledLevel, tiles: list[Index]) -> list[Future[None]]:
-        """Have the missing ones of these tiles decoded, and no others any more.
+        """Start decoding the missing tiles among these, and cancel all others.
 
-        Gives those that are new: one that was late before is not worth waiting for again.
+        Only new tasks are returned. A tile that was late before is not worth waiting for again.
         """
         new: list[Future[None]] = []
         with self._lock:
@@ -157,7 +151,7 @@ class SlideView:
                     del self._waiting[key]
             for tile in tiles:
                 key = index, tile
-                if key not in self._waiting and self._have(index, level, tile) is None:
+                if key not in self._waiting and self._decoded(index, level, tile) is None:
                     self._waiting[key] = _pool.submit(self._fetch, level, key)
                     new.append(self._waiting[key])
         return new
@@ -166,19 +160,19 @@ class SlideView:
         pixels = None
         try:
             pixels = level.fetch(key[1])
-        finally:  # an error is the future's; the tile stays coarse
+        finally:  # an error goes to the future, and the tile stays coarse
             with self._lock:
                 self._waiting.pop(key, None)
                 if pixels is not None and key in self._shown:
                     self._held[key] = pixels
-                told = key in self._coarsely
+                was_coarse = key in self._coarsely
                 self._coarsely.discard(key)
-            if told and pixels is not None:
+            if was_coarse and pixels is not None:
                 self.ready.emit()
 
 
 class ViewLevel(Level):
-    """One level of a :class:`SlideView`: an array-like of (h, w, 3) uint8."""
+    """One level of a :class:`SlideView`: array-like, (h, w, 3) uint8."""
 
     def __init__(self, view: SlideView, index: int) -> None:
         source = view._sources[index]
@@ -188,13 +182,13 @@ class ViewLevel(Level):
         self._index = index
 
     def read(self, top: int, bottom: int, left: int, right: int) -> NDArray[np.uint8]:
-        """Read a box that lies inside the level: (bottom - top, right - left, 3) uint8."""
+        """Read a box inside the level as (bottom - top, right - left, 3) uint8."""
         return self._source.read(top, bottom, left, right)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         if self._index < len(self.view.levels) - 1 or dtype not in (None, np.uint8):
             return super().__array__(dtype, copy)
-        overview = self.view.overview()  # napari keeps it for its thumbnail: the same memory
+        overview = self.view.overview()  # napari keeps it for its thumbnail, so share the memory
         return overview.copy() if copy else overview
 
     def __getitem__(self, key: Any) -> NDArray[np.uint8]:
@@ -208,10 +202,10 @@ class ViewLevel(Level):
         return super().__getitem__(key)
 
     def _drawn(self) -> bool:
-        """Whether napari reads this in the main thread to draw it, and will hear of the rest.
+        """Whether napari reads this in the main thread to draw it, and listens to ``ready``.
 
-        Other readers are told apart by the module that asks. Should napari move its own, its
-        drawing waits for the true pixels again, which is slow and never wrong.
+        The calling module identifies napari's drawing. If napari moves that module, drawing waits
+        for the true pixels, which is slow but correct.
         """
         asking = sys._getframe(2).f_globals.get("__name__")
         main = threading.current_thread() is threading.main_thread()
@@ -222,15 +216,10 @@ def _cached(
     level: TiledLevel, top: int, bottom: int, left: int, right: int
 ) -> NDArray[np.uint8] | None:
     """Read a small box if all of its tiles are decoded."""
-    th, tw = level.tile
     out = np.empty((bottom - top, right - left, 3), np.uint8)
-    for i, j in level.indices(top, bottom, left, right):
-        tile = level.cached((i, j))
+    for index, in_box, in_tile in level.overlaps(top, bottom, left, right):
+        tile = level.cached(index)
         if tile is None:
             return None
-        t, b = max(top, i * th), min(bottom, (i + 1) * th)
-        l, r = max(left, j * tw), min(right, (j + 1) * tw)  # noqa: E741
-        out[t - top : b - top, l - left : r - left] = tile[
-            t - i * th : b - i * th, l - j * tw : r - j * tw
-        ]
+        out[in_box] = tile[in_tile]
     return out

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,11 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_pixcell.files import write_whole
 from napari_pixcell.slides.resample import resample
 
 SMALLEST_LEVEL = 512
 TILE = 256
-ROOM = 2**32 - 2**25  # bytes; a classic TIFF holds no more
+ROOM = 2**32 - 2**25  # bytes; the limit of a classic TIFF
 
 
 def write_pyramid(
@@ -27,7 +27,7 @@ def write_pyramid(
     quality: int = 90,
     lossless: bool = False,
 ) -> None:
-    """Write a tiled, pyramidal OME-TIFF, replacing the file only when it is complete.
+    """Write a tiled, pyramidal OME-TIFF; an old file is replaced only once it is complete.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def write_pyramid(
     factor : float
         Downsample between levels.
     quality : int
-        Of JPEG, 1–100; without imagecodecs, or with ``lossless``, tiles are deflated.
+        JPEG quality, 1–100. Without imagecodecs, or with ``lossless``, tiles are deflated.
     """
     path = Path(path)
     levels = [np.ascontiguousarray(rgb)]
@@ -47,12 +47,8 @@ def write_pyramid(
         h, w = levels[-1].shape[:2]
         shape = max(1, int(h / factor)), max(1, int(w / factor))
         levels.append(resample(levels[-1], (0, 0, h, w), shape))
-    part = path.with_name(f".{path.name}.part")
-    try:
-        write_levels(part, levels, mpp, quality=None if lossless else quality)
-        os.replace(part, path)  # noqa: PTH105
-    finally:
-        part.unlink(missing_ok=True)
+    quality_or_none = None if lossless else quality
+    write_whole(path, lambda part: write_levels(part, levels, mpp, quality=quality_or_none))
 
 
 def write_levels(
@@ -64,21 +60,21 @@ def write_levels(
     description: str = "",
     tags: Sequence[tuple[Any, ...]] = (),
 ) -> None:
-    """Write levels that are made already as an OME-TIFF, tile by tile.
+    """Write existing levels as an OME-TIFF, tile by tile.
 
     Parameters
     ----------
     path : Path
     levels : sequence of array-like, uint8, (height, width, 3)
-        From the finest on; they may be on disk.
+        Finest first; they may be on disk.
     mpp : float
-        µm per pixel of the finest.
+        µm per pixel of the finest level.
     quality : int, optional
-        Of JPEG, 1–100; None, or no imagecodecs, deflates the tiles, which loses nothing.
+        JPEG quality, 1–100. With None, or without imagecodecs, tiles are deflated (lossless).
     description : str
-        For people, in the OME metadata.
+        Description for people in the OME metadata.
     tags : sequence of tuple
-        More tags of the first page, as tifffile takes them.
+        Extra tags of the first page, in tifffile's form.
     """
     import tifffile
 
@@ -109,7 +105,7 @@ def write_levels(
 
 
 def _tiles(level: Any) -> Iterator[NDArray[np.uint8]]:
-    """Give the tiles of a level row by row, those at its end filled up."""
+    """Iterate over the tiles of a level row by row, padded at the edges."""
     height, width = level.shape[:2]
     for top in range(0, height, TILE):
         rows = np.asarray(level[top : top + TILE])

@@ -1,8 +1,9 @@
-"""How much DAB there is in pictures of a session, and in their nuclei."""
+"""IHC measurements of a session: DAB in pictures and in their nuclei."""
 
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,8 +16,8 @@ from psygnal import Signal
 from napari_pixcell.cells.ihc.measures import (
     BIN,
     HIGHEST,
+    IhcMeasurement,
     Scores,
-    Staining,
     Thresholds,
     measure_staining,
 )
@@ -29,9 +30,19 @@ from napari_pixcell.cells.ihc.table import (
     picture_row,
     write_table,
 )
+from napari_pixcell.errors import PixCellError
+from napari_pixcell.models.families import get_family
 from napari_pixcell.slides.region import Region
-from napari_pixcell.studio.background import Background
+from napari_pixcell.studio.cells.layouts import Layouts
+from napari_pixcell.studio.cells.segmentation import LARGEST_SEARCH
 from napari_pixcell.studio.notices import Notices
+from napari_pixcell.studio.regions.item import RegionItem
+from napari_pixcell.studio.regions.regions import Regions
+from napari_pixcell.studio.results.gallery import Gallery
+from napari_pixcell.studio.results.results import Result
+from napari_pixcell.studio.settings import Settings
+from napari_pixcell.studio.slides import Slides
+from napari_pixcell.studio.tasks import Task, Tasks
 
 if TYPE_CHECKING:
     from napari_pixcell.slides.stored_picture import Picture
@@ -41,15 +52,15 @@ FROM_LAYOUT, FOUND = "its layout", "found in it"
 
 
 @dataclass(frozen=True, eq=False)
-class Place:
-    """What is measured, captured when it is asked for.
+class MeasuredPlace:
+    """What is measured, captured at the request.
 
     Parameters
     ----------
     name : str
-        As the table shows it.
+        Name in the table.
     number : int
-        Of its region.
+        Number of its region.
     slide : str
         Key of the slide.
     region : Region
@@ -67,114 +78,178 @@ class Place:
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """A picture that was measured.
+    """A measured picture.
 
     Parameters
     ----------
     number : int
-        Of this row, from 1.
-    place : Place
-        What it is of.
+        Number of the row, from 1.
+    place : MeasuredPlace
+        Its origin.
     labels : array, (height, width)
         Its nuclei.
-    staining : Staining
-        Of the picture and of each nucleus.
+    staining : IhcMeasurement
+        Measured values of the picture and of each nucleus.
     thresholds : Thresholds
-        That it is shown with.
+        Thresholds of its scores.
     nuclei_from : str
-        Where the nuclei came from, in words.
+        Origin of the nuclei, in words.
     layout : array, optional
-        The layout of the region that the nuclei are, as it is edited.
+        The region's own layout, if the nuclei are a copy of it.
     """
 
     number: int
-    place: Place
+    place: MeasuredPlace
     labels: NDArray[Any]
-    staining: Staining
+    staining: IhcMeasurement
     thresholds: Thresholds
     nuclei_from: str
     layout: NDArray[Any] | None = None
 
     @property
     def name(self) -> str:
-        """As the table shows it."""
+        """Name in the table."""
         return self.place.name
 
     @property
     def scores(self) -> Scores:
-        """What the thresholds make of it."""
+        """Its scores at the present thresholds."""
         return self.staining.score(self.thresholds)
 
     @property
     def row(self) -> Row:
-        """Its line of the table."""
+        """Its row of the table."""
         return picture_row(self.name, self.staining, self.thresholds, self.nuclei_from)
 
 
+@dataclass(eq=False, kw_only=True)
+class MeasureTask(Task):
+    """A measurement under way."""
+
+    section: str = SECTION
+    message: str = "Measuring"
+
+
+@dataclass(eq=False)
 class Measures:
     """The measured pictures of a session.
 
-    Parameters
-    ----------
-    background : Background
-        Threads of the session.
-    notices : Notices
-        Gets the sentences.
+    Its fields are the parts of the session that it uses.
 
     Attributes
     ----------
     changed : Signal
-        There are other rows, other thresholds, or another row is chosen.
+        Other rows, other thresholds, or another selected row.
     rows : list of Measured
         Oldest first.
     chosen : Measured or None
-        The one whose nuclei are coloured.
+        The row whose nuclei are coloured.
     thresholds : Thresholds
-        Of all rows, so that they compare.
+        The same for all rows, so that they can be compared.
     coloured : bool
         Whether the nuclei are coloured by their class.
-    busy : int
-        How many are being measured.
     """
 
     changed = Signal()
 
-    def __init__(self, background: Background, notices: Notices) -> None:
-        self._background, self._notices = background, notices
+    slides: Slides
+    regions: Regions
+    layouts: Layouts
+    gallery: Gallery
+    settings: Settings
+    tasks: Tasks
+    notices: Notices
+
+    def __post_init__(self) -> None:
         self._numbers = itertools.count(1)
         self.rows: list[Measured] = []
         self.chosen: Measured | None = None
         self.thresholds = Thresholds()
         self.coloured = True
-        self.busy = 0
 
-    def measure(
+    @property
+    def busy(self) -> int:
+        """Number of measurements under way."""
+        return len(self.tasks.of(MeasureTask))
+
+    def why_not(self) -> str:
+        """Return why the active region's tissue cannot be measured now; empty if it can."""
+        item = self.regions.active
+        if not self.slides.ready:
+            return "Open a slide whose pixel size is known first"
+        if item is None:
+            return "Add a region first: its tissue is measured"
+        return "Segmenting nuclei…" if item.layout_busy else ""
+
+    def why_not_variant(self) -> str:
+        """Return why no variant can be measured now; empty if one can."""
+        return "" if self.seen_variant is not None else "Show a variant of this region first"
+
+    @property
+    def seen_variant(self) -> Result | None:
+        """The variant of the active region that is shown."""
+        item = self.regions.active
+        return self.gallery.shown_in(item.number) if item is not None else None
+
+    def measure(self, result: Result | None = None) -> None:
+        """Measure a variant, or the active region's own tissue.
+
+        Nuclei are those of the region's layout, or of the variant's layout. Without one they are
+        segmented in the picture.
+        """
+        with self.notices.reporting(SECTION):
+            if result is not None:
+                self._measure_variant(result)
+            elif not self.why_not():
+                self.layouts.wanted.emit()  # what is painted so far
+                item = self.regions.active
+                assert item is not None
+                self._measure_tissue(item)
+
+    def _measure_tissue(self, item: RegionItem) -> None:
+        slide, region, mpp = self.slides.current, item.region, self.settings.model.mpp
+        _check_size(region.shape_at(slide.mpp, mpp))
+        own = item.layout if item.cells else None
+        name = f"{item.name} · tissue"
+        place = MeasuredPlace(name, item.number, item.slide, region, slide.mpp)
+        # A copy: the layer may be painted on during the measurement, and afterwards.
+        layout = None if own is None else own.copy()
+        self._start(place, mpp, lambda: slide.read(region, mpp), layout, own)
+
+    def _measure_variant(self, result: Result) -> None:
+        target = result.target
+        _check_size(target.size)
+        place = MeasuredPlace(result.name, target.number, target.slide, target.region, target.mpp)
+        layout: NDArray[Any] | None = result.labels
+        if layout is not None and not layout.any():
+            layout = None
+        mpp = get_family(result.record.request.family).mpp
+        self._start(place, mpp, lambda: result.image, layout)
+
+    def _start(
         self,
-        place: Place,
+        place: MeasuredPlace,
         mpp: float,
         read: Callable[[], Picture],
         layout: NDArray[Any] | None,
         edited: NDArray[Any] | None = None,
     ) -> None:
-        """Measure a picture in a thread; its row comes when it is done.
+        """Measure a picture in a thread.
 
         Parameters
         ----------
-        place : Place
-            What it is of.
+        place : MeasuredPlace
         mpp : float
             Pixel size of the picture in µm.
         read : callable
-            Gives the picture; called in the thread.
+            Returns the picture; called in the thread.
         layout : array, (height, width), optional
-            Its nuclei; without, they are looked for in the picture.
+            Its nuclei; by default they are segmented.
         edited : array, optional
             The region's own layout that ``layout`` is a copy of.
         """
-        self.busy += 1
-        self._notices.say(SECTION, "")
 
-        def work() -> tuple[NDArray[Any], Staining]:
+        def work() -> tuple[NDArray[Any], IhcMeasurement]:
             picture = read()
             labels = layout
             if labels is None:
@@ -183,29 +258,24 @@ class Measures:
                 labels = segment_nuclei(np.asarray(picture), mpp)
             return labels, measure_staining(picture, mpp, labels)
 
-        def done(found: tuple[NDArray[Any], Staining]) -> None:
-            self.busy -= 1
-            labels, staining = found
+        def done(outcome: tuple[NDArray[Any], IhcMeasurement]) -> None:
+            labels, staining = outcome
             nuclei_from = FOUND if layout is None else FROM_LAYOUT
             self.add(place, labels, staining, nuclei_from, edited)
-            self._notices.say(SECTION, staining.warning)
+            self.notices.say(SECTION, staining.warning)
 
-        def failed(message: str) -> None:
-            self.busy -= 1
-            self._notices.say(SECTION, message)
-
-        self._background.compute(work, done, failed)
+        self.tasks.compute(MeasureTask(), work, done)
         self.changed.emit()
 
     def add(
         self,
-        place: Place,
+        place: MeasuredPlace,
         labels: NDArray[Any],
-        staining: Staining,
+        staining: IhcMeasurement,
         nuclei_from: str,
         layout: NDArray[Any] | None = None,
     ) -> Measured:
-        """Take a row in, and choose it."""
+        """Add a row, and select it."""
         row = Measured(
             next(self._numbers), place, labels, staining, self.thresholds, nuclei_from, layout
         )
@@ -214,30 +284,30 @@ class Measures:
         return row
 
     def choose(self, row: Measured | None) -> None:
-        """Have the nuclei of a row coloured."""
+        """Select a row; its nuclei are coloured."""
         self.chosen = row
         self.changed.emit()
 
     def remove(self, *rows: Measured) -> None:
-        """Take rows out."""
+        """Remove rows."""
         self.rows = [row for row in self.rows if row not in rows]
         if self.chosen not in self.rows:
             self.chosen = self.rows[-1] if self.rows else None
         if not self.rows:
-            self._notices.say(SECTION, "")
+            self.notices.say(SECTION, "")
         self.changed.emit()
 
     def clear(self) -> None:
-        """Take all rows out."""
+        """Remove all rows."""
         self.remove(*self.rows)
 
     def colour(self, on: bool) -> None:
-        """Colour the nuclei of the chosen row by their class, or no longer."""
+        """Colour the nuclei of the selected row by their class, or not."""
         self.coloured = on
         self.changed.emit()
 
     def set_thresholds(self, thresholds: Thresholds) -> None:
-        """Count all rows anew; nothing is measured again."""
+        """Apply thresholds to all rows; nothing is measured again."""
         if thresholds == self.thresholds:
             return
         self.thresholds = thresholds
@@ -259,7 +329,7 @@ class Measures:
         self.set_thresholds(Thresholds(*(step * BIN for step in steps)))
 
     def as_text(self, rows: list[Measured]) -> str:
-        """Give rows as a spreadsheet takes them from the clipboard."""
+        """Return rows as tab-separated text for the clipboard."""
         return as_text(COLUMNS, (row.row for row in rows), "\t")
 
     def save(self, path: Path) -> None:
@@ -275,8 +345,17 @@ class Measures:
         )
 
     def _write(self, path: Path, work: Callable[[], None]) -> None:
-        self._background.compute(
+        self.tasks.background.compute(
             work,
-            lambda _: self._notices.note(SECTION, f"Saved {path.name}"),
-            lambda message: self._notices.say(SECTION, message),
+            lambda _: self.notices.note(SECTION, f"Saved {path.name}"),
+            lambda message: self.notices.say(SECTION, message),
+        )
+
+
+def _check_size(size: tuple[int, int]) -> None:
+    if math.prod(size) > LARGEST_SEARCH:
+        side = math.isqrt(LARGEST_SEARCH)
+        raise PixCellError(
+            f"The picture is larger than {side} × {side} px, the most that is measured at once. "
+            "Choose a smaller region."
         )

@@ -2,41 +2,42 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from psygnal import Signal
 
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models import hub
-from napari_pixcell.models.catalogue import WeightSet, get_weight_set, weight_sets
+from napari_pixcell.models.catalogue import WeightSet
+from napari_pixcell.models.families import get_weight_set, weight_sets
 from napari_pixcell.models.licences import licence_texts
 from napari_pixcell.models.memory import this_machine, verdict
-from napari_pixcell.models.moving import export_family, import_folder, remove
 from napari_pixcell.models.store import missing, set_weights_folder
+from napari_pixcell.models.transport import export_family, import_folder, remove
 from napari_pixcell.preferences import set_idle_minutes
-from napari_pixcell.studio.background import Background, sentence
+from napari_pixcell.studio.tasks import Task, Tasks
+from napari_pixcell.words import file_size
 
 
 @dataclass(frozen=True)
-class Row:
-    """A family as the manager shows it.
+class ModelRow:
+    """A family in the model manager.
 
     Parameters
     ----------
     family : WeightSet
-        Which one.
+        The family.
     state : str
         ``bundled``, ``installed``, or what is missing.
     installed : bool
         Whether it can be used.
     gated : bool
-        Whether access has to be asked for.
+        Whether access must be requested.
     verdict : str
-        How it runs on this machine.
+        How it will run on this machine.
     """
 
     family: WeightSet
@@ -47,69 +48,80 @@ class Row:
 
     @property
     def size(self) -> str:
-        """Size of all files, for people."""
-        amount = self.family.bytes
-        return f"{amount / 1e9:.1f} GB" if amount >= 1e9 else f"{amount / 1e6:.0f} MB"
+        """Size of all files in words."""
+        return file_size(self.family.bytes)
 
 
-class Shelf:
-    """Lists families, and gets, removes, exports and imports their files.
+@dataclass(eq=False, kw_only=True)
+class ModelTask(Task):
+    """A download, a copy or a removal."""
 
-    Everything that takes time runs in a thread of its own, so that a download of hours keeps
-    nothing else waiting; its outcome comes with the background's pump.
+    counted: ClassVar[bool] = False
+
+
+class ModelManager:
+    """Lists families, and downloads, removes, exports and imports their files.
+
+    Everything that takes time runs in a thread of its own, so that nothing waits for a long
+    download. Outcomes come with the background's pump.
 
     Parameters
     ----------
-    background : Background
-        Brings outcomes to the main thread.
+    tasks : Tasks
+        Background work of the session.
     installed : callable
-        Called when what is installed may have changed.
+        Called when the installed models may have changed.
 
     Attributes
     ----------
     changed : Signal
-        Anything the manager shows.
-    progress : tuple of int, int, str, or None
-        Bytes done, bytes in all and a word, while something is under way.
+        Anything that the manager shows.
     problem, note : str
-        What went wrong, or well, last.
+        The last error, or the last result.
     """
 
     changed = Signal()
 
-    def __init__(self, background: Background, installed: Callable[[], None]) -> None:
-        self._background = background
+    def __init__(self, tasks: Tasks, installed: Callable[[], None]) -> None:
+        self._tasks = tasks
         self._installed = installed
-        self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
-        self.progress: tuple[int, int, str] | None = None
         self.problem = self.note = ""
 
     @property
-    def busy(self) -> bool:
-        """Whether something is under way."""
-        return self._thread is not None
+    def _task(self) -> ModelTask | None:
+        return next(iter(self._tasks.of(ModelTask)), None)
 
-    def rows(self) -> list[Row]:
-        """Give every family, and Cellpose, with its state."""
+    @property
+    def busy(self) -> bool:
+        """True while something is under way."""
+        return self._task is not None
+
+    @property
+    def progress(self) -> tuple[int, int, str] | None:
+        """Bytes done, all bytes and a message, while something is under way."""
+        task = self._task
+        return (task.done, task.total, task.message) if task is not None else None
+
+    def rows(self) -> list[ModelRow]:
+        """Return every family, and Cellpose, with its state."""
         machine = this_machine()
         return [self._row(family, machine) for family in weight_sets().values()]
 
-    def _row(self, family: WeightSet, machine: Any) -> Row:
+    def _row(self, family: WeightSet, machine: Any) -> ModelRow:
         left = missing(family)
         state = "bundled" if family.bundled else "installed"
         if left:
             here = len(family.parts) - len(left)
             state = "not installed" if not here else f"{here} of {len(family.parts)} parts here"
         gated = any(part.gated for part in left)
-        return Row(family, state, not left, gated, verdict(family, machine))
+        return ModelRow(family, state, not left, gated, verdict(family, machine))
 
     def offer(self, name: str) -> str:
-        """Say what getting a family means: size, licences, gates."""
+        """Return what downloading a family means: size, licences, access."""
         return hub.offer(get_weight_set(name))
 
     def licence(self, name: str) -> str:
-        """Give the licence texts that were kept beside the weights, else their names."""
+        """Return the licence texts stored with the weights, or else their names."""
         family = get_weight_set(name)
         return "\n\n".join(licence_texts(family).values()) or family.licence
 
@@ -117,26 +129,27 @@ class Shelf:
         """Download what is missing of a family; call it only after the user agreed."""
         family = get_weight_set(name)
 
-        def work() -> str:
-            hub.download(missing(family), self._tell, self._stop.is_set)
+        def work(task: ModelTask) -> str:
+            hub.download(missing(family), self._teller(task), lambda: task.cancelled)
             return f"{family.title} is installed."
 
         self._start(work)
 
     def cancel(self) -> None:
-        """Stop a download; what has come so far is kept for the next time."""
-        self._stop.set()
+        """Stop a download; it resumes the next time."""
+        if self._task is not None:
+            self._tasks.cancel(self._task)
         self.changed.emit()
 
     def remove(self, name: str) -> None:
-        """Delete the files of a family that no other installed one uses."""
+        """Delete the files of a family that no other installed family uses."""
         family = get_weight_set(name)
 
-        def work() -> str:
+        def work(task: ModelTask) -> str:
             remove(family)
             if not missing(family):
-                return f"{family.title} stays: its files lie in a folder that you filled yourself."
-            return f"{family.title} was removed; what other models use stays."
+                return f"{family.title} stays: its files are in a folder of your own."
+            return f"{family.title} was removed. Files that other models use stay."
 
         self._start(work)
 
@@ -144,68 +157,62 @@ class Shelf:
         """Copy a family to a folder, for a machine without internet."""
         family = get_weight_set(name)
 
-        def work() -> str:
-            export_family(family, folder, self._tell)
-            return f"{family.title} was copied; on the other machine choose “Import a folder…”."
+        def work(task: ModelTask) -> str:
+            export_family(family, folder, self._teller(task))
+            return f"{family.title} was copied. On the other machine choose “Import a folder…”."
 
         self._start(work)
 
     def import_(self, folder: Path) -> None:
-        """Take over a folder that :meth:`export` made."""
+        """Import a folder that :meth:`export` made."""
 
-        def work() -> str:
-            import_folder(folder, self._tell)
-            return "The folder was checked and taken over."
+        def work(task: ModelTask) -> str:
+            import_folder(folder, self._teller(task))
+            return "The folder was checked and imported."
 
         self._start(work)
 
     def locate(self, folder: Path) -> None:
-        """Look for weights in ``folder`` from now on."""
+        """Search ``folder`` for weights from now on."""
 
-        def work() -> str:
+        def work(task: ModelTask) -> str:
             set_weights_folder(folder)
-            return f"Weights are looked for in {folder.name} first."
+            return f"Weights are searched for in {folder.name} first."
 
         self._start(work)
 
     def unload_after(self, minutes: int) -> None:
-        """Let networks leave the memory after so many minutes without work; 0 is never."""
+        """Unload networks after some idle minutes; 0 means never."""
         try:
             set_idle_minutes(minutes)
         except PixCellError as error:
             self.note, self.problem = "", str(error)
             self.changed.emit()
 
-    def _tell(self, done: int, total: int, message: str = "") -> None:
-        def take() -> None:
-            self.progress = done, total, message
-            self.changed.emit()
+    def _teller(self, task: ModelTask) -> Callable[..., None]:
+        """Return what records progress in a thread."""
 
-        self._background.post(take)
+        def tell(done: int, total: int, message: str = "") -> None:
+            task.done, task.total, task.message = done, total, message
+            self._tasks.background.post(self.changed.emit)
 
-    def _start(self, work: Callable[[], str]) -> None:
+        return tell
+
+    def _start(self, work: Callable[[ModelTask], str]) -> None:
         if self.busy:
             return
-        self._stop.clear()
         self.problem = self.note = ""
-        self.progress = 0, 0, ""
+        task = ModelTask()
 
-        def run() -> None:
-            note = problem = ""
-            try:
-                note = work()
-            except Exception as error:  # a thread has nobody else to tell
-                problem = sentence(error)
-            self._background.post(lambda: self._settle(note, problem))
+        def done(note: str) -> None:
+            self.note = note
 
-        self._thread = threading.Thread(target=run, name="pixcell-shelf", daemon=True)
-        self._thread.start()
-        self.changed.emit()
+        def ended() -> None:
+            self.problem = task.problem
+            if task.cancelled and task.problem:
+                self.note, self.problem = "Download stopped. It resumes the next time.", ""
+            self._installed()
+            self.changed.emit()
 
-    def _settle(self, note: str, problem: str) -> None:
-        self._thread, self.progress = None, None
-        if self._stop.is_set() and problem:
-            note, problem = "Stopped; what has come so far is kept.", ""
-        self.note, self.problem = note, problem
-        self._installed()
+        self._tasks.run_alone(task, lambda: work(task), done, ended)
         self.changed.emit()

@@ -1,8 +1,9 @@
-"""Sentences for the sections of the dock."""
+"""Messages for the sections of the dock."""
 
 from __future__ import annotations
 
-from types import TracebackType
+import contextlib
+from collections.abc import Iterator
 
 from psygnal import Signal
 
@@ -10,14 +11,14 @@ from napari_pixcell.errors import PixCellError
 
 
 class Notices:
-    """What each section has to say: a problem, or good news.
+    """The message of each section: a problem or a note.
 
     Attributes
     ----------
     changed : Signal
-        Anything the dock shows.
+        Anything that the dock shows has changed.
     problems, notes : dict of str to str
-        Sentences by section.
+        Messages by section.
     """
 
     changed = Signal()
@@ -27,7 +28,7 @@ class Notices:
         self.notes: dict[str, str] = {}
 
     def say(self, section: str, message: str) -> None:
-        """Show a problem in a section; an empty message clears it, and the note there."""
+        """Show a problem in a section. An empty message clears its problem and its note."""
         self.notes.pop(section, None)
         if message:
             self.problems[section] = message
@@ -36,33 +37,16 @@ class Notices:
         self.changed.emit()
 
     def note(self, section: str, message: str) -> None:
-        """Show good news in a section."""
+        """Show a note in a section, in place of its problem."""
         self.problems.pop(section, None)
         self.notes[section] = message
         self.changed.emit()
 
-    def reporting(self, section: str) -> Reporting:
-        """Turn a ``PixCellError`` in a block into a problem of ``section``."""
-        return Reporting(self, section)
-
-
-class Reporting:
-    """Context of :meth:`Notices.reporting`."""
-
-    def __init__(self, notices: Notices, section: str) -> None:
-        self._notices = notices
-        self._section = section
-
-    def __enter__(self) -> None:
-        self._notices.problems.pop(self._section, None)
-
-    def __exit__(
-        self,
-        _kind: type[BaseException] | None,
-        error: BaseException | None,
-        _trace: TracebackType | None,
-    ) -> bool:
-        if isinstance(error, PixCellError):
-            self._notices.say(self._section, str(error))
-            return True
-        return False
+    @contextlib.contextmanager
+    def reporting(self, section: str) -> Iterator[None]:
+        """Show a ``PixCellError`` of the block as the problem of a section."""
+        self.problems.pop(section, None)
+        try:
+            yield
+        except PixCellError as error:
+            self.say(section, str(error))

@@ -11,9 +11,13 @@ from psygnal import SignalGroupDescriptor
 from napari_pixcell.cells.methods import CELLPOSE_MODEL, SegmentMethod
 from napari_pixcell.engine.presets import EXACT, get_preset
 from napari_pixcell.engine.request import MAX_SEED, GenerateRequest
-from napari_pixcell.models.catalogue import DEMO, Family, get_family
-from napari_pixcell.studio.generation.start import NOTHING, TISSUE
+from napari_pixcell.engine.requests import GenerationSettings
+from napari_pixcell.models.catalogue import DEMO, Family
+from napari_pixcell.models.families import get_family
 from napari_pixcell.studio.stains.sources import INVERSION, STRENGTH
+
+NOTHING, TISSUE, SHOWN = "nothing", "tissue", "shown"
+STARTS = {NOTHING: "nothing", TISSUE: "the tissue", SHOWN: "the variant shown"}
 
 
 @dataclass
@@ -44,7 +48,7 @@ class Settings:
     keep_cells : bool
         Whether cells that are there stay when others are found.
     start_from : str
-        What a generation starts from: one of :data:`napari_pixcell.studio.generation.start.STARTS`.
+        What a generation starts from, one of :data:`STARTS`.
     strength : float
         How much of that changes, 0 to 1.
     only_part : bool
@@ -103,6 +107,11 @@ class Settings:
         return get_family(self.family)
 
     @property
+    def takes_layout(self) -> bool:
+        """True if the selected family supports layouts."""
+        return self.model.takes_layout
+
+    @property
     def segmenting(self) -> SegmentMethod:
         """How nuclei are found."""
         return SegmentMethod(
@@ -136,6 +145,18 @@ class Settings:
         if self.guidance is not None:
             return self.guidance
         return self.model.layout_guidance if layout else self.model.guidance
+
+    def generation(self, layout: bool, count: int | None = None) -> GenerationSettings:
+        """Return the settings of the next requests, with or without a layout."""
+        return GenerationSettings(
+            seed=self.seed,
+            count=self.count if count is None else count,
+            steps=self.steps,
+            guidance=self.guidance_with(layout),
+            layout_strength=self.layout_strength,
+            layout_until=self.layout_until,
+            preset=self.preset,
+        )
 
     def use(self, request: GenerateRequest, seed: bool = False) -> None:
         """Take the settings of a request over, its seed only if asked to."""

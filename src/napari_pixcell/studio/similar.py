@@ -1,114 +1,126 @@
-"""A search of the whole slide for tissue like a region's."""
+"""A search of the whole slide for tissue that resembles a region."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
 
 from psygnal import Signal
 
 from napari_pixcell.engine.events import Embedding, Event, Failure, Finished
-from napari_pixcell.engine.styles.cache import EmbeddingCache
-from napari_pixcell.engine.styles.similarity import best_matches
+from napari_pixcell.engine.styles.similarity import Match, best_matches
 from napari_pixcell.engine.styles.survey import Survey, SurveyBatch
-from napari_pixcell.models.catalogue import Family
 from napari_pixcell.models.identity import encoder_identity
-from napari_pixcell.studio.background import Background
-from napari_pixcell.studio.results.results import Client
-from napari_pixcell.studio.similar_job import (
-    BATCH_S,
-    LARGEST_BATCH,
-    Similar,
-    SimilarJob,
-    Step,
-)
-
-if TYPE_CHECKING:
-    from napari_pixcell.studio.regions.item import RegionItem
+from napari_pixcell.studio.models import InstalledModels
+from napari_pixcell.studio.regions.item import RegionItem
+from napari_pixcell.studio.regions.regions import Regions
+from napari_pixcell.studio.settings import Settings
+from napari_pixcell.studio.similar_job import BATCH_S, LARGEST_BATCH, Similar, SimilarTask, Step
+from napari_pixcell.studio.slides import Slides
+from napari_pixcell.studio.styles.embedder import Embedder
+from napari_pixcell.studio.styles.styles import RegionStyles
+from napari_pixcell.studio.tasks import Tasks
 
 BEST = 6
 
 
+@dataclass(eq=False)
 class SimilarTissue:
-    """Compares a region with the whole slide, a few places at a time.
+    """Compares the active region with the whole slide, a few positions at a time.
 
-    What was looked at is kept, in memory and on disk: the next search on the same slide goes on
-    from there, and needs no worker where all is known.
+    Embeddings are kept in memory and on disk: the next search on the same slide reuses them, and
+    needs no worker if all are known.
 
-    Parameters
-    ----------
-    client : Client
-        Who embeds.
-    background : Background
-        Threads of the session.
-    cache : EmbeddingCache
-        Where embeddings are kept.
-    say : callable
-        Gets (section, sentence) of what went wrong.
+    Its fields are the parts of the session that it uses.
 
     Attributes
     ----------
     changed : Signal
-        There is progress, another outcome, or none any more.
-    job : SimilarJob or None
-        What is under way.
+        Progress, or another result.
     found : Similar or None
-        The last outcome; while a search is under way, what is known by then.
+        The last result; during a search, what is known so far.
     shown : bool
-        Whether the map is to be seen on the slide.
+        Whether the map is shown on the slide.
     """
 
     changed = Signal()
 
-    def __init__(
-        self,
-        client: Client,
-        background: Background,
-        cache: EmbeddingCache,
-        say: Callable[[str, str], None],
-    ) -> None:
-        self._client, self._background, self._cache, self._say = client, background, cache, say
-        self._survey: tuple[str | None, Survey] | None = None  # encoder, and what it saw
-        self.job: SimilarJob | None = None
+    slides: Slides
+    models: InstalledModels
+    settings: Settings
+    regions: Regions
+    styles: RegionStyles
+    embedder: Embedder
+    tasks: Tasks
+
+    def __post_init__(self) -> None:
+        self._background = self.tasks.background
+        self._survey: tuple[str | None, Survey] | None = None  # encoder, and its survey
+        self.job: SimilarTask | None = None
         self.found: Similar | None = None
         self.shown = True
+        self.regions.changed.connect(self._follow)
+        self.slides.changed.connect(self._follow)
 
-    def look(self, slide: Any, item: RegionItem, family: Family) -> None:
-        """Look for tissue like an embedded region's; returns at once."""
-        assert item.embedding is not None
-        self.stop()
-        wanted = item.embedding.unpack()
-        job = self.job = SimilarJob(item.number, item.region, slide, family, wanted)
+    def why_not(self) -> str:
+        """Return why no search can start now; empty if one can."""
+        item = self.regions.active
+        if not self.slides.ready:
+            return "Open a slide whose pixel size is known first"
+        if reason := self.models.why_not():
+            return reason
+        if item is None:
+            return "Add a region first: the search compares with its tissue"
+        if item.family != self.settings.family:
+            return "The slide is too small for this model"
+        if self.job is not None:
+            return "A search is under way"
+        if item.embedding is None:
+            return f"Embedding {item.name}…" if item.embedding_busy else f"Embed {item.name} first"
+        return ""
+
+    def find(self) -> None:
+        """Search the slide for tissue like the active region's; returns at once."""
+        item = self.regions.active
+        if item is None or item.embedding is None or self.why_not():
+            return
+        task = self.job = SimilarTask(
+            number=item.number,
+            region=item.region,
+            slide=self.slides.current,
+            family=self.settings.model,
+            wanted=item.embedding.unpack(),
+        )
         self.found, self.shown = None, True
-        self._say("region", "")
+        self.tasks.start(task)
 
         def begin() -> Step:
-            if self.job is job:
-                job.survey = self._surveyed(job)
-                job.survey.retry()
-            return self._step(job)
+            if self.job is task:
+                task.survey = self._surveyed(task)
+                task.survey.retry()
+            return self._step(task)
 
-        self._background.compute(begin, lambda step: self._go_on(job, step), self._failing(job))
+        self._compute(task, begin)
         self.changed.emit()
 
-    def stop(self) -> None:
-        """Stop at once; what was looked at by then is kept, and shown as far as it goes."""
-        job, self.job = self.job, None
-        if job is None:
-            return
-        # Said in turn, so that a request that waits to be sent sees that it is not wanted.
-        self._background.talk(lambda: job.handle.cancel() if job.handle else None)
-        partly, survey = self.found, job.survey
+    def cancel(self) -> bool:
+        """Stop at once, and show what is known so far; True if a search was under way."""
+        task, self.job = self.job, None
+        if task is None:
+            return False
+        self.tasks.drop(task)
+        partly, survey = self.found, task.survey
         if partly is not None and survey is not None:
 
-            def show(found: Similar) -> None:
+            def show(ranked: Similar) -> None:
                 if self.found is partly:
-                    self.found = found
+                    self.found = ranked
                     self.changed.emit()
 
-            self._background.compute(lambda: self._rank(job, survey, BEST), show, lambda _: None)
+            self._background.compute(lambda: self._rank(task, survey, BEST), show, lambda _: None)
         self.changed.emit()
+        return True
 
     def show(self, shown: bool) -> None:
         """Show or hide the map."""
@@ -117,63 +129,73 @@ class SimilarTissue:
             self.changed.emit()
 
     def forget(self) -> None:
-        """Take the outcome away; the next search is quick all the same."""
-        self.stop()
+        """Remove the result; the next search is fast all the same."""
+        self.cancel()
         self.found = None
         self.changed.emit()
 
-    def follow(self, slide: Any, item: Callable[[int], RegionItem | None]) -> None:
-        """Drop what is about another slide, or a region that is gone or lies elsewhere.
+    def add_region(self, place: Match) -> RegionItem | None:
+        """Add a region at a position of the result."""
+        region = place.region
+        return self.regions.add((region.x + region.width / 2, region.y + region.height / 2))
 
-        Parameters
-        ----------
-        slide : Slide or None
-            The current one.
-        item : callable
-            Looks a region up by its number.
+    def use_style(self, place: Match) -> None:
+        """Let the active region imitate a position of the result.
+
+        A region is added there, since a style belongs to a region. The active one stays active.
         """
+        item = self.regions.active
+        added = self.add_region(place)
+        if item is not None and added is not None:
+            self.regions.activate(item.number)
+            self.styles.set(added.number)
+
+    def _follow(self) -> None:
+        """Drop what is about another slide, or about a region that is gone or elsewhere."""
+        slide = self.slides.current
         for about in (self.job, self.found):
             if about is not None:
-                region = item(about.number)
-                if about.slide is not slide or region is None or region.region != about.region:
+                item = self.regions.get(about.number)
+                if about.slide is not slide or item is None or item.region != about.region:
                     self.forget()
         if self._survey is not None and self._survey[1].slide is not slide:
             self._survey = None  # it keeps the slide open
 
     # -- in the thread that computes -------------------------------------------------------
 
-    def _surveyed(self, job: SimilarJob) -> Survey:
-        encoder = encoder_identity(job.family)
+    def _surveyed(self, task: SimilarTask) -> Survey:
+        encoder = encoder_identity(task.family)
         if self._survey is not None:
             known, survey = self._survey
-            same_tile = survey.family.tile * job.family.grid == job.family.tile * survey.family.grid
-            if survey.slide is job.slide and known == encoder and same_tile:
+            ours, theirs = task.family, survey.family
+            same_tile = theirs.tile * ours.grid == ours.tile * theirs.grid
+            if survey.slide is task.slide and known == encoder and same_tile:
                 return survey
-        survey = Survey(job.slide, job.family, self._cache)
+        survey = Survey(task.slide, task.family, self.embedder.cache)
         self._survey = encoder, survey
         return survey
 
-    def _step(self, job: SimilarJob, last: tuple[SurveyBatch, Embedding] | None = None) -> Step:
-        """Take what came in, read the next places, and say what is known."""
-        survey = job.survey
+    def _step(self, task: SimilarTask, last: tuple[SurveyBatch, Embedding] | None = None) -> Step:
+        """Record what came in, read the next positions, and rank what is known."""
+        survey = task.survey
         if survey is None:  # stopped before it began
             return Step(None, None)
         if last is not None:
             survey.add(*last)
-        batch = survey.following(job.batch) if self.job is job else None
+        batch = survey.following(task.batch) if self.job is task else None
         known = survey.done > len(survey.unreadable) or batch is None
-        found = self._rank(job, survey, 0 if batch is not None else BEST) if known else None
+        found = self._rank(task, survey, 0 if batch is not None else BEST) if known else None
         return Step(batch, found, survey.done, survey.total)
 
-    def _rank(self, job: SimilarJob, survey: Survey, count: int) -> Similar:
-        heat = survey.heat(job.wanted)
-        best = best_matches(survey.grid, heat, job.region, count)
-        pictures = [(place, job.slide.read(place.region, job.family.mpp)) for place in best]
+    def _rank(self, task: SimilarTask, survey: Survey, count: int) -> Similar:
+        heat = survey.heat(task.wanted)
+        best = best_matches(survey.grid, heat, task.region, count)
+        pictures = [(place, task.slide.read(place.region, task.family.mpp)) for place in best]
         missing = len(survey.unreadable)
         return Similar(
-            job.number,
-            job.region,
-            job.slide,
+            task.number,
+            task.region,
+            task.slide,
             survey.grid,
             heat,
             survey.done - missing,
@@ -184,55 +206,47 @@ class SimilarTissue:
 
     # -- in the main thread ------------------------------------------------------------------
 
-    def _go_on(self, job: SimilarJob, step: Step) -> None:
-        if self.job is not job:
+    def _compute(self, task: SimilarTask, work: Callable[[], Step]) -> None:
+        self._background.compute(
+            work, lambda step: self._go_on(task, step), lambda text: self._failed(task, text)
+        )
+
+    def _go_on(self, task: SimilarTask, step: Step) -> None:
+        if self.job is not task:
             return
-        job.note(step.done, step.total)
+        task.note(step.done, step.total)
         self.found = step.found
         if step.batch is None:
             self.job = None
+            self.tasks.end(task)
         else:
-            self._ask(job, step.batch)
+            self._ask(task, step.batch)
         self.changed.emit()
 
-    def _ask(self, job: SimilarJob, batch: SurveyBatch) -> None:
-        post = self._background.post
+    def _ask(self, task: SimilarTask, batch: SurveyBatch) -> None:
         came: list[Embedding] = []
-
-        def submit() -> None:
-            if self.job is job:
-                job.asked = time.monotonic()
-                job.handle = self._client.submit(
-                    batch.request, lambda event: post(lambda: take(event))
-                )
+        task.asked = time.monotonic()
 
         def take(event: Event) -> None:
-            if self.job is not job:
+            if self.job is not task:
                 return
             match event:
                 case Embedding():
                     came.append(event)
                 case Finished(cancelled=False) if came:
-                    seconds = max(1e-3, time.monotonic() - job.asked)
+                    seconds = max(1e-3, time.monotonic() - task.asked)
                     fitting = round(BATCH_S * len(batch.tiles) / seconds)
-                    job.batch = min(LARGEST_BATCH, 4 * job.batch, max(1, fitting))
-                    self._background.compute(
-                        lambda: self._step(job, (batch, came[0])),
-                        lambda step: self._go_on(job, step),
-                        self._failing(job),
-                    )
+                    task.batch = min(LARGEST_BATCH, 4 * task.batch, max(1, fitting))
+                    self._compute(task, lambda: self._step(task, (batch, came[0])))
                 case Finished():
-                    self.stop()
+                    self.cancel()
                 case Failure(message):
-                    self._failing(job)(message)
+                    self._failed(task, message)
 
-        self._background.talk(submit, self._failing(job))
+        self.tasks.ask(task, batch.request, take)
 
-    def _failing(self, job: SimilarJob) -> Callable[[str], None]:
-        def failed(message: str) -> None:
-            if self.job is job:
-                self.job = None
-                self._say("region", message)
-                self.changed.emit()
-
-        return failed
+    def _failed(self, task: SimilarTask, message: str) -> None:
+        if self.job is task:
+            self.job = None
+            self.tasks.end(task, message)
+            self.changed.emit()

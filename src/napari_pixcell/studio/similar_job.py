@@ -1,8 +1,8 @@
-"""What a search for similar tissue is doing, and what it found."""
+"""A search for similar tissue: its task and its result."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,34 +12,32 @@ from napari_pixcell.engine.styles.similarity import Match, SurveyGrid
 from napari_pixcell.engine.styles.survey import Survey, SurveyBatch
 from napari_pixcell.models.catalogue import Family
 from napari_pixcell.slides.region import Region
-from napari_pixcell.studio.generation.pace import Clock
-from napari_pixcell.studio.results.results import JobHandle
+from napari_pixcell.studio.tasks import Task
 
-# Places of one request: at most as many as take a second, so that generations get in between. To
-# write many pixels as JSON at once would make the window stutter.
+# Positions of one request: as many as take a second at most, so that generations get in between.
 FIRST_BATCH, LARGEST_BATCH, BATCH_S = 4, 8, 1.0
 
 
 @dataclass(frozen=True, eq=False)
 class Similar:
-    """Where a slide looks like a region.
+    """Where a slide resembles a region.
 
     Parameters
     ----------
     number, region : int, Region
-        Of the region that the slide was compared with.
+        The region that the slide was compared with.
     slide : Slide
-        That was looked at.
+        The slide that was searched.
     grid : SurveyGrid
-        Where it was looked at.
+        The positions.
     heat : array, float32, (rows, columns)
-        How alike each place is, 0 to 1; NaN where there is glass or nobody has looked yet.
+        Similarity at each position, 0 to 1; NaN for glass and for what is not compared yet.
     seen, total : int
-        How many places were looked at, and how many there are.
+        Compared positions, and all of them.
     unreadable : int
-        How many could not be read.
+        Positions that could not be read.
     best : list of (Match, pixels)
-        The most alike places, best first, with their tissue: uint8 (side, side, 3).
+        The most similar positions, best first, with their tissue, uint8 (side, side, 3).
     """
 
     number: int
@@ -54,31 +52,31 @@ class Similar:
 
     @property
     def complete(self) -> bool:
-        """Whether all places were looked at."""
+        """True if all positions were compared."""
         return self.seen + self.unreadable >= self.total
 
     def sentence(self, name: str) -> str:
-        """Say what was found; ``name`` is the region's."""
-        parts = [f"Most like {name}" if self.best else f"Nothing else here is like {name}"]
+        """Return the result in words; ``name`` is the region's."""
+        parts = [f"Most similar to {name}" if self.best else f"Nothing else here resembles {name}"]
         if not self.complete:
-            parts.append(f"{self.seen:,} of {self.total:,} places looked at")
+            parts.append(f"{self.seen:,} of {self.total:,} positions compared")
         if self.unreadable:
             parts.append(f"{self.unreadable:,} could not be read")
         return " · ".join(parts)
 
 
-@dataclass(eq=False)
-class SimilarJob:
-    """A search that is under way.
+@dataclass(eq=False, kw_only=True)
+class SimilarTask(Task):
+    """A search under way.
 
     Parameters
     ----------
     number, region : int, Region
-        Of the region that the slide is compared with.
+        The region that the slide is compared with.
     slide : Slide
-        That is looked at.
+        The slide that is searched.
     family : Family
-        Whose encoder looks.
+        Its encoder is used.
     wanted : array, float32, (..., dimension)
         The region's embeddings.
     """
@@ -88,30 +86,29 @@ class SimilarJob:
     slide: Any
     family: Family
     wanted: NDArray[np.float32]
+    section: str = "region"
     survey: Survey | None = None  # once it has begun
-    done: int = 0
-    total: int = 0
-    handle: JobHandle | None = None
     asked: float = 0.0  # when the last request was sent
     batch: int = FIRST_BATCH
-    clock: Clock = field(default_factory=Clock)
+
+    def progress(self, done: int, total: int, message: str = "") -> None:
+        """Do nothing: progress counts positions, not the tiles of one request."""
 
     def note(self, done: int, total: int) -> None:
-        """Take progress in."""
-        self.done, self.total = done, total
-        self.clock.note(done, total)
+        """Record the number of positions that were compared."""
+        super().progress(done, total)
 
     def sentence(self) -> str:
-        """Say how far it is."""
+        """Return how far it is."""
         if not self.total:
             return "Looking for tissue…"
         left = f" · {self.clock.left}" if self.clock.left else ""
-        return f"Looking… {self.done:,} of {self.total:,} places{left}"
+        return f"Searching… {self.done:,} of {self.total:,} positions{left}"
 
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """What a search does next, and what it knows."""
+    """What a search does next, and what it knows so far."""
 
     batch: SurveyBatch | None
     found: Similar | None

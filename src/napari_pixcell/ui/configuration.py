@@ -1,7 +1,7 @@
 """The plugin's page in napari's preferences.
 
-The worker and the command line read the same settings without napari, from ``preferences.json``:
-that file holds them, and the page in napari's preferences shows and changes it.
+The settings themselves are in ``preferences.json``, which the worker and the command line read
+without napari. The page shows and changes that file.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from napari_pixcell.preferences import preference, set_preference
 log = logging.getLogger(__name__)
 
 PLUGIN = "napari-pixcell"
-# Where each is on napari's page, and what it is called in preferences.json.
+# From group and key on the page to the name in preferences.json.
 NAMES = {
     ("memory", "idle_minutes"): "idle minutes",
     ("memory", "slides_mb"): "slides cache MB",
@@ -31,20 +31,20 @@ NAMES = {
 }
 
 
-def link(told: Callable[[str, Any], None], problem: Callable[[str], None]) -> Callable[[], None]:
-    """Keep napari's page and ``preferences.json`` in step.
+def link(apply: Callable[[str, Any], None], report: Callable[[str], None]) -> Callable[[], None]:
+    """Keep the page and ``preferences.json`` in step.
 
     Parameters
     ----------
-    told : callable
-        Gets the name of a setting and its value, once for each now and after every change.
-    problem : callable
-        Gets a sentence where a setting cannot be remembered.
+    apply : callable
+        Called with name and value of each setting, now and after each change.
+    report : callable
+        Called with a message if a setting cannot be saved.
 
     Returns
     -------
     callable
-        Ends it.
+        Ends the link.
     """
     page = _page()
     if page is None:
@@ -56,17 +56,17 @@ def link(told: Callable[[str, Any], None], problem: Callable[[str], None]) -> Ca
         if value is not None and value != getattr(part, key):
             try:
                 setattr(part, key, value)
-            except ValueError:  # written by hand, and out of range
-                log.warning("the setting “%s” is %r, which is out of range", name, value)
-        told(name, getattr(part, key))
+            except ValueError:  # edited by hand
+                log.warning("setting “%s” is out of range: %r", name, value)
+        apply(name, getattr(part, key))
 
         def changed(_event: Any = None, part: Any = part, key: str = key, name: str = name) -> None:
             now = getattr(part, key)
             try:
                 set_preference(name, now)
             except PixCellError as error:
-                problem(str(error))
-            told(name, now)
+                report(str(error))
+            apply(name, now)
 
         signal = getattr(part.events, key)
         signal.connect(changed)
@@ -80,8 +80,7 @@ def link(told: Callable[[str, Any], None], problem: Callable[[str], None]) -> Ca
 
 
 def _page() -> Any | None:
-    """Give the plugin's settings; None where napari does not know the plugin."""
     try:
         return get_plugin_settings(PLUGIN)
-    except KeyError:
+    except KeyError:  # napari does not know the plugin
         return None

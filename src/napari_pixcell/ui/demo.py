@@ -1,4 +1,4 @@
-"""The main job, done through the real dock by clicking its widgets."""
+"""The demo: the main workflow, by clicks on the real dock."""
 
 from __future__ import annotations
 
@@ -28,36 +28,36 @@ PATIENCE_S = 900
 def run_demo(
     out: Path, stay_open: bool = True, slide: Path | None = None, variants: int = VARIANTS
 ) -> dict[str, Any]:
-    """Open napari and go from a slide to exported pairs, as a user would.
+    """Open napari and go from a slide to exported image–mask pairs, as a user would.
 
     Parameters
     ----------
     out : Path
-        Gets the pairs and ``window.png``, a picture of the whole window.
+        Folder for the pairs and ``window.png``, a screenshot of the whole window.
     stay_open : bool
-        Leave the window to the user afterwards.
+        Leave the window open for the user.
     slide : Path, optional
-        Instead of the bundled sample.
+        Replaces the bundled sample.
     variants : int
-        How many to make.
+        Number of variants per region.
 
     Returns
     -------
     dict
-        The folder, the screenshot, the images and masks written.
+        Paths of the folder, the screenshot, and the written images and masks.
     """
     started = time.monotonic()
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     viewer = napari.Viewer(title="napari-pixcell demo", show=False)
     viewer.show()
-    viewer.window.resize(*WINDOW)  # after show(), which restores the size of the last session
+    viewer.window.resize(*WINDOW)  # after show(), which restores the last size
     _dock, studio = open_dock(viewer)
-    studio.session.saver.on = False  # a demo leaves nothing beside a slide
-    _say(f"the window is open after {time.monotonic() - started:.1f} s")
+    studio.session.saver.on = False  # writes nothing beside the slide
+    _log(f"window open after {time.monotonic() - started:.1f} s")
     try:
-        _main_job(viewer, studio, out, slide or SAMPLE_SLIDE, variants)
-        _say(f"done after {time.monotonic() - started:.1f} s")
+        _main_workflow(viewer, studio, out, slide or SAMPLE_SLIDE, variants)
+        _log(f"done after {time.monotonic() - started:.1f} s")
         screenshot = out / "window.png"
         photograph(viewer, screenshot)
         rows = [json.loads(x) for x in (out / "manifest.jsonl").read_text("utf-8").splitlines()]
@@ -82,13 +82,13 @@ def open_dock(viewer: napari.Viewer) -> tuple[QWidget, PixCellStudio]:
 
 
 def photograph(viewer: napari.Viewer, path: Path) -> None:
-    """Save a picture of the whole window, the canvas included."""
+    """Save a screenshot of the whole window, canvas included."""
     settle(0.5)
     viewer.window.screenshot(str(path), size=None, flash=False, canvas_only=False)
 
 
 def settle(seconds: float) -> None:
-    """Let the window work for a while."""
+    """Process events for some seconds."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         QApplication.processEvents()
@@ -96,14 +96,14 @@ def settle(seconds: float) -> None:
 
 
 def click(widget: QWidget, at: QPoint | None = None) -> None:
-    """Press a button with the mouse, as a user does; ``at`` is a place in it."""
+    """Click a widget with the mouse, at its centre or at ``at``."""
     settle(0.05)
     button, none = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
     QTest.mouseClick(widget, button, none, at or widget.rect().center())
     settle(0.05)
 
 
-def _main_job(
+def _main_workflow(
     viewer: napari.Viewer, studio: PixCellStudio, out: Path, slide: Path, variants: int
 ) -> None:
     session = studio.session
@@ -116,13 +116,13 @@ def _main_job(
 
     layer = studio.link.slide_layer
     assert layer is not None
-    height, width = session.slide.shape
+    height, width = session.slides.current.shape
     tile_um = session.settings.model.tile * session.settings.model.mpp
-    tile = tile_um / session.slide.mpp
-    # Two regions side by side: one keeps its layout on show, the other its variants.
+    tile = tile_um / session.slides.current.mpp
+    # Two regions side by side: one shows its layout, the other its variants.
     for offset in (0.62, -0.62):
-        place = height * 0.45, width * 0.45 + offset * tile
-        viewer.scene.camera.center = layer.data_to_world(place)
+        centre = height * 0.45, width * 0.45 + offset * tile
+        viewer.scene.camera.center = layer.data_to_world(centre)
         viewer.scene.camera.zoom = (viewer.window.geometry()[2] - 2 * 350) / (2.6 * tile_um)
         settle(0.1)
         click(studio.region.add_button)
@@ -133,14 +133,14 @@ def _main_job(
 
     studio.generate.count.setValue(variants)
     click(studio.generate.generate_button)
-    _wait(studio, "generate", until=lambda: session.generation.current is None)
+    _wait(studio, "generate", until=lambda: session.queue.current is None)
     settle(0.2)
-    # Back to the first, to see that a click on a thumbnail shows it.
+    # Show the first variant by a click on its thumbnail.
     first, strip = session.gallery.results[0], studio.results.strip
     if not first.shown:
         click(strip.viewport(), strip.centre_of(first.number))
-    session.export(out)
-    _wait(studio, "export", until=lambda: not session.exporting)
+    session.exporter.write_pairs(out)
+    _wait(studio, "export", until=lambda: not session.exporter.busy)
 
 
 def _wait(studio: PixCellStudio, *sections: str, until: Callable[[], bool]) -> None:
@@ -149,18 +149,20 @@ def _wait(studio: PixCellStudio, *sections: str, until: Callable[[], bool]) -> N
         settle(0.05)
         _check(studio, *sections)
         if time.monotonic() > end:
-            raise PixCellError("The demo takes far too long on this machine; see worker.log.")
+            raise PixCellError(
+                f"The demo did not finish within {PATIENCE_S // 60} min. See worker.log."
+            )
     settle(0.1)
     _check(studio, *sections)
 
 
 def _check(studio: PixCellStudio, *sections: str) -> None:
     for section in sections:
-        if section in studio.session.problems:
-            raise PixCellError(studio.session.problems[section])
+        if section in studio.session.notices.problems:
+            raise PixCellError(studio.session.notices.problems[section])
 
 
-def _say(text: str) -> None:
+def _log(text: str) -> None:
     sys.stderr.write(f"napari-pixcell demo: {text}\n")
 
 

@@ -1,4 +1,4 @@
-"""A display for the window: the user's, or a virtual one. Imports no Qt."""
+"""A display for the window: the user's own or a virtual one. Imports no Qt."""
 
 from __future__ import annotations
 
@@ -15,13 +15,12 @@ Display = Literal["screen", "virtual", "none"]
 
 @contextmanager
 def any_display() -> Iterator[Display]:
-    """Find a display, or start Xvfb for as long as the context lasts.
+    """Use the user's display, or run Xvfb within the context.
 
     Yields
     ------
     str
-        ``screen`` where the user can see a window, ``virtual`` under Xvfb, ``none`` where no
-        window can be opened.
+        ``screen`` for the user's display, ``virtual`` for Xvfb, ``none`` if no window can open.
     """
     if not sys.platform.startswith("linux") or _has_screen():
         yield "screen"

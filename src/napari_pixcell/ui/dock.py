@@ -1,4 +1,4 @@
-"""The dock: PixCell studio."""
+"""The dock widget: PixCell studio."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 import napari.viewer
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtGui import QDragEnterEvent, QDropEvent, QShowEvent
-from qtpy.QtWidgets import QComboBox, QFrame, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QFrame, QScrollArea, QWidget
 
 from napari_pixcell import __version__
 from napari_pixcell.preferences import sessions_wanted
-from napari_pixcell.studio.cells.importing import holds_cells
-from napari_pixcell.studio.results.results import Client
+from napari_pixcell.studio.cells.file_kinds import holds_cells
+from napari_pixcell.studio.client import Client
 from napari_pixcell.studio.saving.folder import is_session
 from napari_pixcell.studio.session import Session
 from napari_pixcell.ui import configuration, help_menu
@@ -22,41 +22,40 @@ from napari_pixcell.ui.docked import Docked
 from napari_pixcell.ui.keys import Keys
 from napari_pixcell.ui.layers.link import LayerLink
 from napari_pixcell.ui.review.dock import open_review
-from napari_pixcell.ui.sections import (
-    DatasetSection,
-    ExportSection,
-    GenerateSection,
-    LayoutSection,
-    MeasureSection,
-    RegionSection,
-    ResultsSection,
-    SlideSection,
-    StainSection,
-    StyleSection,
-)
-from napari_pixcell.ui.widgets import LIST, More, Text, name_for_readers
+from napari_pixcell.ui.sections.base import Section
+from napari_pixcell.ui.sections.dataset import DatasetSection
+from napari_pixcell.ui.sections.export import ExportSection
+from napari_pixcell.ui.sections.generate import GenerateSection
+from napari_pixcell.ui.sections.layout import LayoutSection
+from napari_pixcell.ui.sections.measure import MeasureSection
+from napari_pixcell.ui.sections.region import RegionSection
+from napari_pixcell.ui.sections.results import ResultsSection
+from napari_pixcell.ui.sections.slide import SlideSection
+from napari_pixcell.ui.sections.stain import StainSection
+from napari_pixcell.ui.sections.style import StyleSection
+from napari_pixcell.ui.widgets import LIST, More, Text, column, name_for_readers
 from napari_pixcell.worker.client import WorkerClient
 
 PUMP_MS = 40
 SCROLL_BAR = 16
 NARROWEST = 320
 ABOUT = (
-    f"napari-pixcell {__version__}. For research use only; not for diagnosis. Everything it makes "
-    "is synthetic and marked as such. BSD-3-Clause; the weights have their own licences."
+    f"napari-pixcell {__version__}. For research use only. Not for diagnosis. All output is "
+    "synthetic and marked as such. BSD-3-Clause; model weights have their own licences."
 )
 
 _open: set[Teardown] = set()
 
 
 class PixCellStudio(Docked):
-    """From a region of a slide to synthetic image–mask pairs, in one column.
+    """The whole workflow in one column, from a region of a slide to image–mask pairs.
 
     Parameters
     ----------
     napari_viewer : napari.viewer.Viewer
         Injected by napari.
     client : Client, optional
-        Who runs the requests; a worker process of its own by default.
+        Runs the requests; a new worker process by default.
     """
 
     def __init__(self, napari_viewer: napari.viewer.Viewer, client: Client | None = None) -> None:
@@ -79,39 +78,23 @@ class PixCellStudio(Docked):
         self.measure = MeasureSection(self.session)
         self.dataset = DatasetSection(self.session, self.open_review)
         self.export = ExportSection(self.session)
-        self.sections: list[Any] = [
-            self.slide,
-            self.region,
-            self.style_,
-            self.layout_,
-            self.generate,
-            self.stain,
-            self.results,
-            self.measure,
-            self.dataset,
-            self.export,
+        self.sections: list[Section] = [
+            *(self.slide, self.region, self.style_, self.layout_, self.generate),
+            *(self.stain, self.results, self.measure, self.dataset, self.export),
         ]
-        column = QWidget()
-        stack = QVBoxLayout(column)
-        stack.setContentsMargins(4, 4, 4, 4)
-        stack.setSpacing(3)
-        for section in self.sections:
-            stack.addWidget(section)
         footer = Text("For research use only", small=True)
         footer.setToolTip(ABOUT)
         footer.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        stack.addWidget(footer)
+        content = QWidget()
+        stack = column(content, *self.sections, footer, spacing=3)
+        stack.setContentsMargins(4, 4, 4, 4)
         stack.addStretch(1)
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setWidget(column)
-        self.scroll = scroll
-        outer = QVBoxLayout(self)
-        outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(scroll, 1)
-        outer.addWidget(self.generate.pinned)
+        self.scroll = QScrollArea()
+        self.scroll.setWidgetResizable(True)
+        self.scroll.setFrameShape(QFrame.Shape.NoFrame)
+        self.scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.scroll.setWidget(content)
+        column(self, self.scroll, self.generate.pinned).setStretch(0, 1)
 
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
@@ -123,60 +106,56 @@ class PixCellStudio(Docked):
         self._pump.start()
         for made in self.findChildren(QComboBox):
             made.setStyleSheet(LIST)
-        for folded in self.findChildren(More):  # is measured when it is seen
+        for folded in self.findChildren(More):  # its width is known only once it is shown
             folded.button.toggled.connect(lambda _: QTimer.singleShot(0, self._fit))
         self.session.changed.connect(self._refresh_soon)
-        self.keys = Keys(self)
+        self.keys = Keys(napari_viewer, self.session, self.link, self.region.add_region)
         self.link.at_close(configuration.link(self._configured, self._cannot_remember))
         self.link.at_close(help_menu.extend(napari_viewer, ABOUT))
         self.teardown = Teardown(self.session, self.link, self.keys)
-        # A closed dock gets no closeEvent (napari #8071), so the teardown hangs on others.
+        # A closed dock gets no closeEvent (napari #8071).
         self.destroyed.connect(self.teardown)
         self.refresh()
         name_for_readers(self)
 
     def refresh(self) -> None:
-        """Show the session's state in every section."""
-        there = self.session.slide is not None
+        """Show the state of the session in every section."""
+        there = self.session.slides.current is not None
         for section in self.sections:
             section.setVisible(there or section is self.slide)
             section.refresh()
         self.generate.pinned.setVisible(there)
         if there != self._fitted:
-            # Once for each state: measuring the whole column costs more than all the rest.
-            # Afterwards, when the sections that have just come are laid out.
+            # Only when a slide comes or goes, because measuring the column is slow; and only once
+            # the sections that have just appeared are laid out.
             self._fitted = there
             QTimer.singleShot(0, self._fit)
 
     def _fit(self) -> None:
-        """Ask for the width that cuts nothing off, whatever the theme and its fonts."""
-        column = self.scroll.widget()
-        if column is not None:
-            needed = column.minimumSizeHint().width() + SCROLL_BAR
+        """Require the width at which nothing is cut off, whatever the theme and its fonts."""
+        content = self.scroll.widget()
+        if content is not None:
+            needed = content.minimumSizeHint().width() + SCROLL_BAR
             if needed > self.minimumWidth():
                 self.setMinimumWidth(needed)
 
     def showEvent(self, event: QShowEvent | None) -> None:
-        """Fit once the theme's style is known."""
         super().showEvent(event)
-        QTimer.singleShot(0, self._fit)
+        QTimer.singleShot(0, self._fit)  # the theme's style is known now
 
     def close_session(self) -> None:
-        """Let go of the viewer and end the worker."""
+        """Release the viewer and stop the worker."""
         self._pump.stop()
         self.teardown()
 
     def let_go(self) -> None:
-        """Close what the dock held."""
         self.close_session()
 
     def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:
-        """Accept files."""
         if event is not None and event.mimeData().hasUrls():
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent | None) -> None:
-        """Open the slide, or take the cells, that were dropped."""
         if event is None:
             return
         for url in event.mimeData().urls():
@@ -185,37 +164,37 @@ class PixCellStudio(Docked):
                 self.take(Path(url.toLocalFile()))
 
     def take(self, path: Path) -> None:
-        """Open a session or a slide; where one is open, a file of cells becomes a layout."""
+        """Open a session or a slide, or import a file of cells if a slide is open."""
         if is_session(path):
-            self.session.open_session(path)
-        elif self.session.slide is not None and holds_cells(path):
-            self.session.import_cells(path)
+            self.session.restoring.open(path)
+        elif self.session.slides.current is not None and holds_cells(path):
+            self.session.layout_files.read(path)
         else:
             self.slide.open(path)
 
     def open_review(self) -> None:
-        """Show the review, of the dataset that was made last."""
+        """Open the review of the newest dataset."""
         open_review(self.viewer, self.session.datasets.newest)
 
     def _configured(self, name: str, value: Any) -> None:
-        """Take over what was set on the plugin's page of napari's preferences."""
+        """Apply a setting of the plugin's page in napari's preferences."""
         if name == "previews":
             self.session.settings.previews = bool(value)
         elif name == "save sessions":
             self.session.saver.on = sessions_wanted()
 
     def _cannot_remember(self, sentence: str) -> None:
-        self.session.say("slide", sentence)
+        self.session.notices.say("slide", sentence)
 
     def _refresh_soon(self) -> None:
-        if not self._soon.isActive():  # starting again would put the refresh off
+        if not self._soon.isActive():  # a restart would postpone the refresh
             self._soon.start()
 
 
 class Teardown:
-    """Lets go of the viewer and ends the worker, once, whoever calls first.
+    """Releases the viewer and stops the worker, once.
 
-    Holds the session but not the dock, whose Python side may be gone before Qt tells of it.
+    It holds the session but not the dock, whose Python side may be gone before Qt reports it.
     """
 
     def __init__(self, session: Session, link: LayerLink, keys: Keys) -> None:
@@ -225,7 +204,6 @@ class Teardown:
         _open.add(self)
 
     def __call__(self, *_: Any) -> None:
-        """Tear down, if that was not done yet."""
         if self not in _open:
             return
         _open.discard(self)

@@ -1,27 +1,86 @@
-"""A widget that notices when its dock is closed."""
+"""The base of both dock widgets: refresh on change, and release once closed."""
 
 from __future__ import annotations
 
+import atexit
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from napari.viewer import Viewer
 from qtpy.QtCore import QEvent, QTimer
 from qtpy.QtWidgets import QWidget
 
+PLUGIN = "napari-pixcell"
+PUMP_MS = 40
+
+Found = TypeVar("Found", bound=QWidget)
+
+_open: set[Release] = set()
+
+
+class Release:
+    """Calls functions once, when a dock closes, Qt destroys it or Python exits.
+
+    The functions must not hold the dock, since its Python object may be gone before Qt destroys it.
+    """
+
+    def __init__(self, *acts: Callable[[], Any]) -> None:
+        self._acts = acts
+        _open.add(self)
+
+    def __call__(self, *_: Any) -> None:
+        if self in _open:
+            _open.discard(self)
+            for act in self._acts:
+                act()
+
 
 class Docked(QWidget):
-    """What napari shows in a dock; :meth:`let_go` is called once the dock is closed.
+    """A widget in a dock of napari; :meth:`let_go` is called when the dock is closed.
 
-    A closed dock gets no closeEvent (napari #8071): napari takes its widget out, for good.
+    A closed dock gets no closeEvent (napari #8071): napari removes its widget for good.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self._docked = False
 
-    def let_go(self) -> None:
-        """End what must not outlive the dock."""
+    def run(self, pump: Callable[[], Any], *release: Callable[[], Any]) -> None:
+        """Start to pump events and to serve :meth:`refresh_soon`.
+
+        Parameters
+        ----------
+        pump : callable
+            Called every ``PUMP_MS``.
+        *release : callable
+            Called once when the dock is gone; see :class:`Release`.
+        """
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(0)
+        self._soon.timeout.connect(self.refresh)
+        self._pump = QTimer(self)
+        self._pump.setInterval(PUMP_MS)
+        self._pump.timeout.connect(pump)
+        self._pump.start()
+        self._release = Release(*release)
+        self.destroyed.connect(self._release)
+
+    def refresh(self) -> None:
+        """Show the current state."""
         raise NotImplementedError
 
+    def refresh_soon(self) -> None:
+        """Refresh once when control returns to the event loop."""
+        if not self._soon.isActive():  # a restart would delay the refresh
+            self._soon.start()
+
+    def let_go(self) -> None:
+        """Stop pumping and release."""
+        self._pump.stop()
+        self._release()
+
     def changeEvent(self, event: QEvent | None) -> None:
-        """Notice that the dock was closed."""
         super().changeEvent(event)
         if event is not None and event.type() == QEvent.Type.ParentChange:
             QTimer.singleShot(0, self._maybe_closed)
@@ -31,3 +90,19 @@ class Docked(QWidget):
             self._docked = True
         elif self._docked:
             self.let_go()
+
+
+def find_or_open(viewer: Viewer, kind: type[Found], title: str, **options: Any) -> Found:
+    """Return the dock widget of a class, opened under its title if needed."""
+    for widget in viewer.window.dock_widgets.values():
+        if isinstance(widget, kind):
+            return widget
+    _, opened = viewer.window.add_plugin_dock_widget(PLUGIN, title, **options)
+    assert isinstance(opened, kind)
+    return opened
+
+
+@atexit.register
+def _release_all() -> None:
+    for release in list(_open):
+        release()

@@ -1,4 +1,4 @@
-"""What napari's Help menu says of the studio: its keys, and what it is."""
+"""Entries in napari's Help menu: the keys and “About”."""
 
 from __future__ import annotations
 
@@ -7,38 +7,39 @@ from collections.abc import Callable
 
 from napari.viewer import Viewer
 from qtpy.QtCore import Qt
+from qtpy.QtGui import QAction
 from qtpy.QtWidgets import QDialog, QLabel, QVBoxLayout, QWidget
 
-from napari_pixcell.ui.keys import key_list
+from napari_pixcell.ui.key_table import key_list
 
 KEYS, ABOUT = "PixCell keys", "About PixCell studio"
 
 
 def extend(viewer: Viewer, about: str) -> Callable[[], None]:
-    """Add the studio's entries to Help.
+    """Add the entries to the Help menu of a viewer.
 
     Parameters
     ----------
     viewer : Viewer
-        Whose menu.
     about : str
-        What the studio is, in words.
+        Text of “About”.
 
     Returns
     -------
     callable
-        Takes them away.
+        Removes the entries.
     """
     menu = viewer.window.help_menu
-    entries = [menu.addAction(KEYS), menu.addAction(ABOUT)]
-    for entry, words in zip(entries, (key_list(), about), strict=True):
-        title = entry.text()
-        entry.triggered.connect(
-            lambda *_, title=title, words=words: show_words(menu.window(), title, words)
-        )
+
+    def add(title: str, words: str) -> QAction:
+        entry = menu.addAction(title)
+        entry.triggered.connect(lambda *_: show_words(menu.window(), title, words))
+        return entry
+
+    entries = [add(KEYS, key_list()), add(ABOUT, about)]
 
     def end() -> None:
-        with contextlib.suppress(RuntimeError):  # the window may be gone already
+        with contextlib.suppress(RuntimeError):  # the window may already be gone
             for entry in entries:
                 menu.removeAction(entry)
 
@@ -46,7 +47,7 @@ def extend(viewer: Viewer, about: str) -> Callable[[], None]:
 
 
 def show_words(parent: QWidget, title: str, words: str) -> QDialog:
-    """Open a small window with words that can be copied."""
+    """Open a small window with a text that can be copied."""
     window = QDialog(parent)
     window.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     window.setWindowTitle(title)

@@ -1,15 +1,16 @@
-"""The model manager: which models there are, what they need, and how to get them."""
+"""The model manager: a window that lists, downloads, moves and removes models."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QDialog,
     QFileDialog,
-    QHBoxLayout,
     QHeaderView,
     QLabel,
     QPlainTextEdit,
@@ -23,28 +24,21 @@ from qtpy.QtWidgets import (
 
 from napari_pixcell.models.catalogue import Family, WeightSet
 from napari_pixcell.preferences import idle_minutes
-from napari_pixcell.studio.model_manager import Row
+from napari_pixcell.studio.model_manager import ModelRow
 from napari_pixcell.studio.session import Session
 from napari_pixcell.ui.widgets import AMBER, GREEN, Text, allow, button, row
+from napari_pixcell.words import counted, file_size
 
 COLUMNS = ("Model", "State", "Size", "Access", "On this machine")
 NAME = Qt.ItemDataRole.UserRole
 
 
 class ModelManager(QDialog):
-    """A window beside napari's: a table of families, and what can be done with the chosen one.
-
-    Parameters
-    ----------
-    session : Session
-        Whose shelf it shows.
-    parent : QWidget
-        The dock.
-    """
+    """A window with a table of families and buttons for the selected one."""
 
     def __init__(self, session: Session, parent: QWidget) -> None:
         super().__init__(parent)
-        self.session, self.shelf = session, session.shelf
+        self.session, self.shelf = session, session.models.manager
         self.setWindowTitle("PixCell models")
         self.resize(940, 680)
         self.table = QTreeWidget()
@@ -59,22 +53,32 @@ class ModelManager(QDialog):
         self.about = Text()
         self.licence = QPlainTextEdit()
         self.licence.setReadOnly(True)
-        self.use_button = button("Use", "Choose this model in the dock", self._use)
-        self.get_button = button("Get…", "See size and licence first", self._ask)
+        self.offering, self.offer = QWidget(), Text()
+        shelf, family, folder = self.shelf, self._with_family, self._with_folder
+        self.use_button = button("Use", "Use this model in the studio", family(self._use))
+        self.get_button = button("Download…", "Show size and licence first", family(self._ask))
         self.export_button = button(
-            "Export…", "Copy the files to a folder, for a machine without internet", self._export
+            "Export…",
+            "Copy the files to a folder, for a machine without internet access",
+            folder("Export model to folder", self._export),
         )
-        self.remove_button = button("Remove", "Delete the files from this machine", self._remove)
+        self.remove_button = button(
+            "Remove", "Delete the files from this machine", family(shelf.remove)
+        )
         self.locate_button = button(
-            "Locate folder…", "Look for weights in a folder of your own first", self._locate
+            "Locate weights…",
+            "Search a folder of your own for weights first",
+            folder("Locate folder of weights", shelf.locate),
         )
         self.import_button = button(
-            "Import a folder…", "Take over what another machine has exported", self._import
+            "Import folder…",
+            "Import a folder that was exported on another machine",
+            folder("Import folder of weights", shelf.import_),
         )
-        self.offer = Text()
-        self.agree_button = button("I agree: download", "Starts the download", self._get)
-        self.refuse_button = button("Not now", "Downloads nothing", self._put_offer_away)
-        self.offering = QWidget()
+        self.agree_button = button(
+            "Agree and download", "Accept the licence and start the download", family(shelf.get)
+        )
+        self.refuse_button = button("Not now", "Close without a download", self.offering.hide)
         stack = QVBoxLayout(self.offering)
         stack.setContentsMargins(0, 0, 0, 0)
         stack.addWidget(self.offer)
@@ -83,7 +87,7 @@ class ModelManager(QDialog):
         stack.addLayout(line)
         self.bar = QProgressBar()
         self.state = Text()
-        self.cancel_button = button("Cancel", "What has come so far is kept", self.shelf.cancel)
+        self.cancel_button = button("Cancel", "Stop; a later download resumes", self.shelf.cancel)
         self.problem, self.note = Text(colour=AMBER), Text(colour=GREEN)
         buttons = row(self.use_button, self.get_button, self.export_button, self.remove_button)
         buttons.addStretch(1)
@@ -91,15 +95,14 @@ class ModelManager(QDialog):
         buttons.addWidget(self.import_button)
         self.idle = QSpinBox()
         self.idle.setRange(0, 600)
-        self.idle.setSuffix(" minutes without work")
-        self.idle.setSpecialValueText("never by itself")
+        self.idle.setSuffix(" minutes without a request")
+        self.idle.setSpecialValueText("never")
         self.idle.setToolTip(
-            "When a model that is loaded gives its memory back by itself; “Free memory” in the "
-            "dock does it at once"
+            "Unload the model after this time; “Free memory” in the studio unloads it at once"
         )
         self.idle.setValue(round(idle_minutes()))
         self.idle.valueChanged.connect(self.shelf.unload_after)
-        idle = row(QLabel("Give the memory back after"), self.idle)
+        idle = row(QLabel("Unload model after"), self.idle)
         idle.addStretch(1)
         outer = QVBoxLayout(self)
         outer.addWidget(self.table, 4)
@@ -108,14 +111,13 @@ class ModelManager(QDialog):
         outer.addWidget(self.licence, 2)
         outer.addLayout(buttons)
         outer.addWidget(self.offering)
-        progress = QHBoxLayout()
-        progress.addWidget(self.bar, 1)
-        progress.addWidget(self.cancel_button)
+        progress = row(self.bar, self.cancel_button)
+        progress.setStretch(0, 1)
         outer.addLayout(progress)
-        for words in (self.state, self.problem, self.note):
-            outer.addWidget(words)
+        for text in (self.state, self.problem, self.note):
+            outer.addWidget(text)
         outer.addLayout(idle)
-        self._rows: dict[str, Row] = {}
+        self._rows: dict[str, ModelRow] = {}
         self.shelf.changed.connect(self.refresh)
         self.finished.connect(self._let_go)
         self.offering.hide()
@@ -126,7 +128,6 @@ class ModelManager(QDialog):
         self.shelf.changed.disconnect(self.refresh, missing_ok=True)
 
     def refresh(self) -> None:
-        """Show what is under way, and what came of it."""
         shelf = self.shelf
         if not shelf.busy:
             self._fill()
@@ -137,15 +138,15 @@ class ModelManager(QDialog):
             done, total, message = progress
             self.bar.setRange(0, 1000 if total else 0)
             self.bar.setValue(round(1000 * done / total) if total else 0)
-            amount = f"{done / 1e6:,.0f} of {total / 1e6:,.0f} MB" if total else "Working…"
+            amount = f"{file_size(done)} of {file_size(total)}" if total else "Working…"
             self.state.say(f"{amount} · {message}" if message else amount)
         self.problem.say(shelf.problem)
         self.note.say(shelf.note)
         self._enable()
 
     @property
-    def chosen(self) -> Row | None:
-        """The family that the table has selected."""
+    def chosen(self) -> ModelRow | None:
+        """The selected family."""
         item = self.table.currentItem()
         return self._rows.get(item.data(0, NAME)) if item is not None else None
 
@@ -164,9 +165,8 @@ class ModelManager(QDialog):
         self.table.blockSignals(True)
         self.table.clear()
         for one in rows:
-            access = "ask for access" if one.gated else "free to get"
-            if one.installed:
-                access = ""
+            access = "on request" if one.gated else "open"
+            access = "" if one.installed else access
             item = QTreeWidgetItem([one.family.title, one.state, one.size, access, one.verdict])
             item.setData(0, NAME, one.family.name)
             self.table.addTopLevelItem(item)
@@ -179,7 +179,7 @@ class ModelManager(QDialog):
 
     def _choose(self) -> None:
         one = self.chosen
-        self._put_offer_away()
+        self.offering.hide()
         if one is None:
             return
         family = one.family
@@ -191,67 +191,57 @@ class ModelManager(QDialog):
     def _enable(self) -> None:
         one, busy = self.chosen, self.shelf.busy
         here, bundled = one is not None and one.installed, one is not None and one.family.bundled
-        # Cellpose is chosen where it works: in the Layout section.
-        working = "Something else is under way" if busy else ""
-        none = "" if one is not None else "Choose a model first"
-        missing = none or ("" if here else "It is not installed")
-        tied = missing or ("It comes with the plugin" if bundled else "") or working
-        cells = one is not None and not isinstance(one.family, Family)
-        allow(self.use_button, missing or ("Choose it in the Layout section" if cells else ""))
-        allow(self.get_button, none or ("It is installed" if here else "") or working)
-        allow(self.export_button, tied)
-        allow(self.remove_button, tied)
+        working = "Another task is running" if busy else ""
+        none = "" if one is not None else "Select a model first"
+        missing = none or ("" if here else "Not installed")
+        fixed = missing or ("Part of the plugin" if bundled else "") or working
+        cells = one is not None and not isinstance(one.family, Family)  # Cellpose
+        allow(self.use_button, missing or ("Select it in the Layout section" if cells else ""))
+        allow(self.get_button, none or ("Already installed" if here else "") or working)
+        allow(self.export_button, fixed)
+        allow(self.remove_button, fixed)
         for made in (self.locate_button, self.import_button, self.agree_button):
             allow(made, working)
 
-    def _ask(self) -> None:
+    def _with_family(self, act: Callable[[str], Any]) -> Callable[[], None]:
+        """Return a callback that passes the name of the selected family to ``act``."""
+
+        def call() -> None:
+            if self.chosen is not None:
+                self.offering.hide()
+                act(self.chosen.family.name)
+
+        return call
+
+    def _with_folder(self, title: str, act: Callable[[Path], Any]) -> Callable[[], None]:
+        """Return a callback that asks for a folder and passes it to ``act``."""
+
+        def call() -> None:
+            path = QFileDialog.getExistingDirectory(self, title)
+            if path:
+                act(Path(path))
+
+        return call
+
+    def _ask(self, name: str) -> None:
+        self.offer.say(self.shelf.offer(name))
+        self.offering.show()
+
+    def _use(self, name: str) -> None:
+        self.session.settings.use_family(name)
+        self.close()
+
+    def _export(self, folder: Path) -> None:
         if self.chosen is not None:
-            self.offer.say(self.shelf.offer(self.chosen.family.name))
-            self.offering.show()
-
-    def _put_offer_away(self) -> None:
-        self.offering.hide()
-
-    def _get(self) -> None:
-        if self.chosen is not None:
-            self._put_offer_away()
-            self.shelf.get(self.chosen.family.name)
-
-    def _use(self) -> None:
-        if self.chosen is not None:
-            self.session.settings.use_family(self.chosen.family.name)
-            self.close()
-
-    def _remove(self) -> None:
-        if self.chosen is not None:
-            self.shelf.remove(self.chosen.family.name)
-
-    def _export(self) -> None:
-        folder = self._ask_folder("Copy the model to a folder")
-        if folder is not None and self.chosen is not None:
             self.shelf.export(self.chosen.family.name, folder)
-
-    def _import(self) -> None:
-        folder = self._ask_folder("Import a folder of weights")
-        if folder is not None:
-            self.shelf.import_(folder)
-
-    def _locate(self) -> None:
-        folder = self._ask_folder("Where the weights are")
-        if folder is not None:
-            self.shelf.locate(folder)
-
-    def _ask_folder(self, title: str) -> Path | None:
-        path = QFileDialog.getExistingDirectory(self, title)
-        return Path(path) if path else None
 
 
 def _tiles(weights: WeightSet) -> str:
-    """Say what a family makes; Cellpose makes no tiles."""
+    """Return tile size, embeddings and layout support of a family; Cellpose has none."""
     if not isinstance(weights, Family):
         return ""
-    cells = "takes a layout of cells" if weights.takes_layout else "takes no layout of cells"
+    layouts = "supports layouts" if weights.takes_layout else "does not support layouts"
     return (
-        f"Tiles of {weights.tile} px at {weights.mpp:g} µm/px, {weights.grid**2} embedding"
-        f"{'s' if weights.grid > 1 else ''} a tile, {cells}. "
+        f"Tiles of {weights.tile} px at {weights.mpp:g} µm/px, "
+        f"{counted(weights.grid**2, 'embedding')} per tile, {layouts}. "
     )

@@ -1,4 +1,4 @@
-"""The reader that napari calls: a slide's layer is also drawn without making the window wait."""
+"""The readers that napari calls for slides and sessions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from napari_pixcell.studio.saving.folder import is_session
 
 
 def get_reader(path: str | list[str]) -> Callable[[Any], list[LayerData]] | None:
-    """Give the reader of a slide, see :func:`napari_pixcell.slides.reader.get_reader`."""
+    """Return a reader whose layers sharpen as their tiles are decoded, or None.
+
+    See :func:`napari_pixcell.slides.reader.get_reader`.
+    """
     read = reader.get_reader(path)
     if read is None:
         return None
@@ -22,7 +25,7 @@ def get_reader(path: str | list[str]) -> Callable[[Any], list[LayerData]] | None
         from napari import current_viewer
 
         viewer = current_viewer()
-        if viewer is not None:  # there is a window, and with it Qt
+        if viewer is not None:  # Qt is running
             from napari_pixcell.ui.layers.sharpening import watch
 
             watch(viewer)
@@ -32,10 +35,9 @@ def get_reader(path: str | list[str]) -> Callable[[Any], list[LayerData]] | None
 
 
 def get_session_reader(path: str | list[str]) -> Callable[[Any], list[tuple[None]]] | None:
-    """Give the reader of a session's folder, or None for all other folders.
+    """Return the reader of a session's folder, or None for other folders.
 
-    It opens the session in the studio, which is opened too if it is not yet, and gives napari no
-    layers: the studio adds them.
+    It opens the session in the studio, which adds the layers itself.
     """
     paths = [path] if isinstance(path, str) else path
     if len(paths) != 1 or not is_session(Path(paths[0])):
@@ -48,7 +50,7 @@ def get_session_reader(path: str | list[str]) -> Callable[[Any], list[tuple[None
         if viewer is not None:
             from napari_pixcell.ui.commands import studio_of
 
-            studio_of(viewer).session.open_session(Path(paths[0]))
+            studio_of(viewer).session.restoring.open(Path(paths[0]))
         return [(None,)]
 
     return read

@@ -1,4 +1,4 @@
-"""The “Session” menu: open, save elsewhere, and whether work is saved by itself."""
+"""The “Session” menu: open, save as, and automatic saving."""
 
 from __future__ import annotations
 
@@ -12,12 +12,7 @@ from napari_pixcell.studio.session import Session
 
 
 class SessionMenu(QPushButton):
-    """A button that says where the session is saved, with a menu of what can be done about it.
-
-    Parameters
-    ----------
-    session : Session
-    """
+    """A button with a menu. Its tooltip says where the session is saved."""
 
     def __init__(self, session: Session) -> None:
         super().__init__()
@@ -27,70 +22,68 @@ class SessionMenu(QPushButton):
         self.setAccessibleName("Session: open, save as")
         menu = QMenu(self)
         menu.setToolTipsVisible(True)
-        self.open_action = menu.addAction("Open a session…", self.choose)
-        self.earlier_action = menu.addAction("Open the earlier work on this slide", self.earlier)
-        self.save_action = menu.addAction("Save as…", self.save_as)
+        self.open_action = menu.addAction("Open session…", self.choose)
+        self.earlier_action = menu.addAction("Open previous session of this slide", self.earlier)
+        self.save_action = menu.addAction("Save session as…", self.save_as)
         menu.addSeparator()
-        self.this_action = menu.addAction("Save my work on this slide by itself")
+        self.this_action = menu.addAction("Save work on this slide automatically")
         self.this_action.setCheckable(True)
         self.this_action.triggered.connect(session.saver.switch)
-        self.drop_action = menu.addAction("Forget the jobs that waited", session.drop_restored)
+        self.drop_action = menu.addAction("Discard restored jobs", session.queue.drop_put_off)
         menu.aboutToShow.connect(self.refresh)
         self.setMenu(menu)
 
     def refresh(self) -> None:
-        """Show what can be done now."""
         session = self.session
         book = session.saver.book()
-        there = session.slide is not None and book is not None
+        there = session.slides.current is not None and book is not None
         self.save_action.setEnabled(there)
         self.this_action.setEnabled(there)
         self.this_action.setChecked(
             session.saver.on and not (book.off if book is not None else False)
         )
         self.earlier_action.setVisible(book is not None and book.offer is not None)
-        self.drop_action.setVisible(bool(session.put_off))
+        self.drop_action.setVisible(bool(session.queue.put_off))
 
     def event(self, event: QEvent | None) -> bool:
-        """Say where it is saved when that is asked for."""
         if event is not None and event.type() == QEvent.Type.ToolTip:
             self.setToolTip(self.session.saver.where())
         return bool(super().event(event))
 
     def choose(self) -> None:
-        """Ask for the folder of a session."""
+        """Ask for the folder of a session and open it."""
         path = QFileDialog.getExistingDirectory(
-            self, f"Open a session (a folder that ends in {SUFFIX})", self._near()
+            self, f"Open session (folder ending in {SUFFIX})", self._near()
         )
         if path:
-            self.session.open_session(Path(path))
+            self.session.restoring.open(Path(path))
 
     def earlier(self) -> None:
-        """Open the session that the slide had when it was opened."""
+        """Open the session that was found beside the slide."""
         book = self.session.saver.book()
         if book is not None and book.offer is not None:
-            self.session.open_session(book.offer.path)
+            self.session.restoring.open(book.offer.path)
 
     def save_as(self) -> None:
-        """Ask for another place."""
+        """Ask for another folder and save the session there."""
         path, _ = QFileDialog.getSaveFileName(
-            self, "Save the session as", self._near(), f"Sessions (*{SUFFIX})"
+            self, "Save session as", self._near(), f"Sessions (*{SUFFIX})"
         )
         if path:
             self.session.saver.save_as(Path(path))
 
     def _near(self) -> str:
-        slide = self.session.slide
+        slide = self.session.slides.current
         return str(Path(slide.path).parent) if slide is not None and slide.path else ""
 
 
 def ask_for_slide(parent: QWidget, session: Session, files: str) -> None:
-    """Ask where the slide of a session is that is being opened."""
-    opening = session.slide_lost
+    """Ask for the missing slide of a session that is being opened."""
+    opening = session.restoring.slide_lost
     if opening is None:
         return
     near = str(opening.folder.path.parent)
     title = f"Where is “{opening.mark.name}”?"
     path, _ = QFileDialog.getOpenFileName(parent, title, near, files)
     if path:
-        session.slide_moved_to(Path(path))
+        session.restoring.slide_moved_to(Path(path))

@@ -1,4 +1,4 @@
-"""Chooses one of the styles: regions, saved ones, those of pictures and variants, or none."""
+"""A drop-down list of all styles: of regions, images and variants, saved ones, and none."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ from qtpy.QtGui import QIcon, QPixmap, QStandardItemModel
 from qtpy.QtWidgets import QComboBox, QSizePolicy
 
 from napari_pixcell.engine.styles.style import Style
-from napari_pixcell.studio.regions.item import NO_STYLE, tiles_text
+from napari_pixcell.studio.regions.geometry import tiles_text
+from napari_pixcell.studio.regions.item import NO_STYLE
 from napari_pixcell.studio.session import Session
 from napari_pixcell.studio.styles.choice import Ref
 from napari_pixcell.ui.widgets import pixmap
 
 SIDE, SMALL = 48, 18
-ANY = "no style: any tissue"
+ANY = "No style: any tissue"
 
 
 class StyleCombo(QComboBox):
-    """A list of all styles, with thumbnails.
+    """A drop-down list of all styles, with thumbnails.
 
     Parameters
     ----------
     session : Session
-        Its state.
     chosen : callable
-        Gets the number of a region, the id of a style, or ``NO_STYLE``.
+        Called with the number of a region, the id of a style, or ``NO_STYLE``.
     """
 
     def __init__(self, session: Session, chosen: Callable[[Ref], None]) -> None:
         super().__init__()
         self.session = session
-        self.setIconSize(QSize(SMALL, SMALL))  # a larger one would make the row taller
+        self.setIconSize(QSize(SMALL, SMALL))  # larger icons make the row taller
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.setMinimumWidth(70)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -41,19 +41,21 @@ class StyleCombo(QComboBox):
         self._icons: dict[str, QIcon] = {}
 
     def showPopup(self) -> None:
-        """Look whether other sessions saved styles meanwhile."""
-        self.session.look_for_styles()
+        self.session.library.refresh()  # that other sessions have saved
         super().showPopup()
 
     def refresh(self, ref: Ref, none: bool = True) -> None:
-        """Show all styles, and which one is chosen; ``none`` is a choice too."""
-        styles = {style.id: style for style in self.session.styles}
-        # The third says how an entry looks: whether it can be chosen, and what its tooltip says.
+        """Show all styles, with ``ref`` selected; ``none`` adds an entry for no style."""
+        styles = {style.id: style for style in self.session.library.all}
+        # The third item changes with an entry's tooltip and whether it is enabled.
         entries: list[tuple[str, Ref, str]] = [
-            (item.name, item.number, "") for item in self.session.regions
+            (item.name, item.number, "") for item in self.session.regions.current
         ]
         for style in styles.values():
-            problem, saved = self.session.style_problem(style), style.id in self.session.saved
+            problem, saved = (
+                self.session.library.problem(style),
+                style.id in self.session.library.saved,
+            )
             entries.append((style.name, style.id, f"{saved} {problem}"))
         if none:
             entries.append((ANY, NO_STYLE, ""))
@@ -83,12 +85,12 @@ class StyleCombo(QComboBox):
         model = self.model()
         entry = model.item(index) if isinstance(model, QStandardItemModel) else None
         if entry is not None:
-            entry.setEnabled(not self.session.style_problem(style))
+            entry.setEnabled(not self.session.library.problem(style))
 
     def _tip(self, style: Style) -> str:
-        problem = self.session.style_problem(style)
+        problem = self.session.library.problem(style)
         parts = [f"{share:.0%} {name}".replace("%", " %") for name, share in style.made_of]
         lines = [style.name, tiles_text(style.tiles), " · ".join(parts), problem]
-        if style.id not in self.session.saved:
-            lines.append("Not saved: it lasts as long as this session")
+        if style.id not in self.session.library.saved:
+            lines.append("Not saved: lost at the end of this session")
         return "\n".join(line for line in lines if line)

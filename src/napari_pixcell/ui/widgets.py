@@ -1,41 +1,47 @@
-"""Small pieces the dock is made of."""
+"""Small widgets and helpers that the dock widgets are made of."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import QEvent, QSettings, QSignalBlocker, Qt
+from qtpy.QtCore import QEvent, QSignalBlocker, Qt
 from qtpy.QtGui import QImage, QPalette, QPixmap
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QAbstractSlider,
     QAbstractSpinBox,
     QBoxLayout,
+    QCheckBox,
     QComboBox,
+    QDoubleSpinBox,
+    QGridLayout,
     QHBoxLayout,
     QLabel,
     QLayout,
     QLineEdit,
+    QProgressBar,
     QPushButton,
     QSizePolicy,
+    QSpinBox,
     QToolButton,
     QVBoxLayout,
     QWidget,
 )
+from superqt import QLabeledDoubleSlider
 
 AMBER = "#d68b1f"
 GREEN = "#4cae6b"
 BLUE = "#2f6fdf"
-# Their like on a light ground: words want a contrast of 4.5 to 1 (WCAG 2.2, 1.4.3).
+# Shades for light themes: text needs a contrast of 4.5 to 1 (WCAG 2.2, 1.4.3).
 ON_LIGHT = {AMBER: "#8a5200", GREEN: "#1f6f3d"}
 
-WHY = "why it is off"
+WHY = "why disabled"  # Qt property
 FIELDS = (QAbstractSpinBox, QAbstractSlider, QComboBox, QLineEdit, QAbstractItemView)
-# napari leaves 44 px of a list's width without words. On each list by itself: a sheet on the whole
-# column has Qt style everything in it twice.
+# napari's theme leaves 44 px of a combo box empty. Set on each box, because a style sheet on the
+# column makes Qt style everything in it twice.
 LIST = "QComboBox { padding: 3px 2px 3px 6px; } QComboBox::drop-down { width: 18px; }"
 
 PRIMARY = f"""
@@ -47,7 +53,7 @@ QPushButton:disabled {{ background-color: rgba(128, 128, 128, 70); color: rgb(14
 
 
 class Text(QLabel):
-    """Words that wrap; hidden while empty."""
+    """A label that wraps its text and is hidden while empty."""
 
     def __init__(self, text: str = "", colour: str = "", small: bool = False) -> None:
         super().__init__()
@@ -57,7 +63,7 @@ class Text(QLabel):
         if colour or small:
             self.tint(colour)
         self.setText(text)
-        if not text:  # with words it comes with its parent; without one it would be a window
+        if not text:  # showing a label that has no parent yet would open a window
             self.hide()
 
     def say(self, text: str) -> None:
@@ -67,7 +73,7 @@ class Text(QLabel):
         self.setVisible(bool(text))
 
     def tint(self, colour: str) -> None:
-        """Show the words in a colour that is readable on napari's theme; "" is its own."""
+        """Set the text colour in a shade that is readable on napari's theme; "" resets it."""
         self._colour = colour
         style = f"color: {readable(self, colour)};" if colour else ""
         style += "font-size: 10px;" if self._small else ""
@@ -75,142 +81,120 @@ class Text(QLabel):
             self.setStyleSheet(style)
 
     def changeEvent(self, event: QEvent | None) -> None:
-        """Follow another theme."""
         super().changeEvent(event)
         if event is not None and event.type() == QEvent.Type.StyleChange and self._colour:
             self.tint(self._colour)
 
 
 def readable(widget: QWidget, colour: str) -> str:
-    """Give the shade of a colour that is readable on a widget's ground."""
-    # By the words around it: a ground that lets another one through has no colour of its own.
+    """Return the shade of a colour that is readable on a widget's background."""
+    # Judged by the surrounding text: a transparent background has no colour of its own.
     around = (widget.parentWidget() or widget).palette().color(QPalette.ColorRole.WindowText)
     return ON_LIGHT.get(colour, colour) if around.lightness() < 128 else colour
 
 
-class Section(QWidget):
-    """A part of the dock with a header that folds it, and a line for its problems.
-
-    Parameters
-    ----------
-    key : str
-        Name under which the session reports problems of this section.
-    title : str
-        As shown.
-    """
-
-    def __init__(self, key: str, title: str) -> None:
-        super().__init__()
-        self.key = key
-        self.header = QToolButton()
-        self.header.setText(title)
-        self.header.setCheckable(True)
-        self.header.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        self.header.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.header.setStyleSheet(
-            "QToolButton { border: none; font-weight: bold; text-align: left; padding: 3px;"
-            " background-color: rgba(128, 128, 128, 45); }"
-        )
-        self.header.setToolTip("Fold or unfold")
-        self.body = QWidget()
-        self.content = QVBoxLayout(self.body)
-        self.content.setContentsMargins(6, 4, 4, 4)
-        self.content.setSpacing(4)
-        outer = QVBoxLayout(self)
-        outer.setContentsMargins(0, 0, 0, 0)
-        outer.setSpacing(0)
-        outer.addWidget(self.header)
-        outer.addWidget(self.body)
-        self.problem = Text(colour=AMBER)
-        self.problem.setObjectName(f"problem-{key}")
-        self.action = QPushButton()
-        self.action.hide()
-        self._action: Callable[[], Any] | None = None
-        self.action.clicked.connect(self._act)
-        self.note = Text(colour=GREEN)
-        opened = bool(QSettings("napari-pixcell", "studio").value(f"open/{key}", True, bool))
-        self.header.setChecked(opened)
-        self._fold(opened)
-        self.header.toggled.connect(self._fold)
-        self.header.toggled.connect(self._remember)
-
-    def finish(self) -> None:
-        """Put what there is to say, and the one thing to do about it, below everything else."""
-        for widget in (self.problem, self.note, self.action):
-            self.content.addWidget(widget)
-
-    def add(self, *widgets: QWidget) -> QHBoxLayout:
-        """Add a row."""
-        line = row(*widgets)
-        self.content.addLayout(line)
-        return line
-
-    def tell(
-        self, problem: str, note: str, action: str = "", act: Callable[[], Any] | None = None
-    ) -> None:
-        """Show a problem or good news, with the one thing to do about it."""
-        self.problem.say(problem)
-        self.note.say(note)
-        self._action = act
-        self.action.setText(action)
-        self.action.setVisible(bool((problem or note) and action))
-
-    def _act(self) -> None:
-        if self._action is not None:
-            self._action()
-
-    def _fold(self, opened: bool) -> None:
-        arrow = Qt.ArrowType.DownArrow if opened else Qt.ArrowType.RightArrow
-        self.header.setArrowType(arrow)
-        self.body.setVisible(opened)
-
-    def _remember(self, opened: bool) -> None:
-        QSettings("napari-pixcell", "studio").setValue(f"open/{self.key}", opened)
-
-
 class More(QWidget):
-    """Fields for experts, folded away under a ▸."""
+    """Advanced fields that fold away under an arrow."""
 
-    def __init__(self, title: str) -> None:
+    def __init__(self, title: str, tip: str = "") -> None:
         super().__init__()
         self.button = QToolButton()
         self.button.setText(title)
+        self.button.setToolTip(tip)
         self.button.setCheckable(True)
-        self.button.setArrowType(Qt.ArrowType.RightArrow)
         self.button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.button.setStyleSheet("QToolButton { border: none; background: transparent; }")
         self.body = QWidget()
         self.content = QVBoxLayout(self.body)
         self.content.setContentsMargins(12, 2, 0, 2)
-        outer = QVBoxLayout(self)
-        outer.setContentsMargins(0, 0, 0, 0)
-        outer.setSpacing(2)
-        outer.addWidget(self.button)
-        outer.addWidget(self.body)
-        self.body.hide()
-        self.button.toggled.connect(self._fold)
-
-    def _fold(self, opened: bool) -> None:
-        arrow = Qt.ArrowType.DownArrow if opened else Qt.ArrowType.RightArrow
-        self.button.setArrowType(arrow)
-        self.body.setVisible(opened)
+        column(self, self.button, self.body)
+        fold(self.button, self.body, False)
 
 
-def row(*widgets: QWidget | QLayout) -> QHBoxLayout:
-    """Lay widgets out side by side."""
+def fold(header: QToolButton, body: QWidget, opened: bool) -> None:
+    """Let a header fold and unfold ``body``."""
+
+    def show(unfolded: bool) -> None:
+        header.setArrowType(Qt.ArrowType.DownArrow if unfolded else Qt.ArrowType.RightArrow)
+        body.setVisible(unfolded)
+
+    header.setChecked(opened)
+    show(opened)
+    header.toggled.connect(show)
+
+
+class Bar(QProgressBar):
+    """A thin progress bar. It pulses until the first step is done."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setTextVisible(False)
+        self.setFixedHeight(8)
+        self.setStyleSheet(f"QProgressBar::chunk {{ background: {BLUE}; }}")
+
+    def advance(self, done: int, total: int) -> None:
+        """Show ``done`` of ``total`` steps."""
+        # QProgressBar repaints the whole window at once; without updates it waits its turn.
+        self.setUpdatesEnabled(False)
+        self.setRange(0, total if done else 0)
+        self.setValue(done)
+        self.setUpdatesEnabled(True)
+
+
+def row(*widgets: QWidget | QLayout, stretch: int | None = None) -> QHBoxLayout:
+    """Return a layout of widgets side by side; the one at ``stretch`` gets the spare width."""
     layout = QHBoxLayout()
     layout.setContentsMargins(0, 0, 0, 0)
     layout.setSpacing(5)
+    _fill(layout, widgets)
+    if stretch is not None:
+        layout.setStretch(stretch, 1)
+    return layout
+
+
+def column(parent: QWidget | None, *widgets: QWidget | QLayout, spacing: int = 2) -> QVBoxLayout:
+    """Return a layout of widgets below each other, installed on ``parent`` if there is one."""
+    layout = QVBoxLayout() if parent is None else QVBoxLayout(parent)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(spacing)
+    _fill(layout, widgets)
+    return layout
+
+
+def _fill(layout: QBoxLayout, widgets: Iterable[QWidget | QLayout]) -> None:
     for widget in widgets:
         if isinstance(widget, QLayout):
             layout.addLayout(widget)
         else:
             layout.addWidget(widget)
-    return layout
+
+
+def boxed(layout: QLayout) -> QWidget:
+    """Return a widget with a layout, to show and hide as one."""
+    made = QWidget()
+    made.setLayout(layout)
+    return made
+
+
+def labelled(label: str, field: QWidget) -> QWidget:
+    """Return a label and a field side by side."""
+    return boxed(row(QLabel(label), field, stretch=1))
+
+
+def field_grid(*lines: tuple[str | QWidget, QWidget]) -> QGridLayout:
+    """Return a grid with a label and a field in each line."""
+    grid = QGridLayout()
+    grid.setContentsMargins(0, 0, 0, 0)
+    grid.setSpacing(3)
+    for index, (label, field) in enumerate(lines):
+        grid.addWidget(QLabel(label) if isinstance(label, str) else label, index, 0)
+        grid.addWidget(field, index, 1)
+    grid.setColumnStretch(1, 1)
+    return grid
 
 
 def button(text: str, tip: str, act: Callable[[], Any], name: str = "") -> QPushButton:
-    """Make a button whose tooltip says what it does."""
+    """Return a push button that calls ``act``."""
     made = QPushButton(text)
     made.setToolTip(tip)
     made.setObjectName(name or text)
@@ -218,19 +202,114 @@ def button(text: str, tip: str, act: Callable[[], Any], name: str = "") -> QPush
     return made
 
 
+def tool_button(text: str, tip: str, act: Callable[[], Any], name: str = "") -> QToolButton:
+    """Return a small button that calls ``act``; screen readers call it ``name`` or its tooltip."""
+    made = QToolButton()
+    made.setText(text)
+    made.setToolTip(tip)
+    made.setAccessibleName(name or tip)
+    made.clicked.connect(lambda *_: act())
+    return made
+
+
+def check_box(text: str, tip: str) -> QCheckBox:
+    """Return a check box."""
+    made = QCheckBox(text)
+    made.setToolTip(tip)
+    return made
+
+
+def combo(
+    tip: str, choices: Iterable[tuple[str, Any]] | dict[Any, str] = (), name: str = ""
+) -> QComboBox:
+    """Return a combo box that takes any width.
+
+    Parameters
+    ----------
+    tip : str
+        Tooltip.
+    choices : iterable of (str, value), or dict of value to str
+        Entries.
+    name : str
+        For screen readers; the tooltip by default.
+    """
+    made = QComboBox()
+    made.setToolTip(tip)
+    made.setAccessibleName(name)
+    made.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+    if isinstance(choices, dict):
+        choices = [(text, value) for value, text in choices.items()]
+    offer(made, choices)
+    return made
+
+
+def offer(box: QComboBox, choices: Iterable[tuple[str, Any]]) -> None:
+    """Replace the entries of a combo box where they differ, without emitting its signals."""
+    wanted = list(choices)
+    if wanted != [(box.itemText(i), box.itemData(i)) for i in range(box.count())]:
+        with QSignalBlocker(box):
+            box.clear()
+            for text, value in wanted:
+                box.addItem(text, value)
+
+
+def slider(low: float, high: float, tip: str, name: str = "") -> QLabeledDoubleSlider:
+    """Return a horizontal slider with two decimals."""
+    made = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
+    made.setRange(low, high)
+    made.setDecimals(2)
+    made.setSingleStep((high - low) / 20)
+    made.setToolTip(tip)
+    made.setAccessibleName(name)
+    return made
+
+
+def number(
+    low: float,
+    high: float,
+    tip: str,
+    *,
+    decimals: int | None = None,
+    unit: str = "",
+    before: str = "",
+    value: float | None = None,
+    step: float = 1,
+    width: int | None = None,
+) -> Any:
+    """Return a spin box, for integers unless ``decimals`` is given; see :func:`slim`."""
+    made = QSpinBox() if decimals is None else QDoubleSpinBox()
+    if decimals is not None:
+        made.setDecimals(decimals)
+    made.setRange(low, high)
+    made.setSingleStep(step)
+    made.setPrefix(before)
+    made.setSuffix(unit)
+    made.setToolTip(tip)
+    if value is not None:
+        made.setValue(value)
+    if width is not None:
+        slim(made, width)
+    return made
+
+
+def slim(field: QAbstractSpinBox, width: int) -> None:
+    """Let a spin box shrink to ``width`` px, 40 of them its buttons; napari's theme needs 90."""
+    field.setStyleSheet(f"QAbstractSpinBox {{ min-width: {width}px; padding: 1px 0px; }}")
+
+
 def allow(widget: Any, reason: str) -> None:
-    """Enable a control; or disable it and say why, in its tooltip and to a screen reader.
+    """Enable a control, or disable it and show why in its tooltip and to screen readers.
 
     Parameters
     ----------
     widget : QWidget
-        Whose tooltip says what it does.
+        The control. Its tooltip describes what it does.
     reason : str
-        Why it is off; empty where it is on.
+        Why it is disabled; empty to enable it.
     """
-    tip, said = widget.toolTip(), widget.property(WHY) or ""
-    if said:  # the tip that was set when the control was made, or since
-        tip = tip.removeprefix(f"{said}\n")
+    tip, shown = widget.toolTip(), widget.property(WHY) or ""
+    if shown:
+        tip = tip.removeprefix(f"{shown}\n")
     widget.setEnabled(not reason)
     widget.setProperty(WHY, reason)
     text = f"{reason}\n{tip}" if reason else tip
@@ -239,27 +318,21 @@ def allow(widget: Any, reason: str) -> None:
         widget.setAccessibleDescription(text)
 
 
+def show_all(visible: bool, *widgets: QWidget) -> None:
+    """Show or hide several widgets."""
+    for widget in widgets:
+        widget.setVisible(visible)
+
+
 def name_for_readers(root: QWidget) -> None:
-    """Give each field without words a name that a screen reader can say: its tooltip's."""
+    """Name each field without text for screen readers, by the first line of its tooltip."""
     for widget in root.findChildren(QWidget):
         if isinstance(widget, FIELDS) and not widget.accessibleName():
             widget.setAccessibleName(widget.toolTip().partition("\n")[0])
 
 
-def slim(field: QAbstractSpinBox, width: int) -> None:
-    """Let a field of numbers be ``width`` px narrow, 40 of them its buttons; napari asks for 90."""
-    field.setStyleSheet(f"QAbstractSpinBox {{ min-width: {width}px; padding: 1px 0px; }}")
-
-
-def put(widget: Any, value: Any) -> None:
-    """Set a field's value without it telling anybody."""
-    if widget.value() != value:
-        with QSignalBlocker(widget):
-            widget.setValue(value)
-
-
 def whole_pixmap(image: NDArray[np.uint8]) -> QPixmap:
-    """Give a picture (height, width, 3) as it is."""
+    """Return an RGB image (height, width, 3) at its own size."""
     image = np.ascontiguousarray(image)
     height, width = image.shape[:2]
     made = QImage(image.tobytes(), width, height, 3 * width, QImage.Format.Format_RGB888)
@@ -267,19 +340,19 @@ def whole_pixmap(image: NDArray[np.uint8]) -> QPixmap:
 
 
 def pixmap(image: NDArray[np.uint8], side: int) -> QPixmap:
-    """Give a picture (height, width, 3) at most ``side`` px large."""
+    """Return a thumbnail, at most ``side`` px large, of an RGB image (height, width, 3)."""
     mode, keep = Qt.TransformationMode.SmoothTransformation, Qt.AspectRatioMode.KeepAspectRatio
     return whole_pixmap(thinned(image)).scaled(side, side, keep, mode)
 
 
 def thinned(image: NDArray[Any], most: int = 512) -> NDArray[Any]:
-    """Leave rows and columns out of what is much larger than a thumbnail needs."""
+    """Return every n-th row and column of an image that is far larger than a thumbnail needs."""
     step = max(1, max(image.shape[:2]) // most)
     return image[::step, ::step]
 
 
-def clear(layout: QBoxLayout | QLayout) -> None:
-    """Take everything out of a layout."""
+def clear(layout: QLayout) -> None:
+    """Delete all widgets of a layout."""
     while layout.count():
         item = layout.takeAt(0)
         if item is not None and item.widget() is not None:

@@ -1,4 +1,4 @@
-"""``python -m napari_pixcell.worker``: started by :class:`~.client.WorkerClient`."""
+"""Entry point of the worker process, which :class:`~.client.WorkerClient` starts."""
 
 from napari_pixcell.worker.process import main
 

@@ -1,4 +1,4 @@
-"""The napari side of the worker: submit a request, get its events. Imports no torch."""
+"""The napari side of the worker: submits requests and receives their events. Imports no torch."""
 
 from __future__ import annotations
 
@@ -18,9 +18,12 @@ from platformdirs import user_log_dir
 
 from napari_pixcell.datasets.recipe.request import AnyRequest
 from napari_pixcell.engine.events import Event, Failure, is_last
+from napari_pixcell.engine.packed import arrays_apart
 from napari_pixcell.worker.protocol import (
+    RECEIVED,
     ImageBlock,
     event_from_message,
+    pack_request,
     slot_bytes,
     write_line,
 )
@@ -28,23 +31,21 @@ from napari_pixcell.worker.protocol import (
 log = logging.getLogger(__name__)
 
 OnEvent = Callable[[Event], None]
-# A longer log is put aside when the next worker starts; the one before that goes.
-MOST_LOG_BYTES = 1_000_000
+MOST_LOG_BYTES = 1_000_000  # a longer log is replaced by a new one when a worker starts
 KILLED = 9  # the signal by which a system that is short of memory ends a process
 
 
 def log_path() -> Path:
-    """Where the worker's own output goes."""
+    """Return the path of the worker's log."""
     return Path(user_log_dir("napari-pixcell", appauthor=False)) / "worker.log"
 
 
 class Job:
-    """One submitted request.
+    """A submitted request.
 
     Attributes
     ----------
     request : Request
-        What was asked for.
     """
 
     def __init__(
@@ -57,28 +58,58 @@ class Job:
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self.process: subprocess.Popen[bytes] | None = None
         self.block = ImageBlock(slot_bytes(request))
+        self._value, self._inputs, self._arrays = pack_request(request)
 
     def cancel(self) -> None:
-        """Ask the worker to stop at its next step; ``Finished(cancelled=True)`` will come."""
+        """Ask the worker to stop at its next step; it answers ``Finished(cancelled=True)``."""
         self._client.send({"op": "cancel", "job": self.number})
 
     def events(self) -> Iterator[Event]:
-        """Wait for events and give them, up to the last; only for jobs without ``on_event``."""
+        """Wait for events and iterate over them to the last; only for jobs without ``on_event``."""
         while True:
             event = self._events.get()
             yield event
             if is_last(event):
                 return
 
+    def start(self, previews: bool) -> None:
+        """Send the request to the worker."""
+        message = {"op": "run", "job": self.number, "request": self._value, "previews": previews}
+        message |= {"block": self.block.name, "slot_bytes": self.block.slot_bytes}
+        message["inputs"] = self._inputs.message if self._inputs is not None else None
+        self._value = {}
+        self._client.send(message)
+
+    def receive(self, message: dict[str, Any]) -> Event | None:
+        """Return the event of a message, and free its memory; None for a receipt."""
+        if message["event"] == RECEIVED:
+            if self._inputs is not None:
+                self._inputs.close()
+            return None
+        image = None
+        if "slot" in message:
+            image = self.block.take(message["slot"], tuple(message["shape"]), message["dtype"])
+            self._client.send({"op": "free", "job": self.number, "slot": message["slot"]})
+        with arrays_apart(self._arrays):
+            return event_from_message(message, image)
+
     def deliver(self, event: Event) -> None:
-        """Pass an event on to whoever waits for it."""
+        """Pass an event on to its receiver."""
         if is_last(event):
             self.block.close()
+            if self._inputs is not None:
+                self._inputs.close()
         (self._on_event or self._events.put)(event)
+
+    def remove_memory(self) -> None:
+        """Remove the shared memory of a job whose worker has ended."""
+        self.block.remove()
+        if self._inputs is not None:
+            self._inputs.remove()
 
 
 class WorkerClient:
-    """Owns the worker process: starts it when it is needed, again when it has died."""
+    """Owns the worker process: starts it on demand, also after it has died."""
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
@@ -88,7 +119,7 @@ class WorkerClient:
 
     @property
     def process_id(self) -> int | None:
-        """Of the worker, if one runs."""
+        """Process id of the worker, or None if it is not running."""
         process = self._process
         return process.pid if process is not None and process.poll() is None else None
 
@@ -102,24 +133,22 @@ class WorkerClient:
         request : Request
             Carried by value.
         on_event : callable, optional
-            Gets each event, in a background thread; the last is ``Finished`` or ``Failure``.
+            Receives each event in a background thread; the last is ``Finished`` or ``Failure``.
             Without it, read :meth:`Job.events`.
         previews : bool
-            Whether to be sent how pictures look by now.
+            Whether to receive previews of unfinished variants.
         """
         with self._lock:
-            job = Job(next(self._numbers), request, self, on_event)
             if self.process_id is None:
                 self._start()
+            job = Job(next(self._numbers), request, self, on_event)
             job.process = self._process
             self._jobs[job.number] = job
-            block = {"block": job.block.name, "slot_bytes": job.block.slot_bytes}
-            asked = {"request": request.to_dict(), "previews": previews}
-            self.send({"op": "run", "job": job.number, **asked, **block})
+            job.start(previews)
         return job
 
     def send(self, message: dict[str, Any]) -> None:
-        """Send a message to the worker; one that has died is noticed by its reader."""
+        """Send a message to the worker. If it has died, its reader notices."""
         with self._lock:
             if self._process is None or self._process.stdin is None:
                 return
@@ -129,15 +158,18 @@ class WorkerClient:
                 log.info("the worker is gone; its reader reports it")
 
     def restart(self) -> None:
-        """End the worker and with it all memory it held; the next request starts a new one."""
+        """End the worker and free all its memory; the next request starts a new one."""
         with self._lock:
             process, self._process = self._process, None
+            jobs = [job for job in self._jobs.values() if job.process is process]
         if process is not None:
             process.kill()
             process.wait()
+        for job in jobs:
+            job.remove_memory()
 
     def close(self) -> None:
-        """End the worker for good."""
+        """End the worker."""
         self.restart()
 
     def _start(self) -> None:
@@ -151,7 +183,7 @@ class WorkerClient:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
-                # Spinning threads would take the processor from the window.
+                # Spinning threads would starve the window of CPU time.
                 env=os.environ | {"OMP_WAIT_POLICY": "PASSIVE"},
             )
         threading.Thread(target=self._read, args=(self._process,), daemon=True).start()
@@ -177,13 +209,9 @@ class WorkerClient:
     def _receive(self, message: dict[str, Any]) -> None:
         with self._lock:
             job = self._jobs.get(message["job"])
-        if job is None:
+        event = job.receive(message) if job is not None else None
+        if job is None or event is None:
             return
-        image = None
-        if "slot" in message:
-            image = job.block.take(message["slot"], tuple(message["shape"]), message["dtype"])
-            self.send({"op": "free", "job": job.number, "slot": message["slot"]})
-        event = event_from_message(message, image)
         if isinstance(event, Failure) and event.details:
             log.error("%s\n%s", event.message, event.details)
         if is_last(event):
@@ -194,10 +222,10 @@ class WorkerClient:
 
 def _ended(on_purpose: bool, code: int) -> Failure:
     if on_purpose:
-        return Failure("The memory was freed, so this request was stopped; start it again.")
-    why = "the system ended it, perhaps for want of memory" if code == -KILLED else f"code {code}"
+        return Failure("The memory was freed, which stopped this request. Start it again.")
+    why = "the system ended it, perhaps for lack of memory" if code == -KILLED else f"code {code}"
     return Failure(
-        f"The worker process ended unexpectedly ({why}); generate again, a new one starts by "
-        f"itself. Details are in {log_path().name}.",
+        f"The worker process ended unexpectedly ({why}). Generate again to start a new one. "
+        f"Details are in {log_path().name}.",
         f"see {log_path()}",
     )

@@ -1,4 +1,4 @@
-"""The worker's side: it owns the device and the models, and runs one job after another."""
+"""The worker process: owns the device and the models, and runs jobs one after another."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import queue
 import sys
 import threading
 import traceback
-from collections.abc import Callable
 from typing import IO, Any
 
 from napari_pixcell.datasets.recipe.making import make_dataset
-from napari_pixcell.datasets.recipe.request import DatasetRequest
+from napari_pixcell.datasets.recipe.request import AnyRequest, DatasetRequest
 from napari_pixcell.engine.events import Emit, Event, Failure, Preview, summary
+from napari_pixcell.engine.packed import ArraysApart, arrays_apart
 from napari_pixcell.engine.request import request_from_dict
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.preferences import idle_minutes
-from napari_pixcell.worker.protocol import ImageBlock, image_of, write_line
+from napari_pixcell.worker.protocol import RECEIVED, ImageBlock, image_of, read_arrays, write_line
 
 log = logging.getLogger(__name__)
 
@@ -34,9 +34,9 @@ class Worker:
         self._free: queue.SimpleQueue[tuple[int, int]] = queue.SimpleQueue()
 
     def serve(self) -> None:
-        """Work until the client closes the pipe."""
+        """Run jobs until the client closes the pipe."""
         threading.Thread(target=self._listen, daemon=True).start()
-        from napari_pixcell.engine.engine import Engine  # torch: seconds, so after listening
+        from napari_pixcell.engine.engine import Engine  # torch takes seconds to import
 
         engine = Engine()
         while True:
@@ -44,7 +44,7 @@ class Worker:
             try:
                 job = self._jobs.get(timeout=60 * minutes or None)
             except queue.Empty:
-                engine.unload()  # nobody has asked for long: others may need the memory
+                engine.unload()  # other programs may need the memory
                 log.info("Unloaded after %g minutes without a request", minutes)
                 job = self._jobs.get()
             self._run(engine, job)
@@ -59,39 +59,42 @@ class Worker:
                     self._cancelled.add(message["job"])
                 case "free":
                     self._free.put((message["job"], message["slot"]))
-        # The client is gone: a job that still runs has nobody to work for.
+        # The client is gone, so nobody waits for the running job.
         os._exit(0)
 
     def _run(self, engine: Any, job: dict[str, Any]) -> None:
         number = job["job"]
         channel = _Channel(self, number, ImageBlock(job["slot_bytes"], job["block"]))
         try:
-            self._answer(engine, job, channel.emit, lambda: number in self._cancelled)
+            if job["inputs"] is not None:
+                channel.arrays = ArraysApart(read_arrays(job["inputs"]))
+                self.send({"job": number, "event": RECEIVED})
+            with arrays_apart(channel.arrays):
+                request = _request(job["request"])
+            self._answer(engine, request, job, channel.emit)
         except PixCellError as error:
             channel.emit(Failure(str(error)))
-        except Exception as error:  # whatever happens in a job must not end the worker
+        except Exception as error:  # an error in a job must not end the worker
             channel.emit(Failure(_sentence(error), traceback.format_exc()))
         finally:
             channel.block.close()
             self._cancelled.discard(number)
 
-    @staticmethod
-    def _answer(
-        engine: Any, job: dict[str, Any], emit: Emit, cancelled: Callable[[], bool]
-    ) -> None:
-        asked = job["request"]
-        if asked.get("kind") == DatasetRequest.kind:
-            make_dataset(DatasetRequest.from_dict(asked), engine.run, emit, cancelled)
+    def _answer(self, engine: Any, request: AnyRequest, job: dict[str, Any], emit: Emit) -> None:
+        def cancelled() -> bool:
+            return job["job"] in self._cancelled
+
+        if isinstance(request, DatasetRequest):
+            make_dataset(request, engine.run, emit, cancelled)
         else:
-            request = request_from_dict(asked)
-            engine.run(request, emit, cancelled, previews=job.get("previews", True))
+            engine.run(request, emit, cancelled, previews=job["previews"])
 
     def send(self, message: dict[str, Any]) -> None:
         """Write one message to the client."""
         write_line(self._answers, message)
 
     def take_slot(self, job: int, wait: bool, owned: set[int]) -> int | None:
-        """Give a slot that the worker may write to."""
+        """Return a slot to write to, or None if none is free and ``wait`` is false."""
         while True:
             if owned and (wait is False or self._free.empty()):
                 return owned.pop()
@@ -99,7 +102,7 @@ class Worker:
                 freed_job, slot = self._free.get(block=wait)
             except queue.Empty:
                 return None
-            if freed_job == job:  # a late answer to an earlier job is of no use
+            if freed_job == job:  # else a late answer to an earlier job
                 owned.add(slot)
 
 
@@ -111,9 +114,11 @@ class _Channel:
         self._job = job
         self._owned = set(range(block.slots))
         self.block = block
+        self.arrays = ArraysApart()
 
     def emit(self, event: Event) -> None:
-        message = {"job": self._job, **summary(event)}
+        with arrays_apart(self.arrays):
+            message = {"job": self._job, **summary(event)}
         image = image_of(event)
         if image is not None:
             wait = not isinstance(event, Preview)
@@ -125,19 +130,25 @@ class _Channel:
         self._worker.send(message)
 
 
+def _request(value: dict[str, Any]) -> AnyRequest:
+    if value.get("kind") == DatasetRequest.kind:
+        return DatasetRequest.from_dict(value)
+    return request_from_dict(value)
+
+
 def _sentence(error: Exception) -> str:
     if "out of memory" in str(error).lower():
         return (
-            "There is not enough memory on the device; close other programs that use it, "
-            "press “Free memory”, or make fewer variants."
+            "There is not enough memory on the device. Close other programs that use it, press "
+            "“Free memory”, or make fewer variants."
         )
     kind = type(error).__name__
-    return f"The request failed ({kind}); try again, and if it stays, report the log."
+    return f"The request failed ({kind}). Try again; if it fails again, report the log."
 
 
 def main() -> None:
     """Serve the process that started this one."""
-    # Libraries print to stdout; that must not mix with the messages.
+    # Whatever libraries print must not mix with the messages.
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     sys.stdout = sys.stderr

@@ -1,15 +1,23 @@
-"""How the napari process and its worker talk.
+"""The protocol between the napari process and its worker.
 
-Each message is one line of JSON over the worker's stdin and stdout; images travel beside it, in
-slots of a block of shared memory that the client owns, so that a killed worker leaves nothing
-behind. A slot belongs to the worker until it sends an image in it, then to the client until it
-says ``free``. A variant or a layout waits for a slot; a preview without one is dropped. Of a
-picture that is too large for memory only the folder is sent.
+Each message is one line of JSON over the worker's stdin and stdout. Arrays travel separately, in
+blocks of shared memory that the client owns, so that a killed worker leaves nothing behind:
+
+- The large arrays of a request lie in an :class:`ArrayBlock`. The worker copies them and confirms
+  with ``received``, and the client removes the block. Records of the results refer to these arrays
+  by number instead of repeating them.
+- The images of the results use the slots of an :class:`ImageBlock`. A slot belongs to the worker
+  until it sends an image in it, then to the client until it sends ``free``. A variant or a layout
+  waits for a slot; a preview without one is dropped. For an image too large for memory, only its
+  folder is sent.
 """
 
 from __future__ import annotations
 
+import errno
 import json
+import math
+import shutil
 from multiprocessing import resource_tracker, shared_memory
 from pathlib import Path
 from typing import IO, Any
@@ -32,21 +40,181 @@ from napari_pixcell.engine.events import (
     Trained,
     Variant,
 )
+from napari_pixcell.engine.packed import ArraysApart, PackedArray, arrays_apart
 from napari_pixcell.engine.record import Record
 from napari_pixcell.engine.request import GenerateRequest, SegmentRequest
-from napari_pixcell.models.catalogue import get_family
+from napari_pixcell.models.families import get_family
 from napari_pixcell.slides.stored_picture import StoredPicture, is_stored
 
 SLOTS = 6
-# Of larger images fewer are on their way at once.
+# Larger images get fewer slots.
 LARGE = 16 * 2**20
 SLOTS_OF_LARGE = 2
+INLINE = 2**16  # bytes; smaller arrays of a request are part of its JSON
+ALIGNMENT = 64  # bytes
+RECEIVED = "received"
+
+
+def write_line(stream: IO[bytes], message: dict[str, Any]) -> None:
+    """Send one message."""
+    stream.write(json.dumps(message, separators=(",", ":")).encode() + b"\n")
+    stream.flush()
+
+
+# -- shared memory -------------------------------------------------------------------------
+
+
+class SharedBlock:
+    """A block of shared memory; whoever creates it removes it.
+
+    Parameters
+    ----------
+    size : int
+        In bytes.
+    name : str, optional
+        Of an existing block to attach to; by default a new block is created.
+    """
+
+    def __init__(self, size: int, name: str | None = None) -> None:
+        self._owned = name is None
+        self._memory = shared_memory.SharedMemory(name, create=self._owned, size=max(1, size))
+        if self._owned:
+            _owned_here.add(self.name)
+        elif self.name not in _owned_here:
+            _leave_to_owner(self._memory)
+
+    @property
+    def name(self) -> str:
+        """Name by which another process attaches."""
+        return self._memory.name
+
+    def view(self, offset: int, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
+        """Return an array that lies in the block."""
+        return np.ndarray(shape, dtype, self._memory.buf, offset)
+
+    def remove(self) -> None:
+        """Remove the name of an owned block; its memory lasts until all processes close it."""
+        if self._owned:
+            self._owned = False
+            _owned_here.discard(self.name)
+            self._memory.unlink()
+
+    def close(self) -> None:
+        """Detach from the block, and remove it if it is owned."""
+        self.remove()
+        self._memory.close()
+
+
+_owned_here: set[str] = set()  # names
+
+
+def _leave_to_owner(memory: shared_memory.SharedMemory) -> None:
+    # Before Python 3.13 attaching also registers, and this process would remove the block
+    # of the other one when it ends.
+    name = getattr(memory, "_name", None)
+    if name and name.startswith("/"):
+        resource_tracker.unregister(name, "shared_memory")
+
+
+class ArrayBlock(SharedBlock):
+    """The arrays of a request, one after another.
+
+    Parameters
+    ----------
+    arrays : list of PackedArray
+
+    Attributes
+    ----------
+    message : dict
+        Tells the worker where the arrays lie, see :func:`read_arrays`.
+
+    Raises
+    ------
+    OSError
+        If there is not enough shared memory.
+    """
+
+    def __init__(self, arrays: list[PackedArray]) -> None:
+        offsets = [0]
+        for array in arrays:
+            offsets.append(offsets[-1] + math.ceil(array.nbytes / ALIGNMENT) * ALIGNMENT)
+        _check_room(offsets[-1])
+        super().__init__(offsets[-1])
+        placed = list(zip(arrays, offsets[:-1], strict=True))
+        for array, offset in placed:
+            self.view(offset, array.shape, array.dtype)[...] = array.view()
+        self.message = {
+            "block": self.name,
+            "arrays": [[array.dtype, list(array.shape), offset] for array, offset in placed],
+        }
+
+
+def _check_room(size: int) -> None:
+    # Linux grants more shared memory than there is, and kills a process that writes to it.
+    folder = Path("/dev/shm")
+    if folder.is_dir() and shutil.disk_usage(folder).free < size:
+        raise OSError(errno.ENOSPC, "not enough shared memory")
+
+
+def read_arrays(message: dict[str, Any]) -> list[PackedArray]:
+    """Copy the arrays out of an :class:`ArrayBlock`, given its message."""
+    block = SharedBlock(1, message["block"])
+    try:
+        return [
+            PackedArray.pack(block.view(offset, tuple(shape), dtype))
+            for dtype, shape, offset in message["arrays"]
+        ]
+    finally:
+        block.close()
+
+
+class ImageBlock(SharedBlock):
+    """A block of shared memory, divided into slots of one image each.
+
+    Parameters
+    ----------
+    slot_bytes : int
+        Size of the largest image.
+    name : str, optional
+        Of an existing block to attach to; by default a new block is created.
+    """
+
+    def __init__(self, slot_bytes: int, name: str | None = None) -> None:
+        self.slot_bytes = slot_bytes
+        self.slots = SLOTS if slot_bytes < LARGE else SLOTS_OF_LARGE
+        super().__init__(slot_bytes * self.slots, name)
+
+    def put(self, slot: int, image: NDArray[Any]) -> None:
+        """Copy an image into a slot."""
+        self.view(slot * self.slot_bytes, image.shape, image.dtype)[...] = image
+
+    def take(self, slot: int, shape: tuple[int, ...], dtype: Any = np.uint8) -> NDArray[Any]:
+        """Copy an image out of a slot."""
+        return self.view(slot * self.slot_bytes, shape, np.dtype(dtype)).copy()
+
+
+# -- requests and events -------------------------------------------------------------------
+
+
+def pack_request(request: AnyRequest) -> tuple[dict[str, Any], ArrayBlock | None, ArraysApart]:
+    """Return a request as JSON, its large arrays in shared memory, and those arrays.
+
+    Without shared memory, all arrays are part of the JSON.
+    """
+    with arrays_apart(ArraysApart(least=INLINE)) as apart:
+        value = request.to_dict()
+    if not apart.arrays:
+        return value, None, apart
+    try:
+        return value, ArrayBlock(apart.arrays), ArraysApart(apart.arrays)
+    except OSError:
+        return request.to_dict(), None, ArraysApart()
 
 
 def slot_bytes(request: AnyRequest) -> int:
-    """Give the size of the largest image that answers a request."""
+    """Return the size in bytes of the largest image among the results of a request."""
     if isinstance(request, DatasetRequest):
-        return 1  # its pictures go to disk
+        return 1  # its images are written to disk
     if isinstance(request, SegmentRequest):
         height, width = request.pixels.shape[:2]
         return height * width * np.dtype(np.int32).itemsize
@@ -60,7 +228,7 @@ def slot_bytes(request: AnyRequest) -> int:
 
 
 def image_of(event: Event) -> NDArray[Any] | None:
-    """Give the image that travels beside an event, if it has one."""
+    """Return the image that travels with an event, or None."""
     match event:
         case Preview():
             return event.image
@@ -71,65 +239,8 @@ def image_of(event: Event) -> NDArray[Any] | None:
     return None
 
 
-def write_line(stream: IO[bytes], message: dict[str, Any]) -> None:
-    """Send one message."""
-    stream.write(json.dumps(message, separators=(",", ":")).encode() + b"\n")
-    stream.flush()
-
-
-class ImageBlock:
-    """A block of shared memory, cut into slots of one image each.
-
-    Parameters
-    ----------
-    slot_bytes : int
-        Size of the largest image.
-    name : str, optional
-        Of an existing block to attach to; without it a new one is made.
-    """
-
-    def __init__(self, slot_bytes: int, name: str | None = None) -> None:
-        self.slot_bytes = slot_bytes
-        self.slots = SLOTS if slot_bytes < LARGE else SLOTS_OF_LARGE
-        self._owner = name is None
-        size = slot_bytes * self.slots
-        self._memory = shared_memory.SharedMemory(name, create=self._owner, size=size)
-        if not self._owner:
-            _leave_to_owner(self._memory)
-
-    @property
-    def name(self) -> str:
-        """Name by which the other process attaches."""
-        return self._memory.name
-
-    def put(self, slot: int, image: NDArray[Any]) -> None:
-        """Copy an image into a slot."""
-        self._view(slot, image.shape, image.dtype)[...] = image
-
-    def take(self, slot: int, shape: tuple[int, ...], dtype: Any = np.uint8) -> NDArray[Any]:
-        """Copy an image out of a slot."""
-        return self._view(slot, shape, np.dtype(dtype)).copy()
-
-    def close(self) -> None:
-        """Let go of the block; the owner also removes it."""
-        self._memory.close()
-        if self._owner:
-            self._memory.unlink()
-
-    def _view(self, slot: int, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
-        return np.ndarray(shape, dtype, self._memory.buf, slot * self.slot_bytes)
-
-
-def _leave_to_owner(memory: shared_memory.SharedMemory) -> None:
-    # Before Python 3.13 attaching also registers, and this process would remove the block
-    # of the other one when it ends.
-    name = getattr(memory, "_name", None)
-    if name and name.startswith("/"):
-        resource_tracker.unregister(name, "shared_memory")
-
-
 def event_from_message(message: dict[str, Any], image: NDArray[Any] | None) -> Event:
-    """Turn what :func:`napari_pixcell.engine.events.summary` gave back into its event."""
+    """Build an event from its :func:`napari_pixcell.engine.events.summary` and its image."""
     match message["event"]:
         case "progress":
             return Progress(message["done"], message["total"], message["message"])
@@ -139,9 +250,9 @@ def event_from_message(message: dict[str, Any], image: NDArray[Any] | None) -> E
             return Preview(message["index"], image)
         case "variant":
             folder = message.get("folder")
-            found = StoredPicture(Path(folder)) if image is None and folder else image
-            if found is not None:
-                return Variant(message["index"], found, Record.from_dict(message["record"]))
+            picture = StoredPicture(Path(folder)) if image is None and folder else image
+            if picture is not None:
+                return Variant(message["index"], picture, Record.from_dict(message["record"]))
         case "layout" if image is not None:
             return SegmentedLayout(image, LayoutSource.from_dict(message["source"]))
         case "embedding":

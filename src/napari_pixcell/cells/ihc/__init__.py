@@ -1,1 +1,1 @@
-"""Measurement of IHC: colour deconvolution, positive area, nuclei and H-score."""
+"""IHC measurement: colour deconvolution, positive area, positive nuclei and H-score."""

@@ -1,4 +1,4 @@
-"""Colour deconvolution: how much haematoxylin and how much DAB there is in each pixel."""
+"""Colour deconvolution: haematoxylin and DAB densities of each pixel."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ HAEMATOXYLIN = (0.65, 0.70, 0.29)
 DAB = (0.27, 0.57, 0.78)
 
 FULL = (255.0, 255.0, 255.0)
-PALE, COLOURLESS = 200, 25  # of a pixel that may be glass: its darkest channel, and their range
-LEAST_GLASS = 0.01  # part of the picture
-NEAR = 6  # of the commonest brightness, as the sum of three channels
+PALE, COLOURLESS = 200, 25  # glass: least value and largest range of the channels
+LEAST_GLASS = 0.01  # share of the image
+NEAR = 6  # distance from the most common brightness, as the sum of the channels
 
 TISSUE_BLUR_UM = 5.0
-TISSUE_DENSITY = 0.05  # of red, green and blue together, after that blur
+TISSUE_DENSITY = 0.05  # sum over the channels after blurring
 
 
 def _unmixing() -> NDArray[np.float32]:
-    """Give the matrix that takes optical densities of RGB to those of the stains.
+    """Return the matrix from optical densities of RGB to those of the stains.
 
-    What neither stain explains goes to a third axis at right angles to both.
+    A third axis, orthogonal to both stains, takes up the residual.
     """
     stains = np.array([HAEMATOXYLIN, DAB])
     stains /= np.linalg.norm(stains, axis=1, keepdims=True)
@@ -37,10 +37,10 @@ UNMIXING = _unmixing()
 
 
 def white_of(picture: NDArray[np.uint8]) -> tuple[float, float, float]:
-    """Give the colour of light that went through glass alone.
+    """Return the background colour, that is of light through glass alone.
 
-    That is the commonest colour of pale, colourless pixels; full white where there are hardly any,
-    as in a picture that tissue fills.
+    This is the most common colour of pale, colourless pixels, or full white if there are hardly
+    any, as in an image filled by tissue.
 
     Parameters
     ----------
@@ -66,18 +66,18 @@ def white_of(picture: NDArray[np.uint8]) -> tuple[float, float, float]:
 def optical_density(
     picture: NDArray[np.uint8], white: tuple[float, float, float] = FULL
 ) -> NDArray[np.float32]:
-    """Give the optical density of each channel: -log10 of the part of light that came through.
+    """Compute the optical density of each channel: -log10 of the transmitted share of light.
 
     Parameters
     ----------
     picture : array, uint8, (height, width, 3)
     white : (red, green, blue)
-        Light without tissue, 0 to 255.
+        Background colour, 0 to 255.
 
     Returns
     -------
     array, float32, (height, width, 3)
-        0 is as bright as ``white``; slightly below 0 is brighter.
+        0 is as bright as ``white``; brighter pixels are slightly negative.
     """
     table = -np.log10(np.maximum(np.arange(256), 1)[:, None] / np.asarray(white))
     table = table.astype(np.float32)
@@ -87,22 +87,22 @@ def optical_density(
 def stain_densities(
     picture: NDArray[np.uint8], white: tuple[float, float, float] = FULL
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Unmix a picture into haematoxylin and DAB (Ruifrok and Johnston, 2001).
+    """Compute the haematoxylin and DAB densities of an image (Ruifrok and Johnston, 2001).
 
-    Unlike scikit-image's ``rgb2hed`` it assumes no eosin, takes the colour of the glass into
-    account, and gives optical densities: the length along a stain's unit vector, in units of
-    log10. QuPath's DAB OD is the same where its background is ``white``.
+    Unlike scikit-image's ``rgb2hed`` this assumes no eosin, corrects for the background colour,
+    and returns optical densities: the length along a stain's unit vector, in units of log10. It
+    equals QuPath's DAB OD with the background set to ``white``.
 
     Parameters
     ----------
     picture : array, uint8, (height, width, 3)
     white : (red, green, blue)
-        Light without tissue, 0 to 255, as :func:`white_of` gives.
+        Background colour, 0 to 255, such as :func:`white_of`.
 
     Returns
     -------
     haematoxylin, dab : array, float32, (height, width)
-        Optical densities; about 0 without the stain, from about 0.2 visible.
+        Optical densities; about 0 without stain, visible from about 0.2.
     """
     unmixed: Any = optical_density(picture, white) @ UNMIXING
     return unmixed[..., 0], unmixed[..., 1]
@@ -111,7 +111,7 @@ def stain_densities(
 def tissue_mask(
     picture: NDArray[np.uint8], mpp: float, white: tuple[float, float, float]
 ) -> NDArray[np.bool_]:
-    """Tell tissue from glass; pale cytoplasm between nuclei counts as tissue.
+    """Return the mask of tissue, including pale cytoplasm between nuclei.
 
     Parameters
     ----------
@@ -119,7 +119,7 @@ def tissue_mask(
     mpp : float
         Pixel size in µm.
     white : (red, green, blue)
-        Light without tissue, 0 to 255.
+        Background colour, 0 to 255.
 
     Returns
     -------

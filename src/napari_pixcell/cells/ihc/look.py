@@ -1,4 +1,4 @@
-"""Which stains a picture of tissue seems to have, told by the colours that only one of them has."""
+"""Recognition of H&E and IHC by their colours."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from numpy.typing import NDArray
 
 Look = Literal["H&E", "IHC", "unclear"]
 
-LEAST_DENSITY = 0.25  # optical density of red, green and blue together: paler is glass
+LEAST_DENSITY = 0.25  # optical density summed over the channels; paler pixels are glass
 LEAST_TISSUE_PX = 500
-LOOKED_AT = 2**20  # px; more tell no more
-# Parts of the tissue. On 3 IHC and 89 H&E pictures: pink at most 0.003 and at least 0.037.
+MOST_PX = 2**20  # sampled; more pixels do not improve the result
+# Shares of the tissue. In 3 IHC and 89 H&E images, pink was at most 0.003 and at least 0.037.
 PINK_HE, PINK_IHC, BROWN_IHC = 0.1, 0.02, 0.03
 
 
 def looks_like(picture: NDArray[np.uint8]) -> Look:
-    """Say whether a picture looks like H&E or like haematoxylin with DAB.
+    """Return whether an image looks like H&E or like IHC (haematoxylin and DAB).
 
-    Eosin takes green light far more than red and blue: pink, which neither haematoxylin nor DAB
-    is. DAB takes blue light most: brown. The parts of the tissue that are pink and brown decide;
-    where they do not, as in IHC without any positive cell, the answer is ``unclear``.
+    Eosin absorbs green light far more than red and blue and is pink, unlike haematoxylin and DAB.
+    DAB absorbs blue light most and is brown. The shares of pink and brown tissue decide. If they
+    do not, as in IHC without positive cells, the answer is ``unclear``.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ def looks_like(picture: NDArray[np.uint8]) -> Look:
     str
         ``H&E``, ``IHC`` or ``unclear``.
     """
-    step = max(1, math.isqrt(picture.shape[0] * picture.shape[1] // LOOKED_AT))
+    step = max(1, math.isqrt(picture.shape[0] * picture.shape[1] // MOST_PX))
     rgb = picture[::step, ::step, :3].reshape(-1, 3).astype(np.float32)
     density = -np.log10(np.maximum(rgb, 1) / 255)
     density = density[density.sum(axis=1) > LEAST_DENSITY]

@@ -1,4 +1,4 @@
-"""How much of the tissue is brown, and which nuclei: area, percentage and H-score of IHC."""
+"""IHC measures: positive area, percentage of positive nuclei and H-score."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ from napari_pixcell.cells.ihc.deconvolution import (
     white_of,
 )
 from napari_pixcell.cells.ihc.look import Look, looks_like
-from napari_pixcell.cells.layout import areas
+from napari_pixcell.cells.layout import areas, in_px
 from napari_pixcell.errors import PixCellError
 
-BAND = 1024  # rows that are unmixed at once
-BIN, HIGHEST = 0.01, 3.0  # of the histogram of DAB, in optical density
+BAND = 1024  # rows unmixed at once
+BIN, HIGHEST = 0.01, 3.0  # DAB optical density: bin width and end of the histogram
 CLASSES = ("negative", "1+", "2+", "3+")
 LEAST_TISSUE_UM2 = 125.0
-WHITE_FROM = 1024  # px along a side that the colour of the glass is taken from
+WHITE_FROM = 1024  # px along each side sampled for the background colour
 
 
 @dataclass(frozen=True)
 class Thresholds:
-    """From how much DAB something is weakly, moderately and strongly positive.
+    """DAB densities from which nuclei are weakly, moderately and strongly positive.
 
     Parameters
     ----------
     weak, moderate, strong : float
-        DAB optical density (log10), 0.01 to 3, ascending. A nucleus is positive from ``weak``
-        on; the defaults are QuPath's.
+        DAB optical densities (log10), 0.01 to 3, ascending. Nuclei are positive from ``weak``.
+        The defaults are QuPath's.
 
     Raises
     ------
     PixCellError
-        If they do not ascend, or are out of range.
+        If they are not ascending or out of range.
     """
 
     weak: float = 0.2
@@ -48,16 +48,15 @@ class Thresholds:
     strong: float = 0.6
 
     def __post_init__(self) -> None:
-        """Round to what can be shown, and refuse what makes no classes."""
         for name in ("weak", "moderate", "strong"):
             object.__setattr__(self, name, round(float(getattr(self, name)), 2))
-        if not all(BIN <= value <= HIGHEST for value in astuple(self)):  # not for NaN either
+        if not all(BIN <= value <= HIGHEST for value in astuple(self)):  # False for NaN, too
             raise PixCellError(
-                f"The thresholds are {self}; choose densities from {BIN:g} to {HIGHEST:g}."
+                f"The thresholds are {self}. Choose densities from {BIN:g} to {HIGHEST:g}."
             )
         if not self.weak < self.moderate < self.strong:
             raise PixCellError(
-                f"The thresholds are {self}, which do not ascend; give three that do, such as "
+                f"The thresholds {self} are not ascending. Choose ascending ones, such as "
                 f"{DEFAULT}."
             )
 
@@ -68,13 +67,13 @@ class Thresholds:
             weak, moderate, strong = (float(part) for part in text.split(","))
         except ValueError:
             raise PixCellError(
-                f"“{text}” is not three thresholds; give them as 0.2,0.4,0.6."
+                f"“{text}” is not three thresholds. Write them as 0.2,0.4,0.6."
             ) from None
         return cls(weak, moderate, strong)
 
     def classify(self, dab: NDArray[Any]) -> NDArray[np.int64]:
-        """Give 0 (negative) to 3 (strongly positive) for densities."""
-        return np.digitize(dab, astuple(self))
+        """Return the class of each density, from 0 (negative) to 3 (strongly positive)."""
+        return np.asarray(np.digitize(dab, astuple(self)))
 
     def __str__(self) -> str:
         return f"{self.weak:.2f}, {self.moderate:.2f}, {self.strong:.2f}"
@@ -85,18 +84,18 @@ DEFAULT = Thresholds()
 
 @dataclass(frozen=True)
 class Scores:
-    """What thresholds make of a measured picture.
+    """Scores of a measured image at given thresholds.
 
     Parameters
     ----------
     area_percent : float
-        Part of the tissue whose DAB density is ``thresholds.weak`` or more, in percent.
+        Percentage of the tissue with a DAB density of ``thresholds.weak`` or more.
     nuclei : int
-        How many there are.
+        Number of nuclei.
     classes : (negative, weak, moderate, strong)
-        How many nuclei of each class there are.
+        Number of nuclei of each class.
     thresholds : Thresholds
-        That were used.
+        The thresholds used.
     """
 
     area_percent: float
@@ -106,17 +105,17 @@ class Scores:
 
     @property
     def positive(self) -> int:
-        """How many nuclei are at least weakly positive."""
+        """Number of nuclei that are at least weakly positive."""
         return sum(self.classes[1:])
 
     @property
     def percent(self) -> float:
-        """Positive nuclei in percent of all; NaN without nuclei."""
+        """Percentage of positive nuclei; NaN without nuclei."""
         return self._share(self.positive)
 
     @property
     def h_score(self) -> float:
-        """Percent of weak, and twice of moderate, and three times of strong nuclei: 0 to 300."""
+        """H-score, 0 to 300: percentages weighted by 1 (weak), 2 (moderate) and 3 (strong)."""
         return self._share(sum(grade * count for grade, count in enumerate(self.classes)))
 
     def _share(self, count: int) -> float:
@@ -124,28 +123,28 @@ class Scores:
 
 
 @dataclass(frozen=True, eq=False)
-class Staining:
-    """What was measured of a picture; thresholds may be moved without measuring again.
+class IhcMeasurement:
+    """Measured DAB of an image and its nuclei, independent of thresholds.
 
     Parameters
     ----------
     mpp : float
         Pixel size in µm.
     white : (red, green, blue)
-        Colour of the glass that densities are relative to.
+        Background colour that densities are relative to.
     tissue_px : int
-        Pixels of tissue.
+        Area of tissue in px.
     histogram : array, int64, (300,)
-        Pixels of tissue by their DAB density, from 0 to 3 in steps of 0.01; what is beyond counts
-        at the ends.
+        Tissue pixels by DAB density, from 0 to 3 in steps of 0.01; the outer bins include all
+        values beyond.
     labels : array, int64, (nuclei,)
-        Of the nuclei in the label image, ascending.
+        Labels of the nuclei, ascending.
     dab : array, float32, (nuclei,)
-        Mean DAB optical density of each.
+        Mean DAB optical density of each nucleus.
     pixels : array, int64, (nuclei,)
-        How large each is.
+        Area of each nucleus in px.
     look : str
-        What :func:`~napari_pixcell.cells.ihc.look.looks_like` says.
+        Result of :func:`~napari_pixcell.cells.ihc.look.looks_like`.
     """
 
     mpp: float
@@ -159,26 +158,26 @@ class Staining:
 
     @property
     def tissue_mm2(self) -> float:
-        """Area of tissue."""
+        """Area of tissue in mm²."""
         return self.tissue_px * self.mpp**2 / 1e6
 
     @property
     def areas_um2(self) -> NDArray[np.float64]:
-        """Area of each nucleus."""
+        """Area of each nucleus in µm²."""
         return self.pixels.astype(np.float64) * self.mpp**2
 
     @property
     def warning(self) -> str:
-        """Say that this is no haematoxylin and DAB; empty where it may be."""
+        """Warning if the image looks like H&E; else empty."""
         if self.look != "H&E":
             return ""
         return (
-            "This looks like H&E, not like haematoxylin and DAB, so the numbers mean nothing; "
-            "measure an IHC slide or a virtual stain."
+            "This looks like H&E, not IHC with DAB, so the numbers are meaningless. Measure an IHC "
+            "slide or a virtual stain."
         )
 
     def score(self, thresholds: Thresholds = DEFAULT) -> Scores:
-        """Count what is positive at some thresholds."""
+        """Return the scores at given thresholds."""
         brown = int(self.histogram[round(thresholds.weak / BIN) :].sum())
         grades = np.bincount(thresholds.classify(self.dab), minlength=len(CLASSES))
         negative, weak, moderate, strong = (int(count) for count in grades)
@@ -195,28 +194,24 @@ def measure_staining(
     mpp: float,
     labels: NDArray[Any] | None = None,
     white: tuple[float, float, float] | None = None,
-) -> Staining:
-    """Measure the DAB of a picture and of its nuclei.
+) -> IhcMeasurement:
+    """Measure the DAB of an image and of its nuclei.
 
     Parameters
     ----------
     picture : array-like, uint8, (height, width, 3)
-        Tissue with haematoxylin and DAB. It is read by bands of rows, so it may lie on the disk.
+        IHC with haematoxylin and DAB. It is read in bands of rows, so it may be on disk.
     mpp : float
         Pixel size in µm.
     labels : array, int, (height, width), optional
-        Nuclei: an instance label image, 0 is background.
+        Nuclei as an instance label image; 0 is background.
     white : (red, green, blue), optional
-        Colour of the glass, 0 to 255; by default it is taken from the picture.
-
-    Returns
-    -------
-    Staining
+        Background colour, 0 to 255. Default: estimated by :func:`white_of`.
 
     Raises
     ------
     PixCellError
-        If there is no tissue, or the label image has another size or no whole numbers.
+        If there is no tissue, or the label image has another size or is not of integers.
     """
     height, width = picture.shape[:2]
     if labels is not None:
@@ -229,7 +224,7 @@ def measure_staining(
     found, pixels = areas(labels) if labels is not None else (np.zeros(0, np.int64),) * 2
     sums = np.zeros(len(found) + 1)
     for top, band, dab, tissue in _bands(picture, mpp, white):
-        # A mean that lies on a threshold is above it, so a density must not round to below it.
+        # A density on a threshold counts as positive, so rounding must not lower it.
         index = np.clip(np.floor(dab[tissue] / BIN + 1e-4), 0, bins - 1).astype(np.int64)
         histogram += np.bincount(index, minlength=bins)
         if labels is not None:
@@ -241,30 +236,30 @@ def measure_staining(
     tissue_px = int(histogram.sum())
     if tissue_px * mpp**2 < LEAST_TISSUE_UM2:
         raise PixCellError(
-            "There is no tissue here to measure; move the region, or choose another picture."
+            "There is no tissue to measure. Move the region, or choose another image."
         )
     means = (sums[1:] / np.maximum(pixels, 1)).astype(np.float32)
-    return Staining(mpp, white, tissue_px, histogram, found, means, pixels, looks_like(sample))
+    return IhcMeasurement(
+        mpp, white, tissue_px, histogram, found, means, pixels, looks_like(sample)
+    )
 
 
 def _check(labels: NDArray[Any], shape: tuple[int, int]) -> None:
     if labels.shape != shape:
-        has = " × ".join(str(n) for n in labels.shape[::-1])
         raise PixCellError(
-            f"The nuclei are of a picture of {has} px but this one has {shape[1]} × {shape[0]} px; "
-            "give the mask that belongs to it."
+            f"The mask of nuclei is {in_px(labels.shape)} but the image is {in_px(shape)}. "
+            "Choose the mask that belongs to the image."
         )
     if labels.dtype.kind not in "iu":
         raise PixCellError(
-            "The mask of nuclei holds no whole numbers; give a label image, one number for each "
-            "nucleus."
+            "The mask of nuclei is not a label image. Choose one with an integer for each nucleus."
         )
 
 
 def _bands(
     picture: Any, mpp: float, white: tuple[float, float, float]
 ) -> Iterator[tuple[int, int, NDArray[np.float32], NDArray[np.bool_]]]:
-    """Give top, rows, DAB densities and tissue of one band after another."""
+    """Iterate over bands of rows: top, number of rows, DAB densities and tissue mask."""
     height, margin = picture.shape[0], math.ceil(2 * TISSUE_BLUR_UM / mpp)
     for top in range(0, height, BAND):
         stop = min(height, top + BAND)
@@ -276,7 +271,7 @@ def _bands(
 
 
 def _positions(labels: NDArray[Any], found: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Give for each pixel where its label is in ``found``, from 1; 0 for background."""
+    """Return the position of each pixel's label in ``found``, from 1; 0 for background."""
     if len(found) and len(found) == found[-1]:
         return labels.astype(np.int64)
     return np.where(labels != 0, np.searchsorted(found, labels) + 1, 0)

@@ -1,4 +1,4 @@
-"""Measured staining as tables: a row for each picture, a row for each nucleus."""
+"""IHC measurements as tables: one row per image, one row per nucleus."""
 
 from __future__ import annotations
 
@@ -9,48 +9,39 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from napari_pixcell.cells.ihc.measures import CLASSES, Staining, Thresholds
+from napari_pixcell.cells.ihc.measures import CLASSES, IhcMeasurement, Thresholds
 from napari_pixcell.errors import PixCellError
 
 COLUMNS = (
-    "name",
-    "tissue_mm2",
-    "positive_area_percent",
-    "nuclei",
-    "positive_nuclei",
-    "positive_percent",
-    "h_score",
-    *CLASSES,
-    "weak_from_od",
-    "moderate_from_od",
-    "strong_from_od",
-    "nuclei_from",
-    "um_per_px",
-    "warning",
+    *("name", "tissue_mm2", "positive_area_percent"),
+    *("nuclei", "positive_nuclei", "positive_percent", "h_score", *CLASSES),
+    *("weak_from_od", "moderate_from_od", "strong_from_od"),
+    *("nuclei_from", "um_per_px", "warning"),
 )
 NUCLEI_COLUMNS = ("label", "area_um2", "dab_od", "class", "positive")
 
 Row = tuple[Any, ...]
 
 
-def picture_row(name: str, staining: Staining, thresholds: Thresholds, nuclei_from: str) -> Row:
-    """Give the values of :data:`COLUMNS`; without nuclei, percentages are None.
+def picture_row(
+    name: str, measured: IhcMeasurement, thresholds: Thresholds, nuclei_from: str
+) -> Row:
+    """Return the values of :data:`COLUMNS`; percentages are None without nuclei.
 
     Parameters
     ----------
     name : str
-        Of the picture.
-    staining : Staining
-        What was measured of it.
+        Name of the image.
+    measured : IhcMeasurement
     thresholds : Thresholds
-        That classes are made by.
+        Thresholds of the classes.
     nuclei_from : str
-        Where the nuclei came from, in words.
+        Source of the nuclei, in words.
     """
-    scores = staining.score(thresholds)
+    scores = measured.score(thresholds)
     return (
         name,
-        round(staining.tissue_mm2, 5),
+        round(measured.tissue_mm2, 5),
         round(scores.area_percent, 2),
         scores.nuclei,
         scores.positive,
@@ -61,34 +52,29 @@ def picture_row(name: str, staining: Staining, thresholds: Thresholds, nuclei_fr
         thresholds.moderate,
         thresholds.strong,
         nuclei_from,
-        staining.mpp,
-        staining.warning,
+        measured.mpp,
+        measured.warning,
     )
 
 
-def nuclei_rows(staining: Staining, thresholds: Thresholds) -> Iterator[Row]:
-    """Give the values of :data:`NUCLEI_COLUMNS` for each nucleus."""
-    grades = thresholds.classify(staining.dab)
-    rows = zip(staining.labels, staining.areas_um2, staining.dab, grades, strict=True)
+def nuclei_rows(measured: IhcMeasurement, thresholds: Thresholds) -> Iterator[Row]:
+    """Iterate over nuclei, with the values of :data:`NUCLEI_COLUMNS`."""
+    grades = thresholds.classify(measured.dab)
+    rows = zip(measured.labels, measured.areas_um2, measured.dab, grades, strict=True)
     for label, area, dab, grade in rows:
-        yield (
-            int(label),
-            round(float(area), 2),
-            round(float(dab), 4),
-            CLASSES[grade],
-            int(grade > 0),
-        )
+        area_um2, density = round(float(area), 2), round(float(dab), 4)
+        yield int(label), area_um2, density, CLASSES[grade], int(grade > 0)
 
 
 def as_text(columns: Sequence[str], rows: Iterable[Row], separator: str = ",") -> str:
-    """Give a table as text, with its header; None becomes empty.
+    """Return a table as text with a header; None becomes empty.
 
     Parameters
     ----------
     columns, rows : sequence
-        Its header and its values.
+        Header and values.
     separator : str
-        A comma for CSV; a tab for what is pasted into a spreadsheet.
+        A comma for CSV, a tab for pasting into a spreadsheet.
     """
     text = io.StringIO()
     writer = csv.writer(text, delimiter=separator, lineterminator="\n")
@@ -109,7 +95,7 @@ def write_table(path: Path, columns: Sequence[str], rows: Iterable[Row]) -> None
         path.write_text(as_text(columns, rows), "utf-8")
     except OSError as error:
         raise PixCellError(
-            f"{path.name} cannot be written ({error.strerror}); choose another folder."
+            f"{path.name} cannot be written ({error.strerror}). Choose another folder."
         ) from error
 
 

@@ -1,1 +1,1 @@
-"""Layouts invented from numbers: recipe, centres, shapes, stamps and variations."""
+"""Inventing layouts from statistics: recipes, centres, shapes, stamps and variations."""

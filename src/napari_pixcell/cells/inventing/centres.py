@@ -1,4 +1,4 @@
-"""Where cells lie: centres between even and clustered, that leave each other room."""
+"""Cell centres, from evenly spaced to clustered, with room for every cell."""
 
 from __future__ import annotations
 
@@ -12,33 +12,33 @@ from scipy.spatial import cKDTree
 
 GRID_UM = 2.0
 MOST_ROWS = 2048
-CLUSTER_UM = 18.0  # scale of the field that gathers cells: sigma of its smoothing
+CLUSTER_UM = 18.0  # scale of the clustering field: sigma of its smoothing
 STRONGEST_FIELD = 2.5  # standard deviation of its logarithm
 STEPS = 60
-REBUILD = 4  # steps between two searches for neighbours
-SKIN_UM = 3.0  # how far beyond contact neighbours are looked for
-LOOSE = 1.08  # real outlines reach a little beyond their ellipse
-PUSH = 0.45  # part of an overlap that each of two cells gives way
+REBUILD = 4  # steps between two neighbour searches
+SKIN_UM = 3.0  # search distance for neighbours beyond contact
+LOOSE = 1.08  # real outlines extend a little beyond their ellipse
+PUSH = 0.45  # share of an overlap that each of two cells moves per step
 CALIBRATION_CELLS = 600
 FEWEST_CALIBRATED = 12
 HALVINGS = 7
-QUANTUM = 256  # positions are rounded to 1/256 µm: sums may differ in the last bit by machine
+QUANTUM = 256  # positions are rounded to 1/256 µm, as the last bit of sums depends on the CPU
 
 Floats = NDArray[np.float64]
 
 
 def clark_evans(points: Floats, size: tuple[float, float]) -> float:
-    """Give the nearest-neighbour index R: 1 by chance, above it even, below it clustered.
+    """Compute the nearest-neighbour index R: 1 is random, above it even, below it clustered.
 
     Clark and Evans (1954), *Distance to nearest neighbor as a measure of spatial relationships in
-    populations*, with the correction for the border of Donnelly (1978).
+    populations*, with the edge correction of Donnelly (1978).
 
     Parameters
     ----------
     points : array, (count, 2)
-        At least two.
+        At least two points.
     size : (height, width)
-        Of the window, in the same unit.
+        Size of the window, in the same unit.
     """
     nearest = cKDTree(points).query(points, 2)[0][:, 1]
     count, area, border = len(points), size[0] * size[1], 2 * (size[0] + size[1])
@@ -48,25 +48,24 @@ def clark_evans(points: Floats, size: tuple[float, float]) -> float:
 
 @dataclass(frozen=True)
 class Bodies:
-    """Cells as ellipses, for the room that they need: semi-axes in µm and angle of the long one."""
+    """Cells as ellipses: semi-axes in µm and angle of the long axis in radians."""
 
     long: Floats
     short: Floats
     angle: Floats
 
     def __len__(self) -> int:
-        """Count them."""
         return len(self.long)
 
     def some(self, count: int) -> Bodies:
-        """Take the first of them."""
+        """Return the first ``count`` bodies."""
         return Bodies(self.long[:count], self.short[:count], self.angle[:count])
 
     def reach(self, which: NDArray[np.int64], direction: Floats) -> Floats:
-        """Give the room a cell takes up in a direction, radians.
+        """Return the extent of cells in a direction (radians).
 
-        The mean of the distance to the outline, which is too short for cells that lie across each
-        other, and of that to the tangent, which is too long for cells side by side.
+        This is the mean of the distances to the outline, which is too short for cells at an
+        angle, and to the tangent, which is too long for parallel cells.
         """
         turned = direction - self.angle[which]
         cos, sin = np.cos(turned), np.sin(turned)
@@ -76,15 +75,15 @@ class Bodies:
 
 
 @dataclass(frozen=True)
-class Window:
-    """The rectangle that centres may lie in, with the density wanted in it.
+class ObservationWindow:
+    """Rectangle of possible cell centres, with the relative density in it.
 
     Parameters
     ----------
     origin, size : (y, x)
         In µm.
     weight : array, (rows, columns)
-        Relative density on a grid over it.
+        Relative density on a grid over the window.
     """
 
     origin: tuple[float, float]
@@ -93,20 +92,21 @@ class Window:
 
     @property
     def area(self) -> float:
-        """In µm²."""
+        """Area in µm²."""
         return self.size[0] * self.size[1]
 
     def cell(self, points: Floats) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Give the grid's rows and columns that points fall into."""
+        """Return the rows and columns of the grid in which points lie."""
         steps = np.array(self.weight.shape) / self.size
         at = ((points - self.origin) * steps).astype(np.int64)
-        return tuple(np.clip(at, 0, np.array(self.weight.shape) - 1).T)  # type: ignore[return-value]
+        rows, columns = np.clip(at, 0, np.array(self.weight.shape) - 1).T
+        return rows, columns
 
 
 class Sampler:
-    """Draws points from a density on a window's grid; ``weight`` defaults to the window's own."""
+    """Sampler of points from a density on a window's grid, by default the window's own."""
 
-    def __init__(self, window: Window, weight: Floats | None = None) -> None:
+    def __init__(self, window: ObservationWindow, weight: Floats | None = None) -> None:
         self.window = window
         weight = window.weight if weight is None else weight
         used = np.flatnonzero(weight)
@@ -114,10 +114,10 @@ class Sampler:
         self.total = np.cumsum(weight.ravel()[self.used])
 
     def draw(self, rng: np.random.Generator, count: int, strata: float = 0.0) -> Floats:
-        """Draw points, (count, 2), y and x in µm; a part of them one from each stratum."""
+        """Draw points, (count, 2), y and x in µm; a share ``strata`` of them is stratified."""
         where = rng.random(count)
         even = round(strata * count)
-        # Of the strata along the curve; some stay empty, as the other points are anywhere.
+        # Strata follow the curve. Some stay empty, because the other points are unrestricted.
         where[:even] = (rng.permutation(count)[:even] + where[:even]) / count
         where = rng.permutation(where)
         at = np.searchsorted(self.total, where * self.total[-1], side="right")
@@ -128,7 +128,7 @@ class Sampler:
 
 
 def _along_curve(cells: NDArray[np.int64], columns: int) -> NDArray[np.int64]:
-    """Give the place of a grid's cells on Morton's curve, along which neighbours stay close."""
+    """Return the position of grid cells on the Morton curve, which keeps neighbours close."""
     code = np.zeros(len(cells), np.int64)
     row, column = np.divmod(cells, columns)
     for bit in range(15):
@@ -137,50 +137,49 @@ def _along_curve(cells: NDArray[np.int64], columns: int) -> NDArray[np.int64]:
 
 
 def grid_shape(size: tuple[float, float]) -> tuple[int, int]:
-    """Rows and columns of the grid of a window in µm."""
+    """Return the rows and columns of the grid of a window of a size in µm."""
     rows, columns = (min(MOST_ROWS, max(1, round(side / GRID_UM))) for side in size)
     return rows, columns
 
 
 def centres(
-    window: Window,
+    window: ObservationWindow,
     bodies: Bodies,
     gap_um: float,
     clustering: float,
     rng: np.random.Generator,
     on_step: Callable[[], None] = lambda: None,
 ) -> tuple[Floats, Sampler]:
-    """Draw the centres of cells so that they do not overlap and cluster as asked.
+    """Draw cell centres without overlap and with a given degree of clustering.
 
-    Centres are drawn from a log-Gaussian Cox process, then push each other apart until the cells
-    (ellipses) have room, and further where the spacing is to be even. How strong the field is, or
-    how far they push, is found by bisection on the nearest-neighbour index, on the cells themselves
-    or, of many, on a part. Where the cells are too large for the clustering asked for, it is the
-    nearest that can be had.
+    Centres are drawn from a log-Gaussian Cox process. They then repel each other until the cells
+    (ellipses) have room, and further for even spacing. The strength of the field or the repulsion
+    is found by bisection on the nearest-neighbour index, using only a part of many cells. If the
+    cells are too large for the requested clustering, the closest possible one results.
 
     Parameters
     ----------
-    window : Window
+    window : ObservationWindow
     bodies : Bodies
         One for each cell.
     gap_um : float
-        To keep between cells.
+        Gap between cells.
     clustering : float
         1.5 − R, see :func:`clark_evans`; 0 to 1.
     rng : numpy.random.Generator
     on_step : callable, optional
-        Called often meanwhile; what it raises ends the work.
+        Called often during the work. It may raise to cancel.
 
     Returns
     -------
     points : array, (count, 2)
         y and x in µm.
     sampler : Sampler
-        Of the density they were drawn from, for further ones.
+        Sampler of the underlying density, for further points.
     """
     seed = int(rng.integers(2**63))
 
-    def make(knob: float, window: Window, bodies: Bodies) -> tuple[Floats, Sampler]:
+    def draw(knob: float, window: ObservationWindow, bodies: Bodies) -> tuple[Floats, Sampler]:
         own = np.random.default_rng(seed)
         weight = window.weight
         if knob > 0:
@@ -191,27 +190,29 @@ def centres(
             weight = weight * np.round(np.exp(STRONGEST_FIELD * knob * field), 6)
         sampler = Sampler(window, weight)
         points = sampler.draw(own, len(bodies), strata=max(0.0, -knob))
-        # Not every cell keeps the same distance: some pairs stay close until all is even.
+        # Distances vary between cells, so some pairs stay close unless the spacing is fully even.
         evenness = max(0.0, -knob) ** (2 * own.random(len(bodies)))
         even = evenness * (knob < 0)
         return _push_apart(points, bodies, window, gap_um, even, on_step), sampler
 
     part, some = _calibration_part(window, bodies)
     wanted, knob = 1.5 - clustering, clustering - 0.5
-    # Large cells at a high density cannot be as close as a recipe may say: no dense nests for it.
+    # Limit the field, because large cells at a high density cannot form dense clusters.
     low, high = -1.0, float(np.clip(1.6 * (clustering - 0.15), 0, 1))
     if len(some) >= FEWEST_CALIBRATED:
         for _ in range(HALVINGS):
             knob = (low + high) / 2
-            if clark_evans(make(knob, part, some)[0], part.size) > wanted:
+            if clark_evans(draw(knob, part, some)[0], part.size) > wanted:
                 low = knob
             else:
                 high = knob
-    return make(knob, window, bodies)
+    return draw(knob, window, bodies)
 
 
-def _calibration_part(window: Window, bodies: Bodies) -> tuple[Window, Bodies]:
-    """Give a window of even density, smaller where there are many cells."""
+def _calibration_part(
+    window: ObservationWindow, bodies: Bodies
+) -> tuple[ObservationWindow, Bodies]:
+    """Return a window of uniform density and its bodies, smaller if there are many cells."""
     filled = np.count_nonzero(window.weight) / window.weight.size
     count = min(len(bodies), CALIBRATION_CELLS)
     scale = np.sqrt(filled * count / max(1, len(bodies)))
@@ -225,15 +226,15 @@ def _calibration_part(window: Window, bodies: Bodies) -> tuple[Window, Bodies]:
 def _push_apart(
     points: Floats,
     bodies: Bodies,
-    window: Window,
+    window: ObservationWindow,
     gap_um: float,
     evenness: Floats,
     on_step: Callable[[], None],
 ) -> Floats:
-    """Let cells give way until none overlap, or as far as ``STEPS`` steps go.
+    """Move cells apart until none overlap, in at most ``STEPS`` steps.
 
-    An ``evenness`` of 1, for each cell, keeps them as far apart as a triangular lattice of their
-    local density.
+    A cell with an ``evenness`` of 1 keeps the distance of a triangular lattice of the local
+    density.
     """
     count = len(points)
     if count < 2:
@@ -270,9 +271,9 @@ def _push_apart(
 def _neighbours(
     points: Floats, radius: Floats, apart_um: Floats
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Give the pairs that may touch soon; every pair once."""
+    """Return all pairs of cells that may soon touch, each pair once."""
     radius = np.maximum(radius, apart_um / 2) + SKIN_UM / 2
-    # Few cells are much larger than the rest: only theirs need the long search.
+    # Only the few cells that are much larger than the rest need a wide search.
     usual = float(np.percentile(radius, 90))
     tree = cKDTree(points)
     pairs = tree.query_pairs(2 * usual, output_type="ndarray")

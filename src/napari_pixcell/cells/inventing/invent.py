@@ -1,4 +1,4 @@
-"""Invent a layout from a recipe: how many cells, of which sizes and shapes, and where."""
+"""Invent a layout from a recipe: number, sizes, shapes and positions of cells."""
 
 from __future__ import annotations
 
@@ -14,26 +14,27 @@ from scipy import ndimage, special
 from napari_pixcell.cells.inventing.centres import (
     Bodies,
     Floats,
+    ObservationWindow,
     Sampler,
-    Window,
     centres,
     grid_shape,
 )
 from napari_pixcell.cells.inventing.placing import place
 from napari_pixcell.cells.inventing.recipe import Recipe
 from napari_pixcell.cells.inventing.stamps import StampLibrary, default_library
-from napari_pixcell.cells.layout import MAX_CELLS
+from napari_pixcell.cells.layout import MAX_CELLS, in_px
 from napari_pixcell.errors import PixCellError
+from napari_pixcell.words import counted
 
 LARGEST_SIDE = 16_384
-WIDEST = 2.5  # standard deviations at which areas and elongations are cut
+WIDEST = 2.5  # standard deviations at which areas and elongations are clipped
 LONGEST = 8.0
 SMALLEST_PX = 6
 NEAR_TRIES, FAR_POINTS, FAR_TRIES = 10, 64, 8
-STEP_UM = 0.4  # how much further from its centre each try may be
-SAMPLE = 4096  # of directions, for their quantiles
-ROUND = 1e4  # alignment of 1
-TOLD_EVERY = 100  # cells
+STEP_UM = 0.4  # distance from the centre that each further try adds
+SAMPLE = 4096  # directions drawn for their quantiles
+ROUND = 1e4  # κ for an alignment of 1
+REPORT_EVERY = 100  # cells between two progress reports
 
 OnProgress = Callable[[int, int], None]
 
@@ -45,11 +46,11 @@ class Invented:
     Parameters
     ----------
     labels : array, int32, (height, width)
-        Instance label image, cells numbered from 1.
+        Instance label image, numbered from 1.
     placed, wanted : int
-        Cells that there are, and that the density asked for.
+        Number of cells placed, and number required by the density.
     classes : dict
-        Class of each label, where the recipe has classes.
+        Class of each label, if the recipe has classes.
     """
 
     labels: NDArray[np.int32]
@@ -59,10 +60,10 @@ class Invented:
 
     def __str__(self) -> str:
         if self.placed == self.wanted:
-            return f"{self.placed:,} cell{'' if self.placed == 1 else 's'} placed."
+            return f"{counted(self.placed, 'cell')} placed."
         return (
-            f"{self.placed:,} of {self.wanted:,} cells placed; the rest found no room: lower the "
-            "density, the area or the gap."
+            f"{self.placed:,} of {self.wanted:,} cells placed; there is no room for the rest. "
+            "Lower the density, the area or the gap."
         )
 
 
@@ -74,10 +75,10 @@ def invent(
     density_map: NDArray[Any] | None = None,
     on_progress: OnProgress = lambda done, total: None,
 ) -> Invented:
-    """Make a layout with the statistics of a recipe.
+    """Return a layout with the statistics of a recipe.
 
-    The same arguments give the same labels (with the same numpy: its generators may change
-    between versions).
+    It has fewer cells than wanted if there is no room for them. The same arguments give the same
+    labels, unless numpy's generators change between versions.
 
     Parameters
     ----------
@@ -87,28 +88,23 @@ def invent(
     mpp : float
         Pixel size in µm.
     library : StampLibrary, optional
-        Outlines to draw; default: the bundled ones.
+        Outlines to draw. Default: the bundled ones.
     density_map : array, (any, any), optional
-        Density relative to the recipe's, stretched over the layout: 1 is the recipe's, 2 is twice
-        as dense, 0 is without centres of cells.
+        Density relative to the recipe's, stretched over the layout: 1 is the recipe's density, 2
+        twice as dense, 0 without cell centres.
     on_progress : callable, optional
-        Called with the number of cells that were tried and of all; 0 while their places are
-        chosen. What it raises ends the work.
-
-    Returns
-    -------
-    Invented
-        With fewer cells than wanted where there is no room for them.
+        Called with the number of cells processed (0 while centres are drawn) and of all cells. It
+        may raise to cancel.
 
     Raises
     ------
     PixCellError
-        If the size or the map is of no use, or more than 65,535 cells are asked for.
+        If the size or the density map is invalid, or there would be more than ``MAX_CELLS`` cells.
     """
     _check_size(shape, mpp)
     library = library or default_library()
     size = shape[0] * mpp, shape[1] * mpp
-    # Cells whose centres lie just outside show a part.
+    # Cells with centres just outside are partly visible.
     margin = min(float(np.sqrt(recipe.area_um2 / np.pi)), min(size) / 4)
     origin = -margin - mpp / 2, -margin - mpp / 2
     full = size[0] + 2 * margin, size[1] + 2 * margin
@@ -117,14 +113,14 @@ def invent(
     wanted = round(recipe.density * mean * size[0] * size[1] / 1e6)
     if wanted > MAX_CELLS:
         raise PixCellError(
-            f"The layout would have {wanted:,} cells, more than {MAX_CELLS:,}; lower the density "
+            f"The layout would have {wanted:,} cells, more than {MAX_CELLS:,}. Lower the density "
             "or use a smaller region."
         )
     rng = np.random.default_rng(recipe.seed)
     area, elongation, angle = _sizes(recipe, wanted, mpp, rng)
     radius, stretch = np.sqrt(area / np.pi), np.sqrt(elongation)
     bodies = Bodies(radius * stretch, radius / stretch, angle)
-    window = Window(origin, full, weight)
+    window = ObservationWindow(origin, full, weight)
     gap = max(recipe.gap_um, mpp)
     points, clusters = centres(
         window, bodies, gap, recipe.clustering, rng, lambda: on_progress(0, wanted)
@@ -132,36 +128,39 @@ def invent(
     labels = np.zeros(shape, np.int32)
     placed, samplers = 0, (clusters, Sampler(window))
     painter = _Painter(labels, mpp, library, max(1, ceil(recipe.gap_um / mpp)), rng)
-    # The small find room between the large.
+    # Large cells first, because small ones fit between them.
     for done, cell in enumerate(np.argsort(-area, kind="stable")):
-        if done % TOLD_EVERY == 0:
+        if done % REPORT_EVERY == 0:
             on_progress(done, wanted)
-        what = float(area[cell]), float(elongation[cell]), float(angle[cell])
-        placed += painter.near(points[cell], *what, placed + 1, NEAR_TRIES) or painter.anywhere(
-            samplers, *what, placed + 1
+        body = _Body(float(area[cell]), float(elongation[cell]), float(angle[cell]))
+        placed += painter.near(points[cell], body, placed + 1, NEAR_TRIES) or painter.anywhere(
+            samplers, body, placed + 1
         )
     return Invented(labels, placed, wanted, _classes(recipe, placed, rng))
 
 
+@dataclass(frozen=True)
+class _Body:
+    """Area in µm², elongation and angle (radians) of a cell."""
+
+    area: float
+    elongation: float
+    angle: float
+
+
+@dataclass(frozen=True)
 class _Painter:
-    """Draws cells at their places, or where there is room close by."""
+    """Painter that draws cells at their centres, or nearby if there is no room."""
 
-    def __init__(
-        self,
-        labels: NDArray[np.int32],
-        mpp: float,
-        library: StampLibrary,
-        gap_px: int,
-        rng: np.random.Generator,
-    ) -> None:
-        self.labels, self.mpp, self.library, self.gap_px = labels, mpp, library, gap_px
-        self.rng = rng
+    labels: NDArray[np.int32]
+    mpp: float
+    library: StampLibrary
+    gap_px: int
+    rng: np.random.Generator
 
-    def near(
-        self, point: Floats, area: float, elongation: float, angle: float, label: int, tries: int
-    ) -> bool:
-        """Try a place with growing distance, other angles and other outlines."""
-        alike = self.library.alike(elongation)
+    def near(self, point: Floats, body: _Body, label: int, tries: int) -> bool:
+        """Try to draw a cell at growing distances, with varying angles and outlines."""
+        alike = self.library.alike(body.elongation)
         for attempt in range(tries):
             u = self.rng.random(6)
             off = (2 * u[:2] - 1) * attempt * STEP_UM
@@ -171,34 +170,27 @@ class _Painter:
             outline = self.library.draw(
                 int(alike[int(u[2] * len(alike))]),
                 self.mpp,
-                area_um2=area,
-                angle=angle + (u[3] - 0.5) * 0.06 * attempt,
-                elongation=elongation,
+                area_um2=body.area,
+                angle=body.angle + (u[3] - 0.5) * 0.06 * attempt,
+                elongation=body.elongation,
                 mirrored=u[4] < 0.5,
             )
             if place(self.labels, outline, tuple(centre), label=label, gap_px=self.gap_px):
                 return True
         return False
 
-    def anywhere(
-        self,
-        samplers: tuple[Sampler, ...],
-        area: float,
-        elongation: float,
-        angle: float,
-        label: int,
-    ) -> bool:
-        """Try other places of the clusters, then all that are allowed."""
-        short = np.sqrt(area / np.pi / elongation)
+    def anywhere(self, samplers: tuple[Sampler, ...], body: _Body, label: int) -> bool:
+        """Try other points of the clusters, then of the whole window."""
+        short = np.sqrt(body.area / np.pi / body.elongation)
         for sampler in samplers:
             points = sampler.draw(self.rng, FAR_POINTS)
             points = points[self._free(points, short)][:FAR_TRIES]
-            if any(self.near(point, area, elongation, angle, label, 3) for point in points):
+            if any(self.near(point, body, label, 3) for point in points):
                 return True
         return False
 
     def _free(self, points: Floats, radius: float) -> NDArray[np.bool_]:
-        """Whether there is no cell at points, nor at four places around each."""
+        """Whether points, and four positions around each, are free of cells."""
         around = np.array([(0, 0), (1, 0), (-1, 0), (0, 1), (0, -1)]) * radius
         at = np.rint((points[:, None] + around) / self.mpp).astype(np.int64)
         at = np.clip(at, 0, np.array(self.labels.shape) - 1)
@@ -213,11 +205,11 @@ class _Painter:
 
 def _check_size(shape: tuple[int, int], mpp: float) -> None:
     if not 0.05 <= mpp <= 10:
-        raise PixCellError(f"The pixel size is {mpp:g} µm; give one from 0.05 to 10 µm.")
+        raise PixCellError(f"The pixel size is {mpp:g} µm. Choose one from 0.05 to 10 µm.")
     if len(shape) != 2 or not all(1 <= side <= LARGEST_SIDE for side in shape):
         raise PixCellError(
-            f"A layout of {' × '.join(map(str, shape[::-1]))} px cannot be made; choose a width "
-            f"and a height from 1 to {LARGEST_SIDE:,} px."
+            f"A layout cannot be {in_px(shape)}. Choose a width and a height from 1 to "
+            f"{LARGEST_SIDE:,} px."
         )
 
 
@@ -227,19 +219,21 @@ def _weights(
     margin: float,
     size: tuple[float, float],
 ) -> Floats:
-    """Stretch a map over the window's grid; the margin repeats its border."""
+    """Return a density map stretched over the window's grid; the margin repeats its border."""
     if density_map is None:
         return np.ones(grid)
     values = np.asarray(density_map, float)
     if values.ndim != 2 or not values.size:
-        raise PixCellError("The density map is no grey picture; give one of two dimensions.")
+        raise PixCellError(
+            "The density map is not a greyscale image. Choose one with 2 dimensions."
+        )
     if not np.isfinite(values).all() or values.min() < 0:
         raise PixCellError(
-            "The density map has values that are no densities; use numbers of 0 or more, "
-            "where 1 is the density of the recipe."
+            "The density map has negative or infinite values. Use 0 or more, where 1 is the "
+            "density of the recipe."
         )
     if not values.any():
-        raise PixCellError("The density map is 0 everywhere; paint where cells should be.")
+        raise PixCellError("The density map is 0 everywhere. Paint where cells should be.")
     at = []
     for count, length, pixels in zip(grid, size, values.shape, strict=True):
         um = (np.arange(count) + 0.5) / count * (length + 2 * margin) - margin
@@ -254,17 +248,17 @@ def _weights(
 def _sizes(
     recipe: Recipe, count: int, mpp: float, rng: np.random.Generator
 ) -> tuple[Floats, Floats, Floats]:
-    """Draw areas in µm², elongations and angles."""
+    """Return random areas in µm², elongations and angles."""
 
-    def parts() -> Floats:  # one of each of ``count`` equal parts of 0 to 1: few cells suffice
+    def parts() -> Floats:  # stratified, so that few cells already follow the distribution
         return (rng.permutation(count) + rng.random(count)) / max(1, count)
 
     def normal() -> Floats:
-        return np.clip(special.ndtri(parts()), -WIDEST, WIDEST)
+        return np.asarray(np.clip(special.ndtri(parts()), -WIDEST, WIDEST))
 
     area = recipe.area_um2 * np.exp(recipe.area_spread * normal())
     elongation = 1 + (recipe.elongation - 1) * np.exp(recipe.elongation_spread * normal())
-    # The order parameter of a von Mises distribution of the doubled angle is its A(κ).
+    # The order parameter of a von Mises distribution of the doubled angle is A(κ).
     sample = np.sort(rng.vonmises(0.0, concentration(recipe.alignment), SAMPLE))
     doubled = np.quantile(sample, parts()) if count else np.zeros(0)
     angle = np.mod(np.deg2rad(recipe.direction) + doubled / 2, np.pi)
@@ -272,7 +266,7 @@ def _sizes(
 
 
 def concentration(alignment: float) -> float:
-    """Give the κ of a von Mises distribution whose mean resultant length is ``alignment``.
+    """Return the κ of a von Mises distribution with a mean resultant length of ``alignment``.
 
     The approximation of Best and Fisher (1981), as in Fisher (1993), *Statistical analysis of
     circular data*, 4.5.5.

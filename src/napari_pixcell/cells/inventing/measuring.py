@@ -1,4 +1,4 @@
-"""Measure a layout: the recipe of one that is like it."""
+"""Measure the recipe of a layout."""
 
 from __future__ import annotations
 
@@ -14,38 +14,38 @@ from napari_pixcell.errors import PixCellError
 
 FEWEST = 5
 QUARTILES_TO_DEVIATION = 1.349  # of a normal distribution
-LEAST_DIRECTED = 1.2  # elongation below which a cell has no direction worth the name
+LEAST_DIRECTED = 1.2  # elongation below which a cell has no clear direction
 LEAST_OVER_ROUND = 0.01
 WIDE = 0.6  # spread of the areas' logarithm
 
 
 def measure(labels: NDArray[Any], mpp: float, seed: int = 0) -> Recipe:
-    """Give the recipe of a layout that is like this one.
+    """Return the recipe that describes a layout.
 
-    Sizes and shapes are of the cells that the border does not cut, each weighted by the inverse of
-    the chance of one of its extent to lie inside (Miles and Lantuéjoul; Serra 1982): large cells
-    are cut more often. Spreads are robust, from the quartiles. Of nests of cells the recipe keeps
-    how clustered they are, not where.
+    Sizes and shapes come from cells not cut by the border. Large cells are cut more often, so
+    each cell is weighted by the inverse probability of lying inside (Miles and Lantuéjoul; Serra
+    1982). Spreads are robust, from the quartiles. The recipe keeps the degree of clustering, not
+    the positions of clusters.
 
     Parameters
     ----------
     labels : array, (height, width)
-        Instance label image with at least five cells.
+        Instance label image with at least ``FEWEST`` whole cells.
     mpp : float
-        Its pixel size in µm.
+        Pixel size in µm.
     seed : int
-        Of the recipe.
+        Seed of the recipe.
 
     Raises
     ------
     PixCellError
-        If there are fewer cells.
+        If there are fewer whole cells.
     """
     shapes = cell_shapes(labels, mpp)
     whole = ~shapes.cut
     if np.count_nonzero(whole) < FEWEST:
         raise PixCellError(
-            f"The layout has fewer than {FEWEST} whole cells, too few to measure; choose one with "
+            f"The layout has fewer than {FEWEST} whole cells, too few to measure. Choose one with "
             "more cells, or set the numbers by hand."
         )
     size = labels.shape[0] * mpp, labels.shape[1] * mpp
@@ -70,23 +70,23 @@ def measure(labels: NDArray[Any], mpp: float, seed: int = 0) -> Recipe:
 
 
 def quantile(values: NDArray[np.float64], weights: NDArray[np.float64], part: float) -> float:
-    """Give the weighted quantile, between the two nearest values."""
+    """Return the weighted quantile, interpolated between the two nearest values."""
     order = np.argsort(values, kind="stable")
     weight = weights[order]
     return float(np.interp(part * weight.sum(), np.cumsum(weight) - weight / 2, values[order]))
 
 
 def _spread(values: NDArray[np.float64], weights: NDArray[np.float64]) -> float:
-    """Give the standard deviation of a normal distribution of the same quartiles."""
+    """Return the standard deviation of a normal distribution with the same quartiles."""
     quartiles = quantile(values, weights, 0.75) - quantile(values, weights, 0.25)
     return quartiles / QUARTILES_TO_DEVIATION
 
 
 def _area_spread(area: NDArray[np.float64], weights: NDArray[np.float64]) -> float:
-    """Give the robust spread; a wide one no wider than keeps the mean area and so the coverage.
+    """Return the robust spread, limited so that the mean area (and the coverage) is preserved.
 
-    Of a log-normal both are the same. Many sizes without a long tail raise the first, and would
-    end as more cells than there is room for.
+    For a log-normal distribution both are equal. Broad sizes without a long tail raise the robust
+    spread, and the invented cells would not fit.
     """
     robust = _spread(np.log(area), weights)
     over = float(np.average(area, weights=weights)) / quantile(area, weights, 0.5)
@@ -94,7 +94,7 @@ def _area_spread(area: NDArray[np.float64], weights: NDArray[np.float64]) -> flo
 
 
 def _order(angles: NDArray[np.float64]) -> tuple[float, float]:
-    """Give the nematic order parameter, free of the bias of few cells, and its direction."""
+    """Return the nematic order parameter, corrected for small samples, and its direction."""
     count = len(angles)
     if count < FEWEST:
         return 0.0, 0.0

@@ -1,4 +1,4 @@
-"""Put one outline on a label image, never over another cell, with a way back."""
+"""Place an outline on a label image without touching other cells."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from napari_pixcell.cells.patch import Patch
 
-FEWEST_PX = 4  # less of a cell that the border cuts is a speck
+FEWEST_PX = 4  # smaller remains of cells cut by the border are left out
 
 
 def fit(
@@ -21,26 +21,25 @@ def fit(
     label: int | None = None,
     gap_px: int = 1,
 ) -> Patch | None:
-    """Find out whether an outline fits, and what it would change; nothing is written.
+    """Return the patch that would place an outline, without writing it.
 
     Parameters
     ----------
     labels : array, (height, width)
         Instance label image.
     outline : array, bool
-        At the pixel size of ``labels``; its middle goes to ``centre_yx``. What lies outside the
-        picture is cut.
+        At the pixel size of ``labels``, centred on ``centre_yx`` and cut at the image border.
     centre_yx : (y, x)
-        In pixels of ``labels``; 0 is the centre of the first.
+        In pixels of ``labels``; 0 is the centre of the first pixel.
     label : int, optional
-        Number of the new cell; default: one more than the largest, which reads the whole picture.
+        Label of the new cell. Default: one more than the largest, which reads the whole image.
     gap_px : int
-        Background pixels to keep to every other cell, diagonals included; at least 1.
+        Background pixels to keep from other cells, diagonals included; at least 1.
 
     Returns
     -------
     Patch or None
-        None where it would touch another cell, or where hardly any of it is inside.
+        None if the cell would touch another one, or lies almost entirely outside.
     """
     height, width = outline.shape
     top, left = round(centre_yx[0]) - height // 2, round(centre_yx[1]) - width // 2
@@ -73,12 +72,12 @@ def place(
     label: int | None = None,
     gap_px: int = 1,
 ) -> Patch | None:
-    """Write an outline into a label image where it fits; see :func:`fit`.
+    """Write an outline into a label image if it fits; see :func:`fit`.
 
     Returns
     -------
     Patch or None
-        What changed; None where it did not fit and nothing was written.
+        The change, or None if it did not fit.
     """
     patch = fit(labels, outline, centre_yx, label=label, gap_px=gap_px)
     if patch is not None:

@@ -1,14 +1,14 @@
-"""What an invented layout should be like: a value without code."""
+"""Recipe of an invented layout, as a serialisable value."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 from napari_pixcell.errors import PixCellError
+from napari_pixcell.serialization import to_json
 
 LARGEST_SEED = 2**32 - 1
-BY_CHANCE = 0.5
 
 _LIMITS = (
     ("density", "density", 0.0, 30_000.0, " cells/mm²"),
@@ -25,34 +25,34 @@ _LIMITS = (
 
 @dataclass(frozen=True)
 class Recipe:
-    """The statistics of a layout.
+    """Statistics of a layout.
 
     Parameters
     ----------
     density : float
-        Cells per mm², counted as :func:`~napari_pixcell.cells.describe` counts them: those that
-        the border cuts as well. Up to 30,000.
+        Cells per mm², including cells cut by the border, as in
+        :func:`~napari_pixcell.cells.describe`. Up to 30,000.
     area_um2 : float
         Median area of a cell, 2 to 2,000 µm².
     area_spread : float
-        Standard deviation of the areas' logarithm, 0 to 1.5; areas are log-normal.
+        Standard deviation of the logarithm of the areas, 0 to 1.5; areas are log-normal.
     elongation : float
-        Median of long over short axis, 1 (round) to 6.
+        Median ratio of long to short axis, 1 (round) to 6.
     elongation_spread : float
         Standard deviation of the logarithm of (elongation − 1), 0 to 2.
     alignment : float
-        Nematic order of the long axes: 0 in all directions, 1 all in one.
+        Nematic order of the long axes: 0 random, 1 parallel.
     direction : float
-        The direction they share, in degrees, 0 to 180, from x (right) towards y (down).
+        Their common direction in degrees, 0 to 180, from x (right) towards y (down).
     clustering : float
         1.5 − R clipped to 0 … 1, with R the nearest-neighbour index of Clark and Evans (1954):
-        0 evenly spaced, 0.5 as by chance, 1 strongly clustered.
+        0 evenly spaced, 0.5 random, 1 strongly clustered.
     gap_um : float
-        Least gap between cells; one pixel is always kept.
+        Smallest gap between cells; at least one pixel is always kept.
     seed : int
         0 to 2³² − 1.
     classes : tuple of (name, share)
-        Classes that cells are given at random, in these proportions; none by default.
+        Classes assigned to cells at random, in these proportions. Default: none.
 
     Raises
     ------
@@ -73,13 +73,12 @@ class Recipe:
     classes: tuple[tuple[str, float], ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be made, in one sentence."""
         for name, words, low, high, unit in _LIMITS:
             value = getattr(self, name)
             if not _is_number(value) or not low <= value <= high:
-                said = f"{value:g}{unit}" if _is_number(value) else f"“{value}”"
+                shown = f"{value:g}{unit}" if _is_number(value) else f"“{value}”"
                 raise PixCellError(
-                    f"The {words} is {said}; choose from {low:,g} to {high:,g}{unit}."
+                    f"The {words} is {shown}. Choose a value from {low:,g} to {high:,g}{unit}."
                 )
         check_seed(self.seed)
         pairs = self.classes.items() if isinstance(self.classes, dict) else self.classes
@@ -91,38 +90,40 @@ class Recipe:
             classes and not sum(share for _, share in classes)
         ):
             raise PixCellError(
-                "The classes need a name and a share each, with shares of 0 or more and one above "
-                "0; for example tumour 3, stroma 1."
+                "Each class needs a name and a share of 0 or more, with at least one above 0. For "
+                "example: tumour 3, stroma 1."
             )
         object.__setattr__(self, "classes", classes)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give a JSON value."""
-        return {**asdict(self), "classes": [list(pair) for pair in self.classes]}
+        """Return a JSON value."""
+        return to_json(self)
 
     @classmethod
     def from_dict(cls, value: dict[str, Any]) -> Recipe:
-        """Read what :meth:`to_dict` gave.
+        """Read the value of :meth:`to_dict`, or one written by hand.
+
+        Values are not converted (unlike in ``from_json``), so that a seed of 1.5 is refused.
 
         Raises
         ------
         PixCellError
-            If it is something else.
+            If a key is unknown or a value is invalid.
         """
         known = {field.name for field in fields(cls)}
         unknown = sorted(set(value) - known) if isinstance(value, dict) else ["none"]
         if unknown:
             raise PixCellError(
-                f"This is no recipe of a layout ({', '.join(map(str, unknown))} is unknown); "
-                "use one that this program wrote."
+                f"This is not a recipe of a layout (unknown: {', '.join(map(str, unknown))}). "
+                "Use one written by napari-pixcell."
             )
         return cls(**value)
 
 
 def check_seed(seed: Any) -> None:
-    """Refuse a seed that is no whole number of 0 to 2³² − 1."""
+    """Raise PixCellError if a seed is not an integer from 0 to 2³² − 1."""
     if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed <= LARGEST_SEED:
-        raise PixCellError(f"The seed is {seed}; choose a whole number from 0 to {LARGEST_SEED:,}.")
+        raise PixCellError(f"The seed is {seed}. Choose a whole number from 0 to {LARGEST_SEED:,}.")
 
 
 def _is_number(value: Any) -> bool:

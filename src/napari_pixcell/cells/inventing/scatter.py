@@ -1,4 +1,4 @@
-"""A brush of stamps: outlines along a stroke."""
+"""Stamp brush: outlines scattered along a stroke."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ from napari_pixcell.errors import PixCellError
 ORIENTATIONS = ("free", "along", "fixed")
 LARGEST_JITTER = 1.5
 TRIES = 8
-STEP = 0.25  # how much further from its place each try may be, in radii
+STEP = 0.25  # distance that each further try adds, in radii
 
 
 @dataclass(frozen=True)
 class Placement:
-    """One outline of a stroke.
+    """Position, size and orientation of one stamp of a stroke.
 
     Parameters
     ----------
     y_um, x_um : float
-        Where, from the centre of the layout's first pixel.
+        Position from the centre of the layout's first pixel.
     stamp : int
-        Number of the outline.
+        Index of the outline in the library.
     area_um2 : float
     angle : float
-        Of the long axis in radians, from x towards y.
+        Angle of the long axis in radians, from x towards y.
     mirrored : bool
     number : int
-        Which of the stroke, from 0.
+        Index in the stroke, from 0.
     """
 
     y_um: float
@@ -50,27 +50,28 @@ class Placement:
 
 @dataclass(frozen=True)
 class Scatter:
-    """How outlines follow a stroke.
+    """Settings of the stamp brush.
 
     Parameters
     ----------
     library : StampLibrary
     spacing_um : float
-        Along the stroke, between centres; 0.5 to 1,000.
+        Distance between centres along the stroke, 0.5 to 1,000 µm.
     area_um2 : float, optional
-        Median area; default: each outline has its own.
+        Median area. Default: each outline's own area.
     size : float
-        Factor on the area, 0.05 to 20.
+        Factor applied to the area, 0.05 to 20.
     size_jitter : float
-        Spread of the area: standard deviation of its logarithm, 0 to 1.5.
+        Standard deviation of the logarithm of the area, 0 to 1.5.
     orientation : str
         ``free``, ``along`` the stroke, or ``fixed``.
     angle : float
-        Of the long axis in radians where it is fixed; turned from the stroke where it is along it.
+        Angle of the long axis in radians: absolute if ``fixed``, relative to the stroke if
+        ``along``.
     orientation_jitter : float
         Standard deviation of the angle in radians, 0 to 1.5.
     seed : int
-        The same stroke with the same seed gives the same placements.
+        The same stroke and seed give the same placements.
 
     Raises
     ------
@@ -89,7 +90,6 @@ class Scatter:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse what no brush could follow."""
         limits = (
             ("spacing of the stamps", self.spacing_um, 0.5, 1000, " µm"),
             ("area of the stamps", 36 if self.area_um2 is None else self.area_um2, 1, 1e4, " µm²"),
@@ -101,26 +101,26 @@ class Scatter:
         for name, value, low, high, unit in limits:
             if not low <= value <= high:
                 raise PixCellError(
-                    f"The {name} is {value:g}{unit}; choose from {low:g} to {high:g}{unit}."
+                    f"The {name} is {value:g}{unit}. Choose a value from {low:g} to {high:g}{unit}."
                 )
         if self.orientation not in ORIENTATIONS:
             raise PixCellError(
-                f"There is no orientation “{self.orientation}”; choose one of: "
+                f"“{self.orientation}” is not an orientation. Choose one of: "
                 f"{', '.join(ORIENTATIONS)}."
             )
         check_seed(self.seed)
 
     def stroke(self) -> Stroke:
-        """Begin a stroke, to which points are added while it is drawn."""
+        """Return a new stroke, to which points are added while it is drawn."""
         return Stroke(self)
 
     def placements(self, points_um: Iterable[tuple[float, float]]) -> list[Placement]:
-        """Give the placements along a whole stroke of (y, x) in µm; the first at its beginning."""
+        """Return the placements along a complete stroke of (y, x) in µm, from its start."""
         stroke = self.stroke()
-        return [found for point in points_um for found in stroke.add(*point)]
+        return [placement for point in points_um for placement in stroke.add(*point)]
 
     def _placement(self, number: int, y_um: float, x_um: float, heading: float) -> Placement:
-        # A generator for each: what a stroke gives does not depend on where it is interrupted.
+        # One generator per placement, so that interruptions of the stroke do not matter.
         rng = np.random.default_rng((self.seed, number))
         stamp = int(rng.integers(len(self.library)))
         middle = self.library.area_um2[stamp] if self.area_um2 is None else self.area_um2
@@ -139,7 +139,7 @@ class Scatter:
 
 @dataclass
 class Stroke:
-    """A stroke being drawn; ``placed`` and ``missed`` count what fitted and what did not."""
+    """A stroke being drawn; ``placed`` and ``missed`` count stamps that did and did not fit."""
 
     scatter: Scatter
     placed: int = 0
@@ -147,10 +147,10 @@ class Stroke:
     _number: int = field(default=0, init=False)
     _last: tuple[float, float] | None = field(default=None, init=False)
     _left: float = field(default=0.0, init=False)  # µm to the next placement
-    _waiting: bool = field(default=False, init=False)  # the first, for the stroke's direction
+    _waiting: bool = field(default=False, init=False)  # first stamp waits for the direction
 
     def add(self, y_um: float, x_um: float) -> list[Placement]:
-        """Go on to a point, and give the placements on the way there.
+        """Extend the stroke to a point, and return the placements up to there.
 
         Parameters
         ----------
@@ -164,22 +164,22 @@ class Stroke:
             self._last, self._left = (y_um, x_um), self.scatter.spacing_um
             self._waiting = along
             return [] if along else [self._next(y_um, x_um, 0.0)]
-        (y, x), found = self._last, []
+        (y, x), placements = self._last, []
         length = float(np.hypot(y_um - y, x_um - x))
         heading = float(np.arctan2(y_um - y, x_um - x))
         if length and self._waiting:
-            found.append(self._next(y, x, heading))
+            placements.append(self._next(y, x, heading))
             self._waiting = False
         gone = self._left
         while length and gone <= length:
             part = gone / length
-            found.append(self._next(y + part * (y_um - y), x + part * (x_um - x), heading))
+            placements.append(self._next(y + part * (y_um - y), x + part * (x_um - x), heading))
             gone += self.scatter.spacing_um
         self._left, self._last = gone - length, (y_um, x_um)
-        return found
+        return placements
 
     def finish(self) -> list[Placement]:
-        """Give what a single click along no direction still owes."""
+        """Return the placement of a single click, which has no direction to wait for."""
         if not self._waiting or self._last is None:
             return []
         self._waiting = False
@@ -192,40 +192,40 @@ class Stroke:
     def stamp(
         self, labels: NDArray[Any], mpp: float, placement: Placement, label: int | None = None
     ) -> Patch | None:
-        """Find room for a placement in a label image, close by where it does not fit there.
+        """Return the patch that draws a placement, nearby if it does not fit.
 
-        A few places, angles and outlines are tried, each a little further from the one wanted.
+        A few positions, angles and outlines are tried, each further from the original.
 
         Parameters
         ----------
         labels : array, (height, width)
             Instance label image.
         mpp : float
-            Its pixel size in µm.
+            Pixel size in µm.
         placement : Placement
         label : int, optional
-            Number of the new cell; default: one more than the largest.
+            Label of the new cell. Default: one more than the largest.
 
         Returns
         -------
         Patch or None
-            What to write; None where it is too crowded, which is counted in ``missed``.
+            None if there is no room, which is counted in ``missed``.
         """
-        scatter, wanted = self.scatter, placement
+        scatter = self.scatter
         rng = np.random.default_rng((scatter.seed, placement.number, 1))
-        radius = np.sqrt(wanted.area_um2 / np.pi)
+        radius = np.sqrt(placement.area_um2 / np.pi)
         for attempt in range(TRIES):
             far = attempt * STEP * radius
-            y, x = np.array((wanted.y_um, wanted.x_um)) + rng.uniform(-far, far, 2)
-            stamp, turn = wanted.stamp, attempt * scatter.orientation_jitter * rng.normal(0, 0.3)
+            y, x = np.array((placement.y_um, placement.x_um)) + rng.uniform(-far, far, 2)
+            stamp, turn = placement.stamp, attempt * scatter.orientation_jitter * rng.normal(0, 0.3)
             if attempt % 3 == 2:
                 stamp = int(rng.integers(len(scatter.library)))
             outline = scatter.library.draw(
                 stamp,
                 mpp,
-                area_um2=wanted.area_um2,
-                angle=wanted.angle + turn,
-                mirrored=wanted.mirrored,
+                area_um2=placement.area_um2,
+                angle=placement.angle + turn,
+                mirrored=placement.mirrored,
             )
             patch = fit(labels, outline, (y / mpp, x / mpp), label=label)
             if patch is not None:

@@ -1,4 +1,4 @@
-"""Area, place, elongation and orientation of every cell of a label image, in one pass."""
+"""Area, centroid, elongation and orientation of all cells of a label image."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-PIXEL_MOMENT = 1 / 12  # of a square pixel about its own centre
+PIXEL_MOMENT = 1 / 12  # second moment of a square pixel about its centre
 THIN = 1e-3
 
 Floats = NDArray[np.float64]
@@ -16,7 +16,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class CellShapes:
-    """The cells of a label image in numbers, one row for each.
+    """Measurements of the cells of a label image, one row per cell.
 
     Parameters
     ----------
@@ -26,13 +26,13 @@ class CellShapes:
     y_um, x_um : array, (cells,)
         Centroids, from the centre of the first pixel.
     elongation : array, (cells,)
-        Long over short axis of the ellipse of the same second moments; 1 is round.
+        Ratio of long to short axis of the ellipse with the same second moments; 1 is round.
     angle : array, (cells,)
-        Of the long axis in radians, 0 to π, from x (right) towards y (down).
+        Angle of the long axis in radians, 0 to π, from x (right) towards y (down).
     height_um, width_um : array, (cells,)
         Extent of that ellipse along y and x.
     cut : array, bool, (cells,)
-        Whether the cell touches the border of the picture.
+        Whether the cell touches the image border.
     """
 
     labels: NDArray[np.int64]
@@ -46,19 +46,18 @@ class CellShapes:
     cut: NDArray[np.bool_]
 
     def __len__(self) -> int:
-        """Count the cells."""
         return len(self.labels)
 
 
 def cell_shapes(labels: NDArray[Any], mpp: float) -> CellShapes:
-    """Measure every cell of a label image from its moments up to the second.
+    """Measure all cells of a label image from their moments up to the second order.
 
     Parameters
     ----------
     labels : array, (height, width)
         Instance label image; 0 is background.
     mpp : float
-        Its pixel size in µm.
+        Pixel size in µm.
     """
     y, x = np.nonzero(labels)
     numbers, row = np.unique(labels[y, x], return_inverse=True)
@@ -66,7 +65,7 @@ def cell_shapes(labels: NDArray[Any], mpp: float) -> CellShapes:
     area = np.bincount(row, minlength=count).astype(float)
 
     def mean(values: NDArray[Any]) -> Floats:
-        return np.bincount(row, weights=values, minlength=count) / area
+        return np.asarray(np.bincount(row, weights=values, minlength=count) / area)
 
     centre_y, centre_x = mean(y), mean(x)
     off_y, off_x = y - centre_y[row], x - centre_x[row]

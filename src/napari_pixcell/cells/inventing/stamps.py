@@ -1,4 +1,4 @@
-"""Outlines of real nuclei, to be drawn again at any size, angle and elongation."""
+"""Stamps: outlines of real nuclei, drawn at any size, angle and elongation."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ DEFAULT_FILE = Path(napari_pixcell.__file__).parent / "demo" / "stamps.npz"
 MOST_STAMPS = 400
 LARGEST_SIDE = 255
 FEWEST_PX = 12
-RELATIVE_AREA = (0.2, 4.0)  # of the layout's median: below are specks, above are merged nuclei
-LEAST_SOLIDITY = 0.9  # area over that of the convex hull; merged nuclei have a waist
+RELATIVE_AREA = (0.2, 4.0)  # of the median; smaller are specks, larger are merged nuclei
+LEAST_SOLIDITY = 0.9  # area relative to the convex hull; merged nuclei have a waist
 PAD = 2
 SMOOTHING_PX = 0.8
 
@@ -35,16 +35,16 @@ class StampLibrary:
     Parameters
     ----------
     masks : sequence of array, bool, (height, width)
-        One for each outline, cropped to it.
+        One cropped mask per outline.
     mpp : float
-        Their pixel size in µm.
+        Pixel size of the masks in µm.
     name : str
-        For people.
+        Display name.
 
     Raises
     ------
     PixCellError
-        If there are no outlines, or the pixel size is none.
+        If there are no outlines, or the pixel size is out of range.
     """
 
     masks: tuple[Mask, ...]
@@ -52,46 +52,43 @@ class StampLibrary:
     name: str = ""
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be stamped with."""
         if not self.masks:
             raise PixCellError(
-                "No whole nuclei were found to use as stamps; choose a layout with cells that do "
-                "not touch the border, or the bundled stamps."
+                "The layout has no whole nuclei to use as stamps. Choose a layout with cells that "
+                "do not touch the border, or the bundled stamps."
             )
         if not 0.01 <= self.mpp <= 10:
             raise PixCellError(
-                f"The pixel size of the stamps is {self.mpp:g} µm; give one from 0.01 to 10 µm."
+                f"The pixel size of the stamps is {self.mpp:g} µm. Choose one from 0.01 to 10 µm."
             )
 
     def __len__(self) -> int:
-        """Count the outlines."""
         return len(self.masks)
 
     @classmethod
     def from_layout(
         cls, labels: NDArray[Any], mpp: float, name: str = "", most: int = MOST_STAMPS
     ) -> StampLibrary:
-        """Take the outlines of a layout: whole, single nuclei.
+        """Return a library of the whole, single nuclei of a layout.
 
-        Left out are cells that touch the border, specks, and what looks like merged nuclei (much
-        larger than the others, or with a waist). Of more than ``most`` an arbitrary but fixed
-        choice is taken.
+        Cells that touch the border, specks, and merged nuclei (much larger than the others, or
+        with a waist) are left out. If more than ``most`` remain, a fixed random subset is used.
 
         Parameters
         ----------
         labels : array, (height, width)
             Instance label image.
         mpp : float
-            Its pixel size in µm.
+            Pixel size in µm.
         name : str
-            For people.
+            Display name.
         most : int
-            Number of outlines to stop at.
+            Largest number of outlines.
 
         Raises
         ------
         PixCellError
-            If no cell is left.
+            If no cell remains.
         """
         masks: list[Mask] = []
         if labels.ndim == 2 and labels.any():
@@ -112,12 +109,12 @@ class StampLibrary:
 
     @classmethod
     def load(cls, path: Path | str) -> StampLibrary:
-        """Read what :meth:`save` wrote.
+        """Read a library written by :meth:`save`.
 
         Raises
         ------
         PixCellError
-            If it is no such file.
+            If the file is not a stamp library.
         """
         path = Path(path)
         try:
@@ -130,9 +127,9 @@ class StampLibrary:
             masks = tuple(part.reshape(side) for part, side in zip(parts, sides, strict=True))
             if not all(mask.any() for mask in masks):
                 raise ValueError("an outline is empty")
-        except Exception as error:  # a damaged archive raises what it likes
+        except Exception as error:  # a damaged archive can raise anything
             raise PixCellError(
-                f"{path.name} is no library of stamps; choose a file that was saved as one."
+                f"{path.name} is not a stamp library. Choose a file that was saved as one."
             ) from error
         return cls(masks, mpp, name)
 
@@ -153,12 +150,12 @@ class StampLibrary:
 
     @cached_property
     def elongation(self) -> NDArray[np.float64]:
-        """Long over short axis of each outline."""
+        """Ratio of long to short axis of each outline."""
         return self._table[:, 1]
 
     @cached_property
     def angle(self) -> NDArray[np.float64]:
-        """Direction of each long axis in radians, from x towards y."""
+        """Angle of the long axis of each outline in radians, from x towards y."""
         return self._table[:, 2]
 
     @cached_property
@@ -166,7 +163,7 @@ class StampLibrary:
         return np.argsort(self.elongation, kind="stable")
 
     def alike(self, elongation: float, count: int = 24) -> NDArray[np.int64]:
-        """Give the numbers of the outlines whose elongation is nearest to one asked for."""
+        """Return the indices of the outlines with the most similar elongation."""
         order = self._by_elongation
         at = int(np.searchsorted(self.elongation[order], elongation))
         start = min(max(0, at - count // 2), max(0, len(order) - count))
@@ -174,7 +171,7 @@ class StampLibrary:
 
     @cached_property
     def _soft(self) -> list[NDArray[np.float32]]:
-        """Each outline with blurred edges, so that an enlarged one has no steps."""
+        """Outlines with blurred edges, so that enlarged ones have no steps."""
         return [
             ndimage.gaussian_filter(np.pad(mask, PAD).astype(np.float32), SMOOTHING_PX)
             for mask in self.masks
@@ -187,7 +184,7 @@ class StampLibrary:
         for soft in self._soft:
             mask = soft > 0.5
             shape = cell_shapes(mask.astype(np.uint8), 1.0)
-            if not len(shape):  # a hair that the blur took
+            if not len(shape):  # too thin to survive the blur
                 shape = cell_shapes((soft > 0).astype(np.uint8), 1.0)
             y, x = float(shape.y_um[0]), float(shape.x_um[0])
             far = np.hypot(*(np.argwhere(soft > 0.25) - (y, x)).T).max(initial=1.0)
@@ -210,29 +207,29 @@ class StampLibrary:
         Parameters
         ----------
         index : int
-            Number of the outline.
+            Index of the outline.
         mpp : float
             Pixel size of the drawing in µm.
         area_um2 : float, optional
-            Area to scale to; default: its own.
+            Area to scale to. Default: its own.
         angle : float, optional
-            Of the long axis in radians, from x towards y; default: its own.
+            Angle of the long axis in radians, from x towards y. Default: its own.
         elongation : float, optional
-            To stretch to along its axes, the area unchanged; default: its own.
+            Elongation to stretch to at constant area. Default: its own.
         mirrored : bool
             Whether to mirror it along its long axis.
 
         Returns
         -------
         array, bool, (height, width)
-            Odd sides, the centroid in the middle; empty where it is below a pixel.
+            Odd sides with the centroid in the middle; empty if smaller than a pixel.
         """
         area, own_elongation, own_angle, y, x, far = self._table[index]
         size = np.sqrt((area_um2 or area) / area)
         stretch = np.sqrt((elongation or own_elongation) / own_elongation)
         turn = own_angle if angle is None else angle
         cos, sin = np.cos(turn), np.sin(turn)
-        # From an offset (y, x) in the drawing to the outline's axes (short, long) ...
+        # From an offset (y, x) in the drawing to the axes of the outline (short, long) ...
         to_axes = np.array([[cos, -sin], [sin, cos]])
         to_axes[0] *= stretch / size * (-1 if mirrored else 1)
         to_axes[1] /= stretch * size
@@ -247,11 +244,11 @@ class StampLibrary:
             (2 * half + 1, 2 * half + 1),
             order=1,
         )
-        return drawn > 0.5
+        return np.asarray(drawn > 0.5)
 
 
 def _is_single(mask: Mask) -> bool:
-    """Whether a mask is one piece, of a size that can be stored, and without a deep waist."""
+    """Whether a mask is in one piece, small enough to store, and without a deep waist."""
     import shapely
 
     if max(mask.shape) > LARGEST_SIDE or ndimage.label(mask)[1] != 1:
@@ -259,18 +256,18 @@ def _is_single(mask: Mask) -> bool:
     y, x = np.nonzero(mask)
     corners = np.concatenate([np.c_[x + i, y + j] for i in (0, 1) for j in (0, 1)])
     hull = shapely.convex_hull(shapely.multipoints(corners))
-    # The hull of a staircase takes half a pixel of its outline more.
+    # The hull of a pixel staircase extends half a pixel beyond its outline.
     return bool(len(y) / (hull.area - hull.length / 4) >= LEAST_SOLIDITY)
 
 
 @lru_cache(maxsize=1)
 def default_library() -> StampLibrary:
-    """Give the bundled outlines (CC0, see the README beside them), read once."""
+    """Return the bundled outlines (CC0, see the README beside them), read once."""
     return StampLibrary.load(DEFAULT_FILE)
 
 
 def join(libraries: Sequence[StampLibrary], name: str) -> StampLibrary:
-    """Put libraries of the same pixel size together.
+    """Combine libraries of the same pixel size.
 
     Raises
     ------
@@ -279,6 +276,6 @@ def join(libraries: Sequence[StampLibrary], name: str) -> StampLibrary:
     """
     sizes = {library.mpp for library in libraries}
     if len(sizes) > 1:
-        raise PixCellError("The stamps have different pixel sizes; make them at one pixel size.")
+        raise PixCellError("The stamps have different pixel sizes. Use one pixel size for all.")
     masks = tuple(mask for library in libraries for mask in library.masks)
     return StampLibrary(masks, sizes.pop() if sizes else 1.0, name)

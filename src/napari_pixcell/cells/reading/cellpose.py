@@ -1,4 +1,4 @@
-"""Cellpose's ``_seg.npy``: a pickle, of which nothing is run."""
+"""Cellpose's ``_seg.npy``: a pickle, read without executing anything from it."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ NUMERIC = ("numpy.core.numeric", "numpy._core.numeric")
 
 
 def read_seg(path: Path, file: IO[bytes]) -> NDArray[Any]:
-    """Give the masks of a ``_seg.npy``; ``file`` stands behind the header of the array.
+    """Return the masks of a ``_seg.npy``; ``file`` is positioned after the array header.
 
     Raises
     ------
     PixCellError
-        If opening it would run code, or there are no masks inside.
+        If opening the file would run code, or it contains no masks.
     """
     try:
         value = _Unpickler(file, path.name).load()
@@ -32,13 +32,13 @@ def read_seg(path: Path, file: IO[bytes]) -> NDArray[Any]:
             return masks.array(path.name)
     except PixCellError:
         raise
-    except Exception as error:  # a damaged pickle fails in any way
+    except Exception as error:  # a damaged pickle can raise anything
         raise limits.no_label_image(path.name) from error
     raise limits.no_label_image(path.name)
 
 
 class _Dtype:
-    """Stands for numpy's dtype: its own unpickling trusts the file with flags of memory."""
+    """Stand-in for numpy's dtype, whose own unpickling trusts memory flags in the file."""
 
     def __init__(self, name: str, align: bool = False, copy: bool = False) -> None:
         self.name, self.order = name, "="
@@ -47,23 +47,23 @@ class _Dtype:
         self.order = str(state[1])
 
     def dtype(self) -> np.dtype[Any]:
-        found = np.dtype(str(self.name))
-        if found.kind not in "biuf":
-            raise ValueError("no numbers")
-        return found.newbyteorder(">") if self.order == ">" else found
+        dtype = np.dtype(str(self.name))
+        if dtype.kind not in "biuf":
+            raise ValueError("not a numeric array")
+        return dtype.newbyteorder(">") if self.order == ">" else dtype
 
 
 class _Array:
-    """Stands for an array: its bytes, until somebody wants it."""
+    """Stand-in for an array, which keeps its bytes until it is needed."""
 
     def __init__(self, *ignored: Any) -> None:
         self.state: tuple[Any, ...] = ()
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
-        self.state = state[-4:]  # shape, dtype, whether in Fortran's order, bytes or list
+        self.state = state[-4:]  # shape, dtype, whether in Fortran order, bytes or list
 
     def values(self) -> list[Any] | None:
-        """Give the members of an array of objects."""
+        """Return the members of an object array."""
         return self.state[3] if self.state and isinstance(self.state[3], list) else None
 
     def array(self, name: str) -> NDArray[Any]:
@@ -80,18 +80,18 @@ def _from_buffer(data: Any, dtype: _Dtype, shape: Any, order: str, axes: Any = N
 
 
 def _nothing(*ignored: Any) -> None:
-    """Stand for what we do not need: numbers of numpy's own, paths, encoded text."""
+    """Stand-in for numpy scalars and paths, which are not needed."""
 
 
 class _Unpickler(pickle.Unpickler):
-    """Knows numpy's arrays, by stand-ins, and nothing else that could be called."""
+    """Unpickler that knows stand-ins for numpy arrays and nothing else that can be called."""
 
     def __init__(self, file: IO[bytes], name: str) -> None:
         super().__init__(file)
         self.name = name
 
     def find_class(self, module: str, name: str) -> Any:
-        """Give the stand-in for a name in the file, or refuse."""
+        """Return the stand-in for a name in the file, or raise PixCellError."""
         if module == "numpy" and name in ("ndarray", "dtype"):
             return {"ndarray": _Array, "dtype": _Dtype}[name]
         if module in CORE and name in ("_reconstruct", "scalar"):
@@ -103,13 +103,13 @@ class _Unpickler(pickle.Unpickler):
         if module.split(".")[0] == "pathlib" and name.endswith("Path"):
             return _nothing
         raise PixCellError(
-            f"{self.name} would run code ({module}.{name}) if it were opened, so it was not; "
-            "save the masks in Cellpose as TIFF or PNG."
+            f"{self.name} was not opened because it would run code ({module}.{name}). Save the "
+            "masks in Cellpose as TIFF or PNG."
         )
 
 
 def _encoded(text: str, coding: str) -> bytes:
-    """Give bytes as the pickles of Python 2's protocol have them."""
+    """Return bytes, which pickles of Python 2's protocol store as text."""
     if coding != "latin1":
         raise ValueError("an unusual encoding")
     return text.encode(coding)

@@ -1,4 +1,4 @@
-"""What a file of cells holds."""
+"""Cells as read from a file."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from napari_pixcell.cells.report import Report
 
 @dataclass(frozen=True, eq=False)
 class CellsFile:
-    """Cells as a file has them: a label image, or outlines.
+    """Cells of a file: a label image, or outlines.
 
     Parameters
     ----------
     name : str
-        Of the file; never a path.
+        File name; never a path.
     labels : array, int32, (height, width), optional
         Instance label image.
     outlines : Outlines, optional
-        In the file's own pixels, counted from pixel corners.
+        In pixels of the file, counted from pixel corners.
     classes : mapping
-        From a label to its class name, where ``labels`` have some.
+        Class name of each entry in ``labels`` that has one.
     shape : (height, width), optional
-        Size of the picture that the cells were found in, in px, if the file says so.
+        Size of the segmented image in px, if the file states it.
     mpp : float, optional
-        Its pixel size in µm, if the file says so.
+        Its pixel size in µm, if the file states it.
     report : Report
-        What was read and what was left out.
+        Report of the import.
     """
 
     name: str
@@ -43,12 +43,12 @@ class CellsFile:
     mpp: float | None = None
 
     def as_outlines(self) -> Outlines:
-        """Give the outlines, traced where the file is a label image."""
+        """Return the outlines, traced if the file is a label image."""
         if self.outlines is not None:
             return self.outlines
         assert self.labels is not None
         return outlines_of(self.labels, self.classes)
 
     def with_mpp(self, mpp: float | None) -> CellsFile:
-        """Give the same cells with a pixel size that somebody knows."""
+        """Return the same cells with another pixel size; None changes nothing."""
         return self if mpp is None else replace(self, mpp=mpp)

@@ -1,4 +1,4 @@
-"""COCO annotations: polygons and run lengths."""
+"""COCO annotations: polygons and run-length masks."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from napari_pixcell.cells.reading.gathering import BROKEN, FLAT, SHAPELESS, Gath
 from napari_pixcell.cells.reading.json_stream import items, open_json
 from napari_pixcell.errors import PixCellError
 
-TRACED_AT_ONCE = 256  # run lengths
+TRACED_AT_ONCE = 256  # run-length masks
 NAMES_SHOWN = 5
-MOST_DECODED = 50_000_000_000  # px of all run lengths together: some minutes
+MOST_DECODED = 50_000_000_000  # px of all run-length masks together; takes some minutes
 
 
 def read_coco(path: Path, image: str = "") -> CellsFile:
@@ -28,12 +28,12 @@ def read_coco(path: Path, image: str = "") -> CellsFile:
     ----------
     path : Path
     image : str
-        Name of the picture that is meant, where the file has several; its suffix does not matter.
+        Name of the image to choose if the file has several; its suffix is ignored.
 
     Raises
     ------
     PixCellError
-        If the file is of several pictures and none of them has that name.
+        If the file has several images and none, or more than one, has that name.
     """
     with open_json(path) as file:
         images = [value for value in items(file, "images.item") if isinstance(value, dict)]
@@ -45,18 +45,17 @@ def read_coco(path: Path, image: str = "") -> CellsFile:
         }
     chosen = _choose(path.name, images, image)
     shape = _shape(chosen)
-    gatherer, runs = Gatherer(), _Runs(shape)
+    gatherer, runs = Gatherer(), _Runs()
     with open_json(path) as file:
         for value in items(file, "annotations.item"):
             if not isinstance(value, dict):
                 gatherer.drop(BROKEN)
             elif chosen is None or value.get("image_id") == chosen.get("id"):
                 _take(gatherer, runs, value, names.get(value.get("category_id"), ""))
-            if len(runs.found) >= TRACED_AT_ONCE:
+            if len(runs.masks) >= TRACED_AT_ONCE:
                 gatherer.add_shapes(*runs.trace())
     gatherer.add_shapes(*runs.trace())
-    outlines, report = gatherer.finish(path.name)
-    return CellsFile(path.name, report, outlines=outlines, shape=shape)
+    return gatherer.finish(path.name, shape)
 
 
 def _choose(file: str, images: list[dict[str, Any]], wanted: str) -> dict[str, Any] | None:
@@ -68,7 +67,7 @@ def _choose(file: str, images: list[dict[str, Any]], wanted: str) -> dict[str, A
     shown = ", ".join(_name(one.get("file_name")) for one in images[:NAMES_SHOWN])
     more = f" and {len(images) - NAMES_SHOWN:,} more" if len(images) > NAMES_SHOWN else ""
     raise PixCellError(
-        f"{file} has the cells of {len(images):,} pictures ({shown}{more}); say which one is meant."
+        f"{file} has the cells of {len(images):,} images ({shown}{more}). Choose one of them."
     )
 
 
@@ -107,15 +106,14 @@ def _take(gatherer: Gatherer, runs: _Runs, value: dict[str, Any], name: str) -> 
 
 
 class _Runs:
-    """Masks as run lengths, which pycocotools decodes and we trace together."""
+    """Run-length masks, decoded by pycocotools and traced together."""
 
-    def __init__(self, shape: tuple[int, int] | None) -> None:
-        self.shape = shape
-        self.found: list[tuple[NDArray[np.uint8], int, int, str]] = []
+    def __init__(self) -> None:
+        self.masks: list[tuple[NDArray[np.uint8], int, int, str]] = []  # crop, left, top, class
         self.decoded = 0
 
     def add(self, value: dict[str, Any], name: str) -> str:
-        """Decode one; if that fails, say why."""
+        """Decode a mask; return the reason if that fails, else an empty string."""
         from pycocotools import mask
 
         try:
@@ -124,8 +122,7 @@ class _Runs:
             self.decoded += height * width
             if self.decoded > MOST_DECODED:
                 raise PixCellError(
-                    "The run-length masks are too large to be decoded one by one; export polygons "
-                    "instead."
+                    "The run-length masks are too large to decode. Export polygons instead."
                 )
             counts = value["counts"]
             if isinstance(counts, list):
@@ -145,19 +142,19 @@ class _Runs:
             return FLAT
         top, left = int(rows[0]), int(columns[0])
         crop = full[top : rows[-1] + 1, left : columns[-1] + 1].copy()
-        self.found.append((crop, left, top, name))
+        self.masks.append((crop, left, top, name))
         return ""
 
     def trace(self) -> tuple[NDArray[Any], list[str]]:
-        """Give the outlines of those that were added, and forget them."""
-        found, self.found = self.found, []
-        if not found:
+        """Return the outlines and class names of the masks added so far, and clear them."""
+        masks, self.masks = self.masks, []
+        if not masks:
             return np.empty(0, object), []
-        starts = np.cumsum([0, *(len(crop) for crop, *_ in found)])
-        atlas = np.zeros((starts[-1], max(crop.shape[1] for crop, *_ in found)), np.int32)
-        for number, (crop, *_) in enumerate(found):
+        starts = np.cumsum([0, *(len(crop) for crop, *_ in masks)])
+        atlas = np.zeros((starts[-1], max(crop.shape[1] for crop, *_ in masks)), np.int32)
+        for number, (crop, *_) in enumerate(masks):
             atlas[starts[number] : starts[number + 1], : crop.shape[1]] = crop * (number + 1)
         shapes = outlines_of(atlas).polygons
         points, owner = shapely.get_coordinates(shapes, return_index=True)
-        shift = np.array([(left, top) for _, left, top, _ in found]) - [(0, y) for y in starts[:-1]]
-        return shapely.set_coordinates(shapes, points + shift[owner]), [one[-1] for one in found]
+        shift = np.array([(left, top) for _, left, top, _ in masks]) - [(0, y) for y in starts[:-1]]
+        return shapely.set_coordinates(shapes, points + shift[owner]), [one[-1] for one in masks]

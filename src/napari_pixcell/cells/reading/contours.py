@@ -1,4 +1,4 @@
-"""JSON of HoVer-Net and CellViT: contours as OpenCV finds them."""
+"""JSON of HoVer-Net and CellViT: contours by OpenCV."""
 
 from __future__ import annotations
 
@@ -13,15 +13,14 @@ from napari_pixcell.cells.reading.json_stream import items, open_json, pairs
 def read_hovernet(path: Path, prefix: str) -> CellsFile:
     """Read ``{"nuc": {"1": {"contour": …, "type": …}}}``, or the inner part alone.
 
-    HoVer-Net's ``mag`` is the magnification that it worked at, which is no exact pixel size: it
-    is not used.
+    HoVer-Net's ``mag``, the magnification, is ignored because it is not an exact pixel size.
     """
     gatherer = Gatherer(on_centres=True)
     with open_json(path) as file:
         for key, value in pairs(file, prefix):
             if prefix or key != "mag":
-                _take(gatherer, value, {})
-    return _file(gatherer, path)
+                _add_cell(gatherer, value, {})
+    return gatherer.finish(path.name)
 
 
 def read_cellvit(path: Path) -> CellsFile:
@@ -31,16 +30,16 @@ def read_cellvit(path: Path) -> CellsFile:
         maps = [value for value in items(file, "type_map") if isinstance(value, dict)]
     names = {}
     for one, other in (pair for value in maps for pair in value.items()):
-        # Written either way round.
+        # Files map numbers to names or names to numbers.
         number, name = (other, one) if isinstance(one, str) and not _whole(one) else (one, other)
         names[_text(number)] = str(name)
     with open_json(path) as file:
         for value in items(file, "cells.item"):
-            _take(gatherer, value, names)
-    return _file(gatherer, path)
+            _add_cell(gatherer, value, names)
+    return gatherer.finish(path.name)
 
 
-def _take(gatherer: Gatherer, value: Any, names: dict[str, str]) -> None:
+def _add_cell(gatherer: Gatherer, value: Any, names: dict[str, str]) -> None:
     if not isinstance(value, dict):
         gatherer.drop(BROKEN)
         return
@@ -49,7 +48,7 @@ def _take(gatherer: Gatherer, value: Any, names: dict[str, str]) -> None:
         gatherer.drop(SHAPELESS)
         return
     number = "" if kind is None else _text(kind)
-    unnamed = "" if number in ("", "0") else f"type {number}"  # HoVer-Net's 0 is no type
+    unnamed = "" if number in ("", "0") else f"type {number}"  # 0 means untyped in HoVer-Net
     gatherer.add([[contour]], names.get(number, unnamed))
 
 
@@ -61,8 +60,3 @@ def _text(number: Any) -> str:
     if isinstance(number, float) and number.is_integer():
         number = int(number)
     return str(number)
-
-
-def _file(gatherer: Gatherer, path: Path) -> CellsFile:
-    outlines, report = gatherer.finish(path.name)
-    return CellsFile(path.name, report, outlines=outlines)

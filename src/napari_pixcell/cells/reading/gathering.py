@@ -1,4 +1,4 @@
-"""Rings of numbers, as files have them, to outlines that can be drawn."""
+"""Build outlines from the coordinate rings in files."""
 
 from __future__ import annotations
 
@@ -10,28 +10,29 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from napari_pixcell.cells.outlines import Outlines
+from napari_pixcell.cells.outlines import Outlines, united
+from napari_pixcell.cells.reading.cells_file import CellsFile
 from napari_pixcell.cells.report import Report
 from napari_pixcell.errors import PixCellError
 
-AT_ONCE = 20_000  # cells built together, so that lists of numbers do not pile up
-FARTHEST = 1e8  # px from the corner of a slide; no slide is as large
+AT_ONCE = 20_000  # cells built together, to bound memory
+FARTHEST = 1e8  # px from the corner of a slide; no slide is this large
 BROKEN, FLAT, SHAPELESS = "with broken coordinates", "without area", "without a shape"
 AROUND = "of annotations around cells"
 REPAIRED = "repaired where their outline crossed itself"
 
-Ring = Any  # a sequence of (x, y), as JSON has it
+Ring = Any  # a sequence of (x, y), as in JSON
 Polygons = Sequence[Sequence[Ring]]  # each of them a shell and its holes
 
 
 class Gatherer:
-    """Takes cells one by one, and gives their outlines with a report.
+    """Collector of cells that builds their outlines and a report.
 
     Parameters
     ----------
     on_centres : bool
-        Whether the points are the centres of a cell's outermost pixels, as OpenCV's
-        ``findContours`` has them; such outlines grow by half a pixel.
+        Whether points are the centres of a cell's outermost pixels, as in OpenCV's
+        ``findContours``. Such outlines are grown by half a pixel.
     """
 
     def __init__(self, on_centres: bool = False) -> None:
@@ -47,24 +48,24 @@ class Gatherer:
         self._waiting = 0
 
     def drop(self, why: str, count: int = 1) -> None:
-        """Count what is left out."""
+        """Count objects that are left out."""
         self.dropped[why] += count
 
     def add(self, polygons: Polygons, name: str = "", around: bool = False) -> None:
-        """Take one cell.
+        """Add a cell.
 
         Parameters
         ----------
         polygons : sequence
             Its parts, each a shell and its holes, each a sequence of (x, y).
         name : str
-            Of its class.
+            Class name.
         around : bool
-            Whether it is an annotation, which is a cell only if nothing else in the file is.
+            Whether it is an annotation, which counts as a cell only if the file has no other cells.
         """
         try:
             rings = [[_ring(ring) for ring in polygon] for polygon in polygons if polygon]
-        except (TypeError, ValueError):  # no numbers, or not in pairs
+        except (TypeError, ValueError):  # not pairs of numbers
             self.drop(BROKEN)
             return
         parts = [
@@ -87,19 +88,19 @@ class Gatherer:
             self._build()
 
     def add_shapes(self, shapes: NDArray[Any], names: Sequence[str]) -> None:
-        """Take cells that are polygons already."""
+        """Add cells that are polygons already."""
         self._build()
         self._shapes.append(shapes)
         self._names += names
         self._around += [False] * len(shapes)
 
-    def finish(self, file: str) -> tuple[Outlines, Report]:
-        """Give what was gathered.
+    def finish(self, file: str, shape: tuple[int, int] | None = None) -> CellsFile:
+        """Return the cells of a file, in an image of (height, width) px if given.
 
         Raises
         ------
         PixCellError
-            If nothing was.
+            If there are no cells.
         """
         self._build()
         shapes = np.concatenate([np.empty(0, object), *self._shapes])
@@ -114,27 +115,20 @@ class Gatherer:
         if not report.read:
             found = ", ".join(f"{count:,} {why}" for why, count in report.dropped.items())
             raise PixCellError(
-                f"{file} has no cells{f' (only {found})' if found else ''}; "
-                "export the cells themselves, as polygons."
+                f"{file} has no cells{f' (only {found})' if found else ''}. "
+                "Export the cells as polygons."
             )
-        return Outlines(shapes[keep], names[keep]), report
+        outlines = Outlines(shapes[keep], names[keep])
+        return CellsFile(file, report, outlines=outlines, shape=shape)
 
     def _build(self) -> None:
-        """Make shapes of the rings that wait."""
         if not self._waiting:
             return
         lengths = [len(ring) for ring in self._points]
         points = np.concatenate(self._points) + (0.5 if self.on_centres else 0)
         rings = shapely.linearrings(points, indices=np.repeat(np.arange(len(lengths)), lengths))
         polygons = shapely.polygons(rings, indices=np.array(self._polygon_of_ring))
-        owner = np.array(self._cell_of_polygon)
-        first, count = np.unique(owner, return_index=True, return_counts=True)[1:]
-        shapes = polygons[first]
-        several = np.flatnonzero(count > 1)
-        if len(several):
-            members = np.repeat(count > 1, count)
-            index = np.repeat(np.arange(len(several)), count[several])
-            shapes[several] = shapely.multipolygons(polygons[members], indices=index)
+        shapes, _ = united(polygons, np.array(self._cell_of_polygon))
         self._shapes.append(self._repaired(shapes))
         self._points, self._polygon_of_ring, self._cell_of_polygon = [], [], []
         self._waiting = 0
@@ -142,7 +136,7 @@ class Gatherer:
     def _repaired(self, shapes: NDArray[Any]) -> NDArray[Any]:
         bad = np.flatnonzero(~shapely.is_valid(shapes))
         mended = shapely.make_valid(shapes[bad], method="structure", keep_collapsed=False)
-        if self.on_centres:  # thin cells, whose outlines run there and back, are no mistake
+        if self.on_centres:  # outlines of thin cells that run there and back are valid
             thin = shapely.buffer(shapely.boundary(shapes[bad]), 0.5, quad_segs=2)
             shapes = shapely.buffer(shapes, 0.5, quad_segs=2)
             shapes[bad] = shapely.union(shapely.buffer(mended, 0.5, quad_segs=2), thin)
@@ -154,24 +148,24 @@ class Gatherer:
 
 
 def _ring(values: Ring) -> NDArray[np.float64]:
-    """Give the points of a ring, (n, 2); a fault of theirs is a ValueError."""
+    """Return the closed points of a ring, (n, 2); raise ValueError if they are invalid."""
     points = np.asarray(values, np.float64)
-    if points.ndim == 3 and points.shape[1] == 1:  # OpenCV's way to nest
+    if points.ndim == 3 and points.shape[1] == 1:  # nested as in OpenCV
         points = points[:, 0]
     if points.ndim != 2 or points.shape[1] < 2 or not (np.abs(points) < FARTHEST).all():
         if points.size:
-            raise ValueError("no finite pairs")
+            raise ValueError("not pairs of finite numbers")
         return np.empty((0, 2))
     return _closed(points[:, :2])
 
 
 def _closed(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Close a ring; a single point or a line becomes one that encloses nothing."""
+    """Return a closed ring; a point or a line becomes one without area."""
     while len(points) and (len(points) < 4 or (points[0] != points[-1]).any()):
         points = np.concatenate((points, points[:1]))
     return points
 
 
 def _encloses(points: NDArray[np.float64]) -> bool:
-    """Whether a ring has three corners."""
+    """Whether a ring has at least three corners."""
     return len(points) > 4 or (len(points) == 4 and (points[1] != points[2]).any())

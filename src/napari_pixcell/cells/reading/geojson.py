@@ -1,4 +1,4 @@
-"""GeoJSON as QuPath, CellViT and geopandas write it."""
+"""GeoJSON of QuPath, CellViT and geopandas."""
 
 from __future__ import annotations
 
@@ -17,25 +17,24 @@ LINES_WORDS = "lines or points"
 def read_geojson(path: Path, prefix: str) -> CellsFile:
     """Read features as cells.
 
-    A cell's ``nucleusGeometry`` is taken where it has one, its outline otherwise. Annotations are
-    cells only in a file without cells or detections; one made of many polygons is then many
-    cells, which is how CellViT writes all cells of one class.
+    The ``nucleusGeometry`` of a cell is preferred to its outline. Annotations are cells only if
+    the file has no cells or detections. An annotation of several polygons is then several cells,
+    because CellViT writes all cells of a class as one.
 
     Parameters
     ----------
     path : Path
     prefix : str
-        Where ijson finds the features or geometries.
+        ijson prefix of the features or geometries.
     """
     gatherer = Gatherer()
     with open_json(path) as file:
         for value in items(file, prefix):
-            _take(gatherer, value)
-    outlines, report = gatherer.finish(path.name)
-    return CellsFile(path.name, report, outlines=outlines)
+            _add_feature(gatherer, value)
+    return gatherer.finish(path.name)
 
 
-def _take(gatherer: Gatherer, value: Any) -> None:
+def _add_feature(gatherer: Gatherer, value: Any) -> None:
     if not isinstance(value, dict):
         gatherer.drop(BROKEN)
         return
@@ -63,7 +62,7 @@ def _take(gatherer: Gatherer, value: Any) -> None:
 
 
 def _polygons(geometry: Any) -> tuple[list[Any], str]:
-    """Give the polygons of a geometry; where there are none, why."""
+    """Return the polygons of a geometry, and the reason if there are none."""
     if not isinstance(geometry, dict):
         return [], SHAPELESS
     kind = geometry.get("type")
@@ -89,7 +88,7 @@ def _list(value: Any) -> list[Any]:
 
 
 def class_name(value: Any) -> str:
-    """Read a class as QuPath has written it through its versions.
+    """Return the class name as written by any version of QuPath.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""ROIs of ImageJ and Fiji, single and zipped (StarDist's too)."""
+"""ROIs of ImageJ, Fiji and StarDist, single or zipped."""
 
 from __future__ import annotations
 
@@ -24,25 +24,24 @@ LABELS = ("TEXT", "ARROW", "IMAGE")
 
 
 def read_rois(path: Path) -> CellsFile:
-    """Read areas as cells; a ROI's group becomes its class.
+    """Read area ROIs as cells, with their group as class.
 
-    ImageJ counts from pixel corners, as we do.
+    Like ours, ImageJ's coordinates count from pixel corners.
     """
     gatherer = Gatherer()
     for data in _entries(path):
         if data is None or not data.startswith(MAGIC):
-            gatherer.drop("that are no ROIs")
+            gatherer.drop("that are not ROIs")
             continue
-        _take(gatherer, data)
-    outlines, report = gatherer.finish(path.name)
-    return CellsFile(path.name, report, outlines=outlines)
+        _add_roi(gatherer, data)
+    return gatherer.finish(path.name)
 
 
 def _entries(path: Path) -> Iterator[bytes | None]:
     if not zipfile.is_zipfile(path):
         data = path.read_bytes()
-        if not data.startswith(MAGIC):  # begins as a zip but breaks off
-            raise PixCellError(f"{path.name} is no whole zip of ROIs; export or copy it again.")
+        if not data.startswith(MAGIC):  # starts like a zip file but is cut short
+            raise _broken(path)
         yield data
         return
     try:
@@ -52,12 +51,14 @@ def _entries(path: Path) -> Iterator[bytes | None]:
             for entry in entries:
                 yield archive.read(entry) if entry.filename.lower().endswith(".roi") else None
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError) as error:
-        raise PixCellError(
-            f"{path.name} is no whole zip of ROIs; export or copy it again."
-        ) from error
+        raise _broken(path) from error
 
 
-def _take(gatherer: Gatherer, data: bytes) -> None:
+def _broken(path: Path) -> PixCellError:
+    return PixCellError(f"{path.name} is not a complete zip of ROIs. Export or copy it again.")
+
+
+def _add_roi(gatherer: Gatherer, data: bytes) -> None:
     from roifile import ImagejRoi
 
     try:
@@ -74,7 +75,7 @@ def _take(gatherer: Gatherer, data: bytes) -> None:
 
 
 def _even_odd(paths: list[Any]) -> list[list[Any]]:
-    """Tell the shells of a composite ROI from its holes: what lies in two paths is a hole."""
+    """Return the polygons of a composite ROI, where an overlap of two paths is a hole."""
     usable = [path for path in paths if len(path) > 2 and np.isfinite(path).all()]
     shape = shapely.symmetric_difference_all(
         [shapely.make_valid(shapely.Polygon(path)) for path in usable]

@@ -1,4 +1,4 @@
-"""JSON read piece by piece: bounded in size and depth, packed or not."""
+"""Streaming JSON of limited size and depth, plain or compressed."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from napari_pixcell.errors import PixCellError
 
 GZIP = b"\x1f\x8b"
 BOM = b"\xef\xbb\xbf"
-# Python's json and QuPath write these, though JSON has none; they become null.
+# Invalid JSON that Python's json and QuPath write; read as null.
 NO_NUMBER = re.compile(rb"(?<=[\s,:\[])-?(?:NaN|Infinity)(?=[\s,\]}])")
 LONGEST_WORD = 32
 
 
 class Guarded:
-    """A file that refuses to give too many bytes, or brackets nested too deeply."""
+    """File that limits the number of bytes read and the depth of nested brackets."""
 
     def __init__(self, file: IO[bytes], name: str) -> None:
         self.file, self.name = file, name
@@ -31,11 +31,11 @@ class Guarded:
         self.quoted = False
 
     def read(self, size: int = -1) -> bytes:
-        """Give the next bytes, with the numbers that JSON lacks as null."""
+        """Read the next bytes, with NaN and infinite numbers as null."""
         if size == 0:
             return b""
         data = self.file.read(size)
-        for _ in range(LONGEST_WORD):  # do not cut a word, nor a backslash from what it guards
+        for _ in range(LONGEST_WORD):  # do not split a word or an escape
             if not data or not (data[-1:].isalpha() or data[-1:] in b"\\-"):
                 break
             data += self.file.read(1)
@@ -60,8 +60,8 @@ class Guarded:
             depths = self.depth + np.cumsum(np.where(opens[where], 1, -1))
             if depths.max() > limits.DEEPEST:
                 raise PixCellError(
-                    f"{self.name} nests brackets more than {limits.DEEPEST} deep, which no file of "
-                    "cells does; export it again."
+                    f"{self.name} nests brackets more than {limits.DEEPEST} deep, unlike any file "
+                    "of cells. Export it again."
                 )
             self.depth = int(depths[-1])
         if len(codes):
@@ -70,7 +70,7 @@ class Guarded:
 
 @contextmanager
 def open_json(path: Path) -> Iterator[Guarded]:
-    """Open a JSON file, packed or not; its faults get a sentence."""
+    """Open a JSON file, plain or compressed; errors while reading become PixCellError."""
     import ijson
 
     try:
@@ -81,22 +81,21 @@ def open_json(path: Path) -> Iterator[Guarded]:
                 yield Guarded(cast(IO[bytes], plain), path.name)
     except (ijson.JSONError, gzip.BadGzipFile, zlib.error, EOFError, UnicodeError) as error:
         raise PixCellError(
-            f"{path.name} is no whole JSON file: it breaks off, or has something else inside; "
-            "export or copy it again."
+            f"{path.name} is not a complete JSON file. Export or copy it again."
         ) from error
     except RecursionError as error:
-        raise PixCellError(f"{path.name} is nested too deeply; export it again.") from error
+        raise PixCellError(f"{path.name} is nested too deeply. Export it again.") from error
 
 
 def items(file: Guarded, prefix: str) -> Iterator[Any]:
-    """Give the values under a prefix of ijson's, numbers as float."""
+    """Iterate over the values under an ijson prefix, with numbers as float."""
     import ijson
 
     return iter(ijson.items(file, prefix, use_float=True))
 
 
 def pairs(file: Guarded, prefix: str) -> Iterator[tuple[str, Any]]:
-    """Give the keys and values of the object under a prefix of ijson's."""
+    """Iterate over the keys and values of the object under an ijson prefix."""
     import ijson
 
     return iter(ijson.kvitems(file, prefix, use_float=True))

@@ -1,4 +1,4 @@
-"""Label images: TIFF, PNG and other pictures, NPY."""
+"""Label images: TIFF, PNG and other image formats, NPY."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pixcell.cells.layout import count_cells
+from napari_pixcell.cells.layout import count_cells, in_px
 from napari_pixcell.cells.reading import limits
 from napari_pixcell.cells.reading.cellpose import read_seg
 from napari_pixcell.cells.reading.cells_file import CellsFile
@@ -19,14 +19,14 @@ from napari_pixcell.errors import PixCellError
 USUAL_MPP = 0.5
 MICRONS = {"µm": 1.0, "μm": 1.0, "um": 1.0, "micron": 1.0, "nm": 1e-3, "mm": 1e3, "cm": 1e4}
 PER_CM = 3  # in TIFF
-LEAST_MPP, MOST_MPP = 0.01, 50.0  # what a picture of cells can have
+LEAST_MPP, MOST_MPP = 0.01, 50.0  # plausible for an image of cells
 
 
 def read_labels(path: Path, kind: str, split_touching: bool = False) -> CellsFile:
     """Read a label image.
 
-    A picture of two values (such as 0 and 255) is taken as a mask and cut into its connected
-    parts; otherwise each value is one cell.
+    A binary image (such as 0 and 255) is a mask whose connected components are cells. Otherwise
+    each value is one cell.
 
     Parameters
     ----------
@@ -34,12 +34,12 @@ def read_labels(path: Path, kind: str, split_touching: bool = False) -> CellsFil
     kind : str
         ``tiff``, ``npy`` or ``picture``.
     split_touching : bool
-        Whether the connected parts of a mask are also cut at their waists.
+        Whether to split the components of a mask at their waists.
 
     Raises
     ------
     PixCellError
-        If it cannot be read, or is no label image.
+        If the file is unreadable or not a label image.
     """
     mpp: float | None = None
     classes: dict[int, str] = {}
@@ -50,7 +50,7 @@ def read_labels(path: Path, kind: str, split_touching: bool = False) -> CellsFil
             values = _read_npy(path) if kind == "npy" else _read_picture(path)
     except PixCellError:
         raise
-    except Exception as error:  # each library has errors of its own for a damaged file
+    except Exception as error:  # each library raises its own exceptions
         raise limits.no_label_image(path.name) from error
     values = _flat(path.name, values)
     if is_mask(values):
@@ -63,7 +63,7 @@ def read_labels(path: Path, kind: str, split_touching: bool = False) -> CellsFil
 
 
 def is_mask(values: NDArray[Any]) -> bool:
-    """Whether a picture has only 0 and 1, or 0 and 255."""
+    """Whether an image has only the values 0 and 1, or 0 and 255."""
     top = values.max(initial=0)
     return bool(top in (1, 255) and (values == 0).any() and ((values == 0) | (values == top)).all())
 
@@ -79,36 +79,35 @@ def _parts(mask: NDArray[np.bool_], split_touching: bool, mpp: float) -> NDArray
 
 
 def _flat(name: str, values: NDArray[Any]) -> NDArray[Any]:
-    """Give (height, width) whole numbers, or say why there are none."""
+    """Return (height, width) integers, or raise PixCellError if the image has none."""
     if values.ndim > 2:
         values = np.squeeze(values)
     if values.ndim == 3 and values.shape[-1] in (2, 3, 4):
-        colours = values[..., : 1 if values.shape[-1] == 2 else 3]  # what is left is transparency
+        colours = values[..., : 1 if values.shape[-1] == 2 else 3]  # without transparency
         if not (colours == values[..., :1]).all():
             raise PixCellError(
-                f"{name} is a colour picture, not a label image; export the mask with one number "
-                "for each cell, or black and white."
+                f"{name} is a colour image, not a label image. Export the mask with one number for "
+                "each cell, or in black and white."
             )
         values = values[..., 0]
     if values.ndim != 2:
-        size = " × ".join(str(n) for n in values.shape[::-1])
         raise PixCellError(
-            f"{name} is a stack ({size}), not a flat label image; export one plane of it."
+            f"{name} is a stack ({in_px(values.shape)}), not a flat label image. Export one plane."
         )
     if not values.size:
-        raise PixCellError(f"{name} has no pixels; export it again.")
+        raise PixCellError(f"{name} has no pixels. Export it again.")
     if not (np.issubdtype(values.dtype, np.integer) or values.dtype == bool):
         if not np.issubdtype(values.dtype, np.floating):
             raise limits.no_label_image(name)
         if not np.isfinite(values).all() or (values != np.round(values)).any():
             raise PixCellError(
-                f"{name} holds fractions, not labels; export the mask with one whole number for "
-                "each cell."
+                f"{name} has fractional values. Export the mask with one whole number for each "
+                "cell."
             )
         values = values.astype(np.int64)
     if values.min() < 0:
         raise PixCellError(
-            f"{name} holds negative numbers; export the mask with 0 for the background and one "
+            f"{name} has negative values. Export the mask with 0 for the background and one "
             "positive number for each cell."
         )
     return values
@@ -117,7 +116,7 @@ def _flat(name: str, values: NDArray[Any]) -> NDArray[Any]:
 def _as_int32(values: NDArray[Any]) -> NDArray[np.int32]:
     if values.max() <= np.iinfo(np.int32).max:
         return values.astype(np.int32)
-    numbers, labels = np.unique(values, return_inverse=True)  # larger numbers are counted anew
+    numbers, labels = np.unique(values, return_inverse=True)  # renumber larger values
     return (labels.reshape(values.shape) + int(numbers[0] != 0)).astype(np.int32)
 
 
@@ -146,7 +145,7 @@ def _read_picture(path: Path) -> NDArray[Any]:
             image = Image.open(path)
         except Image.DecompressionBombError as error:
             raise PixCellError(
-                f"{path.name} is too large a picture; save it as TIFF instead."
+                f"{path.name} is too large for this format. Save it as TIFF instead."
             ) from error
     with image:
         limits.check_pixels(path.name, image.size[::-1])
@@ -157,7 +156,7 @@ def _read_tiff(path: Path) -> tuple[NDArray[Any], float | None, dict[int, str]]:
     from tifffile import TiffFile
 
     with TiffFile(path) as file:
-        page = file.pages.first  # not a series: a damaged file can have pages without end
+        page = file.pages.first  # not a series, because a damaged file can have endless pages
         limits.check_pixels(path.name, tuple(n for n in page.shape if n > 4))
         try:
             stack = file.pages[1].shape == page.shape
@@ -165,23 +164,22 @@ def _read_tiff(path: Path) -> tuple[NDArray[Any], float | None, dict[int, str]]:
             stack = False
         if stack:
             raise PixCellError(
-                f"{path.name} is a stack of several planes, not a flat label image; export one "
-                "plane of it."
+                f"{path.name} is a stack of planes, not a flat label image. Export one plane."
             )
         values = np.asarray(page.asarray())
         try:
             mpp = _mpp_of(file)
         except (KeyError, TypeError, ValueError, AttributeError, SyntaxError):
-            mpp = None  # metadata of a kind of its own; the labels are good all the same
+            mpp = None  # unknown metadata do not affect the labels
         return values, mpp, _classes_of(file)
 
 
 def _mpp_of(file: Any) -> float | None:
-    """Give the pixel size in µm from OME or ImageJ metadata, or from a resolution per cm.
+    """Return the pixel size in µm from OME or ImageJ metadata or a resolution per cm, or None.
 
-    A resolution per inch is often only a default, and so is ImageJ's 1 µm: not believed.
+    A resolution per inch, and 1 µm in ImageJ, are often just defaults and are ignored.
     """
-    found: list[float] = []
+    sizes: list[float] = []
     if file.is_ome:
         from tifffile import xml2dict
 
@@ -190,30 +188,27 @@ def _mpp_of(file: Any) -> float | None:
         for axis in "XY":
             size, unit = pixels.get(f"PhysicalSize{axis}"), pixels.get(f"PhysicalSize{axis}Unit")
             if size is not None:
-                found.append(float(size) * MICRONS.get(unit or "µm", float("nan")))
+                sizes.append(float(size) * MICRONS.get(unit or "µm", float("nan")))
     else:
         tags = file.pages[0].tags
         unit = (file.imagej_metadata or {}).get("unit") if file.is_imagej else None
         microns = MICRONS.get(str(unit).replace("\\u00B5", "µ")) if unit else None
-        if (
-            unit is None
-            and "ResolutionUnit" in tags
-            and int(tags["ResolutionUnit"].value) == PER_CM
-        ):
+        per_cm = "ResolutionUnit" in tags and int(tags["ResolutionUnit"].value) == PER_CM
+        if unit is None and per_cm:
             microns = MICRONS["cm"]
         for name in ("XResolution", "YResolution"):
             if microns is not None and name in tags and tags[name].value[0]:
                 count, length = tags[name].value
-                found.append(microns * length / count)
-    if file.is_imagej and found and found[0] == 1:
+                sizes.append(microns * length / count)
+    if file.is_imagej and sizes and sizes[0] == 1:
         return None
-    if not found or not np.allclose(found, found[0], rtol=0.01):
+    if not sizes or not np.allclose(sizes, sizes[0], rtol=0.01):
         return None
-    return found[0] if LEAST_MPP <= found[0] <= MOST_MPP else None
+    return sizes[0] if LEAST_MPP <= sizes[0] <= MOST_MPP else None
 
 
 def _classes_of(file: Any) -> dict[int, str]:
-    """Give the class names that :func:`napari_pixcell.cells.writing.write_labels` wrote."""
+    """Return the class names that :func:`napari_pixcell.cells.writing.write_labels` stored."""
     try:
         classes = json.loads(file.pages[0].description)["classes"]
         return {int(number): str(name) for number, name in classes.items()}

@@ -1,48 +1,46 @@
-"""How large a file of cells may be, and the sentences for larger and for broken ones."""
+"""Size limits of files of cells, and the errors for large and unreadable ones."""
 
 from __future__ import annotations
 
+from math import prod
 from pathlib import Path
 
 from napari_pixcell.errors import PixCellError
 
-MOST_BYTES = 2 * 2**30  # of a file, unpacked
+MOST_BYTES = 2 * 2**30  # of a file, uncompressed
 MOST_PIXELS = 20_000**2  # of a label image
-DEEPEST = 64  # brackets inside brackets; the deepest of these formats has 8
+DEEPEST = 64  # nested brackets; the known formats have at most 8
 
 
 def check_bytes(name: str, count: int) -> None:
-    """Refuse a file that would fill the memory."""
+    """Raise PixCellError if a file would fill the memory."""
     if count > MOST_BYTES:
         raise PixCellError(
-            f"{name} is larger than {MOST_BYTES / 2**30:g} GB unpacked; export fewer cells, "
-            "without measurements, or in several files."
+            f"{name} is larger than {MOST_BYTES / 2**30:g} GB uncompressed. Export fewer cells, no "
+            "measurements, or several files."
         )
 
 
 def check_pixels(name: str, shape: tuple[int, ...]) -> None:
-    """Refuse a label image that would fill the memory."""
-    count = 1
-    for length in shape:
-        count *= int(length)
-    if count > MOST_PIXELS:
+    """Raise PixCellError if a label image would fill the memory."""
+    if prod(map(int, shape)) > MOST_PIXELS:
         size = " × ".join(f"{n:,}" for n in shape[::-1])
         raise PixCellError(
-            f"{name} is a picture of {size} px, too large for a label image; export it at a lower "
-            "resolution, or export the cells' outlines as GeoJSON."
+            f"{name} is {size} px, too large for a label image. Export it at a lower resolution, "
+            "or export the outlines as GeoJSON."
         )
 
 
 def check_file(path: Path) -> None:
-    """Refuse a file that is missing, empty or too large."""
+    """Raise PixCellError if a file is missing, empty or too large."""
     if not path.is_file():
-        raise PixCellError(f"There is no file {path.name}; check its path.")
+        raise PixCellError(f"{path.name} does not exist. Check its path.")
     size = path.stat().st_size
     if size == 0:
-        raise PixCellError(f"{path.name} is empty; export it again.")
+        raise PixCellError(f"{path.name} is empty. Export it again.")
     check_bytes(path.name, size)
 
 
 def no_label_image(name: str) -> PixCellError:
-    """Give the error for a file that is nothing we know."""
-    return PixCellError(f"{name} cannot be read as a label image; use a TIFF, PNG or NPY file.")
+    """Return the error for an unreadable label image."""
+    return PixCellError(f"{name} cannot be read as a label image. Use a TIFF, PNG or NPY file.")

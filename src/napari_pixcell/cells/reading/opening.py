@@ -1,4 +1,4 @@
-"""Which kind a file of cells is, told by its content, and who reads it."""
+"""Recognise a file of cells by its content, and read it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from napari_pixcell.errors import PixCellError
 NPY, ZIP, ROI = b"\x93NUMPY", b"PK", b"Iout"
 PICTURES = (b"\x89PNG", b"GIF8", b"BM", b"\xff\xd8")
 TIFFS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-EVENTS_SEEN = 200_000  # of a JSON file, until its kind must be clear
+EVENTS_SEEN = 200_000  # JSON events after which recognition is given up
 JSON_SUFFIXES = (".json", ".geojson", ".gz")
 COCO_KEYS = ("images", "annotations", "categories", "licenses", "info")
 CELLVIT_KEYS = ("cells", "wsi_metadata", "processed_patches", "type_map")
@@ -22,28 +22,24 @@ GEOMETRIES = ("Polygon", "MultiPolygon", "Point", "MultiPoint", "LineString", "M
 
 
 def read_cells(path: Path | str, *, image: str = "", split_touching: bool = False) -> CellsFile:
-    """Read cells out of any file that we know.
+    """Read cells from a file of any supported format.
 
-    QuPath GeoJSON (``.geojson``, ``.json``, ``.geojson.gz``), label images and masks (TIFF,
-    OME-TIFF, PNG, NPY), Cellpose ``_seg.npy``, COCO, HoVer-Net and CellViT JSON, and ROIs of
-    ImageJ (``.roi``, ``.zip``).
+    These are QuPath GeoJSON (``.geojson``, ``.json``, ``.geojson.gz``), label images and masks
+    (TIFF, OME-TIFF, PNG, NPY), Cellpose ``_seg.npy``, COCO, HoVer-Net and CellViT JSON, and ROIs
+    of ImageJ (``.roi``, ``.zip``).
 
     Parameters
     ----------
     path : Path or str
     image : str
-        Name of the picture that is meant, where a file has the cells of several.
+        Name of the image to choose if the file has the cells of several.
     split_touching : bool
-        Whether touching cells of a black and white mask are split at their waists.
-
-    Returns
-    -------
-    CellsFile
+        Whether to split touching cells of a binary mask at their waists.
 
     Raises
     ------
     PixCellError
-        If it is missing, empty, too large, damaged, of another kind, or has no cells.
+        If the file is missing, empty, too large, damaged, of an unknown format, or has no cells.
     """
     path = Path(path)
     limits.check_file(path)
@@ -87,30 +83,29 @@ def _read_json(path: Path, image: str) -> CellsFile:
 
 
 def _json_kind(path: Path) -> tuple[str, str]:
-    """Give the kind of a JSON file and where ijson finds its cells, from its first few keys."""
+    """Return the format of a JSON file and the ijson prefix of its cells, from its first keys."""
     import ijson
 
     with open_json(path) as file:
         for prefix, event, value in islice(ijson.parse(file), EVENTS_SEEN):
-            found = _kind_by(prefix, event, value)
-            if found is not None:
-                return found
+            kind = _kind_by(prefix, event, value)
+            if kind is not None:
+                return kind
     raise PixCellError(
-        f"{path.name} is JSON, but not of cells that we know; export GeoJSON from QuPath, COCO, or "
-        "the JSON of HoVer-Net or CellViT."
+        f"{path.name} is JSON of an unknown format. Export GeoJSON from QuPath, COCO, or the JSON "
+        "of HoVer-Net or CellViT."
     )
 
 
 def _kind_by(prefix: str, event: str, value: Any) -> tuple[str, str] | None:
-    """Tell the kind from one event of ijson, or go on."""
+    """Return the format if one ijson event identifies it, else None."""
     if prefix == "" and event == "map_key":
         if value in COCO_KEYS:
             return "coco", ""
         if value in CELLVIT_KEYS:
             return "cellvit", ""
-        places = {"features": "features.item", "geometries": "geometries.item"}
-        if value in places:
-            return "geojson", places[value]
+        if value in ("features", "geometries"):
+            return "geojson", f"{value}.item"
         if value in ("geometry", "coordinates"):
             return "geojson", ""
         return ("hovernet", "nuc") if value == "nuc" else None

@@ -1,4 +1,4 @@
-"""Datasets as other programs read them."""
+"""Writers of datasets for other programs."""
 
 from napari_pixcell.datasets.formats.converting import FORMATS, Converted, convert
 

@@ -1,4 +1,4 @@
-"""What the people who are given a converted dataset are told: README, dataset card, licences."""
+"""README, dataset card and licences of a converted dataset."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any
 from napari_pixcell import __version__
 from napari_pixcell.datasets.formats.base import Facts
 from napari_pixcell.datasets.splits import TRAIN
-from napari_pixcell.datasets.store.rows import Row
+from napari_pixcell.datasets.store.rows import JsonRow
 
-# Terms that a licence's words can hold, the strictest first, and what the hub calls them.
+# Patterns of licence texts, the strictest first, and their identifiers on the hub.
 HUB_LICENCES = (
     (r"BY-NC-ND", "cc-by-nc-nd-4.0"),
     (r"BY-NC-SA", "cc-by-nc-sa-4.0"),
@@ -26,8 +26,8 @@ HUB_LICENCES = (
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 
 
-def cells_of(layouts: Iterable[Row]) -> tuple[str, ...]:
-    """Say how the cells of layouts were found, each way once, with its licence."""
+def cells_of(layouts: Iterable[JsonRow]) -> tuple[str, ...]:
+    """Return the methods behind the cells of layouts, each once, with its licence."""
     ways: dict[str, None] = {}
     for row in layouts:
         made = row["made"]
@@ -38,7 +38,7 @@ def cells_of(layouts: Iterable[Row]) -> tuple[str, ...]:
 
 
 def hub_licence(words: Iterable[str]) -> str:
-    """Give the hub's name of the strictest of the terms that licences name; ``other`` if unsure."""
+    """Return the hub's identifier of the strictest of several licences; ``other`` if unsure."""
     text = "; ".join(words)
     for pattern, name in HUB_LICENCES:
         if re.search(pattern, text):
@@ -47,19 +47,19 @@ def hub_licence(words: Iterable[str]) -> str:
 
 
 def readme(facts: Facts, how: str) -> str:
-    """Tell what the files are, how they were made, and what may be done with them.
+    """Return the README: contents, origin and terms of the files.
 
     Parameters
     ----------
     facts : Facts
     how : str
-        How the format is opened.
+        Instructions for opening the format.
     """
     return f"{_what(facts)}\n{how}\n{_made(facts)}\n{_terms(facts)}"
 
 
 def card(facts: Facts, text: str) -> str:
-    """Give the dataset card of the Hugging Face hub: front matter, then the README's text."""
+    """Return the dataset card of the Hugging Face hub: front matter, then the README's text."""
     description = facts.description
     size = next((name for most, name in SIZES if facts.total < most), "1M<n<10M")
     front: dict[str, Any] = {
@@ -100,8 +100,7 @@ def _what(facts: Facts) -> str:
     if facts.split is not None:
         counts = ", ".join(f"{part} {count:,}" for part, count in facts.counts.items())
         lines.append(
-            f"Parts: {counts}. No two share a slide that a style is from, nor variations of a "
-            "layout."
+            f"Parts: {counts}. No two parts share a slide of tissue or variations of a layout."
         )
     return "\n".join(lines) + "\n"
 
@@ -116,10 +115,10 @@ def _made(facts: Facts) -> str:
     lines += [f"Cells: {words}" for words in facts.cells]
     if facts.masks:
         how = description.checks.segmenter.words
-        lines.append(f"Whether an image follows its mask was checked with {how}.")
+        lines.append(f"The agreement of each image with its mask was checked with {how}.")
     lines.append(
-        f"manifest.jsonl leads from each file to its pair in the dataset {description.id}; the "
-        "images carry what they were made with."
+        f"manifest.jsonl links each file to its pair in the dataset {description.id}. The images "
+        "carry the records that reproduce them."
     )
     return "\n".join(lines) + "\n"
 
@@ -127,7 +126,7 @@ def _made(facts: Facts) -> str:
 def _terms(facts: Facts) -> str:
     description = facts.description
     lines = [
-        f"Licence of the weights, whose terms reach the images: {description.licence or 'unknown'}",
+        f"Licence of the weights, which also covers the images: {description.licence or 'unknown'}",
         description.notice,
         f"Converted by napari-pixcell {__version__}.",
     ]

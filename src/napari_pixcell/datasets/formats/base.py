@@ -1,4 +1,4 @@
-"""What every format is given: where it goes, what it is made of, and its pairs one by one."""
+"""Common base of all formats: the facts of a conversion, its pairs, and its output folder."""
 
 from __future__ import annotations
 
@@ -13,19 +13,18 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pixcell.datasets.marking import synthetic_image_tiff, synthetic_png
-from napari_pixcell.datasets.reading import read_record
+from napari_pixcell.datasets.export import read_record
 from napari_pixcell.datasets.splits import Split
 from napari_pixcell.datasets.store.dataset import Dataset, Description
-from napari_pixcell.datasets.store.pair_files import DIGITS
-from napari_pixcell.datasets.store.rows import Row
+from napari_pixcell.datasets.store.pair_files import DIGITS, ENCODERS
+from napari_pixcell.datasets.store.rows import JsonRow
 from napari_pixcell.engine.record import Record
 from napari_pixcell.errors import PixCellError
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What is known of a conversion before its first pair.
+    """Facts about a conversion that are known before its first pair.
 
     Parameters
     ----------
@@ -33,11 +32,11 @@ class Facts:
         Of the dataset.
     split : Split, optional
     counts : dict of str to int
-        Pairs of each part; of the part ``""`` without a split.
+        Number of pairs of each part; ``""`` is the only part without a split.
     masks : bool
         Whether the pairs have masks.
     cells : tuple of str
-        How the cells of the layouts were found, with the licences that reach them.
+        Methods behind the cells of the layouts, with their licences.
     """
 
     description: Description
@@ -48,13 +47,13 @@ class Facts:
 
     @property
     def total(self) -> int:
-        """Pairs of all parts."""
+        """Number of pairs of all parts."""
         return sum(self.counts.values())
 
 
 @dataclass(frozen=True)
-class Pair:
-    """A pair of a dataset on its way into another format.
+class ExportedPair:
+    """A pair of a dataset that is being converted.
 
     Parameters
     ----------
@@ -66,24 +65,24 @@ class Pair:
     """
 
     dataset: Dataset
-    row: Row
+    row: JsonRow
     part: str
 
     @property
     def stem(self) -> str:
-        """Name of its files: the number that it has in the dataset."""
+        """Name of its files: its number in the dataset."""
         return f"{self.row['index']:0{DIGITS}}"
 
     def picture(self, suffix: str) -> bytes:
-        """Give its image as a file with its marks and record: ``.png`` or ``.tif``."""
+        """Return its image file, ``.png`` or ``.tif``, with marks and record."""
         if Path(self.row["image"]).suffix == suffix:
             return self._image
-        encode = synthetic_png if suffix == ".png" else synthetic_image_tiff
+        encode = dict(ENCODERS.values())[suffix]
         return encode(self.pixels, self.record, self.dataset.description.mpp)
 
     @property
     def about(self) -> dict[str, Any]:
-        """What the formats that have room for it say of a pair."""
+        """Metadata of the pair, for formats that can store it."""
         told = {key: self.row[key] for key in ("index", "style", "layout", "seed", "cells")}
         return told | {"synthetic": True}
 
@@ -98,12 +97,12 @@ class Pair:
 
     @property
     def record(self) -> Record:
-        """What its image was made with."""
+        """The record of its image."""
         return read_record(self.dataset.folder / self.row["image"])
 
     @cached_property
     def mask(self) -> bytes:
-        """Its mask as a TIFF file with its marks; only where there is one."""
+        """Its mask as a TIFF file with its marks, if it has one."""
         return self._read(self.row["mask"])
 
     @property
@@ -122,8 +121,8 @@ class Pair:
             data = b""
         if hashlib.sha256(data).hexdigest() != self.row["files"][name]:
             raise PixCellError(
-                f"{name} of the dataset {self.dataset.folder.name} is missing or was changed; "
-                "restore it, or reject the pair, and convert again."
+                f"{name} of the dataset {self.dataset.folder.name} is missing or was changed. "
+                "Restore it, or reject the pair, and convert again."
             )
         return data
 
@@ -136,18 +135,18 @@ def _read_tiff(data: bytes) -> NDArray[Any]:
 
 @dataclass
 class Format:
-    """Writes pairs as another program reads them; one object for each conversion.
+    """Writes pairs in a format; one object per conversion.
 
     Parameters
     ----------
     folder : Path
-        Empty at first; becomes the output once everything is in it.
+        Empty at first; becomes the output when it is complete.
     facts : Facts
     """
 
     name: ClassVar[str]
     words: ClassVar[str]
-    how: ClassVar[str]  # how it is opened, for the README
+    how: ClassVar[str]  # how to open it, for the README
     needs_masks: ClassVar[bool] = True
 
     folder: Path
@@ -156,21 +155,21 @@ class Format:
     _made: set[str] = field(default_factory=set, init=False, repr=False)
 
     def begin(self) -> None:
-        """Write what comes before the pairs."""
+        """Write whatever precedes the pairs."""
 
-    def add(self, pair: Pair) -> dict[str, str]:
-        """Write a pair, and say where it is, for the manifest: ``image``, ``mask``, …."""
+    def add(self, pair: ExportedPair) -> dict[str, str]:
+        """Write a pair, and return its locations for the manifest: ``image``, ``mask``, …."""
         raise NotImplementedError
 
     def close(self) -> None:
-        """Write what comes after the pairs."""
+        """Write whatever follows the pairs."""
 
     def readme(self, text: str) -> None:
-        """Write what a person is told."""
+        """Write the README."""
         self.put("README.txt", text.encode())
 
     def put(self, name: str, data: bytes) -> str:
-        """Write a file of the output, and give its name."""
+        """Write a file of the output, and return its name."""
         path = self.folder / name
         parent = name.rpartition("/")[0]
         if parent not in self._made:
@@ -181,5 +180,5 @@ class Format:
 
 
 def under(*parts: str) -> str:
-    """Join the parts of a path in the output; empty ones are left out."""
+    """Join the non-empty parts of a path in the output."""
     return "/".join(part for part in parts if part)

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from napari_pixcell.datasets.formats.base import Format, Pair, under
+from napari_pixcell.datasets.formats.base import ExportedPair, Format, under
 
 
 class Cellpose(Format):
-    """A folder, or one for each part, that Cellpose trains on."""
+    """A folder for each part that Cellpose trains on."""
 
     name = "cellpose"
     words = "Cellpose: x.tif and x_masks.tif in one folder"
     how = """\
 Train on it with: cellpose --train --dir FOLDER --mask_filter _masks
-If it was split, FOLDER is “train”, and --test_dir is “validation”. Images are NAME.tif, and their
+After a split, FOLDER is “train”, and --test_dir is “validation”. Images are NAME.tif, and their
 cells NAME_masks.tif: 0 is background, each cell has a number.
 """
 
-    def add(self, pair: Pair) -> dict[str, str]:
+    def add(self, pair: ExportedPair) -> dict[str, str]:
         """Write a pair."""
         stem = under(pair.part, pair.stem)
         return {

@@ -1,4 +1,4 @@
-"""COCO instances: PNG images, and the cells of each part in one JSON file, as RLE."""
+"""COCO instances: PNG images, and one JSON file per part with the cells as RLE."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pixcell.datasets.formats.base import Format, Pair, under
+from napari_pixcell.datasets.formats.base import ExportedPair, Format, under
 
 CATEGORY = {"id": 1, "name": "cell", "supercategory": "cell"}
 
 
 class Coco(Format):
-    """Folders of images, and a file of instances for each part."""
+    """A folder of images and a file of instances for each part."""
 
     name = "coco"
     words = "COCO: images, and their cells as RLE in a JSON file"
     how = """\
-pycocotools and what builds on it open annotations/instances….json; its images are in the folder
-“images” of their part. Cells are compressed RLE, which keeps holes and pieces; “label” is a cell's
-number in the dataset's mask.
+Open annotations/instances….json with pycocotools or software based on it. The images are in the
+folder “images” of their part. Cells are compressed RLE, which preserves holes and separate pieces.
+“label” is a cell's number in the dataset's mask.
 """
 
     def begin(self) -> None:
-        """Make a file for each part, also for one without cells."""
+        """Create a file for each part, even if it has no cells."""
         (self.folder / "annotations").mkdir()
         for part in self.facts.counts:
             for what in ("images", "cells"):
                 self._rows(part, what).touch()
 
-    def add(self, pair: Pair) -> dict[str, str]:
+    def add(self, pair: ExportedPair) -> dict[str, str]:
         """Write a pair."""
         name, labels, number = f"{pair.stem}.png", pair.labels, pair.row["index"] + 1
         path = self.put(under(pair.part, "images", name), pair.picture(".png"))
@@ -45,7 +45,7 @@ number in the dataset's mask.
         return {"image": path, "annotations": _file_of(pair.part)}
 
     def close(self) -> None:
-        """Join images and cells to one file for each part."""
+        """Join images and cells in one file for each part."""
         described = self.facts.description
         info = {
             "description": f"{described.name}: SYNTHETIC tissue, not real. {described.notice}",
@@ -61,7 +61,7 @@ number in the dataset's mask.
                     rows = self._rows(part, what)
                     with rows.open(encoding="utf-8") as lines:
                         for number, line in enumerate(lines, 1):
-                            # Numbers of cells are given here: their rows came image by image.
+                            # Cells are numbered here, because their rows came image by image.
                             line = line if what == "images" else f'{{"id": {number}, {line[1:]}'
                             file.write(("\n" if number == 1 else ",\n") + line.rstrip("\n"))
                     file.write("]")
@@ -81,13 +81,13 @@ def _file_of(part: str) -> str:
 
 
 def instances(labels: NDArray[Any]) -> Iterator[dict[str, Any]]:
-    """Give the cells of a label image, (height, width), as COCO has them.
+    """Iterate over the cells of a label image, (height, width), as COCO annotations.
 
     Each has ``segmentation`` (compressed RLE), ``bbox``, ``area``, and its number as ``label``.
     """
     from pycocotools import mask
 
-    flat = labels.T.ravel()  # COCO goes down the columns
+    flat = labels.T.ravel()  # COCO is column-major
     starts = np.flatnonzero(np.diff(flat.astype(np.int64), prepend=-1))
     ends = np.append(starts[1:], flat.size)
     number = flat[starts]

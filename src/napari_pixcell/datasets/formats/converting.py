@@ -1,8 +1,7 @@
-"""A dataset into another format: all of it, or nothing."""
+"""Converts a dataset to another format, completely or not at all."""
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import shutil
@@ -17,7 +16,7 @@ import numpy as np
 
 from napari_pixcell import __version__
 from napari_pixcell.datasets.formats.about import cells_of, readme
-from napari_pixcell.datasets.formats.base import Facts, Format, Pair
+from napari_pixcell.datasets.formats.base import ExportedPair, Facts, Format
 from napari_pixcell.datasets.formats.cellpose import Cellpose
 from napari_pixcell.datasets.formats.coco import Coco
 from napari_pixcell.datasets.formats.huggingface import HuggingFace
@@ -26,12 +25,21 @@ from napari_pixcell.datasets.formats.qupath import QuPath
 from napari_pixcell.datasets.formats.stardist import StarDist
 from napari_pixcell.datasets.formats.webdataset import WebDataset
 from napari_pixcell.datasets.formats.yolo import Yolo
-from napari_pixcell.datasets.splits import TEST, TRAIN, VALIDATION, Parts, Split, groups_of
+from napari_pixcell.datasets.splits import (
+    TEST,
+    TRAIN,
+    VALIDATION,
+    Split,
+    SplitAssignment,
+    groups_of,
+)
 from napari_pixcell.datasets.store.dataset import MANIFEST, Dataset
 from napari_pixcell.datasets.store.decisions import is_used, read_decisions
 from napari_pixcell.datasets.store.lock import locked
-from napari_pixcell.datasets.store.rows import Row
+from napari_pixcell.datasets.store.rows import JsonRow
 from napari_pixcell.errors import PixCellError
+from napari_pixcell.files import UNFINISHED, is_disk_full
+from napari_pixcell.words import counted
 
 ALL: tuple[type[Format], ...] = (
     Cellpose,
@@ -47,7 +55,7 @@ KINDS = {kind.name: kind for kind in ALL}
 FORMATS = {name: kind.words for name, kind in KINDS.items()}
 SCHEMA = 1
 CONVERSION = "conversion.json"
-TOLD = ("style", "layout", "seed", "cells", "scores", "pixels")  # of the dataset's own rows
+COPIED = ("style", "layout", "seed", "cells", "scores", "pixels")  # from the dataset's rows
 FOR = {TRAIN: "training", VALIDATION: "validation", TEST: "testing"}
 
 OnProgress = Callable[[int, int], None]
@@ -55,18 +63,18 @@ OnProgress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Converted:
-    """What a conversion made of a dataset.
+    """Result of a conversion.
 
     Parameters
     ----------
     format : str
     folder : Path
     counts : dict of str to int
-        Pairs of each part; of the part ``""`` without a split.
+        Number of pairs of each part; ``""`` is the only part without a split.
     mixed : int
-        Pairs left out because their slide and their layout are of different parts.
+        Pairs left out because their slide and layout belong to different parts.
     unused : int
-        Pairs left out because they are flagged or rejected.
+        Pairs left out because they were flagged or rejected.
     """
 
     format: str
@@ -77,19 +85,17 @@ class Converted:
 
     @property
     def sentence(self) -> str:
-        """What a person is told."""
-        total = sum(self.counts.values())
-        said = f"{_pairs(total)} written to {self.folder.name}"
+        """Summary for the user."""
+        text = f"Wrote {counted(sum(self.counts.values()), 'pair')} to {self.folder.name}"
         if "" not in self.counts:
             parts = (f"{count:,} for {FOR[part]}" for part, count in self.counts.items())
-            said += f": {', '.join(parts)}"
+            text += f": {', '.join(parts)}"
         if self.mixed:
-            said += (
-                f"; {_pairs(self.mixed)} left out because slide and layout are of different parts"
-            )
+            mixed = counted(self.mixed, "pair")
+            text += f". Left out {mixed} whose slide and layout belong to different parts"
         if self.unused:
-            said += f"; {_pairs(self.unused)} left out because flagged or rejected"
-        return said + "."
+            text += f". Left out {counted(self.unused, 'flagged or rejected pair')}"
+        return text + "."
 
 
 def convert(
@@ -99,38 +105,38 @@ def convert(
     split: Split | None = None,
     on_progress: OnProgress = lambda done, total: None,
 ) -> Converted:
-    """Write the pairs that are used, those accepted or not flagged, in another format.
+    """Write the accepted or unflagged pairs of a dataset in another format.
 
     Parameters
     ----------
     dataset : Dataset
-        Pairs that are added to it meanwhile are left out.
+        Pairs that are added to it during the conversion are left out.
     format : str
         One of :data:`FORMATS`.
     out : Path
-        A folder that is not there yet, or is empty. It is there once everything is in it.
+        A new or empty folder. It appears when it is complete.
     split : Split, optional
-        Into parts that share no slide and no layout; all pairs in one by default.
+        Into parts that share no slide and no layout; a single part by default.
     on_progress : callable
-        Called with how many pairs are written, and of how many; what it raises ends the work.
+        Called with the number of pairs written and of all. An exception ends the conversion.
 
     Raises
     ------
     PixCellError
-        If there is no such format, nothing to write, no such split, or no room on the disk; then
-        nothing is left behind.
+        If the format is unknown, there is nothing to write, the split is impossible, or the disk
+        is full. Nothing is left behind then.
     """
     if format not in KINDS:
         raise PixCellError(
-            f"There is no format “{format}”; choose one of: {', '.join(sorted(FORMATS))}."
+            f"There is no format “{format}”. Choose one of: {', '.join(sorted(FORMATS))}."
         )
     out, kind, selection = Path(out).absolute(), KINDS[format], _Selection(dataset, split)
     masks = bool(dataset.plan.layouts)
     if kind.needs_masks and not masks:
         able = sorted(name for name, one in KINDS.items() if not one.needs_masks)
         raise PixCellError(
-            f"The pairs of {dataset.folder.name} have no masks, which {format} needs; choose one "
-            f"of: {', '.join(able)}."
+            f"The format {format} needs masks, but the pairs of {dataset.folder.name} have none. "
+            f"Choose one of: {', '.join(able)}."
         )
     cells = cells_of(dataset.layout_rows())
     facts = Facts(dataset.description, split, selection.counts, masks, cells)
@@ -140,9 +146,9 @@ def convert(
             writer.begin()
             for done, pair in enumerate(selection.pairs(), 1):
                 where = writer.add(pair)
-                told = {name: pair.row[name] for name in TOLD}
+                copied = {name: pair.row[name] for name in COPIED}
                 row = {"index": pair.row["index"], "part": pair.part or None, **where}
-                row |= {"synthetic": True, **told}
+                row |= {"synthetic": True, **copied}
                 manifest.write(json.dumps(row, ensure_ascii=False) + "\n")
                 on_progress(done, facts.total)
             writer.close()
@@ -152,7 +158,7 @@ def convert(
 
 
 class _Selection:
-    """Which pairs of a dataset are converted, and into which part each goes."""
+    """The pairs of a dataset to convert, and the part of each."""
 
     def __init__(self, dataset: Dataset, split: Split | None) -> None:
         self._dataset, self._decisions = dataset, read_decisions(dataset.folder)
@@ -166,18 +172,18 @@ class _Selection:
         self.unused = self._seen - len(pairs)
         if not self._seen:
             raise PixCellError(
-                f"The dataset {dataset.folder.name} has no pair yet; resume it, then convert it."
+                f"The dataset {dataset.folder.name} has no pair yet. Resume it, then convert it."
             )
         if not len(pairs):
             raise PixCellError(
-                f"The dataset {dataset.folder.name} has no pair to convert: {_pairs(self.unused)} "
-                "flagged or rejected; accept some, or make more."
+                f"The dataset {dataset.folder.name} has no pair to convert, only "
+                f"{counted(self.unused, 'flagged or rejected pair')}. Accept some, or make more."
             )
-        self._parts: Parts | None = None
+        self._parts: SplitAssignment | None = None
         self.counts = {"": len(pairs)}
         if split is not None:
             styles, layouts = groups_of(dataset.style_rows()), groups_of(dataset.layout_rows())
-            self._parts = Parts(styles, layouts, pairs, split)
+            self._parts = SplitAssignment(styles, layouts, pairs, split)
             self.counts = dict.fromkeys(split.parts, 0)
             for style, layout in pairs:
                 part = self._parts.of(style, layout)
@@ -185,36 +191,35 @@ class _Selection:
                     self.counts[part] += 1
         self.mixed = len(pairs) - sum(self.counts.values())
 
-    def pairs(self) -> Iterator[Pair]:
-        """Give the pairs, in the order of the manifest."""
+    def pairs(self) -> Iterator[ExportedPair]:
+        """Iterate over the pairs in the order of the manifest."""
         for row in islice(self._dataset.rows(), self._seen):
             if self._is_used(row):
                 part = "" if self._parts is None else self._parts.of(row["style"], row["layout"])
                 if part is not None:
-                    yield Pair(self._dataset, row, part)
+                    yield ExportedPair(self._dataset, row, part)
 
-    def _is_used(self, row: Row) -> bool:
+    def _is_used(self, row: JsonRow) -> bool:
         return is_used(bool(row["flags"]), self._decisions.get(row["index"]))
 
 
 @contextmanager
 def _whole(out: Path) -> Iterator[Path]:
-    """Give a folder to write in, which takes its place when the block ends well."""
-    work = out.with_name(f".{out.name}.part")
+    """Provide a folder to write in, which becomes the output if the block succeeds."""
+    work = out.with_name(f".{out.name}{UNFINISHED}")
     try:
         work.mkdir(parents=True, exist_ok=True)
         with locked(work, f"a conversion to {out.name}"):
             try:
                 if out.exists() and not (out.is_dir() and not any(out.iterdir())):
                     raise PixCellError(
-                        f"{out.name} is there already; choose a new folder for the converted "
-                        "dataset."
+                        f"{out.name} exists already. Choose a new folder for the converted dataset."
                     )
                 folder = work / "whole"
-                shutil.rmtree(folder, ignore_errors=True)  # what a killed process left
+                shutil.rmtree(folder, ignore_errors=True)  # left by a killed process
                 folder.mkdir()
                 yield folder
-                if hasattr(os, "sync"):  # on the disk before it has its name, all files at once
+                if hasattr(os, "sync"):  # all files are on disk before the folder gets its name
                     os.sync()
                 if out.exists():
                     out.rmdir()
@@ -222,15 +227,10 @@ def _whole(out: Path) -> Iterator[Path]:
             finally:
                 shutil.rmtree(work, ignore_errors=True)
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise PixCellError(
-                f"The disk of {out.name} is full; free some space or choose another folder, and "
-                "convert again."
-            ) from error
-        raise PixCellError(
-            f"{out.name} cannot be written ({error.strerror}); choose another folder, and convert "
-            "again."
-        ) from error
+        problem = f"{out.name} cannot be written ({error.strerror}). Choose"
+        if is_disk_full(error):
+            problem = f"The disk of {out.name} is full. Free some space or choose"
+        raise PixCellError(f"{problem} another folder, and convert again.") from error
 
 
 def _describe(path: Path, facts: Facts, format: str) -> None:
@@ -250,7 +250,3 @@ def _describe(path: Path, facts: Facts, format: str) -> None:
         "napari-pixcell": __version__,
     }
     path.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-def _pairs(count: int) -> str:
-    return f"{count:,} pair is" if count == 1 else f"{count:,} pairs are"

@@ -1,10 +1,10 @@
-"""OME-Zarr 0.5: each image a Zarr of its own, with its cells under ``labels``."""
+"""OME-Zarr 0.5: one Zarr per image, with its cells under ``labels``."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from napari_pixcell.datasets.formats.base import Format, Pair, under
+from napari_pixcell.datasets.formats.base import ExportedPair, Format, under
 
 VERSION = "0.5"
 COLOURS = {"Red": "FF0000", "Green": "00FF00", "Blue": "0000FF"}
@@ -17,13 +17,13 @@ class OmeZarr(Format):
     name = "ome-zarr"
     words = "OME-Zarr 0.5: images with their labels"
     how = """\
-Each NAME.ome.zarr is an OME-Zarr 0.5 image (c, y, x) in µm; its cells are in labels/cells, where 0
-is background and each cell has a number. The attribute “napari-pixcell” holds what an image was
-made with.
+Each NAME.ome.zarr is an OME-Zarr 0.5 image (c, y, x) in µm. Its cells are in labels/cells, where 0
+is background and each cell has a number. The attribute “napari-pixcell” holds the record that
+reproduces the image.
 """
     needs_masks = False
 
-    def add(self, pair: Pair) -> dict[str, str]:
+    def add(self, pair: ExportedPair) -> dict[str, str]:
         """Write a pair."""
         import zarr
 
@@ -66,7 +66,7 @@ made with.
 
 
 def _multiscale(name: str, axes: str, mpp: float) -> dict[str, Any]:
-    """Describe an image of one level."""
+    """Return the metadata of an image of one level."""
     kinds = {
         "c": {"name": "c", "type": "channel"},
         **{axis: {"name": axis, "type": "space", "unit": "micrometer"} for axis in "yx"},

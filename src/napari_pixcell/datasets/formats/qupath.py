@@ -1,8 +1,8 @@
-"""QuPath: TIFF images with their pixel size, and a GeoJSON of cells for each."""
+"""QuPath: TIFF images with their pixel size, and a GeoJSON file of cells for each."""
 
 from __future__ import annotations
 
-from napari_pixcell.datasets.formats.base import Format, Pair, under
+from napari_pixcell.datasets.formats.base import ExportedPair, Format, under
 
 
 class QuPath(Format):
@@ -11,11 +11,11 @@ class QuPath(Format):
     name = "qupath"
     words = "QuPath: TIFF images, and their cells as GeoJSON"
     how = """\
-Add the images to a QuPath project; open one, and drag the GeoJSON of its name onto it: its cells
-become objects. The images know their pixel size.
+Add the images to a QuPath project. Open one, and drag the GeoJSON file of the same name onto it to
+import its cells as objects. The images state their pixel size.
 """
 
-    def add(self, pair: Pair) -> dict[str, str]:
+    def add(self, pair: ExportedPair) -> dict[str, str]:
         """Write a pair."""
         from napari_pixcell.cells.outlines import outlines_of
         from napari_pixcell.cells.writing import write_geojson

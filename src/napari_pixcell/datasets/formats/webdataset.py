@@ -1,4 +1,4 @@
-"""WebDataset: tar files of a thousand pairs, to be read in a stream."""
+"""WebDataset: tar files of a thousand pairs, for streaming."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import io
 import json
 import tarfile
 
-from napari_pixcell.datasets.formats.base import Format, Pair
+from napari_pixcell.datasets.formats.base import ExportedPair, Format
 
 SHARD_HOLDS = 1_000
 
@@ -18,16 +18,16 @@ class WebDataset(Format):
     words = "WebDataset: tar files of 1,000 pairs each"
     how = """\
 Open it with webdataset.WebDataset("NAME-{000000..LAST}.tar"). A sample has “png”, “mask.tif” (0 is
-background, each cell has a number) and “json”, which says what it was made of.
+background, each cell has a number) and “json” with its style, layout and seed.
 """
     needs_masks = False
 
     def begin(self) -> None:
-        """Begin to count the pairs of each part."""
+        """Start counting the pairs of each part."""
         self._counts = dict.fromkeys(self.facts.counts, 0)
         self._shards: dict[str, tarfile.TarFile] = {}
 
-    def add(self, pair: Pair) -> dict[str, str]:
+    def add(self, pair: ExportedPair) -> dict[str, str]:
         """Write a pair."""
         number = self._counts[pair.part]
         self._counts[pair.part] += 1
@@ -43,8 +43,8 @@ background, each cell has a number) and “json”, which says what it was made 
         about = pair.about | {"mpp": self.facts.description.mpp}
         files["json"] = json.dumps(about).encode()
         for kind, data in files.items():
-            member = tarfile.TarInfo(f"{pair.stem}.{kind}")  # of no owner, of no time
+            member = tarfile.TarInfo(f"{pair.stem}.{kind}")  # without owner or time
             member.size = len(data)
             self._shards[pair.part].addfile(member, io.BytesIO(data))
-        self._shards[pair.part].members.clear()  # type: ignore[attr-defined]  # it would keep all
+        self._shards[pair.part].members.clear()  # type: ignore[attr-defined]  # tarfile keeps all members
         return {"shard": name, "key": pair.stem}

@@ -1,4 +1,4 @@
-"""YOLO-seg: PNG images, and for each a text file with a polygon a line."""
+"""YOLO-seg: PNG images, and a text file of polygons for each."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pixcell.datasets.formats.base import Format, Pair
+from napari_pixcell.datasets.formats.base import ExportedPair, Format
 from napari_pixcell.datasets.splits import TEST, TRAIN, VALIDATION
 
 KEYS = {TRAIN: "train", VALIDATION: "val", TEST: "test"}
 
 
 class Yolo(Format):
-    """Folders ``images/PART`` and ``labels/PART``, and the ``data.yaml`` that names them."""
+    """Folders ``images/PART`` and ``labels/PART``, and a ``data.yaml`` that names them."""
 
     name = "yolo"
     words = "YOLO segmentation: images, and polygons in text files"
     how = """\
 Train on it with: yolo segment train data=data.yaml
-Each line of labels/PART/NAME.txt is a cell: its class, 0, then x and y of its corners in shares of
-the width and height. Lines are in the order of the cells' numbers in the dataset's mask. Polygons
-follow the edges of pixels; holes and separate pieces of a cell are joined to it by a line without
+Each line of labels/PART/NAME.txt is a cell: its class, 0, then x and y of its corners relative to
+width and height. Lines are in the order of the cells' numbers in the dataset's mask. Polygons
+follow the edges of pixels. Holes and separate pieces of a cell are joined to it by a line of zero
 width.
 """
 
-    def add(self, pair: Pair) -> dict[str, str]:
+    def add(self, pair: ExportedPair) -> dict[str, str]:
         """Write a pair."""
         part, labels = pair.part or TRAIN, pair.labels
         lines = [
@@ -39,18 +39,18 @@ width.
         }
 
     def close(self) -> None:
-        """Name the folders; without “path” they are looked for beside the file."""
+        """Write ``data.yaml``; without “path” its folders are relative to it."""
         folders = {KEYS[part or TRAIN]: f"images/{part or TRAIN}" for part in self.facts.counts}
         lines = ["# SYNTHETIC tissue, not real; see README.txt"]
         if "val" not in folders:
-            lines.append("# Not split: YOLO wants a val, whose figures say nothing here.")
+            lines.append("# Not split: YOLO validates on the training images, which shows nothing.")
             folders["val"] = folders.get("train", f"images/{TRAIN}")
         lines += [f"{key}: {folder}" for key, folder in folders.items()]
         self.put("data.yaml", "\n".join([*lines, "names:", "  0: cell", ""]).encode())
 
 
 def rings(labels: NDArray[Any]) -> list[NDArray[np.float64]]:
-    """Give the outline of each cell as one ring, in the order of their numbers.
+    """Return the outline of each cell as one ring, in the order of their numbers.
 
     Parameters
     ----------
@@ -60,8 +60,8 @@ def rings(labels: NDArray[Any]) -> list[NDArray[np.float64]]:
     Returns
     -------
     list of array, (corners, 2)
-        x and y in shares of the width and the height. Drawn by the even-odd rule they give the
-        cells again.
+        x and y relative to width and height. Filled by the even-odd rule, they reproduce the
+        cells.
     """
     import shapely
 
@@ -81,10 +81,10 @@ def rings(labels: NDArray[Any]) -> list[NDArray[np.float64]]:
 
 
 def _join(ring: NDArray[Any], other: NDArray[Any]) -> NDArray[Any]:
-    """Insert a ring into another, there and back along the edges of pixels."""
+    """Insert a ring into another, connected along the edges of pixels."""
     distance = np.abs(ring[:, None] - other[None]).sum(axis=2)
     here, there = np.unravel_index(int(distance.argmin()), distance.shape)
     start, end = ring[here], other[there]
-    corner = np.array([end[0], start[1]])  # a slanted line could run through the middle of pixels
+    corner = np.array([end[0], start[1]])  # a diagonal could cross the centres of pixels
     around = np.concatenate([other[there:], other[: there + 1]])
     return np.concatenate([ring[: here + 1], [corner], around, [corner], ring[here:]])

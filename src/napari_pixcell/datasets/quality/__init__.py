@@ -1,4 +1,4 @@
-"""Checks of pairs: what they look like, and how alike they are to what was asked for. No torch."""
+"""Checks of pairs: image quality, and similarity to mask, style and real tissue. No torch."""
 
 from napari_pixcell.datasets.quality.checker import Ask, Checker, Verdict
 from napari_pixcell.datasets.quality.copies import RealTiles, gather

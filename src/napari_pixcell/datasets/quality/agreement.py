@@ -1,4 +1,4 @@
-"""Whether an image follows its mask: the cells that are found in it against those asked for."""
+"""Agreement of an image with its mask: the cells segmented in it against the requested ones."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-MATCH = 0.5  # IoU above which two cells are one; no cell can have two such partners
+MATCH = 0.5  # IoU above which two cells match; no cell can match two others
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """How well found cells agree with wanted ones; 1 is best.
+    """Agreement of segmented cells with requested ones; 1 is best.
 
     Parameters
     ----------
     dice : float
-        Of all pixels of cells.
+        Dice coefficient of the pixels of cells.
     kappa : float
-        The same beyond chance, which gives dense cells a high Dice: Cohen's kappa of the pixels,
-        0 for cells that have nothing to do with each other.
+        Cohen's kappa of the pixels: agreement beyond chance, by which dense cells reach a high
+        Dice; 0 for unrelated cells.
     aji : float
         Aggregated Jaccard index (Kumar et al., IEEE TMI 36, 2017, algorithm 1).
     pq : float
         Panoptic quality (Kirillov et al., CVPR 2019), cells matched at an IoU above 0.5.
     count : float
-        Found cells for each wanted one.
+        Segmented cells divided by requested cells.
     """
 
     dice: float
@@ -37,41 +37,41 @@ class Agreement:
     count: float
 
 
-def agreement(wanted: NDArray[Any], found: NDArray[Any]) -> Agreement | None:
+def agreement(wanted: NDArray[Any], segmented: NDArray[Any]) -> Agreement | None:
     """Compare two instance label images.
 
     Parameters
     ----------
-    wanted, found : array of integers, (height, width)
-        0 is background; numbers may have gaps.
+    wanted, segmented : array of integers, (height, width)
+        0 is background; labels may have gaps.
 
     Returns
     -------
     Agreement or None
-        None if no cell is wanted.
+        None if no cell is requested.
     """
     from skimage.metrics import contingency_table  # slow to import
     from skimage.segmentation import relabel_sequential
 
-    numbered = [relabel_sequential(labels)[0] for labels in (wanted, found)]
+    numbered = [relabel_sequential(labels)[0] for labels in (wanted, segmented)]
     overlap = contingency_table(*numbered).toarray()[1:, 1:]
-    wanted_area, found_area = (np.bincount(one.ravel())[1:] for one in numbered)
+    wanted_area, segmented_area = (np.bincount(one.ravel())[1:] for one in numbered)
     if not len(wanted_area):
         return None
-    whole = wanted_area.sum() + found_area.sum()
-    if not len(found_area):
+    whole = wanted_area.sum() + segmented_area.sum()
+    if not len(segmented_area):
         return Agreement(0.0, 0.0, 0.0, 0.0, 0.0)
-    chance = wanted_area.sum() * found_area.sum() / wanted.size
-    differs = whole > 2 * chance  # else all of both is cells
-    union = wanted_area[:, None] + found_area[None] - overlap
+    chance = wanted_area.sum() * segmented_area.sum() / wanted.size
+    differs = whole > 2 * chance  # else both are all cells
+    union = wanted_area[:, None] + segmented_area[None] - overlap
     iou = overlap / union
     matched = iou[iou > MATCH]
     return Agreement(
         dice=float(2 * overlap.sum() / whole),
         kappa=float(2 * (overlap.sum() - chance) / (whole - 2 * chance)) if differs else 1.0,
-        aji=_aji(overlap, union, iou, wanted_area, found_area),
-        pq=float(matched.sum() / ((len(wanted_area) + len(found_area)) / 2)),
-        count=len(found_area) / len(wanted_area),
+        aji=_aji(overlap, union, iou, wanted_area, segmented_area),
+        pq=float(matched.sum() / ((len(wanted_area) + len(segmented_area)) / 2)),
+        count=len(segmented_area) / len(wanted_area),
     )
 
 
@@ -80,17 +80,17 @@ def _aji(
     union: NDArray[Any],
     iou: NDArray[Any],
     wanted_area: NDArray[Any],
-    found_area: NDArray[Any],
+    segmented_area: NDArray[Any],
 ) -> float:
-    """Give each wanted cell the found one it is most alike; what is given to none counts against.
+    """Match each requested cell to the best segmented one; unmatched cells count against it.
 
-    As in the paper, two wanted cells may share a found one.
+    As in the paper, two requested cells may share a segmented one.
     """
     cells = np.arange(len(wanted_area))
     best = iou.argmax(axis=1)
     there = iou[cells, best] > 0
     best, cells = best[there], cells[there]
-    unused = np.ones(len(found_area), bool)
+    unused = np.ones(len(segmented_area), bool)
     unused[best] = False
-    rest = found_area[unused].sum() + wanted_area.sum() - wanted_area[cells].sum()
+    rest = segmented_area[unused].sum() + wanted_area.sum() - wanted_area[cells].sum()
     return float(overlap[cells, best].sum() / (union[cells, best].sum() + rest))

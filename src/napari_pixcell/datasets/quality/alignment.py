@@ -1,7 +1,7 @@
-"""How alike two small grey pictures are wherever they are laid on each other, and however turned.
+"""Similarity of two small grey pictures at their best shift, rotation and reflection.
 
-Normalised cross-correlation over shifts, of the overlap alone and with weights (after Padfield,
-*Masked object registration in the Fourier domain*, IEEE TIP 21, 2012), in all eight symmetries.
+Weighted normalised cross-correlation of the overlap over all shifts, in all eight symmetries
+(after Padfield, *Masked object registration in the Fourier domain*, IEEE TIP 21, 2012).
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import irfft2, next_fast_len, rfft2
 
-SIDE = 32  # px of a small picture; of a tile of 128 µm one px has 4 µm, less than a nucleus
-SHIFT = SIDE // 4  # px that pictures are shifted by at most, each way
-LEAST_SPREAD = 2.0  # grey levels; what has less is glass, and all glass is alike
-LEAST_WEIGHT = 0.15  # of a picture that must count where two overlap
+SIDE = 32  # px of a small picture: 4 µm per px for a tile of 128 µm, less than a nucleus
+SHIFT = SIDE // 4  # largest shift in px, each way
+LEAST_SPREAD = 2.0  # grey levels; less is glass, and all glass looks the same
+LEAST_WEIGHT = 0.15  # share of the weight that must lie in the overlap
 
 _PADDED = next_fast_len(SIDE + SHIFT, real=True)
 _LAGS = np.r_[0 : SHIFT + 1, _PADDED - SHIFT : _PADDED]
@@ -24,7 +24,7 @@ Floats = NDArray[np.float32]
 
 
 def small_grey(pixels: NDArray[np.uint8]) -> Floats:
-    """Make the small grey picture of a tile: float32 (SIDE, SIDE), 0 to 255."""
+    """Return the small grey picture of a tile: float32 (SIDE, SIDE), 0 to 255."""
     from PIL import Image
 
     grey = Image.fromarray(np.ascontiguousarray(pixels)).convert("L")
@@ -32,7 +32,7 @@ def small_grey(pixels: NDArray[np.uint8]) -> Floats:
 
 
 def small_part(mask: NDArray[np.bool_]) -> Floats:
-    """Say how much of each px of a small picture a mask (height, width) covers, 0 to 1."""
+    """Return the share of each px of a small picture that a mask covers: float32 (SIDE, SIDE)."""
     from PIL import Image
 
     picture = Image.fromarray(mask.astype(np.uint8) * 255)
@@ -41,19 +41,19 @@ def small_part(mask: NDArray[np.bool_]) -> Floats:
 
 
 def best_correlations(one: Floats, others: Floats, weights: Floats | None = None) -> Floats:
-    """Correlate a picture with others at their best shift and symmetry.
+    """Compute the correlation of a picture with others at their best shift and symmetry.
 
     Parameters
     ----------
     one : array, float32, (SIDE, SIDE)
     others : array, float32, (pictures, SIDE, SIDE)
     weights : array, float32, (SIDE, SIDE), optional
-        How much each px of ``one`` counts; all do by default, and where hardly any would.
+        Of each px of ``one``; equal by default, and if hardly any px would count.
 
     Returns
     -------
     array, float32, (pictures,)
-        -1 to 1; 0 where an overlap shows nothing but glass.
+        -1 to 1; 0 if an overlap shows only glass.
     """
     if weights is None or weights.mean() < LEAST_WEIGHT:
         weights = np.ones_like(one)
@@ -81,7 +81,7 @@ def best_correlations(one: Floats, others: Floats, weights: Floats | None = None
 
 
 def coarse(pictures: NDArray[Any]) -> Floats:
-    """Halve small pictures and make each a vector whose products are correlations.
+    """Return half-sized pictures as unit vectors, whose products are correlations.
 
     Parameters
     ----------
@@ -95,11 +95,12 @@ def coarse(pictures: NDArray[Any]) -> Floats:
     halved = pictures.reshape(-1, half, 2, half, 2).mean(axis=(2, 4), dtype=np.float32)
     vectors = halved.reshape(len(pictures), -1)
     vectors -= vectors.mean(axis=1, keepdims=True)
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), half)
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.maximum(lengths, half), np.float32)
 
 
 def symmetries(picture: Floats) -> Floats:
-    """Turn and flip a picture in all eight ways: (8, height, width)."""
+    """Return the eight rotations and reflections of a picture: (8, height, width)."""
     turned = [np.rot90(picture, quarter) for quarter in range(4)]
     return np.stack(turned + [one[:, ::-1] for one in turned])
 
@@ -109,6 +110,6 @@ def _spectrum(pictures: Floats) -> NDArray[Any]:
 
 
 def _at_lags(weights: NDArray[Any], pictures: NDArray[Any]) -> Floats:
-    """Sum products of two pictures at all shifts that count."""
+    """Return the sums of products of two pictures at all allowed shifts."""
     sums = irfft2(np.conj(weights) * pictures, (_PADDED, _PADDED))
     return np.asarray(sums[..., _LAGS[:, None], _LAGS], np.float32)

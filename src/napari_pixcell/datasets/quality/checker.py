@@ -1,9 +1,9 @@
-"""Looks at pairs: scores, and flags where a threshold is passed."""
+"""Scores of pairs, and flags for scores beyond their threshold."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pixcell.cells.methods import LayoutSource
-from napari_pixcell.datasets.checks import FLAGS, SCORES, Checks
 from napari_pixcell.datasets.quality.agreement import agreement
 from napari_pixcell.datasets.quality.copies import RealTiles, free_of_cells
 from napari_pixcell.datasets.quality.looks import (
@@ -21,14 +20,15 @@ from napari_pixcell.datasets.quality.looks import (
     sharpness_ratio,
 )
 from napari_pixcell.datasets.quality.styles import centre_of, reference_picture, style_cosine
-from napari_pixcell.datasets.store.dataset import Style
+from napari_pixcell.datasets.store.checks import FLAGGED_BY, FLAGS, SCORES, Checks
+from napari_pixcell.datasets.store.dataset import DatasetStyle
 from napari_pixcell.engine.events import Embedding, Event, Failure, SegmentedLayout
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.request import EmbedRequest, Request, SegmentRequest
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import Family
 
-# Few real tiles, or very different ones, may all be far from each other: no copy is less alike.
+# Few or very different real tiles may all be dissimilar; a copy is at least this similar.
 LEAST_COPY = 0.75
 
 Ask = Callable[[Request], list[Event]]
@@ -38,14 +38,14 @@ Answer = TypeVar("Answer", Embedding, SegmentedLayout)
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the checks say of a pair.
+    """Scores and flags of a pair.
 
     Parameters
     ----------
     scores : dict of str to float or None
-        All of :data:`~napari_pixcell.datasets.checks.SCORES`; None where one does not apply.
+        All of :data:`~napari_pixcell.datasets.store.checks.SCORES`; None if one does not apply.
     flags : tuple of str
-        Of :data:`~napari_pixcell.datasets.checks.FLAGS`, in their order.
+        Of :data:`~napari_pixcell.datasets.store.checks.FLAGS`, in their order.
     """
 
     scores: Scores
@@ -53,28 +53,28 @@ class Verdict:
 
 
 class Checker:
-    """Looks at the pairs of a dataset.
+    """Checks the pairs of a dataset.
 
     Parameters
     ----------
     checks : Checks
-        Thresholds, and what looks for cells.
+        Thresholds, and the segmenter.
     family : Family
-        Its encoder embeds the pictures.
+        Its encoder embeds the images.
     mpp : float
-        Pixel size of the pictures in µm.
+        Pixel size of the images in µm.
     ask : callable
-        Runs a request and gives its events.
+        Runs a request and returns its events.
     real : RealTiles, optional
-        Real tissue that no picture may be a copy of.
+        Real tissue that no image may copy.
 
     Attributes
     ----------
     most_copy_pixels : float or None
-        Correlation beyond which a picture is a copy: that of real tiles that are close to each
-        other, within ``LEAST_COPY`` and what the checks allow.
+        Correlation beyond which an image is a copy: that of similar real tiles, at least
+        ``LEAST_COPY`` and at most the threshold of the checks.
     segmenter : LayoutSource or None
-        What looked for cells, with the hash of its weights; known after the first mask.
+        Method that segmented the images, with the hash of its weights; None before the first.
     """
 
     def __init__(
@@ -86,22 +86,24 @@ class Checker:
         self.segmenter: LayoutSource | None = None
         self._ask = ask
 
-    def look(self, image: NDArray[Any], labels: NDArray[Any] | None, style: Style) -> Verdict:
-        """Look at a pair.
+    def check(
+        self, image: NDArray[Any], labels: NDArray[Any] | None, style: DatasetStyle
+    ) -> Verdict:
+        """Score and flag a pair.
 
         Parameters
         ----------
         image : array, uint8, (height, width, 3)
-            What is none, for its values or its shape, has failed.
+            Arrays of another type or shape are flagged as failed.
         labels : array of integers, (height, width), optional
             Its mask.
         style : Style
-            The one that was asked for, with the look of its tissue where that is known.
+            The requested style, with the look of its tissue if it is known.
 
         Raises
         ------
         PixCellError
-            If it cannot be embedded, or cells cannot be looked for: nothing is known of the pair.
+            If the image cannot be embedded or segmented, so that the pair cannot be judged.
         """
         scores: Scores = dict.fromkeys(SCORES)
         if not is_picture(image):
@@ -117,12 +119,12 @@ class Checker:
         return Verdict(scores, self._flags(scores))
 
     def _mask_scores(self, packed: PackedArray, labels: NDArray[Any]) -> Scores:
-        """Look for cells, and compare them with the mask."""
-        found = self._answer(
+        """Segment the image, and compare its cells with the mask."""
+        cells = self._answer(
             SegmentRequest(packed, self.mpp, self.checks.segmenter), SegmentedLayout
         )
-        self.segmenter = found.source
-        agrees = agreement(labels, found.labels)
+        self.segmenter = cells.source
+        agrees = agreement(labels, cells.labels)
         return asdict(agrees) if agrees is not None else {}
 
     def _style_scores(
@@ -130,9 +132,9 @@ class Checker:
         image: NDArray[np.uint8],
         packed: PackedArray,
         labels: NDArray[Any] | None,
-        style: Style,
+        style: DatasetStyle,
     ) -> Scores:
-        """Embed the picture, and compare it with its style and with real tissue."""
+        """Embed the image, and compare it with its style and with real tissue."""
         side = self.family.tile // self.family.grid
         height, width = (length // side * side for length in image.shape[:2])
         if image.shape[:2] != (height, width):
@@ -150,48 +152,35 @@ class Checker:
 
     @cached_property
     def _shared(self) -> NDArray[np.float64]:
-        """What the embeddings of all tissue have in common."""
+        """Direction that the embeddings of all tissue share."""
         picture = PackedArray.pack(reference_picture(self.family))
         return centre_of(self._answer(EmbedRequest(self.family.name, picture), Embedding).values)
 
     def _flags(self, scores: Scores) -> tuple[str, ...]:
-        """Compare the scores with their thresholds."""
-        checks = self.checks
-        limits: tuple[tuple[str, str, float | None, float | None], ...] = (
-            ("mask", "dice", checks.least_dice, None),
-            ("mask", "kappa", checks.least_kappa, None),
-            ("style", "style", checks.least_style, None),
-            ("copy", "copy_style", None, checks.most_copy_style),
-            ("copy", "copy_pixels", None, self.most_copy_pixels),
-            ("colour", "colour", None, checks.most_colour),
-            ("blur", "sharpness", checks.least_sharpness, None),
-            ("failed", "contrast", checks.least_contrast, None),
-            ("failed", "saturated", None, checks.most_saturated),
-        )
-        passed = {name for name, score, *limit in limits if _beyond(scores[score], *limit)}
-        return tuple(name for name in FLAGS if name in passed)
+        """Return the flags of scores beyond their thresholds."""
+        checks = replace(self.checks, most_copy_pixels=self.most_copy_pixels)
+        flagged = set()
+        for score, flag in FLAGGED_BY.items():
+            limit, value = checks.limit(score), scores[score]
+            if limit is not None and value is not None and limit.beyond(np.asarray(value)):
+                flagged.add(flag)
+        return tuple(flag for flag in FLAGS if flag in flagged)
 
     def _answer(self, request: Request, kind: type[Answer]) -> Answer:
-        """Ask, and give the answer of a kind."""
+        """Run a request, and return its event of a type."""
         events = self._ask(request)
         for event in events:
             if isinstance(event, kind):
                 return event
         failure = next((event for event in events if isinstance(event, Failure)), None)
         raise PixCellError(
-            failure.message if failure else "A check of a pair gave no result; resume the dataset."
+            failure.message if failure else "A check of a pair gave no result. Resume the dataset."
         )
 
 
 def _copy_limit(most: float | None, real: RealTiles | None) -> float | None:
-    """Give the correlation of the closest real pair, where that tells tissue from copies."""
+    """Return the correlation of the closest real tiles, if it separates tissue from copies."""
     closest = real.closest() if real is not None else None
     if most is None or closest is None:
         return most
     return min(most, max(LEAST_COPY, closest.pixels))
-
-
-def _beyond(score: float | None, least: float | None, most: float | None) -> bool:
-    if score is None:
-        return False
-    return (least is not None and score < least) or (most is not None and score > most)

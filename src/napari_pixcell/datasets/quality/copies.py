@@ -1,4 +1,4 @@
-"""The real tissue that a synthetic picture must not be a copy of."""
+"""Real tissue, and the similarity of synthetic images to it, which reveals copies."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ from napari_pixcell.files import write_whole
 
 Floats = NDArray[np.float32]
 
-COMPARED = 16  # real tiles that a tile is laid on: so many of each way to be near
-CLOSE = 95
-APART_UM = 1.0  # from the cells of a layout
-SAMPLED = 64  # real tiles of which the nearest other one is looked for
+COMPARED = 16  # real tiles that a tile is aligned with, for each kind of similarity
+CLOSE = 95  # percentile
+MARGIN_UM = 1.0  # around the cells of a layout
+SAMPLED = 64  # real tiles that are compared with all others
 
 
 @dataclass(frozen=True)
 class Nearest:
-    """How near the nearest real tiles are.
+    """Similarity to the nearest real tiles.
 
     Parameters
     ----------
     style : float
-        Cosine of the embeddings, to the tile that is nearest so.
+        Largest cosine of the embeddings.
     pixels : float
-        Correlation at the best shift and symmetry, to the tile that is nearest so.
+        Largest correlation at the best shift and symmetry.
     """
 
     style: float
@@ -49,9 +49,9 @@ class Nearest:
 class RealTiles:
     """Real tissue as embeddings and small grey pictures, by tiles of one embedding.
 
-    A copy has nearly the embedding of what it copies, however it is turned and shifted, or if it
-    is tinted it lies on it without a shift. So it is enough to lay a tile on the ``COMPARED`` real
-    ones nearest to it by embedding, and on as many that are most alike unshifted.
+    A rotated or shifted copy has nearly the embedding of its original. A tinted copy aligns with
+    its original without a shift. So a tile is aligned with the ``COMPARED`` real tiles nearest by
+    embedding, and with as many that correlate best without a shift.
     """
 
     def __init__(self) -> None:
@@ -61,7 +61,6 @@ class RealTiles:
         self._stacked: tuple[Floats, Floats] | None = None
 
     def __len__(self) -> int:
-        """How many tiles there are."""
         return len(self._pictures)
 
     def add(self, pixels: NDArray[np.uint8], embedding: Floats) -> None:
@@ -72,7 +71,7 @@ class RealTiles:
         pixels : array, uint8, (height, width, 3)
             At the family's pixel size.
         embedding : array, float32, (tokens, dimension) or (rows, columns, dimension)
-            What the encoder gave for it.
+            Its embeddings.
         """
         grid = as_grid(embedding)
         self._embeddings.extend(unit(grid.reshape(-1, grid.shape[-1])).astype(np.float32))
@@ -82,19 +81,19 @@ class RealTiles:
     def nearest(
         self, pixels: NDArray[np.uint8], embedding: Floats, counts: NDArray[np.bool_] | None = None
     ) -> Nearest:
-        """Say how near the real tile is that is nearest to any tile of a picture.
+        """Return the similarity of the nearest real tile to any tile of a picture.
 
         Parameters
         ----------
         pixels, embedding
             As for :meth:`add`.
         counts : array, bool, (height, width), optional
-            Which of the pixels count; all do by default.
+            True for the pixels to compare; all by default.
 
         Raises
         ------
         PixCellError
-            If there are no real tiles, or they were embedded by another model.
+            If there are no real tiles, or another model embedded them.
         """
         grid = as_grid(embedding)
         tiles = _cut(pixels, grid)
@@ -107,10 +106,10 @@ class RealTiles:
         return Nearest(max(one.style for one in found), max(one.pixels for one in found))
 
     def closest(self) -> Nearest | None:
-        """Say how near the nearest other real tile is, of those that have a near one.
+        """Return the similarity of real tiles to their nearest neighbours.
 
-        At percentile ``CLOSE``, so that a few tiles that are there twice do not count, of
-        ``SAMPLED`` tiles at most; None where there are fewer than two.
+        At percentile ``CLOSE`` of up to ``SAMPLED`` tiles, so that a few duplicate tiles do not
+        count; None if there are fewer than two tiles.
         """
         if self._closest is None and len(self) > 1:
             sample = np.linspace(0, len(self) - 1, min(SAMPLED, len(self))).round().astype(int)
@@ -133,11 +132,9 @@ class RealTiles:
         left_out: int | None = None,
     ) -> Nearest:
         if not len(self):
-            raise PixCellError("There is no real tissue to compare with; add a style of tissue.")
+            raise PixCellError("There is no real tissue to compare with. Add a style with tissue.")
         if value.shape != self._embeddings[0].shape:
-            raise PixCellError(
-                "The real tissue was embedded by another model; prepare the dataset again."
-            )
+            raise PixCellError("Another model embedded the real tissue. Prepare the dataset again.")
         embeddings, unshifted = self._stack()
         cosines = embeddings @ value
         aligned = (unshifted @ coarse(symmetries(tile)).T).max(axis=1)
@@ -149,13 +146,13 @@ class RealTiles:
         return Nearest(float(cosines.max()), float(best_correlations(tile, others, weights).max()))
 
     def _stack(self) -> tuple[Floats, Floats]:
-        """Give embeddings and coarse pictures of all tiles: float32, (tiles, …)."""
+        """Return embeddings and coarse pictures of all tiles: float32, (tiles, …)."""
         if self._stacked is None:
             self._stacked = np.asarray(self._embeddings), coarse(np.asarray(self._pictures))
         return self._stacked
 
     def save(self, path: Path) -> None:
-        """Write all tiles into a file; what was there stays until it is whole."""
+        """Write all tiles to a file."""
 
         def write(temporary: Path) -> None:
             with temporary.open("wb") as file:
@@ -170,7 +167,7 @@ class RealTiles:
         Raises
         ------
         PixCellError
-            If it is not there or damaged.
+            If the file does not exist or is damaged.
         """
         real = cls()
         try:
@@ -178,16 +175,16 @@ class RealTiles:
                 embeddings, pictures = file["embeddings"], file["pictures"]
             if len(embeddings) != len(pictures) or pictures.shape[1:] not in ((), (SIDE, SIDE)):
                 raise ValueError(pictures.shape)
-        except Exception as error:  # of zip, of its headers and of what is in it
+        except Exception as error:  # zip, its headers and arrays have their own
             raise PixCellError(
-                f"The real tissue in {path.name} cannot be read; prepare the dataset again."
+                f"The real tissue in {path.name} cannot be read. Prepare the dataset again."
             ) from error
         real._embeddings, real._pictures = list(embeddings), list(pictures)
         return real
 
 
 def gather(folder: Path) -> RealTiles:
-    """Read the tiles of all files in a folder that :meth:`RealTiles.save` wrote, in their order."""
+    """Read the tiles of all files that :meth:`RealTiles.save` wrote to a folder, in order."""
     whole = RealTiles()
     for path in sorted(folder.glob("*.npz")):
         one = RealTiles.load(path)
@@ -197,19 +194,19 @@ def gather(folder: Path) -> RealTiles:
 
 
 def free_of_cells(labels: NDArray[Any], mpp: float) -> NDArray[np.bool_]:
-    """Say which pixels of a picture lie ``APART_UM`` or farther from the cells of its layout.
+    """Return True for the pixels at least ``MARGIN_UM`` away from the cells of a layout.
 
-    A picture made with the layout of real tissue has its cells in the very places, and is no copy
-    for it: by what lies between them, twins of real tissue that the demo family made are as far
-    from it as any other tissue (benchmarks/quality.py).
+    An image made from the layout of real tissue shares its cells, but need not be a copy. Judged by
+    the pixels between them, twins of real tissue made by the demo family are no more similar to it
+    than any other tissue (benchmarks/quality.py).
     """
     from scipy.ndimage import distance_transform_edt
 
-    return np.asarray(distance_transform_edt(labels == 0) * mpp >= APART_UM)
+    return np.asarray(distance_transform_edt(labels == 0) * mpp >= MARGIN_UM)
 
 
 def _cut(pixels: NDArray[Any], grid: Floats) -> list[NDArray[Any]]:
-    """Cut a picture into the tiles of its grid of embeddings, row by row."""
+    """Cut a picture into the tiles of its embeddings, row by row."""
     return [
         tile
         for row in np.array_split(pixels, grid.shape[0])

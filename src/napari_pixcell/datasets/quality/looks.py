@@ -1,4 +1,4 @@
-"""What tissue looks like in a few numbers: colour, sharpness, contrast."""
+"""Colour, sharpness and contrast of tissue."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 LOWEST, HIGHEST = 2, 253  # grey levels beyond which a channel is saturated
 
-LEAST_TISSUE = 0.01  # of a picture; what has less is described as the glass that it is
+LEAST_TISSUE = 0.01  # share of a picture below which its glass is described
 
 
 def look_of(pixels: NDArray[np.uint8]) -> dict[str, float]:
-    """Describe tissue.
+    """Compute colour, sharpness and contrast of tissue.
 
     Parameters
     ----------
@@ -22,11 +22,11 @@ def look_of(pixels: NDArray[np.uint8]) -> dict[str, float]:
     Returns
     -------
     dict
-        ``L``, ``a``, ``b``: median colour of what is no glass, CIELAB under D65; more or fewer
-        nuclei than in other tissue change it little.
+        ``L``, ``a``, ``b``: median colour of the tissue without glass, CIELAB under D65, which
+        depends little on the number of nuclei.
         ``sharpness``: variance of the Laplacian of the lightness (Pech-Pacheco et al., ICPR 2000)
-        for the variance of the lightness. ``contrast``: standard deviation of the lightness, which
-        is from 0 to 100. ``saturated``: part of the pixels with a channel at its end, 0 to 1.
+        divided by the variance of the lightness. ``contrast``: standard deviation of the
+        lightness, 0 to 100. ``saturated``: share of pixels with a saturated channel, 0 to 1.
     """
     from scipy.ndimage import laplace
     from skimage.color import rgb2lab
@@ -52,7 +52,7 @@ def look_of(pixels: NDArray[np.uint8]) -> dict[str, float]:
 
 
 def is_picture(image: Any) -> bool:
-    """Whether something is an RGB picture: uint8, (height, width, 3), of which nothing is NaN."""
+    """Return True for an RGB picture: a non-empty array, uint8, (height, width, 3)."""
     return (
         isinstance(image, np.ndarray)
         and image.dtype == np.uint8
@@ -63,7 +63,7 @@ def is_picture(image: Any) -> bool:
 
 
 def colour_distance(look: dict[str, float], other: dict[str, float]) -> float | None:
-    """Give the difference of two mean colours: ΔE (CIEDE2000); None where one is not known."""
+    """Compute the difference of two median colours: ΔE (CIEDE2000); None if one is unknown."""
     from skimage.color import deltaE_ciede2000
 
     if not all(name in one for name in ("L", "a", "b") for one in (look, other)):
@@ -73,6 +73,6 @@ def colour_distance(look: dict[str, float], other: dict[str, float]) -> float | 
 
 
 def sharpness_ratio(look: dict[str, float], other: dict[str, float]) -> float | None:
-    """Give how sharp something is for another; None where that is not known, or shows nothing."""
+    """Compute the ratio of two sharpnesses; None if the second is unknown or 0."""
     known: Any = other.get("sharpness")
     return look["sharpness"] / known if known else None

@@ -1,9 +1,9 @@
-"""Whether a picture keeps the style that was asked for.
+"""Similarity of an image to its requested style.
 
-Embeddings share a direction, that of what all tissue has in common, see
+The embeddings of all tissue share a direction, see
 :mod:`napari_pixcell.engine.styles.similarity`. Subtracting the mean of a dataset's own tissue
-would remove too much: for a single slide it is the style itself. So the mean is taken over a few
-tiles of the bundled sample slide in several colours, the same for all datasets of a family.
+would remove too much: for a single slide it is the style itself. Instead, the mean of a few tiles
+of the bundled sample slide in several colours serves all datasets of a family.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from numpy.typing import NDArray
 
 from napari_pixcell.models.catalogue import Family
 
-# Turns of the hue, and brightness, of a row of tiles each.
+# Hue shift and brightness of each row of tiles.
 COLOURS = ((0.0, 1.0), (-0.12, 1.0), (0.12, 1.0), (0.0, 0.7))
-TILES = 4  # in a row; a tile of the families that read a grid is as large as all of them
-CORNER = 300  # px of the sample slide: tissue, and no margin
+TILES = 4  # in a row
+CORNER = 300  # px from the edges of the sample slide, within the tissue
 
 
 @lru_cache(maxsize=2)
 def reference_picture(family: Family) -> NDArray[np.uint8]:
-    """Give tissue in several colours: uint8, TILES × TILES tiles of one embedding."""
+    """Return tissue in several colours: uint8, TILES × TILES tiles of one embedding."""
     from skimage.color import hsv2rgb, rgb2hsv
 
     from napari_pixcell.slides import Region, open_slide
@@ -44,24 +44,24 @@ def reference_picture(family: Family) -> NDArray[np.uint8]:
 
 
 def centre_of(embeddings: NDArray[Any]) -> NDArray[np.float64]:
-    """Give what embeddings, (..., dimension), have in common."""
+    """Return the mean direction of embeddings, (..., dimension)."""
     return np.asarray(unit(embeddings).reshape(-1, embeddings.shape[-1]).mean(axis=0))
 
 
 def unit(vectors: NDArray[Any]) -> NDArray[np.float64]:
-    """Give vectors, (..., dimension), the length 1; 0 stays 0."""
+    """Normalise vectors, (..., dimension); zero vectors stay zero."""
     vectors = np.asarray(vectors, np.float64)
     length = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    return np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 1e-9)
+    return np.asarray(vectors / np.where(length > 1e-9, length, np.inf))
 
 
 def style_cosine(own: NDArray[Any], wanted: NDArray[Any], centre: NDArray[Any]) -> float:
-    """Give the cosine of the embeddings of a picture and of its style, less what all tissue shares.
+    """Compute the cosine of an image's and its style's embeddings, less what all tissue shares.
 
     Parameters
     ----------
     own, wanted : array, float, (..., dimension)
-        Grids count by their means.
+        The means of grids are compared.
     centre : array, float, (dimension,)
         See :func:`centre_of`.
     """

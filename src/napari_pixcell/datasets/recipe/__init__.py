@@ -1,1 +1,1 @@
-"""From a recipe to pairs: recipe, plan, sources, preparation and generation."""
+"""From a recipe to pairs: recipe, sources, preparation and generation."""

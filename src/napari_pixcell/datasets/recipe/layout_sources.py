@@ -1,4 +1,4 @@
-"""The layouts of a recipe, one tile of the model each; made when asked for."""
+"""The layouts of a recipe, one tile of the model each. They are made on demand."""
 
 from __future__ import annotations
 
@@ -14,23 +14,20 @@ from napari_pixcell.cells.inventing.recipe import LARGEST_SEED, Recipe
 from napari_pixcell.cells.layout import check_layout
 from napari_pixcell.cells.methods import LayoutSource
 from napari_pixcell.datasets.recipe.recipe import Part
-from napari_pixcell.datasets.recipe.style_sources import Groups, StyleSource, files_in
+from napari_pixcell.datasets.recipe.style_sources import (
+    GroupNumbers,
+    StyleSource,
+    files_in,
+    tile_name,
+    tile_of,
+)
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import Family
 from napari_pixcell.slides.region import Region
 
-CELLS = (
-    ".tif",
-    ".tiff",
-    ".png",
-    ".npy",
-    ".json",
-    ".geojson",
-    ".gz",
-    ".zip",
-    ".roi",
-)
+CELLS = tuple(".tif .tiff .png .npy .json .geojson .gz .zip .roi".split())
+MOST_COPIES = 100_000
 
 Labels = NDArray[Any]
 Segment = Callable[[NDArray[np.uint8]], tuple[Labels, LayoutSource]]
@@ -38,16 +35,16 @@ Segment = Callable[[NDArray[np.uint8]], tuple[Labels, LayoutSource]]
 
 @dataclass(frozen=True, eq=False)
 class LayoutItem:
-    """One layout: cells of a tile, how they were made, and what they belong to.
+    """One layout: the cells of a tile, with their origin and group.
 
     Parameters
     ----------
     name, group : str
-        See :class:`~napari_pixcell.datasets.store.dataset.Layout`.
+        See :class:`~napari_pixcell.datasets.store.dataset.DatasetLayout`.
     labels : array, (tile, tile)
     made : LayoutSource
     style : int, optional
-        Number of the style in whose tissue the cells were found.
+        Number of the style in whose tissue the cells were segmented.
     """
 
     name: str
@@ -58,18 +55,18 @@ class LayoutItem:
 
 
 class LayoutSources:
-    """Goes through the layouts of a recipe.
+    """Iterates over the layouts of a recipe.
 
     Parameters
     ----------
     parts : sequence of dict
         See :mod:`napari_pixcell.datasets.recipe.recipe`.
     family : Family
-        Whose tile and pixel size.
+        Defines tile and pixel size.
     styles : callable
-        Gives the styles with their numbers, for layouts that are found in their tissue.
+        Iterates over the numbered styles, for layouts that are segmented in their tissue.
     segment : callable
-        Finds the cells of a picture.
+        Segments the cells of a picture.
     """
 
     def __init__(
@@ -81,20 +78,20 @@ class LayoutSources:
     ) -> None:
         self._parts, self._family = parts, family
         self._styles, self._segment = styles, segment
-        self._groups = Groups()
+        self._groups = GroupNumbers()
 
     def __iter__(self) -> Iterator[LayoutItem]:
-        """Give the layouts, always in the same order; those without a cell are left out."""
-        for place, part in enumerate(self._parts):
-            found = False
-            for item in self._of(part, str(place)):
+        """Iterate over the layouts in a stable order; tiles without a cell are left out."""
+        for number, part in enumerate(self._parts):
+            empty = True
+            for item in self._of(part, str(number)):
                 if item.labels.any():
-                    found = True
+                    empty = False
                     yield item
-            if not found:
+            if empty:
                 raise PixCellError(
-                    f"Layout {place + 1} of the recipe (from “{part['from']}”) has no cells in a "
-                    "whole tile; take it out, or choose another."
+                    f"Layout {number + 1} of the recipe (from “{part['from']}”) has no cells in a "
+                    "whole tile. Remove it, or choose another one."
                 )
 
     def _of(self, part: Part, key: str) -> Iterator[LayoutItem]:
@@ -124,21 +121,21 @@ class LayoutSources:
         from napari_pixcell.cells import read_cells
 
         if not path.is_file():
-            raise PixCellError(f"There is no file “{path.name}” there; check the recipe's path.")
+            raise PixCellError(f"The file “{path.name}” does not exist. Check the recipe's path.")
         file = read_cells(path, image=part.get("image", "")).with_mpp(part.get("mpp"))
         if "slide" in part:
             labels = self._on_slide(part, file)
         elif file.shape is None:
             raise PixCellError(
-                f"“{path.name}” holds outlines without a picture's size; add “slide” and “region” "
-                "to it in the recipe."
+                f"“{path.name}” holds outlines without the size of their image. Add “slide” and "
+                "“region” to it in the recipe."
             )
         else:
             labels = self._resized(file, file.shape)
         yield from self._tiles(part.get("name"), key, labels, LayoutSource("imported"))
 
     def _on_slide(self, part: Part, file: Any) -> Labels:
-        """Read cells that lie on a region of a slide."""
+        """Return the cells on a region of a slide."""
         from napari_pixcell.cells import cells_for
         from napari_pixcell.engine.tissue import size_at
         from napari_pixcell.slides import open_slide
@@ -151,7 +148,7 @@ class LayoutSources:
         return labels
 
     def _resized(self, file: Any, shape: tuple[int, int]) -> Labels:
-        """Bring a picture of cells to the family's pixel size."""
+        """Return cells at the family's pixel size."""
         from napari_pixcell.cells import cells_for
 
         mpp = file.mpp or self._family.mpp
@@ -166,25 +163,19 @@ class LayoutSources:
     def _tiles(
         self, name: str | None, key: str, labels: Labels, made: LayoutSource
     ) -> Iterator[LayoutItem]:
-        """Cut a layout into whole tiles; a cell that the cut leaves in two is of both."""
-        side, number = self._family.tile, self._groups.number(key)
+        """Cut a layout into whole tiles; a cell on a cut belongs to both."""
+        side, number = self._family.tile, self._groups.of(key)
         rows, columns = labels.shape[0] // side, labels.shape[1] // side
         if not rows or not columns:
             raise PixCellError(
                 f"Layout {number} is {labels.shape[1]} × {labels.shape[0]} px, smaller than one "
-                f"tile ({side} × {side} px); use a larger one, or another model."
+                f"tile ({side} × {side} px). Use a larger one, or another model."
             )
         name = name or f"Layout {number}"
         for at in range(rows * columns):
-            row, column = divmod(at, columns)
-            tile = labels[row * side : (row + 1) * side, column * side : (column + 1) * side]
+            tile = np.ascontiguousarray(tile_of(labels, divmod(at, columns), side))
             check_layout(tile)
-            yield LayoutItem(
-                name if rows * columns == 1 else f"{name}, tile {at + 1}",
-                f"layout-{number}",
-                np.ascontiguousarray(tile),
-                made,
-            )
+            yield LayoutItem(tile_name(name, at, rows * columns), f"layout-{number}", tile, made)
 
     def _invent(self, part: Part, key: str) -> Iterator[LayoutItem]:
         from napari_pixcell.cells import invent
@@ -203,8 +194,8 @@ class LayoutSources:
         jitter_um, drop, add = (float(part.get(name, 0)) for name in ("jitter_um", "drop", "add"))
         if not (jitter_um or drop or add):
             raise PixCellError(
-                "A variation of a layout changes nothing; give “jitter_um”, “drop” or “add” in "
-                "the recipe."
+                "A variation of a layout changes nothing. Add “jitter_um”, “drop” or “add” to it "
+                "in the recipe."
             )
         for base in self._of(part["layout"], key):
             for number in range(_count(part)):
@@ -218,6 +209,8 @@ class LayoutSources:
 
 def _count(part: Part) -> int:
     count = part.get("count", 1)
-    if not isinstance(count, int) or not 1 <= count <= 100_000:
-        raise PixCellError(f"The count is {count}; choose a whole number from 1 to 100,000.")
+    if not isinstance(count, int) or not 1 <= count <= MOST_COPIES:
+        raise PixCellError(
+            f"The count is {count}. Choose a whole number from 1 to {MOST_COPIES:,}."
+        )
     return count

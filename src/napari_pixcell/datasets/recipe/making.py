@@ -1,17 +1,16 @@
-"""Makes the pairs of a dataset: generate, check, write; goes on where it was stopped."""
+"""Makes the pairs of a dataset: generate, check, write. It can be interrupted and resumed."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from cachetools import LRUCache
 
 from napari_pixcell.datasets.quality import Checker
-from napari_pixcell.datasets.recipe.plan import PlannedPair
 from napari_pixcell.datasets.recipe.preparing import (
     Preparation,
     begin,
@@ -23,70 +22,74 @@ from napari_pixcell.datasets.recipe.preparing import (
 )
 from napari_pixcell.datasets.recipe.recipe import DatasetRecipe
 from napari_pixcell.datasets.recipe.request import DatasetRequest
+from napari_pixcell.datasets.recipe.style_sources import with_library_styles
 from napari_pixcell.datasets.store.dataset import (
     DESCRIPTION,
     LAYOUTS,
     STYLES,
     Dataset,
-    Layout,
-    Style,
+    DatasetLayout,
+    DatasetStyle,
 )
 from napari_pixcell.datasets.store.lock import locked
-from napari_pixcell.datasets.store.pair_files import DiskProblem, PairFiles, explained
-from napari_pixcell.datasets.store.rows import read_places, row_at
+from napari_pixcell.datasets.store.pair_files import DiskProblem, PairFiles, disk_problems
+from napari_pixcell.datasets.store.plan import PlannedPair
+from napari_pixcell.datasets.store.rows import JsonRow, read_offsets, row_at
 from napari_pixcell.engine.events import Emit, Event, Finished, Notice, Progress, Variant
-from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.record import Record
-from napari_pixcell.engine.request import GenerateRequest, Request, Source
+from napari_pixcell.engine.request import GenerateRequest, Request
+from napari_pixcell.engine.requests import GenerationSettings, generate_request, source_of
 from napari_pixcell.engine.styles.blending import for_family
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.models.catalogue import get_family
+from napari_pixcell.models.families import get_family
+from napari_pixcell.slides.region import Region
+from napari_pixcell.words import counted
 
-KEPT = 64  # styles and layouts in memory
-MOST_FAILURES = 3  # one after another, after which something is wrong with all
+CACHED = 64  # styles and layouts in memory
+MOST_FAILURES = 3  # in a row; after that, every pair would probably fail
 
 Run = Callable[..., None]  # run(request, emit, cancelled, previews=…): see engine.Engine.run
 
 
-class Stopped(Exception):
+class MakingCancelled(Exception):
     """The user cancelled; raised between pairs, and between the steps of one."""
 
 
 def make_dataset(
-    request: DatasetRequest,
-    run: Run,
-    emit: Emit,
-    cancelled: Callable[[], bool] = lambda: False,
+    request: DatasetRequest, run: Run, emit: Emit, cancelled: Callable[[], bool] = lambda: False
 ) -> None:
-    """Make what is missing of a dataset.
+    """Make the missing pairs of a dataset.
 
     Parameters
     ----------
     request : DatasetRequest
+        Saved styles that its recipe names are looked up in the library.
     run : callable
-        Runs requests, as :meth:`napari_pixcell.engine.engine.Engine.run` does.
+        Runs requests like :meth:`napari_pixcell.engine.engine.Engine.run`.
     emit : callable
-        Gets ``Progress`` in pairs, ``Notice`` of what failed, and ``Finished`` at the end.
+        Receives ``Progress`` in pairs, ``Notice`` of failures, and ``Finished`` at the end.
     cancelled : callable
-        Asked between steps; what is whole by then stays.
+        Called between steps; complete pairs are kept.
 
     Raises
     ------
     PixCellError
-        If the recipe cannot be followed, the disk is full, or another process is at it.
+        If the recipe cannot be followed, the disk is full, or another process is working on the
+        dataset.
     """
     folder = Path(request.folder)
-    with explained(folder):
-        dataset = _opened(folder, request.recipe)
-    asking = _Asking(run, cancelled)
+    recipe = with_library_styles(request.recipe) if request.recipe is not None else None
+    with disk_problems(folder):
+        dataset = _opened(folder, recipe)
+    runner = _Runner(run, cancelled)
     try:
-        with explained(folder), locked(folder):
+        with disk_problems(folder), locked(folder):
             if dataset.description.plan is None:
-                recipe = request.recipe or kept_recipe(dataset)
+                recipe = recipe or kept_recipe(dataset)
                 keep_recipe(dataset.description, recipe)
-                Preparation(dataset, recipe, asking.ask, emit, asking.check).run()
-            _Making(dataset, asking, emit).run(request.most)
-    except Stopped:
+                Preparation(dataset, recipe, runner.run, emit, runner.check).run()
+            _PairMaker(dataset, runner, emit).run(request.most)
+    except MakingCancelled:
         emit(Finished(cancelled=True))
     else:
         emit(Finished())
@@ -99,12 +102,13 @@ def _opened(folder: Path, recipe: DatasetRecipe | None) -> Dataset:
     if recipe is not None and not is_of(dataset, recipe):
         raise PixCellError(
             f"The folder {folder.name} holds the dataset “{dataset.description.name}”, which was "
-            "made of another recipe; choose a new folder, or resume that one without a recipe."
+            "made from another recipe. Choose a new folder, or resume that dataset without a "
+            "recipe."
         )
     return dataset
 
 
-class _Asking:
+class _Runner:
     """Runs requests and waits for their events."""
 
     def __init__(self, run: Run, cancelled: Callable[[], bool]) -> None:
@@ -112,60 +116,56 @@ class _Asking:
 
     def check(self) -> None:
         if self._cancelled():
-            raise Stopped
+            raise MakingCancelled
 
-    def ask(self, request: Request, on_event: Emit = lambda event: None) -> list[Event]:
+    def run(self, request: Request, on_event: Emit = lambda event: None) -> list[Event]:
         self.check()
         events: list[Event] = []
 
-        def take(event: Event) -> None:
+        def receive(event: Event) -> None:
             on_event(event)
             events.append(event)
 
-        self._run(request, take, self._cancelled, previews=False)
+        self._run(request, receive, self._cancelled, previews=False)
         if any(isinstance(event, Finished) and event.cancelled for event in events):
-            raise Stopped
+            raise MakingCancelled
         return events
 
 
-class _Stored:
-    """Styles or layouts of a dataset, the last used ones in memory."""
+class _StoredItems(LRUCache[int, Any]):
+    """Styles or layouts of a dataset by number; the most recent ones stay in memory."""
 
-    def __init__(self, path: Path, read: Callable[[dict[str, Any]], Any]) -> None:
+    def __init__(self, path: Path, read: Callable[[JsonRow], Any]) -> None:
+        super().__init__(CACHED)
         self._path, self._read = path, read
-        self._places = {row["number"]: place for place, row in read_places(path)}
-        self._kept: OrderedDict[int, Any] = OrderedDict()
+        self._offsets = {row["number"]: offset for offset, row in read_offsets(path)}
 
-    def __getitem__(self, number: int) -> Any:
-        if number not in self._kept:
-            self._kept[number] = self._read(row_at(self._path, self._places[number]))
-            if len(self._kept) > KEPT:
-                self._kept.popitem(last=False)
-        self._kept.move_to_end(number)
-        return self._kept[number]
+    def __missing__(self, number: int) -> Any:
+        self[number] = item = self._read(row_at(self._path, self._offsets[number]))
+        return item
 
 
-class _Making:
-    def __init__(self, dataset: Dataset, asking: _Asking, emit: Emit) -> None:
-        self._dataset, self._asking, self._emit = dataset, asking, emit
+class _PairMaker:
+    def __init__(self, dataset: Dataset, runner: _Runner, emit: Emit) -> None:
+        self._dataset, self._runner, self._emit = dataset, runner, emit
         description = dataset.description
         self._family = get_family(description.family)
         self._files = PairFiles(dataset)
-        self._styles = _Stored(dataset.folder / STYLES, dataset.style)
-        self._layouts = _Stored(dataset.folder / LAYOUTS, dataset.layout)
+        self._styles = _StoredItems(dataset.folder / STYLES, dataset.style)
+        self._layouts = _StoredItems(dataset.folder / LAYOUTS, dataset.layout)
         self._checker = Checker(
-            kept_checks(dataset), self._family, description.mpp, asking.ask, real_tiles(dataset)
+            kept_checks(dataset), self._family, description.mpp, runner.run, real_tiles(dataset)
         )
 
     def run(self, most: int | None) -> None:
-        """Make the pairs that are missing, or the first of them."""
+        """Make all missing pairs, or the first of them."""
         total, failed = len(self._files.done), 0
         in_a_row = made = 0
         for pair in self._missing():
             if most is not None and made == most:
                 break
-            self._asking.check()
-            done = int(self._files.done.sum())
+            self._runner.check()
+            done = self._files.count
             self._emit(Progress(done, total, f"Pair {done + 1:,} of {total:,}"))
             try:
                 self._make(pair)
@@ -173,18 +173,13 @@ class _Making:
                 in_a_row, failed = in_a_row + 1, failed + 1
                 if in_a_row == MOST_FAILURES or isinstance(error, DiskProblem):
                     raise
-                self._emit(Notice(f"Pair {pair.index:,} was not made: {error}"))
+                self._emit(Notice(f"Pair {pair.index:,} failed: {error}"))
             else:
                 in_a_row, made = 0, made + 1
-        done = int(self._files.done.sum())
+        done = self._files.count
         self._emit(Progress(done, total, f"{done:,} of {total:,} pairs"))
         if failed:
-            self._emit(
-                Notice(
-                    f"{failed:,} pair{' was' if failed == 1 else 's were'} not made; resume the "
-                    "dataset to try again."
-                )
-            )
+            self._emit(Notice(f"{counted(failed, 'pair')} failed. Resume the dataset to retry."))
 
     def _missing(self) -> Iterator[PlannedPair]:
         for index in range(len(self._files.done)):
@@ -192,20 +187,20 @@ class _Making:
                 yield self._dataset.plan[index]
 
     def _make(self, pair: PlannedPair) -> None:
-        style: Style = self._styles[pair.style]
-        layout: Layout | None = self._layouts[pair.layout] if pair.layout is not None else None
-        events = self._asking.ask(self._request(pair, style, layout), self._tell_loading)
+        style: DatasetStyle = self._styles[pair.style]
+        layout = self._layouts[pair.layout] if pair.layout is not None else None
+        events = self._runner.run(self._request(pair, style, layout), self._emit_loading)
         variant = next(event for event in events if isinstance(event, Variant))
-        image = np.asarray(variant.image)  # of a tile, so it is in memory
+        image = np.asarray(variant.image)  # one tile, so it is in memory
         labels = layout.labels if layout is not None else None
-        verdict = self._checker.look(image, labels, style)
+        verdict = self._checker.check(image, labels, style)
         record: Record = variant.record
         self._files.write(pair, image, labels, record, verdict.scores, verdict.flags)
         if not self._dataset.description.weights:
-            self._tell_of(record)
+            self._describe(record)
 
-    def _tell_of(self, record: Record) -> None:
-        """Describe what all pairs are made with, and the limit for copies that holds for them."""
+    def _describe(self, record: Record) -> None:
+        """Store what all pairs share: weights, versions, segmenter, and the limit for copies."""
         segmenter, checks = self._checker.segmenter, self._dataset.description.checks
         self._dataset.describe(
             weights=record.weights,
@@ -215,32 +210,26 @@ class _Making:
             checks=replace(checks, most_copy_pixels=self._checker.most_copy_pixels),
         )
 
-    def _tell_loading(self, event: Event) -> None:
+    def _emit_loading(self, event: Event) -> None:
         if isinstance(event, Progress) and not event.total:
             self._emit(event)
 
-    def _request(self, pair: PlannedPair, style: Style, layout: Layout | None) -> GenerateRequest:
-        description, settings = self._dataset.description, self._dataset.description.settings
-        region, mpp = style.source.get("region"), style.source.get("mpp")
-        tile = (self._family.tile, self._family.tile)
+    def _request(
+        self, pair: PlannedPair, style: DatasetStyle, layout: DatasetLayout | None
+    ) -> GenerateRequest:
+        description, region = self._dataset.description, style.source.get("region")
         grid = style.embedding
-        return GenerateRequest(
-            family=description.family,
+        return generate_request(
+            self._family,
+            GenerationSettings(seed=pair.seed, count=1, **asdict(description.settings)),
+            size=description.size,
             embedding=for_family(grid, self._family) if grid is not None else None,
-            layout=PackedArray.pack(layout.labels) if layout is not None else None,
-            size=description.size if description.size != tile else None,
-            seed=pair.seed,
-            count=1,
-            steps=settings.steps,
-            guidance=settings.guidance,
-            layout_strength=settings.layout_strength,
-            layout_until=settings.layout_until,
-            preset=settings.preset,
-            source=Source(
+            layout=layout.labels if layout is not None else None,
+            source=source_of(
                 f"{description.name} {pair.index}",
-                tuple(region) if region else None,
-                mpp,
-                layout.made if layout is not None else None,
-                ((style.name, 1.0),),
+                Region(*region) if region else None,
+                style.source.get("mpp"),
+                layout=layout.made if layout is not None else None,
+                style=[(style.name, 1.0)],
             ),
         )

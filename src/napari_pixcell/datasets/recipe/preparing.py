@@ -1,13 +1,13 @@
-"""From a recipe to the styles and layouts of a dataset; goes on where it was stopped.
+"""Prepares the styles and layouts of a dataset from its recipe. It can be interrupted and resumed.
 
-What could tell where the tissue is from (paths, and small pictures of real tissue to find copies
-with) is kept in the user's own data folder, beside no dataset.
+Anything that could reveal the source of the tissue (paths, and small pictures of real tissue to
+detect copies) is kept in the user's own data folder, not in the dataset.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,22 +17,26 @@ from numpy.typing import NDArray
 
 from napari_pixcell.cells.layout import describe
 from napari_pixcell.cells.methods import LayoutSource
-from napari_pixcell.datasets.checks import Checks
 from napari_pixcell.datasets.quality import Ask, RealTiles, gather, look_of
 from napari_pixcell.datasets.recipe.layout_sources import LayoutSources
-from napari_pixcell.datasets.recipe.plan import Plan
 from napari_pixcell.datasets.recipe.recipe import DatasetRecipe
-from napari_pixcell.datasets.recipe.style_sources import StyleSource, StyleSources
+from napari_pixcell.datasets.recipe.style_sources import (
+    StyleSource,
+    StyleSources,
+    with_library_styles,
+)
+from napari_pixcell.datasets.store.checks import Checks
 from napari_pixcell.datasets.store.dataset import (
     LAYOUTS,
     STYLES,
     Dataset,
+    DatasetLayout,
+    DatasetStyle,
     Description,
-    Layout,
-    Settings,
-    Style,
+    PairSettings,
     check_free,
 )
+from napari_pixcell.datasets.store.plan import Plan, check_styles
 from napari_pixcell.datasets.store.rows import cut_torn
 from napari_pixcell.engine.events import Embedding, Progress, SegmentedLayout
 from napari_pixcell.engine.packed import PackedArray
@@ -41,49 +45,47 @@ from napari_pixcell.engine.request import EmbedRequest, SegmentRequest
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.files import write_whole
 from napari_pixcell.folders import data_folder
-from napari_pixcell.models.catalogue import Family, get_family
+from napari_pixcell.models.catalogue import Family
+from napari_pixcell.models.families import get_family
 
 RECIPE, REAL = "recipe.json", "real"
-MOST_REAL = 20_000  # styles whose tissue copies are looked for among
+MOST_REAL = 20_000  # styles whose tissue serves to detect copies
 
 T = TypeVar("T")
 
 
 def private_folder(description: Description) -> Path:
-    """Give the folder of what belongs to a dataset but not into it."""
+    """Return the folder of a dataset's private files, in the user's data folder."""
     return data_folder() / "datasets" / description.id
 
 
 def begin(recipe: DatasetRecipe, folder: Path) -> Dataset:
-    """Begin a dataset in an empty folder; its recipe is kept for resuming.
+    """Create a dataset in an empty folder, and keep its recipe for resuming.
 
     Raises
     ------
     PixCellError
-        If the folder is not empty, or the recipe does not go with its family.
+        If the folder is not empty, or the recipe does not fit its family.
     """
     family = get_family(recipe.family)
     if recipe.layouts and not family.takes_layout:
         raise PixCellError(
-            f"{family.title} takes no layouts; choose another model, or leave the layouts out."
+            f"{family.title} does not support layouts. Choose another model, or remove the layouts."
         )
-    if not recipe.styles:
-        raise PixCellError("The dataset has no style; add a region, a picture or a library's.")
-    steps = recipe.steps or get_preset(recipe.preset).steps_of(family.steps)
-    usual = family.layout_guidance if recipe.layouts else family.guidance
-    settings = Settings(
-        steps,
-        usual if recipe.guidance is None else recipe.guidance,
+    check_styles(len(recipe.styles))
+    default = family.layout_guidance if recipe.layouts else family.guidance
+    settings = PairSettings(
+        recipe.steps or get_preset(recipe.preset).steps_of(family.steps),
+        default if recipe.guidance is None else recipe.guidance,
         recipe.layout_strength,
         recipe.layout_until,
         recipe.preset,
     )
-    size = family.tile, family.tile
     description = Description(
         recipe.name,
         family.name,
         family.mpp,
-        size,
+        (family.tile, family.tile),
         settings,
         recipe.checks.without_path(),
         picture=recipe.picture,
@@ -91,22 +93,22 @@ def begin(recipe: DatasetRecipe, folder: Path) -> Dataset:
         notice=family.notice,
     )
     check_free(folder)
-    keep_recipe(description, recipe)  # first: a dataset without it could not go on
+    keep_recipe(description, recipe)  # first: without it the dataset could not be resumed
     return Dataset.create(folder, description)
 
 
 def keep_recipe(description: Description, recipe: DatasetRecipe) -> None:
-    """Keep a recipe, with its paths, where only this user finds it."""
+    """Keep a recipe, with its paths, among the dataset's private files."""
     private = private_folder(description)
     private.mkdir(parents=True, exist_ok=True)
-    write_whole(private / RECIPE, json.dumps(recipe.to_dict()).encode())
+    write_whole(private / RECIPE, json.dumps(recipe.to_dict()))
 
 
 def is_of(dataset: Dataset, recipe: DatasetRecipe) -> bool:
-    """Whether a dataset was begun with a recipe.
+    """Return True if a dataset was begun with a recipe.
 
-    While styles and layouts are not complete only name and models have to be the same: paths in
-    the recipe may have changed.
+    Until its styles and layouts are complete, only name and family must agree: paths in the recipe
+    may have changed.
     """
     description, path = dataset.description, private_folder(dataset.description) / RECIPE
     if description.plan is not None and path.exists():
@@ -116,13 +118,13 @@ def is_of(dataset: Dataset, recipe: DatasetRecipe) -> bool:
 
 
 def kept_checks(dataset: Dataset) -> Checks:
-    """Give the checks of a dataset; its recipe knows where the file of a segmenter lies."""
+    """Return the checks of a dataset, with the path of the segmenter's model if it is known."""
     path = private_folder(dataset.description) / RECIPE
     return DatasetRecipe.load(path).checks if path.exists() else dataset.description.checks
 
 
 def kept_recipe(dataset: Dataset) -> DatasetRecipe:
-    """Give the recipe that a dataset was begun with.
+    """Return the recipe that a dataset was begun with.
 
     Raises
     ------
@@ -133,26 +135,26 @@ def kept_recipe(dataset: Dataset) -> DatasetRecipe:
     if not path.exists():
         raise PixCellError(
             f"The styles and layouts of {dataset.folder.name} are not complete, and its recipe is "
-            "not on this machine; resume it with the recipe's file."
+            "not on this machine. Resume it with the recipe's file."
         )
     return DatasetRecipe.load(path)
 
 
 @dataclass
 class Preparation:
-    """Makes the styles and layouts of a dataset.
+    """Prepares the styles and layouts of a dataset.
 
     Parameters
     ----------
     dataset : Dataset
-        Locked by whoever uses this.
+        Locked by the caller.
     recipe : DatasetRecipe
     ask : Ask
         Runs requests.
     emit : callable
-        Gets progress.
+        Receives the progress.
     check : callable
-        Called now and then; what it raises ends the work, which can go on later.
+        Called regularly. An exception ends the work, which can be resumed.
     """
 
     dataset: Dataset
@@ -162,11 +164,10 @@ class Preparation:
     check: Callable[[], None]
 
     def __post_init__(self) -> None:
-        """Look up the family."""
         self._family: Family = get_family(self.recipe.family)
 
     def run(self) -> None:
-        """Prepare what is missing, and write the plan."""
+        """Prepare the missing styles and layouts, and write the plan."""
         if self.dataset.description.plan is not None:
             return
         sources = StyleSources(self.recipe.styles, self._family)
@@ -175,22 +176,15 @@ class Preparation:
             layouts = self._prepare_layouts(sources)
         finally:
             sources.close()
-        recipe = self.recipe
         matches = tuple(row["style"] for row in self.dataset.layout_rows())
-        pairing = recipe.pairing if layouts else "each"
-        if pairing != "matched":
-            matches = ()
-        plan = Plan(
-            styles, layouts, pairing, recipe.seeds, recipe.first_seed, recipe.pairs, matches
-        )
-        self.dataset.describe(plan=plan.to_dict())
+        self.dataset.describe(plan=_plan(self.recipe, styles, layouts, matches).to_dict())
 
     def _prepare_styles(self, sources: StyleSources) -> int:
         cut_torn(self.dataset.folder / STYLES)
         have = sum(1 for _ in self.dataset.style_rows())
         real = private_folder(self.dataset.description) / REAL
         count = 0
-        for number, source in enumerate(self._told(sources, "style", have)):
+        for number, source in enumerate(self._with_progress(sources, "style", have)):
             count = number + 1
             if number < have:
                 continue
@@ -202,7 +196,7 @@ class Preparation:
                     own = self._embed(pixels) if source.mixed or embedding is None else embedding
                     self._keep_real(real / f"{number:06}.npz", pixels, own)
             self.dataset.add_style(
-                Style(number, source.name, source.group, embedding, look, source.source)
+                DatasetStyle(number, source.name, source.group, embedding, look, source.source)
             )
         return count
 
@@ -221,24 +215,24 @@ class Preparation:
         )
         matching = self._matching() if self.recipe.pairing == "matched" else None
         count = 0
-        for number, item in enumerate(self._told(layouts, "layout", have)):
+        for number, item in enumerate(self._with_progress(layouts, "layout", have)):
             count = number + 1
             if number < have:
                 continue
             style = item.style
             if style is None and matching is not None:
-                style = matching.most_alike(item.labels, self._family.mpp)
+                style = matching.most_similar(item.labels, self._family.mpp)
             self.dataset.add_layout(
-                Layout(number, item.name, item.group, item.labels, item.made, style)
+                DatasetLayout(number, item.name, item.group, item.labels, item.made, style)
             )
         return count
 
-    def _told(self, things: Any, what: str, have: int) -> Iterator[Any]:
-        for number, thing in enumerate(things, 1):
+    def _with_progress(self, items: Iterable[T], noun: str, have: int) -> Iterator[T]:
+        for number, item in enumerate(items, 1):
             self.check()
             if number > have:
-                self.emit(Progress(0, 0, f"Preparing {what} {number:,}"))
-            yield thing
+                self.emit(Progress(0, 0, f"Preparing {noun} {number:,}"))
+            yield item
 
     def _embed(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         events = self.ask(EmbedRequest(self._family.name, PackedArray.pack(pixels)))
@@ -247,11 +241,11 @@ class Preparation:
     def _segment(self, pixels: NDArray[np.uint8]) -> tuple[NDArray[np.int32], LayoutSource]:
         how = self.recipe.checks.segmenter
         request = SegmentRequest(PackedArray.pack(pixels), self._family.mpp, how)
-        found = next(event for event in self.ask(request) if isinstance(event, SegmentedLayout))
-        return found.labels, found.source
+        cells = next(event for event in self.ask(request) if isinstance(event, SegmentedLayout))
+        return cells.labels, cells.source
 
     def _cells_of(self, pixels: NDArray[np.uint8]) -> dict[str, float]:
-        """Say how many cells tissue has and how large they are, where layouts are matched to it."""
+        """Return density and size of the cells in tissue, if layouts are matched to it."""
         if self.recipe.pairing != "matched":
             return {}
         return _cells(self._segment(pixels)[0], self._family.mpp)
@@ -261,81 +255,79 @@ class Preparation:
         known = [(number, look) for number, look in looks if "density" in look]
         if not known:
             raise PixCellError(
-                "Layouts are matched to tissue, and no style is of tissue; choose another pairing, "
+                "Layouts are matched to tissue, but no style has tissue. Choose another pairing, "
                 "or add a region or a picture as a style."
             )
         return _Matching(known)
 
 
 class _Matching:
-    """Finds the style whose tissue has cells as a layout has them.
+    """Finds the style whose tissue has the cells most similar to those of a layout.
 
-    A factor of two in their density counts as much as one in their size.
+    A factor of two in density counts as much as a factor of two in size.
     """
 
     def __init__(self, looks: list[tuple[int, dict[str, float]]]) -> None:
         self._numbers = [number for number, _ in looks]
-        self._places = np.stack([_place(look) for _, look in looks])
+        self._points = np.stack([_point(look) for _, look in looks])
 
-    def most_alike(self, labels: NDArray[Any], mpp: float) -> int:
-        distances = np.linalg.norm(self._places - _place(_cells(labels, mpp)), axis=1)
+    def most_similar(self, labels: NDArray[Any], mpp: float) -> int:
+        distances = np.linalg.norm(self._points - _point(_cells(labels, mpp)), axis=1)
         return self._numbers[int(distances.argmin())]
 
 
-def _place(cells: dict[str, float]) -> NDArray[np.float64]:
+def _point(cells: dict[str, float]) -> NDArray[np.float64]:
     return np.log(np.maximum([cells["density"], cells["area"]], 1.0))
 
 
 def _cells(labels: NDArray[Any], mpp: float) -> dict[str, float]:
-    """Give cells per mm² and their median area in µm²."""
-    found = describe(labels, mpp)
-    return {"density": found.per_mm2, "area": found.median_um2}
+    """Return cells per mm² and their median area in µm²."""
+    cells = describe(labels, mpp)
+    return {"density": cells.per_mm2, "area": cells.median_um2}
 
 
 def real_tiles(dataset: Dataset) -> RealTiles:
-    """Give the real tissue that copies are looked for among; empty where it is not known here."""
+    """Return the real tissue of a dataset's styles; empty if it is not on this machine."""
     return gather(private_folder(dataset.description) / REAL)
 
 
-def count_pairs(recipe: DatasetRecipe, layouts: int | None = None) -> int:
-    """Say how many pairs a recipe makes, without embedding or segmenting anything.
+def _plan(recipe: DatasetRecipe, styles: int, layouts: int, matches: tuple[int, ...]) -> Plan:
+    pairing = recipe.pairing if layouts else "each"
+    return Plan(
+        styles,
+        layouts,
+        pairing,
+        recipe.seeds,
+        recipe.first_seed,
+        recipe.pairs,
+        matches if pairing == "matched" else (),
+    )
 
-    Parameters
-    ----------
-    recipe : DatasetRecipe
-    layouts : int, optional
-        How many there are, where that is known; they are counted by default, one for each style
-        that has tissue where cells are to be found in it.
+
+def count_pairs(recipe: DatasetRecipe) -> int:
+    """Return the number of pairs that a recipe makes, without embedding or segmenting anything.
+
+    If cells are to be segmented in the tissue of the styles, each style with tissue counts as one
+    layout.
 
     Raises
     ------
     PixCellError
         As :meth:`Preparation.run` would.
     """
-    family = get_family(recipe.family)
+    recipe, family = with_library_styles(recipe), get_family(recipe.family)
     sources = StyleSources(recipe.styles, family)
 
-    def cell(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], LayoutSource]:
+    def one_cell(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], LayoutSource]:
         return np.ones((1, 1), np.uint8), LayoutSource("builtin")
 
     try:
         styles = list(sources)
-        if layouts is None:
-            found = LayoutSources(recipe.layouts, family, lambda: _without_reading(styles), cell)
-            layouts = sum(1 for _ in found)
+        items = LayoutSources(recipe.layouts, family, lambda: _without_reading(styles), one_cell)
+        layouts = sum(1 for _ in items)
     finally:
         sources.close()
-    matches = (0,) * layouts if recipe.pairing == "matched" else ()
-    plan = Plan(
-        len(styles),
-        layouts,
-        recipe.pairing if layouts else "each",
-        recipe.seeds,
-        recipe.first_seed,
-        recipe.pairs,
-        matches,
-    )
-    return len(plan)
+    return len(_plan(recipe, len(styles), layouts, (0,) * layouts))
 
 
 def _without_reading(styles: list[StyleSource]) -> Iterator[tuple[int, StyleSource]]:
@@ -343,14 +335,3 @@ def _without_reading(styles: list[StyleSource]) -> Iterator[tuple[int, StyleSour
     for number, style in enumerate(styles):
         if style.read is not None or style.mixed:
             yield number, StyleSource(style.name, style.group, lambda: tile)
-
-
-__all__ = [
-    "Preparation",
-    "begin",
-    "count_pairs",
-    "keep_recipe",
-    "kept_checks",
-    "kept_recipe",
-    "real_tiles",
-]

@@ -1,4 +1,4 @@
-"""A dataset recipe: styles, layouts, seeds and how they pair, as one JSON value.
+"""A dataset recipe: styles, layouts, seeds and pairing as one JSON value.
 
     {"napari-pixcell dataset recipe": 1, "name": "Stroma", "family": "demo",
      "styles": [{"from": "region", "slide": "a.svs", "region": [x, y, width, height]},
@@ -16,25 +16,27 @@
                  {"from": "vary", "layout": { … }, "count": 5, "jitter_um": 2}],
      "pairing": "each", "seeds": 1, "first_seed": 1234}
 
-Paths are relative to the recipe's own folder. A recipe may name slides and folders; the dataset
-that is made of it does not.
+Paths are relative to the recipe's own folder. A recipe may name slides and folders; its dataset
+does not.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from napari_pixcell.datasets.checks import Checks
-from napari_pixcell.datasets.recipe.plan import PAIRINGS
+from napari_pixcell.datasets.store.checks import Checks
+from napari_pixcell.datasets.store.plan import check_pairing
 from napari_pixcell.engine.presets import EXACT
 from napari_pixcell.errors import PixCellError
+from napari_pixcell.serialization import to_json
 
 SCHEMA = 1
 KEY = "napari-pixcell dataset recipe"
-STYLES: dict[str, tuple[str, ...]] = {  # what each kind must have
+STYLES: dict[str, tuple[str, ...]] = {  # required keys of each kind
     "region": ("slide", "region"),
     "slide": ("slide",),
     "picture": ("path",),
@@ -60,7 +62,7 @@ Part = dict[str, Any]
 
 @dataclass(frozen=True)
 class DatasetRecipe:
-    """What a dataset is to be made of.
+    """Everything that determines a dataset.
 
     Parameters
     ----------
@@ -69,24 +71,24 @@ class DatasetRecipe:
     family : str
         Of the models.
     styles, layouts : tuple of dict
-        See the module; each says where it is ``from``.
+        Where each comes ``from``: see the module.
     pairing : str
-        One of :data:`~napari_pixcell.datasets.recipe.plan.PAIRINGS`.
+        One of :data:`~napari_pixcell.datasets.store.plan.PAIRINGS`.
     seeds, first_seed, pairs
-        See :class:`~napari_pixcell.datasets.recipe.plan.Plan`.
+        See :class:`~napari_pixcell.datasets.store.plan.Plan`.
     steps, guidance : optional
-        The family's own where they are None.
+        None for the family's defaults.
     layout_strength, layout_until, preset
         See :class:`~napari_pixcell.engine.request.GenerateRequest`.
     checks : Checks
-        Thresholds, and what looks for cells.
+        Thresholds, and the segmenter.
     picture : str
-        ``png`` or ``tiff``.
+        File format of the images: ``png`` or ``tiff``.
 
     Raises
     ------
     PixCellError
-        If a part is of no known kind, or lacks something.
+        If a style or layout has an unknown kind or lacks a key.
     """
 
     name: str
@@ -106,14 +108,10 @@ class DatasetRecipe:
     picture: str = PICTURES[0]
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be made."""
-        if self.pairing not in PAIRINGS:
-            raise PixCellError(
-                f"There is no pairing “{self.pairing}”; choose one of: {', '.join(PAIRINGS)}."
-            )
+        check_pairing(self.pairing)
         if self.picture not in PICTURES:
             raise PixCellError(
-                f"Pictures cannot be written as “{self.picture}”; choose one of: "
+                f"Images cannot be written as “{self.picture}”. Choose one of: "
                 f"{', '.join(PICTURES)}."
             )
         for part in self.styles:
@@ -122,26 +120,24 @@ class DatasetRecipe:
             _check(part, "layout", LAYOUTS)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give a JSON value."""
-        value = {one.name: getattr(self, one.name) for one in fields(self)}
-        lists = {"styles": list(self.styles), "layouts": list(self.layouts)}
-        return {KEY: SCHEMA, **value, **lists, "checks": self.checks.to_dict()}
+        """Return a JSON value."""
+        return {KEY: SCHEMA, **to_json(self)}
 
     @classmethod
     def from_dict(cls, value: Any) -> DatasetRecipe:
-        """Read what :meth:`to_dict` gave, or what a person wrote."""
+        """Read what :meth:`to_dict` returned, or what a user wrote."""
         schema = value.get(KEY) if isinstance(value, dict) else None
         if schema != SCHEMA:
             raise PixCellError(
-                f"This is no dataset recipe that this version reads; it begins with “{KEY}”: "
-                f"{SCHEMA}."
+                f"This is not a dataset recipe that this version can read. It must begin with "
+                f"“{KEY}”: {SCHEMA}."
             )
         given = {name: part for name, part in value.items() if name != KEY}
         known = {one.name for one in fields(cls)}
         unknown = sorted(set(given) - known)
         if unknown:
             raise PixCellError(
-                f"A dataset recipe has no “{unknown[0]}”; choose from: {', '.join(sorted(known))}."
+                f"A dataset recipe has no “{unknown[0]}”. Choose from: {', '.join(sorted(known))}."
             )
         try:
             given["checks"] = Checks.from_dict(given.get("checks") or {})
@@ -150,51 +146,59 @@ class DatasetRecipe:
             return cls(**given)
         except (TypeError, ValueError) as error:
             raise PixCellError(
-                "The dataset recipe cannot be understood; compare it with the example in the "
-                "documentation of “dataset make”."
+                "The dataset recipe is not valid. Compare it with the example in the documentation "
+                "of “dataset make”."
             ) from error
 
     @classmethod
     def load(cls, path: Path | str) -> DatasetRecipe:
-        """Read a recipe from its file; paths in it become absolute."""
+        """Read a recipe from its file, and make its paths absolute."""
         path = Path(path)
         try:
             value = json.loads(path.read_bytes())
         except FileNotFoundError:
-            raise PixCellError(f"There is no recipe {path.name}; check its path.") from None
+            raise PixCellError(f"There is no recipe {path.name}. Check its path.") from None
         except (OSError, ValueError):
             raise PixCellError(
-                f"{path.name} is no JSON; write a dataset recipe, or choose another file."
+                f"{path.name} is not a JSON file. Choose a dataset recipe."
             ) from None
         recipe = cls.from_dict(value)
         here = path.resolve().parent
         return replace(
             recipe,
-            styles=tuple(_found(part, here) for part in recipe.styles),
-            layouts=tuple(_found(part, here) for part in recipe.layouts),
+            styles=tuple(_absolute(part, here) for part in recipe.styles),
+            layouts=tuple(_absolute(part, here) for part in recipe.layouts),
         )
 
 
-def _check(part: Part, what: str, kinds: dict[str, tuple[str, ...]]) -> None:
-    kind = part.get("from")
-    if kind not in kinds:
-        raise PixCellError(f"A {what} cannot be from “{kind}”; choose one of: {', '.join(kinds)}.")
-    for name in kinds[kind]:
-        if name not in part:
-            raise PixCellError(f"A {what} from “{kind}” needs “{name}”; add it to the recipe.")
-    for name in ("styles", "layout"):  # of what a blend or a variation is made of
-        inner = part.get(name)
-        for one in inner if isinstance(inner, list | tuple) else [inner] if inner else []:
-            _check(one, what, kinds)
+def mapped(part: Part, change: Callable[[Part], Part]) -> Part:
+    """Return a style or layout with a change applied to the ones it is made of, then to itself."""
+    part = dict(part)
+    if isinstance(part.get("layout"), dict):  # of a variation
+        part["layout"] = mapped(part["layout"], change)
+    if isinstance(part.get("styles"), list | tuple):  # of a blend
+        part["styles"] = [mapped(one, change) for one in part["styles"]]
+    return change(part)
 
 
-def _found(part: Part, here: Path) -> Part:
-    found = dict(part)
-    for name in PATHS:
-        if name in found:
-            found[name] = str(here / Path(found[name]).expanduser())
-    if isinstance(found.get("layout"), dict):
-        found["layout"] = _found(found["layout"], here)
-    if isinstance(found.get("styles"), list | tuple):
-        found["styles"] = [_found(one, here) for one in found["styles"]]
-    return found
+def _check(part: Part, noun: str, kinds: dict[str, tuple[str, ...]]) -> None:
+    def check(part: Part) -> Part:
+        kind = part.get("from")
+        if kind not in kinds:
+            raise PixCellError(
+                f"A {noun} cannot be from “{kind}”. Choose one of: {', '.join(kinds)}."
+            )
+        for name in kinds[kind]:
+            if name not in part:
+                raise PixCellError(f"A {noun} from “{kind}” needs “{name}”. Add it to the recipe.")
+        return part
+
+    mapped(part, check)
+
+
+def _absolute(part: Part, here: Path) -> Part:
+    def change(part: Part) -> Part:
+        paths = {name: str(here / Path(part[name]).expanduser()) for name in PATHS if name in part}
+        return part | paths
+
+    return mapped(part, change)

@@ -1,4 +1,4 @@
-"""The request to make a dataset, as a value that travels to the worker."""
+"""The request to make a dataset, as a value for the worker."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from napari_pixcell.engine.request import Request
 
 @dataclass(frozen=True)
 class DatasetRequest:
-    """Make a dataset, or what is missing of it.
+    """Make a dataset, or the pairs that it lacks.
 
     Parameters
     ----------
     folder : str
         Of the dataset.
     recipe : DatasetRecipe, optional
-        For a new one, or where its own is not on this machine.
+        For a new dataset, or if its own recipe is not on this machine.
     most : int, optional
-        Make only so many pairs, the first ones that are missing.
+        Make at most this many of the missing pairs, in order.
     """
 
     kind: ClassVar[str] = "dataset"
@@ -30,13 +30,13 @@ class DatasetRequest:
     most: int | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Give a JSON value."""
+        """Return a JSON value."""
         recipe = self.recipe.to_dict() if self.recipe is not None else None
         return {"kind": self.kind, "folder": self.folder, "recipe": recipe, "most": self.most}
 
     @classmethod
     def from_dict(cls, value: dict[str, Any]) -> DatasetRequest:
-        """Read what :meth:`to_dict` gave."""
+        """Read what :meth:`to_dict` returned."""
         recipe = value.get("recipe")
         return cls(
             str(value["folder"]),

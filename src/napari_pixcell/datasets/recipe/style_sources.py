@@ -1,49 +1,77 @@
-"""The tissue that a recipe's styles come from, one tile of the model each; read when asked for."""
+"""The styles of a recipe, one tile of the model each. Tissue is read on demand."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pixcell.datasets.recipe.recipe import Part
+from napari_pixcell.datasets.recipe.recipe import DatasetRecipe, Part, mapped
 from napari_pixcell.datasets.splits import JOINED
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.styles.blending import as_grid, blend
+from napari_pixcell.engine.styles.library import StyleLibrary
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import Family
+from napari_pixcell.models.families import get_family
+from napari_pixcell.models.identity import encoder_kind
 from napari_pixcell.slides.region import Region
 from napari_pixcell.slides.slide import Slide
 
 PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
-MOST_PLACES = 100_000  # of one slide
+MOST_TILES = 100_000  # per slide
 
 Pixels = NDArray[np.uint8]
-Grid = NDArray[np.float32]
-Embed = Callable[[Pixels], Grid]
+Embeddings = NDArray[np.float32]
+Embed = Callable[[Pixels], Embeddings]
+
+
+def with_library_styles(recipe: DatasetRecipe) -> DatasetRecipe:
+    """Return a recipe that holds the saved styles it names, so that it no longer needs the library.
+
+    Raises
+    ------
+    PixCellError
+        If the library has no such style, or the style does not fit the recipe's family.
+    """
+    family = get_family(recipe.family)
+
+    def by_value(part: Part) -> Part:
+        return _from_library(part, family) if part["from"] == "library" else part
+
+    return replace(recipe, styles=tuple(mapped(part, by_value) for part in recipe.styles))
+
+
+def _from_library(part: Part, family: Family) -> Part:
+    style = StyleLibrary().find(part["name"])  # a name or an id
+    problem = style.why_not(family, encoder_kind(family))
+    if problem:
+        raise PixCellError(problem)
+    embedding = PackedArray.pack(style.embedding).to_dict()
+    return {"from": "embedding", "name": style.name, "embedding": embedding}
 
 
 @dataclass(frozen=True, eq=False)
 class StyleSource:
-    """Where one style comes from.
+    """Source of one style.
 
     Parameters
     ----------
     name : str
-        For people; says nothing of files.
+        For people; reveals no file.
     group : str
-        Of the slide or picture; a blend is of all of its.
+        Of the slide or picture; a blend combines the groups of its styles.
     read : callable, optional
-        Gives its tissue, uint8 (tile, tile, 3); styles without tissue have none.
+        Reads its tissue, uint8 (tile, tile, 3); None for styles without tissue.
     embedding : array, float32, (rows, columns, dimension), optional
-        Where it is known already.
+        If it is already known.
     mixed : tuple of (StyleSource, float)
-        What it is blended from, and the shares.
+        Styles and shares of a blend.
     source : dict
         For records: region in level-0 pixels, and the slide's pixel size.
     """
@@ -51,12 +79,12 @@ class StyleSource:
     name: str
     group: str
     read: Callable[[], Pixels] | None = None
-    embedding: Grid | None = None
+    embedding: Embeddings | None = None
     mixed: tuple[tuple[StyleSource, float], ...] = ()
     source: dict[str, Any] = field(default_factory=dict)
 
-    def embedded(self, embed: Embed) -> Grid | None:
-        """Give its embedding, (rows, columns, dimension); None for “nothing”."""
+    def embedded(self, embed: Embed) -> Embeddings | None:
+        """Return its embedding, (rows, columns, dimension); None for “no style”."""
         if self.mixed:
             parts = [(one.embedded(embed), share) for one, share in self.mixed]
             known = [(grid, share) for grid, share in parts if grid is not None]
@@ -66,41 +94,41 @@ class StyleSource:
         return as_grid(embed(self.read()))
 
     def tissue(self) -> Pixels | None:
-        """Give its tissue, uint8 (tile, tile, 3); of a blend that of the largest share."""
+        """Return its tissue, uint8 (tile, tile, 3); for a blend, that of the largest share."""
         if self.mixed:
             return max(self.mixed, key=lambda one: one[1])[0].tissue()
         return self.read() if self.read is not None else None
 
 
-class Groups:
-    """Numbers for slides and pictures: the same for the same, and without a meaning elsewhere."""
+class GroupNumbers:
+    """Numbers slides, pictures and layouts from 1 on, so that a dataset need not name them."""
 
     def __init__(self) -> None:
         self._known: dict[str, int] = {}
 
-    def number(self, what: str) -> int:
-        """Give the number of a path or name, from 1 on."""
-        return self._known.setdefault(what, len(self._known) + 1)
+    def of(self, name: str) -> int:
+        """Return the number of a path or name; equal ones have the same number."""
+        return self._known.setdefault(name, len(self._known) + 1)
 
 
 class StyleSources:
-    """Goes through the styles of a recipe.
+    """Iterates over the styles of a recipe.
 
     Parameters
     ----------
     parts : sequence of dict
         See :mod:`napari_pixcell.datasets.recipe.recipe`.
     family : Family
-        Whose tile, pixel size and encoder.
+        Defines tile, pixel size and encoder.
     """
 
     def __init__(self, parts: tuple[Part, ...], family: Family) -> None:
         self._parts, self._family = parts, family
-        self._slides = Groups()
+        self._slides = GroupNumbers()
         self._open: tuple[tuple[str, float | None], Slide] | None = None
 
     def __iter__(self) -> Iterator[StyleSource]:
-        """Give the styles, always in the same order."""
+        """Iterate over the styles in a stable order."""
         for part in self._parts:
             yield from self._of(part)
 
@@ -115,7 +143,7 @@ class StyleSources:
             case "region":
                 yield from self._regions(part, _region(part))
             case "slide":
-                yield from self._places(part)
+                yield from self._tissue_of_slide(part)
             case "picture":
                 yield from self._regions(part, None)
             case "folder":
@@ -128,13 +156,10 @@ class StyleSources:
             case "nothing":
                 yield StyleSource(part.get("name", "No style"), "nothing")
             case "library":
-                raise PixCellError(
-                    f"The style “{part['name']}” of the library was not looked up; use “dataset "
-                    "make”, which does."
-                )
+                yield from self._embedding(_from_library(part, self._family))
 
     def _slide(self, part: Part) -> Slide:
-        """Open the slide of a part; the one before is closed."""
+        """Open the slide of a part, and close the one before."""
         from napari_pixcell.slides import open_slide
 
         path, mpp = part.get("slide") or part["path"], part.get("mpp")
@@ -145,8 +170,7 @@ class StyleSources:
                 if part["from"] in ("region", "slide"):
                     slide.close()
                     raise PixCellError(
-                        f"“{Path(path).name}” does not say its pixel size; add “mpp” to it in the "
-                        "recipe."
+                        f"“{Path(path).name}” states no pixel size. Add “mpp” to it in the recipe."
                     )
                 slide = slide.with_mpp(self._family.mpp)
             self._open = (path, mpp), slide
@@ -163,27 +187,27 @@ class StyleSources:
             raise PixCellError(
                 f"{'The region' if region else 'This picture'} of “{name}” is "
                 f"{whole.width:g} × {whole.height:g} px, smaller than one tile "
-                f"({side} × {side} px); choose a larger one, or another model."
+                f"({side} × {side} px). Choose a larger one, or another model."
             )
         yield from self._tiles(part, slide, tiles)
 
-    def _places(self, part: Part) -> Iterator[StyleSource]:
+    def _tissue_of_slide(self, part: Part) -> Iterator[StyleSource]:
         from napari_pixcell.engine.styles.similarity import lay_grid
 
         slide, family = self._slide(part), self._family
         side = family.tile * family.mpp / slide.require_mpp()
-        grid = lay_grid(slide, family, MOST_PLACES, side)
-        cells, most = grid.cells, int(part.get("most", MOST_PLACES))
-        if len(cells) > most:  # evenly over all of it
+        grid = lay_grid(slide, family, MOST_TILES, side)
+        cells, most = grid.cells, int(part.get("most", MOST_TILES))
+        if len(cells) > most:  # evenly over the slide
             cells = [cells[round(i)] for i in np.linspace(0, len(cells) - 1, most)]
         yield from self._tiles(part, slide, [grid.tile(*cell) for cell in cells])
 
     def _tiles(self, part: Part, slide: Slide, tiles: list[Region]) -> Iterator[StyleSource]:
-        number = self._slides.number(str(part.get("group") or part.get("slide") or part["path"]))
+        number = self._slides.of(str(part.get("group") or part.get("slide") or part["path"]))
         name, mpp = part.get("name") or f"Slide {number}", slide.require_mpp()
-        for tile, region in enumerate(tiles, 1):
+        for tile, region in enumerate(tiles):
             yield StyleSource(
-                name if len(tiles) == 1 else f"{name}, tile {tile}",
+                tile_name(name, tile, len(tiles)),
                 f"slide-{number}",
                 lambda region=region: self._read(part, region),  # type: ignore[misc]
                 source={"region": region.as_list(), "mpp": mpp},
@@ -199,8 +223,8 @@ class StyleSources:
         shares = part.get("shares") or [1.0] * len(inner)
         if len(inner) < 2 or len(shares) != len(inner):
             raise PixCellError(
-                f"A blend has {len(inner)} styles of one tile and {len(shares)} shares; give two "
-                "or more of one tile each, and a share for each."
+                f"A blend has {len(inner)} styles of one tile and {len(shares)} shares. Give it "
+                "two or more styles of one tile each, and a share for each."
             )
         name = part.get("name") or " + ".join(one.name for one in inner)
         group = JOINED.join(sorted({each for one in inner for each in one.group.split(JOINED)}))
@@ -209,31 +233,40 @@ class StyleSources:
 
     def _embedding(self, part: Part) -> Iterator[StyleSource]:
         """Cut a grid of embeddings, and the tissue that may come with it, into tiles."""
-        grid, each = as_grid(PackedArray.from_dict(part["embedding"]).unpack()), self._family.grid
+        grid = as_grid(PackedArray.from_dict(part["embedding"]).unpack())
         pixels = PackedArray.from_dict(part["pixels"]).unpack() if part.get("pixels") else None
         name, side = part.get("name") or "Style", self._family.tile
-        group = f"slide-{self._slides.number(str(part.get('group') or name))}"
-        rows, columns = (max(1, n // each) for n in grid.shape[:2])
+        group = f"slide-{self._slides.of(str(part.get('group') or name))}"
+        each = self._family.grid
+        rows, columns = (max(1, length // each) for length in grid.shape[:2])
         for at in range(rows * columns):
-            row, column = divmod(at, columns)
-            cut = grid[row * each : (row + 1) * each, column * each : (column + 1) * each]
-            tile = None
-            if pixels is not None:
-                tile = pixels[row * side : (row + 1) * side, column * side : (column + 1) * side]
+            place = divmod(at, columns)
+            tile = tile_of(pixels, place, side) if pixels is not None else None
             whole = tile is not None and tile.shape[:2] == (side, side)
             yield StyleSource(
-                name if rows * columns == 1 else f"{name}, tile {at + 1}",
+                tile_name(name, at, rows * columns),
                 group,
                 (lambda tile=tile: tile) if whole else None,  # type: ignore[misc]
-                cut,
+                tile_of(grid, place, each),
                 source=part.get("source") or {},
             )
 
 
+def tile_of(array: NDArray[Any], place: tuple[int, int], side: int) -> NDArray[Any]:
+    """Return the tile at a row and column of an array, (height, width, …), as a view."""
+    row, column = place
+    return array[row * side : (row + 1) * side, column * side : (column + 1) * side]
+
+
+def tile_name(name: str, tile: int, tiles: int) -> str:
+    """Return the name of a tile of something that is cut into several."""
+    return name if tiles == 1 else f"{name}, tile {tile + 1}"
+
+
 def tiles_in(region: Region, mpp: float, family: Family) -> list[Region]:
-    """Cut a region into whole tiles of a family, row by row; what is left over is left out."""
+    """Cut a region into whole tiles of a family, row by row; a remainder is left out."""
     side = family.tile * family.mpp / mpp
-    # A pixel of the model may be missing by rounding: it is a tile all the same.
+    # Rounding may cost a pixel of the model: such a tile counts as whole.
     columns = int((region.width + family.mpp / mpp) / side)
     rows = int((region.height + family.mpp / mpp) / side)
     return [
@@ -243,27 +276,27 @@ def tiles_in(region: Region, mpp: float, family: Family) -> list[Region]:
     ]
 
 
-def files_in(folder: Path, suffixes: tuple[str, ...], what: str) -> list[Path]:
-    """Give the files of a folder, and of those in it, in the order of their names.
+def files_in(folder: Path, suffixes: tuple[str, ...], noun: str) -> list[Path]:
+    """Return the files in a folder and its subfolders, sorted by name.
 
     Raises
     ------
     PixCellError
-        If there is no such folder, or nothing of this kind in it.
+        If the folder does not exist or has no file with one of the suffixes.
     """
     if not folder.is_dir():
-        raise PixCellError(f"There is no folder “{folder.name}” there; check the recipe's path.")
-    found = sorted(
+        raise PixCellError(f"The folder “{folder.name}” does not exist. Check the recipe's path.")
+    files = sorted(
         path
         for path in folder.rglob("*")
         if path.suffix.lower() in suffixes and not path.name.startswith(".") and path.is_file()
     )
-    if not found:
+    if not files:
         raise PixCellError(
-            f"There are no {what} in the folder “{folder.name}”; choose one with files of the "
-            f"kinds {', '.join(suffixes)}."
+            f"There are no {noun} in the folder “{folder.name}”. Choose a folder with files of the "
+            f"types {', '.join(suffixes)}."
         )
-    return found
+    return files
 
 
 def _region(part: Part) -> Region:
@@ -271,7 +304,7 @@ def _region(part: Part) -> Region:
         x, y, width, height = (float(n) for n in part["region"])
     except (TypeError, ValueError):
         raise PixCellError(
-            f"The region {part['region']} is not four numbers; give x, y, width and height in "
+            f"The region {part['region']} is not four numbers. Enter x, y, width and height in "
             "level-0 pixels."
         ) from None
     return Region(x, y, width, height)

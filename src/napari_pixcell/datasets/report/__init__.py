@@ -1,4 +1,4 @@
-"""A dataset told on one page of HTML that needs nothing else."""
+"""A report about a dataset: one self-contained HTML page."""
 
 from napari_pixcell.datasets.report.writing import write_report
 

@@ -1,4 +1,4 @@
-"""Licences that follow from what was used, and what to cite."""
+"""Licences and references that follow from the models used."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from napari_pixcell.cells.methods import LayoutSource
 from napari_pixcell.datasets.store.dataset import Description
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.models.catalogue import CELLPOSE, DEMO_FOLDER, Family, get_family
+from napari_pixcell.models.catalogue import CELLPOSE, DEMO_FOLDER, Family
+from napari_pixcell.models.families import get_family
 from napari_pixcell.models.licences import licence_texts
 from napari_pixcell.models.segmenters import segmenter_licence
 
@@ -19,7 +20,7 @@ PIXCELL = (
 UNI = (
     "Chen R. J., Ding T., Lu M. Y., Williamson D. F. K., et al. Towards a general-purpose "
     "foundation model for computational pathology. Nature Medicine 30, 850–862, 2024. "
-    "doi:10.1038/s41591-024-02857-3. (UNI2-h, which was used, is its successor: "
+    "doi:10.1038/s41591-024-02857-3. (UNI2-h, used here, is its successor: "
     "MahmoodLab/UNI2-h.)"
 )
 CELLPOSE_SAM = (
@@ -30,7 +31,7 @@ OURS = "napari-pixcell {version}, BSD-3-Clause: the software that made this data
 
 
 def known_family(name: str) -> Family | None:
-    """Give a family, or None where this machine does not know it."""
+    """Return a family, or None if it is unknown on this machine."""
     try:
         return get_family(name)
     except PixCellError:
@@ -40,7 +41,7 @@ def known_family(name: str) -> Family | None:
 def licences(
     description: Description, layouts: Iterable[LayoutSource]
 ) -> Iterator[tuple[str, str]]:
-    """Give what has which licence: the weights, what found the cells, what checked the pairs."""
+    """Iterate over parts of the dataset and their licences: images, masks, scores."""
     family = known_family(description.family)
     title = family.title if family is not None else description.family
     licence = description.licence or (family.licence if family is not None else "")
@@ -55,7 +56,7 @@ def licences(
 
 
 def full_texts(description: Description, layouts: Iterable[LayoutSource]) -> dict[str, str]:
-    """Give the texts that came with the weights, by repository, where they are on this machine."""
+    """Return the licence texts of the weights by repository, if they are on this machine."""
     family = known_family(description.family)
     texts = licence_texts(family) if family is not None else {}
     if _by_cellpose(description, layouts):
@@ -64,7 +65,7 @@ def full_texts(description: Description, layouts: Iterable[LayoutSource]) -> dic
 
 
 def references(description: Description, layouts: Iterable[LayoutSource]) -> Iterator[str]:
-    """Give what to cite, for what was used."""
+    """Iterate over the references to cite."""
     yield OURS.format(version=description.versions.get("napari-pixcell", "")).replace(" ,", ",")
     yield PIXCELL
     family = known_family(description.family)

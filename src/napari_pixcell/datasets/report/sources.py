@@ -1,83 +1,100 @@
-"""What a dataset was made of: its styles and layouts, counted."""
+"""The styles and layouts of a dataset, counted."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_pixcell.cells.methods import LayoutSource
-from napari_pixcell.datasets.report.markup import Markup, element, facts, table
 from napari_pixcell.datasets.store.dataset import Dataset
+from napari_pixcell.datasets.store.rows import JsonRow
 from napari_pixcell.datasets.store.table import PairTable
 
 MOST_ROWS = 40
 METHODS = {
-    "builtin": "found by the built-in method",
+    "builtin": "segmented by the built-in method",
     "imported": "imported",
     "painted": "painted",
     "invented": "invented",
 }
 
+Cells = list[tuple[str, ...]]
 
-class Parts:
+
+@dataclass(frozen=True)
+class Listing:
+    """The first styles or layouts of a dataset, as a table.
+
+    Parameters
+    ----------
+    head : tuple of str
+    rows : list of tuple of str
+    more : int
+        Number of those that are not listed.
+    origins : list of (str, str)
+        Methods behind the layouts, and the number of layouts of each.
+    """
+
+    head: tuple[str, ...]
+    rows: Cells
+    more: int
+    origins: Cells
+
+
+class SourceCounts:
     """Styles and layouts of a dataset; reads their rows, not their arrays.
 
     Attributes
     ----------
-    style_count, style_groups, layout_count, layout_groups : int
-    sources : list of LayoutSource
-        How the layouts were made, each way once and without its recipe.
+    styles, style_groups, layouts, layout_groups : int
+    methods : list of LayoutSource
+        Origins of the layouts, each once and without its recipe.
     """
 
     def __init__(self, dataset: Dataset) -> None:
         self._dataset = dataset
-        groups: set[str] = set()
-        self.style_count = 0
-        for row in dataset.style_rows():
-            self.style_count += 1
-            groups.add(row["group"])
-        self.style_groups = len(groups)
-        groups = set()
-        self._made: Counter[LayoutSource] = Counter()
-        for row in dataset.layout_rows():
-            made = LayoutSource.from_dict(row["made"])
-            self._made[replace(made, recipe=None, density_map=None)] += 1
-            groups.add(row["group"])
-        self.layout_count, self.layout_groups = self._made.total(), len(groups)
-        self.sources = list(self._made)
+        groups = Counter(row["group"] for row in dataset.style_rows())
+        self.styles, self.style_groups = groups.total(), len(groups)
+        groups = Counter(row["group"] for row in dataset.layout_rows())
+        self.layouts, self.layout_groups = groups.total(), len(groups)
+        self._made = Counter(
+            replace(LayoutSource.from_dict(row["made"]), recipe=None, density_map=None)
+            for row in dataset.layout_rows()
+        )
+        self.methods = list(self._made)
 
-    def styles(self, pairs: PairTable) -> Iterator[Markup]:
-        """Say which styles there are, and how many pairs each has."""
-        counts = np.bincount(pairs.style, minlength=self.style_count)
-        rows = [
-            (row["name"], row["group"], f"{counts[row['number']]:,}")
-            for row in islice(self._dataset.style_rows(), MOST_ROWS)
-        ]
-        yield table(("Style", "Group", "Pairs"), rows)
-        yield from _more(self.style_count, "styles")
+    def list_styles(self, pairs: PairTable) -> Listing:
+        """Return the styles, with the number of pairs of each."""
+        rows = _counted_rows(self._dataset.style_rows(), pairs.style, self.styles)
+        cells: Cells = [(row["name"], row["group"], f"{count:,}") for row, count in rows]
+        return Listing(("Style", "Group", "Pairs"), cells, self.styles - len(cells), [])
 
-    def layouts(self, pairs: PairTable) -> Iterator[Markup]:
-        """Say how the layouts were made, which there are, and how many pairs each has."""
-        yield facts((_words(made), f"{count:,}") for made, count in self._made.items())
+    def list_layouts(self, pairs: PairTable) -> Listing:
+        """Return the layouts and their origins, with the number of pairs of each."""
         numbers = pairs.layout[pairs.layout >= 0]
-        counts = np.bincount(numbers, minlength=self.layout_count)
-        rows = [
-            (row["name"], row["group"], f"{row['cells']:,}", f"{counts[row['number']]:,}")
-            for row in islice(self._dataset.layout_rows(), MOST_ROWS)
+        rows = _counted_rows(self._dataset.layout_rows(), numbers, self.layouts)
+        cells: Cells = [
+            (row["name"], row["group"], f"{row['cells']:,}", f"{count:,}") for row, count in rows
         ]
-        yield table(("Layout", "Group", "Cells", "Pairs"), rows)
-        yield from _more(self.layout_count, "layouts")
+        origins: Cells = [(_words(made), f"{count:,}") for made, count in self._made.items()]
+        head = ("Layout", "Group", "Cells", "Pairs")
+        return Listing(head, cells, self.layouts - len(cells), origins)
 
 
-def _more(count: int, what: str) -> Iterator[Markup]:
-    if count > MOST_ROWS:
-        yield element("p", f"… and {count - MOST_ROWS:,} more {what}.", class_="soft")
+def _counted_rows(
+    rows: Iterator[JsonRow], numbers: NDArray[np.int32], total: int
+) -> Iterator[tuple[JsonRow, int]]:
+    counts = np.bincount(numbers, minlength=total)
+    for row in islice(rows, MOST_ROWS):
+        yield row, int(counts[row["number"]])
 
 
 def _words(made: LayoutSource) -> str:
-    words = METHODS.get(made.method, f"found by {made.method.capitalize()} {made.model}".strip())
+    cellpose = f"segmented by {made.method.capitalize()} {made.model}".strip()
+    words = METHODS.get(made.method, cellpose)
     return f"{words}, then edited" if made.edited else words

@@ -1,1 +1,1 @@
-"""A dataset on disk: description, rows, pair files, decisions and checks."""
+"""A dataset on disk: description, plan, rows, pair files, decisions and checks."""

@@ -1,4 +1,4 @@
-"""Whether a dataset is whole, unchanged, marked as synthetic and traceable, pair by pair."""
+"""Checks that a dataset is complete, unchanged, marked as synthetic and traceable."""
 
 from __future__ import annotations
 
@@ -12,35 +12,35 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pixcell.datasets.marks import Marked, read_marked_image, read_marked_mask
-from napari_pixcell.datasets.recipe.plan import Plan
+from napari_pixcell.datasets.marks import Marked, read_marked
 from napari_pixcell.datasets.store.dataset import APART, LAYOUTS, MANIFEST, STYLES, Dataset
 from napari_pixcell.datasets.store.decisions import read_decisions
 from napari_pixcell.datasets.store.findings import Findings
 from napari_pixcell.datasets.store.lock import locked
-from napari_pixcell.datasets.store.pair_files import DIGITS
-from napari_pixcell.datasets.store.rows import Row, read_rows
+from napari_pixcell.datasets.store.pair_files import DIGITS, ENCODERS
+from napari_pixcell.datasets.store.plan import Plan
+from napari_pixcell.datasets.store.rows import JsonRow, read_rows
 from napari_pixcell.engine.record import Record, pixels_sha256
 from napari_pixcell.errors import PixCellError
+from napari_pixcell.files import UNFINISHED
 
-OnProgress = Callable[[int, int], None]  # pairs that were looked at, of how many
-SUFFIXES = {"png": ".png", "tiff": ".tif"}
-NOTHING = b""  # digest of a style that is “nothing”, or of no layout
+OnProgress = Callable[[int, int], None]  # pairs checked so far, and all pairs
+NOTHING = b""  # digest of “no style” or of no layout
 
 
 def check_dataset(dataset: Dataset, on_progress: OnProgress = lambda done, total: None) -> Findings:
-    """Look at each file of a dataset; nothing is changed.
+    """Check each file of a dataset without changing anything.
 
-    Every planned pair must be there once; each file as it was written, whole, and of a row;
-    masks as large as their images; each image marked as synthetic, with a record of its own pixels
-    that names the seed, style and layout of its row. Memory does not grow with the pictures: a
-    pair takes 10 bytes, a style or layout 32.
+    Every planned pair must exist once. Each file must belong to a row and be as it was written,
+    each mask as large as its image. Each image must be marked as synthetic and carry a record of
+    its own pixels with the seed, style and layout of its row. A pair takes 10 bytes of memory, a
+    style or layout 32.
 
     Parameters
     ----------
     dataset : Dataset
     on_progress : callable
-        Called with how many pairs were looked at, and of how many; what it raises ends the work.
+        Called with the number of pairs checked so far and of all. An exception ends the check.
 
     Raises
     ------
@@ -48,7 +48,7 @@ def check_dataset(dataset: Dataset, on_progress: OnProgress = lambda done, total
         If another process is working on the dataset.
     """
     with ExitStack() as stack:
-        with suppress(OSError):  # where nothing can be written, nobody is writing
+        with suppress(OSError):  # nobody can be writing to a read-only folder
             stack.enter_context(locked(dataset.folder))
         return _Check(dataset, on_progress).run()
 
@@ -56,45 +56,45 @@ def check_dataset(dataset: Dataset, on_progress: OnProgress = lambda done, total
 class _Check:
     def __init__(self, dataset: Dataset, on_progress: OnProgress) -> None:
         self.dataset, self.folder, self.on_progress = dataset, dataset.folder, on_progress
-        self.found = Findings()
+        self.findings = Findings()
 
     def run(self) -> Findings:
         if self.dataset.description.plan is None:
-            self.found.add("unprepared")
+            self.findings.add("unprepared")
             self._halves()
-            return self.found
+            return self.findings
         plan = self.dataset.plan
-        self.found.planned = len(plan)
+        self.findings.planned = len(plan)
         self.styles = self._parts(STYLES, plan.styles, "style", self._style)
         self.layouts = self._parts(LAYOUTS, plan.layouts, "layout", self._layout)
-        self.seen = np.zeros(len(plan), np.int8)  # 1: there, 2: kept apart
+        self.seen = np.zeros(len(plan), np.int8)  # 1: in the manifest, 2: set apart
         self.masked = np.zeros(len(plan), bool)
-        self.pixels = np.zeros(len(plan), np.uint64)  # the beginning of their hash
+        self.pixels = np.zeros(len(plan), np.uint64)  # the first 64 bits of their hash
         self._torn(MANIFEST)
         for row in self.dataset.rows():
-            self.on_progress(self.found.pairs, len(plan))
+            self.on_progress(self.findings.pairs, len(plan))
             self._pair(row, plan)
-        self.found.pairs = int(np.count_nonzero(self.seen))
+        self.findings.pairs = int(np.count_nonzero(self.seen))
         missing = np.flatnonzero(self.seen == 0)
         if len(missing):
             for index in missing[:3].tolist():
-                self.found.add("planned", f"pair {index}", 0)
-            self.found.add("planned", count=len(missing))
+                self.findings.add("planned", f"pair {index}", 0)
+            self.findings.add("planned", count=len(missing))
         self._alike()
         self._strays()
         self._halves()
         for index in read_decisions(self.folder):
             if not (0 <= index < len(plan) and self.seen[index]):
-                self.found.add("decided", f"pair {index}")
+                self.findings.add("decided", f"pair {index}")
         self.on_progress(len(plan), len(plan))
-        return self.found
+        return self.findings
 
     # -- styles and layouts ----------------------------------------------------------------
 
     def _parts(
-        self, name: str, count: int, kind: str, digest: Callable[[Row], bytes]
+        self, name: str, count: int, kind: str, digest: Callable[[JsonRow], bytes]
     ) -> list[bytes | None]:
-        """Give the digest of each style or layout; None for one that is missing or damaged."""
+        """Return the digest of each style or layout; None if it is missing or damaged."""
         digests: list[bytes | None] = [None] * count
         self._torn(name)
         for row in read_rows(self.folder / name):
@@ -106,13 +106,13 @@ class _Check:
                     continue
         for number, one in enumerate(digests):
             if one is None:
-                self.found.add(kind, f"{kind} {number}")
+                self.findings.add(kind, f"{kind} {number}")
         return digests
 
-    def _style(self, row: Row) -> bytes:
+    def _style(self, row: JsonRow) -> bytes:
         return array_digest(self.dataset.style(row).embedding)
 
-    def _layout(self, row: Row) -> bytes:
+    def _layout(self, row: JsonRow) -> bytes:
         return array_digest(self.dataset.layout(row).labels)
 
     def _torn(self, name: str) -> None:
@@ -122,15 +122,15 @@ class _Check:
                 lines = sum(1 for line in file if line.strip())
             rows = sum(1 for _ in read_rows(path))
             if lines > rows:
-                self.found.add("torn", name, lines - rows)
+                self.findings.add("torn", name, lines - rows)
 
     # -- pairs -----------------------------------------------------------------------------
 
-    def _pair(self, row: Row, plan: Plan) -> None:
+    def _pair(self, row: JsonRow, plan: Plan) -> None:
         index = row["index"]
         named = f"pair {index}"
         if not isinstance(index, int) or not 0 <= index < len(plan):
-            self.found.add("unplanned", named)
+            self.findings.add("unplanned", named)
             return
         pair = plan[index]
         if (row.get("style"), row.get("layout"), row.get("seed")) != (
@@ -138,79 +138,77 @@ class _Check:
             pair.layout,
             pair.seed,
         ):
-            self.found.add("unplanned", named)
+            self.findings.add("unplanned", named)
         if self.seen[index]:
-            self.found.add("twice", named)
+            self.findings.add("twice", named)
             return
         apart = bool(row.get("flags"))
         self.seen[index], self.masked[index] = 1 + apart, row.get("mask") is not None
-        self.found.pairs += 1
+        self.findings.pairs += 1
         image, mask = self._own_names(index)
         mask_name = mask if self.masked[index] else None
         if row.get("image") != image or row.get("mask") != mask_name:
-            self.found.add("names", named)
+            self.findings.add("names", named)
             return
         hashes = row["files"] if isinstance(row.get("files"), dict) else {}
-        picture = self._read(image, hashes.get(image), read_marked_image)
-        labels = self._read(mask, hashes.get(mask), read_marked_mask) if mask_name else None
+        picture = self._read(image, hashes.get(image))
+        labels = self._read(mask, hashes.get(mask)) if mask_name else None
         if picture is None:
             return
         if labels is not None and labels.pixels.shape != picture.pixels.shape[:2]:
-            self.found.add("size", mask)
+            self.findings.add("size", mask)
         self._record(row, image, picture, labels)
 
     def _own_names(self, index: int) -> tuple[str, str]:
         where = f"{APART}/" if self.seen[index] == 2 else ""
-        stem, suffix = f"{index:0{DIGITS}}", SUFFIXES[self.dataset.description.picture]
+        stem, (suffix, _) = f"{index:0{DIGITS}}", ENCODERS[self.dataset.description.picture]
         return f"{where}images/{stem}{suffix}", f"{where}masks/{stem}.tif"
 
-    def _read(
-        self, name: str, sha256: str | None, read: Callable[[bytes, str], Marked]
-    ) -> Marked | None:
+    def _read(self, name: str, sha256: str | None) -> Marked | None:
         try:
             data = (self.folder / name).read_bytes()
         except FileNotFoundError:
-            self.found.add("missing", name)
+            self.findings.add("missing", name)
             return None
         except OSError:
-            self.found.add("unreadable", name)
+            self.findings.add("unreadable", name)
             return None
         if hashlib.sha256(data).hexdigest() != sha256:
-            self.found.add("changed", name)
+            self.findings.add("changed", name)
         try:
-            marked = read(data, name)
+            marked = read_marked(data, name)
         except (OSError, ValueError):
-            self.found.add("unreadable", name)
+            self.findings.add("unreadable", name)
             return None
         if not marked.synthetic:
-            self.found.add("unmarked", name)
+            self.findings.add("unmarked", name)
         return marked
 
-    def _record(self, row: Row, name: str, picture: Marked, labels: Marked | None) -> None:
+    def _record(self, row: JsonRow, name: str, picture: Marked, labels: Marked | None) -> None:
         try:
             record = Record.from_dict(picture.record or {})
         except PixCellError:
-            self.found.add("record", name)
+            self.findings.add("record", name)
             return
         pixels = pixels_sha256(picture.pixels)
-        if not row.get("flags"):  # blank ones are alike
+        if not row.get("flags"):  # blank ones may be equal
             self.pixels[row["index"]] = int(pixels[:16], 16)
         request = record.request
         style = array_digest(request.embedding.unpack() if request.embedding else None)
         layout = array_digest(request.layout.unpack() if request.layout else None)
-        asked: bytes | None = NOTHING
+        planned: bytes | None = NOTHING
         if row.get("layout") is not None:
-            asked = self._known(self.layouts, row["layout"])
+            planned = self._known(self.layouts, row["layout"])
         mask = layout if labels is None else array_digest(labels.pixels)
         agrees = (
             request.seed == row.get("seed")
             and self._known(self.styles, row.get("style")) in (style, None)
-            and asked in (layout, None)
+            and planned in (layout, None)
             and mask == layout
             and pixels == record.sha256 == row.get("pixels")
         )
         if not agrees:
-            self.found.add("disagrees", name)
+            self.findings.add("disagrees", name)
 
     @staticmethod
     def _known(digests: list[bytes | None], number: Any) -> bytes | None:
@@ -221,7 +219,7 @@ class _Check:
         known = np.flatnonzero(self.pixels)
         _, first = np.unique(self.pixels[known], return_index=True)
         for index in np.delete(known, first).tolist():
-            self.found.add("alike", f"pair {index}")
+            self.findings.add("alike", f"pair {index}")
 
     # -- files without a row ---------------------------------------------------------------
 
@@ -230,8 +228,8 @@ class _Check:
             for part in ("images", "masks"):
                 name = f"{APART}/{part}" if apart else part
                 for entry in _entries(self.folder / name):
-                    if not entry.endswith(".part") and not self._of_a_pair(f"{name}/{entry}"):
-                        self.found.add("stray", f"{name}/{entry}")
+                    if not entry.endswith(UNFINISHED) and not self._of_a_pair(f"{name}/{entry}"):
+                        self.findings.add("stray", f"{name}/{entry}")
 
     def _of_a_pair(self, name: str) -> bool:
         number = Path(name).stem
@@ -243,17 +241,16 @@ class _Check:
     def _halves(self) -> None:
         for folder, _, names in os.walk(self.folder):
             for name in names:
-                if name.endswith(".part"):
-                    self.found.add(
-                        "half", (Path(folder) / name).relative_to(self.folder).as_posix()
-                    )
+                if name.endswith(UNFINISHED):
+                    path = Path(folder) / name
+                    self.findings.add("half", path.relative_to(self.folder).as_posix())
 
 
 def array_digest(array: NDArray[Any] | None) -> bytes:
-    """Give 32 bytes that say what an array holds, of whatever width its numbers are."""
+    """Return 32 bytes that depend on the values of an array, but not on the width of its type."""
     if array is None:
         return NOTHING
-    if not np.issubdtype(array.dtype, np.integer):  # a tile's embeddings may be a row or a grid
+    if not np.issubdtype(array.dtype, np.integer):  # a tile's embeddings may be flat or a grid
         return hashlib.sha256(np.ascontiguousarray(array, np.float32).tobytes()).digest()
     values = np.ascontiguousarray(array, np.int64)
     return hashlib.sha256(repr(values.shape).encode() + values.tobytes()).digest()

@@ -1,15 +1,15 @@
-"""A dataset on disk: what it was made of, its pairs, and their files.
+"""A dataset on disk: its description, styles, layouts, pairs, and their files.
 
     dataset.json     name, family, settings, plan, checks: see :class:`Description`
     styles.jsonl     a row for each style; styles/NUMBER.npy holds its embedding
     layouts.jsonl    a row for each layout; layouts/NUMBER.tif holds its cells
-    manifest.jsonl   a row for each pair, in the order in which they were made
+    manifest.jsonl   a row for each pair, in the order in which they were generated
     images/ masks/   the pairs
-    apart/images/ …  those that a check flagged
-    decisions.jsonl  what a person decided, see :mod:`~napari_pixcell.datasets.store.decisions`
+    apart/images/ …  flagged pairs
+    decisions.jsonl  see :mod:`~napari_pixcell.datasets.store.decisions`
 
-A row of the manifest is there once its files are. All paths in it are relative, and nothing in the
-folder names a path, a slide's file or a person.
+A row is added to the manifest only after its files are complete. All paths in it are relative.
+Nothing in the folder names a path, a slide file or a person.
 """
 
 from __future__ import annotations
@@ -17,8 +17,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -27,13 +26,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pixcell.cells.methods import LayoutSource
-from napari_pixcell.datasets.checks import Checks
-from napari_pixcell.datasets.recipe.plan import Plan
-from napari_pixcell.datasets.store.rows import Row, append_rows, read_rows
+from napari_pixcell.datasets.marks import synthetic_tiff
+from napari_pixcell.datasets.store.checks import Checks
+from napari_pixcell.datasets.store.decisions import now
+from napari_pixcell.datasets.store.plan import Plan
+from napari_pixcell.datasets.store.rows import JsonRow, append_rows, read_rows
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.files import write_whole
+from napari_pixcell.serialization import from_json, to_json
 
 SCHEMA = 1
+KEY = "napari-pixcell dataset"
 DESCRIPTION, STYLES, LAYOUTS, MANIFEST = (
     "dataset.json",
     "styles.jsonl",
@@ -41,16 +44,12 @@ DESCRIPTION, STYLES, LAYOUTS, MANIFEST = (
     "manifest.jsonl",
 )
 APART = "apart"
-
-
-def now() -> str:
-    """Give the time as rows hold it: ISO 8601, UTC, to the second."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
+DAMAGED = f"{DESCRIPTION} is damaged. Restore it from a copy, or make the dataset again."
 
 
 @dataclass(frozen=True)
-class Settings:
-    """How each pair is generated, see :class:`~napari_pixcell.engine.request.GenerateRequest`."""
+class PairSettings:
+    """Settings of each pair, see :class:`~napari_pixcell.engine.request.GenerateRequest`."""
 
     steps: int
     guidance: float
@@ -61,33 +60,33 @@ class Settings:
 
 @dataclass(frozen=True)
 class Description:
-    """What a dataset is: everything about it that is not a pair.
+    """Everything about a dataset that is not a pair.
 
     Parameters
     ----------
     name : str
         For people.
     family : str
-        Of the models.
+        Name of the models.
     mpp : float
-        Pixel size of its pictures in µm.
+        Pixel size of the images in µm.
     size : (height, width)
-        Of its pictures in px.
-    settings : Settings
+        Of the images in px.
+    settings : PairSettings
     checks : Checks
     plan : dict, optional
-        What :meth:`Plan.to_dict` gave; None while styles and layouts are being prepared.
+        As :meth:`Plan.to_dict` returned it; None until styles and layouts are prepared.
     picture : str
-        ``png`` or ``tiff``.
+        File format of the images: ``png`` or ``tiff``.
     weights, versions : dict of str to str
-        As in a record; of the first pair.
+        From the record of the first pair.
     device, licence, notice : str
         Likewise.
     segmenter : dict
-        What looked for cells in the images, with the hash and licence of its weights: what
-        :meth:`LayoutSource.to_dict` gave.
+        The method that segmented the images, with the hash and licence of its weights, as
+        :meth:`LayoutSource.to_dict` returned it.
     id : str
-        Of this dataset alone.
+        Unique to this dataset.
     created : str
         Time, ISO 8601, UTC.
     """
@@ -96,7 +95,7 @@ class Description:
     family: str
     mpp: float
     size: tuple[int, int]
-    settings: Settings
+    settings: PairSettings
     checks: Checks = field(default_factory=Checks)
     plan: dict[str, Any] | None = None
     picture: str = "png"
@@ -110,52 +109,43 @@ class Description:
     created: str = field(default_factory=now)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give a JSON value."""
-        value = asdict(self) | {"size": list(self.size), "checks": self.checks.to_dict()}
-        return {"napari-pixcell dataset": SCHEMA, "synthetic": True, **value}
+        """Return a JSON value."""
+        return {KEY: SCHEMA, "synthetic": True, **to_json(self)}
 
     @classmethod
     def from_dict(cls, value: Any) -> Description:
-        """Read what :meth:`to_dict` gave."""
-        schema = value.get("napari-pixcell dataset") if isinstance(value, dict) else None
+        """Read what :meth:`to_dict` returned."""
+        schema = value.get(KEY) if isinstance(value, dict) else None
         if schema is None:
             raise PixCellError(
-                f"{DESCRIPTION} does not describe a dataset; choose a folder that “dataset make” "
+                f"{DESCRIPTION} does not describe a dataset. Choose a folder that “dataset make” "
                 "wrote."
             )
         if schema != SCHEMA:
             raise PixCellError(
                 f"This dataset was written by another version of napari-pixcell (format {schema}, "
-                f"this one reads {SCHEMA}); update napari-pixcell."
+                f"this one reads {SCHEMA}). Update napari-pixcell."
             )
-        given = {k: v for k, v in value.items() if k not in ("napari-pixcell dataset", "synthetic")}
-        try:
-            given["settings"] = Settings(**given["settings"])
-            given["checks"] = Checks.from_dict(given["checks"])
-            given["size"] = tuple(int(n) for n in given["size"])
-            return cls(**given)
-        except (KeyError, TypeError, ValueError) as error:
-            raise PixCellError(
-                f"{DESCRIPTION} is damaged; restore it from a copy, or make the dataset again."
-            ) from error
+        given = {k: v for k, v in value.items() if k not in (KEY, "synthetic")}
+        return from_json(cls, given, DAMAGED)
 
 
 @dataclass(frozen=True, eq=False)
-class Style:
+class DatasetStyle:
     """A style of a dataset.
 
     Parameters
     ----------
     number : int
     name : str
-        For people; says nothing of files.
+        For people; reveals no file.
     group : str
-        Which slide or picture it came from, as a number of no meaning elsewhere; a split never
-        parts a group. Those of a blend are joined by “+”.
+        Number of the slide or picture that it came from; a split keeps a group together. The
+        groups of a blend are joined by “+”.
     embedding : array, float32, (rows, columns, dimension), optional
-        None for “nothing”, the unconditional one.
+        None for “no style”, the unconditional one.
     look : dict of str to float
-        What checks compare pictures with, such as mean colour and sharpness of its tissue.
+        Reference for the checks, such as mean colour and sharpness of the tissue.
     source : dict
         For records: see :class:`~napari_pixcell.engine.request.Source`, without paths.
     """
@@ -169,7 +159,7 @@ class Style:
 
 
 @dataclass(frozen=True, eq=False)
-class Layout:
+class DatasetLayout:
     """A layout of a dataset.
 
     Parameters
@@ -177,11 +167,12 @@ class Layout:
     number : int
     name : str
     group : str
-        Of which layout or tissue it is a variation, or else its own; a split never parts a group.
+        Shared by the variations of a layout, or by layouts and styles of the same tissue; a split
+        keeps a group together.
     labels : array, unsigned integers, (height, width)
         Instance label image.
     made : LayoutSource
-        How.
+        Origin of the cells.
     style : int, optional
         Number of the style that matches it.
     """
@@ -205,7 +196,7 @@ class Dataset:
     Raises
     ------
     PixCellError
-        If it holds none, or one of another version.
+        If it holds no dataset, or one of another version.
     """
 
     def __init__(self, folder: Path | str) -> None:
@@ -215,23 +206,21 @@ class Dataset:
             value = json.loads(path.read_bytes())
         except FileNotFoundError:
             raise PixCellError(
-                f"There is no dataset in {self.folder.name}; choose a folder that “dataset make” "
+                f"There is no dataset in {self.folder.name}. Choose a folder that “dataset make” "
                 "wrote."
             ) from None
         except (OSError, ValueError):
-            raise PixCellError(
-                f"{DESCRIPTION} is damaged; restore it from a copy, or make the dataset again."
-            ) from None
+            raise PixCellError(DAMAGED) from None
         self.description = Description.from_dict(value)
 
     @classmethod
     def create(cls, folder: Path | str, description: Description) -> Dataset:
-        """Begin a dataset in a folder that is empty or not there.
+        """Create a dataset in an empty or new folder.
 
         Raises
         ------
         PixCellError
-            If there is something else in it.
+            If the folder is not empty.
         """
         folder = Path(folder)
         check_free(folder)
@@ -240,25 +229,25 @@ class Dataset:
         return cls(folder)
 
     def describe(self, **changes: Any) -> None:
-        """Change what the description says."""
+        """Change the description."""
         self.description = replace(self.description, **changes)
         write_whole(self.folder / DESCRIPTION, _json(self.description))
 
     @cached_property
     def plan(self) -> Plan:
-        """Which pairs there will be; known once styles and layouts are prepared."""
+        """The planned pairs; known once styles and layouts are prepared."""
         if self.description.plan is None:
             raise PixCellError(
-                f"The styles and layouts of {self.folder.name} are not complete yet; resume it."
+                f"The styles and layouts of {self.folder.name} are not complete yet. Resume it."
             )
         matches: tuple[int, ...] = ()
         if self.description.plan["pairing"] == "matched":
-            matches = tuple(row["style"] for row in read_rows(self.folder / LAYOUTS))
+            matches = tuple(row["style"] for row in self.layout_rows())
         return Plan(**self.description.plan, matches=matches)
 
     # -- styles and layouts ----------------------------------------------------------------
 
-    def add_style(self, style: Style) -> None:
+    def add_style(self, style: DatasetStyle) -> None:
         """Store a style."""
         file = None
         if style.embedding is not None:
@@ -268,93 +257,91 @@ class Dataset:
         row = {"number": style.number, "name": style.name, "group": style.group, "file": file}
         append_rows(self.folder / STYLES, [row | {"look": style.look, "source": style.source}])
 
-    def add_layout(self, layout: Layout) -> None:
+    def add_layout(self, layout: DatasetLayout) -> None:
         """Store a layout."""
-        from napari_pixcell.datasets.marking import synthetic_tiff
-
         file = f"layouts/{layout.number:06}.tif"
         (self.folder / "layouts").mkdir(exist_ok=True)
         write_whole(self.folder / file, synthetic_tiff(layout.labels, self.description.mpp))
         row = {"number": layout.number, "name": layout.name, "group": layout.group, "file": file}
-        cells = int(np.count_nonzero(np.unique(layout.labels)))
-        append_rows(
-            self.folder / LAYOUTS,
-            [row | {"cells": cells, "made": layout.made.to_dict(), "style": layout.style}],
-        )
+        made = {"made": layout.made.to_dict(), "style": layout.style}
+        append_rows(self.folder / LAYOUTS, [row | {"cells": count_cells(layout.labels)} | made])
 
-    def style_rows(self) -> Iterator[Row]:
-        """Give the rows of the styles, by their numbers: number, name, group, file, look."""
+    def style_rows(self) -> Iterator[JsonRow]:
+        """Iterate over the rows of the styles by number: number, name, group, file, look."""
         return read_rows(self.folder / STYLES)
 
-    def layout_rows(self) -> Iterator[Row]:
-        """Give the rows of the layouts: number, name, group, file, cells, made, style."""
+    def layout_rows(self) -> Iterator[JsonRow]:
+        """Iterate over the rows of the layouts: number, name, group, file, cells, made, style."""
         return read_rows(self.folder / LAYOUTS)
 
-    def style(self, row: Row) -> Style:
+    def style(self, row: JsonRow) -> DatasetStyle:
         """Read a style from its row."""
         embedding = np.load(self.folder / row["file"]) if row["file"] else None
-        return Style(
+        return DatasetStyle(
             row["number"], row["name"], row["group"], embedding, row["look"], row["source"]
         )
 
-    def layout(self, row: Row) -> Layout:
+    def layout(self, row: JsonRow) -> DatasetLayout:
         """Read a layout from its row."""
         labels = read_mask(self.folder / row["file"])
         made = LayoutSource.from_dict(row["made"])
-        return Layout(row["number"], row["name"], row["group"], labels, made, row["style"])
+        return DatasetLayout(row["number"], row["name"], row["group"], labels, made, row["style"])
 
     # -- pairs -----------------------------------------------------------------------------
 
-    def rows(self) -> Iterator[Row]:
-        """Give the rows of the pairs one by one, in the order in which they were made.
+    def rows(self) -> Iterator[JsonRow]:
+        """Iterate over the rows of the pairs, in the order in which they were generated.
 
         Each has ``index``, ``image`` and ``mask`` (paths in the folder; mask None without a
         layout), ``style`` and ``layout`` (numbers), ``seed``, ``cells``, ``scores`` (see
-        :data:`~napari_pixcell.datasets.checks.SCORES`), ``flags`` (list of
-        :data:`~napari_pixcell.datasets.checks.FLAGS`), ``files`` (sha256 of each file) and
+        :data:`~napari_pixcell.datasets.store.checks.SCORES`), ``flags`` (list of
+        :data:`~napari_pixcell.datasets.store.checks.FLAGS`), ``files`` (sha256 of each file) and
         ``pixels`` (sha256 of the image's pixels).
         """
         return (row for row in read_rows(self.folder / MANIFEST) if "index" in row)
 
-    def image(self, row: Row) -> NDArray[np.uint8]:
+    def image(self, row: JsonRow) -> NDArray[np.uint8]:
         """Read the image of a pair: uint8, (height, width, 3)."""
         return read_image(self.folder / row["image"])
 
-    def mask(self, row: Row) -> NDArray[Any] | None:
+    def mask(self, row: JsonRow) -> NDArray[Any] | None:
         """Read the mask of a pair: unsigned integers, (height, width); None without one."""
         return read_mask(self.folder / row["mask"]) if row["mask"] else None
 
 
 def check_free(folder: Path) -> None:
-    """Refuse a folder that holds something; what an interrupted beginning left is nothing."""
+    """Raise PixCellError if a folder is not empty; hidden leftovers of an early kill may stay."""
     if folder.exists() and any(not path.name.startswith(".") for path in folder.iterdir()):
         raise PixCellError(
-            f"The folder {folder.name} is not empty; choose a new one for the dataset, or resume "
-            "the one that is in it."
+            f"The folder {folder.name} is not empty. Choose a new one for the dataset, or resume "
+            "the dataset in it."
         )
 
 
+def count_cells(labels: NDArray[Any]) -> int:
+    """Return the number of cells of an instance label image."""
+    return int(np.count_nonzero(np.unique(labels)))
+
+
 def read_image(path: Path) -> NDArray[np.uint8]:
-    """Read a picture that we wrote: uint8, (height, width, 3)."""
+    """Read an image of a dataset: uint8, (height, width, 3)."""
     if path.suffix == ".png":
         from PIL import Image
 
         with Image.open(path) as image:
             return np.asarray(image)
-    from tifffile import imread
-
-    return np.asarray(imread(path), np.uint8)
+    return np.asarray(read_mask(path), np.uint8)
 
 
 def read_mask(path: Path) -> NDArray[Any]:
-    """Read a mask that we wrote: uint16 or uint32, (height, width)."""
+    """Read a mask of a dataset: uint16 or uint32, (height, width)."""
     from tifffile import imread
 
     return np.asarray(imread(path))
 
 
-def _json(description: Description) -> bytes:
-    return json.dumps(description.to_dict(), indent=1, ensure_ascii=False).encode() + b"\n"
+def _json(description: Description) -> str:
+    return json.dumps(description.to_dict(), indent=1, ensure_ascii=False) + "\n"
 
 
 def _save_array(path: Path, array: Any) -> None:

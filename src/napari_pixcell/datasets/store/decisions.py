@@ -1,4 +1,4 @@
-"""What a person decided about the pairs of a dataset, stored with it."""
+"""Reviewers' decisions on the pairs of a dataset, stored with it."""
 
 from __future__ import annotations
 
@@ -13,29 +13,34 @@ DECISIONS = "decisions.jsonl"
 Decision = Literal["accepted", "rejected"]
 
 
+def now() -> str:
+    """Return the time as the files of a dataset hold it: ISO 8601, UTC, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
 def decide(folder: Path, pairs: dict[int, Decision | None]) -> None:
-    """Store decisions on pairs, by their numbers; None takes an earlier one back."""
-    now = datetime.now(UTC).isoformat(timespec="seconds")
+    """Store decisions by the numbers of the pairs; None revokes an earlier one."""
+    at = now()
     append_rows(
         folder / DECISIONS,
-        [{"index": index, "decision": what, "at": now} for index, what in pairs.items()],
+        [{"index": index, "decision": decision, "at": at} for index, decision in pairs.items()],
     )
 
 
 def read_decisions(folder: Path) -> dict[int, Decision]:
-    """Give the decisions that stand, by the numbers of the pairs."""
+    """Return the current decisions by the numbers of the pairs."""
     decided: dict[int, Decision] = {}
     for row in read_rows(folder / DECISIONS):
-        index, what = row.get("index"), row.get("decision")
+        index, decision = row.get("index"), row.get("decision")
         if not isinstance(index, int):
             continue
-        if what in ("accepted", "rejected"):
-            decided[index] = what
+        if decision in ("accepted", "rejected"):
+            decided[index] = decision
         else:
             decided.pop(index, None)
     return decided
 
 
 def is_used(flagged: bool, decision: Decision | None) -> bool:
-    """Whether a pair goes into what is made of the dataset: a person's word counts more."""
+    """Return True if a pair is exported. A reviewer's decision overrides a flag."""
     return not flagged if decision is None else decision == "accepted"

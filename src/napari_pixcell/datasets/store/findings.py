@@ -1,36 +1,30 @@
-"""What is wrong with a dataset, counted, with a few examples of each kind."""
+"""Problems of a dataset, counted, with a few examples of each kind."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any
 
+from napari_pixcell.words import counted
+
 SHOWN = 3
-RESUME = "resume the dataset"
-RESTORE = "restore them from a copy, or make the dataset again in a new folder"
-LOOK = "take them out of the folder"
-# What is the matter, as “1 image is …” and “2 images are …”, and what to do about it.
+RESUME = "Resume the dataset"
+RESTORE = "Restore the files from a copy, or make the dataset again in a new folder"
+MANIFEST = "Restore manifest.jsonl from a copy"
+# The problem, as “1 image is …” and “2 images are …”, and its remedy.
 KINDS = {
     "unprepared": ("The styles and layouts are not complete yet", "", RESUME),
-    "planned": ("planned pair is not made", "planned pairs are not made", RESUME),
-    "torn": ("row was cut off", "rows were cut off", RESUME),
+    "planned": ("planned pair is missing", "planned pairs are missing", RESUME),
+    "torn": ("row is incomplete", "rows are incomplete", RESUME),
     "style": ("style is missing or damaged", "styles are missing or damaged", RESTORE),
     "layout": ("layout is missing or damaged", "layouts are missing or damaged", RESTORE),
-    "unplanned": (
-        "row is not of the plan",
-        "rows are not of the plan",
-        "restore manifest.jsonl from a copy",
-    ),
-    "twice": ("pair is there twice", "pairs are there twice", "restore manifest.jsonl from a copy"),
-    "names": (
-        "row names files that are not its own",
-        "rows name files that are not their own",
-        "restore manifest.jsonl from a copy",
-    ),
+    "unplanned": ("row does not fit the plan", "rows do not fit the plan", MANIFEST),
+    "twice": ("pair is listed twice", "pairs are listed twice", MANIFEST),
+    "names": ("row names another pair's files", "rows name other pairs' files", MANIFEST),
     "alike": (
-        "image has the very pixels of another pair's",
-        "images have the very pixels of another pair's",
-        "reject all but the first of them in the review",
+        "image has the same pixels as another pair",
+        "images have the same pixels as another pair",
+        "Reject all but the first of them in the review",
     ),
     "missing": ("file is missing", "files are missing", RESTORE),
     "changed": (
@@ -40,34 +34,26 @@ KINDS = {
     ),
     "unreadable": ("file cannot be read", "files cannot be read", RESTORE),
     "size": (
-        "mask is not as large as its image",
-        "masks are not as large as their images",
+        "mask differs in size from its image",
+        "masks differ in size from their images",
         RESTORE,
     ),
-    "unmarked": (
-        "file does not say that it is synthetic",
-        "files do not say that they are synthetic",
-        RESTORE,
-    ),
-    "record": (
-        "image carries no record that can be read",
-        "images carry no record that can be read",
-        RESTORE,
-    ),
+    "unmarked": ("file is not marked as synthetic", "files are not marked as synthetic", RESTORE),
+    "record": ("image carries no readable record", "images carry no readable record", RESTORE),
     "disagrees": (
-        "image's record is of another seed, style, layout or picture than its row",
-        "images' records are of another seed, style, layout or picture than their rows",
+        "image's record differs from its row in seed, style, layout or pixels",
+        "images' records differ from their rows in seed, style, layout or pixels",
         RESTORE,
     ),
-    "stray": ("file belongs to no pair", "files belong to no pair", LOOK),
-    "half": (
-        "file was not written to its end",
-        "files were not written to their end",
-        f"{RESUME}, or remove what is left of them",
+    "stray": (
+        "file belongs to no pair",
+        "files belong to no pair",
+        "Move such files out of the folder",
     ),
+    "half": ("file is incomplete", "files are incomplete", f"{RESUME}, or delete such files"),
     "decided": (
-        "decision is about a pair that is not there",
-        "decisions are about pairs that are not there",
+        "decision concerns a pair that does not exist",
+        "decisions concern pairs that do not exist",
         RESUME,
     ),
 }
@@ -75,16 +61,16 @@ KINDS = {
 
 @dataclass
 class Findings:
-    """What :func:`~napari_pixcell.datasets.store.completeness.check_dataset` found.
+    """Result of :func:`~napari_pixcell.datasets.store.completeness.check_dataset`.
 
     Attributes
     ----------
     pairs, planned : int
-        How many are there, and how many there should be.
+        Numbers of pairs that exist and that are planned.
     counts : dict of str to int
-        How often what is the matter.
+        Number of problems of each kind.
     examples : dict of str to list of str
-        Of what, at most a few of each.
+        Names of the first few files or pairs of each kind.
     """
 
     pairs: int = 0
@@ -93,7 +79,7 @@ class Findings:
     examples: dict[str, list[str]] = field(default_factory=dict)
 
     def add(self, kind: str, example: str = "", count: int = 1) -> None:
-        """Note one more, or several, of a kind of :data:`KINDS`."""
+        """Count one or more problems of a kind of :data:`KINDS`."""
         self.counts[kind] = self.counts.get(kind, 0) + count
         shown = self.examples.setdefault(kind, [])
         if example and len(shown) < SHOWN:
@@ -101,32 +87,32 @@ class Findings:
 
     @property
     def whole(self) -> bool:
-        """Whether nothing is the matter."""
+        """True if there are no problems."""
         return not self.counts
 
     @property
     def exit_code(self) -> int:
-        """For a command: 0 if nothing is the matter, or else 1."""
+        """Exit code of a command: 0 without problems, else 1."""
         return int(not self.whole)
 
     @property
     def sentences(self) -> list[str]:
-        """Say what is the matter, and what to do about it."""
+        """Each problem and its remedy in words."""
         if self.whole:
-            return [f"All {self.pairs:,} pairs are whole, marked as synthetic and traceable."]
+            return [f"{counted(self.pairs, 'pair')}: complete, marked as synthetic and traceable."]
         return [self._sentence(kind) for kind in KINDS if kind in self.counts]
 
     def _sentence(self, kind: str) -> str:
         count, shown = self.counts[kind], self.examples[kind]
-        one, several, do = KINDS[kind]
+        one, several, remedy = KINDS[kind]
         if not several:
-            return f"{one}; {do}."
+            return f"{one}. {remedy}."
         names = ", ".join(shown) + (", …" if count > len(shown) else "")
         where = f" ({names})" if shown else ""
-        return f"{count:,} {one if count == 1 else several}{where}; {do}."
+        return f"{counted(count, one, several)}{where}. {remedy}."
 
     def to_dict(self) -> dict[str, Any]:
-        """Give a JSON value."""
+        """Return a JSON value."""
         return {
             "pairs": self.pairs,
             "planned": self.planned,

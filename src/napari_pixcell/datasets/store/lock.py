@@ -1,4 +1,4 @@
-"""One process at a time works on a dataset; the others are told which one does."""
+"""A lock that lets one process at a time work on a dataset, and names it to the others."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ OWNER = ".owner.json"
 
 
 @contextmanager
-def locked(folder: Path, what: str | None = None) -> Iterator[None]:
-    """Keep other processes from changing a dataset while the block lasts.
+def locked(folder: Path, subject: str | None = None) -> Iterator[None]:
+    """Keep other processes from changing a dataset for the duration of the block.
 
-    The system lets go of the lock of a process that was killed. Who holds it is a number of a
-    process and a time: names of people and machines do not belong into a dataset.
+    The system releases the lock of a killed process. The owner is recorded as a process number and
+    a time, because a dataset must not name people or machines.
 
     Parameters
     ----------
     folder : Path
-    what : str, optional
-        What the folder is, for whom it is refused; its dataset by default.
+    subject : str, optional
+        What the folder holds, for the message to other processes; a dataset by default.
 
     Raises
     ------
     PixCellError
-        If another process holds it.
+        If another process holds the lock.
     """
     lock = FileLock(folder / LOCK)
     try:
         lock.acquire(timeout=0)
     except Timeout:
         raise PixCellError(
-            f"{_owner(folder)} is working on {what or f'the dataset {folder.name}'}; wait until it "
-            "is done, or cancel it there."
+            f"{_owner(folder)} is working on {subject or f'the dataset {folder.name}'}. Wait until "
+            "it has finished, or cancel it there."
         ) from None
     owner = folder / OWNER
     try:
@@ -58,5 +58,5 @@ def _owner(folder: Path) -> str:
         owner = json.loads((folder / OWNER).read_text())
         since = datetime.fromisoformat(owner["since"])
         return f"Process {owner['process']} (since {since:%d %B, %H:%M})"
-    except (OSError, ValueError, KeyError, TypeError):  # it is only just beginning, or done
+    except (OSError, ValueError, KeyError, TypeError):  # it has only just started, or finished
         return "Another process"

@@ -1,51 +1,51 @@
-"""Pairs into a dataset: files first, then the row that says they are whole."""
+"""Writes the pairs of a dataset: files first, then the row that makes them a pair."""
 
 from __future__ import annotations
 
-import errno
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pixcell.datasets.export import safe_name
-from napari_pixcell.datasets.marking import (
+from napari_pixcell.datasets.marks import (
     synthetic_image_tiff,
     synthetic_png,
     synthetic_tiff,
+    without_path,
 )
-from napari_pixcell.datasets.recipe.plan import PlannedPair
-from napari_pixcell.datasets.store.dataset import APART, MANIFEST, Dataset
-from napari_pixcell.datasets.store.rows import Row, append_rows, cut_torn
+from napari_pixcell.datasets.store.dataset import APART, MANIFEST, Dataset, count_cells
+from napari_pixcell.datasets.store.plan import PlannedPair
+from napari_pixcell.datasets.store.rows import JsonRow, append_rows, cut_torn
 from napari_pixcell.engine.record import Record
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.files import write_whole
+from napari_pixcell.files import UNFINISHED, is_disk_full, write_whole
+from napari_pixcell.words import counted
 
 DIGITS = 6
 PAIR_FOLDERS = "images", "masks"
+ENCODERS = {"png": (".png", synthetic_png), "tiff": (".tif", synthetic_image_tiff)}
 
 
 class DiskProblem(PixCellError):
-    """The disk is full or cannot be written to; the next pair would fail as well."""
+    """The disk is full or not writable, so the next pair would fail as well."""
 
 
 class PairFiles:
-    """Writes the pairs of a dataset, and knows which are there.
+    """Writes the pairs of a dataset and tracks which are complete.
 
     Parameters
     ----------
     dataset : Dataset
-        Locked by whoever uses this.
+        Locked by the caller.
 
     Attributes
     ----------
     done : array, bool, (pairs,)
-        Which pairs of the plan are whole.
+        True for the pairs of the plan that are complete.
     """
 
     def __init__(self, dataset: Dataset) -> None:
@@ -57,21 +57,22 @@ class PairFiles:
                 self.done[row["index"]] = True
         self._sweep()
 
+    @property
+    def count(self) -> int:
+        """Number of complete pairs."""
+        return int(self.done.sum())
+
     def _sweep(self) -> None:
-        """Take away what a killed process left: files without a row, and halves of files."""
-        for name in (
-            "",
-            "styles",
-            "layouts",
-            *PAIR_FOLDERS,
-            *(f"{APART}/{n}" for n in PAIR_FOLDERS),
-        ):
+        """Remove the leftovers of a killed process: files without a row, and incomplete files."""
+        apart = [f"{APART}/{name}" for name in PAIR_FOLDERS]
+        for name in ("", "styles", "layouts", *PAIR_FOLDERS, *apart):
             folder, of_pairs = self.dataset.folder / name, name.endswith(PAIR_FOLDERS)
             if not folder.is_dir():
                 continue
             with os.scandir(folder) as entries:
                 for entry in entries:
-                    if entry.name.endswith(".part") or (of_pairs and self._is_stray(entry.name)):
+                    unfinished = entry.name.endswith(UNFINISHED)
+                    if unfinished or (of_pairs and self._is_stray(entry.name)):
                         Path(entry.path).unlink()
 
     def _is_stray(self, name: str) -> bool:
@@ -86,8 +87,8 @@ class PairFiles:
         record: Record,
         scores: dict[str, float | None],
         flags: tuple[str, ...],
-    ) -> Row:
-        """Write a pair and give its row.
+    ) -> JsonRow:
+        """Write a pair and return its row.
 
         Parameters
         ----------
@@ -96,29 +97,23 @@ class PairFiles:
         labels : array, (height, width), optional
             The mask, of the size of the image.
         record : Record
-            Goes into the image whole; names in it lose any folder.
+            Stored in the image; names in it lose any folder.
         scores, flags
-            See :mod:`napari_pixcell.datasets.checks`; with a flag the pair is kept apart.
+            See :mod:`napari_pixcell.datasets.store.checks`; a flagged pair is set apart.
 
         Raises
         ------
         DiskProblem
-            If the disk is full or cannot be written to; earlier pairs are whole.
+            If the disk is full or not writable; earlier pairs stay complete.
         """
         description, folder = self.dataset.description, self.dataset.folder
-        source = replace(record.request.source, name=safe_name(record.request.source.name))
-        record = replace(record, request=replace(record.request, source=source))
+        record = without_path(record)
         where = f"{APART}/" if flags else ""
         stem = f"{pair.index:0{DIGITS}}"
-        with explained(folder, lambda: int(self.done.sum())):
-            files: dict[str, bytes] = {}
-            if description.picture == "tiff":
-                name = f"{where}images/{stem}.tif"
-                files[name] = synthetic_image_tiff(image, record, description.mpp)
-            else:
-                name = f"{where}images/{stem}.png"
-                files[name] = synthetic_png(image, record, description.mpp)
-            mask = None
+        suffix, encode = ENCODERS[description.picture]
+        with disk_problems(folder, lambda: self.count):
+            name, mask = f"{where}images/{stem}{suffix}", None
+            files = {name: encode(image, record, description.mpp)}
             if labels is not None:
                 mask = f"{where}masks/{stem}.tif"
                 files[mask] = synthetic_tiff(labels, description.mpp)
@@ -134,7 +129,7 @@ class PairFiles:
                 "style": pair.style,
                 "layout": pair.layout,
                 "seed": pair.seed,
-                "cells": None if labels is None else int(np.count_nonzero(np.unique(labels))),
+                "cells": None if labels is None else count_cells(labels),
                 "scores": scores,
                 "flags": list(flags),
                 "files": hashes,
@@ -146,31 +141,31 @@ class PairFiles:
 
 
 @contextmanager
-def explained(folder: Path, made: Callable[[], int] = lambda: 0) -> Iterator[None]:
-    """Turn what a disk refuses into a sentence.
+def disk_problems(folder: Path, complete: Callable[[], int] = lambda: 0) -> Iterator[None]:
+    """Turn an ``OSError`` of the block into a sentence for the user.
 
     Parameters
     ----------
     folder : Path
         Of the dataset.
-    made : callable
-        Gives how many pairs are whole by then.
+    complete : callable
+        Returns the number of complete pairs.
 
     Raises
     ------
     DiskProblem
-        In the place of an ``OSError`` of the block.
+        In place of the ``OSError``.
     """
     try:
         yield
     except OSError as error:
-        count, name = made(), folder.name
-        kept = f" ({count:,} pair{' is' if count == 1 else 's are'} whole)" if count else ""
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        count, name = complete(), folder.name
+        kept = f" ({counted(count, 'complete pair')} so far)" if count else ""
+        if is_disk_full(error):
             raise DiskProblem(
-                f"The disk of {name} is full; free some space and resume the dataset{kept}."
+                f"The disk of {name} is full. Free some space and resume the dataset{kept}."
             ) from error
         raise DiskProblem(
-            f"{name} cannot be read or written ({error.strerror}); mend that and resume the "
+            f"{name} cannot be read or written ({error.strerror}). Fix this and resume the "
             f"dataset{kept}."
         ) from error

@@ -1,4 +1,4 @@
-"""Rows of JSON in a file that grows (JSON lines), and that a killed process leaves readable."""
+"""JSON lines: files of rows that only grow, and that stay readable if a process is killed."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from typing import Any
 
 BLOCK = 1 << 16
 
-Row = dict[str, Any]
+JsonRow = dict[str, Any]
 
 
-def append_rows(path: Path, rows: Iterable[Row]) -> None:
-    """Add rows at the end of a file; they are on the disk, or none is, when this returns.
+def append_rows(path: Path, rows: Iterable[JsonRow]) -> None:
+    """Append rows to a file. When this returns, all of them are on disk.
 
     Parameters
     ----------
     path : Path
-        Made if it is not there. A row in it that was cut off stays apart from the new ones.
+        Created if it does not exist. A torn row at its end stays apart from the new ones.
     rows : iterable of dict
         JSON values.
 
     Raises
     ------
     OSError
-        If they cannot be written; what was there is unchanged.
+        If they cannot be written; the file is unchanged then.
     """
     data = b"".join(json.dumps(row, ensure_ascii=False).encode() + b"\n" for row in rows)
     with path.open("a+b", buffering=0) as file:
@@ -36,7 +36,7 @@ def append_rows(path: Path, rows: Iterable[Row]) -> None:
             if file.read(1) != b"\n":  # an earlier run was killed in the middle of a row
                 data = b"\n" + data
         try:
-            while data:  # a disk that fills up takes a part first
+            while data:  # a disk that fills up accepts a part first
                 data = data[file.write(data) :]
             os.fsync(file.fileno())
         except BaseException:
@@ -44,14 +44,14 @@ def append_rows(path: Path, rows: Iterable[Row]) -> None:
             raise
 
 
-def read_rows(path: Path) -> Iterator[Row]:
-    """Give the rows of a file one by one; a row that was cut off is passed over."""
-    for _, row in read_places(path):
+def read_rows(path: Path) -> Iterator[JsonRow]:
+    """Iterate over the rows of a file, skipping torn ones."""
+    for _, row in read_offsets(path):
         yield row
 
 
-def read_places(path: Path, start: int = 0) -> Iterator[tuple[int, Row]]:
-    """Give the rows of a file from a byte on, each with the byte that it begins at."""
+def read_offsets(path: Path, start: int = 0) -> Iterator[tuple[int, JsonRow]]:
+    """Iterate over the rows of a file from a byte offset on, each with its own offset."""
     if not path.exists():
         return
     at = start
@@ -67,16 +67,16 @@ def read_places(path: Path, start: int = 0) -> Iterator[tuple[int, Row]]:
             at += len(line)
 
 
-def row_at(path: Path, place: int) -> Row:
-    """Give the row that begins at a byte that :func:`read_places` gave."""
+def row_at(path: Path, offset: int) -> JsonRow:
+    """Read the row at an offset that :func:`read_offsets` returned."""
     with path.open("rb") as file:
-        file.seek(place)
-        row: Row = json.loads(file.readline())
+        file.seek(offset)
+        row: JsonRow = json.loads(file.readline())
         return row
 
 
 def cut_torn(path: Path) -> None:
-    """Take away a last row that was cut off, so that the file ends with a whole one."""
+    """Remove a torn row from the end of a file."""
     if not path.exists():
         return
     with path.open("r+b") as file:
@@ -84,9 +84,9 @@ def cut_torn(path: Path) -> None:
         while end:
             start = max(0, end - BLOCK)
             file.seek(start)
-            found = file.read(end - start).rfind(b"\n")
-            if found >= 0:
-                file.truncate(start + found + 1)
+            newline = file.read(end - start).rfind(b"\n")
+            if newline >= 0:
+                file.truncate(start + newline + 1)
                 return
             end = start
         file.truncate(0)

@@ -1,4 +1,4 @@
-"""All pairs of a dataset as columns of numbers, to sort, filter and count without their files."""
+"""All pairs of a dataset as numeric columns, to sort, filter and count without their files."""
 
 from __future__ import annotations
 
@@ -7,30 +7,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pixcell.datasets.checks import FLAGS, SCORES
+from napari_pixcell.datasets.store.checks import FLAGS, SCORES
 from napari_pixcell.datasets.store.dataset import MANIFEST, Dataset
-from napari_pixcell.datasets.store.rows import Row, read_places, row_at
+from napari_pixcell.datasets.store.rows import JsonRow, read_offsets, row_at
 
-FIRST_ROOM = 1024
+FIRST_CAPACITY = 1024
 
 
 class PairTable:
-    """The pairs of a dataset in columns; a pair takes about 60 bytes.
+    """The pairs of a dataset in columns of about 60 bytes per pair.
 
     Parameters
     ----------
     dataset : Dataset
-        Read row by row; what is added to it later comes with :meth:`refresh`.
-
-    Attributes
-    ----------
-    index, style, layout, cells : array, int32, (pairs,)
-        Numbers; -1 where there is none.
-    scores : array, float32, (pairs, scores)
-        In the order of :data:`~napari_pixcell.datasets.checks.SCORES`; NaN where one does not
-        apply.
-    flags : array, bool, (pairs, flags)
-        In the order of :data:`~napari_pixcell.datasets.checks.FLAGS`.
+        Read row by row; :meth:`refresh` adds the pairs that were written later.
     """
 
     def __init__(self, dataset: Dataset) -> None:
@@ -38,83 +28,82 @@ class PairTable:
         self._numbers = np.zeros((0, 4), np.int32)
         self._scores = np.zeros((0, len(SCORES)), np.float32)
         self._flags = np.zeros((0, len(FLAGS)), bool)
-        self._places = np.zeros(0, np.int64)
+        self._offsets = np.zeros(0, np.int64)
         self._count = 0
-        self._read = -1
+        self._last_offset = -1
         self.refresh()
 
     def refresh(self) -> int:
-        """Read the rows that came since, and give how many there are now."""
+        """Read the rows that are new, and return the number of all."""
         path = self._dataset.folder / MANIFEST
-        for place, row in read_places(path, max(0, self._read)):  # the last one again
-            if place > self._read and "index" in row:
-                self._add(place, row)
-                self._read = place
+        for offset, row in read_offsets(path, max(0, self._last_offset)):  # the last row again
+            if offset > self._last_offset and "index" in row:
+                self._add(offset, row)
+                self._last_offset = offset
         return self._count
 
     def __len__(self) -> int:
-        """How many pairs there are."""
         return self._count
 
     @property
     def index(self) -> NDArray[np.int32]:
-        """Numbers of the pairs."""
+        """Numbers of the pairs: int32, (pairs,)."""
         return self._numbers[: self._count, 0]
 
     @property
     def style(self) -> NDArray[np.int32]:
-        """Numbers of their styles."""
+        """Numbers of their styles: int32, (pairs,)."""
         return self._numbers[: self._count, 1]
 
     @property
     def layout(self) -> NDArray[np.int32]:
-        """Numbers of their layouts; -1 without one."""
+        """Numbers of their layouts: int32, (pairs,); -1 without one."""
         return self._numbers[: self._count, 2]
 
     @property
     def cells(self) -> NDArray[np.int32]:
-        """How many cells their masks have; -1 without a mask."""
+        """Numbers of cells in their masks: int32, (pairs,); -1 without a mask."""
         return self._numbers[: self._count, 3]
 
     @property
     def scores(self) -> NDArray[np.float32]:
-        """All scores."""
+        """All scores: float32, (pairs, scores), in the order of SCORES; NaN if not applicable."""
         return self._scores[: self._count]
 
     @property
     def flags(self) -> NDArray[np.bool_]:
-        """All flags."""
+        """All flags: bool, (pairs, flags), in the order of FLAGS."""
         return self._flags[: self._count]
 
     @property
     def flagged(self) -> NDArray[np.bool_]:
-        """Which pairs have a flag."""
-        return np.any(self.flags, axis=1)
+        """Whether each pair has a flag: bool, (pairs,)."""
+        return np.asarray(self.flags.any(axis=1))
 
     def score(self, name: str) -> NDArray[np.float32]:
-        """Give one score of all pairs."""
+        """Return one score of all pairs."""
         return self.scores[:, list(SCORES).index(name)]
 
     def flag(self, name: str) -> NDArray[np.bool_]:
-        """Give one flag of all pairs."""
+        """Return one flag of all pairs."""
         return self.flags[:, list(FLAGS).index(name)]
 
-    def row(self, position: int) -> Row:
+    def row(self, position: int) -> JsonRow:
         """Read the whole row of the pair at a position of the columns."""
-        return row_at(self._dataset.folder / MANIFEST, int(self._places[position]))
+        return row_at(self._dataset.folder / MANIFEST, int(self._offsets[position]))
 
-    def _add(self, place: int, row: Row) -> None:
-        if self._count == len(self._places):
-            room = max(FIRST_ROOM, 2 * self._count)
-            for name in ("_numbers", "_scores", "_flags", "_places"):
-                setattr(self, name, _longer(getattr(self, name), room))
+    def _add(self, offset: int, row: JsonRow) -> None:
+        if self._count == len(self._offsets):
+            capacity = max(FIRST_CAPACITY, 2 * self._count)
+            for name in ("_numbers", "_scores", "_flags", "_offsets"):
+                setattr(self, name, _longer(getattr(self, name), capacity))
         at = self._count
         numbers = (row["index"], row["style"], row["layout"], row["cells"])
         self._numbers[at] = [-1 if number is None else number for number in numbers]
         scores = (row["scores"].get(name) for name in SCORES)
         self._scores[at] = [np.nan if score is None else score for score in scores]
         self._flags[at] = [name in row["flags"] for name in FLAGS]
-        self._places[at] = place
+        self._offsets[at] = offset
         self._count += 1
 
 

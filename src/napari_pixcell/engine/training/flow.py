@@ -186,7 +186,7 @@ def set_rate(optimiser: torch.optim.Optimizer, peak: float, step: int, steps: in
 def take_step(optimiser: torch.optim.Optimizer, loss: Tensor) -> float:
     """Take one step with clipped gradients, and return the loss."""
     optimiser.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss.backward()
     weights = [weight for group in optimiser.param_groups for weight in group["params"]]
     nn.utils.clip_grad_norm_(weights, 1.0)
     optimiser.step()

@@ -41,7 +41,7 @@ from napari_pixcell.models.catalogue import BUILT_IN, Family
 from napari_pixcell.models.identity import encoder_identity
 from napari_pixcell.models.own_families import check_not_taken, check_own_name
 from napari_pixcell.models.store import require
-from napari_pixcell.models.weights import load_file, sha256_of
+from napari_pixcell.models.weights import cached_sha256, load_file
 from napari_pixcell.networks import StainFlowMLP
 
 FORMAT = 1  # increase it when the same pairs and settings yield another stain
@@ -147,7 +147,7 @@ class TrainingRun:
         return pair.key(
             FORMAT,
             encoder_identity(base),
-            sha256_of(vae.weights),
+            cached_sha256(vae.weights),
             self.request.mpp,
             base.mpp,
             side,
@@ -179,6 +179,7 @@ class TrainingRun:
             return embedded, np.stack(encoded) if encoded else empty
 
         with torch.inference_mode():
+            embedded: EmbeddedPair
             embedded, encoded = self._fitting(work, lambda words: self._emit(Notice(words)))
         self.folder.keep_embedded(key, embedded)
         if encoded is not None:

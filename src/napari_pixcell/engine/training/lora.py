@@ -132,11 +132,11 @@ def train_lora(
         drop = torch.rand(count, 1, 1, generator=generator).to(device) < without_style
         nothing = transformer.unconditional(count).to(examples.embeddings)
         embeddings = torch.where(drop, nothing, examples.embeddings)
-        noisy, wanted, weight, times = noising(examples, from_start, generator)
+        noisy, wanted, scale, times = noising(examples, from_start, generator)
         with torch.autocast(device.type, precision, enabled=precision is not None):
             made = (run or transformer)(noisy, embeddings, times.to(device)).sample
         made = made[:, : noisy.shape[1]].float()
-        loss = (weight * (made - wanted).square()).mean()
+        loss = (scale * (made - wanted).square()).mean()
         losses.append(take_step(optimiser, loss))
         if step % every and step != steps:
             continue
@@ -169,13 +169,13 @@ def adapter_loss(
         generator, losses = torch.Generator().manual_seed(0), []
         with switch():
             for examples in batches:
-                noisy, wanted, weight, times = noising(examples, from_start, generator)
+                noisy, wanted, scale, times = noising(examples, from_start, generator)
                 device = noisy.device
                 enabled = precision != torch.float32
                 with torch.autocast(device.type, precision, enabled=enabled):
                     made = transformer(noisy, examples.embeddings, times.to(device)).sample
                 away = made[:, : noisy.shape[1]].float() - wanted
-                losses.append(float((weight * away.square()).mean()))
+                losses.append(float((scale * away.square()).mean()))
         found.append(sum(losses) / len(losses))
     return found[0], found[1]
 

@@ -28,7 +28,7 @@ from napari_pixcell.models.adapters import open_adapter
 from napari_pixcell.models.build import read_config
 from napari_pixcell.models.catalogue import Family
 from napari_pixcell.models.loading import load_part, pick_dtype
-from napari_pixcell.models.lora import put_lora
+from napari_pixcell.models.lora import attach_lora
 from napari_pixcell.models.store import require
 from napari_pixcell.words import counted
 
@@ -235,7 +235,7 @@ def _load(
     transformer: Any = load_part(base, found["transformer"], device, dtype, check)
     if "lora" in found:  # training continues from the base stain
         path = found["lora"].weights
-        put_lora(transformer, open_adapter(path)[0], path.name, torch.float32, device)
+        attach_lora(transformer, open_adapter(path)[0], path.name, torch.float32, device)
     block = transformer.pass_block
     # Each block is recomputed in the backward pass, because the activations of a tile of 1024 px
     # would fill a large GPU.

@@ -12,10 +12,11 @@ from napari_pixcell import __version__
 from napari_pixcell.engine.training.request import TrainRequest
 from napari_pixcell.engine.training.stain_folder import CARD, StainFolder
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.models.catalogue import BUILT_IN, Family, families
+from napari_pixcell.models.catalogue import BUILT_IN, Family
+from napari_pixcell.models.families import families
 from napari_pixcell.models.own_families import write_own_family
 from napari_pixcell.models.store import require
-from napari_pixcell.models.weights import sha256_of
+from napari_pixcell.models.weights import cached_sha256
 
 FORMAT = 1  # of the card
 GUIDANCE = 1.2  # of the published stains
@@ -77,7 +78,7 @@ def register(
             **figures,
             "steps": request.steps,
             "seed": request.seed,
-            "weights": {kind: sha256_of(path) for kind, path in parts.items()},
+            "weights": {kind: cached_sha256(path) for kind, path in parts.items()},
             "licence": f"{licence}: {base.licence}",
             "notice": notice,
             "versions": {"napari-pixcell": __version__, "torch": version("torch")},

@@ -1,1 +1,1 @@
-"""One file for each library that opens slides."""
+"""Slide backends: one file per library."""

@@ -1,8 +1,8 @@
-"""Aperio's tiled TIFFs by tifffile and imagecodecs, where that gives OpenSlide's very pixels.
+"""Aperio's tiled TIFFs by tifffile and imagecodecs, if the pixels equal OpenSlide's.
 
-Only what is certain is read this way: tiles in JPEG, or JPEG 2000 in RGB, none of them missing.
-JPEG 2000 in YCbCr (33003) is converted to RGB by OpenSlide alone, and tiles that a scanner left
-out are filled by it from a finer level, so such files stay with OpenSlide.
+Only safe cases are read this way: complete tiles in JPEG, or in JPEG 2000 with RGB. OpenSlide
+reads the rest, because only it converts JPEG 2000 in YCbCr (33003) to RGB and fills tiles that a
+scanner left out from a finer level.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ Fast = tuple[list[Level], Callable[[], None], CorruptTiles]
 
 
 def levels(path: Path, slide: Any) -> Fast | None:
-    """Make the levels of an Aperio slide, or None where OpenSlide must read them.
+    """Return the levels of an Aperio slide, or None if OpenSlide must read them.
 
     Parameters
     ----------
     path : Path
     slide : openslide.OpenSlide
-        The same file; says which levels there are.
+        The same file, opened by OpenSlide.
 
     Raises
     ------
     PixCellError
-        If the file ends before its tiles do.
+        If the file is cut short.
     """
     import tifffile
 
@@ -46,16 +46,16 @@ def levels(path: Path, slide: Any) -> Fast | None:
         return None
     reader, keep = Reader(file, path), False
     try:
-        # strips are the thumbnail, the label and the macro image, which are no levels
+        # Pages in strips are the thumbnail, the label and the macro image, not levels.
         pages: list[Any] = [page for page in file.pages if getattr(page, "is_tiled", False)]
         sizes = [(page.imagewidth, page.imagelength) for page in pages]
         if sizes != list(slide.level_dimensions) or not all(map(_is_known, pages)):
             return None
         for page in pages:
             reader.check_end(page)
-        made = [reader.tiled(page, index) for index, page in enumerate(pages)]
-        keep = _same(made[0], slide)
-        return ([*made], reader.close, reader.corrupt) if keep else None
+        tiled = [reader.tiled(page, index) for index, page in enumerate(pages)]
+        keep = _same(tiled[0], slide)
+        return ([*tiled], reader.close, reader.corrupt) if keep else None
     except (tifffile.TiffFileError, ValueError, IndexError, KeyError, struct.error):
         return None
     finally:
@@ -69,7 +69,7 @@ def _is_known(page: Any) -> bool:
 
 
 def _same(level: TiledLevel, slide: Any) -> bool:
-    """Say whether a part of level 0 is, pixel for pixel, what OpenSlide makes of it."""
+    """Whether part of level 0 equals OpenSlide's pixels exactly."""
     import openslide
 
     (height, width, _), (th, tw) = level.shape, level.tile
@@ -80,5 +80,5 @@ def _same(level: TiledLevel, slide: Any) -> bool:
         ours = level.decode(row, column)[:h, :w]
         theirs = np.asarray(slide.read_region((x, y), 0, (w, h)).convert("RGB"))
     except (Undecodable, openslide.OpenSlideError):
-        return True  # a corrupt tile tells nothing
+        return True  # a corrupt tile proves nothing
     return np.array_equal(ours, theirs)

@@ -1,4 +1,4 @@
-"""Whole-slide formats, by OpenSlide."""
+"""Whole-slide images, by OpenSlide."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.slides.corrupt import CorruptTiles, Undecodable
+from napari_pixcell.slides.corrupt import CorruptTiles, Undecodable, damaged
 from napari_pixcell.slides.levels import TiledLevel, to_rgb8
 from napari_pixcell.slides.pixel_size import plausible
 from napari_pixcell.slides.slide import Slide
 
 
 def recognises(path: Path) -> bool:
-    """Say whether this is a vendor's format; generic TIFFs are better read by tifffile."""
+    """Whether OpenSlide reads this vendor format; generic TIFFs are left to tifffile."""
     import openslide
 
     return openslide.OpenSlide.detect_format(str(path)) not in (None, "generic-tiff")
 
 
 class _Opened:
-    """One OpenSlide object, closed when it is retired and nobody reads from it any more."""
+    """An OpenSlide object, closed once it is retired and no read is in progress."""
 
     def __init__(self, path: Path) -> None:
         import openslide
@@ -41,9 +41,9 @@ class _Opened:
 
 
 class _Handle:
-    """OpenSlide for many threads; closing waits for reads in progress.
+    """Thread-safe OpenSlide; closing waits for reads in progress.
 
-    After its first failed read an OpenSlide object fails for ever, so it is replaced then.
+    After one failed read an OpenSlide object fails forever, so it is replaced.
     """
 
     def __init__(self, path: Path) -> None:
@@ -55,14 +55,14 @@ class _Handle:
 
     @property
     def slide(self) -> Any:
-        """The OpenSlide object, for what it says about the file."""
+        """The OpenSlide object, for the file's properties."""
         return self._opened.slide
 
     @contextmanager
     def _reading(self) -> Iterator[_Opened]:
         with self._change:
             if self._closed:
-                raise PixCellError(f"“{self.name}” was closed; open it again.")
+                raise PixCellError(f"“{self.name}” was closed. Open it again.")
             opened = self._opened
             opened.readers += 1
         try:
@@ -89,7 +89,7 @@ class _Handle:
             try:
                 return to_rgb8(np.asarray(opened.slide.read_region(*box)))
             except openslide.OpenSlideError:
-                # perhaps another thread's read failed: only an object of our own can tell
+                # Another thread's read may have failed. Only a separate object can tell.
                 return self._read_alone(opened, box)
 
     def _read_alone(self, failed: _Opened, box: tuple[Any, ...]) -> NDArray[np.uint8]:
@@ -106,16 +106,8 @@ class _Handle:
             raise Undecodable(str(error)) from error
 
 
-def damaged(name: str) -> PixCellError:
-    """Make the error of a file that ends early or has a broken part."""
-    return PixCellError(
-        f"“{name}” is damaged or cut short, so parts of it cannot be read; copy it again from "
-        "its source."
-    )
-
-
 def open_file(path: Path) -> Slide:
-    """Open a whole-slide file.
+    """Open a whole-slide image.
 
     Raises
     ------
@@ -141,13 +133,13 @@ def open_file(path: Path) -> Slide:
     except PixCellError:
         handle.close()
         raise
-    if fast is not None:  # OpenSlide has said what the slide is; its tiles are read without it
+    if fast is not None:  # OpenSlide is needed only for the metadata
         levels, close, corrupt = fast
         handle.close()
-        return Slide(path.name, levels, pairs, mpp, source, path, close, corrupt)
-    corrupt = CorruptTiles(path.name)
-    levels = [_level(handle, i, factors[i], corrupt) for i in range(slide.level_count)]
-    return Slide(path.name, levels, pairs, mpp, source, path, handle.close, corrupt)
+    else:
+        corrupt, close = CorruptTiles(path.name), handle.close
+        levels = [_level(handle, i, factors[i], corrupt) for i in range(slide.level_count)]
+    return Slide(path.name, levels, pairs, mpp, source, path, close=close, corrupt=corrupt)
 
 
 def _level(handle: _Handle, index: int, factor: float, corrupt: CorruptTiles) -> TiledLevel:
@@ -155,7 +147,7 @@ def _level(handle: _Handle, index: int, factor: float, corrupt: CorruptTiles) ->
     get = handle.slide.properties.get
     tw = int(get(f"openslide.level[{index}].tile-width", 512))
     th = int(get(f"openslide.level[{index}].tile-height", 512))
-    if not (64 <= tw <= 2048 and 64 <= th <= 2048):  # some vendors' strips span the slide
+    if not (64 <= tw <= 2048 and 64 <= th <= 2048):  # strips of some vendors span the slide
         tw = th = 512
 
     def fetch(row: int, column: int) -> NDArray[np.uint8]:

@@ -12,15 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.slides.backends.openslide import damaged
-from napari_pixcell.slides.corrupt import CorruptTiles, Undecodable
+from napari_pixcell.slides.corrupt import CorruptTiles, Undecodable, damaged
 from napari_pixcell.slides.levels import ArrayLevel, Level, TiledLevel, to_rgb8
 from napari_pixcell.slides.pixel_size import from_ome, from_resolution, in_um, plausible
 from napari_pixcell.slides.slide import Slide, shape_ratios
 
-MOST_PIXELS = 30_000 * 30_000  # of a level that must be decoded at once
+MOST_PIXELS = 30_000 * 30_000  # of a level that can only be decoded as a whole
 UNITS = {2: "inch", 3: "cm"}
-logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # what matters becomes one sentence
+logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # our error messages replace its log
 
 
 def open_file(path: Path) -> Slide:
@@ -29,7 +28,7 @@ def open_file(path: Path) -> Slide:
     Raises
     ------
     PixCellError
-        If it is damaged, cut short or has no colour image.
+        If it is damaged, cut short or has no RGB image.
     """
     import tifffile
 
@@ -43,8 +42,8 @@ def open_file(path: Path) -> Slide:
     if not colour:
         file.close()
         raise PixCellError(
-            f"“{path.name}” is not a colour (RGB) image, so it cannot be a slide; a label image is "
-            "imported as a layout instead."
+            f"“{path.name}” is not an RGB image, so it cannot be opened as a slide. Import a label "
+            "image as a layout instead."
         )
     series = max(colour, key=lambda s: s.size)
     reader = Reader(file, path)
@@ -54,8 +53,8 @@ def open_file(path: Path) -> Slide:
         file.close()
         raise
     mpp, source = _pixel_size(file, series)
-    pairs = shape_ratios(levels)
-    return Slide(path.name, levels, pairs, mpp, source, path, reader.close, reader.corrupt)
+    pairs, close = shape_ratios(levels), reader.close
+    return Slide(path.name, levels, pairs, mpp, source, path, close=close, corrupt=reader.corrupt)
 
 
 def _is_rgb(series: Any) -> bool:
@@ -63,7 +62,7 @@ def _is_rgb(series: Any) -> bool:
     samples = sizes.get("S", sizes.get("C", 0))
     others = [n for a, n in sizes.items() if a not in "YXSC"]
     kind = series.dtype is not None and series.dtype.kind in "u"
-    # a fluorescence stack of three channels is no slide: without samples it must be photometric RGB
+    # Without a sample axis it must be photometric RGB, unlike a three-channel fluorescence stack.
     colour = "S" in sizes or series.keyframe.photometric in (2, 6)
     return kind and colour and samples in (3, 4) and all(n == 1 for n in others)
 
@@ -92,7 +91,7 @@ def _ratio(value: Any) -> float:
 
 
 class Reader:
-    """One open TIFF; segments are read under a lock and decoded outside it."""
+    """An open TIFF; segments are read under a lock and decoded outside it."""
 
     def __init__(self, file: Any, path: Path) -> None:
         self.file = file
@@ -107,7 +106,7 @@ class Reader:
             self.file.close()
 
     def level(self, level: Any, index: int) -> Level:
-        """Make a level of a series, the ``index``-th of its slide."""
+        """Return a level of a series, the ``index``-th of its slide."""
         page = level.keyframe
         for one in level.pages:
             if one is not None:
@@ -117,12 +116,12 @@ class Reader:
         sizes = dict(zip(level.axes, level.shape, strict=True))
         if sizes["Y"] * sizes["X"] > MOST_PIXELS:
             raise PixCellError(
-                f"“{self.name}” is too large to be read without tiles; save it as a tiled TIFF."
+                f"“{self.name}” is too large to be read without tiles. Save it as a tiled TIFF."
             )
         return _WholeLevel(self, level, (sizes["Y"], sizes["X"]))
 
     def check_end(self, page: Any) -> None:
-        """Refuse a file that ends before the data of a page do."""
+        """Raise PixCellError if the file ends before the data of a page."""
         if any(
             offset + count > self.size
             for offset, count in zip(page.dataoffsets, page.databytecounts, strict=False)
@@ -130,11 +129,11 @@ class Reader:
             raise damaged(self.name)
 
     def tiled(self, page: Any, number: int) -> TiledLevel:
-        """Make a level of a page of tiles, the ``number``-th of its slide."""
+        """Return the level of a tiled page, the ``number``-th of its slide."""
         height, width = page.shape[:2]
         th, tw = page.tilelength, page.tilewidth
         across = -(-width // tw)
-        # all fetched now: tifffile loads some tags from the shared handle at first use
+        # Load all tags now, because tifffile reads some from the shared handle on first use.
         tables, decode = page.jpegtables, page.decode
         offsets, counts = tuple(page.dataoffsets), tuple(page.databytecounts)
 
@@ -142,13 +141,13 @@ class Reader:
             index = row * across + column
             h, w = min(th, height - row * th), min(tw, width - column * tw)
             offset, count = offsets[index], counts[index]
-            if not count:  # a sparse file leaves empty tiles out
+            if not count:  # sparse files omit empty tiles
                 return np.full((h, w, 3), 255, np.uint8)
             data = self.bytes(offset, count)
             try:
                 tile = decode(data, index, jpegtables=tables)[0]
                 pixels = to_rgb8(tile.reshape(tile.shape[-3:])[:h, :w])
-            except Exception as error:  # codecs raise their own kinds
+            except Exception as error:  # each codec raises its own exceptions
                 raise Undecodable("damaged data") from error
             if pixels.shape != (h, w, 3):
                 raise Undecodable(f"a tile of shape {pixels.shape}")
@@ -157,11 +156,11 @@ class Reader:
         return TiledLevel((height, width), (th, tw), fetch, corrupt=self.corrupt, index=number)
 
     def bytes(self, offset: int, count: int) -> bytes:
-        """Read a segment as it is in the file."""
+        """Read a segment without decoding it."""
         with self._lock:
             handle = self.file.filehandle
             if handle.closed:
-                raise PixCellError(f"“{self.name}” was closed; open it again.")
+                raise PixCellError(f"“{self.name}” was closed. Open it again.")
             handle.seek(offset)
             return bytes(handle.read(count))
 
@@ -169,12 +168,11 @@ class Reader:
         """Decode a level that has no usable tiles."""
         with self._lock:
             if self.file.filehandle.closed:
-                raise PixCellError(f"“{self.name}” was closed; open it again.")
+                raise PixCellError(f"“{self.name}” was closed. Open it again.")
             try:
                 pixels = level.asarray()
-            except Exception as error:  # codecs raise their own kinds
+            except Exception as error:  # each codec raises its own exceptions
                 raise damaged(self.name) from error
-        axes = [a for a, n in zip(level.axes, level.shape, strict=True) if n > 1 or a in "YXSC"]
         pixels = pixels.reshape([n for n in level.shape if n > 1])
         axes = [a for a, n in zip(level.axes, level.shape, strict=True) if n > 1]
         last = next(i for i, a in enumerate(axes) if a in "SC")
@@ -182,25 +180,25 @@ class Reader:
 
 
 class _WholeLevel(ArrayLevel):
-    """A level without usable tiles: decoded once, when first looked at."""
+    """A level without usable tiles, decoded as a whole when first read."""
 
     def __init__(self, reader: Reader, level: Any, shape: tuple[int, int]) -> None:
         Level.__init__(self, shape, (1024, 1024))
         self._source = (reader, level)
         self._once = threading.Lock()
-        self._array = None
+        self._array: NDArray[np.uint8] | None = None
 
     def read(self, top: int, bottom: int, left: int, right: int) -> NDArray[np.uint8]:
-        """Read a box that lies inside the level: (bottom - top, right - left, 3) uint8."""
+        """Read a box inside the level as (bottom - top, right - left, 3) uint8."""
         with self._once:
             if self._array is None:
                 reader, level = self._source
                 self._array = reader.whole(level)
-        return self._array[top:bottom, left:right]
+            return self._array[top:bottom, left:right]
 
 
 def _chain_is_broken(path: Path) -> bool:
-    """Say whether a directory of the TIFF lies beyond the end of the file, as in a cut copy."""
+    """Whether a directory of the TIFF lies beyond the end of the file, as in a truncated copy."""
     size = path.stat().st_size
     with path.open("rb") as file:
         head = file.read(16)

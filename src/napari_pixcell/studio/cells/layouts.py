@@ -1,9 +1,9 @@
-"""What a session does with layouts: paint them, put them aside, go back to earlier ones."""
+"""Layouts of regions: painted, replaced, put aside with another model, undone and redone."""
 
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,58 +13,78 @@ from psygnal import Signal
 from napari_pixcell.cells import advice, describe
 from napari_pixcell.cells.layout import Summary
 from napari_pixcell.cells.methods import LayoutSource
+from napari_pixcell.slides.region import Region
 from napari_pixcell.studio.background import Background
+from napari_pixcell.studio.cells.layout import Cells
 from napari_pixcell.studio.notices import Notices
-from napari_pixcell.studio.regions.item import Cells, RegionItem
+from napari_pixcell.studio.regions.item import RegionItem
+from napari_pixcell.studio.regions.regions import Regions
 from napari_pixcell.studio.settings import Settings
+from napari_pixcell.studio.slides import Slides
 
 log = logging.getLogger(__name__)
 
-MOST_KEPT = 64 * 2**20  # px of the layouts of a region that can be gone back to
-COUNTED_AT_ONCE = 1024**2  # px whose cells are counted without the window noticing
+SECTION = "layout"
+MOST_KEPT = 64 * 2**20  # px of the layouts that a region keeps for undo
+COUNTED_AT_ONCE = 1024**2  # px whose cells are counted without a noticeable delay
 
 
-class LayoutActions(Notices):
-    """The layout part of a :class:`~napari_pixcell.studio.session.Session`."""
+@dataclass(eq=False)
+class Layouts:
+    """The layouts of all regions.
 
-    layout_changed = Signal(object)
-    layout_counted = Signal(object)
+    Its fields are the parts of the session that it uses.
 
-    background: Background
+    Attributes
+    ----------
+    changed : Signal(RegionItem)
+        A region has another layout, or none.
+    counted : Signal(RegionItem)
+        The cells of a layout were counted.
+    wanted : Signal
+        A layout is about to be read or replaced: unfinished strokes are to be reported now.
+    """
+
+    changed = Signal(object)
+    counted = Signal(object)
+    wanted = Signal()
+
+    slides: Slides
+    regions: Regions
     settings: Settings
-    slide: Any
-    _items: dict[int, RegionItem]
+    background: Background
+    notices: Notices
 
-    @property
-    def active(self) -> RegionItem | None:
-        """The region that everything is about."""
-        raise NotImplementedError
+    def __post_init__(self) -> None:
+        self.regions.moved.connect(self._moved)
+        self.regions.refitted.connect(self._refitted)
+        self.regions.removed.connect(self.changed.emit)
+        self.regions.restored.connect(self._restored)
 
     def why_no_cells(self) -> str:
-        """Say why no cells can be put into the active region now; empty if they can."""
-        item = self.active
+        """Return why no cells can be put into the active region now; empty if they can."""
+        item = self.regions.active
         if item is None:
             return "Add a region first"
-        if not self.settings.model.takes_layout:
+        if not self.settings.takes_layout:
             return f"{self.settings.model.title} takes no layout"
-        return "Cells are being looked for" if item.layout_busy else ""
+        return "Segmenting nuclei…" if item.layout_busy else ""
 
     def why_no_change(self) -> str:
-        """Say why the active region's cells cannot be changed now; empty if they can."""
-        reason = self.why_no_cells()
-        if reason or self.active is None or self.active.layout is not None:
+        """Return why the active region's cells cannot be changed now; empty if they can."""
+        reason, item = self.why_no_cells(), self.regions.active
+        if reason or item is None or item.layout is not None:
             return reason
         return "There are no cells yet: segment, paint or import some"
 
-    def new_layout(self) -> None:
-        """Give the active region an empty layout to paint on."""
-        if self.active is not None and self.active.layout is None:
-            empty = np.zeros(self.active.size, np.int32)
-            self.set_layout(
-                self.active.number, empty, "painted", LayoutSource("painted"), remember=False
-            )
+    def new(self) -> None:
+        """Start an empty layout of the active region to paint on."""
+        item = self.regions.active
+        if item is not None and item.layout is None:
+            empty = np.zeros(item.size, np.int32)
+            self.set(item.number, empty, "painted", LayoutSource("painted"), remember=False)
 
-    def set_layout(
+    def set(
         self,
         number: int,
         labels: NDArray[Any] | None,
@@ -73,50 +93,63 @@ class LayoutActions(Notices):
         classes: dict[int, str] | None = None,
         remember: bool = True,
     ) -> None:
-        """Give a region a layout.
+        """Set the layout of a region.
 
         Parameters
         ----------
         number : int
-            Of the region.
+            Number of the region.
         labels : array, (height, width)
             Instance label image; None for no layout.
         origin, source : str, LayoutSource
-            How it came about.
+            How it was made.
         classes : dict of int to str
-            What kind of cell a label is.
+            Class names by label.
         remember : bool
-            Whether :meth:`undo_layout` comes back to what was before.
+            Whether :meth:`undo` restores the layout before it.
         """
-        item = self._items[number]
+        item = self.regions.items[number]
         if remember:
             self._remember(item)
-        self._take(item, None if labels is None else Cells(labels, origin, source, classes or {}))
+        self._put(item, None if labels is None else Cells(labels, origin, source, classes or {}))
 
-    def undo_layout(self, number: int) -> None:
-        """Go back to the layout before the last import, search or invention."""
-        item = self._items[number]
+    def undo(self, number: int) -> None:
+        """Restore the layout before the last import, segmentation or invention."""
+        item = self.regions.items[number]
         if item.earlier:
             item.later.append(item.whole_layout)
-            self._take(item, item.earlier.pop())
+            self._put(item, item.earlier.pop())
 
-    def redo_layout(self, number: int) -> None:
-        """Take :meth:`undo_layout` back."""
-        item = self._items[number]
+    def redo(self, number: int) -> None:
+        """Revert :meth:`undo`."""
+        item = self.regions.items[number]
         if item.later:
             item.earlier.append(item.whole_layout)
-            self._take(item, item.later.pop())
+            self._put(item, item.later.pop())
 
-    def _take(self, item: RegionItem, cells: Cells | None) -> None:
+    def edited(self, number: int) -> None:
+        """Count the cells again after the label image was painted on."""
+        item = self.regions.get(number)
+        if item is None:
+            return
+        if item.search is not None:
+            item.search.edited |= item.layout is item.search.labels
+        source = item.layout_source
+        if source is not None and source.method != "painted":
+            item.layout_source = replace(source, edited=True)
+        self._count(item)
+        self.notices.changed.emit()
+
+    def _put(self, item: RegionItem, cells: Cells | None) -> None:
         item.layout = cells.labels if cells is not None else None
         item.layout_origin = cells.origin if cells is not None else ""
         item.layout_source = cells.source if cells is not None else None
         item.classes = dict(cells.classes) if cells is not None else {}
         item.of_slide = False
-        self.problems.pop("layout", None)
+        self.notices.problems.pop(SECTION, None)
         self._count(item)
-        self.layout_changed.emit(item)
-        self.changed.emit()
+        self.changed.emit(item)
+        self.notices.changed.emit()
 
     def _remember(self, item: RegionItem) -> None:
         """Keep a layout that is about to be replaced; its array is not written to any more."""
@@ -127,26 +160,16 @@ class LayoutActions(Notices):
         fits = int(np.count_nonzero(kept <= MOST_KEPT))
         del item.earlier[: len(item.earlier) - max(1, fits)]
 
-    def layout_edited(self, number: int) -> None:
-        """Count the cells again after the label image was painted on."""
-        item = self._items.get(number)
-        if item is not None:
-            source = item.layout_source
-            if source is not None and source.method != "painted":
-                item.layout_source = replace(source, edited=True)
-            self._count(item)
-            self.changed.emit()
-
     def _count(self, item: RegionItem) -> None:
-        """Count the cells: at once, or in a thread where that takes the window's time."""
+        """Count the cells: at once, or in a thread if that would block the window."""
         labels, mpp = item.layout, self.settings.model.mpp
 
-        def take(counted: Summary) -> None:
+        def take(summary: Summary) -> None:
             if item.layout is labels:
-                item.cells, item.layout_text = counted.count, str(counted)
-                item.layout_advice = advice(counted)
-                self.layout_counted.emit(item)
-                self.changed.emit()
+                item.cells, item.layout_text = summary.count, str(summary)
+                item.layout_advice = advice(summary)
+                self.counted.emit(item)
+                self.notices.changed.emit()
 
         if labels is None:
             item.cells, item.layout_text, item.layout_advice = 0, "", ""
@@ -157,33 +180,40 @@ class LayoutActions(Notices):
             item.layout_text = item.layout_text or "Counting the cells…"
             self.background.compute(lambda: describe(labels, mpp), take, log.warning)
 
-    def change_size(
-        self, item: RegionItem, before: tuple[int, int], after: tuple[int, int]
-    ) -> None:
-        """Put a layout of another size aside; take back what fits."""
-        if before == after:
+    def _refitted(self, item: RegionItem, before: tuple[int, int]) -> None:
+        """Put a layout of another size aside, and bring back one that fits."""
+        if before == item.size:
             return
         aside = item.whole_layout
         if aside is not None:
             item.shelved[before] = aside
         item.earlier.clear()
         item.later.clear()
-        back = item.shelved.pop(after, None)
+        back = item.shelved.pop(item.size, None)
         if back is not None or aside is not None:
-            # The old layer has another shape and place: away with it before the new one comes.
-            self._take(item, None)
+            # The old layer has another shape and position: it goes before the new one comes.
+            self._put(item, None)
             if back is not None:
-                self._take(item, back)
+                self._put(item, back)
 
-    def resize_layout(self, item: RegionItem, shift: tuple[int, int]) -> None:
-        """Cut a layout to its region's new size, or give it empty margins.
+    def _moved(self, item: RegionItem, before: Region, _settled: bool) -> None:
+        """Keep the cells where they are on the slide, if the region has another size now."""
+        if item.layout_origin.startswith("segmented") and "moved" not in item.layout_origin:
+            item.layout_origin += " before the region was moved"
+        if item.layout is not None and item.layout.shape != item.size:
+            scale = self.slides.current.mpp / self.settings.model.mpp
+            shift = (before.y - item.region.y) * scale, (before.x - item.region.x) * scale
+            self._crop(item, (round(shift[0]), round(shift[1])))
+
+    def _crop(self, item: RegionItem, shift: tuple[int, int]) -> None:
+        """Crop a layout to its region's new size, or pad it.
 
         Parameters
         ----------
         item : RegionItem
             With a layout of its former size.
         shift : (down, right)
-            By how many px the former picture's corner lies inside the new one.
+            Offset of the former picture's corner inside the new one, in px.
         """
         whole = item.whole_layout
         assert whole is not None
@@ -198,6 +228,10 @@ class LayoutActions(Notices):
         item.earlier.clear()
         item.later.clear()
         of_slide = item.of_slide
-        self._take(item, None)
-        self._take(item, replace(whole, labels=resized))
+        self._put(item, None)
+        self._put(item, replace(whole, labels=resized))
         item.of_slide = of_slide
+
+    def _restored(self, item: RegionItem, layout: Cells | None) -> None:
+        if layout is not None:
+            self._put(item, layout)

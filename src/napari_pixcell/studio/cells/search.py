@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +13,8 @@ from napari_pixcell.cells.combining import combine, take_out, without_rejected
 from napari_pixcell.cells.layout import count_cells
 from napari_pixcell.cells.methods import LayoutSource, SegmentMethod, mixed
 from napari_pixcell.slides.region import Region
-
-if TYPE_CHECKING:
-    from napari_pixcell.studio.cells.segmenter import SegmentJob
-    from napari_pixcell.studio.regions.item import Cells
+from napari_pixcell.studio.cells.layout import Cells
+from napari_pixcell.studio.cells.segmenter import SegmentTask
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +107,7 @@ class Search:
         Whether its layout was painted on since.
     placed : bool
         Whether it has replaced the layout before it.
-    job : SegmentJob, optional
+    job : SegmentTask, optional
         What outlines the cells anew.
     """
 
@@ -122,7 +120,7 @@ class Search:
     rejected: NDArray[np.int32] | None = None
     edited: bool = False
     placed: bool = False
-    job: SegmentJob | None = None
+    job: SegmentTask | None = None
 
     def put(self, found: NDArray[np.int32], before: Cells | None) -> Combined:
         """Put found cells but the rejected ones into a layout."""

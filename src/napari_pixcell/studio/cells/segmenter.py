@@ -1,24 +1,21 @@
-"""Finding the cells of a region: at once by the built-in method, or by Cellpose in the worker."""
+"""Nuclear segmentation: at once by the built-in method, or by Cellpose in the worker."""
 
 from __future__ import annotations
 
-import time
 import weakref
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_pixcell.cells.methods import LayoutSource, SegmentMethod
-from napari_pixcell.engine.events import Event, Failure, Finished, Progress, SegmentedLayout
+from napari_pixcell.engine.events import Event, Failure, Finished, SegmentedLayout
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.request import SegmentRequest
 from napari_pixcell.slides.region import Region
-from napari_pixcell.studio.background import Background
-from napari_pixcell.studio.generation.pace import Clock
-from napari_pixcell.studio.results.results import Client, JobHandle
+from napari_pixcell.studio.tasks import Task, Tasks
 
 if TYPE_CHECKING:
     from napari_pixcell.cells.segmentation import Haematoxylin
@@ -26,58 +23,38 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-@dataclass(eq=False)
-class SegmentJob:
-    """A search for cells that waits or runs.
+@dataclass(eq=False, kw_only=True)
+class SegmentTask(Task):
+    """A segmentation that waits or runs.
 
     Parameters
     ----------
     how : SegmentMethod
-        By which method.
+        Method and thresholds.
     """
 
     how: SegmentMethod
-    handle: JobHandle | None = None
-    done: int = 0
-    total: int = 0
-    message: str = "Finding nuclei"
-    cancelled: bool = False
-    clock: Clock = field(default_factory=Clock)
-    since: float = field(default_factory=time.monotonic)
+    message: str = "Segmenting nuclei"
 
     @property
     def can_cancel(self) -> bool:
-        """Whether it takes long enough to be stopped, and was not yet."""
-        return self.how.method != "builtin" and not self.cancelled
-
-    def sentence(self) -> str:
-        """Say what is going on and how long it will take."""
-        if self.cancelled:
-            return "Cancelling…"
-        if not 0 < self.done < self.total:
-            return f"{self.message}…"
-        left = self.clock.left
-        return f"{self.message} · {left}" if left else self.message
-
-    def note(self, event: Progress) -> None:
-        """Take progress in."""
-        self.clock.note(event.done, event.total)
-        self.done, self.total, self.message = event.done, event.total, event.message
+        """True if it takes long enough to be cancelled, and was not yet."""
+        return super().can_cancel and self.how.method != "builtin"
 
 
 class Seen:
-    """What does not change while thresholds do: the last region that was looked at.
+    """What other thresholds do not change: pixels and stain of the last segmented region.
 
-    Of ``n`` pixels it keeps 8 ``n`` bytes for the built-in method, and up to 4 ``n`` for Cellpose.
+    For ``n`` pixels it keeps 8 ``n`` bytes for the built-in method, and up to 4 ``n`` for Cellpose.
 
     Parameters
     ----------
     slide : Slide
-        Whose region it is.
+        The slide of the region.
     region : Region
         In level-0 pixels.
     mpp : float
-        Pixel size in µm that it is read at.
+        Pixel size in µm to read it at.
     """
 
     def __init__(self, slide: Any, region: Region, mpp: float) -> None:
@@ -87,17 +64,17 @@ class Seen:
         self._outlined: tuple[float, NDArray[np.int32]] | None = None
 
     def shows(self, slide: Any, region: Region, mpp: float) -> bool:
-        """Whether it is this region."""
+        """True if it is this region."""
         return self._slide() is slide and (self._region, self._mpp) == (region, mpp)
 
     def packed(self, slide: Any) -> PackedArray:
-        """Give its pixels for a request."""
+        """Return its pixels for a request."""
         if self._packed is None:
             self._packed = PackedArray.pack(slide.read(self._region, self._mpp))
         return self._packed
 
     def nuclei(self, slide: Any, how: SegmentMethod) -> NDArray[np.int32]:
-        """Find its nuclei by the built-in method: int32, (height, width)."""
+        """Segment its nuclei by the built-in method: int32, (height, width)."""
         # Here: these bring scikit-image and scipy.
         from napari_pixcell.cells.combining import without_small
         from napari_pixcell.cells.segmentation import measure_haematoxylin, outline_nuclei
@@ -110,23 +87,17 @@ class Seen:
 
 
 class Segmenter:
-    """Finds cells without keeping the main thread waiting.
+    """Segments nuclei without blocking the main thread.
 
     Parameters
     ----------
-    client : Client
-        Who runs Cellpose.
-    background : Background
-        Threads of the session.
-    changed : callable
-        Called when there is progress to show.
+    tasks : Tasks
+        Background work of the session.
     """
 
-    def __init__(self, client: Client, background: Background, changed: Callable[[], None]) -> None:
-        self._client = client
-        self._background = background
-        self._changed = changed
-        self._seen: Seen | None = None  # of the thread that computes
+    def __init__(self, tasks: Tasks) -> None:
+        self._tasks = tasks
+        self._seen: Seen | None = None  # used only in the thread that computes
 
     def start(
         self,
@@ -134,93 +105,81 @@ class Segmenter:
         region: Region,
         mpp: float,
         how: SegmentMethod,
+        *,
         fit: Callable[[NDArray[np.int32]], Callable[[], T]],
         done: Callable[[T, LayoutSource], None],
-        ended: Callable[[str], None],
-    ) -> SegmentJob:
-        """Find the cells of a region; returns at once.
+        on_end: Callable[[SegmentTask], None],
+    ) -> SegmentTask:
+        """Segment the nuclei of a region; returns at once.
 
-        Where only thresholds differ from the last search, that is quick: the built-in method goes
-        on from the stain, and Cellpose from what its network said.
+        A repetition with other thresholds is fast: the built-in method keeps the stain, and
+        Cellpose the output of its network.
 
         Parameters
         ----------
         slide : Slide
-            Whose region it is.
+            The slide of the region.
         region : Region
             In level-0 pixels.
         mpp : float
-            Pixel size in µm that it is read at.
+            Pixel size in µm to read it at.
         how : SegmentMethod
-            By which method.
+            Method and thresholds.
         fit : callable
-            Gets the label image, int32 (height, width), in the main thread; what it gives is
-            called in another.
+            Receives the label image, int32 (height, width), in the main thread, and returns a
+            function that is called in another.
         done : callable
-            Gets the outcome of that, and the source of the cells; in the main thread.
-        ended : callable
-            Called at the end of everything else, with a sentence if it went wrong, else with none.
+            Receives the result of that function and the source of the cells, in the main thread.
+        on_end : callable
+            Receives the task at its end; its ``problem`` is a sentence if it failed.
         """
-        job = SegmentJob(how)
-        background = self._background
-        post = background.post
+        tasks, background = self._tasks, self._tasks.background
+        task = tasks.start(SegmentTask(how=how))
+
+        def end(problem: str = "") -> None:
+            if tasks.is_running(task):
+                tasks.end(task, problem)
+                on_end(task)
 
         def work() -> NDArray[np.int32] | None:
-            if job.cancelled:
-                post(lambda: ended(""))
+            if task.cancelled:
+                background.post(end)
                 return None
             seen = self._seen
             if seen is None or not seen.shows(slide, region, mpp):
                 self._seen = seen = Seen(slide, region, mpp)
             if how.method == "builtin":
                 return seen.nuclei(slide, how)
-            request = SegmentRequest(seen.packed(slide), mpp, how)
-            background.talk(lambda: submit(request), ended)
+            tasks.ask(task, SegmentRequest(seen.packed(slide), mpp, how), take)
             return None
-
-        def submit(request: SegmentRequest) -> None:
-            if job.cancelled:
-                post(lambda: ended(""))
-            else:
-                job.handle = self._client.submit(request, lambda event: post(lambda: take(event)))
 
         def take(event: Event) -> None:
             match event:
-                case Progress():
-                    job.note(event)
-                    self._changed()
                 case SegmentedLayout(labels, source):
-                    found(labels, source)
+                    segmented(labels, source)
                 case Failure(message):
-                    ended(message)
+                    end(message)
                 case Finished():
                     # After the cells were fitted, in the same thread.
-                    background.compute(lambda: None, lambda _: ended(""), ended)
+                    background.compute(lambda: None, lambda _: end(), end)
+            tasks.changed.emit()
 
-        def found(labels: NDArray[np.int32], source: LayoutSource) -> None:
-            if not job.cancelled:
-                background.compute(fit(labels), lambda fitted: done(fitted, source), ended)
+        def segmented(labels: NDArray[np.int32], source: LayoutSource) -> None:
+            if not task.cancelled:
+                background.compute(fit(labels), lambda fitted: done(fitted, source), end)
 
         def computed(labels: NDArray[np.int32] | None) -> None:
             if labels is not None:
-                found(labels, LayoutSource(how.method))
+                segmented(labels, LayoutSource(how.method))
                 take(Finished())
 
-        background.compute(work, computed, ended)
-        return job
-
-    def cancel(self, job: SegmentJob) -> None:
-        """Stop a search before its next tile; what it finds all the same goes nowhere."""
-        if not job.cancelled:
-            job.cancelled = True
-            # What is said is said in turn, so that a request that waits to be sent sees the flag.
-            self._background.talk(lambda: job.handle.cancel() if job.handle else None)
-            self._changed()
+        background.compute(work, computed, end)
+        return task
 
     def forget(self) -> None:
-        """Give the memory back that the last search keeps."""
+        """Release the memory that the last segmentation keeps."""
 
         def work() -> None:
             self._seen = None
 
-        self._background.compute(work, lambda _: None, lambda _: None)
+        self._tasks.background.compute(work, lambda _: None, lambda _: None)

@@ -1,72 +1,184 @@
-"""Makes datasets of what a session has, through its queue."""
+"""Datasets made from a session, through its queue."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_pixcell.cells.methods import SegmentMethod
 from napari_pixcell.datasets.recipe.recipe import DatasetRecipe
 from napari_pixcell.datasets.recipe.request import DatasetRequest
-from napari_pixcell.datasets.sheet import FIRST, first_sheet
+from napari_pixcell.datasets.report.sheets import FIRST, first_sheet
+from napari_pixcell.datasets.store.checks import Checks
 from napari_pixcell.datasets.store.dataset import DESCRIPTION, Dataset
 from napari_pixcell.datasets.store.table import PairTable
-from napari_pixcell.slides.region import Region
-from napari_pixcell.studio.datasets.choice import DatasetChoice, Outlook, outlook, wanted, why_not
+from napari_pixcell.engine.request import GenerateRequest
+from napari_pixcell.engine.requests import generate_request, tile_size
+from napari_pixcell.errors import PixCellError
+from napari_pixcell.models.catalogue import Family
+from napari_pixcell.studio.datasets.choice import (
+    BYTES_PER_PIXEL,
+    DatasetChoice,
+    Outlook,
+    Wanted,
+    recipe_like,
+)
 from napari_pixcell.studio.datasets.job import DatasetJob
 from napari_pixcell.studio.datasets.uses import SECTION, DatasetUses
-from napari_pixcell.studio.results.results import Target
+from napari_pixcell.studio.generation.job import Job
+from napari_pixcell.studio.generation.queue import JobQueue
+from napari_pixcell.studio.models import InstalledModels
+from napari_pixcell.studio.notices import Notices
+from napari_pixcell.studio.regions.item import RegionItem
+from napari_pixcell.studio.regions.regions import Regions
+from napari_pixcell.studio.settings import Settings
+from napari_pixcell.studio.slides import Slides
+from napari_pixcell.studio.styles.library import Styles
+from napari_pixcell.studio.tasks import Tasks
 
-if TYPE_CHECKING:
-    from napari_pixcell.studio.session import Session
 
-
+@dataclass(eq=False)
 class Datasets:
-    """What the dock asks for, and the datasets that are being made of it.
+    """The datasets that a session makes.
 
-    Parameters
-    ----------
-    session : Session
-        Its slide, regions, styles, settings and queue.
+    Its fields are the parts of the session that it uses.
 
     Attributes
     ----------
     choice : DatasetChoice
-        What is asked for.
+        Settings of the next dataset.
     uses : DatasetUses
-        What is made of a dataset.
+        Reports and conversions.
     finished : Path or None
-        Folder of the dataset of which pairs were made last.
+        Folder of the last dataset that got pairs.
     """
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
+    slides: Slides
+    models: InstalledModels
+    settings: Settings
+    regions: Regions
+    library: Styles
+    queue: JobQueue
+    tasks: Tasks
+    notices: Notices
+
+    def __post_init__(self) -> None:
+        self._background = self.tasks.background
         self.choice = DatasetChoice()
-        self.uses = DatasetUses(session)
+        self.uses = DatasetUses(self.tasks, self.notices)
         self.finished: Path | None = None
-        session.generation.dataset_ended.connect(self._ended)
 
     @property
     def jobs(self) -> list[DatasetJob]:
-        """The datasets that are being made, or wait for it."""
-        return [job for job in self._session.generation.jobs if isinstance(job, DatasetJob)]
+        """The datasets in the queue."""
+        return [job for job in self.queue.jobs if isinstance(job, DatasetJob)]
 
     @property
     def newest(self) -> Path | None:
-        """Folder of a dataset that is being made, or else of the one that was made last."""
+        """Folder of a dataset under way, or else of the last one."""
         begun = (job.folder for job in self.jobs if (job.folder / DESCRIPTION).exists())
         return next(begun, self.finished)
 
+    # -- the next one ----------------------------------------------------------------------
+
     def why_not(self) -> str:
-        """Say why no dataset can be made now; empty if one can."""
-        return why_not(self._session, self.choice)
+        """Return why no dataset can be made now; empty if one can."""
+        family, choice, regions = self.settings.model, self.choice, self.regions.current
+        if reason := self.slides.why_not() or self.models.why_not():
+            return reason
+        if choice.styles == "slide" and self.slides.current.path is None:
+            return "This slide is not a file. Select regions as styles"
+        if choice.styles == "saved" and not self.library.usable():
+            return "No saved style fits this model. Save one in the Style section"
+        if choice.styles == "regions" or choice.layouts == "regions":
+            if not regions:
+                return "Add a region first"
+            if any(item.family != family.name for item in regions):
+                return "The slide is too small for this model"
+        if choice.styles == "regions":
+            if any(item.embedding_busy for item in regions):
+                return "Embedding the regions…"
+            if not any(item.embedding is not None for item in regions):
+                return "No region has a style yet: embed one"
+        if not family.takes_layout:
+            return ""
+        if choice.layouts == "regions" and not any(item.cells for item in regions):
+            return "No region has cells. Segment or paint some, or select other layouts"
+        if choice.layouts == "found" and choice.styles == "saved":
+            return "Saved styles have no tissue to segment. Select other layouts"
+        return ""
 
     def outlook(self) -> Outlook | None:
-        """Say what the dataset will be; None where something is missing."""
-        return outlook(self._session, self.choice)
+        """Return the expected size of the dataset, without computing anything.
+
+        None if something is missing for it.
+        """
+        if self.why_not():
+            return None
+        family, choice, items = self.settings.model, self.choice, self.regions.current
+        styles = {
+            "regions": sum(_tiles(i, family) for i in items if i.embedding is not None),
+            "slide": choice.places,
+            "saved": len(self.library.usable()),
+        }[choice.styles]
+        layouts = {
+            "regions": sum(_tiles(i, family) for i in items if i.cells) * (1 + choice.variations),
+            "found": styles,
+            "invented": choice.invented,
+        }[choice.layouts]
+        if not family.takes_layout:
+            layouts = 0
+        combinations = styles * max(1, layouts)
+        if choice.pairing == "matched" and layouts:
+            combinations = layouts
+        pairs = combinations * choice.seeds
+        seconds = self.queue.paces.expect(self._base(), bool(layouts))
+        return Outlook(
+            pairs,
+            None if seconds is None else seconds * pairs,
+            round(pairs * family.tile**2 * BYTES_PER_PIXEL),
+        )
+
+    def _base(self) -> GenerateRequest:
+        family, settings = (
+            self.settings.model,
+            self.settings.generation(self.settings.takes_layout, count=1),
+        )
+        return generate_request(family, settings, size=tile_size(family), embedding=None)
+
+    def _wanted(self) -> Wanted:
+        """Capture what the dataset will be made of.
+
+        Raises
+        ------
+        PixCellError
+            If something is missing.
+        """
+        problem, slide = self.why_not(), self.slides.current
+        if problem:
+            raise PixCellError(f"{problem}.")
+        file = None
+        if slide is not None and slide.path is not None:
+            file = {"slide": str(slide.path.absolute()), "mpp": slide.mpp}
+        density: dict[str, Any] = {}
+        if self.choice.layouts == "invented":
+            density = recipe_like(self.regions.active, self.settings.model)
+        return Wanted(
+            replace(self.choice),
+            self._base(),
+            Checks(segmenter=SegmentMethod()),
+            tuple(self.regions.current),
+            tuple(self.library.usable()),
+            file,
+            density,
+        )
+
+    # -- making ----------------------------------------------------------------------------
 
     def make(self, folder: Path, first: bool = False) -> None:
         """Queue a dataset in an empty folder.
@@ -74,61 +186,57 @@ class Datasets:
         Parameters
         ----------
         folder : Path
-            A new one, or one that is empty.
+            New or empty.
         first : bool
-            Make only the first pairs, to be looked at; :meth:`resume` makes the others.
+            Make only the first pairs, for inspection; :meth:`resume` makes the others.
         """
-        session = self._session
-        session.say(SECTION, "")
-        with session.reporting(SECTION):
-            asked = wanted(session, self.choice)
+        self.notices.say(SECTION, "")
+        with self.notices.reporting(SECTION):
+            wanted = self._wanted()
 
             def done(recipe: DatasetRecipe) -> None:
                 most = FIRST if first else None
-                self._queue(DatasetRequest(str(folder), recipe, most))
+                self._enqueue(DatasetRequest(str(folder), recipe, most))
 
-            session.background.compute(asked.recipe, done, self._say)
+            self._background.compute(wanted.recipe, done, self._fail)
 
     def resume(self, folder: Path) -> None:
         """Queue what is missing of a dataset."""
-        self._session.say(SECTION, "")
-        with self._session.reporting(SECTION):
+        self.notices.say(SECTION, "")
+        with self.notices.reporting(SECTION):
             Dataset(folder)
             if any(job.folder == folder for job in self.jobs):
-                self._say("This dataset is in the queue already.")
+                self._fail("This dataset is in the queue already.")
                 return
-            self._queue(DatasetRequest(str(folder)))
+            self._enqueue(DatasetRequest(str(folder)))
 
-    def _queue(self, request: DatasetRequest) -> None:
-        session = self._session
-        folder = Path(request.folder)
-        nowhere = Target(0, folder.name, session.slide_key, Region(0, 0, 1, 1), 1.0, (1, 1))
-        job = DatasetJob(session.generation.new_number(), [request], nowhere, ready=True)
-        session.generation.add(job)
+    def _enqueue(self, request: DatasetRequest) -> None:
+        number = self.queue.new_number()
+        self.queue.enqueue(DatasetJob(number=number, requests=[request], on_end=self._ended))
 
-    def _ended(self, job: DatasetJob) -> None:
-        """Say what came of a dataset."""
+    def _ended(self, job: Job) -> None:
+        """Report what a dataset got."""
+        folder = Path(job.request.folder)
 
         def work() -> tuple[int, int, int]:
-            dataset = Dataset(job.folder)
+            dataset = Dataset(folder)
             table = PairTable(dataset)
             return len(table), int(table.flagged.sum()), len(dataset.plan)
 
         def done(counts: tuple[int, int, int]) -> None:
             made, flagged, planned = counts
-            self.finished = job.folder if made else None
+            self.finished = folder if made else None
             of = "" if made == planned else f" of {planned:,}"
             kept = f", {flagged:,} of them flagged and kept apart" if flagged else ""
-            name = job.folder.name
-            self._session.note(SECTION, f"{made:,}{of} pairs are in “{name}”{kept}.")
+            self.notices.note(SECTION, f"{made:,}{of} pairs are in “{folder.name}”{kept}.")
 
         def unknown(_: str) -> None:
             pass  # it ended before there was a plan: its job says why
 
-        self._session.background.compute(work, done, unknown)
+        self._background.compute(work, done, unknown)
 
     def sheet(self, done: Callable[[tuple[str, NDArray[np.uint8]]], None]) -> None:
-        """Lay the first pairs of the last dataset out, in a thread; ``done`` gets a title too."""
+        """Lay out the first pairs of the last dataset, in a thread; ``done`` also gets a title."""
         folder = self.finished
         if folder is None:
             return
@@ -137,10 +245,14 @@ class Datasets:
             dataset = Dataset(folder)
             return dataset.description.name, first_sheet(dataset, FIRST)
 
-        self._session.background.compute(work, done, self._say)
+        self._background.compute(work, done, self._fail)
 
-    def _say(self, message: str) -> None:
-        self._session.say(SECTION, message)
+    def _fail(self, message: str) -> None:
+        self.notices.say(SECTION, message)
+
+
+def _tiles(item: RegionItem, family: Family) -> int:
+    return (item.size[0] // family.tile) * (item.size[1] // family.tile)
 
 
 __all__ = ["FIRST", "SECTION", "Datasets"]

@@ -1,71 +1,49 @@
-"""A dataset in the queue: it gives way to what is asked for meanwhile, and goes on afterwards."""
+"""A dataset in the queue: it gives way to other jobs, and resumes when they are done."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from napari_pixcell.datasets.recipe.request import DatasetRequest
-from napari_pixcell.studio.generation.job import GenerationJob, Stopped
+from napari_pixcell.studio.generation.job import Job
 
 
-@dataclass(eq=False)
-class DatasetJob(GenerationJob):
-    """The making of a dataset; ``requests`` holds its one request.
+@dataclass(eq=False, kw_only=True)
+class DatasetJob(Job):
+    """The making of a dataset; ``requests`` holds its one request."""
 
-    Parameters
-    ----------
-    giving_way : bool
-        It was asked to stop so that another job can run; then it waits for its turn again.
-    """
-
-    giving_way: bool = False
+    section: str = "dataset"
+    gives_way: bool = True
+    pictures: bool = False
 
     @property
-    def gave_way(self) -> bool:
-        """Whether it stopped for another job, and not because the user wants no more of it."""
-        return self.giving_way and not self.cancelled
+    def name(self) -> str:
+        """Name of its folder."""
+        return self.folder.name
 
     @property
     def folder(self) -> Path:
-        """Of the dataset."""
+        """Folder of the dataset."""
         return Path(self.dataset_request.folder)
 
     @property
     def dataset_request(self) -> DatasetRequest:
-        """What is asked for."""
-        request: Any = self.requests[0]
-        assert isinstance(request, DatasetRequest)
+        """Its request."""
+        request: DatasetRequest = self.requests[0]
         return request
 
-    @property
-    def count(self) -> int:
-        """Pairs in all; 1 while that is not known."""
-        return self.total or 1
-
-    @property
-    def canvas(self) -> bool:
-        """It goes on by itself: nothing of it needs to be kept."""
-        return False
-
-    @property
-    def part(self) -> float:
-        """How much of it is done, 0 to 1."""
-        return 1.0 if self.state == "done" else self.done / self.count
-
     def summary(self) -> str:
-        """Say what it makes."""
+        """Return what it makes."""
         most = self.dataset_request.most
         first = f", the first {most}" if most else ""
         return f"dataset {self.folder.name}{first}"
 
     def sentence(self) -> str:
-        """Say how it stands, and while it runs how long it will take."""
+        """Return its state, and how long it will take."""
         match self.state:
             case "waiting":
-                made = f", {self.done:,} of {self.total:,} made" if self.total else ""
-                return f"waiting{made}"
+                return f"waiting, {self.done:,} of {self.total:,} made" if self.total else "waiting"
             case "done":
                 return f"done, {self.done:,} pairs"
             case "failed":
@@ -77,14 +55,10 @@ class DatasetJob(GenerationJob):
         left = self.clock.left if self.total else ""
         return " · ".join([self.message, *([left] if left else [])])
 
-    def rest(self) -> list[Any]:
-        """Give what is left to make, for another try: the dataset knows that itself."""
+    def rest(self) -> list[DatasetRequest]:
+        """Return its request: the dataset itself knows what is missing."""
         return [self.dataset_request]
 
-    def again(self) -> DatasetJob:
-        """Give a job for another try."""
-        return DatasetJob(self.number, self.requests, self.target, ready=True)
-
-    def stopped(self) -> Stopped | None:
-        """Nothing of a dataset waits elsewhere than in its folder."""
-        return None
+    def retry(self) -> DatasetJob:
+        """Return a job for the same dataset."""
+        return DatasetJob(number=self.number, requests=self.requests, on_end=self.on_end)

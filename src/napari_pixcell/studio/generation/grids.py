@@ -9,33 +9,34 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pixcell.datasets.contact_sheet import contact_sheet
-from napari_pixcell.datasets.marking import synthetic_sheet
+from napari_pixcell.datasets.marks import synthetic_sheet
+from napari_pixcell.datasets.report.sheets import contact_sheet
 from napari_pixcell.engine.record import Record
 from napari_pixcell.engine.request import GenerateRequest
 from napari_pixcell.engine.sweep import Sweep
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.files import write_whole
 from napari_pixcell.studio.background import Background
-from napari_pixcell.studio.generation.queue import Generation
+from napari_pixcell.studio.generation.queue import JobQueue
+from napari_pixcell.studio.generation.target import Start, Target
 from napari_pixcell.studio.results.gallery import Gallery
-from napari_pixcell.studio.results.results import Result, Target
+from napari_pixcell.studio.results.results import Result
 
 
 @dataclass(frozen=True)
 class Grid:
-    """A grid that was asked for.
+    """A queued grid.
 
     Parameters
     ----------
     job : int
         Number of its job.
     title : str
-        Of its sheet.
+        Title of its sheet.
     sweep : Sweep
         What differs.
     seed : int
-        Of all, where the grid does not sweep it.
+        Seed of all pictures, unless the grid sweeps it.
     """
 
     job: int
@@ -44,17 +45,11 @@ class Grid:
     seed: int
 
 
+@dataclass(eq=False)
 class Grids:
-    """Asks for grids, and lays out what they gave.
+    """Queues grids, and lays out their pictures.
 
-    Parameters
-    ----------
-    generation : Generation
-        The queue.
-    gallery : Gallery
-        Where the pictures are.
-    background : Background
-        Threads of the session.
+    Its fields are the parts of the session that it uses.
 
     Attributes
     ----------
@@ -62,48 +57,69 @@ class Grids:
         The newest one.
     """
 
-    def __init__(self, generation: Generation, gallery: Gallery, background: Background) -> None:
-        self._generation, self._gallery, self._background = generation, gallery, background
+    queue: JobQueue
+    gallery: Gallery
+    background: Background
+
+    def __post_init__(self) -> None:
         self.last: Grid | None = None
 
-    def queue(
+    def add(
         self,
         sweep: Sweep,
         base: GenerateRequest,
         target: Target,
         layout: NDArray[np.integer] | None,
-        previews: bool,
+        *,
+        start: Start | None = None,
+        previews: bool = True,
         styles: Sequence[tuple[tuple[str, float], ...]] = (),
     ) -> Grid:
-        """Queue a grid as one job; ``styles`` are for the records of each column of a series.
+        """Queue a grid as one job.
+
+        Parameters
+        ----------
+        sweep : Sweep
+            What differs.
+        base : GenerateRequest
+            What all have in common.
+        target : Target
+            Where the variants land.
+        layout : array, optional
+            Label image, (height, width).
+        start : Start, optional
+            What they start from.
+        previews : bool
+            Whether previews are shown.
+        styles : sequence
+            Sources of the styles of a series, one a column, for the records.
 
         Raises
         ------
         PixCellError
-            If a value is none that a request can have.
+            If a value is not valid in a request.
         """
         requests = sweep.requests(base)
-        places = sweep.settings()
-        if styles:  # they are the columns
+        if styles:
             for index, one in enumerate(requests):
                 style = styles[index % len(styles)]
                 requests[index] = replace(one, source=replace(one.source, style=style))
-        strengths = tuple(place["strength"] for place in places if "strength" in place)
-        if target.start is not None and strengths:
-            target.start = replace(target.start, strengths=strengths)
+        strengths = tuple(v["strength"] for v in sweep.settings() if "strength" in v)
+        if start is not None and strengths:
+            start = replace(start, strengths=strengths)
         title = "1 picture" if sweep.count == 1 else f"grid of {sweep.count} pictures"
         if styles and len(sweep.axes) == 1:
             title = f"series of {sweep.count} styles"
-        job = self._generation.queue(list(requests), target, layout, title=title, previews=previews)
+        job = self.queue.add(requests, target, layout, start=start, title=title, previews=previews)
         self.last = Grid(job.number, f"{target.name}, {title}", sweep, base.seed)
         return self.last
 
     def pictures(self, grid: Grid) -> list[Result | None]:
-        """Give what a grid has made so far, row by row; None for what is not there."""
+        """Return the pictures of a grid so far, row by row; None where one is missing."""
         names = [axis.name for axis in grid.sweep.axes] + ["seed"]
         made = {
             tuple(getattr(result.record.request, name) for name in names): result
-            for result in self._gallery.results
+            for result in self.gallery.results
             if result.job == grid.job
         }
         places = [{"seed": grid.seed, **place} for place in grid.sweep.settings()]
@@ -116,9 +132,15 @@ class Grids:
         failed: Callable[[str], None],
         before: tuple[str, NDArray[np.uint8] | None] | None = None,
     ) -> None:
-        """Lay a grid out, in a thread; ``done`` gets uint8 (height, width, 3).
+        """Lay a grid out as a sheet, in a thread.
 
-        ``before`` names and gives what comes before the pictures of a grid of one row.
+        Parameters
+        ----------
+        grid : Grid
+        done, failed : callable
+            Receive the sheet, uint8 (height, width, 3), or a sentence.
+        before : (str, array), optional
+            Title and picture of a column before those of a grid of one row.
         """
         results = self.pictures(grid)
 
@@ -133,7 +155,7 @@ class Grids:
                 small, columns, grid.sweep.rows, f"Synthetic · {grid.title}", footer
             )
 
-        self._background.compute(work, done, failed)
+        self.background.compute(work, done, failed)
 
     def save(
         self,
@@ -149,10 +171,10 @@ class Grids:
                 write_whole(path, synthetic_sheet(sheet))
             except OSError as error:
                 raise PixCellError(
-                    f"The sheet cannot be written ({error.strerror}); choose another folder."
+                    f"The sheet cannot be written ({error.strerror}). Choose another folder."
                 ) from error
 
-        self._background.compute(work, done, failed)
+        self.background.compute(work, done, failed)
 
 
 def _footer(record: Record) -> str:

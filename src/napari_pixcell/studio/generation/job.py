@@ -1,102 +1,172 @@
-"""A generation in the queue, and one that was stopped on its way."""
+"""A job of the generation queue, and a canvas that was stopped on its way."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_pixcell.engine.canvas.plan import cells_of
+from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.presets import EXACT
 from napari_pixcell.engine.request import MAX_SEED, GenerateRequest
-from napari_pixcell.models.catalogue import get_family
-from napari_pixcell.studio.generation.pace import Clock
-from napari_pixcell.studio.results.results import JobHandle, Target
+from napari_pixcell.models.families import get_family
+from napari_pixcell.studio.generation.pace import Paces
+from napari_pixcell.studio.generation.target import Start, Target
+from napari_pixcell.studio.tasks import State, Task
+from napari_pixcell.words import counted
 
-State = Literal["waiting", "running", "done", "failed", "cancelled"]
 
-
-@dataclass(eq=False)
-class GenerationJob:
-    """A generation: one request, or several of a series that are made one after another.
+@dataclass(eq=False, kw_only=True)
+class Job(Task, ABC):
+    """A task of the queue, of which the worker runs one at a time.
 
     Parameters
     ----------
     number : int
         Identifies it; never used twice in a session.
-    requests : list of GenerateRequest
-        All by value.
-    target : Target
+    requests : list of request
+        Made one after another, all by value.
+    target : Target, optional
         Where its variants land.
-    title : str
-        What it is, where it is more than variants of one request.
-    live : bool
-        Its variants are shown, not kept.
     previews : bool
-        Whether it shows how its pictures look by now.
+        Whether it shows previews.
+    on_end : callable, optional
+        Receives the job at its end.
     """
 
     number: int
     requests: list[Any]
-    target: Target
-    title: str = ""
-    live: bool = False
+    target: Target | None = None
     previews: bool = True
+    on_end: Callable[[Job], None] | None = None
+    section: str = "generate"
     state: State = "waiting"
-    at: int = 0  # which request is made now
-    ready: bool = False  # its arrays are packed
-    handle: JobHandle | None = None
-    done: int = 0
-    total: int = 0
     message: str = "Waiting for the model"
-    made: int = 0  # variants of the present request
+    live: bool = False  # its variants are shown, not kept
+    gives_way: bool = False  # it stops for other jobs, and resumes when they are done
+    giving_way: bool = False
+    pictures: bool = True  # it makes variants for the gallery
+    at: int = 0  # index of the running request
+    made: int = 0  # variants of the running request
     kept: int = 0  # variants in all
-    cancelled: bool = False
+    ready: bool = False  # its arrays are packed
     cancelled_at: float | None = None
-    problem: str = ""
     remarks: list[str] = field(default_factory=list)
     ended: datetime | None = None
-    clock: Clock = field(default_factory=Clock)
     preview: tuple[int, NDArray[np.uint8]] | None = None
-    # What was stopped before and goes on here.
-    resumes: Stopped | None = None
 
     @property
-    def request(self) -> GenerateRequest:
-        """The request that is made now, or was last."""
+    def request(self) -> Any:
+        """The running request, or the last one."""
         return self.requests[min(self.at, len(self.requests) - 1)]
 
     @property
+    def part(self) -> float:
+        """Fraction that is done, 0 to 1."""
+        return 1.0 if self.state == "done" else self.done / max(1, self.total)
+
+    def complete(self, labels: NDArray[Any] | None) -> None:
+        """Put layout and start into the requests; runs in a thread."""
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """Name of the region or dataset that it is for."""
+
+    @abstractmethod
+    def summary(self) -> str:
+        """Return what it makes."""
+
+    @abstractmethod
+    def rest(self) -> list[Any]:
+        """Return the requests that are left, for a retry."""
+
+    @abstractmethod
+    def retry(self) -> Job:
+        """Return a job for what is left."""
+
+    def learn(self, paces: Paces) -> None:
+        """Record the pace of a request that ended."""
+
+    def stopped(self) -> Stopped | None:
+        """Return what can be resumed elsewhere than in the job itself."""
+        return None
+
+    def next_request(self) -> None:
+        """Turn to the next request of a series."""
+        self.at, self.done, self.total, self.made = self.at + 1, 0, 0, 0
+        self.clock.note(0, 0)
+
+    def count_variant(self) -> bool:
+        """Count a variant; True if it is the first one."""
+        self.made += 1
+        self.kept += 1
+        return self.kept == 1
+
+
+@dataclass(eq=False, kw_only=True)
+class GenerationJob(Job):
+    """A generation: one request, or a series of them.
+
+    Parameters
+    ----------
+    title : str
+        Name of a series.
+    start : Start, optional
+        What its requests start from, until they are completed with it.
+    resumes : Stopped, optional
+        A stopped canvas that it resumes.
+    """
+
+    target: Target
+    title: str = ""
+    start: Start | None = None
+    resumes: Stopped | None = None
+
+    @property
+    def name(self) -> str:
+        """Name of its region."""
+        return self.target.name
+
+    @property
     def count(self) -> int:
-        """Variants it makes in all."""
-        return sum(request.count for request in self.requests)
+        """Number of variants in all."""
+        count: int = sum(request.count for request in self.requests)
+        return count
 
     @property
     def canvas(self) -> bool:
-        """Whether it makes pictures larger than a tile, which can go on after a stop."""
-        return self.request.size is not None
-
-    @property
-    def over(self) -> bool:
-        """Whether nothing more will come of it."""
-        return self.state in ("done", "failed", "cancelled")
+        """True if its pictures are larger than a tile and can be resumed after a stop."""
+        return bool(self.request.size)
 
     @property
     def part(self) -> float:
-        """How much of it is done, 0 to 1."""
+        """Fraction that is done, 0 to 1."""
         if self.state == "done":
             return 1.0
-        made = sum(request.count for request in self.requests[: self.at])
+        made: int = sum(request.count for request in self.requests[: self.at])
         now = self.done / self.total * self.request.count if self.total else self.made
         return min(1.0, (made + now) / self.count)
 
+    def complete(self, labels: NDArray[Any] | None) -> None:
+        """Put layout and start into the requests; runs in a thread."""
+        if labels is not None:
+            packed = PackedArray.pack(labels)
+            self.requests = [replace(request, layout=packed) for request in self.requests]
+        if self.start is not None:
+            self.requests = self.start.complete(self.requests)
+            self.start = None  # what it started from need not be kept twice
+
     def summary(self) -> str:
-        """Say what it makes: “4 variants, seed 1234, 20 steps”."""
+        """Return what it makes: “4 variants, seed 1234, 20 steps”."""
         first = self.requests[0]
-        parts = [self.title or ("1 variant" if self.count == 1 else f"{self.count:,} variants")]
+        parts = [self.title or counted(self.count, "variant")]
         if not self.title:
             parts.append(f"seed {first.seed}")
         parts.append(f"{first.steps} steps")
@@ -109,17 +179,14 @@ class GenerationJob:
         return ", ".join(parts)
 
     def sentence(self) -> str:
-        """Say how it stands, and while it runs how long it will take."""
+        """Return its state, and how long it will take."""
         match self.state:
-            case "waiting":
-                return "waiting"
-            case "done":
-                return "done"
+            case "waiting" | "done":
+                return self.state
             case "failed":
                 return self.problem
             case "cancelled":
-                kept = f", {self.kept} made" if self.kept else ""
-                return f"cancelled{kept}"
+                return f"cancelled, {self.kept} made" if self.kept else "cancelled"
         if self.cancelled:
             return "Cancelling…"
         if not self.total or self.done == 0:
@@ -137,20 +204,38 @@ class GenerationJob:
         return " · ".join(parts)
 
     def _work_after(self) -> int:
-        """Give the steps or windows of the requests that come after this one, about."""
+        """Return the approximate number of steps or windows of the requests to follow."""
         now = self.request
-        each = self.total / max(1, now.count * now.steps)
+        each: float = self.total / max(1, now.count * now.steps)
         later = self.requests[self.at + 1 :]
-        return round(sum(each * request.count * request.steps for request in later))
+        later_steps: int = sum(request.count * request.steps for request in later)
+        return round(each * later_steps)
 
     def rest(self) -> list[GenerateRequest]:
-        """Give what is left to make, for another try."""
+        """Return the requests that are left, for a retry."""
         now = _after(self.request, self.made)
         later = self.requests[self.at + 1 :]
         return [now, *later] if now is not None else later
 
+    def retry(self) -> GenerationJob:
+        """Return a job for what is left."""
+        return GenerationJob(
+            number=self.number,
+            requests=self.rest(),
+            target=self.target,
+            title=self.title,
+            previews=self.previews,
+            start=self.start,
+            resumes=self.stopped(),
+            kept=self.kept,
+        )
+
+    def learn(self, paces: Paces) -> None:
+        """Record the pace of a request that ended."""
+        paces.learn(self.request, self.clock)
+
     def stopped(self) -> Stopped | None:
-        """Give what is left to do, if there is something that can go on."""
+        """Return what is left of a canvas, if it can be resumed."""
         request, made = self.request, self.made
         if not self.canvas or len(self.requests) > 1 or self.live:
             return None
@@ -164,7 +249,7 @@ class GenerationJob:
 
 
 def _after(request: GenerateRequest, made: int) -> GenerateRequest | None:
-    """Give the request for the variants after the first ``made``; None if there are none."""
+    """Return the request for the variants after the first ``made``; None if there are none."""
     if made >= request.count:
         return None
     return replace(request, seed=(request.seed + made) % (MAX_SEED + 1), count=request.count - made)
@@ -172,7 +257,7 @@ def _after(request: GenerateRequest, made: int) -> GenerateRequest | None:
 
 @dataclass(frozen=True)
 class Stopped:
-    """A canvas that was stopped: its finished rows are kept, and the same request goes on.
+    """A stopped canvas: its finished rows are on disk, and the same request resumes it.
 
     Parameters
     ----------
@@ -181,7 +266,7 @@ class Stopped:
     target : Target
         Where it lands.
     part : float
-        How much of it is done, 0 to 1.
+        Fraction that is done, 0 to 1.
     """
 
     request: GenerateRequest
@@ -189,20 +274,20 @@ class Stopped:
     part: float
 
     def sentence(self) -> str:
-        """Say how far it came and what can be done."""
+        """Return how far it came, and how to resume it."""
         percent = min(99, max(1, int(100 * self.part)))
-        return f"Stopped at {percent} %. Generate again with the same settings to go on from there."
+        return f"Stopped at {percent} %. Generate again with the same settings to resume."
 
 
 def picture_of(preview: NDArray[np.uint8], request: GenerateRequest) -> NDArray[np.uint8]:
-    """Cut a preview to what it shows of the picture.
+    """Crop a preview to the picture.
 
     Parameters
     ----------
     preview : array, uint8, (h, w, 3)
-        Of the whole canvas, which is made of whole cells and may reach beyond the picture.
+        Preview of the whole canvas, which consists of whole cells and may be larger.
     request : GenerateRequest
-        Whose preview.
+        The request of the picture.
 
     Returns
     -------

@@ -1,22 +1,22 @@
-"""When to make a quick picture of what is being painted."""
+"""When to generate a quick picture of what is being painted."""
 
 from __future__ import annotations
 
 import time
 
-# Seconds without a stroke after which the picture is made, and after the first one at most.
+# Seconds without a stroke after which the picture is due, and after the first one at most.
 PAUSE = 0.25
 LONGEST = 3.0
-MOST_TILES = 4  # of a region that is fast enough
+MOST_TILES = 4  # tiles of a region that is fast enough
 
 
 class Live:
-    """Waits for a pause in painting, but not for ever.
+    """Waits for a pause in painting, up to a limit.
 
     Attributes
     ----------
     on : bool
-        Whether the user wants live pictures.
+        True in live mode.
     """
 
     def __init__(self) -> None:
@@ -31,7 +31,7 @@ class Live:
             self._first = self._last if self._first is None else self._first
 
     def due(self) -> bool:
-        """Whether the picture is to be made now; the next one needs another stroke."""
+        """Return whether the picture is due; the next one needs another stroke."""
         if self._first is None:
             return False
         now = time.monotonic()
@@ -41,5 +41,5 @@ class Live:
         return True
 
     def forget(self) -> None:
-        """Make none of what was painted so far."""
+        """Drop the strokes so far."""
         self._first = None

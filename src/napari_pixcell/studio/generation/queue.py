@@ -1,11 +1,11 @@
-"""The queue of generations."""
+"""The queue of jobs: the worker runs one at a time."""
 
 from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -13,276 +13,227 @@ import numpy as np
 from numpy.typing import NDArray
 from psygnal import Signal
 
-from napari_pixcell.cells.methods import LayoutSource
-from napari_pixcell.engine.events import (
-    Event,
-    Failure,
-    Finished,
-    Notice,
-    Preview,
-    Progress,
-    Variant,
-)
-from napari_pixcell.engine.packed import PackedArray
-from napari_pixcell.engine.request import GenerateRequest, Source
-from napari_pixcell.studio.background import Background
-from napari_pixcell.studio.datasets.job import DatasetJob
-from napari_pixcell.studio.generation.job import GenerationJob, State, Stopped, picture_of
+from napari_pixcell.engine.events import Event, Failure, Finished, Notice, Preview, Variant
+from napari_pixcell.engine.request import GenerateRequest
+from napari_pixcell.studio.generation.job import GenerationJob, Job, Stopped, picture_of
 from napari_pixcell.studio.generation.pace import Paces
+from napari_pixcell.studio.generation.target import Start, Target
 from napari_pixcell.studio.results.gallery import Gallery
-from napari_pixcell.studio.results.results import Client, Target
-from napari_pixcell.studio.settings import Settings
+from napari_pixcell.studio.tasks import Tasks
+from napari_pixcell.words import counted
 
-# Seconds after which a worker that does not answer a cancel is ended.
+# Seconds after which a worker that does not react to a cancel is ended.
 PATIENCE = 10.0
 MOST_ENDED = 50
 
 
-class Generation:
-    """Queues requests, one at a time at the worker; what they make goes to the gallery.
+# A job of a saved session: target, title and requests.
+SavedJob = tuple[Target, str, list[GenerateRequest]]
 
-    Parameters
-    ----------
-    client : Client
-        Who runs them, one after another.
-    background : Background
-        Brings events to the main thread.
-    gallery : Gallery
-        Gets the variants.
-    say : callable
-        Gets a section and a sentence.
+
+@dataclass(eq=False)
+class JobQueue:
+    """Runs jobs one at a time; their variants go to the gallery.
+
+    Its fields are the parts of the session that it uses.
 
     Attributes
     ----------
     changed : Signal
         Progress, or another queue.
     preview : Signal(Target, array) or Signal(None, None)
-        How the running variant looks by now, or a live picture; None when there is nothing to
-        preview.
-    dataset_ended : Signal(DatasetJob)
-        A dataset was made, or failed or was cancelled on its way.
-    jobs : list of GenerationJob
-        Those that run or wait, in their order.
-    ended : list of GenerationJob
-        Those that failed or were cancelled, newest first, until they are dismissed.
+        The running variant or live picture as it looks now; None without one.
+    jobs : list of Job
+        Running and waiting jobs, in order.
+    ended : list of Job
+        Failed and cancelled jobs, newest first, until they are dismissed.
     live : tuple of Target, Variant, or None
-        The last picture of the live mode.
+        The last picture of live mode.
     stopped : Stopped or None
-        What was cancelled or failed last and can go on.
+        The last stopped canvas that can be resumed.
     paces : Paces
-        How fast the jobs were.
+        How fast jobs were.
+    put_off : list of SavedJob
+        Jobs that waited when a session was saved; :meth:`resume_put_off` queues them.
     """
 
     changed = Signal()
     preview = Signal(object, object)
-    dataset_ended = Signal(object)
 
-    def __init__(
-        self,
-        client: Client,
-        background: Background,
-        gallery: Gallery,
-        say: Callable[[str, str], None],
-    ) -> None:
-        self._client = client
-        self._background = background
-        self._gallery = gallery
-        self._say = say
+    tasks: Tasks
+    gallery: Gallery
+
+    def __post_init__(self) -> None:
+        self._background = self.tasks.background
         self._numbers = itertools.count(1)
         self._stale = False
-        self.jobs: list[GenerationJob] = []
-        self.ended: list[GenerationJob] = []
+        self.jobs: list[Job] = []
+        self.ended: list[Job] = []
         self.live: tuple[Target, Variant] | None = None
         self.stopped: Stopped | None = None
         self.paces = Paces()
+        self.put_off: list[SavedJob] = []
 
     @property
-    def current(self) -> GenerationJob | None:
-        """The job that runs, or else waits first."""
+    def current(self) -> Job | None:
+        """The running job, or else the first that waits."""
         running = (job for job in self.jobs if job.state == "running")
         return next(running, self.jobs[0] if self.jobs else None)
 
     @property
-    def waiting(self) -> list[GenerationJob]:
-        """The jobs that wait, in their order."""
+    def waiting(self) -> list[Job]:
+        """The waiting jobs, in order."""
         return [job for job in self.jobs if job.state == "waiting"]
 
-    def request(
-        self,
-        settings: Settings,
-        target: Target,
-        embedding: PackedArray | None,
-        layout: bool,
-        name: str = "",
-        layout_source: LayoutSource | None = None,
-    ) -> GenerateRequest:
-        """Build the request of a generation, but for its layout.
+    def new_number(self) -> int:
+        """Return a number for a new job."""
+        return next(self._numbers)
 
-        Parameters
-        ----------
-        settings : Settings
-            As they are now.
-        target : Target
-            Where the variants will land.
-        embedding : PackedArray, optional
-            The style, (tokens, dimension) or (rows, columns, dimension).
-        layout : bool
-            Whether there will be one.
-        name : str
-            For the slide, in the record.
-        layout_source : LayoutSource, optional
-            How the layout was made, in the record.
-        """
-        place, family = target.region, settings.model
-        tile = (family.tile, family.tile)
-        return GenerateRequest(
-            family=settings.family,
-            embedding=embedding,
-            size=target.size if target.size != tile else None,
-            seed=settings.seed,
-            count=settings.count,
-            steps=settings.steps,
-            guidance=settings.guidance_with(layout),
-            layout_strength=settings.layout_strength,
-            layout_until=settings.layout_until,
-            preset=settings.preset,
-            source=Source(
-                name,
-                (place.x, place.y, place.width, place.height),
-                target.mpp,
-                layout_source if layout else None,
-            ),
-        )
-
-    def queue(
+    def add(
         self,
-        requests: GenerateRequest | list[GenerateRequest],
+        requests: GenerateRequest | Sequence[GenerateRequest],
         target: Target,
         layout: NDArray[Any] | None = None,
+        *,
+        start: Start | None = None,
         resumes: Stopped | None = None,
         title: str = "",
         live: bool = False,
         previews: bool = True,
-        number: int | None = None,
     ) -> GenerationJob:
         """Queue a request or a series, with everything by value.
 
         Parameters
         ----------
-        requests : GenerateRequest, or list of them
-            As :meth:`request` builds it.
+        requests : GenerateRequest, or sequence of them
+            Without layout and start.
         target : Target
-            Where the variants will land.
+            Where the variants land.
         layout : array, optional
-            Label image, (height, width); it is packed in a thread, and goes into the requests.
+            Label image, (height, width). It is packed into the requests in a thread.
+        start : Start, optional
+            What the requests start from.
         resumes : Stopped, optional
-            What goes on with this.
+            A stopped canvas that this resumes.
         title : str
-            Of a series.
+            Name of a series.
         live : bool
-            Goes before all that wait, in the place of another live job that waits.
+            Runs before all waiting jobs, and replaces a live job that waits.
         previews : bool
-            Whether the pictures are shown while they are made.
-        number : int, optional
-            Of the job that this is another try of.
+            Whether previews are shown.
         """
-        several = requests if isinstance(requests, list) else [requests]
-        number = number or next(self._numbers)
-        job = GenerationJob(number, several, target, title, live, previews, resumes=resumes)
+        several = [requests] if isinstance(requests, GenerateRequest) else list(requests)
+        job = GenerationJob(
+            number=self.new_number(),
+            requests=several,
+            target=target,
+            title=title,
+            start=start,
+            resumes=resumes,
+            live=live,
+            previews=previews,
+        )
+        self.enqueue(job, layout)
+        return job
+
+    def enqueue(self, job: Job, layout: NDArray[Any] | None = None) -> None:
+        """Queue a job; its requests are completed in a thread."""
         labels = _smallest(layout) if layout is not None else None
-        if live:
-            self._drop([other for other in self.waiting if other.live])
+        self.tasks.start(job)
+        if job.live:
+            for other in [other for other in self.waiting if other.live]:
+                self.tasks.drop(other)
+                self.jobs.remove(other)
             self.jobs.insert(len(self.jobs) - len(self.waiting), job)
         else:
             self.jobs.append(job)
             self.stopped = None
 
-        def build() -> None:
-            if labels is not None:
-                packed = PackedArray.pack(labels)
-                job.requests = [replace(request, layout=packed) for request in several]
-            if target.start is not None:
-                job.requests = target.start.complete(job.requests)
-                target.start = None  # what it started from need not be kept twice
-
-        def built(_: None) -> None:
+        def completed(_: None) -> None:
             job.ready = True
-            self._make_way()
+            if not job.gives_way:
+                self._make_way()
             self._start_next()
 
         def failed(text: str) -> None:
-            self._end(job, "failed", text)
+            self._end(job, text)
 
-        self._background.compute(build, built, failed)
-        self.changed.emit()
-        return job
-
-    def new_number(self) -> int:
-        """Give the number of a new job."""
-        return next(self._numbers)
-
-    def add(self, job: GenerationJob) -> None:
-        """Queue a job that needs no more to be packed."""
-        self.jobs.append(job)
-        self._start_next()
+        self._background.compute(lambda: job.complete(labels), completed, failed)
         self.changed.emit()
 
-    def go_on(self) -> None:
-        """Generate again what was stopped; it goes on where it was."""
+    def resume(self) -> None:
+        """Resume the last stopped canvas with its own settings."""
         stopped = self.stopped
         if stopped is not None:
-            self._say("generate", "")
             self.dismiss(next((j for j in self.ended if j.stopped() == stopped), None))
-            self.queue(stopped.request, stopped.target, resumes=stopped)
+            self.add(stopped.request, stopped.target, resumes=stopped)
 
-    def cancel(self, job: GenerationJob | None = None) -> None:
-        """Cancel one job, by default the running one; what it has finished stays."""
+    def cancel(self, job: Job | None = None) -> bool:
+        """Cancel one job, by default the running one; its finished variants stay.
+
+        Returns
+        -------
+        bool
+            False if there was nothing to cancel.
+        """
         job = job or self.current
-        if job is None or job.over or job.cancelled:
-            return
-        job.cancelled = True
-        if job.state == "waiting":
-            self._end(job, "cancelled")
-            return
+        if job is None:
+            return False
+        if not job.can_cancel:
+            return True
         job.cancelled_at = time.monotonic()
-        self._background.talk(lambda: job.handle.cancel() if job.handle else None)
-        self.changed.emit()
+        if job.state == "waiting":
+            job.cancelled = True
+            self._end(job)
+        else:
+            self.tasks.cancel(job)
+            self.changed.emit()
+        return True
 
     def cancel_waiting(self) -> None:
-        """Cancel all jobs that wait; the running one goes on."""
+        """Cancel all waiting jobs, but not the running one."""
         for job in self.waiting:
             self.cancel(job)
 
     def cancel_all(self) -> None:
-        """Cancel the jobs that wait and the running one."""
+        """Cancel the waiting jobs and the running one."""
         self.cancel_waiting()
         self.cancel()
 
-    def retry(self, job: GenerationJob) -> None:
+    def retry(self, job: Job) -> None:
         """Queue what a failed or cancelled job has left to make."""
-        rest = job.rest()
-        if job in self.ended and rest:
+        if job in self.ended and job.rest():
             self.dismiss(job)
-            self._say("generate", "")
-            if isinstance(job, DatasetJob):
-                self.add(job.again())
-                return
-            again = self.queue(
-                rest, job.target, None, job.stopped(), job.title, False, job.previews, job.number
-            )
-            again.kept = job.kept
+            self.enqueue(job.retry())
 
-    def to_front(self, job: GenerationJob) -> None:
-        """Have a waiting job be the next."""
+    def to_front(self, job: Job) -> None:
+        """Make a waiting job the next one."""
         if job.state == "waiting" and job in self.jobs:
             self.jobs.remove(job)
             self.jobs.insert(len(self.jobs) - len(self.waiting), job)
             self._start_next()
             self.changed.emit()
 
-    def dismiss(self, job: GenerationJob | None = None) -> None:
-        """Forget a job that failed or was cancelled; all of them without one."""
+    def dismiss(self, job: Job | None = None) -> None:
+        """Remove a failed or cancelled job from the list; by default all of them."""
         self.ended = [other for other in self.ended if job is not None and other is not job]
+        self.changed.emit()
+
+    def put_off_note(self) -> str:
+        """Return how many jobs of a saved session wait; empty for none."""
+        count = len(self.put_off)
+        return f"{counted(count, 'job')} waited when this session was saved." if count else ""
+
+    def resume_put_off(self, previews: bool = True) -> None:
+        """Queue the jobs that waited when the session was saved."""
+        jobs, self.put_off = self.put_off, []
+        for target, title, requests in jobs:
+            self.add(requests, target, title=title, previews=previews)
+        self.changed.emit()
+
+    def drop_put_off(self) -> None:
+        """Discard the jobs that waited when the session was saved."""
+        self.put_off = []
         self.changed.emit()
 
     def keep_live(self) -> None:
@@ -290,11 +241,11 @@ class Generation:
         if self.live is not None:
             (target, variant), self.live = self.live, None
             self.preview.emit(None, None)
-            self._gallery.add(target, variant, next(self._numbers), show=True)
+            self.gallery.add(target, variant, self.new_number(), show=True)
             self.changed.emit()
 
     def end_live(self) -> None:
-        """Take the live picture away, and what was to come."""
+        """Remove the live picture, and cancel those to come."""
         for job in [job for job in self.jobs if job.live]:
             self.cancel(job)
         if self.live is not None:
@@ -302,9 +253,9 @@ class Generation:
             self.preview.emit(None, None)
 
     def flush(self) -> None:
-        """Tell of the newest preview and progress, once however many came."""
+        """Show the newest preview and progress, once however many came."""
         job = self.current
-        if job is not None and job.cancelled_at is not None:
+        if job is not None and job.state == "running" and job.cancelled_at is not None:
             self._insist(job)
         if not self._stale:
             return
@@ -314,19 +265,19 @@ class Generation:
             self.preview.emit(job.target, picture_of(image, job.request))
         self.changed.emit()
 
-    def _insist(self, job: GenerationJob) -> None:
-        """End a worker that does not hear a cancel: it may be deep in loading a model."""
+    def _insist(self, job: Job) -> None:
+        """End a worker that ignores a cancel: it may be deep in loading a model."""
         assert job.cancelled_at is not None
         if time.monotonic() - job.cancelled_at > PATIENCE:
             job.cancelled_at = None
-            self._background.talk(self._client.restart)
+            self._background.talk(self.tasks.client.restart)
 
     def _make_way(self) -> None:
-        """Have a dataset that runs stop for what was asked for meanwhile; it goes on later."""
+        """Interrupt a long job that gives way to what was queued meanwhile."""
         job = self.current
-        if isinstance(job, DatasetJob) and job.state == "running" and not job.cancelled:
+        if job is not None and job.gives_way and job.state == "running" and not job.cancelled:
             job.giving_way = True
-            self._background.talk(lambda: job.handle.cancel() if job.handle else None)
+            self.tasks.interrupt(job)
 
     def _start_next(self) -> None:
         if any(job.state == "running" for job in self.jobs):
@@ -337,31 +288,15 @@ class Generation:
             self._submit(job)
             self.changed.emit()
 
-    def _submit(self, job: GenerationJob) -> None:
-        post, at = self._background.post, job.at
+    def _submit(self, job: Job) -> None:
+        at = job.at
+        self.tasks.ask(job, job.request, lambda e: self._take(job, at, e), job.previews)
 
-        def take(event: Event) -> None:
-            post(lambda: self._take(job, at, event))
-
-        def submit() -> None:
-            if job.cancelled:
-                take(Finished(cancelled=True))
-            else:
-                job.handle = self._client.submit(job.request, take, previews=job.previews)
-
-        def failed(text: str) -> None:
-            self._take(job, at, Failure(text))
-
-        self._background.talk(submit, failed)
-
-    def _take(self, job: GenerationJob, at: int, event: Event) -> None:
+    def _take(self, job: Job, at: int, event: Event) -> None:
         if job not in self.jobs or job.at != at:
             return
         self._stale = True
         match event:
-            case Progress():
-                job.clock.note(event.done, event.total)
-                job.done, job.total, job.message = event.done, event.total, event.message
             case Notice():
                 if event.message not in job.remarks:
                     job.remarks.append(event.message)
@@ -370,69 +305,58 @@ class Generation:
             case Variant():
                 self._add(job, event)
             case Failure() if not job.cancelled:
-                self._end(job, "failed", event.message)
-            case Finished(cancelled=True) if (
-                isinstance(job, DatasetJob) and job.giving_way and not job.cancelled
-            ):
+                self._end(job, event.message)
+            case Finished(cancelled=True) if job.giving_way and not job.cancelled:
                 self._put_last(job)
-            case Finished() | Failure() if isinstance(job, DatasetJob):
-                over = job.cancelled or (isinstance(event, Finished) and event.cancelled)
-                self._end(job, "cancelled" if over else "done")
             case Finished() | Failure():
-                self.paces.learn(job.request, job.clock)
+                job.learn(self.paces)
                 if job.cancelled or (isinstance(event, Finished) and event.cancelled):
-                    self._end(job, "cancelled")
+                    job.cancelled = True
+                    self._end(job)
                 elif job.at + 1 < len(job.requests):
-                    job.at, job.made, job.done, job.total = job.at + 1, 0, 0, 0
-                    job.clock.note(0, 0)
+                    job.next_request()
                     self._submit(job)
                 else:
-                    self._end(job, "done")
+                    self._end(job)
 
-    def _put_last(self, job: DatasetJob) -> None:
-        """Let a dataset that gave way wait for its turn."""
+    def _put_last(self, job: Job) -> None:
+        """Let a job that gave way wait for its turn."""
         job.state, job.giving_way, job.handle = "waiting", False, None
         self.jobs.remove(job)
         self.jobs.append(job)
         self._start_next()
         self.changed.emit()
 
-    def _end(self, job: GenerationJob, state: State, problem: str = "") -> None:
+    def _end(self, job: Job, problem: str = "") -> None:
         ran = job.state == "running"
-        job.state, job.problem, job.ended = state, problem, datetime.now()
-        job.preview = job.handle = None
+        job.ended, job.preview = datetime.now(), None
         self.jobs.remove(job)
-        if problem:
-            self._say("dataset" if isinstance(job, DatasetJob) else "generate", problem)
-        if state != "done" and not job.live:
+        self.tasks.end(job, problem)
+        if job.state != "done" and not job.live:
             self.ended = [job, *self.ended][:MOST_ENDED]
             if ran:
                 self.stopped = job.stopped() or self.stopped
-        if isinstance(job, DatasetJob):
-            self.dataset_ended.emit(job)
-        elif ran and not job.live:
+        if job.on_end is not None:
+            job.on_end(job)
+        if job.pictures and ran and not job.live:
             self.live = None
             self.preview.emit(None, None)
         self._start_next()
         self.changed.emit()
 
-    def _drop(self, jobs: list[GenerationJob]) -> None:
-        for job in jobs:
-            job.state = "cancelled"
-            self.jobs.remove(job)
-
-    def _add(self, job: GenerationJob, event: Variant) -> None:
-        job.made += 1
-        job.kept += 1
+    def _add(self, job: Job, event: Variant) -> None:
         job.preview = None
+        first = job.count_variant()
+        if job.target is None:
+            return
         if not job.live:
-            self._gallery.add(job.target, event, job.number, show=job.kept == 1)
+            self.gallery.add(job.target, event, job.number, show=first)
         elif not job.cancelled:
             self.live = job.target, event
             self.preview.emit(job.target, event.image)
 
 
 def _smallest(labels: NDArray[Any]) -> NDArray[Any]:
-    """Give a copy in the smallest unsigned type; negative labels are background."""
+    """Return a copy in the smallest unsigned type; negative labels are background."""
     labels = np.maximum(labels, 0)
     return labels.astype(np.uint16 if labels.max(initial=0) < 2**16 else np.uint32)

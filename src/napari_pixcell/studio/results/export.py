@@ -1,31 +1,95 @@
-"""Results as image–mask pairs."""
+"""Variants as files: image–mask pairs, and single pictures."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from napari_pixcell.datasets import PairWriter
+from napari_pixcell.slides.stored_picture import StoredPicture
+from napari_pixcell.studio.background import Background
+from napari_pixcell.studio.notices import Notices
+from napari_pixcell.studio.results.gallery import Gallery
 from napari_pixcell.studio.results.results import Result
+from napari_pixcell.studio.slides import Slides
+
+SECTION = "export"
 
 
-def write_pairs(results: Sequence[Result], folder: Path, name: str) -> list[dict[str, Any]]:
-    """Write results to ``images/``, ``masks/`` and ``manifest.jsonl``.
+@dataclass(eq=False)
+class Exporter:
+    """Writes variants under the name that exports carry.
 
-    Parameters
+    Its fields are the parts of the session that it uses.
+
+    Attributes
     ----------
-    results : sequence of Result
-        Those without a layout get no mask.
-    folder : Path
-        Made if it is not there; pairs in it are kept.
     name : str
-        For the slide, in file names and records.
-
-    Returns
-    -------
-    list of dict
-        The manifest's rows.
+        Name of the slide in file names and records.
+    busy : bool
+        True while pairs are written.
     """
-    writer = PairWriter(folder)
-    return [writer.write(r.image, r.labels, r.named(name)) for r in results]
+
+    slides: Slides
+    gallery: Gallery
+    background: Background
+    notices: Notices
+
+    def __post_init__(self) -> None:
+        self.name = ""
+        self.busy = False
+        self.slides.changed.connect(self._take_name)
+
+    def _take_name(self) -> None:
+        slide = self.slides.current
+        self.name = slide.short_name if slide is not None else ""
+
+    def write_pairs(self, folder: Path) -> None:
+        """Write the starred variants, or else all of them, as image–mask pairs.
+
+        Parameters
+        ----------
+        folder : Path
+            Gets ``images/``, ``masks/`` and ``manifest.jsonl``; pairs in it are kept. Variants
+            without a layout get no mask.
+        """
+        from napari_pixcell.datasets import PairWriter
+
+        results, name = self.gallery.to_export(), self.name.strip() or "slide"
+        self.busy = True
+        self.notices.say(SECTION, "")
+
+        def work() -> list[dict[str, Any]]:
+            writer = PairWriter(folder)
+            return [writer.write(r.image, r.labels, r.named(name)) for r in results]
+
+        def done(rows: list[dict[str, Any]]) -> None:
+            self.busy = False
+            masks = sum(1 for row in rows if row.get("mask"))
+            self.notices.note(SECTION, f"Wrote {len(rows)} images and {masks} masks to {folder}")
+
+        def failed(message: str) -> None:
+            self.busy = False
+            self.notices.say(SECTION, message)
+
+        self.background.compute(work, done, failed)
+
+    def picture_name(self, result: Result) -> tuple[str, str]:
+        """Return a file name for a variant, and its suffix."""
+        from napari_pixcell.datasets.export import suffix_of
+        from napari_pixcell.datasets.marks import safe_name
+
+        suffix = suffix_of(isinstance(result.memory, StoredPicture))
+        return f"{safe_name(self.name or 'slide')}-seed{result.seed}{suffix}", suffix
+
+    def save_picture(self, result: Result, path: Path) -> None:
+        """Write one variant as an image marked as synthetic, with its record."""
+        from napari_pixcell.datasets.export import save_picture
+        from napari_pixcell.datasets.marks import safe_name
+
+        record = result.named(safe_name(self.name or "slide"))
+        self.background.compute(
+            lambda: save_picture(path, result.image, record),
+            lambda written: self.notices.note("results", f"Saved {written.name}"),
+            lambda message: self.notices.say("results", message),
+        )

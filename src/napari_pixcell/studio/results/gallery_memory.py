@@ -1,138 +1,131 @@
-"""Which variants are in memory, which on disk, and which there is no room for."""
+"""Pixels of the variants of a gallery, in memory or on disk."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
-from psygnal import Signal
 
-from napari_pixcell.slides.stored_picture import StoredPicture
+from napari_pixcell.slides.stored_picture import Picture, StoredPicture
 from napari_pixcell.studio.background import Background
 from napari_pixcell.studio.notices import Notices
 from napari_pixcell.studio.results.results import Result
-from napari_pixcell.studio.results.spill import Spill, disk_limit, forget, memory_limit
-from napari_pixcell.studio.results.swipe import Swipe
+from napari_pixcell.studio.results.spill import Spill, disk_limit, memory_limit
 
 SECTION = "results"
 
 
 class GalleryMemory:
-    """The part of the gallery that keeps its pixels within their limits.
+    """Keeps the pixels of variants within their limits in memory and on disk.
 
-    Those that are not kept leave the memory, oldest first; above the limit on disk they go. Kept
-    ones are never touched.
+    Pixels of variants without a star move to disk, oldest first. Above the limit on disk such
+    variants are evicted. Variants that are starred, shown or in use are never touched.
 
     Parameters
     ----------
     background : Background
         Threads of the session.
     notices : Notices
-        Gets the sentences.
+        Shows problems.
+    results : sequence of Result
+        The variants of the gallery, oldest first, as they change.
+    in_use : callable
+        Whether a variant is needed although it is not shown.
+    evict : callable
+        Removes variants from the gallery, to make room on disk.
     """
 
-    changed = Signal()
-    shown = Signal()
-
-    def __init__(self, background: Background, notices: Notices) -> None:
-        self._background = background
-        self._notices = notices
+    def __init__(
+        self,
+        background: Background,
+        notices: Notices,
+        results: Sequence[Result],
+        in_use: Callable[[Result], bool],
+        evict: Callable[[list[Result]], None],
+    ) -> None:
+        self._background, self._notices = background, notices
+        self._results, self._in_use, self._evict = results, in_use, evict
         self._spill = Spill()
         self._moving = False
-        self._wanted: Result | None = None
-        self.results: list[Result] = []
-        self.swipe = Swipe()
 
-    def _take_out(self, result: Result) -> None:
-        raise NotImplementedError
+    def fetch(self, result: Result, then: Callable[[], object]) -> None:
+        """Read the pixels of a variant into memory, then call ``then``."""
 
-    def _delete(self, result: Result) -> None:
-        def delete() -> None:
+        def came(image: Picture) -> None:
+            result.memory = image
+            then()
+
+        self._background.compute(
+            lambda: result.image, came, lambda message: self._notices.say(SECTION, message)
+        )
+
+    def delete(self, result: Result) -> None:
+        """Remove the pixels of a variant from disk."""
+
+        def work() -> None:
             if isinstance(result.memory, StoredPicture):
                 result.memory.delete()
             if result.place is not None:
-                forget(result.place)
+                result.place.unlink(missing_ok=True)
 
-        # In the thread that also exports: not before an export that reads it has ended.
-        self._background.compute(delete, lambda _: None, lambda _: None)
+        # In the thread that also exports, so that no export loses the pixels that it reads.
+        self._background.compute(work, lambda _: None, lambda _: None)
 
-    def _fetch(self, result: Result, then: Callable[[], object]) -> None:
-        def read(image: object) -> None:
-            result.memory = image  # type: ignore[assignment]
-            then()
+    def close(self) -> None:
+        """Remove everything from disk."""
+        self._spill.close()
 
-        def failed(message: str) -> None:
-            self._notices.say(SECTION, message)
-
-        self._background.compute(lambda: result.image, read, failed)
-
-    def _loose(self) -> list[Result]:
-        """Give those that may leave the memory, oldest first."""
-        bound = (self.swipe.left, self._wanted)
-        return [
-            result
-            for result in self.results
-            if not (result.starred or result.shown or result in bound)
-            and isinstance(result.memory, np.ndarray)
-        ]
-
-    def _fit(self) -> None:
-        """Move the oldest to the disk until the rest fits into its part of the memory."""
+    def fit(self) -> None:
+        """Move the pixels of the oldest variants to disk until the others fit into memory."""
         if self._moving:
             return
-        held = [r for r in self.results if not r.starred and isinstance(r.memory, np.ndarray)]
-        over = sum(_bytes(result) for result in held) - memory_limit()
-        leaving = []
-        for result in self._loose():
-            if over <= 0:
-                break
-            leaving.append(result)
-            over -= _bytes(result)
+        held = [r for r in self._results if not r.starred and isinstance(r.memory, np.ndarray)]
+        leaving = self._excess(held, memory_limit())
         if not leaving:
             return
         self._moving = True
-        images = {result.number: result.memory for result in leaving if result.place is None}
+        images = {result: result.memory for result in leaving if result.place is None}
 
         def write() -> None:
-            for result in leaving:
-                image = images.get(result.number)
+            for result, image in images.items():
                 if isinstance(image, np.ndarray):
                     result.place = self._spill.write(result.number, image)
 
         def settle(message: str = "") -> None:
             self._moving = False
-            loose = self._loose()
             for result in leaving:
-                if result.place is not None and result in loose:
+                if result.place is not None and result in self._results and self._movable(result):
                     result.memory = None
             self._fit_disk()
             if message:
                 self._notices.say(SECTION, message)
             elif any(result.memory is None for result in leaving):
-                self._fit()  # what came meanwhile
+                self.fit()  # more may have come meanwhile
 
         self._background.compute(write, lambda _: settle(), settle)
 
     def _fit_disk(self) -> None:
-        """Discard the oldest on the disk until the rest fits into its part of it."""
-        there = [r for r in self.results if r.place is not None and not r.starred]
-        over, count = sum(_bytes(result) for result in there) - disk_limit(), 0
-        for result in there:
+        stored = [r for r in self._results if r.place is not None and not r.starred]
+        evicted = self._excess(stored, disk_limit())
+        for result in evicted:
+            self.delete(result)
+        if evicted:
+            self._evict(evicted)
+
+    def _excess(self, results: list[Result], limit: int) -> list[Result]:
+        """Return the oldest variants that must go for the others to fit into ``limit`` bytes."""
+        over = sum(_bytes(result) for result in results) - limit
+        excess = []
+        for result in results:
             if over <= 0:
                 break
-            if result.shown or result is self._wanted:
-                continue
-            over -= _bytes(result)
-            count += 1
-            self._take_out(result)
-            self._delete(result)
-        if count:
-            what = "The oldest variant was" if count == 1 else f"The {count} oldest variants were"
-            self._notices.note(
-                SECTION, f"{what} discarded to make room. Keep those that you want (S)."
-            )
-            self.shown.emit()
-            self.changed.emit()
+            if self._movable(result):
+                excess.append(result)
+                over -= _bytes(result)
+        return excess
+
+    def _movable(self, result: Result) -> bool:
+        return not (result.starred or result.shown or self._in_use(result))
 
 
 def _bytes(result: Result) -> int:

@@ -1,15 +1,16 @@
-"""Pictures that are read in threads when somebody looks at them, and forgotten when many are."""
+"""Pictures that are read in threads on demand, and cached within a memory limit."""
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Hashable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Generic, TypeVar
 
 import numpy as np
+from cachetools import LRUCache
 from numpy.typing import NDArray
 from psygnal import Signal
 
@@ -23,21 +24,21 @@ UNREADABLE: NDArray[np.uint8] = np.zeros((0, 0, 3), np.uint8)
 
 
 class LazyPictures(Generic[K]):
-    """Reads what is wanted now, in its order; what was wanted before and not begun is left.
+    """Reads the pictures of the newest request in its order, and drops earlier requests.
 
     Parameters
     ----------
     background : Background
-        Brings :attr:`came` to the main thread.
+        Emits :attr:`came` in the main thread.
     read : callable
-        Gives the picture of a key, in any thread.
+        Returns the picture of a key. It is called in several threads.
     most_bytes : int
-        Above this the pictures that were not looked at for longest go.
+        Size of the cache. The least recently used pictures leave it first.
 
     Attributes
     ----------
     came : Signal
-        There are new ones to :meth:`get`.
+        New pictures are in the cache.
     """
 
     came = Signal()
@@ -50,15 +51,16 @@ class LazyPictures(Generic[K]):
     ) -> None:
         self._background = background
         self._read = read
-        self._most_bytes = most_bytes
         self._threads = ThreadPoolExecutor(THREADS, "pixcell-pictures")
         self._lock = threading.Lock()
-        self._kept: OrderedDict[K, NDArray[np.uint8]] = OrderedDict()
-        self._bytes = 0
+        # A picture larger than the cache counts as the whole of it, and is kept alone.
+        self._cache: LRUCache[K, NDArray[np.uint8]] = LRUCache(
+            most_bytes, lambda picture: min(picture.nbytes, most_bytes)
+        )
         self._wanted: deque[K] = deque()
         self._reading: set[K] = set()
         self._runners = 0
-        self._told = False
+        self._announced = False
         self._closed = False
 
     @property
@@ -68,17 +70,14 @@ class LazyPictures(Generic[K]):
             return self._runners > 0
 
     def get(self, key: K) -> NDArray[np.uint8] | None:
-        """Give a picture; None where it is not there, :data:`UNREADABLE` where it cannot be."""
+        """Return a picture: None if it is not read yet, :data:`UNREADABLE` if reading failed."""
         with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-            return self._kept.get(key)
+            return self._cache.get(key)
 
     def want(self, keys: Iterable[K]) -> None:
-        """Read these, in this order, and leave what else was wanted."""
+        """Read these pictures in this order, in place of those requested before."""
         with self._lock:
-            kept, reading = self._kept, self._reading
-            new = (key for key in keys if key not in kept and key not in reading)
+            new = (key for key in keys if key not in self._cache and key not in self._reading)
             self._wanted = deque(() if self._closed else new)
             more = min(THREADS - self._runners, len(self._wanted))
             self._runners += max(0, more)
@@ -86,7 +85,7 @@ class LazyPictures(Generic[K]):
             self._threads.submit(self._run)
 
     def close(self) -> None:
-        """Read no more."""
+        """Stop reading."""
         self._closed = True
         self.want(())
         self._threads.shutdown(wait=False)
@@ -101,23 +100,17 @@ class LazyPictures(Generic[K]):
                 self._reading.add(key)
             try:
                 picture = self._read(key)
-            except Exception as error:  # whatever is in the file of another program
+            except Exception as error:  # files of other programs may raise anything
                 log.warning("a picture cannot be read: %s", error)
                 picture = UNREADABLE
-            self._keep(key, picture)
+            with self._lock:
+                self._reading.discard(key)
+                self._cache[key] = picture
+                announce, self._announced = not self._announced, True
+            if announce:  # once for all that arrive before the main thread has time
+                self._background.post(self._announce)
 
-    def _keep(self, key: K, picture: NDArray[np.uint8]) -> None:
+    def _announce(self) -> None:
         with self._lock:
-            self._reading.discard(key)
-            self._kept[key] = picture
-            self._bytes += picture.nbytes
-            while self._bytes > self._most_bytes and len(self._kept) > 1:
-                self._bytes -= self._kept.popitem(last=False)[1].nbytes
-            tell, self._told = not self._told, True
-        if tell:  # once for all that come until the main thread has time
-            self._background.post(self._tell)
-
-    def _tell(self) -> None:
-        with self._lock:
-            self._told = False
+            self._announced = False
         self.came.emit()

@@ -1,4 +1,4 @@
-"""A divider over a variant: left of it what it is compared with, right of it the variant."""
+"""A swipe divider over a variant: left of it another picture, right of it the variant."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from psygnal import Signal
 from napari_pixcell.studio.results.results import Result
 
 LINE = (47, 111, 223)
-LARGEST = 4096  # px; composing more than that for each move of the mouse is no longer smooth
+LARGEST = 4096  # px; larger pictures are not composed fast enough to follow the mouse
 
 
 class Swipe:
-    """Where the divider is, and what is left of it.
+    """State of the divider.
 
     Attributes
     ----------
     changed : Signal
-        It moved, or was switched.
+        The divider moved, or was switched on or off.
     on : bool
-        Whether there is one.
+        Whether the divider is shown.
     at : float
-        Its place, 0 (left edge) to 1.
+        Position of the divider, 0 (left edge) to 1.
     left : Result or None
-        The variant left of it; None is the tissue.
+        Variant on the left of it; None for the tissue.
     """
 
     changed = Signal()
@@ -35,40 +35,41 @@ class Swipe:
         self.left: Result | None = None
 
     def switch(self, on: bool, left: Result | None = None) -> None:
-        """Show the divider, or take it away; ``left`` is a variant in place of the tissue."""
+        """Show or hide the divider, with a variant or the tissue on the left."""
         self.on, self.left = on, left if on else None
         self.changed.emit()
 
     def move(self, at: float) -> None:
-        """Put it somewhere else, 0 to 1."""
+        """Move the divider to a position, 0 to 1."""
         at = min(1.0, max(0.0, at))
         if at != self.at:
             self.at = at
             self.changed.emit()
 
     def beside(self, result: Result) -> NDArray[np.uint8] | None:
-        """Give what is left of the divider on a variant; None where there is nothing."""
+        """Return the pixels on the left of a variant; None if there are none in memory."""
         left = self.left
-        fits = (
+        if (
             left is not None
             and left is not result
             and left.target.number == result.target.number
             and isinstance(left.memory, np.ndarray)
-        )
-        return left.memory if left is not None and fits else result.target.pixels  # type: ignore[return-value]
+        ):
+            return left.memory
+        return result.target.pixels
 
     def why_not(self, result: Result | None) -> str:
-        """Say why there can be no divider on a variant; empty if there can."""
+        """Return why a variant cannot have a divider; empty if it can."""
         if result is None:
             return "Show a variant first."
         if max(result.shape[:2]) > LARGEST or not isinstance(result.memory, np.ndarray):
-            return "A picture this large has no divider; hold H to see the original."
+            return "The picture is too large for the divider. Hold H to see the original."
         if self.beside(result) is None:
-            return "Its tissue is not at hand; hold H to see the original."
+            return "The tissue is not in memory. Hold H to see the original."
         return ""
 
     def words(self, result: Result) -> str:
-        """Say what is on either side."""
+        """Return the captions of both sides, such as “tissue | seed 7”."""
         left = self.left
         shown = left is not None and self.beside(result) is left.memory
         return f"{f'seed {left.seed}' if left and shown else 'tissue'} | seed {result.seed}"
@@ -77,15 +78,15 @@ class Swipe:
 def compose(
     left: NDArray[np.uint8], right: NDArray[np.uint8], at: float, out: NDArray[np.uint8]
 ) -> None:
-    """Put two pictures side by side in place, with a line between them.
+    """Write two pictures side by side into ``out``, with a line between them.
 
     Parameters
     ----------
     left : array, uint8, (h, w, 3)
-        Of the same region; of another size it is fitted by its nearest pixels.
+        Picture of the same region. It is resized by nearest neighbour if need be.
     right, out : array, uint8, (height, width, 3)
     at : float
-        Where the line is, 0 to 1.
+        Position of the line, 0 to 1.
     """
     height, width = right.shape[:2]
     column = round(at * width)

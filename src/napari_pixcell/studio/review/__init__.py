@@ -1,1 +1,1 @@
-"""Review of the pairs of a dataset."""
+"""Reviewing the pairs of a dataset."""

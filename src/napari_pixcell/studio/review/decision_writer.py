@@ -1,4 +1,4 @@
-"""Decisions on their way to the disk: written in a thread, and kept until they are there."""
+"""Decisions on their way to disk: written in a thread, and kept until they are stored."""
 
 from __future__ import annotations
 
@@ -9,31 +9,32 @@ from pathlib import Path
 from napari_pixcell.datasets.store.decisions import Decision, decide
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.studio.background import Background
+from napari_pixcell.words import counted
 
 Decisions = dict[int, Decision | None]
 
 
 class DecisionWriter:
-    """Writes decisions on the pairs of a dataset, many at once where they come fast.
+    """Writes decisions on the pairs of a dataset, several at once if they come fast.
 
-    The file only grows, a line at a time, so that no lock is needed and a dataset may be reviewed
-    while it is made.
+    Lines are only appended to the file. It needs no lock, and a dataset can be reviewed while it
+    is generated.
 
     Parameters
     ----------
     folder : Path
-        Of the dataset.
+        Folder of the dataset.
     background : Background
-        Whose computing thread writes.
+        Its computing thread writes.
     changed : callable
         Called in the main thread after each attempt.
 
     Attributes
     ----------
     waiting : dict
-        What is not on the disk yet.
+        Decisions that are not on disk yet.
     problem : str
-        Why the last attempt failed; empty where it did not.
+        Why the last attempt failed; empty if it did not.
     """
 
     def __init__(self, folder: Path, background: Background, changed: Callable[[], None]) -> None:
@@ -47,57 +48,56 @@ class DecisionWriter:
         self._disk = threading.Lock()
 
     def put(self, decisions: Decisions) -> None:
-        """Have these written."""
+        """Queue decisions, and write them as soon as possible."""
         self.waiting.update(decisions)
         self.retry()
 
     def retry(self) -> None:
-        """Write what waits."""
+        """Write the waiting decisions."""
         if self._writing or not self.waiting:
             return
         self._writing = True
         batch = dict(self.waiting)
-        self._background.compute(
-            lambda: self._store(batch), lambda _: self._stored(batch), self._failed
-        )
+
+        def work() -> None:
+            with self._disk:
+                if not self._closed:
+                    self._write(batch)
+
+        def done(_: None) -> None:
+            self._writing, self.problem = False, ""
+            self.waiting = {
+                i: d for i, d in self.waiting.items() if i not in batch or batch[i] != d
+            }
+            self._changed()
+            self.retry()
+
+        def failed(message: str) -> None:
+            self._writing, self.problem = False, message
+            self._changed()
+
+        self._background.compute(work, done, failed)
 
     def close(self) -> None:
-        """Write what waits at once, and nothing afterwards.
+        """Write the waiting decisions at once, and nothing afterwards.
 
         Raises
         ------
         PixCellError
-            If it cannot be written; then it still waits.
+            If they cannot be written. They keep waiting then.
         """
-        with self._disk:  # a write that is under way ends first
+        with self._disk:  # a write in progress ends first
             if self.waiting:
                 self._write(self.waiting)
             self._closed = True
             self.waiting = {}
 
-    def _store(self, batch: Decisions) -> None:
-        with self._disk:
-            if not self._closed:
-                self._write(batch)
-
     def _write(self, decisions: Decisions) -> None:
         try:
             decide(self.folder, decisions)
         except OSError as error:
-            what = "1 decision" if len(decisions) == 1 else f"{len(decisions):,} decisions"
             raise PixCellError(
-                f"{what} cannot be stored in {self.folder.name} ({error.strerror}); mend that, "
-                "then press “Try again”: until then the studio remembers."
+                f"{counted(len(decisions), 'decision')} could not be stored in {self.folder.name} "
+                f"({error.strerror}). Check the folder, then retry. Until then they are kept in "
+                "memory."
             ) from error
-
-    def _stored(self, batch: Decisions) -> None:
-        self._writing, self.problem = False, ""
-        for index, what in batch.items():
-            if index in self.waiting and self.waiting[index] == what:
-                del self.waiting[index]
-        self._changed()
-        self.retry()
-
-    def _failed(self, sentence: str) -> None:
-        self._writing, self.problem = False, sentence
-        self._changed()

@@ -1,4 +1,4 @@
-"""A dataset as a review has it open: what is read of it, in threads."""
+"""An open dataset of a review: its pairs in columns, their pictures and files."""
 
 from __future__ import annotations
 
@@ -7,39 +7,30 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from napari_pixcell.datasets.store.dataset import MANIFEST, Dataset
 from napari_pixcell.datasets.store.decisions import DECISIONS, read_decisions
 from napari_pixcell.datasets.store.table import PairTable
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.studio.review.pair_picture import pair_picture
 from napari_pixcell.studio.review.review_list import Columns, encoded
 
+YELLOW = (255, 230, 0)  # absent from H&E and from DAB
+SMALL = 160  # px; outlines in smaller pictures are translucent
 
-class News(NamedTuple):
-    """What a look at a dataset found.
 
-    Parameters
-    ----------
-    manifest, decisions : int
-        Sizes of the files, in bytes.
-    columns : Columns
-        All pairs.
-    codes : array, int8, (pairs,)
-        Decisions, see :data:`~napari_pixcell.studio.review.review_list.CODES`.
-    positions : dict of int to int
-        Where the pair of a number stands in the columns.
-    """
+class DatasetState(NamedTuple):
+    """The pairs and decisions of a dataset at one time."""
 
-    manifest: int
+    manifest: int  # sizes of the files in bytes
     decisions: int
-    columns: Columns
-    codes: NDArray[np.int8]
-    positions: dict[int, int]
+    columns: Columns  # all pairs
+    codes: NDArray[np.int8]  # their decisions, see ``review_list.CODES``
+    positions: dict[int, int]  # from the number of a pair to its position
 
 
 class PictureKey(NamedTuple):
-    """A picture of the pair at a position, with the outlines of its cells or without them."""
+    """Identifies the picture of a pair, with or without the outlines of its cells."""
 
     opened: OpenDataset
     position: int
@@ -47,19 +38,19 @@ class PictureKey(NamedTuple):
     outlined: bool
 
 
-class Pair(NamedTuple):
-    """A pair, read whole.
+class LoadedPair(NamedTuple):
+    """A pair at full size.
 
     Parameters
     ----------
     number : int
-        In the plan.
+        Number in the plan.
     image : array, uint8, (height, width, 3)
     labels : array of integers, (height, width), or None
     mpp : float
         Pixel size in µm.
     name : str
-        Of the dataset.
+        Name of the dataset.
     """
 
     number: int
@@ -70,7 +61,7 @@ class Pair(NamedTuple):
 
 
 class OpenDataset:
-    """A dataset that is open, its pairs in columns.
+    """A dataset under review.
 
     Parameters
     ----------
@@ -85,7 +76,7 @@ class OpenDataset:
     Raises
     ------
     PixCellError
-        If it holds no dataset.
+        If the folder contains no dataset.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -94,22 +85,22 @@ class OpenDataset:
         self.styles = {row["number"]: row["name"] for row in self.dataset.style_rows()}
         self._table = PairTable(self.dataset)
 
-    def look(self) -> News:
-        """Give the pairs and decisions there are; not in two threads at once."""
-        manifest, decisions = self._sizes()  # before: what comes meanwhile is found the next time
+    def state(self) -> DatasetState:
+        """Read the present pairs and decisions. Not for two threads at once."""
+        sizes = self._sizes()  # first, so that rows written meanwhile are read the next time
         self._table.refresh()
         columns = Columns.of(self._table)
         codes = encoded(columns.index, read_decisions(self.folder))
         positions = {number: at for at, number in enumerate(columns.index.tolist())}
-        return News(manifest, decisions, columns, codes, positions)
+        return DatasetState(*sizes, columns, codes, positions)
 
-    def since(self, news: News) -> News | None:
-        """Give the pairs and decisions there are; None if they are still the same."""
-        same = self._sizes() == (news.manifest, news.decisions)
-        return None if same else self.look()
+    def state_since(self, state: DatasetState) -> DatasetState | None:
+        """Read the present pairs and decisions; None if no file has changed."""
+        return None if self._sizes() == (state.manifest, state.decisions) else self.state()
 
     def _sizes(self) -> tuple[int, int]:
-        return _size(self.folder / MANIFEST), _size(self.folder / DECISIONS)
+        manifest, decisions = self.folder / MANIFEST, self.folder / DECISIONS
+        return _size(manifest), _size(decisions)
 
     def picture(self, key: PictureKey) -> NDArray[np.uint8]:
         """Draw a pair."""
@@ -117,25 +108,74 @@ class OpenDataset:
         labels = self.dataset.mask(row) if key.outlined else None
         return pair_picture(self.dataset.image(row), labels, key.side)
 
-    def pair(self, position: int) -> Pair:
-        """Read a pair whole.
+    def pair(self, position: int) -> LoadedPair:
+        """Load a pair.
 
         Raises
         ------
         PixCellError
-            If its files are gone or damaged.
+            If its files are missing or damaged.
         """
         row = self._table.row(position)
         try:
             image, labels = self.dataset.image(row), self.dataset.mask(row)
         except (OSError, ValueError) as error:
             raise PixCellError(
-                f"Pair {row['index']} cannot be read; restore its files from a copy, or resume "
+                f"Pair {row['index']} cannot be read. Restore its files from a backup, or resume "
                 "the dataset."
             ) from error
         about = self.dataset.description
-        return Pair(row["index"], image, labels, about.mpp, about.name)
+        return LoadedPair(row["index"], image, labels, about.mpp, about.name)
+
+
+Pair = LoadedPair  # former name
 
 
 def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
+
+
+def pair_picture(
+    image: NDArray[np.uint8], labels: NDArray[Any] | None, side: int
+) -> NDArray[np.uint8]:
+    """Draw a pair at a given size.
+
+    Parameters
+    ----------
+    image : array, uint8, (height, width, 3)
+    labels : array of integers, (height, width), optional
+        Cells whose outlines are drawn, one pixel of the result wide.
+    side : int
+        Longer side of the result in px.
+
+    Returns
+    -------
+    array, uint8, (height, width, 3)
+    """
+    scale = side / max(image.shape[:2])
+    height, width = (max(1, round(length * scale)) for length in image.shape[:2])
+    how = Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC
+    drawn = np.array(Image.fromarray(image).resize((width, height), how))
+    if labels is not None:
+        rows = _nearest(height, labels.shape[0])
+        edge = outlines(labels[rows[:, None], _nearest(width, labels.shape[1])])
+        share = 1.0 if side >= SMALL else 0.5
+        mixed = share * np.array(YELLOW) + (1 - share) * drawn[edge]
+        drawn[edge] = mixed.round().astype(np.uint8)
+    return drawn
+
+
+def outlines(labels: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return the pixels of cells that touch another cell or the background."""
+    edge = np.zeros(labels.shape, bool)
+    for axis in (0, 1):
+        first = np.moveaxis(labels, axis, 0)
+        differ = first[1:] != first[:-1]
+        along = np.moveaxis(edge, axis, 0)
+        along[1:] |= differ
+        along[:-1] |= differ
+    return edge & (labels > 0)
+
+
+def _nearest(count: int, of: int) -> NDArray[np.intp]:
+    return ((np.arange(count) + 0.5) * of / count).astype(np.intp)

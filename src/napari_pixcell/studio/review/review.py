@@ -1,4 +1,4 @@
-"""Looking through the pairs of a dataset: which are listed, which is looked at, what is decided."""
+"""Reviewing the pairs of a dataset: which are listed, which is current, what is decided."""
 
 from __future__ import annotations
 
@@ -14,7 +14,12 @@ from napari_pixcell.errors import PixCellError
 from napari_pixcell.studio.background import Background
 from napari_pixcell.studio.results.lazy_pictures import LazyPictures
 from napari_pixcell.studio.review.decision_writer import Decisions, DecisionWriter
-from napari_pixcell.studio.review.open_dataset import News, OpenDataset, Pair, PictureKey
+from napari_pixcell.studio.review.open_dataset import (
+    DatasetState,
+    LoadedPair,
+    OpenDataset,
+    PictureKey,
+)
 from napari_pixcell.studio.review.pair_list import PairList
 
 POLL_S = 2.0
@@ -22,18 +27,18 @@ LARGE_BYTES = 32_000_000
 
 
 class Review(PairList):
-    """The state of a review, without Qt; the owner of the main thread calls :meth:`pump`.
+    """The state of a review. The owner of the main thread calls :meth:`pump`.
 
     Attributes
     ----------
     opened : OpenDataset or None
-        What is reviewed.
+        The dataset under review.
     small, large : LazyPictures
-        Thumbnails, and the picture of the pair that is looked at.
+        Thumbnails, and pictures of the current pair.
     outlined : bool
         Whether the outlines of the cells are drawn.
     problem : str
-        What went wrong last; empty where nothing did.
+        The last problem; empty if there is none.
     opening : bool
         Whether a dataset is being opened.
     """
@@ -57,87 +62,90 @@ class Review(PairList):
         self._writer: DecisionWriter | None = None
         self._undo: list[Decisions] = []
         self._redo: list[Decisions] = []
-        self._news: News | None = None
-        self._looking = False
-        self._look_at = 0.0
+        self._state: DatasetState | None = None
+        self._polling = False
+        self._poll_at = 0.0
 
-    # -- which dataset -------------------------------------------------------------------
+    # -- dataset -------------------------------------------------------------------------
 
     def open(self, folder: Path) -> None:
-        """Open the dataset of a folder; the one that was open is left once that worked."""
+        """Open the dataset of a folder. The present one stays open if that fails."""
         if self.opening:
             return
         try:
-            self._leave()
+            self._store_all()
         except PixCellError as error:
             self._say(str(error))
             return
         self.opening = True
         self._say("")
 
-        def work() -> tuple[OpenDataset, News]:
+        def work() -> tuple[OpenDataset, DatasetState]:
             opened = OpenDataset(folder)
-            return opened, opened.look()
+            return opened, opened.state()
 
-        def done(found: tuple[OpenDataset, News]) -> None:
+        def done(outcome: tuple[OpenDataset, DatasetState]) -> None:
             self.opening = False
             self._clear()
-            self.opened, news = found
+            self.opened, state = outcome
             self._writer = DecisionWriter(folder, self.background, self.changed.emit)
-            self.start()
-            self._take(news)
+            self.reset()
+            self._update(state)
 
-        def failed(sentence: str) -> None:
+        def failed(message: str) -> None:
             self.opening = False
-            self._say(sentence)
+            self._say(message)
 
         self.background.compute(work, done, failed)
 
-    def _leave(self) -> None:
-        """Store what is not stored yet, and go on with a writer for what comes."""
+    def _store_all(self) -> None:
+        """Store all decisions, and replace their writer."""
         if self._writer is not None:
-            writer = DecisionWriter(self._writer.folder, self.background, self.changed.emit)
             self._writer.close()
-            self._writer = writer
+            self._writer = DecisionWriter(self._writer.folder, self.background, self.changed.emit)
 
-    def _look_for_news(self) -> None:
-        """See whether pairs or decisions came since."""
-        opened, news = self.opened, self._news
-        if opened is None or news is None or self._looking or time.monotonic() < self._look_at:
+    def _poll(self) -> None:
+        """Read pairs and decisions that were written since."""
+        opened, state = self.opened, self._state
+        if opened is None or state is None or self._polling or time.monotonic() < self._poll_at:
             return
-        self._looking = True
+        self._polling = True
 
-        def rest() -> bool:
-            """Wait for the next look; whether this one was in vain."""
-            if opened is self.opened:
-                self._looking, self._look_at = False, time.monotonic() + POLL_S
-            return opened is not self.opened
+        def is_current() -> bool:
+            if opened is not self.opened:
+                return False
+            self._polling, self._poll_at = False, time.monotonic() + POLL_S
+            return True
 
-        def done(found: News | None) -> None:
-            if rest() or found is None:
+        def done(new: DatasetState | None) -> None:
+            if not is_current() or new is None:
                 return
-            if found.manifest < news.manifest:
-                self.open(opened.folder)  # it was made anew in the same place
+            if new.manifest < state.manifest:
+                self.open(opened.folder)  # another dataset replaced it
             else:
-                self._take(found)
+                self._update(new)
 
-        def failed(sentence: str) -> None:
-            if not rest():
-                self._say(sentence)
+        def failed(message: str) -> None:
+            if is_current():
+                self._say(message)
 
-        self.background.compute(lambda: opened.since(news), done, failed)
+        self.background.compute(lambda: opened.state_since(state), done, failed)
 
-    def _take(self, news: News) -> None:
-        """Take in what a look at the dataset found."""
-        self._news = news
-        self.take(news, self._writer.waiting if self._writer else {})
+    def _update(self, state: DatasetState) -> None:
+        self._state = state
+        self.update(state, self._writer.waiting if self._writer else {})
 
     # -- decisions -----------------------------------------------------------------------
 
     def decide(self, what: Decision | None, positions: Sequence[int] = ()) -> None:
-        """Accept or reject the pair that is looked at and go on to the next; None takes it back.
+        """Accept or reject pairs, or clear their decisions.
 
-        With several positions all of them are decided about.
+        Parameters
+        ----------
+        what : str or None
+            ``accepted``, ``rejected``, or None for no decision.
+        positions : sequence of int
+            The pairs. By default this is the current pair; the next one is current afterwards.
         """
         chosen = list(positions) or ([] if self.current is None else [self.current])
         if not chosen or self.why_no_pair() or self.columns is None:
@@ -146,35 +154,31 @@ class Review(PairList):
         if len(chosen) == 1 and what is not None:
             row = self.row_of(chosen[0]) + 1
             after = int(self.order[row]) if 0 < row < len(self.order) else None
-        numbers = self.columns.index[chosen].tolist()
-        changes = {
-            number: what
-            for number, position in zip(numbers, chosen, strict=True)
-            if self.decision(position) != what
-        }
+        changed = [position for position in chosen if self.decision(position) != what]
+        changes: Decisions = dict.fromkeys(self.columns.index[changed].tolist(), what)
         if changes:
             self._undo.append(self._decided(changes))
             self._redo.clear()
         self._apply(changes, after)
 
     def undo(self) -> None:
-        """Take the last decision back, and look at its pair."""
+        """Undo the last decision, and make its pair current."""
         self._swap(self._undo, self._redo)
 
     def redo(self) -> None:
-        """Do again what :meth:`undo` took back."""
+        """Redo the decision that was undone last."""
         self._swap(self._redo, self._undo)
 
     def why_no_undo(self) -> str:
-        """Say why there is nothing to undo; empty if there is."""
-        return "" if self._undo else "Nothing was decided since the dataset was opened"
+        """Return why there is nothing to undo; empty if there is."""
+        return "" if self._undo else "No decision to undo"
 
     def why_no_redo(self) -> str:
-        """Say why there is nothing to redo; empty if there is."""
-        return "" if self._redo else "No decision was taken back"
+        """Return why there is nothing to redo; empty if there is."""
+        return "" if self._redo else "No decision to redo"
 
     def why_no_pair(self) -> str:
-        """Say why no pair can be decided about; empty if one can."""
+        """Return why no pair can be decided on; empty if one can."""
         if self.opening:
             return "A dataset is being opened"
         if self.columns is None:
@@ -183,10 +187,10 @@ class Review(PairList):
             return "The dataset has no pairs yet"
         return "" if self.current is not None else "No pair is listed: show all pairs"
 
-    def _swap(self, taken: list[Decisions], given: list[Decisions]) -> None:
-        if taken and not self.opening:
-            changes = taken.pop()
-            given.append(self._decided(changes))
+    def _swap(self, source: list[Decisions], target: list[Decisions]) -> None:
+        if source and not self.opening:
+            changes = source.pop()
+            target.append(self._decided(changes))
             self._apply(changes, self.position_of(next(iter(changes))))
 
     def _decided(self, numbers: Iterable[int]) -> Decisions:
@@ -199,59 +203,59 @@ class Review(PairList):
 
     @property
     def unsaved(self) -> int:
-        """How many decisions are not on the disk yet."""
+        """Number of decisions that are not on disk yet."""
         return len(self._writer.waiting) if self._writer is not None else 0
 
     @property
     def cannot_save(self) -> str:
-        """Why decisions are not on the disk; empty where they are, or are on their way."""
+        """Why decisions could not be stored; empty if all are stored or being stored."""
         return self._writer.problem if self._writer is not None else ""
 
     def save_again(self) -> None:
-        """Try again to store what could not be stored."""
+        """Retry to store the decisions."""
         if self._writer is not None:
             self._writer.retry()
 
     # -- pictures ------------------------------------------------------------------------
 
     def outline(self, on: bool) -> None:
-        """Draw the outlines of the cells, or leave them out."""
+        """Draw the outlines of the cells, or not."""
         if on != self.outlined:
             self.outlined = on
             self.marked.emit()
             self.changed.emit()
 
     def key(self, position: int, side: int) -> PictureKey:
-        """Name the picture of a pair for :attr:`small` or :attr:`large`."""
+        """Return the key of a pair's picture in :attr:`small` or :attr:`large`."""
         assert self.opened is not None
         return PictureKey(self.opened, position, side, self.outlined)
 
-    def read(self, position: int, done: Callable[[Pair], None]) -> None:
-        """Read a pair whole, in a thread; a problem is said here."""
+    def read(self, position: int, done: Callable[[LoadedPair], None]) -> None:
+        """Load a pair in a thread, then call ``done``."""
         opened = self.opened
         assert opened is not None
 
-        def came(pair: Pair) -> None:
+        def came(pair: LoadedPair) -> None:
             self._say("")
             done(pair)
 
         self.background.compute(lambda: opened.pair(position), came, self._say)
 
-    # -- time ----------------------------------------------------------------------------
+    # -- main thread ---------------------------------------------------------------------
 
     def pump(self) -> bool:
-        """Take in what came from threads; call it often, in the main thread."""
+        """Process results of threads in the main thread; True if there were any."""
         came = self.background.pump()
-        self._look_for_news()
+        self._poll()
         return came
 
     @property
     def busy(self) -> bool:
-        """Whether anything is under way."""
+        """Whether anything is in progress."""
         return self.background.busy or self.small.busy or self.large.busy
 
     def close(self) -> None:
-        """Store what is not stored yet, and end the threads.
+        """Store all decisions, and end the threads.
 
         Raises
         ------
@@ -261,12 +265,12 @@ class Review(PairList):
         self.small.close()
         self.large.close()
         try:
-            self._leave()
+            self._store_all()
         finally:
             self.background.close()
             self._clear()
-            self.start()
+            self.reset()
 
-    def _say(self, sentence: str) -> None:
-        self.problem = sentence
+    def _say(self, message: str) -> None:
+        self.problem = message
         self.changed.emit()

@@ -1,17 +1,17 @@
-"""Which pairs of a dataset are listed, and in which order."""
+"""Filtering, sorting and counting the pairs of a dataset."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pixcell.datasets.checks import FLAGS, SCORES
+from napari_pixcell.datasets.store.checks import FLAGS, SCORES
 from napari_pixcell.datasets.store.decisions import Decision
 from napari_pixcell.datasets.store.table import PairTable
+from napari_pixcell.words import counted
 
 CODES: dict[Decision | None, int] = {None: 0, "accepted": 1, "rejected": 2}
 DECIDED = {"undecided": 0, "accepted": 1, "rejected": 2}
@@ -28,19 +28,19 @@ NUMBER, CELLS = "number", "cells"
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What is to be listed.
+class PairQuery:
+    """Filter and order of a list of pairs.
 
     Parameters
     ----------
     show : str
         A key of :data:`SHOW`.
     style : int, optional
-        Number of the style; of all styles where it is None.
+        Number of the style; None for all styles.
     sort : str
-        ``number``, ``cells``, or one of :data:`~napari_pixcell.datasets.checks.SCORES`.
+        ``number``, ``cells``, or one of :data:`~napari_pixcell.datasets.store.checks.SCORES`.
     highest_first : bool
-        Whether the order is from high to low.
+        Whether the order is descending.
     """
 
     show: str = "all"
@@ -51,7 +51,7 @@ class Wanted:
 
 @dataclass(frozen=True, eq=False)
 class Columns:
-    """The pairs of a table as they were at one time; a table in another thread may grow.
+    """The pairs of a table at one time, while the table may grow in another thread.
 
     Parameters
     ----------
@@ -71,73 +71,77 @@ class Columns:
 
     @classmethod
     def of(cls, table: PairTable) -> Columns:
-        """Take them from a table that nobody reads into just now."""
+        """Return the columns of a table, which must not grow during this call."""
         return cls(table.index, table.style, table.cells, table.scores, table.flags, table.flagged)
 
     def __len__(self) -> int:
-        """How many pairs there are."""
         return len(self.index)
 
     def score(self, name: str) -> NDArray[np.float32]:
-        """Give one score of all pairs."""
+        """Return one score of all pairs."""
         return self.scores[:, list(SCORES).index(name)]
 
     def flags_of(self, position: int) -> list[str]:
-        """Give the names of a pair's flags."""
+        """Return the names of a pair's flags."""
         return [name for name, on in zip(FLAGS, self.flags[position], strict=True) if on]
 
     def known_scores(self) -> list[str]:
-        """Give the names of the scores that any pair has."""
+        """Return the names of scores that at least one pair has."""
         known = ~np.all(np.isnan(self.scores), axis=0)
         return [name for name, some in zip(SCORES, known, strict=True) if some]
 
 
 def shown(columns: Columns, codes: NDArray[np.int8], show: str) -> NDArray[np.bool_]:
-    """Say which pairs a filter lets through: bool, (pairs,)."""
+    """Return which pairs pass a filter, a key of :data:`SHOW`: bool, (pairs,)."""
+    passing: NDArray[np.bool_]
     if show in FLAGS:
-        return columns.flags[:, list(FLAGS).index(show)]
-    if show in ("flagged", "passing"):
-        return columns.flagged if show == "flagged" else ~columns.flagged
-    if show == "all":
-        return np.ones(len(columns), bool)
-    return codes == DECIDED[show]
+        passing = columns.flags[:, list(FLAGS).index(show)]
+    elif show in ("flagged", "passing"):
+        passing = columns.flagged == (show == "flagged")
+    elif show == "all":
+        passing = np.ones(len(columns), bool)
+    else:
+        passing = codes == DECIDED[show]
+    return passing
 
 
-def listed(columns: Columns, codes: NDArray[np.int8], wanted: Wanted) -> NDArray[np.intp]:
-    """Give the positions of the pairs that are wanted, in their order.
+def listed(columns: Columns, codes: NDArray[np.int8], wanted: PairQuery) -> NDArray[np.intp]:
+    """Return the positions of the pairs that match a query, in its order.
 
     Parameters
     ----------
     columns : Columns
     codes : array, int8, (pairs,)
-        Decisions, as :data:`CODES` has them.
-    wanted : Wanted
+        Decisions as :data:`CODES`.
+    wanted : PairQuery
 
     Returns
     -------
     array, (listed,)
-        Pairs without the score that they are sorted by are last; equals are by their numbers.
+        Pairs without the score are last. Pairs with equal scores are sorted by number.
     """
     keep = shown(columns, codes, wanted.show)
     if wanted.style is not None:
         keep = keep & (columns.style == wanted.style)
-    (places,) = np.nonzero(keep)
+    (positions,) = np.nonzero(keep)
     by: NDArray[Any]
     if wanted.sort == NUMBER:
-        by = columns.index[places].astype(float)
+        by = columns.index[positions].astype(float)
     elif wanted.sort == CELLS:
-        cells = columns.cells[places]
+        cells = columns.cells[positions]
         by = np.where(cells < 0, np.nan, cells)
     else:
-        by = columns.score(wanted.sort)[places]
-    return places[np.lexsort((columns.index[places], -by if wanted.highest_first else by))]
+        by = columns.score(wanted.sort)[positions]
+    return positions[np.lexsort((columns.index[positions], -by if wanted.highest_first else by))]
 
 
 def counts(columns: Columns, codes: NDArray[np.int8]) -> str:
-    """Count the pairs in words: “12 pairs, 10 pass the checks, 2 rejected”."""
-    pairs, passing = len(columns), int(np.count_nonzero(~columns.flagged))
-    words = [f"{pairs:,} pair{'' if pairs == 1 else 's'}"]
-    words.append(f"{passing:,} pass{'es' if passing == 1 else ''} the checks")
+    """Return the counts in words: “12 pairs, 10 pass the checks, 2 rejected”."""
+    passing = int(np.count_nonzero(~columns.flagged))
+    words = [
+        counted(len(columns), "pair"),
+        counted(passing, "passes the checks", "pass the checks"),
+    ]
     for word in WORDS[1:]:
         if number := int(np.count_nonzero(codes == CODES[word])):
             words.append(f"{number:,} {word}")
@@ -145,12 +149,11 @@ def counts(columns: Columns, codes: NDArray[np.int8]) -> str:
 
 
 def used(columns: Columns, codes: NDArray[np.int8]) -> int:
-    """Count the pairs that go into what is made of the dataset, as ``is_used`` says."""
+    """Return how many pairs exports use, by the rule of ``decisions.is_used``."""
     passing = (codes == CODES[None]) & ~columns.flagged
     return int(np.count_nonzero(passing | (codes == CODES["accepted"])))
 
 
 def encoded(index: NDArray[np.int32], decided: dict[int, Decision]) -> NDArray[np.int8]:
-    """Give decisions by the numbers of pairs as a column of :data:`CODES`."""
-    values: Sequence[int] = [CODES[decided.get(number)] for number in index.tolist()]
-    return np.array(values, np.int8)
+    """Return decisions by pair number as a column of :data:`CODES`."""
+    return np.array([CODES[decided.get(number)] for number in index.tolist()], np.int8)

@@ -1,1 +1,1 @@
-"""Sessions on disk: saved continuously to a folder, and opened again."""
+"""Sessions on disk: saved continuously to a folder, and opened again later."""

@@ -1,4 +1,4 @@
-"""Arrays of a session as bytes: layouts as label images, the rest as it travels in requests."""
+"""Arrays of a session as bytes: layouts as label images, others as in requests."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from napari_pixcell.engine.packed import PackedArray
 
 
 def layout_bytes(labels: NDArray[Any]) -> bytes:
-    """Encode a label image as a compressed TIFF, in the smallest type that holds it."""
+    """Encode a label image as a compressed TIFF of the smallest sufficient type."""
     from tifffile import imwrite
 
     low, high = int(labels.min(initial=0)), int(labels.max(initial=0))
@@ -32,7 +32,7 @@ def layout_bytes(labels: NDArray[Any]) -> bytes:
 
 
 def layout_from(data: bytes) -> NDArray[Any]:
-    """Decode a label image, to be painted on: int32 where that holds it."""
+    """Decode a label image for painting: int32 if that is sufficient."""
     from tifffile import imread
 
     labels = np.asarray(imread(io.BytesIO(data)))
@@ -41,7 +41,7 @@ def layout_from(data: bytes) -> NDArray[Any]:
 
 
 def packed_bytes(packed: PackedArray) -> bytes:
-    """Encode a packed array: a line of JSON, and its compressed bytes."""
+    """Encode a packed array: a line of JSON, then its compressed bytes."""
     head = json.dumps({"dtype": packed.dtype, "shape": list(packed.shape)})
     return head.encode() + b"\n" + base64.b64decode(packed.data)
 
@@ -52,7 +52,7 @@ def packed_from(data: bytes) -> PackedArray:
     Raises
     ------
     ValueError, KeyError
-        If it is none.
+        If the bytes are no packed array.
     """
     head, _, rest = data.partition(b"\n")
     about = json.loads(head)

@@ -1,4 +1,4 @@
-"""Writing a snapshot into a session's folder, in a thread."""
+"""Writing the snapshots of a session into its folder, in a thread."""
 
 from __future__ import annotations
 
@@ -15,64 +15,46 @@ from napari_pixcell.slides.stored_picture import pictures_folder
 from napari_pixcell.studio.saving.document import SAVED
 from napari_pixcell.studio.saving.folder import FILE, SessionFolder
 from napari_pixcell.studio.saving.places import Offer
+from napari_pixcell.studio.saving.sides import Side, Stored
 from napari_pixcell.studio.saving.slide_mark import SlideMark
-from napari_pixcell.studio.saving.snapshot import Side, Stored
 
 
 @dataclass(eq=False)
 class Book:
-    """What is known about the session of one slide.
+    """The saving state of one slide's session."""
 
-    Parameters
-    ----------
-    key : str
-        Of the slide.
-    stem : str
-        What its folder is named after.
-    mark : SlideMark, optional
-        By which the slide is known again; None until it was looked at.
-    folder : SessionFolder, optional
-        Where it is saved; None until there is something to save.
-    place : Path, optional
-        The folder to make that one in, where the user or a lock says so.
-    id : str
-        Of the session, wherever it is saved.
-    names : dict
-        From the key of a side to the name of its file.
-    """
-
-    key: str
-    stem: str
-    mark: SlideMark | None = None
-    folder: SessionFolder | None = None
-    place: Path | None = None
-    names: dict[Hashable, str] = field(default_factory=dict)
-    offer: Offer | None = None
-    id: str = field(default_factory=lambda: uuid.uuid4().hex)
-    off: bool = False
+    key: str  # of the slide
+    stem: str  # name of the slide, from which the folder gets its name
+    mark: SlideMark | None = None  # None until the slide was read
+    folder: SessionFolder | None = None  # None until there is something to save
+    place: Path | None = None  # parent of a new folder, instead of the usual one
+    names: dict[Hashable, str] = field(default_factory=dict)  # files by the keys of their sides
+    offer: Offer | None = None  # an earlier session of the slide
+    id: str = field(default_factory=lambda: uuid.uuid4().hex)  # of the session, in any folder
+    off: bool = False  # switched off by the user
     saved: datetime | None = None
-    elsewhere: bool = False  # it could not be beside its slide
+    elsewhere: bool = False  # the folder of the slide is read-only
     _owners: list[object] = field(default_factory=list)
     _text: str = ""
     _before: set[str] = field(default_factory=set)
 
     def use(self, folder: SessionFolder | None) -> None:
-        """Save to another folder from now on; None to make one."""
+        """Save to another folder from now on; None for a new one."""
         old, self.folder = self.folder, folder
         if old is not None and old is not folder:
             old.release()
         self._text = ""
-        self._before = folder.all() if folder is not None else set()  # what it names as it is
+        self._before = folder.all() if folder is not None else set()  # its JSON may name them
 
     def move_to(self, folder: SessionFolder) -> None:
-        """Save to another folder, with all that was saved to the one before."""
+        """Save to another folder from now on, and copy everything to it."""
         if self.folder is not None:
             for name in set(self.names.values()):
                 folder.copy_from(self.folder, name)
         self.use(folder)
 
     def write(self, snapshot: dict[str, Any]) -> bool:
-        """Write what changed; whether anything did.
+        """Write what has changed, and return whether anything has.
 
         Raises
         ------
@@ -94,11 +76,11 @@ class Book:
                     if name is None:
                         try:
                             name = folder.put(value.encode(), value.suffix)
-                        except PixCellError:  # pixels that were on the disk, and are gone
+                        except PixCellError:  # its pixels are missing from the cache
                             return None
                     used[value.key] = self.names[value.key] = name
                     owners.append(value.owner)
-                    self._owners.append(value.owner)  # should this be interrupted
+                    self._owners.append(value.owner)  # in case this write is interrupted
                     return name
                 case Stored():
                     source = value.picture.folder

@@ -1,4 +1,4 @@
-"""The JSON of a session: its version, reading it, and what earlier versions wrote."""
+"""The JSON of a session: its version, reading it, and earlier versions."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from napari_pixcell.studio.saving.folder import BEFORE, FILE, SessionFolder, fol
 VERSION = 1
 MARK = "napari-pixcell session"
 SAVED = "saved"
-OLDER = "older"  # added when it is read: the JSON was damaged, and this is the one before it
+OLDER = "older"  # added on reading: True if the JSON is damaged and its previous version was read
 
 
 def read_document(path: Path) -> dict[str, Any]:
-    """Read the JSON of a session and bring it to the present version.
+    """Read the JSON of a session and convert it to the present version.
 
-    Where it is damaged the one before it is taken, which is then marked as ``OLDER``.
+    If it is damaged, its previous version is read and marked as ``OLDER``.
 
     Parameters
     ----------
@@ -28,38 +28,36 @@ def read_document(path: Path) -> dict[str, Any]:
     Raises
     ------
     PixCellError
-        If there is no session there, or it is damaged, or of a later version.
+        If there is no session, or it is damaged, or its version is newer.
     """
-    folder = SessionFolder(folder_of(Path(path)))
+    folder = SessionFolder(folder_of(path))
     name = folder.path.name
     if not folder.path.is_dir():
-        raise PixCellError(f"There is no session “{name}” there; check its name and folder.")
-    value, older = None, False
+        raise PixCellError(f"There is no session “{name}”. Check its name and folder.")
     for file in (FILE, BEFORE):
         try:
             value = folder.read(file)
         except (OSError, ValueError):
-            value = None
+            continue
         if isinstance(value, dict) and MARK in value:
-            break
-        older = True
-    if not isinstance(value, dict) or MARK not in value:
-        if not (folder.path / FILE).exists():
-            raise PixCellError(f"“{name}” holds no session; choose a folder that ends in .pixcell.")
+            return {**_migrated(value, name), OLDER: file == BEFORE}
+    if not (folder.path / FILE).exists():
         raise PixCellError(
-            f"The session “{name}” is damaged and cannot be read; restore the folder from a backup."
+            f"“{name}” contains no session. Choose a folder whose name ends in .pixcell."
         )
-    document = _migrated(value, name)
-    document[OLDER] = older
-    return document
+    raise _damaged(name)
+
+
+def _damaged(name: str) -> PixCellError:
+    return PixCellError(f"The session “{name}” is damaged. Restore the folder from a backup.")
 
 
 def _migrated(value: dict[str, Any], name: str) -> dict[str, Any]:
     version = value[MARK]
     if not isinstance(version, int) or version > VERSION:
         raise PixCellError(
-            f"The session “{name}” was saved by a newer napari-pixcell (format {version}, this one "
-            f"reads up to {VERSION}); update napari-pixcell."
+            f"The session “{name}” was saved by a newer napari-pixcell (format {version}, this "
+            f"version reads up to {VERSION}). Update napari-pixcell."
         )
     try:
         for number in range(version, VERSION):
@@ -67,17 +65,15 @@ def _migrated(value: dict[str, Any], name: str) -> dict[str, Any]:
         for part in ("slide", "regions", "results"):
             value[part]
     except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise PixCellError(
-            f"The session “{name}” is damaged and cannot be read; restore the folder from a backup."
-        ) from error
+        raise _damaged(name) from error
     return value
 
 
 def _from_0(value: dict[str, Any]) -> dict[str, Any]:
-    """Read what version 0 wrote.
+    """Convert version 0.
 
-    Settings of the layout were called ``strength`` and ``until``; a region had one ``box``, and no
-    other that was drawn; each result held its whole target, where targets are listed now.
+    The settings of the layout were called ``strength`` and ``until``. A region had one ``box``,
+    and none that was drawn. Each result held its whole target, where targets are now listed once.
     """
     settings = dict(value.get("settings") or {})
     for before, after in (("strength", "layout_strength"), ("until", "layout_until")):

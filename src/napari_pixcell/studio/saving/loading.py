@@ -1,10 +1,10 @@
-"""The parts of a session's JSON back as values, one by one; for threads."""
+"""Reading the parts of a session back from its JSON and files, in threads."""
 
 from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any, TypeVar
@@ -21,57 +21,50 @@ from napari_pixcell.engine.styles.style import Style, style_from
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.slides.region import Region
 from napari_pixcell.slides.stored_picture import Picture, StoredPicture, pictures_folder
-from napari_pixcell.studio.regions.item import Cells, RegionItem, area_shape
-from napari_pixcell.studio.results.results import Target
+from napari_pixcell.studio.cells.layout import Cells
+from napari_pixcell.studio.generation.target import Target
+from napari_pixcell.studio.regions.geometry import area_shape
+from napari_pixcell.studio.regions.item import RegionItem
 from napari_pixcell.studio.saving.arrays import layout_from, packed_from
 from napari_pixcell.studio.saving.folder import SessionFolder
 from napari_pixcell.studio.styles.choice import StyleChoice
 
 T = TypeVar("T")
-# What a file or a part of the JSON that is not as it was written may raise.
+V = TypeVar("V")
+# Whatever a damaged file, or a damaged part of the JSON, may raise.
 DAMAGED = (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError, PixCellError)
 
 
 @dataclass(frozen=True, eq=False)
 class SavedResult:
-    """A variant as it was saved.
+    """A saved variant."""
 
-    Parameters
-    ----------
-    target : int
-        Place of its target in the list of them.
-    job : int
-        That made it.
-    file : str
-        Of its picture; empty where it has none of its own.
-    """
-
-    target: int
-    job: int
+    target: int  # index of its target
+    job: int  # saved number of its job
     image: Picture
     record: Record
     shown: bool
     starred: bool
     made: datetime
-    file: str
+    file: str  # empty for a StoredPicture
 
 
 @dataclass(eq=False)
 class Loader:
-    """Reads the parts of one session; what cannot be read is counted, and left out.
+    """Reads the parts of one session. Damaged parts are listed and left out.
 
     Parameters
     ----------
     folder : SessionFolder
     document : dict
-        As :func:`~napari_pixcell.studio.saving.document.read_document` gives it.
+        From :func:`~napari_pixcell.studio.saving.document.read_document`.
     slide : str
-        Key of the slide, for the targets.
+        Key of the slide.
 
     Attributes
     ----------
     lost : list of str
-        What could not be read: ``region``, ``layout``, ``variant``, ``job`` or ``setting``.
+        Kinds of the damaged parts, such as ``region``, ``layout`` or ``variant``.
     """
 
     folder: SessionFolder
@@ -82,50 +75,40 @@ class Loader:
     _targets: dict[int, Target] = field(default_factory=dict)
 
     def styles(self) -> list[Style]:
-        """Give the styles that regions look like."""
-        found = (
-            self._try("style", lambda n=name: style_from(self.folder.get(n)))  # type: ignore[misc]
-            for name in self.document.get("styles") or ()
-        )
-        return [style for style in found if style is not None]
+        """Return the styles of the regions."""
+        names = self.document.get("styles") or ()
+        return self.read_all("style", names, lambda name: style_from(self.folder.get(name)))
 
     def regions(self) -> list[RegionItem]:
-        """Give the regions with their styles and layouts."""
-        found = (
-            self._try("region", lambda v=value: self._region(v))  # type: ignore[misc]
-            for value in self.document["regions"]
-        )
-        return [item for item in found if item is not None]
+        """Return the regions with their styles and layouts."""
+        return self.read_all("region", self.document["regions"], self._region)
 
     def _region(self, value: dict[str, Any]) -> RegionItem:
-        height, width = (int(n) for n in value["size"])
         item = RegionItem(
             int(value["number"]),
             str(value["name"]),
             self.slide,
-            Region(*(float(n) for n in value["place"])),
+            region_from(value["place"]),
             _choice(value.get("style")),
             str(value["family"]),
-            Region(*(float(n) for n in value["drawn"])),
-            (height, width),
+            region_from(value["drawn"]),
+            _size(value),
         )
         if value.get("embedding"):
-            with contextlib.suppress(*DAMAGED):  # it is made anew
+            with contextlib.suppress(*DAMAGED):  # it is computed again
                 item.embedding = self._array(value["embedding"])
         if value.get("area"):
-            area = self._try("area", lambda: self._array(value["area"]).unpack())
+            area = self._try("area", lambda name: self._array(name).unpack(), value["area"])
             if area is not None and area.shape == area_shape(item.size):
                 item.area = area
         if value.get("layout"):
-            cells = self._try("layout", lambda: self._cells(value["layout"]))
+            cells = self._try("layout", self._cells, value["layout"])
             if cells is not None and cells.labels.shape == item.size:
                 item.layout, item.layout_origin = cells.labels, cells.origin
                 item.layout_source, item.classes = cells.source, cells.classes
                 item.of_slide = bool(value.get("of_slide"))
-        for one in value.get("shelved") or ():
-            cells = self._try("layout", lambda o=one: self._cells(o))  # type: ignore[misc]
-            if cells is not None:
-                item.shelved[cells.labels.shape] = cells
+        shelved = self.read_all("layout", value.get("shelved") or (), self._cells)
+        item.shelved.update((cells.labels.shape, cells) for cells in shelved)
         return item
 
     def _cells(self, value: dict[str, Any]) -> Cells:
@@ -139,29 +122,28 @@ class Loader:
         )
 
     def _array(self, name: str) -> PackedArray:
-        """Read an array; several that have the same one share it."""
+        """Read an array once, for all parts that share it."""
         if name not in self._packed:
             self._packed[name] = packed_from(self.folder.get(name))
         return self._packed[name]
 
     def target(self, index: int) -> Target:
-        """Give where some variants lie, without the tissue there."""
+        """Return a target of variants, without its tissue."""
         if index not in self._targets:
             value = self.document["targets"][index]
-            height, width = (int(n) for n in value["size"])
             self._targets[index] = Target(
                 int(value["number"]),
                 str(value["name"]),
                 self.slide,
-                Region(*(float(n) for n in value["place"])),
+                region_from(value["place"]),
                 float(value["mpp"]),
-                (height, width),
+                _size(value),
             )
         return self._targets[index]
 
     def result(self, value: dict[str, Any]) -> SavedResult | None:
-        """Give a variant, or None if it cannot be read."""
-        return self._try("variant", lambda: self._result(value))
+        """Return a variant, or None if it cannot be read."""
+        return self._try("variant", self._result, value)
 
     def _result(self, value: dict[str, Any]) -> SavedResult:
         image: Picture
@@ -173,7 +155,7 @@ class Loader:
             place = self.folder.files if stored["kept"] else pictures_folder()
             image = StoredPicture(place / name)
             record = json.loads(self.folder.get(value["record"]))
-        self.target(value["target"])  # there must be one
+        self.target(value["target"])  # raises if it is missing
         return SavedResult(
             value["target"],
             int(value["job"]),
@@ -186,12 +168,8 @@ class Loader:
         )
 
     def jobs(self) -> list[tuple[Target, str, list[GenerateRequest]]]:
-        """Give what waited to be made: where it lands, its title, its requests."""
-        found = (
-            self._try("job", lambda v=value: self._job(v))  # type: ignore[misc]
-            for value in self.document.get("jobs") or ()
-        )
-        return [job for job in found if job is not None]
+        """Return the waiting jobs: target, title and requests."""
+        return self.read_all("job", self.document.get("jobs") or (), self._job)
 
     def _job(self, value: dict[str, Any]) -> tuple[Target, str, list[GenerateRequest]]:
         requests = []
@@ -208,7 +186,7 @@ class Loader:
         return self.target(value["target"]), str(value.get("title", "")), requests
 
     def settings(self, settings: Any) -> dict[str, Any]:
-        """Give the settings that are known here and of the right type."""
+        """Return the saved settings that differ, are known to this version and have valid types."""
         saved = self.document.get("settings") or {}
         found = {}
         for one in fields(settings):
@@ -222,7 +200,7 @@ class Loader:
                 found[one.name] = float(value)
             else:
                 self.lost.append("setting")
-        try:  # as whoever uses them will
+        try:  # use them as the session will
             tried = replace(settings, **{k: v for k, v in found.items() if k != "family"})
             get_preset(tried.preset)
             _ = tried.segmenting
@@ -231,26 +209,41 @@ class Loader:
             return {name: value for name, value in found.items() if name == "family"}
         return found
 
-    def _try(self, what: str, read: Callable[[], T]) -> T | None:
+    def read_all(self, kind: str, values: Iterable[V], read: Callable[[V], T]) -> list[T]:
+        """Read all parts of a kind; leave out those that are damaged."""
+        parts = (self._try(kind, read, value) for value in values)
+        return [part for part in parts if part is not None]
+
+    def _try(self, kind: str, read: Callable[[V], T], value: V) -> T | None:
         try:
-            return read()
+            return read(value)
         except DAMAGED:
-            self.lost.append(what)
+            self.lost.append(kind)
             return None
 
 
+def region_from(value: Any) -> Region:
+    """Convert a JSON list of x, y, width and height to a region."""
+    return Region(*(float(number) for number in value))
+
+
+def _size(value: dict[str, Any]) -> tuple[int, int]:
+    height, width = (int(number) for number in value["size"])
+    return height, width
+
+
 def _choice(value: Any) -> StyleChoice:
-    """Read which styles a region looks like; a number is that of one region."""
+    """Read the styles of a region. Earlier versions saved the number of one region."""
     return StyleChoice.from_dict(value) if isinstance(value, dict) else StyleChoice.of(value or 0)
 
 
 def _picture(data: bytes) -> tuple[NDArray[np.uint8], dict[str, Any]]:
-    """Decode a variant's PNG: its pixels, and its record."""
+    """Decode the PNG of a variant: its pixels and its record."""
     import io
 
     from PIL import Image
 
-    from napari_pixcell.datasets.marking import RECORD_KEY
+    from napari_pixcell.datasets.marks import RECORD_KEY
 
     with Image.open(io.BytesIO(data)) as image:
         image.load()

@@ -1,33 +1,31 @@
-"""Measured IHC in a session's folder."""
+"""IHC measurements in a session's folder."""
 
 from __future__ import annotations
 
 import contextlib
 import json
-from dataclasses import astuple
-from typing import TYPE_CHECKING, Any, get_args
+from dataclasses import astuple, replace
+from functools import partial
+from typing import Any, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_pixcell.cells.ihc.look import Look
-from napari_pixcell.cells.ihc.measures import Staining, Thresholds
+from napari_pixcell.cells.ihc.measures import IhcMeasurement, Thresholds
 from napari_pixcell.engine.packed import PackedArray
-from napari_pixcell.slides.region import Region
-from napari_pixcell.studio.measures import Measured, Measures, Place
+from napari_pixcell.studio.measures import Measured, MeasuredPlace, Measures
 from napari_pixcell.studio.saving.arrays import layout_bytes, layout_from
-from napari_pixcell.studio.saving.loading import DAMAGED, Loader
-from napari_pixcell.studio.saving.snapshot import Side
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from napari_pixcell.studio.saving.loading import DAMAGED, Loader, region_from
+from napari_pixcell.studio.saving.sides import Side
 
 ARRAYS = ("histogram", "labels", "dab", "pixels")
 
-Row = tuple[Place, "NDArray[Any]", Staining, str]
+Row = tuple[MeasuredPlace, NDArray[Any], IhcMeasurement, str]
 
 
 def measured_document(measures: Measures, key: str) -> dict[str, Any]:
-    """Give what was measured on a slide, as a part of a session's JSON."""
+    """Return the measurements on a slide, as a part of a session's JSON."""
     return {
         "thresholds": list(astuple(measures.thresholds)),
         "coloured": measures.coloured,
@@ -50,7 +48,7 @@ def _row(row: Measured) -> dict[str, Any]:
     }
 
 
-def _staining_bytes(staining: Staining) -> bytes:
+def _staining_bytes(staining: IhcMeasurement) -> bytes:
     arrays = {name: PackedArray.pack(getattr(staining, name)).to_dict() for name in ARRAYS}
     about = {
         "mpp": staining.mpp,
@@ -62,14 +60,9 @@ def _staining_bytes(staining: Staining) -> bytes:
 
 
 def read_measured(loader: Loader) -> list[Row]:
-    """Read the rows back, in a thread; what is damaged is counted, and left out."""
-    found = []
-    for value in _part(loader.document).get("rows") or ():
-        try:
-            found.append(_read(loader, value))
-        except DAMAGED:
-            loader.lost.append("measurement")
-    return found
+    """Read the rows back, in a thread. Damaged ones are listed and left out."""
+    rows = _part(loader.document).get("rows") or ()
+    return loader.read_all("measurement", rows, partial(_read, loader))
 
 
 def _part(document: dict[str, Any]) -> dict[str, Any]:
@@ -82,31 +75,30 @@ def _read(loader: Loader, value: dict[str, Any]) -> Row:
     arrays = {name: PackedArray.from_dict(about[name]).unpack() for name in ARRAYS}
     red, green, blue = (float(n) for n in about["white"])
     look: Look = about["look"] if about["look"] in get_args(Look) else "unclear"
-    staining = Staining(
+    staining = IhcMeasurement(
         float(about["mpp"]), (red, green, blue), int(about["tissue_px"]), **arrays, look=look
     )
-    place = Place(
+    place = MeasuredPlace(
         str(value["name"]),
         int(value["number"]),
         loader.slide,
-        Region(*(float(n) for n in value["place"])),
+        region_from(value["place"]),
         float(value["mpp"]),
     )
     labels = layout_from(loader.folder.get(value["labels"]))
     if len(np.unique(labels[labels != 0])) != len(staining.labels):
-        raise ValueError("the numbers are of other nuclei")
+        raise ValueError("the measurements belong to other nuclei")
     return place, labels, staining, str(value["nuclei_from"])
 
 
 def put_measured(
     measures: Measures, document: dict[str, Any], rows: list[Row], numbers: dict[int, int]
 ) -> None:
-    """Put rows that were read into a session, whose regions may have other numbers now."""
+    """Add rows to a session; ``numbers`` are the present numbers of their regions."""
     saved = _part(document)
-    with contextlib.suppress(*DAMAGED):  # there are others
+    with contextlib.suppress(*DAMAGED):  # the defaults stay
         measures.set_thresholds(Thresholds(*(float(n) for n in saved["thresholds"])))
     measures.coloured = bool(saved.get("coloured", True))
     for place, labels, staining, nuclei_from in rows:
         number = numbers.get(place.number, place.number)
-        there = Place(place.name, number, place.slide, place.region, place.mpp)
-        measures.add(there, labels, staining, nuclei_from)
+        measures.add(replace(place, number=number), labels, staining, nuclei_from)

@@ -1,4 +1,4 @@
-"""A session that is being opened: its slide, and what is said about it."""
+"""A session that is being opened: its slide, and messages about it."""
 
 from __future__ import annotations
 
@@ -10,54 +10,45 @@ from typing import Any
 
 from napari_pixcell.engine.styles.style import Style
 from napari_pixcell.engine.tissue import Tissue
-from napari_pixcell.models.catalogue import get_family
+from napari_pixcell.models.families import get_family
 from napari_pixcell.slides import open_slide
 from napari_pixcell.studio.results.results import Result
 from napari_pixcell.studio.saving.document import OLDER
 from napari_pixcell.studio.saving.folder import SessionFolder
 from napari_pixcell.studio.saving.loading import DAMAGED, Loader, SavedResult
-from napari_pixcell.studio.saving.places import counted
 from napari_pixcell.studio.saving.slide_mark import SlideMark
 from napari_pixcell.studio.styles.choice import StyleChoice
+from napari_pixcell.words import counted
 
 
 @dataclass(eq=False)
 class Opening:
-    """A session that is being opened.
-
-    Parameters
-    ----------
-    folder : SessionFolder
-    document : dict
-        Its JSON.
-    mark : SlideMark
-        Its slide.
-    """
+    """A session that is being opened."""
 
     folder: SessionFolder
-    document: dict[str, Any]
-    mark: SlideMark
-    locked: bool = False
+    document: dict[str, Any]  # its JSON
+    mark: SlideMark  # its slide
+    locked: bool = False  # for this window
     styles: list[Style] = field(default_factory=list)
     measured: list[Any] = field(default_factory=list)
-    numbers: dict[int, int] = field(default_factory=dict)
-    jobs: dict[int, int] = field(default_factory=dict)
+    numbers: dict[int, int] = field(default_factory=dict)  # saved to present numbers of regions
+    jobs: dict[int, int] = field(default_factory=dict)  # saved to present numbers of jobs
     results: list[tuple[Result, SavedResult]] = field(default_factory=list)
-    names: dict[Hashable, str] = field(default_factory=dict)
+    names: dict[Hashable, str] = field(default_factory=dict)  # files by the keys of their sides
 
     @property
     def id(self) -> str:
-        """Of the session; empty where it has none yet."""
+        """Identifier of the session; empty if it has none yet."""
         return str(self.document.get("id") or "")
 
     @property
     def name(self) -> str:
-        """Of the folder."""
+        """Name of the folder."""
         return self.folder.path.name
 
 
 def slide_for(opening: Opening, current: Any) -> Any:
-    """Give the slide of a session: the one that is open, or its file opened; None if it is lost."""
+    """Return the slide of a session: the current one, or its file opened; None if not found."""
     mark = opening.mark
     if current is not None and SlideMark.of(current).is_same(mark):
         return current
@@ -66,7 +57,7 @@ def slide_for(opening: Opening, current: Any) -> Any:
 
 
 def opened(path: Path, mark: SlideMark, current: Any) -> Any:
-    """Open the slide's file as the session took it; the open one where it is that."""
+    """Open the slide's file with the pixel size of the session; reuse the current slide."""
     if current is not None and current.path is not None and Path(current.path) == path:
         return current
     slide = open_slide(path)
@@ -76,12 +67,12 @@ def opened(path: Path, mark: SlideMark, current: Any) -> Any:
 
 
 def about_same(now: float | None, before: float) -> bool:
-    """Whether a pixel size is as it was."""
+    """Return True if two pixel sizes are equal within 0.01 %."""
     return now is not None and abs(now / before - 1) < 1e-4
 
 
 def tissue(slide: Any, region: Any, family: str) -> Any:
-    """Read the tissue of a region to compare with; None if it is large, or cannot be read."""
+    """Return the tissue of a region for comparison; None if it is large or cannot be read."""
     try:
         tissue = Tissue(slide, region, get_family(family))
         return None if tissue.large else tissue.cut(tissue.read())
@@ -90,7 +81,7 @@ def tissue(slide: Any, region: Any, family: str) -> Any:
 
 
 def renumbered(choice: StyleChoice, numbers: dict[int, int]) -> StyleChoice:
-    """Give the choice with the numbers that its regions have now."""
+    """Return a style choice with the present numbers of its regions."""
     parts = (
         replace(part, ref=numbers.get(part.ref, part.ref)) if isinstance(part.ref, int) else part
         for part in choice.parts
@@ -99,24 +90,24 @@ def renumbered(choice: StyleChoice, numbers: dict[int, int]) -> StyleChoice:
 
 
 def lost_sentence(opening: Opening) -> str:
-    """Say that the slide is not there, and what to do."""
+    """Return the message for a slide that was not found."""
     if opening.mark.path is None:
         return (
-            f"The session “{opening.name}” is of “{opening.mark.name}”, which came from no file; "
-            "open that image in napari, then the session again."
+            f"The session “{opening.name}” belongs to the layer “{opening.mark.name}”. Open that "
+            "image in napari, then open the session again."
         )
     return (
-        f"The slide of this session, “{opening.mark.name}”, is not where it was, or another one "
-        "is there; show where it is now."
+        f"The slide of this session, “{opening.mark.name}”, was moved or replaced. Choose its "
+        "present file."
     )
 
 
 def damage_sentence(opening: Opening, loader: Loader, there: str) -> str:
-    """Say what could not be read; ``there`` is what could, in words."""
+    """Return the message for a damaged session; ``there`` lists what was restored."""
     parts = [counted(n, what) for what, n in Counter(loader.lost).items()]
     if opening.document[OLDER]:
         parts.append("the last change")
     return (
-        f"“{opening.name}” is damaged: {' and '.join(parts)} could not be read. The rest is here "
-        f"({there}); the damaged session stays as it is, and your work is saved beside it."
+        f"“{opening.name}” is damaged. Not restored: {', '.join(parts)}. Restored: {there}. The "
+        "damaged session is left unchanged, and your work is saved beside it."
     )

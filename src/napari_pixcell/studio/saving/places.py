@@ -1,4 +1,4 @@
-"""Where sessions lie: beside their slides, else in the user's own folder."""
+"""Folders of sessions: beside their slides, or in the user's data folder."""
 
 from __future__ import annotations
 
@@ -8,28 +8,30 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import napari_pixcell
 from napari_pixcell.folders import data_folder
-from napari_pixcell.studio.saving.folder import SUFFIX, SessionFolder
+from napari_pixcell.studio.saving.document import SAVED, read_document
+from napari_pixcell.studio.saving.folder import SUFFIX as SUFFIX
+from napari_pixcell.studio.saving.folder import SessionFolder
 from napari_pixcell.studio.saving.slide_mark import SlideMark
+from napari_pixcell.words import counted
 
 OWN = Path(napari_pixcell.__file__).parent  # of the program: nothing is written there
 
 
 @dataclass(frozen=True)
 class Offer:
-    """A session of the slide that is open, from another day.
+    """An earlier session of the open slide.
 
     Parameters
     ----------
     path : Path
         Its folder.
     saved : datetime
-        When it was saved last.
+        When it was last saved.
     regions, variants : int
-        How many there are.
+        Numbers of its regions and variants.
     """
 
     path: Path
@@ -38,18 +40,13 @@ class Offer:
     variants: int
 
     def sentence(self) -> str:
-        """Say what is there."""
+        """Return the offer in words."""
         regions, variants = counted(self.regions, "region"), counted(self.variants, "variant")
-        return f"Your work of {day(self.saved)} is here: {regions}, {variants}."
-
-
-def counted(number: int, noun: str) -> str:
-    """Say how many of something there are."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+        return f"Your work of {day(self.saved)} is saved: {regions}, {variants}."
 
 
 def day(when: datetime, now: datetime | None = None) -> str:
-    """Say when that was: “today 14:02”, “yesterday 14:02”, “3 May 14:02”."""
+    """Return a time in words: “today 14:02”, “yesterday 14:02”, “3 May 14:02”."""
     today = (now or datetime.now()).date()
     if when.date() == today:
         return f"today {when:%H:%M}"
@@ -60,12 +57,12 @@ def day(when: datetime, now: datetime | None = None) -> str:
 
 
 def own_folder() -> Path:
-    """Where sessions lie that cannot lie beside their slides."""
+    """Return the folder of sessions that cannot be saved beside their slides."""
     return data_folder() / "sessions"
 
 
 def beside(mark: SlideMark) -> Path | None:
-    """Give the folder of a slide's file, if sessions can lie there."""
+    """Return the folder of a slide's file, or None if sessions cannot be saved in it."""
     if mark.path is None or mark.path.is_relative_to(OWN):
         return None
     folder = mark.path.parent
@@ -73,7 +70,7 @@ def beside(mark: SlideMark) -> Path | None:
 
 
 def names(stem: str) -> Iterator[str]:
-    """Give names for a session, the plain one first."""
+    """Iterate over folder names for a session, the plain one first."""
     plain = re.sub(r'[<>:"/\\|?*\x00-\x1f]', "_", stem).strip(" .")[:120] or "session"
     yield plain + SUFFIX
     for number in range(2, 10_000):
@@ -81,12 +78,12 @@ def names(stem: str) -> Iterator[str]:
 
 
 def create(folder: Path, stem: str) -> SessionFolder:
-    """Make a session's folder under a name that is free.
+    """Create a session's folder under a free name.
 
     Raises
     ------
     OSError
-        If nothing can be written there.
+        If it cannot be created.
     """
     for name in names(stem):
         session = SessionFolder(folder / name)
@@ -99,18 +96,15 @@ def create(folder: Path, stem: str) -> SessionFolder:
 
 
 def find(mark: SlideMark, stem: str) -> Offer | None:
-    """Find the last session of a slide, beside it or in the user's own folder."""
-    known = [own_folder()]
-    if mark.path is not None:
-        known.insert(0, mark.path.parent)
+    """Return the newest session of a slide, beside it or in the user's data folder, if any."""
     pattern = next(names(stem)).removesuffix(SUFFIX)
-    offers = []
-    for folder in known:
-        for path in _sessions(folder, pattern):
-            offer = _look(path, mark)
-            if offer is not None:
-                offers.append(offer)
-    return max(offers, key=lambda offer: offer.saved, default=None)
+    folders = [own_folder()] if mark.path is None else [mark.path.parent, own_folder()]
+    offers = (_offer(path, mark) for folder in folders for path in _sessions(folder, pattern))
+    return max(
+        (offer for offer in offers if offer is not None),
+        key=lambda offer: offer.saved,
+        default=None,
+    )
 
 
 def _sessions(folder: Path, stem: str) -> list[Path]:
@@ -120,16 +114,14 @@ def _sessions(folder: Path, stem: str) -> list[Path]:
         return []
 
 
-def _look(path: Path, mark: SlideMark) -> Offer | None:
-    """Give the offer of a session, if it is of this slide and has anything in it."""
-    from napari_pixcell.studio.saving.document import SAVED, read_document
-
+def _offer(path: Path, mark: SlideMark) -> Offer | None:
+    """Return the offer of a session, unless it is empty or of another slide."""
     try:
-        document: dict[str, Any] = read_document(path)
+        document = read_document(path)
         if not SlideMark.from_dict(document["slide"]).is_same(mark):
             return None
         saved = datetime.fromisoformat(document[SAVED]).astimezone().replace(tzinfo=None)
         regions, variants = len(document["regions"]), len(document["results"])
-    except Exception:  # whatever is wrong with it is said when it is opened
+    except Exception:  # a damaged session is reported when it is opened
         return None
     return Offer(path, saved, regions, variants) if regions or variants else None

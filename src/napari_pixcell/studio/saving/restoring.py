@@ -1,9 +1,10 @@
-"""What a session does to be saved, and to be opened again."""
+"""Opening a saved session: its slide, regions, variants and waiting jobs."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +12,18 @@ from psygnal import Signal
 
 from napari_pixcell.cells.inventing.recipe import Recipe
 from napari_pixcell.engine.events import Variant
-from napari_pixcell.engine.request import GenerateRequest
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.models.catalogue import families
-from napari_pixcell.studio.generation.queue import Generation
+from napari_pixcell.models.families import families
+from napari_pixcell.studio.background import Background
+from napari_pixcell.studio.cells.inventing import Invention
+from napari_pixcell.studio.cells.layouts import Layouts
+from napari_pixcell.studio.generation.queue import JobQueue, SavedJob
 from napari_pixcell.studio.measures import Measures
+from napari_pixcell.studio.notices import Notices
 from napari_pixcell.studio.regions.item import RegionItem
+from napari_pixcell.studio.regions.regions import Regions
+from napari_pixcell.studio.results.export import Exporter
 from napari_pixcell.studio.results.gallery import Gallery
-from napari_pixcell.studio.results.results import Target
 from napari_pixcell.studio.saving.document import OLDER, read_document
 from napari_pixcell.studio.saving.folder import SessionFolder, folder_of
 from napari_pixcell.studio.saving.loading import DAMAGED, Loader, SavedResult
@@ -33,63 +38,71 @@ from napari_pixcell.studio.saving.opening import (
     slide_for,
     tissue,
 )
-from napari_pixcell.studio.saving.places import counted
 from napari_pixcell.studio.saving.saver import Saver
 from napari_pixcell.studio.saving.slide_mark import SlideMark
-from napari_pixcell.studio.styles.styles import StyleActions
+from napari_pixcell.studio.settings import Settings
+from napari_pixcell.studio.slides import Slides
+from napari_pixcell.studio.styles.library import Styles
+from napari_pixcell.studio.styles.styles import RegionStyles
+from napari_pixcell.words import counted
+
+SECTION = "slide"
 
 
-class SavingActions(StyleActions):
-    """The part of a :class:`~napari_pixcell.studio.session.Session` that outlasts it.
+@dataclass(eq=False)
+class Restoring:
+    """Opens saved sessions.
+
+    Its fields are the parts of the session that it uses.
 
     Attributes
     ----------
-    saver : Saver
-        Saves it continuously.
-    session_opened : Signal(str)
-        The session with this id is about to be put in.
+    opened : Signal(str)
+        The session with this id is about to be restored.
     slide_lost : Opening or None
-        A session whose slide is not where it was: :meth:`slide_moved_to` goes on.
-    put_off : list
-        Jobs that waited when the session was saved; :meth:`go_on_restored` queues them.
+        A session whose slide was not found; :meth:`slide_moved_to` continues.
     show_slide : callable
-        Gets the slide of a session that is opened, and makes it the current one.
+        Receives the slide of an opened session, and makes it the current one.
     """
 
-    session_opened = Signal(object)
+    opened = Signal(object)
 
+    slides: Slides
+    settings: Settings
+    regions: Regions
+    layouts: Layouts
+    invention: Invention
+    library: Styles
+    styles: RegionStyles
     gallery: Gallery
-    generation: Generation
     measures: Measures
+    exporter: Exporter
+    queue: JobQueue
     saver: Saver
+    background: Background
+    notices: Notices
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __post_init__(self) -> None:
         self.slide_lost: Opening | None = None
-        self.put_off: list[tuple[Target, str, list[GenerateRequest]]] = []
-        self.show_slide: Callable[[Any], object] = self.set_slide
+        self.show_slide: Callable[[Any], object] = self.slides.set
         self._opening: Opening | None = None
-        self._looking = False  # for a session and its slide, before it is opened
-
-    def set_slide(self, slide: Any, key: str = "") -> None:
-        """Work on a slide."""
-        raise NotImplementedError
+        self._busy = False  # looking for a session and its slide
 
     # -- which slide ---------------------------------------------------------------------
 
-    def open_session(self, path: Path) -> None:
-        """Open a session that was saved: beside what is there, and go on with saving to it.
+    def open(self, path: Path) -> None:
+        """Open a saved session beside what is there, and save to it from then on.
 
         Parameters
         ----------
         path : Path
             Its folder, or the ``session.json`` in it.
         """
-        if self._looking or self._opening is not None:
-            self.say("slide", "A session is being opened; wait until it is there.")
+        if self._busy or self._opening is not None:
+            self.notices.say(SECTION, "A session is being opened. Wait until it is there.")
             return
-        slide = self.slide
-        self.say("slide", "")
+        slide = self.slides.current
+        self.notices.say(SECTION, "")
 
         def work() -> tuple[Opening, Any]:
             folder = SessionFolder(folder_of(Path(path)).absolute())
@@ -98,8 +111,8 @@ class SavingActions(StyleActions):
                 opening = Opening(folder, document, SlideMark.from_dict(document["slide"]))
             except DAMAGED:
                 raise PixCellError(
-                    f"The session “{folder.path.name}” does not say of which slide it is; restore "
-                    "the folder from a backup."
+                    f"The session “{folder.path.name}” names no slide. Restore the folder from a "
+                    "backup."
                 ) from None
             return opening, slide_for(opening, slide)
 
@@ -108,44 +121,39 @@ class SavingActions(StyleActions):
     def open_offer(self) -> None:
         """Open the earlier session of the slide."""
         if self.saver.offer is not None:
-            self.open_session(self.saver.offer.path)
+            self.open(self.saver.offer.path)
 
     def slide_moved_to(self, path: Path) -> None:
-        """Go on with opening a session whose slide lies elsewhere now."""
-        opening, current = self.slide_lost, self.slide
+        """Continue to open a session whose slide is elsewhere now."""
+        opening, current = self.slide_lost, self.slides.current
         if opening is None:
             return
 
         def work() -> tuple[Opening, Any]:
             if not opening.mark.is_at(Path(path)):
                 raise PixCellError(
-                    f"“{Path(path).name}” is another slide than “{opening.mark.name}”, of which "
-                    "the session is; choose that one."
+                    f"“{Path(path).name}” is not the slide of this session. Choose "
+                    f"“{opening.mark.name}”."
                 )
             return opening, opened(Path(path), opening.mark, current)
 
         self._open(work)
 
-    def forget_lost_slide(self) -> None:
-        """Let go of a session whose slide is not there."""
-        self.slide_lost = None
-        self.say("slide", "")
-
     def _open(self, work: Callable[[], tuple[Opening, Any]]) -> None:
         def found(outcome: tuple[Opening, Any]) -> None:
-            self._looking = False
+            self._busy = False
             opening, slide = outcome
             self.slide_lost = opening if slide is None else None
             if slide is None:
-                self.say("slide", lost_sentence(opening))
+                self.notices.say(SECTION, lost_sentence(opening))
             else:
                 self._restore(opening, slide)
 
         def failed(message: str) -> None:
-            self._looking = False
-            self.say("slide", message)
+            self._busy = False
+            self.notices.say(SECTION, message)
 
-        self._looking = True
+        self._busy = True
         self.background.compute(work, found, failed)
 
     # -- regions -------------------------------------------------------------------------
@@ -153,20 +161,20 @@ class SavingActions(StyleActions):
     def _restore(self, opening: Opening, slide: Any) -> None:
         mpp = opening.mark.mpp
         self.saver.begin_restoring()
-        if slide is not self.slide:
+        if slide is not self.slides.current:
             self.show_slide(slide)
-        if self.slide is None or (mpp and not about_same(self.slide.mpp, mpp)):
+        if self.slides.current is None or (mpp and not about_same(self.slides.current.mpp, mpp)):
             self.saver.adopt("", None, None, {})
-            self.say(
-                "slide",
+            self.notices.say(
+                SECTION,
                 f"The session “{opening.name}” was made at {mpp or 0:g} µm/px, and the slide has "
-                "another pixel size now; close the slide, then open the session again.",
+                "another pixel size now. Close the slide, then open the session again.",
             )
             return
         self._opening = opening
-        self.session_opened.emit(opening.id)
-        loader = Loader(opening.folder, opening.document, self.slide_key)
-        self.changed.emit()
+        self.opened.emit(opening.id)
+        loader = Loader(opening.folder, opening.document, self.slides.key)
+        self.notices.changed.emit()
 
         def work() -> list[RegionItem]:
             opening.locked = opening.folder.take(2.0)
@@ -189,7 +197,7 @@ class SavingActions(StyleActions):
         self._opening = None
         self.saver.adopt("", None, None, {})
         opening.folder.release()
-        self.say("slide", message)
+        self.notices.say(SECTION, message)
 
     def _take_settings(self, loader: Loader) -> None:
         values = loader.settings(self.settings)
@@ -202,51 +210,47 @@ class SavingActions(StyleActions):
             setattr(self.settings, name, value)
         try:
             if loader.document.get("recipe"):
-                self.recipe = Recipe.from_dict(loader.document["recipe"])
+                self.invention.recipe = Recipe.from_dict(loader.document["recipe"])
         except DAMAGED:
             loader.lost.append("setting")
 
     def _take_regions(self, opening: Opening, items: list[RegionItem]) -> None:
-        """Put the regions in, under new numbers where theirs are taken."""
+        """Add the regions, with new numbers where theirs are taken."""
         old = {item.number for item in items}
         old |= {int(target["number"]) for target in opening.document.get("targets") or ()}
-        taken = set(self._items) | {r.target.number for r in self.gallery.results}
+        taken = set(self.regions.items) | {r.target.number for r in self.gallery.results}
         free = itertools.count(max(taken | old, default=0) + 1)
-        opening.numbers = {n: next(free) if n in taken else n for n in sorted(old)}
-        self._numbers = itertools.count(max(opening.numbers.values(), default=0) + 1)
-        if taken:
-            self._numbers = itertools.count(max(*taken, *opening.numbers.values(), 0) + 1)
+        numbers = {n: next(free) if n in taken else n for n in sorted(old)}
+        opening.numbers = numbers
         for style in opening.styles:
-            if style.id not in self.saved:
-                self.made.setdefault(style.id, style)
+            if style.id not in self.library.saved:
+                self.library.temporary.setdefault(style.id, style)
         layouts = []
         for item in items:
-            item.number = opening.numbers[item.number]
-            item.style = renumbered(item.style, opening.numbers)
+            item.number = numbers[item.number]
+            item.style = renumbered(item.style, numbers)
             layouts.append((item, item.whole_layout, item.of_slide))
             item.layout = None
-            self._items[item.number] = item
-        active = opening.numbers.get(int(opening.document.get("active") or 0), 0)
-        if active in self._items:
-            self._active[self.slide_key] = active
-        self.regions_changed.emit()
+        active = numbers.get(int(opening.document.get("active") or 0), 0)
+        next_free = max([*taken, *numbers.values()], default=0) + 1
+        self.regions.put_in(items, active, next_free)
         for item, cells, of_slide in layouts:
             if cells is not None:
-                self.set_layout(
+                self.layouts.set(
                     item.number, cells.labels, cells.origin, cells.source, cells.classes, False
                 )
                 item.of_slide = of_slide
-        self.keep_styles()
+        self.styles.keep_existing()
         name = opening.document.get("export_name")
         if isinstance(name, str) and name:
-            self.export_name = name
-        self._fit_regions()
-        self.changed.emit()
+            self.exporter.name = name
+        self.regions.fit()
+        self.notices.changed.emit()
 
     # -- variants ------------------------------------------------------------------------
 
     def _restore_results(self, opening: Opening, loader: Loader, slide: Any) -> None:
-        """Read one variant after another, so that the window stays usable meanwhile."""
+        """Read one variant after another, so that the window stays responsive."""
         seen: set[int] = set()
 
         def read(value: dict[str, Any]) -> SavedResult | None:
@@ -263,7 +267,7 @@ class SavingActions(StyleActions):
             if saved is None:
                 return
             if saved.job not in opening.jobs:
-                opening.jobs[saved.job] = next(self.generation._numbers)
+                opening.jobs[saved.job] = self.queue.new_number()
             job = opening.jobs[saved.job]
             variant = Variant(0, saved.image, saved.record)
             target = loader.target(saved.target)
@@ -283,12 +287,7 @@ class SavingActions(StyleActions):
             lambda message: self._given_up(opening, message),
         )
 
-    def _restored(
-        self,
-        opening: Opening,
-        loader: Loader,
-        jobs: list[tuple[Target, str, list[GenerateRequest]]],
-    ) -> None:
+    def _restored(self, opening: Opening, loader: Loader, jobs: list[SavedJob]) -> None:
         for result, saved in opening.results:
             if saved.starred:
                 self.gallery.star(result)
@@ -301,7 +300,7 @@ class SavingActions(StyleActions):
             if id(target) not in known:
                 target.number = opening.numbers.get(target.number, target.number)
                 known.add(id(target))
-        self.put_off = [*self.put_off, *jobs]
+        self.queue.put_off = [*self.queue.put_off, *jobs]
         self._opening = None
         damaged = bool(loader.lost) or bool(opening.document[OLDER])
         own = opening.locked and not damaged
@@ -309,7 +308,7 @@ class SavingActions(StyleActions):
             opening.folder.release()
         place = None if own else opening.folder.path.parent
         self.saver.adopt(
-            self.slide_key,
+            self.slides.key,
             opening.folder if own else None,
             place,
             opening.names if own else {},
@@ -321,34 +320,12 @@ class SavingActions(StyleActions):
         regions = counted(len(loader.document["regions"]) - loader.lost.count("region"), "region")
         there = f"{regions}, {counted(len(opening.results), 'variant')}"
         if damaged:
-            self.say("slide", damage_sentence(opening, loader, there))
+            self.notices.say(SECTION, damage_sentence(opening, loader, there))
         elif not opening.locked:
-            self.note(
-                "slide",
+            self.notices.note(
+                SECTION,
                 f"“{opening.name}” was opened: {there}. It is open in another window too, so what "
                 "you do here is saved beside it, under another name.",
             )
         else:
-            self.note("slide", f"“{opening.name}” was opened: {there}.")
-
-    # -- queue ---------------------------------------------------------------------------
-
-    def put_off_note(self) -> str:
-        """Say that jobs wait from the time the session was saved; empty without any."""
-        count = len(self.put_off)
-        if not count:
-            return ""
-        return f"{counted(count, 'job')} waited when this session was saved."
-
-    def go_on_restored(self) -> None:
-        """Queue the jobs that waited when the session was saved."""
-        jobs, self.put_off = self.put_off, []
-        for target, title, requests in jobs:
-            previews = self.settings.previews
-            self.generation.queue(requests, target, title=title, previews=previews)
-        self.changed.emit()
-
-    def drop_restored(self) -> None:
-        """Forget the jobs that waited when the session was saved."""
-        self.put_off = []
-        self.changed.emit()
+            self.notices.note(SECTION, f"“{opening.name}” was opened: {there}.")

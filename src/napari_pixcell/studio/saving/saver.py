@@ -7,23 +7,26 @@ import logging
 import time
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from psygnal import Signal
 
 from napari_pixcell.preferences import sessions_wanted
+from napari_pixcell.studio.background import Background
+from napari_pixcell.studio.cells.layouts import Layouts
+from napari_pixcell.studio.notices import Notices
 from napari_pixcell.studio.regions.item import RegionItem
+from napari_pixcell.studio.regions.regions import Regions
+from napari_pixcell.studio.results.gallery import Gallery
 from napari_pixcell.studio.results.results import Result
 from napari_pixcell.studio.saving import places
-from napari_pixcell.studio.saving.asked import Asked
 from napari_pixcell.studio.saving.book import Book
 from napari_pixcell.studio.saving.folder import SessionFolder
 from napari_pixcell.studio.saving.slide_mark import SlideMark
-from napari_pixcell.studio.saving.snapshot import Snapshot
-
-if TYPE_CHECKING:
-    from napari_pixcell.studio.session import Session
+from napari_pixcell.studio.saving.snapshot import Snapshots
+from napari_pixcell.studio.slides import Slides
 
 log = logging.getLogger(__name__)
 
@@ -33,16 +36,14 @@ HELD_S = 0.3
 NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
-class Saver(Asked):
+@dataclass(eq=False)
+class Saver:
     """Saves the session of each slide to a folder of its own.
 
-    :meth:`tick` is called often, in the main thread; it takes a snapshot when it is time, and a
-    thread of the saver's own writes it.
+    :meth:`tick` is called often, in the main thread. It takes a snapshot when one is due, and the
+    saver's own thread writes it.
 
-    Parameters
-    ----------
-    session : Session
-        What is saved.
+    Its fields are the parts of the session that it uses.
 
     Attributes
     ----------
@@ -56,8 +57,15 @@ class Saver(Asked):
 
     saved = Signal(str)
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
+    slides: Slides
+    regions: Regions
+    layouts: Layouts
+    gallery: Gallery
+    snapshots: Snapshots
+    background: Background
+    notices: Notices
+
+    def __post_init__(self) -> None:
         self._thread = ThreadPoolExecutor(1, "pixcell-saving")
         self._books: dict[str, Book] = {}
         self._dirty: dict[str, tuple[float, float]] = {}
@@ -78,22 +86,22 @@ class Saver(Asked):
         if self.started:
             return
         self.started, self.on = True, sessions_wanted()
-        session = self._session
-        session.changed.connect(self._changed)
-        session.layout_changed.connect(self._stroke)
-        session.layout_counted.connect(self._stroke)
-        session.gallery.added.connect(self._of_result)
-        session.gallery.removed.connect(self._of_result)
-        self.look_at_slide()
+        self.notices.changed.connect(self._changed)
+        self.layouts.changed.connect(self._stroke)
+        self.layouts.counted.connect(self._stroke)
+        self.gallery.added.connect(self._of_result)
+        self.gallery.removed.connect(self._of_result)
+        self.slides.changed.connect(self._look_at_slide)
+        self._look_at_slide()
 
     def book(self, key: str = "") -> Book | None:
         """Give what is known about the session of a slide, by default of the current one."""
-        return self._books.get(key or self._session.slide_key)
+        return self._books.get(key or self.slides.key)
 
     # -- what changed --------------------------------------------------------------------
 
     def _changed(self) -> None:
-        self._mark(self._session.slide_key)
+        self._mark(self.slides.key)
 
     def _of_result(self, result: Result) -> None:
         self._mark(result.target.slide)
@@ -107,10 +115,9 @@ class Saver(Asked):
             now = time.monotonic()
             self._dirty[key] = self._dirty.get(key, (now, now))[0], now
 
-    def look_at_slide(self) -> None:
+    def _look_at_slide(self) -> None:
         """Find out how the current slide is known again, and whether it has a session."""
-        session = self._session
-        slide, key = session.slide, session.slide_key
+        slide, key = self.slides.current, self.slides.key
         if not self.started or self.closed or slide is None or key in self._books:
             return
         book = self._books[key] = Book(key, slide.short_name)
@@ -125,7 +132,7 @@ class Saver(Asked):
         def done(error: BaseException | None) -> None:
             if error is not None:
                 log.warning("the slide cannot be looked at for its session: %s", error)
-            session.changed.emit()
+            self.notices.changed.emit()
 
         self._run(work, done)
 
@@ -176,16 +183,15 @@ class Saver(Asked):
     def _take(self, key: str) -> dict[str, Any]:
         """Take a snapshot; an empty one where that fails, which must not stop the window."""
         try:
-            return Snapshot(self._session, key, self._strokes).take()
+            return self.snapshots.take(key, self._strokes)
         except Exception as error:
             self._failed(self._books[key], error)
             return {}
 
     def _worth(self, book: Book) -> bool:
         """Whether there is anything in a session."""
-        session = self._session
-        regions = any(item.slide == book.key for item in session._items.values())
-        return regions or any(r.target.slide == book.key for r in session.gallery.results)
+        regions = any(item.slide == book.key for item in self.regions.items.values())
+        return regions or any(r.target.slide == book.key for r in self.gallery.results)
 
     # -- writing -------------------------------------------------------------------------
 
@@ -229,18 +235,17 @@ class Saver(Asked):
         book.use(places.create(places.own_folder(), book.stem))
 
     def _worked(self, book: Book, first: bool) -> None:
-        session = self._session
         if self._failing:
             self._failing = False
-            session.note("slide", "Your work is being saved again.")
+            self.notices.note("slide", "Your work is being saved again.")
         if first and book.elsewhere and book.folder is not None:
-            session.note(
+            self.notices.note(
                 "slide",
                 "Nothing can be written beside the slide, so your work is saved as "
                 f"“{book.folder.path.name}” in your own folder; “Session” shows where.",
             )
         elif first:
-            session.changed.emit()
+            self.notices.changed.emit()
         self.saved.emit(book.key)
 
     def _failed(self, book: Book, error: BaseException) -> None:
@@ -251,7 +256,7 @@ class Saver(Asked):
         self._failing = True
         log.warning("the session cannot be saved", exc_info=error)
         reason = getattr(error, "strerror", None) or type(error).__name__
-        self._session.say(
+        self.notices.say(
             "slide",
             f"Your work is not being saved ({reason}); make room on the disk, or choose another "
             "place with “Session”. It is tried again.",
@@ -259,9 +264,7 @@ class Saver(Asked):
 
     def _run(self, work: Callable[[], Any], done: Callable[[BaseException | None], None]) -> Any:
         future = self._last = self._thread.submit(work)
-        future.add_done_callback(
-            lambda f: self._session.background.post(lambda: done(f.exception()))
-        )
+        future.add_done_callback(lambda f: self.background.post(lambda: done(f.exception())))
         return future
 
     # -- what the user asks for ----------------------------------------------------------
@@ -271,10 +274,10 @@ class Saver(Asked):
         end = time.monotonic() + seconds
         self._not_before = 0.0
         while time.monotonic() < end:
-            self._session.background.pump()
+            self.background.pump()
             if self._last is not None and not self._last.done():
                 time.sleep(0.005)
-            elif self._session.background.pump():
+            elif self.background.pump():
                 continue  # what came of it may have more to be saved
             elif self._dirty:
                 for key in self._dirty:
@@ -285,6 +288,58 @@ class Saver(Asked):
                     return  # off, or restoring
             else:
                 return
+
+    def save_as(self, path: Path) -> None:
+        """Save the current session to another folder from now on, with all that is in it."""
+        book = self.book()
+        if book is None:
+            return
+        path = path if path.suffix == places.SUFFIX else path.with_name(path.name + places.SUFFIX)
+
+        def work() -> None:
+            folder = SessionFolder(path)
+            folder.create()
+            book.move_to(folder)
+
+        def done(error: BaseException | None) -> None:
+            if isinstance(error, FileExistsError):
+                self.notices.say(
+                    "slide", f"There is a folder “{path.name}” already; choose another name."
+                )
+            elif error is not None:
+                reason = getattr(error, "strerror", None) or type(error).__name__
+                self.notices.say(
+                    "slide", f"Nothing can be saved there ({reason}); choose another place."
+                )
+            else:
+                book.off, self._not_before = False, 0.0
+                self.on = True
+                self.notices.note("slide", f"Your work is saved as “{path.name}”.")
+                self._mark(book.key)
+
+        self._run(work, done)
+
+    def switch(self, on: bool) -> None:
+        """Save the current session by itself, or do not."""
+        book = self.book()
+        if book is not None:
+            book.off = not on
+            self.on = self.on or on
+            self._mark(book.key)
+            words = "is saved by itself" if on else "is not saved any more; what is there stays"
+            self.notices.note("slide", f"Your work on this slide {words}.")
+
+    def where(self) -> str:
+        """Say where the current session is saved."""
+        book = self.book()
+        if book is None:
+            return "Open a session that was saved, or drop its folder on this panel."
+        if not self.on or book.off:
+            return "Your work on this slide is not saved."
+        if book.folder is None:
+            return "Your work is saved by itself as soon as there is a region."
+        when = f", last {places.day(book.saved)}" if book.saved is not None else ""
+        return f"Your work is saved by itself in {book.folder.path}{when}."
 
     # -- opening -------------------------------------------------------------------------
 

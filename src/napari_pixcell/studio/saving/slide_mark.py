@@ -1,4 +1,4 @@
-"""How a session knows its slide again: by where it lies, and by what is in it."""
+"""How a session recognises its slide: by its path and its content."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from napari_pixcell.serialization import from_json, to_json
 from napari_pixcell.slides.content import content_key
 
 
@@ -21,16 +22,17 @@ class SlideMark:
     Parameters
     ----------
     name : str
-        As shown.
+        Name as shown.
     path : Path, optional
-        Of its file; a layer that came from no file has none.
+        Its file; None for a layer without a file.
     content : str
-        Of the file by its size and ends, see :func:`napari_pixcell.slides.content.content_key`;
-        or of the pixels of the coarsest level.
+        Hash of the size and both ends of the file, see
+        :func:`napari_pixcell.slides.content.content_key`; without a file, of the pixels of the
+        coarsest level.
     shape : (height, width)
-        Of level 0.
+        Size of level 0 in px.
     mpp : float, optional
-        µm per px of level 0.
+        Pixel size of level 0 in µm.
     """
 
     name: str
@@ -41,23 +43,23 @@ class SlideMark:
 
     @classmethod
     def of(cls, slide: Any) -> SlideMark:
-        """Look at an open slide; this reads from the disk, or pixels.
+        """Return the mark of an open slide. This reads its file or its pixels.
 
         Raises
         ------
         OSError
-            If its file cannot be read.
+            If the file cannot be read.
         """
         path = Path(slide.path).absolute() if slide.path is not None else None
         content = content_key(path) if path is not None else _pixels_key(slide)
         return cls(slide.name, path, content, slide.shape, slide.mpp)
 
     def is_same(self, other: SlideMark) -> bool:
-        """Whether two marks are of one slide, wherever it lies."""
+        """Return True if both marks belong to one slide, wherever its file is."""
         return self.content == other.content and self.shape == other.shape
 
     def find(self, folder: Path, relative: str) -> Path | None:
-        """Look for the slide's file: by its place relative to the session, then where it was."""
+        """Return the slide's file, if it is where it was relative to the session, or absolutely."""
         here = Path(os.path.normpath(folder / relative)) if relative else None
         for path in (here, folder.parent / self.path.name if self.path else None, self.path):
             if path is not None and self.is_at(path):
@@ -65,39 +67,30 @@ class SlideMark:
         return None
 
     def is_at(self, path: Path) -> bool:
-        """Whether a file is the slide's."""
+        """Return True if a file is that of the slide."""
         try:
             return path.is_file() and content_key(path) == self.content
         except OSError:
             return False
 
     def to_dict(self, folder: Path) -> dict[str, Any]:
-        """Give a JSON value for a session in ``folder``."""
+        """Convert to a JSON value for a session in ``folder``."""
         relative = ""
         if self.path is not None:
             with contextlib.suppress(ValueError):  # another drive
                 relative = Path(os.path.relpath(self.path, folder)).as_posix()
-        return {
-            "name": self.name,
-            "path": str(self.path) if self.path is not None else None,
-            "relative": relative,
-            "content": self.content,
-            "shape": list(self.shape),
-            "mpp": self.mpp,
-        }
+        return to_json(self) | {"relative": relative}
 
     @classmethod
     def from_dict(cls, value: dict[str, Any]) -> SlideMark:
-        """Read what :meth:`to_dict` gave."""
-        path, mpp = value.get("path"), value.get("mpp")
-        height, width = (int(n) for n in value["shape"])
-        return cls(
-            str(value.get("name", "")),
-            Path(path) if path else None,
-            str(value["content"]),
-            (height, width),
-            None if mpp is None else float(mpp),
-        )
+        """Convert a value of :meth:`to_dict` back.
+
+        Raises
+        ------
+        PixCellError
+            If it is damaged.
+        """
+        return from_json(cls, value, "The slide is damaged: {detail}.", ignore_unknown=True)
 
 
 def _pixels_key(slide: Any) -> str:

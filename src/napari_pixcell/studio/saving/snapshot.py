@@ -1,20 +1,19 @@
-"""What is to be saved of a session: taken in the main thread, at almost no cost.
+"""Snapshots of a session, taken in the main thread at almost no cost.
 
-A snapshot is the session's JSON, but with a :class:`Side` in the place of each array that has a
-file of its own. Nothing is copied or encoded here: that happens in the thread that writes. A
-layout that is painted on meanwhile may be caught in the middle of a stroke; the stroke has it
-saved again.
+A snapshot is the session's JSON with a :class:`Side` for each array that has a file of its own.
+Nothing is copied or encoded here: the thread that writes does that. A layout that is painted on
+meanwhile may be caught in the middle of a stroke. It is saved again after the stroke.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -22,85 +21,79 @@ from napari_pixcell import __version__
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.request import GenerateRequest
 from napari_pixcell.engine.styles.style import style_bytes
-from napari_pixcell.models.catalogue import get_family
+from napari_pixcell.models.families import get_family
 from napari_pixcell.slides.stored_picture import StoredPicture
-from napari_pixcell.studio.datasets.job import DatasetJob
-from napari_pixcell.studio.regions.item import Cells, RegionItem
-from napari_pixcell.studio.results.results import Result, Target
+from napari_pixcell.studio.cells.inventing import Invention
+from napari_pixcell.studio.cells.layout import Cells
+from napari_pixcell.studio.generation.job import GenerationJob
+from napari_pixcell.studio.generation.queue import JobQueue
+from napari_pixcell.studio.generation.target import Target
+from napari_pixcell.studio.measures import Measures
+from napari_pixcell.studio.regions.item import RegionItem
+from napari_pixcell.studio.regions.regions import Regions
+from napari_pixcell.studio.results.export import Exporter
+from napari_pixcell.studio.results.gallery import Gallery
+from napari_pixcell.studio.results.results import Result
 from napari_pixcell.studio.results.spill import memory_limit
 from napari_pixcell.studio.saving.arrays import layout_bytes, packed_bytes
 from napari_pixcell.studio.saving.document import MARK, SAVED, VERSION
-
-if TYPE_CHECKING:
-    from napari_pixcell.studio.session import Session
-
-
-@dataclass(frozen=True, eq=False)
-class Side:
-    """An array that gets a file of its own.
-
-    Parameters
-    ----------
-    key : hashable
-        Stands for what is in it: under the same key there is the same array.
-    suffix : str
-        Of the file.
-    encode : callable
-        Gives its bytes; called in another thread, and only if there is no file for the key.
-    owner : object
-        Kept alive as long as the key is in use, where that is made of an object's identity.
-    """
-
-    key: Hashable
-    suffix: str
-    encode: Callable[[], bytes]
-    owner: object = None
+from napari_pixcell.studio.saving.measures import measured_document
+from napari_pixcell.studio.saving.sides import Side, Stored, packed_side
+from napari_pixcell.studio.settings import Settings
+from napari_pixcell.studio.slides import Slides
+from napari_pixcell.studio.styles.library import Styles
 
 
-@dataclass(frozen=True, eq=False)
-class Stored:
-    """A picture too large for memory, which lies in the cache folder."""
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Snapshots:
+    """Takes snapshots of a session, from the parts that are saved."""
 
-    picture: StoredPicture
-    kept: bool  # copied into the session, else only named
+    slides: Slides
+    settings: Settings
+    regions: Regions
+    library: Styles
+    invention: Invention
+    gallery: Gallery
+    queue: JobQueue
+    measures: Measures
+    exporter: Exporter
+
+    def take(self, key: str, strokes: Mapping[int, int]) -> dict[str, Any]:
+        """Return the session's JSON with its sides, but without its slide.
+
+        Parameters
+        ----------
+        key : str
+            Key of the slide whose session it is.
+        strokes : mapping of int to int
+            How often the layout of each region was changed.
+        """
+        return _Snapshot(self, key, strokes).take()
 
 
-class Snapshot:
-    """Takes one session down.
+class _Snapshot:
+    """One snapshot while it is taken; variants and jobs share their targets."""
 
-    Parameters
-    ----------
-    session : Session
-        Whose regions, variants and jobs.
-    key : str
-        Of the slide that they are of.
-    strokes : mapping of int to int
-        How often the layout of a region was changed.
-    """
-
-    def __init__(self, session: Session, key: str, strokes: Mapping[int, int]) -> None:
-        self._session, self._key, self._strokes = session, key, strokes
+    def __init__(self, parts: Snapshots, key: str, strokes: Mapping[int, int]) -> None:
+        self._parts, self._key, self._strokes = parts, key, strokes
         self._targets: dict[int, int] = {}
         self._listed: list[dict[str, Any]] = []
 
     def take(self) -> dict[str, Any]:
-        """Give the session's JSON with the sides in it, but without its slide."""
-        from napari_pixcell.studio.saving.measures import measured_document  # it takes Side
-
-        session, key = self._session, self._key
+        parts, key = self._parts, self._key
         return {
             MARK: VERSION,
             "program": __version__,
             SAVED: datetime.now().astimezone().isoformat(timespec="seconds"),
-            "settings": asdict(session.settings),
-            "recipe": session.recipe.to_dict(),
-            "export_name": session.export_name if key == session.slide_key else "",
-            "active": session._active.get(key, 0),
+            "settings": asdict(parts.settings),
+            "recipe": parts.invention.recipe.to_dict(),
+            "export_name": parts.exporter.name if key == parts.slides.key else "",
+            "active": parts.regions.active_on(key),
             "styles": self._styles(),
-            "regions": [self._region(i) for i in session._items.values() if i.slide == key],
+            "regions": [self._region(item) for item in parts.regions.of_slide(key)],
             "results": [self._result(r) for r in self._results()],
             "jobs": self._jobs(),
-            "measures": measured_document(session.measures, key),
+            "measures": measured_document(parts.measures, key),
             "targets": self._listed,
         }
 
@@ -131,20 +124,19 @@ class Snapshot:
         }
 
     def _styles(self) -> list[Side]:
-        """Give the styles that regions look like: those of the library may be gone by then."""
-        session = self._session
-        items = [item for item in session._items.values() if item.slide == self._key]
+        """Return the styles of regions: those of the library may be gone later."""
+        items, library = self._parts.regions.of_slide(self._key), self._parts.library
         refs = dict.fromkeys(ref for item in items for ref in item.style.refs)
-        found = [style for ref in refs if (style := session.style(ref)) is not None]
+        found = [style for ref in refs if (style := library.get(ref)) is not None]
         return [Side(("style", id(one)), ".style", partial(style_bytes, one), one) for one in found]
 
     # -- variants ------------------------------------------------------------------------
 
     def _results(self) -> list[Result]:
-        """Give the variants to be saved: all with a star, of the others the newest that fit."""
+        """Return the variants to save: the starred ones, and the newest others that fit."""
         room = memory_limit()
         taken: list[Result] = []
-        for result in reversed(self._session.gallery.results):
+        for result in reversed(self._parts.gallery.results):
             if result.target.slide != self._key:
                 continue
             if not result.starred and not isinstance(result.memory, StoredPicture):
@@ -174,7 +166,7 @@ class Snapshot:
         return value
 
     def _target(self, target: Target) -> int:
-        """List a target once; give its place in the list."""
+        """List a target once, and return its index."""
         if id(target) not in self._targets:
             self._targets[id(target)] = len(self._listed)
             self._listed.append(
@@ -191,12 +183,11 @@ class Snapshot:
     # -- queue ---------------------------------------------------------------------------
 
     def _jobs(self) -> list[dict[str, Any]]:
-        """Give what has not been made yet, with what was left of an earlier time."""
-        session, key = self._session, self._key
+        """Return the waiting jobs, and those left from earlier sessions."""
         jobs = [
             (job.target, job.title, job.rest())
-            for job in session.generation.jobs
-            if not isinstance(job, DatasetJob)  # it is in a folder of its own
+            for job in self._parts.queue.jobs
+            if isinstance(job, GenerationJob)  # a dataset has a folder of its own
             if job.ready and not job.cancelled and not job.live and job.rest()
         ]
         return [
@@ -205,20 +196,13 @@ class Snapshot:
                 "title": title,
                 "requests": [_request(one) for one in requests],
             }
-            for target, title, requests in [*session.put_off, *jobs]
-            if target.slide == key
+            for target, title, requests in [*self._parts.queue.put_off, *jobs]
+            if target.slide == self._key
         ]
 
 
-def packed_side(packed: PackedArray | None) -> Side | None:
-    """Give the side of an array that never changes."""
-    if packed is None:
-        return None
-    return Side(("packed", id(packed)), ".array", lambda: packed_bytes(packed), packed)
-
-
 def _request(request: GenerateRequest) -> dict[str, Any]:
-    """Give a request with its arrays in files."""
+    """Return a request with its arrays as sides."""
     arrays = {name: part for name, part in vars(request).items() if isinstance(part, PackedArray)}
     return request.to_dict() | {name: packed_side(array) for name, array in arrays.items()}
 
@@ -236,8 +220,8 @@ def _cells(cells: Cells | None, key: Hashable) -> dict[str, Any] | None:
 
 
 def _png(result: Result) -> bytes:
-    """Encode a variant with its marks; its pixels may have to be read from the disk first."""
-    from napari_pixcell.datasets.marking import synthetic_png
+    """Encode a variant with its marks; its pixels may be read from disk first."""
+    from napari_pixcell.datasets.marks import synthetic_png
 
     mpp = get_family(result.record.request.family).mpp
     return synthetic_png(np.asarray(result.image), result.record, mpp)

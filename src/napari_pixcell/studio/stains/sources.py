@@ -18,9 +18,6 @@ STAIN_FROM = {
     NOISE: "noise, as published",
 }
 STRENGTH = 0.5
-LOOKS_LIKE_IHC = (
-    "This tissue looks like IHC already: virtual stains are made for H&E, and mean nothing here."
-)
 
 
 def start_words(start: str, strength: float) -> str:

@@ -1,149 +1,130 @@
-"""Virtual stains of a region: which, how much of the tissue they keep, and making them."""
+"""Virtual stains of a region."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pixcell.cells.ihc.look import looks_like
-from napari_pixcell.engine.events import Event, Failure, is_last
 from napari_pixcell.engine.packed import PackedArray
-from napari_pixcell.engine.request import GenerateRequest, Source
+from napari_pixcell.engine.request import Source
+from napari_pixcell.engine.requests import (
+    snap,
+    source_of,
+    stain_request,
+    stain_warning,
+    why_too_small,
+)
 from napari_pixcell.engine.sweep import Axis, Sweep
 from napari_pixcell.engine.tissue import size_at
 from napari_pixcell.models.catalogue import Family
+from napari_pixcell.models.families import stain_families, stain_name
 from napari_pixcell.models.identity import encoder_identity
-from napari_pixcell.models.stain_families import stain_families, stain_name
 from napari_pixcell.models.store import missing
-from napari_pixcell.slides.region import Region
-from napari_pixcell.studio.generation.grids import Grid
-from napari_pixcell.studio.generation.start import Beginning
-from napari_pixcell.studio.regions.item import RegionItem, snap
-from napari_pixcell.studio.results.results import Result, Target
-from napari_pixcell.studio.stains.sources import INVERSION, LOOKS_LIKE_IHC, NOISE, start_words
-from napari_pixcell.studio.styles.embedder import EmbedJob
-
-if TYPE_CHECKING:
-    from napari_pixcell.studio.session import Session
+from napari_pixcell.studio.cells.layouts import Layouts
+from napari_pixcell.studio.generation.grids import Grid, Grids
+from napari_pixcell.studio.generation.queue import JobQueue
+from napari_pixcell.studio.generation.target import Start, Target
+from napari_pixcell.studio.notices import Notices
+from napari_pixcell.studio.regions.item import RegionItem
+from napari_pixcell.studio.regions.regions import Regions
+from napari_pixcell.studio.results.export import Exporter
+from napari_pixcell.studio.results.gallery import Gallery
+from napari_pixcell.studio.results.results import Result
+from napari_pixcell.studio.settings import Settings
+from napari_pixcell.studio.slides import Slides
+from napari_pixcell.studio.stains.sources import INVERSION, NOISE, start_words
+from napari_pixcell.studio.styles.embedder import Embedder, EmbedTask
+from napari_pixcell.studio.tasks import Task, Tasks
 
 SECTION = "stain"
 
 
-def stain_request(
-    family: Family,
-    embedding: PackedArray,
-    size: tuple[int, int],
-    seed: int,
-    source: Source,
-    layout: bool = False,
-) -> GenerateRequest:
-    """Build the request of one stain of a region, but for layout and start.
-
-    Parameters
-    ----------
-    family : Family
-        The stain.
-    embedding : PackedArray
-        Of the H&E, by the family's encoder.
-    size : (height, width)
-        Of the picture, in px.
-    seed : int
-        Of the noise.
-    source : Source
-        Where the tissue is.
-    layout : bool
-        Whether there will be one.
-    """
-    return GenerateRequest(
-        family=family.name,
-        embedding=embedding,
-        size=size if size != (family.tile, family.tile) else None,
-        seed=seed,
-        count=1,
-        steps=family.steps,
-        guidance=family.layout_guidance if layout else family.guidance,
-        source=source,
-    )
-
-
-def why_too_small(region: Region, mpp: float, family: Family, name: str) -> str:
-    """Say that a region is smaller than what a stain makes at once; empty if it is not."""
-    height, width = region.shape_at(mpp, family.mpp)
-    if min(height, width) >= family.tile:
-        return ""
-    return (
-        f"{name} is {width * family.mpp:.0f} × {height * family.mpp:.0f} µm, and "
-        f"{stain_name(family)} needs {family.tile * family.mpp:.0f} µm or more"
-    )
-
-
-@dataclass(eq=False)
-class Asked:
-    """Stains that were asked for: everything by value.
+@dataclass(eq=False, kw_only=True)
+class StainTask(Task):
+    """Stains that wait for their embedding: everything by value.
 
     Parameters
     ----------
     families : list of Family
-        That read the same embedding.
+        Stains that read the same embedding.
     target : Target
         Where they land.
+    start : Start, optional
+        What they start from.
     source : Source
         For the records.
     seed : int
-        Of all of them.
+        Seed of all of them.
     layout : array, optional
-        The cells that are held, (height, width).
+        The cells that they follow, (height, width).
     previews : bool
-        Whether they are shown while they are made.
-    job : EmbedJob, optional
-        The embedding, while it is under way.
+        Whether previews are shown.
+    job : EmbedTask, optional
+        The embedding.
     """
 
     families: list[Family]
     target: Target
+    start: Start | None
     source: Source
     seed: int
     layout: NDArray[Any] | None
     previews: bool
-    job: EmbedJob | None = None
+    section: str = SECTION
+    job: EmbedTask | None = None
+
+    def sentence(self) -> str:
+        """Return how far the embedding is."""
+        return self.job.sentence() if self.job is not None else ""
 
 
+@dataclass(eq=False)
 class Staining:
-    """Stains regions of a session.
+    """Stains regions virtually.
 
-    Parameters
-    ----------
-    session : Session
-        Its slide, regions, settings and queue.
+    Its fields are the parts of the session that it uses.
 
     Attributes
     ----------
-    asked : list of Asked
-        What waits for its embedding, oldest first.
     last : Grid or None
         The stains that were queued last, as a grid of one row.
     """
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
+    slides: Slides
+    regions: Regions
+    layouts: Layouts
+    settings: Settings
+    gallery: Gallery
+    exporter: Exporter
+    embedder: Embedder
+    queue: JobQueue
+    grids: Grids
+    tasks: Tasks
+    notices: Notices
+
+    def __post_init__(self) -> None:
         self._missing: dict[str, str] = {}
-        self._looked_at: tuple[NDArray[np.uint8], str] | None = None
+        self._examined: tuple[NDArray[np.uint8], str] | None = None
         self._target: Target | None = None
-        self.asked: list[Asked] = []
         self.last: Grid | None = None
 
-    # -- which there are -----------------------------------------------------------------
+    @property
+    def waiting(self) -> list[StainTask]:
+        """Stains that wait for their embedding, oldest first."""
+        return self.tasks.of(StainTask)
+
+    # -- available and selected ----------------------------------------------------------
 
     @property
     def families(self) -> list[Family]:
-        """Every stain there is, installed or not."""
+        """All stains, installed or not."""
         return stain_families()
 
     def why_missing(self, family: Family) -> str:
-        """Say what a stain needs that is not here; empty if it is all here."""
+        """Return what a stain needs that is not installed; empty if it is complete."""
         if family.name not in self._missing:
             parts = missing(family)
             own = {"lora", "flow"}
@@ -160,216 +141,221 @@ class Staining:
         return self._missing[family.name]
 
     def forget_missing(self) -> None:
-        """Look again which stains are here."""
+        """Look again which stains are installed."""
         self._missing.clear()
 
     @property
     def installed(self) -> list[Family]:
-        """The stains that can be made here."""
+        """The installed stains."""
         return [family for family in self.families if not self.why_missing(family)]
 
     @property
     def chosen(self) -> list[Family]:
-        """The stains that will be made, in their usual order."""
-        names = self._session.settings.stains.split(",")
+        """The selected stains, in their usual order."""
+        names = self.settings.stains.split(",")
         return [family for family in self.installed if family.name in names]
 
     def choose(self, name: str, on: bool) -> None:
-        """Choose a stain, or no longer."""
+        """Select or deselect a stain."""
         names = [family.name for family in self.chosen if family.name != name]
-        self._session.settings.stains = ",".join([*names, name] if on else names)
+        self.settings.stains = ",".join([*names, name] if on else names)
 
-    # -- what there is to say ------------------------------------------------------------
+    # -- what the dock shows --------------------------------------------------------------
 
     def why_not(self) -> str:
-        """Say why nothing can be stained now; empty if it can."""
-        session, item = self._session, self._session.active
-        if session.slide is None:
-            return "Open a slide first"
-        if session.slide.mpp is None:
-            return "Set the pixel size first"
+        """Return why nothing can be stained now; empty if it can."""
+        item = self.regions.active
+        if reason := self.slides.why_not():
+            return reason
         if item is None:
             return "Add a region first"
         if not self.chosen:
-            return "Choose a stain"
+            return "Select a stain"
         if item.layout_busy:
             return "Segmenting nuclei…"
         return self.why_too_small(item)
 
     def why_too_small(self, item: RegionItem) -> str:
-        """Say that a region is smaller than a tile of a chosen stain; empty if it is not."""
-        mpp = self._session.slide.mpp
-        found = (why_too_small(item.region, mpp, family, item.name) for family in self.chosen)
-        return next((text for text in found if text), "")
+        """Return that a region is smaller than a tile of a selected stain; empty if not."""
+        mpp = self.slides.current.mpp
+        reasons = (why_too_small(item.region, mpp, family, item.name) for family in self.chosen)
+        return next((text for text in reasons if text), "")
 
     def enlarge(self) -> None:
-        """Make the active region as large as the chosen stains need."""
-        session, item = self._session, self._session.active
+        """Enlarge the active region to what the selected stains need."""
+        item, slide = self.regions.active, self.slides.current
         if item is None or not self.chosen:
             return
         largest = max(self.chosen, key=lambda family: family.tile * family.mpp)
-        with session.reporting(SECTION):
-            place = snap(item.region, session.slide.shape, session.slide.mpp, largest)
-            session.move_region(item.number, place)
+        with self.notices.reporting(SECTION):
+            region = snap(item.region, slide.shape, slide.mpp, largest)
+            self.regions.move(item.number, region)
 
     def words(self) -> str:
-        """Say what of the tissue the stains will keep, honestly."""
-        settings, item = self._session.settings, self._session.active
+        """Return what of the tissue the stains keep, honestly."""
+        settings, item = self.settings, self.regions.active
         text = start_words(settings.stain_from, settings.stain_strength)
-        held = item is not None and any(self._held(item, family) for family in self.chosen)
+        held = item is not None and any(self._follows(item, family) for family in self.chosen)
         return f"{text} The layout holds its cells." if held else text
 
     def warning(self) -> str:
-        """Say that the active region does not look like H&E; empty if it does, or is unknown."""
-        item = self._session.active
+        """Return a warning if the active region looks like IHC; empty if not, or not yet known."""
+        item = self.regions.active
         pixels = item.pixels if item is not None else None
         if pixels is None:
             return ""
-        if self._looked_at is None or self._looked_at[0] is not pixels:
-            self._looked_at = (pixels, "")
+        if self._examined is None or self._examined[0] is not pixels:
+            self._examined = (pixels, "")
 
-            def looked(look: str) -> None:
-                if self._looked_at is not None and self._looked_at[0] is pixels:
-                    self._looked_at = (pixels, look)
-                    self._session.changed.emit()
+            def done(warning: str) -> None:
+                if self._examined is not None and self._examined[0] is pixels:
+                    self._examined = (pixels, warning)
+                    self.notices.changed.emit()
 
-            self._session.background.compute(lambda: looks_like(pixels), looked, lambda _text: None)
-        if self._looked_at[1] != "IHC":
-            return ""
-        return LOOKS_LIKE_IHC
+            self.tasks.background.compute(lambda: stain_warning(pixels), done, lambda _text: None)
+        return self._examined[1]
 
     def sentence(self) -> str:
-        """Say how the embedding for the stains is going; empty if nothing waits for one."""
-        job = self.asked[0].job if self.asked else None
-        return job.sentence() if job is not None else ""
+        """Return how far the embedding for the stains is; empty if none is under way."""
+        return self.waiting[0].sentence() if self.waiting else ""
 
-    # -- making them -----------------------------------------------------------------------
+    # -- staining --------------------------------------------------------------------------
 
     def stain(self) -> None:
-        """Queue the chosen stains of the active region, once it is embedded for them."""
-        session, item = self._session, self._session.active
+        """Queue the selected stains of the active region, once it is embedded for them."""
+        item = self.regions.active
         if self.why_not() or item is None:
             return
-        session.say(SECTION, "")
-        session.layout_wanted.emit()  # what is painted by now
+        self.notices.say(SECTION, "")
+        self.layouts.wanted.emit()  # what is painted so far
         groups: dict[tuple[Any, ...], list[Family]] = {}
         for family in self.chosen:
-            held = self._held(item, family)
-            key = encoder_identity(family), family.tile, family.grid, family.mpp, held
+            follows = self._follows(item, family)
+            key = encoder_identity(family), family.tile, family.grid, family.mpp, follows
             groups.setdefault(key, []).append(family)
-        with session.reporting(SECTION):
-            for (*_, held), together in groups.items():
-                self._ask(item, together, bool(held))
-        session.changed.emit()
+        with self.notices.reporting(SECTION):
+            for (*_, follows), together in groups.items():
+                self._embed(self._capture(item, together, bool(follows)))
+        self.notices.changed.emit()
 
-    def cancel(self) -> None:
-        """Stop embedding; what is queued goes on."""
-        asked, self.asked = self.asked, []
-        for one in asked:
-            if one.job is not None:
-                self._session.embedder.cancel(one.job)
-        self._session.changed.emit()
+    def cancel(self) -> bool:
+        """Stop embedding, but not what is queued; True if anything was stopped."""
+        waiting = self.waiting
+        for task in waiting:
+            self.tasks.drop(task)
+            if task.job is not None:
+                self.tasks.cancel(task.job)
+        return bool(waiting)
 
-    def _held(self, item: RegionItem, family: Family) -> bool:
-        """Whether the cells of a region's layout are held by a stain."""
+    def _follows(self, item: RegionItem, family: Family) -> bool:
+        """True if a stain follows the region's layout."""
         if not family.takes_layout or item.layout is None or not item.cells:
             return False
-        size = size_at(item.region, self._session.slide.mpp, family)
+        size = size_at(item.region, self.slides.current.mpp, family)
         return bool(item.layout.shape == size)
 
-    def _ask(self, item: RegionItem, families: list[Family], held: bool) -> None:
-        session, settings, first = self._session, self._session.settings, families[0]
-        slide, place = session.slide, item.region
-        size = size_at(place, slide.mpp, first)
+    def _capture(self, item: RegionItem, families: list[Family], follows: bool) -> StainTask:
+        """Capture what stains of a region need, by value."""
+        settings, first, slide, region = (
+            self.settings,
+            families[0],
+            self.slides.current,
+            item.region,
+        )
+        size = size_at(region, slide.mpp, first)
         pixels = item.pixels if item.size == size else None
         start = None
         if settings.stain_from != NOISE:
-            start = Beginning(
-                slide,
-                place,
-                first,
-                size,
-                pixels,
-                settings.stain_strength,
-                None,
-                0,
+            start = Start(
+                slide=slide,
+                region=region,
+                family=first,
+                size=size,
+                picture=pixels,
+                strength=settings.stain_strength,
                 invert=settings.stain_from == INVERSION,
             )
-        target = Target(item.number, item.name, slide, place, slide.mpp, size, pixels, start)
-        target.slide = item.slide
-        asked = Asked(
-            families,
-            target,
-            Source(
-                session.export_name,
-                (place.x, place.y, place.width, place.height),
+        return StainTask(
+            families=families,
+            target=Target(item.number, item.name, item.slide, region, slide.mpp, size, pixels),
+            start=start,
+            source=source_of(
+                self.exporter.name,
+                region,
                 slide.mpp,
-                item.layout_source if held else None,
+                layout=item.layout_source if follows else None,
             ),
-            settings.seed,
-            np.array(item.layout) if held else None,
-            settings.previews,
+            seed=settings.seed,
+            layout=np.array(item.layout) if follows else None,
+            previews=settings.previews,
         )
-        self.asked.append(asked)
 
-        def on_pixels(read: NDArray[np.uint8]) -> None:
+    def _embed(self, task: StainTask) -> None:
+        self.tasks.start(task)
+        target = task.target
+
+        def on_pixels(pixels: NDArray[np.uint8]) -> None:
             if target.pixels is None:
-                target.pixels = read
-                session.changed.emit()
+                target.pixels = pixels
+                self.notices.changed.emit()
 
         def on_style(style: PackedArray, _stored: bool) -> None:
-            if asked in self.asked:
-                self.asked.remove(asked)
-                with session.reporting(SECTION):
-                    self._queue(asked, style)
+            if self.tasks.is_running(task):
+                with self.notices.reporting(SECTION):
+                    self._enqueue(task, style)
+                self.tasks.end(task)
 
-        def on_event(event: Event) -> None:
-            if is_last(event) and asked in self.asked:
-                failed(event.message if isinstance(event, Failure) else "")
-            session.changed.emit()
-
-        def failed(message: str) -> None:
-            if asked in self.asked:
-                self.asked.remove(asked)
-                session.say(SECTION, message)
-
-        asked.job = session.embedder.embed(
-            slide, place, first, on_pixels, on_style, on_event, failed
+        task.job = self.embedder.embed(
+            self.slides.current,
+            target.region,
+            task.families[0],
+            on_pixels=on_pixels,
+            on_style=on_style,
+            on_end=lambda job: self.tasks.end(task, job.problem),
         )
 
-    def _queue(self, asked: Asked, style: PackedArray) -> None:
-        session, families = self._session, asked.families
-        held = asked.layout is not None
+    def _enqueue(self, task: StainTask, style: PackedArray) -> None:
+        follows = task.layout is not None
         requests = [
-            stain_request(family, style, asked.target.size, asked.seed, asked.source, held)
-            for family in families
+            stain_request(
+                family,
+                size=task.target.size,
+                embedding=style,
+                source=task.source,
+                seed=task.seed,
+                layout=follows,
+            )
+            for family in task.families
         ]
-        labels = tuple(stain_name(family) for family in families)
+        labels = tuple(stain_name(family) for family in task.families)
         title = f"virtual {', '.join(labels)}"
-        job = session.generation.queue(
-            requests, asked.target, asked.layout, title=title, previews=asked.previews
+        job = self.queue.add(
+            requests,
+            task.target,
+            task.layout,
+            start=task.start,
+            title=title,
+            previews=task.previews,
         )
-        sweep = Sweep((Axis("family", tuple(family.name for family in families), labels),))
-        self.last = Grid(job.number, f"{asked.target.name}, {title}", sweep, asked.seed)
-        self._target = asked.target
+        sweep = Sweep((Axis("family", tuple(family.name for family in task.families), labels),))
+        self.last = Grid(job.number, f"{task.target.name}, {title}", sweep, task.seed)
+        self._target = task.target
 
-    # -- looking at them -------------------------------------------------------------------
+    # -- results ---------------------------------------------------------------------------
 
     @property
     def made(self) -> list[Result]:
-        """Those of the stains queued last that are there."""
+        """The finished ones of the stains queued last."""
         if self.last is None:
             return []
-        found = self._session.grids.pictures(self.last)
+        found = self.grids.pictures(self.last)
         return [result for result in found if result is not None]
 
     def keep(self) -> None:
-        """Keep the stains queued last as layers over one another."""
-        self._session.gallery.star(self.made)
+        """Star the stains queued last: each gets a layer of its own."""
+        self.gallery.star(self.made)
 
     def sheet(self, done: Any, failed: Any) -> None:
-        """Lay the tissue and its stains out side by side, see :meth:`Grids.sheet`."""
+        """Lay out the tissue and its stains side by side; see :meth:`Grids.sheet`."""
         if self.last is not None and self._target is not None:
-            self._session.grids.sheet(
-                self.last, done, failed, before=("tissue", self._target.pixels)
-            )
+            self.grids.sheet(self.last, done, failed, before=("tissue", self._target.pixels))

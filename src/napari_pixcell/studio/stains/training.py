@@ -1,115 +1,114 @@
-"""Teaching a stain of the user's own: by which pairs, and how it is going."""
+"""Training of a user's own stain: the pairs it learns from, and the training itself."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from napari_pixcell.engine.events import Event, Failure, Finished, Notice, Progress, Trained
+from napari_pixcell.engine.events import Event, Failure, Finished, Notice, Trained
 from napari_pixcell.engine.training.pairs import folder_pairs, write_region_pair
 from napari_pixcell.engine.training.request import FLOW_STEPS, LORA_STEPS, TrainRequest
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.folders import data_folder
 from napari_pixcell.models.catalogue import BUILT_IN, Family
+from napari_pixcell.models.families import usual_base
 from napari_pixcell.models.own_families import check_not_taken, check_own_name
-from napari_pixcell.models.stain_families import usual_base
 from napari_pixcell.slides.region import Region
-from napari_pixcell.studio.generation.pace import Clock
-from napari_pixcell.studio.results.results import JobHandle
+from napari_pixcell.studio.models import InstalledModels
+from napari_pixcell.studio.notices import Notices
+from napari_pixcell.studio.regions.regions import Regions
+from napari_pixcell.studio.slides import Slides
+from napari_pixcell.studio.stains.staining import SECTION, Staining
+from napari_pixcell.studio.tasks import Clock, Task, Tasks
+from napari_pixcell.words import counted
 
-if TYPE_CHECKING:
-    from napari_pixcell.studio.session import Session
-
-SECTION = "stain"
 HE, IHC = "he", "ihc"
 SIDES = {HE: "H&E", IHC: "IHC"}
+TRAINING = "Training is under way"
 
 
 @dataclass(frozen=True, eq=False)
-class Place:
-    """A region that was chosen for a pair: it stays what it was then."""
+class TrainingRegion:
+    """A region selected as one side of a pair, as it was then."""
 
     name: str
     slide: Any
     region: Region
 
 
-@dataclass(eq=False)
-class TeachingJob:
-    """A teaching under way.
+@dataclass(eq=False, kw_only=True)
+class TrainTask(Task):
+    """A training under way."""
 
-    Parameters
-    ----------
-    request : TrainRequest
-    """
-
-    request: TrainRequest
-    handle: JobHandle | None = None
-    done: int = 0
-    total: int = 0
+    section: str = SECTION
     message: str = "Waiting for the model"
-    cancelled: bool = False
-    taught: Trained | None = None
+    trained: Trained | None = None
     notices: list[str] = field(default_factory=list)
-    clock: Clock = field(default_factory=Clock)
 
     def sentence(self) -> str:
-        """Say what is going on, and how long it will take at most."""
+        """Return what it does, and how long it will take at most."""
         if self.cancelled:
             return "Cancelling…"
         left = self.clock.left
         return f"{self.message} · at most {left}" if left else f"{self.message}…"
 
-    def note(self, event: Progress) -> None:
-        """Take progress in."""
-        if event.total != self.total:
-            self.clock = Clock()  # another stage, of another pace
-        self.clock.note(event.done, event.total)
-        self.done, self.total, self.message = event.done, event.total, event.message
+    def progress(self, done: int, total: int, message: str = "") -> None:
+        """Record progress."""
+        if total != self.total:
+            self.clock = Clock()  # another stage, with another pace
+        super().progress(done, total, message)
 
 
-class StainTeaching:
-    """Teaches stains, one at a time.
+@dataclass(eq=False)
+class StainTraining:
+    """Trains stains, one at a time.
 
-    Parameters
-    ----------
-    session : Session
-        Its slide, regions and worker.
+    Its fields are the parts of the session that it uses.
 
     Attributes
     ----------
     name : str
-        Of the stain.
+        Name of the stain.
     base : str
         Name of the family that it builds on.
     folders : dict of str to Path
-        Of pictures of H&E and IHC: ``he`` and ``ihc``, where they were chosen.
-    places : dict of str to Place
-        Regions that are to be a pair.
+        Folders of H&E and IHC pictures: ``he`` and ``ihc``, once selected.
+    places : dict of str to TrainingRegion
+        Regions that will be a pair.
     lora, aligned : bool
-        Whether the generator is taught too, and whether pairs fit to the pixel.
-    job : TeachingJob or None
-        What is under way.
+        Whether the generator is trained too, and whether pairs match to the pixel.
+    count : int
+        Pairs in the folders.
     """
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
+    slides: Slides
+    regions: Regions
+    models: InstalledModels
+    staining: Staining
+    tasks: Tasks
+    notices: Notices
+
+    def __post_init__(self) -> None:
         self.name = ""
         self.base = ""
         self.folders: dict[str, Path] = {}
-        self.places: dict[str, Place] = {}
+        self.places: dict[str, TrainingRegion] = {}
         self.lora = self.aligned = False
-        self.job: TeachingJob | None = None
-        self.count = 0  # pairs in the folders
+        self.count = 0
         self._adding = False
 
-    # -- what is asked for -----------------------------------------------------------------
+    @property
+    def job(self) -> TrainTask | None:
+        """The training under way."""
+        return next(iter(self.tasks.of(TrainTask)), None)
+
+    # -- name, base and pairs --------------------------------------------------------------
 
     @property
     def bases(self) -> list[Family]:
-        """Families that a stain can be taught on here."""
-        why_missing = self._session.staining.why_missing
+        """Installed families that a stain can be trained on."""
+        why_missing = self.staining.why_missing
         return [family for family in BUILT_IN.values() if not why_missing(family)]
 
     @property
@@ -121,56 +120,56 @@ class StainTeaching:
         """Change name, base, ``lora`` or ``aligned``."""
         for name, value in values.items():
             setattr(self, name, value)
-        self._session.changed.emit()
+        self.notices.changed.emit()
 
     def choose_folder(self, side: str, folder: Path) -> None:
-        """Choose the pictures of H&E or of IHC."""
+        """Select the folder of H&E or IHC pictures."""
         self.folders[side] = folder
-        self._look()
+        self._count()
 
     def choose_region(self, side: str) -> None:
-        """Choose the active region as the H&E or the IHC of a pair; with both it is added."""
-        session, item = self._session, self._session.active
+        """Select the active region as H&E or IHC of a pair; with both the pair is added."""
+        item = self.regions.active
         if self.why_no_region() or item is None:
             return
-        self.places[side] = Place(item.name, session.slide, item.region)
+        self.places[side] = TrainingRegion(item.name, self.slides.current, item.region)
         if len(self.places) == len(SIDES):
             self._add_pair()
-        session.changed.emit()
+        self.notices.changed.emit()
 
     def why_no_region(self) -> str:
-        """Say why the active region cannot be part of a pair; empty if it can."""
+        """Return why the active region cannot be part of a pair; empty if it can."""
         if self.job is not None or self._adding:
-            return "It is being taught" if self.job is not None else "The pair is being written"
+            return TRAINING if self.job is not None else "The pair is being written"
         if why := self._why_no_name():
             return why
-        return self._session.why_no_region() or (
-            "" if self._session.active is not None else "Add a region first"
+        return self.slides.why_not() or (
+            "" if self.regions.active is not None else "Add a region first"
         )
 
     def why_not(self) -> str:
-        """Say why nothing can be taught now; empty if it can."""
+        """Return why training cannot start now; empty if it can."""
         if self.job is not None:
-            return "It is being taught"
+            return TRAINING
         if why := self._why_no_name():
             return why
         for side, words in SIDES.items():
             if side not in self.folders:
-                return f"Choose the folder of {words}, or two regions"
+                return f"Select the folder of {words}, or two regions"
         return "" if self.count else "The folders hold no pairs"
 
     def words(self) -> str:
-        """Say what was chosen by now."""
+        """Return what is selected so far."""
         parts = [f"{SIDES[side]}: {place.name}" for side, place in self.places.items()]
         if self.count:
-            parts.append("1 pair" if self.count == 1 else f"{self.count:,} pairs")
+            parts.append(counted(self.count, "pair"))
         if self.job is None and any((self.out / "work").glob("*.pt")):
-            parts.append("it was begun and goes on with the same pairs")
+            parts.append("training resumes with the same pairs")
         return " · ".join(parts)
 
     def _why_no_name(self) -> str:
         if not self.name:
-            return "Give the stain a name"
+            return "Enter a name for the stain"
         try:
             check_own_name(self.name, BUILT_IN)
             check_not_taken(self.name, self.out)
@@ -178,25 +177,26 @@ class StainTeaching:
             return str(error)
         return ""
 
-    def _look(self) -> None:
+    def _count(self) -> None:
         """Count the pairs of both folders, in a thread: a folder can be far away."""
-        session = self._session
         self.count = 0
-        session.say(SECTION, "")
+        self.notices.say(SECTION, "")
         if len(self.folders) == len(SIDES):
             he, ihc = self.folders[HE], self.folders[IHC]
 
-            def done(found: tuple[list[Any], str]) -> None:
+            def done(outcome: tuple[list[Any], str]) -> None:
                 if (he, ihc) == (self.folders.get(HE), self.folders.get(IHC)):
-                    self.count = len(found[0])
-                    session.note(SECTION, found[1]) if found[1] else session.changed.emit()
+                    self.count, warning = len(outcome[0]), outcome[1]
+                    if warning:
+                        self.notices.note(SECTION, warning)
+                    self.notices.changed.emit()
 
-            session.background.compute(
-                lambda: folder_pairs(he, ihc), done, lambda text: session.say(SECTION, text)
+            self.tasks.background.compute(
+                lambda: folder_pairs(he, ihc), done, lambda text: self.notices.say(SECTION, text)
             )
 
     def _add_pair(self) -> None:
-        session, family = self._session, self.family
+        family = self.family
         he, ihc = (self.places[side] for side in SIDES)
         folder = self.out / "pairs"
         self.places, self._adding = {}, True
@@ -207,28 +207,26 @@ class StainTeaching:
         def done(folders: tuple[Path, Path]) -> None:
             self._adding = False
             self.folders = dict(zip(SIDES, folders, strict=True))
-            self._look()
+            self._count()
 
         def failed(message: str) -> None:
             self._adding = False
-            session.say(SECTION, message)
+            self.notices.say(SECTION, message)
 
-        session.background.compute(work, done, failed)
+        self.tasks.background.compute(work, done, failed)
 
-    # -- teaching --------------------------------------------------------------------------
+    # -- training --------------------------------------------------------------------------
 
     @property
     def family(self) -> Family:
-        """What it builds on."""
-        why_missing = self._session.staining.why_missing
+        """The family that it builds on."""
+        why_missing = self.staining.why_missing
         return BUILT_IN.get(self.base) or usual_base(lambda family: not why_missing(family))
 
-    def teach(self) -> None:
-        """Teach the stain in the worker, going on where it was stopped."""
-        session = self._session
+    def train(self) -> None:
+        """Train the stain in the worker; a stopped training resumes."""
         if self.why_not():
             return
-        session.say(SECTION, "")
         request = TrainRequest(
             name=self.name,
             family=self.family.name,
@@ -239,46 +237,35 @@ class StainTeaching:
             lora_steps=LORA_STEPS if self.lora else 0,
             aligned=self.aligned,
         )
-        job = self.job = TeachingJob(request)
-        post = session.background.post
-
-        def submit() -> None:
-            job.handle = session.client.submit(request, lambda e: post(lambda: take(e)))
+        task = self.tasks.start(TrainTask())
 
         def take(event: Event) -> None:
-            if self.job is not job:
-                return
             match event:
-                case Progress():
-                    job.note(event)
                 case Notice(message):
-                    job.notices.append(message)
+                    task.notices.append(message)
                 case Trained():
-                    job.taught = event
+                    task.trained = event
                 case Failure(message):
-                    self._ended(message)
+                    self.tasks.end(task, message)
                 case Finished():
-                    self._ended("")
-            session.changed.emit()
+                    self.tasks.end(task)
+                    self._finished(task)
+            self.notices.changed.emit()
 
-        session.background.talk(submit, self._ended)
-        session.changed.emit()
+        self.tasks.ask(task, request, take)
 
-    def cancel(self) -> None:
-        """Stop; what was done is kept, and the same teaching goes on from there."""
+    def cancel(self) -> bool:
+        """Stop the training; its checkpoint is kept. True if one was running."""
         job = self.job
-        if job is not None and not job.cancelled:
-            job.cancelled = True
-            self._session.background.talk(lambda: job.handle.cancel() if job.handle else None)
-            self._session.changed.emit()
+        if job is None:
+            return False
+        self.tasks.cancel(job)
+        return True
 
-    def _ended(self, problem: str) -> None:
-        session, job, self.job = self._session, self.job, None
-        if problem or job is None:
-            session.say(SECTION, problem)
-        elif job.taught is not None:
-            session.check_model()
-            session.staining.choose(job.taught.name, True)
-            session.note(SECTION, " ".join([job.taught.sentence(), *job.notices]))
-        else:
-            session.note(SECTION, "Stopped; teach it again to go on from there.")
+    def _finished(self, task: TrainTask) -> None:
+        if task.trained is None:
+            self.notices.note(SECTION, "Training stopped. Train again to resume.")
+            return
+        self.models.check()
+        self.staining.choose(task.trained.name, True)
+        self.notices.note(SECTION, " ".join([task.trained.sentence(), *task.notices]))

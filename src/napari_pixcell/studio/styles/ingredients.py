@@ -1,4 +1,4 @@
-"""The styles that a region looks like, and their blend."""
+"""The styles of a region, and their blend."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from napari_pixcell.studio.regions.item import RegionItem
 
 @dataclass(frozen=True, eq=False)
 class Ingredient:
-    """A style that a region looks like.
+    """One of the styles that a region imitates.
 
     Parameters
     ----------
     name : str
-        As shown.
+        Name shown to the user.
     share : float
-        0 to 1; all together are 1.
+        0 to 1; all shares add up to 1.
     item : RegionItem, optional
-        Whose tissue it is.
+        The region, if its tissue is the style.
     style : Style, optional
-        Which one, where it is not a region's.
+        The style, if it is not a region's.
     """
 
     name: str
@@ -39,52 +39,52 @@ class Ingredient:
 
     @property
     def embedding(self) -> PackedArray | NDArray[np.float32] | None:
-        """Its embeddings, if they are there."""
+        """Its embeddings, once they are computed."""
         if self.item is not None:
             return self.item.embedding
         return self.style.embedding if self.style is not None else None
 
     @property
     def count(self) -> int:
-        """How many numbers its embeddings are."""
+        """Number of values of all its embeddings."""
         return math.prod(self.embedding.shape) if self.embedding is not None else 0
 
     @property
     def dimension(self) -> int:
-        """How many numbers one embedding is."""
+        """Embedding dimension."""
         return self.embedding.shape[-1] if self.embedding is not None else 0
 
     def unpacked(self) -> NDArray[np.float32]:
-        """Give its embeddings as a grid: float32, (rows, columns, dimension)."""
-        found = self.embedding
-        if found is None:
-            raise PixCellError(f"{self.name} is not embedded yet; wait for it, or embed it.")
-        return as_grid(found.unpack() if isinstance(found, PackedArray) else found)
+        """Return its embeddings as a grid: float32, (rows, columns, dimension)."""
+        embedding = self.embedding
+        if embedding is None:
+            raise PixCellError(f"{self.name} is not embedded yet. Wait for it, or embed it.")
+        return as_grid(embedding.unpack() if isinstance(embedding, PackedArray) else embedding)
 
     def picture(self) -> NDArray[np.uint8] | None:
-        """Give a small picture of it, if there is one."""
+        """Return its thumbnail, if there is one."""
         if self.item is not None:
             return small_picture(self.item.pixels) if self.item.pixels is not None else None
         return self.style.thumbnail if self.style is not None else None
 
 
-def mixed(
-    found: list[Ingredient], cells: tuple[int, int], family: Family, over: bool = False
+def blended(
+    ingredients: list[Ingredient], cells: tuple[int, int], family: Family, over: bool = False
 ) -> PackedArray:
     """Blend styles for a request.
 
     Parameters
     ----------
-    found : list of Ingredient
-        At least one with a share; all embedded by the family's encoder.
+    ingredients : list of Ingredient
+        At least one with a share, all embedded by the family's encoder.
     cells : (rows, columns)
-        Embeddings of the picture.
+        Grid of the picture's embeddings.
     family : Family
     over : bool
-        Lay a single one over the cells too, as a blend is; else it keeps its own grid, which is
-        smaller and comes to the same picture.
+        Spread a single style over the cells too, as a blend is. Otherwise it keeps its own grid,
+        which is smaller and gives the same picture.
     """
-    used = [one for one in found if one.share]
+    used = [one for one in ingredients if one.share]
     if len(used) == 1 and not over:
         return for_family(used[0].unpacked(), family)
     grids, shares = [one.unpacked() for one in used], [one.share for one in used]

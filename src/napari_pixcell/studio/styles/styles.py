@@ -1,33 +1,40 @@
-"""What a session does with styles: choosing and blending."""
+"""The styles that each region imitates: one, several in shares, or none."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from psygnal import Signal
 
 from napari_pixcell.engine.canvas.plan import cells_of
 from napari_pixcell.engine.packed import PackedArray
-from napari_pixcell.engine.styles.library import StyleLibrary
-from napari_pixcell.engine.styles.style import Style
+from napari_pixcell.engine.styles.blending import as_grid
+from napari_pixcell.engine.styles.library import free_name
+from napari_pixcell.engine.styles.style import Style, checked_name, new_id
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.models.identity import encoder_kind
+from napari_pixcell.studio.models import InstalledModels
+from napari_pixcell.studio.notices import Notices
 from napari_pixcell.studio.regions.item import RegionItem
-from napari_pixcell.studio.regions.regions import RegionActions
+from napari_pixcell.studio.regions.regions import Regions
+from napari_pixcell.studio.results.results import Result
+from napari_pixcell.studio.settings import Settings
 from napari_pixcell.studio.styles.choice import Ref, StyleChoice
-from napari_pixcell.studio.styles.from_picture import StyleMaking
-from napari_pixcell.studio.styles.ingredients import Ingredient, mixed
+from napari_pixcell.studio.styles.ingredients import Ingredient, blended
+from napari_pixcell.studio.styles.library import SECTION, Styles
+from napari_pixcell.studio.tasks import Tasks
 
-AT_ONCE = 2**19  # numbers that are blended while the user waits: some milliseconds
+AT_ONCE = 2**19  # values that are blended while the user waits: a few milliseconds
+NOT_YET = "{} is not embedded yet. Wait for it, or embed it."
 
 
 @dataclass(eq=False)
 class _Blend:
-    """The blend for one region, and of what it was made.
+    """The blend for one region, and what it was made of.
 
-    It holds the embeddings whose ids are in its key, so that no other gets the id of one that
-    is gone.
+    It holds the embeddings whose ids are in its key, so that no other one gets the id of an
+    embedding that is gone.
     """
 
     key: tuple[Any, ...]
@@ -36,142 +43,123 @@ class _Blend:
     problem: str = ""
 
 
-class StyleActions(RegionActions):
-    """The part of a :class:`~napari_pixcell.studio.session.Session` that is about styles.
+@dataclass(eq=False)
+class RegionStyles:
+    """Which styles the regions imitate, and their blends.
+
+    Its fields are the parts of the session that it uses.
 
     Attributes
     ----------
-    library : StyleLibrary
-        Saved styles on disk.
-    saved : dict of str to Style
-        Those of the library that are known by now, by id.
-    made : dict of str to Style
-        Styles of pictures and variants, which last as long as the session, by id.
-    making : list of StyleMaking
-        Those that are being made.
-    style_changed : Signal
+    changed : Signal
         A region was given another style.
     """
 
-    style_changed = Signal()
+    changed = Signal()
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.library = StyleLibrary()
-        self.saved: dict[str, Style] = {}
-        self.made: dict[str, Style] = {}
-        self.styles_coming: list[StyleMaking] = []
-        self._library_stamp = -1
-        self._library_known = False
+    regions: Regions
+    library: Styles
+    models: InstalledModels
+    settings: Settings
+    tasks: Tasks
+    notices: Notices
+
+    def __post_init__(self) -> None:
         self._blends: dict[int, _Blend] = {}
-        self._encoders: dict[str, str | None] = {}
+        self.regions.removed.connect(self.keep_existing, max_args=0)
+        self.library.changed.connect(self.keep_existing)
+        self.library.made.connect(self._made)
 
-    # -- which there are -----------------------------------------------------------------
+    # -- which style a region has --------------------------------------------------------
 
-    @property
-    def styles(self) -> list[Style]:
-        """Styles that can be chosen besides the regions': the saved ones by name, then others."""
-        saved = sorted(self.saved.values(), key=lambda style: style.name.casefold())
-        return saved + [style for id_, style in self.made.items() if id_ not in self.saved]
+    def set(self, ref: Ref) -> None:
+        """Let the active region imitate a region (number), a style (id), or ``NO_STYLE``."""
+        self.choose(StyleChoice.of(ref))
 
-    def style(self, id_: Ref) -> Style | None:
-        """Look a style up by its id."""
-        return (self.saved.get(id_) or self.made.get(id_)) if isinstance(id_, str) else None
-
-    def look_for_styles(self) -> None:
-        """Read the library again if it was changed, by another session say."""
-        self.background.compute(self._read_library, self._take_library, self._say_style)
-
-    def _read_library(self) -> tuple[int, list[Style], list[str]] | None:
-        stamp = self.library.stamp()
-        if stamp == self._library_stamp:
-            return None
-        return stamp, self.library.read(), list(self.library.problems)
-
-    def _take_library(self, found: tuple[int, list[Style], list[str]] | None) -> None:
-        if found is None:
-            return
-        self._library_stamp, styles, problems = found
-        self._library_known = True
-        self.saved = {style.id: style for style in styles}
-        if problems:
-            more = f" {len(problems) - 1} more are damaged too." if len(problems) > 1 else ""
-            self.say("style", problems[0] + more)
-        self.keep_styles()
-        self.changed.emit()
-
-    def _say_style(self, message: str) -> None:
-        self.say("style", message)
-
-    # -- what a region looks like --------------------------------------------------------
-
-    def set_style(self, ref: Ref) -> None:
-        """Let the active region look like a region (number), a style (id), or ``NO_STYLE``."""
-        self.choose_style(StyleChoice.of(ref))
-
-    def choose_style(self, choice: StyleChoice) -> None:
-        """Let the active region look like one style, several in parts, or nothing."""
-        if self.active is not None:
-            self.active.style = choice
-            self.keep_styles()
-            self.style_changed.emit()
+    def choose(self, choice: StyleChoice) -> None:
+        """Let the active region imitate one style, several in shares, or none."""
+        if self.regions.active is not None:
+            self.regions.active.style = choice
+            self.keep_existing()
             self.changed.emit()
+            self.notices.changed.emit()
 
-    def keep_styles(self) -> None:
-        """Let go of styles that regions look like but that are not there any more."""
-        for item in self._items.values():
-            kept = item.style.keeping(self._is_there, item.number)
+    def add_picture(self, path: Path) -> None:
+        """Embed a picture of tissue, and let the active region imitate it."""
+        self.library.add_picture(path, self._active_number())
+
+    def add_variant(self, result: Result) -> None:
+        """Embed a variant, and let the active region imitate it."""
+        self.library.add_variant(result, self._active_number())
+
+    def _active_number(self) -> int:
+        return self.regions.active.number if self.regions.active is not None else 0
+
+    def _made(self, style: Style, number: int) -> None:
+        item = self.regions.get(number)
+        if item is not None:
+            item.style = StyleChoice.of(style.id)
+            self.changed.emit()
+        elif number:  # the region is gone
+            self.notices.note(SECTION, f"“{style.name}” can be selected as a style now.")
+
+    def keep_existing(self) -> None:
+        """Drop styles that no longer exist from the regions that imitate them."""
+        items = self.regions.items
+        for item in items.values():
+            kept = item.style.keeping(self._exists, item.number)
             if kept != item.style:
                 item.style = kept
                 own = kept.refs == (item.number,)
                 names = " and ".join(one.name for one in self.ingredients(item))
-                now = "itself" if own else names
-                self.note("style", f"A style of {item.name} is gone; it looks like {now} now.")
-        self._blends = {number: b for number, b in self._blends.items() if number in self._items}
+                now = "its own tissue" if own else names
+                self.notices.note(
+                    SECTION, f"A style of {item.name} was removed. It now imitates {now}."
+                )
+        self._blends = {number: b for number, b in self._blends.items() if number in items}
 
-    def _is_there(self, ref: Ref) -> bool:
+    def _exists(self, ref: Ref) -> bool:
         if isinstance(ref, int):
-            return ref in self._items
-        return self.style(ref) is not None or not self._library_known
+            return ref in self.regions.items
+        return self.library.get(ref) is not None or not self.library.known
 
     def ingredients(self, item: RegionItem, choice: StyleChoice | None = None) -> list[Ingredient]:
-        """Give the styles that a region looks like; one that is not known yet has no embedding."""
+        """Return the styles of a region; one that is not read yet has no embedding."""
         choice = item.style if choice is None else choice
-        found = []
+        ingredients = []
         for part, share in zip(choice.parts, choice.shares, strict=True):
-            region = self._items.get(part.ref) if isinstance(part.ref, int) else None
-            style = self.style(part.ref)
+            region = self.regions.get(part.ref) if isinstance(part.ref, int) else None
+            style = self.library.get(part.ref)
             name = region.name if region is not None else style.name if style is not None else "…"
-            found.append(Ingredient(name, share, region, style))
-        return found
+            ingredients.append(Ingredient(name, share, region, style))
+        return ingredients
 
-    def style_item(self) -> RegionItem | None:
-        """Give the region whose embedding the active one's style is, or waits for, if any."""
-        if self.active is None:
+    def source_region(self) -> RegionItem | None:
+        """Return the region whose embedding the active style is, or waits for, if any."""
+        if self.regions.active is None:
             return None
-        found = [one.item for one in self.ingredients(self.active) if one.item is not None]
-        return next((item for item in found if item.embedding is None), found[0] if found else None)
+        items = [one.item for one in self.ingredients(self.regions.active) if one.item is not None]
+        return next((item for item in items if item.embedding is None), items[0] if items else None)
 
-    def another_style(self) -> Ref:
-        """Give a style that the active region does not look like yet; 0 if there is none."""
-        used = self.active.style.refs if self.active is not None else ()
-        usable = [style.id for style in self.styles if not self.style_problem(style)]
-        refs: list[Ref] = [*(item.number for item in self.regions), *usable]
+    def another(self) -> Ref:
+        """Return a style that the active region does not imitate yet; 0 if there is none."""
+        used = self.regions.active.style.refs if self.regions.active is not None else ()
+        usable = [style.id for style in self.library.all if not self.library.problem(style)]
+        refs: list[Ref] = [*(item.number for item in self.regions.current), *usable]
         return next((ref for ref in refs if ref not in used), 0)
 
     @property
-    def encoder(self) -> str | None:
-        """Which encoder the chosen family has; None where it is not installed."""
-        family = self.settings.model
-        if family.name not in self._encoders:
-            self._encoders[family.name] = encoder_kind(family)
-        return self._encoders[family.name]
+    def blended(self) -> bool:
+        """True if the active region's style is a blend."""
+        return self.regions.active is not None and len(self.regions.active.style.parts) > 1
 
-    def why_no_style(self, item: RegionItem) -> str:
-        """Say what the style of a region waits for; empty where it is ready, or there is none."""
-        making = next((one for one in self.styles_coming if one.number == item.number), None)
-        if making is not None:
-            return f"Embedding {making.name}…"
+    # -- its embedding -------------------------------------------------------------------
+
+    def why_not(self, item: RegionItem) -> str:
+        """Return what the style of a region waits for; empty if it is ready, or there is none."""
+        coming = next((one for one in self.library.coming if one.number == item.number), None)
+        if coming is not None:
+            return f"Embedding {coming.name}…"
         for one in self.ingredients(item):
             if one.share and one.item is not None and one.embedding is None:
                 name = one.item.name
@@ -180,70 +168,137 @@ class StyleActions(RegionActions):
                 return "Reading the saved styles…"
         problem = self.why_no_blend(item)
         if problem or not item.style.parts:
-            return problem.partition(". ")[0]
+            return problem.partition(". ")[0].partition(";")[0]
         return "" if self._blend(item).made is not None else "Blending…"
 
     def why_no_blend(self, item: RegionItem) -> str:
-        """Say what is wrong with the style of a region, in a sentence; empty if nothing is."""
+        """Return what is wrong with the style of a region, as a sentence; empty if nothing is."""
         for one in self.ingredients(item):
-            if one.share and one.style is not None and (words := self.style_problem(one.style)):
-                return words
+            problem = self.library.problem(one.style) if one.style is not None else ""
+            if one.share and problem:
+                return problem
         return self._blend(item).problem
 
-    def style_problem(self, style: Style) -> str:
-        """Say why a style cannot be used with the chosen model; empty if it can."""
-        return style.why_not(self.settings.model, self.encoder)
-
-    def style_embedding(self, item: RegionItem) -> PackedArray | None:
-        """Give the embedding of a region's style, once :meth:`why_no_style` has nothing to say."""
+    def embedding(self, item: RegionItem) -> PackedArray | None:
+        """Return the embedding of a region's style, once :meth:`why_not` is empty."""
         return self._blend(item).made if item.style.parts else None
 
-    def style_source(
+    def source(
         self, item: RegionItem, choice: StyleChoice | None = None
     ) -> tuple[tuple[str, float], ...]:
-        """Give names and shares for the record; empty where it is the region's own style."""
-        found = self.ingredients(item, choice)
-        if [one.item for one in found] == [item]:
+        """Return names and shares for the record; empty for the region's own style."""
+        ingredients = self.ingredients(item, choice)
+        if [one.item for one in ingredients] == [item]:
             return ()
-        return tuple((one.name, round(one.share, 6)) for one in found if one.share)
+        return tuple((one.name, round(one.share, 6)) for one in ingredients if one.share)
+
+    def series(self, item: RegionItem, count: int) -> tuple[list[list[Ingredient]], list[Any]]:
+        """Return blends from the first style of a region to its last, and their sources.
+
+        Raises
+        ------
+        PixCellError
+            If a style does not fit the model or is not embedded yet, or if there are not two.
+        """
+        choices = item.style.series(count)
+        for one in self.ingredients(item):
+            problem = self.library.problem(one.style) if one.style is not None else ""
+            if problem or not one.count:
+                raise PixCellError(problem or NOT_YET.format(one.name))
+        steps = [self.ingredients(item, choice) for choice in choices]
+        return steps, [self.source(item, choice) for choice in choices]
+
+    def grid_of(self, item: RegionItem) -> tuple[int, int]:
+        """Return (rows, columns) of the embeddings of a region's picture."""
+        family = self.settings.model
+        return cells_of(item.size, family.tile, family.grid)
 
     def _blend(self, item: RegionItem) -> _Blend:
-        """Give the blend of a region as it is now; a large one comes later."""
-        found = [one for one in self.ingredients(item) if one.share]
-        family, cells = self.settings.model, self._cells(item)
-        embeddings = [one.embedding for one in found]
-        key = (family.name, cells, *((id(one.embedding), one.share) for one in found))
+        """Return the blend of a region as it is now; a large one is computed in a thread."""
+        used = [one for one in self.ingredients(item) if one.share]
+        family, cells = self.settings.model, self.grid_of(item)
+        embeddings = [one.embedding for one in used]
+        key = (family.name, cells, *((id(one.embedding), one.share) for one in used))
         known = self._blends.get(item.number)
         if known is not None and known.key == key:
             return known
-        blended = self._blends[item.number] = _Blend(key, embeddings)
-        if not found or any(one is None for one in embeddings):
-            return blended
-        if len(found) == 1 and isinstance(embeddings[0], PackedArray):
-            blended.made = embeddings[0]
-            return blended
+        blend = self._blends[item.number] = _Blend(key, embeddings)
+        if not used or any(one is None for one in embeddings):
+            return blend
+        if len(used) == 1 and isinstance(embeddings[0], PackedArray):
+            blend.made = embeddings[0]
+            return blend
 
         def work() -> PackedArray:
-            return mixed(found, cells, family)
+            return blended(used, cells, family)
 
         def done(made: PackedArray) -> None:
-            blended.made = made
-            self.changed.emit()
+            blend.made = made
+            self.notices.changed.emit()
 
         def failed(message: str) -> None:
-            blended.problem = message
-            self.changed.emit()
+            blend.problem = message
+            self.notices.changed.emit()
 
-        size = sum(one.count for one in found) + cells[0] * cells[1] * found[0].dimension
+        size = sum(one.count for one in used) + cells[0] * cells[1] * used[0].dimension
         if size > AT_ONCE:
-            self.background.compute(work, done, failed)
-            return blended
+            self.tasks.background.compute(work, done, failed)
+            return blend
         try:
-            blended.made = work()
+            blend.made = work()
         except PixCellError as error:
-            blended.problem = str(error)
-        return blended
+            blend.problem = str(error)
+        return blend
 
-    def _cells(self, item: RegionItem) -> tuple[int, int]:
-        family = self.settings.model
-        return cells_of(item.size, family.tile, family.grid)
+    # -- embedding and saving --------------------------------------------------------------
+
+    @property
+    def embedding_task(self) -> Any:
+        """The embedding that the active region's style waits for, if any."""
+        coming, region = self.library.coming, self.source_region()
+        if coming:
+            return coming[-1]
+        return region.embedding_job if region is not None else None
+
+    def cancel(self) -> bool:
+        """Stop the embedding that the active region's style waits for; True if there was one."""
+        if self.library.cancel():
+            return True
+        task = self.embedding_task
+        if task is None:
+            return False
+        self.tasks.cancel(task)
+        return True
+
+    def suggested_name(self) -> str:
+        """Return a name for the active region's style."""
+        active = self.regions.active
+        names = [one.name for one in self.ingredients(active)] if active is not None else []
+        return free_name(" + ".join(names)[:80], self.library.names)
+
+    def save(self, name: str) -> None:
+        """Save the active region's style in the library."""
+        item, encoder = self.regions.active, self.models.encoder
+        if item is None or not item.style.parts or self.why_not(item) or encoder is None:
+            return
+        used = [one for one in self.ingredients(item) if one.share]
+        family, cells, source = self.settings.model, self.grid_of(item), self.source(item)
+        parts = self.ingredients(item)
+        with self.notices.reporting(SECTION):
+            name = checked_name(name)
+
+            def make() -> Style:
+                if len(parts) == 1 and parts[0].style is not None:
+                    style = replace(parts[0].style, name=name)
+                    # A saved style under another name is another style.
+                    return replace(style, id=new_id()) if style.id in self.library.saved else style
+                return Style(
+                    name,
+                    as_grid(blended(used, cells, family).unpack()),
+                    encoder,
+                    family.name,
+                    source,
+                    max(used, key=lambda one: one.share).picture(),
+                )
+
+            self.library.save(make)

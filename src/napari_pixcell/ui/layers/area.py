@@ -1,8 +1,6 @@
-"""A coarse layer in which the user paints where cells are looked for or invented."""
+"""The coarse layer on which the user paints an area of a region."""
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Labels
@@ -10,14 +8,13 @@ from napari.utils.colormaps import DirectLabelColormap
 from numpy.typing import NDArray
 
 from napari_pixcell.slides import Region
-from napari_pixcell.studio.regions.item import AREA_KINDS, AREA_PX, RegionItem, area_shape
+from napari_pixcell.studio.regions.geometry import AREA_KINDS, AREA_PX, area_shape
+from napari_pixcell.studio.regions.item import RegionItem
+from napari_pixcell.ui.layers.base import LayerStack, SessionLayer
 from napari_pixcell.ui.layers.layer_keys import bind_escape
-from napari_pixcell.ui.layers.slide import ROLE
+from napari_pixcell.ui.layers.slide import ROLE, role
 
-if TYPE_CHECKING:
-    from napari_pixcell.ui.layers.link import LayerLink
-
-BRUSH = 6  # of its own coarse pixels: about 24 µm
+BRUSH = 6  # coarse pixels, about 24 µm
 COLOURS: dict[int | None, tuple[float, ...]] = {
     None: (0, 0, 0, 0),
     1: (0.2, 0.5, 0.95, 1),
@@ -26,39 +23,46 @@ COLOURS: dict[int | None, tuple[float, ...]] = {
 }
 
 
-class AreaLayer:
-    """Lets the user paint the area of the active region.
+class AreaLayer(SessionLayer):
+    """Label layer on which the user paints the area of a region."""
 
-    Parameters
-    ----------
-    link : LayerLink
-        To viewer, session and layers.
-    """
+    roles = ("area",)
 
-    def __init__(self, link: LayerLink) -> None:
-        self.link = link
-        self.session = link.session
-        link.connect_to(self.session.regions_changed, self._fit)
+    def __init__(self, stack: LayerStack) -> None:
+        super().__init__(stack)
+        stack.connect_to(self.session.regions.changed, self._fit)
 
     def paint(self, kind: int) -> None:
-        """Paint with one of ``AREA_KINDS``; the layer is made where there is none."""
-        item, link = self.session.active, self.link
+        """Start to paint one of ``AREA_KINDS`` in the active region; add the layer if needed."""
+        item, stack = self.session.regions.active, self.stack
         if item is None:
             return
-        layer = link.find("area", item.number)
+        layer = self.find(item.number)
         if layer is None:
             item.area = np.zeros(area_shape(item.size), np.uint8)
             layer = self._add(item, item.area)
         layer.visible = True
-        link.viewer.layers.selection.active = layer
+        stack.viewer.layers.selection.active = layer
         layer.selected_label = kind
         layer.mode = "paint"
-        link.go_to(item.region)
+        stack.go_to(item.region)
         self.session.changed.emit()
 
+    def clear(self) -> None:
+        """Discard the area of the active region."""
+        item = self.session.regions.active
+        if item is not None:
+            item.area = None
+            self.remove(item.number)
+            self.session.changed.emit()
+
+    def removed(self, layer: Labels) -> None:
+        item = self.session.regions.get(layer.metadata["region"])
+        if item is not None:
+            item.area = None
+            self.session.changed.emit()
+
     def _add(self, item: RegionItem, area: NDArray[np.uint8]) -> Labels:
-        """Add the layer of a region's area."""
-        link = self.link
         names = ", ".join(name for name, _ in AREA_KINDS.values())
         layer = Labels(
             area,
@@ -66,56 +70,33 @@ class AreaLayer:
             opacity=0.35,
             colormap=DirectLabelColormap(color_dict=COLOURS),
             metadata={ROLE: "area", "region": item.number, "kinds": names},
-            **link.where(self._covered(item), area.shape),
+            **self.stack.where(self._covered(item), area.shape),
         )
         layer.brush_size = BRUSH
-        with link.own():
-            link.insert(layer, select=True)
-        link.connect_to(layer.events.paint, lambda _event: self.session.changed.emit())
+        with self.stack.own():
+            self.stack.insert(layer, select=True)
+        self.stack.connect_to(layer.events.paint, lambda _event: self.session.changed.emit())
         bind_escape(layer, self.session.cancel)
         return layer
 
-    def clear(self) -> None:
-        """Forget the area of the active region."""
-        item = self.session.active
-        if item is not None:
-            item.area = None
-            self._take_away(item.number)
-            self.session.changed.emit()
-
-    def removed(self, number: int) -> None:
-        """Understand that the user deleted the layer."""
-        item = self.session.item(number)
-        if item is not None:
-            item.area = None
-            self.session.changed.emit()
-
     def _fit(self) -> None:
-        """Follow the regions: an area goes with its region, and not with another size."""
-        for layer in list(self.link.viewer.layers):
-            if layer.metadata.get(ROLE) != "area":
-                continue
-            item = self.session.item(layer.metadata["region"])
+        """Move areas with their regions; discard those of regions that changed their size."""
+        for layer in [layer for layer in self.stack.viewer.layers if role(layer) == "area"]:
+            item = self.session.regions.get(layer.metadata["region"])
             if item is None or item.area is None or item.area.shape != area_shape(item.size):
                 if item is not None:
                     item.area = None
-                self._take_away(layer.metadata["region"])
-            elif item.slide == self.session.slide_key:
-                self.link.place(layer, self._covered(item))
-        for item in self.session.regions if self.session.ready else ():
+                self.stack.remove(layer)
+            elif item.slide == self.session.slides.key:
+                self.stack.place(layer, self._covered(item))
+        for item in self.session.regions.current if self.session.slides.ready else ():
             fits = item.area is not None and item.area.shape == area_shape(item.size)
-            if fits and self.link.find("area", item.number) is None:
+            if fits and self.find(item.number) is None:  # read from a saved session
                 assert item.area is not None
-                self._add(item, item.area)  # of a session that was opened
+                self._add(item, item.area)
 
     def _covered(self, item: RegionItem) -> Region:
-        """Give what the area covers: whole coarse pixels, which may end beyond the region."""
+        """Return the extent of the whole coarse pixels, which may exceed the region."""
         rows, columns = area_shape(item.size)
-        pixel = AREA_PX * self.session.settings.model.mpp / self.session.slide.mpp
+        pixel = AREA_PX * self.session.settings.model.mpp / self.session.slides.current.mpp
         return Region(item.region.x, item.region.y, columns * pixel, rows * pixel)
-
-    def _take_away(self, number: int) -> Any:
-        layer = self.link.find("area", number)
-        if layer is not None:
-            with self.link.own():
-                self.link.viewer.layers.remove(layer)

@@ -1,8 +1,8 @@
-"""The picture of the cells that the network gets, shown over its region."""
+"""The condition image, the network's view of a layout, shown over its region."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from napari.layers import Image
@@ -10,89 +10,77 @@ from numpy.typing import NDArray
 
 from napari_pixcell.cells import condition_image
 from napari_pixcell.studio.regions.item import RegionItem
+from napari_pixcell.ui.layers.base import LayerStack, SessionLayer
 from napari_pixcell.ui.layers.slide import ROLE
-
-if TYPE_CHECKING:
-    from napari_pixcell.ui.layers.link import LayerLink
 
 PAUSE_MS = 150
 OPACITY = 0.85
 
 
-class ConditionView:
-    """Shows, while it is on, what the network will get of the active region's layout.
+class ConditionLayer(SessionLayer):
+    """Image layer with the condition image of the active region, while it is switched on."""
 
-    Parameters
-    ----------
-    link : LayerLink
-        To viewer, session and layers.
-    """
+    roles = ("condition",)
 
-    def __init__(self, link: LayerLink) -> None:
-        self.link = link
-        self.session = link.session
+    def __init__(self, stack: LayerStack) -> None:
+        super().__init__(stack)
         self.on = False
-        self._wanted: tuple[int, Any] | None = None
-        self._pause = link.timer(PAUSE_MS, self._draw)
-        link.connect_to(self.session.layout_changed, self._later)
-        link.connect_to(self.session.layout_counted, self._later)
-        link.connect_to(self.session.regions_changed, self._later)
+        self._pause = stack.timer(PAUSE_MS, self._draw)
+        for signal in (
+            self.session.layouts.changed,
+            self.session.layouts.counted,
+            self.session.regions.changed,
+        ):
+            stack.connect_to(signal, self._draw_later)
 
     def show(self, on: bool) -> None:
-        """Show it, or take it away."""
+        """Show or remove the layer."""
         self.on = on
         self._draw()
         self.session.changed.emit()
 
-    def _later(self, *_: Any) -> None:
+    def removed(self, layer: Image) -> None:
+        self.on = False
+        self.session.changed.emit()
+
+    def _draw_later(self, *_: Any) -> None:
         if self.on:
             self._pause.start()
 
     def _draw(self) -> None:
-        item = self.session.active
+        item = self.session.regions.active
         if not self.on or item is None or item.layout is None:
-            self._take_away()
+            self.remove()
             return
         labels = item.layout
-        self._wanted = item.number, labels
 
-        def drawn(picture: NDArray[np.uint8]) -> None:
-            active = self.session.active
-            if self.on and active is item and item.layout is labels:
-                self._put(item, picture)
+        def drawn(image: NDArray[np.uint8]) -> None:
+            if self.on and self.session.regions.active is item and item.layout is labels:
+                self._update(item, image)
 
         self.session.background.compute(
-            lambda: condition_image(labels), drawn, lambda words: self.session.say("layout", words)
+            lambda: condition_image(labels),
+            drawn,
+            lambda words: self.session.notices.say("layout", words),
         )
 
-    def _put(self, item: RegionItem, picture: NDArray[np.uint8]) -> None:
-        link, layer = self.link, self.link.find("condition")
-        with link.own():
-            if layer is not None and layer.data.shape != picture.shape:
-                link.viewer.layers.remove(layer)
+    def _update(self, item: RegionItem, image: NDArray[np.uint8]) -> None:
+        stack, layer = self.stack, self.find()
+        with stack.own():
+            if layer is not None and layer.data.shape != image.shape:
+                stack.remove(layer)
                 layer = None
             if layer is None:
                 layer = Image(
-                    picture,
+                    image,
                     rgb=True,
-                    name="What the model sees",
+                    name="Model input",
                     opacity=OPACITY,
                     interpolation2d="nearest",
                     metadata={ROLE: "condition"},
-                    **link.where(item.region, picture.shape),
+                    **stack.where(item.region, image.shape),
                 )
-                link.insert(layer)
+                stack.insert(layer)
             else:
-                layer.data = picture
-                link.place(layer, item.region)
-
-    def _take_away(self) -> None:
-        layer = self.link.find("condition")
-        if layer is not None:
-            with self.link.own():
-                self.link.viewer.layers.remove(layer)
-
-    def removed(self) -> None:
-        """Understand that the user deleted the layer."""
-        self.on = False
-        self.session.changed.emit()
+                layer.data = image
+                stack.place(layer, item.region)

@@ -1,8 +1,8 @@
-"""Nuclei coloured by how brown they are, and their DAB as features of the label layers."""
+"""Nuclei coloured by their DAB, and that DAB as features of label layers."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from napari.layers import Labels
@@ -10,58 +10,44 @@ from napari.utils import DirectLabelColormap
 
 from napari_pixcell.cells.ihc.measures import CLASSES
 from napari_pixcell.studio.measures import Measured
+from napari_pixcell.ui.layers.base import LayerStack, SessionLayer
 from napari_pixcell.ui.layers.slide import ROLE
 
-if TYPE_CHECKING:
-    from napari_pixcell.ui.layers.link import LayerLink
-
 OPACITY = 0.6
-PAUSE_MS = 50  # napari draws a label layer anew for each other colour
+PAUSE_MS = 50  # napari redraws the whole label layer for each new colour
 COLOURS = ("#3a6fe0", "#ffe14d", "#ff8c1a", "#e0202a")  # of the classes, negative first
 CLEAR = (0.0, 0.0, 0.0, 0.0)
 
 
-class MeasuredLayer:
-    """Shows the nuclei of the row that is chosen, while that is wanted.
+class MeasuredLayer(SessionLayer):
+    """Label layer with the nuclei of the selected measurement, if they are to be coloured."""
 
-    Parameters
-    ----------
-    link : LayerLink
-        To viewer, session and layers.
-    """
+    roles = ("measured",)
 
-    def __init__(self, link: LayerLink) -> None:
-        self.link = link
-        self.session = link.session
+    def __init__(self, stack: LayerStack) -> None:
+        super().__init__(stack)
         self._shown: Measured | None = None
-        self._pause = link.timer(PAUSE_MS, self.show)
-        link.connect_to(self.session.measures.changed, self._changed)
-        link.connect_to(self.session.regions_changed, self.show)
-
-    def _changed(self) -> None:
-        row, shown = self.session.measures.chosen, self._shown
-        if row is None or shown is None or row is shown or row.number != shown.number:
-            self.show()
-        elif not self._pause.isActive():  # a slider that is dragged tells more than can be drawn
-            self._pause.start()
+        self._pause = stack.timer(PAUSE_MS, self.show)
+        stack.connect_to(self.session.measures.changed, self._changed)
+        stack.connect_to(self.session.regions.changed, self.show)
 
     def show(self) -> None:
-        """Show the chosen row, or nothing."""
-        measures, link = self.session.measures, self.link
+        """Show the selected measurement, or remove the layer."""
+        measures, stack = self.session.measures, self.stack
         row: Any = measures.chosen
-        layer = link.find("measured")
+        layer = self.find()
         if row is not None and row is not self._shown:
-            self._tell_layout(row)
+            self._update_layout(row)
         wanted = (
             row is not None
             and measures.coloured
-            and link.slide_layer is not None
-            and row.place.slide == self.session.slide_key
+            and stack.slide_layer is not None
+            and row.place.slide == self.session.slides.key
         )
-        with link.own():
+        with stack.own():
             if layer is not None and (not wanted or layer.data is not row.labels):
-                # A new one for other nuclei: after data and colours change, napari draws nothing.
-                link.viewer.layers.remove(layer)
+                # Other nuclei need a new layer: napari draws nothing after data and colours change.
+                stack.remove(layer)
                 layer = None
             if not wanted:
                 row = None
@@ -72,36 +58,38 @@ class MeasuredLayer:
                 layer.features = _features(row)
         self._shown = row
 
-    def removed(self) -> None:
-        """Understand that the user deleted the layer."""
+    def removed(self, layer: Labels) -> None:
         self._shown = None
         self.session.measures.colour(False)
+
+    def _changed(self) -> None:
+        row, shown = self.session.measures.chosen, self._shown
+        if row is None or shown is None or row is shown or row.number != shown.number:
+            self.show()
+        elif not self._pause.isActive():  # a dragged slider changes faster than napari draws
+            self._pause.start()
 
     def _add(self, row: Measured) -> None:
         place = row.place
         layer = Labels(
             row.labels,
-            name=_name(row),
+            name=f"Nuclei by DAB · {row.name}",
             opacity=OPACITY,
             colormap=_colours(row),
             features=_features(row),
             metadata={ROLE: "measured"},
-            **self.link.where(place.region, row.labels.shape, place.mpp),
+            **self.stack.where(place.region, row.labels.shape, place.mpp),
         )
         layer.editable = False
-        self.link.insert(layer)
+        self.stack.insert(layer)
 
-    def _tell_layout(self, row: Measured) -> None:
-        """Give the layout's own layer the DAB of its nuclei."""
+    def _update_layout(self, row: Measured) -> None:
+        """Show the DAB of the nuclei as features of their layout's own layer too."""
         number = row.place.number
-        item, layer = self.session.item(number), self.link.find("layout", number)
+        item, layer = self.session.regions.get(number), self.stack.find("layout", number)
         known = item is not None and row.layout is not None and item.layout is row.layout
         if known and layer is not None:
             layer.features = _features(row)
-
-
-def _name(row: Measured) -> str:
-    return f"Nuclei by DAB · {row.name}"
 
 
 def _features(row: Measured) -> dict[str, Any]:

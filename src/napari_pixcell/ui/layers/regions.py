@@ -1,8 +1,8 @@
-"""The Regions layer: boxes that a user draws, drags and deletes, and the session's regions."""
+"""The Regions layer, in which the user draws, drags and deletes boxes."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from napari.layers import Shapes
@@ -10,40 +10,33 @@ from numpy.typing import NDArray
 
 from napari_pixcell.slides import Region
 from napari_pixcell.slides.placement import AXES, UNITS, region_to_world, world_to_region
+from napari_pixcell.ui.layers.base import LayerStack, SessionLayer
 from napari_pixcell.ui.layers.slide import ROLE, origin
-
-if TYPE_CHECKING:
-    from napari_pixcell.ui.layers.link import LayerLink
 
 PAUSE_MS = 400
 ACTIVE, OTHER = "#0a6cff", "#3a3a3a"
-NAME = "#001a80"  # readable on tissue and on glass
+NAME = "#001a80"  # readable on tissue and glass
 
 
-class RegionBoxes:
-    """Keeps the Regions layer and a session's regions in step.
+class RegionsLayer(SessionLayer):
+    """Shapes layer with a box for each region."""
 
-    Parameters
-    ----------
-    link : LayerLink
-        Gives viewer, session and slide layer.
-    """
+    roles = ("regions",)
 
-    def __init__(self, link: LayerLink) -> None:
-        self.link = link
-        self.session = link.session
+    def __init__(self, stack: LayerStack) -> None:
+        super().__init__(stack)
         self.shown: list[int] = []
         self._moved: set[int] = set()
-        self._pause = link.timer(PAUSE_MS, self._embed_moved)
-        self._soon = link.timer(0, self._edited)
+        self._pause = stack.timer(PAUSE_MS, self._embed_moved)
+        self._soon = stack.timer(0, self._edited)
 
     def show(self) -> None:
-        """Draw the regions of the current slide."""
-        session, layer = self.session, self.link.find("regions")
-        items = session.regions if session.ready else []
+        """Show the regions of the current slide."""
+        session, layer = self.session, self.find()
+        items = session.regions.current if session.slides.ready else []
         if layer is None and not items:
             return
-        with self.link.own():
+        with self.stack.own():
             corners = [self._box(item.region) for item in items]
             if layer is None:
                 layer = self._add_layer()
@@ -59,7 +52,7 @@ class RegionBoxes:
                 self.shown = numbers
             if items:
                 layer.features = {"name": [item.name for item in items]}
-                active = session.active
+                active = session.regions.active
                 colours = [ACTIVE if item is active else OTHER for item in items]
                 layer.edge_color = colours
                 layer.face_color = [[1, 1, 1, 0]] * len(items)
@@ -68,16 +61,16 @@ class RegionBoxes:
                     layer.selected_data = {numbers.index(active.number)}
             layer.refresh()
             for item in items:
-                self.link.place(self.link.find("layout", item.number), item.region)
+                self.stack.place(self.stack.find("layout", item.number), item.region)
 
     def draw(self) -> None:
-        """Let the user draw a box with the mouse."""
-        layer = self.link.find("regions")
+        """Start to draw a box with the mouse."""
+        layer = self.find()
         if layer is None:
-            with self.link.own():
+            with self.stack.own():
                 layer = self._add_layer()
         layer.visible = True
-        self.link.viewer.layers.selection.active = layer
+        self.stack.viewer.layers.selection.active = layer
         layer.mode = "add_rectangle"
 
     def _add_layer(self) -> Shapes:
@@ -94,83 +87,82 @@ class RegionBoxes:
             metadata={ROLE: "regions"},
         )
         layer.text.translation = (-8, 0)
-        self.link.insert(layer, select=True)
+        self.stack.insert(layer, select=True)
         layer.mode = "select"
-        self.link.connect_to(layer.events.data, self._on_event)
-        self.link.connect_to(layer.selected_data.events.items_changed, self._on_selected)
+        self.stack.connect_to(layer.events.data, self._on_event)
+        self.stack.connect_to(layer.selected_data.events.items_changed, self._on_selected)
         self.shown = []
         return layer
 
     def _on_event(self, event: Any) -> None:
-        # Layers must not be changed in the middle of a drag or of their own event.
-        if not self.link.changing and str(event.action) in ("changed", "added", "removed"):
+        # Layers must not change during a drag or one of their own events.
+        if not self.stack.changing and str(event.action) in ("changed", "added", "removed"):
             self._soon.start()
 
     def _on_selected(self, *_: Any) -> None:
-        layer = self.link.find("regions")
-        if self.link.changing or layer is None or len(layer.selected_data) != 1:
+        layer = self.find()
+        if self.stack.changing or layer is None or len(layer.selected_data) != 1:
             return
         index = next(iter(layer.selected_data))
         if index < len(self.shown):
-            self.session.activate(self.shown[index])
+            self.session.regions.activate(self.shown[index])
 
     def _edited(self) -> None:
-        """Take over what was drawn, dragged or deleted in the Regions layer."""
-        layer, slide_layer = self.link.find("regions"), self.link.slide_layer
+        """Update the session after boxes were drawn, dragged or deleted."""
+        layer, slide_layer = self.find(), self.stack.slide_layer
         if layer is None or slide_layer is None:
             return
         boxes = [self._region(corners) for corners in layer.data]
         left = dict(zip(self.shown, self._matches(boxes), strict=True))
         for number, index in left.items():
-            item = self.session.item(number)
+            item = self.session.regions.get(number)
             if index is None:
-                self.session.remove_region(number)
+                self.session.regions.remove(number)
             elif item is not None and not _close(boxes[index], item.region):
                 self._moved.add(number)
-                self.session.move_region(number, boxes[index], embed=False)
+                self.session.regions.move(number, boxes[index], settled=False)
                 self._pause.start()
         taken = set(left.values())
         for index, box in enumerate(boxes):
             if index not in taken:
-                self.shown = []  # what is drawn is not what the session knows
-                self.session.draw_region(box)
+                self.shown = []  # the session may snap the box to another size
+                self.session.regions.draw(box)
                 layer.mode = "select"  # to move or resize it
         self.show()
 
     def _matches(self, boxes: list[Region]) -> list[int | None]:
-        """Find each known region among the boxes: in order, or by place after a deletion."""
+        """Return each region's box index: by order, or by position after a deletion."""
         if len(boxes) >= len(self.shown):
             return list(range(len(self.shown)))
-        items = [self.session.item(number) for number in self.shown]
-        places = [
+        items = [self.session.regions.get(number) for number in self.shown]
+        matches = [
             [i for i, box in enumerate(boxes) if item is not None and _close(box, item.region)]
             for item in items
         ]
-        return [place[0] if place else None for place in places]
+        return [match[0] if match else None for match in matches]
 
     def _embed_moved(self) -> None:
         moved, self._moved = self._moved, set()
         for number in moved:
-            if self.session.item(number) is not None:
-                self.session.embed(number)
+            if self.session.regions.get(number) is not None:
+                self.session.embeddings.embed(number)
 
     def _box(self, region: Region) -> NDArray[np.float64]:
-        """Give the four corners in the world, (4, 2), y and x in µm."""
-        assert self.link.slide_layer is not None
-        top, left, bottom, right = region_to_world(region, self.session.slide.mpp)
+        """Return the corners of a region, (4, 2), y and x in µm."""
+        assert self.stack.slide_layer is not None
+        top, left, bottom, right = region_to_world(region, self.session.slides.current.mpp)
         corners = np.array([(top, left), (top, right), (bottom, right), (bottom, left)])
-        return corners + origin(self.link.slide_layer)
+        return corners + origin(self.stack.slide_layer)
 
     def _region(self, corners: NDArray[Any]) -> Region:
-        assert self.link.slide_layer is not None
-        world = np.asarray(corners)[:, -2:] - origin(self.link.slide_layer)
+        assert self.stack.slide_layer is not None
+        world = np.asarray(corners)[:, -2:] - origin(self.stack.slide_layer)
         (top, left), (bottom, right) = world.min(axis=0), world.max(axis=0)
-        return world_to_region(top, left, bottom, right, self.session.slide.mpp)
+        return world_to_region(top, left, bottom, right, self.session.slides.current.mpp)
 
-    def removed(self) -> None:
-        """Take the deletion of the whole layer for that of its regions."""
+    def removed(self, layer: Shapes) -> None:
         for number in self.shown:
-            self.session.remove_region(number)
+            self.session.regions.remove(number)
         self.shown = []
 
 

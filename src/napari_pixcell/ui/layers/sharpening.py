@@ -1,10 +1,9 @@
-"""Slide layers that are drawn at once and become sharp as their tiles are decoded."""
+"""Slide layers that are drawn at once and sharpen as their tiles are decoded."""
 
 from __future__ import annotations
 
 import contextlib
 import weakref
-from typing import Any
 
 from napari.layers import Image, Layer
 from napari.viewer import Viewer
@@ -12,25 +11,25 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_pixcell.slides.window import SlideView, ViewLevel
 
-PAUSE_MS = 120  # between two drawings while tiles arrive; each takes the window some 10 ms
+PAUSE_MS = 120  # between two redraws, each of which takes some 10 ms
 
 _watched: weakref.WeakSet[Viewer] = weakref.WeakSet()
-_drawings: dict[int, Drawing] = {}
+_sharpening: dict[int, Sharpening] = {}
 
 
 def watch(viewer: Viewer) -> None:
-    """Sharpen all slide layers of a viewer, those of now and of later; twice is once."""
+    """Sharpen all slide layers of a viewer, present and future; further calls do nothing."""
     if viewer in _watched:
         return
     _watched.add(viewer)
-    viewer.layers.events.inserted.connect(_inserted)
-    viewer.layers.events.removed.connect(_removed)
+    viewer.layers.events.inserted.connect(lambda event: _attach(event.value))
+    viewer.layers.events.removed.connect(lambda event: _detach(id(event.value)))
     for layer in viewer.layers:
         _attach(layer)
 
 
 def view_of(layer: Layer) -> SlideView | None:
-    """Give the view that a layer shows; None where it is no slide with levels."""
+    """Return the view that a layer shows, or None if it is no multiscale slide."""
     if isinstance(layer, Image) and layer.multiscale:
         first = layer.data[0]
         if isinstance(first, ViewLevel):
@@ -38,17 +37,17 @@ def view_of(layer: Layer) -> SlideView | None:
     return None
 
 
-class Drawing(QObject):
-    """Draws a layer again when tiles that it lacked are there.
+class Sharpening(QObject):
+    """Redraws a layer when missing tiles have been decoded.
 
     Parameters
     ----------
     layer : Image
     view : SlideView
-        What the layer shows.
+        The view that the layer shows.
     """
 
-    arrived = Signal()  # takes the news from the threads that decode to the window's
+    arrived = Signal()  # from the decoding threads to the main thread
 
     def __init__(self, layer: Image, view: SlideView) -> None:
         super().__init__()
@@ -58,20 +57,20 @@ class Drawing(QObject):
         self._pause.setSingleShot(True)
         self._pause.setInterval(PAUSE_MS)
         self._pause.timeout.connect(self._draw)
-        self.arrived.connect(self._later)
-        view.ready.connect(self._tell)
+        self.arrived.connect(self._draw_later)
+        view.ready.connect(self._announce)
 
     def close(self) -> None:
-        """Stop; what the layer reads from now on is waited for."""
+        """Stop; from now on the layer waits for the tiles that it reads."""
         with contextlib.suppress(ValueError):
-            self.view.ready.disconnect(self._tell)
+            self.view.ready.disconnect(self._announce)
         self._pause.stop()
 
-    def _tell(self) -> None:
-        with contextlib.suppress(RuntimeError):  # Qt is gone already
+    def _announce(self) -> None:
+        with contextlib.suppress(RuntimeError):  # Qt is already gone
             self.arrived.emit()
 
-    def _later(self) -> None:
+    def _draw_later(self) -> None:
         if not self._pause.isActive():
             self._pause.start()
 
@@ -83,20 +82,12 @@ class Drawing(QObject):
 
 def _attach(layer: Layer) -> None:
     view = view_of(layer)
-    if view is not None and id(layer) not in _drawings:
-        _drawings[id(layer)] = Drawing(layer, view)
-        weakref.finalize(layer, _forget, id(layer))
+    if view is not None and id(layer) not in _sharpening:
+        _sharpening[id(layer)] = Sharpening(layer, view)
+        weakref.finalize(layer, _detach, id(layer))
 
 
-def _forget(key: int) -> None:
-    drawing = _drawings.pop(key, None)
-    if drawing is not None:
-        drawing.close()
-
-
-def _inserted(event: Any) -> None:
-    _attach(event.value)
-
-
-def _removed(event: Any) -> None:
-    _forget(id(event.value))
+def _detach(key: int) -> None:
+    sharpening = _sharpening.pop(key, None)
+    if sharpening is not None:
+        sharpening.close()

@@ -1,45 +1,37 @@
-"""The layer that shows where the slide looks like a region."""
+"""The map of tissue that is similar to a region, shown over the slide."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from napari.layers import Image
 
 from napari_pixcell.slides import Region
 from napari_pixcell.studio.similar_job import Similar
+from napari_pixcell.ui.layers.base import LayerStack, SessionLayer
 from napari_pixcell.ui.layers.slide import ROLE
 
-if TYPE_CHECKING:
-    from napari_pixcell.ui.layers.link import LayerLink
-
 OPACITY = 0.5
-COLOURS = "inferno"  # unlike tissue is darkened; yellow and orange are no colours of H&E
+COLOURS = "inferno"  # darkens dissimilar tissue; yellow and orange do not occur in H&E
 
 
-class SimilarLayer:
-    """Keeps the map of similar tissue over the slide.
+class SimilarLayer(SessionLayer):
+    """Image layer with the similarity map."""
 
-    Parameters
-    ----------
-    link : LayerLink
-        To viewer, session and layers.
-    """
+    roles = ("similar",)
 
-    def __init__(self, link: LayerLink) -> None:
-        self.link = link
-        self.session = link.session
+    def __init__(self, stack: LayerStack) -> None:
+        super().__init__(stack)
         self._seen: Similar | None = None
-        link.connect_to(self.session.similar.changed, self.show)
+        stack.connect_to(self.session.similar.changed, self.show)
 
     def show(self) -> None:
-        """Show what was found by now, or nothing."""
-        similar, link = self.session.similar, self.link
-        found, layer = similar.found, link.find("similar")
-        with link.own():
-            if found is None or link.slide_layer is None:
-                if layer is not None:
-                    link.viewer.layers.remove(layer)
+        """Show the current map, or remove the layer."""
+        similar = self.session.similar
+        found, layer = similar.found, self.find()
+        with self.stack.own():
+            if found is None or self.stack.slide_layer is None:
+                self.stack.remove(layer)
             elif layer is None:
                 if similar.shown:
                     self._add(found)
@@ -49,8 +41,7 @@ class SimilarLayer:
                 layer.visible = similar.shown
         self._seen = found
 
-    def removed(self) -> None:
-        """Understand that the user deleted the layer."""
+    def removed(self, layer: Image) -> None:
         self.session.similar.show(False)
 
     def _add(self, found: Similar) -> None:
@@ -62,31 +53,32 @@ class SimilarLayer:
             opacity=OPACITY,
             interpolation2d="nearest",
             metadata={ROLE: "similar", "region": found.number},
-            **self.link.where(self._covered(found), found.heat.shape),
+            **self.stack.where(_covered(found), found.heat.shape),
         )
-        self.link.insert(layer)
+        self.stack.insert(layer)
 
         def toggled(_event: Any = None) -> None:
-            if not self.link.changing:
+            if not self.stack.changing:
                 self.session.similar.show(layer.visible)
 
-        self.link.connect_to(layer.events.visible, toggled)
+        self.stack.connect_to(layer.events.visible, toggled)
 
     def _update(self, layer: Image, found: Similar) -> None:
         layer.name = self._name(found)
         layer.metadata["region"] = found.number
         if layer.data.shape == found.heat.shape:
-            # While it is looked for: only the pixels are other ones, and that is quicker.
+            # During a search only the pixels change, and this is faster than new data.
             layer.data[...] = found.heat
             layer.refresh(thumbnail=found.complete, highlight=False, extent=False)
         else:
             layer.data = found.heat
-        self.link.place(layer, self._covered(found))
+        self.stack.place(layer, _covered(found))
 
     def _name(self, found: Similar) -> str:
-        item = self.session.item(found.number)
+        item = self.session.regions.get(found.number)
         return f"Similar tissue · {item.name}" if item is not None else "Similar tissue"
 
-    def _covered(self, found: Similar) -> Region:
-        height, width = found.grid.shape
-        return Region(0, 0, width, height)
+
+def _covered(found: Similar) -> Region:
+    height, width = found.grid.shape
+    return Region(0, 0, width, height)

@@ -1,8 +1,6 @@
-"""From an RGB image layer to a slide."""
+"""Image layers as slides, and the roles of the session's own layers."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from napari.layers import Image, Layer
 
@@ -12,42 +10,42 @@ ROLE = "napari_pixcell_role"
 
 
 def role(layer: Layer) -> str:
-    """Say what one of our layers is for; empty for all others."""
+    """Return the role of a session's layer, or an empty string for other layers."""
     return str(layer.metadata.get(ROLE, ""))
 
 
 def is_slide(layer: Layer | None) -> bool:
-    """Whether a layer can be worked on: a two-dimensional RGB image that is not ours."""
+    """Return True for a two-dimensional RGB image that is not a session's own."""
     return isinstance(layer, Image) and bool(layer.rgb) and layer.ndim == 2 and not role(layer)
 
 
 def um_per_unit(layer: Layer) -> float | None:
-    """How many µm the layer's own unit is; None where it is only pixels."""
+    """Return the length of the layer's unit in µm, or None if the unit is the pixel."""
     try:
         return float((1 * layer.units[-1]).to("micrometer").magnitude)
-    except Exception:  # pint's errors differ between versions; pixels have no length
+    except Exception:  # pint's errors differ between versions
         return None
 
 
 def slide_of(layer: Layer) -> Slide:
-    """Give the slide that a layer shows."""
-    known: dict[str, Any] = layer.metadata.get("napari_pixcell") or {}
-    if isinstance(known.get("slide"), Slide):
-        return known["slide"]
+    """Return the slide that a layer shows."""
+    known = (layer.metadata.get("napari_pixcell") or {}).get("slide")
+    if isinstance(known, Slide):
+        return known
     unit = um_per_unit(layer)
     levels = list(layer.data) if layer.multiscale else [layer.data]
     return ArraySlide(levels, unit * float(layer.scale[-1]) if unit else None, layer.name)
 
 
 def origin(layer: Layer) -> tuple[float, float]:
-    """Where the layer's first pixel lies, (y, x) in µm."""
+    """Return the position of the layer's first pixel, (y, x) in µm."""
     unit = um_per_unit(layer) or 1.0
     y, x = layer.translate[-2:]
     return float(y) * unit, float(x) * unit
 
 
 def calibrate(layer: Layer, slide: Slide) -> None:
-    """Give a layer the pixel size that the user told us."""
+    """Set the pixel size of a layer to that of its slide."""
     layer.scale = (slide.mpp, slide.mpp)
     layer.translate = (0.0, 0.0)
     layer.units = ("micrometer", "micrometer")

@@ -1,50 +1,63 @@
-"""Real nuclear outlines under the mouse: one for each click, many along a stroke."""
+"""Stamping real nuclear outlines: one for each click, many along a stroke."""
 
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 from napari.layers import Labels
 
 from napari_pixcell.cells.editing import Point
+from napari_pixcell.cells.patch import Patch
+from napari_pixcell.studio.session import Session
 
-if TYPE_CHECKING:
-    from napari_pixcell.ui.layers.layout_tools import CellTools
-
-JITTER = 0.2  # of size and angle: no two nuclei are alike
+JITTER = 0.2  # of size and angle, so that no two nuclei are alike
 
 
 class Stamping:
-    """Places outlines of the session's stamps on a layout.
+    """Stamps outlines of the session's stamp library on a layout.
+
+    Parameters
+    ----------
+    session : Session
+    next_label : callable
+        Returns an unused label of a layer.
+    change : callable
+        Writes a patch to a layer.
 
     Attributes
     ----------
     spacing_um : float
-        Between the centres of nuclei along a stroke.
+        Distance between the centres of nuclei along a stroke.
     size : float
         Factor on their areas.
     along : bool
-        Whether they lie along the stroke, or any way.
+        Whether nuclei are aligned with the stroke.
     """
 
-    def __init__(self, tools: CellTools) -> None:
-        self.tools = tools
-        self.session = tools.session
+    def __init__(
+        self,
+        session: Session,
+        next_label: Callable[[Labels], int],
+        change: Callable[[Labels, Patch | None], Any],
+    ) -> None:
+        self.session = session
+        self._next_label, self._change = next_label, change
         self.spacing_um, self.size, self.along = 10.0, 1.0, False
         self._seeds = itertools.count(1)
         self._stroke: Any = None
 
     def prepare(self) -> None:
-        """Have the stamps read before the first click."""
-        if self.session.stamps is None and not self.session.inventing:
-            self.session.use_stamps(self.session.stamps_of)
+        """Start to read the stamps, before the first click."""
+        if self.session.invention.stamps is None and not self.session.invention.busy:
+            self.session.invention.use_stamps(self.session.invention.stamps_of)
 
     def press(self, layer: Labels, point: Point) -> None:
         """Begin a stroke."""
         from napari_pixcell.cells.inventing.scatter import Scatter
 
-        library = self.session.stamps
+        library = self.session.invention.stamps
         if library is None:
             self.prepare()
             return
@@ -61,26 +74,24 @@ class Stamping:
         self.move(layer, point)
 
     def move(self, layer: Labels, point: Point) -> None:
-        """Go on with it."""
+        """Extend the stroke."""
         if self._stroke is not None:
-            self._place(layer, self._stroke.add(*(n * self._mpp for n in point)))
+            self._stamp(layer, self._stroke, self._stroke.add(*(n * self._mpp for n in point)))
 
     def release(self, layer: Labels) -> None:
-        """End it, and say where there was no room."""
+        """End the stroke, and report if no nucleus had room."""
         stroke, self._stroke = self._stroke, None
         if stroke is None:
             return
-        self._place(layer, stroke.finish(), stroke)
+        self._stamp(layer, stroke, stroke.finish())
         if stroke.missed and not stroke.placed:
-            self.session.note("layout", "There is no room for a nucleus here.")
+            self.session.notices.note("layout", "No room for a nucleus here.")
 
     @property
     def _mpp(self) -> float:
         return float(self.session.settings.model.mpp)
 
-    def _place(self, layer: Labels, placements: list[Any], stroke: Any = None) -> None:
-        stroke = stroke or self._stroke
+    def _stamp(self, layer: Labels, stroke: Any, placements: list[Any]) -> None:
         for placement in placements:
-            label = self.tools.next_label(layer)
-            patch = stroke.stamp(layer.data, self._mpp, placement, label)
-            self.tools.change(layer, patch)
+            label = self._next_label(layer)
+            self._change(layer, stroke.stamp(layer.data, self._mpp, placement, label))

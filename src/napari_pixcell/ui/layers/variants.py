@@ -1,9 +1,9 @@
-"""Layers of variants: one for each that is kept, and one that all others share."""
+"""Layers of variants: one for each starred variant, and one that all others share."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from napari.layers import Image
@@ -12,102 +12,92 @@ from numpy.typing import NDArray
 from napari_pixcell.slides.pyramid import pyramid
 from napari_pixcell.slides.stored_picture import StoredPicture
 from napari_pixcell.slides.window import SlideView
-from napari_pixcell.studio.results.results import Result, Target
+from napari_pixcell.studio.generation.target import Target
+from napari_pixcell.studio.results.results import Result
 from napari_pixcell.studio.results.swipe import compose
+from napari_pixcell.ui.layers.base import LayerStack, SessionLayer
 from napari_pixcell.ui.layers.slide import ROLE, role
 from napari_pixcell.ui.layers.swipe import SwipeDrag
 
-if TYPE_CHECKING:
-    from napari_pixcell.ui.layers.link import LayerLink
-
-PLAIN = 4096  # px; a picture with a longer side is shown by levels
+PLAIN = 4096  # px; images with a longer side are shown as pyramids
 SHARED = "Synthetic preview"
 
 Data = NDArray[np.uint8] | list[Any]
 
 
-class VariantLayers:
-    """Puts variants and the live picture exactly over their regions.
+class VariantLayers(SessionLayer):
+    """Image layers with variants and the preview, exactly over their regions.
 
-    Adding a layer is the window's longest turn (80 to 160 ms), and napari collects garbage after
-    each one that is removed. So what the user does not keep shares one layer, the live picture
-    too: its pixels and its place change, and it is hidden rather than removed.
-
-    Parameters
-    ----------
-    link : LayerLink
-        Gives viewer, session and slide layer.
+    Adding a layer blocks the window for 80 to 160 ms, and napari collects garbage whenever one is
+    removed. So all variants without a star share one layer with the preview: its pixels and
+    position change, and it is hidden instead of removed.
     """
 
-    def __init__(self, link: LayerLink) -> None:
-        self.link = link
-        self.session = link.session
-        self.gallery = link.session.gallery
+    roles = ("variant", "preview")
+
+    def __init__(self, stack: LayerStack) -> None:
+        super().__init__(stack)
+        self.gallery = stack.session.gallery
         self._building: set[int] = set()
         self._levels: dict[int, list[Any]] = {}
-        self._live: Target | None = None
-        self._looked_away: Target | None = None
+        self._previewed: Target | None = None
+        self._dismissed: Target | None = None
         self._looks = 0
-        # What the shared layer holds: compared before its pixels are replaced.
+        # Identifies the content of the shared layer, to replace its pixels only if needed.
         self._content: tuple[Any, ...] = ()
         self._watched: dict[int, Callable[..., None]] = {}
-        link.connect_to(self.gallery.added, self.finish)
-        link.connect_to(self.gallery.shown, self._chosen)
-        link.connect_to(self.gallery.peeked, self.show)
-        link.connect_to(self.gallery.swipe.changed, self._swiped)
-        link.connect_to(self.session.generation.preview, self.preview)
-        self.drag = SwipeDrag(link)
+        stack.connect_to(self.gallery.added, self.finish)
+        stack.connect_to(self.gallery.shown, self._selected)
+        stack.connect_to(self.gallery.peeked, self.show)
+        stack.connect_to(self.gallery.swipe.changed, self._show_shared)
+        stack.connect_to(self.session.queue.preview, self.preview)
+        self.drag = SwipeDrag(stack)
 
     @property
     def shared(self) -> Image | None:
-        """The layer of what is not kept; None before there was anything, or if it was deleted."""
-        found: Image | None = self.link.find("preview")
-        return found
+        """The shared layer; None before its first use or after its deletion."""
+        layer: Image | None = self.stack.find("preview")
+        return layer
 
     def finish(self, result: Result) -> None:
-        """Let the live picture become the variant that it was sharpening to."""
-        if self._live is result.target:
-            self._live = None
+        """Show a finished variant in place of its preview."""
+        if self._previewed is result.target:
+            self._previewed = None
             self.gallery.show(result)
 
-    def _chosen(self) -> None:
-        """Show what is to be seen; whoever chooses meanwhile has seen enough of the live one."""
-        if self._live is not None and self.gallery.looks != self._looks:
-            self._looked_away, self._live = self._live, None
+    def _selected(self) -> None:
+        """Show the selected variant; a selection during a preview ends the preview."""
+        if self._previewed is not None and self.gallery.looks != self._looks:
+            self._dismissed, self._previewed = self._previewed, None
         self._looks = self.gallery.looks
         self.show()
 
-    def _swiped(self) -> None:
-        with self.link.own():
-            self._show_shared()
-
     def show(self) -> None:
-        """Show those variants that are to be seen, and no others."""
-        there = {x.metadata["result"]: x for x in self.link.viewer.layers if role(x) == "variant"}
-        with self.link.own():
+        """Show the visible variants, and only those."""
+        layers = [layer for layer in self.stack.viewer.layers if role(layer) == "variant"]
+        existing = {layer.metadata["result"]: layer for layer in layers}
+        with self.stack.own():
             for result in self.gallery.kept:
-                layer = there.pop(result.number, None)
+                layer = existing.pop(result.number, None)
                 if layer is None:
-                    self._keep(result)
+                    self._add_starred(result)
                 else:
                     _see(layer, self._visible(result))
-            for layer in there.values():
+            for layer in existing.values():
                 self._remove(layer)
-            self._show_shared()
+        self._show_shared()
 
     def preview(self, target: Target | None, image: NDArray[np.uint8] | None) -> None:
-        """Show how the running variant looks by now; None when there is nothing to see."""
+        """Show a preview of the running variant; None ends it."""
         if target is None or image is None:
-            self._live = self._looked_away = None
-            with self.link.own():
-                self._show_shared()
-        elif self._here(target) and target is not self._looked_away:
-            self._live = target
-            with self.link.own():
-                self._show_live(target, image)
+            self._previewed = self._dismissed = None
+            self._show_shared()
+        elif self._here(target) and target is not self._dismissed:
+            self._previewed = target
+            with self.stack.own():
+                self._show_preview(target, image)
 
     def removed(self, layer: Image) -> None:
-        """Understand that the user deleted one of the layers: it is not kept, and not seen."""
         self._unwatch(layer)
         result = self._result_of(layer)
         if role(layer) == "preview":
@@ -118,12 +108,12 @@ class VariantLayers:
             self.gallery.note_visible(result, False)
             self.gallery.changed.emit()
 
-    # -- the layers of what is kept --------------------------------------------------------
+    # -- layers of starred variants ----------------------------------------------------------
 
-    def _keep(self, result: Result) -> None:
+    def _add_starred(self, result: Result) -> None:
         large = is_large(result)
         if not self._here(result.target) or (large and not self._visible(result)):
-            return  # its levels are made when it is looked at
+            return  # its pyramid is built when it is shown
         data = self._data(result)
         if data is not None:
             self._insert(
@@ -134,37 +124,37 @@ class VariantLayers:
                 metadata={ROLE: "variant", **_about(result)},
             )
 
-    # -- the layer that all others share ------------------------------------------------------
+    # -- the shared layer ----------------------------------------------------------------------
 
     def _show_shared(self) -> None:
-        if self._live is not None:
-            _see(self.shared, self.gallery.peeking != self._live.number)
-            return
-        swiped = self._swiped_result()
-        result = swiped or self.gallery.previewed
-        if result is None or not self._here(result.target):
-            _see(self.shared, False)
-            return
-        if swiped is not None:
-            self._show_swipe(swiped)
-        elif self._content != ("result", result.number) or self.shared is None:
-            data = self._data(result)
-            if data is None:
-                _see(self.shared, False)  # until its levels are there
+        with self.stack.own():
+            if self._previewed is not None:
+                _see(self.shared, self.gallery.peeking != self._previewed.number)
                 return
-            self._put(data, result.target, ("result", result.number), _about(result))
-        _see(self.shared, self._visible(result))
+            swiped = self._swiped_result()
+            result = swiped or self.gallery.previewed
+            if result is None or not self._here(result.target):
+                _see(self.shared, False)
+                return
+            if swiped is not None:
+                self._show_swipe(swiped)
+            elif self._content != ("result", result.number) or self.shared is None:
+                data = self._data(result)
+                if data is None:
+                    _see(self.shared, False)  # until its pyramid is built
+                    return
+                self._fill_shared(data, result.target, ("result", result.number), _about(result))
+            _see(self.shared, self._visible(result))
 
-    def _show_live(self, target: Target, image: NDArray[np.uint8]) -> None:
+    def _show_preview(self, target: Target, image: NDArray[np.uint8]) -> None:
         layer = self.shared
         content = ("live", target.slide, target.region, target.mpp)
         if layer is not None and self._content == content and layer.data.shape == image.shape:
-            # Several times a second: draw the new pixels, and nothing else that a new
-            # ``layer.data`` would have the window do.
+            # Several times a second: redraw the pixels without the other work of new data.
             layer.data[...] = image
             layer.refresh(thumbnail=False, highlight=False, extent=False)
         else:
-            self._put(image.copy(), target, content, {}, "linear")
+            self._fill_shared(image.copy(), target, content, {}, "linear")
         _see(self.shared, self.gallery.peeking != target.number)
 
     def _swiped_result(self) -> Result | None:
@@ -182,12 +172,12 @@ class VariantLayers:
         if layer is None or self._content != content:
             data = np.empty_like(result.memory)
             compose(left, result.memory, swipe.at, data)
-            self._put(data, result.target, content, _about(result))
+            self._fill_shared(data, result.target, content, _about(result))
         else:
             compose(left, result.memory, swipe.at, layer.data)
             layer.refresh(thumbnail=False, highlight=False, extent=False)
 
-    def _put(
+    def _fill_shared(
         self,
         data: Data,
         target: Target,
@@ -195,11 +185,11 @@ class VariantLayers:
         about: dict[str, Any],
         interpolation: str = "nearest",
     ) -> None:
-        """Put pixels into the shared layer, over their region."""
-        layer, several = self.shared, isinstance(data, list)
+        """Show pixels in the shared layer, over their region."""
+        layer, multiscale = self.shared, isinstance(data, list)
         metadata = {ROLE: "preview", **about}
-        if layer is not None and (several or layer.multiscale):
-            self._remove(layer)  # napari cannot change the one into the other
+        if layer is not None and (multiscale or layer.multiscale):
+            self._remove(layer)  # napari cannot make a layer multiscale or single-scale
             layer = None
         if layer is None:
             self._insert(
@@ -207,7 +197,7 @@ class VariantLayers:
             )
         else:
             layer.data = data
-            self.link.place(layer, target.region, target.mpp)
+            self.stack.place(layer, target.region, target.mpp)
             if layer.interpolation2d != interpolation:
                 layer.interpolation2d = interpolation
             layer.metadata = metadata
@@ -216,7 +206,7 @@ class VariantLayers:
     # -- both ---------------------------------------------------------------------------------
 
     def _data(self, result: Result) -> Data | None:
-        """Give what a layer shows; None while that is being read or made."""
+        """Return the pixels or pyramid of a variant, or None while it is being built."""
         image = result.memory
         if isinstance(image, StoredPicture):
             return SlideView(image.levels).levels
@@ -228,7 +218,7 @@ class VariantLayers:
         return levels
 
     def _build(self, result: Result, image: NDArray[np.uint8]) -> None:
-        """Make the levels of a large picture in a thread, then show it."""
+        """Build the pyramid of a large image in a thread, then show it."""
         if result.number in self._building:
             return
         self._building.add(result.number)
@@ -241,38 +231,38 @@ class VariantLayers:
 
         def failed(message: str) -> None:
             self._building.discard(result.number)
-            self.session.say("results", message)
+            self.session.notices.say("results", message)
 
         self.session.background.compute(lambda: pyramid(image), built, failed)
 
     def _insert(self, data: Data, target: Target, **options: Any) -> None:
-        """Add a picture exactly over its region, leaving the user's layer selected."""
-        several = isinstance(data, list)
+        """Add an image exactly over its region, without selecting it."""
+        multiscale = isinstance(data, list)
         finest = data[0] if isinstance(data, list) else data
-        where = self.link.where(target.region, finest.shape, target.mpp)
-        layer = Image(data, rgb=True, multiscale=several, **options, **where)
-        self.link.insert(layer)
+        where = self.stack.where(target.region, finest.shape, target.mpp)
+        layer = Image(data, rgb=True, multiscale=multiscale, **options, **where)
+        self.stack.insert(layer)
 
         def toggled(_event: Any = None) -> None:
             result = self._result_of(layer)
-            if self.link.changing:
+            if self.stack.changing:
                 return
             if result is not None:
                 self.gallery.note_visible(result, layer.visible)
-            elif not layer.visible:  # the live picture, which must not come back by itself
-                self._looked_away, self._live = self._live, None
+            elif not layer.visible:  # a hidden preview stays hidden
+                self._dismissed, self._previewed = self._previewed, None
 
         self._watched[id(layer)] = toggled
-        self.link.connect_to(layer.events.visible, toggled)
+        self.stack.connect_to(layer.events.visible, toggled)
 
     def _remove(self, layer: Image) -> None:
         self._unwatch(layer)
-        self.link.viewer.layers.remove(layer)
+        self.stack.remove(layer)
 
     def _unwatch(self, layer: Image) -> None:
         toggled = self._watched.pop(id(layer), None)
         if toggled is not None:
-            self.link.disconnect_from(layer.events.visible, toggled)
+            self.stack.disconnect_from(layer.events.visible, toggled)
 
     def _result_of(self, layer: Image) -> Result | None:
         return self.gallery.get(layer.metadata.get("result", 0))
@@ -281,17 +271,17 @@ class VariantLayers:
         return result.shown and self.gallery.peeking != result.target.number
 
     def _here(self, target: Target) -> bool:
-        return target.slide == self.session.slide_key
+        return target.slide == self.session.slides.key
 
 
 def _see(layer: Image | None, on: bool) -> None:
-    """Show or hide a layer; napari draws it again even where nothing changes."""
+    """Show or hide a layer, only if needed, since napari always redraws it."""
     if layer is not None and layer.visible != on:
         layer.visible = on
 
 
 def is_large(result: Result) -> bool:
-    """Whether a picture is shown by levels."""
+    """Return True if a variant is shown as a pyramid."""
     return max(result.shape[:2]) > PLAIN
 
 

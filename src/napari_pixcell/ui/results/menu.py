@@ -1,4 +1,4 @@
-"""What can be done with variants, as a menu."""
+"""The context menu of variants."""
 
 from __future__ import annotations
 
@@ -14,19 +14,17 @@ from napari_pixcell.studio.session import Session
 
 
 def result_menu(parent: QWidget, session: Session, results: Sequence[Result]) -> QMenu:
-    """Make the menu of the selected variants; what needs a single one is left out for several."""
+    """Build the menu of the selected variants."""
     menu, gallery = QMenu(parent), session.gallery
     kept = all(result.starred for result in results)
     one, several = results[0], len(results) > 1
-    words = "Keep as a layer" if not several else f"Keep {len(results)} as layers"
-    menu.addAction(
-        "Keep no longer" if kept else words, lambda: gallery.star(list(results), not kept)
-    )
+    count = f" {len(results)} variants" if several else ""
+    star = "Remove star" if kept else f"Star{count}"
+    menu.addAction(star, lambda: gallery.star(list(results), not kept))
     if not several:
         _add_single(menu, session, one)
     menu.addSeparator()
-    discard = f"Discard {len(results)}" if several else "Discard"
-    menu.addAction(discard, lambda: gallery.discard(*results))
+    menu.addAction(f"Discard{count}", lambda: gallery.discard(*results))
     return menu
 
 
@@ -34,11 +32,11 @@ def _add_single(menu: QMenu, session: Session, result: Result) -> None:
     settings, gallery, request = session.settings, session.gallery, result.record.request
     looked = gallery.looked
     if looked is not None and looked is not result and looked.target.number == result.target.number:
-        menu.addAction("Swipe against the one shown", lambda: gallery.swipe_against(result))
+        menu.addAction("Swipe against visible variant", lambda: gallery.swipe_against(result))
     menu.addSeparator()
     menu.addAction("Use these settings", lambda: settings.use(request))
     menu.addAction("Use this seed", lambda: setattr(settings, "seed", result.seed))
-    menu.addAction("Use as style", lambda: session.use_as_style(result))
+    menu.addAction("Use as style", lambda: session.styles.add_variant(result))
     menu.addSeparator()
     clipboard = QGuiApplication.clipboard()
     if clipboard is not None:
@@ -48,14 +46,14 @@ def _add_single(menu: QMenu, session: Session, result: Result) -> None:
 
 
 def record_text(session: Session, result: Result) -> str:
-    """Give a variant's record as JSON, with the name that exports carry."""
-    record = result.named(session.export_name.strip() or "slide")
+    """Return a variant's record as JSON, with the slide name used in exports."""
+    record = result.named(session.exporter.name.strip() or "slide")
     return json.dumps(record.to_dict(), indent=1)
 
 
 def _save(parent: QWidget | None, session: Session, result: Result) -> None:
-    name, suffix = session.picture_name(result)
+    name, suffix = session.exporter.picture_name(result)
     kinds = f"{'OME-TIFF' if suffix != '.png' else 'PNG'} (*{suffix})"
     path, _ = QFileDialog.getSaveFileName(parent, "Save image", name, kinds)
     if path:
-        session.save_picture(result, Path(path))
+        session.exporter.save_picture(result, Path(path))

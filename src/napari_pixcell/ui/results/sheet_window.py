@@ -1,4 +1,4 @@
-"""A window with a sheet of synthetic pictures, to look at and to save."""
+"""A window with a contact sheet of synthetic images."""
 
 from __future__ import annotations
 
@@ -13,22 +13,19 @@ from qtpy.QtWidgets import QDialog, QFileDialog, QLabel, QScrollArea, QVBoxLayou
 from napari_pixcell.studio.session import Session
 from napari_pixcell.ui.widgets import button, row, whole_pixmap
 
-FRAME, FOOT = 30, 44  # px of the window around the sheet, and below it
-SMALLEST = 0.6  # of its size; a sheet that had to be smaller scrolls
+FRAME, FOOT = 30, 44  # px around the sheet, and below it
+SMALLEST = 0.6  # least scale; a sheet that needs less scrolls at full size
 
 
 class SheetWindow(QDialog):
-    """A sheet, and a button that saves it.
+    """A sheet with a button to save it.
 
     Parameters
     ----------
     session : Session
-        Which writes it.
     title : str
-        What it shows.
     sheet : array, uint8, (height, width, 3)
     parent : QWidget
-        Of the window.
     """
 
     def __init__(
@@ -45,7 +42,7 @@ class SheetWindow(QDialog):
         scroll = QScrollArea()
         scroll.setWidget(picture)
         self.state = QLabel()
-        self.save_button = button("Save as PNG…", "Keep the sheet as a picture", self._choose)
+        self.save_button = button("Save as PNG…", "Save the sheet as an image", self._choose)
         stack = QVBoxLayout(self)
         stack.addWidget(scroll)
         line = row(self.state, self.save_button)
@@ -58,28 +55,26 @@ class SheetWindow(QDialog):
         return screen.availableGeometry().size() * 0.94 if screen is not None else QSize(1200, 700)
 
     def _choose(self) -> None:
-        path, _ = QFileDialog.getSaveFileName(self, "Save the sheet", "sheet.png", "PNG (*.png)")
+        path, _ = QFileDialog.getSaveFileName(self, "Save sheet", "sheet.png", "PNG (*.png)")
         if path:
             self.save(Path(path))
 
     def save(self, path: Path) -> None:
-        """Write the sheet; how it went is said here, while the window is open."""
+        """Write the sheet, and show the outcome in the window."""
+        path = path.with_suffix(".png")
         self.session.grids.save(
-            self.sheet,
-            path.with_suffix(".png"),
-            lambda _: self._say(f"Saved {path.with_suffix('.png').name}"),
-            self._say,
+            self.sheet, path, lambda _: self._show(f"Saved {path.name}"), self._show
         )
 
-    def _say(self, text: str) -> None:
+    def _show(self, text: str) -> None:
         try:
             self.state.setText(text)
-        except RuntimeError:  # the window was closed meanwhile
-            self.session.note("generate", text)
+        except RuntimeError:  # the window has been closed
+            self.session.notices.note("generate", text)
 
 
 def _fitting(picture: QPixmap, room: QSize) -> QPixmap:
-    """Make a picture that is a little larger than its room smaller, so that it is seen whole."""
+    """Scale down an image that is slightly too large for the room."""
     room = room - QSize(FRAME, FRAME + FOOT)
     part = min(1.0, room.width() / picture.width(), room.height() / picture.height())
     if part == 1.0 or part < SMALLEST:

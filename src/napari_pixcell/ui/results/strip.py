@@ -1,51 +1,42 @@
-"""The strip of thumbnails: a list that draws only what is in sight, however long it is."""
+"""The strip of thumbnails."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-from qtpy.QtCore import QEvent, QModelIndex, QPoint, QRect, QSize, Qt, Signal
+from qtpy.QtCore import QModelIndex, QPoint, QRect, QSize, Qt, Signal
 from qtpy.QtGui import QColor, QFont, QKeyEvent, QMouseEvent, QPainter, QPen
-from qtpy.QtWidgets import (
-    QAbstractItemView,
-    QFrame,
-    QListView,
-    QStyle,
-    QStyledItemDelegate,
-    QStyleOptionViewItem,
-)
+from qtpy.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from napari_pixcell.studio.background import Background
 from napari_pixcell.studio.results.gallery import Gallery
 from napari_pixcell.studio.results.results import Result
 from napari_pixcell.ui.results.strip_cells import SIDE, Cell, StripModel
+from napari_pixcell.ui.thumbnail_view import ThumbnailView
 from napari_pixcell.ui.widgets import BLUE
 
 CELL = QSize(68, 76)
 TITLE = 18
-ROWS = 3  # seen at once; the others scroll
+ROWS = 3  # visible without scrolling
 STAR = QRect(44, 2, 20, 20)
 HOVER = QColor(128, 128, 128, 60)
 
 
 class StripDelegate(QStyledItemDelegate):
-    """Draws a cell: a frame if it is seen, a star if it is kept."""
+    """Draws a cell: its image, a frame if it is visible, a star if it has one."""
 
     def __init__(self, view: Strip) -> None:
         super().__init__(view)
         self.strip = view
 
     def sizeHint(self, _option: QStyleOptionViewItem, index: QModelIndex) -> QSize:
-        """Give a title the whole width, and with it a row of its own."""
-        if self.strip.model_.cells[index.row()].kind == "title":
+        if self.strip.model_.cells[index.row()].kind == "title":  # fills a row
             return QSize(self.strip.columns * CELL.width(), TITLE)
         return CELL
 
     def paint(
         self, painter: QPainter | None, option: QStyleOptionViewItem, index: QModelIndex
     ) -> None:
-        """Draw a cell."""
         if painter is None or index.row() >= len(self.strip.model_.cells):
             return
         model = self.strip.model_
@@ -56,8 +47,8 @@ class StripDelegate(QStyledItemDelegate):
         font.setPixelSize(11 if cell.kind == "title" else 10)
         painter.setFont(font)
         painter.setPen(words)
-        left = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
         if cell.kind == "title":
+            left = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
             painter.drawText(box, left, cell.text)
             painter.restore()
             return
@@ -84,83 +75,72 @@ class StripDelegate(QStyledItemDelegate):
             painter.setPen(QPen(words, 1, Qt.PenStyle.DotLine))
             painter.drawRect(frame)
         if cell.kind == "variant" and (cell.result.starred or over):
-            star = STAR.translated(box.topLeft())
-            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(QColor(30, 30, 30, 190))
-            painter.drawEllipse(star.adjusted(1, 1, -1, -1))
             font.setPixelSize(14)
             painter.setFont(font)
-            painter.setPen(QColor("#ffc83d" if cell.result.starred else "#e0e0e0"))
-            painter.drawText(
-                star, Qt.AlignmentFlag.AlignCenter, "★" if cell.result.starred else "☆"
-            )
+            _draw_star(painter, STAR.translated(box.topLeft()), cell.result.starred)
         painter.restore()
 
 
-class Strip(QListView):
-    """The thumbnails; arrows move among them, Enter shows, S keeps, Delete discards.
+def _draw_star(painter: QPainter, area: QRect, starred: bool) -> None:
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(QColor(30, 30, 30, 190))
+    painter.drawEllipse(area.adjusted(1, 1, -1, -1))
+    painter.setPen(QColor("#ffc83d" if starred else "#e0e0e0"))
+    painter.drawText(area, Qt.AlignmentFlag.AlignCenter, "★" if starred else "☆")
+
+
+class Strip(ThumbnailView):
+    """The thumbnails of all variants. Arrows move, Enter shows, S stars, Delete discards.
 
     Parameters
     ----------
     gallery : Gallery
-        Whose variants.
     background : Background
         Threads of the session.
 
     Attributes
     ----------
     menu_wanted : Signal(QPoint)
-        A menu for what is chosen, at this place of the screen.
+        The user wants a menu of the selected variants at this point of the screen.
     """
 
     menu_wanted = Signal(QPoint)
 
     def __init__(self, gallery: Gallery, background: Background) -> None:
-        super().__init__()
+        super().__init__("Variants")
         self.gallery = gallery
         self.columns = 4
         self.model_ = StripModel(gallery, background)
         self.setModel(self.model_)
         self.setItemDelegate(StripDelegate(self))
-        self.setFlow(QListView.Flow.LeftToRight)
-        self.setWrapping(True)
-        self.setResizeMode(QListView.ResizeMode.Adjust)
-        self.setFrameShape(QFrame.Shape.NoFrame)
         self.setMouseTracking(True)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
-        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setAccessibleName("Variants")
-        self.setStyleSheet("QListView { background: transparent; padding: 0; }")
-        self._press: int | None = None
+        self._press: int | None = None  # row
 
-    # -- what is in it -------------------------------------------------------------------
+    # -- content -------------------------------------------------------------------------
 
     def add(self, result: Result) -> None:
-        """Take a variant in."""
+        """Add a variant."""
         self.model_.add(result)
         self.fit()
 
     def remove(self, result: Result) -> None:
-        """Take a variant out."""
+        """Remove a variant."""
         self.model_.remove(result)
         self.fit()
 
     def chosen(self) -> list[Result]:
-        """Give the variants that are selected, in the order of the strip."""
-        rows = sorted(index.row() for index in self.selectedIndexes())
-        return [self.model_.cells[row].result for row in rows]
+        """Return the selected variants in the order of the strip."""
+        return [self.model_.cells[row].result for row in self.selected_rows()]
 
     def centre_of(self, number: int) -> QPoint:
-        """Scroll to a variant and give the middle of its thumbnail, in the viewport."""
+        """Scroll to a variant and return the centre of its thumbnail in the viewport."""
         index = self.model_.index(self.model_.row_of(number))
         self.scrollTo(index)
         return self.visualRect(index).center()
 
     def fit(self) -> None:
-        """Be as high as the cells need, and not higher than a few rows."""
+        """Set the height that the cells need, up to ``ROWS`` rows."""
         self.columns = max(1, (self.width() - 14) // CELL.width())
         height, free, rows = 0, 0, 0
         for cell in self.model_.cells:
@@ -177,7 +157,6 @@ class Strip(QListView):
         self.setFixedHeight(min(height, most) + 2)
 
     def resizeEvent(self, event: Any) -> None:
-        """Count the columns anew."""
         super().resizeEvent(event)
         before = self.columns
         self.fit()
@@ -186,18 +165,12 @@ class Strip(QListView):
 
     # -- mouse and keys ------------------------------------------------------------------
 
-    def _variant_at(self, place: QPoint) -> Cell | None:
-        index = self.indexAt(place)
-        return self.model_.cells[index.row()] if index.isValid() else None
-
     def mousePressEvent(self, event: QMouseEvent | None) -> None:
-        """Remember where a click began."""
         super().mousePressEvent(event)
         if event is not None and event.button() == Qt.MouseButton.LeftButton:
             self._press = self.indexAt(event.pos()).row()
 
     def mouseReleaseEvent(self, event: QMouseEvent | None) -> None:
-        """Show what was clicked, or keep it; with Ctrl or Shift it is only selected."""
         super().mouseReleaseEvent(event)
         if event is None or event.button() != Qt.MouseButton.LeftButton:
             return
@@ -214,21 +187,19 @@ class Strip(QListView):
             self._act(cell)
 
     def mouseDoubleClickEvent(self, event: QMouseEvent | None) -> None:
-        """Keep what was clicked twice, and show it."""
         if event is None:
             return
         index = self.indexAt(event.pos())
         if not index.isValid():
             return
         cell = self.model_.cells[index.row()]
-        self._press = None  # the second release is no click
+        self._press = None  # so that the second release is no click
         star = STAR.translated(self.visualRect(index).topLeft())
         if cell.kind == "variant" and not star.contains(event.pos()):
             self.gallery.star(cell.result)
             self.gallery.show(cell.result)
 
     def contextMenuEvent(self, event: Any) -> None:
-        """Ask for the menu, by mouse or key."""
         index = self.currentIndex()
         if event.reason() == event.Reason.Mouse:
             index = self.indexAt(event.pos())
@@ -241,7 +212,6 @@ class Strip(QListView):
             self.menu_wanted.emit(at)
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:
-        """Act on what is selected; the viewer has the other letters."""
         if event is None:
             return
         key, chosen, index = event.key(), self.chosen(), self.currentIndex()
@@ -253,19 +223,12 @@ class Strip(QListView):
         elif key == Qt.Key.Key_S and chosen and not event.modifiers():
             self.gallery.star(chosen, not all(result.starred for result in chosen))
         elif event.text().strip():
-            event.ignore()  # no search by typing: the viewer's keys work here too
+            event.ignore()  # letters go to the viewer's keys, not to a search by typing
         else:
             super().keyPressEvent(event)
 
-    def changeEvent(self, event: QEvent | None) -> None:
-        """Draw anew with other colours."""
-        super().changeEvent(event)
-        self.viewport().update()
-
     def _act(self, cell: Cell) -> None:
-        acts: dict[str, Callable[[], None]] = {
-            "variant": lambda: self.gallery.toggle(cell.result),
-            "tissue": lambda: self.gallery.show_none(cell.result.target.number),
-        }
-        if cell.kind in acts:
-            acts[cell.kind]()
+        if cell.kind == "variant":
+            self.gallery.toggle(cell.result)
+        elif cell.kind == "tissue":
+            self.gallery.show_none(cell.result.target.number)

@@ -1,4 +1,4 @@
-"""What the strip of thumbnails holds: titles, tissues, layouts and variants."""
+"""The cells of the strip: titles, tissues, layouts and variants."""
 
 from __future__ import annotations
 
@@ -33,14 +33,13 @@ class Cell:
 
 
 class StripModel(QAbstractListModel):
-    """For each job a title, its tissue, its layout, and its variants; the newest job first.
+    """For each job a title, its tissue, its layout and its variants; the newest job first.
 
     Parameters
     ----------
     gallery : Gallery
-        Whose variants.
     background : Background
-        Where layouts are unpacked.
+        Unpacks layouts in a thread.
     """
 
     def __init__(self, gallery: Gallery, background: Background) -> None:
@@ -48,14 +47,12 @@ class StripModel(QAbstractListModel):
         self.gallery = gallery
         self._background = background
         self.cells: list[Cell] = []
-        self._pictures: dict[int, QPixmap] = {}  # of variants: made once, also for an undo
+        self._pictures: dict[int, QPixmap] = {}  # of variants, also of discarded ones
 
     def rowCount(self, parent: QModelIndex | None = None) -> int:
-        """Give the number of cells."""
         return 0 if parent is not None and parent.isValid() else len(self.cells)
 
     def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        """Give what a cell shows and says."""
         if not index.isValid() or index.row() >= len(self.cells):
             return None
         cell = self.cells[index.row()]
@@ -64,12 +61,12 @@ class StripModel(QAbstractListModel):
         if role == Qt.ItemDataRole.ToolTipRole:
             return cell.tip
         if role == Qt.ItemDataRole.AccessibleTextRole:
-            states = [w for w, on in (("shown", self.is_on(cell)), ("kept", _kept(cell))) if on]
+            starred = cell.kind == "variant" and cell.result.starred
+            states = [w for w, on in (("shown", self.is_on(cell)), ("starred", starred)) if on]
             return ", ".join([cell.tip.splitlines()[0] if cell.tip else cell.text, *states])
         return None
 
     def flags(self, index: QModelIndex) -> Qt.ItemFlag:
-        """Only variants are chosen; titles are only read."""
         cell = self.cells[index.row()] if index.isValid() else None
         if cell is None or cell.kind == "title":
             return Qt.ItemFlag.NoItemFlags
@@ -78,21 +75,21 @@ class StripModel(QAbstractListModel):
         return Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
 
     def row_of(self, number: int) -> int:
-        """Give the row of a variant, or -1."""
+        """Return the row of a variant, or -1."""
         for row, cell in enumerate(self.cells):
             if cell.kind == "variant" and cell.result.number == number:
                 return row
         return -1
 
     def is_on(self, cell: Cell) -> bool:
-        """Whether what a cell stands for is seen over its region."""
+        """Return True if the cell's tissue or variant is visible over its region."""
         if cell.kind == "tissue":
             return not any(r.shown for r in self.gallery.of_region(cell.result.target.number))
         return cell.kind == "variant" and cell.result.shown
 
     def add(self, result: Result) -> None:
-        """Put a variant behind those of its job, or a new job above the others."""
-        row, others = self._place(result)
+        """Insert a variant after those of its job, or a new job above the others."""
+        row, others = self._row_for(result)
         new = [] if others else self._context(result)
         if result.number not in self._pictures:
             self._pictures[result.number] = pixmap(result.small, SIDE)
@@ -103,7 +100,7 @@ class StripModel(QAbstractListModel):
                 self._pictures[result.number],
                 result.label,
                 f"{result.name}\n{how(result.record.request)}\n{result.record.notice}\n"
-                "Click to show or hide, double click to keep, right click for more",
+                "Click to show or hide, double-click to star, right-click for more",
             )
         )
         self.beginInsertRows(QModelIndex(), row, row + len(new) - 1)
@@ -111,7 +108,7 @@ class StripModel(QAbstractListModel):
         self.endInsertRows()
 
     def remove(self, result: Result) -> None:
-        """Take a variant out, and with the last one its job."""
+        """Remove a variant, and its job with the last one."""
         row = self.row_of(result.number)
         if row < 0:
             return
@@ -123,14 +120,14 @@ class StripModel(QAbstractListModel):
         self.endRemoveRows()
 
     def forget_pictures(self) -> None:
-        """Drop the thumbnails of what is gone for good."""
+        """Drop the thumbnails of variants that can no longer be restored."""
         gallery = self.gallery
         known = {result.number for result in (*gallery.results, *gallery.discarded)}
         for number in self._pictures.keys() - known:
             del self._pictures[number]
 
-    def _place(self, result: Result) -> tuple[int, bool]:
-        """Give the row of a variant that is new, and whether others of its job are there."""
+    def _row_for(self, result: Result) -> tuple[int, bool]:
+        """Return the row for a new variant, and whether its job has others."""
         row, found = 0, False
         for index, cell in enumerate(self.cells):
             job = cell.result.job
@@ -143,20 +140,20 @@ class StripModel(QAbstractListModel):
         return row, found
 
     def _context(self, result: Result) -> list[Cell]:
-        """Give a job's title, and the tissue and layout that its variants are compared with."""
+        """Return the title, tissue and layout of a job."""
         cells = [Cell("title", result, None, f"{result.target.name} · {result.made:%H:%M}", "")]
         if result.target.pixels is not None:
             picture = pixmap(result.target.pixels, SIDE)
-            tip = "The real tissue of the region: click to see it in place"
+            tip = "Real tissue of the region. Click to show it in place."
             cells.append(Cell("tissue", result, picture, "tissue", tip))
         if result.record.request.layout is not None:
-            tip = "The layout that these variants were made from"
+            tip = "Layout of these variants"
             cells.append(Cell("layout", result, None, "layout", tip))
             self._draw_layout(cells[-1])
         return cells
 
     def _draw_layout(self, cell: Cell) -> None:
-        """Unpack a layout in a thread: that of a large region takes a while."""
+        """Draw a layout in a thread, since unpacking a large one is slow."""
 
         def draw() -> NDArray[np.uint8]:
             labels = cell.result.labels
@@ -166,21 +163,17 @@ class StripModel(QAbstractListModel):
         def drawn(image: NDArray[np.uint8]) -> None:
             cell.picture = pixmap(image, SIDE)
             if cell in self.cells:
-                place = self.index(self.cells.index(cell))
-                self.dataChanged.emit(place, place)
+                index = self.index(self.cells.index(cell))
+                self.dataChanged.emit(index, index)
 
         self._background.compute(draw, drawn, lambda _: None)
 
 
 def how(request: GenerateRequest) -> str:
-    """Say how a variant was made, and how large it is if it is no tile."""
+    """Return the settings of a request in words, with its size if it is no tile."""
     parts = [f"{request.steps} steps", f"guidance {request.guidance:g}"]
     if request.preset != EXACT.name:
         parts.append(request.preset)
     if request.size is not None:
         parts.append(f"{request.size[1]} × {request.size[0]} px")
     return ", ".join(parts)
-
-
-def _kept(cell: Cell) -> bool:
-    return cell.kind == "variant" and cell.result.starred

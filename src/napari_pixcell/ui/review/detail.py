@@ -1,42 +1,35 @@
-"""The pair that is looked at: its picture, its scores in words, its flags as sentences."""
+"""The current pair: its image, its flags as sentences, its scores in a table."""
 
 from __future__ import annotations
 
 from html import escape
 from typing import Any
 
-from qtpy.QtCore import QRect, Qt
+from qtpy.QtCore import Qt
 from qtpy.QtGui import QColor, QPainter, QPaintEvent, QPen
 from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from napari_pixcell.studio.results.lazy_pictures import UNREADABLE
 from napari_pixcell.studio.review.review import Review
 from napari_pixcell.studio.review.review_words import flag_sentences, pair_words, score_lines
-from napari_pixcell.ui.review.thumbnails import MARKS, picture
+from napari_pixcell.ui.review.thumbnails import MARKS, draw_fitted
 from napari_pixcell.ui.widgets import AMBER, Text
 
-STEP = 64  # px; a picture is read anew only where it grows by as much
+STEP = 64  # px; images are read in multiples of this size
 LEAST, MOST = 96, 1024  # px
 TABLE, GAP = "<table cellspacing='0'>", "style='padding-right: 6px'"
 
 
 class PairView(QWidget):
-    """The picture of the pair that is looked at, as large as there is room.
-
-    Parameters
-    ----------
-    review : Review
-        Whose pair.
-    """
+    """The image of the current pair, as large as the widget."""
 
     def __init__(self, review: Review) -> None:
         super().__init__()
         self.review = review
         self.setMinimumSize(LEAST, LEAST)
-        self.setAccessibleName("The pair that is looked at")
+        self.setAccessibleName("Current pair")
 
     def paintEvent(self, _event: QPaintEvent | None) -> None:
-        """Draw the picture; have it read, and the ones after it, where it is not there."""
         review = self.review
         if review.current is None or review.opened is None:
             return
@@ -44,28 +37,25 @@ class PairView(QWidget):
         side = round(room * self.devicePixelRatioF())
         side = min(MOST, -(-side // STEP) * STEP)
         row = review.row_of(review.current)
-        near = [int(one) for one in review.order[row : row + 3]]
-        review.large.want(review.key(one, side) for one in near)
+        # The next pairs are read ahead.
+        review.large.want(review.key(int(one), side) for one in review.order[row : row + 3])
         array = review.large.get(review.key(review.current, side))
         painter = QPainter(self)
         if array is UNREADABLE:
             centre = Qt.AlignmentFlag.AlignCenter
-            painter.drawText(self.rect(), centre, "The files of this pair\ncannot be read")
+            painter.drawText(self.rect(), centre, "Cannot read the files\nof this pair")
         elif array is not None:
-            part = room / max(array.shape[:2])
-            place = QRect(0, 0, round(array.shape[1] * part), round(array.shape[0] * part))
-            place.moveCenter(self.rect().center())
             painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
-            painter.drawImage(place, picture(array))
+            drawn = draw_fitted(painter, array, room, self.rect().center())
             decision = review.decision(review.current)
             if decision is not None:
                 painter.setPen(QPen(QColor(MARKS[decision][1]), 4))
-                painter.drawRect(place.adjusted(2, 2, -3, -3))
+                painter.drawRect(drawn.adjusted(2, 2, -3, -3))
         painter.end()
 
 
 class Detail(QWidget):
-    """Picture and words of the pair that is looked at."""
+    """Image, flags and scores of the current pair."""
 
     def __init__(self, review: Review) -> None:
         super().__init__()
@@ -93,7 +83,6 @@ class Detail(QWidget):
         outer.addWidget(self.scroll, 2)
 
     def refresh(self, *_: Any) -> None:
-        """Show the pair that is looked at."""
         review = self.review
         self.view.update()
         if review.current is None or review.columns is None or review.opened is None:

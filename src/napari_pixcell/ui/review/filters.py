@@ -1,4 +1,4 @@
-"""Which pairs of a dataset are listed, and in which order: a row of lists."""
+"""The filters and the order of the listed pairs."""
 
 from __future__ import annotations
 
@@ -17,22 +17,16 @@ HIGHEST, LOWEST = "Highest first", "Lowest first"
 
 
 class ReviewFilters(QWidget):
-    """Lists of what is shown, of which style, sorted by what.
-
-    Parameters
-    ----------
-    review : Review
-        Whose list.
-    """
+    """Drop-down lists for decisions and flags, styles, and the order."""
 
     def __init__(self, review: Review) -> None:
         super().__init__()
         self.review = review
-        self.show_ = _combo("Which pairs are listed")
-        self.style_ = _combo("Pairs of which style are listed")
-        self.sort = _combo("What the pairs are sorted by")
+        self.show_ = _combo("Filter pairs by decision or flag")
+        self.style_ = _combo("Filter pairs by style")
+        self.sort = _combo("Sort pairs by")
         self.direction: QPushButton = button(
-            LOWEST, "Turn the order round", self._turn, "direction of the order"
+            LOWEST, "Reverse the order", self._reverse, "direction of the order"
         )
         self.show_.activated.connect(lambda _: review.want(show=self.show_.currentData()))
         self.style_.activated.connect(self._choose_style)
@@ -50,15 +44,14 @@ class ReviewFilters(QWidget):
         lines.addLayout(order)
 
     def widen(self, wide: bool) -> None:
-        """Have what is listed side by side, or below one another."""
+        """Show both filters side by side, or one above the other."""
         way = QBoxLayout.Direction
         self.which.setDirection(way.LeftToRight if wide else way.TopToBottom)
 
     def refresh(self) -> None:
-        """Show the review's state."""
         review = self.review
         columns, opened, wanted = review.columns, review.opened, review.wanted
-        why = "A dataset is being opened" if review.opening else "Open a dataset first"
+        why = "Opening a dataset" if review.opening else "Open a dataset first"
         for widget in (self.show_, self.style_, self.sort, self.direction):
             allow(widget, "" if columns is not None and not review.opening else why)
         if columns is None or opened is None:
@@ -76,7 +69,7 @@ class ReviewFilters(QWidget):
         _fill(self.sort, sorts, wanted.sort)
         self.direction.setText(HIGHEST if wanted.highest_first else LOWEST)
 
-    def _turn(self) -> None:
+    def _reverse(self) -> None:
         self.review.want(highest_first=not self.review.wanted.highest_first)
 
     def _choose_style(self, _row: int) -> None:
@@ -94,7 +87,7 @@ def _combo(tip: str) -> QComboBox:
 
 
 def _fill(combo: QComboBox, entries: Sequence[tuple[str, object]], chosen: object) -> None:
-    """Put entries into a list, which may be open: only what changed."""
+    """Update the changed entries of a drop-down list, which may be open."""
     with QSignalBlocker(combo):
         if combo.count() != len(entries):
             combo.clear()

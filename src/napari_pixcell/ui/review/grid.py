@@ -1,4 +1,4 @@
-"""The grid of pairs: only what is in sight is read and drawn, however many there are."""
+"""The grid of pairs, which reads and draws only the visible ones."""
 
 from __future__ import annotations
 
@@ -8,47 +8,37 @@ from typing import Any
 import numpy as np
 from qtpy.QtCore import QEvent, QItemSelection, QItemSelectionModel, QModelIndex, QPoint, Qt, Signal
 from qtpy.QtGui import QKeyEvent, QKeySequence, QPaintEvent
-from qtpy.QtWidgets import QAbstractItemView, QFrame, QListView
+from qtpy.QtWidgets import QAbstractItemView
 
 from napari_pixcell.studio.review.review import Review
 from napari_pixcell.ui.review.thumbnails import CELL, SIDE, PairDelegate, PairModel
+from napari_pixcell.ui.thumbnail_view import ThumbnailView
 
 PLAIN = (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.KeypadModifier)
 
 
-class PairGrid(QListView):
-    """The pairs that are listed; arrows move among them, letters decide.
+class PairGrid(ThumbnailView):
+    """The listed pairs. Arrows move, letters decide.
 
     Parameters
     ----------
     review : Review
-        Whose pairs.
 
     Attributes
     ----------
     opened : Signal
-        The pair that is looked at is to be shown elsewhere.
+        The user wants the current pair in the viewer.
     """
 
     opened = Signal()
 
     def __init__(self, review: Review) -> None:
-        super().__init__()
+        super().__init__("Pairs of the dataset")
         self.review = review
         self.model_ = PairModel(review)
         self.setModel(self.model_)
         self.setItemDelegate(PairDelegate(self, review))
-        self.setFlow(QListView.Flow.LeftToRight)
-        self.setWrapping(True)
         self.setUniformItemSizes(True)
-        self.setResizeMode(QListView.ResizeMode.Adjust)
-        self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
-        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setAccessibleName("Pairs of the dataset")
-        self.setStyleSheet("QListView { background: transparent; padding: 0; }")
         self.setMinimumHeight(CELL.height() // 2)
         self.acts: dict[Qt.Key, Callable[[], None]] = {
             Qt.Key.Key_A: lambda: self.decide("accepted"),
@@ -60,17 +50,17 @@ class PairGrid(QListView):
             Qt.Key.Key_Enter: self.opened.emit,
         }
         self.doubleClicked.connect(lambda _: self.opened.emit())
-        self.verticalScrollBar().valueChanged.connect(lambda _: self.look())
+        self.verticalScrollBar().valueChanged.connect(lambda _: self.read_visible())
         review.listed.connect(self._renew)
         review.moved.connect(self._follow)
-        review.marked.connect(self._draw)
-        review.small.came.connect(self._draw)
+        review.marked.connect(self.redraw)
+        review.small.came.connect(self.redraw)
         self._renew()
 
-    # -- what is seen --------------------------------------------------------------------
+    # -- reading -------------------------------------------------------------------------
 
     def rows_in_sight(self) -> range:
-        """Give the rows that are seen, wholly or in part."""
+        """Return the rows that are visible, wholly or in part."""
         room, rows = self.viewport().rect(), self.model_.rowCount()
         first = self.indexAt(QPoint(2, 2))
         if not rows or not first.isValid():
@@ -80,57 +70,45 @@ class PairGrid(QListView):
 
     @property
     def _columns(self) -> int:
-        return max(1, self.viewport().width() // CELL.width())
+        columns: int = self.viewport().width() // CELL.width()
+        return max(1, columns)
 
-    def look(self) -> None:
-        """Have the pictures read that are in sight, then those below them."""
+    def read_visible(self) -> None:
+        """Read the visible images, then as many below them."""
         if self.review.opened is None:
             return
-        seen = self.rows_in_sight()
-        ahead = range(seen.stop, min(self.model_.rowCount(), seen.stop + len(seen)))
+        visible = self.rows_in_sight()
+        ahead = range(visible.stop, min(self.model_.rowCount(), visible.stop + len(visible)))
         side = round(SIDE * self.devicePixelRatioF())
-        rows = (*seen, *ahead)
+        rows = (*visible, *ahead)
         self.review.small.want(self.review.key(self.model_.position(r), side) for r in rows)
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
-        """Draw, and have what is missing read."""
         super().paintEvent(event)
-        self.look()
-
-    def changeEvent(self, event: QEvent | None) -> None:
-        """Draw anew with other colours."""
-        super().changeEvent(event)
-        self.viewport().update()
+        self.read_visible()
 
     def focusInEvent(self, event: Any) -> None:
-        """Show that the keys work here."""
         super().focusInEvent(event)
-        self.viewport().update()
+        self.redraw()
 
     def focusOutEvent(self, event: Any) -> None:
-        """Show that the keys work elsewhere."""
         super().focusOutEvent(event)
-        self.viewport().update()
+        self.redraw()
 
-    # -- in step with the review -----------------------------------------------------------
+    # -- selection -----------------------------------------------------------------------
 
     def chosen(self) -> list[int]:
-        """Give the positions of the pairs that are selected, in the order of the list."""
-        rows = sorted(index.row() for index in self.selectedIndexes())
-        return [self.model_.position(row) for row in rows]
+        """Return the positions of the selected pairs in the order of the list."""
+        return [self.model_.position(row) for row in self.selected_rows()]
 
-    def decide(self, what: Any) -> None:
-        """Decide about all that is selected."""
-        self.review.decide(what, self.chosen())
+    def decide(self, decision: Any) -> None:
+        """Accept or reject all selected pairs, or clear their decision with None."""
+        self.review.decide(decision, self.chosen())
 
     def currentChanged(self, now: QModelIndex, before: QModelIndex) -> None:
-        """Look at the pair that the user went to."""
         super().currentChanged(now, before)
         if now.isValid():
             self.review.go(self.model_.position(now.row()))
-
-    def _draw(self) -> None:
-        self.viewport().update()
 
     def _renew(self) -> None:
         before = self.chosen()
@@ -144,7 +122,7 @@ class PairGrid(QListView):
         if row >= 0 and row != self.currentIndex().row():
             self.setCurrentIndex(self.model_.index(row))
             self.scrollTo(self.model_.index(row))
-        self.viewport().update()
+        self.redraw()
 
     def _select(self, positions: list[int]) -> None:
         selection = QItemSelection()
@@ -154,7 +132,7 @@ class PairGrid(QListView):
         self.selectionModel().select(selection, QItemSelectionModel.SelectionFlag.Select)
 
     def moveCursor(self, action: Any, modifiers: Any) -> QModelIndex:
-        """Go by pages of whole lines: Qt stays where a page is less than two of them."""
+        # Qt does not move if a page is less than two lines high.
         moves = QAbstractItemView.CursorAction
         way = {moves.MovePageDown: 1, moves.MovePageUp: -1}.get(action)
         row, last = self.currentIndex().row(), self.model_.rowCount() - 1
@@ -165,8 +143,7 @@ class PairGrid(QListView):
 
     # -- keys ----------------------------------------------------------------------------
 
-    def event(self, event: QEvent | None) -> bool:
-        """Keep our keys from napari's own shortcuts."""
+    def event(self, event: QEvent | None) -> bool:  # keeps keys from napari's shortcuts
         overriding = event is not None and event.type() == QEvent.Type.ShortcutOverride
         if overriding and isinstance(event, QKeyEvent) and self._act_of(event) is not None:
             event.accept()
@@ -174,21 +151,20 @@ class PairGrid(QListView):
         return bool(super().event(event))
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:
-        """Decide, or move; other letters do nothing here, so that no slip reaches the slide."""
         if event is None:
             return
         act = self._act_of(event)
         if act is not None:
             act()
-        elif not _is_letter(event):
+        elif not _is_letter(event):  # so that a slip does not reach the slide
             super().keyPressEvent(event)
 
     def _act_of(self, event: QKeyEvent) -> Callable[[], None] | None:
         if event.matches(QKeySequence.StandardKey.Undo):
             return self.review.undo
         control = event.modifiers() == Qt.KeyboardModifier.ControlModifier
-        again = control and event.key() == Qt.Key.Key_Y
-        if again or event.matches(QKeySequence.StandardKey.Redo):
+        also_redo = control and event.key() == Qt.Key.Key_Y
+        if also_redo or event.matches(QKeySequence.StandardKey.Redo):
             return self.review.redo
         return self.acts.get(event.key()) if event.modifiers() in PLAIN else None
 

@@ -15,15 +15,7 @@ GAP_UM = 20.0
 
 
 def show_pair(viewer: Viewer, pair: Pair) -> None:
-    """Show a pair left of everything else, in place of the one that was shown before.
-
-    Parameters
-    ----------
-    viewer : Viewer
-        Whose view goes there.
-    pair : Pair
-        Its image and its mask become a layer each.
-    """
+    """Show image and mask of a pair left of all layers, in place of the previous pair."""
     layers = viewer.layers
     for layer in [one for one in layers if role(one) == KIND]:
         layers.remove(layer)

@@ -1,4 +1,4 @@
-"""The thumbnails of a review: what the list holds, and how one is drawn."""
+"""The thumbnails of a review: their model and their drawing."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import QModelIndex, QRect, QSize, QStringListModel, Qt
+from qtpy.QtCore import QModelIndex, QPoint, QRect, QSize, QStringListModel, Qt
 from qtpy.QtGui import QColor, QFont, QImage, QPainter, QPen
 from qtpy.QtWidgets import QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
@@ -26,17 +26,28 @@ CHOSEN = QColor(128, 128, 128, 70)
 VEIL = QColor(110, 110, 110, 150)
 
 
-def picture(array: NDArray[np.uint8]) -> QImage:
-    """Give Qt's view of a picture (height, width, 3), which must stay as long as it is used."""
-    height, width = array.shape[:2]
-    return QImage(array.data, width, height, 3 * width, QImage.Format.Format_RGB888)
+def draw_fitted(painter: QPainter, image: NDArray[np.uint8], side: int, centre: QPoint) -> QRect:
+    """Draw an image (height, width, 3) about a centre, its longer side ``side`` px long.
+
+    Returns
+    -------
+    QRect
+        The area that it covers.
+    """
+    height, width = image.shape[:2]
+    factor = side / max(height, width)
+    area = QRect(0, 0, round(width * factor), round(height * factor))
+    area.moveCenter(centre)
+    shown = QImage(image.data, width, height, 3 * width, QImage.Format.Format_RGB888)
+    painter.drawImage(area, shown)
+    return area
 
 
 class PairModel(QStringListModel):
-    """The pairs that a review lists, by their rows.
+    """The listed pairs of a review, one for each row.
 
-    Qt asks for the number of rows twice for each row whenever it lays the list out. So that is left
-    to Qt's own model, of texts that nobody sees.
+    Qt asks for the number of rows twice for each row whenever it lays out the list. Qt's own model
+    of strings, which are not shown, answers that faster than Python.
     """
 
     def __init__(self, review: Review) -> None:
@@ -46,16 +57,15 @@ class PairModel(QStringListModel):
         self.renew()
 
     def renew(self) -> None:
-        """Show the pairs that are listed now."""
+        """Update to the pairs that are listed now."""
         self.order = self.review.order
         self.setStringList([""] * len(self.order))
 
     def position(self, row: int) -> int:
-        """Give the position of the pair in a row."""
+        """Return the position of the pair in a row."""
         return int(self.order[row])
 
     def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        """Give what a pair shows and says."""
         review = self.review
         if not index.isValid():
             return None
@@ -76,20 +86,18 @@ class PairModel(QStringListModel):
 
 
 class PairDelegate(QStyledItemDelegate):
-    """Draws a pair: its picture, a frame and a symbol for what was decided, one for a flag."""
+    """Draws a pair: its image, a frame and a badge for its decision, a badge for its flags."""
 
     def __init__(self, view: QListView, review: Review) -> None:
         super().__init__(view)
         self.view, self.review = view, review
 
     def sizeHint(self, _option: QStyleOptionViewItem, _index: QModelIndex) -> QSize:
-        """All are equally large."""
         return CELL
 
     def paint(
         self, painter: QPainter | None, option: QStyleOptionViewItem, index: QModelIndex
     ) -> None:
-        """Draw a pair."""
         review = self.review
         if painter is None or review.columns is None:
             return
@@ -135,13 +143,9 @@ class PairDelegate(QStyledItemDelegate):
         if array is None or array is UNREADABLE:
             painter.fillRect(spot, EMPTY)
             if array is UNREADABLE:
-                centre = Qt.AlignmentFlag.AlignCenter
-                painter.drawText(spot, centre, "cannot\nbe read")
+                painter.drawText(spot, Qt.AlignmentFlag.AlignCenter, "cannot\nbe read")
             return
-        part = SIDE / max(array.shape[:2])
-        place = QRect(0, 0, round(array.shape[1] * part), round(array.shape[0] * part))
-        place.moveCenter(spot.center())
-        painter.drawImage(place, picture(array))
+        draw_fitted(painter, array, SIDE, spot.center())
 
 
 def _badge(painter: QPainter, box: QRect, mark: str, colour: str, ink: str = "white") -> None:

@@ -1,156 +1,198 @@
-"""Where the cells are."""
+"""The Layout section: where the cells are."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
 
-from qtpy.QtCore import QSignalBlocker, Qt
-from qtpy.QtWidgets import QCheckBox, QFileDialog, QLabel
-from superqt import QLabeledDoubleSlider
+from qtpy.QtWidgets import QFileDialog, QWidget
 
+from napari_pixcell.studio.regions.geometry import AREA_KINDS
 from napari_pixcell.studio.session import Session
+from napari_pixcell.ui.bind import bind, on_edit, set_quietly
 from napari_pixcell.ui.layers.link import LayerLink
-from napari_pixcell.ui.sections.area import Area
-from napari_pixcell.ui.sections.finding import Finding
-from napari_pixcell.ui.sections.inventing import Inventing
-from napari_pixcell.ui.sections.stamps import Stamps
-from napari_pixcell.ui.sections.tools import Tools
-from napari_pixcell.ui.widgets import AMBER, Section, Text, allow, button, put
+from napari_pixcell.ui.sections.base import Section
+from napari_pixcell.ui.sections.inventing import InventPanel
+from napari_pixcell.ui.sections.segmentation import SegmentationPanel
+from napari_pixcell.ui.sections.tools import StampsPanel, ToolsPanel
+from napari_pixcell.ui.widgets import (
+    AMBER,
+    Text,
+    allow,
+    button,
+    check_box,
+    column,
+    combo,
+    labelled,
+    row,
+    show_all,
+    slider,
+)
 
 KINDS = "*.geojson *.json *.gz *.tif *.tiff *.png *.npy *.roi *.zip"
-ON_REGION = "Outlines counted from the region's corner"
-SPLIT = "Black and white masks, touching cells split"
+ON_REGION = "Coordinates relative to the region"
+SPLIT = "Binary masks, touching cells split"
 MASKS = "*.tif *.tiff *.png *.npy"
 FILES = f"Cells ({KINDS});;{ON_REGION} ({KINDS});;{SPLIT} ({MASKS});;All files (*)"
 SAVED = "QuPath (*.geojson *.geojson.gz);;Cellpose (*_seg.npy);;Label image (*.tif)"
 
+MARK = (
+    "Paint over an area of the region. “Segment nuclei” and “Invent cells” then work there only, "
+    "and “Invent cells” uses the density chosen here."
+)
+
 
 class LayoutSection(Section):
-    """Makes, paints or imports a layout, and says how strongly it acts.
+    """Creates, edits, imports and saves a layout, and sets its strength.
 
     Parameters
     ----------
     session : Session
-        Its state.
     link : LayerLink
-        To the label layer.
+        Gives access to the label layer.
     manage : callable
         Opens the model manager at the weights of this name.
     """
 
     def __init__(self, session: Session, link: LayerLink, manage: Callable[[str], None]) -> None:
-        super().__init__("layout", "3  Layout")
-        self.session = session
+        super().__init__(session, "layout", "3  Layout")
         self.link = link
-        self.finding = Finding(session, manage)
-        self.content.addWidget(self.finding)
-        self.area = Area(session, link)
-        self.content.addWidget(self.area)
+        self.finding = SegmentationPanel(session, manage)
+        self.area = AreaPanel(session, link)
         self.import_button = button(
             "Import…",
-            "Cells of QuPath, Cellpose, HoVer-Net, CellViT, COCO or ImageJ, or a label image; "
-            "or drop the file here",
+            "Import cells from QuPath, Cellpose, HoVer-Net, CellViT, COCO, ImageJ or a label image."
+            " You can also drop the file here.",
             self.choose,
         )
         self.export_button = button(
-            "Save…", "The layout as GeoJSON for QuPath, for Cellpose, or as a TIFF", self.save
+            "Save…", "Save the layout as QuPath GeoJSON, for Cellpose, or as TIFF", self.save
         )
-        self.none_button = button("No layout", "Let cells fall where they may", self.clear_layout)
-        self.add(self.import_button, self.export_button, self.none_button)
-        self.tools = Tools(session, link)
-        self.content.addWidget(self.tools)
-        self.stamps = Stamps(session, link)
-        self.content.addWidget(self.stamps)
+        self.none_button = button(
+            "Remove layout", "Let the model place the cells", self.clear_layout
+        )
+        self.tools = ToolsPanel(session, link)
+        self.stamps = StampsPanel(session, link)
         link.tools.changed.connect(self.stamps.refresh)
-        self.inventing = Inventing(session)
-        self.content.addWidget(self.inventing)
+        self.inventing = InventPanel(session)
         self.state = Text()
-        self.content.addWidget(self.state)
         self.advice = Text(colour=AMBER, small=True)
-        self.content.addWidget(self.advice)
-        self.condition = QCheckBox("Show what the model sees")
-        self.condition.setToolTip(
-            "White on black, touching cells a pixel apart: exactly what the network gets"
+        self.condition = check_box(
+            "Show what the model sees",
+            "Show the conditioning image: white on black, touching cells one pixel apart",
         )
-        self.condition.toggled.connect(link.condition.show)
+        on_edit(self.condition, link.condition.show)
+        self.strength = slider(
+            0, 2, "How closely cells follow the layout: 0 ignores it, 1 is as trained"
+        )
+        bind(self.strength, session.settings, "layout_strength")
+        self.strength_row = labelled("Layout strength", self.strength)
+        self.parts = (self.finding, self.area, self.tools, self.stamps, self.inventing)
+        self.content.addWidget(self.finding)
+        self.content.addWidget(self.area)
+        self.add(self.import_button, self.export_button, self.none_button)
+        for widget in (self.tools, self.stamps, self.inventing, self.state, self.advice):
+            self.content.addWidget(widget)
         self.content.addWidget(self.condition)
-        self.strength = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
-        self.strength.setRange(0, 2)
-        self.strength.setDecimals(2)
-        self.strength.setToolTip("How closely cells follow the layout: 0 not at all, 1 as trained")
-        self.strength.valueChanged.connect(
-            lambda value: setattr(session.settings, "layout_strength", round(float(value), 2))
-        )
-        self.strength_label = QLabel("Strength")
-        line = self.add(self.strength_label, self.strength)
-        line.setStretch(1, 1)
-        self.finish()
+        self.content.addWidget(self.strength_row)
 
     def refresh(self) -> None:
-        """Show the session's state."""
-        session, item = self.session, self.session.active
-        there = item is not None and session.takes_layout
+        session, item = self.session, self.session.regions.active
+        for part in self.parts:
+            part.refresh()
         layout = item.layout if item is not None else None
-        job = item.layout_job if item is not None else None
-        self.finding.refresh()
-        self.tools.refresh()
-        self.stamps.refresh()
-        self.inventing.refresh()
-        self.area.refresh()
-        reading = "A file is being read" if session.importing else ""
-        allow(self.import_button, session.why_no_cells() or reading)
-        allow(self.export_button, "" if layout is not None else session.why_no_change())
-        allow(self.none_button, session.why_no_change())
-        if item is None:
-            self.state.say("Add a region first")
-        elif not session.takes_layout:
-            self.state.say(f"{session.settings.model.title} takes no layout: cells fall anywhere")
-        elif job is not None:
-            self.state.say(job.sentence())
-        elif session.importing:
-            self.state.say(f"Reading {session.importing}…")
-        elif session.making is not None:
-            self.state.say(session.making.sentence())
-        elif layout is None:
-            self.state.say("No layout: cells fall where they may")
-        else:
-            origin = f" ({item.layout_origin})" if item.layout_origin else ""
-            self.state.say(f"{item.layout_text}{origin}")
-        shown = layout is not None and session.takes_layout
+        reading = "A file is being imported" if session.layout_files.reading else ""
+        allow(self.import_button, session.layouts.why_no_cells() or reading)
+        allow(self.export_button, "" if layout is not None else session.layouts.why_no_change())
+        allow(self.none_button, session.layouts.why_no_change())
+        self.state.say(self._state())
+        shown = layout is not None and session.settings.takes_layout
         self.advice.say(item.layout_advice if item is not None and shown else "")
-        for widget in (self.strength, self.strength_label, self.condition):
-            widget.setVisible(shown)
-        with QSignalBlocker(self.condition):
-            self.condition.setChecked(self.link.condition.on)
-        put(self.strength, session.settings.layout_strength)
-        problem = session.problems.get("layout", "")
-        if there and session.no_segmenting:
-            self.tell(problem or session.no_segmenting, "", *self.finding.remedy())
+        show_all(shown, self.strength_row, self.condition)
+        set_quietly(self.condition, self.link.condition.on)
+        if item is not None and session.settings.takes_layout and session.segmentation.problem:
+            problem = self.problem_now() or session.segmentation.problem
+            self.report(problem, "", *self.finding.remedy())
         else:
-            self.tell(problem, session.notes.get("layout", ""))
+            self.report()
+
+    def _state(self) -> str:
+        session, item = self.session, self.session.regions.active
+        if item is None:
+            return "Add a region first"
+        if not session.settings.takes_layout:
+            return f"{session.settings.model.title} does not support layouts"
+        if item.layout_job is not None:
+            return item.layout_job.sentence()
+        if session.layout_files.reading:
+            return f"Importing {session.layout_files.reading}…"
+        if session.invention.task is not None:
+            return session.invention.task.sentence()
+        if item.layout is None:
+            return "No layout: the model places the cells"
+        origin = f" ({item.layout_origin})" if item.layout_origin else ""
+        return f"{item.layout_text}{origin}"
 
     def choose(self) -> None:
-        """Ask for a file of cells."""
+        """Ask for a file of cells and import it."""
         path, kind = QFileDialog.getOpenFileName(self, "Import cells", "", FILES)
         if path:
-            self.session.import_cells(
+            self.session.layout_files.read(
                 Path(path),
                 on_region=kind.startswith(ON_REGION),
                 split_touching=kind.startswith(SPLIT),
             )
 
     def save(self) -> None:
-        """Ask where the layout should be written to."""
-        item = self.session.active
+        """Ask for a file and save the layout."""
+        item = self.session.regions.active
         if item is None:
             return
         name = f"{item.name.replace(' ', '_')}.geojson"
-        path, _ = QFileDialog.getSaveFileName(self, "Save the layout", name, SAVED)
+        path, _ = QFileDialog.getSaveFileName(self, "Save layout", name, SAVED)
         if path:
-            self.session.export_layout(Path(path))
+            self.session.layout_files.write(Path(path))
 
     def clear_layout(self) -> None:
-        """Do without a layout."""
-        if self.session.active is not None:
-            self.session.set_layout(self.session.active.number, None)
+        """Remove the layout of the active region."""
+        if self.session.regions.active is not None:
+            self.session.layouts.set(self.session.regions.active.number, None)
+
+
+class AreaPanel(QWidget):
+    """Marks and clears the area of the active region."""
+
+    def __init__(self, session: Session, link: LayerLink) -> None:
+        super().__init__()
+        self.session, self.link = session, link
+        self.kind = combo(
+            "Density of invented cells in the area that you paint",
+            {value: name for value, (name, _) in AREA_KINDS.items()},
+            "Density in the area",
+        )
+        self.kind.activated.connect(lambda _index: self.mark())
+        self.mark_button = button("Mark area", MARK, self.mark)
+        self.clear_button = button("Clear area", "Remove the marked area", link.area.clear)
+        self.state = Text(small=True)
+        fields = row(self.mark_button, self.kind, self.clear_button, stretch=1)
+        column(self, fields, self.state)
+
+    def mark(self) -> None:
+        """Start painting an area of the chosen density."""
+        self.link.area.paint(self.kind.currentData())
+
+    def refresh(self) -> None:
+        item = self.session.regions.active
+        area = item.area if item is not None else None
+        for made in (self.mark_button, self.kind):
+            allow(made, self.session.layouts.why_no_cells())
+        allow(self.clear_button, "No area is marked" if area is None else "")
+        if area is None:
+            self.state.say("")
+        elif not area.any():
+            self.state.say("Paint over the area.")
+        else:
+            percent = max(1, round(100 * float((area > 0).mean())))
+            self.state.say(
+                f"Cells are segmented and invented in the marked area only ({percent} %)."
+            )

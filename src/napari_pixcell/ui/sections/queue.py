@@ -1,4 +1,4 @@
-"""What is asked for: a row for each generation that waits, runs, failed or was cancelled."""
+"""The queue: a row for each generation that waits, runs, failed or was cancelled."""
 
 from __future__ import annotations
 
@@ -6,93 +6,75 @@ from collections.abc import Callable
 
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QResizeEvent
-from qtpy.QtWidgets import (
-    QFrame,
-    QHBoxLayout,
-    QScrollArea,
-    QToolButton,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QToolButton, QVBoxLayout, QWidget
 
-from napari_pixcell.studio.generation.job import GenerationJob
-from napari_pixcell.studio.generation.queue import Generation
+from napari_pixcell.studio.generation.job import Job
+from napari_pixcell.studio.generation.queue import JobQueue
 from napari_pixcell.studio.session import Session
-from napari_pixcell.ui.widgets import AMBER, Text, allow, row
+from napari_pixcell.ui.widgets import AMBER, Text, allow, column, row, show_all, tool_button
 
 MOST_HEIGHT = 150  # px of rows before they scroll
-BUTTON = (
+SMALL = "QToolButton { font-size: 10px; padding: 2px 4px; }"
+SYMBOL = (
     "QToolButton { border: none; padding: 1px; font-size: 12px; background: transparent; }"
     "QToolButton:hover { background: rgba(128, 128, 128, 80); }"
 )
 
 
 class QueueList(QWidget):
-    """Rows of the queue; shown once there is more than the running one.
-
-    Parameters
-    ----------
-    session : Session
-        Its state.
-    """
+    """The rows of the queue, hidden while there is only the running job."""
 
     def __init__(self, session: Session) -> None:
         super().__init__()
         self.session = session
         self.rows: dict[int, QueueRow] = {}
         self.title = Text(small=True)
-        queue = session.generation
-        self.cancel_waiting = _small(
+        queue = session.queue
+        self.cancel_waiting = tool_button(
             "Cancel waiting",
-            "Cancel those that wait; the running one goes on",
+            "Cancel the waiting jobs; the running one continues",
             queue.cancel_waiting,
         )
-        self.cancel_all = _small(
-            "Cancel all", "Cancel the running one and those that wait", queue.cancel_all
+        self.cancel_all = tool_button(
+            "Cancel all", "Cancel the running and the waiting jobs", queue.cancel_all
         )
-        self.clear = _small("Clear", "Take failed and cancelled ones off the list", queue.dismiss)
-        self.column = QWidget()
-        self.stack = QVBoxLayout(self.column)
-        self.stack.setContentsMargins(0, 0, 0, 0)
-        self.stack.setSpacing(1)
+        self.clear = tool_button(
+            "Clear", "Remove failed and cancelled jobs from the list", queue.dismiss
+        )
+        for made in (self.cancel_waiting, self.cancel_all, self.clear):
+            made.setStyleSheet(SMALL)
+        rows = QWidget()
+        self.stack = column(rows, spacing=1)
         self.stack.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.scroll = QScrollArea()
         self.scroll.setWidgetResizable(True)
         self.scroll.setFrameShape(QFrame.Shape.NoFrame)
         self.scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.scroll.setWidget(self.column)
-        outer = QVBoxLayout(self)
-        outer.setContentsMargins(0, 2, 0, 0)
-        outer.setSpacing(2)
-        line = row(self.title, self.cancel_waiting, self.cancel_all, self.clear)
-        line.setStretch(0, 1)
-        outer.addLayout(line)
-        outer.addWidget(self.scroll)
+        self.scroll.setWidget(rows)
+        head = row(self.title, self.cancel_waiting, self.cancel_all, self.clear, stretch=0)
+        column(self, head, self.scroll)
         self.refresh()
 
     def refresh(self) -> None:
-        """Show the queue as it is."""
-        queue = self.session.generation
+        queue = self.session.queue
         jobs = [job for job in queue.jobs if not job.live]
         listed = jobs + queue.ended
         self.setVisible(len(jobs) > 1 or bool(queue.ended))
         waiting = len(queue.waiting)
-        parts = [f"{waiting} waiting"] if waiting else []
+        counts = {"waiting": waiting}
         for state in ("failed", "cancelled"):
-            count = sum(job.state == state for job in queue.ended)
-            parts += [f"{count} {state}"] if count else []
+            counts[state] = sum(job.state == state for job in queue.ended)
+        parts = [f"{count} {state}" for state, count in counts.items() if count]
         self.title.say("Queue: " + ", ".join(parts) if parts else "")
-        self.cancel_waiting.setVisible(waiting > 0)
-        self.cancel_all.setVisible(waiting > 0)
+        show_all(waiting > 0, self.cancel_waiting, self.cancel_all)
         self.clear.setVisible(bool(queue.ended))
-        numbers = [job.number for job in listed]
-        if list(self.rows) != numbers:
+        if list(self.rows) != [job.number for job in listed]:
             self._arrange(listed)
         for shown in self.rows.values():
             shown.refresh()
         self._fit()
 
-    def _arrange(self, jobs: list[GenerationJob]) -> None:
+    def _arrange(self, jobs: list[Job]) -> None:
         numbers = {job.number for job in jobs}
         for number in [number for number in self.rows if number not in numbers]:
             gone = self.rows.pop(number)
@@ -100,15 +82,15 @@ class QueueList(QWidget):
             gone.hide()
             gone.deleteLater()
         ordered = {}
-        for place, job in enumerate(jobs):
-            shown = self.rows.get(job.number) or QueueRow(self.session.generation, job)
+        for index, job in enumerate(jobs):
+            shown = self.rows.get(job.number) or QueueRow(self.session.queue, job)
             ordered[job.number] = shown
-            if self.stack.indexOf(shown) != place:
-                self.stack.insertWidget(place, shown)
+            if self.stack.indexOf(shown) != index:
+                self.stack.insertWidget(index, shown)
         self.rows = ordered
 
     def _fit(self) -> None:
-        """Be as high as the rows with all their lines, within reason."""
+        """Set the height that shows all lines of all rows, up to ``MOST_HEIGHT``."""
         width, needed = self.scroll.viewport().width(), 2
         for shown in self.rows.values():
             needed += max(shown.heightForWidth(width), 22) + 1
@@ -119,33 +101,24 @@ class QueueList(QWidget):
             self.scroll.setFixedHeight(needed)
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
-        """Break lines elsewhere."""
         super().resizeEvent(event)
         self._fit()
 
 
 class QueueRow(QWidget):
-    """One generation.
+    """A job of the queue."""
 
-    Parameters
-    ----------
-    queue : Generation
-        To act on.
-    job : GenerationJob
-        Which.
-    """
-
-    def __init__(self, queue: Generation, job: GenerationJob) -> None:
+    def __init__(self, queue: JobQueue, job: Job) -> None:
         super().__init__()
         self.job = job
+        self._queue = queue
         self.what, self.state = Text(small=True), Text(small=True)
         for label in (self.what, self.state):
-            label.setMinimumWidth(10)  # rather cut a long word than make the dock wider
+            label.setMinimumWidth(10)  # a long word is cut rather than the dock widened
             label.setTextInteractionFlags(Qt.TextInteractionFlag.NoTextInteraction)
-        self.front = _symbol("⤒", f"Make {job.target.name}'s the next", lambda: queue.to_front(job))
-        self.again = _symbol("↻", "Try again: what is left of it", lambda: queue.retry(job))
-        self.stop = _symbol("✕", "Cancel this one", self._remove)
-        self._queue = queue
+        self.front = _symbol("⤒", f"Run {job.name} next", lambda: queue.to_front(job))
+        self.again = _symbol("↻", "Retry the remaining variants", lambda: queue.retry(job))
+        self.stop = _symbol("✕", "Cancel this job", self._remove)
         texts = QVBoxLayout()
         texts.setSpacing(0)
         texts.addWidget(self.what)
@@ -166,34 +139,20 @@ class QueueRow(QWidget):
             self._queue.cancel(self.job)
 
     def refresh(self) -> None:
-        """Show how it stands."""
-        job = self.job
-        self.what.say(f"{job.target.name} · {job.summary()}")
-        said = " · ".join([job.sentence(), *job.remarks])
-        self.state.say(said)
+        job, waiting = self.job, self._queue.waiting
+        self.what.say(f"{job.name} · {job.summary()}")
+        state = " · ".join([job.sentence(), *job.remarks])
+        self.state.say(state)
         self.state.tint(AMBER if job.state == "failed" else "")
-        self.setToolTip(f"{job.target.name}: {job.summary()}\n{said}")
-        jobs = self._queue.waiting
-        self.front.setVisible(
-            job.state == "waiting" and jobs.index(job) > 0 if job in jobs else False
-        )
+        self.setToolTip(f"{job.name}: {job.summary()}\n{state}")
+        self.front.setVisible(job in waiting[1:])
         self.again.setVisible(job.state in ("failed", "cancelled") and bool(job.rest()))
-        self.stop.setToolTip("Take it off the list" if job.over else "Cancel this one")
-        allow(self.stop, "It is stopping" if job.cancelled and not job.over else "")
-
-
-def _small(text: str, tip: str, act: Callable[[], None]) -> QToolButton:
-    made = QToolButton()
-    made.setText(text)
-    made.setToolTip(tip)
-    made.setAccessibleName(tip)
-    made.setStyleSheet("QToolButton { font-size: 10px; padding: 2px 4px; }")
-    made.clicked.connect(lambda *_: act())
-    return made
+        self.stop.setToolTip("Remove this job from the list" if job.over else "Cancel this job")
+        allow(self.stop, "Already cancelling" if job.cancelled and not job.over else "")
 
 
 def _symbol(text: str, tip: str, act: Callable[[], None]) -> QToolButton:
-    made = _small(text, tip, act)
-    made.setStyleSheet(BUTTON)
+    made = tool_button(text, tip, act)
+    made.setStyleSheet(SYMBOL)
     made.setFixedSize(20, 20)
     return made

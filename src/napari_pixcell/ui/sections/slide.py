@@ -1,140 +1,140 @@
-"""Which slide, its pixel size, and the model."""
+"""The Slide section: the slide, its pixel size, and the model."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QSignalBlocker
-from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QFileDialog, QLabel, QSizePolicy, QWidget
+from qtpy.QtWidgets import QFileDialog, QLabel
 
-from napari_pixcell.models.catalogue import families
+from napari_pixcell.models.families import families
 from napari_pixcell.slides import open_slide
 from napari_pixcell.slides.samples import SAMPLE_SLIDE
 from napari_pixcell.studio.session import Session
+from napari_pixcell.ui.bind import bind, set_quietly
 from napari_pixcell.ui.layers.link import LayerLink
+from napari_pixcell.ui.sections.base import Section
 from napari_pixcell.ui.session_menu import SessionMenu, ask_for_slide
-from napari_pixcell.ui.widgets import AMBER, Section, Text, button, row
+from napari_pixcell.ui.widgets import (
+    AMBER,
+    Text,
+    boxed,
+    button,
+    column,
+    combo,
+    number,
+    offer,
+    row,
+    show_all,
+)
 
 if TYPE_CHECKING:
     from napari_pixcell.ui.model_manager import ModelManager
 
 FILES = (
-    "Slides and pictures (*.svs *.ndpi *.mrxs *.scn *.bif *.vms *.vmu *.svslide *.dcm *.tif *.tiff"
+    "Slides and images (*.svs *.ndpi *.mrxs *.scn *.bif *.vms *.vmu *.svslide *.dcm *.tif *.tiff"
     " *.png *.jpg *.jpeg);;All files (*)"
 )
 
 
 class SlideSection(Section):
-    """Opens a slide, shows what it is, and asks for its pixel size if the file says nothing."""
+    """Opens a slide, describes it, and asks for a pixel size that the file does not state."""
 
     def __init__(self, session: Session, link: LayerLink) -> None:
-        super().__init__("slide", "Slide")
-        self.session = session
+        super().__init__(session, "slide", "Slide")
         self.link = link
-        self.empty = Text("Open a slide (drop it here), or try the sample.")
-        self.open_button = button("Open a slide…", "Choose a slide file", self.choose)
+        self.empty = Text("Open a slide or drop it here.")
+        self.open_button = button("Open slide…", "Open a slide or an image file", self.choose)
         self.sample_button = button(
-            "Try the sample", "A small synthetic slide that comes with the studio", self.sample
+            "Open sample", "Open the small synthetic slide that comes with the plugin", self.sample
         )
-        self.content.addWidget(self.empty)
-        self.add(self.open_button, self.sample_button)
         self.name = Text()
         self.name.setStyleSheet("font-weight: bold;")
         self.size = Text()
-        self.unknown = Text("The slide says nothing about its pixel size.", AMBER)
-        self.mpp = QDoubleSpinBox()
-        self.mpp.setObjectName("mpp")
-        self.mpp.setRange(0.01, 20)
-        self.mpp.setDecimals(4)
-        self.mpp.setSingleStep(0.05)
-        self.mpp.setValue(0.5)
-        self.mpp.setSuffix(" µm/px")
-        self.mpp.setStyleSheet(f"QDoubleSpinBox {{ border: 1px solid {AMBER}; }}")
-        self.mpp.setToolTip("About 0.25 for a 40× scan and 0.5 for a 20× scan; asked only once")
-        self.set_button = button(
-            "Set it", "Remembered for this file", lambda: link.set_mpp(self.mpp.value())
-        )
-        self.session_menu = SessionMenu(session)
-        line = self.add(self.name, self.session_menu)
-        line.setStretch(0, 1)
-        self.content.addWidget(self.size)
         self.corrupt = Text(colour=AMBER)
-        self.content.addWidget(self.corrupt)
-        self.content.addWidget(self.unknown)
-        self.asking = QWidget()
-        self.asking.setLayout(row(self.mpp, self.set_button))
-        self.content.addWidget(self.asking)
-        self.model = QComboBox()
-        self.model.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self.manager: ModelManager | None = None
-        self.more = button("Models…", "Which models there are, and how to get them", self.manage)
-        self.model.currentIndexChanged.connect(
-            lambda _: session.settings.use_family(self.model.currentData())
+        unknown = Text("The file states no pixel size. Enter it once; it is remembered.", AMBER)
+        self.mpp = number(
+            0.01,
+            20,
+            "Pixel size, about 0.25 µm/px for a 40× scan and 0.5 µm/px for a 20× scan",
+            decimals=4,
+            unit=" µm/px",
+            step=0.05,
         )
+        self.mpp.setObjectName("mpp")
+        self.mpp.setValue(0.5)
+        self.mpp.setStyleSheet(f"QDoubleSpinBox {{ border: 1px solid {AMBER}; }}")
+        self.set_button = button(
+            "Set pixel size",
+            "Set the pixel size and remember it for this file",
+            lambda: link.set_mpp(self.mpp.value()),
+        )
+        self.asking = boxed(column(None, unknown, row(self.mpp, self.set_button), spacing=4))
+        self.session_menu = SessionMenu(session)
+        self.model = combo("", name="Model")
+        self._offer_models()
+        settings = session.settings
+        bind(self.model, settings, "family", store=settings.use_family)
+        self.manager: ModelManager | None = None
+        self.more = button("Models…", "Download, add or remove models", self.manage)
         self.free = button(
             "Free memory",
-            "End the model's process and give its memory back; the next request loads it again",
+            "Stop the worker process and free its memory. The next request loads the model again.",
             session.free_memory,
         )
-        self.models = QWidget()
-        line = row(QLabel("Model"), self.model, self.more)
-        line.setStretch(1, 1)
-        self.models.setLayout(line)
-        self.content.addWidget(self.models)
+        self.models = boxed(row(QLabel("Model"), self.model, self.more, stretch=1))
         self.banner = Text(colour=AMBER)
-        line = self.add(self.banner, self.free)
-        line.setStretch(0, 1)
-        self.finish()
+        self.content.addWidget(self.empty)
+        self.add(self.open_button, self.sample_button)
+        self.add(self.name, self.session_menu, stretch=0)
+        for widget in (self.size, self.corrupt, self.asking, self.models):
+            self.content.addWidget(widget)
+        self.add(self.banner, self.free, stretch=0)
+
+    def _offer_models(self) -> None:
+        offer(self.model, [(family.title, family.name) for family in families().values()])
+        set_quietly(self.model, self.session.settings.family)
 
     def refresh(self) -> None:
-        """Show the session's state."""
-        session, slide = self.session, self.session.slide
-        for widget in (self.empty, self.open_button, self.sample_button):
-            widget.setVisible(slide is None)
-        for widget in (self.models, self.banner):
-            widget.setVisible(slide is not None)
-        unknown = slide is not None and slide.mpp is None
-        self.unknown.setVisible(unknown)
-        self.asking.setVisible(unknown)
+        session, slide = self.session, self.session.slides.current
+        show_all(slide is None, self.empty, self.open_button, self.sample_button)
+        show_all(slide is not None, self.models, self.free)
+        self.asking.setVisible(slide is not None and slide.mpp is None)
         self.name.say(slide.name if slide is not None else "")
         self.size.say(_size(slide) if slide is not None else "")
-        self.corrupt.say(session.corrupt_note())
+        self.corrupt.say(session.regions.corrupt_note())
         family = session.settings.model
-        self.free.setVisible(slide is not None)
-        with QSignalBlocker(self.model):
-            known = families()
-            if [self.model.itemData(i) for i in range(self.model.count())] != list(known):
-                self.model.clear()
-                for one in known.values():
-                    self.model.addItem(one.title, one.name)
-            self.model.setCurrentIndex(self.model.findData(family.name))
+        self._offer_models()
         self.model.setToolTip(f"Licence of the weights: {family.licence}")
         self.banner.say(family.notice if slide is not None else "")
-        problem = session.problems.get("slide", "")
-        if slide is not None and session.not_here:
-            problem = problem or f"{family.title} is not installed on this machine."
-            self.tell(problem, "", "Get it…", self.manage)
+        if slide is not None and session.models.missing:
+            problem = self.problem_now() or f"{family.title} is not installed."
+            self.report(problem, "", "Get model…", self.manage)
         else:
-            self._tell_of_session(problem, session.notes.get("slide", ""))
+            self._report_session()
 
-    def _tell_of_session(self, problem: str, note: str) -> None:
-        """Say what there is to say, and what can be done about sessions."""
-        session, put_off = self.session, self.session.put_off_note()
-        offer = session.saver.offer
-        if session.slide_lost is not None and session.slide_lost.mark.path is not None:
-            self.tell(problem, note, "Find it…", lambda: ask_for_slide(self, session, FILES))
-        elif problem:
-            self.tell(problem, note)
+    def _report_session(self) -> None:
+        session, note = self.session, self.note_now()
+        put_off, offered = session.queue.put_off_note(), session.saver.offer
+        if (
+            session.restoring.slide_lost is not None
+            and session.restoring.slide_lost.mark.path is not None
+        ):
+            self.report(action="Locate slide…", act=lambda: ask_for_slide(self, session, FILES))
+        elif self.problem_now():
+            self.report()
         elif put_off:
-            self.tell("", f"{note} {put_off}".strip(), "Go on", session.go_on_restored)
-        elif offer is not None:
-            self.tell("", f"{note} {offer.sentence()}".strip(), "Open it", session.open_offer)
+            self.report(
+                "", f"{note} {put_off}".strip(), "Resume jobs", session.queue.resume_put_off
+            )
+        elif offered is not None:
+            note = f"{note} {offered.sentence()}".strip()
+            self.report("", note, "Open session", session.restoring.open_offer)
         else:
-            self.tell("", note)
+            self.report()
 
     def manage(self, name: str = "") -> None:
-        """Open the model manager at the chosen model, or at another."""
+        """Open the model manager at a model, the selected one by default."""
         from napari_pixcell.ui.model_manager import ModelManager
 
         if self.manager is None or not self.manager.isVisible():
@@ -144,8 +144,8 @@ class SlideSection(Section):
         self.manager.raise_()
 
     def choose(self) -> None:
-        """Ask for a slide file."""
-        path, _ = QFileDialog.getOpenFileName(self, "Open a slide", "", FILES)
+        """Ask for a slide file and open it."""
+        path, _ = QFileDialog.getOpenFileName(self, "Open slide", "", FILES)
         if path:
             self.open(Path(path))
 
@@ -155,21 +155,20 @@ class SlideSection(Section):
 
     def open(self, path: Path) -> None:
         """Open a slide file as a layer."""
-        with self.session.reporting("slide"):
+        with self.session.notices.reporting("slide"):
             self.link.add_slide(open_slide(path))
 
 
-def _size(slide: object) -> str:
-    height, width = slide.shape  # type: ignore[attr-defined]
-    mpp = slide.mpp  # type: ignore[attr-defined]
+def _size(slide: Any) -> str:
+    height, width = slide.shape
+    mpp = slide.mpp
     if mpp is None:
         return f"{width:,} × {height:,} px"
-    source = getattr(slide, "mpp_source", "")
-    where = f" ({source})" if source else ""
     across, down = width * mpp, height * mpp
     size = (
         f"{across / 1000:.1f} × {down / 1000:.1f} mm"
         if min(across, down) >= 1000
         else f"{across:,.0f} × {down:,.0f} µm"
     )
-    return f"{size} · {mpp:.4g} µm/px{where}"
+    source = getattr(slide, "mpp_source", "")
+    return f"{size} · {mpp:.4g} µm/px" + (f" ({source})" if source else "")

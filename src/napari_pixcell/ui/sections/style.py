@@ -1,4 +1,4 @@
-"""What the tissue should look like."""
+"""The Style section: what the generated tissue should look like."""
 
 from __future__ import annotations
 
@@ -9,29 +9,45 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import (
     QFileDialog,
+    QHBoxLayout,
     QInputDialog,
     QLabel,
     QMenu,
-    QProgressBar,
     QSlider,
-    QToolButton,
+    QVBoxLayout,
+    QWidget,
 )
 
 from napari_pixcell.engine.styles.style import Style
-from napari_pixcell.studio.regions.item import RegionItem, tiles_text
+from napari_pixcell.studio.regions.geometry import tiles_text
+from napari_pixcell.studio.regions.item import RegionItem
 from napari_pixcell.studio.session import Session
 from napari_pixcell.studio.styles.choice import Ref, StyleChoice
-from napari_pixcell.ui.sections.blending import Blending
+from napari_pixcell.ui.bind import on_edit, set_quietly
+from napari_pixcell.ui.sections.base import Section
 from napari_pixcell.ui.style_combo import StyleCombo
-from napari_pixcell.ui.widgets import BLUE, Section, Text, allow, button, put
+from napari_pixcell.ui.widgets import (
+    Bar,
+    More,
+    Text,
+    allow,
+    button,
+    clear,
+    number,
+    row,
+    show_all,
+    tool_button,
+)
+from napari_pixcell.words import file_size
 
-MANY = 32  # tiles whose embedding is worth a bar and a button to stop it
-FORGET = "Forget computed styles"
-PICTURES = "Pictures of tissue (*.png *.jpg *.jpeg *.tif *.tiff *.bmp);;All files (*)"
-BLEND = "Look partly like one style, partly like another; or like the first one only again"
-SAVE = "Keep this style under a name, for any region and slide"
-WAIT = "There is no style to blend with others yet: add a region, and let it be embedded"
-ALONE = "There is no other style yet: add a region, or choose a picture in the ⋯ menu"
+MOST_SHARE = 95  # %: at 100 % the proportions of the other styles would be lost
+MANY = 32  # tiles from which on an embedding shows its progress
+CLEAR = "Clear embedding cache"
+IMAGES = "Images of tissue (*.png *.jpg *.jpeg *.tif *.tiff *.bmp);;All files (*)"
+BLEND = "Blend this style with another, or return to the first one"
+SAVE = "Save this style by name, for any region and slide"
+WAIT = "Wait until the region is embedded"
+ALONE = "There is no other style. Add a region, or a style from an image in the ⋯ menu."
 NO_BREAK, SHORT = "\u00a0", 28
 LINK = (
     "QPushButton { background: transparent; border: none; padding: 1px 4px; font-size: 10px;"
@@ -40,182 +56,169 @@ LINK = (
 
 
 class StyleSection(Section):
-    """Chooses whose embedding is the style, and blends several."""
+    """Chooses the embedding that is the style, and blends several."""
 
     def __init__(self, session: Session) -> None:
-        super().__init__("style", "2  Style")
-        self.session = session
+        super().__init__(session, "style", "2  Style")
         self.setAcceptDrops(True)
-        self.like = QLabel("Look like")
-        self.choice = StyleCombo(session, self._choose)
+        self.label = QLabel("Style")
+        self.choice = StyleCombo(session, lambda ref: self._choose(0, ref))
         self.choice.setAccessibleName("Style")
         self.balance = QSlider(Qt.Orientation.Horizontal)
         self.balance.setRange(0, 100)
         self.balance.setMinimumWidth(50)
-        self.balance.setAccessibleName("From the first style to the second")
-        self.balance.valueChanged.connect(self._weigh)
-        self.second = StyleCombo(session, self._choose_second)
+        self.balance.setAccessibleName("Balance of the first and second style")
+        on_edit(self.balance, self._weigh)
+        self.second = StyleCombo(session, lambda ref: self._choose(1, ref))
         self.second.setAccessibleName("Second style")
-        self.menu_button = QToolButton()
-        self.menu_button.setText("⋯")
-        self.menu_button.setToolTip("From a picture, save, rename, remove")
-        self.menu_button.setAccessibleName("More for styles")
-        self.menu_button.clicked.connect(self._open_menu)
-        line = self.add(self.like, self.choice, self.balance, self.second, self.menu_button)
+        self.menu_button = tool_button(
+            "⋯", "Add a style from an image; rename or remove styles", self._open_menu, "Style menu"
+        )
+        line = self.add(self.label, self.choice, self.balance, self.second, self.menu_button)
         for index, stretch in ((1, 3), (2, 2), (3, 3)):
             line.setStretch(index, stretch)
         self.state = Text()
         self.state.setToolTip("The style is the region's embedding, one vector for each tile")
-        self.embed_button = button("Embed", "Compute the embedding of the region", self._embed)
+        self.embed_button = button("Embed region", "Compute the region's embedding", self._embed)
         self.cancel_button = button(
-            "Cancel", "Stop before the next tiles (Esc)", session.cancel_embedding, "cancel embed"
+            "Cancel",
+            "Cancel the embedding before the next tiles (Esc)",
+            session.styles.cancel,
+            "cancel embed",
         )
-        self.blend_button = button("Blend with…", BLEND, self._turn)
+        self.blend_button = button("Blend with…", BLEND, self._toggle_blend)
         self.save_button = button("Save…", SAVE, self.save)
-        line = self.add(
-            self.state, self.embed_button, self.cancel_button, self.blend_button, self.save_button
-        )
-        line.setStretch(0, 1)
-        self.bar = QProgressBar()
-        self.bar.setTextVisible(False)
-        self.bar.setFixedHeight(8)
-        self.bar.setStyleSheet(f"QProgressBar::chunk {{ background: {BLUE}; }}")
-        self.content.addWidget(self.bar)
-        self.blending = Blending(session)
-        self.content.addWidget(self.blending)
-        self.forget_button = button(FORGET, "", session.forget_styles, FORGET)
-        self.forget_button.setStyleSheet(LINK)
-        self.content.addWidget(self.forget_button)
-        self.finish()
+        buttons = (self.embed_button, self.cancel_button, self.blend_button, self.save_button)
+        self.add(self.state, *buttons, stretch=0)
+        self.bar = Bar()
+        self.blending = BlendingPanel(session)
+        self.clear_button = button(CLEAR, "", session.embeddings.clear_cache, CLEAR)
+        self.clear_button.setStyleSheet(LINK)
+        for widget in (self.bar, self.blending, self.clear_button):
+            self.content.addWidget(widget)
 
-    # -- what the user does --------------------------------------------------------------
+    # -- actions -------------------------------------------------------------------------
 
-    def _choose(self, ref: Ref) -> None:
-        if self.session.active is not None:
-            self.session.choose_style(self.session.active.style.with_ref(0, ref))
-
-    def _choose_second(self, ref: Ref) -> None:
-        if self.session.active is not None:
-            self.session.choose_style(self.session.active.style.with_ref(1, ref))
+    def _choose(self, index: int, ref: Ref) -> None:
+        if self.session.regions.active is not None:
+            self.session.styles.choose(self.session.regions.active.style.with_ref(index, ref))
 
     def _weigh(self, percent: int) -> None:
-        if self.session.active is not None:
-            self.session.choose_style(self.session.active.style.with_balance(percent / 100))
+        if self.session.regions.active is not None:
+            self.session.styles.choose(
+                self.session.regions.active.style.with_balance(percent / 100)
+            )
 
-    def _turn(self) -> None:
-        """Begin to blend, or look like the first style only."""
-        active = self.session.active
+    def _toggle_blend(self) -> None:
+        active = self.session.regions.active
         if active is None:
             return
         if len(active.style.parts) > 1:
-            self.session.choose_style(StyleChoice.of(active.style.refs[0]))
+            self.session.styles.choose(StyleChoice.of(active.style.refs[0]))
         else:
-            self.session.choose_style(active.style.with_more(self.session.another_style()))
+            self.session.styles.choose(active.style.with_more(self.session.styles.another()))
 
     def save(self) -> None:
-        """Ask for a name and keep the style."""
+        """Ask for a name and save the style."""
         name, given = QInputDialog.getText(
-            self, "Save style", "Name", text=self.session.suggested_name()
+            self, "Save style", "Name", text=self.session.styles.suggested_name()
         )
         if given:
-            self.session.save_style(name)
+            self.session.styles.save(name)
 
     def open_picture(self) -> None:
-        """Ask for a picture whose tissue the variants should look like."""
-        path, _ = QFileDialog.getOpenFileName(self, "Style from a picture", "", PICTURES)
+        """Ask for an image of tissue and add its style."""
+        path, _ = QFileDialog.getOpenFileName(self, "Style from an image", "", IMAGES)
         if path:
-            self.session.style_from_picture(Path(path))
+            self.session.styles.add_picture(Path(path))
 
     def _rename(self, style: Style) -> None:
         name, given = QInputDialog.getText(self, "Rename style", "Name", text=style.name)
         if given:
-            self.session.rename_style(style.id, name)
+            self.session.library.rename(style.id, name)
 
     def _open_menu(self) -> None:
         self.menu().exec(self.menu_button.mapToGlobal(self.menu_button.rect().bottomLeft()))
 
     def menu(self) -> QMenu:
-        """Give what can be done with styles."""
-        session, menu = self.session, QMenu(self)
+        """Return the menu of actions on styles."""
+        session, menu, styles = self.session, QMenu(self), self._styles()
         menu.setToolTipsVisible(True)
-        picture = menu.addAction("From a picture…", self.open_picture)
-        picture.setToolTip("Look like the tissue in an image file; it can also be dropped here")
+        image = menu.addAction("Add style from image…", self.open_picture)
+        image.setToolTip("Use the tissue of an image file as a style. You can also drop it here.")
         menu.addSeparator()
-        for style in self._styles():
+        for style in styles:
             menu.addAction(f"Rename “{style.name}”…", lambda s=style: self._rename(s))
-            menu.addAction(f"Remove “{style.name}”", lambda s=style: session.remove_style(s.id))
-        if not self._styles():
-            none = menu.addAction("Rename or remove: choose a saved style first")
-            none.setEnabled(False)
+            menu.addAction(f"Remove “{style.name}”", lambda s=style: session.library.remove(s.id))
+        if not styles:
+            menu.addAction("Choose a saved style to rename or remove it").setEnabled(False)
         return menu
 
     def _styles(self) -> list[Style]:
-        """Give the chosen styles that are no region's."""
-        active = self.session.active
-        found = self.session.ingredients(active) if active is not None else []
+        """Return the chosen styles that come from no region."""
+        active = self.session.regions.active
+        found = self.session.styles.ingredients(active) if active is not None else []
         return [one.style for one in found if one.style is not None]
 
     def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:
-        """Accept files."""
-        if event is not None and event.mimeData().hasUrls() and self.session.active is not None:
+        if (
+            event is not None
+            and event.mimeData().hasUrls()
+            and self.session.regions.active is not None
+        ):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent | None) -> None:
-        """Look like the picture that was dropped."""
         for url in event.mimeData().urls() if event is not None else ():
             if event is not None and url.isLocalFile():
                 event.acceptProposedAction()
-                self.session.style_from_picture(Path(url.toLocalFile()))
+                self.session.styles.add_picture(Path(url.toLocalFile()))
 
-    # -- what the user sees --------------------------------------------------------------
+    # -- display -------------------------------------------------------------------------
 
     def refresh(self) -> None:
-        """Show the session's state."""
-        session, active = self.session, self.session.active
+        session, active = self.session, self.session.regions.active
         choice = active.style if active is not None else StyleChoice()
         blended = len(choice.parts) > 1
-        self.like.setVisible(not blended)
+        self.label.setVisible(not blended)
         self.choice.refresh(choice.refs[0] if choice.parts else 0, none=not blended)
         allow(self.choice, "" if active is not None else "Add a region first")
-        for widget in (self.balance, self.second):
-            widget.setVisible(blended)
+        show_all(blended, self.balance, self.second)
         if blended:
             self.second.refresh(choice.refs[1], none=False)
-            put(self.balance, round(100 * choice.balance))
+            set_quietly(self.balance, 100 * choice.balance)
             self.balance.setToolTip(self._shares(active))
-        style = session.style_item()
+        style = session.styles.source_region()
+        self._show_progress(active, style)
+        missing = style is not None and style.embedding is None and not style.embedding_busy
+        self.embed_button.setVisible(missing and not self.problem_now())
+        ready = active is not None and bool(choice.parts) and not session.styles.why_not(active)
+        self.save_button.setVisible(ready)
+        allow(self.save_button, "" if ready else "There is no style to save yet")
+        self.blend_button.setVisible(ready or blended)
+        self.blend_button.setText("Stop blending" if blended else "Blend with…")
+        alone = not blended and not session.styles.another()
+        allow(self.blend_button, ALONE if alone else "" if ready or blended else WAIT)
+        self.blending.refresh()
+        self._show_cache()
+        retry = missing and self.problem_now()
+        self.report(action="Retry" if retry else "", act=self._embed)
+
+    def _show_progress(self, active: RegionItem | None, style: RegionItem | None) -> None:
         job = style.embedding_job if style is not None else None
-        making = session.styles_coming[-1] if session.styles_coming else None
+        making = self.session.library.coming[-1] if self.session.library.coming else None
         if making is not None:
             job = making.job
         self.state.say(making.sentence() if making is not None else self._state(active))
-        long = job is not None and job.total >= MANY
-        self.bar.setVisible(long)
-        self.cancel_button.setVisible(long)
+        show_all(job is not None and job.total >= MANY, self.bar, self.cancel_button)
         if job is not None:
-            self.bar.setRange(0, job.total if job.done else 0)
-            self.bar.setValue(job.done)
-            allow(self.cancel_button, "It is stopping" if job.cancelled else "")
-        missing = style is not None and style.embedding is None and not style.embedding_busy
-        self.embed_button.setVisible(missing and "style" not in session.problems)
-        ready = active is not None and bool(choice.parts) and not session.why_no_style(active)
-        self.save_button.setVisible(ready)
-        allow(self.save_button, "" if ready else "There is no style yet that could be saved")
-        self.blend_button.setVisible(ready or blended)
-        self.blend_button.setText("Don't blend" if blended else "Blend with…")
-        alone = not blended and not session.another_style()
-        allow(self.blend_button, ALONE if alone else "" if ready or blended else WAIT)
-        self.blending.refresh()
-        self._show_stored()
-        problem = session.problems.get("style", "")
-        note = session.notes.get("style", "")
-        again = bool(problem) and missing
-        self.tell(problem, note, "Try again" if again else "", self._embed)
+            self.bar.advance(job.done, job.total)
+            allow(self.cancel_button, "Already cancelling" if job.cancelled else "")
 
     def _shares(self, item: RegionItem | None) -> str:
-        found = self.session.ingredients(item) if item is not None else []
+        found = self.session.styles.ingredients(item) if item is not None else []
         parts = (f"{100 * one.share:.0f} % {one.name}" for one in found)
-        # Lines break between the styles, not inside their names, unless these are long.
+        # Lines break between the styles, and within a name only if it is long.
         return " · ".join(p.replace(" ", NO_BREAK) if len(p) < SHORT else p for p in parts)
 
     def _state(self, active: RegionItem | None) -> str:
@@ -224,48 +227,136 @@ class StyleSection(Section):
             return "Add a region first"
         if not active.style.parts:
             return "No style: the model chooses the tissue"
-        wrong = session.why_no_blend(active)
+        wrong = session.styles.why_no_blend(active)
         if wrong:
             return wrong
-        style = session.style_item()
+        style = session.styles.source_region()
         if style is not None and style.embedding is None:
             job = style.embedding_job
             busy = job.sentence() if job is not None else "Embedding…"
             return busy if style.embedding_busy else "Not embedded"
-        waits = session.why_no_style(active)
+        waits = session.styles.why_not(active)
         if waits:
             return waits
         if len(active.style.parts) > 1:
             return self._shares(active)
-        one = session.ingredients(active)[0]
+        one = session.styles.ingredients(active)[0]
         shape = one.embedding.shape if one.embedding is not None else ()
         tiles = tiles_text(math.prod(shape[:-1]))
         family = session.settings.model
-        if family.grid > 1:  # not what is a tile elsewhere
+        if family.grid > 1:  # a part of this family's own tile
             tiles += f" of {family.tile // family.grid} px"
         if one.item is None:
-            saved = one.style is not None and one.style.id in session.saved
+            saved = one.style is not None and one.style.id in session.library.saved
             return f"✓ {'saved' if saved else 'embedded'} ({tiles})"
-        stored = ", stored" if one.item.embedding_stored else ""
-        return f"✓ embedded ({tiles}{stored})"
+        cached = ", cached" if one.item.embedding_stored else ""
+        return f"✓ embedded ({tiles}{cached})"
 
-    def _show_stored(self) -> None:
+    def _show_cache(self) -> None:
         cache = self.session.embedder.cache
-        self.forget_button.setVisible(bool(cache.bytes))
+        self.clear_button.setVisible(bool(cache.bytes))
         if cache.bytes:
-            self.forget_button.setText(f"{FORGET} ({_megabytes(cache.bytes)})")
-            self.forget_button.setToolTip(
-                "The styles of regions are kept on this computer, without any names, so that a "
-                f"slide opens with them at once: {_megabytes(cache.bytes)} of at most "
-                f"{_megabytes(cache.limit)}. Forgotten ones are computed again when needed. "
-                "Those that you saved by name stay."
+            self.clear_button.setText(f"{CLEAR} ({file_size(cache.bytes)})")
+            self.clear_button.setToolTip(
+                "Delete the cached embeddings of regions. They are stored without names, so that a "
+                f"slide reopens at once: {file_size(cache.bytes)} of at most "
+                f"{file_size(cache.limit)}. They are computed again when needed. Saved styles stay."
             )
 
     def _embed(self) -> None:
-        style = self.session.style_item()
+        style = self.session.styles.source_region()
         if style is not None:
-            self.session.embed(style.number)
+            self.session.embeddings.embed(style.number)
 
 
-def _megabytes(count: int) -> str:
-    return f"{count / 1e6:.0f} MB" if count >= 1e6 else "less than 1 MB"
+class BlendingPanel(More):
+    """Adds styles to a blend and generates series."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__("Series, more styles", "Blend more styles, or generate a series of blends")
+        self.session = session
+        self.rows: list[_Share] = []
+        self.list = QVBoxLayout()
+        self.list.setSpacing(3)
+        self.content.addLayout(self.list)
+        self.count = number(2, 50, "Number of steps, both ends included", value=5, width=64)
+        self.series_button = button(
+            "Generate series",
+            "Generate one variant for each step from the first style to the last, with one seed",
+            lambda: session.generator.generate_series(self.count.value()),
+        )
+        self.another_button = button("Add style", "Add a style to the blend", self._another)
+        line = row(self.series_button, self.count, self.another_button)
+        line.insertStretch(2, 1)
+        self.content.addLayout(line)
+
+    def _another(self) -> None:
+        active = self.session.regions.active
+        another = self.session.styles.another()
+        if active is not None and another:
+            self.session.styles.choose(active.style.with_more(another))
+
+    def refresh(self) -> None:
+        active, session = self.session.regions.active, self.session
+        parts = active.style.parts if active is not None else ()
+        self.setVisible(len(parts) > 1)
+        if len(self.rows) != max(0, len(parts) - 2):
+            clear(self.list)
+            self.rows = [_Share(session, index) for index in range(2, len(parts))]
+            for made in self.rows:
+                self.list.addWidget(made)
+        for made in self.rows:
+            made.refresh()
+        other = bool(session.styles.another())
+        allow(self.another_button, "" if other else "The blend contains all styles")
+        why = session.generator.why_not() or (
+            "" if len(parts) > 1 else "Blend with another style first"
+        )
+        allow(self.series_button, why)
+
+
+class _Share(QWidget):
+    """The third style of a blend, or a later one, and its share."""
+
+    def __init__(self, session: Session, index: int) -> None:
+        super().__init__()
+        self.session, self.index = session, index
+        self.choice = StyleCombo(session, lambda ref: self._choose(ref))
+        self.share = QSlider(Qt.Orientation.Horizontal)
+        self.share.setRange(0, MOST_SHARE)
+        self.share.setMinimumWidth(60)
+        self.share.setToolTip("Share of this style in the blend")
+        on_edit(self.share, self._weigh)
+        self.percent = QLabel()
+        self.percent.setMinimumWidth(34)
+        remove = button("✕", "Remove this style from the blend", self._remove, "remove style")
+        remove.setFixedWidth(26)
+        line = QHBoxLayout(self)
+        line.setContentsMargins(0, 0, 0, 0)
+        line.setSpacing(4)
+        for widget, stretch in ((self.choice, 3), (self.share, 2), (self.percent, 0), (remove, 0)):
+            line.addWidget(widget, stretch)
+
+    def _choose(self, ref: int | str) -> None:
+        active = self.session.regions.active
+        if active is not None:
+            self.session.styles.choose(active.style.with_ref(self.index, ref))
+
+    def _weigh(self, percent: int) -> None:
+        active = self.session.regions.active
+        if active is not None and self.index < len(active.style.parts):
+            self.session.styles.choose(active.style.with_share(self.index, percent / 100))
+
+    def _remove(self) -> None:
+        active = self.session.regions.active
+        if active is not None:
+            self.session.styles.choose(active.style.without(self.index))
+
+    def refresh(self) -> None:
+        active = self.session.regions.active
+        if active is None or self.index >= len(active.style.parts):
+            return
+        self.choice.refresh(active.style.parts[self.index].ref, none=False)
+        percent = round(100 * active.style.shares[self.index])
+        set_quietly(self.share, min(percent, MOST_SHARE))
+        self.percent.setText(f"{percent} %")

@@ -1,30 +1,40 @@
-"""The tools that draw cells, as buttons."""
+"""The tools that draw, stamp and edit cells."""
 
 from __future__ import annotations
 
-from qtpy.QtCore import QSignalBlocker
-from qtpy.QtWidgets import QGridLayout, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QGridLayout, QLabel, QSizePolicy, QToolButton, QWidget
 
+from napari_pixcell.studio.cells.inventing import BUNDLED
 from napari_pixcell.studio.session import Session
+from napari_pixcell.ui.bind import on_edit, set_quietly
 from napari_pixcell.ui.layers.layer_keys import SHOWN_KEYS
 from napari_pixcell.ui.layers.layout_tools import GROWS_BY
 from napari_pixcell.ui.layers.link import LayerLink
-from napari_pixcell.ui.widgets import Text, allow
+from napari_pixcell.ui.widgets import (
+    Text,
+    allow,
+    check_box,
+    column,
+    combo,
+    number,
+    offer,
+    row,
+    show_all,
+)
 
 COLUMNS = 6
+DRAWING = ("paint", "outline", "stamp")  # these need no layout yet
 TOOLS = {
-    "paint": (
-        "Paint",
-        "Every stroke is a new cell; with Shift it goes on with the one it starts in",
-    ),
-    "outline": ("Outline", "Click around a cell, and double-click to close"),
-    "stamp": ("Stamp", "Click to place a nucleus of a real shape, drag to scatter many"),
-    "erase": ("Erase", "Rub cells out; [ and ] change the brush"),
-    "split": ("Split", "Draw a line through cells: each is cut in two"),
+    "paint": ("Paint", "Paint cells, one each stroke; Shift extends the cell you start in"),
+    "outline": ("Outline", "Click around a cell and double-click to close its outline"),
+    "stamp": ("Stamp", "Click to place a nucleus of a real shape, or drag to scatter many"),
+    "erase": ("Erase", "Erase cells; [ and ] change the brush size"),
+    "split": ("Split", "Draw a line through cells to split each in two"),
     "fill": ("Fill", "Click a cell, or a hole in one, to fill its holes"),
 }
 HINT = (
-    "Ctrl-click deletes a cell, Alt-click joins it to the one clicked before. X outlines, Z hides."
+    "Ctrl-click deletes a cell, Alt-click merges it with the last one clicked. X toggles outlines, "
+    "Z hides cells."
 )
 STYLE = (
     "QToolButton { padding: 4px 0px; border-radius: 3px; background: rgba(128, 128, 128, 60); }"
@@ -33,82 +43,111 @@ STYLE = (
 )
 
 
-class Tools(QWidget):
-    """Buttons for the tools, and for what is done to the layout or to one cell.
-
-    Parameters
-    ----------
-    session : Session
-        Its state.
-    link : LayerLink
-        To the tools themselves.
-    """
+class ToolsPanel(QWidget):
+    """Buttons of the drawing tools, and of the actions on the layout or a selected cell."""
 
     def __init__(self, session: Session, link: LayerLink) -> None:
         super().__init__()
         self.session, self.tools = session, link.tools
+        tools = link.tools
         self.buttons = {
-            name: self._button(words, f"{tip} ({SHOWN_KEYS[name]})", checkable=True)
+            name: _button(words, f"{tip} ({SHOWN_KEYS[name]})", checkable=True)
             for name, (words, tip) in TOOLS.items()
         }
         for name, made in self.buttons.items():
-            made.clicked.connect(lambda _checked, name=name: self.tools.choose(name))
-        self.undo = self._button("Undo", "Take back the last stroke, import or search (Ctrl+Z)")
-        self.redo = self._button("Redo", "Do it again (Ctrl+Shift+Z)")
-        self.outlines = self._button("Filled", "Draw cells filled, or as outlines (X)", True)
-        self.smaller = self._button("Shrink", "Make the cell that you clicked smaller")
-        self.larger = self._button("Grow", "Make the cell that you clicked larger")
-        self.remove = self._button("Delete", "Remove the cell that you clicked (Del)")
-        self.undo.clicked.connect(self.tools.undo)
-        self.redo.clicked.connect(self.tools.redo)
-        self.outlines.clicked.connect(self.tools.toggle_outlines)
-        self.smaller.clicked.connect(lambda: self.tools.grow(-GROWS_BY))
-        self.larger.clicked.connect(lambda: self.tools.grow(GROWS_BY))
-        self.remove.clicked.connect(self.tools.delete_selected)
+            made.clicked.connect(lambda _checked, name=name: tools.choose(name))
+        self.undo = _button("Undo", "Undo the last stroke, import or segmentation (Ctrl+Z)")
+        self.redo = _button("Redo", "Redo what was undone (Ctrl+Shift+Z)")
+        self.outlines = _button("Filled", "Switch between filled cells and outlines (X)", True)
+        self.smaller = _button("Shrink", "Shrink the selected cell")
+        self.larger = _button("Grow", "Grow the selected cell")
+        self.remove = _button("Delete", "Delete the selected cell (Del)")
+        self.undo.clicked.connect(tools.undo)
+        self.redo.clicked.connect(tools.redo)
+        self.outlines.clicked.connect(tools.toggle_outlines)
+        self.smaller.clicked.connect(lambda: tools.grow(-GROWS_BY))
+        self.larger.clicked.connect(lambda: tools.grow(GROWS_BY))
+        self.remove.clicked.connect(tools.delete_selected)
         self.hint = Text(HINT, small=True)
         grid = QGridLayout()
         grid.setSpacing(2)
-        second = (self.undo, self.redo, self.outlines, self.larger, self.smaller, self.remove)
-        for index, made in enumerate([*self.buttons.values(), *second]):
+        self.actions_ = (
+            *(self.undo, self.redo, self.outlines),
+            *(self.larger, self.smaller, self.remove),
+        )
+        for index, made in enumerate([*self.buttons.values(), *self.actions_]):
             grid.addWidget(made, index // COLUMNS, index % COLUMNS)
             grid.setColumnStretch(index % COLUMNS, 1)
-        self.second = second
-        stack = QVBoxLayout(self)
-        stack.setContentsMargins(0, 0, 0, 0)
-        stack.setSpacing(2)
-        stack.addLayout(grid)
-        stack.addWidget(self.hint)
-        self.tools.changed.connect(self.refresh)
-
-    def _button(self, words: str, tip: str, checkable: bool = False) -> QToolButton:
-        made = QToolButton()
-        made.setText(words)
-        made.setToolTip(tip)
-        made.setCheckable(checkable)
-        made.setStyleSheet(STYLE)
-        made.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        return made
+        column(self, grid, self.hint)
+        tools.changed.connect(self.refresh)
 
     def refresh(self) -> None:
-        """Show the session's state."""
-        session, item = self.session, self.session.active
-        there = item is not None and session.takes_layout and not item.layout_busy
+        session, item, tools = self.session, self.session.regions.active, self.tools
+        there = item is not None and session.settings.takes_layout and not item.layout_busy
         drawn = there and item is not None and item.layout is not None
-        layer = self.tools.layer
-        nowhere, nothing = session.why_no_cells(), session.why_no_change()
+        no_cells, no_change = session.layouts.why_no_cells(), session.layouts.why_no_change()
         for name, made in self.buttons.items():
-            allow(made, nowhere if name in ("paint", "outline", "stamp") else nothing)
-            with QSignalBlocker(made):
-                made.setChecked(bool(drawn) and self.tools.working and name == self.tools.tool)
-        for made in self.second:
-            made.setVisible(bool(drawn) or self.tools.can_undo or self.tools.can_redo)
-        self.hint.setVisible(bool(drawn))
-        allow(
-            self.undo, nowhere or ("" if self.tools.can_undo else "There is nothing to take back")
-        )
-        allow(self.redo, nowhere or ("" if self.tools.can_redo else "Nothing was taken back"))
-        allow(self.outlines, nothing)
-        with QSignalBlocker(self.outlines):
-            self.outlines.setChecked(layer is not None and not layer.contour)
+            allow(made, no_cells if name in DRAWING else no_change)
+            set_quietly(made, drawn and tools.working and name == tools.tool)
+        show_all(drawn or tools.can_undo or tools.can_redo, *self.actions_)
+        self.hint.setVisible(drawn)
+        allow(self.undo, no_cells or ("" if tools.can_undo else "Nothing to undo"))
+        allow(self.redo, no_cells or ("" if tools.can_redo else "Nothing to redo"))
+        allow(self.outlines, no_change)
+        set_quietly(self.outlines, tools.layer is not None and not tools.layer.contour)
         for made in (self.smaller, self.larger, self.remove):
-            allow(made, nothing or ("" if self.tools.selected else "Click a cell first"))
+            allow(made, no_change or ("" if tools.selected else "Click a cell first"))
+
+
+class StampsPanel(QWidget):
+    """Chooses the shapes of stamped nuclei, their size and their spacing."""
+
+    def __init__(self, session: Session, link: LayerLink) -> None:
+        super().__init__()
+        self.session, self.tools = session, link.tools
+        self.stamping = stamping = link.tools.stamping
+        self.source = combo("Shapes of the nuclei: bundled, or those of a layout")
+        self.source.activated.connect(
+            lambda index: session.invention.use_stamps(self.source.itemData(index))
+        )
+        self.spacing = number(
+            2, 200, "Spacing of nuclei along a stroke", decimals=0, unit=" µm", width=80
+        )
+        self.size = number(
+            0.2, 5, "Factor on the area", decimals=2, before="× ", step=0.1, width=80
+        )
+        self.along = check_box("Align", "Align long nuclei with the stroke, as in stroma")
+        on_edit(self.spacing, lambda value: setattr(stamping, "spacing_um", value))
+        on_edit(self.size, lambda value: setattr(stamping, "size", value))
+        on_edit(self.along, lambda on: setattr(stamping, "along", on))
+        column(
+            self,
+            row(QLabel("Stamp"), self.source, stretch=1),
+            row(QLabel("every"), self.spacing, self.size, self.along),
+        )
+
+    def refresh(self) -> None:
+        shown = self.tools.working and self.tools.tool == "stamp"
+        self.setVisible(shown)
+        if not shown:
+            return
+        session = self.session
+        layouts = [
+            (f"nuclei of {item.name}", item.number)
+            for item in session.regions.current
+            if item.layout is not None and item.cells
+        ]
+        offer(self.source, [("bundled nuclei", BUNDLED), *layouts])
+        set_quietly(self.source, session.invention.stamps_of)
+        set_quietly(self.spacing, self.stamping.spacing_um)
+        set_quietly(self.size, self.stamping.size)
+
+
+def _button(words: str, tip: str, checkable: bool = False) -> QToolButton:
+    made = QToolButton()
+    made.setText(words)
+    made.setToolTip(tip)
+    made.setCheckable(checkable)
+    made.setStyleSheet(STYLE)
+    made.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+    return made

@@ -1,159 +1,121 @@
-"""Teaching a stain of one's own, folded away in the Virtual stain section."""
+"""Training a stain of the user's own, folded away in the Virtual stain section."""
 
 from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
 
-from qtpy.QtCore import QSignalBlocker
-from qtpy.QtWidgets import (
-    QCheckBox,
-    QComboBox,
-    QFileDialog,
-    QLabel,
-    QLineEdit,
-    QProgressBar,
-    QPushButton,
-    QSizePolicy,
-    QWidget,
-)
+from qtpy.QtWidgets import QFileDialog, QPushButton, QWidget
 
 from napari_pixcell.studio.session import Session
 from napari_pixcell.studio.stains.training import SIDES
-from napari_pixcell.ui.widgets import BLUE, More, Text, allow, button, row
+from napari_pixcell.ui.bind import set_quietly
+from napari_pixcell.ui.sections.form import Form, choice, flag, text
+from napari_pixcell.ui.widgets import Bar, More, Text, allow, boxed, button, column, offer, row
 
-WHAT = (
-    "By pairs of pictures of the same places, H&E and IHC. On a graphics card it takes minutes; "
-    "stopped, it goes on later."
+ABOUT = (
+    "Train on pairs of H&E and IHC images of the same fields of view. It takes minutes on a GPU "
+    "and can be stopped and resumed."
 )
-LORA = (
-    "Teach the generator too, by an adapter (LoRA): better pictures, and far longer; without it "
-    "only their looks are moved"
-)
-ALIGNED = "Cells lie in the same places in both pictures: so the stain learns to keep them"
-
-
-SHORT = 20  # letters that a button has room for
+FIELDS = {
+    "name": text("Name", "Name of your stain: letters, digits, “-” and “_”", "my-her2"),
+    "base": choice("Base model", "The model that the stain extends; its licence applies", {"": ""}),
+    "lora": flag(
+        "Train the generator too (LoRA)",
+        "Train a LoRA adapter as well: better images, but far slower. "
+        "Without it, only the style embeddings are mapped.",
+    ),
+    "aligned": flag(
+        "Pairs are registered",
+        "The images of a pair match to the pixel, so the stain learns to keep the cells",
+    ),
+}
+SHORT = 20  # characters that fit a button
 
 
 def short(name: str) -> str:
-    """Cut a long name in its middle."""
+    """Return a name with its middle cut out if it is long."""
     return name if len(name) <= SHORT else f"{name[: SHORT // 2]}…{name[1 - SHORT // 2 :]}"
 
 
-class TeachPanel(QWidget):
-    """Chooses pairs, and shows how the teaching goes.
-
-    Parameters
-    ----------
-    session : Session
-        Its state.
-    """
+class TrainingPanel(QWidget):
+    """Chooses the pairs and shows the progress of a training."""
 
     def __init__(self, session: Session) -> None:
         super().__init__()
-        self.session, teaching = session, session.teaching
-        self.more = More("Teach a stain…")
-        content = self.more.content
-        content.addWidget(Text(WHAT, small=True))
-        self.name = QLineEdit()
-        self.name.setPlaceholderText("my-her2")
-        self.name.setToolTip("Name of your stain: letters, digits, “-” and “_”")
-        self.name.textEdited.connect(lambda text: teaching.set(name=text.strip()))
-        self.base = QComboBox()
-        self.base.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self.base.setToolTip("What the stain builds on, and whose licence holds for it")
-        self.base.activated.connect(lambda _: teaching.set(base=self.base.currentData()))
-        for words, field in (("Name", self.name), ("Builds on", self.base)):
-            line = row(QLabel(words), field)
-            line.setStretch(1, 1)
-            content.addLayout(line)
+        self.session, training = session, session.training
+        self.more = More("Train a stain", "Train a virtual stain on your own pairs of images")
+        self.form = Form(training, FIELDS, training.set)
         self.folders: dict[str, QPushButton] = {}
         self.regions: dict[str, QPushButton] = {}
         for side, words in SIDES.items():
             shown = words.replace("&", "&&")
             self.folders[side] = button(
-                f"{shown}: folder…",
-                f"Pictures of {words}; the two of a place have the same name",
+                "",
+                f"Choose a folder of {words} images. The two images of a pair share their name.",
                 partial(self.choose, side),
                 f"folder {side}",
             )
             self.regions[side] = button(
-                f"Region is {shown}",
-                f"Take the active region as {words}; with one of each a pair is added",
-                partial(teaching.choose_region, side),
+                f"Use region as {shown}",
+                f"Use the active region as {words}. With one of each, the pair is added.",
+                partial(training.choose_region, side),
                 f"region {side}",
             )
-            line = row(self.folders[side], self.regions[side])
-            line.setStretch(0, 1)
-            content.addLayout(line)
-        self.lora = QCheckBox("Generator too")
-        self.lora.setToolTip(LORA)
-        self.lora.toggled.connect(lambda on: teaching.set(lora=bool(on)))
-        self.aligned = QCheckBox("Pairs fit to the pixel")
-        self.aligned.setToolTip(ALIGNED)
-        self.aligned.toggled.connect(lambda on: teaching.set(aligned=bool(on)))
-        content.addLayout(row(self.lora, self.aligned))
         self.words = Text(small=True)
-        content.addWidget(self.words)
-        self.teach_button = button(
-            "Teach", "Teach the stain by these pairs; it is then one of yours", teaching.teach
+        self.train_button = button(
+            "Train stain", "Train on these pairs and add the stain to yours", training.train
         )
-        content.addWidget(self.teach_button)
         self.state = Text(small=True)
-        self.bar = QProgressBar()
-        self.bar.setTextVisible(False)
-        self.bar.setFixedHeight(8)
-        self.bar.setStyleSheet(f"QProgressBar::chunk {{ background: {BLUE}; }}")
+        self.bar = Bar()
         self.cancel_button = button(
-            "Cancel", "Stop; what was done is kept (Esc)", teaching.cancel, "cancel teaching"
+            "Cancel",
+            "Stop the training and keep its state (Esc)",
+            training.cancel,
+            "cancel training",
         )
-        self.progress = QWidget()
-        line = row(self.bar, self.cancel_button)
-        line.setStretch(0, 1)
-        self.progress.setLayout(line)
-        content.addWidget(self.state)
-        content.addWidget(self.progress)
-        outer = row(self.more)
-        self.setLayout(outer)
+        self.progress = boxed(row(self.bar, self.cancel_button, stretch=0))
+        content = self.more.content
+        content.addWidget(Text(ABOUT, small=True))
+        content.addWidget(self.form)
+        for side in SIDES:
+            content.addLayout(row(self.folders[side], self.regions[side], stretch=0))
+        for widget in (self.words, self.train_button, self.state, self.progress):
+            content.addWidget(widget)
+        column(self, self.more)
         self.more.button.toggled.connect(self.refresh)
 
     def refresh(self, *_: object) -> None:
-        """Show the session's state; folded away it costs nothing."""
-        if not self.more.button.isChecked():
+        if not self.more.button.isChecked():  # folded away it costs nothing
             return
-        teaching = self.session.teaching
-        job = teaching.job
-        bases = teaching.bases
-        if [self.base.itemData(n) for n in range(self.base.count())] != [f.name for f in bases]:
-            with QSignalBlocker(self.base):
-                self.base.clear()
-                for family in bases:
-                    self.base.addItem(family.title, family.name)
-        with QSignalBlocker(self.base):
-            self.base.setCurrentIndex(self.base.findData(teaching.family.name))
-        busy = "It is being taught" if job is not None else ""
-        for field in (self.name, self.base, self.lora, *self.folders.values()):
+        training = self.session.training
+        job = training.job
+        offer(self.form["base"], [(family.title, family.name) for family in training.bases])
+        self.form.refresh()
+        set_quietly(self.form["base"], training.family.name)
+        busy = training.why_not() if job is not None else ""
+        for field in (*(self.form[name] for name in FIELDS), *self.folders.values()):
             allow(field, busy)
-        allow(self.aligned, busy or ("" if teaching.lora else "Only the generator makes use of it"))
+        if not training.lora:
+            allow(self.form["aligned"], busy or "Only the training of the generator uses this")
         for side, words in SIDES.items():
-            folder = teaching.folders.get(side)
-            text = f"{words}: {short(folder.name) if folder else 'folder…'}"
+            folder = training.folders.get(side)
+            text = f"{words}: {short(folder.name)}" if folder else f"{words} folder…"
             self.folders[side].setText(text.replace("&", "&&"))
-            allow(self.regions[side], teaching.why_no_region())
-        self.words.say(teaching.words())
-        why = teaching.why_not()
-        self.teach_button.setText(f"Teach {short(teaching.name)}" if teaching.name else "Teach")
-        allow(self.teach_button, why)
+            allow(self.regions[side], training.why_no_region())
+        self.words.say(training.words())
+        self.train_button.setText(
+            f"Train {short(training.name)}" if training.name else "Train stain"
+        )
+        allow(self.train_button, training.why_not())
         self.progress.setVisible(job is not None)
         self.state.say(job.sentence() if job is not None else "")
         if job is not None:
-            self.bar.setRange(0, job.total)
-            self.bar.setValue(job.done)
-            allow(self.cancel_button, "It is being cancelled" if job.cancelled else "")
+            self.bar.advance(job.done, job.total)
+            allow(self.cancel_button, "Already cancelling" if job.cancelled else "")
 
     def choose(self, side: str) -> None:
-        """Ask for a folder of pictures."""
-        folder = QFileDialog.getExistingDirectory(self, f"Pictures of {SIDES[side]}")
+        """Ask for a folder of images."""
+        folder = QFileDialog.getExistingDirectory(self, f"Folder of {SIDES[side]} images")
         if folder:
-            self.session.teaching.choose_folder(side, Path(folder))
+            self.session.training.choose_folder(side, Path(folder))

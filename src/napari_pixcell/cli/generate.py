@@ -1,0 +1,123 @@
+"""``napari-pixcell generate``: variants of a region."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from napari_pixcell.cli import options as cli
+from napari_pixcell.cli.images import read_image
+from napari_pixcell.cli.layout import layout_of, layout_options
+from napari_pixcell.cli.region import ChosenRegion, chosen_region
+from napari_pixcell.cli.running import write_variants
+from napari_pixcell.cli.styles import STYLE_OPTIONS, style_for
+from napari_pixcell.engine.packed import PackedArray
+from napari_pixcell.engine.presets import EXACT, PRESETS
+from napari_pixcell.engine.requests import (
+    GenerationSettings,
+    StartImage,
+    generate_request,
+    read_tissue,
+)
+from napari_pixcell.engine.start_image import FEATHER, MAX_FEATHER
+from napari_pixcell.errors import PixCellError
+
+OWN = "region"  # the region's own tissue, as an image to start from
+STRENGTH = 0.6
+CHANGE = f"how much changes, 0 to 1; default: {STRENGTH}"
+BLEND = "width of the blend around the part, in µm; default: 8"
+
+
+@cli.command(
+    "generate",
+    cli.SLIDE,
+    cli.region(),
+    layout_options("cells to generate: a label image, GeoJSON, …"),
+    STYLE_OPTIONS,
+    cli.NO_CACHE,
+    cli.number("--count", 4, "number of variants"),
+    cli.number("--seed", 1234, "seed of the first variant"),
+    cli.argument(
+        "--preset",
+        choices=PRESETS,
+        default=EXACT.name,
+        help="speed against quality; default: %(default)s",
+    ),
+    cli.argument("--steps", type=int, help="denoising steps; default: the preset's"),
+    cli.argument("--guidance", type=float, help="guidance scale; default: the family's"),
+    cli.number("--layout-strength", 1.0, "how strongly the layout acts, 0 to 2"),
+    cli.group(
+        "starting from an image",
+        cli.argument(
+            "--start-from",
+            metavar="region|IMAGE",
+            help="the region's own tissue, or an image of its size; default: noise",
+        ),
+        cli.argument("--strength", type=float, metavar="S", help=CHANGE),
+        cli.path("--part", "MASK.tif", "change only where this mask is not 0"),
+        cli.argument("--feather", type=float, metavar="UM", help=BLEND),
+    ),
+    cli.NAME,
+    cli.OUT_FOLDER,
+)
+def generate(options: cli.Options) -> cli.Result:
+    """Generate variants of a region, each with an image, a mask and a record."""
+    chosen = chosen_region(options)
+    labels = layout_of(options, chosen)
+    start = _start(options, chosen)
+    embedding, blended = style_for(options, chosen)
+    chosen.warn_if_corrupt()
+    request = generate_request(
+        chosen.family,
+        GenerationSettings.for_family(
+            chosen.family,
+            layout=labels is not None,
+            count=options.count,
+            seed=options.seed,
+            steps=options.steps,
+            preset=options.preset,
+            guidance=options.guidance,
+            layout_strength=options.layout_strength,
+        ),
+        size=chosen.size,
+        embedding=embedding,
+        layout=labels,
+        source=replace(chosen.source, style=blended),
+        start=start,
+    )
+    return write_variants([request], options.out)
+
+
+def _start(options: cli.Options, chosen: ChosenRegion) -> StartImage | None:
+    if options.start_from is None:
+        for option in ("strength", "part", "feather"):
+            if getattr(options, option) is not None:
+                raise PixCellError(
+                    f"--{option} needs an image to start from. Add --start-from region, or omit "
+                    f"--{option}."
+                )
+        return None
+    if options.start_from == OWN:
+        pixels = read_tissue(chosen.slide, chosen.region, chosen.family)
+    else:
+        pixels = read_image(Path(options.start_from))
+        if pixels.ndim == 3 and pixels.shape[-1] == 4:
+            pixels = pixels[..., :3]
+    start = StartImage(
+        image=PackedArray.pack(pixels),
+        strength=STRENGTH if options.strength is None else options.strength,
+    )
+    if options.part is None:
+        if options.feather is not None:
+            raise PixCellError("--feather blends around a part. Add --part, or omit --feather.")
+        return start
+    mask, mpp = read_image(options.part), chosen.family.mpp
+    part = np.any(mask.reshape(*mask.shape[:2], -1) != 0, axis=-1)
+    feather = FEATHER if options.feather is None else options.feather / mpp
+    if not 0 <= feather <= MAX_FEATHER:
+        raise PixCellError(
+            f"--feather is {options.feather:g} µm. Choose 0 to {MAX_FEATHER * mpp:g} µm."
+        )
+    return replace(start, part=PackedArray.pack(part), feather=round(feather))

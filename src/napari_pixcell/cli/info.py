@@ -1,0 +1,21 @@
+"""``napari-pixcell info``: size and pixel size of a slide."""
+
+from __future__ import annotations
+
+from napari_pixcell.cli import options as cli
+
+
+@cli.command("info", cli.SLIDE, cli.MPP)
+def info(options: cli.Options) -> cli.Result:
+    """Show the size and pixel size of a slide."""
+    from napari_pixcell.slides import open_slide
+
+    slide = open_slide(options.slide, mpp=options.mpp)
+    height, width = slide.shape
+    return {
+        "name": slide.name,
+        "width": width,
+        "height": height,
+        "mpp": slide.mpp,
+        "downsamples": list(slide.downsamples),
+    }

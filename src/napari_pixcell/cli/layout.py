@@ -1,0 +1,257 @@
+"""``napari-pixcell layout``: import, export, invent and vary layouts."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_pixcell.cells import count_cells
+from napari_pixcell.cells.inventing.recipe import Recipe
+from napari_pixcell.cli import options as cli
+from napari_pixcell.cli.images import read_image
+from napari_pixcell.cli.region import ChosenRegion, chosen_region
+from napari_pixcell.errors import PixCellError
+
+ORIGINS = ("auto", "slide", "region")
+CORNER = "corner that coordinates of outlines start at; auto: the slide's"
+# Option, field of the recipe, help.
+RECIPE_OPTIONS = (
+    ("density", "density", "cells per mm²"),
+    ("area", "area_um2", "median area of a cell, in µm²"),
+    ("area-spread", "area_spread", "standard deviation of the log area"),
+    ("elongation", "elongation", "median ratio of long to short axis; 1 is round"),
+    ("elongation-spread", "elongation_spread", "standard deviation of log(elongation - 1)"),
+    ("alignment", "alignment", "0 (random orientation) to 1 (parallel)"),
+    ("direction", "direction", "common orientation, in degrees"),
+    ("clustering", "clustering", "0 (evenly spaced), 0.5 (random) to 1 (strongly clustered)"),
+    ("gap", "gap_um", "smallest gap between cells, in µm"),
+)
+
+READING = cli.group(
+    "cells from other tools",
+    cli.argument("--cells-mpp", type=float, metavar="UM", help="pixel size of the cells, in µm"),
+    cli.argument("--counted-from", choices=ORIGINS, default=ORIGINS[0], help=CORNER),
+    cli.flag("--split-touching", "split touching cells of a black and white mask"),
+    cli.argument("--image", default="", metavar="NAME", help="image in a COCO file of several"),
+)
+
+
+def layout_options(words: str) -> cli.Option:
+    """Declare ``--layout``, described by ``words``, and how :func:`layout_of` reads it."""
+    layout = cli.path("--layout", "FILE", words)
+    return lambda parser: (layout(parser), READING(parser))
+
+
+def layout_of(options: cli.Options, chosen: ChosenRegion) -> NDArray[Any] | None:
+    """Read ``--layout`` as the layout of a region, and print a warning if cells were dropped.
+
+    Returns
+    -------
+    array, (height, width), or None
+        Instance label image; None without the option.
+
+    Raises
+    ------
+    PixCellError
+        If the file cannot be read, or does not fit the region.
+    """
+    if options.layout is None:
+        return None
+    labels, _, report = _read(options, options.layout, chosen)
+    if report.dropped or report.changed:
+        print(report, file=sys.stderr)
+    return labels
+
+
+def _read(
+    options: cli.Options, path: Path, chosen: ChosenRegion
+) -> tuple[NDArray[Any], dict[int, str], Any]:
+    from napari_pixcell.cells import cells_for, read_cells
+
+    if options.cells_mpp is not None and not 0.01 <= options.cells_mpp <= 50:
+        raise PixCellError(f"--cells-mpp is {options.cells_mpp:g} µm. Choose 0.01 to 50 µm.")
+    slide = chosen.slide
+    image = options.image or slide.short_name
+    file = read_cells(path, image=image, split_touching=options.split_touching)
+    file = file.with_mpp(options.cells_mpp)
+    return cells_for(file, chosen.region, chosen.size, slide.shape, slide.mpp, options.counted_from)
+
+
+# -- import and export -------------------------------------------------------------------------
+
+
+@cli.command(
+    "layout import",
+    cli.path("file", "FILE", "GeoJSON, COCO, a label image, ImageJ ROIs, …"),
+    cli.path("--slide", "SLIDE", "slide of the cells", required=True),
+    cli.region(),
+    READING,
+    cli.OUT_LABELS,
+)
+def import_layout(options: cli.Options) -> cli.Result:
+    """Convert a file of cells to the layout of a region."""
+    from napari_pixcell.cells import write_labels
+
+    chosen = chosen_region(options)
+    labels, classes, report = _read(options, options.file, chosen)
+    write_labels(options.out, labels, chosen.family.mpp, classes)
+    return {
+        "layout": str(options.out),
+        "cells": report.read,
+        "classes": dict(Counter(classes.values())),
+        "report": str(report),
+        **{key: value for key, value in report.to_dict().items() if key != "read"},
+    }
+
+
+@cli.command(
+    "layout export",
+    cli.path("labels", "LABELS", "label image of a layout"),
+    cli.path("out", "OUT", "name.geojson, name.geojson.gz, name_seg.npy or name.tif"),
+    cli.path("--slide", "SLIDE", "slide of the layout"),
+    cli.region(required=False),
+)
+def export(options: cli.Options) -> cli.Result:
+    """Write a layout for QuPath or Cellpose, or as a label image."""
+    from napari_pixcell.cells import export_layout, read_cells
+    from napari_pixcell.cells.exporting import check_export
+
+    check_export(options.out)
+    file = read_cells(options.labels)
+    labels, mpp = file.labels, file.mpp
+    if labels is None:
+        raise _holds_outlines(options.labels)
+    if (options.slide is None) != (options.region is None):
+        raise PixCellError("The position of a layout needs both --slide and --region.")
+    position: dict[str, Any] = {}
+    if options.slide is not None:
+        chosen = chosen_region(options)
+        (height, width), box, mpp = chosen.size, chosen.region, chosen.family.mpp
+        if labels.shape != chosen.size:
+            raise PixCellError(
+                f"The layout is {labels.shape[1]} × {labels.shape[0]} px but the region has "
+                f"{width} × {height} px. Choose the region that the layout was made for."
+            )
+        position["origin"] = box.x, box.y
+        position["scale"] = box.width / width, box.height / height
+        position["image"] = lambda: chosen.slide.read(box, chosen.family.mpp)
+    written = export_layout(options.out, labels, mpp, file.classes, **position)
+    return {"written": [str(path) for path in written], "cells": count_cells(labels)}
+
+
+def _holds_outlines(path: Path) -> PixCellError:
+    return PixCellError(
+        f"{path.name} has outlines, not labels. Convert it first: napari-pixcell layout import."
+    )
+
+
+# -- invent and vary ---------------------------------------------------------------------------
+
+
+def _recipe_options(parser: cli.Parser) -> None:
+    for option, field, words in RECIPE_OPTIONS:
+        text = f"{words}; default: {getattr(Recipe, field):g}, or as in --like"
+        parser.add_argument(f"--{option}", type=float, metavar="N", dest=field, help=text)
+
+
+@cli.command(
+    "layout invent",
+    cli.argument("--size", required=True, metavar="WxH", help="in pixels"),
+    cli.OUT_LABELS,
+    cli.number("--mpp", 0.5, "pixel size in µm"),
+    cli.path("--like", "LABELS", "layout that the defaults are measured on"),
+    _recipe_options,
+    cli.number("--seed", Recipe.seed, "seed of the layout"),
+    cli.path("--density-map", "IMAGE", "greyscale of any size: white is full density, black empty"),
+)
+def invent(options: cli.Options) -> cli.Result:
+    """Invent a layout from the density, size, shape and clustering of its nuclei."""
+    from napari_pixcell.cells import invent as invent_layout
+    from napari_pixcell.cells import write_labels
+
+    given = {field: getattr(options, field) for _, field, _ in RECIPE_OPTIONS}
+    given = {field: value for field, value in given.items() if value is not None}
+    recipe = replace(_recipe(options), seed=options.seed, **given)
+    density_map = _density_map(options.density_map) if options.density_map else None
+    invented = invent_layout(recipe, _shape(options.size), options.mpp, density_map=density_map)
+    write_labels(options.out, invented.labels, options.mpp, invented.classes)
+    return {
+        "layout": str(options.out),
+        "cells": invented.placed,
+        "wanted": invented.wanted,
+        "recipe": recipe.to_dict(),
+        "note": str(invented),
+    }
+
+
+def _recipe(options: cli.Options) -> Recipe:
+    from napari_pixcell.cells import measure, read_cells
+
+    if options.like is None:
+        return Recipe()
+    labels = read_cells(options.like).labels
+    if labels is None:
+        raise _holds_outlines(options.like)
+    return measure(labels, options.mpp)
+
+
+def _shape(text: str) -> tuple[int, int]:
+    """Return (height, width) of ``WxH``."""
+    try:
+        width, height = (int(part) for part in text.lower().replace("×", "x").split("x"))
+    except ValueError:
+        raise PixCellError(
+            f"The size “{text}” is not two numbers. Use WIDTHxHEIGHT in pixels, such as 1024x1024."
+        ) from None
+    return height, width
+
+
+def _density_map(path: Path) -> NDArray[np.float64]:
+    """Read a density map; the largest number of an integer type becomes 1."""
+    values = read_image(path)
+    if values.ndim > 2:
+        values = np.squeeze(values)
+    if values.ndim == 3 and values.shape[-1] in (3, 4):
+        values = values[..., :3].mean(axis=-1).astype(values.dtype)
+    if np.issubdtype(values.dtype, np.integer):
+        return values / np.iinfo(values.dtype).max
+    return values.astype(float)
+
+
+@cli.command(
+    "layout vary",
+    cli.path("labels", "MASK", "label image of a layout"),
+    cli.number("--jitter", 2.0, "typical shift of a cell, in µm", "UM"),
+    cli.number("--drop", 0.1, "fraction of the cells to leave out, 0 to 1", "P"),
+    cli.number("--add", 0.1, "cells to add, as a fraction of those present, 0 to 5", "P"),
+    cli.number("--seed", 0, "seed of the variation"),
+    cli.argument("--mpp", type=float, metavar="UM", help="pixel size; default: the file's, or 0.5"),
+    cli.OUT_LABELS,
+)
+def vary(options: cli.Options) -> cli.Result:
+    """Vary a layout: shift its cells, leave some out, add others."""
+    from napari_pixcell.cells import read_cells, write_labels
+    from napari_pixcell.cells import vary as vary_layout
+
+    file = read_cells(options.labels)
+    if file.labels is None:
+        raise _holds_outlines(options.labels)
+    mpp = options.mpp if options.mpp is not None else file.mpp or 0.5
+    varied = vary_layout(file.labels, mpp, options.seed, options.jitter, options.drop, options.add)
+    left = set(np.unique(varied.labels).tolist())
+    classes = {label: name for label, name in file.classes.items() if label in left}
+    write_labels(options.out, varied.labels, mpp, classes)
+    return {
+        "layout": str(options.out),
+        "cells": count_cells(varied.labels),
+        "dropped": varied.dropped,
+        "added": varied.added,
+        "wanted": varied.wanted,
+        "note": str(varied),
+    }

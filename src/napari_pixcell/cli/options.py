@@ -1,0 +1,119 @@
+"""How commands and their options are declared."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from napari_pixcell.models.families import families
+
+Options = argparse.Namespace  # as parsed
+Result = dict[str, Any]
+Run = Callable[[Options], Result]
+Parser = argparse._ActionsContainer  # or a group of one
+Option = Callable[[Parser], object]  # adds itself to a parser
+EXIT_CODE = "exit code"  # key of a result whose exit code is not 0
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command, described in ``--help`` by the docstring of its function.
+
+    Parameters
+    ----------
+    name : str
+        As typed: “info”, or “layout import” in a group.
+    run : callable
+        Receives the options and returns the result to print.
+    options : tuple of callable
+        See :func:`argument`.
+    """
+
+    name: str
+    run: Run
+    options: tuple[Option, ...]
+
+    def add_to(self, commands: Any) -> None:
+        """Add the command to the subparsers of the program or of its group."""
+        text = self.run.__doc__
+        parser = commands.add_parser(self.name.split()[-1], help=text, description=text)
+        for option in (*self.options, JSON, DEBUG):
+            option(parser)
+        parser.set_defaults(command=self.run)
+
+
+def command(name: str, *options: Option) -> Callable[[Run], Command]:
+    """Return a decorator that makes a function a command with these options."""
+    return lambda run: Command(name, run, options)
+
+
+def argument(*names: str, **settings: Any) -> Option:
+    """Declare an argument, with the parameters of ``ArgumentParser.add_argument``."""
+    return lambda parser: parser.add_argument(*names, **settings)
+
+
+def group(title: str, *options: Option) -> Option:
+    """Declare options that ``--help`` shows under a title of their own."""
+
+    def add(parser: Parser) -> None:
+        titled = parser.add_argument_group(title)
+        for option in options:
+            option(titled)
+
+    return add
+
+
+def exclusive(*options: Option) -> Option:
+    """Declare options of which at most one can be given."""
+
+    def add(parser: Parser) -> None:
+        together = parser.add_mutually_exclusive_group()
+        for option in options:
+            option(together)
+
+    return add
+
+
+def path(name: str, metavar: str, words: str, **settings: Any) -> Option:
+    """Declare the path of a file or folder, described by ``words``."""
+    return argument(name, type=Path, metavar=metavar, help=words, **settings)
+
+
+def number(name: str, default: float, words: str, metavar: str | None = None) -> Option:
+    """Declare a number of the type of its default, described by ``words`` and the default."""
+    text = f"{words}; default: {default:g}"
+    return argument(name, type=type(default), default=default, metavar=metavar, help=text)
+
+
+def flag(name: str, words: str) -> Option:
+    """Declare a switch, described by ``words``."""
+    return argument(name, action="store_true", help=words)
+
+
+JSON = flag("--json", "print the result as JSON")
+DEBUG = flag("--debug", "log every step")
+SLIDE = argument("slide", metavar="SLIDE", type=Path)
+SLIDE_OR_IMAGE = path("slide", "SLIDE", "a slide, or without --region a whole image")
+MPP = argument("--mpp", type=float, help="pixel size in µm, if the file states none")
+NO_CACHE = flag("--no-cache", "compute embeddings again and do not store them")
+NAME = argument("--name", help="name in files and records; default: the slide's")
+OUT_FOLDER = path("--out", "DIR", "folder to write", required=True)
+OUT_LABELS = path("--out", "FILE.tif", "label image to write", required=True)
+
+
+def region(*, required: bool = True, family: bool = True) -> Option:
+    """Declare ``--region``, ``--mpp`` and, unless False, ``--family``."""
+
+    def add(parser: Parser) -> None:
+        parser.add_argument(
+            "--region", required=required, metavar="x,y,w,h", help="in level-0 pixels"
+        )
+        if family:
+            names = ", ".join(families())
+            parser.add_argument("--family", default="demo", help=f"one of: {names}")
+        MPP(parser)
+
+    return add

@@ -1,0 +1,73 @@
+"""The region of a slide that a command works on."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import dataclass
+
+from napari_pixcell.engine.request import Source
+from napari_pixcell.engine.requests import snap, source_of
+from napari_pixcell.engine.tissue import size_at
+from napari_pixcell.models.catalogue import Family
+from napari_pixcell.models.families import get_family
+from napari_pixcell.slides.region import Region
+from napari_pixcell.slides.slide import Slide
+
+
+@dataclass(frozen=True, eq=False)
+class ChosenRegion:
+    """A region of a slide, to be read at a family's pixel size.
+
+    Parameters
+    ----------
+    family : Family
+    slide : Slide
+        With its pixel size.
+    region : Region
+        In level-0 pixels.
+    size : (height, width)
+        Of an image of the region, in px at the family's pixel size.
+    source : Source
+        The same, for records.
+    """
+
+    family: Family
+    slide: Slide
+    region: Region
+    size: tuple[int, int]
+    source: Source
+
+    @classmethod
+    def whole(cls, family: Family, slide: Slide, name: str | None = None) -> ChosenRegion:
+        """Return all of a slide, which has a pixel size."""
+        height, width = slide.shape
+        region, mpp = Region(0, 0, width, height), slide.require_mpp()
+        source = source_of(name or slide.short_name, region, mpp)
+        return cls(family, slide, region, region.shape_at(mpp, family.mpp), source)
+
+    def warn_if_corrupt(self) -> None:
+        """Print a warning if the slide has corrupt tiles in the region."""
+        if note := self.slide.corrupt_note(self.region):
+            print(note, file=sys.stderr)
+
+
+def chosen_region(options: argparse.Namespace, family: Family | None = None) -> ChosenRegion:
+    """Open the slide and return the region, snapped to whole pixels and at least one tile.
+
+    Raises
+    ------
+    PixCellError
+        If the slide cannot be read or has no pixel size, or the region does not fit it.
+    """
+    from napari_pixcell.slides import check_region, open_slide
+
+    family = family or get_family(options.family)
+    slide = open_slide(options.slide, mpp=options.mpp)
+    asked = Region.parse(options.region)
+    check_region(asked, slide, family.tile, family.mpp)
+    mpp = slide.require_mpp()
+    region = snap(asked, slide.shape, mpp, family)
+    name = getattr(options, "name", None) or slide.short_name
+    source = source_of(name, region, mpp)
+    return ChosenRegion(family, slide, region, size_at(region, mpp, family), source)

@@ -1,0 +1,77 @@
+"""``napari-pixcell segment``: the nuclei of a region."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_pixcell.cells.methods import CELLPOSE_MODEL, METHODS, SegmentMethod
+from napari_pixcell.cli import options as cli
+from napari_pixcell.cli.region import chosen_region
+from napari_pixcell.cli.running import answer
+from napari_pixcell.engine.events import SegmentedLayout
+from napari_pixcell.engine.requests import segment_request
+from napari_pixcell.errors import PixCellError
+
+BUILTIN, USUAL = METHODS[0], SegmentMethod()
+
+
+@cli.command(
+    "segment",
+    cli.SLIDE,
+    cli.region(),
+    cli.OUT_LABELS,
+    cli.argument("--method", choices=METHODS, default=BUILTIN, help="default: %(default)s"),
+    cli.number(
+        "--sensitivity",
+        USUAL.sensitivity,
+        "of the built-in method: -1 (few nuclei) to 1 (many)",
+        "N",
+    ),
+    cli.number("--smallest-area", USUAL.smallest_um2, "discard smaller nuclei, in µm²", "UM2"),
+    cli.group(
+        "for --method cellpose",
+        cli.argument("--model", default=CELLPOSE_MODEL, help="or a file; default: %(default)s"),
+        cli.argument("--diameter", type=float, metavar="UM", help="typical cell diameter, in µm"),
+        cli.number(
+            "--flow-threshold", USUAL.flow_threshold, "largest flow error of a cell; 0 keeps all"
+        ),
+        cli.number(
+            "--cellprob-threshold",
+            USUAL.cellprob_threshold,
+            "lower values find more and larger cells",
+        ),
+    ),
+)
+def segment(options: cli.Options) -> cli.Result:
+    """Segment the nuclei in a region."""
+    from napari_pixcell.cells import write_labels
+
+    if options.method == BUILTIN and options.model != CELLPOSE_MODEL:
+        raise PixCellError("--model is for Cellpose only. Add --method cellpose, or omit --model.")
+    method = SegmentMethod(
+        options.method,
+        options.model,
+        options.diameter,
+        options.flow_threshold,
+        options.cellprob_threshold,
+        options.sensitivity,
+        options.smallest_area,
+    )
+    chosen = chosen_region(options)
+    mpp = chosen.family.mpp
+    pixels = chosen.slide.read(chosen.region, mpp)
+    method.check_area(pixels.shape[:2], mpp)
+    labels = _labels(pixels, mpp, method)
+    chosen.warn_if_corrupt()
+    write_labels(options.out, labels, mpp)
+    cells = int(np.count_nonzero(np.unique(labels)))
+    return {"mask": str(options.out), "cells": cells, "found by": method.words}
+
+
+def _labels(pixels: NDArray[np.uint8], mpp: float, method: SegmentMethod) -> NDArray[np.int32]:
+    if method.method == BUILTIN:  # needs no torch
+        from napari_pixcell.cells import segment_nuclei
+
+        return segment_nuclei(pixels, mpp, method.sensitivity, method.smallest_um2)
+    return answer(segment_request(pixels, mpp, method), SegmentedLayout).labels

@@ -1,0 +1,81 @@
+"""Look-up of families, stains and weight sets by name. Imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+from napari_pixcell.errors import PixCellError
+from napari_pixcell.models.catalogue import (
+    BUILT_IN,
+    CELLPOSE,
+    DEMO_STAIN,
+    PIXCELL_1024,
+    Family,
+    WeightSet,
+)
+from napari_pixcell.models.own_families import read_own_families
+from napari_pixcell.models.store import missing
+
+T = TypeVar("T")
+VIRTUAL = "Virtual "  # prefix of the titles of published stains
+
+
+def families() -> dict[str, Family]:
+    """Return all families by name, the user's own last."""
+    return {**BUILT_IN, **read_own_families(BUILT_IN)}
+
+
+def weight_sets() -> dict[str, WeightSet]:
+    """Return everything that can be downloaded: the families, and Cellpose."""
+    return {**families(), CELLPOSE.name: CELLPOSE}
+
+
+def get_family(name: str) -> Family:
+    """Return a family by name.
+
+    Raises
+    ------
+    PixCellError
+        If no family has this name.
+    """
+    return _look_up(name, families())
+
+
+def get_weight_set(name: str) -> WeightSet:
+    """Return a family, or Cellpose, by name. Raises like :func:`get_family`."""
+    return _look_up(name, weight_sets())
+
+
+def is_stain(family: Family) -> bool:
+    """Whether a family stains virtually: it moves embeddings of H&E to those of a stain."""
+    return family.part("flow") is not None
+
+
+def stain_families() -> list[Family]:
+    """Return all stains, installed or not, the user's own last."""
+    return [family for family in families().values() if is_stain(family)]
+
+
+def stain_name(family: Family) -> str:
+    """Return the short name of a stain, such as “HER2”, for places that say it is virtual."""
+    return family.title.removeprefix(VIRTUAL).split(" (")[0]
+
+
+def stain_of(name: str) -> str:
+    """Return the stain that a family makes. Empty if it makes none or no longer exists."""
+    family = families().get(name)
+    return stain_name(family) if family is not None and is_stain(family) else ""
+
+
+def usual_base(installed: Callable[[Family], bool] = lambda family: not missing(family)) -> Family:
+    """Return the default base family for training a stain."""
+    return PIXCELL_1024 if installed(PIXCELL_1024) else DEMO_STAIN
+
+
+def _look_up(name: str, known: Mapping[str, T]) -> T:
+    if name not in known:
+        raise PixCellError(
+            f"There is no family “{name}”. Choose one of: {', '.join(sorted(known))}."
+        )
+    return known[name]

@@ -1,0 +1,276 @@
+"""Export, import and removal of weight sets, for machines without internet."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from napari_pixcell.errors import PixCellError
+from napari_pixcell.files import sha256_of
+from napari_pixcell.models.catalogue import Part, WeightSet
+from napari_pixcell.models.families import weight_sets
+from napari_pixcell.models.integrity import entry_problem
+from napari_pixcell.models.licences import licence_files, stored_licences
+from napari_pixcell.models.manifest import (
+    NAME,
+    ManifestEntry,
+    add_to_manifest,
+    copy_whole,
+    explain_disk_errors,
+    read_manifest,
+    remove_from_manifest,
+)
+from napari_pixcell.models.store import (
+    cache_repository,
+    kept_adapter,
+    missing,
+    require,
+    set_weights_folder,
+    weights_folder,
+)
+from napari_pixcell.words import file_size
+
+OnProgress = Callable[[int, int, str], None]
+
+
+def _silent(done: int, total: int, message: str) -> None: ...
+
+
+def export_family(
+    family: WeightSet, directory: Path, on_progress: OnProgress = _silent
+) -> dict[str, ManifestEntry]:
+    """Copy a family's files, licences and hashes to a portable folder.
+
+    Parameters
+    ----------
+    family : WeightSet
+        An installed one.
+    directory : Path
+        Created if missing. It can receive several families, as ``owner/name/path``.
+    on_progress : callable
+        Called with (bytes done, bytes in total, message).
+
+    Returns
+    -------
+    dict of str to ManifestEntry
+        The copied files.
+
+    Raises
+    ------
+    PixCellError
+        If a part is missing, bundled or the user's own, or the disk is full.
+    """
+    _refuse_bundled(family, "exported")
+    sources: dict[str, Path] = {}
+    for part in family.parts:
+        if part.folder is not None:
+            raise PixCellError(
+                f"The {part.kind} of {family.title} is your own. Copy {part.folder.name} and the "
+                "family's TOML file by hand."
+            )
+        for name, path in require(family, part).files.items():
+            sources[f"{part.hub_id}/{name}"] = path
+        for path in licence_files(part):
+            sources[f"{part.hub_id}/{path.name}"] = path
+    with explain_disk_errors(directory):
+        directory.mkdir(parents=True, exist_ok=True)
+        read_manifest(directory)  # raises if damaged, before anything is copied
+        copied = _copy(sources, directory, on_progress)
+        add_to_manifest(directory, copied)
+    return copied
+
+
+def import_folder(directory: Path, on_progress: OnProgress = _silent) -> Path:
+    """Check an exported folder and install its weights.
+
+    They are copied to the user's folder of weights. Without one, the exported folder becomes it.
+
+    Returns
+    -------
+    Path
+        The folder that holds the weights now.
+
+    Raises
+    ------
+    PixCellError
+        If a file is missing, damaged, or named outside the folder, or the disk is full. Nothing
+        is installed then.
+    """
+    if not directory.is_dir():
+        raise PixCellError(f"There is no folder {directory.name}. Choose one from “models export”.")
+    files = read_manifest(directory)
+    if not files:
+        raise PixCellError(
+            f"{directory.name} contains no {NAME}. Choose a folder from “models export”."
+        )
+    with explain_disk_errors(directory):
+        _check_folder(directory, files, on_progress)
+    target = weights_folder()
+    if target is None or target.resolve() == directory.resolve():
+        set_weights_folder(directory.resolve())
+        return directory.resolve()
+    with explain_disk_errors(target):
+        target.mkdir(parents=True, exist_ok=True)
+        listed = read_manifest(target)
+        own = {name for name in files if (target / name).is_file() and name not in listed}
+        for name in own:
+            if sha256_of(target / name) != files[name].sha256:
+                raise PixCellError(
+                    f"{target.name} already contains a different {name}. Move it away first."
+                )
+        sources = {name: directory / name for name in files if name not in own}
+        add_to_manifest(target, _copy(sources, target, on_progress))
+    return target
+
+
+def remove(family: WeightSet, shared: bool = False) -> list[str]:
+    """Delete the files of a family from the cache and from the folder of weights.
+
+    Parameters
+    ----------
+    family : WeightSet
+        Bundled files, the user's own, and those that the user put into the folder of weights
+        are kept.
+    shared : bool
+        Also delete files that another installed family uses.
+
+    Returns
+    -------
+    list of str
+        The deleted files, as ``owner/name/path``.
+    """
+    _refuse_bundled(family, "removed")
+    others = [
+        other
+        for other in weight_sets().values()
+        if other.name != family.name and not missing(other)
+    ]
+    used = set() if shared else {name for other in others for name in _names(other.parts)}
+    removed = []
+    with explain_disk_errors(weights_folder() or Path("The cache")):
+        for part in family.parts:
+            if not part.hub_id or set(_names([part])) & used:
+                continue
+            removed += _remove_from_folder(part)
+            removed += _remove_from_cache(part)
+    return sorted(set(removed))
+
+
+def _check_folder(folder: Path, files: dict[str, ManifestEntry], on_progress: OnProgress) -> None:
+    """Raise a PixCellError at the first file that differs from the manifest."""
+    done, total = 0, sum(entry.size for entry in files.values())
+    for name, entry in files.items():
+        path = folder / name
+        problem = entry_problem(path, entry) if path.is_file() else "is missing"
+        if problem:
+            raise PixCellError(f"{name} in {folder.name} {problem}. Export the family again.")
+        done += entry.size
+        on_progress(done, total, f"Checking {name}")
+
+
+def _names(parts: Iterable[Part]) -> list[str]:
+    return [f"{part.hub_id}/{name}" for part in parts if part.hub_id for name in part.files]
+
+
+def _refuse_bundled(family: WeightSet, action: str) -> None:
+    if family.bundled:
+        raise PixCellError(
+            f"{family.title} is part of napari-pixcell and cannot be {action}. Choose another "
+            "family."
+        )
+
+
+def _copy(
+    sources: dict[str, Path], target: Path, on_progress: OnProgress
+) -> dict[str, ManifestEntry]:
+    """Copy the files that are not there yet, after checking the disk for enough space."""
+    there = read_manifest(target)
+    copied = {
+        name: there[name]
+        for name, path in sources.items()
+        if name in there
+        and (target / name).is_file()
+        and (target / name).stat().st_size == there[name].size
+        and not entry_problem(path, there[name])
+    }
+    left = {name: path for name, path in sources.items() if name not in copied}
+    needed = sum(path.stat().st_size for path in left.values())
+    free = shutil.disk_usage(target).free
+    if needed > free:
+        raise PixCellError(
+            f"The weights need {file_size(needed)}, but only {file_size(free)} are free in "
+            f"{target.name}. Free some space, or choose another folder."
+        )
+    new, done = [], 0
+    try:
+        for name, path in left.items():
+
+            def advance(count: int, name: str = name) -> None:
+                nonlocal done
+                done += count
+                on_progress(done, needed, f"Copying {name}")
+
+            if not (target / name).exists():
+                new.append(target / name)
+            copied[name] = copy_whole(path, target / name, advance)
+    except BaseException:  # half a family is of no use
+        for path in new:
+            path.unlink(missing_ok=True)
+        raise
+    return copied
+
+
+def _remove_from_folder(part: Part) -> list[str]:
+    folder = weights_folder()
+    if folder is None:
+        return []
+    top = folder / part.hub_id
+    _remove_unfinished(top)
+    listed = read_manifest(folder)
+    gone = [name for name in _names([part]) if name in listed]
+    left = [n for n in listed if n.startswith(f"{part.hub_id}/") and n not in gone]
+    licences = [f"{part.hub_id}/{path.name}" for path in stored_licences(part.hub_id)]
+    if set(left) <= set(licences):  # licences go with the last weights of their repository
+        gone += left
+    for name in gone:
+        (folder / name).unlink(missing_ok=True)
+        kept_adapter(folder / name).unlink(missing_ok=True)
+    remove_from_manifest(folder, set(gone))
+    _remove_empty_folders(top)
+    return gone
+
+
+def _remove_from_cache(part: Part) -> list[str]:
+    repository = cache_repository(part.hub_id)
+    blobs, snapshots = repository / "blobs", repository / "snapshots"
+    _remove_unfinished(blobs)
+    gone = []
+    for name in part.files:
+        for pointer in snapshots.glob(f"*/{name}"):
+            blob = _linked(pointer)
+            pointer.unlink()
+            kept_adapter(pointer).unlink(missing_ok=True)
+            gone.append(f"{part.hub_id}/{name}")
+            if blob is not None and blob not in {_linked(path) for path in snapshots.rglob("*")}:
+                (blobs / blob).unlink(missing_ok=True)
+    if gone:
+        _remove_empty_folders(snapshots)
+    return gone
+
+
+def _remove_unfinished(top: Path) -> None:
+    for path in [*top.rglob(".*.part"), *top.rglob(".*.lock")]:
+        path.unlink(missing_ok=True)
+
+
+def _linked(pointer: Path) -> str | None:
+    """Name of the blob that a link of the cache points to. None if it is a copy."""
+    return pointer.readlink().name if pointer.is_symlink() else None
+
+
+def _remove_empty_folders(top: Path) -> None:
+    inside = sorted((p for p in top.rglob("*") if p.is_dir()), reverse=True)
+    for folder in [*inside, top, top.parent]:  # the repository, and its owner
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()

@@ -1,0 +1,206 @@
+"""Layouts from and for other tools: import on a region or on the whole slide, and export."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_pixcell.cells.methods import LayoutSource
+from napari_pixcell.slides.region import Region
+from napari_pixcell.studio.background import Background
+from napari_pixcell.studio.cells.layouts import SECTION, Layouts
+from napari_pixcell.studio.notices import Notices
+from napari_pixcell.studio.regions.item import RegionItem
+from napari_pixcell.studio.regions.regions import Regions
+from napari_pixcell.studio.settings import Settings
+from napari_pixcell.studio.slides import Slides
+
+if TYPE_CHECKING:
+    from napari_pixcell.cells import SlideCells
+
+IMPORTED = LayoutSource("imported")
+
+
+@dataclass(frozen=True, eq=False)
+class _Imported:
+    """Content of a file: the cells of the slide, or the layout of one region."""
+
+    whole: SlideCells | None = None
+    labels: NDArray[np.int32] | None = None
+    classes: dict[int, str] | None = None
+    report: str = ""
+
+
+@dataclass(eq=False)
+class LayoutFiles:
+    """Imports and exports the cells of regions.
+
+    Its fields are the parts of the session that it uses.
+
+    Attributes
+    ----------
+    reading : str
+        Name of the file that is being read; empty for none.
+    slide_cells : dict of str to SlideCells
+        Imported cells of whole slides, by the key of the slide.
+    """
+
+    slides: Slides
+    regions: Regions
+    layouts: Layouts
+    settings: Settings
+    background: Background
+    notices: Notices
+
+    def __post_init__(self) -> None:
+        self.reading = ""
+        self.slide_cells: dict[str, SlideCells] = {}
+        self.regions.added.connect(self.cut, max_args=1)
+        self.regions.moved.connect(self._follow, max_args=1)
+        self.regions.refitted.connect(self._cut_if_empty, max_args=1)
+
+    def read(self, path: Path, on_region: bool = False, split_touching: bool = False) -> None:
+        """Import cells from a file of another tool.
+
+        A picture of the active region's size, or of its pixel size, becomes its layout. Cells of
+        the whole slide are kept for all its regions, future ones included; each shows its part.
+
+        Parameters
+        ----------
+        path : Path
+            See :func:`napari_pixcell.cells.reading.read_cells`.
+        on_region : bool
+            Outlines are relative to the region's corner, in its own pixels.
+        split_touching : bool
+            Split touching cells of a binary mask at their waists.
+        """
+        item, slide, key = self.regions.active, self.slides.current, self.slides.key
+        if slide is None or self.reading:
+            return
+        if item is None:
+            self.notices.say(SECTION, "Cells need a region. Add one first, then import again.")
+            return
+        place, size = item.region, item.size
+        self.reading = Path(path).name
+        self.notices.say(SECTION, "")
+
+        def done(found: _Imported) -> None:
+            self.reading = ""
+            if found.whole is not None:
+                self.slide_cells[key] = found.whole
+                self.notices.note(SECTION, found.report)
+                for other in self.regions.items.values():
+                    if other.slide == key and (other is item or other.layout is None):
+                        self.cut(other, remember=True)
+            elif self.regions.has(item) and item.size == size:
+                assert found.labels is not None
+                self.layouts.set(
+                    item.number,
+                    found.labels,
+                    f"imported from {Path(path).name}",
+                    IMPORTED,
+                    found.classes,
+                )
+                self.notices.note(SECTION, found.report)
+            else:
+                self.notices.say(
+                    SECTION, "The region was resized during the import. Import the cells again."
+                )
+            self.notices.changed.emit()
+
+        def failed(message: str) -> None:
+            self.reading = ""
+            self.notices.say(SECTION, message)
+
+        self.background.compute(
+            lambda: _read(Path(path), slide, place, size, on_region, split_touching), done, failed
+        )
+        self.notices.changed.emit()
+
+    def cut(self, item: RegionItem, remember: bool = False) -> None:
+        """Set a region's layout to its part of the imported cells of the slide, if any."""
+        whole, place, size = self.slide_cells.get(item.slide), item.region, item.size
+        if whole is None or not self.settings.takes_layout:
+            return
+
+        def done(found: Any) -> None:
+            labels, classes, report = found
+            here = self.regions.has(item)
+            if not here or item.region != place or item.size != size:
+                return
+            if report.read:
+                origin = f"imported from {whole.source}"
+                self.layouts.set(item.number, labels, origin, IMPORTED, classes, remember)
+            elif item.of_slide and item.layout is not None:
+                self.layouts.set(item.number, None, remember=remember)
+            item.of_slide = item.layout is None or bool(report.read)
+
+        self.background.compute(
+            lambda: whole.layout(place, size), done, lambda words: self.notices.say(SECTION, words)
+        )
+
+    def _cut_if_empty(self, item: RegionItem) -> None:
+        if item.layout is None:
+            self.cut(item)
+
+    def _follow(self, item: RegionItem) -> None:
+        """Cut the slide's cells anew for a region that was moved, unless they were edited."""
+        source = item.layout_source
+        if item.of_slide and not (source is not None and source.edited):
+            self.cut(item)
+
+    def write(self, path: Path) -> None:
+        """Write the active region's layout for other tools; the file name decides the format."""
+        from napari_pixcell.cells.writing import check_export, export_layout
+
+        item, slide = self.regions.active, self.slides.current
+        if item is None or item.layout is None or slide is None:
+            return
+        with self.notices.reporting(SECTION):
+            check_export(path)
+            labels, place, classes = item.layout.copy(), item.region, dict(item.classes)
+            mpp, size = self.settings.model.mpp, item.size
+            scale = place.width / size[1], place.height / size[0]
+
+            def work() -> list[Path]:
+                return export_layout(
+                    path,
+                    labels,
+                    mpp,
+                    classes,
+                    (place.x, place.y),
+                    scale,
+                    lambda: slide.read(place, mpp),
+                )
+
+            def done(written: list[Path]) -> None:
+                names = " and ".join(file.name for file in written)
+                self.notices.note(SECTION, f"Wrote {item.cells:,} cells to {names}.")
+
+            self.background.compute(work, done, lambda words: self.notices.say(SECTION, words))
+
+
+def _read(
+    path: Path,
+    slide: Any,
+    region: Region,
+    size: tuple[int, int],
+    on_region: bool,
+    split_touching: bool,
+) -> _Imported:
+    from napari_pixcell.cells import cells_for, put_on_slide, read_cells
+
+    file = read_cells(path, image=slide.short_name, split_touching=split_touching)
+    counted_from = "region" if on_region else "auto"
+    of_region = {size, (round(region.height), round(region.width))}
+    if not on_region and (file.shape is None or file.shape not in of_region):
+        whole = put_on_slide(file, slide.shape, slide.mpp)
+        if whole is not None:
+            dropped = f" ({file.report})" if file.report.lost else ""
+            return _Imported(whole, report=f"{len(whole):,} cells of the slide were read{dropped}")
+    labels, classes, report = cells_for(file, region, size, slide.shape, slide.mpp, counted_from)
+    return _Imported(None, labels, classes, str(report))

@@ -1,0 +1,61 @@
+"""The slide that a session works on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from psygnal import Signal
+
+from napari_pixcell.studio.background import Background
+from napari_pixcell.studio.notices import Notices
+
+
+@dataclass(eq=False)
+class Slides:
+    """The current slide; others that were open keep their regions until they come back.
+
+    Attributes
+    ----------
+    changed : Signal
+        Another slide is current, or none.
+    current : Slide or None
+        The current one.
+    key : str
+        What regions and results know it by.
+    """
+
+    changed = Signal()
+
+    background: Background
+    notices: Notices
+
+    def __post_init__(self) -> None:
+        self.current: Any = None
+        self.key = ""
+
+    @property
+    def ready(self) -> bool:
+        """True if there is a slide whose pixel size is known."""
+        return self.current is not None and self.current.mpp is not None
+
+    def why_not(self) -> str:
+        """Return why nothing can be done with the slide yet; empty if it is ready."""
+        if self.current is None:
+            return "Open a slide first"
+        return "" if self.ready else "Set the pixel size first"
+
+    def set(self, slide: Any, key: str = "") -> None:
+        """Work on ``slide``; None for no slide."""
+        if self.current is not None:
+            self.current.corrupt.found.disconnect(self._found_corrupt, missing_ok=True)
+        if slide is not None:
+            slide.corrupt.found.connect(self._found_corrupt)
+        self.current = slide
+        self.key = (key or slide.name) if slide is not None else ""
+        self.notices.problems.pop("slide", None)
+        self.changed.emit()
+        self.notices.changed.emit()
+
+    def _found_corrupt(self) -> None:
+        self.background.post(self.notices.changed.emit)  # in whatever thread a tile was read

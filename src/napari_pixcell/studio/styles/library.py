@@ -1,0 +1,260 @@
+"""Styles besides the regions' own: the saved ones, and those of pictures and variants."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from psygnal import Signal
+
+from napari_pixcell.engine.packed import PackedArray
+from napari_pixcell.engine.styles.blending import as_grid
+from napari_pixcell.engine.styles.library import StyleLibrary, free_name
+from napari_pixcell.engine.styles.style import Style, checked_name
+from napari_pixcell.studio.models import InstalledModels
+from napari_pixcell.studio.notices import Notices
+from napari_pixcell.studio.results.results import Result
+from napari_pixcell.studio.settings import Settings
+from napari_pixcell.studio.styles.choice import Ref
+from napari_pixcell.studio.styles.embedder import Embedder, EmbedTask
+from napari_pixcell.studio.styles.from_picture import Opened, open_picture, open_variant
+from napari_pixcell.studio.tasks import Task, Tasks
+
+SECTION = "style"
+
+
+@dataclass(eq=False, kw_only=True)
+class PictureTask(Task):
+    """A picture that is opened and embedded as a style.
+
+    Parameters
+    ----------
+    name : str
+        Name of the style to be.
+    number : int
+        Region that will imitate it; 0 for none.
+    job : EmbedTask, optional
+        Its embedding, once it is open.
+    """
+
+    name: str
+    number: int = 0
+    section: str = SECTION
+    message: str = "reading"
+    job: EmbedTask | None = None
+    thumbnail: NDArray[np.uint8] | None = None
+    note: str = ""
+
+    def sentence(self) -> str:
+        """Return how far it is."""
+        if self.cancelled:
+            return "Cancelling…"
+        return f"{self.name}: {self.job.sentence() if self.job is not None else 'reading…'}"
+
+
+@dataclass(eq=False)
+class Styles:
+    """All styles that a region can imitate, besides the regions' own.
+
+    Its fields are the parts of the session that it uses.
+
+    Attributes
+    ----------
+    changed : Signal
+        Styles came or went.
+    made : Signal(Style, int)
+        A picture became a style, for the region with this number.
+    folder : StyleLibrary
+        Saved styles on disk.
+    saved : dict of str to Style
+        The saved ones known so far, by id.
+    temporary : dict of str to Style
+        Styles of pictures and variants, which last as long as the session, by id.
+    known : bool
+        True once the library was read.
+    """
+
+    changed = Signal()
+    made = Signal(object, int)
+
+    models: InstalledModels
+    settings: Settings
+    embedder: Embedder
+    tasks: Tasks
+    notices: Notices
+
+    def __post_init__(self) -> None:
+        self._background = self.tasks.background
+        self.folder = StyleLibrary()
+        self.saved: dict[str, Style] = {}
+        self.temporary: dict[str, Style] = {}
+        self.known = False
+        self._stamp = -1
+
+    @property
+    def all(self) -> list[Style]:
+        """The saved styles by name, then the temporary ones."""
+        saved = sorted(self.saved.values(), key=lambda style: style.name.casefold())
+        return saved + [style for id_, style in self.temporary.items() if id_ not in self.saved]
+
+    @property
+    def names(self) -> set[str]:
+        """Names that are taken."""
+        return {style.name for style in self.all}
+
+    def get(self, id_: Ref) -> Style | None:
+        """Return the style with this id, if there is one."""
+        return (self.saved.get(id_) or self.temporary.get(id_)) if isinstance(id_, str) else None
+
+    def problem(self, style: Style) -> str:
+        """Return why a style does not fit the selected model; empty if it does."""
+        return style.why_not(self.settings.model, self.models.encoder)
+
+    def usable(self) -> list[Style]:
+        """Return the saved styles that fit the selected model."""
+        return [style for style in self.saved.values() if not self.problem(style)]
+
+    def refresh(self) -> None:
+        """Read the library again if it changed, in another session for example."""
+        self._background.compute(self._read, self._take, self._fail)
+
+    def _read(self) -> tuple[int, list[Style], list[str]] | None:
+        stamp = self.folder.stamp()
+        if stamp == self._stamp:
+            return None
+        return stamp, self.folder.read(), list(self.folder.problems)
+
+    def _take(self, read: tuple[int, list[Style], list[str]] | None) -> None:
+        if read is None:
+            return
+        self._stamp, styles, problems = read
+        self.known = True
+        self.saved = {style.id: style for style in styles}
+        if problems:
+            more = f" {len(problems) - 1} more are damaged too." if len(problems) > 1 else ""
+            self._fail(problems[0] + more)
+        self._emit()
+
+    def _fail(self, message: str) -> None:
+        self.notices.say(SECTION, message)
+
+    def _emit(self) -> None:
+        self.changed.emit()
+        self.notices.changed.emit()
+
+    # -- from pictures and variants ------------------------------------------------------
+
+    @property
+    def coming(self) -> list[PictureTask]:
+        """Pictures that are becoming styles."""
+        return self.tasks.of(PictureTask)
+
+    def add_picture(self, path: Path, number: int = 0) -> None:
+        """Embed a picture of tissue as a style, for the region with this number."""
+        family = self.settings.model
+        name = free_name("Picture", self.names)
+        self._add(name, number, lambda: open_picture(Path(path), family))
+
+    def add_variant(self, result: Result, number: int = 0) -> None:
+        """Embed a variant as a style, for the region with this number."""
+        family = self.settings.model
+        self._add(f"Variant · seed {result.seed}", number, lambda: open_variant(result, family))
+
+    def _add(self, name: str, number: int, open_it: Callable[[], Opened]) -> None:
+        family, encoder = self.settings.model, self.models.encoder
+        if encoder is None:
+            self._fail(f"{family.title} is not installed. Download it in the model manager.")
+            return
+        task = self.tasks.start(PictureTask(name=name, number=number))
+        values: list[PackedArray] = []
+
+        def work() -> tuple[Opened, NDArray[np.uint8]]:
+            opened = open_it()
+            return opened, opened.thumbnail()
+
+        def embed(outcome: tuple[Opened, NDArray[np.uint8]]) -> None:
+            opened, task.thumbnail = outcome
+            task.note = opened.note
+            if task.cancelled:
+                end(opened)
+                return
+            task.job = self.embedder.embed(
+                opened.slide,
+                opened.region,
+                family,
+                on_pixels=lambda _pixels: None,
+                on_style=lambda style, _stored: values.append(style),
+                on_end=lambda job: end(opened, job.problem),
+            )
+
+        def end(opened: Opened, problem: str = "") -> None:
+            # In the thread that reads: after what it may still be reading.
+            self._background.compute(opened.slide.close, lambda _: None, lambda _: None)
+            self.tasks.end(task, problem)
+            if values and not problem and not task.cancelled:
+                style_name = free_name(task.name, self.names)
+                grid = as_grid(values[0].unpack())
+                style = Style(style_name, grid, encoder, family.name, (), task.thumbnail)
+                self.temporary[style.id] = style
+                if task.note:
+                    self.notices.note(SECTION, task.note)
+                elif not number:
+                    self.notices.note(SECTION, f"“{style_name}” can be selected as a style now.")
+                self.made.emit(style, number)
+            self._emit()
+
+        self._background.compute(work, embed, lambda text: self.tasks.end(task, text))
+
+    def cancel(self) -> bool:
+        """Stop embedding pictures; True if any was stopped."""
+        coming = [task for task in self.coming if not task.cancelled]
+        for task in coming:
+            self.tasks.cancel(task)
+            if task.job is not None:
+                self.tasks.cancel(task.job)
+        return bool(coming)
+
+    # -- the library on disk -------------------------------------------------------------
+
+    def save(self, make: Callable[[], Style]) -> None:
+        """Save the style that ``make`` returns; it is called in a thread."""
+
+        def done(style: Style) -> None:
+            self.saved[style.id] = style
+            self.temporary.pop(style.id, None)
+            self.notices.note(SECTION, f"Saved as “{style.name}”, for any region of any slide.")
+
+        self._background.compute(lambda: self.folder.save(make()), done, self._fail)
+
+    def rename(self, id_: str, name: str) -> None:
+        """Rename a style."""
+        with self.notices.reporting(SECTION):
+            name = checked_name(name)
+            if id_ in self.saved:
+                self._background.compute(
+                    lambda: self.folder.rename(id_, name), self._renamed, self._fail
+                )
+            elif id_ in self.temporary:
+                taken = {style.name for style in self.all if style.id != id_}
+                self.temporary[id_] = replace(self.temporary[id_], name=free_name(name, taken))
+        self.notices.changed.emit()
+
+    def _renamed(self, style: Style) -> None:
+        self.saved[style.id] = style
+        self.notices.changed.emit()
+
+    def remove(self, id_: str) -> None:
+        """Delete a style; regions that imitate it, alone or in a blend, keep the rest."""
+
+        def done(_: None = None) -> None:
+            self.saved.pop(id_, None)
+            self.temporary.pop(id_, None)
+            self._emit()
+
+        if id_ in self.saved:
+            self._background.compute(lambda: self.folder.remove(id_), done, self._fail)
+        else:
+            done()

@@ -1,0 +1,67 @@
+"""The keys of the studio and of the review, in one table."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+DIGITS = "1234567890"
+
+
+class Key(NamedTuple):
+    """A key and its action.
+
+    Parameters
+    ----------
+    shown : str
+        Key as people read it.
+    words : str
+        What it does.
+    keys : str
+        Names that napari knows it by, separated by blanks, if the studio binds it.
+    """
+
+    shown: str
+    words: str
+    keys: str = ""
+
+
+TABLE = (
+    Key("R", "Add region", "R"),
+    Key("G", "Generate variants", "G"),
+    Key("Esc", "Cancel", "Escape"),
+    Key("1 – 9", "Show this variant of the region's newest job", " ".join(DIGITS[:-1])),
+    Key("0", "Hide all variants of the region", "0"),
+    Key("H", "Show the original tissue while held", "H"),
+    Key("S", "Star or unstar the visible variant", "S"),
+)
+NATIVE = (
+    Key("[ ]", "Shrink or enlarge the brush (while painting)"),
+    Key("V", "Show or hide the selected layer"),
+)
+ON_LAYOUT = (
+    Key("O", "Outline cells (this and the next six: while a layout is selected)"),
+    Key("T", "Stamp nuclei"),
+    Key("K", "Split cells along a line"),
+    Key("C", "Fill holes in cells"),
+    Key("X", "Show cells as outlines or filled"),
+    Key("Z", "Hide or show cells"),
+    Key("Del", "Delete the selected cell"),
+)
+IN_REVIEW = (
+    Key("A", "Accept pair (this and the next five: in the thumbnails of “Review pairs”)"),
+    Key("D", "Reject pair"),
+    Key("N", "Clear decision"),
+    Key("U", "Undo the last decision (also Ctrl+Z; Ctrl+Y to redo)"),
+    Key("M", "Show or hide mask outlines"),
+    Key("Enter", "Show pair in the viewer"),
+)
+NOTE = "While a layout is selected, 1 – 7 choose napari's painting tools."
+
+
+def key_list() -> str:
+    """Return all keys with their actions, as a table in Qt's HTML."""
+    rows = "".join(
+        f"<tr><td><b>{key.shown}</b>&nbsp;&nbsp;</td><td>{key.words}</td></tr>"
+        for key in (*TABLE, *NATIVE, *ON_LAYOUT, *IN_REVIEW)
+    )
+    return f"<table>{rows}</table><p>{NOTE}</p>"

@@ -1,0 +1,191 @@
+"""The layers of a viewer, and the base of those that show a session."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar
+
+import numpy as np
+from napari.layers import Layer
+from napari.viewer import Viewer
+from qtpy.QtCore import QObject, QTimer
+
+from napari_pixcell.slides import Region, placement
+from napari_pixcell.slides.placement import AXES, UNITS
+from napari_pixcell.studio.session import Session
+from napari_pixcell.ui.layers.slide import origin, role
+
+# Roles from the bottom of the layer list to its top. The empty one is any layer of the user's.
+ORDER = ("", "similar", "regions", "area", "layout", "condition", "variant", "preview", "measured")
+NUMBERS = {"layout": "region", "area": "region", "variant": "result"}  # keys in a layer's metadata
+
+
+class LayerStack(QObject):
+    """The layers of a viewer, among which a session's own are found, added and placed.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+    session : Session
+    parent : QObject
+        Owner of the timers.
+    """
+
+    def __init__(self, viewer: Viewer, session: Session, parent: QObject) -> None:
+        super().__init__(parent)
+        self.viewer = viewer
+        self.session = session
+        self.slide_layer: Layer | None = None
+        self.changing = 0  # > 0 while the plugin itself changes layers
+        self._timers: list[QTimer] = []
+        self._connections: list[tuple[Any, Callable[..., Any]]] = []
+        self._closing: list[Callable[[], None]] = []
+
+    def close(self) -> None:
+        """Disconnect all callbacks and stop all timers."""
+        for signal, callback in self._connections:
+            with contextlib.suppress(ValueError, RuntimeError, TypeError):  # already gone
+                signal.disconnect(callback)
+        self._connections.clear()
+        for act in self._closing:
+            act()
+        self._closing.clear()
+        with contextlib.suppress(RuntimeError):  # Qt may have deleted them already
+            for timer in self._timers:
+                timer.stop()
+
+    @contextlib.contextmanager
+    def own(self) -> Iterator[None]:
+        """Mark the layer changes of a block as the plugin's, not the user's."""
+        self.changing += 1
+        try:
+            yield
+        finally:
+            self.changing -= 1
+
+    # -- layers --------------------------------------------------------------------------
+
+    def find(self, kind: str, number: int | None = None) -> Any:
+        """Return the session layer of a role and number, or None."""
+        name = NUMBERS.get(kind)
+        for layer in self.viewer.layers:
+            if role(layer) == kind and (name is None or layer.metadata.get(name) == number):
+                return layer
+        return None
+
+    def insert(self, layer: Layer, select: bool = False) -> None:
+        """Insert a layer at its rank; the selected layer stays selected unless ``select``."""
+        layers = self.viewer.layers
+        selected = layers.selection.active
+        above = (i for i, other in enumerate(layers) if _rank(other) > _rank(layer))
+        layers.insert(next(above, len(layers)), layer)
+        if selected is not None and not select:
+            layers.selection.active = selected
+
+    def remove(self, layer: Layer | None) -> None:
+        """Remove a layer without reporting it as the user's deletion."""
+        if layer is not None:
+            with self.own():
+                self.viewer.layers.remove(layer)
+
+    # -- positions -----------------------------------------------------------------------
+
+    def where(
+        self, region: Region, shape: tuple[int, ...], mpp: float | None = None
+    ) -> dict[str, Any]:
+        """Return the layer options that fit an image of this shape exactly over a region."""
+        assert self.slide_layer is not None
+        scale, translate = placement(region, mpp or self.session.slides.current.mpp, shape)
+        first = origin(self.slide_layer)
+        moved = translate[0] + first[0], translate[1] + first[1]
+        return {"scale": scale, "translate": moved, "units": UNITS, "axis_labels": AXES}
+
+    def place(self, layer: Layer | None, region: Region, mpp: float | None = None) -> None:
+        """Move and scale a layer to fit exactly over a region."""
+        if layer is not None:
+            where = self.where(region, layer.data.shape, mpp)
+            # Each setter slices and redraws the layer, even if the value is unchanged.
+            for name in ("scale", "translate"):
+                if not np.allclose(getattr(layer, name), where[name], rtol=0, atol=1e-9):
+                    setattr(layer, name, where[name])
+
+    def go_to(self, region: Region, always: bool = False) -> None:
+        """Centre the view on a region that is out of view; ``always`` also fits it in."""
+        layer = self.slide_layer
+        if layer is None or self.session.slides.current.mpp is None:
+            return
+        x, y = region.x + region.width / 2, region.y + region.height / 2
+        (top, left), (bottom, right) = layer.corner_pixels[:, -2:]
+        if layer.multiscale:
+            factor = layer.downsample_factors[layer.data_level][-2:]
+            top, bottom = top * factor[0], bottom * factor[0]
+            left, right = left * factor[1], right * factor[1]
+        camera = self.viewer.scene.camera
+        if always or not (left <= x <= right and top <= y <= bottom):
+            camera.center = layer.data_to_world((y, x))
+        too_large = max(region.height / max(1, bottom - top), region.width / max(1, right - left))
+        if always and too_large > 1:
+            camera.zoom /= 1.1 * too_large
+
+    # -- until close ---------------------------------------------------------------------
+
+    def timer(self, milliseconds: int, act: Callable[[], None]) -> QTimer:
+        """Create a single-shot timer that stops on :meth:`close`."""
+        timer = QTimer(self)
+        timer.setSingleShot(True)
+        timer.setInterval(milliseconds)
+        timer.timeout.connect(act)
+        self._timers.append(timer)
+        return timer
+
+    def at_close(self, act: Callable[[], None]) -> None:
+        """Call a function on :meth:`close`."""
+        self._closing.append(act)
+
+    def connect_to(self, signal: Any, callback: Callable[..., Any]) -> None:
+        """Connect a callback until :meth:`close`."""
+        signal.connect(callback)
+        self._connections.append((signal, callback))
+
+    def disconnect_from(self, signal: Any, callback: Callable[..., Any]) -> None:
+        """Disconnect before :meth:`close`, and keep no reference."""
+        signal.disconnect(callback)
+        self._connections.remove((signal, callback))
+
+
+class SessionLayer:
+    """One kind of layer, kept in step with the session.
+
+    Parameters
+    ----------
+    stack : LayerStack
+        The layers that it is shown among.
+
+    Attributes
+    ----------
+    roles : tuple of str
+        Roles of its layers, the usual one first.
+    """
+
+    roles: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, stack: LayerStack) -> None:
+        self.stack = stack
+        self.session = stack.session
+
+    def find(self, number: int | None = None) -> Any:
+        """Return the layer, or None."""
+        return self.stack.find(self.roles[0], number)
+
+    def remove(self, number: int | None = None) -> None:
+        """Remove the layer, if it exists."""
+        self.stack.remove(self.find(number))
+
+    def removed(self, layer: Any) -> None:
+        """Update the session after the user deleted the layer."""
+        raise NotImplementedError
+
+
+def _rank(layer: Layer) -> int:
+    return ORDER.index(role(layer)) if role(layer) in ORDER else 0

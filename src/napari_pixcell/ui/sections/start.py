@@ -1,0 +1,80 @@
+"""Starting a generation from the tissue or a variant: how much changes, and where."""
+
+from __future__ import annotations
+
+from napari_pixcell.studio.session import Session
+from napari_pixcell.studio.settings import NOTHING, SHOWN, STARTS, TISSUE
+from napari_pixcell.ui.bind import bind, on_edit, set_quietly
+from napari_pixcell.ui.layers.link import LayerLink
+from napari_pixcell.ui.widgets import (
+    More,
+    Text,
+    allow,
+    button,
+    check_box,
+    combo,
+    labelled,
+    number,
+    row,
+    slider,
+)
+
+SOME_CELLS = 1  # the kind of area that is painted; all kinds act alike here
+TITLE = "Start from the region"
+
+
+class StartPanel(More):
+    """Chooses the image that a generation starts from, how much of it changes, and where."""
+
+    def __init__(self, session: Session, link: LayerLink) -> None:
+        super().__init__(TITLE, "Change the tissue or a variant instead of generating from noise")
+        self.session, self.link = session, link
+        settings = session.settings
+        self.start_from = combo("The image that the generation starts from", STARTS, "Start from")
+        bind(self.start_from, settings, "start_from")
+        self.strength = slider(
+            0, 1, "0 keeps the image unchanged, 1 replaces it completely", "Strength of the change"
+        )
+        bind(self.strength, settings, "strength")
+        self.words = Text(small=True)
+        self.only_part = check_box(
+            "Marked area only",
+            "Change the marked area only; pixels beyond its soft border stay exactly the same. "
+            "Choose another style to fill the area with other tissue.",
+        )
+        on_edit(self.only_part, self._only_part)
+        self.mark_button = button("Mark area", "Paint over the area to regenerate", self.mark)
+        self.feather = number(
+            0, 100, "Width over which the area blends into the old image", unit=" µm"
+        )
+        bind(self.feather, settings, "feather_um", show=round, read=float)
+        self.border = labelled("Soft border", self.feather)
+        self.content.addWidget(labelled("Start from", self.start_from))
+        self.content.addWidget(labelled("Change", self.strength))
+        self.content.addWidget(self.words)
+        self.content.addLayout(row(self.only_part, self.mark_button, stretch=0))
+        self.content.addWidget(self.border)
+
+    def mark(self) -> None:
+        """Start painting the area that changes."""
+        self.button.setChecked(True)
+        self._only_part(True)
+        self.link.area.paint(SOME_CELLS)
+
+    def _only_part(self, on: bool) -> None:
+        settings = self.session.settings
+        if on and settings.start_from == NOTHING:
+            settings.start_from = TISSUE
+        settings.only_part = on
+
+    def refresh(self) -> None:
+        session, settings = self.session, self.session.settings
+        started = settings.start_from != NOTHING
+        allow(self.strength, "" if started else "Choose what to start from first")
+        set_quietly(self.only_part, started and settings.only_part)
+        allow(self.mark_button, "" if session.regions.active is not None else "Add a region first")
+        self.border.setVisible(started and settings.only_part)
+        self.words.say(session.generator.start_words())
+        source = {SHOWN: "the variant", TISSUE: "the tissue"}.get(settings.start_from)
+        change = f"{100 * settings.strength:.0f} % change"
+        self.button.setText(f"Start from {source} · {change}" if source else TITLE)

@@ -1,0 +1,157 @@
+"""Teaching a stain in a session: choosing pairs, progress, cancelling, and having the stain."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pictures import tissue
+from PIL import Image
+from scripted import ScriptedClient
+
+from napari_pixcell.engine.events import Failure, Finished, Notice, Progress, Trained
+from napari_pixcell.models.own_families import families_folder
+from napari_pixcell.slides import ArraySlide
+from napari_pixcell.studio.session import Session
+
+
+@pytest.fixture
+def picture() -> np.ndarray:
+    return tissue(900)
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> dict[str, Path]:
+    found = {side: tmp_path / side for side in ("he", "ihc")}
+    for folder in found.values():
+        folder.mkdir()
+        for number in range(3):
+            (folder / f"{number}.png").touch()
+    return found
+
+
+@pytest.fixture
+def asked(session: Session, folders: dict[str, Path]) -> Session:
+    """With a name and two folders, and the teaching begun."""
+    teaching = session.training
+    teaching.set(name="mine")
+    for side, folder in folders.items():
+        teaching.choose_folder(side, folder)
+    session.wait()
+    teaching.train()
+    settle(session)
+    return session
+
+
+def settle(session: Session) -> None:
+    session.wait(until=lambda: not session.background.busy)
+
+
+def test_what_is_missing_is_said_one_after_the_other(
+    session: Session, folders: dict[str, Path]
+) -> None:
+    teaching = session.training
+    assert teaching.why_not() == teaching.why_no_region() == "Enter a name for the stain"
+    teaching.set(name="demo")
+    assert teaching.why_not() == "“demo” is a built-in model. Choose another name."
+    families_folder().mkdir(parents=True)
+    (families_folder() / "other.toml").write_text('base = "demo"\n')
+    teaching.set(name="other")
+    assert teaching.why_not().startswith("You have another model named “other”")
+    teaching.set(name="mine")
+    assert teaching.why_not() == "Select the folder of H&E, or two regions"
+    assert teaching.why_no_region() == "Add a region first"
+    teaching.choose_folder("he", folders["he"])
+    assert teaching.why_not() == "Select the folder of IHC, or two regions"
+    teaching.choose_folder("ihc", folders["ihc"])
+    assert teaching.why_not() == "The folders hold no pairs"  # they are being counted
+    session.wait()
+    assert teaching.why_not() == "" and teaching.words() == "3 pairs"
+    (folders["ihc"] / "2.png").unlink()
+    teaching.choose_folder("ihc", folders["ihc"])
+    session.wait()
+    assert "“he” holds 3 pictures and “ihc” 2 pictures" in session.notices.problems["stain"]
+    teaching.train()
+    assert teaching.job is None
+
+
+def test_it_says_how_far_it_is_and_the_stain_is_there_at_once(
+    asked: Session, client: ScriptedClient, folders: dict[str, Path]
+) -> None:
+    teaching = asked.training
+    ((request, tell),) = client.teaching
+    assert (request.name, request.family, request.lora_steps) == ("mine", "demo-ki67", 0)
+    assert (request.he, request.ihc) == (str(folders["he"]), str(folders["ihc"]))
+    assert request.out == str(teaching.out) and asked.busy
+    assert teaching.why_not() == teaching.why_no_region() == "Training is under way"
+    tell(Progress(50, 3000, "Step 50 of 3,000 · held-out error 0.61, best 0.61"))
+    tell(Notice("Names differ."))
+    settle(asked)
+    assert teaching.job.sentence().startswith("Step 50 of 3,000 · held-out error 0.61")
+    folder = teaching.out
+    folder.mkdir(parents=True)
+    (folder / "flow.safetensors").touch()
+    families_folder().mkdir(parents=True)
+    text = f'base = "demo"\n[flow]\nfile = "{(folder / "flow.safetensors").as_posix()}"\n'
+    (families_folder() / "mine.toml").write_text(text)
+    tell(Trained("mine", str(folder), 0.4, 0.6, 3, 20, 4))
+    tell(Finished())
+    asked.wait()
+    assert [family.name for family in asked.staining.chosen] == ["mine"]
+    assert asked.notices.notes["stain"].startswith("“mine” was taught by 20 tiles of 3 pairs")
+    assert asked.notices.notes["stain"].endswith("Names differ.")
+    assert teaching.why_not() == ""  # it may be taught better
+
+
+def test_cancelling_keeps_what_was_done_and_says_so(asked: Session, client: ScriptedClient) -> None:
+    asked.cancel()
+    assert asked.training.job is None or asked.training.job.sentence() == "Cancelling…"
+    asked.wait()
+    assert asked.notices.notes["stain"] == "Training stopped. Train again to resume."
+    (asked.training.out / "work").mkdir(parents=True)
+    (asked.training.out / "work" / "flow.pt").touch()
+    assert asked.training.words() == "3 pairs · training resumes with the same pairs"
+
+
+def test_what_fails_is_said_in_the_section(asked: Session, client: ScriptedClient) -> None:
+    client.teaching[0][1](Failure("The pairs give 3 tiles of tissue."))
+    asked.wait()
+    assert asked.notices.problems["stain"] == "The pairs give 3 tiles of tissue."
+    assert asked.training.job is None and not asked.busy
+
+
+def test_two_regions_of_two_slides_become_a_pair(session: Session, picture: np.ndarray) -> None:
+    teaching = session.training
+    teaching.set(name="mine")
+    session.regions.add((300, 300))
+    teaching.choose_region("he")
+    assert teaching.words() == "H&E: Region 1"
+    session.slides.set(ArraySlide([picture[::-1]], 0.5, "the same in IHC"))
+    session.regions.add((400, 400))
+    teaching.choose_region("ihc")
+    session.wait()
+    assert teaching.words() == "1 pair" and not session.notices.problems
+    (he,) = teaching.folders["he"].iterdir()
+    np.testing.assert_array_equal(np.asarray(Image.open(he)), picture[172:428, 172:428])
+    session.regions.draw(session.regions.active.region)
+    teaching.choose_region("he")
+    session.slides.set(ArraySlide([picture], 0.25, "another scanner"))
+    session.regions.add((400, 400))
+    teaching.choose_region("ihc")
+    session.wait()
+    assert teaching.words() == "2 pairs" and not session.notices.problems  # the same size in µm
+
+
+def test_regions_that_differ_in_size_get_a_sentence(session: Session) -> None:
+    from napari_pixcell.slides import Region
+
+    teaching = session.training
+    teaching.set(name="mine")
+    session.regions.add((300, 300))
+    teaching.choose_region("he")
+    session.regions.draw(Region(0, 0, 700, 300))
+    teaching.choose_region("ihc")
+    session.wait()
+    words = "The region of H&E is 128 × 128 µm and that of IHC 350 × 150 µm; draw two"
+    assert session.notices.problems["stain"].startswith(words) and not teaching.folders

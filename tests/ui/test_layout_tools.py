@@ -1,0 +1,233 @@
+"""Tools draw, split, merge and delete cells with the mouse on napari's own label layer."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from mouse import drag, send
+from qtpy.QtCore import Qt
+from scipy import ndimage
+from skimage.draw import disk
+
+from napari_pixcell.cells.methods import LayoutSource
+from napari_pixcell.ui.demo import click
+from napari_pixcell.ui.layers.slide import role
+
+
+@pytest.fixture
+def tools(ready, settle):
+    """The tools, with a region of four cells."""
+    click(ready.region.add_button)
+    settle(ready)
+    labels = np.zeros((256, 256), np.int32)
+    for label, centre in enumerate(((50, 50), (50, 150), (150, 50), (150, 72)), start=1):
+        labels[disk(centre, 10)] = label
+    ready.session.layouts.set(
+        ready.session.regions.active.number, labels, "test", LayoutSource("painted")
+    )
+    settle(ready)
+    return ready.link.tools
+
+
+def world(tools, *points: tuple[float, float]) -> list[tuple[float, float]]:
+    return [tuple(tools.layer.data_to_world(point)) for point in points]
+
+
+def cells(tools) -> set[int]:
+    return {int(n) for n in np.unique(tools.layer.data) if n}
+
+
+def choose(tools, dock, name: str) -> None:
+    click(dock.layout_.tools.buttons[name])
+    assert tools.tool == name
+
+
+def test_each_stroke_paints_a_new_cell_and_preserves_the_others(ready, tools) -> None:
+    before = tools.layer.data.copy()
+    choose(tools, ready, "paint")
+    assert ready.viewer.layers.selection.active is tools.layer
+    drag(tools.layer, *world(tools, (100, 100), (100, 140)))
+    drag(tools.layer, *world(tools, (200, 200), (210, 200)))
+    drag(tools.layer, *world(tools, (50, 30), (50, 70)))  # across cell 1
+    assert cells(tools) == {1, 2, 3, 4, 5, 6, 7}
+    np.testing.assert_array_equal(tools.layer.data[before > 0], before[before > 0])
+    drag(tools.layer, *world(tools, (100, 120), (120, 120)), modifiers=["Shift"])
+    assert cells(tools) == {1, 2, 3, 4, 5, 6, 7} and tools.layer.data[118, 120] == 5
+    drag(tools.layer, *world(tools, (230, 30), (230, 40)))
+    assert tools.layer.data[230, 35] == 8
+
+
+def test_an_outline_becomes_a_cell(ready, tools) -> None:
+    choose(tools, ready, "outline")
+    overlay = tools.layer._overlays["polygon"]
+    overlay.points = [[100, 100], [100, 140], [140, 140], [140, 100]]
+    overlay.add_polygon_to_labels(tools.layer)
+    assert (tools.layer.data[105:135, 105:135] == 5).all()
+    assert tools.layer.selected_label == 6
+
+
+def test_ctrl_click_deletes_in_any_tool_and_paints_nothing(ready, tools) -> None:
+    for name in ("paint", "split", "erase"):
+        choose(tools, ready, name)
+        drag(tools.layer, *world(tools, (200, 200)), modifiers=["Control"])
+    assert cells(tools) == {1, 2, 3, 4}
+    drag(tools.layer, *world(tools, (50, 50), (50, 100), (50, 150)), modifiers=["Control"])
+    assert cells(tools) == {3, 4}
+    tools.undo()
+    assert cells(tools) == {2, 3, 4}
+    tools.undo()
+    assert cells(tools) == {1, 2, 3, 4}
+
+
+def test_alt_click_merges_a_cell_with_the_selected_one(ready, tools) -> None:
+    choose(tools, ready, "paint")
+    drag(tools.layer, *world(tools, (150, 50)), modifiers=["Alt"])
+    assert cells(tools) == {1, 2, 3, 4} and tools.selected == 3
+    drag(tools.layer, *world(tools, (150, 72)), modifiers=["Alt"])
+    assert cells(tools) == {1, 2, 3}
+    assert ndimage.label(tools.layer.data == 3)[1] == 1
+
+
+def test_a_line_is_visible_while_drawn_and_splits_cells_on_release(ready, tools) -> None:
+    choose(tools, ready, "split")
+    before = tools.layer.data.copy()
+    start, end = world(tools, (30, 150), (70, 150))
+    send(tools.layer, "mouse_press", start)
+    send(tools.layer, "mouse_move", end)
+    assert not tools.layer.data[45:55, 150].any()
+    send(tools.layer, "mouse_release", end)
+    assert cells(tools) == {1, 2, 3, 4, 5}
+    np.testing.assert_array_equal(tools.layer.data > 0, before > 0)
+    tools.undo()
+    np.testing.assert_array_equal(tools.layer.data, before)
+    drag(tools.layer, *world(tools, (200, 200), (220, 220)))
+    np.testing.assert_array_equal(tools.layer.data, before)
+    assert not ready.viewer.layers.selection.active.mouse_pan
+
+
+def test_a_selected_cell_can_be_grown_shrunk_and_deleted(ready, tools, settle) -> None:
+    buttons = ready.layout_.tools
+    choose(tools, ready, "fill")
+    assert not buttons.larger.isEnabled()
+    tools.layer.mode = "pick"
+    assert tools.tool == "select"
+    drag(tools.layer, *world(tools, (50, 150)))
+    settle(ready)
+    size = (tools.layer.data == 2).sum()
+    click(buttons.larger)
+    assert (tools.layer.data == 2).sum() > size
+    click(buttons.smaller)
+    click(buttons.smaller)
+    assert (tools.layer.data == 2).sum() < size
+    click(buttons.remove)
+    assert 2 not in cells(tools)
+    settle(ready)
+    assert not buttons.remove.isEnabled()
+
+
+def test_fill_closes_holes(ready, tools) -> None:
+    tools.layer.data[45:55, 45:55] = 0
+    choose(tools, ready, "fill")
+    drag(tools.layer, *world(tools, (50, 50)))
+    assert (tools.layer.data[45:55, 45:55] == 1).all()
+
+
+def test_undo_covers_strokes_and_imports(ready, tools, settle) -> None:
+    session, buttons = ready.session, ready.layout_.tools
+    choose(tools, ready, "paint")
+    drag(tools.layer, *world(tools, (200, 200), (210, 200)))
+    painted = tools.layer.data.copy()
+    other = np.zeros((256, 256), np.int32)
+    other[5:20, 5:20] = 9
+    session.layouts.set(
+        session.regions.active.number, other.copy(), "imported", LayoutSource("imported")
+    )
+    settle(ready)
+    choose(tools, ready, "paint")
+    drag(tools.layer, *world(tools, (100, 100), (110, 100)))
+    assert cells(tools) == {9, 10}
+    settle(ready)
+    for expected in (other, painted):
+        click(buttons.undo)
+        settle(ready)
+        np.testing.assert_array_equal(tools.layer.data, expected)
+    assert session.regions.active.layout_origin == "test" and session.regions.active.cells == 5
+    click(buttons.redo)
+    settle(ready)
+    np.testing.assert_array_equal(tools.layer.data, other)
+    click(buttons.undo)
+    settle(ready)
+    click(ready.layout_.none_button)
+    settle(ready)
+    assert tools.layer is None and buttons.undo.isEnabled()
+    click(buttons.undo)
+    settle(ready)
+    np.testing.assert_array_equal(tools.layer.data, painted)
+
+
+def test_keys_toggle_outlines_and_visibility(ready, tools) -> None:
+    layer = tools.layer
+    assert layer.contour == 2
+    keys = {str(key): act for key, act in layer.keymap.items()}
+    keys["X"](layer)
+    assert layer.contour == 0
+    keys["X"](layer)
+    assert layer.contour == 2
+    keys["Z"](layer)
+    assert not layer.visible
+    keys["Z"](layer)
+    assert layer.visible
+
+
+def press(studio, qtbot, key) -> None:
+    canvas = studio.viewer.window._qt_viewer.canvas.native
+    qtbot.keyClick(canvas, key)
+
+
+def test_keys_choose_tools_only_while_the_layout_is_selected(ready, tools, qtbot, settle) -> None:
+    keys = {"T": "stamp", "K": "split", "C": "fill", "O": "outline", "P": "paint"}
+    layer = tools.layer
+    for chosen in (ready.link.slide_layer, layer):
+        ready.viewer.layers.selection.active = chosen
+        for key, tool in keys.items():
+            press(ready, qtbot, getattr(Qt.Key, f"Key_{key}"))
+            assert tools.tool == (tool if chosen is layer else "")
+            settle(ready)
+            made = ready.layout_.tools.buttons[tool]
+            assert made.isChecked() == (chosen is layer) and made.toolTip().endswith(f"({key})")
+
+
+def test_escape_first_discards_an_outline_then_cancels_the_job(
+    ready, tools, qtbot, settle, monkeypatch
+) -> None:
+    stopped = []
+    monkeypatch.setattr(type(ready.session), "cancel_segmenting", lambda _: stopped.append(1))
+    ready.session.layouts.set(ready.session.regions.active.number, None)
+    choose(tools, ready, "outline")
+    overlay = tools.layer._overlays["polygon"]
+    overlay.points = [[100, 100], [100, 140]]
+    press(ready, qtbot, Qt.Key.Key_Escape)
+    assert overlay.points == [] and not stopped
+    press(ready, qtbot, Qt.Key.Key_Escape)
+    assert stopped
+    click(ready.layout_.area.mark_button)
+    assert role(ready.viewer.layers.selection.active) == "area"
+    press(ready, qtbot, Qt.Key.Key_Escape)
+    assert len(stopped) == 2
+    ready.viewer.layers.selection.active = regions = ready.link.find("regions")
+    regions.mode = "select"
+    press(ready, qtbot, Qt.Key.Key_Escape)
+    assert len(stopped) == 3
+
+
+def test_painting_without_a_layout_creates_one(ready, settle) -> None:
+    click(ready.region.add_button)
+    settle(ready)
+    assert not ready.layout_.tools.buttons["erase"].isEnabled()
+    click(ready.layout_.tools.buttons["paint"])
+    layer = ready.link.tools.layer
+    assert layer.mode == "paint" and layer.selected_label == 1
+    drag(layer, *[tuple(layer.data_to_world(p)) for p in ((100, 100), (100, 105))])
+    settle(ready)
+    ready.session.wait(1)
+    assert layer.data[100, 102] == 1
