@@ -120,7 +120,7 @@ def test_a_wrong_grid_of_embeddings_is_refused(installed: Path) -> None:
 
 def test_a_layout_for_a_family_without_a_controlnet_is_refused(installed: Path) -> None:
     layout = PackedArray.pack(np.ones((256, 256), np.uint16))
-    with pytest.raises(PixCellError, match="PixCell-256 takes no layout of cells"):
+    with pytest.raises(PixCellError, match="PixCell-256 does not support layouts"):
         run(Engine(CPU), GenerateRequest("pixcell-256", None, layout, count=1, steps=1))
 
 
