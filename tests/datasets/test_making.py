@@ -28,7 +28,7 @@ from napari_pixcell.datasets.recipe.request import DatasetRequest
 from napari_pixcell.datasets.store.dataset import Dataset
 from napari_pixcell.engine.events import Event, Finished, Notice, Progress
 from napari_pixcell.engine.packed import PackedArray
-from napari_pixcell.engine.request import EmbedRequest, GenerateRequest
+from napari_pixcell.engine.request_values import EmbedRequest, GenerateRequest
 from napari_pixcell.engine.styles.library import StyleLibrary
 from napari_pixcell.engine.styles.style import Style
 from napari_pixcell.errors import PixCellError

@@ -36,7 +36,7 @@ from napari_pixcell.engine.events import Finished, Preview, Progress, Variant
 from napari_pixcell.engine.noise import noise_at
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.record import pixels_sha256
-from napari_pixcell.engine.request import EmbedRequest, GenerateRequest
+from napari_pixcell.engine.request_values import EmbedRequest, GenerateRequest
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.networks import PixCellControlNet, PixCellTransformer2DModel
 from napari_pixcell.slides import Region, open_slide

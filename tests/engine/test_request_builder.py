@@ -12,7 +12,7 @@ from napari_pixcell.cells.methods import LayoutSource, SegmentMethod
 from napari_pixcell.engine import tissue as tissue_module
 from napari_pixcell.engine.events import Embedding
 from napari_pixcell.engine.packed import PackedArray
-from napari_pixcell.engine.request import EmbedRequest, GenerateRequest, Source
+from napari_pixcell.engine.request_values import EmbedRequest, GenerateRequest, Source
 from napari_pixcell.engine.requests import (
     GenerationSettings,
     StartImage,
@@ -28,7 +28,7 @@ from napari_pixcell.engine.requests import (
     why_too_small,
 )
 from napari_pixcell.engine.styles.cache import EmbeddingCache
-from napari_pixcell.engine.styles.embedding import embed_region, joined
+from napari_pixcell.engine.styles.region_embedding import embed_region, joined
 from napari_pixcell.engine.tissue import Tissue, size_at
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import DEMO, DEMO_STAIN, PIXCELL_256_CELLS
@@ -140,8 +140,8 @@ def test_a_missing_cellpose_model_is_named_before_anything_is_loaded() -> None:
 
 def test_building_requests_does_not_import_torch() -> None:
     code = (
-        "import sys, napari_pixcell.engine.requests, napari_pixcell.engine.styles.embedding\n"
-        "import napari_pixcell.engine.styles.pictures\n"
+        "import sys, napari_pixcell.engine.requests\n"
+        "import napari_pixcell.engine.styles.region_embedding, napari_pixcell.engine.styles.pictures\n"
         "assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

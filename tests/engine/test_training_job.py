@@ -27,7 +27,7 @@ from napari_pixcell.engine.events import (
     summary,
 )
 from napari_pixcell.engine.packed import PackedArray
-from napari_pixcell.engine.request import EmbedRequest, GenerateRequest, request_from_dict
+from napari_pixcell.engine.request_values import EmbedRequest, GenerateRequest, request_from_dict
 from napari_pixcell.engine.training import lora_stage
 from napari_pixcell.engine.training import pairs as stain_pairs
 from napari_pixcell.engine.training.job import new_flow

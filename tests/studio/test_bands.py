@@ -11,7 +11,7 @@ from scripted import ScriptedClient
 
 from napari_pixcell.engine import tissue as tissue_module
 from napari_pixcell.engine.events import Embedding, Failure, Finished, Progress
-from napari_pixcell.engine.request import EmbedRequest
+from napari_pixcell.engine.request_values import EmbedRequest
 from napari_pixcell.engine.tissue import Tissue
 from napari_pixcell.models.catalogue import DEMO
 from napari_pixcell.models.families import get_family

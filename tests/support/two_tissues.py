@@ -8,7 +8,7 @@ import numpy as np
 from scripted import ScriptedClient
 
 from napari_pixcell.engine.events import Embedding, Finished
-from napari_pixcell.engine.request import EmbedRequest, Request
+from napari_pixcell.engine.request_values import EmbedRequest, Request
 from napari_pixcell.models.families import get_family
 from napari_pixcell.models.identity import encoder_identity
 from napari_pixcell.studio.client import JobHandle

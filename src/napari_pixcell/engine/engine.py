@@ -17,7 +17,6 @@ from napari_pixcell import __version__
 from napari_pixcell.cells import segment_nuclei
 from napari_pixcell.cells.methods import LayoutSource
 from napari_pixcell.engine.cancelling import Cancelled, checking
-from napari_pixcell.engine.embedding import embed_tissue
 from napari_pixcell.engine.events import (
     Embedding,
     Emit,
@@ -31,7 +30,7 @@ from napari_pixcell.engine.events import (
 from napari_pixcell.engine.loaded_models import LoadedModels, memory_is_full
 from napari_pixcell.engine.pipeline import Overflow, canvas_of
 from napari_pixcell.engine.record import Record, pixels_sha256
-from napari_pixcell.engine.request import (
+from napari_pixcell.engine.request_values import (
     MAX_SEED,
     EmbedRequest,
     GenerateRequest,
@@ -39,6 +38,7 @@ from napari_pixcell.engine.request import (
     SegmentRequest,
 )
 from napari_pixcell.engine.segmenting import output_cache, run_cellpose, search_key
+from napari_pixcell.engine.tile_embedding import embed_tissue
 from napari_pixcell.engine.training.request import TrainRequest
 from napari_pixcell.engine.variants import VariantGenerator
 from napari_pixcell.errors import PixCellError

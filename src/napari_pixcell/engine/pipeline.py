@@ -20,9 +20,9 @@ from napari_pixcell.engine.denoiser import Denoiser
 from napari_pixcell.engine.inversion import CanvasInverter, invert
 from napari_pixcell.engine.noise import noise_at
 from napari_pixcell.engine.presets import EXACT, get_preset
-from napari_pixcell.engine.request import GenerateRequest
+from napari_pixcell.engine.request_values import GenerateRequest
 from napari_pixcell.engine.sampler import OnStep, denoise
-from napari_pixcell.engine.start_image import StartImage, free_latents
+from napari_pixcell.engine.start_image import CanvasStart, free_latents
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import Family
 from napari_pixcell.models.loading import LoadedFamily
@@ -181,7 +181,7 @@ class PreparedRequest:
     style : array, float32, (rows, columns, dimension)
         Embeddings of the canvas.
     cells : LayoutLatents, optional
-    start : StartImage, optional
+    start : CanvasStart, optional
     inversion : Inversion, optional
         How the start is inverted.
     """
@@ -191,7 +191,7 @@ class PreparedRequest:
     denoiser: Denoiser
     style: NDArray[np.float32]
     cells: LayoutLatents | None
-    start: StartImage | None
+    start: CanvasStart | None
     inversion: Inversion | None
 
 
@@ -219,7 +219,7 @@ def prepare(
     start = inversion = None
     if request.start is not None:
         part = request.part.unpack() if request.part is not None else None
-        start = StartImage(request.start.unpack(), canvas, part, request.feather)
+        start = CanvasStart(request.start.unpack(), canvas, part, request.feather)
     denoiser = make_denoiser(request, models, cells, two_passes)
     if request.invert:
         plain = replace(request, guidance=1.0, preset=EXACT.name)

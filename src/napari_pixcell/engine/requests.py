@@ -16,7 +16,7 @@ from napari_pixcell.cells.ihc.look import looks_like
 from napari_pixcell.cells.methods import LayoutSource, SegmentMethod
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.presets import EXACT, get_preset
-from napari_pixcell.engine.request import GenerateRequest, SegmentRequest, Source
+from napari_pixcell.engine.request_values import GenerateRequest, SegmentRequest, Source
 from napari_pixcell.engine.start_image import FEATHER
 from napari_pixcell.engine.tissue import Tissue
 from napari_pixcell.errors import PixCellError

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from napari_pixcell.cells.combining import without_small
 from napari_pixcell.cells.methods import SegmentMethod
-from napari_pixcell.engine.request import SegmentRequest
+from napari_pixcell.engine.request_values import SegmentRequest
 from napari_pixcell.models.loading_segmenter import LoadedSegmenter
 
 # Side in px of the network's input, and the cell diameter in px to which Cellpose resizes images.

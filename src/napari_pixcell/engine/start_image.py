@@ -77,7 +77,7 @@ def _wrong_size(shape: tuple[int, ...], size: tuple[int, int]) -> str:
     )
 
 
-class StartImage:
+class CanvasStart:
     """A start image on a canvas.
 
     Parameters

@@ -17,7 +17,7 @@ from napari_pixcell.engine.cancelling import Cancelled
 from napari_pixcell.engine.canvas.store import CanvasStore, drop_old
 from napari_pixcell.engine.events import PREVIEW_SIDE, Emit, Preview, Progress
 from napari_pixcell.engine.pipeline import make_tiles, paint_canvas, picture_preview, prepare
-from napari_pixcell.engine.request import GenerateRequest
+from napari_pixcell.engine.request_values import GenerateRequest
 from napari_pixcell.models.loading import LoadedFamily, describe_device
 from napari_pixcell.models.memory import Setting
 from napari_pixcell.slides.stored_picture import Picture, drop_old_pictures

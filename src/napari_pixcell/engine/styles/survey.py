@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from napari_pixcell.engine.events import Embedding
 from napari_pixcell.engine.packed import PackedArray
-from napari_pixcell.engine.request import EmbedRequest
+from napari_pixcell.engine.request_values import EmbedRequest
 from napari_pixcell.engine.styles.cache import EmbeddingCache, EmbeddingKey, embedding_key
 from napari_pixcell.engine.styles.similarity import alike, lay_grid
 from napari_pixcell.errors import PixCellError

@@ -13,10 +13,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from napari_pixcell.engine.embedding import cut_tiles, embed_tiles
 from napari_pixcell.engine.events import Event, Notice, Progress, Trained
 from napari_pixcell.engine.loaded_models import LoadedModels
 from napari_pixcell.engine.pipeline import encode_picture
+from napari_pixcell.engine.tile_embedding import cut_tiles, embed_tiles
 from napari_pixcell.engine.training.flow import TrainingProgress, flow_error, train_flow
 from napari_pixcell.engine.training.lora_stage import LoraTiles, run_lora_stage
 from napari_pixcell.engine.training.pairs import (

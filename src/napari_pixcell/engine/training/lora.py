@@ -68,8 +68,8 @@ def train_lora(
 
     The denoising loss is weighted by Min-SNR (Hang et al., 2303.09556). If pairs are aligned, a
     fraction of the examples can start from the H&E instead of the stain. At each time they retain
-    as much of the H&E as the solver retains of its start. The adapter thus learns to finish what
-    :class:`~napari_pixcell.engine.request.GenerateRequest` starts with ``start`` and ``strength``.
+    as much of the H&E as the solver retains of its start. The adapter thus learns to finish what a
+    :class:`~napari_pixcell.engine.request_values.GenerateRequest` with ``start`` begins.
 
     Parameters
     ----------

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pixcell.engine.packed import PackedArray
-from napari_pixcell.engine.request import Source
+from napari_pixcell.engine.request_values import Source
 from napari_pixcell.engine.requests import (
     snap,
     source_of,
