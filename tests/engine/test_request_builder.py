@@ -141,7 +141,8 @@ def test_a_missing_cellpose_model_is_named_before_anything_is_loaded() -> None:
 def test_building_requests_does_not_import_torch() -> None:
     code = (
         "import sys, napari_pixcell.engine.requests\n"
-        "import napari_pixcell.engine.styles.region_embedding, napari_pixcell.engine.styles.pictures\n"
+        "import napari_pixcell.engine.styles.region_embedding\n"
+        "import napari_pixcell.engine.styles.pictures\n"
         "assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
