@@ -33,7 +33,7 @@ from napari_pixcell.engine.styles.library import StyleLibrary
 from napari_pixcell.engine.styles.style import Style
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import DEMO
-from napari_pixcell.models.identity import encoder_kind
+from napari_pixcell.models.store import encoder_kind
 from napari_pixcell.slides.samples import SAMPLE_SLIDE
 
 

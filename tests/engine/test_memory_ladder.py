@@ -24,7 +24,7 @@ from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.families import get_family
 from napari_pixcell.models.loading import load_family
 from napari_pixcell.models.memory import LADDER
-from napari_pixcell.networks import PixCellTransformer2DModel
+from napari_pixcell.networks.transformer import PixCellTransformer2DModel
 from napari_pixcell.preferences import preference
 
 CPU = torch.device("cpu")

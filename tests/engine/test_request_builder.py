@@ -33,7 +33,7 @@ from napari_pixcell.engine.tissue import Tissue, size_at
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import DEMO, DEMO_STAIN, PIXCELL_256_CELLS
 from napari_pixcell.models.families import get_family
-from napari_pixcell.models.identity import encoder_identity
+from napari_pixcell.models.store import encoder_identity
 from napari_pixcell.slides import ArraySlide, Region
 
 STYLE = np.ones((1, 128), np.float32)

@@ -261,7 +261,7 @@ def test_families_of_1024_px_regenerate_an_area_too(tmp_path: Path) -> None:
     from napari_pixcell.engine.canvas.store import CanvasStore
     from napari_pixcell.engine.denoiser import Denoiser
     from napari_pixcell.engine.start_image import free_latents
-    from napari_pixcell.networks import PixCellTransformer2DModel
+    from napari_pixcell.networks.transformer import PixCellTransformer2DModel
 
     sizes = {"num_attention_heads": 1, "attention_head_dim": 24, "cross_attention_dim": 24}
     sizes |= {"in_channels": 4, "out_channels": 8, "caption_channels": 20, "sample_size": 128}

@@ -38,7 +38,7 @@ from napari_pixcell.models.catalogue import DEMO, DEMO_STAIN
 from napari_pixcell.models.families import get_family, is_stain, stain_name
 from napari_pixcell.models.own_families import families_folder
 from napari_pixcell.models.weights import cached_sha256, load_file
-from napari_pixcell.networks import StainFlowMLP
+from napari_pixcell.networks.stain_flow import StainFlowMLP
 from napari_pixcell.worker.protocol import event_from_message
 
 STEPS = 100

@@ -13,7 +13,7 @@ from napari_pixcell.engine.record import Record, pixels_sha256
 from napari_pixcell.engine.request_values import EmbedRequest, GenerateRequest, SegmentRequest
 from napari_pixcell.engine.training.request import TrainRequest
 from napari_pixcell.models.families import get_family
-from napari_pixcell.models.identity import encoder_identity
+from napari_pixcell.models.store import encoder_identity
 from napari_pixcell.studio.client import JobHandle
 
 SIDE = 256

@@ -18,10 +18,9 @@ from napari_pixcell.engine.canvas.plan import FACTOR, Canvas, CanvasWindow, Turn
 from napari_pixcell.engine.canvas.store import CanvasStore
 from napari_pixcell.engine.denoiser import Denoiser
 from napari_pixcell.engine.inversion import CanvasInverter, invert
-from napari_pixcell.engine.noise import noise_at
 from napari_pixcell.engine.presets import EXACT, get_preset
 from napari_pixcell.engine.request_values import GenerateRequest
-from napari_pixcell.engine.sampler import OnStep, denoise
+from napari_pixcell.engine.sampler import OnStep, denoise, noise_at
 from napari_pixcell.engine.start_image import CanvasStart, free_latents
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import Family
@@ -92,11 +91,7 @@ class LayoutLatents:
     Parameters
     ----------
     labels : array, (height, width)
-        Label image of the whole image.
-    canvas : Canvas
-        Its plane may be larger. There are no cells beyond the image.
-    models : LoadedFamily
-        Provides the autoencoder.
+        Label image. There are no cells beyond it, where the plane of the canvas is larger.
     """
 
     def __init__(self, labels: NDArray[Any], canvas: Canvas, models: LoadedFamily) -> None:
@@ -173,17 +168,7 @@ class Inversion:
 class PreparedRequest:
     """A request read for the networks of a family: everything its variants share.
 
-    Parameters
-    ----------
-    models : LoadedFamily
-    canvas : Canvas
-    denoiser : Denoiser
-    style : array, float32, (rows, columns, dimension)
-        Embeddings of the canvas.
-    cells : LayoutLatents, optional
-    start : CanvasStart, optional
-    inversion : Inversion, optional
-        How the start is inverted.
+    ``style`` holds the embeddings of the canvas, float32, (rows, columns, dimension).
     """
 
     models: LoadedFamily
@@ -206,8 +191,6 @@ def prepare(
 
     Parameters
     ----------
-    request : GenerateRequest
-    models : LoadedFamily
     two_passes : bool
         See :class:`~.denoiser.Denoiser`.
     on_inverted : callable
@@ -291,9 +274,6 @@ def paint_canvas(
 
     Parameters
     ----------
-    prepared : PreparedRequest
-    store : CanvasStore
-    seed : int
     batch : int
         Windows per pass.
     tiled : bool

@@ -79,14 +79,9 @@ def remove_from_manifest(folder: Path, names: set[str]) -> None:
 
 
 def copy_whole(source: Path, target: Path, advance: Callable[[int], None]) -> ManifestEntry:
-    """Copy a file whole or not at all.
+    """Copy a file whole or not at all, creating missing folders.
 
-    Parameters
-    ----------
-    source, target : Path
-        Missing folders of the target are created.
-    advance : callable
-        Called with the number of bytes of each chunk.
+    ``advance`` is called with the number of bytes of each chunk.
     """
 
     def copy(path: Path) -> None:

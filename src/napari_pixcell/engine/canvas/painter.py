@@ -24,8 +24,7 @@ from napari_pixcell.engine.canvas.plan import (
 )
 from napari_pixcell.engine.canvas.store import CanvasStore
 from napari_pixcell.engine.denoiser import Denoiser, PreparedStyles
-from napari_pixcell.engine.noise import noise_at
-from napari_pixcell.engine.sampler import hold
+from napari_pixcell.engine.sampler import hold, noise_at
 from napari_pixcell.engine.start_image import CanvasStart
 from napari_pixcell.slides.stored_picture import Picture
 
@@ -48,7 +47,6 @@ class CanvasPainter:
     ----------
     denoiser : Denoiser
         Denoiser of the generation.
-    canvas : Canvas
     store : CanvasStore
         Its arrays. An interrupted canvas resumes from them.
     seed : int

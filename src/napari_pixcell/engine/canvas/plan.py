@@ -287,7 +287,6 @@ def window_styles(
     ----------
     styles : array, float32, (rows, columns, dimension)
         Embeddings of the canvas.
-    canvas : Canvas
     window : CanvasWindow
         Between cells, embeddings are mixed by area and scaled to their mean length, because the
         mean of embeddings is shorter than any of them.
@@ -319,7 +318,6 @@ def spread_style(styles: NDArray[np.float32], canvas: Canvas) -> NDArray[np.floa
     ----------
     styles : array, float32, (rows, columns, dimension)
         For example those of one tile.
-    canvas : Canvas
 
     Returns
     -------

@@ -50,13 +50,7 @@ def as_grid(embedding: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def for_family(grid: NDArray[np.float32], family: Family) -> PackedArray:
-    """Pack a grid of embeddings for a request. The grid of one tile becomes its tokens.
-
-    Parameters
-    ----------
-    grid : array, float32, (rows, columns, dimension)
-    family : Family
-    """
+    """Pack embeddings, (rows, columns, dimension), for a request: one tile's as its tokens."""
     if grid.shape[:2] == (family.grid, family.grid):
         grid = grid.reshape(family.grid**2, -1)
     return PackedArray.pack(np.asarray(grid, np.float32))

@@ -95,7 +95,6 @@ def train_lora(
         Precision of autocast. By default that of the weights.
     every : int
         Steps between reports and checkpoints.
-    seed : int
     on_progress, on_checkpoint : callable
         Called at these intervals. A checkpoint can be passed as ``resume``.
     resume : mapping, optional

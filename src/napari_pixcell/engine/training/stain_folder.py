@@ -33,15 +33,10 @@ SECONDS = 20.0  # between checkpoints on disk
 
 @dataclass(frozen=True, eq=False)
 class EmbeddedPair:
-    """The embeddings of a pair.
+    """The embeddings of a pair, float32, (rows, columns, dimension).
 
-    Parameters
-    ----------
-    he, ihc : array, float32, (rows, columns, dimension)
-    tissue : array, bool, (rows, columns)
-        Mask of the tiles that are not glass.
-    exchanged : bool
-        Whether H&E and IHC seem to be exchanged.
+    ``tissue`` is the mask of the tiles that are not glass. ``exchanged`` is true if H&E and IHC
+    seem to be exchanged.
     """
 
     he: NDArray[np.float32]
@@ -54,13 +49,7 @@ class EmbeddedPair:
 class EmbeddedPairs:
     """All pairs, embedded and split.
 
-    Parameters
-    ----------
-    pairs : list of EmbeddedPair
-    keys : list of str
-        Identifies each.
-    held_out : list of array, bool, (rows, columns)
-        Mask of the held-out tiles of each.
+    ``keys`` identifies each, and ``held_out`` are masks of its held-out tiles, (rows, columns).
     """
 
     pairs: list[EmbeddedPair]
@@ -79,13 +68,7 @@ class EmbeddedPairs:
 
 
 class StainFolder:
-    """The folder of one stain.
-
-    Parameters
-    ----------
-    path : Path
-        Created on the first write.
-    """
+    """The folder of one stain, created on the first write."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -95,10 +78,7 @@ class StainFolder:
     def locked(self) -> Iterator[None]:
         """Prevent other processes from training the same stain.
 
-        Raises
-        ------
-        PixCellError
-            If one does already, or the folder cannot be written to.
+        Raises PixCellError if one does already, or the folder cannot be written to.
         """
         try:
             self.work.mkdir(parents=True, exist_ok=True)
