@@ -20,6 +20,7 @@ from napari_pixcell.engine.denoiser import Denoiser
 from napari_pixcell.engine.inversion import CanvasInverter, invert
 from napari_pixcell.engine.presets import EXACT, get_preset
 from napari_pixcell.engine.request_values import GenerateRequest
+from napari_pixcell.engine.requests import size_of
 from napari_pixcell.engine.sampler import OnStep, denoise, noise_at
 from napari_pixcell.engine.start_image import CanvasStart, free_latents
 from napari_pixcell.errors import PixCellError
@@ -44,7 +45,7 @@ def canvas_of(request: GenerateRequest, family: Family) -> Canvas:
 
     If only an area is regenerated, windows that do not touch it are skipped.
     """
-    size = request.size or (family.tile, family.tile)
+    size = size_of(request, family)
     if min(size) < family.tile:
         raise PixCellError(
             f"An image of {size[1]} × {size[0]} px is smaller than one tile of {family.title} "

@@ -27,17 +27,15 @@ def denoise(
     free: Tensor | None = None,
     begun: Tensor | None = None,
 ) -> Tensor:
-    """Denoise latents under a style and, if given, a layout.
+    """Denoise latents under a style and, if given, a layout. Returns clean latents, float32.
 
     Parameters
     ----------
-    denoiser : Denoiser
-        Holds all settings of the generation.
     latents : Tensor, (batch, channels, height, width)
         Noise of variance 1. Solver and guidance run in float32 at any network precision.
     embeddings : Tensor, (batch, tokens, dimension)
         The style of each image.
-    condition : Tensor, (batch, channels, height, width), optional
+    condition : Tensor, like the latents, optional
         Latents of the layout image.
     on_step : callable, optional
         Receives the step (from 1), the number of steps and the predicted clean latents. An
@@ -48,11 +46,6 @@ def denoise(
         Mask of the latents that change. By default all do.
     begun : Tensor, like the latents, optional
         Noisy latents at the first step to run, instead of those made from noise and start.
-
-    Returns
-    -------
-    Tensor, (batch, channels, height, width)
-        Clean latents, float32.
     """
     solver, styles, cache = denoiser.solver, denoiser.styles(embeddings), denoiser.step_cache()
     latents = solver.begin(latents.float(), start, free) if begun is None else begun
@@ -69,19 +62,12 @@ def denoise(
 
 
 def hold(clean: Tensor, start: Tensor, free: Tensor) -> Tensor:
-    """Return the predicted latents where they are free, and the start elsewhere.
+    """Return the predicted clean latents where they are ``free``, and those of the start elsewhere.
 
     Blended latent diffusion (Avrahami et al., 2206.02779) replaces the noisy latents outside the
     mask with those of the start, noised anew at each step. Given the start as the prediction, the
     solver steps to the start with the initial noise. The effect is the same, but needs no new
     noise, for whole tiles and for parts of a canvas alike.
-
-    Parameters
-    ----------
-    clean, start : Tensor, (…, height, width)
-        Predicted clean latents, and those of the start.
-    free : Tensor, bool, (height, width)
-        Mask of the latents that change.
     """
     return torch.where(free, clean, start)
 
@@ -92,16 +78,8 @@ def noise_at(
     """Return the noise of a rectangle, the same whichever part of a canvas is drawn.
 
     A counter-based generator (Philox; Salmon et al., 2011) restarts for each block of the plane,
-    keyed on the seed and the block's position.
-
-    Parameters
-    ----------
-    seed : int
-        0 to 2**32 - 1.
-    channels : int
-        Number of latent channels.
-    top, left, height, width : int
-        The rectangle, in latents. Its corner must not be negative.
+    keyed on the seed, 0 to 2**32 - 1, and the block's position. The rectangle is in latents, and
+    its corner must not be negative.
 
     Returns
     -------

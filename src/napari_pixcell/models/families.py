@@ -93,11 +93,8 @@ def _look_up(name: str, known: Mapping[str, T]) -> T:
 def segmenter_file(model: str) -> Path:
     """Return the file of a Cellpose model. Nothing is downloaded.
 
-    Parameters
-    ----------
-    model : str
-        A published name, searched as in :func:`napari_pixcell.models.store.find`, the path of a
-        file, or the name of a file in Cellpose's own folder.
+    ``model`` is a published name, searched as in :func:`napari_pixcell.models.store.find`, the path
+    of a file, or the name of a file in Cellpose's own folder.
 
     Raises
     ------

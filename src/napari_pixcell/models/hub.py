@@ -87,8 +87,6 @@ def download(
 
     Parameters
     ----------
-    parts : iterable of Part
-        Installed ones are skipped.
     on_progress : callable
         Called with (bytes done, bytes in total, message) a few times a second, in this thread.
     cancelled : callable

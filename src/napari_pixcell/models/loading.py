@@ -287,18 +287,12 @@ def _check_compatible(family: Family, parts: Mapping[Kind, Any]) -> None:
 def fit_preview(vae: Any) -> tuple[Tensor, Tensor]:
     """Fit a linear map from latents to RGB, by least squares on smooth random colours.
 
-    It previews a running generation at no cost.
-
-    Parameters
-    ----------
-    vae : AutoencoderKL or compatible
-        Of any family. It encodes a dozen images of 64 px.
+    It previews a running generation at no cost. RGB in 0..1 is ``weight · latent + bias``, at an
+    eighth of the image's size.
 
     Returns
     -------
-    weight : Tensor, (3, channels)
-    bias : Tensor, (3,)
-        RGB in 0..1 is ``weight · latent + bias``, at an eighth of the image's size.
+    weight, bias : Tensor, (3, channels) and (3,)
     """
     generator = torch.Generator().manual_seed(0)
     coarse = torch.rand(*FITTED[:2], *(side // 16 for side in FITTED[2:]), generator=generator)

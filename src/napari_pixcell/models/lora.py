@@ -54,8 +54,6 @@ def attach_lora(
 
     Parameters
     ----------
-    transformer : PixCellTransformer2DModel
-        The base.
     tensors : mapping of str to Tensor
         The whole state dict as the stains are published, or an adapter alone. Its alpha is
         assumed to equal its rank, as in the published ones.
@@ -144,24 +142,12 @@ def _lora_layers(transformer: Any) -> list[tuple[str, Any]]:
 
 
 def open_adapter(path: Path) -> tuple[Mapping[str, Tensor], str]:
-    """Open the tensors of an adapter, whatever else its file contains.
+    """Open the tensors of an adapter, whatever else its file contains, and the file's sha256.
 
     A file that contains more is read in full once. Its adapter is then kept in a copy of a few
     MB beside it, or in the cache folder if that is not writable. The copy stores the sha256 of
     its source, which is computed again if the source appears to have changed (size, time, or
-    either end), and a hash of its own tensors.
-
-    Parameters
-    ----------
-    path : Path
-        A published file, or an adapter alone.
-
-    Returns
-    -------
-    tensors : mapping of str to Tensor
-        Under the names in the source.
-    sha256 : str
-        Hash of the source.
+    either end), and a hash of its own tensors. Names are those of the source.
 
     Raises
     ------

@@ -28,17 +28,10 @@ Location = Literal["bundled", "own", "folder", "cellpose", "cache"]
 
 @dataclass(frozen=True)
 class InstalledPart:
-    """The files of a part on this machine.
+    """The files of a part on this machine: the path of each of ``part.files``.
 
-    Parameters
-    ----------
-    part : Part
-        The part of the catalogue.
-    files : dict of str to Path
-        Path of each of ``part.files``.
-    where : str
-        ``bundled``, ``own`` (named by the user's family), ``folder`` (the user's folder of
-        weights), ``cellpose`` (Cellpose's own folder) or ``cache`` (the hub's cache).
+    ``where`` is ``bundled``, ``own`` (named by the user's family), ``folder`` (the user's folder of
+    weights), ``cellpose`` (Cellpose's own folder) or ``cache`` (the hub's cache).
     """
 
     part: Part
@@ -166,16 +159,11 @@ def _in_cache(part: Part) -> InstalledPart | None:
 
 
 def encoder_identity(family: Family) -> str | None:
-    """Return the identity of a family's encoder files as they are now.
+    """Return the identity of a family's encoder files as they are now; None if not installed.
 
-    Families with the same encoder have the same identity, and can share their embeddings.
-
-    Returns
-    -------
-    str or None
-        64 hexadecimal digits over hub id, revision and, for each file, its name in the
-        repository, size, modification time and both ends. Paths are not included.
-        None if the encoder is not installed.
+    It is 64 hexadecimal digits over hub id, revision and, for each file, its name in the
+    repository, size, modification time and both ends. Paths are not included. Families with the
+    same encoder have the same identity, and can share their embeddings.
     """
     return _identity(family, file_stamp)
 

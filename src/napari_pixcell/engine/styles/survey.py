@@ -53,19 +53,14 @@ class Survey:
     family : Family
         Provides the encoder.
     cache : EmbeddingCache, optional
-        Cache of the embeddings. Without it nothing is stored.
+        Without it nothing is stored.
 
     Attributes
     ----------
     grid : SurveyGrid
-        The tiles.
+        The tiles. Raises as :func:`napari_pixcell.engine.styles.similarity.lay_grid`.
     unreadable : set of int
         Numbers of the tiles that could not be read.
-
-    Raises
-    ------
-    PixCellError
-        As :func:`napari_pixcell.engine.styles.similarity.lay_grid`.
     """
 
     def __init__(self, slide: Slide, family: Family, cache: EmbeddingCache | None = None) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -45,10 +45,25 @@ from napari_pixcell.models.families import families
 from napari_pixcell.models.own_families import check_not_taken, check_own_name, write_own_family
 from napari_pixcell.models.store import encoder_identity, require
 from napari_pixcell.models.weights import cached_sha256, load_file
-from napari_pixcell.networks.stain_flow import StainFlowMLP
+from napari_pixcell.networks.stain_flow import StainFlowMLP, flow_sizes
 
+FORMAT = 1  # increase it when the same pairs and settings yield another stain
+EVALUATE_EVERY = 50  # steps of the flow
+UNI = 1536  # dimension of the embeddings of UNI2-h
+EXCHANGED = (
+    "In {count} of {all} pairs, H&E and IHC seem to be exchanged or to show other stains. Check "
+    "the folders."
+)
 CARD_FORMAT = 1
 GUIDANCE = 1.2  # of the published stains
+FIGURES = (
+    "held-out error",
+    "by one shift",
+    "best step",
+    "stopped early",
+    "tiles",
+    "tiles kept apart",
+)
 
 
 def base_family(name: str) -> Family:
@@ -103,18 +118,6 @@ def register(
             "made": datetime.now(UTC).isoformat(timespec="seconds"),
         },
     )
-
-
-FORMAT = 1  # increase it when the same pairs and settings yield another stain
-EVALUATE_EVERY = 50  # steps of the flow
-UNI = 1536  # dimension of the embeddings of UNI2-h
-EXCHANGED = (
-    "In {count} of {all} pairs, H&E and IHC seem to be exchanged or to show other stains. Check "
-    "the folders."
-)
-
-T = TypeVar("T")
-Fitting = Callable[[Callable[[], T], Callable[[str], None]], T]
 
 
 class TrainingRun:
@@ -200,17 +203,10 @@ class TrainingRun:
         return EmbeddedPairs(found, keys, hold_out([p.tissue for p in found], self.request.seed))
 
     def _pair_key(self, base: Family, pair: StainPair) -> str:
-        side, grid = base.tile // base.grid, base.grid
         vae = require(base, base.part("vae"))  # type: ignore[arg-type]
-        return pair.key(
-            FORMAT,
-            encoder_identity(base),
-            cached_sha256(vae.weights),
-            self.request.mpp,
-            base.mpp,
-            side,
-            grid,
-        )
+        weights = encoder_identity(base), cached_sha256(vae.weights)
+        mpp = self.request.mpp, base.mpp
+        return pair.key(FORMAT, *weights, *mpp, base.tile // base.grid, base.grid)
 
     def _compute(self, base: Family, pair: StainPair, key: str, latents: bool) -> EmbeddedPair:
         pixels = read_pair(pair, base, self.request.mpp)
@@ -299,7 +295,8 @@ class TrainingRun:
         }
         about = {"stain": self.request.name, "base": self.request.family}
         self.folder.write_tensors(FLOW, trained.flow.state_dict(), about)
-        self.folder.write_json(FLOW_SIZES, _sizes(trained.flow))
+        shapes = {name: tuple(value.shape) for name, value in trained.flow.state_dict().items()}
+        self.folder.write_json(FLOW_SIZES, flow_sizes(shapes))
         self.folder.write_json(CARD, {"signature": signature, **figures})
         self.folder.remove_checkpoint("flow")
         return trained.flow, figures
@@ -338,27 +335,11 @@ class TrainingRun:
         return {"adapter": figures, "adapter signature": own}
 
 
-FIGURES = (
-    "held-out error",
-    "by one shift",
-    "best step",
-    "stopped early",
-    "tiles",
-    "tiles kept apart",
-)
-
-
 def new_flow(width: int) -> StainFlowMLP:
     """Return a new flow: the published one for UNI's embeddings, a smaller one for others."""
     if width == UNI:
         return StainFlowMLP()
     return StainFlowMLP(width, width, width, width, width, num_res_blocks=4)
-
-
-def _sizes(flow: StainFlowMLP) -> dict[str, int]:
-    from napari_pixcell.networks.stain_flow import flow_sizes
-
-    return flow_sizes({name: tuple(value.shape) for name, value in flow.state_dict().items()})
 
 
 def _shift_error(source: Tensor, target: Tensor, held: Tensor, wanted: Tensor) -> float:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
@@ -107,12 +107,7 @@ class StainFolder:
 
     def keep_embedded(self, key: str, pair: EmbeddedPair) -> None:
         """Store an embedded pair."""
-
-        def write(path: Path) -> None:
-            with path.open("wb") as file:
-                np.savez(file, **vars(pair))
-
-        self._write(self.work / f"{key}.npz", write)
+        self._save(f"{key}.npz", lambda file: np.savez(file, **vars(pair)))
 
     def has_latents(self, key: str) -> bool:
         """Whether the latents of a pair are stored."""
@@ -127,12 +122,7 @@ class StainFolder:
 
     def keep_latents(self, key: str, latents: NDArray[np.float16]) -> None:
         """Store latents of whole tiles: float16, (tiles, 2, channels, h, w), H&E first."""
-
-        def write(path: Path) -> None:
-            with path.open("wb") as file:
-                np.save(file, latents)
-
-        self._write(self.work / f"{key}.npy", write)
+        self._save(f"{key}.npy", lambda file: np.save(file, latents))
 
     def checkpoint(self, stage: str, signature: str) -> dict[str, Any] | None:
         """Return the last checkpoint of a stage, or None if there is none with this signature."""
@@ -188,6 +178,13 @@ class StainFolder:
     def write_json(self, name: str, value: Mapping[str, Any]) -> None:
         """Write a JSON file."""
         self._write(self.path / name, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+
+    def _save(self, name: str, save_to: Callable[[BinaryIO], None]) -> None:
+        def write(path: Path) -> None:
+            with path.open("wb") as file:  # NumPy would add a suffix to a path
+                save_to(file)
+
+        self._write(self.work / name, write)
 
     def _write(self, path: Path, content: Write | bytes | str) -> None:
         try:
