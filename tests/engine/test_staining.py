@@ -16,7 +16,7 @@ from napari_pixcell.engine.engine import Engine
 from napari_pixcell.engine.events import Finished, Progress, Variant
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.record import Record
-from napari_pixcell.engine.request import GenerateRequest, request_from_dict
+from napari_pixcell.engine.request_values import GenerateRequest, request_from_dict
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.slides import Region, open_slide
 from napari_pixcell.slides.samples import SAMPLE_SLIDE

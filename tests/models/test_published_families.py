@@ -16,7 +16,7 @@ from napari_pixcell.cli.main import main
 from napari_pixcell.engine.engine import Engine
 from napari_pixcell.engine.events import Embedding, Preview, Variant
 from napari_pixcell.engine.packed import PackedArray
-from napari_pixcell.engine.request import EmbedRequest, GenerateRequest
+from napari_pixcell.engine.request_values import EmbedRequest, GenerateRequest
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.build import build_network
 from napari_pixcell.models.catalogue import BUILT_IN

@@ -41,7 +41,7 @@ from napari_pixcell.datasets.store.rows import cut_torn
 from napari_pixcell.engine.events import Embedding, Progress, SegmentedLayout
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.presets import get_preset
-from napari_pixcell.engine.request import EmbedRequest, SegmentRequest
+from napari_pixcell.engine.request_values import EmbedRequest, SegmentRequest
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.files import write_whole
 from napari_pixcell.folders import data_folder
