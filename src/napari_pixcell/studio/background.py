@@ -32,7 +32,6 @@ class Background:
 
     @property
     def busy(self) -> bool:
-        """Whether something computes or is being said, or an outcome waits to be taken in."""
         return self._running > 0 or bool(self._inbox)
 
     def post(self, callback: Callable[[], None]) -> None:

@@ -108,17 +108,14 @@ class Measured:
 
     @property
     def name(self) -> str:
-        """Name in the table."""
         return self.place.name
 
     @property
     def scores(self) -> Scores:
-        """Its scores at the present thresholds."""
         return self.staining.score(self.thresholds)
 
     @property
     def row(self) -> Row:
-        """Its row of the table."""
         return picture_row(self.name, self.staining, self.thresholds, self.nuclei_from)
 
 
@@ -169,11 +166,9 @@ class Measures:
 
     @property
     def busy(self) -> int:
-        """Number of measurements under way."""
         return len(self.tasks.of(MeasureTask))
 
     def why_not(self) -> str:
-        """Return why the active region's tissue cannot be measured now; empty if it can."""
         item = self.regions.active
         if not self.slides.ready:
             return "Open a slide whose pixel size is known first"
@@ -182,12 +177,10 @@ class Measures:
         return "Segmenting nuclei…" if item.layout_busy else ""
 
     def why_not_variant(self) -> str:
-        """Return why no variant can be measured now; empty if one can."""
         return "" if self.seen_variant is not None else "Show a variant of this region first"
 
     @property
     def seen_variant(self) -> Result | None:
-        """The variant of the active region that is shown."""
         item = self.regions.active
         return self.gallery.shown_in(item.number) if item is not None else None
 
@@ -275,7 +268,6 @@ class Measures:
         nuclei_from: str,
         layout: NDArray[Any] | None = None,
     ) -> Measured:
-        """Add a row, and select it."""
         row = Measured(
             next(self._numbers), place, labels, staining, self.thresholds, nuclei_from, layout
         )
@@ -284,12 +276,10 @@ class Measures:
         return row
 
     def choose(self, row: Measured | None) -> None:
-        """Select a row; its nuclei are coloured."""
         self.chosen = row
         self.changed.emit()
 
     def remove(self, *rows: Measured) -> None:
-        """Remove rows."""
         self.rows = [row for row in self.rows if row not in rows]
         if self.chosen not in self.rows:
             self.chosen = self.rows[-1] if self.rows else None
@@ -298,11 +288,9 @@ class Measures:
         self.changed.emit()
 
     def clear(self) -> None:
-        """Remove all rows."""
         self.remove(*self.rows)
 
     def colour(self, on: bool) -> None:
-        """Colour the nuclei of the selected row by their class, or not."""
         self.coloured = on
         self.changed.emit()
 
@@ -329,16 +317,13 @@ class Measures:
         self.set_thresholds(Thresholds(*(step * BIN for step in steps)))
 
     def as_text(self, rows: list[Measured]) -> str:
-        """Return rows as tab-separated text for the clipboard."""
         return as_text(COLUMNS, (row.row for row in rows), "\t")
 
     def save(self, path: Path) -> None:
-        """Write all rows as CSV."""
         rows = [row.row for row in self.rows]
         self._write(path, lambda: write_table(path, COLUMNS, rows))
 
     def save_nuclei(self, path: Path, row: Measured) -> None:
-        """Write the nuclei of a row as CSV."""
         self._write(
             path,
             lambda: write_table(path, NUCLEI_COLUMNS, nuclei_rows(row.staining, row.thresholds)),

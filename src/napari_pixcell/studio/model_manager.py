@@ -48,7 +48,6 @@ class ModelRow:
 
     @property
     def size(self) -> str:
-        """Size of all files in words."""
         return file_size(self.family.bytes)
 
 
@@ -93,7 +92,6 @@ class ModelManager:
 
     @property
     def busy(self) -> bool:
-        """True while something is under way."""
         return self._task is not None
 
     @property
@@ -103,7 +101,6 @@ class ModelManager:
         return (task.done, task.total, task.message) if task is not None else None
 
     def rows(self) -> list[ModelRow]:
-        """Return every family, and Cellpose, with its state."""
         machine = this_machine()
         return [self._row(family, machine) for family in weight_sets().values()]
 
@@ -154,7 +151,6 @@ class ModelManager:
         self._start(work)
 
     def export(self, name: str, folder: Path) -> None:
-        """Copy a family to a folder, for a machine without internet."""
         family = get_weight_set(name)
 
         def work(task: ModelTask) -> str:
@@ -164,8 +160,6 @@ class ModelManager:
         self._start(work)
 
     def import_(self, folder: Path) -> None:
-        """Import a folder that :meth:`export` made."""
-
         def work(task: ModelTask) -> str:
             import_folder(folder, self._teller(task))
             return "The folder was checked and imported."
@@ -190,8 +184,6 @@ class ModelManager:
             self.changed.emit()
 
     def _teller(self, task: ModelTask) -> Callable[..., None]:
-        """Return what records progress in a thread."""
-
         def tell(done: int, total: int, message: str = "") -> None:
             task.done, task.total, task.message = done, total, message
             self._tasks.background.post(self.changed.emit)

@@ -40,14 +40,12 @@ class InstalledModels:
         self.settings.events.family.connect(self.check, max_args=0)
 
     def check(self) -> None:
-        """Look again at what is installed."""
         self._encoders.clear()
         family = self.settings.model
         self.missing = [part.hub_id or part.kind for part in missing(family)]
         self.checked.emit()
 
     def why_not(self) -> str:
-        """Return that the selected family is not installed; empty if it is."""
         return f"{self.settings.model.title} is not installed" if self.missing else ""
 
     @property
@@ -60,7 +58,6 @@ class InstalledModels:
 
     @cached_property
     def manager(self) -> ModelManager:
-        """The model manager's state, made at its first use."""
         from napari_pixcell.studio.model_manager import ModelManager  # imports the hub's client
 
         return ModelManager(self.tasks, self.check)

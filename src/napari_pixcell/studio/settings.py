@@ -103,17 +103,14 @@ class Settings:
 
     @property
     def model(self) -> Family:
-        """The chosen family."""
         return get_family(self.family)
 
     @property
     def takes_layout(self) -> bool:
-        """True if the selected family supports layouts."""
         return self.model.takes_layout
 
     @property
     def segmenting(self) -> SegmentMethod:
-        """How nuclei are found."""
         return SegmentMethod(
             self.segment_method,
             self.segment_model,
@@ -125,11 +122,9 @@ class Settings:
         )
 
     def new_seed(self) -> None:
-        """Draw a seed."""
         self.seed = random.randrange(MAX_SEED + 1)
 
     def use_family(self, name: str) -> None:
-        """Choose a family and its defaults."""
         family = get_family(name)
         self.family = name
         self.steps = get_preset(self.preset).steps_of(family.steps)

@@ -64,7 +64,6 @@ class SimilarTissue:
         self.slides.changed.connect(self._follow)
 
     def why_not(self) -> str:
-        """Return why no search can start now; empty if one can."""
         item = self.regions.active
         if not self.slides.ready:
             return "Open a slide whose pixel size is known first"
@@ -123,7 +122,6 @@ class SimilarTissue:
         return True
 
     def show(self, shown: bool) -> None:
-        """Show or hide the map."""
         if shown != self.shown:
             self.shown = shown
             self.changed.emit()
@@ -135,7 +133,6 @@ class SimilarTissue:
         self.changed.emit()
 
     def add_region(self, place: Match) -> RegionItem | None:
-        """Add a region at a position of the result."""
         region = place.region
         return self.regions.add((region.x + region.width / 2, region.y + region.height / 2))
 

@@ -52,7 +52,6 @@ class Similar:
 
     @property
     def complete(self) -> bool:
-        """True if all positions were compared."""
         return self.seen + self.unreadable >= self.total
 
     def sentence(self, name: str) -> str:
@@ -99,7 +98,6 @@ class SimilarTask(Task):
         super().progress(done, total)
 
     def sentence(self) -> str:
-        """Return how far it is."""
         if not self.total:
             return "Looking for tissue…"
         left = f" · {self.clock.left}" if self.clock.left else ""

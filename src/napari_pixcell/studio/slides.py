@@ -36,11 +36,9 @@ class Slides:
 
     @property
     def ready(self) -> bool:
-        """True if there is a slide whose pixel size is known."""
         return self.current is not None and self.current.mpp is not None
 
     def why_not(self) -> str:
-        """Return why nothing can be done with the slide yet; empty if it is ready."""
         if self.current is None:
             return "Open a slide first"
         return "" if self.ready else "Set the pixel size first"

@@ -57,7 +57,6 @@ class Clock:
         return self.left_with(0)
 
     def left_with(self, more: int) -> str:
-        """Return the remaining time with ``more`` steps or windows to follow."""
         pace = self.pace
         seconds = 0.0 if pace is None else pace * (self._total - self._done + more)
         return f"{duration(seconds)} left" if seconds >= 0.5 else ""
@@ -101,21 +100,17 @@ class Task:
 
     @property
     def over(self) -> bool:
-        """True if nothing more will come of it."""
         return self.state in ("done", "failed", "cancelled")
 
     @property
     def can_cancel(self) -> bool:
-        """True if it can still be cancelled."""
         return not (self.over or self.cancelled)
 
     def progress(self, done: int, total: int, message: str = "") -> None:
-        """Record progress."""
         self.clock.note(done, total)
         self.done, self.total, self.message = done, total, message or self.message
 
     def sentence(self) -> str:
-        """Return what it does and how long it will take."""
         if self.cancelled:
             return "Cancelling…"
         if not self.total or not self.done:
@@ -186,7 +181,6 @@ class Tasks:
         return [task for task in self.running if isinstance(task, kind)]
 
     def is_running(self, task: Task | None) -> bool:
-        """True until a task has ended."""
         return task in self.running
 
     def cancel(self, task: Task) -> None:

@@ -36,7 +36,6 @@ class InventTask(Task):
     section: str = SECTION
 
     def sentence(self) -> str:
-        """Return how far it is."""
         if not self.done:
             return f"{self.message}…"
         return f"{self.message}… {self.done:,} of {self.total:,} cells"
@@ -71,12 +70,10 @@ class Invention:
 
     @property
     def task(self) -> InventTask | None:
-        """What is being invented, measured or read."""
         return next(iter(self.tasks.of(InventTask)), None)
 
     @property
     def busy(self) -> bool:
-        """True while something is being invented, measured or read."""
         return self.task is not None
 
     def cancel(self) -> bool:
@@ -88,7 +85,6 @@ class Invention:
         return stopped
 
     def change(self, **values: Any) -> None:
-        """Change some numbers of the recipe."""
         with self.notices.reporting(SECTION):
             self.recipe = replace(self.recipe, **values)
             self.notices.changed.emit()

@@ -62,7 +62,6 @@ class Layouts:
         self.regions.restored.connect(self._restored)
 
     def why_no_cells(self) -> str:
-        """Return why no cells can be put into the active region now; empty if they can."""
         item = self.regions.active
         if item is None:
             return "Add a region first"
@@ -71,7 +70,6 @@ class Layouts:
         return "Segmenting nuclei…" if item.layout_busy else ""
 
     def why_no_change(self) -> str:
-        """Return why the active region's cells cannot be changed now; empty if they can."""
         reason, item = self.why_no_cells(), self.regions.active
         if reason or item is None or item.layout is not None:
             return reason
@@ -121,7 +119,6 @@ class Layouts:
             self._put(item, item.earlier.pop())
 
     def redo(self, number: int) -> None:
-        """Revert :meth:`undo`."""
         item = self.regions.items[number]
         if item.later:
             item.earlier.append(item.whole_layout)

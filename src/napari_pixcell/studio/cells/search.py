@@ -54,7 +54,6 @@ class Combined:
 
     @property
     def classes(self) -> dict[int, str]:
-        """Class names of the cells that stay, and of those that came."""
         if self.before is None or not self.stays:
             return self.found_classes
         highest = int(self.before.labels.max(initial=0))
@@ -123,7 +122,6 @@ class Search:
     job: SegmentTask | None = None
 
     def put(self, found: NDArray[np.int32], before: Cells | None) -> Combined:
-        """Put found cells but the rejected ones into a layout."""
         if self.rejected is not None:
             found = without_rejected(found, self.rejected)
         return put_beside(found, before, self.part, self.keep)

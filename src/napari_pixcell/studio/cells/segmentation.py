@@ -87,7 +87,6 @@ class Segmentation:
             self._search(item, Search(item.region, how, part, keep))
 
     def _search(self, item: RegionItem, search: Search) -> None:
-        """Segment a region for the first time."""
         family = self.settings.model
 
         def before(shape: tuple[int, ...]) -> Cells | None:
@@ -254,7 +253,6 @@ class Segmentation:
             self.tasks.cancel(job)
 
     def stop(self, item: RegionItem) -> None:
-        """Stop every segmentation of a region."""
         self._stop_outlining(item)
         if item.layout_job is not None:
             self.tasks.cancel(item.layout_job)

@@ -75,7 +75,6 @@ class Datasets:
 
     @property
     def jobs(self) -> list[DatasetJob]:
-        """The datasets in the queue."""
         return [job for job in self.queue.jobs if isinstance(job, DatasetJob)]
 
     @property
@@ -87,7 +86,6 @@ class Datasets:
     # -- the next one ----------------------------------------------------------------------
 
     def why_not(self) -> str:
-        """Return why no dataset can be made now; empty if one can."""
         family, choice, regions = self.settings.model, self.choice, self.regions.current
         if reason := self.slides.why_not() or self.models.why_not():
             return reason
@@ -201,7 +199,6 @@ class Datasets:
             self._background.compute(wanted.recipe, done, self._fail)
 
     def resume(self, folder: Path) -> None:
-        """Queue what is missing of a dataset."""
         self.notices.say(SECTION, "")
         with self.notices.reporting(SECTION):
             Dataset(folder)
@@ -215,7 +212,6 @@ class Datasets:
         self.queue.enqueue(DatasetJob(number=number, requests=[request], on_end=self._ended))
 
     def _ended(self, job: Job) -> None:
-        """Report what a dataset got."""
         folder = Path(job.request.folder)
 
         def work() -> tuple[int, int, int]:

@@ -19,28 +19,23 @@ class DatasetJob(Job):
 
     @property
     def name(self) -> str:
-        """Name of its folder."""
         return self.folder.name
 
     @property
     def folder(self) -> Path:
-        """Folder of the dataset."""
         return Path(self.dataset_request.folder)
 
     @property
     def dataset_request(self) -> DatasetRequest:
-        """Its request."""
         request: DatasetRequest = self.requests[0]
         return request
 
     def summary(self) -> str:
-        """Return what it makes."""
         most = self.dataset_request.most
         first = f", the first {most}" if most else ""
         return f"dataset {self.folder.name}{first}"
 
     def sentence(self) -> str:
-        """Return its state, and how long it will take."""
         match self.state:
             case "waiting":
                 return f"waiting, {self.done:,} of {self.total:,} made" if self.total else "waiting"
@@ -60,5 +55,4 @@ class DatasetJob(Job):
         return [self.dataset_request]
 
     def retry(self) -> DatasetJob:
-        """Return a job for the same dataset."""
         return DatasetJob(number=self.number, requests=self.requests, on_end=self.on_end)

@@ -95,7 +95,6 @@ class Generator:
         self.styles.changed.connect(self.live.touched)
 
     def why_not(self) -> str:
-        """Return why nothing can be generated now; empty if it can."""
         item = self.regions.active
         if reason := self.slides.why_not() or self.models.why_not():
             return reason
@@ -112,7 +111,6 @@ class Generator:
         return why_no_start(self.settings, item, self._shown(item))
 
     def start_words(self) -> str:
-        """Return what the selected start and strength keep; empty without a start."""
         return start_words(self.settings)
 
     def where_words(self) -> str:
@@ -122,7 +120,6 @@ class Generator:
 
     @property
     def with_layout(self) -> bool:
-        """True if the next generation follows the active region's layout."""
         active = self.regions.active
         return self.settings.takes_layout and active is not None and active.layout is not None
 
@@ -141,7 +138,6 @@ class Generator:
             self._enqueue(self.capture(item), previews=self.settings.previews)
 
     def generate_grid(self) -> None:
-        """Queue a grid of settings on the active region, as one job."""
         item = self.regions.active
         if self.why_not() or item is None:
             return
@@ -226,7 +222,6 @@ class Generator:
         )
 
     def capture(self, item: RegionItem) -> Captured:
-        """Capture what the next generation of a region needs."""
         settings, mpp, layout = self.settings, self.slides.current.mpp, self.with_layout
         request = generate_request(
             settings.model,
@@ -273,7 +268,6 @@ class Generator:
     # -- live pictures ---------------------------------------------------------------------
 
     def set_live(self, on: bool) -> None:
-        """Switch live mode on or off."""
         self.live.on = on
         self.live.forget()
         if on:
@@ -283,7 +277,6 @@ class Generator:
         self.notices.changed.emit()
 
     def why_no_live(self) -> str:
-        """Return why live mode cannot show the active region; empty if it can."""
         item = self.regions.active
         if item is not None and tiles_of(item.size, self.settings.model) > MOST_TILES:
             return f"Live mode needs a region of at most {MOST_TILES} tiles"
@@ -306,7 +299,6 @@ class Generator:
 
 
 def _label(ingredients: list[Ingredient]) -> str:
-    """Return a caption for one blend of a series."""
     used = [one for one in ingredients if one.share]
     if len(used) == 1:
         return used[0].name

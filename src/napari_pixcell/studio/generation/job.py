@@ -99,12 +99,10 @@ class Job(Task, ABC):
         return None
 
     def next_request(self) -> None:
-        """Turn to the next request of a series."""
         self.at, self.done, self.total, self.made = self.at + 1, 0, 0, 0
         self.clock.note(0, 0)
 
     def count_variant(self) -> bool:
-        """Count a variant; True if it is the first one."""
         self.made += 1
         self.kept += 1
         return self.kept == 1
@@ -131,12 +129,10 @@ class GenerationJob(Job):
 
     @property
     def name(self) -> str:
-        """Name of its region."""
         return self.target.name
 
     @property
     def count(self) -> int:
-        """Number of variants in all."""
         count: int = sum(request.count for request in self.requests)
         return count
 
@@ -147,7 +143,6 @@ class GenerationJob(Job):
 
     @property
     def part(self) -> float:
-        """Fraction that is done, 0 to 1."""
         if self.state == "done":
             return 1.0
         made: int = sum(request.count for request in self.requests[: self.at])
@@ -155,7 +150,6 @@ class GenerationJob(Job):
         return min(1.0, (made + now) / self.count)
 
     def complete(self, labels: NDArray[Any] | None) -> None:
-        """Put layout and start into the requests; runs in a thread."""
         if labels is not None:
             packed = PackedArray.pack(labels)
             self.requests = [replace(request, layout=packed) for request in self.requests]
@@ -179,7 +173,6 @@ class GenerationJob(Job):
         return ", ".join(parts)
 
     def sentence(self) -> str:
-        """Return its state, and how long it will take."""
         match self.state:
             case "waiting" | "done":
                 return self.state
@@ -204,7 +197,6 @@ class GenerationJob(Job):
         return " · ".join(parts)
 
     def _work_after(self) -> int:
-        """Return the approximate number of steps or windows of the requests to follow."""
         now = self.request
         each: float = self.total / max(1, now.count * now.steps)
         later = self.requests[self.at + 1 :]
@@ -212,13 +204,11 @@ class GenerationJob(Job):
         return round(each * later_steps)
 
     def rest(self) -> list[GenerateRequest]:
-        """Return the requests that are left, for a retry."""
         now = _after(self.request, self.made)
         later = self.requests[self.at + 1 :]
         return [now, *later] if now is not None else later
 
     def retry(self) -> GenerationJob:
-        """Return a job for what is left."""
         return GenerationJob(
             number=self.number,
             requests=self.rest(),
@@ -231,11 +221,9 @@ class GenerationJob(Job):
         )
 
     def learn(self, paces: Paces) -> None:
-        """Record the pace of a request that ended."""
         paces.learn(self.request, self.clock)
 
     def stopped(self) -> Stopped | None:
-        """Return what is left of a canvas, if it can be resumed."""
         request, made = self.request, self.made
         if not self.canvas or len(self.requests) > 1 or self.live:
             return None

@@ -41,5 +41,4 @@ class Live:
         return True
 
     def forget(self) -> None:
-        """Drop the strokes so far."""
         self._first = None

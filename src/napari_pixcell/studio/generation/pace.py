@@ -24,7 +24,6 @@ class Paces:
         self._seen: dict[tuple[object, ...], float] = {}
 
     def learn(self, request: GenerateRequest, clock: Clock) -> None:
-        """Record the pace of a job."""
         if clock.pace is not None:
             self._seen[_way(request, request.layout is not None)] = clock.pace
 

@@ -82,11 +82,9 @@ class JobQueue:
 
     @property
     def waiting(self) -> list[Job]:
-        """The waiting jobs, in order."""
         return [job for job in self.jobs if job.state == "waiting"]
 
     def new_number(self) -> int:
-        """Return a number for a new job."""
         return next(self._numbers)
 
     def add(
@@ -162,7 +160,6 @@ class JobQueue:
         self.changed.emit()
 
     def resume(self) -> None:
-        """Resume the last stopped canvas with its own settings."""
         stopped = self.stopped
         if stopped is not None:
             self.dismiss(next((j for j in self.ended if j.stopped() == stopped), None))
@@ -191,23 +188,19 @@ class JobQueue:
         return True
 
     def cancel_waiting(self) -> None:
-        """Cancel all waiting jobs, but not the running one."""
         for job in self.waiting:
             self.cancel(job)
 
     def cancel_all(self) -> None:
-        """Cancel the waiting jobs and the running one."""
         self.cancel_waiting()
         self.cancel()
 
     def retry(self, job: Job) -> None:
-        """Queue what a failed or cancelled job has left to make."""
         if job in self.ended and job.rest():
             self.dismiss(job)
             self.enqueue(job.retry())
 
     def to_front(self, job: Job) -> None:
-        """Make a waiting job the next one."""
         if job.state == "waiting" and job in self.jobs:
             self.jobs.remove(job)
             self.jobs.insert(len(self.jobs) - len(self.waiting), job)
@@ -225,19 +218,16 @@ class JobQueue:
         return f"{counted(count, 'job')} waited when this session was saved." if count else ""
 
     def resume_put_off(self, previews: bool = True) -> None:
-        """Queue the jobs that waited when the session was saved."""
         jobs, self.put_off = self.put_off, []
         for target, title, requests in jobs:
             self.add(requests, target, title=title, previews=previews)
         self.changed.emit()
 
     def drop_put_off(self) -> None:
-        """Discard the jobs that waited when the session was saved."""
         self.put_off = []
         self.changed.emit()
 
     def keep_live(self) -> None:
-        """Keep the live picture as a variant."""
         if self.live is not None:
             (target, variant), self.live = self.live, None
             self.preview.emit(None, None)
@@ -245,7 +235,6 @@ class JobQueue:
             self.changed.emit()
 
     def end_live(self) -> None:
-        """Remove the live picture, and cancel those to come."""
         for job in [job for job in self.jobs if job.live]:
             self.cancel(job)
         if self.live is not None:
@@ -320,7 +309,6 @@ class JobQueue:
                     self._end(job)
 
     def _put_last(self, job: Job) -> None:
-        """Let a job that gave way wait for its turn."""
         job.state, job.giving_way, job.handle = "waiting", False, None
         self.jobs.remove(job)
         self.jobs.append(job)

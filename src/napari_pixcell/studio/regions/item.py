@@ -79,14 +79,12 @@ class RegionItem:
 
     @property
     def whole_layout(self) -> Cells | None:
-        """Its layout with all that is known about it."""
         if self.layout is None:
             return None
         return Cells(self.layout, self.layout_origin, self.layout_source, self.classes)
 
     @property
     def layout_busy(self) -> bool:
-        """True while its cells are being segmented."""
         return self.layout_job is not None
 
     @property

@@ -71,21 +71,17 @@ class Regions:
         self.last_removed: tuple[RegionItem, Cells | None] | None = None
 
     def why_not(self) -> str:
-        """Return why no region can be added now; empty if one can."""
         return self.slides.why_not()
 
     @property
     def current(self) -> list[RegionItem]:
-        """Regions of the current slide, oldest first."""
         return self.of_slide(self.slides.key)
 
     def of_slide(self, key: str) -> list[RegionItem]:
-        """Return the regions of a slide, oldest first."""
         return [item for item in self.items.values() if item.slide == key]
 
     @property
     def active(self) -> RegionItem | None:
-        """The active region, which all sections below “Region” are about."""
         return self.items.get(self.active_on(self.slides.key))
 
     def active_on(self, key: str) -> int:
@@ -93,15 +89,12 @@ class Regions:
         return self._active.get(key, 0)
 
     def get(self, number: int) -> RegionItem | None:
-        """Return the region with this number, if there is one."""
         return self.items.get(number)
 
     def has(self, item: RegionItem) -> bool:
-        """True if a region was not removed."""
         return self.items.get(item.number) is item
 
     def corrupt_note(self) -> str:
-        """Return a sentence if the active region, or else the slide, has corrupt tiles."""
         slide = self.slides.current
         if slide is None:
             return ""
@@ -109,7 +102,6 @@ class Regions:
         return str(here or slide.corrupt_note())
 
     def activate(self, number: int) -> None:
-        """Make a region of the current slide the active one."""
         if number in self.items and self._active.get(self.slides.key) != number:
             self._active[self.slides.key] = number
             self._emit()

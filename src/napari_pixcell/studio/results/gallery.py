@@ -96,29 +96,23 @@ class Gallery:
         return result
 
     def get(self, number: int) -> Result | None:
-        """Return the variant with this number, if any."""
         return next((result for result in self.results if result.number == number), None)
 
     def of_region(self, number: int) -> Iterator[Result]:
-        """Iterate over the variants of a region, oldest first."""
         return (result for result in self.results if result.target.number == number)
 
     def shown_in(self, number: int) -> Result | None:
-        """Return the variant of a region that is shown, if any."""
         return next((result for result in self.of_region(number) if result.shown), None)
 
     def newest_job(self, number: int) -> list[Result]:
-        """Return the variants of a region's newest job, oldest first."""
         own = list(self.of_region(number))
         return [result for result in own if result.job == own[-1].job]
 
     @property
     def kept(self) -> list[Result]:
-        """The starred variants."""
         return [result for result in self.results if result.starred]
 
     def to_export(self) -> list[Result]:
-        """Return the starred variants if exports are limited to them, else all."""
         return (self.kept if self.kept_only else []) or list(self.results)
 
     def discard(self, *results: Result) -> None:
@@ -137,11 +131,9 @@ class Gallery:
 
     @property
     def discarded(self) -> list[Result]:
-        """The variants that :meth:`undo_discard` would restore."""
         return [result for _, result in self._discarded]
 
     def undo_discard(self) -> None:
-        """Restore the variants that were discarded last."""
         gone, self._discarded = self._discarded, []
         for index, result in gone:
             self.results.insert(index, result)
@@ -203,11 +195,9 @@ class Gallery:
         self._update_shown()
 
     def toggle(self, result: Result) -> None:
-        """Show a variant, or hide it if it is shown."""
         self.show(result, not result.shown)
 
     def show_none(self, number: int) -> None:
-        """Hide the variants of a region."""
         self._to_show = None
         self.looks += 1
         for result in self.of_region(number):
@@ -237,7 +227,6 @@ class Gallery:
             self.peeked.emit()
 
     def swipe_against(self, left: Result) -> None:
-        """Place the divider between this variant and the one that is shown."""
         if left.memory is None:
             self._memory.fetch(left, lambda: self.swipe_against(left))
         else:
@@ -275,12 +264,10 @@ class Gallery:
         self._update_shown()
 
     def star_looked(self) -> None:
-        """Star the variant that was shown last, or remove its star."""
         if self.looked is not None:
             self.star(self.looked, not self.looked.starred)
 
     def close(self) -> None:
-        """Remove temporary files from disk."""
         for result in self.discarded:
             if isinstance(result.memory, StoredPicture):
                 result.memory.delete()

@@ -65,7 +65,6 @@ class LazyPictures(Generic[K]):
 
     @property
     def busy(self) -> bool:
-        """Whether pictures are being read."""
         with self._lock:
             return self._runners > 0
 
@@ -85,7 +84,6 @@ class LazyPictures(Generic[K]):
             self._threads.submit(self._run)
 
     def close(self) -> None:
-        """Stop reading."""
         self._closed = True
         self.want(())
         self._threads.shutdown(wait=False)

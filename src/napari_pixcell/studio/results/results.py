@@ -73,12 +73,10 @@ class Result:
 
     @property
     def seed(self) -> int:
-        """Seed of this variant."""
         return self.record.request.seed
 
     @property
     def name(self) -> str:
-        """Name of its layer."""
         stain = stain_of(self.record.request.family)
         what = f"Synthetic {stain}" if stain else "Synthetic"
         return f"{what} · {self.target.name} · seed {self.seed}"
@@ -96,7 +94,6 @@ class Result:
 
     @property
     def labels(self) -> NDArray[Any] | None:
-        """The layout it was made from."""
         layout = self.record.request.layout
         return layout.unpack() if layout is not None else None
 

@@ -35,7 +35,6 @@ class Swipe:
         self.left: Result | None = None
 
     def switch(self, on: bool, left: Result | None = None) -> None:
-        """Show or hide the divider, with a variant or the tissue on the left."""
         self.on, self.left = on, left if on else None
         self.changed.emit()
 
@@ -59,7 +58,6 @@ class Swipe:
         return result.target.pixels
 
     def why_not(self, result: Result | None) -> str:
-        """Return why a variant cannot have a divider; empty if it can."""
         if result is None:
             return "Show a variant first."
         if max(result.shape[:2]) > LARGEST or not isinstance(result.memory, np.ndarray):

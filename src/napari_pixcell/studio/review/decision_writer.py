@@ -53,7 +53,6 @@ class DecisionWriter:
         self.retry()
 
     def retry(self) -> None:
-        """Write the waiting decisions."""
         if self._writing or not self.waiting:
             return
         self._writing = True

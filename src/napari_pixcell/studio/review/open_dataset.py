@@ -103,7 +103,6 @@ class OpenDataset:
         return _size(manifest), _size(decisions)
 
     def picture(self, key: PictureKey) -> NDArray[np.uint8]:
-        """Draw a pair."""
         row = self._table.row(key.position)
         labels = self.dataset.mask(row) if key.outlined else None
         return pair_picture(self.dataset.image(row), labels, key.side)

@@ -52,7 +52,6 @@ class PairList:
         self.reset()
 
     def reset(self) -> None:
-        """Empty the list."""
         self.wanted = PairQuery()
         self.columns: Columns | None = None
         self.codes = np.zeros(0, np.int8)
@@ -74,11 +73,9 @@ class PairList:
         self.changed.emit()
 
     def decision(self, position: int) -> Decision | None:
-        """Return the decision on a pair."""
         return WORDS[int(self.codes[position])]
 
     def position_of(self, number: int) -> int:
-        """Return the position of the pair with this number."""
         return self._positions[number]
 
     def want(self, **changes: Any) -> None:
@@ -115,7 +112,6 @@ class PairList:
         return int(rows[0]) if len(rows) else -1
 
     def go(self, position: int | None) -> None:
-        """Make a listed pair current."""
         if position != self.current and (position is None or self.row_of(position) >= 0):
             self.current = position
             self.moved.emit()

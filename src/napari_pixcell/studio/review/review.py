@@ -166,19 +166,15 @@ class Review(PairList):
         self._swap(self._undo, self._redo)
 
     def redo(self) -> None:
-        """Redo the decision that was undone last."""
         self._swap(self._redo, self._undo)
 
     def why_no_undo(self) -> str:
-        """Return why there is nothing to undo; empty if there is."""
         return "" if self._undo else "No decision to undo"
 
     def why_no_redo(self) -> str:
-        """Return why there is nothing to redo; empty if there is."""
         return "" if self._redo else "No decision to redo"
 
     def why_no_pair(self) -> str:
-        """Return why no pair can be decided on; empty if one can."""
         if self.opening:
             return "A dataset is being opened"
         if self.columns is None:
@@ -203,7 +199,6 @@ class Review(PairList):
 
     @property
     def unsaved(self) -> int:
-        """Number of decisions that are not on disk yet."""
         return len(self._writer.waiting) if self._writer is not None else 0
 
     @property
@@ -212,14 +207,12 @@ class Review(PairList):
         return self._writer.problem if self._writer is not None else ""
 
     def save_again(self) -> None:
-        """Retry to store the decisions."""
         if self._writer is not None:
             self._writer.retry()
 
     # -- pictures ------------------------------------------------------------------------
 
     def outline(self, on: bool) -> None:
-        """Draw the outlines of the cells, or not."""
         if on != self.outlined:
             self.outlined = on
             self.marked.emit()
@@ -251,7 +244,6 @@ class Review(PairList):
 
     @property
     def busy(self) -> bool:
-        """Whether anything is in progress."""
         return self.background.busy or self.small.busy or self.large.busy
 
     def close(self) -> None:

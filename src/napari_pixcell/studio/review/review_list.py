@@ -78,11 +78,9 @@ class Columns:
         return len(self.index)
 
     def score(self, name: str) -> NDArray[np.float32]:
-        """Return one score of all pairs."""
         return self.scores[:, list(SCORES).index(name)]
 
     def flags_of(self, position: int) -> list[str]:
-        """Return the names of a pair's flags."""
         return [name for name, on in zip(FLAGS, self.flags[position], strict=True) if on]
 
     def known_scores(self) -> list[str]:

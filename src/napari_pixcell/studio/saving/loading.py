@@ -75,12 +75,10 @@ class Loader:
     _targets: dict[int, Target] = field(default_factory=dict)
 
     def styles(self) -> list[Style]:
-        """Return the styles of the regions."""
         names = self.document.get("styles") or ()
         return self.read_all("style", names, lambda name: style_from(self.folder.get(name)))
 
     def regions(self) -> list[RegionItem]:
-        """Return the regions with their styles and layouts."""
         return self.read_all("region", self.document["regions"], self._region)
 
     def _region(self, value: dict[str, Any]) -> RegionItem:
@@ -142,7 +140,6 @@ class Loader:
         return self._targets[index]
 
     def result(self, value: dict[str, Any]) -> SavedResult | None:
-        """Return a variant, or None if it cannot be read."""
         return self._try("variant", self._result, value)
 
     def _result(self, value: dict[str, Any]) -> SavedResult:
@@ -168,7 +165,6 @@ class Loader:
         )
 
     def jobs(self) -> list[tuple[Target, str, list[GenerateRequest]]]:
-        """Return the waiting jobs: target, title and requests."""
         return self.read_all("job", self.document.get("jobs") or (), self._job)
 
     def _job(self, value: dict[str, Any]) -> tuple[Target, str, list[GenerateRequest]]:

@@ -38,12 +38,10 @@ class Opening:
 
     @property
     def id(self) -> str:
-        """Identifier of the session; empty if it has none yet."""
         return str(self.document.get("id") or "")
 
     @property
     def name(self) -> str:
-        """Name of the folder."""
         return self.folder.path.name
 
 

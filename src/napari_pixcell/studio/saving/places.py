@@ -40,7 +40,6 @@ class Offer:
     variants: int
 
     def sentence(self) -> str:
-        """Return the offer in words."""
         regions, variants = counted(self.regions, "region"), counted(self.variants, "variant")
         return f"Your work of {day(self.saved)} is saved: {regions}, {variants}."
 

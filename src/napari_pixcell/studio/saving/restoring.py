@@ -119,7 +119,6 @@ class Restoring:
         self._open(work)
 
     def open_offer(self) -> None:
-        """Open the earlier session of the slide."""
         if self.saver.offer is not None:
             self.open(self.saver.offer.path)
 
@@ -215,7 +214,6 @@ class Restoring:
             loader.lost.append("setting")
 
     def _take_regions(self, opening: Opening, items: list[RegionItem]) -> None:
-        """Add the regions, with new numbers where theirs are taken."""
         old = {item.number for item in items}
         old |= {int(target["number"]) for target in opening.document.get("targets") or ()}
         taken = set(self.regions.items) | {r.target.number for r in self.gallery.results}

@@ -189,7 +189,6 @@ class Saver:
             return {}
 
     def _worth(self, book: Book) -> bool:
-        """Whether there is anything in a session."""
         regions = any(item.slide == book.key for item in self.regions.items.values())
         return regions or any(r.target.slide == book.key for r in self.gallery.results)
 

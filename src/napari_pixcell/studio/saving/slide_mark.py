@@ -67,7 +67,6 @@ class SlideMark:
         return None
 
     def is_at(self, path: Path) -> bool:
-        """Return True if a file is that of the slide."""
         try:
             return path.is_file() and content_key(path) == self.content
         except OSError:

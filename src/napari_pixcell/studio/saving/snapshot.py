@@ -202,7 +202,6 @@ class _Snapshot:
 
 
 def _request(request: GenerateRequest) -> dict[str, Any]:
-    """Return a request with its arrays as sides."""
     arrays = {name: part for name, part in vars(request).items() if isinstance(part, PackedArray)}
     return request.to_dict() | {name: packed_side(array) for name, array in arrays.items()}
 

@@ -77,7 +77,6 @@ class StainTask(Task):
     job: EmbedTask | None = None
 
     def sentence(self) -> str:
-        """Return how far the embedding is."""
         return self.job.sentence() if self.job is not None else ""
 
 
@@ -113,14 +112,12 @@ class Staining:
 
     @property
     def waiting(self) -> list[StainTask]:
-        """Stains that wait for their embedding, oldest first."""
         return self.tasks.of(StainTask)
 
     # -- available and selected ----------------------------------------------------------
 
     @property
     def families(self) -> list[Family]:
-        """All stains, installed or not."""
         return stain_families()
 
     def why_missing(self, family: Family) -> str:
@@ -141,12 +138,10 @@ class Staining:
         return self._missing[family.name]
 
     def forget_missing(self) -> None:
-        """Look again which stains are installed."""
         self._missing.clear()
 
     @property
     def installed(self) -> list[Family]:
-        """The installed stains."""
         return [family for family in self.families if not self.why_missing(family)]
 
     @property
@@ -156,14 +151,12 @@ class Staining:
         return [family for family in self.installed if family.name in names]
 
     def choose(self, name: str, on: bool) -> None:
-        """Select or deselect a stain."""
         names = [family.name for family in self.chosen if family.name != name]
         self.settings.stains = ",".join([*names, name] if on else names)
 
     # -- what the dock shows --------------------------------------------------------------
 
     def why_not(self) -> str:
-        """Return why nothing can be stained now; empty if it can."""
         item = self.regions.active
         if reason := self.slides.why_not():
             return reason
@@ -182,7 +175,6 @@ class Staining:
         return next((text for text in reasons if text), "")
 
     def enlarge(self) -> None:
-        """Enlarge the active region to what the selected stains need."""
         item, slide = self.regions.active, self.slides.current
         if item is None or not self.chosen:
             return
@@ -216,7 +208,6 @@ class Staining:
         return self._examined[1]
 
     def sentence(self) -> str:
-        """Return how far the embedding for the stains is; empty if none is under way."""
         return self.waiting[0].sentence() if self.waiting else ""
 
     # -- staining --------------------------------------------------------------------------
@@ -248,7 +239,6 @@ class Staining:
         return bool(waiting)
 
     def _follows(self, item: RegionItem, family: Family) -> bool:
-        """True if a stain follows the region's layout."""
         if not family.takes_layout or item.layout is None or not item.cells:
             return False
         size = size_at(item.region, self.slides.current.mpp, family)
@@ -345,7 +335,6 @@ class Staining:
 
     @property
     def made(self) -> list[Result]:
-        """The finished ones of the stains queued last."""
         if self.last is None:
             return []
         found = self.grids.pictures(self.last)

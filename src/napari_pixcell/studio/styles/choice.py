@@ -46,7 +46,6 @@ class StyleChoice:
 
     @property
     def refs(self) -> tuple[Ref, ...]:
-        """Of all its styles."""
         return tuple(part.ref for part in self.parts)
 
     @property
@@ -140,7 +139,6 @@ class StyleChoice:
         return StyleChoice(tuple(StylePart(part.ref, round(share, 6)) for part, share in pairs))
 
     def to_dict(self) -> dict[str, Any]:
-        """Give a JSON value."""
         return {"parts": [{"ref": part.ref, "weight": part.weight} for part in self.parts]}
 
     @classmethod

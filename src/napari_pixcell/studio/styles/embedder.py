@@ -39,11 +39,9 @@ class EmbedTask(Task):
     offset: int = 0
 
     def progress(self, done: int, total: int, message: str = "") -> None:
-        """Record the progress of one band."""
         super().progress(self.offset + done, self.total, message)
 
     def sentence(self) -> str:
-        """Return how far it is."""
         if self.cancelled:
             return "Cancelling…"
         if self.total == 1 or not self.done:
@@ -170,8 +168,6 @@ class Embedder:
     def update_cache(
         self, work: Callable[[], int], done: Callable[[int], None] = lambda _: None
     ) -> None:
-        """Change the cache in a thread."""
-
         def settled(outcome: int) -> None:
             done(outcome)
             self.changed.emit()

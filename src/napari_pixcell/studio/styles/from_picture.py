@@ -31,12 +31,10 @@ class Opened:
 
     @property
     def region(self) -> Region:
-        """The whole picture."""
         height, width = self.slide.shape
         return Region(0, 0, width, height)
 
     def thumbnail(self) -> NDArray[np.uint8]:
-        """Return its thumbnail."""
         return thumbnail_of(self.slide, self.region)
 
 

@@ -39,19 +39,16 @@ class Ingredient:
 
     @property
     def embedding(self) -> PackedArray | NDArray[np.float32] | None:
-        """Its embeddings, once they are computed."""
         if self.item is not None:
             return self.item.embedding
         return self.style.embedding if self.style is not None else None
 
     @property
     def count(self) -> int:
-        """Number of values of all its embeddings."""
         return math.prod(self.embedding.shape) if self.embedding is not None else 0
 
     @property
     def dimension(self) -> int:
-        """Embedding dimension."""
         return self.embedding.shape[-1] if self.embedding is not None else 0
 
     def unpacked(self) -> NDArray[np.float32]:
@@ -62,7 +59,6 @@ class Ingredient:
         return as_grid(embedding.unpack() if isinstance(embedding, PackedArray) else embedding)
 
     def picture(self) -> NDArray[np.uint8] | None:
-        """Return its thumbnail, if there is one."""
         if self.item is not None:
             return small_picture(self.item.pixels) if self.item.pixels is not None else None
         return self.style.thumbnail if self.style is not None else None

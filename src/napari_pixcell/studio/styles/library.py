@@ -49,7 +49,6 @@ class PictureTask(Task):
     note: str = ""
 
     def sentence(self) -> str:
-        """Return how far it is."""
         if self.cancelled:
             return "Cancelling…"
         return f"{self.name}: {self.job.sentence() if self.job is not None else 'reading…'}"
@@ -102,19 +101,15 @@ class Styles:
 
     @property
     def names(self) -> set[str]:
-        """Names that are taken."""
         return {style.name for style in self.all}
 
     def get(self, id_: Ref) -> Style | None:
-        """Return the style with this id, if there is one."""
         return (self.saved.get(id_) or self.temporary.get(id_)) if isinstance(id_, str) else None
 
     def problem(self, style: Style) -> str:
-        """Return why a style does not fit the selected model; empty if it does."""
         return style.why_not(self.settings.model, self.models.encoder)
 
     def usable(self) -> list[Style]:
-        """Return the saved styles that fit the selected model."""
         return [style for style in self.saved.values() if not self.problem(style)]
 
     def refresh(self) -> None:
@@ -149,7 +144,6 @@ class Styles:
 
     @property
     def coming(self) -> list[PictureTask]:
-        """Pictures that are becoming styles."""
         return self.tasks.of(PictureTask)
 
     def add_picture(self, path: Path, number: int = 0) -> None:
@@ -209,7 +203,6 @@ class Styles:
         self._background.compute(work, embed, lambda text: self.tasks.end(task, text))
 
     def cancel(self) -> bool:
-        """Stop embedding pictures; True if any was stopped."""
         coming = [task for task in self.coming if not task.cancelled]
         for task in coming:
             self.tasks.cancel(task)
@@ -230,7 +223,6 @@ class Styles:
         self._background.compute(lambda: self.folder.save(make()), done, self._fail)
 
     def rename(self, id_: str, name: str) -> None:
-        """Rename a style."""
         with self.notices.reporting(SECTION):
             name = checked_name(name)
             if id_ in self.saved:

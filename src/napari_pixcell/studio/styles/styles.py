@@ -77,7 +77,6 @@ class RegionStyles:
         self.choose(StyleChoice.of(ref))
 
     def choose(self, choice: StyleChoice) -> None:
-        """Let the active region imitate one style, several in shares, or none."""
         if self.regions.active is not None:
             self.regions.active.style = choice
             self.keep_existing()
@@ -85,11 +84,9 @@ class RegionStyles:
             self.notices.changed.emit()
 
     def add_picture(self, path: Path) -> None:
-        """Embed a picture of tissue, and let the active region imitate it."""
         self.library.add_picture(path, self._active_number())
 
     def add_variant(self, result: Result) -> None:
-        """Embed a variant, and let the active region imitate it."""
         self.library.add_variant(result, self._active_number())
 
     def _active_number(self) -> int:
@@ -150,7 +147,6 @@ class RegionStyles:
 
     @property
     def blended(self) -> bool:
-        """True if the active region's style is a blend."""
         return self.regions.active is not None and len(self.regions.active.style.parts) > 1
 
     # -- its embedding -------------------------------------------------------------------
@@ -261,7 +257,6 @@ class RegionStyles:
         return region.embedding_job if region is not None else None
 
     def cancel(self) -> bool:
-        """Stop the embedding that the active region's style waits for; True if there was one."""
         if self.library.cancel():
             return True
         task = self.embedding_task
@@ -271,13 +266,11 @@ class RegionStyles:
         return True
 
     def suggested_name(self) -> str:
-        """Return a name for the active region's style."""
         active = self.regions.active
         names = [one.name for one in self.ingredients(active)] if active is not None else []
         return free_name(" + ".join(names)[:80], self.library.names)
 
     def save(self, name: str) -> None:
-        """Save the active region's style in the library."""
         item, encoder = self.regions.active, self.models.encoder
         if item is None or not item.style.parts or self.why_not(item) or encoder is None:
             return
