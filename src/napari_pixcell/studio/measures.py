@@ -53,58 +53,26 @@ FROM_LAYOUT, FOUND = "its layout", "found in it"
 
 @dataclass(frozen=True, eq=False)
 class MeasuredPlace:
-    """What is measured, captured at the request.
-
-    Parameters
-    ----------
-    name : str
-        Name in the table.
-    number : int
-        Number of its region.
-    slide : str
-        Key of the slide.
-    region : Region
-        Where the region was.
-    mpp : float
-        Pixel size of the slide in µm.
-    """
+    """What is measured, captured at the request."""
 
     name: str
     number: int
     slide: str
     region: Region
-    mpp: float
+    mpp: float  # of the slide, in µm
 
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """A measured picture.
+    """A measured picture."""
 
-    Parameters
-    ----------
-    number : int
-        Number of the row, from 1.
-    place : MeasuredPlace
-        Its origin.
-    labels : array, (height, width)
-        Its nuclei.
-    staining : IhcMeasurement
-        Measured values of the picture and of each nucleus.
-    thresholds : Thresholds
-        Thresholds of its scores.
-    nuclei_from : str
-        Origin of the nuclei, in words.
-    layout : array, optional
-        The region's own layout, if the nuclei are a copy of it.
-    """
-
-    number: int
+    number: int  # number of the row, from 1
     place: MeasuredPlace
-    labels: NDArray[Any]
-    staining: IhcMeasurement
+    labels: NDArray[Any]  # (height, width): its nuclei
+    staining: IhcMeasurement  # measured values of the picture and of each nucleus
     thresholds: Thresholds
-    nuclei_from: str
-    layout: NDArray[Any] | None = None
+    nuclei_from: str  # origin of the nuclei, in words
+    layout: NDArray[Any] | None = None  # the region's own layout, if the nuclei are a copy of it
 
     @property
     def name(self) -> str:
@@ -129,25 +97,9 @@ class MeasureTask(Task):
 
 @dataclass(eq=False)
 class Measures:
-    """The measured pictures of a session.
+    """The measured pictures of a session."""
 
-    Its fields are the parts of the session that it uses.
-
-    Attributes
-    ----------
-    changed : Signal
-        Other rows, other thresholds, or another selected row.
-    rows : list of Measured
-        Oldest first.
-    chosen : Measured or None
-        The row whose nuclei are coloured.
-    thresholds : Thresholds
-        The same for all rows, so that they can be compared.
-    coloured : bool
-        Whether the nuclei are coloured by their class.
-    """
-
-    changed = Signal()
+    changed = Signal()  # other rows, other thresholds, or another selected row
 
     slides: Slides
     regions: Regions
@@ -160,9 +112,9 @@ class Measures:
     def __post_init__(self) -> None:
         self._numbers = itertools.count(1)
         self.rows: list[Measured] = []
-        self.chosen: Measured | None = None
-        self.thresholds = Thresholds()
-        self.coloured = True
+        self.chosen: Measured | None = None  # the row whose nuclei are coloured
+        self.thresholds = Thresholds()  # the same for all rows, so that they can be compared
+        self.coloured = True  # whether the nuclei are coloured by their class
 
     @property
     def busy(self) -> int:

@@ -24,27 +24,13 @@ from napari_pixcell.words import file_size
 
 @dataclass(frozen=True)
 class ModelRow:
-    """A family in the model manager.
-
-    Parameters
-    ----------
-    family : WeightSet
-        The family.
-    state : str
-        ``bundled``, ``installed``, or what is missing.
-    installed : bool
-        Whether it can be used.
-    gated : bool
-        Whether access must be requested.
-    verdict : str
-        How it will run on this machine.
-    """
+    """A family in the model manager."""
 
     family: WeightSet
-    state: str
+    state: str  # ``bundled``, ``installed``, or what is missing
     installed: bool
-    gated: bool
-    verdict: str
+    gated: bool  # whether access must be requested
+    verdict: str  # how it will run on this machine
 
     @property
     def size(self) -> str:
@@ -70,21 +56,14 @@ class ModelManager:
         Background work of the session.
     installed : callable
         Called when the installed models may have changed.
-
-    Attributes
-    ----------
-    changed : Signal
-        Anything that the manager shows.
-    problem, note : str
-        The last error, or the last result.
     """
 
-    changed = Signal()
+    changed = Signal()  # anything that the manager shows
 
     def __init__(self, tasks: Tasks, installed: Callable[[], None]) -> None:
         self._tasks = tasks
         self._installed = installed
-        self.problem = self.note = ""
+        self.problem = self.note = ""  # the last error, or the last result
 
     @property
     def _task(self) -> ModelTask | None:

@@ -19,17 +19,9 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False)
 class InstalledModels:
-    """The selected family: what of it is missing here, and which encoder it has.
+    """The selected family: what of it is missing here, and which encoder it has."""
 
-    Attributes
-    ----------
-    checked : Signal
-        Another family is selected, or files came or went.
-    missing : list of str
-        Parts of the selected family that are not installed.
-    """
-
-    checked = Signal()
+    checked = Signal()  # another family is selected, or files came or went
 
     settings: Settings
     tasks: Tasks

@@ -31,20 +31,9 @@ class SimilarTissue:
 
     Embeddings are kept in memory and on disk: the next search on the same slide reuses them, and
     needs no worker if all are known.
-
-    Its fields are the parts of the session that it uses.
-
-    Attributes
-    ----------
-    changed : Signal
-        Progress, or another result.
-    found : Similar or None
-        The last result; during a search, what is known so far.
-    shown : bool
-        Whether the map is shown on the slide.
     """
 
-    changed = Signal()
+    changed = Signal()  # progress, or another result
 
     slides: Slides
     models: InstalledModels
@@ -58,8 +47,8 @@ class SimilarTissue:
         self._background = self.tasks.background
         self._survey: tuple[str | None, Survey] | None = None  # encoder, and its survey
         self.job: SimilarTask | None = None
-        self.found: Similar | None = None
-        self.shown = True
+        self.found: Similar | None = None  # the last result; during a search, what is known so far
+        self.shown = True  # whether the map is shown on the slide
         self.regions.changed.connect(self._follow)
         self.slides.changed.connect(self._follow)
 

@@ -20,34 +20,19 @@ FIRST_BATCH, LARGEST_BATCH, BATCH_S = 4, 8, 1.0
 
 @dataclass(frozen=True, eq=False)
 class Similar:
-    """Where a slide resembles a region.
+    """Where a slide resembles a region."""
 
-    Parameters
-    ----------
-    number, region : int, Region
-        The region that the slide was compared with.
-    slide : Slide
-        The slide that was searched.
-    grid : SurveyGrid
-        The positions.
-    heat : array, float32, (rows, columns)
-        Similarity at each position, 0 to 1; NaN for glass and for what is not compared yet.
-    seen, total : int
-        Compared positions, and all of them.
-    unreadable : int
-        Positions that could not be read.
-    best : list of (Match, pixels)
-        The most similar positions, best first, with their tissue, uint8 (side, side, 3).
-    """
-
-    number: int
+    number: int  # of the region that the slide was compared with
     region: Region
     slide: Any
     grid: SurveyGrid
+    # (rows, columns): similarity at each position, 0 to 1; NaN for glass and for what is
+    # not compared yet
     heat: NDArray[np.float32]
-    seen: int
+    seen: int  # positions that were compared
     total: int
-    unreadable: int
+    unreadable: int  # positions that could not be read
+    # The most similar positions, best first, with their tissue, uint8 (side, side, 3)
     best: list[tuple[Match, NDArray[np.uint8]]]
 
     @property
@@ -66,25 +51,13 @@ class Similar:
 
 @dataclass(eq=False, kw_only=True)
 class SimilarTask(Task):
-    """A search under way.
+    """A search under way."""
 
-    Parameters
-    ----------
-    number, region : int, Region
-        The region that the slide is compared with.
-    slide : Slide
-        The slide that is searched.
-    family : Family
-        Its encoder is used.
-    wanted : array, float32, (..., dimension)
-        The region's embeddings.
-    """
-
-    number: int
+    number: int  # of the region that the slide is compared with
     region: Region
-    slide: Any
-    family: Family
-    wanted: NDArray[np.float32]
+    slide: Any  # the slide that is searched
+    family: Family  # its encoder is used
+    wanted: NDArray[np.float32]  # (..., dimension): the region's embeddings
     section: str = "region"
     survey: Survey | None = None  # once it has begun
     asked: float = 0.0  # when the last request was sent

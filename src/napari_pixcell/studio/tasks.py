@@ -64,36 +64,16 @@ class Clock:
 
 @dataclass(eq=False, kw_only=True)
 class Task:
-    """One piece of background work: what it does, how far it is and how it ends.
-
-    Parameters
-    ----------
-    section : str
-        Section of the dock that shows its errors.
-    message : str
-        What it does now.
-    state : str
-        ``waiting``, ``running``, ``done``, ``failed`` or ``cancelled``.
-    done, total : int
-        Progress; a total of 0 means that it is unknown.
-    cancelled : bool
-        The user asked it to stop. It may still be running.
-    problem : str
-        Why it failed.
-    handle : JobHandle, optional
-        Its request at the worker.
-    clock : Clock
-        Its pace.
-    """
+    """One piece of background work: what it does, how far it is and how it ends."""
 
     counted: ClassVar[bool] = True  # a session that runs it is busy
 
-    section: str = ""
+    section: str = ""  # section of the dock that shows its errors
     message: str = ""
-    state: State = "running"
-    done: int = 0
+    state: State = "running"  # ``waiting``, ``running``, ``done``, ``failed`` or ``cancelled``
+    done: int = 0  # of ``total``, which is 0 if it is unknown
     total: int = 0
-    cancelled: bool = False
+    cancelled: bool = False  # the user asked it to stop; it may still be running
     problem: str = ""
     handle: JobHandle | None = None
     clock: Clock = field(default_factory=Clock)
@@ -133,16 +113,9 @@ class Tasks:
         Threads of the session.
     notices : Notices
         Shows errors.
-
-    Attributes
-    ----------
-    changed : Signal
-        A task started, progressed or ended.
-    running : list of Task
-        In the order of their start.
     """
 
-    changed = Signal()
+    changed = Signal()  # a task started, progressed or ended
 
     def __init__(self, client: Client, background: Background, notices: Notices) -> None:
         self.client = client

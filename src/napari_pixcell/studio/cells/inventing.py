@@ -43,19 +43,7 @@ class InventTask(Task):
 
 @dataclass(eq=False)
 class Invention:
-    """Invents cells for regions.
-
-    Its fields are the parts of the session that it uses.
-
-    Attributes
-    ----------
-    recipe : Recipe
-        Recipe of the next layout; its seed is advanced with each one.
-    stamps : StampLibrary or None
-        Nuclei to stamp with, once they are read.
-    stamps_of : int
-        Region whose nuclei are the stamps; ``BUNDLED`` for the bundled ones.
-    """
+    """Invents cells for regions."""
 
     regions: Regions
     layouts: Layouts
@@ -64,9 +52,10 @@ class Invention:
     notices: Notices
 
     def __post_init__(self) -> None:
-        self.recipe = Recipe()
+        self.recipe = Recipe()  # recipe of the next layout; its seed is advanced with each one
+        # Region whose nuclei are the stamps; ``BUNDLED`` for the bundled ones
         self.stamps_of = BUNDLED
-        self.stamps: StampLibrary | None = None
+        self.stamps: StampLibrary | None = None  # nuclei to stamp with, once they are read
 
     @property
     def task(self) -> InventTask | None:

@@ -31,22 +31,11 @@ COUNTED_AT_ONCE = 1024**2  # px whose cells are counted without a noticeable del
 
 @dataclass(eq=False)
 class Layouts:
-    """The layouts of all regions.
+    """The layouts of all regions."""
 
-    Its fields are the parts of the session that it uses.
-
-    Attributes
-    ----------
-    changed : Signal(RegionItem)
-        A region has another layout, or none.
-    counted : Signal(RegionItem)
-        The cells of a layout were counted.
-    wanted : Signal
-        A layout is about to be read or replaced: unfinished strokes are to be reported now.
-    """
-
-    changed = Signal(object)
-    counted = Signal(object)
+    changed = Signal(object)  # (RegionItem): a region has another layout, or none
+    counted = Signal(object)  # (RegionItem): the cells of a layout were counted
+    # A layout is about to be read or replaced: unfinished strokes are to be reported now
     wanted = Signal()
 
     slides: Slides

@@ -30,15 +30,7 @@ LARGEST_SEARCH = 8192**2  # px segmented at once: more takes too much memory
 
 @dataclass(eq=False)
 class Segmentation:
-    """Segments the nuclei of regions.
-
-    Its fields are the parts of the session that it uses.
-
-    Attributes
-    ----------
-    problem : str
-        Why the selected method cannot be used here; empty if it can.
-    """
+    """Segments the nuclei of regions."""
 
     slides: Slides
     regions: Regions
@@ -49,7 +41,7 @@ class Segmentation:
 
     def __post_init__(self) -> None:
         self.segmenter = Segmenter(self.tasks)
-        self.problem = ""
+        self.problem = ""  # why the selected method cannot be used here; empty if it can
         self.settings.events.segment_method.connect(self.check, max_args=0)
         self.settings.events.segment_model.connect(self.check, max_args=0)
         self.regions.removed.connect(self.stop)

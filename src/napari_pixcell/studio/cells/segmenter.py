@@ -25,13 +25,7 @@ T = TypeVar("T")
 
 @dataclass(eq=False, kw_only=True)
 class SegmentTask(Task):
-    """A segmentation that waits or runs.
-
-    Parameters
-    ----------
-    how : SegmentMethod
-        Method and thresholds.
-    """
+    """A segmentation that waits or runs."""
 
     how: SegmentMethod
     message: str = "Segmenting nuclei"

@@ -44,19 +44,7 @@ from napari_pixcell.studio.tasks import Tasks
 
 @dataclass(eq=False)
 class Datasets:
-    """The datasets that a session makes.
-
-    Its fields are the parts of the session that it uses.
-
-    Attributes
-    ----------
-    choice : DatasetChoice
-        Settings of the next dataset.
-    uses : DatasetUses
-        Reports and conversions.
-    finished : Path or None
-        Folder of the last dataset that got pairs.
-    """
+    """The datasets that a session makes."""
 
     slides: Slides
     models: InstalledModels
@@ -71,7 +59,7 @@ class Datasets:
         self._background = self.tasks.background
         self.choice = DatasetChoice()
         self.uses = DatasetUses(self.tasks, self.notices)
-        self.finished: Path | None = None
+        self.finished: Path | None = None  # folder of the last dataset that got pairs
 
     @property
     def jobs(self) -> list[DatasetJob]:

@@ -31,10 +31,7 @@ class UseTask(Task):
 
 @dataclass(eq=False)
 class DatasetUses:
-    """Writes reports and conversions, one at a time.
-
-    Its fields are the parts of the session that it uses.
-    """
+    """Writes reports and conversions, one at a time."""
 
     tasks: Tasks
     notices: Notices

@@ -42,37 +42,17 @@ START_SETTINGS = ("start_from", "strength", "only_part")
 
 @dataclass(frozen=True, kw_only=True)
 class Captured:
-    """What a generation of a region needs, by value.
+    """What a generation of a region needs, by value."""
 
-    Parameters
-    ----------
-    request : GenerateRequest
-        Without layout and start.
-    target : Target
-        Where the variants land.
-    start : Start, optional
-        What they start from.
-    layout : array, optional
-        Label image, (height, width).
-    """
-
-    request: GenerateRequest
+    request: GenerateRequest  # without layout and start
     target: Target
     start: Start | None
-    layout: NDArray[Any] | None
+    layout: NDArray[Any] | None  # label image, (height, width)
 
 
 @dataclass(eq=False)
 class Generator:
-    """Generates variants of the active region: single jobs, grids, series and live pictures.
-
-    Its fields are the parts of the session that it uses.
-
-    Attributes
-    ----------
-    live : Live
-        Decides when a live picture is due.
-    """
+    """Generates variants of the active region: single jobs, grids, series and live pictures."""
 
     slides: Slides
     models: InstalledModels
@@ -88,7 +68,7 @@ class Generator:
     notices: Notices
 
     def __post_init__(self) -> None:
-        self.live = Live()
+        self.live = Live()  # decides when a live picture is due
         for name in ("seed", "guidance", "layout_strength", "layout_until", *START_SETTINGS):
             getattr(self.settings.events, name).connect(self.live.touched, max_args=0)
         self.layouts.changed.connect(self.live.touched, max_args=0)

@@ -24,24 +24,10 @@ from napari_pixcell.words import counted
 
 @dataclass(eq=False, kw_only=True)
 class Job(Task, ABC):
-    """A task of the queue, of which the worker runs one at a time.
+    """A task of the queue, of which the worker runs one at a time."""
 
-    Parameters
-    ----------
-    number : int
-        Identifies it; never used twice in a session.
-    requests : list of request
-        Made one after another, all by value.
-    target : Target, optional
-        Where its variants land.
-    previews : bool
-        Whether it shows previews.
-    on_end : callable, optional
-        Receives the job at its end.
-    """
-
-    number: int
-    requests: list[Any]
+    number: int  # identifies it; never used twice in a session
+    requests: list[Any]  # made one after another, all by value
     target: Target | None = None
     previews: bool = True
     on_end: Callable[[Job], None] | None = None
@@ -110,22 +96,12 @@ class Job(Task, ABC):
 
 @dataclass(eq=False, kw_only=True)
 class GenerationJob(Job):
-    """A generation: one request, or a series of them.
-
-    Parameters
-    ----------
-    title : str
-        Name of a series.
-    start : Start, optional
-        What its requests start from, until they are completed with it.
-    resumes : Stopped, optional
-        A stopped canvas that it resumes.
-    """
+    """A generation: one request, or a series of them."""
 
     target: Target
     title: str = ""
-    start: Start | None = None
-    resumes: Stopped | None = None
+    start: Start | None = None  # until its requests are completed with it
+    resumes: Stopped | None = None  # a stopped canvas that it resumes
 
     @property
     def name(self) -> str:
@@ -245,21 +221,11 @@ def _after(request: GenerateRequest, made: int) -> GenerateRequest | None:
 
 @dataclass(frozen=True)
 class Stopped:
-    """A stopped canvas: its finished rows are on disk, and the same request resumes it.
-
-    Parameters
-    ----------
-    request : GenerateRequest
-        What is left to do.
-    target : Target
-        Where it lands.
-    part : float
-        Fraction that is done, 0 to 1.
-    """
+    """A stopped canvas: its finished rows are on disk, and the same request resumes it."""
 
     request: GenerateRequest
     target: Target
-    part: float
+    part: float  # fraction that is done, 0 to 1
 
     def sentence(self) -> str:
         """Return how far it came, and how to resume it."""

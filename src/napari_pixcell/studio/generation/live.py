@@ -11,13 +11,7 @@ MOST_TILES = 4  # tiles of a region that is fast enough
 
 
 class Live:
-    """Waits for a pause in painting, up to a limit.
-
-    Attributes
-    ----------
-    on : bool
-        True in live mode.
-    """
+    """Waits for a pause in painting, up to a limit."""
 
     def __init__(self) -> None:
         self.on = False

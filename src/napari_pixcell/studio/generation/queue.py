@@ -33,31 +33,10 @@ SavedJob = tuple[Target, str, list[GenerateRequest]]
 
 @dataclass(eq=False)
 class JobQueue:
-    """Runs jobs one at a time; their variants go to the gallery.
+    """Runs jobs one at a time; their variants go to the gallery."""
 
-    Its fields are the parts of the session that it uses.
-
-    Attributes
-    ----------
-    changed : Signal
-        Progress, or another queue.
-    preview : Signal(Target, array) or Signal(None, None)
-        The running variant or live picture as it looks now; None without one.
-    jobs : list of Job
-        Running and waiting jobs, in order.
-    ended : list of Job
-        Failed and cancelled jobs, newest first, until they are dismissed.
-    live : tuple of Target, Variant, or None
-        The last picture of live mode.
-    stopped : Stopped or None
-        The last stopped canvas that can be resumed.
-    paces : Paces
-        How fast jobs were.
-    put_off : list of SavedJob
-        Jobs that waited when a session was saved; :meth:`resume_put_off` queues them.
-    """
-
-    changed = Signal()
+    changed = Signal()  # progress, or another queue
+    # (Target, array) or (None, None): the running variant or live picture as it looks now
     preview = Signal(object, object)
 
     tasks: Tasks
@@ -67,11 +46,13 @@ class JobQueue:
         self._background = self.tasks.background
         self._numbers = itertools.count(1)
         self._stale = False
-        self.jobs: list[Job] = []
+        self.jobs: list[Job] = []  # running and waiting jobs, in order
+        # Failed and cancelled jobs, newest first, until they are dismissed
         self.ended: list[Job] = []
-        self.live: tuple[Target, Variant] | None = None
-        self.stopped: Stopped | None = None
+        self.live: tuple[Target, Variant] | None = None  # the last picture of live mode
+        self.stopped: Stopped | None = None  # the last stopped canvas that can be resumed
         self.paces = Paces()
+        # Jobs that waited when a session was saved; resume_put_off queues them
         self.put_off: list[SavedJob] = []
 
     @property

@@ -27,37 +27,18 @@ class Regions:
     """The regions of all slides of a session, and which of them is active.
 
     Layouts and embeddings follow through the signals; nothing of them is known here.
-
-    Its fields are the parts of the session that it uses.
-
-    Attributes
-    ----------
-    changed : Signal
-        Regions were added, removed, moved, renamed or activated.
-    added : Signal(RegionItem)
-        A region was drawn.
-    moved : Signal(RegionItem, Region, bool)
-        A region is elsewhere than before (the second value); True once the drag is over.
-    refitted : Signal(RegionItem, tuple)
-        A region has another size for another family; (height, width) before.
-    fitted : Signal
-        All regions of the current slide were fitted to the family.
-    removed : Signal(RegionItem)
-        A region was removed.
-    restored : Signal(RegionItem, Cells or None)
-        A removed region came back, with its layout.
-    items : dict of int to RegionItem
-        Of all slides, by number.
-    last_removed : tuple of RegionItem and Cells, or None
-        What :meth:`undo_remove` brings back.
     """
 
-    changed = Signal()
-    added = Signal(object)
+    changed = Signal()  # regions were added, removed, moved, renamed or activated
+    added = Signal(object)  # (RegionItem): a region was drawn
+    # (RegionItem, Region, bool): a region is elsewhere than before (the second value); True once
+    # the drag is over
     moved = Signal(object, object, bool)
+    # (RegionItem, tuple): a region has another size for another family; (height, width) before
     refitted = Signal(object, object)
-    fitted = Signal()
-    removed = Signal(object)
+    fitted = Signal()  # all regions of the current slide were fitted to the family
+    removed = Signal(object)  # (RegionItem): a region was removed
+    # (RegionItem, Cells or None): a removed region came back, with its layout
     restored = Signal(object, object)
 
     slides: Slides
@@ -65,9 +46,10 @@ class Regions:
     notices: Notices
 
     def __post_init__(self) -> None:
-        self.items: dict[int, RegionItem] = {}
+        self.items: dict[int, RegionItem] = {}  # of all slides, by number
         self._active: dict[str, int] = {}
         self._numbers = itertools.count(1)
+        # What undo_remove brings back
         self.last_removed: tuple[RegionItem, Cells | None] | None = None
 
     def why_not(self) -> str:

@@ -31,36 +31,13 @@ class Gallery:
         Threads of the session.
     notices : Notices
         Shows messages.
-
-    Attributes
-    ----------
-    changed : Signal
-        Anything that the results section shows has changed.
-    added, removed : Signal(Result)
-        A variant was added or removed.
-    shown : Signal
-        Other variants are shown or starred.
-    peeked : Signal
-        Peeking at the original started or ended.
-    results : list of Result
-        Oldest first.
-    looked : Result or None
-        The variant that was shown last.
-    looks : int
-        How often the choice of shown variants changed.
-    peeking : int or None
-        Number of the region whose variants are hidden for a moment.
-    kept_only : bool
-        Whether an export is limited to starred variants, if there are any.
-    swipe : Swipe
-        The divider.
     """
 
-    changed = Signal()
-    shown = Signal()
+    changed = Signal()  # anything that the results section shows has changed
+    shown = Signal()  # other variants are shown or starred
     added = Signal(object)
     removed = Signal(object)
-    peeked = Signal()
+    peeked = Signal()  # peeking at the original started or ended
 
     def __init__(self, background: Background, notices: Notices) -> None:
         self._notices = notices
@@ -68,10 +45,11 @@ class Gallery:
         self._discarded: list[tuple[int, Result]] = []
         self._to_show: Result | None = None  # as soon as its pixels are read
         self.results: list[Result] = []
-        self.looked: Result | None = None
-        self.looks = 0
+        self.looked: Result | None = None  # the variant that was shown last
+        self.looks = 0  # how often the choice of shown variants changed
+        # Number of the region whose variants are hidden for a moment
         self.peeking: int | None = None
-        self.kept_only = True
+        self.kept_only = True  # whether an export is limited to starred variants, if there are any
         self.swipe = Swipe()
         self.swipe.changed.connect(self.changed.emit)
         self._memory = GalleryMemory(

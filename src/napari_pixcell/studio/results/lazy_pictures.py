@@ -34,14 +34,9 @@ class LazyPictures(Generic[K]):
         Returns the picture of a key. It is called in several threads.
     most_bytes : int
         Size of the cache. The least recently used pictures leave it first.
-
-    Attributes
-    ----------
-    came : Signal
-        New pictures are in the cache.
     """
 
-    came = Signal()
+    came = Signal()  # new pictures are in the cache
 
     def __init__(
         self,

@@ -24,7 +24,7 @@ class DatasetState(NamedTuple):
 
     manifest: int  # sizes of the files in bytes
     decisions: int
-    columns: Columns  # all pairs
+    columns: Columns
     codes: NDArray[np.int8]  # their decisions, see ``review_list.CODES``
     positions: dict[int, int]  # from the number of a pair to its position
 
@@ -39,24 +39,12 @@ class PictureKey(NamedTuple):
 
 
 class LoadedPair(NamedTuple):
-    """A pair at full size.
+    """A pair at full size."""
 
-    Parameters
-    ----------
-    number : int
-        Number in the plan.
-    image : array, uint8, (height, width, 3)
-    labels : array of integers, (height, width), or None
-    mpp : float
-        Pixel size in µm.
-    name : str
-        Name of the dataset.
-    """
-
-    number: int
-    image: NDArray[np.uint8]
-    labels: NDArray[Any] | None
-    mpp: float
+    number: int  # number in the plan
+    image: NDArray[np.uint8]  # (height, width, 3)
+    labels: NDArray[Any] | None  # (height, width)
+    mpp: float  # pixel size in µm
     name: str
 
 
@@ -67,11 +55,6 @@ class OpenDataset:
     ----------
     folder : Path
 
-    Attributes
-    ----------
-    dataset : Dataset
-    styles : dict of int to str
-        Names of the styles by their numbers.
 
     Raises
     ------
@@ -82,6 +65,7 @@ class OpenDataset:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.dataset = Dataset(folder)
+        # Names of the styles by their numbers
         self.styles = {row["number"]: row["name"] for row in self.dataset.style_rows()}
         self._table = PairTable(self.dataset)
 

@@ -20,43 +20,23 @@ class PairList:
     """Pairs with their decisions, filtered and sorted. One of the listed pairs is current.
 
     The *position* of a pair is its index in the manifest, its *number* that in the plan.
-
-    Attributes
-    ----------
-    changed : Signal
-        Counts, messages or available actions have changed.
-    listed : Signal
-        Other pairs are listed, or in another order.
-    marked : Signal
-        Listed pairs look different.
-    moved : Signal
-        Another pair is current.
-    wanted : PairQuery
-        Filter and order of the list.
-    columns : Columns or None
-        All pairs.
-    codes : array, int8, (pairs,)
-        Decisions, see :data:`~napari_pixcell.studio.review.review_list.CODES`.
-    order : array, (listed,)
-        Positions of the listed pairs.
-    current : int or None
-        Position of the current pair.
     """
 
-    changed = Signal()
-    listed = Signal()
-    marked = Signal()
-    moved = Signal()
+    changed = Signal()  # counts, messages or available actions have changed
+    listed = Signal()  # other pairs are listed, or in another order
+    marked = Signal()  # listed pairs look different
+    moved = Signal()  # another pair is current
 
     def __init__(self) -> None:
         self.reset()
 
     def reset(self) -> None:
-        self.wanted = PairQuery()
+        self.wanted = PairQuery()  # filter and order of the list
         self.columns: Columns | None = None
-        self.codes = np.zeros(0, np.int8)
+        self.codes = np.zeros(0, np.int8)  # int8, (pairs,): decisions, see CODES
+        # (listed,): positions of the listed pairs
         self.order: NDArray[np.intp] = np.zeros(0, np.intp)
-        self.current: int | None = None
+        self.current: int | None = None  # position of the current pair
         self._positions: dict[int, int] = {}
 
     def update(self, state: DatasetState, later: Mapping[int, Decision | None]) -> None:

@@ -27,21 +27,7 @@ LARGE_BYTES = 32_000_000
 
 
 class Review(PairList):
-    """The state of a review. The owner of the main thread calls :meth:`pump`.
-
-    Attributes
-    ----------
-    opened : OpenDataset or None
-        The dataset under review.
-    small, large : LazyPictures
-        Thumbnails, and pictures of the current pair.
-    outlined : bool
-        Whether the outlines of the cells are drawn.
-    problem : str
-        The last problem; empty if there is none.
-    opening : bool
-        Whether a dataset is being opened.
-    """
+    """The state of a review. The owner of the main thread calls :meth:`pump`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -50,9 +36,10 @@ class Review(PairList):
         def read(key: PictureKey) -> NDArray[np.uint8]:
             return key.opened.picture(key)
 
+        # Thumbnails, and pictures of the current pair.
         self.small: LazyPictures[PictureKey] = LazyPictures(self.background, read)
         self.large: LazyPictures[PictureKey] = LazyPictures(self.background, read, LARGE_BYTES)
-        self.outlined = True
+        self.outlined = True  # whether the outlines of the cells are drawn
         self.problem = ""
         self.opening = False
         self._clear()

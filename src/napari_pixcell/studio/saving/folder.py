@@ -48,11 +48,6 @@ class SessionFolder:
     ----------
     path : Path
         Its folder, which need not exist yet.
-
-    Attributes
-    ----------
-    files : Path
-        Folder of the arrays.
     """
 
     def __init__(self, path: Path) -> None:

@@ -51,25 +51,12 @@ class SavedResult:
 
 @dataclass(eq=False)
 class Loader:
-    """Reads the parts of one session. Damaged parts are listed and left out.
-
-    Parameters
-    ----------
-    folder : SessionFolder
-    document : dict
-        From :func:`~napari_pixcell.studio.saving.document.read_document`.
-    slide : str
-        Key of the slide.
-
-    Attributes
-    ----------
-    lost : list of str
-        Kinds of the damaged parts, such as ``region``, ``layout`` or ``variant``.
-    """
+    """Reads the parts of one session. Damaged parts are listed and left out."""
 
     folder: SessionFolder
-    document: dict[str, Any]
+    document: dict[str, Any]  # from read_document
     slide: str
+    # Kinds of the damaged parts, such as ``region``, ``layout`` or ``variant``
     lost: list[str] = field(default_factory=list)
     _packed: dict[str, PackedArray] = field(default_factory=dict)
     _targets: dict[int, Target] = field(default_factory=dict)

@@ -51,21 +51,9 @@ SECTION = "slide"
 
 @dataclass(eq=False)
 class Restoring:
-    """Opens saved sessions.
+    """Opens saved sessions."""
 
-    Its fields are the parts of the session that it uses.
-
-    Attributes
-    ----------
-    opened : Signal(str)
-        The session with this id is about to be restored.
-    slide_lost : Opening or None
-        A session whose slide was not found; :meth:`slide_moved_to` continues.
-    show_slide : callable
-        Receives the slide of an opened session, and makes it the current one.
-    """
-
-    opened = Signal(object)
+    opened = Signal(object)  # the session with this id is about to be restored
 
     slides: Slides
     settings: Settings
@@ -83,7 +71,9 @@ class Restoring:
     notices: Notices
 
     def __post_init__(self) -> None:
+        # A session whose slide was not found; slide_moved_to continues
         self.slide_lost: Opening | None = None
+        # Receives the slide of an opened session, and makes it the current one
         self.show_slide: Callable[[Any], object] = self.slides.set
         self._opening: Opening | None = None
         self._busy = False  # looking for a session and its slide

@@ -42,20 +42,9 @@ class Saver:
 
     :meth:`tick` is called often, in the main thread. It takes a snapshot when one is due, and the
     saver's own thread writes it.
-
-    Its fields are the parts of the session that it uses.
-
-    Attributes
-    ----------
-    saved : Signal(str)
-        The session of the slide with this key was written.
-    on : bool
-        Whether it saves; :meth:`start` looks at the user's preference.
-    pause, longest : float
-        Seconds from the last and the first change until it is saved.
     """
 
-    saved = Signal(str)
+    saved = Signal(str)  # the session of the slide with this key was written
 
     slides: Slides
     regions: Regions
@@ -78,7 +67,8 @@ class Saver:
         self._failing = False
         self._restoring = 0
         self.started = self.closed = False
-        self.on = False
+        self.on = False  # saving is switched on; start() reads the preference
+        # Seconds from the last and the first change until it is saved.
         self.pause, self.longest = PAUSE_S, LONGEST_S
 
     def start(self) -> None:

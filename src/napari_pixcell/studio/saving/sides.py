@@ -12,24 +12,13 @@ from napari_pixcell.studio.saving.arrays import packed_bytes
 
 @dataclass(frozen=True, eq=False)
 class Side:
-    """An array that gets a file of its own.
+    """An array that gets a file of its own."""
 
-    Parameters
-    ----------
-    key : hashable
-        Identifies its content: the same key means the same array.
-    suffix : str
-        Suffix of the file.
-    encode : callable
-        Returns its bytes; called in another thread, and only if the key has no file yet.
-    owner : object
-        Kept alive while the key is in use, if the key contains its id.
-    """
-
-    key: Hashable
+    key: Hashable  # identifies its content: the same key means the same array
     suffix: str
+    # Returns its bytes; called in another thread, and only if the key has no file yet
     encode: Callable[[], bytes]
-    owner: object = None
+    owner: object = None  # kept alive while the key is in use, if the key contains its id
 
 
 @dataclass(frozen=True, eq=False)

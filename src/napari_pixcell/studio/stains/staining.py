@@ -44,34 +44,14 @@ SECTION = "stain"
 
 @dataclass(eq=False, kw_only=True)
 class StainTask(Task):
-    """Stains that wait for their embedding: everything by value.
+    """Stains that wait for their embedding: everything by value."""
 
-    Parameters
-    ----------
-    families : list of Family
-        Stains that read the same embedding.
-    target : Target
-        Where they land.
-    start : Start, optional
-        What they start from.
-    source : Source
-        For the records.
-    seed : int
-        Seed of all of them.
-    layout : array, optional
-        The cells that they follow, (height, width).
-    previews : bool
-        Whether previews are shown.
-    job : EmbedTask, optional
-        The embedding.
-    """
-
-    families: list[Family]
+    families: list[Family]  # stains that read the same embedding
     target: Target
     start: Start | None
-    source: Source
+    source: Source  # for the records
     seed: int
-    layout: NDArray[Any] | None
+    layout: NDArray[Any] | None  # the cells that they follow, (height, width)
     previews: bool
     section: str = SECTION
     job: EmbedTask | None = None
@@ -82,15 +62,7 @@ class StainTask(Task):
 
 @dataclass(eq=False)
 class Staining:
-    """Stains regions virtually.
-
-    Its fields are the parts of the session that it uses.
-
-    Attributes
-    ----------
-    last : Grid or None
-        The stains that were queued last, as a grid of one row.
-    """
+    """Stains regions virtually."""
 
     slides: Slides
     regions: Regions
@@ -108,7 +80,7 @@ class Staining:
         self._missing: dict[str, str] = {}
         self._examined: tuple[NDArray[np.uint8], str] | None = None
         self._target: Target | None = None
-        self.last: Grid | None = None
+        self.last: Grid | None = None  # the stains that were queued last, as a grid of one row
 
     @property
     def waiting(self) -> list[StainTask]:

@@ -60,25 +60,7 @@ class TrainTask(Task):
 
 @dataclass(eq=False)
 class StainTraining:
-    """Trains stains, one at a time.
-
-    Its fields are the parts of the session that it uses.
-
-    Attributes
-    ----------
-    name : str
-        Name of the stain.
-    base : str
-        Name of the family that it builds on.
-    folders : dict of str to Path
-        Folders of H&E and IHC pictures: ``he`` and ``ihc``, once selected.
-    places : dict of str to TrainingRegion
-        Regions that will be a pair.
-    lora, aligned : bool
-        Whether the generator is trained too, and whether pairs match to the pixel.
-    count : int
-        Pairs in the folders.
-    """
+    """Trains stains, one at a time."""
 
     slides: Slides
     regions: Regions
@@ -89,9 +71,11 @@ class StainTraining:
 
     def __post_init__(self) -> None:
         self.name = ""
-        self.base = ""
+        self.base = ""  # name of the family that it builds on
+        # Folders of H&E and IHC pictures: ``he`` and ``ihc``, once selected
         self.folders: dict[str, Path] = {}
         self.places: dict[str, TrainingRegion] = {}
+        # Whether the generator is trained too, and whether pairs match to the pixel.
         self.lora = self.aligned = False
         self.count = 0
         self._adding = False

@@ -13,29 +13,15 @@ Ref = int | str  # number of a region, or id of a style
 
 @dataclass(frozen=True)
 class StylePart:
-    """One of the styles that a region looks like.
+    """One of the styles that a region imitates."""
 
-    Parameters
-    ----------
-    ref : int or str
-        Number of the region whose tissue it is, or id of a style.
-    weight : float
-        Of this one against the others, 0 or more.
-    """
-
-    ref: Ref
-    weight: float = 1.0
+    ref: Ref  # number of the region whose tissue it is, or id of a style
+    weight: float = 1.0  # relative to the others, 0 or more
 
 
 @dataclass(frozen=True)
 class StyleChoice:
-    """The styles that a region looks like, the first one first; without any: any tissue.
-
-    Parameters
-    ----------
-    parts : tuple of StylePart
-        Their weights count against each other.
-    """
+    """The styles that a region imitates, the main one first; none for tissue of any style."""
 
     parts: tuple[StylePart, ...] = ()
 

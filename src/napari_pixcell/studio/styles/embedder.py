@@ -25,18 +25,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(eq=False, kw_only=True)
 class EmbedTask(Task):
-    """An embedding that is looked up or computed.
-
-    Parameters
-    ----------
-    total : int
-        Number of tiles.
-    offset : int
-        Tiles of the bands that are done.
-    """
+    """An embedding that is looked up or computed."""
 
     message: str = "Embedding"
-    offset: int = 0
+    offset: int = 0  # tiles of the bands that are done
 
     def progress(self, done: int, total: int, message: str = "") -> None:
         super().progress(self.offset + done, self.total, message)
@@ -51,17 +43,9 @@ class EmbedTask(Task):
 
 @dataclass(eq=False)
 class Embedder:
-    """Embeds regions, through the cache.
+    """Embeds regions, through the cache."""
 
-    Its fields are the parts of the session that it uses.
-
-    Attributes
-    ----------
-    changed : Signal
-        The cache grew or was cleared.
-    """
-
-    changed = Signal()
+    changed = Signal()  # the cache grew or was cleared
 
     tasks: Tasks
     cache: EmbeddingCache

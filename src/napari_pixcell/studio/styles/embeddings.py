@@ -22,10 +22,7 @@ SECTION = "style"
 
 @dataclass(eq=False)
 class RegionEmbeddings:
-    """Keeps the embeddings of regions up to date.
-
-    Its fields are the parts of the session that it uses.
-    """
+    """Keeps the embeddings of regions up to date."""
 
     slides: Slides
     regions: Regions

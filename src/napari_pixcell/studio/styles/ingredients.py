@@ -18,24 +18,12 @@ from napari_pixcell.studio.regions.item import RegionItem
 
 @dataclass(frozen=True, eq=False)
 class Ingredient:
-    """One of the styles that a region imitates.
-
-    Parameters
-    ----------
-    name : str
-        Name shown to the user.
-    share : float
-        0 to 1; all shares add up to 1.
-    item : RegionItem, optional
-        The region, if its tissue is the style.
-    style : Style, optional
-        The style, if it is not a region's.
-    """
+    """One of the styles that a region imitates."""
 
     name: str
-    share: float
-    item: RegionItem | None = None
-    style: Style | None = None
+    share: float  # 0 to 1; all shares add up to 1
+    item: RegionItem | None = None  # the region, if its tissue is the style
+    style: Style | None = None  # the style, if it is not a region's
 
     @property
     def embedding(self) -> PackedArray | NDArray[np.float32] | None:

@@ -28,20 +28,10 @@ SECTION = "style"
 
 @dataclass(eq=False, kw_only=True)
 class PictureTask(Task):
-    """A picture that is opened and embedded as a style.
-
-    Parameters
-    ----------
-    name : str
-        Name of the style to be.
-    number : int
-        Region that will imitate it; 0 for none.
-    job : EmbedTask, optional
-        Its embedding, once it is open.
-    """
+    """A picture that is opened and embedded as a style."""
 
     name: str
-    number: int = 0
+    number: int = 0  # region that will imitate it; 0 for none
     section: str = SECTION
     message: str = "reading"
     job: EmbedTask | None = None
@@ -56,27 +46,10 @@ class PictureTask(Task):
 
 @dataclass(eq=False)
 class Styles:
-    """All styles that a region can imitate, besides the regions' own.
+    """All styles that a region can imitate, besides the regions' own."""
 
-    Its fields are the parts of the session that it uses.
-
-    Attributes
-    ----------
-    changed : Signal
-        Styles came or went.
-    made : Signal(Style, int)
-        A picture became a style, for the region with this number.
-    folder : StyleLibrary
-        Saved styles on disk.
-    saved : dict of str to Style
-        The saved ones known so far, by id.
-    temporary : dict of str to Style
-        Styles of pictures and variants, which last as long as the session, by id.
-    known : bool
-        True once the library was read.
-    """
-
-    changed = Signal()
+    changed = Signal()  # styles came or went
+    # (Style, int): a picture became a style, for the region with this number
     made = Signal(object, int)
 
     models: InstalledModels
@@ -88,9 +61,10 @@ class Styles:
     def __post_init__(self) -> None:
         self._background = self.tasks.background
         self.folder = StyleLibrary()
-        self.saved: dict[str, Style] = {}
+        self.saved: dict[str, Style] = {}  # the saved ones known so far, by id
+        # Styles of pictures and variants, which last as long as the session, by id
         self.temporary: dict[str, Style] = {}
-        self.known = False
+        self.known = False  # True once the library was read
         self._stamp = -1
 
     @property

@@ -45,17 +45,9 @@ class _Blend:
 
 @dataclass(eq=False)
 class RegionStyles:
-    """Which styles the regions imitate, and their blends.
+    """Which styles the regions imitate, and their blends."""
 
-    Its fields are the parts of the session that it uses.
-
-    Attributes
-    ----------
-    changed : Signal
-        A region was given another style.
-    """
-
-    changed = Signal()
+    changed = Signal()  # a region was given another style
 
     regions: Regions
     library: Styles
