@@ -21,7 +21,7 @@ from napari_pixcell.models.families import get_family
 from napari_pixcell.slides import Region
 from napari_pixcell.studio import tasks
 from napari_pixcell.studio.generation.job import Stopped, picture_of
-from napari_pixcell.studio.generation.pace import Paces, windows_of
+from napari_pixcell.studio.generation.timing import Paces, windows_of
 from napari_pixcell.studio.session import Session
 from napari_pixcell.studio.settings import Settings
 from napari_pixcell.studio.tasks import Clock

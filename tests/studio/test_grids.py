@@ -19,7 +19,7 @@ from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import DEMO
 from napari_pixcell.slides import Region
 from napari_pixcell.studio.generation import live
-from napari_pixcell.studio.generation.live import LONGEST, PAUSE, Live
+from napari_pixcell.studio.generation.timing import LONGEST, PAUSE, Live
 from napari_pixcell.studio.session import Session
 from napari_pixcell.studio.styles.choice import StyleChoice
 

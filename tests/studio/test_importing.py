@@ -11,8 +11,8 @@ import shapely
 from tifffile import imread, imwrite
 
 from napari_pixcell.cells.methods import LayoutSource
+from napari_pixcell.cells.reading.detecting import holds_cells
 from napari_pixcell.slides import Region
-from napari_pixcell.studio.cells.file_kinds import holds_cells
 
 
 def geojson(path: Path, *boxes: tuple[float, float, float, float], name: str = "Tumor") -> Path:

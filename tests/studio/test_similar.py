@@ -15,7 +15,7 @@ from napari_pixcell.engine.styles.similarity import overlap
 from napari_pixcell.slides import ArraySlide, Region, open_slide
 from napari_pixcell.slides.write import write_pyramid
 from napari_pixcell.studio.session import Session
-from napari_pixcell.studio.similar_job import LARGEST_BATCH
+from napari_pixcell.studio.similar import LARGEST_BATCH
 from napari_pixcell.worker.client import WorkerClient
 
 

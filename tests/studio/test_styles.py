@@ -12,12 +12,12 @@ from PIL import Image
 from scripted import ScriptedClient
 
 from napari_pixcell.engine.request import request_from_dict
+from napari_pixcell.engine.styles import pictures
 from napari_pixcell.engine.styles.blending import blend
 from napari_pixcell.engine.styles.library import StyleLibrary
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.slides import ArraySlide, Region
 from napari_pixcell.studio.session import Session
-from napari_pixcell.studio.styles import from_picture as style_making
 from napari_pixcell.studio.styles import styles as style_actions
 from napari_pixcell.studio.styles.choice import StyleChoice, StylePart
 from napari_pixcell.studio.styles.ingredients import Ingredient
@@ -202,7 +202,7 @@ def text_file(folder: Path) -> Path:
         (lambda folder: save_picture(folder, 255), "smaller than one tile"),
         (lambda folder: save_picture(folder, 300, (25400, 25400)), None),
         (lambda folder: save_picture(folder, 300, (101600, 101600)), "512 × 512 px at 0.25"),
-        (cells_file, "has no colours or holds cells"),
+        (cells_file, "is greyscale or holds cells"),
         (text_file, "not a readable slide or image"),
         (lambda folder: folder / "gone.png", "“gone.png” does not exist"),
         (lambda folder: folder, "is a folder"),
@@ -226,10 +226,10 @@ def test_a_picture_that_is_no_style_gets_a_sentence(
 
 
 def test_a_whole_slide_is_too_much_for_one_style(session, two, tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(style_making, "MOST_TILES", 1)
+    monkeypatch.setattr(pictures, "MOST_TILES", 1)
     session.styles.add_picture(save_picture(tmp_path))
     settle(session)
-    assert "draw a region on the tissue you want" in session.notices.problems["style"]
+    assert "draw a region on the tissue that you want" in session.notices.problems["style"]
 
 
 def test_a_failing_worker_and_a_cancel_leave_the_style_as_it_was(

@@ -30,11 +30,11 @@ from napari_pixcell.cells.ihc.table import (
     picture_row,
     write_table,
 )
+from napari_pixcell.engine.requests import LARGEST_SEARCH
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.families import get_family
 from napari_pixcell.slides.region import Region
 from napari_pixcell.studio.cells.layouts import Layouts
-from napari_pixcell.studio.cells.segmentation import LARGEST_SEARCH
 from napari_pixcell.studio.notices import Notices
 from napari_pixcell.studio.regions.item import RegionItem
 from napari_pixcell.studio.regions.regions import Regions

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from napari_pixcell.cells.combining import check_part, take_out
 from napari_pixcell.cells.methods import LayoutSource, SegmentMethod
+from napari_pixcell.engine.requests import LARGEST_SEARCH
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.segmenters import segmenter_file
 from napari_pixcell.studio.cells.layout import Cells
@@ -24,8 +25,6 @@ from napari_pixcell.studio.regions.regions import Regions
 from napari_pixcell.studio.settings import Settings
 from napari_pixcell.studio.slides import Slides
 from napari_pixcell.studio.tasks import Tasks
-
-LARGEST_SEARCH = 8192**2  # px segmented at once: more takes too much memory
 
 
 @dataclass(eq=False)

@@ -18,10 +18,10 @@ from napari_pixcell.errors import PixCellError
 from napari_pixcell.studio.background import Background
 from napari_pixcell.studio.cells.layouts import Layouts
 from napari_pixcell.studio.generation.grids import Grids
-from napari_pixcell.studio.generation.live import MOST_TILES, Live
 from napari_pixcell.studio.generation.queue import JobQueue
 from napari_pixcell.studio.generation.start import start_of, start_words, why_no_start
 from napari_pixcell.studio.generation.target import Start, Target
+from napari_pixcell.studio.generation.timing import MOST_TILES, Live
 from napari_pixcell.studio.models import InstalledModels
 from napari_pixcell.studio.notices import Notices
 from napari_pixcell.studio.regions.geometry import tiles_text

@@ -16,8 +16,8 @@ from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.presets import EXACT
 from napari_pixcell.engine.request import MAX_SEED, GenerateRequest
 from napari_pixcell.models.families import get_family
-from napari_pixcell.studio.generation.pace import Paces
 from napari_pixcell.studio.generation.target import Start, Target
+from napari_pixcell.studio.generation.timing import Paces
 from napari_pixcell.studio.tasks import State, Task
 from napari_pixcell.words import counted
 

@@ -16,8 +16,8 @@ from psygnal import Signal
 from napari_pixcell.engine.events import Event, Failure, Finished, Notice, Preview, Variant
 from napari_pixcell.engine.request import GenerateRequest
 from napari_pixcell.studio.generation.job import GenerationJob, Job, Stopped, picture_of
-from napari_pixcell.studio.generation.pace import Paces
 from napari_pixcell.studio.generation.target import Start, Target
+from napari_pixcell.studio.generation.timing import Paces
 from napari_pixcell.studio.results.gallery import Gallery
 from napari_pixcell.studio.tasks import Tasks
 from napari_pixcell.words import counted

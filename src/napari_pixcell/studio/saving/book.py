@@ -12,10 +12,10 @@ from typing import Any
 
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.slides.stored_picture import pictures_folder
+from napari_pixcell.studio.saving.arrays import Side, Stored
 from napari_pixcell.studio.saving.document import SAVED
 from napari_pixcell.studio.saving.folder import FILE, SessionFolder
 from napari_pixcell.studio.saving.places import Offer
-from napari_pixcell.studio.saving.sides import Side, Stored
 from napari_pixcell.studio.saving.slide_mark import SlideMark
 
 

@@ -35,10 +35,15 @@ from napari_pixcell.studio.results.export import Exporter
 from napari_pixcell.studio.results.gallery import Gallery
 from napari_pixcell.studio.results.results import Result
 from napari_pixcell.studio.results.spill import memory_limit
-from napari_pixcell.studio.saving.arrays import layout_bytes, packed_bytes
+from napari_pixcell.studio.saving.arrays import (
+    Side,
+    Stored,
+    layout_bytes,
+    packed_bytes,
+    packed_side,
+)
 from napari_pixcell.studio.saving.document import MARK, SAVED, VERSION
 from napari_pixcell.studio.saving.measures import measured_document
-from napari_pixcell.studio.saving.sides import Side, Stored, packed_side
 from napari_pixcell.studio.settings import Settings
 from napari_pixcell.studio.slides import Slides
 from napari_pixcell.studio.styles.library import Styles

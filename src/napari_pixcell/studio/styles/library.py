@@ -13,14 +13,17 @@ from psygnal import Signal
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.styles.blending import as_grid
 from napari_pixcell.engine.styles.library import StyleLibrary, free_name
+from napari_pixcell.engine.styles.pictures import StylePicture, check_picture_size, open_picture
 from napari_pixcell.engine.styles.style import Style, checked_name
+from napari_pixcell.models.catalogue import Family
+from napari_pixcell.models.families import get_family
+from napari_pixcell.slides.slide import ArraySlide
 from napari_pixcell.studio.models import InstalledModels
 from napari_pixcell.studio.notices import Notices
 from napari_pixcell.studio.results.results import Result
 from napari_pixcell.studio.settings import Settings
 from napari_pixcell.studio.styles.choice import Ref
 from napari_pixcell.studio.styles.embedder import Embedder, EmbedTask
-from napari_pixcell.studio.styles.from_picture import Opened, open_picture, open_variant
 from napari_pixcell.studio.tasks import Task, Tasks
 
 SECTION = "style"
@@ -131,7 +134,7 @@ class Styles:
         family = self.settings.model
         self._add(f"Variant · seed {result.seed}", number, lambda: open_variant(result, family))
 
-    def _add(self, name: str, number: int, open_it: Callable[[], Opened]) -> None:
+    def _add(self, name: str, number: int, open_it: Callable[[], StylePicture]) -> None:
         family, encoder = self.settings.model, self.models.encoder
         if encoder is None:
             self._fail(f"{family.title} is not installed. Download it in the model manager.")
@@ -139,11 +142,11 @@ class Styles:
         task = self.tasks.start(PictureTask(name=name, number=number))
         values: list[PackedArray] = []
 
-        def work() -> tuple[Opened, NDArray[np.uint8]]:
+        def work() -> tuple[StylePicture, NDArray[np.uint8]]:
             opened = open_it()
             return opened, opened.thumbnail()
 
-        def embed(outcome: tuple[Opened, NDArray[np.uint8]]) -> None:
+        def embed(outcome: tuple[StylePicture, NDArray[np.uint8]]) -> None:
             opened, task.thumbnail = outcome
             task.note = opened.note
             if task.cancelled:
@@ -158,7 +161,7 @@ class Styles:
                 on_end=lambda job: end(opened, job.problem),
             )
 
-        def end(opened: Opened, problem: str = "") -> None:
+        def end(opened: StylePicture, problem: str = "") -> None:
             # In the thread that reads: after what it may still be reading.
             self._background.compute(opened.slide.close, lambda _: None, lambda _: None)
             self.tasks.end(task, problem)
@@ -224,3 +227,17 @@ class Styles:
             self._background.compute(lambda: self.folder.remove(id_), done, self._fail)
         else:
             done()
+
+
+def open_variant(result: Result, family: Family) -> StylePicture:
+    """Open a variant whose whole area is to become a style.
+
+    Raises
+    ------
+    PixCellError
+        If it is smaller than a tile, or too large for one style.
+    """
+    mpp = get_family(result.record.request.family).mpp
+    slide = ArraySlide([result.image], mpp, result.name)
+    check_picture_size("This variant", slide, family)
+    return StylePicture(slide)
