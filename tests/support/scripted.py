@@ -14,7 +14,7 @@ from napari_pixcell.engine.request import EmbedRequest, GenerateRequest, Segment
 from napari_pixcell.engine.training.request import TrainRequest
 from napari_pixcell.models.families import get_family
 from napari_pixcell.models.identity import encoder_identity
-from napari_pixcell.studio.client import JobHandle
+from napari_pixcell.studio.tasks import JobHandle
 
 SIDE = 256
 

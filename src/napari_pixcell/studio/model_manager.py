@@ -44,7 +44,7 @@ class ModelTask(Task):
     counted: ClassVar[bool] = False
 
 
-class ModelManager:
+class ModelManagerState:
     """Lists families, and downloads, removes, exports and imports their files.
 
     Everything that takes time runs in a thread of its own, so that nothing waits for a long

@@ -14,7 +14,7 @@ from napari_pixcell.studio.settings import Settings
 from napari_pixcell.studio.tasks import Tasks
 
 if TYPE_CHECKING:
-    from napari_pixcell.studio.model_manager import ModelManager
+    from napari_pixcell.studio.model_manager import ModelManagerState
 
 
 @dataclass(eq=False)
@@ -49,7 +49,9 @@ class InstalledModels:
         return self._encoders[family.name]
 
     @cached_property
-    def manager(self) -> ModelManager:
-        from napari_pixcell.studio.model_manager import ModelManager  # imports the hub's client
+    def manager(self) -> ModelManagerState:
+        from napari_pixcell.studio.model_manager import (
+            ModelManagerState,  # imports the hub's client
+        )
 
-        return ModelManager(self.tasks, self.check)
+        return ModelManagerState(self.tasks, self.check)

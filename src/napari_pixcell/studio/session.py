@@ -13,7 +13,6 @@ from napari_pixcell.studio.cells.inventing import Invention
 from napari_pixcell.studio.cells.layout_files import LayoutFiles
 from napari_pixcell.studio.cells.layouts import Layouts
 from napari_pixcell.studio.cells.segmentation import Segmentation
-from napari_pixcell.studio.client import Client
 from napari_pixcell.studio.datasets.datasets import Datasets
 from napari_pixcell.studio.generation.generator import Generator
 from napari_pixcell.studio.generation.grids import Grids
@@ -36,7 +35,7 @@ from napari_pixcell.studio.styles.embedder import Embedder
 from napari_pixcell.studio.styles.embeddings import RegionEmbeddings
 from napari_pixcell.studio.styles.library import Styles
 from napari_pixcell.studio.styles.styles import RegionStyles
-from napari_pixcell.studio.tasks import Tasks
+from napari_pixcell.studio.tasks import Client, Tasks
 
 T = TypeVar("T")
 

@@ -6,14 +6,13 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import Any, ClassVar, Literal, Protocol, TypeVar
 
 from psygnal import Signal
 
 from napari_pixcell.datasets.recipe.request import AnyRequest
 from napari_pixcell.engine.events import Event, Failure, Finished, Progress
 from napari_pixcell.studio.background import Background, sentence
-from napari_pixcell.studio.client import Client, JobHandle
 from napari_pixcell.studio.notices import Notices
 from napari_pixcell.words import duration
 
@@ -21,6 +20,26 @@ State = Literal["waiting", "running", "done", "failed", "cancelled"]
 K = TypeVar("K", bound="Task")
 T = TypeVar("T")
 SHOWN_EVERY_S = 0.15  # progress of work in threads
+
+
+class JobHandle(Protocol):
+    """Handle of a submitted request."""
+
+    def cancel(self) -> None:
+        """Stop between two steps."""
+
+
+class Client(Protocol):
+    """Runs requests, one after another."""
+
+    def submit(self, request: AnyRequest, on_event: Any = None, previews: bool = True) -> JobHandle:
+        """Queue a request; ``on_event`` receives its events in some thread."""
+
+    def restart(self) -> None:
+        """Release all memory; the next request starts afresh."""
+
+    def close(self) -> None:
+        """Stop for good."""
 
 
 class CancelledTask(Exception):

@@ -13,13 +13,13 @@ from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.presets import QUICK
 from napari_pixcell.engine.request import GenerateRequest
 from napari_pixcell.engine.requests import generate_request, source_of, tiles_of
+from napari_pixcell.engine.start_image import MAX_FEATHER
 from napari_pixcell.engine.sweep import Axis, Sweep
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.studio.background import Background
 from napari_pixcell.studio.cells.layouts import Layouts
 from napari_pixcell.studio.generation.grids import Grids
 from napari_pixcell.studio.generation.queue import JobQueue
-from napari_pixcell.studio.generation.start import start_of, start_words, why_no_start
 from napari_pixcell.studio.generation.target import Start, Target
 from napari_pixcell.studio.generation.timing import MOST_TILES, Live
 from napari_pixcell.studio.models import InstalledModels
@@ -30,7 +30,7 @@ from napari_pixcell.studio.regions.regions import Regions
 from napari_pixcell.studio.results.export import Exporter
 from napari_pixcell.studio.results.gallery import Gallery
 from napari_pixcell.studio.results.results import Result
-from napari_pixcell.studio.settings import NOTHING, Settings
+from napari_pixcell.studio.settings import NOTHING, SHOWN, Settings
 from napari_pixcell.studio.slides import Slides
 from napari_pixcell.studio.styles.ingredients import Ingredient, blended
 from napari_pixcell.studio.styles.styles import RegionStyles
@@ -283,3 +283,67 @@ def _label(ingredients: list[Ingredient]) -> str:
     if len(used) == 1:
         return used[0].name
     return " · ".join(f"{100 * one.share:.0f} % {one.name}" for one in used)
+
+
+def why_no_start(settings: Settings, item: RegionItem, shown: Result | None) -> str:
+    """Return why a region has nothing to start from as the settings ask; empty if it has.
+
+    Parameters
+    ----------
+    settings : Settings
+    item : RegionItem
+        The region.
+    shown : Result, optional
+        Its variant that is shown.
+    """
+    if settings.start_from == NOTHING:
+        return ""
+    if settings.start_from == SHOWN and shown is None:
+        return "Show a variant to start from"
+    if settings.start_from == SHOWN and shown is not None:
+        target = shown.target
+        if target.region != item.region or target.size != item.size:
+            return "The variant shown belongs to another position"
+    if settings.only_part and (item.area is None or not item.area.any()):
+        return "Mark a part first"
+    return ""
+
+
+def start_words(settings: Settings) -> str:
+    """Return in one sentence what the selected strength keeps and changes; empty for no start."""
+    if settings.start_from == NOTHING:
+        return ""
+    strength = settings.strength
+    if strength == 0:
+        return "Nothing changes: every pixel is kept."
+    if strength < 0.25:
+        return "Shapes and cells stay. Colours and fine texture change."
+    if strength < 0.4:
+        return "Most cells stay in position. Their appearance changes."
+    if strength < 0.7:
+        return "The rough arrangement stays. Most cells are new."
+    if strength < 1:
+        return "Little remains but light and dark."
+    return "Nothing remains: style and layout alone decide."
+
+
+def start_of(
+    settings: Settings, item: RegionItem, slide: Any, shown: Result | None
+) -> Start | None:
+    """Capture what a region's next generation starts from, by value; None for nothing."""
+    if settings.start_from == NOTHING:
+        return None
+    family = settings.model
+    picture: Any = item.pixels
+    if settings.start_from == SHOWN and shown is not None:
+        picture = shown.image
+    return Start(
+        slide=slide,
+        region=item.region,
+        family=family,
+        size=item.size,
+        picture=picture,
+        strength=settings.strength,
+        area=item.area > 0 if settings.only_part and item.area is not None else None,
+        feather=min(MAX_FEATHER, round(settings.feather_um / family.mpp)),
+    )

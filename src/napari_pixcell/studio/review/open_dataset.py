@@ -13,7 +13,7 @@ from napari_pixcell.datasets.store.dataset import MANIFEST, Dataset
 from napari_pixcell.datasets.store.decisions import DECISIONS, read_decisions
 from napari_pixcell.datasets.store.table import PairTable
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.studio.review.review_list import Columns, encoded
+from napari_pixcell.studio.review.columns import Columns, encoded
 
 YELLOW = (255, 230, 0)  # absent from H&E and from DAB
 SMALL = 160  # px; outlines in smaller pictures are translucent
@@ -25,7 +25,7 @@ class DatasetState(NamedTuple):
     manifest: int  # sizes of the files in bytes
     decisions: int
     columns: Columns
-    codes: NDArray[np.int8]  # their decisions, see ``review_list.CODES``
+    codes: NDArray[np.int8]  # their decisions, see CODES
     positions: dict[int, int]  # from the number of a pair to its position
 
 
@@ -109,9 +109,6 @@ class OpenDataset:
             ) from error
         about = self.dataset.description
         return LoadedPair(row["index"], image, labels, about.mpp, about.name)
-
-
-Pair = LoadedPair  # former name
 
 
 def _size(path: Path) -> int:
