@@ -18,7 +18,7 @@ from napari_pixcell.engine.sweep import MOST_PICTURES, Axis, Sweep
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import DEMO
 from napari_pixcell.slides import Region
-from napari_pixcell.studio.generation import live
+from napari_pixcell.studio.generation import timing
 from napari_pixcell.studio.generation.timing import LONGEST, PAUSE, Live
 from napari_pixcell.studio.session import Session
 from napari_pixcell.studio.styles.choice import StyleChoice
@@ -166,7 +166,7 @@ class Clock:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 50.0
-        monkeypatch.setattr(live.time, "monotonic", lambda: self.now)
+        monkeypatch.setattr(timing.time, "monotonic", lambda: self.now)
 
 
 def test_a_picture_is_due_after_a_pause_and_once(clock: Clock) -> None:

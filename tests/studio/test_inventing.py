@@ -104,7 +104,10 @@ def test_the_numbers_of_a_layout_are_taken_over(session, item) -> None:
         3000 < session.invention.recipe.density < 5000
         and 25 < session.invention.recipe.area_um2 < 50
     )
-    assert session.notices.notes["layout"] == "The numbers are those of Region 1. Press “Invent”."
+    assert (
+        session.notices.notes["layout"]
+        == "The numbers are those of Region 1. Press “Invent cells”."
+    )
 
 
 def test_inventing_tells_how_far_it_is_and_a_cancel_leaves_everything(session, item) -> None:

@@ -13,7 +13,8 @@ from napari_pixcell.models.families import stain_families, stain_name, stain_of
 from napari_pixcell.models.own_families import families_folder
 from napari_pixcell.slides import ArraySlide
 from napari_pixcell.studio.session import Session
-from napari_pixcell.studio.stains.sources import STAIN_FROM, start_words
+from napari_pixcell.studio.settings import STAIN_FROM
+from napari_pixcell.studio.stains.staining import kept_words
 
 
 def add_stain(name: str, title: str) -> str:
@@ -219,6 +220,6 @@ def test_ihc_given_as_h_and_e_is_warned_of(session: Session, client: ScriptedCli
 
 
 def test_each_way_and_strength_has_its_sentence() -> None:
-    said = {start_words(how, s) for how in STAIN_FROM for s in (0, 0.2, 0.45, 0.7)}
+    said = {kept_words(how, s) for how in STAIN_FROM for s in (0, 0.2, 0.45, 0.7)}
     assert len(said) == 7 and all(words.endswith(".") for words in said)
     assert [stain_name(f) for f in stain_families()][-1] == "HER2Match"

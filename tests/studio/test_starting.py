@@ -115,13 +115,13 @@ def test_the_variant_shown_is_started_from_and_not_one_of_another_place(started:
 
 def test_a_part_that_is_not_marked_is_said(started: Session) -> None:
     started.settings.only_part = True
-    assert started.generator.why_not() == "Mark a part first"
+    assert started.generator.why_not() == "Mark an area first"
     started.generator.generate()
     assert not started.queue.jobs
     mark(started)
     assert (
         started.generator.why_not() == ""
-        and started.generator.where_words() == " in the marked part"
+        and started.generator.where_words() == " in the marked area"
     )
 
 

@@ -43,21 +43,23 @@ T = TypeVar("T")
 class Session:
     """The state of the studio, without Qt: it *has* its parts, and does nothing itself.
 
-    Every method of a part returns at once. What takes time is a task, whose outcome comes with
-    :meth:`pump`, which the owner of the main thread calls. Nothing raises for what a user did: the
-    sentence goes to :attr:`notices`, under the name of the section it belongs to.
+    A part is a dataclass whose fields are the parts that it uses.
+
+    Every method of a part returns at once. Whatever takes time is a task, whose outcome is
+    delivered by :meth:`pump`, which the owner of the main thread calls. Mistakes of a user raise
+    nothing: their messages go to :attr:`notices`, under the name of their section.
 
     Parameters
     ----------
     client : Client
         Runs the requests.
     cache : EmbeddingCache, optional
-        Where embeddings are kept; by default the user's own.
+        Cache of embeddings; by default the user's own.
 
     Attributes
     ----------
     changed : Signal
-        Anything that the dock shows.
+        Anything that the dock shows has changed.
     """
 
     def __init__(self, client: Client, cache: EmbeddingCache | None = None) -> None:
@@ -119,7 +121,7 @@ class Session:
         self.regions.fit()
         self.changed.emit()
 
-    # -- all of it -------------------------------------------------------------------------
+    # -- all parts -------------------------------------------------------------------------
 
     def cancel(self) -> None:
         """Cancel what runs: the first of these parts that has something to cancel."""
@@ -142,7 +144,7 @@ class Session:
         self.notices.note("slide", "Memory was released. The next request loads the model again.")
 
     def pump(self) -> bool:
-        """Take in what came from threads and worker; called often, in the main thread."""
+        """Deliver results of threads and worker; called often, in the main thread."""
         came = self.background.pump()
         self.queue.flush()
         self.generator.tick()

@@ -1,4 +1,4 @@
-"""How variants are made: the fields of the Generate and Layout sections."""
+"""How variants are generated: the fields of the Generate and Layout sections."""
 
 from __future__ import annotations
 
@@ -11,13 +11,18 @@ from psygnal import SignalGroupDescriptor
 from napari_pixcell.cells.methods import CELLPOSE_MODEL, SegmentMethod
 from napari_pixcell.engine.presets import EXACT, get_preset
 from napari_pixcell.engine.request import MAX_SEED, GenerateRequest
-from napari_pixcell.engine.requests import GenerationSettings
+from napari_pixcell.engine.requests import STAIN_STRENGTH, GenerationSettings
 from napari_pixcell.models.catalogue import DEMO, Family
 from napari_pixcell.models.families import get_family
-from napari_pixcell.studio.stains.sources import INVERSION, STRENGTH
 
 NOTHING, TISSUE, SHOWN = "nothing", "tissue", "shown"
 STARTS = {NOTHING: "nothing", TISSUE: "the tissue", SHOWN: "the variant shown"}
+INVERSION, NOISE = "inversion", "noise"
+STAIN_FROM = {
+    INVERSION: "the tissue, inverted to noise",
+    TISSUE: "the tissue, mixed with noise",
+    NOISE: "noise, as published",
+}
 
 
 @dataclass
@@ -30,7 +35,7 @@ class Settings:
     count: int = 4
     seed: int = 1234
     steps: int = DEMO.steps
-    preset: str = EXACT.name  # what is left out to be faster, see presets
+    preset: str = EXACT.name  # a preset of napari_pixcell.engine.presets
     # Guidance scale; by default the family's, which may differ with a layout
     guidance: float | None = None
     layout_strength: float = 1.0  # 0 to 2
@@ -58,7 +63,7 @@ class Settings:
     grid_styles: int = 1  # steps through the blend of styles, where there is one
     stains: str = ""  # names of the selected stains, separated by commas
     stain_from: str = INVERSION  # what stains start from, one of STAIN_FROM
-    stain_strength: float = STRENGTH  # how much of that changes, 0 to 1
+    stain_strength: float = STAIN_STRENGTH  # how much of that changes, 0 to 1
 
     @property
     def model(self) -> Family:
@@ -90,12 +95,12 @@ class Settings:
         self.guidance = None
 
     def use_preset(self, name: str) -> None:
-        """Choose how much is left out to be faster, and so many steps as that wants."""
+        """Select a preset, and its number of steps."""
         self.preset = name
         self.steps = get_preset(name).steps_of(self.model.steps)
 
     def guidance_with(self, layout: bool) -> float:
-        """Give the guidance with or without a layout: the user's, else the family's."""
+        """Return the guidance scale with or without a layout: the user's, else the family's."""
         if self.guidance is not None:
             return self.guidance
         return self.model.layout_guidance if layout else self.model.guidance
@@ -113,7 +118,7 @@ class Settings:
         )
 
     def use(self, request: GenerateRequest, seed: bool = False) -> None:
-        """Take the settings of a request over, its seed only if asked to."""
+        """Use the settings of a request, with its seed if ``seed``."""
         self.family = request.family
         self.preset, self.steps, self.guidance = request.preset, request.steps, request.guidance
         self.layout_strength = request.layout_strength
@@ -123,7 +128,7 @@ class Settings:
             self.seed = request.seed
 
     def _use_start(self, request: GenerateRequest) -> None:
-        """Take over how much changes and where; a record does not say what it started from."""
+        """Use strength and area of a request; its record does not name the kind of start."""
         if request.start is None:
             self.start_from, self.only_part = NOTHING, False
             return

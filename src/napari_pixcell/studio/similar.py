@@ -27,7 +27,7 @@ from napari_pixcell.studio.styles.styles import RegionStyles
 from napari_pixcell.studio.tasks import Task, Tasks
 
 BEST = 6
-# Positions of one request: as many as take a second at most, so that generations get in between.
+# Positions of one request. It takes about a second, so that generations can run in between.
 FIRST_BATCH, LARGEST_BATCH, BATCH_S = 4, 8, 1.0
 
 
@@ -85,14 +85,14 @@ class SimilarTask(Task):
 
     def sentence(self) -> str:
         if not self.total:
-            return "Looking for tissue…"
+            return "Finding tissue…"
         left = f" · {self.clock.left}" if self.clock.left else ""
         return f"Searching… {self.done:,} of {self.total:,} positions{left}"
 
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """What a search does next, and what it knows so far."""
+    """The next positions of a search, and its result so far."""
 
     batch: SurveyBatch | None
     found: Similar | None
@@ -122,7 +122,7 @@ class SimilarTissue:
         self._background = self.tasks.background
         self._survey: tuple[str | None, Survey] | None = None  # encoder, and its survey
         self.job: SimilarTask | None = None
-        self.found: Similar | None = None  # the last result; during a search, what is known so far
+        self.found: Similar | None = None  # the last result; during a search, the result so far
         self.shown = True  # whether the map is shown on the slide
         self.regions.changed.connect(self._follow)
         self.slides.changed.connect(self._follow)
@@ -168,7 +168,7 @@ class SimilarTissue:
         self.changed.emit()
 
     def cancel(self) -> bool:
-        """Stop at once, and show what is known so far; True if a search was under way."""
+        """Stop at once, and show the result so far; True if a search was under way."""
         task, self.job = self.job, None
         if task is None:
             return False
@@ -191,7 +191,7 @@ class SimilarTissue:
             self.changed.emit()
 
     def forget(self) -> None:
-        """Remove the result; the next search is fast all the same."""
+        """Remove the result; the embeddings stay for the next search."""
         self.cancel()
         self.found = None
         self.changed.emit()
@@ -212,7 +212,7 @@ class SimilarTissue:
             self.styles.set(added.number)
 
     def _follow(self) -> None:
-        """Drop what is about another slide, or about a region that is gone or elsewhere."""
+        """Drop a search or result of another slide, or of a region that was moved or removed."""
         slide = self.slides.current
         for about in (self.job, self.found):
             if about is not None:
@@ -237,7 +237,7 @@ class SimilarTissue:
         return survey
 
     def _step(self, task: SimilarTask, last: tuple[SurveyBatch, Embedding] | None = None) -> Step:
-        """Record what came in, read the next positions, and rank what is known."""
+        """Record embeddings, read the next positions, and rank the known ones."""
         survey = task.survey
         if survey is None:  # stopped before it began
             return Step(None, None)
@@ -269,10 +269,10 @@ class SimilarTissue:
 
     def _compute(self, task: SimilarTask, work: Callable[[], Step]) -> None:
         self._background.compute(
-            work, lambda step: self._go_on(task, step), lambda text: self._failed(task, text)
+            work, lambda step: self._continue(task, step), lambda text: self._failed(task, text)
         )
 
-    def _go_on(self, task: SimilarTask, step: Step) -> None:
+    def _continue(self, task: SimilarTask, step: Step) -> None:
         if self.job is not task:
             return
         task.note(step.done, step.total)

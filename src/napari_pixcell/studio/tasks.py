@@ -1,4 +1,4 @@
-"""Background work: one way to run it, follow its progress, cancel it and know what is busy."""
+"""Background work: one way to run it, follow its progress and cancel it."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ class Tasks:
 
     @property
     def busy(self) -> bool:
-        """True while anything runs or an outcome is still to be taken in."""
+        """True while anything runs or an outcome was not delivered yet."""
         return self.background.busy or any(task.counted for task in self.running)
 
     def start(self, task: K) -> K:
@@ -157,7 +157,7 @@ class Tasks:
         return task
 
     def end(self, task: Task, problem: str = "") -> None:
-        """Note that a task is over; ``problem`` is shown in its section. Does nothing twice."""
+        """Record that a task is over; ``problem`` is shown in its section. Does nothing twice."""
         if task not in self.running:
             return
         self.running.remove(task)
@@ -188,7 +188,7 @@ class Tasks:
         self.background.talk(lambda: task.handle.cancel() if task.handle else None)
 
     def drop(self, task: Task | None) -> None:
-        """Cancel a task that nobody waits for any more, and forget it at once."""
+        """Cancel a task whose outcome is no longer needed, and forget it at once."""
         if task is not None and task in self.running:
             task.cancelled = True
             self.interrupt(task)

@@ -66,7 +66,7 @@ class Invention:
         return self.task is not None
 
     def cancel(self) -> bool:
-        """Stop at once, and keep the layout as it is; True if anything was stopped."""
+        """Stop at once, and keep the layout; True if anything was stopped."""
         stopped = False
         while (task := self.task) is not None:
             self.tasks.drop(task)
@@ -79,7 +79,7 @@ class Invention:
             self.notices.changed.emit()
 
     def invent(self) -> None:
-        """Invent the cells of the active region, or of its marked part.
+        """Invent the cells of the active region, or of its marked area.
 
         They replace the cells there, or are added with ``settings.keep_cells``.
         """
@@ -128,7 +128,7 @@ class Invention:
 
         def done(recipe: Recipe) -> None:
             self.recipe = recipe
-            self.notices.note(SECTION, f"The numbers are those of {name}. Press “Invent”.")
+            self.notices.note(SECTION, f"The numbers are those of {name}. Press “Invent cells”.")
 
         self._run("Measuring", work, done)
 

@@ -30,12 +30,12 @@ class Combined:
     found_classes: dict[int, str] = field(default_factory=dict)
 
     def origin(self, found: str) -> str:
-        """Say how the layout came about, ``found`` being how its new cells did."""
+        """Return how the layout was made; ``found`` is the origin of its new cells."""
         earlier = self.before.origin.split(", then ")[0] if self.before and self.stays else ""
         return f"{earlier}, then {found}" if earlier and earlier != found else found
 
     def source(self, found: LayoutSource) -> LayoutSource:
-        """Give the same for records."""
+        """Return the same for records."""
         kept = self.before.source if self.before is not None and self.stays else None
         return mixed(found, kept) or found
 
@@ -55,7 +55,7 @@ def put_beside(
     keep: str = "replace",
     classes: Mapping[int, str] | None = None,
 ) -> Combined:
-    """Put cells that were found or invented into a layout; see :func:`combine`."""
+    """Add segmented or invented cells to a layout; see :func:`combine`."""
     there = before.labels if before is not None else None
     labels, added, dropped = combine(there, found, part, keep)
     stays = count_cells(labels) > added

@@ -259,7 +259,7 @@ class Segmentation:
         return job is not None
 
     def check(self) -> None:
-        """Look again whether the selected method can be used; see :attr:`problem`."""
+        """Check whether the selected method can be used; see :attr:`problem`."""
         self.problem = ""
         try:
             how = self.settings.segmenting

@@ -1,4 +1,4 @@
-"""What the dock asks a dataset to be made of, and the recipe of it."""
+"""The dock's settings of a dataset, and the recipe made of them."""
 
 from __future__ import annotations
 

@@ -94,9 +94,9 @@ class Generator:
         return start_words(self.settings)
 
     def where_words(self) -> str:
-        """Return where the next generation changes the picture, to end a sentence."""
+        """Return which part of the picture the next generation changes, to end a sentence."""
         part = self.settings.start_from != NOTHING and self.settings.only_part
-        return " in the marked part" if part else ""
+        return " in the marked area" if part else ""
 
     @property
     def with_layout(self) -> bool:
@@ -305,7 +305,7 @@ def why_no_start(settings: Settings, item: RegionItem, shown: Result | None) -> 
         if target.region != item.region or target.size != item.size:
             return "The variant shown belongs to another position"
     if settings.only_part and (item.area is None or not item.area.any()):
-        return "Mark a part first"
+        return "Mark an area first"
     return ""
 
 

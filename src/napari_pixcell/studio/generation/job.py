@@ -54,11 +54,11 @@ class Job(Task, ABC):
 
     @property
     def part(self) -> float:
-        """Fraction that is done, 0 to 1."""
+        """Fraction done, 0 to 1."""
         return 1.0 if self.state == "done" else self.done / max(1, self.total)
 
     def complete(self, labels: NDArray[Any] | None) -> None:
-        """Put layout and start into the requests; runs in a thread."""
+        """Add layout and start to the requests; runs in a thread."""
 
     @property
     @abstractmethod
@@ -143,7 +143,7 @@ class GenerationJob(Job):
         if first.preset != EXACT.name:
             parts.append(first.preset)
         if first.start is not None:
-            parts.append(f"{first.strength:.0%} changes{' in a part' if first.part else ''}")
+            parts.append(f"{first.strength:.0%} changes{' in an area' if first.part else ''}")
         if first.size is not None:
             parts.append(f"{first.size[1]} × {first.size[0]} px")
         return ", ".join(parts)

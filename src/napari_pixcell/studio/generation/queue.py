@@ -223,7 +223,7 @@ class JobQueue:
             self.preview.emit(None, None)
 
     def flush(self) -> None:
-        """Show the newest preview and progress, once however many came."""
+        """Show the newest preview and progress, once for all events so far."""
         job = self.current
         if job is not None and job.state == "running" and job.cancelled_at is not None:
             self._insist(job)

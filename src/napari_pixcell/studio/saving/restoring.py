@@ -78,7 +78,7 @@ class Restoring:
         self._opening: Opening | None = None
         self._busy = False  # looking for a session and its slide
 
-    # -- which slide ---------------------------------------------------------------------
+    # -- the slide -----------------------------------------------------------------------
 
     def open(self, path: Path) -> None:
         """Open a saved session beside what is there, and save to it from then on.
@@ -89,7 +89,7 @@ class Restoring:
             Its folder, or the ``session.json`` in it.
         """
         if self._busy or self._opening is not None:
-            self.notices.say(SECTION, "A session is being opened. Wait until it is there.")
+            self.notices.say(SECTION, "Another session is being opened. Wait until it is done.")
             return
         slide = self.slides.current
         self.notices.say(SECTION, "")
@@ -294,11 +294,11 @@ class Restoring:
         own = opening.locked and not damaged
         if opening.locked and not own:
             opening.folder.release()
-        place = None if own else opening.folder.path.parent
+        parent = None if own else opening.folder.path.parent
         self.saver.adopt(
             self.slides.key,
             opening.folder if own else None,
-            place,
+            parent,
             opening.names if own else {},
             opening.id if own else "",
         )

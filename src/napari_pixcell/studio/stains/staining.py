@@ -33,9 +33,8 @@ from napari_pixcell.studio.regions.regions import Regions
 from napari_pixcell.studio.results.export import Exporter
 from napari_pixcell.studio.results.gallery import Gallery
 from napari_pixcell.studio.results.results import Result
-from napari_pixcell.studio.settings import Settings
+from napari_pixcell.studio.settings import INVERSION, NOISE, Settings
 from napari_pixcell.studio.slides import Slides
-from napari_pixcell.studio.stains.sources import INVERSION, NOISE, start_words
 from napari_pixcell.studio.styles.embedder import Embedder, EmbedTask
 from napari_pixcell.studio.tasks import Task, Tasks
 
@@ -158,7 +157,7 @@ class Staining:
     def words(self) -> str:
         """Return what of the tissue the stains keep, honestly."""
         settings, item = self.settings, self.regions.active
-        text = start_words(settings.stain_from, settings.stain_strength)
+        text = kept_words(settings.stain_from, settings.stain_strength)
         held = item is not None and any(self._follows(item, family) for family in self.chosen)
         return f"{text} The layout holds its cells." if held else text
 
@@ -320,3 +319,37 @@ class Staining:
         """Lay out the tissue and its stains side by side; see :meth:`Grids.sheet`."""
         if self.last is not None and self._target is not None:
             self.grids.sheet(self.last, done, failed, before=("tissue", self._target.pixels))
+
+
+def kept_words(start: str, strength: float) -> str:
+    """Return how much of the tissue a stain keeps, in words.
+
+    They follow benchmarks/structure.py on the demo stain: the share of nuclei that tissue and stain
+    have in the same positions (F1). Chance gives 0.34, pure noise 0.19.
+
+    | change | 0.2 | 0.3 | 0.4 | 0.5 | 0.6 | 0.8 |
+    | --- | --- | --- | --- | --- | --- | --- |
+    | inverted to noise | 0.79 | 0.78 | 0.79 | 0.80 | 0.76 | 0.74 |
+    | mixed with noise | 0.71 | 0.59 | 0.51 | 0.39 | 0.27 | 0.23 |
+
+    Parameters
+    ----------
+    start : str
+        A key of :data:`~napari_pixcell.studio.settings.STAIN_FROM`.
+    strength : float
+        How much changes, 0 to 1.
+    """
+    if start == NOISE:
+        return (
+            "Only the style follows the tissue. Cells are not in the same positions as in the H&E."
+        )
+    if strength == 0:
+        return "Nothing changes: every pixel of the H&E is kept."
+    if start == INVERSION:
+        kept = "Most cells stay in position" + ("." if strength < 0.65 else ", some move.")
+        return f"{kept} Every seed gives the same picture."
+    if strength < 0.35:
+        return "Most cells stay in position, some are new."
+    if strength < 0.5:
+        return "Some cells stay in position, most are new."
+    return "Cells are not in the same positions as in the H&E."

@@ -105,7 +105,7 @@ class Embedder:
         return task
 
     def measure(self) -> None:
-        """Find out how much is cached, unless that is known."""
+        """Measure the cache, unless its size is known."""
         if self.cache.bytes is None:
             self.update_cache(self.cache.measure)
 
@@ -143,7 +143,7 @@ class _Run:
     # -- in the thread that computes -----------------------------------------------------
 
     def begin(self) -> NDArray[np.uint8] | None:
-        """Look the embedding up, or ask for it; return the tissue, unless it is very large."""
+        """Look the embedding up, or request it; return the tissue, unless it is very large."""
         tissue, post = self._tissue, self._embedder.background.post
         self._known = known = cached_embedding(tissue, self._embedder.cache)
         if known.values is not None:
