@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,7 +18,9 @@ from napari_pixcell.models.catalogue import DEMO
 from napari_pixcell.models.families import get_family
 from napari_pixcell.slides import ArraySlide, Region
 from napari_pixcell.studio.cells import layouts, segmentation
+from napari_pixcell.studio.notices import Notices
 from napari_pixcell.studio.regions.geometry import tiles_text
+from napari_pixcell.studio.regions.regions import Regions
 from napari_pixcell.studio.session import Session
 
 
@@ -243,3 +246,24 @@ def test_the_cells_of_a_large_layout_are_counted_without_the_window_waiting(
     assert not session.generator.why_not()
     session.wait(20)
     assert item.cells == 2 and item.layout_text.startswith("2 cells")
+
+
+def test_regions_need_only_a_slide_the_settings_and_the_notices() -> None:
+    slide = SimpleNamespace(shape=(1500, 1500), mpp=0.5)
+    slides = SimpleNamespace(key="case 7", current=slide, ready=True)
+    notices = Notices()
+    regions = Regions(slides, SimpleNamespace(model=DEMO, family=DEMO.name), notices)
+    signals: list[str] = []
+    for name in ("added", "moved", "removed", "restored"):
+        getattr(regions, name).connect(lambda name=name: signals.append(name), max_args=0)
+    first, second = regions.add((400, 400)), regions.add((800, 800))
+    assert regions.current == [first, second] and regions.active is second
+    regions.move(second.number, Region(600, 600, 256, 256))
+    regions.remove(second.number)
+    assert regions.active is first and notices.notes["region"] == "Region 2 was removed."
+    regions.undo_remove()
+    assert regions.active is second and second.region == Region(600, 600, 256, 256)
+    assert signals == ["added", "added", "moved", "removed", "restored"]
+    slides.key, slides.current = "", None
+    assert regions.add((0, 0)) is None and regions.current == []
+    assert notices.problems["region"] == "No slide is open. Open one first."

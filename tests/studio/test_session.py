@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import threading
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -310,6 +311,21 @@ def test_closing_ends_the_worker(client: ScriptedClient) -> None:
     session.wait(5, until=lambda: client.restarted)
     session.close()
     assert client.closed
+
+
+def test_a_session_only_wires_its_parts(session: Session) -> None:
+    public = {
+        name
+        for name, value in vars(Session).items()
+        if not name.startswith("_") and (callable(value) or isinstance(value, property))
+    }
+    assert public == {"busy", "cancel", "close", "free_memory", "pump", "wait"}
+    parts = [part for part in vars(session).values() if is_dataclass(part)]
+    for part in parts:
+        if part is not session.settings:  # its fields are values
+            names = [field.name for field in fields(part) if field.init]
+            assert all(getattr(part, name) is getattr(session, name) for name in names)
+    assert len(parts) > 20
 
 
 def test_the_state_imports_neither_qt_nor_torch() -> None:
