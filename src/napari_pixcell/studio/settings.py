@@ -19,8 +19,8 @@ NOTHING, TISSUE, SHOWN = "nothing", "tissue", "shown"
 STARTS = {NOTHING: "nothing", TISSUE: "the tissue", SHOWN: "the variant shown"}
 INVERSION, NOISE = "inversion", "noise"
 STAIN_FROM = {
-    INVERSION: "the tissue, inverted to noise",
-    TISSUE: "the tissue, mixed with noise",
+    INVERSION: "tissue, inverted to noise",
+    TISSUE: "tissue with added noise",
     NOISE: "noise, as published",
 }
 

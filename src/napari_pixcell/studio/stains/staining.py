@@ -330,7 +330,7 @@ def kept_words(start: str, strength: float) -> str:
     | change | 0.2 | 0.3 | 0.4 | 0.5 | 0.6 | 0.8 |
     | --- | --- | --- | --- | --- | --- | --- |
     | inverted to noise | 0.79 | 0.78 | 0.79 | 0.80 | 0.76 | 0.74 |
-    | mixed with noise | 0.71 | 0.59 | 0.51 | 0.39 | 0.27 | 0.23 |
+    | with added noise | 0.71 | 0.59 | 0.51 | 0.39 | 0.27 | 0.23 |
 
     Parameters
     ----------
