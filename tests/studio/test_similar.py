@@ -187,7 +187,7 @@ def test_a_slide_of_glass_says_so(client) -> None:
     add(session, (400, 400))
     session.similar.find()
     session.wait(20)
-    assert "no tissue was found" in session.notices.problems["region"]
+    assert "No tissue was found" in session.notices.problems["region"]
     session.close()
 
 

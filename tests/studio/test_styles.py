@@ -265,7 +265,9 @@ def test_a_style_of_another_encoder_is_refused_in_a_sentence(
     session.styles.set(session.library.all[0].id)
     assert session.generator.why_not() == ""
     session.models._encoders["demo"] = "another"
-    assert session.generator.why_not() == "“Old” was made with the encoder of another model (demo)"
+    assert (
+        session.generator.why_not() == "“Old” was embedded by the encoder of another model (demo)"
+    )
     assert "make this one again" in session.styles.why_no_blend(session.regions.active)
     session.styles.choose(StyleChoice.of(two[0].number, session.library.all[0].id).with_balance(0))
     assert session.generator.why_not() == ""  # none of it is used
