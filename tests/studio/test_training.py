@@ -48,7 +48,7 @@ def settle(session: Session) -> None:
     session.wait(until=lambda: not session.background.busy)
 
 
-def test_what_is_missing_is_said_one_after_the_other(
+def test_missing_inputs_of_a_training_are_named_in_turn(
     session: Session, folders: dict[str, Path]
 ) -> None:
     teaching = session.training
@@ -76,7 +76,7 @@ def test_what_is_missing_is_said_one_after_the_other(
     assert teaching.job is None
 
 
-def test_it_says_how_far_it_is_and_the_stain_is_there_at_once(
+def test_training_reports_progress_and_its_stain_is_available_at_once(
     asked: Session, client: ScriptedClient, folders: dict[str, Path]
 ) -> None:
     teaching = asked.training
@@ -104,7 +104,7 @@ def test_it_says_how_far_it_is_and_the_stain_is_there_at_once(
     assert teaching.why_not() == ""  # it may be trained further
 
 
-def test_cancelling_keeps_what_was_done_and_says_so(asked: Session, client: ScriptedClient) -> None:
+def test_a_cancelled_training_keeps_its_checkpoint(asked: Session, client: ScriptedClient) -> None:
     asked.cancel()
     assert asked.training.job is None or asked.training.job.sentence() == "Cancelling…"
     asked.wait()
@@ -114,7 +114,9 @@ def test_cancelling_keeps_what_was_done_and_says_so(asked: Session, client: Scri
     assert asked.training.words() == "3 pairs · training resumes with the same pairs"
 
 
-def test_what_fails_is_said_in_the_section(asked: Session, client: ScriptedClient) -> None:
+def test_a_failed_training_is_reported_in_its_section(
+    asked: Session, client: ScriptedClient
+) -> None:
     client.teaching[0][1](Failure("The pairs give 3 tiles of tissue."))
     asked.wait()
     assert asked.notices.problems["stain"] == "The pairs give 3 tiles of tissue."
@@ -143,7 +145,7 @@ def test_two_regions_of_two_slides_become_a_pair(session: Session, picture: np.n
     assert teaching.words() == "2 pairs" and not session.notices.problems  # the same size in µm
 
 
-def test_regions_that_differ_in_size_get_a_sentence(session: Session) -> None:
+def test_a_pair_of_regions_must_have_equal_size(session: Session) -> None:
     from napari_pixcell.slides import Region
 
     teaching = session.training
