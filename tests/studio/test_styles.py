@@ -262,7 +262,7 @@ def test_a_style_of_another_encoder_is_refused(session, client, two, monkeypatch
     assert (
         session.generator.why_not() == "“Old” was embedded by the encoder of another model (demo)"
     )
-    assert "make this one again" in session.styles.why_no_blend(session.regions.active)
+    assert "embed its tissue again" in session.styles.why_no_blend(session.regions.active)
     session.styles.choose(StyleChoice.of(two[0].number, session.library.all[0].id).with_balance(0))
     assert session.generator.why_not() == ""  # none of it is used
     session.generator.generate_series(3)

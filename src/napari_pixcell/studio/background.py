@@ -98,7 +98,6 @@ def sentence(error: BaseException) -> str:
     if isinstance(error, MemoryError):
         return "Not enough memory. Close other images and try again."
     if isinstance(error, OSError) and error.strerror:
-        return (
-            f"A file could not be read or written: {error.strerror}. Check the disk and try again."
-        )
-    return f"An unexpected error occurred ({type(error).__name__}). Try again. The log has the details."
+        return f"A file cannot be read or written: {error.strerror}. Check the disk and try again."
+    name = type(error).__name__
+    return f"An unexpected error occurred ({name}). Try again. The log has the details."

@@ -66,7 +66,7 @@ class StyleChoice:
         return self._with_shares((both * (1 - balance), both * balance, *self.shares[2:]))
 
     def with_share(self, index: int, share: float) -> StyleChoice:
-        """Return a choice in which one style has ``share``, 0 to 1; the others stay in proportion."""
+        """Return a choice with another share of one style; the others stay in proportion."""
         rest = 1 - self.shares[index]
         others = (
             [s * (1 - share) / rest for s in self.shares]
