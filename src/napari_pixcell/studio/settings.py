@@ -35,13 +35,13 @@ class Settings:
     count: int = 4
     seed: int = 1234
     steps: int = DEMO.steps
-    preset: str = EXACT.name  # a preset of napari_pixcell.engine.presets
+    preset: str = EXACT.name
     # Guidance scale; by default the family's, which may differ with a layout
     guidance: float | None = None
     layout_strength: float = 1.0  # 0 to 2
     layout_until: float = 1.0  # fraction of the steps in which the layout acts, 0 to 1
     segment_method: str = "builtin"
-    segment_model: str = CELLPOSE_MODEL  # of Cellpose
+    segment_model: str = CELLPOSE_MODEL
     cell_diameter: float = 0.0  # of a typical cell, in µm, for Cellpose; 0 for any size
     # These decide how many cells are segmented, see SegmentMethod.
     flow_threshold: float = SegmentMethod.flow_threshold
@@ -60,7 +60,7 @@ class Settings:
     grid_layout: str = ""
     grid_steps: str = ""
     grid_strength: str = ""
-    grid_styles: int = 1  # steps through the blend of styles, where there is one
+    grid_styles: int = 1  # steps through a blend of styles
     stains: str = ""  # names of the selected stains, separated by commas
     stain_from: str = INVERSION  # what stains start from, one of STAIN_FROM
     stain_strength: float = STAIN_STRENGTH  # how much of that changes, 0 to 1

@@ -22,8 +22,8 @@ class Combined:
     """New cells together with those that stay."""
 
     labels: NDArray[np.int32]  # (height, width)
-    added: int  # dropped: left out because they touch others
-    dropped: int
+    added: int
+    dropped: int  # left out because they touch others
     before: Cells | None  # the layout before
     stays: bool  # whether any cell of it stays
     # Classes of the added cells, by their labels in ``labels``

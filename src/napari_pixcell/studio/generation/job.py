@@ -26,7 +26,7 @@ from napari_pixcell.words import counted
 class Job(Task, ABC):
     """A task of the queue, of which the worker runs one at a time."""
 
-    number: int  # identifies it; never used twice in a session
+    number: int  # never used twice in a session
     requests: list[Any]  # made one after another, all by value
     target: Target | None = None
     previews: bool = True
@@ -131,7 +131,7 @@ class GenerationJob(Job):
             self.requests = [replace(request, layout=packed) for request in self.requests]
         if self.start is not None:
             self.requests = self.start.complete(self.requests)
-            self.start = None  # what it started from need not be kept twice
+            self.start = None  # the requests hold it now
 
     def summary(self) -> str:
         """Return what it makes: “4 variants, seed 1234, 20 steps”."""

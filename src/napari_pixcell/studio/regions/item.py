@@ -25,7 +25,7 @@ NO_STYLE = 0
 class RegionItem:
     """A region of a session."""
 
-    number: int  # identifies it; never used twice in a session
+    number: int  # never used twice in a session
     name: str
     slide: str
     region: Region

@@ -31,8 +31,7 @@ class Regions:
 
     changed = Signal()  # regions were added, removed, moved, renamed or activated
     added = Signal(object)  # (RegionItem): a region was drawn
-    # (RegionItem, Region, bool): a region is elsewhere than before (the second value); True once
-    # the drag is over
+    # (RegionItem, Region, bool): a region was moved from an earlier box; False during a drag
     moved = Signal(object, object, bool)
     # (RegionItem, tuple): a region has another size for another family; (height, width) before
     refitted = Signal(object, object)

@@ -23,7 +23,7 @@ class Result:
 
     number: int
     target: Target
-    # uint8, (height, width, 3): its pixels; None while they are only on disk
+    # Pixels, uint8, (height, width, 3); None while they are only on disk
     memory: Picture | None
     record: Record
     job: int  # number of the job that made it

@@ -71,12 +71,12 @@ class Restoring:
     notices: Notices
 
     def __post_init__(self) -> None:
-        # A session whose slide was not found; slide_moved_to continues
+        # A session whose slide is missing, until slide_moved_to()
         self.slide_lost: Opening | None = None
         # Receives the slide of an opened session, and makes it the current one
         self.show_slide: Callable[[Any], object] = self.slides.set
         self._opening: Opening | None = None
-        self._busy = False  # looking for a session and its slide
+        self._busy = False  # a session and its slide are being opened
 
     # -- the slide -----------------------------------------------------------------------
 

@@ -107,7 +107,7 @@ class _Snapshot:
     def _region(self, item: RegionItem) -> dict[str, Any]:
         area, layout = item.area, item.whole_layout
         area_side = None
-        if area is not None and area.any():  # it is tiny, and painted on in silence
+        if area is not None and area.any():  # tiny, and no signal tells of strokes
             packed = area.copy()
             digest = hash(packed.tobytes()), packed.shape
             key = "area", item.number, digest

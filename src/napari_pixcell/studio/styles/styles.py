@@ -275,7 +275,7 @@ class RegionStyles:
             def make() -> Style:
                 if len(parts) == 1 and parts[0].style is not None:
                     style = replace(parts[0].style, name=name)
-                    # A saved style under another name is another style.
+                    # Saving under another name makes another style.
                     return replace(style, id=new_id()) if style.id in self.library.saved else style
                 return Style(
                     name,
