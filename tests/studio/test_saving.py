@@ -515,7 +515,7 @@ def test_saving_elsewhere_copies_everything(start: Start, slide_file: Path, tmp_
     assert saved(session) == tmp_path / "mine.pixcell"
     session.saver.save_as(tmp_path / "mine.pixcell")
     session.saver.flush()
-    assert "There is a folder “mine.pixcell” already" in session.notices.problems["slide"]
+    assert "The folder “mine.pixcell” exists already" in session.notices.problems["slide"]
     closed(session)
     again = start()
     again.restoring.open(tmp_path / "mine.pixcell")

@@ -14,9 +14,9 @@ from qtpy.QtWidgets import QComboBox, QFrame, QScrollArea, QWidget
 from napari_pixcell import __version__
 from napari_pixcell.cells.reading.limits import holds_cells
 from napari_pixcell.preferences import sessions_wanted
-from napari_pixcell.studio.client import Client
 from napari_pixcell.studio.saving.folder import is_session
 from napari_pixcell.studio.session import Session
+from napari_pixcell.studio.tasks import Client
 from napari_pixcell.ui import configuration, help_menu
 from napari_pixcell.ui.docked import Docked
 from napari_pixcell.ui.keys import Keys

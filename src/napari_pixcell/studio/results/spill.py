@@ -91,7 +91,6 @@ class Spill:
         return path
 
     def close(self) -> None:
-        """Remove the folder."""
         self._closed = True
         shutil.rmtree(self.folder, ignore_errors=True)
 

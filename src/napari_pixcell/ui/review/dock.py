@@ -14,8 +14,8 @@ from qtpy.QtWidgets import QCheckBox, QFileDialog, QSplitter, QVBoxLayout
 
 from napari_pixcell.datasets.store.dataset import DESCRIPTION
 from napari_pixcell.errors import PixCellError
+from napari_pixcell.studio.review.columns import counts, used
 from napari_pixcell.studio.review.review import Review
-from napari_pixcell.studio.review.review_list import counts, used
 from napari_pixcell.ui.docked import Docked, find_or_open
 from napari_pixcell.ui.review.detail import Detail
 from napari_pixcell.ui.review.filters import ReviewFilters

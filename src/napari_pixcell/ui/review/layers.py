@@ -6,15 +6,16 @@ import numpy as np
 from napari.layers import Image, Labels
 from napari.viewer import Viewer
 
-from napari_pixcell.slides.region import AXES, UNITS
-from napari_pixcell.studio.review.open_dataset import Pair
+from napari_pixcell.slides.region import UNITS
+from napari_pixcell.slides.region import AXES
+from napari_pixcell.studio.review.open_dataset import LoadedPair
 from napari_pixcell.ui.layers.slide import ROLE, role
 
 KIND = "review"
 GAP_UM = 20.0
 
 
-def show_pair(viewer: Viewer, pair: Pair) -> None:
+def show_pair(viewer: Viewer, pair: LoadedPair) -> None:
     """Show image and mask of a pair left of all layers, in place of the previous pair."""
     layers = viewer.layers
     for layer in [one for one in layers if role(one) == KIND]:

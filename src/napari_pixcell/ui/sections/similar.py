@@ -12,8 +12,7 @@ from qtpy.QtWidgets import QGridLayout, QMenu, QToolButton, QWidget
 
 from napari_pixcell.engine.styles.similarity import Match
 from napari_pixcell.studio.session import Session
-from napari_pixcell.studio.similar import BEST
-from napari_pixcell.studio.similar_job import Similar
+from napari_pixcell.studio.similar import BEST, Similar
 from napari_pixcell.ui.bind import on_edit, set_quietly
 from napari_pixcell.ui.layers.link import LayerLink
 from napari_pixcell.ui.widgets import (

@@ -6,7 +6,7 @@ import math
 from typing import NamedTuple
 
 from napari_pixcell.datasets.store.checks import FLAGS, SCORES, Checks
-from napari_pixcell.studio.review.review_list import CELLS, NUMBER, Columns
+from napari_pixcell.studio.review.columns import CELLS, NUMBER, Columns
 from napari_pixcell.words import counted
 
 TITLES = {

@@ -1,13 +1,47 @@
-"""How long a generation will take, learnt from earlier ones."""
+"""When live pictures are due, and how long generations take."""
 
 from __future__ import annotations
 
+import time
 from functools import lru_cache
 
 from napari_pixcell.engine.canvas.plan import Canvas
 from napari_pixcell.engine.request_values import GenerateRequest
 from napari_pixcell.models.families import get_family
 from napari_pixcell.studio.tasks import Clock
+
+# Seconds without a stroke after which the picture is due, and after the first one at most.
+PAUSE = 0.25
+LONGEST = 3.0
+MOST_TILES = 4  # tiles of a region that is fast enough
+
+
+class Live:
+    """Waits for a pause in painting, up to a limit."""
+
+    def __init__(self) -> None:
+        self.on = False
+        self._first: float | None = None
+        self._last = 0.0
+
+    def touched(self) -> None:
+        """Note a stroke, or another change that the picture depends on."""
+        if self.on:
+            self._last = time.monotonic()
+            self._first = self._last if self._first is None else self._first
+
+    def due(self) -> bool:
+        """Return whether the picture is due; the next one needs another stroke."""
+        if self._first is None:
+            return False
+        now = time.monotonic()
+        if now - self._last < PAUSE and now - self._first < LONGEST:
+            return False
+        self._first = None
+        return True
+
+    def forget(self) -> None:
+        self._first = None
 
 
 @lru_cache(maxsize=64)
@@ -24,7 +58,6 @@ class Paces:
         self._seen: dict[tuple[object, ...], float] = {}
 
     def learn(self, request: GenerateRequest, clock: Clock) -> None:
-        """Record the pace of a job."""
         if clock.pace is not None:
             self._seen[_way(request, request.layout is not None)] = clock.pace
 

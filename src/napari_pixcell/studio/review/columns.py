@@ -29,45 +29,24 @@ NUMBER, CELLS = "number", "cells"
 
 @dataclass(frozen=True)
 class PairQuery:
-    """Filter and order of a list of pairs.
+    """Filter and order of a list of pairs."""
 
-    Parameters
-    ----------
-    show : str
-        A key of :data:`SHOW`.
-    style : int, optional
-        Number of the style; None for all styles.
-    sort : str
-        ``number``, ``cells``, or one of :data:`~napari_pixcell.datasets.store.checks.SCORES`.
-    highest_first : bool
-        Whether the order is descending.
-    """
-
-    show: str = "all"
-    style: int | None = None
-    sort: str = NUMBER
-    highest_first: bool = False
+    show: str = "all"  # a key of SHOW
+    style: int | None = None  # number of the style; None for all styles
+    sort: str = NUMBER  # ``number``, ``cells``, or one of SCORES
+    highest_first: bool = False  # whether the order is descending
 
 
 @dataclass(frozen=True, eq=False)
 class Columns:
-    """The pairs of a table at one time, while the table may grow in another thread.
+    """The pairs of a table at one time, while the table may grow in another thread."""
 
-    Parameters
-    ----------
-    index, style, cells : array, int32, (pairs,)
-        See :class:`~napari_pixcell.datasets.store.table.PairTable`.
-    scores : array, float32, (pairs, scores)
-    flags : array, bool, (pairs, flags)
-    flagged : array, bool, (pairs,)
-    """
-
-    index: NDArray[np.int32]
+    index: NDArray[np.int32]  # index, style, cells: (pairs,), see PairTable
     style: NDArray[np.int32]
     cells: NDArray[np.int32]
-    scores: NDArray[np.float32]
-    flags: NDArray[np.bool_]
-    flagged: NDArray[np.bool_]
+    scores: NDArray[np.float32]  # (pairs, scores)
+    flags: NDArray[np.bool_]  # (pairs, flags)
+    flagged: NDArray[np.bool_]  # (pairs,)
 
     @classmethod
     def of(cls, table: PairTable) -> Columns:
@@ -78,11 +57,9 @@ class Columns:
         return len(self.index)
 
     def score(self, name: str) -> NDArray[np.float32]:
-        """Return one score of all pairs."""
         return self.scores[:, list(SCORES).index(name)]
 
     def flags_of(self, position: int) -> list[str]:
-        """Return the names of a pair's flags."""
         return [name for name, on in zip(FLAGS, self.flags[position], strict=True) if on]
 
     def known_scores(self) -> list[str]:
