@@ -197,7 +197,7 @@ def similar(window: Window) -> None:
 def starting(window: Window) -> None:
     """Start from the tissue, and regenerate an area only."""
     studio, session = window.studio, window.session
-    panel, item = studio.generate.starting, session.regions.active
+    panel, item = studio.generate.start, session.regions.active
     window.look_at(item)
     window.unfold(panel)
     window.choose(panel.start_from, panel.start_from.findData("tissue"))

@@ -63,7 +63,6 @@ class Keys:
         self._lend()
 
     def close(self) -> None:
-        """Unbind all keys."""
         self._take_back()
         viewer = self._viewer()
         if viewer is not None:

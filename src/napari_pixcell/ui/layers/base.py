@@ -14,6 +14,7 @@ from qtpy.QtCore import QObject, QTimer
 from napari_pixcell.slides import Region, placement
 from napari_pixcell.slides.placement import AXES, UNITS
 from napari_pixcell.studio.session import Session
+from napari_pixcell.ui.arrange import single_shot
 from napari_pixcell.ui.layers.slide import origin, role
 
 # Roles from the bottom of the layer list to its top. The empty one is any layer of the user's.
@@ -43,7 +44,6 @@ class LayerStack(QObject):
         self._closing: list[Callable[[], None]] = []
 
     def close(self) -> None:
-        """Disconnect all callbacks and stop all timers."""
         for signal, callback in self._connections:
             with contextlib.suppress(ValueError, RuntimeError, TypeError):  # already gone
                 signal.disconnect(callback)
@@ -132,15 +132,11 @@ class LayerStack(QObject):
 
     def timer(self, milliseconds: int, act: Callable[[], None]) -> QTimer:
         """Create a single-shot timer that stops on :meth:`close`."""
-        timer = QTimer(self)
-        timer.setSingleShot(True)
-        timer.setInterval(milliseconds)
-        timer.timeout.connect(act)
+        timer = single_shot(self, milliseconds, act)
         self._timers.append(timer)
         return timer
 
     def at_close(self, act: Callable[[], None]) -> None:
-        """Call a function on :meth:`close`."""
         self._closing.append(act)
 
     def connect_to(self, signal: Any, callback: Callable[..., Any]) -> None:
@@ -175,11 +171,9 @@ class SessionLayer:
         self.session = stack.session
 
     def find(self, number: int | None = None) -> Any:
-        """Return the layer, or None."""
         return self.stack.find(self.roles[0], number)
 
     def remove(self, number: int | None = None) -> None:
-        """Remove the layer, if it exists."""
         self.stack.remove(self.find(number))
 
     def removed(self, layer: Any) -> None:

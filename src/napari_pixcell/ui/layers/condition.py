@@ -34,7 +34,6 @@ class ConditionLayer(SessionLayer):
             stack.connect_to(signal, self._draw_later)
 
     def show(self, on: bool) -> None:
-        """Show or remove the layer."""
         self.on = on
         self._draw()
         self.session.changed.emit()

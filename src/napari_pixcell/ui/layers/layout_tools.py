@@ -135,7 +135,6 @@ class LayoutTools:
         return layer is self.layer
 
     def attach(self, layer: Labels) -> None:
-        """Connect the tools to a new layer."""
         self.replaced(layer)
         layer.brush_size = max(3, round(BRUSH_UM / self.session.settings.model.mpp))
         layer.contour = CONTOUR
@@ -161,7 +160,6 @@ class LayoutTools:
         bind_escape(layer, self.session.cancel)
 
     def toggle_outlines(self) -> None:
-        """Show the cells as outlines or filled."""
         layer = self.layer
         if layer is not None:
             layer.contour = 0 if layer.contour else CONTOUR
@@ -189,13 +187,11 @@ class LayoutTools:
 
     @property
     def can_undo(self) -> bool:
-        """Whether a stroke or a layout can be undone."""
         item = self.session.regions.active
         return item is not None and bool(self._history(item).done or item.earlier)
 
     @property
     def can_redo(self) -> bool:
-        """Whether a stroke or a layout can be redone."""
         item = self.session.regions.active
         return item is not None and bool(self._history(item).undone or item.later)
 
@@ -250,7 +246,6 @@ class LayoutTools:
         return True
 
     def delete_selected(self) -> None:
-        """Delete the selected cell."""
         layer = self.layer
         if layer is not None and self._selected is not None:
             self._reject(layer, self._selected)

@@ -73,7 +73,6 @@ class LayerLink(LayerStack):
     # -- slide ---------------------------------------------------------------------------
 
     def add_slide(self, slide: Slide) -> Layer:
-        """Show a slide as an image layer in µm."""
         data, options, _ = layer_data(slide)
         return self.viewer.add_image(data, **options)
 

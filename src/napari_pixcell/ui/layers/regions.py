@@ -31,7 +31,6 @@ class RegionsLayer(SessionLayer):
         self._soon = stack.timer(0, self._edited)
 
     def show(self) -> None:
-        """Show the regions of the current slide."""
         session, layer = self.session, self.find()
         items = session.regions.current if session.slides.ready else []
         if layer is None and not items:
@@ -64,7 +63,6 @@ class RegionsLayer(SessionLayer):
                 self.stack.place(self.stack.find("layout", item.number), item.region)
 
     def draw(self) -> None:
-        """Start to draw a box with the mouse."""
         layer = self.find()
         if layer is None:
             with self.stack.own():

@@ -54,7 +54,6 @@ class Stamping:
             self.session.invention.use_stamps(self.session.invention.stamps_of)
 
     def press(self, layer: Labels, point: Point) -> None:
-        """Begin a stroke."""
         from napari_pixcell.cells.inventing.scatter import Scatter
 
         library = self.session.invention.stamps
@@ -74,7 +73,6 @@ class Stamping:
         self.move(layer, point)
 
     def move(self, layer: Labels, point: Point) -> None:
-        """Extend the stroke."""
         if self._stroke is not None:
             self._stamp(layer, self._stroke, self._stroke.add(*(n * self._mpp for n in point)))
 

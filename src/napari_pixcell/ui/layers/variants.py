@@ -73,7 +73,6 @@ class VariantLayers(SessionLayer):
         self.show()
 
     def show(self) -> None:
-        """Show the visible variants, and only those."""
         layers = [layer for layer in self.stack.viewer.layers if role(layer) == "variant"]
         existing = {layer.metadata["result"]: layer for layer in layers}
         with self.stack.own():

@@ -150,7 +150,6 @@ class MeasuredTable(QTableView):
         )
 
     def remove(self) -> None:
-        """Remove the selected rows."""
         self.measures.remove(*self.selected)
 
     def event(self, event: QEvent | None) -> bool:  # keeps keys from napari's shortcuts

@@ -12,8 +12,7 @@ from napari_pixcell.studio.background import Background
 from napari_pixcell.studio.results.gallery import Gallery
 from napari_pixcell.studio.results.results import Result
 from napari_pixcell.ui.results.strip_cells import SIDE, Cell, StripModel
-from napari_pixcell.ui.thumbnail_view import ThumbnailView
-from napari_pixcell.ui.widgets import BLUE
+from napari_pixcell.ui.widgets import BLUE, ThumbnailView
 
 CELL = QSize(68, 76)
 TITLE = 18
@@ -120,12 +119,10 @@ class Strip(ThumbnailView):
     # -- content -------------------------------------------------------------------------
 
     def add(self, result: Result) -> None:
-        """Add a variant."""
         self.model_.add(result)
         self.fit()
 
     def remove(self, result: Result) -> None:
-        """Remove a variant."""
         self.model_.remove(result)
         self.fit()
 

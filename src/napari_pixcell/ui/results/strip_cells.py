@@ -140,7 +140,6 @@ class StripModel(QAbstractListModel):
         return row, found
 
     def _context(self, result: Result) -> list[Cell]:
-        """Return the title, tissue and layout of a job."""
         cells = [Cell("title", result, None, f"{result.target.name} · {result.made:%H:%M}", "")]
         if result.target.pixels is not None:
             picture = pixmap(result.target.pixels, SIDE)

@@ -10,7 +10,8 @@ from qtpy.QtWidgets import QBoxLayout, QComboBox, QPushButton, QSizePolicy, QVBo
 from napari_pixcell.studio.review.review import Review
 from napari_pixcell.studio.review.review_list import CELLS, NUMBER, SHOW, shown
 from napari_pixcell.studio.review.review_words import SORTS
-from napari_pixcell.ui.widgets import allow, button, row
+from napari_pixcell.ui.arrange import row
+from napari_pixcell.ui.widgets import allow, button
 
 ALL = -1  # of the styles
 HIGHEST, LOWEST = "Highest first", "Lowest first"

@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QAbstractItemView
 
 from napari_pixcell.studio.review.review import Review
 from napari_pixcell.ui.review.thumbnails import CELL, SIDE, PairDelegate, PairModel
-from napari_pixcell.ui.thumbnail_view import ThumbnailView
+from napari_pixcell.ui.widgets import ThumbnailView
 
 PLAIN = (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.KeypadModifier)
 

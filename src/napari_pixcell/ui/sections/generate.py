@@ -10,28 +10,14 @@ from napari_pixcell.engine.presets import PRESETS, get_preset
 from napari_pixcell.engine.request import MAX_SEED
 from napari_pixcell.studio.session import Session
 from napari_pixcell.studio.settings import NOTHING
+from napari_pixcell.ui.arrange import More, column, field_grid, row, show_all, slim
 from napari_pixcell.ui.bind import bind, on_edit, set_quietly
 from napari_pixcell.ui.layers.link import LayerLink
 from napari_pixcell.ui.sections.base import Section
 from napari_pixcell.ui.sections.grid import GridPanel
 from napari_pixcell.ui.sections.queue import QueueList
 from napari_pixcell.ui.sections.start import StartPanel
-from napari_pixcell.ui.widgets import (
-    PRIMARY,
-    Bar,
-    More,
-    Text,
-    allow,
-    button,
-    check_box,
-    column,
-    field_grid,
-    number,
-    row,
-    show_all,
-    slider,
-    slim,
-)
+from napari_pixcell.ui.widgets import PRIMARY, Bar, Text, allow, button, check_box, number, slider
 from napari_pixcell.words import counted
 
 LIVE = "Update a quick preview after each stroke or change. It is discarded unless you keep it."
@@ -93,10 +79,10 @@ class GenerateSection(Section):
             )
         )
         self.more.content.addWidget(self.previews)
-        self.starting = StartPanel(session, link)
+        self.start = StartPanel(session, link)
         self.grid = GridPanel(session)
         self.queue = QueueList(session)
-        for widget in (self.more, self.starting, self.grid, self.queue):
+        for widget in (self.more, self.start, self.grid, self.queue):
             self.content.addWidget(widget)
 
         self.generate_button = button(
@@ -131,7 +117,7 @@ class GenerateSection(Section):
         set_quietly(self.live, session.generator.live.on)
         allow(self.live, "" if session.generator.live.on else session.generator.why_no_live())
         self.keep_live.setVisible(session.queue.live is not None)
-        for part in (self.starting, self.grid, self.queue):
+        for part in (self.start, self.grid, self.queue):
             part.refresh()
         reason, job = session.generator.why_not(), session.queue.current
         verb = "Generate" if job is None else "Queue"

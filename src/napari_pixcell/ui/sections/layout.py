@@ -9,25 +9,15 @@ from qtpy.QtWidgets import QFileDialog, QWidget
 
 from napari_pixcell.studio.regions.geometry import AREA_KINDS
 from napari_pixcell.studio.session import Session
+from napari_pixcell.ui.arrange import column, labelled, row, show_all
 from napari_pixcell.ui.bind import bind, on_edit, set_quietly
+from napari_pixcell.ui.dialogs import ask_target
 from napari_pixcell.ui.layers.link import LayerLink
 from napari_pixcell.ui.sections.base import Section
 from napari_pixcell.ui.sections.inventing import InventPanel
 from napari_pixcell.ui.sections.segmentation import SegmentationPanel
 from napari_pixcell.ui.sections.tools import StampsPanel, ToolsPanel
-from napari_pixcell.ui.widgets import (
-    AMBER,
-    Text,
-    allow,
-    button,
-    check_box,
-    column,
-    combo,
-    labelled,
-    row,
-    show_all,
-    slider,
-)
+from napari_pixcell.ui.widgets import AMBER, Text, allow, button, check_box, combo, slider
 
 KINDS = "*.geojson *.json *.gz *.tif *.tiff *.png *.npy *.roi *.zip"
 ON_REGION = "Coordinates relative to the region"
@@ -57,7 +47,7 @@ class LayoutSection(Section):
     def __init__(self, session: Session, link: LayerLink, manage: Callable[[str], None]) -> None:
         super().__init__(session, "layout", "3  Layout")
         self.link = link
-        self.finding = SegmentationPanel(session, manage)
+        self.segmentation = SegmentationPanel(session, manage)
         self.area = AreaPanel(session, link)
         self.import_button = button(
             "Import…",
@@ -78,7 +68,7 @@ class LayoutSection(Section):
         self.state = Text()
         self.advice = Text(colour=AMBER, small=True)
         self.condition = check_box(
-            "Show what the model sees",
+            "Show model input",
             "Show the conditioning image: white on black, touching cells one pixel apart",
         )
         on_edit(self.condition, link.condition.show)
@@ -87,24 +77,20 @@ class LayoutSection(Section):
         )
         bind(self.strength, session.settings, "layout_strength")
         self.strength_row = labelled("Layout strength", self.strength)
-        self.parts = (self.finding, self.area, self.tools, self.stamps, self.inventing)
-        self.content.addWidget(self.finding)
-        self.content.addWidget(self.area)
+        self.parts = (self.segmentation, self.area, self.tools, self.stamps, self.inventing)
+        self.stack(self.segmentation, self.area)
         self.add(self.import_button, self.export_button, self.none_button)
-        for widget in (self.tools, self.stamps, self.inventing, self.state, self.advice):
-            self.content.addWidget(widget)
-        self.content.addWidget(self.condition)
-        self.content.addWidget(self.strength_row)
+        self.stack(*self.parts[2:], self.state, self.advice, self.condition, self.strength_row)
 
     def refresh(self) -> None:
         session, item = self.session, self.session.regions.active
         for part in self.parts:
             part.refresh()
-        layout = item.layout if item is not None else None
+        layout, layouts = item.layout if item is not None else None, session.layouts
         reading = "A file is being imported" if session.layout_files.reading else ""
-        allow(self.import_button, session.layouts.why_no_cells() or reading)
-        allow(self.export_button, "" if layout is not None else session.layouts.why_no_change())
-        allow(self.none_button, session.layouts.why_no_change())
+        allow(self.import_button, layouts.why_no_cells() or reading)
+        allow(self.export_button, "" if layout is not None else layouts.why_no_change())
+        allow(self.none_button, layouts.why_no_change())
         self.state.say(self._state())
         shown = layout is not None and session.settings.takes_layout
         self.advice.say(item.layout_advice if item is not None and shown else "")
@@ -112,7 +98,7 @@ class LayoutSection(Section):
         set_quietly(self.condition, self.link.condition.on)
         if item is not None and session.settings.takes_layout and session.segmentation.problem:
             problem = self.problem_now() or session.segmentation.problem
-            self.report(problem, "", *self.finding.remedy())
+            self.report(problem, "", *self.segmentation.remedy())
         else:
             self.report()
 
@@ -134,27 +120,18 @@ class LayoutSection(Section):
         return f"{item.layout_text}{origin}"
 
     def choose(self) -> None:
-        """Ask for a file of cells and import it."""
         path, kind = QFileDialog.getOpenFileName(self, "Import cells", "", FILES)
+        on_region, split = kind.startswith(ON_REGION), kind.startswith(SPLIT)
         if path:
-            self.session.layout_files.read(
-                Path(path),
-                on_region=kind.startswith(ON_REGION),
-                split_touching=kind.startswith(SPLIT),
-            )
+            self.session.layout_files.read(Path(path), on_region=on_region, split_touching=split)
 
     def save(self) -> None:
-        """Ask for a file and save the layout."""
         item = self.session.regions.active
-        if item is None:
-            return
-        name = f"{item.name.replace(' ', '_')}.geojson"
-        path, _ = QFileDialog.getSaveFileName(self, "Save layout", name, SAVED)
-        if path:
-            self.session.layout_files.write(Path(path))
+        if item is not None:
+            name = f"{item.name.replace(' ', '_')}.geojson"
+            ask_target(self, "Save layout", name, SAVED, self.session.layout_files.write)
 
     def clear_layout(self) -> None:
-        """Remove the layout of the active region."""
         if self.session.regions.active is not None:
             self.session.layouts.set(self.session.regions.active.number, None)
 
@@ -178,7 +155,6 @@ class AreaPanel(QWidget):
         column(self, fields, self.state)
 
     def mark(self) -> None:
-        """Start painting an area of the chosen density."""
         self.link.area.paint(self.kind.currentData())
 
     def refresh(self) -> None:
@@ -192,7 +168,5 @@ class AreaPanel(QWidget):
         elif not area.any():
             self.state.say("Paint over the area.")
         else:
-            percent = max(1, round(100 * float((area > 0).mean())))
-            self.state.say(
-                f"Cells are segmented and invented in the marked area only ({percent} %)."
-            )
+            percent = f"{max(1, round(100 * float((area > 0).mean())))} %"
+            self.state.say(f"Cells are segmented and invented in the marked area only ({percent}).")

@@ -5,24 +5,17 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from qtpy.QtWidgets import QFileDialog, QLabel, QWidget
+from qtpy.QtWidgets import QLabel, QWidget
 
 from napari_pixcell.studio.measures import SECTION
 from napari_pixcell.studio.session import Session
+from napari_pixcell.ui.arrange import column, field_grid, row
 from napari_pixcell.ui.bind import on_edit, set_quietly
+from napari_pixcell.ui.dialogs import ask_target
 from napari_pixcell.ui.layers.measured import COLOURS
 from napari_pixcell.ui.results.measured_table import MeasuredTable
 from napari_pixcell.ui.sections.base import Section
-from napari_pixcell.ui.widgets import (
-    Text,
-    allow,
-    button,
-    check_box,
-    column,
-    field_grid,
-    row,
-    slider,
-)
+from napari_pixcell.ui.widgets import Text, allow, button, check_box, slider
 
 THRESHOLD = "Mean DAB optical density at which a nucleus counts as {}"
 GRADES = ("1+", "2+", "3+")
@@ -39,7 +32,7 @@ class MeasureSection(Section):
         self.tissue_button = button(
             "Measure tissue",
             "Measure haematoxylin and DAB in the region's own tissue, on slides of real IHC",
-            session.measures.measure,
+            measures.measure,
         )
         self.variant_button = button(
             "Measure variant",
@@ -48,7 +41,7 @@ class MeasureSection(Section):
         )
         self.add(self.tissue_button, self.variant_button)
         self.state = Text(small=True)
-        self.content.addWidget(self.state)
+        self.stack(self.state)
         self.table = MeasuredTable(measures)
         self.sliders = [slider(0.01, LARGEST, THRESHOLD.format(grade)) for grade in GRADES]
         lines: list[tuple[str | QWidget, QWidget]] = []
@@ -88,9 +81,9 @@ class MeasureSection(Section):
         self.content.addWidget(self.outcome)
 
     def refresh(self) -> None:
-        session, measures = self.session, self.session.measures
-        allow(self.tissue_button, session.measures.why_not())
-        allow(self.variant_button, session.measures.why_not_variant())
+        measures = self.session.measures
+        allow(self.tissue_button, measures.why_not())
+        allow(self.variant_button, measures.why_not_variant())
         self.state.say("Measuring…" if measures.busy else "")
         self.outcome.setVisible(bool(measures.rows))
         if measures.rows:
@@ -102,21 +95,20 @@ class MeasureSection(Section):
         self.report()
 
     def measure_variant(self) -> None:
-        """Measure the variant shown."""
-        if self.session.measures.seen_variant is not None:
-            self.session.measures.measure(self.session.measures.seen_variant)
+        variant = self.session.measures.seen_variant
+        if variant is not None:
+            self.session.measures.measure(variant)
 
     def save(self) -> None:
-        """Ask for a file and save the table."""
-        path, _ = QFileDialog.getSaveFileName(self, "Save table", "ihc.csv", CSV)
-        if path:
-            self.session.measures.save(Path(path).with_suffix(".csv"))
+        save = self.session.measures.save
+        ask_target(self, "Save table", "ihc.csv", CSV, lambda path: save(path.with_suffix(".csv")))
 
     def save_nuclei(self) -> None:
-        """Ask for a file and save the nuclei of the selected row."""
-        chosen = self.session.measures.chosen
-        if chosen is None:
-            return
-        path, _ = QFileDialog.getSaveFileName(self, "Save nuclei", "nuclei.csv", CSV)
-        if path:
-            self.session.measures.save_nuclei(Path(path).with_suffix(".csv"), chosen)
+        measures, chosen = self.session.measures, self.session.measures.chosen
+
+        def save(path: Path) -> None:
+            if chosen is not None:
+                measures.save_nuclei(path.with_suffix(".csv"), chosen)
+
+        if chosen is not None:
+            ask_target(self, "Save nuclei", "nuclei.csv", CSV, save)

@@ -5,30 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from qtpy.QtCore import QSignalBlocker, Qt, QTimer
-from qtpy.QtWidgets import QFileDialog, QLabel, QWidget
+from qtpy.QtCore import QSignalBlocker, Qt
+from qtpy.QtWidgets import QLabel, QWidget
 
 from napari_pixcell.cells.methods import CELLPOSE_MODEL, METHODS
 from napari_pixcell.models.catalogue import CELLPOSE
 from napari_pixcell.studio.session import Session
-from napari_pixcell.ui.bind import bind, on_edit
-from napari_pixcell.ui.widgets import (
-    Bar,
+from napari_pixcell.ui.arrange import (
     More,
-    Text,
-    allow,
     boxed,
-    button,
-    check_box,
     column,
-    combo,
     field_grid,
     labelled,
-    number,
     row,
     show_all,
-    slider,
+    single_shot,
 )
+from napari_pixcell.ui.bind import bind, on_edit
+from napari_pixcell.ui.dialogs import ask_file
+from napari_pixcell.ui.widgets import Bar, Text, allow, button, check_box, combo, number, slider
 
 MODELS = "Cellpose models (*)"
 OWN = "Own model file…"
@@ -96,7 +91,6 @@ class SegmentationPanel(QWidget):
         column(self, methods, self.sizes, self.adjust, self.progress, spacing=4)
 
     def segment(self) -> None:
-        """Segment the active region, or its marked area."""
         item = self.session.regions.active
         self.session.segmentation.segment(item.part if item is not None else None)
 
@@ -132,18 +126,17 @@ class SegmentationPanel(QWidget):
         method, model = self.method.itemData(index)
         if method == "cellpose" and not model:
             self.choose_model()
-            return
-        settings = self.session.settings
-        settings.segment_model = model or settings.segment_model
-        settings.segment_method = method
+        else:
+            self._use(method, model)
 
     def choose_model(self) -> None:
-        """Ask for the file of a Cellpose model."""
-        path, _ = QFileDialog.getOpenFileName(self, "Open a Cellpose model", "", MODELS)
-        if path:
-            self.session.settings.segment_model = path
-            self.session.settings.segment_method = "cellpose"
+        ask_file(self, "Open a Cellpose model", MODELS, lambda path: self._use("cellpose", path))
         self.refresh()
+
+    def _use(self, method: str, model: str | Path) -> None:
+        settings = self.session.settings
+        settings.segment_model = str(model) or settings.segment_model
+        settings.segment_method = method
 
 
 class ThresholdsPanel(QWidget):
@@ -172,10 +165,7 @@ class ThresholdsPanel(QWidget):
         ]
         self._builtin, self._cellpose = lines[0], (*lines[1], *lines[2])
         column(self, field_grid(*lines), self.hint)
-        self._pause = QTimer(self)
-        self._pause.setSingleShot(True)
-        self._pause.setInterval(PAUSE_MS)
-        self._pause.timeout.connect(session.segmentation.outline_again)
+        self._pause = single_shot(self, PAUSE_MS, session.segmentation.outline_again)
         for label, field in lines:
             label.setToolTip(field.toolTip())
             on_edit(field, lambda _value: self._pause.start())

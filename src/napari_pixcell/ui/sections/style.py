@@ -3,41 +3,24 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from pathlib import Path
 
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
-from qtpy.QtWidgets import (
-    QFileDialog,
-    QHBoxLayout,
-    QInputDialog,
-    QLabel,
-    QMenu,
-    QSlider,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QMenu, QSlider, QVBoxLayout, QWidget
 
 from napari_pixcell.engine.styles.style import Style
 from napari_pixcell.studio.regions.geometry import tiles_text
 from napari_pixcell.studio.regions.item import RegionItem
 from napari_pixcell.studio.session import Session
 from napari_pixcell.studio.styles.choice import Ref, StyleChoice
+from napari_pixcell.ui.arrange import More, clear, row, show_all
 from napari_pixcell.ui.bind import on_edit, set_quietly
+from napari_pixcell.ui.dialogs import ask_file, ask_name
 from napari_pixcell.ui.sections.base import Section
 from napari_pixcell.ui.style_combo import StyleCombo
-from napari_pixcell.ui.widgets import (
-    Bar,
-    More,
-    Text,
-    allow,
-    button,
-    clear,
-    number,
-    row,
-    show_all,
-    tool_button,
-)
+from napari_pixcell.ui.widgets import Bar, Text, allow, button, number, tool_button
 from napari_pixcell.words import file_size
 
 MOST_SHARE = 95  # %: at 100 % the proportions of the other styles would be lost
@@ -119,29 +102,19 @@ class StyleSection(Section):
             self.session.styles.choose(active.style.with_more(self.session.styles.another()))
 
     def save(self) -> None:
-        """Ask for a name and save the style."""
-        name, given = QInputDialog.getText(
-            self, "Save style", "Name", text=self.session.styles.suggested_name()
-        )
-        if given:
-            self.session.styles.save(name)
+        styles = self.session.styles
+        ask_name(self, "Save style", styles.suggested_name(), styles.save)
 
     def open_picture(self) -> None:
-        """Ask for an image of tissue and add its style."""
-        path, _ = QFileDialog.getOpenFileName(self, "Style from an image", "", IMAGES)
-        if path:
-            self.session.styles.add_picture(Path(path))
+        ask_file(self, "Style from an image", IMAGES, self.session.styles.add_picture)
 
     def _rename(self, style: Style) -> None:
-        name, given = QInputDialog.getText(self, "Rename style", "Name", text=style.name)
-        if given:
-            self.session.library.rename(style.id, name)
+        ask_name(self, "Rename style", style.name, partial(self.session.library.rename, style.id))
 
     def _open_menu(self) -> None:
         self.menu().exec(self.menu_button.mapToGlobal(self.menu_button.rect().bottomLeft()))
 
     def menu(self) -> QMenu:
-        """Return the menu of actions on styles."""
         session, menu, styles = self.session, QMenu(self), self._styles()
         menu.setToolTipsVisible(True)
         image = menu.addAction("Add style from image…", self.open_picture)

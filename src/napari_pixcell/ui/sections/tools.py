@@ -6,21 +6,12 @@ from qtpy.QtWidgets import QGridLayout, QLabel, QSizePolicy, QToolButton, QWidge
 
 from napari_pixcell.studio.cells.inventing import BUNDLED
 from napari_pixcell.studio.session import Session
+from napari_pixcell.ui.arrange import column, row, show_all
 from napari_pixcell.ui.bind import on_edit, set_quietly
 from napari_pixcell.ui.layers.layer_keys import SHOWN_KEYS
 from napari_pixcell.ui.layers.layout_tools import GROWS_BY
 from napari_pixcell.ui.layers.link import LayerLink
-from napari_pixcell.ui.widgets import (
-    Text,
-    allow,
-    check_box,
-    column,
-    combo,
-    number,
-    offer,
-    row,
-    show_all,
-)
+from napari_pixcell.ui.widgets import Text, allow, check_box, combo, number, offer
 
 COLUMNS = 6
 DRAWING = ("paint", "outline", "stamp")  # these need no layout yet
