@@ -250,7 +250,7 @@ def test_a_stopped_canvas_can_be_resumed(canvas, client, qtbot, settle) -> None:
     click(section.cancel_button)
     settle(canvas)
     assert section.note.text() == (
-        "Stopped at 43 %. Generate again with the same settings to go on from there."
+        "Stopped at 43 %. Generate again with the same settings to resume."
     )
     assert section.action.text() == "Resume" and section.action.isVisible()
     section.seed.setValue(5)

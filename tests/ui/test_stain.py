@@ -75,7 +75,7 @@ def test_stains_are_generated_kept_and_compared(ready, client, settle, press) ->
         client.play()
         settle(ready)
     assert section.star_button.text() == "Star 2"
-    press(section.keep_button)
+    press(section.star_button)
     names = [layer.name for layer in ready.viewer.layers]
     assert {f"Synthetic {n} · Region 1 · seed 1234" for n in ("HER2x", "Ki67x")} <= set(names)
     press(section.sheet_button)

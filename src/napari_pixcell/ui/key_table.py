@@ -17,21 +17,11 @@ DIGITS = "1234567890"
 
 
 class Key(NamedTuple):
-    """A key and its action.
-
-    Parameters
-    ----------
-    shown : str
-        Key as people read it.
-    words : str
-        What it does.
-    keys : str
-        Names that napari knows it by, separated by blanks, if the studio binds it.
-    """
+    """A key, as people read it, and its action."""
 
     shown: str
     words: str
-    keys: str = ""
+    keys: str = ""  # names in napari, separated by blanks, if the studio binds it
 
 
 TABLE = (
@@ -77,19 +67,7 @@ def key_list() -> str:
 
 
 def extend_help(viewer: Viewer, about: str) -> Callable[[], None]:
-    """Add the entries to the Help menu of a viewer.
-
-    Parameters
-    ----------
-    viewer : Viewer
-    about : str
-        Text of “About”.
-
-    Returns
-    -------
-    callable
-        Removes the entries.
-    """
+    """Add the keys and the text of “About” to the Help menu; return what removes them."""
     menu = viewer.window.help_menu
 
     def add(title: str, words: str) -> QAction:

@@ -55,11 +55,8 @@ class ModelManager(QDialog):
         shelf, family, folder = self.shelf, self._with_family, self._with_folder
         self.use_button = button("Use", "Use this model in the studio", family(self._use))
         self.get_button = button("Download…", "Show size and licence first", family(self._ask))
-        self.export_button = button(
-            "Export…",
-            "Copy the files to a folder, for a machine without internet access",
-            folder("Export model to folder", self._export),
-        )
+        tip = "Copy the files to a folder, for a machine without internet access"
+        self.export_button = button("Export…", tip, folder("Export model to folder", self._export))
         delete = "Delete the files from this machine"
         self.remove_button = button("Remove", delete, family(shelf.remove))
         self.locate_button = button(
@@ -72,9 +69,8 @@ class ModelManager(QDialog):
             "Import a folder that was exported on another machine",
             folder("Import folder of weights", shelf.import_),
         )
-        self.agree_button = button(
-            "Agree and download", "Accept the licence and start the download", family(shelf.get)
-        )
+        tip = "Accept the licence and start the download"
+        self.agree_button = button("Agree and download", tip, family(shelf.get))
         self.refuse_button = button("Not now", "Close without a download", self.offering.hide)
         answers = row(self.agree_button, self.refuse_button)
         answers.addStretch(1)

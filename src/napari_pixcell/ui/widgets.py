@@ -137,17 +137,7 @@ def check_box(text: str, tip: str) -> QCheckBox:
 def combo(
     tip: str, choices: Iterable[tuple[str, Any]] | dict[Any, str] = (), name: str = ""
 ) -> QComboBox:
-    """Return a combo box that takes any width.
-
-    Parameters
-    ----------
-    tip : str
-        Tooltip.
-    choices : iterable of (str, value), or dict of value to str
-        Entries.
-    name : str
-        For screen readers; the tooltip by default.
-    """
+    """Return a combo box of any width, with pairs of text and value or a dict of value to text."""
     made = QComboBox()
     made.setToolTip(tip)
     made.setAccessibleName(name)

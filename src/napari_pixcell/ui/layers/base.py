@@ -23,15 +23,7 @@ NUMBERS = {"layout": "region", "area": "region", "variant": "result"}  # keys in
 
 
 class LayerStack(QObject):
-    """The layers of a viewer, among which a session's own are found, added and placed.
-
-    Parameters
-    ----------
-    viewer : napari.viewer.Viewer
-    session : Session
-    parent : QObject
-        Owner of the timers.
-    """
+    """The layers of a viewer, among which a session's own are found, added and placed."""
 
     def __init__(self, viewer: Viewer, session: Session, parent: QObject) -> None:
         super().__init__(parent)
@@ -151,20 +143,9 @@ class LayerStack(QObject):
 
 
 class SessionLayer:
-    """One kind of layer, kept in step with the session.
+    """One kind of layer, kept in step with the session, among the layers of a stack."""
 
-    Parameters
-    ----------
-    stack : LayerStack
-        The layers that it is shown among.
-
-    Attributes
-    ----------
-    roles : tuple of str
-        Roles of its layers, the usual one first.
-    """
-
-    roles: ClassVar[tuple[str, ...]] = ()
+    roles: ClassVar[tuple[str, ...]] = ()  # of its layers, the usual one first
 
     def __init__(self, stack: LayerStack) -> None:
         self.stack = stack

@@ -49,31 +49,16 @@ class LayoutTools:
     """Draw, split, merge and delete the cells of the active region's layout.
 
     All edits go through napari's own history, so that its undo works.
-
-    Parameters
-    ----------
-    stack : LayerStack
-    edited : callable
-        Called with a layer whose cells were changed by undo or redo.
-
-    Attributes
-    ----------
-    changed : Signal
-        The tool, the selection or the history changed.
-    tool : str
-        One of ``MODES``, or empty if the mouse moves the view.
-    stamping : Stamping
-        Settings and strokes of the stamp.
     """
 
-    changed = Signal()
+    changed = Signal()  # of the tool, the selection or the history
 
     def __init__(self, stack: LayerStack, edited: Callable[[Labels], None]) -> None:
         self.stack = stack
         self.session = stack.session
-        self.tool = ""
+        self.tool = ""  # one of MODES, or empty if the mouse moves the view
         self.stamping = Stamping(self.session, self.next_label, self.change)
-        self._note_edited = edited
+        self._note_edited = edited  # called with the layer after undo and redo
         # By region:
         self._clicked: dict[int, Point] = {}  # a point in the selected cell
         self._strokes: dict[int, Strokes] = {}

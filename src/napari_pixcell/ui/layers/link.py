@@ -27,7 +27,7 @@ SESSION = "napari_pixcell_session"
 
 
 class LayerLink(LayerStack):
-    """Keeps a viewer's layers and a session in step. For parameters, see :class:`LayerStack`."""
+    """Keeps a viewer's layers and a session in step."""
 
     def __init__(self, viewer: Viewer, session: Session, parent: QObject) -> None:
         super().__init__(viewer, session, parent)

@@ -39,14 +39,7 @@ def view_of(layer: Layer) -> SlideView | None:
 
 
 class Sharpening(QObject):
-    """Redraws a layer when missing tiles have been decoded.
-
-    Parameters
-    ----------
-    layer : Image
-    view : SlideView
-        The view that the layer shows.
-    """
+    """Redraws a layer when missing tiles of its view have been decoded."""
 
     arrived = Signal()  # from the decoding threads to the main thread
 

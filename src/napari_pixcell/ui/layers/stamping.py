@@ -50,8 +50,9 @@ class Stamping:
 
     def prepare(self) -> None:
         """Start to read the stamps, before the first click."""
-        if self.session.invention.stamps is None and not self.session.invention.busy:
-            self.session.invention.use_stamps(self.session.invention.stamps_of)
+        invention = self.session.invention
+        if invention.stamps is None and not invention.busy:
+            invention.use_stamps(invention.stamps_of)
 
     def press(self, layer: Labels, point: Point) -> None:
         from napari_pixcell.cells.inventing.scatter import Scatter

@@ -20,15 +20,7 @@ SMALLEST = 0.6  # least scale; a sheet that needs less scrolls at full size
 
 
 class SheetWindow(QDialog):
-    """A sheet with a button to save it.
-
-    Parameters
-    ----------
-    session : Session
-    title : str
-    sheet : array, uint8, (height, width, 3)
-    parent : QWidget
-    """
+    """A sheet, an RGB image of uint8 (height, width, 3), with a button to save it."""
 
     def __init__(
         self, session: Session, title: str, sheet: NDArray[np.uint8], parent: QWidget
@@ -59,9 +51,8 @@ class SheetWindow(QDialog):
 
     def save(self, path: Path) -> None:
         path = path.with_suffix(".png")
-        self.session.grids.save(
-            self.sheet, path, lambda _: self._show(f"Saved {path.name}"), self._show
-        )
+        saved = f"Saved {path.name}"
+        self.session.grids.save(self.sheet, path, lambda _: self._show(saved), self._show)
 
     def _show(self, text: str) -> None:
         try:

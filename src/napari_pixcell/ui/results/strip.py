@@ -90,21 +90,9 @@ def _draw_star(painter: QPainter, area: QRect, starred: bool) -> None:
 
 
 class Strip(ThumbnailView):
-    """The thumbnails of all variants. Arrows move, Enter shows, S stars, Delete discards.
+    """The thumbnails of all variants. Arrows move, Enter shows, S stars, Delete discards."""
 
-    Parameters
-    ----------
-    gallery : Gallery
-    background : Background
-        Threads of the session.
-
-    Attributes
-    ----------
-    menu_wanted : Signal(QPoint)
-        The user wants a menu of the selected variants at this point of the screen.
-    """
-
-    menu_wanted = Signal(QPoint)
+    menu_wanted = Signal(QPoint)  # for the selected variants, at this point of the screen
 
     def __init__(self, gallery: Gallery, background: Background) -> None:
         super().__init__("Variants")

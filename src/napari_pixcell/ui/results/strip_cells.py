@@ -33,14 +33,7 @@ class Cell:
 
 
 class StripModel(QAbstractListModel):
-    """For each job a title, its tissue, its layout and its variants; the newest job first.
-
-    Parameters
-    ----------
-    gallery : Gallery
-    background : Background
-        Unpacks layouts in a thread.
-    """
+    """For each job a title, its tissue, its layout and its variants; the newest job first."""
 
     def __init__(self, gallery: Gallery, background: Background) -> None:
         super().__init__()

@@ -40,13 +40,7 @@ NONE_LISTED = "No pair matches. Choose “All pairs” to list them all."
 
 
 class ReviewPairs(Docked):
-    """Shows the pairs of a dataset and stores which of them are accepted or rejected.
-
-    Parameters
-    ----------
-    napari_viewer : napari.viewer.Viewer
-        Injected by napari.
-    """
+    """Shows the pairs of a dataset and stores which of them are accepted or rejected."""
 
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
         super().__init__()
@@ -62,29 +56,18 @@ class ReviewPairs(Docked):
         self.detail = Detail(review)
         decide = self.grid.decide
         self.open_button = button("Open dataset…", "Open the folder of a dataset", self.choose)
-        self.again_button = button(
-            "Retry", "Store the decisions that could not be stored", review.save_again
-        )
-        self.accept_button = button(
-            "✓ Accept",
-            "Use this pair even if it is flagged, and go to the next (A)",
-            partial(decide, "accepted"),
-        )
-        self.reject_button = button(
-            "✕ Reject",
-            "Leave this pair out of exports, and go to the next (D)",
-            partial(decide, "rejected"),
-        )
+        tip = "Store the decisions that could not be stored"
+        self.again_button = button("Retry", tip, review.save_again)
+        tip = "Use this pair even if it is flagged, and go to the next (A)"
+        self.accept_button = button("✓ Accept", tip, partial(decide, "accepted"))
+        tip = "Leave this pair out of exports, and go to the next (D)"
+        self.reject_button = button("✕ Reject", tip, partial(decide, "rejected"))
         self.undo_button = button("Undo", "Undo the last decision (U, Ctrl+Z)", review.undo)
         self.redo_button = button("Redo", "Redo the last decision (Ctrl+Y)", review.redo)
-        self.clear_button = button(
-            "Clear decision",
-            "Let the checks decide whether the selected pairs are used (N)",
-            partial(decide, None),
-        )
-        self.show_button = button(
-            "Show in viewer", "Show image and mask as layers in µm (Enter)", self.show_pair
-        )
+        tip = "Let the checks decide whether the selected pairs are used (N)"
+        self.clear_button = button("Clear decision", tip, partial(decide, None))
+        tip = "Show image and mask as layers in µm (Enter)"
+        self.show_button = button("Show in viewer", tip, self.show_pair)
         self.outlined = check_box("Outlines", "Show the outlines of the mask on the images (M)")
         self.outlined.setChecked(review.outlined)
         self.outlined.toggled.connect(review.outline)

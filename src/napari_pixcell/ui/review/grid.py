@@ -18,19 +18,9 @@ PLAIN = (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.KeypadModifier)
 
 
 class PairGrid(ThumbnailView):
-    """The listed pairs. Arrows move, letters decide.
+    """The listed pairs. Arrows move, letters decide."""
 
-    Parameters
-    ----------
-    review : Review
-
-    Attributes
-    ----------
-    opened : Signal
-        The user wants the current pair in the viewer.
-    """
-
-    opened = Signal()
+    opened = Signal()  # the user wants the current pair in the viewer
 
     def __init__(self, review: Review) -> None:
         super().__init__("Pairs of the dataset")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from qtpy.QtCore import QSettings, Qt
@@ -63,8 +63,8 @@ class Section(QWidget):
     def refresh(self) -> None:
         raise NotImplementedError
 
-    def add(self, *widgets: QWidget, stretch: int | None = None) -> QHBoxLayout:
-        """Add a row of widgets; the one at ``stretch`` gets the spare width."""
+    def add(self, *widgets: QWidget, stretch: int | Iterable[int] = ()) -> QHBoxLayout:
+        """Add a row of widgets; those at ``stretch`` share the spare width."""
         line = row(*widgets, stretch=stretch)
         self.content.addLayout(line)
         return line

@@ -45,47 +45,30 @@ FIELDS = {
 
 
 class DatasetSection(Section):
-    """Asks for the contents of a dataset, shows its size, and generates it.
-
-    Parameters
-    ----------
-    session : Session
-    review : callable
-        Opens the review of the newest dataset.
-    """
+    """Asks for the contents of a dataset, shows its size, generates it, and opens its review."""
 
     def __init__(self, session: Session, review: Callable[[], Any]) -> None:
         super().__init__(session, SECTION, "Dataset", opened=False)
         self.form = Form(session.datasets.choice, FIELDS)
         self.outlook = Text(small=True)
         self.stack(self.form, self.outlook)
-        self.try_button = button(
-            f"Try the first {FIRST}…",
-            "Generate a few pairs and show them on a contact sheet. Resume for the rest.",
-            lambda: self.choose(first=True),
-        )
-        self.make_button = button(
-            "Generate dataset…",
-            "Choose a new folder and generate all pairs. Each is checked and has a record.",
-            self.choose,
-        )
+        tip = "Generate a few pairs and show them on a contact sheet. Resume for the rest."
+        self.try_button = button(f"Try the first {FIRST}…", tip, lambda: self.choose(first=True))
+        tip = "Choose a new folder and generate all pairs. Each is checked and has a record."
+        self.make_button = button("Generate dataset…", tip, self.choose)
         self.add(self.try_button, self.make_button)
         self.progress = Text(small=True)
         self.content.addWidget(self.progress)
-        self.sheet_button = button(
-            "Show first pairs", "Show the first pairs with cell outlines", self.show_sheet
-        )
-        self.resume_button = button(
-            "Resume dataset…", "Resume a dataset that was stopped", self.choose_old
-        )
+        tip = "Show the first pairs with cell outlines"
+        self.sheet_button = button("Show first pairs", tip, self.show_sheet)
+        tip = "Resume a dataset that was stopped"
+        self.resume_button = button("Resume dataset…", tip, self.choose_old)
         self.add(self.sheet_button, self.resume_button)
         self.review_button = button("Review pairs…", "Accept or reject the pairs", review)
-        self.report_button = button(
-            "Write report", "Write a one-page report and open it in the browser", self.write_report
-        )
-        self.convert_button = button(
-            "Convert", "Write the accepted pairs in the format of another program", lambda: None
-        )
+        tip = "Write a one-page report and open it in the browser"
+        self.report_button = button("Write report", tip, self.write_report)
+        tip = "Write the accepted pairs in the format of another program"
+        self.convert_button = button("Convert", tip, lambda: None)
         self.hold_out = QAction("Hold out 20 % for validation")
         self.hold_out.setCheckable(True)
         self.convert_button.setMenu(self._formats())

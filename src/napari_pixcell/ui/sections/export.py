@@ -24,11 +24,8 @@ class ExportSection(Section):
             " identify a patient."
         )
         self.name.textEdited.connect(lambda text: setattr(session, "export_name", text))
-        self.export_button = button(
-            "Export variants…",
-            "Write images/, masks/ and manifest.jsonl. Every file is marked as synthetic.",
-            self.choose,
-        )
+        tip = "Write images/, masks/ and manifest.jsonl. Every file is marked as synthetic."
+        self.export_button = button("Export variants…", tip, self.choose)
         self.add(QLabel("Name"), self.name, self.export_button, stretch=1)
         self.starred_only = check_box("Starred only (★)", "Export only the variants with a star")
         on_edit(self.starred_only, self._choose_starred)

@@ -41,9 +41,8 @@ class GridPanel(More):
         self.session = session
         self.form = Form(session.settings, FIELDS)
         self.outlook = Text(small=True)
-        generate = session.generator.generate_grid
         tip = "Generate all images of the grid as one job"
-        self.generate_button = button("Generate grid", tip, lambda: generate())
+        self.generate_button = button("Generate grid", tip, session.generator.generate_grid)
         tip = "Show the images side by side, with their settings"
         self.show_sheet = button("Show sheet", tip, self._show)
         self.add(self.form, self.outlook, row(self.generate_button, self.show_sheet))
@@ -73,7 +72,7 @@ class GridPanel(More):
         session, grid = self.session, self.session.grids.last
         if grid is not None:
             say = partial(session.notices.say, "generate")
-            session.grids.sheet(grid, partial(self.open, grid), say)
+            session.grids.sheet(grid, lambda sheet: self.open(grid, sheet), say)
 
     def open(self, grid: Grid, sheet: NDArray[np.uint8]) -> SheetWindow:
         window = SheetWindow(self.session, grid.title, sheet, self.window())

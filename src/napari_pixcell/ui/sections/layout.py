@@ -26,6 +26,10 @@ MASKS = "*.tif *.tiff *.png *.npy"
 FILES = f"Cells ({KINDS});;{ON_REGION} ({KINDS});;{SPLIT} ({MASKS});;All files (*)"
 SAVED = "QuPath (*.geojson *.geojson.gz);;Cellpose (*_seg.npy);;Label image (*.tif)"
 
+IMPORT = (
+    "Import cells from QuPath, Cellpose, HoVer-Net, CellViT, COCO, ImageJ or a label image. "
+    "You can also drop the file here."
+)
 MARK = (
     "Paint over an area of the region. “Segment nuclei” and “Invent cells” then work there only, "
     "and “Invent cells” uses the density chosen here."
@@ -33,48 +37,29 @@ MARK = (
 
 
 class LayoutSection(Section):
-    """Creates, edits, imports and saves a layout, and sets its strength.
-
-    Parameters
-    ----------
-    session : Session
-    link : LayerLink
-        Gives access to the label layer.
-    manage : callable
-        Opens the model manager at the weights of this name.
-    """
+    """Creates, edits, imports and saves a layout; ``manage`` opens the model manager at a name."""
 
     def __init__(self, session: Session, link: LayerLink, manage: Callable[[str], None]) -> None:
         super().__init__(session, "layout", "3  Layout")
         self.link = link
         self.segmentation = SegmentationPanel(session, manage)
         self.area = AreaPanel(session, link)
-        self.import_button = button(
-            "Import…",
-            "Import cells from QuPath, Cellpose, HoVer-Net, CellViT, COCO, ImageJ or a label image."
-            " You can also drop the file here.",
-            self.choose,
-        )
-        self.export_button = button(
-            "Save…", "Save the layout as QuPath GeoJSON, for Cellpose, or as TIFF", self.save
-        )
-        self.none_button = button(
-            "Remove layout", "Let the model place the cells", self.clear_layout
-        )
+        self.import_button = button("Import…", IMPORT, self.choose)
+        tip = "Save the layout as QuPath GeoJSON, for Cellpose, or as TIFF"
+        self.export_button = button("Save…", tip, self.save)
+        tip = "Let the model place the cells"
+        self.none_button = button("Remove layout", tip, self.clear_layout)
         self.tools = ToolsPanel(session, link)
         self.stamps = StampsPanel(session, link)
         link.tools.changed.connect(self.stamps.refresh)
         self.inventing = InventPanel(session)
         self.state = Text()
         self.advice = Text(colour=AMBER, small=True)
-        self.condition = check_box(
-            "Show model input",
-            "Show the conditioning image: white on black, touching cells one pixel apart",
-        )
+        tip = "Show the conditioning image: white on black, touching cells one pixel apart"
+        self.condition = check_box("Show model input", tip)
         on_edit(self.condition, link.condition.show)
-        self.strength = slider(
-            0, 2, "How closely cells follow the layout: 0 ignores it, 1 is as trained"
-        )
+        tip = "How closely cells follow the layout: 0 ignores it, 1 is as trained"
+        self.strength = slider(0, 2, tip)
         bind(self.strength, session.settings, "layout_strength")
         self.strength_row = labelled("Layout strength", self.strength)
         self.parts = (self.segmentation, self.area, self.tools, self.stamps, self.inventing)
@@ -132,8 +117,9 @@ class LayoutSection(Section):
             ask_target(self, "Save layout", name, SAVED, self.session.layout_files.write)
 
     def clear_layout(self) -> None:
-        if self.session.regions.active is not None:
-            self.session.layouts.set(self.session.regions.active.number, None)
+        active = self.session.regions.active
+        if active is not None:
+            self.session.layouts.set(active.number, None)
 
 
 class AreaPanel(QWidget):
@@ -142,11 +128,9 @@ class AreaPanel(QWidget):
     def __init__(self, session: Session, link: LayerLink) -> None:
         super().__init__()
         self.session, self.link = session, link
-        self.kind = combo(
-            "Density of invented cells in the area that you paint",
-            {value: name for value, (name, _) in AREA_KINDS.items()},
-            "Density in the area",
-        )
+        kinds = {value: name for value, (name, _) in AREA_KINDS.items()}
+        tip = "Density of invented cells in the area that you paint"
+        self.kind = combo(tip, kinds, "Density in the area")
         self.kind.activated.connect(lambda _index: self.mark())
         self.mark_button = button("Mark area", MARK, self.mark)
         self.clear_button = button("Clear area", "Remove the marked area", link.area.clear)

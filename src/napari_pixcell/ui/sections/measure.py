@@ -29,16 +29,10 @@ class MeasureSection(Section):
     def __init__(self, session: Session) -> None:
         super().__init__(session, SECTION, "Measure IHC", opened=False)
         measures = session.measures
-        self.tissue_button = button(
-            "Measure tissue",
-            "Measure haematoxylin and DAB in the region's own tissue, on slides of real IHC",
-            measures.measure,
-        )
-        self.variant_button = button(
-            "Measure variant",
-            "Measure haematoxylin and DAB in the variant shown, such as a virtual stain",
-            self.measure_variant,
-        )
+        tip = "Measure haematoxylin and DAB in the region's own tissue, on slides of real IHC"
+        self.tissue_button = button("Measure tissue", tip, measures.measure)
+        tip = "Measure haematoxylin and DAB in the variant shown, such as a virtual stain"
+        self.variant_button = button("Measure variant", tip, self.measure_variant)
         self.add(self.tissue_button, self.variant_button)
         self.state = Text(small=True)
         self.stack(self.state)
@@ -53,21 +47,16 @@ class MeasureSection(Section):
             label = QLabel(f"{square} {grade} threshold")
             label.setToolTip(field.toolTip())
             lines.append((label, field))
-        self.colours = check_box(
-            "Colour nuclei by class",
-            "Show the classes as a layer. Hover over a nucleus for its DAB.",
-        )
+        tip = "Show the classes as a layer. Hover over a nucleus for its DAB."
+        self.colours = check_box("Colour nuclei by class", tip)
         on_edit(self.colours, measures.colour)
         self.csv_button = button("Save table…", "Save the table and its thresholds", self.save)
-        self.nuclei_button = button(
-            "Save nuclei…", "Save the DAB of each nucleus of the selected row", self.save_nuclei
-        )
-        self.copy_button = button(
-            "Copy rows", "Copy the rows for a spreadsheet (Ctrl+C)", self.table.copy
-        )
-        self.remove_button = button(
-            "Remove rows", "Remove the selected rows (Delete)", self.table.remove
-        )
+        tip = "Save the DAB of each nucleus of the selected row"
+        self.nuclei_button = button("Save nuclei…", tip, self.save_nuclei)
+        tip = "Copy the rows for a spreadsheet (Ctrl+C)"
+        self.copy_button = button("Copy rows", tip, self.table.copy)
+        tip = "Remove the selected rows (Delete)"
+        self.remove_button = button("Remove rows", tip, self.table.remove)
         self.outcome = QWidget()
         column(
             self.outcome,

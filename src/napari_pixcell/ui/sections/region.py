@@ -36,9 +36,8 @@ class RegionSection(Section):
             "Move and resize it in the “Regions” layer.",
             self.add_region,
         )
-        self.draw_button = button(
-            "Draw region", "Draw a region of any size by dragging on the slide", self.draw
-        )
+        tip = "Draw a region of any size by dragging on the slide"
+        self.draw_button = button("Draw region", tip, self.draw)
         self.similar = SimilarPanel(session, link)
         self.list = QListWidget()
         self.list.setToolTip("Click to select a region. Right-click to rename or delete it.")

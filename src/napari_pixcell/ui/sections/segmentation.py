@@ -38,27 +38,18 @@ ANY_SIZE = 2  # µm: the least value of the field stands for no diameter
 
 
 class SegmentationPanel(QWidget):
-    """Segments the nuclei of the active region.
-
-    Parameters
-    ----------
-    session : Session
-    manage : callable
-        Opens the model manager at the weights of this name.
-    """
+    """Segments the nuclei of the active region; ``manage`` opens the model manager at a name."""
 
     def __init__(self, session: Session, manage: Callable[[str], None]) -> None:
         super().__init__()
         self.session, self.manage = session, manage
-        self.method = combo(
-            "Segmentation method of “Segment nuclei”", [(name, how) for name, how, _ in CHOICES]
-        )
+        methods = [(name, how) for name, how, _ in CHOICES]
+        self.method = combo("Segmentation method of “Segment nuclei”", methods)
         for index, (_, _, tip) in enumerate(CHOICES):
             self.method.setItemData(index, tip, Qt.ItemDataRole.ToolTipRole)
         self.method.activated.connect(self._choose_method)
-        self.diameter = number(
-            ANY_SIZE, 200, "Diameter of a typical cell. It is rarely needed.", unit=" µm"
-        )
+        tip = "Diameter of a typical cell. It is rarely needed."
+        self.diameter = number(ANY_SIZE, 200, tip, unit=" µm")
         self.diameter.setSpecialValueText("any size")
         bind(
             self.diameter,
@@ -67,28 +58,20 @@ class SegmentationPanel(QWidget):
             show=lambda um: max(ANY_SIZE, round(um)),
             read=lambda um: float(um) if um > ANY_SIZE else 0.0,
         )
-        self.segment_button = button(
-            "Segment nuclei",
-            "Segment the nuclei of the region or its marked area, as an editable layer",
-            self.segment,
-        )
+        tip = "Segment the nuclei of the region or its marked area, as an editable layer"
+        self.segment_button = button("Segment nuclei", tip, self.segment)
         self.keep = check_box("Keep existing cells", "Add new nuclei only where there are none")
         bind(self.keep, session.settings, "keep_cells")
         self.thresholds = ThresholdsPanel(session)
         self.bar = Bar()
-        self.cancel_button = button(
-            "Cancel",
-            "Cancel the segmentation before the next tile (Esc)",
-            session.segmentation.cancel,
-            "cancel segment",
-        )
+        tip, segmentation = "Cancel before the next tile (Esc)", session.segmentation
+        self.cancel_button = button("Cancel", tip, segmentation.cancel, "cancel segment")
         self.progress = boxed(row(self.bar, self.cancel_button, stretch=0))
         self.sizes = labelled("Cell diameter", self.diameter)
         self.adjust = More("Thresholds", "Adjust the result without segmenting again")
-        self.adjust.content.addWidget(self.keep)
-        self.adjust.content.addWidget(self.thresholds)
-        methods = row(self.segment_button, QLabel("with"), self.method, stretch=2)
-        column(self, methods, self.sizes, self.adjust, self.progress, spacing=4)
+        self.adjust.add(self.keep, self.thresholds)
+        segment = row(self.segment_button, QLabel("with"), self.method, stretch=2)
+        column(self, segment, self.sizes, self.adjust, self.progress, spacing=4)
 
     def segment(self) -> None:
         item = self.session.regions.active
@@ -154,15 +137,13 @@ class ThresholdsPanel(QWidget):
         bind(self.shape, settings, "flow_threshold")
         bind(self.smallest, settings, "smallest_um2")
         self.hint = Text(small=True)
-        lines = [
-            (QLabel(words), field)
-            for words, field in (
-                ("Sensitivity", self.sensitivity),
-                ("Cell probability", self.more),
-                ("Flow threshold", self.shape),
-                ("Minimum area", self.smallest),
-            )
-        ]
+        fields = {
+            "Sensitivity": self.sensitivity,
+            "Cell probability": self.more,
+            "Flow threshold": self.shape,
+            "Minimum area": self.smallest,
+        }
+        lines = [(QLabel(words), field) for words, field in fields.items()]
         self._builtin, self._cellpose = lines[0], (*lines[1], *lines[2])
         column(self, field_grid(*lines), self.hint)
         self._pause = single_shot(self, PAUSE_MS, session.segmentation.outline_again)

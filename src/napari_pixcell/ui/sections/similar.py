@@ -48,9 +48,8 @@ class SimilarPanel(QWidget):
         self.cancel_button = button("Cancel", tip, similar.cancel, "cancel similar")
         self.map_box = check_box("Map", MAP)
         on_edit(self.map_box, similar.show)
-        self.close_button = tool_button(
-            "✕", "Remove the map and the matches", similar.forget, "Close similar tissue"
-        )
+        tip = "Remove the map and the matches"
+        self.close_button = tool_button("✕", tip, similar.forget, "Close similar tissue")
         self.matches = QWidget()
         self.grid = tight_grid(self.matches, spacing=1)
         self.grid.setAlignment(Qt.AlignmentFlag.AlignLeft)
@@ -98,17 +97,16 @@ class SimilarPanel(QWidget):
         made.setIcon(QIcon(pixmap(pixels, SIDE)))
         made.setStyleSheet(THUMBNAIL)
         made.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-        made.customContextMenuRequested.connect(
-            lambda position: self.menu(match).exec(made.mapToGlobal(position))
-        )
+        wanted = made.customContextMenuRequested
+        wanted.connect(lambda at: self.menu(match).exec(made.mapToGlobal(at)))
         return made
 
     def menu(self, match: Match) -> QMenu:
         menu = QMenu(self)
         menu.addAction("Go to match", partial(self.link.go_to, match.region, True))
-        menu.addAction("Add region here", lambda: self.session.similar.add_region(match))
-        style = menu.addAction("Use as style", lambda: self.session.similar.use_style(match))
-        item = self.session.regions.active
+        similar, item = self.session.similar, self.session.regions.active
+        menu.addAction("Add region here", lambda: similar.add_region(match))
+        style = menu.addAction("Use as style", lambda: similar.use_style(match))
         if style is not None:
             style.setEnabled(item is not None)
             if item is not None:

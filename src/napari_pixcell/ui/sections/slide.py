@@ -37,30 +37,20 @@ class SlideSection(Section):
         self.link = link
         self.empty = Text("Open a slide or drop it here.")
         self.open_button = button("Open slide…", "Open a slide or an image file", self.choose)
-        self.sample_button = button(
-            "Open sample", "Open the small synthetic slide that comes with the plugin", self.sample
-        )
+        tip = "Open the small synthetic slide that comes with the plugin"
+        self.sample_button = button("Open sample", tip, self.sample)
         self.name = Text()
         self.name.setStyleSheet("font-weight: bold;")
         self.size = Text()
         self.corrupt = Text(colour=AMBER)
         unknown = Text("The file states no pixel size. Enter it once; it is remembered.", AMBER)
-        self.mpp = number(
-            0.01,
-            20,
-            "Pixel size, about 0.25 µm/px for a 40× scan and 0.5 µm/px for a 20× scan",
-            decimals=4,
-            unit=" µm/px",
-            step=0.05,
-        )
+        tip = "Pixel size, about 0.25 µm/px for a 40× scan and 0.5 µm/px for a 20× scan"
+        self.mpp = number(0.01, 20, tip, decimals=4, unit=" µm/px", step=0.05)
         self.mpp.setObjectName("mpp")
         self.mpp.setValue(0.5)
         self.mpp.setStyleSheet(f"QDoubleSpinBox {{ border: 1px solid {AMBER}; }}")
-        self.set_button = button(
-            "Set pixel size",
-            "Set the pixel size and remember it for this file",
-            lambda: link.set_mpp(self.mpp.value()),
-        )
+        tip = "Set the pixel size and remember it for this file"
+        self.set_button = button("Set pixel size", tip, lambda: link.set_mpp(self.mpp.value()))
         self.asking = boxed(column(None, unknown, row(self.mpp, self.set_button), spacing=4))
         self.session_menu = SessionMenu(session)
         self.model = combo("", name="Model")
@@ -69,11 +59,8 @@ class SlideSection(Section):
         bind(self.model, settings, "family", store=settings.use_family)
         self.manager: ModelManager | None = None
         self.more = button("Models…", "Download, add or remove models", self.manage)
-        self.free = button(
-            "Free memory",
-            "Stop the worker process and free its memory. The next request loads the model again.",
-            session.free_memory,
-        )
+        tip = "Stop the worker process and free its memory. The next request loads the model again."
+        self.free = button("Free memory", tip, session.free_memory)
         self.models = boxed(row(QLabel("Model"), self.model, self.more, stretch=1))
         self.banner = Text(colour=AMBER)
         self.stack(self.empty)

@@ -27,14 +27,7 @@ NONE = "No stains are installed. Each is a small add-on to PixCell-1024."
 
 
 class StainSection(Section):
-    """Chooses stains and the image they start from.
-
-    Parameters
-    ----------
-    session : Session
-    manage : callable
-        Opens the model manager at a model of this name.
-    """
+    """Chooses stains and their start; ``manage`` opens the model manager at a name."""
 
     def __init__(self, session: Session, manage: Callable[[str], Any]) -> None:
         super().__init__(session, "stain", "5  Virtual stain")

@@ -26,9 +26,8 @@ class StartPanel(More):
         settings = session.settings
         self.start_from = combo("The image that the generation starts from", STARTS, "Start from")
         bind(self.start_from, settings, "start_from")
-        self.strength = slider(
-            0, 1, "0 keeps the image unchanged, 1 replaces it completely", "Strength of the change"
-        )
+        tip = "0 keeps the image unchanged, 1 replaces it completely"
+        self.strength = slider(0, 1, tip, "Strength of the change")
         bind(self.strength, settings, "strength")
         self.words = Text(small=True)
         self.only_part = check_box("Marked area only", ONLY_PART)
