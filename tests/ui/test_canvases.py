@@ -108,7 +108,7 @@ def test_previews_variants_and_layouts_lie_over_a_region_of_any_shape(
     canvas, viewer, client, qtbot, settle
 ) -> None:
     item = canvas.session.regions.active
-    click(canvas.layout_.finding.segment_button)
+    click(canvas.layout_.segmentation.segment_button)
     settle(canvas)
     assert lies(canvas.link.find("layout", item.number), item.region)
     click(canvas.generate.generate_button)
@@ -250,7 +250,7 @@ def test_a_stopped_canvas_can_be_resumed(canvas, client, qtbot, settle) -> None:
     click(section.cancel_button)
     settle(canvas)
     assert section.note.text() == (
-        "Stopped at 43 %. Generate again with the same settings to go on from there."
+        "Stopped at 43 %. Generate again with the same settings to resume."
     )
     assert section.action.text() == "Resume" and section.action.isVisible()
     section.seed.setValue(5)
@@ -328,7 +328,7 @@ def test_the_real_worker_generates_a_region_of_odd_sides(viewer: napari.Viewer, 
     qtbot.waitUntil(lambda: not session.busy, timeout=300_000)
     item = session.regions.active
     assert item.size == (300, 384) and not session.notices.problems
-    click(studio.layout_.finding.segment_button)
+    click(studio.layout_.segmentation.segment_button)
     qtbot.waitUntil(lambda: not session.busy, timeout=120_000)
     assert item.cells > 0
     previews = []

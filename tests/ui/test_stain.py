@@ -74,8 +74,8 @@ def test_stains_are_generated_kept_and_compared(ready, client, settle, press) ->
     for _ in range(2):
         client.play()
         settle(ready)
-    assert section.keep_button.text() == "Keep 2"
-    press(section.keep_button)
+    assert section.star_button.text() == "Star 2"
+    press(section.star_button)
     names = [layer.name for layer in ready.viewer.layers]
     assert {f"Synthetic {n} · Region 1 · seed 1234" for n in ("HER2x", "Ki67x")} <= set(names)
     press(section.sheet_button)
