@@ -18,7 +18,7 @@ GOOD, BEYOND = "#4a86c5", "#d9822b"  # visible on white and black, distinct for 
 
 
 @dataclass(frozen=True)
-class HistogramBar:
+class ChartBar:
     """A bar of a histogram, in px."""
 
     x: float
@@ -47,14 +47,14 @@ class Histogram:
     ----------
     title : str
         Describes it to readers who cannot see it.
-    bars : list of HistogramBar
+    bars : list of ChartBar
     lines : list of (x1, y1, x2, y2, dashes)
         Ends in px, and an SVG dash pattern.
     labels : list of Label
     """
 
     title: str
-    bars: list[HistogramBar]
+    bars: list[ChartBar]
     lines: list[tuple[float, float, float, float, str]]
     labels: list[Label]
     width: int = WIDTH
@@ -82,13 +82,13 @@ def histogram(values: NDArray[Any], title: str, limit: Limit | None = None) -> H
     def x(value: float) -> float:
         return round(float(LEFT + (WIDTH - LEFT - RIGHT) * (value - low) / (high - low)), 1)
 
-    def bar(count: int, start: float, stop: float) -> HistogramBar:
+    def bar(count: int, start: float, stop: float) -> ChartBar:
         top = round(base - (base - TOP) * count / most, 1)
         top = min(top, base - 1)  # a single pair among many stays visible
         bad = limit is not None and bool(limit.beyond(np.array([(start + stop) / 2]))[0])
         width = round(max(1.0, x(stop) - x(start) - 1), 1)
         words = f"{start:.4g} to {stop:.4g}: {count:,}"
-        return HistogramBar(
+        return ChartBar(
             x(start), top, width, round(base - top, 1), BEYOND if bad else GOOD, words
         )
 
