@@ -16,7 +16,7 @@ from card_figures import FAMILIES, Options, say
 
 from napari_pixcell.engine.events import Event, Failure, Finished, Notice, Progress, Variant
 from napari_pixcell.engine.packed import PackedArray
-from napari_pixcell.engine.request import EmbedRequest, GenerateRequest
+from napari_pixcell.engine.request_values import EmbedRequest, GenerateRequest
 from napari_pixcell.models.families import get_family
 from napari_pixcell.worker.client import SubmittedRequest, WorkerClient
 

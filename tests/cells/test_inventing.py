@@ -21,7 +21,7 @@ from napari_pixcell.cells.inventing.measuring import cell_shapes
 from napari_pixcell.cells.methods import LayoutSource
 from napari_pixcell.cli.main import main
 from napari_pixcell.engine.packed import PackedArray
-from napari_pixcell.engine.request import GenerateRequest, Source, request_from_dict
+from napari_pixcell.engine.request_values import GenerateRequest, Source, request_from_dict
 from napari_pixcell.errors import PixCellError
 
 RECIPES = {

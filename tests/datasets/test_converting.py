@@ -37,7 +37,7 @@ from napari_pixcell.datasets.store.pair_files import PairFiles
 from napari_pixcell.datasets.store.plan import Plan
 from napari_pixcell.datasets.store.rows import append_rows, read_rows
 from napari_pixcell.engine.record import SOURCE_TYPE, Record
-from napari_pixcell.engine.request import GenerateRequest, Source
+from napari_pixcell.engine.request_values import GenerateRequest, Source
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import CELLPOSE
 from napari_pixcell.models.families import families

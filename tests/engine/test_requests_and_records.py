@@ -11,7 +11,7 @@ import pytest
 from napari_pixcell.cells.methods import LayoutSource, SegmentMethod
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.record import Record
-from napari_pixcell.engine.request import (
+from napari_pixcell.engine.request_values import (
     EmbedRequest,
     GenerateRequest,
     SegmentRequest,

@@ -13,7 +13,7 @@ from settling import settled
 from napari_pixcell.datasets.report.sheets import contact_sheet
 from napari_pixcell.engine.events import Failure, Finished
 from napari_pixcell.engine.presets import QUICK
-from napari_pixcell.engine.request import GenerateRequest
+from napari_pixcell.engine.request_values import GenerateRequest
 from napari_pixcell.engine.sweep import MOST_PICTURES, Axis, Sweep
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import DEMO
@@ -63,9 +63,9 @@ def test_numbers_are_read_as_people_write_them_each_once() -> None:
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: Axis.numbers("guidance", "one"), "“one” is no list of numbers"),
+        (lambda: Axis.numbers("guidance", "one"), "“one” is not a list of numbers"),
         (lambda: Axis.numbers("guidance", " "), "has no values for guidance"),
-        (lambda: Axis("colour", (1,)), "nothing that a grid can sweep"),
+        (lambda: Axis("colour", (1,)), "A grid cannot sweep “colour”"),
         (lambda: Sweep((Axis.seeds(0, 2), Axis.seeds(0, 3))), "each only once"),
         (lambda: Sweep(()), "at least one setting"),
         (lambda: Sweep((Axis.seeds(0, MOST_PICTURES + 1),)), f"at most {MOST_PICTURES}"),
@@ -150,7 +150,7 @@ def test_a_grid_that_failed_on_its_way_is_completed_by_another_try(
 def test_a_grid_that_cannot_be_read_is_said_and_nothing_is_queued(ready: Session) -> None:
     ready.settings.grid_guidance = "much"
     ready.generator.generate_grid()
-    assert "no list of numbers" in ready.notices.problems["generate"] and not ready.queue.jobs
+    assert "not a list of numbers" in ready.notices.problems["generate"] and not ready.queue.jobs
 
 
 # -- live --------------------------------------------------------------------------------------

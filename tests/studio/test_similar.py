@@ -10,7 +10,7 @@ import pytest
 from scripted import ScriptedClient
 from two_tissues import GLASS, PINK, ColourClient, two_tissues
 
-from napari_pixcell.engine.request import EmbedRequest
+from napari_pixcell.engine.request_values import EmbedRequest
 from napari_pixcell.engine.styles.similarity import overlap
 from napari_pixcell.slides import ArraySlide, Region, open_slide
 from napari_pixcell.slides.write import write_pyramid
@@ -187,7 +187,7 @@ def test_a_slide_of_glass_says_so(client) -> None:
     add(session, (400, 400))
     session.similar.find()
     session.wait(20)
-    assert "no tissue was found" in session.notices.problems["region"]
+    assert "No tissue was found" in session.notices.problems["region"]
     session.close()
 
 

@@ -9,7 +9,7 @@ import pytest
 from scripted import ScriptedClient
 
 from napari_pixcell.engine import tissue
-from napari_pixcell.engine.request import GenerateRequest
+from napari_pixcell.engine.request_values import GenerateRequest
 from napari_pixcell.slides import Region
 from napari_pixcell.studio.generation.start import start_words
 from napari_pixcell.studio.regions.geometry import area_shape
@@ -188,7 +188,7 @@ def test_a_start_of_another_size_gets_a_sentence(started: Session, client: Scrip
     request = replace(captured.request, size=(256, 256))
     started.queue.add(request, captured.target, start=start)
     started.wait(until=lambda: not started.background.busy)
-    assert "picture to start from is 9 × 9 px" in started.notices.problems["generate"]
+    assert "start image is 9 × 9 px" in started.notices.problems["generate"]
     assert not client.waiting
 
 

@@ -11,7 +11,7 @@ from pictures import tissue
 from PIL import Image
 from scripted import ScriptedClient
 
-from napari_pixcell.engine.request import request_from_dict
+from napari_pixcell.engine.request_values import request_from_dict
 from napari_pixcell.engine.styles.blending import blend
 from napari_pixcell.engine.styles.library import StyleLibrary
 from napari_pixcell.errors import PixCellError
@@ -265,8 +265,10 @@ def test_a_style_of_another_encoder_is_refused_in_a_sentence(
     session.styles.set(session.library.all[0].id)
     assert session.generator.why_not() == ""
     session.models._encoders["demo"] = "another"
-    assert session.generator.why_not() == "“Old” was made with the encoder of another model (demo)"
-    assert "make this one again" in session.styles.why_no_blend(session.regions.active)
+    assert (
+        session.generator.why_not() == "“Old” was embedded by the encoder of another model (demo)"
+    )
+    assert "embed its tissue again" in session.styles.why_no_blend(session.regions.active)
     session.styles.choose(StyleChoice.of(two[0].number, session.library.all[0].id).with_balance(0))
     assert session.generator.why_not() == ""  # none of it is used
     session.generator.generate_series(3)

@@ -71,7 +71,7 @@ def test_what_is_missing_is_said_one_after_the_other(
     (folders["ihc"] / "2.png").unlink()
     teaching.choose_folder("ihc", folders["ihc"])
     session.wait()
-    assert "“he” holds 3 pictures and “ihc” 2 pictures" in session.notices.problems["stain"]
+    assert "“he” holds 3 images and “ihc” 2 images" in session.notices.problems["stain"]
     teaching.train()
     assert teaching.job is None
 
@@ -99,7 +99,7 @@ def test_it_says_how_far_it_is_and_the_stain_is_there_at_once(
     tell(Finished())
     asked.wait()
     assert [family.name for family in asked.staining.chosen] == ["mine"]
-    assert asked.notices.notes["stain"].startswith("“mine” was taught by 20 tiles of 3 pairs")
+    assert asked.notices.notes["stain"].startswith("“mine” was trained on 20 tiles of 3 pairs")
     assert asked.notices.notes["stain"].endswith("Names differ.")
     assert teaching.why_not() == ""  # it may be taught better
 
@@ -153,5 +153,5 @@ def test_regions_that_differ_in_size_get_a_sentence(session: Session) -> None:
     session.regions.draw(Region(0, 0, 700, 300))
     teaching.choose_region("ihc")
     session.wait()
-    words = "The region of H&E is 128 × 128 µm and that of IHC 350 × 150 µm; draw two"
+    words = "The H&E region is 128 × 128 µm, but the IHC region 350 × 150 µm. Draw two"
     assert session.notices.problems["stain"].startswith(words) and not teaching.folders

@@ -133,7 +133,7 @@ def test_the_real_worker_trains_a_stain_and_stains_a_region(
     qtbot.waitUntil(lambda: not session.busy, timeout=300_000)
     assert (
         not session.notices.problems
-        and "“other” was taught by 12 tiles" in session.notices.notes["stain"]
+        and "“other” was trained on 12 tiles" in session.notices.notes["stain"]
     )
     qtbot.wait(60)
     assert section.boxes["other"].isChecked()

@@ -15,7 +15,7 @@ import pytest
 
 from napari_pixcell.engine.events import Finished, Progress, Variant
 from napari_pixcell.engine.packed import ArraysApart, PackedArray, arrays_apart
-from napari_pixcell.engine.request import GenerateRequest, SegmentRequest, request_from_dict
+from napari_pixcell.engine.request_values import GenerateRequest, SegmentRequest, request_from_dict
 from napari_pixcell.worker.client import SubmittedRequest, WorkerClient
 from napari_pixcell.worker.protocol import INLINE, SharedBlock, pack_request, read_arrays
 

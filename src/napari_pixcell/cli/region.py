@@ -6,7 +6,7 @@ import argparse
 import sys
 from dataclasses import dataclass
 
-from napari_pixcell.engine.request import Source
+from napari_pixcell.engine.request_values import Source
 from napari_pixcell.engine.requests import snap, source_of
 from napari_pixcell.engine.tissue import size_at
 from napari_pixcell.models.catalogue import Family

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from napari_pixcell.cli import options as cli
 from napari_pixcell.cli.region import ChosenRegion
 from napari_pixcell.engine.events import Embedding, Event, Preview, Progress, Variant
-from napari_pixcell.engine.request import GenerateRequest, Request
+from napari_pixcell.engine.request_values import GenerateRequest, Request
 from napari_pixcell.engine.styles.cache import EmbeddingCache
-from napari_pixcell.engine.styles.embedding import embed_region
+from napari_pixcell.engine.styles.region_embedding import embed_region
 from napari_pixcell.engine.tissue import Tissue
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.slides.stored_picture import StoredPicture

@@ -19,7 +19,7 @@ from napari_pixcell.engine.styles.pictures import open_picture, thumbnail_of
 from napari_pixcell.engine.styles.style import Style
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import Family
-from napari_pixcell.models.identity import encoder_kind
+from napari_pixcell.models.store import encoder_kind
 from napari_pixcell.words import counted
 
 OWN = "region"  # as a style: the region's own tissue

@@ -27,7 +27,7 @@ from napari_pixcell.errors import PixCellError
 from napari_pixcell.files import Write, is_disk_full, write_whole
 from napari_pixcell.models.catalogue import CELLPOSE
 from napari_pixcell.models.families import get_family, stain_of
-from napari_pixcell.models.licences import licence_texts
+from napari_pixcell.models.store import licence_texts
 from napari_pixcell.slides.stored_picture import Picture, StoredPicture
 from napari_pixcell.words import counted
 

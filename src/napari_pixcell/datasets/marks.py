@@ -19,7 +19,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from napari_pixcell.engine.record import COMPOSITE_TYPE, SOURCE_TYPE, Record
-from napari_pixcell.engine.request import GenerateRequest
+from napari_pixcell.engine.request_values import GenerateRequest
 from napari_pixcell.slides.stored_picture import StoredPicture
 from napari_pixcell.slides.write import write_levels
 

@@ -85,7 +85,7 @@ def remember_mpp(path: str | Path, mpp: float) -> None:
     values = _remembered() | {content_key(Path(path)): checked_mpp(mpp)}
     with contextlib.suppress(OSError):
         _store().parent.mkdir(parents=True, exist_ok=True)
-        write_whole(_store(), json.dumps(values))
+        write_whole(_store(), json.dumps(values), private=True)
 
 
 def remembered_mpp(path: str | Path) -> float | None:

@@ -11,7 +11,7 @@ from psygnal import Signal
 from napari_pixcell.engine.events import Embedding, Event, Failure, Finished
 from napari_pixcell.engine.styles.similarity import Match, best_matches
 from napari_pixcell.engine.styles.survey import Survey, SurveyBatch
-from napari_pixcell.models.identity import encoder_identity
+from napari_pixcell.models.store import encoder_identity
 from napari_pixcell.studio.models import InstalledModels
 from napari_pixcell.studio.regions.item import RegionItem
 from napari_pixcell.studio.regions.regions import Regions

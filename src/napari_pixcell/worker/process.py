@@ -15,7 +15,7 @@ from napari_pixcell.datasets.recipe.making import make_dataset
 from napari_pixcell.datasets.recipe.request import AnyRequest, DatasetRequest
 from napari_pixcell.engine.events import Event, Failure, Preview, summary
 from napari_pixcell.engine.packed import ArraysApart, arrays_apart
-from napari_pixcell.engine.request import request_from_dict
+from napari_pixcell.engine.request_values import request_from_dict
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.preferences import idle_minutes
 from napari_pixcell.worker.protocol import RECEIVED, ImageBlock, image_of, read_arrays, write_line

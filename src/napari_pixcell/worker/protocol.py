@@ -30,7 +30,7 @@ from napari_pixcell.datasets.recipe.request import AnyRequest, DatasetRequest
 from napari_pixcell.engine import events
 from napari_pixcell.engine.packed import ArraysApart, PackedArray, arrays_apart
 from napari_pixcell.engine.record import Record
-from napari_pixcell.engine.request import GenerateRequest, SegmentRequest
+from napari_pixcell.engine.request_values import GenerateRequest, SegmentRequest
 from napari_pixcell.models.families import get_family
 from napari_pixcell.slides.stored_picture import StoredPicture, is_stored
 

@@ -24,7 +24,7 @@ from napari_pixcell.datasets.store.checks import FLAGGED_BY, FLAGS, SCORES, Chec
 from napari_pixcell.datasets.store.dataset import DatasetStyle
 from napari_pixcell.engine.events import Embedding, Event, Failure, SegmentedLayout
 from napari_pixcell.engine.packed import PackedArray
-from napari_pixcell.engine.request import EmbedRequest, Request, SegmentRequest
+from napari_pixcell.engine.request_values import EmbedRequest, Request, SegmentRequest
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import Family
 

@@ -158,7 +158,7 @@ class RealTiles:
             with temporary.open("wb") as file:
                 np.savez(file, embeddings=self._embeddings, pictures=self._pictures)
 
-        write_whole(path, write)
+        write_whole(path, write, private=True)
 
     @classmethod
     def load(cls, path: Path) -> RealTiles:

@@ -41,7 +41,7 @@ from napari_pixcell.datasets.store.rows import cut_torn
 from napari_pixcell.engine.events import Embedding, Progress, SegmentedLayout
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.presets import get_preset
-from napari_pixcell.engine.request import EmbedRequest, SegmentRequest
+from napari_pixcell.engine.request_values import EmbedRequest, SegmentRequest
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.files import write_whole
 from napari_pixcell.folders import data_folder
@@ -101,7 +101,7 @@ def keep_recipe(description: Description, recipe: DatasetRecipe) -> None:
     """Keep a recipe, with its paths, among the dataset's private files."""
     private = private_folder(description)
     private.mkdir(parents=True, exist_ok=True)
-    write_whole(private / RECIPE, json.dumps(recipe.to_dict()))
+    write_whole(private / RECIPE, json.dumps(recipe.to_dict()), private=True)
 
 
 def is_of(dataset: Dataset, recipe: DatasetRecipe) -> bool:
@@ -113,7 +113,7 @@ def is_of(dataset: Dataset, recipe: DatasetRecipe) -> bool:
     description, path = dataset.description, private_folder(dataset.description) / RECIPE
     if description.plan is not None and path.exists():
         begun = json.loads(path.read_bytes())
-        return bool(begun == json.loads(json.dumps(recipe.to_dict())))
+        return bool(begun == json.loads(json.dumps(recipe.to_dict()), private=True))
     return (description.name, description.family) == (recipe.name, recipe.family)
 
 

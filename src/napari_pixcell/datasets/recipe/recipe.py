@@ -79,7 +79,7 @@ class DatasetRecipe:
     steps, guidance : optional
         None for the family's defaults.
     layout_strength, layout_until, preset
-        See :class:`~napari_pixcell.engine.request.GenerateRequest`.
+        See :class:`~napari_pixcell.engine.request_values.GenerateRequest`.
     checks : Checks
         Thresholds, and the segmenter.
     picture : str

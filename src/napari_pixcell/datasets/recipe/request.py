@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from napari_pixcell.datasets.recipe.recipe import DatasetRecipe
-from napari_pixcell.engine.request import Request
+from napari_pixcell.engine.request_values import Request
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from napari_pixcell.engine.styles.library import StyleLibrary
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import Family
 from napari_pixcell.models.families import get_family
-from napari_pixcell.models.identity import encoder_kind
+from napari_pixcell.models.store import encoder_kind
 from napari_pixcell.slides.region import Region
 from napari_pixcell.slides.slide import Slide
 

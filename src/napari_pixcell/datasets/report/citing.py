@@ -8,9 +8,8 @@ from napari_pixcell.cells.methods import LayoutSource
 from napari_pixcell.datasets.store.dataset import Description
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import CELLPOSE, DEMO_FOLDER, Family
-from napari_pixcell.models.families import get_family
-from napari_pixcell.models.licences import licence_texts
-from napari_pixcell.models.segmenters import segmenter_licence
+from napari_pixcell.models.families import get_family, segmenter_licence
+from napari_pixcell.models.store import licence_texts
 
 PIXCELL = (
     "Yellapragada S., Graikos A., Li Z., Triaridis K., Belagali V., Nandi T. N., Bai K., Knudsen "

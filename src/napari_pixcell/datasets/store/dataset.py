@@ -49,7 +49,7 @@ DAMAGED = f"{DESCRIPTION} is damaged. Restore it from a copy, or make the datase
 
 @dataclass(frozen=True)
 class PairSettings:
-    """Settings of each pair, see :class:`~napari_pixcell.engine.request.GenerateRequest`."""
+    """Settings of each pair, see :class:`~napari_pixcell.engine.request_values.GenerateRequest`."""
 
     steps: int
     guidance: float
@@ -147,7 +147,7 @@ class DatasetStyle:
     look : dict of str to float
         Reference for the checks, such as mean colour and sharpness of the tissue.
     source : dict
-        For records: see :class:`~napari_pixcell.engine.request.Source`, without paths.
+        For records: see :class:`~napari_pixcell.engine.request_values.Source`, without paths.
     """
 
     number: int

@@ -13,7 +13,7 @@ from psygnal import Signal
 
 from napari_pixcell.engine.events import Embedding, Event, Failure, Finished
 from napari_pixcell.engine.packed import PackedArray
-from napari_pixcell.engine.request import EmbedRequest
+from napari_pixcell.engine.request_values import EmbedRequest
 from napari_pixcell.engine.styles.cache import EmbeddingCache, EmbeddingKey, embedding_key
 from napari_pixcell.engine.tissue import Tissue
 from napari_pixcell.models.catalogue import Family
