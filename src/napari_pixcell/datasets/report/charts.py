@@ -88,9 +88,7 @@ def histogram(values: NDArray[Any], title: str, limit: Limit | None = None) -> H
         bad = limit is not None and bool(limit.beyond(np.array([(start + stop) / 2]))[0])
         width = round(max(1.0, x(stop) - x(start) - 1), 1)
         words = f"{start:.4g} to {stop:.4g}: {count:,}"
-        return ChartBar(
-            x(start), top, width, round(base - top, 1), BEYOND if bad else GOOD, words
-        )
+        return ChartBar(x(start), top, width, round(base - top, 1), BEYOND if bad else GOOD, words)
 
     spans = zip(counts.tolist(), edges[:-1].tolist(), edges[1:].tolist(), strict=True)
     chart = Histogram(
