@@ -1,4 +1,4 @@
-"""``napari-pixcell generate``: variants of a region."""
+"""``napari-pixcell generate`` and ``rerun``: variants of a region, and of a record."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 
 from napari_pixcell.cli import options as cli
-from napari_pixcell.cli.images import read_image
 from napari_pixcell.cli.layout import layout_of, layout_options
-from napari_pixcell.cli.region import ChosenRegion, chosen_region
-from napari_pixcell.cli.running import write_variants
-from napari_pixcell.cli.styles import STYLE_OPTIONS, style_for
+from napari_pixcell.cli.region import ChosenRegion, chosen_region, read_image
+from napari_pixcell.cli.running import Export, engine, write_variants
+from napari_pixcell.cli.styles import OWN, STYLE_OPTIONS, style_for
+from napari_pixcell.engine.events import Variant
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.presets import EXACT, PRESETS
+from napari_pixcell.engine.record import pixels_sha256
 from napari_pixcell.engine.requests import (
     GenerationSettings,
     StartImage,
@@ -23,8 +24,8 @@ from napari_pixcell.engine.requests import (
 )
 from napari_pixcell.engine.start_image import FEATHER, MAX_FEATHER
 from napari_pixcell.errors import PixCellError
+from napari_pixcell.slides.stored_picture import StoredPicture
 
-OWN = "region"  # the region's own tissue, as an image to start from
 STRENGTH = 0.6
 CHANGE = f"how much changes, 0 to 1; default: {STRENGTH}"
 BLEND = "width of the blend around the part, in µm; default: 8"
@@ -121,3 +122,31 @@ def _start(options: cli.Options, chosen: ChosenRegion) -> StartImage | None:
             f"--feather is {options.feather:g} µm. Choose 0 to {MAX_FEATHER * mpp:g} µm."
         )
     return replace(start, part=PackedArray.pack(part), feather=round(feather))
+
+
+@cli.command(
+    "rerun",
+    cli.path("record", "RECORD", "a record or exported image"),
+    cli.path("--out", "DIR", "folder for the image and mask"),
+)
+def rerun(options: cli.Options) -> cli.Result:
+    """Reproduce the image of a record."""
+    from napari_pixcell.datasets import read_record
+
+    record = read_record(options.record)
+    record.check_weights(engine().load(record.request.family).weights)
+    image = engine().reproduce(record)
+    sha256 = pixels_sha256(image)
+    result: cli.Result = {
+        "same pixels": "yes"
+        if sha256 == record.sha256
+        else "no: the original was computed on another device or library version",
+        "sha256": sha256,
+    }
+    if options.out:
+        export = Export(options.out)
+        export.write(Variant(0, image, replace(record, sha256=sha256)))
+        result |= export.result()
+    elif isinstance(image, StoredPicture):
+        image.delete()
+    return result

@@ -22,11 +22,10 @@ from napari_pixcell.models.catalogue import Family
 from napari_pixcell.models.identity import encoder_kind
 from napari_pixcell.words import counted
 
-OWN = "region"  # as a style: the region's own tissue
+OWN = "region"  # the region's own tissue, as a style or as an image to start from
 
 Grid = NDArray[np.float32]
 Shares = tuple[tuple[str, float], ...]
-
 
 NAME = cli.argument("name", metavar="NAME", help="of a saved style")
 STYLE_OPTIONS = cli.group(

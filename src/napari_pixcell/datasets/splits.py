@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from napari_pixcell.errors import PixCellError
 
-TRAIN, VALIDATION, TEST = "train", "validation", "test"
+PARTS = TRAIN, VALIDATION, TEST = "train", "validation", "test"
 JOINED = "+"  # between the slides of a blend, in the name of its group
 TRIES = 16
 MOST_CUTS = 64

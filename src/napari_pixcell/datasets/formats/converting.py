@@ -17,22 +17,12 @@ import numpy as np
 from napari_pixcell import __version__
 from napari_pixcell.datasets.formats.about import cells_of, readme
 from napari_pixcell.datasets.formats.base import ExportedPair, Facts, Format
-from napari_pixcell.datasets.formats.cellpose import Cellpose
 from napari_pixcell.datasets.formats.coco import Coco
-from napari_pixcell.datasets.formats.huggingface import HuggingFace
+from napari_pixcell.datasets.formats.loaders import HuggingFace, WebDataset
 from napari_pixcell.datasets.formats.ome_zarr import OmeZarr
-from napari_pixcell.datasets.formats.qupath import QuPath
-from napari_pixcell.datasets.formats.stardist import StarDist
-from napari_pixcell.datasets.formats.webdataset import WebDataset
+from napari_pixcell.datasets.formats.tiff import Cellpose, QuPath, StarDist
 from napari_pixcell.datasets.formats.yolo import Yolo
-from napari_pixcell.datasets.splits import (
-    TEST,
-    TRAIN,
-    VALIDATION,
-    Split,
-    SplitAssignment,
-    groups_of,
-)
+from napari_pixcell.datasets.splits import PARTS, Split, SplitAssignment, groups_of
 from napari_pixcell.datasets.store.dataset import MANIFEST, Dataset
 from napari_pixcell.datasets.store.decisions import is_used, read_decisions
 from napari_pixcell.datasets.store.lock import locked
@@ -41,22 +31,15 @@ from napari_pixcell.errors import PixCellError
 from napari_pixcell.files import UNFINISHED, is_disk_full
 from napari_pixcell.words import counted
 
-ALL: tuple[type[Format], ...] = (
-    Cellpose,
-    StarDist,
-    Coco,
-    Yolo,
-    HuggingFace,
-    WebDataset,
-    OmeZarr,
-    QuPath,
-)
-KINDS = {kind.name: kind for kind in ALL}
+KINDS: dict[str, type[Format]] = {
+    kind.name: kind
+    for kind in (Cellpose, StarDist, Coco, Yolo, HuggingFace, WebDataset, OmeZarr, QuPath)
+}
 FORMATS = {name: kind.words for name, kind in KINDS.items()}
 SCHEMA = 1
 CONVERSION = "conversion.json"
 COPIED = ("style", "layout", "seed", "cells", "scores", "pixels")  # from the dataset's rows
-FOR = {TRAIN: "training", VALIDATION: "validation", TEST: "testing"}
+FOR = dict(zip(PARTS, ("training", "validation", "testing"), strict=True))
 
 OnProgress = Callable[[int, int], None]
 

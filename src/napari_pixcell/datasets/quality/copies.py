@@ -17,7 +17,7 @@ from napari_pixcell.datasets.quality.alignment import (
     small_part,
     symmetries,
 )
-from napari_pixcell.datasets.quality.styles import unit
+from napari_pixcell.datasets.quality.looks import unit
 from napari_pixcell.engine.styles.blending import as_grid
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.files import write_whole

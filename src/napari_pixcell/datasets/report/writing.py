@@ -11,9 +11,14 @@ from numpy.typing import NDArray
 
 from napari_pixcell import __version__
 from napari_pixcell.datasets.report.charts import histogram
-from napari_pixcell.datasets.report.citing import full_texts, known_family, licences, references
-from napari_pixcell.datasets.report.examples import examples
-from napari_pixcell.datasets.report.sources import SourceCounts
+from napari_pixcell.datasets.report.sheets import examples
+from napari_pixcell.datasets.report.sources import (
+    SourceCounts,
+    full_texts,
+    known_family,
+    licences,
+    references,
+)
 from napari_pixcell.datasets.store.checks import FLAGS, SCORES
 from napari_pixcell.datasets.store.dataset import Dataset, Description
 from napari_pixcell.datasets.store.decisions import now, read_decisions
