@@ -18,13 +18,13 @@ from napari_pixcell.engine.presets import EXACT, get_preset
 from napari_pixcell.engine.start_image import FEATHER, MAX_FEATHER, check_invert, check_start
 from napari_pixcell.engine.training.request import TrainRequest
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.serialization import OMIT_DEFAULT, from_json, to_json, use_own_form
+from napari_pixcell.serialization import OMIT_DEFAULT, from_json, ignore_unknown_in, to_json
 
 MAX_SEED = 2**32 - 1
 MAX_SIDE = 200_000
 START_FIELDS = ("start", "strength", "part", "feather", "invert")
 
-use_own_form(LayoutSource, LayoutSource.to_dict, LayoutSource.from_dict)
+ignore_unknown_in(LayoutSource)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""How fast a stain is taught on the card, at full width with random weights and pairs."""
+"""Speed of training a stain on the GPU, at full width with random weights and pairs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from napari_pixcell.models.store import require
 from napari_pixcell.networks import StainFlowMLP
 
 FLOW_STEPS, LORA_STEPS = 300, 30
-# Family, tiles in a batch, and precision of the frozen weights; all compute in half precision.
+# Family, tiles in a batch, precision of the frozen weights. All compute in half precision.
 CASES = (
     ("pixcell-256", 8, torch.bfloat16),
     ("pixcell-256", 8, torch.float32),
@@ -30,7 +30,7 @@ CASES = (
 
 @dataclass
 class Pairs:
-    """Random pairs on the card, drawn in batches."""
+    """Random pairs on the GPU, drawn in batches."""
 
     latents: Tensor
     embeddings: Tensor
@@ -43,7 +43,7 @@ class Pairs:
 
 
 def measure(options: Options) -> None:
-    """Print the steps a second of the flow and of the adapter."""
+    """Print the steps per second of the flow and of the adapter."""
     device = pick_device()
     _flow(options, device)
     options.write("pixcell-256", "pixcell-1024")
@@ -51,7 +51,7 @@ def measure(options: Options) -> None:
         try:
             _adapter(*case, device)
         except torch.OutOfMemoryError as error:
-            say("teaching", case=case, failed=str(error)[:200])
+            say("training", case=case, failed=str(error)[:200])
         settle()
 
 
@@ -73,7 +73,7 @@ def _flow(options: Options, device: torch.device) -> None:
     seconds, _ = timed(run)
     last = found[-1]
     what = {"steps_a_second": FLOW_STEPS / seconds, "loss": last.loss, "held_out": last.held_out}
-    say("teaching", what="flow, batch of 64", **what, **most)
+    say("training", what="flow, batch of 64", **what, **most)
 
 
 def _adapter(name: str, batch: int, dtype: torch.dtype, device: torch.device) -> None:
@@ -88,7 +88,7 @@ def _adapter(name: str, batch: int, dtype: torch.dtype, device: torch.device) ->
     pairs = Pairs(latents, embeddings, batch)
     found: list[TrainingProgress] = []
 
-    def teach(steps: int) -> dict[str, Tensor]:
+    def train(steps: int) -> dict[str, Tensor]:
         return train_lora(
             transformer,
             {"prediction_type": "epsilon", "beta_start": 1e-4, "beta_end": 0.02},
@@ -98,12 +98,12 @@ def _adapter(name: str, batch: int, dtype: torch.dtype, device: torch.device) ->
             on_progress=found.append,
         )
 
-    most = peak(lambda: teach(2))
-    seconds, adapter = timed(lambda: teach(LORA_STEPS))
+    most = peak(lambda: train(2))
+    seconds, adapter = timed(lambda: train(LORA_STEPS))
     kept = {str(w.dtype) for n, w in transformer.named_parameters() if ".lora_" in n}
     moved = sum(float(value.abs().sum()) for key, value in adapter.items() if "lora_B" in key)
     say(
-        "teaching",
+        "training",
         what="adapter",
         family=name,
         batch=batch,
