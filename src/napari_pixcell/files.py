@@ -10,6 +10,8 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from napari_pixcell.errors import PixCellError
+
 Write = Callable[[Path], None]  # writes the file at the path it is given
 # The umask can only be read by setting it, which is not safe beside other threads.
 UMASK = os.umask(0)
@@ -61,6 +63,14 @@ def write_whole(path: Path, write: Write | bytes | str) -> str:
 def is_disk_full(error: OSError) -> bool:
     """Return True if a write failed for lack of space."""
     return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def write_problem(path: Path, error: OSError, then: str = "") -> PixCellError:
+    """Return the error that names why a file or folder was not written, and what to do ``then``."""
+    problem = f"{path.name} cannot be written ({error.strerror}). Choose"
+    if is_disk_full(error):
+        problem = f"The disk of {path.name} is full. Free some space or choose"
+    return PixCellError(f"{problem} another folder{then}.")
 
 
 def sha256_of(path: Path) -> str:

@@ -47,14 +47,7 @@ def hub_licence(words: Iterable[str]) -> str:
 
 
 def readme(facts: Facts, how: str) -> str:
-    """Return the README: contents, origin and terms of the files.
-
-    Parameters
-    ----------
-    facts : Facts
-    how : str
-        Instructions for opening the format.
-    """
+    """Return the README: contents of the files, ``how`` to open them, their origin and terms."""
     return f"{_what(facts)}\n{how}\n{_made(facts)}\n{_terms(facts)}"
 
 

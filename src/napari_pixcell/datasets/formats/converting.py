@@ -28,7 +28,7 @@ from napari_pixcell.datasets.store.decisions import is_used, read_decisions
 from napari_pixcell.datasets.store.lock import locked
 from napari_pixcell.datasets.store.rows import JsonRow
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.files import UNFINISHED, is_disk_full
+from napari_pixcell.files import UNFINISHED, write_problem
 from napari_pixcell.words import counted
 
 KINDS: dict[str, type[Format]] = {
@@ -46,25 +46,12 @@ OnProgress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Converted:
-    """Result of a conversion.
+    """Result of a conversion."""
 
-    Parameters
-    ----------
-    format : str
-    folder : Path
-    counts : dict of str to int
-        Number of pairs of each part; ``""`` is the only part without a split.
-    mixed : int
-        Pairs left out because their slide and layout belong to different parts.
-    unused : int
-        Pairs left out because they were flagged or rejected.
-    """
-
-    format: str
     folder: Path
-    counts: dict[str, int]
-    mixed: int = 0
-    unused: int = 0
+    counts: dict[str, int]  # pairs of each part; "" is the only part without a split
+    mixed: int = 0  # pairs left out because their slide and layout belong to different parts
+    unused: int = 0  # pairs left out because they were flagged or rejected
 
     @property
     def sentence(self) -> str:
@@ -137,7 +124,7 @@ def convert(
             writer.close()
         writer.readme(readme(facts, kind.how))
         _describe(folder / CONVERSION, facts, format)
-    return Converted(format, out, selection.counts, selection.mixed, selection.unused)
+    return Converted(out, selection.counts, selection.mixed, selection.unused)
 
 
 class _Selection:
@@ -210,10 +197,7 @@ def _whole(out: Path) -> Iterator[Path]:
             finally:
                 shutil.rmtree(work, ignore_errors=True)
     except OSError as error:
-        problem = f"{out.name} cannot be written ({error.strerror}). Choose"
-        if is_disk_full(error):
-            problem = f"The disk of {out.name} is full. Free some space or choose"
-        raise PixCellError(f"{problem} another folder, and convert again.") from error
+        raise write_problem(out, error, ", and convert again") from error
 
 
 def _describe(path: Path, facts: Facts, format: str) -> None:

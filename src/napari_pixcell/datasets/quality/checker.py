@@ -40,18 +40,10 @@ Answer = TypeVar("Answer", Embedding, SegmentedLayout)
 
 @dataclass(frozen=True)
 class Verdict:
-    """Scores and flags of a pair.
+    """Scores and flags of a pair."""
 
-    Parameters
-    ----------
-    scores : dict of str to float or None
-        All of :data:`~napari_pixcell.datasets.store.checks.SCORES`; None if one does not apply.
-    flags : tuple of str
-        Of :data:`~napari_pixcell.datasets.store.checks.FLAGS`, in their order.
-    """
-
-    scores: Scores
-    flags: tuple[str, ...]
+    scores: Scores  # all of SCORES; None if one does not apply
+    flags: tuple[str, ...]  # of FLAGS, in their order
 
 
 class Checker:

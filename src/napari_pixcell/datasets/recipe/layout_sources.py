@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from napari_pixcell.datasets.recipe.style_sources import (
     tile_name,
     tile_of,
 )
+from napari_pixcell.datasets.store.dataset import DatasetLayout
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import Family
@@ -31,27 +32,6 @@ MOST_COPIES = 100_000
 
 Labels = NDArray[Any]
 Segment = Callable[[NDArray[np.uint8]], tuple[Labels, LayoutSource]]
-
-
-@dataclass(frozen=True, eq=False)
-class LayoutItem:
-    """One layout: the cells of a tile, with their origin and group.
-
-    Parameters
-    ----------
-    name, group : str
-        See :class:`~napari_pixcell.datasets.store.dataset.DatasetLayout`.
-    labels : array, (tile, tile)
-    made : LayoutSource
-    style : int, optional
-        Number of the style in whose tissue the cells were segmented.
-    """
-
-    name: str
-    group: str
-    labels: Labels
-    made: LayoutSource
-    style: int | None = None
 
 
 class LayoutSources:
@@ -80,21 +60,22 @@ class LayoutSources:
         self._styles, self._segment = styles, segment
         self._groups = GroupNumbers()
 
-    def __iter__(self) -> Iterator[LayoutItem]:
+    def __iter__(self) -> Iterator[DatasetLayout]:
         """Iterate over the layouts in a stable order; tiles without a cell are left out."""
+        count = 0
         for number, part in enumerate(self._parts):
-            empty = True
-            for item in self._of(part, str(number)):
-                if item.labels.any():
-                    empty = False
-                    yield item
-            if empty:
+            before = count
+            for layout in self._of(part, str(number)):
+                if layout.labels.any():
+                    yield replace(layout, number=count)
+                    count += 1
+            if count == before:
                 raise PixCellError(
                     f"Layout {number + 1} of the recipe (from “{part['from']}”) has no cells in a "
                     "whole tile. Remove it, or choose another one."
                 )
 
-    def _of(self, part: Part, key: str) -> Iterator[LayoutItem]:
+    def _of(self, part: Part, key: str) -> Iterator[DatasetLayout]:
         match part["from"]:
             case "file":
                 yield from self._file(part, Path(part["path"]), key)
@@ -111,13 +92,13 @@ class LayoutSources:
                     if pixels is not None:
                         labels, made = self._segment(pixels)
                         name = f"Cells of {style.name}"
-                        yield LayoutItem(name, style.group, labels, made, number)
+                        yield DatasetLayout(0, name, style.group, labels, made, number)
             case "invent":
                 yield from self._invent(part, key)
             case "vary":
                 yield from self._vary(part, key)
 
-    def _file(self, part: Part, path: Path, key: str) -> Iterator[LayoutItem]:
+    def _file(self, part: Part, path: Path, key: str) -> Iterator[DatasetLayout]:
         from napari_pixcell.cells import read_cells
 
         if not path.is_file():
@@ -162,7 +143,7 @@ class LayoutSources:
 
     def _tiles(
         self, name: str | None, key: str, labels: Labels, made: LayoutSource
-    ) -> Iterator[LayoutItem]:
+    ) -> Iterator[DatasetLayout]:
         """Cut a layout into whole tiles; a cell on a cut belongs to both."""
         side, number = self._family.tile, self._groups.of(key)
         rows, columns = labels.shape[0] // side, labels.shape[1] // side
@@ -175,9 +156,10 @@ class LayoutSources:
         for at in range(rows * columns):
             tile = np.ascontiguousarray(tile_of(labels, divmod(at, columns), side))
             check_layout(tile)
-            yield LayoutItem(tile_name(name, at, rows * columns), f"layout-{number}", tile, made)
+            named = tile_name(name, at, rows * columns)
+            yield DatasetLayout(0, named, f"layout-{number}", tile, made)
 
-    def _invent(self, part: Part, key: str) -> Iterator[LayoutItem]:
+    def _invent(self, part: Part, key: str) -> Iterator[DatasetLayout]:
         from napari_pixcell.cells import invent
 
         first, family = Recipe.from_dict(part["recipe"]), self._family
@@ -188,7 +170,7 @@ class LayoutSources:
             name = f"{part.get('name') or 'Invented'} {number + 1}"
             yield from self._tiles(name, f"{key}/{number}", labels, made)
 
-    def _vary(self, part: Part, key: str) -> Iterator[LayoutItem]:
+    def _vary(self, part: Part, key: str) -> Iterator[DatasetLayout]:
         from napari_pixcell.cells import vary
 
         jitter_um, drop, add = (float(part.get(name, 0)) for name in ("jitter_um", "drop", "add"))
@@ -201,10 +183,8 @@ class LayoutSources:
             for number in range(_count(part)):
                 seed = (int(part.get("seed", 0)) + number) % (LARGEST_SEED + 1)
                 labels = vary(base.labels, self._family.mpp, seed, jitter_um, drop, add).labels
-                made = replace(base.made, edited=True)
-                yield replace(
-                    base, name=f"{base.name}, variation {number + 1}", labels=labels, made=made
-                )
+                name, made = f"{base.name}, variation {number + 1}", replace(base.made, edited=True)
+                yield replace(base, name=name, labels=labels, made=made)
 
 
 def _count(part: Part) -> int:

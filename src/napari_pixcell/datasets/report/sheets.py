@@ -104,22 +104,15 @@ def _fitted(draw: ImageDraw.ImageDraw, text: str, font: Any, width: int) -> str:
     return text + "…"
 
 
-def write_first_sheet(dataset: Dataset, count: int = FIRST) -> Path:
-    """Write :func:`first_sheet` into the folder of a dataset."""
-    path = dataset.folder / SHEET
-    write_whole(path, synthetic_sheet(first_sheet(dataset, count)))
-    return path
-
-
-def first_sheet(dataset: Dataset, count: int = FIRST) -> NDArray[np.uint8]:
-    """Draw the first pairs of a dataset with outlined cells: uint8 (height, width, 3).
+def write_first_sheet(dataset: Dataset) -> Path:
+    """Draw the first pairs of a dataset with outlined cells, and write them into its folder.
 
     Raises
     ------
     PixCellError
         If there is no pair yet.
     """
-    rows = list(itertools.islice(dataset.rows(), count))
+    rows = list(itertools.islice(dataset.rows(), FIRST))
     styles = {row["number"]: row["name"] for row in dataset.style_rows()}
     pictures: list[NDArray[np.uint8] | None] = [outlined(dataset, row) for row in rows]
     pictures += [None] * (-len(pictures) % COLUMNS)
@@ -130,7 +123,10 @@ def first_sheet(dataset: Dataset, count: int = FIRST) -> NDArray[np.uint8]:
     description = dataset.description
     title = f"{description.name}: the first {len(rows)} of {len(dataset.plan):,} pairs"
     footer = f"SYNTHETIC. {description.notice}"
-    return contact_sheet(pictures, [""] * COLUMNS, lines, title, footer)
+    path = dataset.folder / SHEET
+    sheet = contact_sheet(pictures, [""] * COLUMNS, lines, title, footer)
+    write_whole(path, synthetic_sheet(sheet))
+    return path
 
 
 def outlined(dataset: Dataset, row: JsonRow) -> NDArray[np.uint8]:
@@ -153,36 +149,19 @@ def draw_outlines(image: NDArray[np.uint8], mask: NDArray[Any]) -> NDArray[np.ui
 
 @dataclass(frozen=True)
 class Example:
-    """A pair as the report shows it.
-
-    Parameters
-    ----------
-    index : int
-        Number of the pair.
-    caption : str
-    jpeg : str
-        Its image with the outlines of its cells, as base64; empty if its files cannot be read.
-    width, height : int
-        Of the image, in px.
-    """
+    """A pair as the report shows it: its image with the outlines of its cells."""
 
     index: int
     caption: str
-    jpeg: str = ""
-    width: int = 0
+    jpeg: str = ""  # as base64; empty if the files cannot be read
+    width: int = 0  # px
     height: int = 0
 
 
 def ranked(values: NDArray[np.float32], score: str, low_is_good: bool) -> dict[str, int]:
-    """Return the positions of the best, the median and the worst value.
+    """Return the positions of the best, the median and the worst value of a score.
 
-    Parameters
-    ----------
-    values : array, float32, (pairs,)
-        NaN if the score does not apply.
-    score : str
-        Its name.
-    low_is_good : bool
+    Values are float32, (pairs,), NaN if the score does not apply.
     """
     known = np.flatnonzero(np.isfinite(values))
     good = values[known].astype(float)

@@ -50,22 +50,12 @@ Cells = list[tuple[str, ...]]
 
 @dataclass(frozen=True)
 class Listing:
-    """The first styles or layouts of a dataset, as a table.
-
-    Parameters
-    ----------
-    head : tuple of str
-    rows : list of tuple of str
-    more : int
-        Number of those that are not listed.
-    origins : list of (str, str)
-        Methods behind the layouts, and the number of layouts of each.
-    """
+    """The first styles or layouts of a dataset, as a table."""
 
     head: tuple[str, ...]
     rows: Cells
-    more: int
-    origins: Cells
+    more: int  # number of those that are not listed
+    origins: Cells  # methods behind the layouts, and the number of layouts of each
 
 
 class SourceCounts:

@@ -25,7 +25,7 @@ from napari_pixcell.datasets.store.decisions import now, read_decisions
 from napari_pixcell.datasets.store.plan import PAIRINGS
 from napari_pixcell.datasets.store.table import PairTable
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.files import write_whole
+from napari_pixcell.files import write_problem, write_whole
 
 OnProgress = Callable[[int, int], None]
 Facts = list[tuple[str, str]]  # names and values; those without a value are not shown
@@ -39,21 +39,15 @@ MARK = (
 def write_report(
     dataset: Dataset, path: Path | str, on_progress: OnProgress = lambda done, total: None
 ) -> Path:
-    """Write one self-contained HTML page about a dataset.
+    """Write one self-contained HTML page about a dataset, and return its path.
 
     Parameters
     ----------
     dataset : Dataset
         Read only; it may be unfinished.
     path : Path
-        Of the page.
     on_progress : callable
         Called with the number of scores finished and of all. An exception ends the work.
-
-    Returns
-    -------
-    Path
-        Of the page.
 
     Raises
     ------
@@ -90,9 +84,7 @@ def write_report(
     try:
         write_whole(path, html)
     except OSError as error:
-        raise PixCellError(
-            f"{path.name} cannot be written ({error.strerror}). Choose another folder."
-        ) from error
+        raise write_problem(path, error) from error
     on_progress(len(SCORES), len(SCORES))
     return path
 
