@@ -27,6 +27,8 @@ from napari_pixcell.errors import PixCellError
 from napari_pixcell.slides.stored_picture import StoredPicture
 
 STRENGTH = 0.6
+PRESET = "speed against quality; default: %(default)s"
+START = "the region's own tissue, or an image of its size; default: noise"
 CHANGE = f"how much changes, 0 to 1; default: {STRENGTH}"
 BLEND = "width of the blend around the part, in µm; default: 8"
 
@@ -40,22 +42,13 @@ BLEND = "width of the blend around the part, in µm; default: 8"
     cli.NO_CACHE,
     cli.number("--count", 4, "number of variants"),
     cli.number("--seed", 1234, "seed of the first variant"),
-    cli.argument(
-        "--preset",
-        choices=PRESETS,
-        default=EXACT.name,
-        help="speed against quality; default: %(default)s",
-    ),
+    cli.argument("--preset", choices=PRESETS, default=EXACT.name, help=PRESET),
     cli.argument("--steps", type=int, help="denoising steps; default: the preset's"),
     cli.argument("--guidance", type=float, help="guidance scale; default: the family's"),
     cli.number("--layout-strength", 1.0, "how strongly the layout acts, 0 to 2"),
     cli.group(
         "starting from an image",
-        cli.argument(
-            "--start-from",
-            metavar="region|IMAGE",
-            help="the region's own tissue, or an image of its size; default: noise",
-        ),
+        cli.argument("--start-from", metavar="region|IMAGE", help=START),
         cli.argument("--strength", type=float, metavar="S", help=CHANGE),
         cli.path("--part", "MASK.tif", "change only where this mask is not 0"),
         cli.argument("--feather", type=float, metavar="UM", help=BLEND),
@@ -106,10 +99,8 @@ def _start(options: cli.Options, chosen: ChosenRegion) -> StartImage | None:
         pixels = read_image(Path(options.start_from))
         if pixels.ndim == 3 and pixels.shape[-1] == 4:
             pixels = pixels[..., :3]
-    start = StartImage(
-        image=PackedArray.pack(pixels),
-        strength=STRENGTH if options.strength is None else options.strength,
-    )
+    strength = STRENGTH if options.strength is None else options.strength
+    start = StartImage(image=PackedArray.pack(pixels), strength=strength)
     if options.part is None:
         if options.feather is not None:
             raise PixCellError("--feather blends around a part. Add --part, or omit --feather.")
@@ -137,12 +128,10 @@ def rerun(options: cli.Options) -> cli.Result:
     record.check_weights(engine().load(record.request.family).weights)
     image = engine().reproduce(record)
     sha256 = pixels_sha256(image)
-    result: cli.Result = {
-        "same pixels": "yes"
-        if sha256 == record.sha256
-        else "no: the original was computed on another device or library version",
-        "sha256": sha256,
-    }
+    same = "yes"
+    if sha256 != record.sha256:
+        same = "no: the original was computed on another device or library version"
+    result: cli.Result = {"same pixels": same, "sha256": sha256}
     if options.out:
         export = Export(options.out)
         export.write(Variant(0, image, replace(record, sha256=sha256)))

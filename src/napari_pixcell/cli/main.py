@@ -43,12 +43,7 @@ GROUPS = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command.
-
-    Parameters
-    ----------
-    arguments : sequence of str, optional
-        By default those of the process.
+    """Run one command, by default with the arguments of the process.
 
     Returns
     -------

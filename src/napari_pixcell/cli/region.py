@@ -23,26 +23,13 @@ from napari_pixcell.slides.slide import Slide
 
 @dataclass(frozen=True, eq=False)
 class ChosenRegion:
-    """A region of a slide, to be read at a family's pixel size.
-
-    Parameters
-    ----------
-    family : Family
-    slide : Slide
-        With its pixel size.
-    region : Region
-        In level-0 pixels.
-    size : (height, width)
-        Of an image of the region, in px at the family's pixel size.
-    source : Source
-        The same, for records.
-    """
+    """A region of a slide, to be read at a family's pixel size."""
 
     family: Family
-    slide: Slide
-    region: Region
-    size: tuple[int, int]
-    source: Source
+    slide: Slide  # has a pixel size
+    region: Region  # in level-0 pixels
+    size: tuple[int, int]  # height and width of its image, in px at the family's pixel size
+    source: Source  # the same, for records
 
     @classmethod
     def whole(cls, family: Family, slide: Slide, name: str | None = None) -> ChosenRegion:

@@ -141,26 +141,13 @@ def kept_recipe(dataset: Dataset) -> DatasetRecipe:
 
 @dataclass
 class Preparation:
-    """Prepares the styles and layouts of a dataset.
+    """Prepares the styles and layouts of a dataset."""
 
-    Parameters
-    ----------
-    dataset : Dataset
-        Locked by the caller.
-    recipe : DatasetRecipe
-    ask : Ask
-        Runs requests.
-    emit : callable
-        Receives the progress.
-    check : callable
-        Called regularly. An exception ends the work, which can be resumed.
-    """
-
-    dataset: Dataset
+    dataset: Dataset  # locked by the caller
     recipe: DatasetRecipe
     ask: Ask
     emit: Callable[[Progress], None]
-    check: Callable[[], None]
+    check: Callable[[], None]  # called regularly; an exception ends the work, which can be resumed
 
     def __post_init__(self) -> None:
         self._family: Family = get_family(self.recipe.family)
@@ -290,14 +277,9 @@ def real_tiles(dataset: Dataset) -> RealTiles:
 
 def _plan(recipe: DatasetRecipe, styles: int, layouts: int, matches: tuple[int, ...]) -> Plan:
     pairing = recipe.pairing if layouts else "each"
+    matches = matches if pairing == "matched" else ()
     return Plan(
-        styles,
-        layouts,
-        pairing,
-        recipe.seeds,
-        recipe.first_seed,
-        recipe.pairs,
-        matches if pairing == "matched" else (),
+        styles, layouts, pairing, recipe.seeds, recipe.first_seed, recipe.pairs, matches=matches
     )
 
 

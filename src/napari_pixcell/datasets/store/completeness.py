@@ -81,25 +81,15 @@ KINDS = {
 
 @dataclass
 class Findings:
-    """Problems of a dataset, counted, with a few examples of each kind.
+    """Problems of a dataset by their kinds in :data:`KINDS`, with a few examples of each."""
 
-    Attributes
-    ----------
-    pairs, planned : int
-        Numbers of pairs that exist and that are planned.
-    counts : dict of str to int
-        Number of problems of each kind.
-    examples : dict of str to list of str
-        Names of the first few files or pairs of each kind.
-    """
-
-    pairs: int = 0
+    pairs: int = 0  # that exist
     planned: int = 0
     counts: dict[str, int] = field(default_factory=dict)
-    examples: dict[str, list[str]] = field(default_factory=dict)
+    examples: dict[str, list[str]] = field(default_factory=dict)  # names of files or pairs
 
     def add(self, kind: str, example: str = "", count: int = 1) -> None:
-        """Count one or more problems of a kind of :data:`KINDS`."""
+        """Count one or more problems of a kind."""
         self.counts[kind] = self.counts.get(kind, 0) + count
         shown = self.examples.setdefault(kind, [])
         if example and len(shown) < SHOWN:
@@ -133,13 +123,8 @@ class Findings:
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON value."""
-        return {
-            "pairs": self.pairs,
-            "planned": self.planned,
-            "whole": self.whole,
-            "findings": self.sentences,
-            "counts": dict(self.counts),
-        }
+        value = {"pairs": self.pairs, "planned": self.planned, "whole": self.whole}
+        return value | {"findings": self.sentences, "counts": dict(self.counts)}
 
 
 def check_dataset(dataset: Dataset, on_progress: OnProgress = lambda done, total: None) -> Findings:
@@ -247,11 +232,8 @@ class _Check:
             self.findings.add("unplanned", named)
             return
         pair = plan[index]
-        if (row.get("style"), row.get("layout"), row.get("seed")) != (
-            pair.style,
-            pair.layout,
-            pair.seed,
-        ):
+        planned = {"style": pair.style, "layout": pair.layout, "seed": pair.seed}
+        if planned != {name: row.get(name) for name in planned}:
             self.findings.add("unplanned", named)
         if self.seen[index]:
             self.findings.add("twice", named)
