@@ -55,6 +55,8 @@ def card(facts: Facts, text: str) -> str:
     """Return the dataset card of the Hugging Face hub: front matter, then the README's text."""
     description = facts.description
     size = next((name for most, name in SIZES if facts.total < most), "1M<n<10M")
+    parts = [part or TRAIN for part in facts.counts]
+    files = [{"split": part, "path": f"{part}/**"} for part in parts]
     front: dict[str, Any] = {
         "pretty_name": description.name,
         "license": hub_licence((description.licence, *facts.cells)),
@@ -66,14 +68,7 @@ def card(facts: Facts, text: str) -> str:
         "annotations_creators": ["machine-generated"],
         "tags": ["synthetic", "histopathology", "cells", "napari-pixcell"],
         "size_categories": [size],
-        "configs": [
-            {
-                "config_name": "default",
-                "data_files": [
-                    {"split": part or TRAIN, "path": f"{part or TRAIN}/**"} for part in facts.counts
-                ],
-            }
-        ],
+        "configs": [{"config_name": "default", "data_files": files}],
     }
     # JSON is YAML.
     lines = [f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in front.items()]

@@ -23,6 +23,7 @@ from napari_pixcell.datasets.recipe.style_sources import (
 )
 from napari_pixcell.datasets.store.dataset import DatasetLayout
 from napari_pixcell.engine.packed import PackedArray
+from napari_pixcell.engine.tissue import size_at
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import Family
 from napari_pixcell.slides.region import Region
@@ -99,47 +100,30 @@ class LayoutSources:
                 yield from self._vary(part, key)
 
     def _file(self, part: Part, path: Path, key: str) -> Iterator[DatasetLayout]:
-        from napari_pixcell.cells import read_cells
+        from napari_pixcell.cells import cells_for, read_cells
+        from napari_pixcell.slides import open_slide
 
         if not path.is_file():
             raise PixCellError(f"The file “{path.name}” does not exist. Check the recipe's path.")
         file = read_cells(path, image=part.get("image", "")).with_mpp(part.get("mpp"))
         if "slide" in part:
-            labels = self._on_slide(part, file)
+            with open_slide(part["slide"], part.get("slide_mpp")) as slide:
+                (height, width), mpp = slide.shape, slide.require_mpp()
+            region = Region(*part.get("region", (0, 0, width, height)))
+            size = size_at(region, mpp, self._family)
         elif file.shape is None:
             raise PixCellError(
                 f"“{path.name}” holds outlines without the size of their image. Add “slide” and "
                 "“region” to it in the recipe."
             )
         else:
-            labels = self._resized(file, file.shape)
+            (height, width), mpp = file.shape, file.mpp or self._family.mpp
+            region = Region(0, 0, width, height)
+            size = region.shape_at(mpp, self._family.mpp)
+        labels = file.labels
+        if labels is None or "slide" in part or size != labels.shape:
+            labels, _, _ = cells_for(file, region, size, (height, width), mpp)
         yield from self._tiles(part.get("name"), key, labels, LayoutSource("imported"))
-
-    def _on_slide(self, part: Part, file: Any) -> Labels:
-        """Return the cells on a region of a slide."""
-        from napari_pixcell.cells import cells_for
-        from napari_pixcell.engine.tissue import size_at
-        from napari_pixcell.slides import open_slide
-
-        with open_slide(part["slide"], part.get("slide_mpp")) as slide:
-            height, width = slide.shape
-            region = Region(*part["region"]) if "region" in part else Region(0, 0, width, height)
-            size = size_at(region, slide.require_mpp(), self._family)
-            labels, _, _ = cells_for(file, region, size, slide.shape, slide.mpp)
-        return labels
-
-    def _resized(self, file: Any, shape: tuple[int, int]) -> Labels:
-        """Return cells at the family's pixel size."""
-        from napari_pixcell.cells import cells_for
-
-        mpp = file.mpp or self._family.mpp
-        whole = Region(0, 0, shape[1], shape[0])
-        size = whole.shape_at(mpp, self._family.mpp)
-        if size == shape and file.labels is not None:
-            labels: Labels = file.labels
-            return labels
-        labels, _, _ = cells_for(file, whole, size, shape, mpp)
-        return labels
 
     def _tiles(
         self, name: str | None, key: str, labels: Labels, made: LayoutSource

@@ -105,14 +105,21 @@ def _fitted(draw: ImageDraw.ImageDraw, text: str, font: Any, width: int) -> str:
 
 
 def write_first_sheet(dataset: Dataset) -> Path:
-    """Draw the first pairs of a dataset with outlined cells, and write them into its folder.
+    """Write :func:`first_sheet` into the folder of a dataset."""
+    path = dataset.folder / SHEET
+    write_whole(path, synthetic_sheet(first_sheet(dataset)))
+    return path
+
+
+def first_sheet(dataset: Dataset, count: int = FIRST) -> NDArray[np.uint8]:
+    """Draw the first pairs of a dataset with outlined cells: uint8 (height, width, 3).
 
     Raises
     ------
     PixCellError
         If there is no pair yet.
     """
-    rows = list(itertools.islice(dataset.rows(), FIRST))
+    rows = list(itertools.islice(dataset.rows(), count))
     styles = {row["number"]: row["name"] for row in dataset.style_rows()}
     pictures: list[NDArray[np.uint8] | None] = [outlined(dataset, row) for row in rows]
     pictures += [None] * (-len(pictures) % COLUMNS)
@@ -123,10 +130,7 @@ def write_first_sheet(dataset: Dataset) -> Path:
     description = dataset.description
     title = f"{description.name}: the first {len(rows)} of {len(dataset.plan):,} pairs"
     footer = f"SYNTHETIC. {description.notice}"
-    path = dataset.folder / SHEET
-    sheet = contact_sheet(pictures, [""] * COLUMNS, lines, title, footer)
-    write_whole(path, synthetic_sheet(sheet))
-    return path
+    return contact_sheet(pictures, [""] * COLUMNS, lines, title, footer)
 
 
 def outlined(dataset: Dataset, row: JsonRow) -> NDArray[np.uint8]:
