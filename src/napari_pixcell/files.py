@@ -10,8 +10,6 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from napari_pixcell.errors import PixCellError
-
 Write = Callable[[Path], None]  # writes the file at the path it is given
 # The umask can only be read by setting it, which is not safe beside other threads.
 UMASK = os.umask(0)
@@ -19,7 +17,7 @@ os.umask(UMASK)
 UNFINISHED = ".part"  # suffix of files that are not complete yet
 
 
-def write_whole(path: Path, write: Write | bytes | str) -> str:
+def write_whole(path: Path, write: Write | bytes | str, private: bool = False) -> str:
     """Write a file atomically: after a power cut it is either the old or the new one.
 
     Parameters
@@ -28,6 +26,8 @@ def write_whole(path: Path, write: Write | bytes | str) -> str:
         In an existing folder. An old file stays in place until the new one is complete.
     write : callable, bytes or str
         The content (text as UTF-8), or a function that writes it to the path it receives.
+    private : bool
+        Whether only the owner may read it, as everything that is derived from tissue in caches.
 
     Returns
     -------
@@ -51,8 +51,8 @@ def write_whole(path: Path, write: Write | bytes | str) -> str:
         with temporary.open("r+b") as file:
             os.fsync(file.fileno())
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-        # mkstemp makes files that only their owner can read.
-        temporary.chmod(0o666 & ~UMASK)
+        # mkstemp makes private files, but a function may have replaced its file.
+        temporary.chmod(0o600 if private else 0o666 & ~UMASK)
         temporary.replace(path)
     finally:
         with contextlib.suppress(OSError):
@@ -63,14 +63,6 @@ def write_whole(path: Path, write: Write | bytes | str) -> str:
 def is_disk_full(error: OSError) -> bool:
     """Return True if a write failed for lack of space."""
     return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-
-
-def write_problem(path: Path, error: OSError, then: str = "") -> PixCellError:
-    """Return the error that names why a file or folder was not written, and what to do ``then``."""
-    problem = f"{path.name} cannot be written ({error.strerror}). Choose"
-    if is_disk_full(error):
-        problem = f"The disk of {path.name} is full. Free some space or choose"
-    return PixCellError(f"{problem} another folder{then}.")
 
 
 def sha256_of(path: Path) -> str:

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from napari_pixcell.cli import options as cli
 from napari_pixcell.cli.region import chosen_region
 from napari_pixcell.cli.running import ProgressLine, answer, check_folder_of, embedding_of
+from napari_pixcell.datasets.export import write_problem
 from napari_pixcell.engine.events import Embedding
 from napari_pixcell.engine.styles.cache import EmbeddingCache
 from napari_pixcell.engine.styles.similarity import SurveyGrid, best_matches
 from napari_pixcell.engine.styles.survey import Survey
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.files import write_problem
 from napari_pixcell.slides.slide import Slide
 
 BATCH = 64  # tiles

@@ -24,7 +24,7 @@ from napari_pixcell.datasets.marks import (
 from napari_pixcell.datasets.store.rows import append_rows, read_rows
 from napari_pixcell.engine.record import Record
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.files import Write, write_problem, write_whole
+from napari_pixcell.files import Write, is_disk_full, write_whole
 from napari_pixcell.models.catalogue import CELLPOSE
 from napari_pixcell.models.families import get_family, stain_of
 from napari_pixcell.models.licences import licence_texts
@@ -75,6 +75,14 @@ def save_picture(path: Path, image: Picture, record: Record) -> Path:
     except OSError as error:
         raise write_problem(path, error) from error
     return path
+
+
+def write_problem(path: Path, error: OSError, then: str = "") -> PixCellError:
+    """Return the error that names why a file or folder was not written, and what to do ``then``."""
+    problem = f"{path.name} cannot be written ({error.strerror}). Choose"
+    if is_disk_full(error):
+        problem = f"The disk of {path.name} is full. Free some space or choose"
+    return PixCellError(f"{problem} another folder{then}.")
 
 
 def _picture_file(image: Picture, record: Record) -> Write | bytes:

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_pixcell import __version__
+from napari_pixcell.datasets.export import write_problem
 from napari_pixcell.datasets.formats.about import cells_of, readme
 from napari_pixcell.datasets.formats.base import ExportedPair, Facts, Format
 from napari_pixcell.datasets.formats.coco import Coco
@@ -28,7 +29,7 @@ from napari_pixcell.datasets.store.decisions import is_used, read_decisions
 from napari_pixcell.datasets.store.lock import locked
 from napari_pixcell.datasets.store.rows import JsonRow
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.files import UNFINISHED, write_problem
+from napari_pixcell.files import UNFINISHED
 from napari_pixcell.words import counted
 
 KINDS: dict[str, type[Format]] = {

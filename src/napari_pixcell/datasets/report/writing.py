@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pixcell import __version__
+from napari_pixcell.datasets.export import write_problem
 from napari_pixcell.datasets.report.charts import histogram
 from napari_pixcell.datasets.report.sheets import examples
 from napari_pixcell.datasets.report.sources import (
@@ -25,7 +26,7 @@ from napari_pixcell.datasets.store.decisions import now, read_decisions
 from napari_pixcell.datasets.store.plan import PAIRINGS
 from napari_pixcell.datasets.store.table import PairTable
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.files import write_problem, write_whole
+from napari_pixcell.files import write_whole
 
 OnProgress = Callable[[int, int], None]
 Facts = list[tuple[str, str]]  # names and values; those without a value are not shown
