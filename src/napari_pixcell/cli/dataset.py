@@ -124,7 +124,7 @@ def check(options: cli.Options) -> cli.Result:
     from napari_pixcell.datasets.store.completeness import check_dataset
 
     found = check_dataset(Dataset(options.folder), _count)
-    return found.to_dict() | {cli.EXIT_CODE: found.exit_code}
+    return found.to_dict() | {cli.EXIT_CODE: int(not found.whole)}
 
 
 @cli.command(

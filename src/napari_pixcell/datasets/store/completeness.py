@@ -101,11 +101,6 @@ class Findings:
         return not self.counts
 
     @property
-    def exit_code(self) -> int:
-        """Exit code of a command: 0 without problems, else 1."""
-        return int(not self.whole)
-
-    @property
     def sentences(self) -> list[str]:
         """Each problem and its remedy in words."""
         if self.whole:
