@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 from napari_pixcell.cells import count_cells
 from napari_pixcell.cells.inventing.recipe import Recipe
 from napari_pixcell.cli import options as cli
-from napari_pixcell.cli.images import read_image
-from napari_pixcell.cli.region import ChosenRegion, chosen_region
+from napari_pixcell.cli.region import ChosenRegion, chosen_region, read_image
 from napari_pixcell.errors import PixCellError
 
 ORIGINS = ("auto", "slide", "region")
