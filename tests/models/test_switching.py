@@ -40,10 +40,10 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         opened.append(path.name)
         return loading_tensors(path, *others)
 
-    from napari_pixcell.models import adapters
+    from napari_pixcell.models import lora
 
-    loading_tensors = adapters.open_tensors
-    monkeypatch.setattr(adapters, "open_tensors", spy)
+    loading_tensors = lora.open_tensors
+    monkeypatch.setattr(lora, "open_tensors", spy)
     return opened
 
 
