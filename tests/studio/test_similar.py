@@ -89,7 +89,7 @@ def test_positions_are_embedded_in_small_batches_with_the_time_left(session, cli
     find(session)
     sizes = [r.pixels.shape[0] // 256 for r in client.requests]
     assert len(sizes) > 1 and max(sizes) <= LARGEST_BATCH
-    assert said[0] == "Looking for tissue…" and "Searching… 4 of 32 positions" in said[2]
+    assert said[0] == "Finding tissue…" and "Searching… 4 of 32 positions" in said[2]
     assert said[-1] == ""
 
 

@@ -170,7 +170,7 @@ def test_a_picture_becomes_a_style_without_its_file_name(session, client, two, t
     (style,) = session.library.all
     assert style.name == "Picture" and style.embedding.shape == (2, 2, 128)
     assert session.regions.active.style == StyleChoice.of(style.id)
-    assert "0.5 µm/px was assumed" in session.notices.notes["style"]
+    assert "0.5 µm/px is assumed" in session.notices.notes["style"]
     assert asked(session, client).source.style == (("Picture", 1.0),)
     session.styles.add_picture(save_picture(tmp_path, 256, (50800, 50800)))
     settle(session)
@@ -330,12 +330,12 @@ def test_a_choice_is_restored_from_json_and_damage_is_refused() -> None:
     assert StyleChoice.from_dict(choice.to_dict()) == choice
     assert StyleChoice.from_dict({"parts": []}) == StyleChoice()
     for value in ({}, {"parts": 3}, {"parts": [{"ref": [1], "weight": 1}]}, {"parts": [{}]}):
-        with pytest.raises(PixCellError, match="choose its style again"):
+        with pytest.raises(PixCellError, match="Choose its style again"):
             StyleChoice.from_dict(value)
 
 
 def test_a_style_that_is_not_embedded_yet_is_explained() -> None:
-    with pytest.raises(PixCellError, match="choose a second one with “Blend with…”"):
+    with pytest.raises(PixCellError, match="Choose a second one with “Blend with…”"):
         StyleChoice.of(1).series(3)
     with pytest.raises(PixCellError, match=r"embedded yet\. Wait for it, or embed it"):
         Ingredient("Tumour", 1.0).unpacked()
