@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,7 +83,10 @@ def _write(
             from tifffile import imwrite
 
             cm = 1e4 / slide.require_mpp()  # in level-0 pixels
-            scale = {"resolution": (cm / wide, cm / high), "resolutionunit": "CENTIMETER"}
+            scale: dict[str, Any] = {
+                "resolution": (cm / wide, cm / high),
+                "resolutionunit": "CENTIMETER",
+            }
             imwrite(out, heat, description=json.dumps(result), **scale)
     except OSError as error:
         raise write_problem(out, error) from error
