@@ -197,7 +197,7 @@ def similar(window: Window) -> None:
 def starting(window: Window) -> None:
     """Start from the tissue, and regenerate an area only."""
     studio, session = window.studio, window.session
-    panel, item = studio.generate.starting, session.regions.active
+    panel, item = studio.generate.start, session.regions.active
     window.look_at(item)
     window.unfold(panel)
     window.choose(panel.start_from, panel.start_from.findData("tissue"))
@@ -420,7 +420,7 @@ def narrow() -> None:
 
 def folds(studio: object) -> list[object]:
     """Return the foldable parts of the dock."""
-    from napari_pixcell.ui.widgets import More
+    from napari_pixcell.ui.arrange import More
 
     return list(studio.findChildren(More))  # type: ignore[attr-defined]
 

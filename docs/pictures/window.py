@@ -96,7 +96,7 @@ class Window:
 
     def segment(self) -> None:
         """Segment the nuclei of the active region."""
-        click(self.studio.layout_.finding.segment_button)
+        click(self.studio.layout_.segmentation.segment_button)
         self.rest()
 
     def look(self, y: float, x: float, across: float = 2.2) -> None:

@@ -22,7 +22,7 @@ from napari_pixcell.datasets import load_manifest, read_record
 from napari_pixcell.engine.record import SOURCE_TYPE
 from napari_pixcell.folders import cache_folder
 from napari_pixcell.models.families import get_family
-from napari_pixcell.slides import Region, open_slide, pyramid
+from napari_pixcell.slides import Region, open_slide, resample
 from napari_pixcell.slides.stored_picture import pictures_folder
 from napari_pixcell.studio.session import Session
 
@@ -266,7 +266,7 @@ def test_an_image_too_large_for_memory_is_exported_as_a_slide(
     arguments = ["--region", "1000,900,520,460", "--count", "1", "--steps", "1", "--seed", "5"]
     small = run("generate", cmu_slide, *arguments, "--out", tmp_path / "small")
     monkeypatch.setenv("PIXCELL_PICTURE_MB", "0.5")
-    monkeypatch.setattr(pyramid, "COARSEST", 400)
+    monkeypatch.setattr(resample, "COARSEST", 400)
     large = run("generate", cmu_slide, *arguments, "--out", tmp_path / "large")
     (name,) = large["images"]
     path = tmp_path / "large" / name
@@ -274,7 +274,7 @@ def test_an_image_too_large_for_memory_is_exported_as_a_slide(
     with open_slide(path) as slide:
         assert slide.mpp == 0.5 and len(slide.levels) > 1
         pixels = np.asarray(slide.levels[0])
-        halves = pyramid.pyramid(pixels)[1]
+        halves = resample.pyramid(pixels)[1]
         np.testing.assert_array_equal(np.asarray(slide.levels[1]), halves)
     np.testing.assert_array_equal(pixels, imread_png(tmp_path / "small" / small["images"][0]))
     again = run("rerun", path, "--out", tmp_path / "again")
@@ -321,11 +321,11 @@ def test_generate_changes_part_of_the_region(run, cmu_slide, tmp_path) -> None:
         (("--strength", 0.5), "--strength needs an image to start from. Add"),
         (("--start-from", "none.png"), "There is no image none.png. Check its path"),
         (("--start-from", "bad.png"), "bad.png cannot be read as an image. Use a TIFF, PNG"),
-        (("--start-from", "small.tif"), "is 9 × 9 px but 300 × 300 px are made; give one"),
+        (("--start-from", "small.tif"), "is 9 × 9 px, but the result has 300 × 300 px. Use"),
         (("--start-from", "region", "--feather", 2), "--feather blends around a part. Add --part"),
-        (("--start-from", "region", "--part", "small.tif"), "give a mask of 8 bits, 300 × 300 px"),
+        (("--start-from", "region", "--part", "small.tif"), "Use an 8-bit mask of 300 × 300 px"),
         (("--start-from", "region", "--part", "full.tif", "--feather", -1), "Choose 0 to 512 µm"),
-        (("--start-from", "region", "--part", "empty.tif"), "Nothing is marked as the part"),
+        (("--start-from", "region", "--part", "empty.tif"), "The area to regenerate is empty"),
         (("--start-from", "region", "--strength", 3), "choose one from 0 to 1"),
     ],
 )

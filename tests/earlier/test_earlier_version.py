@@ -276,7 +276,7 @@ def test_preferences_of_the_version_before_hold(
 @pytest.mark.parametrize("name", ["teach", "embed", "segment", "generate", "dataset"])
 def test_requests_of_the_version_before_are_read(name: str) -> None:
     from napari_pixcell.datasets.recipe.request import DatasetRequest
-    from napari_pixcell.engine.request import request_from_dict
+    from napari_pixcell.engine.request_values import request_from_dict
 
     value = read(f"requests/{name}.json")
     assert value["kind"] == name

@@ -11,11 +11,11 @@ from scripted import ScriptedClient
 
 from napari_pixcell.engine import tissue as tissue_module
 from napari_pixcell.engine.events import Embedding, Failure, Finished, Progress
-from napari_pixcell.engine.request import EmbedRequest
+from napari_pixcell.engine.request_values import EmbedRequest
 from napari_pixcell.engine.tissue import Tissue
 from napari_pixcell.models.catalogue import DEMO
 from napari_pixcell.models.families import get_family
-from napari_pixcell.models.identity import encoder_identity
+from napari_pixcell.models.store import encoder_identity
 from napari_pixcell.slides import ArraySlide, Region, open_slide
 from napari_pixcell.slides.write import write_pyramid
 from napari_pixcell.studio.session import Session

@@ -15,7 +15,7 @@ from napari_pixcell.engine.canvas.plan import Canvas
 from napari_pixcell.engine.events import Failure, Finished, Preview, Progress, Variant
 from napari_pixcell.engine.presets import BALANCED, EXACT, PRESETS, QUICK
 from napari_pixcell.engine.record import Record
-from napari_pixcell.engine.request import GenerateRequest
+from napari_pixcell.engine.request_values import GenerateRequest
 from napari_pixcell.models.catalogue import DEMO
 from napari_pixcell.models.families import get_family
 from napari_pixcell.slides import Region

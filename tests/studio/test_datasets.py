@@ -19,7 +19,7 @@ from napari_pixcell.datasets.recipe.request import DatasetRequest
 from napari_pixcell.datasets.store.dataset import Dataset
 from napari_pixcell.datasets.store.decisions import decide
 from napari_pixcell.engine.events import Failure, Progress
-from napari_pixcell.engine.request import GenerateRequest
+from napari_pixcell.engine.request_values import GenerateRequest
 from napari_pixcell.slides import open_slide
 from napari_pixcell.slides.samples import SAMPLE_SLIDE
 from napari_pixcell.studio.session import Session

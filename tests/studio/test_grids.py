@@ -13,7 +13,7 @@ from settling import settled
 from napari_pixcell.datasets.report.sheets import contact_sheet
 from napari_pixcell.engine.events import Failure, Finished
 from napari_pixcell.engine.presets import QUICK
-from napari_pixcell.engine.request import GenerateRequest
+from napari_pixcell.engine.request_values import GenerateRequest
 from napari_pixcell.engine.sweep import MOST_PICTURES, Axis, Sweep
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import DEMO

@@ -11,7 +11,7 @@ import shapely
 from tifffile import imread, imwrite
 
 from napari_pixcell.cells.methods import LayoutSource
-from napari_pixcell.cells.reading.detecting import holds_cells
+from napari_pixcell.cells.reading.limits import holds_cells
 from napari_pixcell.slides import Region
 
 

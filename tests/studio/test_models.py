@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_pixcell.engine.request import EmbedRequest, GenerateRequest
+from napari_pixcell.engine.request_values import EmbedRequest, GenerateRequest
 from napari_pixcell.models.catalogue import DEMO
 from napari_pixcell.slides import ArraySlide, Region
 

@@ -10,7 +10,7 @@ import pytest
 from scripted import ScriptedClient
 from two_tissues import GLASS, PINK, ColourClient, two_tissues
 
-from napari_pixcell.engine.request import EmbedRequest
+from napari_pixcell.engine.request_values import EmbedRequest
 from napari_pixcell.engine.styles.similarity import overlap
 from napari_pixcell.slides import ArraySlide, Region, open_slide
 from napari_pixcell.slides.write import write_pyramid

@@ -9,7 +9,7 @@ import pytest
 from scripted import ScriptedClient
 
 from napari_pixcell.engine import tissue
-from napari_pixcell.engine.request import GenerateRequest
+from napari_pixcell.engine.request_values import GenerateRequest
 from napari_pixcell.slides import Region
 from napari_pixcell.studio.generation.generator import start_words
 from napari_pixcell.studio.regions.geometry import area_shape

@@ -11,7 +11,7 @@ from pictures import tissue
 from PIL import Image
 from scripted import ScriptedClient
 
-from napari_pixcell.engine.request import request_from_dict
+from napari_pixcell.engine.request_values import request_from_dict
 from napari_pixcell.engine.styles import pictures
 from napari_pixcell.engine.styles.blending import blend
 from napari_pixcell.engine.styles.library import StyleLibrary

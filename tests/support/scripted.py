@@ -10,10 +10,10 @@ from napari_pixcell.datasets.recipe.request import AnyRequest, DatasetRequest
 from napari_pixcell.engine.canvas.plan import cells_of
 from napari_pixcell.engine.events import Embedding, Failure, Finished, Preview, Progress, Variant
 from napari_pixcell.engine.record import Record, pixels_sha256
-from napari_pixcell.engine.request import EmbedRequest, GenerateRequest, SegmentRequest
+from napari_pixcell.engine.request_values import EmbedRequest, GenerateRequest, SegmentRequest
 from napari_pixcell.engine.training.request import TrainRequest
 from napari_pixcell.models.families import get_family
-from napari_pixcell.models.identity import encoder_identity
+from napari_pixcell.models.store import encoder_identity
 from napari_pixcell.studio.tasks import JobHandle
 
 SIDE = 256

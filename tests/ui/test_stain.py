@@ -74,8 +74,8 @@ def test_stains_are_generated_kept_and_compared(ready, client, settle, press) ->
     for _ in range(2):
         client.play()
         settle(ready)
-    assert section.keep_button.text() == "Keep 2"
-    press(section.keep_button)
+    assert section.star_button.text() == "Star 2"
+    press(section.star_button)
     names = [layer.name for layer in ready.viewer.layers]
     assert {f"Synthetic {n} · Region 1 · seed 1234" for n in ("HER2x", "Ki67x")} <= set(names)
     press(section.sheet_button)
@@ -133,7 +133,7 @@ def test_the_real_worker_trains_a_stain_and_stains_a_region(
     qtbot.waitUntil(lambda: not session.busy, timeout=300_000)
     assert (
         not session.notices.problems
-        and "“other” was taught by 12 tiles" in session.notices.notes["stain"]
+        and "“other” was trained on 12 tiles" in session.notices.notes["stain"]
     )
     qtbot.wait(60)
     assert section.boxes["other"].isChecked()

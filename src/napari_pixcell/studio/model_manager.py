@@ -13,9 +13,8 @@ from napari_pixcell.errors import PixCellError
 from napari_pixcell.models import hub
 from napari_pixcell.models.catalogue import WeightSet
 from napari_pixcell.models.families import get_weight_set, weight_sets
-from napari_pixcell.models.licences import licence_texts
 from napari_pixcell.models.memory import this_machine, verdict
-from napari_pixcell.models.store import missing, set_weights_folder
+from napari_pixcell.models.store import licence_texts, missing, set_weights_folder
 from napari_pixcell.models.transport import export_family, import_folder, remove
 from napari_pixcell.preferences import set_idle_minutes
 from napari_pixcell.studio.tasks import Task, Tasks

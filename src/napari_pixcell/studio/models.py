@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 from psygnal import Signal
 
-from napari_pixcell.models.identity import encoder_kind
-from napari_pixcell.models.store import missing
+from napari_pixcell.models.store import encoder_kind, missing
 from napari_pixcell.studio.settings import Settings
 from napari_pixcell.studio.tasks import Tasks
 

@@ -10,7 +10,7 @@ from psygnal import SignalGroupDescriptor
 
 from napari_pixcell.cells.methods import CELLPOSE_MODEL, SegmentMethod
 from napari_pixcell.engine.presets import EXACT, get_preset
-from napari_pixcell.engine.request import MAX_SEED, GenerateRequest
+from napari_pixcell.engine.request_values import MAX_SEED, GenerateRequest
 from napari_pixcell.engine.requests import STAIN_STRENGTH, GenerationSettings
 from napari_pixcell.models.catalogue import DEMO, Family
 from napari_pixcell.models.families import get_family

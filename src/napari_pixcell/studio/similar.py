@@ -15,7 +15,7 @@ from napari_pixcell.engine.events import Embedding, Event, Failure, Finished
 from napari_pixcell.engine.styles.similarity import Match, SurveyGrid, best_matches
 from napari_pixcell.engine.styles.survey import Survey, SurveyBatch
 from napari_pixcell.models.catalogue import Family
-from napari_pixcell.models.identity import encoder_identity
+from napari_pixcell.models.store import encoder_identity
 from napari_pixcell.slides.region import Region
 from napari_pixcell.studio.models import InstalledModels
 from napari_pixcell.studio.regions.item import RegionItem

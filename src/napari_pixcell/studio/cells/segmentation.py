@@ -14,7 +14,7 @@ from napari_pixcell.cells.combining import check_part, take_out
 from napari_pixcell.cells.methods import LayoutSource, SegmentMethod
 from napari_pixcell.engine.requests import LARGEST_SEARCH
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.models.segmenters import segmenter_file
+from napari_pixcell.models.families import segmenter_file
 from napari_pixcell.studio.cells.layout import Cells
 from napari_pixcell.studio.cells.layouts import SECTION, Layouts
 from napari_pixcell.studio.cells.search import Combined, Search

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from napari_pixcell.cells.methods import LayoutSource, SegmentMethod
 from napari_pixcell.engine.events import Event, Failure, Finished, SegmentedLayout
 from napari_pixcell.engine.packed import PackedArray
-from napari_pixcell.engine.request import SegmentRequest
+from napari_pixcell.engine.request_values import SegmentRequest
 from napari_pixcell.slides.region import Region
 from napari_pixcell.studio.tasks import Task, Tasks
 

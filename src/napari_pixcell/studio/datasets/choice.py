@@ -11,7 +11,7 @@ from psygnal import SignalGroupDescriptor
 from napari_pixcell.datasets.recipe.recipe import DatasetRecipe, Part
 from napari_pixcell.datasets.store.checks import Checks
 from napari_pixcell.engine.packed import PackedArray
-from napari_pixcell.engine.request import GenerateRequest
+from napari_pixcell.engine.request_values import GenerateRequest
 from napari_pixcell.engine.styles.style import Style
 from napari_pixcell.models.catalogue import Family
 from napari_pixcell.studio.regions.item import RegionItem

@@ -17,7 +17,7 @@ from napari_pixcell.datasets.report.sheets import FIRST, first_sheet
 from napari_pixcell.datasets.store.checks import Checks
 from napari_pixcell.datasets.store.dataset import DESCRIPTION, Dataset
 from napari_pixcell.datasets.store.table import PairTable
-from napari_pixcell.engine.request import GenerateRequest
+from napari_pixcell.engine.request_values import GenerateRequest
 from napari_pixcell.engine.requests import generate_request, tile_size
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import Family

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.presets import QUICK
-from napari_pixcell.engine.request import GenerateRequest
+from napari_pixcell.engine.request_values import GenerateRequest
 from napari_pixcell.engine.requests import generate_request, source_of, tiles_of
 from napari_pixcell.engine.start_image import MAX_FEATHER
 from napari_pixcell.engine.sweep import Axis, Sweep

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from napari_pixcell.datasets.marks import synthetic_sheet
 from napari_pixcell.datasets.report.sheets import contact_sheet
 from napari_pixcell.engine.record import Record
-from napari_pixcell.engine.request import GenerateRequest
+from napari_pixcell.engine.request_values import GenerateRequest
 from napari_pixcell.engine.sweep import Sweep
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.files import write_whole

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from napari_pixcell.engine.canvas.plan import cells_of
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.presets import EXACT
-from napari_pixcell.engine.request import MAX_SEED, GenerateRequest
+from napari_pixcell.engine.request_values import MAX_SEED, GenerateRequest
 from napari_pixcell.models.families import get_family
 from napari_pixcell.studio.generation.target import Start, Target
 from napari_pixcell.studio.generation.timing import Paces

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from psygnal import Signal
 
 from napari_pixcell.engine.events import Event, Failure, Finished, Notice, Preview, Variant
-from napari_pixcell.engine.request import GenerateRequest
+from napari_pixcell.engine.request_values import GenerateRequest
 from napari_pixcell.studio.generation.job import GenerationJob, Job, Stopped, picture_of
 from napari_pixcell.studio.generation.target import Start, Target
 from napari_pixcell.studio.generation.timing import Paces

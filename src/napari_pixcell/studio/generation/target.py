@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pixcell.engine.packed import PackedArray
-from napari_pixcell.engine.request import GenerateRequest
+from napari_pixcell.engine.request_values import GenerateRequest
 from napari_pixcell.engine.requests import read_tissue
 from napari_pixcell.models.catalogue import Family
 from napari_pixcell.slides.region import Region

@@ -6,7 +6,7 @@ import time
 from functools import lru_cache
 
 from napari_pixcell.engine.canvas.plan import Canvas
-from napari_pixcell.engine.request import GenerateRequest
+from napari_pixcell.engine.request_values import GenerateRequest
 from napari_pixcell.models.families import get_family
 from napari_pixcell.studio.tasks import Clock
 

@@ -79,7 +79,7 @@ class Spill:
             if not self.folder.exists():
                 drop_old_results()
                 self.folder.mkdir(parents=True)
-            write_whole(path, save)
+            write_whole(path, save, private=True)
             os.utime(self.folder)  # a long session is not an old one
         except OSError as error:
             raise PixCellError(

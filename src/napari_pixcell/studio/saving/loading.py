@@ -16,7 +16,7 @@ from napari_pixcell.cells.methods import LayoutSource
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.presets import get_preset
 from napari_pixcell.engine.record import Record
-from napari_pixcell.engine.request import GenerateRequest, request_from_dict
+from napari_pixcell.engine.request_values import GenerateRequest, request_from_dict
 from napari_pixcell.engine.styles.style import Style, style_from
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.slides.region import Region

@@ -11,7 +11,7 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pixcell.cells.ihc.look import Look
+from napari_pixcell.cells.ihc.deconvolution import Look
 from napari_pixcell.cells.ihc.measures import IhcMeasurement, Thresholds
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.studio.measures import Measured, MeasuredPlace, Measures

@@ -19,7 +19,7 @@ import numpy as np
 
 from napari_pixcell import __version__
 from napari_pixcell.engine.packed import PackedArray
-from napari_pixcell.engine.request import GenerateRequest
+from napari_pixcell.engine.request_values import GenerateRequest
 from napari_pixcell.engine.styles.style import style_bytes
 from napari_pixcell.models.families import get_family
 from napari_pixcell.slides.stored_picture import StoredPicture

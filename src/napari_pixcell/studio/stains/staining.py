@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pixcell.engine.packed import PackedArray
-from napari_pixcell.engine.request import Source
+from napari_pixcell.engine.request_values import Source
 from napari_pixcell.engine.requests import (
     snap,
     source_of,
@@ -21,8 +21,7 @@ from napari_pixcell.engine.sweep import Axis, Sweep
 from napari_pixcell.engine.tissue import size_at
 from napari_pixcell.models.catalogue import Family
 from napari_pixcell.models.families import stain_families, stain_name
-from napari_pixcell.models.identity import encoder_identity
-from napari_pixcell.models.store import missing
+from napari_pixcell.models.store import encoder_identity, missing
 from napari_pixcell.studio.cells.layouts import Layouts
 from napari_pixcell.studio.generation.grids import Grid, Grids
 from napari_pixcell.studio.generation.queue import JobQueue

@@ -13,9 +13,9 @@ from psygnal import Signal
 
 from napari_pixcell.engine.events import Embedding, Event, Failure, Finished
 from napari_pixcell.engine.packed import PackedArray
-from napari_pixcell.engine.request import EmbedRequest
+from napari_pixcell.engine.request_values import EmbedRequest
 from napari_pixcell.engine.styles.cache import EmbeddingCache
-from napari_pixcell.engine.styles.embedding import (
+from napari_pixcell.engine.styles.region_embedding import (
     CachedEmbedding,
     cached_embedding,
     embed_requests,

@@ -26,7 +26,6 @@ class SimilarLayer(SessionLayer):
         stack.connect_to(self.session.similar.changed, self.show)
 
     def show(self) -> None:
-        """Show the current map, or remove the layer."""
         similar = self.session.similar
         found, layer = similar.found, self.find()
         with self.stack.own():

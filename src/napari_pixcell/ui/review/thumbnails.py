@@ -57,12 +57,10 @@ class PairModel(QStringListModel):
         self.renew()
 
     def renew(self) -> None:
-        """Update to the pairs that are listed now."""
         self.order = self.review.order
         self.setStringList([""] * len(self.order))
 
     def position(self, row: int) -> int:
-        """Return the position of the pair in a row."""
         return int(self.order[row])
 
     def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:

@@ -29,8 +29,6 @@ def embed_tissue(
     ----------
     encoder : nn.Module
         On the family's device.
-    models : LoadedFamily
-        Determines the tile and the grid.
     pixels : array, uint8 (height, width, 3)
         Tissue at the family's pixel size: a tile, or whole grid cells of one embedding each.
     on_tiles : callable

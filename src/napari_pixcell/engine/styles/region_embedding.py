@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from napari_pixcell.engine.events import Embedding
 from napari_pixcell.engine.packed import PackedArray
-from napari_pixcell.engine.request import EmbedRequest
+from napari_pixcell.engine.request_values import EmbedRequest
 from napari_pixcell.engine.styles.cache import EmbeddingCache, EmbeddingKey, embedding_key
 from napari_pixcell.engine.tissue import Tissue
 
@@ -53,11 +53,7 @@ def embed_requests(
 ) -> Iterator[EmbedRequest]:
     """Iterate over the requests that embed a region, one for each band of it.
 
-    Parameters
-    ----------
-    tissue : Tissue
-    pixels : array, uint8, (height, width, 3), optional
-        All of the tissue, if it has been read.
+    ``pixels``, uint8 (height, width, 3), are all of the tissue, if it has been read.
     """
     for first, stop in tissue.bands():
         part = tissue.read(first, stop) if pixels is None else pixels
@@ -83,7 +79,6 @@ def embed_region(
 
     Parameters
     ----------
-    tissue : Tissue
     ask : callable
         Runs a request and returns its embedding.
     cache : EmbeddingCache, optional
