@@ -119,7 +119,7 @@ def import_layout(options: cli.Options) -> cli.Result:
 def export(options: cli.Options) -> cli.Result:
     """Write a layout for QuPath or Cellpose, or as a label image."""
     from napari_pixcell.cells import export_layout, read_cells
-    from napari_pixcell.cells.exporting import check_export
+    from napari_pixcell.cells.writing import check_export
 
     check_export(options.out)
     file = read_cells(options.labels)
