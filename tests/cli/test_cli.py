@@ -22,7 +22,8 @@ from napari_pixcell.datasets import load_manifest, read_record
 from napari_pixcell.engine.record import SOURCE_TYPE
 from napari_pixcell.folders import cache_folder
 from napari_pixcell.models.families import get_family
-from napari_pixcell.slides import Region, open_slide, resample
+from napari_pixcell.slides import Region, open_slide
+from napari_pixcell.slides.resample import pyramid
 from napari_pixcell.slides.stored_picture import pictures_folder
 from napari_pixcell.studio.session import Session
 
@@ -253,7 +254,7 @@ def test_a_large_region_is_one_image_with_the_same_style_as_in_the_dock(
     assert run("rerun", image)["same pixels"] == "yes"
     session = Session(ScriptedClient())
     session.set_slide(open_slide(cmu_slide))
-    item = session.draw_region(Region(*box))
+    item = session.regions.draw(Region(*box))
     session.wait(20)
     assert item.size == request.size and item.embedding_stored
     np.testing.assert_array_equal(item.embedding.unpack(), request.embedding.unpack())
@@ -266,7 +267,7 @@ def test_an_image_too_large_for_memory_is_exported_as_a_slide(
     arguments = ["--region", "1000,900,520,460", "--count", "1", "--steps", "1", "--seed", "5"]
     small = run("generate", cmu_slide, *arguments, "--out", tmp_path / "small")
     monkeypatch.setenv("PIXCELL_PICTURE_MB", "0.5")
-    monkeypatch.setattr(resample, "COARSEST", 400)
+    monkeypatch.setattr(pyramid, "COARSEST", 400)
     large = run("generate", cmu_slide, *arguments, "--out", tmp_path / "large")
     (name,) = large["images"]
     path = tmp_path / "large" / name
@@ -274,7 +275,7 @@ def test_an_image_too_large_for_memory_is_exported_as_a_slide(
     with open_slide(path) as slide:
         assert slide.mpp == 0.5 and len(slide.levels) > 1
         pixels = np.asarray(slide.levels[0])
-        halves = resample.pyramid(pixels)[1]
+        halves = pyramid.pyramid(pixels)[1]
         np.testing.assert_array_equal(np.asarray(slide.levels[1]), halves)
     np.testing.assert_array_equal(pixels, imread_png(tmp_path / "small" / small["images"][0]))
     again = run("rerun", path, "--out", tmp_path / "again")
@@ -321,7 +322,7 @@ def test_generate_changes_part_of_the_region(run, cmu_slide, tmp_path) -> None:
         (("--strength", 0.5), "--strength needs an image to start from. Add"),
         (("--start-from", "none.png"), "There is no image none.png. Check its path"),
         (("--start-from", "bad.png"), "bad.png cannot be read as an image. Use a TIFF, PNG"),
-        (("--start-from", "small.tif"), "is 9 × 9 px, but the result has 300 × 300 px. Use"),
+        (("--start-from", "small.tif"), "is 9 × 9 px, but the result has 300 × 300 px"),
         (("--start-from", "region", "--feather", 2), "--feather blends around a part. Add --part"),
         (("--start-from", "region", "--part", "small.tif"), "Use an 8-bit mask of 300 × 300 px"),
         (("--start-from", "region", "--part", "full.tif", "--feather", -1), "Choose 0 to 512 µm"),
