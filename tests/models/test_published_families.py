@@ -120,7 +120,7 @@ def test_a_wrong_grid_of_embeddings_is_refused(installed: Path) -> None:
 
 def test_a_layout_for_a_family_without_a_controlnet_is_refused(installed: Path) -> None:
     layout = PackedArray.pack(np.ones((256, 256), np.uint16))
-    with pytest.raises(PixCellError, match="PixCell-256 takes no layout of cells"):
+    with pytest.raises(PixCellError, match="PixCell-256 does not support layouts"):
         run(Engine(CPU), GenerateRequest("pixcell-256", None, layout, count=1, steps=1))
 
 
@@ -384,5 +384,5 @@ def test_a_missing_folder_of_weights_is_refused(tmp_path: Path) -> None:
 def test_a_setting_that_cannot_be_stored_is_explained(tmp_path: Path, monkeypatch) -> None:
     (tmp_path / "a file").touch()
     monkeypatch.setenv("PIXCELL_CONFIG_DIR", str(tmp_path / "a file" / "config"))
-    with pytest.raises(PixCellError, match=r"cannot be remembered.*PIXCELL_CONFIG_DIR"):
+    with pytest.raises(PixCellError, match=r"cannot be saved.*PIXCELL_CONFIG_DIR"):
         set_weights_folder(tmp_path)

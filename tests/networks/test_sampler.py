@@ -113,7 +113,7 @@ def test_guidance_in_two_passes_equals_one_pass(sample) -> None:
     ],
 )
 def test_a_scheduler_for_another_solver_is_refused(change: dict, words: str) -> None:
-    with pytest.raises(PixCellError, match=f"{words}.*use the published scheduler_config"):
+    with pytest.raises(PixCellError, match=f"{words}.*Use the published scheduler_config"):
         Solver(SCHEDULER | change, STEPS)
 
 
