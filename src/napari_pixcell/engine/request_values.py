@@ -8,7 +8,7 @@ affect it.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from napari_pixcell.cells.layout import check_layout
@@ -18,13 +18,16 @@ from napari_pixcell.engine.presets import EXACT, get_preset
 from napari_pixcell.engine.start_image import FEATHER, MAX_FEATHER, check_invert, check_start
 from napari_pixcell.engine.training.request import TrainRequest
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.serialization import OMIT_DEFAULT, from_json, ignore_unknown_in, to_json
+from napari_pixcell.serialization import OMIT_DEFAULT, from_json, to_json
 
 MAX_SEED = 2**32 - 1
 MAX_SIDE = 200_000
 START_FIELDS = ("start", "strength", "part", "feather", "invert")
 
-ignore_unknown_in(LayoutSource)
+NOT_UNDERSTOOD = (
+    "This record does not hold a request that this version of napari-pixcell understands. "
+    "Update napari-pixcell, or use another record."
+)
 
 
 @dataclass(frozen=True)
@@ -243,7 +246,6 @@ KINDS: dict[object, type[Request]] = {
     "train": TrainRequest,
     "teach": TrainRequest,  # its name in the first versions
 }
-_SOURCE_FIELDS = {f.name for f in fields(Source)}
 
 
 def request_from_dict(value: dict[str, Any]) -> Request:
@@ -262,11 +264,6 @@ def request_from_dict(value: dict[str, Any]) -> Request:
             "Update napari-pixcell."
         )
     if kind == "generate":  # later versions may say more of a source
-        source = rest.get("source") or {}
-        rest["source"] = {name: source[name] for name in _SOURCE_FIELDS & set(source)}
-    return from_json(
-        KINDS[kind],
-        rest,
-        "This record does not hold a request that this version of napari-pixcell understands. "
-        "Update napari-pixcell, or use another record.",
-    )
+        source = from_json(Source, rest.get("source") or {}, NOT_UNDERSTOOD, ignore_unknown=True)
+        rest["source"] = source.to_dict()
+    return from_json(KINDS[kind], rest, NOT_UNDERSTOOD)
