@@ -53,7 +53,7 @@ def test_stains_are_generated_kept_and_compared(ready, client, settle, press) ->
     settle(ready)
     assert section.stain_button.text() == "Add a region first"
     press(ready.region.add_button)
-    assert section.stain_button.text() == "Choose a stain"
+    assert section.stain_button.text() == "Select a stain"
     assert not section.boxes["stain-her2"].isEnabled()
     assert "needs its base" in section.boxes["stain-her2"].toolTip()
     for name in ("HER2x", "Ki67x"):
@@ -133,7 +133,7 @@ def test_the_real_worker_trains_a_stain_and_stains_a_region(
     qtbot.waitUntil(lambda: not session.busy, timeout=300_000)
     assert (
         not session.notices.problems
-        and "“other” was taught by 12 tiles" in session.notices.notes["stain"]
+        and "“other” was trained on 12 tiles" in session.notices.notes["stain"]
     )
     qtbot.wait(60)
     assert section.boxes["other"].isChecked()
@@ -148,7 +148,7 @@ def test_the_real_worker_trains_a_stain_and_stains_a_region(
     assert first.record.weights["transformer"] == second.record.weights["transformer"]
     assert "lora" in first.record.weights and "lora" not in second.record.weights
     assert first.record.weights["flow"] != second.record.weights["flow"]
-    assert second.record.notice.startswith("DEMO: a virtual stain that its user taught")
+    assert second.record.notice.startswith("DEMO: a virtual stain trained by its user")
     assert (first.image != second.image).any()
     away = np.abs(first.image.astype(float) - session.regions.active.pixels).mean()
     assert 0 < away < 25

@@ -30,7 +30,7 @@ def test_the_strength_of_the_change_is_shown_and_requested(ready, client, settle
     panel.strength.setValue(0.3)
     settle(ready)
     assert panel.button.text() == "Start from the tissue · 30 % change"
-    assert panel.words.text().startswith("Most cells keep their places")
+    assert panel.words.text().startswith("Most cells stay in position.")
     assert not generate.honest.text() and not panel.feather.isVisible()
     press(generate.generate_button)
     request = client.waiting[0][0]
