@@ -10,14 +10,14 @@ import napari
 import pytest
 from napari._vispy.canvas import VispyCanvas
 from pictures import tissue
-from qtpy.QtCore import QCoreApplication, QEvent, QSettings, QTimer
+from qtpy.QtCore import QCoreApplication, QEvent, QSettings, Qt, QTimer
 from qtpy.QtWidgets import QApplication, QWidget
 from scripted import ScriptedClient
 
 from napari_pixcell.slides import ArraySlide
 from napari_pixcell.ui import dock
 from napari_pixcell.ui.demo import click
-from napari_pixcell.ui.dock import PixCellStudio
+from napari_pixcell.ui.dock import NARROWEST, PixCellStudio
 from napari_pixcell.ui.layers.sharpening import watch
 from napari_pixcell.worker.client import WorkerClient
 
@@ -69,6 +69,8 @@ class SharedWindow:
                 widget.close_session()
         viewer.layers.clear()
         for widget in list(viewer.window.dock_widgets.values()):
+            # Qt gives the width of the last dock to the next one, and so less or more canvas.
+            widget.window().resizeDocks([widget.parent()], [NARROWEST], Qt.Orientation.Horizontal)
             viewer.window.remove_dock_widget(widget)
             widget.deleteLater()
         for window in QApplication.topLevelWidgets():

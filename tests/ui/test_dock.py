@@ -363,7 +363,7 @@ def test_cached_embeddings_are_marked_and_can_be_cleared(ready, qtbot, settle, p
     assert studio.style_.state.text() == "✓ embedded (1 tile, cached)"
     press(clear)
     assert not clear.isVisible()
-    assert studio.style_.note.text() == "Computed styles were forgotten; saved ones stay."
+    assert studio.style_.note.text() == "The embedding cache was cleared. Saved styles stay."
     assert studio.style_.state.text() == "✓ embedded (1 tile)"
 
 

@@ -157,7 +157,7 @@ def test_a_time_that_cannot_be_saved_is_reported(manager, tmp_path, monkeypatch)
     (tmp_path / "file").write_bytes(b"")
     monkeypatch.setenv("PIXCELL_CONFIG_DIR", str(tmp_path / "file" / "below"))
     manager.idle.setValue(7)
-    assert "cannot be remembered" in manager.problem.text()
+    assert "The setting cannot be saved" in manager.problem.text()
 
 
 def test_files_in_cellpose_s_own_folder_are_not_removed(
@@ -171,4 +171,4 @@ def test_files_in_cellpose_s_own_folder_are_not_removed(
     qtbot.mouseClick(manager.remove_button, LEFT)
     settle(manager, qtbot)
     assert weights.exists()
-    assert "stays: its files lie in a folder that you filled yourself" in manager.note.text()
+    assert "stays: its files are in a folder of your own" in manager.note.text()

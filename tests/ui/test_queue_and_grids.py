@@ -91,7 +91,7 @@ def test_a_grid_is_generated_shown_and_saved(
     grid.form["grid_seeds"].setValue(2)
     qtbot.keyClicks(grid.form["grid_guidance"], "1, many")
     qtbot.wait(60)
-    assert "no list of numbers" in grid.outlook.text() and not grid.generate_button.isEnabled()
+    assert "not a list of numbers" in grid.outlook.text() and not grid.generate_button.isEnabled()
     grid.form["grid_guidance"].clear()
     qtbot.keyClicks(grid.form["grid_guidance"], "1, 3")
     qtbot.wait(60)

@@ -59,7 +59,7 @@ def test_the_best_matches_can_be_visited_and_used_as_regions_or_styles(
     session = studio.session
     best = session.similar.found.best
     assert [made.text() for made in found.thumbnails] == [place.percent for place, _ in best]
-    assert found.state.text() == "Most like Region 1"
+    assert found.state.text() == "Most similar to Region 1"
     place = best[-1][0]
     click(found.thumbnails[-1])
     y, x = studio.link.slide_layer.world_to_data(studio.viewer.scene.camera.center[-2:])
@@ -106,13 +106,14 @@ def test_a_search_shows_its_progress_and_can_be_cancelled(
 ) -> None:
     client.hold_from = len(client.requests) + 2
     click(panel.find_button)
-    qtbot.waitUntil(lambda: "4 of 32 places" in panel.state.text(), timeout=20_000)
+    qtbot.waitUntil(lambda: "4 of 32 positions" in panel.state.text(), timeout=20_000)
     assert panel.bar.isVisible() and panel.bar.value() == 4 and panel.bar.maximum() == 32
-    assert not panel.find_button.isEnabled() and "Already looking" in panel.find_button.toolTip()
+    assert not panel.find_button.isEnabled()
+    assert "A search is under way" in panel.find_button.toolTip()
     click(panel.cancel_button)
     settle(studio)
     assert not panel.bar.isVisible() and panel.find_button.isEnabled()
-    assert panel.state.text().endswith("4 of 32 places looked at")
+    assert panel.state.text().endswith("4 of 32 positions compared")
 
 
 def test_the_button_is_disabled_without_a_region(studio, settle) -> None:

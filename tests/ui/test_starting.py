@@ -30,7 +30,7 @@ def test_the_strength_of_the_change_is_shown_and_requested(ready, client, settle
     panel.strength.setValue(0.3)
     settle(ready)
     assert panel.button.text() == "Start from the tissue · 30 % change"
-    assert panel.words.text().startswith("Most cells stay in position")
+    assert panel.words.text().startswith("Most cells stay in position.")
     assert not generate.honest.text() and not panel.feather.isVisible()
     press(generate.generate_button)
     request = client.waiting[0][0]
@@ -52,11 +52,11 @@ def test_only_the_marked_area_changes(ready, client, settle, press) -> None:
     change_part(ready.viewer)
     settle(ready)
     assert panel.only_part.isChecked() and panel.start_from.currentData() == "tissue"
-    assert generate.generate_button.text() == "Mark an area first"
+    assert generate.generate_button.text() == "Mark a part first"
     layer = ready.link.find("area", ready.session.regions.active.number)
     drag(layer, *(tuple(layer.data_to_world(point)) for point in ((8, 8), (8, 20))))
     settle(ready)
-    assert generate.generate_button.text() == "Generate 4 variants in the marked area"
+    assert generate.generate_button.text() == "Generate 4 variants in the marked part"
     panel.feather.setValue(3)
     settle(ready)
     press(generate.generate_button)

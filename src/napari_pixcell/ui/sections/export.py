@@ -23,7 +23,7 @@ class ExportSection(Section):
             "Replaces the slide's name in file names and records. Remove anything that could"
             " identify a patient."
         )
-        self.name.textEdited.connect(lambda text: setattr(session, "export_name", text))
+        self.name.textEdited.connect(lambda text: setattr(session.exporter, "name", text))
         tip = "Write images/, masks/ and manifest.jsonl. Every file is marked as synthetic."
         self.export_button = button("Export variants…", tip, self.choose)
         self.add(QLabel("Name"), self.name, self.export_button, stretch=1)

@@ -72,12 +72,7 @@ class GridPanel(More):
         session, grid = self.session, self.session.grids.last
         if grid is not None:
             say = partial(session.notices.say, "generate")
-            session.grids.sheet(grid, partial(self._shown, grid), say)
+            session.grids.sheet(grid, partial(self.open, grid), say)
 
-    def _shown(self, grid: Grid, sheet: NDArray[np.uint8]) -> None:
-        self.open(grid, sheet)
-
-    def open(self, grid: Grid, sheet: NDArray[np.uint8]) -> SheetWindow:
-        window = SheetWindow(self.session, grid.title, sheet, self.window())
-        window.show()
-        return window
+    def open(self, grid: Grid, sheet: NDArray[np.uint8]) -> None:
+        SheetWindow(self.session, grid.title, sheet, self.window()).show()
