@@ -254,22 +254,19 @@ def test_the_built_in_method_takes_its_own_settings(engine: Engine) -> None:
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
-        ({"sensitivity": 1.5}, "The sensitivity is 1.5; choose one from -1 to 1."),
-        ({"sensitivity": float("nan")}, "The sensitivity is nan; choose one from -1 to 1."),
-        ({"flow_threshold": -0.1}, "The flow threshold is -0.1; choose one from 0 to 3."),
+        ({"sensitivity": 1.5}, "The sensitivity is 1.5. Choose one from -1 to 1."),
+        ({"sensitivity": float("nan")}, "The sensitivity is nan. Choose one from -1 to 1."),
+        ({"flow_threshold": -0.1}, "The flow threshold is -0.1. Choose one from 0 to 3."),
         (
             {"cellprob_threshold": 9},
-            "The cell probability threshold is 9; choose one from -8 to 8.",
+            "The cell probability threshold is 9. Choose one from -8 to 8.",
         ),
-        ({"smallest_um2": -3}, "The smallest area of a cell is -3 µm²; choose one from 0 on."),
-        (
-            {"smallest_um2": float("inf")},
-            "The smallest area of a cell is inf µm²; choose one from 0 on.",
-        ),
+        ({"smallest_um2": -3}, "The smallest cell area is -3 µm². Choose 0 or more."),
+        ({"smallest_um2": float("inf")}, "The smallest cell area is inf µm². Choose 0 or more."),
         (
             {"smallest_um2": 20_000},
-            "The smallest area of a cell is 20,000 µm², but the whole region has 16,384 µm²; "
-            "choose a smaller one.",
+            "The smallest cell area is 20,000 µm², but the whole region has 16,384 µm². "
+            "Choose a smaller one.",
         ),
     ],
 )
