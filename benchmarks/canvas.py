@@ -23,7 +23,7 @@ from napari_pixcell.engine.canvas.plan import Canvas, Turn
 from napari_pixcell.engine.engine import Engine
 from napari_pixcell.engine.events import Embedding, Variant
 from napari_pixcell.engine.packed import PackedArray
-from napari_pixcell.engine.request import EmbedRequest, GenerateRequest
+from napari_pixcell.engine.request_values import EmbedRequest, GenerateRequest
 from napari_pixcell.slides import Region, open_slide
 from napari_pixcell.slides.samples import SAMPLE_SLIDE
 

@@ -12,7 +12,7 @@ from napari_pixcell.cells import segment_nuclei
 from napari_pixcell.engine.engine import Engine
 from napari_pixcell.engine.events import Variant
 from napari_pixcell.engine.packed import PackedArray
-from napari_pixcell.engine.request import GenerateRequest
+from napari_pixcell.engine.request_values import GenerateRequest
 from napari_pixcell.models.loading import pick_device
 
 PRECISIONS = (torch.float32, torch.bfloat16, torch.float16)

@@ -18,7 +18,7 @@ from napari_pixcell.engine.loaded_models import _segmenter_dtype
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.pipeline import picture_preview
 from napari_pixcell.engine.presets import PRESETS
-from napari_pixcell.engine.request import EmbedRequest, GenerateRequest, SegmentRequest
+from napari_pixcell.engine.request_values import EmbedRequest, GenerateRequest, SegmentRequest
 from napari_pixcell.engine.segmenting import CellposeOutputs, run_cellpose
 from napari_pixcell.models.catalogue import Family
 from napari_pixcell.models.families import get_family

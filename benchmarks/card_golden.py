@@ -15,7 +15,9 @@ from napari_pixcell.engine.denoiser import Denoiser
 from napari_pixcell.engine.sampler import denoise
 from napari_pixcell.models.loading import pick_device
 from napari_pixcell.models.weights import load_file, load_weights
-from napari_pixcell.networks import PixCellControlNet, PixCellTransformer2DModel, StainFlowMLP
+from napari_pixcell.networks.controlnet import PixCellControlNet
+from napari_pixcell.networks.stain_flow import StainFlowMLP
+from napari_pixcell.networks.transformer import PixCellTransformer2DModel
 
 # As in tests/golden.
 ONE_PASS, SAMPLING = 1e-4, 1e-3

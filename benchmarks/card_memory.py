@@ -11,7 +11,7 @@ from card_figures import FAMILIES, GB, Options, peak, pictures, say, settle, sty
 from napari_pixcell.engine.denoiser import Denoiser
 from napari_pixcell.engine.engine import Engine
 from napari_pixcell.engine.pipeline import canvas_of, make_denoiser, read_layout, read_style
-from napari_pixcell.engine.request import GenerateRequest
+from napari_pixcell.engine.request_values import GenerateRequest
 from napari_pixcell.models.catalogue import Family
 from napari_pixcell.models.families import get_family
 from napari_pixcell.models.memory import LADDER, needed, working_bytes

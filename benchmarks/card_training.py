@@ -14,7 +14,7 @@ from napari_pixcell.engine.training.lora import Examples, train_lora
 from napari_pixcell.models.families import get_family
 from napari_pixcell.models.loading import load_part, pick_device
 from napari_pixcell.models.store import require
-from napari_pixcell.networks import StainFlowMLP
+from napari_pixcell.networks.stain_flow import StainFlowMLP
 
 FLOW_STEPS, LORA_STEPS = 300, 30
 # Family, tiles in a batch, precision of the frozen weights. All compute in half precision.

@@ -1,4 +1,4 @@
-"""The real worker process on the GPU: start, cancel, freeing memory, and full memory."""
+"""The real worker process on the card: its start, a cancel, freeing, and memory that is full."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from card_figures import FAMILIES, Options, say
 
 from napari_pixcell.engine.events import Event, Failure, Finished, Notice, Progress, Variant
 from napari_pixcell.engine.packed import PackedArray
-from napari_pixcell.engine.request import EmbedRequest, GenerateRequest
+from napari_pixcell.engine.request_values import EmbedRequest, GenerateRequest
 from napari_pixcell.models.families import get_family
-from napari_pixcell.worker.client import Job, WorkerClient
+from napari_pixcell.worker.client import SubmittedRequest, WorkerClient
 
-# Occupies the GPU except for some MB, prints the MB left, and holds it until its input ends.
+# Takes all of the card but so many MB, says so, and holds it until its input ends.
 BLOCKER = """
 import sys, torch
 torch.zeros(1, device="cuda")
@@ -32,7 +32,7 @@ for size in (2**30, 2**26, 2**21):
 print(torch.cuda.mem_get_info()[0] >> 20, flush=True)
 sys.stdin.read()
 """
-# MB free before a family is loaded, and after it has embedded a tile.
+# MB that are free before a family is loaded, and after it has embedded a tile.
 LEFT_BEFORE = (6_000, 3_700, 1_200)
 LEFT_AFTER = (500, 20)
 
@@ -44,7 +44,7 @@ def measure(options: Options) -> None:
     for name in FAMILIES:
         _start_and_cancel(name, options.widths.embed_dim, get_family(name).grid ** 2)
     if card_mb() is None:
-        say("worker", left_out="no GPU")
+        say("worker", left_out="there is no card whose memory could be full")
         return
     for name in FAMILIES:
         for left in LEFT_BEFORE:
@@ -54,7 +54,7 @@ def measure(options: Options) -> None:
 
 
 def card_mb() -> int | None:
-    """Return the used GPU memory in MB, or None if it is unknown."""
+    """Give the MB of the card that are in use, or None without one that can say."""
     command = ["nvidia-smi", "--query-gpu=memory.used", "--format=csv,noheader,nounits"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=True)
@@ -68,8 +68,8 @@ def _request(name: str, width: int, tokens: int, count: int = 1) -> GenerateRequ
     return GenerateRequest(name, PackedArray.pack(style), count=count)
 
 
-def _finish(job: Job) -> tuple[list[Event], float, float]:
-    """Wait for a job. Return its events, and the seconds to its first progress and to its end."""
+def _finish(job: SubmittedRequest) -> tuple[list[Event], float, float]:
+    """Wait for a job: its events, and the seconds to its first progress and to its end."""
     started, first = time.perf_counter(), 0.0
     events: list[Event] = []
     for event in job.events():
@@ -80,7 +80,7 @@ def _finish(job: Job) -> tuple[list[Event], float, float]:
 
 
 def _start_and_cancel(name: str, width: int, tokens: int) -> None:
-    """Time the first and a later request and a cancel, and check that memory is freed."""
+    """Time the first and a later request, a cancel, and see the memory come back."""
     client, before = WorkerClient(), card_mb()
     try:
         one = _request(name, width, tokens)
@@ -104,7 +104,7 @@ def _start_and_cancel(name: str, width: int, tokens: int) -> None:
         events, _, _ = _finish(client.submit(one))
         say("worker", family=name, after_a_cancel=sum(isinstance(e, Variant) for e in events))
         started = time.perf_counter()
-        client.restart()  # as “Free memory” does
+        client.restart()  # what “Free memory” does
         seconds = time.perf_counter() - started
         after = card_mb()
         mb = {"before": before, "held": used, "after": after}
@@ -115,7 +115,7 @@ def _start_and_cancel(name: str, width: int, tokens: int) -> None:
 
 @contextmanager
 def blocked(left: int) -> Iterator[int]:
-    """Occupy the GPU memory except for some MB, and yield the free MB."""
+    """Hold all memory of the card but so many MB; gives the MB that are free."""
     process = subprocess.Popen(
         [sys.executable, "-c", BLOCKER, str(left)],
         stdin=subprocess.PIPE,
@@ -131,7 +131,7 @@ def blocked(left: int) -> Iterator[int]:
 
 
 def _full(name: str, options: Options, before: int = 0, after: int = 0) -> None:
-    """Request a batch while memory is occupied before or after the family is loaded."""
+    """Ask for a batch where memory is taken before the family is loaded, or after it."""
     family, width = get_family(name), options.widths.embed_dim
     tissue = PackedArray.pack(options.tissue(family.tile, family.tile))
     with tempfile.TemporaryDirectory() as folder:
@@ -143,7 +143,7 @@ def _full(name: str, options: Options, before: int = 0, after: int = 0) -> None:
             with blocked(before or after) as free:
                 job = client.submit(_request(name, width, family.grid**2, count=8))
                 _watch(job, name, {"free_mb": free, "taken": "after" if after else "before"})
-            client.restart()  # a remembered limit must not outlast the other program
+            client.restart()  # what was remembered must not outlast the other program
             job = client.submit(_request(name, width, family.grid**2))
             _watch(job, name, {"taken": "no more"})
         finally:
@@ -151,8 +151,8 @@ def _full(name: str, options: Options, before: int = 0, after: int = 0) -> None:
             os.environ["PIXCELL_CONFIG_DIR"] = kept
 
 
-def _watch(job: Job, name: str, what: dict[str, Any]) -> None:
-    """Print the first variant, or why there is none, with all notices until then."""
+def _watch(job: SubmittedRequest, name: str, what: dict[str, Any]) -> None:
+    """Print the first variant, or why there is none, with all that was said until then."""
     started, said, words, device, end = time.perf_counter(), [], "", "", ""
     for event in job.events():
         if isinstance(event, Notice):

@@ -25,7 +25,8 @@ from torch import Tensor
 
 from napari_pixcell.engine.denoiser import Denoiser
 from napari_pixcell.engine.sampler import denoise
-from napari_pixcell.networks import PixCellControlNet, PixCellTransformer2DModel
+from napari_pixcell.networks.controlnet import PixCellControlNet
+from napari_pixcell.networks.transformer import PixCellTransformer2DModel
 
 GUIDANCE = 2.0
 

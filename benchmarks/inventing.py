@@ -26,9 +26,9 @@ from typing import Any
 import numpy as np
 
 from napari_pixcell.cells import Recipe, default_library, invent
+from napari_pixcell.cells.editing import place
 from napari_pixcell.cells.inventing.invent import _sizes
 from napari_pixcell.cells.inventing.measuring import measure
-from napari_pixcell.cells.inventing.placing import place
 
 MPP, PLACES = 0.5, 200
 USUAL = Recipe(density=4000, clustering=0.4)

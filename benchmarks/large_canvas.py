@@ -38,7 +38,7 @@ def measure(side: int, steps: int) -> dict[str, float]:
     from napari_pixcell.engine.engine import Engine
     from napari_pixcell.engine.events import Variant
     from napari_pixcell.engine.packed import PackedArray
-    from napari_pixcell.engine.request import GenerateRequest
+    from napari_pixcell.engine.request_values import GenerateRequest
 
     engine, style = Engine(), PackedArray.pack(np.zeros((1, 128), np.float32))
     usual = {"embedding": style, "count": 1, "steps": steps, "guidance": 1.0}

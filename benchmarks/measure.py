@@ -36,7 +36,7 @@ import os; os._exit(0)
 def demo_tile() -> dict[str, float]:
     """Measure a tile of 20 steps in the worker, cold and warm, and the worker's memory."""
     from napari_pixcell.engine.packed import PackedArray
-    from napari_pixcell.engine.request import GenerateRequest
+    from napari_pixcell.engine.request_values import GenerateRequest
     from napari_pixcell.worker.client import WorkerClient
 
     style = PackedArray.pack(np.zeros((1, 128), np.float32))

@@ -203,8 +203,8 @@ def main() -> None:
     parser.add_argument("--codec", choices=("jpeg", "jpeg2000"), default="jpeg")
     options = parser.parse_args()
     from napari_pixcell.slides import open_slide
+    from napari_pixcell.slides.levels import CACHE
     from napari_pixcell.slides.reader import layer_data
-    from napari_pixcell.slides.tile_cache import CACHE
 
     load = os.getloadavg()
     figures: dict[str, list] = {}

@@ -24,7 +24,7 @@ from napari_pixcell.engine.engine import Engine
 from napari_pixcell.engine.events import Embedding, Variant
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.presets import PRESETS
-from napari_pixcell.engine.request import EmbedRequest, GenerateRequest
+from napari_pixcell.engine.request_values import EmbedRequest, GenerateRequest
 from napari_pixcell.models.catalogue import DEMO
 from napari_pixcell.slides import Region, open_slide
 from napari_pixcell.slides.samples import SAMPLE_SLIDE

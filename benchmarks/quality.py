@@ -31,7 +31,7 @@ from napari_pixcell.datasets.store.dataset import DatasetStyle
 from napari_pixcell.engine.engine import Engine
 from napari_pixcell.engine.events import Embedding, Event, Variant
 from napari_pixcell.engine.packed import PackedArray
-from napari_pixcell.engine.request import EmbedRequest, GenerateRequest, Request
+from napari_pixcell.engine.request_values import EmbedRequest, GenerateRequest, Request
 from napari_pixcell.models.catalogue import DEMO
 from napari_pixcell.slides import Region, open_slide
 

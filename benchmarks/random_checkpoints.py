@@ -107,7 +107,9 @@ def _network(family: Family, part: Part, widths: Widths) -> tuple[nn.Module, dic
     from diffusers import AutoencoderKL
     from peft import LoraConfig
 
-    from napari_pixcell.networks import PixCellControlNet, PixCellTransformer2DModel, StainFlowMLP
+    from napari_pixcell.networks.controlnet import PixCellControlNet
+    from napari_pixcell.networks.stain_flow import StainFlowMLP
+    from napari_pixcell.networks.transformer import PixCellTransformer2DModel
     from napari_pixcell.networks.uni import build_uni2_h
 
     width, tokens = widths.heads * widths.head_dim, family.grid**2

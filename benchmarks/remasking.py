@@ -23,7 +23,7 @@ from napari_pixcell.cells.methods import SegmentMethod
 from napari_pixcell.cells.segmentation import measure_haematoxylin, outline_nuclei, segment_nuclei
 from napari_pixcell.engine.engine import Engine
 from napari_pixcell.engine.packed import PackedArray
-from napari_pixcell.engine.request import SegmentRequest
+from napari_pixcell.engine.request_values import SegmentRequest
 from napari_pixcell.slides import Region, open_slide
 from napari_pixcell.slides.samples import SAMPLE_SLIDE
 

@@ -29,7 +29,7 @@ from scripted import ScriptedClient
 from napari_pixcell.engine.events import Variant
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.record import Record, pixels_sha256
-from napari_pixcell.engine.request import GenerateRequest
+from napari_pixcell.engine.request_values import GenerateRequest
 from napari_pixcell.slides import ArraySlide, Region
 from napari_pixcell.studio.generation.target import Target
 from napari_pixcell.ui.dock import PixCellStudio

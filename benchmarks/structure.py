@@ -24,7 +24,7 @@ from napari_pixcell.cells import segment_nuclei
 from napari_pixcell.engine.engine import Engine
 from napari_pixcell.engine.events import Embedding, Event, Variant
 from napari_pixcell.engine.packed import PackedArray
-from napari_pixcell.engine.request import EmbedRequest, GenerateRequest, Request
+from napari_pixcell.engine.request_values import EmbedRequest, GenerateRequest, Request
 from napari_pixcell.models.families import get_family
 from napari_pixcell.slides import Region, open_slide
 from napari_pixcell.slides.samples import SAMPLE_SLIDE

@@ -15,7 +15,7 @@ from collections.abc import Callable
 import numpy as np
 
 from napari_pixcell.engine.packed import ArraysApart, PackedArray, arrays_apart
-from napari_pixcell.engine.request import Request, SegmentRequest, request_from_dict
+from napari_pixcell.engine.request_values import Request, SegmentRequest, request_from_dict
 from napari_pixcell.slides import Region, open_slide
 from napari_pixcell.slides.samples import SAMPLE_SLIDE
 from napari_pixcell.worker.protocol import pack_request, read_arrays

@@ -35,7 +35,7 @@ from napari_pixcell.datasets.store.pair_files import PairFiles
 from napari_pixcell.datasets.store.plan import Plan
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.record import Record, pixels_sha256
-from napari_pixcell.engine.request import GenerateRequest, Source
+from napari_pixcell.engine.request_values import GenerateRequest, Source
 
 MANY = 10_000
 LARGE, SMALL = 256, 32

@@ -18,9 +18,10 @@ from train_controlnet import conditions
 
 from napari_pixcell.cells import segment_nuclei
 from napari_pixcell.models.catalogue import DEMO as DEFAULTS
-from napari_pixcell.networks import PixCellControlNet, PixCellTransformer2DModel
 from napari_pixcell.networks.autoencoder import DemoAutoencoder
+from napari_pixcell.networks.controlnet import PixCellControlNet
 from napari_pixcell.networks.tile_encoder import TileEncoder
+from napari_pixcell.networks.transformer import PixCellTransformer2DModel
 
 SIZE = 256
 

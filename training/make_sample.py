@@ -23,7 +23,7 @@ from napari_pixcell.engine.canvas.plan import cells_of
 from napari_pixcell.engine.engine import Engine
 from napari_pixcell.engine.events import Event, Progress, Variant
 from napari_pixcell.engine.packed import PackedArray
-from napari_pixcell.engine.request import GenerateRequest
+from napari_pixcell.engine.request_values import GenerateRequest
 from napari_pixcell.models.catalogue import DEMO, DEMO_FOLDER
 from napari_pixcell.models.loading import LoadedFamily
 from napari_pixcell.slides.write import write_pyramid

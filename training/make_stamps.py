@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from tifffile import imread
 
-from napari_pixcell.cells.inventing.shapes import cell_shapes
+from napari_pixcell.cells.inventing.measuring import cell_shapes
 from napari_pixcell.cells.inventing.stamps import DEFAULT_FILE, StampLibrary, join
 from napari_pixcell.models.catalogue import DEMO
 from napari_pixcell.slides.samples import SAMPLE_MASK

@@ -34,7 +34,7 @@ from torch import nn
 from train_transformer import Pair, load_vae
 
 from napari_pixcell.cells import condition_image, segment_nuclei
-from napari_pixcell.networks import PixCellControlNet
+from napari_pixcell.networks.controlnet import PixCellControlNet
 
 BLOCKS = 4
 

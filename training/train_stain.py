@@ -23,8 +23,9 @@ from napari_pixcell.engine.training.lora_stage import (
     ONE_EMBEDDING_RANK,
     ONE_EMBEDDING_TARGETS,
 )
-from napari_pixcell.networks import PixCellTransformer2DModel, StainFlowMLP
+from napari_pixcell.networks.stain_flow import StainFlowMLP
 from napari_pixcell.networks.tile_encoder import TileEncoder
+from napari_pixcell.networks.transformer import PixCellTransformer2DModel
 
 TRAINING, HELD_OUT = 480, 48
 WIDTH = 128  # of the demo's embeddings

@@ -41,9 +41,9 @@ from diffusion import (
 )
 from torch.nn.functional import cross_entropy, normalize
 
-from napari_pixcell.networks import PixCellTransformer2DModel
 from napari_pixcell.networks.autoencoder import DemoAutoencoder
 from napari_pixcell.networks.tile_encoder import TileEncoder
+from napari_pixcell.networks.transformer import PixCellTransformer2DModel
 
 # Crops of one field in a batch, the hard negatives of the contrast.
 FROM_ONE_FIELD = 4

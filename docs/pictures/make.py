@@ -420,7 +420,7 @@ def narrow() -> None:
 
 def folds(studio: object) -> list[object]:
     """Return the foldable parts of the dock."""
-    from napari_pixcell.ui.widgets import More
+    from napari_pixcell.ui.arrange import More
 
     return list(studio.findChildren(More))  # type: ignore[attr-defined]
 

@@ -20,7 +20,7 @@ from tifffile import TiffFile, imread
 from napari_pixcell.datasets import PairWriter, load_manifest, read_record, safe_name
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.record import SOURCE_TYPE, Record
-from napari_pixcell.engine.request import GenerateRequest, Source
+from napari_pixcell.engine.request_values import GenerateRequest, Source
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import PIXCELL_256
 
@@ -112,7 +112,7 @@ import resource, sys, numpy as np
 from napari_pixcell.datasets import PairWriter
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.record import Record
-from napari_pixcell.engine.request import GenerateRequest
+from napari_pixcell.engine.request_values import GenerateRequest
 from napari_pixcell.errors import PixCellError
 import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 record = Record(GenerateRequest("demo", count=1))

@@ -14,7 +14,7 @@ from napari_pixcell.datasets.store.checks import FLAGS, SCORES, Checks
 from napari_pixcell.datasets.store.dataset import DatasetStyle
 from napari_pixcell.engine.events import Embedding, Failure, Finished
 from napari_pixcell.engine.packed import PackedArray
-from napari_pixcell.engine.request import EmbedRequest
+from napari_pixcell.engine.request_values import EmbedRequest
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import DEMO
 from napari_pixcell.slides import Region, open_slide

@@ -33,12 +33,13 @@ from napari_pixcell.engine.canvas.store import CanvasStore, canvases_folder, dro
 from napari_pixcell.engine.denoiser import Denoiser
 from napari_pixcell.engine.engine import Engine
 from napari_pixcell.engine.events import Finished, Preview, Progress, Variant
-from napari_pixcell.engine.noise import noise_at
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.record import pixels_sha256
-from napari_pixcell.engine.request import EmbedRequest, GenerateRequest
+from napari_pixcell.engine.request_values import EmbedRequest, GenerateRequest
+from napari_pixcell.engine.sampler import noise_at
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.networks import PixCellControlNet, PixCellTransformer2DModel
+from napari_pixcell.networks.controlnet import PixCellControlNet
+from napari_pixcell.networks.transformer import PixCellTransformer2DModel
 from napari_pixcell.slides import Region, open_slide
 from napari_pixcell.slides.samples import SAMPLE_SLIDE
 from napari_pixcell.slides.stored_picture import StoredPicture

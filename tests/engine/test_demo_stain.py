@@ -12,7 +12,7 @@ from scipy.ndimage import gaussian_filter
 from napari_pixcell.engine.engine import Engine
 from napari_pixcell.engine.events import Embedding, Variant
 from napari_pixcell.engine.packed import PackedArray
-from napari_pixcell.engine.request import EmbedRequest, GenerateRequest
+from napari_pixcell.engine.request_values import EmbedRequest, GenerateRequest
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import DEMO, DEMO_FOLDER, DEMO_STAIN
 from napari_pixcell.models.weights import load_file, replace_weights

@@ -14,7 +14,7 @@ import pytest
 from napari_pixcell.engine.events import Embedding
 from napari_pixcell.engine.styles.cache import LIMIT_MB, EmbeddingCache, EmbeddingKey, embedding_key
 from napari_pixcell.models.catalogue import DEMO, PIXCELL_256, PIXCELL_256_CELLS, PIXCELL_1024
-from napari_pixcell.models.identity import encoder_identity
+from napari_pixcell.models.store import encoder_identity
 from napari_pixcell.slides import ArraySlide, Region, open_slide
 from napari_pixcell.slides.write import write_pyramid
 

@@ -11,10 +11,10 @@ from napari_pixcell.engine.engine import Engine
 from napari_pixcell.engine.events import Embedding, Finished, Preview, Progress, Variant
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.record import pixels_sha256
-from napari_pixcell.engine.request import EmbedRequest, GenerateRequest
+from napari_pixcell.engine.request_values import EmbedRequest, GenerateRequest
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import DEMO
-from napari_pixcell.models.identity import encoder_identity
+from napari_pixcell.models.store import encoder_identity
 
 
 @pytest.fixture(scope="module")

@@ -19,12 +19,12 @@ from napari_pixcell.engine.engine import NO_ROOM, Engine
 from napari_pixcell.engine.events import Embedding, Notice, Progress, Variant
 from napari_pixcell.engine.loaded_models import LoadedModels
 from napari_pixcell.engine.packed import PackedArray
-from napari_pixcell.engine.request import EmbedRequest, GenerateRequest
+from napari_pixcell.engine.request_values import EmbedRequest, GenerateRequest
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.families import get_family
 from napari_pixcell.models.loading import load_family
 from napari_pixcell.models.memory import LADDER
-from napari_pixcell.networks import PixCellTransformer2DModel
+from napari_pixcell.networks.transformer import PixCellTransformer2DModel
 from napari_pixcell.preferences import preference
 
 CPU = torch.device("cpu")

@@ -12,7 +12,7 @@ from napari_pixcell.cells.methods import LayoutSource, SegmentMethod
 from napari_pixcell.engine import tissue as tissue_module
 from napari_pixcell.engine.events import Embedding
 from napari_pixcell.engine.packed import PackedArray
-from napari_pixcell.engine.request import EmbedRequest, GenerateRequest, Source
+from napari_pixcell.engine.request_values import EmbedRequest, GenerateRequest, Source
 from napari_pixcell.engine.requests import (
     GenerationSettings,
     StartImage,
@@ -28,12 +28,12 @@ from napari_pixcell.engine.requests import (
     why_too_small,
 )
 from napari_pixcell.engine.styles.cache import EmbeddingCache
-from napari_pixcell.engine.styles.embedding import embed_region, joined
+from napari_pixcell.engine.styles.region_embedding import embed_region, joined
 from napari_pixcell.engine.tissue import Tissue, size_at
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import DEMO, DEMO_STAIN, PIXCELL_256_CELLS
 from napari_pixcell.models.families import get_family
-from napari_pixcell.models.identity import encoder_identity
+from napari_pixcell.models.store import encoder_identity
 from napari_pixcell.slides import ArraySlide, Region
 
 STYLE = np.ones((1, 128), np.float32)
@@ -140,7 +140,8 @@ def test_a_missing_cellpose_model_is_named_before_anything_is_loaded() -> None:
 
 def test_building_requests_does_not_import_torch() -> None:
     code = (
-        "import sys, napari_pixcell.engine.requests, napari_pixcell.engine.styles.embedding\n"
+        "import sys, napari_pixcell.engine.requests\n"
+        "import napari_pixcell.engine.styles.region_embedding\n"
         "import napari_pixcell.engine.styles.pictures\n"
         "assert 'torch' not in sys.modules"
     )

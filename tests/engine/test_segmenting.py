@@ -21,7 +21,7 @@ from napari_pixcell.cells.methods import LayoutSource, SegmentMethod
 from napari_pixcell.engine.engine import Engine
 from napari_pixcell.engine.events import Event, Finished, Progress, SegmentedLayout
 from napari_pixcell.engine.packed import PackedArray
-from napari_pixcell.engine.request import EmbedRequest, SegmentRequest
+from napari_pixcell.engine.request_values import EmbedRequest, SegmentRequest
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import CELLPOSE
 from napari_pixcell.models.loading_segmenter import load_segmenter

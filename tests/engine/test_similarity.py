@@ -19,7 +19,7 @@ from napari_pixcell.engine.styles.similarity import (
 from napari_pixcell.engine.styles.survey import Survey, SurveyBatch
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.families import get_family
-from napari_pixcell.models.identity import encoder_identity
+from napari_pixcell.models.store import encoder_identity
 from napari_pixcell.slides import ArraySlide, Region, open_slide
 
 DEMO = get_family("demo")

@@ -16,7 +16,7 @@ from napari_pixcell.engine.engine import Engine
 from napari_pixcell.engine.events import Finished, Progress, Variant
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.record import Record
-from napari_pixcell.engine.request import GenerateRequest, request_from_dict
+from napari_pixcell.engine.request_values import GenerateRequest, request_from_dict
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.slides import Region, open_slide
 from napari_pixcell.slides.samples import SAMPLE_SLIDE
@@ -85,7 +85,7 @@ def test_an_inversion_reports_progress_and_can_be_cancelled(shallow, asked, requ
             events.append(event)
 
     events: list = []
-    shallow.run(asked, take, lambda: any("tissue back" in words for words in told))
+    shallow.run(asked, take, lambda: any("Inverting" in words for words in told))
     assert told[-1].startswith("Inverting the tissue, ") and events == [Finished(True)]
     assert picture(shallow, replace(asked, steps=2, count=1)).std() > 5  # nothing is left behind
 

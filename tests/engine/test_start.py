@@ -19,8 +19,8 @@ from napari_pixcell.engine.engine import Engine
 from napari_pixcell.engine.events import Finished, Preview, Progress, Variant
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.record import Record
-from napari_pixcell.engine.request import GenerateRequest, request_from_dict
-from napari_pixcell.engine.start_image import StartImage
+from napari_pixcell.engine.request_values import GenerateRequest, request_from_dict
+from napari_pixcell.engine.start_image import CanvasStart
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.slides.stored_picture import StoredPicture
 
@@ -131,7 +131,7 @@ def test_an_area_of_a_canvas_runs_only_its_own_windows(shallow, canvas, monkeypa
     # What was left out would have changed nothing.
     monkeypatch.setattr(Canvas, "rows", Canvas._rows)
     monkeypatch.setattr(Canvas, "near", lambda *_: True)
-    monkeypatch.setattr(StartImage, "touched", lambda *_: True)
+    monkeypatch.setattr(CanvasStart, "touched", lambda *_: True)
     (slow,) = pictures(run(shallow, request))
     assert np.abs(picture.astype(int) - slow).max() <= 1
 
@@ -238,7 +238,7 @@ def test_fading_by_rows_equals_fading_at_once() -> None:
     canvas = Canvas((300, 256), 256, 1)
     part = np.zeros((300, 256), bool)
     part[120:180, 40:200] = True
-    start = StartImage(np.zeros((300, 256, 3), np.uint8), canvas, part, FEATHER)
+    start = CanvasStart(np.zeros((300, 256, 3), np.uint8), canvas, part, FEATHER)
     white = np.full((300, 256, 3), 255, np.uint8)
     whole = start.merge(0, white)
     rows = [start.merge(top, white[top : top + 7]) for top in range(0, 300, 7)]
@@ -250,7 +250,7 @@ def test_fading_by_rows_equals_fading_at_once() -> None:
 
 def test_a_start_is_mirrored_beyond_its_edges() -> None:
     picture = np.random.default_rng(0).integers(0, 255, (300, 256, 3), np.uint8)
-    read = StartImage(picture, Canvas((300, 256), 256, 1)).read(30, 64, 0, 32)
+    read = CanvasStart(picture, Canvas((300, 256), 256, 1)).read(30, 64, 0, 32)
     np.testing.assert_array_equal(read[:60], picture[240:])
     np.testing.assert_array_equal(read[60:70], picture[290:][::-1])
 
@@ -261,7 +261,7 @@ def test_families_of_1024_px_regenerate_an_area_too(tmp_path: Path) -> None:
     from napari_pixcell.engine.canvas.store import CanvasStore
     from napari_pixcell.engine.denoiser import Denoiser
     from napari_pixcell.engine.start_image import free_latents
-    from napari_pixcell.networks import PixCellTransformer2DModel
+    from napari_pixcell.networks.transformer import PixCellTransformer2DModel
 
     sizes = {"num_attention_heads": 1, "attention_head_dim": 24, "cross_attention_dim": 24}
     sizes |= {"in_channels": 4, "out_channels": 8, "caption_channels": 20, "sample_size": 128}
@@ -271,7 +271,7 @@ def test_families_of_1024_px_regenerate_an_area_too(tmp_path: Path) -> None:
     part[1000:1060, 1300:1400] = True
     canvas = Canvas(size, 1024, 4)
     canvas.free = free_latents(part, canvas)
-    start = StartImage(np.full((*size, 3), 128, np.uint8), canvas, part)
+    start = CanvasStart(np.full((*size, 3), 128, np.uint8), canvas, part)
     styles = np.zeros((*canvas.cells, 20), np.float32)
     scheduler = {"beta_schedule": "linear", "beta_start": 1e-4, "beta_end": 0.02}
     with torch.inference_mode():

@@ -15,7 +15,8 @@ from napari_pixcell.engine.training.lora import (
 )
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.lora import attach_lora
-from napari_pixcell.networks import PixCellTransformer2DModel, StainFlowMLP
+from napari_pixcell.networks.stain_flow import StainFlowMLP
+from napari_pixcell.networks.transformer import PixCellTransformer2DModel
 
 SCHEDULER = {"num_train_timesteps": 1000, "beta_start": 1e-4, "beta_end": 0.02}
 SCHEDULER |= {"beta_schedule": "linear", "prediction_type": "v_prediction"}

@@ -27,7 +27,7 @@ from napari_pixcell.engine.events import (
     summary,
 )
 from napari_pixcell.engine.packed import PackedArray
-from napari_pixcell.engine.request import EmbedRequest, GenerateRequest, request_from_dict
+from napari_pixcell.engine.request_values import EmbedRequest, GenerateRequest, request_from_dict
 from napari_pixcell.engine.training import lora_stage
 from napari_pixcell.engine.training import pairs as stain_pairs
 from napari_pixcell.engine.training.job import new_flow
@@ -38,7 +38,7 @@ from napari_pixcell.models.catalogue import DEMO, DEMO_STAIN
 from napari_pixcell.models.families import get_family, is_stain, stain_name
 from napari_pixcell.models.own_families import families_folder
 from napari_pixcell.models.weights import cached_sha256, load_file
-from napari_pixcell.networks import StainFlowMLP
+from napari_pixcell.networks.stain_flow import StainFlowMLP
 from napari_pixcell.worker.protocol import event_from_message
 
 STEPS = 100

@@ -12,7 +12,9 @@ from peft import LoraConfig
 from napari_pixcell.engine.denoiser import Denoiser
 from napari_pixcell.engine.sampler import denoise
 from napari_pixcell.models.weights import load_file, load_weights
-from napari_pixcell.networks import PixCellControlNet, PixCellTransformer2DModel, StainFlowMLP
+from napari_pixcell.networks.controlnet import PixCellControlNet
+from napari_pixcell.networks.stain_flow import StainFlowMLP
+from napari_pixcell.networks.transformer import PixCellTransformer2DModel
 
 TOKENS = ("1tok", "4tok", "16tok")
 ONE_PASS, SAMPLING = 1e-4, 1e-3

@@ -12,7 +12,9 @@ from diffusers import AutoencoderKL
 from peft import LoraConfig
 from torch import nn
 
-from napari_pixcell.networks import PixCellControlNet, PixCellTransformer2DModel, StainFlowMLP
+from napari_pixcell.networks.controlnet import PixCellControlNet
+from napari_pixcell.networks.stain_flow import StainFlowMLP
+from napari_pixcell.networks.transformer import PixCellTransformer2DModel
 from napari_pixcell.networks.uni import build_uni2_h
 
 LARGE = {"sample_size": 128, "caption_num_tokens": 16, "interpolation_scale": 2}

@@ -16,9 +16,8 @@ from filelock import FileLock
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import DEMO, PIXCELL_256, PIXCELL_256_CELLS
 from napari_pixcell.models.hub import DownloadCancelled, access, download, offer
-from napari_pixcell.models.licences import licence_text, licence_texts
 from napari_pixcell.models.manifest import read_manifest
-from napari_pixcell.models.store import find, missing
+from napari_pixcell.models.store import find, licence_text, licence_texts, missing
 
 TRANSFORMER = PIXCELL_256.parts[0]
 UNI = PIXCELL_256.part("encoder")

@@ -16,7 +16,7 @@ from napari_pixcell.cli.main import main
 from napari_pixcell.engine.engine import Engine
 from napari_pixcell.engine.events import Embedding, Preview, Variant
 from napari_pixcell.engine.packed import PackedArray
-from napari_pixcell.engine.request import EmbedRequest, GenerateRequest
+from napari_pixcell.engine.request_values import EmbedRequest, GenerateRequest
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.build import build_network
 from napari_pixcell.models.catalogue import BUILT_IN
@@ -120,7 +120,7 @@ def test_a_wrong_grid_of_embeddings_is_refused(installed: Path) -> None:
 
 def test_a_layout_for_a_family_without_a_controlnet_is_refused(installed: Path) -> None:
     layout = PackedArray.pack(np.ones((256, 256), np.uint16))
-    with pytest.raises(PixCellError, match="PixCell-256 takes no layout of cells"):
+    with pytest.raises(PixCellError, match="PixCell-256 does not support layouts"):
         run(Engine(CPU), GenerateRequest("pixcell-256", None, layout, count=1, steps=1))
 
 

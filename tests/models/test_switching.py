@@ -16,9 +16,9 @@ from napari_pixcell.engine.loaded_models import LoadedModels
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.files import sha256_of
 from napari_pixcell.models import loading
-from napari_pixcell.models.adapters import open_adapter
 from napari_pixcell.models.families import get_family
 from napari_pixcell.models.loading import load_family, pick_dtype
+from napari_pixcell.models.lora import open_adapter
 from napari_pixcell.models.store import find, kept_adapter
 
 CPU = torch.device("cpu")
@@ -40,10 +40,10 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         opened.append(path.name)
         return loading_tensors(path, *others)
 
-    from napari_pixcell.models import adapters
+    from napari_pixcell.models import lora
 
-    loading_tensors = adapters.open_tensors
-    monkeypatch.setattr(adapters, "open_tensors", spy)
+    loading_tensors = lora.open_tensors
+    monkeypatch.setattr(lora, "open_tensors", spy)
     return opened
 
 

@@ -16,9 +16,8 @@ from napari_pixcell.models import catalogue
 from napari_pixcell.models.catalogue import DEMO, PIXCELL_256, PIXCELL_256_CELLS
 from napari_pixcell.models.hub import download
 from napari_pixcell.models.integrity import family_problems, header_problem
-from napari_pixcell.models.licences import licence_text
 from napari_pixcell.models.manifest import read_manifest
-from napari_pixcell.models.store import find, missing, weights_folder
+from napari_pixcell.models.store import find, licence_text, missing, weights_folder
 from napari_pixcell.models.transport import export_family, import_folder, remove
 
 TRANSFORMER = PIXCELL_256.parts[0]

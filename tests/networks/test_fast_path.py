@@ -9,9 +9,10 @@ from napari_pixcell.engine.denoiser import Denoiser
 from napari_pixcell.engine.presets import EXACT, PRESETS, Preset, get_preset
 from napari_pixcell.engine.sampler import denoise
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.networks import PixCellControlNet, PixCellTransformer2DModel
 from napari_pixcell.networks.compiling import compile_blocks
+from napari_pixcell.networks.controlnet import PixCellControlNet
 from napari_pixcell.networks.prepared import DeltaCache, PreparedStyle
+from napari_pixcell.networks.transformer import PixCellTransformer2DModel
 
 SIZES = {
     "num_attention_heads": 2,

@@ -10,7 +10,8 @@ from napari_pixcell.engine.denoiser import Denoiser
 from napari_pixcell.engine.sampler import denoise
 from napari_pixcell.engine.solver import Solver
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.networks import PixCellControlNet, PixCellTransformer2DModel
+from napari_pixcell.networks.controlnet import PixCellControlNet
+from napari_pixcell.networks.transformer import PixCellTransformer2DModel
 
 SCHEDULER = {"beta_schedule": "linear", "beta_start": 1e-4, "beta_end": 0.02}
 STEPS = 4
@@ -112,7 +113,7 @@ def test_guidance_in_two_passes_equals_one_pass(sample) -> None:
     ],
 )
 def test_a_scheduler_for_another_solver_is_refused(change: dict, words: str) -> None:
-    with pytest.raises(PixCellError, match=f"{words}.*use the published scheduler_config"):
+    with pytest.raises(PixCellError, match=f"{words}.*Use the published scheduler_config"):
         Solver(SCHEDULER | change, STEPS)
 
 

@@ -8,7 +8,8 @@ import sys
 import pytest
 import torch
 
-from napari_pixcell.networks import PixCellControlNet, PixCellTransformer2DModel
+from napari_pixcell.networks.controlnet import PixCellControlNet
+from napari_pixcell.networks.transformer import PixCellTransformer2DModel
 
 CONFIG = {
     "num_attention_heads": 2,

@@ -11,7 +11,7 @@ import pytest
 from napari_pixcell.datasets import read_record
 from napari_pixcell.engine.events import Variant
 from napari_pixcell.engine.record import Record, pixels_sha256
-from napari_pixcell.engine.request import GenerateRequest
+from napari_pixcell.engine.request_values import GenerateRequest
 from napari_pixcell.slides import Region
 from napari_pixcell.studio.background import Background
 from napari_pixcell.studio.generation.target import Target

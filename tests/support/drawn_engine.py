@@ -15,7 +15,12 @@ from napari_pixcell.datasets.recipe.recipe import DatasetRecipe
 from napari_pixcell.engine.events import Embedding, Event, Finished, SegmentedLayout, Variant
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.record import Record, pixels_sha256
-from napari_pixcell.engine.request import EmbedRequest, GenerateRequest, Request, SegmentRequest
+from napari_pixcell.engine.request_values import (
+    EmbedRequest,
+    GenerateRequest,
+    Request,
+    SegmentRequest,
+)
 from napari_pixcell.errors import PixCellError
 
 TILE = 256

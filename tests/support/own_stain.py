@@ -22,7 +22,7 @@ def write_own_stain(folder: Path, name: str, title: str, seed: int = 0) -> str:
     from safetensors.torch import save_file
 
     from napari_pixcell.models.own_families import families_folder
-    from napari_pixcell.networks import StainFlowMLP
+    from napari_pixcell.networks.stain_flow import StainFlowMLP
 
     generator = torch.Generator().manual_seed(seed)
 

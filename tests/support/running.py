@@ -11,7 +11,7 @@ import torch
 from napari_pixcell.engine.engine import Engine
 from napari_pixcell.engine.events import Embedding, Variant
 from napari_pixcell.engine.packed import PackedArray
-from napari_pixcell.engine.request import EmbedRequest, Request
+from napari_pixcell.engine.request_values import EmbedRequest, Request
 
 
 def shallow_engine() -> Engine:

@@ -15,7 +15,7 @@ from scripted import preview
 from napari_pixcell.engine.events import Failure, Finished, Preview, Progress, Variant
 from napari_pixcell.engine.record import Record, pixels_sha256
 from napari_pixcell.models.catalogue import DEMO_FOLDER
-from napari_pixcell.slides import ArraySlide, Region, pyramid
+from napari_pixcell.slides import ArraySlide, Region, resample
 from napari_pixcell.slides.samples import SAMPLE_SLIDE
 from napari_pixcell.slides.stored_picture import create, finish
 from napari_pixcell.ui.demo import click
@@ -133,7 +133,7 @@ def test_a_large_variant_is_shown_as_a_pyramid(
     canvas, viewer, client, qtbot, settle, monkeypatch
 ) -> None:
     monkeypatch.setattr(variant_layers, "PLAIN", 500)
-    monkeypatch.setattr(pyramid, "COARSEST", 200)
+    monkeypatch.setattr(resample, "COARSEST", 200)
     canvas.generate.count.setValue(2)
     click(canvas.generate.generate_button)
     settle(canvas)
@@ -162,7 +162,7 @@ def test_a_large_variant_is_shown_as_a_pyramid(
 def test_a_variant_on_disk_is_shown_as_a_pyramid_and_deleted_with_its_result(
     canvas, client, qtbot, settle, monkeypatch, tmp_path
 ) -> None:
-    monkeypatch.setattr(pyramid, "COARSEST", 200)
+    monkeypatch.setattr(resample, "COARSEST", 200)
     canvas.generate.count.setValue(1)
     click(canvas.generate.generate_button)
     settle(canvas)

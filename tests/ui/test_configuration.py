@@ -6,7 +6,7 @@ import pytest
 from napari.settings import get_plugin_settings
 
 from napari_pixcell.preferences import idle_minutes, preference, set_preference
-from napari_pixcell.slides.tile_cache import CACHE_MB
+from napari_pixcell.slides.levels import CACHE_MB
 from napari_pixcell.ui import configuration
 
 

@@ -64,7 +64,7 @@ def test_stains_are_generated_kept_and_compared(ready, client, settle, press) ->
     section.start_from.setCurrentIndex(section.start_from.findData("noise"))
     section.start_from.activated.emit(2)
     settle(ready)
-    assert "not in the same places" in section.words.text() and not section.slide_row.isVisible()
+    assert "not in the same positions" in section.words.text() and not section.slide_row.isVisible()
     section.start_from.setCurrentIndex(0)
     section.start_from.activated.emit(0)
     settle(ready)

@@ -25,9 +25,9 @@ from napari_pixcell.engine.events import (
 )
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.record import pixels_sha256
-from napari_pixcell.engine.request import EmbedRequest, GenerateRequest, SegmentRequest
+from napari_pixcell.engine.request_values import EmbedRequest, GenerateRequest, SegmentRequest
 from napari_pixcell.models.catalogue import DEMO
-from napari_pixcell.models.identity import encoder_identity
+from napari_pixcell.models.store import encoder_identity
 from napari_pixcell.preferences import set_idle_minutes
 from napari_pixcell.slides.stored_picture import StoredPicture
 from napari_pixcell.worker.client import WorkerClient

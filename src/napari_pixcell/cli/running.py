@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from napari_pixcell.cli import options as cli
 from napari_pixcell.cli.region import ChosenRegion
 from napari_pixcell.engine.events import Embedding, Event, Preview, Progress, Variant
-from napari_pixcell.engine.request import GenerateRequest, Request
+from napari_pixcell.engine.request_values import GenerateRequest, Request
 from napari_pixcell.engine.styles.cache import EmbeddingCache
-from napari_pixcell.engine.styles.embedding import embed_region
+from napari_pixcell.engine.styles.region_embedding import embed_region
 from napari_pixcell.engine.tissue import Tissue
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.slides.stored_picture import StoredPicture
@@ -90,11 +90,7 @@ class ProgressLine:
 def run(request: Request, on_variant: Callable[[Variant], None] | None = None) -> list[Event]:
     """Run a request and return its events, without previews.
 
-    Parameters
-    ----------
-    request : Request
-    on_variant : callable, optional
-        Receives each variant, which is then not returned: a large one is not kept in memory.
+    Variants go to ``on_variant`` if it is given: large ones are not kept in memory.
     """
     events: list[Event] = []
 
@@ -134,13 +130,7 @@ def write_variants(requests: Iterable[GenerateRequest], out: Path) -> cli.Result
 
 
 class Export:
-    """Writes variants to a folder as they are generated, so that none is lost.
-
-    Parameters
-    ----------
-    out : Path
-        The folder, made if it does not exist.
-    """
+    """Writes variants to a folder as they are generated, so that none is lost."""
 
     def __init__(self, out: Path) -> None:
         from napari_pixcell.datasets import PairWriter

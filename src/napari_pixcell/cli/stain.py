@@ -10,7 +10,7 @@ from napari_pixcell.cli.layout import layout_of, layout_options
 from napari_pixcell.cli.region import chosen_region
 from napari_pixcell.cli.running import embedding_of, write_variants
 from napari_pixcell.engine.packed import PackedArray
-from napari_pixcell.engine.request import GenerateRequest
+from napari_pixcell.engine.request_values import GenerateRequest
 from napari_pixcell.engine.requests import (
     STAIN_STRENGTH,
     StartImage,

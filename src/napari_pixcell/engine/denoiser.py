@@ -139,7 +139,7 @@ class Denoiser:
         condition: Tensor | None = None,
         cache: StepCache | None = None,
     ) -> Tensor:
-        """Predict the clean latents of a batch.
+        """Predict the clean latents of a batch, float32.
 
         Parameters
         ----------
@@ -147,16 +147,10 @@ class Denoiser:
             Index of the step, from 0.
         noisy : Tensor, float32, (batch, channels, height, width)
             Latents at this step.
-        styles : PreparedStyles
-            Styles of the batch.
-        condition : Tensor, (batch, channels, height, width), optional
+        condition : Tensor, like the latents, optional
             Latents of the layout image.
         cache : StepCache, optional
             Cache of this batch. Without it every step is computed in full.
-
-        Returns
-        -------
-        Tensor, float32, (batch, channels, height, width)
         """
         step = self.plan[index]
         guided = self._guidance > 1 and step.guided

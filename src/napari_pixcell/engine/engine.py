@@ -16,8 +16,6 @@ from numpy.typing import NDArray
 from napari_pixcell import __version__
 from napari_pixcell.cells import segment_nuclei
 from napari_pixcell.cells.methods import LayoutSource
-from napari_pixcell.engine.cancelling import Cancelled, checking
-from napari_pixcell.engine.embedding import embed_tissue
 from napari_pixcell.engine.events import (
     Embedding,
     Emit,
@@ -31,7 +29,7 @@ from napari_pixcell.engine.events import (
 from napari_pixcell.engine.loaded_models import LoadedModels, memory_is_full
 from napari_pixcell.engine.pipeline import Overflow, canvas_of
 from napari_pixcell.engine.record import Record, pixels_sha256
-from napari_pixcell.engine.request import (
+from napari_pixcell.engine.request_values import (
     MAX_SEED,
     EmbedRequest,
     GenerateRequest,
@@ -39,12 +37,12 @@ from napari_pixcell.engine.request import (
     SegmentRequest,
 )
 from napari_pixcell.engine.segmenting import output_cache, run_cellpose, search_key
+from napari_pixcell.engine.tile_embedding import embed_tissue
 from napari_pixcell.engine.training.request import TrainRequest
-from napari_pixcell.engine.variants import VariantGenerator
+from napari_pixcell.engine.variants import Check, VariantGenerator
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.models.families import get_family
+from napari_pixcell.models.families import get_family, segmenter_file, segmenter_licence
 from napari_pixcell.models.loading import LoadedFamily, describe_device
-from napari_pixcell.models.segmenters import segmenter_file, segmenter_licence
 from napari_pixcell.models.weights import cached_sha256
 from napari_pixcell.slides.stored_picture import Picture
 
@@ -55,6 +53,10 @@ NO_ROOM = (
 OUTLINING = "Outlining the cells"
 
 T = TypeVar("T")
+
+
+class Cancelled(Exception):
+    """The user cancelled the request. Raised between two steps."""
 
 
 class Engine:
@@ -81,7 +83,6 @@ class Engine:
 
         Parameters
         ----------
-        request : Request
         emit : callable
             Receives every event as it happens. The last one is ``Finished``.
         cancelled : callable
@@ -95,19 +96,25 @@ class Engine:
         PixCellError
             If the request cannot be run.
         """
-        try:
+
+        def check() -> None:
             if cancelled():
                 raise Cancelled
+
+        try:
+            check()
             # Only training needs gradients.
             with torch.inference_mode(not isinstance(request, TrainRequest)):
                 if isinstance(request, TrainRequest):
-                    self._train(request, emit, cancelled)
+                    from napari_pixcell.engine.training.job import TrainingRun
+
+                    TrainingRun(request, self.loaded, emit, check, self._fitting).run()
                 elif isinstance(request, EmbedRequest):
-                    self._embed(request, emit, cancelled)
+                    self._embed(request, emit, check)
                 elif isinstance(request, SegmentRequest):
-                    self._segment(request, emit, cancelled)
+                    self._segment(request, emit, check)
                 else:
-                    self._generate(request, emit, cancelled, previews=previews)
+                    self._generate(request, emit, check, previews=previews)
         except Cancelled:
             emit(Finished(cancelled=True))
         else:
@@ -122,9 +129,7 @@ class Engine:
         self.loaded.unload()
         self.outputs.clear()
 
-    def _embed(self, request: EmbedRequest, emit: Emit, cancelled: Callable[[], bool]) -> None:
-        check = checking(cancelled)
-
+    def _embed(self, request: EmbedRequest, emit: Emit, check: Check) -> None:
         def on_tiles(done: int, total: int) -> None:
             check()
             emit(Progress(done, total, "Embedding"))
@@ -137,7 +142,7 @@ class Engine:
         values = self._fitting(work, lambda words: emit(Progress(0, 0, words)))
         emit(Embedding(values, self.loaded.encoder_id))
 
-    def _segment(self, request: SegmentRequest, emit: Emit, cancelled: Callable[[], bool]) -> None:
+    def _segment(self, request: SegmentRequest, emit: Emit, check: Check) -> None:
         how = request.how
         if how.method == "builtin":
             pixels = request.pixels.unpack()
@@ -146,11 +151,9 @@ class Engine:
             return
 
         def on_tile(done: int, total: int) -> None:
-            if cancelled():
-                raise Cancelled
-            emit(
-                Progress(done, total, OUTLINING if done == total else f"Tile {done + 1} of {total}")
-            )
+            check()
+            words = OUTLINING if done == total else f"Tile {done + 1} of {total}"
+            emit(Progress(done, total, words))
 
         sha256 = cached_sha256(segmenter_file(how.model))
         key = search_key(request, sha256)
@@ -171,17 +174,11 @@ class Engine:
         licence = segmenter_licence(how.model)
         emit(SegmentedLayout(labels, LayoutSource(how.method, how.model_name, sha256, licence)))
 
-    def _train(self, request: TrainRequest, emit: Emit, cancelled: Callable[[], bool]) -> None:
-        from napari_pixcell.engine.training.job import TrainingRun
-
-        check = checking(cancelled)
-        TrainingRun(request, self.loaded, emit, check, self._fitting).run()
-
     def _generate(
         self,
         request: GenerateRequest,
         emit: Emit,
-        cancelled: Callable[[], bool],
+        check: Check,
         batch: int | None = None,
         previews: bool = True,
     ) -> None:
@@ -193,13 +190,13 @@ class Engine:
 
             def work() -> tuple[list[Picture], LoadedFamily, str, int]:
                 nonlocal job
-                models = self.loaded.load(request.family, check=checking(cancelled))
+                models = self.loaded.load(request.family, check=check)
                 if self.loaded.bypasses_gpu and not explained:
                     tell(NO_ROOM)
                 if job is None or job.models is not models:
                     # Also after a step down, which moves or splits the networks.
                     setting = self.loaded.setting
-                    job = VariantGenerator(request, models, setting, emit, cancelled, previews)
+                    job = VariantGenerator(request, models, setting, emit, check, previews)
                 size = batch or self.loaded.batch
                 images = job.make(waiting if job.canvas.single else waiting[:1], size)
                 return images, models, self._how(models), size
@@ -245,7 +242,7 @@ class Engine:
             seed = (request.seed - index_in_batch) % (MAX_SEED + 1)
             request = replace(request, seed=seed, count=size)
         with torch.inference_mode():
-            self._generate(request, collect, lambda: False, size)
+            self._generate(request, collect, lambda: None, size)
         return found[index_in_batch]
 
     def _fitting(

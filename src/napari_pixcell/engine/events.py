@@ -61,7 +61,7 @@ class Variant:
 class Embedding:
     """A finished embedding: float32, (tokens, dimension), and its encoder.
 
-    ``encoder`` is the :func:`napari_pixcell.models.identity.encoder_identity` of the weights at
+    ``encoder`` is the :func:`napari_pixcell.models.store.encoder_identity` of the weights at
     the time they were loaded.
     """
 

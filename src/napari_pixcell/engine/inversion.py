@@ -36,18 +36,13 @@ def invert(
     denoiser : Denoiser
         Without guidance, which would lead away from the image.
     start : Tensor, float32, (batch, channels, height, width)
-        Clean latents.
+        Clean latents. The denoiser turns the result back into approximately these.
     embeddings : Tensor, (batch, tokens, dimension)
         Their style.
-    condition : Tensor, (batch, channels, height, width), optional
+    condition : Tensor, like the latents, optional
         Latents of the layout image.
     on_step : callable
         Receives (steps done, total steps). An exception raised in it ends the inversion.
-
-    Returns
-    -------
-    Tensor, float32, like ``start``
-        Noisy latents, which the denoiser turns back into approximately the start.
     """
     solver, styles, latents = denoiser.solver, denoiser.styles(embeddings), start.float()
     for index in range(solver.steps - 1, solver.first - 1, -1):
@@ -67,10 +62,8 @@ class CanvasInverter(CanvasPainter):
     def invert(self, on_rows: OnDone) -> None:
         """Replace the canvas's latents by those of its inverted start. The start is overwritten.
 
-        Parameters
-        ----------
-        on_rows : callable
-            Receives (window rows done, total rows). An exception raised in it ends the inversion.
+        ``on_rows`` receives (window rows done, total rows). An exception raised in it ends the
+        inversion.
         """
         solver, side = self.denoiser.solver, self.canvas.window
         turns = [turn if turn.kind != "fused" else Turn() for turn in self._turns]

@@ -14,8 +14,7 @@ import torch
 
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import CELLPOSE, Family
-from napari_pixcell.models.families import get_family
-from napari_pixcell.models.identity import encoder_identity
+from napari_pixcell.models.families import get_family, segmenter_file
 from napari_pixcell.models.loading import (
     LoadedFamily,
     SharedNetworks,
@@ -35,7 +34,7 @@ from napari_pixcell.models.memory import (
     segmenter_fits,
     working_bytes,
 )
-from napari_pixcell.models.segmenters import segmenter_file
+from napari_pixcell.models.store import encoder_identity
 from napari_pixcell.models.weights import cached_sha256
 from napari_pixcell.networks.compiling import compile_blocks
 from napari_pixcell.preferences import compile_wanted, set_preference
@@ -161,7 +160,7 @@ class LoadedModels:
         Parameters
         ----------
         model : str
-            See :func:`napari_pixcell.models.segmenters.segmenter_file`. A family that leaves no
+            See :func:`napari_pixcell.models.families.segmenter_file`. A family that leaves no
             room for it is unloaded.
         """
         path, held = segmenter_file(model), self._segmenter

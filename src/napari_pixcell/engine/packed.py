@@ -177,12 +177,8 @@ def _shared(packed: PackedArray) -> PackedArray:
 class ArraysApart:
     """Arrays that travel beside a JSON value, which refers to them by number.
 
-    Parameters
-    ----------
-    arrays : sequence of PackedArray
-        Arrays that both sides know already.
-    least : int, optional
-        Add arrays of at least this many bytes; by default none are added.
+    ``arrays`` are known to both sides already. Others are added if they have at least ``least``
+    bytes; by default none are.
     """
 
     def __init__(self, arrays: list[PackedArray] | None = None, least: int | None = None) -> None:

@@ -18,11 +18,11 @@ from napari_pixcell.engine.canvas.plan import FACTOR, Canvas, CanvasWindow, Turn
 from napari_pixcell.engine.canvas.store import CanvasStore
 from napari_pixcell.engine.denoiser import Denoiser
 from napari_pixcell.engine.inversion import CanvasInverter, invert
-from napari_pixcell.engine.noise import noise_at
 from napari_pixcell.engine.presets import EXACT, get_preset
-from napari_pixcell.engine.request import GenerateRequest
-from napari_pixcell.engine.sampler import OnStep, denoise
-from napari_pixcell.engine.start_image import StartImage, free_latents
+from napari_pixcell.engine.request_values import GenerateRequest
+from napari_pixcell.engine.requests import size_of
+from napari_pixcell.engine.sampler import OnStep, denoise, noise_at
+from napari_pixcell.engine.start_image import CanvasStart, free_latents
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import Family
 from napari_pixcell.models.loading import LoadedFamily
@@ -45,7 +45,7 @@ def canvas_of(request: GenerateRequest, family: Family) -> Canvas:
 
     If only an area is regenerated, windows that do not touch it are skipped.
     """
-    size = request.size or (family.tile, family.tile)
+    size = size_of(request, family)
     if min(size) < family.tile:
         raise PixCellError(
             f"An image of {size[1]} × {size[0]} px is smaller than one tile of {family.title} "
@@ -92,11 +92,7 @@ class LayoutLatents:
     Parameters
     ----------
     labels : array, (height, width)
-        Label image of the whole image.
-    canvas : Canvas
-        Its plane may be larger. There are no cells beyond the image.
-    models : LoadedFamily
-        Provides the autoencoder.
+        Label image. There are no cells beyond it, where the plane of the canvas is larger.
     """
 
     def __init__(self, labels: NDArray[Any], canvas: Canvas, models: LoadedFamily) -> None:
@@ -173,17 +169,7 @@ class Inversion:
 class PreparedRequest:
     """A request read for the networks of a family: everything its variants share.
 
-    Parameters
-    ----------
-    models : LoadedFamily
-    canvas : Canvas
-    denoiser : Denoiser
-    style : array, float32, (rows, columns, dimension)
-        Embeddings of the canvas.
-    cells : LayoutLatents, optional
-    start : StartImage, optional
-    inversion : Inversion, optional
-        How the start is inverted.
+    ``style`` holds the embeddings of the canvas, float32, (rows, columns, dimension).
     """
 
     models: LoadedFamily
@@ -191,7 +177,7 @@ class PreparedRequest:
     denoiser: Denoiser
     style: NDArray[np.float32]
     cells: LayoutLatents | None
-    start: StartImage | None
+    start: CanvasStart | None
     inversion: Inversion | None
 
 
@@ -206,8 +192,6 @@ def prepare(
 
     Parameters
     ----------
-    request : GenerateRequest
-    models : LoadedFamily
     two_passes : bool
         See :class:`~.denoiser.Denoiser`.
     on_inverted : callable
@@ -219,7 +203,7 @@ def prepare(
     start = inversion = None
     if request.start is not None:
         part = request.part.unpack() if request.part is not None else None
-        start = StartImage(request.start.unpack(), canvas, part, request.feather)
+        start = CanvasStart(request.start.unpack(), canvas, part, request.feather)
     denoiser = make_denoiser(request, models, cells, two_passes)
     if request.invert:
         plain = replace(request, guidance=1.0, preset=EXACT.name)
@@ -291,9 +275,6 @@ def paint_canvas(
 
     Parameters
     ----------
-    prepared : PreparedRequest
-    store : CanvasStore
-    seed : int
     batch : int
         Windows per pass.
     tiled : bool

@@ -68,16 +68,10 @@ class Preset:
         return max(1, round(usual * self.steps))
 
     def schedule(self, steps: int, layout_until: float = 1.0, start: int = 0) -> list[StepPlan]:
-        """Return the computations of each step.
+        """Return the computations of each of ``steps``, of which ``start`` is the first to run.
 
-        Parameters
-        ----------
-        steps : int
-            Total number of steps.
-        layout_until : float
-            Fraction of the steps in which the layout acts, as set by the user.
-        start : int
-            Index of the first step to run. ``layout_until`` counts from it.
+        ``layout_until`` is the fraction of the steps from there in which the layout acts, as set by
+        the user.
         """
         first, last = (round(part * steps) for part in self.guided)
         acting = start + math.ceil(layout_until * (steps - start))

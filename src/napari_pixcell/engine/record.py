@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_pixcell.engine.request import GenerateRequest, request_from_dict
+from napari_pixcell.engine.request_values import GenerateRequest, request_from_dict
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.serialization import to_json
 

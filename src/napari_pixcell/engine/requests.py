@@ -12,17 +12,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pixcell.cells.ihc.look import looks_like
+from napari_pixcell.cells.ihc.deconvolution import looks_like
 from napari_pixcell.cells.methods import LayoutSource, SegmentMethod
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.presets import EXACT, get_preset
-from napari_pixcell.engine.request import GenerateRequest, SegmentRequest, Source
+from napari_pixcell.engine.request_values import GenerateRequest, SegmentRequest, Source
 from napari_pixcell.engine.start_image import FEATHER
 from napari_pixcell.engine.tissue import Tissue
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import Family
-from napari_pixcell.models.families import stain_name
-from napari_pixcell.models.segmenters import segmenter_file
+from napari_pixcell.models.families import segmenter_file, stain_name
 from napari_pixcell.slides.region import Region
 from napari_pixcell.slides.slide import Slide
 
@@ -42,22 +41,7 @@ LOOKS_LIKE_IHC = (
 class GenerationSettings:
     """How variants are generated, apart from style, layout and start image.
 
-    Parameters
-    ----------
-    seed : int
-        Seed of the first variant.
-    count : int
-        Number of variants.
-    steps : int
-        Denoising steps.
-    guidance : float
-        Guidance scale.
-    layout_strength : float
-        How strongly the layout acts, 0 to 2.
-    layout_until : float
-        Fraction of the steps in which the layout acts, 0 to 1.
-    preset : str
-        Name of a preset, see :mod:`napari_pixcell.engine.presets`.
+    Its fields are those of :class:`~napari_pixcell.engine.request_values.GenerateRequest`.
     """
 
     seed: int = 1234
@@ -81,19 +65,8 @@ class GenerationSettings:
     ) -> GenerationSettings:
         """Return settings with a family's defaults.
 
-        Parameters
-        ----------
-        family : Family
-        layout : bool
-            True if the variants will have a layout. The default guidance depends on it.
-        steps : int, optional
-            Denoising steps. By default the preset's share of the family's steps.
-        guidance : float, optional
-            Guidance scale. By default the family's.
-        preset : str
-            Name of a preset.
-        **others
-            Other fields.
+        By default, steps are the preset's share of the family's steps, and guidance is the
+        family's, which depends on whether the variants will have a ``layout``.
         """
         if steps is None:
             steps = get_preset(preset).steps_of(family.steps)
@@ -106,18 +79,8 @@ class GenerationSettings:
 class StartImage:
     """The image that a generation starts from, and how much of it changes.
 
-    Parameters
-    ----------
-    image : PackedArray
-        uint8, (height, width, 3), as large as the variants.
-    strength : float
-        How much changes: 0 keeps every pixel, 1 keeps nothing.
-    part : PackedArray, optional
-        uint8 or bool, (height, width), nonzero where the image changes. By default everywhere.
-    feather : int
-        Width of the blend around the part, in px.
-    invert : bool
-        True to start from the noise that the image inverts to, instead of mixing noise into it.
+    Its fields are those of :class:`~napari_pixcell.engine.request_values.GenerateRequest`, which
+    calls the image ``start``.
     """
 
     image: PackedArray
@@ -128,13 +91,8 @@ class StartImage:
 
     def fields(self) -> dict[str, Any]:
         """Return the fields of a :class:`GenerateRequest` that describe this start."""
-        return {
-            "start": self.image,
-            "strength": self.strength,
-            "part": self.part,
-            "feather": self.feather,
-            "invert": self.invert,
-        }
+        values = dict(vars(self))  # not asdict, which would copy the pixels
+        return {"start": values.pop("image"), **values}
 
 
 def generate_request(
@@ -151,20 +109,14 @@ def generate_request(
 
     Parameters
     ----------
-    family : Family
-    settings : GenerationSettings
     size : (height, width)
         Size of the variants, in px at the family's pixel size.
     embedding : PackedArray or array, optional
-        Style, float32, (tokens, dimension) of one tile or (rows, columns, dimension). Without one
-        the result is unconditional.
+        See :class:`~napari_pixcell.engine.request_values.GenerateRequest`, also for ``start``.
     layout : PackedArray or array, optional
-        Instance label image, unsigned integers, (height, width). 0 is background. The dock adds
-        it later, once a thread has packed it.
+        Likewise. The dock adds it later, once a thread has packed it.
     source : Source, optional
         Origin of style and layout, for the record. See :func:`source_of`.
-    start : StartImage, optional
-        Image to start from. By default the generation starts from noise.
 
     Raises
     ------
@@ -193,31 +145,18 @@ def stain_request(
     layout: PackedArray | NDArray[Any] | bool = False,
     start: StartImage | None = None,
 ) -> GenerateRequest:
-    """Build the request of one virtual stain of a region.
+    """Build the request of one virtual stain of a region. Raises like :func:`generate_request`.
 
     Parameters
     ----------
     family : Family
-        The stain.
-    size : (height, width)
-        Size of the region, in px at the family's pixel size.
-    embedding : PackedArray or array
-        Embedding of the H&E by the family's encoder.
-    source : Source
-        Where the tissue is, for the record.
-    seed : int
-        Seed of the noise.
-    steps : int, optional
-        Denoising steps. By default the family's.
+        The stain, by whose encoder the H&E is embedded.
     layout : PackedArray, array or bool
         Cells to keep in position, an instance label image, (height, width). True if it is added
         later.
     start : StartImage, optional
         The H&E, where the stain starts from it.
-
-    Raises
-    ------
-    PixCellError
+    others
         As in :func:`generate_request`.
     """
     has_layout = layout is not False
@@ -240,7 +179,6 @@ def segment_request(pixels: NDArray[np.uint8], mpp: float, method: SegmentMethod
     pixels : array, uint8, (height, width, 3)
     mpp : float
         Pixel size of the image, in µm.
-    method : SegmentMethod
 
     Raises
     ------
@@ -266,11 +204,7 @@ def source_of(
     name : str
         Name of the slide as the user wants it exported. Never a path.
     region : Region, optional
-        In level-0 pixels.
-    mpp : float, optional
-        Pixel size of the slide, in µm.
-    layout : LayoutSource, optional
-        How the layout was made.
+        In level-0 pixels, of ``mpp`` µm.
     style : sequence of (str, float)
         Names and shares of blended styles. Empty if the style is the region's own.
     """
@@ -319,7 +253,6 @@ def snap(
         Shape of the slide at level 0.
     mpp : float
         Pixel size of level 0, in µm.
-    family : Family
     moved : bool
         True if the box was moved rather than drawn. It is then shifted back onto the slide, not
         cropped.
@@ -371,16 +304,8 @@ def enlarged_as(drawn: Region, before: Region, after: Region) -> Region:
 def why_too_small(region: Region, mpp: float, family: Family, name: str) -> str:
     """Return why a region is too small for a stain; empty if it is large enough.
 
-    Parameters
-    ----------
-    region : Region
-        In level-0 pixels.
-    mpp : float
-        Pixel size of level 0, in µm.
-    family : Family
-        The stain.
-    name : str
-        Subject of the sentence, such as “Region 1”.
+    The region is in level-0 pixels of ``mpp`` µm. ``name`` is the subject of the sentence, such as
+    “Region 1”.
     """
     height, width = region.shape_at(mpp, family.mpp)
     if min(height, width) >= family.tile:
@@ -401,10 +326,5 @@ def read_tissue(slide: Slide, region: Region, family: Family) -> NDArray[np.uint
 
 
 def stain_warning(pixels: NDArray[np.uint8]) -> str:
-    """Return a warning if tissue looks like IHC; empty otherwise.
-
-    Parameters
-    ----------
-    pixels : array, uint8, (height, width, 3)
-    """
+    """Return a warning if tissue, uint8 (height, width, 3), looks like IHC; empty otherwise."""
     return LOOKS_LIKE_IHC if looks_like(pixels) == "IHC" else ""

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from napari_pixcell.cells.combining import without_small
 from napari_pixcell.cells.methods import SegmentMethod
-from napari_pixcell.engine.request import SegmentRequest
+from napari_pixcell.engine.request_values import SegmentRequest
 from napari_pixcell.models.loading_segmenter import LoadedSegmenter
 
 # Side in px of the network's input, and the cell diameter in px to which Cellpose resizes images.
@@ -57,23 +57,10 @@ class CellposeOutputs:
         return self.flows.nbytes + self.cellprob.nbytes + 4 * self.cellprob.size
 
     def outline(self, how: SegmentMethod, mpp: float, device: torch.device) -> NDArray[np.int32]:
-        """Draw the cells as Cellpose does with these thresholds.
+        """Draw the cells as Cellpose does with these thresholds: int32, (height, width).
 
         If only the flow threshold or the smallest area changes, the flows are not followed again.
-
-        Parameters
-        ----------
-        how : SegmentMethod
-            Thresholds.
-        mpp : float
-            Pixel size in µm.
-        device : torch.device
-            Device on which the flows are followed.
-
-        Returns
-        -------
-        array, int32, (height, width)
-            Instance label image; 0 is background.
+        ``mpp`` is the pixel size in µm. The flows are followed on ``device``.
         """
         from cellpose.utils import fill_holes_and_remove_small_masks
 
@@ -120,15 +107,8 @@ def run_cellpose(
 ) -> CellposeOutputs:
     """Run Cellpose's network on an image (Pachitariu, Rariden and Stringer, 2025).
 
-    Parameters
-    ----------
-    segmenter : LoadedSegmenter
-        The model.
-    request : SegmentRequest
-        Pixels, their size, and diameter of the cells.
-    on_tile : callable
-        Receives (tiles done, total tiles), first with none done. An exception raised in it ends
-        the run.
+    ``on_tile`` receives (tiles done, total tiles), first with none done. An exception raised in it
+    ends the run.
     """
     pixels, how = request.pixels.unpack(), request.how
     diameter = how.diameter / request.mpp if how.diameter is not None else None
@@ -164,12 +144,7 @@ def run_cellpose(
 def count_tiles(shape: tuple[int, ...], diameter: float | None) -> int:
     """Return the number of overlapping tiles, margin included, that Cellpose cuts an image into.
 
-    Parameters
-    ----------
-    shape : (height, width)
-        Of the image.
-    diameter : float, optional
-        Of its cells, in px. The image is resized by it.
+    An image of (height, width) is resized by the diameter of its cells, in px, if that is known.
     """
     from cellpose.transforms import get_pad_yx, make_tiles
 

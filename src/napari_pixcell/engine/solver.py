@@ -88,14 +88,9 @@ class Solver:
         return latents
 
     def clean(self, index: int, predicted: Tensor, noisy: Tensor) -> Tensor:
-        """Convert the network's prediction at a step to clean latents, float32.
+        """Convert the network's prediction at a step, from 0, to clean latents, float32.
 
-        Parameters
-        ----------
-        index : int
-            Of the step, from 0.
-        predicted, noisy : Tensor, of one shape
-            Noise, velocity or sample, by the configuration, and the latents it was predicted from.
+        ``predicted`` is noise, velocity or sample, by the configuration, for the ``noisy`` latents.
         """
         alpha, sigma = self._alphas[index], self._sigmas[index]
         predicted, noisy = predicted.float(), noisy.float()
@@ -107,7 +102,7 @@ class Solver:
         return predicted
 
     def advance(self, index: int, noisy: Tensor, clean: Tensor, before: Tensor | None) -> Tensor:
-        """Return the latents after one step, computed elementwise.
+        """Return the latents after one step, computed elementwise. After the last, they are clean.
 
         Parameters
         ----------
@@ -117,11 +112,6 @@ class Solver:
             Latents at this step, and the clean latents predicted from them.
         before : Tensor or None
             Clean latents of the previous step. None at the first step to run.
-
-        Returns
-        -------
-        Tensor
-            Latents at the next step. After the last one, the clean latents.
         """
         alpha, sigma = self._alphas[index + 1], self._sigmas[index + 1]
         ratio = sigma / self._sigmas[index]
@@ -138,12 +128,7 @@ class Solver:
     def back(self, index: int, latents: Tensor, clean: Tensor) -> Tensor:
         """Invert one first-order step: return the latents at its start from those at its end.
 
-        Parameters
-        ----------
-        index : int
-            Of the step, from 0.
-        latents, clean : Tensor, of one shape
-            Latents at its end, and the clean latents predicted from them at this step's time.
+        ``clean`` are predicted from the latents at the end, at the time of this step, from 0.
         """
         alpha, sigma = self._alphas[index], self._sigmas[index]
         noise = (latents - alpha * clean) / sigma

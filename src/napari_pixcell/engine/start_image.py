@@ -77,7 +77,7 @@ def _wrong_size(shape: tuple[int, ...], size: tuple[int, int]) -> str:
     )
 
 
-class StartImage:
+class CanvasStart:
     """A start image on a canvas.
 
     Parameters
@@ -128,11 +128,7 @@ class StartImage:
     def merge(self, top: int, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Return new rows of pixels, faded into the start around the area to regenerate.
 
-        Parameters
-        ----------
-        top : int
-            First row, in px of the image.
-        pixels : array, uint8, (rows, width, 3)
+        ``pixels`` are uint8, (rows, width, 3), from row ``top`` of the image on.
         """
         if self.part is None:
             return pixels
@@ -156,14 +152,9 @@ class StartImage:
         before[:, across] = np.rint(old + seen * (pixels[:, across] - old))
 
     def preview(self, picture: NDArray[np.uint8], every: int) -> NDArray[np.uint8]:
-        """Return a preview with the start around the area to regenerate.
+        """Return a preview, uint8 (height, width, 3), with the start around the area to regenerate.
 
-        Parameters
-        ----------
-        picture : array, uint8, (height, width, 3)
-            One pixel for every n-th latent.
-        every : int
-            Latents from one pixel to the next.
+        It has one pixel for every n-th latent.
         """
         if self.part is None:
             return picture

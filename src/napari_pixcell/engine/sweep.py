@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from napari_pixcell.engine.packed import PackedArray
-from napari_pixcell.engine.request import MAX_SEED, GenerateRequest
+from napari_pixcell.engine.request_values import MAX_SEED, GenerateRequest
 from napari_pixcell.errors import PixCellError
 
 MOST_PICTURES = 400

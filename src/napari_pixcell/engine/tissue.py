@@ -17,14 +17,7 @@ LARGEST_READ = 4096**2  # px per embedding request
 def size_at(region: Region, mpp: float, family: Family) -> tuple[int, int]:
     """Return the size of the image of a region: (height, width) in px, at least one tile.
 
-    Parameters
-    ----------
-    region : Region
-        In level-0 pixels.
-    mpp : float
-        Pixel size of level 0 in µm.
-    family : Family
-        Its pixel size is used.
+    The region is in level-0 pixels of ``mpp`` µm, the image has the family's pixel size.
     """
     height, width = region.shape_at(mpp, family.mpp)
     return max(height, family.tile), max(width, family.tile)
@@ -35,7 +28,6 @@ class Tissue:
 
     Parameters
     ----------
-    slide : Slide
     region : Region
         In level-0 pixels. It is extended to the right and down to whole cells. Beyond the edge
         of the slide the tissue is mirrored: white pixels would be embedded as glass.

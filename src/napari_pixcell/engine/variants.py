@@ -13,14 +13,15 @@ import torch
 from torch import Tensor
 
 from napari_pixcell import __version__
-from napari_pixcell.engine.cancelling import Cancelled
 from napari_pixcell.engine.canvas.store import CanvasStore, drop_old
 from napari_pixcell.engine.events import PREVIEW_SIDE, Emit, Preview, Progress
 from napari_pixcell.engine.pipeline import make_tiles, paint_canvas, picture_preview, prepare
-from napari_pixcell.engine.request import GenerateRequest
+from napari_pixcell.engine.request_values import GenerateRequest
 from napari_pixcell.models.loading import LoadedFamily, describe_device
 from napari_pixcell.models.memory import Setting
 from napari_pixcell.slides.stored_picture import Picture, drop_old_pictures
+
+Check = Callable[[], None]
 
 PREVIEWS_PER_SECOND = 8  # at most, with a GPU
 PREVIEWS_PER_SECOND_ON_CPU = 1  # drawing a preview in the window delays the computation
@@ -33,13 +34,12 @@ class VariantGenerator:
     ----------
     request : GenerateRequest
         With all of its variants.
-    models : LoadedFamily
     setting : Setting, optional
         How memory is saved.
     emit : callable
         Receives progress and previews.
-    cancelled : callable
-        Called between steps.
+    check : callable
+        Called between steps. It raises once the user has cancelled.
     previews : bool
         Whether to emit previews.
     """
@@ -50,11 +50,11 @@ class VariantGenerator:
         models: LoadedFamily,
         setting: Setting | None,
         emit: Emit,
-        cancelled: Callable[[], bool],
+        check: Check,
         previews: bool,
     ) -> None:
         self.request, self.models, self.setting = request, models, setting
-        self._emit, self._cancelled = emit, cancelled
+        self._emit, self._check = emit, check
         self._previewed = 0.0 if previews else math.inf
         on_cpu = models.device.type == "cpu"
         self._pause = 1 / (PREVIEWS_PER_SECOND_ON_CPU if on_cpu else PREVIEWS_PER_SECOND)
@@ -149,10 +149,6 @@ class VariantGenerator:
     def _on_inverted(self, done: int, total: int) -> None:
         self._check()
         self._emit(Progress(*self._before, f"Inverting the tissue, {100 * done // total} %"))
-
-    def _check(self) -> None:
-        if self._cancelled():
-            raise Cancelled
 
     def _preview(self, index: int, clean: Callable[[], Tensor], every: int) -> None:
         now = time.monotonic()

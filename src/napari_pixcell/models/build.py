@@ -21,13 +21,13 @@ MAX_ITEMS = 64
 
 # Module and name of each class, so that only those in use are imported.
 _CLASSES = {
-    "pixcell-transformer": ("napari_pixcell.networks", "PixCellTransformer2DModel"),
-    "pixcell-controlnet": ("napari_pixcell.networks", "PixCellControlNet"),
+    "pixcell-transformer": ("napari_pixcell.networks.transformer", "PixCellTransformer2DModel"),
+    "pixcell-controlnet": ("napari_pixcell.networks.controlnet", "PixCellControlNet"),
     "autoencoder-kl": ("diffusers", "AutoencoderKL"),
-    "demo-autoencoder": ("napari_pixcell.networks", "DemoAutoencoder"),
-    "tile-encoder": ("napari_pixcell.networks", "TileEncoder"),
+    "demo-autoencoder": ("napari_pixcell.networks.autoencoder", "DemoAutoencoder"),
+    "tile-encoder": ("napari_pixcell.networks.tile_encoder", "TileEncoder"),
     "uni2-h": ("napari_pixcell.networks.uni", "build_uni2_h"),
-    "stain-flow": ("napari_pixcell.networks", "StainFlowMLP"),
+    "stain-flow": ("napari_pixcell.networks.stain_flow", "StainFlowMLP"),
 }
 
 

@@ -83,7 +83,7 @@ class WeightSet:
     name, title : str
         As typed, and as displayed.
     parts : tuple of Part
-        Its networks, at most one of each kind.
+        At most one of each kind.
     notice : str
         Warning that accompanies its results.
     """

@@ -1,8 +1,9 @@
-"""Look-up of families, stains and weight sets by name. Imports no torch."""
+"""Look-up of families, stains, weight sets and Cellpose models by name. Imports no torch."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TypeVar
 
 from napari_pixcell.errors import PixCellError
@@ -15,10 +16,18 @@ from napari_pixcell.models.catalogue import (
     WeightSet,
 )
 from napari_pixcell.models.own_families import read_own_families
-from napari_pixcell.models.store import missing
+from napari_pixcell.models.store import cellpose_folder, find, missing
 
 T = TypeVar("T")
 VIRTUAL = "Virtual "  # prefix of the titles of published stains
+NOT_INSTALLED = (
+    "Cellpose's weights are not installed. Get them in the model manager, or with “napari-pixcell "
+    "models get cellpose”. The built-in method segments nuclei without them."
+)
+OWN_LICENCE = (
+    "The user's own Cellpose model. If it was fine-tuned from Cellpose's weights, their terms "
+    "apply: they were trained on data for non-commercial use"
+)
 
 
 def families() -> dict[str, Family]:
@@ -79,3 +88,34 @@ def _look_up(name: str, known: Mapping[str, T]) -> T:
             f"There is no family “{name}”. Choose one of: {', '.join(sorted(known))}."
         )
     return known[name]
+
+
+def segmenter_file(model: str) -> Path:
+    """Return the file of a Cellpose model. Nothing is downloaded.
+
+    ``model`` is a published name, searched as in :func:`napari_pixcell.models.store.find`, the path
+    of a file, or the name of a file in Cellpose's own folder.
+
+    Raises
+    ------
+    PixCellError
+        If it is not on this machine.
+    """
+    part = CELLPOSE.parts[0]
+    if model == part.weights:
+        installed = find(part)
+        if installed is None:
+            raise PixCellError(NOT_INSTALLED)
+        return installed.weights
+    for path in (Path(model).expanduser(), cellpose_folder() / model):
+        if path.is_file():
+            return path
+    raise PixCellError(
+        f"There is no Cellpose model file {Path(model).name}. Choose another one, or "
+        f"“{part.weights}”."
+    )
+
+
+def segmenter_licence(model: str) -> str:
+    """Return the licence of a Cellpose model, published or the user's own."""
+    return CELLPOSE.licence if model == CELLPOSE.parts[0].weights else OWN_LICENCE

@@ -24,9 +24,14 @@ from napari_pixcell.models.hub_file import (
     endpoint,
     offline,
 )
-from napari_pixcell.models.licences import FILES as LICENCE_FILES
 from napari_pixcell.models.manifest import ManifestEntry, add_to_manifest, read_manifest
-from napari_pixcell.models.store import cache_repository, find, missing, weights_folder
+from napari_pixcell.models.store import (
+    LICENCE_FILES,
+    cache_repository,
+    find,
+    missing,
+    weights_folder,
+)
 from napari_pixcell.words import file_size
 
 POLL = 0.1  # s between checks of progress and cancel
@@ -82,8 +87,6 @@ def download(
 
     Parameters
     ----------
-    parts : iterable of Part
-        Installed ones are skipped.
     on_progress : callable
         Called with (bytes done, bytes in total, message) a few times a second, in this thread.
     cancelled : callable

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from napari_pixcell.files import is_disk_full
 from napari_pixcell.models.catalogue import Part
-from napari_pixcell.models.manifest import DISK_FULL
 
 if TYPE_CHECKING:
     from huggingface_hub.errors import HfHubHTTPError
@@ -38,7 +38,7 @@ def hub_error_message(error: Exception, part: Part) -> str:
             f"{IMPORT_INSTEAD}."
         )
     if isinstance(error, OSError):
-        if error.errno in DISK_FULL:
+        if is_disk_full(error):
             return (
                 f"The disk is full, so {hub_id} is incomplete. Free some space or choose another "
                 "folder of weights, then download it again to resume."

@@ -131,7 +131,7 @@ def download_file(
 
     partial.parent.mkdir(parents=True, exist_ok=True)
     with partial.open("a+b") as target:
-        transfer = _Transfer(file, target, stop, advance)
+        transfer = _PartialFile(file, target, stop, advance)
         transfer.resume()
         failures = 0
         while transfer.size < file.size:
@@ -157,7 +157,7 @@ def download_file(
         )
 
 
-class _Transfer:
+class _PartialFile:
     """The bytes of a file received so far, on disk and in its hash."""
 
     def __init__(

@@ -20,10 +20,7 @@ WRONG_SIZE = "has the wrong size"
 def family_problems(family: WeightSet) -> list[str]:
     """Check presence, size, hash and header of every file of a family.
 
-    Returns
-    -------
-    list of str
-        One message for each problem; empty if all is well.
+    Returns one message for each problem; empty if all is well.
     """
     problems = []
     for part in family.parts:

@@ -10,11 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.models.adapters import open_adapter
 from napari_pixcell.models.build import build_network, read_config
 from napari_pixcell.models.catalogue import DEMO_FOLDER, Family, Kind, Part, WeightSet
-from napari_pixcell.models.lora import attach_lora, detach_lora
-from napari_pixcell.models.preview import fit_preview
+from napari_pixcell.models.lora import attach_lora, detach_lora, open_adapter
 from napari_pixcell.models.store import InstalledPart, find, require
 from napari_pixcell.models.weights import (
     background_hashes,
@@ -29,19 +27,16 @@ NETWORKS: tuple[Kind, ...] = ("transformer", "controlnet", "vae", "encoder", "fl
 PRECISIONS = {"flow": torch.float32}
 # Plain settings, and the adapter's file, whose hash is kept with its small copy.
 UNHASHED = ("scheduler", "preview", "lora")
+FITTED = 12, 3, 64, 64  # shape of the images that the preview is fitted to
 FileKey = tuple[object, ...]
 
 
 @dataclass(frozen=True)
 class LoadedFamily:
-    """The networks of a family, ready to run.
+    """The networks of a family, ready to run: in evaluation mode, on ``device``, of ``dtype``.
 
     Parameters
     ----------
-    family : Family
-        Its entry in the catalogue.
-    transformer, vae, encoder : nn.Module
-        In evaluation mode, on ``device``, of ``dtype``.
     controlnet, flow : nn.Module or None
         None if the family has none.
     scheduler : dict
@@ -50,10 +45,6 @@ class LoadedFamily:
         Linear map from a latent to RGB in 0..1.
     weights : dict of str to str
         sha256 of each weight file.
-    device : torch.device
-        Device of the networks.
-    dtype : torch.dtype
-        Their precision.
     files : dict of str to tuple
         Files and precision that each network was loaded with.
     """
@@ -75,14 +66,9 @@ class LoadedFamily:
 
 @dataclass(frozen=True)
 class SharedNetworks:
-    """Networks in memory that another family uses as well.
+    """Networks in memory, by kind, that another family uses as well.
 
-    Parameters
-    ----------
-    networks : dict of str to nn.Module
-        By kind. The transformer may have an adapter.
-    preview : (weight, bias), optional
-        See :class:`LoadedFamily`.
+    The transformer may have an adapter. ``preview`` is weight and bias, see :class:`LoadedFamily`.
     """
 
     networks: dict[Kind, Any] = field(default_factory=dict)
@@ -113,8 +99,6 @@ def load_family(
     ----------
     family : Family
         Its files are searched with :func:`napari_pixcell.models.store.find`.
-    device : torch.device
-        Device of the networks.
     dtype : torch.dtype, optional
         Precision. Default: see :func:`pick_dtype`.
     encoder_device : torch.device, optional
@@ -297,3 +281,31 @@ def _check_compatible(family: Family, parts: Mapping[Kind, Any]) -> None:
             f"{config.in_channels} channels, tiles of {config.sample_size * 8} px. "
             "Use files of one family."
         )
+
+
+@torch.no_grad()
+def fit_preview(vae: Any) -> tuple[Tensor, Tensor]:
+    """Fit a linear map from latents to RGB, by least squares on smooth random colours.
+
+    It previews a running generation at no cost. RGB in 0..1 is ``weight · latent + bias``, at an
+    eighth of the image's size.
+
+    Returns
+    -------
+    weight, bias : Tensor, (3, channels) and (3,)
+    """
+    generator = torch.Generator().manual_seed(0)
+    coarse = torch.rand(*FITTED[:2], *(side // 16 for side in FITTED[2:]), generator=generator)
+    images = torch.nn.functional.interpolate(coarse, size=FITTED[2:], mode="bilinear")
+    encoded = vae.encode((images * 2 - 1).to(next(vae.parameters())))
+    latents = encoded.latent_dist.mode().float()
+    latents = (latents - vae.config.shift_factor) * vae.config.scaling_factor
+    channels, side = latents.shape[1], latents.shape[-1]
+    small = torch.nn.functional.adaptive_avg_pool2d(images, side)
+    x = latents.permute(0, 2, 3, 1).reshape(-1, channels).cpu()
+    y = small.permute(0, 2, 3, 1).reshape(-1, 3)
+    design = torch.cat([x, torch.ones(len(x), 1)], dim=1).double()
+    # Ridge regression, because some channels hardly vary on smooth images.
+    gram = design.T @ design + 1e-3 * torch.eye(channels + 1, dtype=torch.float64)
+    solution = torch.linalg.solve(gram, design.T @ y.double()).float()
+    return solution[:-1].T.contiguous(), solution[-1].contiguous()

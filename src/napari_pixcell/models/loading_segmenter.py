@@ -29,20 +29,9 @@ REMEDY = "Choose a file trained with Cellpose 4, or get “cpsam_v2” in the mo
 
 @dataclass(frozen=True)
 class LoadedSegmenter:
-    """A Cellpose model, ready to run.
+    """A Cellpose model, ready to run on ``device`` in ``dtype``.
 
-    Parameters
-    ----------
-    path : Path
-        Its file.
-    model : cellpose.models.CellposeModel
-        On ``device``, of ``dtype``.
-    sha256 : str
-        Hash of the file.
-    device : torch.device
-        Its device.
-    dtype : torch.dtype
-        Its precision.
+    ``model`` is a ``cellpose.models.CellposeModel``, ``sha256`` the hash of its file.
     """
 
     path: Path
@@ -59,8 +48,6 @@ def load_segmenter(path: Path, device: torch.device, dtype: torch.dtype) -> Load
     ----------
     path : Path
         An existing file: Cellpose would download another model in place of a missing one.
-    device : torch.device
-        Its device.
     dtype : torch.dtype
         ``bfloat16`` or ``float32``, the two that Cellpose supports.
 

@@ -7,7 +7,6 @@ deleted.
 
 from __future__ import annotations
 
-import errno
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -16,12 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.files import write_whole
+from napari_pixcell.files import is_disk_full, write_whole
 
 NAME = "manifest.json"
 FORMAT = "napari-pixcell weights 1"
 CHUNK = 4 << 20
-DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @dataclass(frozen=True)
@@ -79,14 +77,9 @@ def remove_from_manifest(folder: Path, names: set[str]) -> None:
 
 
 def copy_whole(source: Path, target: Path, advance: Callable[[int], None]) -> ManifestEntry:
-    """Copy a file whole or not at all.
+    """Copy a file whole or not at all, creating missing folders.
 
-    Parameters
-    ----------
-    source, target : Path
-        Missing folders of the target are created.
-    advance : callable
-        Called with the number of bytes of each chunk.
+    ``advance`` is called with the number of bytes of each chunk.
     """
 
     def copy(path: Path) -> None:
@@ -106,7 +99,7 @@ def explain_disk_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in DISK_FULL:
+        if is_disk_full(error):
             raise PixCellError(
                 f"The disk of {folder.name} is full. Free some space, or choose another folder, "
                 "and retry."

@@ -108,14 +108,7 @@ class Machine:
 def needed(family: Family, setting: Setting, bytes_per_number: int) -> int:
     """Estimate the peak memory of a family on its device, in bytes.
 
-    Parameters
-    ----------
-    family : Family
-        The family to load.
-    setting : Setting
-        How it is held.
-    bytes_per_number : int
-        2 in half precision, 4 in full.
+    ``bytes_per_number`` is 2 in half precision, 4 in full.
     """
     sizes = {
         part.kind: ADAPTER if part.kind == "lora" else part.bytes * bytes_per_number // STORED

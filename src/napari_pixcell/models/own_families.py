@@ -109,12 +109,9 @@ def read_own_family(path: Path, built_in: Mapping[str, Family]) -> Family:
 
 
 def check_own_name(name: str, built_in: Mapping[str, Family]) -> None:
-    """Check that a family of the user's can have this name.
+    """Raise PixCellError if a family of the user's cannot have this name.
 
-    Raises
-    ------
-    PixCellError
-        If it is a built-in name, or not valid in a file name.
+    It must be valid in a file name, and not that of a built-in family.
     """
     if not NAME.fullmatch(name):
         raise PixCellError(
@@ -128,25 +125,16 @@ def check_own_name(name: str, built_in: Mapping[str, Family]) -> None:
 def write_own_family(
     name: str, base: Family, settings: Mapping[str, Any], parts: Mapping[str, Path], licence: str
 ) -> Path:
-    """Write the TOML file of a new family.
+    """Write the TOML file of a new family, and return its path.
 
     Parameters
     ----------
-    name : str
-        Name of the family.
     base : Family
         A built-in one, which provides the remaining parts.
     settings : mapping
         Some of ``SETTINGS``.
     parts : mapping of str to Path
-        Weight files by kind.
-    licence : str
-        Licence of all of them.
-
-    Returns
-    -------
-    Path
-        The TOML file.
+        Weight files by kind, all under ``licence``.
 
     Raises
     ------
@@ -174,13 +162,7 @@ def write_own_family(
 
 
 def check_not_taken(name: str, folder: Path) -> None:
-    """Check that no other family of the user's has this name.
-
-    Raises
-    ------
-    PixCellError
-        If one has, and its weights are not in ``folder``.
-    """
+    """Raise PixCellError if another family of the user's has this name, with weights elsewhere."""
     path = families_folder() / f"{name}.toml"
     if path.exists() and _quoted(str(folder))[1:-1] not in path.read_text("utf-8", "replace"):
         raise PixCellError(

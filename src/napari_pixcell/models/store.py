@@ -1,37 +1,37 @@
-"""Search for the files of weight sets: bundled, in the user's folder, or in the hub's cache.
+"""The files of weight sets: bundled, in the user's folder, or in the hub's cache.
 
-Nothing here uses the network. :mod:`napari_pixcell.models.hub` does, when the user asks for it.
+Here they are searched and identified, with their licences and model cards. Nothing here uses the
+network. :mod:`napari_pixcell.models.hub` does, when the user asks for it. Imports no torch.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.models.catalogue import CELLPOSE, DEMO_FOLDER, Part, WeightSet
+from napari_pixcell.models.catalogue import CELLPOSE, DEMO_FOLDER, Family, Part, WeightSet
 from napari_pixcell.preferences import preference, set_preference
+from napari_pixcell.slides.content import content_key, file_stamp
 
-ADAPTER_SUFFIX = ".adapter.safetensors"  # of the small copy of an adapter, see adapters.py
+ADAPTER_SUFFIX = ".adapter.safetensors"  # of the small copy of an adapter, see lora.py
+LICENCE_FILES = ("LICENSE", "LICENSE.md", "LICENSE.txt", "README.md")
+LONGEST_LICENCE = 1_000_000  # characters of a text that are read
 
 Location = Literal["bundled", "own", "folder", "cellpose", "cache"]
 
 
 @dataclass(frozen=True)
 class InstalledPart:
-    """The files of a part on this machine.
+    """The files of a part on this machine: the path of each of ``part.files``.
 
-    Parameters
-    ----------
-    part : Part
-        The part of the catalogue.
-    files : dict of str to Path
-        Path of each of ``part.files``.
-    where : str
-        ``bundled``, ``own`` (named by the user's family), ``folder`` (the user's folder of
-        weights), ``cellpose`` (Cellpose's own folder) or ``cache`` (the hub's cache).
+    ``where`` is ``bundled``, ``own`` (named by the user's family), ``folder`` (the user's folder of
+    weights), ``cellpose`` (Cellpose's own folder) or ``cache`` (the hub's cache).
     """
 
     part: Part
@@ -156,3 +156,77 @@ def _in_cache(part: Part) -> InstalledPart | None:
             return None
         files[name] = Path(path)
     return InstalledPart(part, files, "cache")
+
+
+def encoder_identity(family: Family) -> str | None:
+    """Return the identity of a family's encoder files as they are now; None if not installed.
+
+    It is 64 hexadecimal digits over hub id, revision and, for each file, its name in the
+    repository, size, modification time and both ends. Paths are not included. Families with the
+    same encoder have the same identity, and can share their embeddings.
+    """
+    return _identity(family, file_stamp)
+
+
+def encoder_kind(family: Family) -> str | None:
+    """Return the identity of a family's encoder for what is kept for years, such as saved styles.
+
+    Unlike :func:`encoder_identity` it ignores modification times, so it stays the same when the
+    same files are installed again.
+    """
+    return _identity(family, content_key)
+
+
+def _identity(family: Family, key_of: Callable[[Path], str]) -> str | None:
+    part = family.part("encoder")
+    installed = find(part) if part is not None else None
+    if part is None or installed is None:
+        return None
+    try:
+        files = [(name, key_of(path)) for name, path in sorted(installed.files.items())]
+    except OSError:
+        return None
+    value = [part.network, part.hub_id, part.revision, files]
+    return hashlib.sha256(json.dumps(value).encode()).hexdigest()
+
+
+def licence_files(part: Part) -> list[Path]:
+    """Return the licence texts and the model card stored with a part's weights."""
+    installed = find(part)
+    if installed is None or not part.hub_id or installed.where == "cellpose":
+        return []
+    # Up from the weights to the top of the repository: one step for each folder in the name.
+    return _licences_in(installed.weights.parents[part.weights.count("/")])
+
+
+def licence_text(part: Part) -> str:
+    """Return the licence of a part: its downloaded texts, else the catalogue's summary."""
+    paths = licence_files(part)
+    if not paths:
+        return part.licence
+    texts = (f"{path.name}\n\n{_read(path)}" for path in paths)
+    return f"{part.hub_id}\n\n" + "\n\n".join(texts)
+
+
+def licence_texts(family: WeightSet) -> dict[str, str]:
+    """Return the downloaded texts of a family's weights by repository."""
+    texts = {}
+    for part in family.parts:
+        if part.hub_id not in texts and licence_files(part):
+            texts[part.hub_id] = licence_text(part)
+    return texts
+
+
+def stored_licences(hub_id: str) -> list[Path]:
+    """Return the licence files of a repository in the user's folder of weights."""
+    folder = weights_folder()
+    return [] if folder is None else _licences_in(folder / hub_id)
+
+
+def _licences_in(top: Path) -> list[Path]:
+    return [top / name for name in LICENCE_FILES if (top / name).is_file()]
+
+
+def _read(path: Path) -> str:
+    with path.open(encoding="utf-8", errors="replace") as file:
+        return file.read(LONGEST_LICENCE).strip()

@@ -11,7 +11,6 @@ from napari_pixcell.files import sha256_of
 from napari_pixcell.models.catalogue import Part, WeightSet
 from napari_pixcell.models.families import weight_sets
 from napari_pixcell.models.integrity import entry_problem
-from napari_pixcell.models.licences import licence_files, stored_licences
 from napari_pixcell.models.manifest import (
     NAME,
     ManifestEntry,
@@ -24,9 +23,11 @@ from napari_pixcell.models.manifest import (
 from napari_pixcell.models.store import (
     cache_repository,
     kept_adapter,
+    licence_files,
     missing,
     require,
     set_weights_folder,
+    stored_licences,
     weights_folder,
 )
 from napari_pixcell.words import file_size
@@ -40,12 +41,10 @@ def _silent(done: int, total: int, message: str) -> None: ...
 def export_family(
     family: WeightSet, directory: Path, on_progress: OnProgress = _silent
 ) -> dict[str, ManifestEntry]:
-    """Copy a family's files, licences and hashes to a portable folder.
+    """Copy the files, licences and hashes of an installed family to a portable folder.
 
     Parameters
     ----------
-    family : WeightSet
-        An installed one.
     directory : Path
         Created if missing. It can receive several families, as ``owner/name/path``.
     on_progress : callable
@@ -82,14 +81,9 @@ def export_family(
 
 
 def import_folder(directory: Path, on_progress: OnProgress = _silent) -> Path:
-    """Check an exported folder and install its weights.
+    """Check an exported folder, install its weights, and return the folder that holds them now.
 
     They are copied to the user's folder of weights. Without one, the exported folder becomes it.
-
-    Returns
-    -------
-    Path
-        The folder that holds the weights now.
 
     Raises
     ------
@@ -127,18 +121,9 @@ def import_folder(directory: Path, on_progress: OnProgress = _silent) -> Path:
 def remove(family: WeightSet, shared: bool = False) -> list[str]:
     """Delete the files of a family from the cache and from the folder of weights.
 
-    Parameters
-    ----------
-    family : WeightSet
-        Bundled files, the user's own, and those that the user put into the folder of weights
-        are kept.
-    shared : bool
-        Also delete files that another installed family uses.
-
-    Returns
-    -------
-    list of str
-        The deleted files, as ``owner/name/path``.
+    Bundled files, the user's own, and those that the user put into the folder of weights are kept.
+    So are files that another installed family uses, unless ``shared``. Returns the deleted files,
+    as ``owner/name/path``.
     """
     _refuse_bundled(family, "removed")
     others = [

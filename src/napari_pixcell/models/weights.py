@@ -49,14 +49,8 @@ def open_tensors(path: Path, remedy: str = PUBLISHED) -> Mapping[str, Tensor]:
     """Open the tensors of a ``.safetensors``, ``.pth`` or ``.bin`` file without reading them all.
 
     Safetensors are read tensor by tensor. The others are memory-mapped, so that a tensor is read
-    when it is used.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    remedy : str
-        Last sentence of the message if the file is refused, without its full stop.
+    when it is used. ``remedy`` is the last sentence of the message if the file is refused, without
+    its full stop.
 
     Raises
     ------
@@ -107,8 +101,6 @@ def load_weights(
 
     Parameters
     ----------
-    network : nn.Module
-        Its parameters and buffers are replaced.
     tensors : mapping of str to Tensor
         Under the published names. A ``transformer.`` before them is accepted, as the authors'
         training script writes it.
@@ -179,14 +171,9 @@ def cached_sha256(path: Path) -> str:
 
 @contextmanager
 def background_hashes(paths: Iterable[Path]) -> Iterator[Callable[[Path], str]]:
-    """Hash files in threads while a block runs.
+    """Provide a function that returns the hash of a file, computed in threads while a block runs.
 
     One after the other, hashing 8 GB would take longer than the rest of loading a family.
-
-    Yields
-    ------
-    callable
-        Returns the hash of a file, waiting for it if necessary.
     """
     pool = ThreadPoolExecutor(HASH_THREADS)
     hashes = {path: pool.submit(cached_sha256, path) for path in paths}

@@ -110,17 +110,10 @@ class DemoAutoencoder(ModelMixin, ConfigMixin):
         )
 
     def encode(self, x: torch.Tensor) -> AutoencoderKLOutput:
-        """Encode images to latents.
+        """Encode images in [-1, 1], (N, 3, H, W), H and W multiples of 8.
 
-        Parameters
-        ----------
-        x : tensor, shape (N, 3, H, W)
-            Images in [-1, 1]; H and W are multiples of 8.
-
-        Returns
-        -------
-        AutoencoderKLOutput
-            ``latent_dist.mode()`` and ``.sample()`` both return the latent, (N, 4, H/8, W/8).
+        ``latent_dist.mode()`` and ``.sample()`` of the result both return the latent,
+        (N, 4, H/8, W/8).
         """
         mean = self.encoder(x)
         moments = torch.cat([mean, torch.zeros_like(mean)], dim=1)
@@ -128,18 +121,7 @@ class DemoAutoencoder(ModelMixin, ConfigMixin):
         return AutoencoderKLOutput(latent_dist=posterior)
 
     def decode(self, z: torch.Tensor) -> DecoderOutput:
-        """Decode latents to images.
-
-        Parameters
-        ----------
-        z : tensor, shape (N, 4, h, w)
-            Latents.
-
-        Returns
-        -------
-        DecoderOutput
-            ``sample``, (N, 3, 8 h, 8 w), about [-1, 1], not clipped.
-        """
+        """Decode latents, (N, 4, h, w): ``sample``, (N, 3, 8 h, 8 w), about [-1, 1], unclipped."""
         return DecoderOutput(sample=self.decoder(z))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:

@@ -94,14 +94,9 @@ class StainFlowMLP(nn.Module):
         )
 
     def forward(self, x: Tensor, time: Tensor) -> Tensor:
-        """Return the velocity, (batch, out_channels).
+        """Return the velocity, (batch, out_channels), of embeddings, (batch, in_channels).
 
-        Parameters
-        ----------
-        x : Tensor, (batch, in_channels)
-            Embeddings.
-        time : Tensor, (batch,)
-            0 (H&E) to 1 (stain).
+        ``time``, (batch,), is 0 (H&E) to 1 (stain).
         """
         waves = get_timestep_embedding(
             time * self.time_scale,
@@ -120,14 +115,9 @@ class StainFlowMLP(nn.Module):
     def translate(
         self, embeddings: Tensor, steps: int = 100, first: float = 0.001, last: float = 0.999
     ) -> Tensor:
-        """Move embeddings from H&E to the stain by Euler steps.
+        """Move embeddings, (batch, in_channels), from H&E to the stain by Euler steps.
 
-        Parameters
-        ----------
-        embeddings : Tensor, (batch, in_channels)
-            Embeddings of H&E.
-        steps : int
-            Euler steps, at times evenly from ``first`` to ``last``.
+        The steps are at times evenly from ``first`` to ``last``.
         """
         x = embeddings
         for time in torch.linspace(first, last, steps, device=x.device):

@@ -49,16 +49,9 @@ class TileEncoder(ModelMixin, ConfigMixin):
         self.register_buffer("std", torch.tensor(_STD).view(1, 3, 1, 1), persistent=False)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Embed tiles.
+        """Embed tiles, (N, 3, H, W), to (N, embed_dim).
 
-        Parameters
-        ----------
-        images : tensor, shape (N, 3, H, W)
-            RGB in [0, 1] at 0.5 µm/px, usually 256 px; 128 px works as well.
-
-        Returns
-        -------
-        tensor, shape (N, embed_dim)
+        They are RGB in [0, 1] at 0.5 µm/px, usually 256 px; 128 px works as well.
         """
         height, width = images.shape[-2:]
         if height % 16 or width % 16:

@@ -194,10 +194,7 @@ class PixCellTransformer2DModel(PixArtTransformer2DModel, PeftAdapterMixin):
     def prepare_style(self, embeddings: Tensor) -> PreparedStyle:
         """Compute the keys and values of all blocks, which are the same at every step.
 
-        Parameters
-        ----------
-        embeddings : Tensor, (batch, tokens, caption_channels)
-            One style for each image.
+        ``embeddings``, (batch, tokens, caption_channels), are one style for each image.
         """
         tokens = self.embed_style(embeddings)
         return PreparedStyle([_read(block.attn2, tokens) for block in self.transformer_blocks])

@@ -68,13 +68,7 @@ def uni_sizes(shapes: dict[str, tuple[int, ...]]) -> dict[str, Any]:
 
 
 class UniEncoder(nn.Module):
-    """UNI2-h with its preprocessing.
-
-    Parameters
-    ----------
-    vit : nn.Module
-        The network from :func:`build_uni2_h`.
-    """
+    """UNI2-h, from :func:`build_uni2_h`, with its preprocessing."""
 
     def __init__(self, vit: nn.Module) -> None:
         super().__init__()
@@ -82,16 +76,9 @@ class UniEncoder(nn.Module):
         self.side: int = vit.patch_embed.img_size[0]  # type: ignore[union-attr, index, assignment]
 
     def forward(self, images: Tensor) -> Tensor:
-        """Embed tiles of 128 µm.
+        """Embed tiles of 128 µm, (batch, 3, height, width): float32, (batch, 1536).
 
-        Parameters
-        ----------
-        images : Tensor, (batch, 3, height, width)
-            RGB in [0, 1], 256 px at 0.5 µm/px. They are resized to 224 px (bilinear, no crop).
-
-        Returns
-        -------
-        Tensor, (batch, 1536), float32
+        They are RGB in [0, 1], 256 px at 0.5 µm/px, and resized to 224 px (bilinear, no crop).
         """
         # Float32 until the network: resizing in half precision would lose shades.
         images = nn.functional.interpolate(

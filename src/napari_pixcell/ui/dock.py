@@ -11,11 +11,11 @@ from qtpy.QtGui import QDragEnterEvent, QDropEvent, QShowEvent
 from qtpy.QtWidgets import QComboBox, QWidget
 
 from napari_pixcell import __version__
+from napari_pixcell.cells.reading.limits import holds_cells
 from napari_pixcell.preferences import sessions_wanted
-from napari_pixcell.studio.cells.file_kinds import holds_cells
-from napari_pixcell.studio.client import Client
 from napari_pixcell.studio.saving.folder import is_session
 from napari_pixcell.studio.session import Session
+from napari_pixcell.studio.tasks import Client
 from napari_pixcell.ui import configuration
 from napari_pixcell.ui.arrange import More, column, scrolled
 from napari_pixcell.ui.docked import Docked

@@ -37,7 +37,7 @@ from napari_pixcell.datasets.store.plan import PlannedPair
 from napari_pixcell.datasets.store.rows import JsonRow, read_offsets, row_at
 from napari_pixcell.engine.events import Emit, Event, Finished, Notice, Progress, Variant
 from napari_pixcell.engine.record import Record
-from napari_pixcell.engine.request import GenerateRequest, Request
+from napari_pixcell.engine.request_values import GenerateRequest, Request
 from napari_pixcell.engine.requests import GenerationSettings, generate_request, source_of
 from napari_pixcell.engine.styles.blending import for_family
 from napari_pixcell.errors import PixCellError

@@ -79,7 +79,7 @@ class DatasetRecipe:
     steps, guidance : optional
         None for the family's defaults.
     layout_strength, layout_until, preset
-        See :class:`~napari_pixcell.engine.request.GenerateRequest`.
+        See :class:`~napari_pixcell.engine.request_values.GenerateRequest`.
     checks : Checks
         Thresholds, and the segmenter.
     picture : str
@@ -162,13 +162,12 @@ class DatasetRecipe:
             raise PixCellError(
                 f"{path.name} is not a JSON file. Choose a dataset recipe."
             ) from None
-        recipe = cls.from_dict(value)
-        here = path.resolve().parent
-        return replace(
-            recipe,
-            styles=tuple(_absolute(part, here) for part in recipe.styles),
-            layouts=tuple(_absolute(part, here) for part in recipe.layouts),
+        recipe, here = cls.from_dict(value), path.resolve().parent
+        styles, layouts = (
+            tuple(_absolute(part, here) for part in parts)
+            for parts in (recipe.styles, recipe.layouts)
         )
+        return replace(recipe, styles=styles, layouts=layouts)
 
 
 def mapped(part: Part, change: Callable[[Part], Part]) -> Part:

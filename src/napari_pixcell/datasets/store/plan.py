@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_pixcell.engine.request import MAX_SEED
+from napari_pixcell.engine.request_values import MAX_SEED
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.serialization import to_json
 

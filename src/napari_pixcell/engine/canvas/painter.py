@@ -24,9 +24,8 @@ from napari_pixcell.engine.canvas.plan import (
 )
 from napari_pixcell.engine.canvas.store import CanvasStore
 from napari_pixcell.engine.denoiser import Denoiser, PreparedStyles
-from napari_pixcell.engine.noise import noise_at
-from napari_pixcell.engine.sampler import hold
-from napari_pixcell.engine.start_image import StartImage
+from napari_pixcell.engine.sampler import hold, noise_at
+from napari_pixcell.engine.start_image import CanvasStart
 from napari_pixcell.slides.stored_picture import Picture
 
 Floats = NDArray[np.float32]
@@ -48,7 +47,6 @@ class CanvasPainter:
     ----------
     denoiser : Denoiser
         Denoiser of the generation.
-    canvas : Canvas
     store : CanvasStore
         Its arrays. An interrupted canvas resumes from them.
     seed : int
@@ -61,7 +59,7 @@ class CanvasPainter:
         Returns the latents of the layout image in a window, (1, channels, window, window).
     batch : int
         Windows per pass.
-    start : StartImage, optional
+    start : CanvasStart, optional
         Image to start from. The store must then hold its latents.
 
     Attributes
@@ -83,7 +81,7 @@ class CanvasPainter:
         device: torch.device,
         condition: Callable[[CanvasWindow], Tensor] | None = None,
         batch: int = 1,
-        start: StartImage | None = None,
+        start: CanvasStart | None = None,
     ) -> None:
         self.denoiser, self.canvas, self.store = denoiser, canvas, store
         self.seed, self.device, self.batch = seed, device, batch
@@ -150,11 +148,11 @@ class CanvasPainter:
     def _turn(self, index: int) -> Turn:
         return self._turns[index - self._first]
 
-    def _keep(self, start: StartImage) -> None:
+    def _keep(self, start: CanvasStart) -> None:
         for top in range(0, self.canvas.size[0], KEPT_ROWS):
             self.store.put(top, start.picture[top : top + KEPT_ROWS])
 
-    def _encode(self, start: StartImage, encode: Encode, side: int, on_rows: OnRows) -> None:
+    def _encode(self, start: CanvasStart, encode: Encode, side: int, on_rows: OnRows) -> None:
         """Encode the start in windows, blended where they overlap, as far as it is needed."""
         canvas, store = self.canvas, self.store
         rows, columns = canvas.decoding(side, OVERLAP)

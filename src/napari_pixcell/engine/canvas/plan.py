@@ -34,12 +34,8 @@ GOLDEN = 0.6180339887  # its multiples modulo 1 are spread evenly, for any numbe
 class Turn:
     """The arrangement of the windows at a step.
 
-    Parameters
-    ----------
-    kind : "fused", "plain", "across" or "down"
-        Half-overlapping, abutting, or abutting and shifted along an axis.
-    shift : int
-        Shift in latents.
+    Half-overlapping (fused), abutting (plain), or abutting and shifted along an axis by a number
+    of latents.
     """
 
     kind: Literal["fused", "plain", "across", "down"] = "plain"
@@ -156,10 +152,8 @@ class Canvas:
     def trust(self, turn: Turn) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return the weights of a prediction by its distance from the borders of windows.
 
-        Returns
-        -------
-        down, across : array, float32, (height,) and (width,)
-            From TRUST at a border to 1 away from it. 1 everywhere if windows are fused.
+        Down and across, float32, (height,) and (width,): from TRUST at a border to 1 away from it.
+        If windows are fused, 1 everywhere.
         """
         rows = self._rows(turn)
         both = []
@@ -252,17 +246,9 @@ def weights(window: int) -> NDArray[np.float32]:
 def ramps(spans: list[Span], factor: int = FACTOR) -> list[NDArray[np.float32]]:
     """Return the weights of decoded windows along one axis, which sum to 1 at every pixel.
 
-    Parameters
-    ----------
-    spans : list of Span
-        All windows along the axis, in order.
-    factor : int
-        Pixels per latent, or 1 for weights of latents.
-
-    Returns
-    -------
-    list of array, float32, (factor × window,)
-        1, with a linear ramp where a window overlaps a neighbour.
+    Each is float32, (factor × window,): 1, with a linear ramp where a window overlaps a neighbour.
+    ``spans`` are all windows along the axis, in order. ``factor`` is the number of pixels per
+    latent, or 1 for weights of latents.
     """
     out = []
     for i, span in enumerate(spans):
@@ -281,21 +267,11 @@ def ramps(spans: list[Span], factor: int = FACTOR) -> list[NDArray[np.float32]]:
 def window_styles(
     styles: NDArray[np.float32], canvas: Canvas, window: CanvasWindow
 ) -> NDArray[np.float32]:
-    """Return the embeddings of a window.
+    """Return the embeddings of a window, float32, (grid², dimension), row by row.
 
-    Parameters
-    ----------
-    styles : array, float32, (rows, columns, dimension)
-        Embeddings of the canvas.
-    canvas : Canvas
-    window : CanvasWindow
-        Between cells, embeddings are mixed by area and scaled to their mean length, because the
-        mean of embeddings is shorter than any of them.
-
-    Returns
-    -------
-    array, float32, (grid², dimension)
-        Row by row.
+    Between cells of ``styles``, the embeddings of the canvas, (rows, columns, dimension), they are
+    mixed by area and scaled to their mean length, because the mean of embeddings is shorter than
+    any of them.
     """
     unit = canvas.window // canvas.grid
     rows = [_mix(window.y.start / unit + i, canvas.cells[0]) for i in range(canvas.grid)]
@@ -313,18 +289,9 @@ def window_styles(
 
 
 def spread_style(styles: NDArray[np.float32], canvas: Canvas) -> NDArray[np.float32]:
-    """Extend a grid of embeddings over a canvas by mirroring.
+    """Extend a grid of embeddings, (rows, columns, dimension), over all cells of a canvas.
 
-    Parameters
-    ----------
-    styles : array, float32, (rows, columns, dimension)
-        For example those of one tile.
-    canvas : Canvas
-
-    Returns
-    -------
-    array, float32, (rows, columns, dimension)
-        An embedding for every cell of the canvas.
+    It is mirrored at its edges.
     """
     return spread_over(styles, canvas.cells)
 

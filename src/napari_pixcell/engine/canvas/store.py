@@ -54,7 +54,6 @@ class CanvasStore:
     ----------
     key : str
         Name of its folder. The same work has the same key.
-    canvas : Canvas
     channels : int
         Number of latent channels.
     folder : Path, optional

@@ -20,17 +20,15 @@ from napari_pixcell.engine.canvas.plan import spread_over
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import Family
+from napari_pixcell.words import counted
 
 ROUNDS, CLOSE = 50, 1e-9  # of the spherical mean: most iterations, and step at which it converged
 
 
 def as_grid(embedding: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return embeddings as a grid: (rows, columns, dimension).
+    """Return the embeddings of one tile, (tokens, dimension), or a region as a grid.
 
-    Parameters
-    ----------
-    embedding : array, float32, (tokens, dimension) or (rows, columns, dimension)
-        Of one tile, with the tokens of a square row by row, or of a larger region.
+    The grid is (rows, columns, dimension). Tokens are those of a square, row by row.
 
     Raises
     ------
@@ -50,13 +48,7 @@ def as_grid(embedding: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def for_family(grid: NDArray[np.float32], family: Family) -> PackedArray:
-    """Pack a grid of embeddings for a request. The grid of one tile becomes its tokens.
-
-    Parameters
-    ----------
-    grid : array, float32, (rows, columns, dimension)
-    family : Family
-    """
+    """Pack embeddings, (rows, columns, dimension), for a request: one tile's as its tokens."""
     if grid.shape[:2] == (family.grid, family.grid):
         grid = grid.reshape(family.grid**2, -1)
     return PackedArray.pack(np.asarray(grid, np.float32))
@@ -67,10 +59,10 @@ def blend(
     weights: Sequence[float],
     cells: tuple[int, int] | None = None,
 ) -> NDArray[np.float32]:
-    """Blend embeddings by weights.
+    """Blend embeddings by weights: float32, (rows, columns, dimension).
 
     A grid of another shape is extended by mirroring, as it is when used alone. Each end of a
-    blend thus equals that style alone.
+    blend thus equals that style alone, with its values unchanged.
 
     Parameters
     ----------
@@ -81,11 +73,6 @@ def blend(
     cells : (rows, columns), optional
         Grid of the blend. By default that of the first embedding.
 
-    Returns
-    -------
-    array, float32, (rows, columns, dimension)
-        If one style has all the weight, its values are unchanged.
-
     Raises
     ------
     PixCellError
@@ -94,7 +81,8 @@ def blend(
     grids = [as_grid(np.asarray(one)) for one in embeddings]
     if not grids or len(grids) != len(weights):
         raise PixCellError(
-            f"There are {len(grids)} styles and {len(weights)} weights. Give each style one weight."
+            f"There are {counted(len(grids), 'style')} and {counted(len(weights), 'weight')}. Give "
+            "each style one weight."
         )
     if not all(math.isfinite(w) and w >= 0 for w in weights) or not sum(weights):
         raise PixCellError("Weights of styles must be 0 or more, and at least one more than 0.")

@@ -30,7 +30,7 @@ from napari_pixcell.engine.events import Embedding
 from napari_pixcell.files import UNFINISHED, write_whole
 from napari_pixcell.folders import cache_folder
 from napari_pixcell.models.catalogue import Family
-from napari_pixcell.models.identity import encoder_identity
+from napari_pixcell.models.store import encoder_identity
 from napari_pixcell.preferences import megabytes
 from napari_pixcell.serialization import to_json
 from napari_pixcell.slides.content import pixels_stamp
@@ -63,7 +63,7 @@ class EmbeddingKey:
     tile, grid : int
         Side of the model's tile in px, and embeddings along its side.
     encoder : str
-        See :func:`napari_pixcell.models.identity.encoder_identity`.
+        See :func:`napari_pixcell.models.store.encoder_identity`.
     """
 
     content: str
@@ -88,22 +88,10 @@ class EmbeddingKey:
 def embedding_key(
     slide: Slide, region: Region, family: Family, pixels: NDArray[np.uint8] | None = None
 ) -> EmbeddingKey | None:
-    """Return the key of the embedding of a region.
+    """Return the key of the embedding of a region in level-0 pixels.
 
-    Parameters
-    ----------
-    slide : Slide
-    region : Region
-        In level-0 pixels.
-    family : Family
-        Determines encoder, tile and pixel size.
-    pixels : (height, width, 3) uint8, optional
-        Pixels of the region, for slides that their file does not identify.
-
-    Returns
-    -------
-    EmbeddingKey or None
-        None if the slide needs pixels and none are given, or the encoder is not installed.
+    Slides that their file does not identify need the region's ``pixels``, uint8 (height, width, 3).
+    The key is None if they are missing, or the encoder is not installed.
     """
     content = slide.content() if pixels is None else pixels_stamp(pixels)
     encoder = encoder_identity(family) if content is not None else None
@@ -182,7 +170,7 @@ class EmbeddingCache:
             return False
         try:
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            write_whole(self.folder / key.name, lambda path: _write(path, content))
+            write_whole(self.folder / key.name, lambda path: _write(path, content), private=True)
         except OSError as error:
             log.warning("an embedding could not be stored (%s)", error.strerror)
             return False

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pixcell.cells.reading.detecting import holds_cells
+from napari_pixcell.cells.reading.limits import holds_cells
 from napari_pixcell.engine.styles.style import small_picture
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import Family
@@ -22,14 +22,9 @@ PREVIEW = 256  # px of the longer side that a thumbnail is made from
 
 @dataclass(frozen=True, eq=False)
 class StylePicture:
-    """A picture whose whole area is one style.
+    """A picture with its pixel size, whose whole area is one style.
 
-    Parameters
-    ----------
-    slide : Slide
-        The picture, with its pixel size.
-    note : str
-        What was assumed about it; empty if nothing was.
+    ``note`` says what was assumed about it; empty if nothing was.
     """
 
     slide: Slide
@@ -89,20 +84,9 @@ def open_picture(path: Path, family: Family, mpp: float | None = None) -> StyleP
 
 
 def check_picture_size(name: str, slide: Slide, family: Family) -> None:
-    """Raise if a picture cannot be one style.
+    """Raise PixCellError if a picture is smaller than a tile or larger than ``MOST_TILES`` tiles.
 
-    Parameters
-    ----------
-    name : str
-        Subject of the message.
-    slide : Slide
-        The picture.
-    family : Family
-
-    Raises
-    ------
-    PixCellError
-        If it is smaller than a tile or larger than :data:`MOST_TILES` tiles.
+    ``name`` is the subject of the message.
     """
     height, width = slide.shape
     scale = slide.require_mpp() / family.mpp

@@ -79,12 +79,10 @@ def _start(centre: float, side: float, whole: int) -> float:
 def lay_grid(
     slide: Slide, family: Family, most: int = MOST_TILES, side: float | None = None
 ) -> SurveyGrid:
-    """Choose the tiles at which a slide is sampled.
+    """Choose the tiles at which a slide with a known pixel size is sampled.
 
     Parameters
     ----------
-    slide : Slide
-        With a known pixel size.
     family : Family
         Determines the tile, which is the least distance between samples.
     most : int
@@ -124,16 +122,7 @@ def lay_grid(
 
 
 def find_tissue(picture: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Return the mask of the tissue, by Otsu's threshold of saturation.
-
-    Parameters
-    ----------
-    picture : array, uint8, (height, width, 3)
-
-    Returns
-    -------
-    array, bool, (height, width)
-    """
+    """Return the mask of the tissue, bool (height, width), by Otsu's threshold of saturation."""
     from skimage import color, filters  # slow to import
 
     hsv = color.rgb2hsv(picture)
@@ -187,15 +176,7 @@ def alike(values: NDArray[Any], wanted: NDArray[Any]) -> NDArray[np.float32]:
 
 @dataclass(frozen=True)
 class Match:
-    """A tile that is similar to a region.
-
-    Parameters
-    ----------
-    region : Region
-        In level-0 pixels.
-    similarity : float
-        0 to 1, see :func:`alike`.
-    """
+    """A tile similar to a region, in level-0 pixels. Similarity is 0 to 1, see :func:`alike`."""
 
     region: Region
     similarity: float
@@ -209,24 +190,17 @@ class Match:
 def best_matches(
     grid: SurveyGrid, heat: NDArray[np.float32], region: Region, count: int = 6
 ) -> list[Match]:
-    """Return the tiles that are most similar to a region.
+    """Return the tiles that are most similar to a region in level-0 pixels, the best first.
 
-    No two of them are neighbours, and none overlaps the region.
+    No two of them are neighbours, and none overlaps the region. Tiles with hardly any similarity
+    are left out.
 
     Parameters
     ----------
-    grid : SurveyGrid
     heat : array, float32, (rows, columns)
         Similarity of each tile, NaN where unknown.
-    region : Region
-        In level-0 pixels.
     count : int
-        Largest number of matches. Tiles with hardly any similarity are left out.
-
-    Returns
-    -------
-    list of Match
-        The most similar first.
+        Largest number of matches.
     """
     chosen: list[tuple[int, int]] = []
     matches: list[Match] = []

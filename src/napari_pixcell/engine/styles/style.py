@@ -50,7 +50,7 @@ class Style:
         Any words.
     embedding : array, float32, (rows, columns, dimension)
     encoder : str
-        See :func:`napari_pixcell.models.identity.encoder_kind`.
+        See :func:`napari_pixcell.models.store.encoder_kind`.
     family : str
         Name of the family that embedded it, for display.
     made_of : tuple of (str, float)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from napari_pixcell.engine.events import Embedding
 from napari_pixcell.engine.packed import PackedArray
-from napari_pixcell.engine.request import EmbedRequest
+from napari_pixcell.engine.request_values import EmbedRequest
 from napari_pixcell.engine.styles.cache import EmbeddingCache, EmbeddingKey, embedding_key
 from napari_pixcell.engine.styles.similarity import alike, lay_grid
 from napari_pixcell.errors import PixCellError
@@ -31,9 +31,7 @@ class SurveyBatch:
     request : EmbedRequest
         Their pixels, row by row. The last tile is repeated to fill a rectangle.
     tiles : tuple of int
-        Their numbers in the grid.
-    keys : tuple of EmbeddingKey or None
-        Cache key of each.
+        Their numbers in the grid, each with its cache key in ``keys``.
     """
 
     request: EmbedRequest
@@ -55,19 +53,14 @@ class Survey:
     family : Family
         Provides the encoder.
     cache : EmbeddingCache, optional
-        Cache of the embeddings. Without it nothing is stored.
+        Without it nothing is stored.
 
     Attributes
     ----------
     grid : SurveyGrid
-        The tiles.
+        The tiles. Raises as :func:`napari_pixcell.engine.styles.similarity.lay_grid`.
     unreadable : set of int
         Numbers of the tiles that could not be read.
-
-    Raises
-    ------
-    PixCellError
-        As :func:`napari_pixcell.engine.styles.similarity.lay_grid`.
     """
 
     def __init__(self, slide: Slide, family: Family, cache: EmbeddingCache | None = None) -> None:
@@ -99,17 +92,10 @@ class Survey:
         self.unreadable.clear()
 
     def following(self, most: int) -> SurveyBatch | None:
-        """Read the next tiles that are not embedded yet.
+        """Read the next tiles that are not embedded yet, for a request and :meth:`add`.
 
-        Parameters
-        ----------
-        most : int
-            Largest number of tiles, but at least the number of embeddings per tile.
-
-        Returns
-        -------
-        SurveyBatch or None
-            To be embedded; pass the result to :meth:`add`. None if no tile is left.
+        ``most`` is the largest number of tiles, but at least the number of embeddings per tile.
+        Returns None if no tile is left.
         """
         first = embedding_key(self.slide, self._tiles[0], self._single)
         if not self._looked_up:
@@ -155,16 +141,10 @@ class Survey:
                 self.cache.keep(key, Embedding(value[None], event.encoder))
 
     def heat(self, wanted: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the map of similarities to a region.
+        """Return the map of similarities to a region, float32 (rows, columns), see :func:`alike`.
 
-        Parameters
-        ----------
-        wanted : array, float32, (..., dimension)
-
-        Returns
-        -------
-        array, float32, (rows, columns)
-            0 to 1, see :func:`alike`. NaN on glass and where a tile is not embedded.
+        It is NaN on glass and where a tile is not embedded. ``wanted``, (..., dimension), are the
+        embeddings of the region.
 
         Raises
         ------

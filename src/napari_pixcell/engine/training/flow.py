@@ -54,11 +54,9 @@ class TrainedFlow:
     Parameters
     ----------
     flow : StainFlowMLP
-        With the weights of the step with the least held-out error.
+        With the weights of the ``step`` with the least held-out error.
     held_out : float
         That error, see :class:`TrainingProgress`.
-    step : int
-        That step.
     stopped : bool
         Whether training stopped early because the error no longer improved.
     """
@@ -106,7 +104,6 @@ def train_flow(
     every, patience : int
         Steps between evaluations of the held-out pairs, and evaluations without improvement
         after which training stops.
-    seed : int
     on_progress, on_checkpoint : callable
         Called at each evaluation. A checkpoint can be passed as ``resume``.
     resume : mapping, optional

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from napari_pixcell.engine.embedding import cut_tiles, embed_tiles
+from napari_pixcell import __version__
 from napari_pixcell.engine.events import Event, Notice, Progress, Trained
 from napari_pixcell.engine.loaded_models import LoadedModels
 from napari_pixcell.engine.pipeline import encode_picture
+from napari_pixcell.engine.tile_embedding import cut_tiles, embed_tiles
 from napari_pixcell.engine.training.flow import TrainingProgress, flow_error, train_flow
 from napari_pixcell.engine.training.lora_stage import LoraTiles, run_lora_stage
 from napari_pixcell.engine.training.pairs import (
@@ -26,7 +29,6 @@ from napari_pixcell.engine.training.pairs import (
     read_pair,
     whole_tiles,
 )
-from napari_pixcell.engine.training.registering import base_family, register
 from napari_pixcell.engine.training.request import TrainRequest
 from napari_pixcell.engine.training.stain_folder import (
     CARD,
@@ -37,12 +39,13 @@ from napari_pixcell.engine.training.stain_folder import (
     EmbeddedPairs,
     StainFolder,
 )
+from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import BUILT_IN, Family
-from napari_pixcell.models.identity import encoder_identity
-from napari_pixcell.models.own_families import check_not_taken, check_own_name
-from napari_pixcell.models.store import require
+from napari_pixcell.models.families import families
+from napari_pixcell.models.own_families import check_not_taken, check_own_name, write_own_family
+from napari_pixcell.models.store import encoder_identity, require
 from napari_pixcell.models.weights import cached_sha256, load_file
-from napari_pixcell.networks import StainFlowMLP
+from napari_pixcell.networks.stain_flow import StainFlowMLP, flow_sizes
 
 FORMAT = 1  # increase it when the same pairs and settings yield another stain
 EVALUATE_EVERY = 50  # steps of the flow
@@ -51,23 +54,81 @@ EXCHANGED = (
     "In {count} of {all} pairs, H&E and IHC seem to be exchanged or to show other stains. Check "
     "the folders."
 )
+CARD_FORMAT = 1
+GUIDANCE = 1.2  # of the published stains
+FIGURES = (
+    "held-out error",
+    "by one shift",
+    "best step",
+    "stopped early",
+    "tiles",
+    "tiles kept apart",
+)
 
-T = TypeVar("T")
-Fitting = Callable[[Callable[[], T], Callable[[str], None]], T]
+
+def base_family(name: str) -> Family:
+    """Return the family that a stain can be trained on.
+
+    Raises PixCellError if it is not built in, or not completely installed.
+    """
+    if name not in BUILT_IN:
+        what = "is your own" if name in families() else "does not exist"
+        raise PixCellError(
+            f"The model “{name}” {what}. Train a stain on one of: {', '.join(BUILT_IN)}."
+        )
+    base = BUILT_IN[name]
+    for part in base.parts:
+        require(base, part)
+    return base
+
+
+def register(
+    folder: StainFolder,
+    request: TrainRequest,
+    base: Family,
+    parts: Mapping[str, Path],
+    figures: Mapping[str, Any],
+) -> None:
+    """Register a stain as one of the user's families, and write its card with the figures.
+
+    ``base`` is the family it was trained on, whose terms extend to the stain. ``parts`` are its
+    weight files, by their part of the family.
+    """
+    licence = f"trained by you on {base.title}, whose terms extend to it"
+    notice = (
+        f"{'DEMO' if base.bundled else 'Synthetic'}: a virtual stain trained by its user on "
+        f"{base.title}, not a real one. Its cells may differ in position from those of the H&E. "
+        "For research use only, not for diagnosis"
+    )
+    settings = {"title": f"Virtual {request.name}", "notice": notice, "guidance": GUIDANCE}
+    write_own_family(request.name, base, settings, parts, licence)
+    folder.write_json(
+        CARD,
+        {
+            "napari-pixcell stain": CARD_FORMAT,
+            "name": request.name,
+            "base": base.name,
+            **figures,
+            "steps": request.steps,
+            "seed": request.seed,
+            "weights": {kind: cached_sha256(path) for kind, path in parts.items()},
+            "licence": f"{licence}: {base.licence}",
+            "notice": notice,
+            "versions": {"napari-pixcell": __version__, "torch": version("torch")},
+            "made": datetime.now(UTC).isoformat(timespec="seconds"),
+        },
+    )
 
 
 class TrainingRun:
-    """Runs one request to train a stain.
+    """Runs one request to train a stain, or resumes it.
 
     Parameters
     ----------
-    request : TrainRequest
     loaded : LoadedModels
         Provides the networks of the base.
-    emit : callable
-        Receives events.
-    check : callable
-        Raises once the user has cancelled the request.
+    emit, check : callable
+        Receives events, and raises once the user has cancelled the request.
     fitting : callable
         Runs a function, again with other settings if memory is full.
     """
@@ -142,17 +203,10 @@ class TrainingRun:
         return EmbeddedPairs(found, keys, hold_out([p.tissue for p in found], self.request.seed))
 
     def _pair_key(self, base: Family, pair: StainPair) -> str:
-        side, grid = base.tile // base.grid, base.grid
         vae = require(base, base.part("vae"))  # type: ignore[arg-type]
-        return pair.key(
-            FORMAT,
-            encoder_identity(base),
-            cached_sha256(vae.weights),
-            self.request.mpp,
-            base.mpp,
-            side,
-            grid,
-        )
+        weights = encoder_identity(base), cached_sha256(vae.weights)
+        mpp = self.request.mpp, base.mpp
+        return pair.key(FORMAT, *weights, *mpp, base.tile // base.grid, base.grid)
 
     def _compute(self, base: Family, pair: StainPair, key: str, latents: bool) -> EmbeddedPair:
         pixels = read_pair(pair, base, self.request.mpp)
@@ -241,7 +295,8 @@ class TrainingRun:
         }
         about = {"stain": self.request.name, "base": self.request.family}
         self.folder.write_tensors(FLOW, trained.flow.state_dict(), about)
-        self.folder.write_json(FLOW_SIZES, _sizes(trained.flow))
+        shapes = {name: tuple(value.shape) for name, value in trained.flow.state_dict().items()}
+        self.folder.write_json(FLOW_SIZES, flow_sizes(shapes))
         self.folder.write_json(CARD, {"signature": signature, **figures})
         self.folder.remove_checkpoint("flow")
         return trained.flow, figures
@@ -280,27 +335,11 @@ class TrainingRun:
         return {"adapter": figures, "adapter signature": own}
 
 
-FIGURES = (
-    "held-out error",
-    "by one shift",
-    "best step",
-    "stopped early",
-    "tiles",
-    "tiles kept apart",
-)
-
-
 def new_flow(width: int) -> StainFlowMLP:
     """Return a new flow: the published one for UNI's embeddings, a smaller one for others."""
     if width == UNI:
         return StainFlowMLP()
     return StainFlowMLP(width, width, width, width, width, num_res_blocks=4)
-
-
-def _sizes(flow: StainFlowMLP) -> dict[str, int]:
-    from napari_pixcell.networks.stain_flow import flow_sizes
-
-    return flow_sizes({name: tuple(value.shape) for name, value in flow.state_dict().items()})
 
 
 def _shift_error(source: Tensor, target: Tensor, held: Tensor, wanted: Tensor) -> float:

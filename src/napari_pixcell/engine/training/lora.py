@@ -68,8 +68,8 @@ def train_lora(
 
     The denoising loss is weighted by Min-SNR (Hang et al., 2303.09556). If pairs are aligned, a
     fraction of the examples can start from the H&E instead of the stain. At each time they retain
-    as much of the H&E as the solver retains of its start. The adapter thus learns to finish what
-    :class:`~napari_pixcell.engine.request.GenerateRequest` starts with ``start`` and ``strength``.
+    as much of the H&E as the solver retains of its start. The adapter thus learns to finish what a
+    :class:`~napari_pixcell.engine.request_values.GenerateRequest` with ``start`` begins.
 
     Parameters
     ----------
@@ -79,25 +79,17 @@ def train_lora(
         The family's configuration of noise and prediction.
     draw : callable
         Returns a random batch on the transformer's device, given a random generator.
-    rank : int
-        Rank of the adapter.
-    targets : iterable of str
-        Suffixes of the names of the adapted layers.
-    steps : int
-        Total number of steps.
-    rate : float
-        Peak learning rate.
-    without_style : float
-        Fraction of the examples trained without their embedding, for guidance.
-    from_start : float
-        Fraction of the examples that start from the H&E.
+    rank, targets : int, iterable of str
+        Rank of the adapter, and suffixes of the names of the adapted layers.
+    steps, rate, seed : int, float, int
+        Total number of steps, peak learning rate, and seed of all random choices.
+    without_style, from_start : float
+        Fractions of the examples trained without their embedding, for guidance, and of those
+        that start from the H&E.
     precision : torch.dtype, optional
         Precision of autocast. By default that of the weights.
     every : int
-        Steps between reports and checkpoints.
-    seed : int
-    on_progress, on_checkpoint : callable
-        Called at these intervals. A checkpoint can be passed as ``resume``.
+        Steps between calls of ``on_progress`` and ``on_checkpoint``.
     resume : mapping, optional
         Checkpoint to resume from.
     run : callable, optional
@@ -181,13 +173,7 @@ def adapter_loss(
 
 
 class Noising:
-    """Makes noisy latents and the targets to predict from them.
-
-    Parameters
-    ----------
-    scheduler : mapping
-        Configuration of a ``DPMSolverMultistepScheduler``.
-    """
+    """Makes noisy latents and the targets to predict from them, by a scheduler's configuration."""
 
     def __init__(self, scheduler: Mapping[str, Any]) -> None:
         from diffusers import DPMSolverMultistepScheduler

@@ -24,11 +24,10 @@ from napari_pixcell.engine.training.pairs import whole_tiles
 from napari_pixcell.engine.training.request import TrainRequest
 from napari_pixcell.engine.training.stain_folder import EmbeddedPairs
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.models.adapters import open_adapter
 from napari_pixcell.models.build import read_config
 from napari_pixcell.models.catalogue import Family
 from napari_pixcell.models.loading import load_part, pick_dtype
-from napari_pixcell.models.lora import attach_lora
+from napari_pixcell.models.lora import attach_lora, open_adapter
 from napari_pixcell.models.store import require
 from napari_pixcell.words import counted
 
@@ -54,12 +53,10 @@ class LoraTiles:
     ----------
     base : Family
         The family that the stain is trained on.
-    embedded : EmbeddedPairs
     latents : list of array
         Latents of each pair, see :meth:`~.stain_folder.StainFolder.keep_latents`.
     flow : StainFlowMLP
         The trained flow. Its output for the H&E is the style used for generation.
-    request : TrainRequest
 
     Raises
     ------
@@ -140,8 +137,6 @@ def run_lora_stage(
 
     Parameters
     ----------
-    tiles : LoraTiles
-    device : torch.device
     emit, check : callable
         Receives events, and raises once the user has cancelled.
     keep, kept : callable
@@ -149,10 +144,8 @@ def run_lora_stage(
 
     Returns
     -------
-    tensors : dict of str to Tensor
-        Under the published names.
-    figures : dict
-        Its results on held-out tiles.
+    tensors, figures : dict
+        Tensors under the published names, and results on held-out tiles.
 
     Raises
     ------

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pixcell.cells.ihc.look import looks_like
+from napari_pixcell.cells.ihc.deconvolution import looks_like
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.files import write_whole
 from napari_pixcell.models.catalogue import Family
@@ -69,13 +69,9 @@ class PairPixels:
 
 
 def folder_pairs(he: Path, ihc: Path) -> tuple[list[StainPair], str]:
-    """StainPair the images of two folders by name, or by order if no name is in both.
+    """Pair the images of two folders by name, or by order if no name is in both.
 
-    Returns
-    -------
-    pairs : list of StainPair
-    note : str
-        How they were paired, for the user. Empty if names agree.
+    Returns the pairs, and for the user how they were paired; empty if names agree.
 
     Raises
     ------
@@ -105,15 +101,9 @@ def folder_pairs(he: Path, ihc: Path) -> tuple[list[StainPair], str]:
 
 
 def read_pair(pair: StainPair, family: Family, mpp: float | None = None) -> PairPixels:
-    """Read both images of a pair.
+    """Read both images of a pair at the family's pixel size, also files that state none.
 
-    Parameters
-    ----------
-    pair : StainPair
-    family : Family
-        Its pixel size is used, also for files that state none.
-    mpp : float, optional
-        Pixel size of the files in µm, instead of the one they state.
+    ``mpp`` is the pixel size of the files in µm, if not the one they state.
 
     Raises
     ------
@@ -142,16 +132,10 @@ def read_pair(pair: StainPair, family: Family, mpp: float | None = None) -> Pair
 
 
 def hold_out(tissue: Sequence[NDArray[np.bool_]], seed: int = 0) -> list[NDArray[np.bool_]]:
-    """Return the masks of the held-out tiles of each pair.
+    """Return the masks of the held-out tiles of each pair, given those of its tissue.
 
     They are whole pairs if there are enough, because neighbours in one image look alike. Else they
-    are the right side of each image, or the lower one.
-
-    Parameters
-    ----------
-    tissue : sequence of array, bool, (rows, columns)
-        Tissue of each pair.
-    seed : int
+    are the right side of each image, or the lower one. Masks are bool, (rows, columns).
 
     Raises
     ------
@@ -190,21 +174,10 @@ def whole_tiles(cells: tuple[int, ...], grid: int) -> list[tuple[int, int]]:
 def write_region_pair(
     he: tuple[Slide, Region], ihc: tuple[Slide, Region], family: Family, folder: Path
 ) -> tuple[Path, Path]:
-    """Crop two regions from slides, and add them to folders of pairs.
+    """Crop two regions of one size in µm from slides, and add them to folders of pairs.
 
-    Parameters
-    ----------
-    he, ihc : (Slide, Region)
-        Of the same size in µm.
-    family : Family
-        Its pixel size is used.
-    folder : Path
-        Parent of the folders of H&E and IHC, which :func:`folder_pairs` reads.
-
-    Returns
-    -------
-    he, ihc : Path
-        The two folders.
+    ``folder`` is the parent of the folders of H&E and IHC, which are returned and which
+    :func:`folder_pairs` reads. The images have the family's pixel size.
 
     Raises
     ------

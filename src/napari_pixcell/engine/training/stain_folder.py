@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
@@ -33,15 +33,10 @@ SECONDS = 20.0  # between checkpoints on disk
 
 @dataclass(frozen=True, eq=False)
 class EmbeddedPair:
-    """The embeddings of a pair.
+    """The embeddings of a pair, float32, (rows, columns, dimension).
 
-    Parameters
-    ----------
-    he, ihc : array, float32, (rows, columns, dimension)
-    tissue : array, bool, (rows, columns)
-        Mask of the tiles that are not glass.
-    exchanged : bool
-        Whether H&E and IHC seem to be exchanged.
+    ``tissue`` is the mask of the tiles that are not glass. ``exchanged`` is true if H&E and IHC
+    seem to be exchanged.
     """
 
     he: NDArray[np.float32]
@@ -54,13 +49,7 @@ class EmbeddedPair:
 class EmbeddedPairs:
     """All pairs, embedded and split.
 
-    Parameters
-    ----------
-    pairs : list of EmbeddedPair
-    keys : list of str
-        Identifies each.
-    held_out : list of array, bool, (rows, columns)
-        Mask of the held-out tiles of each.
+    ``keys`` identifies each, and ``held_out`` are masks of its held-out tiles, (rows, columns).
     """
 
     pairs: list[EmbeddedPair]
@@ -79,13 +68,7 @@ class EmbeddedPairs:
 
 
 class StainFolder:
-    """The folder of one stain.
-
-    Parameters
-    ----------
-    path : Path
-        Created on the first write.
-    """
+    """The folder of one stain, created on the first write."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -95,10 +78,7 @@ class StainFolder:
     def locked(self) -> Iterator[None]:
         """Prevent other processes from training the same stain.
 
-        Raises
-        ------
-        PixCellError
-            If one does already, or the folder cannot be written to.
+        Raises PixCellError if one does already, or the folder cannot be written to.
         """
         try:
             self.work.mkdir(parents=True, exist_ok=True)
@@ -127,12 +107,7 @@ class StainFolder:
 
     def keep_embedded(self, key: str, pair: EmbeddedPair) -> None:
         """Store an embedded pair."""
-
-        def write(path: Path) -> None:
-            with path.open("wb") as file:
-                np.savez(file, **vars(pair))
-
-        self._write(self.work / f"{key}.npz", write)
+        self._save(f"{key}.npz", lambda file: np.savez(file, **vars(pair)))
 
     def has_latents(self, key: str) -> bool:
         """Whether the latents of a pair are stored."""
@@ -147,12 +122,7 @@ class StainFolder:
 
     def keep_latents(self, key: str, latents: NDArray[np.float16]) -> None:
         """Store latents of whole tiles: float16, (tiles, 2, channels, h, w), H&E first."""
-
-        def write(path: Path) -> None:
-            with path.open("wb") as file:
-                np.save(file, latents)
-
-        self._write(self.work / f"{key}.npy", write)
+        self._save(f"{key}.npy", lambda file: np.save(file, latents))
 
     def checkpoint(self, stage: str, signature: str) -> dict[str, Any] | None:
         """Return the last checkpoint of a stage, or None if there is none with this signature."""
@@ -208,6 +178,13 @@ class StainFolder:
     def write_json(self, name: str, value: Mapping[str, Any]) -> None:
         """Write a JSON file."""
         self._write(self.path / name, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+
+    def _save(self, name: str, save_to: Callable[[BinaryIO], None]) -> None:
+        def write(path: Path) -> None:
+            with path.open("wb") as file:  # NumPy would add a suffix to a path
+                save_to(file)
+
+        self._write(self.work / name, write)
 
     def _write(self, path: Path, content: Write | bytes | str) -> None:
         try:

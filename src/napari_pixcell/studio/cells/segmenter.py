@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from napari_pixcell.cells.methods import LayoutSource, SegmentMethod
 from napari_pixcell.engine.events import Event, Failure, Finished, SegmentedLayout
 from napari_pixcell.engine.packed import PackedArray
-from napari_pixcell.engine.request import SegmentRequest
+from napari_pixcell.engine.request_values import SegmentRequest
 from napari_pixcell.slides.region import Region
 from napari_pixcell.studio.tasks import Task, Tasks
 
@@ -25,13 +25,7 @@ T = TypeVar("T")
 
 @dataclass(eq=False, kw_only=True)
 class SegmentTask(Task):
-    """A segmentation that waits or runs.
-
-    Parameters
-    ----------
-    how : SegmentMethod
-        Method and thresholds.
-    """
+    """A segmentation that waits or runs."""
 
     how: SegmentMethod
     message: str = "Segmenting nuclei"
@@ -64,11 +58,9 @@ class Seen:
         self._outlined: tuple[float, NDArray[np.int32]] | None = None
 
     def shows(self, slide: Any, region: Region, mpp: float) -> bool:
-        """True if it is this region."""
         return self._slide() is slide and (self._region, self._mpp) == (region, mpp)
 
     def packed(self, slide: Any) -> PackedArray:
-        """Return its pixels for a request."""
         if self._packed is None:
             self._packed = PackedArray.pack(slide.read(self._region, self._mpp))
         return self._packed

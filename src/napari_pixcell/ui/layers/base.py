@@ -12,7 +12,7 @@ from napari.viewer import Viewer
 from qtpy.QtCore import QObject, QTimer
 
 from napari_pixcell.slides import Region, placement
-from napari_pixcell.slides.placement import AXES, UNITS
+from napari_pixcell.slides.region import AXES, UNITS
 from napari_pixcell.studio.session import Session
 from napari_pixcell.ui.arrange import single_shot
 from napari_pixcell.ui.layers.slide import origin, role

@@ -12,8 +12,7 @@ from napari.layers import Labels
 from psygnal import Signal
 
 from napari_pixcell.cells import editing
-from napari_pixcell.cells.editing import Point
-from napari_pixcell.cells.patch import Patch
+from napari_pixcell.cells.editing import Patch, Point
 from napari_pixcell.studio.regions.item import RegionItem
 from napari_pixcell.ui.layers.base import LayerStack
 from napari_pixcell.ui.layers.layer_keys import TOOL_KEYS, bind_escape, bind_keys

@@ -9,7 +9,7 @@ from napari.layers import Shapes
 from numpy.typing import NDArray
 
 from napari_pixcell.slides import Region
-from napari_pixcell.slides.placement import AXES, UNITS, region_to_world, world_to_region
+from napari_pixcell.slides.region import AXES, UNITS, region_to_world, world_to_region
 from napari_pixcell.ui.layers.base import LayerStack, SessionLayer
 from napari_pixcell.ui.layers.slide import ROLE, origin
 

@@ -7,7 +7,7 @@ from typing import Any
 from napari.layers import Image
 
 from napari_pixcell.slides import Region
-from napari_pixcell.studio.similar_job import Similar
+from napari_pixcell.studio.similar import Similar
 from napari_pixcell.ui.layers.base import LayerStack, SessionLayer
 from napari_pixcell.ui.layers.slide import ROLE
 

@@ -8,8 +8,7 @@ from typing import Any
 
 from napari.layers import Labels
 
-from napari_pixcell.cells.editing import Point
-from napari_pixcell.cells.patch import Patch
+from napari_pixcell.cells.editing import Patch, Point
 from napari_pixcell.studio.session import Session
 
 JITTER = 0.2  # of size and angle, so that no two nuclei are alike

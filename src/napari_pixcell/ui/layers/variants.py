@@ -10,7 +10,7 @@ import numpy as np
 from napari.layers import Image
 from numpy.typing import NDArray
 
-from napari_pixcell.slides.pyramid import pyramid
+from napari_pixcell.slides.resample import pyramid
 from napari_pixcell.slides.stored_picture import StoredPicture
 from napari_pixcell.slides.window import SlideView
 from napari_pixcell.studio.generation.target import Target

@@ -12,7 +12,7 @@ from qtpy.QtGui import QPixmap
 
 from napari_pixcell.cells import condition_image
 from napari_pixcell.engine.presets import EXACT
-from napari_pixcell.engine.request import GenerateRequest
+from napari_pixcell.engine.request_values import GenerateRequest
 from napari_pixcell.studio.background import Background
 from napari_pixcell.studio.results.gallery import Gallery
 from napari_pixcell.studio.results.results import Result

@@ -10,8 +10,8 @@ from qtpy.QtGui import QColor, QPainter, QPaintEvent, QPen
 from qtpy.QtWidgets import QWidget
 
 from napari_pixcell.studio.results.lazy_pictures import UNREADABLE
+from napari_pixcell.studio.review.captions import flag_sentences, pair_words, score_lines
 from napari_pixcell.studio.review.review import Review
-from napari_pixcell.studio.review.review_words import flag_sentences, pair_words, score_lines
 from napari_pixcell.ui.arrange import column, scrolled
 from napari_pixcell.ui.review.thumbnails import MARKS, draw_fitted
 from napari_pixcell.ui.widgets import AMBER, Text

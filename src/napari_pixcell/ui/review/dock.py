@@ -16,10 +16,10 @@ from qtpy.QtWidgets import QSplitter
 
 from napari_pixcell.datasets.store.dataset import DESCRIPTION
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.slides.placement import AXES, UNITS
-from napari_pixcell.studio.review.open_dataset import Pair
+from napari_pixcell.slides.region import AXES, UNITS
+from napari_pixcell.studio.review.columns import counts, used
+from napari_pixcell.studio.review.open_dataset import LoadedPair
 from napari_pixcell.studio.review.review import Review
-from napari_pixcell.studio.review.review_list import counts, used
 from napari_pixcell.ui.arrange import column, row
 from napari_pixcell.ui.dialogs import ask_folder
 from napari_pixcell.ui.docked import Docked, find_or_open
@@ -178,7 +178,7 @@ def open_review(viewer: napari.viewer.Viewer, folder: Path | None = None) -> Rev
     return review
 
 
-def show_pair(viewer: napari.viewer.Viewer, pair: Pair) -> None:
+def show_pair(viewer: napari.viewer.Viewer, pair: LoadedPair) -> None:
     """Show image and mask of a pair left of all layers, in place of the previous pair."""
     layers = viewer.layers
     for layer in [one for one in layers if role(one) == ROLE_OF_PAIR]:

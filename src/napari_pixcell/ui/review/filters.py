@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QBoxLayout, QComboBox, QWidget
 
+from napari_pixcell.studio.review.captions import SORTS
+from napari_pixcell.studio.review.columns import CELLS, NUMBER, SHOW, shown
 from napari_pixcell.studio.review.review import Review
-from napari_pixcell.studio.review.review_list import CELLS, NUMBER, SHOW, shown
-from napari_pixcell.studio.review.review_words import SORTS
 from napari_pixcell.ui.arrange import column, row
 from napari_pixcell.ui.widgets import allow, button, combo, offer
 

@@ -11,8 +11,8 @@ from qtpy.QtGui import QColor, QFont, QImage, QPainter, QPen
 from qtpy.QtWidgets import QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from napari_pixcell.studio.results.lazy_pictures import UNREADABLE
+from napari_pixcell.studio.review.captions import caption, flag_sentences, pair_words
 from napari_pixcell.studio.review.review import Review
-from napari_pixcell.studio.review.review_words import caption, flag_sentences, pair_words
 from napari_pixcell.ui.widgets import AMBER, BLUE
 
 SIDE = 88  # px of a thumbnail

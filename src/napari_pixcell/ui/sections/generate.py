@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QComboBox, QFrame, QLabel
 from superqt import QLargeIntSpinBox
 
 from napari_pixcell.engine.presets import PRESETS, get_preset
-from napari_pixcell.engine.request import MAX_SEED
+from napari_pixcell.engine.request_values import MAX_SEED
 from napari_pixcell.studio.session import Session
 from napari_pixcell.studio.settings import NOTHING
 from napari_pixcell.ui.arrange import More, column, field_grid, row, show_all, slim

@@ -12,8 +12,7 @@ from qtpy.QtWidgets import QMenu, QToolButton, QWidget
 
 from napari_pixcell.engine.styles.similarity import Match
 from napari_pixcell.studio.session import Session
-from napari_pixcell.studio.similar import BEST
-from napari_pixcell.studio.similar_job import Similar
+from napari_pixcell.studio.similar import BEST, Similar
 from napari_pixcell.ui.arrange import clear, column, row, show_all, tight_grid
 from napari_pixcell.ui.bind import on_edit, set_quietly
 from napari_pixcell.ui.layers.link import LayerLink

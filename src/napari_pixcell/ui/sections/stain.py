@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QCheckBox, QWidget
 
 from napari_pixcell.models.families import stain_name
 from napari_pixcell.studio.session import Session
-from napari_pixcell.studio.stains.sources import NOISE, STAIN_FROM
+from napari_pixcell.studio.settings import NOISE, STAIN_FROM
 from napari_pixcell.ui.arrange import boxed, clear, labelled, row, show_all, tight_grid
 from napari_pixcell.ui.bind import bind, on_edit, set_quietly
 from napari_pixcell.ui.results.sheet_window import SheetWindow
