@@ -1,9 +1,10 @@
-"""A canvas of 16 tiles against two other ways to tile: time, windows and seams.
+"""An image of 16 tiles, compared with two other ways of tiling: time, windows and seams.
 
     python benchmarks/canvas.py [--canvases 4] [--steps 20]
 
-The demo family, one style over the whole canvas: our schedule of windows, half-overlapping ones at
-every step, and tiles that know nothing of each other. They take turns; medians of seconds.
+Uses the demo family with one style everywhere. Compares our schedule of windows with windows that
+overlap by half at every step, and with independent tiles. The methods alternate; prints median
+seconds.
 """
 
 from __future__ import annotations
@@ -33,12 +34,12 @@ WAYS = ("ours", "half overlapping", "side by side")
 
 
 def fused(_canvas: Canvas, steps: int) -> list[Turn]:
-    """Overlap by half at every step."""
+    """Schedule with windows that overlap by half at every step."""
     return [Turn("fused")] * steps
 
 
 def make(engine: Engine, request: GenerateRequest, way: str) -> np.ndarray:
-    """Make the picture in one of the ways."""
+    """Generate the image with one of the methods."""
     if way == "side by side":
         request = replace(request, size=None, count=SIDE**2)
     Canvas.turns = fused if way == "half overlapping" else OURS  # type: ignore[method-assign]

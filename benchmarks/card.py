@@ -1,13 +1,14 @@
-"""The product on this machine's graphics card: numbers, time and memory, one JSON line each.
+"""The product on this machine's GPU: numbers, time and memory, as one JSON line each.
 
     python benchmarks/card.py                     # all parts; 25 GB of disk for full-size weights
-    python benchmarks/card.py demo worker         # some
-    python benchmarks/card.py --tiny              # a trial without a card, in small widths
+    python benchmarks/card.py demo worker         # some parts
+    python benchmarks/card.py --tiny              # a trial with small networks, without a GPU
 
-Parts: ``demo`` (the bundled family against the processor), ``golden`` (the published numbers),
+Parts: ``demo`` (the bundled family, compared with the CPU), ``golden`` (published numbers),
 ``full`` and ``memory`` (each published kind at full size with random weights), ``stains``
-(switching them), ``cellpose``, ``worker`` (the real process: cancelling, freeing, full memory) and
-``teaching``. Pictures of random weights are noise: they prove time and memory, not looks.
+(switching), ``cellpose``, ``worker`` (the real process: cancelling, freeing, full memory) and
+``training``.
+Images from random weights are noise. They measure time and memory, not quality.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import card_demo
 import card_full
 import card_golden
 import card_memory
-import card_teaching
+import card_training
 import card_worker
 from card_figures import Options, say, say_machine
 from random_checkpoints import FULL, TINY
@@ -35,7 +36,7 @@ PARTS = {
     "stains": card_full.measure_stains,
     "cellpose": card_full.measure_cellpose,
     "worker": card_worker.measure,
-    "teaching": card_teaching.measure,
+    "training": card_training.measure,
 }
 SHARED = Path(__file__).parents[2] / "shared"
 
@@ -43,14 +44,14 @@ SHARED = Path(__file__).parents[2] / "shared"
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS))
-    parser.add_argument("--folder", type=Path, default=Path("build/card"), help="of the weights")
+    parser.add_argument("--folder", type=Path, default=Path("build/card"), help="weights folder")
     parser.add_argument("--golden", type=Path, default=SHARED / "golden")
-    parser.add_argument("--tissue", type=Path, help="PNG at 0.5 µm/px, else the sample slide")
-    parser.add_argument("--tiny", action="store_true", help="small widths")
+    parser.add_argument("--tissue", type=Path, help="PNG at 0.5 µm/px; default: the sample slide")
+    parser.add_argument("--tiny", action="store_true", help="use small networks")
     asked = parser.parse_args()
     unknown = set(asked.parts) - set(PARTS)
     if unknown:
-        parser.error(f"there is no part {', '.join(sorted(unknown))}")
+        parser.error(f"unknown part: {', '.join(sorted(unknown))}")
     folder = asked.folder.resolve() / ("tiny" if asked.tiny else "full")
     options = Options(TINY if asked.tiny else FULL, folder, asked.golden, asked.tissue)
     os.environ["PIXCELL_WEIGHTS"] = str(folder)
@@ -62,7 +63,7 @@ def main() -> None:
         for name in asked.parts or PARTS:
             try:
                 PARTS[name](options)
-            except Exception as error:  # what follows is worth measuring all the same
+            except Exception as error:  # the other parts are still worth measuring
                 traceback.print_exc()
                 say(name, failed=f"{type(error).__name__}: {error}"[:300])
 

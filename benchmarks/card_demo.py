@@ -1,4 +1,4 @@
-"""The bundled family on the card: that it works, repeats itself, and is near the processor's."""
+"""The bundled family on the GPU: it works, is reproducible, and agrees with the CPU."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PRECISIONS = (torch.float32, torch.bfloat16, torch.float16)
 
 
 def requests(options: Options, style: PackedArray, wide: PackedArray) -> dict[str, GenerateRequest]:
-    """Give one request of each kind."""
+    """Return one request of each kind."""
     tissue, part = options.tissue(256, 256), np.zeros((256, 256), np.uint8)
     part[64:192, 64:192] = 1
     tile = GenerateRequest("demo", style, options.cells(256, 256), count=3)
@@ -35,18 +35,18 @@ def requests(options: Options, style: PackedArray, wide: PackedArray) -> dict[st
         "start": start,
         "inpainting": replace(start, part=PackedArray.pack(part)),
         "stain": stain,
-        "stain, followed back": replace(stain, invert=True, count=1),
+        "stain, inverted": replace(stain, invert=True, count=1),
     }
 
 
 def measure(options: Options) -> None:
-    """Compare card and processor, one run with the next, and the precisions."""
+    """Compare GPU and CPU, two runs, and the precisions."""
     device = pick_device()
     card, processor = Engine(device), Engine(torch.device("cpu"))
     tissue, large = options.tissue(256, 256), options.tissue(512, 512)
     cells = segment_nuclei(tissue, MPP)
     style, wide = (style_of(card, "demo", pixels) for pixels in (tissue, large))
-    say("demo", what="nuclei found by the built-in method", count=int(cells.max()))
+    say("demo", what="nuclei segmented by the built-in method", count=int(cells.max()))
     one, other = style.unpack(), style_of(processor, "demo", tissue).unpack()
     away = float(np.abs(one - other).max() / np.abs(other).max())
     seconds = median(lambda: style_of(card, "demo", tissue))
@@ -70,15 +70,15 @@ def measure(options: Options) -> None:
 
 
 def _records(engine: Engine, request: GenerateRequest) -> None:
-    """Make each variant of a batch again from its record."""
+    """Reproduce each variant of a batch from its record."""
     found: list[Variant] = []
     engine.run(request, lambda e: found.append(e) if isinstance(e, Variant) else None)
     same = [np.array_equal(engine.reproduce(variant.record), variant.image) for variant in found]
-    say("demo", what="made again from records", device=found[0].record.device, same=all(same))
+    say("demo", what="reproduced from records", device=found[0].record.device, same=all(same))
 
 
 def _precisions(device: torch.device, request: GenerateRequest) -> None:
-    """Compare the precisions, of which the demo family uses float32 and the published ones half."""
+    """Compare the precisions. The demo family uses float32, the published ones half precision."""
     exact = None
     for dtype in PRECISIONS:
         engine = Engine(device)

@@ -1,4 +1,4 @@
-"""What the measurements on a card share: their lines, clocks, memory and requests."""
+"""Shared code of the GPU benchmarks: output lines, clocks, memory and requests."""
 
 from __future__ import annotations
 
@@ -37,18 +37,18 @@ Pixels = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Options:
-    """What to measure with.
+    """Options of the measurements.
 
     Parameters
     ----------
     widths : Widths
-        Of the random weights.
+        Widths of the random weights.
     folder : Path
-        Where they are kept, as ``PIXCELL_WEIGHTS``.
+        Folder of the weights, as in ``PIXCELL_WEIGHTS``.
     golden : Path
-        Folder of the published numbers.
+        Folder of the published golden numbers.
     tissue_file : Path, optional
-        A picture at 0.5 µm/px instead of the sample slide.
+        An image at 0.5 µm/px to use instead of the sample slide.
     """
 
     widths: Widths
@@ -68,17 +68,17 @@ class Options:
         return open_slide(SAMPLE_SLIDE).read(Region(0, 0, 1024, 1024), MPP)
 
     def tissue(self, height: int, width: int) -> Pixels:
-        """Give tissue of a size in px at 0.5 µm/px, mirrored where the picture ends."""
+        """Return tissue of a size in px at 0.5 µm/px, mirrored beyond the image."""
         picture = self._picture
         more = ((0, max(0, height - len(picture))), (0, max(0, width - picture.shape[1])))
         return np.pad(picture, (*more, (0, 0)), "symmetric")[:height, :width]
 
     def cells(self, height: int, width: int) -> PackedArray:
-        """Give the layout that the built-in method finds in such tissue."""
+        """Return the layout that the built-in method segments in such tissue."""
         return PackedArray.pack(segment_nuclei(self.tissue(height, width), MPP).astype(np.uint16))
 
     def write(self, *names: str) -> None:
-        """Write the random weights of families that are not there, in several processes."""
+        """Write the missing random weights of families, in several processes."""
         started, wanted = time.perf_counter(), {}
         for family in map(get_family, names):
             for part in family.parts:
@@ -110,7 +110,7 @@ def _short(value: Any) -> Any:
 
 
 def say_machine() -> None:
-    """Print what this is measured on."""
+    """Print the machine and its versions."""
     say(
         "machine",
         device=describe_device(pick_device()),
@@ -121,7 +121,7 @@ def say_machine() -> None:
 
 
 def settle() -> None:
-    """Wait for the card, and give back what nothing holds."""
+    """Wait for the GPU, and release unused memory."""
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.synchronize()
@@ -129,7 +129,7 @@ def settle() -> None:
 
 
 def timed(work: Callable[[], T]) -> tuple[float, T]:
-    """Give the seconds of one call, the card's work included, and its outcome."""
+    """Return the seconds of one call, GPU work included, and its result."""
     if torch.cuda.is_available():
         torch.cuda.synchronize()
     started = time.perf_counter()
@@ -140,13 +140,13 @@ def timed(work: Callable[[], T]) -> tuple[float, T]:
 
 
 def median(work: Callable[[], Any], repeats: int = 3) -> float:
-    """Give the median seconds of several calls, after one that warms up."""
+    """Return the median seconds of several calls, after a warm-up call."""
     work()
     return sorted(timed(work)[0] for _ in range(repeats))[repeats // 2]
 
 
 def peak(work: Callable[[], Any]) -> dict[str, float]:
-    """Give the most memory, in GB, that torch's arrays and its pool took while something ran."""
+    """Return the peak memory, in GB, of torch's tensors and of its pool during a call."""
     settle()
     if not torch.cuda.is_available():
         work()
@@ -161,20 +161,20 @@ def peak(work: Callable[[], Any]) -> dict[str, float]:
 
 
 def ask(engine: Engine, request: Request, previews: bool = False) -> list[Event]:
-    """Run a request and give its events."""
+    """Run a request and return its events."""
     events: list[Event] = []
     engine.run(request, events.append, previews=previews)
     return events
 
 
 def pictures(engine: Engine, request: GenerateRequest, previews: bool = False) -> list[Pixels]:
-    """Run a request and give its pictures, as arrays."""
+    """Run a request and return its images, as arrays."""
     events = ask(engine, request, previews)
     return [np.asarray(event.image) for event in events if isinstance(event, Variant)]
 
 
 def difference(one: list[Pixels], other: list[Pixels]) -> dict[str, float]:
-    """Say how far pictures are apart, in steps of 8 bits."""
+    """Return how far images differ, in 8-bit steps."""
     away = np.abs(np.stack(one).astype(int) - np.stack(other))
     return {"most": int(away.max()), "mean": float(away.mean()), "part": float((away > 0).mean())}
 

@@ -1,4 +1,4 @@
-"""Full-size families with random weights on the card: loading, time of a tile, memory, stains."""
+"""Full-size families with random weights on the GPU: loading, time per tile, memory, stains."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PREVIEW_ROUNDS = 5
 
 
 def measure(options: Options) -> None:
-    """Measure each kind of family: loading, presets, batches, memory, a canvas, previews."""
+    """Measure each kind of family: loading, presets, batches, memory, large images, previews."""
     options.write(*FAMILIES)
     for name in FAMILIES:
         family, engine = get_family(name), Engine()
@@ -56,12 +56,12 @@ def measure(options: Options) -> None:
 
 
 def _loading(engine: Engine, name: str) -> float:
-    """Give the seconds of loading, and keep nothing of it."""
+    """Return the seconds of loading, and release the networks."""
     return timed(lambda: engine.load(name))[0]
 
 
 def _presets(engine: Engine, family: Family, request: GenerateRequest) -> None:
-    """Print the seconds of a tile, alone and in a batch."""
+    """Print the seconds per tile, alone and in a batch."""
     full = engine.loaded.batch
     for preset in PRESETS.values():
         one = replace(request, preset=preset.name, steps=preset.steps_of(family.steps))
@@ -74,7 +74,7 @@ def _presets(engine: Engine, family: Family, request: GenerateRequest) -> None:
 
 
 def _previews(engine: Engine, request: GenerateRequest) -> None:
-    """Print the part of a variant's time that its previews take, taking turns."""
+    """Print the share of a variant's time spent on previews, alternating with and without them."""
     batch = replace(request, count=engine.loaded.batch)
     for many in (request, batch):
         pictures(engine, many)
@@ -95,7 +95,7 @@ def _previews(engine: Engine, request: GenerateRequest) -> None:
 
 
 def _canvas(engine: Engine, family: Family, options: Options) -> None:
-    """Print the seconds and memory of a canvas of two tiles, or eight, along a side."""
+    """Print the seconds and memory of images of two or eight tiles along a side."""
     side = 2048 if options.widths is FULL else 2 * family.tile
     style = style_of(engine, family.name, options.tissue(side, side))
     request = GenerateRequest(family.name, style, size=(side, side), count=1, steps=family.steps)
@@ -113,7 +113,7 @@ def _canvas(engine: Engine, family: Family, options: Options) -> None:
 
 
 def _compiled(family: Family, request: GenerateRequest) -> None:
-    """Print the seconds of a tile with compiled blocks, and what compiling takes."""
+    """Print the seconds per tile with compiled blocks, and of compiling."""
     os.environ["PIXCELL_COMPILE"] = "1"
     try:
         engine = Engine()
@@ -132,12 +132,12 @@ def _compiled(family: Family, request: GenerateRequest) -> None:
 
 
 def measure_stains(options: Options) -> None:
-    """Measure a stain: switching to it against loading it, and a tile of tissue that is stained."""
+    """Measure a stain: switching compared with loading, and staining a tile of tissue."""
     base = "pixcell-1024"
     options.write(base, STAIN, OTHER)
     engine = Engine()
     engine.load(base)
-    for name in (STAIN, OTHER):  # the first time an adapter is read its file is hashed
+    for name in (STAIN, OTHER):  # the file of an adapter is hashed when it is first read
         seconds = _loading(engine, name)
         say("stains", what=f"first switch to {name}", seconds=seconds)
     engine.load(base)
@@ -155,8 +155,8 @@ def measure_stains(options: Options) -> None:
     for what, request in {
         "tile": plain,
         "from the tissue, strength 0.5": replace(plain, start=start, strength=0.5),
-        "followed back, strength 0.5": replace(plain, start=start, strength=0.5, invert=True),
-        "followed back, strength 1": replace(plain, start=start, strength=1.0, invert=True),
+        "inverted, strength 0.5": replace(plain, start=start, strength=0.5, invert=True),
+        "inverted, strength 1": replace(plain, start=start, strength=1.0, invert=True),
     }.items():
         most = peak(lambda request=request: pictures(engine, request))
         seconds = median(lambda request=request: pictures(engine, request))
@@ -172,7 +172,7 @@ def measure_cellpose(options: Options) -> None:
 
     path = options.folder / "cellpose-random"
     if options.widths is not FULL:
-        say("cellpose", left_out="its network has one size")
+        say("cellpose", left_out="its network has only one size")
         return
     if not path.exists():
         torch.manual_seed(0)
@@ -200,7 +200,7 @@ def measure_cellpose(options: Options) -> None:
 
 
 def _outlines(options: Options, device: torch.device) -> None:
-    """Draw cells from known flows on the card and on the processor."""
+    """Compute cells from known flows on the GPU and on the CPU."""
     from cellpose.dynamics import labels_to_flows
 
     labels = options.cells(512, 512).unpack().astype(np.int32)

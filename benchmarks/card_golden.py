@@ -1,4 +1,4 @@
-"""The published numbers on the card, in float32 with and without TF32 in its convolutions."""
+"""Golden numbers on the GPU, in float32, with and without TF32 in convolutions."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ SAMPLED: dict[str, dict[str, Any]] = {
 
 @torch.inference_mode()
 def measure(options: Options) -> None:
-    """Print the largest relative error of each kind and whether it is within the tests' limit."""
+    """Print the largest relative error of each kind, and whether the tests would accept it."""
     if not options.golden.is_dir():
-        say("golden", left_out="there is no folder of golden numbers; name it with --golden")
+        say("golden", left_out="the folder of golden numbers is missing; set it with --golden")
         return
     device, kept = pick_device(), torch.backends.cudnn.allow_tf32
     for tf32 in dict.fromkeys((kept, False, True)):

@@ -1,4 +1,4 @@
-"""What a family takes of the card's memory, against what is planned for it."""
+"""GPU memory used by a family, compared with the plan."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from napari_pixcell.models.memory import LADDER, needed, working_bytes
 
 
 def measure(options: Options) -> None:
-    """Compare what is planned with what is used, each way down the ladder and batch by batch."""
+    """Compare planned with used memory, for each step of the plan and each batch size."""
     options.write(*FAMILIES)
     for name in FAMILIES:
         family, engine = get_family(name), Engine()
@@ -32,7 +32,7 @@ def measure(options: Options) -> None:
 
 
 def _memory(engine: Engine, family: Family, request: GenerateRequest, tissue: Any) -> None:
-    """Compare what was planned with what is used, for each step of the ladder on the card."""
+    """Compare planned with used memory, for each step of the plan that uses the GPU."""
     for setting in LADDER[:-1]:
         engine.unload()
         loaded = engine.loaded._load(family, setting, None)
@@ -61,7 +61,7 @@ def _memory(engine: Engine, family: Family, request: GenerateRequest, tissue: An
 
 
 def _denoising(engine: Engine, family: Family, request: GenerateRequest) -> None:
-    """Print what one step takes for each tile, with guidance, without and with cells."""
+    """Print the memory of one step per tile with guidance, without and with cells."""
     models = engine.load(family.name)
     canvas = canvas_of(request, family)
     style = torch.from_numpy(read_style(request, models, canvas)).to(models.device)
@@ -79,7 +79,7 @@ def _denoising(engine: Engine, family: Family, request: GenerateRequest) -> None
 def _step_bytes(
     denoiser: Denoiser, style: torch.Tensor, side: int, batch: int, cells: bool
 ) -> float:
-    """Give the GB that one step takes for each tile of a batch."""
+    """Return the GB that one step takes per tile of a batch."""
     channels = denoiser._transformer.config.in_channels
     noisy = torch.randn(batch, channels, side, side, device=style.device)
     tokens = style.reshape(1, -1, style.shape[-1]).expand(batch, -1, -1)

@@ -18,7 +18,7 @@ from napari_pixcell.engine.events import Event, Failure, Finished, Notice, Progr
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.request_values import EmbedRequest, GenerateRequest
 from napari_pixcell.models.families import get_family
-from napari_pixcell.worker.client import Job, WorkerClient
+from napari_pixcell.worker.client import SubmittedRequest, WorkerClient
 
 # Takes all of the card but so many MB, says so, and holds it until its input ends.
 BLOCKER = """
@@ -68,7 +68,7 @@ def _request(name: str, width: int, tokens: int, count: int = 1) -> GenerateRequ
     return GenerateRequest(name, PackedArray.pack(style), count=count)
 
 
-def _finish(job: Job) -> tuple[list[Event], float, float]:
+def _finish(job: SubmittedRequest) -> tuple[list[Event], float, float]:
     """Wait for a job: its events, and the seconds to its first progress and to its end."""
     started, first = time.perf_counter(), 0.0
     events: list[Event] = []
@@ -151,7 +151,7 @@ def _full(name: str, options: Options, before: int = 0, after: int = 0) -> None:
             os.environ["PIXCELL_CONFIG_DIR"] = kept
 
 
-def _watch(job: Job, name: str, what: dict[str, Any]) -> None:
+def _watch(job: SubmittedRequest, name: str, what: dict[str, Any]) -> None:
     """Print the first variant, or why there is none, with all that was said until then."""
     started, said, words, device, end = time.perf_counter(), [], "", "", ""
     for event in job.events():

@@ -1,11 +1,11 @@
-"""What a pair of a dataset costs: generation, checks, writing; and memory over many pairs.
+"""Cost of a dataset pair (generation, checks, writing), and memory over many pairs.
 
     python benchmarks/dataset.py [--pairs 24] [--steps 20] [--drawn 2000]
 
-The first with the demo family on this machine: places of the sample slide with the cells of their
-own tissue. The second with an engine that draws instead of running networks, since ten thousand
-real pairs take hours; all else is the product's. Resident memory after a fifth of the pairs and
-after all of them.
+The cost is measured with the demo family on fields of view of the sample slide with their own
+cells. Memory is measured with an engine that draws instead of running networks, because ten
+thousand real pairs take hours. Everything else is the product's code. Prints resident memory after
+a fifth of the pairs and after all of them.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from napari_pixcell.slides.samples import SAMPLE_SLIDE
 
 
 class Watch:
-    """Seconds spent in a method, which is replaced while this lives."""
+    """Seconds spent in a method, which is wrapped while this object exists."""
 
     def __init__(self, owner: Any, name: str) -> None:
         self.seconds, self.calls = 0.0, 0
@@ -56,7 +56,7 @@ class Watch:
 
 
 def costs(pairs: int, steps: int) -> dict[str, Any]:
-    """Make pairs with the demo family, and say where the time went."""
+    """Generate pairs with the demo family, and print where the time went."""
     from napari_pixcell.engine.engine import Engine
 
     recipe = DatasetRecipe(
@@ -67,7 +67,7 @@ def costs(pairs: int, steps: int) -> dict[str, Any]:
         steps=steps,
     )
     folder, engine = tempfile.mkdtemp(prefix="pairs-"), Engine()
-    # The first pairs load the model and the libraries of the checks.
+    # The first pairs load the model and the libraries for the checks.
     request = DatasetRequest(folder, recipe, 2)
     making.make_dataset(request, engine.run, lambda event: None)
     checking = Watch(making.Checker, "look")
@@ -79,15 +79,15 @@ def costs(pairs: int, steps: int) -> dict[str, Any]:
     count = len(list(Dataset(folder).rows()))
     return {
         "pairs timed": writing.calls,
-        "seconds a pair": round(whole / writing.calls, 3),
+        "seconds per pair": round(whole / writing.calls, 3),
         "checks, % of the time": round(100 * checking.seconds / whole, 1),
         "writing, % of the time (goal: under 10)": round(100 * writing.seconds / whole, 1),
-        "kB a pair": round(size / count / 1000, 1),
+        "kB per pair": round(size / count / 1000, 1),
     }
 
 
 def memory(pairs: int) -> dict[str, Any]:
-    """Make many drawn pairs, and say how memory grew after the first fifth."""
+    """Write many drawn pairs, and print how memory grew after the first fifth."""
     recipe, process = drawn_recipe(seeds=-(-pairs // 6)), psutil.Process()
     grown: dict[int, float] = {}
 
@@ -96,14 +96,14 @@ def memory(pairs: int) -> dict[str, Any]:
             grown[event.done] = process.memory_info().rss / 1e6
 
     folder, engine = tempfile.mkdtemp(prefix="drawn-"), DrawnEngine()
-    engine.asked = deque(maxlen=1)  # else it would keep what it was asked for
+    engine.asked = deque(maxlen=1)  # or it would keep all requests
     started = time.perf_counter()
     making.make_dataset(DatasetRequest(folder, recipe), engine.run, note)
     seconds = time.perf_counter() - started
     first, last = grown[pairs // 5], grown[max(grown)]
     return {
         "drawn pairs": max(grown),
-        "drawn pairs a second, checked and written": round(max(grown) / seconds, 1),
+        "drawn pairs per second, checked and written": round(max(grown) / seconds, 1),
         "memory after a fifth, MB": round(first, 1),
         "memory after all, MB": round(last, 1),
         "growth, %": round(100 * (last / first - 1), 2),

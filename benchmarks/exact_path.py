@@ -1,11 +1,11 @@
-"""Full-size PixCell-256 with random weights, against a plain loop on the same weights and noise.
+"""Full-size PixCell-256 with random weights, compared with a plain loop on the same weights.
 
     python benchmarks/exact_path.py [--steps 20] [--repeats 3]
 
-The plain loop is how a pipeline of diffusers would run the published classes: diffusers' own
-blocks, cross-attention, caption projection and time embedding at every step, guidance in one
-batch, and the ControlNet on the whole of that batch although its residuals reach the conditional
-half only. Ours is the path of every generation. They take turns; needs about 8 GB of memory.
+The plain loop runs the published classes as a diffusers pipeline would. It computes diffusers' own
+blocks, cross-attention, caption projection and time embedding at every step. Guidance runs in one
+batch, and the ControlNet on all of it, although only the conditional half uses its residuals. Ours
+is the path of every generation. The two alternate, with the same noise. Needs about 8 GB of memory.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ GUIDANCE = 2.0
 
 
 def plain_blocks(network, hidden: Tensor, styles: Tensor, times: Tensor, residuals=()):
-    """Run a network's blocks as diffusers does; gives the hidden state after each."""
+    """Run a network's blocks as diffusers does, and return the hidden state after each."""
     modulation, embedded = network.adaln_single(
         times, None, batch_size=len(hidden), hidden_dtype=hidden.dtype
     )
@@ -47,7 +47,7 @@ def plain_blocks(network, hidden: Tensor, styles: Tensor, times: Tensor, residua
 
 
 def plain_loop(transformer, controlnet, latents, embedding, condition, steps) -> Tensor:
-    """Denoise as a pipeline written for any conditioning would."""
+    """Denoise like a pipeline for arbitrary conditioning."""
     scheduler = DPMSolverMultistepScheduler.from_config(SCHEDULER)
     scheduler.set_timesteps(steps)
     styles = torch.cat([transformer.unconditional(1), embedding])
@@ -75,7 +75,7 @@ def plain_loop(transformer, controlnet, latents, embedding, condition, steps) ->
 
 
 def randomise(network: torch.nn.Module) -> None:
-    """Give every layer, those that start at zero included, weights of a usual size."""
+    """Set weights of a usual size in every layer, including those initialised to zero."""
     generator = torch.Generator().manual_seed(0)
     for parameter in network.parameters():
         fan = parameter[0].numel() if parameter.ndim > 1 else 0
@@ -130,8 +130,8 @@ def main() -> None:
         difference = (result - reference).abs().max() / reference.abs().max()
         figures[name] = {
             "plain, s": round(slow, 1),
-            "times as fast, fp32": round(sorted(ratios)[len(ratios) // 2], 2),
-            "times as fast, bf16": round(sorted(halves)[len(halves) // 2], 2),
+            "speed-up, fp32": round(sorted(ratios)[len(ratios) // 2], 2),
+            "speed-up, bf16": round(sorted(halves)[len(halves) // 2], 2),
             "relative difference, fp32": float(difference),
         }
     print(json.dumps(figures, indent=1))

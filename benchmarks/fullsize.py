@@ -3,9 +3,9 @@
     make fullsize
 
 Writes checkpoints with random weights in the published layout (8 GB of disk, kept in
-``build/fullsize`` for the next run), then runs region, embedding, mask and one variant through
-the command line, each in a process of its own, and prints its seconds and peak memory. The
-picture is noise: this proves names, shapes, memory and time, not looks.
+``build/fullsize`` for the next run). Then runs embedding, mask and one variant through the command
+line, each in its own process, and prints seconds and peak memory. The image is noise. This
+verifies names, shapes, memory and time, not quality.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ REGION = ["--region", "800,800,256,256"]
 
 
 def stage(name: str, arguments: list[str], weights: Path) -> None:
-    """Run one command of the product and print what it took."""
+    """Run one command of the product, and print its time and memory."""
     command = [sys.executable, "-m", "napari_pixcell.cli.main", *arguments, "--json"]
     started = time.perf_counter()
     process = subprocess.Popen(
@@ -54,12 +54,12 @@ def main() -> None:
     weights = options.folder.resolve() / "weights"
     family = get_family(options.family)
     started = time.perf_counter()
-    # In a process of its own: a child inherits the peak memory of who starts it.
+    # In its own process, because a child inherits the peak memory of its parent.
     writer = get_context("spawn").Process(target=write_family, args=(family, weights, FULL))
     writer.start()
     writer.join()
     if writer.exitcode:
-        raise SystemExit("the checkpoints could not be written")
+        raise SystemExit("The checkpoints could not be written")
     size = sum(path.stat().st_size for path in weights.rglob("*") if path.is_file())
     machine = f"{platform.machine()}, {os.cpu_count()} cores"
     print(json.dumps({"machine": machine, "family": family.name, "on_disk_GB": size / 1e9}))
@@ -67,7 +67,7 @@ def main() -> None:
     out, slide = options.folder, [str(SAMPLE_SLIDE), *REGION, "--family", family.name]
     mask = ["segment", *slide, "--out", str(out / "mask.tif")]
     stage("segment", mask, weights)
-    fresh = [*slide, "--no-cache"]  # or a second run would look the embedding up
+    fresh = [*slide, "--no-cache"]  # or a second run would use the cached embedding
     stage("embed", ["embed", *fresh, "--out", str(out / "embedding.npy")], weights)
     generate = ["generate", *fresh, "--count", "1", "--steps", str(options.steps)]
     generate += ["--layout", str(out / "mask.tif")] if family.takes_layout else []

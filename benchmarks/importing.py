@@ -1,18 +1,18 @@
-"""Import of cells: ours against the plain ways; prints one JSON object.
+"""Import of cells, compared with simple methods; prints one JSON object.
 
     python benchmarks/importing.py [--rounds 3] [--cells 1000 10000 100000]
 
-Made nuclei of 18 px, 28 px apart, with 24 corners each, as a QuPath GeoJSON with ten measurements
-for each cell, and as a label TIFF of the same field. Three jobs: reading the file; reading it and
-drawing a region of 1024 px; and the region alone, the file being read already. Against
+Generates nuclei of 18 px, 28 px apart, with 24 corners each. They are written as QuPath GeoJSON
+with ten measurements per cell, and as a label TIFF. Three jobs are timed: reading the file, reading
+it and drawing a region of 1024 px, and drawing the region from a file already read. Compared with:
 
-- ``json`` and shapely alone: the file loaded whole, ``shape()`` of each feature, then for the
-  region ``intersects`` with every cell and a full picture for each that is drawn;
-- the plain loop over labels: ``mask == i`` and its contour, where it ends within a minute (the
-  time for more labels grows with their number times the picture's size).
+- ``json`` and shapely alone: load the whole file, ``shape()`` of each feature, ``intersects`` of
+  the region with every cell, and a full image for each cell drawn.
+- A loop over labels: ``mask == i`` and its contour, if it ends within a minute. Its time grows with
+  the number of labels times the size of the image.
 
-They take turns (A B A B), and the median of the rounds is given. Memory is that of a process of
-its own which reads the file and draws the region, less what it has after its imports.
+The methods alternate (A B A B), and the median of the rounds is printed. Memory is that of a
+separate process that reads the file and draws the region, minus its memory after the imports.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ print(peak() - before)
 
 
 def prepare() -> None:
-    """Import what all of them need, so that it does not count."""
+    """Import everything that the methods need, so that imports do not count."""
     import tifffile  # noqa: F401
 
     import napari_pixcell.cells.reading
@@ -55,7 +55,7 @@ def prepare() -> None:
 
 
 def make(folder: Path, count: int) -> tuple[Path, Path]:
-    """Write a field of nuclei in both formats."""
+    """Write the nuclei in both formats."""
     import shapely
 
     from napari_pixcell.cells import Outlines, rasterise, write_labels
@@ -90,14 +90,14 @@ def make(folder: Path, count: int) -> tuple[Path, Path]:
 
 
 def region(path: str) -> Any:
-    """Give the region that is drawn: from the field's corner, as far as it goes."""
+    """Return the region to draw, at the corner of the field and within it."""
     from napari_pixcell.slides import Region
 
     return Region(0, 0, SIDE, SIDE)
 
 
 def ours(path: str) -> Callable[[], Any]:
-    """Read, draw a region, and give what draws it again."""
+    """Read, draw a region, and return a function that draws it again."""
     from napari_pixcell.cells import SlideCells, read_cells
 
     cells = SlideCells(read_cells(path).as_outlines())
@@ -106,7 +106,7 @@ def ours(path: str) -> Callable[[], Any]:
 
 
 def json_and_shapely(path: str) -> Callable[[], Any]:
-    """Do the same with what comes with Python, shapely and scikit-image."""
+    """Do the same with the standard library, shapely and scikit-image."""
     from shapely.geometry import box, shape
     from skimage.draw import polygon2mask
 
@@ -125,7 +125,7 @@ def json_and_shapely(path: str) -> Callable[[], Any]:
 
 
 def loop_over_labels(path: str) -> None:
-    """Find the outline of each label with a mask of the whole picture."""
+    """Trace each label with a mask of the whole image."""
     import shapely
     from skimage.measure import find_contours
     from tifffile import imread
@@ -138,7 +138,7 @@ def loop_over_labels(path: str) -> None:
 
 
 def read_outlines(path: str) -> None:
-    """Read a label image and trace it."""
+    """Read a label image and trace its cells."""
     from napari_pixcell.cells import read_cells
 
     read_cells(path).as_outlines()
@@ -151,7 +151,7 @@ def seconds(function: Callable[[str], Any], path: Path) -> tuple[float, Any]:
 
 
 def memory(name: str, path: Path) -> float:
-    """Give the MB that a job takes in a process of its own."""
+    """Return the MB that a job takes in a separate process."""
     if sys.platform != "linux":
         return float("nan")
     done = subprocess.run(
@@ -165,7 +165,7 @@ def memory(name: str, path: Path) -> float:
 
 
 def compare(jobs: dict[str, tuple[str, Path]], rounds: int) -> dict[str, Any]:
-    """Let the jobs take turns; give medians and memory."""
+    """Alternate the jobs, and return medians and memory."""
     first: dict[str, list[float]] = {name: [] for name in jobs}
     again: dict[str, list[float]] = {name: [] for name in jobs}
     for _ in range(rounds):

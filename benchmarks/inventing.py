@@ -1,14 +1,15 @@
-"""Stamps and invented layouts: times, and a plain rejection loop beside them; prints one JSON.
+"""Time of stamps and invented layouts, compared with a rejection loop; prints one JSON object.
 
     python benchmarks/inventing.py [--rounds 3] [--cells 1000 10000 50000]
 
-A stamp: each of 200 outlines is drawn and tried once at a random place of a 1024 × 1024 layout
-with 2,000 nuclei, with its label given (as a brush does) and without (one more than the largest).
-Inventing: the same recipe (4,000 cells per mm² of 36 µm², clustering 0.4) on ever larger pictures,
-by `invent`, and by the plain loop: draw an outline of the same sizes, angles and elongations, try
-it anywhere, take the first place where it fits. The loop has no clusters to make, and looks only
-at its outline's box, as `invent` does; "crowded" is 9,000 per mm² of 45 µm², where it has to give
-up after 200 places for a cell. Ours and the loop take turns; medians.
+Stamping: each of 200 outlines is drawn once at a random position of a 1024 × 1024 layout with 2,000
+nuclei. Its label is given (as by a brush) or determined (one more than the largest).
+
+Inventing: one recipe (4,000 cells per mm² of 36 µm², clustering 0.4) on images of growing size,
+with `invent` and with a loop. The loop draws an outline of the same sizes, angles and elongations,
+tries random positions, and uses the first that fits. Like `invent`, it checks only the outline's
+box. It makes no clusters. "crowded" has 9,000 cells per mm² of 45 µm², where the loop gives up
+after 200 positions per cell. The two alternate; prints medians.
 """
 
 from __future__ import annotations
@@ -25,9 +26,9 @@ from typing import Any
 import numpy as np
 
 from napari_pixcell.cells import Recipe, default_library, invent
+from napari_pixcell.cells.editing import place
 from napari_pixcell.cells.inventing.invent import _sizes
 from napari_pixcell.cells.inventing.measuring import measure
-from napari_pixcell.cells.inventing.placing import place
 
 MPP, PLACES = 0.5, 200
 USUAL = Recipe(density=4000, clustering=0.4)
@@ -35,7 +36,7 @@ CROWDED = Recipe(density=9000, area_um2=45, clustering=0.2)
 
 
 def stamp_ms(given: bool) -> list[float]:
-    """Time of each stamp on a full layout, ms; drawing included."""
+    """Return the milliseconds per stamp on a full layout, drawing included."""
     labels = invent(Recipe(density=7640, area_um2=30, clustering=0.2), (1024, 1024), MPP).labels
     library, rng, took = default_library(), np.random.default_rng(0), []
     for label in range(5000, 5000 + PLACES):
@@ -48,7 +49,7 @@ def stamp_ms(given: bool) -> list[float]:
 
 
 def plain_loop(recipe: Recipe, side: int) -> tuple[np.ndarray, int]:
-    """Place cells anywhere, by trying; gives the labels and how many were wanted."""
+    """Place cells at random positions. Return the labels and the number of requested cells."""
     rng, library = np.random.default_rng(recipe.seed), default_library()
     wanted = round(recipe.density * (side * MPP) ** 2 / 1e6)
     labels, placed = np.zeros((side, side), np.int32), 0
@@ -63,7 +64,7 @@ def plain_loop(recipe: Recipe, side: int) -> tuple[np.ndarray, int]:
 
 
 def ours(recipe: Recipe, side: int) -> tuple[np.ndarray, int]:
-    """Invent as the product does."""
+    """Invent with the product's function."""
     invented = invent(recipe, (side, side), MPP)
     return invented.labels, invented.wanted
 
@@ -74,11 +75,11 @@ def main() -> None:
     parser.add_argument("--cells", type=int, nargs="+", default=[1000, 10_000, 50_000])
     options = parser.parse_args()
     load = os.getloadavg()
-    ours(USUAL, 64)  # imports, and the library
+    ours(USUAL, 64)  # warm up: imports and the library of stamps
     report: dict[str, Any] = {}
     for given in (True, False):
         took = np.array([stamp_ms(given) for _ in range(options.rounds)])
-        words = "label given" if given else "label looked for"
+        words = "label given" if given else "label determined"
         report[f"a stamp, ms, {words}"] = {
             "median": round(float(np.median(took)), 3),
             "95 %": round(float(np.percentile(took, 95)), 3),
@@ -100,7 +101,7 @@ def main() -> None:
                 place_in = report.setdefault(f"{name}, {side} px", {})
                 place_in[maker] = {
                     "seconds": round(statistics.median(times[maker]), 2),
-                    "placed of wanted": f"{labels.max()}/{wanted}",
+                    "placed of requested": f"{labels.max()}/{wanted}",
                     "clustering reached": round(measure(labels, MPP).clustering, 2),
                 }
     machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"

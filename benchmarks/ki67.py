@@ -1,10 +1,10 @@
-"""Measured Ki67 against QuPath's counts of the same field, on two scanners.
-
-The tables beside the crops are no counts by eye: their author, an expert of the field, ran
-QuPath's positive cell detection with two detection and two DAB thresholds (QuPath's own stain
-vectors, background 255) to show how much these decide. So the reference is a range.
+"""Ki67 measurements, compared with QuPath's counts of the same field on two scanners.
 
     python benchmarks/ki67.py ../shared/data/openslide_os1_os2_crops
+
+The tables next to the crops are not counts by eye. An expert ran QuPath's positive cell detection
+with two detection and two DAB thresholds (QuPath's stain vectors, background 255) to show how much
+these matter. The reference is therefore a range.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ OVERLAP = 0.5
 
 @dataclass(frozen=True, eq=False)
 class Field:
-    """The Ki67 field as one scanner saw it, with what QuPath made of it."""
+    """The Ki67 field on one scanner, with QuPath's counts."""
 
     picture: NDArray[np.uint8]
     labels: NDArray[np.int32]
@@ -60,12 +60,12 @@ def field(folder: Path, scanner: str) -> Field:
 
 
 def threshold_for(field: Field, percent: float) -> float:
-    """Give the DAB threshold at which so many percent of the nuclei are positive."""
+    """Return the DAB threshold at which the given percentage of nuclei is positive."""
     return float(np.quantile(field.staining.dab, 1 - percent / 100))
 
 
 def matched(a: Field, b: Field) -> NDArray[np.int64]:
-    """Give the nuclei that both scanners show, as pairs of places in their tables."""
+    """Return the nuclei matched between both scanners, as pairs of row numbers."""
     height, width = (min(x.labels.shape[n] for x in (a, b)) for n in (0, 1))
     first, second = a.labels[:height, :width], b.labels[:height, :width]
     both = (first > 0) & (second > 0)
@@ -81,14 +81,14 @@ def matched(a: Field, b: Field) -> NDArray[np.int64]:
 
 
 def kappa(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> float:
-    """Cohen's kappa: agreement beyond chance."""
+    """Return Cohen's kappa, the agreement beyond chance."""
     chance = a.mean() * b.mean() + (1 - a.mean()) * (1 - b.mean())
     return float((np.mean(a == b) - chance) / (1 - chance))
 
 
 def main(folder: Path) -> None:
     fields = {name: field(folder, name) for name in SCANNERS}
-    print("| scanner | nuclei | QuPath's | positive from 0.2 | QuPath's | from 0.5 | QuPath's |")
+    print("| scanner | nuclei | QuPath | positive from 0.2 | QuPath | positive from 0.5 | QuPath |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
     for name, one in fields.items():
         counts = sorted({count for count, _ in one.qupath.values()})
@@ -98,8 +98,8 @@ def main(folder: Path) -> None:
             cells += [f"{one.percent(dab):.1f} %", theirs]
         print(f"| {' | '.join(cells)} |")
 
-    print("\nA threshold chosen on one scanner (for the mean of QuPath's at 0.2), on the other:")
-    print("| chosen on | threshold | tested on | positive | QuPath's mean | difference |")
+    print("\nA threshold chosen on one scanner (to match QuPath's mean at 0.2), used on the other:")
+    print("| chosen on | threshold | tested on | positive | QuPath mean | difference |")
     print("| --- | --- | --- | --- | --- | --- |")
     for here, there in (SCANNERS, SCANNERS[::-1]):
         chosen = threshold_for(fields[here], float(np.mean(fields[here].theirs(0.2))))

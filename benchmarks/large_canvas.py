@@ -1,10 +1,10 @@
-"""Memory of canvases of growing size, in memory and on disk.
+"""Memory and disk space of images of growing size.
 
     python benchmarks/large_canvas.py [--sides 2048 4096 8192] [--steps 1]
 
-The demo family. Each canvas in a process of its own: the most memory of its own that it held beyond
-what the loaded networks take (files mapped into memory are the system's to drop), what lay on disk
-at most, and the seconds. ``PIXCELL_PICTURE_MB`` decides which picture is kept on disk.
+Generates each image with the demo family in a separate process. Prints its peak private memory
+beyond that of the loaded networks (the system can drop memory-mapped files), its peak disk space,
+and the seconds. ``PIXCELL_PICTURE_MB`` decides which images are stored on disk.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ INTERVAL_S = 0.05
 
 
 def held() -> int:
-    """Give the bytes of memory that are this process's own."""
+    """Return the private memory of this process, in bytes."""
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith("RssAnon"):
             return int(line.split()[1]) * 1024
-    raise RuntimeError("this benchmark needs Linux")
+    raise RuntimeError("This benchmark needs Linux.")
 
 
 def measure(side: int, steps: int) -> dict[str, float]:
-    """Make one canvas, with the style of one tile all over it."""
+    """Generate one image with the style of one tile everywhere."""
     import numpy as np
 
     from napari_pixcell.engine.canvas.store import canvases_folder
@@ -66,7 +66,7 @@ def measure(side: int, steps: int) -> dict[str, float]:
         "kept on": "disk" if stored else "memory",
         "seconds": round(seconds, 1),
         "MB of memory": round((most - before) / 1e6),
-        "bytes a pixel": round((most - before) / side**2, 2),
+        "bytes per pixel": round((most - before) / side**2, 2),
         "MB on disk": round(disk / 1e6),
     }
 

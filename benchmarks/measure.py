@@ -1,8 +1,8 @@
-"""Figures of the main job on this machine; prints one JSON object.
+"""Main figures of this machine; prints one JSON object.
 
-    python benchmarks/measure.py            # needs a display, or run it under xvfb-run
+    python benchmarks/measure.py            # needs a display, or xvfb-run
 
-Machines are noisy: compare figures of one run with each other, not across runs.
+Machines are noisy: compare figures within one run, not across runs.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ import os; os._exit(0)
 
 
 def demo_tile() -> dict[str, float]:
-    """Seconds of one tile of 20 steps in the worker, cold and warm, and the worker's memory."""
+    """Measure a tile of 20 steps in the worker, cold and warm, and the worker's memory."""
     from napari_pixcell.engine.packed import PackedArray
     from napari_pixcell.engine.request_values import GenerateRequest
     from napari_pixcell.worker.client import WorkerClient
@@ -49,34 +49,34 @@ def demo_tile() -> dict[str, float]:
     client.close()
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     return {
-        "first tile, worker start included, s": seconds[0],
+        "first tile, including the start of the worker, s": seconds[0],
         "tile of 20 steps, s": sorted(seconds[1:])[1],
         "peak memory of the worker, MB": peak,
     }
 
 
 def import_cost() -> dict[str, float]:
-    """Seconds that importing the dock's module adds to a napari that is already imported."""
+    """Measure the seconds that the dock's module adds to an imported napari."""
     code = (
         "import napari, napari._qt.qt_viewer, time; t = time.perf_counter(); "
         "import napari_pixcell.ui.dock; print(time.perf_counter() - t)"
     )
     values = sorted(float(_python(code)) for _ in range(3))
-    return {"import of the dock beside napari, s": values[1]}
+    return {"import of the dock, without napari, s": values[1]}
 
 
 def start() -> dict[str, float]:
-    """Seconds from ``import napari`` to its window, and from there to the dock."""
+    """Measure the seconds from ``import napari`` to its window, and from there to the dock."""
     runs = sorted(tuple(map(float, _python(START).split())) for _ in range(3))
     window, dock = runs[1]
     return {"napari window, s": window, "dock after the window, s": dock}
 
 
 def longest_stall() -> dict[str, float]:
-    """Gaps between two turns of the event loop while the dock generates 2 variants.
+    """Measure the gaps between turns of the event loop while the dock generates 2 variants.
 
-    Turns in which napari adds a layer are told apart from the others, and napari's own cost of
-    adding the same picture to the same window, without the plugin, stands beside them.
+    Turns in which napari adds a layer are reported separately, next to napari's own cost of adding
+    the same image to the same window without the plugin.
     """
     import napari
     from qtpy.QtCore import QTimer
@@ -121,11 +121,11 @@ def longest_stall() -> dict[str, float]:
     viewer.close()
     gaps.sort()
     return {
-        "longest stall of the event loop during a generation, adding layers apart, ms": 1e3
+        "longest stall of the event loop while generating, except adding layers, ms": 1e3
         * gaps[-1],
         "99th percentile of its turns, ms": 1e3 * gaps[int(0.99 * len(gaps))],
         "longest stall while a layer is added, ms": 1e3 * max(adding),
-        "of which napari itself, median of 3 pictures added without the plugin, ms": 1e3
+        "of which napari itself, median of 3 images added without the plugin, ms": 1e3
         * sorted(own)[1],
     }
 

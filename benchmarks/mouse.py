@@ -1,4 +1,4 @@
-"""The mouse on napari's canvas, as its layers get it."""
+"""Mouse events on napari's canvas, as its layers receive them."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ CALLS = {
 
 
 def drag(layer: Any, *path: tuple[float, float], modifiers: Sequence[str] = ()) -> None:
-    """Press, move and let go of the mouse in a layer, at world places (y, x)."""
+    """Press, move and release the mouse in a layer, at world positions (y, x)."""
     steps = [("mouse_press", path[0]), *(("mouse_move", place) for place in path)]
     for kind, place in [*steps, ("mouse_release", path[-1])]:
         send(layer, kind, place, modifiers)
 
 
 def send(layer: Any, kind: str, place: tuple[float, float], modifiers: Sequence[str] = ()) -> None:
-    """Give a layer one event of the mouse."""
+    """Send one mouse event to a layer."""
     event = SimpleNamespace(
         type=kind,
         is_dragging=kind == "mouse_move",

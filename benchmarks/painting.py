@@ -1,11 +1,11 @@
-"""What a stroke costs the window, on a layout of 1024 × 1024 px with 2,000 nuclei.
+"""Cost of a stroke in the window, on a layout of 1024 × 1024 px with 2,000 nuclei.
 
     xvfb-run -a python benchmarks/painting.py [--side 1024] [--nuclei 2000] [--strokes 20]
 
-Every kind of stroke in the real window, against napari's own brush on a plain label layer of the
-same data in the same window; they take turns. Milliseconds of the window's thread for the slowest
-part of a stroke (press, one move, release), without and with drawing the window: medians, and the
-worst of all. Without a graphics card drawing is most of it, whoever paints.
+Every kind of stroke in the real window, compared with napari's own brush on a plain labels layer of
+the same data. They alternate. Prints the milliseconds of the main thread for the slowest part of a
+stroke (press, one move, release), without and with drawing the window, as median and maximum.
+Without a GPU, drawing dominates for both.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ RADIUS = 7
 
 
 class Idle:
-    """A worker that is never asked."""
+    """Stands in for a worker; these strokes send no requests."""
 
     def submit(self, request: Any, on_event: Any = None, previews: bool = True) -> Any:
         return self
@@ -57,7 +57,7 @@ def nuclei(side: int, count: int) -> np.ndarray:
 def stroke(
     layer: Labels, path: list[tuple[float, float]], modifiers: tuple[str, ...]
 ) -> tuple[float, float]:
-    """Give the milliseconds of the slowest part of a stroke: without drawing it, and with."""
+    """Return the milliseconds of the slowest part of a stroke, without and with drawing."""
     parts = [("mouse_press", path[0]), *(("mouse_move", place) for place in path)]
     slowest = np.zeros(2)
     for kind, place in [*parts, ("mouse_release", path[-1])]:
@@ -121,7 +121,7 @@ def main() -> None:
             path = [tuple(layer.data_to_world(start + 4 * i)) for i in range(8)]
             found[name].append(stroke(layer, path, modifiers))
             plain.visible = False
-            end = time.time() + 0.4  # let the counting of cells come between
+            end = time.time() + 0.4  # cells are counted between strokes
             while time.time() < end:
                 QApplication.processEvents()
     print(platform.machine(), os.cpu_count(), "cores, load", os.getloadavg())

@@ -1,11 +1,11 @@
-"""How long panning a cold, huge slide stops the window; prints one JSON object.
+"""Stalls of the window while panning a huge, uncached slide; prints one JSON object.
 
     xvfb-run -a python benchmarks/panning.py            # or with a display, without xvfb-run
 
-A slide of 100,000 × 100,000 px is made in a temporary folder: JPEG tiles that share a few
-contents, a fifth of them left out. The window pans over it, each time to a part that was never
-read, and zooms. The control pans the same way over levels in memory, so that what napari and the
-graphics cost by themselves stands beside it; both are run in turn, each several times.
+Writes a slide of 100,000 × 100,000 px to a temporary folder, with JPEG tiles that share a few
+contents and a fifth of them missing. The window pans and zooms over it, always to parts not yet
+read. The control pans over levels in memory, which measures napari and the graphics alone. The two
+alternate, several times each.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ PANS, TURN_S = 20, 0.4
 
 
 def make_giant(path: Path, side: int = SIDE, codec: str = "jpeg") -> None:
-    """Write a pyramidal BigTIFF whose tiles share 64 pictures: a few MB on disk."""
+    """Write a pyramidal BigTIFF whose tiles share 64 images: a few MB on disk."""
     import imagecodecs
 
     rng = np.random.default_rng(0)
@@ -87,7 +87,7 @@ def make_giant(path: Path, side: int = SIDE, codec: str = "jpeg") -> None:
 
 
 class InMemory:
-    """A level of the same shape and chunks whose pixels cost no more than a copy."""
+    """A level of the same shape and chunks whose pixels are only copied."""
 
     def __init__(self, like) -> None:
         self.shape, self.chunks, self.dtype = like.shape, like.chunks, like.dtype
@@ -106,7 +106,7 @@ class InMemory:
 
 
 def timed(kind, name: str, into: list[float]):
-    """Make a method note the milliseconds that it takes in the main thread; give the old one."""
+    """Wrap a method to record its milliseconds in the main thread; return the original."""
     before = getattr(kind, name)
 
     def method(*args):
@@ -121,16 +121,16 @@ def timed(kind, name: str, into: list[float]):
 
 
 def pan(data, options, seed: int) -> tuple[list[float], list[float], float, list[float]]:
-    """Pan over a layer in a window of its own.
+    """Pan over a layer in a new window.
 
     Returns
     -------
     stalls, sharp : list of float
-        For each pan, the longest gap of the event loop and the time until all tiles are decoded.
+        For each pan, the longest gap of the event loop, and the time until all tiles are decoded.
     opened : float
         The longest gap while the layer is added.
     reads : list of float
-        What reading pixels took in the main thread, of all these; all in milliseconds.
+        Time of all reads of pixels in the main thread. All times are in milliseconds.
     """
     import napari
     from qtpy.QtCore import QTimer
@@ -140,7 +140,7 @@ def pan(data, options, seed: int) -> tuple[list[float], list[float], float, list
     from napari_pixcell.ui.layers.sharpening import view_of, watch
 
     reads: list[float] = []
-    ours = isinstance(data[0], ViewLevel)  # tells who asks by the caller: timed one step inside
+    ours = isinstance(data[0], ViewLevel)  # recognises its caller, so it is timed one step inside
     kind, name = (SlideView, "now") if ours else (type(data[0]), "__getitem__")
     before = timed(kind, name, reads)
     viewer = napari.Viewer(show=True)
@@ -203,8 +203,8 @@ def main() -> None:
     parser.add_argument("--codec", choices=("jpeg", "jpeg2000"), default="jpeg")
     options = parser.parse_args()
     from napari_pixcell.slides import open_slide
+    from napari_pixcell.slides.levels import CACHE
     from napari_pixcell.slides.reader import layer_data
-    from napari_pixcell.slides.tile_cache import CACHE
 
     load = os.getloadavg()
     figures: dict[str, list] = {}
@@ -237,7 +237,7 @@ def main() -> None:
         report[way] = {
             "longest stall of a pan, ms": round(max(stalls), 1),
             "median stall of a pan, ms": round(statistics.median(stalls), 1),
-            "longest reading in the main thread, ms": round(max(max(run[5]) for run in runs), 1),
+            "longest read in the main thread, ms": round(max(max(run[5]) for run in runs), 1),
             "pans over 50 ms": f"{sum(s > 50 for s in stalls)} of {len(stalls)}",
             "median until sharp, ms": round(statistics.median(sharps), 1),
             "adding the layer, ms": round(statistics.median(run[2] for run in runs), 1),
@@ -250,7 +250,7 @@ def main() -> None:
         "side": SIDE,
         "codec": options.codec,
         "MB on disk": round(size, 1),
-        "seconds to make": round(made, 1),
+        "seconds to write": round(made, 1),
     }
     print(json.dumps(about | {"slide": made_of} | report, indent=1))
 

@@ -1,10 +1,10 @@
-"""What each preset saves and costs on the demo family, against every step in full.
+"""Speed and quality of each preset on the demo family, compared with the exact one.
 
     python benchmarks/presets.py [--tiles 8]
 
-Tiles of the sample slide, each with and without its own layout, the presets taking turns. Pictures
-of one seed are compared: the cosine of their embeddings, the signal-to-noise ratio, and how well
-the nuclei found in a picture agree with its layout.
+Uses tiles of the sample slide, each with and without its own layout, and alternates the presets.
+Compares images of one seed by the cosine of their embeddings, the signal-to-noise ratio, and the
+agreement of their nuclei with the layout.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def main() -> None:
     }
     for (name, with_layout), rows in found.items():
         medians = {key: float(np.median([row[key] for row in rows])) for key in rows[0]}
-        medians["times as fast"] = (
+        medians["speed-up"] = (
             float(np.median([row["s"] for row in found["exact", with_layout]])) / medians["s"]
         )
         key = f"{name}, {'with' if with_layout else 'without'} a layout"

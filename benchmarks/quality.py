@@ -1,11 +1,11 @@
-"""What the checks of a dataset say of good pairs and of bad ones, and what they cost.
+"""Flags of the dataset checks for good and bad pairs, and the cost of the checks.
 
     python benchmarks/quality.py [--styles 20] [--tissue ../shared/data] [--keep pairs.npz]
 
-Styles are tiles of the tissue in ``../shared/data``, each of another field. For each the demo
-family makes pairs at its default steps: with the layout of the tile's own cells, with one invented
-like it, and with that of other tissue, which the style may contradict. Then they are spoiled on
-purpose. The thresholds of ``datasets/checks.py`` were chosen by this table.
+Styles are tiles of the tissue in ``../shared/data``, each from another field. For each, the demo
+family generates pairs at its default steps with three layouts: the tile's own cells, one invented
+from their statistics, and one of other tissue, which may contradict the style. These are then
+spoiled on purpose. The default thresholds of the checks were chosen with this table.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ Picture = NDArray[np.uint8]
 
 @dataclass(frozen=True, eq=False)
 class Tile:
-    """A tile of real tissue: where it is, and what is asked for to make another like it."""
+    """A tile of real tissue, with its style and layout."""
 
     field: str
     y: int
@@ -58,7 +58,7 @@ class Tile:
 
 @dataclass(frozen=True, eq=False)
 class Pair:
-    """An image, its mask, and the tile whose style was asked for."""
+    """An image, its mask, and the tile of its style."""
 
     image: Picture
     labels: NDArray[np.int32]
@@ -66,7 +66,7 @@ class Pair:
 
 
 def fields(data: Path) -> Iterator[tuple[str, Picture]]:
-    """Give tissue at 0.5 µm/px."""
+    """Return tissue at 0.5 µm/px."""
     for folder, ending in (("brecahad_30", "jpg"), ("tnbc_naylor_subset", "png")):
         for path in sorted((data / folder / "images").glob(f"*.{ending}")):
             yield f"{folder}/{path.stem}", np.asarray(Image.open(path).convert("RGB").reduce(2))
@@ -89,7 +89,7 @@ def embed(engine: Engine, pixels: Picture) -> NDArray[np.float32]:
 
 
 def cut(engine: Engine, tissue: dict[str, Picture]) -> list[Tile]:
-    """Cut all fields into tiles that are not mostly glass."""
+    """Cut all fields into tiles, without those that are mostly glass."""
     tiles: list[Tile] = []
     for name, field in tissue.items():
         for y in range(0, field.shape[0] - SIDE + 1, SIDE):
@@ -118,7 +118,7 @@ def generate(engine: Engine, tile: Tile, labels: NDArray[np.int32], seed: int) -
 
 
 def make_pairs(engine: Engine, styles: list[Tile]) -> dict[str, list[Pair]]:
-    """Make the good pairs."""
+    """Generate the good pairs."""
     made: dict[str, list[Pair]] = {name: [] for name in GOOD}
     cells = [segment_nuclei(tile.pixels, MPP) for tile in styles]
     for number, tile in enumerate(styles):
@@ -145,7 +145,7 @@ def overexpose(image: Picture) -> Picture:
 
 
 def spoil(pairs: list[Pair], tissue: dict[str, Picture]) -> dict[str, list[Pair]]:
-    """Make bad pairs of good ones."""
+    """Spoil good pairs in several ways."""
     rng = np.random.default_rng(0)
 
     def other(tile: Tile, far: bool) -> Tile:
@@ -176,11 +176,11 @@ def spoil(pairs: list[Pair], tissue: dict[str, Picture]) -> dict[str, list[Pair]
         "style of another source": [replace(p, tile=other(p.tile, True)) for p in pairs],
         "copy": images("copy", real),
         "copy, flipped": images("flip", [i[:, ::-1].copy() for i in real]),
-        "copy, turned and tinted": images("tint", [turn_hue(np.rot90(i), 0.1) for i in real]),
+        "copy, rotated and tinted": images("tint", [turn_hue(np.rot90(i), 0.1) for i in real]),
         "copy, blurred": images("soft", [blur(i, 1.5) for i in real]),
         "copy, 10 and 18 µm away": images("moved", [near(p.tile) for p in pairs]),
-        "hue turned by 72°": images("hue", [turn_hue(i, 0.2) for i in made]),
-        "hue turned by 36°": images("hue", [turn_hue(i, 0.1) for i in made]),
+        "hue shifted by 72°": images("hue", [turn_hue(i, 0.2) for i in made]),
+        "hue shifted by 36°": images("hue", [turn_hue(i, 0.1) for i in made]),
         "blurred, 1 µm": images("blur", [blur(i, 2) for i in made]),
         "blurred, 0.75 µm": images("blur", [blur(i, 1.5) for i in made]),
         "blank": images("blank", [np.full_like(i, 240) for i in made]),
@@ -191,7 +191,7 @@ def spoil(pairs: list[Pair], tissue: dict[str, Picture]) -> dict[str, list[Pair]
 
 
 def show(name: str, verdicts: list[Verdict]) -> None:
-    """Print how many are flagged, and for what."""
+    """Print how many pairs have which flag."""
     flagged = np.mean([bool(v.flags) for v in verdicts])
     why = {flag: np.mean([flag in v.flags for v in verdicts]) for flag in FLAGS}
     words = ", ".join(f"{flag} {100 * share:.0f}" for flag, share in why.items() if share)
@@ -208,7 +208,7 @@ def show_scores(verdicts: list[Verdict]) -> None:
 
 
 def choose(tiles: list[Tile], count: int) -> list[Tile]:
-    """Choose tiles with cells enough to be measured, each of another field."""
+    """Choose tiles with enough cells to measure, each from another field."""
     chosen: dict[str, Tile] = {}
     for number in np.random.default_rng(0).permutation(len(tiles)):
         tile = tiles[number]
@@ -225,7 +225,7 @@ def main() -> None:
     parser.add_argument(
         "--tissue", type=Path, default=Path(os.environ.get("PIXCELL_SHARED", "../shared")) / "data"
     )
-    parser.add_argument("--keep", type=Path, help="pairs are kept here, and read from it again")
+    parser.add_argument("--keep", type=Path, help="file in which pairs are kept and reused")
     options = parser.parse_args()
     torch.set_num_threads(1)
     engine, tissue = Engine(), dict(fields(options.tissue))
@@ -242,7 +242,7 @@ def main() -> None:
     checker.check(first.image, first.labels, first.tile.style)
     print(
         f"{len(tiles)} real tiles; a copy is beyond {checker.most_copy_pixels:.2f}; "
-        f"first look {time.process_time() - started:.1f} s\n"
+        f"first check {time.process_time() - started:.1f} s\n"
     )
 
     def look(pairs: list[Pair]) -> list[Verdict]:
@@ -259,13 +259,13 @@ def main() -> None:
     for name, pairs in spoil(made[GOOD[0]][::2] + made[GOOD[1]][1::2], tissue).items():
         show(name, look(pairs))
     show_scores(good)
-    print(f"\nOn one core a pair is made in {seconds:.2f} s and checked in {1000 * each:.0f} ms.")
+    print(f"\nPer pair on one core: {seconds:.2f} s to generate, {1000 * each:.0f} ms to check.")
 
 
 def kept(
     engine: Engine, styles: list[Tile], path: Path | None
 ) -> tuple[dict[str, list[Pair]], float]:
-    """Make the good pairs, or read them; with the seconds that one took."""
+    """Generate or read the good pairs. Return them, and the seconds per pair."""
     if path is not None and path.exists():
         with np.load(path) as file:
             seconds = float(file["seconds"])

@@ -2,8 +2,8 @@
 
     python benchmarks/random_checkpoints.py FOLDER FAMILY ...    # tiny widths
 
-The real weights cannot be had where this is built; these have the same folders, files, tensor
-names and (at full width) shapes, so that finding, loading and running them is the real thing.
+The real weights are not available where this is built. These have the same folders, files, tensor
+names and, at full width, shapes, so that they are located, loaded and run in the same way.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from napari_pixcell.models.catalogue import Family, Part
 from napari_pixcell.models.families import get_family
 from napari_pixcell.models.weights import without_initial_values
 
-# Keys of older classes that the published config.json files carry.
+# Keys of older classes in the published config.json files.
 LEGACY = {
     "double_self_attention": False,
     "num_vector_embeds": None,
@@ -44,14 +44,14 @@ LORA_TARGETS = [f"attn2.{name}" for name in ("to_q", "to_k", "to_v", "to_out.0")
 
 
 class Widths:
-    """Widths of the networks; depth and names are always the published ones.
+    """Widths of the networks. Depth and names are always the published ones.
 
     Parameters
     ----------
     heads, head_dim : int
-        Of the transformer and the ControlNet.
+        Heads of the transformer and the ControlNet, and their dimension.
     embed_dim : int
-        Of the tile encoder, a multiple of 64.
+        Embedding dimension of the tile encoder, a multiple of 64.
     vae : tuple of int
         Channels of the autoencoder's four levels.
     flow : int
@@ -77,7 +77,7 @@ TINY = Widths(heads=1, head_dim=12, embed_dim=64, vae=(8, 16, 32, 32), flow=16)
 def write_family(
     family: Family, folder: Path, widths: Widths = TINY, dtype: torch.dtype = torch.float32
 ) -> None:
-    """Write every part of a family to ``folder/owner/name/…``, as the hub has them."""
+    """Write every part of a family to ``folder/owner/name/…``, as on the hub."""
     for part in family.parts:
         write_part(family, part, folder / part.hub_id, widths, dtype)
 
@@ -85,7 +85,7 @@ def write_family(
 def write_part(
     family: Family, part: Part, folder: Path, widths: Widths, dtype: torch.dtype = torch.float32
 ) -> None:
-    """Write the files of one part, unless they are there."""
+    """Write the files of one part, unless they exist."""
     path = folder / part.weights
     if path.exists():
         return
@@ -143,7 +143,7 @@ def _network(family: Family, part: Part, widths: Widths) -> tuple[nn.Module, dic
                 use_post_quant_conv=False,
             )
         elif part.kind == "encoder":
-            # The published ratio gives an even width at 1536 only.
+            # The published ratio is an even width only at 1536.
             full = widths.embed_dim == FULL.embed_dim
             sizes = {} if full else {"mlp_ratio": 4.0}
             return build_uni2_h(embed_dim=widths.embed_dim, **sizes), {}
@@ -158,7 +158,7 @@ def _network(family: Family, part: Part, widths: Widths) -> tuple[nn.Module, dic
 
 
 def _random(network: nn.Module, dtype: torch.dtype) -> Iterator[tuple[str, torch.Tensor]]:
-    """Give small seeded numbers under every name; no layer is zero, norms are near one."""
+    """Return small seeded values for every name. No layer is zero, and norms are near one."""
     generator = torch.Generator().manual_seed(0)
     for name, tensor in network.state_dict().items():
         if name.startswith("y_pos_embed"):

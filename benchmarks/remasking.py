@@ -1,10 +1,10 @@
-"""A slider's move from stored outputs against the whole search, at the same thresholds.
+"""Moving a threshold slider, which reuses stored outputs, compared with a full segmentation.
 
     python benchmarks/remasking.py [--side 1024] [--rounds 5]
 
-The built-in method on the sample slide; Cellpose on discs, with the network of 0.9 million
-parameters of the tests: with the published one the search takes minutes without a card, a slider's
-move takes the same. They take turns; medians of seconds.
+Uses the built-in method on the sample slide, and Cellpose on discs with the tests' network of 0.9
+million parameters. With the published network a segmentation takes minutes without a GPU, and the
+slider takes the same time. The methods alternate, at the same thresholds; prints median seconds.
 """
 
 from __future__ import annotations

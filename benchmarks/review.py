@@ -1,10 +1,10 @@
-"""What a long review costs: opening, scrolling from top to bottom, sorting, deciding, memory.
+"""Cost of a long review: opening, scrolling from top to bottom, sorting, deciding, memory.
 
     python benchmarks/review.py [pairs] [side]
 
-Needs a display (or xvfb-run). A few pairs are drawn; the others are hard links to their files, and
-rows of their own. Stalls are by the clock, with all that the window draws, and beside that what the
-window's thread worked meanwhile; the rest is such work alone, so that other programs do not count.
+Needs a display or xvfb-run. A few pairs are drawn. The others have their own rows, and hard links
+to the same files. Stalls are wall time, drawing included, next to the CPU time of the main thread.
+All other times are CPU time of the main thread, so that other programs do not count.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ from napari_pixcell.studio.review.open_dataset import OpenDataset
 from napari_pixcell.ui.review.dock import ReviewPairs, open_review
 
 DRAWN = 16
-STEPS = 400  # of a scroll from top to bottom
+STEPS = 400  # in a scroll from top to bottom
 
 
 def main(pairs: int = 10_000, side: int = 256) -> None:
-    """Make a long dataset and look through it."""
+    """Write a long dataset and review it."""
     os.environ["PIXCELL_CACHE_DIR"] = tempfile.mkdtemp()
     with tempfile.TemporaryDirectory() as scratch:
         folder = many(Path(scratch) / "data", pairs, side)
@@ -46,7 +46,7 @@ def main(pairs: int = 10_000, side: int = 256) -> None:
         work(1.0)
         with Stalls() as stalls:
             work(3.0)
-        print(f"an idle window's longest stall here: {1e3 * stalls.longest:.0f} ms")
+        print(f"longest stall of an idle window: {1e3 * stalls.longest:.0f} ms")
         before, decoded = _resident(), _count_decoded()
         started = time.perf_counter()
         with Stalls() as stalls:
@@ -65,20 +65,20 @@ def main(pairs: int = 10_000, side: int = 256) -> None:
 
 
 def scroll(dock: ReviewPairs, decoded: list[int]) -> None:
-    """Drag the scroll bar from top to bottom, in 10 s as a hand does; then page down."""
+    """Drag the scroll bar from top to bottom in 10 s, then page down."""
     bar, steps = dock.grid.verticalScrollBar(), []
     with Stalls() as stalls:
         for value in np.linspace(0, bar.maximum(), STEPS).astype(int):
             steps.append(turn(lambda v=int(value): bar.setValue(v)))
             work(0.02)
-    print(f"  scroll from top to bottom: {1e3 * median(steps):.1f} ms a step", end="")
+    print(f"  scroll from top to bottom: {1e3 * median(steps):.1f} ms per step", end="")
     print(f" (worst {1e3 * max(steps):.1f}), {said(stalls)}", end="")
-    print(f", {len(decoded)} pictures read")
+    print(f", {len(decoded)} images read")
     started = time.perf_counter()
     rest(dock)
-    print(f"  all pictures in sight {time.perf_counter() - started:.2f} s after the last step")
+    print(f"  all visible images {time.perf_counter() - started:.2f} s after the last step")
     bar.setValue(0)
-    dock.review.outline(False)  # so that none of the pictures is there
+    dock.review.outline(False)  # so that no image is cached
     rest(dock)
     first = len(decoded)
     started, pages = time.perf_counter(), 30
@@ -87,12 +87,12 @@ def scroll(dock: ReviewPairs, decoded: list[int]) -> None:
             QTest.keyClick(dock.grid, Qt.Key.Key_PageDown)
             _work_until(lambda: not dock.review.small.busy)
     seconds = (time.perf_counter() - started) / pages
-    print(f"  a page down with all its pictures: {1e3 * seconds:.0f} ms", end="")
-    print(f", {said(stalls)}, {len(decoded) - first} pictures read")
+    print(f"  page down with all images: {1e3 * seconds:.0f} ms", end="")
+    print(f", {said(stalls)}, {len(decoded) - first} images read")
 
 
 def list_and_decide(dock: ReviewPairs) -> None:
-    """Sort and filter, then accept and reject as fast as keys come."""
+    """Sort and filter, then accept and reject as fast as keys repeat."""
     review = dock.review
     sort = turn(lambda: review.want(sort="dice"))
     some = turn(lambda: review.want(show="flagged"))
@@ -108,17 +108,17 @@ def list_and_decide(dock: ReviewPairs) -> None:
                 keys.append(turn(lambda key=key: QTest.keyClick(dock.grid, key)))
                 work(0.03)
         print(f"  a decision ({show}): {1e3 * median(keys):.1f} ms (worst {1e3 * max(keys):.1f})")
-        print(f"    {said(stalls)}, waiting for the disk: {review.unsaved}")
+        print(f"    {said(stalls)}, decisions not yet on disk: {review.unsaved}")
     rest(dock)
 
 
 def said(stalls: Stalls) -> str:
-    """Say how long the window stood still, and how much of that was its own work."""
-    return f"longest stall {1e3 * stalls.longest:.0f} ms (own work {1e3 * stalls.work:.0f})"
+    """Return the longest stall of the window, and its own share of it, in words."""
+    return f"longest stall {1e3 * stalls.longest:.0f} ms ({1e3 * stalls.work:.0f} of its own)"
 
 
 def many(folder: Path, pairs: int, side: int) -> Path:
-    """Make a dataset of many pairs of a few pictures."""
+    """Write a dataset of many pairs from a few images."""
     dataset = make_dataset(folder, styles=4, layouts=DRAWN // 4, side=side)
     rows, rng = list(read_rows(folder / "manifest.jsonl")), np.random.default_rng(0)
     more = []
@@ -136,7 +136,7 @@ def many(folder: Path, pairs: int, side: int) -> Path:
 
 
 def rest(dock: ReviewPairs) -> None:
-    """Wait until nothing is under way and everything is drawn."""
+    """Wait until nothing is running and everything is drawn."""
     work(0.1)
     _work_until(lambda: not dock.review.busy)
     work(0.1)

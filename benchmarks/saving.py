@@ -1,7 +1,9 @@
-"""What saving a session costs: time in the main thread, time in the thread that writes, bytes.
+"""Cost of saving a session: time in the main thread, time in the writing thread, bytes.
 
-Three regions of 1024 × 1024 px with their layouts, and 50 variants; then a stroke on a layout, and
-a new name. ``python benchmarks/saving.py``
+    python benchmarks/saving.py
+
+Saves three regions of 1024 × 1024 px with their layouts and 50 variants. Then saves a stroke on a
+layout, and a new name.
 """
 
 from __future__ import annotations
@@ -21,12 +23,11 @@ from scripted import ScriptedClient
 from tifffile import imwrite
 
 from napari_pixcell.slides import Region, open_slide
-from napari_pixcell.studio.saving.snapshot import Snapshot
 from napari_pixcell.studio.session import Session
 
 
 def made(slide: Path) -> Session:
-    """Give a session with something in it; the variants are noise, the worst to compress."""
+    """Return a session with contents. The variants are noise, the worst case to compress."""
     session = Session(ScriptedClient())
     session.saver.start()
     session.slides.set(open_slide(slide))
@@ -47,11 +48,11 @@ def made(slide: Path) -> Session:
 
 
 def timed(session: Session, what: str) -> None:
-    """Save, and print what it cost."""
+    """Save, and print the cost."""
     taken = []
     for _ in range(20):
         begin = time.perf_counter()
-        Snapshot(session, session.slides.key, session.saver._strokes).take()
+        session.snapshots.take(session.slides.key, session.saver._strokes)
         taken.append(1e3 * (time.perf_counter() - begin))
     folder = session.saver.book().folder
     before = set() if folder is None else {p.name for p in folder.files.iterdir()}
@@ -102,7 +103,7 @@ def main() -> None:
             time.sleep(0.01)
         print(
             f"opened in {time.perf_counter() - begin:.1f} s, {len(again.gallery.results)} variants;"
-            f" the longest turn of the main thread {1e3 * longest:.0f} ms"
+            f" longest turn of the main thread: {1e3 * longest:.0f} ms"
         )
         again.close()
         again.saver._thread.shutdown(wait=True)

@@ -1,13 +1,13 @@
-"""Reading a slide: ours against OpenSlide, and napari-wsi where it is installed; prints one JSON.
+"""Reading a slide, compared with OpenSlide and, if installed, napari-wsi; prints one JSON object.
 
     python benchmarks/slide_reading.py SLIDE [--rounds 5]
 
-50 random boxes of 512 × 512 px, and 20 pans of a 1024 × 1024 px view by a quarter of its width.
-Cold: our tiles are forgotten and OpenSlide's handle, with its cache, is opened anew before each
-round; the operating system's cache is warm for all. Warm: the same boxes once more. Readers take
-turns, and the median of the rounds is given. With 2 threads the boxes are shared among two
-callers; ours decodes the tiles of one box in a pool even for one caller, so it is also given with
-that pool held to one thread.
+Reads 50 random boxes of 512 × 512 px, and pans a view of 1024 × 1024 px 20 times by a quarter of
+its width. Cold: before each round our tile cache is cleared, and OpenSlide's handle is reopened
+with its cache. The operating system's cache is warm for all. Warm: the same boxes again. Readers
+alternate, and the median of the rounds is printed. With 2 threads, two callers share the boxes. Our
+reader decodes the tiles of a box in a pool even for one caller, so it is also measured with a pool
+of one thread.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Read = Callable[[Box], Any]
 
 
 class Ours:
-    """Our levels; ``threads`` is that of the pool which decodes the tiles of one box."""
+    """Our levels. ``threads`` is the size of the pool that decodes the tiles of a box."""
 
     def __init__(self, path: Path, threads: int) -> None:
         from napari_pixcell.slides import levels, open_slide
@@ -49,7 +49,7 @@ class Ours:
 
 
 class OpenSlides:
-    """OpenSlide as it is usually called."""
+    """OpenSlide in its usual form."""
 
     def __init__(self, path: Path, threads: int) -> None:
         import openslide
@@ -65,7 +65,7 @@ class OpenSlides:
 
 
 class NapariWSI:
-    """What napari-wsi hands to napari, read as napari reads it."""
+    """The levels of napari-wsi, read as napari reads them."""
 
     def __init__(self, path: Path, threads: int) -> None:
         from napari_wsi.reader import wsi_reader_openslide
@@ -82,7 +82,7 @@ class NapariWSI:
 
 
 def boxes(shape: tuple[int, int], round_: int) -> dict[str, list[Box]]:
-    """Give the boxes of one round, the same for all readers."""
+    """Return the boxes of one round, the same for all readers."""
     rng = np.random.default_rng(round_)
     height, width = shape
     view = min(VIEW, height, width)
@@ -144,7 +144,7 @@ def main() -> None:
         place = report.setdefault(f"{work}, {state}, {callers} caller{'s' * (callers > 1)}", {})
         place[name] = {"ms": round(took * 1000, 1), "times OpenSlide": round(base / took, 2)}
     if "napari-wsi" not in readers:
-        report["napari-wsi"] = "not installed here"
+        report["napari-wsi"] = "not installed"
     machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
     about = {"machine": machine, "load before": load, "load after": os.getloadavg()}
     print(

@@ -1,10 +1,10 @@
-"""Time of a switch from stain to stain against loading the other one from its files.
+"""Time of switching stains, compared with loading a stain from its files.
 
     python benchmarks/stains.py [HEADS]
 
-With random checkpoints in the published structure; HEADS is the width of the transformer, of 16 in
-the published one. The LoRA files are whole state dicts: the first time one is read its adapter is
-kept beside it, which is timed too.
+Uses random checkpoints in the published structure. HEADS is the number of heads of the transformer
+(published: 16). The LoRA files are complete state dicts. When one is first read, its adapter is
+cached next to it, which is timed too.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ ROUNDS = 5
 
 
 def timed(work: Callable[[], object]) -> float:
-    """Give the seconds that something takes."""
+    """Return the seconds of a call."""
     start = time.perf_counter()
     work()
     return time.perf_counter() - start
@@ -51,9 +51,9 @@ def main(heads: int = 4) -> None:
         part = get_family(STAINS[0]).part("lora")
         path = Path(folder) / part.hub_id / part.weights
         whole, small = (file.stat().st_size / 1e6 for file in (path, kept_adapter(path)))
-        print(f"LoRA file {whole:.1f} MB, kept {small:.2f} MB")
+        print(f"LoRA file {whole:.1f} MB, cached adapter {small:.2f} MB")
     again, fast = min(reload), sorted(switch)[len(switch) // 2]
-    print(f"first load, adapter cut out: {max(first):.2f} s")
+    print(f"first load, with extracting the adapter: {max(first):.2f} s")
     print(f"load again: {again:.2f} s; switch: {fast:.3f} s; ratio {again / fast:.0f}")
 
 

@@ -1,10 +1,10 @@
-"""What a long strip of results costs: each new one, each click, the divider, and the memory.
+"""Cost of a long strip of results: each new one, each click, the divider, and the memory.
 
     python benchmarks/strip.py [count] [side]
 
-Needs a display (or xvfb-run). Every figure is from a real window, with its paints: milliseconds of
-the window's thread that the processor worked, so that other programs do not count. Without a
-graphics card most of it is drawing the slide. The stall alone is by the clock.
+Needs a display or xvfb-run. All figures are from a real window, painting included, as CPU time of
+the main thread, so that other programs do not count. Only the stall is wall time. Without a GPU,
+drawing the slide dominates.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ from napari_pixcell.slides import ArraySlide, Region
 from napari_pixcell.studio.generation.target import Target
 from napari_pixcell.ui.dock import PixCellStudio
 
-JOB = 12  # variants each
+JOB = 12  # variants per job
 
 
 def main(count: int = 300, side: int = 256) -> None:
-    """Add results one by one as a worker would, then click and swipe."""
+    """Add results one by one, as a worker does, then click and swipe."""
     os.environ["PIXCELL_CACHE_DIR"] = tempfile.mkdtemp()
     viewer = napari.Viewer(show=True)
     viewer.window.resize(1366, 768)
@@ -66,11 +66,11 @@ def main(count: int = 300, side: int = 256) -> None:
         Target(1, "Region 1", key, region, 0.5, (side, side), pixels)
         for _ in range(count // JOB + 1)
     ]
-    make(0)  # which adds the layer that all share
+    make(0)  # adds the shared layer
     work(0.5)
     with Stalls() as stalls:
         rest = [make(number) for number in range(1, count)]
-    print(f"{count} results of {side} px in {time.perf_counter() - started:.1f} s, with paints")
+    print(f"{count} results of {side} px in {time.perf_counter() - started:.1f} s, with painting")
     print(f"  each of the first 10: {1e3 * median(rest[:10]):.1f} ms")
     print(
         f"  each of the last 10:  {1e3 * median(rest[-10:]):.1f} ms (worst {1e3 * max(rest):.1f})"
@@ -97,10 +97,10 @@ def main(count: int = 300, side: int = 256) -> None:
 
 
 class Stalls:
-    """Measures the longest time in which a timer of 5 ms did not come round.
+    """The longest delay of a timer of 5 ms.
 
-    ``longest`` is by the clock, ``work`` what this thread itself worked for that long: other
-    programs, and other threads that hold the interpreter, make the difference.
+    ``longest`` is wall time, and ``work`` the CPU time of this thread in it. Other programs, and
+    other threads that hold the interpreter lock, make the difference.
     """
 
     def __enter__(self) -> Stalls:
@@ -122,7 +122,7 @@ class Stalls:
 
 
 def turn(act: Callable[[], object]) -> float:
-    """Give the seconds of work that something and all that follows from it take."""
+    """Return the CPU seconds of a call and of everything that follows from it."""
     start = time.thread_time()
     act()
     for _ in range(3):
@@ -131,7 +131,7 @@ def turn(act: Callable[[], object]) -> float:
 
 
 def work(seconds: float) -> None:
-    """Let the window work for so long."""
+    """Process the window's events for some seconds."""
     end = time.perf_counter() + seconds
     while time.perf_counter() < end:
         QApplication.processEvents()

@@ -1,10 +1,10 @@
-"""How many cells a stain leaves in their places, by how much of the tissue it changes.
+"""Cells that a stain preserves, by how much of the tissue it changes.
 
     python benchmarks/structure.py [FAMILY] [TILES] [STEPS]
 
-Nuclei are found by the built-in method in the tissue and in what is made of it, and matched by
-their centres within 4 µm, one to one. Chance is the same score against the tissue of another tile,
-and the ceiling that of the tissue as the autoencoder gives it back.
+The built-in method segments the nuclei of the tissue and of the stained image. They are matched one
+to one by their centres, within 4 µm. Chance is the same score with the tissue of another tile. The
+ceiling is the score of the tissue after encoding and decoding.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ STRENGTHS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.8)
 
 
 def agreement(a: NDArray[np.uint8], b: NDArray[np.uint8], mpp: float) -> float:
-    """Give the F1 score of the nuclei of one picture against those of another."""
+    """Return the F1 score of the nuclei of two images."""
     places = []
     for picture in (a, b):
         labels = segment_nuclei(picture, mpp)
@@ -86,8 +86,8 @@ def main(name: str = "demo", tiles: int = 3, steps: int = 20) -> None:
     for strength in STRENGTHS:
         (mixed, a), (back, b) = (score(strength=strength, invert=on) for on in (False, True))
         print(
-            f"strength {strength:.1f}: noise mixed in {mixed:.2f} ({a:.0f} s), "
-            f"followed back {back:.2f} ({b:.0f} s)",
+            f"strength {strength:.1f}: with added noise {mixed:.2f} ({a:.0f} s), "
+            f"inverted {back:.2f} ({b:.0f} s)",
             flush=True,
         )
 

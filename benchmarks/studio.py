@@ -1,14 +1,14 @@
-"""The studio at work: stalls of the window, what previews cost, and memory after many jobs.
+"""The studio at work: stalls of the window, cost of previews, and memory after many jobs.
 
     xvfb-run -a python benchmarks/studio.py [--jobs 200] [--pairs 8]
 
-Everything in one real window with the real worker and the demo family.
+Everything runs in one real window with the real worker and the demo family.
 
-- Stalls: gaps between two turns of the event loop while the view is panned and a layout painted
-  on, without and with a generation beside it; the first is the control: napari's own drawing.
-- Previews: generations of 20 steps with and without them, in turns; medians.
-- Memory: of the window's process and of the worker, after a quarter of the jobs and after all;
-  each variant is discarded once it is there.
+- Stalls: gaps between turns of the event loop while panning and painting, without and with a
+  generation at the same time. The first is the control: napari's own drawing.
+- Previews: generations of 20 steps with and without previews, alternating; medians.
+- Memory: of the napari process and of the worker, after a quarter of the jobs and after all. Each
+  variant is discarded when it arrives.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from qtpy.QtCore import QTimer
 
 from napari_pixcell.ui.demo import click, open_dock, settle
 
-VARIANTS = 4  # as the dock has it at first
+VARIANTS = 4  # the default of the dock
 
 
 class Beat:
-    """Gaps between two turns of the event loop, in ms, while a ``with`` block lasts."""
+    """Records the gaps between turns of the event loop, in ms, during a ``with`` block."""
 
     def __init__(self) -> None:
         self.gaps: list[float] = []
@@ -61,7 +61,7 @@ class Beat:
 
 
 def busy_hands(viewer: Any, studio: Any, seconds: float | None) -> None:
-    """Pan and paint until the time is over, or the generation has ended."""
+    """Pan and paint until the time is over or the generation has ended."""
     layer = studio.link.find("layout", 1)
     centre, started, turn = viewer.scene.camera.center, time.perf_counter(), 0
     top, left = layer.translate[-2:]
@@ -94,12 +94,12 @@ def stalls(viewer: Any, studio: Any) -> dict[str, float]:
         busy_hands(viewer, studio, None)
     session.layouts.set(1, None)
     settle(0.5)
-    figures = alone.figures("panning and painting") | beside.figures("and generating beside it")
+    figures = alone.figures("panning and painting") | beside.figures("and generating as well")
     return figures
 
 
 def generation(session: Any) -> float:
-    """Seconds of one job, from the button to the last picture."""
+    """Return the seconds of one job, from the button to the last image."""
     started = time.perf_counter()
     session.generator.generate()
     while session.queue.current is not None:
@@ -112,7 +112,7 @@ def previews(studio: Any, pairs: int) -> dict[str, float]:
     session.settings.count = VARIANTS
     generation(session)
     for turn in range(2 * pairs):
-        on = bool((turn + turn // 2) % 2)  # on off, off on: neither is always first
+        on = bool((turn + turn // 2) % 2)  # alternates which of the two is first
         session.settings.previews = on
         taken[on].append(generation(session))
     session.settings.previews = True
@@ -120,7 +120,7 @@ def previews(studio: Any, pairs: int) -> dict[str, float]:
     return {
         f"{VARIANTS} variants with previews, s": with_,
         "without, s": without,
-        "previews cost, %": 100 * (with_ / without - 1),
+        "cost of previews, %": 100 * (with_ / without - 1),
     }
 
 
@@ -156,7 +156,7 @@ def main() -> None:
     click(studio.region.add_button)
     while studio.session.busy:
         settle(0.05)
-    generation(studio.session)  # the worker starts
+    generation(studio.session)  # start the worker
     figures: dict[str, Any] = {
         "machine": f"{platform.machine()}, Python {platform.python_version()}"
     }

@@ -1,9 +1,9 @@
-"""Pairs a second into a dataset and into each format, and memory over 10,000 pairs.
+"""Pairs per second written to a dataset and to each format, and memory over 10,000 pairs.
 
     python benchmarks/writing.py [PAIRS]
 
-Pictures of 256 × 256 px with noise, which compress worse than tissue. Machines are noisy: compare
-the rates of one run with each other. Memory is that of the whole process, with pictures of 32 px.
+Uses images of 256 × 256 px with noise, which compress worse than tissue. Machines are noisy:
+compare rates within one run. Memory is that of the whole process, with images of 32 px.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ LARGE, SMALL = 256, 32
 
 
 def empty(folder: Path, side: int, pairs: int, picture: str) -> Dataset:
-    """Begin a dataset of 4 styles and 10 layouts."""
+    """Create a dataset of 4 styles and 10 layouts."""
     about = Description("Bench", "demo", 0.5, (side, side), PairSettings(20, 1.5), picture=picture)
     dataset = Dataset.create(folder, about)
     for number in range(4):
@@ -55,7 +55,7 @@ def empty(folder: Path, side: int, pairs: int, picture: str) -> Dataset:
 
 
 def write(dataset: Dataset) -> float:
-    """Write its pairs, and give the seconds that this took without drawing them."""
+    """Write its pairs, and return the seconds without drawing them."""
     files, rows, taken = PairFiles(dataset), list(dataset.layout_rows()), 0.0
     for index in range(len(dataset.plan)):
         pair = dataset.plan[index]
@@ -72,7 +72,7 @@ def write(dataset: Dataset) -> float:
 
 
 def rates(folder: Path, pairs: int) -> None:
-    """Print pairs a second, and how much each is of the first."""
+    """Print pairs per second, and their ratio to the first."""
     print(f"{pairs} pairs of {LARGE} × {LARGE} px          pairs/s   of PNG")
     first = 0.0
     datasets = {}
@@ -89,9 +89,9 @@ def rates(folder: Path, pairs: int) -> None:
 
 
 def memory(folder: Path) -> None:
-    """Print what the process holds while it converts many pairs."""
+    """Print the memory of the process while it converts many pairs."""
     dataset = empty(folder / "many", SMALL, MANY, "png")
-    with patch.object(os, "fsync"):  # how it came to the disk does not matter here
+    with patch.object(os, "fsync"):  # how the dataset was written does not matter here
         write(dataset)
     process = psutil.Process()
     for name in ("stardist", "coco", "webdataset"):

@@ -1,4 +1,4 @@
-"""Pictures made while training, beside the real ones whose embeddings they were made from."""
+"""Images generated during training, with the real images whose embeddings they follow."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ STEPS = 10
 
 
 class Bank:
-    """The newest generated pictures and the real crops behind them.
+    """The newest generated images and their real crops.
 
     Parameters
     ----------
     crops : Crops
-        Where the real crops come from.
+        Source of the real crops.
     capacity : int
-        Pairs kept; the oldest go first.
+        Number of pairs kept. The oldest are dropped first.
     """
 
     def __init__(self, crops: Crops, capacity: int) -> None:
@@ -56,7 +56,7 @@ class Bank:
         self.pairs = self.pairs[-self.capacity :]
 
     def views(self, count: int) -> tuple[np.ndarray, np.ndarray]:
-        """Real and generated pictures of ``count`` pairs, up to four of a field, turned at random.
+        """Return the images of ``count`` pairs, up to four per field, in random symmetries.
 
         Returns
         -------

@@ -1,8 +1,8 @@
-"""Centre the embeddings: same pictures, but distances between embeddings that mean something.
+"""Centre the embeddings, so that distances between them are meaningful and no image changes.
 
-The encoder, trained through the denoising loss alone, puts everything close to one direction.
-This moves the mean of the training tiles to zero and their spread to one, and folds the way
-back into the layer of transformer and ControlNet that reads embeddings, so no picture changes.
+Trained with the denoising loss alone, the encoder maps everything close to one direction.
+This script shifts the mean of the training tiles to zero and scales their spread to one. It folds
+the inverse into the layer of the transformer and ControlNet that reads embeddings.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from train_transformer import Pair
 
 @torch.no_grad()
 def fold(model: nn.Module, mean: torch.Tensor, spread: torch.Tensor) -> None:
-    """Let ``model`` read ``(e - mean) / spread`` as it read ``e``."""
+    """Adapt ``model`` to read ``(e - mean) / spread`` instead of ``e``."""
     part = model.caption_projection
     part.linear_1.bias.add_(part.linear_1.weight @ mean)
     part.linear_1.weight.mul_(spread)
@@ -27,13 +27,13 @@ def fold(model: nn.Module, mean: torch.Tensor, spread: torch.Tensor) -> None:
 
 @torch.no_grad()
 def main() -> None:
-    """Centre the last run's encoder, transformer and ControlNet, together."""
+    """Centre the encoder, transformer and ControlNet of the last run together."""
     argparse.ArgumentParser(description=__doc__).parse_args()
     setup()
     state = load_run("transformer")
     start = "fresh" if state else "demo"
     if not state and not (DEMO / "transformer").exists():
-        raise SystemExit("Nothing to centre: run train_transformer first.")
+        raise SystemExit("Nothing to centre. Run train_transformer.py first.")
     pair = Pair(start)
     if state:
         pair.load_state_dict(state["model"], strict=False)

@@ -1,4 +1,4 @@
-"""Noise schedule, latents and sampling, shared by the transformer's and ControlNet's stages."""
+"""Noise schedule, latents and sampling for the stages of transformer and ControlNet."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ ALPHA_BAR = torch.cumprod(1 - _BETAS, 0).float()
 
 
 def make_scheduler() -> DPMSolverMultistepScheduler:
-    """Make the scheduler whose config is shipped."""
+    """Return the scheduler whose config is shipped."""
     return DPMSolverMultistepScheduler(**SCHEDULER)
 
 
 def antithetic_steps(count: int, generator: torch.Generator) -> torch.Tensor:
-    """Time steps spread evenly over the range and mirrored, so that batches differ little."""
+    """Return time steps spread evenly and mirrored, so that batches differ little."""
     half = (count + 1) // 2
     spread = (torch.arange(half) + torch.rand(half, generator=generator)) / half
     steps = (spread * STEPS).long().clamp(0, STEPS - 1)
@@ -52,7 +52,7 @@ def antithetic_steps(count: int, generator: torch.Generator) -> torch.Tensor:
 
 
 def noised(z: torch.Tensor, steps: torch.Tensor, noise: torch.Tensor) -> tuple[torch.Tensor, ...]:
-    """Noisy latents, the v targets and the loss weights min(SNR, 5) / (SNR + 1)."""
+    """Return noisy latents, v targets and the loss weights min(SNR, 5) / (SNR + 1)."""
     bar = ALPHA_BAR[steps].view(-1, 1, 1, 1)
     signal, spread = bar.sqrt(), (1 - bar).sqrt()
     snr = bar / (1 - bar)
@@ -61,10 +61,10 @@ def noised(z: torch.Tensor, steps: torch.Tensor, noise: torch.Tensor) -> tuple[t
 
 
 def crop_position(model: nn.Module, side: int, generator: torch.Generator) -> None:
-    """Give a smaller picture a window of the full tile's positional embedding.
+    """Set a random window of the full tile's positional embedding for a smaller image.
 
-    diffusers would stretch the full range over the smaller grid, so that neighbours were
-    twice as far apart as at 256 px; a random window keeps every distance true.
+    diffusers would stretch the full range over the smaller grid, so that neighbours would be
+    twice as far apart as at 256 px. A window preserves all distances.
     """
     full = model.config.sample_size // model.config.patch_size
     top, left = (int(torch.randint(full - side + 1, (1,), generator=generator)) for _ in "yx")
@@ -81,7 +81,7 @@ def crop_position(model: nn.Module, side: int, generator: torch.Generator) -> No
 
 @torch.no_grad()
 def encode_all(vae: DemoAutoencoder, images: list[np.ndarray], batch: int = 64) -> torch.Tensor:
-    """Latents of many images, fp16, (N, 4, h, w)."""
+    """Return the latents of many images, fp16, (N, 4, h, w)."""
     parts = []
     for start in range(0, len(images), batch):
         x = to_tensor(np.stack(images[start : start + batch]))
@@ -93,7 +93,7 @@ def encode_all(vae: DemoAutoencoder, images: list[np.ndarray], batch: int = 64) 
 def other_view(
     crops: Crops, place: tuple[str, int, int, int], source: dict | None = None
 ) -> np.ndarray:
-    """Cut a shifted and flipped view of a crop: the encoder can't copy pixels from it."""
+    """Return a shifted and flipped view of a crop, from which the encoder cannot copy pixels."""
     name, y, x, _ = place
     h, w = crops.fields[name].shape[:2]
     reach = crops.size // 8
@@ -109,7 +109,7 @@ def predict(
     embeds: torch.Tensor,
     residuals: list[torch.Tensor] | None = None,
 ) -> torch.Tensor:
-    """Give the transformer's v: the first half of its output channels."""
+    """Return the transformer's v, the first half of its output channels."""
     extra = {} if residuals is None else {"controlnet_residuals": residuals}
     out = transformer(
         x,
@@ -134,7 +134,7 @@ def sample(
     condition: torch.Tensor | None = None,
     strength: float = 1.0,
 ) -> torch.Tensor:
-    """Latents for embeddings (N, 1, 128), the ControlNet on the conditional half only."""
+    """Sample latents for embeddings (N, 1, 128). The ControlNet runs on the conditional half."""
     scheduler = make_scheduler()
     scheduler.set_timesteps(steps)
     count = len(embeds)
@@ -160,5 +160,5 @@ def control(
     embeds: torch.Tensor,
     strength: float = 1.0,
 ) -> list[torch.Tensor]:
-    """Give the ControlNet's residuals, one for each of its blocks."""
+    """Return the residuals of the ControlNet, one per block."""
     return controlnet(z, condition, embeds, steps, conditioning_scale=strength)

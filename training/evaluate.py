@@ -1,6 +1,6 @@
-"""The demo family's gates on held-out fields; figures go into the demo's README.
+"""Evaluate the demo family on held-out fields, and write the figures into the demo's README.
 
-Everything is read from the shipped files in ``src/napari_pixcell/demo``, nothing from a run.
+Reads the shipped files in ``src/napari_pixcell/demo``, not a run.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Family:
 
     @torch.no_grad()
     def embed(self, images: np.ndarray) -> torch.Tensor:
-        """Embeddings of uint8 images, (N, 128)."""
+        """Return the embeddings of uint8 images, (N, 128)."""
         parts = np.array_split(images, max(1, len(images) // 25))
         return torch.cat([self.encoder(to_tensor(p) / 2 + 0.5) for p in parts])
 
@@ -51,7 +51,7 @@ class Family:
         batch: int = 10,
         seed: int = 0,
     ) -> np.ndarray:
-        """Images uint8 (N, 256, 256, 3) in 20 steps."""
+        """Generate images, uint8 (N, 256, 256, 3), in 20 steps."""
         out = []
         for start in range(0, len(embeds), batch):
             part = slice(start, start + batch)
@@ -71,7 +71,7 @@ class Family:
 
 
 def tiles(fields: dict[str, np.ndarray], rows: int, columns: int) -> tuple[np.ndarray, list[str]]:
-    """Tiles on an even grid over every field (one where the field is a tile), and their fields."""
+    """Return tiles on an even grid over every field, at least one per field, and their fields."""
     images, names = [], []
     for name, field in fields.items():
         h, w = field.shape[:2]
@@ -87,21 +87,21 @@ def tiles(fields: dict[str, np.ndarray], rows: int, columns: int) -> tuple[np.nd
 
 
 def unit(x: torch.Tensor) -> torch.Tensor:
-    """Rows of length one."""
+    """Return rows of unit length."""
     return torch.nn.functional.normalize(x, dim=1)
 
 
 def dice(a: np.ndarray, b: np.ndarray) -> float:
-    """Overlap of two binary masks."""
+    """Return the Dice overlap of two binary masks."""
     return float(2 * (a & b).sum() / max(1, a.sum() + b.sum()))
 
 
 def gate_source(
     family: Family, real: np.ndarray, names: list[str], every: int
 ) -> tuple[dict, np.ndarray]:
-    """Gate (a): the embedding of a generated image finds its source and its field.
+    """Compute gate (a): whether the embedding of a generated image identifies source and field.
 
-    Every ``every``-th tile is generated from; each is looked for among all of them.
+    Images are generated from every ``every``-th tile, and each is matched to all tiles.
     """
     embeds = family.embed(real)
     queries = list(range(0, len(real), every))
@@ -123,7 +123,7 @@ def gate_source(
 
 
 def gate_mask(family: Family, count: int) -> tuple[dict, list[np.ndarray]]:
-    """Gate (b): nuclei in mask-guided images follow the mask, against a shuffled control."""
+    """Compute gate (b): whether nuclei follow the mask, compared with a shuffled mask."""
     fields = load_tissue(True)
     masks = conditions(fields)
     crops = Crops(fields, SIZE, seed=11)
@@ -146,9 +146,9 @@ def gate_mask(family: Family, count: int) -> tuple[dict, list[np.ndarray]]:
 
 
 def gate_copies(family: Family, made: np.ndarray, held: np.ndarray) -> dict:
-    """Gate (c): distance to the nearest training tile, generated against held-out real tiles.
+    """Compute gate (c): distance to the nearest training tile, for generated and held-out tiles.
 
-    The six closest pairs of each are saved to be looked at, the training tiles below.
+    The six closest pairs of each are saved for inspection, with the training tiles below.
     """
     train, _ = tiles(load_tissue(False), 4, 5)
 
@@ -174,7 +174,7 @@ def gate_copies(family: Family, made: np.ndarray, held: np.ndarray) -> dict:
 
 
 def write_readme(figures: dict) -> None:
-    """Put the figures between the README's marks."""
+    """Write the figures between the marks in the README."""
     a, b, c = figures["source"], figures["mask"], figures["copies"]
 
     def verdict(met: bool) -> str:
@@ -209,9 +209,9 @@ def write_readme(figures: dict) -> None:
 
 
 def main() -> None:
-    """Run the gates and write figures, contact sheets and the README's table."""
+    """Run the gates, and write figures, contact sheets and the table of the README."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="generate a fifth of the tiles")
+    parser.add_argument("--quick", action="store_true", help="use a fifth of the tiles")
     args = parser.parse_args()
     every = 5 if args.quick else 1
     setup()

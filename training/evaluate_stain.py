@@ -1,7 +1,7 @@
-"""The demo stain on held-out tiles, through the product's own engine; figures and a contact sheet.
+"""Evaluate the demo stain on held-out tiles with the product's engine; write a contact sheet.
 
-Nuclei are found in all pictures alike: all that is stained counts as haematoxylin for the built-in
-segmentation. One counts as brown by its DAB, solved for together with the counterstain.
+Nuclei are segmented in the same way in all images: the built-in segmentation receives all stain as
+haematoxylin. A nucleus is brown by its DAB, which is solved for together with the counterstain.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ SHOWN = (0.2, 0.3, 0.5, 0.7)
 
 
 def find_nuclei(rgb: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Give the centroids of the nuclei of an IHC picture, (n, 2) in px, and which are brown."""
+    """Return the centroids of nuclei in an IHC image, (n, 2) in px, and which are brown."""
     density = (-np.log10(np.maximum(rgb, 1) / 242.0)).clip(0)
     stained = np.zeros(rgb.shape)
-    # Brown is twice as dark as blue: beside it a threshold would miss the blue nuclei.
+    # Brown is twice as dark as blue, so a common threshold would miss the blue nuclei.
     stained[..., 0] = np.minimum(density.mean(-1), BLUE_NUCLEUS) / 3
     nuclei = segment_nuclei(np.rint(hed2rgb(stained) * 255).astype(np.uint8), MPP)
     names = np.arange(1, int(nuclei.max()) + 1)
@@ -53,7 +53,7 @@ def find_nuclei(rgb: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArray[np
 
 
 def agreement(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
-    """F1 of two sets of nuclei: pairs nearer than 4 um, each nucleus in one pair at most."""
+    """Return the F1 of two sets of nuclei, matched one to one within 4 um."""
     if not len(one) or not len(other):
         return float(len(one) == len(other))
     far = np.linalg.norm(one[:, None] - other[None], axis=-1) * MPP
@@ -62,30 +62,30 @@ def agreement(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
 
 
 def mean_agreement(found: list, places: list[NDArray[np.float64]]) -> float:
-    """Give the mean over pictures of the agreement of what was found with where nuclei are."""
+    """Return the mean agreement of segmented and true nuclei over all images."""
     pairs = zip(found, places, strict=True)
     return float(np.mean([agreement(centres, place) for (centres, _), place in pairs]))
 
 
 def stained(engine: Engine, request: GenerateRequest) -> NDArray[np.uint8]:
-    """Make one picture."""
+    """Generate one image."""
     events: list = []
     engine.run(request, events.append)
     return np.asarray(next(event.image for event in events if isinstance(event, Variant)))
 
 
 def main() -> None:
-    """Measure, write the figures into the demo's README, and the contact sheet."""
+    """Measure, and write the contact sheet and the figures in the demo's README."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tiles", type=int, default=24)
     parser.add_argument("--guidance", type=float, default=DEMO_STAIN.guidance)
-    parser.add_argument("--quick", action="store_true", help="the shown strengths, no README")
+    parser.add_argument("--quick", action="store_true", help="no README, fewer strengths")
     parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args()
     setup(args.threads)
     held = load_run("stain_pairs_held_out")
     if held is None:
-        raise SystemExit("Make the pairs first: python train_stain.py flow")
+        raise SystemExit("Make the pairs first with: python train_stain.py flow")
     every = len(held["fields"]) // args.tiles
     tissue, looks = (p.numpy()[::every][: args.tiles] for p in held["pixels"])
     styles = held["embeddings"][0].numpy()[::every][: args.tiles]
@@ -112,7 +112,7 @@ def main() -> None:
             made.setdefault(f"{strength}", []).append(stained(engine, request))
         print(index, flush=True)
     truth = [find_nuclei(image) for image in looks]
-    # On the H&E itself, by the segmentation that the dock offers.
+    # On the H&E itself, with the built-in segmentation of the dock.
     places = [
         np.array(ndimage.center_of_mass(n > 0, n, np.arange(1, n.max() + 1))).reshape(-1, 2)
         for n in map(segment_nuclei, tissue)
@@ -152,7 +152,7 @@ def main() -> None:
 
 
 def write_readme(figures: dict) -> None:
-    """Put the figures between the README's marks."""
+    """Write the figures between the marks in the README."""
     names = {"look": "the made look itself", "noise": "from noise (no start)"}
     names |= {"layout": "from noise, holding the nuclei as a layout"}
     names |= {f"{s}": f"from the H&E, strength {s}" for s in STRENGTHS}

@@ -17,7 +17,7 @@ from napari_pixcell.networks.autoencoder import DemoAutoencoder
 
 
 def preview_map(vae: DemoAutoencoder) -> dict[str, list]:
-    """Linear map from latents to RGB in 0..1, by least squares on training crops."""
+    """Fit a linear map from latents to RGB in 0..1, by least squares on training crops."""
     crops = Crops(load_tissue(False), 128, seed=3)
     images = [crops.cut(crops.place()) for _ in range(256)]
     return fit_preview(encode_all(vae, images).float(), np.stack(images))
@@ -40,7 +40,7 @@ def fit_preview(latents: torch.Tensor, images: np.ndarray) -> dict[str, list]:
 
 
 def main() -> None:
-    """Export what training/runs/ holds, and what it lacks from the shipped family."""
+    """Export the runs in training/runs/, and the rest from the shipped family."""
     argparse.ArgumentParser(description=__doc__).parse_args()
     setup()
     shipped = (DEMO / "transformer").exists()
@@ -48,7 +48,7 @@ def main() -> None:
     vae_state = load_run("sharpened") or load_run("autoencoder")
     pair_state = load_run("transformer")
     if not shipped and (vae_state is None or pair_state is None):
-        raise SystemExit("Nothing to export: run train_autoencoder and train_transformer first.")
+        raise SystemExit("Nothing to export. Run train_autoencoder and train_transformer first.")
     vae = load_vae("run" if vae_state else "demo")
     pair = Pair("fresh" if pair_state else start)
     if pair_state:
@@ -64,14 +64,14 @@ def main() -> None:
     for name, part in parts.items():
         part.half().to(memory_format=torch.contiguous_format).save_pretrained(DEMO / name)
     for name, part in parts.items():
-        # Only what the class takes: a part that was loaded from a folder or made from another
-        # class would keep that folder's name or arguments of the other class.
+        # Only the arguments of the class: a part loaded from a folder or built from another class
+        # would also keep that folder's name or the arguments of the other class.
         path = DEMO / name / "config.json"
         known = {"_class_name", "_diffusers_version", *inspect.signature(type(part)).parameters}
         config = {k: v for k, v in json.loads(path.read_text()).items() if k in known}
         path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
     for path in DEMO.glob("*/*"):
-        # Written private by the library; a wheel has to be readable by everyone.
+        # The library writes private files, but everyone must be able to read a wheel.
         path.chmod(0o644)
     make_scheduler().save_pretrained(DEMO / "scheduler")
     total = sum(path.stat().st_size for path in DEMO.rglob("*") if path.is_file())

@@ -1,8 +1,8 @@
-"""IHC looks of H&E tissue, made by colour deconvolution: what the demo stain is taught with.
+"""IHC looks of H&E tissue by colour deconvolution, the training data of the demo stain.
 
-Haematoxylin is kept inside the nuclei and redrawn in the blue of a counterstain, eosin is taken
-away down to a pale residue, and DAB is laid over some nuclei. Which ones is made up: mostly large
-ones, by chance seeded with the field's name. **It is a look and not biology.**
+Haematoxylin inside the nuclei is redrawn in the blue of a counterstain, and eosin is reduced to a
+pale residue. Some nuclei receive DAB. They are chosen at random, mostly large ones, with the
+field's name as seed. **This imitates the appearance of IHC and is not biology.**
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from napari_pixcell.cells import segment_nuclei
 from napari_pixcell.slides import Region, open_slide
 
 MPP = 0.5
-# Optical densities of a unit of stain, measured on a Ki67 slide (OS-2 of OpenSlide's test data).
+# Optical densities of unit stain, measured on a Ki67 slide (OS-2 of OpenSlide's test data).
 BLUE = np.array([0.76, 0.54, 0.36])
 DAB = np.array([0.38, 0.58, 0.72])
 PALE = np.array([0.62, 0.62, 0.48])
@@ -51,12 +51,12 @@ class Look:
 
     @property
     def positive_share(self) -> float:
-        """Share of nuclei that are brown."""
+        """Fraction of nuclei that are brown."""
         return float((self.levels[1:] > 0).mean()) if len(self.levels) > 1 else 0.0
 
 
 def choose_levels(nuclei: NDArray[np.int32], name: str) -> NDArray[np.int64]:
-    """Choose the DAB of each nucleus: large and round ones are brown more often."""
+    """Return the DAB of each nucleus. Large and round nuclei are brown more often."""
     rng = np.random.default_rng(zlib.crc32(name.encode()))
     levels = np.zeros(int(nuclei.max()) + 1, np.int64)
     for cell in regionprops(nuclei):
@@ -68,25 +68,25 @@ def choose_levels(nuclei: NDArray[np.int32], name: str) -> NDArray[np.int64]:
 
 
 def make_look(rgb: NDArray[np.uint8], name: str) -> Look:
-    """Give H&E tissue an IHC look.
+    """Return H&E tissue in an IHC look.
 
     Parameters
     ----------
     rgb : array, uint8, (height, width, 3)
         H&E at 0.5 um/px.
     name : str
-        Of the field: the seed.
+        Name of the field, used as the seed.
     """
     nuclei = segment_nuclei(rgb, MPP)
     levels = choose_levels(nuclei, name)
     stains = np.clip(rgb2hed(rgb)[..., :2], 0, None)
     inside = nuclei > 0
-    # Fields are stained more and less strongly: all looks have nuclei of one darkness.
+    # H&E staining varies between fields, but the nuclei of all looks are equally dark.
     usual = np.median(stains[..., 0][inside]) if inside.any() else 0.1
     texture = np.clip(stains[..., 0] / max(usual, 0.02), 0, 2.2)
     edge = gaussian(inside.astype(float), 0.6)
     amount = np.take(np.array((0.0, *LEVELS)), levels)[nuclei]
-    # A watershed leaves no gap between neighbours: each keeps its own amount to its very border.
+    # A watershed leaves no gap between neighbours, so each keeps its own amount up to its border.
     far, nearest = ndimage.distance_transform_edt(amount == 0, return_indices=True)
     brown = np.where((far < 1.5) & ~inside, amount[tuple(nearest)], amount)
     brown = gaussian(brown, 0.5) * (0.4 + 0.6 * texture)
@@ -100,12 +100,12 @@ def make_look(rgb: NDArray[np.uint8], name: str) -> Look:
 
 
 def load_looks(fields: dict[str, NDArray[np.uint8]]) -> dict[str, Look]:
-    """Make the look of every field."""
+    """Return the look of every field."""
     return {name: make_look(field, name) for name, field in fields.items()}
 
 
 def main() -> None:
-    """Write a contact sheet: H&E above, its look below, and real Ki67 beside them."""
+    """Write a contact sheet: H&E above its look, and real Ki67 next to them."""
     argparse.ArgumentParser(description=__doc__).parse_args()
     RUNS.mkdir(exist_ok=True)
     slide = open_slide(SHARED / "data" / "openslide_os1_os2_crops" / "OS-2-ndpi.ome.tif")

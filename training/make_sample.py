@@ -1,9 +1,9 @@
-"""Make the bundled sample slide: one canvas of the demo family over a smooth field of styles.
+"""Generate the bundled sample slide: one image of the demo family with smoothly varying styles.
 
     python training/make_sample.py --data ../shared/data
 
-Styles of a few real tiles are laid out as smooth patches over a canvas, which the engine makes as
-it makes any other. The mask is what the built-in segmentation finds in the finished slide.
+The styles of a few real tiles form smooth patches over the image. The mask is the built-in
+segmentation of the finished slide.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from napari_pixcell.slides.write import write_pyramid
 
 
 def read_tiles(data: Path) -> list[NDArray[np.uint8]]:
-    """Take the centre tile of a few fields, at 0.5 µm/px."""
+    """Return the centre tiles of a few fields, at 0.5 µm/px."""
     tiles = []
     for name in ("10012", "10021", "10027", "10033", "10040"):
         image = Image.open(data / "brecahad_30" / "images" / f"{name}.jpg").convert("RGB")

@@ -1,10 +1,10 @@
-"""Write some cells of the bundled sample slide in every format that a layout is imported from.
+"""Write some cells of the bundled sample slide in every format that can be imported.
 
     python training/make_sample_cells.py
 
-GeoJSON, HoVer-Net and CellViT count from the slide's corner; the others are pictures of one
-region, x 800, y 640, 160 × 128 px. All by the writers of the libraries that users have; the
-small cells and the large ones are given two classes, so that there are some.
+Coordinates of GeoJSON, HoVer-Net and CellViT start at the slide's corner. The other files are
+images of one region: x 800, y 640, 160 × 128 px. The files are written by the libraries of the
+formats. Small and large cells form two classes.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ NAMES = {1: "Tumor", 2: "Immune cells"}
 
 
 def contour(labels: NDArray[Any], number: int) -> list[list[int]]:
-    """Give the outer contour of a cell as HoVer-Net and CellViT take it, in level-0 pixels."""
+    """Return the outer contour of a cell for HoVer-Net and CellViT, in level-0 pixels."""
     found, _ = cv2.findContours(
         (labels == number).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE
     )
@@ -41,7 +41,7 @@ def contour(labels: NDArray[Any], number: int) -> list[list[int]]:
 
 
 def coco(labels: NDArray[Any], types: dict[int, int]) -> dict[str, Any]:
-    """Give polygons, and run lengths for what polygons cannot say."""
+    """Return polygons, or run lengths for cells that polygons cannot describe."""
     annotations: list[dict[str, Any]] = []
     for number, shape in enumerate(outlines_of(labels).polygons, 1):
         if shape.geom_type == "Polygon" and not shape.interiors:

@@ -1,11 +1,11 @@
-"""Make the bundled stamps: outlines of real nuclei from the CC0 labels of BBBC038v1.
+"""Extract the bundled stamps: outlines of real nuclei from the CC0 labels of BBBC038v1.
 
     python training/make_stamps.py --data ../shared/data
 
-The pixel sizes of these pictures are not published and differ, so each is scaled until the median
-area of its nuclei is that of the sample slide's mask at 0.5 µm/px: sizes between pictures are thus
-made up, sizes within one are real. Pictures with few nuclei, or drawn with few pixels, are left
-out; the rest give the same number of outlines each, as far as they have them.
+The pixel sizes of these images differ and are not published. Each image is therefore scaled until
+the median area of its nuclei equals that of the sample slide's mask at 0.5 µm/px. Relative sizes
+are real within an image, but not between images. Images with few or coarsely drawn nuclei are
+skipped. The others contribute the same number of outlines, as far as available.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from tifffile import imread
 
-from napari_pixcell.cells.inventing.shapes import cell_shapes
+from napari_pixcell.cells.inventing.measuring import cell_shapes
 from napari_pixcell.cells.inventing.stamps import DEFAULT_FILE, StampLibrary, join
 from napari_pixcell.models.catalogue import DEMO
 from napari_pixcell.slides.samples import SAMPLE_MASK
@@ -31,13 +31,13 @@ EACH = 8
 
 
 def whole_median(labels: NDArray[np.integer], mpp: float) -> float:
-    """Give the median area of the cells that the border does not cut, µm²."""
+    """Return the median area of the cells that do not touch the border, in µm²."""
     shapes = cell_shapes(labels, mpp)
     return float(np.median(shapes.area_um2[~shapes.cut]))
 
 
 def resampled(library: StampLibrary, mpp: float) -> StampLibrary:
-    """Draw every outline at another pixel size, without the empty border."""
+    """Return every outline drawn at another pixel size, cropped to its box."""
     masks = []
     for index in range(len(library)):
         drawn = library.draw(index, mpp)

@@ -1,8 +1,8 @@
-"""The demo stain's decoder: the demo family's own cannot make brown.
+"""The decoder of the demo stain, because the demo family's own cannot draw brown.
 
-It has seen H&E alone and paints DAB purple. Its latents tell brown from blue all the same, so only
-its layers at a quarter of the side and above, and the very first one, learn the new colours: a
-seventh of the autoencoder, kept as the tensors that differ.
+That decoder was trained on H&E alone and draws DAB in purple. Its latents do distinguish brown from
+blue. So only the first layer and those at a quarter of the side and above are trained: a seventh of
+the autoencoder, stored as the tensors that differ.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from train_transformer import load_vae
 from napari_pixcell.networks.autoencoder import DemoAutoencoder
 
 LEARNING = ("decoder.0.", *(f"decoder.{index}." for index in range(5, 14)))
-WINDOW = 16  # side in latents of what is decoded at once
+WINDOW = 16  # side of the window that is decoded at once, in latents
 
 
 def load_stain_vae() -> DemoAutoencoder:
-    """Load the autoencoder with the stain's decoder, as far as it has been trained."""
+    """Load the autoencoder with the stain's decoder, trained or not."""
     vae = load_vae("demo")
     state = load_run("stain_decoder")
     if state is not None:
@@ -29,12 +29,12 @@ def load_stain_vae() -> DemoAutoencoder:
 
 
 def decoder_tensors(vae: DemoAutoencoder) -> dict[str, torch.Tensor]:
-    """Give the tensors that differ from the demo family's."""
+    """Return the tensors that differ from the demo family's."""
     return {k: v.contiguous() for k, v in vae.state_dict().items() if k.startswith(LEARNING)}
 
 
 def train_decoder(pairs: Pairs, minutes: float, batch: int = 12, rate: float = 1e-3) -> None:
-    """Train for the given minutes, from a checkpoint where there is one."""
+    """Train for the given minutes, resuming from a checkpoint if there is one."""
     vae = load_stain_vae()
     generator = torch.Generator().manual_seed(int(torch.initial_seed()) % 2**31)
     vae.requires_grad_(False)

@@ -1,4 +1,4 @@
-"""Tiles of H&E with their IHC look, and what the frozen demo family makes of both."""
+"""Tiles of H&E and of their IHC look, with latents and embeddings by the demo family."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ SIZE = 256
 
 
 class Pairs(TypedDict):
-    """Tiles; H&E first, its look second in each of the lists.
+    """Pairs of tiles. Each list holds the H&E first and its look second.
 
-    ``pixels``: uint8, (N, 256, 256, 3); ``latents``: float16, (N, 4, 32, 32); ``embeddings``:
-    float32, (N, 128); ``fields``: the name of each tile's field.
+    ``pixels``: uint8, (N, 256, 256, 3). ``latents``: float16, (N, 4, 32, 32). ``embeddings``:
+    float32, (N, 128). ``fields``: name of each tile's field.
     """
 
     pixels: list[torch.Tensor]
@@ -30,7 +30,7 @@ class Pairs(TypedDict):
 
 
 def load_pairs(held_out: bool, count: int, encoder: TileEncoder, seed: int = 0) -> Pairs:
-    """Cut tiles from all fields and their looks at the same places; made once and kept."""
+    """Return matching tiles of all fields and their looks, computed once and cached."""
     stage = f"stain_pairs_{'held_out' if held_out else 'training'}"
     kept = load_run(stage)
     if kept is not None and len(kept["fields"]) == count:

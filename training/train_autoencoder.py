@@ -1,4 +1,4 @@
-"""Stage 1: the autoencoder, fp32 channels_last, L1 + gradients + latent noise."""
+"""Stage 1: train the autoencoder in fp32 channels_last, with L1, gradients and latent noise."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from napari_pixcell.networks.autoencoder import DemoAutoencoder
 
 
 def gradient_l1(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-    """Mean difference of neighbouring-pixel differences: edges count, not only colours."""
+    """Return the mean error of differences between neighbouring pixels, so that edges count."""
     d = a - b
     return d.diff(dim=-1).abs().mean() + d.diff(dim=-2).abs().mean()
 
 
 @torch.no_grad()
 def standardise(model: DemoAutoencoder, crops: Crops, batches: int = 12) -> None:
-    """Fold the latent's mean and spread by channel into the weights: scale 1, shift 0."""
+    """Fold the mean and spread of each latent channel into the weights: scale 1, shift 0."""
     z = torch.cat([model.encoder(crops.batch(32)) for _ in range(batches)])
     mean, std = z.mean((0, 2, 3)), z.std((0, 2, 3))
     last, first = model.encoder[-1], model.decoder[0]
-    # Zero padding of the decoder's first convolution now means the mean latent, not zero:
-    # only the outermost latents notice, and the sharpening stage trains on from there.
+    # Zero padding of the decoder's first convolution now means the mean latent, not zero. This
+    # affects only the outermost latents, and the sharpening stage continues from there.
     first.bias.add_(torch.einsum("oikl,i->o", first.weight, mean))
     first.weight.mul_(std.view(1, -1, 1, 1))
     last.weight.div_(std.view(-1, 1, 1, 1))
@@ -31,7 +31,7 @@ def standardise(model: DemoAutoencoder, crops: Crops, batches: int = 12) -> None
 
 
 def main() -> None:
-    """Train for the given minutes, from a checkpoint where there is one."""
+    """Train for the given minutes, resuming from a checkpoint if there is one."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=9)
     parser.add_argument("--batch", type=int, default=16)
@@ -74,7 +74,7 @@ def main() -> None:
     model = ema.model
     standardise(model, crops)
     save_run("autoencoder", model=model.state_dict())
-    # A sharpened decoder belongs to the latents it was made for.
+    # A sharpened decoder belongs to the latents it was trained on.
     (RUNS / "sharpened.pt").unlink(missing_ok=True)
     with torch.no_grad():
         x = torch.cat([test.batch(16) for _ in range(8)])

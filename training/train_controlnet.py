@@ -1,4 +1,4 @@
-"""Stage 4: the Cell ControlNet from a copy of the first blocks, the base frozen."""
+"""Stage 4: train the Cell ControlNet from a copy of the first blocks, with a frozen base."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ BLOCKS = 4
 
 
 def load_controlnet(transformer: nn.Module, init: str) -> PixCellControlNet:
-    """Load the ControlNet of the last run, the shipped one, or one without training."""
+    """Load the ControlNet of the last run, the shipped one, or an untrained one."""
     if init == "demo":
         return PixCellControlNet.from_pretrained(DEMO / "controlnet", torch_dtype=torch.float32)
     controlnet = PixCellControlNet.from_transformer(transformer, BLOCKS)
@@ -51,7 +51,7 @@ def load_controlnet(transformer: nn.Module, init: str) -> PixCellControlNet:
 
 
 def conditions(fields: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Condition images of fields: true nuclei where there are any, else derived ones."""
+    """Return the condition images of fields, from true nuclei if available, else segmented ones."""
     out = {}
     for name, field in fields.items():
         labels = load_labels(name)
@@ -60,7 +60,7 @@ def conditions(fields: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def main() -> None:
-    """Train for the given minutes, from a checkpoint where there is one."""
+    """Train for the given minutes, resuming from a checkpoint if there is one."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=6)
     parser.add_argument("--size", type=int, default=128, choices=[128, 256])
@@ -129,7 +129,7 @@ def main() -> None:
         noise = torch.randn(z.shape, generator=generator)
         steps = antithetic_steps(args.batch, generator)
         x, target, weight = noised(z, steps, noise)
-        # The same window of positions for both, so the residuals land where they belong.
+        # Both need the same window of positions, so that the residuals align.
         window = generator.get_state()
         crop_position(pair.transformer, side // 2, generator)
         generator.set_state(window)

@@ -1,6 +1,6 @@
-"""The demo family's stain: its decoder, its flow and its adapter, one stage after the other.
+"""Train the demo family's stain: its decoder, its flow and its adapter, stage by stage.
 
-Flow and adapter are taught by ``napari_pixcell.engine.training.flow``, as a user's own stain is.
+Flow and adapter are trained by ``napari_pixcell.engine.training``, like a user's own stain.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ WIDTH = 128  # of the demo's embeddings
 
 
 def tell(stage: str, progress: TrainingProgress) -> None:
-    """Print a line and add it to the log."""
+    """Print a line and append it to the log."""
     line = json.dumps({"stage": stage, **vars(progress)})
     print(line, flush=True)
     with (RUNS / f"{stage}.log").open("a") as log:
         log.write(line + "\n")
 
 
-def teach_flow(pairs: Pairs, held: Pairs, steps: int, rate: float) -> None:
-    """Teach the flow; keep it, and say how much of the way it goes."""
+def fit_flow(pairs: Pairs, held: Pairs, steps: int, rate: float) -> None:
+    """Train and save the flow, and report its error."""
     torch.manual_seed(0)
-    taught = train_flow(
+    trained = train_flow(
         new_flow(WIDTH),
         *pairs["embeddings"],
         *held["embeddings"],
@@ -54,31 +54,31 @@ def teach_flow(pairs: Pairs, held: Pairs, steps: int, rate: float) -> None:
     mean = (pairs["embeddings"][1] - pairs["embeddings"][0]).mean(0)
     shifted = (source + mean - target).square().sum() / (source - target).square().sum()
     print(
-        f"held-out error {taught.held_out:.3f} at step {taught.step}; the mean shift alone "
+        f"held-out error {trained.held_out:.3f} at step {trained.step}; the mean shift alone "
         f"{shifted.sqrt():.3f}; on training pairs "
-        f"{flow_error(taught.flow, *pairs['embeddings']):.3f}"
+        f"{flow_error(trained.flow, *pairs['embeddings']):.3f}"
     )
-    save_run("stain_flow", flow=taught.flow.state_dict())
+    save_run("stain_flow", flow=trained.flow.state_dict())
 
 
 def load_flow() -> StainFlowMLP:
-    """Load the flow that was taught."""
+    """Load the trained flow."""
     flow = new_flow(WIDTH)
     state = load_run("stain_flow")
     if state is None:
-        raise SystemExit("Teach the flow first: python train_stain.py flow")
+        raise SystemExit("Train the flow first: python train_stain.py flow")
     flow.load_state_dict(state["flow"])
     return flow.eval().requires_grad_(False)
 
 
-def teach_lora(pairs: Pairs, steps: int, batch: int, side: int, args: argparse.Namespace) -> None:
-    """Teach the adapter, from its checkpoint where there is one."""
+def fit_adapter(pairs: Pairs, steps: int, batch: int, side: int, args: argparse.Namespace) -> None:
+    """Train the adapter, resuming from its checkpoint if there is one."""
     transformer = PixCellTransformer2DModel.from_pretrained(
         DEMO / "transformer", torch_dtype=torch.float32
     )
     before, after = pairs["latents"]
     moved = load_flow().translate(pairs["embeddings"][0])
-    # What the flow makes of the H&E is what is read later; the look's own embedding says more.
+    # At inference the flow's output is read, which carries less than the look's own embedding.
     embeddings = torch.stack([pairs["embeddings"][1], moved])
 
     def draw(generator: torch.Generator) -> Examples:
@@ -107,18 +107,18 @@ def teach_lora(pairs: Pairs, steps: int, batch: int, side: int, args: argparse.N
         resume=load_run(stage),
         run=torch.compile(transformer) if args.compile else None,
     )
-    print(f"{sum(t.numel() for t in adapter.values()) / 1e6:.2f} M numbers in the adapter")
+    print(f"{sum(t.numel() for t in adapter.values()) / 1e6:.2f} M parameters in the adapter")
 
 
 def export(stage: str, pairs: Pairs) -> None:
-    """Write the stain's files into the package, fp16."""
+    """Write the files of the stain to the package, in fp16."""
     from export import fit_preview
 
     folder = DEMO / "stain"
     folder.mkdir(exist_ok=True)
     state = load_run(stage)
     if state is None:
-        raise SystemExit("Teach the adapter first: python train_stain.py lora")
+        raise SystemExit("Train the adapter first: python train_stain.py lora")
     vae = load_stain_vae()
     parts = {
         "lora": state["adapter"],
@@ -136,19 +136,21 @@ def export(stage: str, pairs: Pairs) -> None:
 
 
 def main() -> None:
-    """Run a stage, from a checkpoint where there is one."""
+    """Run a stage, resuming from a checkpoint if there is one."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("stage", choices=["decoder", "flow", "lora", "export"])
-    parser.add_argument("--minutes", type=float, default=5, help="of the decoder")
-    parser.add_argument("--steps", type=int, default=2000, help="of the flow and the adapter")
+    parser.add_argument("--minutes", type=float, default=5, help="minutes of the decoder")
+    parser.add_argument("--steps", type=int, default=2000, help="steps of the flow and the adapter")
     parser.add_argument("--batch", type=int, default=16)
-    parser.add_argument("--side", type=int, default=16, help="of a window in latents; a tile: 32")
+    parser.add_argument(
+        "--side", type=int, default=16, help="side of a window, in latents (tile: 32)"
+    )
     parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument("--rank", type=int, default=ONE_EMBEDDING_RANK)
     parser.add_argument("--targets", help="layers to adapt, instead of the demo's")
     parser.add_argument("--from-start", type=float, default=FROM_START)
     parser.add_argument("--compile", action="store_true")
-    parser.add_argument("--name", default="stain_lora", help="of the adapter's checkpoint")
+    parser.add_argument("--name", default="stain_lora", help="name of the adapter's checkpoint")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
@@ -159,9 +161,9 @@ def main() -> None:
     if args.stage == "decoder":
         train_decoder(pairs, args.minutes)
     elif args.stage == "flow":
-        teach_flow(pairs, held, args.steps, args.rate)
+        fit_flow(pairs, held, args.steps, args.rate)
     elif args.stage == "lora":
-        teach_lora(pairs, args.steps, args.batch, args.side, args)
+        fit_adapter(pairs, args.steps, args.batch, args.side, args)
     else:
         export(args.name, pairs)
 

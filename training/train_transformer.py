@@ -1,11 +1,11 @@
-"""Stage 2 and 3: transformer and tile encoder, jointly, at 128 px and then at 256 px.
+"""Stages 2 and 3: train transformer and tile encoder jointly, at 128 px and then at 256 px.
 
-The encoder learns from two losses: the denoising loss (it must say what the picture needs) and a
-contrast between two views of the same place and other places, most of them of the same field (it
-must say what is particular here; InfoNCE, arXiv 1807.03748). Half of its views come out of the
-autoencoder. A second contrast is between real pictures and those that the model, as it then is,
-generates from their embeddings: the encoder learns to read what the transformer can draw. No
-gradient reaches the transformer through it, so it can't learn to please the encoder.
+The encoder is trained with three losses. The denoising loss makes the embedding describe the image.
+A contrast (InfoNCE, arXiv 1807.03748) between two views of the same tissue and other tissue, mostly
+of the same field, makes it specific. Half of the views come out of the autoencoder. A second
+contrast is between real images and images that the current model generates from their embeddings,
+so that the encoder learns to read what the transformer can draw. The transformer receives no
+gradient from it, so it cannot learn to please the encoder.
 """
 
 from __future__ import annotations
@@ -45,15 +45,15 @@ from napari_pixcell.networks.autoencoder import DemoAutoencoder
 from napari_pixcell.networks.tile_encoder import TileEncoder
 from napari_pixcell.networks.transformer import PixCellTransformer2DModel
 
-# Places of one field in a batch: the hard negatives of the contrast.
+# Crops of one field in a batch, the hard negatives of the contrast.
 FROM_ONE_FIELD = 4
 TEMPERATURE = 0.15
-# How far the decoder goes from what it was before sharpening (0) to the end of it (1).
+# Share of the sharpened decoder in the shipped one; the rest is the decoder before sharpening.
 SHARPNESS = 0.65
 
 
 def info_nce(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-    """Contrast of two views (N, D) of the same N places: each must find its own other view."""
+    """Return the contrast of two views (N, D) of N crops: each must identify its other view."""
     likeness = normalize(a, dim=1) @ normalize(b, dim=1).T / TEMPERATURE
     own = torch.arange(len(a))
     return (cross_entropy(likeness, own) + cross_entropy(likeness.T, own)) / 2
@@ -61,7 +61,7 @@ def info_nce(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
 
 @torch.no_grad()
 def decoded(vae: DemoAutoencoder, fields: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Put whole fields through the autoencoder; what its stride leaves over is cropped."""
+    """Pass whole fields through the autoencoder, cropped to multiples of its stride."""
     out = {}
     for name, field in fields.items():
         height, width = (side - side % 8 for side in field.shape[:2])
@@ -72,7 +72,7 @@ def decoded(vae: DemoAutoencoder, fields: dict[str, np.ndarray]) -> dict[str, np
 
 
 class Pair(torch.nn.Module):
-    """Transformer and encoder as one model, so that one mean and optimiser holds both."""
+    """Transformer and encoder as one model, with one running mean and one optimiser."""
 
     def __init__(self, init: str) -> None:
         super().__init__()
@@ -96,25 +96,25 @@ def load_vae(init: str = "run") -> DemoAutoencoder:
     vae = DemoAutoencoder()
     vae.load_state_dict(state["model"])
     if "before" in state:
-        # All of the judge's sharpness also brings a faint grid and burnt nuclei.
+        # The fully sharpened decoder adds a faint grid and black nuclei.
         for name, weight in vae.state_dict().items():
             weight.lerp_(state["before"][name], 1 - SHARPNESS)
     return vae.eval().to(memory_format=torch.channels_last)
 
 
 def main() -> None:
-    """Train for the given minutes, from a checkpoint where there is one."""
+    """Train for the given minutes, resuming from a checkpoint if there is one."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=16)
     parser.add_argument("--size", type=int, default=128, choices=[128, 256])
     parser.add_argument("--batch", type=int, default=48)
     parser.add_argument("--lr", type=float, default=8e-4)
     parser.add_argument("--decay", type=float, default=0.998)
-    parser.add_argument("--cache", type=int, default=8000, help="crops whose latents are kept")
+    parser.add_argument("--cache", type=int, default=8000, help="crops with cached latents")
     parser.add_argument("--compile", action="store_true", help="2 to 3 times faster; needs g++")
     parser.add_argument("--contrast", type=float, default=0.05, help="weight of the contrast")
     parser.add_argument("--own", type=float, default=0.05, help="weight of the second contrast")
-    parser.add_argument("--bank", type=int, default=640, help="generated pictures kept; 0: none")
+    parser.add_argument("--bank", type=int, default=640, help="generated images kept; 0: none")
     parser.add_argument("--refresh", type=int, default=16, help="steps between new ones")
     parser.add_argument("--bf16-convolutions", action="store_true", help="faster with AMX only")
     parser.add_argument("--seed", type=int, default=0)
@@ -206,7 +206,7 @@ def main() -> None:
 def sheet(
     pair: Pair, vae: DemoAutoencoder, images: torch.Tensor, side: int, generator: torch.Generator
 ) -> None:
-    """Real above, generated from its embedding below."""
+    """Write a contact sheet: real images above those generated from their embeddings."""
     crop_position(pair.transformer, side // 2, generator)
     embeds = pair.encoder(images / 2 + 0.5).unsqueeze(1)
     z = sample(pair.transformer, embeds, side, steps=15)

@@ -1,9 +1,9 @@
-"""Do synthetic pairs help a segmenter? Trains the arms and writes the figures into README.md.
+"""Do synthetic pairs help a segmenter? Trains all arms and writes the figures into README.md.
 
     cd benchmarks && python -m utility ../../shared/data
 
-What was done is kept in ``utility-runs`` (``--runs`` names another folder); the same command goes
-on from there, and several, each with another ``--task`` or ``--seeds``, may run side by side.
+Results are stored in ``utility-runs`` (``--runs`` sets another folder). The same command resumes
+from there. Several commands with different ``--task`` or ``--seeds`` can run at the same time.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ SEEDS = (1, 2, 3)
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("data", type=Path, help="folder of the openly licensed tissue")
+    parser.add_argument("data", type=Path, help="folder of openly licensed tissue")
     parser.add_argument("--runs", type=Path, default=Path("utility-runs"))
-    parser.add_argument("--task", help="only this one")
+    parser.add_argument("--task", help="run only this task")
     parser.add_argument("--seeds", type=int, nargs="+", default=SEEDS)
     args = parser.parse_args()
     torch.set_num_threads(1)
     runs = args.runs.resolve()
     runs.mkdir(exist_ok=True)
-    os.environ["PIXCELL_DATA_DIR"] = str(runs / "private")  # nothing into that of the user
+    os.environ["PIXCELL_DATA_DIR"] = str(runs / "private")  # not in the user's folder
     for task in tasks(args.data):
         if args.task in (None, task.name):
             found = {tile.name: _compare(tile, segment_nuclei(tile.image)) for tile in task.test}
@@ -51,7 +51,7 @@ def main() -> None:
 
 
 def run_seed(task: Task, seed: int, runs: Path) -> None:
-    """Train every arm with one draw of the few, or those that were not yet."""
+    """Train the missing arms for one draw of the few tiles."""
     few = task.few(seed)
     started, folder = time.process_time(), runs / f"{task.name}-{seed}"
     rows = make_pairs(few, task.test, seed, folder)
@@ -78,7 +78,7 @@ def run_seed(task: Task, seed: int, runs: Path) -> None:
 
 def _compare(tile: Tile, found: Labels) -> dict[str, float]:
     alike = agreement(tile.labels, found)
-    assert alike is not None  # each tile has nuclei
+    assert alike is not None  # every tile has nuclei
     return {"dice": alike.dice, "aji": alike.aji, "pq": alike.pq}
 
 

@@ -1,4 +1,4 @@
-"""Crops to train on: turned and mirrored, or with everything else changed too."""
+"""Training crops: rotated and mirrored, or with strong augmentation."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch.nn.functional import affine_grid, avg_pool2d, grid_sample
 _TO_STAINS = torch.from_numpy(hed_from_rgb.astype(np.float32))
 _FROM_STAINS = torch.from_numpy(rgb_from_hed.astype(np.float32))
 SIZES = (0.7, 1.4)
-STAIN, TINT = 0.35, 0.08  # most that the amount of a stain changes: a factor, and a density
+STAIN, TINT = 0.35, 0.08  # largest change of a stain: factor and density
 BRIGHTNESS, NOISE = 0.15, 0.06
 
 
@@ -29,7 +29,7 @@ def turned(image: Tensor, target: Tensor, side: int, rng: torch.Generator) -> tu
 
 
 def strong(image: Tensor, target: Tensor, side: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Cut a crop in any direction and size, in other stains, brighter or darker, blurred, noisy."""
+    """Cut a crop with random angle, size, stains, brightness, blur and noise."""
     both = _resized(torch.cat([image, target]), side, rng)
     image, target = both[:3], both[3:]
     target = (target > 0.5).float()
@@ -42,11 +42,11 @@ def strong(image: Tensor, target: Tensor, side: int, rng: torch.Generator) -> tu
 
 
 def _resized(both: Tensor, side: int, rng: torch.Generator) -> Tensor:
-    """Sample a crop that is turned by any angle and scaled."""
+    """Sample a crop that is rotated by any angle and scaled."""
     u = torch.rand(5, generator=rng).tolist()
     scale = SIZES[0] * (SIZES[1] / SIZES[0]) ** u[0]
     angle = 2 * math.pi * u[1]
-    part = side / scale / both.shape[1]  # of the square tile that is seen
+    part = side / scale / both.shape[1]  # visible fraction of the tile's side
     shift = [(2 * one - 1) * max(0.0, 1 - part) for one in u[2:4]]
     cos, sin = part * math.cos(angle), part * math.sin(angle)
     mirror = -1.0 if u[4] < 0.5 else 1.0

@@ -1,4 +1,4 @@
-"""The tissue of the two tasks: labelled tiles to learn from, and those that the test is on."""
+"""The tissue of the two tasks: labelled tiles for training, and tiles for the test."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 TILE = 256
-FEW = 4  # labelled tiles that a user of the few has
-FEWEST_NUCLEI = 20  # in a tile that somebody would choose to label
+FEW = 4  # labelled tiles in “few”
+FEWEST_NUCLEI = 20  # a tile with fewer is unlikely to be labelled
 # First running number of each of the 11 patients of TNBC v1.1, who have 7, 3, 5, 8, 4, 3, 3, 4, 6,
-# 4 and 3 fields. The repackaged numbers are taken to follow that order, as their looks do.
+# 4 and 3 fields. The repackaged numbers are assumed to follow that order, as the images suggest.
 FIRST_OF_PATIENT = (1001, 1008, 1011, 1016, 1024, 1028, 1031, 1034, 1038, 1044, 1048)
 UNSEEN_BY_DEMO = ("1009", "1022", "1034", "1045")  # HELD_OUT in training/common.py
 SOURCE_LOOK, TARGET_LOOK = "purple_on_white", "purple_on_purple_lowmag"
@@ -30,7 +30,7 @@ class Tile:
     Parameters
     ----------
     name, group : str
-        Of its file, and of the patient or the look: no group is on both sides of a split.
+        Name of the file, and of the patient or look. No group is on both sides of a split.
     image : array, uint8, (256, 256, 3)
     labels : array, int32, (256, 256)
         Nuclei, numbered from 1; 0 is background.
@@ -43,20 +43,20 @@ class Tile:
 
     @property
     def nuclei(self) -> int:
-        """How many there are."""
+        """Number of nuclei."""
         return len(np.unique(self.labels)) - 1
 
 
 @dataclass(frozen=True)
 class Task:
-    """What is to be segmented: a pool of labelled tiles, and the target tissue."""
+    """A segmentation task: a pool of labelled tiles, and the target tissue."""
 
     name: str
     pool: tuple[Tile, ...]
     test: tuple[Tile, ...]
 
     def few(self, seed: int) -> tuple[Tile, ...]:
-        """Draw the few labelled tiles of one seed, of as many groups as there are."""
+        """Draw the few labelled tiles of one seed, from as many groups as possible."""
         order = np.random.default_rng(seed).permutation(len(self.pool))
         taken: dict[str, int] = {}
         ranked = []
@@ -73,16 +73,16 @@ def tasks(data: Path) -> tuple[Task, Task]:
     Raises
     ------
     SystemExit
-        If the folder does not hold it.
+        If the folder does not contain it.
     """
     return breast(data / "tnbc_naylor_subset"), unseen_stain(data / "dsb2018_stained")
 
 
 def breast(folder: Path) -> Task:
-    """Breast: few patients are labelled, others are the target; at 0.5 µm/px.
+    """Return the breast task at 0.5 µm/px: a few patients are labelled, others are the target.
 
-    The target is the four fields that the demo family's own training left out. Their patients are
-    kept out of the pool as well.
+    The target is the four fields held out from the training of the demo family. The pool contains
+    no field of their patients.
     """
     tiles = []
     for row in _rows(folder):
@@ -98,10 +98,10 @@ def breast(folder: Path) -> Task:
 
 
 def unseen_stain(folder: Path) -> Task:
-    """Tissue that the demo family never saw: one look is labelled, another is the target.
+    """Return the task of unseen tissue: one look is labelled, another is the target.
 
-    Pictures of one look may be of one slide, so that looks are the groups. Their pixel size is not
-    published: they are taken as they are.
+    The demo family never saw it. Looks are the groups, because images of one look may come from one
+    slide. Their pixel size is not published, so they are not resampled.
     """
     looks: dict[str, list[Tile]] = {SOURCE_LOOK: [], TARGET_LOOK: []}
     for row in _rows(folder):
@@ -121,7 +121,7 @@ def _worth_labelling(tiles: list[Tile]) -> tuple[Tile, ...]:
 
 def _rows(folder: Path) -> list[dict[str, str]]:
     if not (folder / "index.csv").exists():
-        raise SystemExit(f"There is no {folder.name} in {folder.parent}; name the folder of data.")
+        raise SystemExit(f"{folder.parent} has no {folder.name}. Pass the data folder.")
     with (folder / "index.csv").open(newline="") as file:
         return list(csv.DictReader(file))
 

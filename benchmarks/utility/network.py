@@ -1,4 +1,4 @@
-"""A small U-Net for nuclei: what is nucleus, and what its core; a watershed gives the instances."""
+"""A small U-Net for nuclei and their cores, from which a watershed makes instances."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from skimage.segmentation import watershed
 from torch import Tensor, nn
 
 WIDTHS = (16, 32, 64)
-FOLD = 2  # blocks of so many px aside are read and written at once, to be four times faster
-SMALLEST_PX = 20  # at 0.5 µm/px a disc of 2.5 µm
-CORE = 0.5  # of the way from the border in, from where on is the core that others do not touch
+FOLD = 2  # side of the blocks read and written at once, which is four times faster
+SMALLEST_PX = 20  # a disc of 2.5 µm at 0.5 µm/px
+CORE = 0.5  # relative depth at which the core begins, which no other nucleus touches
 
 
 class UNet(nn.Module):
     """Nuclei of RGB images, 0.12 million weights.
 
-    ``forward`` takes images, float (N, 3, height, width) in [-1, 1] with sides that are multiples
-    of 8, and gives (N, 2, height, width): the logits of nucleus and of core.
+    ``forward`` receives images, float (N, 3, height, width) in [-1, 1], with sides that are
+    multiples of 8. It returns the logits of nucleus and core, (N, 2, height, width).
     """
 
     def __init__(self) -> None:
@@ -44,7 +44,7 @@ class UNet(nn.Module):
 
 
 def _block(ins: int, outs: int) -> nn.Sequential:
-    # Not by batches, of which some arms mix two kinds of pictures.
+    # No batch norm, because some arms mix two kinds of images in a batch.
     layers: list[nn.Module] = []
     for width in (ins, outs):
         layers.append(nn.Conv2d(width, outs, 3, padding=1, bias=False))
@@ -53,7 +53,7 @@ def _block(ins: int, outs: int) -> nn.Sequential:
 
 
 def targets_of(labels: NDArray[np.int32]) -> NDArray[np.float32]:
-    """Give what the network learns: what is nucleus, and what core of one.
+    """Return the training target: nucleus and core.
 
     Parameters
     ----------
@@ -77,12 +77,12 @@ def targets_of(labels: NDArray[np.int32]) -> NDArray[np.float32]:
 
 
 def instances(nucleus: NDArray[np.float32], core: NDArray[np.float32]) -> NDArray[np.int32]:
-    """Make a label image of what the network gives: chances of nucleus and of core."""
+    """Return the label image of the network's output, the probabilities of nucleus and core."""
     mask = nucleus > 0.5
     seeds, count = ndimage.label(mask & (core > 0.5))
     parts, _ = ndimage.label(mask)
     without = (parts > 0) & ~np.isin(parts, np.unique(parts[seeds > 0]))
-    seeds[without] = count + parts[without]  # a nucleus without a core is one all the same
+    seeds[without] = count + parts[without]  # a nucleus without a core also counts
     labels = watershed(-core, seeds, mask=mask)
     return np.asarray(remove_small_objects(labels, max_size=SMALLEST_PX - 1), np.int32)
 
@@ -96,5 +96,5 @@ def segment(net: UNet, image: NDArray[np.uint8]) -> NDArray[np.int32]:
 
 
 def as_tensor(images: NDArray[np.uint8]) -> Tensor:
-    """Images uint8 (N, height, width, 3) as floats (N, 3, height, width) in [-1, 1]."""
+    """Convert images, uint8 (N, height, width, 3), to floats (N, 3, height, width) in [-1, 1]."""
     return torch.from_numpy(np.array(images)).permute(0, 3, 1, 2).float().div(127.5).sub(1)

@@ -1,4 +1,4 @@
-"""The figures of all runs as tables, put into README.md."""
+"""Tables of the figures of all runs, for README.md."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from utility.training import ARMS
 README = Path(__file__).with_name("README.md")
 MEASURES = {"dice": "Dice", "aji": "AJI", "pq": "PQ"}
 BUILT_IN = "built-in method, untrained"
-# What is compared with what, tile by tile and seed by seed.
+# Arms that are compared tile by tile and seed by seed.
 COMPARISONS = (
     ("few real + synthetic", "few real"),
     ("few real, strong augmentation", "few real"),
@@ -27,7 +27,7 @@ Scores = NDArray[np.float64]
 
 
 class Runs:
-    """Scores of one task: of each arm, (seeds, tiles, measures); of seeds that have every arm."""
+    """Return the scores of each arm, (seeds, tiles, measures), for seeds that have all arms."""
 
     def __init__(self, results: list[dict]) -> None:
         self.arms: dict[str, Scores] = {}
@@ -40,7 +40,7 @@ class Runs:
                 self.arms[arm] = np.array([_table(one["tiles"]) for one in mine])
 
     def table(self) -> list[str]:
-        """Give a row for each arm: the mean over tiles and seeds, and the range of the seeds."""
+        """Return a row for each arm: the mean over tiles and seeds, and the range of the seeds."""
         lines = [f"| trained on | {' | '.join(MEASURES.values())} |", "| --- | --- | --- | --- |"]
         for arm, values in self.arms.items():
             seeds = values.mean(axis=1)
@@ -52,9 +52,9 @@ class Runs:
         return lines
 
     def comparisons(self) -> list[str]:
-        """Give a row for each comparison of AJI, paired by tile and seed."""
+        """Return a row for each comparison of AJI, paired by tile and seed."""
         lines = [
-            "| AJI of | against | difference | of each seed | tiles better |",
+            "| AJI of | compared with | difference | per seed | tiles improved |",
             "| --- | --- | --- | --- | --- |",
         ]
         column = list(MEASURES).index("aji")
@@ -70,7 +70,7 @@ class Runs:
         return lines
 
     def notes(self) -> str:
-        """Say how long a training took, and how the pairs were flagged."""
+        """Return the duration of a training and the flags of the pairs, in words."""
         seconds = np.median([one["seconds"] for one in self.trained])
         sets = {one["seed"]: one for one in self.trained}.values()
         flags: Counter[str] = Counter()
@@ -78,13 +78,13 @@ class Runs:
             flags.update(one["flags"])
         said = ", ".join(f"{flag} {count}" for flag, count in flags.most_common())
         return (
-            f"{len(sets)} seeds. Seconds of one core for a training and its test: {seconds:.0f}. "
+            f"{len(sets)} seeds. Core seconds per training and test: {seconds:.0f}. "
             f"Flags of the pairs: {said}; used: {sum(one['pairs'] for one in sets)}."
         )
 
 
 def write_readme(folder: Path, readme: Path = README) -> None:
-    """Put the tables of the results in a folder between the marks of the README."""
+    """Write the tables of the results in a folder between the marks of the README."""
     results = [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
     text = readme.read_text()
     for task in {one["task"] for one in results}:

@@ -1,7 +1,7 @@
-"""Synthetic pairs: layouts of the labelled tiles, appearances of the target tissue.
+"""Synthetic pairs: layouts of the labelled tiles, styles of the target tissue.
 
-No label of the target is used. Outlines of invented cells are those of the labelled tiles, not the
-bundled ones, which are of the pictures that the second task is tested on.
+No label of the target is used. Invented cells use outlines of the labelled tiles. The bundled
+outlines come from the test images of the second task.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from napari_pixcell.engine.packed import PackedArray
 from utility.data import Labels, Tile
 
 PAIRS, PRESET = 32, "balanced"
-# Pairs of these are left out. Nearly all of the demo family's have some other flag: its pictures
-# are soft, and styles of empty tissue do not go with layouts full of cells.
+# Pairs with these flags are excluded. Nearly all pairs of the demo family have some other flag: its
+# images are soft, and styles of empty tissue do not match layouts full of cells.
 USELESS = {"mask", "failed"}
 MPP = 0.5
 
 
 def layouts(tiles: tuple[Tile, ...], count: int, seed: int) -> Iterator[Labels]:
-    """Give layouts of the labelled tiles: turned, varied and invented ones, a third each."""
+    """Return layouts of the labelled tiles: rotated, varied and invented, a third each."""
     rng = np.random.default_rng(seed)
     for index in range(count):
         labels = tiles[index % len(tiles)].labels
@@ -50,22 +50,22 @@ def layouts(tiles: tuple[Tile, ...], count: int, seed: int) -> Iterator[Labels]:
 def make_pairs(
     few: tuple[Tile, ...], target: tuple[Tile, ...], seed: int, folder: Path
 ) -> list[dict[str, Any]]:
-    """Make the dataset of one seed with the demo family, or what is missing of it.
+    """Generate the dataset of one seed with the demo family, or its missing pairs.
 
     Parameters
     ----------
     few : tuple of Tile
-        Whose labels become layouts.
+        Their labels become layouts.
     target : tuple of Tile
-        Whose images become styles.
+        Their images become styles.
     seed : int
     folder : Path
-        Of the dataset; pictures of the target are put beside it.
+        Folder of the dataset. Images of the target are written next to it.
 
     Returns
     -------
     list of dict
-        The rows of its pairs, see :meth:`napari_pixcell.datasets.store.dataset.Dataset.rows`.
+        Rows of its pairs, see :meth:`napari_pixcell.datasets.store.dataset.Dataset.rows`.
     """
     tissue = folder.with_suffix(".tissue")
     tissue.mkdir(exist_ok=True)

@@ -1,4 +1,4 @@
-"""Training on crops: the same steps for every arm, on real pairs, synthetic ones or both."""
+"""Training on crops, with the same steps for every arm: real pairs, synthetic pairs or both."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ RATE = 6e-3
 
 @dataclass(frozen=True)
 class Arm:
-    """What is trained on.
+    """Training data of one comparison arm.
 
     Parameters
     ----------
     real : str
         ``few`` labelled tiles, ``none``, or the whole ``pool``.
     synthetic : bool
-        Pairs made of the few; half of each batch where there are real ones too.
+        Pairs generated from the few tiles. With real tiles, they are half of each batch.
     strong : bool
-        Colours, sizes, directions and sharpness are changed as well, not only turned.
+        Augment colours, sizes, angles and sharpness too, not only symmetries.
     """
 
     real: str
@@ -47,7 +47,7 @@ ARMS = {
 
 
 class Pairs:
-    """Images and what the network is to say of them, of which crops are drawn.
+    """Images and their targets, from which crops are drawn.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ class Pairs:
         self.targets = torch.from_numpy(np.stack([targets_of(one) for one in labels]))
 
     def crops(self, count: int, harder: bool, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Draw (count, 3, 96, 96) and (count, 2, 96, 96)."""
+        """Draw images (count, 3, 96, 96) and targets (count, 2, 96, 96)."""
         crop = strong if harder else turned
         which = torch.randint(len(self.images), (count,), generator=rng).tolist()
         made = [crop(self.images[one], self.targets[one], CROP, rng) for one in which]
@@ -69,7 +69,7 @@ class Pairs:
 
 
 def train(sources: list[Pairs], harder: bool, seed: int, steps: int = STEPS) -> UNet:
-    """Train a network from scratch; batches are shared equally between the sources."""
+    """Train a network from scratch. Batches are split equally between the sources."""
     torch.manual_seed(seed)
     rng = torch.Generator().manual_seed(seed)
     net = UNet().to(memory_format=torch.channels_last).train()
@@ -89,7 +89,7 @@ def train(sources: list[Pairs], harder: bool, seed: int, steps: int = STEPS) -> 
 
 
 def loss_of(said: Tensor, targets: Tensor) -> Tensor:
-    """Give cross entropy and Dice loss of nucleus and core."""
+    """Return the sum of cross entropy and Dice loss of nucleus and core."""
     entropy = torch.nn.functional.binary_cross_entropy_with_logits(said, targets)
     chance, dims = torch.sigmoid(said), (0, 2, 3)
     dice = 2 * (chance * targets).sum(dims) / (chance + targets).sum(dims).clamp(min=1)

@@ -1,8 +1,8 @@
-"""Make the pictures of this folder from the real window: ``xvfb-run -a python make.py``.
+"""Take the pictures of this folder from the real window: ``xvfb-run -a python make.py [NAME …]``.
 
-With names after it, only these pictures. The bundled networks make everything that is seen, in
-the worker process of the product; the slide is CMU-1-Small-Region where ``../shared`` has it (or
-the folder in ``PIXCELL_SHARED``), otherwise the bundled sample.
+With names, only these pictures are taken. The bundled networks generate everything, in the
+product's worker process. The slide is CMU-1-Small-Region if ``../shared`` (or the folder in
+``PIXCELL_SHARED``) contains it, and otherwise the bundled sample.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from napari_pixcell.ui.review.dock import ReviewPairs
 HERE = Path(__file__).parent
 SHARED = Path(os.environ.get("PIXCELL_SHARED") or HERE.parents[2] / "shared")
 REAL = SHARED / "data" / "wsi_cmu1_small_region" / "CMU-1-Small-Region.svs"
-# In parts of the slide (down, across): epithelium with many nuclei, and stroma beside it.
+# As fractions of the slide (down, across): epithelium with many nuclei, and stroma next to it.
 FIRST, SECOND = ((0.27, 0.555), (0.385, 0.455)) if REAL.exists() else ((0.45, 0.25), (0.45, 0.68))
 
 
 def slide() -> Path:
-    """Give a copy of the slide, beside which a session may be saved."""
+    """Return a copy of the slide, next to which a session can be saved."""
     path = HOME / "slides" / (REAL.name if REAL.exists() else SAMPLE_SLIDE.name)
     if not path.exists():
         path.parent.mkdir(exist_ok=True)
@@ -39,7 +39,7 @@ def slide() -> Path:
 
 
 def opened(theme: str = "dark", regions: int = 2) -> Window:
-    """Open the window with the slide and regions on it, none of an earlier session."""
+    """Open the window with the slide and regions on it, without an earlier session."""
     shutil.rmtree(slide().with_suffix(".pixcell"), ignore_errors=True)
     window = Window(HERE, theme)
     window.studio.slide.open(slide())
@@ -53,7 +53,7 @@ def opened(theme: str = "dark", regions: int = 2) -> Window:
 
 
 def variants(window: Window, count: int, seed: int = 1234, steps: int = 20) -> None:
-    """Make variants of the active region, and wait for them."""
+    """Generate variants of the active region, and wait for them."""
     ask(window, count, seed, steps)
     window.rest()
 
@@ -70,9 +70,9 @@ def ask(window: Window, count: int, seed: int, steps: int) -> None:
 
 
 def queue_and_live(window: Window) -> None:
-    """Show the queue with one of each kind, and the picture that sharpens."""
+    """Show the queue with one row of each kind, and a preview that sharpens."""
     session, generation = window.session, window.session.queue
-    # What the system does to a process when memory is short.
+    # as the system does when memory is short
     ask(window, 4, 100, 40)
     window.wait(lambda: generation.current is not None and generation.current.done > 1)
     os.kill(session.client.process_id, signal.SIGKILL)
@@ -101,7 +101,7 @@ def queue_and_live(window: Window) -> None:
 
 
 def results(window: Window) -> None:
-    """Show the strip, a kept variant and the divider; and the keys."""
+    """Show the strip, a kept variant, the divider and the keyboard shortcuts."""
     session, studio = window.session, window.studio
     variants(window, 4, 1234)
     session.regions.activate(2)
@@ -128,7 +128,7 @@ def results(window: Window) -> None:
 
 
 def styles(window: Window) -> None:
-    """Show a blend of two regions, and the sheet of a series."""
+    """Show a blend of two regions, and the contact sheet of a series."""
     studio = window.studio
     click(studio.style_.blend_button)
     window.rest()
@@ -149,7 +149,7 @@ def styles(window: Window) -> None:
 
 
 def grid(window: Window) -> None:
-    """Show a grid's fields and its sheet."""
+    """Show the fields and contact sheet of a grid."""
     panel, session = window.studio.generate.grid, window.session
     window.unfold(panel)
     session.settings.steps, session.settings.seed = 20, 1234
@@ -166,7 +166,7 @@ def grid(window: Window) -> None:
 
 
 def sheet(window: Window, name: str) -> None:
-    """Show the newest sheet."""
+    """Show the newest contact sheet."""
     click(window.studio.generate.grid.show_sheet)
     top = window.studio.window()
     window.wait(lambda: top.findChildren(SheetWindow))
@@ -177,7 +177,7 @@ def sheet(window: Window, name: str) -> None:
 
 
 def similar(window: Window) -> None:
-    """Show the map of tissue that is like the region's."""
+    """Show the map of tissue similar to the region's."""
     studio, session = window.studio, window.session
     session.regions.activate(1)
     session.gallery.show_none(1)
@@ -195,9 +195,9 @@ def similar(window: Window) -> None:
 
 
 def starting(window: Window) -> None:
-    """Start from the tissue, and change a part of it only."""
+    """Start from the tissue, and regenerate an area only."""
     studio, session = window.studio, window.session
-    panel, item = studio.generate.starting, session.regions.active
+    panel, item = studio.generate.start, session.regions.active
     window.look_at(item)
     window.unfold(panel)
     window.choose(panel.start_from, panel.start_from.findData("tissue"))
@@ -239,7 +239,7 @@ def starting(window: Window) -> None:
 
 
 def middle(window: Window, item: object) -> tuple[float, float]:
-    """Give the middle of a region in the world."""
+    """Return the centre of a region in world coordinates."""
     region = item.region  # type: ignore[attr-defined]
     place = region.y + region.height / 2, region.x + region.width / 2
     y, x = window.studio.link.slide_layer.data_to_world(place)
@@ -247,7 +247,7 @@ def middle(window: Window, item: object) -> tuple[float, float]:
 
 
 def live(window: Window) -> None:
-    """Paint, with a picture that follows the brush."""
+    """Paint, with a live preview after each stroke."""
     studio, session = window.studio, window.session
     item = session.regions.active
     session.settings.preset = "exact"
@@ -272,7 +272,7 @@ def live(window: Window) -> None:
 
 
 def with_layout(window: Window) -> None:
-    """Everything that is made of one region and its cells."""
+    """Play the scenes of one region and its cells."""
     window.segment()
     if wanted("queue", "sharpening"):
         queue_and_live(window)
@@ -285,7 +285,7 @@ def with_layout(window: Window) -> None:
 
 
 def without_layout(window: Window) -> None:
-    """Everything about styles and beginnings."""
+    """Play the scenes of styles and starting images."""
     if wanted("styles", "series"):
         styles(window)
     if wanted("similar"):
@@ -295,11 +295,11 @@ def without_layout(window: Window) -> None:
 
 
 def sessions(theme: str = "dark") -> None:
-    """Close the window, open the slide again."""
+    """Close the window and open the slide again."""
     window = opened(theme)
     window.segment()
     variants(window, 4)
-    settle(2.5)  # it saves itself a second after the last change
+    settle(2.5)  # saved a second after the last change
     window.close()
     window = Window(HERE, theme)
     window.studio.slide.open(slide())
@@ -315,7 +315,7 @@ def sessions(theme: str = "dark") -> None:
 
 
 def stains(window: Window) -> None:
-    """Make a virtual stain of the region, and measure it."""
+    """Generate a virtual stain of the region, and measure it."""
     studio, session = window.studio, window.session
     window.fold(studio.slide, studio.region, studio.style_, studio.layout_, studio.generate)
     studio.stain.header.setChecked(True)
@@ -333,7 +333,7 @@ def stains(window: Window) -> None:
 
 
 def dataset(window: Window) -> None:
-    """Make a small dataset of two regions, and show its first pairs while it goes on."""
+    """Generate a small dataset of two regions, and show its first pairs meanwhile."""
     studio, session = window.studio, window.session
     folder = two_regions(window, "epithelium-and-stroma", 10)
     session.datasets.make(folder, first=True)
@@ -353,7 +353,7 @@ def dataset(window: Window) -> None:
 
 
 def two_regions(window: Window, name: str, steps: int) -> Path:
-    """Ask for a dataset of two regions' styles and their cells, and give a folder for it."""
+    """Choose a dataset of two regions' styles and layouts, and return a folder for it."""
     studio, session = window.studio, window.session
     for item in session.regions.current:
         session.regions.activate(item.number)
@@ -367,7 +367,7 @@ def two_regions(window: Window, name: str, steps: int) -> Path:
 
 
 def review(window: Window) -> None:
-    """Look through such a dataset."""
+    """Review such a dataset."""
     studio, session = window.studio, window.session
     session.datasets.make(two_regions(window, "to-review", 10))
     window.rest()
@@ -405,7 +405,7 @@ def light() -> None:
 
 
 def narrow() -> None:
-    """Show the dock alone, as narrow as it can be."""
+    """Show the dock alone, at its minimum width."""
     window = opened()
     studio = window.studio
     window.segment()
@@ -419,19 +419,19 @@ def narrow() -> None:
 
 
 def folds(studio: object) -> list[object]:
-    """Give what is folded away for most."""
-    from napari_pixcell.ui.widgets import More
+    """Return the foldable parts of the dock."""
+    from napari_pixcell.ui.arrange import More
 
     return list(studio.findChildren(More))  # type: ignore[attr-defined]
 
 
 def wanted(*names: str) -> bool:
-    """Whether one of these pictures was asked for."""
+    """Return whether one of these pictures was requested."""
     return len(sys.argv) < 2 or bool(set(names) & set(sys.argv[1:]))
 
 
 def run(scene: Callable[[Window], None], *names: str) -> None:
-    """Play a scene in a window of its own."""
+    """Play a scene in a new window."""
     if wanted(*names):
         window = opened()
         try:

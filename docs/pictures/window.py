@@ -1,4 +1,4 @@
-"""A napari window with the studio, driven as a user drives it, and pictures of it."""
+"""A napari window with the studio, driven as by a user, and pictures of it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-# Nothing of the user who makes the pictures is in them, and nothing of theirs is touched.
+# The pictures contain nothing of the user who takes them, and change none of their files.
 HOME = Path(tempfile.mkdtemp(prefix="pictures-"))
 for _name in ("CONFIG", "CACHE", "DATA"):
     os.environ[f"PIXCELL_{_name}_DIR"] = str(HOME / _name.lower())
@@ -41,14 +41,14 @@ class Window:
     Parameters
     ----------
     folder : Path
-        Gets the pictures.
+        Folder of the pictures.
     theme : str
-        Of napari.
+        Theme of napari.
     """
 
     def __init__(self, folder: Path, theme: str = "dark") -> None:
         self.folder = folder
-        QSettings("napari-pixcell", "studio").clear()  # what an earlier scene folded
+        QSettings("napari-pixcell", "studio").clear()  # folded sections of an earlier scene
         self.viewer = napari.Viewer(title="napari", show=False)
         self.viewer.theme = theme
         self.viewer.show()
@@ -59,7 +59,7 @@ class Window:
         self.widen(DOCK)
 
     def close(self) -> None:
-        """Close as a user does: the session is saved until the end."""
+        """Close the window as a user does, with the session saved."""
         self.studio.close_session()
         self.viewer.close()
         settle(0.3)
@@ -67,7 +67,7 @@ class Window:
     # -- what a user does --------------------------------------------------------------------
 
     def wait(self, until: Callable[[], Any], seconds: float = PATIENCE) -> None:
-        """Let the window work until something is so."""
+        """Process events until a condition holds."""
         end = time.monotonic() + seconds
         while not until():
             settle(0.02)
@@ -77,30 +77,30 @@ class Window:
                 )
 
     def rest(self) -> None:
-        """Wait until nothing is under way, and the dock shows it."""
+        """Wait until nothing is running, and the dock shows it."""
         self.wait(lambda: not self.session.busy and not self.session.background.busy)
         settle(0.3)
 
     def widen(self, width: int) -> None:
-        """Pull the dock's edge."""
+        """Set the width of the dock."""
         main = self.dock.window()
         main.resizeDocks([self.dock], [width], Qt.Orientation.Horizontal)
         settle(0.2)
 
     def region(self, y: float, x: float) -> Any:
-        """Go to a place, in parts of the slide, and add a region there."""
+        """Go to a position, as fractions of the slide, and add a region there."""
         self.look(y, x)
         click(self.studio.region.add_button)
         self.rest()
         return self.session.regions.active
 
     def segment(self) -> None:
-        """Find the nuclei of the active region."""
-        click(self.studio.layout_.finding.segment_button)
+        """Segment the nuclei of the active region."""
+        click(self.studio.layout_.segmentation.segment_button)
         self.rest()
 
     def look(self, y: float, x: float, across: float = 2.2) -> None:
-        """Pan and zoom, to parts of the slide, with ``across`` tiles of height in view."""
+        """Pan and zoom to fractions of the slide, with ``across`` tiles of height in view."""
         layer, session = self.studio.link.slide_layer, self.session
         height, width = session.slides.current.shape
         model = session.settings.model
@@ -134,7 +134,7 @@ class Window:
         settle(0.1)
 
     def scroll_to(self, widget: QWidget, above: int = 4) -> None:
-        """Scroll the dock so that a widget stands at its top."""
+        """Scroll the dock so that a widget is at its top."""
         settle(0.15)
         place = widget.mapTo(self.studio.scroll.widget(), QPoint(0, 0))
         self.studio.scroll.verticalScrollBar().setValue(place.y() - above)
@@ -142,12 +142,12 @@ class Window:
 
     @property
     def canvas(self) -> QWidget:
-        """Give napari's canvas."""
+        """Return napari's canvas."""
         central = self.dock.window().centralWidget()
         return next(w for w in central.findChildren(QWidget) if "Canvas" in type(w).__name__)
 
     def stroke(self, points: Sequence[tuple[float, float]], let_go: bool = True) -> None:
-        """Draw with the mouse through places in the world (y, x)."""
+        """Draw with the mouse through world positions (y, x)."""
         camera, canvas = self.viewer.scene.camera, self.canvas
         middle = np.array([canvas.height(), canvas.width()]) / 2
         places = [middle + (np.array(p) - camera.center[-2:]) * camera.zoom for p in points]

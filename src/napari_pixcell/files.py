@@ -17,7 +17,7 @@ os.umask(UMASK)
 UNFINISHED = ".part"  # suffix of files that are not complete yet
 
 
-def write_whole(path: Path, write: Write | bytes | str) -> str:
+def write_whole(path: Path, write: Write | bytes | str, private: bool = False) -> str:
     """Write a file atomically: after a power cut it is either the old or the new one.
 
     Parameters
@@ -26,6 +26,8 @@ def write_whole(path: Path, write: Write | bytes | str) -> str:
         In an existing folder. An old file stays in place until the new one is complete.
     write : callable, bytes or str
         The content (text as UTF-8), or a function that writes it to the path it receives.
+    private : bool
+        Whether only the owner may read it, as everything that is derived from tissue in caches.
 
     Returns
     -------
@@ -49,8 +51,8 @@ def write_whole(path: Path, write: Write | bytes | str) -> str:
         with temporary.open("r+b") as file:
             os.fsync(file.fileno())
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-        # mkstemp makes files that only their owner can read.
-        temporary.chmod(0o666 & ~UMASK)
+        # mkstemp makes private files, but a function may have replaced its file.
+        temporary.chmod(0o600 if private else 0o666 & ~UMASK)
         temporary.replace(path)
     finally:
         with contextlib.suppress(OSError):

@@ -30,7 +30,7 @@ def set_preference(name: str, value: Any) -> None:
     path = _path()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, json.dumps(_read() | {name: value}, indent=1))
+        write_whole(path, json.dumps(_read() | {name: value}, indent=1), private=True)
     except OSError as error:
         raise PixCellError(
             f"The setting cannot be saved ({error.strerror}). Make the configuration folder "

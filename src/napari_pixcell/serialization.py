@@ -108,3 +108,8 @@ def use_own_form(
     for converter in (_STRICT, _LENIENT):
         converter.register_unstructure_hook(cls, write)
         converter.register_structure_hook(cls, lambda value, _: read(value))
+
+
+def ignore_unknown_in(cls: type) -> None:
+    """Let values of a class skip the keys of later versions, wherever they occur."""
+    _STRICT.register_structure_hook(cls, lambda value, _: _LENIENT.structure(value, cls))

@@ -7,8 +7,7 @@ import pytest
 from scipy import ndimage
 from skimage.draw import disk, ellipse
 
-from napari_pixcell.cells.editing import delete, fill_holes, grow, label_at, merge, split
-from napari_pixcell.cells.patch import Patch
+from napari_pixcell.cells.editing import Patch, delete, fill_holes, grow, label_at, merge, split
 
 
 @pytest.fixture

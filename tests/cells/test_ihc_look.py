@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from skimage.io import imread
 
-from napari_pixcell.cells.ihc.look import looks_like
+from napari_pixcell.cells.ihc.deconvolution import looks_like
 from napari_pixcell.slides import Region, open_slide
 
 IHC = (

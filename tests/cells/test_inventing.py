@@ -17,7 +17,7 @@ from tifffile import imread
 from napari_pixcell.cells import Recipe, StampLibrary, count_cells, describe, invent, measure, vary
 from napari_pixcell.cells.inventing.centres import clark_evans
 from napari_pixcell.cells.inventing.invent import concentration
-from napari_pixcell.cells.inventing.shapes import cell_shapes
+from napari_pixcell.cells.inventing.measuring import cell_shapes
 from napari_pixcell.cells.methods import LayoutSource
 from napari_pixcell.cli.main import main
 from napari_pixcell.engine.packed import PackedArray
@@ -227,18 +227,18 @@ def test_requests_with_invented_layouts_round_trip() -> None:
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
-        ({"density": -1}, "The density is -1 cells/mm². Choose a value from 0 to 30,000 cells/mm²"),
-        ({"density": 1e9}, "The density is 1e\\+09 cells/mm². Choose a value from 0 to 30,000"),
+        ({"density": -1}, "The density is -1 cells/mm². Choose one from 0 to 30,000 cells/mm²"),
+        ({"density": 1e9}, "The density is 1e\\+09 cells/mm². Choose one from 0 to 30,000"),
         ({"density": float("nan")}, "The density is nan cells/mm². Choose"),
         ({"density": "many"}, "The density is “many”. Choose"),
-        ({"area_um2": 0}, "median area of a cell is 0 µm². Choose a value from 2 to 2,000 µm²"),
-        ({"area_spread": 4}, "spread of the areas is 4. Choose a value from 0 to 1.5"),
-        ({"elongation": 0.5}, "elongation of a cell is 0.5. Choose a value from 1 to 6"),
+        ({"area_um2": 0}, "median area of a cell is 0 µm². Choose one from 2 to 2,000 µm²"),
+        ({"area_spread": 4}, "spread of the areas is 4. Choose one from 0 to 1.5"),
+        ({"elongation": 0.5}, "elongation of a cell is 0.5. Choose one from 1 to 6"),
         ({"elongation_spread": -1}, "spread of the elongations is -1. Choose"),
-        ({"alignment": 2}, "alignment of the cells is 2. Choose a value from 0 to 1"),
-        ({"direction": 300}, "direction of the cells is 300°. Choose a value from 0 to 180°"),
-        ({"clustering": 1.5}, "The clustering is 1.5. Choose a value from 0 to 1"),
-        ({"gap_um": 100}, "gap between cells is 100 µm. Choose a value from 0 to 50 µm"),
+        ({"alignment": 2}, "alignment of the cells is 2. Choose one from 0 to 1"),
+        ({"direction": 300}, "direction of the cells is 300°. Choose one from 0 to 180°"),
+        ({"clustering": 1.5}, "The clustering is 1.5. Choose one from 0 to 1"),
+        ({"gap_um": 100}, "gap between cells is 100 µm. Choose one from 0 to 50 µm"),
         ({"seed": 1.5}, "The seed is 1.5. Choose a whole number from 0"),
         ({"seed": -1}, "The seed is -1. Choose a whole number from 0"),
         ({"classes": {"a": -1}}, "Each class needs a name and a share"),
@@ -281,10 +281,10 @@ def test_invalid_density_maps_are_explained(density_map: np.ndarray, sentence: s
             lambda: measure(np.zeros((64, 64), int), 0.5),
             "fewer than 5 whole cells, too few to measure. Choose one with more cells",
         ),
-        (lambda: vary(np.eye(3), 0.5, 0, jitter_um=-1), "The jitter is -1 µm. Choose from 0 to"),
-        (lambda: vary(np.eye(3), 0.5, 0, jitter_um=1e4), "The jitter is 10000 µm. Choose from 0"),
-        (lambda: vary(np.eye(3), 0.5, 0, drop=1.5), "cells to drop is 150%. Choose from 0 to 100"),
-        (lambda: vary(np.eye(3), 0.5, 0, add=-1), "cells to add is -100%. Choose from 0 to 500%"),
+        (lambda: vary(np.eye(3), 0.5, 0, jitter_um=-1), "The jitter is -1 µm. Choose one from 0"),
+        (lambda: vary(np.eye(3), 0.5, 0, jitter_um=1e4), "The jitter is 10000 µm. Choose one from"),
+        (lambda: vary(np.eye(3), 0.5, 0, drop=1.5), "to drop is 150 %. Choose one from 0 to 100 %"),
+        (lambda: vary(np.eye(3), 0.5, 0, add=-1), "to add is -100 %. Choose one from 0 to 500 %"),
         (lambda: vary(np.eye(3), 0.5, -4, drop=0), "The seed is -4. Choose a whole number"),
         (
             lambda: vary(np.arange(300_000).reshape(500, 600), 0.5, 0, add=1),
@@ -327,8 +327,8 @@ def test_a_layout_like_another_on_the_command_line(tmp_path: Path, capsys, share
     ("arguments", "sentence"),
     [
         (("--size", "big"), "The size “big” is not two numbers. Use WIDTHxHEIGHT"),
-        (("--size", "64x64", "--clustering", "3"), "The clustering is 3; choose from 0 to 1"),
-        (("--size", "64x64", "--like", "no.tif"), "There is no file no.tif"),
+        (("--size", "64x64", "--clustering", "3"), "The clustering is 3. Choose one from 0 to 1"),
+        (("--size", "64x64", "--like", "no.tif"), "no.tif does not exist. Check its path"),
         (("--size", "64x64", "--density-map", "bad.png"), "bad.png cannot be read as an image"),
     ],
 )

@@ -21,7 +21,7 @@ from napari_pixcell.cells import (
     read_cells,
     write_labels,
 )
-from napari_pixcell.cells.report import Report
+from napari_pixcell.cells.layout import Report
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.slides import Region
 from napari_pixcell.slides.samples import SAMPLE_MASK

@@ -11,8 +11,8 @@ from real_layouts import annotated, gaps_are_kept, sample_layout
 from skimage.measure import regionprops
 
 from napari_pixcell.cells import Scatter, StampLibrary, default_library
-from napari_pixcell.cells.inventing.placing import fit, place
-from napari_pixcell.cells.inventing.shapes import cell_shapes
+from napari_pixcell.cells.editing import fit, place
+from napari_pixcell.cells.inventing.measuring import cell_shapes
 from napari_pixcell.cells.inventing.stamps import DEFAULT_FILE, join
 from napari_pixcell.errors import PixCellError
 
@@ -218,10 +218,10 @@ def test_strokes_count_stamps_without_room() -> None:
             lambda: join([StampLibrary((np.ones((3, 3), bool),), m) for m in (1, 2)], ""),
             "different pixel sizes. Use one",
         ),
-        (lambda: Scatter(default_library(), 0), "spacing of the stamps is 0 µm. Choose a value"),
+        (lambda: Scatter(default_library(), 0), "spacing of the stamps is 0 µm. Choose one"),
         (lambda: Scatter(default_library(), area_um2=-4), "area of the stamps is -4 µm². Choose"),
         (lambda: Scatter(default_library(), size=float("nan")), "size of the stamps is nan. Choo"),
-        (lambda: Scatter(default_library(), size_jitter=9), "stamps' size is 9. Choose a value"),
+        (lambda: Scatter(default_library(), size_jitter=9), "stamps' size is 9. Choose one"),
         (lambda: Scatter(default_library(), orientation_jitter=-1), "stamps' angle is -1. Choose"),
         (lambda: Scatter(default_library(), angle=90), "angle of the stamps is 90 radians. Choose"),
         (lambda: Scatter(default_library(), orientation="up"), "“up” is not an orientation"),

@@ -23,7 +23,7 @@ from napari_pixcell.cells import (
     write_geojson,
     write_labels,
 )
-from napari_pixcell.cells.report import Report
+from napari_pixcell.cells.layout import Report
 from napari_pixcell.slides import Region
 
 

@@ -22,7 +22,8 @@ from napari_pixcell.datasets import load_manifest, read_record
 from napari_pixcell.engine.record import SOURCE_TYPE
 from napari_pixcell.folders import cache_folder
 from napari_pixcell.models.families import get_family
-from napari_pixcell.slides import Region, open_slide, pyramid
+from napari_pixcell.slides import Region, open_slide
+from napari_pixcell.slides.resample import pyramid
 from napari_pixcell.slides.stored_picture import pictures_folder
 from napari_pixcell.studio.session import Session
 
@@ -253,7 +254,7 @@ def test_a_large_region_is_one_image_with_the_same_style_as_in_the_dock(
     assert run("rerun", image)["same pixels"] == "yes"
     session = Session(ScriptedClient())
     session.set_slide(open_slide(cmu_slide))
-    item = session.draw_region(Region(*box))
+    item = session.regions.draw(Region(*box))
     session.wait(20)
     assert item.size == request.size and item.embedding_stored
     np.testing.assert_array_equal(item.embedding.unpack(), request.embedding.unpack())
@@ -321,11 +322,11 @@ def test_generate_changes_part_of_the_region(run, cmu_slide, tmp_path) -> None:
         (("--strength", 0.5), "--strength needs an image to start from. Add"),
         (("--start-from", "none.png"), "There is no image none.png. Check its path"),
         (("--start-from", "bad.png"), "bad.png cannot be read as an image. Use a TIFF, PNG"),
-        (("--start-from", "small.tif"), "is 9 × 9 px but 300 × 300 px are made; give one"),
+        (("--start-from", "small.tif"), "is 9 × 9 px, but the result has 300 × 300 px"),
         (("--start-from", "region", "--feather", 2), "--feather blends around a part. Add --part"),
-        (("--start-from", "region", "--part", "small.tif"), "give a mask of 8 bits, 300 × 300 px"),
+        (("--start-from", "region", "--part", "small.tif"), "Use an 8-bit mask of 300 × 300 px"),
         (("--start-from", "region", "--part", "full.tif", "--feather", -1), "Choose 0 to 512 µm"),
-        (("--start-from", "region", "--part", "empty.tif"), "Nothing is marked as the part"),
+        (("--start-from", "region", "--part", "empty.tif"), "The area to regenerate is empty"),
         (("--start-from", "region", "--strength", 3), "choose one from 0 to 1"),
     ],
 )

@@ -72,7 +72,7 @@ def test_a_whole_image_is_measured_with_a_warning_for_h_and_e(
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--thresholds", "0.6,0.4,0.2"], "which do not ascend"),
+        (["--thresholds", "0.6,0.4,0.2"], "are not ascending. Choose ascending ones"),
         (["--out", "nowhere/t.csv"], "The folder for t.csv does not exist"),
         (
             ["--region", REGION, "--layout", "other.tif"],

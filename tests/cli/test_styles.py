@@ -59,7 +59,7 @@ def test_saved_styles_are_listed_shown_renamed_and_removed(run, picture, capsys)
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("--style", "nobody"), "There is no style “nobody”; there are none yet"),
+        (("--style", "nobody"), "There is no style “nobody”. Saved styles: none; see"),
         (
             ("--style", "region", "--style-weight", "1", "--style-weight", "2"),
             "1 style and 2 weights",

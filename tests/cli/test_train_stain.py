@@ -47,7 +47,7 @@ def test_training_resumes_after_ctrl_c(
     assert result["code"] == 0 and result["stain"] == "mine" and result["folder"] == str(out)
     assert not any(text.startswith("Step 50 ") for text in shown)
     assert any(text.startswith("Step 100 of 100 · held-out error") for text in shown)
-    assert "--stain mine" in result["next"] and "“mine” was taught by" in result["taught"]
+    assert "--stain mine" in result["next"] and "“mine” was trained on" in result["taught"]
     listed = {row["name"]: row for row in run("models", "list")["families"]}
     assert listed["mine"]["installed"] and listed["mine"]["title"] == "Virtual mine"
     assert 'base = "demo-ki67"' in (families_folder() / "mine.toml").read_text("utf-8")
@@ -58,7 +58,7 @@ def test_two_regions_of_slides_are_a_pair(run, pairs: list[str], tmp_path: Path)
     places = ["--he-region=0,0,512,512", "--ihc-region=0,0,512,512", "--mpp=0.5"]
     out = tmp_path / "stain"
     result = run("train-stain", "mine", *slides, *places, "--steps=1", "--out", out)
-    assert result["code"] == 0 and "of 1 pair;" in result["taught"]
+    assert result["code"] == 0 and "of 1 pair. On" in result["taught"]
     for side in ("he", "ihc"):
         assert [p.name for p in (out / "pairs" / side).iterdir()] == ["pair-0001.png"]
 
@@ -68,7 +68,7 @@ def test_two_regions_of_slides_are_a_pair(run, pairs: list[str], tmp_path: Path)
     [
         (["demo-ki67"], "“demo-ki67” is a built-in model. Choose another name"),
         (["mine", "--base=stain-er"], "Virtual ER is not installed: the transformer from"),
-        (["mine", "--base=rabies"], "The model “rabies” does not exist; teach a stain on one of"),
+        (["mine", "--base=rabies"], "The model “rabies” does not exist. Train a stain on one of"),
         (["mine", "--he-region=0,0,9,9"], "Add --he-region and --ihc-region"),
         (["mine", "--steps=0"], "The number of steps is 0; choose one from 1"),
     ],
@@ -83,7 +83,5 @@ def test_an_impossible_training_is_refused(
 def test_folders_that_do_not_match_are_refused(run, pairs: list[str], tmp_path) -> None:
     (tmp_path / "ihc" / "1.png").unlink()
     result = run("train-stain", "mine", *pairs, "--out", tmp_path / "stain")
-    assert (
-        result["code"] == 1
-        and "“he” holds 2 pictures and “ihc” 1 picture; give one" in result["error"]
-    )
+    assert result["code"] == 1
+    assert "“he” holds 2 images and “ihc” 1 image (“1” has no partner)" in result["error"]

@@ -208,7 +208,7 @@ def test_a_cancelled_conversion_leaves_nothing(dataset: Dataset, tmp_path: Path)
 def test_shards_follow_one_another(
     dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("napari_pixcell.datasets.formats.webdataset.SHARD_HOLDS", 2)
+    monkeypatch.setattr("napari_pixcell.datasets.formats.loaders.SHARD_HOLDS", 2)
     convert(dataset, "webdataset", tmp_path / "out")
     rows = list(read_rows(tmp_path / "out" / MANIFEST))
     assert [row["shard"] for row in rows] == [f"pairs-{n:06}.tar" for n in (0, 0, 1, 1, 2)]

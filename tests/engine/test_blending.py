@@ -97,7 +97,7 @@ def test_styles_that_cannot_be_blended_are_refused() -> None:
     a, b = some(2)
     for embeddings, weights, words in (
         ([], [], "0 styles and 0 weights"),
-        ([a, b], [1], "2 styles and 1 weights"),
+        ([a, b], [1], "2 styles and 1 weight"),
         ([a, b], [0, 0], "at least one more than 0"),
         ([a, b], [1, -1], "0 or more"),
         ([a, b], [1, float("nan")], "0 or more"),

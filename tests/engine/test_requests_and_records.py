@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from napari_pixcell.cells.layout import check_layout
 from napari_pixcell.cells.methods import LayoutSource, SegmentMethod
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.record import Record
@@ -16,7 +17,6 @@ from napari_pixcell.engine.request_values import (
     GenerateRequest,
     SegmentRequest,
     Source,
-    check_layout,
     request_from_dict,
 )
 from napari_pixcell.errors import PixCellError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_pixcell.slides.pyramid import pyramid
+from napari_pixcell.slides.resample import pyramid
 
 
 def test_levels_are_means_of_two_by_two_pixels() -> None:

@@ -14,8 +14,8 @@ import tifffile
 import napari_pixcell
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.slides import ArraySlide, Region, placement
-from napari_pixcell.slides.placement import region_to_world, world_to_region
 from napari_pixcell.slides.reader import get_reader
+from napari_pixcell.slides.region import region_to_world, world_to_region
 from napari_pixcell.slides.samples import CMU1_SHA256, fetch_cmu1
 from napari_pixcell.slides.write import write_pyramid
 

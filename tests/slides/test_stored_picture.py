@@ -9,7 +9,8 @@ import pytest
 
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.preferences import set_preference
-from napari_pixcell.slides import pyramid, stored_picture
+from napari_pixcell.slides import stored_picture
+from napari_pixcell.slides.resample import pyramid
 from napari_pixcell.slides.stored_picture import (
     StoredPicture,
     create,
@@ -38,9 +39,9 @@ def test_stored_images_are_read_unchanged_and_by_levels(tmp_path, image) -> None
     assert picture.shape == image.shape and picture.dtype == np.uint8 and len(picture) == 1500
     np.testing.assert_array_equal(picture[100:900:3, 77:1700], image[100:900:3, 77:1700])
     np.testing.assert_array_equal(np.asarray(picture), image)
-    for level, expected in zip(picture.levels, pyramid.pyramid(image), strict=True):
+    for level, expected in zip(picture.levels, pyramid(image), strict=True):
         np.testing.assert_array_equal(np.asarray(level), expected)
-    np.testing.assert_array_equal(picture.small(), pyramid.pyramid(image)[-1])
+    np.testing.assert_array_equal(picture.small(), pyramid(image)[-1])
     np.testing.assert_array_equal(np.asarray(StoredPicture(picture.folder)), image)
 
 

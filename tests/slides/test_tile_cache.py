@@ -7,7 +7,7 @@ import pytest
 
 from napari_pixcell.preferences import set_preference
 from napari_pixcell.slides import open_slide
-from napari_pixcell.slides.tile_cache import CACHE, TileCache, cache_bytes
+from napari_pixcell.slides.levels import CACHE, TileCache, cache_bytes
 
 
 @pytest.fixture(autouse=True)

@@ -11,9 +11,8 @@ import numpy as np
 import pytest
 
 from napari_pixcell.slides import ArraySlide, open_slide
-from napari_pixcell.slides.levels import Level, TiledLevel
+from napari_pixcell.slides.levels import CACHE, Level, TiledLevel
 from napari_pixcell.slides.reader import layer_data
-from napari_pixcell.slides.tile_cache import CACHE
 from napari_pixcell.slides.window import DRAWING, SlideView, ViewLevel
 from napari_pixcell.slides.write import write_pyramid
 

@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 import numpy as np
 from pictures import tissue
 from scripted import ScriptedClient
+from settling import settled
 from tifffile import imwrite
 
 from napari_pixcell.slides import open_slide
@@ -26,10 +27,6 @@ from napari_pixcell.studio.saving.document import OLDER, read_document
 from napari_pixcell.studio.saving.folder import SessionFolder
 from napari_pixcell.studio.saving.loading import Loader
 from napari_pixcell.studio.session import Session
-
-
-def settle(session: Session) -> None:
-    session.wait(20, until=lambda: not session.background.busy)
 
 
 def child(slide: Path, folder: Path, pipe: int) -> None:
@@ -41,7 +38,7 @@ def child(slide: Path, folder: Path, pipe: int) -> None:
     session.settings.count = 1
     if folder.exists():
         session.restoring.open(folder)
-        settle(session)
+        settled(session)
         assert not session.notices.problems, session.notices.problems
     else:
         session.slides.set(open_slide(slide))
@@ -57,9 +54,9 @@ def child(slide: Path, folder: Path, pipe: int) -> None:
         item.layout[:] = number
         session.layouts.edited(item.number)
         session.generator.generate()
-        settle(session)
+        settled(session)
         session.client.play()
-        settle(session)
+        settled(session)
         for old in session.gallery.results[:-3]:
             session.gallery.discard(old)
         session.saver.flush()

@@ -75,7 +75,7 @@ def asked(session: Session, client: Patient, count: int) -> None:
     session.wait(20, until=lambda: len(client.requests) == count)
 
 
-def test_bands_follow_one_another_and_are_put_together(session, client) -> None:
+def test_bands_are_embedded_one_after_another_and_joined(session, client) -> None:
     item = session.regions.draw(Region(100, 100, 1000, 1100))
     for band in (1, 2, 3):
         asked(session, client, band)
@@ -96,7 +96,7 @@ def test_bands_follow_one_another_and_are_put_together(session, client) -> None:
     np.testing.assert_array_equal(item.embedding.unpack(), values)
 
 
-def test_bands_say_how_far_they_are(session, client) -> None:
+def test_bands_report_their_progress(session, client) -> None:
     item = session.regions.draw(Region(100, 100, 1000, 1100))
     asked(session, client, 1)
     assert item.embedding_job.sentence() == "Embedding…"
@@ -121,7 +121,7 @@ def test_a_large_embedding_can_be_cancelled(session, client) -> None:
 
 
 @pytest.mark.parametrize("how", ["moved", "removed"])
-def test_a_region_that_is_gone_from_its_place_asks_for_no_more_bands(session, client, how) -> None:
+def test_a_moved_region_requests_no_more_bands(session, client, how) -> None:
     item = session.regions.draw(Region(100, 100, 1000, 1100))
     asked(session, client, 1)
     if how == "moved":
@@ -136,7 +136,7 @@ def test_a_region_that_is_gone_from_its_place_asks_for_no_more_bands(session, cl
     assert (item.embedding is not None) == (how == "moved")
 
 
-def test_a_band_that_fails_says_so_and_the_next_try_starts_anew(session, client) -> None:
+def test_a_failed_band_is_reported_and_a_retry_starts_from_the_first(session, client) -> None:
     item = session.regions.draw(Region(100, 100, 1000, 1100))
     asked(session, client, 1)
     client.answer()
@@ -150,7 +150,7 @@ def test_a_band_that_fails_says_so_and_the_next_try_starts_anew(session, client)
     assert client.requests[-1] == client.requests[0]
 
 
-def test_bands_of_different_weights_are_not_stored(session, client) -> None:
+def test_bands_of_different_weights_are_not_cached(session, client) -> None:
     item = session.regions.draw(Region(100, 100, 1000, 1100))
     for band, encoder in ((1, None), (2, "exchanged"), (3, None)):
         asked(session, client, band)

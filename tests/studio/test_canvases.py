@@ -21,7 +21,7 @@ from napari_pixcell.models.families import get_family
 from napari_pixcell.slides import Region
 from napari_pixcell.studio import tasks
 from napari_pixcell.studio.generation.job import Stopped, picture_of
-from napari_pixcell.studio.generation.pace import Paces, windows_of
+from napari_pixcell.studio.generation.timing import Paces, windows_of
 from napari_pixcell.studio.session import Session
 from napari_pixcell.studio.settings import Settings
 from napari_pixcell.studio.tasks import Clock
@@ -82,7 +82,7 @@ def test_the_request_has_the_size_of_the_region_and_the_record_its_preset(sessio
     assert json.loads(json.dumps(result.record.to_dict()))["request"]["preset"] == "quick"
 
 
-def test_a_tile_is_asked_for_as_ever(session, client) -> None:
+def test_a_tile_is_requested_without_a_size(session, client) -> None:
     region(session, 100, 100, 256, 256)
     request, _ = started(session, client)
     assert request.size is None and request.preset == "exact"
@@ -102,14 +102,14 @@ def test_a_tile_of_a_large_model_is_one_tile(session, client, pretend_installed)
     assert session.generator.outlook() == "1300 × 1024 px, 2 tiles"
 
 
-def test_the_style_may_be_that_of_another_region_of_another_shape(session, client) -> None:
+def test_the_style_can_be_a_region_of_another_shape(session, client) -> None:
     tile, canvas = region(session, 0, 0, 256, 256), region(session)
     session.styles.set(tile.number)
     request, _ = started(session, client)
     assert request.embedding == tile.embedding and request.size == canvas.size
 
 
-def test_the_layout_goes_along_as_it_was_when_asked_for(session, client) -> None:
+def test_the_layout_is_captured_when_the_job_is_queued(session, client) -> None:
     item = region(session, 100, 100, 384, 300)
     session.layouts.set(item.number, np.zeros((300, 384), np.int32), "painted")
     item.layout[5:15, 5:15] = 3
@@ -122,7 +122,7 @@ def test_the_layout_goes_along_as_it_was_when_asked_for(session, client) -> None
     assert np.unique(request.layout.unpack()).tolist() == [0, 3]
 
 
-def test_a_layout_that_cannot_be_used_is_said_in_its_section(session, client, monkeypatch) -> None:
+def test_an_unusable_layout_is_reported_in_its_section(session, client, monkeypatch) -> None:
     monkeypatch.setattr("napari_pixcell.cells.layout.MAX_CELLS", 65_535)
     item = region(session, 100, 100, 384, 300)
     session.layouts.set(item.number, np.arange(300 * 384).reshape(300, 384), "imported")
@@ -132,7 +132,7 @@ def test_a_layout_that_cannot_be_used_is_said_in_its_section(session, client, mo
     assert session.queue.current is None and not client.waiting
 
 
-def test_jobs_are_asked_for_in_their_order(session, client) -> None:
+def test_jobs_are_requested_in_the_order_of_the_queue(session, client) -> None:
     item = region(session)
     session.layouts.set(item.number, np.ones((512, 768), np.int32), "painted")
     session.generator.generate()
@@ -145,7 +145,7 @@ def test_jobs_are_asked_for_in_their_order(session, client) -> None:
     assert [request.layout is not None for request, _ in (first, second)] == [True, False]
 
 
-def test_a_generation_that_is_cancelled_before_it_was_sent_is_never_sent(session, client) -> None:
+def test_a_generation_cancelled_in_time_is_never_sent(session, client) -> None:
     region(session)
     session.generator.generate()
     session.cancel()
@@ -157,7 +157,7 @@ def test_a_generation_that_is_cancelled_before_it_was_sent_is_never_sent(session
 
 
 @pytest.mark.parametrize("name", PRESETS)
-def test_a_preset_brings_its_steps(name: str) -> None:
+def test_a_preset_sets_its_steps(name: str) -> None:
     settings = Settings()
     settings.use_preset(name)
     assert settings.steps == PRESETS[name].steps_of(DEMO.steps)
@@ -166,13 +166,13 @@ def test_a_preset_brings_its_steps(name: str) -> None:
     assert settings.steps == PRESETS[name].steps_of(get_family("pixcell-1024").steps)
 
 
-def test_use_these_settings_brings_the_preset_back() -> None:
+def test_the_settings_of_a_record_include_its_preset() -> None:
     settings = Settings()
     settings.use(GenerateRequest("demo", preset="balanced", steps=7, seed=5))
     assert (settings.preset, settings.steps, settings.seed) == ("balanced", 7, 1234)
 
 
-def test_presets_say_what_they_cost() -> None:
+def test_presets_state_their_cost() -> None:
     assert EXACT.text == "Every step in full."
     assert BALANCED.text == "Nearly the same image in half the time."
     assert QUICK.text == "A third of the time, for drafts. Details differ."
@@ -181,7 +181,7 @@ def test_presets_say_what_they_cost() -> None:
 # -- progress and previews ---------------------------------------------------------------------
 
 
-def test_progress_counts_windows_and_says_how_long_it_will_take(session, client, clock) -> None:
+def test_progress_counts_windows_and_shows_the_time_left(session, client, clock) -> None:
     region(session)
     _, tell = started(session, client, count=2)
     job = session.queue.current
@@ -203,7 +203,7 @@ def test_progress_counts_windows_and_says_how_long_it_will_take(session, client,
     assert job.sentence() == "Cancelling…"
 
 
-def test_what_was_done_before_does_not_count_for_the_time_left(clock) -> None:
+def test_windows_done_before_a_resume_do_not_count_for_the_time_left(clock) -> None:
     timed = Clock()
     timed.note(0, 0)
     timed.note(900, 1000)  # a canvas that goes on
@@ -215,13 +215,13 @@ def test_what_was_done_before_does_not_count_for_the_time_left(clock) -> None:
     assert timed.pace is None and timed.left == ""
 
 
-def test_durations_are_said_in_words() -> None:
+def test_durations_are_written_in_words() -> None:
     said = [duration(seconds) for seconds in (0.2, 30.4, 89, 91, 600, 5399, 9000)]
     assert said == ["1 s", "30 s", "89 s", "2 min", "10 min", "90 min", "2.5 h"]
 
 
 @pytest.mark.parametrize("size", [(512, 768), (300, 384), (257, 1000)])
-def test_a_preview_is_cut_to_the_picture(session, client, size) -> None:
+def test_a_preview_is_cropped_to_the_picture(session, client, size) -> None:
     seen = []
     session.queue.preview.connect(lambda target, image: seen.append(image))
     region(session, 100, 100, size[1], size[0])
@@ -233,7 +233,7 @@ def test_a_preview_is_cut_to_the_picture(session, client, size) -> None:
     assert seen[-1].shape[:2] == (round(size[0] / 8), round(size[1] / 8))
 
 
-def test_a_thinned_preview_is_cut_by_its_share() -> None:
+def test_a_reduced_preview_is_cropped_in_proportion() -> None:
     request = GenerateRequest("demo", size=(9000, 20_000))
     canvas = Canvas((9000, 20_000), 256, 1)
     thinned = np.zeros((canvas.height, canvas.width, 3), np.uint8)[::5, ::5]
@@ -244,7 +244,7 @@ def test_a_thinned_preview_is_cut_by_its_share() -> None:
 # -- outlook -----------------------------------------------------------------------------------
 
 
-def test_before_a_canvas_its_size_and_time_are_said(session, client, clock) -> None:
+def test_the_size_and_duration_of_a_canvas_are_shown_in_advance(session, client, clock) -> None:
     assert session.generator.outlook() == ""
     region(session)
     assert session.generator.outlook() == "768 × 512 px, 6 tiles"
@@ -267,7 +267,7 @@ def test_before_a_canvas_its_size_and_time_are_said(session, client, clock) -> N
     assert session.generator.outlook() == "About 4 s"
 
 
-def test_a_layout_has_a_pace_of_its_own(clock) -> None:
+def test_generations_with_a_layout_have_their_own_pace(clock) -> None:
     paces, timed = Paces(), Clock()
     request = GenerateRequest("demo", steps=10, count=1)
     timed.note(1, 10)
@@ -284,7 +284,7 @@ def test_a_layout_has_a_pace_of_its_own(clock) -> None:
 STOPPED = "Stopped at 43 %. Generate again with the same settings to resume."
 
 
-def test_a_cancelled_canvas_can_go_on_whatever_the_settings_are_by_now(session, client) -> None:
+def test_a_cancelled_canvas_resumes_with_its_own_settings(session, client) -> None:
     item = region(session)
     session.layouts.set(
         item.number, np.ones((512, 768), np.int32), "painted", LayoutSource("painted")
@@ -318,7 +318,7 @@ def test_a_cancelled_canvas_can_go_on_whatever_the_settings_are_by_now(session, 
         "The memory was freed, which stopped this request. Start it again.",
     ],
 )
-def test_a_canvas_whose_worker_ended_can_go_on(session, client, message) -> None:
+def test_a_canvas_whose_worker_crashed_can_be_resumed(session, client, message) -> None:
     region(session)
     request, tell = started(session, client)
     tell(window(87))
@@ -330,7 +330,7 @@ def test_a_canvas_whose_worker_ended_can_go_on(session, client, message) -> None
     assert client.waiting[-1][0] == request and "generate" not in session.notices.problems
 
 
-def test_variants_that_are_finished_are_not_made_again(session, client) -> None:
+def test_finished_variants_are_not_generated_again(session, client) -> None:
     region(session)
     request, tell = started(session, client, count=3)
     tell(window(200, count=3))
@@ -348,7 +348,7 @@ def test_variants_that_are_finished_are_not_made_again(session, client) -> None:
     assert again.variants() == request.variants()[1:]
 
 
-def test_what_is_stopped_again_before_its_first_window_can_still_go_on(session, client) -> None:
+def test_a_canvas_stopped_again_before_its_first_window_can_be_resumed(session, client) -> None:
     region(session)
     _, tell = started(session, client)
     tell(window(87))
@@ -361,7 +361,7 @@ def test_what_is_stopped_again_before_its_first_window_can_still_go_on(session, 
 
 
 @pytest.mark.parametrize("box", [(100, 100, 256, 256), (100, 100, 768, 512)])
-def test_a_tile_and_what_has_not_begun_are_no_canvas_to_go_on_with(session, client, box) -> None:
+def test_tiles_and_jobs_that_did_not_begin_cannot_be_resumed(session, client, box) -> None:
     region(session, *box)
     _, tell = started(session, client)
     tell(Progress(0, 0, "Loading the model"))
@@ -371,7 +371,7 @@ def test_a_tile_and_what_has_not_begun_are_no_canvas_to_go_on_with(session, clie
     assert session.queue.stopped is None
 
 
-def test_another_generation_puts_what_was_stopped_away(session, client) -> None:
+def test_another_generation_replaces_the_stopped_canvas(session, client) -> None:
     region(session)
     _, tell = started(session, client)
     tell(window(87))
@@ -381,7 +381,7 @@ def test_another_generation_puts_what_was_stopped_away(session, client) -> None:
     assert session.queue.stopped is None
 
 
-def test_a_finished_canvas_leaves_nothing_to_go_on_with(session, client) -> None:
+def test_a_finished_canvas_leaves_nothing_to_resume(session, client) -> None:
     region(session)
     started(session, client)
     client.play()
@@ -389,13 +389,13 @@ def test_a_finished_canvas_leaves_nothing_to_go_on_with(session, client) -> None
     assert session.queue.stopped is None
 
 
-def test_a_little_is_never_nothing_and_nearly_all_never_all(session) -> None:
+def test_a_stopped_canvas_is_shown_as_1_to_99_percent_done(session) -> None:
     request = GenerateRequest("demo", size=(512, 768))
     said = [Stopped(request, None, part).sentence().split(".")[0] for part in (0.001, 0.999)]
     assert said == ["Stopped at 1 %", "Stopped at 99 %"]
 
 
-def test_a_canvas_that_is_refused_says_why(session, client) -> None:
+def test_a_refused_canvas_is_reported(session, client) -> None:
     region(session)
     started(session, client)
     message = (

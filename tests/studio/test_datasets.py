@@ -52,7 +52,7 @@ def answer(client: ScriptedClient, session: Session) -> None:
     settled(session)
 
 
-def test_a_dataset_is_what_was_said_before(two: Session, client, tmp_path: Path) -> None:
+def test_a_dataset_has_the_size_of_its_outlook(two: Session, client, tmp_path: Path) -> None:
     datasets = two.datasets
     datasets.choice.name, datasets.choice.variations, datasets.choice.seeds = "Mine", 2, 2
     outlook = datasets.outlook()
@@ -76,7 +76,7 @@ def test_a_dataset_is_what_was_said_before(two: Session, client, tmp_path: Path)
     assert sheets[0][0] == "Mine" and sheets[0][1].ndim == 3
 
 
-def test_the_first_pairs_and_then_the_rest(two: Session, client, tmp_path: Path) -> None:
+def test_a_dataset_is_resumed_after_its_first_pairs(two: Session, client, tmp_path: Path) -> None:
     two.datasets.choice.seeds = 5
     two.datasets.make(tmp_path / "data", first=True)
     settled(two)
@@ -90,7 +90,7 @@ def test_the_first_pairs_and_then_the_rest(two: Session, client, tmp_path: Path)
     assert len(list(Dataset(tmp_path / "data").rows())) == 20
 
 
-def test_it_gives_way_to_what_is_asked_for_meanwhile(two, client, tmp_path: Path) -> None:
+def test_a_dataset_gives_way_to_jobs_queued_meanwhile(two, client, tmp_path: Path) -> None:
     two.datasets.make(tmp_path / "data")
     settled(two)
     (job,) = two.datasets.jobs
@@ -106,7 +106,9 @@ def test_it_gives_way_to_what_is_asked_for_meanwhile(two, client, tmp_path: Path
     assert not two.notices.problems
 
 
-def test_a_cancel_keeps_the_pairs_and_it_can_be_tried_again(two, client, tmp_path: Path) -> None:
+def test_a_cancelled_dataset_keeps_its_pairs_and_can_be_retried(
+    two, client, tmp_path: Path
+) -> None:
     two.datasets.make(tmp_path / "data")
     settled(two)
     (job,) = two.datasets.jobs
@@ -123,7 +125,7 @@ def test_a_cancel_keeps_the_pairs_and_it_can_be_tried_again(two, client, tmp_pat
     assert len(list(Dataset(tmp_path / "data").rows())) == 4
 
 
-def test_a_failure_stops_nothing_else(two, client, tmp_path: Path) -> None:
+def test_a_failed_dataset_stops_no_other_job(two, client, tmp_path: Path) -> None:
     two.datasets.make(tmp_path / "data")
     two.generator.generate()
     settled(two)
@@ -136,7 +138,9 @@ def test_a_failure_stops_nothing_else(two, client, tmp_path: Path) -> None:
     assert not two.queue.jobs
 
 
-def test_places_all_over_a_slide_and_invented_cells(session, client, tmp_path: Path) -> None:
+def test_a_dataset_can_use_the_whole_slide_and_invented_cells(
+    session, client, tmp_path: Path
+) -> None:
     session.slides.set(open_slide(SAMPLE_SLIDE))
     choice = session.datasets.choice
     choice.styles, choice.places, choice.layouts, choice.invented = "slide", 2, "invented", 3
@@ -160,7 +164,7 @@ NEEDED: list[tuple[Callable[[Session], Any], str]] = [
 
 
 @pytest.mark.parametrize(("prepare", "sentence"), NEEDED)
-def test_what_is_missing_is_said(session, prepare, sentence, tmp_path: Path) -> None:
+def test_missing_inputs_are_named(session, prepare, sentence, tmp_path: Path) -> None:
     prepare(session)
     settled(session)
     assert session.datasets.why_not().startswith(sentence)
@@ -169,12 +173,12 @@ def test_what_is_missing_is_said(session, prepare, sentence, tmp_path: Path) -> 
     assert sentence in session.notices.problems["dataset"] and not (tmp_path / "data").exists()
 
 
-def test_another_folder_is_needed(two, client, tmp_path: Path) -> None:
+def test_a_dataset_needs_an_empty_folder(two, client, tmp_path: Path) -> None:
     two.datasets.resume(tmp_path)
     assert "There is no dataset in" in two.notices.problems["dataset"]
 
 
-def test_a_report_and_what_others_read(two: Session, client, tmp_path: Path) -> None:
+def test_a_dataset_is_reported_and_converted(two: Session, client, tmp_path: Path) -> None:
     two.datasets.make(tmp_path / "data")
     settled(two)
     answer(client, two)

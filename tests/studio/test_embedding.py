@@ -62,7 +62,7 @@ def add(session: Session, centre: tuple[float, float] = (300, 300)):
     return item
 
 
-def test_a_slide_opens_again_with_its_styles(start, reopen) -> None:
+def test_a_slide_reopens_with_its_cached_embeddings(start, reopen) -> None:
     first = start(reopen())
     computed = add(first)
     assert asked(first) == 1 and not computed.embedding_stored
@@ -75,7 +75,7 @@ def test_a_slide_opens_again_with_its_styles(start, reopen) -> None:
 
 
 @pytest.mark.parametrize("reopen", ["file"], indirect=True)
-def test_a_stored_style_does_not_even_start_the_worker(reopen) -> None:
+def test_a_cached_embedding_does_not_start_the_worker(reopen) -> None:
     styles, workers = [], []
     for _ in range(2):
         session = Session(WorkerClient())
@@ -89,7 +89,7 @@ def test_a_stored_style_does_not_even_start_the_worker(reopen) -> None:
     assert styles[0] is not None and styles[0] == styles[1]
 
 
-def test_another_place_and_another_pixel_size_are_computed(start, reopen) -> None:
+def test_another_position_or_pixel_size_is_computed(start, reopen) -> None:
     add(start(reopen()))
     other = start(reopen())
     assert not add(other, (320, 300)).embedding_stored
@@ -99,7 +99,7 @@ def test_another_place_and_another_pixel_size_are_computed(start, reopen) -> Non
     assert asked(other) == 2
 
 
-def test_a_region_moved_back_has_its_style_at_once(start, reopen) -> None:
+def test_a_region_moved_back_uses_the_cache(start, reopen) -> None:
     session = start(reopen())
     item = add(session)
     place = item.region
@@ -111,7 +111,7 @@ def test_a_region_moved_back_has_its_style_at_once(start, reopen) -> None:
     assert item.embedding_stored and asked(session) == 2
 
 
-def test_a_damaged_entry_is_computed_again(start, reopen) -> None:
+def test_a_damaged_cache_entry_is_computed_again(start, reopen) -> None:
     add(start(reopen()))
     (entry,) = (cache_folder() / "embeddings").iterdir()
     whole = entry.read_bytes()
@@ -122,7 +122,7 @@ def test_a_damaged_entry_is_computed_again(start, reopen) -> None:
     assert entry.read_bytes() == whole
 
 
-def test_without_a_usable_folder_styles_are_computed(start, reopen, tmp_path) -> None:
+def test_without_a_writable_cache_embeddings_are_computed(start, reopen, tmp_path) -> None:
     (tmp_path / "in the way").touch()
     for _ in range(2):
         session = start(reopen(), EmbeddingCache(tmp_path / "in the way" / "embeddings"))
@@ -130,7 +130,7 @@ def test_without_a_usable_folder_styles_are_computed(start, reopen, tmp_path) ->
         assert asked(session) == 1 and not session.notices.problems
 
 
-def test_forgotten_styles_are_computed_again(start, reopen) -> None:
+def test_embeddings_are_computed_again_after_the_cache_is_cleared(start, reopen) -> None:
     session = start(reopen())
     item = add(session)
     session.embeddings.embed(item.number)
@@ -148,7 +148,7 @@ def test_forgotten_styles_are_computed_again(start, reopen) -> None:
     assert asked(again) == 1
 
 
-def test_a_failed_embedding_is_not_stored(start, reopen) -> None:
+def test_a_failed_embedding_is_not_cached(start, reopen) -> None:
     session = start(reopen())
     session.client.embedding_failure = "The worker process ended unexpectedly; generate again."
     session.regions.add((300, 300))
@@ -156,7 +156,7 @@ def test_a_failed_embedding_is_not_stored(start, reopen) -> None:
     assert not (cache_folder() / "embeddings").exists()
 
 
-def test_no_name_and_no_path_is_stored(start, reopen, tmp_path) -> None:
+def test_the_cache_contains_no_name_and_no_path(start, reopen, tmp_path) -> None:
     session = start(reopen())
     item = session.regions.add((300, 300))
     session.regions.rename(item.number, f"tumour of {NAME}")

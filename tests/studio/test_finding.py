@@ -30,7 +30,7 @@ def again(session, **settings) -> None:
     session.wait(60)
 
 
-def test_other_thresholds_replace_what_the_search_found_as_one_step(session, item) -> None:
+def test_other_thresholds_replace_the_segmented_cells_in_one_undo_step(session, item) -> None:
     painted = np.zeros((300, 384), np.int32)
     painted[5:9, 5:9] = 3
     session.layouts.set(item.number, painted, "painted", LayoutSource("painted"))
@@ -50,7 +50,7 @@ def test_other_thresholds_replace_what_the_search_found_as_one_step(session, ite
     np.testing.assert_array_equal(item.layout, painted)
 
 
-def test_thresholds_give_what_a_new_search_gives(session, item) -> None:
+def test_other_thresholds_equal_a_new_segmentation(session, item) -> None:
     search(session)
     again(session, sensitivity=0.5)
     first = item.layout.copy()
@@ -58,7 +58,7 @@ def test_thresholds_give_what_a_new_search_gives(session, item) -> None:
     np.testing.assert_array_equal(item.layout, first)
 
 
-def test_cells_that_are_there_can_stay(session, item) -> None:
+def test_existing_cells_can_be_kept(session, item) -> None:
     there = np.zeros((300, 384), np.int32)
     there[100:200, 100:250] = 7
     session.layouts.set(item.number, there, "painted", LayoutSource("painted"), {7: "Gland"})
@@ -69,7 +69,7 @@ def test_cells_that_are_there_can_stay(session, item) -> None:
     assert not (item.layout[100:200, 100:250] > 0).all() and item.classes == {}
 
 
-def test_only_the_marked_part_is_searched(session, item) -> None:
+def test_only_the_marked_area_is_segmented(session, item) -> None:
     there = np.zeros((300, 384), np.int32)
     there[20:30, 20:30], there[250:260, 350:360] = 1, 2
     session.layouts.set(item.number, there, "painted", LayoutSource("painted"))
@@ -88,14 +88,14 @@ def test_only_the_marked_part_is_searched(session, item) -> None:
     ("part", "words"),
     [(np.zeros((300, 384), bool), "Paint over"), (np.ones((10, 10), bool), "Mark it again")],
 )
-def test_a_part_that_cannot_be_searched_gets_a_sentence(session, item, part, words) -> None:
+def test_an_area_too_small_to_segment_is_reported(session, item, part, words) -> None:
     session.segmentation.segment(part)
     session.wait(60)
     assert words in session.notices.problems["layout"]
     assert item.layout is None
 
 
-def test_rejected_cells_stay_away_and_painting_ends_the_sliders(session, item) -> None:
+def test_rejected_cells_stay_away_and_painting_disables_the_sliders(session, item) -> None:
     search(session)
     label = int(item.layout.max())
     where = item.layout == label
@@ -112,7 +112,7 @@ def test_rejected_cells_stay_away_and_painting_ends_the_sliders(session, item) -
     np.testing.assert_array_equal(item.layout, before)
 
 
-def test_a_region_that_moved_is_not_searched_again_by_a_slider(session, item) -> None:
+def test_a_slider_does_not_segment_a_moved_region(session, item) -> None:
     search(session)
     session.regions.move(item.number, Region(140, 100, 384, 300))
     session.wait(60)

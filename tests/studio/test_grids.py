@@ -18,8 +18,8 @@ from napari_pixcell.engine.sweep import MOST_PICTURES, Axis, Sweep
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import DEMO
 from napari_pixcell.slides import Region
-from napari_pixcell.studio.generation import live
-from napari_pixcell.studio.generation.live import LONGEST, PAUSE, Live
+from napari_pixcell.studio.generation import timing
+from napari_pixcell.studio.generation.timing import LONGEST, PAUSE, Live
 from napari_pixcell.studio.session import Session
 from napari_pixcell.studio.styles.choice import StyleChoice
 
@@ -41,7 +41,7 @@ def play_all(session: Session, client: ScriptedClient) -> None:
 # -- sweeps ------------------------------------------------------------------------------------
 
 
-def test_a_sweep_has_a_request_for_each_place_row_by_row() -> None:
+def test_a_sweep_has_a_request_for_each_cell_row_by_row() -> None:
     sweep = Sweep((Axis.seeds(5, 2), Axis.numbers("guidance", "1, 2.5"), Axis("steps", (4,))))
     made = sweep.requests(GenerateRequest("demo", count=7))
     assert [(r.seed, r.guidance, r.steps, r.count) for r in made] == [
@@ -54,7 +54,7 @@ def test_a_sweep_has_a_request_for_each_place_row_by_row() -> None:
     assert sweep.rows == ("guidance 1, 4 steps", "guidance 2.5, 4 steps")
 
 
-def test_numbers_are_read_as_people_write_them_each_once() -> None:
+def test_lists_of_numbers_are_parsed_without_repeats() -> None:
     assert Axis.numbers("guidance", "1; 1.5  2,2").values == (1.0, 1.5, 2.0)
     assert Axis.numbers("steps", "4 8").values == (4, 8)
     assert Axis.seeds(2**32 - 1, 2).values == (2**32 - 1, 0)
@@ -63,15 +63,15 @@ def test_numbers_are_read_as_people_write_them_each_once() -> None:
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: Axis.numbers("guidance", "one"), "“one” is no list of numbers"),
+        (lambda: Axis.numbers("guidance", "one"), "“one” is not a list of numbers"),
         (lambda: Axis.numbers("guidance", " "), "has no values for guidance"),
-        (lambda: Axis("colour", (1,)), "nothing that a grid can sweep"),
+        (lambda: Axis("colour", (1,)), "A grid cannot sweep “colour”"),
         (lambda: Sweep((Axis.seeds(0, 2), Axis.seeds(0, 3))), "each only once"),
         (lambda: Sweep(()), "at least one setting"),
         (lambda: Sweep((Axis.seeds(0, MOST_PICTURES + 1),)), f"at most {MOST_PICTURES}"),
     ],
 )
-def test_what_cannot_be_swept_is_refused_in_a_sentence(make, words: str) -> None:
+def test_an_invalid_sweep_is_refused(make, words: str) -> None:
     with pytest.raises(PixCellError, match=words):
         make()
 
@@ -79,7 +79,7 @@ def test_what_cannot_be_swept_is_refused_in_a_sentence(make, words: str) -> None
 # -- sheets ------------------------------------------------------------------------------------
 
 
-def test_a_sheet_has_each_picture_at_its_place_and_leaves_missing_ones_empty() -> None:
+def test_a_sheet_leaves_the_cells_of_missing_pictures_empty() -> None:
     red, blue = (np.full((64, 64, 3), c, np.uint8) for c in ((200, 0, 0), (0, 0, 200)))
     sheet = contact_sheet([red, None, blue, red], ("a", "b"), ("x", "y"), "T", "F", side=100)
     rows, columns = sheet.shape[:2]
@@ -91,7 +91,7 @@ def test_a_sheet_has_each_picture_at_its_place_and_leaves_missing_ones_empty() -
     assert (sheet < 100).all(-1).any()  # there are words
 
 
-def test_no_sheet_without_a_picture() -> None:
+def test_a_sheet_needs_a_picture() -> None:
     with pytest.raises(PixCellError, match="Generate the grid first"):
         contact_sheet([None], ("a",), ("",), "T", "F")
 
@@ -132,9 +132,7 @@ def test_a_grid_is_one_job_and_its_sheet_is_saved_as_synthetic(
     )
 
 
-def test_a_grid_that_failed_on_its_way_is_completed_by_another_try(
-    ready: Session, client: ScriptedClient
-) -> None:
+def test_a_grid_that_failed_is_completed_by_a_retry(ready: Session, client: ScriptedClient) -> None:
     ready.settings.grid_seeds = 3
     ready.generator.generate_grid()
     settled(ready)
@@ -147,10 +145,10 @@ def test_a_grid_that_failed_on_its_way_is_completed_by_another_try(
     assert [r.seed for r in ready.grids.pictures(ready.grids.last)] == [1234, 1235, 1236]
 
 
-def test_a_grid_that_cannot_be_read_is_said_and_nothing_is_queued(ready: Session) -> None:
+def test_an_invalid_grid_is_reported_and_not_queued(ready: Session) -> None:
     ready.settings.grid_guidance = "much"
     ready.generator.generate_grid()
-    assert "no list of numbers" in ready.notices.problems["generate"] and not ready.queue.jobs
+    assert "not a list of numbers" in ready.notices.problems["generate"] and not ready.queue.jobs
 
 
 # -- live --------------------------------------------------------------------------------------
@@ -166,7 +164,7 @@ class Clock:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 50.0
-        monkeypatch.setattr(live.time, "monotonic", lambda: self.now)
+        monkeypatch.setattr(timing.time, "monotonic", lambda: self.now)
 
 
 def test_a_picture_is_due_after_a_pause_and_once(clock: Clock) -> None:
@@ -185,7 +183,7 @@ def test_a_picture_is_due_after_a_pause_and_once(clock: Clock) -> None:
     assert watch.due() and not watch.due()
 
 
-def test_who_never_pauses_gets_one_all_the_same(clock: Clock) -> None:
+def test_a_picture_is_due_after_a_while_without_a_pause(clock: Clock) -> None:
     watch = Live()
     watch.on = True
     waited = 0.0
@@ -197,7 +195,7 @@ def test_who_never_pauses_gets_one_all_the_same(clock: Clock) -> None:
     assert waited == pytest.approx(LONGEST, abs=0.15)
 
 
-def test_the_live_picture_is_quick_and_not_kept_unless_asked_to(
+def test_the_live_picture_is_quick_and_kept_only_on_request(
     ready: Session, client: ScriptedClient
 ) -> None:
     shown = []
@@ -217,7 +215,7 @@ def test_the_live_picture_is_quick_and_not_kept_unless_asked_to(
     assert ready.queue.live is None
 
 
-def test_newer_strokes_replace_the_picture_that_waits(
+def test_newer_strokes_replace_the_waiting_live_picture(
     ready: Session, client: ScriptedClient
 ) -> None:
     ready.generator.generate()
@@ -234,7 +232,7 @@ def test_newer_strokes_replace_the_picture_that_waits(
     assert not ready.queue.ended
 
 
-def test_no_live_picture_of_what_takes_long(ready: Session, client: ScriptedClient) -> None:
+def test_large_regions_have_no_live_picture(ready: Session, client: ScriptedClient) -> None:
     ready.regions.draw(Region(0, 0, 1400, 1400))
     ready.wait(20)
     ready.generator.set_live(True)
@@ -243,7 +241,7 @@ def test_no_live_picture_of_what_takes_long(ready: Session, client: ScriptedClie
     assert not client.waiting
 
 
-def test_a_live_picture_that_fails_says_so_and_leaves_no_row(
+def test_a_failed_live_picture_is_reported_and_leaves_no_row(
     ready: Session, client: ScriptedClient
 ) -> None:
     ready.generator.set_live(True)
@@ -258,9 +256,7 @@ def test_a_live_picture_that_fails_says_so_and_leaves_no_row(
     settled(ready)
 
 
-def test_a_grid_sweeps_how_much_of_the_tissue_changes(
-    ready: Session, client: ScriptedClient
-) -> None:
+def test_a_grid_can_sweep_the_strength(ready: Session, client: ScriptedClient) -> None:
     ready.settings.start_from, ready.settings.grid_seeds = "tissue", 2
     ready.settings.grid_strength = "0.2, 2"
     ready.generator.generate_grid()
@@ -279,7 +275,7 @@ def test_a_grid_sweeps_how_much_of_the_tissue_changes(
     assert ready.grids.last.sweep.rows == ("change 0.2", "change 0.5")
 
 
-def test_a_grid_goes_through_a_blend_of_styles(ready: Session, client: ScriptedClient) -> None:
+def test_a_grid_can_sweep_a_blend_of_styles(ready: Session, client: ScriptedClient) -> None:
     first = ready.regions.active
     second = ready.regions.add((900, 900))
     ready.wait(20)

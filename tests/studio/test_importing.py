@@ -11,8 +11,8 @@ import shapely
 from tifffile import imread, imwrite
 
 from napari_pixcell.cells.methods import LayoutSource
+from napari_pixcell.cells.reading.limits import holds_cells
 from napari_pixcell.slides import Region
-from napari_pixcell.studio.cells.file_kinds import holds_cells
 
 
 def geojson(path: Path, *boxes: tuple[float, float, float, float], name: str = "Tumor") -> Path:
@@ -62,7 +62,7 @@ def test_cells_of_the_slide_appear_in_each_region(session, tmp_path) -> None:
     assert third.layout is None and "layout" not in session.notices.problems
 
 
-def test_an_edited_part_of_the_slide_s_cells_moves_with_its_region(session, tmp_path) -> None:
+def test_edited_cells_of_the_slide_move_with_their_region(session, tmp_path) -> None:
     item = draw(session, 100, 100)
     session.layout_files.read(geojson(tmp_path / "cells.json", (120, 130, 10, 12)))
     session.wait(20)
@@ -94,7 +94,7 @@ def test_an_import_replaces_the_layout_and_can_be_undone(session, tmp_path) -> N
     ("content", "words"),
     [(b"{]", "bad.json"), (b"", "empty"), (b'{"type": "FeatureCollection"', "bad.json")],
 )
-def test_a_bad_file_leaves_the_layout_as_it_was(session, tmp_path, content, words) -> None:
+def test_a_damaged_file_leaves_the_layout_unchanged(session, tmp_path, content, words) -> None:
     item = draw(session, 100, 100)
     painted = np.zeros((256, 256), np.int32)
     painted[5:9, 5:9] = 3
@@ -116,7 +116,7 @@ def test_cells_beside_the_slide_are_refused(session, tmp_path) -> None:
     assert "belong to another slide" in session.notices.problems["layout"] and item.layout is None
 
 
-def test_outlines_may_count_from_the_region_s_corner(session, tmp_path) -> None:
+def test_outlines_can_be_relative_to_the_region(session, tmp_path) -> None:
     item = draw(session, 100, 100)
     path = geojson(tmp_path / "cells.geojson", (20, 30, 10, 12))
     session.layout_files.read(path, on_region=True)
@@ -124,13 +124,13 @@ def test_outlines_may_count_from_the_region_s_corner(session, tmp_path) -> None:
     assert (item.layout[30:42, 20:30] > 0).all() and not session.layout_files.slide_cells
 
 
-def test_without_a_region_nothing_is_read(session, tmp_path) -> None:
+def test_an_import_needs_a_region(session, tmp_path) -> None:
     session.layout_files.read(tmp_path / "any.geojson")
     assert session.notices.problems["layout"].startswith("Cells need a region. Add one first")
 
 
 @pytest.mark.parametrize("name", ["out.geojson", "out.geojson.gz", "out.tif", "out_seg.npy"])
-def test_a_layout_that_was_saved_comes_back(session, tmp_path, name) -> None:
+def test_an_exported_layout_can_be_imported(session, tmp_path, name) -> None:
     item = draw(session, 100, 120)
     labels = np.zeros((256, 256), np.int32)
     labels[20:40, 30:44], labels[100:120, 50:99] = 1, 2
@@ -148,7 +148,7 @@ def test_a_layout_that_was_saved_comes_back(session, tmp_path, name) -> None:
         assert item.classes == {1: "Tumor", 2: "Stroma"}
 
 
-def test_a_name_without_a_format_is_refused(session, tmp_path) -> None:
+def test_an_export_needs_a_known_suffix(session, tmp_path) -> None:
     item = draw(session, 100, 120)
     session.layouts.set(item.number, np.ones((256, 256), np.int32), "painted")
     session.layout_files.write(tmp_path / "out.xyz")
@@ -158,7 +158,7 @@ def test_a_name_without_a_format_is_refused(session, tmp_path) -> None:
     )
 
 
-def test_what_is_dropped_is_told_from_a_slide(tmp_path, cmu_slide, shared_data) -> None:
+def test_dropped_files_of_cells_are_told_from_slides(tmp_path, cmu_slide, shared_data) -> None:
     imwrite(tmp_path / "mask.tif", np.zeros((8, 8), np.uint16))
     imwrite(tmp_path / "colour.tif", np.zeros((8, 8, 3), np.uint8))
     (tmp_path / "cells.geojson").write_text("{}")
@@ -187,7 +187,7 @@ def test_a_region_that_grows_gets_the_cells_of_its_new_part(session, tmp_path) -
     assert first.cells == 2 and first.layout.shape == first.size
 
 
-def test_a_region_that_goes_while_its_cells_are_drawn_is_no_error(session, tmp_path) -> None:
+def test_a_region_removed_during_the_import_is_no_error(session, tmp_path) -> None:
     first, second = draw(session, 100, 100), draw(session, 400, 400)
     session.layout_files.read(geojson(tmp_path / "cells.geojson", (420, 440, 14, 10)))
     session.wait(20)
@@ -200,7 +200,7 @@ def test_a_region_that_goes_while_its_cells_are_drawn_is_no_error(session, tmp_p
     assert first.layout is None
 
 
-def test_a_region_of_another_size_meanwhile_asks_for_the_import_again(session, tmp_path) -> None:
+def test_a_region_resized_during_the_import_is_reported(session, tmp_path) -> None:
     item = draw(session, 100, 100)
     imwrite(tmp_path / "mask.tif", np.ones((256, 256), np.uint16))
     session.layout_files.read(tmp_path / "mask.tif")

@@ -41,7 +41,7 @@ def invent(session) -> None:
     assert not session.invention.busy
 
 
-def test_a_whole_region_is_invented_anew_and_can_be_undone(session, item) -> None:
+def test_inventing_cells_of_a_region_can_be_undone(session, item) -> None:
     before = item.layout
     invent(session)
     assert item.cells > 50 and item.classes == {} and item.layout_origin == "invented"
@@ -53,7 +53,7 @@ def test_a_whole_region_is_invented_anew_and_can_be_undone(session, item) -> Non
     assert item.layout is before and item.classes == {4: "Tumor", 9: "Stroma"}
 
 
-def test_a_painted_density_is_in_the_record_and_gives_the_same_cells_again(session, item) -> None:
+def test_a_painted_density_is_recorded_and_reproduces_the_cells(session, item) -> None:
     session.layouts.set(item.number, None)
     area = np.ones((38, 48), np.uint8)
     area[:, :20], area[:, 30:] = 2, 3
@@ -66,7 +66,7 @@ def test_a_painted_density_is_in_the_record_and_gives_the_same_cells_again(sessi
     np.testing.assert_array_equal(again.labels > 0, item.layout > 0)
 
 
-def test_a_part_keeps_the_classes_and_terms_of_the_cells_beside_it(session, item) -> None:
+def test_cells_beside_the_marked_area_keep_their_classes_and_licence(session, item) -> None:
     area = np.zeros((38, 48), np.uint8)
     area[:, :20] = 1
     item.area = area
@@ -79,7 +79,7 @@ def test_a_part_keeps_the_classes_and_terms_of_the_cells_beside_it(session, item
     assert item.layout_origin == "segmented by Cellpose, then invented"
 
 
-def test_cells_that_are_there_can_stay(session, item) -> None:
+def test_existing_cells_can_be_kept(session, item) -> None:
     session.settings.keep_cells = True
     invent(session)
     for label, place in ((4, np.s_[20:40, 20:40]), (9, np.s_[250:270, 340:360])):
@@ -87,7 +87,7 @@ def test_cells_that_are_there_can_stay(session, item) -> None:
     assert item.cells > 50 and item.classes == {4: "Tumor", 9: "Stroma"}
 
 
-def test_varied_cells_keep_their_terms(session, item) -> None:
+def test_varied_cells_keep_their_licence(session, item) -> None:
     session.invention.change(seed=2)
     session.invention.vary(jitter_um=1.0, drop=0.0, add=1.0)
     session.wait(60)
@@ -95,7 +95,7 @@ def test_varied_cells_keep_their_terms(session, item) -> None:
     assert item.cells >= 3 and item.layout_origin == "segmented by Cellpose, varied"
 
 
-def test_the_numbers_of_a_layout_are_taken_over(session, item) -> None:
+def test_the_recipe_can_follow_a_layout(session, item) -> None:
     invent(session)
     session.invention.change(density=50.0, area_um2=200.0)
     session.invention.measure_like(item.number)
@@ -104,10 +104,13 @@ def test_the_numbers_of_a_layout_are_taken_over(session, item) -> None:
         3000 < session.invention.recipe.density < 5000
         and 25 < session.invention.recipe.area_um2 < 50
     )
-    assert session.notices.notes["layout"] == "The numbers are those of Region 1. Press “Invent”."
+    assert (
+        session.notices.notes["layout"]
+        == "The numbers are those of Region 1. Press “Invent cells”."
+    )
 
 
-def test_inventing_tells_how_far_it_is_and_a_cancel_leaves_everything(session, item) -> None:
+def test_inventing_reports_progress_and_a_cancel_changes_nothing(session, item) -> None:
     before, seed, told = item.layout, session.invention.recipe.seed, []
     session.changed.connect(
         lambda: told.append(session.invention.task and session.invention.task.sentence())
@@ -130,7 +133,7 @@ def test_inventing_tells_how_far_it_is_and_a_cancel_leaves_everything(session, i
     assert large.cells > 100
 
 
-def test_a_variation_without_room_says_so(session, item) -> None:
+def test_a_variation_without_room_is_reported(session, item) -> None:
     labels = np.zeros((300, 384), np.int32)
     for i, (y, x) in enumerate((y, x) for y in range(2, 290, 20) for x in range(2, 370, 20)):
         labels[y : y + 18, x : x + 18] = i + 1
@@ -142,7 +145,7 @@ def test_a_variation_without_room_says_so(session, item) -> None:
     )
 
 
-def test_invented_cells_of_a_part_have_the_classes_of_the_recipe(session, item) -> None:
+def test_invented_cells_have_the_classes_of_the_recipe(session, item) -> None:
     area = np.zeros((38, 48), np.uint8)
     area[:, :20] = 1
     item.area = area

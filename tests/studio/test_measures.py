@@ -36,7 +36,7 @@ def measure(session: Session, result=None):
     return session.measures.rows[-1]
 
 
-def test_the_tissue_of_a_region_is_measured_with_nuclei_found_in_it(session) -> None:
+def test_tissue_without_a_layout_is_segmented_and_measured(session) -> None:
     row = measure(session)
     assert row.name == "Region 1 · tissue"
     assert row.nuclei_from == FOUND
@@ -48,7 +48,7 @@ def test_the_tissue_of_a_region_is_measured_with_nuclei_found_in_it(session) -> 
     assert "measure" not in session.notices.problems
 
 
-def test_a_layout_says_which_nuclei_even_if_it_is_painted_on_later(session) -> None:
+def test_the_nuclei_of_a_layout_are_captured_before_it_is_painted_on(session) -> None:
     item = session.regions.active
     labels = np.zeros(item.size, np.int32)
     labels[20:60, 20:60] = 7
@@ -82,7 +82,7 @@ def test_a_variant_is_measured_by_its_own_layout(session, client) -> None:
     assert row.staining.labels.tolist() == [1]
 
 
-def test_thresholds_are_of_all_rows_and_push_one_another(session) -> None:
+def test_thresholds_apply_to_all_rows_and_push_one_another(session) -> None:
     first, second = measure(session), measure(session)
     measures = session.measures
     measures.choose(first)
@@ -124,7 +124,7 @@ def test_rows_are_copied_saved_and_removed(session, tmp_path) -> None:
     assert measures.rows == [] and measures.chosen is None
 
 
-def test_h_and_e_and_glass_are_said_to_be_no_ihc(session, shared_data) -> None:
+def test_tissue_that_is_not_ihc_is_reported(session, shared_data) -> None:
     session.slides.set(open_slide(shared_data / "openslide_os1_os2_crops/OS-1-detail.ome.tif"), "b")
     session.regions.add((500, 500))
     session.wait()
@@ -139,7 +139,7 @@ def test_h_and_e_and_glass_are_said_to_be_no_ihc(session, shared_data) -> None:
     assert len(session.measures.rows) == 1 and not session.measures.busy
 
 
-def test_what_is_too_large_or_not_there_is_said(session, monkeypatch) -> None:
+def test_a_measurement_that_is_impossible_is_explained(session, monkeypatch) -> None:
     monkeypatch.setattr("napari_pixcell.studio.measures.LARGEST_SEARCH", 100**2)
     session.measures.measure()
     assert session.notices.problems["measure"] == (

@@ -22,7 +22,7 @@ def labels(side: int) -> np.ndarray:
 
 
 @pytest.mark.usefixtures("installed")
-def test_a_region_takes_the_tile_of_another_model_and_is_embedded_again(session, client) -> None:
+def test_another_model_refits_a_region_and_embeds_it_again(session, client) -> None:
     session.regions.add((700, 700))
     session.wait(20)
     session.settings.use_family("pixcell-1024")
@@ -36,7 +36,7 @@ def test_a_region_takes_the_tile_of_another_model_and_is_embedded_again(session,
 
 
 @pytest.mark.usefixtures("installed")
-def test_a_layout_waits_until_its_tile_size_is_back(session) -> None:
+def test_a_layout_returns_with_its_tile_size(session) -> None:
     session.regions.add((700, 700))
     session.layouts.set(1, labels(256), "painted")
     session.settings.use_family("pixcell-1024")
@@ -50,7 +50,7 @@ def test_a_layout_waits_until_its_tile_size_is_back(session) -> None:
 
 
 @pytest.mark.usefixtures("installed")
-def test_a_model_without_cells_gets_no_layout(session, client) -> None:
+def test_a_model_without_layouts_gets_none(session, client) -> None:
     session.settings.use_family("pixcell-256")
     session.regions.add((700, 700))
     session.layouts.set(1, labels(256), "painted")
@@ -64,7 +64,7 @@ def test_a_model_without_cells_gets_no_layout(session, client) -> None:
 
 
 @pytest.mark.usefixtures("installed")
-def test_a_model_brings_its_own_guidance(session) -> None:
+def test_a_model_sets_its_guidance_scale(session) -> None:
     settings = session.settings
     settings.guidance = 7.0
     settings.use_family("pixcell-256-cells")
@@ -73,9 +73,7 @@ def test_a_model_brings_its_own_guidance(session) -> None:
     assert settings.guidance_with(layout=False) == 1.5
 
 
-def test_guidance_is_the_familys_with_or_without_a_layout_until_the_user_sets_it(
-    session, client
-) -> None:
+def test_the_guidance_scale_is_the_familys_until_the_user_sets_it(session, client) -> None:
     asked = []
     session.regions.add((700, 700))
     for layout, own in ((None, None), (labels(256), None), (labels(256), 3.0)):
@@ -90,7 +88,7 @@ def test_guidance_is_the_familys_with_or_without_a_layout_until_the_user_sets_it
     assert DEMO.guidance != DEMO.layout_guidance
 
 
-def test_a_model_that_is_not_installed_says_so_and_asks_for_nothing(session, client) -> None:
+def test_a_model_that_is_not_installed_is_reported_and_requests_nothing(session, client) -> None:
     session.settings.use_family("pixcell-256")
     session.regions.add((700, 700))
     session.wait(20)
@@ -101,7 +99,7 @@ def test_a_model_that_is_not_installed_says_so_and_asks_for_nothing(session, cli
     assert not session.generator.why_not()
 
 
-def test_a_region_gets_its_style_when_its_model_comes(session, pretend_installed) -> None:
+def test_regions_are_embedded_once_the_model_is_installed(session, pretend_installed) -> None:
     session.settings.use_family("pixcell-256")
     session.regions.add((700, 700))
     session.wait(20)
@@ -113,7 +111,7 @@ def test_a_region_gets_its_style_when_its_model_comes(session, pretend_installed
 
 
 @pytest.mark.usefixtures("installed")
-def test_a_slide_too_small_for_the_model_keeps_the_region_as_it_is(session) -> None:
+def test_a_slide_too_small_for_the_model_leaves_the_region_unchanged(session) -> None:
     session.slides.set(ArraySlide([np.zeros((600, 600, 3), np.uint8)], 0.5, "small"))
     session.regions.add((300, 300))
     session.settings.use_family("pixcell-1024")
@@ -125,7 +123,7 @@ def test_a_slide_too_small_for_the_model_keeps_the_region_as_it_is(session) -> N
 
 
 @pytest.mark.usefixtures("installed")
-def test_regions_of_another_slide_follow_when_it_comes_back(session) -> None:
+def test_regions_of_another_slide_are_refitted_when_it_is_opened(session) -> None:
     first = session.slides.current
     session.regions.add((700, 700))
     session.wait(20)

@@ -43,9 +43,7 @@ def seeds(session: Session) -> list[int]:
     return [result.seed for result in session.gallery.results]
 
 
-def test_only_one_is_at_the_worker_and_the_others_wait_in_their_order(
-    session, client, jobs
-) -> None:
+def test_one_job_runs_and_the_others_wait_in_order(session, client, jobs) -> None:
     assert [job.state for job in jobs] == ["running", "waiting", "waiting"]
     assert [request.seed for request, _ in client.waiting] == [10]
     play(session, client)
@@ -56,7 +54,7 @@ def test_only_one_is_at_the_worker_and_the_others_wait_in_their_order(
     assert not session.queue.jobs and not session.queue.ended
 
 
-def test_a_row_says_what_it_makes_and_how_it_stands(session, client, jobs) -> None:
+def test_a_job_describes_its_request_and_state(session, client, jobs) -> None:
     first, second, _ = jobs
     assert second.summary() == "2 variants, seed 20, 20 steps"
     assert second.sentence() == "waiting"
@@ -65,7 +63,7 @@ def test_a_row_says_what_it_makes_and_how_it_stands(session, client, jobs) -> No
     assert first.sentence().startswith("1 of 2") and first.part == 0.25
 
 
-def test_the_running_one_is_cancelled_alone(session, client, jobs) -> None:
+def test_the_running_job_is_cancelled_alone(session, client, jobs) -> None:
     play(session, client, 1)
     session.cancel()
     settled(session)
@@ -74,34 +72,34 @@ def test_the_running_one_is_cancelled_alone(session, client, jobs) -> None:
     assert seeds(session) == [10]
 
 
-def test_those_that_wait_are_cancelled_alone(session, client, jobs) -> None:
+def test_waiting_jobs_are_cancelled_alone(session, client, jobs) -> None:
     session.queue.cancel_waiting()
     assert [job.state for job in jobs] == ["running", "cancelled", "cancelled"]
     play(session, client)
     assert seeds(session) == [10, 11] and not session.queue.jobs
 
 
-def test_one_row_is_cancelled_alone(session, client, jobs) -> None:
+def test_a_single_job_is_cancelled_alone(session, client, jobs) -> None:
     session.queue.cancel(jobs[1])
     play(session, client)
     assert [job.state for job in jobs] == ["done", "cancelled", "running"]
 
 
-def test_all_are_cancelled(session, client, jobs) -> None:
+def test_all_jobs_are_cancelled(session, client, jobs) -> None:
     session.queue.cancel_all()
     settled(session)
     assert {job.state for job in jobs} == {"cancelled"} and not session.busy
     assert not session.gallery.results
 
 
-def test_one_that_waits_goes_to_the_front(session, client, jobs) -> None:
+def test_a_waiting_job_moves_to_the_front(session, client, jobs) -> None:
     session.queue.to_front(jobs[2])
     assert session.queue.jobs == [jobs[0], jobs[2], jobs[1]]
     play(session, client)
     assert [request.seed for request, _ in client.waiting] == [30]
 
 
-def test_a_failure_stops_no_other_and_is_tried_again(session, client, jobs) -> None:
+def test_a_failed_job_stops_no_other_and_can_be_retried(session, client, jobs) -> None:
     client.play(1)
     end(session, client, Failure("There is not enough memory on the device."))
     assert jobs[0].state == "failed" and jobs[1].state == "running"
@@ -117,14 +115,14 @@ def test_a_failure_stops_no_other_and_is_tried_again(session, client, jobs) -> N
     assert seeds(session) == [10, 20, 21, 30, 31, 11]
 
 
-def test_a_cancelled_one_can_be_asked_for_again(session, client, jobs) -> None:
+def test_a_cancelled_job_can_be_retried(session, client, jobs) -> None:
     session.queue.cancel(jobs[1])
     session.queue.retry(jobs[1])
     settled(session)
     assert [job.request.seed for job in session.queue.jobs] == [10, 30, 20]
 
 
-def test_what_has_ended_is_dismissed(session, client, jobs) -> None:
+def test_ended_jobs_are_dismissed(session, client, jobs) -> None:
     session.queue.cancel_all()
     settled(session)
     session.queue.dismiss(jobs[2])
@@ -133,7 +131,7 @@ def test_what_has_ended_is_dismissed(session, client, jobs) -> None:
     assert not session.queue.ended
 
 
-def test_everything_is_carried_by_value(session, client, jobs) -> None:
+def test_a_job_captures_everything_by_value(session, client, jobs) -> None:
     item = session.regions.active
     place = item.region
     session.regions.move(item.number, Region(0, 0, 256, 256))
@@ -146,13 +144,13 @@ def test_everything_is_carried_by_value(session, client, jobs) -> None:
     assert {result.target.slide for result in session.gallery.results} == {"case 7"}
 
 
-def test_fewer_at_once_is_said_with_the_job(session, client, jobs) -> None:
+def test_notices_of_the_worker_are_listed_with_the_job(session, client, jobs) -> None:
     client.waiting[0][1](Notice("Memory is full. Trying again with fewer images at once"))
     settled(session)
     assert jobs[0].remarks == ["Memory is full. Trying again with fewer images at once"]
 
 
-def test_a_worker_that_does_not_hear_a_cancel_is_ended(
+def test_a_worker_that_ignores_a_cancel_is_restarted(
     session, client, jobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(type(jobs[0].handle), "cancel", lambda _: None)
@@ -170,7 +168,7 @@ def test_a_worker_that_does_not_hear_a_cancel_is_ended(
     assert not session.notices.problems
 
 
-def test_pictures_on_the_way_can_be_switched_off(session, client) -> None:
+def test_previews_can_be_switched_off(session, client) -> None:
     session.regions.add((400, 400))
     session.wait(20)
     seen = []
@@ -204,9 +202,7 @@ def test_a_series_is_one_job_of_several_requests(session, client) -> None:
     assert [r.record.request.guidance for r in session.gallery.results] == [1.0, 2.0, 3.0]
 
 
-def test_a_late_word_of_an_earlier_request_of_a_series_is_not_taken_for_the_next(
-    session, client
-) -> None:
+def test_late_events_of_an_earlier_request_of_a_series_are_ignored(session, client) -> None:
     session.regions.add((400, 400))
     session.wait(20)
     captured = session.generator.capture(session.regions.active)

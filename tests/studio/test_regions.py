@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,7 +18,9 @@ from napari_pixcell.models.catalogue import DEMO
 from napari_pixcell.models.families import get_family
 from napari_pixcell.slides import ArraySlide, Region
 from napari_pixcell.studio.cells import layouts, segmentation
+from napari_pixcell.studio.notices import Notices
 from napari_pixcell.studio.regions.geometry import tiles_text
+from napari_pixcell.studio.regions.regions import Regions
 from napari_pixcell.studio.session import Session
 
 
@@ -47,11 +50,11 @@ def drawn(session: Session, *box: float):
         ((1550, 1450, 900, 900), (1344, 1244, 256, 256)),
     ],
 )
-def test_a_box_stays_as_drawn_on_whole_pixels_inside_the_slide(box, meant) -> None:
+def test_a_box_is_snapped_to_whole_pixels_inside_the_slide(box, meant) -> None:
     assert snap(Region(*box), (1500, 1600), 0.5, DEMO) == Region(*meant)
 
 
-def test_a_box_that_is_moved_over_the_edge_keeps_its_size() -> None:
+def test_a_box_moved_over_the_edge_keeps_its_size() -> None:
     moved = snap(Region(-80, 1200, 500, 600), (1500, 1600), 0.5, DEMO, moved=True)
     assert moved == Region(0, 900, 500, 600)
 
@@ -81,7 +84,7 @@ def test_a_drawn_region_has_an_embedding_for_each_of_its_cells(session, client) 
     np.testing.assert_array_equal(item.pixels, whole[:300, :384])
 
 
-def test_beyond_the_slide_its_last_tissue_is_mirrored(session, client) -> None:
+def test_tissue_is_mirrored_beyond_the_edge_of_the_slide(session, client) -> None:
     drawn(session, 1300, 1200, 300, 300)
     pixels = client.requests[-1].pixels.unpack()
     read = session.slides.current.read(Region(1300, 1200, 300, 300), 0.5)
@@ -90,7 +93,7 @@ def test_beyond_the_slide_its_last_tissue_is_mirrored(session, client) -> None:
     np.testing.assert_array_equal(pixels[:300, 300:], read[:, :-213:-1])
 
 
-def test_a_larger_region_finds_its_stored_style_again(session, client, tmp_path) -> None:
+def test_the_embedding_of_a_larger_region_is_cached(session, client, tmp_path) -> None:
     first = drawn(session, 200, 100, 384, 300)
     other = drawn(session, 200, 100, 384, 700)
     assert not other.embedding_stored and len(client.requests) == 2
@@ -126,7 +129,7 @@ def test_a_resized_region_keeps_its_cells_where_they_are_on_the_slide(session) -
     assert item.layout.shape == (500, 500) and np.count_nonzero(item.layout) == 100
 
 
-def test_a_moved_region_takes_its_layout_along(session) -> None:
+def test_a_layout_moves_with_its_region(session) -> None:
     item = drawn(session, 200, 100, 400, 300)
     labels = np.zeros((300, 400), np.int32)
     labels[20:30, 50:60] = 1
@@ -167,7 +170,7 @@ def test_another_model_keeps_large_regions_and_enlarges_small_ones(
     assert large.region == Region(100, 100, 1200, 1100)
 
 
-def test_a_region_of_a_large_tile_stays_for_a_model_of_small_ones(
+def test_a_region_of_a_large_tile_stays_for_a_model_with_small_tiles(
     session, pretend_installed
 ) -> None:
     pretend_installed()
@@ -178,7 +181,7 @@ def test_a_region_of_a_large_tile_stays_for_a_model_of_small_ones(
     assert item.size == (1024, 1024) and item.embedding.shape[:2] == (4, 4)
 
 
-def test_layouts_are_made_at_the_size_of_the_region(session, tmp_path: Path) -> None:
+def test_layouts_have_the_size_of_the_region(session, tmp_path: Path) -> None:
     item = drawn(session, 200, 100, 384, 300)
     session.layouts.new()
     assert item.layout.shape == (300, 384)
@@ -197,9 +200,7 @@ def test_layouts_are_made_at_the_size_of_the_region(session, tmp_path: Path) -> 
     assert "needs 384 × 300 px" in session.notices.problems["layout"]
 
 
-def test_cells_of_a_region_that_was_resized_meanwhile_are_refused_in_words(
-    session, client, tmp_path
-) -> None:
+def test_cells_of_a_region_resized_meanwhile_are_refused(session, client, tmp_path) -> None:
     item = drawn(session, 200, 100, 384, 300)
     (tmp_path / "mine").touch()
     session.settings.segment_model = str(tmp_path / "mine")
@@ -217,7 +218,7 @@ def test_cells_of_a_region_that_was_resized_meanwhile_are_refused_in_words(
     )
 
 
-def test_a_region_too_large_to_search_says_what_to_do(session, monkeypatch) -> None:
+def test_a_region_too_large_to_segment_is_reported(session, monkeypatch) -> None:
     monkeypatch.setattr(segmentation, "LARGEST_SEARCH", 512**2)
     drawn(session, 200, 100, 600, 500)
     session.segmentation.segment()
@@ -228,9 +229,7 @@ def test_a_region_too_large_to_search_says_what_to_do(session, monkeypatch) -> N
     assert not session.busy
 
 
-def test_the_cells_of_a_large_layout_are_counted_without_the_window_waiting(
-    session, monkeypatch
-) -> None:
+def test_cells_of_a_large_layout_are_counted_in_a_thread(session, monkeypatch) -> None:
     monkeypatch.setattr(layouts, "COUNTED_AT_ONCE", 1000)
     item = drawn(session, 200, 100, 600, 500)
     labels = np.zeros((500, 600), np.int32)
@@ -243,3 +242,24 @@ def test_the_cells_of_a_large_layout_are_counted_without_the_window_waiting(
     assert not session.generator.why_not()
     session.wait(20)
     assert item.cells == 2 and item.layout_text.startswith("2 cells")
+
+
+def test_regions_need_only_a_slide_the_settings_and_the_notices() -> None:
+    slide = SimpleNamespace(shape=(1500, 1500), mpp=0.5)
+    slides = SimpleNamespace(key="case 7", current=slide, ready=True)
+    notices = Notices()
+    regions = Regions(slides, SimpleNamespace(model=DEMO, family=DEMO.name), notices)
+    signals: list[str] = []
+    for name in ("added", "moved", "removed", "restored"):
+        getattr(regions, name).connect(lambda name=name: signals.append(name), max_args=0)
+    first, second = regions.add((400, 400)), regions.add((800, 800))
+    assert regions.current == [first, second] and regions.active is second
+    regions.move(second.number, Region(600, 600, 256, 256))
+    regions.remove(second.number)
+    assert regions.active is first and notices.notes["region"] == "Region 2 was removed."
+    regions.undo_remove()
+    assert regions.active is second and second.region == Region(600, 600, 256, 256)
+    assert signals == ["added", "added", "moved", "removed", "restored"]
+    slides.key, slides.current = "", None
+    assert regions.add((0, 0)) is None and regions.current == []
+    assert notices.problems["region"] == "No slide is open. Open one first."

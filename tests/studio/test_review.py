@@ -22,16 +22,16 @@ from napari_pixcell.errors import PixCellError
 from napari_pixcell.studio.background import Background
 from napari_pixcell.studio.results.lazy_pictures import UNREADABLE, LazyPictures
 from napari_pixcell.studio.review import review as review_module
-from napari_pixcell.studio.review.open_dataset import YELLOW, outlines, pair_picture
-from napari_pixcell.studio.review.review import Review
-from napari_pixcell.studio.review.review_list import CODES, Columns, counts, encoded, used
-from napari_pixcell.studio.review.review_words import (
+from napari_pixcell.studio.review.captions import (
     TITLES,
     caption,
     flag_sentences,
     pair_words,
     score_lines,
 )
+from napari_pixcell.studio.review.columns import CODES, Columns, counts, encoded, used
+from napari_pixcell.studio.review.open_dataset import YELLOW, outlines, pair_picture
+from napari_pixcell.studio.review.review import Review
 
 
 def wait(review: Review, until: Callable[[], bool] | None = None) -> None:

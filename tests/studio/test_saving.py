@@ -178,7 +178,9 @@ def test_one_session_is_opened_at_a_time(start: Start, slide_file: Path) -> None
     again = start()
     again.restoring.open(folder)
     again.restoring.open(folder)
-    assert again.notices.problems["slide"] == "A session is being opened. Wait until it is there."
+    assert (
+        again.notices.problems["slide"] == "Another session is being opened. Wait until it is done."
+    )
     settled(again)
     assert len(again.regions.current) == 2
 
@@ -444,7 +446,7 @@ def test_a_session_is_saved_elsewhere_if_the_folder_of_the_slide_is_read_only(
     session.wait(20)
     folder = saved(session)
     assert folder.parent == Path(os.environ["PIXCELL_DATA_DIR"]) / "sessions"
-    assert "Nothing can be written beside the slide" in session.notices.notes["slide"]
+    assert "The folder of the slide is read-only" in session.notices.notes["slide"]
     closed(session)
     again = start(slide_file)
     assert again.saver.offer is not None and again.saver.offer.path == folder
@@ -515,7 +517,7 @@ def test_saving_elsewhere_copies_everything(start: Start, slide_file: Path, tmp_
     assert saved(session) == tmp_path / "mine.pixcell"
     session.saver.save_as(tmp_path / "mine.pixcell")
     session.saver.flush()
-    assert "There is a folder “mine.pixcell” already" in session.notices.problems["slide"]
+    assert "The folder “mine.pixcell” exists already" in session.notices.problems["slide"]
     closed(session)
     again = start()
     again.restoring.open(tmp_path / "mine.pixcell")

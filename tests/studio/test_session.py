@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import threading
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ def added(session: Session, centre: tuple[float, float] = (400, 400)) -> Any:
     return item
 
 
-def test_a_region_is_a_tile_about_the_point_and_gets_its_style(session: Session) -> None:
+def test_an_added_region_is_one_tile_about_the_point_and_is_embedded(session: Session) -> None:
     item = added(session)
     assert item.region == Region(272, 272, 256, 256)
     assert session.regions.active is item
@@ -48,7 +49,7 @@ def test_a_region_at_the_edge_is_moved_inside(session: Session) -> None:
     assert added(session, (0, 799)).region == Region(0, 544, 256, 256)
 
 
-def test_a_tile_is_as_large_as_the_pixel_size_says(session: Session) -> None:
+def test_the_pixel_size_decides_the_size_of_a_tile(session: Session) -> None:
     session.slides.set(ArraySlide([tissue(800)], 0.25, "40x"))
     assert added(session).region.width == 512
     assert session.regions.active is not None and session.regions.active.pixels.shape == (
@@ -58,7 +59,7 @@ def test_a_tile_is_as_large_as_the_pixel_size_says(session: Session) -> None:
     )
 
 
-def test_a_slide_smaller_than_a_tile_gets_a_sentence(session: Session) -> None:
+def test_a_slide_smaller_than_a_tile_is_reported(session: Session) -> None:
     session.slides.set(ArraySlide([tissue(200)], 0.5, "crop"))
     assert session.regions.add((100, 100)) is None
     assert "smaller than one tile of 128 × 128 µm" in session.notices.problems["region"]
@@ -74,7 +75,7 @@ def test_a_moved_region_is_embedded_again(session: Session, client: ScriptedClie
     assert len(client.requests) == 2
 
 
-def test_what_is_missing_is_said_in_words(session: Session) -> None:
+def test_missing_inputs_of_a_generation_are_named(session: Session) -> None:
     assert session.generator.why_not() == "Add a region first"
     item = added(session)
     assert session.generator.why_not() == ""
@@ -89,7 +90,7 @@ def test_what_is_missing_is_said_in_words(session: Session) -> None:
     assert session.generator.why_not() == "Open a slide first"
 
 
-def test_a_failed_embedding_says_so_in_the_style_section(
+def test_a_failed_embedding_is_reported_in_the_style_section(
     session: Session, client: ScriptedClient
 ) -> None:
     client.embedding_failure = "The worker process ended unexpectedly; generate again."
@@ -104,7 +105,7 @@ def test_a_failed_embedding_says_so_in_the_style_section(
     assert session.generator.why_not() == ""
 
 
-def test_nuclei_become_an_editable_layout(session: Session) -> None:
+def test_segmented_nuclei_become_an_editable_layout(session: Session) -> None:
     item = added(session)
     session.segmentation.segment()
     session.wait(60)
@@ -113,7 +114,7 @@ def test_nuclei_become_an_editable_layout(session: Session) -> None:
     assert "cells" in item.layout_text
 
 
-def test_a_region_without_nuclei_gets_a_sentence(session: Session) -> None:
+def test_a_region_without_nuclei_is_reported(session: Session) -> None:
     session.slides.set(ArraySlide([np.full((400, 400, 3), 245, np.uint8)], 0.5, "empty"))
     added(session, (200, 200))
     session.segmentation.segment()
@@ -121,7 +122,7 @@ def test_a_region_without_nuclei_gets_a_sentence(session: Session) -> None:
     assert session.notices.problems["layout"].startswith("No nuclei were found")
 
 
-def test_an_imported_mask_of_another_size_gets_a_sentence(session: Session, tmp_path: Path) -> None:
+def test_an_imported_mask_of_another_size_is_refused(session: Session, tmp_path: Path) -> None:
     added(session)
     imwrite(tmp_path / "m.tif", np.ones((10, 10), np.uint16))
     session.layout_files.read(tmp_path / "m.tif")
@@ -130,7 +131,7 @@ def test_an_imported_mask_of_another_size_gets_a_sentence(session: Session, tmp_
     assert session.regions.active is not None and session.regions.active.layout is None
 
 
-def test_variants_land_on_the_region_they_were_queued_for(
+def test_variants_belong_to_the_region_they_were_queued_for(
     session: Session, client: ScriptedClient
 ) -> None:
     first = added(session)
@@ -185,7 +186,7 @@ def test_the_first_variant_is_shown_and_a_click_shows_another(
     assert not any(r.shown for r in results)
 
 
-def test_cancel_stops_the_running_job_only_and_keeps_what_is_done(
+def test_cancel_stops_only_the_running_job_and_keeps_its_variants(
     session: Session, client: ScriptedClient
 ) -> None:
     added(session)
@@ -205,7 +206,7 @@ def test_cancel_stops_the_running_job_only_and_keeps_what_is_done(
     assert len(session.gallery.results) == 5
 
 
-def test_a_failure_is_shown_where_it_belongs_and_the_next_request_works(
+def test_a_failure_is_shown_in_its_section_and_the_next_request_works(
     session: Session, client: ScriptedClient
 ) -> None:
     added(session)
@@ -222,7 +223,9 @@ def test_a_failure_is_shown_where_it_belongs_and_the_next_request_works(
     assert len(session.gallery.results) == 4
 
 
-def test_previews_come_and_go(session: Session, client: ScriptedClient) -> None:
+def test_previews_are_shown_until_the_variant_is_finished(
+    session: Session, client: ScriptedClient
+) -> None:
     seen: list[bool] = []
     session.queue.preview.connect(lambda target, image: seen.append(image is not None))
     added(session)
@@ -254,7 +257,7 @@ def test_a_style_can_be_another_region_or_none(session: Session, client: Scripte
     assert second.style == StyleChoice.of(second.number)
 
 
-def test_export_writes_pairs_under_the_name_the_user_chose(
+def test_exported_pairs_carry_the_name_that_the_user_chose(
     session: Session, client: ScriptedClient, tmp_path: Path
 ) -> None:
     item = added(session)
@@ -277,7 +280,7 @@ def test_export_writes_pairs_under_the_name_the_user_chose(
     assert "2 images and 2 masks" in session.notices.notes["export"]
 
 
-def test_an_export_that_fails_gets_a_sentence_and_keeps_the_results(
+def test_a_failed_export_is_reported_and_keeps_the_variants(
     session: Session, client: ScriptedClient, tmp_path: Path
 ) -> None:
     added(session)
@@ -294,7 +297,7 @@ def test_an_export_that_fails_gets_a_sentence_and_keeps_the_results(
     assert not session.exporter.busy
 
 
-def test_regions_wait_for_their_slide(session: Session) -> None:
+def test_regions_return_with_their_slide(session: Session) -> None:
     item = added(session)
     own = session.slides.current
     session.slides.set(ArraySlide([tissue(800)], 0.5, "other"))
@@ -312,7 +315,22 @@ def test_closing_ends_the_worker(client: ScriptedClient) -> None:
     assert client.closed
 
 
-def test_the_state_imports_neither_qt_nor_torch() -> None:
+def test_a_session_only_wires_its_parts(session: Session) -> None:
+    public = {
+        name
+        for name, value in vars(Session).items()
+        if not name.startswith("_") and (callable(value) or isinstance(value, property))
+    }
+    assert public == {"busy", "cancel", "close", "free_memory", "pump", "wait"}
+    parts = [part for part in vars(session).values() if is_dataclass(part)]
+    for part in parts:
+        if part is not session.settings:  # its fields are values
+            names = [field.name for field in fields(part) if field.init]
+            assert all(getattr(part, name) is getattr(session, name) for name in names)
+    assert len(parts) > 20
+
+
+def test_the_studio_imports_neither_qt_nor_torch() -> None:
     code = (
         "import sys, napari_pixcell.studio.session; "
         "bad = [m for m in ('torch', 'diffusers', 'qtpy', 'napari', 'PyQt6') if m in sys.modules]; "
@@ -342,7 +360,7 @@ def cells(side: int = 256) -> SegmentedLayout:
     return SegmentedLayout(labels, LayoutSource("cellpose", "mine", "ab", "terms"))
 
 
-def test_cells_by_cellpose_become_the_layout_and_go_into_the_record(
+def test_cells_by_cellpose_become_the_layout_and_are_recorded(
     session: Session, client: ScriptedClient, searching: Any
 ) -> None:
     item, tell = searching
@@ -363,7 +381,9 @@ def test_cells_by_cellpose_become_the_layout_and_go_into_the_record(
     assert item.layout_source.edited
 
 
-def test_a_region_that_moved_meanwhile_says_so(session: Session, searching: Any) -> None:
+def test_the_origin_of_a_layout_tells_that_the_region_was_moved(
+    session: Session, searching: Any
+) -> None:
     item, tell = searching
     session.regions.move(item.number, Region(0, 0, 256, 256))
     tell(cells())
@@ -374,7 +394,7 @@ def test_a_region_that_moved_meanwhile_says_so(session: Session, searching: Any)
     assert item.layout_origin.count("moved") == 1
 
 
-def test_cells_for_another_tile_wait_for_its_model(
+def test_cells_for_another_tile_size_are_kept_for_its_model(
     session: Session, searching: Any, pretend_installed: Any
 ) -> None:
     item, tell = searching
@@ -389,7 +409,7 @@ def test_cells_for_another_tile_wait_for_its_model(
     assert item.shelved[(256, 256)].labels.shape == (256, 256)
 
 
-def test_cells_of_a_region_that_is_gone_go_nowhere(session: Session, searching: Any) -> None:
+def test_cells_of_a_removed_region_are_discarded(session: Session, searching: Any) -> None:
     item, tell = searching
     session.regions.remove(item.number)
     tell(cells())
@@ -397,7 +417,7 @@ def test_cells_of_a_region_that_is_gone_go_nowhere(session: Session, searching: 
     assert session.regions.active is None and not session.notices.problems
 
 
-def test_a_search_that_is_cancelled_before_it_was_sent_is_never_sent(
+def test_a_segmentation_cancelled_in_time_is_never_sent(
     session: Session, client: ScriptedClient, tmp_path: Path, monkeypatch: Any
 ) -> None:
     item = added(session)
@@ -419,7 +439,9 @@ def test_a_search_that_is_cancelled_before_it_was_sent_is_never_sent(
     assert not client.segmenting and item.layout_job is None and not session.notices.problems
 
 
-def test_no_cells_get_a_sentence_and_the_layout_stays(session: Session, searching: Any) -> None:
+def test_a_segmentation_without_cells_is_reported_and_keeps_the_layout(
+    session: Session, searching: Any
+) -> None:
     item, tell = searching
     tell(SegmentedLayout(np.zeros((256, 256), np.int32), LayoutSource("cellpose")))
     tell(Finished())
@@ -429,7 +451,7 @@ def test_no_cells_get_a_sentence_and_the_layout_stays(session: Session, searchin
     )
 
 
-def test_a_diameter_out_of_range_is_said_and_nothing_starts(
+def test_a_diameter_out_of_range_is_reported_and_nothing_starts(
     session: Session, client: ScriptedClient
 ) -> None:
     added(session)

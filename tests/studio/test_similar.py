@@ -15,7 +15,7 @@ from napari_pixcell.engine.styles.similarity import overlap
 from napari_pixcell.slides import ArraySlide, Region, open_slide
 from napari_pixcell.slides.write import write_pyramid
 from napari_pixcell.studio.session import Session
-from napari_pixcell.studio.similar_job import LARGEST_BATCH
+from napari_pixcell.studio.similar import LARGEST_BATCH
 from napari_pixcell.worker.client import WorkerClient
 
 
@@ -61,7 +61,7 @@ def places_asked(client: ScriptedClient) -> int:
     return sum(r.pixels.shape[0] // 256 for r in client.requests if isinstance(r, EmbedRequest))
 
 
-def test_it_finds_where_the_slide_looks_like_the_region(session, client) -> None:
+def test_a_search_ranks_positions_by_their_similarity_to_the_region(session, client) -> None:
     found = find(session)
     assert found.heat.shape == (6, 8)
     assert np.isnan(found.heat[:2]).all()
@@ -78,7 +78,7 @@ def test_it_finds_where_the_slide_looks_like_the_region(session, client) -> None
     assert not session.notices.problems
 
 
-def test_a_few_places_are_asked_at_a_time_and_the_time_left_is_said(session, client) -> None:
+def test_positions_are_embedded_in_small_batches_with_the_time_left(session, client) -> None:
     said: list[str] = []
 
     def note() -> None:
@@ -89,11 +89,11 @@ def test_a_few_places_are_asked_at_a_time_and_the_time_left_is_said(session, cli
     find(session)
     sizes = [r.pixels.shape[0] // 256 for r in client.requests]
     assert len(sizes) > 1 and max(sizes) <= LARGEST_BATCH
-    assert said[0] == "Looking for tissue…" and "Searching… 4 of 32 positions" in said[2]
+    assert said[0] == "Finding tissue…" and "Searching… 4 of 32 positions" in said[2]
     assert said[-1] == ""
 
 
-def test_the_second_search_on_a_slide_asks_nobody(session, client) -> None:
+def test_the_second_search_on_a_slide_needs_no_worker(session, client) -> None:
     first = find(session)
     add(session, PURPLE_PLACE)
     client.requests.clear()
@@ -103,7 +103,7 @@ def test_the_second_search_on_a_slide_asks_nobody(session, client) -> None:
 
 
 @pytest.mark.parametrize("kind", ["file", "layer"])
-def test_a_slide_that_is_opened_again_is_known(picture, tmp_path: Path, kind: str) -> None:
+def test_a_reopened_slide_is_searched_from_the_cache(picture, tmp_path: Path, kind: str) -> None:
     path = tmp_path / "slide.tif"
     write_pyramid(path, picture, 0.5)
     heats, asked = [], []
@@ -118,7 +118,7 @@ def test_a_slide_that_is_opened_again_is_known(picture, tmp_path: Path, kind: st
     np.testing.assert_array_equal(*heats)
 
 
-def test_it_stops_at_once_and_goes_on_where_it_was(session, client) -> None:
+def test_a_search_stops_at_once_and_resumes_later(session, client) -> None:
     client.hold_from = 2
     session.similar.find()
     session.wait(20, until=lambda: bool(client.held))
@@ -138,7 +138,7 @@ def test_it_stops_at_once_and_goes_on_where_it_was(session, client) -> None:
 
 
 @pytest.mark.parametrize("change", ["slide", "closed", "pixel size", "removed", "moved"])
-def test_what_changes_meanwhile_ends_the_search_quietly(session, client, change: str) -> None:
+def test_a_change_of_region_or_slide_ends_the_search(session, client, change: str) -> None:
     client.hold_from = 0
     session.similar.find()
     session.wait(20, until=lambda: bool(client.held))
@@ -162,7 +162,7 @@ def test_what_changes_meanwhile_ends_the_search_quietly(session, client, change:
     assert not session.notices.problems
 
 
-def test_an_outcome_goes_with_its_region_and_its_slide(session) -> None:
+def test_a_result_is_removed_with_its_region_or_slide(session) -> None:
     find(session)
     add(session, PURPLE_PLACE)
     assert session.similar.found is not None  # another region does not matter
@@ -170,7 +170,7 @@ def test_an_outcome_goes_with_its_region_and_its_slide(session) -> None:
     assert session.similar.found is None
 
 
-def test_a_worker_that_fails_is_told_of_and_asked_again(session, client) -> None:
+def test_a_worker_failure_is_reported_and_the_search_can_be_retried(session, client) -> None:
     client.embedding_failure = "The worker process ended unexpectedly; generate again."
     session.similar.find()
     session.wait(20)
@@ -181,17 +181,17 @@ def test_a_worker_that_fails_is_told_of_and_asked_again(session, client) -> None
     assert "region" not in session.notices.problems
 
 
-def test_a_slide_of_glass_says_so(client) -> None:
+def test_a_slide_without_tissue_is_reported(client) -> None:
     session = Session(client)
     session.slides.set(ArraySlide([np.full((900, 900, 3), GLASS, np.uint8)], 0.5, "empty"))
     add(session, (400, 400))
     session.similar.find()
     session.wait(20)
-    assert "no tissue was found" in session.notices.problems["region"]
+    assert "No tissue was found" in session.notices.problems["region"]
     session.close()
 
 
-def test_it_says_why_it_cannot_look(session, client) -> None:
+def test_a_search_that_cannot_start_is_explained(session, client) -> None:
     assert session.similar.why_not() == ""
     session.regions.remove(session.regions.active.number)
     assert session.similar.why_not() == "Add a region first: the search compares with its tissue"
@@ -207,7 +207,7 @@ def test_it_says_why_it_cannot_look(session, client) -> None:
     assert session.similar.job is None
 
 
-def test_a_place_becomes_a_region_or_a_style_and_is_embedded_already(session, client) -> None:
+def test_a_position_of_the_result_becomes_a_region_or_a_style(session, client) -> None:
     found = find(session)
     first, (place, _) = session.regions.active, found.best[0]
     client.requests.clear()

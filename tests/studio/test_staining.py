@@ -13,7 +13,8 @@ from napari_pixcell.models.families import stain_families, stain_name, stain_of
 from napari_pixcell.models.own_families import families_folder
 from napari_pixcell.slides import ArraySlide
 from napari_pixcell.studio.session import Session
-from napari_pixcell.studio.stains.sources import STAIN_FROM, start_words
+from napari_pixcell.studio.settings import STAIN_FROM
+from napari_pixcell.studio.stains.staining import kept_words
 
 
 def add_stain(name: str, title: str) -> str:
@@ -49,7 +50,7 @@ def queued(session: Session):
     return session.queue.jobs[-1]
 
 
-def test_the_stains_are_those_families_that_move_a_style() -> None:
+def test_stains_are_the_families_with_a_flow() -> None:
     names = [family.name for family in stain_families()]
     assert {"stain-her2", "stain-ki67", "stain-her2match"} <= set(names)
     assert not {"demo", "pixcell-1024"} & set(names)
@@ -86,7 +87,7 @@ def test_several_stains_are_one_job_of_requests_that_start_from_the_tissue(
     assert sheets[0].shape[1] == 8 + 3 * (256 + 8)
 
 
-def test_from_noise_there_is_no_start_and_mixing_keeps_the_seed(stained: Session) -> None:
+def test_noise_needs_no_start_image_and_added_noise_depends_on_the_seed(stained: Session) -> None:
     settings = stained.settings
     settings.stain_from = "noise"
     assert all(r.start is None and not r.invert for r in queued(stained).requests)
@@ -94,7 +95,9 @@ def test_from_noise_there_is_no_start_and_mixing_keeps_the_seed(stained: Session
     assert all(r.strength == 0.3 and not r.invert for r in queued(stained).requests)
 
 
-def test_the_place_is_captured_when_it_is_asked_for(stained: Session, picture: np.ndarray) -> None:
+def test_a_stain_captures_its_region_when_it_is_queued(
+    stained: Session, picture: np.ndarray
+) -> None:
     stained.staining.stain()
     stained.regions.remove(1)
     stained.slides.set(None)
@@ -104,7 +107,7 @@ def test_the_place_is_captured_when_it_is_asked_for(stained: Session, picture: n
     np.testing.assert_array_equal(job.requests[0].start.unpack(), picture[272:528, 272:528])
 
 
-def test_a_stain_is_remembered_and_one_that_is_gone_is_not_chosen(stained: Session) -> None:
+def test_selected_stains_are_remembered_unless_they_are_removed(stained: Session) -> None:
     (families_folder() / "other.toml").unlink()
     assert [family.name for family in stained.staining.chosen] == ["mine"]
     stained.staining.choose("mine", False)
@@ -113,7 +116,7 @@ def test_a_stain_is_remembered_and_one_that_is_gone_is_not_chosen(stained: Sessi
     assert not stained.queue.jobs and not stained.staining.waiting
 
 
-def test_a_stain_that_is_not_here_says_what_it_needs(
+def test_a_stain_that_is_not_installed_names_what_it_needs(
     session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     her2 = next(family for family in stain_families() if family.name == "stain-her2")
@@ -130,9 +133,7 @@ def test_a_stain_that_is_not_here_says_what_it_needs(
     assert session.staining.why_missing(her2) == "Virtual HER2 is not installed"
 
 
-def test_a_stain_of_the_users_own_says_that_its_base_or_its_files_are_gone(
-    session: Session,
-) -> None:
+def test_a_users_own_stain_names_its_missing_files_or_base(session: Session) -> None:
     add_stain("mine", "Mine")
     path = families_folder() / "mine.toml"
     path.write_text(path.read_text().replace('"demo"', '"pixcell-1024"'))
@@ -146,7 +147,7 @@ def test_a_stain_of_the_users_own_says_that_its_base_or_its_files_are_gone(
     assert session.staining.why_missing(other) == words
 
 
-def test_a_region_under_a_tile_says_so_and_can_be_enlarged(
+def test_a_region_smaller_than_a_tile_is_reported_and_can_be_enlarged(
     session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     her2 = next(family for family in stain_families() if family.name == "stain-her2")
@@ -176,7 +177,7 @@ def test_a_region_under_a_tile_says_so_and_can_be_enlarged(
     assert request.start.shape == (1024, 1024, 3) and request.guidance == 1.2
 
 
-def test_a_layout_is_held_where_the_family_can(stained: Session) -> None:
+def test_a_layout_is_followed_if_the_family_supports_it(stained: Session) -> None:
     labels = np.zeros((256, 256), np.int32)
     labels[9:30, 9:30] = 1
     stained.layouts.set(1, labels)
@@ -185,7 +186,7 @@ def test_a_layout_is_held_where_the_family_can(stained: Session) -> None:
     assert all(np.array_equal(r.layout.unpack(), labels) for r in job.requests)
 
 
-def test_an_embedding_that_fails_is_said_and_one_that_waits_is_cancelled(
+def test_a_failed_embedding_is_reported_and_a_waiting_one_can_be_cancelled(
     stained: Session, client: ScriptedClient
 ) -> None:
     client.embedding_failure = "The worker has ended; try again."
@@ -200,7 +201,9 @@ def test_an_embedding_that_fails_is_said_and_one_that_waits_is_cancelled(
     assert not stained.staining.waiting and not stained.queue.jobs
 
 
-def test_ihc_given_as_h_and_e_is_warned_of(session: Session, client: ScriptedClient) -> None:
+def test_tissue_that_looks_like_ihc_causes_a_warning(
+    session: Session, client: ScriptedClient
+) -> None:
     ihc = np.full((1000, 1000, 3), (225, 230, 240), np.uint8)
     y, x = np.mgrid[:1000, :1000] % 40 - 20
     ihc[y**2 + x**2 < 120] = (110, 70, 30)
@@ -218,7 +221,7 @@ def test_ihc_given_as_h_and_e_is_warned_of(session: Session, client: ScriptedCli
         assert bool(session.staining.warning()) == bool(words)
 
 
-def test_each_way_and_strength_has_its_sentence() -> None:
-    said = {start_words(how, s) for how in STAIN_FROM for s in (0, 0.2, 0.45, 0.7)}
+def test_each_start_and_strength_is_described() -> None:
+    said = {kept_words(how, s) for how in STAIN_FROM for s in (0, 0.2, 0.45, 0.7)}
     assert len(said) == 7 and all(words.endswith(".") for words in said)
     assert [stain_name(f) for f in stain_families()][-1] == "HER2Match"

@@ -11,7 +11,7 @@ from scripted import ScriptedClient
 from napari_pixcell.engine import tissue
 from napari_pixcell.engine.request_values import GenerateRequest
 from napari_pixcell.slides import Region
-from napari_pixcell.studio.generation.start import start_words
+from napari_pixcell.studio.generation.generator import start_words
 from napari_pixcell.studio.regions.geometry import area_shape
 from napari_pixcell.studio.session import Session
 
@@ -39,16 +39,14 @@ def mark(session: Session) -> np.ndarray:
     return np.kron(item.area > 0, np.ones((8, 8))).astype(np.uint8)
 
 
-def test_nothing_is_started_from_unless_asked_for(started: Session) -> None:
+def test_a_generation_starts_from_noise_by_default(started: Session) -> None:
     started.settings.start_from = "nothing"
     started.settings.only_part = True  # of nothing
     request = queued(started)
     assert request.start is None and request.part is None and request.strength == 1
 
 
-def test_a_request_carries_the_tissue_and_how_much_of_it_changes(
-    started: Session, picture: np.ndarray
-) -> None:
+def test_a_request_holds_the_tissue_and_the_strength(started: Session, picture: np.ndarray) -> None:
     started.settings.strength = 0.3
     request = queued(started)
     np.testing.assert_array_equal(request.start.unpack(), picture[272:528, 272:528])
@@ -56,7 +54,7 @@ def test_a_request_carries_the_tissue_and_how_much_of_it_changes(
     assert "30% changes" in started.queue.jobs[0].summary()
 
 
-def test_a_part_is_taken_by_value_when_it_is_queued(started: Session) -> None:
+def test_the_marked_area_is_captured_when_the_job_is_queued(started: Session) -> None:
     expected = mark(started)
     started.settings.only_part, started.settings.feather_um = True, 5.0
     started.generator.generate()
@@ -72,7 +70,7 @@ def test_a_part_is_taken_by_value_when_it_is_queued(started: Session) -> None:
     assert [r.record.request.part for r in started.gallery.results] == [request.part] * 2
 
 
-def test_a_part_is_filled_with_the_style_of_another_region(started: Session) -> None:
+def test_the_marked_area_can_have_the_style_of_another_region(started: Session) -> None:
     number = started.regions.active.number
     other = started.regions.add((1100, 1100)).number
     started.wait(until=lambda: not started.busy)
@@ -89,7 +87,7 @@ def test_a_part_is_filled_with_the_style_of_another_region(started: Session) -> 
     np.testing.assert_array_equal(request.start.unpack(), started.regions.get(number).pixels)
 
 
-def test_the_layout_goes_with_it(started: Session) -> None:
+def test_a_start_image_can_be_combined_with_a_layout(started: Session) -> None:
     labels = np.zeros((256, 256), np.int32)
     labels[9:30, 9:30] = 1
     started.layouts.set(started.regions.active.number, labels)
@@ -97,7 +95,7 @@ def test_the_layout_goes_with_it(started: Session) -> None:
     assert request.layout is not None and request.start is not None
 
 
-def test_the_variant_shown_is_started_from_and_not_one_of_another_place(started: Session) -> None:
+def test_a_generation_starts_from_the_shown_variant_of_the_same_position(started: Session) -> None:
     started.settings.start_from = "shown"
     assert started.generator.why_not() == "Show a variant to start from"
     started.settings.start_from = "nothing"
@@ -113,19 +111,19 @@ def test_the_variant_shown_is_started_from_and_not_one_of_another_place(started:
     assert started.generator.why_not() == "The variant shown belongs to another position"
 
 
-def test_a_part_that_is_not_marked_is_said(started: Session) -> None:
+def test_a_missing_area_is_reported(started: Session) -> None:
     started.settings.only_part = True
-    assert started.generator.why_not() == "Mark a part first"
+    assert started.generator.why_not() == "Mark an area first"
     started.generator.generate()
     assert not started.queue.jobs
     mark(started)
     assert (
         started.generator.why_not() == ""
-        and started.generator.where_words() == " in the marked part"
+        and started.generator.where_words() == " in the marked area"
     )
 
 
-def test_a_region_too_large_to_be_kept_is_read_in_bands(
+def test_a_region_too_large_for_memory_is_read_in_bands(
     session: Session, picture: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tissue, "LARGEST_READ", 512 * 256)
@@ -136,7 +134,7 @@ def test_a_region_too_large_to_be_kept_is_read_in_bands(
     np.testing.assert_array_equal(queued(session).start.unpack(), picture[200:900, 100:600])
 
 
-def test_another_try_starts_from_the_same(started: Session) -> None:
+def test_a_retry_starts_from_the_same_picture(started: Session) -> None:
     request = queued(started)
     started.settings.start_from = "nothing"
     started.cancel()
@@ -146,7 +144,7 @@ def test_another_try_starts_from_the_same(started: Session) -> None:
     assert started.client.waiting[-1][0] == request
 
 
-def test_a_part_takes_about_its_share_of_the_time(session: Session) -> None:
+def test_the_expected_duration_depends_on_the_area(session: Session) -> None:
     session.regions.draw(Region(0, 0, 1280, 1280))
     session.wait(until=lambda: not session.busy)
     session.settings.start_from, session.settings.strength = "tissue", 0.5
@@ -157,7 +155,7 @@ def test_a_part_takes_about_its_share_of_the_time(session: Session) -> None:
     assert share == pytest.approx(0.5 * (80 + 256) / 1280 * (32 + 256) / 1280)
 
 
-def test_settings_of_a_record_are_taken_over(started: Session) -> None:
+def test_the_settings_of_a_record_can_be_used(started: Session) -> None:
     mark(started)
     started.settings.only_part, started.settings.strength = True, 0.25
     request, settings = queued(started), started.settings
@@ -172,7 +170,7 @@ def test_settings_of_a_record_are_taken_over(started: Session) -> None:
     assert settings.start_from == "nothing"
 
 
-def test_each_strength_has_its_honest_sentence(started: Session) -> None:
+def test_each_strength_is_described(started: Session) -> None:
     said = []
     for strength in (0, 0.1, 0.3, 0.6, 0.9, 1):
         started.settings.strength = strength
@@ -182,17 +180,17 @@ def test_each_strength_has_its_honest_sentence(started: Session) -> None:
     assert start_words(started.settings) == ""
 
 
-def test_a_start_of_another_size_gets_a_sentence(started: Session, client: ScriptedClient) -> None:
+def test_a_start_image_of_another_size_is_refused(started: Session, client: ScriptedClient) -> None:
     captured = started.generator.capture(started.regions.active)
     start = replace(captured.start, picture=np.zeros((9, 9, 3), np.uint8))
     request = replace(captured.request, size=(256, 256))
     started.queue.add(request, captured.target, start=start)
     started.wait(until=lambda: not started.background.busy)
-    assert "picture to start from is 9 × 9 px" in started.notices.problems["generate"]
+    assert "start image is 9 × 9 px" in started.notices.problems["generate"]
     assert not client.waiting
 
 
-def test_a_grid_and_a_live_picture_start_from_it_too(started: Session) -> None:
+def test_grids_and_live_pictures_use_the_start_image(started: Session) -> None:
     mark(started)
     started.settings.only_part, started.settings.grid_seeds = True, 2
     started.generator.generate_grid()

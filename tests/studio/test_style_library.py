@@ -31,7 +31,7 @@ def library() -> StyleLibrary:
     return StyleLibrary()
 
 
-def test_a_style_comes_back_as_it_was_saved(library: StyleLibrary) -> None:
+def test_a_saved_style_is_read_back_exactly(library: StyleLibrary) -> None:
     kept = library.save(replace(style(), thumbnail=small_picture(PICTURE)))
     (back,) = StyleLibrary().read()
     assert np.array_equal(back.embedding, kept.embedding)
@@ -43,7 +43,7 @@ def test_a_style_comes_back_as_it_was_saved(library: StyleLibrary) -> None:
 @pytest.mark.parametrize(
     "name", ["a/b\\c: *?", "../../etc", "Größe 肿瘤 🧫", "CON", ".", "x" * 200, "\u202e'; --"]
 )
-def test_any_words_are_a_name(library: StyleLibrary, name: str) -> None:
+def test_any_text_can_be_a_name(library: StyleLibrary, name: str) -> None:
     kept = library.save(style(name))
     assert kept.name == " ".join(name.replace("\u202e", " ").split())
     assert [back.name for back in library.read()] == [kept.name]
@@ -51,14 +51,14 @@ def test_any_words_are_a_name(library: StyleLibrary, name: str) -> None:
     assert library.rename(kept.id, "B").name == "B"
 
 
-def test_names_on_several_lines_become_one_and_empty_or_endless_ones_are_refused(library) -> None:
+def test_line_breaks_in_names_become_spaces_and_empty_or_long_names_are_refused(library) -> None:
     assert library.save(style("  Stroma\n\tA\x00 ")).name == "Stroma A"
     for name, words in ((" \n", "needs a name"), ("x" * 201, "201 characters")):
         with pytest.raises(PixCellError, match=words):
             library.save(style(name))
 
 
-def test_a_name_that_is_taken_gets_a_number_and_keeps_the_other(library: StyleLibrary) -> None:
+def test_a_repeated_name_gets_a_number(library: StyleLibrary) -> None:
     first = library.save(style())
     assert [library.save(style(value=n)).name for n in (2, 3)] == ["Stroma A 2", "Stroma A 3"]
     assert library.save(first).name == "Stroma A"  # the same again
@@ -66,7 +66,7 @@ def test_a_name_that_is_taken_gets_a_number_and_keeps_the_other(library: StyleLi
     assert library.rename(first.id, "Stroma A 2").name == "Stroma A 2 2"
 
 
-def test_what_is_removed_is_gone_and_the_others_stay(library: StyleLibrary) -> None:
+def test_removing_a_style_keeps_the_others(library: StyleLibrary) -> None:
     first, second = library.save(style()), library.save(style("B"))
     before = library.stamp()
     library.remove(first.id)
@@ -80,7 +80,7 @@ def test_what_is_removed_is_gone_and_the_others_stay(library: StyleLibrary) -> N
 
 
 @pytest.mark.parametrize("damage", ["cut", "changed", "empty", "newer", "renamed", "link"])
-def test_a_damaged_file_is_left_out_and_told_of(library: StyleLibrary, damage: str) -> None:
+def test_a_damaged_file_is_skipped_and_reported(library: StyleLibrary, damage: str) -> None:
     library.save(style("Whole"))
     path = library.folder / f"{library.save(style('Broken')).id}.style"
     content = path.read_bytes()
@@ -103,7 +103,7 @@ def test_a_damaged_file_is_left_out_and_told_of(library: StyleLibrary, damage: s
     assert ("Update napari-pixcell" if damage == "newer" else "is damaged") in problem
 
 
-def test_a_style_with_a_damaged_thumbnail_is_as_good(library: StyleLibrary) -> None:
+def test_a_style_with_a_damaged_thumbnail_can_be_used(library: StyleLibrary) -> None:
     kept = library.save(replace(style(), thumbnail=small_picture(PICTURE)))
     path = library.folder / f"{kept.id}.style"
     path.write_bytes(path.read_bytes().replace(b'"thumbnail": "', b'"thumbnail": "AAAA', 1))
@@ -111,7 +111,7 @@ def test_a_style_with_a_damaged_thumbnail_is_as_good(library: StyleLibrary) -> N
     assert back.thumbnail is None and np.array_equal(back.embedding, kept.embedding)
 
 
-def test_killed_in_the_middle_of_a_write_the_style_of_before_stays(library: StyleLibrary) -> None:
+def test_a_process_killed_while_writing_keeps_the_previous_style(library: StyleLibrary) -> None:
     kept = library.save(style())
     script = (
         "import os, signal; from pathlib import Path\n"
@@ -128,7 +128,7 @@ def test_killed_in_the_middle_of_a_write_the_style_of_before_stays(library: Styl
     assert not leftover.exists()
 
 
-def test_a_folder_that_cannot_be_used_gets_a_sentence(tmp_path: Path) -> None:
+def test_an_unusable_folder_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     library = StyleLibrary(tmp_path / "file")
     assert library.read() == []
@@ -136,13 +136,13 @@ def test_a_folder_that_cannot_be_used_gets_a_sentence(tmp_path: Path) -> None:
         library.save(style())
 
 
-def test_nothing_in_a_file_names_a_path(library: StyleLibrary) -> None:
+def test_style_files_contain_no_path(library: StyleLibrary) -> None:
     kept = library.save(style())
     content = (library.folder / f"{kept.id}.style").read_bytes()
     assert str(Path.home()).encode() not in content and b"/" not in content.partition(b"\n")[0]
 
 
-def test_a_style_of_another_encoder_says_so() -> None:
+def test_a_style_of_another_encoder_is_recognised() -> None:
     demo = get_family("demo")
     assert style().why_not(demo, "e" * 64) == ""
     assert "the encoder of another model (demo)" in style().why_not(demo, "f" * 64)

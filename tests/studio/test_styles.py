@@ -12,12 +12,12 @@ from PIL import Image
 from scripted import ScriptedClient
 
 from napari_pixcell.engine.request_values import request_from_dict
+from napari_pixcell.engine.styles import pictures
 from napari_pixcell.engine.styles.blending import blend
 from napari_pixcell.engine.styles.library import StyleLibrary
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.slides import ArraySlide, Region
 from napari_pixcell.studio.session import Session
-from napari_pixcell.studio.styles import from_picture as style_making
 from napari_pixcell.studio.styles import styles as style_actions
 from napari_pixcell.studio.styles.choice import StyleChoice, StylePart
 from napari_pixcell.studio.styles.ingredients import Ingredient
@@ -56,7 +56,7 @@ def asked(session: Session, client: ScriptedClient):
     return request
 
 
-def test_a_blend_goes_into_the_request_with_its_parts(session, client, two) -> None:
+def test_a_request_holds_the_blend_and_the_names_of_its_styles(session, client, two) -> None:
     first, second = two
     session.styles.choose(StyleChoice.of(first.number, second.number).with_balance(0.25))
     request = asked(session, client)
@@ -66,7 +66,7 @@ def test_a_blend_goes_into_the_request_with_its_parts(session, client, two) -> N
     assert request_from_dict(request.to_dict()) == request
 
 
-def test_the_record_names_a_style_only_where_it_is_not_the_regions_own(session, client, two):
+def test_the_record_names_a_style_unless_it_is_the_regions_own(session, client, two):
     assert asked(session, client).source.style == ()
     session.styles.set(two[0].number)
     assert asked(session, client).source.style == (("Region 1", 1.0),)
@@ -75,14 +75,14 @@ def test_the_record_names_a_style_only_where_it_is_not_the_regions_own(session, 
     assert request.source.style == () and request.embedding is None
 
 
-def test_a_blend_for_a_canvas_is_laid_over_its_cells(session, client, two) -> None:
+def test_a_blend_for_a_canvas_covers_its_cells(session, client, two) -> None:
     canvas = session.regions.draw(Region(0, 0, 700, 500))
     settle(session)
     session.styles.choose(StyleChoice.of(canvas.number, two[0].number))
     assert asked(session, client).embedding.shape == (2, 3, 128)
 
 
-def test_a_large_blend_is_made_in_a_thread(session, client, two, monkeypatch) -> None:
+def test_a_large_blend_is_computed_in_a_thread(session, client, two, monkeypatch) -> None:
     session.styles.choose(StyleChoice.of(*(item.number for item in two)))
     at_once = asked(session, client).embedding
     monkeypatch.setattr(style_actions, "AT_ONCE", 1)
@@ -94,7 +94,7 @@ def test_a_large_blend_is_made_in_a_thread(session, client, two, monkeypatch) ->
     assert session.generator.why_not() == "" and asked(session, client).embedding == at_once
 
 
-def test_a_removed_region_leaves_the_rest_of_a_blend(session, two) -> None:
+def test_removing_a_region_leaves_the_rest_of_a_blend(session, two) -> None:
     first, second = two
     session.styles.choose(StyleChoice.of(first.number, second.number).with_balance(0.25))
     session.regions.remove(first.number)
@@ -106,9 +106,7 @@ def test_a_removed_region_leaves_the_rest_of_a_blend(session, two) -> None:
     assert session.generator.why_not() == ""
 
 
-def test_a_saved_style_is_there_in_the_next_session_on_another_slide(
-    session, client, two, start_again
-) -> None:
+def test_a_saved_style_is_available_in_the_next_session(session, client, two, start_again) -> None:
     session.styles.choose(StyleChoice.of(*(item.number for item in two)))
     assert session.styles.suggested_name() == "Region 1 + Region 2"
     session.styles.save("Stroma / A")
@@ -142,7 +140,7 @@ def start_again(session: Session):
         other.close()
 
 
-def test_sessions_see_what_others_save_and_remove(session, two, start_again) -> None:
+def test_sessions_notice_styles_saved_and_removed_by_others(session, two, start_again) -> None:
     other = start_again()
     session.styles.save("A")
     settle(session)
@@ -164,7 +162,7 @@ def test_sessions_see_what_others_save_and_remove(session, two, start_again) -> 
     assert other.generator.why_not() == ""
 
 
-def test_a_picture_becomes_a_style_of_a_plain_name(session, client, two, tmp_path) -> None:
+def test_a_picture_becomes_a_style_without_its_file_name(session, client, two, tmp_path) -> None:
     session.styles.add_picture(save_picture(tmp_path))
     assert session.busy and session.library.coming[0].sentence() == "Picture: reading…"
     assert session.generator.why_not() == "Embedding Picture…"
@@ -172,7 +170,7 @@ def test_a_picture_becomes_a_style_of_a_plain_name(session, client, two, tmp_pat
     (style,) = session.library.all
     assert style.name == "Picture" and style.embedding.shape == (2, 2, 128)
     assert session.regions.active.style == StyleChoice.of(style.id)
-    assert "0.5 µm/px was assumed" in session.notices.notes["style"]
+    assert "0.5 µm/px is assumed" in session.notices.notes["style"]
     assert asked(session, client).source.style == (("Picture", 1.0),)
     session.styles.add_picture(save_picture(tmp_path, 256, (50800, 50800)))
     settle(session)
@@ -202,13 +200,13 @@ def text_file(folder: Path) -> Path:
         (lambda folder: save_picture(folder, 255), "smaller than one tile"),
         (lambda folder: save_picture(folder, 300, (25400, 25400)), None),
         (lambda folder: save_picture(folder, 300, (101600, 101600)), "512 × 512 px at 0.25"),
-        (cells_file, "has no colours or holds cells"),
+        (cells_file, "is greyscale or holds cells"),
         (text_file, "not a readable slide or image"),
         (lambda folder: folder / "gone.png", "“gone.png” does not exist"),
         (lambda folder: folder, "is a folder"),
     ],
 )
-def test_a_picture_that_is_no_style_gets_a_sentence(
+def test_an_unsuitable_picture_is_reported(
     session: Session, two, tmp_path: Path, make: Callable[[Path], Path], words: str | None
 ) -> None:
     before = session.regions.active.style
@@ -225,16 +223,14 @@ def test_a_picture_that_is_no_style_gets_a_sentence(
     )
 
 
-def test_a_whole_slide_is_too_much_for_one_style(session, two, tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(style_making, "MOST_TILES", 1)
+def test_a_whole_slide_is_too_large_for_one_style(session, two, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(pictures, "MOST_TILES", 1)
     session.styles.add_picture(save_picture(tmp_path))
     settle(session)
-    assert "draw a region on the tissue you want" in session.notices.problems["style"]
+    assert "draw a region on the tissue that you want" in session.notices.problems["style"]
 
 
-def test_a_failing_worker_and_a_cancel_leave_the_style_as_it_was(
-    session, client, two, tmp_path
-) -> None:
+def test_failures_and_cancels_leave_the_style_unchanged(session, client, two, tmp_path) -> None:
     before, client.embedding_failure = session.regions.active.style, "There is no memory left."
     session.styles.add_picture(save_picture(tmp_path))
     settle(session)
@@ -257,23 +253,25 @@ def test_a_variant_becomes_a_style(session, client, two) -> None:
     assert two[0].style == StyleChoice.of(two[0].number)
 
 
-def test_a_style_of_another_encoder_is_refused_in_a_sentence(
-    session, client, two, monkeypatch
-) -> None:
+def test_a_style_of_another_encoder_is_refused(session, client, two, monkeypatch) -> None:
     session.styles.save("Old")
     settle(session)
     session.styles.set(session.library.all[0].id)
     assert session.generator.why_not() == ""
     session.models._encoders["demo"] = "another"
-    assert session.generator.why_not() == "“Old” was made with the encoder of another model (demo)"
-    assert "make this one again" in session.styles.why_no_blend(session.regions.active)
+    assert (
+        session.generator.why_not() == "“Old” was embedded by the encoder of another model (demo)"
+    )
+    assert "embed its tissue again" in session.styles.why_no_blend(session.regions.active)
     session.styles.choose(StyleChoice.of(two[0].number, session.library.all[0].id).with_balance(0))
     assert session.generator.why_not() == ""  # none of it is used
     session.generator.generate_series(3)
     assert "of another model" in session.notices.problems["style"]
 
 
-def test_a_series_goes_from_end_to_end_with_one_seed(session, client, two) -> None:
+def test_a_series_leads_from_the_first_style_to_the_last_with_one_seed(
+    session, client, two
+) -> None:
     first, second = two
     session.styles.choose(StyleChoice.of(first.number, second.number))
     session.generator.generate_series(5)
@@ -297,7 +295,7 @@ def test_a_series_goes_from_end_to_end_with_one_seed(session, client, two) -> No
     ]
 
 
-def test_another_style_is_seen_in_the_live_picture(session, client, two) -> None:
+def test_another_style_updates_the_live_picture(session, client, two) -> None:
     session.generator.set_live(True)
     session.generator.live.forget()
     session.styles.choose(StyleChoice.of(*(item.number for item in two)))
@@ -305,7 +303,7 @@ def test_another_style_is_seen_in_the_live_picture(session, client, two) -> None
     assert client.waiting[0][0].source.style == (("Region 1", 0.5), ("Region 2", 0.5))
 
 
-def test_a_series_of_one_style_says_what_to_do(session, two) -> None:
+def test_a_series_needs_two_styles(session, two) -> None:
     session.generator.generate_series(3)
     assert "Blend with…" in session.notices.problems["style"]
     assert [c.shares for c in StyleChoice.of(1, 2, 3).series(3)] == [
@@ -327,17 +325,17 @@ def test_shares_and_balance_of_three_styles() -> None:
     assert StyleChoice((StylePart(1, 0), StylePart(2, 0))).shares == (0.5, 0.5)
 
 
-def test_a_choice_survives_json_and_nonsense_is_refused() -> None:
+def test_a_choice_is_restored_from_json_and_damage_is_refused() -> None:
     choice = StyleChoice.of(1, "a" * 32).with_balance(0.3)
     assert StyleChoice.from_dict(choice.to_dict()) == choice
     assert StyleChoice.from_dict({"parts": []}) == StyleChoice()
     for value in ({}, {"parts": 3}, {"parts": [{"ref": [1], "weight": 1}]}, {"parts": [{}]}):
-        with pytest.raises(PixCellError, match="choose its style again"):
+        with pytest.raises(PixCellError, match="Choose its style again"):
             StyleChoice.from_dict(value)
 
 
-def test_what_is_no_style_yet_says_what_to_do() -> None:
-    with pytest.raises(PixCellError, match="choose a second one with “Blend with…”"):
+def test_a_style_that_is_not_embedded_yet_is_explained() -> None:
+    with pytest.raises(PixCellError, match="Choose a second one with “Blend with…”"):
         StyleChoice.of(1).series(3)
     with pytest.raises(PixCellError, match=r"embedded yet\. Wait for it, or embed it"):
         Ingredient("Tumour", 1.0).unpacked()

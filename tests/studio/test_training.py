@@ -33,13 +33,13 @@ def folders(tmp_path: Path) -> dict[str, Path]:
 
 @pytest.fixture
 def asked(session: Session, folders: dict[str, Path]) -> Session:
-    """With a name and two folders, and the teaching begun."""
-    teaching = session.training
-    teaching.set(name="mine")
+    """With a name and two folders, and a training under way."""
+    training = session.training
+    training.set(name="mine")
     for side, folder in folders.items():
-        teaching.choose_folder(side, folder)
+        training.choose_folder(side, folder)
     session.wait()
-    teaching.train()
+    training.train()
     settle(session)
     return session
 
@@ -48,48 +48,48 @@ def settle(session: Session) -> None:
     session.wait(until=lambda: not session.background.busy)
 
 
-def test_what_is_missing_is_said_one_after_the_other(
+def test_missing_inputs_of_a_training_are_named_in_turn(
     session: Session, folders: dict[str, Path]
 ) -> None:
-    teaching = session.training
-    assert teaching.why_not() == teaching.why_no_region() == "Enter a name for the stain"
-    teaching.set(name="demo")
-    assert teaching.why_not() == "“demo” is a built-in model. Choose another name."
+    training = session.training
+    assert training.why_not() == training.why_no_region() == "Enter a name for the stain"
+    training.set(name="demo")
+    assert training.why_not() == "“demo” is a built-in model. Choose another name."
     families_folder().mkdir(parents=True)
     (families_folder() / "other.toml").write_text('base = "demo"\n')
-    teaching.set(name="other")
-    assert teaching.why_not().startswith("You have another model named “other”")
-    teaching.set(name="mine")
-    assert teaching.why_not() == "Select the folder of H&E, or two regions"
-    assert teaching.why_no_region() == "Add a region first"
-    teaching.choose_folder("he", folders["he"])
-    assert teaching.why_not() == "Select the folder of IHC, or two regions"
-    teaching.choose_folder("ihc", folders["ihc"])
-    assert teaching.why_not() == "The folders hold no pairs"  # they are being counted
+    training.set(name="other")
+    assert training.why_not().startswith("You have another model named “other”")
+    training.set(name="mine")
+    assert training.why_not() == "Select the folder of H&E, or two regions"
+    assert training.why_no_region() == "Add a region first"
+    training.choose_folder("he", folders["he"])
+    assert training.why_not() == "Select the folder of IHC, or two regions"
+    training.choose_folder("ihc", folders["ihc"])
+    assert training.why_not() == "The folders hold no pairs"  # they are being counted
     session.wait()
-    assert teaching.why_not() == "" and teaching.words() == "3 pairs"
+    assert training.why_not() == "" and training.words() == "3 pairs"
     (folders["ihc"] / "2.png").unlink()
-    teaching.choose_folder("ihc", folders["ihc"])
+    training.choose_folder("ihc", folders["ihc"])
     session.wait()
-    assert "“he” holds 3 pictures and “ihc” 2 pictures" in session.notices.problems["stain"]
-    teaching.train()
-    assert teaching.job is None
+    assert "“he” holds 3 images and “ihc” 2 images" in session.notices.problems["stain"]
+    training.train()
+    assert training.job is None
 
 
-def test_it_says_how_far_it_is_and_the_stain_is_there_at_once(
+def test_training_reports_progress_and_its_stain_is_available_at_once(
     asked: Session, client: ScriptedClient, folders: dict[str, Path]
 ) -> None:
-    teaching = asked.training
-    ((request, tell),) = client.teaching
+    training = asked.training
+    ((request, tell),) = client.trainings
     assert (request.name, request.family, request.lora_steps) == ("mine", "demo-ki67", 0)
     assert (request.he, request.ihc) == (str(folders["he"]), str(folders["ihc"]))
-    assert request.out == str(teaching.out) and asked.busy
-    assert teaching.why_not() == teaching.why_no_region() == "Training is under way"
+    assert request.out == str(training.out) and asked.busy
+    assert training.why_not() == training.why_no_region() == "Training is under way"
     tell(Progress(50, 3000, "Step 50 of 3,000 · held-out error 0.61, best 0.61"))
     tell(Notice("Names differ."))
     settle(asked)
-    assert teaching.job.sentence().startswith("Step 50 of 3,000 · held-out error 0.61")
-    folder = teaching.out
+    assert training.job.sentence().startswith("Step 50 of 3,000 · held-out error 0.61")
+    folder = training.out
     folder.mkdir(parents=True)
     (folder / "flow.safetensors").touch()
     families_folder().mkdir(parents=True)
@@ -99,12 +99,12 @@ def test_it_says_how_far_it_is_and_the_stain_is_there_at_once(
     tell(Finished())
     asked.wait()
     assert [family.name for family in asked.staining.chosen] == ["mine"]
-    assert asked.notices.notes["stain"].startswith("“mine” was taught by 20 tiles of 3 pairs")
+    assert asked.notices.notes["stain"].startswith("“mine” was trained on 20 tiles of 3 pairs")
     assert asked.notices.notes["stain"].endswith("Names differ.")
-    assert teaching.why_not() == ""  # it may be taught better
+    assert training.why_not() == ""  # it may be trained further
 
 
-def test_cancelling_keeps_what_was_done_and_says_so(asked: Session, client: ScriptedClient) -> None:
+def test_a_cancelled_training_keeps_its_checkpoint(asked: Session, client: ScriptedClient) -> None:
     asked.cancel()
     assert asked.training.job is None or asked.training.job.sentence() == "Cancelling…"
     asked.wait()
@@ -114,44 +114,46 @@ def test_cancelling_keeps_what_was_done_and_says_so(asked: Session, client: Scri
     assert asked.training.words() == "3 pairs · training resumes with the same pairs"
 
 
-def test_what_fails_is_said_in_the_section(asked: Session, client: ScriptedClient) -> None:
-    client.teaching[0][1](Failure("The pairs give 3 tiles of tissue."))
+def test_a_failed_training_is_reported_in_its_section(
+    asked: Session, client: ScriptedClient
+) -> None:
+    client.trainings[0][1](Failure("The pairs give 3 tiles of tissue."))
     asked.wait()
     assert asked.notices.problems["stain"] == "The pairs give 3 tiles of tissue."
     assert asked.training.job is None and not asked.busy
 
 
 def test_two_regions_of_two_slides_become_a_pair(session: Session, picture: np.ndarray) -> None:
-    teaching = session.training
-    teaching.set(name="mine")
+    training = session.training
+    training.set(name="mine")
     session.regions.add((300, 300))
-    teaching.choose_region("he")
-    assert teaching.words() == "H&E: Region 1"
+    training.choose_region("he")
+    assert training.words() == "H&E: Region 1"
     session.slides.set(ArraySlide([picture[::-1]], 0.5, "the same in IHC"))
     session.regions.add((400, 400))
-    teaching.choose_region("ihc")
+    training.choose_region("ihc")
     session.wait()
-    assert teaching.words() == "1 pair" and not session.notices.problems
-    (he,) = teaching.folders["he"].iterdir()
+    assert training.words() == "1 pair" and not session.notices.problems
+    (he,) = training.folders["he"].iterdir()
     np.testing.assert_array_equal(np.asarray(Image.open(he)), picture[172:428, 172:428])
     session.regions.draw(session.regions.active.region)
-    teaching.choose_region("he")
+    training.choose_region("he")
     session.slides.set(ArraySlide([picture], 0.25, "another scanner"))
     session.regions.add((400, 400))
-    teaching.choose_region("ihc")
+    training.choose_region("ihc")
     session.wait()
-    assert teaching.words() == "2 pairs" and not session.notices.problems  # the same size in µm
+    assert training.words() == "2 pairs" and not session.notices.problems  # the same size in µm
 
 
-def test_regions_that_differ_in_size_get_a_sentence(session: Session) -> None:
+def test_a_pair_of_regions_must_have_equal_size(session: Session) -> None:
     from napari_pixcell.slides import Region
 
-    teaching = session.training
-    teaching.set(name="mine")
+    training = session.training
+    training.set(name="mine")
     session.regions.add((300, 300))
-    teaching.choose_region("he")
+    training.choose_region("he")
     session.regions.draw(Region(0, 0, 700, 300))
-    teaching.choose_region("ihc")
+    training.choose_region("ihc")
     session.wait()
-    words = "The region of H&E is 128 × 128 µm and that of IHC 350 × 150 µm; draw two"
-    assert session.notices.problems["stain"].startswith(words) and not teaching.folders
+    words = "The H&E region is 128 × 128 µm, but the IHC region 350 × 150 µm. Draw two"
+    assert session.notices.problems["stain"].startswith(words) and not training.folders

@@ -9,7 +9,7 @@ from PIL import Image
 from scipy.spatial import cKDTree
 from tifffile import imread
 
-from napari_pixcell.cells.inventing.shapes import cell_shapes
+from napari_pixcell.cells.inventing.measuring import cell_shapes
 from napari_pixcell.cells.segmentation import segment_nuclei
 from napari_pixcell.slides import Region, open_slide
 from napari_pixcell.slides.samples import SAMPLE_MASK

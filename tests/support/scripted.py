@@ -14,7 +14,7 @@ from napari_pixcell.engine.request_values import EmbedRequest, GenerateRequest, 
 from napari_pixcell.engine.training.request import TrainRequest
 from napari_pixcell.models.families import get_family
 from napari_pixcell.models.store import encoder_identity
-from napari_pixcell.studio.client import JobHandle
+from napari_pixcell.studio.tasks import JobHandle
 
 SIDE = 256
 
@@ -34,7 +34,7 @@ class ScriptedClient:
         Unanswered segmentations, with the receivers of their events.
     datasets : list
         Unanswered datasets, with the receivers of their events.
-    teaching : list
+    trainings : list
         Unanswered trainings of stains, with the receivers of their events.
     embedding_failure : str
         If not empty, embeddings fail with this message.
@@ -48,7 +48,7 @@ class ScriptedClient:
         self.waiting: list[tuple[GenerateRequest, Any]] = []
         self.segmenting: list[tuple[SegmentRequest, Any]] = []
         self.datasets: list[tuple[DatasetRequest, Any]] = []
-        self.teaching: list[tuple[TrainRequest, Any]] = []
+        self.trainings: list[tuple[TrainRequest, Any]] = []
         self.embedding_failure = ""
         self.closed = self.restarted = False
 
@@ -63,7 +63,7 @@ class ScriptedClient:
         elif isinstance(request, DatasetRequest):
             self.datasets.append((request, on_event))
         elif isinstance(request, TrainRequest):
-            self.teaching.append((request, on_event))
+            self.trainings.append((request, on_event))
         elif isinstance(request, EmbedRequest) and self.embedding_failure:
             on_event(Failure(self.embedding_failure))
         else:

@@ -11,7 +11,7 @@ from napari_pixcell.engine.events import Embedding, Finished
 from napari_pixcell.engine.request_values import EmbedRequest, Request
 from napari_pixcell.models.families import get_family
 from napari_pixcell.models.store import encoder_identity
-from napari_pixcell.studio.client import JobHandle
+from napari_pixcell.studio.tasks import JobHandle
 
 GLASS, PINK, PURPLE = (244, 243, 245), (225, 150, 180), (110, 60, 140)
 

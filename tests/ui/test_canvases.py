@@ -15,7 +15,7 @@ from scripted import preview
 from napari_pixcell.engine.events import Failure, Finished, Preview, Progress, Variant
 from napari_pixcell.engine.record import Record, pixels_sha256
 from napari_pixcell.models.catalogue import DEMO_FOLDER
-from napari_pixcell.slides import ArraySlide, Region, pyramid
+from napari_pixcell.slides import ArraySlide, Region, resample
 from napari_pixcell.slides.samples import SAMPLE_SLIDE
 from napari_pixcell.slides.stored_picture import create, finish
 from napari_pixcell.ui.demo import click
@@ -108,7 +108,7 @@ def test_previews_variants_and_layouts_lie_over_a_region_of_any_shape(
     canvas, viewer, client, qtbot, settle
 ) -> None:
     item = canvas.session.regions.active
-    click(canvas.layout_.finding.segment_button)
+    click(canvas.layout_.segmentation.segment_button)
     settle(canvas)
     assert lies(canvas.link.find("layout", item.number), item.region)
     click(canvas.generate.generate_button)
@@ -133,7 +133,7 @@ def test_a_large_variant_is_shown_as_a_pyramid(
     canvas, viewer, client, qtbot, settle, monkeypatch
 ) -> None:
     monkeypatch.setattr(variant_layers, "PLAIN", 500)
-    monkeypatch.setattr(pyramid, "COARSEST", 200)
+    monkeypatch.setattr(resample, "COARSEST", 200)
     canvas.generate.count.setValue(2)
     click(canvas.generate.generate_button)
     settle(canvas)
@@ -162,7 +162,7 @@ def test_a_large_variant_is_shown_as_a_pyramid(
 def test_a_variant_on_disk_is_shown_as_a_pyramid_and_deleted_with_its_result(
     canvas, client, qtbot, settle, monkeypatch, tmp_path
 ) -> None:
-    monkeypatch.setattr(pyramid, "COARSEST", 200)
+    monkeypatch.setattr(resample, "COARSEST", 200)
     canvas.generate.count.setValue(1)
     click(canvas.generate.generate_button)
     settle(canvas)
@@ -250,7 +250,7 @@ def test_a_stopped_canvas_can_be_resumed(canvas, client, qtbot, settle) -> None:
     click(section.cancel_button)
     settle(canvas)
     assert section.note.text() == (
-        "Stopped at 43 %. Generate again with the same settings to go on from there."
+        "Stopped at 43 %. Generate again with the same settings to resume."
     )
     assert section.action.text() == "Resume" and section.action.isVisible()
     section.seed.setValue(5)
@@ -328,7 +328,7 @@ def test_the_real_worker_generates_a_region_of_odd_sides(viewer: napari.Viewer, 
     qtbot.waitUntil(lambda: not session.busy, timeout=300_000)
     item = session.regions.active
     assert item.size == (300, 384) and not session.notices.problems
-    click(studio.layout_.finding.segment_button)
+    click(studio.layout_.segmentation.segment_button)
     qtbot.waitUntil(lambda: not session.busy, timeout=120_000)
     assert item.cells > 0
     previews = []

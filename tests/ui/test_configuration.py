@@ -6,7 +6,7 @@ import pytest
 from napari.settings import get_plugin_settings
 
 from napari_pixcell.preferences import idle_minutes, preference, set_preference
-from napari_pixcell.slides.tile_cache import CACHE_MB
+from napari_pixcell.slides.levels import CACHE_MB
 from napari_pixcell.ui import configuration
 
 
@@ -50,4 +50,4 @@ def test_a_setting_that_cannot_be_saved_is_reported(page, ready, monkeypatch, tm
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("PIXCELL_CONFIG_DIR", str(tmp_path / "file"))
     page.memory.idle_minutes = 9
-    assert "cannot be remembered" in ready.session.notices.problems["slide"]
+    assert "The setting cannot be saved" in ready.session.notices.problems["slide"]

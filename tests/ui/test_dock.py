@@ -109,7 +109,7 @@ def test_the_main_workflow(ready, viewer, client, qtbot, settle, tmp_path: Path,
     assert studio.generate.generate_button.text() == "Add a region first"
     press(studio.region.add_button)
     assert studio.style_.state.text() == "✓ embedded (1 tile)"
-    press(studio.layout_.finding.segment_button)
+    press(studio.layout_.segmentation.segment_button)
     assert "cells" in studio.layout_.state.text()
     assert studio.generate.generate_button.text() == "Generate 4 variants"
     press(studio.generate.generate_button)

@@ -25,10 +25,10 @@ from scripted import ScriptedClient
 
 from napari_pixcell.engine.events import Progress
 from napari_pixcell.slides import ArraySlide
+from napari_pixcell.ui.arrange import More
 from napari_pixcell.ui.dock import PixCellStudio
-from napari_pixcell.ui.help_menu import KEYS
-from napari_pixcell.ui.key_table import TABLE
-from napari_pixcell.ui.widgets import WHY, More
+from napari_pixcell.ui.key_table import KEYS, TABLE
+from napari_pixcell.ui.widgets import WHY
 
 CONTROLS = (QAbstractButton, QAbstractSlider, QAbstractSpinBox, QComboBox, QLineEdit)
 
@@ -70,12 +70,12 @@ def test_disabled_controls_state_a_reason_until_it_is_gone(ready, client, qtbot,
     session = ready.session
     unfold(ready, qtbot)
     assert check(ready) > 10
-    tip = ready.layout_.finding.segment_button.toolTip()
+    tip = ready.layout_.segmentation.segment_button.toolTip()
     assert tip.startswith("Add a region first\n")
     session.regions.add((400, 400))
     settle(ready)
     check(ready)
-    assert "first" not in ready.layout_.finding.segment_button.toolTip()
+    assert "first" not in ready.layout_.segmentation.segment_button.toolTip()
     session.layouts.new()
     settle(ready)
     check(ready)

@@ -9,8 +9,9 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QPalette
 
 from napari_pixcell.engine.events import Failure
+from napari_pixcell.ui.arrange import More
 from napari_pixcell.ui.dock import PixCellStudio
-from napari_pixcell.ui.widgets import AMBER, ON_LIGHT, More
+from napari_pixcell.ui.widgets import AMBER, ON_LIGHT
 
 NARROW = 320
 SCREEN = 1366, 768
@@ -24,7 +25,7 @@ def full(ready: PixCellStudio, viewer: napari.Viewer, client, settle, press):
     for place in ((200, 200), (500, 500)):
         session.regions.add(place)
         settle(ready)
-    press(ready.layout_.finding.segment_button)
+    press(ready.layout_.segmentation.segment_button)
     for _ in range(4):
         session.generator.generate()
     settle(ready)
@@ -37,11 +38,15 @@ def full(ready: PixCellStudio, viewer: napari.Viewer, client, settle, press):
     session.settings.start_from, session.settings.only_part = "tissue", True
     session.settings.use_preset("balanced")
     session.settings.seed, session.settings.count = 2**32 - 1, 100
-    session.grids.queue(
-        session.generator.grid_sweep(),
-        *session.generator.capture(session.regions.active),
-        None,
-        False,
+    sweep = session.generator.grid_sweep()
+    captured = session.generator.capture(session.regions.active)
+    session.grids.add(
+        sweep,
+        captured.request,
+        captured.target,
+        captured.layout,
+        start=captured.start,
+        previews=False,
     )
     ready.layout_.tools.buttons["stamp"].click()
     for section in ready.sections:

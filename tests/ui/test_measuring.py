@@ -114,8 +114,7 @@ def test_rows_can_be_copied_saved_and_removed(
     assert line.startswith("Region 1 · tissue\t")
     names = iter((tmp_path / "table", tmp_path / "nuclei.csv"))
     monkeypatch.setattr(
-        "napari_pixcell.ui.sections.measure.QFileDialog.getSaveFileName",
-        lambda *_: (str(next(names)), ""),
+        "qtpy.QtWidgets.QFileDialog.getSaveFileName", lambda *_: (str(next(names)), "")
     )
     click(section.csv_button)
     click(section.nuclei_button)

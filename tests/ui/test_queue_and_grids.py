@@ -91,13 +91,13 @@ def test_a_grid_is_generated_shown_and_saved(
     grid.form["grid_seeds"].setValue(2)
     qtbot.keyClicks(grid.form["grid_guidance"], "1, many")
     qtbot.wait(60)
-    assert "no list of numbers" in grid.outlook.text() and not grid.go.isEnabled()
+    assert "no list of numbers" in grid.outlook.text() and not grid.generate_button.isEnabled()
     grid.form["grid_guidance"].clear()
     qtbot.keyClicks(grid.form["grid_guidance"], "1, 3")
     qtbot.wait(60)
     assert grid.outlook.text() == "4 images, generated as one job"
     assert not grid.form["grid_layout"].isVisible()  # there is no layout
-    press(grid.go)
+    press(grid.generate_button)
     assert not grid.show_sheet.isEnabled()
     while client.waiting:
         client.play()

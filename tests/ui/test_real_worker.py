@@ -35,7 +35,7 @@ def test_the_main_job_with_the_real_worker_keeps_torch_out_of_napari(
     click(studio.region.add_button)
     qtbot.waitUntil(lambda: not session.busy, timeout=300_000)
     assert not session.notices.problems
-    click(studio.layout_.finding.segment_button)
+    click(studio.layout_.segmentation.segment_button)
     qtbot.waitUntil(lambda: not session.busy, timeout=120_000)
     previews: list[bool] = []
     session.queue.preview.connect(lambda _target, image: previews.append(image is not None))
@@ -90,7 +90,7 @@ def test_the_published_families_of_tiny_widths_run_through_the_dock(
         click(studio.region.add_button)
         qtbot.waitUntil(lambda: not session.busy, timeout=300_000)
         if family.takes_layout:
-            click(studio.layout_.finding.segment_button)
+            click(studio.layout_.segmentation.segment_button)
             qtbot.waitUntil(lambda: not session.busy, timeout=120_000)
         click(studio.generate.generate_button)
         qtbot.waitUntil(lambda: not session.busy, timeout=300_000)

@@ -17,7 +17,7 @@ from napari_pixcell.engine.events import Preview
 from napari_pixcell.ui.demo import click
 from napari_pixcell.ui.key_table import TABLE, key_list
 from napari_pixcell.ui.layers.slide import role
-from napari_pixcell.ui.results.menu import result_menu
+from napari_pixcell.ui.sections.results import result_menu
 
 LEFT, RIGHT = Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton
 NONE, CTRL = Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.ControlModifier
@@ -72,9 +72,10 @@ def test_a_starred_variant_has_its_own_layer(made, viewer, qtbot) -> None:
     assert kept.metadata["record"]["request"]["seed"] == 1235
     assert pictures(viewer) == [kept, shared] and not shared.visible
     qtbot.wait(60)
-    assert made.results.count.text() == "4 variants, 1 kept"
-    assert made.export.export_button.text() == "Export 1 kept image…"
-    click(made.export.kept_only, QPoint(8, made.export.kept_only.height() // 2))
+    assert made.results.count.text() == "4 variants, 1 starred"
+    assert made.export.export_button.text() == "Export 1 starred image…"
+    starred_only = made.export.starred_only
+    click(starred_only, QPoint(8, starred_only.height() // 2))
     assert made.export.export_button.text() == "Export 4 images…"
     corner = strip.visualRect(strip.model_.index(strip.model_.row_of(2))).topLeft()
     QTest.mouseClick(strip.viewport(), LEFT, NONE, corner + QPoint(54, 12))

@@ -53,7 +53,7 @@ class Windows:
         if self.studio is not None:
             studio, self.studio = self.studio, None
             studio.viewer.close()
-            studio.teardown()
+            studio.let_go()
             studio.session.saver._thread.shutdown(wait=True)
 
 
@@ -162,9 +162,7 @@ def test_the_studio_asks_for_a_missing_slide(
     other.take(slide_file.with_name("case 7.pixcell"))
     settle(other)
     assert other.slide.action.text() == "Locate slide…"
-    monkeypatch.setattr(
-        "napari_pixcell.ui.session_menu.QFileDialog.getOpenFileName", lambda *_: (str(moved), "")
-    )
+    monkeypatch.setattr("qtpy.QtWidgets.QFileDialog.getOpenFileName", lambda *_: (str(moved), ""))
     click(other.slide.action)
     settle(other)
     assert len(other.session.regions.current) == 1

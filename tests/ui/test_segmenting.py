@@ -21,8 +21,8 @@ HEAVY = ("torch", "cellpose", "segment_anything", "cv2")
 
 def choose(studio: PixCellStudio, index: int) -> None:
     """Choose a method as a user does."""
-    studio.layout_.finding.method.setCurrentIndex(index)
-    studio.layout_.finding.method.activated.emit(index)
+    studio.layout_.segmentation.method.setCurrentIndex(index)
+    studio.layout_.segmentation.method.activated.emit(index)
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def test_newly_installed_weights_enable_the_button(region, qtbot, tmp_path, monk
     monkeypatch.setenv("CELLPOSE_LOCAL_MODELS_PATH", str(tmp_path))
     region.session.models.check()
     qtbot.wait(60)
-    assert region.layout_.finding.segment_button.isEnabled()
+    assert region.layout_.segmentation.segment_button.isEnabled()
 
 
 def test_a_missing_model_file_can_be_replaced(region, qtbot, own_model) -> None:
@@ -88,7 +88,7 @@ def test_cancelling_the_file_dialog_changes_nothing(region, qtbot, monkeypatch) 
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_, **__: ("", ""))
     choose(region, 2)
     qtbot.wait(60)
-    assert region.layout_.finding.method.currentText() == "Built-in"
+    assert region.layout_.segmentation.method.currentText() == "Built-in"
     assert region.session.settings.segment_method == "builtin"
 
 
@@ -133,7 +133,7 @@ def test_cells_arrive_on_the_region_that_was_segmented(region, client, qtbot, ow
     session = region.session
     first = session.regions.active
     choose(region, 2)
-    click(region.layout_.finding.segment_button)
+    click(region.layout_.segmentation.segment_button)
     qtbot.waitUntil(lambda: bool(client.segmenting), timeout=10_000)
     session.regions.add((200, 200))
     second = session.regions.active
@@ -162,7 +162,7 @@ def test_only_what_the_user_paints_counts_as_edited(region, qtbot) -> None:
 
 def test_a_failure_is_shown_in_the_section(region, client, qtbot, own_model) -> None:
     choose(region, 2)
-    click(region.layout_.finding.segment_button)
+    click(region.layout_.segmentation.segment_button)
     qtbot.waitUntil(lambda: bool(client.segmenting), timeout=10_000)
     client.segmenting[0][1](Failure("mine is no model of Cellpose 4; choose another."))
     qtbot.waitUntil(lambda: not region.session.busy, timeout=10_000)
@@ -180,7 +180,7 @@ def test_cellpose_runs_from_the_dock_in_the_real_worker(viewer, qtbot, own_model
     click(studio.region.add_button)
     qtbot.waitUntil(lambda: not session.busy, timeout=120_000)
     choose(studio, 2)
-    click(studio.layout_.finding.segment_button)
+    click(studio.layout_.segmentation.segment_button)
     qtbot.waitUntil(lambda: not session.busy, timeout=120_000)
     assert not session.notices.problems
     item = session.regions.active

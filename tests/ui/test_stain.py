@@ -53,7 +53,7 @@ def test_stains_are_generated_kept_and_compared(ready, client, settle, press) ->
     settle(ready)
     assert section.stain_button.text() == "Add a region first"
     press(ready.region.add_button)
-    assert section.stain_button.text() == "Choose a stain"
+    assert section.stain_button.text() == "Select a stain"
     assert not section.boxes["stain-her2"].isEnabled()
     assert "needs its base" in section.boxes["stain-her2"].toolTip()
     for name in ("HER2x", "Ki67x"):
@@ -64,7 +64,7 @@ def test_stains_are_generated_kept_and_compared(ready, client, settle, press) ->
     section.start_from.setCurrentIndex(section.start_from.findData("noise"))
     section.start_from.activated.emit(2)
     settle(ready)
-    assert "not in the same places" in section.words.text() and not section.slide_row.isVisible()
+    assert "not in the same positions" in section.words.text() and not section.slide_row.isVisible()
     section.start_from.setCurrentIndex(0)
     section.start_from.activated.emit(0)
     settle(ready)
@@ -74,8 +74,8 @@ def test_stains_are_generated_kept_and_compared(ready, client, settle, press) ->
     for _ in range(2):
         client.play()
         settle(ready)
-    assert section.keep_button.text() == "Keep 2"
-    press(section.keep_button)
+    assert section.star_button.text() == "Star 2"
+    press(section.star_button)
     names = [layer.name for layer in ready.viewer.layers]
     assert {f"Synthetic {n} · Region 1 · seed 1234" for n in ("HER2x", "Ki67x")} <= set(names)
     press(section.sheet_button)
@@ -133,7 +133,7 @@ def test_the_real_worker_trains_a_stain_and_stains_a_region(
     qtbot.waitUntil(lambda: not session.busy, timeout=300_000)
     assert (
         not session.notices.problems
-        and "“other” was taught by 12 tiles" in session.notices.notes["stain"]
+        and "“other” was trained on 12 tiles" in session.notices.notes["stain"]
     )
     qtbot.wait(60)
     assert section.boxes["other"].isChecked()
@@ -148,7 +148,7 @@ def test_the_real_worker_trains_a_stain_and_stains_a_region(
     assert first.record.weights["transformer"] == second.record.weights["transformer"]
     assert "lora" in first.record.weights and "lora" not in second.record.weights
     assert first.record.weights["flow"] != second.record.weights["flow"]
-    assert second.record.notice.startswith("DEMO: a virtual stain that its user taught")
+    assert second.record.notice.startswith("DEMO: a virtual stain trained by its user")
     assert (first.image != second.image).any()
     away = np.abs(first.image.astype(float) - session.regions.active.pixels).mean()
     assert 0 < away < 25

@@ -153,7 +153,7 @@ def test_a_recipe_is_measured_and_a_layout_varied(region, settle, press) -> None
 def test_impossible_values_are_reported(region, settle) -> None:
     region.session.invention.change(density=99_999.0)
     settle(region)
-    assert "Choose a value from 0 to 30,000" in region.layout_.problem.text()
+    assert "Choose one from 0 to 30,000" in region.layout_.problem.text()
     labels = np.zeros((256, 256), np.int32)
     labels[:9, :9] = 1  # cut by the border: no shape to stamp with
     region.session.layouts.set(1, labels, "test", LayoutSource("painted"))

@@ -20,7 +20,7 @@ def choose(panel, name: str) -> None:
 
 def test_the_strength_of_the_change_is_shown_and_requested(ready, client, settle, press) -> None:
     press(ready.region.add_button)
-    panel, generate, session = ready.generate.starting, ready.generate, ready.session
+    panel, generate, session = ready.generate.start, ready.generate, ready.session
     assert panel.body.isHidden() and panel.button.text() == "Start from the region"
     panel.button.click()
     assert not panel.body.isHidden() and not panel.strength.isEnabled()
@@ -30,7 +30,7 @@ def test_the_strength_of_the_change_is_shown_and_requested(ready, client, settle
     panel.strength.setValue(0.3)
     settle(ready)
     assert panel.button.text() == "Start from the tissue · 30 % change"
-    assert panel.words.text().startswith("Most cells keep their places")
+    assert panel.words.text().startswith("Most cells stay in position")
     assert not generate.honest.text() and not panel.feather.isVisible()
     press(generate.generate_button)
     request = client.waiting[0][0]
@@ -46,17 +46,17 @@ def test_the_strength_of_the_change_is_shown_and_requested(ready, client, settle
 
 def test_only_the_marked_area_changes(ready, client, settle, press) -> None:
     press(ready.region.add_button)
-    panel, generate = ready.generate.starting, ready.generate
+    panel, generate = ready.generate.start, ready.generate
     panel.button.click()
     settle(ready)
     change_part(ready.viewer)
     settle(ready)
     assert panel.only_part.isChecked() and panel.start_from.currentData() == "tissue"
-    assert generate.generate_button.text() == "Mark a part first"
+    assert generate.generate_button.text() == "Mark an area first"
     layer = ready.link.find("area", ready.session.regions.active.number)
     drag(layer, *(tuple(layer.data_to_world(point)) for point in ((8, 8), (8, 20))))
     settle(ready)
-    assert generate.generate_button.text() == "Generate 4 variants in the marked part"
+    assert generate.generate_button.text() == "Generate 4 variants in the marked area"
     panel.feather.setValue(3)
     settle(ready)
     press(generate.generate_button)
@@ -72,7 +72,7 @@ def test_only_the_marked_area_changes(ready, client, settle, press) -> None:
 @pytest.mark.usefixtures("one_worker")
 def test_the_real_worker_changes_the_marked_area_only(viewer: napari.Viewer, qtbot) -> None:
     _, studio = viewer.window.add_plugin_dock_widget("napari-pixcell", "PixCell studio")
-    session, panel = studio.session, studio.generate.starting
+    session, panel = studio.session, studio.generate.start
     studio.slide.open(SAMPLE_SLIDE)
     click(studio.region.add_button)
     qtbot.waitUntil(lambda: not session.busy, timeout=300_000)

@@ -13,14 +13,14 @@ from napari_pixcell.ui.demo import click
 @pytest.fixture
 def found(ready, press):
     press(ready.region.add_button)
-    assert not ready.layout_.finding.thresholds.isVisible()
-    press(ready.layout_.finding.segment_button)
-    ready.layout_.finding.adjust.button.setChecked(True)
+    assert not ready.layout_.segmentation.thresholds.isVisible()
+    press(ready.layout_.segmentation.segment_button)
+    ready.layout_.segmentation.adjust.button.setChecked(True)
     return ready
 
 
 def move(studio, qtbot, settle, **values) -> None:
-    sliders = studio.layout_.finding.thresholds
+    sliders = studio.layout_.segmentation.thresholds
     for name, value in values.items():
         getattr(sliders, name).setValue(value)
     qtbot.wait(400)
@@ -28,7 +28,7 @@ def move(studio, qtbot, settle, **values) -> None:
 
 
 def test_thresholds_change_the_cells_until_they_are_edited(found, qtbot, settle) -> None:
-    sliders, item = found.layout_.finding.thresholds, found.session.regions.active
+    sliders, item = found.layout_.segmentation.thresholds, found.session.regions.active
     assert sliders.isVisible() and sliders.sensitivity.isVisible() and not sliders.more.isVisible()
     layer = found.link.tools.layer
     usual = np.count_nonzero(layer.data)
@@ -73,7 +73,7 @@ def test_deleting_a_cell_paints_nothing(found, settle) -> None:
 
 
 def test_segmenting_a_marked_area_keeps_the_other_cells(found, press) -> None:
-    session, finding = found.session, found.layout_.finding
+    session, finding = found.session, found.layout_.segmentation
     layer = found.link.tools.layer
     click(found.layout_.area.mark_button)
     found.link.find("area", 1).data[:, :16] = 1

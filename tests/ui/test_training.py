@@ -18,7 +18,7 @@ def test_a_stain_is_trained_from_the_dock(
     assert not panel.train_button.isVisible()  # folded away until it is wanted
     press(panel.more.button)
     assert panel.train_button.isVisible() and not panel.train_button.isEnabled()
-    assert panel.train_button.toolTip().startswith("Give the stain a name\n")
+    assert panel.train_button.toolTip().startswith("Enter a name for the stain\n")
     assert panel.form["base"].currentData() == "demo-ki67"
     assert "Only the training of the generator uses this" in panel.form["aligned"].toolTip()
     panel.form["name"].setText("my-her2")
@@ -37,7 +37,7 @@ def test_a_stain_is_trained_from_the_dock(
     assert panel.train_button.text() == "Train my-her2" and panel.train_button.isEnabled()
     assert ready.minimumSizeHint().width() <= 360
     press(panel.train_button)
-    ((request, tell),) = client.teaching
+    ((request, tell),) = client.trainings
     assert (request.family, request.lora_steps, request.aligned) == ("demo", 1000, False)
     tell(Progress(50, 3000, "Step 50 of 3,000 · held-out error 0.61, best 0.61"))
     settle(ready)
@@ -48,7 +48,7 @@ def test_a_stain_is_trained_from_the_dock(
     for control in (*fields, *panel.folders.values(), *panel.regions.values()):
         assert not control.isEnabled() and control.toolTip().startswith(f"{busy}\n")
     press(panel.cancel_button)
-    assert "teach it again to go on" in ready.stain.note.text() and not session.notices.problems
+    assert "Train again to resume" in ready.stain.note.text() and not session.notices.problems
     assert not panel.progress.isVisible() and panel.train_button.isEnabled()
 
 

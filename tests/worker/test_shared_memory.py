@@ -16,7 +16,7 @@ import pytest
 from napari_pixcell.engine.events import Finished, Progress, Variant
 from napari_pixcell.engine.packed import ArraysApart, PackedArray, arrays_apart
 from napari_pixcell.engine.request_values import GenerateRequest, SegmentRequest, request_from_dict
-from napari_pixcell.worker.client import Job, WorkerClient
+from napari_pixcell.worker.client import SubmittedRequest, WorkerClient
 from napari_pixcell.worker.protocol import INLINE, SharedBlock, pack_request, read_arrays
 
 SIDE = 1024
@@ -48,7 +48,7 @@ def exists(name: str) -> bool:
     return True
 
 
-def names(job: Job) -> list[str]:
+def names(job: SubmittedRequest) -> list[str]:
     assert job._inputs is not None
     return [job.block.name, job._inputs.name]
 

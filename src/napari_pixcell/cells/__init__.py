@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from napari_pixcell.cells.inventing.stamps import StampLibrary, default_library
     from napari_pixcell.cells.inventing.varying import vary
     from napari_pixcell.cells.outlines import Outlines, outlines_of, rasterise
-    from napari_pixcell.cells.reading import CellsFile, read_cells
+    from napari_pixcell.cells.reading.gathering import CellsFile
+    from napari_pixcell.cells.reading.opening import read_cells
     from napari_pixcell.cells.segmentation import segment_nuclei
     from napari_pixcell.cells.slide_cells import SlideCells, cells_for, put_on_slide
     from napari_pixcell.cells.writing import (
@@ -65,7 +66,8 @@ _LATE = {
     "inventing.invent": ("Invented", "invent"),
     "inventing.measuring": ("measure",),
     "outlines": ("Outlines", "outlines_of", "rasterise"),
-    "reading": ("CellsFile", "read_cells"),
+    "reading.gathering": ("CellsFile",),
+    "reading.opening": ("read_cells",),
     "inventing.scatter": ("Scatter",),
     "segmentation": ("segment_nuclei",),
     "slide_cells": ("SlideCells", "cells_for", "put_on_slide"),

@@ -14,13 +14,14 @@ from napari_pixcell.errors import PixCellError
 KEEPS = ("replace", "existing")
 MOST_OVERLAP = 0.2  # share of a new cell on kept cells, above which it is the same cell again
 SAME_CELL = 0.5  # shared part of the smaller cell, above which two cells are the same
+Mask = NDArray[np.bool_]
 MOST_LABEL = int(np.iinfo(np.int32).max)
 
 
 def combine(
     existing: NDArray[Any] | None,
     found: NDArray[Any],
-    part: NDArray[np.bool_] | None = None,
+    part: Mask | None = None,
     keep: str = "replace",
 ) -> tuple[NDArray[np.int32], int, int]:
     """Merge segmented cells into a layout.
@@ -112,10 +113,8 @@ def without_small(labels: NDArray[np.int32], mpp: float, smallest_um2: float) ->
 
     Parameters
     ----------
-    labels : array, int32, (height, width)
-        Instance label image; 0 is background.
-    mpp : float
-        Pixel size in µm.
+    labels : instance label image, int32, (height, width)
+    mpp : float, µm per pixel
     smallest_um2 : float
         Smallest area to keep, in µm²; 0 changes nothing.
     """
@@ -139,9 +138,8 @@ def without_rejected(labels: NDArray[Any], rejected: NDArray[Any]) -> NDArray[np
     cells, numbers = _compact(labels)
     bad, bad_numbers = _compact(rejected)
     both = (cells > 0) & (bad > 0)
-    pairs, shared = np.unique(
-        cells[both].astype(np.int64) * len(bad_numbers) + bad[both], return_counts=True
-    )
+    pairs = cells[both].astype(np.int64) * len(bad_numbers) + bad[both]
+    pairs, shared = np.unique(pairs, return_counts=True)
     cell, other = np.divmod(pairs, len(bad_numbers))
     area = np.bincount(cells.ravel(), minlength=len(numbers))
     bad_area = np.bincount(bad.ravel())
@@ -160,9 +158,7 @@ def take_out(labels: NDArray[Any], gone: Iterable[int]) -> tuple[NDArray[Any], N
     return np.where(away, labels.dtype.type(0), labels), taken
 
 
-def _kept(
-    existing: NDArray[Any] | None, part: NDArray[np.bool_] | None, keep: str
-) -> NDArray[Any] | None:
+def _kept(existing: NDArray[Any] | None, part: Mask | None, keep: str) -> NDArray[Any] | None:
     """Return the existing cells to keep, with their labels, or None if there are none."""
     if existing is None or (keep == "replace" and part is None) or not existing.any():
         return None
@@ -174,7 +170,7 @@ def _kept(
     return None if goes.all() else np.where(goes[cells], 0, existing)
 
 
-def _only(labels: NDArray[Any], stays: NDArray[np.bool_]) -> NDArray[np.int32]:
+def _only(labels: NDArray[Any], stays: Mask) -> NDArray[np.int32]:
     """Return only the labels marked in ``stays``, renumbered from 1."""
     stays[0] = False
     names = np.zeros(len(stays), np.int32)
@@ -199,7 +195,7 @@ def _compact(labels: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
     return order[1:].reshape(labels.shape), numbers
 
 
-def _centred_in(cells: NDArray[Any], count: int, part: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _centred_in(cells: NDArray[Any], count: int, part: Mask) -> Mask:
     """Whether the centre of mass of each of ``count`` labels lies in a mask."""
     y, x = np.nonzero(cells)
     which = cells[y, x]

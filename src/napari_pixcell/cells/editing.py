@@ -3,18 +3,56 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-from napari_pixcell.cells.patch import Patch
+from scipy import ndimage
 
 AROUND = 64  # px searched around a point first; doubled until the cell is complete
 CLOSES = 2  # px; gaps this wide are closed when two cells are merged
 
 Point = tuple[float, float]
 Box = tuple[int, int, NDArray[Any]]  # top, left, values
+FEWEST_PX = 4  # smaller remains of cells cut by the border are left out
+
+
+@dataclass(frozen=True, eq=False)
+class Patch:
+    """An undoable change of a box of a label image.
+
+    Parameters
+    ----------
+    y, x : int
+        First row and column of the box.
+    before, after : array, (height, width)
+        Labels of the box before and after the change.
+    """
+
+    y: int
+    x: int
+    before: NDArray[Any]
+    after: NDArray[Any]
+
+    @property
+    def box(self) -> tuple[slice, slice]:
+        """Rows and columns of the box."""
+        height, width = self.after.shape
+        return slice(self.y, self.y + height), slice(self.x, self.x + width)
+
+    def apply(self, labels: NDArray[Any]) -> None:
+        """Write the change into a label image."""
+        labels[self.box] = self.after
+
+    def changes(self) -> tuple[tuple[NDArray[Any], NDArray[Any]], NDArray[Any]]:
+        """Return the (rows, columns) of the changed pixels, and their new values."""
+        rows, columns = np.nonzero(self.before != self.after)
+        return (rows + self.y, columns + self.x), self.after[rows, columns]
+
+    def undo(self, labels: NDArray[Any]) -> None:
+        """Revert the change in a label image."""
+        labels[self.box] = self.before
 
 
 def label_at(labels: NDArray[Any], point: Point) -> int:
@@ -38,8 +76,6 @@ def merge(labels: NDArray[Any], first: Point, second: Point) -> Patch | None:
 
     A gap of ``CLOSES`` pixels between them becomes part of the cell.
     """
-    from scipy import ndimage
-
     kept, gone = label_at(labels, first), label_at(labels, second)
     if not (kept and gone) or kept == gone:
         return None
@@ -58,14 +94,11 @@ def split(labels: NDArray[Any], line: Sequence[Point], next_label: int) -> Patch
 
     Parameters
     ----------
-    labels : array of integers, (height, width)
     line : sequence of (y, x)
         Vertices of the line.
     next_label : int
         Label of the first new part; the largest part keeps the old one.
     """
-    from scipy import ndimage
-
     points = line_pixels(line, labels.shape)
     touched = [int(n) for n in np.unique(labels[tuple(points.T)]) if n]
     if not touched:
@@ -96,8 +129,6 @@ def split(labels: NDArray[Any], line: Sequence[Point], next_label: int) -> Patch
 
 def fill_holes(labels: NDArray[Any], point: Point) -> Patch | None:
     """Return the patch that fills the holes of the cell at a point or around it, or None."""
-    from scipy import ndimage
-
     label = label_at(labels, point)
     if label:
         top, left, part = _around(labels, point, label)
@@ -121,8 +152,6 @@ def grow(labels: NDArray[Any], point: Point, pixels: int) -> Patch | None:
 
     Cells grow over background only and never shrink to nothing. Returns None without a change.
     """
-    from scipy import ndimage
-
     label = label_at(labels, point)
     if not label or not pixels:
         return None
@@ -205,8 +234,6 @@ def _about_all(labels: NDArray[Any], boxes: Sequence[Box]) -> Box:
 
 def _hole_at(labels: NDArray[Any], point: Point) -> tuple[int, int, NDArray[np.bool_]] | None:
     """Return top, left and the mask of the background at a point, if cells enclose it."""
-    from scipy import ndimage
-
     y, x = (round(n) for n in point)
     height, width = labels.shape
     if not (0 <= y < height and 0 <= x < width):
@@ -221,3 +248,68 @@ def _hole_at(labels: NDArray[Any], point: Point) -> tuple[int, int, NDArray[np.b
             return top, left, mask
         reach *= 2
     return None
+
+
+def fit(
+    labels: NDArray[Any],
+    outline: NDArray[np.bool_],
+    centre_yx: Point,
+    *,
+    label: int | None = None,
+    gap_px: int = 1,
+) -> Patch | None:
+    """Return the patch that would place an outline, without writing it.
+
+    Parameters
+    ----------
+    labels : instance label image, (height, width)
+    outline : array, bool
+        At the pixel size of ``labels``, centred on ``centre_yx`` and cut at the image border.
+    centre_yx : (y, x)
+        In pixels of ``labels``; 0 is the centre of the first pixel.
+    label : int, optional
+        Label of the new cell. Default: one more than the largest, which reads the whole image.
+    gap_px : int
+        Background pixels to keep from other cells, diagonals included; at least 1.
+
+    Returns
+    -------
+    Patch or None
+        None if the cell would touch another one, or lies almost entirely outside.
+    """
+    height, width = outline.shape
+    top, left = round(centre_yx[0]) - height // 2, round(centre_yx[1]) - width // 2
+    y0, x0 = max(0, top), max(0, left)
+    y1, x1 = min(labels.shape[0], top + height), min(labels.shape[1], left + width)
+    if y1 <= y0 or x1 <= x0:
+        return None
+    inside = outline[y0 - top : y1 - top, x0 - left : x1 - left]
+    if np.count_nonzero(inside) < FEWEST_PX:
+        return None
+    gap = max(1, gap_px)
+    v0, u0 = max(0, y0 - gap), max(0, x0 - gap)
+    around = labels[v0 : y1 + gap, u0 : x1 + gap]
+    if around.any():
+        wide = np.zeros(around.shape, np.uint8)
+        wide[y0 - v0 : y1 - v0, x0 - u0 : x1 - u0] = inside
+        if around[ndimage.maximum_filter(wide, 2 * gap + 1).view(bool)].any():
+            return None
+    before = labels[y0:y1, x0:x1].copy()
+    after = before.copy()
+    after[inside] = int(labels.max()) + 1 if label is None else label
+    return Patch(y0, x0, before, after)
+
+
+def place(
+    labels: NDArray[Any],
+    outline: NDArray[np.bool_],
+    centre_yx: Point,
+    *,
+    label: int | None = None,
+    gap_px: int = 1,
+) -> Patch | None:
+    """Write an outline into a label image if it fits; the parameters are those of :func:`fit`."""
+    patch = fit(labels, outline, centre_yx, label=label, gap_px=gap_px)
+    if patch is not None:
+        patch.apply(labels)
+    return patch

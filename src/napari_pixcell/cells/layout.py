@@ -1,17 +1,22 @@
-"""Layouts: checks, statistics, and the condition image that a ControlNet reads."""
+"""Layouts: checks, statistics, import reports and the condition image of a ControlNet."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_pixcell.errors import PixCellError
+from napari_pixcell.serialization import to_json
 from napari_pixcell.words import counted
 
 MAX_CELLS = 500_000
+SMALL_UM2, LARGE_UM2 = 10.0, 250.0  # median areas between which cells are nuclei
+CROWDED_PER_MM2 = 20_000.0
 
 
 def check_layout(labels: NDArray[Any], shape: tuple[int, int] | None = None) -> None:
@@ -19,8 +24,7 @@ def check_layout(labels: NDArray[Any], shape: tuple[int, int] | None = None) -> 
 
     Parameters
     ----------
-    labels : array, (height, width)
-        Instance label image; 0 is background.
+    labels : instance label image, (height, width)
     shape : (height, width), optional
         Required size in px.
 
@@ -91,20 +95,14 @@ def describe(labels: NDArray[Any], mpp: float) -> Summary:
 
     Parameters
     ----------
-    labels : array, (height, width)
-        Instance label image.
-    mpp : float
-        Pixel size in µm.
+    labels : instance label image, (height, width)
+    mpp : float, µm per pixel
     """
     found, pixels = areas(labels)
     pixels = pixels[found > 0]
     mm2 = labels.size * mpp**2 / 1e6
     median = float(np.median(pixels)) * mpp**2 if len(pixels) else 0.0
     return Summary(len(pixels), len(pixels) / mm2, median)
-
-
-SMALL_UM2, LARGE_UM2 = 10.0, 250.0  # median areas between which cells are nuclei
-CROWDED_PER_MM2 = 20_000.0
 
 
 def advice(layout: Summary) -> str:
@@ -114,16 +112,14 @@ def advice(layout: Summary) -> str:
     """
     if not layout.count:
         return ""
-    size = f"median {layout.median_um2:.0f} µm², nuclei {SMALL_UM2:.0f} to {LARGE_UM2:.0f} µm²"
-    if layout.median_um2 > LARGE_UM2:
+    large = layout.median_um2 > LARGE_UM2
+    if large or layout.median_um2 < SMALL_UM2:
+        how = "larger" if large else "smaller"
+        remedy = "outline nuclei only" if large else "remove the smallest cells"
+        size = f"median {layout.median_um2:.0f} µm², nuclei {SMALL_UM2:.0f} to {LARGE_UM2:.0f} µm²"
         return (
-            f"These cells are far larger than nuclei ({size}), so the image may not follow them. "
-            "Check the pixel size, or outline nuclei only."
-        )
-    if layout.median_um2 < SMALL_UM2:
-        return (
-            f"These cells are far smaller than nuclei ({size}), so the image may not follow them. "
-            "Check the pixel size, or remove the smallest cells."
+            f"These cells are far {how} than nuclei ({size}), so the image may not follow them. "
+            f"Check the pixel size, or {remedy}."
         )
     if layout.per_mm2 > CROWDED_PER_MM2:
         return (
@@ -141,8 +137,7 @@ def condition_image(labels: NDArray[Any]) -> NDArray[np.uint8]:
 
     Parameters
     ----------
-    labels : array, (height, width)
-        Instance label image.
+    labels : instance label image, (height, width)
 
     Returns
     -------
@@ -155,3 +150,53 @@ def condition_image(labels: NDArray[Any]) -> NDArray[np.uint8]:
         other = padded[1 + dy : 1 + dy + height, 1 + dx : 1 + dx + width]
         cells &= ~((other > 0) & (other < labels))
     return np.repeat(np.where(cells, 255, 0).astype(np.uint8)[..., None], 3, axis=2)
+
+
+@dataclass(frozen=True)
+class Report:
+    """Counts of cells that were read, dropped and changed, with reasons.
+
+    Parameters
+    ----------
+    dropped : mapping
+        Number of dropped objects for each reason, such as “lines or points”.
+    changed : mapping
+        Number of changed cells for each change, such as “cut at the edge”.
+    """
+
+    read: int
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    changed: Mapping[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in ("dropped", "changed"):
+            kept = {why: int(count) for why, count in getattr(self, name).items() if count}
+            object.__setattr__(self, name, kept)
+
+    @property
+    def lost(self) -> int:
+        """Number of dropped objects."""
+        return sum(self.dropped.values())
+
+    def then(self, later: Report) -> Report:
+        """Return the report of this step followed by a later one."""
+        dropped = Counter(self.dropped) + Counter(later.dropped)
+        changed = Counter(self.changed) + Counter(later.changed)
+        return Report(later.read, dropped, changed)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a JSON value."""
+        return to_json(self)
+
+    def __str__(self) -> str:
+        text = f"Read {counted(self.read, 'cell')}"
+        if self.dropped:
+            verb = "was" if self.lost == 1 else "were"
+            text += f"; {self.lost:,} {verb} dropped: {_list(self.dropped)}"
+        if self.changed:
+            text += f"; {_list(self.changed)}"
+        return text + "."
+
+
+def _list(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count:,} {why}" for why, count in counts.items())

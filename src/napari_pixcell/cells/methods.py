@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 from typing import Any
 
-from napari_pixcell.errors import PixCellError
+from napari_pixcell.errors import PixCellError, check_range
 from napari_pixcell.serialization import OMIT_DEFAULT, from_json, to_json
 
 METHODS = ("builtin", "cellpose")
@@ -56,37 +56,23 @@ class SegmentMethod:
                 f"“{self.method}” is not a segmentation method. Choose one of: "
                 f"{', '.join(METHODS)}."
             )
-        if self.diameter is not None and not 3 <= self.diameter <= 200:
-            raise PixCellError(
-                f"The cell diameter is {self.diameter:g} µm. Choose one from 3 to 200 µm."
-            )
-        limits = (
-            ("flow threshold", self.flow_threshold, 0, 3),
-            ("cell probability threshold", self.cellprob_threshold, -8, 8),
-            ("sensitivity", self.sensitivity, -1, 1),
-        )
-        for name, value, low, high in limits:
-            if not low <= value <= high:
-                raise PixCellError(f"The {name} is {value:g}. Choose one from {low} to {high}.")
+        if self.diameter is not None:
+            check_range("cell diameter", self.diameter, 3, 200, " µm")
+        check_range("flow threshold", self.flow_threshold, 0, 3)
+        check_range("cell probability threshold", self.cellprob_threshold, -8, 8)
+        check_range("sensitivity", self.sensitivity, -1, 1)
         if not 0 <= self.smallest_um2 < math.inf:
             raise PixCellError(
                 f"The smallest cell area is {self.smallest_um2:g} µm². Choose 0 or more."
             )
 
     def check_area(self, shape: tuple[int, ...], mpp: float) -> None:
-        """Check that the smallest area is not larger than an image.
+        """Raise PixCellError if the smallest area is larger than an image.
 
         Parameters
         ----------
-        shape : (height, width)
-            In px.
-        mpp : float
-            Pixel size in µm.
-
-        Raises
-        ------
-        PixCellError
-            If it is larger than the picture.
+        shape : (height, width) in px
+        mpp : float, µm per pixel
         """
         whole = shape[0] * shape[1] * mpp**2
         if self.smallest_um2 > whole:

@@ -12,7 +12,7 @@ import shapely
 from numpy.typing import NDArray
 from skimage.measure import label
 
-from napari_pixcell.cells.report import Report
+from napari_pixcell.cells.layout import Report
 
 PIXELS_AT_ONCE = 4_000_000  # drawn together, to bound memory
 OUTSIDE = "outside of the region"
@@ -66,8 +66,7 @@ def outlines_of(labels: NDArray[Any], classes: Mapping[int, str] | None = None) 
 
     Parameters
     ----------
-    labels : array, (height, width)
-        Instance label image; 0 is background.
+    labels : instance label image, (height, width)
     classes : mapping, optional
         Class name of each label.
 
@@ -90,10 +89,8 @@ def outlines_of(labels: NDArray[Any], classes: Mapping[int, str] | None = None) 
         return Outlines.of(())
     number = np.concatenate(numbers)
     order = np.argsort(number)
-    names = classes or {}
-    return Outlines.of(
-        np.concatenate(shapes)[order], (names.get(int(one), "") for one in number[order])
-    )
+    names = [(classes or {}).get(int(one), "") for one in number[order]]
+    return Outlines.of(np.concatenate(shapes)[order], names)
 
 
 def _bands(labels: NDArray[Any], rows: int) -> Iterable[tuple[NDArray[Any], int, int]]:
@@ -104,11 +101,8 @@ def _bands(labels: NDArray[Any], rows: int) -> Iterable[tuple[NDArray[Any], int,
     starts = range(0, len(labels), rows)
     present = [np.setdiff1d(np.unique(labels[start : start + rows]), 0) for start in starts]
     band = np.repeat(np.arange(len(present)), [len(one) for one in present])
-    numbers, first, where = np.unique(
-        np.concatenate([np.empty(0, labels.dtype), *present]),
-        return_index=True,
-        return_inverse=True,
-    )
+    every = np.concatenate([np.empty(0, labels.dtype), *present])
+    numbers, first, where = np.unique(every, return_index=True, return_inverse=True)
     last = np.zeros(len(numbers), np.int64)
     np.maximum.at(last, where, band)
     for one in np.unique(band[first]):
@@ -225,7 +219,6 @@ def rasterise(
 
     Parameters
     ----------
-    outlines : Outlines
     shape : (height, width)
         Shape of the label image.
     origin : (x, y)
@@ -363,9 +356,8 @@ def _place_tiny(
     pixel = _expanded(np.zeros(len(shapes), np.int64), rows * columns)
     row, column = np.divmod(pixel, columns[cell])
     column, row = column + low[cell, 0], row + low[cell, 1]
-    covered = shapely.area(
-        shapely.intersection(shapely.box(column, row, column + 1, row + 1), shapes[cell])
-    )
+    squares = shapely.box(column, row, column + 1, row + 1)
+    covered = shapely.area(shapely.intersection(squares, shapes[cell]))
     some = covered > 0
     choices = np.bincount(cell[some], minlength=len(shapes))
     best = np.lexsort((-covered, cell, choices[cell]))  # fewest choices first

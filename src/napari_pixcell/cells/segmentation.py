@@ -15,8 +15,7 @@ from skimage.morphology import disk, opening, remove_small_holes, remove_small_o
 from skimage.segmentation import watershed
 
 from napari_pixcell.cells.combining import without_small
-from napari_pixcell.cells.ihc.deconvolution import stain_densities
-from napari_pixcell.cells.ihc.look import looks_like
+from napari_pixcell.cells.ihc.deconvolution import looks_like, stain_densities
 
 SMOOTH_UM = 0.6
 NEIGHBOURHOOD_UM = 13.0
@@ -46,8 +45,7 @@ class Haematoxylin:
         Haematoxylin above the local threshold; -inf without stain.
     spread : float
         Standard deviation of haematoxylin in the tissue.
-    mpp : float
-        Pixel size in µm.
+    mpp : float, µm per pixel
     brown : array, float32, (height, width), optional
         DAB above the tissue's median, if nuclei may be brown.
     """
@@ -76,8 +74,7 @@ def segment_nuclei(
     ----------
     rgb : array, uint8, (height, width, 3)
         Tissue.
-    mpp : float
-        Pixel size in µm.
+    mpp : float, µm per pixel
     sensitivity : float
         -1 to 1; higher values give more nuclei, see :func:`outline_nuclei`.
     smallest_um2 : float
@@ -134,8 +131,6 @@ def outline_nuclei(stain: Haematoxylin, sensitivity: float = 0.0) -> NDArray[np.
 
     Parameters
     ----------
-    stain : Haematoxylin
-        Stain measurements of the tissue.
     sensitivity : float
         A value of 1 lowers the threshold by ``REACH`` standard deviations, and -1 raises it by as
         much. The threshold of brown nuclei changes by ``BROWN_REACH``.
@@ -175,17 +170,12 @@ def split(mask: NDArray[np.bool_], mpp: float) -> NDArray[np.int32]:
     ----------
     mask : array, bool, (height, width)
         Mask of cells.
-    mpp : float
-        Pixel size in µm.
+    mpp : float, µm per pixel
     """
     distance = gaussian(ndimage.distance_transform_edt(mask), 0.7 / mpp)
     parts: Any = ndimage.label(mask)[0]
-    peaks = peak_local_max(
-        distance,
-        min_distance=max(1, round(SEED_DISTANCE_UM / mpp)),
-        labels=parts,
-        exclude_border=False,
-    )
+    apart = max(1, round(SEED_DISTANCE_UM / mpp))
+    peaks = peak_local_max(distance, min_distance=apart, labels=parts, exclude_border=False)
     seeds = np.zeros(mask.shape, np.int32)
     seeds[tuple(peaks.T)] = np.arange(1, len(peaks) + 1)
     return np.asarray(watershed(-distance, seeds, mask=mask), np.int32)

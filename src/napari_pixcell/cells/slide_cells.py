@@ -11,10 +11,9 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from napari_pixcell.cells.layout import check_layout, in_px
+from napari_pixcell.cells.layout import Report, check_layout, in_px
 from napari_pixcell.cells.outlines import OUTSIDE, Outlines, rasterise
-from napari_pixcell.cells.reading.cells_file import CellsFile
-from napari_pixcell.cells.report import Report
+from napari_pixcell.cells.reading.gathering import CellsFile
 from napari_pixcell.errors import PixCellError
 
 AUTO, SLIDE, REGION = "auto", "slide", "region"
@@ -22,27 +21,17 @@ COARSEST = 8.0  # µm/px; a nucleus is one pixel there
 INEXACT = 0.005  # relative; pixel sizes are often written with few digits
 ABOUT_SQUARE = 0.02  # a slide this close to square matches the shape of any square image
 
+Size = tuple[int, int]  # height, width
+XY = tuple[float, float]
+# Label image, (height, width), class name of each label that has one, and the report.
 RegionLayout = tuple[NDArray[np.int32], dict[int, str], Report]
 
 
 class Box(Protocol):
     """A region of a slide in level-0 pixels, such as :class:`napari_pixcell.slides.Region`."""
 
-    @property
-    def x(self) -> float:
-        """Left edge."""
-
-    @property
-    def y(self) -> float:
-        """Top edge."""
-
-    @property
-    def width(self) -> float:
-        """Width."""
-
-    @property
-    def height(self) -> float:
-        """Height."""
+    def as_list(self) -> list[float]:
+        """Return x, y, width, height."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,8 +44,6 @@ class SlideCells:
         In level-0 pixels.
     source : str
         Name of the file they were read from.
-    report : Report
-        Report of the import.
     """
 
     outlines: Outlines
@@ -70,37 +57,24 @@ class SlideCells:
     def _tree(self) -> shapely.STRtree:
         return shapely.STRtree(self.outlines.polygons)
 
-    def layout(self, region: Box, size: tuple[int, int]) -> RegionLayout:
+    def layout(self, region: Box, size: Size) -> RegionLayout:
         """Draw the cells of a region as a layout.
 
         Parameters
         ----------
-        region : Box
-            In level-0 pixels.
-        size : (height, width)
-            Size of the layout in px.
-
-        Returns
-        -------
-        labels : array, int32, (height, width)
-        classes : dict
-            Class name of each label that has one.
-        report : Report
+        region : Box, in level-0 pixels
+        size : (height, width) of the layout in px
         """
-        frame = shapely.box(region.x, region.y, region.x + region.width, region.y + region.height)
-        found = np.sort(self._tree.query(frame))
-        scale = size[1] / region.width, size[0] / region.height
-        labels, classes, report = _drawn(
-            self.outlines.take(found), size, (region.x, region.y), scale
-        )
+        x, y, width, height = region.as_list()
+        found = np.sort(self._tree.query(shapely.box(x, y, x + width, y + height)))
+        scale = size[1] / width, size[0] / height
+        labels, classes, report = _drawn(self.outlines.take(found), size, (x, y), scale)
         elsewhere = report.dropped.get(OUTSIDE, 0) + len(self) - len(found)
         dropped = {**report.dropped, OUTSIDE: elsewhere}
         return labels, classes, Report(report.read, dropped, report.changed)
 
 
-def put_on_slide(
-    file: CellsFile, slide_shape: tuple[int, int], slide_mpp: float | None
-) -> SlideCells | None:
+def put_on_slide(file: CellsFile, slide_shape: Size, slide_mpp: float | None) -> SlideCells | None:
     """Place the cells of a file on a slide; return None if its image does not match the slide.
 
     Outlines are in level-0 pixels, or in pixels of ``file.mpp`` if known. An image matches if it
@@ -108,11 +82,8 @@ def put_on_slide(
 
     Parameters
     ----------
-    file : CellsFile
-    slide_shape : (height, width)
-        In level-0 pixels.
-    slide_mpp : float or None
-        Pixel size of level 0 in µm.
+    slide_shape : (height, width) in level-0 pixels
+    slide_mpp : float or None, µm per level-0 pixel
 
     Raises
     ------
@@ -145,8 +116,8 @@ def put_on_slide(
 def cells_for(
     file: CellsFile,
     region: Box,
-    size: tuple[int, int],
-    slide_shape: tuple[int, int],
+    size: Size,
+    slide_shape: Size,
     slide_mpp: float | None,
     counted_from: str = AUTO,
 ) -> RegionLayout:
@@ -159,15 +130,10 @@ def cells_for(
 
     Parameters
     ----------
-    file : CellsFile
-    region : Box
-        In level-0 pixels.
-    size : (height, width)
-        Size of the layout in px.
-    slide_shape : (height, width)
-        In level-0 pixels.
-    slide_mpp : float or None
-        Pixel size of level 0 in µm.
+    region : Box, in level-0 pixels
+    size : (height, width) of the layout in px
+    slide_shape : (height, width) in level-0 pixels
+    slide_mpp : float or None, µm per level-0 pixel
     counted_from : str
         For outlines without an image size: ``slide`` (or ``auto``) if they count from the
         slide's corner in level-0 pixels, ``region`` if from the region's corner in pixels of the
@@ -175,11 +141,8 @@ def cells_for(
 
     Returns
     -------
-    labels : array, int32, (height, width)
-    classes : dict
-        Class name of each label that has one.
-    report : Report
-        Report of reading and drawing.
+    RegionLayout
+        Its report covers reading and drawing.
 
     Raises
     ------
@@ -211,41 +174,35 @@ def cells_for(
     return labels, classes, file.report.then(report)
 
 
-def _drawn(
-    outlines: Outlines,
-    size: tuple[int, int],
-    origin: tuple[float, float],
-    scale: tuple[float, float],
-) -> RegionLayout:
+def _drawn(outlines: Outlines, size: Size, origin: XY, scale: XY) -> RegionLayout:
     labels, kept, report = rasterise(outlines, size, origin, scale)
     names = enumerate(outlines.classes[kept].tolist(), 1)
     return labels, {number: name for number, name in names if name}, report
 
 
 def _region_scale(
-    file: CellsFile, region: Box, size: tuple[int, int], slide_mpp: float | None, counted_from: str
-) -> tuple[float, float] | None:
+    file: CellsFile, region: Box, size: Size, slide_mpp: float | None, counted_from: str
+) -> XY | None:
     """Return layout pixels per pixel of the file if the file shows only the region, else None."""
+    *_, region_width, region_height = region.as_list()
     if file.shape is None:
         if counted_from != REGION:
             return None
         if not (file.mpp and slide_mpp):
             return 1.0, 1.0
         factor = file.mpp / slide_mpp
-        return factor * size[1] / region.width, factor * size[0] / region.height
+        return factor * size[1] / region_width, factor * size[0] / region_height
     height, width = file.shape
     scale = size[1] / width, size[0] / height
     if file.shape == size:
         return scale
     factor = slide_mpp / file.mpp if file.mpp and slide_mpp else 1.0
-    wanted = region.height * factor, region.width * factor
+    wanted = region_height * factor, region_width * factor
     fits = _agrees(file.shape, wanted, INEXACT if file.mpp else 0)
     return scale if fits else None
 
 
-def _level(
-    shape: tuple[int, int], slide_shape: tuple[int, int], slide_mpp: float | None, mpp: float | None
-) -> tuple[float, float] | None:
+def _level(shape: Size, slide_shape: Size, slide_mpp: float | None, mpp: float | None) -> XY | None:
     """Return level-0 pixels, (x, y), per pixel of an image of the whole slide, or None.
 
     Without a pixel size the shapes decide. Level sizes are rounded, so a downsample close to an
@@ -267,7 +224,7 @@ def _level(
     return columns / width, rows / height
 
 
-def _agrees(shape: tuple[int, int], wanted: tuple[float, float], part: float = 0) -> bool:
+def _agrees(shape: Size, wanted: XY, part: float = 0) -> bool:
     """Whether sizes are equal up to rounding, or differ by at most a relative part."""
     sides = zip(shape, wanted, strict=True)
     return all(abs(has - needs) <= 1 + part * needs for has, needs in sides)

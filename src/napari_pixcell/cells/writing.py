@@ -48,10 +48,8 @@ def export_layout(
     ----------
     path : Path
         Its name ends in one of ``FORMATS``.
-    labels : array, (height, width)
-        Instance label image.
-    mpp : float, optional
-        Pixel size in µm.
+    labels : instance label image, (height, width)
+    mpp : float, µm per pixel, optional
     classes : mapping, optional
         Class name of each label.
     origin, scale : (x, y)
@@ -80,20 +78,15 @@ def write_geojson(
     outlines: Outlines,
     origin: tuple[float, float] = (0.0, 0.0),
     scale: float | tuple[float, float] = 1.0,
-    object_type: str = "cell",
 ) -> None:
     """Write outlines as GeoJSON for QuPath, compressed if the name ends in ``.gz``.
 
     Parameters
     ----------
-    path : Path or str
-    outlines : Outlines
     origin : (x, y)
         Corner of the outlines in level-0 pixels.
     scale : float or (x, y)
         Level-0 pixels per pixel of the outlines.
-    object_type : str
-        QuPath object type: ``cell`` or ``detection``.
     """
     import shapely
 
@@ -101,10 +94,10 @@ def write_geojson(
     if factor != (1, 1) or tuple(origin) != (0, 0):
         outlines = outlines.moved((factor[0], factor[1]), origin)
     classes = sorted({name for name in outlines.classes.tolist() if name})
-    properties = {"": json.dumps({"objectType": object_type})}
+    properties = {"": json.dumps({"objectType": "cell"})}
     for number, name in enumerate(classes):
         style = {"name": name, "color": COLOURS[number % len(COLOURS)]}
-        value = {"objectType": object_type, "classification": style}
+        value = {"objectType": "cell", "classification": style}
         properties[name] = json.dumps(value, ensure_ascii=False)
     path = Path(path)
     with gzip.open(path, "wb", 6) if path.suffix == ".gz" else path.open("wb") as file:
@@ -132,8 +125,7 @@ def write_labels(
     ----------
     path : Path or str
         OME-TIFF if it ends in ``.ome.tif``.
-    labels : array, (height, width)
-        Instance label image.
+    labels : instance label image, (height, width)
     mpp : float, optional
         Pixel size in µm, stored in the file.
     classes : mapping, optional
@@ -168,8 +160,7 @@ def write_cellpose(
     ----------
     path : Path or str
         Ends in ``_seg.npy``.
-    labels : array, (height, width)
-        Instance label image.
+    labels : instance label image, (height, width)
     image : array, uint8, (height, width, 3), optional
         The tissue, which Cellpose shows if there is no ``x.tif`` beside the file.
 

@@ -17,12 +17,11 @@ from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.families import get_family
 
 PICTURES = (".png", ".jpg", ".jpeg")
-
-
 FOLDER = cli.path("folder", "DIR", "folder of the dataset")
 FIRST = cli.argument(
     "--first", type=int, metavar="N", help="make only N pairs; “resume” makes the rest"
 )
+FORMAT = "; ".join(f"{name}: {words}" for name, words in FORMATS.items())
 SPLIT = "fraction for {}; no slide or layout is in two splits"
 
 
@@ -125,7 +124,7 @@ def check(options: cli.Options) -> cli.Result:
     from napari_pixcell.datasets.store.completeness import check_dataset
 
     found = check_dataset(Dataset(options.folder), _count)
-    return found.to_dict() | {cli.EXIT_CODE: found.exit_code}
+    return found.to_dict() | {cli.EXIT_CODE: int(not found.whole)}
 
 
 @cli.command(
@@ -142,12 +141,7 @@ def report(options: cli.Options) -> cli.Result:
 @cli.command(
     "dataset convert",
     FOLDER,
-    cli.argument(
-        "--format",
-        required=True,
-        choices=FORMATS,
-        help="; ".join(f"{name}: {words}" for name, words in FORMATS.items()),
-    ),
+    cli.argument("--format", required=True, choices=FORMATS, help=FORMAT),
     cli.path("--out", "OUT", "a new folder", required=True),
     cli.number("--split", 0.0, SPLIT.format("validation"), "PART"),
     cli.number("--test-split", 0.0, SPLIT.format("testing"), "PART"),

@@ -18,12 +18,7 @@ from napari_pixcell.models.families import get_family
 from napari_pixcell.slides.region import Region
 
 
-@cli.command(
-    "demo",
-    cli.argument(
-        "--out", type=Path, default=Path("demo-output"), metavar="DIR", help="default: %(default)s"
-    ),
-)
+@cli.command("demo", cli.path("--out", "DIR", "default: %(default)s", default=Path("demo-output")))
 def demo(options: cli.Options) -> cli.Result:
     """Segment and generate on the sample slide, in the napari window."""
     from napari_pixcell.ui.display import any_display

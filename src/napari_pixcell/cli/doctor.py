@@ -56,22 +56,12 @@ import os; os._exit(0)
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """One finding.
-
-    Parameters
-    ----------
-    topic, found : str
-        What was checked, and the finding.
-    fix : str
-        What to do; empty if all is well.
-    failed : bool
-        True if the studio does not work without the fix.
-    """
+    """One finding."""
 
     topic: str
     found: str
-    fix: str = ""
-    failed: bool = False
+    fix: str = ""  # what to do; empty if all is well
+    failed: bool = False  # the studio does not work without the fix
 
     @property
     def grade(self) -> Literal["PASS", "WARN", "FAIL"]:
@@ -106,10 +96,7 @@ def doctor(options: cli.Options) -> cli.Result:
 def examine(online: bool = False) -> Diagnoses:
     """Check everything that the studio needs, and iterate over the findings.
 
-    Parameters
-    ----------
-    online : bool
-        Also ask the hub for access to gated files. Nothing is sent otherwise.
+    Only ``online`` asks the hub for access to gated files. Nothing is sent otherwise.
     """
     device: dict[str, Any] = {}
     checks: tuple[tuple[str, Callable[[], Diagnoses]], ...] = (
@@ -179,9 +166,8 @@ def _torch(device: dict[str, Any]) -> Diagnoses:
     device.update(json.loads(output))
     yield Diagnosis("torch", device["version"])
     if device["device"] != "cpu":
-        yield Diagnosis(
-            "device", f"{device['device']}, {'bfloat16' if device['bf16'] else 'float16'}"
-        )
+        half = "bfloat16" if device["bf16"] else "float16"
+        yield Diagnosis("device", f"{device['device']}, {half}")
     elif shutil.which("nvidia-smi"):
         yield _unseen_gpu(device["cuda_build"])
     else:

@@ -1,4 +1,4 @@
-"""``napari-pixcell generate``: variants of a region."""
+"""``napari-pixcell generate`` and ``rerun``: variants of a region, and of a record."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 
 from napari_pixcell.cli import options as cli
-from napari_pixcell.cli.images import read_image
 from napari_pixcell.cli.layout import layout_of, layout_options
-from napari_pixcell.cli.region import ChosenRegion, chosen_region
-from napari_pixcell.cli.running import write_variants
-from napari_pixcell.cli.styles import STYLE_OPTIONS, style_for
+from napari_pixcell.cli.region import ChosenRegion, chosen_region, read_image
+from napari_pixcell.cli.running import Export, engine, write_variants
+from napari_pixcell.cli.styles import OWN, STYLE_OPTIONS, style_for
+from napari_pixcell.engine.events import Variant
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.presets import EXACT, PRESETS
+from napari_pixcell.engine.record import pixels_sha256
 from napari_pixcell.engine.requests import (
     GenerationSettings,
     StartImage,
@@ -23,9 +24,11 @@ from napari_pixcell.engine.requests import (
 )
 from napari_pixcell.engine.start_image import FEATHER, MAX_FEATHER
 from napari_pixcell.errors import PixCellError
+from napari_pixcell.slides.stored_picture import StoredPicture
 
-OWN = "region"  # the region's own tissue, as an image to start from
 STRENGTH = 0.6
+PRESET = "speed against quality; default: %(default)s"
+START = "the region's own tissue, or an image of its size; default: noise"
 CHANGE = f"how much changes, 0 to 1; default: {STRENGTH}"
 BLEND = "width of the blend around the part, in µm; default: 8"
 
@@ -39,22 +42,13 @@ BLEND = "width of the blend around the part, in µm; default: 8"
     cli.NO_CACHE,
     cli.number("--count", 4, "number of variants"),
     cli.number("--seed", 1234, "seed of the first variant"),
-    cli.argument(
-        "--preset",
-        choices=PRESETS,
-        default=EXACT.name,
-        help="speed against quality; default: %(default)s",
-    ),
+    cli.argument("--preset", choices=PRESETS, default=EXACT.name, help=PRESET),
     cli.argument("--steps", type=int, help="denoising steps; default: the preset's"),
     cli.argument("--guidance", type=float, help="guidance scale; default: the family's"),
     cli.number("--layout-strength", 1.0, "how strongly the layout acts, 0 to 2"),
     cli.group(
         "starting from an image",
-        cli.argument(
-            "--start-from",
-            metavar="region|IMAGE",
-            help="the region's own tissue, or an image of its size; default: noise",
-        ),
+        cli.argument("--start-from", metavar="region|IMAGE", help=START),
         cli.argument("--strength", type=float, metavar="S", help=CHANGE),
         cli.path("--part", "MASK.tif", "change only where this mask is not 0"),
         cli.argument("--feather", type=float, metavar="UM", help=BLEND),
@@ -105,10 +99,8 @@ def _start(options: cli.Options, chosen: ChosenRegion) -> StartImage | None:
         pixels = read_image(Path(options.start_from))
         if pixels.ndim == 3 and pixels.shape[-1] == 4:
             pixels = pixels[..., :3]
-    start = StartImage(
-        image=PackedArray.pack(pixels),
-        strength=STRENGTH if options.strength is None else options.strength,
-    )
+    strength = STRENGTH if options.strength is None else options.strength
+    start = StartImage(image=PackedArray.pack(pixels), strength=strength)
     if options.part is None:
         if options.feather is not None:
             raise PixCellError("--feather blends around a part. Add --part, or omit --feather.")
@@ -121,3 +113,29 @@ def _start(options: cli.Options, chosen: ChosenRegion) -> StartImage | None:
             f"--feather is {options.feather:g} µm. Choose 0 to {MAX_FEATHER * mpp:g} µm."
         )
     return replace(start, part=PackedArray.pack(part), feather=round(feather))
+
+
+@cli.command(
+    "rerun",
+    cli.path("record", "RECORD", "a record or exported image"),
+    cli.path("--out", "DIR", "folder for the image and mask"),
+)
+def rerun(options: cli.Options) -> cli.Result:
+    """Reproduce the image of a record."""
+    from napari_pixcell.datasets import read_record
+
+    record = read_record(options.record)
+    record.check_weights(engine().load(record.request.family).weights)
+    image = engine().reproduce(record)
+    sha256 = pixels_sha256(image)
+    same = "yes"
+    if sha256 != record.sha256:
+        same = "no: the original was computed on another device or library version"
+    result: cli.Result = {"same pixels": same, "sha256": sha256}
+    if options.out:
+        export = Export(options.out)
+        export.write(Variant(0, image, replace(record, sha256=sha256)))
+        result |= export.result()
+    elif isinstance(image, StoredPicture):
+        image.delete()
+    return result

@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 from napari_pixcell.cells import count_cells
 from napari_pixcell.cells.inventing.recipe import Recipe
 from napari_pixcell.cli import options as cli
-from napari_pixcell.cli.images import read_image
-from napari_pixcell.cli.region import ChosenRegion, chosen_region
+from napari_pixcell.cli.region import ChosenRegion, chosen_region, read_image
 from napari_pixcell.errors import PixCellError
 
 ORIGINS = ("auto", "slide", "region")
@@ -120,7 +119,7 @@ def import_layout(options: cli.Options) -> cli.Result:
 def export(options: cli.Options) -> cli.Result:
     """Write a layout for QuPath or Cellpose, or as a label image."""
     from napari_pixcell.cells import export_layout, read_cells
-    from napari_pixcell.cells.exporting import check_export
+    from napari_pixcell.cells.writing import check_export
 
     check_export(options.out)
     file = read_cells(options.labels)

@@ -19,7 +19,6 @@ from napari_pixcell.cli import (
     layout,
     measure,
     models,
-    rerun,
     segment,
     similar,
     stain,
@@ -32,7 +31,7 @@ from napari_pixcell.errors import PixCellError
 log = logging.getLogger("napari_pixcell")
 
 MODULES = (  # in the order of --help
-    *(info, embed, segment, generate, rerun, similar, stain, train_stain),
+    *(info, embed, segment, generate, similar, stain, train_stain),
     *(layout, dataset, measure, models, styles, doctor, demo),
 )
 GROUPS = {
@@ -44,12 +43,7 @@ GROUPS = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command.
-
-    Parameters
-    ----------
-    arguments : sequence of str, optional
-        By default those of the process.
+    """Run one command, by default with the arguments of the process.
 
     Returns
     -------

@@ -14,18 +14,16 @@ from napari_pixcell.engine.requests import LARGEST_SEARCH
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.families import get_family
 
+USUAL = str(DEFAULT).replace(" ", "")
+THRESHOLDS = "mean DAB optical density from which a nucleus is 1+, 2+, 3+; default: %(default)s"
+
 
 @cli.command(
     "measure",
     cli.SLIDE_OR_IMAGE,
     cli.region(required=False),
     layout_options("nuclei to measure; by default they are segmented"),
-    cli.argument(
-        "--thresholds",
-        default=str(DEFAULT).replace(" ", ""),
-        metavar="N,N,N",
-        help="mean DAB optical density from which a nucleus is 1+, 2+, 3+; default: %(default)s",
-    ),
+    cli.argument("--thresholds", default=USUAL, metavar="N,N,N", help=THRESHOLDS),
     cli.argument("--name", help="name in the table; default: the slide's"),
     cli.path("--out", "FILE.csv", "table to write"),
     cli.path("--nuclei", "FILE.csv", "table to write, with a row for each nucleus"),

@@ -62,7 +62,7 @@ def get(options: cli.Options) -> cli.Result:
             )
     if left and not options.yes:
         _ask(family, options.json)
-    with _Transfer(quiet=options.json) as transfer:
+    with _TransferLine(quiet=options.json) as transfer:
         download(left, transfer)
     return {"family": family.name, "installed": not missing(family), "where": locations(family)}
 
@@ -96,7 +96,7 @@ def remove_family(options: cli.Options) -> cli.Result:
 def export(options: cli.Options) -> cli.Result:
     """Copy a family to a folder, for a machine without internet."""
     family = get_weight_set(options.family)
-    with _Transfer(quiet=options.json) as transfer:
+    with _TransferLine(quiet=options.json) as transfer:
         copied = export_family(family, options.directory, transfer)
     return {"family": family.name, "folder": str(options.directory), "files": sorted(copied)}
 
@@ -104,13 +104,13 @@ def export(options: cli.Options) -> cli.Result:
 @cli.command("models import", DIRECTORY)
 def import_families(options: cli.Options) -> cli.Result:
     """Import a folder that “models export” wrote."""
-    with _Transfer(quiet=options.json) as transfer:
+    with _TransferLine(quiet=options.json) as transfer:
         folder = import_folder(options.directory, transfer)
     installed = [family.name for family in weight_sets().values() if not missing(family)]
     return {"folder of weights": str(folder), "installed": installed}
 
 
-class _Transfer(ProgressLine):
+class _TransferLine(ProgressLine):
     """Progress of a download or copy, in bytes."""
 
     def __call__(self, done: int, total: int, message: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,19 +20,9 @@ EXIT_CODE = "exit code"  # key of a result whose exit code is not 0
 
 @dataclass(frozen=True)
 class Command:
-    """A command, described in ``--help`` by the docstring of its function.
+    """A command, described in ``--help`` by the docstring of its function."""
 
-    Parameters
-    ----------
-    name : str
-        As typed: “info”, or “layout import” in a group.
-    run : callable
-        Receives the options and returns the result to print.
-    options : tuple of callable
-        See :func:`argument`.
-    """
-
-    name: str
+    name: str  # as typed: “info”, or “layout import” in a group
     run: Run
     options: tuple[Option, ...]
 
@@ -40,8 +30,7 @@ class Command:
         """Add the command to the subparsers of the program or of its group."""
         text = self.run.__doc__
         parser = commands.add_parser(self.name.split()[-1], help=text, description=text)
-        for option in (*self.options, JSON, DEBUG):
-            option(parser)
+        _add_to(parser, (*self.options, JSON, DEBUG))
         parser.set_defaults(command=self.run)
 
 
@@ -57,24 +46,17 @@ def argument(*names: str, **settings: Any) -> Option:
 
 def group(title: str, *options: Option) -> Option:
     """Declare options that ``--help`` shows under a title of their own."""
-
-    def add(parser: Parser) -> None:
-        titled = parser.add_argument_group(title)
-        for option in options:
-            option(titled)
-
-    return add
+    return lambda parser: _add_to(parser.add_argument_group(title), options)
 
 
 def exclusive(*options: Option) -> Option:
     """Declare options of which at most one can be given."""
+    return lambda parser: _add_to(parser.add_mutually_exclusive_group(), options)
 
-    def add(parser: Parser) -> None:
-        together = parser.add_mutually_exclusive_group()
-        for option in options:
-            option(together)
 
-    return add
+def _add_to(parser: Parser, options: Iterable[Option]) -> None:
+    for option in options:
+        option(parser)
 
 
 def path(name: str, metavar: str, words: str, **settings: Any) -> Option:
@@ -106,14 +88,9 @@ OUT_LABELS = path("--out", "FILE.tif", "label image to write", required=True)
 
 def region(*, required: bool = True, family: bool = True) -> Option:
     """Declare ``--region``, ``--mpp`` and, unless False, ``--family``."""
+    box = argument("--region", required=required, metavar="x,y,w,h", help="in level-0 pixels")
+    return lambda parser: _add_to(parser, (box, _family, MPP) if family else (box, MPP))
 
-    def add(parser: Parser) -> None:
-        parser.add_argument(
-            "--region", required=required, metavar="x,y,w,h", help="in level-0 pixels"
-        )
-        if family:
-            names = ", ".join(families())
-            parser.add_argument("--family", default="demo", help=f"one of: {names}")
-        MPP(parser)
 
-    return add
+def _family(parser: Parser) -> None:
+    parser.add_argument("--family", default="demo", help=f"one of: {', '.join(families())}")

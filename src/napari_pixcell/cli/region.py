@@ -1,14 +1,20 @@
-"""The region of a slide that a command works on."""
+"""The input of a command: a region of a slide, or an image."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from napari_pixcell.engine.request_values import Source
 from napari_pixcell.engine.requests import snap, source_of
 from napari_pixcell.engine.tissue import size_at
+from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import Family
 from napari_pixcell.models.families import get_family
 from napari_pixcell.slides.region import Region
@@ -17,26 +23,13 @@ from napari_pixcell.slides.slide import Slide
 
 @dataclass(frozen=True, eq=False)
 class ChosenRegion:
-    """A region of a slide, to be read at a family's pixel size.
-
-    Parameters
-    ----------
-    family : Family
-    slide : Slide
-        With its pixel size.
-    region : Region
-        In level-0 pixels.
-    size : (height, width)
-        Of an image of the region, in px at the family's pixel size.
-    source : Source
-        The same, for records.
-    """
+    """A region of a slide, to be read at a family's pixel size."""
 
     family: Family
-    slide: Slide
-    region: Region
-    size: tuple[int, int]
-    source: Source
+    slide: Slide  # has a pixel size
+    region: Region  # in level-0 pixels
+    size: tuple[int, int]  # height and width of its image, in px at the family's pixel size
+    source: Source  # the same, for records
 
     @classmethod
     def whole(cls, family: Family, slide: Slide, name: str | None = None) -> ChosenRegion:
@@ -71,3 +64,30 @@ def chosen_region(options: argparse.Namespace, family: Family | None = None) -> 
     name = getattr(options, "name", None) or slide.short_name
     source = source_of(name, region, mpp)
     return ChosenRegion(family, slide, region, size_at(region, mpp, family), source)
+
+
+def read_image(path: Path) -> NDArray[Any]:
+    """Read a TIFF, PNG or NPY file: an array of two dimensions or more.
+
+    Raises
+    ------
+    PixCellError
+        If the file does not exist or is not an image.
+    """
+    try:
+        if path.suffix.lower() == ".npy":
+            image = np.load(path, allow_pickle=False)
+        else:
+            from skimage.io import imread
+
+            image = imread(path)
+        image = np.asarray(image)
+        if image.ndim < 2:
+            raise ValueError("fewer than two dimensions")
+    except FileNotFoundError:
+        raise PixCellError(f"There is no image {path}. Check its path.") from None
+    except Exception as error:  # each library has errors of its own for a damaged file
+        raise PixCellError(
+            f"{path.name} cannot be read as an image. Use a TIFF, PNG or NPY file."
+        ) from error
+    return image

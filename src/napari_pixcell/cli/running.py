@@ -90,11 +90,7 @@ class ProgressLine:
 def run(request: Request, on_variant: Callable[[Variant], None] | None = None) -> list[Event]:
     """Run a request and return its events, without previews.
 
-    Parameters
-    ----------
-    request : Request
-    on_variant : callable, optional
-        Receives each variant, which is then not returned: a large one is not kept in memory.
+    Variants go to ``on_variant`` if it is given: large ones are not kept in memory.
     """
     events: list[Event] = []
 
@@ -134,13 +130,7 @@ def write_variants(requests: Iterable[GenerateRequest], out: Path) -> cli.Result
 
 
 class Export:
-    """Writes variants to a folder as they are generated, so that none is lost.
-
-    Parameters
-    ----------
-    out : Path
-        The folder, made if it does not exist.
-    """
+    """Writes variants to a folder as they are generated, so that none is lost."""
 
     def __init__(self, out: Path) -> None:
         from napari_pixcell.datasets import PairWriter

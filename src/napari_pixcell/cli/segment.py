@@ -14,6 +14,9 @@ from napari_pixcell.engine.requests import segment_request
 from napari_pixcell.errors import PixCellError
 
 BUILTIN, USUAL = METHODS[0], SegmentMethod()
+SENSITIVITY = "of the built-in method: -1 (few nuclei) to 1 (many)"
+CELLPROB = "lower values find more and larger cells"
+FLOW = "largest flow error of a cell; 0 keeps all"
 
 
 @cli.command(
@@ -22,25 +25,14 @@ BUILTIN, USUAL = METHODS[0], SegmentMethod()
     cli.region(),
     cli.OUT_LABELS,
     cli.argument("--method", choices=METHODS, default=BUILTIN, help="default: %(default)s"),
-    cli.number(
-        "--sensitivity",
-        USUAL.sensitivity,
-        "of the built-in method: -1 (few nuclei) to 1 (many)",
-        "N",
-    ),
+    cli.number("--sensitivity", USUAL.sensitivity, SENSITIVITY, "N"),
     cli.number("--smallest-area", USUAL.smallest_um2, "discard smaller nuclei, in µm²", "UM2"),
     cli.group(
         "for --method cellpose",
         cli.argument("--model", default=CELLPOSE_MODEL, help="or a file; default: %(default)s"),
         cli.argument("--diameter", type=float, metavar="UM", help="typical cell diameter, in µm"),
-        cli.number(
-            "--flow-threshold", USUAL.flow_threshold, "largest flow error of a cell; 0 keeps all"
-        ),
-        cli.number(
-            "--cellprob-threshold",
-            USUAL.cellprob_threshold,
-            "lower values find more and larger cells",
-        ),
+        cli.number("--flow-threshold", USUAL.flow_threshold, FLOW),
+        cli.number("--cellprob-threshold", USUAL.cellprob_threshold, CELLPROB),
     ),
 )
 def segment(options: cli.Options) -> cli.Result:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from napari_pixcell.cli import options as cli
 from napari_pixcell.cli.region import chosen_region
 from napari_pixcell.cli.running import ProgressLine, answer, check_folder_of, embedding_of
+from napari_pixcell.datasets.export import write_problem
 from napari_pixcell.engine.events import Embedding
 from napari_pixcell.engine.styles.cache import EmbeddingCache
 from napari_pixcell.engine.styles.similarity import SurveyGrid, best_matches
@@ -80,15 +82,11 @@ def _write(
         else:
             from tifffile import imwrite
 
-            mpp = slide.require_mpp()
-            imwrite(
-                out,
-                heat,
-                resolution=(1e4 / (wide * mpp), 1e4 / (high * mpp)),
-                resolutionunit="CENTIMETER",
-                description=json.dumps(result),
-            )
+            cm = 1e4 / slide.require_mpp()  # in level-0 pixels
+            scale: dict[str, Any] = {
+                "resolution": (cm / wide, cm / high),
+                "resolutionunit": "CENTIMETER",
+            }
+            imwrite(out, heat, description=json.dumps(result), **scale)
     except OSError as error:
-        raise PixCellError(
-            f"{out.name} could not be written ({error.strerror}). Choose another folder."
-        ) from error
+        raise write_problem(out, error) from error

@@ -22,30 +22,20 @@ from napari_pixcell.models.catalogue import Family
 from napari_pixcell.models.store import encoder_kind
 from napari_pixcell.words import counted
 
-OWN = "region"  # as a style: the region's own tissue
+OWN = "region"  # the region's own tissue, as a style or as an image to start from
 
 Grid = NDArray[np.float32]
 Shares = tuple[tuple[str, float], ...]
 
-
+STYLE = """name of a saved style, an embedding.npy, a picture of tissue, or “region” for the
+region's own; repeat it to blend styles"""
+WEIGHT = "one for each --style; default: equal weights"
 NAME = cli.argument("name", metavar="NAME", help="of a saved style")
 STYLE_OPTIONS = cli.group(
     "styles, instead of the region's own",
+    cli.argument("--style", action="append", default=[], metavar="STYLE", help=STYLE),
     cli.argument(
-        "--style",
-        action="append",
-        default=[],
-        metavar="STYLE",
-        help="name of a saved style, an embedding.npy, a picture of tissue, or “region” for the "
-        "region's own; repeat it to blend styles",
-    ),
-    cli.argument(
-        "--style-weight",
-        action="append",
-        default=[],
-        type=float,
-        metavar="N",
-        help="one for each --style; default: equal weights",
+        "--style-weight", action="append", default=[], type=float, metavar="N", help=WEIGHT
     ),
 )
 

@@ -53,7 +53,7 @@ def suffix_of(on_disk: bool) -> str:
 
 
 def save_picture(path: Path, image: Picture, record: Record) -> Path:
-    """Write a variant as PNG, or as OME-TIFF if it is too large for memory.
+    """Write a variant as PNG, or as OME-TIFF if it is too large for memory; return its path.
 
     Parameters
     ----------
@@ -61,11 +61,6 @@ def save_picture(path: Path, image: Picture, record: Record) -> Path:
         Its suffix is replaced if it does not fit the format.
     image : array, uint8, (height, width, 3)
     record : Record
-
-    Returns
-    -------
-    Path
-        Of the file.
 
     Raises
     ------
@@ -78,10 +73,16 @@ def save_picture(path: Path, image: Picture, record: Record) -> Path:
     try:
         write_whole(path, _picture_file(image, record))
     except OSError as error:
-        raise PixCellError(
-            f"{path.name} cannot be written ({error.strerror}). Choose another folder."
-        ) from error
+        raise write_problem(path, error) from error
     return path
+
+
+def write_problem(path: Path, error: OSError, then: str = "") -> PixCellError:
+    """Return the error that names why a file or folder was not written, and what to do ``then``."""
+    problem = f"{path.name} cannot be written ({error.strerror}). Choose"
+    if is_disk_full(error):
+        problem = f"The disk of {path.name} is full. Free some space or choose"
+    return PixCellError(f"{problem} another folder{then}.")
 
 
 def _picture_file(image: Picture, record: Record) -> Write | bytes:
@@ -109,7 +110,7 @@ class PairWriter:
         self.written = 0
 
     def write(self, image: Picture, labels: NDArray[Any] | None, record: Record) -> dict[str, Any]:
-        """Write the image and the mask of a pair, then its row in the manifest.
+        """Write the image and the mask of a pair, then its row in the manifest, and return the row.
 
         Parameters
         ----------
@@ -119,11 +120,6 @@ class PairWriter:
             Its cells; a variant without a layout gets no mask.
         record : Record
             Its ``source.name``, without any folder, names the files.
-
-        Returns
-        -------
-        dict
-            The manifest's row; paths are relative to the folder.
 
         Raises
         ------
@@ -199,11 +195,9 @@ class PairWriter:
         stain, request = stain_of(record.request.family), record.request
         prefix = f"{safe_name(stain)}-seed" if stain else "seed"
         base = f"{request.source.name}-{prefix}{request.seed}"
+        names = "images/{}.png", "images/{}.ome.tif", "masks/{}.tif"
         stem, number = base, 1
-        while any(
-            (self.folder / name).exists()
-            for name in (f"images/{stem}.png", f"images/{stem}.ome.tif", f"masks/{stem}.tif")
-        ):
+        while any((self.folder / name.format(stem)).exists() for name in names):
             number += 1
             stem = f"{base}-{number}"
         return stem
@@ -214,12 +208,7 @@ class PairWriter:
         try:
             yield
         except OSError as error:
-            problem = f"{self.folder.name} cannot be written ({error.strerror}). Choose"
-            if is_disk_full(error):
-                problem = f"The disk of {self.folder.name} is full. Free some space or choose"
-            raise PixCellError(
-                f"{problem} another folder and export again ({complete})."
-            ) from error
+            raise write_problem(self.folder, error, f" and export again ({complete})") from error
 
 
 # -- and back ------------------------------------------------------------------------------

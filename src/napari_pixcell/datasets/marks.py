@@ -81,20 +81,13 @@ def without_path(record: Record) -> Record:
     return replace(record, request=replace(request, source=source))
 
 
-# -- writing -------------------------------------------------------------------------------
+# -- writing: ``mpp`` is the pixel size in µm -----------------------------------------------
 
 
 def synthetic_png(image: NDArray[np.uint8], record: Record, mpp: float) -> bytes:
-    """Encode a variant as PNG with its marks.
+    """Encode a variant, uint8 (height, width, 3), as PNG with its marks.
 
-    Parameters
-    ----------
-    image : array, uint8, (height, width, 3)
-        The variant.
-    record : Record
-        Stored under the key ``napari-pixcell``; ``parameters`` describes it for people.
-    mpp : float
-        Pixel size in µm.
+    The record is stored under the key ``napari-pixcell``; ``parameters`` describes it for people.
     """
     # The record's arrays are compressed already, and Pillow refuses to inflate text beyond 1 MB.
     dots_per_inch = 25_400 / mpp
@@ -109,46 +102,24 @@ def synthetic_png(image: NDArray[np.uint8], record: Record, mpp: float) -> bytes
 
 
 def synthetic_image_tiff(image: NDArray[np.uint8], record: Record, mpp: float) -> bytes:
-    """Encode a variant as TIFF with its marks, for software that does not read PNG.
+    """Encode a variant, uint8 (height, width, 3), as TIFF with its marks.
 
-    Parameters
-    ----------
-    image : array, uint8, (height, width, 3)
-        The variant.
-    record : Record
-        Stored in a tag of its own; the description describes it for people.
-    mpp : float
-        Pixel size in µm.
+    For software that does not read PNG. The record is stored in a tag of its own; the description
+    describes it for people.
     """
     return _tiff(image, mpp, in_words(record), _tags(record), photometric="rgb")
 
 
 def large_tiff(path: Path, picture: StoredPicture, record: Record, mpp: float) -> None:
-    """Write a picture too large for memory as a pyramidal OME-TIFF with its marks.
+    """Write a picture too large for memory losslessly as a pyramidal OME-TIFF with its marks.
 
-    Parameters
-    ----------
-    path : Path
-    picture : StoredPicture
-        The variant, written losslessly.
-    record : Record
-        Stored in a tag of its own; the OME description describes it for people.
-    mpp : float
-        Pixel size in µm.
+    The record is stored in a tag of its own; the OME description describes it for people.
     """
     write_levels(path, picture.levels, mpp, description=in_words(record), tags=_tags(record))
 
 
 def synthetic_tiff(labels: NDArray[Any], mpp: float) -> bytes:
-    """Encode the layout of a variant as TIFF with its marks.
-
-    Parameters
-    ----------
-    labels : array of integers, (height, width)
-        Written as uint16, or as uint32 if a label needs it.
-    mpp : float
-        Pixel size in µm.
-    """
+    """Encode a layout, (height, width), as TIFF with its marks: uint16, or uint32 if needed."""
     dtype = np.uint16 if labels.max(initial=0) <= np.iinfo(np.uint16).max else np.uint32
     words = f"Cells of a {WORD} image made by napari-pixcell"
     return _tiff(labels.astype(dtype), mpp, words, _tags(None))
@@ -226,21 +197,11 @@ def _tiff(
 
 @dataclass(frozen=True, eq=False)
 class Marked:
-    """A picture and its marks.
+    """A picture and its marks."""
 
-    Parameters
-    ----------
-    pixels : array
-        (height, width, 3), or (height, width) of a mask.
-    synthetic : bool
-        True if both the digital source type and the description mark it as synthetic.
-    record : dict, optional
-        JSON value; None without one, or if it is not JSON.
-    """
-
-    pixels: NDArray[Any]
-    synthetic: bool
-    record: dict[str, Any] | None
+    pixels: NDArray[Any]  # (height, width, 3), or (height, width) of a mask
+    synthetic: bool  # both the digital source type and the description mark it as synthetic
+    record: dict[str, Any] | None  # JSON value; None without one, or if it is not JSON
 
 
 def read_marked(data: bytes, name: str) -> Marked:

@@ -8,7 +8,8 @@ groups do. Pairs that join groups of different parts are left out, and counted.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import chain
 
 import numpy as np
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from napari_pixcell.errors import PixCellError
 
-TRAIN, VALIDATION, TEST = "train", "validation", "test"
+PARTS = TRAIN, VALIDATION, TEST = "train", "validation", "test"
 JOINED = "+"  # between the slides of a blend, in the name of its group
 TRIES = 16
 MOST_CUTS = 64
@@ -90,20 +91,20 @@ class SplitAssignment:
         style, layout = pairs[:, 0].astype(np.int64), pairs[:, 1].astype(np.int64)
         layout = np.where(layout < 0, len(layouts) + style, layout)
         both, counts = np.unique(style * len(of_layout) + layout, return_counts=True)
-        remaining = every = np.stack([*np.divmod(both, len(of_layout)), counts], 1)
+        rows = np.stack([*np.divmod(both, len(of_layout)), counts], 1)
+        remaining = every = Combinations(of_style, of_layout, rows)
         part = np.zeros(len(names), np.int64)  # in the order of split.parts
         assigned = 0.0
         for name, share in ((TEST, split.test), (VALIDATION, split.validation)):
             if share:
-                chosen = choose_groups(
-                    of_style, of_layout, remaining, share / (1 - assigned), split.seed
-                )
+                chosen = remaining.choose(share / (1 - assigned), split.seed)
                 if chosen is None:
-                    raise PixCellError(_impossible(of_style, of_layout, every, bool(layouts)))
+                    raise PixCellError(_impossible(every, bool(layouts)))
                 assigned += share
                 part[chosen] = split.parts.index(name)
                 free_styles, free_layouts = of_style.last(part) == 0, of_layout.last(part) == 0
-                remaining = remaining[free_styles[remaining[:, 0]] & free_layouts[remaining[:, 1]]]
+                free = free_styles[remaining.pairs[:, 0]] & free_layouts[remaining.pairs[:, 1]]
+                remaining = replace(remaining, pairs=remaining.pairs[free])
         self.part = {name: split.parts[at] for name, at in zip(names, part.tolist(), strict=True)}
         self._of_style, self._of_layout = (
             [_common({self.part[name] for name in one}) for one in groups]
@@ -127,16 +128,14 @@ def _common(parts: set[str]) -> str | None:
     return parts.pop() if len(parts) == 1 else None
 
 
-def _impossible(
-    styles: Memberships, layouts: Memberships, pairs: Numbers, has_layouts: bool
-) -> str:
+def _impossible(pairs: Combinations, has_layouts: bool) -> str:
     without = "or convert it without a split."
-    if len(styles.used(pairs[:, 0])) == 1:
+    if len(pairs.slides) == 1:
         return (
             "All tissue comes from one slide, which a split keeps together. Add styles of another "
             f"slide to the dataset, {without}"
         )
-    if has_layouts and len(layouts.used(pairs[:, 1])) == 1:
+    if has_layouts and len(pairs.others) == 1:
         return (
             "All layouts are variations of one, which a split keeps together. Add another layout "
             f"to the dataset, {without}"
@@ -193,125 +192,125 @@ class Memberships:
         return both[np.repeat(chosen, self._sizes), :]
 
 
-def choose_groups(
-    styles: Memberships, layouts: Memberships, pairs: Numbers, share: float, seed: int
-) -> Numbers | None:
-    """Choose groups that contain a given share of the pairs.
+@dataclass(frozen=True, eq=False)
+class Combinations:
+    """The pairs of a dataset, counted by style and layout, and the groups of both."""
 
-    The groups are ordered, and those before a cut are chosen: one cut among the slides, one among
-    the layouts. The best cut of several random orders comes close to the share, and few pairs have
-    groups on both sides of it.
+    styles: Memberships
+    layouts: Memberships
+    pairs: Numbers  # style, layout, and number of pairs: (combinations, 3)
 
-    Parameters
-    ----------
-    styles, layouts : Memberships
-    pairs : array, (combinations, 3)
-        Style, layout, and number of pairs.
-    share : float
-        Of the pairs that have all their groups on one side.
-    seed : int
-        Of the orders.
+    @cached_property
+    def slides(self) -> Numbers:
+        """The groups of the styles."""
+        return self.styles.used(self.pairs[:, 0])
 
-    Returns
-    -------
-    array of int, or None
-        Numbers of the groups; None if no choice leaves pairs on both sides.
-    """
-    if not len(pairs):
-        return None
-    slides, others = styles.used(pairs[:, 0]), layouts.used(pairs[:, 1])
-    total, best, chosen = int(pairs[:, 2].sum()), np.inf, None
-    for slide_step, layout_step, tied in _orders(styles, layouts, pairs, seed):
-        inside, outside = _sides(styles, layouts, pairs, slide_step, layout_step)
-        possible = (inside > 0) & (outside > 0)
-        if tied:
-            possible &= np.eye(*inside.shape, dtype=np.bool_)
-        kept = np.maximum(inside + outside, 1)
-        badness = (total - kept) / total + SHARE_WEIGHT * np.abs(inside / kept - share)
-        badness = np.where(possible, badness, np.inf)
-        row, column = np.unravel_index(int(badness.argmin()), badness.shape)
-        if badness[row, column] < best:
-            best = badness[row, column]
-            before = slides[slide_step[slides] <= row], others[layout_step[others] <= column]
-            chosen = np.concatenate(before)
-    return chosen
+    @cached_property
+    def others(self) -> Numbers:
+        """The groups of the layouts."""
+        return self.layouts.used(self.pairs[:, 1])
 
+    def choose(self, share: float, seed: int) -> Numbers | None:
+        """Choose groups that contain a given share of the pairs.
 
-def _sides(
-    styles: Memberships,
-    layouts: Memberships,
-    pairs: Numbers,
-    slide_step: Numbers,
-    layout_step: Numbers,
-) -> tuple[Numbers, Numbers]:
-    """Count the pairs before and after each cut of the slides and of the layouts."""
-    shape = int(slide_step.max()) + 1, int(layout_step.max()) + 1
+        The groups are ordered, and those before a cut are chosen: one cut among the slides, one
+        among the layouts. The best cut of several random orders comes close to the share, and few
+        pairs have groups on both sides of it.
 
-    def table(of_style: Numbers, of_layout: Numbers) -> Numbers:
-        cell = of_style[pairs[:, 0]] * shape[1] + of_layout[pairs[:, 1]]
-        counts = np.bincount(cell, pairs[:, 2], shape[0] * shape[1])
-        return counts.astype(np.int64).reshape(shape)
+        Parameters
+        ----------
+        share : float
+            Of the pairs that have all their groups on one side.
+        seed : int
+            Of the orders.
 
-    inside = table(styles.last(slide_step), layouts.last(layout_step)).cumsum(0).cumsum(1)
-    behind = table(styles.first(slide_step), layouts.first(layout_step))
-    behind = behind[::-1, ::-1].cumsum(0).cumsum(1)[::-1, ::-1]
-    outside = np.zeros_like(behind)
-    outside[:-1, :-1] = behind[1:, 1:]
-    return inside, outside
+        Returns
+        -------
+        array of int, or None
+            Numbers of the groups; None if no choice leaves pairs on both sides.
+        """
+        if not len(self.pairs):
+            return None
+        total, best, chosen = int(self.pairs[:, 2].sum()), np.inf, None
+        for slide_step, layout_step, tied in self._orders(seed):
+            inside, outside = self._sides(slide_step, layout_step)
+            possible = (inside > 0) & (outside > 0)
+            if tied:
+                possible &= np.eye(*inside.shape, dtype=np.bool_)
+            kept = np.maximum(inside + outside, 1)
+            badness = (total - kept) / total + SHARE_WEIGHT * np.abs(inside / kept - share)
+            badness = np.where(possible, badness, np.inf)
+            row, column = np.unravel_index(int(badness.argmin()), badness.shape)
+            if badness[row, column] < best:
+                best = badness[row, column]
+                slides = self.slides[slide_step[self.slides] <= row]
+                others = self.others[layout_step[self.others] <= column]
+                chosen = np.concatenate([slides, others])
+        return chosen
 
+    def _sides(self, slide_step: Numbers, layout_step: Numbers) -> tuple[Numbers, Numbers]:
+        """Count the pairs before and after each cut of the slides and of the layouts."""
+        shape = int(slide_step.max()) + 1, int(layout_step.max()) + 1
 
-def _orders(
-    styles: Memberships, layouts: Memberships, pairs: Numbers, seed: int
-) -> Iterator[tuple[Numbers, Numbers, bool]]:
-    """Iterate over orders of the groups: the step of each, for slides and for layouts.
+        def table(of_style: Numbers, of_layout: Numbers) -> Numbers:
+            cell = of_style[self.pairs[:, 0]] * shape[1] + of_layout[self.pairs[:, 1]]
+            counts = np.bincount(cell, self.pairs[:, 2], shape[0] * shape[1])
+            return counts.astype(np.int64).reshape(shape)
 
-    A cut lies between two steps. If both are tied, slides and layouts share the cut.
-    """
-    slides, others = styles.used(pairs[:, 0]), layouts.used(pairs[:, 1])
-    everything = np.union1d(slides, others)
-    tied = len(everything) < len(slides) + len(others)  # some slide and some layout are one group
-    island = _islands(styles, layouts, pairs, everything)
-    islands = int(island[everything].max()) + 1
-    for number in range(TRIES):
-        rng = np.random.default_rng([seed, number])
-        if islands > 1:  # a cut between islands loses no pair
-            step = _steps(rng.permutation(islands))[island]
-            yield step, step, True
-        if tied:
-            step = np.zeros_like(island)
-            step[everything] = _steps(rng.permutation(len(everything)))
-            yield step, step, True
-        else:
-            slide_step, layout_step = np.zeros_like(island), np.zeros_like(island)
-            slide_step[slides] = _steps(rng.permutation(len(slides)))
-            layout_step[others] = _steps(rng.permutation(len(others)))
-            yield slide_step, layout_step, False
+        inside = table(self.styles.last(slide_step), self.layouts.last(layout_step))
+        behind = table(self.styles.first(slide_step), self.layouts.first(layout_step))
+        behind = behind[::-1, ::-1].cumsum(0).cumsum(1)[::-1, ::-1]
+        outside = np.zeros_like(behind)
+        outside[:-1, :-1] = behind[1:, 1:]
+        return inside.cumsum(0).cumsum(1), outside
+
+    def _orders(self, seed: int) -> Iterator[tuple[Numbers, Numbers, bool]]:
+        """Iterate over orders of the groups: the step of each, for slides and for layouts.
+
+        A cut lies between two steps. If both are tied, slides and layouts share the cut.
+        """
+        slides, others = self.slides, self.others
+        everything = np.union1d(slides, others)
+        tied = len(everything) < len(slides) + len(others)  # a slide and a layout are one group
+        island = self._islands(everything)
+        islands = int(island[everything].max()) + 1
+        for number in range(TRIES):
+            rng = np.random.default_rng([seed, number])
+            if islands > 1:  # a cut between islands loses no pair
+                step = _steps(rng.permutation(islands))[island]
+                yield step, step, True
+            if tied:
+                step = np.zeros_like(island)
+                step[everything] = _steps(rng.permutation(len(everything)))
+                yield step, step, True
+            else:
+                slide_step, layout_step = np.zeros_like(island), np.zeros_like(island)
+                slide_step[slides] = _steps(rng.permutation(len(slides)))
+                layout_step[others] = _steps(rng.permutation(len(others)))
+                yield slide_step, layout_step, False
+
+    def _islands(self, names: Numbers) -> Numbers:
+        """Return the island of each group: no pair joins groups of two islands."""
+        from scipy.sparse import coo_array
+        from scipy.sparse.csgraph import connected_components
+
+        # A graph of groups, styles and layouts.
+        style, layout = self.pairs[:, 0], self.pairs[:, 1]
+        first_style = self.styles.groups
+        first_layout = first_style + len(self.styles)
+        size = first_layout + len(self.layouts)
+        of_styles = self.styles.links(style) + np.array((first_style, 0))
+        of_layouts = self.layouts.links(layout) + np.array((first_layout, 0))
+        joined = np.stack([first_style + style, first_layout + layout], 1)
+        rows, columns = np.concatenate([joined, of_styles, of_layouts]).T
+        graph = coo_array((np.ones(len(rows), np.int8), (rows, columns)), shape=(size, size))
+        label = connected_components(graph, directed=False)[1]
+        island = np.zeros(first_style, np.int64)
+        island[names] = np.unique(label[names], return_inverse=True)[1]
+        return island
 
 
 def _steps(ranks: Numbers) -> Numbers:
     """Merge ranks into at most ``MOST_CUTS`` steps."""
     steps = min(len(ranks), MOST_CUTS)
     return ranks * steps // len(ranks)
-
-
-def _islands(styles: Memberships, layouts: Memberships, pairs: Numbers, names: Numbers) -> Numbers:
-    """Return the island of each group: no pair joins groups of two islands."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    # A graph of groups, styles and layouts.
-    first_style = styles.groups
-    first_layout = first_style + len(styles)
-    links = [np.stack([first_style + pairs[:, 0], first_layout + pairs[:, 1]], 1)]
-    for members, which, first in (
-        (styles, pairs[:, 0], first_style),
-        (layouts, pairs[:, 1], first_layout),
-    ):
-        links.append(members.links(which) + np.array((first, 0)))
-    rows, columns = np.concatenate(links).T
-    size = first_layout + len(layouts)
-    graph = coo_array((np.ones(len(rows), np.int8), (rows, columns)), shape=(size, size))
-    label = connected_components(graph, directed=False)[1]
-    island = np.zeros(first_style, np.int64)
-    island[names] = np.unique(label[names], return_inverse=True)[1]
-    return island

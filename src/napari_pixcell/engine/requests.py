@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pixcell.cells.ihc.look import looks_like
+from napari_pixcell.cells.ihc.deconvolution import looks_like
 from napari_pixcell.cells.methods import LayoutSource, SegmentMethod
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.presets import EXACT, get_preset

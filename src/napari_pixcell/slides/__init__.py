@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from napari_pixcell.slides.opening import open_slide
 from napari_pixcell.slides.pixel_size import remember_mpp, remembered_mpp
-from napari_pixcell.slides.placement import placement
-from napari_pixcell.slides.region import Region
+from napari_pixcell.slides.region import Region, placement
 from napari_pixcell.slides.slide import ArraySlide, Slide, check_region
 
 __all__ = [

@@ -1,4 +1,7 @@
-"""Fingerprints of files and pixels, by content and never by name."""
+"""Fingerprints of files and pixels, by content and never by name.
+
+Those of files raise OSError if the file cannot be read.
+"""
 
 from __future__ import annotations
 
@@ -19,11 +22,6 @@ def content_key(path: Path) -> str:
     """Return a fingerprint of a file's size and both ends: 32 hexadecimal digits.
 
     It survives moves and copies and contains no name.
-
-    Raises
-    ------
-    OSError
-        If the file cannot be read.
     """
     size = path.stat().st_size
     digest = hashlib.sha256(str(size).encode())
@@ -39,24 +37,13 @@ def file_stamp(path: Path) -> str:
 
     Unlike :func:`content_key` it includes the modification time, so it also changes when the
     middle of the file is overwritten, as in an uncompressed TIFF.
-
-    Raises
-    ------
-    OSError
-        If the file cannot be read.
     """
     changed = path.stat().st_mtime_ns
     return hashlib.sha256(f"{content_key(path)} {changed}".encode()).hexdigest()
 
 
 def slide_stamp(path: Path) -> str | None:
-    """Return the :func:`file_stamp` of a slide, or None for formats of several files.
-
-    Raises
-    ------
-    OSError
-        If the file cannot be read.
-    """
+    """Return the :func:`file_stamp` of a slide, or None for formats of several files."""
     name = path.name.lower()
     return file_stamp(path) if name.endswith(ONE_FILE) and ".ome." not in name else None
 

@@ -28,11 +28,6 @@ def damaged(name: str) -> PixCellError:
 class CorruptTiles:
     """The corrupt tiles of one slide, as far as it has been read.
 
-    Parameters
-    ----------
-    name : str
-        Slide name for the log.
-
     Attributes
     ----------
     found : Signal
@@ -66,15 +61,9 @@ class CorruptTiles:
             self._tiles.add(tile)
             count = len(self._tiles)
         if count <= MOST_LOGGED:
-            log.warning(
-                "%s: the tile in row %d, column %d of level %d cannot be decoded (%s). "
-                "It is shown white.",
-                self.name,
-                row,
-                column,
-                level,
-                reason.__cause__ or reason,
-            )
+            where = f"the tile in row {row}, column {column} of level {level}"
+            why = reason.__cause__ or reason
+            log.warning("%s: %s cannot be decoded (%s). It is shown white.", self.name, where, why)
         if count == MOST_LOGGED:
             log.warning("%s: further corrupt tiles are counted but not logged", self.name)
         self.found.emit()

@@ -1,23 +1,91 @@
-"""One resolution of a slide, as an array that decodes only what is read."""
+"""One resolution of a slide, as an array that decodes only what is read, and the tile cache."""
 
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from typing import Any
 
 import numpy as np
+from cachetools import LRUCache
 from numpy.typing import NDArray
 
 from napari_pixcell.errors import PixCellError
+from napari_pixcell.preferences import megabytes
 from napari_pixcell.slides.corrupt import CorruptTiles, Undecodable
-from napari_pixcell.slides.tile_cache import CACHE
 
+CACHE_MB = 256.0
+Key = tuple[int, int, int]  # level, row, column
+Index = tuple[int, int]  # row and column of a tile
 _pool = ThreadPoolExecutor(min(4, os.cpu_count() or 1), thread_name_prefix="slide-tiles")
 _numbers = count()
-Index = tuple[int, int]  # row and column of a tile
+
+
+def cache_bytes() -> int:
+    """Return the size limit of the tile cache in bytes.
+
+    ``PIXCELL_SLIDES_MB`` comes first, then the preference ``slides cache MB``, then 256 MB.
+    Values that are not a number of megabytes are ignored.
+    """
+    return megabytes("PIXCELL_SLIDES_MB", "slides cache MB", CACHE_MB)
+
+
+class TileCache:
+    """Least-recently-used cache of decoded tiles, safe in several threads.
+
+    Parameters
+    ----------
+    limit : int, optional
+        Bytes of all tiles together. A single larger tile is still kept. Default:
+        :func:`cache_bytes`, read again whenever a slide is opened.
+    """
+
+    def __init__(self, limit: int | None = None) -> None:
+        self._lock = threading.Lock()
+        self._tiles = self._empty(cache_bytes() if limit is None else limit)
+
+    def _empty(self, limit: int) -> LRUCache[Key, NDArray[np.uint8]]:
+        self.limit = limit
+        most = max(1, limit)  # a tile larger than the limit counts as filling the cache
+        return LRUCache(most, getsizeof=lambda tile: min(tile.nbytes, most))
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all cached tiles."""
+        with self._lock:
+            return sum(tile.nbytes for tile in self._tiles.values())
+
+    def get(self, key: Key) -> NDArray[np.uint8] | None:
+        """Return a tile, or None if it is not cached."""
+        with self._lock:
+            return self._tiles.get(key)
+
+    def put(self, key: Key, tile: NDArray[np.uint8]) -> None:
+        """Add a tile, evicting the least recently used ones if the limit requires it."""
+        with self._lock:
+            self._tiles[key] = tile
+
+    def drop(self, level: int) -> None:
+        """Remove the tiles of one level."""
+        with self._lock:
+            for key in [key for key in self._tiles if key[0] == level]:
+                del self._tiles[key]
+
+    def use_limit(self, limit: int) -> None:
+        """Change the limit, evicting tiles if it is lower."""
+        with self._lock:
+            if limit == self.limit:
+                return
+            old, self._tiles = self._tiles, self._empty(limit)
+            while old:  # the least recently used tile comes first, so the order stays
+                key, tile = old.popitem()
+                self._tiles[key] = tile
+
+
+CACHE = TileCache()
 
 
 def to_rgb8(pixels: NDArray[Any]) -> NDArray[np.uint8]:
@@ -86,21 +154,14 @@ class Level:
         spans: list[tuple[int, int]] = []
         inner: list[slice | int] = []
         for k, n in zip(keys[:2], self.shape[:2], strict=True):
-            if isinstance(k, slice):
-                steps = range(*k.indices(n))
-                if not steps:
-                    spans.append((0, 0))
-                    inner.append(slice(0, 0))
-                    continue
-                low, high = min(steps[0], steps[-1]), max(steps[0], steps[-1]) + 1
-                spans.append((low, high))
-                inner.append(slice(None, None, steps.step))
-            else:
-                i = int(k)
-                if not -n <= i < n:
-                    raise IndexError(f"index {i} is out of bounds for an axis of size {n}")
-                spans.append((i % n, i % n + 1))
+            picked = range(n)[k]  # raises IndexError outside
+            if isinstance(picked, int):
+                spans.append((picked, picked + 1))
                 inner.append(0)
+            else:
+                low, high = sorted((picked[0], picked[-1])) if picked else (0, -1)
+                spans.append((low, high + 1))
+                inner.append(slice(None, None, picked.step))
         (top, bottom), (left, right) = spans
         if top == bottom or left == right:
             block = np.empty((bottom - top, right - left, 3), np.uint8)
@@ -146,7 +207,7 @@ class TiledLevel(Level):
         self.index = index
         self._number = next(_numbers)
 
-    def fetch(self, index: tuple[int, int]) -> NDArray[np.uint8]:
+    def fetch(self, index: Index) -> NDArray[np.uint8]:
         """Return a tile, decoded if it is not cached, or white if it cannot be decoded."""
         key = (self._number, *index)
         tile = CACHE.get(key)
@@ -162,12 +223,12 @@ class TiledLevel(Level):
         CACHE.put(key, tile)
         return tile
 
-    def _white(self, index: tuple[int, int]) -> NDArray[np.uint8]:
+    def _white(self, index: Index) -> NDArray[np.uint8]:
         (th, tw), (height, width, _) = self.tile, self.shape
         shape = min(th, height - index[0] * th), min(tw, width - index[1] * tw), 3
         return np.full(shape, 255, np.uint8)
 
-    def cached(self, index: tuple[int, int]) -> NDArray[np.uint8] | None:
+    def cached(self, index: Index) -> NDArray[np.uint8] | None:
         """Return a tile if it is cached."""
         return CACHE.get((self._number, *index))
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.slides.content import slide_stamp
+from napari_pixcell.slides.levels import CACHE, cache_bytes
 from napari_pixcell.slides.pixel_size import checked_mpp, remembered_mpp
 from napari_pixcell.slides.slide import Slide
-from napari_pixcell.slides.tile_cache import CACHE, cache_bytes
 
 TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
@@ -18,7 +18,6 @@ def open_slide(path: str | Path, mpp: float | None = None) -> Slide:
 
     Parameters
     ----------
-    path : path
     mpp : float, optional
         µm per level-0 pixel. Default: the size that the user entered before for this file, then
         the size stated in the file.

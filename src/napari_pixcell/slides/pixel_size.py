@@ -74,9 +74,7 @@ def from_ome(xml: str, image: int = 0) -> float | None:
 def from_resolution(x: float, y: float, unit: str | None) -> float | None:
     """Return µm/px from a resolution in pixels per ``unit``, or None."""
     um = in_um(1.0, unit)
-    if um is None or x <= 0 or y <= 0:
-        return None
-    return plausible(um / x, um / y)
+    return None if um is None or x <= 0 or y <= 0 else plausible(um / x, um / y)
 
 
 def remember_mpp(path: str | Path, mpp: float) -> None:
@@ -87,7 +85,7 @@ def remember_mpp(path: str | Path, mpp: float) -> None:
     values = _remembered() | {content_key(Path(path)): checked_mpp(mpp)}
     with contextlib.suppress(OSError):
         _store().parent.mkdir(parents=True, exist_ok=True)
-        write_whole(_store(), json.dumps(values))
+        write_whole(_store(), json.dumps(values), private=True)
 
 
 def remembered_mpp(path: str | Path) -> float | None:

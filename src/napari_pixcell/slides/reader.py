@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from napari_pixcell.errors import PixCellError
+from napari_pixcell.slides.backends.openslide import recognises
 from napari_pixcell.slides.opening import open_slide
-from napari_pixcell.slides.placement import AXES, UNITS
+from napari_pixcell.slides.region import AXES, UNITS
 from napari_pixcell.slides.slide import Slide
 from napari_pixcell.slides.window import SlideView
 
@@ -26,21 +27,16 @@ def get_reader(path: str | list[str]) -> Callable[[Any], list[LayerData]] | None
         if len(path) != 1:
             return None
         path = path[0]
-    if Path(path).suffix.lower() == ".dcm" and not _is_dicom_slide(path):
+    file = Path(path)
+    if file.suffix.lower() == ".dcm" and not (file.is_file() and recognises(file)):
         return None  # another kind of scan, which other plugins read
-    if Path(path).suffix.lower() in PLAIN:
+    if file.suffix.lower() in PLAIN:
         try:
             open_slide(path).close()
         except PixCellError as error:
             if "RGB" in str(error):
                 return None
     return read_slide
-
-
-def _is_dicom_slide(path: str) -> bool:
-    from napari_pixcell.slides.backends.openslide import recognises
-
-    return Path(path).is_file() and recognises(Path(path))
 
 
 def read_slide(path: str | list[str]) -> list[LayerData]:

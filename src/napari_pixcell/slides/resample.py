@@ -1,8 +1,8 @@
-"""Resampling at exact positions: area averages when shrinking, linear when enlarging."""
+"""Image pyramids, and resampling at exact positions."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,11 +10,14 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
+COARSEST = 1024  # px; an image whose sides are no longer needs no smaller level
+BLOCK = 1024, 4096  # rows and columns of a smaller level computed at once
+
 
 def resample(
     patch: NDArray[np.uint8], box: tuple[float, float, float, float], shape: tuple[int, int]
 ) -> NDArray[np.uint8]:
-    """Resample a box of an image.
+    """Resample a box of an image: area averages when shrinking, linear when enlarging.
 
     Parameters
     ----------
@@ -23,11 +26,7 @@ def resample(
         In pixels of ``patch``, counted from its corner; may be fractional. Leave one pixel around
         it for interpolation.
     shape : (rows, columns)
-        Shape of the result.
-
-    Returns
-    -------
-    (rows, columns, 3) uint8
+        Shape of the result, which is uint8 too.
     """
     top, left, bottom, right = box
     rows, columns = shape
@@ -64,3 +63,44 @@ def _weights(count: int, start: float, stop: float, out: int) -> csr_array:
     index = np.clip(index, 0, count - 1)
     triple = (value.astype(np.float32).ravel(), (row.ravel(), index.ravel()))
     return csr_array(triple, shape=(out, count))
+
+
+def level_sizes(size: tuple[int, int]) -> list[tuple[int, int]]:
+    """Return the (height, width) of an image and of its smaller levels."""
+    sizes = [size]
+    while max(sizes[-1]) > COARSEST and min(sizes[-1]) > 1:
+        height, width = sizes[-1]
+        sizes.append((height // 2, width // 2))
+    return sizes
+
+
+def pyramid(image: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
+    """Return an image and its smaller levels, each averaging 2 × 2 px of the previous one.
+
+    All are uint8, (height, width, 3). The image itself comes first, without a copy.
+    """
+    levels = [image]
+    for height, width in level_sizes((image.shape[0], image.shape[1]))[1:]:
+        out = np.empty((height, width, 3), np.uint8)
+        halve(levels[-1], out)
+        levels.append(out)
+    return levels
+
+
+def halve(source: Any, out: Any) -> None:
+    """Write the 2 × 2 px means of one level into the next coarser one, block by block.
+
+    Parameters
+    ----------
+    source : array-like, uint8, (height, width, 3)
+    out : array-like, uint8, (height // 2, width // 2, 3)
+        Either may be on disk.
+    """
+    height, width = out.shape[:2]
+    for top in range(0, height, BLOCK[0]):
+        bottom = min(top + BLOCK[0], height)
+        for left in range(0, width, BLOCK[1]):
+            right = min(left + BLOCK[1], width)
+            part = np.asarray(source[2 * top : 2 * bottom, 2 * left : 2 * right])
+            pairs = part[0::2].astype(np.uint16) + part[1::2]
+            out[top:bottom, left:right] = (pairs[:, 0::2] + pairs[:, 1::2] + 2) // 4

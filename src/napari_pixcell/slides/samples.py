@@ -15,8 +15,8 @@ from napari_pixcell.errors import PixCellError
 from napari_pixcell.files import sha256_of, write_whole
 from napari_pixcell.folders import cache_folder
 from napari_pixcell.slides.opening import open_slide
-from napari_pixcell.slides.placement import AXES, UNITS
 from napari_pixcell.slides.reader import LayerData, layer_data
+from napari_pixcell.slides.region import AXES, UNITS
 
 _DEMO = Path(napari_pixcell.__file__).parent / "demo"
 SAMPLE_SLIDE = _DEMO / "sample_slide.ome.tif"
@@ -35,14 +35,8 @@ def sample_slide() -> list[LayerData]:
     layers = [layer_data(slide)]
     if SAMPLE_MASK.exists() and slide.mpp is not None:
         labels = np.asarray(imread(SAMPLE_MASK)).astype(np.int32)
-        scale = (slide.mpp, slide.mpp)
-        options = {
-            "name": "Sample mask (DEMO)",
-            "scale": scale,
-            "units": UNITS,
-            "axis_labels": AXES,
-            "visible": False,
-        }
+        shared = {"scale": (slide.mpp, slide.mpp), "units": UNITS, "axis_labels": AXES}
+        options = {"name": "Sample mask (DEMO)", "visible": False, **shared}
         layers.append((labels, options, "labels"))
     return layers
 

@@ -38,11 +38,10 @@ class Slide:
         µm per level-0 pixel; None if unknown.
     mpp_source : str
         Source of the pixel size, in words.
-    path : Path or None
     close : callable or None
         Closes the file.
     corrupt : CorruptTiles, optional
-        Counts the tiles that cannot be decoded.
+        Counts the tiles that cannot be decoded so far; they are shown white.
 
     Attributes
     ----------
@@ -139,11 +138,6 @@ class Slide:
             out[row : row + count] = resample(patch, box, (count, columns))
         return out
 
-    @property
-    def corrupt_tiles(self) -> int:
-        """Number of tiles that could not be decoded so far; they are shown white."""
-        return len(self.corrupt)
-
     def corrupt_in(self, region: Region) -> int:
         """Return the number of known corrupt tiles in a region, at any level."""
         placed: dict[int, tuple[TiledLevel, tuple[float, float]]] = {}
@@ -162,7 +156,7 @@ class Slide:
 
     def corrupt_note(self, region: Region | None = None) -> str:
         """Return a warning about corrupt tiles in the slide or a region; empty without any."""
-        count = self.corrupt_tiles if region is None else self.corrupt_in(region)
+        count = len(self.corrupt) if region is None else self.corrupt_in(region)
         if not count:
             return ""
         where = f"“{self.name}”" if region is None else f"This region of “{self.name}”"
@@ -218,7 +212,6 @@ class ArraySlide(Slide):
         Finest first.
     mpp : float or None
         µm per pixel of the first level.
-    name : str
     """
 
     def __init__(self, levels: Sequence[Any], mpp: float | None, name: str) -> None:
@@ -238,9 +231,7 @@ def check_region(region: Region, slide: Slide, tile_px: int, model_mpp: float) -
 
     Parameters
     ----------
-    region : Region
-        In level-0 pixels.
-    slide : Slide
+    region : Region, in level-0 pixels
     tile_px : int
         Side of the model's tile, in its pixels.
     model_mpp : float

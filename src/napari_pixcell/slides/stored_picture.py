@@ -17,7 +17,7 @@ from napari_pixcell.folders import cache_folder
 from napari_pixcell.preferences import megabytes
 from napari_pixcell.slides.corrupt import CorruptTiles, Undecodable
 from napari_pixcell.slides.levels import TiledLevel
-from napari_pixcell.slides.pyramid import BLOCK, halve, level_sizes
+from napari_pixcell.slides.resample import BLOCK, halve, level_sizes
 
 TILE = 512
 MEMORY_MB = 256.0
@@ -42,10 +42,6 @@ def pictures_folder() -> Path:
 
 class StoredPicture:
     """A finished image on disk: array-like, uint8, (height, width, 3).
-
-    Parameters
-    ----------
-    folder : Path
 
     Attributes
     ----------
@@ -105,9 +101,7 @@ def create(folder: Path, size: tuple[int, int]) -> Any:
 
     Parameters
     ----------
-    folder : Path
-    size : (height, width)
-        In px.
+    size : (height, width) in px
 
     Returns
     -------

@@ -45,7 +45,7 @@ class SlideView:
     Parameters
     ----------
     levels : list of Level
-        Levels of the slide, finest first.
+        Finest first.
 
     Attributes
     ----------
@@ -82,12 +82,7 @@ class SlideView:
         return self._overview
 
     def now(self, index: int, top: int, bottom: int, left: int, right: int) -> NDArray[np.uint8]:
-        """Read a box of a level from decoded tiles, and start decoding the others.
-
-        Returns
-        -------
-        (bottom - top, right - left, 3) uint8
-        """
+        """Read a box of a level from decoded tiles, and start decoding the others."""
         level = self._sources[index]
         if not isinstance(level, TiledLevel):  # in memory, or in one piece
             return level.read(top, bottom, left, right)

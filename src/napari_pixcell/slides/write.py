@@ -64,7 +64,6 @@ def write_levels(
 
     Parameters
     ----------
-    path : Path
     levels : sequence of array-like, uint8, (height, width, 3)
         Finest first; they may be on disk.
     mpp : float

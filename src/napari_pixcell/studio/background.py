@@ -1,4 +1,4 @@
-"""Work off the main thread, whose outcome is taken in by the main thread."""
+"""Work in threads, with its results delivered in the main thread."""
 
 from __future__ import annotations
 
@@ -32,7 +32,6 @@ class Background:
 
     @property
     def busy(self) -> bool:
-        """Whether something computes or is being said, or an outcome waits to be taken in."""
         return self._running > 0 or bool(self._inbox)
 
     def post(self, callback: Callable[[], None]) -> None:
@@ -61,7 +60,7 @@ class Background:
         self._compute.submit(work).add_done_callback(settle)
 
     def talk(self, work: Callable[[], Any], failed: Callable[[str], None] | None = None) -> None:
-        """Run ``work`` after everything said to the worker before; from any thread."""
+        """Run ``work`` in the thread that talks to the worker, in turn; from any thread."""
         self._count(1)
 
         def settle(future: Future[Any]) -> None:
@@ -73,7 +72,7 @@ class Background:
         self._talk.submit(work).add_done_callback(settle)
 
     def pump(self, seconds: float = 0.03) -> bool:
-        """Take in what came, for at most about ``seconds``; whether there was anything."""
+        """Run posted callbacks for about ``seconds`` at most; True if there were any."""
         end = time.perf_counter() + seconds
         any_came = False
         while self._inbox and (not any_came or time.perf_counter() < end):
@@ -86,18 +85,19 @@ class Background:
             self._running += change
 
     def close(self) -> None:
-        """Take no more work; what waits is dropped."""
+        """Accept no more work, and drop what waits."""
         self._compute.shutdown(wait=False, cancel_futures=True)
         self._talk.shutdown(wait=False, cancel_futures=True)
 
 
 def sentence(error: BaseException) -> str:
-    """Turn an error into the sentence that a user sees; the log has the rest."""
+    """Return an error as a sentence for the user; unexpected ones are logged."""
     if isinstance(error, PixCellError):
         return str(error)
     log.error("unexpected error", exc_info=error)
     if isinstance(error, MemoryError):
-        return "There is not enough memory for this; close other images and try again."
+        return "Not enough memory. Close other images and try again."
     if isinstance(error, OSError) and error.strerror:
-        return f"That did not work: {error.strerror}; check the disk and try again."
-    return f"That did not work ({type(error).__name__}); try again, the log has the details."
+        return f"A file cannot be read or written: {error.strerror}. Check the disk and try again."
+    name = type(error).__name__
+    return f"An unexpected error occurred ({name}). Try again. The log has the details."

@@ -30,11 +30,11 @@ from napari_pixcell.cells.ihc.table import (
     picture_row,
     write_table,
 )
+from napari_pixcell.engine.requests import LARGEST_SEARCH
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.families import get_family
 from napari_pixcell.slides.region import Region
 from napari_pixcell.studio.cells.layouts import Layouts
-from napari_pixcell.studio.cells.segmentation import LARGEST_SEARCH
 from napari_pixcell.studio.notices import Notices
 from napari_pixcell.studio.regions.item import RegionItem
 from napari_pixcell.studio.regions.regions import Regions
@@ -53,72 +53,37 @@ FROM_LAYOUT, FOUND = "its layout", "found in it"
 
 @dataclass(frozen=True, eq=False)
 class MeasuredPlace:
-    """What is measured, captured at the request.
-
-    Parameters
-    ----------
-    name : str
-        Name in the table.
-    number : int
-        Number of its region.
-    slide : str
-        Key of the slide.
-    region : Region
-        Where the region was.
-    mpp : float
-        Pixel size of the slide in µm.
-    """
+    """What is measured, captured at the request."""
 
     name: str
     number: int
     slide: str
     region: Region
-    mpp: float
+    mpp: float  # of the slide, in µm
 
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """A measured picture.
+    """A measured picture."""
 
-    Parameters
-    ----------
-    number : int
-        Number of the row, from 1.
-    place : MeasuredPlace
-        Its origin.
-    labels : array, (height, width)
-        Its nuclei.
-    staining : IhcMeasurement
-        Measured values of the picture and of each nucleus.
-    thresholds : Thresholds
-        Thresholds of its scores.
-    nuclei_from : str
-        Origin of the nuclei, in words.
-    layout : array, optional
-        The region's own layout, if the nuclei are a copy of it.
-    """
-
-    number: int
+    number: int  # number of the row, from 1
     place: MeasuredPlace
-    labels: NDArray[Any]
-    staining: IhcMeasurement
+    labels: NDArray[Any]  # (height, width): its nuclei
+    staining: IhcMeasurement  # measured values of the picture and of each nucleus
     thresholds: Thresholds
-    nuclei_from: str
-    layout: NDArray[Any] | None = None
+    nuclei_from: str  # origin of the nuclei, in words
+    layout: NDArray[Any] | None = None  # the region's own layout, if the nuclei are a copy of it
 
     @property
     def name(self) -> str:
-        """Name in the table."""
         return self.place.name
 
     @property
     def scores(self) -> Scores:
-        """Its scores at the present thresholds."""
         return self.staining.score(self.thresholds)
 
     @property
     def row(self) -> Row:
-        """Its row of the table."""
         return picture_row(self.name, self.staining, self.thresholds, self.nuclei_from)
 
 
@@ -132,25 +97,9 @@ class MeasureTask(Task):
 
 @dataclass(eq=False)
 class Measures:
-    """The measured pictures of a session.
+    """The measured pictures of a session."""
 
-    Its fields are the parts of the session that it uses.
-
-    Attributes
-    ----------
-    changed : Signal
-        Other rows, other thresholds, or another selected row.
-    rows : list of Measured
-        Oldest first.
-    chosen : Measured or None
-        The row whose nuclei are coloured.
-    thresholds : Thresholds
-        The same for all rows, so that they can be compared.
-    coloured : bool
-        Whether the nuclei are coloured by their class.
-    """
-
-    changed = Signal()
+    changed = Signal()  # other rows, other thresholds, or another selected row
 
     slides: Slides
     regions: Regions
@@ -163,17 +112,15 @@ class Measures:
     def __post_init__(self) -> None:
         self._numbers = itertools.count(1)
         self.rows: list[Measured] = []
-        self.chosen: Measured | None = None
-        self.thresholds = Thresholds()
-        self.coloured = True
+        self.chosen: Measured | None = None  # the row whose nuclei are coloured
+        self.thresholds = Thresholds()  # the same for all rows, so that they can be compared
+        self.coloured = True  # whether the nuclei are coloured by their class
 
     @property
     def busy(self) -> int:
-        """Number of measurements under way."""
         return len(self.tasks.of(MeasureTask))
 
     def why_not(self) -> str:
-        """Return why the active region's tissue cannot be measured now; empty if it can."""
         item = self.regions.active
         if not self.slides.ready:
             return "Open a slide whose pixel size is known first"
@@ -182,12 +129,10 @@ class Measures:
         return "Segmenting nuclei…" if item.layout_busy else ""
 
     def why_not_variant(self) -> str:
-        """Return why no variant can be measured now; empty if one can."""
         return "" if self.seen_variant is not None else "Show a variant of this region first"
 
     @property
     def seen_variant(self) -> Result | None:
-        """The variant of the active region that is shown."""
         item = self.regions.active
         return self.gallery.shown_in(item.number) if item is not None else None
 
@@ -275,7 +220,6 @@ class Measures:
         nuclei_from: str,
         layout: NDArray[Any] | None = None,
     ) -> Measured:
-        """Add a row, and select it."""
         row = Measured(
             next(self._numbers), place, labels, staining, self.thresholds, nuclei_from, layout
         )
@@ -284,12 +228,10 @@ class Measures:
         return row
 
     def choose(self, row: Measured | None) -> None:
-        """Select a row; its nuclei are coloured."""
         self.chosen = row
         self.changed.emit()
 
     def remove(self, *rows: Measured) -> None:
-        """Remove rows."""
         self.rows = [row for row in self.rows if row not in rows]
         if self.chosen not in self.rows:
             self.chosen = self.rows[-1] if self.rows else None
@@ -298,11 +240,9 @@ class Measures:
         self.changed.emit()
 
     def clear(self) -> None:
-        """Remove all rows."""
         self.remove(*self.rows)
 
     def colour(self, on: bool) -> None:
-        """Colour the nuclei of the selected row by their class, or not."""
         self.coloured = on
         self.changed.emit()
 
@@ -329,16 +269,13 @@ class Measures:
         self.set_thresholds(Thresholds(*(step * BIN for step in steps)))
 
     def as_text(self, rows: list[Measured]) -> str:
-        """Return rows as tab-separated text for the clipboard."""
         return as_text(COLUMNS, (row.row for row in rows), "\t")
 
     def save(self, path: Path) -> None:
-        """Write all rows as CSV."""
         rows = [row.row for row in self.rows]
         self._write(path, lambda: write_table(path, COLUMNS, rows))
 
     def save_nuclei(self, path: Path, row: Measured) -> None:
-        """Write the nuclei of a row as CSV."""
         self._write(
             path,
             lambda: write_table(path, NUCLEI_COLUMNS, nuclei_rows(row.staining, row.thresholds)),

@@ -23,31 +23,16 @@ from napari_pixcell.words import file_size
 
 @dataclass(frozen=True)
 class ModelRow:
-    """A family in the model manager.
-
-    Parameters
-    ----------
-    family : WeightSet
-        The family.
-    state : str
-        ``bundled``, ``installed``, or what is missing.
-    installed : bool
-        Whether it can be used.
-    gated : bool
-        Whether access must be requested.
-    verdict : str
-        How it will run on this machine.
-    """
+    """A family in the model manager."""
 
     family: WeightSet
-    state: str
+    state: str  # ``bundled``, ``installed``, or what is missing
     installed: bool
-    gated: bool
-    verdict: str
+    gated: bool  # whether access must be requested
+    verdict: str  # how it will run on this machine
 
     @property
     def size(self) -> str:
-        """Size of all files in words."""
         return file_size(self.family.bytes)
 
 
@@ -58,7 +43,7 @@ class ModelTask(Task):
     counted: ClassVar[bool] = False
 
 
-class ModelManager:
+class ModelManagerState:
     """Lists families, and downloads, removes, exports and imports their files.
 
     Everything that takes time runs in a thread of its own, so that nothing waits for a long
@@ -70,21 +55,14 @@ class ModelManager:
         Background work of the session.
     installed : callable
         Called when the installed models may have changed.
-
-    Attributes
-    ----------
-    changed : Signal
-        Anything that the manager shows.
-    problem, note : str
-        The last error, or the last result.
     """
 
-    changed = Signal()
+    changed = Signal()  # anything that the manager shows
 
     def __init__(self, tasks: Tasks, installed: Callable[[], None]) -> None:
         self._tasks = tasks
         self._installed = installed
-        self.problem = self.note = ""
+        self.problem = self.note = ""  # the last error, or the last result
 
     @property
     def _task(self) -> ModelTask | None:
@@ -92,7 +70,6 @@ class ModelManager:
 
     @property
     def busy(self) -> bool:
-        """True while something is under way."""
         return self._task is not None
 
     @property
@@ -102,7 +79,6 @@ class ModelManager:
         return (task.done, task.total, task.message) if task is not None else None
 
     def rows(self) -> list[ModelRow]:
-        """Return every family, and Cellpose, with its state."""
         machine = this_machine()
         return [self._row(family, machine) for family in weight_sets().values()]
 
@@ -153,7 +129,6 @@ class ModelManager:
         self._start(work)
 
     def export(self, name: str, folder: Path) -> None:
-        """Copy a family to a folder, for a machine without internet."""
         family = get_weight_set(name)
 
         def work(task: ModelTask) -> str:
@@ -163,8 +138,6 @@ class ModelManager:
         self._start(work)
 
     def import_(self, folder: Path) -> None:
-        """Import a folder that :meth:`export` made."""
-
         def work(task: ModelTask) -> str:
             import_folder(folder, self._teller(task))
             return "The folder was checked and imported."
@@ -189,8 +162,6 @@ class ModelManager:
             self.changed.emit()
 
     def _teller(self, task: ModelTask) -> Callable[..., None]:
-        """Return what records progress in a thread."""
-
         def tell(done: int, total: int, message: str = "") -> None:
             task.done, task.total, task.message = done, total, message
             self._tasks.background.post(self.changed.emit)

@@ -13,22 +13,14 @@ from napari_pixcell.studio.settings import Settings
 from napari_pixcell.studio.tasks import Tasks
 
 if TYPE_CHECKING:
-    from napari_pixcell.studio.model_manager import ModelManager
+    from napari_pixcell.studio.model_manager import ModelManagerState
 
 
 @dataclass(eq=False)
 class InstalledModels:
-    """The selected family: what of it is missing here, and which encoder it has.
+    """The selected family: what of it is missing here, and which encoder it has."""
 
-    Attributes
-    ----------
-    checked : Signal
-        Another family is selected, or files came or went.
-    missing : list of str
-        Parts of the selected family that are not installed.
-    """
-
-    checked = Signal()
+    checked = Signal()  # another family is selected, or files came or went
 
     settings: Settings
     tasks: Tasks
@@ -39,14 +31,12 @@ class InstalledModels:
         self.settings.events.family.connect(self.check, max_args=0)
 
     def check(self) -> None:
-        """Look again at what is installed."""
         self._encoders.clear()
         family = self.settings.model
         self.missing = [part.hub_id or part.kind for part in missing(family)]
         self.checked.emit()
 
     def why_not(self) -> str:
-        """Return that the selected family is not installed; empty if it is."""
         return f"{self.settings.model.title} is not installed" if self.missing else ""
 
     @property
@@ -58,8 +48,9 @@ class InstalledModels:
         return self._encoders[family.name]
 
     @cached_property
-    def manager(self) -> ModelManager:
-        """The model manager's state, made at its first use."""
-        from napari_pixcell.studio.model_manager import ModelManager  # imports the hub's client
+    def manager(self) -> ModelManagerState:
+        from napari_pixcell.studio.model_manager import (
+            ModelManagerState,  # imports the hub's client
+        )
 
-        return ModelManager(self.tasks, self.check)
+        return ModelManagerState(self.tasks, self.check)

@@ -11,17 +11,9 @@ from napari_pixcell.errors import PixCellError
 
 
 class Notices:
-    """The message of each section: a problem or a note.
+    """The message of each section: a problem or a note."""
 
-    Attributes
-    ----------
-    changed : Signal
-        Anything that the dock shows has changed.
-    problems, notes : dict of str to str
-        Messages by section.
-    """
-
-    changed = Signal()
+    changed = Signal()  # anything that the dock shows has changed
 
     def __init__(self) -> None:
         self.problems: dict[str, str] = {}

@@ -13,7 +13,6 @@ from napari_pixcell.studio.cells.inventing import Invention
 from napari_pixcell.studio.cells.layout_files import LayoutFiles
 from napari_pixcell.studio.cells.layouts import Layouts
 from napari_pixcell.studio.cells.segmentation import Segmentation
-from napari_pixcell.studio.client import Client
 from napari_pixcell.studio.datasets.datasets import Datasets
 from napari_pixcell.studio.generation.generator import Generator
 from napari_pixcell.studio.generation.grids import Grids
@@ -36,7 +35,7 @@ from napari_pixcell.studio.styles.embedder import Embedder
 from napari_pixcell.studio.styles.embeddings import RegionEmbeddings
 from napari_pixcell.studio.styles.library import Styles
 from napari_pixcell.studio.styles.styles import RegionStyles
-from napari_pixcell.studio.tasks import Tasks
+from napari_pixcell.studio.tasks import Client, Tasks
 
 T = TypeVar("T")
 
@@ -44,21 +43,23 @@ T = TypeVar("T")
 class Session:
     """The state of the studio, without Qt: it *has* its parts, and does nothing itself.
 
-    Every method of a part returns at once. What takes time is a task, whose outcome comes with
-    :meth:`pump`, which the owner of the main thread calls. Nothing raises for what a user did: the
-    sentence goes to :attr:`notices`, under the name of the section it belongs to.
+    A part is a dataclass whose fields are the parts that it uses.
+
+    Every method of a part returns at once. Whatever takes time is a task, whose outcome is
+    delivered by :meth:`pump`, which the owner of the main thread calls. Mistakes of a user raise
+    nothing: their messages go to :attr:`notices`, under the name of their section.
 
     Parameters
     ----------
     client : Client
         Runs the requests.
     cache : EmbeddingCache, optional
-        Where embeddings are kept; by default the user's own.
+        Cache of embeddings; by default the user's own.
 
     Attributes
     ----------
     changed : Signal
-        Anything that the dock shows.
+        Anything that the dock shows has changed.
     """
 
     def __init__(self, client: Client, cache: EmbeddingCache | None = None) -> None:
@@ -73,7 +74,8 @@ class Session:
         self.regions = self._make(Regions)
         self.gallery = Gallery(self.background, self.notices)
         self.exporter = self._make(Exporter)
-        self.embedder = Embedder(self.tasks, cache or EmbeddingCache())
+        self.cache = cache or EmbeddingCache()
+        self.embedder = self._make(Embedder)
         self.embeddings = self._make(RegionEmbeddings)
         self.library = self._make(Styles)
         self.styles = self._make(RegionStyles)
@@ -120,7 +122,7 @@ class Session:
         self.regions.fit()
         self.changed.emit()
 
-    # -- all of it -------------------------------------------------------------------------
+    # -- all parts -------------------------------------------------------------------------
 
     def cancel(self) -> None:
         """Cancel what runs: the first of these parts that has something to cancel."""
@@ -143,7 +145,7 @@ class Session:
         self.notices.note("slide", "Memory was released. The next request loads the model again.")
 
     def pump(self) -> bool:
-        """Take in what came from threads and worker; called often, in the main thread."""
+        """Deliver results of threads and worker; called often, in the main thread."""
         came = self.background.pump()
         self.queue.flush()
         self.generator.tick()

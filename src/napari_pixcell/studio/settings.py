@@ -1,4 +1,4 @@
-"""How variants are made: the fields of the Generate and Layout sections."""
+"""How variants are generated: the fields of the Generate and Layout sections."""
 
 from __future__ import annotations
 
@@ -11,62 +11,23 @@ from psygnal import SignalGroupDescriptor
 from napari_pixcell.cells.methods import CELLPOSE_MODEL, SegmentMethod
 from napari_pixcell.engine.presets import EXACT, get_preset
 from napari_pixcell.engine.request_values import MAX_SEED, GenerateRequest
-from napari_pixcell.engine.requests import GenerationSettings
+from napari_pixcell.engine.requests import STAIN_STRENGTH, GenerationSettings
 from napari_pixcell.models.catalogue import DEMO, Family
 from napari_pixcell.models.families import get_family
-from napari_pixcell.studio.stains.sources import INVERSION, STRENGTH
 
 NOTHING, TISSUE, SHOWN = "nothing", "tissue", "shown"
 STARTS = {NOTHING: "nothing", TISSUE: "the tissue", SHOWN: "the variant shown"}
+INVERSION, NOISE = "inversion", "noise"
+STAIN_FROM = {
+    INVERSION: "tissue, inverted to noise",
+    TISSUE: "tissue with added noise",
+    NOISE: "noise, as published",
+}
 
 
 @dataclass
 class Settings:
-    """Settings of the next generation; ``settings.events`` tells of changes.
-
-    Parameters
-    ----------
-    family : str
-        Name of the family.
-    count, seed : int
-        Number of variants; seed of the first.
-    steps : int
-        Denoising steps.
-    preset : str
-        What is left out to be faster, see :mod:`napari_pixcell.engine.presets`.
-    guidance : float, optional
-        How closely the style is followed; by default as the family wants it, which may be
-        otherwise with a layout: see :meth:`guidance_with`.
-    layout_strength, layout_until : float
-        How strongly the layout acts (0 to 2), and in which part of the steps (0 to 1).
-    segment_method, segment_model : str
-        By which method nuclei are found, and by which model of Cellpose.
-    cell_diameter : float
-        Of a typical cell in µm, for Cellpose; 0 for cells of any size.
-    flow_threshold, cellprob_threshold, sensitivity, smallest_um2 : float
-        How many cells are found, see :class:`napari_pixcell.cells.methods.SegmentMethod`.
-    keep_cells : bool
-        Whether cells that are there stay when others are found.
-    start_from : str
-        What a generation starts from, one of :data:`STARTS`.
-    strength : float
-        How much of that changes, 0 to 1.
-    only_part : bool
-        Whether only the marked part of it changes.
-    feather_um : float
-        How far around that part the new picture fades into the old one, in µm.
-    previews : bool
-        Whether pictures are shown while they are made.
-    grid_seeds, grid_guidance, grid_layout, grid_steps, grid_strength : int, str
-        What a grid sweeps: so many seeds, and values as they were written, such as “1, 2”.
-    grid_styles : int
-        Steps through the blend of styles, where there is one.
-    stains : str
-        Names of the chosen families that stain, with commas between.
-    stain_from, stain_strength : str, float
-        What stains are made from, one of :data:`napari_pixcell.studio.stains.sources.STAIN_FROM`,
-        and how much of that changes.
-    """
+    """Settings of the next generation; ``settings.events`` signals changes."""
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
 
@@ -75,45 +36,45 @@ class Settings:
     seed: int = 1234
     steps: int = DEMO.steps
     preset: str = EXACT.name
+    # Guidance scale; by default the family's, which may differ with a layout
     guidance: float | None = None
-    layout_strength: float = 1.0
-    layout_until: float = 1.0
+    layout_strength: float = 1.0  # 0 to 2
+    layout_until: float = 1.0  # fraction of the steps in which the layout acts, 0 to 1
     segment_method: str = "builtin"
     segment_model: str = CELLPOSE_MODEL
-    cell_diameter: float = 0.0
+    cell_diameter: float = 0.0  # of a typical cell, in µm, for Cellpose; 0 for any size
+    # These decide how many cells are segmented, see SegmentMethod.
     flow_threshold: float = SegmentMethod.flow_threshold
     cellprob_threshold: float = SegmentMethod.cellprob_threshold
     sensitivity: float = SegmentMethod.sensitivity
     smallest_um2: float = SegmentMethod.smallest_um2
-    keep_cells: bool = False
-    start_from: str = NOTHING
-    strength: float = 0.6
-    only_part: bool = False
-    feather_um: float = 8.0
-    previews: bool = True
+    keep_cells: bool = False  # segmentation and invention keep the cells of the layout
+    start_from: str = NOTHING  # what a generation starts from, one of STARTS
+    strength: float = 0.6  # how much of the start changes, 0 to 1
+    only_part: bool = False  # only the marked area changes
+    feather_um: float = 8.0  # width of the transition around the marked area
+    previews: bool = True  # pictures are shown while they are generated
+    # A grid sweeps this number of seeds, and values as the user wrote them, such as “1, 2”.
     grid_seeds: int = 3
     grid_guidance: str = ""
     grid_layout: str = ""
     grid_steps: str = ""
     grid_strength: str = ""
-    grid_styles: int = 1
-    stains: str = ""
-    stain_from: str = INVERSION
-    stain_strength: float = STRENGTH
+    grid_styles: int = 1  # steps through a blend of styles
+    stains: str = ""  # names of the selected stains, separated by commas
+    stain_from: str = INVERSION  # what stains start from, one of STAIN_FROM
+    stain_strength: float = STAIN_STRENGTH  # how much of that changes, 0 to 1
 
     @property
     def model(self) -> Family:
-        """The chosen family."""
         return get_family(self.family)
 
     @property
     def takes_layout(self) -> bool:
-        """True if the selected family supports layouts."""
         return self.model.takes_layout
 
     @property
     def segmenting(self) -> SegmentMethod:
-        """How nuclei are found."""
         return SegmentMethod(
             self.segment_method,
             self.segment_model,
@@ -125,23 +86,21 @@ class Settings:
         )
 
     def new_seed(self) -> None:
-        """Draw a seed."""
         self.seed = random.randrange(MAX_SEED + 1)
 
     def use_family(self, name: str) -> None:
-        """Choose a family and its defaults."""
         family = get_family(name)
         self.family = name
         self.steps = get_preset(self.preset).steps_of(family.steps)
         self.guidance = None
 
     def use_preset(self, name: str) -> None:
-        """Choose how much is left out to be faster, and so many steps as that wants."""
+        """Select a preset, and its number of steps."""
         self.preset = name
         self.steps = get_preset(name).steps_of(self.model.steps)
 
     def guidance_with(self, layout: bool) -> float:
-        """Give the guidance with or without a layout: the user's, else the family's."""
+        """Return the guidance scale with or without a layout: the user's, else the family's."""
         if self.guidance is not None:
             return self.guidance
         return self.model.layout_guidance if layout else self.model.guidance
@@ -159,7 +118,7 @@ class Settings:
         )
 
     def use(self, request: GenerateRequest, seed: bool = False) -> None:
-        """Take the settings of a request over, its seed only if asked to."""
+        """Use the settings of a request, with its seed if ``seed``."""
         self.family = request.family
         self.preset, self.steps, self.guidance = request.preset, request.steps, request.guidance
         self.layout_strength = request.layout_strength
@@ -169,7 +128,7 @@ class Settings:
             self.seed = request.seed
 
     def _use_start(self, request: GenerateRequest) -> None:
-        """Take over how much changes and where; a record does not say what it started from."""
+        """Use strength and area of a request; its record does not name the kind of start."""
         if request.start is None:
             self.start_from, self.only_part = NOTHING, False
             return

@@ -5,24 +5,99 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from psygnal import Signal
 
 from napari_pixcell.engine.events import Embedding, Event, Failure, Finished
-from napari_pixcell.engine.styles.similarity import Match, best_matches
+from napari_pixcell.engine.styles.similarity import Match, SurveyGrid, best_matches
 from napari_pixcell.engine.styles.survey import Survey, SurveyBatch
+from napari_pixcell.models.catalogue import Family
 from napari_pixcell.models.store import encoder_identity
+from napari_pixcell.slides.region import Region
 from napari_pixcell.studio.models import InstalledModels
 from napari_pixcell.studio.regions.item import RegionItem
 from napari_pixcell.studio.regions.regions import Regions
 from napari_pixcell.studio.settings import Settings
-from napari_pixcell.studio.similar_job import BATCH_S, LARGEST_BATCH, Similar, SimilarTask, Step
 from napari_pixcell.studio.slides import Slides
 from napari_pixcell.studio.styles.embedder import Embedder
 from napari_pixcell.studio.styles.styles import RegionStyles
-from napari_pixcell.studio.tasks import Tasks
+from napari_pixcell.studio.tasks import Task, Tasks
 
 BEST = 6
+# Positions of one request. It takes about a second, so that generations can run in between.
+FIRST_BATCH, LARGEST_BATCH, BATCH_S = 4, 8, 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class Similar:
+    """Where a slide resembles a region."""
+
+    number: int  # of the region that the slide was compared with
+    region: Region
+    slide: Any
+    grid: SurveyGrid
+    # (rows, columns): similarity at each position, 0 to 1; NaN for glass and for what is
+    # not compared yet
+    heat: NDArray[np.float32]
+    seen: int  # positions that were compared
+    total: int
+    unreadable: int  # positions that could not be read
+    # The most similar positions, best first, with their tissue, uint8 (side, side, 3)
+    best: list[tuple[Match, NDArray[np.uint8]]]
+
+    @property
+    def complete(self) -> bool:
+        return self.seen + self.unreadable >= self.total
+
+    def sentence(self, name: str) -> str:
+        """Return the result in words; ``name`` is the region's."""
+        parts = [f"Most similar to {name}" if self.best else f"Nothing else here resembles {name}"]
+        if not self.complete:
+            parts.append(f"{self.seen:,} of {self.total:,} positions compared")
+        if self.unreadable:
+            parts.append(f"{self.unreadable:,} could not be read")
+        return " · ".join(parts)
+
+
+@dataclass(eq=False, kw_only=True)
+class SimilarTask(Task):
+    """A search under way."""
+
+    number: int  # of the region that the slide is compared with
+    region: Region
+    slide: Any  # the slide that is searched
+    family: Family  # its encoder is used
+    wanted: NDArray[np.float32]  # (..., dimension): the region's embeddings
+    section: str = "region"
+    survey: Survey | None = None  # once it has begun
+    asked: float = 0.0  # when the last request was sent
+    batch: int = FIRST_BATCH
+
+    def progress(self, done: int, total: int, message: str = "") -> None:
+        """Do nothing: progress counts positions, not the tiles of one request."""
+
+    def note(self, done: int, total: int) -> None:
+        """Record the number of positions that were compared."""
+        super().progress(done, total)
+
+    def sentence(self) -> str:
+        if not self.total:
+            return "Finding tissue…"
+        left = f" · {self.clock.left}" if self.clock.left else ""
+        return f"Searching… {self.done:,} of {self.total:,} positions{left}"
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """The next positions of a search, and its result so far."""
+
+    batch: SurveyBatch | None
+    found: Similar | None
+    done: int = 0
+    total: int = 0
 
 
 @dataclass(eq=False)
@@ -31,20 +106,9 @@ class SimilarTissue:
 
     Embeddings are kept in memory and on disk: the next search on the same slide reuses them, and
     needs no worker if all are known.
-
-    Its fields are the parts of the session that it uses.
-
-    Attributes
-    ----------
-    changed : Signal
-        Progress, or another result.
-    found : Similar or None
-        The last result; during a search, what is known so far.
-    shown : bool
-        Whether the map is shown on the slide.
     """
 
-    changed = Signal()
+    changed = Signal()  # progress, or another result
 
     slides: Slides
     models: InstalledModels
@@ -58,13 +122,12 @@ class SimilarTissue:
         self._background = self.tasks.background
         self._survey: tuple[str | None, Survey] | None = None  # encoder, and its survey
         self.job: SimilarTask | None = None
-        self.found: Similar | None = None
-        self.shown = True
+        self.found: Similar | None = None  # the last result; during a search, the result so far
+        self.shown = True  # whether the map is shown on the slide
         self.regions.changed.connect(self._follow)
         self.slides.changed.connect(self._follow)
 
     def why_not(self) -> str:
-        """Return why no search can start now; empty if one can."""
         item = self.regions.active
         if not self.slides.ready:
             return "Open a slide whose pixel size is known first"
@@ -105,7 +168,7 @@ class SimilarTissue:
         self.changed.emit()
 
     def cancel(self) -> bool:
-        """Stop at once, and show what is known so far; True if a search was under way."""
+        """Stop at once, and show the result so far; True if a search was under way."""
         task, self.job = self.job, None
         if task is None:
             return False
@@ -123,19 +186,17 @@ class SimilarTissue:
         return True
 
     def show(self, shown: bool) -> None:
-        """Show or hide the map."""
         if shown != self.shown:
             self.shown = shown
             self.changed.emit()
 
     def forget(self) -> None:
-        """Remove the result; the next search is fast all the same."""
+        """Remove the result; the embeddings stay for the next search."""
         self.cancel()
         self.found = None
         self.changed.emit()
 
     def add_region(self, place: Match) -> RegionItem | None:
-        """Add a region at a position of the result."""
         region = place.region
         return self.regions.add((region.x + region.width / 2, region.y + region.height / 2))
 
@@ -151,7 +212,7 @@ class SimilarTissue:
             self.styles.set(added.number)
 
     def _follow(self) -> None:
-        """Drop what is about another slide, or about a region that is gone or elsewhere."""
+        """Drop a search or result of another slide, or of a region that was moved or removed."""
         slide = self.slides.current
         for about in (self.job, self.found):
             if about is not None:
@@ -176,7 +237,7 @@ class SimilarTissue:
         return survey
 
     def _step(self, task: SimilarTask, last: tuple[SurveyBatch, Embedding] | None = None) -> Step:
-        """Record what came in, read the next positions, and rank what is known."""
+        """Record embeddings, read the next positions, and rank the known ones."""
         survey = task.survey
         if survey is None:  # stopped before it began
             return Step(None, None)
@@ -208,10 +269,10 @@ class SimilarTissue:
 
     def _compute(self, task: SimilarTask, work: Callable[[], Step]) -> None:
         self._background.compute(
-            work, lambda step: self._go_on(task, step), lambda text: self._failed(task, text)
+            work, lambda step: self._continue(task, step), lambda text: self._failed(task, text)
         )
 
-    def _go_on(self, task: SimilarTask, step: Step) -> None:
+    def _continue(self, task: SimilarTask, step: Step) -> None:
         if self.job is not task:
             return
         task.note(step.done, step.total)

@@ -13,34 +13,22 @@ from napari_pixcell.studio.notices import Notices
 
 @dataclass(eq=False)
 class Slides:
-    """The current slide; others that were open keep their regions until they come back.
+    """The current slide; others that were open keep their regions until they come back."""
 
-    Attributes
-    ----------
-    changed : Signal
-        Another slide is current, or none.
-    current : Slide or None
-        The current one.
-    key : str
-        What regions and results know it by.
-    """
-
-    changed = Signal()
+    changed = Signal()  # another slide is current, or none
 
     background: Background
     notices: Notices
 
     def __post_init__(self) -> None:
         self.current: Any = None
-        self.key = ""
+        self.key = ""  # identifies it in regions and results
 
     @property
     def ready(self) -> bool:
-        """True if there is a slide whose pixel size is known."""
         return self.current is not None and self.current.mpp is not None
 
     def why_not(self) -> str:
-        """Return why nothing can be done with the slide yet; empty if it is ready."""
         if self.current is None:
             return "Open a slide first"
         return "" if self.ready else "Set the pixel size first"

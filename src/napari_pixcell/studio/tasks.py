@@ -1,4 +1,4 @@
-"""Background work: one way to run it, follow its progress, cancel it and know what is busy."""
+"""Background work: one way to run it, follow its progress and cancel it."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import Any, ClassVar, Literal, Protocol, TypeVar
 
 from psygnal import Signal
 
 from napari_pixcell.datasets.recipe.request import AnyRequest
 from napari_pixcell.engine.events import Event, Failure, Finished, Progress
 from napari_pixcell.studio.background import Background, sentence
-from napari_pixcell.studio.client import Client, JobHandle
 from napari_pixcell.studio.notices import Notices
 from napari_pixcell.words import duration
 
@@ -21,6 +20,26 @@ State = Literal["waiting", "running", "done", "failed", "cancelled"]
 K = TypeVar("K", bound="Task")
 T = TypeVar("T")
 SHOWN_EVERY_S = 0.15  # progress of work in threads
+
+
+class JobHandle(Protocol):
+    """Handle of a submitted request."""
+
+    def cancel(self) -> None:
+        """Stop between two steps."""
+
+
+class Client(Protocol):
+    """Runs requests, one after another."""
+
+    def submit(self, request: AnyRequest, on_event: Any = None, previews: bool = True) -> JobHandle:
+        """Queue a request; ``on_event`` receives its events in some thread."""
+
+    def restart(self) -> None:
+        """Release all memory; the next request starts afresh."""
+
+    def close(self) -> None:
+        """Stop for good."""
 
 
 class CancelledTask(Exception):
@@ -57,7 +76,6 @@ class Clock:
         return self.left_with(0)
 
     def left_with(self, more: int) -> str:
-        """Return the remaining time with ``more`` steps or windows to follow."""
         pace = self.pace
         seconds = 0.0 if pace is None else pace * (self._total - self._done + more)
         return f"{duration(seconds)} left" if seconds >= 0.5 else ""
@@ -65,57 +83,33 @@ class Clock:
 
 @dataclass(eq=False, kw_only=True)
 class Task:
-    """One piece of background work: what it does, how far it is and how it ends.
-
-    Parameters
-    ----------
-    section : str
-        Section of the dock that shows its errors.
-    message : str
-        What it does now.
-    state : str
-        ``waiting``, ``running``, ``done``, ``failed`` or ``cancelled``.
-    done, total : int
-        Progress; a total of 0 means that it is unknown.
-    cancelled : bool
-        The user asked it to stop. It may still be running.
-    problem : str
-        Why it failed.
-    handle : JobHandle, optional
-        Its request at the worker.
-    clock : Clock
-        Its pace.
-    """
+    """One piece of background work: what it does, how far it is and how it ends."""
 
     counted: ClassVar[bool] = True  # a session that runs it is busy
 
-    section: str = ""
+    section: str = ""  # section of the dock that shows its errors
     message: str = ""
-    state: State = "running"
-    done: int = 0
+    state: State = "running"  # ``waiting``, ``running``, ``done``, ``failed`` or ``cancelled``
+    done: int = 0  # of ``total``, which is 0 if it is unknown
     total: int = 0
-    cancelled: bool = False
+    cancelled: bool = False  # the user asked it to stop; it may still be running
     problem: str = ""
     handle: JobHandle | None = None
     clock: Clock = field(default_factory=Clock)
 
     @property
     def over(self) -> bool:
-        """True if nothing more will come of it."""
         return self.state in ("done", "failed", "cancelled")
 
     @property
     def can_cancel(self) -> bool:
-        """True if it can still be cancelled."""
         return not (self.over or self.cancelled)
 
     def progress(self, done: int, total: int, message: str = "") -> None:
-        """Record progress."""
         self.clock.note(done, total)
         self.done, self.total, self.message = done, total, message or self.message
 
     def sentence(self) -> str:
-        """Return what it does and how long it will take."""
         if self.cancelled:
             return "Cancelling…"
         if not self.total or not self.done:
@@ -138,16 +132,9 @@ class Tasks:
         Threads of the session.
     notices : Notices
         Shows errors.
-
-    Attributes
-    ----------
-    changed : Signal
-        A task started, progressed or ended.
-    running : list of Task
-        In the order of their start.
     """
 
-    changed = Signal()
+    changed = Signal()  # a task started, progressed or ended
 
     def __init__(self, client: Client, background: Background, notices: Notices) -> None:
         self.client = client
@@ -158,7 +145,7 @@ class Tasks:
 
     @property
     def busy(self) -> bool:
-        """True while anything runs or an outcome is still to be taken in."""
+        """True while anything runs or an outcome was not delivered yet."""
         return self.background.busy or any(task.counted for task in self.running)
 
     def start(self, task: K) -> K:
@@ -170,7 +157,7 @@ class Tasks:
         return task
 
     def end(self, task: Task, problem: str = "") -> None:
-        """Note that a task is over; ``problem`` is shown in its section. Does nothing twice."""
+        """Record that a task is over; ``problem`` is shown in its section. Does nothing twice."""
         if task not in self.running:
             return
         self.running.remove(task)
@@ -186,7 +173,6 @@ class Tasks:
         return [task for task in self.running if isinstance(task, kind)]
 
     def is_running(self, task: Task | None) -> bool:
-        """True until a task has ended."""
         return task in self.running
 
     def cancel(self, task: Task) -> None:
@@ -202,7 +188,7 @@ class Tasks:
         self.background.talk(lambda: task.handle.cancel() if task.handle else None)
 
     def drop(self, task: Task | None) -> None:
-        """Cancel a task that nobody waits for any more, and forget it at once."""
+        """Cancel a task whose outcome is no longer needed, and forget it at once."""
         if task is not None and task in self.running:
             task.cancelled = True
             self.interrupt(task)

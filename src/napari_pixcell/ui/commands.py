@@ -14,8 +14,7 @@ from qtpy.QtWidgets import QAbstractButton
 
 from napari_pixcell.ui.dock import PixCellStudio
 from napari_pixcell.ui.docked import find_or_open
-from napari_pixcell.ui.help_menu import KEYS, show_words
-from napari_pixcell.ui.key_table import key_list
+from napari_pixcell.ui.key_table import KEYS, key_list, show_words
 from napari_pixcell.ui.review.dock import open_review
 
 
@@ -89,9 +88,9 @@ COMMANDS: dict[str, tuple[str, str | Callable[[PixCellStudio], Any]]] = {
     "series_of_styles": ("Generate series between two styles", "style_.blending.series_button"),
     "save_style": ("Save style", "style_.save_button"),
     "style_from_picture": ("Use style of an image", _style_from_image),
-    "segment": ("Segment nuclei in the active region", "layout_.finding.segment_button"),
+    "segment": ("Segment nuclei in the active region", "layout_.segmentation.segment_button"),
     "mark_part": ("Mark area of the region", "layout_.area.mark_button"),
-    "change_part": ("Mark area to regenerate", _unfold("generate", "starting.mark_button")),
+    "change_part": ("Mark area to regenerate", _unfold("generate", "start.mark_button")),
     "paint": ("Paint cells", _tool("paint")),
     "outline": ("Outline cells", _tool("outline")),
     "stamp": ("Stamp nuclei", _tool("stamp")),
@@ -102,7 +101,7 @@ COMMANDS: dict[str, tuple[str, str | Callable[[PixCellStudio], Any]]] = {
     "vary_cells": ("Vary cells of the active region", "layout_.inventing.vary_button"),
     "show_condition": ("Show or hide model input", "layout_.condition"),
     "generate": ("Generate variants of the active region", "generate.generate_button"),
-    "generate_grid": ("Generate grid of settings", "generate.grid.go"),
+    "generate_grid": ("Generate grid of settings", "generate.grid.generate_button"),
     "live": ("Switch live preview on or off", "generate.live"),
     "new_seed": ("Change seed", "generate.new_seed"),
     "cancel": ("Cancel current job", lambda studio: studio.session.cancel()),

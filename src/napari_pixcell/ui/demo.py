@@ -127,7 +127,7 @@ def _main_workflow(
         settle(0.1)
         click(studio.region.add_button)
         _wait(studio, "style", "region", until=lambda: not session.busy)
-        click(studio.layout_.finding.segment_button)
+        click(studio.layout_.segmentation.segment_button)
         _wait(studio, "layout", until=lambda: not session.busy)
     viewer.scene.camera.center = layer.data_to_world((height * 0.45, width * 0.45))
 

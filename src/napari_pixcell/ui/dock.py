@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import atexit
 from pathlib import Path
 from typing import Any
 
 import napari.viewer
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtGui import QDragEnterEvent, QDropEvent, QShowEvent
-from qtpy.QtWidgets import QComboBox, QFrame, QScrollArea, QWidget
+from qtpy.QtWidgets import QComboBox, QWidget
 
 from napari_pixcell import __version__
+from napari_pixcell.cells.reading.limits import holds_cells
 from napari_pixcell.preferences import sessions_wanted
-from napari_pixcell.studio.cells.file_kinds import holds_cells
-from napari_pixcell.studio.client import Client
 from napari_pixcell.studio.saving.folder import is_session
 from napari_pixcell.studio.session import Session
-from napari_pixcell.ui import configuration, help_menu
+from napari_pixcell.studio.tasks import Client
+from napari_pixcell.ui import configuration
+from napari_pixcell.ui.arrange import More, column, scrolled
 from napari_pixcell.ui.docked import Docked
+from napari_pixcell.ui.key_table import extend_help
 from napari_pixcell.ui.keys import Keys
 from napari_pixcell.ui.layers.link import LayerLink
 from napari_pixcell.ui.review.dock import open_review
@@ -33,18 +34,15 @@ from napari_pixcell.ui.sections.results import ResultsSection
 from napari_pixcell.ui.sections.slide import SlideSection
 from napari_pixcell.ui.sections.stain import StainSection
 from napari_pixcell.ui.sections.style import StyleSection
-from napari_pixcell.ui.widgets import LIST, More, Text, column, name_for_readers
+from napari_pixcell.ui.widgets import LIST, Text, name_for_readers
 from napari_pixcell.worker.client import WorkerClient
 
-PUMP_MS = 40
 SCROLL_BAR = 16
 NARROWEST = 320
 ABOUT = (
     f"napari-pixcell {__version__}. For research use only. Not for diagnosis. All output is "
     "synthetic and marked as such. BSD-3-Clause; model weights have their own licences."
 )
-
-_open: set[Teardown] = set()
 
 
 class PixCellStudio(Docked):
@@ -89,37 +87,22 @@ class PixCellStudio(Docked):
         stack = column(content, *self.sections, footer, spacing=3)
         stack.setContentsMargins(4, 4, 4, 4)
         stack.addStretch(1)
-        self.scroll = QScrollArea()
-        self.scroll.setWidgetResizable(True)
-        self.scroll.setFrameShape(QFrame.Shape.NoFrame)
-        self.scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.scroll.setWidget(content)
+        self.scroll = scrolled(content)
         column(self, self.scroll, self.generate.pinned).setStretch(0, 1)
 
-        self._soon = QTimer(self)
-        self._soon.setSingleShot(True)
-        self._soon.setInterval(0)
-        self._soon.timeout.connect(self.refresh)
-        self._pump = QTimer(self)
-        self._pump.setInterval(PUMP_MS)
-        self._pump.timeout.connect(self.session.pump)
-        self._pump.start()
         for made in self.findChildren(QComboBox):
             made.setStyleSheet(LIST)
         for folded in self.findChildren(More):  # its width is known only once it is shown
             folded.button.toggled.connect(lambda _: QTimer.singleShot(0, self._fit))
-        self.session.changed.connect(self._refresh_soon)
         self.keys = Keys(napari_viewer, self.session, self.link, self.region.add_region)
         self.link.at_close(configuration.link(self._configured, self._cannot_remember))
-        self.link.at_close(help_menu.extend(napari_viewer, ABOUT))
-        self.teardown = Teardown(self.session, self.link, self.keys)
-        # A closed dock gets no closeEvent (napari #8071).
-        self.destroyed.connect(self.teardown)
+        self.link.at_close(extend_help(napari_viewer, ABOUT))
+        self.run(self.session.pump, self.link.close, self.keys.close, self.session.close)
+        self.session.changed.connect(self.refresh_soon)
         self.refresh()
         name_for_readers(self)
 
     def refresh(self) -> None:
-        """Show the state of the session in every section."""
         there = self.session.slides.current is not None
         for section in self.sections:
             section.setVisible(there or section is self.slide)
@@ -145,11 +128,7 @@ class PixCellStudio(Docked):
 
     def close_session(self) -> None:
         """Release the viewer and stop the worker."""
-        self._pump.stop()
-        self.teardown()
-
-    def let_go(self) -> None:
-        self.close_session()
+        self.let_go()
 
     def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:
         if event is not None and event.mimeData().hasUrls():
@@ -173,11 +152,9 @@ class PixCellStudio(Docked):
             self.slide.open(path)
 
     def open_review(self) -> None:
-        """Open the review of the newest dataset."""
         open_review(self.viewer, self.session.datasets.newest)
 
     def _configured(self, name: str, value: Any) -> None:
-        """Apply a setting of the plugin's page in napari's preferences."""
         if name == "previews":
             self.session.settings.previews = bool(value)
         elif name == "save sessions":
@@ -185,34 +162,3 @@ class PixCellStudio(Docked):
 
     def _cannot_remember(self, sentence: str) -> None:
         self.session.notices.say("slide", sentence)
-
-    def _refresh_soon(self) -> None:
-        if not self._soon.isActive():  # a restart would postpone the refresh
-            self._soon.start()
-
-
-class Teardown:
-    """Releases the viewer and stops the worker, once.
-
-    It holds the session but not the dock, whose Python side may be gone before Qt reports it.
-    """
-
-    def __init__(self, session: Session, link: LayerLink, keys: Keys) -> None:
-        self._session = session
-        self._link = link
-        self._keys = keys
-        _open.add(self)
-
-    def __call__(self, *_: Any) -> None:
-        if self not in _open:
-            return
-        _open.discard(self)
-        self._link.close()
-        self._keys.close()
-        self._session.close()
-
-
-@atexit.register
-def _close_all() -> None:
-    for teardown in list(_open):
-        teardown()

@@ -7,8 +7,11 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from napari.viewer import Viewer
+from qtpy.compat import isalive
 from qtpy.QtCore import QEvent, QTimer
 from qtpy.QtWidgets import QWidget
+
+from napari_pixcell.ui.arrange import single_shot
 
 PLUGIN = "napari-pixcell"
 PUMP_MS = 40
@@ -55,10 +58,7 @@ class Docked(QWidget):
         *release : callable
             Called once when the dock is gone; see :class:`Release`.
         """
-        self._soon = QTimer(self)
-        self._soon.setSingleShot(True)
-        self._soon.setInterval(0)
-        self._soon.timeout.connect(self.refresh)
+        self._soon = single_shot(self, 0, self.refresh)
         self._pump = QTimer(self)
         self._pump.setInterval(PUMP_MS)
         self._pump.timeout.connect(pump)
@@ -67,7 +67,6 @@ class Docked(QWidget):
         self.destroyed.connect(self._release)
 
     def refresh(self) -> None:
-        """Show the current state."""
         raise NotImplementedError
 
     def refresh_soon(self) -> None:
@@ -76,8 +75,8 @@ class Docked(QWidget):
             self._soon.start()
 
     def let_go(self) -> None:
-        """Stop pumping and release."""
-        self._pump.stop()
+        if isalive(self._pump):  # napari may have closed the window
+            self._pump.stop()
         self._release()
 
     def changeEvent(self, event: QEvent | None) -> None:

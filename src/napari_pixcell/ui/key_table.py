@@ -1,28 +1,27 @@
-"""The keys of the studio and of the review, in one table."""
+"""The keys of the studio and of the review in one table, and the Help menu that shows it."""
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable
 from typing import NamedTuple
+
+from napari.viewer import Viewer
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QAction
+from qtpy.QtWidgets import QDialog, QLabel, QVBoxLayout, QWidget
+
+KEYS, ABOUT = "PixCell keys", "About PixCell studio"  # entries of the Help menu
 
 DIGITS = "1234567890"
 
 
 class Key(NamedTuple):
-    """A key and its action.
-
-    Parameters
-    ----------
-    shown : str
-        Key as people read it.
-    words : str
-        What it does.
-    keys : str
-        Names that napari knows it by, separated by blanks, if the studio binds it.
-    """
+    """A key, as people read it, and its action."""
 
     shown: str
     words: str
-    keys: str = ""
+    keys: str = ""  # names in napari, separated by blanks, if the studio binds it
 
 
 TABLE = (
@@ -65,3 +64,38 @@ def key_list() -> str:
         for key in (*TABLE, *NATIVE, *ON_LAYOUT, *IN_REVIEW)
     )
     return f"<table>{rows}</table><p>{NOTE}</p>"
+
+
+def extend_help(viewer: Viewer, about: str) -> Callable[[], None]:
+    """Add the keys and the text of “About” to the Help menu; return what removes them."""
+    menu = viewer.window.help_menu
+
+    def add(title: str, words: str) -> QAction:
+        entry = menu.addAction(title)
+        entry.triggered.connect(lambda *_: show_words(menu.window(), title, words))
+        return entry
+
+    entries = [add(KEYS, key_list()), add(ABOUT, about)]
+
+    def end() -> None:
+        with contextlib.suppress(RuntimeError):  # the window may already be gone
+            for entry in entries:
+                menu.removeAction(entry)
+
+    return end
+
+
+def show_words(parent: QWidget, title: str, words: str) -> QDialog:
+    """Open a small window with a text that can be copied."""
+    window = QDialog(parent)
+    window.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    window.setWindowTitle(title)
+    text = QLabel(words)
+    text.setWordWrap("\n" not in words)
+    text.setStyleSheet("font-family: monospace;" if "\n" in words else "")
+    text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    stack = QVBoxLayout(window)
+    stack.addWidget(text)
+    window.resize(460, window.sizeHint().height())
+    window.show()
+    return window

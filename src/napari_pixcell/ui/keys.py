@@ -27,15 +27,7 @@ class Keys:
     napari asks the selected layer for a key before the viewer, and images and shapes have their own
     bindings for digits and S. So these keys are also bound to the slide, to variants and to
     the resting Regions layer. Layouts and layers of others keep napari's.
-
-    Parameters
-    ----------
-    viewer : Viewer
-    session : Session
-    stack : LayerStack
-        Connects to the selection of layers.
-    add_region : bound method
-        Called by R, as long as its object exists.
+    R calls the bound method ``add_region`` as long as its object exists.
     """
 
     def __init__(
@@ -53,17 +45,14 @@ class Keys:
         }
         acts |= {digit: partial(self._show_nth, int(digit)) for digit in DIGITS}
         words = {key: entry.words for entry in TABLE for key in entry.keys.split()}
-        self._calls: dict[str, Callable[[Any], Any]] = {
-            key: described(act, words[key]) for key, act in acts.items()
-        }
-        self._calls["H"] = _hold(self._peek, words["H"])
+        self._calls: dict[str, Callable[[Any], Any]] = {"H": _hold(self._peek, words["H"])}
+        self._calls |= {key: described(act, words[key]) for key, act in acts.items()}
         for key, call in self._calls.items():
             viewer.bind_key(key, call, overwrite=True)
         stack.connect_to(viewer.layers.selection.events.active, self._lend)
         self._lend()
 
     def close(self) -> None:
-        """Unbind all keys."""
         self._take_back()
         viewer = self._viewer()
         if viewer is not None:
@@ -76,8 +65,9 @@ class Keys:
             add_region()
 
     def _show_nth(self, number: int) -> None:
-        if self._session.regions.active is not None:
-            self._session.gallery.show_nth(self._session.regions.active.number, number)
+        active = self._session.regions.active
+        if active is not None:
+            self._session.gallery.show_nth(active.number, number)
 
     def _peek(self, on: bool) -> None:
         session, gallery = self._session, self._session.gallery

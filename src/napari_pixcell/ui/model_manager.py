@@ -8,17 +8,13 @@ from typing import Any
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
-    QAbstractItemView,
     QDialog,
-    QFileDialog,
     QHeaderView,
     QLabel,
     QPlainTextEdit,
     QProgressBar,
-    QSpinBox,
     QTreeWidget,
     QTreeWidgetItem,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -26,7 +22,9 @@ from napari_pixcell.models.catalogue import Family, WeightSet
 from napari_pixcell.preferences import idle_minutes
 from napari_pixcell.studio.model_manager import ModelRow
 from napari_pixcell.studio.session import Session
-from napari_pixcell.ui.widgets import AMBER, GREEN, Text, allow, button, row
+from napari_pixcell.ui.arrange import column, row
+from napari_pixcell.ui.dialogs import ask_folder
+from napari_pixcell.ui.widgets import AMBER, GREEN, Text, allow, button, number
 from napari_pixcell.words import counted, file_size
 
 COLUMNS = ("Model", "State", "Size", "Access", "On this machine")
@@ -46,7 +44,7 @@ class ModelManager(QDialog):
         self.table.setRootIsDecorated(False)
         self.table.setUniformRowHeights(True)
         self.table.setStyleSheet("QTreeWidget::item { padding: 4px; }")
-        self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.table.setSelectionMode(QTreeWidget.SelectionMode.SingleSelection)
         self.table.currentItemChanged.connect(lambda *_: self._choose())
         self.title = QLabel()
         self.title.setStyleSheet("font-weight: bold;")
@@ -57,14 +55,10 @@ class ModelManager(QDialog):
         shelf, family, folder = self.shelf, self._with_family, self._with_folder
         self.use_button = button("Use", "Use this model in the studio", family(self._use))
         self.get_button = button("Download…", "Show size and licence first", family(self._ask))
-        self.export_button = button(
-            "Export…",
-            "Copy the files to a folder, for a machine without internet access",
-            folder("Export model to folder", self._export),
-        )
-        self.remove_button = button(
-            "Remove", "Delete the files from this machine", family(shelf.remove)
-        )
+        tip = "Copy the files to a folder, for a machine without internet access"
+        self.export_button = button("Export…", tip, folder("Export model to folder", self._export))
+        delete = "Delete the files from this machine"
+        self.remove_button = button("Remove", delete, family(shelf.remove))
         self.locate_button = button(
             "Locate weights…",
             "Search a folder of your own for weights first",
@@ -75,16 +69,12 @@ class ModelManager(QDialog):
             "Import a folder that was exported on another machine",
             folder("Import folder of weights", shelf.import_),
         )
-        self.agree_button = button(
-            "Agree and download", "Accept the licence and start the download", family(shelf.get)
-        )
+        tip = "Accept the licence and start the download"
+        self.agree_button = button("Agree and download", tip, family(shelf.get))
         self.refuse_button = button("Not now", "Close without a download", self.offering.hide)
-        stack = QVBoxLayout(self.offering)
-        stack.setContentsMargins(0, 0, 0, 0)
-        stack.addWidget(self.offer)
-        line = row(self.agree_button, self.refuse_button)
-        line.addStretch(1)
-        stack.addLayout(line)
+        answers = row(self.agree_button, self.refuse_button)
+        answers.addStretch(1)
+        column(self.offering, self.offer, answers)
         self.bar = QProgressBar()
         self.state = Text()
         self.cancel_button = button("Cancel", "Stop; a later download resumes", self.shelf.cancel)
@@ -93,32 +83,22 @@ class ModelManager(QDialog):
         buttons.addStretch(1)
         buttons.addWidget(self.locate_button)
         buttons.addWidget(self.import_button)
-        self.idle = QSpinBox()
-        self.idle.setRange(0, 600)
-        self.idle.setSuffix(" minutes without a request")
+        tip = "Unload the model after this time; “Free memory” in the studio unloads it at once"
+        unit, minutes = " minutes without a request", round(idle_minutes())
+        self.idle = number(0, 600, tip, unit=unit, value=minutes)
         self.idle.setSpecialValueText("never")
-        self.idle.setToolTip(
-            "Unload the model after this time; “Free memory” in the studio unloads it at once"
-        )
-        self.idle.setValue(round(idle_minutes()))
-        self.idle.valueChanged.connect(self.shelf.unload_after)
+        self.idle.valueChanged.connect(shelf.unload_after)
         idle = row(QLabel("Unload model after"), self.idle)
         idle.addStretch(1)
-        outer = QVBoxLayout(self)
-        outer.addWidget(self.table, 4)
-        outer.addWidget(self.title)
-        outer.addWidget(self.about)
-        outer.addWidget(self.licence, 2)
-        outer.addLayout(buttons)
-        outer.addWidget(self.offering)
-        progress = row(self.bar, self.cancel_button)
-        progress.setStretch(0, 1)
-        outer.addLayout(progress)
-        for text in (self.state, self.problem, self.note):
-            outer.addWidget(text)
-        outer.addLayout(idle)
+        progress = row(self.bar, self.cancel_button, stretch=0)
+        texts = (self.state, self.problem, self.note)
+        chosen = (self.title, self.about, self.licence, buttons, self.offering, progress)
+        outer = column(self, self.table, *chosen, *texts, idle, spacing=6)
+        outer.setContentsMargins(9, 9, 9, 9)
+        outer.setStretchFactor(self.table, 4)
+        outer.setStretchFactor(self.licence, 2)
         self._rows: dict[str, ModelRow] = {}
-        self.shelf.changed.connect(self.refresh)
+        shelf.changed.connect(self.refresh)
         self.finished.connect(self._let_go)
         self.offering.hide()
         self._fill()
@@ -146,12 +126,10 @@ class ModelManager(QDialog):
 
     @property
     def chosen(self) -> ModelRow | None:
-        """The selected family."""
         item = self.table.currentItem()
         return self._rows.get(item.data(0, NAME)) if item is not None else None
 
     def choose(self, name: str) -> None:
-        """Select a family in the table."""
         for index in range(self.table.topLevelItemCount()):
             item = self.table.topLevelItem(index)
             if item is not None and item.data(0, NAME) == name:
@@ -178,15 +156,13 @@ class ModelManager(QDialog):
         self._choose()
 
     def _choose(self) -> None:
-        one = self.chosen
         self.offering.hide()
-        if one is None:
-            return
-        family = one.family
-        self.title.setText(family.title)
-        self.about.say(f"{_tiles(family)}{family.notice}.")
-        self.licence.setPlainText(self.shelf.licence(family.name))
-        self._enable()
+        if self.chosen is not None:
+            family = self.chosen.family
+            self.title.setText(family.title)
+            self.about.say(f"{_tiles(family)}{family.notice}.")
+            self.licence.setPlainText(self.shelf.licence(family.name))
+            self._enable()
 
     def _enable(self) -> None:
         one, busy = self.chosen, self.shelf.busy
@@ -217,9 +193,7 @@ class ModelManager(QDialog):
         """Return a callback that asks for a folder and passes it to ``act``."""
 
         def call() -> None:
-            path = QFileDialog.getExistingDirectory(self, title)
-            if path:
-                act(Path(path))
+            ask_folder(self, title, act)
 
         return call
 

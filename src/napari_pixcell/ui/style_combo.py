@@ -20,14 +20,7 @@ ANY = "No style: any tissue"
 
 
 class StyleCombo(QComboBox):
-    """A drop-down list of all styles, with thumbnails.
-
-    Parameters
-    ----------
-    session : Session
-    chosen : callable
-        Called with the number of a region, the id of a style, or ``NO_STYLE``.
-    """
+    """A drop-down list of all styles, with thumbnails; ``chosen`` gets a reference to one."""
 
     def __init__(self, session: Session, chosen: Callable[[Ref], None]) -> None:
         super().__init__()
@@ -46,17 +39,12 @@ class StyleCombo(QComboBox):
 
     def refresh(self, ref: Ref, none: bool = True) -> None:
         """Show all styles, with ``ref`` selected; ``none`` adds an entry for no style."""
-        styles = {style.id: style for style in self.session.library.all}
+        library, regions = self.session.library, self.session.regions.current
+        styles = {style.id: style for style in library.all}
         # The third item changes with an entry's tooltip and whether it is enabled.
-        entries: list[tuple[str, Ref, str]] = [
-            (item.name, item.number, "") for item in self.session.regions.current
-        ]
-        for style in styles.values():
-            problem, saved = (
-                self.session.library.problem(style),
-                style.id in self.session.library.saved,
-            )
-            entries.append((style.name, style.id, f"{saved} {problem}"))
+        entries: list[tuple[str, Ref, str]] = [(item.name, item.number, "") for item in regions]
+        for id_, style in styles.items():
+            entries.append((style.name, id_, f"{id_ in library.saved} {library.problem(style)}"))
         if none:
             entries.append((ANY, NO_STYLE, ""))
         with QSignalBlocker(self):
@@ -88,9 +76,9 @@ class StyleCombo(QComboBox):
             entry.setEnabled(not self.session.library.problem(style))
 
     def _tip(self, style: Style) -> str:
-        problem = self.session.library.problem(style)
+        library, problem = self.session.library, self.session.library.problem(style)
         parts = [f"{share:.0%} {name}".replace("%", " %") for name, share in style.made_of]
         lines = [style.name, tiles_text(style.tiles), " · ".join(parts), problem]
-        if style.id not in self.session.library.saved:
+        if style.id not in library.saved:
             lines.append("Not saved: lost at the end of this session")
         return "\n".join(line for line in lines if line)

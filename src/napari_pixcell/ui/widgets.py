@@ -13,24 +13,23 @@ from qtpy.QtWidgets import (
     QAbstractItemView,
     QAbstractSlider,
     QAbstractSpinBox,
-    QBoxLayout,
     QCheckBox,
     QComboBox,
     QDoubleSpinBox,
-    QGridLayout,
-    QHBoxLayout,
+    QFrame,
     QLabel,
-    QLayout,
     QLineEdit,
+    QListView,
     QProgressBar,
     QPushButton,
     QSizePolicy,
     QSpinBox,
     QToolButton,
-    QVBoxLayout,
     QWidget,
 )
 from superqt import QLabeledDoubleSlider
+
+from napari_pixcell.ui.arrange import slim
 
 AMBER = "#d68b1f"
 GREEN = "#4cae6b"
@@ -67,7 +66,6 @@ class Text(QLabel):
             self.hide()
 
     def say(self, text: str) -> None:
-        """Show ``text``."""
         if text != self.text():
             self.setText(text)
         self.setVisible(bool(text))
@@ -93,36 +91,6 @@ def readable(widget: QWidget, colour: str) -> str:
     return ON_LIGHT.get(colour, colour) if around.lightness() < 128 else colour
 
 
-class More(QWidget):
-    """Advanced fields that fold away under an arrow."""
-
-    def __init__(self, title: str, tip: str = "") -> None:
-        super().__init__()
-        self.button = QToolButton()
-        self.button.setText(title)
-        self.button.setToolTip(tip)
-        self.button.setCheckable(True)
-        self.button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        self.button.setStyleSheet("QToolButton { border: none; background: transparent; }")
-        self.body = QWidget()
-        self.content = QVBoxLayout(self.body)
-        self.content.setContentsMargins(12, 2, 0, 2)
-        column(self, self.button, self.body)
-        fold(self.button, self.body, False)
-
-
-def fold(header: QToolButton, body: QWidget, opened: bool) -> None:
-    """Let a header fold and unfold ``body``."""
-
-    def show(unfolded: bool) -> None:
-        header.setArrowType(Qt.ArrowType.DownArrow if unfolded else Qt.ArrowType.RightArrow)
-        body.setVisible(unfolded)
-
-    header.setChecked(opened)
-    show(opened)
-    header.toggled.connect(show)
-
-
 class Bar(QProgressBar):
     """A thin progress bar. It pulses until the first step is done."""
 
@@ -133,64 +101,11 @@ class Bar(QProgressBar):
         self.setStyleSheet(f"QProgressBar::chunk {{ background: {BLUE}; }}")
 
     def advance(self, done: int, total: int) -> None:
-        """Show ``done`` of ``total`` steps."""
         # QProgressBar repaints the whole window at once; without updates it waits its turn.
         self.setUpdatesEnabled(False)
         self.setRange(0, total if done else 0)
         self.setValue(done)
         self.setUpdatesEnabled(True)
-
-
-def row(*widgets: QWidget | QLayout, stretch: int | None = None) -> QHBoxLayout:
-    """Return a layout of widgets side by side; the one at ``stretch`` gets the spare width."""
-    layout = QHBoxLayout()
-    layout.setContentsMargins(0, 0, 0, 0)
-    layout.setSpacing(5)
-    _fill(layout, widgets)
-    if stretch is not None:
-        layout.setStretch(stretch, 1)
-    return layout
-
-
-def column(parent: QWidget | None, *widgets: QWidget | QLayout, spacing: int = 2) -> QVBoxLayout:
-    """Return a layout of widgets below each other, installed on ``parent`` if there is one."""
-    layout = QVBoxLayout() if parent is None else QVBoxLayout(parent)
-    layout.setContentsMargins(0, 0, 0, 0)
-    layout.setSpacing(spacing)
-    _fill(layout, widgets)
-    return layout
-
-
-def _fill(layout: QBoxLayout, widgets: Iterable[QWidget | QLayout]) -> None:
-    for widget in widgets:
-        if isinstance(widget, QLayout):
-            layout.addLayout(widget)
-        else:
-            layout.addWidget(widget)
-
-
-def boxed(layout: QLayout) -> QWidget:
-    """Return a widget with a layout, to show and hide as one."""
-    made = QWidget()
-    made.setLayout(layout)
-    return made
-
-
-def labelled(label: str, field: QWidget) -> QWidget:
-    """Return a label and a field side by side."""
-    return boxed(row(QLabel(label), field, stretch=1))
-
-
-def field_grid(*lines: tuple[str | QWidget, QWidget]) -> QGridLayout:
-    """Return a grid with a label and a field in each line."""
-    grid = QGridLayout()
-    grid.setContentsMargins(0, 0, 0, 0)
-    grid.setSpacing(3)
-    for index, (label, field) in enumerate(lines):
-        grid.addWidget(QLabel(label) if isinstance(label, str) else label, index, 0)
-        grid.addWidget(field, index, 1)
-    grid.setColumnStretch(1, 1)
-    return grid
 
 
 def button(text: str, tip: str, act: Callable[[], Any], name: str = "") -> QPushButton:
@@ -222,17 +137,7 @@ def check_box(text: str, tip: str) -> QCheckBox:
 def combo(
     tip: str, choices: Iterable[tuple[str, Any]] | dict[Any, str] = (), name: str = ""
 ) -> QComboBox:
-    """Return a combo box that takes any width.
-
-    Parameters
-    ----------
-    tip : str
-        Tooltip.
-    choices : iterable of (str, value), or dict of value to str
-        Entries.
-    name : str
-        For screen readers; the tooltip by default.
-    """
+    """Return a combo box of any width, with pairs of text and value or a dict of value to text."""
     made = QComboBox()
     made.setToolTip(tip)
     made.setAccessibleName(name)
@@ -292,11 +197,6 @@ def number(
     return made
 
 
-def slim(field: QAbstractSpinBox, width: int) -> None:
-    """Let a spin box shrink to ``width`` px, 40 of them its buttons; napari's theme needs 90."""
-    field.setStyleSheet(f"QAbstractSpinBox {{ min-width: {width}px; padding: 1px 0px; }}")
-
-
 def allow(widget: Any, reason: str) -> None:
     """Enable a control, or disable it and show why in its tooltip and to screen readers.
 
@@ -316,12 +216,6 @@ def allow(widget: Any, reason: str) -> None:
     if text != widget.toolTip():
         widget.setToolTip(text)
         widget.setAccessibleDescription(text)
-
-
-def show_all(visible: bool, *widgets: QWidget) -> None:
-    """Show or hide several widgets."""
-    for widget in widgets:
-        widget.setVisible(visible)
 
 
 def name_for_readers(root: QWidget) -> None:
@@ -351,10 +245,34 @@ def thinned(image: NDArray[Any], most: int = 512) -> NDArray[Any]:
     return image[::step, ::step]
 
 
-def clear(layout: QLayout) -> None:
-    """Delete all widgets of a layout."""
-    while layout.count():
-        item = layout.takeAt(0)
-        if item is not None and item.widget() is not None:
-            item.widget().hide()
-            item.widget().deleteLater()
+class ThumbnailView(QListView):
+    """A list of thumbnails in rows, which draws only the visible ones.
+
+    Parameters
+    ----------
+    name : str
+        As read by screen readers.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.setFlow(QListView.Flow.LeftToRight)
+        self.setWrapping(True)
+        self.setResizeMode(QListView.ResizeMode.Adjust)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setAccessibleName(name)
+        self.setStyleSheet("QListView { background: transparent; padding: 0; }")
+
+    def selected_rows(self) -> list[int]:
+        return sorted(index.row() for index in self.selectedIndexes())
+
+    def redraw(self) -> None:
+        self.viewport().update()
+
+    def changeEvent(self, event: QEvent | None) -> None:  # of the theme, for example
+        super().changeEvent(event)
+        self.redraw()

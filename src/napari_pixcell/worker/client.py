@@ -19,14 +19,7 @@ from platformdirs import user_log_dir
 from napari_pixcell.datasets.recipe.request import AnyRequest
 from napari_pixcell.engine.events import Event, Failure, is_last
 from napari_pixcell.engine.packed import arrays_apart
-from napari_pixcell.worker.protocol import (
-    RECEIVED,
-    ImageBlock,
-    event_from_message,
-    pack_request,
-    slot_bytes,
-    write_line,
-)
+from napari_pixcell.worker import protocol
 
 log = logging.getLogger(__name__)
 
@@ -40,13 +33,8 @@ def log_path() -> Path:
     return Path(user_log_dir("napari-pixcell", appauthor=False)) / "worker.log"
 
 
-class Job:
-    """A submitted request.
-
-    Attributes
-    ----------
-    request : Request
-    """
+class SubmittedRequest:
+    """A request that the worker has or will get, and the shared memory of its arrays."""
 
     def __init__(
         self, number: int, request: AnyRequest, client: WorkerClient, on_event: OnEvent | None
@@ -57,8 +45,8 @@ class Job:
         self._on_event = on_event
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self.process: subprocess.Popen[bytes] | None = None
-        self.block = ImageBlock(slot_bytes(request))
-        self._value, self._inputs, self._arrays = pack_request(request)
+        self.block = protocol.ImageBlock(protocol.slot_bytes(request))
+        self._value, self._inputs, self._arrays = protocol.pack_request(request)
 
     def cancel(self) -> None:
         """Ask the worker to stop at its next step; it answers ``Finished(cancelled=True)``."""
@@ -73,7 +61,6 @@ class Job:
                 return
 
     def start(self, previews: bool) -> None:
-        """Send the request to the worker."""
         message = {"op": "run", "job": self.number, "request": self._value, "previews": previews}
         message |= {"block": self.block.name, "slot_bytes": self.block.slot_bytes}
         message["inputs"] = self._inputs.message if self._inputs is not None else None
@@ -82,7 +69,7 @@ class Job:
 
     def receive(self, message: dict[str, Any]) -> Event | None:
         """Return the event of a message, and free its memory; None for a receipt."""
-        if message["event"] == RECEIVED:
+        if message["event"] == protocol.RECEIVED:
             if self._inputs is not None:
                 self._inputs.close()
             return None
@@ -91,10 +78,9 @@ class Job:
             image = self.block.take(message["slot"], tuple(message["shape"]), message["dtype"])
             self._client.send({"op": "free", "job": self.number, "slot": message["slot"]})
         with arrays_apart(self._arrays):
-            return event_from_message(message, image)
+            return protocol.event_from_message(message, image)
 
     def deliver(self, event: Event) -> None:
-        """Pass an event on to its receiver."""
         if is_last(event):
             self.block.close()
             if self._inputs is not None:
@@ -114,7 +100,7 @@ class WorkerClient:
     def __init__(self) -> None:
         self._lock = threading.RLock()
         self._numbers = itertools.count(1)
-        self._jobs: dict[int, Job] = {}
+        self._jobs: dict[int, SubmittedRequest] = {}
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -125,7 +111,7 @@ class WorkerClient:
 
     def submit(
         self, request: AnyRequest, on_event: OnEvent | None = None, previews: bool = True
-    ) -> Job:
+    ) -> SubmittedRequest:
         """Queue a request.
 
         Parameters
@@ -134,14 +120,14 @@ class WorkerClient:
             Carried by value.
         on_event : callable, optional
             Receives each event in a background thread; the last is ``Finished`` or ``Failure``.
-            Without it, read :meth:`Job.events`.
+            Without it, read :meth:`SubmittedRequest.events`.
         previews : bool
             Whether to receive previews of unfinished variants.
         """
         with self._lock:
             if self.process_id is None:
                 self._start()
-            job = Job(next(self._numbers), request, self, on_event)
+            job = SubmittedRequest(next(self._numbers), request, self, on_event)
             job.process = self._process
             self._jobs[job.number] = job
             job.start(previews)
@@ -153,7 +139,7 @@ class WorkerClient:
             if self._process is None or self._process.stdin is None:
                 return
             try:
-                write_line(self._process.stdin, message)
+                protocol.write_line(self._process.stdin, message)
             except (OSError, ValueError):
                 log.info("the worker is gone; its reader reports it")
 
@@ -168,9 +154,7 @@ class WorkerClient:
         for job in jobs:
             job.remove_memory()
 
-    def close(self) -> None:
-        """End the worker."""
-        self.restart()
+    close = restart
 
     def _start(self) -> None:
         path = log_path()

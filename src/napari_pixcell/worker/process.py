@@ -13,7 +13,7 @@ from typing import IO, Any
 
 from napari_pixcell.datasets.recipe.making import make_dataset
 from napari_pixcell.datasets.recipe.request import AnyRequest, DatasetRequest
-from napari_pixcell.engine.events import Emit, Event, Failure, Preview, summary
+from napari_pixcell.engine.events import Event, Failure, Preview, summary
 from napari_pixcell.engine.packed import ArraysApart, arrays_apart
 from napari_pixcell.engine.request_values import request_from_dict
 from napari_pixcell.errors import PixCellError
@@ -64,6 +64,10 @@ class Worker:
 
     def _run(self, engine: Any, job: dict[str, Any]) -> None:
         number = job["job"]
+
+        def cancelled() -> bool:
+            return number in self._cancelled
+
         channel = _Channel(self, number, ImageBlock(job["slot_bytes"], job["block"]))
         try:
             if job["inputs"] is not None:
@@ -71,7 +75,10 @@ class Worker:
                 self.send({"job": number, "event": RECEIVED})
             with arrays_apart(channel.arrays):
                 request = _request(job["request"])
-            self._answer(engine, request, job, channel.emit)
+            if isinstance(request, DatasetRequest):
+                make_dataset(request, engine.run, channel.emit, cancelled)
+            else:
+                engine.run(request, channel.emit, cancelled, previews=job["previews"])
         except PixCellError as error:
             channel.emit(Failure(str(error)))
         except Exception as error:  # an error in a job must not end the worker
@@ -80,17 +87,7 @@ class Worker:
             channel.block.close()
             self._cancelled.discard(number)
 
-    def _answer(self, engine: Any, request: AnyRequest, job: dict[str, Any], emit: Emit) -> None:
-        def cancelled() -> bool:
-            return job["job"] in self._cancelled
-
-        if isinstance(request, DatasetRequest):
-            make_dataset(request, engine.run, emit, cancelled)
-        else:
-            engine.run(request, emit, cancelled, previews=job["previews"])
-
     def send(self, message: dict[str, Any]) -> None:
-        """Write one message to the client."""
         write_line(self._answers, message)
 
     def take_slot(self, job: int, wait: bool, owned: set[int]) -> int | None:

@@ -27,19 +27,7 @@ from numpy.typing import NDArray
 
 from napari_pixcell.cells.methods import LayoutSource
 from napari_pixcell.datasets.recipe.request import AnyRequest, DatasetRequest
-from napari_pixcell.engine.events import (
-    PREVIEW_SIDE,
-    Embedding,
-    Event,
-    Failure,
-    Finished,
-    Notice,
-    Preview,
-    Progress,
-    SegmentedLayout,
-    Trained,
-    Variant,
-)
+from napari_pixcell.engine import events
 from napari_pixcell.engine.packed import ArraysApart, PackedArray, arrays_apart
 from napari_pixcell.engine.record import Record
 from napari_pixcell.engine.request_values import GenerateRequest, SegmentRequest
@@ -56,7 +44,7 @@ RECEIVED = "received"
 
 
 def write_line(stream: IO[bytes], message: dict[str, Any]) -> None:
-    """Send one message."""
+    """Send one message as a line of JSON."""
     stream.write(json.dumps(message, separators=(",", ":")).encode() + b"\n")
     stream.flush()
 
@@ -89,7 +77,6 @@ class SharedBlock:
         return self._memory.name
 
     def view(self, offset: int, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
-        """Return an array that lies in the block."""
         return np.ndarray(shape, dtype, self._memory.buf, offset)
 
     def remove(self) -> None:
@@ -118,10 +105,6 @@ def _leave_to_owner(memory: shared_memory.SharedMemory) -> None:
 
 class ArrayBlock(SharedBlock):
     """The arrays of a request, one after another.
-
-    Parameters
-    ----------
-    arrays : list of PackedArray
 
     Attributes
     ----------
@@ -185,11 +168,9 @@ class ImageBlock(SharedBlock):
         super().__init__(slot_bytes * self.slots, name)
 
     def put(self, slot: int, image: NDArray[Any]) -> None:
-        """Copy an image into a slot."""
         self.view(slot * self.slot_bytes, image.shape, image.dtype)[...] = image
 
     def take(self, slot: int, shape: tuple[int, ...], dtype: Any = np.uint8) -> NDArray[Any]:
-        """Copy an image out of a slot."""
         return self.view(slot * self.slot_bytes, shape, np.dtype(dtype)).copy()
 
 
@@ -223,44 +204,45 @@ def slot_bytes(request: AnyRequest) -> int:
     if isinstance(request, GenerateRequest) and request.size is not None:
         height, width = request.size
         if is_stored(request.size):  # only previews travel
-            height = width = PREVIEW_SIDE
+            height = width = events.PREVIEW_SIDE
     return height * width * 3
 
 
-def image_of(event: Event) -> NDArray[Any] | None:
+def image_of(event: events.Event) -> NDArray[Any] | None:
     """Return the image that travels with an event, or None."""
     match event:
-        case Preview():
+        case events.Preview():
             return event.image
-        case Variant():
+        case events.Variant():
             return None if isinstance(event.image, StoredPicture) else event.image
-        case SegmentedLayout():
+        case events.SegmentedLayout():
             return event.labels
     return None
 
 
-def event_from_message(message: dict[str, Any], image: NDArray[Any] | None) -> Event:
+def event_from_message(message: dict[str, Any], image: NDArray[Any] | None) -> events.Event:
     """Build an event from its :func:`napari_pixcell.engine.events.summary` and its image."""
     match message["event"]:
         case "progress":
-            return Progress(message["done"], message["total"], message["message"])
+            return events.Progress(message["done"], message["total"], message["message"])
         case "notice":
-            return Notice(message["message"])
+            return events.Notice(message["message"])
         case "preview" if image is not None:
-            return Preview(message["index"], image)
+            return events.Preview(message["index"], image)
         case "variant":
             folder = message.get("folder")
             picture = StoredPicture(Path(folder)) if image is None and folder else image
             if picture is not None:
-                return Variant(message["index"], picture, Record.from_dict(message["record"]))
+                record = Record.from_dict(message["record"])
+                return events.Variant(message["index"], picture, record)
         case "layout" if image is not None:
-            return SegmentedLayout(image, LayoutSource.from_dict(message["source"]))
+            return events.SegmentedLayout(image, LayoutSource.from_dict(message["source"]))
         case "embedding":
-            return Embedding(np.asarray(message["values"], np.float32), message["encoder"])
+            return events.Embedding(np.asarray(message["values"], np.float32), message["encoder"])
         case "trained":
-            return Trained(**message["stain"])
+            return events.Trained(**message["stain"])
         case "finished":
-            return Finished(message["cancelled"])
+            return events.Finished(message["cancelled"])
         case "failure":
-            return Failure(message["message"], message["details"])
+            return events.Failure(message["message"], message["details"])
     raise ValueError(f"unknown event {message['event']}")

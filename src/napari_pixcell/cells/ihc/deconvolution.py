@@ -1,8 +1,9 @@
-"""Colour deconvolution: haematoxylin and DAB densities of each pixel."""
+"""Haematoxylin and DAB densities of each pixel, and recognition of H&E and IHC by colour."""
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,13 @@ NEAR = 6  # distance from the most common brightness, as the sum of the channels
 
 TISSUE_BLUR_UM = 5.0
 TISSUE_DENSITY = 0.05  # sum over the channels after blurring
+RGB = tuple[float, float, float]  # 0 to 255
+Look = Literal["H&E", "IHC", "unclear"]
+LEAST_DENSITY = 0.25  # optical density summed over the channels; paler pixels are glass
+LEAST_TISSUE_PX = 500
+MOST_PX = 2**20  # sampled; more pixels do not improve the result
+# Shares of the tissue. In 3 IHC and 89 H&E images, pink was at most 0.003 and at least 0.037.
+PINK_HE, PINK_IHC, BROWN_IHC = 0.1, 0.02, 0.03
 
 
 def _unmixing() -> NDArray[np.float32]:
@@ -36,7 +44,7 @@ def _unmixing() -> NDArray[np.float32]:
 UNMIXING = _unmixing()
 
 
-def white_of(picture: NDArray[np.uint8]) -> tuple[float, float, float]:
+def white_of(picture: NDArray[np.uint8]) -> RGB:
     """Return the background colour, that is of light through glass alone.
 
     This is the most common colour of pale, colourless pixels, or full white if there are hardly
@@ -63,9 +71,7 @@ def white_of(picture: NDArray[np.uint8]) -> tuple[float, float, float]:
     return float(red), float(green), float(blue)
 
 
-def optical_density(
-    picture: NDArray[np.uint8], white: tuple[float, float, float] = FULL
-) -> NDArray[np.float32]:
+def optical_density(picture: NDArray[np.uint8], white: RGB = FULL) -> NDArray[np.float32]:
     """Compute the optical density of each channel: -log10 of the transmitted share of light.
 
     Parameters
@@ -85,7 +91,7 @@ def optical_density(
 
 
 def stain_densities(
-    picture: NDArray[np.uint8], white: tuple[float, float, float] = FULL
+    picture: NDArray[np.uint8], white: RGB = FULL
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Compute the haematoxylin and DAB densities of an image (Ruifrok and Johnston, 2001).
 
@@ -108,16 +114,13 @@ def stain_densities(
     return unmixed[..., 0], unmixed[..., 1]
 
 
-def tissue_mask(
-    picture: NDArray[np.uint8], mpp: float, white: tuple[float, float, float]
-) -> NDArray[np.bool_]:
+def tissue_mask(picture: NDArray[np.uint8], mpp: float, white: RGB) -> NDArray[np.bool_]:
     """Return the mask of tissue, including pale cytoplasm between nuclei.
 
     Parameters
     ----------
     picture : array, uint8, (height, width, 3)
-    mpp : float
-        Pixel size in µm.
+    mpp : float, µm per pixel
     white : (red, green, blue)
         Background colour, 0 to 255.
 
@@ -129,3 +132,34 @@ def tissue_mask(
 
     whole = optical_density(picture, white).sum(axis=-1)
     return np.asarray(gaussian_filter(whole, TISSUE_BLUR_UM / mpp, truncate=2) > TISSUE_DENSITY)
+
+
+def looks_like(picture: NDArray[np.uint8]) -> Look:
+    """Return whether an image looks like H&E or like IHC (haematoxylin and DAB).
+
+    Eosin absorbs green light far more than red and blue and is pink, unlike haematoxylin and DAB.
+    DAB absorbs blue light most and is brown. The shares of pink and brown tissue decide. If they
+    do not, as in IHC without positive cells, the answer is ``unclear``.
+
+    Parameters
+    ----------
+    picture : array, uint8, (height, width, 3)
+        At any pixel size.
+
+    Returns
+    -------
+    str
+        ``H&E``, ``IHC`` or ``unclear``.
+    """
+    step = max(1, math.isqrt(picture.shape[0] * picture.shape[1] // MOST_PX))
+    rgb = picture[::step, ::step, :3].reshape(-1, 3).astype(np.float32)
+    density = -np.log10(np.maximum(rgb, 1) / 255)
+    density = density[density.sum(axis=1) > LEAST_DENSITY]
+    if len(density) < LEAST_TISSUE_PX:
+        return "unclear"
+    red, green, blue = (density / np.linalg.norm(density, axis=1, keepdims=True)).T
+    pink = float(np.mean((green > blue + 0.15) & (green > red + 0.2)))
+    brown = float(np.mean(blue > green + 0.02))
+    if pink >= PINK_HE:
+        return "H&E"
+    return "IHC" if pink <= PINK_IHC and brown >= BROWN_IHC else "unclear"

@@ -11,12 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pixcell.cells.ihc.deconvolution import (
+    RGB,
     TISSUE_BLUR_UM,
+    Look,
+    looks_like,
     stain_densities,
     tissue_mask,
     white_of,
 )
-from napari_pixcell.cells.ihc.look import Look, looks_like
 from napari_pixcell.cells.layout import areas, in_px
 from napari_pixcell.errors import PixCellError
 
@@ -90,12 +92,8 @@ class Scores:
     ----------
     area_percent : float
         Percentage of the tissue with a DAB density of ``thresholds.weak`` or more.
-    nuclei : int
-        Number of nuclei.
     classes : (negative, weak, moderate, strong)
         Number of nuclei of each class.
-    thresholds : Thresholds
-        The thresholds used.
     """
 
     area_percent: float
@@ -128,8 +126,7 @@ class IhcMeasurement:
 
     Parameters
     ----------
-    mpp : float
-        Pixel size in µm.
+    mpp : float, µm per pixel
     white : (red, green, blue)
         Background colour that densities are relative to.
     tissue_px : int
@@ -144,11 +141,11 @@ class IhcMeasurement:
     pixels : array, int64, (nuclei,)
         Area of each nucleus in px.
     look : str
-        Result of :func:`~napari_pixcell.cells.ihc.look.looks_like`.
+        Result of :func:`~napari_pixcell.cells.ihc.deconvolution.looks_like`.
     """
 
     mpp: float
-    white: tuple[float, float, float]
+    white: RGB
     tissue_px: int
     histogram: NDArray[np.int64]
     labels: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
@@ -181,19 +178,12 @@ class IhcMeasurement:
         brown = int(self.histogram[round(thresholds.weak / BIN) :].sum())
         grades = np.bincount(thresholds.classify(self.dab), minlength=len(CLASSES))
         negative, weak, moderate, strong = (int(count) for count in grades)
-        return Scores(
-            100 * brown / self.tissue_px,
-            len(self.labels),
-            (negative, weak, moderate, strong),
-            thresholds,
-        )
+        classes = negative, weak, moderate, strong
+        return Scores(100 * brown / self.tissue_px, len(self.labels), classes, thresholds)
 
 
 def measure_staining(
-    picture: Any,
-    mpp: float,
-    labels: NDArray[Any] | None = None,
-    white: tuple[float, float, float] | None = None,
+    picture: Any, mpp: float, labels: NDArray[Any] | None = None, white: RGB | None = None
 ) -> IhcMeasurement:
     """Measure the DAB of an image and of its nuclei.
 
@@ -201,8 +191,7 @@ def measure_staining(
     ----------
     picture : array-like, uint8, (height, width, 3)
         IHC with haematoxylin and DAB. It is read in bands of rows, so it may be on disk.
-    mpp : float
-        Pixel size in µm.
+    mpp : float, µm per pixel
     labels : array, int, (height, width), optional
         Nuclei as an instance label image; 0 is background.
     white : (red, green, blue), optional
@@ -228,20 +217,16 @@ def measure_staining(
         index = np.clip(np.floor(dab[tissue] / BIN + 1e-4), 0, bins - 1).astype(np.int64)
         histogram += np.bincount(index, minlength=bins)
         if labels is not None:
-            sums += np.bincount(
-                _positions(labels[top : top + band], found).ravel(),
-                dab.ravel(),
-                minlength=len(sums),
-            )
+            nucleus = _positions(labels[top : top + band], found).ravel()
+            sums += np.bincount(nucleus, dab.ravel(), minlength=len(sums))
     tissue_px = int(histogram.sum())
     if tissue_px * mpp**2 < LEAST_TISSUE_UM2:
         raise PixCellError(
             "There is no tissue to measure. Move the region, or choose another image."
         )
     means = (sums[1:] / np.maximum(pixels, 1)).astype(np.float32)
-    return IhcMeasurement(
-        mpp, white, tissue_px, histogram, found, means, pixels, looks_like(sample)
-    )
+    look = looks_like(sample)
+    return IhcMeasurement(mpp, white, tissue_px, histogram, found, means, pixels, look)
 
 
 def _check(labels: NDArray[Any], shape: tuple[int, int]) -> None:
@@ -257,7 +242,7 @@ def _check(labels: NDArray[Any], shape: tuple[int, int]) -> None:
 
 
 def _bands(
-    picture: Any, mpp: float, white: tuple[float, float, float]
+    picture: Any, mpp: float, white: RGB
 ) -> Iterator[tuple[int, int, NDArray[np.float32], NDArray[np.bool_]]]:
     """Iterate over bands of rows: top, number of rows, DAB densities and tissue mask."""
     height, margin = picture.shape[0], math.ceil(2 * TISSUE_BLUR_UM / mpp)

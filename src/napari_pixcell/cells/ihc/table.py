@@ -6,6 +6,7 @@ import csv
 import io
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
@@ -30,31 +31,14 @@ def picture_row(
 
     Parameters
     ----------
-    name : str
-        Name of the image.
-    measured : IhcMeasurement
-    thresholds : Thresholds
-        Thresholds of the classes.
     nuclei_from : str
         Source of the nuclei, in words.
     """
     scores = measured.score(thresholds)
-    return (
-        name,
-        round(measured.tissue_mm2, 5),
-        round(scores.area_percent, 2),
-        scores.nuclei,
-        scores.positive,
-        _number(scores.percent),
-        _number(scores.h_score),
-        *scores.classes,
-        thresholds.weak,
-        thresholds.moderate,
-        thresholds.strong,
-        nuclei_from,
-        measured.mpp,
-        measured.warning,
-    )
+    area = round(measured.tissue_mm2, 5), round(scores.area_percent, 2)
+    nuclei = scores.nuclei, scores.positive, _number(scores.percent), _number(scores.h_score)
+    source = nuclei_from, measured.mpp, measured.warning
+    return name, *area, *nuclei, *scores.classes, *astuple(thresholds), *source
 
 
 def nuclei_rows(measured: IhcMeasurement, thresholds: Thresholds) -> Iterator[Row]:

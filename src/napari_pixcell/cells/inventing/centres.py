@@ -25,6 +25,7 @@ HALVINGS = 7
 QUANTUM = 256  # positions are rounded to 1/256 µm, as the last bit of sums depends on the CPU
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 
 def clark_evans(points: Floats, size: tuple[float, float]) -> float:
@@ -61,7 +62,7 @@ class Bodies:
         """Return the first ``count`` bodies."""
         return Bodies(self.long[:count], self.short[:count], self.angle[:count])
 
-    def reach(self, which: NDArray[np.int64], direction: Floats) -> Floats:
+    def reach(self, which: Ints, direction: Floats) -> Floats:
         """Return the extent of cells in a direction (radians).
 
         This is the mean of the distances to the outline, which is too short for cells at an
@@ -95,7 +96,7 @@ class ObservationWindow:
         """Area in µm²."""
         return self.size[0] * self.size[1]
 
-    def cell(self, points: Floats) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def cell(self, points: Floats) -> tuple[Ints, Ints]:
         """Return the rows and columns of the grid in which points lie."""
         steps = np.array(self.weight.shape) / self.size
         at = ((points - self.origin) * steps).astype(np.int64)
@@ -127,7 +128,7 @@ class Sampler:
         return self.window.origin + (cells + rng.random((count, 2))) * self.window.size / grid
 
 
-def _along_curve(cells: NDArray[np.int64], columns: int) -> NDArray[np.int64]:
+def _along_curve(cells: Ints, columns: int) -> Ints:
     """Return the position of grid cells on the Morton curve, which keeps neighbours close."""
     code = np.zeros(len(cells), np.int64)
     row, column = np.divmod(cells, columns)
@@ -159,14 +160,12 @@ def centres(
 
     Parameters
     ----------
-    window : ObservationWindow
     bodies : Bodies
         One for each cell.
     gap_um : float
         Gap between cells.
     clustering : float
         1.5 − R, see :func:`clark_evans`; 0 to 1.
-    rng : numpy.random.Generator
     on_step : callable, optional
         Called often during the work. It may raise to cancel.
 
@@ -268,9 +267,7 @@ def _push_apart(
     return points
 
 
-def _neighbours(
-    points: Floats, radius: Floats, apart_um: Floats
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _neighbours(points: Floats, radius: Floats, apart_um: Floats) -> tuple[Ints, Ints]:
     """Return all pairs of cells that may soon touch, each pair once."""
     radius = np.maximum(radius, apart_um / 2) + SKIN_UM / 2
     # Only the few cells that are much larger than the rest need a wide search.

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage, special
 
+from napari_pixcell.cells.editing import place
 from napari_pixcell.cells.inventing.centres import (
     Bodies,
     Floats,
@@ -19,11 +20,10 @@ from napari_pixcell.cells.inventing.centres import (
     centres,
     grid_shape,
 )
-from napari_pixcell.cells.inventing.placing import place
 from napari_pixcell.cells.inventing.recipe import Recipe
 from napari_pixcell.cells.inventing.stamps import StampLibrary, default_library
 from napari_pixcell.cells.layout import MAX_CELLS, in_px
-from napari_pixcell.errors import PixCellError
+from napari_pixcell.errors import PixCellError, check_range
 from napari_pixcell.words import counted
 
 LARGEST_SIDE = 16_384
@@ -82,11 +82,8 @@ def invent(
 
     Parameters
     ----------
-    recipe : Recipe
-    shape : (height, width)
-        In pixels.
-    mpp : float
-        Pixel size in µm.
+    shape : (height, width) in px
+    mpp : float, µm per pixel
     library : StampLibrary, optional
         Outlines to draw. Default: the bundled ones.
     density_map : array, (any, any), optional
@@ -204,8 +201,7 @@ class _Painter:
 
 
 def _check_size(shape: tuple[int, int], mpp: float) -> None:
-    if not 0.05 <= mpp <= 10:
-        raise PixCellError(f"The pixel size is {mpp:g} µm. Choose one from 0.05 to 10 µm.")
+    check_range("pixel size", mpp, 0.05, 10, " µm")
     if len(shape) != 2 or not all(1 <= side <= LARGEST_SIDE for side in shape):
         raise PixCellError(
             f"A layout cannot be {in_px(shape)}. Choose a width and a height from 1 to "

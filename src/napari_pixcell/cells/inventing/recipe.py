@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any
 
-from napari_pixcell.errors import PixCellError
+from napari_pixcell.errors import PixCellError, check_range
 from napari_pixcell.serialization import to_json
 
 LARGEST_SEED = 2**32 - 1
@@ -74,12 +74,7 @@ class Recipe:
 
     def __post_init__(self) -> None:
         for name, words, low, high, unit in _LIMITS:
-            value = getattr(self, name)
-            if not _is_number(value) or not low <= value <= high:
-                shown = f"{value:g}{unit}" if _is_number(value) else f"“{value}”"
-                raise PixCellError(
-                    f"The {words} is {shown}. Choose a value from {low:,g} to {high:,g}{unit}."
-                )
+            check_range(words, getattr(self, name), low, high, unit)
         check_seed(self.seed)
         pairs = self.classes.items() if isinstance(self.classes, dict) else self.classes
         try:
@@ -124,7 +119,3 @@ def check_seed(seed: Any) -> None:
     """Raise PixCellError if a seed is not an integer from 0 to 2³² − 1."""
     if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed <= LARGEST_SEED:
         raise PixCellError(f"The seed is {seed}. Choose a whole number from 0 to {LARGEST_SEED:,}.")
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)

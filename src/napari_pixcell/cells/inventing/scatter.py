@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pixcell.cells.inventing.placing import fit
+from napari_pixcell.cells.editing import Patch, fit
 from napari_pixcell.cells.inventing.recipe import check_seed
 from napari_pixcell.cells.inventing.stamps import StampLibrary
-from napari_pixcell.cells.patch import Patch
-from napari_pixcell.errors import PixCellError
+from napari_pixcell.errors import PixCellError, check_range
 
 ORIENTATIONS = ("free", "along", "fixed")
 LARGEST_JITTER = 1.5
@@ -31,10 +30,8 @@ class Placement:
         Position from the centre of the layout's first pixel.
     stamp : int
         Index of the outline in the library.
-    area_um2 : float
     angle : float
         Angle of the long axis in radians, from x towards y.
-    mirrored : bool
     number : int
         Index in the stroke, from 0.
     """
@@ -54,7 +51,6 @@ class Scatter:
 
     Parameters
     ----------
-    library : StampLibrary
     spacing_um : float
         Distance between centres along the stroke, 0.5 to 1,000 µm.
     area_um2 : float, optional
@@ -98,15 +94,11 @@ class Scatter:
             ("jitter of the stamps' angle", self.orientation_jitter, 0, LARGEST_JITTER, ""),
             ("angle of the stamps", self.angle, -7, 7, " radians"),
         )
-        for name, value, low, high, unit in limits:
-            if not low <= value <= high:
-                raise PixCellError(
-                    f"The {name} is {value:g}{unit}. Choose a value from {low:g} to {high:g}{unit}."
-                )
+        for limit in limits:
+            check_range(*limit)
         if self.orientation not in ORIENTATIONS:
             raise PixCellError(
-                f"“{self.orientation}” is not an orientation. Choose one of: "
-                f"{', '.join(ORIENTATIONS)}."
+                f"“{self.orientation}” is not an orientation. Choose {', '.join(ORIENTATIONS)}."
             )
         check_seed(self.seed)
 
@@ -198,11 +190,8 @@ class Stroke:
 
         Parameters
         ----------
-        labels : array, (height, width)
-            Instance label image.
-        mpp : float
-            Pixel size in µm.
-        placement : Placement
+        labels : instance label image, (height, width)
+        mpp : float, µm per pixel
         label : int, optional
             Label of the new cell. Default: one more than the largest.
 

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 import napari_pixcell
-from napari_pixcell.cells.inventing.shapes import cell_shapes
-from napari_pixcell.errors import PixCellError
+from napari_pixcell.cells.inventing.measuring import cell_shapes
+from napari_pixcell.errors import PixCellError, check_range
 
 DEFAULT_FILE = Path(napari_pixcell.__file__).parent / "demo" / "stamps.npz"
 MOST_STAMPS = 400
@@ -38,8 +38,6 @@ class StampLibrary:
         One cropped mask per outline.
     mpp : float
         Pixel size of the masks in µm.
-    name : str
-        Display name.
 
     Raises
     ------
@@ -57,10 +55,7 @@ class StampLibrary:
                 "The layout has no whole nuclei to use as stamps. Choose a layout with cells that "
                 "do not touch the border, or the bundled stamps."
             )
-        if not 0.01 <= self.mpp <= 10:
-            raise PixCellError(
-                f"The pixel size of the stamps is {self.mpp:g} µm. Choose one from 0.01 to 10 µm."
-            )
+        check_range("pixel size of the stamps", self.mpp, 0.01, 10, " µm")
 
     def __len__(self) -> int:
         return len(self.masks)
@@ -76,12 +71,8 @@ class StampLibrary:
 
         Parameters
         ----------
-        labels : array, (height, width)
-            Instance label image.
-        mpp : float
-            Pixel size in µm.
-        name : str
-            Display name.
+        labels : instance label image, (height, width)
+        mpp : float, µm per pixel
         most : int
             Largest number of outlines.
 
@@ -154,11 +145,6 @@ class StampLibrary:
         return self._table[:, 1]
 
     @cached_property
-    def angle(self) -> NDArray[np.float64]:
-        """Angle of the long axis of each outline in radians, from x towards y."""
-        return self._table[:, 2]
-
-    @cached_property
     def _by_elongation(self) -> NDArray[np.int64]:
         return np.argsort(self.elongation, kind="stable")
 
@@ -206,8 +192,6 @@ class StampLibrary:
 
         Parameters
         ----------
-        index : int
-            Index of the outline.
         mpp : float
             Pixel size of the drawing in µm.
         area_um2 : float, optional
@@ -237,13 +221,8 @@ class StampLibrary:
         # ... and from there to (y, x) in the stored mask.
         matrix = np.array([[cos, sin], [-sin, cos]]) @ to_axes * (mpp / self.mpp)
         half = int(np.ceil(far * size * max(stretch, 1 / stretch) * self.mpp / mpp))
-        drawn = ndimage.affine_transform(
-            self._soft[index],
-            matrix,
-            (y, x) - matrix @ (half, half),
-            (2 * half + 1, 2 * half + 1),
-            order=1,
-        )
+        offset, shape = (y, x) - matrix @ (half, half), (2 * half + 1, 2 * half + 1)
+        drawn = ndimage.affine_transform(self._soft[index], matrix, offset, shape, order=1)
         return np.asarray(drawn > 0.5)
 
 

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
+from napari_pixcell.cells.editing import place
 from napari_pixcell.cells.inventing.invent import REPORT_EVERY, OnProgress
-from napari_pixcell.cells.inventing.placing import place
+from napari_pixcell.cells.inventing.measuring import CellShapes, cell_shapes
 from napari_pixcell.cells.inventing.recipe import check_seed
-from napari_pixcell.cells.inventing.shapes import CellShapes, cell_shapes
 from napari_pixcell.cells.inventing.stamps import StampLibrary
 from napari_pixcell.cells.layout import MAX_CELLS
-from napari_pixcell.errors import PixCellError
+from napari_pixcell.errors import PixCellError, check_range
 from napari_pixcell.words import counted
 
 MOVES = 6  # tries to move a cell, each half as far as the previous one
@@ -32,8 +32,7 @@ class Varied:
 
     Parameters
     ----------
-    labels : array, int32, (height, width)
-        Instance label image.
+    labels : instance label image, int32, (height, width)
     dropped, added, wanted : int
         Number of cells dropped and added, and number that should have been added.
     """
@@ -72,8 +71,7 @@ def vary(
     ----------
     labels : array, (height, width)
         Instance label image; not modified.
-    mpp : float
-        Pixel size in µm.
+    mpp : float, µm per pixel
     seed : int
         The same seed gives the same variation.
     jitter_um : float
@@ -91,7 +89,9 @@ def vary(
     PixCellError
         If a value is out of range, or there would be more than ``MAX_CELLS`` cells.
     """
-    _check(jitter_um, drop, add)
+    check_range("jitter", jitter_um, 0, LARGEST_JITTER_UM, " µm")
+    check_range("share of cells to drop", 100 * drop, 0, 100, " %")
+    check_range("share of cells to add", 100 * add, 0, 100 * MOST_ADDED, " %")
     check_seed(seed)
     shapes = cell_shapes(labels, mpp)
     count = len(shapes)
@@ -194,16 +194,3 @@ def _add(
                 number += 1
                 break
     return number - first
-
-
-def _check(jitter_um: float, drop: float, add: float) -> None:
-    if not 0 <= jitter_um <= LARGEST_JITTER_UM:
-        raise PixCellError(
-            f"The jitter is {jitter_um:g} µm. Choose from 0 to {LARGEST_JITTER_UM:g} µm."
-        )
-    if not 0 <= drop <= 1:
-        raise PixCellError(f"The share of cells to drop is {drop:.0%}. Choose from 0 to 100 %.")
-    if not 0 <= add <= MOST_ADDED:
-        raise PixCellError(
-            f"The share of cells to add is {add:.0%}. Choose from 0 to {MOST_ADDED:.0%}."
-        )

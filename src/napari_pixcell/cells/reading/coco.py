@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from napari_pixcell.cells.outlines import outlines_of
 from napari_pixcell.cells.reading import limits
-from napari_pixcell.cells.reading.cells_file import CellsFile
-from napari_pixcell.cells.reading.gathering import BROKEN, FLAT, SHAPELESS, Gatherer
+from napari_pixcell.cells.reading.gathering import BROKEN, FLAT, SHAPELESS, CellsFile, Gatherer
 from napari_pixcell.cells.reading.json_stream import items, open_json
 from napari_pixcell.errors import PixCellError
 
@@ -26,7 +25,6 @@ def read_coco(path: Path, image: str = "") -> CellsFile:
 
     Parameters
     ----------
-    path : Path
     image : str
         Name of the image to choose if the file has several; its suffix is ignored.
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from napari_pixcell.cells.reading.cells_file import CellsFile
-from napari_pixcell.cells.reading.gathering import BROKEN, SHAPELESS, Gatherer
+from napari_pixcell.cells.reading.gathering import BROKEN, SHAPELESS, CellsFile, Gatherer
 from napari_pixcell.cells.reading.json_stream import items, open_json, pairs
 
 

@@ -1,18 +1,18 @@
-"""Build outlines from the coordinate rings in files."""
+"""Cells as read from a file, and outlines built from its coordinate rings."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from napari_pixcell.cells.outlines import Outlines, united
-from napari_pixcell.cells.reading.cells_file import CellsFile
-from napari_pixcell.cells.report import Report
+from napari_pixcell.cells.layout import Report
+from napari_pixcell.cells.outlines import Outlines, outlines_of, united
 from napari_pixcell.errors import PixCellError
 
 AT_ONCE = 20_000  # cells built together, to bound memory
@@ -20,9 +20,47 @@ FARTHEST = 1e8  # px from the corner of a slide; no slide is this large
 BROKEN, FLAT, SHAPELESS = "with broken coordinates", "without area", "without a shape"
 AROUND = "of annotations around cells"
 REPAIRED = "repaired where their outline crossed itself"
-
 Ring = Any  # a sequence of (x, y), as in JSON
 Polygons = Sequence[Sequence[Ring]]  # each of them a shell and its holes
+
+
+@dataclass(frozen=True, eq=False)
+class CellsFile:
+    """Cells of a file: a label image, or outlines.
+
+    Parameters
+    ----------
+    name : str
+        File name; never a path.
+    labels : instance label image, int32, (height, width), optional
+    outlines : Outlines, optional
+        In pixels of the file, counted from pixel corners.
+    classes : mapping
+        Class name of each entry in ``labels`` that has one.
+    shape : (height, width), optional
+        Size of the segmented image in px, if the file states it.
+    mpp : float, optional
+        Its pixel size in µm, if the file states it.
+    """
+
+    name: str
+    report: Report
+    labels: NDArray[np.int32] | None = None
+    outlines: Outlines | None = None
+    classes: Mapping[int, str] = field(default_factory=dict)
+    shape: tuple[int, int] | None = None
+    mpp: float | None = None
+
+    def as_outlines(self) -> Outlines:
+        """Return the outlines, traced if the file is a label image."""
+        if self.outlines is not None:
+            return self.outlines
+        assert self.labels is not None
+        return outlines_of(self.labels, self.classes)
+
+    def with_mpp(self, mpp: float | None) -> CellsFile:
+        """Return the same cells with another pixel size; None changes nothing."""
+        return self if mpp is None else replace(self, mpp=mpp)
 
 
 class Gatherer:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from napari_pixcell.cells.reading.cells_file import CellsFile
-from napari_pixcell.cells.reading.gathering import BROKEN, SHAPELESS, Gatherer
+from napari_pixcell.cells.reading.gathering import BROKEN, SHAPELESS, CellsFile, Gatherer
 from napari_pixcell.cells.reading.json_stream import items, open_json
 
 NOT_CELLS = {"tma_core": "of TMA cores", "tile": "of tiles", "root": "of whole slides"}
@@ -23,7 +22,6 @@ def read_geojson(path: Path, prefix: str) -> CellsFile:
 
     Parameters
     ----------
-    path : Path
     prefix : str
         ijson prefix of the features or geometries.
     """

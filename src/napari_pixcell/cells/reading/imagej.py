@@ -13,8 +13,7 @@ import numpy as np
 import shapely
 
 from napari_pixcell.cells.reading import limits
-from napari_pixcell.cells.reading.cells_file import CellsFile
-from napari_pixcell.cells.reading.gathering import BROKEN, Gatherer
+from napari_pixcell.cells.reading.gathering import BROKEN, CellsFile, Gatherer
 from napari_pixcell.cells.reading.geojson import LINES_WORDS
 from napari_pixcell.errors import PixCellError
 
@@ -77,9 +76,8 @@ def _add_roi(gatherer: Gatherer, data: bytes) -> None:
 def _even_odd(paths: list[Any]) -> list[list[Any]]:
     """Return the polygons of a composite ROI, where an overlap of two paths is a hole."""
     usable = [path for path in paths if len(path) > 2 and np.isfinite(path).all()]
-    shape = shapely.symmetric_difference_all(
-        [shapely.make_valid(shapely.Polygon(path)) for path in usable]
-    )
+    areas = [shapely.make_valid(shapely.Polygon(path)) for path in usable]
+    shape = shapely.symmetric_difference_all(areas)
     return [
         [shapely.get_coordinates(ring) for ring in (part.exterior, *part.interiors)]
         for part in shapely.get_parts(shape)

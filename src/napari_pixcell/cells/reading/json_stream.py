@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, cast
 
+import ijson
 import numpy as np
 
 from napari_pixcell.cells.reading import limits
@@ -71,8 +72,6 @@ class Guarded:
 @contextmanager
 def open_json(path: Path) -> Iterator[Guarded]:
     """Open a JSON file, plain or compressed; errors while reading become PixCellError."""
-    import ijson
-
     try:
         with path.open("rb") as file:
             packed = file.read(2) == GZIP
@@ -89,13 +88,9 @@ def open_json(path: Path) -> Iterator[Guarded]:
 
 def items(file: Guarded, prefix: str) -> Iterator[Any]:
     """Iterate over the values under an ijson prefix, with numbers as float."""
-    import ijson
-
     return iter(ijson.items(file, prefix, use_float=True))
 
 
 def pairs(file: Guarded, prefix: str) -> Iterator[tuple[str, Any]]:
     """Iterate over the keys and values of the object under an ijson prefix."""
-    import ijson
-
     return iter(ijson.kvitems(file, prefix, use_float=True))

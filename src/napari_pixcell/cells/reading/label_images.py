@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pixcell.cells.layout import count_cells, in_px
+from napari_pixcell.cells.layout import Report, count_cells, in_px
 from napari_pixcell.cells.reading import limits
 from napari_pixcell.cells.reading.cellpose import read_seg
-from napari_pixcell.cells.reading.cells_file import CellsFile
-from napari_pixcell.cells.report import Report
+from napari_pixcell.cells.reading.gathering import CellsFile
 from napari_pixcell.errors import PixCellError
 
 USUAL_MPP = 0.5
@@ -30,7 +30,6 @@ def read_labels(path: Path, kind: str, split_touching: bool = False) -> CellsFil
 
     Parameters
     ----------
-    path : Path
     kind : str
         ``tiff``, ``npy`` or ``picture``.
     split_touching : bool
@@ -135,8 +134,6 @@ def _read_npy(path: Path) -> NDArray[Any]:
 
 
 def _read_picture(path: Path) -> NDArray[Any]:
-    import warnings
-
     from PIL import Image
 
     with warnings.catch_warnings():

@@ -1,4 +1,4 @@
-"""Size limits of files of cells, and the errors for large and unreadable ones."""
+"""Which files hold cells, their size limits, and the errors for large and unreadable ones."""
 
 from __future__ import annotations
 
@@ -10,6 +10,30 @@ from napari_pixcell.errors import PixCellError
 MOST_BYTES = 2 * 2**30  # of a file, uncompressed
 MOST_PIXELS = 20_000**2  # of a label image
 DEEPEST = 64  # nested brackets; the known formats have at most 8
+CELLS = (".geojson", ".json", ".gz", ".npy", ".roi", ".zip")
+EITHER = (".tif", ".tiff", ".png")
+
+
+def holds_cells(path: Path) -> bool:
+    """Whether a file holds cells rather than a slide: by its suffix, or as a greyscale image."""
+    name = path.name.lower()
+    if name.endswith(CELLS):
+        return True
+    if not name.endswith(EITHER) or not path.is_file():
+        return False
+    try:
+        if name.endswith(".png"):
+            from PIL import Image
+
+            with Image.open(path) as image:
+                return image.mode in ("1", "L", "I", "I;16", "P")
+        from tifffile import TiffFile
+
+        with TiffFile(path) as file:
+            page = file.pages.first
+            return page.samplesperpixel == 1 and page.dtype is not None and page.dtype.kind in "bu"
+    except Exception:  # damaged: open_slide has a message for that
+        return False
 
 
 def check_bytes(name: str, count: int) -> None:

@@ -6,9 +6,16 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import ijson
+
 from napari_pixcell.cells.reading import limits
-from napari_pixcell.cells.reading.cells_file import CellsFile
+from napari_pixcell.cells.reading.coco import read_coco
+from napari_pixcell.cells.reading.contours import read_cellvit, read_hovernet
+from napari_pixcell.cells.reading.gathering import CellsFile
+from napari_pixcell.cells.reading.geojson import read_geojson
+from napari_pixcell.cells.reading.imagej import read_rois
 from napari_pixcell.cells.reading.json_stream import BOM, GZIP, open_json
+from napari_pixcell.cells.reading.label_images import read_labels
 from napari_pixcell.errors import PixCellError
 
 NPY, ZIP, ROI = b"\x93NUMPY", b"PK", b"Iout"
@@ -30,7 +37,6 @@ def read_cells(path: Path | str, *, image: str = "", split_touching: bool = Fals
 
     Parameters
     ----------
-    path : Path or str
     image : str
         Name of the image to choose if the file has the cells of several.
     split_touching : bool
@@ -45,47 +51,28 @@ def read_cells(path: Path | str, *, image: str = "", split_touching: bool = Fals
     limits.check_file(path)
     with path.open("rb") as file:
         head = file.read(4096)
-    if head.startswith(NPY):
-        return _labels(path, "npy", split_touching)
-    if head.startswith(TIFFS):
-        return _labels(path, "tiff", split_touching)
-    if head.startswith((ZIP, ROI)):
-        from napari_pixcell.cells.reading.imagej import read_rois
-
-        return read_rois(path)
     text = head.removeprefix(BOM).lstrip()
-    if head.startswith(PICTURES):
-        return _labels(path, "picture", split_touching)
-    if head.startswith(GZIP) or text[:1] in (b"{", b"[") or path.suffix.lower() in JSON_SUFFIXES:
+    if head.startswith((ZIP, ROI)):
+        return read_rois(path)
+    is_image = head.startswith((NPY, *TIFFS, *PICTURES))
+    is_json = head.startswith(GZIP) or text[:1] in (b"{", b"[")
+    if not is_image and (is_json or path.suffix.lower() in JSON_SUFFIXES):
         return _read_json(path, image)
-    return _labels(path, "picture", split_touching)
-
-
-def _labels(path: Path, kind: str, split_touching: bool) -> CellsFile:
-    from napari_pixcell.cells.reading.label_images import read_labels
-
+    kind = "npy" if head.startswith(NPY) else "tiff" if head.startswith(TIFFS) else "picture"
     return read_labels(path, kind, split_touching)
 
 
 def _read_json(path: Path, image: str) -> CellsFile:
     kind, prefix = _json_kind(path)
     if kind == "geojson":
-        from napari_pixcell.cells.reading.geojson import read_geojson
-
         return read_geojson(path, prefix)
     if kind == "coco":
-        from napari_pixcell.cells.reading.coco import read_coco
-
         return read_coco(path, image)
-    from napari_pixcell.cells.reading.contours import read_cellvit, read_hovernet
-
     return read_cellvit(path) if kind == "cellvit" else read_hovernet(path, prefix)
 
 
 def _json_kind(path: Path) -> tuple[str, str]:
     """Return the format of a JSON file and the ijson prefix of its cells, from its first keys."""
-    import ijson
-
     with open_json(path) as file:
         for prefix, event, value in islice(ijson.parse(file), EVENTS_SEEN):
             kind = _kind_by(prefix, event, value)

@@ -47,14 +47,7 @@ def hub_licence(words: Iterable[str]) -> str:
 
 
 def readme(facts: Facts, how: str) -> str:
-    """Return the README: contents, origin and terms of the files.
-
-    Parameters
-    ----------
-    facts : Facts
-    how : str
-        Instructions for opening the format.
-    """
+    """Return the README: contents of the files, ``how`` to open them, their origin and terms."""
     return f"{_what(facts)}\n{how}\n{_made(facts)}\n{_terms(facts)}"
 
 
@@ -62,6 +55,8 @@ def card(facts: Facts, text: str) -> str:
     """Return the dataset card of the Hugging Face hub: front matter, then the README's text."""
     description = facts.description
     size = next((name for most, name in SIZES if facts.total < most), "1M<n<10M")
+    parts = [part or TRAIN for part in facts.counts]
+    files = [{"split": part, "path": f"{part}/**"} for part in parts]
     front: dict[str, Any] = {
         "pretty_name": description.name,
         "license": hub_licence((description.licence, *facts.cells)),
@@ -73,14 +68,7 @@ def card(facts: Facts, text: str) -> str:
         "annotations_creators": ["machine-generated"],
         "tags": ["synthetic", "histopathology", "cells", "napari-pixcell"],
         "size_categories": [size],
-        "configs": [
-            {
-                "config_name": "default",
-                "data_files": [
-                    {"split": part or TRAIN, "path": f"{part or TRAIN}/**"} for part in facts.counts
-                ],
-            }
-        ],
+        "configs": [{"config_name": "default", "data_files": files}],
     }
     # JSON is YAML.
     lines = [f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in front.items()]

@@ -24,26 +24,13 @@ from napari_pixcell.errors import PixCellError
 
 @dataclass(frozen=True)
 class Facts:
-    """Facts about a conversion that are known before its first pair.
-
-    Parameters
-    ----------
-    description : Description
-        Of the dataset.
-    split : Split, optional
-    counts : dict of str to int
-        Number of pairs of each part; ``""`` is the only part without a split.
-    masks : bool
-        Whether the pairs have masks.
-    cells : tuple of str
-        Methods behind the cells of the layouts, with their licences.
-    """
+    """Facts about a conversion that are known before its first pair."""
 
     description: Description
     split: Split | None
-    counts: dict[str, int]
-    masks: bool
-    cells: tuple[str, ...]
+    counts: dict[str, int]  # pairs of each part; "" is the only part without a split
+    masks: bool  # whether the pairs have masks
+    cells: tuple[str, ...]  # methods behind the cells of the layouts, with their licences
 
     @property
     def total(self) -> int:
@@ -53,20 +40,11 @@ class Facts:
 
 @dataclass(frozen=True)
 class ExportedPair:
-    """A pair of a dataset that is being converted.
-
-    Parameters
-    ----------
-    dataset : Dataset
-    row : dict
-        Of its manifest.
-    part : str
-        Such as ``train``; empty without a split.
-    """
+    """A pair of a dataset that is being converted."""
 
     dataset: Dataset
-    row: JsonRow
-    part: str
+    row: JsonRow  # of its manifest
+    part: str  # such as “train”; empty without a split
 
     @property
     def stem(self) -> str:
@@ -135,21 +113,14 @@ def _read_tiff(data: bytes) -> NDArray[Any]:
 
 @dataclass
 class Format:
-    """Writes pairs in a format; one object per conversion.
-
-    Parameters
-    ----------
-    folder : Path
-        Empty at first; becomes the output when it is complete.
-    facts : Facts
-    """
+    """Writes pairs in a format; one object per conversion."""
 
     name: ClassVar[str]
     words: ClassVar[str]
     how: ClassVar[str]  # how to open it, for the README
     needs_masks: ClassVar[bool] = True
 
-    folder: Path
+    folder: Path  # empty at first; becomes the output when it is complete
     facts: Facts
     files: ExitStack = field(default_factory=ExitStack, init=False, repr=False)  # closed at the end
     _made: set[str] = field(default_factory=set, init=False, repr=False)

@@ -15,73 +15,44 @@ from pathlib import Path
 import numpy as np
 
 from napari_pixcell import __version__
+from napari_pixcell.datasets.export import write_problem
 from napari_pixcell.datasets.formats.about import cells_of, readme
 from napari_pixcell.datasets.formats.base import ExportedPair, Facts, Format
-from napari_pixcell.datasets.formats.cellpose import Cellpose
 from napari_pixcell.datasets.formats.coco import Coco
-from napari_pixcell.datasets.formats.huggingface import HuggingFace
+from napari_pixcell.datasets.formats.loaders import HuggingFace, WebDataset
 from napari_pixcell.datasets.formats.ome_zarr import OmeZarr
-from napari_pixcell.datasets.formats.qupath import QuPath
-from napari_pixcell.datasets.formats.stardist import StarDist
-from napari_pixcell.datasets.formats.webdataset import WebDataset
+from napari_pixcell.datasets.formats.tiff import Cellpose, QuPath, StarDist
 from napari_pixcell.datasets.formats.yolo import Yolo
-from napari_pixcell.datasets.splits import (
-    TEST,
-    TRAIN,
-    VALIDATION,
-    Split,
-    SplitAssignment,
-    groups_of,
-)
+from napari_pixcell.datasets.splits import PARTS, Split, SplitAssignment, groups_of
 from napari_pixcell.datasets.store.dataset import MANIFEST, Dataset
 from napari_pixcell.datasets.store.decisions import is_used, read_decisions
 from napari_pixcell.datasets.store.lock import locked
 from napari_pixcell.datasets.store.rows import JsonRow
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.files import UNFINISHED, is_disk_full
+from napari_pixcell.files import UNFINISHED
 from napari_pixcell.words import counted
 
-ALL: tuple[type[Format], ...] = (
-    Cellpose,
-    StarDist,
-    Coco,
-    Yolo,
-    HuggingFace,
-    WebDataset,
-    OmeZarr,
-    QuPath,
-)
-KINDS = {kind.name: kind for kind in ALL}
+KINDS: dict[str, type[Format]] = {
+    kind.name: kind
+    for kind in (Cellpose, StarDist, Coco, Yolo, HuggingFace, WebDataset, OmeZarr, QuPath)
+}
 FORMATS = {name: kind.words for name, kind in KINDS.items()}
 SCHEMA = 1
 CONVERSION = "conversion.json"
 COPIED = ("style", "layout", "seed", "cells", "scores", "pixels")  # from the dataset's rows
-FOR = {TRAIN: "training", VALIDATION: "validation", TEST: "testing"}
+FOR = dict(zip(PARTS, ("training", "validation", "testing"), strict=True))
 
 OnProgress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
 class Converted:
-    """Result of a conversion.
+    """Result of a conversion."""
 
-    Parameters
-    ----------
-    format : str
-    folder : Path
-    counts : dict of str to int
-        Number of pairs of each part; ``""`` is the only part without a split.
-    mixed : int
-        Pairs left out because their slide and layout belong to different parts.
-    unused : int
-        Pairs left out because they were flagged or rejected.
-    """
-
-    format: str
     folder: Path
-    counts: dict[str, int]
-    mixed: int = 0
-    unused: int = 0
+    counts: dict[str, int]  # pairs of each part; "" is the only part without a split
+    mixed: int = 0  # pairs left out because their slide and layout belong to different parts
+    unused: int = 0  # pairs left out because they were flagged or rejected
 
     @property
     def sentence(self) -> str:
@@ -154,7 +125,7 @@ def convert(
             writer.close()
         writer.readme(readme(facts, kind.how))
         _describe(folder / CONVERSION, facts, format)
-    return Converted(format, out, selection.counts, selection.mixed, selection.unused)
+    return Converted(out, selection.counts, selection.mixed, selection.unused)
 
 
 class _Selection:
@@ -227,10 +198,7 @@ def _whole(out: Path) -> Iterator[Path]:
             finally:
                 shutil.rmtree(work, ignore_errors=True)
     except OSError as error:
-        problem = f"{out.name} cannot be written ({error.strerror}). Choose"
-        if is_disk_full(error):
-            problem = f"The disk of {out.name} is full. Free some space or choose"
-        raise PixCellError(f"{problem} another folder, and convert again.") from error
+        raise write_problem(out, error, ", and convert again") from error
 
 
 def _describe(path: Path, facts: Facts, format: str) -> None:

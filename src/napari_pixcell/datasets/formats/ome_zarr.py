@@ -28,36 +28,24 @@ reproduces the image.
         import zarr
 
         name, mpp = under(pair.part, f"{pair.stem}.ome.zarr"), self.facts.description.mpp
-        record = pair.record.to_dict()
         window = {"min": 0, "max": 255, "start": 0, "end": 255}
         channels = [
             {"label": label, "color": colour, "active": True, "window": window}
             for label, colour in COLOURS.items()
         ]
-        image = zarr.create_group(
-            self.folder / name,
-            zarr_format=3,
-            attributes={
-                "ome": {
-                    "version": VERSION,
-                    "multiscales": [_multiscale(pair.stem, "cyx", mpp)],
-                    "omero": {"channels": channels},
-                },
-                "napari-pixcell": record,
-            },
-        )
+        scales = [_multiscale(pair.stem, "cyx", mpp)]
+        ome = {"version": VERSION, "multiscales": scales, "omero": {"channels": channels}}
+        attributes = {"ome": ome, "napari-pixcell": pair.record.to_dict()}
+        image = zarr.create_group(self.folder / name, zarr_format=3, attributes=attributes)
         pixels = pair.pixels.transpose(2, 0, 1)
         image.create_array("0", data=pixels, chunks=pixels.shape, dimension_names=list("cyx"))
         where = {"image": name}
         if pair.row["mask"]:
-            group = image.create_group(
-                "labels", attributes={"ome": {"version": VERSION, "labels": [CELLS]}}
-            )
-            about: dict[str, Any] = {
-                "version": VERSION,
-                "image-label": {"source": {"image": "../../"}},
-            }
+            listed = {"version": VERSION, "labels": [CELLS]}
+            about: dict[str, Any] = {"version": VERSION}
+            about["image-label"] = {"source": {"image": "../../"}}
             about["multiscales"] = [_multiscale(CELLS, "yx", mpp)]
+            group = image.create_group("labels", attributes={"ome": listed})
             cells = group.create_group(CELLS, attributes={"ome": about})
             labels = pair.labels
             cells.create_array("0", data=labels, chunks=labels.shape, dimension_names=list("yx"))
@@ -71,11 +59,6 @@ def _multiscale(name: str, axes: str, mpp: float) -> dict[str, Any]:
         "c": {"name": "c", "type": "channel"},
         **{axis: {"name": axis, "type": "space", "unit": "micrometer"} for axis in "yx"},
     }
-    scale = [1.0 if axis == "c" else mpp for axis in axes]
-    return {
-        "name": name,
-        "axes": [kinds[axis] for axis in axes],
-        "datasets": [
-            {"path": "0", "coordinateTransformations": [{"type": "scale", "scale": scale}]}
-        ],
-    }
+    scale = {"type": "scale", "scale": [1.0 if axis == "c" else mpp for axis in axes]}
+    level = {"path": "0", "coordinateTransformations": [scale]}
+    return {"name": name, "axes": [kinds[axis] for axis in axes], "datasets": [level]}

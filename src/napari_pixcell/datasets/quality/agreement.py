@@ -66,31 +66,22 @@ def agreement(wanted: NDArray[Any], segmented: NDArray[Any]) -> Agreement | None
     union = wanted_area[:, None] + segmented_area[None] - overlap
     iou = overlap / union
     matched = iou[iou > MATCH]
+
+    def aji() -> float:
+        """Match each requested cell to the best segmented one; unmatched cells count against it.
+
+        As in the paper, two requested cells may share a segmented one.
+        """
+        best = iou.argmax(axis=1)
+        cells = np.flatnonzero(iou[np.arange(len(iou)), best])
+        best = best[cells]
+        unused = np.delete(segmented_area, best).sum() + np.delete(wanted_area, cells).sum()
+        return float(overlap[cells, best].sum() / (union[cells, best].sum() + unused))
+
     return Agreement(
         dice=float(2 * overlap.sum() / whole),
         kappa=float(2 * (overlap.sum() - chance) / (whole - 2 * chance)) if differs else 1.0,
-        aji=_aji(overlap, union, iou, wanted_area, segmented_area),
+        aji=aji(),
         pq=float(matched.sum() / ((len(wanted_area) + len(segmented_area)) / 2)),
         count=len(segmented_area) / len(wanted_area),
     )
-
-
-def _aji(
-    overlap: NDArray[Any],
-    union: NDArray[Any],
-    iou: NDArray[Any],
-    wanted_area: NDArray[Any],
-    segmented_area: NDArray[Any],
-) -> float:
-    """Match each requested cell to the best segmented one; unmatched cells count against it.
-
-    As in the paper, two requested cells may share a segmented one.
-    """
-    cells = np.arange(len(wanted_area))
-    best = iou.argmax(axis=1)
-    there = iou[cells, best] > 0
-    best, cells = best[there], cells[there]
-    unused = np.ones(len(segmented_area), bool)
-    unused[best] = False
-    rest = segmented_area[unused].sum() + wanted_area.sum() - wanted_area[cells].sum()
-    return float(overlap[cells, best].sum() / (union[cells, best].sum() + rest))

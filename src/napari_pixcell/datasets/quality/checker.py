@@ -14,12 +14,14 @@ from napari_pixcell.cells.methods import LayoutSource
 from napari_pixcell.datasets.quality.agreement import agreement
 from napari_pixcell.datasets.quality.copies import RealTiles, free_of_cells
 from napari_pixcell.datasets.quality.looks import (
+    centre_of,
     colour_distance,
     is_picture,
     look_of,
+    reference_picture,
     sharpness_ratio,
+    style_cosine,
 )
-from napari_pixcell.datasets.quality.styles import centre_of, reference_picture, style_cosine
 from napari_pixcell.datasets.store.checks import FLAGGED_BY, FLAGS, SCORES, Checks
 from napari_pixcell.datasets.store.dataset import DatasetStyle
 from napari_pixcell.engine.events import Embedding, Event, Failure, SegmentedLayout
@@ -38,18 +40,10 @@ Answer = TypeVar("Answer", Embedding, SegmentedLayout)
 
 @dataclass(frozen=True)
 class Verdict:
-    """Scores and flags of a pair.
+    """Scores and flags of a pair."""
 
-    Parameters
-    ----------
-    scores : dict of str to float or None
-        All of :data:`~napari_pixcell.datasets.store.checks.SCORES`; None if one does not apply.
-    flags : tuple of str
-        Of :data:`~napari_pixcell.datasets.store.checks.FLAGS`, in their order.
-    """
-
-    scores: Scores
-    flags: tuple[str, ...]
+    scores: Scores  # all of SCORES; None if one does not apply
+    flags: tuple[str, ...]  # of FLAGS, in their order
 
 
 class Checker:

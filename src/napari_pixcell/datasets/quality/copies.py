@@ -17,7 +17,7 @@ from napari_pixcell.datasets.quality.alignment import (
     small_part,
     symmetries,
 )
-from napari_pixcell.datasets.quality.styles import unit
+from napari_pixcell.datasets.quality.looks import unit
 from napari_pixcell.engine.styles.blending import as_grid
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.files import write_whole
@@ -32,18 +32,10 @@ SAMPLED = 64  # real tiles that are compared with all others
 
 @dataclass(frozen=True)
 class Nearest:
-    """Similarity to the nearest real tiles.
+    """Similarity to the nearest real tiles."""
 
-    Parameters
-    ----------
-    style : float
-        Largest cosine of the embeddings.
-    pixels : float
-        Largest correlation at the best shift and symmetry.
-    """
-
-    style: float
-    pixels: float
+    style: float  # largest cosine of the embeddings
+    pixels: float  # largest correlation at the best shift and symmetry
 
 
 class RealTiles:
@@ -113,16 +105,15 @@ class RealTiles:
         """
         if self._closest is None and len(self) > 1:
             sample = np.linspace(0, len(self) - 1, min(SAMPLED, len(self))).round().astype(int)
-            found = [self._nearest_other(i) for i in sample]
+            found = [
+                self._nearest(self._pictures[i].astype(np.float32), self._embeddings[i], left_out=i)
+                for i in sample
+            ]
             self._closest = Nearest(
                 float(np.percentile([one.style for one in found], CLOSE)),
                 float(np.percentile([one.pixels for one in found], CLOSE)),
             )
         return self._closest
-
-    def _nearest_other(self, index: int) -> Nearest:
-        tile, value = self._pictures[index].astype(np.float32), self._embeddings[index]
-        return self._nearest(tile, value, left_out=index)
 
     def _nearest(
         self,
@@ -158,7 +149,7 @@ class RealTiles:
             with temporary.open("wb") as file:
                 np.savez(file, embeddings=self._embeddings, pictures=self._pictures)
 
-        write_whole(path, write)
+        write_whole(path, write, private=True)
 
     @classmethod
     def load(cls, path: Path) -> RealTiles:

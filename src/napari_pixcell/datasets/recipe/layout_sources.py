@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,9 @@ from napari_pixcell.datasets.recipe.style_sources import (
     tile_name,
     tile_of,
 )
+from napari_pixcell.datasets.store.dataset import DatasetLayout
 from napari_pixcell.engine.packed import PackedArray
+from napari_pixcell.engine.tissue import size_at
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import Family
 from napari_pixcell.slides.region import Region
@@ -31,27 +33,6 @@ MOST_COPIES = 100_000
 
 Labels = NDArray[Any]
 Segment = Callable[[NDArray[np.uint8]], tuple[Labels, LayoutSource]]
-
-
-@dataclass(frozen=True, eq=False)
-class LayoutItem:
-    """One layout: the cells of a tile, with their origin and group.
-
-    Parameters
-    ----------
-    name, group : str
-        See :class:`~napari_pixcell.datasets.store.dataset.DatasetLayout`.
-    labels : array, (tile, tile)
-    made : LayoutSource
-    style : int, optional
-        Number of the style in whose tissue the cells were segmented.
-    """
-
-    name: str
-    group: str
-    labels: Labels
-    made: LayoutSource
-    style: int | None = None
 
 
 class LayoutSources:
@@ -80,21 +61,22 @@ class LayoutSources:
         self._styles, self._segment = styles, segment
         self._groups = GroupNumbers()
 
-    def __iter__(self) -> Iterator[LayoutItem]:
+    def __iter__(self) -> Iterator[DatasetLayout]:
         """Iterate over the layouts in a stable order; tiles without a cell are left out."""
+        count = 0
         for number, part in enumerate(self._parts):
-            empty = True
-            for item in self._of(part, str(number)):
-                if item.labels.any():
-                    empty = False
-                    yield item
-            if empty:
+            before = count
+            for layout in self._of(part, str(number)):
+                if layout.labels.any():
+                    yield replace(layout, number=count)
+                    count += 1
+            if count == before:
                 raise PixCellError(
                     f"Layout {number + 1} of the recipe (from “{part['from']}”) has no cells in a "
                     "whole tile. Remove it, or choose another one."
                 )
 
-    def _of(self, part: Part, key: str) -> Iterator[LayoutItem]:
+    def _of(self, part: Part, key: str) -> Iterator[DatasetLayout]:
         match part["from"]:
             case "file":
                 yield from self._file(part, Path(part["path"]), key)
@@ -111,58 +93,41 @@ class LayoutSources:
                     if pixels is not None:
                         labels, made = self._segment(pixels)
                         name = f"Cells of {style.name}"
-                        yield LayoutItem(name, style.group, labels, made, number)
+                        yield DatasetLayout(0, name, style.group, labels, made, number)
             case "invent":
                 yield from self._invent(part, key)
             case "vary":
                 yield from self._vary(part, key)
 
-    def _file(self, part: Part, path: Path, key: str) -> Iterator[LayoutItem]:
-        from napari_pixcell.cells import read_cells
+    def _file(self, part: Part, path: Path, key: str) -> Iterator[DatasetLayout]:
+        from napari_pixcell.cells import cells_for, read_cells
+        from napari_pixcell.slides import open_slide
 
         if not path.is_file():
             raise PixCellError(f"The file “{path.name}” does not exist. Check the recipe's path.")
         file = read_cells(path, image=part.get("image", "")).with_mpp(part.get("mpp"))
         if "slide" in part:
-            labels = self._on_slide(part, file)
+            with open_slide(part["slide"], part.get("slide_mpp")) as slide:
+                (height, width), mpp = slide.shape, slide.require_mpp()
+            region = Region(*part.get("region", (0, 0, width, height)))
+            size = size_at(region, mpp, self._family)
         elif file.shape is None:
             raise PixCellError(
                 f"“{path.name}” holds outlines without the size of their image. Add “slide” and "
                 "“region” to it in the recipe."
             )
         else:
-            labels = self._resized(file, file.shape)
+            (height, width), mpp = file.shape, file.mpp or self._family.mpp
+            region = Region(0, 0, width, height)
+            size = region.shape_at(mpp, self._family.mpp)
+        labels = file.labels
+        if labels is None or "slide" in part or size != labels.shape:
+            labels, _, _ = cells_for(file, region, size, (height, width), mpp)
         yield from self._tiles(part.get("name"), key, labels, LayoutSource("imported"))
-
-    def _on_slide(self, part: Part, file: Any) -> Labels:
-        """Return the cells on a region of a slide."""
-        from napari_pixcell.cells import cells_for
-        from napari_pixcell.engine.tissue import size_at
-        from napari_pixcell.slides import open_slide
-
-        with open_slide(part["slide"], part.get("slide_mpp")) as slide:
-            height, width = slide.shape
-            region = Region(*part["region"]) if "region" in part else Region(0, 0, width, height)
-            size = size_at(region, slide.require_mpp(), self._family)
-            labels, _, _ = cells_for(file, region, size, slide.shape, slide.mpp)
-        return labels
-
-    def _resized(self, file: Any, shape: tuple[int, int]) -> Labels:
-        """Return cells at the family's pixel size."""
-        from napari_pixcell.cells import cells_for
-
-        mpp = file.mpp or self._family.mpp
-        whole = Region(0, 0, shape[1], shape[0])
-        size = whole.shape_at(mpp, self._family.mpp)
-        if size == shape and file.labels is not None:
-            labels: Labels = file.labels
-            return labels
-        labels, _, _ = cells_for(file, whole, size, shape, mpp)
-        return labels
 
     def _tiles(
         self, name: str | None, key: str, labels: Labels, made: LayoutSource
-    ) -> Iterator[LayoutItem]:
+    ) -> Iterator[DatasetLayout]:
         """Cut a layout into whole tiles; a cell on a cut belongs to both."""
         side, number = self._family.tile, self._groups.of(key)
         rows, columns = labels.shape[0] // side, labels.shape[1] // side
@@ -175,9 +140,10 @@ class LayoutSources:
         for at in range(rows * columns):
             tile = np.ascontiguousarray(tile_of(labels, divmod(at, columns), side))
             check_layout(tile)
-            yield LayoutItem(tile_name(name, at, rows * columns), f"layout-{number}", tile, made)
+            named = tile_name(name, at, rows * columns)
+            yield DatasetLayout(0, named, f"layout-{number}", tile, made)
 
-    def _invent(self, part: Part, key: str) -> Iterator[LayoutItem]:
+    def _invent(self, part: Part, key: str) -> Iterator[DatasetLayout]:
         from napari_pixcell.cells import invent
 
         first, family = Recipe.from_dict(part["recipe"]), self._family
@@ -188,7 +154,7 @@ class LayoutSources:
             name = f"{part.get('name') or 'Invented'} {number + 1}"
             yield from self._tiles(name, f"{key}/{number}", labels, made)
 
-    def _vary(self, part: Part, key: str) -> Iterator[LayoutItem]:
+    def _vary(self, part: Part, key: str) -> Iterator[DatasetLayout]:
         from napari_pixcell.cells import vary
 
         jitter_um, drop, add = (float(part.get(name, 0)) for name in ("jitter_um", "drop", "add"))
@@ -201,10 +167,8 @@ class LayoutSources:
             for number in range(_count(part)):
                 seed = (int(part.get("seed", 0)) + number) % (LARGEST_SEED + 1)
                 labels = vary(base.labels, self._family.mpp, seed, jitter_um, drop, add).labels
-                made = replace(base.made, edited=True)
-                yield replace(
-                    base, name=f"{base.name}, variation {number + 1}", labels=labels, made=made
-                )
+                name, made = f"{base.name}, variation {number + 1}", replace(base.made, edited=True)
+                yield replace(base, name=name, labels=labels, made=made)
 
 
 def _count(part: Part) -> int:

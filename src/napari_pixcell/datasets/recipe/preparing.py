@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -30,7 +30,6 @@ from napari_pixcell.datasets.store.dataset import (
     LAYOUTS,
     STYLES,
     Dataset,
-    DatasetLayout,
     DatasetStyle,
     Description,
     PairSettings,
@@ -101,7 +100,7 @@ def keep_recipe(description: Description, recipe: DatasetRecipe) -> None:
     """Keep a recipe, with its paths, among the dataset's private files."""
     private = private_folder(description)
     private.mkdir(parents=True, exist_ok=True)
-    write_whole(private / RECIPE, json.dumps(recipe.to_dict()))
+    write_whole(private / RECIPE, json.dumps(recipe.to_dict()), private=True)
 
 
 def is_of(dataset: Dataset, recipe: DatasetRecipe) -> bool:
@@ -113,7 +112,7 @@ def is_of(dataset: Dataset, recipe: DatasetRecipe) -> bool:
     description, path = dataset.description, private_folder(dataset.description) / RECIPE
     if description.plan is not None and path.exists():
         begun = json.loads(path.read_bytes())
-        return bool(begun == json.loads(json.dumps(recipe.to_dict())))
+        return bool(begun == json.loads(json.dumps(recipe.to_dict()), private=True))
     return (description.name, description.family) == (recipe.name, recipe.family)
 
 
@@ -142,26 +141,13 @@ def kept_recipe(dataset: Dataset) -> DatasetRecipe:
 
 @dataclass
 class Preparation:
-    """Prepares the styles and layouts of a dataset.
+    """Prepares the styles and layouts of a dataset."""
 
-    Parameters
-    ----------
-    dataset : Dataset
-        Locked by the caller.
-    recipe : DatasetRecipe
-    ask : Ask
-        Runs requests.
-    emit : callable
-        Receives the progress.
-    check : callable
-        Called regularly. An exception ends the work, which can be resumed.
-    """
-
-    dataset: Dataset
+    dataset: Dataset  # locked by the caller
     recipe: DatasetRecipe
     ask: Ask
     emit: Callable[[Progress], None]
-    check: Callable[[], None]
+    check: Callable[[], None]  # called regularly; an exception ends the work, which can be resumed
 
     def __post_init__(self) -> None:
         self._family: Family = get_family(self.recipe.family)
@@ -215,16 +201,14 @@ class Preparation:
         )
         matching = self._matching() if self.recipe.pairing == "matched" else None
         count = 0
-        for number, item in enumerate(self._with_progress(layouts, "layout", have)):
-            count = number + 1
-            if number < have:
+        for layout in self._with_progress(layouts, "layout", have):
+            count = layout.number + 1
+            if layout.number < have:
                 continue
-            style = item.style
-            if style is None and matching is not None:
-                style = matching.most_similar(item.labels, self._family.mpp)
-            self.dataset.add_layout(
-                DatasetLayout(number, item.name, item.group, item.labels, item.made, style)
-            )
+            if layout.style is None and matching is not None:
+                style = matching.most_similar(layout.labels, self._family.mpp)
+                layout = replace(layout, style=style)
+            self.dataset.add_layout(layout)
         return count
 
     def _with_progress(self, items: Iterable[T], noun: str, have: int) -> Iterator[T]:
@@ -293,14 +277,9 @@ def real_tiles(dataset: Dataset) -> RealTiles:
 
 def _plan(recipe: DatasetRecipe, styles: int, layouts: int, matches: tuple[int, ...]) -> Plan:
     pairing = recipe.pairing if layouts else "each"
+    matches = matches if pairing == "matched" else ()
     return Plan(
-        styles,
-        layouts,
-        pairing,
-        recipe.seeds,
-        recipe.first_seed,
-        recipe.pairs,
-        matches if pairing == "matched" else (),
+        styles, layouts, pairing, recipe.seeds, recipe.first_seed, recipe.pairs, matches=matches
     )
 
 

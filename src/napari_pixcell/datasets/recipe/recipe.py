@@ -162,13 +162,12 @@ class DatasetRecipe:
             raise PixCellError(
                 f"{path.name} is not a JSON file. Choose a dataset recipe."
             ) from None
-        recipe = cls.from_dict(value)
-        here = path.resolve().parent
-        return replace(
-            recipe,
-            styles=tuple(_absolute(part, here) for part in recipe.styles),
-            layouts=tuple(_absolute(part, here) for part in recipe.layouts),
+        recipe, here = cls.from_dict(value), path.resolve().parent
+        styles, layouts = (
+            tuple(_absolute(part, here) for part in parts)
+            for parts in (recipe.styles, recipe.layouts)
         )
+        return replace(recipe, styles=styles, layouts=layouts)
 
 
 def mapped(part: Part, change: Callable[[Part], Part]) -> Part:

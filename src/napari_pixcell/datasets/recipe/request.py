@@ -11,23 +11,13 @@ from napari_pixcell.engine.request_values import Request
 
 @dataclass(frozen=True)
 class DatasetRequest:
-    """Make a dataset, or the pairs that it lacks.
-
-    Parameters
-    ----------
-    folder : str
-        Of the dataset.
-    recipe : DatasetRecipe, optional
-        For a new dataset, or if its own recipe is not on this machine.
-    most : int, optional
-        Make at most this many of the missing pairs, in order.
-    """
+    """Make a dataset, or the pairs that it lacks."""
 
     kind: ClassVar[str] = "dataset"
 
     folder: str
-    recipe: DatasetRecipe | None = None
-    most: int | None = None
+    recipe: DatasetRecipe | None = None  # for a new one, or if its own is not on this machine
+    most: int | None = None  # of the missing pairs, in order
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON value."""
@@ -38,11 +28,8 @@ class DatasetRequest:
     def from_dict(cls, value: dict[str, Any]) -> DatasetRequest:
         """Read what :meth:`to_dict` returned."""
         recipe = value.get("recipe")
-        return cls(
-            str(value["folder"]),
-            DatasetRecipe.from_dict(recipe) if recipe is not None else None,
-            value.get("most"),
-        )
+        recipe = DatasetRecipe.from_dict(recipe) if recipe is not None else None
+        return cls(str(value["folder"]), recipe, value.get("most"))
 
 
 AnyRequest = Request | DatasetRequest

@@ -58,30 +58,14 @@ def _from_library(part: Part, family: Family) -> Part:
 
 @dataclass(frozen=True, eq=False)
 class StyleSource:
-    """Source of one style.
+    """Source of one style."""
 
-    Parameters
-    ----------
-    name : str
-        For people; reveals no file.
-    group : str
-        Of the slide or picture; a blend combines the groups of its styles.
-    read : callable, optional
-        Reads its tissue, uint8 (tile, tile, 3); None for styles without tissue.
-    embedding : array, float32, (rows, columns, dimension), optional
-        If it is already known.
-    mixed : tuple of (StyleSource, float)
-        Styles and shares of a blend.
-    source : dict
-        For records: region in level-0 pixels, and the slide's pixel size.
-    """
-
-    name: str
-    group: str
-    read: Callable[[], Pixels] | None = None
-    embedding: Embeddings | None = None
-    mixed: tuple[tuple[StyleSource, float], ...] = ()
-    source: dict[str, Any] = field(default_factory=dict)
+    name: str  # for people; reveals no file
+    group: str  # of the slide or picture; a blend combines the groups of its styles
+    read: Callable[[], Pixels] | None = None  # its tissue, (tile, tile, 3), if it has any
+    embedding: Embeddings | None = None  # (rows, columns, dimension), if it is already known
+    mixed: tuple[tuple[StyleSource, float], ...] = ()  # styles and shares of a blend
+    source: dict[str, Any] = field(default_factory=dict)  # for records: level-0 region, pixel size
 
     def embedded(self, embed: Embed) -> Embeddings | None:
         """Return its embedding, (rows, columns, dimension); None for “no style”."""

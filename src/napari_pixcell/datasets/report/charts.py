@@ -18,7 +18,7 @@ GOOD, BEYOND = "#4a86c5", "#d9822b"  # visible on white and black, distinct for 
 
 
 @dataclass(frozen=True)
-class Bar:
+class HistogramBar:
     """A bar of a histogram, in px."""
 
     x: float
@@ -41,21 +41,11 @@ class Label:
 
 @dataclass
 class Histogram:
-    """A histogram as the template ``histogram.svg`` draws it.
+    """A histogram as the template ``histogram.svg`` draws it."""
 
-    Parameters
-    ----------
-    title : str
-        Describes it to readers who cannot see it.
-    bars : list of Bar
-    lines : list of (x1, y1, x2, y2, dashes)
-        Ends in px, and an SVG dash pattern.
-    labels : list of Label
-    """
-
-    title: str
-    bars: list[Bar]
-    lines: list[tuple[float, float, float, float, str]]
+    title: str  # describes it to readers who cannot see it
+    bars: list[HistogramBar]
+    lines: list[tuple[float, float, float, float, str]]  # ends in px, and an SVG dash pattern
     labels: list[Label]
     width: int = WIDTH
     height: int = HEIGHT
@@ -69,7 +59,6 @@ def histogram(values: NDArray[Any], title: str, limit: Limit | None = None) -> H
     values : array, (n,)
         At least one, all finite.
     title : str
-        Describes it to readers who cannot see it.
     limit : Limit, optional
         Marked by a line; bars beyond it have another colour.
     """
@@ -82,13 +71,14 @@ def histogram(values: NDArray[Any], title: str, limit: Limit | None = None) -> H
     def x(value: float) -> float:
         return round(float(LEFT + (WIDTH - LEFT - RIGHT) * (value - low) / (high - low)), 1)
 
-    def bar(count: int, start: float, stop: float) -> Bar:
+    def bar(count: int, start: float, stop: float) -> HistogramBar:
         top = round(base - (base - TOP) * count / most, 1)
         top = min(top, base - 1)  # a single pair among many stays visible
         bad = limit is not None and bool(limit.beyond(np.array([(start + stop) / 2]))[0])
         width = round(max(1.0, x(stop) - x(start) - 1), 1)
         words = f"{start:.4g} to {stop:.4g}: {count:,}"
-        return Bar(x(start), top, width, round(base - top, 1), BEYOND if bad else GOOD, words)
+        colour = BEYOND if bad else GOOD
+        return HistogramBar(x(start), top, width, round(base - top, 1), colour, words)
 
     spans = zip(counts.tolist(), edges[:-1].tolist(), edges[1:].tolist(), strict=True)
     chart = Histogram(

@@ -1,9 +1,11 @@
-"""Contact sheets: labelled pictures in rows and columns, such as the first pairs of a dataset."""
+"""Pictures of pairs: contact sheets with labels, and examples for the report."""
 
 from __future__ import annotations
 
+import base64
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from napari_pixcell.datasets.marks import synthetic_sheet
+from napari_pixcell.datasets.marks import synthetic_jpeg, synthetic_sheet
 from napari_pixcell.datasets.store.dataset import Dataset
 from napari_pixcell.datasets.store.rows import JsonRow
+from napari_pixcell.datasets.store.table import PairTable
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.files import write_whole
 
@@ -27,6 +30,7 @@ OUTLINE = (255, 255, 0)
 FIRST = 16  # pairs on a first sheet
 COLUMNS = 4
 SHEET = "first_pairs.png"
+RATIOS = ("count", "sharpness")  # best at 1
 
 
 def contact_sheet(
@@ -100,10 +104,10 @@ def _fitted(draw: ImageDraw.ImageDraw, text: str, font: Any, width: int) -> str:
     return text + "…"
 
 
-def write_first_sheet(dataset: Dataset, count: int = FIRST) -> Path:
+def write_first_sheet(dataset: Dataset) -> Path:
     """Write :func:`first_sheet` into the folder of a dataset."""
     path = dataset.folder / SHEET
-    write_whole(path, synthetic_sheet(first_sheet(dataset, count)))
+    write_whole(path, synthetic_sheet(first_sheet(dataset)))
     return path
 
 
@@ -142,3 +146,67 @@ def draw_outlines(image: NDArray[np.uint8], mask: NDArray[Any]) -> NDArray[np.ui
     drawn = image.copy()
     drawn[find_boundaries(mask, mode="inner")] = OUTLINE
     return drawn
+
+
+# -- examples for the report ---------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Example:
+    """A pair as the report shows it: its image with the outlines of its cells."""
+
+    index: int
+    caption: str
+    jpeg: str = ""  # as base64; empty if the files cannot be read
+    width: int = 0  # px
+    height: int = 0
+
+
+def ranked(values: NDArray[np.float32], score: str, low_is_good: bool) -> dict[str, int]:
+    """Return the positions of the best, the median and the worst value of a score.
+
+    Values are float32, (pairs,), NaN if the score does not apply.
+    """
+    known = np.flatnonzero(np.isfinite(values))
+    good = values[known].astype(float)
+    if score in RATIOS:
+        good = -np.abs(np.log(np.maximum(good, 1e-6)))
+    elif low_is_good:
+        good = -good
+    order = known[np.argsort(-good, kind="stable")]
+    ranks = {"Best": 0, "Median": len(order) // 2, "Worst": len(order) - 1}
+    return {name: int(order[rank]) for name, rank in ranks.items()} if len(order) else {}
+
+
+def examples(
+    dataset: Dataset, table: PairTable, score: str, low_is_good: bool
+) -> Iterator[Example]:
+    """Iterate over the best, the median and the worst pair by a score."""
+    values = table.score(score)
+    for name, position in ranked(values, score, low_is_good).items():
+        row = table.row(position)
+        index, flags = row["index"], f" ({', '.join(row['flags'])})" if row["flags"] else ""
+        caption = f"{name}: {float(values[position]):.3g}. Pair {index}{flags}"
+        try:
+            picture = small_outlined(dataset.image(row), dataset.mask(row))
+        except (OSError, ValueError):  # removed or damaged since
+            yield Example(index, caption)
+        else:
+            height, width = picture.shape[:2]
+            jpeg = base64.b64encode(synthetic_jpeg(picture)).decode()
+            yield Example(index, caption, jpeg, width, height)
+
+
+def small_outlined(
+    image: NDArray[np.uint8], labels: NDArray[Any] | None, side: int = SIDE
+) -> NDArray[np.uint8]:
+    """Return a picture at most ``side`` px large with the outlines of the cells of its mask."""
+    height, width = image.shape[:2]
+    scale = side / max(height, width)
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    out = np.asarray(Image.fromarray(image).resize(size, Image.Resampling.LANCZOS))
+    if labels is None:
+        return out
+    rows = (np.arange(size[1]) * height) // size[1]
+    columns = (np.arange(size[0]) * width) // size[0]
+    return draw_outlines(out, labels[np.ix_(rows, columns)])

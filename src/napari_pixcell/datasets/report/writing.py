@@ -10,10 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pixcell import __version__
+from napari_pixcell.datasets.export import write_problem
 from napari_pixcell.datasets.report.charts import histogram
-from napari_pixcell.datasets.report.citing import full_texts, known_family, licences, references
-from napari_pixcell.datasets.report.examples import examples
-from napari_pixcell.datasets.report.sources import SourceCounts
+from napari_pixcell.datasets.report.sheets import examples
+from napari_pixcell.datasets.report.sources import (
+    SourceCounts,
+    full_texts,
+    known_family,
+    licences,
+    references,
+)
 from napari_pixcell.datasets.store.checks import FLAGS, SCORES
 from napari_pixcell.datasets.store.dataset import Dataset, Description
 from napari_pixcell.datasets.store.decisions import now, read_decisions
@@ -34,21 +40,15 @@ MARK = (
 def write_report(
     dataset: Dataset, path: Path | str, on_progress: OnProgress = lambda done, total: None
 ) -> Path:
-    """Write one self-contained HTML page about a dataset.
+    """Write one self-contained HTML page about a dataset, and return its path.
 
     Parameters
     ----------
     dataset : Dataset
         Read only; it may be unfinished.
     path : Path
-        Of the page.
     on_progress : callable
         Called with the number of scores finished and of all. An exception ends the work.
-
-    Returns
-    -------
-    Path
-        Of the page.
 
     Raises
     ------
@@ -85,9 +85,7 @@ def write_report(
     try:
         write_whole(path, html)
     except OSError as error:
-        raise PixCellError(
-            f"{path.name} cannot be written ({error.strerror}). Choose another folder."
-        ) from error
+        raise write_problem(path, error) from error
     on_progress(len(SCORES), len(SCORES))
     return path
 

@@ -6,6 +6,7 @@ import hashlib
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,6 @@ from numpy.typing import NDArray
 from napari_pixcell.datasets.marks import Marked, read_marked
 from napari_pixcell.datasets.store.dataset import APART, LAYOUTS, MANIFEST, STYLES, Dataset
 from napari_pixcell.datasets.store.decisions import read_decisions
-from napari_pixcell.datasets.store.findings import Findings
 from napari_pixcell.datasets.store.lock import locked
 from napari_pixcell.datasets.store.pair_files import DIGITS, ENCODERS
 from napari_pixcell.datasets.store.plan import Plan
@@ -23,9 +23,103 @@ from napari_pixcell.datasets.store.rows import JsonRow, read_rows
 from napari_pixcell.engine.record import Record, pixels_sha256
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.files import UNFINISHED
+from napari_pixcell.words import counted
 
 OnProgress = Callable[[int, int], None]  # pairs checked so far, and all pairs
 NOTHING = b""  # digest of “no style” or of no layout
+SHOWN = 3
+RESUME = "Resume the dataset"
+RESTORE = "Restore the files from a copy, or make the dataset again in a new folder"
+ROWS = "Restore manifest.jsonl from a copy"
+# The problem, as “1 image is …” and “2 images are …”, and its remedy.
+KINDS = {
+    "unprepared": ("The styles and layouts are not complete yet", "", RESUME),
+    "planned": ("planned pair is missing", "planned pairs are missing", RESUME),
+    "torn": ("row is incomplete", "rows are incomplete", RESUME),
+    "style": ("style is missing or damaged", "styles are missing or damaged", RESTORE),
+    "layout": ("layout is missing or damaged", "layouts are missing or damaged", RESTORE),
+    "unplanned": ("row does not fit the plan", "rows do not fit the plan", ROWS),
+    "twice": ("pair is listed twice", "pairs are listed twice", ROWS),
+    "names": ("row names another pair's files", "rows name other pairs' files", ROWS),
+    "alike": (
+        "image has the same pixels as another pair",
+        "images have the same pixels as another pair",
+        "Reject all but the first of them in the review",
+    ),
+    "missing": ("file is missing", "files are missing", RESTORE),
+    "changed": (
+        "file was changed after it was written",
+        "files were changed after they were written",
+        RESTORE,
+    ),
+    "unreadable": ("file cannot be read", "files cannot be read", RESTORE),
+    "size": (
+        "mask differs in size from its image",
+        "masks differ in size from their images",
+        RESTORE,
+    ),
+    "unmarked": ("file is not marked as synthetic", "files are not marked as synthetic", RESTORE),
+    "record": ("image carries no readable record", "images carry no readable record", RESTORE),
+    "disagrees": (
+        "image's record differs from its row in seed, style, layout or pixels",
+        "images' records differ from their rows in seed, style, layout or pixels",
+        RESTORE,
+    ),
+    "stray": (
+        "file belongs to no pair",
+        "files belong to no pair",
+        "Move such files out of the folder",
+    ),
+    "half": ("file is incomplete", "files are incomplete", f"{RESUME}, or delete such files"),
+    "decided": (
+        "decision concerns a pair that does not exist",
+        "decisions concern pairs that do not exist",
+        RESUME,
+    ),
+}
+
+
+@dataclass
+class Findings:
+    """Problems of a dataset by their kinds in :data:`KINDS`, with a few examples of each."""
+
+    pairs: int = 0  # that exist
+    planned: int = 0
+    counts: dict[str, int] = field(default_factory=dict)
+    examples: dict[str, list[str]] = field(default_factory=dict)  # names of files or pairs
+
+    def add(self, kind: str, example: str = "", count: int = 1) -> None:
+        """Count one or more problems of a kind."""
+        self.counts[kind] = self.counts.get(kind, 0) + count
+        shown = self.examples.setdefault(kind, [])
+        if example and len(shown) < SHOWN:
+            shown.append(example)
+
+    @property
+    def whole(self) -> bool:
+        """True if there are no problems."""
+        return not self.counts
+
+    @property
+    def sentences(self) -> list[str]:
+        """Each problem and its remedy in words."""
+        if self.whole:
+            return [f"{counted(self.pairs, 'pair')}: complete, marked as synthetic and traceable."]
+        return [self._sentence(kind) for kind in KINDS if kind in self.counts]
+
+    def _sentence(self, kind: str) -> str:
+        count, shown = self.counts[kind], self.examples[kind]
+        one, several, remedy = KINDS[kind]
+        if not several:
+            return f"{one}. {remedy}."
+        names = ", ".join(shown) + (", …" if count > len(shown) else "")
+        where = f" ({names})" if shown else ""
+        return f"{counted(count, one, several)}{where}. {remedy}."
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a JSON value."""
+        value = {"pairs": self.pairs, "planned": self.planned, "whole": self.whole}
+        return value | {"findings": self.sentences, "counts": dict(self.counts)}
 
 
 def check_dataset(dataset: Dataset, on_progress: OnProgress = lambda done, total: None) -> Findings:
@@ -133,11 +227,8 @@ class _Check:
             self.findings.add("unplanned", named)
             return
         pair = plan[index]
-        if (row.get("style"), row.get("layout"), row.get("seed")) != (
-            pair.style,
-            pair.layout,
-            pair.seed,
-        ):
+        planned = {"style": pair.style, "layout": pair.layout, "seed": pair.seed}
+        if planned != {name: row.get(name) for name in planned}:
             self.findings.add("unplanned", named)
         if self.seen[index]:
             self.findings.add("twice", named)

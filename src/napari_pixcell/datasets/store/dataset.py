@@ -37,12 +37,8 @@ from napari_pixcell.serialization import from_json, to_json
 
 SCHEMA = 1
 KEY = "napari-pixcell dataset"
-DESCRIPTION, STYLES, LAYOUTS, MANIFEST = (
-    "dataset.json",
-    "styles.jsonl",
-    "layouts.jsonl",
-    "manifest.jsonl",
-)
+DESCRIPTION, MANIFEST = "dataset.json", "manifest.jsonl"
+STYLES, LAYOUTS = "styles.jsonl", "layouts.jsonl"
 APART = "apart"
 DAMAGED = f"{DESCRIPTION} is damaged. Restore it from a copy, or make the dataset again."
 
@@ -62,51 +58,27 @@ class PairSettings:
 class Description:
     """Everything about a dataset that is not a pair.
 
-    Parameters
-    ----------
-    name : str
-        For people.
-    family : str
-        Name of the models.
-    mpp : float
-        Pixel size of the images in µm.
-    size : (height, width)
-        Of the images in px.
-    settings : PairSettings
-    checks : Checks
-    plan : dict, optional
-        As :meth:`Plan.to_dict` returned it; None until styles and layouts are prepared.
-    picture : str
-        File format of the images: ``png`` or ``tiff``.
-    weights, versions : dict of str to str
-        From the record of the first pair.
-    device, licence, notice : str
-        Likewise.
-    segmenter : dict
-        The method that segmented the images, with the hash and licence of its weights, as
-        :meth:`LayoutSource.to_dict` returned it.
-    id : str
-        Unique to this dataset.
-    created : str
-        Time, ISO 8601, UTC.
+    The plan is that of :meth:`Plan.to_dict`, and None until styles and layouts are prepared.
+    Weights, versions and device are those in the record of the first pair. The segmenter is the
+    method that segmented the images, as :meth:`LayoutSource.to_dict` returned it.
     """
 
-    name: str
+    name: str  # for people
     family: str
-    mpp: float
-    size: tuple[int, int]
+    mpp: float  # of the images, in µm
+    size: tuple[int, int]  # height and width of the images, in px
     settings: PairSettings
     checks: Checks = field(default_factory=Checks)
     plan: dict[str, Any] | None = None
-    picture: str = "png"
+    picture: str = "png"  # file format of the images: “png” or “tiff”
     weights: dict[str, str] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
     device: str = ""
     licence: str = ""
     notice: str = ""
     segmenter: dict[str, Any] = field(default_factory=dict)
-    id: str = field(default_factory=lambda: uuid.uuid4().hex)
-    created: str = field(default_factory=now)
+    id: str = field(default_factory=lambda: uuid.uuid4().hex)  # unique to this dataset
+    created: str = field(default_factory=now)  # ISO 8601, UTC
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON value."""
@@ -134,55 +106,32 @@ class Description:
 class DatasetStyle:
     """A style of a dataset.
 
-    Parameters
-    ----------
-    number : int
-    name : str
-        For people; reveals no file.
-    group : str
-        Number of the slide or picture that it came from; a split keeps a group together. The
-        groups of a blend are joined by “+”.
-    embedding : array, float32, (rows, columns, dimension), optional
-        None for “no style”, the unconditional one.
-    look : dict of str to float
-        Reference for the checks, such as mean colour and sharpness of the tissue.
-    source : dict
-        For records: see :class:`~napari_pixcell.engine.request_values.Source`, without paths.
+    Its group is the number of the slide or picture that it came from; the groups of a blend are
+    joined by “+”. A split keeps a group together.
     """
 
     number: int
-    name: str
+    name: str  # for people; reveals no file
     group: str
-    embedding: NDArray[np.float32] | None
-    look: dict[str, float] = field(default_factory=dict)
-    source: dict[str, Any] = field(default_factory=dict)
+    embedding: NDArray[np.float32] | None  # (rows, columns, dimension); None is the unconditional
+    look: dict[str, float] = field(default_factory=dict)  # of its tissue, for the checks
+    source: dict[str, Any] = field(default_factory=dict)  # for records: region and pixel size
 
 
 @dataclass(frozen=True, eq=False)
 class DatasetLayout:
     """A layout of a dataset.
 
-    Parameters
-    ----------
-    number : int
-    name : str
-    group : str
-        Shared by the variations of a layout, or by layouts and styles of the same tissue; a split
-        keeps a group together.
-    labels : array, unsigned integers, (height, width)
-        Instance label image.
-    made : LayoutSource
-        Origin of the cells.
-    style : int, optional
-        Number of the style that matches it.
+    Its group is shared by the variations of a layout, or by layouts and styles of the same tissue.
+    A split keeps a group together.
     """
 
     number: int
     name: str
     group: str
-    labels: NDArray[Any]
+    labels: NDArray[Any]  # instance label image: unsigned integers, (height, width)
     made: LayoutSource = field(default_factory=lambda: LayoutSource("imported"))
-    style: int | None = None
+    style: int | None = None  # number of the style that matches it
 
 
 class Dataset:
@@ -277,9 +226,8 @@ class Dataset:
     def style(self, row: JsonRow) -> DatasetStyle:
         """Read a style from its row."""
         embedding = np.load(self.folder / row["file"]) if row["file"] else None
-        return DatasetStyle(
-            row["number"], row["name"], row["group"], embedding, row["look"], row["source"]
-        )
+        known = {name: row[name] for name in ("number", "name", "group", "look", "source")}
+        return DatasetStyle(embedding=embedding, **known)
 
     def layout(self, row: JsonRow) -> DatasetLayout:
         """Read a layout from its row."""

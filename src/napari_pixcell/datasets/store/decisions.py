@@ -21,10 +21,8 @@ def now() -> str:
 def decide(folder: Path, pairs: dict[int, Decision | None]) -> None:
     """Store decisions by the numbers of the pairs; None revokes an earlier one."""
     at = now()
-    append_rows(
-        folder / DECISIONS,
-        [{"index": index, "decision": decision, "at": at} for index, decision in pairs.items()],
-    )
+    rows = ({"index": index, "decision": one, "at": at} for index, one in pairs.items())
+    append_rows(folder / DECISIONS, rows)
 
 
 def read_decisions(folder: Path) -> dict[int, Decision]:

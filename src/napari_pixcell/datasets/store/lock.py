@@ -28,7 +28,7 @@ def locked(folder: Path, subject: str | None = None) -> Iterator[None]:
     ----------
     folder : Path
     subject : str, optional
-        What the folder holds, for the message to other processes; a dataset by default.
+        Content of the folder, for the message to other processes; a dataset by default.
 
     Raises
     ------

@@ -20,6 +20,7 @@ from napari_pixcell.engine.canvas.plan import spread_over
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import Family
+from napari_pixcell.words import counted
 
 ROUNDS, CLOSE = 50, 1e-9  # of the spherical mean: most iterations, and step at which it converged
 
@@ -80,7 +81,8 @@ def blend(
     grids = [as_grid(np.asarray(one)) for one in embeddings]
     if not grids or len(grids) != len(weights):
         raise PixCellError(
-            f"There are {len(grids)} styles and {len(weights)} weights. Give each style one weight."
+            f"There are {counted(len(grids), 'style')} and {counted(len(weights), 'weight')}. Give "
+            "each style one weight."
         )
     if not all(math.isfinite(w) and w >= 0 for w in weights) or not sum(weights):
         raise PixCellError("Weights of styles must be 0 or more, and at least one more than 0.")

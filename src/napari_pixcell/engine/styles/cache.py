@@ -170,7 +170,7 @@ class EmbeddingCache:
             return False
         try:
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            write_whole(self.folder / key.name, lambda path: _write(path, content))
+            write_whole(self.folder / key.name, lambda path: _write(path, content), private=True)
         except OSError as error:
             log.warning("an embedding could not be stored (%s)", error.strerror)
             return False

@@ -110,7 +110,7 @@ class StyleLibrary:
         style = replace(style, name=free_name(checked_name(style.name), taken))
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            write_whole(self._path(style.id), style_bytes(style))
+            write_whole(self._path(style.id), style_bytes(style), private=True)
         except OSError as error:
             raise self._refused("saved", error) from error
         return style

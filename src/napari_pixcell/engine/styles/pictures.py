@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pixcell.cells.reading.detecting import holds_cells
+from napari_pixcell.cells.reading.limits import holds_cells
 from napari_pixcell.engine.styles.style import small_picture
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import Family

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pixcell.cells.ihc.look import looks_like
+from napari_pixcell.cells.ihc.deconvolution import looks_like
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.files import write_whole
 from napari_pixcell.models.catalogue import Family

@@ -27,7 +27,6 @@ def levels(path: Path, slide: Any) -> Fast | None:
 
     Parameters
     ----------
-    path : Path
     slide : openslide.OpenSlide
         The same file, opened by OpenSlide.
 

@@ -35,10 +35,6 @@ class _Opened:
         self.readers = 0
         self.retired = False
 
-    def close_if_idle(self) -> None:
-        if self.retired and self.readers == 0:
-            self.slide.close()
-
 
 class _Handle:
     """Thread-safe OpenSlide; closing waits for reads in progress.
@@ -48,21 +44,19 @@ class _Handle:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.name = path.name
         self._opened = _Opened(path)
         self._closed = False
         self._change = threading.Condition()
 
     @property
     def slide(self) -> Any:
-        """The OpenSlide object, for the file's properties."""
         return self._opened.slide
 
     @contextmanager
     def _reading(self) -> Iterator[_Opened]:
         with self._change:
             if self._closed:
-                raise PixCellError(f"“{self.name}” was closed. Open it again.")
+                raise PixCellError(f"“{self.path.name}” was closed. Open it again.")
             opened = self._opened
             opened.readers += 1
         try:
@@ -70,7 +64,8 @@ class _Handle:
         finally:
             with self._change:
                 opened.readers -= 1
-                opened.close_if_idle()
+                if opened.retired and opened.readers == 0:
+                    opened.slide.close()
                 self._change.notify_all()
 
     def close(self) -> None:
@@ -123,11 +118,11 @@ def open_file(path: Path) -> Slide:
     except openslide.OpenSlideError as error:
         raise damaged(path.name) from error
     slide = handle.slide
-    factors = [float(d) for d in slide.level_downsamples]
+    factors = [float(factor) for factor in slide.level_downsamples]
     x, y = slide.properties.get("openslide.mpp-x"), slide.properties.get("openslide.mpp-y")
     mpp = plausible(float(x), float(y)) if x and y else None
     source = "the slide file" if mpp else ""
-    pairs = [(d, d) for d in factors]
+    pairs = [(factor, factor) for factor in factors]
     try:
         fast = aperio.levels(path, slide)
     except PixCellError:

@@ -122,10 +122,8 @@ class Reader:
 
     def check_end(self, page: Any) -> None:
         """Raise PixCellError if the file ends before the data of a page."""
-        if any(
-            offset + count > self.size
-            for offset, count in zip(page.dataoffsets, page.databytecounts, strict=False)
-        ):
+        segments = zip(page.dataoffsets, page.databytecounts, strict=False)
+        if any(offset + count > self.size for offset, count in segments):
             raise damaged(self.name)
 
     def tiled(self, page: Any, number: int) -> TiledLevel:

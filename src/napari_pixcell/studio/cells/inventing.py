@@ -36,7 +36,6 @@ class InventTask(Task):
     section: str = SECTION
 
     def sentence(self) -> str:
-        """Return how far it is."""
         if not self.done:
             return f"{self.message}…"
         return f"{self.message}… {self.done:,} of {self.total:,} cells"
@@ -44,19 +43,7 @@ class InventTask(Task):
 
 @dataclass(eq=False)
 class Invention:
-    """Invents cells for regions.
-
-    Its fields are the parts of the session that it uses.
-
-    Attributes
-    ----------
-    recipe : Recipe
-        Recipe of the next layout; its seed is advanced with each one.
-    stamps : StampLibrary or None
-        Nuclei to stamp with, once they are read.
-    stamps_of : int
-        Region whose nuclei are the stamps; ``BUNDLED`` for the bundled ones.
-    """
+    """Invents cells for regions."""
 
     regions: Regions
     layouts: Layouts
@@ -65,22 +52,21 @@ class Invention:
     notices: Notices
 
     def __post_init__(self) -> None:
-        self.recipe = Recipe()
+        self.recipe = Recipe()  # recipe of the next layout; its seed is advanced with each one
+        # Region whose nuclei are the stamps; ``BUNDLED`` for the bundled ones
         self.stamps_of = BUNDLED
-        self.stamps: StampLibrary | None = None
+        self.stamps: StampLibrary | None = None  # nuclei to stamp with, once they are read
 
     @property
     def task(self) -> InventTask | None:
-        """What is being invented, measured or read."""
         return next(iter(self.tasks.of(InventTask)), None)
 
     @property
     def busy(self) -> bool:
-        """True while something is being invented, measured or read."""
         return self.task is not None
 
     def cancel(self) -> bool:
-        """Stop at once, and keep the layout as it is; True if anything was stopped."""
+        """Stop at once, and keep the layout; True if anything was stopped."""
         stopped = False
         while (task := self.task) is not None:
             self.tasks.drop(task)
@@ -88,13 +74,12 @@ class Invention:
         return stopped
 
     def change(self, **values: Any) -> None:
-        """Change some numbers of the recipe."""
         with self.notices.reporting(SECTION):
             self.recipe = replace(self.recipe, **values)
             self.notices.changed.emit()
 
     def invent(self) -> None:
-        """Invent the cells of the active region, or of its marked part.
+        """Invent the cells of the active region, or of its marked area.
 
         They replace the cells there, or are added with ``settings.keep_cells``.
         """
@@ -143,7 +128,7 @@ class Invention:
 
         def done(recipe: Recipe) -> None:
             self.recipe = recipe
-            self.notices.note(SECTION, f"The numbers are those of {name}. Press “Invent”.")
+            self.notices.note(SECTION, f"The numbers are those of {name}. Press “Invent cells”.")
 
         self._run("Measuring", work, done)
 

@@ -12,21 +12,9 @@ from napari_pixcell.cells.methods import LayoutSource
 
 @dataclass(frozen=True, eq=False)
 class Cells:
-    """A layout as a whole.
+    """A layout as a whole."""
 
-    Parameters
-    ----------
-    labels : array, (height, width)
-        Instance label image; 0 is background.
-    origin : str
-        How it was made, in words.
-    source : LayoutSource, optional
-        The same, for records.
-    classes : dict of int to str
-        Class names by label, where known.
-    """
-
-    labels: NDArray[Any]
-    origin: str = ""
-    source: LayoutSource | None = None
-    classes: dict[int, str] = field(default_factory=dict)
+    labels: NDArray[Any]  # (height, width): instance label image; 0 is background
+    origin: str = ""  # how it was made, in words
+    source: LayoutSource | None = None  # the same, for records
+    classes: dict[int, str] = field(default_factory=dict)  # class names by label, where known

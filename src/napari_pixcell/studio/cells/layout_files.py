@@ -37,17 +37,7 @@ class _Imported:
 
 @dataclass(eq=False)
 class LayoutFiles:
-    """Imports and exports the cells of regions.
-
-    Its fields are the parts of the session that it uses.
-
-    Attributes
-    ----------
-    reading : str
-        Name of the file that is being read; empty for none.
-    slide_cells : dict of str to SlideCells
-        Imported cells of whole slides, by the key of the slide.
-    """
+    """Imports and exports the cells of regions."""
 
     slides: Slides
     regions: Regions
@@ -57,7 +47,8 @@ class LayoutFiles:
     notices: Notices
 
     def __post_init__(self) -> None:
-        self.reading = ""
+        self.reading = ""  # name of the file that is being read; empty for none
+        # Imported cells of whole slides, by the key of the slide
         self.slide_cells: dict[str, SlideCells] = {}
         self.regions.added.connect(self.cut, max_args=1)
         self.regions.moved.connect(self._follow, max_args=1)

@@ -31,22 +31,11 @@ COUNTED_AT_ONCE = 1024**2  # px whose cells are counted without a noticeable del
 
 @dataclass(eq=False)
 class Layouts:
-    """The layouts of all regions.
+    """The layouts of all regions."""
 
-    Its fields are the parts of the session that it uses.
-
-    Attributes
-    ----------
-    changed : Signal(RegionItem)
-        A region has another layout, or none.
-    counted : Signal(RegionItem)
-        The cells of a layout were counted.
-    wanted : Signal
-        A layout is about to be read or replaced: unfinished strokes are to be reported now.
-    """
-
-    changed = Signal(object)
-    counted = Signal(object)
+    changed = Signal(object)  # (RegionItem): a region has another layout, or none
+    counted = Signal(object)  # (RegionItem): the cells of a layout were counted
+    # A layout is about to be read or replaced: unfinished strokes are to be reported now
     wanted = Signal()
 
     slides: Slides
@@ -62,7 +51,6 @@ class Layouts:
         self.regions.restored.connect(self._restored)
 
     def why_no_cells(self) -> str:
-        """Return why no cells can be put into the active region now; empty if they can."""
         item = self.regions.active
         if item is None:
             return "Add a region first"
@@ -71,7 +59,6 @@ class Layouts:
         return "Segmenting nuclei…" if item.layout_busy else ""
 
     def why_no_change(self) -> str:
-        """Return why the active region's cells cannot be changed now; empty if they can."""
         reason, item = self.why_no_cells(), self.regions.active
         if reason or item is None or item.layout is not None:
             return reason
@@ -121,7 +108,6 @@ class Layouts:
             self._put(item, item.earlier.pop())
 
     def redo(self, number: int) -> None:
-        """Revert :meth:`undo`."""
         item = self.regions.items[number]
         if item.later:
             item.earlier.append(item.whole_layout)

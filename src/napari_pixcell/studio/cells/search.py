@@ -1,4 +1,4 @@
-"""A search for cells that can be done over with other thresholds."""
+"""A segmentation that can be repeated with other thresholds."""
 
 from __future__ import annotations
 
@@ -19,42 +19,28 @@ from napari_pixcell.studio.cells.segmenter import SegmentTask
 
 @dataclass(frozen=True, eq=False)
 class Combined:
-    """Found cells together with those that stay.
+    """New cells together with those that stay."""
 
-    Parameters
-    ----------
-    labels : array, int32, (height, width)
-        All of them.
-    added, dropped : int
-        How many found cells came, and how many were left out for others.
-    before : Cells, optional
-        What was there.
-    stays : bool
-        Whether any of that still is.
-    found_classes : dict of int to str
-        What kind of cell a label of ``labels`` is, of those that came.
-    """
-
-    labels: NDArray[np.int32]
+    labels: NDArray[np.int32]  # (height, width)
     added: int
-    dropped: int
-    before: Cells | None
-    stays: bool
+    dropped: int  # left out because they touch others
+    before: Cells | None  # the layout before
+    stays: bool  # whether any cell of it stays
+    # Classes of the added cells, by their labels in ``labels``
     found_classes: dict[int, str] = field(default_factory=dict)
 
     def origin(self, found: str) -> str:
-        """Say how the layout came about, ``found`` being how its new cells did."""
+        """Return how the layout was made; ``found`` is the origin of its new cells."""
         earlier = self.before.origin.split(", then ")[0] if self.before and self.stays else ""
         return f"{earlier}, then {found}" if earlier and earlier != found else found
 
     def source(self, found: LayoutSource) -> LayoutSource:
-        """Give the same for records."""
+        """Return the same for records."""
         kept = self.before.source if self.before is not None and self.stays else None
         return mixed(found, kept) or found
 
     @property
     def classes(self) -> dict[int, str]:
-        """Class names of the cells that stay, and of those that came."""
         if self.before is None or not self.stays:
             return self.found_classes
         highest = int(self.before.labels.max(initial=0))
@@ -69,7 +55,7 @@ def put_beside(
     keep: str = "replace",
     classes: Mapping[int, str] | None = None,
 ) -> Combined:
-    """Put cells that were found or invented into a layout; see :func:`combine`."""
+    """Add segmented or invented cells to a layout; see :func:`combine`."""
     there = before.labels if before is not None else None
     labels, added, dropped = combine(there, found, part, keep)
     stays = count_cells(labels) > added
@@ -85,51 +71,27 @@ def put_beside(
 
 @dataclass(eq=False)
 class Search:
-    """A search whose cells are a region's layout, to be outlined anew with other thresholds.
+    """A segmentation whose cells are a region's layout; other thresholds repeat it."""
 
-    Parameters
-    ----------
-    region : Region
-        Where it looked.
-    how : SegmentMethod
-        By which method and thresholds.
-    part : array, bool, (height, width), optional
-        Where cells were taken.
-    keep : str
-        What becomes of cells that are there, see :func:`napari_pixcell.cells.combining.combine`.
-    before : Cells, optional
-        The layout before it.
-    labels : array, (height, width), optional
-        The layout as it left it.
-    rejected : array, int32, (height, width), optional
-        Cells that the user does not want.
-    edited : bool
-        Whether its layout was painted on since.
-    placed : bool
-        Whether it has replaced the layout before it.
-    job : SegmentTask, optional
-        What outlines the cells anew.
-    """
-
-    region: Region
+    region: Region  # position at the time
     how: SegmentMethod
-    part: NDArray[np.bool_] | None = None
-    keep: str = "replace"
+    part: NDArray[np.bool_] | None = None  # (height, width): where cells are replaced
+    keep: str = "replace"  # what happens to cells of the layout, see ``combine``
     before: Cells | None = None
-    labels: NDArray[Any] | None = None
+    labels: NDArray[Any] | None = None  # (height, width): the layout that it made
+    # (height, width): cells that the user rejected
     rejected: NDArray[np.int32] | None = None
-    edited: bool = False
-    placed: bool = False
-    job: SegmentTask | None = None
+    edited: bool = False  # its layout was painted on since
+    placed: bool = False  # it has replaced the layout before it
+    job: SegmentTask | None = None  # repeats it with other thresholds
 
     def put(self, found: NDArray[np.int32], before: Cells | None) -> Combined:
-        """Put found cells but the rejected ones into a layout."""
         if self.rejected is not None:
             found = without_rejected(found, self.rejected)
         return put_beside(found, before, self.part, self.keep)
 
     def reject(self, labels: set[int], cells: NDArray[np.int32]) -> None:
-        """Remember cells that the user does not want: by label, and as they look, from 1 on."""
+        """Remember cells that the user rejected: by label, and as they look, from 1 on."""
         if self.before is not None:
             left, _ = take_out(self.before.labels, labels)
             self.before = replace(self.before, labels=left)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from napari_pixcell.cells.combining import check_part, take_out
 from napari_pixcell.cells.methods import LayoutSource, SegmentMethod
+from napari_pixcell.engine.requests import LARGEST_SEARCH
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.families import segmenter_file
 from napari_pixcell.studio.cells.layout import Cells
@@ -25,20 +26,10 @@ from napari_pixcell.studio.settings import Settings
 from napari_pixcell.studio.slides import Slides
 from napari_pixcell.studio.tasks import Tasks
 
-LARGEST_SEARCH = 8192**2  # px segmented at once: more takes too much memory
-
 
 @dataclass(eq=False)
 class Segmentation:
-    """Segments the nuclei of regions.
-
-    Its fields are the parts of the session that it uses.
-
-    Attributes
-    ----------
-    problem : str
-        Why the selected method cannot be used here; empty if it can.
-    """
+    """Segments the nuclei of regions."""
 
     slides: Slides
     regions: Regions
@@ -49,7 +40,7 @@ class Segmentation:
 
     def __post_init__(self) -> None:
         self.segmenter = Segmenter(self.tasks)
-        self.problem = ""
+        self.problem = ""  # why the selected method cannot be used here; empty if it can
         self.settings.events.segment_method.connect(self.check, max_args=0)
         self.settings.events.segment_model.connect(self.check, max_args=0)
         self.regions.removed.connect(self.stop)
@@ -87,7 +78,6 @@ class Segmentation:
             self._search(item, Search(item.region, how, part, keep))
 
     def _search(self, item: RegionItem, search: Search) -> None:
-        """Segment a region for the first time."""
         family = self.settings.model
 
         def before(shape: tuple[int, ...]) -> Cells | None:
@@ -254,7 +244,6 @@ class Segmentation:
             self.tasks.cancel(job)
 
     def stop(self, item: RegionItem) -> None:
-        """Stop every segmentation of a region."""
         self._stop_outlining(item)
         if item.layout_job is not None:
             self.tasks.cancel(item.layout_job)
@@ -270,7 +259,7 @@ class Segmentation:
         return job is not None
 
     def check(self) -> None:
-        """Look again whether the selected method can be used; see :attr:`problem`."""
+        """Check whether the selected method can be used; see :attr:`problem`."""
         self.problem = ""
         try:
             how = self.settings.segmenting

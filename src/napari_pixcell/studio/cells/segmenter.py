@@ -25,13 +25,7 @@ T = TypeVar("T")
 
 @dataclass(eq=False, kw_only=True)
 class SegmentTask(Task):
-    """A segmentation that waits or runs.
-
-    Parameters
-    ----------
-    how : SegmentMethod
-        Method and thresholds.
-    """
+    """A segmentation that waits or runs."""
 
     how: SegmentMethod
     message: str = "Segmenting nuclei"
@@ -64,11 +58,9 @@ class Seen:
         self._outlined: tuple[float, NDArray[np.int32]] | None = None
 
     def shows(self, slide: Any, region: Region, mpp: float) -> bool:
-        """True if it is this region."""
         return self._slide() is slide and (self._region, self._mpp) == (region, mpp)
 
     def packed(self, slide: Any) -> PackedArray:
-        """Return its pixels for a request."""
         if self._packed is None:
             self._packed = PackedArray.pack(slide.read(self._region, self._mpp))
         return self._packed

@@ -1,4 +1,4 @@
-"""What the dock asks a dataset to be made of, and the recipe of it."""
+"""The dock's settings of a dataset, and the recipe made of them."""
 
 from __future__ import annotations
 
@@ -28,38 +28,18 @@ BYTES_PER_PIXEL = 2.0
 
 @dataclass
 class DatasetChoice:
-    """Settings of a dataset in the dock; ``choice.events`` signals changes.
-
-    Parameters
-    ----------
-    name : str
-        Name of the dataset.
-    styles : str
-        One of :data:`STYLES`.
-    places : int
-        Most positions on the slide that styles are taken from.
-    layouts : str
-        One of :data:`LAYOUTS`.
-    invented : int
-        Number of invented layouts.
-    variations : int
-        Variations of each region's layout, besides itself.
-    pairing : str
-        One of :data:`~napari_pixcell.datasets.store.plan.PAIRINGS`.
-    seeds : int
-        Pairs for each style and layout.
-    """
+    """Settings of a dataset in the dock; ``choice.events`` signals changes."""
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
 
     name: str = ""
-    styles: str = "regions"
-    places: int = 20
-    layouts: str = "regions"
+    styles: str = "regions"  # one of STYLES
+    places: int = 20  # most positions on the slide that styles are taken from
+    layouts: str = "regions"  # one of LAYOUTS
     invented: int = 10
-    variations: int = 0
-    pairing: str = "each"
-    seeds: int = 1
+    variations: int = 0  # variations of each region's layout, besides itself
+    pairing: str = "each"  # one of PAIRINGS
+    seeds: int = 1  # pairs for each style and layout
 
 
 @dataclass(frozen=True)
@@ -73,29 +53,15 @@ class Outlook:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a dataset will be made of, by value.
-
-    Parameters
-    ----------
-    choice : DatasetChoice
-        The settings then.
-    base : GenerateRequest
-        With the generation settings of the dock.
-    checks : Checks
-    regions : tuple of RegionItem
-    saved : tuple of Style
-    slide : dict, optional
-        Path and pixel size of the slide; None if it has no file.
-    density : dict
-        Statistics of the active region's cells, for invented layouts.
-    """
+    """What a dataset will be made of, by value."""
 
     choice: DatasetChoice
-    base: GenerateRequest
+    base: GenerateRequest  # with the generation settings of the dock
     checks: Checks
     regions: tuple[RegionItem, ...] = ()
     saved: tuple[Style, ...] = ()
-    slide: Part | None = None
+    slide: Part | None = None  # Path and pixel size of the slide; None if it has no file
+    # Statistics of the active region's cells, for invented layouts
     density: dict[str, Any] = field(default_factory=dict)
 
     def recipe(self) -> DatasetRecipe:

@@ -28,7 +28,6 @@ from napari_pixcell.studio.datasets.choice import (
     Wanted,
     recipe_like,
 )
-from napari_pixcell.studio.datasets.job import DatasetJob
 from napari_pixcell.studio.datasets.uses import SECTION, DatasetUses
 from napari_pixcell.studio.generation.job import Job
 from napari_pixcell.studio.generation.queue import JobQueue
@@ -42,21 +41,61 @@ from napari_pixcell.studio.styles.library import Styles
 from napari_pixcell.studio.tasks import Tasks
 
 
+@dataclass(eq=False, kw_only=True)
+class DatasetJob(Job):
+    """A dataset under way. It gives way to other jobs, and resumes when they are done.
+
+    ``requests`` holds its one request.
+    """
+
+    section: str = "dataset"
+    gives_way: bool = True
+    pictures: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    @property
+    def folder(self) -> Path:
+        return Path(self.dataset_request.folder)
+
+    @property
+    def dataset_request(self) -> DatasetRequest:
+        request: DatasetRequest = self.requests[0]
+        return request
+
+    def summary(self) -> str:
+        most = self.dataset_request.most
+        first = f", the first {most}" if most else ""
+        return f"dataset {self.folder.name}{first}"
+
+    def sentence(self) -> str:
+        match self.state:
+            case "waiting":
+                return f"waiting, {self.done:,} of {self.total:,} made" if self.total else "waiting"
+            case "done":
+                return f"done, {self.done:,} pairs"
+            case "failed":
+                return self.problem
+            case "cancelled":
+                return f"cancelled, {self.done:,} pairs are kept" if self.total else "cancelled"
+        if self.cancelled:
+            return "Cancelling…"
+        left = self.clock.left if self.total else ""
+        return " · ".join([self.message, *([left] if left else [])])
+
+    def rest(self) -> list[DatasetRequest]:
+        """Return its request: the dataset itself knows what is missing."""
+        return [self.dataset_request]
+
+    def retry(self) -> DatasetJob:
+        return DatasetJob(number=self.number, requests=self.requests, on_end=self.on_end)
+
+
 @dataclass(eq=False)
 class Datasets:
-    """The datasets that a session makes.
-
-    Its fields are the parts of the session that it uses.
-
-    Attributes
-    ----------
-    choice : DatasetChoice
-        Settings of the next dataset.
-    uses : DatasetUses
-        Reports and conversions.
-    finished : Path or None
-        Folder of the last dataset that got pairs.
-    """
+    """The datasets that a session makes."""
 
     slides: Slides
     models: InstalledModels
@@ -71,11 +110,10 @@ class Datasets:
         self._background = self.tasks.background
         self.choice = DatasetChoice()
         self.uses = DatasetUses(self.tasks, self.notices)
-        self.finished: Path | None = None
+        self.finished: Path | None = None  # folder of the last dataset that got pairs
 
     @property
     def jobs(self) -> list[DatasetJob]:
-        """The datasets in the queue."""
         return [job for job in self.queue.jobs if isinstance(job, DatasetJob)]
 
     @property
@@ -87,7 +125,6 @@ class Datasets:
     # -- the next one ----------------------------------------------------------------------
 
     def why_not(self) -> str:
-        """Return why no dataset can be made now; empty if one can."""
         family, choice, regions = self.settings.model, self.choice, self.regions.current
         if reason := self.slides.why_not() or self.models.why_not():
             return reason
@@ -201,7 +238,6 @@ class Datasets:
             self._background.compute(wanted.recipe, done, self._fail)
 
     def resume(self, folder: Path) -> None:
-        """Queue what is missing of a dataset."""
         self.notices.say(SECTION, "")
         with self.notices.reporting(SECTION):
             Dataset(folder)
@@ -215,7 +251,6 @@ class Datasets:
         self.queue.enqueue(DatasetJob(number=number, requests=[request], on_end=self._ended))
 
     def _ended(self, job: Job) -> None:
-        """Report what a dataset got."""
         folder = Path(job.request.folder)
 
         def work() -> tuple[int, int, int]:

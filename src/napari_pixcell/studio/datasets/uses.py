@@ -26,28 +26,21 @@ class UseTask(Task):
     section: str = SECTION
 
     def sentence(self) -> str:
-        """Return how far it is."""
         return f"{self.message}…{f' {self.done:,} of {self.total:,}' if self.done else ''}"
 
 
 @dataclass(eq=False)
 class DatasetUses:
-    """Writes reports and conversions, one at a time.
-
-    Its fields are the parts of the session that it uses.
-    """
+    """Writes reports and conversions, one at a time."""
 
     tasks: Tasks
     notices: Notices
 
     @property
     def busy(self) -> str:
-        """What is under way and how far it is; empty if nothing is."""
         return next((task.sentence() for task in self.tasks.of(UseTask)), "")
 
     def report(self, folder: Path) -> None:
-        """Write the report of a dataset into its folder."""
-
         def work(progress: Callable[[int, int], None]) -> str:
             from napari_pixcell.datasets.report import write_report
 

@@ -13,15 +13,15 @@ from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.presets import QUICK
 from napari_pixcell.engine.request_values import GenerateRequest
 from napari_pixcell.engine.requests import generate_request, source_of, tiles_of
+from napari_pixcell.engine.start_image import MAX_FEATHER
 from napari_pixcell.engine.sweep import Axis, Sweep
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.studio.background import Background
 from napari_pixcell.studio.cells.layouts import Layouts
 from napari_pixcell.studio.generation.grids import Grids
-from napari_pixcell.studio.generation.live import MOST_TILES, Live
 from napari_pixcell.studio.generation.queue import JobQueue
-from napari_pixcell.studio.generation.start import start_of, start_words, why_no_start
 from napari_pixcell.studio.generation.target import Start, Target
+from napari_pixcell.studio.generation.timing import MOST_TILES, Live
 from napari_pixcell.studio.models import InstalledModels
 from napari_pixcell.studio.notices import Notices
 from napari_pixcell.studio.regions.geometry import tiles_text
@@ -30,7 +30,7 @@ from napari_pixcell.studio.regions.regions import Regions
 from napari_pixcell.studio.results.export import Exporter
 from napari_pixcell.studio.results.gallery import Gallery
 from napari_pixcell.studio.results.results import Result
-from napari_pixcell.studio.settings import NOTHING, Settings
+from napari_pixcell.studio.settings import NOTHING, SHOWN, Settings
 from napari_pixcell.studio.slides import Slides
 from napari_pixcell.studio.styles.ingredients import Ingredient, blended
 from napari_pixcell.studio.styles.styles import RegionStyles
@@ -42,37 +42,17 @@ START_SETTINGS = ("start_from", "strength", "only_part")
 
 @dataclass(frozen=True, kw_only=True)
 class Captured:
-    """What a generation of a region needs, by value.
+    """What a generation of a region needs, by value."""
 
-    Parameters
-    ----------
-    request : GenerateRequest
-        Without layout and start.
-    target : Target
-        Where the variants land.
-    start : Start, optional
-        What they start from.
-    layout : array, optional
-        Label image, (height, width).
-    """
-
-    request: GenerateRequest
+    request: GenerateRequest  # without layout and start
     target: Target
     start: Start | None
-    layout: NDArray[Any] | None
+    layout: NDArray[Any] | None  # label image, (height, width)
 
 
 @dataclass(eq=False)
 class Generator:
-    """Generates variants of the active region: single jobs, grids, series and live pictures.
-
-    Its fields are the parts of the session that it uses.
-
-    Attributes
-    ----------
-    live : Live
-        Decides when a live picture is due.
-    """
+    """Generates variants of the active region: single jobs, grids, series and live pictures."""
 
     slides: Slides
     models: InstalledModels
@@ -88,14 +68,13 @@ class Generator:
     notices: Notices
 
     def __post_init__(self) -> None:
-        self.live = Live()
+        self.live = Live()  # decides when a live picture is due
         for name in ("seed", "guidance", "layout_strength", "layout_until", *START_SETTINGS):
             getattr(self.settings.events, name).connect(self.live.touched, max_args=0)
         self.layouts.changed.connect(self.live.touched, max_args=0)
         self.styles.changed.connect(self.live.touched)
 
     def why_not(self) -> str:
-        """Return why nothing can be generated now; empty if it can."""
         item = self.regions.active
         if reason := self.slides.why_not() or self.models.why_not():
             return reason
@@ -112,17 +91,15 @@ class Generator:
         return why_no_start(self.settings, item, self._shown(item))
 
     def start_words(self) -> str:
-        """Return what the selected start and strength keep; empty without a start."""
         return start_words(self.settings)
 
     def where_words(self) -> str:
-        """Return where the next generation changes the picture, to end a sentence."""
+        """Return which part of the picture the next generation changes, to end a sentence."""
         part = self.settings.start_from != NOTHING and self.settings.only_part
-        return " in the marked part" if part else ""
+        return " in the marked area" if part else ""
 
     @property
     def with_layout(self) -> bool:
-        """True if the next generation follows the active region's layout."""
         active = self.regions.active
         return self.settings.takes_layout and active is not None and active.layout is not None
 
@@ -141,7 +118,6 @@ class Generator:
             self._enqueue(self.capture(item), previews=self.settings.previews)
 
     def generate_grid(self) -> None:
-        """Queue a grid of settings on the active region, as one job."""
         item = self.regions.active
         if self.why_not() or item is None:
             return
@@ -226,7 +202,6 @@ class Generator:
         )
 
     def capture(self, item: RegionItem) -> Captured:
-        """Capture what the next generation of a region needs."""
         settings, mpp, layout = self.settings, self.slides.current.mpp, self.with_layout
         request = generate_request(
             settings.model,
@@ -273,7 +248,6 @@ class Generator:
     # -- live pictures ---------------------------------------------------------------------
 
     def set_live(self, on: bool) -> None:
-        """Switch live mode on or off."""
         self.live.on = on
         self.live.forget()
         if on:
@@ -283,7 +257,6 @@ class Generator:
         self.notices.changed.emit()
 
     def why_no_live(self) -> str:
-        """Return why live mode cannot show the active region; empty if it can."""
         item = self.regions.active
         if item is not None and tiles_of(item.size, self.settings.model) > MOST_TILES:
             return f"Live mode needs a region of at most {MOST_TILES} tiles"
@@ -306,8 +279,71 @@ class Generator:
 
 
 def _label(ingredients: list[Ingredient]) -> str:
-    """Return a caption for one blend of a series."""
     used = [one for one in ingredients if one.share]
     if len(used) == 1:
         return used[0].name
     return " · ".join(f"{100 * one.share:.0f} % {one.name}" for one in used)
+
+
+def why_no_start(settings: Settings, item: RegionItem, shown: Result | None) -> str:
+    """Return why a region has nothing to start from as the settings ask; empty if it has.
+
+    Parameters
+    ----------
+    settings : Settings
+    item : RegionItem
+        The region.
+    shown : Result, optional
+        Its variant that is shown.
+    """
+    if settings.start_from == NOTHING:
+        return ""
+    if settings.start_from == SHOWN and shown is None:
+        return "Show a variant to start from"
+    if settings.start_from == SHOWN and shown is not None:
+        target = shown.target
+        if target.region != item.region or target.size != item.size:
+            return "The variant shown belongs to another position"
+    if settings.only_part and (item.area is None or not item.area.any()):
+        return "Mark an area first"
+    return ""
+
+
+def start_words(settings: Settings) -> str:
+    """Return in one sentence what the selected strength keeps and changes; empty for no start."""
+    if settings.start_from == NOTHING:
+        return ""
+    strength = settings.strength
+    if strength == 0:
+        return "Nothing changes: every pixel is kept."
+    if strength < 0.25:
+        return "Shapes and cells stay. Colours and fine texture change."
+    if strength < 0.4:
+        return "Most cells stay in position. Their appearance changes."
+    if strength < 0.7:
+        return "The rough arrangement stays. Most cells are new."
+    if strength < 1:
+        return "Little remains but light and dark."
+    return "Nothing remains: style and layout alone decide."
+
+
+def start_of(
+    settings: Settings, item: RegionItem, slide: Any, shown: Result | None
+) -> Start | None:
+    """Capture what a region's next generation starts from, by value; None for nothing."""
+    if settings.start_from == NOTHING:
+        return None
+    family = settings.model
+    picture: Any = item.pixels
+    if settings.start_from == SHOWN and shown is not None:
+        picture = shown.image
+    return Start(
+        slide=slide,
+        region=item.region,
+        family=family,
+        size=item.size,
+        picture=picture,
+        strength=settings.strength,
+        area=item.area > 0 if settings.only_part and item.area is not None else None,
+        feather=min(MAX_FEATHER, round(settings.feather_um / family.mpp)),
+    )

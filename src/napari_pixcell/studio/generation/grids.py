@@ -25,37 +25,17 @@ from napari_pixcell.studio.results.results import Result
 
 @dataclass(frozen=True)
 class Grid:
-    """A queued grid.
-
-    Parameters
-    ----------
-    job : int
-        Number of its job.
-    title : str
-        Title of its sheet.
-    sweep : Sweep
-        What differs.
-    seed : int
-        Seed of all pictures, unless the grid sweeps it.
-    """
+    """A queued grid."""
 
     job: int
     title: str
     sweep: Sweep
-    seed: int
+    seed: int  # seed of all pictures, unless the grid sweeps it
 
 
 @dataclass(eq=False)
 class Grids:
-    """Queues grids, and lays out their pictures.
-
-    Its fields are the parts of the session that it uses.
-
-    Attributes
-    ----------
-    last : Grid or None
-        The newest one.
-    """
+    """Queues grids, and lays out their pictures."""
 
     queue: JobQueue
     gallery: Gallery

@@ -16,32 +16,18 @@ from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.presets import EXACT
 from napari_pixcell.engine.request_values import MAX_SEED, GenerateRequest
 from napari_pixcell.models.families import get_family
-from napari_pixcell.studio.generation.pace import Paces
 from napari_pixcell.studio.generation.target import Start, Target
+from napari_pixcell.studio.generation.timing import Paces
 from napari_pixcell.studio.tasks import State, Task
 from napari_pixcell.words import counted
 
 
 @dataclass(eq=False, kw_only=True)
 class Job(Task, ABC):
-    """A task of the queue, of which the worker runs one at a time.
+    """A task of the queue, of which the worker runs one at a time."""
 
-    Parameters
-    ----------
-    number : int
-        Identifies it; never used twice in a session.
-    requests : list of request
-        Made one after another, all by value.
-    target : Target, optional
-        Where its variants land.
-    previews : bool
-        Whether it shows previews.
-    on_end : callable, optional
-        Receives the job at its end.
-    """
-
-    number: int
-    requests: list[Any]
+    number: int  # never used twice in a session
+    requests: list[Any]  # made one after another, all by value
     target: Target | None = None
     previews: bool = True
     on_end: Callable[[Job], None] | None = None
@@ -68,11 +54,11 @@ class Job(Task, ABC):
 
     @property
     def part(self) -> float:
-        """Fraction that is done, 0 to 1."""
+        """Fraction done, 0 to 1."""
         return 1.0 if self.state == "done" else self.done / max(1, self.total)
 
     def complete(self, labels: NDArray[Any] | None) -> None:
-        """Put layout and start into the requests; runs in a thread."""
+        """Add layout and start to the requests; runs in a thread."""
 
     @property
     @abstractmethod
@@ -99,12 +85,10 @@ class Job(Task, ABC):
         return None
 
     def next_request(self) -> None:
-        """Turn to the next request of a series."""
         self.at, self.done, self.total, self.made = self.at + 1, 0, 0, 0
         self.clock.note(0, 0)
 
     def count_variant(self) -> bool:
-        """Count a variant; True if it is the first one."""
         self.made += 1
         self.kept += 1
         return self.kept == 1
@@ -112,31 +96,19 @@ class Job(Task, ABC):
 
 @dataclass(eq=False, kw_only=True)
 class GenerationJob(Job):
-    """A generation: one request, or a series of them.
-
-    Parameters
-    ----------
-    title : str
-        Name of a series.
-    start : Start, optional
-        What its requests start from, until they are completed with it.
-    resumes : Stopped, optional
-        A stopped canvas that it resumes.
-    """
+    """A generation: one request, or a series of them."""
 
     target: Target
     title: str = ""
-    start: Start | None = None
-    resumes: Stopped | None = None
+    start: Start | None = None  # until its requests are completed with it
+    resumes: Stopped | None = None  # a stopped canvas that it resumes
 
     @property
     def name(self) -> str:
-        """Name of its region."""
         return self.target.name
 
     @property
     def count(self) -> int:
-        """Number of variants in all."""
         count: int = sum(request.count for request in self.requests)
         return count
 
@@ -147,7 +119,6 @@ class GenerationJob(Job):
 
     @property
     def part(self) -> float:
-        """Fraction that is done, 0 to 1."""
         if self.state == "done":
             return 1.0
         made: int = sum(request.count for request in self.requests[: self.at])
@@ -155,13 +126,12 @@ class GenerationJob(Job):
         return min(1.0, (made + now) / self.count)
 
     def complete(self, labels: NDArray[Any] | None) -> None:
-        """Put layout and start into the requests; runs in a thread."""
         if labels is not None:
             packed = PackedArray.pack(labels)
             self.requests = [replace(request, layout=packed) for request in self.requests]
         if self.start is not None:
             self.requests = self.start.complete(self.requests)
-            self.start = None  # what it started from need not be kept twice
+            self.start = None  # the requests hold it now
 
     def summary(self) -> str:
         """Return what it makes: “4 variants, seed 1234, 20 steps”."""
@@ -173,13 +143,12 @@ class GenerationJob(Job):
         if first.preset != EXACT.name:
             parts.append(first.preset)
         if first.start is not None:
-            parts.append(f"{first.strength:.0%} changes{' in a part' if first.part else ''}")
+            parts.append(f"{first.strength:.0%} changes{' in an area' if first.part else ''}")
         if first.size is not None:
             parts.append(f"{first.size[1]} × {first.size[0]} px")
         return ", ".join(parts)
 
     def sentence(self) -> str:
-        """Return its state, and how long it will take."""
         match self.state:
             case "waiting" | "done":
                 return self.state
@@ -204,7 +173,6 @@ class GenerationJob(Job):
         return " · ".join(parts)
 
     def _work_after(self) -> int:
-        """Return the approximate number of steps or windows of the requests to follow."""
         now = self.request
         each: float = self.total / max(1, now.count * now.steps)
         later = self.requests[self.at + 1 :]
@@ -212,13 +180,11 @@ class GenerationJob(Job):
         return round(each * later_steps)
 
     def rest(self) -> list[GenerateRequest]:
-        """Return the requests that are left, for a retry."""
         now = _after(self.request, self.made)
         later = self.requests[self.at + 1 :]
         return [now, *later] if now is not None else later
 
     def retry(self) -> GenerationJob:
-        """Return a job for what is left."""
         return GenerationJob(
             number=self.number,
             requests=self.rest(),
@@ -231,11 +197,9 @@ class GenerationJob(Job):
         )
 
     def learn(self, paces: Paces) -> None:
-        """Record the pace of a request that ended."""
         paces.learn(self.request, self.clock)
 
     def stopped(self) -> Stopped | None:
-        """Return what is left of a canvas, if it can be resumed."""
         request, made = self.request, self.made
         if not self.canvas or len(self.requests) > 1 or self.live:
             return None
@@ -257,21 +221,11 @@ def _after(request: GenerateRequest, made: int) -> GenerateRequest | None:
 
 @dataclass(frozen=True)
 class Stopped:
-    """A stopped canvas: its finished rows are on disk, and the same request resumes it.
-
-    Parameters
-    ----------
-    request : GenerateRequest
-        What is left to do.
-    target : Target
-        Where it lands.
-    part : float
-        Fraction that is done, 0 to 1.
-    """
+    """A stopped canvas: its finished rows are on disk, and the same request resumes it."""
 
     request: GenerateRequest
     target: Target
-    part: float
+    part: float  # fraction that is done, 0 to 1
 
     def sentence(self) -> str:
         """Return how far it came, and how to resume it."""

@@ -16,8 +16,8 @@ from psygnal import Signal
 from napari_pixcell.engine.events import Event, Failure, Finished, Notice, Preview, Variant
 from napari_pixcell.engine.request_values import GenerateRequest
 from napari_pixcell.studio.generation.job import GenerationJob, Job, Stopped, picture_of
-from napari_pixcell.studio.generation.pace import Paces
 from napari_pixcell.studio.generation.target import Start, Target
+from napari_pixcell.studio.generation.timing import Paces
 from napari_pixcell.studio.results.gallery import Gallery
 from napari_pixcell.studio.tasks import Tasks
 from napari_pixcell.words import counted
@@ -33,31 +33,10 @@ SavedJob = tuple[Target, str, list[GenerateRequest]]
 
 @dataclass(eq=False)
 class JobQueue:
-    """Runs jobs one at a time; their variants go to the gallery.
+    """Runs jobs one at a time; their variants go to the gallery."""
 
-    Its fields are the parts of the session that it uses.
-
-    Attributes
-    ----------
-    changed : Signal
-        Progress, or another queue.
-    preview : Signal(Target, array) or Signal(None, None)
-        The running variant or live picture as it looks now; None without one.
-    jobs : list of Job
-        Running and waiting jobs, in order.
-    ended : list of Job
-        Failed and cancelled jobs, newest first, until they are dismissed.
-    live : tuple of Target, Variant, or None
-        The last picture of live mode.
-    stopped : Stopped or None
-        The last stopped canvas that can be resumed.
-    paces : Paces
-        How fast jobs were.
-    put_off : list of SavedJob
-        Jobs that waited when a session was saved; :meth:`resume_put_off` queues them.
-    """
-
-    changed = Signal()
+    changed = Signal()  # progress, or another queue
+    # (Target, array) or (None, None): the running variant or live picture as it looks now
     preview = Signal(object, object)
 
     tasks: Tasks
@@ -67,11 +46,13 @@ class JobQueue:
         self._background = self.tasks.background
         self._numbers = itertools.count(1)
         self._stale = False
-        self.jobs: list[Job] = []
+        self.jobs: list[Job] = []  # running and waiting jobs, in order
+        # Failed and cancelled jobs, newest first, until they are dismissed
         self.ended: list[Job] = []
-        self.live: tuple[Target, Variant] | None = None
-        self.stopped: Stopped | None = None
+        self.live: tuple[Target, Variant] | None = None  # the last picture of live mode
+        self.stopped: Stopped | None = None  # the last stopped canvas that can be resumed
         self.paces = Paces()
+        # Jobs that waited when a session was saved; resume_put_off queues them
         self.put_off: list[SavedJob] = []
 
     @property
@@ -82,11 +63,9 @@ class JobQueue:
 
     @property
     def waiting(self) -> list[Job]:
-        """The waiting jobs, in order."""
         return [job for job in self.jobs if job.state == "waiting"]
 
     def new_number(self) -> int:
-        """Return a number for a new job."""
         return next(self._numbers)
 
     def add(
@@ -162,7 +141,6 @@ class JobQueue:
         self.changed.emit()
 
     def resume(self) -> None:
-        """Resume the last stopped canvas with its own settings."""
         stopped = self.stopped
         if stopped is not None:
             self.dismiss(next((j for j in self.ended if j.stopped() == stopped), None))
@@ -191,23 +169,19 @@ class JobQueue:
         return True
 
     def cancel_waiting(self) -> None:
-        """Cancel all waiting jobs, but not the running one."""
         for job in self.waiting:
             self.cancel(job)
 
     def cancel_all(self) -> None:
-        """Cancel the waiting jobs and the running one."""
         self.cancel_waiting()
         self.cancel()
 
     def retry(self, job: Job) -> None:
-        """Queue what a failed or cancelled job has left to make."""
         if job in self.ended and job.rest():
             self.dismiss(job)
             self.enqueue(job.retry())
 
     def to_front(self, job: Job) -> None:
-        """Make a waiting job the next one."""
         if job.state == "waiting" and job in self.jobs:
             self.jobs.remove(job)
             self.jobs.insert(len(self.jobs) - len(self.waiting), job)
@@ -225,19 +199,16 @@ class JobQueue:
         return f"{counted(count, 'job')} waited when this session was saved." if count else ""
 
     def resume_put_off(self, previews: bool = True) -> None:
-        """Queue the jobs that waited when the session was saved."""
         jobs, self.put_off = self.put_off, []
         for target, title, requests in jobs:
             self.add(requests, target, title=title, previews=previews)
         self.changed.emit()
 
     def drop_put_off(self) -> None:
-        """Discard the jobs that waited when the session was saved."""
         self.put_off = []
         self.changed.emit()
 
     def keep_live(self) -> None:
-        """Keep the live picture as a variant."""
         if self.live is not None:
             (target, variant), self.live = self.live, None
             self.preview.emit(None, None)
@@ -245,7 +216,6 @@ class JobQueue:
             self.changed.emit()
 
     def end_live(self) -> None:
-        """Remove the live picture, and cancel those to come."""
         for job in [job for job in self.jobs if job.live]:
             self.cancel(job)
         if self.live is not None:
@@ -253,7 +223,7 @@ class JobQueue:
             self.preview.emit(None, None)
 
     def flush(self) -> None:
-        """Show the newest preview and progress, once however many came."""
+        """Show the newest preview and progress, once for all events so far."""
         job = self.current
         if job is not None and job.state == "running" and job.cancelled_at is not None:
             self._insist(job)
@@ -320,7 +290,6 @@ class JobQueue:
                     self._end(job)
 
     def _put_last(self, job: Job) -> None:
-        """Let a job that gave way wait for its turn."""
         job.state, job.giving_way, job.handle = "waiting", False, None
         self.jobs.remove(job)
         self.jobs.append(job)

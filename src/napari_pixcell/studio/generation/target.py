@@ -19,67 +19,34 @@ from napari_pixcell.studio.regions.geometry import enlarged
 
 @dataclass(eq=False)
 class Target:
-    """Where results land.
-
-    Parameters
-    ----------
-    number, name : int, str
-        Number and name of the region.
-    slide : str
-        Key of the slide.
-    region : Region
-        Where the region was.
-    mpp : float
-        Pixel size of the slide in µm.
-    size : (height, width)
-        Size of the pictures, in px.
-    pixels : array, optional
-        The tissue there, for comparison.
-    """
+    """Where results land."""
 
     number: int
     name: str
     slide: str
     region: Region
-    mpp: float
-    size: tuple[int, int]
-    pixels: NDArray[np.uint8] | None = None
+    mpp: float  # of the slide, in µm
+    size: tuple[int, int]  # (height, width): size of the pictures, in px
+    pixels: NDArray[np.uint8] | None = None  # the tissue there, for comparison
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Start:
-    """What a generation starts from.
+    """What a generation starts from."""
 
-    Parameters
-    ----------
-    slide, region, family : Slide, Region, Family
-        Where the tissue is, and at whose pixel size it is read.
-    size : (height, width)
-        Size of the picture, in px.
-    picture : array-like, uint8 (height, width, 3), optional
-        The picture to start from; by default the tissue, read when the requests are completed.
-    strength : float
-        How much of it changes, 0 to 1.
-    area : array, bool, optional
-        The coarse part that changes, see :attr:`RegionItem.area`; by default all of it.
-    feather : int
-        Width of the transition around the part, in px.
-    strengths : tuple of float
-        Strength of each request, where they differ.
-    invert : bool
-        Whether it is inverted to its noise, see :class:`GenerateRequest`.
-    """
-
-    slide: Any
+    slide: Any  # the tissue is read at the pixel size of ``family``
     region: Region
     family: Family
-    size: tuple[int, int]
+    size: tuple[int, int]  # (height, width): size of the picture, in px
+    # uint8, (height, width, 3): the picture to start from; by default the tissue, read when the
+    # requests are completed
     picture: Any
-    strength: float
+    strength: float  # how much of it changes, 0 to 1
+    # The coarse area that changes, see ``RegionItem.area``; by default all of it
     area: NDArray[np.bool_] | None = None
-    feather: int = 0
-    strengths: tuple[float, ...] = ()
-    invert: bool = False
+    feather: int = 0  # width of the transition around the part, in px
+    strengths: tuple[float, ...] = ()  # strength of each request, where they differ
+    invert: bool = False  # start from the noise that the picture inverts to
 
     def complete(self, requests: Sequence[GenerateRequest]) -> list[GenerateRequest]:
         """Return requests with the picture to start from; call it in a thread."""

@@ -23,36 +23,16 @@ NO_STYLE = 0
 
 @dataclass(eq=False)
 class RegionItem:
-    """A region of a session.
+    """A region of a session."""
 
-    Parameters
-    ----------
-    number : int
-        Identifies it; never used twice in a session.
-    name : str
-        Name shown to the user.
-    slide : str
-        Key of its slide.
-    region : Region
-        Where it is.
-    style : StyleChoice
-        The styles that its variants imitate.
-    family : str
-        Name of the family that it is fitted to.
-    drawn : Region
-        The box that the user drew; a family with a larger tile enlarges it.
-    size : (height, width)
-        Size of its pictures, in px at the family's pixel size.
-    """
-
-    number: int
+    number: int  # never used twice in a session
     name: str
     slide: str
     region: Region
-    style: StyleChoice
-    family: str
-    drawn: Region
-    size: tuple[int, int]
+    style: StyleChoice  # the styles that its variants imitate
+    family: str  # name of the family that it is fitted to
+    drawn: Region  # the box that the user drew; a family with a larger tile enlarges it
+    size: tuple[int, int]  # (height, width): size of its pictures, in px at the family's pixel size
     # The tissue at the family's pixel size, for comparison; None for very large regions.
     pixels: NDArray[np.uint8] | None = None
     embedding: PackedArray | None = None
@@ -79,14 +59,12 @@ class RegionItem:
 
     @property
     def whole_layout(self) -> Cells | None:
-        """Its layout with all that is known about it."""
         if self.layout is None:
             return None
         return Cells(self.layout, self.layout_origin, self.layout_source, self.classes)
 
     @property
     def layout_busy(self) -> bool:
-        """True while its cells are being segmented."""
         return self.layout_job is not None
 
     @property

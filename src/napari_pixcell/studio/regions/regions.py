@@ -27,37 +27,17 @@ class Regions:
     """The regions of all slides of a session, and which of them is active.
 
     Layouts and embeddings follow through the signals; nothing of them is known here.
-
-    Its fields are the parts of the session that it uses.
-
-    Attributes
-    ----------
-    changed : Signal
-        Regions were added, removed, moved, renamed or activated.
-    added : Signal(RegionItem)
-        A region was drawn.
-    moved : Signal(RegionItem, Region, bool)
-        A region is elsewhere than before (the second value); True once the drag is over.
-    refitted : Signal(RegionItem, tuple)
-        A region has another size for another family; (height, width) before.
-    fitted : Signal
-        All regions of the current slide were fitted to the family.
-    removed : Signal(RegionItem)
-        A region was removed.
-    restored : Signal(RegionItem, Cells or None)
-        A removed region came back, with its layout.
-    items : dict of int to RegionItem
-        Of all slides, by number.
-    last_removed : tuple of RegionItem and Cells, or None
-        What :meth:`undo_remove` brings back.
     """
 
-    changed = Signal()
-    added = Signal(object)
+    changed = Signal()  # regions were added, removed, moved, renamed or activated
+    added = Signal(object)  # (RegionItem): a region was drawn
+    # (RegionItem, Region, bool): a region was moved from an earlier box; False during a drag
     moved = Signal(object, object, bool)
+    # (RegionItem, tuple): a region has another size for another family; (height, width) before
     refitted = Signal(object, object)
-    fitted = Signal()
-    removed = Signal(object)
+    fitted = Signal()  # all regions of the current slide were fitted to the family
+    removed = Signal(object)  # (RegionItem): a region was removed
+    # (RegionItem, Cells or None): a removed region came back, with its layout
     restored = Signal(object, object)
 
     slides: Slides
@@ -65,27 +45,24 @@ class Regions:
     notices: Notices
 
     def __post_init__(self) -> None:
-        self.items: dict[int, RegionItem] = {}
+        self.items: dict[int, RegionItem] = {}  # of all slides, by number
         self._active: dict[str, int] = {}
         self._numbers = itertools.count(1)
+        # What undo_remove brings back
         self.last_removed: tuple[RegionItem, Cells | None] | None = None
 
     def why_not(self) -> str:
-        """Return why no region can be added now; empty if one can."""
         return self.slides.why_not()
 
     @property
     def current(self) -> list[RegionItem]:
-        """Regions of the current slide, oldest first."""
         return self.of_slide(self.slides.key)
 
     def of_slide(self, key: str) -> list[RegionItem]:
-        """Return the regions of a slide, oldest first."""
         return [item for item in self.items.values() if item.slide == key]
 
     @property
     def active(self) -> RegionItem | None:
-        """The active region, which all sections below “Region” are about."""
         return self.items.get(self.active_on(self.slides.key))
 
     def active_on(self, key: str) -> int:
@@ -93,15 +70,12 @@ class Regions:
         return self._active.get(key, 0)
 
     def get(self, number: int) -> RegionItem | None:
-        """Return the region with this number, if there is one."""
         return self.items.get(number)
 
     def has(self, item: RegionItem) -> bool:
-        """True if a region was not removed."""
         return self.items.get(item.number) is item
 
     def corrupt_note(self) -> str:
-        """Return a sentence if the active region, or else the slide, has corrupt tiles."""
         slide = self.slides.current
         if slide is None:
             return ""
@@ -109,7 +83,6 @@ class Regions:
         return str(here or slide.corrupt_note())
 
     def activate(self, number: int) -> None:
-        """Make a region of the current slide the active one."""
         if number in self.items and self._active.get(self.slides.key) != number:
             self._active[self.slides.key] = number
             self._emit()

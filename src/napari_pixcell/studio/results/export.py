@@ -18,17 +18,7 @@ SECTION = "export"
 
 @dataclass(eq=False)
 class Exporter:
-    """Writes variants under the name that exports carry.
-
-    Its fields are the parts of the session that it uses.
-
-    Attributes
-    ----------
-    name : str
-        Name of the slide in file names and records.
-    busy : bool
-        True while pairs are written.
-    """
+    """Writes variants under the name that exports carry."""
 
     slides: Slides
     gallery: Gallery
@@ -36,7 +26,7 @@ class Exporter:
     notices: Notices
 
     def __post_init__(self) -> None:
-        self.name = ""
+        self.name = ""  # name of the slide in file names and records
         self.busy = False
         self.slides.changed.connect(self._take_name)
 

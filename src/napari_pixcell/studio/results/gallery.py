@@ -31,36 +31,13 @@ class Gallery:
         Threads of the session.
     notices : Notices
         Shows messages.
-
-    Attributes
-    ----------
-    changed : Signal
-        Anything that the results section shows has changed.
-    added, removed : Signal(Result)
-        A variant was added or removed.
-    shown : Signal
-        Other variants are shown or starred.
-    peeked : Signal
-        Peeking at the original started or ended.
-    results : list of Result
-        Oldest first.
-    looked : Result or None
-        The variant that was shown last.
-    looks : int
-        How often the choice of shown variants changed.
-    peeking : int or None
-        Number of the region whose variants are hidden for a moment.
-    kept_only : bool
-        Whether an export is limited to starred variants, if there are any.
-    swipe : Swipe
-        The divider.
     """
 
-    changed = Signal()
-    shown = Signal()
+    changed = Signal()  # anything that the results section shows has changed
+    shown = Signal()  # other variants are shown or starred
     added = Signal(object)
     removed = Signal(object)
-    peeked = Signal()
+    peeked = Signal()  # peeking at the original started or ended
 
     def __init__(self, background: Background, notices: Notices) -> None:
         self._notices = notices
@@ -68,10 +45,11 @@ class Gallery:
         self._discarded: list[tuple[int, Result]] = []
         self._to_show: Result | None = None  # as soon as its pixels are read
         self.results: list[Result] = []
-        self.looked: Result | None = None
-        self.looks = 0
+        self.looked: Result | None = None  # the variant that was shown last
+        self.looks = 0  # how often the choice of shown variants changed
+        # Number of the region whose variants are hidden for a moment
         self.peeking: int | None = None
-        self.kept_only = True
+        self.kept_only = True  # whether an export is limited to starred variants, if there are any
         self.swipe = Swipe()
         self.swipe.changed.connect(self.changed.emit)
         self._memory = GalleryMemory(
@@ -96,29 +74,23 @@ class Gallery:
         return result
 
     def get(self, number: int) -> Result | None:
-        """Return the variant with this number, if any."""
         return next((result for result in self.results if result.number == number), None)
 
     def of_region(self, number: int) -> Iterator[Result]:
-        """Iterate over the variants of a region, oldest first."""
         return (result for result in self.results if result.target.number == number)
 
     def shown_in(self, number: int) -> Result | None:
-        """Return the variant of a region that is shown, if any."""
         return next((result for result in self.of_region(number) if result.shown), None)
 
     def newest_job(self, number: int) -> list[Result]:
-        """Return the variants of a region's newest job, oldest first."""
         own = list(self.of_region(number))
         return [result for result in own if result.job == own[-1].job]
 
     @property
     def kept(self) -> list[Result]:
-        """The starred variants."""
         return [result for result in self.results if result.starred]
 
     def to_export(self) -> list[Result]:
-        """Return the starred variants if exports are limited to them, else all."""
         return (self.kept if self.kept_only else []) or list(self.results)
 
     def discard(self, *results: Result) -> None:
@@ -137,11 +109,9 @@ class Gallery:
 
     @property
     def discarded(self) -> list[Result]:
-        """The variants that :meth:`undo_discard` would restore."""
         return [result for _, result in self._discarded]
 
     def undo_discard(self) -> None:
-        """Restore the variants that were discarded last."""
         gone, self._discarded = self._discarded, []
         for index, result in gone:
             self.results.insert(index, result)
@@ -203,11 +173,9 @@ class Gallery:
         self._update_shown()
 
     def toggle(self, result: Result) -> None:
-        """Show a variant, or hide it if it is shown."""
         self.show(result, not result.shown)
 
     def show_none(self, number: int) -> None:
-        """Hide the variants of a region."""
         self._to_show = None
         self.looks += 1
         for result in self.of_region(number):
@@ -237,7 +205,6 @@ class Gallery:
             self.peeked.emit()
 
     def swipe_against(self, left: Result) -> None:
-        """Place the divider between this variant and the one that is shown."""
         if left.memory is None:
             self._memory.fetch(left, lambda: self.swipe_against(left))
         else:
@@ -275,12 +242,10 @@ class Gallery:
         self._update_shown()
 
     def star_looked(self) -> None:
-        """Star the variant that was shown last, or remove its star."""
         if self.looked is not None:
             self.star(self.looked, not self.looked.starred)
 
     def close(self) -> None:
-        """Remove temporary files from disk."""
         for result in self.discarded:
             if isinstance(result.memory, StoredPicture):
                 result.memory.delete()

@@ -49,8 +49,6 @@ class GalleryMemory:
         self._moving = False
 
     def fetch(self, result: Result, then: Callable[[], object]) -> None:
-        """Read the pixels of a variant into memory, then call ``then``."""
-
         def came(image: Picture) -> None:
             result.memory = image
             then()
@@ -60,8 +58,6 @@ class GalleryMemory:
         )
 
     def delete(self, result: Result) -> None:
-        """Remove the pixels of a variant from disk."""
-
         def work() -> None:
             if isinstance(result.memory, StoredPicture):
                 result.memory.delete()
@@ -72,7 +68,6 @@ class GalleryMemory:
         self._background.compute(work, lambda _: None, lambda _: None)
 
     def close(self) -> None:
-        """Remove everything from disk."""
         self._spill.close()
 
     def fit(self) -> None:

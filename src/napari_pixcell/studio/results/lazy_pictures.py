@@ -34,14 +34,9 @@ class LazyPictures(Generic[K]):
         Returns the picture of a key. It is called in several threads.
     most_bytes : int
         Size of the cache. The least recently used pictures leave it first.
-
-    Attributes
-    ----------
-    came : Signal
-        New pictures are in the cache.
     """
 
-    came = Signal()
+    came = Signal()  # new pictures are in the cache
 
     def __init__(
         self,
@@ -65,7 +60,6 @@ class LazyPictures(Generic[K]):
 
     @property
     def busy(self) -> bool:
-        """Whether pictures are being read."""
         with self._lock:
             return self._runners > 0
 
@@ -85,7 +79,6 @@ class LazyPictures(Generic[K]):
             self._threads.submit(self._run)
 
     def close(self) -> None:
-        """Stop reading."""
         self._closed = True
         self.want(())
         self._threads.shutdown(wait=False)

@@ -19,39 +19,18 @@ from napari_pixcell.studio.results.spill import read_back
 
 @dataclass(eq=False)
 class Result:
-    """A variant and its target.
-
-    Parameters
-    ----------
-    number : int
-        Number of this result, from 1.
-    target : Target
-        Region that it was made for.
-    memory : array, uint8, (height, width, 3), or StoredPicture, or None
-        Its pixels; None while they are only on disk.
-    record : Record
-        How it was made.
-    job : int
-        Number of the job that made it.
-    shown : bool
-        Whether it is shown over its region.
-    made : datetime
-        Time of creation.
-    starred : bool
-        Whether the user starred it: it then has a layer of its own.
-    place : Path, optional
-        File with its pixels, if they are on disk too.
-    """
+    """A variant and its target."""
 
     number: int
     target: Target
+    # Pixels, uint8, (height, width, 3); None while they are only on disk
     memory: Picture | None
     record: Record
-    job: int
+    job: int  # number of the job that made it
     shown: bool = False
     made: datetime = field(default_factory=datetime.now)
-    starred: bool = False
-    place: Path | None = None
+    starred: bool = False  # it then has a layer of its own
+    place: Path | None = None  # file with its pixels, if they are on disk too
     shape: tuple[int, ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -73,12 +52,10 @@ class Result:
 
     @property
     def seed(self) -> int:
-        """Seed of this variant."""
         return self.record.request.seed
 
     @property
     def name(self) -> str:
-        """Name of its layer."""
         stain = stain_of(self.record.request.family)
         what = f"Synthetic {stain}" if stain else "Synthetic"
         return f"{what} · {self.target.name} · seed {self.seed}"
@@ -96,7 +73,6 @@ class Result:
 
     @property
     def labels(self) -> NDArray[Any] | None:
-        """The layout it was made from."""
         layout = self.record.request.layout
         return layout.unpack() if layout is not None else None
 

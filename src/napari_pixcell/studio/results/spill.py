@@ -79,7 +79,7 @@ class Spill:
             if not self.folder.exists():
                 drop_old_results()
                 self.folder.mkdir(parents=True)
-            write_whole(path, save)
+            write_whole(path, save, private=True)
             os.utime(self.folder)  # a long session is not an old one
         except OSError as error:
             raise PixCellError(
@@ -91,7 +91,6 @@ class Spill:
         return path
 
     def close(self) -> None:
-        """Remove the folder."""
         self._closed = True
         shutil.rmtree(self.folder, ignore_errors=True)
 

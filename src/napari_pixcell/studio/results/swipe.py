@@ -13,29 +13,16 @@ LARGEST = 4096  # px; larger pictures are not composed fast enough to follow the
 
 
 class Swipe:
-    """State of the divider.
+    """State of the divider."""
 
-    Attributes
-    ----------
-    changed : Signal
-        The divider moved, or was switched on or off.
-    on : bool
-        Whether the divider is shown.
-    at : float
-        Position of the divider, 0 (left edge) to 1.
-    left : Result or None
-        Variant on the left of it; None for the tissue.
-    """
-
-    changed = Signal()
+    changed = Signal()  # the divider moved, or was switched on or off
 
     def __init__(self) -> None:
         self.on = False
-        self.at = 0.5
-        self.left: Result | None = None
+        self.at = 0.5  # position of the divider, 0 (left edge) to 1
+        self.left: Result | None = None  # variant on the left of it; None for the tissue
 
     def switch(self, on: bool, left: Result | None = None) -> None:
-        """Show or hide the divider, with a variant or the tissue on the left."""
         self.on, self.left = on, left if on else None
         self.changed.emit()
 
@@ -59,7 +46,6 @@ class Swipe:
         return result.target.pixels
 
     def why_not(self, result: Result | None) -> str:
-        """Return why a variant cannot have a divider; empty if it can."""
         if result is None:
             return "Show a variant first."
         if max(result.shape[:2]) > LARGEST or not isinstance(result.memory, np.ndarray):

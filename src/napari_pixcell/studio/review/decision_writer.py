@@ -28,19 +28,12 @@ class DecisionWriter:
         Its computing thread writes.
     changed : callable
         Called in the main thread after each attempt.
-
-    Attributes
-    ----------
-    waiting : dict
-        Decisions that are not on disk yet.
-    problem : str
-        Why the last attempt failed; empty if it did not.
     """
 
     def __init__(self, folder: Path, background: Background, changed: Callable[[], None]) -> None:
         self.folder = folder
-        self.waiting: Decisions = {}
-        self.problem = ""
+        self.waiting: Decisions = {}  # decisions that are not on disk yet
+        self.problem = ""  # why the last attempt failed; empty if it did not
         self._background = background
         self._changed = changed
         self._writing = False
@@ -53,7 +46,6 @@ class DecisionWriter:
         self.retry()
 
     def retry(self) -> None:
-        """Write the waiting decisions."""
         if self._writing or not self.waiting:
             return
         self._writing = True

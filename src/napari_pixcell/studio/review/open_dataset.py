@@ -13,7 +13,7 @@ from napari_pixcell.datasets.store.dataset import MANIFEST, Dataset
 from napari_pixcell.datasets.store.decisions import DECISIONS, read_decisions
 from napari_pixcell.datasets.store.table import PairTable
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.studio.review.review_list import Columns, encoded
+from napari_pixcell.studio.review.columns import Columns, encoded
 
 YELLOW = (255, 230, 0)  # absent from H&E and from DAB
 SMALL = 160  # px; outlines in smaller pictures are translucent
@@ -24,8 +24,8 @@ class DatasetState(NamedTuple):
 
     manifest: int  # sizes of the files in bytes
     decisions: int
-    columns: Columns  # all pairs
-    codes: NDArray[np.int8]  # their decisions, see ``review_list.CODES``
+    columns: Columns
+    codes: NDArray[np.int8]  # their decisions, see CODES
     positions: dict[int, int]  # from the number of a pair to its position
 
 
@@ -39,24 +39,12 @@ class PictureKey(NamedTuple):
 
 
 class LoadedPair(NamedTuple):
-    """A pair at full size.
+    """A pair at full size."""
 
-    Parameters
-    ----------
-    number : int
-        Number in the plan.
-    image : array, uint8, (height, width, 3)
-    labels : array of integers, (height, width), or None
-    mpp : float
-        Pixel size in µm.
-    name : str
-        Name of the dataset.
-    """
-
-    number: int
-    image: NDArray[np.uint8]
-    labels: NDArray[Any] | None
-    mpp: float
+    number: int  # number in the plan
+    image: NDArray[np.uint8]  # (height, width, 3)
+    labels: NDArray[Any] | None  # (height, width)
+    mpp: float  # pixel size in µm
     name: str
 
 
@@ -67,11 +55,6 @@ class OpenDataset:
     ----------
     folder : Path
 
-    Attributes
-    ----------
-    dataset : Dataset
-    styles : dict of int to str
-        Names of the styles by their numbers.
 
     Raises
     ------
@@ -82,6 +65,7 @@ class OpenDataset:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.dataset = Dataset(folder)
+        # Names of the styles by their numbers
         self.styles = {row["number"]: row["name"] for row in self.dataset.style_rows()}
         self._table = PairTable(self.dataset)
 
@@ -103,7 +87,6 @@ class OpenDataset:
         return _size(manifest), _size(decisions)
 
     def picture(self, key: PictureKey) -> NDArray[np.uint8]:
-        """Draw a pair."""
         row = self._table.row(key.position)
         labels = self.dataset.mask(row) if key.outlined else None
         return pair_picture(self.dataset.image(row), labels, key.side)
@@ -126,9 +109,6 @@ class OpenDataset:
             ) from error
         about = self.dataset.description
         return LoadedPair(row["index"], image, labels, about.mpp, about.name)
-
-
-Pair = LoadedPair  # former name
 
 
 def _size(path: Path) -> int:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from psygnal import Signal
 
 from napari_pixcell.datasets.store.decisions import Decision
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.studio.background import Background
 from napari_pixcell.studio.results.lazy_pictures import LazyPictures
+from napari_pixcell.studio.review.captions import BAD_WHEN_HIGH
+from napari_pixcell.studio.review.columns import CODES, WORDS, Columns, PairQuery, listed
 from napari_pixcell.studio.review.decision_writer import Decisions, DecisionWriter
 from napari_pixcell.studio.review.open_dataset import (
     DatasetState,
@@ -20,39 +25,33 @@ from napari_pixcell.studio.review.open_dataset import (
     OpenDataset,
     PictureKey,
 )
-from napari_pixcell.studio.review.pair_list import PairList
 
 POLL_S = 2.0
 LARGE_BYTES = 32_000_000
 
 
-class Review(PairList):
+class Review:
     """The state of a review. The owner of the main thread calls :meth:`pump`.
 
-    Attributes
-    ----------
-    opened : OpenDataset or None
-        The dataset under review.
-    small, large : LazyPictures
-        Thumbnails, and pictures of the current pair.
-    outlined : bool
-        Whether the outlines of the cells are drawn.
-    problem : str
-        The last problem; empty if there is none.
-    opening : bool
-        Whether a dataset is being opened.
+    The pairs of the open dataset are filtered and sorted, and one of the listed pairs is current.
+    The *position* of a pair is its index in the manifest, its *number* that in the plan.
     """
 
+    changed = Signal()  # counts, messages or available actions have changed
+    listed = Signal()  # other pairs are listed, or in another order
+    marked = Signal()  # listed pairs look different
+    moved = Signal()  # another pair is current
+
     def __init__(self) -> None:
-        super().__init__()
         self.background = Background()
 
         def read(key: PictureKey) -> NDArray[np.uint8]:
             return key.opened.picture(key)
 
+        # Thumbnails, and pictures of the current pair.
         self.small: LazyPictures[PictureKey] = LazyPictures(self.background, read)
         self.large: LazyPictures[PictureKey] = LazyPictures(self.background, read, LARGE_BYTES)
-        self.outlined = True
+        self.outlined = True  # whether the outlines of the cells are drawn
         self.problem = ""
         self.opening = False
         self._clear()
@@ -65,6 +64,12 @@ class Review(PairList):
         self._state: DatasetState | None = None
         self._polling = False
         self._poll_at = 0.0
+        self._positions: dict[int, int] = {}  # by pair number
+        self.wanted = PairQuery()  # filter and order of the list
+        self.columns: Columns | None = None
+        self.codes = np.zeros(0, np.int8)  # (pairs,): decisions, see CODES
+        self.order: NDArray[np.intp] = np.zeros(0, np.intp)  # (listed,): positions
+        self.current: int | None = None  # position of the current pair
 
     # -- dataset -------------------------------------------------------------------------
 
@@ -89,7 +94,6 @@ class Review(PairList):
             self._clear()
             self.opened, state = outcome
             self._writer = DecisionWriter(folder, self.background, self.changed.emit)
-            self.reset()
             self._update(state)
 
         def failed(message: str) -> None:
@@ -132,8 +136,55 @@ class Review(PairList):
         self.background.compute(lambda: opened.state_since(state), done, failed)
 
     def _update(self, state: DatasetState) -> None:
+        """Show the pairs and decisions of a state, and later decisions that are not on disk."""
         self._state = state
-        self.update(state, self._writer.waiting if self._writer else {})
+        self.columns, self.codes, self._positions = state.columns, state.codes, state.positions
+        later = self._writer.waiting if self._writer else {}
+        self._mark({number: what for number, what in later.items() if number in self._positions})
+
+    # -- list ----------------------------------------------------------------------------
+
+    def decision(self, position: int) -> Decision | None:
+        return WORDS[int(self.codes[position])]
+
+    def want(self, **changes: Any) -> None:
+        """Change fields of :attr:`wanted`. A new score is sorted from the worst value."""
+        if "sort" in changes:
+            changes.setdefault("highest_first", changes["sort"] in BAD_WHEN_HIGH)
+        wanted = replace(self.wanted, **changes)
+        if wanted != self.wanted:
+            if {"sort", "highest_first"} & changes.keys():
+                self.current = None  # the first pairs are of interest after sorting
+            self.wanted = wanted
+            self._list()
+            self.changed.emit()
+
+    def _list(self, then: int | None = None) -> None:
+        """Update the list. The current pair is ``then``, or stays, or is the one in its row."""
+        if self.columns is None:
+            return
+        row, before = self.row_of(self.current), self.current
+        order = listed(self.columns, self.codes, self.wanted)
+        reordered = not np.array_equal(order, self.order)
+        self.order, self.current = order, None
+        if len(order):
+            at_row = int(order[min(max(row, 0), len(order) - 1)])
+            self.current = next((p for p in (then, before) if self.row_of(p) >= 0), at_row)
+        if reordered:
+            self.listed.emit()
+        if self.current != before:
+            self.moved.emit()
+
+    def row_of(self, position: int | None) -> int:
+        """Return the row of a pair in the list; -1 if it is not listed."""
+        rows = np.flatnonzero(self.order == (-1 if position is None else position))
+        return int(rows[0]) if len(rows) else -1
+
+    def go(self, position: int | None) -> None:
+        if position != self.current and (position is None or self.row_of(position) >= 0):
+            self.current = position
+            self.moved.emit()
+            self.changed.emit()
 
     # -- decisions -----------------------------------------------------------------------
 
@@ -166,19 +217,15 @@ class Review(PairList):
         self._swap(self._undo, self._redo)
 
     def redo(self) -> None:
-        """Redo the decision that was undone last."""
         self._swap(self._redo, self._undo)
 
     def why_no_undo(self) -> str:
-        """Return why there is nothing to undo; empty if there is."""
         return "" if self._undo else "No decision to undo"
 
     def why_no_redo(self) -> str:
-        """Return why there is nothing to redo; empty if there is."""
         return "" if self._redo else "No decision to redo"
 
     def why_no_pair(self) -> str:
-        """Return why no pair can be decided on; empty if one can."""
         if self.opening:
             return "A dataset is being opened"
         if self.columns is None:
@@ -191,19 +238,26 @@ class Review(PairList):
         if source and not self.opening:
             changes = source.pop()
             target.append(self._decided(changes))
-            self._apply(changes, self.position_of(next(iter(changes))))
+            self._apply(changes, self._positions[next(iter(changes))])
 
     def _decided(self, numbers: Iterable[int]) -> Decisions:
-        return {number: self.decision(self.position_of(number)) for number in numbers}
+        return {number: self.decision(self._positions[number]) for number in numbers}
 
     def _apply(self, changes: Decisions, then: int | None) -> None:
         if changes and self._writer is not None:
             self._writer.put(changes)
-        self.mark(changes, then)
+        self._mark(changes, then)
+
+    def _mark(self, decisions: Decisions, then: int | None = None) -> None:
+        """Show decisions by pair number, and make the pair at ``then`` current if it is listed."""
+        for number, what in decisions.items():
+            self.codes[self._positions[number]] = CODES[what]
+        self._list(then)
+        self.marked.emit()
+        self.changed.emit()
 
     @property
     def unsaved(self) -> int:
-        """Number of decisions that are not on disk yet."""
         return len(self._writer.waiting) if self._writer is not None else 0
 
     @property
@@ -212,14 +266,12 @@ class Review(PairList):
         return self._writer.problem if self._writer is not None else ""
 
     def save_again(self) -> None:
-        """Retry to store the decisions."""
         if self._writer is not None:
             self._writer.retry()
 
     # -- pictures ------------------------------------------------------------------------
 
     def outline(self, on: bool) -> None:
-        """Draw the outlines of the cells, or not."""
         if on != self.outlined:
             self.outlined = on
             self.marked.emit()
@@ -251,7 +303,6 @@ class Review(PairList):
 
     @property
     def busy(self) -> bool:
-        """Whether anything is in progress."""
         return self.background.busy or self.small.busy or self.large.busy
 
     def close(self) -> None:
@@ -269,7 +320,6 @@ class Review(PairList):
         finally:
             self.background.close()
             self._clear()
-            self.reset()
 
     def _say(self, message: str) -> None:
         self.problem = message

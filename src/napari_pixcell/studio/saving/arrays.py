@@ -1,16 +1,38 @@
-"""Arrays of a session as bytes: layouts as label images, others as in requests."""
+"""Arrays of a session in files of their own: layouts as label images, others as in requests."""
 
 from __future__ import annotations
 
 import base64
 import io
 import json
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_pixcell.engine.packed import PackedArray
+from napari_pixcell.slides.stored_picture import StoredPicture
+
+
+@dataclass(frozen=True, eq=False)
+class Side:
+    """An array that gets a file of its own."""
+
+    key: Hashable  # identifies its content: the same key means the same array
+    suffix: str
+    # Returns its bytes; called in another thread, and only if the key has no file yet
+    encode: Callable[[], bytes]
+    owner: object = None  # kept alive while the key is in use, if the key contains its id
+
+
+@dataclass(frozen=True, eq=False)
+class Stored:
+    """A picture too large for memory, in the cache folder."""
+
+    picture: StoredPicture
+    kept: bool  # copied into the session, else only named
 
 
 def layout_bytes(labels: NDArray[Any]) -> bytes:
@@ -58,3 +80,10 @@ def packed_from(data: bytes) -> PackedArray:
     about = json.loads(head)
     text = base64.b64encode(rest).decode("ascii")
     return PackedArray(str(about["dtype"]), tuple(int(n) for n in about["shape"]), text)
+
+
+def packed_side(packed: PackedArray | None) -> Side | None:
+    """Return the side of an array that never changes."""
+    if packed is None:
+        return None
+    return Side(("packed", id(packed)), ".array", lambda: packed_bytes(packed), packed)

@@ -12,10 +12,10 @@ from typing import Any
 
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.slides.stored_picture import pictures_folder
+from napari_pixcell.studio.saving.arrays import Side, Stored
 from napari_pixcell.studio.saving.document import SAVED
 from napari_pixcell.studio.saving.folder import FILE, SessionFolder
 from napari_pixcell.studio.saving.places import Offer
-from napari_pixcell.studio.saving.sides import Side, Stored
 from napari_pixcell.studio.saving.slide_mark import SlideMark
 
 
@@ -27,7 +27,7 @@ class Book:
     stem: str  # name of the slide, from which the folder gets its name
     mark: SlideMark | None = None  # None until the slide was read
     folder: SessionFolder | None = None  # None until there is something to save
-    place: Path | None = None  # parent of a new folder, instead of the usual one
+    parent: Path | None = None  # of a new folder, instead of the usual one
     names: dict[Hashable, str] = field(default_factory=dict)  # files by the keys of their sides
     offer: Offer | None = None  # an earlier session of the slide
     id: str = field(default_factory=lambda: uuid.uuid4().hex)  # of the session, in any folder

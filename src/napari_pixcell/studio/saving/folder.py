@@ -48,11 +48,6 @@ class SessionFolder:
     ----------
     path : Path
         Its folder, which need not exist yet.
-
-    Attributes
-    ----------
-    files : Path
-        Folder of the arrays.
     """
 
     def __init__(self, path: Path) -> None:
@@ -81,7 +76,6 @@ class SessionFolder:
         return True
 
     def release(self) -> None:
-        """Unlock the folder."""
         self._lock.release()
 
     def put(self, data: bytes, suffix: str) -> str:
@@ -131,7 +125,6 @@ class SessionFolder:
                 shutil.rmtree(unfinished, ignore_errors=True)
 
     def all(self) -> set[str]:
-        """Return the names of all files of arrays."""
         try:
             return {entry.name for entry in os.scandir(self.files)}
         except OSError:

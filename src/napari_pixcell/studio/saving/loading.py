@@ -51,36 +51,21 @@ class SavedResult:
 
 @dataclass(eq=False)
 class Loader:
-    """Reads the parts of one session. Damaged parts are listed and left out.
-
-    Parameters
-    ----------
-    folder : SessionFolder
-    document : dict
-        From :func:`~napari_pixcell.studio.saving.document.read_document`.
-    slide : str
-        Key of the slide.
-
-    Attributes
-    ----------
-    lost : list of str
-        Kinds of the damaged parts, such as ``region``, ``layout`` or ``variant``.
-    """
+    """Reads the parts of one session. Damaged parts are listed and left out."""
 
     folder: SessionFolder
-    document: dict[str, Any]
+    document: dict[str, Any]  # from read_document
     slide: str
+    # Kinds of the damaged parts, such as ``region``, ``layout`` or ``variant``
     lost: list[str] = field(default_factory=list)
     _packed: dict[str, PackedArray] = field(default_factory=dict)
     _targets: dict[int, Target] = field(default_factory=dict)
 
     def styles(self) -> list[Style]:
-        """Return the styles of the regions."""
         names = self.document.get("styles") or ()
         return self.read_all("style", names, lambda name: style_from(self.folder.get(name)))
 
     def regions(self) -> list[RegionItem]:
-        """Return the regions with their styles and layouts."""
         return self.read_all("region", self.document["regions"], self._region)
 
     def _region(self, value: dict[str, Any]) -> RegionItem:
@@ -142,7 +127,6 @@ class Loader:
         return self._targets[index]
 
     def result(self, value: dict[str, Any]) -> SavedResult | None:
-        """Return a variant, or None if it cannot be read."""
         return self._try("variant", self._result, value)
 
     def _result(self, value: dict[str, Any]) -> SavedResult:
@@ -168,7 +152,6 @@ class Loader:
         )
 
     def jobs(self) -> list[tuple[Target, str, list[GenerateRequest]]]:
-        """Return the waiting jobs: target, title and requests."""
         return self.read_all("job", self.document.get("jobs") or (), self._job)
 
     def _job(self, value: dict[str, Any]) -> tuple[Target, str, list[GenerateRequest]]:

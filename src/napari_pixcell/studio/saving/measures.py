@@ -11,13 +11,12 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pixcell.cells.ihc.look import Look
+from napari_pixcell.cells.ihc.deconvolution import Look
 from napari_pixcell.cells.ihc.measures import IhcMeasurement, Thresholds
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.studio.measures import Measured, MeasuredPlace, Measures
-from napari_pixcell.studio.saving.arrays import layout_bytes, layout_from
+from napari_pixcell.studio.saving.arrays import Side, layout_bytes, layout_from
 from napari_pixcell.studio.saving.loading import DAMAGED, Loader, region_from
-from napari_pixcell.studio.saving.sides import Side
 
 ARRAYS = ("histogram", "labels", "dab", "pixels")
 

@@ -38,17 +38,15 @@ class Opening:
 
     @property
     def id(self) -> str:
-        """Identifier of the session; empty if it has none yet."""
         return str(self.document.get("id") or "")
 
     @property
     def name(self) -> str:
-        """Name of the folder."""
         return self.folder.path.name
 
 
 def slide_for(opening: Opening, current: Any) -> Any:
-    """Return the slide of a session: the current one, or its file opened; None if not found."""
+    """Return the slide of a session: the current one, or its file opened; None if it is missing."""
     mark = opening.mark
     if current is not None and SlideMark.of(current).is_same(mark):
         return current
@@ -90,7 +88,7 @@ def renumbered(choice: StyleChoice, numbers: dict[int, int]) -> StyleChoice:
 
 
 def lost_sentence(opening: Opening) -> str:
-    """Return the message for a slide that was not found."""
+    """Return the message for a missing slide."""
     if opening.mark.path is None:
         return (
             f"The session “{opening.name}” belongs to the layer “{opening.mark.name}”. Open that "

@@ -22,17 +22,7 @@ OWN = Path(napari_pixcell.__file__).parent  # of the program: nothing is written
 
 @dataclass(frozen=True)
 class Offer:
-    """An earlier session of the open slide.
-
-    Parameters
-    ----------
-    path : Path
-        Its folder.
-    saved : datetime
-        When it was last saved.
-    regions, variants : int
-        Numbers of its regions and variants.
-    """
+    """An earlier session of the open slide."""
 
     path: Path
     saved: datetime
@@ -40,7 +30,6 @@ class Offer:
     variants: int
 
     def sentence(self) -> str:
-        """Return the offer in words."""
         regions, variants = counted(self.regions, "region"), counted(self.variants, "variant")
         return f"Your work of {day(self.saved)} is saved: {regions}, {variants}."
 

@@ -51,21 +51,9 @@ SECTION = "slide"
 
 @dataclass(eq=False)
 class Restoring:
-    """Opens saved sessions.
+    """Opens saved sessions."""
 
-    Its fields are the parts of the session that it uses.
-
-    Attributes
-    ----------
-    opened : Signal(str)
-        The session with this id is about to be restored.
-    slide_lost : Opening or None
-        A session whose slide was not found; :meth:`slide_moved_to` continues.
-    show_slide : callable
-        Receives the slide of an opened session, and makes it the current one.
-    """
-
-    opened = Signal(object)
+    opened = Signal(object)  # the session with this id is about to be restored
 
     slides: Slides
     settings: Settings
@@ -83,12 +71,14 @@ class Restoring:
     notices: Notices
 
     def __post_init__(self) -> None:
+        # A session whose slide is missing, until slide_moved_to()
         self.slide_lost: Opening | None = None
+        # Receives the slide of an opened session, and makes it the current one
         self.show_slide: Callable[[Any], object] = self.slides.set
         self._opening: Opening | None = None
-        self._busy = False  # looking for a session and its slide
+        self._busy = False  # a session and its slide are being opened
 
-    # -- which slide ---------------------------------------------------------------------
+    # -- the slide -----------------------------------------------------------------------
 
     def open(self, path: Path) -> None:
         """Open a saved session beside what is there, and save to it from then on.
@@ -99,7 +89,7 @@ class Restoring:
             Its folder, or the ``session.json`` in it.
         """
         if self._busy or self._opening is not None:
-            self.notices.say(SECTION, "A session is being opened. Wait until it is there.")
+            self.notices.say(SECTION, "Another session is being opened. Wait until it is done.")
             return
         slide = self.slides.current
         self.notices.say(SECTION, "")
@@ -119,7 +109,6 @@ class Restoring:
         self._open(work)
 
     def open_offer(self) -> None:
-        """Open the earlier session of the slide."""
         if self.saver.offer is not None:
             self.open(self.saver.offer.path)
 
@@ -215,7 +204,6 @@ class Restoring:
             loader.lost.append("setting")
 
     def _take_regions(self, opening: Opening, items: list[RegionItem]) -> None:
-        """Add the regions, with new numbers where theirs are taken."""
         old = {item.number for item in items}
         old |= {int(target["number"]) for target in opening.document.get("targets") or ()}
         taken = set(self.regions.items) | {r.target.number for r in self.gallery.results}
@@ -306,11 +294,11 @@ class Restoring:
         own = opening.locked and not damaged
         if opening.locked and not own:
             opening.folder.release()
-        place = None if own else opening.folder.path.parent
+        parent = None if own else opening.folder.path.parent
         self.saver.adopt(
             self.slides.key,
             opening.folder if own else None,
-            place,
+            parent,
             opening.names if own else {},
             opening.id if own else "",
         )

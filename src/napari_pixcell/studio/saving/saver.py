@@ -1,4 +1,4 @@
-"""Saving a session by itself, shortly after each change, without keeping anyone waiting."""
+"""Saving a session automatically, shortly after each change, in a thread."""
 
 from __future__ import annotations
 
@@ -42,20 +42,9 @@ class Saver:
 
     :meth:`tick` is called often, in the main thread. It takes a snapshot when one is due, and the
     saver's own thread writes it.
-
-    Its fields are the parts of the session that it uses.
-
-    Attributes
-    ----------
-    saved : Signal(str)
-        The session of the slide with this key was written.
-    on : bool
-        Whether it saves; :meth:`start` looks at the user's preference.
-    pause, longest : float
-        Seconds from the last and the first change until it is saved.
     """
 
-    saved = Signal(str)
+    saved = Signal(str)  # the session of the slide with this key was written
 
     slides: Slides
     regions: Regions
@@ -78,7 +67,8 @@ class Saver:
         self._failing = False
         self._restoring = 0
         self.started = self.closed = False
-        self.on = False
+        self.on = False  # saving is switched on; start() reads the preference
+        # Seconds from the last and the first change until it is saved.
         self.pause, self.longest = PAUSE_S, LONGEST_S
 
     def start(self) -> None:
@@ -95,10 +85,10 @@ class Saver:
         self._look_at_slide()
 
     def book(self, key: str = "") -> Book | None:
-        """Give what is known about the session of a slide, by default of the current one."""
+        """Return the book of a slide, by default of the current one, if it has one."""
         return self._books.get(key or self.slides.key)
 
-    # -- what changed --------------------------------------------------------------------
+    # -- changes -------------------------------------------------------------------------
 
     def _changed(self) -> None:
         self._mark(self.slides.key)
@@ -116,7 +106,7 @@ class Saver:
             self._dirty[key] = self._dirty.get(key, (now, now))[0], now
 
     def _look_at_slide(self) -> None:
-        """Find out how the current slide is known again, and whether it has a session."""
+        """Identify the current slide, and search for an earlier session of it."""
         slide, key = self.slides.current, self.slides.key
         if not self.started or self.closed or slide is None or key in self._books:
             return
@@ -131,20 +121,20 @@ class Saver:
 
         def done(error: BaseException | None) -> None:
             if error is not None:
-                log.warning("the slide cannot be looked at for its session: %s", error)
+                log.warning("the slide cannot be identified for its session: %s", error)
             self.notices.changed.emit()
 
         self._run(work, done)
 
     @property
     def offer(self) -> places.Offer | None:
-        """The earlier session of the current slide, until there is something new."""
+        """The earlier session of the current slide, until this one holds anything."""
         book = self.book()
         if book is None or book.folder is not None or self._worth(book):
             return None
         return book.offer
 
-    # -- when ----------------------------------------------------------------------------
+    # -- timing --------------------------------------------------------------------------
 
     def tick(self) -> None:
         """Save what is due; costs nothing otherwise."""
@@ -166,11 +156,11 @@ class Saver:
         return self._writing is not None and not self._writing.done()
 
     def before_removal(self) -> None:
-        """Note how things are before a layer is removed: the window may be closing.
+        """Take snapshots before a layer is removed: the window may be closing.
 
-        A window that closes removes its layers one by one, which must not be taken for the user
-        deleting regions and layouts. What is taken here is saved if the session is closed before
-        the next turn of the main thread.
+        A window that closes removes its layers one by one. That must not look like the user
+        deleting regions and layouts. These snapshots are saved if the session is closed within
+        ``HELD_S``.
         """
         if self._held is None and self.on and not self._restoring:
             self._held = {key: self._take(key) for key in self._dirty | dict.fromkeys(self._open)}
@@ -181,7 +171,7 @@ class Saver:
         return [key for key, book in self._books.items() if book.folder is not None]
 
     def _take(self, key: str) -> dict[str, Any]:
-        """Take a snapshot; an empty one where that fails, which must not stop the window."""
+        """Return a snapshot; an empty one if that fails, which must not stop the window."""
         try:
             return self.snapshots.take(key, self._strokes)
         except Exception as error:
@@ -189,7 +179,6 @@ class Saver:
             return {}
 
     def _worth(self, book: Book) -> bool:
-        """Whether there is anything in a session."""
         regions = any(item.slide == book.key for item in self.regions.items.values())
         return regions or any(r.target.slide == book.key for r in self.gallery.results)
 
@@ -219,9 +208,9 @@ class Saver:
         self._writing = self._run(work, done)
 
     def _settle(self, book: Book) -> None:
-        """Make a folder: beside the slide if that can be, else in the user's own."""
+        """Create a folder: beside the slide if possible, else in the user's data folder."""
         assert book.mark is not None
-        preferred = book.place or places.beside(book.mark)
+        preferred = book.parent or places.beside(book.mark)
         if preferred is not None:
             try:
                 book.use(places.create(preferred, book.stem))
@@ -241,8 +230,8 @@ class Saver:
         if first and book.elsewhere and book.folder is not None:
             self.notices.note(
                 "slide",
-                "Nothing can be written beside the slide, so your work is saved as "
-                f"“{book.folder.path.name}” in your own folder; “Session” shows where.",
+                "The folder of the slide is read-only. Your work is saved as "
+                f"“{book.folder.path.name}” in your own folder. “Session” shows the path.",
             )
         elif first:
             self.notices.changed.emit()
@@ -258,8 +247,8 @@ class Saver:
         reason = getattr(error, "strerror", None) or type(error).__name__
         self.notices.say(
             "slide",
-            f"Your work is not being saved ({reason}); make room on the disk, or choose another "
-            "place with “Session”. It is tried again.",
+            f"Your work is not being saved ({reason}). Free some disk space, or choose another "
+            "folder with “Session”. Saving is retried.",
         )
 
     def _run(self, work: Callable[[], Any], done: Callable[[BaseException | None], None]) -> Any:
@@ -267,10 +256,10 @@ class Saver:
         future.add_done_callback(lambda f: self.background.post(lambda: done(f.exception())))
         return future
 
-    # -- what the user asks for ----------------------------------------------------------
+    # -- the user's requests --------------------------------------------------------------
 
     def flush(self, seconds: float = 10.0) -> None:
-        """Save now, and wait for it; for scripts and tests."""
+        """Save now, and wait until it is done; for scripts and tests."""
         end = time.monotonic() + seconds
         self._not_before = 0.0
         while time.monotonic() < end:
@@ -278,7 +267,7 @@ class Saver:
             if self._last is not None and not self._last.done():
                 time.sleep(0.005)
             elif self.background.pump():
-                continue  # what came of it may have more to be saved
+                continue  # its outcome may need saving too
             elif self._dirty:
                 for key in self._dirty:
                     self._dirty[key] = (0.0, 0.0)
@@ -290,7 +279,7 @@ class Saver:
                 return
 
     def save_as(self, path: Path) -> None:
-        """Save the current session to another folder from now on, with all that is in it."""
+        """Save the current session to another folder from now on, with all its files."""
         book = self.book()
         if book is None:
             return
@@ -304,12 +293,12 @@ class Saver:
         def done(error: BaseException | None) -> None:
             if isinstance(error, FileExistsError):
                 self.notices.say(
-                    "slide", f"There is a folder “{path.name}” already; choose another name."
+                    "slide", f"The folder “{path.name}” exists already. Choose another name."
                 )
             elif error is not None:
                 reason = getattr(error, "strerror", None) or type(error).__name__
                 self.notices.say(
-                    "slide", f"Nothing can be saved there ({reason}); choose another place."
+                    "slide", f"Your work cannot be saved there ({reason}). Choose another folder."
                 )
             else:
                 book.off, self._not_before = False, 0.0
@@ -320,55 +309,59 @@ class Saver:
         self._run(work, done)
 
     def switch(self, on: bool) -> None:
-        """Save the current session by itself, or do not."""
+        """Switch automatic saving of the current session on or off."""
         book = self.book()
         if book is not None:
             book.off = not on
             self.on = self.on or on
             self._mark(book.key)
-            words = "is saved by itself" if on else "is not saved any more; what is there stays"
-            self.notices.note("slide", f"Your work on this slide {words}.")
+            self.notices.note(
+                "slide",
+                "Your work on this slide is saved automatically."
+                if on
+                else "Your work on this slide is no longer saved. The saved session stays.",
+            )
 
     def where(self) -> str:
-        """Say where the current session is saved."""
+        """Return where the current session is saved, in words."""
         book = self.book()
         if book is None:
-            return "Open a session that was saved, or drop its folder on this panel."
+            return "Open a saved session, or drop its folder on this panel."
         if not self.on or book.off:
             return "Your work on this slide is not saved."
         if book.folder is None:
-            return "Your work is saved by itself as soon as there is a region."
+            return "Your work is saved automatically once you add a region."
         when = f", last {places.day(book.saved)}" if book.saved is not None else ""
-        return f"Your work is saved by itself in {book.folder.path}{when}."
+        return f"Your work is saved automatically in {book.folder.path}{when}."
 
     # -- opening -------------------------------------------------------------------------
 
     def begin_restoring(self) -> None:
-        """Save nothing until :meth:`adopt`: what is half opened must not replace what was saved."""
+        """Save nothing until :meth:`adopt`: a session that is half opened must not be saved."""
         self._restoring += 1
 
     def adopt(
         self,
         key: str,
         folder: SessionFolder | None,
-        place: Path | None,
+        parent: Path | None,
         names: dict[Hashable, str],
         id_: str = "",
     ) -> None:
-        """Go on with the folder that was opened; without one, with a new one in ``place``.
+        """Save to the folder that was opened, or to a new one in ``parent``.
 
         Parameters
         ----------
         key : str
-            Of the slide; empty where nothing was opened.
+            Key of the slide; empty if nothing was opened.
         folder : SessionFolder, optional
-            Its lock is ours.
-        place : Path, optional
-            Where to make a new one.
+            Locked by this window.
+        parent : Path, optional
+            Parent of a new folder.
         names : dict
-            Files that are there, by the keys of what is in them.
+            Files of the folder, by the keys of their arrays.
         id_ : str
-            Of the session, where it is the same.
+            Identifier of the session; by default a new one.
         """
         self._restoring -= 1
         book = self._books.get(key)
@@ -380,12 +373,12 @@ class Saver:
         def work() -> None:
             book.use(folder)
             book.names = dict(names)
-            book.place, book.offer, book.id = place, None, id_ or book.id
+            book.parent, book.offer, book.id = parent, None, id_ or book.id
 
         self._run(work, lambda _: self._mark(key))
 
     def close(self) -> None:
-        """Save what is not saved yet, and let go of the folders; does not wait for it."""
+        """Start to save what is not saved yet, and unlock the folders; does not wait."""
         if self.closed:
             return
         self.closed = True

@@ -17,29 +17,15 @@ from napari_pixcell.slides.content import content_key
 
 @dataclass(frozen=True)
 class SlideMark:
-    """A slide as a session remembers it.
-
-    Parameters
-    ----------
-    name : str
-        Name as shown.
-    path : Path, optional
-        Its file; None for a layer without a file.
-    content : str
-        Hash of the size and both ends of the file, see
-        :func:`napari_pixcell.slides.content.content_key`; without a file, of the pixels of the
-        coarsest level.
-    shape : (height, width)
-        Size of level 0 in px.
-    mpp : float, optional
-        Pixel size of level 0 in µm.
-    """
+    """A slide as a session remembers it."""
 
     name: str
-    path: Path | None
+    path: Path | None  # its file; None for a layer without a file
+    # Hash of the size and both ends of the file, see content_key; without a file, of the pixels of
+    # the coarsest level
     content: str
-    shape: tuple[int, int]
-    mpp: float | None
+    shape: tuple[int, int]  # (height, width): size of level 0 in px
+    mpp: float | None  # pixel size of level 0 in µm
 
     @classmethod
     def of(cls, slide: Any) -> SlideMark:
@@ -67,7 +53,6 @@ class SlideMark:
         return None
 
     def is_at(self, path: Path) -> bool:
-        """Return True if a file is that of the slide."""
         try:
             return path.is_file() and content_key(path) == self.content
         except OSError:

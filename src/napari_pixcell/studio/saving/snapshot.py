@@ -35,10 +35,15 @@ from napari_pixcell.studio.results.export import Exporter
 from napari_pixcell.studio.results.gallery import Gallery
 from napari_pixcell.studio.results.results import Result
 from napari_pixcell.studio.results.spill import memory_limit
-from napari_pixcell.studio.saving.arrays import layout_bytes, packed_bytes
+from napari_pixcell.studio.saving.arrays import (
+    Side,
+    Stored,
+    layout_bytes,
+    packed_bytes,
+    packed_side,
+)
 from napari_pixcell.studio.saving.document import MARK, SAVED, VERSION
 from napari_pixcell.studio.saving.measures import measured_document
-from napari_pixcell.studio.saving.sides import Side, Stored, packed_side
 from napari_pixcell.studio.settings import Settings
 from napari_pixcell.studio.slides import Slides
 from napari_pixcell.studio.styles.library import Styles
@@ -102,7 +107,7 @@ class _Snapshot:
     def _region(self, item: RegionItem) -> dict[str, Any]:
         area, layout = item.area, item.whole_layout
         area_side = None
-        if area is not None and area.any():  # it is tiny, and painted on in silence
+        if area is not None and area.any():  # tiny, and no signal tells of strokes
             packed = area.copy()
             digest = hash(packed.tobytes()), packed.shape
             key = "area", item.number, digest
@@ -202,7 +207,6 @@ class _Snapshot:
 
 
 def _request(request: GenerateRequest) -> dict[str, Any]:
-    """Return a request with its arrays as sides."""
     arrays = {name: part for name, part in vars(request).items() if isinstance(part, PackedArray)}
     return request.to_dict() | {name: packed_side(array) for name, array in arrays.items()}
 

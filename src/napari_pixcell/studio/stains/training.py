@@ -47,14 +47,12 @@ class TrainTask(Task):
     notices: list[str] = field(default_factory=list)
 
     def sentence(self) -> str:
-        """Return what it does, and how long it will take at most."""
         if self.cancelled:
             return "Cancelling…"
         left = self.clock.left
         return f"{self.message} · at most {left}" if left else f"{self.message}…"
 
     def progress(self, done: int, total: int, message: str = "") -> None:
-        """Record progress."""
         if total != self.total:
             self.clock = Clock()  # another stage, with another pace
         super().progress(done, total, message)
@@ -62,25 +60,7 @@ class TrainTask(Task):
 
 @dataclass(eq=False)
 class StainTraining:
-    """Trains stains, one at a time.
-
-    Its fields are the parts of the session that it uses.
-
-    Attributes
-    ----------
-    name : str
-        Name of the stain.
-    base : str
-        Name of the family that it builds on.
-    folders : dict of str to Path
-        Folders of H&E and IHC pictures: ``he`` and ``ihc``, once selected.
-    places : dict of str to TrainingRegion
-        Regions that will be a pair.
-    lora, aligned : bool
-        Whether the generator is trained too, and whether pairs match to the pixel.
-    count : int
-        Pairs in the folders.
-    """
+    """Trains stains, one at a time."""
 
     slides: Slides
     regions: Regions
@@ -91,39 +71,36 @@ class StainTraining:
 
     def __post_init__(self) -> None:
         self.name = ""
-        self.base = ""
+        self.base = ""  # name of the family that it builds on
+        # Folders of H&E and IHC pictures: ``he`` and ``ihc``, once selected
         self.folders: dict[str, Path] = {}
         self.places: dict[str, TrainingRegion] = {}
+        # Whether the generator is trained too, and whether pairs match to the pixel.
         self.lora = self.aligned = False
         self.count = 0
         self._adding = False
 
     @property
     def job(self) -> TrainTask | None:
-        """The training under way."""
         return next(iter(self.tasks.of(TrainTask)), None)
 
     # -- name, base and pairs --------------------------------------------------------------
 
     @property
     def bases(self) -> list[Family]:
-        """Installed families that a stain can be trained on."""
         why_missing = self.staining.why_missing
         return [family for family in BUILT_IN.values() if not why_missing(family)]
 
     @property
     def out(self) -> Path:
-        """Folder of the stain."""
         return data_folder() / "stains" / (self.name or "unnamed")
 
     def set(self, **values: Any) -> None:
-        """Change name, base, ``lora`` or ``aligned``."""
         for name, value in values.items():
             setattr(self, name, value)
         self.notices.changed.emit()
 
     def choose_folder(self, side: str, folder: Path) -> None:
-        """Select the folder of H&E or IHC pictures."""
         self.folders[side] = folder
         self._count()
 
@@ -138,7 +115,6 @@ class StainTraining:
         self.notices.changed.emit()
 
     def why_no_region(self) -> str:
-        """Return why the active region cannot be part of a pair; empty if it can."""
         if self.job is not None or self._adding:
             return TRAINING if self.job is not None else "The pair is being written"
         if why := self._why_no_name():
@@ -148,7 +124,6 @@ class StainTraining:
         )
 
     def why_not(self) -> str:
-        """Return why training cannot start now; empty if it can."""
         if self.job is not None:
             return TRAINING
         if why := self._why_no_name():
@@ -159,7 +134,6 @@ class StainTraining:
         return "" if self.count else "The folders hold no pairs"
 
     def words(self) -> str:
-        """Return what is selected so far."""
         parts = [f"{SIDES[side]}: {place.name}" for side, place in self.places.items()]
         if self.count:
             parts.append(counted(self.count, "pair"))
@@ -219,7 +193,6 @@ class StainTraining:
 
     @property
     def family(self) -> Family:
-        """The family that it builds on."""
         why_missing = self.staining.why_missing
         return BUILT_IN.get(self.base) or usual_base(lambda family: not why_missing(family))
 

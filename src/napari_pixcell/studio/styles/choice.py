@@ -1,4 +1,4 @@
-"""What a region should look like: nothing, a style, or several in parts."""
+"""The styles that a region imitates: none, one, or several in shares."""
 
 from __future__ import annotations
 
@@ -13,40 +13,25 @@ Ref = int | str  # number of a region, or id of a style
 
 @dataclass(frozen=True)
 class StylePart:
-    """One of the styles that a region looks like.
+    """One of the styles that a region imitates."""
 
-    Parameters
-    ----------
-    ref : int or str
-        Number of the region whose tissue it is, or id of a style.
-    weight : float
-        Of this one against the others, 0 or more.
-    """
-
-    ref: Ref
-    weight: float = 1.0
+    ref: Ref  # number of the region whose tissue it is, or id of a style
+    weight: float = 1.0  # relative to the others, 0 or more
 
 
 @dataclass(frozen=True)
 class StyleChoice:
-    """The styles that a region looks like, the first one first; without any: any tissue.
-
-    Parameters
-    ----------
-    parts : tuple of StylePart
-        Their weights count against each other.
-    """
+    """The styles that a region imitates, the main one first; none for tissue of any style."""
 
     parts: tuple[StylePart, ...] = ()
 
     @classmethod
     def of(cls, *refs: Ref) -> StyleChoice:
-        """Give the choice of one style, or of several in equal parts; 0 is none."""
+        """Return the choice of one style, or of several in equal shares; 0 is none."""
         return cls(tuple(StylePart(ref) for ref in refs if ref))
 
     @property
     def refs(self) -> tuple[Ref, ...]:
-        """Of all its styles."""
         return tuple(part.ref for part in self.parts)
 
     @property
@@ -59,14 +44,14 @@ class StyleChoice:
 
     @property
     def balance(self) -> float:
-        """Where it stands between the first two: 0 is all the first, 1 all the second."""
+        """Balance between the first two: 0 is all the first, 1 all the second."""
         if len(self.parts) < 2:
             return 0.0
         first, second = self.shares[:2]
         return second / (first + second) if first + second else 0.5
 
     def with_ref(self, index: int, ref: Ref) -> StyleChoice:
-        """Take another style in the place of one; 0 as the first is none at all."""
+        """Return a choice with one style replaced; 0 means no style at all."""
         if not self.parts or not ref:
             return StyleChoice.of(ref)
         parts = list(self.parts)
@@ -74,14 +59,14 @@ class StyleChoice:
         return StyleChoice(tuple(parts))
 
     def with_balance(self, balance: float) -> StyleChoice:
-        """Move between the first two; the others keep their shares."""
+        """Return a choice with another balance of the first two; the others keep their shares."""
         if len(self.parts) < 2:
             return self
         both = sum(self.shares[:2])
         return self._with_shares((both * (1 - balance), both * balance, *self.shares[2:]))
 
     def with_share(self, index: int, share: float) -> StyleChoice:
-        """Give one style a share (0 to 1); the others keep their proportions."""
+        """Return a choice with another share of one style; the others stay in proportion."""
         rest = 1 - self.shares[index]
         others = (
             [s * (1 - share) / rest for s in self.shares]
@@ -93,7 +78,7 @@ class StyleChoice:
         )
 
     def with_more(self, ref: Ref) -> StyleChoice:
-        """Blend another one in, so that all that there are get equal parts of what it takes."""
+        """Return a choice with one more style, whose share is the average."""
         count = len(self.parts)
         shares = (*(share * count for share in self.shares), 1.0)
         return StyleChoice((*self.parts, StylePart(ref)))._with_shares(
@@ -101,63 +86,58 @@ class StyleChoice:
         )
 
     def without(self, index: int) -> StyleChoice:
-        """Take one out; the others keep their proportions."""
+        """Return a choice without one style; the others stay in proportion."""
         parts = self.parts[:index] + self.parts[index + 1 :]
         return StyleChoice(parts)
 
     def keeping(self, there: Callable[[Ref], bool], instead: Ref) -> StyleChoice:
-        """Drop the styles that are not there any more; ``instead`` comes where none is left."""
+        """Return a choice without styles that no longer exist, or ``instead`` if none is left."""
         kept = tuple(part for part in self.parts if there(part.ref))
         if kept == self.parts:
             return self
         return StyleChoice(kept) if kept else StyleChoice.of(instead)
 
     def series(self, count: int) -> list[StyleChoice]:
-        """Go from the first style to the last in even steps, past the others between.
+        """Return choices from the first style to the last in even steps, through the others.
 
         Raises
         ------
         PixCellError
-            If there are not two styles, or not two steps.
+            If there are fewer than two styles or steps.
         """
         last = len(self.parts) - 1
         if last < 1:
-            raise PixCellError(
-                "A series goes from one style to another; choose a second one with “Blend with…”."
-            )
+            raise PixCellError("A series needs two styles. Choose a second one with “Blend with…”.")
         if count < 2:
-            raise PixCellError(f"A series of {count} has no two ends; choose 2 or more.")
+            raise PixCellError(f"A series of {count} is too short. Choose 2 or more.")
         return [self._at(i * last / (count - 1)) for i in range(count)]
 
-    def _at(self, place: float) -> StyleChoice:
+    def _at(self, position: float) -> StyleChoice:
         return self._with_shares(
-            tuple(max(0.0, 1 - abs(place - i)) for i in range(len(self.parts)))
+            tuple(max(0.0, 1 - abs(position - i)) for i in range(len(self.parts)))
         )
 
     def _with_shares(self, shares: tuple[float, ...]) -> StyleChoice:
-        """Take the shares over, rounded so that equal places of a slider are equal values."""
+        """Return the choice with these shares, rounded so that equal slider positions are equal."""
         pairs = zip(self.parts, shares, strict=True)
         return StyleChoice(tuple(StylePart(part.ref, round(share, 6)) for part, share in pairs))
 
     def to_dict(self) -> dict[str, Any]:
-        """Give a JSON value."""
         return {"parts": [{"ref": part.ref, "weight": part.weight} for part in self.parts]}
 
     @classmethod
     def from_dict(cls, value: dict[str, Any]) -> StyleChoice:
-        """Read what :meth:`to_dict` gave.
+        """Convert a value of :meth:`to_dict` back.
 
         Raises
         ------
         PixCellError
-            If it is something else.
+            If it is damaged.
         """
         try:
             parts = tuple(StylePart(p["ref"], float(p["weight"])) for p in value["parts"])
         except (KeyError, TypeError, ValueError):
             parts = (StylePart(0),)
         if not all(p.ref and isinstance(p.ref, Ref) and 0 <= p.weight < 1e9 for p in parts):
-            raise PixCellError(
-                "The styles that a region looks like cannot be read; choose its style again."
-            )
+            raise PixCellError("The styles of a region cannot be read. Choose its style again.")
         return cls(parts)

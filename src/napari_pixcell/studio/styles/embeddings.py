@@ -22,10 +22,7 @@ SECTION = "style"
 
 @dataclass(eq=False)
 class RegionEmbeddings:
-    """Keeps the embeddings of regions up to date.
-
-    Its fields are the parts of the session that it uses.
-    """
+    """Keeps the embeddings of regions up to date."""
 
     slides: Slides
     regions: Regions
@@ -117,7 +114,7 @@ class RegionEmbeddings:
         self.forget(item)
 
     def _embed_missing(self) -> None:
-        """Embed what has none: the model was installed after the region was drawn, say."""
+        """Embed regions drawn before the model was installed, for example."""
         for item in self.regions.current:
             fitted = item.family == self.settings.family and not self.models.missing
             if fitted and item.embedding is None and not item.embedding_busy:

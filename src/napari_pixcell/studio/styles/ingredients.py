@@ -18,40 +18,25 @@ from napari_pixcell.studio.regions.item import RegionItem
 
 @dataclass(frozen=True, eq=False)
 class Ingredient:
-    """One of the styles that a region imitates.
-
-    Parameters
-    ----------
-    name : str
-        Name shown to the user.
-    share : float
-        0 to 1; all shares add up to 1.
-    item : RegionItem, optional
-        The region, if its tissue is the style.
-    style : Style, optional
-        The style, if it is not a region's.
-    """
+    """One of the styles that a region imitates."""
 
     name: str
-    share: float
-    item: RegionItem | None = None
-    style: Style | None = None
+    share: float  # 0 to 1; all shares add up to 1
+    item: RegionItem | None = None  # the region, if its tissue is the style
+    style: Style | None = None  # the style, if it is not a region's
 
     @property
     def embedding(self) -> PackedArray | NDArray[np.float32] | None:
-        """Its embeddings, once they are computed."""
         if self.item is not None:
             return self.item.embedding
         return self.style.embedding if self.style is not None else None
 
     @property
     def count(self) -> int:
-        """Number of values of all its embeddings."""
         return math.prod(self.embedding.shape) if self.embedding is not None else 0
 
     @property
     def dimension(self) -> int:
-        """Embedding dimension."""
         return self.embedding.shape[-1] if self.embedding is not None else 0
 
     def unpacked(self) -> NDArray[np.float32]:
@@ -62,7 +47,6 @@ class Ingredient:
         return as_grid(embedding.unpack() if isinstance(embedding, PackedArray) else embedding)
 
     def picture(self) -> NDArray[np.uint8] | None:
-        """Return its thumbnail, if there is one."""
         if self.item is not None:
             return small_picture(self.item.pixels) if self.item.pixels is not None else None
         return self.style.thumbnail if self.style is not None else None

@@ -13,14 +13,17 @@ from psygnal import Signal
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.styles.blending import as_grid
 from napari_pixcell.engine.styles.library import StyleLibrary, free_name
+from napari_pixcell.engine.styles.pictures import StylePicture, check_picture_size, open_picture
 from napari_pixcell.engine.styles.style import Style, checked_name
+from napari_pixcell.models.catalogue import Family
+from napari_pixcell.models.families import get_family
+from napari_pixcell.slides.slide import ArraySlide
 from napari_pixcell.studio.models import InstalledModels
 from napari_pixcell.studio.notices import Notices
 from napari_pixcell.studio.results.results import Result
 from napari_pixcell.studio.settings import Settings
 from napari_pixcell.studio.styles.choice import Ref
 from napari_pixcell.studio.styles.embedder import Embedder, EmbedTask
-from napari_pixcell.studio.styles.from_picture import Opened, open_picture, open_variant
 from napari_pixcell.studio.tasks import Task, Tasks
 
 SECTION = "style"
@@ -28,20 +31,10 @@ SECTION = "style"
 
 @dataclass(eq=False, kw_only=True)
 class PictureTask(Task):
-    """A picture that is opened and embedded as a style.
-
-    Parameters
-    ----------
-    name : str
-        Name of the style to be.
-    number : int
-        Region that will imitate it; 0 for none.
-    job : EmbedTask, optional
-        Its embedding, once it is open.
-    """
+    """A picture that is opened and embedded as a style."""
 
     name: str
-    number: int = 0
+    number: int = 0  # region that will imitate it; 0 for none
     section: str = SECTION
     message: str = "reading"
     job: EmbedTask | None = None
@@ -49,7 +42,6 @@ class PictureTask(Task):
     note: str = ""
 
     def sentence(self) -> str:
-        """Return how far it is."""
         if self.cancelled:
             return "Cancelling…"
         return f"{self.name}: {self.job.sentence() if self.job is not None else 'reading…'}"
@@ -57,27 +49,10 @@ class PictureTask(Task):
 
 @dataclass(eq=False)
 class Styles:
-    """All styles that a region can imitate, besides the regions' own.
+    """All styles that a region can imitate, besides the regions' own."""
 
-    Its fields are the parts of the session that it uses.
-
-    Attributes
-    ----------
-    changed : Signal
-        Styles came or went.
-    made : Signal(Style, int)
-        A picture became a style, for the region with this number.
-    folder : StyleLibrary
-        Saved styles on disk.
-    saved : dict of str to Style
-        The saved ones known so far, by id.
-    temporary : dict of str to Style
-        Styles of pictures and variants, which last as long as the session, by id.
-    known : bool
-        True once the library was read.
-    """
-
-    changed = Signal()
+    changed = Signal()  # styles came or went
+    # (Style, int): a picture became a style, for the region with this number
     made = Signal(object, int)
 
     models: InstalledModels
@@ -89,9 +64,10 @@ class Styles:
     def __post_init__(self) -> None:
         self._background = self.tasks.background
         self.folder = StyleLibrary()
-        self.saved: dict[str, Style] = {}
+        self.saved: dict[str, Style] = {}  # the saved ones known so far, by id
+        # Styles of pictures and variants, which last as long as the session, by id
         self.temporary: dict[str, Style] = {}
-        self.known = False
+        self.known = False  # True once the library was read
         self._stamp = -1
 
     @property
@@ -102,19 +78,15 @@ class Styles:
 
     @property
     def names(self) -> set[str]:
-        """Names that are taken."""
         return {style.name for style in self.all}
 
     def get(self, id_: Ref) -> Style | None:
-        """Return the style with this id, if there is one."""
         return (self.saved.get(id_) or self.temporary.get(id_)) if isinstance(id_, str) else None
 
     def problem(self, style: Style) -> str:
-        """Return why a style does not fit the selected model; empty if it does."""
         return style.why_not(self.settings.model, self.models.encoder)
 
     def usable(self) -> list[Style]:
-        """Return the saved styles that fit the selected model."""
         return [style for style in self.saved.values() if not self.problem(style)]
 
     def refresh(self) -> None:
@@ -149,7 +121,6 @@ class Styles:
 
     @property
     def coming(self) -> list[PictureTask]:
-        """Pictures that are becoming styles."""
         return self.tasks.of(PictureTask)
 
     def add_picture(self, path: Path, number: int = 0) -> None:
@@ -163,7 +134,7 @@ class Styles:
         family = self.settings.model
         self._add(f"Variant · seed {result.seed}", number, lambda: open_variant(result, family))
 
-    def _add(self, name: str, number: int, open_it: Callable[[], Opened]) -> None:
+    def _add(self, name: str, number: int, open_it: Callable[[], StylePicture]) -> None:
         family, encoder = self.settings.model, self.models.encoder
         if encoder is None:
             self._fail(f"{family.title} is not installed. Download it in the model manager.")
@@ -171,11 +142,11 @@ class Styles:
         task = self.tasks.start(PictureTask(name=name, number=number))
         values: list[PackedArray] = []
 
-        def work() -> tuple[Opened, NDArray[np.uint8]]:
+        def work() -> tuple[StylePicture, NDArray[np.uint8]]:
             opened = open_it()
             return opened, opened.thumbnail()
 
-        def embed(outcome: tuple[Opened, NDArray[np.uint8]]) -> None:
+        def embed(outcome: tuple[StylePicture, NDArray[np.uint8]]) -> None:
             opened, task.thumbnail = outcome
             task.note = opened.note
             if task.cancelled:
@@ -190,7 +161,7 @@ class Styles:
                 on_end=lambda job: end(opened, job.problem),
             )
 
-        def end(opened: Opened, problem: str = "") -> None:
+        def end(opened: StylePicture, problem: str = "") -> None:
             # In the thread that reads: after what it may still be reading.
             self._background.compute(opened.slide.close, lambda _: None, lambda _: None)
             self.tasks.end(task, problem)
@@ -209,7 +180,6 @@ class Styles:
         self._background.compute(work, embed, lambda text: self.tasks.end(task, text))
 
     def cancel(self) -> bool:
-        """Stop embedding pictures; True if any was stopped."""
         coming = [task for task in self.coming if not task.cancelled]
         for task in coming:
             self.tasks.cancel(task)
@@ -230,7 +200,6 @@ class Styles:
         self._background.compute(lambda: self.folder.save(make()), done, self._fail)
 
     def rename(self, id_: str, name: str) -> None:
-        """Rename a style."""
         with self.notices.reporting(SECTION):
             name = checked_name(name)
             if id_ in self.saved:
@@ -258,3 +227,17 @@ class Styles:
             self._background.compute(lambda: self.folder.remove(id_), done, self._fail)
         else:
             done()
+
+
+def open_variant(result: Result, family: Family) -> StylePicture:
+    """Open a variant whose whole area is to become a style.
+
+    Raises
+    ------
+    PixCellError
+        If it is smaller than a tile, or too large for one style.
+    """
+    mpp = get_family(result.record.request.family).mpp
+    slide = ArraySlide([result.image], mpp, result.name)
+    check_picture_size("This variant", slide, family)
+    return StylePicture(slide)

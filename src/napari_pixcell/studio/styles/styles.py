@@ -45,17 +45,9 @@ class _Blend:
 
 @dataclass(eq=False)
 class RegionStyles:
-    """Which styles the regions imitate, and their blends.
+    """Which styles the regions imitate, and their blends."""
 
-    Its fields are the parts of the session that it uses.
-
-    Attributes
-    ----------
-    changed : Signal
-        A region was given another style.
-    """
-
-    changed = Signal()
+    changed = Signal()  # a region was given another style
 
     regions: Regions
     library: Styles
@@ -77,7 +69,6 @@ class RegionStyles:
         self.choose(StyleChoice.of(ref))
 
     def choose(self, choice: StyleChoice) -> None:
-        """Let the active region imitate one style, several in shares, or none."""
         if self.regions.active is not None:
             self.regions.active.style = choice
             self.keep_existing()
@@ -85,11 +76,9 @@ class RegionStyles:
             self.notices.changed.emit()
 
     def add_picture(self, path: Path) -> None:
-        """Embed a picture of tissue, and let the active region imitate it."""
         self.library.add_picture(path, self._active_number())
 
     def add_variant(self, result: Result) -> None:
-        """Embed a variant, and let the active region imitate it."""
         self.library.add_variant(result, self._active_number())
 
     def _active_number(self) -> int:
@@ -150,7 +139,6 @@ class RegionStyles:
 
     @property
     def blended(self) -> bool:
-        """True if the active region's style is a blend."""
         return self.regions.active is not None and len(self.regions.active.style.parts) > 1
 
     # -- its embedding -------------------------------------------------------------------
@@ -261,7 +249,6 @@ class RegionStyles:
         return region.embedding_job if region is not None else None
 
     def cancel(self) -> bool:
-        """Stop the embedding that the active region's style waits for; True if there was one."""
         if self.library.cancel():
             return True
         task = self.embedding_task
@@ -271,13 +258,11 @@ class RegionStyles:
         return True
 
     def suggested_name(self) -> str:
-        """Return a name for the active region's style."""
         active = self.regions.active
         names = [one.name for one in self.ingredients(active)] if active is not None else []
         return free_name(" + ".join(names)[:80], self.library.names)
 
     def save(self, name: str) -> None:
-        """Save the active region's style in the library."""
         item, encoder = self.regions.active, self.models.encoder
         if item is None or not item.style.parts or self.why_not(item) or encoder is None:
             return
@@ -290,7 +275,7 @@ class RegionStyles:
             def make() -> Style:
                 if len(parts) == 1 and parts[0].style is not None:
                     style = replace(parts[0].style, name=name)
-                    # A saved style under another name is another style.
+                    # Saving under another name makes another style.
                     return replace(style, id=new_id()) if style.id in self.library.saved else style
                 return Style(
                     name,

@@ -49,7 +49,6 @@ class AreaLayer(SessionLayer):
         self.session.changed.emit()
 
     def clear(self) -> None:
-        """Discard the area of the active region."""
         item = self.session.regions.active
         if item is not None:
             item.area = None

@@ -12,8 +12,9 @@ from napari.viewer import Viewer
 from qtpy.QtCore import QObject, QTimer
 
 from napari_pixcell.slides import Region, placement
-from napari_pixcell.slides.placement import AXES, UNITS
+from napari_pixcell.slides.region import AXES, UNITS
 from napari_pixcell.studio.session import Session
+from napari_pixcell.ui.arrange import single_shot
 from napari_pixcell.ui.layers.slide import origin, role
 
 # Roles from the bottom of the layer list to its top. The empty one is any layer of the user's.
@@ -22,15 +23,7 @@ NUMBERS = {"layout": "region", "area": "region", "variant": "result"}  # keys in
 
 
 class LayerStack(QObject):
-    """The layers of a viewer, among which a session's own are found, added and placed.
-
-    Parameters
-    ----------
-    viewer : napari.viewer.Viewer
-    session : Session
-    parent : QObject
-        Owner of the timers.
-    """
+    """The layers of a viewer, among which a session's own are found, added and placed."""
 
     def __init__(self, viewer: Viewer, session: Session, parent: QObject) -> None:
         super().__init__(parent)
@@ -43,7 +36,6 @@ class LayerStack(QObject):
         self._closing: list[Callable[[], None]] = []
 
     def close(self) -> None:
-        """Disconnect all callbacks and stop all timers."""
         for signal, callback in self._connections:
             with contextlib.suppress(ValueError, RuntimeError, TypeError):  # already gone
                 signal.disconnect(callback)
@@ -132,15 +124,11 @@ class LayerStack(QObject):
 
     def timer(self, milliseconds: int, act: Callable[[], None]) -> QTimer:
         """Create a single-shot timer that stops on :meth:`close`."""
-        timer = QTimer(self)
-        timer.setSingleShot(True)
-        timer.setInterval(milliseconds)
-        timer.timeout.connect(act)
+        timer = single_shot(self, milliseconds, act)
         self._timers.append(timer)
         return timer
 
     def at_close(self, act: Callable[[], None]) -> None:
-        """Call a function on :meth:`close`."""
         self._closing.append(act)
 
     def connect_to(self, signal: Any, callback: Callable[..., Any]) -> None:
@@ -155,31 +143,18 @@ class LayerStack(QObject):
 
 
 class SessionLayer:
-    """One kind of layer, kept in step with the session.
+    """One kind of layer, kept in step with the session, among the layers of a stack."""
 
-    Parameters
-    ----------
-    stack : LayerStack
-        The layers that it is shown among.
-
-    Attributes
-    ----------
-    roles : tuple of str
-        Roles of its layers, the usual one first.
-    """
-
-    roles: ClassVar[tuple[str, ...]] = ()
+    roles: ClassVar[tuple[str, ...]] = ()  # of its layers, the usual one first
 
     def __init__(self, stack: LayerStack) -> None:
         self.stack = stack
         self.session = stack.session
 
     def find(self, number: int | None = None) -> Any:
-        """Return the layer, or None."""
         return self.stack.find(self.roles[0], number)
 
     def remove(self, number: int | None = None) -> None:
-        """Remove the layer, if it exists."""
         self.stack.remove(self.find(number))
 
     def removed(self, layer: Any) -> None:

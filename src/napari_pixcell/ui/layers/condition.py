@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -26,15 +27,11 @@ class ConditionLayer(SessionLayer):
         super().__init__(stack)
         self.on = False
         self._pause = stack.timer(PAUSE_MS, self._draw)
-        for signal in (
-            self.session.layouts.changed,
-            self.session.layouts.counted,
-            self.session.regions.changed,
-        ):
+        layouts, regions = self.session.layouts, self.session.regions
+        for signal in (layouts.changed, layouts.counted, regions.changed):
             stack.connect_to(signal, self._draw_later)
 
     def show(self, on: bool) -> None:
-        """Show or remove the layer."""
         self.on = on
         self._draw()
         self.session.changed.emit()
@@ -58,11 +55,8 @@ class ConditionLayer(SessionLayer):
             if self.on and self.session.regions.active is item and item.layout is labels:
                 self._update(item, image)
 
-        self.session.background.compute(
-            lambda: condition_image(labels),
-            drawn,
-            lambda words: self.session.notices.say("layout", words),
-        )
+        say = partial(self.session.notices.say, "layout")
+        self.session.background.compute(partial(condition_image, labels), drawn, say)
 
     def _update(self, item: RegionItem, image: NDArray[np.uint8]) -> None:
         stack, layer = self.stack, self.find()

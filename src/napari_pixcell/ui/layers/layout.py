@@ -28,8 +28,9 @@ class LayoutLayers(SessionLayer):
         stack.connect_to(self.session.layouts.wanted, self.count_edited)
 
     def removed(self, layer: Labels) -> None:
-        if self.session.regions.get(layer.metadata["region"]) is not None:
-            self.session.layouts.set(layer.metadata["region"], None)
+        number = layer.metadata["region"]
+        if self.session.regions.get(number) is not None:
+            self.session.layouts.set(number, None)
 
     def note_edited(self, layer: Labels) -> None:
         """Schedule a count of the cells after an edit by the user."""

@@ -12,8 +12,7 @@ from napari.layers import Labels
 from psygnal import Signal
 
 from napari_pixcell.cells import editing
-from napari_pixcell.cells.editing import Point
-from napari_pixcell.cells.patch import Patch
+from napari_pixcell.cells.editing import Patch, Point
 from napari_pixcell.studio.regions.item import RegionItem
 from napari_pixcell.ui.layers.base import LayerStack
 from napari_pixcell.ui.layers.layer_keys import TOOL_KEYS, bind_escape, bind_keys
@@ -49,31 +48,16 @@ class LayoutTools:
     """Draw, split, merge and delete the cells of the active region's layout.
 
     All edits go through napari's own history, so that its undo works.
-
-    Parameters
-    ----------
-    stack : LayerStack
-    edited : callable
-        Called with a layer whose cells were changed by undo or redo.
-
-    Attributes
-    ----------
-    changed : Signal
-        The tool, the selection or the history changed.
-    tool : str
-        One of ``MODES``, or empty if the mouse moves the view.
-    stamping : Stamping
-        Settings and strokes of the stamp.
     """
 
-    changed = Signal()
+    changed = Signal()  # of the tool, the selection or the history
 
     def __init__(self, stack: LayerStack, edited: Callable[[Labels], None]) -> None:
         self.stack = stack
         self.session = stack.session
-        self.tool = ""
+        self.tool = ""  # one of MODES, or empty if the mouse moves the view
         self.stamping = Stamping(self.session, self.next_label, self.change)
-        self._note_edited = edited
+        self._note_edited = edited  # called with the layer after undo and redo
         # By region:
         self._clicked: dict[int, Point] = {}  # a point in the selected cell
         self._strokes: dict[int, Strokes] = {}
@@ -135,7 +119,6 @@ class LayoutTools:
         return layer is self.layer
 
     def attach(self, layer: Labels) -> None:
-        """Connect the tools to a new layer."""
         self.replaced(layer)
         layer.brush_size = max(3, round(BRUSH_UM / self.session.settings.model.mpp))
         layer.contour = CONTOUR
@@ -161,7 +144,6 @@ class LayoutTools:
         bind_escape(layer, self.session.cancel)
 
     def toggle_outlines(self) -> None:
-        """Show the cells as outlines or filled."""
         layer = self.layer
         if layer is not None:
             layer.contour = 0 if layer.contour else CONTOUR
@@ -189,13 +171,11 @@ class LayoutTools:
 
     @property
     def can_undo(self) -> bool:
-        """Whether a stroke or a layout can be undone."""
         item = self.session.regions.active
         return item is not None and bool(self._history(item).done or item.earlier)
 
     @property
     def can_redo(self) -> bool:
-        """Whether a stroke or a layout can be redone."""
         item = self.session.regions.active
         return item is not None and bool(self._history(item).undone or item.later)
 
@@ -250,7 +230,6 @@ class LayoutTools:
         return True
 
     def delete_selected(self) -> None:
-        """Delete the selected cell."""
         layer = self.layer
         if layer is not None and self._selected is not None:
             self._reject(layer, self._selected)

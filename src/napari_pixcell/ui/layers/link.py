@@ -27,7 +27,7 @@ SESSION = "napari_pixcell_session"
 
 
 class LayerLink(LayerStack):
-    """Keeps a viewer's layers and a session in step. For parameters, see :class:`LayerStack`."""
+    """Keeps a viewer's layers and a session in step."""
 
     def __init__(self, viewer: Viewer, session: Session, parent: QObject) -> None:
         super().__init__(viewer, session, parent)
@@ -73,7 +73,6 @@ class LayerLink(LayerStack):
     # -- slide ---------------------------------------------------------------------------
 
     def add_slide(self, slide: Slide) -> Layer:
-        """Show a slide as an image layer in µm."""
         data, options, _ = layer_data(slide)
         return self.viewer.add_image(data, **options)
 

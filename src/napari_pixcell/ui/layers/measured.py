@@ -32,7 +32,6 @@ class MeasuredLayer(SessionLayer):
         stack.connect_to(self.session.regions.changed, self.show)
 
     def show(self) -> None:
-        """Show the selected measurement, or remove the layer."""
         measures, stack = self.session.measures, self.stack
         row: Any = measures.chosen
         layer = self.find()

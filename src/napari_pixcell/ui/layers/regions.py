@@ -9,7 +9,7 @@ from napari.layers import Shapes
 from numpy.typing import NDArray
 
 from napari_pixcell.slides import Region
-from napari_pixcell.slides.placement import AXES, UNITS, region_to_world, world_to_region
+from napari_pixcell.slides.region import AXES, UNITS, region_to_world, world_to_region
 from napari_pixcell.ui.layers.base import LayerStack, SessionLayer
 from napari_pixcell.ui.layers.slide import ROLE, origin
 
@@ -31,7 +31,6 @@ class RegionsLayer(SessionLayer):
         self._soon = stack.timer(0, self._edited)
 
     def show(self) -> None:
-        """Show the regions of the current slide."""
         session, layer = self.session, self.find()
         items = session.regions.current if session.slides.ready else []
         if layer is None and not items:
@@ -64,7 +63,6 @@ class RegionsLayer(SessionLayer):
                 self.stack.place(self.stack.find("layout", item.number), item.region)
 
     def draw(self) -> None:
-        """Start to draw a box with the mouse."""
         layer = self.find()
         if layer is None:
             with self.stack.own():
@@ -113,20 +111,21 @@ class RegionsLayer(SessionLayer):
         if layer is None or slide_layer is None:
             return
         boxes = [self._region(corners) for corners in layer.data]
+        regions = self.session.regions
         left = dict(zip(self.shown, self._matches(boxes), strict=True))
         for number, index in left.items():
-            item = self.session.regions.get(number)
+            item = regions.get(number)
             if index is None:
-                self.session.regions.remove(number)
+                regions.remove(number)
             elif item is not None and not _close(boxes[index], item.region):
                 self._moved.add(number)
-                self.session.regions.move(number, boxes[index], settled=False)
+                regions.move(number, boxes[index], settled=False)
                 self._pause.start()
         taken = set(left.values())
         for index, box in enumerate(boxes):
             if index not in taken:
                 self.shown = []  # the session may snap the box to another size
-                self.session.regions.draw(box)
+                regions.draw(box)
                 layer.mode = "select"  # to move or resize it
         self.show()
 
@@ -135,11 +134,11 @@ class RegionsLayer(SessionLayer):
         if len(boxes) >= len(self.shown):
             return list(range(len(self.shown)))
         items = [self.session.regions.get(number) for number in self.shown]
-        matches = [
-            [i for i, box in enumerate(boxes) if item is not None and _close(box, item.region)]
-            for item in items
-        ]
-        return [match[0] if match else None for match in matches]
+
+        def found(region: Region) -> int | None:
+            return next((i for i, box in enumerate(boxes) if _close(box, region)), None)
+
+        return [found(item.region) if item is not None else None for item in items]
 
     def _embed_moved(self) -> None:
         moved, self._moved = self._moved, set()

@@ -7,9 +7,10 @@ import weakref
 
 from napari.layers import Image, Layer
 from napari.viewer import Viewer
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import QObject, Signal
 
 from napari_pixcell.slides.window import SlideView, ViewLevel
+from napari_pixcell.ui.arrange import single_shot
 
 PAUSE_MS = 120  # between two redraws, each of which takes some 10 ms
 
@@ -38,14 +39,7 @@ def view_of(layer: Layer) -> SlideView | None:
 
 
 class Sharpening(QObject):
-    """Redraws a layer when missing tiles have been decoded.
-
-    Parameters
-    ----------
-    layer : Image
-    view : SlideView
-        The view that the layer shows.
-    """
+    """Redraws a layer when missing tiles of its view have been decoded."""
 
     arrived = Signal()  # from the decoding threads to the main thread
 
@@ -53,10 +47,7 @@ class Sharpening(QObject):
         super().__init__()
         self.view = view
         self._layer = weakref.ref(layer)
-        self._pause = QTimer(self)
-        self._pause.setSingleShot(True)
-        self._pause.setInterval(PAUSE_MS)
-        self._pause.timeout.connect(self._draw)
+        self._pause = single_shot(self, PAUSE_MS, self._draw)
         self.arrived.connect(self._draw_later)
         view.ready.connect(self._announce)
 

@@ -7,7 +7,7 @@ from typing import Any
 from napari.layers import Image
 
 from napari_pixcell.slides import Region
-from napari_pixcell.studio.similar_job import Similar
+from napari_pixcell.studio.similar import Similar
 from napari_pixcell.ui.layers.base import LayerStack, SessionLayer
 from napari_pixcell.ui.layers.slide import ROLE
 
@@ -26,7 +26,6 @@ class SimilarLayer(SessionLayer):
         stack.connect_to(self.session.similar.changed, self.show)
 
     def show(self) -> None:
-        """Show the current map, or remove the layer."""
         similar = self.session.similar
         found, layer = similar.found, self.find()
         with self.stack.own():

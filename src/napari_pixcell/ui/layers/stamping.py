@@ -8,8 +8,7 @@ from typing import Any
 
 from napari.layers import Labels
 
-from napari_pixcell.cells.editing import Point
-from napari_pixcell.cells.patch import Patch
+from napari_pixcell.cells.editing import Patch, Point
 from napari_pixcell.studio.session import Session
 
 JITTER = 0.2  # of size and angle, so that no two nuclei are alike
@@ -50,11 +49,11 @@ class Stamping:
 
     def prepare(self) -> None:
         """Start to read the stamps, before the first click."""
-        if self.session.invention.stamps is None and not self.session.invention.busy:
-            self.session.invention.use_stamps(self.session.invention.stamps_of)
+        invention = self.session.invention
+        if invention.stamps is None and not invention.busy:
+            invention.use_stamps(invention.stamps_of)
 
     def press(self, layer: Labels, point: Point) -> None:
-        """Begin a stroke."""
         from napari_pixcell.cells.inventing.scatter import Scatter
 
         library = self.session.invention.stamps
@@ -74,7 +73,6 @@ class Stamping:
         self.move(layer, point)
 
     def move(self, layer: Labels, point: Point) -> None:
-        """Extend the stroke."""
         if self._stroke is not None:
             self._stamp(layer, self._stroke, self._stroke.add(*(n * self._mpp for n in point)))
 

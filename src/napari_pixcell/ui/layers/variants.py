@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 from napari.layers import Image
 from numpy.typing import NDArray
 
-from napari_pixcell.slides.pyramid import pyramid
+from napari_pixcell.slides.resample import pyramid
 from napari_pixcell.slides.stored_picture import StoredPicture
 from napari_pixcell.slides.window import SlideView
 from napari_pixcell.studio.generation.target import Target
@@ -73,7 +74,6 @@ class VariantLayers(SessionLayer):
         self.show()
 
     def show(self) -> None:
-        """Show the visible variants, and only those."""
         layers = [layer for layer in self.stack.viewer.layers if role(layer) == "variant"]
         existing = {layer.metadata["result"]: layer for layer in layers}
         with self.stack.own():
@@ -116,13 +116,8 @@ class VariantLayers(SessionLayer):
             return  # its pyramid is built when it is shown
         data = self._data(result)
         if data is not None:
-            self._insert(
-                data,
-                result.target,
-                name=result.name,
-                visible=self._visible(result),
-                metadata={ROLE: "variant", **_about(result)},
-            )
+            visible, metadata = self._visible(result), {ROLE: "variant", **_about(result)}
+            self._insert(data, result.target, name=result.name, visible=visible, metadata=metadata)
 
     # -- the shared layer ----------------------------------------------------------------------
 
@@ -192,9 +187,8 @@ class VariantLayers(SessionLayer):
             self._remove(layer)  # napari cannot make a layer multiscale or single-scale
             layer = None
         if layer is None:
-            self._insert(
-                data, target, name=SHARED, interpolation2d=interpolation, metadata=metadata
-            )
+            options = {"interpolation2d": interpolation, "metadata": metadata}
+            self._insert(data, target, name=SHARED, **options)
         else:
             layer.data = data
             self.stack.place(layer, target.region, target.mpp)
@@ -233,7 +227,7 @@ class VariantLayers(SessionLayer):
             self._building.discard(result.number)
             self.session.notices.say("results", message)
 
-        self.session.background.compute(lambda: pyramid(image), built, failed)
+        self.session.background.compute(partial(pyramid, image), built, failed)
 
     def _insert(self, data: Data, target: Target, **options: Any) -> None:
         """Add an image exactly over its region, without selecting it."""

@@ -13,6 +13,10 @@ from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 from napari_pixcell.studio.measures import Measured, Measures
 
 NONE = "–"
+POSITIVE = "Nuclei of class 1+ or higher, as a share of all"
+H_SCORE = "Percentage of 1+, plus 2 × that of 2+, plus 3 × that of 3+: 0 to 300"
+BROWN = "Share of the tissue area at 1+ or higher"
+SOURCE = "Source of the nuclei: the layout, or a segmentation of the image"
 MOST_ROWS = 5  # visible without scrolling
 
 
@@ -27,32 +31,16 @@ def _score(value: float) -> str:
 # Header, meaning and text of each column.
 COLUMNS: tuple[tuple[str, str, Callable[[Measured], str]], ...] = (
     ("Image", "Measured image", lambda row: row.name),
-    (
-        "Positive",
-        "Nuclei of class 1+ or higher, as a share of all",
-        lambda row: _share(row.scores.percent),
-    ),
-    (
-        "H-score",
-        "Percentage of 1+, plus 2 × that of 2+, plus 3 × that of 3+: 0 to 300",
-        lambda row: _score(row.scores.h_score),
-    ),
+    ("Positive", POSITIVE, lambda row: _share(row.scores.percent)),
+    ("H-score", H_SCORE, lambda row: _score(row.scores.h_score)),
     ("Nuclei", "Number of nuclei", lambda row: f"{row.scores.nuclei:,}"),
-    (
-        "Brown area",
-        "Share of the tissue area at 1+ or higher",
-        lambda row: f"{row.scores.area_percent:.1f} %",
-    ),
+    ("Brown area", BROWN, lambda row: f"{row.scores.area_percent:.1f} %"),
     ("Tissue", "Tissue area", lambda row: f"{row.staining.tissue_mm2:.3f} mm²"),
     ("1+", "Weakly positive nuclei", lambda row: f"{row.scores.classes[1]:,}"),
     ("2+", "Moderately positive nuclei", lambda row: f"{row.scores.classes[2]:,}"),
     ("3+", "Strongly positive nuclei", lambda row: f"{row.scores.classes[3]:,}"),
     ("Thresholds", "DAB optical density of 1+, 2+ and 3+", lambda row: str(row.thresholds)),
-    (
-        "Nuclei from",
-        "Source of the nuclei: the layout, or a segmentation of the image",
-        lambda row: row.nuclei_from,
-    ),
+    ("Nuclei from", SOURCE, lambda row: row.nuclei_from),
 )
 
 
@@ -145,12 +133,10 @@ class MeasuredTable(QTableView):
 
     def copy(self) -> None:
         """Copy the selected rows, or all, in a format that spreadsheets accept."""
-        QGuiApplication.clipboard().setText(
-            self.measures.as_text(self.selected or self.measures.rows)
-        )
+        text = self.measures.as_text(self.selected or self.measures.rows)
+        QGuiApplication.clipboard().setText(text)
 
     def remove(self) -> None:
-        """Remove the selected rows."""
         self.measures.remove(*self.selected)
 
     def event(self, event: QEvent | None) -> bool:  # keeps keys from napari's shortcuts

@@ -8,25 +8,19 @@ import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QSize, Qt
 from qtpy.QtGui import QPixmap
-from qtpy.QtWidgets import QDialog, QFileDialog, QLabel, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QDialog, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from napari_pixcell.studio.session import Session
-from napari_pixcell.ui.widgets import button, row, whole_pixmap
+from napari_pixcell.ui.arrange import row
+from napari_pixcell.ui.dialogs import ask_target
+from napari_pixcell.ui.widgets import button, whole_pixmap
 
 FRAME, FOOT = 30, 44  # px around the sheet, and below it
 SMALLEST = 0.6  # least scale; a sheet that needs less scrolls at full size
 
 
 class SheetWindow(QDialog):
-    """A sheet with a button to save it.
-
-    Parameters
-    ----------
-    session : Session
-    title : str
-    sheet : array, uint8, (height, width, 3)
-    parent : QWidget
-    """
+    """A sheet, an RGB image of uint8 (height, width, 3), with a button to save it."""
 
     def __init__(
         self, session: Session, title: str, sheet: NDArray[np.uint8], parent: QWidget
@@ -45,9 +39,7 @@ class SheetWindow(QDialog):
         self.save_button = button("Save as PNG…", "Save the sheet as an image", self._choose)
         stack = QVBoxLayout(self)
         stack.addWidget(scroll)
-        line = row(self.state, self.save_button)
-        line.setStretch(0, 1)
-        stack.addLayout(line)
+        stack.addLayout(row(self.state, self.save_button, stretch=0))
         self.resize(self._room().boundedTo(shown.size() + QSize(FRAME, FRAME + FOOT)))
 
     def _room(self) -> QSize:
@@ -55,16 +47,12 @@ class SheetWindow(QDialog):
         return screen.availableGeometry().size() * 0.94 if screen is not None else QSize(1200, 700)
 
     def _choose(self) -> None:
-        path, _ = QFileDialog.getSaveFileName(self, "Save sheet", "sheet.png", "PNG (*.png)")
-        if path:
-            self.save(Path(path))
+        ask_target(self, "Save sheet", "sheet.png", "PNG (*.png)", self.save)
 
     def save(self, path: Path) -> None:
-        """Write the sheet, and show the outcome in the window."""
         path = path.with_suffix(".png")
-        self.session.grids.save(
-            self.sheet, path, lambda _: self._show(f"Saved {path.name}"), self._show
-        )
+        saved = f"Saved {path.name}"
+        self.session.grids.save(self.sheet, path, lambda _: self._show(saved), self._show)
 
     def _show(self, text: str) -> None:
         try:

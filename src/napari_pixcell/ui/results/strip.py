@@ -12,8 +12,7 @@ from napari_pixcell.studio.background import Background
 from napari_pixcell.studio.results.gallery import Gallery
 from napari_pixcell.studio.results.results import Result
 from napari_pixcell.ui.results.strip_cells import SIDE, Cell, StripModel
-from napari_pixcell.ui.thumbnail_view import ThumbnailView
-from napari_pixcell.ui.widgets import BLUE
+from napari_pixcell.ui.widgets import BLUE, ThumbnailView
 
 CELL = QSize(68, 76)
 TITLE = 18
@@ -91,21 +90,9 @@ def _draw_star(painter: QPainter, area: QRect, starred: bool) -> None:
 
 
 class Strip(ThumbnailView):
-    """The thumbnails of all variants. Arrows move, Enter shows, S stars, Delete discards.
+    """The thumbnails of all variants. Arrows move, Enter shows, S stars, Delete discards."""
 
-    Parameters
-    ----------
-    gallery : Gallery
-    background : Background
-        Threads of the session.
-
-    Attributes
-    ----------
-    menu_wanted : Signal(QPoint)
-        The user wants a menu of the selected variants at this point of the screen.
-    """
-
-    menu_wanted = Signal(QPoint)
+    menu_wanted = Signal(QPoint)  # for the selected variants, at this point of the screen
 
     def __init__(self, gallery: Gallery, background: Background) -> None:
         super().__init__("Variants")
@@ -120,12 +107,10 @@ class Strip(ThumbnailView):
     # -- content -------------------------------------------------------------------------
 
     def add(self, result: Result) -> None:
-        """Add a variant."""
         self.model_.add(result)
         self.fit()
 
     def remove(self, result: Result) -> None:
-        """Remove a variant."""
         self.model_.remove(result)
         self.fit()
 

@@ -33,14 +33,7 @@ class Cell:
 
 
 class StripModel(QAbstractListModel):
-    """For each job a title, its tissue, its layout and its variants; the newest job first.
-
-    Parameters
-    ----------
-    gallery : Gallery
-    background : Background
-        Unpacks layouts in a thread.
-    """
+    """For each job a title, its tissue, its layout and its variants; the newest job first."""
 
     def __init__(self, gallery: Gallery, background: Background) -> None:
         super().__init__()
@@ -140,7 +133,6 @@ class StripModel(QAbstractListModel):
         return row, found
 
     def _context(self, result: Result) -> list[Cell]:
-        """Return the title, tissue and layout of a job."""
         cells = [Cell("title", result, None, f"{result.target.name} · {result.made:%H:%M}", "")]
         if result.target.pixels is not None:
             picture = pixmap(result.target.pixels, SIDE)

@@ -7,11 +7,12 @@ from typing import Any
 
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QColor, QPainter, QPaintEvent, QPen
-from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QWidget
 
 from napari_pixcell.studio.results.lazy_pictures import UNREADABLE
+from napari_pixcell.studio.review.captions import flag_sentences, pair_words, score_lines
 from napari_pixcell.studio.review.review import Review
-from napari_pixcell.studio.review.review_words import flag_sentences, pair_words, score_lines
+from napari_pixcell.ui.arrange import column, scrolled
 from napari_pixcell.ui.review.thumbnails import MARKS, draw_fitted
 from napari_pixcell.ui.widgets import AMBER, Text
 
@@ -64,23 +65,12 @@ class Detail(QWidget):
         self.title, self.flags, self.scores = Text(), Text(colour=AMBER), Text()
         self.title.setStyleSheet("font-weight: bold;")
         words = QWidget()
-        stack = QVBoxLayout(words)
-        stack.setContentsMargins(0, 0, 0, 0)
-        stack.setSpacing(3)
-        for one in (self.title, self.flags, self.scores):
-            stack.addWidget(one)
-        stack.addStretch(1)
-        self.scroll = QScrollArea()
-        self.scroll.setWidgetResizable(True)
-        self.scroll.setFrameShape(QFrame.Shape.NoFrame)
-        self.scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.scroll.setWidget(words)
+        column(words, self.title, self.flags, self.scores, spacing=3).addStretch(1)
+        self.scroll = scrolled(words)
         self.scroll.setMinimumHeight(36)
-        outer = QVBoxLayout(self)
-        outer.setContentsMargins(0, 0, 0, 0)
-        outer.setSpacing(3)
-        outer.addWidget(self.view, 3)
-        outer.addWidget(self.scroll, 2)
+        outer = column(self, self.view, self.scroll, spacing=3)
+        outer.setStretch(0, 3)
+        outer.setStretch(1, 2)
 
     def refresh(self, *_: Any) -> None:
         review = self.review
@@ -98,10 +88,7 @@ class Detail(QWidget):
         flags = flag_sentences(columns, position, checks)
         self.flags.say("\n".join(f"⚠ {one}" for one in flags))
         lines = score_lines(columns, position, checks)
-        rows = (
-            f"<tr><td {GAP}>{escape(one.title)}</td><td {GAP}><b>{one.value}</b></td>"
-            f"<td>{one.limit}</td></tr>"
-            for one in lines
-        )
+        row = "<tr><td {gap}>{title}</td><td {gap}><b>{one.value}</b></td><td>{one.limit}</td></tr>"
+        rows = (row.format(gap=GAP, title=escape(one.title), one=one) for one in lines)
         self.scores.say(f"{TABLE}{''.join(rows)}</table>" if lines else "No scores")
         self.scores.setToolTip("\n".join(f"{one.title}: {one.meaning}" for one in lines))

@@ -8,23 +8,30 @@ from pathlib import Path
 from typing import Any
 
 import napari.viewer
+import numpy as np
+from napari.layers import Image, Labels
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QDragEnterEvent, QDropEvent, QResizeEvent
-from qtpy.QtWidgets import QCheckBox, QFileDialog, QSplitter, QVBoxLayout
+from qtpy.QtWidgets import QSplitter
 
 from napari_pixcell.datasets.store.dataset import DESCRIPTION
 from napari_pixcell.errors import PixCellError
+from napari_pixcell.slides.region import AXES, UNITS
+from napari_pixcell.studio.review.columns import counts, used
+from napari_pixcell.studio.review.open_dataset import LoadedPair
 from napari_pixcell.studio.review.review import Review
-from napari_pixcell.studio.review.review_list import counts, used
+from napari_pixcell.ui.arrange import column, row
+from napari_pixcell.ui.dialogs import ask_folder
 from napari_pixcell.ui.docked import Docked, find_or_open
+from napari_pixcell.ui.layers.slide import ROLE, role
 from napari_pixcell.ui.review.detail import Detail
 from napari_pixcell.ui.review.filters import ReviewFilters
 from napari_pixcell.ui.review.grid import PairGrid
-from napari_pixcell.ui.review.layers import show_pair
-from napari_pixcell.ui.widgets import AMBER, LIST, Text, allow, button, name_for_readers, row
+from napari_pixcell.ui.widgets import AMBER, LIST, Text, allow, button, check_box, name_for_readers
 from napari_pixcell.words import counted
 
 log = logging.getLogger(__name__)
+ROLE_OF_PAIR, GAP_UM = "review", 20.0
 NARROWEST = 320
 WIDE = 560  # px; a dock at least this wide shows the pair beside the grid
 EMPTY = "Open a dataset, or drop its folder here."
@@ -33,13 +40,7 @@ NONE_LISTED = "No pair matches. Choose “All pairs” to list them all."
 
 
 class ReviewPairs(Docked):
-    """Shows the pairs of a dataset and stores which of them are accepted or rejected.
-
-    Parameters
-    ----------
-    napari_viewer : napari.viewer.Viewer
-        Injected by napari.
-    """
+    """Shows the pairs of a dataset and stores which of them are accepted or rejected."""
 
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
         super().__init__()
@@ -55,31 +56,19 @@ class ReviewPairs(Docked):
         self.detail = Detail(review)
         decide = self.grid.decide
         self.open_button = button("Open dataset…", "Open the folder of a dataset", self.choose)
-        self.again_button = button(
-            "Retry", "Store the decisions that could not be stored", review.save_again
-        )
-        self.accept_button = button(
-            "✓ Accept",
-            "Use this pair even if it is flagged, and go to the next (A)",
-            partial(decide, "accepted"),
-        )
-        self.reject_button = button(
-            "✕ Reject",
-            "Leave this pair out of exports, and go to the next (D)",
-            partial(decide, "rejected"),
-        )
+        tip = "Store the decisions that could not be stored"
+        self.again_button = button("Retry", tip, review.save_again)
+        tip = "Use this pair even if it is flagged, and go to the next (A)"
+        self.accept_button = button("✓ Accept", tip, partial(decide, "accepted"))
+        tip = "Leave this pair out of exports, and go to the next (D)"
+        self.reject_button = button("✕ Reject", tip, partial(decide, "rejected"))
         self.undo_button = button("Undo", "Undo the last decision (U, Ctrl+Z)", review.undo)
         self.redo_button = button("Redo", "Redo the last decision (Ctrl+Y)", review.redo)
-        self.clear_button = button(
-            "Clear decision",
-            "Let the checks decide whether the selected pairs are used (N)",
-            partial(decide, None),
-        )
-        self.show_button = button(
-            "Show in viewer", "Show image and mask as layers in µm (Enter)", self.show_pair
-        )
-        self.outlined = QCheckBox("Outlines")
-        self.outlined.setToolTip("Show the outlines of the mask on the images (M)")
+        tip = "Let the checks decide whether the selected pairs are used (N)"
+        self.clear_button = button("Clear decision", tip, partial(decide, None))
+        tip = "Show image and mask as layers in µm (Enter)"
+        self.show_button = button("Show in viewer", tip, self.show_pair)
+        self.outlined = check_box("Outlines", "Show the outlines of the mask on the images (M)")
         self.outlined.setChecked(review.outlined)
         self.outlined.toggled.connect(review.outline)
         self.grid.opened.connect(self.show_pair)
@@ -88,21 +77,15 @@ class ReviewPairs(Docked):
         self.split.addWidget(self.grid)
         self.split.addWidget(self.detail)
         self._share(Qt.Orientation.Vertical)
-        stack = QVBoxLayout(self)
-        stack.setContentsMargins(4, 4, 4, 4)
-        stack.setSpacing(4)
-        top = row(self.name, self.open_button)
-        top.setStretch(0, 1)
-        stack.addLayout(top)
-        for widget in (self.counts, self.problem, self.again_button, self.filters, self.none):
-            stack.addWidget(widget)
-        stack.addWidget(self.split, 1)
-        decisions = row(self.accept_button, self.reject_button, self.undo_button, self.redo_button)
-        for column in (0, 1):
-            decisions.setStretch(column, 1)
-        stack.addLayout(decisions)
+        top = row(self.name, self.open_button, stretch=0)
+        messages = (self.counts, self.problem, self.again_button)
+        deciding = (self.accept_button, self.reject_button, self.undo_button, self.redo_button)
         more = row(self.outlined, self.clear_button, self.show_button)
         more.insertStretch(1, 1)
+        stack = column(self, top, *messages, self.filters, self.none, self.split, spacing=4)
+        stack.setStretchFactor(self.split, 1)
+        stack.setContentsMargins(4, 4, 4, 4)
+        stack.addLayout(row(*deciding, stretch=(0, 1)))
         stack.addLayout(more)
 
         self.run(review.pump, partial(_end, review))
@@ -144,18 +127,13 @@ class ReviewPairs(Docked):
         self.detail.refresh()
 
     def open(self, folder: Path) -> None:
-        """Open the dataset in a folder."""
         self.review.open(Path(folder))
         self.grid.setFocus()
 
     def choose(self) -> None:
-        """Ask for the folder of a dataset and open it."""
-        folder = QFileDialog.getExistingDirectory(self, "Open dataset")
-        if folder:
-            self.open(Path(folder))
+        ask_folder(self, "Open dataset", self.open)
 
     def show_pair(self) -> None:
-        """Show the current pair as layers of the viewer."""
         position = self.review.current
         if position is not None and not self.review.why_no_pair():
             self.review.read(position, partial(show_pair, self.viewer))
@@ -198,6 +176,35 @@ def open_review(viewer: napari.viewer.Viewer, folder: Path | None = None) -> Rev
     if folder is not None and (opened is None or opened.folder != folder):
         review.open(folder)
     return review
+
+
+def show_pair(viewer: napari.viewer.Viewer, pair: LoadedPair) -> None:
+    """Show image and mask of a pair left of all layers, in place of the previous pair."""
+    layers = viewer.layers
+    for layer in [one for one in layers if role(one) == ROLE_OF_PAIR]:
+        layers.remove(layer)
+    chosen = layers.selection.active
+    top = left = 0.0
+    if len(layers):
+        top, left = layers.extent.world[0][-2:]
+        left -= GAP_UM + pair.image.shape[1] * pair.mpp
+    name = f"{pair.name} · pair {pair.number}"
+    where = {
+        "scale": (pair.mpp, pair.mpp),
+        "translate": (top, left),
+        "units": UNITS,
+        "axis_labels": AXES,
+        "metadata": {ROLE: ROLE_OF_PAIR},
+    }
+    image = Image(pair.image, rgb=True, name=f"Synthetic · {name}", **where)
+    layers.append(image)
+    if pair.labels is not None:
+        cells = Labels(pair.labels.astype(np.int32), name=f"Synthetic cells · {name}", **where)
+        cells.contour = 1
+        cells.editable = False
+        layers.append(cells)
+    layers.selection.active = chosen if chosen in layers else image
+    viewer.fit_to_view(layers=[image])
 
 
 def _end(review: Review) -> None:

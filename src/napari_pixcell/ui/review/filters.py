@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from qtpy.QtCore import QSignalBlocker
-from qtpy.QtWidgets import QBoxLayout, QComboBox, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QBoxLayout, QComboBox, QWidget
 
+from napari_pixcell.studio.review.captions import SORTS
+from napari_pixcell.studio.review.columns import CELLS, NUMBER, SHOW, shown
 from napari_pixcell.studio.review.review import Review
-from napari_pixcell.studio.review.review_list import CELLS, NUMBER, SHOW, shown
-from napari_pixcell.studio.review.review_words import SORTS
-from napari_pixcell.ui.widgets import allow, button, row
+from napari_pixcell.ui.arrange import column, row
+from napari_pixcell.ui.widgets import allow, button, combo, offer
 
 ALL = -1  # of the styles
 HIGHEST, LOWEST = "Highest first", "Lowest first"
@@ -22,12 +23,13 @@ class ReviewFilters(QWidget):
     def __init__(self, review: Review) -> None:
         super().__init__()
         self.review = review
-        self.show_ = _combo("Filter pairs by decision or flag")
-        self.style_ = _combo("Filter pairs by style")
-        self.sort = _combo("Sort pairs by")
-        self.direction: QPushButton = button(
-            LOWEST, "Reverse the order", self._reverse, "direction of the order"
-        )
+        self.show_ = combo("Filter pairs by decision or flag")
+        self.style_ = combo("Filter pairs by style")
+        self.sort = combo("Sort pairs by")
+        for made in (self.show_, self.style_, self.sort):
+            made.setMinimumWidth(70)
+        name = "direction of the order"
+        self.direction = button(LOWEST, "Reverse the order", self._reverse, name)
         self.show_.activated.connect(lambda _: review.want(show=self.show_.currentData()))
         self.style_.activated.connect(self._choose_style)
         self.sort.activated.connect(lambda _: review.want(sort=self.sort.currentData()))
@@ -35,13 +37,7 @@ class ReviewFilters(QWidget):
         self.which.setSpacing(4)
         self.which.addWidget(self.show_, 1)
         self.which.addWidget(self.style_, 1)
-        order = row(self.sort, self.direction)
-        order.setStretch(0, 1)
-        lines = QVBoxLayout(self)
-        lines.setContentsMargins(0, 0, 0, 0)
-        lines.setSpacing(4)
-        lines.addLayout(self.which)
-        lines.addLayout(order)
+        column(self, self.which, row(self.sort, self.direction, stretch=0), spacing=4)
 
     def widen(self, wide: bool) -> None:
         """Show both filters side by side, or one above the other."""
@@ -57,10 +53,8 @@ class ReviewFilters(QWidget):
         if columns is None or opened is None:
             return
         known = columns.known_scores()
-        entries = []
-        for name, words in SHOW.items():
-            number = int(shown(columns, review.codes, name).sum())
-            entries.append((f"{words} ({number:,})", name))
+        listed = {name: int(shown(columns, review.codes, name).sum()) for name in SHOW}
+        entries = [(f"{words} ({listed[name]:,})", name) for name, words in SHOW.items()]
         _fill(self.show_, entries, wanted.show)
         styles = [("All styles", ALL), *((name, number) for number, name in opened.styles.items())]
         _fill(self.style_, styles, ALL if wanted.style is None else wanted.style)
@@ -77,25 +71,14 @@ class ReviewFilters(QWidget):
         self.review.want(style=None if number == ALL else number)
 
 
-def _combo(tip: str) -> QComboBox:
-    made = QComboBox()
-    made.setToolTip(tip)
-    made.setAccessibleName(tip)
-    made.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-    made.setMinimumWidth(70)
-    return made
-
-
-def _fill(combo: QComboBox, entries: Sequence[tuple[str, object]], chosen: object) -> None:
+def _fill(box: QComboBox, entries: Sequence[tuple[str, object]], chosen: object) -> None:
     """Update the changed entries of a drop-down list, which may be open."""
-    with QSignalBlocker(combo):
-        if combo.count() != len(entries):
-            combo.clear()
-            for words, value in entries:
-                combo.addItem(words, value)
+    with QSignalBlocker(box):
+        if box.count() != len(entries):
+            offer(box, entries)
         for at, (words, value) in enumerate(entries):
-            if combo.itemText(at) != words or combo.itemData(at) != value:
-                combo.setItemText(at, words)
-                combo.setItemData(at, value)
+            if box.itemText(at) != words or box.itemData(at) != value:
+                box.setItemText(at, words)
+                box.setItemData(at, value)
             if value == chosen:
-                combo.setCurrentIndex(at)
+                box.setCurrentIndex(at)

@@ -12,25 +12,15 @@ from qtpy.QtWidgets import QAbstractItemView
 
 from napari_pixcell.studio.review.review import Review
 from napari_pixcell.ui.review.thumbnails import CELL, SIDE, PairDelegate, PairModel
-from napari_pixcell.ui.thumbnail_view import ThumbnailView
+from napari_pixcell.ui.widgets import ThumbnailView
 
 PLAIN = (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.KeypadModifier)
 
 
 class PairGrid(ThumbnailView):
-    """The listed pairs. Arrows move, letters decide.
+    """The listed pairs. Arrows move, letters decide."""
 
-    Parameters
-    ----------
-    review : Review
-
-    Attributes
-    ----------
-    opened : Signal
-        The user wants the current pair in the viewer.
-    """
-
-    opened = Signal()
+    opened = Signal()  # the user wants the current pair in the viewer
 
     def __init__(self, review: Review) -> None:
         super().__init__("Pairs of the dataset")

@@ -11,8 +11,8 @@ from qtpy.QtGui import QColor, QFont, QImage, QPainter, QPen
 from qtpy.QtWidgets import QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from napari_pixcell.studio.results.lazy_pictures import UNREADABLE
+from napari_pixcell.studio.review.captions import caption, flag_sentences, pair_words
 from napari_pixcell.studio.review.review import Review
-from napari_pixcell.studio.review.review_words import caption, flag_sentences, pair_words
 from napari_pixcell.ui.widgets import AMBER, BLUE
 
 SIDE = 88  # px of a thumbnail
@@ -57,12 +57,10 @@ class PairModel(QStringListModel):
         self.renew()
 
     def renew(self) -> None:
-        """Update to the pairs that are listed now."""
         self.order = self.review.order
         self.setStringList([""] * len(self.order))
 
     def position(self, row: int) -> int:
-        """Return the position of the pair in a row."""
         return int(self.order[row])
 
     def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:

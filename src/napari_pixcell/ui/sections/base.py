@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from qtpy.QtCore import QSettings, Qt
 from qtpy.QtWidgets import QHBoxLayout, QPushButton, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from napari_pixcell.studio.session import Session
-from napari_pixcell.ui.widgets import AMBER, GREEN, Text, column, fold, row
+from napari_pixcell.ui.arrange import column, fold, row
+from napari_pixcell.ui.widgets import AMBER, GREEN, Text
 
 HEADER = (
     "QToolButton { border: none; font-weight: bold; text-align: left; padding: 3px;"
@@ -60,21 +61,23 @@ class Section(QWidget):
         self.header.toggled.connect(self._remember)
 
     def refresh(self) -> None:
-        """Show the state of the session."""
         raise NotImplementedError
 
-    def add(self, *widgets: QWidget, stretch: int | None = None) -> QHBoxLayout:
-        """Add a row of widgets; the one at ``stretch`` gets the spare width."""
+    def add(self, *widgets: QWidget, stretch: int | Iterable[int] = ()) -> QHBoxLayout:
+        """Add a row of widgets; those at ``stretch`` share the spare width."""
         line = row(*widgets, stretch=stretch)
         self.content.addLayout(line)
         return line
 
+    def stack(self, *widgets: QWidget) -> None:
+        """Add widgets below each other."""
+        for widget in widgets:
+            self.content.addWidget(widget)
+
     def problem_now(self) -> str:
-        """Return the problem that the session reports for this section."""
         return self.session.notices.problems.get(self.key, "")
 
     def note_now(self) -> str:
-        """Return the note that the session reports for this section."""
         return self.session.notices.notes.get(self.key, "")
 
     def report(

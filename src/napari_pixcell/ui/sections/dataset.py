@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtGui import QAction
-from qtpy.QtWidgets import QFileDialog, QMenu
+from qtpy.QtWidgets import QMenu
 
 from napari_pixcell.datasets.formats import FORMATS
 from napari_pixcell.datasets.store.plan import PAIRINGS
 from napari_pixcell.studio.datasets.choice import LAYOUTS, STYLES
 from napari_pixcell.studio.datasets.datasets import FIRST, SECTION
 from napari_pixcell.studio.session import Session
+from napari_pixcell.ui.dialogs import ask_folder
 from napari_pixcell.ui.results.sheet_window import SheetWindow
 from napari_pixcell.ui.sections.base import Section
 from napari_pixcell.ui.sections.form import Form, choice, integer, text
@@ -45,50 +45,30 @@ FIELDS = {
 
 
 class DatasetSection(Section):
-    """Asks for the contents of a dataset, shows its size, and generates it.
-
-    Parameters
-    ----------
-    session : Session
-    review : callable
-        Opens the review of the newest dataset.
-    """
+    """Asks for the contents of a dataset, shows its size, generates it, and opens its review."""
 
     def __init__(self, session: Session, review: Callable[[], Any]) -> None:
         super().__init__(session, SECTION, "Dataset", opened=False)
         self.form = Form(session.datasets.choice, FIELDS)
-        self.content.addWidget(self.form)
         self.outlook = Text(small=True)
-        self.content.addWidget(self.outlook)
-        self.try_button = button(
-            f"Try the first {FIRST}…",
-            "Generate a few pairs and show them on a contact sheet. Resume for the rest.",
-            lambda: self.choose(first=True),
-        )
-        self.make_button = button(
-            "Generate dataset…",
-            "Choose a new folder and generate all pairs. Each is checked and has a record.",
-            self.choose,
-        )
+        self.stack(self.form, self.outlook)
+        tip = "Generate a few pairs and show them on a contact sheet. Resume for the rest."
+        self.try_button = button(f"Try the first {FIRST}…", tip, lambda: self.choose(first=True))
+        tip = "Choose a new folder and generate all pairs. Each is checked and has a record."
+        self.make_button = button("Generate dataset…", tip, self.choose)
         self.add(self.try_button, self.make_button)
         self.progress = Text(small=True)
         self.content.addWidget(self.progress)
-        self.sheet_button = button(
-            "Show first pairs", "Show the first pairs with cell outlines", self.show_sheet
-        )
-        self.resume_button = button(
-            "Resume dataset…", "Resume a dataset that was stopped", self.choose_old
-        )
+        tip = "Show the first pairs with cell outlines"
+        self.sheet_button = button("Show first pairs", tip, self.show_sheet)
+        tip = "Resume a dataset that was stopped"
+        self.resume_button = button("Resume dataset…", tip, self.choose_old)
         self.add(self.sheet_button, self.resume_button)
         self.review_button = button("Review pairs…", "Accept or reject the pairs", review)
-        self.report_button = button(
-            "Write report",
-            "Write a one-page report and open it in the browser",
-            self.report_dataset,
-        )
-        self.convert_button = button(
-            "Convert", "Write the accepted pairs in the format of another program", lambda: None
-        )
+        tip = "Write a one-page report and open it in the browser"
+        self.report_button = button("Write report", tip, self.write_report)
+        tip = "Write the accepted pairs in the format of another program"
+        self.convert_button = button("Convert", tip, lambda: None)
         self.hold_out = QAction("Hold out 20 % for validation")
         self.hold_out.setCheckable(True)
         self.convert_button.setMenu(self._formats())
@@ -139,34 +119,24 @@ class DatasetSection(Section):
         return " · ".join([*parts, f"about {file_size(outlook.bytes)}"])
 
     def choose(self, first: bool = False) -> None:
-        """Ask for a new folder and generate the dataset there."""
-        folder = QFileDialog.getExistingDirectory(self, "New folder for the dataset")
-        if folder:
-            self.session.datasets.make(Path(folder), first)
+        make = self.session.datasets.make
+        ask_folder(self, "New folder for the dataset", lambda folder: make(folder, first))
 
     def choose_old(self) -> None:
-        """Ask for the folder of a dataset and resume it."""
-        folder = QFileDialog.getExistingDirectory(self, "Folder of the dataset")
-        if folder:
-            self.session.datasets.resume(Path(folder))
+        ask_folder(self, "Folder of the dataset", self.session.datasets.resume)
 
-    def report_dataset(self) -> None:
-        """Write the report of the newest dataset."""
+    def write_report(self) -> None:
         folder = self.session.datasets.newest
         if folder is not None:
             self.session.datasets.uses.report(folder)
 
     def choose_format(self, kind: str) -> None:
-        """Ask for a folder and convert the newest dataset into a new folder there."""
-        folder = self.session.datasets.newest
-        into = QFileDialog.getExistingDirectory(self, "Folder for the converted dataset")
-        if folder is not None and into:
-            uses = self.session.datasets.uses
-            uses.convert(folder, kind, Path(into), self.hold_out.isChecked())
+        folder, convert = self.session.datasets.newest, self.session.datasets.uses.convert
+        if folder is not None:
+            held_out, title = self.hold_out.isChecked(), "Folder for the converted dataset"
+            ask_folder(self, title, lambda into: convert(folder, kind, into, held_out))
 
     def show_sheet(self) -> None:
-        """Show a contact sheet of the first pairs of the newest dataset."""
-
         def done(found: tuple[str, NDArray[np.uint8]]) -> None:
             SheetWindow(self.session, *found, self.window()).show()
 

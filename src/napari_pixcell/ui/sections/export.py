@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from qtpy.QtWidgets import QFileDialog, QLabel, QLineEdit
+from qtpy.QtWidgets import QLabel, QLineEdit
 
 from napari_pixcell.studio.session import Session
 from napari_pixcell.ui.bind import on_edit, set_quietly
+from napari_pixcell.ui.dialogs import ask_folder
 from napari_pixcell.ui.sections.base import Section
 from napari_pixcell.ui.widgets import Text, allow, button, check_box
 from napari_pixcell.words import counted
@@ -25,45 +24,38 @@ class ExportSection(Section):
             " identify a patient."
         )
         self.name.textEdited.connect(lambda text: setattr(session, "export_name", text))
-        self.export_button = button(
-            "Export variants…",
-            "Write images/, masks/ and manifest.jsonl. Every file is marked as synthetic.",
-            self.choose,
-        )
+        tip = "Write images/, masks/ and manifest.jsonl. Every file is marked as synthetic."
+        self.export_button = button("Export variants…", tip, self.choose)
         self.add(QLabel("Name"), self.name, self.export_button, stretch=1)
-        self.kept_only = check_box("Kept variants only (★)", "Export only the variants you kept")
-        on_edit(self.kept_only, self._choose_kept)
+        self.starred_only = check_box("Starred only (★)", "Export only the variants with a star")
+        on_edit(self.starred_only, self._choose_starred)
         self.hint = Text(small=True)
-        self.content.addWidget(self.kept_only)
-        self.content.addWidget(self.hint)
+        self.stack(self.starred_only, self.hint)
 
     def refresh(self) -> None:
         session, gallery = self.session, self.session.gallery
         if not self.name.hasFocus():
             set_quietly(self.name, session.exporter.name)
         results = gallery.to_export()
-        self.kept_only.setVisible(bool(gallery.kept))
-        set_quietly(self.kept_only, gallery.kept_only)
+        self.starred_only.setVisible(bool(gallery.kept))
+        set_quietly(self.starred_only, gallery.kept_only)
         alone = sum(result.record.request.layout is None for result in results)
         if session.exporter.busy:
             text = "Exporting…"
         elif not results:
             text = "Export variants…"
         else:
-            kept = "kept " if all(result.starred for result in results) else ""
-            text = f"Export {counted(len(results), kept + ('image' if alone else 'pair'))}…"
+            starred = "starred " if all(result.starred for result in results) else ""
+            text = f"Export {counted(len(results), starred + ('image' if alone else 'pair'))}…"
         self.export_button.setText(text)
         busy = "The export is running" if session.exporter.busy else ""
         allow(self.export_button, busy or ("" if results else "Generate variants first"))
         self.hint.say("Images generated without a layout have no mask." if alone else "")
         self.report(action="Choose another folder…" if self.problem_now() else "", act=self.choose)
 
-    def _choose_kept(self, on: bool) -> None:
+    def _choose_starred(self, on: bool) -> None:
         self.session.gallery.kept_only = on
         self.refresh()
 
     def choose(self) -> None:
-        """Ask for a folder and export into it."""
-        folder = QFileDialog.getExistingDirectory(self, "Export to a folder")
-        if folder:
-            self.session.exporter.write_pairs(Path(folder))
+        ask_folder(self, "Export to a folder", self.session.exporter.write_pairs)

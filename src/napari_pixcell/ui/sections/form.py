@@ -9,8 +9,8 @@ from typing import Any
 from magicgui.widgets import Widget, create_widget
 from qtpy.QtWidgets import QAbstractSpinBox, QComboBox, QGridLayout, QLabel, QSizePolicy, QWidget
 
+from napari_pixcell.ui.arrange import show_all, slim
 from napari_pixcell.ui.bind import bind, on_edit, set_quietly
-from napari_pixcell.ui.widgets import show_all, slim
 
 NARROW = 74  # px of a spin box
 Options = dict[str, Any]  # of magicgui.widgets.create_widget, and those that Form takes out
@@ -72,11 +72,9 @@ class Form(QWidget):
                 on_edit(self[name], partial(_pass_on, change, name))
 
     def __getitem__(self, name: str) -> Any:
-        """Return the Qt widget of a field."""
         return self._made[name].native
 
     def show_field(self, name: str, visible: bool) -> None:
-        """Show or hide a field with its label."""
         show_all(visible, self[name], *filter(None, [self._labels.get(name)]))
 
     def refresh(self) -> None:

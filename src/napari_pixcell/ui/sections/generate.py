@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QComboBox, QFrame, QLabel
 from superqt import QLargeIntSpinBox
@@ -10,41 +12,21 @@ from napari_pixcell.engine.presets import PRESETS, get_preset
 from napari_pixcell.engine.request_values import MAX_SEED
 from napari_pixcell.studio.session import Session
 from napari_pixcell.studio.settings import NOTHING
+from napari_pixcell.ui.arrange import More, column, field_grid, row, show_all, slim
 from napari_pixcell.ui.bind import bind, on_edit, set_quietly
 from napari_pixcell.ui.layers.link import LayerLink
 from napari_pixcell.ui.sections.base import Section
 from napari_pixcell.ui.sections.grid import GridPanel
 from napari_pixcell.ui.sections.queue import QueueList
 from napari_pixcell.ui.sections.start import StartPanel
-from napari_pixcell.ui.widgets import (
-    PRIMARY,
-    Bar,
-    More,
-    Text,
-    allow,
-    button,
-    check_box,
-    column,
-    field_grid,
-    number,
-    row,
-    show_all,
-    slider,
-    slim,
-)
+from napari_pixcell.ui.widgets import PRIMARY, Bar, Text, allow, button, check_box, number, slider
 from napari_pixcell.words import counted
 
 LIVE = "Update a quick preview after each stroke or change. It is discarded unless you keep it."
 
 
 class GenerateSection(Section):
-    """Variants, seed, expert settings and the queue.
-
-    Attributes
-    ----------
-    pinned : QFrame
-        The Generate button with its messages and progress, for the foot of the dock.
-    """
+    """Variants, seed, expert settings and the queue; ``pinned`` goes to the foot of the dock."""
 
     def __init__(self, session: Session, link: LayerLink) -> None:
         super().__init__(session, "generate", "4  Generate")
@@ -63,18 +45,14 @@ class GenerateSection(Section):
         self.new_seed.setFixedWidth(24)
         self.live = check_box("Live", LIVE)
         on_edit(self.live, session.generator.set_live)
-        self.keep_live = button("Keep", "Keep the live preview as a variant", self._keep_live)
+        tip = "Keep the live preview as a variant"
+        self.keep_live = button("Keep", tip, session.queue.keep_live)
         self.add(QLabel("Variants"), self.count, QLabel("Speed"), self.speed, stretch=3)
         self.add(QLabel("Seed"), self.seed, self.new_seed, self.live, self.keep_live, stretch=1)
 
         self.steps = number(1, 200, "Denoising steps. More steps are slower and slightly sharper.")
-        self.guidance = number(
-            0,
-            20,
-            "Guidance scale. Higher values follow the style more closely; 1 is off.",
-            decimals=2,
-            step=0.25,
-        )
+        tip = "Guidance scale. Higher values follow the style more closely; 1 is off."
+        self.guidance = number(0, 20, tip, decimals=2, step=0.25)
         on_edit(self.guidance, lambda value: setattr(settings, "guidance", value))
         self.until = slider(0, 1, "Fraction of the denoising steps in which the layout acts")
         self.previews = check_box("Show previews", "Show each image while it is denoised")
@@ -85,62 +63,48 @@ class GenerateSection(Section):
         bind(self.until, settings, "layout_until")
         bind(self.previews, settings, "previews")
         self.more = More("Steps, guidance")
-        self.more.content.addLayout(
-            field_grid(
-                ("Denoising steps", self.steps),
-                ("Guidance scale", self.guidance),
-                ("Layout acts until", self.until),
-            )
-        )
-        self.more.content.addWidget(self.previews)
-        self.starting = StartPanel(session, link)
+        steps, guidance = ("Denoising steps", self.steps), ("Guidance scale", self.guidance)
+        fields = field_grid(steps, guidance, ("Layout acts until", self.until))
+        self.more.add(fields, self.previews)
+        self.start = StartPanel(session, link)
         self.grid = GridPanel(session)
         self.queue = QueueList(session)
-        for widget in (self.more, self.starting, self.grid, self.queue):
-            self.content.addWidget(widget)
+        self.stack(self.more, self.start, self.grid, self.queue)
 
-        self.generate_button = button(
-            "Generate", "Generate variants over the region (G)", session.generator.generate
-        )
+        generate = session.generator.generate
+        self.generate_button = button("Generate", "Generate variants over the region (G)", generate)
         self.generate_button.setStyleSheet(PRIMARY)
         self.outlook = Text(small=True)
         self.honest = Text(small=True)
         self.bar = Bar()
         self.state = Text()
-        self.cancel_button = button(
-            "Cancel", "Cancel the running job within one step (Esc)", session.cancel
-        )
+        tip = "Cancel the running job within one step (Esc)"
+        self.cancel_button = button("Cancel", tip, session.cancel)
         # Outside the scrolled column, so that they are in view on a screen of any height.
         self.pinned = QFrame()
         self.pinned.setFrameShape(QFrame.Shape.NoFrame)
         messages = (self.problem, self.note, self.action)
+        below = (self.outlook, self.honest, self.bar)
         progress = row(self.state, self.cancel_button, stretch=0)
-        stack = column(self.pinned, *messages, self.generate_button, self.outlook, spacing=3)
+        stack = column(self.pinned, *messages, self.generate_button, *below, progress, spacing=3)
         stack.setContentsMargins(8, 4, 8, 4)
-        stack.addWidget(self.honest)
-        stack.addWidget(self.bar)
-        stack.addLayout(progress)
-
-    def _keep_live(self) -> None:
-        self.session.queue.keep_live()
 
     def refresh(self) -> None:
         session, settings = self.session, self.session.settings
+        generator = session.generator
         self.speed.setToolTip(get_preset(settings.preset).text)
-        set_quietly(self.guidance, settings.guidance_with(session.generator.with_layout))
-        set_quietly(self.live, session.generator.live.on)
-        allow(self.live, "" if session.generator.live.on else session.generator.why_no_live())
+        set_quietly(self.guidance, settings.guidance_with(generator.with_layout))
+        set_quietly(self.live, generator.live.on)
+        allow(self.live, "" if generator.live.on else generator.why_no_live())
         self.keep_live.setVisible(session.queue.live is not None)
-        for part in (self.starting, self.grid, self.queue):
+        for part in (self.start, self.grid, self.queue):
             part.refresh()
-        reason, job = session.generator.why_not(), session.queue.current
+        reason, job = generator.why_not(), session.queue.current
         verb = "Generate" if job is None else "Queue"
         variants = counted(settings.count, "variant")
-        self.generate_button.setText(
-            reason or f"{verb} {variants}{session.generator.where_words()}"
-        )
+        self.generate_button.setText(reason or f"{verb} {variants}{generator.where_words()}")
         allow(self.generate_button, reason)
-        self.outlook.say(session.generator.outlook())
+        self.outlook.say(generator.outlook())
         show_all(job is not None, self.bar, self.state, self.cancel_button)
         if job is not None:
             self.bar.advance(round(1000 * job.part), 1000)
@@ -161,7 +125,6 @@ class GenerateSection(Section):
             self.report(note=stopped.sentence(), action="Resume", act=session.queue.resume)
             return
         failed = next((j for j in session.queue.ended if j.problem == problem), None)
-        retry = (
-            session.generator.generate if failed is None else lambda: session.queue.retry(failed)
-        )
-        self.report(action="Retry" if problem else "", act=retry)
+        generate, retry = session.generator.generate, session.queue.retry
+        act = generate if failed is None else partial(retry, failed)
+        self.report(action="Retry" if problem else "", act=act)

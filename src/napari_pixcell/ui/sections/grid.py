@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,9 +11,10 @@ from napari_pixcell.errors import PixCellError
 from napari_pixcell.studio.generation.grids import Grid
 from napari_pixcell.studio.session import Session
 from napari_pixcell.studio.settings import NOTHING
+from napari_pixcell.ui.arrange import More, row
 from napari_pixcell.ui.results.sheet_window import SheetWindow
 from napari_pixcell.ui.sections.form import Form, Options, integer, text
-from napari_pixcell.ui.widgets import AMBER, More, Text, allow, button, row
+from napari_pixcell.ui.widgets import AMBER, Text, allow, button
 from napari_pixcell.words import counted
 
 
@@ -38,15 +41,11 @@ class GridPanel(More):
         self.session = session
         self.form = Form(session.settings, FIELDS)
         self.outlook = Text(small=True)
-        self.go = button(
-            "Generate grid", "Generate all images of the grid as one job", self._generate
-        )
-        self.show_sheet = button(
-            "Show sheet", "Show the images side by side, with their settings", self._show
-        )
-        self.content.addWidget(self.form)
-        self.content.addWidget(self.outlook)
-        self.content.addLayout(row(self.go, self.show_sheet))
+        tip = "Generate all images of the grid as one job"
+        self.generate_button = button("Generate grid", tip, session.generator.generate_grid)
+        tip = "Show the images side by side, with their settings"
+        self.show_sheet = button("Show sheet", tip, self._show)
+        self.add(self.form, self.outlook, row(self.generate_button, self.show_sheet))
 
     def refresh(self) -> None:
         session = self.session
@@ -55,38 +54,30 @@ class GridPanel(More):
         self.form.show_field("grid_strength", session.settings.start_from != NOTHING)
         reason, grid = session.generator.why_not(), session.grids.last
         try:
-            self.outlook.say(
-                f"{counted(session.generator.grid_sweep().count, 'image')}, generated as one job"
-            )
+            images = counted(session.generator.grid_sweep().count, "image")
+            self.outlook.say(f"{images}, generated as one job")
             self.outlook.tint("")
         except PixCellError as error:
             reason = reason or str(error)
             self.outlook.say(str(error))
             self.outlook.tint(AMBER)
-        allow(self.go, reason)
+        allow(self.generate_button, reason)
         made = 0 if grid is None else sum(r is not None for r in session.grids.pictures(grid))
         self.show_sheet.setVisible(grid is not None)
         allow(self.show_sheet, "" if made else "No image of the grid is ready yet")
         if grid is not None:
             self.show_sheet.setText(f"Show sheet ({made} of {grid.sweep.count})")
 
-    def _generate(self) -> None:
-        self.session.generator.generate_grid()
-
     def _show(self) -> None:
-        grid = self.session.grids.last
-        if grid is None:
-            return
+        session, grid = self.session, self.session.grids.last
+        if grid is not None:
+            say = partial(session.notices.say, "generate")
+            session.grids.sheet(grid, partial(self._shown, grid), say)
 
-        def done(sheet: NDArray[np.uint8]) -> None:
-            self.open(grid, sheet)
-
-        self.session.grids.sheet(
-            grid, done, lambda text: self.session.notices.say("generate", text)
-        )
+    def _shown(self, grid: Grid, sheet: NDArray[np.uint8]) -> None:
+        self.open(grid, sheet)
 
     def open(self, grid: Grid, sheet: NDArray[np.uint8]) -> SheetWindow:
-        """Open a window with a contact sheet."""
         window = SheetWindow(self.session, grid.title, sheet, self.window())
         window.show()
         return window

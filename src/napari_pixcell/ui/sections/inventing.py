@@ -9,21 +9,19 @@ from qtpy.QtWidgets import QSizePolicy, QSpinBox
 
 from napari_pixcell.cells.inventing.recipe import Recipe
 from napari_pixcell.studio.session import Session
+from napari_pixcell.ui.arrange import More, field_grid, row, show_all
 from napari_pixcell.ui.bind import on_edit, set_quietly
-from napari_pixcell.ui.widgets import (
-    Bar,
-    More,
-    allow,
-    button,
-    combo,
-    field_grid,
-    number,
-    offer,
-    row,
-    show_all,
-    slider,
-)
+from napari_pixcell.ui.widgets import Bar, allow, button, combo, number, offer, slider
 
+LABELS = {
+    "density": "Density",
+    "area_um2": "Cell area",
+    "area_spread": "Size variation",
+    "elongation": "Elongation",
+    "clustering": "Clustering",
+    "alignment": "Alignment",
+    "seed": "Seed",
+}
 OWN = 0  # item data of the entry for the numbers as they are
 
 
@@ -32,102 +30,68 @@ class InventPanel(More):
 
     def __init__(self, session: Session) -> None:
         super().__init__("Invent cells", "Create a layout from statistics, or vary an existing one")
-        self.session = session
+        self.session, self.invention = session, session.invention
         self.like = combo("Copy the statistics of an existing layout")
         self.like.activated.connect(self._measure)
-        self.density = number(
-            0,
-            30_000,
-            "Cell density. The marked area may have a higher or lower one.",
-            unit=" per mm²",
-            step=250,
-        )
-        self.area = number(5, 400, "Median cell area", unit=" µm²")
-        self.mixed = slider(0, 1.5, "0 gives equal sizes, higher values more varied ones")
-        self.elongation = slider(1, 4, "1 gives round cells, higher values longer ones")
-        self.clustering = slider(0, 1, "0 is evenly spaced, 0.5 random, 1 clustered")
-        self.alignment = slider(0, 1, "0 is random orientation, 1 full alignment")
-        self.seed = number(
-            0, 2**31 - 1, "Seed of the layout. It reproduces the cells and advances after each."
-        )
+        density = "Cell density. The marked area may have a higher or lower one."
+        seed = "Seed of the layout. It reproduces the cells and advances after each."
         self.fields: dict[str, Any] = {
-            "density": self.density,
-            "area_um2": self.area,
-            "area_spread": self.mixed,
-            "elongation": self.elongation,
-            "clustering": self.clustering,
-            "alignment": self.alignment,
-            "seed": self.seed,
+            "density": number(0, 30_000, density, unit=" per mm²", step=250),
+            "area_um2": number(5, 400, "Median cell area", unit=" µm²"),
+            "area_spread": slider(0, 1.5, "0 gives equal sizes, higher values more varied ones"),
+            "elongation": slider(1, 4, "1 gives round cells, higher values longer ones"),
+            "clustering": slider(0, 1, "0 is evenly spaced, 0.5 random, 1 clustered"),
+            "alignment": slider(0, 1, "0 is random orientation, 1 full alignment"),
+            "seed": number(0, 2**31 - 1, seed),
         }
         for name, field in self.fields.items():
             on_edit(field, partial(self._change, name))
-        self.invent_button = button(
-            "Invent cells",
-            "Fill the region or its marked area with cells",
-            session.invention.invent,
-        )
-        self.cancel_button = button(
-            "Cancel",
-            "Cancel and keep the layout as it is (Esc)",
-            session.invention.cancel,
-            "cancel invent",
-        )
-        self.vary_button = button(
-            "Vary cells", "Move some of the existing cells, remove some, and add some", self._vary
-        )
+        fill = "Fill the region or its marked area with cells"
+        self.invent_button = button("Invent cells", fill, session.invention.invent)
+        keep = "Cancel and keep the layout as it is (Esc)"
+        self.cancel_button = button("Cancel", keep, session.invention.cancel, "cancel invent")
+        vary = "Move some of the existing cells, remove some, and add some"
+        self.vary_button = button("Vary cells", vary, self._vary)
         self.jitter = _amount(2, 50, "", " µm", "Distance by which cells move")
         self.drop = _amount(10, 100, "− ", " %", "Percentage of the cells that are removed")
         self.more = _amount(10, 500, "+ ", " %", "Percentage of cells that are added")
         self.bar = Bar()
-        self.content.addLayout(
-            field_grid(
-                ("Template", self.like),
-                ("Density", self.density),
-                ("Cell area", self.area),
-                ("Size variation", self.mixed),
-                ("Elongation", self.elongation),
-                ("Clustering", self.clustering),
-                ("Alignment", self.alignment),
-                ("Seed", self.seed),
-            )
-        )
+        lines = [(label, self.fields[name]) for name, label in LABELS.items()]
+        self.content.addLayout(field_grid(("Template", self.like), *lines))
         self.content.addLayout(row(self.invent_button, self.cancel_button))
-        varying = row(self.vary_button, self.jitter, self.drop, self.more)
-        for index in (1, 2, 3):
-            varying.setStretch(index, 1)
-        self.content.addLayout(varying)
+        varying = (self.vary_button, self.jitter, self.drop, self.more)
+        self.content.addLayout(row(*varying, stretch=(1, 2, 3)))
         self.content.addWidget(self.bar)
 
     def _change(self, name: str, value: float) -> None:
         kind = type(getattr(Recipe(), name))
-        self.session.invention.change(**{name: kind(value)})
+        self.invention.change(**{name: kind(value)})
 
     def _vary(self) -> None:
-        self.session.invention.vary(
-            self.jitter.value(), self.drop.value() / 100, self.more.value() / 100
-        )
+        drop, more = self.drop.value() / 100, self.more.value() / 100
+        self.invention.vary(self.jitter.value(), drop, more)
 
     def _measure(self, index: int) -> None:
         number = self.like.itemData(index)
         if number != OWN:
-            self.session.invention.measure_like(number)
+            self.invention.measure_like(number)
 
     def refresh(self) -> None:
-        session, item = self.session, self.session.regions.active
-        busy = "Another layout is being computed" if session.invention.busy else ""
+        session, invention, item = self.session, self.invention, self.session.regions.active
+        busy = "Another layout is being computed" if invention.busy else ""
         allow(self.invent_button, session.layouts.why_no_cells() or busy)
         empty = "" if item is not None and item.cells else "The layout has no cells to vary"
         allow(self.vary_button, session.layouts.why_no_change() or empty or busy)
-        making = session.invention.task
+        making = invention.task
         show_all(making is not None, self.bar, self.cancel_button)
         if making is not None:
             self.bar.advance(making.done, making.total)
         others = [(f"cells of {r.name}", r.number) for r in session.regions.current if r.cells]
         offer(self.like, [("custom values", OWN), *others])
-        if not session.invention.busy:
+        if not invention.busy:
             set_quietly(self.like, OWN)
         for name, field in self.fields.items():
-            set_quietly(field, getattr(session.invention.recipe, name))
+            set_quietly(field, getattr(invention.recipe, name))
 
 
 def _amount(value: int, most: int, before: str, unit: str, tip: str) -> QSpinBox:

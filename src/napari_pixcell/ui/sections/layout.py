@@ -9,25 +9,15 @@ from qtpy.QtWidgets import QFileDialog, QWidget
 
 from napari_pixcell.studio.regions.geometry import AREA_KINDS
 from napari_pixcell.studio.session import Session
+from napari_pixcell.ui.arrange import column, labelled, row, show_all
 from napari_pixcell.ui.bind import bind, on_edit, set_quietly
+from napari_pixcell.ui.dialogs import ask_target
 from napari_pixcell.ui.layers.link import LayerLink
 from napari_pixcell.ui.sections.base import Section
 from napari_pixcell.ui.sections.inventing import InventPanel
 from napari_pixcell.ui.sections.segmentation import SegmentationPanel
 from napari_pixcell.ui.sections.tools import StampsPanel, ToolsPanel
-from napari_pixcell.ui.widgets import (
-    AMBER,
-    Text,
-    allow,
-    button,
-    check_box,
-    column,
-    combo,
-    labelled,
-    row,
-    show_all,
-    slider,
-)
+from napari_pixcell.ui.widgets import AMBER, Text, allow, button, check_box, combo, slider
 
 KINDS = "*.geojson *.json *.gz *.tif *.tiff *.png *.npy *.roi *.zip"
 ON_REGION = "Coordinates relative to the region"
@@ -36,6 +26,10 @@ MASKS = "*.tif *.tiff *.png *.npy"
 FILES = f"Cells ({KINDS});;{ON_REGION} ({KINDS});;{SPLIT} ({MASKS});;All files (*)"
 SAVED = "QuPath (*.geojson *.geojson.gz);;Cellpose (*_seg.npy);;Label image (*.tif)"
 
+IMPORT = (
+    "Import cells from QuPath, Cellpose, HoVer-Net, CellViT, COCO, ImageJ or a label image. "
+    "You can also drop the file here."
+)
 MARK = (
     "Paint over an area of the region. “Segment nuclei” and “Invent cells” then work there only, "
     "and “Invent cells” uses the density chosen here."
@@ -43,68 +37,45 @@ MARK = (
 
 
 class LayoutSection(Section):
-    """Creates, edits, imports and saves a layout, and sets its strength.
-
-    Parameters
-    ----------
-    session : Session
-    link : LayerLink
-        Gives access to the label layer.
-    manage : callable
-        Opens the model manager at the weights of this name.
-    """
+    """Creates, edits, imports and saves a layout; ``manage`` opens the model manager at a name."""
 
     def __init__(self, session: Session, link: LayerLink, manage: Callable[[str], None]) -> None:
         super().__init__(session, "layout", "3  Layout")
         self.link = link
-        self.finding = SegmentationPanel(session, manage)
+        self.segmentation = SegmentationPanel(session, manage)
         self.area = AreaPanel(session, link)
-        self.import_button = button(
-            "Import…",
-            "Import cells from QuPath, Cellpose, HoVer-Net, CellViT, COCO, ImageJ or a label image."
-            " You can also drop the file here.",
-            self.choose,
-        )
-        self.export_button = button(
-            "Save…", "Save the layout as QuPath GeoJSON, for Cellpose, or as TIFF", self.save
-        )
-        self.none_button = button(
-            "Remove layout", "Let the model place the cells", self.clear_layout
-        )
+        self.import_button = button("Import…", IMPORT, self.choose)
+        tip = "Save the layout as QuPath GeoJSON, for Cellpose, or as TIFF"
+        self.export_button = button("Save…", tip, self.save)
+        tip = "Let the model place the cells"
+        self.none_button = button("Remove layout", tip, self.clear_layout)
         self.tools = ToolsPanel(session, link)
         self.stamps = StampsPanel(session, link)
         link.tools.changed.connect(self.stamps.refresh)
         self.inventing = InventPanel(session)
         self.state = Text()
         self.advice = Text(colour=AMBER, small=True)
-        self.condition = check_box(
-            "Show what the model sees",
-            "Show the conditioning image: white on black, touching cells one pixel apart",
-        )
+        tip = "Show the conditioning image: white on black, touching cells one pixel apart"
+        self.condition = check_box("Show model input", tip)
         on_edit(self.condition, link.condition.show)
-        self.strength = slider(
-            0, 2, "How closely cells follow the layout: 0 ignores it, 1 is as trained"
-        )
+        tip = "How closely cells follow the layout: 0 ignores it, 1 is as trained"
+        self.strength = slider(0, 2, tip)
         bind(self.strength, session.settings, "layout_strength")
         self.strength_row = labelled("Layout strength", self.strength)
-        self.parts = (self.finding, self.area, self.tools, self.stamps, self.inventing)
-        self.content.addWidget(self.finding)
-        self.content.addWidget(self.area)
+        self.parts = (self.segmentation, self.area, self.tools, self.stamps, self.inventing)
+        self.stack(self.segmentation, self.area)
         self.add(self.import_button, self.export_button, self.none_button)
-        for widget in (self.tools, self.stamps, self.inventing, self.state, self.advice):
-            self.content.addWidget(widget)
-        self.content.addWidget(self.condition)
-        self.content.addWidget(self.strength_row)
+        self.stack(*self.parts[2:], self.state, self.advice, self.condition, self.strength_row)
 
     def refresh(self) -> None:
         session, item = self.session, self.session.regions.active
         for part in self.parts:
             part.refresh()
-        layout = item.layout if item is not None else None
+        layout, layouts = item.layout if item is not None else None, session.layouts
         reading = "A file is being imported" if session.layout_files.reading else ""
-        allow(self.import_button, session.layouts.why_no_cells() or reading)
-        allow(self.export_button, "" if layout is not None else session.layouts.why_no_change())
-        allow(self.none_button, session.layouts.why_no_change())
+        allow(self.import_button, layouts.why_no_cells() or reading)
+        allow(self.export_button, "" if layout is not None else layouts.why_no_change())
+        allow(self.none_button, layouts.why_no_change())
         self.state.say(self._state())
         shown = layout is not None and session.settings.takes_layout
         self.advice.say(item.layout_advice if item is not None and shown else "")
@@ -112,7 +83,7 @@ class LayoutSection(Section):
         set_quietly(self.condition, self.link.condition.on)
         if item is not None and session.settings.takes_layout and session.segmentation.problem:
             problem = self.problem_now() or session.segmentation.problem
-            self.report(problem, "", *self.finding.remedy())
+            self.report(problem, "", *self.segmentation.remedy())
         else:
             self.report()
 
@@ -134,29 +105,21 @@ class LayoutSection(Section):
         return f"{item.layout_text}{origin}"
 
     def choose(self) -> None:
-        """Ask for a file of cells and import it."""
         path, kind = QFileDialog.getOpenFileName(self, "Import cells", "", FILES)
+        on_region, split = kind.startswith(ON_REGION), kind.startswith(SPLIT)
         if path:
-            self.session.layout_files.read(
-                Path(path),
-                on_region=kind.startswith(ON_REGION),
-                split_touching=kind.startswith(SPLIT),
-            )
+            self.session.layout_files.read(Path(path), on_region=on_region, split_touching=split)
 
     def save(self) -> None:
-        """Ask for a file and save the layout."""
         item = self.session.regions.active
-        if item is None:
-            return
-        name = f"{item.name.replace(' ', '_')}.geojson"
-        path, _ = QFileDialog.getSaveFileName(self, "Save layout", name, SAVED)
-        if path:
-            self.session.layout_files.write(Path(path))
+        if item is not None:
+            name = f"{item.name.replace(' ', '_')}.geojson"
+            ask_target(self, "Save layout", name, SAVED, self.session.layout_files.write)
 
     def clear_layout(self) -> None:
-        """Remove the layout of the active region."""
-        if self.session.regions.active is not None:
-            self.session.layouts.set(self.session.regions.active.number, None)
+        active = self.session.regions.active
+        if active is not None:
+            self.session.layouts.set(active.number, None)
 
 
 class AreaPanel(QWidget):
@@ -165,11 +128,9 @@ class AreaPanel(QWidget):
     def __init__(self, session: Session, link: LayerLink) -> None:
         super().__init__()
         self.session, self.link = session, link
-        self.kind = combo(
-            "Density of invented cells in the area that you paint",
-            {value: name for value, (name, _) in AREA_KINDS.items()},
-            "Density in the area",
-        )
+        kinds = {value: name for value, (name, _) in AREA_KINDS.items()}
+        tip = "Density of invented cells in the area that you paint"
+        self.kind = combo(tip, kinds, "Density in the area")
         self.kind.activated.connect(lambda _index: self.mark())
         self.mark_button = button("Mark area", MARK, self.mark)
         self.clear_button = button("Clear area", "Remove the marked area", link.area.clear)
@@ -178,7 +139,6 @@ class AreaPanel(QWidget):
         column(self, fields, self.state)
 
     def mark(self) -> None:
-        """Start painting an area of the chosen density."""
         self.link.area.paint(self.kind.currentData())
 
     def refresh(self) -> None:
@@ -192,7 +152,5 @@ class AreaPanel(QWidget):
         elif not area.any():
             self.state.say("Paint over the area.")
         else:
-            percent = max(1, round(100 * float((area > 0).mean())))
-            self.state.say(
-                f"Cells are segmented and invented in the marked area only ({percent} %)."
-            )
+            percent = f"{max(1, round(100 * float((area > 0).mean())))} %"
+            self.state.say(f"Cells are segmented and invented in the marked area only ({percent}).")

@@ -5,24 +5,17 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from qtpy.QtWidgets import QFileDialog, QLabel, QWidget
+from qtpy.QtWidgets import QLabel, QWidget
 
 from napari_pixcell.studio.measures import SECTION
 from napari_pixcell.studio.session import Session
+from napari_pixcell.ui.arrange import column, field_grid, row
 from napari_pixcell.ui.bind import on_edit, set_quietly
+from napari_pixcell.ui.dialogs import ask_target
 from napari_pixcell.ui.layers.measured import COLOURS
 from napari_pixcell.ui.results.measured_table import MeasuredTable
 from napari_pixcell.ui.sections.base import Section
-from napari_pixcell.ui.widgets import (
-    Text,
-    allow,
-    button,
-    check_box,
-    column,
-    field_grid,
-    row,
-    slider,
-)
+from napari_pixcell.ui.widgets import Text, allow, button, check_box, slider
 
 THRESHOLD = "Mean DAB optical density at which a nucleus counts as {}"
 GRADES = ("1+", "2+", "3+")
@@ -36,19 +29,13 @@ class MeasureSection(Section):
     def __init__(self, session: Session) -> None:
         super().__init__(session, SECTION, "Measure IHC", opened=False)
         measures = session.measures
-        self.tissue_button = button(
-            "Measure tissue",
-            "Measure haematoxylin and DAB in the region's own tissue, on slides of real IHC",
-            session.measures.measure,
-        )
-        self.variant_button = button(
-            "Measure variant",
-            "Measure haematoxylin and DAB in the variant shown, such as a virtual stain",
-            self.measure_variant,
-        )
+        tip = "Measure haematoxylin and DAB in the region's own tissue, on slides of real IHC"
+        self.tissue_button = button("Measure tissue", tip, measures.measure)
+        tip = "Measure haematoxylin and DAB in the variant shown, such as a virtual stain"
+        self.variant_button = button("Measure variant", tip, self.measure_variant)
         self.add(self.tissue_button, self.variant_button)
         self.state = Text(small=True)
-        self.content.addWidget(self.state)
+        self.stack(self.state)
         self.table = MeasuredTable(measures)
         self.sliders = [slider(0.01, LARGEST, THRESHOLD.format(grade)) for grade in GRADES]
         lines: list[tuple[str | QWidget, QWidget]] = []
@@ -60,21 +47,16 @@ class MeasureSection(Section):
             label = QLabel(f"{square} {grade} threshold")
             label.setToolTip(field.toolTip())
             lines.append((label, field))
-        self.colours = check_box(
-            "Colour nuclei by class",
-            "Show the classes as a layer. Hover over a nucleus for its DAB.",
-        )
+        tip = "Show the classes as a layer. Hover over a nucleus for its DAB."
+        self.colours = check_box("Colour nuclei by class", tip)
         on_edit(self.colours, measures.colour)
         self.csv_button = button("Save table…", "Save the table and its thresholds", self.save)
-        self.nuclei_button = button(
-            "Save nuclei…", "Save the DAB of each nucleus of the selected row", self.save_nuclei
-        )
-        self.copy_button = button(
-            "Copy rows", "Copy the rows for a spreadsheet (Ctrl+C)", self.table.copy
-        )
-        self.remove_button = button(
-            "Remove rows", "Remove the selected rows (Delete)", self.table.remove
-        )
+        tip = "Save the DAB of each nucleus of the selected row"
+        self.nuclei_button = button("Save nuclei…", tip, self.save_nuclei)
+        tip = "Copy the rows for a spreadsheet (Ctrl+C)"
+        self.copy_button = button("Copy rows", tip, self.table.copy)
+        tip = "Remove the selected rows (Delete)"
+        self.remove_button = button("Remove rows", tip, self.table.remove)
         self.outcome = QWidget()
         column(
             self.outcome,
@@ -88,9 +70,9 @@ class MeasureSection(Section):
         self.content.addWidget(self.outcome)
 
     def refresh(self) -> None:
-        session, measures = self.session, self.session.measures
-        allow(self.tissue_button, session.measures.why_not())
-        allow(self.variant_button, session.measures.why_not_variant())
+        measures = self.session.measures
+        allow(self.tissue_button, measures.why_not())
+        allow(self.variant_button, measures.why_not_variant())
         self.state.say("Measuring…" if measures.busy else "")
         self.outcome.setVisible(bool(measures.rows))
         if measures.rows:
@@ -102,21 +84,20 @@ class MeasureSection(Section):
         self.report()
 
     def measure_variant(self) -> None:
-        """Measure the variant shown."""
-        if self.session.measures.seen_variant is not None:
-            self.session.measures.measure(self.session.measures.seen_variant)
+        variant = self.session.measures.seen_variant
+        if variant is not None:
+            self.session.measures.measure(variant)
 
     def save(self) -> None:
-        """Ask for a file and save the table."""
-        path, _ = QFileDialog.getSaveFileName(self, "Save table", "ihc.csv", CSV)
-        if path:
-            self.session.measures.save(Path(path).with_suffix(".csv"))
+        save = self.session.measures.save
+        ask_target(self, "Save table", "ihc.csv", CSV, lambda path: save(path.with_suffix(".csv")))
 
     def save_nuclei(self) -> None:
-        """Ask for a file and save the nuclei of the selected row."""
-        chosen = self.session.measures.chosen
-        if chosen is None:
-            return
-        path, _ = QFileDialog.getSaveFileName(self, "Save nuclei", "nuclei.csv", CSV)
-        if path:
-            self.session.measures.save_nuclei(Path(path).with_suffix(".csv"), chosen)
+        measures, chosen = self.session.measures, self.session.measures.chosen
+
+        def save(path: Path) -> None:
+            if chosen is not None:
+                measures.save_nuclei(path.with_suffix(".csv"), chosen)
+
+        if chosen is not None:
+            ask_target(self, "Save nuclei", "nuclei.csv", CSV, save)

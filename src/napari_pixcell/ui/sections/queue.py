@@ -6,12 +6,13 @@ from collections.abc import Callable
 
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QResizeEvent
-from qtpy.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QToolButton, QWidget
 
 from napari_pixcell.studio.generation.job import Job
 from napari_pixcell.studio.generation.queue import JobQueue
 from napari_pixcell.studio.session import Session
-from napari_pixcell.ui.widgets import AMBER, Text, allow, column, row, show_all, tool_button
+from napari_pixcell.ui.arrange import column, row, scrolled, show_all
+from napari_pixcell.ui.widgets import AMBER, Text, allow, tool_button
 
 MOST_HEIGHT = 150  # px of rows before they scroll
 SMALL = "QToolButton { font-size: 10px; padding: 2px 4px; }"
@@ -30,27 +31,18 @@ class QueueList(QWidget):
         self.rows: dict[int, QueueRow] = {}
         self.title = Text(small=True)
         queue = session.queue
-        self.cancel_waiting = tool_button(
-            "Cancel waiting",
-            "Cancel the waiting jobs; the running one continues",
-            queue.cancel_waiting,
-        )
-        self.cancel_all = tool_button(
-            "Cancel all", "Cancel the running and the waiting jobs", queue.cancel_all
-        )
-        self.clear = tool_button(
-            "Clear", "Remove failed and cancelled jobs from the list", queue.dismiss
-        )
+        tip = "Cancel the waiting jobs; the running one continues"
+        self.cancel_waiting = tool_button("Cancel waiting", tip, queue.cancel_waiting)
+        tip = "Cancel the running and the waiting jobs"
+        self.cancel_all = tool_button("Cancel all", tip, queue.cancel_all)
+        tip = "Remove failed and cancelled jobs from the list"
+        self.clear = tool_button("Clear", tip, queue.dismiss)
         for made in (self.cancel_waiting, self.cancel_all, self.clear):
             made.setStyleSheet(SMALL)
         rows = QWidget()
         self.stack = column(rows, spacing=1)
         self.stack.setAlignment(Qt.AlignmentFlag.AlignTop)
-        self.scroll = QScrollArea()
-        self.scroll.setWidgetResizable(True)
-        self.scroll.setFrameShape(QFrame.Shape.NoFrame)
-        self.scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.scroll.setWidget(rows)
+        self.scroll = scrolled(rows)
         head = row(self.title, self.cancel_waiting, self.cancel_all, self.clear, stretch=0)
         column(self, head, self.scroll)
         self.refresh()
@@ -61,10 +53,10 @@ class QueueList(QWidget):
         listed = jobs + queue.ended
         self.setVisible(len(jobs) > 1 or bool(queue.ended))
         waiting = len(queue.waiting)
-        counts = {"waiting": waiting}
-        for state in ("failed", "cancelled"):
-            counts[state] = sum(job.state == state for job in queue.ended)
-        parts = [f"{count} {state}" for state, count in counts.items() if count]
+        ended = [job.state for job in queue.ended]
+        counts = (waiting, ended.count("failed"), ended.count("cancelled"))
+        states = ("waiting", "failed", "cancelled")
+        parts = [f"{count} {state}" for count, state in zip(counts, states, strict=True) if count]
         self.title.say("Queue: " + ", ".join(parts) if parts else "")
         show_all(waiting > 0, self.cancel_waiting, self.cancel_all)
         self.clear.setVisible(bool(queue.ended))
@@ -119,10 +111,7 @@ class QueueRow(QWidget):
         self.front = _symbol("⤒", f"Run {job.name} next", lambda: queue.to_front(job))
         self.again = _symbol("↻", "Retry the remaining variants", lambda: queue.retry(job))
         self.stop = _symbol("✕", "Cancel this job", self._remove)
-        texts = QVBoxLayout()
-        texts.setSpacing(0)
-        texts.addWidget(self.what)
-        texts.addWidget(self.state)
+        texts = column(None, self.what, self.state, spacing=0)
         line = QHBoxLayout(self)
         line.setContentsMargins(4, 1, 2, 1)
         line.setSpacing(2)

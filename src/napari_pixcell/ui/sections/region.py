@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from qtpy.QtCore import QPoint, QSignalBlocker, QSize, Qt
-from qtpy.QtWidgets import QInputDialog, QListWidget, QListWidgetItem, QMenu
+from qtpy.QtWidgets import QListWidget, QListWidgetItem, QMenu
 
 from napari_pixcell.engine.requests import tiles_of
 from napari_pixcell.models.families import get_family
 from napari_pixcell.studio.regions.geometry import tiles_text
 from napari_pixcell.studio.regions.item import RegionItem
 from napari_pixcell.studio.session import Session
+from napari_pixcell.ui.dialogs import ask_name
 from napari_pixcell.ui.layers.link import LayerLink
 from napari_pixcell.ui.sections.base import Section
 from napari_pixcell.ui.sections.similar import SimilarPanel
@@ -33,9 +36,8 @@ class RegionSection(Section):
             "Move and resize it in the “Regions” layer.",
             self.add_region,
         )
-        self.draw_button = button(
-            "Draw region", "Draw a region of any size by dragging on the slide", self.draw
-        )
+        tip = "Draw a region of any size by dragging on the slide"
+        self.draw_button = button("Draw region", tip, self.draw)
         self.similar = SimilarPanel(session, link)
         self.list = QListWidget()
         self.list.setToolTip("Click to select a region. Right-click to rename or delete it.")
@@ -45,16 +47,13 @@ class RegionSection(Section):
         self.list.customContextMenuRequested.connect(self._menu)
         self.hint = Text(small=True)
         self.add(self.add_button, self.draw_button, self.similar.find_button)
-        for widget in (self.list, self.hint, self.similar):
-            self.content.addWidget(widget)
+        self.stack(self.list, self.hint, self.similar)
 
     def add_region(self) -> None:
-        """Add a region at the centre of the view."""
         if self.session.slides.current is not None:
             self.session.regions.add(self.link.view_centre())
 
     def draw(self) -> None:
-        """Let the user draw a region on the slide."""
         if self.session.slides.ready:
             self.link.boxes.draw()
 
@@ -114,9 +113,7 @@ class RegionSection(Section):
     def _rename(self, number: int) -> None:
         item = self.session.regions.get(number)
         if item is not None:
-            name, given = QInputDialog.getText(self, "Rename region", "Name", text=item.name)
-            if given:
-                self.session.regions.rename(number, name)
+            ask_name(self, "Rename region", item.name, partial(self.session.regions.rename, number))
 
 
 def _line(item: RegionItem, session: Session) -> str:

@@ -5,30 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from qtpy.QtCore import QSignalBlocker, Qt, QTimer
-from qtpy.QtWidgets import QFileDialog, QLabel, QWidget
+from qtpy.QtCore import QSignalBlocker, Qt
+from qtpy.QtWidgets import QLabel, QWidget
 
 from napari_pixcell.cells.methods import CELLPOSE_MODEL, METHODS
 from napari_pixcell.models.catalogue import CELLPOSE
 from napari_pixcell.studio.session import Session
-from napari_pixcell.ui.bind import bind, on_edit
-from napari_pixcell.ui.widgets import (
-    Bar,
+from napari_pixcell.ui.arrange import (
     More,
-    Text,
-    allow,
     boxed,
-    button,
-    check_box,
     column,
-    combo,
     field_grid,
     labelled,
-    number,
     row,
     show_all,
-    slider,
+    single_shot,
 )
+from napari_pixcell.ui.bind import bind, on_edit
+from napari_pixcell.ui.dialogs import ask_file
+from napari_pixcell.ui.widgets import Bar, Text, allow, button, check_box, combo, number, slider
 
 MODELS = "Cellpose models (*)"
 OWN = "Own model file…"
@@ -43,27 +38,18 @@ ANY_SIZE = 2  # µm: the least value of the field stands for no diameter
 
 
 class SegmentationPanel(QWidget):
-    """Segments the nuclei of the active region.
-
-    Parameters
-    ----------
-    session : Session
-    manage : callable
-        Opens the model manager at the weights of this name.
-    """
+    """Segments the nuclei of the active region; ``manage`` opens the model manager at a name."""
 
     def __init__(self, session: Session, manage: Callable[[str], None]) -> None:
         super().__init__()
         self.session, self.manage = session, manage
-        self.method = combo(
-            "Segmentation method of “Segment nuclei”", [(name, how) for name, how, _ in CHOICES]
-        )
+        methods = [(name, how) for name, how, _ in CHOICES]
+        self.method = combo("Segmentation method of “Segment nuclei”", methods)
         for index, (_, _, tip) in enumerate(CHOICES):
             self.method.setItemData(index, tip, Qt.ItemDataRole.ToolTipRole)
         self.method.activated.connect(self._choose_method)
-        self.diameter = number(
-            ANY_SIZE, 200, "Diameter of a typical cell. It is rarely needed.", unit=" µm"
-        )
+        tip = "Diameter of a typical cell. It is rarely needed."
+        self.diameter = number(ANY_SIZE, 200, tip, unit=" µm")
         self.diameter.setSpecialValueText("any size")
         bind(
             self.diameter,
@@ -72,31 +58,22 @@ class SegmentationPanel(QWidget):
             show=lambda um: max(ANY_SIZE, round(um)),
             read=lambda um: float(um) if um > ANY_SIZE else 0.0,
         )
-        self.segment_button = button(
-            "Segment nuclei",
-            "Segment the nuclei of the region or its marked area, as an editable layer",
-            self.segment,
-        )
+        tip = "Segment the nuclei of the region or its marked area, as an editable layer"
+        self.segment_button = button("Segment nuclei", tip, self.segment)
         self.keep = check_box("Keep existing cells", "Add new nuclei only where there are none")
         bind(self.keep, session.settings, "keep_cells")
         self.thresholds = ThresholdsPanel(session)
         self.bar = Bar()
-        self.cancel_button = button(
-            "Cancel",
-            "Cancel the segmentation before the next tile (Esc)",
-            session.segmentation.cancel,
-            "cancel segment",
-        )
+        tip, segmentation = "Cancel before the next tile (Esc)", session.segmentation
+        self.cancel_button = button("Cancel", tip, segmentation.cancel, "cancel segment")
         self.progress = boxed(row(self.bar, self.cancel_button, stretch=0))
         self.sizes = labelled("Cell diameter", self.diameter)
         self.adjust = More("Thresholds", "Adjust the result without segmenting again")
-        self.adjust.content.addWidget(self.keep)
-        self.adjust.content.addWidget(self.thresholds)
-        methods = row(self.segment_button, QLabel("with"), self.method, stretch=2)
-        column(self, methods, self.sizes, self.adjust, self.progress, spacing=4)
+        self.adjust.add(self.keep, self.thresholds)
+        segment = row(self.segment_button, QLabel("with"), self.method, stretch=2)
+        column(self, segment, self.sizes, self.adjust, self.progress, spacing=4)
 
     def segment(self) -> None:
-        """Segment the active region, or its marked area."""
         item = self.session.regions.active
         self.session.segmentation.segment(item.part if item is not None else None)
 
@@ -132,18 +109,17 @@ class SegmentationPanel(QWidget):
         method, model = self.method.itemData(index)
         if method == "cellpose" and not model:
             self.choose_model()
-            return
-        settings = self.session.settings
-        settings.segment_model = model or settings.segment_model
-        settings.segment_method = method
+        else:
+            self._use(method, model)
 
     def choose_model(self) -> None:
-        """Ask for the file of a Cellpose model."""
-        path, _ = QFileDialog.getOpenFileName(self, "Open a Cellpose model", "", MODELS)
-        if path:
-            self.session.settings.segment_model = path
-            self.session.settings.segment_method = "cellpose"
+        ask_file(self, "Open a Cellpose model", MODELS, lambda path: self._use("cellpose", path))
         self.refresh()
+
+    def _use(self, method: str, model: str | Path) -> None:
+        settings = self.session.settings
+        settings.segment_model = str(model) or settings.segment_model
+        settings.segment_method = method
 
 
 class ThresholdsPanel(QWidget):
@@ -161,21 +137,16 @@ class ThresholdsPanel(QWidget):
         bind(self.shape, settings, "flow_threshold")
         bind(self.smallest, settings, "smallest_um2")
         self.hint = Text(small=True)
-        lines = [
-            (QLabel(words), field)
-            for words, field in (
-                ("Sensitivity", self.sensitivity),
-                ("Cell probability", self.more),
-                ("Flow threshold", self.shape),
-                ("Minimum area", self.smallest),
-            )
-        ]
+        fields = {
+            "Sensitivity": self.sensitivity,
+            "Cell probability": self.more,
+            "Flow threshold": self.shape,
+            "Minimum area": self.smallest,
+        }
+        lines = [(QLabel(words), field) for words, field in fields.items()]
         self._builtin, self._cellpose = lines[0], (*lines[1], *lines[2])
         column(self, field_grid(*lines), self.hint)
-        self._pause = QTimer(self)
-        self._pause.setSingleShot(True)
-        self._pause.setInterval(PAUSE_MS)
-        self._pause.timeout.connect(session.segmentation.outline_again)
+        self._pause = single_shot(self, PAUSE_MS, session.segmentation.outline_again)
         for label, field in lines:
             label.setToolTip(field.toolTip())
             on_edit(field, lambda _value: self._pause.start())

@@ -8,30 +8,22 @@ import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QSize, Qt
 from qtpy.QtGui import QIcon
-from qtpy.QtWidgets import QGridLayout, QMenu, QToolButton, QWidget
+from qtpy.QtWidgets import QMenu, QToolButton, QWidget
 
 from napari_pixcell.engine.styles.similarity import Match
 from napari_pixcell.studio.session import Session
-from napari_pixcell.studio.similar import BEST
-from napari_pixcell.studio.similar_job import Similar
+from napari_pixcell.studio.similar import BEST, Similar
+from napari_pixcell.ui.arrange import clear, column, row, show_all, tight_grid
 from napari_pixcell.ui.bind import on_edit, set_quietly
 from napari_pixcell.ui.layers.link import LayerLink
-from napari_pixcell.ui.widgets import (
-    Bar,
-    Text,
-    allow,
-    button,
-    check_box,
-    clear,
-    column,
-    pixmap,
-    row,
-    show_all,
-    tool_button,
-)
+from napari_pixcell.ui.widgets import Bar, Text, allow, button, check_box, pixmap, tool_button
 
 SIDE = 44
 FIND = "Search the slide for tissue like the active region's, and map the similarity"
+MAP = (
+    "Show the similarity on the slide: bright yellow is like the region, dark is average or below, "
+    "background stays clear"
+)
 THUMBNAIL = """
 QToolButton { border: 1px solid transparent; padding: 1px; font-size: 10px;
               background: transparent; }
@@ -47,29 +39,18 @@ class SimilarPanel(QWidget):
         super().__init__()
         self.session, self.link = session, link
         similar = session.similar
-        self.find_button = button("Find similar", FIND, session.similar.find)
+        self.find_button = button("Find similar", FIND, similar.find)
         self.find_button.setAccessibleName("Find similar tissue")
         self.state = Text(small=True)
         self.bar = Bar()
-        self.cancel_button = button(
-            "Cancel",
-            "Cancel the search (Esc). Searching again resumes it.",
-            similar.cancel,
-            "cancel similar",
-        )
-        self.map_box = check_box(
-            "Map",
-            "Show the similarity on the slide: bright yellow is like the region, dark is average "
-            "or below, background stays clear",
-        )
+        tip = "Cancel the search (Esc). Searching again resumes it."
+        self.cancel_button = button("Cancel", tip, similar.cancel, "cancel similar")
+        self.map_box = check_box("Map", MAP)
         on_edit(self.map_box, similar.show)
-        self.close_button = tool_button(
-            "✕", "Remove the map and the matches", similar.forget, "Close similar tissue"
-        )
+        tip = "Remove the map and the matches"
+        self.close_button = tool_button("✕", tip, similar.forget, "Close similar tissue")
         self.matches = QWidget()
-        self.grid = QGridLayout(self.matches)
-        self.grid.setContentsMargins(0, 0, 0, 0)
-        self.grid.setSpacing(1)
+        self.grid = tight_grid(self.matches, spacing=1)
         self.grid.setAlignment(Qt.AlignmentFlag.AlignLeft)
         self.thumbnails: list[QToolButton] = []
         self._shown: Similar | None = None
@@ -115,18 +96,16 @@ class SimilarPanel(QWidget):
         made.setIcon(QIcon(pixmap(pixels, SIDE)))
         made.setStyleSheet(THUMBNAIL)
         made.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-        made.customContextMenuRequested.connect(
-            lambda position: self.menu(match).exec(made.mapToGlobal(position))
-        )
+        wanted = made.customContextMenuRequested
+        wanted.connect(lambda at: self.menu(match).exec(made.mapToGlobal(at)))
         return made
 
     def menu(self, match: Match) -> QMenu:
-        """Return the context menu of a match."""
         menu = QMenu(self)
         menu.addAction("Go to match", partial(self.link.go_to, match.region, True))
-        menu.addAction("Add region here", lambda: self.session.similar.add_region(match))
-        style = menu.addAction("Use as style", lambda: self.session.similar.use_style(match))
-        item = self.session.regions.active
+        similar, item = self.session.similar, self.session.regions.active
+        menu.addAction("Add region here", lambda: similar.add_region(match))
+        style = menu.addAction("Use as style", lambda: similar.use_style(match))
         if style is not None:
             style.setEnabled(item is not None)
             if item is not None:

@@ -1,32 +1,24 @@
-"""The Slide section: the slide, its pixel size, and the model."""
+"""The Slide section: the slide, its pixel size, its session, and the model."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtWidgets import QFileDialog, QLabel
+from qtpy.QtCore import QEvent
+from qtpy.QtWidgets import QLabel, QMenu, QPushButton, QWidget
 
 from napari_pixcell.models.families import families
 from napari_pixcell.slides import open_slide
 from napari_pixcell.slides.samples import SAMPLE_SLIDE
+from napari_pixcell.studio.saving.folder import SUFFIX
 from napari_pixcell.studio.session import Session
+from napari_pixcell.ui.arrange import boxed, column, row, show_all
 from napari_pixcell.ui.bind import bind, set_quietly
+from napari_pixcell.ui.dialogs import ask_file, ask_folder, ask_target
 from napari_pixcell.ui.layers.link import LayerLink
 from napari_pixcell.ui.sections.base import Section
-from napari_pixcell.ui.session_menu import SessionMenu, ask_for_slide
-from napari_pixcell.ui.widgets import (
-    AMBER,
-    Text,
-    boxed,
-    button,
-    column,
-    combo,
-    number,
-    offer,
-    row,
-    show_all,
-)
+from napari_pixcell.ui.widgets import AMBER, Text, button, combo, number, offer
 
 if TYPE_CHECKING:
     from napari_pixcell.ui.model_manager import ModelManager
@@ -45,30 +37,20 @@ class SlideSection(Section):
         self.link = link
         self.empty = Text("Open a slide or drop it here.")
         self.open_button = button("Open slide…", "Open a slide or an image file", self.choose)
-        self.sample_button = button(
-            "Open sample", "Open the small synthetic slide that comes with the plugin", self.sample
-        )
+        tip = "Open the small synthetic slide that comes with the plugin"
+        self.sample_button = button("Open sample", tip, self.sample)
         self.name = Text()
         self.name.setStyleSheet("font-weight: bold;")
         self.size = Text()
         self.corrupt = Text(colour=AMBER)
         unknown = Text("The file states no pixel size. Enter it once; it is remembered.", AMBER)
-        self.mpp = number(
-            0.01,
-            20,
-            "Pixel size, about 0.25 µm/px for a 40× scan and 0.5 µm/px for a 20× scan",
-            decimals=4,
-            unit=" µm/px",
-            step=0.05,
-        )
+        tip = "Pixel size, about 0.25 µm/px for a 40× scan and 0.5 µm/px for a 20× scan"
+        self.mpp = number(0.01, 20, tip, decimals=4, unit=" µm/px", step=0.05)
         self.mpp.setObjectName("mpp")
         self.mpp.setValue(0.5)
         self.mpp.setStyleSheet(f"QDoubleSpinBox {{ border: 1px solid {AMBER}; }}")
-        self.set_button = button(
-            "Set pixel size",
-            "Set the pixel size and remember it for this file",
-            lambda: link.set_mpp(self.mpp.value()),
-        )
+        tip = "Set the pixel size and remember it for this file"
+        self.set_button = button("Set pixel size", tip, lambda: link.set_mpp(self.mpp.value()))
         self.asking = boxed(column(None, unknown, row(self.mpp, self.set_button), spacing=4))
         self.session_menu = SessionMenu(session)
         self.model = combo("", name="Model")
@@ -77,18 +59,14 @@ class SlideSection(Section):
         bind(self.model, settings, "family", store=settings.use_family)
         self.manager: ModelManager | None = None
         self.more = button("Models…", "Download, add or remove models", self.manage)
-        self.free = button(
-            "Free memory",
-            "Stop the worker process and free its memory. The next request loads the model again.",
-            session.free_memory,
-        )
+        tip = "Stop the worker process and free its memory. The next request loads the model again."
+        self.free = button("Free memory", tip, session.free_memory)
         self.models = boxed(row(QLabel("Model"), self.model, self.more, stretch=1))
         self.banner = Text(colour=AMBER)
-        self.content.addWidget(self.empty)
+        self.stack(self.empty)
         self.add(self.open_button, self.sample_button)
         self.add(self.name, self.session_menu, stretch=0)
-        for widget in (self.size, self.corrupt, self.asking, self.models):
-            self.content.addWidget(widget)
+        self.stack(self.size, self.corrupt, self.asking, self.models)
         self.add(self.banner, self.free, stretch=0)
 
     def _offer_models(self) -> None:
@@ -116,17 +94,14 @@ class SlideSection(Section):
     def _report_session(self) -> None:
         session, note = self.session, self.note_now()
         put_off, offered = session.queue.put_off_note(), session.saver.offer
-        if (
-            session.restoring.slide_lost is not None
-            and session.restoring.slide_lost.mark.path is not None
-        ):
-            self.report(action="Locate slide…", act=lambda: ask_for_slide(self, session, FILES))
+        lost = session.restoring.slide_lost
+        if lost is not None and lost.mark.path is not None:
+            self.report(action="Locate slide…", act=lambda: _ask_for_slide(self, session))
         elif self.problem_now():
             self.report()
         elif put_off:
-            self.report(
-                "", f"{note} {put_off}".strip(), "Resume jobs", session.queue.resume_put_off
-            )
+            note = f"{note} {put_off}".strip()
+            self.report("", note, "Resume jobs", session.queue.resume_put_off)
         elif offered is not None:
             note = f"{note} {offered.sentence()}".strip()
             self.report("", note, "Open session", session.restoring.open_offer)
@@ -144,17 +119,12 @@ class SlideSection(Section):
         self.manager.raise_()
 
     def choose(self) -> None:
-        """Ask for a slide file and open it."""
-        path, _ = QFileDialog.getOpenFileName(self, "Open slide", "", FILES)
-        if path:
-            self.open(Path(path))
+        ask_file(self, "Open slide", FILES, self.open)
 
     def sample(self) -> None:
-        """Open the bundled slide."""
         self.open(SAMPLE_SLIDE)
 
     def open(self, path: Path) -> None:
-        """Open a slide file as a layer."""
         with self.session.notices.reporting("slide"):
             self.link.add_slide(open_slide(path))
 
@@ -165,10 +135,71 @@ def _size(slide: Any) -> str:
     if mpp is None:
         return f"{width:,} × {height:,} px"
     across, down = width * mpp, height * mpp
-    size = (
-        f"{across / 1000:.1f} × {down / 1000:.1f} mm"
-        if min(across, down) >= 1000
-        else f"{across:,.0f} × {down:,.0f} µm"
-    )
+    size = f"{across:,.0f} × {down:,.0f} µm"
+    if min(across, down) >= 1000:
+        size = f"{across / 1000:.1f} × {down / 1000:.1f} mm"
     source = getattr(slide, "mpp_source", "")
     return f"{size} · {mpp:.4g} µm/px" + (f" ({source})" if source else "")
+
+
+class SessionMenu(QPushButton):
+    """A button with a menu. Its tooltip says where the session is saved."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self.session = session
+        self.setText("Session")
+        self.setObjectName("session")
+        self.setAccessibleName("Session: open, save as")
+        menu = QMenu(self)
+        menu.setToolTipsVisible(True)
+        self.open_action = menu.addAction("Open session…", self.choose)
+        self.earlier_action = menu.addAction("Open previous session of this slide", self.earlier)
+        self.save_action = menu.addAction("Save session as…", self.save_as)
+        menu.addSeparator()
+        self.this_action = menu.addAction("Save work on this slide automatically")
+        self.this_action.setCheckable(True)
+        self.this_action.triggered.connect(session.saver.switch)
+        self.drop_action = menu.addAction("Discard restored jobs", session.queue.drop_put_off)
+        menu.aboutToShow.connect(self.refresh)
+        self.setMenu(menu)
+
+    def refresh(self) -> None:
+        session = self.session
+        book = session.saver.book()
+        there = session.slides.current is not None and book is not None
+        self.save_action.setEnabled(there)
+        self.this_action.setEnabled(there)
+        self.this_action.setChecked(session.saver.on and (book is None or not book.off))
+        self.earlier_action.setVisible(book is not None and book.offer is not None)
+        self.drop_action.setVisible(bool(session.queue.put_off))
+
+    def event(self, event: QEvent | None) -> bool:
+        if event is not None and event.type() == QEvent.Type.ToolTip:
+            self.setToolTip(self.session.saver.where())
+        return bool(super().event(event))
+
+    def choose(self) -> None:
+        title = f"Open session (folder ending in {SUFFIX})"
+        ask_folder(self, title, self.session.restoring.open, self._near())
+
+    def earlier(self) -> None:
+        book = self.session.saver.book()
+        if book is not None and book.offer is not None:
+            self.session.restoring.open(book.offer.path)
+
+    def save_as(self) -> None:
+        kinds, save = f"Sessions (*{SUFFIX})", self.session.saver.save_as
+        ask_target(self, "Save session as", self._near(), kinds, save)
+
+    def _near(self) -> str:
+        slide = self.session.slides.current
+        return str(Path(slide.path).parent) if slide is not None and slide.path else ""
+
+
+def _ask_for_slide(parent: QWidget, session: Session) -> None:
+    """Ask for the missing slide of a session that is being opened."""
+    opening = session.restoring.slide_lost
+    if opening is not None:
+        title, near = f"Where is “{opening.mark.name}”?", str(opening.folder.path.parent)
+        ask_file(parent, title, FILES, session.restoring.slide_moved_to, near)

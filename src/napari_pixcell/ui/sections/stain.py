@@ -8,28 +8,17 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtWidgets import QCheckBox, QGridLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QWidget
 
 from napari_pixcell.models.families import stain_name
 from napari_pixcell.studio.session import Session
-from napari_pixcell.studio.stains.sources import NOISE, STAIN_FROM
+from napari_pixcell.studio.settings import NOISE, STAIN_FROM
+from napari_pixcell.ui.arrange import boxed, clear, labelled, row, show_all, tight_grid
 from napari_pixcell.ui.bind import bind, on_edit, set_quietly
 from napari_pixcell.ui.results.sheet_window import SheetWindow
 from napari_pixcell.ui.sections.base import Section
 from napari_pixcell.ui.sections.training import TrainingPanel
-from napari_pixcell.ui.widgets import (
-    AMBER,
-    Text,
-    allow,
-    boxed,
-    button,
-    clear,
-    combo,
-    labelled,
-    row,
-    show_all,
-    slider,
-)
+from napari_pixcell.ui.widgets import AMBER, Text, allow, button, combo, slider
 from napari_pixcell.words import counted
 
 COLUMNS = 3
@@ -38,14 +27,7 @@ NONE = "No stains are installed. Each is a small add-on to PixCell-1024."
 
 
 class StainSection(Section):
-    """Chooses stains and the image they start from.
-
-    Parameters
-    ----------
-    session : Session
-    manage : callable
-        Opens the model manager at a model of this name.
-    """
+    """Chooses stains and their start; ``manage`` opens the model manager at a name."""
 
     def __init__(self, session: Session, manage: Callable[[str], Any]) -> None:
         super().__init__(session, "stain", "5  Virtual stain")
@@ -55,41 +37,30 @@ class StainSection(Section):
         self.nothing = boxed(row(Text(NONE, small=True), self.get_button, stretch=0))
         self.boxes: dict[str, QCheckBox] = {}
         self.some = QWidget()
-        self.grid = QGridLayout(self.some)
-        self.grid.setContentsMargins(0, 0, 0, 0)
-        self.grid.setSpacing(3)
-        self.start_from = combo(
-            "The published method starts from noise. Starting from the tissue keeps the cells.",
-            STAIN_FROM,
-            "Stains start from",
-        )
+        self.grid = tight_grid(self.some)
+        tip = "The published method starts from noise. Starting from the tissue keeps the cells."
+        self.start_from = combo(tip, STAIN_FROM, "Stains start from")
         bind(self.start_from, settings, "stain_from")
-        self.strength = slider(
-            0, 1, "0 keeps the tissue unchanged, 1 replaces it completely", "Strength of the change"
-        )
+        tip = "0 keeps the tissue unchanged, 1 replaces it completely"
+        self.strength = slider(0, 1, tip, "Strength of the change")
         bind(self.strength, settings, "stain_strength")
         self.how = labelled("Start from", self.start_from)
         self.slide_row = labelled("Change", self.strength)
         self.words = Text(small=True)
         self.warning = Text(colour=AMBER, small=True)
-        self.stain_button = button(
-            "Stain region", "Generate the selected stains over the region", staining.stain
-        )
-        self.enlarge_button = button(
-            "Enlarge region", "Enlarge the region to the size these stains need", staining.enlarge
-        )
-        self.keep_button = button("Keep", "Keep these stains as layers", staining.keep)
-        self.sheet_button = button(
-            "Show sheet", "Show the H&E and its stains side by side", self._show
-        )
+        tip = "Generate the selected stains over the region"
+        self.stain_button = button("Stain region", tip, staining.stain)
+        tip = "Enlarge the region to the size these stains need"
+        self.enlarge_button = button("Enlarge region", tip, staining.enlarge)
+        tip = "Star these stains, so that each has a layer of its own"
+        self.star_button = button("Star", tip, staining.keep)
+        tip = "Show the H&E and its stains side by side"
+        self.sheet_button = button("Show sheet", tip, self._show)
         self.training = TrainingPanel(session)
-        parts = (self.nothing, self.some, self.how, self.slide_row, self.words, self.warning)
-        for widget in parts:
-            self.content.addWidget(widget)
-        self.add(
-            self.stain_button, self.enlarge_button, self.keep_button, self.sheet_button, stretch=0
-        )
-        self.content.addWidget(self.training)
+        self.stack(self.nothing, self.some, self.how, self.slide_row, self.words, self.warning)
+        buttons = (self.stain_button, self.enlarge_button, self.star_button, self.sheet_button)
+        self.add(*buttons, stretch=0)
+        self.stack(self.training)
 
     def refresh(self) -> None:
         session, settings, staining = self.session, self.session.settings, self.session.staining
@@ -98,7 +69,7 @@ class StainSection(Section):
         self.nothing.setVisible(not there)
         show_all(there, self.some, self.how, self.stain_button)
         self.slide_row.setVisible(there and settings.stain_from != NOISE)
-        show_all(there and made > 0, self.keep_button, self.sheet_button)
+        show_all(there and made > 0, self.star_button, self.sheet_button)
         if not there:
             show_all(False, self.words, self.warning, self.enlarge_button)
             self.report()
@@ -115,7 +86,7 @@ class StainSection(Section):
         small = bool(chosen) and item is not None and session.slides.ready
         too_small = staining.why_too_small(item) if small and item is not None else ""
         self.enlarge_button.setVisible(bool(too_small))
-        self.keep_button.setText(f"Keep {made}")
+        self.star_button.setText(f"Star {made}")
         self.report(self.problem_now() or (reason if long else ""))
 
     def _show_boxes(self, chosen: set[str]) -> None:
@@ -142,10 +113,10 @@ class StainSection(Section):
         self._manage(families[0].name if families else "")
 
     def _show(self) -> None:
-        grid = self.session.staining.last
+        session, grid = self.session, self.session.staining.last
 
         def done(sheet: NDArray[np.uint8]) -> None:
             if grid is not None:
-                SheetWindow(self.session, grid.title, sheet, self.window()).show()
+                SheetWindow(session, grid.title, sheet, self.window()).show()
 
-        self.session.staining.sheet(done, lambda text: self.session.notices.say("stain", text))
+        session.staining.sheet(done, partial(session.notices.say, "stain"))

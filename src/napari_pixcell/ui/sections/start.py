@@ -4,23 +4,17 @@ from __future__ import annotations
 
 from napari_pixcell.studio.session import Session
 from napari_pixcell.studio.settings import NOTHING, SHOWN, STARTS, TISSUE
+from napari_pixcell.ui.arrange import More, labelled, row
 from napari_pixcell.ui.bind import bind, on_edit, set_quietly
 from napari_pixcell.ui.layers.link import LayerLink
-from napari_pixcell.ui.widgets import (
-    More,
-    Text,
-    allow,
-    button,
-    check_box,
-    combo,
-    labelled,
-    number,
-    row,
-    slider,
-)
+from napari_pixcell.ui.widgets import Text, allow, button, check_box, combo, number, slider
 
 SOME_CELLS = 1  # the kind of area that is painted; all kinds act alike here
 TITLE = "Start from the region"
+ONLY_PART = (
+    "Change the marked area only; pixels beyond its soft border stay exactly the same. "
+    "Choose another style to fill the area with other tissue."
+)
 
 
 class StartPanel(More):
@@ -32,31 +26,21 @@ class StartPanel(More):
         settings = session.settings
         self.start_from = combo("The image that the generation starts from", STARTS, "Start from")
         bind(self.start_from, settings, "start_from")
-        self.strength = slider(
-            0, 1, "0 keeps the image unchanged, 1 replaces it completely", "Strength of the change"
-        )
+        tip = "0 keeps the image unchanged, 1 replaces it completely"
+        self.strength = slider(0, 1, tip, "Strength of the change")
         bind(self.strength, settings, "strength")
         self.words = Text(small=True)
-        self.only_part = check_box(
-            "Marked area only",
-            "Change the marked area only; pixels beyond its soft border stay exactly the same. "
-            "Choose another style to fill the area with other tissue.",
-        )
+        self.only_part = check_box("Marked area only", ONLY_PART)
         on_edit(self.only_part, self._only_part)
         self.mark_button = button("Mark area", "Paint over the area to regenerate", self.mark)
-        self.feather = number(
-            0, 100, "Width over which the area blends into the old image", unit=" µm"
-        )
+        blends = "Width over which the area blends into the old image"
+        self.feather = number(0, 100, blends, unit=" µm")
         bind(self.feather, settings, "feather_um", show=round, read=float)
         self.border = labelled("Soft border", self.feather)
-        self.content.addWidget(labelled("Start from", self.start_from))
-        self.content.addWidget(labelled("Change", self.strength))
-        self.content.addWidget(self.words)
-        self.content.addLayout(row(self.only_part, self.mark_button, stretch=0))
-        self.content.addWidget(self.border)
+        fields = labelled("Start from", self.start_from), labelled("Change", self.strength)
+        self.add(*fields, self.words, row(self.only_part, self.mark_button, stretch=0), self.border)
 
     def mark(self) -> None:
-        """Start painting the area that changes."""
         self.button.setChecked(True)
         self._only_part(True)
         self.link.area.paint(SOME_CELLS)

@@ -3,41 +3,25 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
-from qtpy.QtWidgets import (
-    QFileDialog,
-    QHBoxLayout,
-    QInputDialog,
-    QLabel,
-    QMenu,
-    QSlider,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QLabel, QMenu, QSlider, QWidget
 
 from napari_pixcell.engine.styles.style import Style
 from napari_pixcell.studio.regions.geometry import tiles_text
 from napari_pixcell.studio.regions.item import RegionItem
 from napari_pixcell.studio.session import Session
 from napari_pixcell.studio.styles.choice import Ref, StyleChoice
+from napari_pixcell.ui.arrange import More, clear, column, row, show_all
 from napari_pixcell.ui.bind import on_edit, set_quietly
+from napari_pixcell.ui.dialogs import ask_file, ask_name
 from napari_pixcell.ui.sections.base import Section
 from napari_pixcell.ui.style_combo import StyleCombo
-from napari_pixcell.ui.widgets import (
-    Bar,
-    More,
-    Text,
-    allow,
-    button,
-    clear,
-    number,
-    row,
-    show_all,
-    tool_button,
-)
+from napari_pixcell.ui.widgets import Bar, Text, allow, button, number, tool_button
 from napari_pixcell.words import file_size
 
 MOST_SHARE = 95  # %: at 100 % the proportions of the other styles would be lost
@@ -71,21 +55,16 @@ class StyleSection(Section):
         on_edit(self.balance, self._weigh)
         self.second = StyleCombo(session, lambda ref: self._choose(1, ref))
         self.second.setAccessibleName("Second style")
-        self.menu_button = tool_button(
-            "⋯", "Add a style from an image; rename or remove styles", self._open_menu, "Style menu"
-        )
+        tip = "Add a style from an image; rename or remove styles"
+        self.menu_button = tool_button("⋯", tip, self._open_menu, "Style menu")
         line = self.add(self.label, self.choice, self.balance, self.second, self.menu_button)
         for index, stretch in ((1, 3), (2, 2), (3, 3)):
             line.setStretch(index, stretch)
         self.state = Text()
         self.state.setToolTip("The style is the region's embedding, one vector for each tile")
         self.embed_button = button("Embed region", "Compute the region's embedding", self._embed)
-        self.cancel_button = button(
-            "Cancel",
-            "Cancel the embedding before the next tiles (Esc)",
-            session.styles.cancel,
-            "cancel embed",
-        )
+        tip = "Cancel before the next tiles (Esc)"
+        self.cancel_button = button("Cancel", tip, session.styles.cancel, "cancel embed")
         self.blend_button = button("Blend with…", BLEND, self._toggle_blend)
         self.save_button = button("Save…", SAVE, self.save)
         buttons = (self.embed_button, self.cancel_button, self.blend_button, self.save_button)
@@ -94,54 +73,37 @@ class StyleSection(Section):
         self.blending = BlendingPanel(session)
         self.clear_button = button(CLEAR, "", session.embeddings.clear_cache, CLEAR)
         self.clear_button.setStyleSheet(LINK)
-        for widget in (self.bar, self.blending, self.clear_button):
-            self.content.addWidget(widget)
+        self.stack(self.bar, self.blending, self.clear_button)
 
     # -- actions -------------------------------------------------------------------------
 
     def _choose(self, index: int, ref: Ref) -> None:
-        if self.session.regions.active is not None:
-            self.session.styles.choose(self.session.regions.active.style.with_ref(index, ref))
+        _restyle(self.session, lambda style: style.with_ref(index, ref))
 
     def _weigh(self, percent: int) -> None:
-        if self.session.regions.active is not None:
-            self.session.styles.choose(
-                self.session.regions.active.style.with_balance(percent / 100)
-            )
+        _restyle(self.session, lambda style: style.with_balance(percent / 100))
 
     def _toggle_blend(self) -> None:
-        active = self.session.regions.active
-        if active is None:
-            return
-        if len(active.style.parts) > 1:
-            self.session.styles.choose(StyleChoice.of(active.style.refs[0]))
-        else:
-            self.session.styles.choose(active.style.with_more(self.session.styles.another()))
+        active, styles = self.session.regions.active, self.session.styles
+        if active is not None and len(active.style.parts) > 1:
+            styles.choose(StyleChoice.of(active.style.refs[0]))
+        elif active is not None:
+            styles.choose(active.style.with_more(styles.another()))
 
     def save(self) -> None:
-        """Ask for a name and save the style."""
-        name, given = QInputDialog.getText(
-            self, "Save style", "Name", text=self.session.styles.suggested_name()
-        )
-        if given:
-            self.session.styles.save(name)
+        styles = self.session.styles
+        ask_name(self, "Save style", styles.suggested_name(), styles.save)
 
     def open_picture(self) -> None:
-        """Ask for an image of tissue and add its style."""
-        path, _ = QFileDialog.getOpenFileName(self, "Style from an image", "", IMAGES)
-        if path:
-            self.session.styles.add_picture(Path(path))
+        ask_file(self, "Style from an image", IMAGES, self.session.styles.add_picture)
 
     def _rename(self, style: Style) -> None:
-        name, given = QInputDialog.getText(self, "Rename style", "Name", text=style.name)
-        if given:
-            self.session.library.rename(style.id, name)
+        ask_name(self, "Rename style", style.name, partial(self.session.library.rename, style.id))
 
     def _open_menu(self) -> None:
         self.menu().exec(self.menu_button.mapToGlobal(self.menu_button.rect().bottomLeft()))
 
     def menu(self) -> QMenu:
-        """Return the menu of actions on styles."""
         session, menu, styles = self.session, QMenu(self), self._styles()
         menu.setToolTipsVisible(True)
         image = menu.addAction("Add style from image…", self.open_picture)
@@ -161,11 +123,8 @@ class StyleSection(Section):
         return [one.style for one in found if one.style is not None]
 
     def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:
-        if (
-            event is not None
-            and event.mimeData().hasUrls()
-            and self.session.regions.active is not None
-        ):
+        chosen = self.session.regions.active is not None
+        if event is not None and event.mimeData().hasUrls() and chosen:
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent | None) -> None:
@@ -269,6 +228,12 @@ class StyleSection(Section):
             self.session.embeddings.embed(style.number)
 
 
+def _restyle(session: Session, change: Callable[[StyleChoice], StyleChoice]) -> None:
+    active = session.regions.active
+    if active is not None:
+        session.styles.choose(change(active.style))
+
+
 class BlendingPanel(More):
     """Adds styles to a blend and generates series."""
 
@@ -276,28 +241,25 @@ class BlendingPanel(More):
         super().__init__("Series, more styles", "Blend more styles, or generate a series of blends")
         self.session = session
         self.rows: list[_Share] = []
-        self.list = QVBoxLayout()
-        self.list.setSpacing(3)
-        self.content.addLayout(self.list)
+        self.list = column(None, spacing=3)
         self.count = number(2, 50, "Number of steps, both ends included", value=5, width=64)
-        self.series_button = button(
-            "Generate series",
-            "Generate one variant for each step from the first style to the last, with one seed",
-            lambda: session.generator.generate_series(self.count.value()),
-        )
+        tip = "Generate one variant for each step from the first style to the last, with one seed"
+        self.series_button = button("Generate series", tip, self._generate)
         self.another_button = button("Add style", "Add a style to the blend", self._another)
         line = row(self.series_button, self.count, self.another_button)
         line.insertStretch(2, 1)
-        self.content.addLayout(line)
+        self.add(self.list, line)
+
+    def _generate(self) -> None:
+        self.session.generator.generate_series(self.count.value())
 
     def _another(self) -> None:
-        active = self.session.regions.active
         another = self.session.styles.another()
-        if active is not None and another:
-            self.session.styles.choose(active.style.with_more(another))
+        if another:
+            _restyle(self.session, lambda style: style.with_more(another))
 
     def refresh(self) -> None:
-        active, session = self.session.regions.active, self.session
+        session, active = self.session, self.session.regions.active
         parts = active.style.parts if active is not None else ()
         self.setVisible(len(parts) > 1)
         if len(self.rows) != max(0, len(parts) - 2):
@@ -307,12 +269,10 @@ class BlendingPanel(More):
                 self.list.addWidget(made)
         for made in self.rows:
             made.refresh()
-        other = bool(session.styles.another())
+        other = session.styles.another()
         allow(self.another_button, "" if other else "The blend contains all styles")
-        why = session.generator.why_not() or (
-            "" if len(parts) > 1 else "Blend with another style first"
-        )
-        allow(self.series_button, why)
+        single = "" if len(parts) > 1 else "Blend with another style first"
+        allow(self.series_button, session.generator.why_not() or single)
 
 
 class _Share(QWidget):
@@ -331,16 +291,13 @@ class _Share(QWidget):
         self.percent.setMinimumWidth(34)
         remove = button("✕", "Remove this style from the blend", self._remove, "remove style")
         remove.setFixedWidth(26)
-        line = QHBoxLayout(self)
-        line.setContentsMargins(0, 0, 0, 0)
-        line.setSpacing(4)
-        for widget, stretch in ((self.choice, 3), (self.share, 2), (self.percent, 0), (remove, 0)):
-            line.addWidget(widget, stretch)
+        line = row(self.choice, self.share, self.percent, remove)
+        line.setStretch(0, 3)
+        line.setStretch(1, 2)
+        column(self, line)
 
-    def _choose(self, ref: int | str) -> None:
-        active = self.session.regions.active
-        if active is not None:
-            self.session.styles.choose(active.style.with_ref(self.index, ref))
+    def _choose(self, ref: Ref) -> None:
+        _restyle(self.session, lambda style: style.with_ref(self.index, ref))
 
     def _weigh(self, percent: int) -> None:
         active = self.session.regions.active
@@ -348,9 +305,7 @@ class _Share(QWidget):
             self.session.styles.choose(active.style.with_share(self.index, percent / 100))
 
     def _remove(self) -> None:
-        active = self.session.regions.active
-        if active is not None:
-            self.session.styles.choose(active.style.without(self.index))
+        _restyle(self.session, lambda style: style.without(self.index))
 
     def refresh(self) -> None:
         active = self.session.regions.active

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
 from qtpy.QtWidgets import QGridLayout, QLabel, QSizePolicy, QToolButton, QWidget
 
 from napari_pixcell.studio.cells.inventing import BUNDLED
 from napari_pixcell.studio.session import Session
+from napari_pixcell.ui.arrange import column, row, show_all
 from napari_pixcell.ui.bind import on_edit, set_quietly
 from napari_pixcell.ui.layers.layer_keys import SHOWN_KEYS
 from napari_pixcell.ui.layers.layout_tools import GROWS_BY
 from napari_pixcell.ui.layers.link import LayerLink
-from napari_pixcell.ui.widgets import (
-    Text,
-    allow,
-    check_box,
-    column,
-    combo,
-    number,
-    offer,
-    row,
-    show_all,
-)
+from napari_pixcell.ui.widgets import Text, allow, check_box, combo, number, offer, tool_button
 
 COLUMNS = 6
 DRAWING = ("paint", "outline", "stamp")  # these need no layout yet
@@ -50,31 +45,24 @@ class ToolsPanel(QWidget):
         super().__init__()
         self.session, self.tools = session, link.tools
         tools = link.tools
-        self.buttons = {
-            name: _button(words, f"{tip} ({SHOWN_KEYS[name]})", checkable=True)
-            for name, (words, tip) in TOOLS.items()
-        }
-        for name, made in self.buttons.items():
-            made.clicked.connect(lambda _checked, name=name: tools.choose(name))
-        self.undo = _button("Undo", "Undo the last stroke, import or segmentation (Ctrl+Z)")
-        self.redo = _button("Redo", "Redo what was undone (Ctrl+Shift+Z)")
-        self.outlines = _button("Filled", "Switch between filled cells and outlines (X)", True)
-        self.smaller = _button("Shrink", "Shrink the selected cell")
-        self.larger = _button("Grow", "Grow the selected cell")
-        self.remove = _button("Delete", "Delete the selected cell (Del)")
-        self.undo.clicked.connect(tools.undo)
-        self.redo.clicked.connect(tools.redo)
-        self.outlines.clicked.connect(tools.toggle_outlines)
-        self.smaller.clicked.connect(lambda: tools.grow(-GROWS_BY))
-        self.larger.clicked.connect(lambda: tools.grow(GROWS_BY))
-        self.remove.clicked.connect(tools.delete_selected)
+        self.buttons: dict[str, QToolButton] = {}
+        for name, (words, tip) in TOOLS.items():
+            key, choose = SHOWN_KEYS[name], partial(tools.choose, name)
+            self.buttons[name] = _button(words, f"{tip} ({key})", choose, checkable=True)
+        tip = "Undo the last stroke, import or segmentation (Ctrl+Z)"
+        self.undo = _button("Undo", tip, tools.undo)
+        self.redo = _button("Redo", "Redo what was undone (Ctrl+Shift+Z)", tools.redo)
+        tip = "Switch between filled cells and outlines (X)"
+        self.outlines = _button("Filled", tip, tools.toggle_outlines, checkable=True)
+        shrink, grow = partial(tools.grow, -GROWS_BY), partial(tools.grow, GROWS_BY)
+        self.smaller = _button("Shrink", "Shrink the selected cell", shrink)
+        self.larger = _button("Grow", "Grow the selected cell", grow)
+        self.remove = _button("Delete", "Delete the selected cell (Del)", tools.delete_selected)
         self.hint = Text(HINT, small=True)
         grid = QGridLayout()
         grid.setSpacing(2)
-        self.actions_ = (
-            *(self.undo, self.redo, self.outlines),
-            *(self.larger, self.smaller, self.remove),
-        )
+        changes = self.larger, self.smaller, self.remove
+        self.actions_ = self.undo, self.redo, self.outlines, *changes
         for index, made in enumerate([*self.buttons.values(), *self.actions_]):
             grid.addWidget(made, index // COLUMNS, index % COLUMNS)
             grid.setColumnStretch(index % COLUMNS, 1)
@@ -107,24 +95,20 @@ class StampsPanel(QWidget):
         self.session, self.tools = session, link.tools
         self.stamping = stamping = link.tools.stamping
         self.source = combo("Shapes of the nuclei: bundled, or those of a layout")
-        self.source.activated.connect(
-            lambda index: session.invention.use_stamps(self.source.itemData(index))
-        )
-        self.spacing = number(
-            2, 200, "Spacing of nuclei along a stroke", decimals=0, unit=" µm", width=80
-        )
-        self.size = number(
-            0.2, 5, "Factor on the area", decimals=2, before="× ", step=0.1, width=80
-        )
+        self.source.activated.connect(self._use)
+        tip = "Spacing of nuclei along a stroke"
+        self.spacing = number(2, 200, tip, decimals=0, unit=" µm", width=80)
+        tip = "Factor on the area"
+        self.size = number(0.2, 5, tip, decimals=2, before="× ", step=0.1, width=80)
         self.along = check_box("Align", "Align long nuclei with the stroke, as in stroma")
         on_edit(self.spacing, lambda value: setattr(stamping, "spacing_um", value))
         on_edit(self.size, lambda value: setattr(stamping, "size", value))
         on_edit(self.along, lambda on: setattr(stamping, "along", on))
-        column(
-            self,
-            row(QLabel("Stamp"), self.source, stretch=1),
-            row(QLabel("every"), self.spacing, self.size, self.along),
-        )
+        numbers = row(QLabel("every"), self.spacing, self.size, self.along)
+        column(self, row(QLabel("Stamp"), self.source, stretch=1), numbers)
+
+    def _use(self, index: int) -> None:
+        self.session.invention.use_stamps(self.source.itemData(index))
 
     def refresh(self) -> None:
         shown = self.tools.working and self.tools.tool == "stamp"
@@ -132,21 +116,16 @@ class StampsPanel(QWidget):
         if not shown:
             return
         session = self.session
-        layouts = [
-            (f"nuclei of {item.name}", item.number)
-            for item in session.regions.current
-            if item.layout is not None and item.cells
-        ]
+        filled = [r for r in session.regions.current if r.layout is not None and r.cells]
+        layouts = [(f"nuclei of {item.name}", item.number) for item in filled]
         offer(self.source, [("bundled nuclei", BUNDLED), *layouts])
         set_quietly(self.source, session.invention.stamps_of)
         set_quietly(self.spacing, self.stamping.spacing_um)
         set_quietly(self.size, self.stamping.size)
 
 
-def _button(words: str, tip: str, checkable: bool = False) -> QToolButton:
-    made = QToolButton()
-    made.setText(words)
-    made.setToolTip(tip)
+def _button(words: str, tip: str, act: Callable[[], Any], checkable: bool = False) -> QToolButton:
+    made = tool_button(words, tip, act, words)
     made.setCheckable(checkable)
     made.setStyleSheet(STYLE)
     made.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)

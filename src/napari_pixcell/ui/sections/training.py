@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 
-from qtpy.QtWidgets import QFileDialog, QPushButton, QWidget
+from qtpy.QtWidgets import QPushButton, QWidget
 
 from napari_pixcell.studio.session import Session
 from napari_pixcell.studio.stains.training import SIDES
+from napari_pixcell.ui.arrange import More, boxed, column, row
 from napari_pixcell.ui.bind import set_quietly
+from napari_pixcell.ui.dialogs import ask_folder
 from napari_pixcell.ui.sections.form import Form, choice, flag, text
-from napari_pixcell.ui.widgets import Bar, More, Text, allow, boxed, button, column, offer, row
+from napari_pixcell.ui.widgets import Bar, Text, allow, button, offer
 
 ABOUT = (
     "Train on pairs of H&E and IHC images of the same fields of view. It takes minutes on a GPU "
@@ -50,38 +51,23 @@ class TrainingPanel(QWidget):
         self.regions: dict[str, QPushButton] = {}
         for side, words in SIDES.items():
             shown = words.replace("&", "&&")
-            self.folders[side] = button(
-                "",
-                f"Choose a folder of {words} images. The two images of a pair share their name.",
-                partial(self.choose, side),
-                f"folder {side}",
-            )
-            self.regions[side] = button(
-                f"Use region as {shown}",
-                f"Use the active region as {words}. With one of each, the pair is added.",
-                partial(training.choose_region, side),
-                f"region {side}",
-            )
+            tip = f"Choose a folder of {words} images. The two images of a pair share their name."
+            self.folders[side] = button("", tip, partial(self.choose, side), f"folder {side}")
+            title, use = f"Use region as {shown}", partial(training.choose_region, side)
+            tip = f"Use the active region as {words}. With one of each, the pair is added."
+            self.regions[side] = button(title, tip, use, f"region {side}")
         self.words = Text(small=True)
-        self.train_button = button(
-            "Train stain", "Train on these pairs and add the stain to yours", training.train
-        )
+        tip = "Train on these pairs and add the stain to yours"
+        self.train_button = button("Train stain", tip, training.train)
         self.state = Text(small=True)
         self.bar = Bar()
-        self.cancel_button = button(
-            "Cancel",
-            "Stop the training and keep its state (Esc)",
-            training.cancel,
-            "cancel training",
-        )
+        tip = "Stop the training and keep its state (Esc)"
+        self.cancel_button = button("Cancel", tip, training.cancel, "cancel training")
         self.progress = boxed(row(self.bar, self.cancel_button, stretch=0))
-        content = self.more.content
-        content.addWidget(Text(ABOUT, small=True))
-        content.addWidget(self.form)
+        self.more.add(Text(ABOUT, small=True), self.form)
         for side in SIDES:
-            content.addLayout(row(self.folders[side], self.regions[side], stretch=0))
-        for widget in (self.words, self.train_button, self.state, self.progress):
-            content.addWidget(widget)
+            self.more.add(row(self.folders[side], self.regions[side], stretch=0))
+        self.more.add(self.words, self.train_button, self.state, self.progress)
         column(self, self.more)
         self.more.button.toggled.connect(self.refresh)
 
@@ -104,9 +90,7 @@ class TrainingPanel(QWidget):
             self.folders[side].setText(text.replace("&", "&&"))
             allow(self.regions[side], training.why_no_region())
         self.words.say(training.words())
-        self.train_button.setText(
-            f"Train {short(training.name)}" if training.name else "Train stain"
-        )
+        self.train_button.setText(f"Train {short(training.name) or 'stain'}")
         allow(self.train_button, training.why_not())
         self.progress.setVisible(job is not None)
         self.state.say(job.sentence() if job is not None else "")
@@ -115,7 +99,5 @@ class TrainingPanel(QWidget):
             allow(self.cancel_button, "Already cancelling" if job.cancelled else "")
 
     def choose(self, side: str) -> None:
-        """Ask for a folder of images."""
-        folder = QFileDialog.getExistingDirectory(self, f"Folder of {SIDES[side]} images")
-        if folder:
-            self.session.training.choose_folder(side, Path(folder))
+        choose = partial(self.session.training.choose_folder, side)
+        ask_folder(self, f"Folder of {SIDES[side]} images", choose)

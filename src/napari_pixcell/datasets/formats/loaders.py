@@ -1,0 +1,83 @@
+"""Formats for data loaders: Hugging Face ``datasets``, and WebDataset."""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+
+from napari_pixcell.datasets.formats.about import card
+from napari_pixcell.datasets.formats.base import ExportedPair, Format
+from napari_pixcell.datasets.splits import TRAIN
+
+FOLDER_HOLDS = 1_000  # the hub recommends fewer than 10,000 files in a folder
+SHARD_HOLDS = 1_000
+
+
+class HuggingFace(Format):
+    """A folder for each part with images, masks and ``metadata.jsonl``."""
+
+    name = "huggingface"
+    words = "Hugging Face imagefolder: images, masks and a dataset card"
+    how = """\
+Load it with `datasets.load_dataset("imagefolder", data_dir=FOLDER)`, or from the hub after
+uploading the folder. Each row has an `image` and, if there are masks, a `mask`, in which 0 is
+background and each cell has a number. Images with the same `style` or `layout` number share it.
+"""
+    needs_masks = False
+
+    def add(self, pair: ExportedPair) -> dict[str, str]:
+        """Write a pair and its row."""
+        part, row = pair.part or TRAIN, pair.row
+        some = f"{row['index'] // FOLDER_HOLDS:03}"
+        names = {"file_name": f"images/{some}/{pair.stem}.png"}
+        where = {"image": self.put(f"{part}/{names['file_name']}", pair.picture(".png"))}
+        if row["mask"]:
+            names["mask_file_name"] = f"masks/{some}/{pair.stem}.tif"
+            where["mask"] = self.put(f"{part}/{names['mask_file_name']}", pair.mask)
+        with (self.folder / part / "metadata.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(names | pair.about) + "\n")
+        return where
+
+    def readme(self, text: str) -> None:
+        """Write the dataset card, which contains the README."""
+        self.put("README.md", card(self.facts, text).encode())
+
+
+class WebDataset(Format):
+    """Shards ``PART-000000.tar`` of ``KEY.png``, ``KEY.mask.tif`` and ``KEY.json``."""
+
+    name = "webdataset"
+    words = "WebDataset: tar files of 1,000 pairs each"
+    how = """\
+Open it with webdataset.WebDataset("NAME-{000000..LAST}.tar"). A sample has “png”, “mask.tif” (0 is
+background, each cell has a number) and “json” with its style, layout and seed.
+"""
+    needs_masks = False
+
+    def begin(self) -> None:
+        """Start counting the pairs of each part."""
+        self._counts = dict.fromkeys(self.facts.counts, 0)
+        self._shards: dict[str, tarfile.TarFile] = {}
+
+    def add(self, pair: ExportedPair) -> dict[str, str]:
+        """Write a pair."""
+        number = self._counts[pair.part]
+        self._counts[pair.part] += 1
+        name = f"{pair.part or 'pairs'}-{number // SHARD_HOLDS:06}.tar"
+        if number % SHARD_HOLDS == 0:
+            if number:
+                self._shards[pair.part].close()
+            shard = tarfile.open(self.folder / name, "w")  # noqa: SIM115
+            self._shards[pair.part] = self.files.enter_context(shard)
+        files = {"png": pair.picture(".png")}
+        if pair.row["mask"]:
+            files["mask.tif"] = pair.mask
+        about = pair.about | {"mpp": self.facts.description.mpp}
+        files["json"] = json.dumps(about).encode()
+        for kind, data in files.items():
+            member = tarfile.TarInfo(f"{pair.stem}.{kind}")  # without owner or time
+            member.size = len(data)
+            self._shards[pair.part].addfile(member, io.BytesIO(data))
+        self._shards[pair.part].members.clear()  # type: ignore[attr-defined]  # tarfile keeps all members
+        return {"shard": name, "key": pair.stem}

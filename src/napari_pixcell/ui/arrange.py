@@ -1,0 +1,152 @@
+"""Rows, columns, grids and folds of widgets, and timers; nothing here knows the session."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from qtpy.QtCore import QObject, Qt, QTimer
+from qtpy.QtWidgets import (
+    QAbstractSpinBox,
+    QBoxLayout,
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QLayout,
+    QScrollArea,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+
+class More(QWidget):
+    """Advanced fields that fold away under an arrow."""
+
+    def __init__(self, title: str, tip: str = "") -> None:
+        super().__init__()
+        self.button = QToolButton()
+        self.button.setText(title)
+        self.button.setToolTip(tip)
+        self.button.setCheckable(True)
+        self.button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.button.setStyleSheet("QToolButton { border: none; background: transparent; }")
+        self.body = QWidget()
+        self.content = QVBoxLayout(self.body)
+        self.content.setContentsMargins(12, 2, 0, 2)
+        column(self, self.button, self.body)
+        fold(self.button, self.body, False)
+
+    def add(self, *widgets: QWidget | QLayout) -> None:
+        """Add widgets or layouts below each other."""
+        _fill(self.content, widgets)
+
+
+def fold(header: QToolButton, body: QWidget, opened: bool) -> None:
+    """Let a header fold and unfold ``body``."""
+
+    def show(unfolded: bool) -> None:
+        header.setArrowType(Qt.ArrowType.DownArrow if unfolded else Qt.ArrowType.RightArrow)
+        body.setVisible(unfolded)
+
+    header.setChecked(opened)
+    show(opened)
+    header.toggled.connect(show)
+
+
+def row(*widgets: QWidget | QLayout, stretch: int | Iterable[int] = ()) -> QHBoxLayout:
+    """Return a layout of widgets side by side; those at ``stretch`` share the spare width."""
+    layout = QHBoxLayout()
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(5)
+    _fill(layout, widgets)
+    for index in [stretch] if isinstance(stretch, int) else stretch:
+        layout.setStretch(index, 1)
+    return layout
+
+
+def column(parent: QWidget | None, *widgets: QWidget | QLayout, spacing: int = 2) -> QVBoxLayout:
+    """Return a layout of widgets below each other, installed on ``parent`` if there is one."""
+    layout = QVBoxLayout() if parent is None else QVBoxLayout(parent)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(spacing)
+    _fill(layout, widgets)
+    return layout
+
+
+def _fill(layout: QBoxLayout, widgets: Iterable[QWidget | QLayout]) -> None:
+    for widget in widgets:
+        if isinstance(widget, QLayout):
+            layout.addLayout(widget)
+        else:
+            layout.addWidget(widget)
+
+
+def boxed(layout: QLayout) -> QWidget:
+    """Return a widget with a layout, to show and hide as one."""
+    made = QWidget()
+    made.setLayout(layout)
+    return made
+
+
+def labelled(label: str, field: QWidget) -> QWidget:
+    """Return a label and a field side by side."""
+    return boxed(row(QLabel(label), field, stretch=1))
+
+
+def field_grid(*lines: tuple[str | QWidget, QWidget]) -> QGridLayout:
+    """Return a grid with a label and a field in each line."""
+    grid = tight_grid(None)
+    for index, (label, field) in enumerate(lines):
+        grid.addWidget(QLabel(label) if isinstance(label, str) else label, index, 0)
+        grid.addWidget(field, index, 1)
+    grid.setColumnStretch(1, 1)
+    return grid
+
+
+def tight_grid(parent: QWidget | None, spacing: int = 3) -> QGridLayout:
+    """Return an empty grid without margins, installed on ``parent`` if there is one."""
+    grid = QGridLayout() if parent is None else QGridLayout(parent)
+    grid.setContentsMargins(0, 0, 0, 0)
+    grid.setSpacing(spacing)
+    return grid
+
+
+def scrolled(content: QWidget) -> QScrollArea:
+    """Return a frameless area in which ``content`` scrolls up and down."""
+    area = QScrollArea()
+    area.setWidgetResizable(True)
+    area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    area.setWidget(content)
+    return area
+
+
+def single_shot(parent: QObject, milliseconds: int, act: Callable[[], Any]) -> QTimer:
+    """Return a timer that calls ``act`` once after each start."""
+    timer = QTimer(parent)
+    timer.setSingleShot(True)
+    timer.setInterval(milliseconds)
+    timer.timeout.connect(act)
+    return timer
+
+
+def slim(field: QAbstractSpinBox, width: int) -> None:
+    """Let a spin box shrink to ``width`` px, 40 of them its buttons; napari's theme needs 90."""
+    field.setStyleSheet(f"QAbstractSpinBox {{ min-width: {width}px; padding: 1px 0px; }}")
+
+
+def show_all(visible: bool, *widgets: QWidget) -> None:
+    """Show or hide several widgets."""
+    for widget in widgets:
+        widget.setVisible(visible)
+
+
+def clear(layout: QLayout) -> None:
+    """Delete all widgets of a layout."""
+    while layout.count():
+        item = layout.takeAt(0)
+        if item is not None and item.widget() is not None:
+            item.widget().hide()
+            item.widget().deleteLater()

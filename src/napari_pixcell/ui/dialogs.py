@@ -1,0 +1,40 @@
+"""Dialogs that ask for a path or a name, and call a function with the answer unless cancelled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from qtpy.QtWidgets import QFileDialog, QInputDialog, QWidget
+
+
+def ask_folder(parent: QWidget, title: str, act: Callable[[Path], Any], near: str = "") -> None:
+    """Ask for a folder."""
+    _pass(QFileDialog.getExistingDirectory(parent, title, near), act)
+
+
+def ask_file(
+    parent: QWidget | None, title: str, kinds: str, act: Callable[[Path], Any], near: str = ""
+) -> None:
+    """Ask for a file to open."""
+    _pass(QFileDialog.getOpenFileName(parent, title, near, kinds)[0], act)
+
+
+def ask_target(
+    parent: QWidget | None, title: str, near: str, kinds: str, act: Callable[[Path], Any]
+) -> None:
+    """Ask for a file to write; ``near`` is its suggested path."""
+    _pass(QFileDialog.getSaveFileName(parent, title, near, kinds)[0], act)
+
+
+def ask_name(parent: QWidget, title: str, name: str, act: Callable[[str], Any]) -> None:
+    """Ask for a name; ``name`` is the suggestion."""
+    text, given = QInputDialog.getText(parent, title, "Name", text=name)
+    if given:
+        act(text)
+
+
+def _pass(path: str, act: Callable[[Path], Any]) -> None:
+    if path:
+        act(Path(path))
