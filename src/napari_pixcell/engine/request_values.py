@@ -18,16 +18,11 @@ from napari_pixcell.engine.presets import EXACT, get_preset
 from napari_pixcell.engine.start_image import FEATHER, MAX_FEATHER, check_invert, check_start
 from napari_pixcell.engine.training.request import TrainRequest
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.serialization import OMIT_DEFAULT, from_json, to_json
+from napari_pixcell.serialization import OMIT_DEFAULT, from_json, ignore_unknown_in, to_json
 
 MAX_SEED = 2**32 - 1
 MAX_SIDE = 200_000
 START_FIELDS = ("start", "strength", "part", "feather", "invert")
-
-NOT_UNDERSTOOD = (
-    "This record does not hold a request that this version of napari-pixcell understands. "
-    "Update napari-pixcell, or use another record."
-)
 
 
 @dataclass(frozen=True)
@@ -238,6 +233,9 @@ class GenerateRequest:
         return {name: part for name, part in value.items() if name not in unused}
 
 
+for _origin in (LayoutSource, Source):  # later versions may say more of it
+    ignore_unknown_in(_origin)
+
 Request = EmbedRequest | SegmentRequest | GenerateRequest | TrainRequest
 KINDS: dict[object, type[Request]] = {
     "embed": EmbedRequest,
@@ -263,7 +261,11 @@ def request_from_dict(value: dict[str, Any]) -> Request:
             f"A request of the kind “{kind}” is unknown to this version of napari-pixcell. "
             "Update napari-pixcell."
         )
-    if kind == "generate":  # later versions may say more of a source
-        source = from_json(Source, rest.get("source") or {}, NOT_UNDERSTOOD, ignore_unknown=True)
-        rest["source"] = source.to_dict()
-    return from_json(KINDS[kind], rest, NOT_UNDERSTOOD)
+    if kind == "generate":
+        rest["source"] = rest.get("source") or {}
+    return from_json(
+        KINDS[kind],
+        rest,
+        "This record does not hold a request that this version of napari-pixcell understands. "
+        "Update napari-pixcell, or use another record.",
+    )
