@@ -124,17 +124,15 @@ def test_cells_are_invented_in_the_marked_area_only(region, settle, press) -> No
 
 def test_a_recipe_is_measured_and_a_layout_varied(region, settle, press) -> None:
     session, section = region.session, region.layout_.inventing
-    section.fields["density"].setValue(5000)
-    section.area.setValue(50)
+    density, area = section.fields["density"], section.fields["area_um2"]
+    density.setValue(5000)
+    area.setValue(50)
     press(section.invent_button)
-    section.fields["density"].setValue(100)
+    density.setValue(100)
     section.like.setCurrentIndex(1)
     section.like.activated.emit(1)
     settle(region)
-    assert (
-        4300 <= section.fields["density"].value() <= 5700
-        and 40 <= section.fields["area_um2"].value() <= 60
-    )
+    assert 4300 <= density.value() <= 5700 and 40 <= area.value() <= 60
     before = labels_of(region).copy()
     press(section.vary_button)
     varied = labels_of(region)
