@@ -94,11 +94,12 @@ def test_cells_are_invented_from_a_recipe_and_a_seed(region, settle, press) -> N
     assert 55 <= session.regions.active.cells <= 70
     assert region.layout_.note.text().endswith("placed. (seed 0)")
     assert (
-        session.regions.active.layout_source.recipe["density"] == 4000 and section.seed.value() == 1
+        session.regions.active.layout_source.recipe["density"] == 4000
+        and section.fields["seed"].value() == 1
     )
     press(section.invent_button)
     assert not np.array_equal(labels_of(region), first)
-    section.seed.setValue(0)
+    section.fields["seed"].setValue(0)
     press(section.invent_button)
     np.testing.assert_array_equal(labels_of(region), first)
     region.link.tools.undo()
