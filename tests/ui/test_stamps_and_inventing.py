@@ -88,17 +88,18 @@ def test_stamps_can_come_from_any_layout(region, settle, press) -> None:
 def test_cells_are_invented_from_a_recipe_and_a_seed(region, settle, press) -> None:
     session, section = region.session, region.layout_.inventing
     section.button.setChecked(True)
-    section.density.setValue(4000)
+    section.fields["density"].setValue(4000)
     press(section.invent_button)
     first = labels_of(region).copy()
     assert 55 <= session.regions.active.cells <= 70
     assert region.layout_.note.text().endswith("placed. (seed 0)")
     assert (
-        session.regions.active.layout_source.recipe["density"] == 4000 and section.seed.value() == 1
+        session.regions.active.layout_source.recipe["density"] == 4000
+        and section.fields["seed"].value() == 1
     )
     press(section.invent_button)
     assert not np.array_equal(labels_of(region), first)
-    section.seed.setValue(0)
+    section.fields["seed"].setValue(0)
     press(section.invent_button)
     np.testing.assert_array_equal(labels_of(region), first)
     region.link.tools.undo()
@@ -114,7 +115,7 @@ def test_cells_are_invented_in_the_marked_area_only(region, settle, press) -> No
     click(region.layout_.area.mark_button)
     area = region.link.find("area", 1)
     area.data[:16] = 1  # the upper half
-    region.layout_.inventing.density.setValue(6000)
+    region.layout_.inventing.fields["density"].setValue(6000)
     press(region.layout_.inventing.invent_button)
     found = labels_of(region)
     np.testing.assert_array_equal(found[200:210, 200:210], 6)
@@ -124,14 +125,15 @@ def test_cells_are_invented_in_the_marked_area_only(region, settle, press) -> No
 
 def test_a_recipe_is_measured_and_a_layout_varied(region, settle, press) -> None:
     session, section = region.session, region.layout_.inventing
-    section.density.setValue(5000)
-    section.area.setValue(50)
+    density, area = section.fields["density"], section.fields["area_um2"]
+    density.setValue(5000)
+    area.setValue(50)
     press(section.invent_button)
-    section.density.setValue(100)
+    density.setValue(100)
     section.like.setCurrentIndex(1)
     section.like.activated.emit(1)
     settle(region)
-    assert 4300 <= section.density.value() <= 5700 and 40 <= section.area.value() <= 60
+    assert 4300 <= density.value() <= 5700 and 40 <= area.value() <= 60
     before = labels_of(region).copy()
     press(section.vary_button)
     varied = labels_of(region)

@@ -54,7 +54,7 @@ class LayoutTools:
 
     def __init__(self, stack: LayerStack, edited: Callable[[Labels], None]) -> None:
         self.stack = stack
-        self.session = stack.session
+        self.session, self.regions = stack.session, stack.session.regions
         self.tool = ""  # one of MODES, or empty if the mouse moves the view
         self.stamping = Stamping(self.session, self.next_label, self.change)
         self._note_edited = edited  # called with the layer after undo and redo
@@ -70,7 +70,7 @@ class LayoutTools:
 
     def choose(self, tool: str) -> None:
         """Activate a tool on the active region's layout, which is created if needed."""
-        item = self.session.regions.active
+        item = self.regions.active
         if item is None or not self.session.settings.takes_layout:
             return
         self.session.layouts.new()
@@ -99,14 +99,14 @@ class LayoutTools:
 
     def choose_by_key(self, tool: str) -> None:
         """Activate a tool, unless the layout is being segmented."""
-        item = self.session.regions.active
+        item = self.regions.active
         if item is not None and not item.layout_busy:
             self.choose(tool)
 
     @property
     def layer(self) -> Labels | None:
         """The label layer of the active region."""
-        item = self.session.regions.active
+        item = self.regions.active
         return self.stack.find("layout", item.number) if item is not None else None
 
     @property
@@ -171,12 +171,12 @@ class LayoutTools:
 
     @property
     def can_undo(self) -> bool:
-        item = self.session.regions.active
+        item = self.regions.active
         return item is not None and bool(self._history(item).done or item.earlier)
 
     @property
     def can_redo(self) -> bool:
-        item = self.session.regions.active
+        item = self.regions.active
         return item is not None and bool(self._history(item).undone or item.later)
 
     def _history(self, item: RegionItem) -> Strokes:
@@ -184,13 +184,13 @@ class LayoutTools:
 
     def undo(self) -> None:
         """Undo the last stroke, or else the last change of the whole layout."""
-        item = self.session.regions.active
+        item = self.regions.active
         if item is not None and not self._step(item, -1):
             self.session.layouts.undo(item.number)
 
     def redo(self) -> None:
         """Redo the stroke or layout that was undone last."""
-        item = self.session.regions.active
+        item = self.regions.active
         if item is not None and not self._step(item, 1):
             self.session.layouts.redo(item.number)
 
@@ -279,14 +279,14 @@ class LayoutTools:
                 self._select(point)
 
     def _select(self, point: Point) -> None:
-        item = self.session.regions.active
+        item = self.regions.active
         if item is not None:
             self._clicked[item.number] = point
         self.changed.emit()
 
     @property
     def _selected(self) -> Point | None:
-        item = self.session.regions.active
+        item = self.regions.active
         return self._clicked.get(item.number) if item is not None else None
 
     @property

@@ -29,7 +29,7 @@ class RegionSection(Section):
 
     def __init__(self, session: Session, link: LayerLink) -> None:
         super().__init__(session, "region", "1  Region")
-        self.link = link
+        self.link, self.regions = link, session.regions
         self.add_button = button(
             "Add region",
             "Add a region of one tile at the centre of the view (R). "
@@ -51,21 +51,20 @@ class RegionSection(Section):
 
     def add_region(self) -> None:
         if self.session.slides.current is not None:
-            self.session.regions.add(self.link.view_centre())
+            self.regions.add(self.link.view_centre())
 
     def draw(self) -> None:
         if self.session.slides.ready:
             self.link.boxes.draw()
 
     def refresh(self) -> None:
-        session = self.session
         for made in (self.add_button, self.draw_button):
-            allow(made, session.regions.why_not())
-        self._list(session.regions.current)
+            allow(made, self.regions.why_not())
+        self._list(self.regions.current)
         self.hint.say(self._hint())
         self.similar.refresh()
-        undo = session.regions.last_removed is not None and self.note_now()
-        self.report(action="Restore region" if undo else "", act=session.regions.undo_remove)
+        undo = self.regions.last_removed is not None and self.note_now()
+        self.report(action="Restore region" if undo else "", act=self.regions.undo_remove)
 
     def _list(self, items: list[RegionItem]) -> None:
         lines = [(item.number, _line(item, self.session)) for item in items]
@@ -78,13 +77,13 @@ class RegionSection(Section):
                     entry.setData(NUMBER, number)
                     entry.setSizeHint(QSize(0, ROW))
                     self.list.addItem(entry)
-            if self.session.regions.active in items:
-                self.list.setCurrentRow(items.index(self.session.regions.active))
+            if self.regions.active in items:
+                self.list.setCurrentRow(items.index(self.regions.active))
         self.list.setVisible(bool(items))
         self.list.setFixedHeight(ROW * min(len(items), 5) + 6)
 
     def _hint(self) -> str:
-        active = self.session.regions.active
+        active = self.regions.active
         if active is None:
             return EMPTY
         tiles = tiles_of(active.size, get_family(active.family))
@@ -92,10 +91,10 @@ class RegionSection(Section):
 
     def _chosen(self, entry: QListWidgetItem | None) -> None:
         if entry is not None:
-            self.session.regions.activate(entry.data(NUMBER))
+            self.regions.activate(entry.data(NUMBER))
 
     def _go(self, always: bool = False) -> None:
-        item = self.session.regions.active
+        item = self.regions.active
         if item is not None:
             self.link.go_to(item.region, always)
 
@@ -107,13 +106,13 @@ class RegionSection(Section):
         menu = QMenu(self)
         menu.addAction("Go to region", lambda: self._go(always=True))
         menu.addAction("Rename region…", lambda: self._rename(number))
-        menu.addAction("Delete region", lambda: self.session.regions.remove(number))
+        menu.addAction("Delete region", lambda: self.regions.remove(number))
         menu.exec(self.list.mapToGlobal(position))
 
     def _rename(self, number: int) -> None:
-        item = self.session.regions.get(number)
+        item = self.regions.get(number)
         if item is not None:
-            ask_name(self, "Rename region", item.name, partial(self.session.regions.rename, number))
+            ask_name(self, "Rename region", item.name, partial(self.regions.rename, number))
 
 
 def _line(item: RegionItem, session: Session) -> str:

@@ -44,6 +44,7 @@ class StyleSection(Section):
 
     def __init__(self, session: Session) -> None:
         super().__init__(session, "style", "2  Style")
+        self.regions, self.styles = session.regions, session.styles
         self.setAcceptDrops(True)
         self.label = QLabel("Style")
         self.choice = StyleCombo(session, lambda ref: self._choose(0, ref))
@@ -84,18 +85,17 @@ class StyleSection(Section):
         _restyle(self.session, lambda style: style.with_balance(percent / 100))
 
     def _toggle_blend(self) -> None:
-        active, styles = self.session.regions.active, self.session.styles
+        active = self.regions.active
         if active is not None and len(active.style.parts) > 1:
-            styles.choose(StyleChoice.of(active.style.refs[0]))
+            self.styles.choose(StyleChoice.of(active.style.refs[0]))
         elif active is not None:
-            styles.choose(active.style.with_more(styles.another()))
+            self.styles.choose(active.style.with_more(self.styles.another()))
 
     def save(self) -> None:
-        styles = self.session.styles
-        ask_name(self, "Save style", styles.suggested_name(), styles.save)
+        ask_name(self, "Save style", self.styles.suggested_name(), self.styles.save)
 
     def open_picture(self) -> None:
-        ask_file(self, "Style from an image", IMAGES, self.session.styles.add_picture)
+        ask_file(self, "Style from an image", IMAGES, self.styles.add_picture)
 
     def _rename(self, style: Style) -> None:
         ask_name(self, "Rename style", style.name, partial(self.session.library.rename, style.id))
@@ -118,12 +118,12 @@ class StyleSection(Section):
 
     def _styles(self) -> list[Style]:
         """Return the chosen styles that come from no region."""
-        active = self.session.regions.active
-        found = self.session.styles.ingredients(active) if active is not None else []
+        active = self.regions.active
+        found = self.styles.ingredients(active) if active is not None else []
         return [one.style for one in found if one.style is not None]
 
     def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:
-        chosen = self.session.regions.active is not None
+        chosen = self.regions.active is not None
         if event is not None and event.mimeData().hasUrls() and chosen:
             event.acceptProposedAction()
 
@@ -131,12 +131,12 @@ class StyleSection(Section):
         for url in event.mimeData().urls() if event is not None else ():
             if event is not None and url.isLocalFile():
                 event.acceptProposedAction()
-                self.session.styles.add_picture(Path(url.toLocalFile()))
+                self.styles.add_picture(Path(url.toLocalFile()))
 
     # -- display -------------------------------------------------------------------------
 
     def refresh(self) -> None:
-        session, active = self.session, self.session.regions.active
+        active = self.regions.active
         choice = active.style if active is not None else StyleChoice()
         blended = len(choice.parts) > 1
         self.label.setVisible(not blended)
@@ -147,16 +147,16 @@ class StyleSection(Section):
             self.second.refresh(choice.refs[1], none=False)
             set_quietly(self.balance, 100 * choice.balance)
             self.balance.setToolTip(self._shares(active))
-        style = session.styles.source_region()
+        style = self.styles.source_region()
         self._show_progress(active, style)
         missing = style is not None and style.embedding is None and not style.embedding_busy
         self.embed_button.setVisible(missing and not self.problem_now())
-        ready = active is not None and bool(choice.parts) and not session.styles.why_not(active)
+        ready = active is not None and bool(choice.parts) and not self.styles.why_not(active)
         self.save_button.setVisible(ready)
         allow(self.save_button, "" if ready else "There is no style to save yet")
         self.blend_button.setVisible(ready or blended)
         self.blend_button.setText("Stop blending" if blended else "Blend with…")
-        alone = not blended and not session.styles.another()
+        alone = not blended and not self.styles.another()
         allow(self.blend_button, ALONE if alone else "" if ready or blended else WAIT)
         self.blending.refresh()
         self._show_cache()
@@ -175,7 +175,7 @@ class StyleSection(Section):
             allow(self.cancel_button, "Already cancelling" if job.cancelled else "")
 
     def _shares(self, item: RegionItem | None) -> str:
-        found = self.session.styles.ingredients(item) if item is not None else []
+        found = self.styles.ingredients(item) if item is not None else []
         parts = (f"{100 * one.share:.0f} % {one.name}" for one in found)
         # Lines break between the styles, and within a name only if it is long.
         return " · ".join(p.replace(" ", NO_BREAK) if len(p) < SHORT else p for p in parts)
@@ -186,20 +186,20 @@ class StyleSection(Section):
             return "Add a region first"
         if not active.style.parts:
             return "No style: the model chooses the tissue"
-        wrong = session.styles.why_no_blend(active)
+        wrong = self.styles.why_no_blend(active)
         if wrong:
             return wrong
-        style = session.styles.source_region()
+        style = self.styles.source_region()
         if style is not None and style.embedding is None:
             job = style.embedding_job
             busy = job.sentence() if job is not None else "Embedding…"
             return busy if style.embedding_busy else "Not embedded"
-        waits = session.styles.why_not(active)
+        waits = self.styles.why_not(active)
         if waits:
             return waits
         if len(active.style.parts) > 1:
             return self._shares(active)
-        one = session.styles.ingredients(active)[0]
+        one = self.styles.ingredients(active)[0]
         shape = one.embedding.shape if one.embedding is not None else ()
         tiles = tiles_text(math.prod(shape[:-1]))
         family = session.settings.model
@@ -223,7 +223,7 @@ class StyleSection(Section):
             )
 
     def _embed(self) -> None:
-        style = self.session.styles.source_region()
+        style = self.styles.source_region()
         if style is not None:
             self.session.embeddings.embed(style.number)
 
