@@ -38,7 +38,9 @@ class StartPanel(More):
         bind(self.feather, settings, "feather_um", show=round, read=float)
         self.border = labelled("Soft border", self.feather)
         fields = labelled("Start from", self.start_from), labelled("Change", self.strength)
-        self.add(*fields, self.words, row(self.only_part, self.mark_button, stretch=0), self.border)
+        self.stack(
+            *fields, self.words, row(self.only_part, self.mark_button, stretch=0), self.border
+        )
 
     def mark(self) -> None:
         self.button.setChecked(True)
