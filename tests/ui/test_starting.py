@@ -52,7 +52,7 @@ def test_only_the_marked_area_changes(ready, client, settle, press) -> None:
     change_part(ready.viewer)
     settle(ready)
     assert panel.only_part.isChecked() and panel.start_from.currentData() == "tissue"
-    assert generate.generate_button.text() == "Mark a part first"
+    assert generate.generate_button.text() == "Mark an area first"
     layer = ready.link.find("area", ready.session.regions.active.number)
     drag(layer, *(tuple(layer.data_to_world(point)) for point in ((8, 8), (8, 20))))
     settle(ready)
