@@ -71,19 +71,19 @@ def ask(window: Window, count: int, seed: int, steps: int) -> None:
 
 def queue_and_live(window: Window) -> None:
     """Show the queue with one row of each kind, and a preview that sharpens."""
-    session, generation = window.session, window.session.queue
+    session, queue = window.session, window.session.queue
     # as the system does when memory is short
     ask(window, 4, 100, 40)
-    window.wait(lambda: generation.current is not None and generation.current.done > 1)
+    window.wait(lambda: queue.current is not None and queue.current.done > 1)
     os.kill(session.client.process_id, signal.SIGKILL)
-    window.wait(lambda: generation.ended)
+    window.wait(lambda: queue.ended)
     ask(window, 4, 1234, 100)
     session.regions.activate(2)
     ask(window, 2, 77, 20)
     session.regions.activate(1)
     window.look_at(session.regions.active)
     window.fold(window.studio.region, window.studio.style_, window.studio.layout_)
-    window.wait(lambda: generation.current.made == 1 and generation.current.done > 30)
+    window.wait(lambda: queue.current.made == 1 and queue.current.done > 30)
     window.scroll_to(window.studio.generate)
     window.photograph("queue", 0.1)
     click(window.studio.generate.queue.cancel_all)
@@ -91,10 +91,10 @@ def queue_and_live(window: Window) -> None:
     click(window.studio.generate.queue.clear)
     window.fold()
     ask(window, 4, 1234, 100)
-    window.wait(lambda: generation.current.done > 35)
+    window.wait(lambda: queue.current.done > 35)
     window.scroll_to(window.studio.layout_)
     window.photograph("sharpening", 0.1)
-    session.queue.cancel_all()
+    queue.cancel_all()
     window.rest()
     click(window.studio.generate.queue.clear)
     session.gallery.discard(*session.gallery.results)
@@ -156,7 +156,7 @@ def grid(window: Window) -> None:
     panel.form["grid_seeds"].setValue(3)
     panel.form["grid_guidance"].setText("1, 2, 4")
     settle(0.2)
-    click(panel.go)
+    click(panel.generate_button)
     window.rest()
     window.scroll_to(window.studio.generate)
     sheet(window, "grid")
@@ -267,7 +267,7 @@ def live(window: Window) -> None:
     window.scroll_to(studio.layout_)
     window.photograph("live")
     studio.generate.live.setChecked(False)
-    session.queue.cancel_all()
+    queue.cancel_all()
     window.rest()
 
 
@@ -348,7 +348,7 @@ def dataset(window: Window) -> None:
     window.photograph_widget(sheet, "dataset-sheet")
     sheet.close()
     window.photograph("dataset")
-    session.queue.cancel_all()
+    queue.cancel_all()
     window.rest()
 
 

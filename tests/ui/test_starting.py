@@ -52,11 +52,11 @@ def test_only_the_marked_area_changes(ready, client, settle, press) -> None:
     change_part(ready.viewer)
     settle(ready)
     assert panel.only_part.isChecked() and panel.start_from.currentData() == "tissue"
-    assert generate.generate_button.text() == "Mark a part first"
+    assert generate.generate_button.text() == "Mark an area first"
     layer = ready.link.find("area", ready.session.regions.active.number)
     drag(layer, *(tuple(layer.data_to_world(point)) for point in ((8, 8), (8, 20))))
     settle(ready)
-    assert generate.generate_button.text() == "Generate 4 variants in the marked part"
+    assert generate.generate_button.text() == "Generate 4 variants in the marked area"
     panel.feather.setValue(3)
     settle(ready)
     press(generate.generate_button)

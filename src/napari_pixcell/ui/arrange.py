@@ -38,7 +38,7 @@ class More(QWidget):
         column(self, self.button, self.body)
         fold(self.button, self.body, False)
 
-    def add(self, *widgets: QWidget | QLayout) -> None:
+    def stack(self, *widgets: QWidget | QLayout) -> None:
         """Add widgets or layouts below each other."""
         _fill(self.content, widgets)
 

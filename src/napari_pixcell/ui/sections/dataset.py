@@ -58,7 +58,7 @@ class DatasetSection(Section):
         self.make_button = button("Generate dataset…", tip, self.choose)
         self.add(self.try_button, self.make_button)
         self.progress = Text(small=True)
-        self.content.addWidget(self.progress)
+        self.stack(self.progress)
         tip = "Show the first pairs with cell outlines"
         self.sheet_button = button("Show first pairs", tip, self.show_sheet)
         tip = "Resume a dataset that was stopped"

@@ -65,7 +65,7 @@ class GenerateSection(Section):
         self.more = More("Steps, guidance")
         steps, guidance = ("Denoising steps", self.steps), ("Guidance scale", self.guidance)
         fields = field_grid(steps, guidance, ("Layout acts until", self.until))
-        self.more.add(fields, self.previews)
+        self.more.stack(fields, self.previews)
         self.start = StartPanel(session, link)
         self.grid = GridPanel(session)
         self.queue = QueueList(session)

@@ -45,7 +45,7 @@ class GridPanel(More):
         self.generate_button = button("Generate grid", tip, session.generator.generate_grid)
         tip = "Show the images side by side, with their settings"
         self.show_sheet = button("Show sheet", tip, self._show)
-        self.add(self.form, self.outlook, row(self.generate_button, self.show_sheet))
+        self.stack(self.form, self.outlook, row(self.generate_button, self.show_sheet))
 
     def refresh(self) -> None:
         session = self.session

@@ -57,11 +57,10 @@ class InventPanel(More):
         self.more = _amount(10, 500, "+ ", " %", "Percentage of cells that are added")
         self.bar = Bar()
         lines = [(label, self.fields[name]) for name, label in LABELS.items()]
-        self.content.addLayout(field_grid(("Template", self.like), *lines))
-        self.content.addLayout(row(self.invent_button, self.cancel_button))
-        varying = (self.vary_button, self.jitter, self.drop, self.more)
-        self.content.addLayout(row(*varying, stretch=(1, 2, 3)))
-        self.content.addWidget(self.bar)
+        fields = field_grid(("Template", self.like), *lines)
+        inventing = row(self.invent_button, self.cancel_button)
+        varying = row(self.vary_button, self.jitter, self.drop, self.more, stretch=(1, 2, 3))
+        self.stack(fields, inventing, varying, self.bar)
 
     def _change(self, name: str, value: float) -> None:
         kind = type(getattr(Recipe(), name))

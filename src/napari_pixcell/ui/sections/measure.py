@@ -67,7 +67,7 @@ class MeasureSection(Section):
             row(self.copy_button, self.remove_button),
             spacing=4,
         )
-        self.content.addWidget(self.outcome)
+        self.stack(self.outcome)
 
     def refresh(self) -> None:
         measures = self.session.measures

@@ -69,7 +69,7 @@ class SegmentationPanel(QWidget):
         self.progress = boxed(row(self.bar, self.cancel_button, stretch=0))
         self.sizes = labelled("Cell diameter", self.diameter)
         self.adjust = More("Thresholds", "Adjust the result without segmenting again")
-        self.adjust.add(self.keep, self.thresholds)
+        self.adjust.stack(self.keep, self.thresholds)
         segment = row(self.segment_button, QLabel("with"), self.method, stretch=2)
         column(self, segment, self.sizes, self.adjust, self.progress, spacing=4)
 

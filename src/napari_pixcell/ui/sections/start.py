@@ -38,7 +38,8 @@ class StartPanel(More):
         bind(self.feather, settings, "feather_um", show=round, read=float)
         self.border = labelled("Soft border", self.feather)
         fields = labelled("Start from", self.start_from), labelled("Change", self.strength)
-        self.add(*fields, self.words, row(self.only_part, self.mark_button, stretch=0), self.border)
+        area = row(self.only_part, self.mark_button, stretch=0)
+        self.stack(*fields, self.words, area, self.border)
 
     def mark(self) -> None:
         self.button.setChecked(True)

@@ -248,7 +248,7 @@ class BlendingPanel(More):
         self.another_button = button("Add style", "Add a style to the blend", self._another)
         line = row(self.series_button, self.count, self.another_button)
         line.insertStretch(2, 1)
-        self.add(self.list, line)
+        self.stack(self.list, line)
 
     def _generate(self) -> None:
         self.session.generator.generate_series(self.count.value())

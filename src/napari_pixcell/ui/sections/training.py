@@ -64,10 +64,10 @@ class TrainingPanel(QWidget):
         tip = "Stop the training and keep its state (Esc)"
         self.cancel_button = button("Cancel", tip, training.cancel, "cancel training")
         self.progress = boxed(row(self.bar, self.cancel_button, stretch=0))
-        self.more.add(Text(ABOUT, small=True), self.form)
+        self.more.stack(Text(ABOUT, small=True), self.form)
         for side in SIDES:
-            self.more.add(row(self.folders[side], self.regions[side], stretch=0))
-        self.more.add(self.words, self.train_button, self.state, self.progress)
+            self.more.stack(row(self.folders[side], self.regions[side], stretch=0))
+        self.more.stack(self.words, self.train_button, self.state, self.progress)
         column(self, self.more)
         self.more.button.toggled.connect(self.refresh)
 
