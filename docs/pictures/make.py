@@ -267,7 +267,7 @@ def live(window: Window) -> None:
     window.scroll_to(studio.layout_)
     window.photograph("live")
     studio.generate.live.setChecked(False)
-    queue.cancel_all()
+    session.queue.cancel_all()
     window.rest()
 
 
@@ -348,7 +348,7 @@ def dataset(window: Window) -> None:
     window.photograph_widget(sheet, "dataset-sheet")
     sheet.close()
     window.photograph("dataset")
-    queue.cancel_all()
+    session.queue.cancel_all()
     window.rest()
 
 

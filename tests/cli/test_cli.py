@@ -253,7 +253,7 @@ def test_a_large_region_is_one_image_with_the_same_style_as_in_the_dock(
     assert (request.size, request.preset, request.steps) == ((266, 319), "quick", 2)
     assert run("rerun", image)["same pixels"] == "yes"
     session = Session(ScriptedClient())
-    session.set_slide(open_slide(cmu_slide))
+    session.slides.set(open_slide(cmu_slide))
     item = session.regions.draw(Region(*box))
     session.wait(20)
     assert item.size == request.size and item.embedding_stored

@@ -215,14 +215,14 @@ def test_exchanged_folders_cause_a_notice(engine: Engine, request_: TrainRequest
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"name": "demo"}, "“demo” is a built-in model; choose another name"),
-        ({"name": "a, b"}, "“a, b” cannot be a stain's name; use letters"),
+        ({"name": "demo"}, "“demo” is a built-in model. Choose another name"),
+        ({"name": "a, b"}, "“a, b” cannot be the name of a stain. Use letters"),
         (
             {"family": "nowhere"},
             "The model “nowhere” does not exist. Train a stain on one of: demo",
         ),
         ({"family": "stain-her2"}, "Virtual HER2 is not installed: the transformer from"),
-        ({"name": "taken"}, "You have another model named “taken”; choose another name"),
+        ({"name": "taken"}, "You have another model named “taken”. Choose another name"),
         ({"family": "taken"}, "The model “taken” is your own. Train a stain on one of"),
     ],
 )
@@ -256,7 +256,7 @@ def test_a_folder_in_use_or_a_file_in_its_place_is_refused(
         ({"steps": 0}, "number of steps is 0; choose one from 1"),
         ({"lora_steps": -1}, "number of adapter steps is -1"),
         ({"batch": 0}, "number of tiles per step is 0"),
-        ({"mpp": 400}, "A pixel size of 400 µm cannot be right"),
+        ({"mpp": 400}, "A pixel size of 400 µm is not plausible"),
     ],
 )
 def test_numbers_out_of_range_are_refused(changes: dict, words: str) -> None:

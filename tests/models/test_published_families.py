@@ -384,5 +384,5 @@ def test_a_missing_folder_of_weights_is_refused(tmp_path: Path) -> None:
 def test_a_setting_that_cannot_be_stored_is_explained(tmp_path: Path, monkeypatch) -> None:
     (tmp_path / "a file").touch()
     monkeypatch.setenv("PIXCELL_CONFIG_DIR", str(tmp_path / "a file" / "config"))
-    with pytest.raises(PixCellError, match=r"cannot be remembered.*PIXCELL_CONFIG_DIR"):
+    with pytest.raises(PixCellError, match=r"cannot be saved.*PIXCELL_CONFIG_DIR"):
         set_weights_folder(tmp_path)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,11 +81,8 @@ def _write(
         else:
             from tifffile import imwrite
 
-            cm = 1e4 / slide.require_mpp()  # in level-0 pixels
-            scale: dict[str, Any] = {
-                "resolution": (cm / wide, cm / high),
-                "resolutionunit": "CENTIMETER",
-            }
-            imwrite(out, heat, description=json.dumps(result), **scale)
+            words, cm = json.dumps(result), 1e4 / slide.require_mpp()  # in level-0 pixels
+            scale = cm / wide, cm / high
+            imwrite(out, heat, resolution=scale, resolutionunit="CENTIMETER", description=words)
     except OSError as error:
         raise write_problem(out, error) from error

@@ -8,7 +8,7 @@ affect it.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from napari_pixcell.cells.layout import check_layout
@@ -23,8 +23,6 @@ from napari_pixcell.serialization import OMIT_DEFAULT, from_json, ignore_unknown
 MAX_SEED = 2**32 - 1
 MAX_SIDE = 200_000
 START_FIELDS = ("start", "strength", "part", "feather", "invert")
-
-ignore_unknown_in(LayoutSource)
 
 
 @dataclass(frozen=True)
@@ -235,6 +233,9 @@ class GenerateRequest:
         return {name: part for name, part in value.items() if name not in unused}
 
 
+for _origin in (LayoutSource, Source):  # later versions may say more of it
+    ignore_unknown_in(_origin)
+
 Request = EmbedRequest | SegmentRequest | GenerateRequest | TrainRequest
 KINDS: dict[object, type[Request]] = {
     "embed": EmbedRequest,
@@ -243,7 +244,6 @@ KINDS: dict[object, type[Request]] = {
     "train": TrainRequest,
     "teach": TrainRequest,  # its name in the first versions
 }
-_SOURCE_FIELDS = {f.name for f in fields(Source)}
 
 
 def request_from_dict(value: dict[str, Any]) -> Request:
@@ -261,9 +261,8 @@ def request_from_dict(value: dict[str, Any]) -> Request:
             f"A request of the kind “{kind}” is unknown to this version of napari-pixcell. "
             "Update napari-pixcell."
         )
-    if kind == "generate":  # later versions may say more of a source
-        source = rest.get("source") or {}
-        rest["source"] = {name: source[name] for name in _SOURCE_FIELDS & set(source)}
+    if kind == "generate":
+        rest["source"] = rest.get("source") or {}
     return from_json(
         KINDS[kind],
         rest,
