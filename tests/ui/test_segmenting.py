@@ -113,7 +113,10 @@ def test_progress_is_shown_and_can_be_cancelled(region, client, qtbot, own_model
     qtbot.waitUntil(lambda: not region.session.busy, timeout=10_000)
     qtbot.wait(60)
     assert region.session.regions.active.layout is None and not section.problem.isVisible()
-    assert not section.segmentation.progress.isVisible() and section.segmentation.segment_button.isEnabled()
+    assert (
+        not section.segmentation.progress.isVisible()
+        and section.segmentation.segment_button.isEnabled()
+    )
 
 
 def test_a_long_file_name_does_not_widen_the_dock(region, qtbot, tmp_path, monkeypatch) -> None:
