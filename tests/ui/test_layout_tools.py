@@ -201,7 +201,8 @@ def test_escape_first_discards_an_outline_then_cancels_the_job(
     ready, tools, qtbot, settle, monkeypatch
 ) -> None:
     stopped = []
-    monkeypatch.setattr(type(ready.session), "cancel_segmenting", lambda _: stopped.append(1))
+    segmentation = type(ready.session.segmentation)
+    monkeypatch.setattr(segmentation, "cancel", lambda _: stopped.append(1))
     ready.session.layouts.set(ready.session.regions.active.number, None)
     choose(tools, ready, "outline")
     overlay = tools.layer._overlays["polygon"]

@@ -41,13 +41,13 @@ def region(ready: PixCellStudio, press) -> PixCellStudio:
 def test_missing_weights_are_offered_for_download(region, qtbot) -> None:
     section = region.layout_
     assert (
-        section.finding.segment_button.isEnabled()
-        and section.finding.method.currentText() == "Built-in"
+        section.segmentation.segment_button.isEnabled()
+        and section.segmentation.method.currentText() == "Built-in"
     )
-    assert not section.finding.diameter.isVisible()
+    assert not section.segmentation.diameter.isVisible()
     choose(region, 1)
     qtbot.wait(60)
-    assert not section.finding.segment_button.isEnabled()
+    assert not section.segmentation.segment_button.isEnabled()
     assert "Cellpose's weights are not installed. Get them" in section.problem.text()
     assert section.action.text() == "Get weights…" and section.action.isVisible()
     click(section.action)
@@ -57,7 +57,7 @@ def test_missing_weights_are_offered_for_download(region, qtbot) -> None:
     manager.close()
     choose(region, 0)
     qtbot.wait(60)
-    assert section.finding.segment_button.isEnabled() and not section.problem.isVisible()
+    assert section.segmentation.segment_button.isEnabled() and not section.problem.isVisible()
 
 
 def test_newly_installed_weights_enable_the_button(region, qtbot, tmp_path, monkeypatch) -> None:
@@ -79,8 +79,8 @@ def test_a_missing_model_file_can_be_replaced(region, qtbot, own_model) -> None:
     click(section.action)
     qtbot.wait(60)
     assert (
-        section.finding.method.currentText() == "tiny"
-        and section.finding.segment_button.isEnabled()
+        section.segmentation.method.currentText() == "tiny"
+        and section.segmentation.segment_button.isEnabled()
     )
 
 
@@ -95,25 +95,28 @@ def test_cancelling_the_file_dialog_changes_nothing(region, qtbot, monkeypatch) 
 def test_progress_is_shown_and_can_be_cancelled(region, client, qtbot, own_model) -> None:
     choose(region, 2)
     section = region.layout_
-    section.finding.diameter.setValue(9)
-    click(section.finding.segment_button)
+    section.segmentation.diameter.setValue(9)
+    click(section.segmentation.segment_button)
     qtbot.waitUntil(lambda: bool(client.segmenting), timeout=10_000)
     request, tell = client.segmenting[0]
     assert request.how.model == str(own_model) and request.how.diameter == 9
     assert request.pixels.shape == (256, 256, 3) and request.mpp == 0.5
-    assert not section.finding.segment_button.isEnabled()
+    assert not section.segmentation.segment_button.isEnabled()
     tell(Progress(1, 4, "Tile 2 of 4"))
     qtbot.wait(100)
     assert section.state.text().startswith("Tile 2 of 4")
-    assert (section.finding.bar.value(), section.finding.bar.maximum()) == (
+    assert (section.segmentation.bar.value(), section.segmentation.bar.maximum()) == (
         1,
         4,
-    ) and section.finding.bar.isVisible()
-    click(section.finding.cancel_button)
+    ) and section.segmentation.bar.isVisible()
+    click(section.segmentation.cancel_button)
     qtbot.waitUntil(lambda: not region.session.busy, timeout=10_000)
     qtbot.wait(60)
     assert region.session.regions.active.layout is None and not section.problem.isVisible()
-    assert not section.finding.progress.isVisible() and section.finding.segment_button.isEnabled()
+    assert (
+        not section.segmentation.progress.isVisible()
+        and section.segmentation.segment_button.isEnabled()
+    )
 
 
 def test_a_long_file_name_does_not_widen_the_dock(region, qtbot, tmp_path, monkeypatch) -> None:
@@ -152,7 +155,7 @@ def test_cells_arrive_on_the_region_that_was_segmented(region, client, qtbot, ow
 def test_only_what_the_user_paints_counts_as_edited(region, qtbot) -> None:
     session, section = region.session, region.layout_
     for _ in range(2):
-        click(section.finding.segment_button)
+        click(section.segmentation.segment_button)
         qtbot.waitUntil(lambda: not session.busy, timeout=20_000)
         qtbot.wait(600)
         assert session.regions.active.layout_source == LayoutSource("builtin")

@@ -139,7 +139,7 @@ def test_a_style_is_saved_renamed_used_and_removed(two, settle, monkeypatch, pre
     assert "Stroma B" in texts(style.choice) and style.choice.currentText() == "Stroma B"
     entry(style.menu(), "Remove “Stroma B”").trigger()
     settle(two)
-    assert style.choice.currentText() == "Region 2" and "is gone" in style.note.text()
+    assert style.choice.currentText() == "Region 2" and "was removed" in style.note.text()
     say(monkeypatch, "  ")
     press(style.save_button)
     assert "needs a name" in style.problem.text() and session.library.all == []
