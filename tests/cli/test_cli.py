@@ -22,8 +22,7 @@ from napari_pixcell.datasets import load_manifest, read_record
 from napari_pixcell.engine.record import SOURCE_TYPE
 from napari_pixcell.folders import cache_folder
 from napari_pixcell.models.families import get_family
-from napari_pixcell.slides import Region, open_slide
-from napari_pixcell.slides.resample import pyramid
+from napari_pixcell.slides import Region, open_slide, resample
 from napari_pixcell.slides.stored_picture import pictures_folder
 from napari_pixcell.studio.session import Session
 
@@ -267,7 +266,7 @@ def test_an_image_too_large_for_memory_is_exported_as_a_slide(
     arguments = ["--region", "1000,900,520,460", "--count", "1", "--steps", "1", "--seed", "5"]
     small = run("generate", cmu_slide, *arguments, "--out", tmp_path / "small")
     monkeypatch.setenv("PIXCELL_PICTURE_MB", "0.5")
-    monkeypatch.setattr(pyramid, "COARSEST", 400)
+    monkeypatch.setattr(resample, "COARSEST", 400)
     large = run("generate", cmu_slide, *arguments, "--out", tmp_path / "large")
     (name,) = large["images"]
     path = tmp_path / "large" / name
@@ -275,7 +274,7 @@ def test_an_image_too_large_for_memory_is_exported_as_a_slide(
     with open_slide(path) as slide:
         assert slide.mpp == 0.5 and len(slide.levels) > 1
         pixels = np.asarray(slide.levels[0])
-        halves = pyramid.pyramid(pixels)[1]
+        halves = resample.pyramid(pixels)[1]
         np.testing.assert_array_equal(np.asarray(slide.levels[1]), halves)
     np.testing.assert_array_equal(pixels, imread_png(tmp_path / "small" / small["images"][0]))
     again = run("rerun", path, "--out", tmp_path / "again")

@@ -142,5 +142,5 @@ def test_a_variation_without_room_is_reported(run, tmp_path: Path) -> None:
     outlines = run("layout", "vary", SAMPLE_CELLS / "coco.json", "--out", tmp_path / "c.tif")
     assert "coco.json has outlines, not labels. Convert it first" in outlines["error"]
     wrong = run("layout", "vary", tmp_path / "full.tif", "--out", tmp_path / "c.tif", "--drop", 2)
-    assert wrong["code"] == 1 and "The share of cells to drop is 200%" in wrong["error"]
+    assert wrong["code"] == 1 and "The share of cells to drop is 200 %" in wrong["error"]
     assert not (tmp_path / "c.tif").exists()

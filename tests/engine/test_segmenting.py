@@ -379,7 +379,7 @@ def _change(change: Any) -> Any:
     [
         (
             lambda path, _: path.write_bytes(b"PK no model"),
-            "bad is missing or damaged. Choose a file trained with Cellpose 4",
+            "could run code, so it was not opened. Choose a file trained with Cellpose 4",
         ),
         (lambda path, _: torch.save([1], path), "something other than named tensors. Choose a"),
         (

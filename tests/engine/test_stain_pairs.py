@@ -112,7 +112,7 @@ def test_pairs_of_unequal_small_or_unreadable_images_are_refused(folders) -> Non
     with pytest.raises(PixCellError, match="150 × 100 µm, less than one tile of 128 µm"):
         read_pair(StainPair(small, small), DEMO)
     (he / "b.png").write_text("no picture")
-    with pytest.raises(PixCellError, match=r"“b\.png” is not a slide or picture that can be read"):
+    with pytest.raises(PixCellError, match=r"“b\.png” is not a readable slide or image"):
         read_pair(StainPair(he / "b.png", large), DEMO)
 
 

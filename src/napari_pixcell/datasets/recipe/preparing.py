@@ -112,7 +112,7 @@ def is_of(dataset: Dataset, recipe: DatasetRecipe) -> bool:
     description, path = dataset.description, private_folder(dataset.description) / RECIPE
     if description.plan is not None and path.exists():
         begun = json.loads(path.read_bytes())
-        return bool(begun == json.loads(json.dumps(recipe.to_dict()), private=True))
+        return bool(begun == json.loads(json.dumps(recipe.to_dict())))
     return (description.name, description.family) == (recipe.name, recipe.family)
 
 
