@@ -37,7 +37,7 @@ def test_a_stain_is_trained_from_the_dock(
     assert panel.train_button.text() == "Train my-her2" and panel.train_button.isEnabled()
     assert ready.minimumSizeHint().width() <= 360
     press(panel.train_button)
-    ((request, tell),) = client.teaching
+    ((request, tell),) = client.trainings
     assert (request.family, request.lora_steps, request.aligned) == ("demo", 1000, False)
     tell(Progress(50, 3000, "Step 50 of 3,000 · held-out error 0.61, best 0.61"))
     settle(ready)
