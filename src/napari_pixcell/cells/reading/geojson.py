@@ -143,7 +143,9 @@ def _polygons(geometry: Any) -> tuple[list[Any], str]:
 def _is_ring(values: Any) -> bool:
     """Whether a value is a list of points, not of rings."""
     point = values[0] if isinstance(values, list) and values else None
-    return len(values) > 2 and isinstance(point, list) and point[:1] != [] and _is_number(point[0])
+    if not isinstance(point, list) or not point or len(values) < 3:
+        return False
+    return isinstance(point[0], int | float)
 
 
 def _list(value: Any) -> list[Any]:

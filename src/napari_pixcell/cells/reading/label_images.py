@@ -32,7 +32,6 @@ MICRONS = {"µm": 1.0, "μm": 1.0, "um": 1.0, "micron": 1.0, "nm": 1e-3, "mm": 1
 PER_CM = 3  # in TIFF
 DEFLATE = 8  # in TIFF
 LOSSY_COMPRESSIONS = (6, 7)  # JPEG in TIFF
-LAYOUT_MARK = "napari-pixcell layout"  # in the description of our label images
 FEW = 4  # channels
 PICTURE_FORMATS = ("PNG", "BMP", "GIF", "JPEG", "WEBP", "PPM")
 LARGEST_TILE = 2**26  # bytes
@@ -266,7 +265,7 @@ def _is_ours(file: Any, values: NDArray[Any]) -> bool:
     Those of early versions have no mark. They state the pixel size per centimetre.
     """
     page = file.pages.first
-    if LAYOUT_MARK in (file.ome_metadata or page.description or ""):
+    if limits.LAYOUT_MARK in (file.ome_metadata or page.description or ""):
         return True
     unit = page.tags.get("ResolutionUnit")
     return (
