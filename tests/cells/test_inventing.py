@@ -328,7 +328,7 @@ def test_a_layout_like_another_on_the_command_line(tmp_path: Path, capsys, share
     [
         (("--size", "big"), "The size “big” is not two numbers. Use WIDTHxHEIGHT"),
         (("--size", "64x64", "--clustering", "3"), "The clustering is 3. Choose one from 0 to 1"),
-        (("--size", "64x64", "--like", "no.tif"), "no.tif does not exist. Check its path"),
+        (("--size", "64x64", "--like", "no.tif"), "“no.tif” does not exist. Check its name"),
         (("--size", "64x64", "--density-map", "bad.png"), "bad.png cannot be read as an image"),
     ],
 )

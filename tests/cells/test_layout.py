@@ -103,7 +103,7 @@ def test_images_that_are_not_masks_are_explained(tmp_path: Path, values, sentenc
 
 def test_unreadable_files_are_explained(tmp_path: Path) -> None:
     path = tmp_path / "m.tif"
-    with pytest.raises(PixCellError, match=r"m\.tif does not exist"):
+    with pytest.raises(PixCellError, match=r"“m\.tif” does not exist"):
         read_layout(path, (32, 32))
     path.write_text("nothing")
     with pytest.raises(PixCellError, match=r"m\.tif cannot be read as a label image"):

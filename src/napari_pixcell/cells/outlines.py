@@ -16,6 +16,7 @@ from napari_pixcell.cells.layout import Report
 
 PIXELS_AT_ONCE = 4_000_000  # drawn together, to bound memory
 OUTSIDE = "outside of the region"
+LONGEST_SLIVER = 65_536  # px of the box of a cell without a pixel centre
 FAR = 1e9  # px; larger coordinates are clipped to this
 CUT = 0.5  # px beyond the edge from which a cell counts as cut, because sizes are rounded
 
@@ -257,7 +258,11 @@ def rasterise(
             pixels = _expanded((row * width + start)[some], length[some])
             labels.ravel()[pixels] = np.repeat(batch[cell[some]] + 1, length[some])
     tiny = order[~holds_centre[order]]
-    inside = _place_tiny(labels, tiny, outlines.polygons[tiny], origin, factor)
+    inside = np.zeros(len(tiny), bool)
+    boxes = np.clip(np.diff(bounds[tiny], axis=1)[:, 0], 1, max(shape)).prod(axis=1)
+    for some in _groups(16 * np.minimum(boxes, LONGEST_SLIVER)):
+        shapes = outlines.polygons[tiny[some]]
+        inside[some] = _place_tiny(labels, tiny[some], shapes, origin, factor)
     got = np.zeros(len(outlines) + 1, np.int64)
     for part in np.array_split(labels.ravel(), labels.size // PIXELS_AT_ONCE + 1):
         got += np.bincount(part, minlength=len(got))
@@ -351,6 +356,12 @@ def _place_tiny(
     shapes = shapely.transform(polygons, lambda xy: (xy - origin) * factor)
     box = np.clip(shapely.bounds(shapes), -1, np.tile((width, height), 2) + 1)
     low, high = np.floor(box[:, :2]).astype(np.int64), np.ceil(box[:, 2:]).astype(np.int64)
+    # Of a long sliver, the part around its middle is enough.
+    long = (high - low).prod(axis=1) > LONGEST_SLIVER
+    if long.any():
+        middle = shapely.get_coordinates(shapely.point_on_surface(shapes[long]))
+        middle = np.floor(np.clip(middle, -2, np.array((width, height)) + 1)).astype(np.int64)
+        low[long], high[long] = middle, middle + 1
     columns, rows = np.maximum(high - low, 1).T
     cell = np.repeat(np.arange(len(shapes)), rows * columns)
     pixel = _expanded(np.zeros(len(shapes), np.int64), rows * columns)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pixcell.cells.outlines import Outlines, outlines_of
+from napari_pixcell.cells.reading.limits import LAYOUT_MARK
 from napari_pixcell.errors import PixCellError
+from napari_pixcell.files import Write, write_whole
 
 FORMATS = (".geojson", ".geojson.gz", "_seg.npy", ".tif")
 CORNER, UNSCALED = (0.0, 0.0), (1.0, 1.0)
@@ -31,6 +33,24 @@ def check_export(path: Path) -> None:
             f"The format of {path.name} is unknown. Name it name.geojson, name.geojson.gz, "
             "name_seg.npy or name.tif."
         )
+
+
+def files_of(path: Path) -> list[Path]:
+    """Return the files that :func:`export_layout` writes for a name."""
+    if not path.name.lower().endswith("_seg.npy"):
+        return [path]
+    return [path, path.with_name(f"{path.name[: -len('_seg.npy')]}_masks.tif")]
+
+
+def _write(path: Path, write: Write) -> None:
+    """Write a file whole or not at all; raise PixCellError if that fails."""
+    try:
+        write_whole(path, write)
+    except OSError as error:
+        raise PixCellError(
+            f"{path.name} cannot be written: {error.strerror or error}. Free some space, or choose "
+            "another folder."
+        ) from error
 
 
 def export_layout(
@@ -60,7 +80,7 @@ def export_layout(
     Raises
     ------
     PixCellError
-        If the format is unknown.
+        If the format is unknown, or a file cannot be written.
     """
     check_export(path)
     name = path.name.lower()
@@ -87,9 +107,12 @@ def write_geojson(
         Corner of the outlines in level-0 pixels.
     scale : float or (x, y)
         Level-0 pixels per pixel of the outlines.
-    """
-    import shapely
 
+    Raises
+    ------
+    PixCellError
+        If the file cannot be written.
+    """
     factor = tuple(np.broadcast_to(np.asarray(scale, float), 2))
     if factor != (1, 1) or tuple(origin) != (0, 0):
         outlines = outlines.moved((factor[0], factor[1]), origin)
@@ -100,17 +123,31 @@ def write_geojson(
         value = {"objectType": "cell", "classification": style}
         properties[name] = json.dumps(value, ensure_ascii=False)
     path = Path(path)
-    with gzip.open(path, "wb", 6) if path.suffix == ".gz" else path.open("wb") as file:
-        before = '{"type": "FeatureCollection", "features": [\n'
-        shapes = shapely.to_geojson(outlines.polygons)
-        for shape, name in zip(shapes.tolist(), outlines.classes.tolist(), strict=True):
-            line = (
-                f'{before}{{"type": "Feature", "id": "{uuid.uuid4()}", "geometry": {shape}, '
-                f'"properties": {properties[name]}}}'
-            )
-            file.write(line.encode())
-            before = ",\n"
-        file.write(b"\n]}\n" if len(outlines) else f"{before}]}}\n".encode())
+
+    def write(part: Path) -> None:
+        with part.open("wb") as raw:
+            if path.suffix == ".gz":
+                with gzip.GzipFile("", "wb", 6, raw) as file:
+                    file.writelines(_lines(outlines, properties))
+            else:
+                raw.writelines(_lines(outlines, properties))
+
+    _write(path, write)
+
+
+def _lines(outlines: Outlines, properties: Mapping[str, str]) -> Iterator[bytes]:
+    import shapely
+
+    before = '{"type": "FeatureCollection", "features": [\n'
+    shapes = shapely.to_geojson(outlines.polygons)
+    for shape, name in zip(shapes.tolist(), outlines.classes.tolist(), strict=True):
+        line = (
+            f'{before}{{"type": "Feature", "id": "{uuid.uuid4()}", "geometry": {shape}, '
+            f'"properties": {properties[name]}}}'
+        )
+        yield line.encode()
+        before = ",\n"
+    yield b"\n]}\n" if len(outlines) else f"{before}]}}\n".encode()
 
 
 def write_labels(
@@ -130,12 +167,18 @@ def write_labels(
         Pixel size in µm, stored in the file.
     classes : mapping, optional
         Class name of each label, stored in the image description; not possible in OME-TIFF.
+
+    Raises
+    ------
+    PixCellError
+        If the file cannot be written.
     """
     from tifffile import imwrite
 
     path, options = Path(path), dict[str, Any]()
+    # The mark tells a layout of one cell from a mask.
     if path.name.lower().endswith((".ome.tif", ".ome.tiff")):
-        options["metadata"] = {"axes": "YX"}
+        options |= {"ome": True, "metadata": {"axes": "YX", "Description": LAYOUT_MARK}}
         if mpp is not None:
             options["metadata"] |= {f"PhysicalSize{axis}": mpp for axis in "XY"}
             options["metadata"] |= {f"PhysicalSize{axis}Unit": "µm" for axis in "XY"}
@@ -143,10 +186,9 @@ def write_labels(
         options["metadata"] = None
         if mpp is not None:
             options |= {"resolution": (1e4 / mpp, 1e4 / mpp), "resolutionunit": "CENTIMETER"}
-        if classes:
-            names = {str(number): name for number, name in classes.items()}
-            options["description"] = json.dumps({"classes": names})
-    imwrite(path, _smallest(labels), compression="zlib", **options)
+        names = {str(number): name for number, name in (classes or {}).items()}
+        options["description"] = json.dumps({"type": LAYOUT_MARK, "classes": names})
+    _write(path, lambda part: imwrite(part, _smallest(labels), compression="zlib", **options))
 
 
 def write_cellpose(
@@ -167,7 +209,7 @@ def write_cellpose(
     Raises
     ------
     PixCellError
-        If the name does not end in ``_seg.npy``.
+        If the name does not end in ``_seg.npy``, or a file cannot be written.
     """
     from skimage.segmentation import find_boundaries
 
@@ -188,8 +230,13 @@ def write_cellpose(
     }
     if image is not None:
         content["img"] = image
-    np.save(path, np.array(content, object), allow_pickle=True)
-    flat = path.with_name(f"{stem}_masks.tif")
+
+    def write(part: Path) -> None:
+        with part.open("wb") as file:  # numpy would append .npy to a name
+            np.save(file, np.array(content, object), allow_pickle=True)
+
+    path, flat = files_of(path)
+    _write(path, write)
     write_labels(flat, masks)
     return path, flat
 

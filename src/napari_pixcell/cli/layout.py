@@ -39,6 +39,7 @@ READING = cli.group(
     cli.flag("--split-touching", "split touching cells of a black and white mask"),
     cli.argument("--image", default="", metavar="NAME", help="image in a COCO file of several"),
 )
+FORCE = cli.flag("--force", "replace files that exist")
 
 
 def layout_options(words: str) -> cli.Option:
@@ -92,11 +93,13 @@ def _read(
     cli.region(),
     READING,
     cli.OUT_LABELS,
+    FORCE,
 )
 def import_layout(options: cli.Options) -> cli.Result:
     """Convert a file of cells to the layout of a region."""
     from napari_pixcell.cells import write_labels
 
+    _check_target(options)
     chosen = chosen_region(options)
     labels, classes, report = _read(options, options.file, chosen)
     write_labels(options.out, labels, chosen.family.mpp, classes)
@@ -115,6 +118,7 @@ def import_layout(options: cli.Options) -> cli.Result:
     cli.path("out", "OUT", "name.geojson, name.geojson.gz, name_seg.npy or name.tif"),
     cli.path("--slide", "SLIDE", "slide of the layout"),
     cli.region(required=False),
+    FORCE,
 )
 def export(options: cli.Options) -> cli.Result:
     """Write a layout for QuPath or Cellpose, or as a label image."""
@@ -122,6 +126,7 @@ def export(options: cli.Options) -> cli.Result:
     from napari_pixcell.cells.writing import check_export
 
     check_export(options.out)
+    _check_target(options)
     file = read_cells(options.labels)
     labels, mpp = file.labels, file.mpp
     if labels is None:
@@ -142,6 +147,19 @@ def export(options: cli.Options) -> cli.Result:
         position["image"] = lambda: chosen.slide.read(box, chosen.family.mpp)
     written = export_layout(options.out, labels, mpp, file.classes, **position)
     return {"written": [str(path) for path in written], "cells": count_cells(labels)}
+
+
+def _check_target(options: cli.Options) -> None:
+    """Raise PixCellError if a file to write exists, unless ``--force`` is given."""
+    from napari_pixcell.cells.writing import files_of
+
+    for path in files_of(options.out):
+        if path.is_dir():
+            raise PixCellError(f"{path.name} is a folder. Add the name of a file.")
+        if path.exists() and not options.force:
+            raise PixCellError(
+                f"{path.name} exists. Choose another name, or add --force to replace it."
+            )
 
 
 def _holds_outlines(path: Path) -> PixCellError:
@@ -168,12 +186,14 @@ def _recipe_options(parser: cli.Parser) -> None:
     _recipe_options,
     cli.number("--seed", Recipe.seed, "seed of the layout"),
     cli.path("--density-map", "IMAGE", "greyscale of any size: white is full density, black empty"),
+    FORCE,
 )
 def invent(options: cli.Options) -> cli.Result:
     """Invent a layout from the density, size, shape and clustering of its nuclei."""
     from napari_pixcell.cells import invent as invent_layout
     from napari_pixcell.cells import write_labels
 
+    _check_target(options)
     given = {field: getattr(options, field) for _, field, _ in RECIPE_OPTIONS}
     given = {field: value for field, value in given.items() if value is not None}
     recipe = replace(_recipe(options), seed=options.seed, **given)
@@ -232,12 +252,14 @@ def _density_map(path: Path) -> NDArray[np.float64]:
     cli.number("--seed", 0, "seed of the variation"),
     cli.argument("--mpp", type=float, metavar="UM", help="pixel size; default: the file's, or 0.5"),
     cli.OUT_LABELS,
+    FORCE,
 )
 def vary(options: cli.Options) -> cli.Result:
     """Vary a layout: shift its cells, leave some out, add others."""
     from napari_pixcell.cells import read_cells, write_labels
     from napari_pixcell.cells import vary as vary_layout
 
+    _check_target(options)
     file = read_cells(options.labels)
     if file.labels is None:
         raise _holds_outlines(options.labels)

@@ -68,7 +68,7 @@ class _Array:
 
     def array(self, name: str) -> NDArray[Any]:
         shape, dtype, fortran, data = self.state
-        limits.check_pixels(name, shape)
+        limits.check_pixels(name, shape, dtype.dtype().itemsize)
         flat = np.frombuffer(data, dtype.dtype())
         return flat.reshape(shape, order="F" if fortran else "C")
 
@@ -83,12 +83,15 @@ def _nothing(*ignored: Any) -> None:
     """Stand-in for numpy scalars and paths, which are not needed."""
 
 
-class _Unpickler(pickle.Unpickler):
-    """Unpickler that knows stand-ins for numpy arrays and nothing else that can be called."""
+class _Unpickler(pickle._Unpickler):
+    """Unpickler that knows stand-ins for numpy arrays and nothing else that can be called.
+
+    It is the one in Python, because the one in C reserves whatever memory a file claims to need.
+    """
 
     def __init__(self, file: IO[bytes], name: str) -> None:
         super().__init__(file)
-        self.name = name
+        self.name, self.encoded = name, 0
 
     def find_class(self, module: str, name: str) -> Any:
         """Return the stand-in for a name in the file, or raise PixCellError."""
@@ -99,7 +102,7 @@ class _Unpickler(pickle.Unpickler):
         if module in NUMERIC and name == "_frombuffer":
             return _from_buffer
         if (module, name) == ("_codecs", "encode"):
-            return _encoded
+            return self._encode
         if module.split(".")[0] == "pathlib" and name.endswith("Path"):
             return _nothing
         raise PixCellError(
@@ -107,9 +110,9 @@ class _Unpickler(pickle.Unpickler):
             "masks in Cellpose as TIFF or PNG."
         )
 
-
-def _encoded(text: str, coding: str) -> bytes:
-    """Return bytes, which pickles of Python 2's protocol store as text."""
-    if coding != "latin1":
-        raise ValueError("an unusual encoding")
-    return text.encode(coding)
+    def _encode(self, text: str, coding: str) -> bytes:
+        """Return bytes, which pickles of Python 2's protocol store as text."""
+        self.encoded += len(text)
+        if coding != "latin1" or self.encoded > limits.MOST_DECODED:
+            raise ValueError("an unusual encoding")
+        return text.encode(coding)

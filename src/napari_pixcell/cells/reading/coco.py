@@ -1,7 +1,8 @@
-"""COCO annotations: polygons and run-length masks."""
+"""COCO annotations and results: polygons and run-length masks."""
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
@@ -10,14 +11,17 @@ import shapely
 from numpy.typing import NDArray
 
 from napari_pixcell.cells.outlines import outlines_of
-from napari_pixcell.cells.reading import limits
 from napari_pixcell.cells.reading.gathering import BROKEN, FLAT, SHAPELESS, CellsFile, Gatherer
 from napari_pixcell.cells.reading.json_stream import items, open_json
+from napari_pixcell.cells.reading.runs import runs_of
 from napari_pixcell.errors import PixCellError
 
 TRACED_AT_ONCE = 256  # run-length masks
 NAMES_SHOWN = 5
-MOST_DECODED = 50_000_000_000  # px of all run-length masks together; takes some minutes
+MOST_UNPACKED = 20_000_000_000  # px of all run-length masks together; takes some minutes
+UNLISTED = "of images that the file does not list"
+MISFIT = "of another size than the image"
+Shape = tuple[int, int]
 
 
 def read_coco(path: Path, image: str = "") -> CellsFile:
@@ -37,23 +41,60 @@ def read_coco(path: Path, image: str = "") -> CellsFile:
         images = [value for value in items(file, "images.item") if isinstance(value, dict)]
     with open_json(path) as file:
         names = {
-            value.get("id"): str(value.get("name", ""))
+            _key(value.get("id")): str(value.get("name", ""))
             for value in items(file, "categories.item")
             if isinstance(value, dict)
         }
-    chosen = _choose(path.name, images, image)
-    shape = _shape(chosen)
-    gatherer, runs = Gatherer(), _Runs()
+    return _read(path, "annotations.item", images, names, image)
+
+
+def read_coco_results(path: Path, image: str = "") -> CellsFile:
+    """Read COCO results, a list of annotations without images; see :func:`read_coco`.
+
+    Its images have numbers instead of names, and its categories become “class 1”.
+    """
     with open_json(path) as file:
-        for value in items(file, "annotations.item"):
+        found = Counter(
+            _key(value.get("image_id")) for value in items(file, "item") if isinstance(value, dict)
+        )
+    images = [{"id": one, "file_name": one} for one in found if one]
+    return _read(path, "item", images, {}, image)
+
+
+def _read(
+    path: Path, prefix: str, images: list[dict[str, Any]], names: dict[str, str], image: str
+) -> CellsFile:
+    chosen = _choose(path.name, images, image)
+    listed = {_key(one.get("id")) for one in images}
+    wanted = None if chosen is None else _key(chosen.get("id"))
+    gatherer, runs = Gatherer(), _Runs(path.name, _shape(chosen))
+    with open_json(path) as file:
+        for value in items(file, prefix):
             if not isinstance(value, dict):
                 gatherer.drop(BROKEN)
-            elif chosen is None or value.get("image_id") == chosen.get("id"):
-                _take(gatherer, runs, value, names.get(value.get("category_id"), ""))
+                continue
+            owner = _key(value.get("image_id"))
+            if wanted is None or owner == wanted:
+                category = _key(value.get("category_id"))
+                _take(gatherer, runs, value, names.get(category, category and f"class {category}"))
+            elif owner not in listed:
+                gatherer.drop(UNLISTED)
             if len(runs.masks) >= TRACED_AT_ONCE:
                 gatherer.add_shapes(*runs.trace())
     gatherer.add_shapes(*runs.trace())
-    return gatherer.finish(path.name, shape)
+    return gatherer.finish(path.name, runs.shape)
+
+
+def _key(value: Any) -> str:
+    """Return a number or text that identifies an image or category as text, or "".
+
+    Files state the same number as 1, 1.0, "1" and [1].
+    """
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return str(value) if isinstance(value, int | float | str) else ""
 
 
 def _choose(file: str, images: list[dict[str, Any]], wanted: str) -> dict[str, Any] | None:
@@ -62,7 +103,7 @@ def _choose(file: str, images: list[dict[str, Any]], wanted: str) -> dict[str, A
     fitting = [one for one in images if wanted and _stem(one.get("file_name")) == _stem(wanted)]
     if len(fitting) == 1:
         return fitting[0]
-    shown = ", ".join(_name(one.get("file_name")) for one in images[:NAMES_SHOWN])
+    shown = ", ".join(_name(one.get("file_name"))[:80] for one in images[:NAMES_SHOWN])
     more = f" and {len(images) - NAMES_SHOWN:,} more" if len(images) > NAMES_SHOWN else ""
     raise PixCellError(
         f"{file} has the cells of {len(images):,} images ({shown}{more}). Choose one of them."
@@ -77,7 +118,7 @@ def _stem(value: Any) -> str:
     return PurePosixPath(_name(value)).stem.lower()
 
 
-def _shape(image: dict[str, Any] | None) -> tuple[int, int] | None:
+def _shape(image: dict[str, Any] | None) -> Shape | None:
     try:
         height, width = int((image or {})["height"]), int((image or {})["width"])
     except (KeyError, TypeError, ValueError, OverflowError):
@@ -95,52 +136,54 @@ def _take(gatherer: Gatherer, runs: _Runs, value: dict[str, Any], name: str) -> 
     if not isinstance(shape, list) or not shape:
         gatherer.drop(SHAPELESS)
         return
+    if isinstance(shape[0], int | float) or _are_points(shape):
+        shape = [shape]
     try:
         rings = [np.asarray(flat, np.float64).reshape(-1, 2) for flat in shape]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         gatherer.drop(BROKEN)
         return
     gatherer.add([[ring] for ring in rings], name)
 
 
-class _Runs:
-    """Run-length masks, decoded by pycocotools and traced together."""
+def _are_points(values: list[Any]) -> bool:
+    return len(values) > 2 and all(isinstance(one, list) and len(one) == 2 for one in values)
 
-    def __init__(self) -> None:
+
+class _Runs:
+    """Run-length masks, decoded and traced together.
+
+    Parameters
+    ----------
+    name : str
+        Name of the file.
+    shape : (height, width), optional
+        Size of the image; by default that of the first mask.
+    """
+
+    def __init__(self, name: str, shape: Shape | None) -> None:
+        self.name, self.shape = name, shape
         self.masks: list[tuple[NDArray[np.uint8], int, int, str]] = []  # crop, left, top, class
-        self.decoded = 0
+        self.unpacked = 0
 
     def add(self, value: dict[str, Any], name: str) -> str:
         """Decode a mask; return the reason if that fails, else an empty string."""
-        from pycocotools import mask
-
         try:
-            height, width = (int(n) for n in value["size"])
-            limits.check_pixels("A run-length mask", (height, width))
-            self.decoded += height * width
-            if self.decoded > MOST_DECODED:
-                raise PixCellError(
-                    "The run-length masks are too large to decode. Export polygons instead."
-                )
-            counts = value["counts"]
-            if isinstance(counts, list):
-                counts = [int(n) for n in counts]
-                if min(counts) < 0 or sum(counts) != height * width:
-                    return BROKEN
-                runs = mask.frPyObjects({"size": [height, width], "counts": counts}, height, width)
-            else:
-                runs = {"size": [height, width], "counts": str(counts).encode()}
-            full = mask.decode(runs)
-            if full.max(initial=0) > 1 or int(full.sum(dtype=np.int64)) != int(mask.area(runs)):
-                return BROKEN  # shorter than the picture
+            run = runs_of(value)
         except (KeyError, TypeError, ValueError, OverflowError):
             return BROKEN
-        rows, columns = np.flatnonzero(full.any(axis=1)), np.flatnonzero(full.any(axis=0))
-        if not len(rows):
+        self.shape = self.shape or run.size
+        if run.size != self.shape:
+            return MISFIT
+        if not len(run.starts):
             return FLAT
-        top, left = int(rows[0]), int(columns[0])
-        crop = full[top : rows[-1] + 1, left : columns[-1] + 1].copy()
-        self.masks.append((crop, left, top, name))
+        self.unpacked += run.pixels
+        if self.unpacked > MOST_UNPACKED:
+            raise PixCellError(
+                f"The run-length masks of {self.name} are too large to decode. Export polygons "
+                "instead."
+            )
+        self.masks.append((*run.crop(), name))
         return ""
 
     def trace(self) -> tuple[NDArray[Any], list[str]]:

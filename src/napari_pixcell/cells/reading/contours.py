@@ -22,6 +22,15 @@ def read_hovernet(path: Path, prefix: str) -> CellsFile:
     return gatherer.finish(path.name)
 
 
+def read_hovernet_list(path: Path) -> CellsFile:
+    """Read ``{"nuc": [{"contour": …, "type": …}]}``."""
+    gatherer = Gatherer(on_centres=True)
+    with open_json(path) as file:
+        for value in items(file, "nuc.item"):
+            _add_cell(gatherer, value, {})
+    return gatherer.finish(path.name)
+
+
 def read_cellvit(path: Path) -> CellsFile:
     """Read ``{"type_map": {"1": "Neoplastic"}, "cells": [{"contour": …, "type": 1}]}``."""
     gatherer = Gatherer(on_centres=True)

@@ -13,13 +13,17 @@ from numpy.typing import NDArray
 
 from napari_pixcell.cells.layout import Report
 from napari_pixcell.cells.outlines import Outlines, outlines_of, united
+from napari_pixcell.cells.reading.repairing import made_valid, without_repeats
 from napari_pixcell.errors import PixCellError
 
 AT_ONCE = 20_000  # cells built together, to bound memory
 FARTHEST = 1e8  # px from the corner of a slide; no slide is this large
 BROKEN, FLAT, SHAPELESS = "with broken coordinates", "without area", "without a shape"
 AROUND = "of annotations around cells"
+ELSEWHERE = "on other planes or at other times"
 REPAIRED = "repaired where their outline crossed itself"
+Plane = tuple[int, int]  # z and t
+FIRST_PLANE: Plane = (0, 0)
 Ring = Any  # a sequence of (x, y), as in JSON
 Polygons = Sequence[Sequence[Ring]]  # each of them a shell and its holes
 
@@ -80,6 +84,7 @@ class Gatherer:
         self._shapes: list[NDArray[Any]] = []
         self._names: list[str] = []
         self._around: list[bool] = []
+        self._planes: list[Plane] = []
         self._points: list[NDArray[np.float64]] = []
         self._polygon_of_ring: list[int] = []
         self._cell_of_polygon: list[int] = []
@@ -89,7 +94,9 @@ class Gatherer:
         """Count objects that are left out."""
         self.dropped[why] += count
 
-    def add(self, polygons: Polygons, name: str = "", around: bool = False) -> None:
+    def add(
+        self, polygons: Polygons, name: str = "", around: bool = False, plane: Plane = FIRST_PLANE
+    ) -> None:
         """Add a cell.
 
         Parameters
@@ -100,10 +107,12 @@ class Gatherer:
             Class name.
         around : bool
             Whether it is an annotation, which counts as a cell only if the file has no other cells.
+        plane : (z, t)
+            Of several planes, the one with most cells is read.
         """
         try:
             rings = [[_ring(ring) for ring in polygon] for polygon in polygons if polygon]
-        except (TypeError, ValueError):  # not pairs of numbers
+        except (TypeError, ValueError, OverflowError):  # not pairs of numbers
             self.drop(BROKEN)
             return
         parts = [
@@ -121,6 +130,7 @@ class Gatherer:
             self._polygon_of_ring += [polygon] * len(part)
         self._names.append(name)
         self._around.append(around)
+        self._planes.append(plane)
         self._waiting += 1
         if self._waiting >= AT_ONCE:
             self._build()
@@ -131,6 +141,7 @@ class Gatherer:
         self._shapes.append(shapes)
         self._names += names
         self._around += [False] * len(shapes)
+        self._planes += [FIRST_PLANE] * len(shapes)
 
     def finish(self, file: str, shape: tuple[int, int] | None = None) -> CellsFile:
         """Return the cells of a file, in an image of (height, width) px if given.
@@ -149,6 +160,9 @@ class Gatherer:
         if (keep & ~around).any():
             self.drop(AROUND, int(np.count_nonzero(keep & around)))
             keep &= ~around
+        elsewhere = keep & ~self._on_fullest_plane(keep)
+        self.drop(ELSEWHERE, int(np.count_nonzero(elsewhere)))
+        keep &= ~elsewhere
         report = Report(int(np.count_nonzero(keep)), self.dropped, self.changed)
         if not report.read:
             found = ", ".join(f"{count:,} {why}" for why, count in report.dropped.items())
@@ -158,6 +172,13 @@ class Gatherer:
             )
         outlines = Outlines(shapes[keep], names[keep])
         return CellsFile(file, report, outlines=outlines, shape=shape)
+
+    def _on_fullest_plane(self, among: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        counts = Counter(plane for plane, one in zip(self._planes, among, strict=True) if one)
+        if len(counts) < 2:
+            return among
+        fullest = min(counts, key=lambda plane: (-counts[plane], plane))
+        return np.array([plane == fullest for plane in self._planes], bool)
 
     def _build(self) -> None:
         if not self._waiting:
@@ -173,8 +194,9 @@ class Gatherer:
 
     def _repaired(self, shapes: NDArray[Any]) -> NDArray[Any]:
         bad = np.flatnonzero(~shapely.is_valid(shapes))
-        mended = shapely.make_valid(shapes[bad], method="structure", keep_collapsed=False)
+        mended, crowded = made_valid(shapes[bad])
         if self.on_centres:  # outlines of thin cells that run there and back are valid
+            shapes[bad[crowded]] = mended[crowded]
             thin = shapely.buffer(shapely.boundary(shapes[bad]), 0.5, quad_segs=2)
             shapes = shapely.buffer(shapes, 0.5, quad_segs=2)
             shapes[bad] = shapely.union(shapely.buffer(mended, 0.5, quad_segs=2), thin)
@@ -194,10 +216,10 @@ def _ring(values: Ring) -> NDArray[np.float64]:
         if points.size:
             raise ValueError("not pairs of finite numbers")
         return np.empty((0, 2))
-    return _closed(points[:, :2])
+    return closed(without_repeats(closed(points[:, :2])))
 
 
-def _closed(points: NDArray[np.float64]) -> NDArray[np.float64]:
+def closed(points: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return a closed ring; a point or a line becomes one without area."""
     while len(points) and (len(points) < 4 or (points[0] != points[-1]).any()):
         points = np.concatenate((points, points[:1]))

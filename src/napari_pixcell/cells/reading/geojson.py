@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+import json
+import re
+from ast import literal_eval
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from napari_pixcell.cells.reading.gathering import BROKEN, SHAPELESS, CellsFile, Gatherer
+from napari_pixcell.cells.reading.gathering import (
+    BROKEN,
+    FIRST_PLANE,
+    SHAPELESS,
+    CellsFile,
+    Gatherer,
+    Plane,
+)
 from napari_pixcell.cells.reading.json_stream import items, open_json
 
-NOT_CELLS = {"tma_core": "of TMA cores", "tile": "of tiles", "root": "of whole slides"}
+NOT_CELLS = {"tmacore": "of TMA cores", "tile": "of tiles", "root": "of whole slides"}
+KINDS = ("annotation", "detection", "cell", *NOT_CELLS)
+NO_LETTER = re.compile("[^a-z]")
+CLASS_KEYS = ("classification", "type_str", "class")  # of QuPath and others
+LONGEST_CLASS = 1000  # characters of a class that was written as the text of an object
 LINES = ("Point", "MultiPoint", "LineString", "MultiLineString")
 LINES_WORDS = "lines or points"
 
@@ -28,8 +43,48 @@ def read_geojson(path: Path, prefix: str) -> CellsFile:
     gatherer = Gatherer()
     with open_json(path) as file:
         for value in items(file, prefix):
-            _add_feature(gatherer, value)
+            for one in _with_children(value):
+                _add_feature(gatherer, one)
     return gatherer.finish(path.name)
+
+
+def _with_children(value: Any) -> Iterator[Any]:
+    """Iterate over an object of QuPath's hierarchy and all those inside it."""
+    yield value
+    if isinstance(value, dict):
+        inside = _list(value.get("childObjects")) or _list(_properties(value).get("childObjects"))
+        for child in inside:
+            yield from _with_children(child)
+
+
+def _properties(value: dict[str, Any]) -> dict[str, Any]:
+    properties = value.get("properties")
+    return properties if isinstance(properties, dict) else {}
+
+
+def _kind(value: dict[str, Any], properties: dict[str, Any]) -> str:
+    """Return the type of a QuPath object, one of ``KINDS``, or "".
+
+    It is written as ``tmaCore``, ``tma_core`` or ``TMA core``. QuPath 0.2 has the name of a Java
+    class as the id: ``TMACoreObject``, ``PathCellObject``.
+    """
+    names = properties.get("objectType"), properties.get("object_type"), value.get("id")
+    for name in names:
+        if isinstance(name, str):
+            kind = NO_LETTER.sub("", name.lower()).removeprefix("path").removesuffix("object")
+            if kind in KINDS:
+                return kind
+    return ""
+
+
+def _plane(geometry: Any) -> Plane:
+    """Return the plane (z, t) that QuPath writes with a geometry."""
+    plane = geometry.get("plane") if isinstance(geometry, dict) else None
+    if not isinstance(plane, dict):
+        return FIRST_PLANE
+    z, t = (plane.get(axis, 0) for axis in "zt")
+    whole = all(isinstance(n, int | float) and abs(n) < 2**31 for n in (z, t))
+    return (int(z), int(t)) if whole else FIRST_PLANE
 
 
 def _add_feature(gatherer: Gatherer, value: Any) -> None:
@@ -38,10 +93,9 @@ def _add_feature(gatherer: Gatherer, value: Any) -> None:
         return
     if value.get("type") != "Feature" and ("coordinates" in value or "geometries" in value):
         value = {"geometry": value}
-    properties = value.get("properties")
-    properties = properties if isinstance(properties, dict) else {}
-    kind = properties.get("objectType", properties.get("object_type"))
-    if isinstance(kind, str) and kind in NOT_CELLS:
+    properties = _properties(value)
+    kind = _kind(value, properties)
+    if kind in NOT_CELLS:
         gatherer.drop(NOT_CELLS[kind])
         return
     shape = value.get("nucleusGeometry") or properties.get("nucleusGeometry")
@@ -49,14 +103,15 @@ def _add_feature(gatherer: Gatherer, value: Any) -> None:
     if not polygons:
         gatherer.drop(why)
         return
-    name = class_name(properties.get("classification"))
+    name = next(filter(None, (class_name(properties.get(key)) for key in CLASS_KEYS)), "")
+    plane = _plane(value.get("geometry"))
     around = kind == "annotation"
     if around and len(polygons) > 1:
         gatherer.changed["taken out of annotations of many cells"] += len(polygons)
         for polygon in polygons:
-            gatherer.add([polygon], name, around)
+            gatherer.add([polygon], name, around, plane)
     else:
-        gatherer.add(polygons, name, around)
+        gatherer.add(polygons, name, around, plane)
 
 
 def _polygons(geometry: Any) -> tuple[list[Any], str]:
@@ -74,11 +129,23 @@ def _polygons(geometry: Any) -> tuple[list[Any], str]:
     values = _list(geometry.get("coordinates"))
     if kind == "Polygon":
         values = [values] if values else []
+        if values and _is_ring(values[0]):
+            values = [values]
+    elif kind == "MultiPolygon" and values and all(_is_ring(ring) for ring in values):
+        values = [[ring] for ring in values]
     elif kind != "MultiPolygon":
         return [], "of an unknown kind"
     if not all(isinstance(rings, list) for rings in values):
         return [], BROKEN
     return values, SHAPELESS
+
+
+def _is_ring(values: Any) -> bool:
+    """Whether a value is a list of points, not of rings."""
+    point = values[0] if isinstance(values, list) and values else None
+    if not isinstance(point, list) or not point or len(values) < 3:
+        return False
+    return isinstance(point[0], int | float)
 
 
 def _list(value: Any) -> list[Any]:
@@ -90,11 +157,26 @@ def class_name(value: Any) -> str:
 
     Parameters
     ----------
-    value : dict, list or str
+    value : dict, list, str or int
         ``{"name": "Tumor"}``, ``{"names": ["Tumor", "Positive"]}``, the names alone, or the name.
+        geopandas writes each of them as text.
     """
+    if isinstance(value, str) and value[:1] in ("{", "[") and len(value) <= LONGEST_CLASS:
+        value = _parsed(value)
     if isinstance(value, dict):
         value = value.get("name") or value.get("names")
     if isinstance(value, list):
-        return ": ".join(str(part) for part in value)
+        return ": ".join(str(part) for part in value if not isinstance(part, list | dict))
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
     return value if isinstance(value, str) else ""
+
+
+def _parsed(text: str) -> Any:
+    """Return the value of a JSON or Python literal, or the text if it is none."""
+    for parse in (json.loads, literal_eval):
+        try:
+            return parse(text)
+        except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError):
+            continue
+    return text

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import struct
 import zipfile
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import shapely
+from numpy.typing import NDArray
 
 from napari_pixcell.cells.reading import limits
-from napari_pixcell.cells.reading.gathering import BROKEN, CellsFile, Gatherer
+from napari_pixcell.cells.reading.gathering import BROKEN, FARTHEST, CellsFile, Gatherer, closed
 from napari_pixcell.cells.reading.geojson import LINES_WORDS
+from napari_pixcell.cells.reading.json_stream import BROKEN_ZIP, visible
+from napari_pixcell.cells.reading.repairing import even_odd
 from napari_pixcell.errors import PixCellError
 
 MAGIC = b"Iout"
+LARGEST_ROI = 16 * 2**20  # bytes
 NO_AREA = ("LINE", "FREELINE", "POLYLINE", "ANGLE", "POINT", "NOROI")
 LABELS = ("TEXT", "ARROW", "IMAGE")
 
@@ -25,59 +27,95 @@ LABELS = ("TEXT", "ARROW", "IMAGE")
 def read_rois(path: Path) -> CellsFile:
     """Read area ROIs as cells, with their group as class.
 
-    Like ours, ImageJ's coordinates count from pixel corners.
+    Like ours, ImageJ's coordinates count from pixel corners. Those of Cellpose's ``_rois.zip``
+    are the centres of a cell's outermost pixels.
     """
-    gatherer = Gatherer()
-    for data in _entries(path):
-        if data is None or not data.startswith(MAGIC):
-            gatherer.drop("that are not ROIs")
-            continue
-        _add_roi(gatherer, data)
+    rois = [_parsed(data) for data in _entries(path)]
+    chains = [one.paths for one in rois if one.paths]
+    gatherer = Gatherer(on_centres=_is_cellpose(chains, path.name))
+    for roi in rois:
+        if roi.why:
+            gatherer.drop(roi.why)
+        else:
+            gatherer.add(_polygons(roi.paths), roi.name)
     return gatherer.finish(path.name)
+
+
+class _Roi(NamedTuple):
+    paths: list[NDArray[np.float64]]
+    name: str = ""
+    freehand: bool = False
+    why: str = ""  # it is left out
 
 
 def _entries(path: Path) -> Iterator[bytes | None]:
     if not zipfile.is_zipfile(path):
         data = path.read_bytes()
         if not data.startswith(MAGIC):  # starts like a zip file but is cut short
-            raise _broken(path)
+            raise broken_zip(path.name)
         yield data
         return
     try:
         with zipfile.ZipFile(path) as archive:
-            entries = [one for one in archive.infolist() if not one.filename.endswith("/")]
-            limits.check_bytes(path.name, sum(entry.file_size for entry in entries))
+            entries = visible(archive)
+            total = sum(entry.file_size for entry in entries)
+            limits.check_bytes(path.name, total, path.stat().st_size)
             for entry in entries:
-                yield archive.read(entry) if entry.filename.lower().endswith(".roi") else None
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError) as error:
-        raise _broken(path) from error
+                if not entry.filename.lower().endswith(".roi"):
+                    yield None
+                    continue
+                with archive.open(entry) as file:  # a header may state a wrong size
+                    data = file.read(LARGEST_ROI + 1)
+                yield data if len(data) <= LARGEST_ROI else b""
+    except BROKEN_ZIP as error:
+        raise broken_zip(path.name) from error
 
 
-def _broken(path: Path) -> PixCellError:
-    return PixCellError(f"{path.name} is not a complete zip of ROIs. Export or copy it again.")
+def broken_zip(name: str) -> PixCellError:
+    """Return the error for a damaged zip."""
+    return PixCellError(f"{name} is not a complete zip file. Export or copy it again.")
 
 
-def _add_roi(gatherer: Gatherer, data: bytes) -> None:
+def _parsed(data: bytes | None) -> _Roi:
     from roifile import ImagejRoi
 
+    if data is None or not data.startswith(MAGIC):
+        return _Roi([], why="that are not ROIs")
     try:
         roi = ImagejRoi.frombytes(data)
         if roi.subtype.name in LABELS or roi.roitype.name in NO_AREA:
-            gatherer.drop(LINES_WORDS)
-            return
+            return _Roi([], why=LINES_WORDS)
         paths = [np.asarray(path, np.float64) for path in roi.coordinates(multi=True)]
-    except (ValueError, TypeError, IndexError, struct.error, NotImplementedError, RuntimeError):
-        gatherer.drop(BROKEN)
-        return
+    except Exception:  # roifile raises anything on damaged data
+        return _Roi([], why=BROKEN)
     name = f"group {roi.group}" if roi.group else ""
-    gatherer.add(_even_odd(paths) if len(paths) > 1 else [[path] for path in paths], name)
+    return _Roi(paths, name, roi.roitype.name == "FREEHAND")
 
 
-def _even_odd(paths: list[Any]) -> list[list[Any]]:
-    """Return the polygons of a composite ROI, where an overlap of two paths is a hole."""
-    usable = [path for path in paths if len(path) > 2 and np.isfinite(path).all()]
-    areas = [shapely.make_valid(shapely.Polygon(path)) for path in usable]
-    shape = shapely.symmetric_difference_all(areas)
+def _is_cellpose(chains: list[list[NDArray[np.float64]]], name: str) -> bool:
+    """Whether outlines step from pixel to pixel, diagonally too, as Cellpose writes them.
+
+    Outlines along pixel edges, such as those of ImageJ's wand, have no diagonal steps.
+    """
+    diagonal = name.lower().endswith("_rois.zip")
+    for paths in chains:
+        if len(paths) != 1 or len(paths[0]) < 2:
+            return False
+        steps = np.abs(np.diff(paths[0], axis=0, append=paths[0][:1]))
+        if not np.isin(steps, (0, 1)).all():
+            return False
+        diagonal = diagonal or bool((steps.sum(axis=1) == 2).any())
+    return bool(chains) and diagonal
+
+
+def _polygons(paths: list[NDArray[np.float64]]) -> list[list[Any]]:
+    """Return the polygons of a ROI; in a composite one, an overlap of two paths is a hole."""
+    if len(paths) < 2:
+        return [[path] for path in paths]
+    usable = [path for path in paths if len(path) > 2 and (np.abs(path) < FARTHEST).all()]
+    if not usable:
+        return []
+    shape = even_odd([closed(path) for path in usable])
     return [
         [shapely.get_coordinates(ring) for ring in (part.exterior, *part.interiors)]
         for part in shapely.get_parts(shape)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import lzma
 import re
+import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,20 +18,39 @@ import numpy as np
 from napari_pixcell.cells.reading import limits
 from napari_pixcell.errors import PixCellError
 
-GZIP = b"\x1f\x8b"
+GZIP, ZIP = b"\x1f\x8b", b"PK"
+# What damaged archives raise, encrypted and unknown methods of compression included.
+BROKEN_ZIP = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, NotImplementedError),
+    *(OSError, UnicodeError),
+)
 BOM = b"\xef\xbb\xbf"
 # Invalid JSON that Python's json and QuPath write; read as null.
 NO_NUMBER = re.compile(rb"(?<=[\s,:\[])-?(?:NaN|Infinity)(?=[\s,\]}])")
 LONGEST_WORD = 32
+LONGEST_TEXT = 64 * 2**20  # bytes of one string; images are embedded as text
+CELL_DEPTH = 3  # brackets around a cell in every known format
+HEAVIEST = 2**30  # bytes that one value takes as Python objects
+LIST_BYTES, NUMBER_BYTES = 64, 32  # of a list and of a number as Python objects
 
 
 class Guarded:
-    """File that limits the number of bytes read and the depth of nested brackets."""
+    """File that limits its bytes, the depth of nested brackets and the size of single values.
 
-    def __init__(self, file: IO[bytes], name: str) -> None:
-        self.file, self.name = file, name
-        self.count = self.depth = 0
+    Parameters
+    ----------
+    file : file
+        Decompressed.
+    name : str
+    size : int
+        Size on disk in bytes, which limits what may be decompressed.
+    """
+
+    def __init__(self, file: IO[bytes], name: str, size: int) -> None:
+        self.file, self.name, self.size = file, name, size
+        self.count = self.depth = self.weight = self.text = 0
         self.quoted = False
+        self.last = b""
 
     def read(self, size: int = -1) -> bytes:
         """Read the next bytes, with NaN and infinite numbers as null."""
@@ -43,10 +64,11 @@ class Guarded:
         if self.count == 0:
             data = data.removeprefix(BOM)
         self.count += len(data)
-        limits.check_bytes(self.name, self.count)
+        limits.check_bytes(self.name, self.count, self.size)
         self._check_depth(data)
+        before, self.last = self.last, data[-1:]
         if b"NaN" in data or b"Infinity" in data:
-            data = NO_NUMBER.sub(b"null", data)
+            data = NO_NUMBER.sub(b"null", before + data)[len(before) :]
         return data
 
     def _check_depth(self, data: bytes) -> None:
@@ -57,6 +79,7 @@ class Guarded:
         opens = (codes == ord("[")) | (codes == ord("{"))
         closes = (codes == ord("]")) | (codes == ord("}"))
         where = np.flatnonzero((opens | closes) & ~inside)
+        low = self.depth <= CELL_DEPTH
         if len(where):
             depths = self.depth + np.cumsum(np.where(opens[where], 1, -1))
             if depths.max() > limits.DEEPEST:
@@ -65,20 +88,61 @@ class Guarded:
                     "of cells. Export it again."
                 )
             self.depth = int(depths[-1])
+            low = low or bool(depths.min() <= CELL_DEPTH)
+        numbers = int(np.count_nonzero((codes == ord(",")) & ~inside))
+        weight = NUMBER_BYTES * numbers + LIST_BYTES * int(np.count_nonzero(opens & ~inside))
+        self.weight = weight if low else self.weight + weight
+        quoted = np.flatnonzero(quotes)
+        self.text = len(codes) - 1 - int(quoted[-1]) if len(quoted) else self.text + len(codes)
+        if self.weight > HEAVIEST or (self.quoted and self.text > LONGEST_TEXT):
+            raise PixCellError(
+                f"{self.name} has a single value that is too large to read. Export it in several "
+                "files."
+            )
         if len(codes):
             self.quoted = bool(inside[-1])
+
+
+def _plain(file: IO[bytes], name: str) -> IO[bytes]:
+    """Return the decompressed content of a plain, gzip or zip file."""
+    head = file.read(2)
+    file.seek(0)
+    if head == GZIP:
+        return cast(IO[bytes], gzip.open(file))
+    if head != ZIP:
+        return file
+    archive = zipfile.ZipFile(file)
+    members = json_members(archive)
+    if len(members) != 1:
+        raise PixCellError(
+            f"{name} has {len(members):,} JSON files. Unpack it and choose one of them."
+        )
+    return archive.open(members[0])
+
+
+def json_members(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
+    """Return the JSON files of a zip, without those that macOS adds."""
+    return [one for one in visible(archive) if one.filename.lower().endswith((".json", ".geojson"))]
+
+
+def visible(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
+    """Return the files of a zip without folders and hidden files, which macOS adds."""
+    return [
+        one
+        for one in archive.infolist()
+        if not one.is_dir()
+        and not one.filename.startswith("__MACOSX/")
+        and not one.filename.rsplit("/", 1)[-1].startswith(".")
+    ]
 
 
 @contextmanager
 def open_json(path: Path) -> Iterator[Guarded]:
     """Open a JSON file, plain or compressed; errors while reading become PixCellError."""
     try:
-        with path.open("rb") as file:
-            packed = file.read(2) == GZIP
-            file.seek(0)
-            with gzip.open(file) if packed else file as plain:
-                yield Guarded(cast(IO[bytes], plain), path.name)
-    except (ijson.JSONError, gzip.BadGzipFile, zlib.error, EOFError, UnicodeError) as error:
+        with path.open("rb") as file, _plain(file, path.name) as plain:
+            yield Guarded(plain, path.name, path.stat().st_size)
+    except (ijson.JSONError, *BROKEN_ZIP) as error:
         raise PixCellError(
             f"{path.name} is not a complete JSON file. Export or copy it again."
         ) from error

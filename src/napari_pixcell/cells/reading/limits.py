@@ -6,11 +6,16 @@ from math import prod
 from pathlib import Path
 
 from napari_pixcell.errors import PixCellError
+from napari_pixcell.untrusted import check_regular
 
 MOST_BYTES = 2 * 2**30  # of a file, uncompressed
-MOST_PIXELS = 20_000**2  # of a label image
+MOST_RATIO = 200  # unpacked to packed size; the densest exports reach 60
+UNSUSPICIOUS = 64 * 2**20  # bytes unpacked, at any ratio
+MOST_PIXELS = 16_000**2  # of a label image; 1 GB as int32
+MOST_DECODED = 2**30  # bytes of an image of any kind
+LAYOUT_MARK = "napari-pixcell layout"  # in the description of our label images
 DEEPEST = 64  # nested brackets; the known formats have at most 8
-CELLS = (".geojson", ".json", ".gz", ".npy", ".roi", ".zip")
+CELLS = (".geojson", ".json", ".gz", ".npy", ".npz", ".roi", ".zip")
 EITHER = (".tif", ".tiff", ".png")
 
 
@@ -36,18 +41,32 @@ def holds_cells(path: Path) -> bool:
         return False
 
 
-def check_bytes(name: str, count: int) -> None:
-    """Raise PixCellError if a file would fill the memory."""
+def check_bytes(name: str, count: int, packed: int | None = None) -> None:
+    """Raise PixCellError if a file would fill the memory.
+
+    Parameters
+    ----------
+    count : int
+        Its bytes, uncompressed.
+    packed : int, optional
+        Its bytes on disk, which limit what may be unpacked.
+    """
     if count > MOST_BYTES:
         raise PixCellError(
             f"{name} is larger than {MOST_BYTES / 2**30:g} GB uncompressed. Export fewer cells, no "
             "measurements, or several files."
         )
+    if packed is not None and count > max(UNSUSPICIOUS, MOST_RATIO * packed):
+        raise PixCellError(
+            f"{name} unpacks to far more than its size allows for cells. Export it again, "
+            "uncompressed."
+        )
 
 
-def check_pixels(name: str, shape: tuple[int, ...]) -> None:
+def check_pixels(name: str, shape: tuple[int, ...], bytes_per_pixel: int = 1) -> None:
     """Raise PixCellError if a label image would fill the memory."""
-    if prod(map(int, shape)) > MOST_PIXELS:
+    pixels = prod(map(int, shape))
+    if pixels > MOST_PIXELS or pixels * bytes_per_pixel > MOST_DECODED:
         size = " × ".join(f"{n:,}" for n in shape[::-1])
         raise PixCellError(
             f"{name} is {size} px, too large for a label image. Export it at a lower resolution, "
@@ -56,9 +75,8 @@ def check_pixels(name: str, shape: tuple[int, ...]) -> None:
 
 
 def check_file(path: Path) -> None:
-    """Raise PixCellError if a file is missing, empty or too large."""
-    if not path.is_file():
-        raise PixCellError(f"{path.name} does not exist. Check its path.")
+    """Raise PixCellError if a file is missing, not a regular file, empty or too large."""
+    check_regular(path)
     size = path.stat().st_size
     if size == 0:
         raise PixCellError(f"{path.name} is empty. Export it again.")
@@ -68,3 +86,8 @@ def check_file(path: Path) -> None:
 def no_label_image(name: str) -> PixCellError:
     """Return the error for an unreadable label image."""
     return PixCellError(f"{name} cannot be read as a label image. Use a TIFF, PNG or NPY file.")
+
+
+def no_memory(name: str) -> PixCellError:
+    """Return the error for a label image that does not fit into memory."""
+    return PixCellError(f"{name} does not fit into memory. Export it at a lower resolution.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -9,14 +10,15 @@ from typing import Any
 import ijson
 
 from napari_pixcell.cells.reading import limits
-from napari_pixcell.cells.reading.coco import read_coco
-from napari_pixcell.cells.reading.contours import read_cellvit, read_hovernet
+from napari_pixcell.cells.reading.coco import read_coco, read_coco_results
+from napari_pixcell.cells.reading.contours import read_cellvit, read_hovernet, read_hovernet_list
 from napari_pixcell.cells.reading.gathering import CellsFile
 from napari_pixcell.cells.reading.geojson import read_geojson
-from napari_pixcell.cells.reading.imagej import read_rois
-from napari_pixcell.cells.reading.json_stream import BOM, GZIP, open_json
+from napari_pixcell.cells.reading.imagej import broken_zip, read_rois
+from napari_pixcell.cells.reading.json_stream import BOM, BROKEN_ZIP, GZIP, open_json, visible
 from napari_pixcell.cells.reading.label_images import read_labels
 from napari_pixcell.errors import PixCellError
+from napari_pixcell.untrusted import reading
 
 NPY, ZIP, ROI = b"\x93NUMPY", b"PK", b"Iout"
 PICTURES = (b"\x89PNG", b"GIF8", b"BM", b"\xff\xd8")
@@ -24,6 +26,8 @@ TIFFS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 EVENTS_SEEN = 200_000  # JSON events after which recognition is given up
 JSON_SUFFIXES = (".json", ".geojson", ".gz")
 COCO_KEYS = ("images", "annotations", "categories", "licenses", "info")
+COCO_RESULT_KEYS = ("image_id", "category_id", "segmentation")
+UNDECIDED_KEYS = ("id", "bbox", "score", "area", "iscrowd")  # of GeoJSON and COCO alike
 CELLVIT_KEYS = ("cells", "wsi_metadata", "processed_patches", "type_map")
 GEOMETRIES = ("Polygon", "MultiPolygon", "Point", "MultiPoint", "LineString", "MultiLineString")
 
@@ -31,9 +35,10 @@ GEOMETRIES = ("Polygon", "MultiPolygon", "Point", "MultiPoint", "LineString", "M
 def read_cells(path: Path | str, *, image: str = "", split_touching: bool = False) -> CellsFile:
     """Read cells from a file of any supported format.
 
-    These are QuPath GeoJSON (``.geojson``, ``.json``, ``.geojson.gz``), label images and masks
-    (TIFF, OME-TIFF, PNG, NPY), Cellpose ``_seg.npy``, COCO, HoVer-Net and CellViT JSON, and ROIs
-    of ImageJ (``.roi``, ``.zip``).
+    These are QuPath GeoJSON (``.geojson``, ``.json``, ``.geojson.gz``, ``.geojson.zip``), label
+    images, masks and class maps (TIFF, OME-TIFF, PNG, NPY, NPZ), Cellpose ``_seg.npy`` and
+    ``_rois.zip``, COCO annotations and results, HoVer-Net and CellViT JSON, and ROIs of ImageJ
+    (``.roi``, ``.zip``).
 
     Parameters
     ----------
@@ -49,10 +54,17 @@ def read_cells(path: Path | str, *, image: str = "", split_touching: bool = Fals
     """
     path = Path(path)
     limits.check_file(path)
+    with reading(path.name, "Export or copy it again."):
+        return _read(path, image, split_touching)
+
+
+def _read(path: Path, image: str, split_touching: bool) -> CellsFile:
     with path.open("rb") as file:
         head = file.read(4096)
     text = head.removeprefix(BOM).lstrip()
-    if head.startswith((ZIP, ROI)):
+    if head.startswith(ZIP):
+        return _read_zip(path, image, split_touching)
+    if head.startswith(ROI):
         return read_rois(path)
     is_image = head.startswith((NPY, *TIFFS, *PICTURES))
     is_json = head.startswith(GZIP) or text[:1] in (b"{", b"[")
@@ -62,12 +74,32 @@ def read_cells(path: Path | str, *, image: str = "", split_touching: bool = Fals
     return read_labels(path, kind, split_touching)
 
 
+def _read_zip(path: Path, image: str, split_touching: bool) -> CellsFile:
+    """Read a zip by the names in it: arrays, JSON, or ROIs."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = [one.filename.lower() for one in visible(archive)]
+    except BROKEN_ZIP as error:
+        raise broken_zip(path.name) from error
+    if any(name.endswith(".npy") for name in names):
+        return read_labels(path, "npz", split_touching)
+    if any(name.endswith((".json", ".geojson")) for name in names) and not any(
+        name.endswith(".roi") for name in names
+    ):
+        return _read_json(path, image)
+    return read_rois(path)
+
+
 def _read_json(path: Path, image: str) -> CellsFile:
     kind, prefix = _json_kind(path)
     if kind == "geojson":
         return read_geojson(path, prefix)
     if kind == "coco":
         return read_coco(path, image)
+    if kind == "coco results":
+        return read_coco_results(path, image)
+    if kind == "hovernet list":
+        return read_hovernet_list(path)
     return read_cellvit(path) if kind == "cellvit" else read_hovernet(path, prefix)
 
 
@@ -95,11 +127,19 @@ def _kind_by(prefix: str, event: str, value: Any) -> tuple[str, str] | None:
             return "geojson", f"{value}.item"
         if value in ("geometry", "coordinates"):
             return "geojson", ""
-        return ("hovernet", "nuc") if value == "nuc" else None
+        return None
+    if prefix == "nuc" and event == "start_map":
+        return "hovernet", "nuc"
     if prefix == "type" and value in ("Feature", *GEOMETRIES):
         return "geojson", ""
-    if event == "start_map" and prefix == "item":
+    if prefix == "item" and event == "map_key" and value in COCO_RESULT_KEYS:
+        return "coco results", ""
+    if prefix == "item" and event == "map_key" and value not in UNDECIDED_KEYS:
         return "geojson", "item"
+    if prefix == "item" and event == "end_map":
+        return "geojson", "item"
+    if prefix == "nuc" and event == "start_array":
+        return "hovernet list", ""
     if event == "map_key" and value == "contour" and prefix and "." not in prefix:
         return "hovernet", ""
     return None

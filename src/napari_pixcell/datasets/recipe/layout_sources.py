@@ -106,6 +106,8 @@ class LayoutSources:
         if not path.is_file():
             raise PixCellError(f"The file “{path.name}” does not exist. Check the recipe's path.")
         file = read_cells(path, image=part.get("image", "")).with_mpp(part.get("mpp"))
+        if file.labels is not None and not file.labels.any():
+            return
         if "slide" in part:
             with open_slide(part["slide"], part.get("slide_mpp")) as slide:
                 (height, width), mpp = slide.shape, slide.require_mpp()
@@ -139,7 +141,8 @@ class LayoutSources:
         name = name or f"Layout {number}"
         for at in range(rows * columns):
             tile = np.ascontiguousarray(tile_of(labels, divmod(at, columns), side))
-            check_layout(tile)
+            if tile.any():  # an empty one is left out
+                check_layout(tile)
             named = tile_name(name, at, rows * columns)
             yield DatasetLayout(0, named, f"layout-{number}", tile, made)
 
@@ -164,6 +167,8 @@ class LayoutSources:
                 "in the recipe."
             )
         for base in self._of(part["layout"], key):
+            if not base.labels.any():
+                continue
             for number in range(_count(part)):
                 seed = (int(part.get("seed", 0)) + number) % (LARGEST_SEED + 1)
                 labels = vary(base.labels, self._family.mpp, seed, jitter_um, drop, add).labels

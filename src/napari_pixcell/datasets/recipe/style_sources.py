@@ -261,7 +261,7 @@ def tiles_in(region: Region, mpp: float, family: Family) -> list[Region]:
 
 
 def files_in(folder: Path, suffixes: tuple[str, ...], noun: str) -> list[Path]:
-    """Return the files in a folder and its subfolders, sorted by name.
+    """Return the files in a folder and its subfolders, sorted by name, without hidden ones.
 
     Raises
     ------
@@ -273,7 +273,8 @@ def files_in(folder: Path, suffixes: tuple[str, ...], noun: str) -> list[Path]:
     files = sorted(
         path
         for path in folder.rglob("*")
-        if path.suffix.lower() in suffixes and not path.name.startswith(".") and path.is_file()
+        if path.suffix.lower() in suffixes and path.is_file()
+        if not any(part.startswith(".") for part in path.relative_to(folder).parts)
     )
     if not files:
         raise PixCellError(

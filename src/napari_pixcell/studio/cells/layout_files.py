@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pixcell.cells.methods import LayoutSource
+from napari_pixcell.errors import PixCellError
 from napari_pixcell.slides.region import Region
 from napari_pixcell.studio.background import Background
 from napari_pixcell.studio.cells.layouts import SECTION, Layouts
@@ -146,13 +147,19 @@ class LayoutFiles:
 
     def write(self, path: Path) -> None:
         """Write the active region's layout for other tools; the file name decides the format."""
-        from napari_pixcell.cells.writing import check_export, export_layout
+        from napari_pixcell.cells.writing import check_export, export_layout, files_of
 
         item, slide = self.regions.active, self.slides.current
         if item is None or item.layout is None or slide is None:
             return
         with self.notices.reporting(SECTION):
             check_export(path)
+            # The dialog asked before replacing the named file, but knows none beside it.
+            taken = [one.name for one in files_of(path)[1:] if one.exists()]
+            if taken and not path.exists():
+                raise PixCellError(
+                    f"{taken[0]}, which belongs to {path.name}, exists. Choose another name."
+                )
             labels, place, classes = item.layout.copy(), item.region, dict(item.classes)
             mpp, size = self.settings.model.mpp, item.size
             scale = place.width / size[1], place.height / size[0]
