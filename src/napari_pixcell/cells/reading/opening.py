@@ -11,11 +11,13 @@ import ijson
 from napari_pixcell.cells.reading import limits
 from napari_pixcell.cells.reading.coco import read_coco
 from napari_pixcell.cells.reading.contours import read_cellvit, read_hovernet
+from napari_pixcell.cells.reading.foreign import read_foreign
 from napari_pixcell.cells.reading.gathering import CellsFile
 from napari_pixcell.cells.reading.geojson import read_geojson
 from napari_pixcell.cells.reading.imagej import read_rois
 from napari_pixcell.cells.reading.json_stream import BOM, GZIP, open_json
 from napari_pixcell.cells.reading.label_images import read_labels
+from napari_pixcell.cells.reading.labelme import read_labelme
 from napari_pixcell.errors import PixCellError
 
 NPY, ZIP, ROI = b"\x93NUMPY", b"PK", b"Iout"
@@ -32,8 +34,10 @@ def read_cells(path: Path | str, *, image: str = "", split_touching: bool = Fals
     """Read cells from a file of any supported format.
 
     These are QuPath GeoJSON (``.geojson``, ``.json``, ``.geojson.gz``), label images and masks
-    (TIFF, OME-TIFF, PNG, NPY), Cellpose ``_seg.npy``, COCO, HoVer-Net and CellViT JSON, and ROIs
-    of ImageJ (``.roi``, ``.zip``).
+    (TIFF, OME-TIFF, PNG, NPY), Cellpose ``_seg.npy``, COCO, HoVer-Net and CellViT JSON, ROIs
+    of ImageJ (``.roi``, ``.zip``), Labelme, and the formats of :mod:`.foreign`: XML of Aperio,
+    ASAP and CVAT, polygons of YOLO and Cellpose, labels of OME-Zarr, boundaries of Xenium,
+    GeoParquet, and ``.mat`` of HoVer-Net.
 
     Parameters
     ----------
@@ -48,6 +52,9 @@ def read_cells(path: Path | str, *, image: str = "", split_touching: bool = Fals
         If the file is missing, empty, too large, damaged, of an unknown format, or has no cells.
     """
     path = Path(path)
+    foreign = read_foreign(path, image, split_touching)
+    if foreign is not None:
+        return foreign
     limits.check_file(path)
     with path.open("rb") as file:
         head = file.read(4096)
@@ -66,6 +73,8 @@ def _read_json(path: Path, image: str) -> CellsFile:
     kind, prefix = _json_kind(path)
     if kind == "geojson":
         return read_geojson(path, prefix)
+    if kind == "labelme":
+        return read_labelme(path)
     if kind == "coco":
         return read_coco(path, image)
     return read_cellvit(path) if kind == "cellvit" else read_hovernet(path, prefix)
@@ -91,6 +100,8 @@ def _kind_by(prefix: str, event: str, value: Any) -> tuple[str, str] | None:
             return "coco", ""
         if value in CELLVIT_KEYS:
             return "cellvit", ""
+        if value == "shapes":
+            return "labelme", ""
         if value in ("features", "geometries"):
             return "geojson", f"{value}.item"
         if value in ("geometry", "coordinates"):
