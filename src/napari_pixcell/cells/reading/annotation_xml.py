@@ -119,7 +119,7 @@ class _Layer:
 
 
 def read_asap(path: Path) -> CellsFile:
-    """Read ``ASAP_Annotations/Annotations/Annotation/Coordinates/Coordinate``, groups as classes."""
+    """Read the polygons of ``ASAP_Annotations``, with groups as classes."""
     gatherer = Gatherer()
     annotation: Attributes = {}
     points: list[tuple[float, float, float]] = []  # order, x, y

@@ -65,9 +65,9 @@ def _add(gatherer: Gatherer, crops: Crops, tag: str, told: Attributes) -> None:
             gatherer.drop(BROKEN)
     elif tag in ("box", "ellipse"):
         names = ("xtl", "ytl", "xbr", "ybr") if tag == "box" else ("cx", "cy", "rx", "ry")
-        sides = [number(told.get(one)) for one in names]
+        a, b, c, d = (number(told.get(one)) for one in names)
         draw = rectangle if tag == "box" else ellipse
-        gatherer.add([[draw(*sides, number(told.get("rotation", 0)))]], name)
+        gatherer.add([[draw(a, b, c, d, number(told.get("rotation", 0)))]], name)
         gatherer.changed[SIMPLE] += 1
     elif tag in LINES:
         gatherer.drop(LINES_WORDS)

@@ -12,7 +12,7 @@ from napari_pixcell.cells.reading.cvat import read_cvat
 from napari_pixcell.cells.reading.gathering import CellsFile
 from napari_pixcell.cells.reading.geoparquet import read_parquet
 from napari_pixcell.cells.reading.matlab import read_mat
-from napari_pixcell.cells.reading.plain import coding_of, head_of, text_of
+from napari_pixcell.cells.reading.plain import coding_of, head_of
 from napari_pixcell.cells.reading.polygon_text import is_outline, is_yolo, read_outlines, read_yolo
 from napari_pixcell.cells.reading.vertex_tables import is_vertex_table, read_vertex_csv
 from napari_pixcell.cells.reading.xml_events import START, elements
@@ -98,7 +98,7 @@ def read_foreign(path: Path, image: str = "", split_touching: bool = False) -> C
             with _complete(path.name, "MATLAB 5"):
                 return read_mat(path, split_touching)
         _refuse_known(path.name, head, suffix)
-        text = text_of(head[: len(head) // 4 * 4])
+        text = head.decode(coding_of(head), errors="ignore")
         if text.lstrip("\ufeff \t\r\n").startswith("<"):
             return _read_xml(path, image)
         return _read_text(path, text, coding_of(head)) if suffix in TEXTS else None

@@ -6,6 +6,7 @@ import base64
 import binascii
 import io
 import math
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from napari_pixcell.cells.reading.geojson import LINES_WORDS
 from napari_pixcell.cells.reading.json_stream import items, open_json
 from napari_pixcell.cells.reading.shapes import SIMPLE, Crops, ellipse, rectangle
 
+SIZE_AT = 16  # of a PNG file
 LINES = ("point", "line", "linestrip", "points")
 
 
@@ -67,10 +69,11 @@ def _add_mask(crops: Crops, corners: Any, data: str, name: str) -> None:
 
     left, top = (math.floor(value) for value in corners[0])
     try:
-        with Image.open(io.BytesIO(base64.b64decode(data)), formats=["PNG"]) as image:
-            crops.check(*image.size)
+        png = base64.b64decode(data)
+        crops.check(*struct.unpack_from(">II", png, SIZE_AT))
+        with Image.open(io.BytesIO(png), formats=["PNG"]) as image:
             mask = np.asarray(image.convert("L")) > 0
-    except (binascii.Error, UnidentifiedImageError, OSError, SyntaxError) as error:
+    except (binascii.Error, UnidentifiedImageError, OSError, SyntaxError, struct.error) as error:
         raise ValueError("not a PNG image") from error
     crops.add(mask, left, top, name)
 

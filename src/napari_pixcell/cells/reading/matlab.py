@@ -82,7 +82,7 @@ def _classes(found: dict[str, Any], values: NDArray[Any]) -> dict[int, str]:
     labels = areas(whole)[0] if whole.min(initial=0) >= 0 else whole[:0]
     types = next((np.ravel(found[one]) for one in TYPES if one in found), None)
     numbers = next((np.ravel(found[one]) for one in NUMBERS if one in found), labels)
-    if types is None and np.shape(found.get(PIXEL_TYPES)) == whole.shape:
+    if types is None and np.shape(found.get(PIXEL_TYPES, 0)) == whole.shape:
         flat, first = np.unique(whole, return_index=True)
         numbers, types = flat, np.ravel(found[PIXEL_TYPES])[first]
     if types is not None and len(numbers) != len(types):

@@ -10,7 +10,7 @@ import shapely
 from numpy.typing import NDArray
 
 from napari_pixcell.cells.outlines import outlines_of
-from napari_pixcell.cells.reading.gathering import Gatherer
+from napari_pixcell.cells.reading.gathering import FLAT, Gatherer
 from napari_pixcell.errors import PixCellError
 
 CORNERS = 64  # of a drawn ellipse
@@ -84,7 +84,7 @@ class Crops:
         """Add a mask, (height, width), whose first pixel is at (left, top), and its class name."""
         rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
         if not len(rows):
-            self.gatherer.add([np.zeros((1, 1, 2))])  # counted as flat
+            self.gatherer.drop(FLAT)
             return
         first, start = int(rows[0]), int(columns[0])
         crop = mask[first : rows[-1] + 1, start : columns[-1] + 1].copy()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 from collections.abc import Iterable
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +38,8 @@ def read_vertex_csv(path: Path, coding: str, delimiter: str) -> CellsFile:
     with path.open("rb") as raw:
         packed = raw.read(2) == GZIP
         raw.seek(0)
-        file = _Bounded(gzip.open(raw) if packed else raw, path.name)  # type: ignore[arg-type]
+        plain = gzip.GzipFile(fileobj=raw) if packed else raw
+        file = _Bounded(cast(IO[bytes], plain), path.name)
         reader = csv.open_csv(
             file,
             csv.ReadOptions(use_threads=False, encoding=coding, block_size=2**20),
@@ -100,7 +101,8 @@ def _numbered(batch: Any, column: str, known: dict[str, dict[Any, int]]) -> NDAr
     seen = known[column]
     of_code = [seen.setdefault(one, len(seen)) for one in [*values.dictionary.to_pylist(), None]]
     codes = values.indices.fill_null(len(of_code) - 1).to_numpy(zero_copy_only=False)
-    return np.array(of_code, np.int64)[codes]
+    numbers: NDArray[np.int64] = np.array(of_code, np.int64)[codes]
+    return numbers
 
 
 def _has_commas(path: Path, coding: str) -> bool:

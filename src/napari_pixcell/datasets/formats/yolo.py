@@ -90,19 +90,20 @@ def rings(labels: NDArray[Any]) -> list[NDArray[np.float64]]:
 
 
 def _inset(ring: Any, labels: NDArray[Any], number: int) -> NDArray[np.float64]:
-    """Return the corners of a ring along pixel edges, moved into the cell, which is on its right."""
+    """Return the corners of a ring along pixel edges, moved into the cell on its right."""
     corners = np.asarray(ring.coords, float)[:-1]
     ahead = np.sign(np.roll(corners, -1, axis=0) - corners)
     behind = np.roll(ahead, 1, axis=0)
     right = np.stack([-ahead[:, 1], ahead[:, 0]], axis=1)
     before = np.roll(right, 1, axis=0)
-    moved = corners + INSET * (before + right)
+    moved: NDArray[np.float64] = corners + INSET * (before + right)
     column, row = np.floor(moved).astype(int).T
     pinched = labels[row, column] != number  # two pixels of the cell that meet at a corner only
-    both = np.stack([moved, moved], axis=1)
+    both: NDArray[np.float64] = np.stack([moved, moved], axis=1)
     both[pinched, 0] = (corners + INSET * (before - behind))[pinched]
     both[pinched, 1] = (corners + INSET * (right + ahead))[pinched]
-    return both[np.stack([np.ones_like(pinched), pinched], axis=1)]
+    moved = both[np.stack([np.ones_like(pinched), pinched], axis=1)]
+    return moved
 
 
 def _with_holes(rings: list[NDArray[Any]]) -> NDArray[Any]:
