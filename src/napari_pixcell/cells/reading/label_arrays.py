@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from napari_pixcell.cells.layout import Report, count_cells, in_px
 from napari_pixcell.cells.reading.gathering import CellsFile
-from napari_pixcell.cells.reading.label_images import USUAL_MPP, is_mask
+from napari_pixcell.cells.reading.label_images import USUAL_MPP
 from napari_pixcell.errors import PixCellError
 
 
@@ -52,7 +52,7 @@ def cells_of(
             f"“{name}” has negative or fractional values. Export 0 for the background and one "
             "whole number for each cell."
         )
-    if is_mask(values):
+    if _is_mask(values):
         labels, classes = _components(values > 0, split_touching, mpp or USUAL_MPP), {}
     elif values.max() <= np.iinfo(np.int32).max:
         labels = values.astype(np.int32)
@@ -62,6 +62,11 @@ def cells_of(
         classes = {}
     report = Report(count_cells(labels))
     return CellsFile(name, report, labels, None, classes or {}, labels.shape, mpp)
+
+
+def _is_mask(values: NDArray[Any]) -> bool:
+    top = values.max()
+    return bool(top in (1, 255) and (values == 0).any() and ((values == 0) | (values == top)).all())
 
 
 def _components(mask: NDArray[np.bool_], split_touching: bool, mpp: float) -> NDArray[np.int32]:

@@ -10,15 +10,18 @@ from napari_pixcell.errors import PixCellError
 MOST_BYTES = 2 * 2**30  # of a file, uncompressed
 MOST_PIXELS = 20_000**2  # of a label image
 DEEPEST = 64  # nested brackets; the known formats have at most 8
-CELLS = (".geojson", ".json", ".gz", ".npy", ".roi", ".zip", ".xml", ".txt", ".csv", ".parquet")
-OTHERS = (".mat", ".ndpa", ".annotations", ".h5ad", ".gpkg", ".qpdata", ".xlsx")  # most refused
+CELLS = (".geojson", ".json", ".gz", ".npy", ".roi", ".zip")
 EITHER = (".tif", ".tiff", ".png")
+OF_TOOLS = (".xml", ".txt", ".csv", ".tsv", ".parquet", ".mat")
+REFUSED = (".ndpa", ".annotations", ".h5ad", ".gpkg", ".qpdata", ".xlsx")  # with what to do instead
 
 
 def holds_cells(path: Path) -> bool:
     """Whether a file holds cells rather than a slide: by its suffix, or as a greyscale image."""
     name = path.name.lower()
-    if name.endswith(CELLS + OTHERS) or (path.parent.name == "labels" and path.is_dir()):
+    if name.endswith(CELLS + OF_TOOLS + REFUSED) or (
+        path.parent.name == "labels" and path.is_dir()
+    ):
         return True
     if not name.endswith(EITHER) or not path.is_file():
         return False

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import stat
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -12,16 +10,16 @@ import numpy as np
 
 from napari_pixcell.cells.reading.gathering import CellsFile
 from napari_pixcell.cells.reading.label_arrays import cells_of
+from napari_pixcell.cells.reading.zarr_chunks import check_chunks
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.untrusted import check_array, path_inside, read_json
 
 FILES = ("zarr.json", ".zattrs", ".zgroup", ".zarray")
 MOST_PIXELS = 10_000**2  # of a level that is read; coarser ones serve larger images
 MOST_CHUNK = 256 * 2**20  # bytes
-MOST_FILES = 100_000
 MICRONS = {"micrometer": 1.0, "nanometer": 1e-3, "millimeter": 1e3, "angstrom": 1e-4}
 # Others, such as pickle, may run code.
-SAFE = "bytes blosc zstd gzip zlib lz4 bz2 lzma crc32c transpose shuffle sharding_indexed".split()
+SAFE = "bytes blosc zstd gzip zlib lz4 crc32c transpose shuffle sharding_indexed".split()
 COARSER = "read at a coarser level, because finer ones are too large"
 
 
@@ -126,11 +124,11 @@ def _level(name: str, folder: Path, scales: dict[str, Any]) -> dict[str, Any]:
     )
 
 
-def _checked(name: str, folder: Path) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Return the shape and chunk shape of an array that is safe to read."""
+def _checked(name: str, folder: Path) -> tuple[tuple[int, ...], int, list[str]]:
+    """Return the shape of an array that is safe to read, the bytes of a chunk, and its codecs."""
     told = _described(folder, ("zarr.json", ".zarray"))
     codecs = told.get("codecs") or [told.get("compressor"), *(told.get("filters") or ())]
-    _check_codecs(name, codecs)
+    found = _checked_codecs(name, codecs)
     grid = told.get("chunk_grid") or {}
     chunks = told.get("chunks") or grid.get("configuration", {}).get("chunk_shape")
     kind = told.get("data_type", told.get("dtype"))
@@ -146,10 +144,12 @@ def _checked(name: str, folder: Path) -> tuple[tuple[int, ...], tuple[int, ...]]
         ) from error
     if min(chunks, default=1) < 1 or len(chunks) != len(shape):
         raise PixCellError(f"The chunks of “{name}” do not match its shape. Export it again.")
-    return shape, tuple(chunks)
+    return shape, prod(chunks) * dtype.itemsize, found
 
 
-def _check_codecs(name: str, codecs: Any) -> None:
+def _checked_codecs(name: str, codecs: Any) -> list[str]:
+    """Return the names of codecs, inner ones included, that are safe."""
+    found: list[str] = []
     for codec in codecs if isinstance(codecs, list) else []:
         if codec is None:
             continue
@@ -162,21 +162,23 @@ def _check_codecs(name: str, codecs: Any) -> None:
         inner = codec.get("configuration")
         inner = inner if isinstance(inner, dict) else {}
         check_array(inner.get("chunk_shape", []), np.int64, MOST_CHUNK)
-        _check_codecs(name, inner.get("codecs"))
-        _check_codecs(name, inner.get("index_codecs"))
+        found.append(kind)
+        found += _checked_codecs(name, inner.get("codecs"))
+        found += _checked_codecs(name, inner.get("index_codecs"))
+    return found
 
 
 def _read(name: str, folder: Path, axes: str) -> Any:
     """Return the rows and columns of an array, (height, width)."""
     import zarr
 
-    shape, chunks = _checked(name, folder)
+    shape, size, codecs = _checked(name, folder)
     if prod(shape) > MOST_PIXELS:
         raise PixCellError(
             f"“{name}” has more than {MOST_PIXELS:,} px. Export a level at a lower resolution, or "
             "the outlines as GeoJSON."
         )
-    _check_files(name, folder, prod(chunks))
+    check_chunks(name, folder, size, codecs)
     values = np.asarray(zarr.open_array(folder, mode="r")[...])
     flat = [
         place for place, n in enumerate(shape) if n == 1 and axes[place : place + 1] not in "yx"
@@ -184,21 +186,6 @@ def _read(name: str, folder: Path, axes: str) -> Any:
     if not axes:
         flat = flat[: max(0, len(shape) - 2)]
     return np.squeeze(values, tuple(flat))
-
-
-def _check_files(name: str, folder: Path, pixels: int) -> None:
-    """Check that the chunks are plain files that cannot fill the memory."""
-    count = 0
-    for parent, _, names in os.walk(folder):
-        for one in names:
-            count += 1
-            about = (Path(parent) / one).stat()
-            if not stat.S_ISREG(about.st_mode):
-                raise PixCellError(f"“{one}” of “{name}” is not a file. Copy the Zarr again.")
-            if about.st_size > pixels * 8 * 1.1 + 2**20 or count > MOST_FILES:
-                raise PixCellError(
-                    f"“{name}” has more or larger chunks than its shape needs. Copy it again."
-                )
 
 
 def _mpp(scales: dict[str, Any], level: dict[str, Any], axes: str) -> float | None:
