@@ -20,7 +20,7 @@ from PIL import Image
 from scipy.io import savemat
 
 from napari_pixcell.cells import CellsFile, outlines_of, rasterise, read_cells
-from napari_pixcell.cells.reading import xml_events
+from napari_pixcell.cells.reading import polygon_text, shapes, xml_events
 from napari_pixcell.cells.reading.limits import holds_cells
 from napari_pixcell.errors import PixCellError
 
@@ -191,6 +191,9 @@ def test_xml_is_bounded(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(xml_events, "MOST_BYTES", 2**20)
     with pytest.raises(PixCellError, match="larger than 1 MB uncompressed"):
         read("a.xml.gz", "<Annotations>" + " " * 2**21)
+    monkeypatch.setattr(xml_events, "LONGEST", 2**17)
+    with pytest.raises(PixCellError, match="an element of more than 0 MB"):
+        read("a.xml.gz", "<Annotations a='" + " " * 2**19)
 
 
 # Labelme
@@ -249,6 +252,17 @@ def test_labelme_without_a_size_and_with_a_huge_mask(read: Read) -> None:
     text = base64.b64encode(huge.getvalue()).decode()
     with pytest.raises(PixCellError, match="too large to decode"):
         read("a.json", labelme({"points": SQUARE, "shape_type": "mask", "mask": text}))
+
+
+@pytest.mark.parametrize("noisy", [False, True])
+def test_many_or_noisy_masks_are_refused(
+    read: Read, monkeypatch: pytest.MonkeyPatch, noisy: bool
+) -> None:
+    monkeypatch.setattr(shapes, "MOST_EDGES" if noisy else "MOST_CROPS", 20)
+    mask = png([[0, 1, 0, 1], [1, 0, 1, 0]])
+    shape = {"points": SQUARE, "shape_type": "mask", "mask": mask}
+    with pytest.raises(PixCellError, match="too large to decode"):
+        read("a.json", labelme(*[shape] * 3))
 
 
 # Text
@@ -311,6 +325,12 @@ def test_outlines_of_cellpose_are_pixel_centres(read: Read) -> None:
 def test_other_text_is_refused_by_its_name(read: Read, name: str, text: str, words: str) -> None:
     with pytest.raises(PixCellError, match=words):
         read(name, text)
+
+
+def test_text_is_bounded(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(polygon_text, "LONGEST_LINE", 20)
+    with pytest.raises(PixCellError, match="more than 20 characters"):
+        read("a.txt", "1,2,3,4\n" + "1,2," * 9)
 
 
 def test_yolo_coordinates_in_pixels_are_refused(read: Read, tmp_path: Path) -> None:
@@ -446,6 +466,10 @@ def test_other_mat_files_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyP
     savemat(tmp_path / "a.mat", {"inst_map": np.zeros((4, 4, 4))})
     with pytest.raises(PixCellError, match="not a flat label image"):
         read_cells(tmp_path / "a.mat")
+    monkeypatch.setattr(matlab, "MOST_PIXELS", 9)
+    savemat(tmp_path / "a.mat", {"inst_map": LABELS})
+    with pytest.raises(PixCellError, match="more than 9 px"):
+        read_cells(tmp_path / "a.mat")
     monkeypatch.setattr(matlab, "MOST_BYTES", 10_000_000)
     savemat(tmp_path / "a.mat", {"inst_map": np.zeros((4000, 4000))}, do_compression=True)
     with pytest.raises(PixCellError, match="larger than 10 MB uncompressed"):
@@ -520,14 +544,14 @@ def test_labels_of_ome_zarr(tmp_path: Path, version: int, monkeypatch: pytest.Mo
     for path in (folder, folder / described, folder / "labels", label):
         file = read_cells(path)
         assert np.array_equal(file.labels, LABELS) and (file.mpp, file.shape) == (0.5, LABELS.shape)
-    monkeypatch.setattr(zarr_labels, "MOST_PIXELS", LABELS.size // 2)
+    monkeypatch.setattr(zarr_labels, "MOST_BYTES", LABELS.nbytes // 2)
     file = read_cells(folder)
     assert np.array_equal(file.labels, LABELS[::2, ::2]) and file.mpp == 1
     assert list(file.report.changed.values()) == [3]
-    monkeypatch.setattr(zarr_labels, "MOST_PIXELS", 1)
+    monkeypatch.setattr(zarr_labels, "MOST_BYTES", 1)
     with pytest.raises(PixCellError, match="No level of"):
         read_cells(folder)
-    with pytest.raises(PixCellError, match="more than 1 px"):
+    with pytest.raises(PixCellError, match="more than 0 MB"):
         read_cells(label / "0")
 
 

@@ -105,16 +105,15 @@ class _Layer:
             for place, (shell, _) in enumerate(self._shells)
             if len(shell) > 2 and np.isfinite(shell).all()
         ]
-        areas = np.array([shapely.Polygon(self._shells[place][0]) for place in usable], object)
-        tree = shapely.STRtree(areas)
+        shapes = np.array([shapely.Polygon(self._shells[place][0]) for place in usable], object)
+        tree, areas = shapely.STRtree(shapes), shapely.area(shapes)
         owners = []
         for hole in self._holes:
             if not len(hole) or not np.isfinite(hole[0]).all():
                 owners.append(-1)
                 continue
             found = tree.query(shapely.Point(hole[0]), predicate="intersects")
-            found = sorted(found.tolist(), key=lambda one: float(shapely.area(areas[one])))
-            owners.append(usable[found[0]] if found else -1)
+            owners.append(usable[found[areas[found].argmin()]] if len(found) else -1)
         return owners
 
 

@@ -21,7 +21,8 @@ from napari_pixcell.cells.reading.vertex_tables import (
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.untrusted import LONGEST_NAME, parse_json
 
-MOST_POINTS = 10_000_000
+MOST_POINTS = 20_000_000  # with what each ring costs besides
+PER_RING = 16
 ROWS_AT_ONCE = 1024
 CLASSES = ("classification", "class", "class_name", "cell_type")
 RADIUS, PLANE, VIZGEN = "radius", "ZIndex", "EntityID"
@@ -113,11 +114,10 @@ def _gathered(name: str, file: Any, column: str) -> CellsFile:
                 gatherer.drop(LINES_WORDS if value.is_valid else SHAPELESS)
                 continue
             gatherer.changed[SIMPLE] += RADIUS in told
-            points += sum(len(ring) + 1 for rings in shape for ring in rings)
+            points += sum(len(ring) + PER_RING for rings in shape for ring in rings)
             if points > MOST_POINTS:
                 raise PixCellError(
-                    f"“{name}” has more than {MOST_POINTS:,} vertices. Export the cells of a part "
-                    "of the slide."
+                    f"“{name}” has too many vertices. Export the cells of a part of the slide."
                 )
             gatherer.add(shape, label[:LONGEST_NAME] if isinstance(label, str) else "")
     return gatherer.finish(name).with_mpp(MICRON if VIZGEN in names else None)

@@ -44,9 +44,8 @@ def cells_of(
         raise PixCellError(
             f"“{name}” holds {in_px(values.shape)}, not a flat label image. Export one plane."
         )
-    if values.dtype.kind == "f" and np.isfinite(values).all():
-        whole = np.round(values)
-        values = whole.astype(np.int64) if (whole == values).all() else values
+    if values.dtype.kind == "f":
+        values = _whole(values)
     if values.dtype.kind not in "biu" or values.min() < 0:
         raise PixCellError(
             f"“{name}” has negative or fractional values. Export 0 for the background and one "
@@ -55,13 +54,25 @@ def cells_of(
     if _is_mask(values):
         labels, classes = _components(values > 0, split_touching, mpp or USUAL_MPP), {}
     elif values.max() <= np.iinfo(np.int32).max:
-        labels = values.astype(np.int32)
+        # Without a copy if possible, because slides are large
+        labels = values.view(np.int32) if values.dtype == np.uint32 else values.astype(np.int32)
     else:
         found, number = np.unique(values, return_inverse=True)
         labels = (number.reshape(values.shape) + int(found[0] != 0)).astype(np.int32)
         classes = {}
     report = Report(count_cells(labels))
     return CellsFile(name, report, labels, None, classes or {}, labels.shape, mpp)
+
+
+def _whole(values: NDArray[Any]) -> NDArray[Any]:
+    """Return floats as integers if they are whole numbers, else as they are."""
+    dtype = np.int32 if values.max() < 2**31 else np.int64
+    whole = np.empty(values.shape, dtype)
+    for row, out in zip(values, whole, strict=True):  # to bound memory
+        if not (np.abs(row) < 2**62).all() or (row != np.round(row)).any():
+            return values
+        out[:] = row
+    return whole
 
 
 def _is_mask(values: NDArray[Any]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pixcell.cells.layout import areas
-from napari_pixcell.cells.reading import limits
 from napari_pixcell.cells.reading.gathering import CellsFile
 from napari_pixcell.cells.reading.label_arrays import cells_of
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.untrusted import read_bounded
 
 MOST_BYTES = 512 * 2**20  # uncompressed
+MOST_PIXELS = 6_000**2
 MAP = "inst_map"
 TYPES = ("inst_type", "class")
 NUMBERS = ("inst_uid", "id")
@@ -47,7 +48,10 @@ def read_mat(path: Path, split_touching: bool = False) -> CellsFile:
                 f"“{path.name}” has no “{MAP}”, the instance map of HoVer-Net. Save the label "
                 "image under this name, or as TIFF."
             )
-        limits.check_pixels(path.name, shapes[MAP])
+        if prod(shapes[MAP]) > MOST_PIXELS:
+            raise PixCellError(
+                f"The map of “{path.name}” has more than {MOST_PIXELS:,} px. Save it as TIFF."
+            )
         wanted = [one for one in (MAP, PIXEL_TYPES, *TYPES, *NUMBERS) if one in shapes]
         file.seek(0)
         found = loadmat(file, variable_names=wanted)

@@ -11,7 +11,8 @@ from napari_pixcell.cells.reading.plain import chunks, number, text_of
 from napari_pixcell.cells.reading.shapes import Ring
 from napari_pixcell.errors import PixCellError
 
-MOST_BYTES = 128 * 2**20
+MOST_BYTES = 64 * 2**20
+LONGEST_LINE = 1_000_000
 IMAGES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
 BOX = (5, 6)  # class, x, y, width, height, and perhaps a confidence
 BEYOND = 0.05  # of the image; labels are often rounded over its edge
@@ -28,15 +29,16 @@ def read_yolo(path: Path) -> CellsFile:
     PixCellError
         If there is no such image, or the file has boxes instead of polygons.
     """
-    rows = [line.split() for line in _lines(path)]
-    if rows and all(len(row) in BOX for row in rows):
+    lines = _lines(path)
+    if lines and all(len(line.split(maxsplit=max(BOX))) in BOX for line in lines):
         raise PixCellError(
             f"“{path.name}” has YOLO boxes, not outlines. Use the labels of a segmentation."
         )
     height, width = _image_size(path)
     gatherer, kinds, rings = Gatherer(), [], []
-    for kind, *row in rows:
-        values = np.array([number(value) for value in row[: len(row) // 2 * 2]])
+    for line in lines:
+        kind, *words = line.split()
+        values = np.array(_numbers(words[: len(words) // 2 * 2]))  # without a confidence
         if not np.isfinite(values).all() or len(values) < 6:
             gatherer.drop(BROKEN)
             continue
@@ -57,7 +59,7 @@ def read_outlines(path: Path) -> CellsFile:
     """Read ``_cp_outlines.txt`` of Cellpose: x,y,x,y,… of the outermost pixels of a cell."""
     gatherer = Gatherer(on_centres=True)
     for line in _lines(path):
-        values = [number(value) for value in line.strip(", \t").split(",")]
+        values = _numbers(line.strip(", \t").split(","))
         ring: Ring = np.array(values[: len(values) // 2 * 2]).reshape(-1, 2)
         if len(values) % 2 or not np.isfinite(ring).all():
             gatherer.drop(BROKEN)
@@ -84,7 +86,19 @@ def _numeric(words: list[str]) -> bool:
 
 def _lines(path: Path) -> list[str]:
     text = text_of(b"".join(chunks(path, MOST_BYTES)))
-    return [line for line in text.splitlines() if line.strip()]
+    lines = [line for line in text.splitlines() if line.strip()]
+    if any(len(line) > LONGEST_LINE for line in lines):
+        raise PixCellError(
+            f"“{path.name}” has a line of more than {LONGEST_LINE:,} characters. Export it again."
+        )
+    return lines
+
+
+def _numbers(words: list[str]) -> list[float]:
+    try:
+        return [float(word) for word in words]
+    except ValueError:
+        return [number(word) for word in words]
 
 
 def _image_size(path: Path) -> tuple[int, int]:

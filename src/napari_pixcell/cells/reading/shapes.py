@@ -16,8 +16,9 @@ from napari_pixcell.errors import PixCellError
 CORNERS = 64  # of a drawn ellipse
 TRACED_AT_ONCE = 500
 LARGE = 256  # px; larger masks are traced one by one
-MOST_CROP = 50_000_000  # px of one mask
-MOST_CROPS = 1_000_000_000  # px of all masks of a file
+MOST_CROP = 4_000**2  # px of one mask
+MOST_CROPS = 500_000_000  # px of all masks of a file
+MOST_EDGES = 4_000_000  # of pixels along all outlines; those of 80,000 nuclei
 SIMPLE = "drawn as rectangles or ellipses"
 
 Ring = NDArray[np.float64]
@@ -60,7 +61,7 @@ class Crops:
     def __init__(self, gatherer: Gatherer, name: str) -> None:
         self.gatherer, self.name = gatherer, name
         self._crops: list[Crop] = []
-        self._pixels = 0
+        self._pixels = self._waiting = self._edges = 0
 
     def check(self, width: int, height: int) -> None:
         """Check the size of a mask before it is decoded.
@@ -76,9 +77,12 @@ class Crops:
             raise ValueError("no pixels")
         self._pixels += width * height
         if width * height > MOST_CROP or self._pixels > MOST_CROPS:
-            raise PixCellError(
-                f"The masks of “{self.name}” are too large to decode. Export polygons instead."
-            )
+            raise self._too_large()
+
+    def _too_large(self) -> PixCellError:
+        return PixCellError(
+            f"The masks of “{self.name}” are too large to decode. Export polygons instead."
+        )
 
     def add(self, mask: NDArray[np.bool_], left: int, top: int, name: str) -> None:
         """Add a mask, (height, width), whose first pixel is at (left, top), and its class name."""
@@ -88,13 +92,17 @@ class Crops:
             return
         first, start = int(rows[0]), int(columns[0])
         crop = mask[first : rows[-1] + 1, start : columns[-1] + 1].copy()
+        self._edges += sum(int(np.count_nonzero(np.diff(crop, axis=axis))) for axis in (0, 1))
+        if self._edges > MOST_EDGES:
+            raise self._too_large()
         self._crops.append((crop, left + start, top + first, name))
-        if len(self._crops) >= TRACED_AT_ONCE:
+        self._waiting += crop.size
+        if len(self._crops) >= TRACED_AT_ONCE or self._waiting > MOST_CROP:
             self.trace()
 
     def trace(self) -> None:
         """Pass the outlines of the masks so far to the gatherer."""
-        crops, self._crops = self._crops, []
+        crops, self._crops, self._waiting = self._crops, [], 0
         large = [crop for crop in crops if max(crop[0].shape) > LARGE]
         small = [crop for crop in crops if max(crop[0].shape) <= LARGE]
         for some in ([small] if small else []) + [[crop] for crop in large]:

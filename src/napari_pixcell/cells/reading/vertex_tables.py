@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Iterable
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_pixcell.cells.reading.gathering import CellsFile, Gatherer
-from napari_pixcell.cells.reading.plain import GZIP, MARKS, head_of
+from napari_pixcell.cells.reading.plain import MARKS, chunks
 from napari_pixcell.errors import PixCellError
 
-MOST_BYTES = 1 * 2**30  # uncompressed
+MOST_BYTES = 1 * 2**30  # of a table, uncompressed
+MOST_TEXT = 512 * 2**20
+LOOKED_AT = 4096
 MOST_ROWS = 10_000_000  # vertices; the cells of the largest slides
 ROWS_AT_ONCE = 65_536
 CELL, PIECE, X, Y = "cell_id", "label_id", "vertex_x", "vertex_y"
@@ -33,37 +34,32 @@ def read_vertex_csv(path: Path, coding: str, delimiter: str) -> CellsFile:
     Coordinates are in µm from the corner of the instrument's own image. They are therefore read
     as pixels of 1 µm.
     """
+    import pyarrow as pa
     import pyarrow.csv as csv
 
-    with path.open("rb") as raw:
-        packed = raw.read(2) == GZIP
-        raw.seek(0)
-        plain = gzip.GzipFile(fileobj=raw) if packed else raw
-        file = _Bounded(cast(IO[bytes], plain), path.name)
-        reader = csv.open_csv(
-            file,
-            csv.ReadOptions(use_threads=False, encoding=coding, block_size=2**20),
-            csv.ParseOptions(delimiter=delimiter),
-            csv.ConvertOptions(
-                column_types=_types(),
-                include_columns=[CELL, PIECE, X, Y],
-                include_missing_columns=True,
-                decimal_point="," if delimiter == ";" and _has_commas(path, coding) else ".",
-            ),
-        )
-        return _gathered(path.name, reader)
+    data = b"".join(chunks(path, MOST_TEXT)).removeprefix(MARKS[0][0])
+    if coding.startswith("utf-16") or coding.startswith("utf-32"):
+        data = data.decode(coding).encode()
+    commas = b"," in data[:LOOKED_AT].partition(b"\n")[2]
+    # From memory, because pyarrow reads files of Python in threads that outlive a failure.
+    reader = csv.open_csv(
+        pa.BufferReader(data),
+        csv.ReadOptions(use_threads=False, block_size=2**20),
+        csv.ParseOptions(delimiter=delimiter),
+        csv.ConvertOptions(
+            column_types={CELL: pa.string(), PIECE: pa.string(), X: pa.float64(), Y: pa.float64()},
+            include_columns=[CELL, PIECE, X, Y],
+            include_missing_columns=True,
+            decimal_point="," if commas and delimiter != "," else ".",
+        ),
+    )
+    return _gathered(path.name, reader)
 
 
 def read_vertex_parquet(path: Path, file: Any) -> CellsFile:
     """Read ``cell_boundaries.parquet`` or ``nucleus_boundaries.parquet``; see the CSV."""
     names = [name for name in (CELL, PIECE, X, Y) if name in file.schema_arrow.names]
     return _gathered(path.name, file.iter_batches(ROWS_AT_ONCE, columns=names, use_threads=False))
-
-
-def _types() -> Any:
-    import pyarrow as pa
-
-    return {CELL: pa.string(), PIECE: pa.string(), X: pa.float64(), Y: pa.float64()}
 
 
 def _gathered(name: str, batches: Iterable[Any]) -> CellsFile:
@@ -103,45 +99,3 @@ def _numbered(batch: Any, column: str, known: dict[str, dict[Any, int]]) -> NDAr
     codes = values.indices.fill_null(len(of_code) - 1).to_numpy(zero_copy_only=False)
     numbers: NDArray[np.int64] = np.array(of_code, np.int64)[codes]
     return numbers
-
-
-def _has_commas(path: Path, coding: str) -> bool:
-    text = head_of(path).decode(coding, errors="ignore")
-    return any("," in line for line in text.splitlines()[1:])
-
-
-class _Bounded:
-    """File that ends with an error after too many bytes."""
-
-    def __init__(self, file: IO[bytes], name: str) -> None:
-        self.file, self.name, self.count = file, name, 0
-        self.closed = False
-
-    def read(self, size: int = -1) -> bytes:
-        """Read the next bytes; those of a mark before text are left out."""
-        data = self.file.read(size)
-        if self.count == 0:
-            data = data.removeprefix(MARKS[0][0])
-        self.count += len(data)
-        if self.count > MOST_BYTES:
-            raise PixCellError(
-                f"“{self.name}” is larger than {MOST_BYTES / 2**20:,.0f} MB uncompressed. Export "
-                "the cells of a part of the slide."
-            )
-        return data
-
-    def close(self) -> None:
-        """Mark as closed; whoever opened the file closes it."""
-        self.closed = True
-
-    def readable(self) -> bool:
-        """Return True."""
-        return True
-
-    def writable(self) -> bool:
-        """Return False."""
-        return False
-
-    def seekable(self) -> bool:
-        """Return False."""
-        return False

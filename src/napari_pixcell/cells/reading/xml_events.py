@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from xml.parsers import expat
@@ -13,7 +14,8 @@ from napari_pixcell.cells.reading.plain import chunks, number
 from napari_pixcell.errors import PixCellError
 
 MOST_BYTES = 512 * 2**20
-MOST_ELEMENTS = 4_000_000  # the corners of about 150,000 nuclei
+MOST_ELEMENTS = 3_000_000  # the corners of about 100,000 nuclei
+LONGEST = 8 * 2**20  # bytes of one element; expat slows down with longer ones
 START, END = "start", "end"
 
 Attributes = dict[str, str]
@@ -44,7 +46,7 @@ def elements(path: Path) -> Iterator[Event]:
             if first:
                 data, first = data.lstrip(b" \t\r\n"), False
                 reader.start(data[:200])
-            reader.parser.Parse(data, False)
+            reader.feed(data)
             yield from reader.taken()
         reader.parser.Parse(b"", True)
         yield from reader.taken()
@@ -64,7 +66,7 @@ class _Reader:
         self.name = name
         self.parser: Any = expat.ParserCreate()
         self._events: list[Event] = []
-        self._depth = self._count = 0
+        self._depth = self._count = self._fed = 0
 
     def start(self, head: bytes) -> None:
         """Create the parser for a file with these first bytes."""
@@ -75,6 +77,16 @@ class _Reader:
         self.parser.EndElementHandler = self._on_end
         self.parser.StartDoctypeDeclHandler = self._on_doctype
         self.parser.EntityDeclHandler = self._on_doctype
+
+    def feed(self, data: bytes) -> None:
+        """Parse the next bytes."""
+        self._fed += len(data)
+        self.parser.Parse(data, False)
+        if self._fed - self.parser.CurrentByteIndex > LONGEST:
+            raise PixCellError(
+                f"“{self.name}” has an element of more than {LONGEST / 2**20:.0f} MB, unlike any "
+                "file of cells. Export it again."
+            )
 
     def taken(self) -> list[Event]:
         """Return the events so far, and forget them."""
@@ -105,5 +117,6 @@ class _Reader:
         )
 
 
+@lru_cache(1000)
 def _local(name: str) -> str:
     return name.rpartition(":")[2].lower()

@@ -15,7 +15,7 @@ from napari_pixcell.errors import PixCellError
 from napari_pixcell.untrusted import check_array, path_inside, read_json
 
 FILES = ("zarr.json", ".zattrs", ".zgroup", ".zarray")
-MOST_PIXELS = 10_000**2  # of a level that is read; coarser ones serve larger images
+MOST_BYTES = 400_000_000  # of a level that is read, such as 10,000² px; coarser ones serve then
 MOST_CHUNK = 256 * 2**20  # bytes
 MICRONS = {"micrometer": 1.0, "nanometer": 1e-3, "millimeter": 1e3, "angstrom": 1e-4}
 # Others, such as pickle, may run code.
@@ -56,7 +56,7 @@ def read_zarr(path: Path, split_touching: bool = False) -> CellsFile:
     values = _read(name, place, axes)
     mpp = _mpp(scales[0], level, axes)
     cells = cells_of(folder.name, values, mpp, split_touching=split_touching)
-    if level is not scales[0]["datasets"][0]:
+    if level != scales[0]["datasets"][0]:
         changed = {**cells.report.changed, COARSER: cells.report.read}
         report = type(cells.report)(cells.report.read, cells.report.dropped, changed)
         return CellsFile(name, report, cells.labels, None, cells.classes, cells.shape, mpp)
@@ -116,16 +116,17 @@ def _level(name: str, folder: Path, scales: dict[str, Any]) -> dict[str, Any]:
     levels = scales.get("datasets")
     for level in levels if isinstance(levels, list) else []:
         place = path_inside(folder, level["path"], "path of a level")
-        if prod(_checked(name, place)[0]) <= MOST_PIXELS:
-            return dict(level) if not isinstance(level, dict) else level
+        shape, dtype, *_ = _checked(name, place)
+        if prod(shape) * dtype.itemsize <= MOST_BYTES:
+            return dict(level)
     raise PixCellError(
-        f"No level of “{name}” has at most {MOST_PIXELS:,} px. Export a level at a lower "
+        f"No level of “{name}” has at most {MOST_BYTES / 1e6:,.0f} MB. Export a level at a lower "
         "resolution, or the outlines as GeoJSON."
     )
 
 
-def _checked(name: str, folder: Path) -> tuple[tuple[int, ...], int, list[str]]:
-    """Return the shape of an array that is safe to read, the bytes of a chunk, and its codecs."""
+def _checked(name: str, folder: Path) -> tuple[tuple[int, ...], np.dtype[Any], int, list[str]]:
+    """Return shape and type of an array that is safe to read, a chunk's bytes, and the codecs."""
     told = _described(folder, ("zarr.json", ".zarray"))
     codecs = told.get("codecs") or [told.get("compressor"), *(told.get("filters") or ())]
     found = _checked_codecs(name, codecs)
@@ -144,7 +145,7 @@ def _checked(name: str, folder: Path) -> tuple[tuple[int, ...], int, list[str]]:
         ) from error
     if min(chunks, default=1) < 1 or len(chunks) != len(shape):
         raise PixCellError(f"The chunks of “{name}” do not match its shape. Export it again.")
-    return shape, prod(chunks) * dtype.itemsize, found
+    return shape, dtype, prod(chunks) * dtype.itemsize, found
 
 
 def _checked_codecs(name: str, codecs: Any) -> list[str]:
@@ -172,11 +173,11 @@ def _read(name: str, folder: Path, axes: str) -> Any:
     """Return the rows and columns of an array, (height, width)."""
     import zarr
 
-    shape, size, codecs = _checked(name, folder)
-    if prod(shape) > MOST_PIXELS:
+    shape, dtype, size, codecs = _checked(name, folder)
+    if prod(shape) * dtype.itemsize > MOST_BYTES:
         raise PixCellError(
-            f"“{name}” has more than {MOST_PIXELS:,} px. Export a level at a lower resolution, or "
-            "the outlines as GeoJSON."
+            f"“{name}” has more than {MOST_BYTES / 1e6:,.0f} MB. Export a level at a lower "
+            "resolution, or the outlines as GeoJSON."
         )
     check_chunks(name, folder, size, codecs)
     values = np.asarray(zarr.open_array(folder, mode="r")[...])

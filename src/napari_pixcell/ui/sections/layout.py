@@ -28,8 +28,8 @@ FILES = f"Cells ({KINDS});;{ON_REGION} ({KINDS});;{SPLIT} ({MASKS});;All files (
 SAVED = "QuPath (*.geojson *.geojson.gz);;Cellpose (*_seg.npy);;Label image (*.tif)"
 
 IMPORT = (
-    "Import cells from QuPath, ImageScope, ASAP, CVAT, Labelme, Cellpose, HoVer-Net, CellViT, COCO, "
-    "YOLO, ImageJ, Xenium, OME-Zarr or a label image. You can also drop the file here."
+    "Import cells from QuPath, ImageScope, ASAP, CVAT, Labelme, Cellpose, HoVer-Net, CellViT, "
+    "COCO, YOLO, ImageJ, Xenium, OME-Zarr or a label image. You can also drop the file here."
 )
 MARK = (
     "Paint over an area of the region. “Segment nuclei” and “Invent cells” then work there only, "
