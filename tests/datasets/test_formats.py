@@ -16,9 +16,11 @@ import yaml
 from drawn_dataset import labels_of, write_pairs
 from numpy.typing import NDArray
 from PIL import Image
+from scipy import ndimage
 from tifffile import TiffFile, imread
 
 from napari_pixcell.datasets.formats import FORMATS, convert
+from napari_pixcell.datasets.formats.yolo import rings
 from napari_pixcell.datasets.splits import Split
 from napari_pixcell.datasets.store.dataset import (
     Dataset,
@@ -134,6 +136,7 @@ def by_yolo(folder: Path, part: str = "") -> Pairs:
     """Read and check as Ultralytics documents its segmentation format."""
     from skimage.draw import polygon
 
+    joined = 6  # px of the line between the two pieces of a cell that are far apart
     config = yaml.safe_load((folder / "data.yaml").read_bytes())
     assert config["train"] and config["val"] and config["names"] == {0: "cell"}
     pairs = {}
@@ -150,8 +153,22 @@ def by_yolo(folder: Path, part: str = "") -> Pairs:
             # Centres of pixels lie half a pixel from their edges.
             x, y = (corners * (WIDTH, HEIGHT) - 0.5).T
             labels[polygon(y, x, labels.shape)] = number
+            drawn = drawn_by_ultralytics(corners, labels.shape)
+            cell = labels == number
+            assert drawn[cell].all() and (drawn & ~cell).sum() in (0, joined)
         pairs[path.stem] = image, labels
     return pairs
+
+
+def drawn_by_ultralytics(corners: NDArray[Any], shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Draw a polygon by the rule of ``polygon2mask`` in ``ultralytics/data/utils.py``.
+
+    Its corners, in float32 pixels, lose their fractions, and OpenCV fills it with its border.
+    """
+    import cv2
+
+    points = corners.astype(np.float32) * np.array(shape[::-1], np.float32)
+    return cv2.fillPoly(np.zeros(shape, np.uint8), [points.astype(np.int32)], 1).astype(bool)
 
 
 def by_hugging_face(folder: Path, part: str = "") -> Pairs:
@@ -298,3 +315,12 @@ def test_the_manifest_links_to_the_dataset(dataset: Dataset, tmp_path: Path, for
     for words in ("SYNTHETIC", "CC BY-NC-ND", "DEMO", dataset.description.id):
         assert words in readme.read_text()
     assert not list(tmp_path.glob(".*"))
+
+
+def test_ultralytics_draws_exactly_the_cells_of_a_yolo_dataset() -> None:
+    noise = np.random.default_rng(0).random((64, 96))
+    labels = ndimage.label(noise > 0.45)[0]  # holes, necks, pinched corners and single pixels
+    assert labels.max() > 100
+    for number, ring in enumerate(rings(labels), 1):
+        written = np.array([f"{value:.6g}" for value in ring.ravel()], float).reshape(-1, 2)
+        assert np.array_equal(drawn_by_ultralytics(written, labels.shape), labels == number)

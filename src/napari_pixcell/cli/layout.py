@@ -88,7 +88,7 @@ def _read(
 
 @cli.command(
     "layout import",
-    cli.path("file", "FILE", "GeoJSON, COCO, a label image, ImageJ ROIs, …"),
+    cli.path("file", "FILE", "GeoJSON, COCO, XML, a label image, ImageJ ROIs, …"),
     cli.path("--slide", "SLIDE", "slide of the cells", required=True),
     cli.region(),
     READING,

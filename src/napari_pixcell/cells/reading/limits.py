@@ -17,12 +17,16 @@ LAYOUT_MARK = "napari-pixcell layout"  # in the description of our label images
 DEEPEST = 64  # nested brackets; the known formats have at most 8
 CELLS = (".geojson", ".json", ".gz", ".npy", ".npz", ".roi", ".zip")
 EITHER = (".tif", ".tiff", ".png")
+OF_TOOLS = (".xml", ".txt", ".csv", ".tsv", ".parquet", ".mat")
+REFUSED = (".ndpa", ".annotations", ".h5ad", ".gpkg", ".qpdata", ".xlsx")  # with what to do instead
 
 
 def holds_cells(path: Path) -> bool:
     """Whether a file holds cells rather than a slide: by its suffix, or as a greyscale image."""
     name = path.name.lower()
-    if name.endswith(CELLS):
+    if name.endswith(CELLS + OF_TOOLS + REFUSED) or (
+        path.parent.name == "labels" and path.is_dir()
+    ):
         return True
     if not name.endswith(EITHER) or not path.is_file():
         return False

@@ -12,11 +12,13 @@ import ijson
 from napari_pixcell.cells.reading import limits
 from napari_pixcell.cells.reading.coco import read_coco, read_coco_results
 from napari_pixcell.cells.reading.contours import read_cellvit, read_hovernet, read_hovernet_list
+from napari_pixcell.cells.reading.foreign import read_foreign
 from napari_pixcell.cells.reading.gathering import CellsFile
 from napari_pixcell.cells.reading.geojson import read_geojson
 from napari_pixcell.cells.reading.imagej import broken_zip, read_rois
 from napari_pixcell.cells.reading.json_stream import BOM, BROKEN_ZIP, GZIP, open_json, visible
 from napari_pixcell.cells.reading.label_images import read_labels
+from napari_pixcell.cells.reading.labelme import read_labelme
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.untrusted import reading
 
@@ -37,8 +39,10 @@ def read_cells(path: Path | str, *, image: str = "", split_touching: bool = Fals
 
     These are QuPath GeoJSON (``.geojson``, ``.json``, ``.geojson.gz``, ``.geojson.zip``), label
     images, masks and class maps (TIFF, OME-TIFF, PNG, NPY, NPZ), Cellpose ``_seg.npy`` and
-    ``_rois.zip``, COCO annotations and results, HoVer-Net and CellViT JSON, and ROIs of ImageJ
-    (``.roi``, ``.zip``).
+    ``_rois.zip``, COCO annotations and results, HoVer-Net and CellViT JSON, ROIs of ImageJ
+    (``.roi``, ``.zip``), Labelme, and the formats of :mod:`.foreign`: XML of Aperio, ASAP and
+    CVAT, polygons of YOLO and Cellpose, labels of OME-Zarr, boundaries of Xenium, GeoParquet, and
+    ``.mat`` of HoVer-Net.
 
     Parameters
     ----------
@@ -53,6 +57,9 @@ def read_cells(path: Path | str, *, image: str = "", split_touching: bool = Fals
         If the file is missing, empty, too large, damaged, of an unknown format, or has no cells.
     """
     path = Path(path)
+    foreign = read_foreign(path, image, split_touching)
+    if foreign is not None:
+        return foreign
     limits.check_file(path)
     with reading(path.name, "Export or copy it again."):
         return _read(path, image, split_touching)
@@ -94,6 +101,8 @@ def _read_json(path: Path, image: str) -> CellsFile:
     kind, prefix = _json_kind(path)
     if kind == "geojson":
         return read_geojson(path, prefix)
+    if kind == "labelme":
+        return read_labelme(path)
     if kind == "coco":
         return read_coco(path, image)
     if kind == "coco results":
@@ -123,6 +132,8 @@ def _kind_by(prefix: str, event: str, value: Any) -> tuple[str, str] | None:
             return "coco", ""
         if value in CELLVIT_KEYS:
             return "cellvit", ""
+        if value == "shapes":
+            return "labelme", ""
         if value in ("features", "geometries"):
             return "geojson", f"{value}.item"
         if value in ("geometry", "coordinates"):

@@ -28,7 +28,7 @@ from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import Family
 from napari_pixcell.slides.region import Region
 
-CELLS = tuple(".tif .tiff .png .npy .json .geojson .gz .zip .roi".split())
+CELLS = tuple(".tif .tiff .png .npy .json .geojson .gz .zip .roi .xml .parquet .mat".split())
 MOST_COPIES = 100_000
 
 Labels = NDArray[Any]

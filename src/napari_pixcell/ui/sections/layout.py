@@ -19,7 +19,8 @@ from napari_pixcell.ui.sections.segmentation import SegmentationPanel
 from napari_pixcell.ui.sections.tools import StampsPanel, ToolsPanel
 from napari_pixcell.ui.widgets import AMBER, Text, allow, button, check_box, combo, slider
 
-KINDS = "*.geojson *.json *.gz *.tif *.tiff *.png *.npy *.roi *.zip"
+KINDS = "*.geojson *.json *.gz *.tif *.tiff *.png *.npy *.roi *.zip "
+KINDS += "*.xml *.txt *.csv *.tsv *.parquet *.mat zarr.json .zattrs"
 ON_REGION = "Coordinates relative to the region"
 SPLIT = "Binary masks, touching cells split"
 MASKS = "*.tif *.tiff *.png *.npy"
@@ -27,8 +28,8 @@ FILES = f"Cells ({KINDS});;{ON_REGION} ({KINDS});;{SPLIT} ({MASKS});;All files (
 SAVED = "QuPath (*.geojson *.geojson.gz);;Cellpose (*_seg.npy);;Label image (*.tif)"
 
 IMPORT = (
-    "Import cells from QuPath, Cellpose, HoVer-Net, CellViT, COCO, ImageJ or a label image. "
-    "You can also drop the file here."
+    "Import cells from QuPath, ImageScope, ASAP, CVAT, Labelme, Cellpose, HoVer-Net, CellViT, "
+    "COCO, YOLO, ImageJ, Xenium, OME-Zarr or a label image. You can also drop the file here."
 )
 MARK = (
     "Paint over an area of the region. “Segment nuclei” and “Invent cells” then work there only, "
