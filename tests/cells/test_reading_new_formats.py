@@ -19,7 +19,7 @@ import zarr
 from PIL import Image
 from scipy.io import savemat
 
-from napari_pixcell.cells import CellsFile, outlines_of, rasterise, read_cells
+from napari_pixcell.cells import CellsFile, outlines_of, put_on_slide, rasterise, read_cells
 from napari_pixcell.cells.reading import polygon_text, shapes, xml_events
 from napari_pixcell.cells.reading.limits import holds_cells
 from napari_pixcell.errors import PixCellError
@@ -368,6 +368,9 @@ def test_boundaries_of_xenium_are_in_microns(
     file = read(name, "\r\n".join(lines).encode(coding))
     assert seen(file) == [(60, ""), (40, "")]
     assert file.mpp == 1 and file.shape is None
+    on_slide = put_on_slide(file, (100, 100), 0.5)
+    assert on_slide is not None
+    assert shapely.bounds(on_slide.outlines.polygons[0]).tolist() == [4, 6, 24, 18]
 
 
 def test_boundaries_of_xenium_as_parquet(tmp_path: Path) -> None:
@@ -634,8 +637,6 @@ def test_hostile_and_incomplete_zarr_folders_are_refused(tmp_path: Path) -> None
 
 
 def test_folders_without_labels_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(PixCellError, match="is a folder"):
-        read_cells(tmp_path)
     zarr.create_group(tmp_path / "a.zarr", attributes={"ome": {"multiscales": [{}]}})
     with pytest.raises(PixCellError, match="has no labels, only an image"):
         read_cells(tmp_path / "a.zarr")

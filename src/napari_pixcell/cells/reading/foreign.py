@@ -82,10 +82,6 @@ def read_foreign(path: Path, image: str = "", split_touching: bool = False) -> C
     with reading(path.name, "Export it again."):
         if is_zarr(path):
             return read_zarr(path, split_touching)
-        if path.is_dir():
-            raise PixCellError(
-                f"“{path.name}” is a folder. Choose a file of cells, or an OME-Zarr folder."
-            )
         if not path.is_file():
             return None
         head, suffix = head_of(path), path.with_suffix("").suffix
@@ -97,11 +93,15 @@ def read_foreign(path: Path, image: str = "", split_touching: bool = False) -> C
         if head.startswith(MATLAB_5):
             with _complete(path.name, "MATLAB 5"):
                 return read_mat(path, split_touching)
+        coding = coding_of(head)
+        text = head.decode(coding, errors="ignore").lstrip("\ufeff \t\r\n")
+        if text.startswith(("{", "[")):  # JSON of any name
+            return None
         _refuse_known(path.name, head, suffix)
-        text = head.decode(coding_of(head), errors="ignore")
-        if text.lstrip("\ufeff \t\r\n").startswith("<"):
+        if text.startswith("<"):
             return _read_xml(path, image)
-        return _read_text(path, text, coding_of(head)) if suffix in TEXTS else None
+        is_text = suffix in TEXTS and "\0" not in text
+        return _read_text(path, text, coding) if is_text else None
 
 
 @contextmanager
@@ -156,7 +156,7 @@ def _read_xml(path: Path, image: str) -> CellsFile:
 
 
 def _read_text(path: Path, text: str, coding: str) -> CellsFile:
-    lines = [line.strip("\ufeff \r\n") for line in text.splitlines()]
+    lines = [line.strip() for line in text.splitlines()]
     first = next((line for line in lines if line), "")
     if is_outline(first):
         return read_outlines(path)

@@ -68,7 +68,8 @@ def text_of(data: bytes) -> str:
 
 def number(value: object) -> float:
     """Return a number written with a decimal point or comma; NaN if it is none."""
+    text = str(value)
     try:
-        return float(str(value).strip().replace(",", "."))
+        return float(text.replace(",", ".") if "," in text else text)
     except ValueError:
         return float("nan")

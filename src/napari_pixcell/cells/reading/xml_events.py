@@ -17,13 +17,14 @@ MOST_BYTES = 512 * 2**20
 MOST_ELEMENTS = 3_000_000  # the corners of about 100,000 nuclei
 LONGEST = 8 * 2**20  # bytes of one element; expat slows down with longer ones
 START, END = "start", "end"
+ENDED = ("annotation", "region")  # elements whose ends matter
 
 Attributes = dict[str, str]
 Event = tuple[str, str, Attributes]
 
 
 def elements(path: Path) -> Iterator[Event]:
-    """Iterate over the starts and ends of elements.
+    """Iterate over the starts of elements, and the ends of annotations and regions.
 
     Yields
     ------
@@ -108,7 +109,8 @@ class _Reader:
 
     def _on_end(self, tag: str) -> None:
         self._depth -= 1
-        self._events.append((END, _local(tag), {}))
+        if _local(tag) in ENDED:
+            self._events.append((END, _local(tag), {}))
 
     def _on_doctype(self, *ignored: Any) -> None:
         raise PixCellError(
