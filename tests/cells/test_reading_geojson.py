@@ -89,7 +89,7 @@ def test_holes_and_parts_are_kept(read) -> None:
         ("Stroma", "Stroma"),
         (["Tumor", "Negative"], "Tumor: Negative"),
         (None, ""),
-        (7, ""),
+        (7, "7"),
     ],
 )
 def test_class_names_of_all_qupath_versions_are_read(read, classification, name: str) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
+import io
+import os
 import re
 import struct
 import zipfile
@@ -11,10 +14,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import shapely
 from drawn_layouts import SAMPLE_CELLS
 
-from napari_pixcell.cells import read_cells
-from napari_pixcell.cells.reading import limits
+from napari_pixcell.cells import Outlines, count_cells, rasterise, read_cells
+from napari_pixcell.cells.reading import json_stream, limits
 from napari_pixcell.errors import PixCellError
 
 ALL = sorted(path.name for path in SAMPLE_CELLS.iterdir())
@@ -48,9 +52,15 @@ def test_files_with_other_content_are_explained(tmp_path: Path, name: str) -> No
 
 
 def test_missing_files_are_explained(tmp_path: Path) -> None:
-    for path in (tmp_path / "a.geojson", tmp_path):
-        with pytest.raises(PixCellError, match="does not exist"):
-            read_cells(path)
+    os.mkfifo(tmp_path / "pipe.geojson")
+    for name, sentence in {
+        "a.geojson": "does not exist",
+        "": "is a folder",
+        "pipe.geojson": "is a pipe",
+        "x" * 5000: "cannot be read: File name too long",
+    }.items():
+        with pytest.raises(PixCellError, match=sentence):
+            read_cells(tmp_path / name)
 
 
 def test_files_over_two_gigabytes_are_refused_before_reading(tmp_path: Path) -> None:
@@ -110,3 +120,95 @@ def test_images_too_large_to_decompress_are_refused(tmp_path: Path) -> None:
         )
     with pytest.raises(PixCellError, match="100,000 × 100,000 px, too large for a label image"):
         read_cells(tmp_path / "a.npy")
+
+
+def test_what_unpacks_to_far_more_than_it_should_is_refused(tmp_path: Path) -> None:
+    """Before it is unpacked, or as soon as that is seen."""
+    zeros = bytes(limits.UNSUSPICIOUS + 2**20)
+    with gzip.open(tmp_path / "a.geojson.gz", "wb") as file:
+        file.write(b'{"features": [' + zeros.replace(b"\0", b" "))
+    header = io.BytesIO()
+    shape = (2**12, 2**12 + 2**8)
+    np.lib.format.write_array_header_1_0(
+        header, {"shape": shape, "fortran_order": False, "descr": "|u1"}
+    )
+    for name, member, data in (
+        ("a.npz", "masks.npy", header.getvalue() + bytes(shape[0] * shape[1])),
+        ("a.zip", "a.roi", b"Iout" + zeros),
+        ("a.geojson.zip", "a.geojson", b"[" + zeros.replace(b"\0", b" ")),
+    ):
+        with zipfile.ZipFile(tmp_path / name, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr(member, data)
+    for path in tmp_path.iterdir():
+        with pytest.raises(PixCellError, match="unpacks to far more than its size allows"):
+            read_cells(path)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['{"features": [{"geometry": {"coordinates": [' + "9" * 200_000, '{"x": "' + "a" * 400_000],
+    ids=["number", "text"],
+)
+def test_single_values_that_are_too_large_are_refused(
+    tmp_path: Path, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(json_stream, "LONGEST_TEXT", 2**18)
+    (tmp_path / "a.geojson").write_text(text)
+    with pytest.raises(PixCellError, match="a single value that is too large to read"):
+        read_cells(tmp_path / "a.geojson")
+
+
+def test_a_cell_of_millions_of_lists_is_refused(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(json_stream, "HEAVIEST", 2**22)
+    lists = '{"features": [{"geometry": {"coordinates": [' + "[]," * 200_000
+    (tmp_path / "a.geojson").write_text(lists)
+    with pytest.raises(PixCellError, match="a single value that is too large to read"):
+        read_cells(tmp_path / "a.geojson")
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["1e308", "1" + "0" * 400, "-1e300", "1e-320", "null", '"x"', "[[]]", "{}", "true", "NaN"],
+)
+@pytest.mark.parametrize("name", ["qupath.geojson", "coco.json", "hovernet.json", "cellvit.json"])
+def test_no_number_in_a_file_stops_the_reader(tmp_path: Path, name: str, value: str) -> None:
+    whole = (SAMPLE_CELLS / name).read_text()
+    numbers = list(re.finditer(r"(?<=[\[,: ])-?\d+(\.\d+)?(?=[\],}])", whole))
+    for found in numbers[:: len(numbers) // 25]:
+        (tmp_path / name).write_text(whole[: found.start()] + value + whole[found.end() :])
+        with contextlib.suppress(PixCellError):
+            assert 0 <= read_cells(tmp_path / name).report.read <= 20
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_damaged_bytes_stop_no_reader(tmp_path: Path, name: str) -> None:
+    whole, random = (SAMPLE_CELLS / name).read_bytes(), np.random.default_rng(5)
+    for _ in range(25):
+        data = bytearray(whole)
+        top = min(len(data), int(random.choice([64, 600, len(data)])))
+        for where in random.integers(0, top, random.integers(1, 6)):
+            data[where] = random.choice([0, 1, 127, 128, 255, random.integers(256)])
+        (tmp_path / name).write_bytes(data)
+        try:
+            read_cells(tmp_path / name)
+        except PixCellError as error:
+            assert str(error).endswith(".")
+
+
+def test_a_pickle_that_claims_much_memory_is_refused(tmp_path: Path) -> None:
+    """An unpickler in C would reserve 32 GB for the number in this file."""
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        header, {"shape": (), "fortran_order": False, "descr": "|O"}
+    )
+    code = b"\x80\x04N" + b"r" + struct.pack("<I", 2**31 - 1) + b"."
+    (tmp_path / "a_seg.npy").write_bytes(header.getvalue() + code)
+    with pytest.raises(PixCellError, match="cannot be read as a label image"):
+        read_cells(tmp_path / "a_seg.npy")
+
+
+def test_thousands_of_slivers_take_little_memory() -> None:
+    """Cells without a pixel centre, each across the whole image."""
+    lines = [shapely.Polygon([(0, n), (600, 600 + n), (600, 600.01 + n)]) for n in range(-200, 200)]
+    labels, kept, report = rasterise(Outlines.of(lines), (512, 512))
+    assert len(kept) == report.read == count_cells(labels) > 300

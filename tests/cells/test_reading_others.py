@@ -121,7 +121,7 @@ def test_run_lengths_of_huge_images_are_refused(read) -> None:
 
 
 def test_run_lengths_that_take_too_long_are_refused(read, monkeypatch) -> None:
-    monkeypatch.setattr("napari_pixcell.cells.reading.coco.MOST_DECODED", 1500)
+    monkeypatch.setattr("napari_pixcell.cells.reading.coco.MOST_UNPACKED", 1500)
     runs = run_lengths(np.ones((24, 32), bool), False)  # 768 px each
     assert read(coco([runs], ["a.png"])).report.read == 1
     with pytest.raises(PixCellError, match=r"too large to decode\. Export polygons"):
@@ -235,7 +235,7 @@ def test_imagej_lines_points_and_texts_are_counted(tmp_path: Path) -> None:
 def test_truncated_zips_are_explained(tmp_path: Path) -> None:
     whole = (SAMPLE_CELLS / "imagej.zip").read_bytes()
     (tmp_path / "a.zip").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(PixCellError, match=r"a\.zip is not a complete zip of ROIs"):
+    with pytest.raises(PixCellError, match=r"a\.zip is not a complete zip file"):
         read_cells(tmp_path / "a.zip")
     with zipfile.ZipFile(tmp_path / "b.zip", "w") as archive:
         archive.writestr("notes.txt", "hello")

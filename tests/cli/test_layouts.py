@@ -144,3 +144,39 @@ def test_a_variation_without_room_is_reported(run, tmp_path: Path) -> None:
     wrong = run("layout", "vary", tmp_path / "full.tif", "--out", tmp_path / "c.tif", "--drop", 2)
     assert wrong["code"] == 1 and "The share of cells to drop is 200 %" in wrong["error"]
     assert not (tmp_path / "c.tif").exists()
+
+
+def test_files_that_exist_are_replaced_only_on_request(run, tmp_path: Path) -> None:
+    labels, cells = tmp_path / "labels.tif", tmp_path / "cells_seg.npy"
+    labels.write_bytes((SAMPLE_CELLS / "labels.tif").read_bytes())
+    masks = tmp_path / "cells_masks.tif"  # written beside cells_seg.npy
+    commands = {
+        ("layout", "import", SAMPLE_CELLS / "qupath.geojson", *PLACE, "--out", labels): labels,
+        ("layout", "import", labels, *PLACE, "--out", labels): labels,
+        ("layout", "export", labels, labels): labels,
+        ("layout", "export", labels, cells): masks,
+        ("layout", "vary", labels, "--out", labels): labels,
+        ("layout", "invent", "--size", "64x64", "--out", labels): labels,
+    }
+    for command, target in commands.items():
+        masks.write_text("mine")
+        before = target.read_bytes()
+        result = run(*command)
+        assert result["code"] == 1
+        assert f"{target.name} exists. Choose another name, or add --force" in result["error"]
+        assert target.read_bytes() == before
+    assert not cells.exists()
+    for command in commands:
+        if command[1] != "import" or command[2] != labels:
+            assert run(*command, "--force")["code"] == 0
+
+
+def test_a_file_that_cannot_be_written_leaves_nothing(run, tmp_path: Path) -> None:
+    for name in ("a.tif", "a.geojson", "a_seg.npy", "a.geojson.gz"):
+        out = tmp_path / "missing" / name
+        result = run("layout", "export", SAMPLE_CELLS / "labels.tif", out)
+        assert f"{name} cannot be written: No such file or directory" in result["error"]
+    (tmp_path / "folder.tif").mkdir()
+    result = run("layout", "export", SAMPLE_CELLS / "labels.tif", tmp_path / "folder.tif")
+    assert "folder.tif is a folder. Add the name of a file" in result["error"]
+    assert [path.name for path in tmp_path.iterdir()] == ["folder.tif"]

@@ -15,6 +15,7 @@ from napari_pixcell.serialization import to_json
 from napari_pixcell.words import counted
 
 MAX_CELLS = 500_000
+COUNTED_AT_ONCE = 4_000_000  # px
 SMALL_UM2, LARGE_UM2 = 10.0, 250.0  # median areas between which cells are nuclei
 CROWDED_PER_MM2 = 20_000.0
 
@@ -64,13 +65,20 @@ def count_cells(labels: NDArray[Any]) -> int:
 def areas(labels: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the labels of a label image without 0, ascending, and the area of each in px."""
     lowest, highest = (int(f(labels)) if labels.size else 0 for f in (np.min, np.max))
-    if labels.dtype.kind in "iu" and lowest >= 0 and highest <= max(1024, labels.size):
-        counts = np.bincount(labels.ravel(), minlength=1)  # ten times faster than sorting
+    parts = np.array_split(labels.ravel(), labels.size // COUNTED_AT_ONCE + 1)  # to save memory
+    most = max(1024, min(labels.size, COUNTED_AT_ONCE))
+    if labels.dtype.kind in "iu" and lowest >= 0 and highest <= most:
+        counts = np.zeros(highest + 1, np.int64)
+        for part in parts:  # ten times faster than sorting
+            counts += np.bincount(part, minlength=highest + 1)
         counts[0] = 0
         found = np.flatnonzero(counts)
         return found, counts[found]
-    found, counts = np.unique(labels[labels != 0], return_counts=True)
-    return found.astype(np.int64), counts
+    several = [np.unique(part, return_counts=True) for part in parts]
+    found, where = np.unique(np.concatenate([one for one, _ in several]), return_inverse=True)
+    counts = np.zeros(len(found), np.int64)
+    np.add.at(counts, where, np.concatenate([count for _, count in several]))
+    return found[found != 0].astype(np.int64), counts[found != 0]
 
 
 @dataclass(frozen=True)

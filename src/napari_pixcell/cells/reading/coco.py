@@ -20,8 +20,11 @@ TRACED_AT_ONCE = 256  # run-length masks
 NAMES_SHOWN = 5
 MOST_UNPACKED = 20_000_000_000  # px of all run-length masks together; takes some minutes
 UNLISTED = "of images that the file does not list"
+HUGE = "too large for a cell"
+MOST_OF_CELL, MOST_RUNS = 16_000_000, 100_000  # px that its columns have, and runs
 MISFIT = "of another size than the image"
 Shape = tuple[int, int]
+Mask = tuple[NDArray[np.uint8], int, int, str]  # crop, left, top, class
 
 
 def read_coco(path: Path, image: str = "") -> CellsFile:
@@ -79,7 +82,7 @@ def _read(
                 _take(gatherer, runs, value, names.get(category, category and f"class {category}"))
             elif owner not in listed:
                 gatherer.drop(UNLISTED)
-            if len(runs.masks) >= TRACED_AT_ONCE:
+            if len(runs.masks) >= TRACED_AT_ONCE or runs.waiting > MOST_OF_CELL:
                 gatherer.add_shapes(*runs.trace())
     gatherer.add_shapes(*runs.trace())
     return gatherer.finish(path.name, runs.shape)
@@ -163,8 +166,8 @@ class _Runs:
 
     def __init__(self, name: str, shape: Shape | None) -> None:
         self.name, self.shape = name, shape
-        self.masks: list[tuple[NDArray[np.uint8], int, int, str]] = []  # crop, left, top, class
-        self.unpacked = 0
+        self.masks: list[Mask] = []
+        self.unpacked = self.waiting = 0
 
     def add(self, value: dict[str, Any], name: str) -> str:
         """Decode a mask; return the reason if that fails, else an empty string."""
@@ -177,6 +180,8 @@ class _Runs:
             return MISFIT
         if not len(run.starts):
             return FLAT
+        if run.pixels > MOST_OF_CELL or len(run.starts) > MOST_RUNS:
+            return HUGE
         self.unpacked += run.pixels
         if self.unpacked > MOST_UNPACKED:
             raise PixCellError(
@@ -184,18 +189,30 @@ class _Runs:
                 "instead."
             )
         self.masks.append((*run.crop(), name))
+        self.waiting += run.pixels
         return ""
 
     def trace(self) -> tuple[NDArray[Any], list[str]]:
         """Return the outlines and class names of the masks added so far, and clear them."""
-        masks, self.masks = self.masks, []
-        if not masks:
-            return np.empty(0, object), []
-        starts = np.cumsum([0, *(len(crop) for crop, *_ in masks)])
-        atlas = np.zeros((starts[-1], max(crop.shape[1] for crop, *_ in masks)), np.int32)
+        masks, self.masks, self.waiting = self.masks, [], 0
+        shapes, start, rows, width = [np.empty(0, object)], 0, 0, 0
         for number, (crop, *_) in enumerate(masks):
-            atlas[starts[number] : starts[number + 1], : crop.shape[1]] = crop * (number + 1)
-        shapes = outlines_of(atlas).polygons
-        points, owner = shapely.get_coordinates(shapes, return_index=True)
-        shift = np.array([(left, top) for _, left, top, _ in masks]) - [(0, y) for y in starts[:-1]]
-        return shapely.set_coordinates(shapes, points + shift[owner]), [one[-1] for one in masks]
+            rows, width = rows + len(crop), max(width, crop.shape[1])
+            if rows * width > MOST_OF_CELL and number > start:
+                shapes.append(_outlined(masks[start:number]))
+                start, (rows, width) = number, crop.shape
+        if masks:
+            shapes.append(_outlined(masks[start:]))
+        return np.concatenate(shapes), [name for *_, name in masks]
+
+
+def _outlined(masks: list[Mask]) -> NDArray[Any]:
+    """Return the outlines of masks, traced below each other in one image."""
+    starts = np.cumsum([0, *(len(crop) for crop, *_ in masks)])
+    atlas = np.zeros((starts[-1], max(crop.shape[1] for crop, *_ in masks)), np.int32)
+    for number, (crop, *_) in enumerate(masks):
+        atlas[starts[number] : starts[number + 1], : crop.shape[1]] = crop * np.int32(number + 1)
+    shapes = outlines_of(atlas).polygons
+    points, owner = shapely.get_coordinates(shapes, return_index=True)
+    shift = np.array([(left, top) for _, left, top, _ in masks]) - [(0, y) for y in starts[:-1]]
+    return shapely.set_coordinates(shapes, points + shift[owner])

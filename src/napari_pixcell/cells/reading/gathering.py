@@ -197,6 +197,7 @@ class Gatherer:
         mended, crowded = made_valid(shapes[bad])
         if self.on_centres:  # outlines of thin cells that run there and back are valid
             shapes[bad[crowded]] = mended[crowded]
+            bad, mended = bad[~crowded], mended[~crowded]
             thin = shapely.buffer(shapely.boundary(shapes[bad]), 0.5, quad_segs=2)
             shapes = shapely.buffer(shapes, 0.5, quad_segs=2)
             shapes[bad] = shapely.union(shapely.buffer(mended, 0.5, quad_segs=2), thin)

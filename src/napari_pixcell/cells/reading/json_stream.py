@@ -28,9 +28,10 @@ BOM = b"\xef\xbb\xbf"
 # Invalid JSON that Python's json and QuPath write; read as null.
 NO_NUMBER = re.compile(rb"(?<=[\s,:\[])-?(?:NaN|Infinity)(?=[\s,\]}])")
 LONGEST_WORD = 32
-LONGEST_TEXT = 64 * 2**20  # bytes of one string; images are embedded as text
+LONGEST_TEXT = 32 * 2**20  # bytes of one string; images are embedded as text
+LONGEST_NUMBER = 1000  # digits, in the middle of a file
 CELL_DEPTH = 3  # brackets around a cell in every known format
-HEAVIEST = 2**30  # bytes that one value takes as Python objects
+HEAVIEST = 3 * 2**28  # bytes that one value takes as Python objects
 LIST_BYTES, NUMBER_BYTES = 64, 32  # of a list and of a number as Python objects
 
 
@@ -94,7 +95,9 @@ class Guarded:
         self.weight = weight if low else self.weight + weight
         quoted = np.flatnonzero(quotes)
         self.text = len(codes) - 1 - int(quoted[-1]) if len(quoted) else self.text + len(codes)
-        if self.weight > HEAVIEST or (self.quoted and self.text > LONGEST_TEXT):
+        digits = len(codes) > LONGEST_NUMBER and codes.max() <= ord("9") and codes.min() >= ord("0")
+        too_long = self.quoted and self.text > LONGEST_TEXT
+        if self.weight > HEAVIEST or too_long or (digits and not self.quoted):
             raise PixCellError(
                 f"{self.name} has a single value that is too large to read. Export it in several "
                 "files."

@@ -37,6 +37,7 @@ PICTURE_FORMATS = ("PNG", "BMP", "GIF", "JPEG", "WEBP", "PPM")
 LARGEST_TILE = 2**26  # bytes
 LOSSY_FORMATS = ("JPEG", "WEBP")
 MOST_PICTURE_BYTES = 200_000_000
+MOST_TINT = 40  # difference of the colours that a lossy format adds to grey
 TWO_CHANNELS = 36  # bytes that a pixel takes while they are compared
 MASK_NAMES = ("masks", "mask", "labels", "label", "inst_map", "instances", "arr_0")
 LEAST_MPP, MOST_MPP = 0.01, 50.0  # plausible for an image of cells
@@ -112,6 +113,8 @@ def _flat(name: str, image: _Image) -> tuple[NDArray[Any], dict[int, str]]:
         colours = values[..., :3]  # without transparency
         if (colours == values[..., :1]).all():
             values = values[..., 0]
+        elif image.blurred and int(np.ptp(colours, axis=-1).max()) <= MOST_TINT:
+            values = colours[..., 1]
         else:
             labels = None if image.blurred else labels_in_colour(colours)
             if labels is None:

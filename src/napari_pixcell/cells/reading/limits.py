@@ -10,8 +10,8 @@ from napari_pixcell.untrusted import check_regular
 
 MOST_BYTES = 2 * 2**30  # of a file, uncompressed
 MOST_RATIO = 200  # unpacked to packed size; the densest exports reach 60
-UNSUSPICIOUS = 64 * 2**20  # bytes unpacked, at any ratio
-MOST_PIXELS = 16_000**2  # of a label image; 1 GB as int32
+UNSUSPICIOUS = 16 * 2**20  # bytes unpacked, at any ratio
+MOST_PIXELS = 12_000**2  # of a label image; 0.6 GB as int32
 MOST_DECODED = 2**30  # bytes of an image of any kind
 LAYOUT_MARK = "napari-pixcell layout"  # in the description of our label images
 DEEPEST = 64  # nested brackets; the known formats have at most 8

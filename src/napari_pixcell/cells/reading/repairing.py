@@ -14,10 +14,11 @@ from napari_pixcell.cells.outlines import outlines_of
 Points = NDArray[np.float64]  # (n, 2), closed
 
 SIMPLE = 24  # edges; any outline of so few is repaired exactly
-MOST_PAIRS, PAIRS_PER_EDGE = 500, 10  # of edges that may cross, in an outline repaired exactly
+MOST_PAIRS, PAIRS_PER_EDGE = 150, 8  # of edges that may cross, in an outline repaired exactly
 PAIRS_AT_ONCE = 1_000_000
 MOST_EDGES = 20_000
-FINEST, COARSEST = 512, 64  # px along the longer side of a drawn outline
+AT_ONCE = 1_000_000  # crossings of edges and rows of pixels
+FINEST, COARSEST = 256, 64  # px along the longer side of a drawn outline
 SMALLEST = 1e-200  # extent; below it scales overflow
 MOST_PERIODS = 16  # tried
 
@@ -53,7 +54,7 @@ def made_valid(shapes: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
     for number in np.flatnonzero(crowded):
         parts = shapely.get_parts(shapes[number])
         parts = [one if one.is_valid else _redrawn(_rings(one)) for one in parts]
-        out[number] = shapely.union_all(parts)
+        out[number] = parts[0] if len(parts) == 1 else shapely.union_all(parts)
     return out, crowded
 
 
@@ -133,16 +134,23 @@ def _turned(ring: Points) -> Points:
 
 def _winding(rings: Sequence[Points], side: int) -> NDArray[np.int64]:
     """Return how often rings wind around the centre of each pixel of a square image."""
-    changes = np.zeros((side, side + 1), np.int64)
+    changes = np.zeros(side * (side + 1), np.int64)
     if rings:
         a = np.concatenate([ring[:-1] for ring in rings])
         b = np.concatenate([ring[1:] for ring in rings])
         first, stop = (np.ceil(end[:, 1] - 0.5).astype(np.int64) for end in (a, b))
-        for row in range(side):
-            lower, upper = first <= row, stop <= row
-            edge = np.flatnonzero(lower != upper)
+        count = np.abs(stop - first)  # rows whose centre line the edge crosses
+        for some in np.split(
+            np.arange(len(a)), np.flatnonzero(np.diff(np.cumsum(count) // AT_ONCE)) + 1
+        ):
+            edge = np.repeat(some, count[some])
+            rank = np.arange(len(edge)) - np.repeat(
+                np.cumsum(count[some]) - count[some], count[some]
+            )
+            row = np.minimum(first, stop)[edge] + rank
             (x, y), (x2, y2) = a[edge].T, b[edge].T
-            at = np.ceil(x + (row + 0.5 - y) * (x2 - x) / (y2 - y) - 0.5)
-            turn = np.where(lower[edge], 1, -1)
-            np.add.at(changes[row], np.clip(at, 0, side).astype(np.int64), turn)
-    return np.cumsum(changes, axis=1)[:, :side]
+            column = np.ceil(x + (row + 0.5 - y) * (x2 - x) / (y2 - y) - 0.5).astype(np.int64)
+            turn = np.where(first[edge] <= row, 1, -1)
+            place = row * (side + 1) + np.clip(column, 0, side)
+            changes += np.bincount(place, turn, len(changes)).astype(np.int64)
+    return np.cumsum(changes.reshape(side, side + 1), axis=1)[:, :side]

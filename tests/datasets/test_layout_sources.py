@@ -1,0 +1,46 @@
+"""Layouts of a recipe from files and folders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from napari_pixcell.cells import write_labels
+from napari_pixcell.cells.methods import LayoutSource
+from napari_pixcell.datasets.recipe.layout_sources import LayoutSources
+from napari_pixcell.errors import PixCellError
+from napari_pixcell.models.families import families
+
+
+def layouts(*parts: dict[str, object]) -> list[np.ndarray]:
+    def segment(pixels: np.ndarray) -> tuple[np.ndarray, LayoutSource]:
+        raise AssertionError("no layout is segmented")
+
+    sources = LayoutSources(parts, families()["demo"], lambda: iter(()), segment)
+    return [layout.labels for layout in sources]
+
+
+def test_an_empty_tile_is_left_out(tmp_path: Path) -> None:
+    side = families()["demo"].tile
+    labels = np.zeros((2 * side, 2 * side), np.int32)
+    labels[10:20, 10:20], labels[side + 5 : side + 9, side + 5 : side + 9] = 1, 2
+    write_labels(tmp_path / "a.tif", labels, families()["demo"].mpp)
+    file = {"from": "file", "path": str(tmp_path / "a.tif")}
+    assert [np.unique(one).tolist() for one in layouts(file)] == [[0, 1], [0, 2]]
+    assert len(layouts({"from": "vary", "layout": file, "jitter_um": 1, "count": 2})) == 4
+
+
+def test_empty_and_hidden_files_of_a_folder_are_left_out(tmp_path: Path) -> None:
+    side, mpp = families()["demo"].tile, families()["demo"].mpp
+    cells = np.zeros((side, side), np.int32)
+    write_labels(tmp_path / "empty.tif", cells, mpp)
+    folder = {"from": "folder", "path": str(tmp_path)}
+    with pytest.raises(PixCellError, match="has no cells in a whole tile"):
+        layouts(folder)
+    cells[5:9, 5:9] = 1
+    (tmp_path / ".trash").mkdir()
+    for name in ("one.tif", ".hidden.tif", ".trash/two.tif"):
+        write_labels(tmp_path / name, cells, mpp)
+    assert len(layouts(folder)) == 1
