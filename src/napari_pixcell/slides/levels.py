@@ -88,10 +88,25 @@ class TileCache:
 CACHE = TileCache()
 
 
-def to_rgb8(pixels: NDArray[Any]) -> NDArray[np.uint8]:
-    """Convert (h, w, 3 or 4) pixels of any common type to RGB uint8, transparency on white."""
+def to_rgb8(
+    pixels: NDArray[Any], bits: int = 16, *, premultiplied: bool = False
+) -> NDArray[np.uint8]:
+    """Convert (h, w, 3 or 4) pixels of any common type to RGB uint8, transparency on white.
+
+    Parameters
+    ----------
+    bits : int
+        How many bits of a 16-bit sample are used.
+    premultiplied : bool
+        Whether the colours were multiplied by alpha already.
+    """
     if pixels.dtype == np.uint16:
-        pixels = (pixels // 257).astype(np.uint8)
+        if bits == 16:
+            pixels = (pixels // 257).astype(np.uint8)
+        else:
+            most = (1 << bits) - 1
+            scaled = np.minimum(pixels, most).astype(np.uint32) * 255 + most // 2
+            pixels = (scaled // most).astype(np.uint8)
     elif pixels.dtype == bool:
         pixels = pixels.astype(np.uint8) * 255
     elif pixels.dtype.kind == "f":
@@ -103,8 +118,9 @@ def to_rgb8(pixels: NDArray[Any]) -> NDArray[np.uint8]:
         rgb = pixels[..., :3]
         if alpha.min(initial=255) == 255:
             return np.ascontiguousarray(rgb)
-        mixed = rgb * (alpha / np.float32(255)) + (255 - alpha.astype(np.float32))
-        return np.rint(mixed).astype(np.uint8)
+        white = 255 - alpha.astype(np.float32)
+        mixed = (rgb if premultiplied else rgb * (alpha / np.float32(255))) + white
+        return np.rint(np.minimum(mixed, 255)).astype(np.uint8)
     return np.ascontiguousarray(pixels)
 
 
@@ -203,6 +219,7 @@ class TiledLevel(Level):
         self.tile = (int(tile[0]), int(tile[1]))
         self.decode = fetch
         self._parallel = parallel
+        self.check: Callable[[], None] = lambda: None  # raises if the file has changed
         self._corrupt = CorruptTiles("slide") if corrupt is None else corrupt
         self.index = index
         self._number = next(_numbers)
@@ -215,6 +232,7 @@ class TiledLevel(Level):
             return tile
         if (self.index, *index) in self._corrupt:  # evicted from the cache, but still corrupt
             return self._white(index)
+        self.check()
         try:
             tile = self.decode(*index)
         except Undecodable as error:
