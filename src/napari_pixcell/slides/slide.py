@@ -128,8 +128,7 @@ class Slide:
         own = self.require_mpp()
         self._check()
         rows, columns = region.shape_at(own, mpp)
-        wanted = mpp / own * (1 + 1e-6)
-        index = max((i for i, d in enumerate(self._factors) if max(d) <= wanted), default=0)
+        index = self._level_at(mpp)
         level, (dy, dx) = self.levels[index], self._factors[index]
         top, left = region.y / dy, region.x / dx
         step_y, step_x = region.height / dy / rows, region.width / dx / columns
@@ -143,6 +142,34 @@ class Slide:
             box = (start - y0, left - x0, stop - y0, left + step_x * columns - x0)
             out[row : row + count] = resample(patch, box, (count, columns))
         return out
+
+    def _level_at(self, mpp: float) -> int:
+        """Return the index of the coarsest level that is fine enough for a pixel size in µm."""
+        wanted = mpp / self.require_mpp() * (1 + 1e-6)
+        return max((i for i, d in enumerate(self._factors) if max(d) <= wanted), default=0)
+
+    def check_readable(self, region: Region, mpp: float) -> None:
+        """Raise PixCellError if all tiles of a region, read at a pixel size in µm, are corrupt."""
+        stored = [
+            (level, factor)
+            for level, factor in zip(self.levels, self._factors, strict=True)
+            if isinstance(level, TiledLevel) and level.corrupt is self.corrupt
+        ]
+        if not stored or not len(self.corrupt):
+            return
+        level, (dy, dx) = stored[min(self._level_at(mpp), len(stored) - 1)]
+        height, width, _ = level.shape
+        top, left = max(0, int(region.y / dy)), max(0, int(region.x / dx))
+        bottom = min(height, math.ceil((region.y + region.height) / dy))
+        right = min(width, math.ceil((region.x + region.width) / dx))
+        if top >= bottom or left >= right:
+            return
+        tiles = level.indices(top, bottom, left, right)
+        if all((level.index, *tile) in self.corrupt for tile in tiles):
+            raise PixCellError(
+                f"This region of “{self.name}” cannot be read, because all its tiles are corrupt. "
+                "Copy the file again from its source."
+            )
 
     def use_watch(self, watch: Watch) -> None:
         """Check before reading that the file is still the one that was opened."""

@@ -100,7 +100,7 @@ class _Handle:
                     failed.retired = True
             with openslide.OpenSlide(str(self.path)) as alone:
                 return to_rgb8(np.asarray(alone.read_region(*box)))
-        except openslide.OpenSlideError as error:
+        except (openslide.OpenSlideError, MemoryError) as error:
             raise Undecodable(str(error)) from error
 
 

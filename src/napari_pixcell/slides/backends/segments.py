@@ -17,7 +17,7 @@ from napari_pixcell.slides.corrupt import CorruptTiles, Undecodable, damaged
 from napari_pixcell.slides.levels import TiledLevel
 
 JPEG_2000 = (33003, 33004, 33005, 34712)
-LARGEST_SEGMENT = 700 * 2**20  # bytes decoded at once
+LARGEST_SEGMENT = 500 * 2**20  # bytes decoded at once
 LARGEST_TILE = 64 * 2**20  # bytes of thin strips that form one tile
 ROWS_AT_ONCE = 256  # rows of thin strips that form one tile
 FRAMES = {0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF}
@@ -59,7 +59,10 @@ class Reader:
             needed *= page.samplesperpixel
         if min(len(page.dataoffsets), len(page.databytecounts)) < needed:
             raise damaged(self.name)
-        segments = zip(page.dataoffsets, page.databytecounts, strict=False)
+        segments = list(zip(page.dataoffsets, page.databytecounts, strict=False))
+        whole = all(isinstance(number, int) for segment in segments for number in segment)
+        if not whole or not any(count for _, count in segments):
+            raise damaged(self.name)
         if any(offset < 0 or offset + count > self.size for offset, count in segments):
             raise damaged(self.name)
 
@@ -106,8 +109,9 @@ class Reader:
             w = min(columns, width - column * columns)
             read = [piece(part, column) for part in range(first, last)]
             try:
-                pixels = colours.convert(np.concatenate(read)[:h, :w])
-            except ValueError as error:
+                whole = read[0] if len(read) == 1 else np.concatenate(read)
+                pixels = colours.convert(whole[:h, :w])
+            except (ValueError, IndexError) as error:
                 raise Undecodable("damaged data") from error
             if pixels.shape != (h, w, 3):
                 raise Undecodable(f"a tile of shape {pixels.shape}")
