@@ -68,22 +68,31 @@ def levels(path: Path, slide: Any) -> Fast | None:
 
 def _is_known(page: Any) -> bool:
     plain = page.axes == "YXS" and page.samplesperpixel == 3 and page.dtype == np.uint8
-    return plain and int(page.compression) in (JPEG, JPEG_2000_YCBCR, JPEG_2000_RGB) and all(page.databytecounts)
+    return (
+        plain
+        and int(page.compression) in (JPEG, JPEG_2000_YCBCR, JPEG_2000_RGB)
+        and all(page.databytecounts)
+    )
 
 
 def _colours(page: Any) -> Colours:
     return _YCbCr() if int(page.compression) == JPEG_2000_YCBCR else Colours()
 
 
+_GREEN_CB, _GREEN_CR = (
+    np.rint(-share * 65536 * (np.arange(256) - 128)).astype(np.int32)
+    for share in (0.34414, 0.71414)
+)
+
+
 class _YCbCr(Colours):
-    """YCbCr of JPEG 2000 to RGB, in the whole numbers of libjpeg and OpenSlide."""
+    """YCbCr of JPEG 2000 to RGB, rounded as OpenSlide does."""
 
     def convert(self, pixels: NDArray[Any]) -> NDArray[np.uint8]:
         y, cb, cr = (pixels[..., i].astype(np.int32) for i in range(3))
-        cb, cr = cb - 128, cr - 128
-        red = y + ((91881 * cr + 32768) >> 16)
-        green = y + ((-22554 * cb - 46802 * cr + 32768) >> 16)
-        blue = y + ((116130 * cb + 32768) >> 16)
+        green = y + ((_GREEN_CB[cb] + _GREEN_CR[cr] + 32768) >> 16)
+        red = y + ((91881 * (cr - 128) + 32768) >> 16)
+        blue = y + ((116130 * (cb - 128) + 32768) >> 16)
         return np.clip(np.stack([red, green, blue], axis=-1), 0, 255).astype(np.uint8)
 
 

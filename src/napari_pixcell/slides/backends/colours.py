@@ -15,6 +15,7 @@ MIN_IS_WHITE, MIN_IS_BLACK, RGB, PALETTE, YCBCR = 0, 1, 2, 3, 6
 NAMES = {5: "CMYK", 8: "CIELAB", 9: "CIELAB", 10: "CIELAB", 32803: "raw camera"}
 NAMES |= {32844: "LogLuv", 32845: "LogLuv", 34892: "raw camera", PALETTE: "palette"}
 JPEGS = (6, 7, 33007, 34892)
+ELECTRONS = (65000, 65001, 65002)  # counts of electrons
 ASSOCIATED, UNASSOCIATED = 1, 2
 DEPTHS = (8, 10, 12, 14, 16)
 
@@ -67,15 +68,13 @@ def colours_of(page: Any, name: str) -> Colours:
     photometric, compression = int(page.photometric), int(page.compression)
     if is_grey(page) and compression == 1:
         return Colours(0, _stored_bits(page))
-    try:
-        if compression != 1:
-            tifffile.TIFF.DECOMPRESSORS[compression]
-    except KeyError:
+    known = compression == 1 or compression in tifffile.TIFF.DECOMPRESSORS
+    if not known or compression in ELECTRONS:
         raise unsupported(
             name,
             f"is compressed by method {compression}, which is not supported",
             "Save it with JPEG or LZW compression.",
-        ) from None
+        )
     if photometric in NAMES:
         raise unsupported(name, f"stores {NAMES[photometric]} colours, which are not supported")
     if photometric == YCBCR and compression not in JPEGS:

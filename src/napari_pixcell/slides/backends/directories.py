@@ -94,7 +94,7 @@ class _Walk:
             if kind not in INTEGERS or number != 1:
                 raise damaged(self.name)
             directory.numbers[tag] = self.get(INTEGERS[kind], at)[0]
-        elif tag in TEXTS and 0 < number:
+        elif tag in TEXTS and number > 0:
             there = at if size <= place else self.get("Q" if place == 8 else "I", at)[0]
             self.file.seek(min(there, self.size))
             directory.texts[tag] = self.file.read(min(size, MOST_TEXT))

@@ -56,13 +56,13 @@ def open_file(path: Path) -> Slide:
         with picture:
             if picture.width * picture.height > MOST_PIXELS:
                 raise _too_large(path.name)
-            if picture.mode in NAMES:
-                stored = f"stores {NAMES[picture.mode]} colours, which are not supported"
-                raise unsupported(path.name, stored)
+            if picture.mode not in (*TRANSPARENT, *COLOURS) and "I;16" not in picture.mode:
+                colours = NAMES.get(picture.mode, picture.mode)
+                raise unsupported(path.name, f"stores {colours} colours, which are not supported")
             sizes = _sizes(picture)
             try:
                 picture.load()
-                pixels = _pixels(picture, path.name)
+                pixels = _pixels(picture)
             except (OSError, SyntaxError, ValueError, EOFError, struct.error) as error:
                 raise damaged(path.name) from error
     if deep and pixels.max(initial=0) < 64:
@@ -113,13 +113,11 @@ def _sizes(picture: Any) -> tuple[float | None, float | None]:
     return resolution_sizes(float(dpi[0]), float(dpi[1]), "inch")
 
 
-def _pixels(picture: Any, name: str) -> NDArray[np.uint8]:
+def _pixels(picture: Any) -> NDArray[np.uint8]:
     """Return the pixels as RGB, converted in bands so that no second copy is needed."""
     if picture.mode.startswith("I;16"):
         return _grey(np.asarray(picture))
     transparent = picture.mode in TRANSPARENT or "transparency" in picture.info
-    if not transparent and picture.mode not in COLOURS:
-        raise unsupported(name, f"stores {picture.mode} colours, which are not supported")
     out = np.empty((picture.height, picture.width, 3), np.uint8)
     for top in range(0, picture.height, ROWS_AT_ONCE):
         bottom = min(top + ROWS_AT_ONCE, picture.height)

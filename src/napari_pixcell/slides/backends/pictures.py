@@ -143,9 +143,7 @@ def _ome_picture(file: Any, image: OmeImage, count: int) -> Picture:
             pages = grey if told is None else [grey[names.index(one)] for one in told]
     levels = _levels(pages)
     sure = [True] * len(levels)
-    return Picture(
-        levels, sure, image.name, image.planes, image.sizes, image.bits, bright, colour
-    )
+    return Picture(levels, sure, image.name, image.planes, image.sizes, image.bits, bright, colour)
 
 
 def _levels(pages: Pages) -> list[Pages]:
@@ -216,5 +214,3 @@ def _three_channels(file: Any, pages: Sequence[Any]) -> Picture | None:
     if not told or not same:
         return None
     return Picture([list(pages)], [True], must_be_bright=True)
-
-

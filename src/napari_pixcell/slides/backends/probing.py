@@ -21,6 +21,7 @@ from napari_pixcell.slides.content import file_stamp
 from napari_pixcell.slides.corrupt import damaged, unsupported
 
 PATIENCE_S = 9
+PROBE = Path(__file__).with_name("probe.py")
 ARGOS = 65000
 MARKS = (b"Aperio", b"Philips", b"DPUfs", b"MedScan", b"iScan", b"iSlide", b"scn", b"SCN")
 MARKS += (b"Argos", b"Ventana", b"Hamamatsu", b"NDP.")
@@ -65,7 +66,7 @@ def _may_be_slide(path: Path) -> bool:
 
 def _asked(path: Path, key: str) -> str:
     # -P keeps the current folder off the path, where an openslide.py may lie.
-    command = [sys.executable, "-P", str(Path(__file__).with_name("probe.py")), str(path)]
+    command = [sys.executable, "-P", str(PROBE), str(path)]
     try:
         done = subprocess.run(
             command, capture_output=True, timeout=PATIENCE_S, stdin=subprocess.DEVNULL, check=False

@@ -12,17 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pixcell.slides.backends.colours import (
-    Colours,
-    colours_of,
-    used_bits,
-)
+from napari_pixcell.slides.backends.colours import Colours, colours_of, used_bits
 from napari_pixcell.slides.backends.directories import read_directories
 from napari_pixcell.slides.backends.pictures import Picture, chosen_picture, no_colour
 from napari_pixcell.slides.backends.segments import Reader
 from napari_pixcell.slides.corrupt import damaged
 from napari_pixcell.slides.levels import Level, TiledLevel
-from napari_pixcell.slides.pixel_size import in_um, not_square, plausible, resolution_sizes
+from napari_pixcell.slides.pixel_size import not_square, plausible, resolution_sizes
 from napari_pixcell.slides.slide import Slide, shape_ratios
 from napari_pixcell.untrusted import reading
 
