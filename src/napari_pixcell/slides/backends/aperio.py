@@ -93,7 +93,8 @@ class _YCbCr(Colours):
         green = y + ((_GREEN_CB[cb] + _GREEN_CR[cr] + 32768) >> 16)
         red = y + ((91881 * (cr - 128) + 32768) >> 16)
         blue = y + ((116130 * (cb - 128) + 32768) >> 16)
-        return np.clip(np.stack([red, green, blue], axis=-1), 0, 255).astype(np.uint8)
+        rgb = np.clip(np.stack([red, green, blue], axis=-1), 0, 255)
+        return np.asarray(rgb, np.uint8)
 
 
 def _same(level: TiledLevel, slide: Any) -> bool:

@@ -163,7 +163,7 @@ def _is_alike(page: Any, first: Any) -> bool:
 
 
 def _is_smaller(page: Any, finer: Any) -> bool:
-    return page.imagewidth < finer.imagewidth and page.imagelength < finer.imagelength
+    return bool(page.imagewidth < finer.imagewidth and page.imagelength < finer.imagelength)
 
 
 # -- any other TIFF ---------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """Open a slide by OpenSlide in a process of its own, which a strange file may end.
 
-Run by path, so that nothing of the package is imported. Prints one line of JSON.
+Run by path, so that nothing of the package is imported. Writes one line of JSON.
 """
 
 from __future__ import annotations
@@ -50,4 +50,4 @@ if __name__ == "__main__":
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     except (ImportError, ValueError, OSError):
         pass  # Windows has no such limit
-    print(json.dumps(main(sys.argv[1])))
+    sys.stdout.write(json.dumps(main(sys.argv[1])))

@@ -23,8 +23,8 @@ from napari_pixcell.slides.corrupt import damaged, unsupported
 PATIENCE_S = 9
 PROBE = Path(__file__).with_name("probe.py")
 ARGOS = 65000
-MARKS = (b"Aperio", b"Philips", b"DPUfs", b"MedScan", b"iScan", b"iSlide", b"scn", b"SCN")
-MARKS += (b"Argos", b"Ventana", b"Hamamatsu", b"NDP.")
+MARKS: tuple[bytes, ...] = (b"Aperio", b"Philips", b"DPUfs", b"MedScan", b"iScan", b"iSlide")
+MARKS += (b"scn", b"SCN", b"Argos", b"Ventana", b"Hamamatsu", b"NDP.")
 INDEXES = (b"[Virtual Microscope Specimen]", b"[Uncompressed Virtual Microscope Specimen]")
 _known: dict[str, str] = {}  # "" is no slide
 

@@ -206,7 +206,7 @@ def _claimed(data: bytes, compression: int) -> tuple[int, int] | None:
             if data[at] != 0xFF:
                 return None
             if data[at + 1] in FRAMES:
-                return struct.unpack_from(">2H", data, at + 5)  # type: ignore[return-value]
+                return struct.unpack_from(">2H", data, at + 5)
             filled = data[at + 1] == 0xFF
             at += 1 if filled else 2 + struct.unpack_from(">H", data, at + 2)[0]
     except struct.error:
