@@ -84,6 +84,13 @@ def test_tile_sizes_of_every_level_are_checked_before_openslide_sees_them(tmp_pa
     assert "damaged" in refused(path)
 
 
+def test_a_tile_of_more_bytes_than_the_file_is_damaged(tmp_path) -> None:
+    path = write_svs(tmp_path / "a.svs", TISSUE, 33003, 64)
+    set_tag(path, 325, type=4, count=1, value=2**31)
+    with pytest.raises(PixCellError, match="damaged"):
+        read_directories(path)
+
+
 def test_chains_of_directories_end(tmp_path) -> None:
     path = written(tmp_path / "a.tif")
     data = bytearray(path.read_bytes())

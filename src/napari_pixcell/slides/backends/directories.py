@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import numpy as np
+
 from napari_pixcell.slides.corrupt import damaged
 
 HEADS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -17,6 +19,7 @@ WIDTH, LENGTH, SAMPLES, TILE_WIDTH, TILE_LENGTH, ROWS = 256, 257, 277, 322, 323,
 NUMBERS = (WIDTH, LENGTH, 259, 262, SAMPLES, ROWS, 284, TILE_WIDTH, TILE_LENGTH)
 TEXTS = (270, 271, 272, 305, 700)  # description, make, model, software, XMP
 NDPI, SUBIFDS = 65420, 330
+BYTE_COUNTS = (279, 325)  # of strips and tiles
 SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
 SIZES |= {16: 8, 17: 8, 18: 8}
 INTEGERS = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
@@ -98,6 +101,14 @@ class _Walk:
             there = at if size <= place else self.get("Q" if place == 8 else "I", at)[0]
             self.file.seek(min(there, self.size))
             directory.texts[tag] = self.file.read(min(size, MOST_TEXT))
+        elif tag in BYTE_COUNTS and kind in INTEGERS and number:
+            there = at if size <= place else self.get("Q" if place == 8 else "I", at)[0]
+            if not 0 <= there <= self.size - size:
+                raise damaged(self.name)
+            self.file.seek(there)
+            counts = np.frombuffer(self.file.read(size), self.order + INTEGERS[kind])
+            if counts.max() > self.size:  # OpenSlide allocates what is claimed
+                raise damaged(self.name)
         elif tag == SUBIFDS and kind in INTEGERS and 0 < number <= MOST_DIRECTORIES:
             there = at if size <= place else self.get("Q" if place == 8 else "I", at)[0]
             children.extend(self.get(f"{number}{INTEGERS[kind]}", there))
