@@ -104,6 +104,20 @@ def test_chains_of_directories_end(tmp_path) -> None:
     assert "damaged" in refused(path)
 
 
+def test_directories_of_a_small_tiff_above_four_gigabytes_are_found(tmp_path) -> None:
+    """Hamamatsu's own extension: offsets of directories have 64 bits."""
+    path = tmp_path / "a.ndpi"
+    at = 2**32 + 100
+    entries = [(256, 4, 1, 640), (257, 4, 1, 600), (65420, 4, 1, 1)]
+    with path.open("wb") as file:  # a sparse file
+        file.write(struct.pack("<2sHQ", b"II", 42, at) + bytes(8))
+        file.seek(at)
+        file.write(struct.pack("<H", 3) + b"".join(struct.pack("<HHII", *e) for e in entries))
+        file.write(struct.pack("<Q", 0))
+    (directory,) = read_directories(path)
+    assert directory.numbers == {256: 640, 257: 600} and 65420 in directory.tags
+
+
 def test_a_file_that_ends_or_delays_openslide_is_refused(tmp_path, monkeypatch) -> None:
     path = write_svs(tmp_path / "a.svs", TISSUE, 7, 64)
     crash = tmp_path / "crash.py"

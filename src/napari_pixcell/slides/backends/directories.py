@@ -42,7 +42,8 @@ class _Walk:
         self.file, self.name, self.size = file, path.name, path.stat().st_size
         self.order = "<" if head[:2] == b"II" else ">"
         self.big = head[2:4] in (b"+\0", b"\0+")
-        self.ndpi = False
+        # Only Hamamatsu's TIFFs exceed the 32 bits of the small TIFF.
+        self.ndpi = not self.big and self.size >= 2**32
         self.seen: set[int] = set()
         self.found: list[Directory] = []
 
@@ -128,7 +129,8 @@ def read_directories(path: Path) -> list[Directory]:
         walk = _Walk(file, path, head)
         if len(head) < 16:
             raise damaged(path.name)
-        walk.chain(walk.get("Q", 8)[0] if walk.big else walk.get("I", 4)[0])
+        start = 8 if walk.big else 4
+        walk.chain(walk.get("Q" if walk.big or walk.ndpi else "I", start)[0])
     if not walk.found or not all(map(_is_possible, walk.found)):
         raise damaged(path.name)
     return walk.found
