@@ -37,3 +37,13 @@ def damage(path: Path, page: int, tile: int) -> None:
     with path.open("r+b") as file:
         file.seek(offset)
         file.write(bytes(min(count, 600)))
+
+
+def leave_out(path: Path, page: int, tile: int) -> None:
+    """Leave out one tile, as some scanners do; OpenSlide then reads the file."""
+    with tifffile.TiffFile(path) as file:
+        tag = file.pages[page].tags[325]
+        counts = list(tag.value)
+    counts[tile] = 0
+    with tifffile.TiffFile(path, mode="r+b") as file:
+        file.pages[page].tags[325].overwrite(counts)

@@ -12,7 +12,8 @@ def info(options: cli.Options) -> cli.Result:
 
     slide = open_slide(options.slide, mpp=options.mpp)
     height, width = slide.shape
-    return {
+    note = {"note": slide.note} if slide.note and slide.mpp is None else {}
+    return note | {
         "name": slide.name,
         "width": width,
         "height": height,

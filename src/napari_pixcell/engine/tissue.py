@@ -65,12 +65,17 @@ class Tissue:
         return list(zip(starts, [*starts[1:], rows], strict=True))
 
     def read(self, first: int = 0, stop: int | None = None) -> NDArray[np.uint8]:
-        """Read rows of cells: uint8 (rows × side, columns × side, 3)."""
+        """Read rows of cells: uint8 (rows × side, columns × side, 3).
+
+        Raises
+        ------
+        PixCellError
+            If none of them can be decoded.
+        """
         rows, columns = (stop or self.cells[0]) - first, self.cells[1]
         wanted = rows * self.side, columns * self.side
         if wanted == self.size:
-            pixels: NDArray[np.uint8] = self.slide.read(self.region, self.family.mpp)
-            return pixels
+            return self._pixels(self.region)
         scale = self.family.mpp / self.slide.mpp
         x, y = self.region.x, self.region.y + first * self.side * scale
         there = [
@@ -78,9 +83,15 @@ class Tissue:
             for n, whole, start in zip(wanted, self.slide.shape, (y, x), strict=True)
         ]
         visible = Region(x, y, there[1] * scale, there[0] * scale)
-        pixels = self.slide.read(visible, self.family.mpp)
+        pixels = self._pixels(visible)
         beyond = [(0, n - has) for n, has in zip(wanted, pixels.shape, strict=False)]
         return np.pad(pixels, [*beyond, (0, 0)], mode="symmetric") if np.any(beyond) else pixels
+
+    def _pixels(self, region: Region) -> NDArray[np.uint8]:
+        """Read a region; white in place of tissue that cannot be decoded is no tissue."""
+        pixels: NDArray[np.uint8] = self.slide.read(region, self.family.mpp)
+        self.slide.check_readable(region, self.family.mpp)
+        return pixels
 
     def cut(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Crop to the region itself: uint8 (height, width, 3)."""

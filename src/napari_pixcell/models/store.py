@@ -17,7 +17,7 @@ from typing import Literal
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import CELLPOSE, DEMO_FOLDER, Family, Part, WeightSet
 from napari_pixcell.preferences import preference, set_preference
-from napari_pixcell.slides.content import content_key, file_stamp
+from napari_pixcell.slides.content import ends_key, file_stamp
 
 ADAPTER_SUFFIX = ".adapter.safetensors"  # of the small copy of an adapter, see lora.py
 LICENCE_FILES = ("LICENSE", "LICENSE.md", "LICENSE.txt", "README.md")
@@ -174,7 +174,7 @@ def encoder_kind(family: Family) -> str | None:
     Unlike :func:`encoder_identity` it ignores modification times, so it stays the same when the
     same files are installed again.
     """
-    return _identity(family, content_key)
+    return _identity(family, ends_key)
 
 
 def _identity(family: Family, key_of: Callable[[Path], str]) -> str | None:

@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 CHUNK = 65536  # bytes at each end of a file
+WHOLE = 4 * 2**20  # bytes of a file that is read whole
+PART, PARTS = 16384, 96  # bytes and number of the parts of a larger file
 
 # Single-file formats. In others (MRXS, VMS, DICOM, OME-TIFF sets) the pixels may lie in
 # neighbouring files, so that the opened file alone cannot identify them.
@@ -19,9 +21,28 @@ ONE_FILE = (".svs", ".ndpi", ".scn", ".bif", ".svslide", ".tif", ".tiff", ".png"
 
 
 def content_key(path: Path) -> str:
+    """Return a fingerprint of a file's size and content: 32 hexadecimal digits.
+
+    Of a large file, both ends and many parts between them are read: slides of one scanner may
+    share their size and their white margins. It survives moves and copies and contains no name.
+    """
+    size = path.stat().st_size
+    digest = hashlib.sha256(f"parts {size}".encode())
+    with path.open("rb") as file:
+        if size <= WHOLE:
+            digest.update(file.read(WHOLE))
+        else:
+            last = size - PART
+            for number in range(PARTS + 1):
+                file.seek(number * last // PARTS)
+                digest.update(file.read(PART))
+    return digest.hexdigest()[:32]
+
+
+def ends_key(path: Path) -> str:
     """Return a fingerprint of a file's size and both ends: 32 hexadecimal digits.
 
-    It survives moves and copies and contains no name.
+    It tells weights apart, and finds slides in what earlier versions stored.
     """
     size = path.stat().st_size
     digest = hashlib.sha256(str(size).encode())
@@ -32,20 +53,31 @@ def content_key(path: Path) -> str:
     return digest.hexdigest()[:32]
 
 
+def has_content(path: Path, key: str) -> bool:
+    """Whether a file has a :func:`content_key`, or the :func:`ends_key` of earlier versions."""
+    return key in (content_key(path), ends_key(path))
+
+
 def file_stamp(path: Path) -> str:
     """Return a fingerprint of a file in its current state: 64 hexadecimal digits.
 
-    Unlike :func:`content_key` it includes the modification time, so it also changes when the
+    Unlike :func:`ends_key` it includes the modification time, so it also changes when the
     middle of the file is overwritten, as in an uncompressed TIFF.
     """
     changed = path.stat().st_mtime_ns
-    return hashlib.sha256(f"{content_key(path)} {changed}".encode()).hexdigest()
+    return hashlib.sha256(f"{ends_key(path)} {changed}".encode()).hexdigest()
 
 
 def slide_stamp(path: Path) -> str | None:
-    """Return the :func:`file_stamp` of a slide, or None for formats of several files."""
+    """Return a fingerprint of a slide in its current state, or None for formats of several files.
+
+    It has 64 hexadecimal digits, over :func:`content_key` and the modification time.
+    """
     name = path.name.lower()
-    return file_stamp(path) if name.endswith(ONE_FILE) and ".ome." not in name else None
+    if not name.endswith(ONE_FILE) or ".ome." in name:
+        return None
+    changed = path.stat().st_mtime_ns
+    return hashlib.sha256(f"{content_key(path)} {changed}".encode()).hexdigest()
 
 
 def pixels_stamp(pixels: NDArray[np.uint8]) -> str:

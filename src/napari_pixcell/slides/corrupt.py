@@ -25,6 +25,15 @@ def damaged(name: str) -> PixCellError:
     )
 
 
+class NoTissueImage(PixCellError):
+    """The error for an intact image that is not a slide, such as a mask; napari may open it."""
+
+
+def unsupported(name: str, what: str, advice: str = "Save it as RGB with 8 bits.") -> PixCellError:
+    """Return the error for an intact file that is stored in a way that cannot be read rightly."""
+    return PixCellError(f"“{name}” {what}. {advice}")
+
+
 class CorruptTiles:
     """The corrupt tiles of one slide, as far as it has been read.
 

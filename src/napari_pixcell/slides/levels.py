@@ -18,6 +18,7 @@ from napari_pixcell.preferences import megabytes
 from napari_pixcell.slides.corrupt import CorruptTiles, Undecodable
 
 CACHE_MB = 256.0
+ROWS_AT_ONCE = 512  # rows laid on white together, to bound memory
 Key = tuple[int, int, int]  # level, row, column
 Index = tuple[int, int]  # row and column of a tile
 _pool = ThreadPoolExecutor(min(4, os.cpu_count() or 1), thread_name_prefix="slide-tiles")
@@ -88,24 +89,40 @@ class TileCache:
 CACHE = TileCache()
 
 
-def to_rgb8(pixels: NDArray[Any]) -> NDArray[np.uint8]:
-    """Convert (h, w, 3 or 4) pixels of any common type to RGB uint8, transparency on white."""
+def to_rgb8(
+    pixels: NDArray[Any], bits: int = 16, *, premultiplied: bool = False
+) -> NDArray[np.uint8]:
+    """Convert (h, w, 3 or 4) pixels of any common type to RGB uint8, transparency on white.
+
+    Parameters
+    ----------
+    bits : int
+        How many bits of a 16-bit sample are used.
+    premultiplied : bool
+        Whether the colours were multiplied by alpha already.
+    """
     if pixels.dtype == np.uint16:
-        pixels = (pixels // 257).astype(np.uint8)
+        most = (1 << bits) - 1
+        values = np.minimum(np.arange(1 << 16), most)
+        table = values // 257 if bits == 16 else (values * 255 + most // 2) // most
+        pixels = table.astype(np.uint8)[pixels]
     elif pixels.dtype == bool:
         pixels = pixels.astype(np.uint8) * 255
     elif pixels.dtype.kind == "f":
         pixels = np.rint(np.clip(np.nan_to_num(pixels), 0, 1) * 255).astype(np.uint8)
     elif pixels.dtype != np.uint8:
         pixels = np.clip(pixels, 0, 255).astype(np.uint8)
-    if pixels.shape[-1] == 4:
-        alpha = pixels[..., 3:]
-        rgb = pixels[..., :3]
-        if alpha.min(initial=255) == 255:
-            return np.ascontiguousarray(rgb)
-        mixed = rgb * (alpha / np.float32(255)) + (255 - alpha.astype(np.float32))
-        return np.rint(mixed).astype(np.uint8)
-    return np.ascontiguousarray(pixels)
+    if pixels.shape[-1] < 4:
+        return np.ascontiguousarray(pixels)
+    if pixels[..., 3].min(initial=255) == 255:
+        return np.ascontiguousarray(pixels[..., :3])
+    out = np.empty((*pixels.shape[:2], 3), np.uint8)
+    for top in range(0, len(pixels), ROWS_AT_ONCE):
+        part = pixels[top : top + ROWS_AT_ONCE].astype(np.uint16)
+        rgb, alpha = part[..., :3], part[..., 3:]
+        shown = rgb if premultiplied else (rgb * alpha + 127) // 255
+        out[top : top + ROWS_AT_ONCE] = np.minimum(shown + (255 - alpha), 255)
+    return out
 
 
 class Level:
@@ -203,7 +220,8 @@ class TiledLevel(Level):
         self.tile = (int(tile[0]), int(tile[1]))
         self.decode = fetch
         self._parallel = parallel
-        self._corrupt = CorruptTiles("slide") if corrupt is None else corrupt
+        self.check: Callable[[], None] = lambda: None  # raises if the file has changed
+        self.corrupt = CorruptTiles("slide") if corrupt is None else corrupt
         self.index = index
         self._number = next(_numbers)
 
@@ -213,12 +231,13 @@ class TiledLevel(Level):
         tile = CACHE.get(key)
         if tile is not None:
             return tile
-        if (self.index, *index) in self._corrupt:  # evicted from the cache, but still corrupt
+        if (self.index, *index) in self.corrupt:  # evicted from the cache, but still corrupt
             return self._white(index)
+        self.check()
         try:
             tile = self.decode(*index)
         except Undecodable as error:
-            self._corrupt.add(self.index, *index, error)
+            self.corrupt.add(self.index, *index, error)
             tile = self._white(index)
         CACHE.put(key, tile)
         return tile

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from napari_pixcell.errors import PixCellError
+from napari_pixcell.slides.backends.directories import HEADS
+from napari_pixcell.slides.backends.probing import vendor_of
 from napari_pixcell.slides.content import slide_stamp
+from napari_pixcell.slides.corrupt import unsupported
 from napari_pixcell.slides.levels import CACHE, cache_bytes
 from napari_pixcell.slides.pixel_size import checked_mpp, remembered_mpp
 from napari_pixcell.slides.slide import Slide
+from napari_pixcell.slides.watch import Watch
+from napari_pixcell.untrusted import check_regular, reading
 
-TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+# Files that hold previews of a slide whose pixels lie elsewhere
+INDEXES = {
+    ".vsi": "is an Olympus slide, whose pixels lie in .ets files that cannot be read",
+    ".ets": "is a part of an Olympus slide, which cannot be read",
+}
 
 
 def open_slide(path: str | Path, mpp: float | None = None) -> Slide:
@@ -28,21 +36,15 @@ def open_slide(path: str | Path, mpp: float | None = None) -> Slide:
         If the file is missing, unreadable, cut short or in an unknown format.
     """
     path = Path(path)
-    if not path.exists():
-        raise PixCellError(f"“{path.name}” does not exist. Check its name and folder.")
-    if path.is_dir():
-        raise PixCellError(f"“{path.name}” is a folder. Choose the slide file inside it.")
+    check_regular(path)
     CACHE.use_limit(cache_bytes())
-    try:
-        stamp = slide_stamp(path)  # before opening, in case the file is replaced meanwhile
+    with reading(path.name):
+        watch = Watch(path)  # before opening, in case the file is replaced meanwhile
+        stamp = slide_stamp(path)
         slide = _open(path)
         slide.stamp = stamp
+        slide.use_watch(watch)
         remembered = remembered_mpp(path)
-    except OSError as error:
-        raise PixCellError(
-            f"“{path.name}” cannot be read ({error.strerror or 'the file is damaged'}). Check the "
-            "file and its read permission."
-        ) from error
     if mpp is not None:
         slide.mpp, slide.mpp_source = checked_mpp(mpp), "entered by you"
     elif remembered is not None:
@@ -54,10 +56,19 @@ def _open(path: Path) -> Slide:
     # Each library is imported only when a file needs it.
     from napari_pixcell.slides.backends import image, openslide, tiff
 
-    if openslide.recognises(path):
+    suffix = path.suffix.lower()
+    if suffix in INDEXES:
+        raise unsupported(path.name, INDEXES[suffix], "Export the slide as OME-TIFF.")
+    if vendor_of(path) is not None:
         return openslide.open_file(path)
+    if suffix == ".mrxs":
+        raise unsupported(
+            path.name,
+            "is only the preview of a slide whose data folder is missing",
+            f"Put the folder “{path.stem[:60]}” beside it.",
+        )
     with path.open("rb") as file:
         head = file.read(4)
-    if head in TIFF:
+    if head in HEADS:
         return tiff.open_file(path)
     return image.open_file(path)

@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.files import write_whole
 from napari_pixcell.folders import config_folder
-from napari_pixcell.slides.content import content_key
+from napari_pixcell.slides.content import content_key, ends_key
 
 SMALLEST, LARGEST = 0.05, 10.0  # µm per pixel; 72 and 96 dpi would be 353 and 265
 UM = dict.fromkeys(("µm", "μm", "um", "micron", "microns", "micrometer"), 1.0)
@@ -58,23 +58,41 @@ def from_ome(xml: str, image: int = 0) -> float | None:
     except ElementTree.ParseError:
         return None
     images = root.findall(".//{*}Pixels")
-    if image >= len(images):
-        return None
+    return plausible(*ome_sizes(images[image])) if image < len(images) else None
+
+
+def ome_sizes(pixels: ElementTree.Element) -> tuple[float | None, float | None]:
+    """Return the µm/px in x and y of an OME ``Pixels`` element, each None if unknown."""
     sizes: list[float | None] = []
     for axis in "XY":
-        text = images[image].get(f"PhysicalSize{axis}")
-        unit = images[image].get(f"PhysicalSize{axis}Unit", "µm")
+        text = pixels.get(f"PhysicalSize{axis}")
+        unit = pixels.get(f"PhysicalSize{axis}Unit", "µm")
         try:
             sizes.append(None if text is None else in_um(float(text), unit))
         except ValueError:
-            return None
-    return plausible(*sizes)
+            sizes.append(None)
+    return sizes[0], sizes[1]
 
 
 def from_resolution(x: float, y: float, unit: str | None) -> float | None:
     """Return µm/px from a resolution in pixels per ``unit``, or None."""
+    return plausible(*resolution_sizes(x, y, unit))
+
+
+def resolution_sizes(x: float, y: float, unit: str | None) -> tuple[float | None, float | None]:
+    """Return the µm/px in x and y from a resolution in pixels per ``unit``, None if unknown."""
     um = in_um(1.0, unit)
-    return None if um is None or x <= 0 or y <= 0 else plausible(um / x, um / y)
+    if um is None or not (x > 0 and y > 0):  # NaN is neither
+        return None, None
+    return um / x, um / y
+
+
+def not_square(x: float | None, y: float | None) -> str:
+    """Return what to tell if both sizes are plausible but differ; empty if they do not."""
+    both = x is not None and y is not None and plausible(x, x) and plausible(y, y)
+    if not both or plausible(x, y) is not None:
+        return ""
+    return f"its pixels are {x:g} × {y:g} µm, not square"
 
 
 def remember_mpp(path: str | Path, mpp: float) -> None:
@@ -91,7 +109,10 @@ def remember_mpp(path: str | Path, mpp: float) -> None:
 def remembered_mpp(path: str | Path) -> float | None:
     """Return the pixel size that the user once entered for this file, in µm/px, or None."""
     values = _remembered()
-    return values.get(content_key(Path(path))) if values else None
+    if not values:
+        return None
+    found = values.get(content_key(Path(path)))
+    return values.get(ends_key(Path(path))) if found is None else found  # of earlier versions
 
 
 def _store() -> Path:
@@ -101,8 +122,9 @@ def _store() -> Path:
 def _remembered() -> dict[str, float]:
     try:
         value = json.loads(_store().read_text())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     if not isinstance(value, dict):
         return {}
-    return {k: float(v) for k, v in value.items() if isinstance(v, int | float)}
+    numbers = {k: v for k, v in value.items() if isinstance(v, int | float)}
+    return {k: float(v) for k, v in numbers.items() if SMALLEST <= v <= LARGEST}

@@ -8,6 +8,7 @@ from typing import Any
 
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.slides.backends.openslide import recognises
+from napari_pixcell.slides.corrupt import NoTissueImage
 from napari_pixcell.slides.opening import open_slide
 from napari_pixcell.slides.region import AXES, UNITS
 from napari_pixcell.slides.slide import Slide
@@ -33,9 +34,10 @@ def get_reader(path: str | list[str]) -> Callable[[Any], list[LayerData]] | None
     if file.suffix.lower() in PLAIN:
         try:
             open_slide(path).close()
-        except PixCellError as error:
-            if "RGB" in str(error):
-                return None
+        except NoTissueImage:
+            return None
+        except PixCellError:
+            pass  # reading says why
     return read_slide
 
 

@@ -18,6 +18,7 @@ from napari_pixcell.slides.levels import ArrayLevel, Level, TiledLevel, shrunk
 from napari_pixcell.slides.pixel_size import checked_mpp
 from napari_pixcell.slides.region import Region
 from napari_pixcell.slides.resample import resample
+from napari_pixcell.slides.watch import Watch
 
 LARGEST_OVERVIEW = 4096  # px; coarser levels are computed if the coarsest one is larger
 ROWS_AT_ONCE = 512  # output rows resampled together, to bound memory
@@ -48,6 +49,8 @@ class Slide:
     stamp : str or None
         Fingerprint of the file at opening, see
         :func:`napari_pixcell.slides.content.slide_stamp`.
+    note : str
+        Why the pixel size that the file states is not used; empty if it is.
     """
 
     def __init__(
@@ -66,6 +69,8 @@ class Slide:
         self.corrupt = CorruptTiles(name) if corrupt is None else corrupt
         self.path = path
         self.stamp: str | None = None
+        self.note = ""
+        self._check: Callable[[], None] = lambda: None
         self.mpp = mpp
         self.mpp_source = mpp_source
         self.levels: list[Level] = [levels[0]]
@@ -118,12 +123,12 @@ class Slide:
         Raises
         ------
         PixCellError
-            If the slide's pixel size is unknown or the file cannot be decoded.
+            If the slide's pixel size is unknown, the file cannot be decoded, or it was replaced.
         """
         own = self.require_mpp()
+        self._check()
         rows, columns = region.shape_at(own, mpp)
-        wanted = mpp / own * (1 + 1e-6)
-        index = max((i for i, d in enumerate(self._factors) if max(d) <= wanted), default=0)
+        index = self._level_at(mpp)
         level, (dy, dx) = self.levels[index], self._factors[index]
         top, left = region.y / dy, region.x / dx
         step_y, step_x = region.height / dy / rows, region.width / dx / columns
@@ -137,6 +142,41 @@ class Slide:
             box = (start - y0, left - x0, stop - y0, left + step_x * columns - x0)
             out[row : row + count] = resample(patch, box, (count, columns))
         return out
+
+    def _level_at(self, mpp: float) -> int:
+        """Return the index of the coarsest level that is fine enough for a pixel size in µm."""
+        wanted = mpp / self.require_mpp() * (1 + 1e-6)
+        return max((i for i, d in enumerate(self._factors) if max(d) <= wanted), default=0)
+
+    def check_readable(self, region: Region, mpp: float) -> None:
+        """Raise PixCellError if all tiles of a region, read at a pixel size in µm, are corrupt."""
+        stored = [
+            (level, factor)
+            for level, factor in zip(self.levels, self._factors, strict=True)
+            if isinstance(level, TiledLevel) and level.corrupt is self.corrupt
+        ]
+        if not stored or not len(self.corrupt):
+            return
+        level, (dy, dx) = stored[min(self._level_at(mpp), len(stored) - 1)]
+        height, width, _ = level.shape
+        top, left = max(0, int(region.y / dy)), max(0, int(region.x / dx))
+        bottom = min(height, math.ceil((region.y + region.height) / dy))
+        right = min(width, math.ceil((region.x + region.width) / dx))
+        if top >= bottom or left >= right:
+            return
+        tiles = level.indices(top, bottom, left, right)
+        if all((level.index, *tile) in self.corrupt for tile in tiles):
+            raise PixCellError(
+                f"This region of “{self.name}” cannot be read, because all its tiles are corrupt. "
+                "Copy the file again from its source."
+            )
+
+    def use_watch(self, watch: Watch) -> None:
+        """Check before reading that the file is still the one that was opened."""
+        self._check = watch.check
+        for level in self.levels:
+            if isinstance(level, TiledLevel):
+                level.check = watch.check
 
     def corrupt_in(self, region: Region) -> int:
         """Return the number of known corrupt tiles in a region, at any level."""
@@ -178,6 +218,11 @@ class Slide:
 
     def require_mpp(self) -> float:
         """Return the pixel size in µm, or raise PixCellError if it is unknown."""
+        if self.mpp is None and self.note:
+            raise PixCellError(
+                f"The pixel size of “{self.name}” cannot be used: {self.note}. Resample the slide "
+                "to square pixels, or enter one size (in the dock's Slide section, or with --mpp)."
+            )
         if self.mpp is None:
             raise PixCellError(
                 f"The pixel size of “{self.name}” is unknown. Enter it in µm per pixel (in the "

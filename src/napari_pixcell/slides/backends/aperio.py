@@ -1,24 +1,26 @@
 """Aperio's tiled TIFFs by tifffile and imagecodecs, if the pixels equal OpenSlide's.
 
-Only safe cases are read this way: complete tiles in JPEG, or in JPEG 2000 with RGB. OpenSlide
-reads the rest, because only it converts JPEG 2000 in YCbCr (33003) to RGB and fills tiles that a
-scanner left out from a finer level.
+Only safe cases are read this way: complete tiles in JPEG or JPEG 2000. OpenSlide reads the rest,
+because only it fills tiles that a scanner left out from a finer level. It shifts and blurs levels
+whose downsample is no whole number; this does not.
 """
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from napari_pixcell.slides.backends.tiff import Reader
+from napari_pixcell.errors import PixCellError
+from napari_pixcell.slides.backends.colours import Colours
+from napari_pixcell.slides.backends.segments import Reader
 from napari_pixcell.slides.corrupt import CorruptTiles, Undecodable
 from napari_pixcell.slides.levels import Level, TiledLevel
 
-JPEG, JPEG_2000_RGB = 7, 33005
+JPEG, JPEG_2000_YCBCR, JPEG_2000_RGB = 7, 33003, 33005
 Fast = tuple[list[Level], Callable[[], None], CorruptTiles]
 
 
@@ -41,7 +43,7 @@ def levels(path: Path, slide: Any) -> Fast | None:
         return None
     try:
         file = tifffile.TiffFile(path)
-    except (tifffile.TiffFileError, ValueError, struct.error):
+    except Exception:  # tifffile raises many kinds; OpenSlide may read the file all the same
         return None
     reader, keep = Reader(file, path), False
     try:
@@ -52,10 +54,12 @@ def levels(path: Path, slide: Any) -> Fast | None:
             return None
         for page in pages:
             reader.check_end(page)
-        tiled = [reader.tiled(page, index) for index, page in enumerate(pages)]
+        tiled = [reader.tiled(page, i, _colours(page)) for i, page in enumerate(pages)]
         keep = _same(tiled[0], slide)
         return ([*tiled], reader.close, reader.corrupt) if keep else None
-    except (tifffile.TiffFileError, ValueError, IndexError, KeyError, struct.error):
+    except PixCellError:
+        raise
+    except Exception:
         return None
     finally:
         if not keep:
@@ -64,7 +68,33 @@ def levels(path: Path, slide: Any) -> Fast | None:
 
 def _is_known(page: Any) -> bool:
     plain = page.axes == "YXS" and page.samplesperpixel == 3 and page.dtype == np.uint8
-    return plain and int(page.compression) in (JPEG, JPEG_2000_RGB) and all(page.databytecounts)
+    return (
+        plain
+        and int(page.compression) in (JPEG, JPEG_2000_YCBCR, JPEG_2000_RGB)
+        and all(page.databytecounts)
+    )
+
+
+def _colours(page: Any) -> Colours:
+    return _YCbCr() if int(page.compression) == JPEG_2000_YCBCR else Colours()
+
+
+_GREEN_CB, _GREEN_CR = (
+    np.rint(-share * 65536 * (np.arange(256) - 128)).astype(np.int32)
+    for share in (0.34414, 0.71414)
+)
+
+
+class _YCbCr(Colours):
+    """YCbCr of JPEG 2000 to RGB, rounded as OpenSlide does."""
+
+    def convert(self, pixels: NDArray[Any]) -> NDArray[np.uint8]:
+        y, cb, cr = (pixels[..., i].astype(np.int32) for i in range(3))
+        green = y + ((_GREEN_CB[cb] + _GREEN_CR[cr] + 32768) >> 16)
+        red = y + ((91881 * (cr - 128) + 32768) >> 16)
+        blue = y + ((116130 * (cb - 128) + 32768) >> 16)
+        rgb = np.clip(np.stack([red, green, blue], axis=-1), 0, 255)
+        return np.asarray(rgb, np.uint8)
 
 
 def _same(level: TiledLevel, slide: Any) -> bool:

@@ -12,17 +12,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pixcell.errors import PixCellError
+from napari_pixcell.slides.backends.probing import vendor_of
 from napari_pixcell.slides.corrupt import CorruptTiles, Undecodable, damaged
 from napari_pixcell.slides.levels import TiledLevel, to_rgb8
-from napari_pixcell.slides.pixel_size import plausible
+from napari_pixcell.slides.pixel_size import not_square, plausible
 from napari_pixcell.slides.slide import Slide
+from napari_pixcell.untrusted import reading
 
 
 def recognises(path: Path) -> bool:
     """Whether OpenSlide reads this vendor format; generic TIFFs are left to tifffile."""
-    import openslide
-
-    return openslide.OpenSlide.detect_format(str(path)) not in (None, "generic-tiff")
+    try:
+        return vendor_of(path) is not None
+    except (PixCellError, OSError):
+        return False
 
 
 class _Opened:
@@ -97,7 +100,7 @@ class _Handle:
                     failed.retired = True
             with openslide.OpenSlide(str(self.path)) as alone:
                 return to_rgb8(np.asarray(alone.read_region(*box)))
-        except openslide.OpenSlideError as error:
+        except (openslide.OpenSlideError, MemoryError) as error:
             raise Undecodable(str(error)) from error
 
 
@@ -111,30 +114,44 @@ def open_file(path: Path) -> Slide:
     """
     import openslide
 
-    from napari_pixcell.slides.backends import aperio
-
     try:
         handle = _Handle(path)
     except openslide.OpenSlideError as error:
         raise damaged(path.name) from error
-    slide = handle.slide
-    factors = [float(factor) for factor in slide.level_downsamples]
-    x, y = slide.properties.get("openslide.mpp-x"), slide.properties.get("openslide.mpp-y")
-    mpp = plausible(float(x), float(y)) if x and y else None
-    source = "the slide file" if mpp else ""
-    pairs = [(factor, factor) for factor in factors]
     try:
-        fast = aperio.levels(path, slide)
-    except PixCellError:
+        with reading(path.name):
+            return _opened(handle, path)
+    except BaseException:
         handle.close()
         raise
+
+
+def _opened(handle: _Handle, path: Path) -> Slide:
+    from napari_pixcell.slides.backends import aperio
+
+    slide = handle.slide
+    factors = [float(factor) for factor in slide.level_downsamples]
+    sizes = _number(slide, "openslide.mpp-x"), _number(slide, "openslide.mpp-y")
+    mpp = plausible(*sizes)
+    source = "the slide file" if mpp else ""
+    pairs = [(factor, factor) for factor in factors]
+    fast = aperio.levels(path, slide)
     if fast is not None:  # OpenSlide is needed only for the metadata
         levels, close, corrupt = fast
         handle.close()
     else:
         corrupt, close = CorruptTiles(path.name), handle.close
         levels = [_level(handle, i, factors[i], corrupt) for i in range(slide.level_count)]
-    return Slide(path.name, levels, pairs, mpp, source, path, close=close, corrupt=corrupt)
+    opened = Slide(path.name, levels, pairs, mpp, source, path, close=close, corrupt=corrupt)
+    opened.note = not_square(*sizes)
+    return opened
+
+
+def _number(slide: Any, name: str) -> float | None:
+    try:
+        return float(slide.properties.get(name, ""))
+    except ValueError:
+        return None
 
 
 def _level(handle: _Handle, index: int, factor: float, corrupt: CorruptTiles) -> TiledLevel:

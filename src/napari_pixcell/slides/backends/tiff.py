@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import logging
-import struct
-import threading
+import re
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pixcell.errors import PixCellError
-from napari_pixcell.slides.corrupt import CorruptTiles, Undecodable, damaged
-from napari_pixcell.slides.levels import ArrayLevel, Level, TiledLevel, to_rgb8
-from napari_pixcell.slides.pixel_size import from_ome, from_resolution, in_um, plausible
+from napari_pixcell.slides.backends.colours import Colours, colours_of, used_bits
+from napari_pixcell.slides.backends.directories import read_directories
+from napari_pixcell.slides.backends.pictures import Picture, chosen_picture, no_colour
+from napari_pixcell.slides.backends.segments import Reader
+from napari_pixcell.slides.corrupt import damaged
+from napari_pixcell.slides.levels import Level, TiledLevel
+from napari_pixcell.slides.pixel_size import not_square, plausible, resolution_sizes
 from napari_pixcell.slides.slide import Slide, shape_ratios
+from napari_pixcell.untrusted import reading
 
-MOST_PIXELS = 30_000 * 30_000  # of a level that can only be decoded as a whole
 UNITS = {2: "inch", 3: "cm"}
+PLACES = (0.5, 0.5), (0.3, 0.35), (0.65, 0.7)  # (y, x), where pixels are looked at
+DIFFERENT = 25  # grey values between the means of two pictures that are not the same
+BRIGHT = 90  # grey value of the median of a bright field
+Sizes = tuple[float | None, float | None]
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # our error messages replace its log
 
 
@@ -28,199 +36,116 @@ def open_file(path: Path) -> Slide:
     Raises
     ------
     PixCellError
-        If it is damaged, cut short or has no RGB image.
+        If it is damaged, cut short, has no RGB image, or stores it in an unsupported way.
     """
     import tifffile
 
-    if _chain_is_broken(path):
-        raise damaged(path.name)
+    read_directories(path)
     try:
         file = tifffile.TiffFile(path)
-        colour = [s for s in file.series if _is_rgb(s)]
-    except (tifffile.TiffFileError, ValueError, IndexError, KeyError, struct.error) as error:
+    except Exception as error:  # tifffile raises many kinds
         raise damaged(path.name) from error
-    if not colour:
-        file.close()
-        raise PixCellError(
-            f"“{path.name}” is not an RGB image, so it cannot be opened as a slide. Import a label "
-            "image as a layout instead."
-        )
-    series = max(colour, key=lambda s: s.size)
-    reader = Reader(file, path)
     try:
-        levels = [reader.level(level, index) for index, level in enumerate(series.levels)]
-    except PixCellError:
+        with reading(path.name):
+            return _opened(file, path)
+    except BaseException:
         file.close()
         raise
-    mpp, source = _pixel_size(file, series)
-    pairs, close = shape_ratios(levels), reader.close
-    return Slide(path.name, levels, pairs, mpp, source, path, close=close, corrupt=reader.corrupt)
 
 
-def _is_rgb(series: Any) -> bool:
-    sizes = dict(zip(series.axes, series.shape, strict=True))
-    samples = sizes.get("S", sizes.get("C", 0))
-    others = [n for a, n in sizes.items() if a not in "YXSC"]
-    kind = series.dtype is not None and series.dtype.kind in "u"
-    # Without a sample axis it must be photometric RGB, unlike a three-channel fluorescence stack.
-    colour = "S" in sizes or series.keyframe.photometric in (2, 6)
-    return kind and colour and samples in (3, 4) and all(n == 1 for n in others)
+def _opened(file: Any, path: Path) -> Slide:
+    picture = chosen_picture(file, path.name)
+    reader = Reader(file, path)
+    page = picture.levels[0][0]
+    colours = [colours_of(pages[0], path.name) for pages in picture.levels]
+    if page.dtype.itemsize == 2 and colours[0].bits == 16:
+        bits = picture.bits or used_bits(_largest(reader, picture.levels[-1]))
+        colours = [replace(one, bits=min(16, max(8, bits))) for one in colours]
+    levels: list[TiledLevel] = []
+    for pages, sure, one in zip(picture.levels, picture.sure, colours, strict=True):
+        level = reader.level(pages, len(levels), one)
+        if sure or _agree(levels[-1], level):
+            levels.append(level)
+    if picture.must_be_bright and not _is_bright(levels[-1]):
+        raise no_colour(path.name)
+    sizes, source = _pixel_size(file, picture, page)
+    mpp = plausible(*sizes)
+    slide = Slide(
+        path.name,
+        levels,
+        shape_ratios(levels),
+        mpp,
+        source if mpp else "",
+        path,
+        close=reader.close,
+        corrupt=reader.corrupt,
+    )
+    slide.note = not_square(*sizes)
+    return slide
 
 
-def _pixel_size(file: Any, series: Any) -> tuple[float | None, str]:
-    if file.is_ome:
-        mpp = from_ome(file.ome_metadata, file.series.index(series))
-        if mpp is not None:
-            return mpp, "OME metadata"
-    tags = series.keyframe.tags
+def _pixel_size(file: Any, picture: Picture, page: Any) -> tuple[Sizes, str]:
+    if plausible(*picture.sizes) is not None or not_square(*picture.sizes):
+        return picture.sizes, "OME metadata"
+    tags = page.tags
     x, y = (_ratio(tags[code].value) if code in tags else 0.0 for code in (282, 283))
     if file.is_imagej:
-        um = in_um(1.0, (file.imagej_metadata or {}).get("unit"))
-        if um is not None and x > 0 and y > 0:
-            mpp = plausible(um / x, um / y)
-            return mpp, "ImageJ metadata" if mpp else ""
-        return None, ""
-    unit = UNITS.get(int(tags[296].value)) if 296 in tags else "inch"
-    mpp = from_resolution(x, y, unit)
-    return mpp, "the TIFF's resolution" if mpp else ""
+        unit = re.search(r"^unit=(.*)$", str(file.pages[0].description), re.MULTILINE)
+        return resolution_sizes(x, y, unit[1] if unit else None), "ImageJ metadata"
+    unit_tag = tags[296].value if 296 in tags else 2
+    unit_name = UNITS.get(int(unit_tag)) if isinstance(unit_tag, int) else None
+    return resolution_sizes(x, y, unit_name), "the TIFF's resolution"
 
 
 def _ratio(value: Any) -> float:
-    top, bottom = value
-    return top / bottom if bottom else 0.0
+    """Return a resolution that is stored as a fraction, as the TIFF says, or as a number."""
+    if isinstance(value, int | float):
+        return float(value)
+    if isinstance(value, tuple) and len(value) == 1:
+        return float(value[0])
+    if isinstance(value, tuple) and len(value) in (2, 4):  # two fractions: one for each axis
+        return float(value[0]) / float(value[1]) if value[1] else 0.0
+    return 0.0
 
 
-class Reader:
-    """An open TIFF; segments are read under a lock and decoded outside it."""
-
-    def __init__(self, file: Any, path: Path) -> None:
-        self.file = file
-        self.name = path.name
-        self.size = path.stat().st_size
-        self.corrupt = CorruptTiles(path.name)
-        self._lock = threading.Lock()
-
-    def close(self) -> None:
-        """Close the file."""
-        with self._lock:
-            self.file.close()
-
-    def level(self, level: Any, index: int) -> Level:
-        """Return a level of a series, the ``index``-th of its slide."""
-        page = level.keyframe
-        for one in level.pages:
-            if one is not None:
-                self.check_end(one)
-        if page.is_tiled and len(level.pages) == 1 and page.axes == "YXS":
-            return self.tiled(page, index)
-        sizes = dict(zip(level.axes, level.shape, strict=True))
-        if sizes["Y"] * sizes["X"] > MOST_PIXELS:
-            raise PixCellError(
-                f"“{self.name}” is too large to be read without tiles. Save it as a tiled TIFF."
-            )
-        return _WholeLevel(self, level, (sizes["Y"], sizes["X"]))
-
-    def check_end(self, page: Any) -> None:
-        """Raise PixCellError if the file ends before the data of a page."""
-        segments = zip(page.dataoffsets, page.databytecounts, strict=False)
-        if any(offset + count > self.size for offset, count in segments):
-            raise damaged(self.name)
-
-    def tiled(self, page: Any, number: int) -> TiledLevel:
-        """Return the level of a tiled page, the ``number``-th of its slide."""
-        height, width = page.shape[:2]
-        th, tw = page.tilelength, page.tilewidth
-        across = -(-width // tw)
-        # Load all tags now, because tifffile reads some from the shared handle on first use.
-        tables, decode = page.jpegtables, page.decode
-        offsets, counts = tuple(page.dataoffsets), tuple(page.databytecounts)
-
-        def fetch(row: int, column: int) -> NDArray[np.uint8]:
-            index = row * across + column
-            h, w = min(th, height - row * th), min(tw, width - column * tw)
-            offset, count = offsets[index], counts[index]
-            if not count:  # sparse files omit empty tiles
-                return np.full((h, w, 3), 255, np.uint8)
-            data = self.bytes(offset, count)
-            try:
-                tile = decode(data, index, jpegtables=tables)[0]
-                pixels = to_rgb8(tile.reshape(tile.shape[-3:])[:h, :w])
-            except Exception as error:  # each codec raises its own exceptions
-                raise Undecodable("damaged data") from error
-            if pixels.shape != (h, w, 3):
-                raise Undecodable(f"a tile of shape {pixels.shape}")
-            return pixels
-
-        return TiledLevel((height, width), (th, tw), fetch, corrupt=self.corrupt, index=number)
-
-    def bytes(self, offset: int, count: int) -> bytes:
-        """Read a segment without decoding it."""
-        with self._lock:
-            handle = self.file.filehandle
-            if handle.closed:
-                raise PixCellError(f"“{self.name}” was closed. Open it again.")
-            handle.seek(offset)
-            return bytes(handle.read(count))
-
-    def whole(self, level: Any) -> NDArray[np.uint8]:
-        """Decode a level that has no usable tiles."""
-        with self._lock:
-            if self.file.filehandle.closed:
-                raise PixCellError(f"“{self.name}” was closed. Open it again.")
-            try:
-                pixels = level.asarray()
-            except Exception as error:  # each codec raises its own exceptions
-                raise damaged(self.name) from error
-        pixels = pixels.reshape([n for n in level.shape if n > 1])
-        axes = [a for a, n in zip(level.axes, level.shape, strict=True) if n > 1]
-        last = next(i for i, a in enumerate(axes) if a in "SC")
-        return to_rgb8(np.moveaxis(pixels, last, -1))
+# -- looks at the pixels ----------------------------------------------------------------------
 
 
-class _WholeLevel(ArrayLevel):
-    """A level without usable tiles, decoded as a whole when first read."""
-
-    def __init__(self, reader: Reader, level: Any, shape: tuple[int, int]) -> None:
-        Level.__init__(self, shape, (1024, 1024))
-        self._source = (reader, level)
-        self._once = threading.Lock()
-        self._array: NDArray[np.uint8] | None = None
-
-    def read(self, top: int, bottom: int, left: int, right: int) -> NDArray[np.uint8]:
-        """Read a box inside the level as (bottom - top, right - left, 3) uint8."""
-        with self._once:
-            if self._array is None:
-                reader, level = self._source
-                self._array = reader.whole(level)
-            return self._array[top:bottom, left:right]
+def _largest(reader: Reader, pages: Sequence[Any]) -> int:
+    """Return the largest sample in a few places of a level, all 16 bits of it."""
+    largest = 0
+    raw = reader.level(pages, 0, _Samples())
+    height, width, _ = raw.shape
+    for y, x in PLACES:
+        row, column = int(y * height) // raw.tile[0], int(x * width) // raw.tile[1]
+        largest = max(largest, int(raw.decode(row, column).max(initial=0)))
+    return largest
 
 
-def _chain_is_broken(path: Path) -> bool:
-    """Whether a directory of the TIFF lies beyond the end of the file, as in a truncated copy."""
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        head = file.read(16)
-        order = "<" if head[:2] == b"II" else ">"
-        big = head[2:4] in (b"+\0", b"\0+")
-        word, number, entry = ("Q", "Q", 20) if big else ("I", "H", 12)
-        start = 8 if big else 4
-        width, lead = struct.calcsize(word), struct.calcsize(number)
-        if len(head) < start + width:
-            return True
-        (offset,) = struct.unpack(order + word, head[start : start + width])
-        seen: set[int] = set()
-        if not offset:
-            return True
-        while offset and offset not in seen:
-            seen.add(offset)
-            file.seek(offset)
-            raw = file.read(lead)
-            if offset >= size or len(raw) < lead:
-                return True
-            after = offset + lead + struct.unpack(order + number, raw)[0] * entry
-            file.seek(after)
-            raw = file.read(width)
-            if len(raw) < width:
-                return True
-            (offset,) = struct.unpack(order + word, raw)
-    return False
+class _Samples(Colours):
+    """No conversion at all."""
+
+    def convert(self, pixels: NDArray[Any]) -> NDArray[Any]:
+        return pixels[..., :3]
+
+
+def _agree(fine: Level, coarse: Level) -> bool:
+    """Whether two levels look alike in most of a few places."""
+    alike = []
+    for y, x in PLACES:
+        means = []
+        for level in (fine, coarse):
+            height, width, _ = level.shape
+            high = max(1, round(min(48, coarse.shape[0]) * height / coarse.shape[0]))
+            wide = max(1, round(min(48, coarse.shape[1]) * width / coarse.shape[1]))
+            top, left = round(y * height) - high // 2, round(x * width) - wide // 2
+            patch = level.read_white(top, top + high, left, left + wide)
+            means.append(patch.mean(axis=(0, 1)))
+        alike.append(float(np.abs(means[0] - means[1]).max()) < DIFFERENT)
+    return sum(alike) * 2 > len(alike)
+
+
+def _is_bright(level: Level) -> bool:
+    """Whether a picture is that of a bright field: its pixels are bright in every channel."""
+    pixels = level.read(0, min(level.shape[0], 1024), 0, min(level.shape[1], 1024))
+    return bool(np.median(pixels.reshape(-1, 3), axis=0).min() > BRIGHT)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from napari_pixcell.serialization import from_json, to_json
-from napari_pixcell.slides.content import content_key
+from napari_pixcell.slides.content import content_key, has_content
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class SlideMark:
 
     name: str
     path: Path | None  # its file; None for a layer without a file
-    # Hash of the size and both ends of the file, see content_key; without a file, of the pixels of
+    # Hash of the file, see content_key; without a file, of the pixels of
     # the coarsest level
     content: str
     shape: tuple[int, int]  # (height, width): size of level 0 in px
@@ -42,7 +42,12 @@ class SlideMark:
 
     def is_same(self, other: SlideMark) -> bool:
         """Return True if both marks belong to one slide, wherever its file is."""
-        return self.content == other.content and self.shape == other.shape
+        if self.shape != other.shape:
+            return False
+        if self.content == other.content:
+            return True
+        pairs = (self, other), (other, self)  # one may be of an earlier version
+        return any(a.path is not None and b.is_at(a.path) for a, b in pairs)
 
     def find(self, folder: Path, relative: str) -> Path | None:
         """Return the slide's file, if it is where it was relative to the session, or absolutely."""
@@ -54,7 +59,7 @@ class SlideMark:
 
     def is_at(self, path: Path) -> bool:
         try:
-            return path.is_file() and content_key(path) == self.content
+            return path.is_file() and has_content(path, self.content)
         except OSError:
             return False
 
