@@ -90,6 +90,24 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
+def sync_tree(folder: Path) -> None:
+    """Force all files of a folder to disk, and let only their owner read them.
+
+    Raises
+    ------
+    OSError
+        If the disk fails.
+    """
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            path = Path(parent, name)
+            path.chmod(0o600)
+            with path.open("r+b") as file:  # Windows syncs only what can be written
+                os.fsync(file.fileno())
+        Path(parent).chmod(0o700)
+        sync_folder(Path(parent))
+
+
 def private_folder(folder: Path) -> Path:
     """Create a folder that only its owner can enter, with its parents, and return it.
 

@@ -40,7 +40,7 @@ log = logging.getLogger(__name__)
 MOST_BYTES = 2**20
 LONGEST_TITLE, LONGEST_PART = 200, 255  # characters of a title, and of a name in a path
 # Lowest and highest value of the settings that are numbers
-RANGES = {"steps": (1, 1000), "guidance": (0, 100), "layout_guidance": (0, 100)}
+RANGES = {"steps": (1, 1000), "guidance": (0, 50), "layout_guidance": (0, 50)}
 SETTINGS: dict[str, type | tuple[type, ...]] = {
     "title": str,
     "notice": str,
