@@ -1,4 +1,4 @@
-"""Atomic writes and file hashes: the only module that replaces files."""
+"""Atomic writes, private folders and file hashes: the only module that replaces files."""
 
 from __future__ import annotations
 
@@ -15,10 +15,15 @@ Write = Callable[[Path], None]  # writes the file at the path it is given
 UMASK = os.umask(0)
 os.umask(UMASK)
 UNFINISHED = ".part"  # suffix of files that are not complete yet
+NO_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES, errno.EPERM)
 
 
-def write_whole(path: Path, write: Write | bytes | str, private: bool = False) -> str:
+def write_whole(
+    path: Path, write: Write | bytes | str, private: bool = False, shared: bool = False
+) -> str:
     """Write a file atomically: after a power cut it is either the old or the new one.
+
+    Once this returns, the new file survives a power cut.
 
     Parameters
     ----------
@@ -27,7 +32,10 @@ def write_whole(path: Path, write: Write | bytes | str, private: bool = False) -
     write : callable, bytes or str
         The content (text as UTF-8), or a function that writes it to the path it receives.
     private : bool
-        Whether only the owner may read it, as everything that is derived from tissue in caches.
+        Whether only the owner may read it, as everything that is derived from tissue or from the
+        user's work.
+    shared : bool
+        Whether the group may read it under any umask, as weights that several people use.
 
     Returns
     -------
@@ -52,12 +60,70 @@ def write_whole(path: Path, write: Write | bytes | str, private: bool = False) -
             os.fsync(file.fileno())
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         # mkstemp makes private files, but a function may have replaced its file.
-        temporary.chmod(0o600 if private else 0o666 & ~UMASK)
+        temporary.chmod(0o600 if private else 0o666 & ~UMASK | (0o440 if shared else 0))
         temporary.replace(path)
+        sync_folder(path.parent)
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
     return digest
+
+
+def sync_folder(folder: Path) -> None:
+    """Force the names of a folder's files to disk, as a new name is not safe without it.
+
+    Raises
+    ------
+    OSError
+        If the disk fails. Systems that cannot do this are skipped.
+    """
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError:  # Windows; or a folder that may be written to but not read
+        return
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in NO_SYNC:
+            raise
+    finally:
+        os.close(handle)
+
+
+def sync_tree(folder: Path) -> None:
+    """Force all files of a folder to disk, and let only their owner read them.
+
+    Raises
+    ------
+    OSError
+        If the disk fails.
+    """
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            path = Path(parent, name)
+            path.chmod(0o600)
+            with path.open("r+b") as file:  # Windows syncs only what can be written
+                os.fsync(file.fileno())
+        Path(parent).chmod(0o700)
+        sync_folder(Path(parent))
+
+
+def private_folder(folder: Path) -> Path:
+    """Create a folder that only its owner can enter, with its parents, and return it.
+
+    A folder that exists is left as it is.
+
+    Raises
+    ------
+    OSError
+        If it cannot be created.
+    """
+    for path in (*reversed(folder.parents), folder):
+        if not path.exists():
+            path.mkdir(mode=0o700, exist_ok=True)
+    if not folder.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
+    return folder
 
 
 def is_disk_full(error: OSError) -> bool:

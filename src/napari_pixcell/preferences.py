@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import json
+import logging
+import math
 import os
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.files import write_whole
+from napari_pixcell.files import private_folder, write_whole
 from napari_pixcell.folders import config_folder
+from napari_pixcell.untrusted import parse_json, read_bounded
 
+log = logging.getLogger(__name__)
+
+MOST_BYTES = 4 * 2**20
+DAMAGED_SUFFIX = ".damaged"  # of a file that was set aside, so that nothing in it is lost
 IDLE_MINUTES = 20.0  # default time without a request after which models are unloaded
 
 
@@ -22,6 +30,8 @@ def preference(name: str, default: Any = None) -> Any:
 def set_preference(name: str, value: Any) -> None:
     """Store a setting, which may be any JSON value.
 
+    A damaged file is kept beside the new one.
+
     Raises
     ------
     PixCellError
@@ -29,7 +39,8 @@ def set_preference(name: str, value: Any) -> None:
     """
     path = _path()
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(path.parent)
+        set_aside_damaged(path, problem())
         write_whole(path, json.dumps(_read() | {name: value}, indent=1), private=True)
     except OSError as error:
         raise PixCellError(
@@ -38,10 +49,67 @@ def set_preference(name: str, value: Any) -> None:
         ) from error
 
 
+def problem() -> str:
+    """Return what is wrong with the file of settings, or an empty string."""
+    return read_settings(_path())[1]
+
+
+def read_settings(path: Path) -> tuple[dict[str, Any], str]:
+    """Read a file of settings, and what is wrong with it in one sentence.
+
+    A missing file is empty. A damaged one is empty too, so that it stops nothing.
+    """
+    try:
+        if not os.path.lexists(path):
+            return {}, ""
+        data = read_bounded(path, MOST_BYTES, "file of settings")
+        values = parse_json(data, path.name, "Correct or remove it.", lenient=True)
+    except PixCellError as error:
+        return {}, f"Settings are not used: {error}"
+    if not isinstance(values, dict):
+        return {}, f"Settings are not used: “{path.name}” holds no settings. Remove it."
+    return values, ""
+
+
+def warned(values: dict[str, Any], problem: str) -> dict[str, Any]:
+    """Return the values of :func:`read_settings`, and log what is wrong once."""
+    if problem:
+        _warn(problem)
+    return values
+
+
+@cache
+def _warn(problem: str) -> None:
+    log.warning("%s", problem)
+
+
+def set_aside_damaged(path: Path, problem: str) -> None:
+    """Rename a damaged file of settings before a new one takes its place.
+
+    Raises
+    ------
+    OSError
+        If it cannot be renamed.
+    """
+    if problem and path.is_file():
+        path.replace(path.with_name(path.name + DAMAGED_SUFFIX))
+
+
+def as_number(value: Any) -> float | None:
+    """Return a setting as a finite number, or None if it is none."""
+    if isinstance(value, bool):
+        return None
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
+
+
 def idle_minutes() -> float:
     """Return the minutes without a request after which models are unloaded; 0 means never."""
-    value = preference("idle minutes", IDLE_MINUTES)
-    return float(value) if isinstance(value, int | float) and value >= 0 else IDLE_MINUTES
+    value = as_number(preference("idle minutes", IDLE_MINUTES))
+    return value if value is not None and value >= 0 else IDLE_MINUTES
 
 
 def set_idle_minutes(minutes: float) -> None:
@@ -62,11 +130,8 @@ def megabytes(variable: str, name: str, default: float) -> int:
         Limit in MB if neither is a valid number.
     """
     for value in (os.environ.get(variable), preference(name)):
-        try:
-            number = float(value)  # type: ignore[arg-type]
-        except (TypeError, ValueError):
-            continue
-        if 0 <= number < 1e9:
+        number = as_number(value)
+        if number is not None and 0 <= number < 1e9:
             return int(number * 10**6)
     return int(default * 10**6)
 
@@ -91,8 +156,4 @@ def _path() -> Path:
 
 
 def _read() -> dict[str, Any]:
-    try:
-        values = json.loads(_path().read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return values if isinstance(values, dict) else {}
+    return warned(*read_settings(_path()))

@@ -88,14 +88,15 @@ def read_bounded(path: Path, most: int, what: str = "file") -> bytes:
     return data
 
 
-def parse_json(data: bytes | str, name: str, advice: str = AGAIN) -> Any:
+def parse_json(data: bytes | str, name: str, advice: str = AGAIN, lenient: bool = False) -> Any:
     """Parse JSON; raise PixCellError if it is damaged, nested too deeply or not UTF-8.
 
-    NaN and infinities, which JSON does not have but Python reads, are refused.
+    NaN and infinities, which JSON does not have but Python reads, are refused. With ``lenient``
+    they are None instead, where one bad value must not block the others.
     """
     try:
         text = data.removeprefix(_BOM).decode() if isinstance(data, bytes) else data
-        return json.loads(text, parse_constant=_refuse_constant)
+        return json.loads(text, parse_constant=_no_constant if lenient else _refuse_constant)
     except RecursionError as error:
         raise PixCellError(f"“{name}” is nested too deeply. {advice}") from error
     except ValueError as error:  # also of UTF-8, and of integers of thousands of digits
@@ -193,6 +194,10 @@ def read_npy(data: bytes, name: str, most: int = MOST_ARRAY_BYTES) -> NDArray[An
 
 def _refuse_constant(text: str) -> Any:
     raise ValueError(f"{text} is not a number")
+
+
+def _no_constant(text: str) -> None:
+    return None
 
 
 def _reason(error: ValueError) -> str:

@@ -64,7 +64,7 @@ def test_saved_styles_are_listed_shown_renamed_and_removed(run, picture, capsys)
             ("--style", "region", "--style-weight", "1", "--style-weight", "2"),
             "1 style and 2 weights",
         ),
-        (("--style", "gone.npy"), "There is no file “gone.npy”"),
+        (("--style", "gone.npy"), "“gone.npy” does not exist"),
         (("--style", "BROKEN"), "is not an embedding"),
         (("--style", "region", "--style-weight", "0"), "more than 0"),
     ],

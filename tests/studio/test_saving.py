@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -573,18 +571,6 @@ def test_a_large_picture_with_a_star_is_kept_in_the_session(
     (kept,) = again.gallery.results
     np.testing.assert_array_equal(np.asarray(kept.image), 1234 % 251)
     assert kept.record.request.seed == 1234
-
-
-# -- killed --------------------------------------------------------------------------------
-
-
-def test_a_process_killed_while_saving_loses_nothing_that_was_saved(tmp_path: Path) -> None:
-    script = Path(__file__).with_name("killed_while_saving.py")
-    done = subprocess.run(
-        [sys.executable, script, tmp_path, "30"], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "30 times killed" in done.stdout
 
 
 def test_a_session_of_the_real_worker_is_restored_to_the_exact_pixels(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from napari_pixcell.models.families import families
+from napari_pixcell.models.catalogue import BUILT_IN
 
 Options = argparse.Namespace  # as parsed
 Result = dict[str, Any]
@@ -93,4 +93,5 @@ def region(*, required: bool = True, family: bool = True) -> Option:
 
 
 def _family(parser: Parser) -> None:
-    parser.add_argument("--family", default="demo", help=f"one of: {', '.join(families())}")
+    words = f"one of: {', '.join(BUILT_IN)}, or one of your own"
+    parser.add_argument("--family", default="demo", help=words)

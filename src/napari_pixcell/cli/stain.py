@@ -21,7 +21,7 @@ from napari_pixcell.engine.requests import (
 )
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import BUILT_IN, Family
-from napari_pixcell.models.families import stain_families
+from napari_pixcell.models.families import is_stain, stain_families
 from napari_pixcell.models.own_families import families_folder, read_own_family
 from napari_pixcell.models.store import find, require
 from napari_pixcell.slides.region import Region
@@ -33,8 +33,8 @@ needs no seed (the default), or mix noise into the tissue"""
 
 
 def _stain_option(parser: cli.Parser) -> None:
-    names = ", ".join(family.name for family in stain_families())
-    words = f"one or more of: {names}"
+    names = ", ".join(name for name, family in BUILT_IN.items() if is_stain(family))
+    words = f"one or more of: {names}, or your own"
     parser.add_argument("--stain", required=True, metavar="NAME[,NAME…]", help=words)
 
 

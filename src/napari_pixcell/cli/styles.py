@@ -20,6 +20,7 @@ from napari_pixcell.engine.styles.style import Style
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import Family
 from napari_pixcell.models.store import encoder_kind
+from napari_pixcell.untrusted import MOST_ARRAY_BYTES, read_bounded, read_npy
 from napari_pixcell.words import counted
 
 OWN = "region"  # the region's own tissue, as a style or as an image to start from
@@ -110,16 +111,18 @@ def _find(name: str, chosen: ChosenRegion, no_cache: bool) -> tuple[str, Grid]:
 
 
 def _load(path: Path) -> NDArray[np.float32]:
+    data = read_bounded(path, MOST_ARRAY_BYTES, "embedding")
     try:
-        values = np.load(path, allow_pickle=False)
-        if not isinstance(values, np.ndarray) or values.dtype.kind != "f":
-            raise ValueError("not an array of floats")
-    except FileNotFoundError:
-        raise PixCellError(f"There is no file “{path.name}”. Check its path.") from None
-    except (OSError, ValueError, EOFError) as error:
+        values = read_npy(data, path.name)
+    except PixCellError as error:
         raise PixCellError(
             f"“{path.name}” is not an embedding. Use a file that “napari-pixcell embed” wrote."
         ) from error
+    if values.dtype.kind != "f":
+        raise PixCellError(
+            f"“{path.name}” holds {values.dtype.name}, not an embedding. Use a file that "
+            "“napari-pixcell embed” wrote."
+        )
     return values.astype(np.float32)
 
 

@@ -116,6 +116,7 @@ def large_tiff(path: Path, picture: StoredPicture, record: Record, mpp: float) -
     The record is stored in a tag of its own; the OME description describes it for people.
     """
     write_levels(path, picture.levels, mpp, description=in_words(record), tags=_tags(record))
+    picture.check()
 
 
 def synthetic_tiff(labels: NDArray[Any], mpp: float) -> bytes:

@@ -227,6 +227,8 @@ class Engine:
                 )
                 emit(Variant(index, image, record))
             del models  # or a step down would load it while it still takes memory
+        if job is not None:
+            job.forget_finished()
 
     def reproduce(self, record: Record) -> Picture:
         """Reproduce the pixels of a record, in a batch of the same size as the original."""

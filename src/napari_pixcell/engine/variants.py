@@ -7,13 +7,14 @@ import json
 import math
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from napari_pixcell import __version__
-from napari_pixcell.engine.canvas.store import CanvasStore, drop_old
+from napari_pixcell.engine.canvas.store import CanvasStore, drop_old, remove_canvas
 from napari_pixcell.engine.events import PREVIEW_SIDE, Emit, Preview, Progress
 from napari_pixcell.engine.pipeline import make_tiles, paint_canvas, picture_preview, prepare
 from napari_pixcell.engine.request_values import GenerateRequest
@@ -55,6 +56,7 @@ class VariantGenerator:
     ) -> None:
         self.request, self.models, self.setting = request, models, setting
         self._emit, self._check = emit, check
+        self._finished: list[Path] = []
         self._previewed = 0.0 if previews else math.inf
         on_cpu = models.device.type == "cpu"
         self._pause = 1 / (PREVIEWS_PER_SECOND_ON_CPU if on_cpu else PREVIEWS_PER_SECOND)
@@ -137,8 +139,14 @@ class VariantGenerator:
         except BaseException:
             store.close(remove=False)
             raise
-        store.close(remove=True)
+        store.close(remove=False)
+        self._finished.append(store.folder)
         return image
+
+    def forget_finished(self) -> None:
+        """Remove the canvases of finished variants, once all of them have been used."""
+        for folder in self._finished:
+            remove_canvas(folder)
 
     def _key(self, variant: GenerateRequest, size: int) -> str:
         """Return a hash of everything that the pixels of a canvas depend on."""

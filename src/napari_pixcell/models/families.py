@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -107,9 +108,10 @@ def segmenter_file(model: str) -> Path:
         if installed is None:
             raise PixCellError(NOT_INSTALLED)
         return installed.weights
-    for path in (Path(model).expanduser(), cellpose_folder() / model):
-        if path.is_file():
-            return path
+    with suppress(OSError, RuntimeError, ValueError):  # no path: too long, or “~” and no such user
+        for path in (Path(model).expanduser(), cellpose_folder() / model):
+            if path.is_file():
+                return path
     raise PixCellError(
         f"There is no Cellpose model file {Path(model).name}. Choose another one, or "
         f"“{part.weights}”."

@@ -20,20 +20,27 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.files import write_whole
+from napari_pixcell.files import private_folder, write_whole
 from napari_pixcell.folders import config_folder
-from napari_pixcell.models.catalogue import Family, Kind, Part
+from napari_pixcell.models.catalogue import BUILT_IN, Family, Kind, Part
+from napari_pixcell.untrusted import read_bounded, reading
 
 log = logging.getLogger(__name__)
 
+MOST_BYTES = 2**20
+LONGEST_TITLE, LONGEST_PART = 200, 255  # characters of a title, and of a name in a path
+# Lowest and highest value of the settings that are numbers
+RANGES = {"steps": (1, 1000), "guidance": (0, 50), "layout_guidance": (0, 50)}
 SETTINGS: dict[str, type | tuple[type, ...]] = {
     "title": str,
     "notice": str,
@@ -61,14 +68,33 @@ def families_folder() -> Path:
 
 
 def read_own_families(built_in: Mapping[str, Family]) -> dict[str, Family]:
-    """Read every TOML file. An invalid one is skipped, and the log says why."""
-    families = {}
+    """Read every TOML file. An invalid one is skipped, and the log says why, once."""
+    families, problems = _read_all(built_in)
+    for problem in problems:
+        _warn(problem)
+    return families
+
+
+def problems(built_in: Mapping[str, Family] = BUILT_IN) -> list[str]:
+    """Return a sentence for each of the user's families that cannot be used."""
+    return _read_all(built_in)[1]
+
+
+def _read_all(built_in: Mapping[str, Family]) -> tuple[dict[str, Family], list[str]]:
+    families, problems = {}, []
     for path in sorted(families_folder().glob("*.toml")):
+        if path.name.startswith("."):  # of other programs, such as ._lung.toml of macOS
+            continue
         try:
             families[path.stem] = read_own_family(path, built_in)
         except PixCellError as error:
-            log.warning("%s", error)
-    return families
+            problems.append(str(error))
+    return families, problems
+
+
+@cache
+def _warn(problem: str) -> None:
+    log.warning("%s", problem)
 
 
 def read_own_family(path: Path, built_in: Mapping[str, Family]) -> Family:
@@ -77,16 +103,23 @@ def read_own_family(path: Path, built_in: Mapping[str, Family]) -> Family:
     Raises
     ------
     PixCellError
-        If the file is not TOML, or names an unknown base, setting or part.
+        If the file is not TOML, or names an unknown base, setting or part, or an impossible path.
     """
+    with reading(path.name, "Correct it."):
+        return _read(path, built_in)
+
+
+def _read(path: Path, built_in: Mapping[str, Family]) -> Family:
     name = path.stem
+    data = read_bounded(path, MOST_BYTES, "family")
     try:
-        values = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise PixCellError(f"{path.name} is not a TOML file ({error}). Correct it.") from error
+        values = tomllib.loads(data.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        reason = str(error)[:80] or "nested too deeply"
+        raise PixCellError(f"{path.name} is not a TOML file ({reason}). Correct it.") from error
     if name in built_in:
         raise PixCellError(f"{path.name} has the name of a built-in family. Rename the file.")
-    named = str(values.pop("base", ""))
+    named = str(values.pop("base", ""))[:LONGEST_TITLE]
     base = built_in.get(named)
     if base is None:
         missing = f" There is no base “{named}”." if named else ""
@@ -97,15 +130,29 @@ def read_own_family(path: Path, built_in: Mapping[str, Family]) -> Family:
     if unknown:
         allowed = ", ".join([*SETTINGS, *NETWORKS])
         raise PixCellError(f"{path.name}: “{unknown[0]}” is unknown. Allowed are: {allowed}.")
-    settings: dict[str, Any] = {"title": name}
-    for key, kind in SETTINGS.items():
-        if key in values:
-            if not isinstance(values[key], kind):
-                raise PixCellError(f"{path.name}: “{key}” has the wrong type. Correct it.")
-            settings[key] = values[key]
+    settings = {"title": name} | {
+        key: _setting(path, key, kind, values[key])
+        for key, kind in SETTINGS.items()
+        if key in values
+    }
     own = [_part(path, kind, values[kind], base) for kind in NETWORKS if kind in values]
     kept = [part for part in base.parts if part.kind not in {part.kind for part in own}]
     return replace(base, name=name, parts=(*kept, *own), **settings)
+
+
+def _setting(path: Path, key: str, kind: type | tuple[type, ...], value: Any) -> Any:
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise PixCellError(f"{path.name}: “{key}” has the wrong type. Correct it.")
+    if key in RANGES:
+        low, high = RANGES[key]
+        if not low <= value <= high:  # NaN is not either
+            raise PixCellError(f"{path.name}: “{key}” must be {low} to {high}. Correct it.")
+    if key == "title" and not (value.isprintable() and 0 < len(value) <= LONGEST_TITLE):
+        raise PixCellError(
+            f"{path.name}: “{key}” must be one line of at most {LONGEST_TITLE} characters. "
+            "Correct it."
+        )
+    return value
 
 
 def check_own_name(name: str, built_in: Mapping[str, Family]) -> None:
@@ -151,8 +198,8 @@ def write_own_family(
         lines += ["", f"[{kind}]", f"file = {_quoted(str(file))}", f"licence = {_quoted(licence)}"]
     check_not_taken(name, next(iter(parts.values())).parent)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, "\n".join([*lines, ""]))
+        private_folder(path.parent)
+        write_whole(path, "\n".join([*lines, ""]), private=True)
     except OSError as error:
         raise PixCellError(
             f"The stain cannot be added to your models ({error.strerror}). Make the configuration "
@@ -164,11 +211,16 @@ def write_own_family(
 def check_not_taken(name: str, folder: Path) -> None:
     """Raise PixCellError if another family of the user's has this name, with weights elsewhere."""
     path = families_folder() / f"{name}.toml"
-    if path.exists() and _quoted(str(folder))[1:-1] not in path.read_text("utf-8", "replace"):
+    if path.exists() and _quoted(str(folder))[1:-1] not in _text(path):
         raise PixCellError(
             f"You have another model named “{name}”. Choose another name, or remove its file "
             f"{path.name} from your families folder."
         )
+
+
+def _text(path: Path) -> str:
+    with reading(path.name, "Remove it from your families folder."):
+        return read_bounded(path, MOST_BYTES, "family").decode("utf-8", "replace")
 
 
 def _quoted(text: str) -> str:
@@ -182,7 +234,15 @@ def _part(path: Path, kind: Kind, values: Any, base: Family) -> Part:
         raise PixCellError(
             f'{path.name}: [{kind}] needs folder = "…" or file = "…", and may have licence = "…".'
         )
-    location = path.parent / Path(where).expanduser()  # an absolute path stays as it is
+    try:
+        location = path.parent / Path(where).expanduser()  # an absolute path stays as it is
+        os.fsencode(location)
+        if "\0" in where or max(map(len, location.parts)) > LONGEST_PART:
+            raise ValueError("not a path")
+    except (RuntimeError, ValueError) as error:  # of “~name”, if there is no such user
+        raise PixCellError(
+            f"{path.name}: the path “{where[:60]}” in [{kind}] is not valid. Correct it."
+        ) from error
     folder = location.parent if "file" in values else location
     weights = location.name if "file" in values else WEIGHTS
     files = (weights,) if kind in WITHOUT_CONFIG else (weights, "config.json")

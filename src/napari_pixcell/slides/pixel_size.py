@@ -10,8 +10,9 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.files import write_whole
+from napari_pixcell.files import private_folder, write_whole
 from napari_pixcell.folders import config_folder
+from napari_pixcell.preferences import as_number, read_settings, set_aside_damaged, warned
 from napari_pixcell.slides.content import content_key, ends_key
 
 SMALLEST, LARGEST = 0.05, 10.0  # µm per pixel; 72 and 96 dpi would be 353 and 265
@@ -100,10 +101,13 @@ def remember_mpp(path: str | Path, mpp: float) -> None:
 
     A settings folder that cannot be written is no error.
     """
-    values = _remembered() | {content_key(Path(path)): checked_mpp(mpp)}
     with contextlib.suppress(OSError):
-        _store().parent.mkdir(parents=True, exist_ok=True)
-        write_whole(_store(), json.dumps(values), private=True)
+        store = _store()
+        sizes, problem = read_settings(store)
+        private_folder(store.parent)
+        set_aside_damaged(store, problem)
+        sizes[content_key(Path(path))] = checked_mpp(mpp)
+        write_whole(store, json.dumps(sizes), private=True)
 
 
 def remembered_mpp(path: str | Path) -> float | None:
@@ -120,11 +124,11 @@ def _store() -> Path:
 
 
 def _remembered() -> dict[str, float]:
-    try:
-        value = json.loads(_store().read_text())
-    except (OSError, ValueError, RecursionError):
-        return {}
-    if not isinstance(value, dict):
-        return {}
-    numbers = {k: v for k, v in value.items() if isinstance(v, int | float)}
-    return {k: float(v) for k, v in numbers.items() if SMALLEST <= v <= LARGEST}
+    """Return the plausible pixel sizes; others were damaged, and are as if never entered."""
+    values = warned(*read_settings(_store()))
+    numbers = {key: as_number(value) for key, value in values.items()}
+    return {
+        key: number
+        for key, number in numbers.items()
+        if number is not None and SMALLEST <= number <= LARGEST
+    }

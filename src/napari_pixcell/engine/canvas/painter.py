@@ -123,9 +123,13 @@ class CanvasPainter:
             As ``on_rows``, for the rows of the start.
         """
         steps = self.denoiser.solver.steps
+        if self.store.finished is not None:
+            return self.store.finished
         if self._start is not None and self._first == steps:
             self._keep(self._start)
             return self.store.finish()
+        if self.store.resumed and self._harmed(decoded):
+            self.store.restart()
         if not self.store.resumed:
             if self._start is not None and encode is not None:
                 self._encode(self._start, encode, decoded, on_encoded)
@@ -296,16 +300,37 @@ class CanvasPainter:
                 carried |= {"clean": np.array(clean[:, rest]), "weight": np.array(weight[rest])}
         store.done(step, number, {"latents": moved.numpy(), "clean": ready}, carried, top)
 
+    def _harmed(self, side: int) -> bool:
+        """Return True if rows of latents that are still needed were damaged."""
+        store = self.store
+        if store.step < self.denoiser.solver.steps:
+            return any(store.damaged.values())
+        rows, _ = self.canvas.decoding(side, OVERLAP)
+        if not store.picture_begun:
+            return bool(store.damaged["latents"])
+        lost = self._lost_rows(rows)
+        again = {above for n in lost for above in range(n + 1) if rows[above].stop > rows[n].start}
+        needed = [rows[n] for n in again | set(range(store.row, len(rows)))]
+        return any(
+            span.start <= row < span.stop for span in needed for row in store.damaged["latents"]
+        )
+
+    def _lost_rows(self, rows: list[Span]) -> list[int]:
+        """Return the numbers of the decoded rows that the image no longer holds."""
+        return [n for n in range(self.store.row) if not self.store.holds(rows[n].start * FACTOR)]
+
     def _decode(self, decode: Decode, side: int, on_rows: OnRows) -> None:
-        canvas, store = self.canvas, self.store
-        rows, columns = canvas.decoding(side, OVERLAP)
-        below = [*(y.start for y in rows[1:]), canvas.height]
+        store = self.store
+        rows, columns = self.canvas.decoding(side, OVERLAP)
         if not store.picture_begun:  # lost, or now stored the other way
             store.row, store.carried = 0, {}
-        for number in range(store.row, len(rows)):
+
+        def decoded(number: int, carried: Floats | None) -> tuple[Floats, Floats]:
+            """Return the finished pixels of a row of windows, and those that the next adds to."""
             y, down = rows[number], ramps(rows)[number]
-            picture = np.zeros(((y.stop - y.start) * FACTOR, canvas.width * FACTOR, 3), np.float32)
-            carried = store.carried.get("pixels")
+            below = rows[number + 1].start if number + 1 < len(rows) else self.canvas.height
+            shape = (y.stop - y.start) * FACTOR, self.canvas.width * FACTOR, 3
+            picture = np.zeros(shape, np.float32)
             if carried is not None:
                 picture[: len(carried)] = carried
             for x, across in zip(columns, ramps(columns), strict=True):
@@ -315,9 +340,19 @@ class CanvasPainter:
                 pixels = decode(torch.from_numpy(latents)[None].to(self.device))
                 weighted = pixels * np.outer(down, across)
                 picture[:, x.start * FACTOR : x.stop * FACTOR] += np.moveaxis(weighted, 0, -1)
-            ready = picture[: (below[number] - y.start) * FACTOR]
-            self._write(y.start * FACTOR, ready)
-            store.done(store.step, number + 1, {}, {"pixels": np.array(picture[len(ready) :])}, 0)
+            ready = (below - y.start) * FACTOR
+            return picture[:ready], np.array(picture[ready:])
+
+        for number in self._lost_rows(rows):
+            carried = None
+            for above in range(number + 1):
+                if rows[above].stop > rows[number].start:  # it adds to the pixels of this row
+                    ready, carried = decoded(above, carried)
+            self._write(rows[number].start * FACTOR, ready)
+        for number in range(store.row, len(rows)):
+            ready, carried = decoded(number, store.carried.get("pixels"))
+            self._write(rows[number].start * FACTOR, ready)
+            store.done(store.step, number + 1, {}, {"pixels": carried}, 0)
             on_rows(number + 1, len(rows))
 
     def _touched(self, y: Span, x: Span) -> bool:

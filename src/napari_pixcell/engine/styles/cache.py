@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from napari_pixcell import __version__
 from napari_pixcell.engine.canvas.plan import cells_of
 from napari_pixcell.engine.events import Embedding
-from napari_pixcell.files import UNFINISHED, write_whole
+from napari_pixcell.files import UNFINISHED, private_folder, write_whole
 from napari_pixcell.folders import cache_folder
 from napari_pixcell.models.catalogue import Family
 from napari_pixcell.models.store import encoder_identity
@@ -169,7 +169,7 @@ class EmbeddingCache:
         if len(content) > min(self.limit, LARGEST_ENTRY):
             return False
         try:
-            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            private_folder(self.folder)
             write_whole(self.folder / key.name, lambda path: _write(path, content), private=True)
         except OSError as error:
             log.warning("an embedding could not be stored (%s)", error.strerror)

@@ -17,7 +17,7 @@ from napari_pixcell.engine.styles.style import (
     style_bytes,
 )
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.files import UNFINISHED, write_whole
+from napari_pixcell.files import UNFINISHED, private_folder, write_whole
 from napari_pixcell.folders import config_folder
 
 OLD = 3600.0  # seconds after which an unfinished file is a leftover of a crash
@@ -109,7 +109,7 @@ class StyleLibrary:
         taken = {other.name for other in self.read() if other.id != style.id}
         style = replace(style, name=free_name(checked_name(style.name), taken))
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            private_folder(self.folder)
             write_whole(self._path(style.id), style_bytes(style), private=True)
         except OSError as error:
             raise self._refused("saved", error) from error

@@ -18,7 +18,6 @@ import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,13 +25,19 @@ from numpy.typing import NDArray
 from napari_pixcell.engine.styles.blending import as_grid
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import Family
+from napari_pixcell.untrusted import check_array, parse_json
 
 FORMAT = 1
 LONGEST_NAME = 200
 THUMBNAIL = 96  # px
-LARGEST_FILE = 512 * 2**20
+LARGEST_FILE = 256 * 2**20
+MOST_PARTS = 1000  # styles that one was blended from
 SUFFIX = ".style"
 ID = re.compile(r"[0-9a-f]{32}")
+
+
+class _OtherFormat(PixCellError):
+    """A style of a version that this one cannot read."""
 
 
 def new_id() -> str:
@@ -138,19 +143,18 @@ def style_from(data: bytes) -> Style:
 
     Raises
     ------
-    ValueError, KeyError, TypeError, RecursionError
-        If the content is not exactly that of a style.
-    PixCellError
-        If it is of another format.
+    ValueError, KeyError, TypeError, PixCellError
+        If the content is not exactly that of a style, or of another format.
     """
-    line, _, values = data.partition(b"\n")
-    head: dict[str, Any] = json.loads(line)
+    end = data.index(b"\n")
+    head, values = parse_json(data[:end], "style"), memoryview(data)[end + 1 :]
     if head["napari-pixcell style"] != FORMAT:
-        raise PixCellError(
+        raise _OtherFormat(
             f"A saved style was written by another version of napari-pixcell (format "
-            f"{head['napari-pixcell style']}, this one reads {FORMAT}). Update napari-pixcell."
+            f"{str(head['napari-pixcell style'])[:20]}, this one reads {FORMAT}). Update "
+            "napari-pixcell."
         )
-    shape = tuple(int(n) for n in head["shape"])
+    shape = check_array(head["shape"], "<f4")
     if len(shape) != 3 or min(shape) < 1 or len(values) != 4 * math.prod(shape):
         raise ValueError("its embeddings are incomplete")
     if not ID.fullmatch(head["id"]):
@@ -162,15 +166,18 @@ def style_from(data: bytes) -> Style:
         name = checked_name(str(head["name"]))
     except PixCellError as error:
         raise ValueError(str(error)) from error
+    made_of = tuple((str(part), float(share)) for part, share in head["made of"][:MOST_PARTS])
+    if not all(math.isfinite(share) and share >= 0 for _, share in made_of):
+        raise ValueError("its shares are not numbers")
     return Style(
         name,
         embedding,
-        str(head["encoder"]),
-        str(head["family"]),
-        tuple((str(part), float(share)) for part, share in head["made of"]),
-        _picture(head["thumbnail"]) if head["thumbnail"] else None,
+        str(head["encoder"])[:LONGEST_NAME],
+        str(head["family"])[:LONGEST_NAME],
+        made_of,
+        _picture(head["thumbnail"]) if head.get("thumbnail") else None,
         head["id"],
-        str(head["created"]),
+        str(head["created"])[:LONGEST_NAME],
     )
 
 
@@ -186,17 +193,27 @@ def read_style_file(path: Path) -> Style:
         status = path.lstat()
         if not stat.S_ISREG(status.st_mode) or status.st_size > LARGEST_FILE:
             raise ValueError("it is not a style file")
-        style = style_from(path.read_bytes())
-        if style.id + SUFFIX != path.name:
-            raise ValueError("it is not named after its id")
-        return style
+        data = path.read_bytes()
     except FileNotFoundError:
         raise PixCellError("This style no longer exists. Choose another one.") from None
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise PixCellError(
-            f"A saved style cannot be read (“{path.name}” is damaged). Remove that file, and "
-            "create the style again from its tissue."
-        ) from error
+    except (OSError, ValueError) as error:
+        raise _damaged(path) from error
+    try:
+        style = style_from(data)
+    except _OtherFormat:
+        raise
+    except Exception as error:  # any part may be of any type
+        raise _damaged(path) from error
+    if style.id + SUFFIX != path.name:
+        raise _damaged(path)
+    return style
+
+
+def _damaged(path: Path) -> PixCellError:
+    return PixCellError(
+        f"A saved style cannot be read (“{path.name[:60]}” is damaged). Remove that file, and "
+        "create the style again from its tissue."
+    )
 
 
 def _png(pixels: NDArray[np.uint8]) -> str:
@@ -216,5 +233,5 @@ def _picture(text: object) -> NDArray[np.uint8] | None:
         with Image.open(stream, formats=("PNG",)) as picture:
             small = max(picture.size) <= THUMBNAIL
             return np.asarray(picture.convert("RGB")) if small else None
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+    except Exception:  # Pillow raises anything
         return None

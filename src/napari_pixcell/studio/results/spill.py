@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from napari_pixcell.engine.record import Record, pixels_sha256
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.files import write_whole
+from napari_pixcell.files import private_folder, write_whole
 from napari_pixcell.folders import cache_folder
 from napari_pixcell.preferences import megabytes
+from napari_pixcell.untrusted import MOST_ARRAY_BYTES, read_bounded, read_npy
 
 MEMORY_MB = 512.0
 DISK_MB = 2048.0
@@ -78,7 +79,7 @@ class Spill:
         try:
             if not self.folder.exists():
                 drop_old_results()
-                self.folder.mkdir(parents=True)
+                private_folder(self.folder)
             write_whole(path, save, private=True)
             os.utime(self.folder)  # a long session is not an old one
         except OSError as error:
@@ -107,11 +108,13 @@ def read_back(path: Path, record: Record) -> NDArray[np.uint8]:
     PixCellError
         If they are missing or damaged.
     """
+    most = memory_limit() + MOST_ARRAY_BYTES
     try:
-        image: NDArray[np.uint8] = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        image: NDArray[np.uint8] = read_npy(read_bounded(path, most), path.name, most)
+    except PixCellError as error:
         raise PixCellError(GONE) from error
-    if record.sha256 and pixels_sha256(image) != record.sha256:
+    fits = image.dtype == np.uint8 and image.ndim == 3 and image.shape[-1] == 3
+    if not fits or (record.sha256 and pixels_sha256(image) != record.sha256):
         raise PixCellError(GONE)
     return image
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import math
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.slides.stored_picture import StoredPicture
+from napari_pixcell.untrusted import check_array, inflate, parse_json
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,12 +56,37 @@ def layout_bytes(labels: NDArray[Any]) -> bytes:
 
 
 def layout_from(data: bytes) -> NDArray[Any]:
-    """Decode a label image for painting: int32 if that is sufficient."""
-    from tifffile import imread
+    """Decode a label image of :func:`layout_bytes` for painting: int32 if that is sufficient.
 
-    labels = np.asarray(imread(io.BytesIO(data)))
-    fits = labels.max(initial=0) < 2**31 and labels.min(initial=0) >= -(2**31)
-    return labels.astype(np.int32) if fits else np.array(labels)
+    Raises
+    ------
+    ValueError, IndexError, KeyError, TypeError, OSError
+        If the bytes are no such image, or unpack to another size than they state.
+    """
+    from tifffile import COMPRESSION, TiffFile
+
+    with TiffFile(io.BytesIO(data)) as file:
+        page = file.pages.first
+        dtype = np.dtype(page.dtype)
+        shape = check_array(page.shape, dtype)
+        packed = page.compression == COMPRESSION.ADOBE_DEFLATE
+        plain = page.compression == COMPRESSION.NONE
+        if len(shape) != 2 or 0 in shape or dtype.kind not in "iu" or page.is_tiled:
+            raise ValueError("not a label image")
+        if not (packed or plain) or page.predictor != 1:
+            raise ValueError("not a label image of a session")
+        height, width = shape
+        rows, parts = max(1, min(int(page.rowsperstrip), height)), []
+        if len(page.dataoffsets) != math.ceil(height / rows):
+            raise ValueError("its strips are incomplete")
+        for top, start, count in zip(
+            range(0, height, rows), page.dataoffsets, page.databytecounts, strict=True
+        ):
+            part, size = data[start : start + count], min(rows, height - top) * width
+            parts.append(inflate(part, size * dtype.itemsize) if packed else part)
+        labels = np.frombuffer(b"".join(parts), dtype.newbyteorder(file.byteorder)).reshape(shape)
+    fits = labels.max() < 2**31 and labels.min() >= -(2**31)
+    return labels.astype(np.int32) if fits else labels.astype(dtype)
 
 
 def packed_bytes(packed: PackedArray) -> bytes:
@@ -73,13 +100,17 @@ def packed_from(data: bytes) -> PackedArray:
 
     Raises
     ------
-    ValueError, KeyError
-        If the bytes are no packed array.
+    ValueError, KeyError, TypeError, PixCellError
+        If the bytes are no packed array, or unpack to another size than they state.
     """
     head, _, rest = data.partition(b"\n")
-    about = json.loads(head)
-    text = base64.b64encode(rest).decode("ascii")
-    return PackedArray(str(about["dtype"]), tuple(int(n) for n in about["shape"]), text)
+    about = parse_json(head, "array")
+    dtype = np.dtype(str(about["dtype"]))
+    if dtype.kind not in "biuf":
+        raise ValueError("not an array of numbers")
+    shape = check_array(about["shape"], dtype)
+    inflate(rest, math.prod(shape) * dtype.itemsize)
+    return PackedArray(dtype.name, shape, base64.b64encode(rest).decode("ascii"))
 
 
 def packed_side(packed: PackedArray | None) -> Side | None:

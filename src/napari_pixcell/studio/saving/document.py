@@ -7,11 +7,22 @@ from pathlib import Path
 from typing import Any
 
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.studio.saving.folder import BEFORE, FILE, SessionFolder, folder_of
+from napari_pixcell.studio.saving.folder import BEFORE, FILE, FILES, SessionFolder, folder_of
 
 VERSION = 1
 MARK = "napari-pixcell session"
 SAVED = "saved"
+WRONG = "wrong"  # added on reading: names of parts that are not what they should be
+MOST = 20_000  # entries of a part
+KINDS: dict[str, type[list[Any]] | type[dict[str, Any]]] = {
+    "styles": list,
+    "regions": list,
+    "results": list,
+    "jobs": list,
+    "targets": list,
+    "settings": dict,
+    "measures": dict,
+}
 OLDER = "older"  # added on reading: True if the JSON is damaged and its previous version was read
 
 
@@ -34,18 +45,26 @@ def read_document(path: Path) -> dict[str, Any]:
     name = folder.path.name
     if not folder.path.is_dir():
         raise PixCellError(f"There is no session “{name}”. Check its name and folder.")
+    if folder.files.is_symlink():  # nothing may be written or removed outside
+        raise PixCellError(f"“{name}/{FILES}” leads out of the session. Replace the link.")
     for file in (FILE, BEFORE):
         try:
             value = folder.read(file)
-        except (OSError, ValueError):
+            if isinstance(value, dict) and MARK in value:
+                return {**_migrated(value, name), OLDER: file == BEFORE}
+        except _Newer:
+            raise
+        except PixCellError:
             continue
-        if isinstance(value, dict) and MARK in value:
-            return {**_migrated(value, name), OLDER: file == BEFORE}
     if not (folder.path / FILE).exists():
         raise PixCellError(
             f"“{name}” contains no session. Choose a folder whose name ends in .pixcell."
         )
     raise _damaged(name)
+
+
+class _Newer(PixCellError):
+    """A session of a version that this one cannot read."""
 
 
 def _damaged(name: str) -> PixCellError:
@@ -54,19 +73,30 @@ def _damaged(name: str) -> PixCellError:
 
 def _migrated(value: dict[str, Any], name: str) -> dict[str, Any]:
     version = value[MARK]
-    if not isinstance(version, int) or version > VERSION:
-        raise PixCellError(
-            f"The session “{name}” was saved by a newer napari-pixcell (format {version}, this "
+    if type(version) is not int or version < 0:
+        raise _damaged(name)
+    if version > VERSION:
+        raise _Newer(
+            f"The session “{name}” was saved by a newer napari-pixcell (format {version:.3g}, this "
             f"version reads up to {VERSION}). Update napari-pixcell."
         )
     try:
         for number in range(version, VERSION):
             value = MIGRATIONS[number](value)
-        for part in ("slide", "regions", "results"):
-            value[part]
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+    except Exception as error:  # any part may be of any type
         raise _damaged(name) from error
-    return value
+    if not isinstance(value.get("slide"), dict) or not {"regions", "results"} <= set(value):
+        raise _damaged(name)
+    wrong = [key for key, kind in KINDS.items() if not isinstance(value.get(key, kind()), kind)]
+    many = [key for key in KINDS if len(_kept(value, key)) > MOST]
+    parts = {key: _kept(value, key) for key in KINDS}
+    shortened = {key: parts[key][:MOST] for key in many if isinstance(parts[key], list)}
+    return {**value, **parts, **shortened, WRONG: wrong + many}
+
+
+def _kept(value: dict[str, Any], key: str) -> Any:
+    part = value.get(key)
+    return part if isinstance(part, KINDS[key]) else KINDS[key]()
 
 
 def _from_0(value: dict[str, Any]) -> dict[str, Any]:

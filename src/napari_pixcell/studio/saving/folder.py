@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Collection
@@ -20,13 +20,23 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from napari_pixcell.files import UNFINISHED, write_whole
+from napari_pixcell.files import (
+    UNFINISHED,
+    private_folder,
+    sync_folder,
+    sync_tree,
+    write_whole,
+)
+from napari_pixcell.untrusted import MOST_JSON_BYTES, parse_json, path_inside, read_bounded
 
 SUFFIX = ".pixcell"
 FILE = "session.json"
 BEFORE = "session.before.json"  # previous version, in case the disk damages the other
 FILES = "files"
 LOCK = "lock"
+MOST_FILE_BYTES = 2**30
+# The only files that are ever removed: a user may have put others beside them.
+OWN_FILE = re.compile(r"[0-9a-f]{32}\..+|.*" + re.escape(UNFINISHED))
 
 
 def is_session(path: Path) -> bool:
@@ -53,7 +63,7 @@ class SessionFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.files = path / FILES
-        self._lock = FileLock(path / LOCK, thread_local=False)
+        self._lock = FileLock(path / LOCK, mode=0o600, thread_local=False)
 
     def create(self) -> None:
         """Create the folder, which must not exist, and lock it.
@@ -63,15 +73,19 @@ class SessionFolder:
         OSError
             If it cannot be created.
         """
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.path.mkdir()
+        private_folder(self.path.parent)
+        self.path.mkdir(mode=0o700)
+        sync_folder(self.path.parent)
         self.take()
 
     def take(self, seconds: float = 0.0) -> bool:
-        """Lock the folder against other windows; True if that worked within ``seconds``."""
+        """Lock the folder against other windows; True if that worked within ``seconds``.
+
+        A folder that cannot be written to cannot be locked either.
+        """
         try:
             self._lock.acquire(timeout=seconds)
-        except Timeout:
+        except (Timeout, OSError):
             return False
         return True
 
@@ -82,23 +96,35 @@ class SessionFolder:
         """Write the file of an array, unless it exists, and return its name."""
         name = f"{_hash(data)}{suffix}"
         path = self.files / name
-        if not path.is_file() or path.stat().st_size != len(data):
-            self.files.mkdir(parents=True, exist_ok=True)
-            write_whole(path, data)
+        if not self._holds(path, data):
+            self._make_files()
+            write_whole(path, data, private=True)
         return name
+
+    def _holds(self, path: Path, data: bytes) -> bool:
+        """Return True if a file has this content; one that the disk damaged has another."""
+        try:
+            return path.stat().st_size == len(data) and path.read_bytes() == data
+        except OSError:
+            return False
+
+    def _make_files(self) -> None:
+        if not self.files.is_dir():
+            private_folder(self.files)
+            sync_folder(self.path)
 
     def get(self, name: str) -> bytes:
         """Read the file of an array.
 
         Raises
         ------
-        OSError
-            If it is missing.
+        PixCellError
+            If it is missing, too large, or outside the folder, whoever wrote the session.
         ValueError
             If its content has changed.
         """
-        path = self.files / Path(name).name  # never outside, whoever wrote the session
-        data = path.read_bytes()
+        path = path_inside(self.files, name, "file of a session")
+        data = read_bounded(path, MOST_FILE_BYTES, "file of a session")
         if _hash(data) != path.stem:
             raise ValueError(f"{path.name} is damaged")
         return data
@@ -116,10 +142,11 @@ class SessionFolder:
     def put_folder(self, source: Path, name: str) -> None:
         """Copy a folder, such as a picture too large for memory, unless it exists."""
         if not (self.files / name).exists():
-            self.files.mkdir(parents=True, exist_ok=True)
+            self._make_files()
             unfinished = self.files / f"{uuid.uuid4().hex}{UNFINISHED}"
             try:
-                shutil.copytree(source, unfinished)
+                shutil.copytree(source, unfinished, ignore=_links)
+                sync_tree(unfinished)
                 unfinished.replace(self.files / name)
             finally:
                 shutil.rmtree(unfinished, ignore_errors=True)
@@ -140,17 +167,19 @@ class SessionFolder:
         names : collection of str
             Files that this JSON or the previous one names.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
-        _sync(self.files)  # the arrays are on disk before the JSON that names them
+        private_folder(self.path)
+        if self.files.is_dir():
+            sync_folder(self.files)  # the arrays are on disk before the JSON that names them
         with contextlib.suppress(OSError):  # some file systems have no links
             unfinished = self.path / f"{uuid.uuid4().hex}{UNFINISHED}"
             os.link(self.path / FILE, unfinished)
             unfinished.replace(self.path / BEFORE)
-        write_whole(self.path / FILE, text)
-        _sync(self.path)
+        write_whole(self.path / FILE, text, private=True)
+        if self.files.is_symlink():
+            return
         with contextlib.suppress(OSError):
             for entry in os.scandir(self.files):
-                if entry.name not in names:
+                if entry.name not in names and OWN_FILE.fullmatch(entry.name):
                     with contextlib.suppress(OSError):  # another program may have it open
                         path = Path(entry.path)
                         shutil.rmtree(path) if path.is_dir() else path.unlink()
@@ -160,21 +189,16 @@ class SessionFolder:
 
         Raises
         ------
-        OSError, ValueError
+        PixCellError
             If it is missing or damaged.
         """
-        return json.loads((self.path / name).read_text("utf-8"))
+        data = read_bounded(self.path / name, MOST_JSON_BYTES, "session")
+        return parse_json(data, name, lenient=True)
 
 
 def _hash(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()[:32]
 
 
-def _sync(folder: Path) -> None:
-    """Force the names of new files in a folder to disk."""
-    with contextlib.suppress(OSError):  # folders cannot be opened on every system
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+def _links(folder: str, names: list[str]) -> list[str]:
+    return [name for name in names if Path(folder, name).is_symlink()]

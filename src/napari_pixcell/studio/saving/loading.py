@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import json
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
@@ -16,9 +16,14 @@ from napari_pixcell.cells.methods import LayoutSource
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.presets import get_preset
 from napari_pixcell.engine.record import Record
-from napari_pixcell.engine.request_values import GenerateRequest, request_from_dict
+from napari_pixcell.engine.request_values import (
+    MAX_SEED,
+    MAX_SIDE,
+    GenerateRequest,
+    request_from_dict,
+)
 from napari_pixcell.engine.styles.style import Style, style_from
-from napari_pixcell.errors import PixCellError
+from napari_pixcell.slides.pixel_size import checked_mpp
 from napari_pixcell.slides.region import Region
 from napari_pixcell.slides.stored_picture import Picture, StoredPicture, pictures_folder
 from napari_pixcell.studio.cells.layout import Cells
@@ -26,13 +31,18 @@ from napari_pixcell.studio.generation.target import Target
 from napari_pixcell.studio.regions.geometry import area_shape
 from napari_pixcell.studio.regions.item import RegionItem
 from napari_pixcell.studio.saving.arrays import layout_from, packed_from
+from napari_pixcell.studio.saving.document import WRONG
 from napari_pixcell.studio.saving.folder import SessionFolder
 from napari_pixcell.studio.styles.choice import StyleChoice
+from napari_pixcell.untrusted import check_array, parse_json, path_inside
 
 T = TypeVar("T")
 V = TypeVar("V")
-# Whatever a damaged file, or a damaged part of the JSON, may raise.
-DAMAGED = (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError, PixCellError)
+# Whatever a damaged file, or a damaged part of the JSON, may raise: decoders raise anything.
+DAMAGED = (Exception,)
+MOST_NUMBER = 2**31 - 1  # of a region, a job, a class
+MOST_SIDE = 10**8  # of a slide and its regions, in px
+LONGEST = 1000  # characters of a name
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,21 +71,32 @@ class Loader:
     _packed: dict[str, PackedArray] = field(default_factory=dict)
     _targets: dict[int, Target] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        self.lost += [PARTS[name] for name in self.document.get(WRONG) or ()]
+
     def styles(self) -> list[Style]:
-        names = self.document.get("styles") or ()
+        names = self.document["styles"]
         return self.read_all("style", names, lambda name: style_from(self.folder.get(name)))
+
+    def target_numbers(self) -> set[int]:
+        """Return the numbers of the regions of all targets that are not damaged."""
+        numbers = set()
+        for index in range(len(self.document["targets"])):
+            with contextlib.suppress(*DAMAGED):  # its variants are listed as lost
+                numbers.add(self.target(index).number)
+        return numbers
 
     def regions(self) -> list[RegionItem]:
         return self.read_all("region", self.document["regions"], self._region)
 
     def _region(self, value: dict[str, Any]) -> RegionItem:
         item = RegionItem(
-            int(value["number"]),
-            str(value["name"]),
+            whole(value["number"]),
+            _name(value["name"]),
             self.slide,
             region_from(value["place"]),
             _choice(value.get("style")),
-            str(value["family"]),
+            _name(value["family"]),
             region_from(value["drawn"]),
             _size(value),
         )
@@ -83,12 +104,12 @@ class Loader:
             with contextlib.suppress(*DAMAGED):  # it is computed again
                 item.embedding = self._array(value["embedding"])
         if value.get("area"):
-            area = self._try("area", lambda name: self._array(name).unpack(), value["area"])
-            if area is not None and area.shape == area_shape(item.size):
-                item.area = area
+            item.area = self._try("area", lambda name: self._area(name, item.size), value["area"])
         if value.get("layout"):
             cells = self._try("layout", self._cells, value["layout"])
-            if cells is not None and cells.labels.shape == item.size:
+            if cells is not None and cells.labels.shape != item.size:
+                self.lost.append("layout")
+            elif cells is not None:
                 item.layout, item.layout_origin = cells.labels, cells.origin
                 item.layout_source, item.classes = cells.source, cells.classes
                 item.of_slide = bool(value.get("of_slide"))
@@ -96,12 +117,19 @@ class Loader:
         item.shelved.update((cells.labels.shape, cells) for cells in shelved)
         return item
 
+    def _area(self, name: str, size: tuple[int, int]) -> NDArray[np.uint8]:
+        area = self._array(name).unpack()
+        if area.shape != area_shape(size) or area.dtype != np.uint8:
+            raise ValueError("the area does not fit the region")
+        return area
+
     def _cells(self, value: dict[str, Any]) -> Cells:
         source = value.get("source")
-        classes = {int(number): str(name) for number, name in (value.get("classes") or {}).items()}
+        named = (value.get("classes") or {}).items()
+        classes = {whole(int(number)): _name(name) for number, name in named}
         return Cells(
             layout_from(self.folder.get(value["file"])),
-            str(value.get("origin", "")),
+            _name(value.get("origin", "")),
             LayoutSource.from_dict(source) if source else None,
             classes,
         )
@@ -115,13 +143,13 @@ class Loader:
     def target(self, index: int) -> Target:
         """Return a target of variants, without its tissue."""
         if index not in self._targets:
-            value = self.document["targets"][index]
+            value = self.document["targets"][whole(index)]
             self._targets[index] = Target(
-                int(value["number"]),
-                str(value["name"]),
+                whole(value["number"]),
+                _name(value["name"]),
                 self.slide,
                 region_from(value["place"]),
-                float(value["mpp"]),
+                checked_mpp(float(value["mpp"])),
                 _size(value),
             )
         return self._targets[index]
@@ -135,24 +163,29 @@ class Loader:
         if file:
             image, record = _picture(self.folder.get(file))
         else:
-            stored, name = value["picture"], str(value["picture"]["name"])
+            stored = value["picture"]
             place = self.folder.files if stored["kept"] else pictures_folder()
-            image = StoredPicture(place / name)
-            record = json.loads(self.folder.get(value["record"]))
-        self.target(value["target"])  # raises if it is missing
+            path = path_inside(place, stored["name"], "picture of a session")
+            if path.is_symlink() or not PICTURE_NAME.fullmatch(path.name):
+                raise ValueError("not a picture of ours")  # it would be deleted with its variant
+            image = StoredPicture(path)
+            record = parse_json(self.folder.get(value["record"]), "record")
+        target = self.target(value["target"])
+        if image.shape != (*target.size, 3):
+            raise ValueError("the picture is of another size than its target")
         return SavedResult(
             value["target"],
-            int(value["job"]),
+            whole(value["job"]),
             image,
             Record.from_dict(record),
             bool(value.get("shown")),
             bool(value.get("starred")),
-            datetime.fromisoformat(value["made"]),
+            _local(datetime.fromisoformat(value["made"])),
             file,
         )
 
     def jobs(self) -> list[tuple[Target, str, list[GenerateRequest]]]:
-        return self.read_all("job", self.document.get("jobs") or (), self._job)
+        return self.read_all("job", self.document["jobs"], self._job)
 
     def _job(self, value: dict[str, Any]) -> tuple[Target, str, list[GenerateRequest]]:
         requests = []
@@ -164,23 +197,27 @@ class Loader:
                 for name, part in one.items()
             }
             request = request_from_dict(whole)
-            assert isinstance(request, GenerateRequest)
+            if not isinstance(request, GenerateRequest):
+                raise ValueError("not a generation")
             requests.append(request)
-        return self.target(value["target"]), str(value.get("title", "")), requests
+        return self.target(value["target"]), _name(value.get("title", "")), requests
 
     def settings(self, settings: Any) -> dict[str, Any]:
         """Return the saved settings that differ, are known to this version and have valid types."""
-        saved = self.document.get("settings") or {}
+        saved = self.document["settings"]
         found = {}
         for one in fields(settings):
             now = getattr(settings, one.name)
             if one.name not in saved or saved[one.name] == now:
                 continue
             value = saved[one.name]
-            if isinstance(value, type(now)) or now is None or value is None:
+            optional = "None" in str(one.type)
+            kind = float if optional else type(now)
+            if kind is float and type(value) is int and abs(value) <= MOST_NUMBER:
+                value = float(value)
+            fits = type(value) is kind and _sensible(one.name, value)
+            if fits or (value is None and optional):
                 found[one.name] = value
-            elif isinstance(now, float) and isinstance(value, int):
-                found[one.name] = float(value)
             else:
                 self.lost.append("setting")
         try:  # use them as the session will
@@ -205,14 +242,60 @@ class Loader:
             return None
 
 
+def whole(value: Any) -> int:
+    """Return a whole number of a session, such as that of a region; raise ValueError if not."""
+    if type(value) is not int or not 0 <= value <= MOST_NUMBER:
+        raise ValueError("not a whole number")
+    return value
+
+
 def region_from(value: Any) -> Region:
-    """Convert a JSON list of x, y, width and height to a region."""
-    return Region(*(float(number) for number in value))
+    """Convert a JSON list of x, y, width and height to a region; raise ValueError if not."""
+    x, y, width, height = (float(number) for number in value)
+    inside = max(abs(x), abs(y), width, height) <= MOST_SIDE  # NaN is not
+    if not (inside and width > 0 and height > 0):
+        raise ValueError("not a region")
+    return Region(x, y, width, height)
 
 
 def _size(value: dict[str, Any]) -> tuple[int, int]:
-    height, width = (int(number) for number in value["size"])
+    height, width = (whole(number) for number in value["size"])
+    if not (0 < height <= MAX_SIDE and 0 < width <= MAX_SIDE):
+        raise ValueError("not a size")
     return height, width
+
+
+def _name(value: Any) -> str:
+    if not isinstance(value, str) or len(value) > LONGEST:
+        raise ValueError("not a name")
+    return value
+
+
+def _local(when: datetime) -> datetime:
+    """Return a time without its zone, as those of this session are."""
+    return when.astimezone().replace(tzinfo=None) if when.tzinfo is not None else when
+
+
+def _sensible(name: str, value: Any) -> bool:
+    """Return True if a setting cannot bring the session down; a request checks it further."""
+    if isinstance(value, str):
+        return len(value) <= LONGEST
+    low, high = RANGES.get(name, (-1000, 1000))
+    return bool(low <= value <= high)  # NaN is not
+
+
+# Parts of a session, by their names in the JSON
+PARTS = {
+    "styles": "style",
+    "regions": "region",
+    "results": "variant",
+    "jobs": "job",
+    "targets": "variant",
+    "settings": "setting",
+    "measures": "measurement",
+}
+RANGES = {"seed": (0, MAX_SEED), "count": (1, 10_000), "steps": (1, 1000)}
+PICTURE_NAME = re.compile(r"[0-9a-f]{32}\.zarr")
 
 
 def _choice(value: Any) -> StyleChoice:
@@ -229,6 +312,7 @@ def _picture(data: bytes) -> tuple[NDArray[np.uint8], dict[str, Any]]:
     from napari_pixcell.datasets.marks import RECORD_KEY
 
     with Image.open(io.BytesIO(data)) as image:
+        check_array([image.height, image.width, 3], np.uint8)
         image.load()
         text = getattr(image, "text", {})[RECORD_KEY]
-        return np.array(image.convert("RGB")), json.loads(text)
+        return np.array(image.convert("RGB")), parse_json(text, "record")

@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 from napari_pixcell.cells.ihc.deconvolution import Look
 from napari_pixcell.cells.ihc.measures import IhcMeasurement, Thresholds
 from napari_pixcell.engine.packed import PackedArray
+from napari_pixcell.slides.pixel_size import checked_mpp
 from napari_pixcell.studio.measures import Measured, MeasuredPlace, Measures
 from napari_pixcell.studio.saving.arrays import Side, layout_bytes, layout_from
-from napari_pixcell.studio.saving.loading import DAMAGED, Loader, region_from
+from napari_pixcell.studio.saving.loading import DAMAGED, Loader, region_from, whole
+from napari_pixcell.untrusted import parse_json
 
 ARRAYS = ("histogram", "labels", "dab", "pixels")
 
@@ -60,7 +62,10 @@ def _staining_bytes(staining: IhcMeasurement) -> bytes:
 
 def read_measured(loader: Loader) -> list[Row]:
     """Read the rows back, in a thread. Damaged ones are listed and left out."""
-    rows = _part(loader.document).get("rows") or ()
+    rows = _part(loader.document).get("rows") or []
+    if not isinstance(rows, list):
+        loader.lost.append("measurement")
+        return []
     return loader.read_all("measurement", rows, partial(_read, loader))
 
 
@@ -70,7 +75,7 @@ def _part(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def _read(loader: Loader, value: dict[str, Any]) -> Row:
-    about = json.loads(loader.folder.get(value["staining"]))
+    about = parse_json(loader.folder.get(value["staining"]), "measurement")
     arrays = {name: PackedArray.from_dict(about[name]).unpack() for name in ARRAYS}
     red, green, blue = (float(n) for n in about["white"])
     look: Look = about["look"] if about["look"] in get_args(Look) else "unclear"
@@ -79,10 +84,10 @@ def _read(loader: Loader, value: dict[str, Any]) -> Row:
     )
     place = MeasuredPlace(
         str(value["name"]),
-        int(value["number"]),
+        whole(value["number"]),
         loader.slide,
         region_from(value["place"]),
-        float(value["mpp"]),
+        checked_mpp(float(value["mpp"])),
     )
     labels = layout_from(loader.folder.get(value["labels"]))
     if len(np.unique(labels[labels != 0])) != len(staining.labels):

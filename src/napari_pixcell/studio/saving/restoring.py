@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from napari_pixcell.cells.inventing.recipe import Recipe
 from napari_pixcell.engine.events import Variant
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.families import families
-from napari_pixcell.studio.background import Background
+from napari_pixcell.studio.background import Background, sentence
 from napari_pixcell.studio.cells.inventing import Invention
 from napari_pixcell.studio.cells.layouts import Layouts
 from napari_pixcell.studio.generation.queue import JobQueue, SavedJob
@@ -26,7 +27,7 @@ from napari_pixcell.studio.results.export import Exporter
 from napari_pixcell.studio.results.gallery import Gallery
 from napari_pixcell.studio.saving.document import OLDER, read_document
 from napari_pixcell.studio.saving.folder import SessionFolder, folder_of
-from napari_pixcell.studio.saving.loading import DAMAGED, Loader, SavedResult
+from napari_pixcell.studio.saving.loading import DAMAGED, LONGEST, Loader, SavedResult
 from napari_pixcell.studio.saving.measures import put_measured, read_measured
 from napari_pixcell.studio.saving.opening import (
     Opening,
@@ -136,7 +137,9 @@ class Restoring:
             if slide is None:
                 self.notices.say(SECTION, lost_sentence(opening))
             else:
-                self._restore(opening, slide)
+                self.saver.begin_restoring()
+                with self._giving_up(opening):
+                    self._restore(opening, slide)
 
         def failed(message: str) -> None:
             self._busy = False
@@ -149,7 +152,6 @@ class Restoring:
 
     def _restore(self, opening: Opening, slide: Any) -> None:
         mpp = opening.mark.mpp
-        self.saver.begin_restoring()
         if slide is not self.slides.current:
             self.show_slide(slide)
         if self.slides.current is None or (mpp and not about_same(self.slides.current.mpp, mpp)):
@@ -175,12 +177,21 @@ class Restoring:
             return items
 
         def done(items: list[RegionItem]) -> None:
-            self._take_settings(loader)
-            self._take_regions(opening, items)
-            put_measured(self.measures, opening.document, opening.measured, opening.numbers)
-            self._restore_results(opening, loader, slide)
+            with self._giving_up(opening):
+                self._take_settings(loader)
+                self._take_regions(opening, loader, items)
+                put_measured(self.measures, opening.document, opening.measured, opening.numbers)
+                self._restore_results(opening, loader, slide)
 
         self.background.compute(work, done, lambda message: self._given_up(opening, message))
+
+    @contextmanager
+    def _giving_up(self, opening: Opening) -> Iterator[None]:
+        """Stop restoring at any error, so that saving is never left switched off."""
+        try:
+            yield
+        except Exception as error:
+            self._given_up(opening, sentence(error))
 
     def _given_up(self, opening: Opening, message: str) -> None:
         self._opening = None
@@ -198,14 +209,14 @@ class Restoring:
         for name, value in values.items():
             setattr(self.settings, name, value)
         try:
-            if loader.document.get("recipe"):
+            if isinstance(loader.document.get("recipe"), dict):
                 self.invention.recipe = Recipe.from_dict(loader.document["recipe"])
         except DAMAGED:
             loader.lost.append("setting")
 
-    def _take_regions(self, opening: Opening, items: list[RegionItem]) -> None:
+    def _take_regions(self, opening: Opening, loader: Loader, items: list[RegionItem]) -> None:
         old = {item.number for item in items}
-        old |= {int(target["number"]) for target in opening.document.get("targets") or ()}
+        old |= loader.target_numbers()
         taken = set(self.regions.items) | {r.target.number for r in self.gallery.results}
         free = itertools.count(max(taken | old, default=0) + 1)
         numbers = {n: next(free) if n in taken else n for n in sorted(old)}
@@ -219,7 +230,8 @@ class Restoring:
             item.style = renumbered(item.style, numbers)
             layouts.append((item, item.whole_layout, item.of_slide))
             item.layout = None
-        active = numbers.get(int(opening.document.get("active") or 0), 0)
+        saved_active = opening.document.get("active")
+        active = numbers.get(saved_active, 0) if isinstance(saved_active, int) else 0
         next_free = max([*taken, *numbers.values()], default=0) + 1
         self.regions.put_in(items, active, next_free)
         for item, cells, of_slide in layouts:
@@ -230,7 +242,7 @@ class Restoring:
                 item.of_slide = of_slide
         self.styles.keep_existing()
         name = opening.document.get("export_name")
-        if isinstance(name, str) and name:
+        if isinstance(name, str) and 0 < len(name) <= LONGEST:
             self.exporter.name = name
         self.regions.fit()
         self.notices.changed.emit()
@@ -254,6 +266,12 @@ class Restoring:
         def take(saved: SavedResult | None) -> None:
             if saved is None:
                 return
+            try:
+                add(saved)
+            except DAMAGED as error:
+                lost(sentence(error))
+
+        def add(saved: SavedResult) -> None:
             if saved.job not in opening.jobs:
                 opening.jobs[saved.job] = self.queue.new_number()
             job = opening.jobs[saved.job]
@@ -269,9 +287,16 @@ class Restoring:
 
         for value in opening.document["results"]:
             self.background.compute(lambda v=value: read(v), take, lost)  # type: ignore[misc]
+
+        def restored(jobs: list[SavedJob]) -> None:
+            if self._opening is not opening:  # given up
+                return
+            with self._giving_up(opening):
+                self._restored(opening, loader, jobs)
+
         self.background.compute(
             loader.jobs,
-            lambda jobs: self._restored(opening, loader, jobs),
+            restored,
             lambda message: self._given_up(opening, message),
         )
 
@@ -305,7 +330,8 @@ class Restoring:
         self._say_restored(opening, loader, damaged)
 
     def _say_restored(self, opening: Opening, loader: Loader, damaged: bool) -> None:
-        regions = counted(len(loader.document["regions"]) - loader.lost.count("region"), "region")
+        count = max(0, len(loader.document["regions"]) - loader.lost.count("region"))
+        regions = counted(count, "region")
         there = f"{regions}, {counted(len(opening.results), 'variant')}"
         if damaged:
             self.notices.say(SECTION, damage_sentence(opening, loader, there))

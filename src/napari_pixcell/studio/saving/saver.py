@@ -363,7 +363,7 @@ class Saver:
         id_ : str
             Identifier of the session; by default a new one.
         """
-        self._restoring -= 1
+        self._restoring = max(0, self._restoring - 1)
         book = self._books.get(key)
         if book is None:
             if folder is not None:

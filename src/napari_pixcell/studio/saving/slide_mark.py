@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from napari_pixcell.errors import PixCellError
 from napari_pixcell.serialization import from_json, to_json
 from napari_pixcell.slides.content import content_key, has_content
 
@@ -80,7 +82,11 @@ class SlideMark:
         PixCellError
             If it is damaged.
         """
-        return from_json(cls, value, "The slide is damaged: {detail}.", ignore_unknown=True)
+        mark = from_json(cls, value, "The slide is damaged: {detail}.", ignore_unknown=True)
+        sizes = (*mark.shape, 1.0 if mark.mpp is None else mark.mpp)
+        if not all(0 < size < math.inf for size in sizes):  # NaN is not
+            raise PixCellError("The slide is damaged: its sizes are not positive numbers.")
+        return mark
 
 
 def _pixels_key(slide: Any) -> str:
