@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import itertools
-import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
-from PIL import Image
 
 from napari_pixcell.datasets.marks import (
-    RECORD_KEY,
-    RECORD_TAG,
     large_tiff,
+    png_text,
     safe_name,
     synthetic_png,
     synthetic_tiff,
+    tiff_record,
     without_path,
 )
 from napari_pixcell.datasets.store.rows import append_rows, read_rows
@@ -29,9 +27,11 @@ from napari_pixcell.models.catalogue import CELLPOSE
 from napari_pixcell.models.families import get_family, stain_of
 from napari_pixcell.models.store import licence_texts
 from napari_pixcell.slides.stored_picture import Picture, StoredPicture
+from napari_pixcell.untrusted import MOST_JSON_BYTES, check_regular, parse_json, reading
 from napari_pixcell.words import counted
 
 MANIFEST = "manifest.jsonl"
+OTHER_FILE = "Choose another exported image."
 README = """SYNTHETIC images, made by napari-pixcell; not real tissue. For research use only.
 
 images/         PNG, each with its record inside; very large images are OME-TIFF
@@ -231,51 +231,40 @@ def read_record(path: Path | str) -> Record:
         If the file has no record, or a record of another version.
     """
     path = Path(path)
-    match path.suffix.lower():
-        case ".jsonl" if path.is_file():
-            rows = load_manifest(path)
-            if len(rows) != 1:
-                raise PixCellError(
-                    f"{path.name} holds {len(rows)} records. Choose one of the files in “images”."
-                )
-            return Record.from_dict(rows[0].get("record") or {})
-        case ".png":
-            text = _record_text(path, _text_of_png)
-        case ".tif" | ".tiff":
-            text = _record_text(path, _text_of_tiff)
-        case _:
-            return Record.load(path)
-    if text is None:
-        raise PixCellError(
-            f"{path.name} carries no record. Choose an image that napari-pixcell exported."
-        )
-    try:
-        value = json.loads(text)
-    except ValueError:
-        raise PixCellError(
-            f"The record in {path.name} is damaged. Choose another exported image."
-        ) from None
-    return Record.from_dict(value)
+    check_regular(path)
+    with reading(path.name, OTHER_FILE):
+        match path.suffix.lower():
+            case ".jsonl":
+                rows = load_manifest(path)
+                if len(rows) != 1:
+                    raise PixCellError(
+                        f"{path.name} holds {len(rows)} records. Choose one of the files in "
+                        "“images”."
+                    )
+                return Record.from_dict(rows[0].get("record") or {})
+            case ".png":
+                text = _record_text(path, png_text)
+            case ".tif" | ".tiff":
+                text = _record_text(path, tiff_record)
+            case _:
+                return Record.load(path)
+        if text is None:
+            raise PixCellError(
+                f"{path.name} carries no record. Choose an image that napari-pixcell exported."
+            )
+        if len(text) > MOST_JSON_BYTES:
+            raise PixCellError(f"The record in {path.name} is too large. {OTHER_FILE}")
+        try:
+            value = parse_json(text, path.name)
+        except PixCellError as error:
+            raise PixCellError(f"The record in {path.name} is damaged. {OTHER_FILE}") from error
+        return Record.from_dict(value)
 
 
 def _record_text(path: Path, read: Callable[[Path], str | bytes | None]) -> str | bytes | None:
     try:
         return read(path)
-    except FileNotFoundError:
-        raise PixCellError(f"{path.name} does not exist. Check its path.") from None
-    except (OSError, SyntaxError, ValueError, IndexError):
-        raise PixCellError(f"{path.name} cannot be read. Choose an exported image.") from None
-
-
-def _text_of_png(path: Path) -> str | None:
-    with Image.open(path) as image:
-        text: str | None = getattr(image, "text", {}).get(RECORD_KEY)
-        return text
-
-
-def _text_of_tiff(path: Path) -> bytes | None:
-    import tifffile
-
-    with tifffile.TiffFile(path) as file:  # TiffFileError is a ValueError
-        tags = file.pages.first.tags
-        return bytes(tags[RECORD_TAG].value) if RECORD_TAG in tags else None
+    except (OSError, ValueError) as error:
+        raise PixCellError(
+            f"{path.name} cannot be read. Choose an exported image."
+        ) from error

@@ -206,7 +206,7 @@ class GenerateRequest:
                 f"{MAX_SIDE} px."
             )
         if self.layout is not None:
-            check_layout(self.layout.unpack(), self.size)
+            check_layout(self.layout.view(), self.size)
         check_start(self.start, self.strength, self.part, self.size)
         check_invert(self.invert, self.start, self.part)
 
