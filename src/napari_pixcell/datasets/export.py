@@ -265,6 +265,4 @@ def _record_text(path: Path, read: Callable[[Path], str | bytes | None]) -> str 
     try:
         return read(path)
     except (OSError, ValueError) as error:
-        raise PixCellError(
-            f"{path.name} cannot be read. Choose an exported image."
-        ) from error
+        raise PixCellError(f"{path.name} cannot be read. Choose an exported image.") from error

@@ -35,14 +35,20 @@ from napari_pixcell.cells.methods import LayoutSource
 from napari_pixcell.datasets.marks import read_marked, synthetic_tiff
 from napari_pixcell.datasets.store.checks import Checks
 from napari_pixcell.datasets.store.decisions import now
-from napari_pixcell.datasets.store.plan import Plan
 from napari_pixcell.datasets.store.parsing import APART as APART
-from napari_pixcell.datasets.store.parsing import MOST_ROWS, SUFFIXES, layout_row, pair_row, style_row
+from napari_pixcell.datasets.store.parsing import (
+    MOST_ROWS,
+    SUFFIXES,
+    layout_row,
+    pair_row,
+    style_row,
+)
+from napari_pixcell.datasets.store.plan import Plan
 from napari_pixcell.datasets.store.rows import JsonRow, append_rows, read_offsets, row_at
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.files import write_whole
 from napari_pixcell.serialization import from_json, to_json
-from napari_pixcell.untrusted import path_inside, read_bounded, read_json, read_npy
+from napari_pixcell.untrusted import read_bounded, read_json, read_npy
 from napari_pixcell.words import counted
 
 SCHEMA = 1
@@ -286,7 +292,7 @@ class Dataset:
         """
         embedding = None
         if row["file"]:
-            path = path_inside(self.folder, row["file"], "file name")
+            path = self.folder / row["file"]
             data = read_bounded(path, MOST_EMBEDDING_BYTES, "style")
             embedding = read_npy(data, path.name, MOST_EMBEDDING_BYTES)
             if embedding.dtype != np.float32 or embedding.ndim not in (2, 3) or not embedding.size:
@@ -390,7 +396,7 @@ class Dataset:
         return labels
 
     def _read(self, name: str) -> NDArray[Any]:
-        path = path_inside(self.folder, name, "file name")
+        path = self.folder / name
         data = read_bounded(path, MOST_FILE_BYTES, "pair")
         try:
             return read_marked(data, path.name).pixels

@@ -8,12 +8,17 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from napari_pixcell.untrusted import MOST_JSON_BYTES, check_regular, reading
+from napari_pixcell.untrusted import MOST_JSON_BYTES, check_regular, path_inside, reading
 
 LONGEST_ROW = MOST_JSON_BYTES
 BLOCK = 1 << 16
 
 JsonRow = dict[str, Any]
+
+
+def as_line(row: JsonRow) -> bytes:
+    """Return a row as it is stored."""
+    return json.dumps(row, ensure_ascii=False).encode(errors="replace") + b"\n"
 
 
 def append_rows(path: Path, rows: Iterable[JsonRow]) -> None:
@@ -33,9 +38,8 @@ def append_rows(path: Path, rows: Iterable[JsonRow]) -> None:
     PixCellError
         If the path is no regular file.
     """
-    if path.exists():
-        check_regular(path)
-    data = b"".join(json.dumps(row, ensure_ascii=False).encode() + b"\n" for row in rows)
+    _check_own(path)
+    data = b"".join(map(as_line, rows))
     with path.open("a+b", buffering=0) as file:
         size = file.seek(0, os.SEEK_END)
         if size:
@@ -98,7 +102,7 @@ def cut_torn(path: Path) -> None:
     """Remove a torn row from the end of a file; end a whole one that lacks its line break."""
     if not path.exists():
         return
-    check_regular(path)
+    _check_own(path)
     with path.open("r+b") as file:
         end = start = file.seek(0, os.SEEK_END)
         tail = b""
@@ -111,3 +115,10 @@ def cut_torn(path: Path) -> None:
             file.write(b"\n")
         else:
             file.truncate(end - len(torn))
+
+
+def _check_own(path: Path) -> None:
+    """Raise PixCellError if writing to a file would change one outside its folder."""
+    path_inside(path.parent, path.name, "file name")
+    if path.exists():
+        check_regular(path)
