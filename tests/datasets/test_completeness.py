@@ -108,7 +108,7 @@ def test_a_complete_dataset_has_no_problems(tmp_path: Path, whole: Path, picture
             rows(lambda all_rows: all_rows.pop()),
             [
                 "1 planned pair is missing (pair 5). Resume the dataset.",
-                "2 files of planned pairs have no row (images/000005.png, masks/000005.tif). Resume",
+                "2 files of planned pairs have no row (images/000005.png, masks/000005.tif). Res",
             ],
         ),
         (

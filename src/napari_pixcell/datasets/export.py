@@ -11,13 +11,13 @@ from typing import Any
 from numpy.typing import NDArray
 
 from napari_pixcell.datasets.marks import (
+    for_export,
     large_tiff,
     png_text,
     safe_name,
     synthetic_png,
     synthetic_tiff,
     tiff_record,
-    without_path,
 )
 from napari_pixcell.datasets.store.rows import append_rows, read_rows
 from napari_pixcell.engine.record import Record
@@ -52,7 +52,7 @@ def suffix_of(on_disk: bool) -> str:
     return ".ome.tif" if on_disk else ".png"
 
 
-def save_picture(path: Path, image: Picture, record: Record) -> Path:
+def save_picture(path: Path, image: Picture, record: Record, with_start: bool = False) -> Path:
     """Write a variant as PNG, or as OME-TIFF if it is too large for memory; return its path.
 
     Parameters
@@ -61,6 +61,9 @@ def save_picture(path: Path, image: Picture, record: Record) -> Path:
         Its suffix is replaced if it does not fit the format.
     image : array, uint8, (height, width, 3)
     record : Record
+    with_start : bool
+        Embed the image that the variant started from, which may be real tissue. By default the
+        record names it by its hash.
 
     Raises
     ------
@@ -71,7 +74,7 @@ def save_picture(path: Path, image: Picture, record: Record) -> Path:
     if not path.name.lower().endswith(suffix):
         path = path.with_name(path.name.removesuffix(path.suffix) + suffix)
     try:
-        write_whole(path, _picture_file(image, record))
+        write_whole(path, _picture_file(image, for_export(record, with_start)))
     except OSError as error:
         raise write_problem(path, error) from error
     return path
@@ -103,10 +106,12 @@ class PairWriter:
     ----------
     folder : Path
         Created if it does not exist.
+    with_start : bool
+        See :func:`save_picture`.
     """
 
-    def __init__(self, folder: Path | str) -> None:
-        self.folder = Path(folder)
+    def __init__(self, folder: Path | str, with_start: bool = False) -> None:
+        self.folder, self.with_start = Path(folder), with_start
         self.written = 0
 
     def write(self, image: Picture, labels: NDArray[Any] | None, record: Record) -> dict[str, Any]:
@@ -132,7 +137,7 @@ class PairWriter:
                 f"The mask is {' × '.join(map(str, labels.shape[::-1]))} px, but its image is "
                 f"{image.shape[1]} × {image.shape[0]} px. Export a mask of the same size."
             )
-        record = without_path(record)
+        record = for_export(record, self.with_start)
         with self._explained():
             (self.folder / "images").mkdir(parents=True, exist_ok=True)
             stem = self._free_stem(record)

@@ -21,6 +21,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from napari_pixcell.engine.record import COMPOSITE_TYPE, SOURCE_TYPE, Record
 from napari_pixcell.engine.request_values import GenerateRequest
+from napari_pixcell.engine.withheld_start import without_start
 from napari_pixcell.slides.stored_picture import StoredPicture
 from napari_pixcell.slides.write import write_levels
 
@@ -30,6 +31,7 @@ XMP_TAG = 700  # TIFF's own number
 RECORD_TAG = 65_112  # TIFF tags from 65,000 on are free for anyone's use
 DESCRIPTION_TAG = 270
 WORD = "SYNTHETIC"
+NEUTRAL = "variant"  # name of an export for which the user chose none
 JPEG_QUALITY = 85
 QUICK = 1  # compression level: the last per cent is not worth the wait
 LONGEST_NAME = 80
@@ -74,11 +76,16 @@ def _changed(request: GenerateRequest) -> str:
 def safe_name(name: str) -> str:
     """Return a name that is safe in a file name and reveals no folder."""
     last = re.split(r"[/\\]", name.strip())[-1]
-    return re.sub(r"[^\w.-]+", "_", last)[:LONGEST_NAME].strip("._") or "variant"
+    return re.sub(r"[^\w.-]+", "_", last)[:LONGEST_NAME].strip("._") or NEUTRAL
 
 
-def without_path(record: Record) -> Record:
-    """Return a record whose source name is safe, see :func:`safe_name`."""
+def for_export(record: Record, with_start: bool = False) -> Record:
+    """Return a record that may leave the machine.
+
+    Its source has a name without a folder, see :func:`safe_name`. Its start image, which may be
+    tissue, is named by its hash, unless it is wanted (``with_start``).
+    """
+    record = record if with_start else without_start(record)
     request = record.request
     source = replace(request.source, name=safe_name(request.source.name))
     return replace(record, request=replace(request, source=source))

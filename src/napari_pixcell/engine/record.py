@@ -24,7 +24,7 @@ COMPOSITE_TYPE = (
 
 OTHER = "Choose an exported image, or a record that was saved as JSON."
 DAMAGED = "This record is damaged. Use a record that was not edited by hand."
-LARGEST_BATCH = 1_000_000
+LARGEST_BATCH = 1000
 TEXTS, MAPS = ("device", "sha256", "licence", "notice", "created"), ("weights", "versions")
 
 
@@ -114,6 +114,8 @@ class Record:
         request = request_from_dict(request)
         if not isinstance(request, GenerateRequest):
             raise PixCellError("This record is not of a generated image. Choose another one.")
+        if request.count != 1:
+            raise PixCellError(DAMAGED)
         known = {f.name: value[f.name] for f in fields(cls) if f.name in value}
         batch = known.get("batch", [1, 0])
         texts = [known.get(name, "") for name in TEXTS]

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pixcell.datasets.marks import (
+    for_export,
     synthetic_image_tiff,
     synthetic_png,
     synthetic_tiff,
-    without_path,
 )
 from napari_pixcell.datasets.store.dataset import (
     MANIFEST,
@@ -168,7 +168,7 @@ class PairFiles:
             If the disk is full or not writable; earlier pairs stay complete.
         """
         description, folder = self.dataset.description, self.dataset.folder
-        record = without_path(record)
+        record = for_export(record)
         encode = ENCODERS[description.picture][1]
         with disk_problems(folder, lambda: self.count):
             name, own_mask = pair_names(pair.index, description.picture, bool(flags))

@@ -36,9 +36,10 @@ def pair_row(value: JsonRow, plan: Plan, picture: str) -> JsonRow:
         If a value is missing or wrong, the pair is not planned, or a path is not the pair's own.
     """
     index = _whole(value, "index", len(plan) - 1)
-    own = [pair_names(index, picture, apart) for apart in (False, True)]
     image, mask = value.get("image"), value.get("mask")
-    if image not in [names[0] for names in own] or mask not in [None, *(names[1] for names in own)]:
+    apart = isinstance(image, str) and image.startswith(APART)
+    own_image, own_mask = pair_names(index, picture, apart)
+    if image != own_image or mask not in (None, own_mask):
         raise ValueError("a path is not the pair's own")
     files, layout = value.get("files"), None
     if not isinstance(files, dict) or not all(_is_text(files.get(n)) for n in (image, mask) if n):

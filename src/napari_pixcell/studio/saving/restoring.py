@@ -230,7 +230,8 @@ class Restoring:
                 item.of_slide = of_slide
         self.styles.keep_existing()
         name = opening.document.get("export_name")
-        if isinstance(name, str) and name:
+        slide = self.slides.current  # whose name earlier versions filled in by themselves
+        if isinstance(name, str) and slide is not None and name != slide.short_name:
             self.exporter.name = name
         self.regions.fit()
         self.notices.changed.emit()
