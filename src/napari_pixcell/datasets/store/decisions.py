@@ -10,6 +10,7 @@ from napari_pixcell.datasets.store.rows import append_rows, read_rows
 
 DECISIONS = "decisions.jsonl"
 
+KINDS = (str, type(None))  # of a decision as JSON
 Decision = Literal["accepted", "rejected"]
 
 
@@ -30,7 +31,7 @@ def read_decisions(folder: Path) -> dict[int, Decision]:
     decided: dict[int, Decision] = {}
     for row in read_rows(folder / DECISIONS):
         index, decision = row.get("index"), row.get("decision")
-        if not isinstance(index, int):
+        if not isinstance(index, int) or isinstance(index, bool) or not isinstance(decision, KINDS):
             continue
         if decision in ("accepted", "rejected"):
             decided[index] = decision
