@@ -20,7 +20,7 @@ from napari_pixcell.datasets.store.dataset import (
     STYLES,
     Dataset,
 )
-from napari_pixcell.datasets.store.decisions import read_decisions
+from napari_pixcell.datasets.store.decisions import DECISIONS, read_decisions
 from napari_pixcell.datasets.store.lock import locked
 from napari_pixcell.datasets.store.parsing import APART, pair_names, pair_row
 from napari_pixcell.datasets.store.plan import Plan
@@ -189,6 +189,7 @@ class _Check:
         self.masked = np.zeros(len(plan), bool)
         self.pixels = np.zeros(len(plan), np.uint64)  # the first 64 bits of their hash
         self._torn(MANIFEST)
+        self._torn(DECISIONS)
         for row in read_rows(self.folder / MANIFEST):
             self.on_progress(self.findings.pairs, len(plan))
             self._pair(row, plan)

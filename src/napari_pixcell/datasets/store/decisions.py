@@ -10,7 +10,6 @@ from napari_pixcell.datasets.store.rows import append_rows, read_rows
 
 DECISIONS = "decisions.jsonl"
 
-KINDS = (str, type(None))  # of a decision as JSON
 Decision = Literal["accepted", "rejected"]
 
 
@@ -31,11 +30,11 @@ def read_decisions(folder: Path) -> dict[int, Decision]:
     decided: dict[int, Decision] = {}
     for row in read_rows(folder / DECISIONS):
         index, decision = row.get("index"), row.get("decision")
-        if not isinstance(index, int) or isinstance(index, bool) or not isinstance(decision, KINDS):
+        if not isinstance(index, int) or isinstance(index, bool):
             continue
         if decision in ("accepted", "rejected"):
             decided[index] = decision
-        else:
+        elif decision is None and "decision" in row:
             decided.pop(index, None)
     return decided
 
