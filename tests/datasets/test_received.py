@@ -78,6 +78,7 @@ def files_of(folder: Path) -> dict[str, bytes]:
         ({"id": "../.."}, "of the dataset is not valid. Restore dataset.json"),
         ({"id": ""}, "The id “” of the dataset is not valid"),
         ({"size": [10**6, 10**6]}, "claims images of 1000000 × 1000000 px at 0.5 µm/px"),
+        ({"name": "\ud800"}, r"dataset\.json is damaged"),
         ({"mpp": 0}, "claims images of 48 × 48 px at 0 µm/px"),
         ({"picture": "exe"}, "unknown format “exe”"),
         ({"plan": [[]]}, r"dataset\.json is damaged"),
@@ -189,6 +190,7 @@ def test_other_pictures_are_no_images_of_the_dataset(folder: Path) -> None:
         {"flags": None},
         {"files": {}},
         {"pixels": 3},
+        {"pixels": "\ud800"},
     ],
 )
 def test_a_wrong_row_does_not_block_the_others(

@@ -8,7 +8,13 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from napari_pixcell.untrusted import MOST_JSON_BYTES, check_regular, path_inside, reading
+from napari_pixcell.untrusted import (
+    MOST_JSON_BYTES,
+    check_regular,
+    check_text,
+    path_inside,
+    reading,
+)
 
 LONGEST_ROW = MOST_JSON_BYTES
 BLOCK = 1 << 16
@@ -93,6 +99,7 @@ def row_at(path: Path, offset: int) -> JsonRow | None:
 def _parse(line: bytes) -> JsonRow | None:
     try:
         row = json.loads(line)
+        check_text(line, row)
     except (ValueError, RecursionError):  # torn, perhaps within a letter
         return None
     return row if isinstance(row, dict) else None
