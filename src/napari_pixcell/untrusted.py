@@ -96,11 +96,20 @@ def parse_json(data: bytes | str, name: str, advice: str = AGAIN, lenient: bool 
     """
     try:
         text = data.removeprefix(_BOM).decode() if isinstance(data, bytes) else data
-        return json.loads(text, parse_constant=_no_constant if lenient else _refuse_constant)
+        value = json.loads(text, parse_constant=_no_constant if lenient else _refuse_constant)
+        check_text(text, value)
+        return value
     except RecursionError as error:
         raise PixCellError(f"“{name}” is nested too deeply. {advice}") from error
     except ValueError as error:  # also of UTF-8, and of integers of thousands of digits
         raise PixCellError(f"“{name}” is not valid JSON ({_reason(error)}). {advice}") from error
+
+
+def check_text(text: str | bytes, value: Any) -> None:
+    """Raise ValueError if parsed JSON holds half a letter, which no file can be written with."""
+    escape = "\\ud" if isinstance(text, str) else b"\\ud"
+    if escape in text.lower():  # type: ignore[operator]
+        json.dumps(value, ensure_ascii=False).encode()
 
 
 def read_json(path: Path, most: int = MOST_JSON_BYTES, advice: str = AGAIN) -> Any:

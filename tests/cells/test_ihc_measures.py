@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from pathlib import Path
 
 import numpy as np
@@ -196,3 +198,9 @@ def test_h_and_e_segmentation_is_unchanged(shared_data: Path) -> None:
     slide = open_slide(shared_data / "openslide_os1_os2_crops/OS-1-detail.ome.tif")
     picture = slide.read(Region(0, 0, 1101, 1101), 0.5)
     assert np.array_equal(segment_nuclei(picture), segment_nuclei(picture, brown=False))
+
+
+@pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@SUM(A1)", "\tx"])
+def test_no_cell_of_a_table_is_a_formula(name: str) -> None:
+    text = as_text(("name", "n"), [(name, -1.5)])
+    assert next(csv.reader(io.StringIO(text.split("\n", 1)[1], newline=""))) == [f"'{name}", "-1.5"]

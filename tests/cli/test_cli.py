@@ -307,7 +307,8 @@ def test_generate_changes_part_of_the_region(run, cmu_slide, tmp_path) -> None:
     assert not changed[:82].any() and not changed[158:].any()
     assert (record.request.strength, record.request.feather) == (0.6, 8)
     assert record.source_type.endswith("compositeWithTrainedAlgorithmicMedia")
-    assert run("rerun", tmp_path / "out" / result["images"][0])["same pixels"] == "yes"
+    image_file = tmp_path / "out" / result["images"][0]
+    assert run("rerun", image_file, "--slide", cmu_slide)["same pixels"] == "yes"
     # Its result is an image to start from, too.
     again = ("--start-from", tmp_path / "out" / result["images"][0], "--strength", 0)
     second = run(*place, *again, "--out", tmp_path / "second")

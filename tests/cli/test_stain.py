@@ -29,13 +29,14 @@ def test_several_stains_are_written_and_reproduced_from_their_records(
     options = ("--stain", stains, "--keep-structure", 0.5, "--out", out)
     result = run("stain", SAMPLE_SLIDE, *PLACE, *options)
     assert result["code"] == 0
-    names = [f"images/sample_slide-Own_{i}-seed1234.png" for i in range(2)]
+    names = [f"images/variant-Own_{i}-seed1234.png" for i in range(2)]
     assert result["images"] == names
     first, second = (read_record(out / name) for name in names)
     assert (first.request.family, second.request.family) == ("own0", "own1")
     assert first.request.strength == 0.5 and first.request.invert
     assert "compositeWith" in first.source_type
-    assert run("rerun", out / names[1])["same pixels"] == "yes"
+    assert "Add --slide FILE" in run("rerun", out / names[1])["error"]
+    assert run("rerun", out / names[1], "--slide", SAMPLE_SLIDE)["same pixels"] == "yes"
 
 
 def test_the_published_method_starts_from_noise(run, stains: str, tmp_path: Path) -> None:

@@ -108,7 +108,7 @@ def test_a_complete_dataset_has_no_problems(tmp_path: Path, whole: Path, picture
             rows(lambda all_rows: all_rows.pop()),
             [
                 "1 planned pair is missing (pair 5). Resume the dataset.",
-                "2 files belong to no pair (images/000005.png, masks/000005.tif). Move",
+                "2 files of planned pairs have no row (images/000005.png, masks/000005.tif). Res",
             ],
         ),
         (
@@ -132,7 +132,14 @@ def test_a_complete_dataset_has_no_problems(tmp_path: Path, whole: Path, picture
             change(0, style=1),
             ["1 row does not fit the plan (pair 0)", "differs from its row in seed, style"],
         ),
-        (change(0, image="../outside.png"), ["1 row names another pair's files (pair 0)"]),
+        (
+            change(0, image="../outside.png"),
+            [
+                "1 planned pair is missing (pair 0)",
+                "1 row has wrong values (pair 0). Resume the dataset, which restores the rows",
+                "2 files of planned pairs have no row",
+            ],
+        ),
         (change(0, flags=["mask"]), ["names another pair", "2 files belong to no pair"]),
         (
             without_marks,
@@ -183,7 +190,7 @@ def test_a_complete_dataset_has_no_problems(tmp_path: Path, whole: Path, picture
         ),
         (
             lambda folder: (folder / "manifest.jsonl").open("ab").write(b'{"index": 5, "im'),
-            ["1 row is incomplete (manifest.jsonl). Resume"],
+            ["1 row is incomplete or damaged (manifest.jsonl). Resume"],
         ),
         (
             lambda folder: decide(folder, {99: "accepted"}),

@@ -26,6 +26,7 @@ from napari_pixcell.datasets.recipe.preparing import count_pairs, private_folder
 from napari_pixcell.datasets.recipe.recipe import DatasetRecipe
 from napari_pixcell.datasets.recipe.request import DatasetRequest
 from napari_pixcell.datasets.store.dataset import Dataset
+from napari_pixcell.datasets.store.parsing import pair_names
 from napari_pixcell.engine.events import Event, Finished, Notice, Progress
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.request_values import EmbedRequest, GenerateRequest
@@ -157,7 +158,7 @@ def test_killed_100_times_at_random(tmp_path: Path) -> None:
     sys.setprofile(None)
     fork = multiprocessing.get_context("fork")
     rng = random.Random(0)
-    most = next(calls) // 25
+    most = next(calls) // 15
     killed, grown = 0, set()
     for _ in range(100):
         begun = (folder / "dataset.json").exists()
@@ -383,10 +384,11 @@ def test_memory_for_100_000_pairs_is_that_of_their_columns(tmp_path: Path) -> No
     dataset = Dataset(tmp_path / "data")
     dataset.describe(plan=dataset.description.plan | {"seeds": 20_000})
     (whole,) = dataset.rows()
-    row = {name: whole[name] for name in ("style", "layout", "cells", "scores", "flags")}
     with (dataset.folder / "manifest.jsonl").open("w") as file:
         for index in range(100_000):
-            file.write(json.dumps({"index": index} | row) + "\n")
+            image, mask = pair_names(index, "png", bool(whole["flags"]))
+            named = {"index": index, "image": image, "mask": mask, "files": {image: "", mask: ""}}
+            file.write(json.dumps(whole | named) + "\n")
     done = subprocess.run(
         [sys.executable, "-c", MEASURE, str(dataset.folder)],
         capture_output=True,

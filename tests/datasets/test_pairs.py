@@ -156,7 +156,7 @@ def test_a_png_without_a_record_is_refused(tmp_path, image) -> None:
     path.write_bytes(b"no png")
     with pytest.raises(PixCellError, match=r"x\.png cannot be read"):
         read_record(path)
-    with pytest.raises(PixCellError, match=r"none\.png does not exist"):
+    with pytest.raises(PixCellError, match=r"none\.png” does not exist"):
         read_record(tmp_path / "none.png")
 
 

@@ -9,7 +9,10 @@ import json
 import tarfile
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,6 +26,7 @@ from planted import (
     PLANTED,
     USER,
     found_in,
+    parts_of,
     plant_ome,
     plant_svs,
     plant_user,
@@ -31,6 +35,7 @@ from planted import (
 
 from napari_pixcell.cells.methods import SegmentMethod
 from napari_pixcell.cli.main import main
+from napari_pixcell.datasets import read_record
 from napari_pixcell.datasets.recipe.preparing import begin
 from napari_pixcell.datasets.recipe.recipe import DatasetRecipe
 from napari_pixcell.datasets.report import write_report
@@ -39,6 +44,7 @@ from napari_pixcell.datasets.store.completeness import check_dataset
 from napari_pixcell.datasets.store.dataset import Dataset
 from napari_pixcell.datasets.store.decisions import decide
 from napari_pixcell.engine.packed import PackedArray
+from napari_pixcell.errors import PixCellError
 from napari_pixcell.slides import open_slide
 from napari_pixcell.slides.region import Region
 from napari_pixcell.slides.samples import SAMPLE_SLIDE
@@ -142,6 +148,87 @@ def test_an_image_file_reproduces_itself(
     assert (told["same pixels"], told["sha256"]) == ("yes", row["pixels"])
     again = tifffile.imread(next((tmp_path / "again" / "masks").iterdir()))
     assert np.array_equal(again, tifffile.imread(made / row["mask"]))
+
+
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, bytes]:
+    """Export a variant that starts from planted tissue: slide, folder, and pixels of the tissue."""
+    folder = tmp_path_factory.mktemp("begun")
+    with pytest.MonkeyPatch.context() as patch:
+        plant_user(patch, folder)
+        with open_slide(SAMPLE_SLIDE) as sample:
+            tissue = sample.read(Region(0, 0, 600, 600), sample.require_mpp())
+        slide = plant_svs(folder, tissue, 0.5)
+        for name, *more in (("out", ""), ("kept", "--keep-name"), ("whole", "--with-start")):
+            options = ["--region", "10,20,256,256", "--start-from", "region", *filter(None, more)]
+            options += ["--count", "1", "--steps", "2", "--out", str(folder / name)]
+            assert main(["generate", str(slide), *options]) == 0
+        region = Region(*read_record(next((folder / "out/images").iterdir())).request.source.region)
+        with open_slide(slide) as opened:
+            pixels = opened.read(region, 0.5)
+    return slide, folder, pixels.tobytes()
+
+
+def holds(folder: Path, pixels: bytes) -> bool:
+    """Whether the rows of a picture are in any file of a folder, however packed."""
+    rows = [pixels[at : at + 256 * 3] for at in range(0, len(pixels), 4096 * 3)]
+    parts = (part for path in folder.rglob("*.*") for part in parts_of(path.read_bytes()))
+    return any(row in part for part in parts for row in rows)
+
+
+def test_exports_hold_no_tissue_and_no_name(begun: tuple[Path, Path, bytes]) -> None:
+    _, folder, pixels = begun
+    assert found_in(folder / "out") == [] and not holds(folder / "out", pixels)
+    assert [path.name for path in (folder / "out/images").iterdir()] == ["variant-seed1234.png"]
+    assert holds(folder / "whole", pixels)  # as was asked for
+    assert PATIENT in next((folder / "kept/images").iterdir()).name
+
+
+def test_a_record_is_reproduced_with_its_slide(
+    begun: tuple[Path, Path, bytes], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    slide, folder, pixels = begun
+    (image,) = (folder / "out/images").iterdir()
+    request = read_record(image).request
+    assert request.start.withheld and request.start.sha256 == sha256(pixels).hexdigest()
+    assert request.source.region is not None and len(request.source.slide) == 32
+    again = ["rerun", str(image), "--slide", str(slide), "--out", str(tmp_path / "again")]
+    assert main([*again, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["same pixels"] == "yes"
+    assert not holds(tmp_path / "again", pixels)
+    (whole,) = (folder / "whole/images").iterdir()
+    assert main(["rerun", str(whole), "--json"]) == 0  # nothing is missing
+    assert json.loads(capsys.readouterr().out)["same pixels"] == "yes"
+
+
+def test_an_image_to_start_from_is_found_again(tmp_path: Path, begun: Any, capsys: Any) -> None:
+    slide, folder, _ = begun
+    (image,) = (folder / "out/images").iterdir()
+    options = ["--region", "10,20,256,256", "--start-from", str(image), "--count", "1"]
+    out = tmp_path / "out"
+    assert main(["generate", str(slide), *options, "--steps", "2", "--out", str(out)]) == 0
+    (second,) = (out / "images").iterdir()
+    capsys.readouterr()
+    assert main(["rerun", str(second), "--slide", str(image), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["same pixels"] == "yes"
+
+
+def test_other_slides_are_refused(begun: Any, tmp_path: Path, capsys: Any) -> None:
+    slide, folder, _ = begun
+    (image,) = (folder / "out/images").iterdir()
+    assert main(["rerun", str(image)]) == 1
+    assert "Add --slide FILE, the slide or image" in capsys.readouterr().err
+    assert main(["rerun", str(image), "--slide", str(SAMPLE_SLIDE)]) == 1
+    assert "which is another file. Choose the slide or image" in capsys.readouterr().err
+    record = read_record(image)
+    moved = replace(record.request.source, region=(0.0, 0.0, 256.0, 256.0))
+    moved_record = replace(record, request=replace(record.request, source=moved))
+    path = tmp_path / "moved.json"
+    path.write_text(json.dumps(moved_record.to_dict()))
+    assert main(["rerun", str(path), "--slide", str(slide)]) == 1
+    assert "which reads other pixels there" in capsys.readouterr().err
+    with pytest.raises(PixCellError, match="names it by its hash"):
+        record.request.start.view()
 
 
 def tar_of(data: bytes) -> bytes:

@@ -113,6 +113,11 @@ def planted_in(data: bytes) -> list[str]:
     return sorted(seen)
 
 
+def parts_of(data: bytes) -> Iterator[bytes]:
+    """Iterate over bytes and everything packed in them."""
+    return _parts(data, DEPTH)
+
+
 def _parts(data: bytes, depth: int) -> Iterator[bytes]:
     """Iterate over bytes and everything packed in them."""
     yield data

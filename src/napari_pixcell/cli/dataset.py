@@ -134,8 +134,10 @@ def report(options: cli.Options) -> cli.Result:
     """Write an HTML report of a dataset."""
     from napari_pixcell.datasets.report import write_report
 
-    path = options.out or options.folder / "report.html"
-    return {"report": str(write_report(Dataset(options.folder), path, _count))}
+    path, dataset = options.out or options.folder / "report.html", Dataset(options.folder)
+    written = write_report(dataset, path, _count)
+    _tell_damage(dataset)
+    return {"report": str(written)}
 
 
 @cli.command(
@@ -156,12 +158,18 @@ def convert(options: cli.Options) -> cli.Result:
         split = Split(options.split, options.test_split, options.seed)
     dataset = Dataset(options.folder)
     converted = convert_dataset(dataset, options.format, options.out, split, _count)
+    _tell_damage(dataset)
     return {
         "folder": str(converted.folder),
         "pairs": dict(converted.counts) if options.json else converted.sentence,
         "left out by the split": converted.mixed,
         "not used": converted.unused,
     }
+
+
+def _tell_damage(dataset: Dataset) -> None:
+    if dataset.damage:
+        print(dataset.damage, file=sys.stderr)
 
 
 def _count(done: int, total: int) -> None:

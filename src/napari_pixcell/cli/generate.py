@@ -23,6 +23,8 @@ from napari_pixcell.engine.requests import (
     read_tissue,
 )
 from napari_pixcell.engine.start_image import FEATHER, MAX_FEATHER
+from napari_pixcell.engine.tissue import slide_signature
+from napari_pixcell.engine.withheld_start import check_start_known, with_start
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.slides.stored_picture import StoredPicture
 
@@ -54,6 +56,7 @@ BLEND = "width of the blend around the part, in µm; default: 8"
         cli.argument("--feather", type=float, metavar="UM", help=BLEND),
     ),
     cli.NAME,
+    cli.WITH_START,
     cli.OUT_FOLDER,
 )
 def generate(options: cli.Options) -> cli.Result:
@@ -78,10 +81,12 @@ def generate(options: cli.Options) -> cli.Result:
         size=chosen.size,
         embedding=embedding,
         layout=labels,
-        source=replace(chosen.source, style=blended),
+        source=replace(
+            chosen.source, style=blended, slide=slide_signature(chosen.slide) if start else ""
+        ),
         start=start,
     )
-    return write_variants([request], options.out)
+    return write_variants([request], options.out, options.with_start)
 
 
 def _start(options: cli.Options, chosen: ChosenRegion) -> StartImage | None:
@@ -118,13 +123,18 @@ def _start(options: cli.Options, chosen: ChosenRegion) -> StartImage | None:
 @cli.command(
     "rerun",
     cli.path("record", "RECORD", "a record or exported image"),
+    cli.path("--slide", "FILE", "slide or image that the record started from"),
     cli.path("--out", "DIR", "folder for the image and mask"),
+    cli.WITH_START,
 )
 def rerun(options: cli.Options) -> cli.Result:
     """Reproduce the image of a record."""
     from napari_pixcell.datasets import read_record
 
     record = read_record(options.record)
+    if options.slide is not None:
+        record = with_start(record, options.slide)
+    check_start_known(record)
     record.check_weights(engine().load(record.request.family).weights)
     image = engine().reproduce(record)
     sha256 = pixels_sha256(image)
@@ -133,7 +143,7 @@ def rerun(options: cli.Options) -> cli.Result:
         same = "no: the original was computed on another device or library version"
     result: cli.Result = {"same pixels": same, "sha256": sha256}
     if options.out:
-        export = Export(options.out)
+        export = Export(options.out, options.with_start)
         export.write(Variant(0, image, replace(record, sha256=sha256)))
         result |= export.result()
     elif isinstance(image, StoredPicture):

@@ -8,7 +8,7 @@ import sys
 from napari_pixcell.cells.ihc.measures import DEFAULT, Thresholds
 from napari_pixcell.cli import options as cli
 from napari_pixcell.cli.layout import layout_of, layout_options
-from napari_pixcell.cli.region import ChosenRegion, chosen_region
+from napari_pixcell.cli.region import ChosenRegion, chosen_region, export_name
 from napari_pixcell.cli.running import check_folder_of
 from napari_pixcell.engine.requests import LARGEST_SEARCH
 from napari_pixcell.errors import PixCellError
@@ -24,7 +24,7 @@ THRESHOLDS = "mean DAB optical density from which a nucleus is 1+, 2+, 3+; defau
     cli.region(required=False),
     layout_options("nuclei to measure; by default they are segmented"),
     cli.argument("--thresholds", default=USUAL, metavar="N,N,N", help=THRESHOLDS),
-    cli.argument("--name", help="name in the table; default: the slide's"),
+    cli.NAME,
     cli.path("--out", "FILE.csv", "table to write"),
     cli.path("--nuclei", "FILE.csv", "table to write, with a row for each nucleus"),
     cli.path("--mask", "FILE.tif", "label image of the nuclei to write"),
@@ -80,4 +80,4 @@ def _whole_image(options: cli.Options) -> ChosenRegion:
         slide = slide.with_mpp(family.mpp)
         note = f"“{slide.name}” states no pixel size; {family.mpp:g} µm/px is assumed."
         print(note, file=sys.stderr)
-    return ChosenRegion.whole(family, slide, options.name)
+    return ChosenRegion.whole(family, slide, export_name(options, slide))

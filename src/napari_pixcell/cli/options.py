@@ -81,7 +81,11 @@ SLIDE = argument("slide", metavar="SLIDE", type=Path)
 SLIDE_OR_IMAGE = path("slide", "SLIDE", "a slide, or without --region a whole image")
 MPP = argument("--mpp", type=float, help="pixel size in µm, if the file states none")
 NO_CACHE = flag("--no-cache", "compute embeddings again and do not store them")
-NAME = argument("--name", help="name in files and records; default: the slide's")
+NAME = exclusive(
+    argument("--name", help="name in files and records; default: a neutral one"),
+    flag("--keep-name", "use the slide's own file name, which may identify a patient"),
+)
+WITH_START = flag("--with-start", "store the start image, which may be tissue, in the records")
 OUT_FOLDER = path("--out", "DIR", "folder to write", required=True)
 OUT_LABELS = path("--out", "FILE.tif", "label image to write", required=True)
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_pixcell.datasets.marks import NEUTRAL
 from napari_pixcell.engine.request_values import Source
 from napari_pixcell.engine.requests import snap, source_of
 from napari_pixcell.engine.tissue import size_at
@@ -32,11 +33,11 @@ class ChosenRegion:
     source: Source  # the same, for records
 
     @classmethod
-    def whole(cls, family: Family, slide: Slide, name: str | None = None) -> ChosenRegion:
+    def whole(cls, family: Family, slide: Slide, name: str = NEUTRAL) -> ChosenRegion:
         """Return all of a slide, which has a pixel size."""
         height, width = slide.shape
         region, mpp = Region(0, 0, width, height), slide.require_mpp()
-        source = source_of(name or slide.short_name, region, mpp)
+        source = source_of(name, region, mpp)
         return cls(family, slide, region, region.shape_at(mpp, family.mpp), source)
 
     def warn_if_corrupt(self) -> None:
@@ -61,9 +62,14 @@ def chosen_region(options: argparse.Namespace, family: Family | None = None) -> 
     check_region(asked, slide, family.tile, family.mpp)
     mpp = slide.require_mpp()
     region = snap(asked, slide.shape, mpp, family)
-    name = getattr(options, "name", None) or slide.short_name
-    source = source_of(name, region, mpp)
+    source = source_of(export_name(options, slide), region, mpp)
     return ChosenRegion(family, slide, region, size_at(region, mpp, family), source)
+
+
+def export_name(options: argparse.Namespace, slide: Slide) -> str:
+    """Return the name in files and records: the user's, or the slide's if it is wanted."""
+    kept = slide.short_name if getattr(options, "keep_name", False) else NEUTRAL
+    return getattr(options, "name", None) or kept
 
 
 def read_image(path: Path) -> NDArray[Any]:

@@ -121,9 +121,11 @@ def embedding_of(chosen: ChosenRegion, no_cache: bool) -> tuple[NDArray[np.float
     )
 
 
-def write_variants(requests: Iterable[GenerateRequest], out: Path) -> cli.Result:
-    """Run requests, and write their variants to a folder."""
-    export = Export(out)
+def write_variants(
+    requests: Iterable[GenerateRequest], out: Path, with_start: bool = False
+) -> cli.Result:
+    """Run requests, and write their variants to a folder; see :class:`PairWriter`."""
+    export = Export(out, with_start)
     for request in requests:
         run(request, export.write)
     return export.result()
@@ -132,10 +134,10 @@ def write_variants(requests: Iterable[GenerateRequest], out: Path) -> cli.Result
 class Export:
     """Writes variants to a folder as they are generated, so that none is lost."""
 
-    def __init__(self, out: Path) -> None:
+    def __init__(self, out: Path, with_start: bool = False) -> None:
         from napari_pixcell.datasets import PairWriter
 
-        self._out, self._writer = out, PairWriter(out)
+        self._out, self._writer = out, PairWriter(out, with_start)
         self._rows: list[dict[str, Any]] = []
         self._seeds: list[int] = []
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import replace
 
 from napari_pixcell.cli import options as cli
 from napari_pixcell.cli.layout import layout_of, layout_options
@@ -19,6 +20,7 @@ from napari_pixcell.engine.requests import (
     stain_warning,
     why_too_small,
 )
+from napari_pixcell.engine.tissue import slide_signature
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import BUILT_IN, Family
 from napari_pixcell.models.families import is_stain, stain_families
@@ -53,6 +55,7 @@ def _stain_option(parser: cli.Parser) -> None:
     cli.number("--seed", 1234, "seed of the noise"),
     cli.argument("--steps", type=int, help="denoising steps; default: the stain's"),
     cli.NAME,
+    cli.WITH_START,
     cli.OUT_FOLDER,
 )
 def stain(options: cli.Options) -> cli.Result:
@@ -69,7 +72,7 @@ def stain(options: cli.Options) -> cli.Result:
             if find(part) is None:
                 require(family, part)
     requests = [_request(options, family, 1 - kept) for family in families]
-    return write_variants(requests, options.out)
+    return write_variants(requests, options.out, options.with_start)
 
 
 def _family(name: str) -> Family:
@@ -98,15 +101,16 @@ def _request(options: cli.Options, family: Family, strength: float) -> GenerateR
     pixels = read_tissue(chosen.slide, chosen.region, family)
     if warning := stain_warning(pixels):
         print(warning, file=sys.stderr)
-    start = None
+    start, source = None, chosen.source
     if strength < 1 or options.invert:
+        source = replace(source, slide=slide_signature(chosen.slide))
         invert = options.invert is not False
         start = StartImage(image=PackedArray.pack(pixels), strength=strength, invert=invert)
     return stain_request(
         family,
         size=chosen.size,
         embedding=embedding_of(chosen, options.no_cache)[0],
-        source=chosen.source,
+        source=source,
         seed=options.seed,
         steps=options.steps,
         layout=False if labels is None else labels,

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import itertools
-import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
-from PIL import Image
 
 from napari_pixcell.datasets.marks import (
-    RECORD_KEY,
-    RECORD_TAG,
+    for_export,
     large_tiff,
+    png_text,
     safe_name,
     synthetic_png,
     synthetic_tiff,
-    without_path,
+    tiff_record,
 )
 from napari_pixcell.datasets.store.rows import append_rows, read_rows
 from napari_pixcell.engine.record import Record
@@ -29,9 +27,11 @@ from napari_pixcell.models.catalogue import CELLPOSE
 from napari_pixcell.models.families import get_family, stain_of
 from napari_pixcell.models.store import licence_texts
 from napari_pixcell.slides.stored_picture import Picture, StoredPicture
+from napari_pixcell.untrusted import MOST_JSON_BYTES, check_regular, parse_json, reading
 from napari_pixcell.words import counted
 
 MANIFEST = "manifest.jsonl"
+OTHER_FILE = "Choose another exported image."
 README = """SYNTHETIC images, made by napari-pixcell; not real tissue. For research use only.
 
 images/         PNG, each with its record inside; very large images are OME-TIFF
@@ -52,7 +52,7 @@ def suffix_of(on_disk: bool) -> str:
     return ".ome.tif" if on_disk else ".png"
 
 
-def save_picture(path: Path, image: Picture, record: Record) -> Path:
+def save_picture(path: Path, image: Picture, record: Record, with_start: bool = False) -> Path:
     """Write a variant as PNG, or as OME-TIFF if it is too large for memory; return its path.
 
     Parameters
@@ -61,6 +61,9 @@ def save_picture(path: Path, image: Picture, record: Record) -> Path:
         Its suffix is replaced if it does not fit the format.
     image : array, uint8, (height, width, 3)
     record : Record
+    with_start : bool
+        Embed the image that the variant started from, which may be real tissue. By default the
+        record names it by its hash.
 
     Raises
     ------
@@ -71,7 +74,7 @@ def save_picture(path: Path, image: Picture, record: Record) -> Path:
     if not path.name.lower().endswith(suffix):
         path = path.with_name(path.name.removesuffix(path.suffix) + suffix)
     try:
-        write_whole(path, _picture_file(image, record))
+        write_whole(path, _picture_file(image, for_export(record, with_start)))
     except OSError as error:
         raise write_problem(path, error) from error
     return path
@@ -103,10 +106,12 @@ class PairWriter:
     ----------
     folder : Path
         Created if it does not exist.
+    with_start : bool
+        See :func:`save_picture`.
     """
 
-    def __init__(self, folder: Path | str) -> None:
-        self.folder = Path(folder)
+    def __init__(self, folder: Path | str, with_start: bool = False) -> None:
+        self.folder, self.with_start = Path(folder), with_start
         self.written = 0
 
     def write(self, image: Picture, labels: NDArray[Any] | None, record: Record) -> dict[str, Any]:
@@ -132,7 +137,7 @@ class PairWriter:
                 f"The mask is {' × '.join(map(str, labels.shape[::-1]))} px, but its image is "
                 f"{image.shape[1]} × {image.shape[0]} px. Export a mask of the same size."
             )
-        record = without_path(record)
+        record = for_export(record, self.with_start)
         with self._explained():
             (self.folder / "images").mkdir(parents=True, exist_ok=True)
             stem = self._free_stem(record)
@@ -231,51 +236,38 @@ def read_record(path: Path | str) -> Record:
         If the file has no record, or a record of another version.
     """
     path = Path(path)
-    match path.suffix.lower():
-        case ".jsonl" if path.is_file():
-            rows = load_manifest(path)
-            if len(rows) != 1:
-                raise PixCellError(
-                    f"{path.name} holds {len(rows)} records. Choose one of the files in “images”."
-                )
-            return Record.from_dict(rows[0].get("record") or {})
-        case ".png":
-            text = _record_text(path, _text_of_png)
-        case ".tif" | ".tiff":
-            text = _record_text(path, _text_of_tiff)
-        case _:
-            return Record.load(path)
-    if text is None:
-        raise PixCellError(
-            f"{path.name} carries no record. Choose an image that napari-pixcell exported."
-        )
-    try:
-        value = json.loads(text)
-    except ValueError:
-        raise PixCellError(
-            f"The record in {path.name} is damaged. Choose another exported image."
-        ) from None
-    return Record.from_dict(value)
+    check_regular(path)
+    with reading(path.name, OTHER_FILE):
+        match path.suffix.lower():
+            case ".jsonl":
+                rows = load_manifest(path)
+                if len(rows) != 1:
+                    raise PixCellError(
+                        f"{path.name} holds {len(rows)} records. Choose one of the files in "
+                        "“images”."
+                    )
+                return Record.from_dict(rows[0].get("record") or {})
+            case ".png":
+                text = _record_text(path, png_text)
+            case ".tif" | ".tiff":
+                text = _record_text(path, tiff_record)
+            case _:
+                return Record.load(path)
+        if text is None:
+            raise PixCellError(
+                f"{path.name} carries no record. Choose an image that napari-pixcell exported."
+            )
+        if len(text) > MOST_JSON_BYTES:
+            raise PixCellError(f"The record in {path.name} is too large. {OTHER_FILE}")
+        try:
+            value = parse_json(text, path.name)
+        except PixCellError as error:
+            raise PixCellError(f"The record in {path.name} is damaged. {OTHER_FILE}") from error
+        return Record.from_dict(value)
 
 
 def _record_text(path: Path, read: Callable[[Path], str | bytes | None]) -> str | bytes | None:
     try:
         return read(path)
-    except FileNotFoundError:
-        raise PixCellError(f"{path.name} does not exist. Check its path.") from None
-    except (OSError, SyntaxError, ValueError, IndexError):
-        raise PixCellError(f"{path.name} cannot be read. Choose an exported image.") from None
-
-
-def _text_of_png(path: Path) -> str | None:
-    with Image.open(path) as image:
-        text: str | None = getattr(image, "text", {}).get(RECORD_KEY)
-        return text
-
-
-def _text_of_tiff(path: Path) -> bytes | None:
-    import tifffile
-
-    with tifffile.TiffFile(path) as file:  # TiffFileError is a ValueError
-        tags = file.pages.first.tags
-        return bytes(tags[RECORD_TAG].value) if RECORD_TAG in tags else None
+    except (OSError, ValueError) as error:
+        raise PixCellError(f"{path.name} cannot be read. Choose an exported image.") from error

@@ -10,6 +10,7 @@ import io
 import json
 import re
 from dataclasses import dataclass, replace
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from napari_pixcell.engine.record import COMPOSITE_TYPE, SOURCE_TYPE, Record
 from napari_pixcell.engine.request_values import GenerateRequest
+from napari_pixcell.engine.withheld_start import without_start
 from napari_pixcell.slides.stored_picture import StoredPicture
 from napari_pixcell.slides.write import write_levels
 
@@ -29,9 +31,12 @@ XMP_TAG = 700  # TIFF's own number
 RECORD_TAG = 65_112  # TIFF tags from 65,000 on are free for anyone's use
 DESCRIPTION_TAG = 270
 WORD = "SYNTHETIC"
+NEUTRAL = "variant"  # name of an export for which the user chose none
 JPEG_QUALITY = 85
 QUICK = 1  # compression level: the last per cent is not worth the wait
 LONGEST_NAME = 80
+MOST_PIXELS = 4096**2  # of an image or mask that is read back; pairs of datasets are single tiles
+LOSSLESS = (1, 5, 8, 32_773, 32_946)  # TIFF's own numbers
 
 XMP = (
     '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
@@ -71,11 +76,16 @@ def _changed(request: GenerateRequest) -> str:
 def safe_name(name: str) -> str:
     """Return a name that is safe in a file name and reveals no folder."""
     last = re.split(r"[/\\]", name.strip())[-1]
-    return re.sub(r"[^\w.-]+", "_", last)[:LONGEST_NAME].strip("._") or "variant"
+    return re.sub(r"[^\w.-]+", "_", last)[:LONGEST_NAME].strip("._") or NEUTRAL
 
 
-def without_path(record: Record) -> Record:
-    """Return a record whose source name is safe, see :func:`safe_name`."""
+def for_export(record: Record, with_start: bool = False) -> Record:
+    """Return a record that may leave the machine.
+
+    Its source has a name without a folder, see :func:`safe_name`. Its start image, which may be
+    tissue, is named by its hash, unless it is wanted (``with_start``).
+    """
+    record = record if with_start else without_start(record)
     request = record.request
     source = replace(request.source, name=safe_name(request.source.name))
     return replace(record, request=replace(request, source=source))
@@ -210,19 +220,22 @@ def read_marked(data: bytes, name: str) -> Marked:
 
     Raises
     ------
-    OSError, ValueError
-        If they are not a picture.
+    ValueError
+        If they are not a picture, or a larger one than any pair.
     """
-    return _read_png(data) if name.endswith(".png") else _read_tiff(data)
+    try:
+        return _read_png(data) if name.endswith(".png") else _read_tiff(data)
+    except ValueError:
+        raise
+    except Exception as error:  # Pillow, tifffile and its codecs raise anything
+        raise ValueError(str(error)) from error
 
 
 def _read_png(data: bytes) -> Marked:
-    try:
-        with Image.open(io.BytesIO(data)) as image:
-            pixels = np.asarray(image)
-            text: dict[str, str] = getattr(image, "text", {})
-    except SyntaxError as error:  # raised by Pillow for a damaged PNG
-        raise ValueError(str(error)) from error
+    with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
+        _check_size(image.size)
+        pixels = np.asarray(image)
+        text: dict[str, str] = getattr(image, "text", {})
     synthetic = _is_synthetic(text.get(XMP_KEY, ""), text.get("parameters", ""))
     return Marked(pixels, synthetic, _json(text.get(RECORD_KEY)))
 
@@ -230,18 +243,67 @@ def _read_png(data: bytes) -> Marked:
 def _read_tiff(data: bytes) -> Marked:
     import tifffile
 
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        page = file.pages.first
+        _check_size(page.shape[:2])
+        if len(page.shape) > 3 or page.nbytes > MOST_PIXELS * 4 or page.compression not in LOSSLESS:
+            raise ValueError("it is no image or mask of a pair")
+        xmp, words, record = (
+            page.tags[number].value if number in page.tags else ""
+            for number in (XMP_TAG, DESCRIPTION_TAG, RECORD_TAG)
+        )
+        pixels = page.asarray(maxworkers=1)
+    xmp = xmp.decode(errors="replace") if isinstance(xmp, bytes) else str(xmp)
+    record = record if isinstance(record, str | bytes) else None
+    return Marked(pixels, _is_synthetic(xmp, str(words)), _json(record or None))
+
+
+def _check_size(size: tuple[int, ...]) -> None:
+    if len(size) != 2 or prod(size) > MOST_PIXELS:
+        raise ValueError(f"an image of {' × '.join(map(str, size))} px is too large for a pair")
+
+
+def png_text(path: Path) -> str | None:
+    """Return the record that a PNG carries as text, without decoding its pixels; None without.
+
+    Raises
+    ------
+    ValueError
+        If it is not a PNG.
+    """
     try:
-        with tifffile.TiffFile(io.BytesIO(data)) as file:
-            tags = file.pages.first.tags
-            xmp, words, record = (
-                tags[number].value if number in tags else ""
-                for number in (XMP_TAG, DESCRIPTION_TAG, RECORD_TAG)
-            )
-            pixels = file.pages.first.asarray()
-    except (tifffile.TiffFileError, IndexError, RuntimeError) as error:
+        with Image.open(path, formats=("PNG",)) as image:
+            text = image.info.get(RECORD_KEY)
+            if text is None and prod(image.size) <= MOST_PIXELS:  # other programs move it
+                text = getattr(image, "text", {}).get(RECORD_KEY)
+    except OSError as error:
+        if error.errno is not None:
+            raise
         raise ValueError(str(error)) from error
-    xmp = xmp.decode(errors="replace") if isinstance(xmp, bytes) else xmp
-    return Marked(pixels, _is_synthetic(xmp, words), _json(record or None))
+    except Exception as error:
+        raise ValueError(str(error)) from error
+    return str(text) if isinstance(text, str) else None
+
+
+def tiff_record(path: Path) -> str | bytes | None:
+    """Return the record that a TIFF carries in its tag; None without.
+
+    Raises
+    ------
+    ValueError
+        If it is not a TIFF.
+    """
+    import tifffile
+
+    try:
+        with tifffile.TiffFile(path) as file:
+            tags = file.pages.first.tags
+            value = tags[RECORD_TAG].value if RECORD_TAG in tags else None
+    except OSError:
+        raise
+    except Exception as error:
+        raise ValueError(str(error)) from error
+    return value if isinstance(value, str | bytes) else None
 
 
 def _is_synthetic(xmp: str, words: str) -> bool:
@@ -251,6 +313,6 @@ def _is_synthetic(xmp: str, words: str) -> bool:
 def _json(text: str | bytes | None) -> dict[str, Any] | None:
     try:
         value = json.loads(text) if text is not None else None
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None

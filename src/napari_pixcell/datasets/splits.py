@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from napari_pixcell.errors import PixCellError
 
 PARTS = TRAIN, VALIDATION, TEST = "train", "validation", "test"
+UNKNOWN = ""  # group of styles and layouts whose row is missing
 JOINED = "+"  # between the slides of a blend, in the name of its group
 TRIES = 16
 MOST_CUTS = 64
@@ -68,7 +70,8 @@ class SplitAssignment:
     Parameters
     ----------
     styles, layouts : sequence of set of str
-        Groups of each style and layout, by their numbers.
+        Groups of each style and layout, by their numbers; empty if they are unknown. A pair of
+        unknown groups belongs to no part.
     pairs : array of int, (pairs, 2)
         Numbers of the style and the layout of each pair; -1 without a layout.
     split : Split
@@ -85,6 +88,7 @@ class SplitAssignment:
     """
 
     def __init__(self, styles: Groups, layouts: Groups, pairs: NDArray[np.int32], split: Split):
+        pairs, styles, layouts = _with_known_groups(pairs, styles, layouts)
         names = sorted(frozenset().union(*styles, *layouts))
         of_style = Memberships(styles, names)
         of_layout = Memberships([*layouts, *styles], names)  # without a layout the style decides
@@ -107,25 +111,60 @@ class SplitAssignment:
                 remaining = replace(remaining, pairs=remaining.pairs[free])
         self.part = {name: split.parts[at] for name, at in zip(names, part.tolist(), strict=True)}
         self._of_style, self._of_layout = (
-            [_common({self.part[name] for name in one}) for one in groups]
+            [None if UNKNOWN in one else _common({self.part[n] for n in one}) for one in groups]
             for groups in (styles, layouts)
         )
 
     def of(self, style: int, layout: int | None) -> str | None:
         """Return the part of a pair; None if its groups belong to different parts."""
-        part = self._of_style[style]
+        part = self._of_style[style] if style < len(self._of_style) else None
         if layout is None or layout < 0:
             return part
-        return part if part == self._of_layout[layout] else None
+        known = layout < len(self._of_layout) and part == self._of_layout[layout]
+        return part if known else None
 
 
-def groups_of(rows: Iterable[dict[str, str]]) -> list[frozenset[str]]:
-    """Return the groups of styles or layouts from their rows; a blend has those of all slides."""
-    return [frozenset(row["group"].split(JOINED)) for row in rows]
+def groups_of(rows: Iterable[dict[str, Any]]) -> list[frozenset[str]]:
+    """Return the groups of styles or layouts from their rows; a blend has those of all slides.
+
+    They are in the order of their numbers. Those whose row is missing have none.
+    """
+    groups = {
+        row.get("number", at): frozenset(row["group"].split(JOINED)) for at, row in enumerate(rows)
+    }
+    return [groups.get(number, frozenset()) for number in range(max(groups, default=-1) + 1)]
 
 
 def _common(parts: set[str]) -> str | None:
     return parts.pop() if len(parts) == 1 else None
+
+
+def _with_known_groups(
+    pairs: NDArray[np.int32], styles: Groups, layouts: Groups
+) -> tuple[NDArray[np.int32], Groups, Groups]:
+    """Leave out the pairs of unknown groups, and name these.
+
+    Raises
+    ------
+    PixCellError
+        If no pair is left.
+    """
+    known = _are_known(pairs[:, 0], styles) & _are_known(pairs[:, 1], layouts)
+    if not known.any():
+        raise PixCellError(
+            "The rows of the styles or layouts are missing, so that no pair can be assigned to a "
+            "part. Restore styles.jsonl and layouts.jsonl, or convert without a split."
+        )
+    return pairs[known], _named(styles), _named(layouts)
+
+
+def _named(groups: Groups) -> Groups:
+    return [one or frozenset({UNKNOWN}) for one in groups]
+
+
+def _are_known(numbers: NDArray[np.int32], groups: Groups) -> NDArray[np.bool_]:
+    known = np.array([*map(bool, groups), False])
+    return np.asarray((numbers < 0) | known[np.minimum(numbers, len(groups))])
 
 
 def _impossible(pairs: Combinations, has_layouts: bool) -> str:

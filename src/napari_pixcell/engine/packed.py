@@ -7,6 +7,8 @@ worker and back, arrays travel through shared memory: see :func:`arrays_apart`.
 from __future__ import annotations
 
 import base64
+import hashlib
+import re
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,14 +21,25 @@ from numpy.typing import NDArray
 
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.serialization import use_own_form
+from napari_pixcell.untrusted import check_array
 
 MOST_UNCOMPRESSED = 64 * 2**20  # bytes; larger arrays are compressed at once to save memory
+READ_AT_ONCE = 2**20  # bytes decompressed at once while an array is checked
+DTYPES = {"bool", *(f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64))}
+DTYPES |= {"float16", "float32", "float64"}
+
+_HASH = re.compile("[0-9a-f]{64}")
+WITHHELD = (
+    "The start image is not in this record, which names it by its hash. Choose the slide or image "
+    "it was read from: rerun RECORD --slide FILE."
+)
 
 
 class PackedArray:
     """An array that can be compared, hashed and written as JSON. It cannot be changed.
 
-    It holds either its values or, to save memory, their compressed text.
+    It holds either its values or, to save memory, their compressed text. One that is *withheld*
+    holds only the hash of its values: tissue that does not leave the machine.
 
     Parameters
     ----------
@@ -38,9 +51,11 @@ class PackedArray:
         Its bytes in C order, zlib-compressed, base64.
     array : array, optional
         Its values instead, which must not change any more.
+    sha256 : str, optional
+        Hash of its bytes instead, if they are withheld.
     """
 
-    __slots__ = ("__weakref__", "_array", "_data", "_hash", "dtype", "shape")
+    __slots__ = ("__weakref__", "_array", "_data", "_digest", "dtype", "shape")
 
     def __init__(
         self,
@@ -48,10 +63,10 @@ class PackedArray:
         shape: tuple[int, ...],
         data: str | None = None,
         array: NDArray[Any] | None = None,
+        sha256: str | None = None,
     ) -> None:
         self.dtype, self.shape = dtype, shape
-        self._data, self._array = data, array
-        self._hash: int | None = None
+        self._data, self._array, self._digest = data, array, sha256
 
     @classmethod
     def pack(cls, array: NDArray[Any]) -> PackedArray:
@@ -81,7 +96,8 @@ class PackedArray:
         """Return the array, native-endian and read-only."""
         array = self._array
         if array is None:
-            assert self._data is not None
+            if self._data is None:
+                raise PixCellError(WITHHELD)
             array = _decompressed(self._data, self.dtype, self.shape)
         array = array.astype(self.dtype, copy=False).view()
         array.flags.writeable = False
@@ -103,32 +119,52 @@ class PackedArray:
             return True
         if (self.dtype, self.shape) != (other.dtype, other.shape):
             return False
-        if self._data is not None and self._data == other._data:
-            return True
-        return hash(self) == hash(other) and self.view().tobytes() == other.view().tobytes()
+        return self.sha256 == other.sha256
 
     def __hash__(self) -> int:
-        if self._hash is None:
-            self._hash = hash((self.dtype, self.shape, self.view().tobytes()))
-        return self._hash
+        return hash((self.dtype, self.shape, self.sha256))
+
+    @property
+    def sha256(self) -> str:
+        """Hash of its bytes in C order, little-endian."""
+        if self._digest is None:
+            array = self._array  # another thread may be compressing it
+            if array is not None:
+                self._digest = hashlib.sha256(array.data).hexdigest()
+            else:
+                assert self._data is not None
+                self._digest = _digest_of(self._data, self.nbytes)
+        return self._digest
+
+    @property
+    def withheld(self) -> bool:
+        """Whether only its hash is known."""
+        return self._array is None and self._data is None
+
+    def without_values(self) -> PackedArray:
+        """Return it with its hash only."""
+        return PackedArray(self.dtype, self.shape, sha256=self.sha256)
 
     def __repr__(self) -> str:
         return f"PackedArray({self.dtype}, {self.shape})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return PackedArray.from_dict, ({**self._head(), "zlib": self.data},)
+        return PackedArray.from_dict, ({**self._head(), **self._body()},)
 
     def _head(self) -> dict[str, Any]:
         return {"dtype": self.dtype, "shape": list(self.shape)}
 
+    def _body(self) -> dict[str, Any]:
+        return {"sha256": self.sha256} if self.withheld else {"zlib": self.data}
+
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON value."""
         apart = _apart.get()
-        if apart is not None:
+        if apart is not None and not self.withheld:
             number = apart.number_of(self)
             if number is not None:
                 return {"array": number}
-        return {**self._head(), "zlib": self.data}
+        return {**self._head(), **self._body()}
 
     @classmethod
     def from_dict(cls, value: dict[str, Any]) -> PackedArray:
@@ -143,21 +179,58 @@ class PackedArray:
         try:
             if apart is not None and "array" in value:
                 return apart.arrays[int(value["array"])]
-            key = str(value["dtype"]), tuple(int(n) for n in value["shape"]), value["zlib"]
+            dtype, text = value["dtype"], value.get("zlib")
+            if dtype not in DTYPES:
+                raise ValueError("its type is unknown")
+            shape = check_array(value["shape"], dtype)
+            if text is None:
+                return cls(dtype, shape, sha256=_checked_hash(value["sha256"]))
+            key = dtype, shape, text
             known = _known_text.get(hash(key))
             if known is None or (known.dtype, known.shape, known._data) != key:
                 known = _shared(cls(*key))  # hashing it decompresses it
                 _known_text[hash(key)] = known
             return known
-        except (KeyError, IndexError, TypeError, ValueError, zlib.error) as error:
+        except (KeyError, IndexError, TypeError, ValueError, AttributeError, zlib.error) as error:
             raise PixCellError(
                 "An array in this record is damaged. Use a record that was not edited by hand."
             ) from error
 
 
 def _decompressed(data: str, dtype: str, shape: tuple[int, ...]) -> NDArray[Any]:
-    raw = zlib.decompress(base64.b64decode(data))
-    return np.frombuffer(raw, np.dtype(dtype).newbyteorder("<")).reshape(shape)
+    array = np.empty(shape, np.dtype(dtype).newbyteorder("<"))
+    raw, at = array.reshape(-1).view(np.uint8), 0
+    for part in _inflated(data, array.nbytes):
+        raw[at : at + len(part)] = np.frombuffer(part, np.uint8)
+        at += len(part)
+    return array
+
+
+def _digest_of(data: str, size: int) -> str:
+    digest = hashlib.sha256()
+    for part in _inflated(data, size):
+        digest.update(part)
+    return digest.hexdigest()
+
+
+def _inflated(data: str, size: int) -> Iterator[bytes]:
+    """Iterate over decompressed bytes, never many at once; ValueError if not ``size`` in all."""
+    decoder, length, rest = zlib.decompressobj(), 0, base64.b64decode(data)
+    while not decoder.eof:
+        part = decoder.decompress(rest, READ_AT_ONCE)
+        length += len(part)
+        if length > size or not (part or decoder.eof):
+            break
+        yield part
+        rest = decoder.unconsumed_tail
+    if length != size or not decoder.eof:
+        raise ValueError(f"it has not {size} bytes")
+
+
+def _checked_hash(value: Any) -> str:
+    if not isinstance(value, str) or not _HASH.fullmatch(value):
+        raise ValueError("it has no hash")
+    return value
 
 
 # A hundred variants of one job carry the same arrays, which should be in memory only once.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy as np
 from napari_pixcell.engine.request_values import GenerateRequest, request_from_dict
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.serialization import to_json
+from napari_pixcell.untrusted import read_json
 
 SCHEMA = 1
 ROWS_HASHED = 512  # at once
@@ -21,6 +21,11 @@ SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmic
 COMPOSITE_TYPE = (
     "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
 )
+
+OTHER = "Choose an exported image, or a record that was saved as JSON."
+DAMAGED = "This record is damaged. Use a record that was not edited by hand."
+LARGEST_BATCH = 1000
+TEXTS, MAPS = ("device", "sha256", "licence", "notice", "created"), ("weights", "versions")
 
 
 def pixels_sha256(image: Any) -> str:
@@ -103,26 +108,28 @@ class Record:
                 f"This record was written by another version of napari-pixcell (format {schema}, "
                 f"this one reads {SCHEMA}). Update napari-pixcell to the version that wrote it."
             )
-        request = request_from_dict(value.get("request") or {})
+        request = value.get("request")
+        if not isinstance(request, dict):
+            raise PixCellError(DAMAGED)
+        request = request_from_dict(request)
         if not isinstance(request, GenerateRequest):
             raise PixCellError("This record is not of a generated image. Choose another one.")
+        if request.count != 1:
+            raise PixCellError(DAMAGED)
         known = {f.name: value[f.name] for f in fields(cls) if f.name in value}
-        size, index = value.get("batch", (1, 0))
-        return cls(**known | {"request": request, "batch": (int(size), int(index))})
+        batch = known.get("batch", [1, 0])
+        texts = [known.get(name, "") for name in TEXTS]
+        for name in MAPS:
+            part = known.get(name, {})
+            texts += part.values() if isinstance(part, dict) else [None]
+        if not _is_batch(batch) or not all(isinstance(text, str) for text in texts):
+            raise PixCellError(DAMAGED)
+        return cls(**known | {"request": request, "batch": (batch[0], batch[1])})
 
     @classmethod
     def load(cls, path: Path) -> Record:
         """Read a record from a JSON file. Raises PixCellError like :meth:`from_dict`."""
-        try:
-            value = json.loads(Path(path).read_text("utf-8"))
-        except FileNotFoundError:
-            raise PixCellError(f"There is no record {path}. Check its path.") from None
-        except (OSError, ValueError):
-            raise PixCellError(
-                f"{Path(path).name} cannot be read as a record. Choose an exported image, or a "
-                "record that was saved as JSON."
-            ) from None
-        return cls.from_dict(value)
+        return cls.from_dict(read_json(Path(path), advice=OTHER))
 
     def check_weights(self, weights: dict[str, str]) -> None:
         """Raise PixCellError if the record needs other weights to reproduce its pixels."""
@@ -133,3 +140,13 @@ class Record:
                 f"This record was made with other weights ({', '.join(changed) or 'other files'}), "
                 f"by napari-pixcell {made_by}. Install those weights to get the same pixels."
             )
+
+
+def _is_batch(value: Any) -> bool:
+    """Whether a value is the size of a batch and an index in it."""
+    numbers = isinstance(value, list | tuple) and len(value) == 2
+    return (
+        numbers
+        and all(isinstance(n, int) and not isinstance(n, bool) for n in value)
+        and 0 <= value[1] < value[0] <= LARGEST_BATCH
+    )

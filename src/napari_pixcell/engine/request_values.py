@@ -41,6 +41,9 @@ class Source:
         How the layout was made.
     style : tuple of (str, float)
         Names and shares of the styles, if the style is not simply that of the region.
+    slide : str
+        Fingerprint of the slide's file that a start image was read from, see
+        :func:`~napari_pixcell.engine.tissue.slide_signature`.
     """
 
     name: str = ""
@@ -48,6 +51,7 @@ class Source:
     mpp: float | None = None
     layout: LayoutSource | None = field(default=None, metadata=OMIT_DEFAULT)
     style: tuple[tuple[str, float], ...] = field(default=(), metadata=OMIT_DEFAULT)
+    slide: str = field(default="", metadata=OMIT_DEFAULT)
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON value."""
@@ -206,7 +210,7 @@ class GenerateRequest:
                 f"{MAX_SIDE} px."
             )
         if self.layout is not None:
-            check_layout(self.layout.unpack(), self.size)
+            check_layout(self.layout.view(), self.size)
         check_start(self.start, self.strength, self.part, self.size)
         check_invert(self.invert, self.start, self.part)
 

@@ -53,7 +53,7 @@ def check_start(
             f"The area to regenerate is an array of {part.shape}, {part.dtype}. Use an 8-bit mask "
             f"of {shape[1]} × {shape[0]} px that is nonzero where the image changes."
         )
-    if not part.unpack().any():
+    if not part.view().any():
         raise PixCellError("The area to regenerate is empty. Paint over part of the image.")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from napari_pixcell.engine.canvas.plan import cells_of
 from napari_pixcell.models.catalogue import Family
+from napari_pixcell.slides.content import content_key
 from napari_pixcell.slides.region import Region
 
 LARGEST_READ = 4096**2  # px per embedding request
@@ -21,6 +23,14 @@ def size_at(region: Region, mpp: float, family: Family) -> tuple[int, int]:
     """
     height, width = region.shape_at(mpp, family.mpp)
     return max(height, family.tile), max(width, family.tile)
+
+
+def slide_signature(slide: Any) -> str:
+    """Return a fingerprint of a slide's file that contains no name; empty without a file."""
+    try:
+        return content_key(Path(slide.path)) if slide.path is not None else ""
+    except OSError:
+        return ""
 
 
 class Tissue:

@@ -19,6 +19,7 @@ COLUMNS = (
     *("weak_from_od", "moderate_from_od", "strong_from_od"),
     *("nuclei_from", "um_per_px", "warning"),
 )
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # first letters of formulas in spreadsheets
 NUCLEI_COLUMNS = ("label", "area_um2", "dab_od", "class", "positive")
 
 Row = tuple[Any, ...]
@@ -63,7 +64,7 @@ def as_text(columns: Sequence[str], rows: Iterable[Row], separator: str = ",") -
     text = io.StringIO()
     writer = csv.writer(text, delimiter=separator, lineterminator="\n")
     writer.writerow(columns)
-    writer.writerows(rows)
+    writer.writerows([_inert(cell) for cell in row] for row in rows)
     return text.getvalue()
 
 
@@ -81,6 +82,11 @@ def write_table(path: Path, columns: Sequence[str], rows: Iterable[Row]) -> None
         raise PixCellError(
             f"{path.name} cannot be written ({error.strerror}). Choose another folder."
         ) from error
+
+
+def _inert(cell: Any) -> Any:
+    """Return a cell that a spreadsheet does not run as a formula."""
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell
 
 
 def _number(value: float) -> float | None:

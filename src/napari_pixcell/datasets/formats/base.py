@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,12 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pixcell.datasets.export import read_record
+from napari_pixcell.datasets.marks import read_marked
 from napari_pixcell.datasets.splits import Split
-from napari_pixcell.datasets.store.dataset import Dataset, Description
+from napari_pixcell.datasets.store.dataset import MOST_FILE_BYTES, Dataset, Description
 from napari_pixcell.datasets.store.pair_files import DIGITS, ENCODERS
 from napari_pixcell.datasets.store.rows import JsonRow
 from napari_pixcell.engine.record import Record
 from napari_pixcell.errors import PixCellError
+from napari_pixcell.untrusted import read_bounded
 
 
 @dataclass(frozen=True)
@@ -67,11 +68,10 @@ class ExportedPair:
     @property
     def pixels(self) -> NDArray[np.uint8]:
         """Its image: uint8, (height, width, 3)."""
-        if self.row["image"].endswith(".png"):
-            from PIL import Image
-
-            return np.asarray(Image.open(io.BytesIO(self._image)))
-        return _read_tiff(self._image)
+        pixels = self._decoded(self.row["image"], self._image)
+        if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[-1] != 3:
+            raise self._changed(self.row["image"])
+        return pixels
 
     @property
     def record(self) -> Record:
@@ -86,7 +86,10 @@ class ExportedPair:
     @property
     def labels(self) -> NDArray[Any]:
         """Its mask: uint16 or uint32, (height, width)."""
-        return _read_tiff(self.mask)
+        labels = self._decoded(self.row["mask"], self.mask)
+        if labels.dtype.kind != "u" or labels.ndim != 2:
+            raise self._changed(self.row["mask"])
+        return labels
 
     @cached_property
     def _image(self) -> bytes:
@@ -94,21 +97,24 @@ class ExportedPair:
 
     def _read(self, name: str) -> bytes:
         try:
-            data = (self.dataset.folder / name).read_bytes()
-        except OSError:
+            data = read_bounded(self.dataset.folder / name, MOST_FILE_BYTES, "pair")
+        except PixCellError:
             data = b""
         if hashlib.sha256(data).hexdigest() != self.row["files"][name]:
-            raise PixCellError(
-                f"{name} of the dataset {self.dataset.folder.name} is missing or was changed. "
-                "Restore it, or reject the pair, and convert again."
-            )
+            raise self._changed(name)
         return data
 
+    def _decoded(self, name: str, data: bytes) -> NDArray[Any]:
+        try:
+            return read_marked(data, name).pixels
+        except ValueError as error:
+            raise self._changed(name) from error
 
-def _read_tiff(data: bytes) -> NDArray[Any]:
-    from tifffile import imread
-
-    return np.asarray(imread(io.BytesIO(data)))
+    def _changed(self, name: str) -> PixCellError:
+        return PixCellError(
+            f"{name} of the dataset {self.dataset.folder.name} is missing or was changed. "
+            "Restore it, or reject the pair, and convert again."
+        )
 
 
 @dataclass

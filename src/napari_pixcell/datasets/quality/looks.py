@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import Family
 
 LOWEST, HIGHEST = 2, 253  # grey levels beyond which a channel is saturated
@@ -132,7 +133,18 @@ def style_cosine(own: NDArray[Any], wanted: NDArray[Any], centre: NDArray[Any]) 
         The means of grids are compared.
     centre : array, float, (dimension,)
         See :func:`centre_of`.
+
+    Raises
+    ------
+    PixCellError
+        If another model embedded the style.
     """
+    if own.shape[-1] != wanted.shape[-1]:
+        raise PixCellError(
+            f"The style has an embedding of {wanted.shape[-1]} numbers, but the model makes "
+            f"{own.shape[-1]}. Restore the style from a copy, or install the model it was made "
+            "with."
+        )
     a, b = (
         unit(unit(one.reshape(-1, one.shape[-1]).mean(axis=0)) - centre) for one in (own, wanted)
     )

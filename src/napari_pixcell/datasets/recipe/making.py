@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from cachetools import LRUCache
+from numpy.typing import NDArray
 
 from napari_pixcell.datasets.quality import Checker
 from napari_pixcell.datasets.recipe.preparing import (
@@ -34,7 +35,7 @@ from napari_pixcell.datasets.store.dataset import (
 from napari_pixcell.datasets.store.lock import locked
 from napari_pixcell.datasets.store.pair_files import DiskProblem, PairFiles, disk_problems
 from napari_pixcell.datasets.store.plan import PlannedPair
-from napari_pixcell.datasets.store.rows import JsonRow, read_offsets, row_at
+from napari_pixcell.datasets.store.rows import JsonRow
 from napari_pixcell.engine.events import Emit, Event, Finished, Notice, Progress, Variant
 from napari_pixcell.engine.record import Record
 from napari_pixcell.engine.request_values import GenerateRequest, Request
@@ -135,13 +136,17 @@ class _Runner:
 class _StoredItems(LRUCache[int, Any]):
     """Styles or layouts of a dataset by number; the most recent ones stay in memory."""
 
-    def __init__(self, path: Path, read: Callable[[JsonRow], Any]) -> None:
+    def __init__(self, dataset: Dataset, name: str, read: Callable[[JsonRow], Any]) -> None:
         super().__init__(CACHED)
-        self._path, self._read = path, read
-        self._offsets = {row["number"]: offset for offset, row in read_offsets(path)}
+        self._dataset, self._name, self._read = dataset, name, read
+        self._offsets = {row["number"]: offset for offset, row in dataset.offsets(name)}
 
     def __missing__(self, number: int) -> Any:
-        self[number] = item = self._read(row_at(self._path, self._offsets[number]))
+        if number not in self._offsets:
+            raise PixCellError(
+                f"{self._name} lacks number {number} of this dataset. Restore it from a copy."
+            )
+        self[number] = item = self._read(self._dataset.row_at(self._name, self._offsets[number]))
         return item
 
 
@@ -151,8 +156,8 @@ class _PairMaker:
         description = dataset.description
         self._family = get_family(description.family)
         self._files = PairFiles(dataset)
-        self._styles = _StoredItems(dataset.folder / STYLES, dataset.style)
-        self._layouts = _StoredItems(dataset.folder / LAYOUTS, dataset.layout)
+        self._styles = _StoredItems(dataset, STYLES, dataset.style)
+        self._layouts = _StoredItems(dataset, LAYOUTS, dataset.layout)
         self._checker = Checker(
             kept_checks(dataset), self._family, description.mpp, runner.run, real_tiles(dataset)
         )
@@ -180,6 +185,8 @@ class _PairMaker:
         self._emit(Progress(done, total, f"{done:,} of {total:,} pairs"))
         if failed:
             self._emit(Notice(f"{counted(failed, 'pair')} failed. Resume the dataset to retry."))
+        for note in self._files.notes:
+            self._emit(Notice(note))
 
     def _missing(self) -> Iterator[PlannedPair]:
         for index in range(len(self._files.done)):
@@ -189,15 +196,18 @@ class _PairMaker:
     def _make(self, pair: PlannedPair) -> None:
         style: DatasetStyle = self._styles[pair.style]
         layout = self._layouts[pair.layout] if pair.layout is not None else None
-        events = self._runner.run(self._request(pair, style, layout), self._emit_loading)
-        variant = next(event for event in events if isinstance(event, Variant))
-        image = np.asarray(variant.image)  # one tile, so it is in memory
+        found = self._files.recover(pair, style, layout)
+        image, record = found or self._generate(self._request(pair, style, layout))
         labels = layout.labels if layout is not None else None
         verdict = self._checker.check(image, labels, style)
-        record: Record = variant.record
         self._files.write(pair, image, labels, record, verdict.scores, verdict.flags)
         if not self._dataset.description.weights:
             self._describe(record)
+
+    def _generate(self, request: GenerateRequest) -> tuple[NDArray[np.uint8], Record]:
+        events = self._runner.run(request, self._emit_loading)
+        variant = next(event for event in events if isinstance(event, Variant))
+        return np.asarray(variant.image), variant.record  # one tile, so it is in memory
 
     def _describe(self, record: Record) -> None:
         """Store what all pairs share: weights, versions, segmenter, and the limit for copies."""

@@ -162,12 +162,13 @@ class Preparation:
             layouts = self._prepare_layouts(sources)
         finally:
             sources.close()
-        matches = tuple(row["style"] for row in self.dataset.layout_rows())
+        rows = sorted(self.dataset.layout_rows(), key=lambda row: int(row["number"]))
+        matches = tuple(row["style"] for row in rows)
         self.dataset.describe(plan=_plan(self.recipe, styles, layouts, matches).to_dict())
 
     def _prepare_styles(self, sources: StyleSources) -> int:
         cut_torn(self.dataset.folder / STYLES)
-        have = sum(1 for _ in self.dataset.style_rows())
+        have = self.dataset.prepared(STYLES)
         real = private_folder(self.dataset.description) / REAL
         count = 0
         for number, source in enumerate(self._with_progress(sources, "style", have)):
@@ -195,7 +196,7 @@ class Preparation:
 
     def _prepare_layouts(self, sources: StyleSources) -> int:
         cut_torn(self.dataset.folder / LAYOUTS)
-        have = sum(1 for _ in self.dataset.layout_rows())
+        have = self.dataset.prepared(LAYOUTS)
         layouts = LayoutSources(
             self.recipe.layouts, self._family, lambda: enumerate(sources), self._segment
         )

@@ -121,16 +121,23 @@ def first_sheet(dataset: Dataset, count: int = FIRST) -> NDArray[np.uint8]:
     """
     rows = list(itertools.islice(dataset.rows(), count))
     styles = {row["number"]: row["name"] for row in dataset.style_rows()}
-    pictures: list[NDArray[np.uint8] | None] = [outlined(dataset, row) for row in rows]
+    pictures: list[NDArray[np.uint8] | None] = [_or_none(dataset, row) for row in rows]
     pictures += [None] * (-len(pictures) % COLUMNS)
     lines = [
-        " · ".join(styles[row["style"]] for row in rows[start : start + COLUMNS])
+        " · ".join(styles.get(row["style"], "") for row in rows[start : start + COLUMNS])
         for start in range(0, len(rows), COLUMNS)
     ]
     description = dataset.description
     title = f"{description.name}: the first {len(rows)} of {len(dataset.plan):,} pairs"
     footer = f"SYNTHETIC. {description.notice}"
     return contact_sheet(pictures, [""] * COLUMNS, lines, title, footer)
+
+
+def _or_none(dataset: Dataset, row: JsonRow) -> NDArray[np.uint8] | None:
+    try:
+        return outlined(dataset, row)
+    except PixCellError:  # a damaged pair leaves a gap
+        return None
 
 
 def outlined(dataset: Dataset, row: JsonRow) -> NDArray[np.uint8]:
@@ -189,7 +196,7 @@ def examples(
         caption = f"{name}: {float(values[position]):.3g}. Pair {index}{flags}"
         try:
             picture = small_outlined(dataset.image(row), dataset.mask(row))
-        except (OSError, ValueError):  # removed or damaged since
+        except PixCellError:  # removed or damaged since
             yield Example(index, caption)
         else:
             height, width = picture.shape[:2]

@@ -102,7 +102,8 @@ def _counted_rows(
 ) -> Iterator[tuple[JsonRow, int]]:
     counts = np.bincount(numbers, minlength=total)
     for row in islice(rows, MOST_ROWS):
-        yield row, int(counts[row["number"]])
+        number = row["number"]  # beyond the last one if rows before it are damaged
+        yield row, int(counts[number]) if number < len(counts) else 0
 
 
 def _words(made: LayoutSource) -> str:

@@ -128,8 +128,10 @@ def _counts(dataset: Dataset, pairs: PairTable, sources: SourceCounts) -> Facts:
     planned = f" of {len(dataset.plan):,} planned" if dataset.description.plan else ""
     cells = pairs.cells[pairs.cells >= 0].astype(np.int64)
     groups = f"{sources.layout_groups:,}" if sources.layouts else ""
+    damaged = sum(dataset.damaged.values())
     return [
         ("Pairs made", f"{len(pairs):,}{planned}"),
+        ("Rows left out because they are damaged", f"{damaged:,}" if damaged else ""),
         ("Flagged by a check, and set apart", _share(pairs.flagged)),
         *(
             (f"— {words}", _share(pairs.flag(flag)))

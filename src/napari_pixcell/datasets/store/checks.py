@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from napari_pixcell.cells.methods import SegmentMethod
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.serialization import to_json
+from napari_pixcell.serialization import from_json, to_json
 
 # Scores by name, with what they measure. A score that does not apply to a pair is None.
 SCORES = {
@@ -46,6 +46,9 @@ FLAGS = {
     "blur": "blurred",
     "failed": "blank, saturated or not a picture",
 }
+
+
+LARGEST = 1e6  # threshold
 
 
 @dataclass(frozen=True)
@@ -105,9 +108,11 @@ class Checks:
             value = getattr(self, one.name)
             if one.name == "segmenter" or value is None:
                 continue
-            if isinstance(value, bool) or not isinstance(value, int | float):
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            if not number or not abs(value) <= LARGEST:  # also not for NaN
                 raise PixCellError(
-                    f"The threshold {one.name} is “{value}”. Enter a number, or null for no check."
+                    f"The threshold {one.name} is “{str(value)[:60]}”. Enter a number, or null for "
+                    "no check."
                 )
 
     def limit(self, score: str) -> Limit | None:
@@ -137,5 +142,9 @@ class Checks:
             )
         given = dict(value)
         if "segmenter" in given:
-            given["segmenter"] = SegmentMethod(**given["segmenter"])
+            given["segmenter"] = from_json(
+                SegmentMethod,
+                given["segmenter"],
+                "The segmenter of the checks is not valid ({detail}). See docs/datasets.md.",
+            )
         return cls(**given)

@@ -11,22 +11,32 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_pixcell.datasets.marks import Marked, read_marked
-from napari_pixcell.datasets.store.dataset import APART, LAYOUTS, MANIFEST, STYLES, Dataset
-from napari_pixcell.datasets.store.decisions import read_decisions
+from napari_pixcell.datasets.store.dataset import (
+    LAYOUTS,
+    MANIFEST,
+    MOST_FILE_BYTES,
+    STYLES,
+    Dataset,
+)
+from napari_pixcell.datasets.store.decisions import DECISIONS, read_decisions
 from napari_pixcell.datasets.store.lock import locked
-from napari_pixcell.datasets.store.pair_files import DIGITS, ENCODERS
+from napari_pixcell.datasets.store.parsing import APART, pair_names, pair_row
 from napari_pixcell.datasets.store.plan import Plan
-from napari_pixcell.datasets.store.rows import JsonRow, read_rows
+from napari_pixcell.datasets.store.recovery import (
+    NOTHING,
+    array_digest,
+    is_unfinished,
+    packed_digest,
+)
+from napari_pixcell.datasets.store.rows import JsonRow, read_offsets, read_rows
 from napari_pixcell.engine.record import Record, pixels_sha256
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.files import UNFINISHED
+from napari_pixcell.untrusted import read_bounded
 from napari_pixcell.words import counted
 
 OnProgress = Callable[[int, int], None]  # pairs checked so far, and all pairs
-NOTHING = b""  # digest of “no style” or of no layout
 SHOWN = 3
 RESUME = "Resume the dataset"
 RESTORE = "Restore the files from a copy, or make the dataset again in a new folder"
@@ -35,10 +45,19 @@ ROWS = "Restore manifest.jsonl from a copy"
 KINDS = {
     "unprepared": ("The styles and layouts are not complete yet", "", RESUME),
     "planned": ("planned pair is missing", "planned pairs are missing", RESUME),
-    "torn": ("row is incomplete", "rows are incomplete", RESUME),
+    "torn": (
+        "row is incomplete or damaged",
+        "rows are incomplete or damaged",
+        f"{RESUME}, or restore the file from a copy",
+    ),
     "style": ("style is missing or damaged", "styles are missing or damaged", RESTORE),
     "layout": ("layout is missing or damaged", "layouts are missing or damaged", RESTORE),
     "unplanned": ("row does not fit the plan", "rows do not fit the plan", ROWS),
+    "wrong": (
+        "row has wrong values",
+        "rows have wrong values",
+        f"{RESUME}, which restores the rows from the images",
+    ),
     "twice": ("pair is listed twice", "pairs are listed twice", ROWS),
     "names": ("row names another pair's files", "rows name other pairs' files", ROWS),
     "alike": (
@@ -64,6 +83,11 @@ KINDS = {
         "image's record differs from its row in seed, style, layout or pixels",
         "images' records differ from their rows in seed, style, layout or pixels",
         RESTORE,
+    ),
+    "unlisted": (
+        "file of a planned pair has no row",
+        "files of planned pairs have no row",
+        f"{RESUME}, which restores the rows from the images",
     ),
     "stray": (
         "file belongs to no pair",
@@ -165,7 +189,8 @@ class _Check:
         self.masked = np.zeros(len(plan), bool)
         self.pixels = np.zeros(len(plan), np.uint64)  # the first 64 bits of their hash
         self._torn(MANIFEST)
-        for row in self.dataset.rows():
+        self._torn(DECISIONS)
+        for row in read_rows(self.folder / MANIFEST):
             self.on_progress(self.findings.pairs, len(plan))
             self._pair(row, plan)
         self.findings.pairs = int(np.count_nonzero(self.seen))
@@ -191,13 +216,11 @@ class _Check:
         """Return the digest of each style or layout; None if it is missing or damaged."""
         digests: list[bytes | None] = [None] * count
         self._torn(name)
-        for row in read_rows(self.folder / name):
-            number = row.get("number")
-            if isinstance(number, int) and 0 <= number < count:
-                try:
+        for _, row in self.dataset.offsets(name):
+            number = row["number"]
+            if number < count:
+                with suppress(PixCellError):  # missing or damaged
                     digests[number] = digest(row)
-                except (OSError, ValueError, KeyError, TypeError):
-                    continue
         for number, one in enumerate(digests):
             if one is None:
                 self.findings.add(kind, f"{kind} {number}")
@@ -211,20 +234,22 @@ class _Check:
 
     def _torn(self, name: str) -> None:
         path = self.folder / name
-        if path.exists():
-            with path.open("rb") as file:
-                lines = sum(1 for line in file if line.strip())
-            rows = sum(1 for _ in read_rows(path))
-            if lines > rows:
-                self.findings.add("torn", name, lines - rows)
+        bad = sum(1 for _, row in read_offsets(path) if row is None)
+        if bad:
+            self.findings.add("torn", name, bad)
 
     # -- pairs -----------------------------------------------------------------------------
 
     def _pair(self, row: JsonRow, plan: Plan) -> None:
-        index = row["index"]
-        named = f"pair {index}"
-        if not isinstance(index, int) or not 0 <= index < len(plan):
+        index = row.get("index")
+        named = f"pair {str(index)[:20]}"
+        if isinstance(index, bool) or not isinstance(index, int) or not 0 <= index < len(plan):
             self.findings.add("unplanned", named)
+            return
+        try:
+            row = pair_row(row, plan, self.dataset.description.picture)
+        except ValueError:
+            self.findings.add("wrong", named)
             return
         pair = plan[index]
         planned = {"style": pair.style, "layout": pair.layout, "seed": pair.seed}
@@ -238,12 +263,12 @@ class _Check:
         self.findings.pairs += 1
         image, mask = self._own_names(index)
         mask_name = mask if self.masked[index] else None
-        if row.get("image") != image or row.get("mask") != mask_name:
+        if row["image"] != image or row["mask"] != mask_name:
             self.findings.add("names", named)
             return
-        hashes = row["files"] if isinstance(row.get("files"), dict) else {}
-        picture = self._read(image, hashes.get(image))
-        labels = self._read(mask, hashes.get(mask)) if mask_name else None
+        hashes = row["files"]
+        picture = self._read(image, hashes[image])
+        labels = self._read(mask, hashes[mask]) if mask_name else None
         if picture is None:
             return
         if labels is not None and labels.pixels.shape != picture.pixels.shape[:2]:
@@ -251,24 +276,22 @@ class _Check:
         self._record(row, image, picture, labels)
 
     def _own_names(self, index: int) -> tuple[str, str]:
-        where = f"{APART}/" if self.seen[index] == 2 else ""
-        stem, (suffix, _) = f"{index:0{DIGITS}}", ENCODERS[self.dataset.description.picture]
-        return f"{where}images/{stem}{suffix}", f"{where}masks/{stem}.tif"
+        return pair_names(index, self.dataset.description.picture, bool(self.seen[index] == 2))
 
-    def _read(self, name: str, sha256: str | None) -> Marked | None:
-        try:
-            data = (self.folder / name).read_bytes()
-        except FileNotFoundError:
+    def _read(self, name: str, sha256: str) -> Marked | None:
+        if not (self.folder / name).exists():
             self.findings.add("missing", name)
             return None
-        except OSError:
+        try:
+            data = read_bounded(self.folder / name, MOST_FILE_BYTES)
+        except PixCellError:
             self.findings.add("unreadable", name)
             return None
         if hashlib.sha256(data).hexdigest() != sha256:
             self.findings.add("changed", name)
         try:
             marked = read_marked(data, name)
-        except (OSError, ValueError):
+        except ValueError:
             self.findings.add("unreadable", name)
             return None
         if not marked.synthetic:
@@ -285,8 +308,7 @@ class _Check:
         if not row.get("flags"):  # blank ones may be equal
             self.pixels[row["index"]] = int(pixels[:16], 16)
         request = record.request
-        style = array_digest(request.embedding.unpack() if request.embedding else None)
-        layout = array_digest(request.layout.unpack() if request.layout else None)
+        style, layout = packed_digest(request.embedding), packed_digest(request.layout)
         planned: bytes | None = NOTHING
         if row.get("layout") is not None:
             planned = self._known(self.layouts, row["layout"])
@@ -319,32 +341,35 @@ class _Check:
             for part in ("images", "masks"):
                 name = f"{APART}/{part}" if apart else part
                 for entry in _entries(self.folder / name):
-                    if not entry.endswith(UNFINISHED) and not self._of_a_pair(f"{name}/{entry}"):
-                        self.findings.add("stray", f"{name}/{entry}")
+                    if is_unfinished(entry) or self._of_a_pair(f"{name}/{entry}"):
+                        continue
+                    kind = "unlisted" if self._is_unlisted(f"{name}/{entry}") else "stray"
+                    self.findings.add(kind, f"{name}/{entry}")
 
     def _of_a_pair(self, name: str) -> bool:
         number = Path(name).stem
-        if not number.isdigit() or int(number) >= len(self.seen) or not self.seen[int(number)]:
+        if not _is_number(number) or int(number) >= len(self.seen) or not self.seen[int(number)]:
             return False
         image, mask = self._own_names(int(number))
         return name == image or (name == mask and bool(self.masked[int(number)]))
 
+    def _is_unlisted(self, name: str) -> bool:
+        """Whether a file has the name of a planned pair without a row."""
+        number, picture = Path(name).stem, self.dataset.description.picture
+        if not _is_number(number) or int(number) >= len(self.seen) or self.seen[int(number)]:
+            return False
+        return any(name in pair_names(int(number), picture, apart) for apart in (False, True))
+
     def _halves(self) -> None:
         for folder, _, names in os.walk(self.folder):
             for name in names:
-                if name.endswith(UNFINISHED):
+                if is_unfinished(name):
                     path = Path(folder) / name
                     self.findings.add("half", path.relative_to(self.folder).as_posix())
 
 
-def array_digest(array: NDArray[Any] | None) -> bytes:
-    """Return 32 bytes that depend on the values of an array, but not on the width of its type."""
-    if array is None:
-        return NOTHING
-    if not np.issubdtype(array.dtype, np.integer):  # a tile's embeddings may be flat or a grid
-        return hashlib.sha256(np.ascontiguousarray(array, np.float32).tobytes()).digest()
-    values = np.ascontiguousarray(array, np.int64)
-    return hashlib.sha256(repr(values.shape).encode() + values.tobytes()).digest()
+def _is_number(text: str) -> bool:
+    return text.isdecimal() and text.isascii() and len(text) < 10
 
 
 def _entries(folder: Path) -> Iterator[str]:

@@ -8,15 +8,21 @@
     apart/images/ …  flagged pairs
     decisions.jsonl  see :mod:`~napari_pixcell.datasets.store.decisions`
 
+    leftover/        files that belonged to no pair; nothing is deleted
+
 A row is added to the manifest only after its files are complete. All paths in it are relative.
 Nothing in the folder names a path, a slide file or a person.
+
+A received dataset may hold anything: rows are checked when they are read, and damaged ones are
+skipped and counted.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -26,20 +32,35 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pixcell.cells.methods import LayoutSource
-from napari_pixcell.datasets.marks import synthetic_tiff
+from napari_pixcell.datasets.marks import read_marked, synthetic_tiff
 from napari_pixcell.datasets.store.checks import Checks
 from napari_pixcell.datasets.store.decisions import now
+from napari_pixcell.datasets.store.parsing import APART as APART
+from napari_pixcell.datasets.store.parsing import (
+    MOST_ROWS,
+    SUFFIXES,
+    layout_row,
+    pair_row,
+    style_row,
+)
 from napari_pixcell.datasets.store.plan import Plan
-from napari_pixcell.datasets.store.rows import JsonRow, append_rows, read_rows
+from napari_pixcell.datasets.store.rows import JsonRow, append_rows, read_offsets, row_at
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.files import write_whole
 from napari_pixcell.serialization import from_json, to_json
+from napari_pixcell.untrusted import read_bounded, read_json, read_npy
+from napari_pixcell.words import counted
 
 SCHEMA = 1
 KEY = "napari-pixcell dataset"
 DESCRIPTION, MANIFEST = "dataset.json", "manifest.jsonl"
 STYLES, LAYOUTS = "styles.jsonl", "layouts.jsonl"
-APART = "apart"
+RESTORE_FILE = "Restore it from a copy, or reject the pair."
+MOST_SIDE = 4096  # px of an image; pairs are single tiles
+MOST_FILE_BYTES = 256 * 2**20
+MOST_EMBEDDING_BYTES = 64 * 2**20
+_ID = re.compile(r"\w[\w-]{0,63}", re.ASCII)
+RESTORE = f"Restore {DESCRIPTION} from a copy, or make the dataset again"
 DAMAGED = f"{DESCRIPTION} is damaged. Restore it from a copy, or make the dataset again."
 
 
@@ -80,6 +101,21 @@ class Description:
     id: str = field(default_factory=lambda: uuid.uuid4().hex)  # unique to this dataset
     created: str = field(default_factory=now)  # ISO 8601, UTC
 
+    def __post_init__(self) -> None:
+        # The id names a folder of the user's own, so it may not lead elsewhere.
+        if not _ID.fullmatch(self.id):
+            raise PixCellError(f"The id “{self.id[:60]}” of the dataset is not valid. {RESTORE}.")
+        if not 0 < self.mpp <= 1000 or not all(0 < side <= MOST_SIDE for side in self.size):
+            raise PixCellError(
+                f"The dataset claims images of {self.size[1]} × {self.size[0]} px at {self.mpp:g} "
+                f"µm/px. {RESTORE}."
+            )
+        if self.picture not in SUFFIXES:
+            raise PixCellError(
+                f"The images of the dataset have the unknown format “{self.picture[:60]}”. "
+                f"{RESTORE}."
+            )
+
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON value."""
         return {KEY: SCHEMA, "synthetic": True, **to_json(self)}
@@ -99,7 +135,11 @@ class Description:
                 f"this one reads {SCHEMA}). Update napari-pixcell."
             )
         given = {k: v for k, v in value.items() if k not in (KEY, "synthetic")}
-        return from_json(cls, given, DAMAGED)
+        read = from_json(cls, given, DAMAGED)
+        if read.plan is not None:
+            plan = from_json(Plan, read.plan, DAMAGED).to_dict()  # raises if it is not possible
+            read = replace(read, plan=plan)
+        return replace(read, checks=read.checks.without_path())
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,16 +190,17 @@ class Dataset:
 
     def __init__(self, folder: Path | str) -> None:
         self.folder = Path(folder)
+        self.damaged: dict[str, int] = {}  # damaged rows of each file, as last read
         path = self.folder / DESCRIPTION
-        try:
-            value = json.loads(path.read_bytes())
-        except FileNotFoundError:
+        if not path.exists():
             raise PixCellError(
                 f"There is no dataset in {self.folder.name}. Choose a folder that “dataset make” "
                 "wrote."
-            ) from None
-        except (OSError, ValueError):
-            raise PixCellError(DAMAGED) from None
+            )
+        try:
+            value = read_json(path)
+        except PixCellError as error:
+            raise PixCellError(DAMAGED) from error
         self.description = Description.from_dict(value)
 
     @classmethod
@@ -189,10 +230,23 @@ class Dataset:
             raise PixCellError(
                 f"The styles and layouts of {self.folder.name} are not complete yet. Resume it."
             )
-        matches: tuple[int, ...] = ()
-        if self.description.plan["pairing"] == "matched":
-            matches = tuple(row["style"] for row in self.layout_rows())
-        return Plan(**self.description.plan, matches=matches)
+        plan = Plan(**self.description.plan)
+        if plan.pairing != "matched":
+            return plan
+        matches = [0] * plan.layouts  # a pair without its layout cannot be made anyway
+        for row in self.layout_rows():
+            if row["number"] < plan.layouts and (row["style"] or 0) < plan.styles:
+                matches[row["number"]] = row["style"] or 0
+        return replace(plan, matches=tuple(matches))
+
+    @property
+    def damage(self) -> str:
+        """Which rows were skipped because they are damaged, in a sentence; empty without any."""
+        parts = [f"{counted(n, 'row')} of {name}" for name, n in self.damaged.items() if n]
+        if not parts:
+            return ""
+        words = " and ".join(parts)
+        return f"Skipped {words}, which cannot be read. Resume the dataset, or restore a copy."
 
     # -- styles and layouts ----------------------------------------------------------------
 
@@ -217,21 +271,40 @@ class Dataset:
 
     def style_rows(self) -> Iterator[JsonRow]:
         """Iterate over the rows of the styles by number: number, name, group, file, look."""
-        return read_rows(self.folder / STYLES)
+        return (row for _, row in self.offsets(STYLES))
 
     def layout_rows(self) -> Iterator[JsonRow]:
         """Iterate over the rows of the layouts: number, name, group, file, cells, made, style."""
-        return read_rows(self.folder / LAYOUTS)
+        return (row for _, row in self.offsets(LAYOUTS))
+
+    def prepared(self, name: str) -> int:
+        """Return how many styles or layouts are complete from the first one on."""
+        numbers = {row["number"] for _, row in self.offsets(name)}
+        return next(number for number in range(len(numbers) + 1) if number not in numbers)
 
     def style(self, row: JsonRow) -> DatasetStyle:
-        """Read a style from its row."""
-        embedding = np.load(self.folder / row["file"]) if row["file"] else None
+        """Read a style from its row.
+
+        Raises
+        ------
+        PixCellError
+            If its file is missing or damaged.
+        """
+        embedding = None
+        if row["file"]:
+            path = self.folder / row["file"]
+            data = read_bounded(path, MOST_EMBEDDING_BYTES, "style")
+            embedding = read_npy(data, path.name, MOST_EMBEDDING_BYTES)
+            if embedding.dtype != np.float32 or embedding.ndim not in (2, 3) or not embedding.size:
+                raise PixCellError(f"{row['file']} holds no embedding. Restore it from a copy.")
+            if not np.isfinite(embedding).all():
+                raise PixCellError(f"{row['file']} is damaged. Restore it from a copy.")
         known = {name: row[name] for name in ("number", "name", "group", "look", "source")}
         return DatasetStyle(embedding=embedding, **known)
 
     def layout(self, row: JsonRow) -> DatasetLayout:
-        """Read a layout from its row."""
-        labels = read_mask(self.folder / row["file"])
+        """Read a layout from its row; raise PixCellError if its file is missing or damaged."""
+        labels = self._mask(row["file"])
         made = LayoutSource.from_dict(row["made"])
         return DatasetLayout(row["number"], row["name"], row["group"], labels, made, row["style"])
 
@@ -246,15 +319,93 @@ class Dataset:
         :data:`~napari_pixcell.datasets.store.checks.FLAGS`), ``files`` (sha256 of each file) and
         ``pixels`` (sha256 of the image's pixels).
         """
-        return (row for row in read_rows(self.folder / MANIFEST) if "index" in row)
+        return (row for _, row in self.offsets(MANIFEST))
+
+    def offsets(self, name: str, start: int = 0) -> Iterator[tuple[int, JsonRow]]:
+        """Iterate over the checked rows of a file and their byte offsets, each number once.
+
+        Parameters
+        ----------
+        name : str
+            The manifest, the styles or the layouts.
+        start : int
+            Byte offset of the first row to read.
+        """
+        check, key = self._parser(name)
+        seen = bytearray(MOST_ROWS + 1)
+        damaged = 0
+        for offset, row in read_offsets(self.folder / name, start):
+            try:
+                checked = check(row) if row is not None else None
+            except ValueError:
+                checked = None
+            if checked is None:
+                damaged += 1
+            elif not seen[checked[key]]:
+                seen[checked[key]] = True
+                yield offset, checked
+        self.damaged[name] = damaged
+
+    def row_at(self, name: str, offset: int) -> JsonRow:
+        """Read the checked row at an offset of :meth:`offsets`.
+
+        Raises
+        ------
+        PixCellError
+            If the file was changed since.
+        """
+        row = row_at(self.folder / name, offset)
+        try:
+            if row is None:
+                raise ValueError("no row")
+            return self._parser(name)[0](row)
+        except ValueError as error:
+            raise PixCellError(f"{name} was changed meanwhile. Open the dataset again.") from error
+
+    def _parser(self, name: str) -> tuple[Callable[[JsonRow], JsonRow], str]:
+        if name != MANIFEST:
+            return (style_row if name == STYLES else layout_row), "number"
+        if self.description.plan is None:
+            return _refused, "index"
+        plan, picture = self.plan, self.description.picture
+        return (lambda row: pair_row(row, plan, picture)), "index"
 
     def image(self, row: JsonRow) -> NDArray[np.uint8]:
-        """Read the image of a pair: uint8, (height, width, 3)."""
-        return read_image(self.folder / row["image"])
+        """Read the image of a pair: uint8, (height, width, 3).
+
+        Raises
+        ------
+        PixCellError
+            If it is missing or damaged.
+        """
+        pixels = self._read(row["image"])
+        if pixels.dtype != np.uint8 or pixels.shape != (*self.description.size, 3):
+            raise PixCellError(f"{row['image']} is no image of the dataset. {RESTORE_FILE}")
+        return pixels
 
     def mask(self, row: JsonRow) -> NDArray[Any] | None:
         """Read the mask of a pair: unsigned integers, (height, width); None without one."""
-        return read_mask(self.folder / row["mask"]) if row["mask"] else None
+        return self._mask(row["mask"]) if row["mask"] else None
+
+    def _mask(self, name: str) -> NDArray[Any]:
+        labels = self._read(name)
+        if labels.dtype not in (np.uint8, np.uint16, np.uint32) or labels.ndim != 2:
+            raise PixCellError(f"{name} is no mask of cells. {RESTORE_FILE}")
+        if labels.shape != self.description.size:
+            raise PixCellError(f"{name} has another size than the images. {RESTORE_FILE}")
+        return labels
+
+    def _read(self, name: str) -> NDArray[Any]:
+        path = self.folder / name
+        data = read_bounded(path, MOST_FILE_BYTES, "pair")
+        try:
+            return read_marked(data, path.name).pixels
+        except (OSError, ValueError) as error:
+            raise PixCellError(f"{name} is damaged. {RESTORE_FILE}") from error
+
+
+def _refused(row: JsonRow) -> JsonRow:
+    raise ValueError("there is no plan yet")
 
 
 def check_free(folder: Path) -> None:
@@ -269,23 +420,6 @@ def check_free(folder: Path) -> None:
 def count_cells(labels: NDArray[Any]) -> int:
     """Return the number of cells of an instance label image."""
     return int(np.count_nonzero(np.unique(labels)))
-
-
-def read_image(path: Path) -> NDArray[np.uint8]:
-    """Read an image of a dataset: uint8, (height, width, 3)."""
-    if path.suffix == ".png":
-        from PIL import Image
-
-        with Image.open(path) as image:
-            return np.asarray(image)
-    return np.asarray(read_mask(path), np.uint8)
-
-
-def read_mask(path: Path) -> NDArray[Any]:
-    """Read a mask of a dataset: uint16 or uint32, (height, width)."""
-    from tifffile import imread
-
-    return np.asarray(imread(path))
 
 
 def _json(description: Description) -> str:

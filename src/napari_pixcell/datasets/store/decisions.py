@@ -30,11 +30,11 @@ def read_decisions(folder: Path) -> dict[int, Decision]:
     decided: dict[int, Decision] = {}
     for row in read_rows(folder / DECISIONS):
         index, decision = row.get("index"), row.get("decision")
-        if not isinstance(index, int):
+        if not isinstance(index, int) or isinstance(index, bool):
             continue
         if decision in ("accepted", "rejected"):
             decided[index] = decision
-        else:
+        elif decision is None and "decision" in row:
             decided.pop(index, None)
     return decided
 

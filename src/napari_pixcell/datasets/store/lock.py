@@ -12,6 +12,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from napari_pixcell.errors import PixCellError
+from napari_pixcell.files import write_whole
 
 LOCK = ".lock"
 OWNER = ".owner.json"
@@ -46,7 +47,7 @@ def locked(folder: Path, subject: str | None = None) -> Iterator[None]:
     owner = folder / OWNER
     try:
         now = datetime.now().astimezone().isoformat(timespec="seconds")
-        owner.write_text(json.dumps({"process": os.getpid(), "since": now}))
+        write_whole(owner, json.dumps({"process": os.getpid(), "since": now}))
         yield
     finally:
         owner.unlink(missing_ok=True)
@@ -55,8 +56,14 @@ def locked(folder: Path, subject: str | None = None) -> Iterator[None]:
 
 def _owner(folder: Path) -> str:
     try:
-        owner = json.loads((folder / OWNER).read_text())
+        owner = json.loads((folder / OWNER).read_text()[:1000])
         since = datetime.fromisoformat(owner["since"])
         return f"Process {owner['process']} (since {since:%d %B, %H:%M})"
-    except (OSError, ValueError, KeyError, TypeError):  # it has only just started, or finished
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        OverflowError,
+    ):  # it has only just started, or finished
         return "Another process"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,22 +13,41 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pixcell.datasets.marks import (
+    for_export,
     synthetic_image_tiff,
     synthetic_png,
     synthetic_tiff,
-    without_path,
 )
-from napari_pixcell.datasets.store.dataset import APART, MANIFEST, Dataset, count_cells
+from napari_pixcell.datasets.store.dataset import (
+    MANIFEST,
+    Dataset,
+    DatasetLayout,
+    DatasetStyle,
+    count_cells,
+)
+from napari_pixcell.datasets.store.parsing import APART, SUFFIXES, pair_names
+from napari_pixcell.datasets.store.parsing import DIGITS as DIGITS
 from napari_pixcell.datasets.store.plan import PlannedPair
-from napari_pixcell.datasets.store.rows import JsonRow, append_rows, cut_torn
+from napari_pixcell.datasets.store.recovery import (
+    LEFTOVER,
+    RecoveredPair,
+    free_place,
+    is_unfinished,
+    recover_pair,
+    set_aside,
+)
+from napari_pixcell.datasets.store.rows import JsonRow, append_rows, as_line, cut_torn
 from napari_pixcell.engine.record import Record
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.files import UNFINISHED, is_disk_full, write_whole
+from napari_pixcell.files import is_disk_full, write_whole
+from napari_pixcell.untrusted import path_inside
 from napari_pixcell.words import counted
 
-DIGITS = 6
 PAIR_FOLDERS = "images", "masks"
-ENCODERS = {"png": (".png", synthetic_png), "tiff": (".tif", synthetic_image_tiff)}
+ENCODERS = {
+    "png": (SUFFIXES["png"], synthetic_png),
+    "tiff": (SUFFIXES["tiff"], synthetic_image_tiff),
+}
 
 
 class DiskProblem(PixCellError):
@@ -51,10 +71,13 @@ class PairFiles:
     def __init__(self, dataset: Dataset) -> None:
         self.dataset = dataset
         self.done = np.zeros(len(dataset.plan), bool)
+        self.restored = 0
+        self.leftovers: list[str] = []
         cut_torn(dataset.folder / MANIFEST)
         for row in dataset.rows():
-            if 0 <= row["index"] < len(self.done):
-                self.done[row["index"]] = True
+            self.done[row["index"]] = True
+        if dataset.damaged[MANIFEST]:
+            self._drop_damaged_rows()
         self._sweep()
 
     @property
@@ -62,22 +85,60 @@ class PairFiles:
         """Number of complete pairs."""
         return int(self.done.sum())
 
+    @property
+    def notes(self) -> list[str]:
+        """What was repaired, in sentences."""
+        notes = []
+        if self.restored:
+            rows = counted(self.restored, "missing row was", "missing rows were")
+            notes.append(f"{rows} restored from the records in the images.")
+        if self.leftovers:
+            files = counted(len(self.leftovers), "file", "files")
+            notes.append(
+                f"Kept {files} that belonged to no pair in the folder {LEFTOVER}. Delete what you "
+                "do not need."
+            )
+        return notes
+
+    def _drop_damaged_rows(self) -> None:
+        """Write the manifest again without its damaged rows; the old one is kept."""
+        folder = self.dataset.folder
+        kept = free_place(folder, MANIFEST)
+        shutil.copyfile(folder / MANIFEST, kept)
+        self.leftovers.append(kept.relative_to(folder).as_posix())
+        rows = ({**row, "synthetic": True} for row in self.dataset.rows())
+        write_whole(folder / MANIFEST, b"".join(map(as_line, rows)))
+        self.dataset.damaged[MANIFEST] = 0
+
     def _sweep(self) -> None:
-        """Remove the leftovers of a killed process: files without a row, and incomplete files."""
+        """Remove the files that a killed process did not complete."""
         apart = [f"{APART}/{name}" for name in PAIR_FOLDERS]
         for name in ("", "styles", "layouts", *PAIR_FOLDERS, *apart):
-            folder, of_pairs = self.dataset.folder / name, name.endswith(PAIR_FOLDERS)
+            folder = self.dataset.folder / name
             if not folder.is_dir():
                 continue
             with os.scandir(folder) as entries:
                 for entry in entries:
-                    unfinished = entry.name.endswith(UNFINISHED)
-                    if unfinished or (of_pairs and self._is_stray(entry.name)):
+                    if is_unfinished(entry.name) and entry.is_file(follow_symlinks=False):
                         Path(entry.path).unlink()
 
-    def _is_stray(self, name: str) -> bool:
-        number = name.split(".")[0]
-        return number.isdigit() and int(number) < len(self.done) and not self.done[int(number)]
+    def recover(
+        self, pair: PlannedPair, style: DatasetStyle, layout: DatasetLayout | None
+    ) -> RecoveredPair | None:
+        """Return a planned pair that lacks only its row; see :func:`recover_pair`."""
+        found = recover_pair(self.dataset, pair, style, layout)
+        self.restored += found is not None
+        return found
+
+    def _clear(self, index: int, files: dict[str, bytes]) -> None:
+        """Set aside whatever has the names of a pair, unless it is what will be written."""
+        for apart in (False, True):
+            for name in pair_names(index, self.dataset.description.picture, apart):
+                path = self.dataset.folder / name
+                if not path.exists() and not path.is_symlink():
+                    continue
+                if not (path.is_file() and path.read_bytes() == files.get(name)):
+                    self.leftovers.append(set_aside(self.dataset.folder, name))
 
     def write(
         self,
@@ -107,20 +168,20 @@ class PairFiles:
             If the disk is full or not writable; earlier pairs stay complete.
         """
         description, folder = self.dataset.description, self.dataset.folder
-        record = without_path(record)
-        where = f"{APART}/" if flags else ""
-        stem = f"{pair.index:0{DIGITS}}"
-        suffix, encode = ENCODERS[description.picture]
+        record = for_export(record)
+        encode = ENCODERS[description.picture][1]
         with disk_problems(folder, lambda: self.count):
-            name, mask = f"{where}images/{stem}{suffix}", None
+            name, own_mask = pair_names(pair.index, description.picture, bool(flags))
+            mask = None if labels is None else own_mask
             files = {name: encode(image, record, description.mpp)}
-            if labels is not None:
-                mask = f"{where}masks/{stem}.tif"
+            if mask is not None and labels is not None:
                 files[mask] = synthetic_tiff(labels, description.mpp)
             hashes = {}
+            self._clear(pair.index, files)
             for path, data in files.items():
-                (folder / path).parent.mkdir(parents=True, exist_ok=True)
-                hashes[path] = write_whole(folder / path, data)
+                place = path_inside(folder, path, "file name")
+                place.parent.mkdir(parents=True, exist_ok=True)
+                hashes[path] = write_whole(place, data)
             row = {
                 "index": pair.index,
                 "image": name,

@@ -66,6 +66,8 @@ class Plan:
         check_pairing(self.pairing)
         check_styles(self.styles)
         limits = (
+            ("number of styles", self.styles, 1, MOST_PAIRS),
+            ("number of layouts", self.layouts, 0, MOST_PAIRS),
             ("number of seeds", self.seeds, 1, 100_000),
             ("first seed", self.first_seed, 0, MAX_SEED),
             ("number of pairs", self.pairs if self.pairs is not None else 1, 1, MOST_PAIRS),
@@ -73,13 +75,16 @@ class Plan:
         for name, value, low, high in limits:
             if not isinstance(value, int) or not low <= value <= high:
                 raise PixCellError(f"The {name} is {value}. Choose one from {low} to {high:,}.")
-        if len(self) > MOST_PAIRS:
+        if self._count() > MOST_PAIRS:  # len() itself cannot return more than 2**63
             raise PixCellError(
-                f"The dataset would have {len(self):,} pairs, more than {MOST_PAIRS:,}. Choose "
+                f"The dataset would have {self._count():,} pairs, more than {MOST_PAIRS:,}. Choose "
                 "fewer styles, layouts or seeds, or a number of random pairs."
             )
 
     def __len__(self) -> int:
+        return self._count()
+
+    def _count(self) -> int:
         combinations = self.styles * max(1, self.layouts)
         if self.pairing == "matched" and self.layouts:
             combinations = self.layouts

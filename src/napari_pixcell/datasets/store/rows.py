@@ -8,9 +8,23 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from napari_pixcell.untrusted import (
+    MOST_JSON_BYTES,
+    check_regular,
+    check_text,
+    path_inside,
+    reading,
+)
+
+LONGEST_ROW = MOST_JSON_BYTES
 BLOCK = 1 << 16
 
 JsonRow = dict[str, Any]
+
+
+def as_line(row: JsonRow) -> bytes:
+    """Return a row as it is stored."""
+    return json.dumps(row, ensure_ascii=False).encode(errors="replace") + b"\n"
 
 
 def append_rows(path: Path, rows: Iterable[JsonRow]) -> None:
@@ -27,8 +41,11 @@ def append_rows(path: Path, rows: Iterable[JsonRow]) -> None:
     ------
     OSError
         If they cannot be written; the file is unchanged then.
+    PixCellError
+        If the path is no regular file.
     """
-    data = b"".join(json.dumps(row, ensure_ascii=False).encode() + b"\n" for row in rows)
+    _check_own(path)
+    data = b"".join(map(as_line, rows))
     with path.open("a+b", buffering=0) as file:
         size = file.seek(0, os.SEEK_END)
         if size:
@@ -45,48 +62,70 @@ def append_rows(path: Path, rows: Iterable[JsonRow]) -> None:
 
 
 def read_rows(path: Path) -> Iterator[JsonRow]:
-    """Iterate over the rows of a file, skipping torn ones."""
-    for _, row in read_offsets(path):
-        yield row
+    """Iterate over the rows of a file, skipping damaged ones."""
+    return (row for _, row in read_offsets(path) if row is not None)
 
 
-def read_offsets(path: Path, start: int = 0) -> Iterator[tuple[int, JsonRow]]:
-    """Iterate over the rows of a file from a byte offset on, each with its own offset."""
-    if not path.exists():
+def read_offsets(path: Path, start: int = 0) -> Iterator[tuple[int, JsonRow | None]]:
+    """Iterate over the rows of a file from a byte offset on, each with its own offset.
+
+    A damaged row is None. A missing file has no rows.
+
+    Raises
+    ------
+    PixCellError
+        If the file cannot be read.
+    """
+    if not path.is_symlink() and not path.exists():
         return
+    check_regular(path)
     at = start
-    with path.open("rb") as file:
+    with reading(path.name), path.open("rb") as file:
         file.seek(start)
-        for line in file:
-            try:
-                row = json.loads(line)
-            except ValueError:  # torn, perhaps within a letter
-                row = None
-            if isinstance(row, dict):
-                yield at, row
+        while line := file.readline(LONGEST_ROW):
+            if line.strip():
+                yield at, _parse(line)
             at += len(line)
 
 
-def row_at(path: Path, offset: int) -> JsonRow:
-    """Read the row at an offset that :func:`read_offsets` returned."""
-    with path.open("rb") as file:
+def row_at(path: Path, offset: int) -> JsonRow | None:
+    """Read the row at an offset that :func:`read_offsets` returned; None if it is damaged."""
+    check_regular(path)
+    with reading(path.name), path.open("rb") as file:
         file.seek(offset)
-        row: JsonRow = json.loads(file.readline())
-        return row
+        return _parse(file.readline(LONGEST_ROW))
+
+
+def _parse(line: bytes) -> JsonRow | None:
+    try:
+        row = json.loads(line)
+        check_text(line, row)
+    except (ValueError, RecursionError):  # torn, perhaps within a letter
+        return None
+    return row if isinstance(row, dict) else None
 
 
 def cut_torn(path: Path) -> None:
-    """Remove a torn row from the end of a file."""
+    """Remove a torn row from the end of a file; end a whole one that lacks its line break."""
     if not path.exists():
         return
+    _check_own(path)
     with path.open("r+b") as file:
-        end = file.seek(0, os.SEEK_END)
-        while end:
-            start = max(0, end - BLOCK)
+        end = start = file.seek(0, os.SEEK_END)
+        tail = b""
+        while start and b"\n" not in tail:
+            start = max(0, end - 2 * len(tail) - BLOCK)
             file.seek(start)
-            newline = file.read(end - start).rfind(b"\n")
-            if newline >= 0:
-                file.truncate(start + newline + 1)
-                return
-            end = start
-        file.truncate(0)
+            tail = file.read(end - start)
+        torn = tail[tail.rfind(b"\n") + 1 :]
+        if _parse(torn) is not None:
+            file.write(b"\n")
+        else:
+            file.truncate(end - len(torn))
+
+
+def _check_own(path: Path) -> None:
+    """Raise PixCellError if writing to a file would change one outside its folder."""
+    path_inside(path.parent, path.name, "file name")
+    if path.exists():
+        check_regular(path)

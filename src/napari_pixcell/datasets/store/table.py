@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from napari_pixcell.datasets.store.checks import FLAGS, SCORES
 from napari_pixcell.datasets.store.dataset import MANIFEST, Dataset
-from napari_pixcell.datasets.store.rows import JsonRow, read_offsets, row_at
+from napari_pixcell.datasets.store.parsing import MOST_ROWS
+from napari_pixcell.datasets.store.rows import JsonRow
 
 FIRST_CAPACITY = 1024
 
@@ -31,14 +32,16 @@ class PairTable:
         self._offsets = np.zeros(0, np.int64)
         self._count = 0
         self._last_offset = -1
+        self._seen = bytearray(MOST_ROWS + 1)
         self.refresh()
 
     def refresh(self) -> int:
         """Read the rows that are new, and return the number of all."""
-        path = self._dataset.folder / MANIFEST
-        for offset, row in read_offsets(path, max(0, self._last_offset)):  # the last row again
-            if offset > self._last_offset and "index" in row:
+        start = max(0, self._last_offset)  # the last row again
+        for offset, row in self._dataset.offsets(MANIFEST, start):
+            if offset > self._last_offset and not self._seen[row["index"]]:
                 self._add(offset, row)
+                self._seen[row["index"]] = True
                 self._last_offset = offset
         return self._count
 
@@ -90,7 +93,7 @@ class PairTable:
 
     def row(self, position: int) -> JsonRow:
         """Read the whole row of the pair at a position of the columns."""
-        return row_at(self._dataset.folder / MANIFEST, int(self._offsets[position]))
+        return self._dataset.row_at(MANIFEST, int(self._offsets[position]))
 
     def _add(self, offset: int, row: JsonRow) -> None:
         if self._count == len(self._offsets):

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.request_values import GenerateRequest
 from napari_pixcell.engine.requests import read_tissue
+from napari_pixcell.engine.tissue import slide_signature
 from napari_pixcell.models.catalogue import Family
 from napari_pixcell.slides.region import Region
 from napari_pixcell.studio.regions.geometry import enlarged
@@ -60,9 +61,17 @@ class Start:
         if self.area is not None:
             part = enlarged(self.area, self.size).astype(np.uint8)
             changes |= {"part": PackedArray.pack(part), "feather": self.feather}
+        signature = slide_signature(self.slide)
         strengths = self.strengths or (self.strength,) * len(requests)
         return [
-            replace(request, strength=strength, **changes) if request.start is None else request
+            replace(
+                request,
+                strength=strength,
+                source=replace(request.source, slide=signature),
+                **changes,
+            )
+            if request.start is None
+            else request
             for request, strength in zip(requests, strengths, strict=True)
         ]
 

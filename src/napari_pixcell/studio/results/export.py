@@ -26,13 +26,12 @@ class Exporter:
     notices: Notices
 
     def __post_init__(self) -> None:
-        self.name = ""  # name of the slide in file names and records
+        self.name = ""  # in file names and records; neutral unless the user enters one
         self.busy = False
-        self.slides.changed.connect(self._take_name)
+        self.slides.changed.connect(self._forget_name)
 
-    def _take_name(self) -> None:
-        slide = self.slides.current
-        self.name = slide.short_name if slide is not None else ""
+    def _forget_name(self) -> None:
+        self.name = ""  # it was entered for another slide
 
     def write_pairs(self, folder: Path) -> None:
         """Write the starred variants, or else all of them, as image–mask pairs.
@@ -45,7 +44,7 @@ class Exporter:
         """
         from napari_pixcell.datasets import PairWriter
 
-        results, name = self.gallery.to_export(), self.name.strip() or "slide"
+        results, name = self.gallery.to_export(), self.name
         self.busy = True
         self.notices.say(SECTION, "")
 
@@ -70,14 +69,13 @@ class Exporter:
         from napari_pixcell.datasets.marks import safe_name
 
         suffix = suffix_of(isinstance(result.memory, StoredPicture))
-        return f"{safe_name(self.name or 'slide')}-seed{result.seed}{suffix}", suffix
+        return f"{safe_name(self.name)}-seed{result.seed}{suffix}", suffix
 
     def save_picture(self, result: Result, path: Path) -> None:
         """Write one variant as an image marked as synthetic, with its record."""
         from napari_pixcell.datasets.export import save_picture
-        from napari_pixcell.datasets.marks import safe_name
 
-        record = result.named(safe_name(self.name or "slide"))
+        record = result.named(self.name)
         self.background.compute(
             lambda: save_picture(path, result.image, record),
             lambda written: self.notices.note("results", f"Saved {written.name}"),

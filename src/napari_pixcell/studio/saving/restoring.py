@@ -242,7 +242,9 @@ class Restoring:
                 item.of_slide = of_slide
         self.styles.keep_existing()
         name = opening.document.get("export_name")
-        if isinstance(name, str) and 0 < len(name) <= LONGEST:
+        slide = self.slides.current  # whose name earlier versions filled in by themselves
+        named = isinstance(name, str) and 0 < len(name) <= LONGEST
+        if named and slide is not None and name != slide.short_name:
             self.exporter.name = name
         self.regions.fit()
         self.notices.changed.emit()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from qtpy.QtWidgets import QLabel, QLineEdit
 
+from napari_pixcell.datasets.marks import NEUTRAL
 from napari_pixcell.studio.session import Session
 from napari_pixcell.ui.bind import on_edit, set_quietly
 from napari_pixcell.ui.dialogs import ask_folder
@@ -20,9 +21,9 @@ class ExportSection(Section):
         self.name = QLineEdit()
         self.name.setObjectName("export name")
         self.name.setToolTip(
-            "Replaces the slide's name in file names and records. Remove anything that could"
-            " identify a patient."
+            "Used in file names and records. Enter nothing that could identify a patient."
         )
+        self.name.setPlaceholderText(NEUTRAL)
         self.name.textEdited.connect(lambda text: setattr(session.exporter, "name", text))
         tip = "Write images/, masks/ and manifest.jsonl. Every file is marked as synthetic."
         self.export_button = button("Export variants…", tip, self.choose)
