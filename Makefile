@@ -4,7 +4,7 @@ BIN := .venv/bin
 JOBS ?= logical
 PIP := $(BIN)/python -m pip install --disable-pip-version-check -q
 
-.PHONY: demo test lint fullsize pictures system clean
+.PHONY: demo test lint fuzz fullsize pictures system clean
 
 demo: .venv/.demo system
 	$(BIN)/napari-pixcell demo --out demo-output
@@ -23,6 +23,11 @@ lint: .venv/.test
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/npe2 validate napari.yaml
+
+# Damaged inputs for every reader, as long as you like: make fuzz SECONDS=3600 [SEED=7].
+SECONDS ?= 300
+fuzz: .venv/.test
+	$(BIN)/python tests/fuzz/run.py --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
 
 # Full-size networks with random weights, through the command line; 12 GB of memory, 8 of disk.
 fullsize: .venv/.demo
