@@ -68,10 +68,14 @@ def get(options: cli.Options) -> cli.Result:
 
 
 def _ask(family: WeightSet, quiet: bool) -> None:
-    if quiet or not sys.stdin.isatty():
+    if quiet or sys.stdin is None or not sys.stdin.isatty():
         raise PixCellError(f"{offer(family)} Add --yes to accept.")
     print(offer(family))
-    if input("Get it? [y/N] ").strip().lower() not in ("y", "yes"):
+    try:
+        answer = input("Get it? [y/N] ")
+    except EOFError:
+        answer = ""
+    if answer.strip().lower() not in ("y", "yes"):
         raise PixCellError("Nothing was downloaded.")
 
 

@@ -198,10 +198,8 @@ class _Job:
         except PixCellError as error:
             self.error = error
         except Exception as error:
-            try:
-                raise PixCellError(hub_error_message(error, part)) from error
-            except Exception as explained:  # or the error itself, if it is a bug
-                self.error = explained
+            self.error = PixCellError(hub_error_message(error, part))
+            self.error.__cause__ = error
 
     def _plan(self, part: Part, before: dict[str, _Step]) -> list[_Step]:
         from huggingface_hub.errors import EntryNotFoundError

@@ -186,9 +186,7 @@ def _copy(
         for name in sources
         if name in there
         and (target / name).is_file()
-        and there[name] == known.get(name, there[name])
-        and not entry_problem(target / name, there[name])
-        and (name in known or not entry_problem(sources[name], there[name]))
+        and _is_copied(sources[name], target / name, there[name], known.get(name))
     }
     left = {name: path for name, path in sources.items() if name not in copied}
     needed = sum(path.stat().st_size for path in left.values())
@@ -228,6 +226,14 @@ def _copy(
     return copied
 
 
+def _is_copied(
+    source: Path, copy: Path, entry: ManifestEntry, wanted: ManifestEntry | None
+) -> bool:
+    if wanted is not None:  # the source was checked before
+        return entry == wanted and not entry_problem(copy, entry)
+    return copy.stat().st_size == entry.size and not entry_problem(source, entry)
+
+
 def _size_of(path: Path) -> int:
     return path.stat().st_size if path.is_file() else 0
 
@@ -262,9 +268,7 @@ def _remove_from_cache(part: Part) -> list[str]:
     repository = cache_repository(part.hub_id)
     _remove_unfinished(repository / "blobs")
     pointers = [
-        (name, path)
-        for name in part.files
-        for path in (repository / "snapshots").glob(f"*/{name}")
+        (name, path) for name in part.files for path in (repository / "snapshots").glob(f"*/{name}")
     ]
     for _, path in pointers:
         kept_adapter(path).unlink(missing_ok=True)

@@ -168,7 +168,7 @@ class WorkerProcess:
 
     def _is_stopped(self) -> bool:
         try:
-            return psutil.Process(self.pid).status() == psutil.STATUS_STOPPED
+            return bool(psutil.Process(self.pid).status() == psutil.STATUS_STOPPED)
         except psutil.Error:
             return False
 
