@@ -65,7 +65,7 @@ def header_problem(path: Path) -> str:
             for name, tensor in tensors.items()
             if name != "__metadata__"
         ]
-    except (PixCellError, ValueError, KeyError, TypeError, IndexError, AttributeError):
+    except (PixCellError, ValueError, ArithmeticError, LookupError, TypeError, AttributeError):
         return "has a damaged header"
     return "" if max(ends, default=0) == size - 8 - length else "is cut off"
 

@@ -15,12 +15,15 @@ import re
 import sys
 import tempfile
 from contextlib import suppress
+from math import prod
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import psutil
 from numpy.typing import NDArray
+
+from napari_pixcell.untrusted import check_array
 
 PREFIX = "napari-pixcell-"
 SUFFIX = ".block"
@@ -69,7 +72,18 @@ class SharedBlock:
             self.name = str(path)
 
     def view(self, offset: int, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
-        return np.ndarray(shape, dtype, self._map, offset)
+        """Return a part of the block as an array.
+
+        Raises
+        ------
+        ValueError
+            If it is no array of numbers that lies in the block.
+        """
+        kind = np.dtype(dtype)
+        size = prod(check_array(shape, kind, len(self._map))) * kind.itemsize
+        if kind.kind not in "biuf" or not 0 <= offset <= len(self._map) - size:
+            raise ValueError(f"no array of {kind} at {offset}")
+        return np.ndarray(shape, kind, self._map, offset)
 
     def remove(self) -> None:
         """Remove the name of an owned block; its memory lasts until all processes close it."""
@@ -84,7 +98,8 @@ class SharedBlock:
     def close(self) -> None:
         """Detach from the block, and remove it if it is owned."""
         self.remove()
-        self._map.close()
+        with suppress(BufferError):  # an array is still in use; its memory goes with it
+            self._map.close()
         self.remove()
 
 

@@ -79,7 +79,7 @@ class Worker:
                     self._cancelled.add(number)
                 case "free":
                     self._free.put((number, int(message["slot"])))
-        except (ValueError, KeyError, TypeError, RecursionError):
+        except Exception:  # the next message may be readable
             log.exception("a message could not be read")
 
     def _run(self, engine: Any, job: dict[str, Any]) -> None:
