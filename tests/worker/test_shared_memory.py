@@ -18,7 +18,7 @@ from napari_pixcell.engine.events import Finished, Variant
 from napari_pixcell.engine.packed import ArraysApart, PackedArray, arrays_apart
 from napari_pixcell.engine.request_values import GenerateRequest, SegmentRequest, request_from_dict
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.worker.blocks import PREFIX, remove_leftovers
+from napari_pixcell.worker.blocks import PREFIX, SharedBlock, remove_leftovers
 from napari_pixcell.worker.client import SubmittedRequest, WorkerClient
 from napari_pixcell.worker.protocol import INLINE, pack_request, read_arrays
 
@@ -91,6 +91,29 @@ def test_without_shared_memory_a_request_travels_as_text(monkeypatch: pytest.Mon
     value, block, apart = pack_request(request)
     assert block is None and apart.arrays == []
     assert request_from_dict(value) == request
+
+
+@pytest.mark.parametrize(
+    ("offset", "shape", "dtype"),
+    [
+        (0, (101,), "uint8"),
+        (50, (60,), "uint8"),
+        (-1, (1,), "uint8"),
+        (0, (2**40, 2**40), "uint8"),
+        (0, (-1,), "uint8"),
+        (0, (1,), "O"),
+        (0, (1,), "O,O"),
+        (0, (1,), []),
+        (0, (1,), "U5"),
+    ],
+)
+def test_a_block_shows_only_numbers_that_lie_in_it(offset, shape, dtype) -> None:
+    block = SharedBlock(100)
+    with pytest.raises(ValueError, match=r"too large|no array of|not a list of whole numbers"):
+        block.view(offset, shape, dtype)
+    held = block.view(0, (100,), "uint8")
+    block.close()  # also while an array is in use
+    assert held.sum() == 0
 
 
 def test_freeing_the_memory_leaves_none() -> None:

@@ -83,7 +83,10 @@ class SharedBlock:
         size = prod(check_array(shape, kind, len(self._map))) * kind.itemsize
         if kind.kind not in "biuf" or not 0 <= offset <= len(self._map) - size:
             raise ValueError(f"no array of {kind} at {offset}")
-        return np.ndarray(shape, kind, self._map, offset)
+        if not size:
+            return np.empty(shape, kind)
+        # Unlike an ndarray made directly, this one keeps the memory from being closed under it.
+        return np.frombuffer(self._map, np.uint8, size, offset).view(kind).reshape(shape)
 
     def remove(self) -> None:
         """Remove the name of an owned block; its memory lasts until all processes close it."""
