@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import save_file
 
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.models.build import build_network, read_config
+from napari_pixcell.models.build import build_network, read_config, read_preview
 from napari_pixcell.models.catalogue import BUILT_IN
 from napari_pixcell.models.loading import _sizes
 from napari_pixcell.models.weights import load_file, load_weights, open_tensors
@@ -147,6 +147,8 @@ def config(name: str) -> dict[str, Any]:
             {"caption_channels": -5},
             {"interpolation_scale": 0},
             {"norm_eps": 1e9},
+            {"sample_size": [32]},
+            {"norm_eps": [1e-6]},
             {"norm_type": "other"},
             {"norm_type": "x" * 10_000},
             {"activation_fn": 5},
@@ -180,6 +182,25 @@ def test_numbers_that_json_does_not_have_are_refused(text: str, tmp_path: Path) 
     (tmp_path / "config.json").write_text(f'{{"beta_end": {text}}}')
     with pytest.raises(PixCellError, match=r"out of range|is missing or damaged"):
         read_config(tmp_path / "config.json")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {},
+        {"weight": [[1.0] * 4] * 3},
+        {"weight": [[1.0] * 4] * 2, "bias": [0.0] * 3},
+        {"weight": [[1.0] * 4, [1.0]] * 2, "bias": [0.0] * 3},
+        {"weight": "x", "bias": [0.0] * 3},
+        {"weight": [["x"] * 4] * 3, "bias": [0.0] * 3},
+        {"weight": [[1.0] * 4] * 3, "bias": None},
+        {"weight": 5, "bias": 5},
+    ],
+)
+def test_a_damaged_preview_is_refused(value: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "preview.json").write_text(json.dumps(value))
+    with pytest.raises(PixCellError, match=r"is missing or damaged\. Install the family again"):
+        read_preview(tmp_path / "preview.json")
 
 
 def test_published_configurations_are_accepted() -> None:

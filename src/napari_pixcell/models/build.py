@@ -10,7 +10,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.weights import without_initial_values
@@ -44,6 +45,7 @@ NUMBERS = {
     "beta_start": (1e-9, 0.999),
     "beta_end": (1e-9, 0.999),
 }
+LISTS = {"block_out_channels", "widths"}
 OPTIONAL = {"shift_factor", "interpolation_scale"}
 INFINITE = "lambda_min_clipped"  # -Infinity in the published schedulers
 OTHER_LIMIT = 16_384
@@ -84,6 +86,32 @@ def read_config(path: Path) -> dict[str, Any]:
         raise PixCellError(f"{path.name} contains no settings. Install the family again.")
     _check(config, f"in {path.name} is out of range for this family. Use the published file.")
     return config
+
+
+def read_preview(path: Path) -> tuple[Tensor, Tensor]:
+    """Read the linear map from latents to RGB.
+
+    Returns
+    -------
+    weight, bias : Tensor, (3, channels) and (3,)
+
+    Raises
+    ------
+    PixCellError
+        If the file is missing or damaged.
+    """
+    values = read_config(path)
+    try:
+        weight = torch.tensor(values["weight"], dtype=torch.float32)
+        bias = torch.tensor(values["bias"], dtype=torch.float32)
+        if weight.ndim != 2 or len(weight) != 3 or bias.shape != (3,):
+            raise ValueError("other shapes")
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise PixCellError(
+            f"The file {path.name} of {path.parent.name} is missing or damaged. Install the "
+            "family again."
+        ) from error
+    return weight, bias
 
 
 def build_network(network: str, config: dict[str, Any]) -> nn.Module:
@@ -128,15 +156,13 @@ def _check(config: dict[str, Any], wrong: str) -> None:
     """Raise a PixCellError that ends with ``wrong`` at the first value that is out of range."""
     count = 0
     for key, value in config.items():
-        for item in _items(value):
+        single = key in NUMBERS or (key in WHOLE and key not in LISTS)
+        for item in [value] if single else _items(value):
             count += 1
             if count > MAX_VALUES or not _fits(key, item):
                 raise PixCellError(f"{key[:40]} = {str(value)[:40]} {wrong}")
-    try:
-        side = config.get("sample_size", 1) // config.get("patch_size", 1)
-        width = config.get("num_attention_heads", 1) * config.get("attention_head_dim", 1)
-    except TypeError:  # of null, which the network refuses
-        return
+    side = config.get("sample_size", 1) // config.get("patch_size", 1)
+    width = config.get("num_attention_heads", 1) * config.get("attention_head_dim", 1)
     if side**2 * width > MOST_POSITIONS:
         raise PixCellError(f"sample_size = {config['sample_size']} {wrong}")
 

@@ -86,7 +86,8 @@ class SharedBlock:
         if not size:
             return np.empty(shape, kind)
         # Unlike an ndarray made directly, this one keeps the memory from being closed under it.
-        return np.frombuffer(self._map, np.uint8, size, offset).view(kind).reshape(shape)
+        numbers = np.frombuffer(self._map, np.uint8, size, offset).view(kind)
+        return np.reshape(numbers, shape)
 
     def remove(self) -> None:
         """Remove the name of an owned block; its memory lasts until all processes close it."""
