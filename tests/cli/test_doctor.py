@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import sys
 from pathlib import Path
 
 import pytest
 
-from napari_pixcell.cli import doctor
+from napari_pixcell.cli import diagnosis, doctor
 from napari_pixcell.cli.doctor import Diagnosis, examine
 from napari_pixcell.cli.main import main
+from napari_pixcell.models.families import weight_sets
+from napari_pixcell.models.own_families import families_folder
 from napari_pixcell.preferences import set_preference
 
 CPSAM = "mouseland/cellpose-sam/cpsam_v2"
@@ -41,7 +44,8 @@ def test_everything_that_the_studio_needs_is_checked(findings: list[Diagnosis]) 
         "disk for weights",
         "cache folder",
     }
-    assert topics >= {"disk for stored styles", "MahmoodLab/UNI2-h/pytorch_model.bin"}
+    assert topics >= {"disk for stored styles", "shared memory", "own families"}
+    assert topics >= {"data folder", "log folder", "model cellpose"}
 
 
 def test_a_missing_family_comes_with_the_command_to_get_it(findings) -> None:
@@ -49,14 +53,18 @@ def test_a_missing_family_comes_with_the_command_to_get_it(findings) -> None:
     assert lines["model demo"].grade == "PASS"
     assert lines["model pixcell-256"].grade == "WARN"
     assert lines["model pixcell-256"].fix == "napari-pixcell models get pixcell-256"
+    missing = [line for line in findings if "models get" in line.fix]
+    assert len(missing) == len({line.topic for line in missing}) == len(weight_sets()) - 2
 
 
 @pytest.mark.usefixtures("quick")
 def test_cellpose_and_its_weights_are_checked(monkeypatch, tmp_path: Path) -> None:
     lines = {line.topic: line for line in examine()}
     assert lines["Cellpose"].grade == "PASS" and lines["Cellpose"].found[0] == "4"
-    weights = lines[CPSAM]
+    assert CPSAM not in lines
+    weights = lines["model cellpose"]
     assert weights.grade == "WARN" and "napari-pixcell models get cellpose" in weights.fix
+    assert weights.found == "not installed (1.2 GB)"
     assert "slowly" in lines["memory for cellpose"].found or lines["memory for cellpose"].fix
     monkeypatch.setenv("CELLPOSE_LOCAL_MODELS_PATH", str(tmp_path))
     (tmp_path / "cpsam_v2").touch()
@@ -88,6 +96,85 @@ def test_the_exit_code_is_1_if_a_check_fails(capsys, monkeypatch, tmp_path: Path
     lines = json.loads(capsys.readouterr().out)["lines"]
     (bad,) = [line for line in lines if line["grade"] == "FAIL"]
     assert bad["topic"] == "cache folder" and "PIXCELL_CACHE_DIR" in bad["fix"]
+
+
+@pytest.mark.parametrize(
+    ("installed", "named", "grade", "found", "fix"),
+    [
+        (["PyQt6"], "", "PASS", "PyQt6", ""),
+        (["PyQt6", "PySide6"], "", "WARN", "PyQt6 and PySide6, and no QT_API", "set QT_API=pyqt6"),
+        (["PyQt6", "PySide6"], "pyside6", "PASS", "PySide6", ""),
+        (["PyQt6"], "pyside2", "FAIL", "QT_API=pyside2, which is not installed", "or unset it"),
+        ([], "", "FAIL", "no binding", "pip install"),
+    ],
+)
+def test_the_binding_of_qt_is_checked(
+    installed, named, grade, found, fix, tmp_path: Path, monkeypatch
+) -> None:
+    for name in installed:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").touch()
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    for name in doctor.BINDINGS:
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.setenv("QT_API", named)
+    (line,) = doctor._qt()
+    assert line.grade == grade and found in line.found and fix in line.fix
+
+
+def test_a_missing_openslide_is_explained(monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "openslide", None)
+    (line,) = doctor._openslide()
+    assert line.grade == "FAIL" and "pip install openslide-python openslide-bin" in line.fix
+
+
+def test_each_broken_family_of_the_users_has_a_line() -> None:
+    families_folder().mkdir(parents=True)
+    (families_folder() / "good.toml").write_text('base = "demo"\n')
+    (families_folder() / "bad.toml").write_text("base = 5\n")
+    (families_folder() / "torn.toml").write_bytes(b"\xff = [")
+    first, *others = diagnosis.own_families()
+    assert first.grade == "PASS" and first.found == "1 of 3 can be used"
+    assert [line.topic for line in others] == ["own family bad", "own family torn"]
+    assert all(line.grade == "WARN" and line.topic[11:] in line.fix for line in others)
+
+
+def test_shared_memory_is_measured_and_leftovers_are_removed(monkeypatch, tmp_path: Path) -> None:
+    def no_memory(size: int) -> int:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    (line,) = diagnosis.shared_memory()
+    assert line.grade == "PASS" and line.found.endswith(" free")
+    monkeypatch.setattr("napari_pixcell.worker.blocks._in_memory", no_memory)
+    monkeypatch.setattr(diagnosis, "ENOUGH_SHARED", 1000)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    (tmp_path / "napari-pixcell-4194999-abc.block").touch()
+    (line,) = diagnosis.shared_memory()
+    assert line.grade == "PASS" and line.found.startswith(f"files in {tmp_path}, ")
+    assert line.found.endswith("1 leftover block was removed") and not any(tmp_path.iterdir())
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "none"))
+    (line,) = diagnosis.shared_memory()
+    assert line.grade == "FAIL" and "cannot be reserved (No such file" in line.found
+    assert "set TMPDIR" in line.fix
+
+
+def test_folders_that_cannot_be_written_are_reported(monkeypatch, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("PIXCELL_DATA_DIR", str(tmp_path / "file" / "data"))
+    monkeypatch.setattr(diagnosis, "log_path", lambda: tmp_path / "file" / "worker.log")
+    lines = {line.topic: line for line in diagnosis.folders()}
+    assert lines["data folder"].grade == "FAIL" and "PIXCELL_DATA_DIR" in lines["data folder"].fix
+    assert lines["log folder"].grade == "WARN" and "log of the worker" in lines["log folder"].fix
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a shell")
+def test_no_code_of_the_current_folder_is_run(monkeypatch, tmp_path: Path) -> None:
+    (tmp_path / "torch.py").write_text("print('hostile')")
+    monkeypatch.chdir(tmp_path)
+    script = "import importlib.util as u; print(u.find_spec('torch').origin)"
+    assert str(tmp_path) not in (doctor._child(script) or str(tmp_path))
+    nested = "import subprocess, sys; print(subprocess.check_output([sys.executable, '-c', {!r}]))"
+    assert str(tmp_path) not in (doctor._child(nested.format(script)) or str(tmp_path))
 
 
 @pytest.mark.usefixtures("quick")

@@ -6,8 +6,11 @@ import hashlib
 import logging
 import os
 import shutil
+import socket
 import subprocess
 import sys
+import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -351,6 +354,69 @@ def test_a_folder_that_cannot_be_written_is_explained(hub, weights) -> None:
     (weights / "StonyBrook-CVLab").write_text("")
     with pytest.raises(PixCellError, match=r"cannot be written .*Choose another folder of weights"):
         download([TRANSFORMER])
+
+
+class RawHub:
+    """A server that answers every request with the same bytes."""
+
+    def __init__(self, answer: bytes) -> None:
+        self.answer, self.socket = answer, socket.create_server(("127.0.0.1", 0))
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self) -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = self.socket.accept()
+                with connection, suppress(OSError):
+                    connection.recv(65_536)
+                    connection.sendall(self.answer)
+
+
+def answer(*headers: str, status: str = "200 OK", body: bytes = b"") -> bytes:
+    lines = "".join(f"{header}\r\n" for header in headers)
+    return f"HTTP/1.1 {status}\r\n{lines}Connection: close\r\n\r\n".encode() + body
+
+
+ETAG, SHA = f'ETag: "{"a" * 40}"', "X-Repo-Commit: " + "c" * 40
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        b"",
+        b"nonsense\r\n\r\n",
+        b"\xff" * 500,
+        answer(ETAG, SHA, "Content-Length: -5"),
+        answer(ETAG, SHA, "Content-Length: many"),
+        answer(ETAG, SHA, "X-Linked-Size: 1e9"),
+        answer(ETAG, SHA, "X-Linked-Size: -1"),
+        answer(ETAG, SHA, f"X-Linked-Size: {'9' * 40}"),
+        answer(ETAG, SHA, f"X-Linked-Size: {'9' * 5000}"),
+        answer(ETAG, "X-Repo-Commit: ../../evil", "Content-Length: 3"),
+        answer('ETag: "../../evil"', SHA, "Content-Length: 3"),
+        answer("Content-Type: text/html", "Content-Length: 6", body=b"<html>"),
+        answer(f"X-Huge: {'x' * 1_000_000}", ETAG, SHA, "Content-Length: 3"),
+        answer(*(f"X-{n}: y" for n in range(5000)), ETAG, SHA, "Content-Length: 3"),
+        answer("Location: /again", status="302 Found"),
+        answer("Location: http://[::1", status="302 Found"),
+        answer("Location: ://", status="307 Temporary Redirect"),
+        answer("Location: file:///etc/passwd", status="302 Found"),
+        answer(status="500 Broken"),
+        answer(status="999 ?"),
+        answer(ETAG, SHA, "Content-Length: 3", body=b"abc"),  # with another hash
+        answer(ETAG, SHA, "Content-Length: 100", body=b"abc"),
+        answer(ETAG, SHA, "Content-Length: 3", "Content-Encoding: gzip", body=b"abc"),
+    ],
+)
+def test_strange_answers_are_explained(given, monkeypatch) -> None:
+    hub = RawHub(given)
+    monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{hub.socket.getsockname()[1]}")
+    monkeypatch.setattr("napari_pixcell.models.hub_file.FIRST_WAIT", 0.001)
+    with pytest.raises(PixCellError) as caught:
+        download([TRANSFORMER])
+    hub.socket.close()
+    assert str(caught.value).endswith(".") and len(str(caught.value)) < 500
+    assert find(TRANSFORMER) is None
 
 
 # ---- offers and licences

@@ -11,12 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from napari_pixcell.cli.main import main
 from napari_pixcell.errors import PixCellError
+from napari_pixcell.files import UMASK
 from napari_pixcell.models import catalogue
 from napari_pixcell.models.catalogue import DEMO, PIXCELL_256, PIXCELL_256_CELLS
 from napari_pixcell.models.hub import download
-from napari_pixcell.models.integrity import family_problems, header_problem
-from napari_pixcell.models.manifest import read_manifest
+from napari_pixcell.models.integrity import family_problems, header_problem, uncompared_files
+from napari_pixcell.models.manifest import add_to_manifest, partial_path, read_manifest
 from napari_pixcell.models.store import find, licence_text, missing, weights_folder
 from napari_pixcell.models.transport import export_family, import_folder, remove
 
@@ -207,7 +209,143 @@ def test_an_export_to_a_folder_that_cannot_be_written_is_explained(hub, tmp_path
         export_family(PIXCELL_256, tmp_path / "file")
 
 
+def test_an_interrupted_import_resumes(exported, weights) -> None:
+    """It was killed after one file, in the middle of another."""
+    files = read_manifest(exported)
+    second = min(name for name in files if not name.startswith(TRANSFORMER.hub_id))
+    (weights / second).parent.mkdir(parents=True)
+    shutil.copy(exported / second, weights / second)
+    add_to_manifest(weights, {second: files[second], WEIGHTS: files[WEIGHTS]})
+    data = (exported / WEIGHTS).read_bytes()
+    (weights / WEIGHTS).parent.mkdir(parents=True, exist_ok=True)
+    partial = partial_path(weights / WEIGHTS, files[WEIGHTS].sha256)
+    partial.write_bytes(data[:150_000])
+    before = partial.stat().st_ino
+    import_folder(exported)
+    assert (weights / WEIGHTS).stat().st_ino == before  # the same file, continued
+    assert (weights / WEIGHTS).read_bytes() == data
+    assert family_problems(PIXCELL_256) == [] and read_manifest(weights) == files
+    remove(PIXCELL_256)
+    assert not any(weights.iterdir())
+
+
+def test_an_interrupt_keeps_what_was_copied(exported, weights) -> None:
+    def interrupt(done: int, total: int, message: str) -> None:
+        if message.startswith("Copying") and done > 300_000:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        import_folder(exported, interrupt)
+    there = [path for path in weights.rglob("*") if path.suffix in (".safetensors", ".bin")]
+    assert there
+    times = [path.stat().st_mtime_ns for path in there]
+    import_folder(exported)
+    assert [path.stat().st_mtime_ns for path in there] == times
+    assert missing(PIXCELL_256) == []
+
+
+def test_a_partial_copy_that_is_damaged_is_copied_again(exported, weights) -> None:
+    entry = read_manifest(exported)[WEIGHTS]
+    partial = partial_path(weights / WEIGHTS, entry.sha256)
+    partial.parent.mkdir(parents=True)
+    partial.write_bytes(b"x" * 1000)
+    with pytest.raises(PixCellError, match=r"arrived damaged.*Import the folder again"):
+        import_folder(exported)
+    import_folder(exported)
+    assert family_problems(PIXCELL_256) == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs permissions")
+@pytest.mark.parametrize("location", ["cache", "folder", "import"])
+def test_weights_can_be_read_by_the_group(hub, request, location, tmp_path) -> None:
+    if location == "cache":
+        download(PIXCELL_256.parts)
+    elif location == "folder":
+        request.getfixturevalue("weights")
+        download(PIXCELL_256.parts)
+    else:
+        export = request.getfixturevalue("exported")
+        for path in export.rglob("*"):
+            if path.is_file():
+                path.chmod(0o600)
+        request.getfixturevalue("weights")
+        import_folder(export)
+    for part in PIXCELL_256.parts:
+        for path in find(part).files.values():
+            assert path.stat().st_mode & 0o777 == 0o666 & ~UMASK
+    folder = weights_folder()
+    if folder is not None:
+        assert (folder / "manifest.json").stat().st_mode & 0o777 == 0o666 & ~UMASK
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"size": -1, "sha256": "0" * 64},
+        {"size": 1 << 60, "sha256": "0" * 64},
+        {"size": 1e400, "sha256": "0" * 64},
+        {"size": "1", "sha256": "0" * 64},
+        {"size": None, "sha256": "0" * 64},
+        {"size": 1},
+        [],
+        None,
+    ],
+)
+def test_an_absurd_entry_of_a_manifest_is_refused(entry, tmp_path) -> None:
+    value = {"format": "napari-pixcell weights 1", "files": {"a/b/c": entry}}
+    (tmp_path / "manifest.json").write_text(json.dumps(value))
+    with pytest.raises(PixCellError, match=r"cannot be read\. Export the family again"):
+        read_manifest(tmp_path)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a pipe")
+def test_a_pipe_in_place_of_a_manifest_is_not_opened(tmp_path) -> None:
+    os.mkfifo(tmp_path / "manifest.json")
+    with pytest.raises(PixCellError, match=r"cannot be read\. Export the family again"):
+        import_folder(tmp_path)
+
+
 # ---- remove
+
+
+@pytest.fixture(params=["links", "copies"])
+def links(request, monkeypatch) -> bool:
+    """Whether the disk of the cache has links."""
+    if request.param == "copies":
+        supported = "huggingface_hub.file_download.are_symlinks_supported"
+        monkeypatch.setattr(supported, lambda *_: False)
+    return request.param == "links"
+
+
+def test_removal_leaves_nothing_in_the_cache(hub, links) -> None:
+    cache = Path(os.environ["HF_HUB_CACHE"])
+    download(PIXCELL_256.parts)
+    assert find(TRANSFORMER).weights.is_symlink() == links
+    remove(PIXCELL_256)
+    left = [path for path in cache.rglob("*") if path.is_file() or path.is_symlink()]
+    assert [path.name for path in left if path.name != "CACHEDIR.TAG"] == []
+    assert not list(cache.glob("models--*"))
+
+
+def test_a_check_compares_hashes_with_and_without_links(hub, links) -> None:
+    download(PIXCELL_256.parts)
+    assert family_problems(PIXCELL_256) == uncompared_files(PIXCELL_256) == []
+    path = find(TRANSFORMER).weights.resolve()
+    data = path.read_bytes()
+    path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    (problem,) = family_problems(PIXCELL_256)
+    assert "is damaged: its hash differs. Remove it and get it again." in problem
+
+
+def test_a_check_names_the_files_whose_hash_is_not_known(hub, weights, capsys) -> None:
+    path = weights / WEIGHTS
+    path.parent.mkdir(parents=True)
+    path.write_bytes(hub.repositories[TRANSFORMER.hub_id][TRANSFORMER.weights])
+    download(PIXCELL_256.parts)
+    assert uncompared_files(PIXCELL_256) == [WEIGHTS]
+    assert main(["models", "check", "pixcell-256"]) == 0
+    text = capsys.readouterr().out
+    assert "those without a known hash were not compared" in text and WEIGHTS in text
 
 
 @pytest.mark.parametrize("location", ["cache", "folder"])
@@ -275,12 +413,21 @@ def test_a_check_reports_damaged_and_missing_files(hub, request, location) -> No
     )
 
 
+def framed(header: bytes) -> bytes:
+    return len(header).to_bytes(8, "little") + header
+
+
 def test_a_damaged_header_is_reported(tmp_path) -> None:
     path = tmp_path / "x.safetensors"
     for data, problem in (
         (b"", "is cut off or not a safetensors file"),
         (b"\xff" * 100, "is cut off or not a safetensors file"),
         ((5).to_bytes(8, "little") + b"{torn", "has a damaged header"),
+        (framed(b'{"a": {"data_offsets": [0, 1e400]}}'), "has a damaged header"),
+        (framed(b'{"a": {"data_offsets": [0]}}'), "has a damaged header"),
+        (framed(b'{"a": 5}'), "has a damaged header"),
+        (framed(b"[1]"), "has a damaged header"),
+        (framed(b"[" * 100_000), "has a damaged header"),
         ((2).to_bytes(8, "little") + b"{}more", "is cut off"),
         ((2).to_bytes(8, "little") + b"{}", ""),
     ):

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from worker_blocks import exists
 
-from napari_pixcell.engine.events import Finished, Progress, Variant
+from napari_pixcell.engine.events import Finished, Variant
 from napari_pixcell.engine.packed import ArraysApart, PackedArray, arrays_apart
 from napari_pixcell.engine.request_values import GenerateRequest, SegmentRequest, request_from_dict
+from napari_pixcell.errors import PixCellError
+from napari_pixcell.worker.blocks import PREFIX, SharedBlock, remove_leftovers
 from napari_pixcell.worker.client import SubmittedRequest, WorkerClient
-from napari_pixcell.worker.protocol import INLINE, SharedBlock, pack_request, read_arrays
+from napari_pixcell.worker.protocol import INLINE, pack_request, read_arrays
 
 SIDE = 1024
 
@@ -40,26 +43,9 @@ def large_request(**changes: object) -> GenerateRequest:
     return GenerateRequest("demo", **(given | changes))  # type: ignore[arg-type]
 
 
-def exists(name: str) -> bool:
-    try:
-        SharedBlock(1, name).close()
-    except FileNotFoundError:
-        return False
-    return True
-
-
 def names(job: SubmittedRequest) -> list[str]:
     assert job._inputs is not None
     return [job.block.name, job._inputs.name]
-
-
-@pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WorkerClient]:
-    client, folder = WorkerClient(), tmp_path_factory.mktemp("log")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("napari_pixcell.worker.client.log_path", lambda: folder / "worker.log")
-        yield client
-    client.close()
 
 
 def test_pixels_are_the_same_on_both_sides(client: WorkerClient) -> None:
@@ -107,47 +93,122 @@ def test_without_shared_memory_a_request_travels_as_text(monkeypatch: pytest.Mon
     assert request_from_dict(value) == request
 
 
-@pytest.mark.parametrize("end", ["kill", "restart", "close"])
-def test_a_worker_that_ends_leaves_no_memory(client: WorkerClient, end: str) -> None:
-    job = client.submit(large_request(strength=1.0, steps=500))
-    waiting = client.submit(large_request())
-    segments = names(job) + names(waiting)
-    assert all(map(exists, segments[:1] + segments[2:]))
-    if end == "kill":
-        for event in job.events():
-            if isinstance(event, Progress) and client.process_id is not None:
-                os.kill(client.process_id, signal.SIGKILL)
-        list(waiting.events())
-    else:
-        getattr(client, end)()
+@pytest.mark.parametrize(
+    ("offset", "shape", "dtype"),
+    [
+        (0, (101,), "uint8"),
+        (50, (60,), "uint8"),
+        (-1, (1,), "uint8"),
+        (0, (2**40, 2**40), "uint8"),
+        (0, (-1,), "uint8"),
+        (0, (1,), "O"),
+        (0, (1,), "O,O"),
+        (0, (1,), []),
+        (0, (1,), "U5"),
+    ],
+)
+def test_a_block_shows_only_numbers_that_lie_in_it(offset, shape, dtype) -> None:
+    block = SharedBlock(100)
+    with pytest.raises(ValueError, match=r"too large|no array of|not a list of whole numbers"):
+        block.view(offset, shape, dtype)
+    held = block.view(0, (100,), "uint8")
+    block.close()  # also while an array is in use
+    assert held.sum() == 0
+
+
+def test_freeing_the_memory_leaves_none() -> None:
+    client = WorkerClient()
+    jobs = [client.submit(large_request()) for _ in range(2)]
+    segments = names(jobs[0]) + names(jobs[1])
+    assert all(map(exists, segments))
+    client.restart()
     assert not any(map(exists, segments))
 
 
 CLIENT = """
-import sys
+import sys, tempfile
 from pathlib import Path
 import napari_pixcell.worker.client as worker
+from napari_pixcell.worker import blocks
 from test_shared_memory import large_request, names
-worker.log_path = lambda: Path(sys.argv[1])
+worker.log_path = lambda: Path(sys.argv[1]) / "worker.log"
+if sys.argv[2] == "file":
+    def forbidden(size):
+        raise PermissionError
+    blocks._in_memory = forbidden
+    tempfile.tempdir = sys.argv[1]
 job = worker.WorkerClient().submit(large_request(strength=1.0, steps=500))
 print(*names(job), flush=True)
 list(job.events())
 """
 
 
-def test_a_killed_client_leaves_no_memory(tmp_path: Path) -> None:
+@pytest.mark.skipif(sys.platform != "linux", reason="kills a group of processes")
+@pytest.mark.parametrize("kind", ["memory", "file"])
+def test_a_killed_group_of_processes_leaves_no_memory(tmp_path: Path, kind: str) -> None:
     path = os.pathsep.join([str(Path(__file__).parent), *sys.path])
     process = subprocess.Popen(
-        [sys.executable, "-c", CLIENT, str(tmp_path / "worker.log")],
+        [sys.executable, "-c", CLIENT, str(tmp_path), kind],
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
         env=os.environ | {"PYTHONPATH": path},
         text=True,
+        start_new_session=True,
     )
-    assert process.stdout is not None and process.stderr is not None
+    assert process.stdout is not None
     segments = process.stdout.readline().split()
-    assert len(segments) == 2
-    process.kill()
-    # The pipe closes when the resource tracker, which removes the memory, has ended.
+    assert len(segments) == 2 and all(map(exists, segments))
+    os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
+    if kind == "file":  # the next worker or the doctor removes them
+        assert [Path(name).parent for name in segments] == [tmp_path] * 2
+        assert Path(segments[0]).stat().st_mode & 0o777 == 0o600
+        assert remove_leftovers(tmp_path) == 2
     assert not any(map(exists, segments))
+
+
+def test_blocks_of_running_processes_and_other_files_are_kept(tmp_path: Path) -> None:
+    kept = [
+        f"{PREFIX}{os.getpid()}-abc.block",
+        f"{PREFIX}x-abc.block",
+        f"{PREFIX}{'9' * 50}-abc.block",
+        "mine.block",
+    ]
+    for name in kept:
+        (tmp_path / name).touch()
+    assert remove_leftovers(tmp_path) == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(kept)
+
+
+@pytest.fixture
+def no_memory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A machine on which blocks must be files of the returned folder."""
+
+    def forbidden(size: int) -> int:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr("napari_pixcell.worker.blocks._in_memory", forbidden)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    return tmp_path
+
+
+def test_without_memory_blocks_are_files(no_memory: Path) -> None:
+    _, block, _ = pack_request(large_request())
+    assert block is not None and Path(block.name).parent == no_memory
+    arrays = read_arrays(json.loads(json.dumps(block.message)))
+    block.close()
+    assert arrays == [large_request().layout, large_request().start]
+    assert not any(no_memory.iterdir())
+
+
+def test_a_full_disk_is_explained_and_nothing_is_left(
+    no_memory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.posix_fallocate", full, raising=False)
+    value, block, _ = pack_request(large_request())
+    assert block is None and request_from_dict(value) == large_request()  # as text
+    with pytest.raises(PixCellError, match=r"No space left on device\)\. Free some space in"):
+        WorkerClient().submit(large_request())
+    assert not any(no_memory.iterdir())

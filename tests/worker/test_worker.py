@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tiny_cellpose import discs
+from worker_blocks import exists
 
 from napari_pixcell.cells.methods import SegmentMethod
 from napari_pixcell.engine.events import (
@@ -31,28 +32,6 @@ from napari_pixcell.models.store import encoder_identity
 from napari_pixcell.preferences import set_idle_minutes
 from napari_pixcell.slides.stored_picture import StoredPicture
 from napari_pixcell.worker.client import WorkerClient
-
-
-@pytest.fixture(scope="module")
-def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A log that has grown long."""
-    log = tmp_path_factory.mktemp("log") / "worker.log"
-    log.write_text("x" * 2_000_000)
-    return log
-
-
-@pytest.fixture(scope="module")
-def client(log: Path) -> Iterator[WorkerClient]:
-    """One for all tests: each start of a process costs seconds."""
-    client = WorkerClient()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("napari_pixcell.worker.client.log_path", lambda: log)
-        # Whichever test comes first: its process runs already, and must be the same afterwards.
-        pixels = PackedArray.pack(np.full((64, 64, 3), 255, np.uint8))
-        list(client.submit(SegmentRequest(pixels, 0.5)).events())
-        assert client.process_id is not None
-        yield client
-    client.close()
 
 
 def style() -> PackedArray:
@@ -82,6 +61,39 @@ def test_a_long_log_is_rotated_when_a_worker_starts(client: WorkerClient, log: P
     assert list(client.submit(GenerateRequest("demo", count=1, steps=1)).events())
     assert log.stat().st_size < 1_000_000
     assert log.with_name("worker.old.log").stat().st_size == 2_000_000
+
+
+def test_code_in_the_current_folder_is_not_run(client: WorkerClient, log: Path) -> None:
+    assert client.process_id is not None  # its folder has a torch.py
+    assert not (log.parent / "executed").exists()
+
+
+def test_unreadable_messages_do_not_stop_a_worker(client: WorkerClient) -> None:
+    process, pid = client._process, client.process_id
+    assert process is not None
+    request = EmbedRequest("demo", PackedArray.pack(np.zeros((3, 3, 3), np.uint8)))
+    job = client.submit(request)
+    run = {"op": "run", "job": 10**6, "request": {}, "previews": True, "inputs": None}
+    block = {"block": job.block.name, "slot_bytes": 1}
+    for message in (
+        {},
+        {"op": "run"},
+        {"op": "cancel", "job": "x"},
+        {"op": "free", "job": 1, "slot": None},
+        {"op": "free", "job": 1, "slot": 99},
+        {"op": "?", "job": 1},
+        run | {"block": "/none", "slot_bytes": 5},
+        run | {"block": 5, "slot_bytes": "x"},
+        run | block,
+        run | block | {"inputs": {"block": job.block.name, "arrays": [["O", [10**9], 5]]}},
+        [1],
+        5,
+    ):
+        process.send(message)  # type: ignore[arg-type]
+    list(job.events())
+    (failure,) = client.submit(request).events()
+    assert isinstance(failure, Failure) and "256 × 256" in failure.message
+    assert client.process_id == pid
 
 
 def test_an_embedding_arrives_with_the_identity_of_its_encoder(client: WorkerClient) -> None:
@@ -177,7 +189,7 @@ def test_an_invalid_request_is_reported_and_the_worker_survives(client: WorkerCl
 def test_a_killed_worker_is_reported_once_and_replaced(client: WorkerClient) -> None:
     job = client.submit(GenerateRequest("demo", style(), count=50, steps=20))
     queued = client.submit(GenerateRequest("demo", style(), count=1, steps=1))
-    failures = []
+    blocks, failures = [job.block.name, queued.block.name], []
     for event in job.events():
         if isinstance(event, Progress) and event.done == 2:
             assert client.process_id is not None
@@ -190,6 +202,7 @@ def test_a_killed_worker_is_reported_once_and_replaced(client: WorkerClient) -> 
         "Generate again"
     )
     assert isinstance(list(queued.events())[-1], Failure)
+    assert not any(map(exists, blocks))
     after = client.submit(GenerateRequest("demo", style(), count=1, steps=1)).events()
     assert any(isinstance(e, Variant) for e in after)
 
@@ -201,7 +214,7 @@ def test_freeing_the_memory_ends_the_process(client: WorkerClient) -> None:
         pass
     pid = client.process_id
     client.restart()
-    assert client.process_id is None
+    assert client.process_id is None and not exists(job.block.name)
     assert any(isinstance(e, Failure) and "The memory was freed" in e.message for e in events)
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)

@@ -8,15 +8,14 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from napari_pixcell.cli import options as cli
-from napari_pixcell.folders import cache_folder, config_folder
+from napari_pixcell.cli.diagnosis import Diagnoses, Diagnosis, folders, own_families, shared_memory
+from napari_pixcell.folders import cache_folder
 from napari_pixcell.models.catalogue import BUILT_IN, CELLPOSE
 from napari_pixcell.models.families import families, weight_sets
 from napari_pixcell.models.memory import Machine, this_machine, verdict
@@ -54,33 +53,6 @@ import os; os._exit(0)
 """
 
 
-@dataclass(frozen=True)
-class Diagnosis:
-    """One finding."""
-
-    topic: str
-    found: str
-    fix: str = ""  # what to do; empty if all is well
-    failed: bool = False  # the studio does not work without the fix
-
-    @property
-    def grade(self) -> Literal["PASS", "WARN", "FAIL"]:
-        """``PASS``, ``WARN`` (something does less than it could) or ``FAIL``."""
-        if self.failed:
-            return "FAIL"
-        return "WARN" if self.fix else "PASS"
-
-    def __str__(self) -> str:
-        return f"{self.grade}  {self.topic}: {self.found}" + (f" → {self.fix}" if self.fix else "")
-
-    def to_dict(self) -> dict[str, str]:
-        """Convert to a JSON value."""
-        return {"grade": self.grade, "topic": self.topic, "found": self.found, "fix": self.fix}
-
-
-Diagnoses = Iterator[Diagnosis]
-
-
 @cli.command("doctor", cli.flag("--online", "also check access to gated models on the hub"))
 def doctor(options: cli.Options) -> cli.Result:
     """Check what works on this machine, and show how to fix the rest."""
@@ -107,13 +79,15 @@ def examine(online: bool = False) -> Diagnoses:
         ("torch", lambda: _torch(device)),
         ("compilation", _compilation),
         ("memory", lambda: _memory(device)),
+        ("shared memory", shared_memory),
         ("models", _models),
+        ("own families", own_families),
         ("weights", _weights),
         ("Cellpose", _cellpose),
         ("hub", lambda: _hub(online)),
         ("OpenSlide", _openslide),
         ("disk", _disk),
-        ("folders", _folders),
+        ("folders", folders),
     )
     for topic, check in checks:
         try:
@@ -136,13 +110,19 @@ def _napari() -> Diagnoses:
 
 def _qt() -> Diagnoses:
     bindings = [name for name in BINDINGS if importlib.util.find_spec(name)]
+    named = os.environ.get("QT_API", "")
+    chosen = [name for name in bindings if name.lower() == named.lower()]
     if not bindings:
         yield Diagnosis("Qt", "no binding", 'pip install "napari-pixcell[all]"', failed=True)
-    elif len(bindings) > 1 and not os.environ.get("QT_API"):
+    elif named and not chosen:
+        fix = f"set QT_API={bindings[0].lower()}, or unset it"
+        yield Diagnosis("Qt", f"QT_API={named}, which is not installed", fix, failed=True)
+    elif len(bindings) > 1 and not named:
         fix = f"set QT_API={bindings[0].lower()}, or uninstall the others"
-        yield Diagnosis("Qt", " and ".join(bindings), fix)
+        yield Diagnosis("Qt", f"{' and '.join(bindings)}, and no QT_API", fix)
     else:
-        yield Diagnosis("Qt", f"{bindings[0]} {_version_of(bindings[0])}")
+        name = (chosen or bindings)[0]
+        yield Diagnosis("Qt", f"{name} {_version_of(name)}")
 
 
 def _opengl() -> Diagnoses:
@@ -216,38 +196,42 @@ def _memory(device: dict[str, Any]) -> Diagnoses:
 
 
 def _models() -> Diagnoses:
-    for name, family in families().items():
-        left, parts = len(missing(family)), len(family.parts)
+    """Iterate over the families, with one line for all that is missing of one."""
+    for name, family in {**families(), CELLPOSE.name: CELLPOSE}.items():
+        left = missing(family)
         found, fix = "installed", ""
         if left:
-            found = f"{parts - left} of {parts} parts are installed"
+            here = len(family.parts) - len(left)
+            parts = f"{here} of {len(family.parts)} parts are installed"
+            size = file_size(sum(part.bytes for part in left))
+            found = f"{parts}, {size} are missing" if here else f"not installed ({size})"
             fix = f"napari-pixcell models get {name}"
+        own = next((part for part in left if not part.hub_id and part.folder), None)
         if left and family.bundled:
             fix = "reinstall napari-pixcell"
+        elif own is not None and own.folder is not None:
+            fix = f"put the {own.kind} back into {own.folder.name}"
         yield Diagnosis(f"model {name}", found, fix, failed=bool(left) and family.bundled)
 
 
 def _weights() -> Diagnoses:
-    """Iterate over the published files, each once even if several families use it."""
+    """Iterate over the installed files, each once even if several families use it."""
     parts = {
-        f"{part.hub_id}/{part.weights}": (part, weights.name)
-        for weights in reversed(weight_sets().values())
+        f"{part.hub_id}/{part.weights}": part
+        for weights in weight_sets().values()
         for part in weights.parts
         if part.hub_id and part.kind != "scheduler"
     }
-    folders = {
+    places = {
         "own": "your own file",
         "folder": "in your folder of weights",
         "cellpose": "in Cellpose's own folder",
         "cache": "in the hub's cache",
     }
-    for topic, (part, name) in sorted(parts.items()):
+    for topic, part in sorted(parts.items()):
         file = find(part)
-        if file is None:
-            found = f"not installed ({part.bytes / 1e6:,.0f} MB)"
-            yield Diagnosis(topic, found, f"napari-pixcell models get {name}")
-        else:
-            yield Diagnosis(topic, folders[file.where])
+        if file is not None:
+            yield Diagnosis(topic, places[file.where])
 
 
 def _cellpose() -> Diagnoses:
@@ -281,8 +265,12 @@ def _hub(online: bool) -> Diagnoses:
 
 
 def _openslide() -> Diagnoses:
-    import openslide
-
+    try:
+        import openslide
+    except (ImportError, OSError):
+        fix = "pip install openslide-python openslide-bin; most slides cannot be opened without it"
+        yield Diagnosis("OpenSlide", "it cannot be imported", fix, failed=True)
+        return
     from napari_pixcell.slides.samples import SAMPLE_SLIDE
 
     # OpenSlide itself: the studio may read this file with another library.
@@ -298,37 +286,29 @@ def _disk() -> Diagnoses:
         ("disk for weights", Path(constants.HF_HUB_CACHE), ENOUGH_DISK, "HF_HOME"),
         ("disk for stored styles", cache_folder(), ENOUGH_CACHE, "PIXCELL_CACHE_DIR"),
     ):
-        while not folder.exists():
+        while not folder.exists() and folder != folder.parent:
             folder = folder.parent
         free = shutil.disk_usage(folder).free
         fix = f"free some space, or set {variable} to a folder on a larger disk"
         yield Diagnosis(topic, f"{file_size(free)} free", fix if free < enough else "")
 
 
-def _folders() -> Diagnoses:
-    for topic, folder, variable in (
-        ("settings folder", config_folder(), "PIXCELL_CONFIG_DIR"),
-        ("cache folder", cache_folder(), "PIXCELL_CACHE_DIR"),
-    ):
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=folder):
-                pass
-        except OSError as error:
-            fix = f"make it writable, or set {variable} to another folder"
-            yield Diagnosis(topic, f"not writable ({error.strerror})", fix, failed=True)
-        else:
-            yield Diagnosis(topic, "writable")
-
-
 def _child(code: str) -> str | None:
     """Run code in a process of its own and return its last line; None if it fails."""
-    return _output_of([sys.executable, "-c", code])
+    return _output_of([sys.executable, "-P", "-c", code])
 
 
 def _output_of(command: list[str]) -> str | None:
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S)
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=PATIENCE_S,
+            # No code in the current folder is run, also not by processes of the process.
+            env=os.environ | {"PYTHONSAFEPATH": "1", "PYTHONIOENCODING": "utf-8"},
+        )
     except (OSError, subprocess.TimeoutExpired):
         return None
     lines = done.stdout.strip().splitlines()

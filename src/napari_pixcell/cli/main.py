@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from napari_pixcell import __version__
 from napari_pixcell.cli import (
@@ -26,6 +28,7 @@ from napari_pixcell.cli import (
     train_stain,
 )
 from napari_pixcell.cli.options import EXIT_CODE, Command, Run
+from napari_pixcell.cli.output import flush_output, output_failed, prepare_output
 from napari_pixcell.errors import PixCellError
 
 log = logging.getLogger("napari_pixcell")
@@ -48,20 +51,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0; 1 if the command failed, after a message; 130 if it was interrupted.
+        0; 1 if the command failed, after a message, or nobody reads its output; 130 if it was
+        interrupted.
     """
+    prepare_output()
+    try:
+        try:
+            return _run(arguments)
+        finally:
+            flush_output()
+    except OSError as error:
+        return output_failed(error)
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.DEBUG if options.debug else logging.WARNING)
     run: Run = options.command
     try:
         result = run(options)
     except PixCellError as error:
-        log.debug("the command failed", exc_info=True)
-        if options.json:
-            print(json.dumps({"error": str(error)}))
-        else:
-            print(error, file=sys.stderr)
-        return 1
+        return _fail(str(error), options.json)
+    except OSError as error:
+        if error.filename is None:  # of the output, which cannot take a message either
+            raise
+        name = Path(os.fsdecode(error.filename)).name
+        text = f"“{name}” cannot be read or written: {error.strerror}. Check it and try again."
+        return _fail(text, options.json)
     except KeyboardInterrupt:
         print("Cancelled.", file=sys.stderr)
         return 130
@@ -72,6 +88,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for key, value in result.items():
             print(f"{key}: {', '.join(map(str, value)) if isinstance(value, list) else value}")
     return code
+
+
+def _fail(text: str, as_json: bool) -> int:
+    log.debug("the command failed", exc_info=True)
+    if as_json:
+        print(json.dumps({"error": text}))
+    else:
+        print(text, file=sys.stderr)
+    return 1
 
 
 def _parser() -> argparse.ArgumentParser:

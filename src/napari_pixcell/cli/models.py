@@ -10,7 +10,7 @@ from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import WeightSet
 from napari_pixcell.models.families import get_weight_set, weight_sets
 from napari_pixcell.models.hub import download, offer
-from napari_pixcell.models.integrity import family_problems
+from napari_pixcell.models.integrity import family_problems, uncompared_files
 from napari_pixcell.models.store import locations, missing
 from napari_pixcell.models.transport import export_family, import_folder, remove
 from napari_pixcell.words import file_size
@@ -68,10 +68,14 @@ def get(options: cli.Options) -> cli.Result:
 
 
 def _ask(family: WeightSet, quiet: bool) -> None:
-    if quiet or not sys.stdin.isatty():
+    if quiet or sys.stdin is None or not sys.stdin.isatty():
         raise PixCellError(f"{offer(family)} Add --yes to accept.")
     print(offer(family))
-    if input("Get it? [y/N] ").strip().lower() not in ("y", "yes"):
+    try:
+        answer = input("Get it? [y/N] ")
+    except EOFError:
+        answer = ""
+    if answer.strip().lower() not in ("y", "yes"):
         raise PixCellError("Nothing was downloaded.")
 
 
@@ -82,6 +86,10 @@ def check(options: cli.Options) -> cli.Result:
     problems = family_problems(family)
     if problems:
         raise PixCellError("\n".join(problems))
+    left = uncompared_files(family)
+    if left:
+        found = "all files are complete; those without a known hash were not compared"
+        return {"family": family.name, "check": found, "not compared": left}
     return {"family": family.name, "check": "all files are complete and unchanged"}
 
 

@@ -49,7 +49,7 @@ class ProgressLine:
     """
 
     def __init__(self, quiet: bool = False, interval: float | None = None) -> None:
-        self._terminal = sys.stderr.isatty()
+        self._terminal = sys.stderr is not None and sys.stderr.isatty()
         self._quiet = quiet or not (self._terminal or interval)
         self._interval = REFRESH if self._terminal else interval or 0.0
         self._last = 0.0
@@ -71,20 +71,26 @@ class ProgressLine:
     def note(self, text: str) -> None:
         """Print a message that stays."""
         self.end()
-        print(text, file=sys.stderr)
+        self._print(f"{text}\n")
 
     def end(self) -> None:
         """Show the last text, and leave its line."""
         if self._pending and not self._quiet:
             self._write()
         if self._open:
-            print(file=sys.stderr)
+            self._print("\n")
         self._pending, self._open = "", False
 
     def _write(self) -> None:
         line = f"\r\033[K{self._pending}" if self._terminal else f"{self._pending}\n"
-        print(line, end="", file=sys.stderr, flush=True)
+        self._print(line)
         self._last, self._pending, self._open = time.monotonic(), "", self._terminal
+
+    def _print(self, text: str) -> None:
+        try:
+            print(text, end="", file=sys.stderr, flush=True)
+        except OSError:  # nobody reads it any more; the work continues
+            self._quiet = True
 
 
 def run(request: Request, on_variant: Callable[[Variant], None] | None = None) -> list[Event]:

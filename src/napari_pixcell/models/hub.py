@@ -24,7 +24,12 @@ from napari_pixcell.models.hub_file import (
     endpoint,
     offline,
 )
-from napari_pixcell.models.manifest import ManifestEntry, add_to_manifest, read_manifest
+from napari_pixcell.models.manifest import (
+    ManifestEntry,
+    add_to_manifest,
+    partial_path,
+    read_manifest,
+)
 from napari_pixcell.models.store import (
     LICENCE_FILES,
     cache_repository,
@@ -139,7 +144,7 @@ class _Step:
 
     @property
     def partial(self) -> Path:
-        return self.final.with_name(f".{self.final.name[:80]}.{self.file.etag[:12]}.part")
+        return partial_path(self.final, self.file.etag)
 
     @property
     def complete(self) -> bool:
@@ -193,10 +198,8 @@ class _Job:
         except PixCellError as error:
             self.error = error
         except Exception as error:
-            try:
-                raise PixCellError(hub_error_message(error, part)) from error
-            except Exception as explained:  # or the error itself, if it is a bug
-                self.error = explained
+            self.error = PixCellError(hub_error_message(error, part))
+            self.error.__cause__ = error
 
     def _plan(self, part: Part, before: dict[str, _Step]) -> list[_Step]:
         from huggingface_hub.errors import EntryNotFoundError
@@ -248,10 +251,8 @@ class _Job:
         if step.folder is None:
             _link_in_cache(step)
         elif ours:
-            file = step.file
-            sha256 = file.etag if len(file.etag) == 64 else sha256_of(step.final)
-            entry = ManifestEntry(file.size, sha256)
-            add_to_manifest(step.folder, {f"{file.hub_id}/{file.name}": entry})
+            name = f"{step.file.hub_id}/{step.file.name}"
+            add_to_manifest(step.folder, {name: _entry(step, step.final)})
 
     def _advance(self, count: int) -> None:
         self.done += count
@@ -281,6 +282,14 @@ def _link_in_cache(step: _Step) -> None:
     path = Path(hf_hub_download(hub_id, name, revision=revision, endpoint=endpoint()))
     if not path.is_symlink():  # no links on this disk: the client made a copy
         step.final.unlink(missing_ok=True)
+        # Elsewhere a link is named after the hash of its file. Here only this says what it is.
+        top = cache_repository(hub_id)
+        add_to_manifest(top, {path.relative_to(top).as_posix(): _entry(step, path)})
+
+
+def _entry(step: _Step, path: Path) -> ManifestEntry:
+    etag = step.file.etag
+    return ManifestEntry(step.file.size, etag if len(etag) == 64 else sha256_of(path))
 
 
 def _check_disk(steps: list[_Step]) -> None:

@@ -5,6 +5,7 @@ They are made from the kind of error and the name of the repository, so they nev
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from napari_pixcell.files import is_disk_full
@@ -13,18 +14,14 @@ from napari_pixcell.models.catalogue import Part
 if TYPE_CHECKING:
     from huggingface_hub.errors import HfHubHTTPError
 
+log = logging.getLogger(__name__)
+
 TOKENS_PAGE = "https://huggingface.co/settings/tokens"
 IMPORT_INSTEAD = "or import the files from another machine with “napari-pixcell models import”"
 
 
 def hub_error_message(error: Exception, part: Part) -> str:
-    """Return the message for an error of the hub's client or of the disk.
-
-    Raises
-    ------
-    Exception
-        The error itself if it is of any other kind: then it is a bug.
-    """
+    """Return the message for an error of the hub's client or of the disk."""
     from huggingface_hub import errors, get_token
 
     hub_id = part.hub_id
@@ -47,7 +44,12 @@ def hub_error_message(error: Exception, part: Part) -> str:
             f"The files of {hub_id} cannot be written ({error.strerror or 'no reason given'}). "
             "Choose another folder of weights."
         )
-    raise error
+    # Whatever the client raises at an answer that it does not understand.
+    log.error("unexpected error of the hub's client", exc_info=error)
+    return (
+        f"The answer to the download of {hub_id} is not that of a hub ({type(error).__name__}). "
+        f"Check HF_ENDPOINT and the proxy, {IMPORT_INSTEAD}."
+    )
 
 
 def offline_message(part: Part) -> str:

@@ -19,6 +19,7 @@ from typing import BinaryIO
 
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import Part
+from napari_pixcell.models.manifest import LARGEST
 
 log = logging.getLogger(__name__)
 
@@ -96,7 +97,12 @@ def describe(part: Part, name: str, revision: str | None = None) -> RemoteFile:
     answer = get_hf_file_metadata(url, timeout=TIMEOUT, endpoint=address)
     etag, commit = answer.etag or "", answer.commit_hash or ""
     # The etag becomes part of a file name, so it must be a hash and nothing else.
-    if not re.fullmatch("[0-9a-f]{40}|[0-9a-f]{64}", etag) or answer.size is None:
+    if (
+        not re.fullmatch("[0-9a-f]{40}|[0-9a-f]{64}", etag)
+        or not re.fullmatch("([0-9a-f]{40})?", commit)
+        or answer.size is None
+        or not 0 <= answer.size <= LARGEST
+    ):
         raise PixCellError(
             "The address in HF_ENDPOINT, or a proxy in between, does not answer as the hub does. "
             "Correct it, or ask your network administrator."
@@ -187,7 +193,8 @@ class _PartialFile:
                 self.target.truncate(0)
                 self.advance(-self.size)
                 self.size, self.digest = 0, self.file.new_hash()
-            for chunk in response.iter_bytes():
+            # Not decompressed: a small answer could become very large.
+            for chunk in response.iter_raw():
                 if self.stop.is_set():
                     raise DownloadStopped
                 self.target.write(chunk)

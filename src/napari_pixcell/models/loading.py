@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.models.build import build_network, read_config
+from napari_pixcell.models.build import build_network, read_config, read_preview
 from napari_pixcell.models.catalogue import DEMO_FOLDER, Family, Kind, Part, WeightSet
 from napari_pixcell.models.lora import attach_lora, detach_lora, open_adapter
 from napari_pixcell.models.store import InstalledPart, find, require
@@ -146,8 +146,7 @@ def load_family(
             check()
             weights[kind] = hash_of(path)
     if "preview" in installed:
-        preview = read_config(installed["preview"].weights)
-        weight, bias = torch.tensor(preview["weight"]), torch.tensor(preview["bias"])
+        weight, bias = read_preview(installed["preview"].weights)
     elif shared.preview is not None and "vae" in shared.networks:
         weight, bias = shared.preview
     else:

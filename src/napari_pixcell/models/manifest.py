@@ -7,7 +7,9 @@ deleted.
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,11 +17,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.files import is_disk_full, write_whole
+from napari_pixcell.files import UMASK, is_disk_full, write_whole
+from napari_pixcell.untrusted import LONGEST_NAME, read_json
 
 NAME = "manifest.json"
 FORMAT = "napari-pixcell weights 1"
 CHUNK = 4 << 20
+LARGEST = 1 << 50  # bytes of a file
 
 
 @dataclass(frozen=True)
@@ -40,16 +44,20 @@ def read_manifest(folder: Path) -> dict[str, ManifestEntry]:
     """
     path = folder / NAME
     try:
-        value = json.loads(path.read_text("utf-8"))
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except OSError:
+        pass  # reading it says why
+    try:
+        value = read_json(path)
         if value["format"] != FORMAT:
             raise ValueError(value["format"])
         files = {
-            str(name): ManifestEntry(int(entry["size"]), str(entry["sha256"]))
+            str(name): ManifestEntry(_size(entry["size"]), str(entry["sha256"]))
             for name, entry in value["files"].items()
         }
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (PixCellError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise PixCellError(
             f"The {NAME} in {folder.name} cannot be read. Export the family again."
         ) from error
@@ -93,6 +101,51 @@ def copy_whole(source: Path, target: Path, advance: Callable[[int], None]) -> Ma
     return ManifestEntry(target.stat().st_size, digest)
 
 
+def copy_resumed(
+    source: Path, target: Path, entry: ManifestEntry, advance: Callable[[int], None]
+) -> None:
+    """Copy a file whose hash is known, resuming where an interrupted copy of it stopped.
+
+    ``advance`` is called with the number of bytes of each chunk.
+
+    Raises
+    ------
+    PixCellError
+        If what arrives differs from the entry. It is deleted then.
+    OSError
+        If it cannot be read or written. What was copied is kept.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = partial_path(target, entry.sha256)
+    digest = hashlib.sha256()
+    with partial.open("a+b") as new, source.open("rb") as old:
+        new.seek(0)
+        while chunk := new.read(CHUNK):
+            digest.update(chunk)
+            advance(len(chunk))
+        old.seek(new.tell())
+        while chunk := old.read(CHUNK):
+            new.write(chunk)
+            digest.update(chunk)
+            advance(len(chunk))
+        new.flush()
+        os.fsync(new.fileno())
+        size = new.tell()
+    if (size, digest.hexdigest()) != (entry.size, entry.sha256):
+        partial.unlink()
+        raise PixCellError(
+            f"{source.name} arrived damaged: its size or hash differs from the {NAME}. Import the "
+            "folder again."
+        )
+    partial.chmod(0o666 & ~UMASK)
+    partial.replace(target)
+
+
+def partial_path(target: Path, digest: str) -> Path:
+    """Return the path of an unfinished download or copy of a file with this hash."""
+    return target.with_name(f".{target.name[:80]}.{digest[:12]}.part")
+
+
 @contextmanager
 def explain_disk_errors(folder: Path) -> Iterator[None]:
     """Raise the disk errors of a block as a PixCellError with a remedy."""
@@ -118,7 +171,15 @@ def _write(folder: Path, files: Mapping[str, ManifestEntry]) -> None:
 def _inside(folder: Path, name: str) -> bool:
     """Whether a name has the form ``owner/name/path`` and its target, links resolved, is inside."""
     parts = name.split("/")
-    plain = len(parts) >= 3 and all(re.fullmatch(r"[\w.-]+", part) for part in parts)
+    plain = 3 <= len(parts) <= 20 and all(
+        re.fullmatch(r"[\w.-]+", part) and len(part) <= LONGEST_NAME for part in parts
+    )
     if not plain or ".." in parts or "." in parts:
         return False
     return (folder / name).resolve().is_relative_to(folder.resolve())
+
+
+def _size(value: object) -> int:
+    if not isinstance(value, int) or not 0 <= value <= LARGEST:
+        raise ValueError(value)
+    return value

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.files import sha256_of
+from napari_pixcell.files import UNFINISHED, sha256_of
 from napari_pixcell.models.catalogue import Part, WeightSet
 from napari_pixcell.models.families import weight_sets
 from napari_pixcell.models.integrity import entry_problem
@@ -15,12 +15,15 @@ from napari_pixcell.models.manifest import (
     NAME,
     ManifestEntry,
     add_to_manifest,
+    copy_resumed,
     copy_whole,
     explain_disk_errors,
+    partial_path,
     read_manifest,
     remove_from_manifest,
 )
 from napari_pixcell.models.store import (
+    LICENCE_FILES,
     cache_repository,
     kept_adapter,
     licence_files,
@@ -75,15 +78,14 @@ def export_family(
     with explain_disk_errors(directory):
         directory.mkdir(parents=True, exist_ok=True)
         read_manifest(directory)  # raises if damaged, before anything is copied
-        copied = _copy(sources, directory, on_progress)
-        add_to_manifest(directory, copied)
-    return copied
+        return _copy(sources, directory, on_progress)
 
 
 def import_folder(directory: Path, on_progress: OnProgress = _silent) -> Path:
     """Check an exported folder, install its weights, and return the folder that holds them now.
 
     They are copied to the user's folder of weights. Without one, the exported folder becomes it.
+    An import that was interrupted resumes.
 
     Raises
     ------
@@ -114,7 +116,7 @@ def import_folder(directory: Path, on_progress: OnProgress = _silent) -> Path:
                     f"{target.name} already contains a different {name}. Move it away first."
                 )
         sources = {name: directory / name for name in files if name not in own}
-        add_to_manifest(target, _copy(sources, target, on_progress))
+        _copy(sources, target, on_progress, files)
     return target
 
 
@@ -167,22 +169,30 @@ def _refuse_bundled(family: WeightSet, action: str) -> None:
 
 
 def _copy(
-    sources: dict[str, Path], target: Path, on_progress: OnProgress
+    sources: dict[str, Path],
+    target: Path,
+    on_progress: OnProgress,
+    known: dict[str, ManifestEntry] | None = None,
 ) -> dict[str, ManifestEntry]:
-    """Copy the files that are not there yet, after checking the disk for enough space."""
-    there = read_manifest(target)
+    """Copy the files that are not there yet, after checking the disk for enough space.
+
+    Each is in the manifest before it has its name, so that one which a killed copy left behind is
+    neither copied again nor taken for the user's own. ``known`` are the hashes that the files must
+    have; those copies resume within a file.
+    """
+    there, known = read_manifest(target), known or {}
     copied = {
         name: there[name]
-        for name, path in sources.items()
+        for name in sources
         if name in there
         and (target / name).is_file()
-        and (target / name).stat().st_size == there[name].size
-        and not entry_problem(path, there[name])
+        and _is_copied(sources[name], target / name, there[name], known.get(name))
     }
     left = {name: path for name, path in sources.items() if name not in copied}
     needed = sum(path.stat().st_size for path in left.values())
+    partial = sum(_size_of(partial_path(target / n, known[n].sha256)) for n in left if n in known)
     free = shutil.disk_usage(target).free
-    if needed > free:
+    if needed - partial > free:
         raise PixCellError(
             f"The weights need {file_size(needed)}, but only {file_size(free)} are free in "
             f"{target.name}. Free some space, or choose another folder."
@@ -197,13 +207,40 @@ def _copy(
                 on_progress(done, needed, f"Copying {name}")
 
             if not (target / name).exists():
-                new.append(target / name)
-            copied[name] = copy_whole(path, target / name, advance)
-    except BaseException:  # half a family is of no use
-        for path in new:
-            path.unlink(missing_ok=True)
+                new.append(name)
+            if name in known:
+                add_to_manifest(target, {name: known[name]})
+                copy_resumed(path, target / name, known[name], advance)
+                copied[name] = known[name]
+            else:
+                _remove_unfinished_copies(target / name)
+                copied[name] = copy_whole(path, target / name, advance)
+                add_to_manifest(target, {name: copied[name]})
+    except Exception:  # half a family is of no use; what was interrupted is kept and resumed
+        for name in new:
+            (target / name).unlink(missing_ok=True)
+            if name in known:
+                partial_path(target / name, known[name].sha256).unlink(missing_ok=True)
+        remove_from_manifest(target, set(new))
         raise
     return copied
+
+
+def _is_copied(
+    source: Path, copy: Path, entry: ManifestEntry, wanted: ManifestEntry | None
+) -> bool:
+    if wanted is not None:  # the source was checked before
+        return entry == wanted and not entry_problem(copy, entry)
+    return copy.stat().st_size == entry.size and not entry_problem(source, entry)
+
+
+def _size_of(path: Path) -> int:
+    return path.stat().st_size if path.is_file() else 0
+
+
+def _remove_unfinished_copies(path: Path) -> None:
+    for left in path.parent.glob(f".{path.name}.*{UNFINISHED}"):
+        left.unlink(missing_ok=True)
 
 
 def _remove_from_folder(part: Part) -> list[str]:
@@ -212,6 +249,7 @@ def _remove_from_folder(part: Part) -> list[str]:
         return []
     top = folder / part.hub_id
     _remove_unfinished(top)
+    _remove_unfinished_copies(folder / NAME)
     listed = read_manifest(folder)
     gone = [name for name in _names([part]) if name in listed]
     left = [n for n in listed if n.startswith(f"{part.hub_id}/") and n not in gone]
@@ -228,20 +266,46 @@ def _remove_from_folder(part: Part) -> list[str]:
 
 def _remove_from_cache(part: Part) -> list[str]:
     repository = cache_repository(part.hub_id)
-    blobs, snapshots = repository / "blobs", repository / "snapshots"
-    _remove_unfinished(blobs)
-    gone = []
-    for name in part.files:
-        for pointer in snapshots.glob(f"*/{name}"):
-            blob = _linked(pointer)
-            pointer.unlink()
-            kept_adapter(pointer).unlink(missing_ok=True)
-            gone.append(f"{part.hub_id}/{name}")
-            if blob is not None and blob not in {_linked(path) for path in snapshots.rglob("*")}:
-                (blobs / blob).unlink(missing_ok=True)
-    if gone:
-        _remove_empty_folders(snapshots)
-    return gone
+    _remove_unfinished(repository / "blobs")
+    pointers = [
+        (name, path) for name in part.files for path in (repository / "snapshots").glob(f"*/{name}")
+    ]
+    for _, path in pointers:
+        kept_adapter(path).unlink(missing_ok=True)
+    _unlink_in_cache(repository, [path for _, path in pointers])
+    if pointers:
+        _remove_rest(repository)
+    return [f"{part.hub_id}/{name}" for name, _ in pointers]
+
+
+def _unlink_in_cache(repository: Path, pointers: list[Path]) -> None:
+    """Delete files of the cache: the links, and the blobs to which no other link points."""
+    blobs = {_linked(pointer) for pointer in pointers}
+    for pointer in pointers:
+        pointer.unlink()
+    used = {_linked(path) for path in (repository / "snapshots").rglob("*")}
+    for blob in blobs - used:
+        if blob is not None:
+            (repository / "blobs" / blob).unlink(missing_ok=True)
+    names = {pointer.relative_to(repository).as_posix() for pointer in pointers}
+    remove_from_manifest(repository, names)
+
+
+def _remove_rest(repository: Path) -> None:
+    """Delete what a download brings beside weights, with the last weights of a repository."""
+    snapshots = repository / "snapshots"
+    left = [path for path in snapshots.rglob("*") if path.is_symlink() or path.is_file()]
+    if all(path.name in LICENCE_FILES and path.parent.parent == snapshots for path in left):
+        _unlink_in_cache(repository, left)
+        shutil.rmtree(repository.parent / ".locks" / repository.name, ignore_errors=True)
+        if not any(path.is_file() for path in (repository / "blobs").glob("*")):
+            shutil.rmtree(repository / "refs", ignore_errors=True)
+            shutil.rmtree(repository / ".no_exist", ignore_errors=True)
+    if repository.is_dir():
+        inside = sorted((p for p in repository.rglob("*") if p.is_dir()), reverse=True)
+        for folder in [*inside, repository]:
+            if not any(folder.iterdir()):
+                folder.rmdir()
 
 
 def _remove_unfinished(top: Path) -> None:

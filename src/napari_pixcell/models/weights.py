@@ -12,11 +12,12 @@ from pickle import UnpicklingError
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from torch import Tensor, nn
 
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.files import sha256_of
+from napari_pixcell.models.integrity import header_problem
 
 MAX_NAMES = 3  # in a message
 HASH_THREADS = 4
@@ -28,12 +29,22 @@ class _SafeTensors(Mapping[str, Tensor]):
     """Tensors of an open safetensors file, each read when it is accessed."""
 
     def __init__(self, path: Path) -> None:
+        problem = header_problem(path)
+        if problem:
+            raise ValueError(problem)
+        self._path = path
         self._file: Any = safe_open(path, framework="pt", device="cpu")
         self._names = dict.fromkeys(self._file.keys())
 
     def __getitem__(self, name: str) -> Tensor:
-        tensor: Tensor = self._file.get_tensor(name)
+        with self._explained():
+            tensor: Tensor = self._file.get_tensor(name)
         return tensor
+
+    def shape_of(self, name: str) -> tuple[int, ...]:
+        """Return the shape of a tensor without reading it."""
+        with self._explained():
+            return tuple(self._file.get_slice(name).get_shape())
 
     def __contains__(self, name: object) -> bool:
         return name in self._names
@@ -43,6 +54,18 @@ class _SafeTensors(Mapping[str, Tensor]):
 
     def __len__(self) -> int:
         return len(self._names)
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except KeyError:
+            raise
+        except Exception as error:  # such as a type of numbers that torch does not have
+            raise PixCellError(
+                f"The weight file {self._path.name} is damaged ({str(error)[:100]}). Install the "
+                "family again."
+            ) from error
 
 
 def open_tensors(path: Path, remedy: str = PUBLISHED) -> Mapping[str, Tensor]:
@@ -58,23 +81,27 @@ def open_tensors(path: Path, remedy: str = PUBLISHED) -> Mapping[str, Tensor]:
         If the file is missing, damaged, or contains anything but tensors.
     """
     try:
+        if path.exists() and not path.is_file():  # opening a pipe would wait forever
+            raise ValueError("not a file")
         if path.suffix == ".safetensors":
             return _SafeTensors(path)
         zipped = zipfile.is_zipfile(path)
         if zipped:
             _refuse_bomb(path, remedy)
         tensors = torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
+    except PixCellError:
+        raise
     except UnpicklingError as error:
         raise PixCellError(
             f"The weight file {path.name} contains more than tensors and could run code, so it was "
             f"not opened. {remedy}."
         ) from error
-    except (OSError, SafetensorError, RuntimeError, ValueError, EOFError, MemoryError) as error:
+    except Exception as error:  # of whatever class the reader raises
         again = "Install the family again" if remedy == PUBLISHED else remedy
         raise PixCellError(
             f"The weight file {path.name} is missing or damaged. {again}."
         ) from error
-    if not isinstance(tensors, dict) or not all(isinstance(v, Tensor) for v in tensors.values()):
+    if not isinstance(tensors, dict) or not all(map(_is_plain, tensors, tensors.values())):
         raise PixCellError(
             f"The weight file {path.name} contains something other than named tensors. {remedy}."
         )
@@ -139,9 +166,20 @@ def load_weights(
     for key, full in given.items():
         check()
         value = tensors[full]
+        if value.is_floating_point() != own[key].is_floating_point() or value.is_complex():
+            raise PixCellError(
+                f"The tensor {key} of {name} has the wrong type ({value.dtype}). Use the published "
+                "file of this family."
+            )
         if dtype is not None and value.is_floating_point():
             value = value.to(dtype)
-        place_tensor(network, key, value.to(device or "cpu"))
+        value = value.to(device or "cpu")
+        if not _is_finite(value):
+            raise PixCellError(
+                f"The tensor {key} of {name} contains numbers that are not finite. Get the "
+                "weights again."
+            )
+        place_tensor(network, key, value)
 
 
 def replace_weights(
@@ -159,7 +197,7 @@ def replace_weights(
 def shape_of(tensors: Mapping[str, Tensor], name: str) -> tuple[int, ...]:
     """Return the shape of a tensor without reading it."""
     if isinstance(tensors, _SafeTensors):
-        return tuple(tensors._file.get_slice(name).get_shape())
+        return tensors.shape_of(name)
     return tuple(tensors[name].shape)
 
 
@@ -214,6 +252,26 @@ def place_tensor(network: nn.Module, key: str, value: Tensor) -> None:
         module._parameters[leaf] = nn.Parameter(value, requires_grad=False)
     else:
         module._buffers[leaf] = value
+
+
+def _is_plain(name: Any, value: Any) -> bool:
+    """Whether an entry is a named tensor whose numbers are all stored, none of them repeated."""
+    return (
+        isinstance(name, str)
+        and isinstance(value, Tensor)
+        and value.layout == torch.strided
+        and not value.is_quantized
+        and value.device.type == "cpu"
+        and value.numel() * value.element_size() <= value.untyped_storage().nbytes()
+    )
+
+
+def _is_finite(value: Tensor) -> bool:
+    """Whether no number is NaN or infinite. Types of less than 16 bits cannot be summed."""
+    if not value.is_floating_point() or value.element_size() < 2:
+        return True
+    # One pass without a copy: the sum of finite numbers is finite in this precision.
+    return bool(value.sum(dtype=torch.promote_types(value.dtype, torch.float32)).isfinite())
 
 
 def _refuse_bomb(path: Path, remedy: str) -> None:

@@ -18,7 +18,15 @@ from napari_pixcell.engine.packed import ArraysApart, arrays_apart
 from napari_pixcell.engine.request_values import request_from_dict
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.preferences import idle_minutes
-from napari_pixcell.worker.protocol import RECEIVED, ImageBlock, image_of, read_arrays, write_line
+from napari_pixcell.worker.protocol import (
+    HEARD,
+    READY,
+    RECEIVED,
+    ImageBlock,
+    image_of,
+    read_arrays,
+    write_line,
+)
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +37,7 @@ class Worker:
     def __init__(self, commands: IO[bytes], answers: IO[bytes]) -> None:
         self._commands = commands
         self._answers = answers
+        self._writing = threading.Lock()
         self._jobs: queue.Queue[dict[str, Any]] = queue.Queue()
         self._cancelled: set[int] = set()
         self._free: queue.SimpleQueue[tuple[int, int]] = queue.SimpleQueue()
@@ -39,6 +48,7 @@ class Worker:
         from napari_pixcell.engine.engine import Engine  # torch takes seconds to import
 
         engine = Engine()
+        self.send({"event": READY})
         while True:
             minutes = idle_minutes()
             try:
@@ -50,17 +60,27 @@ class Worker:
             self._run(engine, job)
 
     def _listen(self) -> None:
-        for line in self._commands:
+        try:
+            for line in self._commands:
+                self._take(line)
+                self.send({"event": HEARD})
+        finally:
+            # The client is gone, so nobody waits for the running job.
+            os._exit(0)
+
+    def _take(self, line: bytes) -> None:
+        try:
             message = json.loads(line)
+            number = int(message["job"])
             match message["op"]:
                 case "run":
-                    self._jobs.put(message)
+                    self._jobs.put(message | {"job": number})
                 case "cancel":
-                    self._cancelled.add(message["job"])
+                    self._cancelled.add(number)
                 case "free":
-                    self._free.put((message["job"], message["slot"]))
-        # The client is gone, so nobody waits for the running job.
-        os._exit(0)
+                    self._free.put((number, int(message["slot"])))
+        except Exception:  # the next message may be readable
+            log.exception("a message could not be read")
 
     def _run(self, engine: Any, job: dict[str, Any]) -> None:
         number = job["job"]
@@ -68,7 +88,13 @@ class Worker:
         def cancelled() -> bool:
             return number in self._cancelled
 
-        channel = _Channel(self, number, ImageBlock(job["slot_bytes"], job["block"]))
+        try:
+            block = ImageBlock(job["slot_bytes"], job["block"])
+        except Exception as error:
+            log.exception("the block of a job cannot be opened")
+            self.send({"job": number, **summary(Failure(_sentence(error)))})
+            return
+        channel = _Channel(self, number, block)
         try:
             if job["inputs"] is not None:
                 channel.arrays = ArraysApart(read_arrays(job["inputs"]))
@@ -88,7 +114,8 @@ class Worker:
             self._cancelled.discard(number)
 
     def send(self, message: dict[str, Any]) -> None:
-        write_line(self._answers, message)
+        with self._writing:
+            write_line(self._answers, message)
 
     def take_slot(self, job: int, wait: bool, owned: set[int]) -> int | None:
         """Return a slot to write to, or None if none is free and ``wait`` is false."""

@@ -1,7 +1,8 @@
 """The protocol between the napari process and its worker.
 
-Each message is one line of JSON over the worker's stdin and stdout. Arrays travel separately, in
-blocks of shared memory that the client owns, so that a killed worker leaves nothing behind:
+Each message is one line of JSON over the worker's stdin and stdout. The worker confirms each one of
+the client with ``heard`` as soon as it has read it. Arrays travel separately, in blocks of memory
+that both processes share and the client owns, so that a killed worker leaves nothing behind:
 
 - The large arrays of a request lie in an :class:`ArrayBlock`. The worker copies them and confirms
   with ``received``, and the client removes the block. Records of the results refer to these arrays
@@ -14,11 +15,8 @@ blocks of shared memory that the client owns, so that a killed worker leaves not
 
 from __future__ import annotations
 
-import errno
 import json
 import math
-import shutil
-from multiprocessing import resource_tracker, shared_memory
 from pathlib import Path
 from typing import IO, Any
 
@@ -33,6 +31,7 @@ from napari_pixcell.engine.record import Record
 from napari_pixcell.engine.request_values import GenerateRequest, SegmentRequest
 from napari_pixcell.models.families import get_family
 from napari_pixcell.slides.stored_picture import StoredPicture, is_stored
+from napari_pixcell.worker.blocks import SharedBlock
 
 SLOTS = 6
 # Larger images get fewer slots.
@@ -40,7 +39,9 @@ LARGE = 16 * 2**20
 SLOTS_OF_LARGE = 2
 INLINE = 2**16  # bytes; smaller arrays of a request are part of its JSON
 ALIGNMENT = 64  # bytes
-RECEIVED = "received"
+RECEIVED = "received"  # the arrays of a request were copied
+HEARD = "heard"  # a message was read
+READY = "ready"  # the worker has started
 
 
 def write_line(stream: IO[bytes], message: dict[str, Any]) -> None:
@@ -50,57 +51,6 @@ def write_line(stream: IO[bytes], message: dict[str, Any]) -> None:
 
 
 # -- shared memory -------------------------------------------------------------------------
-
-
-class SharedBlock:
-    """A block of shared memory; whoever creates it removes it.
-
-    Parameters
-    ----------
-    size : int
-        In bytes.
-    name : str, optional
-        Of an existing block to attach to; by default a new block is created.
-    """
-
-    def __init__(self, size: int, name: str | None = None) -> None:
-        self._owned = name is None
-        self._memory = shared_memory.SharedMemory(name, create=self._owned, size=max(1, size))
-        if self._owned:
-            _owned_here.add(self.name)
-        elif self.name not in _owned_here:
-            _leave_to_owner(self._memory)
-
-    @property
-    def name(self) -> str:
-        """Name by which another process attaches."""
-        return self._memory.name
-
-    def view(self, offset: int, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
-        return np.ndarray(shape, dtype, self._memory.buf, offset)
-
-    def remove(self) -> None:
-        """Remove the name of an owned block; its memory lasts until all processes close it."""
-        if self._owned:
-            self._owned = False
-            _owned_here.discard(self.name)
-            self._memory.unlink()
-
-    def close(self) -> None:
-        """Detach from the block, and remove it if it is owned."""
-        self.remove()
-        self._memory.close()
-
-
-_owned_here: set[str] = set()  # names
-
-
-def _leave_to_owner(memory: shared_memory.SharedMemory) -> None:
-    # Before Python 3.13 attaching also registers, and this process would remove the block
-    # of the other one when it ends.
-    name = getattr(memory, "_name", None)
-    if name and name.startswith("/"):
-        resource_tracker.unregister(name, "shared_memory")
 
 
 class ArrayBlock(SharedBlock):
@@ -121,7 +71,6 @@ class ArrayBlock(SharedBlock):
         offsets = [0]
         for array in arrays:
             offsets.append(offsets[-1] + math.ceil(array.nbytes / ALIGNMENT) * ALIGNMENT)
-        _check_room(offsets[-1])
         super().__init__(offsets[-1])
         placed = list(zip(arrays, offsets[:-1], strict=True))
         for array, offset in placed:
@@ -130,13 +79,6 @@ class ArrayBlock(SharedBlock):
             "block": self.name,
             "arrays": [[array.dtype, list(array.shape), offset] for array, offset in placed],
         }
-
-
-def _check_room(size: int) -> None:
-    # Linux grants more shared memory than there is, and kills a process that writes to it.
-    folder = Path("/dev/shm")
-    if folder.is_dir() and shutil.disk_usage(folder).free < size:
-        raise OSError(errno.ENOSPC, "not enough shared memory")
 
 
 def read_arrays(message: dict[str, Any]) -> list[PackedArray]:
