@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from napari_pixcell.cells.ihc.deconvolution import looks_like
 from napari_pixcell.cells.methods import LayoutSource, SegmentMethod
 from napari_pixcell.engine.packed import PackedArray
-from napari_pixcell.engine.presets import EXACT, get_preset
+from napari_pixcell.engine.presets import EXACT, PUBLISHED, get_preset
 from napari_pixcell.engine.request_values import GenerateRequest, SegmentRequest, Source
 from napari_pixcell.engine.start_image import FEATHER
 from napari_pixcell.engine.tissue import Tissue
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.models.catalogue import Family
+from napari_pixcell.models.catalogue import STAIN_GUIDANCE, Family
 from napari_pixcell.models.families import segmenter_file, stain_name
 from napari_pixcell.slides.region import Region
 from napari_pixcell.slides.slide import Slide
@@ -47,9 +47,10 @@ class GenerationSettings:
     seed: int = 1234
     count: int = 4
     steps: int = 20
-    guidance: float = 1.5
+    guidance: float = 2.0
     layout_strength: float = 1.0
     layout_until: float = 1.0
+    control_both: bool = False
     preset: str = EXACT.name
 
     @classmethod
@@ -129,6 +130,8 @@ def generate_request(
         layout=_packed(layout),
         size=None if size == tile_size(family) else size,
         source=source or Source(),
+        cell_gap=family.cell_gap,
+        mpp=family.mpp,
         **asdict(settings),
         **(start.fields() if start is not None else {}),
     )
@@ -144,6 +147,7 @@ def stain_request(
     steps: int | None = None,
     layout: PackedArray | NDArray[Any] | bool = False,
     start: StartImage | None = None,
+    published: bool = False,
 ) -> GenerateRequest:
     """Build the request of one virtual stain of a region. Raises like :func:`generate_request`.
 
@@ -156,13 +160,24 @@ def stain_request(
         later.
     start : StartImage, optional
         The H&E, where the stain starts from it.
+    published : bool
+        By the published method: from noise, with the guidance scale of the publication. The flow
+        always takes the published number of Euler steps.
     others
         As in :func:`generate_request`.
     """
-    has_layout = layout is not False
+    settings = GenerationSettings.for_family(
+        family,
+        layout=layout is not False,
+        steps=steps,
+        guidance=STAIN_GUIDANCE if published else None,
+        preset=PUBLISHED.name if published else EXACT.name,
+        seed=seed,
+        count=1,
+    )
     return generate_request(
         family,
-        GenerationSettings.for_family(family, layout=has_layout, seed=seed, count=1, steps=steps),
+        settings,
         size=size,
         embedding=embedding,
         layout=None if isinstance(layout, bool) else layout,

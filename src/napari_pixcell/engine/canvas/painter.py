@@ -18,6 +18,7 @@ from napari_pixcell.engine.canvas.plan import (
     Span,
     Turn,
     WindowRow,
+    bells,
     ramps,
     weights,
     window_styles,
@@ -93,7 +94,9 @@ class CanvasPainter:
         )
         self._first = denoiser.solver.first
         self._turns = canvas.turns(denoiser.solver.steps - self._first)
-        self._bell = weights(canvas.window)
+        # The published method takes the plain mean.
+        flat = np.ones((canvas.window, canvas.window), np.float32)
+        self._bell = flat if canvas.published else weights(canvas.window)
 
     def paint(
         self,
@@ -300,15 +303,17 @@ class CanvasPainter:
         canvas, store = self.canvas, self.store
         rows, columns = canvas.decoding(side, OVERLAP)
         below = [*(y.start for y in rows[1:]), canvas.height]
+        blend = bells if canvas.published else ramps
+        downs, acrosses = blend(rows), blend(columns)
         if not store.picture_begun:  # lost, or now stored the other way
             store.row, store.carried = 0, {}
         for number in range(store.row, len(rows)):
-            y, down = rows[number], ramps(rows)[number]
+            y, down = rows[number], downs[number]
             picture = np.zeros(((y.stop - y.start) * FACTOR, canvas.width * FACTOR, 3), np.float32)
             carried = store.carried.get("pixels")
             if carried is not None:
                 picture[: len(carried)] = carried
-            for x, across in zip(columns, ramps(columns), strict=True):
+            for x, across in zip(columns, acrosses, strict=True):
                 if not self._touched(y, x):
                     continue
                 latents = np.array(store.latents[:, y.start : y.stop, x.start : x.stop])
