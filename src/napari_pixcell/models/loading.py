@@ -17,6 +17,7 @@ from napari_pixcell.models.memory import IN_FULL
 from napari_pixcell.models.store import InstalledPart, find, require
 from napari_pixcell.models.weights import (
     background_hashes,
+    cached_sha256,
     load_weights,
     metadata_of,
     open_tensors,
@@ -136,6 +137,8 @@ def load_family(
         if "lora" in installed:
             path = installed["lora"].weights
             tensors, weights["lora"] = open_adapter(path)
+            if tensors.config is not None:  # it decides how strongly the adapter acts
+                weights["lora settings"] = cached_sha256(tensors.config)
             attach_lora(parts["transformer"], tensors, path.name, dtype, device)
             parts["transformer"].eval().requires_grad_(False)
         else:
