@@ -50,6 +50,7 @@ class StainTask(Task):
     source: Source  # for the records
     seed: int
     layout: NDArray[Any] | None  # the cells that they follow, (height, width)
+    published: bool  # by the published method
     previews: bool
     section: str = SECTION
     job: EmbedTask | None = None
@@ -247,6 +248,7 @@ class Staining:
             ),
             seed=settings.seed,
             layout=np.array(item.layout) if follows else None,
+            published=settings.stain_from == NOISE,
             previews=settings.previews,
         )
 
@@ -284,6 +286,7 @@ class Staining:
                 source=task.source,
                 seed=task.seed,
                 layout=follows,
+                published=task.published,
             )
             for family in task.families
         ]
