@@ -27,7 +27,8 @@ from napari_pixcell.slides.slide import Slide
 
 STAIN_STRENGTH = 0.5  # how much of the tissue a virtual stain changes by default, 0 to 1
 LARGEST_SEARCH = 8192**2  # px segmented at once; more takes too much memory
-# A side this much longer than a tile still becomes one tile: as a fraction, and in level-0 px.
+# A side this much longer than a tile still becomes one tile: as a fraction, and in level-0 px. A
+# stain also takes one that is this fraction shorter.
 NEARLY, NEARLY_PX = 0.01, 3.0
 LOOKS_LIKE_IHC = (
     "This tissue looks like IHC already. Virtual stains are made for H&E and mean nothing here."
@@ -320,10 +321,10 @@ def why_too_small(region: Region, mpp: float, family: Family, name: str) -> str:
     """Return why a region is too small for a stain; empty if it is large enough.
 
     The region is in level-0 pixels of ``mpp`` µm. ``name`` is the subject of the sentence, such as
-    “Region 1”.
+    “Region 1”. One that is barely too small is extended when it is read.
     """
     height, width = region.shape_at(mpp, family.mpp)
-    if min(height, width) >= family.tile:
+    if min(height, width) >= (1 - NEARLY) * family.tile:
         return ""
     return (
         f"{name} is {width * family.mpp:.0f} × {height * family.mpp:.0f} µm, and "

@@ -144,8 +144,8 @@ def load_family(
         else:
             detach_lora(parts["transformer"])
         if "decoder" in installed:
-            tensors = open_tensors(installed["decoder"].weights)
-            replace_weights(parts["vae"], tensors, f"{family.name}/decoder", dtype, device)
+            decoder = open_tensors(installed["decoder"].weights)
+            replace_weights(parts["vae"], decoder, f"{family.name}/decoder", dtype, device)
         # Convolutions over interleaved channels take about half the time.
         parts["vae"].to(memory_format=torch.channels_last)
         _check_compatible(family, parts)

@@ -165,7 +165,7 @@ def _alphas(tensors: Mapping[str, Tensor]) -> dict[str, float]:
 
 def _network(transformer: Any) -> Network:
     """Describe a transformer without its adapter."""
-    layers = {}
+    layers: dict[str, Shape] = {}
     for path, module in transformer.named_modules():
         if ".base_layer" not in path and ".lora_" not in path:
             plain = module.get_base_layer() if hasattr(module, "get_base_layer") else module
@@ -229,9 +229,9 @@ def open_adapter(path: Path) -> tuple[AdapterTensors, str]:
     """
     stamp = _stamp(path)
     for copy in _copies(path, stamp):
-        adapter = _read_copy(copy, path, stamp)
-        if adapter is not None:
-            return adapter
+        kept = _read_copy(copy, path, stamp)
+        if kept is not None:
+            return kept
     whole = open_tensors(path)
     names = [name for name in whole if is_adapter_tensor(name)]
     base = {name: shape_of(whole, name) for name in whole if not is_adapter_tensor(name)}
