@@ -68,7 +68,7 @@ class Tissue:
         """Read rows of cells: uint8 (rows × side, columns × side, 3)."""
         rows, columns = (stop or self.cells[0]) - first, self.cells[1]
         wanted = rows * self.side, columns * self.side
-        if wanted == self.size:
+        if wanted == self.region.shape_at(self.slide.mpp, self.family.mpp):
             pixels: NDArray[np.uint8] = self.slide.read(self.region, self.family.mpp)
             return pixels
         scale = self.family.mpp / self.slide.mpp
