@@ -28,8 +28,9 @@ from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.build import build_network
 from napari_pixcell.models.catalogue import BUILT_IN
 from napari_pixcell.models.families import get_family
-from napari_pixcell.models.loading import load_family
+from napari_pixcell.models.loading import TRAINED_EPS, load_family
 from napari_pixcell.models.store import find, missing, set_weights_folder
+from napari_pixcell.networks.stain_flow import StainFlowMLP
 from napari_pixcell.slides import Region
 from napari_pixcell.slides.samples import SAMPLE_SLIDE
 
@@ -56,6 +57,33 @@ def test_a_family_states_its_title_licence_and_notice(name: str) -> None:
     if not family.bundled:
         assert any(part.gated for part in family.parts)
         assert all(part.hub_id and part.files and part.bytes for part in family.parts)
+
+
+@pytest.mark.parametrize(
+    ("about", "eps"),
+    [
+        ({}, 1e-5),
+        ({"stain": "mine", "base": "demo"}, 1e-6),
+        ({"stain": "mine", TRAINED_EPS: "1e-05"}, 1e-5),
+    ],
+)
+def test_a_flow_has_the_norms_that_it_was_trained_with(tmp_path: Path, about, eps: float) -> None:
+    save_file(StainFlowMLP(128, 16, 16, 16, 128, 1).state_dict(), tmp_path / "f.safetensors", about)
+    own("mine", f'base = "demo"\n[flow]\nfile = "{(tmp_path / "f.safetensors").as_posix()}"\n')
+    for name, wanted in (("mine", eps), ("demo-ki67", 1e-6)):
+        flow = load_family(get_family(name), CPU).flow
+        norms = [one.eps for one in flow.modules() if isinstance(one, torch.nn.LayerNorm)]
+        assert norms == [*[wanted] * (len(norms) - 1), 1e-6]
+
+
+def test_where_a_config_states_no_scale_of_positions_it_is_the_published_one() -> None:
+    tiny = {"num_attention_heads": 1, "attention_head_dim": 4, "cross_attention_dim": 4}
+    for side, plain, steered in ((32, 0.5, 1), (128, 2, 2)):
+        config = tiny | {"sample_size": side, "num_layers": 1, "n_controlnet_blocks": 1}
+        transformer = build_network("pixcell-transformer", config)
+        controlnet = build_network("pixcell-controlnet", config)
+        assert transformer.config.interpolation_scale == plain
+        assert controlnet.config.interpolation_scale == steered
 
 
 MIST = ("her2", "er", "pr", "ki67")
