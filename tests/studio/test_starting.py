@@ -205,6 +205,7 @@ def test_grids_and_live_pictures_use_the_start_image(started: Session) -> None:
 
 
 def test_the_published_method_does_not_start_from_the_tissue(started: Session) -> None:
+    started.settings.start_from = "nothing"
     started.settings.use_preset("published")
     assert started.generator.why_not() == ""
     started.settings.start_from = "tissue"
