@@ -291,6 +291,20 @@ def test_a_preset_sets_the_steps(run, cmu_slide, tmp_path) -> None:
     assert read_record(tmp_path / made["images"][0]).request.steps == 8
 
 
+def test_the_published_method_is_one_choice(run, cmu_slide, tmp_path) -> None:
+    place = ("generate", cmu_slide, "--region", REGION, "--count", 1, "--steps", 1)
+    made = run(*place, "--method", "published", "--control-both", "--out", tmp_path)
+    request = read_record(tmp_path / made["images"][0]).request
+    assert (request.preset, request.control_both) == ("published", True)
+    assert run("rerun", tmp_path / made["images"][0])["same pixels"] == "yes"
+    for option, words in (
+        (["--preset", "quick"], "Omit --preset"),
+        (["--start-from", "region"], "starts from noise"),
+    ):
+        refused = run(*place, "--method", "published", *option, "--out", tmp_path / "b")
+        assert refused["code"] == 1 and words in refused["error"]
+
+
 def test_generate_changes_part_of_the_region(run, cmu_slide, tmp_path) -> None:
     mask = np.zeros((256, 256), np.uint8)
     mask[90:150, 90:170] = 255

@@ -42,10 +42,11 @@ def test_several_stains_are_written_and_reproduced_from_their_records(
 def test_the_published_method_starts_from_noise(run, stains: str, tmp_path: Path) -> None:
     name = stains.split(",")[0]
     out = tmp_path / "out"
-    for option in (["--from-noise"], ["--keep-structure", 0]):
+    for option in (["--from-noise"], ["--keep-structure", 0], ["--method", "published"]):
         result = run("stain", SAMPLE_SLIDE, *PLACE, "--stain", name, *option, "--out", out)
         record = read_record(out / result["images"][0])
         assert result["code"] == 0 and record.request.start is None
+        assert record.request.published == ("published" in option)
 
 
 def test_no_invert_mixes_noise_into_the_tissue(run, stains: str, tmp_path: Path) -> None:
@@ -63,6 +64,7 @@ def test_no_invert_mixes_noise_into_the_tissue(run, stains: str, tmp_path: Path)
         (["--stain", "HER2"], "Virtual HER2 is not installed: the transformer from"),
         (["--stain", "own0", "--keep-structure", "2"], "--keep-structure is 2. Choose 0"),
         (["--stain", "own0", "--from-noise", "--invert"], "--from-noise does not. Omit one"),
+        (["--stain", "own0", "--method", "published", "--invert"], "method starts from noise"),
         (
             ["--stain", "own0", "--region", "0,0,90,300"],
             "Own 0 needs 128 µm or more. Choose a larger region",

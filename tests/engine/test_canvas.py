@@ -34,9 +34,11 @@ from napari_pixcell.engine.denoiser import Denoiser
 from napari_pixcell.engine.engine import Engine
 from napari_pixcell.engine.events import Finished, Preview, Progress, Variant
 from napari_pixcell.engine.packed import PackedArray
-from napari_pixcell.engine.record import pixels_sha256
+from napari_pixcell.engine.presets import PUBLISHED
+from napari_pixcell.engine.record import Record, pixels_sha256
 from napari_pixcell.engine.request_values import EmbedRequest, GenerateRequest
 from napari_pixcell.engine.sampler import noise_at
+from napari_pixcell.engine.solver import FIRST_ORDER
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.networks.controlnet import PixCellControlNet
 from napari_pixcell.networks.transformer import PixCellTransformer2DModel
@@ -421,6 +423,143 @@ def test_a_real_slide_has_no_seams(cmu_slide: Path) -> None:
         height, width = slide.shape
         pixels = slide.read(Region(0, 0, width, height), 0.5)
     assert 0.95 <= seam_ratio([pixels]) <= 1.05
+
+
+# -- as published --------------------------------------------------------------------------
+
+
+def alphas(steps: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return times and cumulative alphas of linear betas at each step, the last one clean."""
+    times = np.linspace(0, 999, steps + 1).round()[::-1][:-1].astype(int)
+    kept = np.cumprod(1 - np.linspace(1e-4, 0.02, 1000))
+    return times, np.append(kept[times], 1.0)
+
+
+def ddim(predict, latents: np.ndarray, steps: int) -> np.ndarray:
+    """Sample by DDIM without noise; ``predict`` returns clean latents at a time."""
+    times, kept = alphas(steps)
+    for index, time in enumerate(times):
+        a, b = kept[index], kept[index + 1]
+        clean = predict(latents, int(time), a)
+        noise = (latents - a**0.5 * clean) / (1 - a) ** 0.5
+        latents = b**0.5 * clean + (1 - b) ** 0.5 * noise
+    return latents
+
+
+@pytest.fixture(scope="module", params=[(16, 4), (8, 1)], ids=["16 tokens", "1 token"])
+def tiny(request) -> tuple[PixCellTransformer2DModel, int, int]:
+    """A transformer with windows of some latents, and the side of its grid of embeddings."""
+    window, grid = request.param
+    torch.manual_seed(0)
+    sizes = {"num_attention_heads": 1, "attention_head_dim": 24, "cross_attention_dim": 24}
+    sizes |= {"in_channels": 4, "out_channels": 8, "caption_channels": 20, "sample_size": window}
+    network = PixCellTransformer2DModel(**sizes, caption_num_tokens=grid**2, num_layers=2)
+    return network.eval(), window, grid
+
+
+@torch.inference_mode()
+def sampled(network, canvas: Canvas, styles: np.ndarray, folder: Path, batch: int) -> np.ndarray:
+    """Paint a canvas by the published method, and return its latents."""
+    scheduler = {"beta_schedule": "linear", "beta_start": 1e-4, "beta_end": 0.02} | FIRST_ORDER
+    denoiser = Denoiser(network, scheduler, steps=5, guidance=1.5)
+    store = CanvasStore(f"{canvas.size} {batch}", canvas, 4, folder)
+    where = {"seed": 3, "styles": styles, "device": CPU, "batch": batch}
+
+    def decode(latents: torch.Tensor) -> np.ndarray:
+        """Return the first channels as pixels, in [0, 1]."""
+        return np.kron(latents[0, :3].sigmoid().numpy(), np.ones((8, 8), np.float32))
+
+    painter = CanvasPainter(denoiser, canvas, store, **where)
+    made = painter.paint(decode, canvas.window, lambda _: None, lambda *_: None)
+    found = np.array(store.latents)
+    expected = 255 / (1 + np.exp(-np.moveaxis(found[:3], 0, -1)))
+    expected = np.kron(expected, np.ones((8, 8, 1)))[: canvas.size[0], : canvas.size[1]]
+    assert np.abs(made - expected).max() <= 1  # the Gaussian windows of the decoder sum to one
+    return found
+
+
+def test_the_published_method_equals_a_plain_loop_over_windows(tiny, tmp_path: Path) -> None:
+    network, window, grid = tiny
+    cells = (grid + 3, 2 * grid + 1)
+    unit = window // grid
+    canvas = Canvas((8 * unit * cells[0], 8 * unit * cells[1] - 5), 8 * window, grid, True)
+    assert canvas.cells == cells
+    styles = np.random.default_rng(0).normal(size=(*cells, 20)).astype(np.float32)
+
+    def predict(latents: np.ndarray, time: int, kept: float) -> np.ndarray:
+        total, count = np.zeros_like(latents), np.zeros(latents.shape[1:])
+        tops, lefts = (
+            [*range(0, side - window, window // 2), side - window] for side in latents.shape[1:]
+        )
+        for top in tops:
+            for left in lefts:
+                part = latents[:, top : top + window, left : left + window]
+                # Of its own cells: the one that holds the centre, where windows lie between two.
+                first = [int((corner + unit / 2) // unit) for corner in (top, left)]
+                own = styles[first[0] : first[0] + grid, first[1] : first[1] + grid]
+                tokens = torch.from_numpy(own.reshape(1, -1, 20))
+                both = torch.cat([network.unconditional(1), tokens])
+                noisy = torch.from_numpy(part).float()[None].expand(2, -1, -1, -1)
+                away, towards = network(noisy, both, torch.tensor([time] * 2)).sample[:, :4]
+                noise = (away + 1.5 * (towards - away)).numpy()
+                clean = (part - (1 - kept) ** 0.5 * noise) / kept**0.5
+                total[:, top : top + window, left : left + window] += clean
+                count[top : top + window, left : left + window] += 1
+        return total / count
+
+    noise = noise_at(3, 4, 0, 0, canvas.height, canvas.width).astype(float)
+    with torch.inference_mode():
+        expected = ddim(predict, noise, 5)
+    for batch in (1, 3):
+        found = sampled(network, canvas, styles, tmp_path, batch)
+        assert np.abs(found - expected).max() < 1e-4 * np.abs(expected).max()
+
+
+def test_windows_overlap_by_half_at_every_published_step() -> None:
+    canvas = Canvas((4096, 4096), 1024, 4, published=True)
+    assert canvas.count(canvas.turns(20)) == 20 * 7 * 7
+    row = canvas.rows(canvas.turns(20)[7])[3]
+    assert [w.x.start for w in row.windows] == list(range(0, 385, 64))
+    small = Canvas((512, 300), 256, 1, published=True)
+    assert [w.x.start for w in small.rows(small.turns(1)[0])[0].windows] == [0, 16, 32]
+
+
+def test_one_published_tile_equals_plain_ddim(shallow: Engine, style: PackedArray) -> None:
+    request = ask(style, size=None, steps=4, guidance=1.0, preset=PUBLISHED.name)
+    events = run(shallow, request)
+    models = shallow.load("demo")
+    tokens = torch.from_numpy(style.unpack().reshape(1, 1, -1))
+
+    def predict(latents: np.ndarray, time: int, kept: float) -> np.ndarray:
+        noisy = torch.from_numpy(latents).float()[None]
+        velocity = models.transformer(noisy, tokens, torch.tensor([time])).sample[0, :4].numpy()
+        return kept**0.5 * latents - (1 - kept) ** 0.5 * velocity  # the demo predicts velocity
+
+    with torch.inference_mode():
+        latents = ddim(predict, noise_at(request.seed, 4, 0, 0, 32, 32).astype(float), 4)
+        decoded = computing._decode(torch.from_numpy(latents).float()[None], models)
+    expected = np.moveaxis(decoded.clip(0, 1) * 255, 0, -1)
+    assert np.abs(picture(events) - expected).max() <= 1.01
+    variant = next(e for e in events if isinstance(e, Variant))
+    assert variant.record.request.published
+    ours = picture(run(shallow, replace(request, preset="exact")))
+    assert np.abs(ours - expected).max() > 2  # of second order
+
+
+def test_a_published_canvas_is_recorded_and_reproduced(
+    shallow: Engine, request_: GenerateRequest, whole: list
+) -> None:
+    events = run(shallow, replace(request_, preset=PUBLISHED.name))
+    record = next(e.record for e in events if isinstance(e, Variant))
+    assert not np.array_equal(picture(events), picture(whole))
+    again = Record.from_dict(record.to_dict())
+    assert np.array_equal(shallow.reproduce(again), picture(events))
+
+
+def test_the_published_method_starts_from_noise(tissue: np.ndarray) -> None:
+    start = PackedArray.pack(tissue[:256, :256])
+    with pytest.raises(PixCellError, match="published method starts from noise"):
+        GenerateRequest("demo", start=start, preset=PUBLISHED.name)
 
 
 # -- a grid of tokens, and a ControlNet -------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +13,12 @@ from napari_pixcell.cells.methods import LayoutSource, SegmentMethod
 from napari_pixcell.engine import tissue as tissue_module
 from napari_pixcell.engine.events import Embedding
 from napari_pixcell.engine.packed import PackedArray
-from napari_pixcell.engine.request_values import EmbedRequest, GenerateRequest, Source
+from napari_pixcell.engine.request_values import (
+    EmbedRequest,
+    GenerateRequest,
+    Source,
+    request_from_dict,
+)
 from napari_pixcell.engine.requests import (
     GenerationSettings,
     StartImage,
@@ -130,6 +136,26 @@ def test_a_stain_is_one_variant_with_the_defaults_of_its_family(layout, guidance
     assert (request.family, request.count, request.seed) == (DEMO_STAIN.name, 1, 3)
     assert (request.steps, request.guidance) == (DEMO_STAIN.steps, guidance)
     assert (request.layout is not None) == isinstance(layout, np.ndarray)
+
+
+def test_a_stain_as_published_starts_from_noise_with_the_published_guidance() -> None:
+    family = replace(DEMO_STAIN, guidance=3.0)
+    place = {"size": TILE, "embedding": STYLE, "source": Source("a"), "seed": 3}
+    request = stain_request(family, **place, published=True)
+    assert (request.guidance, request.steps, request.published) == (1.2, 20, True)
+    assert stain_request(family, **place).guidance == 3.0
+    start = StartImage(image=PackedArray.pack(np.zeros((*TILE, 3), np.uint8)))
+    with pytest.raises(PixCellError, match="published method starts from noise"):
+        stain_request(family, **place, start=start, published=True)
+
+
+@pytest.mark.parametrize("family", [DEMO, PIXCELL_256_CELLS])
+def test_the_gap_between_cells_is_that_of_the_family(family) -> None:
+    request = generate_request(family, GenerationSettings(), size=TILE, embedding=None)
+    assert request.cell_gap == family.cell_gap == (family is DEMO)
+    value = request.to_dict()
+    assert ("cell_gap" in value) == (family is not DEMO)  # earlier requests did not state it
+    assert request_from_dict(value) == request
 
 
 def test_a_missing_cellpose_model_is_named_before_anything_is_loaded() -> None:

@@ -18,7 +18,7 @@ from napari_pixcell.models.store import kept_adapter
 from napari_pixcell.models.weights import load_file
 
 CPU = torch.device("cpu")
-ONE_PASS = 1e-4
+ONE_PASS = 2e-5
 
 
 @pytest.fixture

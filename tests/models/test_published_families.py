@@ -16,13 +16,22 @@ from napari_pixcell.cli.main import main
 from napari_pixcell.engine.engine import Engine
 from napari_pixcell.engine.events import Embedding, Preview, Variant
 from napari_pixcell.engine.packed import PackedArray
-from napari_pixcell.engine.request_values import EmbedRequest, GenerateRequest
+from napari_pixcell.engine.request_values import (
+    EmbedRequest,
+    GenerateRequest,
+    Source,
+    request_from_dict,
+)
+from napari_pixcell.engine.requests import snap, stain_request, why_too_small
+from napari_pixcell.engine.tissue import size_at
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.build import build_network
 from napari_pixcell.models.catalogue import BUILT_IN
 from napari_pixcell.models.families import get_family
-from napari_pixcell.models.loading import load_family
+from napari_pixcell.models.loading import TRAINED_EPS, load_family
 from napari_pixcell.models.store import find, missing, set_weights_folder
+from napari_pixcell.networks.stain_flow import StainFlowMLP
+from napari_pixcell.slides import Region
 from napari_pixcell.slides.samples import SAMPLE_SLIDE
 
 PUBLISHED = [name for name, family in BUILT_IN.items() if not family.bundled]
@@ -44,10 +53,78 @@ def pixels(side: int) -> PackedArray:
 def test_a_family_states_its_title_licence_and_notice(name: str) -> None:
     family = get_family(name)
     assert family.title and family.licence and family.notice
-    assert family.bytes > 1e7 and family.tile in (256, 1024) and family.mpp == 0.5
+    assert family.bytes > 1e7 and family.tile in (256, 1024)
     if not family.bundled:
         assert any(part.gated for part in family.parts)
         assert all(part.hub_id and part.files and part.bytes for part in family.parts)
+
+
+@pytest.mark.parametrize(
+    ("about", "eps"),
+    [
+        ({}, 1e-5),
+        ({"stain": "mine", "base": "demo"}, 1e-6),
+        ({"stain": "mine", TRAINED_EPS: "1e-05"}, 1e-5),
+    ],
+)
+def test_a_flow_has_the_norms_that_it_was_trained_with(tmp_path: Path, about, eps: float) -> None:
+    save_file(StainFlowMLP(128, 16, 16, 16, 128, 1).state_dict(), tmp_path / "f.safetensors", about)
+    own("mine", f'base = "demo"\n[flow]\nfile = "{(tmp_path / "f.safetensors").as_posix()}"\n')
+    for name, wanted in (("mine", eps), ("demo-ki67", 1e-6)):
+        flow = load_family(get_family(name), CPU).flow
+        norms = [one.eps for one in flow.modules() if isinstance(one, torch.nn.LayerNorm)]
+        assert norms == [*[wanted] * (len(norms) - 1), 1e-6]
+
+
+def test_where_a_config_states_no_scale_of_positions_it_is_the_published_one() -> None:
+    tiny = {"num_attention_heads": 1, "attention_head_dim": 4, "cross_attention_dim": 4}
+    for side, plain, steered in ((32, 0.5, 1), (128, 2, 2)):
+        config = tiny | {"sample_size": side, "num_layers": 1, "n_controlnet_blocks": 1}
+        transformer = build_network("pixcell-transformer", config)
+        controlnet = build_network("pixcell-controlnet", config)
+        assert transformer.config.interpolation_scale == plain
+        assert controlnet.config.interpolation_scale == steered
+
+
+MIST = ("her2", "er", "pr", "ki67")
+
+
+def test_guidance_and_pixel_sizes_are_the_published_ones() -> None:
+    plain = {name: family.guidance for name, family in BUILT_IN.items()}
+    stains = dict.fromkeys(("demo-ki67", "stain-her2match", *(f"stain-{s}" for s in MIST)), 1.2)
+    published = {"pixcell-256": 2.0, "pixcell-256-cells": 2.0, "pixcell-1024": 1.2}
+    assert plain == {"demo": 2.0} | published | stains
+    assert BUILT_IN["pixcell-256-cells"].layout_guidance == 2.5
+    mist = {f"stain-{name}" for name in MIST}
+    for name, family in BUILT_IN.items():
+        assert family.mpp == (0.4661 if name in mist else 0.5)
+        assert family.cell_gap == name.startswith("demo")
+
+
+def test_a_mist_stain_is_fitted_and_read_at_its_own_pixel_size(installed: Path) -> None:
+    family = get_family("stain-her2")
+    region = snap(Region(100, 100, 300, 300), (5000, 5000), 0.25, family)
+    assert region.width * 0.25 == pytest.approx(477.3, abs=0.1)
+    assert size_at(region, 0.25, family) == (1024, 1024)
+    assert "needs 477 µm" in why_too_small(Region(0, 0, 100, 100), 0.25, family, "Region 1")
+    style = np.zeros((16, 64), np.float32)
+    source = Source()
+    request = stain_request(family, size=(1024, 1024), embedding=style, source=source, seed=1)
+    assert (request.mpp, request.size) == (0.4661, None)
+    again = request_from_dict(json.loads(json.dumps(request.to_dict())))
+    assert again == request
+
+
+def test_the_encoder_is_in_full_precision_whatever_the_others_are(installed: Path) -> None:
+    image = pixels(256)
+    values = []
+    for dtype in (torch.float32, torch.bfloat16):
+        engine = Engine(CPU)
+        loaded = engine.loaded.load("pixcell-256", dtype)
+        assert {p.dtype for p in loaded.encoder.parameters()} == {torch.float32}
+        assert loaded.transformer.dtype == dtype
+        values += [e.values for e in run(engine, EmbedRequest("pixcell-256", image))[:1]]
+    np.testing.assert_array_equal(*values)
 
 
 def test_only_the_demo_families_need_no_weights() -> None:
@@ -178,7 +255,7 @@ def test_the_other_families_have_one_of_these_structures(installed: Path, name: 
     ]
 
 
-@pytest.mark.parametrize("name", ["pixcell-256-cells", "stain-her2"])
+@pytest.mark.parametrize("name", ["pixcell-256-cells", "stain-her2match"])
 def test_a_published_family_generates_from_the_command_line(
     installed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
@@ -276,11 +353,12 @@ def test_a_toml_file_defines_a_family_of_the_users(installed: Path, tmp_path: Pa
     save_file(lora, tmp_path / "lung.safetensors")
     own(
         "lung",
-        f'base = "pixcell-256-cells"\ntitle = "Lung"\nguidance = 2\n'
+        f'base = "pixcell-256-cells"\ntitle = "Lung"\nguidance = 2\ncell_gap = true\n'
         f'[lora]\nfile = "{(tmp_path / "lung.safetensors").as_posix()}"\nlicence = "ours"\n',
     )
     family = get_family("lung")
     assert (family.title, family.guidance, family.tile) == ("Lung", 2, 256)
+    assert family.cell_gap and not get_family("pixcell-256-cells").cell_gap
     assert "ours" in family.licence
     events = run(Engine(CPU), GenerateRequest("lung", count=1, steps=1))
     assert any(isinstance(e, Variant) for e in events)
@@ -293,6 +371,7 @@ def test_a_toml_file_defines_a_family_of_the_users(installed: Path, tmp_path: Pa
         ('base = "magic"', "needs a line base .*There is no base “magic”"),
         ('base = "demo"\ncolour = 3', "“colour” is unknown"),
         ('base = "demo"\nsteps = "many"', "“steps” has the wrong type"),
+        ('base = "demo"\ncell_gap = 1', "“cell_gap” has the wrong type"),
         ('base = "demo"\n[lora]\npath = "x"', r"\[lora\] needs folder"),
     ],
 )

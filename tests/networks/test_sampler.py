@@ -15,6 +15,7 @@ from napari_pixcell.networks.transformer import PixCellTransformer2DModel
 
 SCHEDULER = {"beta_schedule": "linear", "beta_start": 1e-4, "beta_end": 0.02}
 STEPS = 4
+SCHEDULES = [{"beta_schedule": "scaled_linear"}, {"beta_schedule": "squaredcos_cap_v2"}]
 
 
 class Cancelled(Exception):
@@ -110,6 +111,20 @@ def test_guidance_in_two_passes_equals_one_pass(sample) -> None:
         ({"algorithm_type": "sde-dpmsolver++"}, r"asks for algorithm_type = sde-dpmsolver\+\+"),
         ({"solver_type": "heun"}, "solver_type = heun"),
         ({"prediction_type": "flow_prediction"}, "prediction_type = flow_prediction"),
+        ({"solver_order": 3}, "solver_order = 3"),
+        ({"solver_order": "2"}, "solver_order = 2"),
+        ({"beta_schedule": "cosine"}, "beta_schedule = cosine"),
+        ({"thresholding": True}, "thresholding = True"),
+        ({"use_flow_sigmas": True}, "use_flow_sigmas = True"),
+        ({"timestep_spacing": "karras"}, "timestep_spacing = karras"),
+        ({"final_sigmas_type": "one"}, "final_sigmas_type = one"),
+        ({"_class_name": "FlowMatchEulerDiscreteScheduler"}, "asks for FlowMatchEuler"),
+        ({"solver_order": [2]}, r"solver_order = \[2\]"),
+        ({"num_train_timesteps": "many"}, "is damaged, as its settings give no noise levels"),
+        ({"num_train_timesteps": 0}, "is damaged"),
+        ({"beta_end": None}, "is damaged"),
+        ({"beta_end": 5.0}, "is damaged"),
+        ({"trained_betas": [0.1, "x"]}, "is damaged"),
     ],
 )
 def test_a_scheduler_for_another_solver_is_refused(change: dict, words: str) -> None:
@@ -119,7 +134,9 @@ def test_a_scheduler_for_another_solver_is_refused(change: dict, words: str) -> 
 
 @pytest.mark.parametrize("steps", [1, 4, 20])
 @pytest.mark.parametrize("kind", ["epsilon", "v_prediction", "sample"])
-@pytest.mark.parametrize("spacing", [{}, {"use_karras_sigmas": True}, {"solver_order": 1}])
+@pytest.mark.parametrize(
+    "spacing", [{}, {"use_karras_sigmas": True}, {"solver_order": 1}, *SCHEDULES]
+)
 def test_the_solver_equals_that_of_diffusers(steps: int, kind: str, spacing: dict) -> None:
     config = SCHEDULER | {"prediction_type": kind} | spacing
     theirs = DPMSolverMultistepScheduler.from_config(config)

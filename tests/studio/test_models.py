@@ -70,7 +70,7 @@ def test_a_model_sets_its_guidance_scale(session) -> None:
     settings.use_family("pixcell-256-cells")
     assert settings.guidance_with(layout=True) == 2.5
     settings.use_family("pixcell-256")
-    assert settings.guidance_with(layout=False) == 1.5
+    assert settings.guidance_with(layout=False) == 2.0
 
 
 def test_the_guidance_scale_is_the_familys_until_the_user_sets_it(session, client) -> None:

@@ -162,11 +162,11 @@ def test_a_region_smaller_than_a_tile_is_reported_and_can_be_enlarged(
     assert session.staining.why_not() == "Add a region first"
     session.regions.add((700, 700))
     session.wait()
-    words = "Region 1 is 128 × 128 µm, and HER2 needs 512 µm or more"
+    words = "Region 1 is 128 × 128 µm, and HER2 needs 477 µm or more"
     assert session.staining.why_not() == words
     session.staining.enlarge()
     session.wait()
-    assert session.staining.why_not() == "" and session.regions.active.size == (1024, 1024)
+    assert session.staining.why_not() == "" and session.regions.active.size == (954, 954)
     assert session.regions.active.family == "demo"
     request = queued(session).requests[0]
     assert (request.family, request.embedding.shape, request.size) == (

@@ -202,3 +202,13 @@ def test_grids_and_live_pictures_use_the_start_image(started: Session) -> None:
     started.wait(until=lambda: any(job.live and job.ready for job in started.queue.jobs))
     live = next(job for job in started.queue.jobs if job.live)
     assert live.request.part is not None and live.request.strength == 0.4
+
+
+def test_the_published_method_does_not_start_from_the_tissue(started: Session) -> None:
+    started.settings.start_from = "nothing"
+    started.settings.use_preset("published")
+    assert started.generator.why_not() == ""
+    started.settings.start_from = "tissue"
+    assert started.generator.why_not() == "As published starts from noise"
+    started.settings.use_preset("exact")
+    assert started.generator.why_not() == ""

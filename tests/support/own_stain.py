@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 FEATURES = 128  # of the demo's embeddings
-LAYERS = 2  # whose cross-attention the adapter changes
+LAYERS = 8  # of the demo's transformer
 
 TOML = """base = "demo"
 title = "Virtual {title}"

@@ -103,10 +103,10 @@ def test_a_region_that_is_too_small_is_enlarged_by_a_button(
     press(ready.region.add_button)
     ready.stain.boxes["stain-er"].click()
     settle(ready)
-    assert "ER needs 512 µm or more" in ready.stain.problem.text()
+    assert "ER needs 477 µm or more" in ready.stain.problem.text()
     assert not ready.stain.stain_button.isEnabled()
     press(ready.stain.enlarge_button)
-    assert ready.session.regions.active.size == (1024, 1024)
+    assert ready.session.regions.active.size == (954, 954)
     assert ready.stain.stain_button.isEnabled() and not ready.stain.problem.text()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -137,27 +137,53 @@ def advice(layout: Summary) -> str:
     return ""
 
 
-def condition_image(labels: NDArray[Any]) -> NDArray[np.uint8]:
+def condition_image(labels: NDArray[Any], gap: bool = True) -> NDArray[np.uint8]:
     """Return a layout as the condition image of the ControlNet: white cells on black.
-
-    A pixel that touches a cell with a smaller label becomes background. The gap of one pixel
-    keeps touching cells apart in the binary image.
 
     Parameters
     ----------
     labels : instance label image, (height, width)
+    gap : bool
+        Keep touching cells apart: a pixel that touches a cell with a smaller label becomes
+        background. A cell that would vanish keeps its pixels, and its neighbours make room.
+        Without gaps, as published, touching cells merge.
 
     Returns
     -------
     array, uint8, (height, width, 3)
     """
-    padded = np.pad(labels, 1)
-    height, width = labels.shape
     cells = labels > 0
-    for dy, dx in ((-1, 0), (1, 0), (0, -1), (0, 1), (-1, -1), (-1, 1), (1, -1), (1, 1)):
-        other = padded[1 + dy : 1 + dy + height, 1 + dx : 1 + dx + width]
-        cells &= ~((other > 0) & (other < labels))
+    if gap:
+        for other in _neighbours(labels):
+            cells &= ~((other > 0) & (other < labels))
+        vanished = np.setdiff1d(areas(labels)[0], areas(np.where(cells, labels, 0))[0])
+        if len(vanished):
+            cells = _with_room(labels, cells, vanished)
     return np.repeat(np.where(cells, 255, 0).astype(np.uint8)[..., None], 3, axis=2)
+
+
+def _with_room(
+    labels: NDArray[Any], cells: NDArray[np.bool_], vanished: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Return the cells of a condition image with those that vanished, and a gap around them."""
+    restored = np.isin(labels, vanished)
+    around = np.zeros_like(cells)
+    for other in _neighbours(restored):
+        around |= other
+    without = cells & ~around
+    # Room is made only by cells that have other pixels.
+    small = np.setdiff1d(
+        areas(np.where(cells, labels, 0))[0], areas(np.where(without, labels, 0))[0]
+    )
+    return restored | without | (cells & np.isin(labels, small))
+
+
+def _neighbours(values: NDArray[Any]) -> Iterator[NDArray[Any]]:
+    """Iterate over an image shifted to each of the eight neighbours of a pixel."""
+    height, width = values.shape
+    padded = np.pad(values, 1)
+    for dy, dx in ((-1, 0), (1, 0), (0, -1), (0, 1), (-1, -1), (-1, 1), (1, -1), (1, 1)):
+        yield padded[1 + dy : 1 + dy + height, 1 + dx : 1 + dx + width]
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,9 @@ from napari_pixcell.cli.running import Export, engine, write_variants
 from napari_pixcell.cli.styles import OWN, STYLE_OPTIONS, style_for
 from napari_pixcell.engine.events import Variant
 from napari_pixcell.engine.packed import PackedArray
-from napari_pixcell.engine.presets import EXACT, PRESETS
+from napari_pixcell.engine.presets import EXACT, PUBLISHED, SPEEDS, get_preset
 from napari_pixcell.engine.record import pixels_sha256
+from napari_pixcell.engine.request_values import check_published
 from napari_pixcell.engine.requests import (
     GenerationSettings,
     StartImage,
@@ -29,7 +30,10 @@ from napari_pixcell.errors import PixCellError
 from napari_pixcell.slides.stored_picture import StoredPicture
 
 STRENGTH = 0.6
-PRESET = "speed against quality; default: %(default)s"
+PRESET = f"speed against quality; default: {EXACT.name}"
+METHOD = """as published: DDIM, and in large images windows that overlap by half at every step,
+which takes two to three times as long"""
+BOTH = "let the layout act on the unconditional half of the guidance as well"
 START = "the region's own tissue, or an image of its size; default: noise"
 CHANGE = f"how much changes, 0 to 1; default: {STRENGTH}"
 BLEND = "width of the blend around the part, in µm; default: 8"
@@ -44,10 +48,12 @@ BLEND = "width of the blend around the part, in µm; default: 8"
     cli.NO_CACHE,
     cli.number("--count", 4, "number of variants"),
     cli.number("--seed", 1234, "seed of the first variant"),
-    cli.argument("--preset", choices=PRESETS, default=EXACT.name, help=PRESET),
+    cli.method(METHOD),
+    cli.argument("--preset", choices=SPEEDS, help=PRESET),
     cli.argument("--steps", type=int, help="denoising steps; default: the preset's"),
     cli.argument("--guidance", type=float, help="guidance scale; default: the family's"),
     cli.number("--layout-strength", 1.0, "how strongly the layout acts, 0 to 2"),
+    cli.flag("--control-both", BOTH),
     cli.group(
         "starting from an image",
         cli.argument("--start-from", metavar="region|IMAGE", help=START),
@@ -61,6 +67,7 @@ BLEND = "width of the blend around the part, in µm; default: 8"
 )
 def generate(options: cli.Options) -> cli.Result:
     """Generate variants of a region, each with an image, a mask and a record."""
+    check_published(get_preset(_preset(options)), options.start_from)
     chosen = chosen_region(options)
     labels = layout_of(options, chosen)
     start = _start(options, chosen)
@@ -74,9 +81,10 @@ def generate(options: cli.Options) -> cli.Result:
             count=options.count,
             seed=options.seed,
             steps=options.steps,
-            preset=options.preset,
+            preset=_preset(options),
             guidance=options.guidance,
             layout_strength=options.layout_strength,
+            control_both=options.control_both,
         ),
         size=chosen.size,
         embedding=embedding,
@@ -87,6 +95,14 @@ def generate(options: cli.Options) -> cli.Result:
         start=start,
     )
     return write_variants([request], options.out, options.with_start)
+
+
+def _preset(options: cli.Options) -> str:
+    if options.method != cli.AS_PUBLISHED:
+        return options.preset or EXACT.name
+    if options.preset is not None:
+        raise PixCellError("The published method runs every step in full. Omit --preset.")
+    return PUBLISHED.name
 
 
 def _start(options: cli.Options, chosen: ChosenRegion) -> StartImage | None:

@@ -81,6 +81,7 @@ SLIDE = argument("slide", metavar="SLIDE", type=Path)
 SLIDE_OR_IMAGE = path("slide", "SLIDE", "a slide, or without --region a whole image")
 MPP = argument("--mpp", type=float, help="pixel size in µm, if the file states none")
 NO_CACHE = flag("--no-cache", "compute embeddings again and do not store them")
+OURS, AS_PUBLISHED = METHODS = "ours", "published"
 NAME = exclusive(
     argument("--name", help="name in files and records; default: a neutral one"),
     flag("--keep-name", "use the slide's own file name, which may identify a patient"),
@@ -88,6 +89,12 @@ NAME = exclusive(
 WITH_START = flag("--with-start", "store the start image, which may be tissue, in the records")
 OUT_FOLDER = path("--out", "DIR", "folder to write", required=True)
 OUT_LABELS = path("--out", "FILE.tif", "label image to write", required=True)
+
+
+def method(words: str) -> Option:
+    """Declare ``--method``; ``words`` say what the published one does differently."""
+    text = f"ours, or {words}; default: %(default)s"
+    return argument("--method", choices=METHODS, default=OURS, help=text)
 
 
 def region(*, required: bool = True, family: bool = True) -> Option:

@@ -11,7 +11,7 @@ from napari_pixcell.cli.layout import layout_of, layout_options
 from napari_pixcell.cli.region import chosen_region
 from napari_pixcell.cli.running import embedding_of, write_variants
 from napari_pixcell.engine.packed import PackedArray
-from napari_pixcell.engine.request_values import GenerateRequest
+from napari_pixcell.engine.request_values import FROM_NOISE, GenerateRequest
 from napari_pixcell.engine.requests import (
     STAIN_STRENGTH,
     StartImage,
@@ -28,8 +28,10 @@ from napari_pixcell.models.own_families import families_folder, read_own_family
 from napari_pixcell.models.store import find, require
 from napari_pixcell.slides.region import Region
 
-KEEP = f"""how much of the tissue is kept, 0 (start from noise, as published) to 1;
+KEEP = f"""how much of the tissue is kept, 0 (start from noise) to 1;
 default: {1 - STAIN_STRENGTH:g}"""
+METHOD = """as published: from noise, 100 Euler steps, guidance scale 1.2, which does not keep
+cells in position"""
 INVERT = """start from the noise that the tissue inverts to, which keeps most cells in position and
 needs no seed (the default), or mix noise into the tissue"""
 
@@ -46,9 +48,10 @@ def _stain_option(parser: cli.Parser) -> None:
     cli.region(family=False),
     cli.NO_CACHE,
     _stain_option,
+    cli.method(METHOD),
     cli.exclusive(
         cli.argument("--keep-structure", type=float, metavar="S", help=KEEP),
-        cli.flag("--from-noise", "the published method, which does not keep cells in position"),
+        cli.flag("--from-noise", "start from noise, which does not keep cells in position"),
     ),
     cli.argument("--invert", action=argparse.BooleanOptionalAction, help=INVERT),
     layout_options("cells to keep in position, for stains that support it"),
@@ -61,7 +64,10 @@ def _stain_option(parser: cli.Parser) -> None:
 def stain(options: cli.Options) -> cli.Result:
     """Stain a region of H&E virtually."""
     families = [_family(name.strip()) for name in dict.fromkeys(options.stain.split(","))]
-    kept = 0.0 if options.from_noise else options.keep_structure
+    published = options.method == cli.AS_PUBLISHED
+    if published and (options.keep_structure is not None or options.invert):
+        raise PixCellError(f"{FROM_NOISE}.")
+    kept = 0.0 if options.from_noise or published else options.keep_structure
     kept = 1 - STAIN_STRENGTH if kept is None else kept
     if not 0 <= kept <= 1:
         raise PixCellError(f"--keep-structure is {kept:g}. Choose 0 (nothing) to 1 (everything).")
@@ -115,4 +121,5 @@ def _request(options: cli.Options, family: Family, strength: float) -> GenerateR
         steps=options.steps,
         layout=False if labels is None else labels,
         start=start,
+        published=options.method == cli.AS_PUBLISHED,
     )

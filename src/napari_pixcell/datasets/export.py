@@ -89,7 +89,7 @@ def write_problem(path: Path, error: OSError, then: str = "") -> PixCellError:
 
 
 def _picture_file(image: Picture, record: Record) -> Write | bytes:
-    mpp = get_family(record.request.family).mpp
+    mpp = record.request.mpp
     if isinstance(image, StoredPicture):
         picture = image
         return lambda path: large_tiff(path, picture, record, mpp)
@@ -147,7 +147,7 @@ class PairWriter:
             if labels is not None:
                 (self.folder / "masks").mkdir(exist_ok=True)
                 mask = f"masks/{stem}.tif"
-                parts[mask] = synthetic_tiff(labels, get_family(record.request.family).mpp)
+                parts[mask] = synthetic_tiff(labels, record.request.mpp)
             try:
                 row = {
                     "image": name,

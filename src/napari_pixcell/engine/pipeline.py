@@ -22,6 +22,7 @@ from napari_pixcell.engine.presets import EXACT, get_preset
 from napari_pixcell.engine.request_values import GenerateRequest
 from napari_pixcell.engine.requests import size_of
 from napari_pixcell.engine.sampler import OnStep, denoise, noise_at
+from napari_pixcell.engine.solver import FIRST_ORDER
 from napari_pixcell.engine.start_image import CanvasStart, free_latents
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import Family
@@ -51,7 +52,7 @@ def canvas_of(request: GenerateRequest, family: Family) -> Canvas:
             f"An image of {size[1]} × {size[0]} px is smaller than one tile of {family.title} "
             f"({family.tile} px). Choose a larger one."
         )
-    canvas = Canvas(size, family.tile, family.grid)
+    canvas = Canvas(size, family.tile, family.grid, request.published)
     if request.part is not None:
         canvas.free = free_latents(request.part.unpack(), canvas)
     return canvas
@@ -93,12 +94,16 @@ class LayoutLatents:
     ----------
     labels : array, (height, width)
         Label image. There are no cells beyond it, where the plane of the canvas is larger.
+    gap : bool
+        Keep touching cells apart.
     """
 
-    def __init__(self, labels: NDArray[Any], canvas: Canvas, models: LoadedFamily) -> None:
+    def __init__(
+        self, labels: NDArray[Any], canvas: Canvas, models: LoadedFamily, gap: bool
+    ) -> None:
         self._models = models
         self._picture = np.zeros((canvas.height * FACTOR, canvas.width * FACTOR), np.uint8)
-        self._picture[: labels.shape[0], : labels.shape[1]] = condition_image(labels)[..., 0]
+        self._picture[: labels.shape[0], : labels.shape[1]] = condition_image(labels, gap)[..., 0]
         self._latents: LRUCache[CanvasWindow, Tensor] = LRUCache(CONDITIONS_KEPT)
 
     def __call__(self, window: CanvasWindow) -> Tensor:
@@ -124,16 +129,23 @@ def read_layout(
         )
     labels = request.layout.unpack()
     check_layout(labels, canvas.size)
-    return LayoutLatents(labels, canvas, models)
+    return LayoutLatents(labels, canvas, models, request.cell_gap)
 
 
 def make_denoiser(
     request: GenerateRequest, models: LoadedFamily, cells: LayoutLatents | None, two_passes: bool
 ) -> Denoiser:
-    """Build the denoiser of a request."""
+    """Build the denoiser of a request.
+
+    The published method samples by DDIM. A stain of one tile is published with the checkpoint's
+    own solver.
+    """
+    scheduler = models.scheduler
+    if request.published and (models.flow is None or request.size is not None):
+        scheduler = scheduler | FIRST_ORDER
     return Denoiser(
         models.transformer,
-        models.scheduler,
+        scheduler,
         steps=request.steps,
         guidance=request.guidance,
         controlnet=models.controlnet if cells is not None else None,

@@ -15,19 +15,20 @@ from numpy.typing import NDArray
 from napari_pixcell.cells.ihc.deconvolution import looks_like
 from napari_pixcell.cells.methods import LayoutSource, SegmentMethod
 from napari_pixcell.engine.packed import PackedArray
-from napari_pixcell.engine.presets import EXACT, get_preset
+from napari_pixcell.engine.presets import EXACT, PUBLISHED, get_preset
 from napari_pixcell.engine.request_values import GenerateRequest, SegmentRequest, Source
 from napari_pixcell.engine.start_image import FEATHER
 from napari_pixcell.engine.tissue import Tissue
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.models.catalogue import Family
+from napari_pixcell.models.catalogue import STAIN_GUIDANCE, Family
 from napari_pixcell.models.families import segmenter_file, stain_name
 from napari_pixcell.slides.region import Region
 from napari_pixcell.slides.slide import Slide
 
 STAIN_STRENGTH = 0.5  # how much of the tissue a virtual stain changes by default, 0 to 1
 LARGEST_SEARCH = 8192**2  # px segmented at once; more takes too much memory
-# A side this much longer than a tile still becomes one tile: as a fraction, and in level-0 px.
+# A side this much longer than a tile still becomes one tile: as a fraction, and in level-0 px. A
+# stain also takes one that is this fraction shorter.
 NEARLY, NEARLY_PX = 0.01, 3.0
 LOOKS_LIKE_IHC = (
     "This tissue looks like IHC already. Virtual stains are made for H&E and mean nothing here."
@@ -47,9 +48,10 @@ class GenerationSettings:
     seed: int = 1234
     count: int = 4
     steps: int = 20
-    guidance: float = 1.5
+    guidance: float = 2.0
     layout_strength: float = 1.0
     layout_until: float = 1.0
+    control_both: bool = False
     preset: str = EXACT.name
 
     @classmethod
@@ -129,6 +131,8 @@ def generate_request(
         layout=_packed(layout),
         size=None if size == tile_size(family) else size,
         source=source or Source(),
+        cell_gap=family.cell_gap,
+        mpp=family.mpp,
         **asdict(settings),
         **(start.fields() if start is not None else {}),
     )
@@ -144,6 +148,7 @@ def stain_request(
     steps: int | None = None,
     layout: PackedArray | NDArray[Any] | bool = False,
     start: StartImage | None = None,
+    published: bool = False,
 ) -> GenerateRequest:
     """Build the request of one virtual stain of a region. Raises like :func:`generate_request`.
 
@@ -156,13 +161,24 @@ def stain_request(
         later.
     start : StartImage, optional
         The H&E, where the stain starts from it.
+    published : bool
+        By the published method: from noise, with the guidance scale of the publication. The flow
+        always takes the published number of Euler steps.
     others
         As in :func:`generate_request`.
     """
-    has_layout = layout is not False
+    settings = GenerationSettings.for_family(
+        family,
+        layout=layout is not False,
+        steps=steps,
+        guidance=STAIN_GUIDANCE if published else None,
+        preset=PUBLISHED.name if published else EXACT.name,
+        seed=seed,
+        count=1,
+    )
     return generate_request(
         family,
-        GenerationSettings.for_family(family, layout=has_layout, seed=seed, count=1, steps=steps),
+        settings,
         size=size,
         embedding=embedding,
         layout=None if isinstance(layout, bool) else layout,
@@ -305,10 +321,10 @@ def why_too_small(region: Region, mpp: float, family: Family, name: str) -> str:
     """Return why a region is too small for a stain; empty if it is large enough.
 
     The region is in level-0 pixels of ``mpp`` µm. ``name`` is the subject of the sentence, such as
-    “Region 1”.
+    “Region 1”. One that is barely too small is extended when it is read.
     """
     height, width = region.shape_at(mpp, family.mpp)
-    if min(height, width) >= family.tile:
+    if min(height, width) >= (1 - NEARLY) * family.tile:
         return ""
     return (
         f"{name} is {width * family.mpp:.0f} × {height * family.mpp:.0f} µm, and "

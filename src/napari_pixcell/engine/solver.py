@@ -14,6 +14,23 @@ from torch import Tensor
 
 from napari_pixcell.errors import PixCellError
 
+# A first-order step of DPM-Solver++ is one of DDIM (Song et al., 2010.02502).
+FIRST_ORDER = {"solver_order": 1}
+CLASS = "DPMSolverMultistepScheduler"
+# Settings of a scheduler that change its result, and the values that are implemented here.
+SUPPORTED: dict[str, tuple[object, ...]] = {
+    "algorithm_type": ("dpmsolver++",),
+    "solver_type": ("midpoint",),
+    "solver_order": (1, 2),
+    "prediction_type": ("epsilon", "v_prediction", "sample"),
+    "beta_schedule": ("linear", "scaled_linear", "squaredcos_cap_v2"),
+    "timestep_spacing": ("linspace", "leading", "trailing"),
+    "final_sigmas_type": ("zero", "sigma_min"),
+    "thresholding": (False,),
+    "use_flow_sigmas": (False,),
+    "use_dynamic_shifting": (False,),
+}
+
 
 class Solver:
     """DPM-Solver++(2M) of Lu et al. (2211.01095), set up by a checkpoint's scheduler configuration.
@@ -38,27 +55,12 @@ class Solver:
     Raises
     ------
     PixCellError
-        If the configuration asks for another solver.
+        If the configuration asks for another solver, or is damaged.
     """
 
     def __init__(self, config: dict[str, Any], steps: int, first: int = 0) -> None:
-        scheduler = DPMSolverMultistepScheduler.from_config(config)
-        scheduler.set_timesteps(steps)
+        scheduler = _scheduler(config, steps)
         self._config = scheduler.config
-        wanted = {"algorithm_type": "dpmsolver++", "solver_type": "midpoint", "thresholding": False}
-        odd = [
-            f"{name} = {self._config[name]}"
-            for name in wanted
-            if self._config[name] != wanted[name]
-        ]
-        kinds = ("epsilon", "v_prediction", "sample")
-        if self._config.prediction_type not in kinds:
-            odd.append(f"prediction_type = {self._config.prediction_type}")
-        if odd:
-            raise PixCellError(
-                f"The scheduler of this family asks for {', '.join(odd)}, which this version does "
-                "not support. Use the published scheduler_config.json."
-            )
         self.steps, self.first = steps, first
         self.times = scheduler.timesteps
         self.start = float(scheduler.init_noise_sigma)
@@ -144,3 +146,28 @@ class Solver:
         few = config.lower_order_final and self.steps < 15
         last = index == self.steps - 1 and (config.euler_at_final or few)
         return bool(config.solver_order == 1 or last)
+
+
+def _scheduler(config: dict[str, Any], steps: int) -> Any:
+    """Return the scheduler of a configuration, which lists the times and noise levels."""
+    asked = {name: config[name] for name in SUPPORTED if name in config}
+    odd = [f"{name} = {value}" for name, value in asked.items() if value not in SUPPORTED[name]]
+    if config.get("_class_name", CLASS) != CLASS:
+        odd.insert(0, str(config["_class_name"]))
+    if odd:
+        raise PixCellError(
+            f"The scheduler of this family asks for {', '.join(odd)}, which this version does "
+            "not support. Use the published scheduler_config.json."
+        )
+    try:
+        scheduler = DPMSolverMultistepScheduler.from_config(config)
+        scheduler.set_timesteps(steps)
+        sigmas = [float(sigma) for sigma in scheduler.sigmas]
+        if len(sigmas) != steps + 1 or not all(0 <= sigma < math.inf for sigma in sigmas):
+            raise ValueError("noise levels")
+    except Exception as error:  # diffusers raises anything on odd values
+        raise PixCellError(
+            "The scheduler of this family is damaged, as its settings give no noise levels. Use "
+            "the published scheduler_config.json."
+        ) from error
+    return scheduler

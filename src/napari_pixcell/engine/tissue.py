@@ -84,7 +84,7 @@ class Tissue:
         """
         rows, columns = (stop or self.cells[0]) - first, self.cells[1]
         wanted = rows * self.side, columns * self.side
-        if wanted == self.size:
+        if wanted == self.region.shape_at(self.slide.mpp, self.family.mpp):
             return self._pixels(self.region)
         scale = self.family.mpp / self.slide.mpp
         x, y = self.region.x, self.region.y + first * self.side * scale

@@ -13,18 +13,23 @@ from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.build import build_network, read_config, read_preview
 from napari_pixcell.models.catalogue import DEMO_FOLDER, Family, Kind, Part, WeightSet
 from napari_pixcell.models.lora import attach_lora, detach_lora, open_adapter
+from napari_pixcell.models.memory import IN_FULL
 from napari_pixcell.models.store import InstalledPart, find, require
 from napari_pixcell.models.weights import (
     background_hashes,
+    cached_sha256,
     load_weights,
+    metadata_of,
     open_tensors,
     replace_weights,
     shape_of,
 )
 
 NETWORKS: tuple[Kind, ...] = ("transformer", "controlnet", "vae", "encoder", "flow")
-# The flow is small, and a hundred Euler steps in half precision would drift.
-PRECISIONS = {"flow": torch.float32}
+# The flow is small, and a hundred Euler steps in half precision would drift. The encoder runs once
+# for each style, in full precision as published.
+PRECISIONS = dict.fromkeys(IN_FULL, torch.float32)
+TRAINED_EPS = "norm_eps"  # in the metadata of a flow trained here
 # Plain settings, and the adapter's file, whose hash is kept with its small copy.
 UNHASHED = ("scheduler", "preview", "lora")
 FITTED = 12, 3, 64, 64  # shape of the images that the preview is fitted to
@@ -132,13 +137,15 @@ def load_family(
         if "lora" in installed:
             path = installed["lora"].weights
             tensors, weights["lora"] = open_adapter(path)
+            if tensors.config is not None:  # it decides how strongly the adapter acts
+                weights["lora settings"] = cached_sha256(tensors.config)
             attach_lora(parts["transformer"], tensors, path.name, dtype, device)
             parts["transformer"].eval().requires_grad_(False)
         else:
             detach_lora(parts["transformer"])
         if "decoder" in installed:
-            tensors = open_tensors(installed["decoder"].weights)
-            replace_weights(parts["vae"], tensors, f"{family.name}/decoder", dtype, device)
+            decoder = open_tensors(installed["decoder"].weights)
+            replace_weights(parts["vae"], decoder, f"{family.name}/decoder", dtype, device)
         # Convolutions over interleaved channels take about half the time.
         parts["vae"].to(memory_format=torch.channels_last)
         _check_compatible(family, parts)
@@ -252,12 +259,17 @@ def _file_keys(installed: Mapping[Kind, InstalledPart], dtype: torch.dtype) -> d
 
 def _sizes(part: Part, tensors: Mapping[str, Tensor]) -> dict[str, Any]:
     """Read the sizes of a network that is published without a config from its tensors."""
-    from napari_pixcell.networks.stain_flow import flow_sizes
+    from napari_pixcell.networks.stain_flow import EARLIER_EPS, flow_sizes
     from napari_pixcell.networks.uni import uni_sizes
 
     shapes = {key: shape_of(tensors, key) for key in tensors}
     try:
-        return uni_sizes(shapes) if part.network == "uni2-h" else flow_sizes(shapes)
+        if part.network == "uni2-h":
+            return uni_sizes(shapes)
+        about, sizes = metadata_of(tensors), flow_sizes(shapes)
+        if part.folder == DEMO_FOLDER or ("stain" in about and TRAINED_EPS not in about):
+            return sizes | {"norm_eps": EARLIER_EPS}
+        return sizes
     except (KeyError, IndexError, ValueError) as error:
         raise PixCellError(
             f"{part.weights} is not the file of {part.hub_id or part.network} ({error} is "

@@ -12,14 +12,16 @@ from dataclasses import dataclass
 import psutil
 
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.models.catalogue import Family, WeightSet
+from napari_pixcell.models.catalogue import Family, Kind, WeightSet
 from napari_pixcell.preferences import preference, set_preference
 
 log = logging.getLogger(__name__)
 
 GB = 1_000_000_000
-# Bytes per number in the published files.
-STORED = 4
+# Bytes per number in the published files, and in full precision.
+STORED = FULL = 4
+# Networks that run in full precision whatever the others do.
+IN_FULL = ("encoder", "flow")
 # Fraction left to the driver and to torch's pool, whose blocks are larger than their contents:
 # 2.8 GB of arrays did not fit into 3.1 GB of a GPU.
 RESERVE = 0.15
@@ -108,10 +110,12 @@ class Machine:
 def needed(family: Family, setting: Setting, bytes_per_number: int) -> int:
     """Estimate the peak memory of a family on its device, in bytes.
 
-    ``bytes_per_number`` is 2 in half precision, 4 in full.
+    ``bytes_per_number`` is 2 in half precision, 4 in full. The encoder is always in full precision.
     """
     sizes = {
-        part.kind: ADAPTER if part.kind == "lora" else part.bytes * bytes_per_number // STORED
+        part.kind: ADAPTER
+        if part.kind == "lora"
+        else part.bytes * _number(part.kind, bytes_per_number) // STORED
         for part in family.parts
     }
     encoder = sizes.pop("encoder", 0)
@@ -120,13 +124,17 @@ def needed(family: Family, setting: Setting, bytes_per_number: int) -> int:
     decoded = min(pixels, 512**2) if setting.tile_vae else pixels
     decoding = decoded * DECODED * bytes_per_number
     denoising = working_bytes(family, 1 if setting.two_passes else 2, bytes_per_number)
-    embedding = EMBEDDED * bytes_per_number
+    embedding = EMBEDDED * FULL
     if setting.swap_encoder:  # either the encoder is loaded, or the transformer and ControlNet
         moved = sizes.get("transformer", 0) + sizes.get("controlnet", 0)
         held = max(others + max(decoding, denoising), others - moved + encoder + embedding)
     else:
         held = others + encoder + max(decoding, denoising, embedding)
     return held + LIBRARIES
+
+
+def _number(kind: Kind, bytes_per_number: int) -> int:
+    return FULL if kind in IN_FULL else bytes_per_number
 
 
 def working_bytes(family: Family, passes: int, bytes_per_number: int) -> int:

@@ -5,6 +5,7 @@
     base = "pixcell-256-cells"      # the family to start from
     title = "Lung, our scanner"     # optional, as are tile settings such as guidance
     guidance = 2.0
+    cell_gap = true                 # the ControlNet was trained with gaps between touching cells
 
     [controlnet]                    # any of transformer, controlnet, vae, lora, flow, decoder
     folder = "/data/lung-controlnet"  # contains config.json and the weights
@@ -47,6 +48,7 @@ SETTINGS: dict[str, type | tuple[type, ...]] = {
     "steps": int,
     "guidance": (int, float),
     "layout_guidance": (int, float),
+    "cell_gap": bool,
 }
 NETWORKS: dict[Kind, str] = {
     "transformer": "pixcell-transformer",

@@ -201,6 +201,11 @@ def shape_of(tensors: Mapping[str, Tensor], name: str) -> tuple[int, ...]:
     return tuple(tensors[name].shape)
 
 
+def metadata_of(tensors: Mapping[str, Tensor]) -> dict[str, str]:
+    """Return the metadata of an open safetensors file; empty for other files."""
+    return dict(tensors._file.metadata() or {}) if isinstance(tensors, _SafeTensors) else {}
+
+
 def cached_sha256(path: Path) -> str:
     """Return the sha256 of a weight file. An unchanged file is hashed once in a process."""
     status = path.stat()

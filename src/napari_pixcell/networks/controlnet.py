@@ -25,6 +25,7 @@ class PixCellControlNet(PixCellTransformer2DModel):
         Number of blocks, each of which returns a residual.
     **others
         As in PixCellTransformer2DModel. ``num_layers`` is that of the transformer it steers.
+        ``interpolation_scale`` is ``max(sample_size // 64, 1)`` where it is not stated.
     """
 
     @register_to_config
@@ -47,7 +48,7 @@ class PixCellControlNet(PixCellTransformer2DModel):
         norm_type: str = "ada_norm_single",
         norm_elementwise_affine: bool = False,
         norm_eps: float = 1e-6,
-        interpolation_scale: float | None = 1,
+        interpolation_scale: float | None = None,
         use_additional_conditions: bool = False,
         caption_channels: int = 1536,
         caption_num_tokens: int = 1,
@@ -57,7 +58,9 @@ class PixCellControlNet(PixCellTransformer2DModel):
         # The decorator has registered these arguments already.
         names = inspect.signature(PixCellTransformer2DModel).parameters
         settings = {name: self.config[name] for name in names}
-        super().__init__(**settings | {"num_layers": n_controlnet_blocks})
+        scale = interpolation_scale or max(sample_size // 64, 1)
+        own = {"num_layers": n_controlnet_blocks, "interpolation_scale": scale}
+        super().__init__(**settings | own)
         # The published config states the number of layers of the transformer.
         self.register_to_config(num_layers=num_layers, n_controlnet_blocks=n_controlnet_blocks)
         self.cond_pos_embed = PatchEmbed(
@@ -66,7 +69,7 @@ class PixCellControlNet(PixCellTransformer2DModel):
             patch_size=patch_size,
             in_channels=in_channels,
             embed_dim=self.inner_dim,
-            interpolation_scale=interpolation_scale,
+            interpolation_scale=scale,
         )
         self.controlnet_blocks = nn.ModuleList(
             nn.Linear(self.inner_dim, self.inner_dim) for _ in range(n_controlnet_blocks)

@@ -6,18 +6,22 @@ import torch
 from diffusers.models.embeddings import get_timestep_embedding
 from torch import Tensor, nn
 
+EULER_STEPS = 100
+# Epsilon of all norms in the demo's flow, and in those that version 0.1.0 trained.
+EARLIER_EPS = 1e-6
+
 
 class FlowBlock(nn.Module):
     """Residual block, ``x + out(in(x) + emb(time))``."""
 
-    def __init__(self, width: int, bottleneck: int, time_dim: int) -> None:
+    def __init__(self, width: int, bottleneck: int, time_dim: int, norm_eps: float) -> None:
         super().__init__()
         self.in_layers = nn.Sequential(
-            nn.LayerNorm(width, eps=1e-6), nn.SiLU(), nn.Linear(width, bottleneck)
+            nn.LayerNorm(width, eps=norm_eps), nn.SiLU(), nn.Linear(width, bottleneck)
         )
         self.emb_layers = nn.Sequential(nn.SiLU(), nn.Linear(time_dim, bottleneck))
         self.out_layers = nn.Sequential(
-            nn.LayerNorm(bottleneck, eps=1e-6),
+            nn.LayerNorm(bottleneck, eps=norm_eps),
             nn.SiLU(),
             nn.Dropout(0.0),
             nn.Linear(bottleneck, width),
@@ -62,6 +66,8 @@ class StainFlowMLP(nn.Module):
         Number of residual blocks.
     time_scale : float
         Factor of times in 0..1.
+    norm_eps : float
+        Epsilon of the norms inside the residual blocks. That of the last norm is 1e-6.
     """
 
     def __init__(
@@ -73,6 +79,7 @@ class StainFlowMLP(nn.Module):
         out_channels: int = 1536,
         num_res_blocks: int = 6,
         time_scale: float = 999,
+        norm_eps: float = 1e-5,
     ) -> None:
         super().__init__()
         self.time_scale = time_scale
@@ -84,7 +91,7 @@ class StainFlowMLP(nn.Module):
         )
         self.input_proj = nn.Linear(in_channels, model_channels)
         self.res_blocks = nn.ModuleList(
-            FlowBlock(model_channels, bottleneck_channels, time_embed_dim)
+            FlowBlock(model_channels, bottleneck_channels, time_embed_dim, norm_eps)
             for _ in range(num_res_blocks)
         )
         self.out = nn.Sequential(
@@ -113,7 +120,11 @@ class StainFlowMLP(nn.Module):
         return velocity
 
     def translate(
-        self, embeddings: Tensor, steps: int = 100, first: float = 0.001, last: float = 0.999
+        self,
+        embeddings: Tensor,
+        steps: int = EULER_STEPS,
+        first: float = 0.001,
+        last: float = 0.999,
     ) -> Tensor:
         """Move embeddings, (batch, in_channels), from H&E to the stain by Euler steps.
 

@@ -87,7 +87,9 @@ class PixCellTransformer2DModel(PixArtTransformer2DModel, PeftAdapterMixin):
     caption_num_tokens : int
         Embeddings for each image: 1 for 256 px, 16 (4 × 4, row by row) for 1024 px.
     **others
-        As in PixArtTransformer2DModel.
+        As in PixArtTransformer2DModel. The defaults are those of PixCell-256. Where
+        ``interpolation_scale`` is not stated it is ``sample_size / 64``, as published for both
+        sizes.
     """
 
     @register_to_config
@@ -110,7 +112,7 @@ class PixCellTransformer2DModel(PixArtTransformer2DModel, PeftAdapterMixin):
         norm_type: str = "ada_norm_single",
         norm_elementwise_affine: bool = False,
         norm_eps: float = 1e-6,
-        interpolation_scale: float | None = 1,
+        interpolation_scale: float | None = None,
         use_additional_conditions: bool = False,
         caption_channels: int = 1536,
         caption_num_tokens: int = 1,
@@ -119,8 +121,11 @@ class PixCellTransformer2DModel(PixArtTransformer2DModel, PeftAdapterMixin):
         # The decorator has registered these arguments already.
         names = inspect.signature(PixArtTransformer2DModel).parameters
         settings = {name: self.config[name] for name in names}
+        scale = interpolation_scale or sample_size / 64
         # None would become true at a sample_size of 128, with other tensors.
-        super().__init__(**settings | {"use_additional_conditions": False})
+        own = {"use_additional_conditions": False, "interpolation_scale": scale}
+        super().__init__(**settings | own)
+        self.register_to_config(interpolation_scale=scale)
         self.pass_block = pass_block
         self.caption_projection = EmbeddingProjection(
             caption_channels, self.inner_dim, caption_num_tokens

@@ -32,7 +32,6 @@ from napari_pixcell.cells.ihc.table import (
 )
 from napari_pixcell.engine.requests import LARGEST_SEARCH
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.models.families import get_family
 from napari_pixcell.slides.region import Region
 from napari_pixcell.studio.cells.layouts import Layouts
 from napari_pixcell.studio.notices import Notices
@@ -168,7 +167,7 @@ class Measures:
         layout: NDArray[Any] | None = result.labels
         if layout is not None and not layout.any():
             layout = None
-        mpp = get_family(result.record.request.family).mpp
+        mpp = result.record.request.mpp
         self._start(place, mpp, lambda: result.image, layout)
 
     def _start(

@@ -40,6 +40,7 @@ class Settings:
     guidance: float | None = None
     layout_strength: float = 1.0  # 0 to 2
     layout_until: float = 1.0  # fraction of the steps in which the layout acts, 0 to 1
+    control_both: bool = False  # the layout acts on both halves of the guidance
     segment_method: str = "builtin"
     segment_model: str = CELLPOSE_MODEL
     cell_diameter: float = 0.0  # of a typical cell, in µm, for Cellpose; 0 for any size
@@ -114,6 +115,7 @@ class Settings:
             guidance=self.guidance_with(layout),
             layout_strength=self.layout_strength,
             layout_until=self.layout_until,
+            control_both=self.control_both,
             preset=self.preset,
         )
 
@@ -123,6 +125,7 @@ class Settings:
         self.preset, self.steps, self.guidance = request.preset, request.steps, request.guidance
         self.layout_strength = request.layout_strength
         self.layout_until = request.layout_until
+        self.control_both = request.control_both
         self._use_start(request)
         if seed:
             self.seed = request.seed

@@ -18,6 +18,7 @@ from napari_pixcell.engine.canvas.plan import (
     Span,
     Turn,
     WindowRow,
+    bells,
     ramps,
     weights,
     window_styles,
@@ -93,7 +94,9 @@ class CanvasPainter:
         )
         self._first = denoiser.solver.first
         self._turns = canvas.turns(denoiser.solver.steps - self._first)
-        self._bell = weights(canvas.window)
+        # The published method takes the plain mean.
+        flat = np.ones((canvas.window, canvas.window), np.float32)
+        self._bell = flat if canvas.published else weights(canvas.window)
 
     def paint(
         self,
@@ -322,18 +325,20 @@ class CanvasPainter:
     def _decode(self, decode: Decode, side: int, on_rows: OnRows) -> None:
         store = self.store
         rows, columns = self.canvas.decoding(side, OVERLAP)
+        blend = bells if self.canvas.published else ramps
+        downs, acrosses = blend(rows), blend(columns)
         if not store.picture_begun:  # lost, or now stored the other way
             store.row, store.carried = 0, {}
 
         def decoded(number: int, carried: Floats | None) -> tuple[Floats, Floats]:
             """Return the finished pixels of a row of windows, and those that the next adds to."""
-            y, down = rows[number], ramps(rows)[number]
+            y, down = rows[number], downs[number]
             below = rows[number + 1].start if number + 1 < len(rows) else self.canvas.height
             shape = (y.stop - y.start) * FACTOR, self.canvas.width * FACTOR, 3
             picture = np.zeros(shape, np.float32)
             if carried is not None:
                 picture[: len(carried)] = carried
-            for x, across in zip(columns, ramps(columns), strict=True):
+            for x, across in zip(columns, acrosses, strict=True):
                 if not self._touched(y, x):
                     continue
                 latents = np.array(store.latents[:, y.start : y.stop, x.start : x.stop])

@@ -27,6 +27,7 @@ DISTRUST = 0.125  # margin, as a fraction of a window, where the previous step h
 # Weight of a prediction at the border itself. At 1, seams show (seam ratio 1.16 on the demo family,
 # 1.44 for plain abutting windows). At 0, the border lags a step behind and is too smooth (0.93).
 TRUST = 0.35
+BELL = 0.2  # standard deviation of Gaussian weights, as a fraction of a window
 GOLDEN = 0.6180339887  # its multiples modulo 1 are spread evenly, for any number of them
 
 
@@ -79,6 +80,9 @@ class Canvas:
         Side of the family's tile in px.
     grid : int
         Embeddings along the side of a tile.
+    published : bool
+        Windows at every half window overlap at every step with equal weights, and each has the
+        style of its own cells, without mixing.
 
     Attributes
     ----------
@@ -90,8 +94,11 @@ class Canvas:
         Size in latents. The part beyond the image is generated and cropped.
     """
 
-    def __init__(self, size: tuple[int, int], tile: int, grid: int) -> None:
+    def __init__(
+        self, size: tuple[int, int], tile: int, grid: int, published: bool = False
+    ) -> None:
         self.size = size
+        self.published = published
         self.window = tile // FACTOR
         self.grid = grid
         self.cells = cells_of(size, tile, grid)
@@ -107,6 +114,8 @@ class Canvas:
         """Return the arrangement of the windows at each step."""
         if self.single:
             return [Turn()] * steps
+        if self.published:
+            return [Turn("fused")] * steps
         most = max(1, round(FUSED * steps)) if steps > 1 else 0
         for fused in range(most, -1, -1):
             turns = self._turns(steps, fused)
@@ -200,6 +209,11 @@ class Canvas:
 
     def decoding(self, window: int, overlap: int) -> tuple[list[Span], list[Span]]:
         """Return the spans, down and across, of overlapping windows that decode the canvas."""
+        if self.published:
+            return tuple(  # type: ignore[return-value]
+                _half_overlapping(length, min(window, length))
+                for length in (self.height, self.width)
+            )
         down, across = (
             _cut(_spread(length, min(window, length), overlap), min(window, length))
             for length in (self.height, self.width)
@@ -213,6 +227,8 @@ class Canvas:
 
     def _spans(self, length: int, shift: int, fused: bool) -> list[Span]:
         window, unit = self.window, self._unit
+        if self.published:
+            return _half_overlapping(length, window)
         count, last = math.ceil(length / window), length - window
         plain = [round(i * last / max(1, count - 1) / unit) * unit for i in range(count)]
         if fused:
@@ -239,7 +255,7 @@ def weights(window: int) -> NDArray[np.float32]:
     A Gaussian: a window has the least weight at its rim, where it has the least context.
     """
     centre = (np.arange(window) + 0.5) / window - 0.5
-    bell = np.exp(-0.5 * (centre / 0.2) ** 2)
+    bell = np.exp(-0.5 * (centre / BELL) ** 2)
     return np.outer(bell, bell).astype(np.float32) + np.float32(1e-3)
 
 
@@ -264,6 +280,19 @@ def ramps(spans: list[Span], factor: int = FACTOR) -> list[NDArray[np.float32]]:
     return out
 
 
+def bells(spans: list[Span], factor: int = FACTOR) -> list[NDArray[np.float32]]:
+    """Return the Gaussian weights of decoded windows along one axis, as :func:`ramps` does."""
+    sides = [(span.stop - span.start) * factor for span in spans]
+    given = [np.exp(-0.5 * (((np.arange(side) + 0.5) / side - 0.5) / BELL) ** 2) for side in sides]
+    total = np.zeros(spans[-1].stop * factor)
+    for span, bell in zip(spans, given, strict=True):
+        total[span.start * factor : span.stop * factor] += bell
+    return [
+        (bell / total[span.start * factor : span.stop * factor]).astype(np.float32)
+        for span, bell in zip(spans, given, strict=True)
+    ]
+
+
 def window_styles(
     styles: NDArray[np.float32], canvas: Canvas, window: CanvasWindow
 ) -> NDArray[np.float32]:
@@ -271,11 +300,12 @@ def window_styles(
 
     Between cells of ``styles``, the embeddings of the canvas, (rows, columns, dimension), they are
     mixed by area and scaled to their mean length, because the mean of embeddings is shorter than
-    any of them.
+    any of them. By the published method, each tile has the embedding at its centre.
     """
     unit = canvas.window // canvas.grid
-    rows = [_mix(window.y.start / unit + i, canvas.cells[0]) for i in range(canvas.grid)]
-    columns = [_mix(window.x.start / unit + i, canvas.cells[1]) for i in range(canvas.grid)]
+    choose = _own if canvas.published else _mix
+    rows = [choose(window.y.start / unit + i, canvas.cells[0]) for i in range(canvas.grid)]
+    columns = [choose(window.x.start / unit + i, canvas.cells[1]) for i in range(canvas.grid)]
     out = []
     for down in rows:
         for across in columns:
@@ -317,6 +347,17 @@ def _mix(position: float, count: int) -> list[tuple[int, float]]:
     part = position - first
     cells = [(first, 1 - part), (first + 1, part)] if part else [(first, 1.0)]
     return [(min(cell, count - 1), weight) for cell, weight in cells]
+
+
+def _own(position: float, count: int) -> list[tuple[int, float]]:
+    """Return the cell under the centre of a tile at ``position``."""
+    return [(min(math.floor(position + 0.5), count - 1), 1.0)]
+
+
+def _half_overlapping(length: int, window: int) -> list[Span]:
+    """Return windows at every half window, the last one moved inside, which all write in full."""
+    starts = sorted({*range(0, length - window, max(1, window // 2)), length - window})
+    return [Span(start, start + window, start, start + window) for start in starts]
 
 
 def _spread(length: int, window: int, overlap: int) -> list[int]:

@@ -39,7 +39,7 @@ from napari_pixcell.slides.slide import Slide
 
 log = logging.getLogger(__name__)
 
-FORMAT = 1  # increase it when the same pixels and weights yield other values
+FORMAT = 2  # increase it when the same pixels and weights yield other values
 LIMIT_MB = 200.0
 LARGEST_ENTRY = 64 * 2**20  # bytes; a region of 20,000 px a side by UNI2-h is 38 MB
 KEPT_WHEN_FULL = 0.9  # of the limit, so that not every new entry causes a sweep

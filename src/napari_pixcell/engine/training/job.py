@@ -42,6 +42,7 @@ from napari_pixcell.engine.training.stain_folder import (
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import BUILT_IN, Family
 from napari_pixcell.models.families import families
+from napari_pixcell.models.loading import TRAINED_EPS
 from napari_pixcell.models.own_families import check_not_taken, check_own_name, write_own_family
 from napari_pixcell.models.store import encoder_identity, require
 from napari_pixcell.models.weights import cached_sha256, load_file
@@ -293,7 +294,7 @@ class TrainingRun:
             "tiles": len(train[0]),
             "tiles kept apart": len(held[0]),
         }
-        about = {"stain": self.request.name, "base": self.request.family}
+        about = {"stain": self.request.name, "base": self.request.family, TRAINED_EPS: "1e-05"}
         self.folder.write_tensors(FLOW, trained.flow.state_dict(), about)
         shapes = {name: tuple(value.shape) for name, value in trained.flow.state_dict().items()}
         self.folder.write_json(FLOW_SIZES, flow_sizes(shapes))

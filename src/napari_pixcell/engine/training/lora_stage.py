@@ -27,7 +27,7 @@ from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.build import read_config
 from napari_pixcell.models.catalogue import Family
 from napari_pixcell.models.loading import load_part, pick_dtype
-from napari_pixcell.models.lora import attach_lora, open_adapter
+from napari_pixcell.models.lora import attach_lora, fold_strength, open_adapter
 from napari_pixcell.models.store import require
 from napari_pixcell.words import counted
 
@@ -229,6 +229,7 @@ def _load(
     if "lora" in found:  # training continues from the base stain
         path = found["lora"].weights
         attach_lora(transformer, open_adapter(path)[0], path.name, torch.float32, device)
+        fold_strength(transformer)
     block = transformer.pass_block
     # Each block is recomputed in the backward pass, because the activations of a tile of 1024 px
     # would fill a large GPU.

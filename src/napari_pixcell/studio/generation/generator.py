@@ -10,7 +10,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from napari_pixcell.engine.packed import PackedArray
-from napari_pixcell.engine.presets import QUICK
+from napari_pixcell.engine.presets import QUICK, get_preset
 from napari_pixcell.engine.request_values import GenerateRequest
 from napari_pixcell.engine.requests import generate_request, source_of, tiles_of
 from napari_pixcell.engine.start_image import MAX_FEATHER
@@ -88,6 +88,8 @@ class Generator:
             return "Segmenting nuclei…"
         if self.settings.takes_layout and item.layout is not None and not item.cells:
             return "The layout has no cells: paint some"
+        if get_preset(self.settings.preset).published and self.settings.start_from != NOTHING:
+            return "As published starts from noise"
         return why_no_start(self.settings, item, self._shown(item))
 
     def start_words(self) -> str:

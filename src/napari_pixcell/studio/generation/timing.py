@@ -45,9 +45,11 @@ class Live:
 
 
 @lru_cache(maxsize=64)
-def windows_of(size: tuple[int, int], tile: int, grid: int, steps: int) -> int:
+def windows_of(
+    size: tuple[int, int], tile: int, grid: int, steps: int, published: bool = False
+) -> int:
     """Return the number of windows of all steps of a picture of (height, width) px."""
-    canvas = Canvas(size, tile, grid)
+    canvas = Canvas(size, tile, grid, published)
     return canvas.count(canvas.turns(steps))
 
 
@@ -75,7 +77,7 @@ class Paces:
         if pace is None:
             return None
         size = request.size or (family.tile, family.tile)
-        windows = windows_of(size, family.tile, family.grid, request.steps)
+        windows = windows_of(size, family.tile, family.grid, request.steps, request.published)
         return pace * windows * request.count
 
 

@@ -21,7 +21,6 @@ from napari_pixcell import __version__
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.request_values import GenerateRequest
 from napari_pixcell.engine.styles.style import style_bytes
-from napari_pixcell.models.families import get_family
 from napari_pixcell.slides.stored_picture import StoredPicture
 from napari_pixcell.studio.cells.inventing import Invention
 from napari_pixcell.studio.cells.layout import Cells
@@ -227,7 +226,7 @@ def _png(result: Result) -> bytes:
     """Encode a variant with its marks; its pixels may be read from disk first."""
     from napari_pixcell.datasets.marks import synthetic_png
 
-    mpp = get_family(result.record.request.family).mpp
+    mpp = result.record.request.mpp
     return synthetic_png(np.asarray(result.image), result.record, mpp)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +23,7 @@ from napari_pixcell.engine.tissue import size_at
 from napari_pixcell.models.catalogue import Family
 from napari_pixcell.models.families import stain_families, stain_name
 from napari_pixcell.models.store import encoder_identity, missing
+from napari_pixcell.slides.region import Region
 from napari_pixcell.studio.cells.layouts import Layouts
 from napari_pixcell.studio.generation.grids import Grid, Grids
 from napari_pixcell.studio.generation.queue import JobQueue
@@ -50,6 +52,7 @@ class StainTask(Task):
     source: Source  # for the records
     seed: int
     layout: NDArray[Any] | None  # the cells that they follow, (height, width)
+    published: bool  # by the published method
     previews: bool
     section: str = SECTION
     job: EmbedTask | None = None
@@ -151,6 +154,9 @@ class Staining:
         largest = max(self.chosen, key=lambda family: family.tile * family.mpp)
         with self.notices.reporting(SECTION):
             region = snap(item.region, slide.shape, slide.mpp, largest)
+            # On whole pixels, and not above one tile, which would be several windows.
+            width, height = math.floor(region.width), math.floor(region.height)
+            region = Region(region.x, region.y, width, height)
             self.regions.move(item.number, region)
 
     def words(self) -> str:
@@ -247,6 +253,7 @@ class Staining:
             ),
             seed=settings.seed,
             layout=np.array(item.layout) if follows else None,
+            published=settings.stain_from == NOISE,
             previews=settings.previews,
         )
 
@@ -284,6 +291,7 @@ class Staining:
                 source=task.source,
                 seed=task.seed,
                 layout=follows,
+                published=task.published,
             )
             for family in task.families
         ]

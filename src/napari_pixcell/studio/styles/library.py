@@ -16,7 +16,6 @@ from napari_pixcell.engine.styles.library import StyleLibrary, free_name
 from napari_pixcell.engine.styles.pictures import StylePicture, check_picture_size, open_picture
 from napari_pixcell.engine.styles.style import Style, checked_name
 from napari_pixcell.models.catalogue import Family
-from napari_pixcell.models.families import get_family
 from napari_pixcell.slides.slide import ArraySlide
 from napari_pixcell.studio.models import InstalledModels
 from napari_pixcell.studio.notices import Notices
@@ -237,7 +236,7 @@ def open_variant(result: Result, family: Family) -> StylePicture:
     PixCellError
         If it is smaller than a tile, or too large for one style.
     """
-    mpp = get_family(result.record.request.family).mpp
+    mpp = result.record.request.mpp
     slide = ArraySlide([result.image], mpp, result.name)
     check_picture_size("This variant", slide, family)
     return StylePicture(slide)

@@ -56,7 +56,8 @@ class ConditionLayer(SessionLayer):
                 self._update(item, image)
 
         say = partial(self.session.notices.say, "layout")
-        self.session.background.compute(partial(condition_image, labels), drawn, say)
+        draw = partial(condition_image, labels, self.session.settings.model.cell_gap)
+        self.session.background.compute(draw, drawn, say)
 
     def _update(self, item: RegionItem, image: NDArray[np.uint8]) -> None:
         stack, layer = self.stack, self.find()

@@ -150,7 +150,7 @@ class StripModel(QAbstractListModel):
         def draw() -> NDArray[np.uint8]:
             labels = cell.result.labels
             assert labels is not None
-            return condition_image(thinned(labels))
+            return condition_image(thinned(labels), cell.result.record.request.cell_gap)
 
         def drawn(image: NDArray[np.uint8]) -> None:
             cell.picture = pixmap(image, SIDE)
