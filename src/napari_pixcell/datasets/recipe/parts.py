@@ -1,0 +1,198 @@
+"""The sources of styles and layouts in a recipe: their keys, types and limits."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Annotated, Any, Literal, NotRequired, Union
+
+import numpy as np
+from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, WithJsonSchema
+from pydantic_core import PydanticCustomError
+from typing_extensions import TypedDict
+
+from napari_pixcell.cells.inventing.recipe import LARGEST_SEED, Recipe
+from napari_pixcell.cells.methods import LayoutSource
+from napari_pixcell.datasets.recipe.validation import (
+    Between,
+    Hint,
+    OneOf,
+    Text,
+    own_words,
+    whole,
+    without_null,
+)
+from napari_pixcell.errors import PixCellError
+from napari_pixcell.slides.pixel_size import LARGEST, SMALLEST
+
+MOST_TILES = 100_000  # of a slide
+MOST_COPIES = 100_000  # invented layouts, or variations of one
+MOST_PARTS = 100_000
+MOST_MIXED = 1000  # styles of a blend
+MOST_ARRAY_BYTES = 2**29
+LARGEST_SLIDE = 2.0**31  # px along a side
+LONGEST_PATH = 4096
+
+Name = Annotated[str, Text()]
+PathText = Annotated[str, Text(LONGEST_PATH)]
+PixelSize = Annotated[float, Between(SMALLEST, LARGEST)]
+Count = Annotated[int, whole(1, MOST_COPIES)]
+
+
+def _checked_region(region: list[float]) -> list[float]:
+    if min(region[2:]) <= 0 or max(map(abs, region)) > LARGEST_SLIDE:
+        words = "Use a width and height above 0, on the slide."
+        raise PydanticCustomError("hint", "{hint}", {"hint": words})
+    return region
+
+
+Box = Annotated[
+    list[float],
+    Field(min_length=4, max_length=4),
+    Hint("Use four numbers: x, y, width and height in level-0 pixels."),
+    AfterValidator(_checked_region),
+]
+
+
+def _checked_shares(shares: list[float]) -> list[float]:
+    if not sum(shares):
+        words = "Use at least one share above 0."
+        raise PydanticCustomError("hint", "{hint}", {"hint": words})
+    return shares
+
+
+Shares = Annotated[
+    list[Annotated[float, Field(ge=0)]],
+    Field(min_length=1),
+    Hint("Use numbers of 0 or more."),
+    AfterValidator(_checked_shares),
+]
+
+
+def _object(name: str, keys: dict[str, Any]) -> Any:
+    """Return the type of an object with these keys and no others."""
+    return TypedDict(name, keys)  # type: ignore[operator]
+
+
+def _array(*dtypes: str) -> Any:
+    """Return the type of an array by value, of one of these NumPy types."""
+    keys = {
+        "dtype": Annotated[str, OneOf(dtypes)],
+        "shape": Annotated[
+            list[Annotated[int, Field(ge=1)]],
+            Field(min_length=1, max_length=3),
+            Hint("Use one to three whole numbers above 0."),
+        ],
+        "zlib": Annotated[str, Hint("Use the text that napari-pixcell wrote.")],
+    }
+    return Annotated[_object(f"Array_{dtypes[0]}", keys), AfterValidator(own_words(_check_array))]
+
+
+def _check_array(value: dict[str, Any]) -> None:
+    if prod(value["shape"]) * np.dtype(value["dtype"]).itemsize > MOST_ARRAY_BYTES:
+        raise PixCellError(
+            f"An array of {' × '.join(map(str, value['shape']))} values is too large for a recipe. "
+            "Name its file instead."
+        )
+
+
+def _check_copies(part: dict[str, Any]) -> None:
+    copies, inner = 1, part
+    while inner["from"] == "vary":
+        copies, inner = copies * inner.get("count", 1), inner["layout"]
+    if copies * inner.get("count", 1) > MOST_COPIES:
+        raise PixCellError(
+            f"It makes more than {MOST_COPIES:,} layouts out of one. Use smaller counts."
+        )
+
+
+_GRID = _array("float32", "float16", "float64")
+_PIXELS = _array("uint8")
+_LABELS = _array("uint32", "int32", "uint8", "int8", "uint16", "int16", "uint64", "int64", "bool")
+_INVENTED = Annotated[
+    dict[str, Any],
+    AfterValidator(own_words(Recipe.from_dict)),
+    WithJsonSchema(TypeAdapter(Recipe).json_schema()),
+]
+_MADE = Annotated[dict[str, Any], AfterValidator(own_words(LayoutSource.from_dict))]
+_SOURCE = _object("Source", {"region": NotRequired[Box], "mpp": NotRequired[PixelSize]})
+_NAMED = {"name": NotRequired[Name]}
+_GROUPED = {**_NAMED, "group": NotRequired[Name]}
+_TISSUE = {**_GROUPED, "mpp": NotRequired[PixelSize]}
+_CELLS = {
+    "path": PathText,
+    "image": NotRequired[Name],
+    "mpp": NotRequired[PixelSize],
+    "slide": NotRequired[PathText],
+    "slide_mpp": NotRequired[PixelSize],
+    "region": NotRequired[Box],
+    **_NAMED,
+}
+
+
+def _kinds(noun: str, kinds: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Return the type of each kind of style or layout: an object that names its kind."""
+    return {
+        kind: _object(f"{kind.capitalize()}{noun}", {"from": Literal[kind], **keys})
+        for kind, keys in kinds.items()
+    }
+
+
+STYLES = _kinds(
+    "Style",
+    {
+        "region": {"slide": PathText, "region": Box, **_TISSUE},
+        "slide": {"slide": PathText, "most": NotRequired[Annotated[int, whole(1, MOST_TILES)]]}
+        | _TISSUE,
+        "picture": {"path": PathText, **_TISSUE},
+        "folder": {"path": PathText, **_TISSUE},
+        "library": {"name": Name},
+        "blend": {
+            "styles": Annotated[list["Style"], Field(min_length=1, max_length=MOST_MIXED)],
+            "shares": NotRequired[Shares],
+            **_NAMED,
+        },
+        "embedding": {
+            "embedding": _GRID,
+            "pixels": NotRequired[_PIXELS],
+            "source": NotRequired[_SOURCE],
+            **_GROUPED,
+        },
+        "nothing": _NAMED,
+    },
+)
+LAYOUTS = _kinds(
+    "Layout",
+    {
+        "file": _CELLS,
+        "folder": _CELLS,
+        "labels": {"labels": _LABELS, "made": NotRequired[_MADE], **_NAMED},
+        "style": {},
+        "invent": {"recipe": _INVENTED, "count": NotRequired[Count], **_NAMED},
+        "vary": {
+            "layout": "Layout",
+            "count": NotRequired[Count],
+            "seed": NotRequired[Annotated[int, whole(0, LARGEST_SEED)]],
+            "jitter_um": NotRequired[Annotated[float, Between(0, 50)]],
+            "drop": NotRequired[Annotated[float, Between(0, 1)]],
+            "add": NotRequired[Annotated[float, Between(0, 5)]],
+        },
+    },
+)
+_BY_KIND = Field(discriminator="from"), BeforeValidator(without_null)
+Style = Annotated[Union[tuple(STYLES.values())], *_BY_KIND]
+Layout = Annotated[
+    Union[tuple(LAYOUTS.values())], *_BY_KIND, AfterValidator(own_words(_check_copies))
+]
+Styles = Annotated[tuple[Style, ...], Field(max_length=MOST_PARTS, strict=False)]
+Layouts = Annotated[tuple[Layout, ...], Field(max_length=MOST_PARTS, strict=False)]
+
+
+def known_keys(location: tuple[str, ...]) -> list[str]:
+    """Return the keys of an object within a style or layout.
+
+    ``location`` are the keys and indices on the way to it, and the kinds of styles and layouts.
+    """
+    kinds = {"styles": STYLES, "layouts": LAYOUTS}[location[0]]
+    if location[-2].isdigit() or location[-2] == "layout":
+        return list(kinds[location[-1]].__annotations__)
+    return ["region", "mpp"] if location[-1] == "source" else ["dtype", "shape", "zlib"]
