@@ -73,21 +73,28 @@ def _object(name: str, keys: dict[str, Any]) -> Any:
     return TypedDict(name, keys)  # type: ignore[operator]
 
 
-def _array(*dtypes: str) -> Any:
-    """Return the type of an array by value, of one of these NumPy types."""
+def _list_of(name: str) -> Any:
+    """Return the type of a list of a type that is defined further down."""
+    return list[name]  # type: ignore[valid-type]
+
+
+def _array(name: str, dtypes: tuple[str, ...], axes: tuple[int, int]) -> Any:
+    """Return the type of an array by value, of some NumPy types and numbers of axes."""
     keys = {
         "dtype": Annotated[str, OneOf(dtypes)],
         "shape": Annotated[
             list[Annotated[int, Field(ge=1)]],
-            Field(min_length=1, max_length=3),
-            Hint("Use one to three whole numbers above 0."),
+            Field(min_length=axes[0], max_length=axes[1]),
+            Hint(f"Use {' or '.join(str(n) for n in sorted({*axes}))} whole numbers above 0."),
         ],
         "zlib": Annotated[str, Hint("Use the text that napari-pixcell wrote.")],
     }
-    return Annotated[_object(f"Array_{dtypes[0]}", keys), AfterValidator(own_words(_check_array))]
+    return Annotated[_object(name, keys), AfterValidator(own_words(_check_array))]
 
 
 def _check_array(value: dict[str, Any]) -> None:
+    if len(value["shape"]) == 3 and value["dtype"] == "uint8" and value["shape"][2] != 3:
+        raise PixCellError("Its last axis is not red, green and blue. Use an RGB image.")
     if prod(value["shape"]) * np.dtype(value["dtype"]).itemsize > MOST_ARRAY_BYTES:
         raise PixCellError(
             f"An array of {' × '.join(map(str, value['shape']))} values is too large for a recipe. "
@@ -105,9 +112,10 @@ def _check_copies(part: dict[str, Any]) -> None:
         )
 
 
-_GRID = _array("float32", "float16", "float64")
-_PIXELS = _array("uint8")
-_LABELS = _array("uint32", "int32", "uint8", "int8", "uint16", "int16", "uint64", "int64", "bool")
+_GRID = _array("Embedding", ("float32", "float16", "float64"), (2, 3))
+_PIXELS = _array("Pixels", ("uint8",), (3, 3))
+_INTEGERS = tuple(f"{kind}{bits}" for kind in ("uint", "int") for bits in (32, 16, 8, 64))
+_LABELS = _array("Labels", (*_INTEGERS, "bool"), (2, 2))
 _INVENTED = Annotated[
     dict[str, Any],
     AfterValidator(own_words(Recipe.from_dict)),
@@ -147,7 +155,7 @@ STYLES = _kinds(
         "folder": {"path": PathText, **_TISSUE},
         "library": {"name": Name},
         "blend": {
-            "styles": Annotated[list["Style"], Field(min_length=1, max_length=MOST_MIXED)],
+            "styles": Annotated[_list_of("Style"), Field(min_length=1, max_length=MOST_MIXED)],
             "shares": NotRequired[Shares],
             **_NAMED,
         },
@@ -179,12 +187,19 @@ LAYOUTS = _kinds(
     },
 )
 _BY_KIND = Field(discriminator="from"), BeforeValidator(without_null)
-Style = Annotated[Union[tuple(STYLES.values())], *_BY_KIND]
-Layout = Annotated[
-    Union[tuple(LAYOUTS.values())], *_BY_KIND, AfterValidator(own_words(_check_copies))
+Style: Any = Annotated[Union[tuple(STYLES.values())], *_BY_KIND]  # noqa: UP007
+Layout: Any = Annotated[
+    Union[tuple(LAYOUTS.values())],  # noqa: UP007
+    *_BY_KIND,
+    AfterValidator(own_words(_check_copies)),
 ]
-Styles = Annotated[tuple[Style, ...], Field(max_length=MOST_PARTS, strict=False)]
-Layouts = Annotated[tuple[Layout, ...], Field(max_length=MOST_PARTS, strict=False)]
+
+
+def _several(one: Any) -> Any:
+    return Annotated[tuple[one, ...], Field(max_length=MOST_PARTS, strict=False)]
+
+
+Styles, Layouts = _several(Style), _several(Layout)
 
 
 def known_keys(location: tuple[str, ...]) -> list[str]:

@@ -61,9 +61,7 @@ ADVICE = "Correct the recipe, or choose another file."
 Part = dict[str, Any]
 
 
-@dataclass(
-    frozen=True, config=ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
-)
+@dataclass(frozen=True, config=ConfigDict(strict=True, extra="forbid", allow_inf_nan=False))
 class DatasetRecipe:
     """Everything that determines a dataset.
 

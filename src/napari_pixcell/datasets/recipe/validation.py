@@ -134,7 +134,7 @@ class FromObject:
         schema: Any = handler.resolve_ref_schema(handler(source))
         schema["strict"] = False
         for one in schema["schema"]["fields"]:
-            inner = one["schema"]
+            inner: Any = one["schema"]
             while inner["type"] == "default":
                 inner = inner["schema"]
             if inner["type"] in ("definition-ref", "dataclass"):
@@ -258,7 +258,7 @@ def shown(value: Any) -> str:
         case dict():
             return "an object"
         case list() | tuple():
-            return f"the list “{_short(value)}”" if value else "an empty list"
+            return f"[{_short(value)}]"
         case None:
             return "null"
         case "":
