@@ -12,7 +12,6 @@ import pytest
 from drawn_dataset import labels_of, make_dataset, write_pairs
 
 from napari_pixcell.datasets.export import read_record
-from napari_pixcell.datasets.store.checks import Checks
 from napari_pixcell.datasets.store.dataset import Dataset, Description, PairSettings
 from napari_pixcell.datasets.store.decisions import decide, is_used, read_decisions
 from napari_pixcell.datasets.store.lock import locked

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from napari_pixcell.cells.inventing.recipe import LARGEST_SEED, Recipe
 from napari_pixcell.cells.layout import check_layout
 from napari_pixcell.cells.methods import LayoutSource
+from napari_pixcell.datasets.recipe.parts import unpacked
 from napari_pixcell.datasets.recipe.recipe import Part
 from napari_pixcell.datasets.recipe.style_sources import (
     GroupNumbers,
@@ -23,7 +24,6 @@ from napari_pixcell.datasets.recipe.style_sources import (
     tile_of,
 )
 from napari_pixcell.datasets.store.dataset import DatasetLayout
-from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.tissue import size_at
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import Family
@@ -96,7 +96,7 @@ class LayoutSources:
                 for path in files_in(Path(part["path"]), CELLS, "files of cells"):
                     yield from self._file(part, path, f"{key}/{path}")
             case "labels":
-                labels = PackedArray.from_dict(part["labels"]).view()
+                labels = unpacked(part, "labels")
                 made = LayoutSource.from_dict(part.get("made") or {"method": "painted"})
                 if labels.min() < 0 or labels.max() > LARGEST_LABEL:
                     raise PixCellError(
@@ -162,6 +162,8 @@ class LayoutSources:
         name = name or f"Layout {number}"
         for at in range(rows * columns):
             tile = np.ascontiguousarray(tile_of(labels, divmod(at, columns), side))
+            if not tile.any():
+                continue
             check_layout(tile)
             named = tile_name(name, at, rows * columns)
             yield DatasetLayout(0, named, f"layout-{number}", tile, made)

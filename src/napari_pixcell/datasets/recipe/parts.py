@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from math import prod
 from typing import Annotated, Any, Literal, NotRequired, Union
 
 import numpy as np
-from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, WithJsonSchema
+from numpy.typing import NDArray
+from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 from typing_extensions import TypedDict
 
-from napari_pixcell.cells.inventing.recipe import LARGEST_SEED, Recipe
+from napari_pixcell.cells.inventing.recipe import LARGEST_SEED, LIMITS, Recipe
 from napari_pixcell.cells.methods import LayoutSource
 from napari_pixcell.datasets.recipe.validation import (
     Between,
@@ -21,6 +23,7 @@ from napari_pixcell.datasets.recipe.validation import (
     whole,
     without_null,
 )
+from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.slides.pixel_size import LARGEST, SMALLEST
 
@@ -35,6 +38,8 @@ LONGEST_PATH = 4096
 Name = Annotated[str, Text()]
 PathText = Annotated[str, Text(LONGEST_PATH)]
 PixelSize = Annotated[float, Between(SMALLEST, LARGEST)]
+Share = Annotated[float, Field(ge=0)]
+Seed = Annotated[int, whole(0, LARGEST_SEED)]
 Count = Annotated[int, whole(1, MOST_COPIES)]
 
 
@@ -61,7 +66,7 @@ def _checked_shares(shares: list[float]) -> list[float]:
 
 
 Shares = Annotated[
-    list[Annotated[float, Field(ge=0)]],
+    list[Share],
     Field(min_length=1),
     Hint("Use numbers of 0 or more."),
     AfterValidator(_checked_shares),
@@ -116,12 +121,34 @@ _GRID = _array("Embedding", ("float32", "float16", "float64"), (2, 3))
 _PIXELS = _array("Pixels", ("uint8",), (3, 3))
 _INTEGERS = tuple(f"{kind}{bits}" for kind in ("uint", "int") for bits in (32, 16, 8, 64))
 _LABELS = _array("Labels", (*_INTEGERS, "bool"), (2, 2))
+_SHARES_OF_CLASSES = (
+    list[Annotated[tuple[Name, Share], Field(strict=False)]] | dict[Name, Share]  # either form
+)
 _INVENTED = Annotated[
-    dict[str, Any],
+    _object(
+        "Invented",
+        {
+            **{
+                name: NotRequired[Annotated[float, Between(low, high)]]
+                for name, _, low, high, _ in LIMITS
+            },
+            "seed": NotRequired[Seed],
+            "classes": NotRequired[
+                Annotated[_SHARES_OF_CLASSES, Hint("Use a name and a share of 0 or more for each.")]
+            ],
+        },
+    ),
     AfterValidator(own_words(Recipe.from_dict)),
-    WithJsonSchema(TypeAdapter(Recipe).json_schema()),
 ]
-_MADE = Annotated[dict[str, Any], AfterValidator(own_words(LayoutSource.from_dict))]
+
+
+def _check_made(value: dict[str, Any]) -> None:
+    if not isinstance(value.get("method"), str):
+        raise PixCellError("Its “method” is not text. Use what napari-pixcell wrote.")
+    LayoutSource.from_dict(value)
+
+
+_MADE = Annotated[dict[str, Any], AfterValidator(own_words(_check_made))]
 _SOURCE = _object("Source", {"region": NotRequired[Box], "mpp": NotRequired[PixelSize]})
 _NAMED = {"name": NotRequired[Name]}
 _GROUPED = {**_NAMED, "group": NotRequired[Name]}
@@ -179,7 +206,7 @@ LAYOUTS = _kinds(
         "vary": {
             "layout": "Layout",
             "count": NotRequired[Count],
-            "seed": NotRequired[Annotated[int, whole(0, LARGEST_SEED)]],
+            "seed": NotRequired[Seed],
             "jitter_um": NotRequired[Annotated[float, Between(0, 50)]],
             "drop": NotRequired[Annotated[float, Between(0, 1)]],
             "add": NotRequired[Annotated[float, Between(0, 5)]],
@@ -210,4 +237,21 @@ def known_keys(location: tuple[str, ...]) -> list[str]:
     kinds = {"styles": STYLES, "layouts": LAYOUTS}[location[0]]
     if location[-2].isdigit() or location[-2] == "layout":
         return list(kinds[location[-1]].__annotations__)
-    return ["region", "mpp"] if location[-1] == "source" else ["dtype", "shape", "zlib"]
+    known = {"source": ("region", "mpp"), "recipe": [one.name for one in fields(Recipe)]}
+    return list(known.get(location[-1], ("dtype", "shape", "zlib")))
+
+
+def unpacked(part: dict[str, Any], key: str) -> NDArray[Any]:
+    """Return an array of a style or layout, which must not be changed.
+
+    Raises
+    ------
+    PixCellError
+        If it is damaged.
+    """
+    try:
+        return PackedArray.from_dict(part[key]).view()
+    except PixCellError as error:
+        raise PixCellError(
+            f"The array “{key}” in the recipe is damaged. Write it again, or name a file instead."
+        ) from error

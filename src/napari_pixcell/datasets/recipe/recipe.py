@@ -37,6 +37,7 @@ from napari_pixcell.datasets.recipe.validation import (
     Between,
     FromObject,
     OneOf,
+    Text,
     own_words,
     sentences,
     whole,
@@ -94,7 +95,7 @@ class DatasetRecipe:
     """
 
     name: Name
-    family: Annotated[str, AfterValidator(own_words(get_family))] = "demo"
+    family: Annotated[str, Text(), AfterValidator(own_words(get_family))] = "demo"
     styles: Annotated[tuple[Part, ...], As(Styles)] = ()
     layouts: Annotated[tuple[Part, ...], As(Layouts)] = ()
     pairing: Annotated[str, OneOf(tuple(PAIRINGS))] = "each"
@@ -159,7 +160,19 @@ def recipe_schema() -> dict[str, Any]:
     first = {KEY: {"const": SCHEMA}, EDITORS: {"type": "string"}}
     schema["properties"] = first | schema["properties"]
     schema["required"] = [KEY, *schema["required"]]
+    _shorten_descriptions(schema)
     return schema
+
+
+def _shorten_descriptions(schema: Any) -> None:
+    """Keep the first paragraph of each docstring in a JSON Schema."""
+    if isinstance(schema, dict):
+        if isinstance(schema.get("description"), str):
+            schema["description"] = schema["description"].split("\n\n")[0]
+        schema = list(schema.values())
+    if isinstance(schema, list):
+        for part in schema:
+            _shorten_descriptions(part)
 
 
 def mapped(part: Part, change: Callable[[Part], Part]) -> Part:

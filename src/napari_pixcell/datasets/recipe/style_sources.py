@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pixcell.datasets.recipe.parts import MOST_TILES
+from napari_pixcell.datasets.recipe.parts import MOST_TILES, unpacked
 from napari_pixcell.datasets.recipe.recipe import DatasetRecipe, Part, mapped
 from napari_pixcell.datasets.splits import JOINED
 from napari_pixcell.engine.packed import PackedArray
@@ -231,8 +231,8 @@ class StyleSources:
 
     def _embedding(self, part: Part) -> Iterator[StyleSource]:
         """Cut a grid of embeddings, and the tissue that may come with it, into tiles."""
-        grid = as_grid(PackedArray.from_dict(part["embedding"]).unpack())
-        pixels = PackedArray.from_dict(part["pixels"]).unpack() if part.get("pixels") else None
+        grid = as_grid(unpacked(part, "embedding"))
+        pixels = unpacked(part, "pixels") if "pixels" in part else None
         name, side = part.get("name") or "Style", self._family.tile
         group = f"slide-{self._slides.of(str(part.get('group') or name))}"
         each = self._family.grid

@@ -13,7 +13,8 @@ from pydantic_core import PydanticCustomError, core_schema
 from napari_pixcell.errors import PixCellError
 
 MOST_SENTENCES = 4
-LONGEST_SHOWN = 40
+LONGEST_SHOWN, LONGEST_WORDS = 40, 300
+DEEPEST_SHOWN = 4  # names on the way to a value
 WORDS = {  # by the kind of error that pydantic reports
     "string_type": "Use text.",
     "int_type": "Use a whole number.",
@@ -207,7 +208,7 @@ def _sentence(error: Any, keys: Keys) -> str:
         choices = context["expected_tags"].replace("'", "")
         return f"{_capital(place)} cannot be from {shown(value['from'])}. Choose one of: {choices}."
     if kind == "own words":
-        words = str(context["words"])
+        words = _cut(str(context["words"]))
         return words if len(steps) == 1 else f"{_capital(place)} does not fit. {words}"
     if kind in OBJECTS:
         return f"{_capital(place)} is {shown(value)}. Write it as an object, {{…}}."
@@ -245,7 +246,16 @@ def _place(steps: list[Step]) -> str:
             words = [f"number {part + 1}", *words]
         else:
             words = [f"“{_short(part)}”", *words]
+    if len(words) > DEEPEST_SHOWN:
+        words[DEEPEST_SHOWN:] = ["…"]
     return " of ".join(words) or "the recipe"
+
+
+def _cut(words: str) -> str:
+    """Shorten a sentence that repeats a long value."""
+    if len(words) <= LONGEST_WORDS:
+        return words
+    return f"{words[: LONGEST_WORDS // 2]}…{words[-LONGEST_WORDS // 2 :]}"
 
 
 def _capital(words: str) -> str:
@@ -262,7 +272,7 @@ def shown(value: Any) -> str:
         case None:
             return "null"
         case "":
-            return "empty"
+            return "empty text"
         case str():
             number = value[:LONGEST_SHOWN].lstrip("+-").replace(".", "", 1).isdecimal()
             return f"{'the text ' if number else ''}“{_short(value)}”"
