@@ -15,6 +15,7 @@ from napari_pixcell.errors import PixCellError
 MOST_SENTENCES = 4
 LONGEST_SHOWN, LONGEST_WORDS = 40, 300
 DEEPEST_SHOWN = 4  # names on the way to a value
+DEEP = "It is nested too deeply. Use fewer levels."
 WORDS = {  # by the kind of error that pydantic reports
     "string_type": "Use text.",
     "int_type": "Use a whole number.",
@@ -24,7 +25,8 @@ WORDS = {  # by the kind of error that pydantic reports
     "tuple_type": "Use a list.",
     "too_short": "Add at least one.",
     "too_long": "Use fewer.",
-    "recursion_loop": "It is nested too deeply. Use fewer levels.",
+    "recursion_loop": DEEP,
+    "recursion_depth_exceeded": DEEP,
 }
 OBJECTS = {"model_attributes_type", "dict_type", "dataclass_type"}
 UNKNOWN = {"extra_forbidden", "unexpected_keyword_argument", "unexpected_positional_argument"}
