@@ -17,8 +17,8 @@ from napari_pixcell.cells.methods import LayoutSource
 from napari_pixcell.datasets.recipe.validation import (
     Between,
     Hint,
+    Line,
     OneOf,
-    Text,
     own_words,
     whole,
     without_null,
@@ -35,8 +35,8 @@ MOST_ARRAY_BYTES = 2**29
 LARGEST_SLIDE = 2.0**31  # px along a side
 LONGEST_PATH = 4096
 
-Name = Annotated[str, Text()]
-PathText = Annotated[str, Text(LONGEST_PATH)]
+Name = Annotated[str, Line()]
+PathText = Annotated[str, Line(LONGEST_PATH)]
 PixelSize = Annotated[float, Between(SMALLEST, LARGEST)]
 Share = Annotated[float, Field(ge=0)]
 Seed = Annotated[int, whole(0, LARGEST_SEED)]

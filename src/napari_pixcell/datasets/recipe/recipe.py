@@ -36,8 +36,8 @@ from napari_pixcell.datasets.recipe.validation import (
     As,
     Between,
     FromObject,
+    Line,
     OneOf,
-    Text,
     own_words,
     sentences,
     whole,
@@ -95,7 +95,7 @@ class DatasetRecipe:
     """
 
     name: Name
-    family: Annotated[str, Text(), AfterValidator(own_words(get_family))] = "demo"
+    family: Annotated[str, Line(), AfterValidator(own_words(get_family))] = "demo"
     styles: Annotated[tuple[Part, ...], As(Styles)] = ()
     layouts: Annotated[tuple[Part, ...], As(Layouts)] = ()
     pairing: Annotated[str, OneOf(tuple(PAIRINGS))] = "each"

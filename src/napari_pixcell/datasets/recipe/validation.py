@@ -95,7 +95,7 @@ class OneOf:
 
 
 @dataclass(frozen=True)
-class Text(Hint):
+class Line(Hint):
     """Annotation of text without control characters, which is not blank."""
 
     longest: int = 1000
