@@ -11,6 +11,7 @@ from drawn_engine import DrawnEngine, drawn_recipe
 from PIL import Image
 
 from napari_pixcell.cli import dataset
+from napari_pixcell.cli.main import main
 from napari_pixcell.datasets.store.dataset import Dataset
 from napari_pixcell.slides import Region, open_slide
 from napari_pixcell.slides.samples import SAMPLE_SLIDE
@@ -71,6 +72,45 @@ def test_a_recipe_names_styles_of_the_library(run, tmp_path: Path) -> None:
     path.write_text(json.dumps(value))
     found = run("dataset", "make", path, "--out", tmp_path / "data")
     assert found["code"] == 1 and "Mine" in str(found["error"])
+
+
+def test_the_schema_of_recipes_is_printed(run, capsys: pytest.CaptureFixture[str]) -> None:
+    printed = run("dataset", "schema")
+    assert printed["properties"]["seeds"]["minimum"] == 1
+    assert main(["dataset", "schema"]) == 0
+    assert json.loads(capsys.readouterr().out)["properties"] == printed["properties"]
+
+
+@pytest.mark.parametrize("arguments", [["--count"], ["--out", "data"]])
+def test_a_wrong_recipe_is_refused_before_anything_is_made(
+    run, recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    recipe.write_text(json.dumps(drawn_recipe().to_dict() | {"steps": "20x", "seed": 1}))
+    found = run("dataset", "make", recipe, *arguments)
+    assert found["code"] == 1 and str(found["error"]).splitlines() == [
+        "“steps” is “20x”. Use a whole number from 1 to 1,000.",
+        "The recipe has no “seed”. Did you mean “seeds”?",
+    ]
+    assert list(tmp_path.iterdir()) == [recipe]
+
+
+def test_a_run_fails_if_every_pair_failed(run, recipe: Path, tmp_path: Path, monkeypatch) -> None:
+    class Refusing(DrawnEngine):
+        def __init__(self) -> None:
+            super().__init__()
+            self.refuses = set(range(1234 + first, 1250))
+
+    monkeypatch.setattr(dataset, "engine", Refusing)
+    first = 0
+    found = run("dataset", "make", recipe, "--out", tmp_path / "data")
+    assert found["code"] == 1 and "No pair was made: 3 pairs failed. The first: " in found["error"]
+    first = 11
+    found = run("dataset", "resume", tmp_path / "data")
+    assert found["code"] == 0 and found["pairs"] == 11
+    assert "1 pair failed. Resume the dataset to retry." in found["stderr"]
+    again = run("dataset", "resume", tmp_path / "data")
+    assert again["code"] == 1 and "No pair was made: 1 pair failed" in again["error"]
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,6 @@ import pytest
 from drawn_dataset import labels_of, make_dataset, write_pairs
 
 from napari_pixcell.datasets.export import read_record
-from napari_pixcell.datasets.recipe.recipe import DatasetRecipe
-from napari_pixcell.datasets.store.checks import Checks
 from napari_pixcell.datasets.store.dataset import Dataset, Description, PairSettings
 from napari_pixcell.datasets.store.decisions import decide, is_used, read_decisions
 from napari_pixcell.datasets.store.lock import locked
@@ -160,45 +158,3 @@ def test_a_folder_in_use_is_refused(tmp_path: Path) -> None:
     (tmp_path / "new" / "dataset.json").write_text("{}")
     with pytest.raises(PixCellError, match="does not describe a dataset"):
         Dataset(tmp_path / "new")
-
-
-def test_recipes_are_read_back_unchanged(tmp_path: Path) -> None:
-    recipe = DatasetRecipe(
-        "R",
-        styles=({"from": "blend", "styles": [{"from": "picture", "path": "a.png"}]},),
-        layouts=({"from": "vary", "layout": {"from": "file", "path": "b.tif"}},),
-        checks=Checks(least_dice=0.7),
-    )
-    path = tmp_path / "recipe.json"
-    path.write_text(json.dumps(recipe.to_dict()))
-    loaded = DatasetRecipe.load(path)
-    assert loaded.checks.least_dice == 0.7
-    assert loaded.styles[0]["styles"][0]["path"] == str(tmp_path / "a.png")
-    assert loaded.layouts[0]["layout"]["path"] == str(tmp_path / "b.tif")
-
-
-@pytest.mark.parametrize(
-    ("text", "sentence"),
-    [
-        ("{", "is not a JSON file. Choose a dataset recipe"),
-        ("[]", "not a dataset recipe that this version can read"),
-        ('{"KEY": 1, "name": "x", "style": []}', "has no “style”. Choose from"),
-        ('{"KEY": 1, "name": "x", "styles": 3}', "is not valid. Compare"),
-        ('{"KEY": 1, "name": "x", "styles": [{"from": "air"}]}', "A style cannot be from “air”"),
-        ('{"KEY": 1, "name": "x", "layouts": [{"from": "file"}]}', "needs “path”. Add it"),
-        ('{"KEY": 1, "name": "x", "pairing": "?"}', "no pairing “\\?”"),
-        ('{"KEY": 1, "name": "x", "picture": "gif"}', "cannot be written as “gif”"),
-        ('{"KEY": 1, "name": "x", "checks": {"least": 1}}', "There is no check “least”"),
-        ('{"KEY": 1, "name": "x", "checks": {"least_dice": "a"}}', "Enter a number"),
-    ],
-)
-def test_invalid_recipes_are_refused(tmp_path: Path, text: str, sentence: str) -> None:
-    path = tmp_path / "recipe.json"
-    path.write_text(text.replace("KEY", "napari-pixcell dataset recipe"))
-    with pytest.raises(PixCellError, match=sentence):
-        DatasetRecipe.load(path)
-
-
-def test_a_missing_recipe_is_named(tmp_path: Path) -> None:
-    with pytest.raises(PixCellError, match=r"There is no recipe none.json"):
-        DatasetRecipe.load(tmp_path / "none.json")

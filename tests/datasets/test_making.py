@@ -414,7 +414,10 @@ SMALL = {"from": "picture", "path": "small.png", "mpp": 0.5}
         ({"styles": (SMALL,)}, "of “small.png” is 20 × 20 px, smaller than one tile"),
         ({"styles": ({"from": "library", "name": "A"},)}, "There is no style “A”"),
         ({"styles": ({"from": "blend", "styles": [{"from": "nothing"}]},)}, "A blend has 1 styles"),
-        ({"styles": ({"from": "region", "slide": "s.tif", "region": [1, 2]},)}, "not four numbers"),
+        (
+            {"styles": ({"from": "region", "slide": "s.tif", "region": [1, 2]},)},
+            "Use four numbers: x, y, width",
+        ),
         ({"layouts": ({"from": "file", "path": "none.tif"},)}, "“none.tif” does not exist"),
         ({"layouts": ({"from": "style"},)}, "has no cells in a whole tile"),
         (
@@ -423,7 +426,10 @@ SMALL = {"from": "picture", "path": "small.png", "mpp": 0.5}
         ),
         ({"layouts": ({"from": "labels", "labels": TINY},)}, "Layout 1 is 20 × 20 px, smaller"),
         ({"styles": ({"from": "slide", "slide": "small.png"},)}, "pixel size. Add “mpp” to it"),
-        ({"layouts": ({"from": "invent", "recipe": {}, "count": 0},)}, "The count is 0. Choose"),
+        (
+            {"layouts": ({"from": "invent", "recipe": {}, "count": 0},)},
+            "“count” of layout 1 is 0. Use",
+        ),
         (
             {"layouts": ({"from": "vary", "layout": {"from": "invent", "recipe": {}}},)},
             "changes nothing. Add",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
 from napari_pixcell.cli import options as cli
 from napari_pixcell.cli.running import ProgressLine, engine
 from napari_pixcell.datasets.formats import FORMATS
-from napari_pixcell.datasets.recipe.recipe import DatasetRecipe, Part
+from napari_pixcell.datasets.recipe.recipe import DatasetRecipe, Part, recipe_schema
 from napari_pixcell.datasets.recipe.request import DatasetRequest
 from napari_pixcell.datasets.splits import Split
 from napari_pixcell.datasets.store.dataset import Dataset
@@ -42,6 +43,15 @@ def make(options: cli.Options) -> cli.Result:
     if options.out is None:
         raise PixCellError("No output is named. Add --out DIR, a new folder.")
     return _run(DatasetRequest(str(options.out), recipe, options.first))
+
+
+@cli.command("dataset schema")
+def schema(options: cli.Options) -> cli.Result:
+    """Print the JSON Schema of recipes, with which editors complete and check them."""
+    if options.json:
+        return recipe_schema()
+    print(json.dumps(recipe_schema(), indent=2, ensure_ascii=False))
+    return {}
 
 
 @cli.command(

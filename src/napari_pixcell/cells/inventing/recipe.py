@@ -10,7 +10,7 @@ from napari_pixcell.serialization import to_json
 
 LARGEST_SEED = 2**32 - 1
 
-_LIMITS = (
+LIMITS = (  # field, words, smallest and largest value, unit
     ("density", "density", 0.0, 30_000.0, " cells/mm²"),
     ("area_um2", "median area of a cell", 2.0, 2_000.0, " µm²"),
     ("area_spread", "spread of the areas", 0.0, 1.5, ""),
@@ -73,7 +73,7 @@ class Recipe:
     classes: tuple[tuple[str, float], ...] = ()
 
     def __post_init__(self) -> None:
-        for name, words, low, high, unit in _LIMITS:
+        for name, words, low, high, unit in LIMITS:
             check_range(words, getattr(self, name), low, high, unit)
         check_seed(self.seed)
         pairs = self.classes.items() if isinstance(self.classes, dict) else self.classes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from napari_pixcell.datasets.quality import Checker
 from napari_pixcell.datasets.recipe.preparing import (
     Preparation,
     begin,
+    count_pairs,
     is_of,
     keep_recipe,
     kept_checks,
@@ -31,6 +33,7 @@ from napari_pixcell.datasets.store.dataset import (
     Dataset,
     DatasetLayout,
     DatasetStyle,
+    check_free,
 )
 from napari_pixcell.datasets.store.lock import locked
 from napari_pixcell.datasets.store.pair_files import DiskProblem, PairFiles, disk_problems
@@ -80,9 +83,9 @@ def make_dataset(
     """
     folder = Path(request.folder)
     recipe = with_library_styles(request.recipe) if request.recipe is not None else None
-    with disk_problems(folder):
-        dataset = _opened(folder, recipe)
     runner = _Runner(run, cancelled)
+    with disk_problems(folder):
+        dataset = _opened(folder, recipe, runner, emit)
     try:
         with disk_problems(folder), locked(folder):
             if dataset.description.plan is None:
@@ -96,8 +99,14 @@ def make_dataset(
         emit(Finished())
 
 
-def _opened(folder: Path, recipe: DatasetRecipe | None) -> Dataset:
+def _opened(folder: Path, recipe: DatasetRecipe | None, runner: _Runner, emit: Emit) -> Dataset:
     if not (folder / DESCRIPTION).exists() and recipe is not None:
+        check_free(folder)
+        emit(Progress(0, 0, "Checking the recipe"))
+        # Nothing is written for a recipe that cannot be followed. After a cancel, a dataset is
+        # still begun, so that it can be resumed; preparing it checks its sources again.
+        with suppress(MakingCancelled):
+            count_pairs(recipe, runner.check)
         return begin(recipe, folder)
     dataset = Dataset(folder)
     if recipe is not None and not is_of(dataset, recipe):
@@ -164,8 +173,9 @@ class _PairMaker:
 
     def run(self, most: int | None) -> None:
         """Make all missing pairs, or the first of them."""
-        total, failed = len(self._files.done), 0
+        total, failures = len(self._files.done), 0
         in_a_row = made = 0
+        first: PixCellError | None = None
         for pair in self._missing():
             if most is not None and made == most:
                 break
@@ -175,18 +185,29 @@ class _PairMaker:
             try:
                 self._make(pair)
             except PixCellError as error:
-                in_a_row, failed = in_a_row + 1, failed + 1
-                if in_a_row == MOST_FAILURES or isinstance(error, DiskProblem):
+                if isinstance(error, DiskProblem):
                     raise
+                in_a_row, failures, first = in_a_row + 1, failures + 1, first or error
+                if in_a_row == MOST_FAILURES and made:
+                    raise PixCellError(
+                        f"{MOST_FAILURES} pairs in a row failed, after "
+                        f"{counted(made, 'new pair')}. The last: {error}"
+                    ) from error
+                if in_a_row == MOST_FAILURES:
+                    break
                 self._emit(Notice(f"Pair {pair.index:,} failed: {error}"))
             else:
                 in_a_row, made = 0, made + 1
         done = self._files.count
         self._emit(Progress(done, total, f"{done:,} of {total:,} pairs"))
-        if failed:
-            self._emit(Notice(f"{counted(failed, 'pair')} failed. Resume the dataset to retry."))
         for note in self._files.notes:
             self._emit(Notice(note))
+        if first is not None and not made:
+            raise PixCellError(
+                f"No pair was made: {counted(failures, 'pair')} failed. The first: {first}"
+            ) from first
+        if failures:
+            self._emit(Notice(f"{counted(failures, 'pair')} failed. Resume the dataset to retry."))
 
     def _missing(self) -> Iterator[PlannedPair]:
         for index in range(len(self._files.done)):

@@ -46,8 +46,13 @@ from napari_pixcell.files import write_whole
 from napari_pixcell.folders import data_folder
 from napari_pixcell.models.catalogue import Family
 from napari_pixcell.models.families import get_family
+from napari_pixcell.untrusted import read_json
 
 RECIPE, REAL = "recipe.json", "real"
+NO_TISSUE = (
+    "Layouts are matched to tissue, but no style has tissue. Choose another pairing, or add a "
+    "region or a picture as a style."
+)
 MOST_REAL = 20_000  # styles whose tissue serves to detect copies
 
 T = TypeVar("T")
@@ -64,14 +69,9 @@ def begin(recipe: DatasetRecipe, folder: Path) -> Dataset:
     Raises
     ------
     PixCellError
-        If the folder is not empty, or the recipe does not fit its family.
+        If the folder is not empty.
     """
     family = get_family(recipe.family)
-    if recipe.layouts and not family.takes_layout:
-        raise PixCellError(
-            f"{family.title} does not support layouts. Choose another model, or remove the layouts."
-        )
-    check_styles(len(recipe.styles))
     default = family.layout_guidance if recipe.layouts else family.guidance
     settings = PairSettings(
         recipe.steps or get_preset(recipe.preset).steps_of(family.steps),
@@ -111,8 +111,8 @@ def is_of(dataset: Dataset, recipe: DatasetRecipe) -> bool:
     """
     description, path = dataset.description, private_folder(dataset.description) / RECIPE
     if description.plan is not None and path.exists():
-        begun = json.loads(path.read_bytes())
-        return bool(begun == json.loads(json.dumps(recipe.to_dict())))
+        begun = DatasetRecipe.from_dict(read_json(path))
+        return begun.to_dict() == DatasetRecipe.from_dict(recipe.to_dict()).to_dict()
     return (description.name, description.family) == (recipe.name, recipe.family)
 
 
@@ -239,10 +239,7 @@ class Preparation:
         looks = [(row["number"], row["look"]) for row in self.dataset.style_rows()]
         known = [(number, look) for number, look in looks if "density" in look]
         if not known:
-            raise PixCellError(
-                "Layouts are matched to tissue, but no style has tissue. Choose another pairing, "
-                "or add a region or a picture as a style."
-            )
+            raise PixCellError(NO_TISSUE)
         return _Matching(known)
 
 
@@ -284,11 +281,16 @@ def _plan(recipe: DatasetRecipe, styles: int, layouts: int, matches: tuple[int, 
     )
 
 
-def count_pairs(recipe: DatasetRecipe) -> int:
+def count_pairs(recipe: DatasetRecipe, check: Callable[[], None] = lambda: None) -> int:
     """Return the number of pairs that a recipe makes, without embedding or segmenting anything.
 
     If cells are to be segmented in the tissue of the styles, each style with tissue counts as one
-    layout.
+    layout. Of several invented layouts or variations, the first one stands for all.
+
+    Parameters
+    ----------
+    check : callable
+        Called regularly; an exception ends the work.
 
     Raises
     ------
@@ -296,15 +298,29 @@ def count_pairs(recipe: DatasetRecipe) -> int:
         As :meth:`Preparation.run` would.
     """
     recipe, family = with_library_styles(recipe), get_family(recipe.family)
+    if recipe.layouts and not family.takes_layout:
+        raise PixCellError(
+            f"{family.title} does not support layouts. Choose another model, or remove the layouts."
+        )
+    check_styles(len(recipe.styles))
     sources = StyleSources(recipe.styles, family)
 
     def one_cell(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], LayoutSource]:
         return np.ones((1, 1), np.uint8), LayoutSource("builtin")
 
+    def checked(items: Iterable[T]) -> Iterator[T]:
+        for item in items:
+            check()
+            yield item
+
     try:
-        styles = list(sources)
-        items = LayoutSources(recipe.layouts, family, lambda: _without_reading(styles), one_cell)
-        layouts = sum(1 for _ in items)
+        styles = list(checked(sources))
+        if recipe.pairing == "matched" and not any(_without_reading(styles)):
+            raise PixCellError(NO_TISSUE)
+        items = LayoutSources(
+            recipe.layouts, family, lambda: _without_reading(styles), one_cell, counting=True
+        )
+        layouts = sum(1 for _ in checked(items))
     finally:
         sources.close()
     return len(_plan(recipe, len(styles), layouts, (0,) * layouts))

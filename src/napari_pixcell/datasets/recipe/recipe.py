@@ -22,45 +22,47 @@ does not.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+from pydantic import AfterValidator, ConfigDict, TypeAdapter, ValidationError, model_validator
+from pydantic.dataclasses import dataclass
+
+from napari_pixcell.cells.methods import SegmentMethod
+from napari_pixcell.datasets.recipe.parts import Layouts, Name, Styles, known_keys
+from napari_pixcell.datasets.recipe.validation import (
+    As,
+    Between,
+    FromObject,
+    Line,
+    OneOf,
+    own_words,
+    sentences,
+    whole,
+)
 from napari_pixcell.datasets.store.checks import Checks
-from napari_pixcell.datasets.store.plan import check_pairing
-from napari_pixcell.engine.presets import EXACT
+from napari_pixcell.datasets.store.plan import MOST_PAIRS, PAIRINGS
+from napari_pixcell.engine.presets import EXACT, PRESETS
+from napari_pixcell.engine.request_values import MAX_SEED
 from napari_pixcell.errors import PixCellError
+from napari_pixcell.models.families import get_family
 from napari_pixcell.serialization import to_json
+from napari_pixcell.untrusted import read_json
 
 SCHEMA = 1
 KEY = "napari-pixcell dataset recipe"
-STYLES: dict[str, tuple[str, ...]] = {  # required keys of each kind
-    "region": ("slide", "region"),
-    "slide": ("slide",),
-    "picture": ("path",),
-    "folder": ("path",),
-    "library": ("name",),
-    "blend": ("styles",),
-    "embedding": ("embedding",),
-    "nothing": (),
-}
-LAYOUTS: dict[str, tuple[str, ...]] = {
-    "file": ("path",),
-    "folder": ("path",),
-    "labels": ("labels",),
-    "style": (),
-    "invent": ("recipe",),
-    "vary": ("layout",),
-}
+EDITORS = "$schema"  # where an editor looks for the JSON Schema
 PICTURES = ("png", "tiff")
 PATHS = ("slide", "path")
+MOST_STEPS, MOST_SEEDS = 1000, 100_000
+ADVICE = "Correct the recipe, or choose another file."
 
 Part = dict[str, Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=ConfigDict(strict=True, extra="forbid", allow_inf_nan=False))
 class DatasetRecipe:
     """Everything that determines a dataset.
 
@@ -88,36 +90,33 @@ class DatasetRecipe:
     Raises
     ------
     PixCellError
-        If a style or layout has an unknown kind or lacks a key.
+        If a value has the wrong type or is out of range, a key is unknown, or one is missing: one
+        sentence a value.
     """
 
-    name: str
-    family: str = "demo"
-    styles: tuple[Part, ...] = ()
-    layouts: tuple[Part, ...] = ()
-    pairing: str = "each"
-    seeds: int = 1
-    first_seed: int = 1234
-    pairs: int | None = None
-    steps: int | None = None
-    guidance: float | None = None
-    layout_strength: float = 1.0
-    layout_until: float = 1.0
-    preset: str = EXACT.name
-    checks: Checks = field(default_factory=Checks)
-    picture: str = PICTURES[0]
+    name: Name
+    family: Annotated[str, Line(), AfterValidator(own_words(get_family))] = "demo"
+    styles: Annotated[tuple[Part, ...], As(Styles)] = ()
+    layouts: Annotated[tuple[Part, ...], As(Layouts)] = ()
+    pairing: Annotated[str, OneOf(tuple(PAIRINGS))] = "each"
+    seeds: Annotated[int, whole(1, MOST_SEEDS)] = 1
+    first_seed: Annotated[int, whole(0, MAX_SEED)] = 1234
+    pairs: Annotated[int, whole(1, MOST_PAIRS)] | None = None
+    steps: Annotated[int, whole(1, MOST_STEPS)] | None = None
+    guidance: Annotated[float, Between(0, 50)] | None = None
+    layout_strength: Annotated[float, Between(0, 2)] = 1.0
+    layout_until: Annotated[float, Between(0, 1)] = 1.0
+    preset: Annotated[str, OneOf(tuple(PRESETS))] = EXACT.name
+    checks: Annotated[Checks, FromObject()] = field(default_factory=Checks)
+    picture: Annotated[str, OneOf(PICTURES)] = PICTURES[0]
 
-    def __post_init__(self) -> None:
-        check_pairing(self.pairing)
-        if self.picture not in PICTURES:
-            raise PixCellError(
-                f"Images cannot be written as “{self.picture}”. Choose one of: "
-                f"{', '.join(PICTURES)}."
-            )
-        for part in self.styles:
-            _check(part, "style", STYLES)
-        for part in self.layouts:
-            _check(part, "layout", LAYOUTS)
+    @model_validator(mode="wrap")
+    @classmethod
+    def _in_sentences(cls, value: Any, validated: Callable[[Any], DatasetRecipe]) -> DatasetRecipe:
+        try:
+            return validated(value)
+        except ValidationError as error:
+            raise PixCellError(sentences(error, _known_keys)) from error
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON value."""
@@ -127,47 +126,53 @@ class DatasetRecipe:
     def from_dict(cls, value: Any) -> DatasetRecipe:
         """Read what :meth:`to_dict` returned, or what a user wrote."""
         schema = value.get(KEY) if isinstance(value, dict) else None
-        if schema != SCHEMA:
+        if schema != SCHEMA or isinstance(schema, bool):
             raise PixCellError(
                 f"This is not a dataset recipe that this version can read. It must begin with "
                 f"“{KEY}”: {SCHEMA}."
             )
-        given = {name: part for name, part in value.items() if name != KEY}
-        known = {one.name for one in fields(cls)}
-        unknown = sorted(set(given) - known)
-        if unknown:
-            raise PixCellError(
-                f"A dataset recipe has no “{unknown[0]}”. Choose from: {', '.join(sorted(known))}."
-            )
-        try:
-            given["checks"] = Checks.from_dict(given.get("checks") or {})
-            for name in ("styles", "layouts"):
-                given[name] = tuple(dict(part) for part in given.get(name) or ())
-            return cls(**given)
-        except (TypeError, ValueError) as error:
-            raise PixCellError(
-                "The dataset recipe is not valid. Compare it with the example in the documentation "
-                "of “dataset make”."
-            ) from error
+        given = {
+            name: part
+            for name, part in value.items()
+            if name not in (KEY, EDITORS)
+            and not (part is None and name in ("styles", "layouts", "checks"))
+        }
+        return cls(**given)
 
     @classmethod
     def load(cls, path: Path | str) -> DatasetRecipe:
         """Read a recipe from its file, and make its paths absolute."""
         path = Path(path)
-        try:
-            value = json.loads(path.read_bytes())
-        except FileNotFoundError:
-            raise PixCellError(f"There is no recipe {path.name}. Check its path.") from None
-        except (OSError, ValueError):
-            raise PixCellError(
-                f"{path.name} is not a JSON file. Choose a dataset recipe."
-            ) from None
+        value = read_json(path, advice=ADVICE)
         recipe, here = cls.from_dict(value), path.resolve().parent
         styles, layouts = (
             tuple(_absolute(part, here) for part in parts)
             for parts in (recipe.styles, recipe.layouts)
         )
         return replace(recipe, styles=styles, layouts=layouts)
+
+
+def recipe_schema() -> dict[str, Any]:
+    """Return the JSON Schema of recipes, for editors and other programs."""
+    schema = TypeAdapter(DatasetRecipe).json_schema()
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    schema["title"] = KEY
+    first = {KEY: {"const": SCHEMA}, EDITORS: {"type": "string"}}
+    schema["properties"] = first | schema["properties"]
+    schema["required"] = [KEY, *schema["required"]]
+    _shorten_descriptions(schema)
+    return schema
+
+
+def _shorten_descriptions(schema: Any) -> None:
+    """Keep the first paragraph of each docstring in a JSON Schema."""
+    if isinstance(schema, dict):
+        if isinstance(schema.get("description"), str):
+            schema["description"] = schema["description"].split("\n\n")[0]
+        schema = list(schema.values())
+    if isinstance(schema, list):
+        for part in schema:
+            _shorten_descriptions(part)
 
 
 def mapped(part: Part, change: Callable[[Part], Part]) -> Part:
@@ -180,24 +185,23 @@ def mapped(part: Part, change: Callable[[Part], Part]) -> Part:
     return change(part)
 
 
-def _check(part: Part, noun: str, kinds: dict[str, tuple[str, ...]]) -> None:
-    def check(part: Part) -> Part:
-        kind = part.get("from")
-        if kind not in kinds:
-            raise PixCellError(
-                f"A {noun} cannot be from “{kind}”. Choose one of: {', '.join(kinds)}."
-            )
-        for name in kinds[kind]:
-            if name not in part:
-                raise PixCellError(f"A {noun} from “{kind}” needs “{name}”. Add it to the recipe.")
-        return part
-
-    mapped(part, check)
-
-
 def _absolute(part: Part, here: Path) -> Part:
     def change(part: Part) -> Part:
-        paths = {name: str(here / Path(part[name]).expanduser()) for name in PATHS if name in part}
+        paths = {name: str(here / _expanded(part[name])) for name in PATHS if name in part}
         return part | paths
 
     return mapped(part, change)
+
+
+def _expanded(path: str) -> Path:
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:  # there is no user of that name
+        return Path(path)
+
+
+def _known_keys(location: tuple[str, ...]) -> list[str]:
+    if location and location[0] != "checks":
+        return known_keys(location)
+    cls = {(): DatasetRecipe, ("checks",): Checks}.get(location, SegmentMethod)
+    return [one.name for one in fields(cls)]

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_pixcell.datasets.recipe.parts import MOST_TILES, unpacked
 from napari_pixcell.datasets.recipe.recipe import DatasetRecipe, Part, mapped
 from napari_pixcell.datasets.splits import JOINED
 from napari_pixcell.engine.packed import PackedArray
@@ -22,9 +24,11 @@ from napari_pixcell.models.families import get_family
 from napari_pixcell.models.store import encoder_kind
 from napari_pixcell.slides.region import Region
 from napari_pixcell.slides.slide import Slide
+from napari_pixcell.untrusted import check_regular
 
 PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
-MOST_TILES = 100_000  # per slide
+MOST_STYLES = 1_000_000
+MOST_ENTRIES = 200_000  # of a folder and its subfolders
 
 Pixels = NDArray[np.uint8]
 Embeddings = NDArray[np.float32]
@@ -113,8 +117,16 @@ class StyleSources:
 
     def __iter__(self) -> Iterator[StyleSource]:
         """Iterate over the styles in a stable order."""
+        count = 0
         for part in self._parts:
-            yield from self._of(part)
+            for style in self._of(part):
+                count += 1
+                if count > MOST_STYLES:
+                    raise PixCellError(
+                        f"The recipe has more than {MOST_STYLES:,} styles. Use “most”, or fewer "
+                        "slides."
+                    )
+                yield style
 
     def close(self) -> None:
         """Close the slide that was read last."""
@@ -125,7 +137,7 @@ class StyleSources:
     def _of(self, part: Part) -> Iterator[StyleSource]:
         match part["from"]:
             case "region":
-                yield from self._regions(part, _region(part))
+                yield from self._regions(part, Region(*part["region"]))
             case "slide":
                 yield from self._tissue_of_slide(part)
             case "picture":
@@ -149,6 +161,7 @@ class StyleSources:
         path, mpp = part.get("slide") or part["path"], part.get("mpp")
         if self._open is None or self._open[0] != (path, mpp):
             self.close()
+            check_regular(Path(path))  # before a library opens it, which may wait for ever
             slide = open_slide(path, mpp)
             if slide.mpp is None:
                 if part["from"] in ("region", "slide"):
@@ -164,6 +177,7 @@ class StyleSources:
         slide = self._slide(part)
         height, width = slide.shape
         whole = region or Region(0, 0, width, height)
+        check_on_slide(whole, slide, self._family)
         tiles = tiles_in(whole, slide.require_mpp(), self._family)
         if not tiles:
             name = Path(part.get("slide") or part["path"]).name
@@ -181,7 +195,7 @@ class StyleSources:
         slide, family = self._slide(part), self._family
         side = family.tile * family.mpp / slide.require_mpp()
         grid = lay_grid(slide, family, MOST_TILES, side)
-        cells, most = grid.cells, int(part.get("most", MOST_TILES))
+        cells, most = grid.cells, part.get("most", MOST_TILES)
         if len(cells) > most:  # evenly over the slide
             cells = [cells[round(i)] for i in np.linspace(0, len(cells) - 1, most)]
         yield from self._tiles(part, slide, [grid.tile(*cell) for cell in cells])
@@ -212,13 +226,13 @@ class StyleSources:
             )
         name = part.get("name") or " + ".join(one.name for one in inner)
         group = JOINED.join(sorted({each for one in inner for each in one.group.split(JOINED)}))
-        mixed = tuple(zip(inner, map(float, shares), strict=True))
+        mixed = tuple(zip(inner, shares, strict=True))
         return StyleSource(name, group, mixed=mixed)
 
     def _embedding(self, part: Part) -> Iterator[StyleSource]:
         """Cut a grid of embeddings, and the tissue that may come with it, into tiles."""
-        grid = as_grid(PackedArray.from_dict(part["embedding"]).unpack())
-        pixels = PackedArray.from_dict(part["pixels"]).unpack() if part.get("pixels") else None
+        grid = as_grid(unpacked(part, "embedding"))
+        pixels = unpacked(part, "pixels") if "pixels" in part else None
         name, side = part.get("name") or "Style", self._family.tile
         group = f"slide-{self._slides.of(str(part.get('group') or name))}"
         each = self._family.grid
@@ -247,6 +261,28 @@ def tile_name(name: str, tile: int, tiles: int) -> str:
     return name if tiles == 1 else f"{name}, tile {tile + 1}"
 
 
+def check_on_slide(region: Region, slide: Slide, family: Family) -> None:
+    """Check that a region in level-0 pixels lies on its slide and has a sensible number of tiles.
+
+    Raises
+    ------
+    PixCellError
+        If it reaches beyond the slide by more than a pixel of the family.
+    """
+    (height, width), slack = slide.shape, max(1.0, family.mpp / slide.require_mpp())
+    right, bottom = region.x + region.width, region.y + region.height
+    if min(region.x, region.y) < -slack or right > width + slack or bottom > height + slack:
+        raise PixCellError(
+            f"The region {', '.join(f'{n:g}' for n in region.as_list())} reaches beyond "
+            f"“{slide.short_name}”, which is {width} × {height} px. Move it onto the slide."
+        )
+    if region.width * region.height / (family.tile * slack) ** 2 > MOST_TILES:
+        raise PixCellError(
+            f"The region of “{slide.short_name}” has more than {MOST_TILES:,} tiles. Use a smaller "
+            "one, or several slides."
+        )
+
+
 def tiles_in(region: Region, mpp: float, family: Family) -> list[Region]:
     """Cut a region into whole tiles of a family, row by row; a remainder is left out."""
     side = family.tile * family.mpp / mpp
@@ -268,11 +304,17 @@ def files_in(folder: Path, suffixes: tuple[str, ...], noun: str) -> list[Path]:
     PixCellError
         If the folder does not exist or has no file with one of the suffixes.
     """
-    if not folder.is_dir():
+    if not is_folder(folder):
         raise PixCellError(f"The folder “{folder.name}” does not exist. Check the recipe's path.")
+    entries = list(islice(folder.rglob("*"), MOST_ENTRIES + 1))
+    if len(entries) > MOST_ENTRIES:
+        raise PixCellError(
+            f"The folder “{folder.name}” has more than {MOST_ENTRIES:,} files. Choose a folder "
+            f"with only {noun}."
+        )
     files = sorted(
         path
-        for path in folder.rglob("*")
+        for path in entries
         if path.suffix.lower() in suffixes and path.is_file()
         if not any(part.startswith(".") for part in path.relative_to(folder).parts)
     )
@@ -284,12 +326,9 @@ def files_in(folder: Path, suffixes: tuple[str, ...], noun: str) -> list[Path]:
     return files
 
 
-def _region(part: Part) -> Region:
+def is_folder(path: Path) -> bool:
+    """Return True if a path is a folder; False also if the path is not valid."""
     try:
-        x, y, width, height = (float(n) for n in part["region"])
-    except (TypeError, ValueError):
-        raise PixCellError(
-            f"The region {part['region']} is not four numbers. Enter x, y, width and height in "
-            "level-0 pixels."
-        ) from None
-    return Region(x, y, width, height)
+        return path.is_dir()
+    except (OSError, ValueError):  # too long, a loop of links
+        return False
