@@ -300,7 +300,9 @@ def test_a_hostile_file_has_the_right_hash_and_costs_its_part(
 ) -> None:
     folder, document = received(session, tmp_path)
     for suffix, text in ((".tif", '"file"'), (".png", '"file"'), (".array", '"embedding"')):
-        (path,) = [p for p in (folder / "files").glob(f"*{suffix}") if p.name in json.dumps(document)][:1]
+        (path,) = [
+            p for p in (folder / "files").glob(f"*{suffix}") if p.name in json.dumps(document)
+        ][:1]
         damaged = path.read_bytes()[:200]
         name = hashlib.sha256(damaged).hexdigest()[:32] + suffix
         (folder / "files" / name).write_bytes(damaged)

@@ -292,8 +292,7 @@ class CanvasStore:
     def _journal(self) -> Arrays | None:
         """Return the journal of earlier work; None unless all its files exist and fit."""
         if not all(
-            _is_array(self.folder / f"{name}.npy", self._shape, np.float32)
-            for name in self._planes
+            _is_array(self.folder / f"{name}.npy", self._shape, np.float32) for name in self._planes
         ):
             return None
         try:
@@ -369,7 +368,9 @@ def finished_picture(folder: Path, size: tuple[int, int]) -> Picture | None:
     try:
         about = read_json(folder / FINISHED)
         if "picture" in about:
-            stored = StoredPicture(path_inside(pictures_folder(), Path(about["picture"]).name, "image"))
+            stored = StoredPicture(
+                path_inside(pictures_folder(), Path(about["picture"]).name, "image")
+            )
             return stored if stored.shape == (*size, 3) else None
         plain = folder / "picture.npy"
         image = np.array(np.load(plain)) if _is_array(plain, (*size, 3), np.uint8) else None
