@@ -188,7 +188,11 @@ def write_labels(
             options |= {"resolution": (1e4 / mpp, 1e4 / mpp), "resolutionunit": "CENTIMETER"}
         names = {str(number): name for number, name in (classes or {}).items()}
         options["description"] = json.dumps({"type": LAYOUT_MARK, "classes": names})
-    _write(path, lambda part: imwrite(part, _smallest(labels), compression="zlib", **options))
+
+    def write(part: Path) -> None:
+        imwrite(part, _smallest(labels), compression="zlib", **options)
+
+    _write(path, write)
 
 
 def write_cellpose(

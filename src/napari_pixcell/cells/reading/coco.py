@@ -215,4 +215,4 @@ def _outlined(masks: list[Mask]) -> NDArray[Any]:
     shapes = outlines_of(atlas).polygons
     points, owner = shapely.get_coordinates(shapes, return_index=True)
     shift = np.array([(left, top) for _, left, top, _ in masks]) - [(0, y) for y in starts[:-1]]
-    return shapely.set_coordinates(shapes, points + shift[owner])
+    return np.asarray(shapely.set_coordinates(shapes, points + shift[owner]))

@@ -243,7 +243,7 @@ def _read_tiff(path: Path) -> _Image:
     with TiffFile(path) as file:
         page = file.pages.first  # not a series, because a damaged file can have endless pages
         _check_size(path.name, page.shape, page.nbytes)
-        if prod(page.chunks) * page.dtype.itemsize > max(page.nbytes, LARGEST_TILE):
+        if prod(page.chunks) * np.dtype(page.dtype).itemsize > max(page.nbytes, LARGEST_TILE):
             raise limits.no_label_image(path.name)
         try:
             stack = file.pages[1].shape == page.shape

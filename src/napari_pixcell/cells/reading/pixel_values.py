@@ -224,4 +224,4 @@ def _is_blurred_mask(values: NDArray[Any], top: int) -> bool:
     """Whether nearly all values lie near 0 or near the highest one."""
     white = np.count_nonzero(values > top - top // 4)
     black = np.count_nonzero(values < top // 4)
-    return top >= 128 and values.size - white - black <= BETWEEN * white
+    return bool(top >= 128 and values.size - white - black <= BETWEEN * white)

@@ -97,7 +97,7 @@ def _is_crowded(shape: Any) -> bool:
 
 def _lines(shape: Any) -> NDArray[Any]:
     parts = shapely.get_parts(shape)
-    return parts if shape.geom_type == "MultiLineString" else shapely.get_rings(parts)
+    return np.asarray(parts if shape.geom_type == "MultiLineString" else shapely.get_rings(parts))
 
 
 def _redrawn(rings: Sequence[Points], odd: bool = False) -> Any:
