@@ -280,6 +280,23 @@ def test_exported_pairs_carry_the_name_that_the_user_chose(
     assert "2 images and 2 masks" in session.notices.notes["export"]
 
 
+def test_exports_have_a_neutral_name_until_the_user_enters_one(
+    session: Session, client: ScriptedClient, tmp_path: Path
+) -> None:
+    added(session)
+    session.settings.count = 1
+    session.generator.generate()
+    settled(session)
+    client.play()
+    session.wait(20)
+    (result,) = session.gallery.results
+    assert session.exporter.picture_name(result)[0] == "variant-seed1234.png"
+    session.exporter.write_pairs(tmp_path)
+    session.wait(20)
+    assert [path.name for path in (tmp_path / "images").iterdir()] == ["variant-seed1234.png"]
+    assert session.slides.current.short_name not in (tmp_path / "manifest.jsonl").read_text()
+
+
 def test_a_failed_export_is_reported_and_keeps_the_variants(
     session: Session, client: ScriptedClient, tmp_path: Path
 ) -> None:
