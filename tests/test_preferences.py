@@ -37,7 +37,16 @@ def slide(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize(
     "content",
-    ["[" * 100_000, "nothing", "[1]", "5", '{"a": ' + "9" * 5000 + "}", b"\xff\xfe", "", "#" * 2**23],
+    [
+        "[" * 100_000,
+        "nothing",
+        "[1]",
+        "5",
+        '{"a": ' + "9" * 5000 + "}",
+        b"\xff\xfe",
+        "",
+        "#" * 2**23,
+    ],
     ids=["deep", "text", "list", "number", "digits", "bytes", "empty", "large"],
 )
 def test_a_damaged_file_is_named_once_and_kept_beside_the_new_one(

@@ -291,7 +291,7 @@ def test_a_label_image_is_never_larger_than_it_states() -> None:
     assert np.array_equal(layout_from(layout_bytes(labels)), labels)
     data = layout_bytes(np.zeros((300, 20), np.uint16))
     for old, new in ((b"\x2c\x01", b"\xff\xff"), (b"\x14\x00", b"\xff\xff")):
-        with pytest.raises(ValueError, match="decompressed|incomplete"):
+        with pytest.raises(ValueError, match=r"decompressed|incomplete"):
             layout_from(data.replace(old, new))
 
 
@@ -300,7 +300,9 @@ def test_a_hostile_file_has_the_right_hash_and_costs_its_part(
 ) -> None:
     folder, document = received(session, tmp_path)
     for suffix, text in ((".tif", '"file"'), (".png", '"file"'), (".array", '"embedding"')):
-        (path,) = [p for p in (folder / "files").glob(f"*{suffix}") if p.name in json.dumps(document)][:1]
+        (path,) = [
+            p for p in (folder / "files").glob(f"*{suffix}") if p.name in json.dumps(document)
+        ][:1]
         damaged = path.read_bytes()[:200]
         name = hashlib.sha256(damaged).hexdigest()[:32] + suffix
         (folder / "files" / name).write_bytes(damaged)

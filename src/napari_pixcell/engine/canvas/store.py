@@ -32,6 +32,7 @@ from napari_pixcell.slides.stored_picture import (
     Picture,
     StoredPicture,
     create,
+    drop_damaged,
     finish,
     is_stored,
     pictures_folder,
@@ -232,8 +233,9 @@ class CanvasStore:
         try:
             if self._stored is None:
                 self.picture.flush()
-                image: Picture = np.array(self.picture)
-                about = {"sum": _sum(image)}
+                pixels = np.array(self.picture)
+                image: Picture = pixels
+                about: dict[str, Any] = {"sum": _sum(pixels)}
             else:
                 del self.picture
                 image = finish(self._stored)
@@ -277,6 +279,8 @@ class CanvasStore:
         else:
             fresh = not path.exists()
             self.picture = create(self._stored, size)
+            if not fresh and self._picture_sums is not None:
+                drop_damaged(self.picture, self._stored)
         self.picture_begun = not fresh
 
     def _apply(self, rows: Arrays, top: int) -> None:
@@ -292,8 +296,7 @@ class CanvasStore:
     def _journal(self) -> Arrays | None:
         """Return the journal of earlier work; None unless all its files exist and fit."""
         if not all(
-            _is_array(self.folder / f"{name}.npy", self._shape, np.float32)
-            for name in self._planes
+            _is_array(self.folder / f"{name}.npy", self._shape, np.float32) for name in self._planes
         ):
             return None
         try:
@@ -369,7 +372,9 @@ def finished_picture(folder: Path, size: tuple[int, int]) -> Picture | None:
     try:
         about = read_json(folder / FINISHED)
         if "picture" in about:
-            stored = StoredPicture(path_inside(pictures_folder(), Path(about["picture"]).name, "image"))
+            stored = StoredPicture(
+                path_inside(pictures_folder(), Path(about["picture"]).name, "image")
+            )
             return stored if stored.shape == (*size, 3) else None
         plain = folder / "picture.npy"
         image = np.array(np.load(plain)) if _is_array(plain, (*size, 3), np.uint8) else None

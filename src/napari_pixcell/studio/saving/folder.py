@@ -20,13 +20,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from napari_pixcell.files import (
-    UNFINISHED,
-    private_folder,
-    sync_folder,
-    sync_tree,
-    write_whole,
-)
+from napari_pixcell.files import UNFINISHED, private_folder, sync_folder, sync_tree, write_whole
 from napari_pixcell.untrusted import MOST_JSON_BYTES, parse_json, path_inside, read_bounded
 
 SUFFIX = ".pixcell"

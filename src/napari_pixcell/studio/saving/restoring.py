@@ -295,9 +295,7 @@ class Restoring:
                 self._restored(opening, loader, jobs)
 
         self.background.compute(
-            loader.jobs,
-            restored,
-            lambda message: self._given_up(opening, message),
+            loader.jobs, restored, lambda message: self._given_up(opening, message)
         )
 
     def _restored(self, opening: Opening, loader: Loader, jobs: list[SavedJob]) -> None:
