@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
+import shutil
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +15,8 @@ import pytest
 from faults import count, failing, killed, power_cut
 
 from napari_pixcell import files
+from napari_pixcell.engine.canvas.plan import Canvas
+from napari_pixcell.engine.canvas.store import CanvasStore
 from napari_pixcell.engine.styles.library import StyleLibrary
 from napari_pixcell.engine.styles.style import Style
 from napari_pixcell.errors import PixCellError
@@ -113,3 +118,91 @@ def test_styles_survive_every_failing_call() -> None:
                 library.save(style)
             assert kept.id in {one.id for one in library.read()} and not library.problems
     assert library.save(style).name == "Other"
+
+
+# -- canvases -----------------------------------------------------------------------------
+
+CANVAS = Canvas((64, 48), 64, 8)
+
+
+def generate(folder: Path) -> np.ndarray:
+    """Compute a small canvas, resuming what is in the folder; every row depends on all others."""
+    store = CanvasStore("x", CANVAS, 2, folder)
+    try:
+        if store.finished is not None:
+            return np.asarray(store.finished)
+        if store.resumed and any(store.damaged.values()):
+            store.restart()
+        if not store.resumed:
+            store.latents[:] = np.arange(store.latents.size).reshape(store.latents.shape)
+            store.begin()
+        for step in range(store.step, 2):
+            for row in range(store.row, 2):
+                carried = store.carried.get("mean", np.float32(store.latents.mean()))
+                new = store.latents[:, 4 * row : 4 * row + 4] * np.float32(0.5) + carried
+                after = (step, 1) if row == 0 else (step + 1, 0)
+                rows = {"latents": new, "clean": new * 2}
+                store.done(*after, rows, {"mean": carried} if row == 0 else {}, 4 * row)
+        if not store.picture_begun:
+            store.row = 0
+        for row in range(2):
+            if row >= store.row or not store.holds(32 * row):
+                value = store.latents[:, 4 * row : 4 * row + 4].sum()
+                store.put(32 * row, np.full((32, 48, 3), int(value) % 251, np.uint8))
+                store.done(2, max(store.row, row + 1), {}, {}, 0)
+        return np.asarray(store.finish())
+    finally:
+        store.close(remove=False)
+
+
+def flip(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 0x40
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("damage", [flip, Path.unlink, lambda path: path.write_text("")])
+def test_a_damaged_finished_image_is_generated_again(
+    tmp_path: Path, damage: Callable[[Path], object]
+) -> None:
+    for name in ("picture.npy", "finished.json"):
+        expected = generate(tmp_path)
+        damage(tmp_path / "x" / name)
+        assert np.array_equal(generate(tmp_path), expected)
+
+
+@linux
+def test_a_canvas_survives_a_fault_at_any_call(tmp_path: Path) -> None:
+    folder = tmp_path / "canvases"
+    expected = generate(tmp_path / "expected")
+
+    def work() -> None:
+        folder.mkdir(exist_ok=True)
+        assert np.array_equal(generate(folder), expected)
+
+    calls = count(work)
+    assert calls > 20
+    for number in range(calls):
+        shutil.rmtree(folder)
+        if number % 3 == 0:
+            assert killed(number, work)
+        elif number % 3 == 1:
+            folder.mkdir()
+            kept = tmp_path / f"after {number}"
+            assert power_cut(number, work, folder, kept)
+            shutil.rmtree(folder)
+            kept.rename(folder)
+        else:
+            error = (errno.ENOSPC, errno.EIO, errno.EROFS)[number // 3 % 3]
+            with failing(number, error), contextlib.suppress(PixCellError):
+                work()
+        count(work)
+
+
+def test_a_canvas_can_be_read_by_its_owner_only(tmp_path: Path) -> None:
+    store = CanvasStore("x", CANVAS, 2, tmp_path / "canvases")
+    store.begin()
+    for path in (tmp_path / "canvases", *(tmp_path / "canvases").rglob("*")):
+        assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path
+    store.close(remove=True)
+    assert not list((tmp_path / "canvases").iterdir())

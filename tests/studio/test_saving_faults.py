@@ -291,7 +291,7 @@ def test_a_label_image_is_never_larger_than_it_states() -> None:
     assert np.array_equal(layout_from(layout_bytes(labels)), labels)
     data = layout_bytes(np.zeros((300, 20), np.uint16))
     for old, new in ((b"\x2c\x01", b"\xff\xff"), (b"\x14\x00", b"\xff\xff")):
-        with pytest.raises(ValueError, match="decompressed|incomplete"):
+        with pytest.raises(ValueError, match=r"decompressed|incomplete"):
             layout_from(data.replace(old, new))
 
 

@@ -143,7 +143,8 @@ def _read(path: Path, built_in: Mapping[str, Family]) -> Family:
 
 
 def _setting(path: Path, key: str, kind: type | tuple[type, ...], value: Any) -> Any:
-    if not isinstance(value, kind) or isinstance(value, bool):
+    fits = isinstance(value, kind) and not isinstance(value, bool)
+    if not fits:
         raise PixCellError(f"{path.name}: “{key}” has the wrong type. Correct it.")
     if key in RANGES:
         low, high = RANGES[key]

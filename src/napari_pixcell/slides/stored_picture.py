@@ -146,6 +146,21 @@ def create(folder: Path, size: tuple[int, int]) -> Any:
     return _array(_group(folder, "w"), 0, size)
 
 
+def drop_damaged(array: Any, folder: Path) -> None:
+    """Delete the shards of an unfinished image that cannot be read; none could be written to.
+
+    Their pixels are then white, as if they had never been written.
+    """
+    high, wide, _ = array.shards
+    for top in range(0, array.shape[0], high):
+        for left in range(0, array.shape[1], wide):
+            try:
+                array[top : top + high, left : left + wide]
+            except Exception:  # each codec raises its own exceptions
+                path = folder / "0" / "c" / str(top // high) / str(left // wide) / "0"
+                path.unlink(missing_ok=True)
+
+
 def finish(folder: Path) -> StoredPicture:
     """Add the smaller levels to a complete image and move it to :func:`pictures_folder`."""
     group = _group(folder, "r+")

@@ -348,12 +348,16 @@ class CanvasPainter:
             ready = (below - y.start) * FACTOR
             return picture[:ready], np.array(picture[ready:])
 
+        last, carried = -2, None
         for number in self._lost_rows(rows):
-            carried = None
-            for above in range(number + 1):
-                if rows[above].stop > rows[number].start:  # it adds to the pixels of this row
-                    ready, carried = decoded(above, carried)
+            if number != last + 1:
+                carried = None
+                for above in range(number):
+                    if rows[above].stop > rows[number].start:  # it adds to the pixels of this row
+                        _, carried = decoded(above, carried)
+            ready, carried = decoded(number, carried)
             self._write(rows[number].start * FACTOR, ready)
+            last = number
         for number in range(store.row, len(rows)):
             ready, carried = decoded(number, store.carried.get("pixels"))
             self._write(rows[number].start * FACTOR, ready)

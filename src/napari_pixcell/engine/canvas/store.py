@@ -32,6 +32,7 @@ from napari_pixcell.slides.stored_picture import (
     Picture,
     StoredPicture,
     create,
+    drop_damaged,
     finish,
     is_stored,
     pictures_folder,
@@ -232,8 +233,9 @@ class CanvasStore:
         try:
             if self._stored is None:
                 self.picture.flush()
-                image: Picture = np.array(self.picture)
-                about = {"sum": _sum(image)}
+                pixels = np.array(self.picture)
+                image: Picture = pixels
+                about: dict[str, Any] = {"sum": _sum(pixels)}
             else:
                 del self.picture
                 image = finish(self._stored)
@@ -277,6 +279,8 @@ class CanvasStore:
         else:
             fresh = not path.exists()
             self.picture = create(self._stored, size)
+            if not fresh and self._picture_sums is not None:
+                drop_damaged(self.picture, self._stored)
         self.picture_begun = not fresh
 
     def _apply(self, rows: Arrays, top: int) -> None:
