@@ -17,17 +17,16 @@ from napari_pixcell.cells.reading.xml_events import END, START, Attributes, elem
 RECTANGLE, ELLIPSE = "1", "2"  # types of Aperio's regions
 LINES = ("3", "4", "5")  # arrows, rulers, points
 UNNAMED = ("", "none", "description")
-LEAST_MPP, MOST_MPP = 0.01, 50.0
 HOLES = "of holes outside of cells"
 
 
 def read_aperio(path: Path) -> CellsFile:
     """Read ``Annotations/Annotation/Regions/Region/Vertices/Vertex``, as in MoNuSeg and MoNuSAC.
 
-    Each layer may name a class, and so may each region. Negative regions are holes.
+    Each layer may name a class, and so may each region. Negative regions are holes. Vertices count
+    level-0 pixels whatever ``MicronsPerPixel`` says: it is often rounded, or the scanner's.
     """
     gatherer = Gatherer()
-    mpp: float | None = None
     layer, in_region = _Layer(gatherer), False
     for event, tag, attributes in elements(path):
         if event == END:
@@ -37,10 +36,7 @@ def read_aperio(path: Path) -> CellsFile:
             elif tag == "annotation":
                 layer.close()
             continue
-        if tag == "annotations":
-            stated = number(attributes.get("micronsperpixel"))
-            mpp = stated if LEAST_MPP <= stated <= MOST_MPP else None
-        elif tag == "annotation":
+        if tag == "annotation":
             layer = _Layer(gatherer, _named(attributes.get("name")))
         elif tag == "region":
             layer.open_region(attributes)
@@ -50,7 +46,7 @@ def read_aperio(path: Path) -> CellsFile:
         elif tag == "attribute" and not in_region and not layer.name:
             # ImageScope's “Description” has a value; MoNuSAC names the class itself.
             layer.name = _named(attributes.get("name")) or _named(attributes.get("value"))
-    return gatherer.finish(path.name).with_mpp(mpp)
+    return gatherer.finish(path.name)
 
 
 class _Layer:

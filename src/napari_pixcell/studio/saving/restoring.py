@@ -243,9 +243,8 @@ class Restoring:
         self.styles.keep_existing()
         name = opening.document.get("export_name")
         slide = self.slides.current  # whose name earlier versions filled in by themselves
-        named = isinstance(name, str) and 0 < len(name) <= LONGEST
-        if named and slide is not None and name != slide.short_name:
-            self.exporter.name = name
+        if isinstance(name, str) and slide is not None and name != slide.short_name:
+            self.exporter.name = name[:LONGEST] or self.exporter.name
         self.regions.fit()
         self.notices.changed.emit()
 
