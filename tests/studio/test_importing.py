@@ -158,6 +158,19 @@ def test_an_export_needs_a_known_suffix(session, tmp_path) -> None:
     )
 
 
+def test_an_export_replaces_no_file_beside_the_chosen_one(session, tmp_path) -> None:
+    """The dialog asked only for out_seg.npy."""
+    item = draw(session, 100, 120)
+    session.layouts.set(item.number, np.ones((256, 256), np.int32), "painted")
+    (tmp_path / "out_masks.tif").write_text("mine")
+    session.layout_files.write(tmp_path / "out_seg.npy")
+    session.wait(20)
+    words = session.notices.problems["layout"]
+    assert words == "out_masks.tif, which belongs to out_seg.npy, exists. Choose another name."
+    assert (tmp_path / "out_masks.tif").read_text() == "mine"
+    assert not (tmp_path / "out_seg.npy").exists()
+
+
 def test_dropped_files_of_cells_are_told_from_slides(tmp_path, cmu_slide, shared_data) -> None:
     imwrite(tmp_path / "mask.tif", np.zeros((8, 8), np.uint16))
     imwrite(tmp_path / "colour.tif", np.zeros((8, 8, 3), np.uint8))
