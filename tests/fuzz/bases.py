@@ -40,7 +40,7 @@ def make_slides(folder: Path) -> None:
     picture.save(folder / "picture.png", dpi=(50_800, 50_800))
     picture.save(folder / "picture.jpg", dpi=(50_800, 50_800))
     picture.quantize(16).save(folder / "palette.png")
-    picture.convert("CMYK").save(folder / "cmyk.tif", compression="tiff_lzw")
+    picture.save(folder / "strips.tif", compression="tiff_lzw", dpi=(50_800, 50_800))
     picture.save(folder / "picture.jp2")
 
 
@@ -165,7 +165,7 @@ def make_recipes(folder: Path) -> None:
 
 def make_styles(folder: Path) -> None:
     for source in (EARLIER / "config" / "styles").iterdir():
-        shutil.copy(source, folder / "earlier.style")
+        shutil.copy(source, folder / source.name)
     np.save(folder / "embedding.npy", np.zeros((4, 4, 128), np.float32))
     np.save(folder / "half.npy", np.zeros((1, 1, 128), np.float16))
 

@@ -19,7 +19,12 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE), str(HERE.parent / "support"), str(HERE.parents[1] / "benchmarks")]
+sys.path[:0] = [
+    str(HERE.parents[1] / "src"),
+    str(HERE),
+    str(HERE.parent / "support"),
+    str(HERE.parents[1] / "benchmarks"),
+]
 MOST_MEMORY = 8 * 2**30  # address space; the parent judges what was really used
 
 

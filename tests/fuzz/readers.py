@@ -93,7 +93,7 @@ def read_style(path: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     if path.suffix == ".style":
-        shutil.copy(path, folder / ("0" * 31 + "1.style"))
+        shutil.copy(path, folder / path.name)
         StyleLibrary().read()  # a bad one never blocks the others
         read_style_file(path)
     else:
@@ -207,9 +207,10 @@ def read_canvas(path: Path) -> None:
 
     store = CanvasStore(path.name, Canvas(*CANVAS), 4, path.parent)
     try:
-        for plane in (store.latents, store.clean):
-            # An array that is damaged starts again, or holds what was written.
-            assert np.isin(np.asarray(plane), (0.0, 0.5, 1.0)).all() or not store.resumed
+        for name in ("latents", "clean"):
+            # What is known to be damaged is not used; the rest is as it was written.
+            used = np.delete(np.asarray(getattr(store, name)), store.damaged.get(name, []), axis=1)
+            assert np.isin(used, (0.0, 0.5, 1.0)).all() or not store.resumed
         np.asarray(store.picture[:64])
     finally:
         store.close(remove=False)

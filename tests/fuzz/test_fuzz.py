@@ -11,7 +11,7 @@ from readers import READERS
 
 HERE = Path(__file__).parent
 SEED = 1
-INPUTS = {"sessions": 60, "datasets": 60, "weights": 60, "answers": 60, "recipes": 60}
+INPUTS = {"sessions": 50, "datasets": 25, "weights": 60, "answers": 60}
 MOST_INPUTS = 150  # of a reader that is not named above
 PATIENCE = 120.0  # s; a test must not depend on how busy the machine is
 
