@@ -15,7 +15,14 @@ from napari_pixcell.cells.reading.contours import read_cellvit, read_hovernet, r
 from napari_pixcell.cells.reading.gathering import CellsFile
 from napari_pixcell.cells.reading.geojson import read_geojson
 from napari_pixcell.cells.reading.imagej import broken_zip, read_rois
-from napari_pixcell.cells.reading.json_stream import BOM, BROKEN_ZIP, GZIP, open_json, visible
+from napari_pixcell.cells.reading.json_stream import (
+    BOM,
+    BROKEN_ZIP,
+    GZIP,
+    check_unpacked,
+    open_json,
+    visible,
+)
 from napari_pixcell.cells.reading.label_images import read_labels
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.untrusted import reading
@@ -91,6 +98,7 @@ def _read_zip(path: Path, image: str, split_touching: bool) -> CellsFile:
 
 
 def _read_json(path: Path, image: str) -> CellsFile:
+    check_unpacked(path)
     kind, prefix = _json_kind(path)
     if kind == "geojson":
         return read_geojson(path, prefix)
