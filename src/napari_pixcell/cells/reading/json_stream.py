@@ -50,7 +50,7 @@ class Guarded:
     def __init__(self, file: IO[bytes], name: str, size: int) -> None:
         self.file, self.name, self.size = file, name, size
         self.count = self.depth = self.weight = self.text = 0
-        self.quoted = False
+        self.quoted = self.packed = False
         self.last = b""
 
     def read(self, size: int = -1) -> bytes:
@@ -151,6 +151,15 @@ def open_json(path: Path) -> Iterator[Guarded]:
         ) from error
     except RecursionError as error:
         raise PixCellError(f"{path.name} is nested too deeply. Export it again.") from error
+
+
+def check_unpacked(path: Path) -> None:
+    """Raise PixCellError if a file is much larger unpacked; unpacking is faster than reading."""
+    with open_json(path) as guarded:
+        if guarded.packed:
+            while data := guarded.file.read(2**20):
+                guarded.count += len(data)
+                limits.check_bytes(guarded.name, guarded.count, guarded.size)
 
 
 def items(file: Guarded, prefix: str) -> Iterator[Any]:

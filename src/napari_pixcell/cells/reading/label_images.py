@@ -225,6 +225,7 @@ def _read_picture(path: Path) -> _Image:
     with image:
         # While it is decoded, Pillow holds three copies.
         deep = {"I": 4, "F": 4, "I;16": 2}.get(image.mode, len(image.getbands()))
+        limits.check_pixels(path.name, image.size[::-1])
         if image.width * image.height * deep > MOST_PICTURE_BYTES:
             raise _too_large(path)
         blurred = image.format in LOSSY_FORMATS

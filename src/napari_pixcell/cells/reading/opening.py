@@ -16,7 +16,14 @@ from napari_pixcell.cells.reading.foreign import read_foreign
 from napari_pixcell.cells.reading.gathering import CellsFile
 from napari_pixcell.cells.reading.geojson import read_geojson
 from napari_pixcell.cells.reading.imagej import broken_zip, read_rois
-from napari_pixcell.cells.reading.json_stream import BOM, BROKEN_ZIP, GZIP, open_json, visible
+from napari_pixcell.cells.reading.json_stream import (
+    BOM,
+    BROKEN_ZIP,
+    GZIP,
+    check_unpacked,
+    open_json,
+    visible,
+)
 from napari_pixcell.cells.reading.label_images import read_labels
 from napari_pixcell.cells.reading.labelme import read_labelme
 from napari_pixcell.errors import PixCellError
@@ -98,6 +105,7 @@ def _read_zip(path: Path, image: str, split_touching: bool) -> CellsFile:
 
 
 def _read_json(path: Path, image: str) -> CellsFile:
+    check_unpacked(path)
     kind, prefix = _json_kind(path)
     if kind == "geojson":
         return read_geojson(path, prefix)
