@@ -352,7 +352,7 @@ def test_a_flag_names_only_the_scores_beyond_their_thresholds(tmp_path: Path) ->
     row = next(dataset.rows())
     scores = {"copy_style": 0.9, "copy_pixels": 0.95, "contrast": 1.0, "saturated": 0.3}
     more = {"index": 1, "flags": ["copy", "failed"], "scores": scores}
-    append_rows(dataset.folder / "manifest.jsonl", [row | more])
+    append_rows(dataset.folder / "manifest.jsonl", [moved(row, 1) | more])
     checks = Checks(most_copy_pixels=0.9, least_contrast=2.0)
     assert flag_sentences(Columns.of(PairTable(dataset)), 1, checks) == [
         "Too close to a real tile: pixel correlation with a real tile 0.95, expected at most 0.90.",
