@@ -6,6 +6,7 @@ import errno
 import gc
 import getpass
 import json
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -34,6 +35,7 @@ from napari_pixcell.datasets.store.dataset import (
 from napari_pixcell.datasets.store.decisions import decide
 from napari_pixcell.datasets.store.lock import locked
 from napari_pixcell.datasets.store.pair_files import PairFiles
+from napari_pixcell.datasets.store.parsing import pair_names
 from napari_pixcell.datasets.store.plan import Plan
 from napari_pixcell.datasets.store.rows import append_rows, read_rows
 from napari_pixcell.engine.record import SOURCE_TYPE, Record
@@ -219,11 +221,17 @@ def test_shards_follow_one_another(
 
 @pytest.mark.parametrize("format", ["coco", "webdataset"])
 def test_memory_does_not_grow_with_the_pairs(tmp_path: Path, format: str) -> None:
-    dataset = make_dataset(tmp_path / "data")
-    first = next(dataset.rows())
-    (dataset.folder / MANIFEST).unlink()
-    # All have the files of the first.
-    append_rows(dataset.folder / MANIFEST, ({**first, "index": n} for n in range(150)))
+    drawn = make_dataset(tmp_path / "data", pairs=1)
+    (first,) = drawn.rows()
+    drawn.describe(plan=drawn.description.plan | {"seeds": 25})
+    dataset = Dataset(drawn.folder)
+    for number in range(1, 150):  # all have the files of the first
+        named = dict(zip(("image", "mask"), pair_names(number, "png", False), strict=True))
+        files = {}
+        for part, name in named.items():
+            shutil.copy(dataset.folder / first[part], dataset.folder / name)
+            files[name] = first["files"][first[part]]
+        append_rows(dataset.folder / MANIFEST, [first | named | {"index": number, "files": files}])
     held = {}
 
     def look(done: int, total: int) -> None:

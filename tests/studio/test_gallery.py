@@ -307,6 +307,6 @@ def test_an_export_is_limited_to_starred_variants_if_there_are_any(
     gallery.star(gallery.results[2])
     session.exporter.write_pairs(tmp_path)
     session.wait()
-    assert [path.name for path in (tmp_path / "images").iterdir()] == ["case_7-seed1236.png"]
+    assert [path.name for path in (tmp_path / "images").iterdir()] == ["variant-seed1236.png"]
     gallery.kept_only = False
     assert len(gallery.to_export()) == 4

@@ -108,10 +108,16 @@ def test_pairs_are_counted_filtered_and_sorted(review: Review) -> None:
     assert (np.diff(cells) >= 0).all() and cells[0] < cells[-1]
 
 
+def moved(row: dict, index: int) -> dict:
+    """Return the row of a pair as that of another one."""
+    text = json.dumps(row).replace(f"/{row['index']:06}.", f"/{index:06}.")
+    return json.loads(text) | {"index": index}
+
+
 def test_pairs_without_the_score_are_last_in_either_order(tmp_path: Path) -> None:
     dataset = make_dataset(tmp_path / "data", pairs=3)
     row = json.loads((dataset.folder / "manifest.jsonl").read_text().splitlines()[0])
-    append_rows(dataset.folder / "manifest.jsonl", [row | {"index": 3, "scores": {"dice": None}}])
+    append_rows(dataset.folder / "manifest.jsonl", [moved(row, 3) | {"scores": {"dice": None}}])
     review = opened(dataset.folder)
     for highest_first, order in ((False, [0, 1, 2, 3]), (True, [2, 1, 0, 3])):
         review.want(sort="dice", highest_first=highest_first)
@@ -201,7 +207,7 @@ def test_a_dataset_can_be_reviewed_while_another_process_generates_it(
 def test_a_table_continues_after_a_partly_written_row(tmp_path: Path) -> None:
     dataset = make_dataset(tmp_path / "data", pairs=2)
     manifest = dataset.folder / "manifest.jsonl"
-    row = (json.dumps(json.loads(manifest.read_text().splitlines()[1]) | {"index": 2})).encode()
+    row = json.dumps(moved(json.loads(manifest.read_text().splitlines()[1]), 2)).encode()
     table = PairTable(dataset)
     with manifest.open("ab") as file:
         file.write(row[:40])
@@ -346,7 +352,7 @@ def test_a_flag_names_only_the_scores_beyond_their_thresholds(tmp_path: Path) ->
     row = next(dataset.rows())
     scores = {"copy_style": 0.9, "copy_pixels": 0.95, "contrast": 1.0, "saturated": 0.3}
     more = {"index": 1, "flags": ["copy", "failed"], "scores": scores}
-    append_rows(dataset.folder / "manifest.jsonl", [row | more])
+    append_rows(dataset.folder / "manifest.jsonl", [moved(row, 1) | more])
     checks = Checks(most_copy_pixels=0.9, least_contrast=2.0)
     assert flag_sentences(Columns.of(PairTable(dataset)), 1, checks) == [
         "Too close to a real tile: pixel correlation with a real tile 0.95, expected at most 0.90.",

@@ -24,6 +24,7 @@ from napari_pixcell.serialization import use_own_form
 from napari_pixcell.untrusted import check_array
 
 MOST_UNCOMPRESSED = 64 * 2**20  # bytes; larger arrays are compressed at once to save memory
+MOST_READ = 512 * 2**20  # bytes of an array that a record may hold
 READ_AT_ONCE = 2**20  # bytes decompressed at once while an array is checked
 DTYPES = {"bool", *(f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64))}
 DTYPES |= {"float16", "float32", "float64"}
@@ -182,7 +183,7 @@ class PackedArray:
             dtype, text = value["dtype"], value.get("zlib")
             if dtype not in DTYPES:
                 raise ValueError("its type is unknown")
-            shape = check_array(value["shape"], dtype)
+            shape = check_array(value["shape"], dtype, MOST_READ)
             if text is None:
                 return cls(dtype, shape, sha256=_checked_hash(value["sha256"]))
             key = dtype, shape, text

@@ -21,6 +21,7 @@ from napari_pixcell.datasets.quality.looks import unit
 from napari_pixcell.engine.styles.blending import as_grid
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.files import write_whole
+from napari_pixcell.untrusted import MOST_ARRAY_BYTES, check_regular
 
 Floats = NDArray[np.float32]
 
@@ -162,10 +163,15 @@ class RealTiles:
         """
         real = cls()
         try:
+            check_regular(path)
             with np.load(path, allow_pickle=False) as file:
+                if sum(part.file_size for part in file.zip.infolist()) > MOST_ARRAY_BYTES:
+                    raise ValueError("it is too large")
                 embeddings, pictures = file["embeddings"], file["pictures"]
             if len(embeddings) != len(pictures) or pictures.shape[1:] not in ((), (SIDE, SIDE)):
                 raise ValueError(pictures.shape)
+            if len(pictures) and (embeddings.dtype.kind != "f" or embeddings.ndim != 2):
+                raise ValueError(embeddings.shape)
         except Exception as error:  # zip, its headers and arrays have their own
             raise PixCellError(
                 f"The real tissue in {path.name} cannot be read. Prepare the dataset again."

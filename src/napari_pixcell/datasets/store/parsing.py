@@ -39,7 +39,7 @@ def pair_row(value: JsonRow, plan: Plan, picture: str) -> JsonRow:
     image, mask = value.get("image"), value.get("mask")
     apart = isinstance(image, str) and image.startswith(APART)
     own_image, own_mask = pair_names(index, picture, apart)
-    if image != own_image or mask not in (None, own_mask):
+    if image != own_image or mask != (own_mask if plan.layouts else None):
         raise ValueError("a path is not the pair's own")
     files, layout = value.get("files"), None
     if not isinstance(files, dict) or not all(_is_text(files.get(n)) for n in (image, mask) if n):

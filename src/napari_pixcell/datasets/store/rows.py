@@ -127,5 +127,5 @@ def cut_torn(path: Path) -> None:
 def _check_own(path: Path) -> None:
     """Raise PixCellError if writing to a file would change one outside its folder."""
     path_inside(path.parent, path.name, "file name")
-    if path.exists():
+    if path.exists() and not path.is_dir():  # opening a folder says so itself
         check_regular(path)

@@ -102,7 +102,7 @@ class OpenDataset:
         row = self._table.row(position)
         try:
             image, labels = self.dataset.image(row), self.dataset.mask(row)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, PixCellError) as error:
             raise PixCellError(
                 f"Pair {row['index']} cannot be read. Restore its files from a backup, or resume "
                 "the dataset."
