@@ -124,7 +124,7 @@ _LABELS = _array("Labels", (*_INTEGERS, "bool"), (2, 2))
 _SHARES_OF_CLASSES = (
     list[Annotated[tuple[Name, Share], Field(strict=False)]] | dict[Name, Share]  # either form
 )
-_INVENTED = Annotated[
+_INVENTED: Any = Annotated[
     _object(
         "Invented",
         {
