@@ -24,7 +24,7 @@ from napari_pixcell.models.families import get_family
 from napari_pixcell.models.store import encoder_kind
 from napari_pixcell.slides.region import Region
 from napari_pixcell.slides.slide import Slide
-from napari_pixcell.untrusted import check_regular
+from napari_pixcell.untrusted import check_regular, reading
 
 PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 MOST_STYLES = 1_000_000
@@ -306,7 +306,8 @@ def files_in(folder: Path, suffixes: tuple[str, ...], noun: str) -> list[Path]:
     """
     if not is_folder(folder):
         raise PixCellError(f"The folder “{folder.name}” does not exist. Check the recipe's path.")
-    entries = list(islice(folder.rglob("*"), MOST_ENTRIES + 1))
+    with reading(folder.name, "Check its permissions, and that nothing else is changing it."):
+        entries = list(islice(folder.rglob("*"), MOST_ENTRIES + 1))
     if len(entries) > MOST_ENTRIES:
         raise PixCellError(
             f"The folder “{folder.name}” has more than {MOST_ENTRIES:,} files. Choose a folder "

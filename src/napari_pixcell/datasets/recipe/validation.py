@@ -160,7 +160,8 @@ def _in_own_words(value: Any, check: Callable[[Any], Any]) -> Any:
     try:
         return check(value)
     except PixCellError as error:
-        raise PydanticCustomError("own words", "{words}", {"words": str(error)}) from error
+        words = str(error).encode("utf-8", "replace").decode()  # it may repeat half characters
+        raise PydanticCustomError("own words", "{words}", {"words": words}) from error
 
 
 def without_null(value: Any) -> Any:
