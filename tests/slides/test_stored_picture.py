@@ -61,13 +61,16 @@ def test_deleted_images_are_explained(tmp_path, image) -> None:
         StoredPicture(picture.folder)
 
 
-def test_damaged_parts_are_white_and_counted(tmp_path, image) -> None:
+def test_damaged_parts_are_white_on_the_screen_and_never_exported(tmp_path, image) -> None:
     picture = write(tmp_path / "new.zarr", image)
     shard = picture.folder / "0" / "c" / "0" / "0" / "0"
     shard.write_bytes(os.urandom(shard.stat().st_size))
-    found = np.asarray(StoredPicture(picture.folder))
+    damaged = StoredPicture(picture.folder)
+    found = np.asarray(damaged.levels[0])
     assert (found[:1024] == 255).all()
     np.testing.assert_array_equal(found[1024:], image[1024:])
+    with pytest.raises(PixCellError, match="A large image is damaged on disk"):
+        np.asarray(damaged)
 
 
 def test_old_images_are_deleted(tmp_path, image, monkeypatch) -> None:

@@ -194,7 +194,7 @@ def test_layouts_have_the_size_of_the_region(session, tmp_path: Path) -> None:
     imwrite(tmp_path / "tile.tif", labels[:256, :256])
     session.layout_files.read(tmp_path / "own.tif")
     session.wait(20)
-    np.testing.assert_array_equal(item.layout, labels)
+    np.testing.assert_array_equal(item.layout > 0, labels > 0)
     session.layout_files.read(tmp_path / "tile.tif")
     session.wait(20)
     assert "needs 384 × 300 px" in session.notices.problems["layout"]

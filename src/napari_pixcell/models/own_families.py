@@ -143,7 +143,7 @@ def _read(path: Path, built_in: Mapping[str, Family]) -> Family:
 
 
 def _setting(path: Path, key: str, kind: type | tuple[type, ...], value: Any) -> Any:
-    fits = isinstance(value, kind) and not isinstance(value, bool)
+    fits = isinstance(value, kind) and isinstance(value, bool) == (kind is bool)
     if not fits:
         raise PixCellError(f"{path.name}: “{key}” has the wrong type. Correct it.")
     if key in RANGES:
