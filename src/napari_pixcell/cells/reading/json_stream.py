@@ -144,7 +144,9 @@ def open_json(path: Path) -> Iterator[Guarded]:
     """Open a JSON file, plain or compressed; errors while reading become PixCellError."""
     try:
         with path.open("rb") as file, _plain(file, path.name) as plain:
-            yield Guarded(plain, path.name, path.stat().st_size)
+            guarded = Guarded(plain, path.name, path.stat().st_size)
+            guarded.packed = plain is not file
+            yield guarded
     except (ijson.JSONError, *BROKEN_ZIP) as error:
         raise PixCellError(
             f"{path.name} is not a complete JSON file. Export or copy it again."
