@@ -33,6 +33,14 @@ def test_any_two_values_are_a_mask(tmp_path: Path, ground: int, top: int) -> Non
     assert file.report.changed == note
 
 
+@pytest.mark.parametrize("top", [1, 255])
+def test_an_inverted_mask_is_read(tmp_path: Path, top: int) -> None:
+    imwrite(tmp_path / "m.tif", np.where(discs(), 0, top).astype(np.uint8))
+    file = read_cells(tmp_path / "m.tif")
+    np.testing.assert_array_equal(file.labels, discs())
+    assert file.report.changed == {f"on the most common value, {top}, as background": 24}
+
+
 @pytest.mark.parametrize("shift", [0, 1])
 def test_the_parts_of_a_class_are_cells(tmp_path: Path, shift: int) -> None:
     classes = np.where(discs(), discs() % 5 + 1, 0) + shift
@@ -98,10 +106,11 @@ def test_colour_images_are_no_labels(tmp_path: Path, shared_data: Path) -> None:
             read_cells(path)
 
 
+@pytest.mark.parametrize("axis", [-1, 0])
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
-def test_labels_beside_their_classes_are_read(tmp_path: Path, order) -> None:
+def test_labels_beside_their_classes_are_read(tmp_path: Path, order, axis: int) -> None:
     kinds = np.where(discs(), discs() % 3 + 1, 0)
-    np.save(tmp_path / "m.npy", np.stack([(discs(), kinds)[n] for n in order], -1))
+    np.save(tmp_path / "m.npy", np.stack([(discs(), kinds)[n] for n in order], axis))
     file = read_cells(tmp_path / "m.npy")
     np.testing.assert_array_equal(file.labels, discs())
     assert file.classes == {n: f"type {n % 3 + 1}" for n in range(1, 25)}

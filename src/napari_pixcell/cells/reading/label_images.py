@@ -107,6 +107,8 @@ def _flat(name: str, image: _Image) -> tuple[NDArray[Any], dict[int, str]]:
     values, classes = image.values, dict[int, str]()
     if values.ndim > 2:
         values = np.squeeze(values)
+    if values.ndim == 3 and 2 == values.shape[0] < values.shape[-1]:
+        values = np.moveaxis(values, 0, -1)
     if values.ndim == 3 and values.shape[-1] == 2:
         values, classes = _of_two_channels(name, values)
     elif values.ndim == 3 and values.shape[-1] in (3, 4):

@@ -57,7 +57,9 @@ def meaning_of(
     if len(found) < 2:
         return Meaning(as_int32(values), {})
     if len(found) == 2:
-        ground = 0 if found[0] == 0 else _commonest(values)
+        ground = _commonest(values)
+        if found[0] == 0 and not (ground and _is_frame(values == ground)):
+            ground = 0
         note = "" if ground == 0 else f"on the most common value, {ground}, as background"
         return Meaning(_parts(values != ground, split_mpp), {}, note)
     if not _are_scattered(_window(values)):
@@ -152,6 +154,16 @@ def labels_and_classes(values: NDArray[Any]) -> tuple[NDArray[Any], dict[int, st
 def _commonest(values: NDArray[Any]) -> int:
     low, high = int(values.min()), int(values.max())
     return low if np.count_nonzero(values == low) * 2 >= values.size else high
+
+
+def _is_frame(mask: NDArray[np.bool_]) -> bool:
+    """Whether a mask is one part along all of the edge, with several holes: an inverted mask."""
+    from scipy import ndimage
+
+    edge = np.concatenate([mask[0], mask[-1], mask[:, 0], mask[:, -1]])
+    if np.count_nonzero(edge) < 0.75 * edge.size:
+        return False
+    return bool(ndimage.label(mask)[1] == 1 and ndimage.label(~mask)[1] > 1)
 
 
 def _parts(mask: NDArray[np.bool_], split_mpp: float | None) -> Labels:
