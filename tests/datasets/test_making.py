@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
 import json
-import multiprocessing
-import os
-import random
 import shutil
-import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -18,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from drawn_engine import DIMENSION, DrawnEngine, drawn_recipe
+from faults import count, killed, power_cut
 from PIL import Image
 
 from napari_pixcell.cells import write_labels
@@ -135,46 +131,10 @@ def test_repeated_failures_stop_the_work(tmp_path: Path) -> None:
     assert sum(isinstance(one, GenerateRequest) for one in engine.asked) == 3
 
 
-def make_until(calls: int, folder: Path, recipe: DatasetRecipe | None) -> None:
-    """Make a dataset in a process that is killed after so many calls of functions."""
-    left = itertools.count(calls, -1)
-
-    def count(*_: object) -> None:
-        if not next(left):
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    sys.setprofile(count)
-    make(folder, recipe)
-    sys.setprofile(None)
-    os._exit(0)
-
-
-def test_killed_100_times_at_random(tmp_path: Path) -> None:
-    folder = tmp_path / "data"
-    recipe = drawn_recipe(styles=({"from": "nothing"},) * 2, seeds=6)
-    calls = itertools.count()
-    sys.setprofile(lambda *_: next(calls))
-    make(tmp_path / "whole", recipe)
-    sys.setprofile(None)
-    fork = multiprocessing.get_context("fork")
-    rng = random.Random(0)
-    most = next(calls) // 15
-    killed, grown = 0, set()
-    for _ in range(100):
-        begun = (folder / "dataset.json").exists()
-        if not begun and folder.exists():
-            assert not [path for path in folder.iterdir() if not path.name.startswith(".")]
-        arguments = rng.randint(1, most), folder, None if begun else recipe
-        process = fork.Process(target=make_until, args=arguments)
-        process.start()
-        process.join()
-        assert process.exitcode in (0, -signal.SIGKILL)
-        killed += process.exitcode != 0
-        grown.add(len(list(folder.rglob("*.png"))))
-    assert killed > 20 and len(grown) > 5  # most kills interrupted the work
-    make(folder)
+def is_whole(folder: Path, whole: Path, pairs: int) -> None:
+    """See that a dataset has the files of its rows, no others, and the pixels of another one."""
     rows = list(Dataset(folder).rows())
-    assert sorted(row["index"] for row in rows) == list(range(36))
+    assert sorted(row["index"] for row in rows) == list(range(pairs))
     named = {name: sha for row in rows for name, sha in row["files"].items()}
     there = {
         str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
@@ -182,8 +142,39 @@ def test_killed_100_times_at_random(tmp_path: Path) -> None:
         for path in (folder / kind).rglob("*.*")
     }
     assert there == named
-    whole = {row["index"]: row["pixels"] for row in Dataset(tmp_path / "whole").rows()}
-    assert {row["index"]: row["pixels"] for row in rows} == whole
+    pixels = {row["index"]: row["pixels"] for row in Dataset(whole).rows()}
+    assert {row["index"]: row["pixels"] for row in rows} == pixels
+
+
+def test_killed_again_and_again_at_chosen_writes(tmp_path: Path) -> None:
+    folder, recipe = tmp_path / "data", drawn_recipe(styles=({"from": "nothing"},) * 2, seeds=2)
+    calls = count(lambda: make(tmp_path / "whole", recipe))
+    grown = set()
+    for number in (*range(12), *range(12, calls // 2, 7)):
+        begun = (folder / "dataset.json").exists()
+        if not begun and folder.exists():
+            assert not [path for path in folder.iterdir() if not path.name.startswith(".")]
+        killed(number, lambda begun=begun: make(folder, None if begun else recipe))
+        grown.add(len(list(folder.rglob("*.png"))))
+    assert len(grown) > 5  # kills interrupted the work in many states
+    make(folder)
+    is_whole(folder, tmp_path / "whole", 12)
+
+
+def test_a_power_cut_loses_no_pair_that_was_counted(tmp_path: Path) -> None:
+    recipe = drawn_recipe()
+    calls = count(lambda: make(tmp_path / "whole", recipe))
+    for number in range(9, calls, calls // 4):
+        root, kept = tmp_path / f"disk {number}", tmp_path / f"after {number}"
+        root.mkdir()
+        assert power_cut(number, lambda root=root: make(root / "data", recipe), root, kept)
+        folder = kept / "data"
+        if (folder / "dataset.json").exists():
+            for row in Dataset(folder).rows():  # each has its files
+                for name, sha in row["files"].items():
+                    assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == sha
+        make(folder, None if (folder / "dataset.json").exists() else recipe)
+        is_whole(folder, tmp_path / "whole", 12)
 
 
 def test_each_tile_of_a_slide_gets_a_twin(tmp_path: Path) -> None:

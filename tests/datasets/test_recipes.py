@@ -81,7 +81,10 @@ REFUSED: list[tuple[Any, str]] = [
     (recipe(guidance=float("inf")), "“guidance” is inf. Use a number from 0 to 50."),
     (recipe(layout_until=5), "“layout_until” is 5. Use a number from 0 to 1."),
     (recipe(layout_strength=-3), "“layout_strength” is -3. Use"),
-    (recipe(preset=[1, 2]), "“preset” is [1, 2]. Choose one of: exact, balanced, quick, published."),
+    (
+        recipe(preset=[1, 2]),
+        "“preset” is [1, 2]. Choose one of: exact, balanced, quick, published.",
+    ),
     (recipe(picture="jpg"), "“picture” is “jpg”. Choose one of: png, tiff."),
     (recipe(pairing="?"), "“pairing” is “?”. Choose one of: each, random, matched."),
     (recipe(family="nope"), "There is no family “nope”. Choose one of: demo"),
