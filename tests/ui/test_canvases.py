@@ -13,6 +13,7 @@ from qtpy.QtCore import Qt
 from scripted import preview
 
 from napari_pixcell.engine.events import Failure, Finished, Preview, Progress, Variant
+from napari_pixcell.engine.presets import PUBLISHED
 from napari_pixcell.engine.record import Record, pixels_sha256
 from napari_pixcell.models.catalogue import DEMO_FOLDER
 from napari_pixcell.slides import ArraySlide, Region, resample
@@ -203,12 +204,18 @@ def test_a_speed_preset_sets_its_steps_and_enters_the_request(ready, client, qtb
     click(ready.region.add_button)
     settle(ready)
     section, speed = ready.generate, ready.generate.speed
-    assert [speed.itemText(i) for i in range(speed.count())] == ["Exact", "Balanced", "Quick"]
+    assert [speed.itemText(i) for i in range(speed.count())] == [
+        "Exact",
+        "Balanced",
+        "Quick",
+        "As published",
+    ]
     tips = [speed.itemData(i, Qt.ItemDataRole.ToolTipRole) for i in range(speed.count())]
     assert tips == [
         "Every step in full.",
         "Nearly the same image in half the time.",
         "A third of the time, for drafts. Details differ.",
+        PUBLISHED.text,
     ]
     for index, name, steps in ((1, "balanced", 10), (2, "quick", 8)):
         speed.setCurrentIndex(index)

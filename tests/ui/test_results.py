@@ -295,7 +295,7 @@ def test_a_right_click_opens_the_menu_of_a_variant(
     made.session.exporter.name = "case A"
     actions["Copy record"].trigger()
     record = json.loads(QGuiApplication.clipboard().text())
-    assert record["request"]["seed"] == 1236 and record["request"]["source"]["name"] == "case A"
+    assert record["request"]["seed"] == 1236 and record["request"]["source"]["name"] == "case_A"
     path = str(tmp_path / "mine.png")
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (path, ""))
     actions["Save image…"].trigger()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -25,7 +26,10 @@ from qtpy.QtGui import QDropEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QComboBox
 
+from napari_pixcell.datasets.store.dataset import Dataset
 from napari_pixcell.datasets.store.decisions import read_decisions
+from napari_pixcell.datasets.store.parsing import pair_names
+from napari_pixcell.datasets.store.plan import Plan
 from napari_pixcell.datasets.store.rows import append_rows, read_rows
 from napari_pixcell.studio.review.open_dataset import OpenDataset
 from napari_pixcell.ui.dock import PixCellStudio
@@ -159,7 +163,16 @@ def test_only_visible_pairs_are_read_of_ten_thousand(
     dock: ReviewPairs, folder: Path, rest: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = list(read_rows(folder / "manifest.jsonl"))
-    many = (rows[at % 12] | {"index": at} for at in range(12, 10_000))
+    dataset = Dataset(folder)
+    dataset.describe(plan=Plan(4, 3, seeds=834).to_dict())
+    many = []
+    for at in range(12, 10_000):
+        row = rows[at % 12]
+        names = pair_names(at, "png", row["image"].startswith("apart"))
+        for name, first in zip(names, (row["image"], row["mask"]), strict=True):
+            os.link(folder / first, folder / name)
+        files = dict(zip(names, row["files"].values(), strict=True))
+        many.append(row | {"index": at, "image": names[0], "mask": names[1], "files": files})
     append_rows(folder / "manifest.jsonl", many)
     read: list[int] = []
     picture = OpenDataset.picture
