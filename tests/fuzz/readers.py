@@ -144,6 +144,7 @@ def read_preferences(path: Path) -> None:
 def read_session(path: Path) -> None:
     from scripted import ScriptedClient
 
+    from napari_pixcell.errors import PixCellError
     from napari_pixcell.slides.samples import SAMPLE_SLIDE
     from napari_pixcell.studio.session import Session
 
@@ -159,6 +160,8 @@ def read_session(path: Path) -> None:
         session.wait(60, until=lambda: not session.background.busy)
         assert "unexpected error" not in str(session.notices.problems)
         assert session.saver.on, "opening a session has switched saving off"
+        if session.notices.problems:
+            raise PixCellError(" ".join(session.notices.problems.values()))
     finally:
         session.close()
 

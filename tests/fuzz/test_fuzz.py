@@ -33,7 +33,7 @@ def test_damaged_inputs_are_read_or_refused(reader: str, tmp_path: Path) -> None
     bases = sorted((tmp_path / "bases" / reader).iterdir())
     whole = run_files(reader, bases, PATIENCE)
     expect_no_failure(whole)
-    assert whole.counts["accepted"] >= 0.7 * len(bases)
+    assert whole.counts["accepted"] >= 0.6 * len(bases)
 
 
 @pytest.mark.parametrize("reader", READERS)

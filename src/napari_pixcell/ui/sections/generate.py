@@ -47,8 +47,9 @@ class GenerateSection(Section):
         on_edit(self.live, session.generator.set_live)
         tip = "Keep the live preview as a variant"
         self.keep_live = button("Keep", tip, session.queue.keep_live)
-        self.add(QLabel("Variants"), self.count, QLabel("Speed"), self.speed, stretch=3)
-        self.add(QLabel("Seed"), self.seed, self.new_seed, self.live, self.keep_live, stretch=1)
+        self.add(QLabel("Variants"), self.count, self.live, self.keep_live, stretch=1)
+        self.add(QLabel("Seed"), self.seed, self.new_seed, stretch=1)
+        self.add(QLabel("Speed"), self.speed, stretch=1)
 
         self.steps = number(1, 200, "Denoising steps. More steps are slower and slightly sharper.")
         tip = "Guidance scale. Higher values follow the style more closely; 1 is off."
