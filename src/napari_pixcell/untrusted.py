@@ -11,9 +11,10 @@ import json
 import re
 import stat
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from math import prod
+from functools import partial
+from math import isfinite, prod
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +97,9 @@ def parse_json(data: bytes | str, name: str, advice: str = AGAIN, lenient: bool 
     """
     try:
         text = data.removeprefix(_BOM).decode() if isinstance(data, bytes) else data
-        value = json.loads(text, parse_constant=_no_constant if lenient else _refuse_constant)
+        constant = _no_constant if lenient else _refuse_constant
+        number = partial(_finite, constant)
+        value = json.loads(text, parse_constant=constant, parse_float=number)
         check_text(text, value)
         return value
     except RecursionError as error:
@@ -199,6 +202,12 @@ def read_npy(data: bytes, name: str, most: int = MOST_ARRAY_BYTES) -> NDArray[An
         check_array(shape, dtype, most)
         file.seek(0)
         return np.asarray(np.lib.format.read_array(file, allow_pickle=False))
+
+
+def _finite(constant: Callable[[str], Any], text: str) -> Any:
+    """Return a number, or what a constant becomes if it is too large to be one, such as 1e400."""
+    value = float(text)
+    return value if isfinite(value) else constant(text)
 
 
 def _refuse_constant(text: str) -> Any:

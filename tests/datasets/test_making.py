@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import itertools
 import json
 import shutil
 import subprocess
@@ -13,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from drawn_engine import DIMENSION, DrawnEngine, drawn_recipe
-from faults import count, killed, power_cut
+from faults import count, failing, killed, power_cut
 from PIL import Image
 
 from napari_pixcell.cells import write_labels
@@ -159,6 +161,21 @@ def test_killed_again_and_again_at_chosen_writes(tmp_path: Path) -> None:
     assert len(grown) > 5  # kills interrupted the work in many states
     make(folder)
     is_whole(folder, tmp_path / "whole", 12)
+
+
+def test_a_failing_disk_loses_no_pair(tmp_path: Path) -> None:
+    recipe = drawn_recipe()
+    calls = count(lambda: make(tmp_path / "whole", recipe))
+    errors = itertools.cycle((errno.ENOSPC, errno.EIO, errno.EROFS))
+    for number in (0, 1, *range(7, calls, calls // 4)):
+        folder = tmp_path / f"data {number}"
+        with failing(number, next(errors)):
+            try:
+                make(folder, recipe)
+            except PixCellError as error:
+                assert str(error).count(".") <= 3
+        make(folder, None if (folder / "dataset.json").exists() else recipe)
+        is_whole(folder, tmp_path / "whole", 12)
 
 
 def test_a_power_cut_loses_no_pair_that_was_counted(tmp_path: Path) -> None:

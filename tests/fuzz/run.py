@@ -68,6 +68,8 @@ def main() -> int:
 
 def store(failure: Failure) -> str:
     """Copy a failing input to the cases; return its place, or why it is not stored."""
+    if not failure.path.exists():
+        return "nothing: its file is gone; make it again from its seed and number"
     files = [p for p in (failure.path, *failure.path.rglob("*")) if p.is_file()]
     if sum(p.stat().st_size for p in files) > LARGEST_CASE:
         return "nothing: it is too large; make it again from its seed and number"
