@@ -9,12 +9,12 @@ import contextlib
 import json
 import logging
 import os
-import random
 import shutil
 import sys
 import tempfile
 import traceback
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,9 @@ sys.path[:0] = [
     str(HERE.parent / "support"),
     str(HERE.parents[1] / "benchmarks"),
 ]
+
+from mutations import mutate  # noqa: E402
+
 MOST_MEMORY = 8 * 2**30  # address space; the parent judges what was really used
 
 
@@ -40,7 +43,6 @@ def main() -> None:
         os.environ[f"PIXCELL_{kind}_DIR"] = f"{state.name}/{kind.lower()}"
     os.environ["PIXCELL_SESSIONS"] = "1"
     os.environ.pop("PIXCELL_WEIGHTS", None)
-    from mutations import damage_folder, damaged
     from readers import READERS
 
     from napari_pixcell.errors import PixCellError
@@ -59,7 +61,7 @@ def main() -> None:
             bases.mkdir(parents=True)
             reader.make(bases)
         own = folder / f"{name}-{seed}-{start}"
-        inputs = mutated(bases, own, range(start, stop), f"{name} {seed}", damaged, damage_folder)
+        inputs = mutated(bases, own, range(start, stop), f"{name} {seed}")
     say(ready=True)
     for number, path in inputs:
         say(begin=number, path=str(path))
@@ -77,25 +79,12 @@ def main() -> None:
         say(number=number, outcome=outcome, detail=detail[:600], megabytes=(peak() - before) >> 20)
 
 
-def mutated(
-    bases: Path, own: Path, numbers: range, seed: str, damaged: Any, damage_folder: Any
-) -> Any:
+def mutated(bases: Path, own: Path, numbers: range, seed: str) -> Iterator[tuple[int, Path]]:
     """Iterate over (number, path of a damaged copy of a valid input)."""
-    names = sorted(p.name for p in bases.iterdir())
     for number in numbers:
-        random_ = random.Random(f"{seed} {number}")
-        name = random_.choice(names)
         place = own / str(number)  # a new one each time: a session may still save to the last
-        place.mkdir(parents=True, exist_ok=True)
-        path = place / name
-        if (bases / name).is_dir():
-            shutil.copytree(bases / name, path)
-            damage_folder(path, random_)
-        else:
-            path.write_bytes(damaged((bases / name).read_bytes(), random_))
-        yield number, path
+        yield number, mutate(bases, place, seed, number)
         shutil.rmtree(place, ignore_errors=True)
-    shutil.rmtree(own, ignore_errors=True)
 
 
 def where(error: BaseException) -> str:

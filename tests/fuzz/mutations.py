@@ -35,6 +35,20 @@ TOKENS = (
 )
 
 
+def mutate(bases: Path, place: Path, seed: str, number: int) -> Path:
+    """Write the damaged copy of a valid input that a seed and a number name; return its path."""
+    random_ = random.Random(f"{seed} {number}")
+    base = random_.choice(sorted(bases.iterdir(), key=lambda path: path.name))
+    place.mkdir(parents=True, exist_ok=True)
+    path = place / base.name
+    if base.is_dir():
+        shutil.copytree(base, path)
+        damage_folder(path, random_)
+    else:
+        path.write_bytes(damaged(base.read_bytes(), random_))
+    return path
+
+
 def damaged(data: bytes, random_: random.Random) -> bytes:
     """Return a damaged copy of a file's content."""
     text = data[:1] in (b"{", b"[") or data[:3] == b"\xef\xbb\xbf"

@@ -19,6 +19,7 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
 from harness import LONGEST, Failure, run_reader  # noqa: E402
+from mutations import mutate  # noqa: E402
 from readers import READERS  # noqa: E402
 
 CASES = HERE / "cases"
@@ -46,7 +47,7 @@ def main() -> int:
         if (failure.reader, kind) not in kinds:
             kinds.add((failure.reader, kind))
             print(f"{failure.reader} {failure.number}: {failure.detail}")
-            print(f"    stored as {store(failure)}", flush=True)
+            print("    stored as", store(failure, Path(folder) / "bases", options.seed), flush=True)
 
     with tempfile.TemporaryDirectory(prefix="fuzz") as folder:
         while start < options.inputs if options.inputs else time.monotonic() < end:
@@ -66,20 +67,24 @@ def main() -> int:
     return int(any(count["failed"] for count in counts.values()))
 
 
-def store(failure: Failure) -> str:
-    """Copy a failing input to the cases; return its place, or why it is not stored."""
-    if not failure.path.exists():
-        return "nothing: its file is gone; make it again from its seed and number"
-    files = [p for p in (failure.path, *failure.path.rglob("*")) if p.is_file()]
-    if sum(p.stat().st_size for p in files) > LARGEST_CASE:
-        return "nothing: it is too large; make it again from its seed and number"
-    word = re.sub(r"[^a-zA-Z]+", "-", failure.detail)[:30].strip("-").lower()
-    target = CASES / failure.reader / f"{word}-{failure.number}{failure.path.suffix}"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if failure.path.is_dir():
-        shutil.copytree(failure.path, target, symlinks=True, dirs_exist_ok=True)
-    else:
-        shutil.copy(failure.path, target)
+def store(failure: Failure, bases: Path, seed: int) -> str:
+    """Store a failing input as a case; return its place, or why it is not stored.
+
+    It is made again, because reading may have changed it.
+    """
+    with tempfile.TemporaryDirectory(prefix="fuzz") as place:
+        seeds = f"{failure.reader} {seed}"
+        path = mutate(bases / failure.reader, Path(place), seeds, failure.number)
+        files = [p for p in (path, *path.rglob("*")) if p.is_file()]
+        if sum(p.stat().st_size for p in files) > LARGEST_CASE:
+            return "nothing: it is too large; make it again from its seed and number"
+        word = re.sub(r"[^a-zA-Z]+", "-", failure.detail)[:30].strip("-").lower()
+        target = CASES / failure.reader / f"{word}-{failure.number}{path.suffix}"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_dir():
+            shutil.copytree(path, target, symlinks=True, dirs_exist_ok=True)
+        else:
+            shutil.copy(path, target)
     return str(target.relative_to(HERE.parents[1]))
 
 
