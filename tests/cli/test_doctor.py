@@ -140,7 +140,7 @@ def test_each_broken_family_of_the_users_has_a_line() -> None:
 
 
 def test_shared_memory_is_measured_and_leftovers_are_removed(monkeypatch, tmp_path: Path) -> None:
-    def no_memory(size: int) -> int:
+    def no_memory(size: int, token: str) -> int:
         raise OSError(errno.EPERM, "Operation not permitted")
 
     (line,) = diagnosis.shared_memory()

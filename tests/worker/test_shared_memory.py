@@ -116,6 +116,19 @@ def test_a_block_shows_only_numbers_that_lie_in_it(offset, shape, dtype) -> None
     assert held.sum() == 0
 
 
+def test_the_number_of_a_closed_block_shows_no_other() -> None:
+    first = SharedBlock(100)
+    name = first.name
+    first.remove()
+    second = SharedBlock(100)
+    if "#" in name and name.partition("#")[0] == second.name.partition("#")[0]:
+        with pytest.raises(FileNotFoundError):
+            SharedBlock(1, name)
+    SharedBlock(1, second.name).close()
+    first.close()
+    second.close()
+
+
 def test_freeing_the_memory_leaves_none() -> None:
     client = WorkerClient()
     jobs = [client.submit(large_request()) for _ in range(2)]
@@ -133,7 +146,7 @@ from napari_pixcell.worker import blocks
 from test_shared_memory import large_request, names
 worker.log_path = lambda: Path(sys.argv[1]) / "worker.log"
 if sys.argv[2] == "file":
-    def forbidden(size):
+    def forbidden(size, token):
         raise PermissionError
     blocks._in_memory = forbidden
     tempfile.tempdir = sys.argv[1]
@@ -183,7 +196,7 @@ def test_blocks_of_running_processes_and_other_files_are_kept(tmp_path: Path) ->
 def no_memory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """A machine on which blocks must be files of the returned folder."""
 
-    def forbidden(size: int) -> int:
+    def forbidden(size: int, token: str) -> int:
         raise PermissionError(1, "Operation not permitted")
 
     monkeypatch.setattr("napari_pixcell.worker.blocks._in_memory", forbidden)

@@ -14,6 +14,8 @@ import os
 import re
 import sys
 import tempfile
+import threading
+import uuid
 from contextlib import suppress
 from math import prod
 from pathlib import Path
@@ -50,12 +52,18 @@ class SharedBlock:
     def __init__(self, size: int, name: str | None = None) -> None:
         self._path: Path | None = None  # of an owned file
         self._handle = -1  # of an owned block in memory
+        self._removing = threading.Lock()
         if name is not None:
-            with Path(name).open("r+b") as file:
+            path, _, token = name.partition("#")
+            with Path(path).open("r+b") as file:
+                # The number of a closed file may be that of another one by now.
+                if token and token not in os.readlink(f"/proc/self/fd/{file.fileno()}"):  # noqa: PTH115
+                    raise FileNotFoundError(name)
                 self._map = mmap.mmap(file.fileno(), 0)
             self.name = name
             return
-        handle, path = create(max(1, size))
+        token = uuid.uuid4().hex
+        handle, path = create(max(1, size), token)
         try:
             self._map = mmap.mmap(handle, max(1, size))
         except (OSError, ValueError, OverflowError) as error:
@@ -65,7 +73,7 @@ class SharedBlock:
             raise error if isinstance(error, OSError) else OSError(str(error)) from error
         if path is None:
             self._handle = handle
-            self.name = _through_proc(handle)
+            self.name = f"{_through_proc(handle)}#{token}"
         else:
             os.close(handle)
             self._path = path
@@ -91,13 +99,14 @@ class SharedBlock:
 
     def remove(self) -> None:
         """Remove the name of an owned block; its memory lasts until all processes close it."""
-        if self._handle >= 0:
-            handle, self._handle = self._handle, -1
-            os.close(handle)
-        if self._path is not None:
-            with suppress(OSError):  # Windows keeps a file that is mapped until it is closed
-                self._path.unlink(missing_ok=True)
-                self._path = None
+        with self._removing:  # two threads may end a request; it is closed when either returns
+            if self._handle >= 0:
+                os.close(self._handle)
+                self._handle = -1
+            if self._path is not None:
+                with suppress(OSError):  # Windows keeps a file that is mapped until it is closed
+                    self._path.unlink(missing_ok=True)
+                    self._path = None
 
     def close(self) -> None:
         """Detach from the block, and remove it if it is owned."""
@@ -107,8 +116,10 @@ class SharedBlock:
         self.remove()
 
 
-def create(size: int) -> tuple[int, Path | None]:
+def create(size: int, token: str = "") -> tuple[int, Path | None]:
     """Create memory for a block, and return its file descriptor and its path, if it has one.
+
+    The token tells it from a later one with the same number.
 
     Raises
     ------
@@ -117,7 +128,7 @@ def create(size: int) -> tuple[int, Path | None]:
     """
     if sys.platform == "linux" and size <= psutil.virtual_memory().available:
         with suppress(OSError):  # some containers forbid it
-            return _in_memory(size), None
+            return _in_memory(size, token), None
     return _in_file(size)
 
 
@@ -142,8 +153,8 @@ def _through_proc(handle: int) -> str:
     return f"/proc/{os.getpid()}/fd/{handle}"
 
 
-def _in_memory(size: int) -> int:
-    handle = os.memfd_create(PREFIX)
+def _in_memory(size: int, token: str) -> int:
+    handle = os.memfd_create(f"{PREFIX}{token}")
     try:
         os.ftruncate(handle, size)
         Path(_through_proc(handle)).stat()  # there may be no /proc
