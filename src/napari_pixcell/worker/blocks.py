@@ -54,10 +54,10 @@ class SharedBlock:
         self._handle = -1  # of an owned block in memory
         self._removing = threading.Lock()
         if name is not None:
-            path, _, token = name.partition("#")
-            with Path(path).open("r+b") as file:
+            place, _, mark = name.partition("#")
+            with Path(place).open("r+b") as file:
                 # The number of a closed file may be that of another one by now.
-                if token and token not in os.readlink(f"/proc/self/fd/{file.fileno()}"):  # noqa: PTH115
+                if mark and mark not in os.readlink(f"/proc/self/fd/{file.fileno()}"):  # noqa: PTH115
                     raise FileNotFoundError(name)
                 self._map = mmap.mmap(file.fileno(), 0)
             self.name = name
