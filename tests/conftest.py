@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -46,15 +47,24 @@ def cmu_slide(shared_data: Path) -> Path:
     return need(shared_data / "wsi_cmu1_small_region" / "CMU-1-Small-Region.svs")
 
 
+@pytest.fixture(scope="session")
+def own_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Folders of one test each; ``mktemp`` for each of them would take a second a hundred."""
+    top = tmp_path_factory.mktemp("own")
+    return (top / str(number) for number in itertools.count())
+
+
 @pytest.fixture(autouse=True)
-def own_settings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+def own_settings(own_folders: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep the tests out of the user's settings, caches, weights and tokens."""
-    monkeypatch.setenv("PIXCELL_CONFIG_DIR", str(tmp_path_factory.mktemp("config")))
-    monkeypatch.setenv("PIXCELL_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
-    monkeypatch.setenv("PIXCELL_DATA_DIR", str(tmp_path_factory.mktemp("data")))
+    folder = next(own_folders)
+    for name in ("config", "cache", "data", "cellpose", "huggingface"):
+        (folder / name).mkdir(parents=True)
+    for name in ("config", "cache", "data"):
+        monkeypatch.setenv(f"PIXCELL_{name.upper()}_DIR", str(folder / name))
     monkeypatch.setenv("PIXCELL_SESSIONS", "0")  # nothing beside the slides that tests open
-    monkeypatch.setenv("CELLPOSE_LOCAL_MODELS_PATH", str(tmp_path_factory.mktemp("cellpose")))
-    home = tmp_path_factory.mktemp("huggingface")
+    monkeypatch.setenv("CELLPOSE_LOCAL_MODELS_PATH", str(folder / "cellpose"))
+    home = folder / "huggingface"
     for name in (
         "PIXCELL_WEIGHTS",
         "HF_TOKEN",

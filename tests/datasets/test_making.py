@@ -152,7 +152,7 @@ def test_killed_again_and_again_at_chosen_writes(tmp_path: Path) -> None:
     folder, recipe = tmp_path / "data", drawn_recipe(styles=({"from": "nothing"},) * 2, seeds=2)
     calls = count(lambda: make(tmp_path / "whole", recipe))
     grown = set()
-    for number in (*range(12), *range(12, calls // 2, 7)):
+    for number in (*range(9), *range(9, calls // 2, 11)):
         begun = (folder / "dataset.json").exists()
         if not begun and folder.exists():
             assert not [path for path in folder.iterdir() if not path.name.startswith(".")]
@@ -167,7 +167,7 @@ def test_a_failing_disk_loses_no_pair(tmp_path: Path) -> None:
     recipe = drawn_recipe()
     calls = count(lambda: make(tmp_path / "whole", recipe))
     errors = itertools.cycle((errno.ENOSPC, errno.EIO, errno.EROFS))
-    for number in (0, 1, *range(7, calls, calls // 4)):
+    for number in (0, *range(7, calls, calls // 3)):
         folder = tmp_path / f"data {number}"
         with failing(number, next(errors)):
             try:
@@ -181,7 +181,7 @@ def test_a_failing_disk_loses_no_pair(tmp_path: Path) -> None:
 def test_a_power_cut_loses_no_pair_that_was_counted(tmp_path: Path) -> None:
     recipe = drawn_recipe()
     calls = count(lambda: make(tmp_path / "whole", recipe))
-    for number in range(9, calls, calls // 4):
+    for number in range(9, calls, calls // 3):
         root, kept = tmp_path / f"disk {number}", tmp_path / f"after {number}"
         root.mkdir()
         assert power_cut(number, lambda root=root: make(root / "data", recipe), root, kept)

@@ -232,10 +232,11 @@ def make_pictures(folder: Path) -> None:
 def make_weights(folder: Path) -> None:
     import torch
     from own_stain import write_own_stain
-    from random_checkpoints import write_family
+    from random_checkpoints import SCHEDULER
     from safetensors.torch import load_file
 
-    from napari_pixcell.models.catalogue import BUILT_IN
+    from napari_pixcell.models.families import get_family
+    from napari_pixcell.models.store import find
 
     weights = folder.parent / "weights made"
     weights.mkdir(exist_ok=True)
@@ -243,9 +244,11 @@ def make_weights(folder: Path) -> None:
     for source in weights.glob("*.safetensors"):
         shutil.copy(source, folder / source.name)
         torch.save(load_file(source), folder / f"{source.stem}.pth")
-    write_family(BUILT_IN["pixcell-256"], weights)
-    for number, source in enumerate(sorted(weights.rglob("*.json"))):
-        shutil.copy(source, folder / f"{source.parent.name}-{number}.json")
+    write(folder / "scheduler.json", SCHEDULER)
+    for part in get_family("demo").parts:
+        installed = find(part)
+        if installed is not None and installed.config is not None:
+            shutil.copy(installed.config, folder / f"{part.network}.json")
 
 
 def make_answers(folder: Path) -> None:

@@ -1,6 +1,6 @@
 """Reads mutated inputs in a process of its own, and reports each outcome as a line of JSON.
 
-``python child.py READER SEED START STOP FOLDER`` or ``python child.py READER --files PATH…``
+``python child.py READER SEED START STOP FOLDER [--whole PATH…]`` or ``… READER --files PATH…``
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import tempfile
 import traceback
 import warnings
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,10 @@ def main() -> None:
             reader.make(bases)
         own = folder / f"{name}-{seed}-{start}"
         inputs = mutated(bases, own, range(start, stop), f"{name} {seed}")
+        if len(rest) > 4:  # then the valid ones, and other files
+            copies = Path(shutil.copytree(bases, own / "whole"))  # some write beside what they read
+            whole = [*sorted(copies.iterdir()), *map(Path, rest[5:])]
+            inputs = chain(inputs, enumerate(whole, start=stop))
     say(ready=True)
     for number, path in inputs:
         say(begin=number, path=str(path))

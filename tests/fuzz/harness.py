@@ -40,6 +40,7 @@ class Outcomes:
     """Counts of outcomes, and the failures."""
 
     counts: Counter[str] = field(default_factory=Counter)
+    whole: Counter[str] = field(default_factory=Counter)  # of inputs that are not damaged
     failures: list[Failure] = field(default_factory=list)
 
 
@@ -50,26 +51,27 @@ def run_reader(
     numbers: range,
     patience: float = LONGEST,
     keep: Any = None,
+    whole: list[Path] | None = None,
 ) -> Outcomes:
-    """Read the mutations ``numbers`` of a seed; ``keep(failure)`` sees each failing input."""
+    """Read the mutations ``numbers`` of a seed; ``keep(failure)`` sees each failing input.
+
+    With ``whole``, the valid inputs and these files are read as well, and counted apart.
+    """
     outcomes, start = Outcomes(), numbers.start
+    more = [] if whole is None else ["--whole", *map(str, whole)]
     while start < numbers.stop:
-        arguments = [reader, str(seed), str(start), str(numbers.stop), str(folder)]
-        start = _run(reader, arguments, patience, outcomes, keep)
+        arguments = [reader, str(seed), str(start), str(numbers.stop), str(folder), *more]
+        start = _run(reader, arguments, patience, outcomes, keep, numbers.stop)
     return outcomes
 
 
-def run_files(reader: str, files: list[Path], patience: float = LONGEST) -> Outcomes:
-    """Read files as they are."""
-    outcomes, start = Outcomes(), 0
-    while start < len(files):
-        arguments = [reader, "--files", *map(str, files[start:])]
-        start += _run(reader, arguments, patience, outcomes, None)
-    return outcomes
+def _run(
+    reader: str, arguments: list[str], patience: float, outcomes: Outcomes, keep: Any, stop: int
+) -> int:
+    """Run one child until it ends or one input ends it; return the number to go on with.
 
-
-def _run(reader: str, arguments: list[str], patience: float, outcomes: Outcomes, keep: Any) -> int:
-    """Run one child until it ends or one input ends it; return the number to go on with."""
+    Numbers from ``stop`` on are of inputs that are not damaged.
+    """
     environment = dict(
         os.environ, OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1"
     )
@@ -128,7 +130,8 @@ def _run(reader: str, arguments: list[str], patience: float, outcomes: Outcomes,
                 elif value["megabytes"] > MOST_MEGABYTES:
                     fail(f"{value['megabytes']} MB")
                 else:
-                    outcomes.counts[value["outcome"]] += 1
+                    damaged = value["number"] < stop
+                    (outcomes.counts if damaged else outcomes.whole)[value["outcome"]] += 1
                 begun = None
     finally:
         with contextlib.suppress(ProcessLookupError, PermissionError):

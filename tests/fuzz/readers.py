@@ -231,6 +231,7 @@ def read_picture(path: Path) -> None:
 
 
 def read_weights(path: Path) -> None:
+    from napari_pixcell.models.build import _CLASSES as NETWORKS
     from napari_pixcell.models.build import build_network, read_config
     from napari_pixcell.models.weights import load_file, load_weights
     from napari_pixcell.networks.stain_flow import StainFlowMLP
@@ -242,8 +243,8 @@ def read_weights(path: Path) -> None:
 
             Solver(config, 4)
             return
-        kind = "autoencoder-kl" if path.name.startswith("vae") else "pixcell-transformer"
-        build_network(kind, {**config, "num_layers": min_layers(config)})
+        known = path.stem if path.stem in NETWORKS else "pixcell-transformer"
+        build_network(known, {**config, "num_layers": min_layers(config)})
         return
     tensors = load_file(path)
     if "flow" in path.name:

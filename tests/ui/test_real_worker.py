@@ -69,10 +69,10 @@ def test_the_main_job_with_the_real_worker_keeps_torch_out_of_napari(
     assert session.client.process_id is None  # type: ignore[attr-defined]
 
 
-def test_the_published_families_of_tiny_widths_run_through_the_dock(
+def test_a_published_family_of_tiny_widths_runs_through_the_dock(
     viewer: napari.Viewer, cmu_slide: Path, qtbot, tmp_path: Path, monkeypatch
 ) -> None:
-    names = ("pixcell-256-cells", "pixcell-1024")  # the others take the same way
+    names = ("pixcell-256-cells",)  # the others take the same way
     # In a process of its own: this one is napari's and stays without torch.
     script = Path(__file__).parents[2] / "benchmarks" / "random_checkpoints.py"
     subprocess.run([sys.executable, script, tmp_path, *names], check=True)
