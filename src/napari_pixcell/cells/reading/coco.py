@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,13 +11,13 @@ import shapely
 from numpy.typing import NDArray
 
 from napari_pixcell.cells.outlines import outlines_of
+from napari_pixcell.cells.reading.choosing import choose
 from napari_pixcell.cells.reading.gathering import BROKEN, FLAT, SHAPELESS, CellsFile, Gatherer
 from napari_pixcell.cells.reading.json_stream import items, open_json
 from napari_pixcell.cells.reading.runs import runs_of
 from napari_pixcell.errors import PixCellError
 
 TRACED_AT_ONCE = 256  # run-length masks
-NAMES_SHOWN = 5
 MOST_UNPACKED = 20_000_000_000  # px of all run-length masks together; takes some minutes
 UNLISTED = "of images that the file does not list"
 HUGE = "too large for a cell"
@@ -67,7 +67,8 @@ def read_coco_results(path: Path, image: str = "") -> CellsFile:
 def _read(
     path: Path, prefix: str, images: list[dict[str, Any]], names: dict[str, str], image: str
 ) -> CellsFile:
-    chosen = _choose(path.name, images, image)
+    place = choose(path.name, [str(one.get("file_name")) for one in images], image)
+    chosen = images[place] if images else None
     listed = {_key(one.get("id")) for one in images}
     wanted = None if chosen is None else _key(chosen.get("id"))
     gatherer, runs = Gatherer(), _Runs(path.name, _shape(chosen))
@@ -98,27 +99,6 @@ def _key(value: Any) -> str:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return str(value) if isinstance(value, int | float | str) else ""
-
-
-def _choose(file: str, images: list[dict[str, Any]], wanted: str) -> dict[str, Any] | None:
-    if len(images) < 2:
-        return images[0] if images else None
-    fitting = [one for one in images if wanted and _stem(one.get("file_name")) == _stem(wanted)]
-    if len(fitting) == 1:
-        return fitting[0]
-    shown = ", ".join(_name(one.get("file_name"))[:80] for one in images[:NAMES_SHOWN])
-    more = f" and {len(images) - NAMES_SHOWN:,} more" if len(images) > NAMES_SHOWN else ""
-    raise PixCellError(
-        f"{file} has the cells of {len(images):,} images ({shown}{more}). Choose one of them."
-    )
-
-
-def _name(value: Any) -> str:
-    return PureWindowsPath(str(value)).name  # splits at either slash
-
-
-def _stem(value: Any) -> str:
-    return PurePosixPath(_name(value)).stem.lower()
 
 
 def _shape(image: dict[str, Any] | None) -> Shape | None:
