@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from common import Crops, to_tensor
+from common import Crops, Place, load_run, to_images, to_tensor
 from diffusers import DPMSolverMultistepScheduler
 from torch import nn
 
 from napari_pixcell.networks.autoencoder import DemoAutoencoder
+from napari_pixcell.networks.tile_encoder import TileEncoder
 
+CHANNELS = 16  # of the latent, as in PixCell
 TRANSFORMER = {
     "num_attention_heads": 4,
     "attention_head_dim": 64,
     "num_layers": 8,
-    "in_channels": 4,
-    "out_channels": 8,
+    "in_channels": CHANNELS,
+    "out_channels": 2 * CHANNELS,
     "sample_size": 32,
     "patch_size": 2,
     "caption_channels": 128,
@@ -81,7 +83,7 @@ def crop_position(model: nn.Module, side: int, generator: torch.Generator) -> No
 
 @torch.no_grad()
 def encode_all(vae: DemoAutoencoder, images: list[np.ndarray], batch: int = 64) -> torch.Tensor:
-    """Return the latents of many images, fp16, (N, 4, h, w)."""
+    """Return the latents of many images, fp16, (N, channels, h, w)."""
     parts = []
     for start in range(0, len(images), batch):
         x = to_tensor(np.stack(images[start : start + batch]))
@@ -90,16 +92,64 @@ def encode_all(vae: DemoAutoencoder, images: list[np.ndarray], batch: int = 64) 
     return torch.cat(parts).half().contiguous()
 
 
-def other_view(
-    crops: Crops, place: tuple[str, int, int, int], source: dict | None = None
-) -> np.ndarray:
+def load_vae() -> DemoAutoencoder:
+    """Load the autoencoder of the last run, with its sharpened decoder if there is one."""
+    state = load_run("sharpened") or load_run("latents")
+    if state is None:
+        raise SystemExit("There is no autoencoder. Run train_autoencoder.py first.")
+    vae = DemoAutoencoder(latent_channels=CHANNELS)
+    vae.load_state_dict(state["model"])
+    return vae.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+
+
+class Embedder:
+    """The tile encoder of the last run."""
+
+    def __init__(self, encoder: TileEncoder) -> None:
+        self.encoder = encoder.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+
+    @torch.no_grad()
+    def embed(self, images: np.ndarray | torch.Tensor, batch: int = 64) -> torch.Tensor:
+        """Embed images, uint8 (N, h, w, 3) or in [-1, 1] (N, 3, h, w): fp16, (N, 128)."""
+        x = to_tensor(images) if isinstance(images, np.ndarray) else images
+        x = (x / 2 + 0.5).to(memory_format=torch.channels_last)
+        with torch.autocast("cpu", torch.bfloat16):
+            return torch.cat([self.encoder(part) for part in x.split(batch)]).half()
+
+
+def load_encoder() -> Embedder:
+    """Load the tile encoder of the last run."""
+    state = load_run("encoder")
+    if state is None:
+        raise SystemExit("There is no tile encoder. Run train_encoder.py first.")
+    encoder = TileEncoder()
+    prefix = "encoder."
+    weights = {k.removeprefix(prefix): v for k, v in state["model"].items() if k.startswith(prefix)}
+    encoder.load_state_dict(weights)
+    return Embedder(encoder)
+
+
+@torch.no_grad()
+def decoded(vae: DemoAutoencoder, fields: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Pass whole fields through the autoencoder, cropped to multiples of its stride."""
+    out = {}
+    for name, field in fields.items():
+        height, width = (side - side % 8 for side in field.shape[:2])
+        x = to_tensor(field[None, :height, :width]).to(memory_format=torch.channels_last)
+        out[name] = field.copy()
+        with torch.autocast("cpu", torch.bfloat16):
+            out[name][:height, :width] = to_images(vae(x))[0]
+    return out
+
+
+def other_view(crops: Crops, place: Place, source: dict | None = None) -> np.ndarray:
     """Return a shifted and flipped view of a crop, from which the encoder cannot copy pixels."""
-    name, y, x, _ = place
-    h, w = crops.fields[name].shape[:2]
+    h, w = crops.fields[place.name].shape[:2]
     reach = crops.size // 8
-    y = int(np.clip(y + crops.rng.integers(-reach, reach + 1), 0, h - crops.size))
-    x = int(np.clip(x + crops.rng.integers(-reach, reach + 1), 0, w - crops.size))
-    return crops.cut((name, y, x, int(crops.rng.integers(8))), source)
+    y = int(np.clip(place.y + crops.rng.integers(-reach, reach + 1), 0, h - crops.size))
+    x = int(np.clip(place.x + crops.rng.integers(-reach, reach + 1), 0, w - crops.size))
+    turned = place._replace(y=y, x=x, symmetry=int(crops.rng.integers(8)))
+    return crops.picture(turned, source)
 
 
 def predict(
@@ -138,7 +188,8 @@ def sample(
     scheduler = make_scheduler()
     scheduler.set_timesteps(steps)
     count = len(embeds)
-    z = torch.randn(count, 4, side, side, generator=torch.Generator().manual_seed(seed))
+    channels = transformer.config.in_channels
+    z = torch.randn(count, channels, side, side, generator=torch.Generator().manual_seed(seed))
     uncond = transformer.caption_projection.uncond_embedding.expand(count, -1, -1)
     for t in scheduler.timesteps:
         time = t.expand(count)

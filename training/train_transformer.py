@@ -1,22 +1,19 @@
-"""Stages 2 and 3: train transformer and tile encoder jointly, at 128 px and then at 256 px.
+"""Stages 3 and 4: train the transformer, at 128 px and then at 256 px, for fixed embeddings.
 
-The encoder is trained with three losses. The denoising loss makes the embedding describe the image.
-A contrast (InfoNCE, arXiv 1807.03748) between two views of the same tissue and other tissue, mostly
-of the same field, makes it specific. Half of the views come out of the autoencoder. A second
-contrast is between real images and images that the current model generates from their embeddings,
-so that the encoder learns to read what the transformer can draw. The transformer receives no
-gradient from it, so it cannot learn to please the encoder.
+Latents and embeddings of many crops are computed once in each run, so a step costs the transformer
+alone. Each crop has two embeddings of shifted and flipped views, so nothing can be copied. The
+learning rate stays high and falls at the end of the minutes only. A run with more minutes continues
+from the checkpoint.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 
 import numpy as np
 import torch
-from bank import Bank
 from common import (
-    DEMO,
     RUNS,
     Clock,
     Crops,
@@ -26,191 +23,244 @@ from common import (
     save_run,
     save_sheet,
     setup,
-    to_images,
     to_tensor,
 )
 from diffusion import (
     TRANSFORMER,
+    Embedder,
     antithetic_steps,
     crop_position,
     encode_all,
+    load_encoder,
+    load_vae,
     noised,
     other_view,
     predict,
     sample,
 )
-from torch.nn.functional import cross_entropy, normalize
+from torch import nn
+from torch.nn.functional import cosine_similarity
+from vision import WIDTHS, Vision, tokens
 
-from napari_pixcell.networks.autoencoder import DemoAutoencoder
-from napari_pixcell.networks.tile_encoder import TileEncoder
 from napari_pixcell.networks.transformer import PixCellTransformer2DModel
 
-# Crops of one field in a batch, the hard negatives of the contrast.
-FROM_ONE_FIELD = 4
-TEMPERATURE = 0.15
-# Share of the sharpened decoder in the shipped one; the rest is the decoder before sharpening.
-SHARPNESS = 0.65
+VIEWS = 2
+ALIGNED = 2  # block whose tokens are aligned, of 8
+DROPPED = 0.12  # share of the embeddings dropped, for guidance
+FALLING = 0.25  # last share of the minutes in which the learning rate falls
 
 
-def info_nce(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-    """Return the contrast of two views (N, D) of N crops: each must identify its other view."""
-    likeness = normalize(a, dim=1) @ normalize(b, dim=1).T / TEMPERATURE
-    own = torch.arange(len(a))
-    return (cross_entropy(likeness, own) + cross_entropy(likeness.T, own)) / 2
+class Alignment(nn.Module):
+    """Asks the tokens of an inner block for what another network sees in the clean crop.
+
+    After Yu et al., *Representation alignment for generation* (arXiv 2410.06940).
+    """
+
+    def __init__(self, model: PixCellTransformer2DModel) -> None:
+        super().__init__()
+        width = model.config.num_attention_heads * model.config.attention_head_dim
+        self.head = nn.Sequential(
+            nn.Linear(width, 2 * width), nn.SiLU(), nn.Linear(2 * width, WIDTHS[16])
+        )
+        self.register_buffer("centre", torch.zeros(WIDTHS[16]))
+        self.register_buffer("spread", torch.ones(WIDTHS[16]))
+        self._inner: list[torch.Tensor] = []
+        model.transformer_blocks[ALIGNED].register_forward_hook(self._keep)
+
+    def _keep(self, block: nn.Module, given: object, out: torch.Tensor) -> None:
+        self._inner.append(out)
+
+    def measure(self, seen: torch.Tensor) -> None:
+        """Take mean and spread of each feature from examples (N, 112, h, w)."""
+        flat = seen[:4000].float().transpose(0, 1).flatten(1)
+        self.centre.copy_(flat.mean(1))
+        self.spread.copy_(flat.std(1) + 1e-3)
+
+    def loss(self, seen: torch.Tensor) -> torch.Tensor:
+        """Return 1 - cosine of the last pass's tokens with the features (N, 112, h, w)."""
+        inner = self.head(self._inner.pop().float())
+        self._inner.clear()
+        wanted = (seen.float().flatten(2).transpose(1, 2) - self.centre) / self.spread
+        return 1 - cosine_similarity(inner, wanted, dim=-1).mean()
+
+
+class Examples:
+    """Latents of crops, and the embeddings of their views.
+
+    Attributes
+    ----------
+    latents : tensor, float16, (N, channels, h, w)
+    seen : tensor, float16, (N, 112, h/2, w/2)
+        What another network sees in the crops, one feature for each token.
+    embeds : tensor, float16, (N, VIEWS, 128)
+    """
+
+    def __init__(
+        self, crops: Crops, count: int, vae: nn.Module, encoder: Embedder, vision: Vision
+    ) -> None:
+        latents, embeds, seen = [], [], []
+        for start in range(0, count, 256):
+            places = [crops.place() for _ in range(min(256, count - start))]
+            pictures = [crops.picture(p) for p in places]
+            latents.append(encode_all(vae, pictures))
+            seen.append(tokens(vision, np.stack(pictures)))
+            views = np.stack([other_view(crops, p) for p in places for _ in range(VIEWS)])
+            embeds.append(encoder.embed(views).unflatten(0, (-1, VIEWS)))
+        self.latents, self.seen = torch.cat(latents), torch.cat(seen)
+        self.embeds = torch.cat(embeds)
+
+    def __len__(self) -> int:
+        return len(self.latents)
+
+    def draw(self, index: torch.Tensor, view: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return latents and embeddings (count, 1, 128) of crops, each by one of its views."""
+        return self.latents[index].float(), self.embeds[index, view].float().unsqueeze(1)
+
+
+def optimisers(model: nn.Module, lr: float, muon: bool) -> list[torch.optim.Optimizer]:
+    """Return Muon for the matrices of the blocks, if asked for, and AdamW for the rest."""
+    for name, weight in model.named_parameters():
+        # With one token, softmax over one key is 1: queries and keys have no effect.
+        weight.requires_grad_("attn2.to_q" not in name and "attn2.to_k" not in name)
+    named = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
+    matrices = [p for n, p in named if muon and "blocks" in n and p.ndim == 2]
+    chosen = {id(p) for p in matrices}
+    rest = [p for _, p in named if id(p) not in chosen]
+    made: list[torch.optim.Optimizer] = [
+        torch.optim.AdamW(rest, lr, betas=(0.9, 0.98), weight_decay=0.0)
+    ]
+    if matrices:
+        made.append(
+            torch.optim.Muon(
+                matrices, lr, weight_decay=0.0, adjust_lr_fn="match_rms_adamw", ns_steps=4
+            )
+        )
+    return made
+
+
+def falling(done: float) -> float:
+    """Return the share of the peak learning rate at a fraction of the minutes."""
+    return min(1.0, max(0.02, (1 - done) / FALLING))
 
 
 @torch.no_grad()
-def decoded(vae: DemoAutoencoder, fields: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Pass whole fields through the autoencoder, cropped to multiples of its stride."""
-    out = {}
-    for name, field in fields.items():
-        height, width = (side - side % 8 for side in field.shape[:2])
-        x = to_tensor(field[None, :height, :width]).to(memory_format=torch.channels_last)
-        out[name] = field.copy()
-        out[name][:height, :width] = to_images(vae(x))[0]
-    return out
-
-
-class Pair(torch.nn.Module):
-    """Transformer and encoder as one model, with one running mean and one optimiser."""
-
-    def __init__(self, init: str) -> None:
-        super().__init__()
-        if init == "demo":
-            load = {"torch_dtype": torch.float32}
-            self.transformer = PixCellTransformer2DModel.from_pretrained(
-                DEMO / "transformer", **load
-            )
-            self.encoder = TileEncoder.from_pretrained(DEMO / "encoder", **load)
-        else:
-            self.transformer = PixCellTransformer2DModel(**TRANSFORMER)
-            self.encoder = TileEncoder()
-            self.transformer.caption_projection.uncond_embedding.zero_()
-
-
-def load_vae(init: str = "run") -> DemoAutoencoder:
-    """Load the autoencoder of the last run, or the shipped one."""
-    state = (load_run("sharpened") or load_run("autoencoder")) if init != "demo" else None
-    if state is None:
-        return DemoAutoencoder.from_pretrained(DEMO / "vae", torch_dtype=torch.float32).eval()
-    vae = DemoAutoencoder()
-    vae.load_state_dict(state["model"])
-    if "before" in state:
-        # The fully sharpened decoder adds a faint grid and black nuclei.
-        for name, weight in vae.state_dict().items():
-            weight.lerp_(state["before"][name], 1 - SHARPNESS)
-    return vae.eval().to(memory_format=torch.channels_last)
+def held_out_loss(model: nn.Module, held: Examples, side: int) -> float:
+    """Return the loss of held-out crops for noise that is always the same."""
+    generator = torch.Generator().manual_seed(5)
+    total = []
+    for start in range(0, len(held), 64):
+        index = torch.arange(start, min(start + 64, len(held)))
+        z, embeds = held.draw(index, torch.zeros_like(index))
+        steps = antithetic_steps(len(z), generator)
+        x, target, weight = noised(z, steps, torch.randn(z.shape, generator=generator))
+        crop_position(model, side // 2, generator)
+        with torch.autocast("cpu", torch.bfloat16):
+            v = predict(model, x, steps, embeds)
+        total.append((weight * (v.float() - target).square()).mean())
+    return float(torch.stack(total).mean())
 
 
 def main() -> None:
     """Train for the given minutes, resuming from a checkpoint if there is one."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--minutes", type=float, default=16)
+    parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--size", type=int, default=128, choices=[128, 256])
     parser.add_argument("--batch", type=int, default=48)
     parser.add_argument("--lr", type=float, default=8e-4)
     parser.add_argument("--decay", type=float, default=0.998)
-    parser.add_argument("--cache", type=int, default=8000, help="crops with cached latents")
+    parser.add_argument("--cache", type=int, default=16000, help="crops with cached latents")
+    parser.add_argument("--recoloured", type=float, default=0.5)
     parser.add_argument("--compile", action="store_true", help="2 to 3 times faster; needs g++")
-    parser.add_argument("--contrast", type=float, default=0.05, help="weight of the contrast")
-    parser.add_argument("--own", type=float, default=0.05, help="weight of the second contrast")
-    parser.add_argument("--bank", type=int, default=640, help="generated images kept; 0: none")
-    parser.add_argument("--refresh", type=int, default=16, help="steps between new ones")
-    parser.add_argument("--bf16-convolutions", action="store_true", help="faster with AMX only")
+    parser.add_argument("--align", type=float, default=0.3, help="weight of the alignment")
+    parser.add_argument("--muon", action="store_true")
+    parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--init", choices=["run", "demo", "fresh"], default="run")
+    parser.add_argument("--run", default="", help="name of a trial; the run itself has none")
     args = parser.parse_args()
-    generator = setup(seed=args.seed)
-    crops = Crops(load_tissue(False), args.size, seed=args.seed)
+    name = f"transformer{args.size}{args.run}"
+    state = load_run(name) or {}
+    generator = setup(args.threads, args.seed + state.get("step", 0))
+    seed = args.seed + state.get("step", 0)
+    crops = Crops(load_tissue(False), args.size, seed=seed, recoloured=args.recoloured)
     test = Crops(load_tissue(True), args.size, seed=1)
-    vae, side = load_vae(args.init), args.size // 8
+    vae, encoder, vision, side = load_vae(), load_encoder(), Vision(), args.size // 8
 
-    pair = Pair(args.init)
-    state = load_run("transformer") if args.init == "run" else None
+    model = PixCellTransformer2DModel(**TRANSFORMER)
+    model.caption_projection.uncond_embedding.zero_()
+    ema = Ema(model, args.decay)
+    aligned = Alignment(model)
+    trained = nn.ModuleList([model, aligned.head])
+    optimising = optimisers(trained, args.lr, args.muon)
+    smaller = load_run("transformer128") if args.size == 256 and not state else None
     if state:
-        pair.load_state_dict(state["model"])
-    pair.encoder.to(memory_format=torch.channels_last)
-    ema = Ema(pair, args.decay)
-    trained = [p for p in pair.parameters() if p.requires_grad]
-    optimiser = torch.optim.AdamW(trained, args.lr, betas=(0.9, 0.98), weight_decay=0.0)
+        model.load_state_dict(state["last"])
+        aligned.load_state_dict(state["aligned"])
+        ema.model.load_state_dict(state["model"])
+        ema.count = state["step"]
+        for one, kept in zip(optimising, state["optimisers"], strict=True):
+            one.load_state_dict(kept)
+    elif smaller:
+        model.load_state_dict(smaller["model"])
+        ema.model.load_state_dict(smaller["model"])
+        ema.count = 100
+        aligned.load_state_dict(smaller["aligned"])
 
-    places = [crops.place() for _ in range(args.cache)]
-    latents = encode_all(vae, [crops.cut(p) for p in places])
-    fields = {name: np.flatnonzero([p[0] == name for p in places]) for name, *_ in places}
-    sources = [crops.fields, decoded(vae, crops.fields)]
-    held = [test.place() for _ in range(8)]
-    held_images = to_tensor(np.stack([test.cut(p) for p in held]))
-    print(f"cached {tuple(latents.shape)} latents, std {latents.float().std():.3f}", flush=True)
+    examples = Examples(crops, args.cache, vae, encoder, vision)
+    if not state and not smaller:
+        aligned.measure(examples.seen)
+    held = Examples(test, 256 if args.size == 128 else 96, vae, encoder, vision)
+    shown = [test.place() for _ in range(8)]
+    shown_images = to_tensor(np.stack([test.picture(p) for p in shown]))
+    print(f"{tuple(examples.latents.shape)} latents, std {examples.latents.float().std():.3f}")
 
-    forward, mean = pair.transformer, ema.model.transformer
-    if args.compile:
-        forward, mean = torch.compile(forward), torch.compile(mean)
-    bank = Bank(crops, args.bank)
+    forward = torch.compile(model) if args.compile else model
+    clock = Clock(name, args.minutes, state.get("spent", 0.0), state.get("step", 0))
 
-    def generate() -> None:
-        bank.add(mean, ema.model.encoder, vae, args.batch, generator)
+    def checkpoint() -> None:
+        states = {"model": ema.model.state_dict(), "last": model.state_dict()}
+        states["aligned"] = aligned.state_dict()
+        kept = [one.state_dict() for one in optimising]
+        save_run(name, **states, optimisers=kept, spent=clock.spent, step=clock.step)
+        print(f"held-out loss {held_out_loss(ema.model, held, side):.5f}", flush=True)
 
-    while len(bank.pairs) < min(args.bank, 4 * args.batch):
-        generate()
-    clock = Clock(f"transformer{args.size}", args.minutes)
+    def sheet() -> None:
+        crop_position(ema.model, side // 2, generator)
+        embeds = encoder.embed(shown_images).float().unsqueeze(1)
+        z = sample(ema.model, embeds, side, steps=12)
+        with torch.no_grad():
+            save_sheet(RUNS / f"{name}.png", shown_images, vae.decode(z).sample)
+
     while clock.done < 1:
-        for group in optimiser.param_groups:
-            group["lr"] = clock.rate(args.lr)
-        chosen = np.concatenate(
-            [
-                crops.rng.choice(fields[places[first][0]], FROM_ONE_FIELD)
-                for first in crops.rng.integers(0, len(places), args.batch // FROM_ONE_FIELD)
-            ]
-        )
-        z = latents[torch.from_numpy(chosen)].float()
-        views = [
-            other_view(crops, places[i], sources[crops.rng.integers(2)])
-            for _ in "ab"
-            for i in chosen
-        ]
-        if args.bank:
-            if clock.step % args.refresh == 0:
-                generate()
-            views += [picture for half in bank.views(args.batch // 2) for picture in half]
-        views = to_tensor(np.stack(views)).to(memory_format=torch.channels_last) / 2 + 0.5
+        rate = args.lr * min(1.0, (clock.step + 1) / 100) * falling(clock.done)
+        for group in itertools.chain(*(one.param_groups for one in optimising)):
+            group["lr"] = rate
+        index = torch.randint(len(examples), (args.batch,), generator=generator)
+        view = torch.randint(VIEWS, (args.batch,), generator=generator)
+        z, embeds = examples.draw(index, view)
         noise = torch.randn(z.shape, generator=generator)
         steps = antithetic_steps(args.batch, generator)
         x, target, weight = noised(z, steps, noise)
-        crop_position(pair.transformer, side // 2, generator)
-        with torch.autocast("cpu", torch.bfloat16, enabled=args.bf16_convolutions):
-            embeds = pair.encoder(views)
-        parts = embeds.float().split(args.batch)
-        contrast = info_nce(*parts[:2])
-        own = info_nce(*parts[2].chunk(2)) if args.bank else torch.zeros(())
-        embeds = embeds[: args.batch].unsqueeze(1)
+        crop_position(model, side // 2, generator)
+        drop = torch.rand(args.batch, 1, 1, generator=generator) < DROPPED
+        embeds = torch.where(drop, model.caption_projection.uncond_embedding, embeds)
         with torch.autocast("cpu", torch.bfloat16):
-            drop = torch.rand(args.batch, 1, 1, generator=generator) < 0.15
-            embeds = torch.where(drop, pair.transformer.caption_projection.uncond_embedding, embeds)
             v = predict(forward, x, steps, embeds)
         denoising = (weight * (v.float() - target).square()).mean()
-        loss = denoising + args.contrast * contrast + args.own * own
-        optimiser.zero_grad(set_to_none=True)
+        alignment = aligned.loss(examples.seen[index])
+        loss = denoising + args.align * alignment
+        for one in optimising:
+            one.zero_grad(set_to_none=True)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(trained, 1.0)
-        optimiser.step()
-        ema.update(pair)
-        figures = {"loss": denoising, "contrast": contrast, "own": own}
-        if clock.tick(**{k: v.item() for k, v in figures.items()}) and clock.step % 300 == 0:
-            save_run("transformer", model=ema.model.state_dict())
-            sheet(ema.model, vae, held_images, side, generator)
-    save_run("transformer", model=ema.model.state_dict())
-    sheet(ema.model, vae, held_images, side, generator)
-
-
-@torch.no_grad()
-def sheet(
-    pair: Pair, vae: DemoAutoencoder, images: torch.Tensor, side: int, generator: torch.Generator
-) -> None:
-    """Write a contact sheet: real images above those generated from their embeddings."""
-    crop_position(pair.transformer, side // 2, generator)
-    embeds = pair.encoder(images / 2 + 0.5).unsqueeze(1)
-    z = sample(pair.transformer, embeds, side, steps=15)
-    save_sheet(RUNS / f"transformer{side * 8}.png", images, vae.decode(z).sample)
+        torch.nn.utils.clip_grad_norm_(trained.parameters(), 1.0)
+        for one in optimising:
+            one.step()
+        ema.update(model)
+        if clock.tick(loss=denoising.item(), alignment=alignment.item()) and clock.step % 400 == 0:
+            checkpoint()
+            if clock.step % 800 == 0:
+                sheet()
+    checkpoint()
+    sheet()
 
 
 if __name__ == "__main__":
