@@ -119,13 +119,11 @@ class Embedder:
 
 def load_encoder() -> Embedder:
     """Load the tile encoder of the last run."""
-    state = load_run("encoder")
+    state = load_run("embedding")
     if state is None:
         raise SystemExit("There is no tile encoder. Run train_encoder.py first.")
     encoder = TileEncoder()
-    prefix = "encoder."
-    weights = {k.removeprefix(prefix): v for k, v in state["model"].items() if k.startswith(prefix)}
-    encoder.load_state_dict(weights)
+    encoder.load_state_dict(state["model"])
     return Embedder(encoder)
 
 

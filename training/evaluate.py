@@ -7,6 +7,7 @@ figures are printed only: its Fréchet distance is the one to beat.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import re
 import time
@@ -159,7 +160,9 @@ def gate_mask(family: Family, count: int) -> tuple[dict, list[np.ndarray]]:
     labels = {n: load_labels(n) for n in fields}
     labels = {n: segment_nuclei(fields[n]) if m is None else m for n, m in labels.items()}
     crops = Crops(fields, SIZE, seed=11)
-    places = [crops.place(name) for _, name in zip(range(count), _cycle(sorted(fields)))]
+    places = [
+        crops.place(name) for name in itertools.islice(itertools.cycle(sorted(fields)), count)
+    ]
     real = np.stack([crops.cut(p) for p in places])
     masks = [np.ascontiguousarray(crops.cut(p, labels)) for p in places]
     hints = np.stack([condition_image(mask, gap=DEFAULTS.cell_gap) for mask in masks])
@@ -174,11 +177,6 @@ def gate_mask(family: Family, count: int) -> tuple[dict, list[np.ndarray]]:
         "chromatin": chromatin_contrast(made, masks) / chromatin_contrast(real, masks),
     }
     return figures, [real, hints, made]
-
-
-def _cycle(names: list[str]):  # noqa: ANN202
-    while True:
-        yield from names
 
 
 def gate_frechet(family: Family, vision: Vision, count: int) -> dict:

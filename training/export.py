@@ -9,11 +9,11 @@ import json
 import numpy as np
 import torch
 from common import DEMO, Crops, load_run, load_tissue, setup
-from diffusion import SCHEDULER, encode_all, make_scheduler
-from train_controlnet import load_controlnet
-from train_transformer import Pair, load_vae
+from diffusion import SCHEDULER, encode_all, load_encoder, load_vae, make_scheduler
+from train_controlnet import BLOCKS, load_transformer
 
 from napari_pixcell.networks.autoencoder import DemoAutoencoder
+from napari_pixcell.networks.controlnet import PixCellControlNet
 
 
 def preview_map(vae: DemoAutoencoder) -> dict[str, list]:
@@ -24,9 +24,9 @@ def preview_map(vae: DemoAutoencoder) -> dict[str, list]:
 
 
 def fit_preview(latents: torch.Tensor, images: np.ndarray) -> dict[str, list]:
-    """Fit the map to latents (N, 4, h, w) of images, uint8 (N, 8 h, 8 w, 3)."""
-    count, _, rows, columns = latents.shape
-    z = latents.permute(0, 2, 3, 1).reshape(-1, 4).numpy()
+    """Fit the map to latents (N, channels, h, w) of images, uint8 (N, 8 h, 8 w, 3)."""
+    count, channels, rows, columns = latents.shape
+    z = latents.permute(0, 2, 3, 1).reshape(-1, channels).numpy()
     blocks = images.reshape(count, rows, 8, columns, 8, 3)
     small = blocks.mean((2, 4)).reshape(-1, 3) / 255
     design = np.concatenate([z, np.ones((len(z), 1))], axis=1)
@@ -34,31 +34,26 @@ def fit_preview(latents: torch.Tensor, images: np.ndarray) -> dict[str, list]:
     fit = 1 - ((design @ solution - small) ** 2).sum() / ((small - small.mean(0)) ** 2).sum()
     print(f"preview explains {fit:.3f} of the variance at an eighth of the size")
     return {
-        "weight": np.round(solution[:4].T, 5).tolist(),
-        "bias": np.round(solution[4], 5).tolist(),
+        "weight": np.round(solution[:channels].T, 5).tolist(),
+        "bias": np.round(solution[channels], 5).tolist(),
     }
 
 
 def main() -> None:
-    """Export the runs in training/runs/, and the rest from the shipped family."""
+    """Export the last runs in training/runs/."""
     argparse.ArgumentParser(description=__doc__).parse_args()
     setup()
-    shipped = (DEMO / "transformer").exists()
-    start = "demo" if shipped else "fresh"
-    vae_state = load_run("sharpened") or load_run("autoencoder")
-    pair_state = load_run("transformer")
-    if not shipped and (vae_state is None or pair_state is None):
-        raise SystemExit("Nothing to export. Run train_autoencoder and train_transformer first.")
-    vae = load_vae("run" if vae_state else "demo")
-    pair = Pair("fresh" if pair_state else start)
-    if pair_state:
-        pair.load_state_dict(pair_state["model"])
-    controlnet = load_controlnet(pair.transformer, "run" if load_run("controlnet") else start)
+    vae, transformer = load_vae(), load_transformer()
+    controlnet = PixCellControlNet.from_transformer(transformer, BLOCKS)
+    trained = load_run("controlnet")
+    if trained is None:
+        raise SystemExit("There is no ControlNet. Run train_controlnet.py first.")
+    controlnet.load_state_dict(trained["model"])
     (DEMO / "preview.json").write_text(json.dumps(preview_map(vae), indent=1) + "\n")
     parts = {
         "vae": vae,
-        "transformer": pair.transformer,
-        "encoder": pair.encoder,
+        "transformer": transformer,
+        "encoder": load_encoder().encoder,
         "controlnet": controlnet,
     }
     for name, part in parts.items():

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from napari_pixcell.cells.faithfulness import faithfulness
 from scipy import ndimage
 from skimage.color import rgb2lab
 from vision import Vision, tokens
 
 from napari_pixcell.cells import segment_nuclei
-from napari_pixcell.cells.faithfulness import faithfulness
 from napari_pixcell.datasets.quality.agreement import agreement
 
 MPP = 0.5

@@ -1,10 +1,10 @@
 """Stage 1: train the autoencoder in bf16 or fp32 channels_last.
 
-The latents must hold nuclei *and* be easy to generate. Noise on the latent and a penalty on its size
-let every channel keep only what it is worth. A second loss asks that half-size latents decode to the
-half-size image (arXiv 2502.09509), which removes the fine noise that a transformer cannot predict.
-At the end the channels are rotated to their principal axes and partly evened out: broad structure is
-larger than detail, so that the diffusion decides it first.
+The latents must hold nuclei *and* be easy to generate. Noise on the latent and a penalty on its
+size let every channel keep only what it is worth. A second loss asks that half-size latents decode
+to the half-size image (arXiv 2502.09509), which removes the fine noise that a transformer cannot
+predict. At the end the channels are rotated to their principal axes and partly evened out: broad
+structure is larger than detail, so that the diffusion decides it first.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Stage 5: train the Cell ControlNet from a copy of the first blocks, with a frozen base.
 
-Masks are the published ones of the breast fields trained on, where there are any, and segmented ones
-for the rest: see ``load_labels`` for what is never used.
+Masks are the published ones of the breast fields trained on, where there are any, and segmented
+ones for the rest. No label of the pool or the test of benchmarks/utility is among them.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def conditions(fields: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 class MaskedExamples:
     """Latents of crops and of their condition images, and embeddings of their views."""
 
-    def __init__(self, crops: Crops, masks: dict, count: int, vae, encoder) -> None:  # noqa: ANN001
+    def __init__(self, crops: Crops, masks: dict, count: int, vae, encoder) -> None:
         latents, hints, embeds = [], [], []
         for start in range(0, count, 256):
             places = [crops.place() for _ in range(min(256, count - start))]

@@ -1,10 +1,13 @@
 """Stage 2: train the tile encoder, before the transformer and without it.
 
 The embedding has to say what a transformer must draw, and to tell one tissue from another. So it is
-trained to predict, from a shifted and flipped view, mean and spread of a crop's colours, of each
-channel of its latent, and the mean of features that another network sees in it (vision.py); and by a contrast (InfoNCE, arXiv 1807.03748) between two views of the
-same tissue and other tissue, mostly of the same field in the same colours. Half of the views come out
-of the autoencoder, so that the encoder does not learn to see it.
+trained to predict, from a shifted and flipped view, mean and spread of a crop's colours and of each
+channel of its latent, and the mean of features that another network sees in it (vision.py). A
+contrast (InfoNCE, arXiv 1807.03748) separates two views of the same tissue from other tissue,
+mostly of the same field in the same colours. Half of the views come out of the autoencoder, so that the
+encoder does not learn to see it.
+
+At the end the embeddings are centred: without, cosine distances are close to zero for any tissue.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ import argparse
 
 import numpy as np
 import torch
-from common import RUNS, Clock, Crops, Ema, Place, load_run, load_tissue, save_run, setup, to_tensor
+from common import Clock, Crops, Ema, Place, load_run, load_tissue, save_run, setup, to_tensor
 from diffusion import CHANNELS, decoded, encode_all, load_vae, other_view
 from torch import nn
 from torch.nn.functional import cross_entropy, normalize
@@ -51,6 +54,16 @@ def draw(crops: Crops, count: int) -> list[Place]:
             for _ in range(FROM_ONE_FIELD - 1)
         ]
     return places[:count]
+
+
+@torch.no_grad()
+def centre(encoder: TileEncoder, crops: Crops) -> None:
+    """Fold the mean of embeddings of tiles, and their spread, into the last norm."""
+    embeds = torch.cat([encoder(crops.batch(20) / 2 + 0.5) for _ in range(12)])
+    mean = embeds.mean(0)
+    spread = (embeds - mean).square().mean().sqrt()
+    encoder.norm.bias.sub_(mean).div_(spread)
+    encoder.norm.weight.div_(spread)
 
 
 def main() -> None:
@@ -120,7 +133,9 @@ def main() -> None:
         if clock.tick(contrast=contrast.item(), look=look.item()) and clock.step % 200 == 0:
             checkpoint()
     checkpoint()
-    print(RUNS / "encoder.pt", flush=True)
+    encoder = ema.model["encoder"]
+    centre(encoder, Crops(load_tissue(False), 256, seed=9))
+    save_run("embedding", model=encoder.state_dict())
 
 
 if __name__ == "__main__":

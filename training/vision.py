@@ -43,7 +43,7 @@ class Vision(nn.Module):
 
 @torch.no_grad()
 def tokens(vision: Vision, images: np.ndarray, batch: int = 64) -> torch.Tensor:
-    """Return the features at stride 16 of images, uint8 (N, h, w, 3): fp16, (N, 112, h/16, w/16)."""
+    """Return features at stride 16 of images, uint8 (N, h, w, 3): fp16, (N, 112, h/16, w/16)."""
     parts = []
     for start in range(0, len(images), batch):
         with torch.autocast("cpu", torch.bfloat16):
