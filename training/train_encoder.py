@@ -3,8 +3,8 @@
 The embedding has to say what a transformer must draw, and to tell one tissue from another. So it is
 trained to predict, from a shifted and flipped view, mean and spread of a crop's colours and of each
 channel of its latent, and the mean of features that another network sees in it (vision.py). A
-contrast (InfoNCE, arXiv 1807.03748) separates two views of the same tissue from other tissue,
-mostly of the same field in the same colours. Half of the views come out of the autoencoder, so that the
+contrast (InfoNCE, arXiv 1807.03748) separates two views of one tissue from other tissue, mostly of
+the same field in the same colours. Half of the views come out of the autoencoder, so that the
 encoder does not learn to see it.
 
 At the end the embeddings are centred: without, cosine distances are close to zero for any tissue.
