@@ -156,6 +156,7 @@ def predict(
     steps: torch.Tensor,
     embeds: torch.Tensor,
     residuals: list[torch.Tensor] | None = None,
+    cache: object = None,
 ) -> torch.Tensor:
     """Return the transformer's v, the first half of its output channels."""
     extra = {} if residuals is None else {"controlnet_residuals": residuals}
@@ -164,6 +165,7 @@ def predict(
         encoder_hidden_states=embeds,
         timestep=steps,
         return_dict=False,
+        cache=cache,
         added_cond_kwargs={"resolution": None, "aspect_ratio": None},
         **extra,
     )[0]

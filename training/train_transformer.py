@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import argparse
 import itertools
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -42,12 +44,32 @@ from torch import nn
 from torch.nn.functional import cosine_similarity
 from vision import WIDTHS, Vision, tokens
 
-from napari_pixcell.networks.transformer import PixCellTransformer2DModel
+from napari_pixcell.networks.transformer import PixCellTransformer2DModel, pass_block
 
 VIEWS = 2
 ALIGNED = 2  # block whose tokens are aligned, of 8
 DROPPED = 0.12  # share of the embeddings dropped, for guidance
 FALLING = 0.25  # last share of the minutes in which the learning rate falls
+
+
+class Tap:
+    """Keeps the tokens after one block, in the place of a cache of the transformer."""
+
+    def __init__(self) -> None:
+        self.inner = torch.empty(0)
+
+    def enter(self, index: int, hidden: torch.Tensor) -> torch.Tensor:
+        """Return the tokens before a block unchanged."""
+        return hidden
+
+    def skips(self, index: int) -> bool:
+        """Return False: every block is computed."""
+        return False
+
+    def leave(self, index: int, hidden: torch.Tensor) -> None:
+        """Keep the tokens after the aligned block."""
+        if index == ALIGNED:
+            self.inner = hidden
 
 
 class Alignment(nn.Module):
@@ -64,11 +86,6 @@ class Alignment(nn.Module):
         )
         self.register_buffer("centre", torch.zeros(WIDTHS[16]))
         self.register_buffer("spread", torch.ones(WIDTHS[16]))
-        self._inner: list[torch.Tensor] = []
-        model.transformer_blocks[ALIGNED].register_forward_hook(self._keep)
-
-    def _keep(self, block: nn.Module, given: object, out: torch.Tensor) -> None:
-        self._inner.append(out)
 
     def measure(self, seen: torch.Tensor) -> None:
         """Take mean and spread of each feature from examples (N, 112, h, w)."""
@@ -76,10 +93,9 @@ class Alignment(nn.Module):
         self.centre.copy_(flat.mean(1))
         self.spread.copy_(flat.std(1) + 1e-3)
 
-    def loss(self, seen: torch.Tensor) -> torch.Tensor:
-        """Return 1 - cosine of the last pass's tokens with the features (N, 112, h, w)."""
-        inner = self.head(self._inner.pop().float())
-        self._inner.clear()
+    def loss(self, inner: torch.Tensor, seen: torch.Tensor) -> torch.Tensor:
+        """Return 1 - cosine of tokens (N, h w, width) with the features (N, 112, h, w)."""
+        inner = self.head(inner.float())
         wanted = (seen.float().flatten(2).transpose(1, 2) - self.centre) / self.spread
         return 1 - cosine_similarity(inner, wanted, dim=-1).mean()
 
@@ -108,6 +124,15 @@ class Examples:
             embeds.append(encoder.embed(views).unflatten(0, (-1, VIEWS)))
         self.latents, self.seen = torch.cat(latents), torch.cat(seen)
         self.embeds = torch.cat(embeds)
+
+    @classmethod
+    def kept(cls, path: Path, *given: Any) -> Examples:
+        """Return the examples of an earlier run, or new ones, which are kept."""
+        if path.exists():
+            return torch.load(path, weights_only=False)
+        examples = cls(*given)
+        torch.save(examples, path)
+        return examples
 
     def __len__(self) -> int:
         return len(self.latents)
@@ -175,6 +200,7 @@ def main() -> None:
     parser.add_argument("--muon", action="store_true")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--start", default="", help="run of other latents whose blocks are kept")
     parser.add_argument("--run", default="", help="name of a trial; the run itself has none")
     args = parser.parse_args()
     name = f"transformer{args.size}{args.run}"
@@ -199,28 +225,37 @@ def main() -> None:
         ema.count = state["step"]
         for one, kept in zip(optimising, state["optimisers"], strict=True):
             one.load_state_dict(kept)
+    elif args.start:
+        earlier = load_run(args.start)
+        of_latents = ("pos_embed.proj", "proj_out")
+        blocks = {k: v for k, v in earlier["model"].items() if not k.startswith(of_latents)}
+        model.load_state_dict(blocks, strict=False)
+        ema.model.load_state_dict(blocks, strict=False)
+        aligned.load_state_dict(earlier["aligned"])
     elif smaller:
         model.load_state_dict(smaller["model"])
         ema.model.load_state_dict(smaller["model"])
         ema.count = 100
         aligned.load_state_dict(smaller["aligned"])
 
-    examples = Examples(crops, args.cache, vae, encoder, vision)
-    if not state and not smaller:
+    kept = RUNS / f"examples{args.size}.pt"  # remove it for other crops
+    examples = Examples.kept(kept, crops, args.cache, vae, encoder, vision)
+    if not state and not smaller and not args.start:
         aligned.measure(examples.seen)
     held = Examples(test, 256 if args.size == 128 else 96, vae, encoder, vision)
     shown = [test.place() for _ in range(8)]
     shown_images = to_tensor(np.stack([test.picture(p) for p in shown]))
     print(f"{tuple(examples.latents.shape)} latents, std {examples.latents.float().std():.3f}")
 
-    forward = torch.compile(model) if args.compile else model
+    if args.compile:
+        model.pass_block = torch.compile(pass_block)
     clock = Clock(name, args.minutes, state.get("spent", 0.0), state.get("step", 0))
 
     def checkpoint() -> None:
         states = {"model": ema.model.state_dict(), "last": model.state_dict()}
         states["aligned"] = aligned.state_dict()
-        kept = [one.state_dict() for one in optimising]
-        save_run(name, **states, optimisers=kept, spent=clock.spent, step=clock.step)
+        moments = [one.state_dict() for one in optimising]
+        save_run(name, **states, optimisers=moments, spent=clock.spent, step=clock.step)
         print(f"held-out loss {held_out_loss(ema.model, held, side):.5f}", flush=True)
 
     def sheet() -> None:
@@ -244,9 +279,10 @@ def main() -> None:
         drop = torch.rand(args.batch, 1, 1, generator=generator) < DROPPED
         embeds = torch.where(drop, model.caption_projection.uncond_embedding, embeds)
         with torch.autocast("cpu", torch.bfloat16):
-            v = predict(forward, x, steps, embeds)
+            tap = Tap()
+            v = predict(model, x, steps, embeds, cache=tap)
         denoising = (weight * (v.float() - target).square()).mean()
-        alignment = aligned.loss(examples.seen[index])
+        alignment = aligned.loss(tap.inner, examples.seen[index])
         loss = denoising + args.align * alignment
         for one in optimising:
             one.zero_grad(set_to_none=True)
