@@ -4,9 +4,10 @@ The latents must hold nuclei *and* be easy to generate. Noise on the latent and 
 size let every channel keep only what it is worth. A second loss asks that half-size latents decode
 to the half-size image (arXiv 2502.09509), which removes the fine noise that a transformer cannot
 predict. A part of each batch is decoded from the first channels alone (nested dropout, arXiv
-1402.0915), which so hold the broad structure, and the others detail. At the end each group of channels
-gets its own spread. Detail is smaller, so the diffusion decides it last, on a structure that it knows:
-with channels of equal spread, a transformer of this size learned next to nothing in 40,000 samples.
+1402.0915), which so hold the broad structure, and the others detail. At the end each group of
+channels gets its own spread. Detail is smaller, so the diffusion decides it last, on a structure
+that it knows. With channels of equal spread, a transformer of this size had drawn no nuclei after
+40,000 samples; with groups it drew their shapes after as many.
 """
 
 from __future__ import annotations
