@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from napari_pixcell.cli.layout import layout_of, layout_options
 from napari_pixcell.cli.region import ChosenRegion, chosen_region, read_image
 from napari_pixcell.cli.running import Export, engine, write_variants
 from napari_pixcell.cli.styles import OWN, STYLE_OPTIONS, style_for
+from napari_pixcell.engine.colour_match import OFF, colour_match, colour_setting
 from napari_pixcell.engine.events import Variant
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.presets import EXACT, PUBLISHED, SPEEDS, get_preset
@@ -54,6 +56,7 @@ BLEND = "width of the blend around the part, in µm; default: 8"
     cli.argument("--guidance", type=float, help="guidance scale; default: the family's"),
     cli.number("--layout-strength", 1.0, "how strongly the layout acts, 0 to 2"),
     cli.flag("--control-both", BOTH),
+    cli.COLOUR_MATCH,
     cli.group(
         "starting from an image",
         cli.argument("--start-from", metavar="region|IMAGE", help=START),
@@ -69,9 +72,16 @@ def generate(options: cli.Options) -> cli.Result:
     """Generate variants of a region, each with an image, a mask and a record."""
     check_published(get_preset(_preset(options)), options.start_from)
     chosen = chosen_region(options)
+    setting = colour_setting(options.colour_match, chosen.family, _preset(options))
     labels = layout_of(options, chosen)
     start = _start(options, chosen)
-    embedding, blended = style_for(options, chosen)
+    style = style_for(options, chosen)
+    if options.colour_match == setting != OFF and style.unknown:
+        print(
+            f"The colours are not matched, because the tissue of “{style.unknown}” is unknown. "
+            "Save that style again from its tissue.",
+            file=sys.stderr,
+        )
     chosen.warn_if_corrupt()
     request = generate_request(
         chosen.family,
@@ -87,12 +97,13 @@ def generate(options: cli.Options) -> cli.Result:
             control_both=options.control_both,
         ),
         size=chosen.size,
-        embedding=embedding,
+        embedding=style.embedding,
         layout=labels,
         source=replace(
-            chosen.source, style=blended, slide=slide_signature(chosen.slide) if start else ""
+            chosen.source, style=style.shares, slide=slide_signature(chosen.slide) if start else ""
         ),
         start=start,
+        colour_match=colour_match(setting, style.colours),
     )
     return write_variants([request], options.out, options.with_start)
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from napari_pixcell.cells.layout import check_layout
 from napari_pixcell.cells.methods import LayoutSource, SegmentMethod
+from napari_pixcell.engine.colour_match import ColourMatch
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.presets import EXACT, Preset, get_preset
 from napari_pixcell.engine.start_image import FEATHER, MAX_FEATHER, check_invert, check_start
@@ -172,6 +173,8 @@ class GenerateRequest:
         which did not state it.
     mpp : float
         Pixel size of the image in µm. Likewise.
+    colour_match : ColourMatch, optional
+        Tissue colours that the image is matched to. By default its colours stay as generated.
 
     Raises
     ------
@@ -199,6 +202,7 @@ class GenerateRequest:
     invert: bool = False
     cell_gap: bool = field(default=True, metadata=OMIT_DEFAULT)
     mpp: float = field(default=0.5, metadata=OMIT_DEFAULT)
+    colour_match: ColourMatch | None = field(default=None, metadata=OMIT_DEFAULT)
 
     def __post_init__(self) -> None:
         limits = (

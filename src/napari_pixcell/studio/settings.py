@@ -9,11 +9,12 @@ from typing import ClassVar
 from psygnal import SignalGroupDescriptor
 
 from napari_pixcell.cells.methods import CELLPOSE_MODEL, SegmentMethod
+from napari_pixcell.engine.colour_match import OFF, colour_setting
 from napari_pixcell.engine.presets import EXACT, get_preset
 from napari_pixcell.engine.request_values import MAX_SEED, GenerateRequest
 from napari_pixcell.engine.requests import STAIN_STRENGTH, GenerationSettings
 from napari_pixcell.models.catalogue import DEMO, Family
-from napari_pixcell.models.families import get_family
+from napari_pixcell.models.families import get_family, is_stain
 
 NOTHING, TISSUE, SHOWN = "nothing", "tissue", "shown"
 STARTS = {NOTHING: "nothing", TISSUE: "the tissue", SHOWN: "the variant shown"}
@@ -41,6 +42,7 @@ class Settings:
     layout_strength: float = 1.0  # 0 to 2
     layout_until: float = 1.0  # fraction of the steps in which the layout acts, 0 to 1
     control_both: bool = False  # the layout acts on both halves of the guidance
+    colour_match: str = ""  # one of COLOUR_MATCHES; empty for the default of family and preset
     segment_method: str = "builtin"
     segment_model: str = CELLPOSE_MODEL
     cell_diameter: float = 0.0  # of a typical cell, in µm, for Cellpose; 0 for any size
@@ -73,6 +75,12 @@ class Settings:
     @property
     def takes_layout(self) -> bool:
         return self.model.takes_layout
+
+    @property
+    def colour_setting(self) -> str:
+        """The colour match of the next variants. A stain never has one."""
+        family = self.model
+        return OFF if is_stain(family) else colour_setting(self.colour_match, family, self.preset)
 
     @property
     def segmenting(self) -> SegmentMethod:
@@ -126,6 +134,7 @@ class Settings:
         self.layout_strength = request.layout_strength
         self.layout_until = request.layout_until
         self.control_both = request.control_both
+        self.colour_match = request.colour_match.how if request.colour_match is not None else OFF
         self._use_start(request)
         if seed:
             self.seed = request.seed

@@ -39,6 +39,7 @@ from napari_pixcell.datasets.store.lock import locked
 from napari_pixcell.datasets.store.pair_files import DiskProblem, PairFiles, disk_problems
 from napari_pixcell.datasets.store.plan import PlannedPair
 from napari_pixcell.datasets.store.rows import JsonRow
+from napari_pixcell.engine.colour_match import colour_match
 from napari_pixcell.engine.events import Emit, Event, Finished, Notice, Progress, Variant
 from napari_pixcell.engine.record import Record
 from napari_pixcell.engine.request_values import GenerateRequest, Request
@@ -249,10 +250,11 @@ class _PairMaker:
         self, pair: PlannedPair, style: DatasetStyle, layout: DatasetLayout | None
     ) -> GenerateRequest:
         description, region = self._dataset.description, style.source.get("region")
-        grid = style.embedding
+        settings, grid = asdict(description.settings), style.embedding
+        how = settings.pop("colour_match")
         return generate_request(
             self._family,
-            GenerationSettings(seed=pair.seed, count=1, **asdict(description.settings)),
+            GenerationSettings(seed=pair.seed, count=1, **settings),
             size=description.size,
             embedding=for_family(grid, self._family) if grid is not None else None,
             layout=layout.labels if layout is not None else None,
@@ -263,4 +265,5 @@ class _PairMaker:
                 layout=layout.made if layout is not None else None,
                 style=[(style.name, 1.0)],
             ),
+            colour_match=colour_match(how, style.colours),
         )

@@ -37,7 +37,8 @@ from napari_pixcell.datasets.store.dataset import (
 )
 from napari_pixcell.datasets.store.plan import Plan, check_styles
 from napari_pixcell.datasets.store.rows import cut_torn
-from napari_pixcell.engine.events import Embedding, Progress, SegmentedLayout
+from napari_pixcell.engine.colour_match import OFF, colour_setting
+from napari_pixcell.engine.events import Embedding, Notice, Progress, SegmentedLayout
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.presets import get_preset
 from napari_pixcell.engine.request_values import EmbedRequest, SegmentRequest
@@ -79,6 +80,7 @@ def begin(recipe: DatasetRecipe, folder: Path) -> Dataset:
         recipe.layout_strength,
         recipe.layout_until,
         recipe.preset,
+        colour_setting(recipe.colour_match, family, recipe.preset),
     )
     description = Description(
         recipe.name,
@@ -146,7 +148,7 @@ class Preparation:
     dataset: Dataset  # locked by the caller
     recipe: DatasetRecipe
     ask: Ask
-    emit: Callable[[Progress], None]
+    emit: Callable[[Progress | Notice], None]
     check: Callable[[], None]  # called regularly; an exception ends the work, which can be resumed
 
     def __post_init__(self) -> None:
@@ -170,6 +172,8 @@ class Preparation:
         cut_torn(self.dataset.folder / STYLES)
         have = self.dataset.prepared(STYLES)
         real = private_folder(self.dataset.description) / REAL
+        matching = self.dataset.description.settings.colour_match != OFF
+        unknown: list[str] = []
         count = 0
         for number, source in enumerate(self._with_progress(sources, "style", have)):
             count = number + 1
@@ -182,8 +186,21 @@ class Preparation:
                 if number < MOST_REAL:
                     own = self._embed(pixels) if source.mixed or embedding is None else embedding
                     self._keep_real(real / f"{number:06}.npz", pixels, own)
+            colours = source.colours() if matching else None
+            if matching and colours is None and embedding is not None:
+                unknown.append(source.name)
             self.dataset.add_style(
-                DatasetStyle(number, source.name, source.group, embedding, look, source.source)
+                DatasetStyle(
+                    number, source.name, source.group, embedding, look, source.source, colours
+                )
+            )
+        if unknown and self.recipe.colour_match not in (None, OFF):
+            others = f" and {len(unknown) - 1:,} other styles" if len(unknown) > 1 else ""
+            self.emit(
+                Notice(
+                    f"Colours are not matched to “{unknown[0]}”{others}, whose tissue is unknown. "
+                    "Save such styles again from their tissue."
+                )
             )
         return count
 
@@ -302,6 +319,7 @@ def count_pairs(recipe: DatasetRecipe, check: Callable[[], None] = lambda: None)
         raise PixCellError(
             f"{family.title} does not support layouts. Choose another model, or remove the layouts."
         )
+    colour_setting(recipe.colour_match, family, recipe.preset)
     check_styles(len(recipe.styles))
     sources = StyleSources(recipe.styles, family)
 

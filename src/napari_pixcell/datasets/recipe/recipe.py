@@ -14,7 +14,7 @@
                  {"from": "style"},
                  {"from": "invent", "recipe": { … }, "count": 10},
                  {"from": "vary", "layout": { … }, "count": 5, "jitter_um": 2}],
-     "pairing": "each", "seeds": 1, "first_seed": 1234}
+     "pairing": "each", "seeds": 1, "first_seed": 1234, "colour_match": "full"}
 
 Paths are relative to the recipe's own folder. A recipe may name slides and folders; its dataset
 does not.
@@ -47,6 +47,7 @@ from napari_pixcell.datasets.store.plan import MOST_PAIRS, PAIRINGS
 from napari_pixcell.engine.presets import EXACT, PRESETS
 from napari_pixcell.engine.request_values import MAX_SEED
 from napari_pixcell.errors import PixCellError
+from napari_pixcell.models.catalogue import COLOUR_MATCHES
 from napari_pixcell.models.families import get_family
 from napari_pixcell.serialization import to_json
 from napari_pixcell.untrusted import read_json
@@ -82,6 +83,9 @@ class DatasetRecipe:
         None for the family's defaults.
     layout_strength, layout_until, preset
         See :class:`~napari_pixcell.engine.request_values.GenerateRequest`.
+    colour_match : str, optional
+        How the colours of each image are matched to the tissue of its style: ``off``, ``gentle`` or
+        ``full``. None for the default of family and preset.
     checks : Checks
         Thresholds, and the segmenter.
     picture : str
@@ -107,6 +111,7 @@ class DatasetRecipe:
     layout_strength: Annotated[float, Between(0, 2)] = 1.0
     layout_until: Annotated[float, Between(0, 1)] = 1.0
     preset: Annotated[str, OneOf(tuple(PRESETS))] = EXACT.name
+    colour_match: Annotated[str, OneOf(COLOUR_MATCHES)] | None = None
     checks: Annotated[Checks, FromObject()] = field(default_factory=Checks)
     picture: Annotated[str, OneOf(PICTURES)] = PICTURES[0]
 

@@ -45,9 +45,10 @@ from napari_pixcell.datasets.store.parsing import (
 )
 from napari_pixcell.datasets.store.plan import Plan
 from napari_pixcell.datasets.store.rows import JsonRow, append_rows, read_offsets, row_at
+from napari_pixcell.engine.colour_match import TissueColours
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.files import write_whole
-from napari_pixcell.serialization import from_json, to_json
+from napari_pixcell.serialization import OMIT_DEFAULT, from_json, to_json
 from napari_pixcell.untrusted import read_bounded, read_json, read_npy
 from napari_pixcell.words import counted
 
@@ -73,6 +74,7 @@ class PairSettings:
     layout_strength: float = 1.0
     layout_until: float = 1.0
     preset: str = "exact"
+    colour_match: str = field(default="off", metadata=OMIT_DEFAULT)
 
 
 @dataclass(frozen=True)
@@ -156,6 +158,7 @@ class DatasetStyle:
     embedding: NDArray[np.float32] | None  # (rows, columns, dimension); None is the unconditional
     look: dict[str, float] = field(default_factory=dict)  # of its tissue, for the checks
     source: dict[str, Any] = field(default_factory=dict)  # for records: region and pixel size
+    colours: TissueColours | None = None  # of its tissue, for the colour match
 
 
 @dataclass(frozen=True, eq=False)
@@ -258,7 +261,10 @@ class Dataset:
             (self.folder / "styles").mkdir(exist_ok=True)
             write_whole(self.folder / file, lambda path: _save_array(path, style.embedding))
         row = {"number": style.number, "name": style.name, "group": style.group, "file": file}
-        append_rows(self.folder / STYLES, [row | {"look": style.look, "source": style.source}])
+        row |= {"look": style.look, "source": style.source}
+        if style.colours is not None:
+            row["colours"] = to_json(style.colours)
+        append_rows(self.folder / STYLES, [row])
 
     def add_layout(self, layout: DatasetLayout) -> None:
         """Store a layout."""
@@ -299,7 +305,8 @@ class Dataset:
                 raise PixCellError(f"{row['file']} holds no embedding. Restore it from a copy.")
             if not np.isfinite(embedding).all():
                 raise PixCellError(f"{row['file']} is damaged. Restore it from a copy.")
-        known = {name: row[name] for name in ("number", "name", "group", "look", "source")}
+        names = ("number", "name", "group", "look", "source", "colours")
+        known = {name: row[name] for name in names}
         return DatasetStyle(embedding=embedding, **known)
 
     def layout(self, row: JsonRow) -> DatasetLayout:

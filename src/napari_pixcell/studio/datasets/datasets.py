@@ -209,6 +209,7 @@ class Datasets:
             replace(self.choice),
             self._base(),
             Checks(segmenter=SegmentMethod()),
+            self.settings.colour_setting,
             tuple(self.regions.current),
             tuple(self.library.usable()),
             file,

@@ -9,6 +9,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from napari_pixcell.engine.colour_match import OFF, ColourMatch, colour_match
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.presets import QUICK, get_preset
 from napari_pixcell.engine.request_values import GenerateRequest
@@ -159,7 +160,9 @@ class Generator:
         if item is None or self.why_not():
             return
         with self.notices.reporting("style"):
-            steps, sources = self.styles.series(item, count)
+            steps, known = self.styles.series(item, count)
+            setting = self.settings.colour_setting
+            sources = [(source, colour_match(setting, colours)) for source, colours in known]
             family, cells = self.settings.model, self.styles.grid_of(item)
             captured = self.capture(item)
             if captured.layout is not None:
@@ -191,7 +194,7 @@ class Generator:
         self,
         sweep: Sweep,
         captured: Captured,
-        sources: Sequence[tuple[tuple[str, float], ...]] = (),
+        sources: Sequence[tuple[tuple[tuple[str, float], ...], ColourMatch | None]] = (),
     ) -> None:
         self.grids.add(
             sweep,
@@ -217,6 +220,7 @@ class Generator:
                 layout=item.layout_source if layout else None,
                 style=self.styles.source(item),
             ),
+            colour_match=colour_match(settings.colour_setting, self.styles.colours(item)),
         )
         target = Target(
             item.number, item.name, item.slide, item.region, mpp, item.size, item.pixels
@@ -225,6 +229,16 @@ class Generator:
         return Captured(
             request=request, target=target, start=start, layout=item.layout if layout else None
         )
+
+    def colours_words(self) -> str:
+        """Return why the colours of the next variants cannot be matched; empty if they can."""
+        item = self.regions.active
+        if item is None or self.settings.colour_setting == OFF or self.why_not():
+            return ""
+        name = self.styles.without_colours(item)
+        if not name:
+            return ""
+        return f"“{name}” holds no tissue colours. Save it again from its tissue to match them."
 
     def outlook(self) -> str:
         """Return size and expected duration of the next generation, where known.
