@@ -20,16 +20,17 @@ from PIL import Image
 
 from napari_pixcell.cells import write_labels
 from napari_pixcell.datasets.recipe.making import make_dataset
-from napari_pixcell.datasets.recipe.preparing import count_pairs, private_folder
+from napari_pixcell.datasets.recipe.preparing import begin, count_pairs, private_folder
 from napari_pixcell.datasets.recipe.recipe import DatasetRecipe
 from napari_pixcell.datasets.recipe.request import DatasetRequest
 from napari_pixcell.datasets.store.dataset import Dataset
 from napari_pixcell.datasets.store.parsing import pair_names
+from napari_pixcell.engine.colour_match import ColourMatch, TissueColours, mixed_colours
 from napari_pixcell.engine.events import Event, Finished, Notice, Progress
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.request_values import EmbedRequest, GenerateRequest
 from napari_pixcell.engine.styles.library import StyleLibrary
-from napari_pixcell.engine.styles.style import Style
+from napari_pixcell.engine.styles.style import Style, new_id
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import DEMO
 from napari_pixcell.models.store import encoder_kind
@@ -294,6 +295,65 @@ def test_a_recipe_can_name_a_saved_style(
     assert len(list(dataset.rows())) == 6
     assert first.name == "Stroma A" and second.name == "Stroma A + Style 0"
     assert first.embedding is not None and (first.embedding == 0.5).all()
+
+
+def test_pairs_are_matched_to_the_tissue_of_their_style(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PIXCELL_CONFIG_DIR", str(tmp_path / "config"))
+    saved_style("Older")
+    colours = TissueColours((60, 20, -8), (15, 6, 4))
+    StyleLibrary().save(
+        replace(StyleLibrary().find("Older"), name="New", id=new_id(), colours=colours)
+    )
+    region = {"from": "region", "slide": str(SAMPLE_SLIDE), "region": [400, 400, 257, 257]}
+    older, new = ({"from": "library", "name": name} for name in ("Older", "New"))
+    blend = {"from": "blend", "styles": [region, new], "shares": [3, 1]}
+    recipe = drawn_recipe(styles=(region, new, blend, older), seeds=1, colour_match="gentle")
+    engine = DrawnEngine()
+    events = make(tmp_path / "data", recipe, engine=engine)
+    words = "Colours are not matched to “Older”, whose tissue is unknown. Save such styles again"
+    assert any(isinstance(e, Notice) and e.message.startswith(words) for e in events)
+    dataset = Dataset(tmp_path / "data")
+    known = {row["number"]: row["colours"] for row in dataset.style_rows()}
+    assert known[1] == colours and known[3] is None and known[0].share > 0.1
+    assert known[2] == mixed_colours([(known[0], 3), (colours, 1)])
+    made = [request for request in engine.asked if isinstance(request, GenerateRequest)]
+    for row, request in zip(dataset.rows(), made, strict=True):
+        tissue = known[row["style"]]
+        wanted = None if tissue is None else ColourMatch("gentle", tissue)
+        assert request.colour_match == wanted
+    by_default = replace(recipe, colour_match=None)
+    events = make(tmp_path / "default", by_default, most=1, engine=engine)
+    assert Dataset(tmp_path / "default").description.settings.colour_match == "full"
+    assert not any(isinstance(event, Notice) for event in events)
+    published = begin(replace(by_default, preset="published"), tmp_path / "published")
+    assert published.description.settings.colour_match == "off"
+    with pytest.raises(PixCellError, match="changes the colours of the tissue"):
+        count_pairs(replace(recipe, family="demo-ki67"))
+
+
+def test_a_dataset_of_an_earlier_version_is_not_matched(tmp_path: Path) -> None:
+    make(tmp_path / "data", drawn_recipe(), most=1)
+    path = tmp_path / "data" / "dataset.json"
+    value = json.loads(path.read_text())
+    del value["settings"]["colour_match"]
+    path.write_text(json.dumps(value))
+    engine = DrawnEngine()
+    make(tmp_path / "data", most=1, engine=engine)
+    (request,) = (one for one in engine.asked if isinstance(one, GenerateRequest))
+    assert request.colour_match is None
+
+
+def test_damaged_colours_of_a_style_are_skipped(tmp_path: Path) -> None:
+    make(tmp_path / "data", drawn_recipe(), most=1)
+    path = tmp_path / "data" / "styles.jsonl"
+    first, *others = path.read_text().splitlines()
+    bad = json.loads(first) | {"colours": {"mean": [1, 2], "std": [1, 2, 3], "share": 1}}
+    path.write_text("\n".join([json.dumps(bad), *others, ""]))
+    dataset = Dataset(tmp_path / "data")
+    assert len(list(dataset.style_rows())) == len(others)
+    assert dataset.damage.startswith("Skipped 1 row of styles.jsonl")
 
 
 def test_saved_styles_that_cannot_be_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

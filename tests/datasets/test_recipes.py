@@ -85,6 +85,19 @@ REFUSED: list[tuple[Any, str]] = [
         recipe(preset=[1, 2]),
         "“preset” is [1, 2]. Choose one of: exact, balanced, quick, published.",
     ),
+    (recipe(colour_match="loud"), "“colour_match” is “loud”. Choose one of: off, gentle, full."),
+    (
+        style("embedding", embedding=EMBEDDING, colours={"mean": [1, 2], "std": [1, 1, 1]}),
+        "“mean” of “colours” of style 1 is [1, 2]. Use three numbers.",
+    ),
+    (
+        style("embedding", embedding=EMBEDDING, colours={"mean": [1, 2, 999], "std": [1, 1, 1]}),
+        "“colours” of style 1 does not fit. The tissue colours of a style are damaged.",
+    ),
+    (
+        style("embedding", embedding=EMBEDDING, colours={"men": [1, 2, 3], "std": [1, 1, 1]}),
+        "“colours” of style 1 has no “men”. Did you mean “mean”?",
+    ),
     (recipe(picture="jpg"), "“picture” is “jpg”. Choose one of: png, tiff."),
     (recipe(pairing="?"), "“pairing” is “?”. Choose one of: each, random, matched."),
     (recipe(family="nope"), "There is no family “nope”. Choose one of: demo"),

@@ -87,7 +87,7 @@ NAME = exclusive(
     flag("--keep-name", "use the slide's own file name, which may identify a patient"),
 )
 WITH_START = flag("--with-start", "store the start image, which may be tissue, in the records")
-COLOURS = """match the colours of the tissue to those of its style: gentle moves their mean, full adapts
+COLOURS = """match the tissue's colours to those of its style: gentle moves their mean, full adapts
 their contrast too; default: the family's"""
 COLOUR_MATCH = argument("--colour-match", choices=COLOUR_MATCHES, help=COLOURS)
 OUT_FOLDER = path("--out", "DIR", "folder to write", required=True)
