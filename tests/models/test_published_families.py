@@ -353,7 +353,8 @@ def test_a_toml_file_defines_a_family_of_the_users(installed: Path, tmp_path: Pa
     save_file(lora, tmp_path / "lung.safetensors")
     own(
         "lung",
-        f'base = "pixcell-256-cells"\ntitle = "Lung"\nguidance = 2\ncell_gap = true\ncolour_match = "full"\n'
+        'base = "pixcell-256-cells"\ntitle = "Lung"\nguidance = 2\ncell_gap = true\n'
+        'colour_match = "full"\n'
         f'[lora]\nfile = "{(tmp_path / "lung.safetensors").as_posix()}"\nlicence = "ours"\n',
     )
     family = get_family("lung")

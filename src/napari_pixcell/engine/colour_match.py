@@ -206,7 +206,7 @@ def _colours(mean: NDArray[Any], std: NDArray[Any], share: float) -> TissueColou
     return TissueColours(
         (round(light, 4), first[0], first[1]),
         (second[0], second[1], second[2]),
-        min(1.0, round(share, 4)),
+        min(1.0, round(float(share), 4)),
     )
 
 
@@ -230,7 +230,7 @@ def _rgb(lab: Floats) -> Floats:
     lab = lab.copy()
     lab[..., 0] = lab[..., 0].clip(0, 100)
     # A b* beyond this has no colour, of which scikit-image would warn.
-    lab[..., 2] = np.minimum(lab[..., 2], 200 * (lab[..., 0] + 16) / 116)
+    lab[..., 2] = np.minimum(lab[..., 2], 199.9 * (lab[..., 0] + 16) / 116)
     return np.asarray(lab2rgb(lab), np.float32)
 
 
@@ -270,7 +270,10 @@ class _Change:
 
 
 def _solve(count: ColourCount, how: str, target: TissueColours) -> _Change | None:
-    """Return the change that gives an image the target's colours; None if it has no tissue."""
+    """Return the change that gives an image the target's colours, as far as sRGB has them.
+
+    None if the image has no tissue, or if even a part of the change would clip much of it.
+    """
     own = count.colours()
     if not own.enough or not target.enough:
         return None
@@ -283,8 +286,8 @@ def _solve(count: ColourCount, how: str, target: TissueColours) -> _Change | Non
         change = _solved(lab, part, counts, own=own, target=towards, how=how)
         beyond = _clipped(change.lab(lab, part)) & ~clipped_before
         if (weights * beyond).sum() <= MOST_CLIPPED * weights.sum():
-            break
-    return change
+            return change
+    return None
 
 
 def _solved(
