@@ -95,13 +95,12 @@ def test_colours_are_matched_where_the_style_knows_its_tissue(
         return read_record(tmp_path / str(len(arguments)) / result["images"][0]).request
 
     run("embed", picture, "--save-as", "Stroma A", "--out", tmp_path / "a.npy")
-    saved, pixels = (
-        StyleLibrary().find("Stroma A"),
-        open_slide(cmu_slide).read(Region.parse(REGION), 0.5),
-    )
+    saved = StyleLibrary().find("Stroma A")
     assert saved.colours is not None
     assert run("styles", "show", "Stroma A")["tissue colours"] == "known"
-    own = record().colour_match
+    plain = record()
+    own, region = plain.colour_match, Region(*plain.source.region)
+    pixels = open_slide(cmu_slide).read(region, 0.5)
     assert own is not None and own.how == "full" and own.tissue == tissue_colours(pixels)
     blend = record("--style", "Stroma A", "--style", "region", "--colour-match", "gentle")
     assert blend.colour_match is not None and blend.colour_match.how == "gentle"

@@ -20,7 +20,7 @@ from PIL import Image
 
 from napari_pixcell.cells import write_labels
 from napari_pixcell.datasets.recipe.making import make_dataset
-from napari_pixcell.datasets.recipe.preparing import begin, count_pairs, private_folder
+from napari_pixcell.datasets.recipe.preparing import count_pairs, private_folder
 from napari_pixcell.datasets.recipe.recipe import DatasetRecipe
 from napari_pixcell.datasets.recipe.request import DatasetRequest
 from napari_pixcell.datasets.store.dataset import Dataset
@@ -323,26 +323,15 @@ def test_pairs_are_matched_to_the_tissue_of_their_style(
         tissue = known[row["style"]]
         wanted = None if tissue is None else ColourMatch("gentle", tissue)
         assert request.colour_match == wanted
-    by_default = replace(recipe, colour_match=None)
-    events = make(tmp_path / "default", by_default, most=1, engine=engine)
-    assert Dataset(tmp_path / "default").description.settings.colour_match == "full"
+    unstated = drawn_recipe(styles=(new,))
+    events = make(tmp_path / "as before", unstated, most=1, engine=engine)
+    description = json.loads((tmp_path / "as before" / "dataset.json").read_text())
+    assert "colour_match" not in description["settings"]  # as earlier versions wrote it
+    (*_, request) = (one for one in engine.asked if isinstance(one, GenerateRequest))
+    assert request.colour_match is None
     assert not any(isinstance(event, Notice) for event in events)
-    published = begin(replace(by_default, preset="published"), tmp_path / "published")
-    assert published.description.settings.colour_match == "off"
     with pytest.raises(PixCellError, match="changes the colours of the tissue"):
         count_pairs(replace(recipe, family="demo-ki67"))
-
-
-def test_a_dataset_of_an_earlier_version_is_not_matched(tmp_path: Path) -> None:
-    make(tmp_path / "data", drawn_recipe(), most=1)
-    path = tmp_path / "data" / "dataset.json"
-    value = json.loads(path.read_text())
-    del value["settings"]["colour_match"]
-    path.write_text(json.dumps(value))
-    engine = DrawnEngine()
-    make(tmp_path / "data", most=1, engine=engine)
-    (request,) = (one for one in engine.asked if isinstance(one, GenerateRequest))
-    assert request.colour_match is None
 
 
 def test_damaged_colours_of_a_style_are_skipped(tmp_path: Path) -> None:

@@ -13,7 +13,9 @@ from napari_pixcell.datasets.recipe.recipe import DatasetRecipe, Part, recipe_sc
 from napari_pixcell.datasets.recipe.request import DatasetRequest
 from napari_pixcell.datasets.splits import Split
 from napari_pixcell.datasets.store.dataset import Dataset
+from napari_pixcell.engine.colour_match import colour_setting
 from napari_pixcell.engine.events import Event, Notice, Progress
+from napari_pixcell.engine.presets import EXACT
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.families import get_family
 
@@ -61,6 +63,7 @@ def schema(options: cli.Options) -> cli.Result:
     cli.argument("--family", default="demo", help="default: %(default)s"),
     cli.MPP,
     cli.argument("--name", default="Twin", help="name of the dataset; default: %(default)s"),
+    cli.COLOUR_MATCH,
     FIRST,
 )
 def twin(options: cli.Options) -> cli.Result:
@@ -75,10 +78,18 @@ def twin(options: cli.Options) -> cli.Result:
             part = {"from": "picture", "path": path}
         styles.append(part | ({"mpp": options.mpp} if options.mpp else {}))
     layouts: tuple[Part, ...] = ({"from": "style"},)
-    if not get_family(options.family).takes_layout:
+    family = get_family(options.family)
+    if not family.takes_layout:
         layouts = ()
     pairing = "matched" if layouts else "each"
-    recipe = DatasetRecipe(options.name, options.family, tuple(styles), layouts, pairing)
+    recipe = DatasetRecipe(
+        options.name,
+        options.family,
+        tuple(styles),
+        layouts,
+        pairing,
+        colour_match=colour_setting(options.colour_match, family, EXACT.name),
+    )
     return _run(DatasetRequest(str(options.out), recipe, options.first))
 
 

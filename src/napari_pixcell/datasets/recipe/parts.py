@@ -157,7 +157,7 @@ def _check_made(value: dict[str, Any]) -> None:
 
 _MADE = Annotated[dict[str, Any], AfterValidator(own_words(_check_made))]
 _THREE = Annotated[list[float], Field(min_length=3, max_length=3), Hint("Use three numbers.")]
-_COLOURS = Annotated[
+_COLOURS: Any = Annotated[
     _object("Colours", {"mean": _THREE, "std": _THREE, "share": NotRequired[float]}),
     AfterValidator(own_words(read_colours)),
 ]

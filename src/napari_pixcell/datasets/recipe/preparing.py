@@ -194,7 +194,7 @@ class Preparation:
                     number, source.name, source.group, embedding, look, source.source, colours
                 )
             )
-        if unknown and self.recipe.colour_match not in (None, OFF):
+        if unknown and matching:
             others = f" and {len(unknown) - 1:,} other styles" if len(unknown) > 1 else ""
             self.emit(
                 Notice(

@@ -83,9 +83,9 @@ class DatasetRecipe:
         None for the family's defaults.
     layout_strength, layout_until, preset
         See :class:`~napari_pixcell.engine.request_values.GenerateRequest`.
-    colour_match : str, optional
+    colour_match : str
         How the colours of each image are matched to the tissue of its style: ``off``, ``gentle`` or
-        ``full``. None for the default of family and preset.
+        ``full``. Off in every recipe of earlier versions, which did not state it.
     checks : Checks
         Thresholds, and the segmenter.
     picture : str
@@ -111,7 +111,7 @@ class DatasetRecipe:
     layout_strength: Annotated[float, Between(0, 2)] = 1.0
     layout_until: Annotated[float, Between(0, 1)] = 1.0
     preset: Annotated[str, OneOf(tuple(PRESETS))] = EXACT.name
-    colour_match: Annotated[str, OneOf(COLOUR_MATCHES)] | None = None
+    colour_match: Annotated[str, OneOf(COLOUR_MATCHES)] = COLOUR_MATCHES[0]
     checks: Annotated[Checks, FromObject()] = field(default_factory=Checks)
     picture: Annotated[str, OneOf(PICTURES)] = PICTURES[0]
 

@@ -8,9 +8,9 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QComboBox, QFrame, QLabel
 from superqt import QLargeIntSpinBox
 
-from napari_pixcell.engine.colour_match import COLOUR_MATCHES
 from napari_pixcell.engine.presets import PRESETS, get_preset
 from napari_pixcell.engine.request_values import MAX_SEED
+from napari_pixcell.models.catalogue import COLOUR_MATCHES
 from napari_pixcell.models.families import is_stain
 from napari_pixcell.studio.session import Session
 from napari_pixcell.studio.settings import NOTHING
