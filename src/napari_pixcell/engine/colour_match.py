@@ -31,6 +31,7 @@ LEAST_STD = 1.0  # of what is scaled
 ROUNDS = 5  # the glass's part of a change is unknown before the change
 STRENGTHS = (1.0, 0.75, 0.5, 0.25)  # tried in turn until few colours are clipped
 MOST_CLIPPED = 0.1  # share of the tissue that a match may push out of sRGB
+REPRESENTATIVE = 128.0**2  # px of new tissue beside tissue that stays; less is matched in part
 BITS = 5  # per channel, of the bins in which colours are counted
 BAND = 512  # rows read and written at once
 PIECE = 2**17  # pixels changed at once, which take about 10 MB
@@ -269,10 +270,13 @@ class _Change:
         return np.where(part[..., None] > 0, whole, pixels)
 
 
-def _solve(count: ColourCount, how: str, target: TissueColours) -> _Change | None:
+def _solve(
+    count: ColourCount, how: str, target: TissueColours, most: float = 1.0
+) -> _Change | None:
     """Return the change that gives an image the target's colours, as far as sRGB has them.
 
     None if the image has no tissue, or if even a part of the change would clip much of it.
+    ``most`` is the largest part of the change, 0 to 1.
     """
     own = count.colours()
     if not own.enough or not target.enough:
@@ -282,7 +286,7 @@ def _solve(count: ColourCount, how: str, target: TissueColours) -> _Change | Non
     clipped_before = _clipped(lab)
     weights = counts * part
     for strength in STRENGTHS:
-        towards = _towards(own, target, strength)
+        towards = _towards(own, target, strength * most)
         change = _solved(lab, part, counts, own=own, target=towards, how=how)
         beyond = _clipped(change.lab(lab, part)) & ~clipped_before
         if (weights * beyond).sum() <= MOST_CLIPPED * weights.sum():
@@ -355,8 +359,9 @@ def match(
     target : ColourMatch, optional
         Without one the picture is returned as it is.
     seen : array, float32, (height, width), optional
-        How far each pixel is new, 0 to 1. Pixels at 0 keep their values, and their colours count
-        as right: what is new is matched in proportion to its share.
+        How far each pixel is new, 0 to 1. Pixels at 0 keep their values, and the new ones alone are
+        matched. A few nuclei have other colours than tissue: below 128² px of new tissue, the
+        match is weaker in proportion.
     """
     if target is None:
         return picture
@@ -385,36 +390,17 @@ def match_rows(
     """
     height = picture.shape[0]
     bands = [(top, min(top + BAND, height)) for top in range(0, height, BAND)]
-    count, kept = ColourCount(), ColourCount()
+    count, most = ColourCount(), 1.0
     for top, stop in bands:
         pixels = np.asarray(picture[top:stop])
-        count.add(pixels)
-        if seen is not None:
-            kept.add(pixels[seen(top, stop) == 0])
+        count.add(pixels if seen is None else pixels[seen(top, stop) >= 0.5])
         on_rows(stop, 2 * height)
-    tissue = target.tissue if seen is None else _among(kept, count, target.tissue)
-    change = _solve(count, target.how, tissue)
+    if seen is not None:
+        most = min(1.0, count.colours().share * count.pixels / REPRESENTATIVE)
+    change = _solve(count, target.how, target.tissue, most)
     for top, stop in bands if change is not None else ():
         assert change is not None
         new = None if seen is None else seen(top, stop)
         if new is None or new.any():
             picture[top:stop] = change.apply(np.asarray(picture[top:stop]), new)
         on_rows(height + stop, 2 * height)
-
-
-def _among(kept: ColourCount, count: ColourCount, target: TissueColours) -> TissueColours:
-    """Return the colours of an image of which a part stays, and the rest has the target's."""
-    stays, whole = kept.colours(), count.colours()
-    kept_amount, amount = (
-        one.pixels * tissue.share for one, tissue in ((kept, stays), (count, whole))
-    )
-    if not stays.enough or not amount:
-        return target
-    share = float(np.clip(kept_amount / amount, 0, 1))
-    one, other = np.array(stays.mean), np.array(target.mean)
-    mean = share * one + (1 - share) * other
-    variance = sum(
-        part * (np.array(tissue.std) ** 2 + (np.array(tissue.mean) - mean) ** 2)
-        for part, tissue in ((share, stays), (1 - share, target))
-    )
-    return _colours(mean, np.sqrt(variance), target.share)

@@ -24,7 +24,7 @@ from napari_pixcell.engine.request_values import GenerateRequest
 from napari_pixcell.engine.requests import size_of
 from napari_pixcell.engine.sampler import OnStep, denoise, noise_at
 from napari_pixcell.engine.solver import FIRST_ORDER
-from napari_pixcell.engine.start_image import CanvasStart, free_latents
+from napari_pixcell.engine.start_image import CanvasStart, faded, free_latents
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import Family
 from napari_pixcell.models.loading import LoadedFamily
@@ -279,6 +279,19 @@ def make_tiles(
         return [match(image, prepared.colour_match) for image in images]
     seen = None if start.part is None else start.seen(0, canvas.size[0])
     return [match(start.merge(0, image), prepared.colour_match, seen) for image in images]
+
+
+def match_tile(request: GenerateRequest, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Match the colours of a tile as its request asks, if it was generated without a match.
+
+    ``image`` is uint8 (tile, tile, 3). The result equals that of :func:`make_tiles`.
+    """
+    seen = None
+    if request.first_step == request.steps:  # it keeps the start as it is
+        return image
+    if request.part is not None:
+        seen = faded(request.part.unpack() != 0, request.feather, 0, len(image))
+    return match(image, request.colour_match, seen)
 
 
 def paint_canvas(

@@ -129,15 +129,7 @@ class CanvasStart:
         """Return how far the pixels of some rows are new: float32 (rows, width), 0 to 1."""
         if self.part is None:
             return np.ones((stop - top, self.picture.shape[1]), np.float32)
-        seen = np.zeros((stop - top, self.picture.shape[1]), np.float32)
-        above = max(0, top - self.feather)  # rows beyond the feather have no effect here
-        part = self.part[above : stop + self.feather]
-        columns = np.flatnonzero(part.any(axis=0))
-        if len(columns):
-            across = slice(max(0, columns[0] - self.feather), columns[-1] + 1 + self.feather)
-            away = distance_transform_edt(~part[:, across])[top - above :][: len(seen)]
-            seen[:, across] = np.clip(1 - away / max(1, self.feather), 0, 1)
-        return seen
+        return faded(self.part, self.feather, top, stop)
 
     def merge(self, top: int, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Return new rows of pixels, faded into the start around the area to regenerate.
@@ -168,6 +160,19 @@ class CanvasStart:
         )
         part = self.part[rows][:, columns, None]
         return np.where(part, picture, self.picture[rows][:, columns])
+
+
+def faded(part: NDArray[np.bool_], feather: int, top: int, stop: int) -> NDArray[np.float32]:
+    """Return some rows of a mask that fades out within the feather: float32 (rows, width)."""
+    seen = np.zeros((stop - top, part.shape[1]), np.float32)
+    above = max(0, top - feather)  # rows beyond the feather have no effect here
+    part = part[above : stop + feather]
+    columns = np.flatnonzero(part.any(axis=0))
+    if len(columns):
+        across = slice(max(0, columns[0] - feather), columns[-1] + 1 + feather)
+        away = distance_transform_edt(~part[:, across])[top - above :][: len(seen)]
+        seen[:, across] = np.clip(1 - away / max(1, feather), 0, 1)
+    return seen
 
 
 def free_latents(part: NDArray[np.uint8 | np.bool_], canvas: Canvas) -> NDArray[np.bool_]:
