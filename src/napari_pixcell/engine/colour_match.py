@@ -263,7 +263,7 @@ class _Change:
         return np.concatenate(changed)
 
     def _piece(self, pixels: NDArray[np.uint8], seen: Floats | None) -> NDArray[np.uint8]:
-        rgb = pixels / np.float32(255)
+        rgb = pixels.astype(np.float32) / 255
         part = _tissue(rgb) if seen is None else _tissue(rgb) * seen
         changed = _rgb(self.lab(_lab(rgb), part))
         whole = np.rint(changed.clip(0, 1) * 255).astype(np.uint8)
