@@ -22,12 +22,13 @@ from PIL import Image
 
 from napari_pixcell.cells import segment_nuclei
 from napari_pixcell.datasets.quality.looks import colour_distance, look_of
-from napari_pixcell.engine.colour_match import OFF, colour_match, match, tissue_colours
+from napari_pixcell.engine.colour_match import OFF, colour_match, match
 from napari_pixcell.engine.engine import Engine
 from napari_pixcell.engine.events import Embedding, Variant
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.request_values import EmbedRequest
 from napari_pixcell.engine.requests import GenerationSettings, generate_request, tile_size
+from napari_pixcell.engine.tissue_colours import tissue_colours
 from napari_pixcell.models.catalogue import COLOUR_MATCHES, DEMO
 from napari_pixcell.slides import Region, open_slide
 from napari_pixcell.slides.samples import SAMPLE_SLIDE

@@ -11,10 +11,10 @@ from PIL import Image
 
 from napari_pixcell.cli.main import main
 from napari_pixcell.datasets import read_record
-from napari_pixcell.engine.colour_match import mixed_colours, tissue_colours
 from napari_pixcell.engine.request_values import GenerateRequest
 from napari_pixcell.engine.styles.blending import blend
 from napari_pixcell.engine.styles.library import StyleLibrary
+from napari_pixcell.engine.tissue_colours import mixed_colours, tissue_colours
 from napari_pixcell.slides import Region, open_slide
 
 REGION, OTHER = "600,800,257,257", "900,1500,257,257"

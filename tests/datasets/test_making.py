@@ -25,12 +25,13 @@ from napari_pixcell.datasets.recipe.recipe import DatasetRecipe
 from napari_pixcell.datasets.recipe.request import DatasetRequest
 from napari_pixcell.datasets.store.dataset import Dataset
 from napari_pixcell.datasets.store.parsing import pair_names
-from napari_pixcell.engine.colour_match import ColourMatch, TissueColours, mixed_colours
+from napari_pixcell.engine.colour_match import ColourMatch
 from napari_pixcell.engine.events import Event, Finished, Notice, Progress
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.request_values import EmbedRequest, GenerateRequest
 from napari_pixcell.engine.styles.library import StyleLibrary
 from napari_pixcell.engine.styles.style import Style, new_id
+from napari_pixcell.engine.tissue_colours import TissueColours, mixed_colours
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import DEMO
 from napari_pixcell.models.store import encoder_kind

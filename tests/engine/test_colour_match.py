@@ -16,17 +16,12 @@ from napari_pixcell.engine.canvas.store import canvases_folder
 from napari_pixcell.engine.colour_match import (
     FULL,
     GENTLE,
-    GLASS,
     OFF,
-    ColourCount,
     ColourMatch,
-    TissueColours,
     colour_match,
     colour_setting,
     match,
     match_rows,
-    mixed_colours,
-    tissue_colours,
 )
 from napari_pixcell.engine.engine import Engine
 from napari_pixcell.engine.events import Progress, Variant
@@ -36,6 +31,13 @@ from napari_pixcell.engine.record import Record
 from napari_pixcell.engine.request_values import GenerateRequest
 from napari_pixcell.engine.styles.region_embedding import region_colours
 from napari_pixcell.engine.tissue import Tissue
+from napari_pixcell.engine.tissue_colours import (
+    GLASS,
+    ColourCount,
+    TissueColours,
+    mixed_colours,
+    tissue_colours,
+)
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import DEMO, DEMO_STAIN, PIXCELL_256
 from napari_pixcell.slides.region import Region

@@ -12,12 +12,13 @@ from pictures import tissue
 from PIL import Image
 from scripted import ScriptedClient
 
-from napari_pixcell.engine.colour_match import ColourMatch, mixed_colours, tissue_colours
+from napari_pixcell.engine.colour_match import ColourMatch
 from napari_pixcell.engine.request_values import request_from_dict
 from napari_pixcell.engine.styles import pictures
 from napari_pixcell.engine.styles.blending import blend
 from napari_pixcell.engine.styles.library import StyleLibrary
 from napari_pixcell.engine.styles.style import new_id
+from napari_pixcell.engine.tissue_colours import mixed_colours, tissue_colours
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.slides import ArraySlide, Region
 from napari_pixcell.studio.session import Session

@@ -13,7 +13,6 @@ from napari_pixcell.cli import options as cli
 from napari_pixcell.cli.region import ChosenRegion
 from napari_pixcell.cli.running import embedding_of
 from napari_pixcell.engine.canvas.plan import cells_of
-from napari_pixcell.engine.colour_match import TissueColours, mixed_colours
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.styles.blending import as_grid, blend, for_family
 from napari_pixcell.engine.styles.library import StyleLibrary
@@ -21,6 +20,7 @@ from napari_pixcell.engine.styles.pictures import open_picture, thumbnail_of
 from napari_pixcell.engine.styles.region_embedding import region_colours
 from napari_pixcell.engine.styles.style import Style
 from napari_pixcell.engine.tissue import Tissue
+from napari_pixcell.engine.tissue_colours import TissueColours, mixed_colours
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import Family
 from napari_pixcell.models.store import encoder_kind

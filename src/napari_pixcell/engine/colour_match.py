@@ -10,7 +10,7 @@ counts. A large image thus needs one pass for counting and one for changing, in 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,66 +18,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pixcell.engine.presets import get_preset
+from napari_pixcell.engine.tissue_colours import (
+    ColourCount,
+    Floats,
+    TissueColours,
+    mixed_colours,
+    statistics_of,
+    tissue_part,
+    to_lab,
+    to_rgb,
+)
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import COLOUR_MATCHES, Family
 from napari_pixcell.models.families import is_stain, stain_name
 
 OFF, GENTLE, FULL = COLOUR_MATCHES
-# The darkest channel at which a pixel is entirely tissue, and from which on it is glass.
-TISSUE, GLASS = 195.0, 230.0
-LEAST_SHARE, LEAST_PIXELS = 0.02, 400.0  # of tissue, below which nothing is matched
 SCALES = (0.7, 1.4), (0.75, 1.35)  # limits for the contrast of L*, and of a* and b* together
 LEAST_STD = 1.0  # of what is scaled
 ROUNDS = 5  # the glass's part of a change is unknown before the change
 STRENGTHS = (1.0, 0.75, 0.5, 0.25)  # tried in turn until few colours are clipped
 MOST_CLIPPED = 0.1  # share of the tissue that a match may push out of sRGB
 REPRESENTATIVE = 128.0**2  # px of new tissue beside tissue that stays; less is matched in part
-BITS = 5  # per channel, of the bins in which colours are counted
 BAND = 512  # rows read and written at once
 PIECE = 2**17  # pixels changed at once, which take about 10 MB
 
-Floats = NDArray[np.float32]
 Seen = Callable[[int, int], Floats]
-Triple = tuple[float, float, float]
-
-
-@dataclass(frozen=True)
-class TissueColours:
-    """The colours of tissue without glass: six numbers, from which no tissue can be read.
-
-    Of a region with many embeddings, they describe the whole region.
-
-    Parameters
-    ----------
-    mean, std : tuple of 3 float
-        Mean and standard deviation of L*, a* and b* (CIELAB under D65).
-    share : float
-        Share of the picture that is tissue, 0 to 1.
-
-    Raises
-    ------
-    PixCellError
-        If they are no colours.
-    """
-
-    mean: Triple
-    std: Triple
-    share: float = 1.0
-
-    def __post_init__(self) -> None:
-        bounds = (0, 100), (-150, 150), (-150, 150)
-        fits = [low <= value <= high for value, (low, high) in zip(self.mean, bounds, strict=True)]
-        fits += [0 <= value <= 150 for value in self.std] + [0 <= self.share <= 1]
-        if not all(fits):  # NaN does not fit either
-            raise PixCellError(
-                "The tissue colours of a style are damaged. Embed its tissue again, or switch "
-                "the colour match off."
-            )
-
-    @property
-    def enough(self) -> bool:
-        """False if nearly all is glass, so that the numbers mean little."""
-        return self.share >= LEAST_SHARE
 
 
 @dataclass(frozen=True)
@@ -129,115 +94,6 @@ def colour_match(how: str, tissue: TissueColours | None) -> ColourMatch | None:
     return ColourMatch(how, tissue)
 
 
-def mixed_colours(parts: Sequence[tuple[TissueColours | None, float]]) -> TissueColours | None:
-    """Return the mean of the colours of blended styles by their shares.
-
-    None if one of them is unknown.
-    """
-    used = [(tissue, share) for tissue, share in parts if share > 0]
-    known = [(tissue, share) for tissue, share in used if tissue is not None]
-    if not known or len(known) < len(used):
-        return None
-    with_tissue = [one for one in known if one[0].enough] or known
-    shares = np.array([share for _, share in with_tissue])
-    means, stds = (
-        np.array([getattr(tissue, name) for tissue, _ in with_tissue]) for name in ("mean", "std")
-    )
-    amounts = [tissue.share for tissue, _ in with_tissue]
-    weights = shares / shares.sum()
-    return _colours(weights @ means, weights @ stds, float(weights @ amounts))
-
-
-# -- counting ----------------------------------------------------------------------------------
-
-
-class ColourCount:
-    """Counts the colours of an image, in any number of parts and in any order."""
-
-    def __init__(self) -> None:
-        # Of each bin, the number of pixels and the sums of their channels: exact in any order
-        self._sums = np.zeros((4, 2 ** (3 * BITS)), np.int64)
-
-    def add(self, pixels: NDArray[np.uint8]) -> None:
-        """Count pixels: uint8, (…, 3)."""
-        flat = pixels.reshape(-1, 3)
-        red, green, blue = (flat[:, channel] for channel in range(3))
-        index = (red >> 8 - BITS).astype(np.int32) << 2 * BITS
-        index |= (green >> 8 - BITS).astype(np.int32) << BITS
-        index |= blue >> 8 - BITS
-        for sums, weights in zip(self._sums, (None, red, green, blue), strict=True):
-            sums += np.bincount(index, weights, len(sums)).astype(np.int64)
-
-    @property
-    def pixels(self) -> int:
-        """Number of pixels."""
-        return int(self._sums[0].sum())
-
-    def table(self) -> tuple[Floats, NDArray[np.float64]]:
-        """Return the mean colour of each bin, float32 (n, 3) in 0 to 1, and its pixels."""
-        counts, *sums = self._sums[:, self._sums[0] > 0]
-        colours = np.stack(sums, axis=-1) / (255 * counts[:, None])
-        return colours.astype(np.float32), counts.astype(np.float64)
-
-    def colours(self) -> TissueColours:
-        """Return the colours of the tissue; of none, a share of 0."""
-        rgb, counts = self.table()
-        return _statistics(_lab(rgb), counts * _tissue(rgb), counts.sum())
-
-
-def tissue_colours(pixels: NDArray[np.uint8]) -> TissueColours:
-    """Return the colours of the tissue in a picture: uint8, (height, width, 3)."""
-    count = ColourCount()
-    count.add(pixels)
-    return count.colours()
-
-
-def _statistics(lab: Floats, weights: NDArray[Any], total: float) -> TissueColours:
-    amount = float(weights.sum())
-    if amount < LEAST_PIXELS:
-        return TissueColours((100.0, 0.0, 0.0), (0.0, 0.0, 0.0), 0.0)
-    mean = weights @ lab / amount
-    std = np.sqrt(weights @ (lab - mean) ** 2 / amount)
-    return _colours(mean, std, amount / total)
-
-
-def _colours(mean: NDArray[Any], std: NDArray[Any], share: float) -> TissueColours:
-    light = min(100.0, float(mean[0]))  # rounding may exceed it
-    first, second = ([round(float(n), 4) for n in values] for values in (mean[1:], std))
-    return TissueColours(
-        (round(light, 4), first[0], first[1]),
-        (second[0], second[1], second[2]),
-        min(1.0, round(float(share), 4)),
-    )
-
-
-def _tissue(rgb: Floats) -> Floats:
-    """Return how far colours in 0 to 1 are tissue rather than glass, 0 to 1: a smooth step."""
-    red, green, blue = np.moveaxis(rgb, -1, 0)
-    darkest = np.minimum(np.minimum(red, green), blue) * np.float32(255)
-    part = np.clip((GLASS - darkest) / (GLASS - TISSUE), 0, 1)
-    return np.asarray(part * part * (3 - 2 * part), np.float32)
-
-
-def _lab(rgb: Floats) -> Floats:
-    from skimage.color import rgb2lab
-
-    return np.asarray(rgb2lab(rgb), np.float32)
-
-
-def _rgb(lab: Floats) -> Floats:
-    from skimage.color import lab2rgb
-
-    lab = lab.copy()
-    lab[..., 0] = lab[..., 0].clip(0, 100)
-    # A b* beyond this has no colour, of which scikit-image would warn.
-    lab[..., 2] = np.minimum(lab[..., 2], 199.9 * (lab[..., 0] + 16) / 116)
-    return np.asarray(lab2rgb(lab), np.float32)
-
-
-# -- matching ----------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True)
 class _Change:
     """A change of colours: ``(lab - centre) * scale + goal``, as far as a pixel is tissue."""
@@ -264,8 +120,8 @@ class _Change:
 
     def _piece(self, pixels: NDArray[np.uint8], seen: Floats | None) -> NDArray[np.uint8]:
         rgb = pixels.astype(np.float32) / 255
-        part = _tissue(rgb) if seen is None else _tissue(rgb) * seen
-        changed = _rgb(self.lab(_lab(rgb), part))
+        part = tissue_part(rgb) if seen is None else tissue_part(rgb) * seen
+        changed = to_rgb(self.lab(to_lab(rgb), part))
         whole = np.rint(changed.clip(0, 1) * 255).astype(np.uint8)
         return np.where(part[..., None] > 0, whole, pixels)
 
@@ -282,7 +138,7 @@ def _solve(
     if not own.enough or not target.enough:
         return None
     rgb, counts = count.table()
-    lab, part = _lab(rgb), _tissue(rgb)
+    lab, part = to_lab(rgb), tissue_part(rgb)
     clipped_before = _clipped(lab)
     weights = counts * part
     for strength in STRENGTHS:
@@ -315,8 +171,8 @@ def _solved(
             ratio = np.divide(std, _contrast(now), out=np.ones(3), where=both)
             scale = np.clip(scale * ratio, lowest, highest)
         change = _Change(centre, scale, goal)
-        rgb = _rgb(change.lab(lab, part))
-        now = _statistics(_lab(rgb), counts * _tissue(rgb), counts.sum())
+        rgb = to_rgb(change.lab(lab, part))
+        now = statistics_of(to_lab(rgb), counts * tissue_part(rgb), counts.sum())
         if not now.enough:
             break
         goal = goal + (mean - np.array(now.mean))
@@ -342,7 +198,7 @@ def _clipped(lab: Floats) -> NDArray[np.bool_]:
     light = lab[..., 0].clip(0, 100)
     inside = lab.copy()
     inside[..., 0] = light
-    again = _lab(_rgb(inside).clip(0, 1))
+    again = to_lab(to_rgb(inside).clip(0, 1))
     return np.asarray(np.abs(again - lab).max(axis=-1) > 4)
 
 

@@ -23,8 +23,8 @@ from napari_pixcell.datasets.recipe.validation import (
     whole,
     without_null,
 )
-from napari_pixcell.engine.colour_match import TissueColours
 from napari_pixcell.engine.packed import PackedArray
+from napari_pixcell.engine.tissue_colours import TissueColours
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.serialization import from_json
 from napari_pixcell.slides.pixel_size import LARGEST, SMALLEST

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from napari_pixcell.datasets.recipe.parts import MOST_TILES, read_colours, unpacked
 from napari_pixcell.datasets.recipe.recipe import DatasetRecipe, Part, mapped
 from napari_pixcell.datasets.splits import JOINED
-from napari_pixcell.engine.colour_match import TissueColours, mixed_colours, tissue_colours
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.styles.blending import as_grid, blend
 from napari_pixcell.engine.styles.library import StyleLibrary
+from napari_pixcell.engine.tissue_colours import TissueColours, mixed_colours, tissue_colours
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import Family
 from napari_pixcell.models.families import get_family

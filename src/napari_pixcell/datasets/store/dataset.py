@@ -45,7 +45,7 @@ from napari_pixcell.datasets.store.parsing import (
 )
 from napari_pixcell.datasets.store.plan import Plan
 from napari_pixcell.datasets.store.rows import JsonRow, append_rows, read_offsets, row_at
-from napari_pixcell.engine.colour_match import TissueColours
+from napari_pixcell.engine.tissue_colours import TissueColours
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.files import write_whole
 from napari_pixcell.serialization import OMIT_DEFAULT, from_json, to_json

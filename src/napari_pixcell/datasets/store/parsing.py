@@ -9,8 +9,8 @@ from napari_pixcell.cells.methods import LayoutSource
 from napari_pixcell.datasets.store.checks import FLAGS, SCORES
 from napari_pixcell.datasets.store.plan import Plan
 from napari_pixcell.datasets.store.rows import JsonRow
-from napari_pixcell.engine.colour_match import TissueColours
 from napari_pixcell.engine.request_values import MAX_SEED
+from napari_pixcell.engine.tissue_colours import TissueColours
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.serialization import from_json
 

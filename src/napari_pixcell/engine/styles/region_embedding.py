@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pixcell.engine.colour_match import ColourCount, TissueColours
 from napari_pixcell.engine.events import Embedding
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.request_values import EmbedRequest
 from napari_pixcell.engine.styles.cache import EmbeddingCache, EmbeddingKey, embedding_key
 from napari_pixcell.engine.tissue import Tissue
+from napari_pixcell.engine.tissue_colours import ColourCount, TissueColours
 from napari_pixcell.slides.region import Region
 
 MOST_COUNTED = 2048**2  # px of a region whose colours are all counted

@@ -22,8 +22,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pixcell.engine.colour_match import TissueColours
 from napari_pixcell.engine.styles.blending import as_grid
+from napari_pixcell.engine.tissue_colours import TissueColours
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import Family
 from napari_pixcell.serialization import from_json, to_json

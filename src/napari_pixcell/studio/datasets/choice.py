@@ -10,10 +10,10 @@ from psygnal import SignalGroupDescriptor
 
 from napari_pixcell.datasets.recipe.recipe import DatasetRecipe, Part
 from napari_pixcell.datasets.store.checks import Checks
-from napari_pixcell.engine.colour_match import TissueColours
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.request_values import GenerateRequest
 from napari_pixcell.engine.styles.style import Style
+from napari_pixcell.engine.tissue_colours import TissueColours
 from napari_pixcell.models.catalogue import Family
 from napari_pixcell.serialization import to_json
 from napari_pixcell.studio.regions.item import RegionItem

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pixcell.cells.methods import LayoutSource
-from napari_pixcell.engine.colour_match import TissueColours
 from napari_pixcell.engine.packed import PackedArray
+from napari_pixcell.engine.tissue_colours import TissueColours
 from napari_pixcell.slides.region import Region
 from napari_pixcell.studio.cells.layout import Cells
 from napari_pixcell.studio.cells.search import Search

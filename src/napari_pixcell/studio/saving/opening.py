@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from napari_pixcell.engine.colour_match import TissueColours
 from napari_pixcell.engine.styles.region_embedding import region_colours
 from napari_pixcell.engine.styles.style import Style
 from napari_pixcell.engine.tissue import Tissue
+from napari_pixcell.engine.tissue_colours import TissueColours
 from napari_pixcell.models.families import get_family
 from napari_pixcell.slides import open_slide
 from napari_pixcell.studio.regions.item import RegionItem

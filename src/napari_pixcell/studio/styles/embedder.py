@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 from psygnal import Signal
 
-from napari_pixcell.engine.colour_match import TissueColours
 from napari_pixcell.engine.events import Embedding, Event, Failure, Finished
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.request_values import EmbedRequest
@@ -25,6 +24,7 @@ from napari_pixcell.engine.styles.region_embedding import (
     region_colours,
 )
 from napari_pixcell.engine.tissue import Tissue
+from napari_pixcell.engine.tissue_colours import TissueColours
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import Family
 from napari_pixcell.slides.region import Region

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pixcell.engine.colour_match import TissueColours
 from napari_pixcell.engine.packed import PackedArray
+from napari_pixcell.engine.tissue_colours import TissueColours
 from napari_pixcell.slides.region import Region
 from napari_pixcell.studio.models import InstalledModels
 from napari_pixcell.studio.notices import Notices

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 from psygnal import Signal
 
-from napari_pixcell.engine.colour_match import TissueColours
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.styles.blending import as_grid
 from napari_pixcell.engine.styles.library import StyleLibrary, free_name
 from napari_pixcell.engine.styles.pictures import StylePicture, check_picture_size, open_picture
 from napari_pixcell.engine.styles.style import Style, checked_name
+from napari_pixcell.engine.tissue_colours import TissueColours
 from napari_pixcell.models.catalogue import Family
 from napari_pixcell.slides.slide import ArraySlide
 from napari_pixcell.studio.models import InstalledModels

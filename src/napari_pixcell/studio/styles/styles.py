@@ -9,11 +9,11 @@ from typing import Any
 from psygnal import Signal
 
 from napari_pixcell.engine.canvas.plan import cells_of
-from napari_pixcell.engine.colour_match import TissueColours, mixed_colours
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.styles.blending import as_grid
 from napari_pixcell.engine.styles.library import free_name
 from napari_pixcell.engine.styles.style import Style, checked_name, new_id
+from napari_pixcell.engine.tissue_colours import TissueColours, mixed_colours
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.studio.models import InstalledModels
 from napari_pixcell.studio.notices import Notices
