@@ -119,7 +119,7 @@ class _Change:
         return np.concatenate(changed)
 
     def _piece(self, pixels: NDArray[np.uint8], seen: Floats | None) -> NDArray[np.uint8]:
-        rgb = pixels.astype(np.float32) / 255
+        rgb = np.asarray(pixels / np.float32(255), np.float32)
         part = tissue_part(rgb) if seen is None else tissue_part(rgb) * seen
         changed = to_rgb(self.lab(to_lab(rgb), part))
         whole = np.rint(changed.clip(0, 1) * 255).astype(np.uint8)
