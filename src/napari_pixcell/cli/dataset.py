@@ -9,7 +9,7 @@ from pathlib import Path
 from napari_pixcell.cli import options as cli
 from napari_pixcell.cli.running import ProgressLine, engine
 from napari_pixcell.datasets.formats import FORMATS
-from napari_pixcell.datasets.recipe.recipe import DatasetRecipe, Part, recipe_schema
+from napari_pixcell.datasets.recipe.recipe import DatasetRecipe, Part, best_of, recipe_schema
 from napari_pixcell.datasets.recipe.request import DatasetRequest
 from napari_pixcell.datasets.splits import Split
 from napari_pixcell.datasets.store.dataset import Dataset
@@ -61,6 +61,7 @@ def schema(options: cli.Options) -> cli.Result:
     cli.argument("--family", default="demo", help="default: %(default)s"),
     cli.MPP,
     cli.argument("--name", default="Twin", help="name of the dataset; default: %(default)s"),
+    cli.number("--best-of", 1, "images made for each tile, of which the best is kept", "K"),
     FIRST,
 )
 def twin(options: cli.Options) -> cli.Result:
@@ -78,7 +79,8 @@ def twin(options: cli.Options) -> cli.Result:
     if not get_family(options.family).takes_layout:
         layouts = ()
     pairing = "matched" if layouts else "each"
-    recipe = DatasetRecipe(options.name, options.family, tuple(styles), layouts, pairing)
+    keep = best_of(options.best_of)
+    recipe = DatasetRecipe(options.name, options.family, tuple(styles), layouts, pairing, keep=keep)
     return _run(DatasetRequest(str(options.out), recipe, options.first))
 
 

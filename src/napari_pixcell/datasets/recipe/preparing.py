@@ -277,7 +277,14 @@ def _plan(recipe: DatasetRecipe, styles: int, layouts: int, matches: tuple[int, 
     pairing = recipe.pairing if layouts else "each"
     matches = matches if pairing == "matched" else ()
     return Plan(
-        styles, layouts, pairing, recipe.seeds, recipe.first_seed, recipe.pairs, matches=matches
+        styles,
+        layouts,
+        pairing,
+        recipe.seeds,
+        recipe.first_seed,
+        recipe.pairs,
+        matches,
+        recipe.candidates,
     )
 
 

@@ -316,8 +316,10 @@ class Dataset:
         Each has ``index``, ``image`` and ``mask`` (paths in the folder; mask None without a
         layout), ``style`` and ``layout`` (numbers), ``seed``, ``cells``, ``scores`` (see
         :data:`~napari_pixcell.datasets.store.checks.SCORES`), ``flags`` (list of
-        :data:`~napari_pixcell.datasets.store.checks.FLAGS`), ``files`` (sha256 of each file) and
-        ``pixels`` (sha256 of the image's pixels).
+        :data:`~napari_pixcell.datasets.store.checks.FLAGS`), ``files`` (sha256 of each file),
+        ``pixels`` (sha256 of the image's pixels), ``nuclei`` (see
+        :mod:`~napari_pixcell.datasets.store.nuclei`), ``candidates`` (their number) and ``kept``
+        (which of them it is, from 0).
         """
         return (row for _, row in self.offsets(MANIFEST))
 
