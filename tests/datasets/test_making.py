@@ -19,15 +19,17 @@ from faults import count, failing, killed, power_cut
 from PIL import Image
 
 from napari_pixcell.cells import write_labels
+from napari_pixcell.datasets import read_record
 from napari_pixcell.datasets.recipe.making import make_dataset
 from napari_pixcell.datasets.recipe.preparing import count_pairs, private_folder
 from napari_pixcell.datasets.recipe.recipe import DatasetRecipe
 from napari_pixcell.datasets.recipe.request import DatasetRequest
+from napari_pixcell.datasets.store.completeness import check_dataset
 from napari_pixcell.datasets.store.dataset import Dataset
 from napari_pixcell.datasets.store.parsing import pair_names
 from napari_pixcell.engine.events import Event, Finished, Notice, Progress
 from napari_pixcell.engine.packed import PackedArray
-from napari_pixcell.engine.request_values import EmbedRequest, GenerateRequest
+from napari_pixcell.engine.request_values import EmbedRequest, GenerateRequest, SegmentRequest
 from napari_pixcell.engine.styles.library import StyleLibrary
 from napari_pixcell.engine.styles.style import Style
 from napari_pixcell.errors import PixCellError
@@ -84,6 +86,52 @@ def test_a_dataset_made_in_parts_equals_one_made_at_once(tmp_path: Path) -> None
     make(tmp_path / "b", drawn_recipe())
     a, b = ([row["pixels"] for row in Dataset(tmp_path / n).rows()] for n in "ab")
     assert a == b and len(a) == 12
+
+
+def test_the_best_of_several_candidates_is_kept(tmp_path: Path) -> None:
+    engine, folder = DrawnEngine(), tmp_path / "data"
+    engine.forgets = {1235, *range(1234, 1270, 3)}
+    made = make(folder, drawn_recipe(keep="best of 3"), engine=engine, most=4)
+    assert [e.message for e in made if isinstance(e, Progress)][-1] == "4 of 12 pairs"
+    make(folder, engine=engine)
+    dataset = Dataset(folder)
+    rows = list(dataset.rows())
+    assert [row["index"] for row in rows] == list(range(12))
+    # The first candidate without a fault: the third of pair 0, the second of the others.
+    assert [row["kept"] for row in rows] == [2] + [1] * 11
+    for index, row in enumerate(rows):
+        assert row["candidates"] == 3 and row["scores"]["placed"] == 1
+        assert row["seed"] == 1234 + 3 * index + row["kept"]
+        record = read_record(folder / row["image"])
+        assert (record.request.seed, record.request.count) == (row["seed"], 1)
+        assert record.batch == (3, row["kept"])
+        shown = dataset.image(row)[0, :4, 0].tobytes()
+        assert np.frombuffer(shown, np.uint32)[0] == row["seed"]
+    asked = [request for request in engine.asked if isinstance(request, GenerateRequest)]
+    assert [request.count for request in asked] == [3] * 12  # each pair in one batch
+    assert check_dataset(dataset).whole
+
+    manifest = folder / "manifest.jsonl"
+    manifest.write_text("".join(manifest.read_text().splitlines(keepends=True)[:-1]))
+    engine.asked.clear()
+    make(folder, engine=engine)  # the last pair lacks only its row
+    assert list(Dataset(folder).rows()) == rows
+    assert not any(isinstance(one, GenerateRequest) for one in engine.asked)
+
+
+def test_a_cancel_between_candidates_leaves_no_half_pair(tmp_path: Path) -> None:
+    engine, folder = DrawnEngine(), tmp_path / "data"
+    recipe = drawn_recipe(keep="best of 5")
+
+    def cancelled() -> bool:
+        asked = [type(one) for one in engine.asked[-2:]]
+        return asked == [EmbedRequest, SegmentRequest]  # the first candidate, then the second
+
+    assert make(folder, recipe, engine=engine, cancelled=cancelled)[-1].cancelled
+    assert not list(Dataset(folder).rows()) and not list(folder.rglob("*.png"))
+    make(folder)
+    make(tmp_path / "whole", recipe)
+    is_whole(folder, tmp_path / "whole", 12)
 
 
 def test_another_recipe_is_refused(tmp_path: Path) -> None:

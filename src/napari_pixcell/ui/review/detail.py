@@ -27,6 +27,7 @@ STEP = 64  # px; images are read in multiples of this size
 LEAST, MOST = 96, 1024  # px
 # On dark chips, as yellow and sky blue are faint on a light theme.
 CHIP = "<span style='background: #303030; color: rgb{0}'>&nbsp;■&nbsp;</span>"
+LINE = "<tr><td {gap}>{title}</td><td {gap}><b>{one.value}</b></td><td>{one.limit}</td></tr>"
 TABLE, GAP = "<table cellspacing='0'>", "style='padding-right: 6px'"
 
 
@@ -108,10 +109,7 @@ class Detail(QWidget):
         self.legend.say(_legend(counts, coloured) if columns.cells[position] >= 0 else "")
         self.flags.say("\n".join(f"⚠ {one}" for one in flags))
         lines = score_lines(columns, position, checks)
-        form = (
-            "<tr><td {gap}>{title}</td><td {gap}><b>{one.value}</b></td><td>{one.limit}</td></tr>"
-        )
-        rows = (form.format(gap=GAP, title=escape(one.title), one=one) for one in lines)
+        rows = (LINE.format(gap=GAP, title=escape(one.title), one=one) for one in lines)
         self.scores.say(f"{TABLE}{''.join(rows)}</table>" if lines else "No scores")
         self.scores.setToolTip("\n".join(f"{one.title}: {one.meaning}" for one in lines))
 
