@@ -10,8 +10,8 @@ from napari_pixcell.datasets.store.checks import SCORES
 GOOD = {"placed": 0.9, "extra": 0.1, "dice": 0.8, "style": 0.5}
 
 
-def verdict(*flags: str, **scores: float | None) -> Verdict:
-    return Verdict(dict.fromkeys(SCORES) | GOOD | scores, flags)
+def verdict(*flags: str, wanted: int = 10, **scores: float | None) -> Verdict:
+    return Verdict(dict.fromkeys(SCORES) | GOOD | scores, flags, wanted=wanted)
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,8 @@ def verdict(*flags: str, **scores: float | None) -> Verdict:
         (verdict("failed", placed=1.0), verdict("mask", placed=0.1)),
         (verdict("copy", placed=1.0), verdict("mask", placed=0.1)),
         (verdict("mask", placed=0.2), verdict("mask", placed=0.3)),
-        (verdict(placed=None, extra=3.0), verdict(placed=None, extra=1.0)),  # an empty mask
+        (verdict(placed=1.0, extra=0.0, wanted=5), verdict()),  # after others were dropped
+        (verdict(placed=None, extra=3.0, wanted=0), verdict(placed=None, extra=1.0, wanted=0)),
         (
             verdict(placed=None, extra=None, dice=None),
             verdict(placed=None, extra=None, dice=None, style=0.6),

@@ -47,6 +47,7 @@ class Verdict:
     scores: Scores  # all of SCORES; None if one does not apply
     flags: tuple[str, ...]  # of FLAGS, in their order
     nuclei: DifferingNuclei | None = None  # None without a mask
+    wanted: int = 0  # nuclei in the mask
 
 
 class Checker:
@@ -109,25 +110,22 @@ class Checker:
         scores |= {name: look[name] for name in ("contrast", "saturated")}
         scores["colour"] = colour_distance(look, style.look)
         scores["sharpness"] = sharpness_ratio(look, style.look)
-        packed, nuclei = PackedArray.pack(image), None
+        packed, nuclei, wanted = PackedArray.pack(image), None, 0
         if labels is not None:
-            compared, nuclei = self._compared(packed, labels)
-            scores |= compared
+            found = self._segmented(packed)
+            faith = faithfulness(labels, found, self.mpp)
+            agrees = agreement(labels, found)
+            scores |= (asdict(agrees) if agrees is not None else {}) | _shares(faith)
+            nuclei, wanted = DifferingNuclei.of(faith, found), faith.wanted
         scores |= self._style_scores(image, packed, labels, style)
-        return Verdict(scores, self._flags(scores), nuclei)
+        return Verdict(scores, self._flags(scores), nuclei, wanted)
 
-    def _compared(
-        self, packed: PackedArray, labels: NDArray[Any]
-    ) -> tuple[Scores, DifferingNuclei]:
-        """Segment the image, and compare its cells with the mask, as a whole and one by one."""
+    def _segmented(self, packed: PackedArray) -> NDArray[np.int32]:
         cells = self._answer(
             SegmentRequest(packed, self.mpp, self.checks.segmenter), SegmentedLayout
         )
         self.segmenter = cells.source
-        agrees = agreement(labels, cells.labels)
-        faith = faithfulness(labels, cells.labels, self.mpp)
-        scores = (asdict(agrees) if agrees is not None else {}) | _shares(faith)
-        return scores, DifferingNuclei.of(faith, cells.labels)
+        return cells.labels
 
     def _style_scores(
         self,

@@ -13,7 +13,7 @@ def best_of(verdicts: Sequence[Verdict]) -> int:
 
     A candidate that passes the checks is better than a flagged one. One that only does not follow
     its mask is better than one that is flagged for anything else. Among these, the better agrees
-    with its mask nucleus by nucleus (those placed, less extra ones), then in its pixels (Dice).
+    with its mask nucleus by nucleus (number placed, less extra ones), then in its pixels (Dice).
     Without a mask, the better is more similar to its style.
 
     Parameters
@@ -26,7 +26,9 @@ def best_of(verdicts: Sequence[Verdict]) -> int:
 
 def _rank(verdict: Verdict) -> tuple[float, ...]:
     scores = verdict.scores
-    agreement = (scores["placed"] or 0.0) - (scores["extra"] or 0.0)
+    # Numbers, not shares: the masks of candidates may differ in the nuclei that were dropped.
+    placed = verdict.wanted * (scores["placed"] or 0.0)
+    extra = max(verdict.wanted, 1) * (scores["extra"] or 0.0)
     rest = [-inf if scores[name] is None else scores[name] for name in ("dice", "style")]
     only_mask = not set(verdict.flags) - {"mask"}
-    return not verdict.flags, only_mask, agreement, *rest
+    return not verdict.flags, only_mask, placed - extra, *rest

@@ -49,7 +49,7 @@ from napari_pixcell.engine.presets import EXACT, PRESETS
 from napari_pixcell.engine.request_values import MAX_SEED
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.families import get_family
-from napari_pixcell.serialization import to_json
+from napari_pixcell.serialization import OMIT_DEFAULT, to_json
 from napari_pixcell.untrusted import read_json
 
 SCHEMA = 1
@@ -112,7 +112,9 @@ class DatasetRecipe:
     preset: Annotated[str, OneOf(tuple(PRESETS))] = EXACT.name
     checks: Annotated[Checks, FromObject()] = field(default_factory=Checks)
     picture: Annotated[str, OneOf(PICTURES)] = PICTURES[0]
-    keep: Annotated[str, BestOf(MOST_CANDIDATES)] | None = None
+    keep: Annotated[str, BestOf(MOST_CANDIDATES)] | None = field(
+        default=None, metadata=OMIT_DEFAULT
+    )
 
     @model_validator(mode="wrap")
     @classmethod

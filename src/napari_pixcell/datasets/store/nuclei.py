@@ -20,7 +20,7 @@ from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.errors import PixCellError
 
 MOST_LISTED = 20_000  # labels in a row
-LONGEST_PACKED = 2**18  # characters; a thousand nuclei take about 2**16
+LONGEST_PACKED = 2**18  # characters; a thousand nuclei take about 90,000
 HIGHEST_LABEL = 2**32 - 1
 PACKED = {"dtype", "shape", "zlib"}
 TYPES = ("uint8", "uint16")

@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_pixcell.engine.request_values import MAX_SEED
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.serialization import to_json
+from napari_pixcell.serialization import OMIT_DEFAULT, to_json
 
 PAIRINGS = {
     "each": "each style with each layout",
@@ -66,7 +66,7 @@ class Plan:
     first_seed: int = 1234
     pairs: int | None = None
     matches: tuple[int, ...] = field(default=(), repr=False)
-    candidates: int = 1
+    candidates: int = field(default=1, metadata=OMIT_DEFAULT)
 
     def __post_init__(self) -> None:
         check_pairing(self.pairing)
@@ -125,8 +125,6 @@ class Plan:
         """Return a JSON value without the matches, which are stored with the layouts."""
         value = to_json(self)
         del value["matches"]
-        if self.candidates == 1:  # as in earlier versions
-            del value["candidates"]
         return value
 
 
