@@ -29,6 +29,10 @@ def _rank(verdict: Verdict) -> tuple[float, ...]:
     # Numbers, not shares: the masks of candidates may differ in the nuclei that were dropped.
     placed = verdict.wanted * (scores["placed"] or 0.0)
     extra = max(verdict.wanted, 1) * (scores["extra"] or 0.0)
-    rest = [-inf if scores[name] is None else scores[name] for name in ("dice", "style")]
+    dice, style = (_or_worst(scores[name]) for name in ("dice", "style"))
     only_mask = not set(verdict.flags) - {"mask"}
-    return not verdict.flags, only_mask, placed - extra, *rest
+    return not verdict.flags, only_mask, placed - extra, dice, style
+
+
+def _or_worst(score: float | None) -> float:
+    return -inf if score is None else score

@@ -138,6 +138,8 @@ class Description:
                 f"this one reads {SCHEMA}). Update napari-pixcell."
             )
         given = {k: v for k, v in value.items() if k not in (KEY, "synthetic")}
+        if isinstance(given.get("checks"), dict):  # earlier versions did not compare nuclei
+            given["checks"] = {"least_placed": None} | given["checks"]
         read = from_json(cls, given, DAMAGED)
         if read.plan is not None:
             plan = from_json(Plan, read.plan, DAMAGED).to_dict()  # raises if it is not possible
