@@ -24,6 +24,7 @@ from napari_pixcell.datasets.recipe.making import make_dataset
 from napari_pixcell.datasets.recipe.preparing import count_pairs, kept_checks, private_folder
 from napari_pixcell.datasets.recipe.recipe import DatasetRecipe
 from napari_pixcell.datasets.recipe.request import DatasetRequest
+from napari_pixcell.datasets.report import write_report
 from napari_pixcell.datasets.store.checks import Checks
 from napari_pixcell.datasets.store.completeness import check_dataset
 from napari_pixcell.datasets.store.dataset import Dataset
@@ -112,6 +113,10 @@ def test_the_best_of_several_candidates_is_kept(tmp_path: Path) -> None:
     asked = [request for request in engine.asked if isinstance(request, GenerateRequest)]
     assert [request.count for request in asked] == [3] * 6  # each pair in one batch
     assert check_dataset(dataset).whole
+    page = write_report(dataset, tmp_path / "report.html").read_text("utf-8")
+    assert (
+        "3, of which the best is kept" in page and "mask&#39;s nuclei that the image lacks" in page
+    )
 
     manifest = folder / "manifest.jsonl"
     manifest.write_text("".join(manifest.read_text().splitlines(keepends=True)[:-1]))

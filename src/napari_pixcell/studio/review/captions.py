@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from napari_pixcell.datasets.store.checks import BAD_WHEN_HIGH as BAD_WHEN_HIGH
 from napari_pixcell.datasets.store.checks import FLAGS, SCORES, Checks
 from napari_pixcell.studio.review.columns import CELLS, NUMBER, Columns
 from napari_pixcell.words import counted

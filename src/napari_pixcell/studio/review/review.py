@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 from psygnal import Signal
 
+from napari_pixcell.datasets.store.checks import BAD_WHEN_HIGH
 from napari_pixcell.datasets.store.decisions import Decision
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.studio.background import Background
 from napari_pixcell.studio.results.lazy_pictures import LazyPictures
-from napari_pixcell.studio.review.captions import BAD_WHEN_HIGH
 from napari_pixcell.studio.review.columns import CODES, WORDS, Columns, PairQuery, listed
 from napari_pixcell.studio.review.decision_writer import Decisions, DecisionWriter
 from napari_pixcell.studio.review.open_dataset import (

@@ -42,10 +42,7 @@ FIELDS = {
     "pairing": choice("Pairing", "How styles and layouts are combined", PAIRINGS),
     "seeds": integer("Seeds", "Number of images of each style and layout", 1, 1000),
     "candidates": integer(
-        "Keep the best of",
-        "Number of images made for each pair, of which the best is kept",
-        1,
-        MOST_CANDIDATES,
+        "Best of", "Keep the best of this many images for each pair", 1, MOST_CANDIDATES
     ),
 }
 
