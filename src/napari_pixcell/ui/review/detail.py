@@ -26,7 +26,8 @@ from napari_pixcell.ui.widgets import AMBER, Text, allow, check_box
 STEP = 64  # px; images are read in multiples of this size
 LEAST, MOST = 96, 1024  # px
 # On dark chips, as yellow and sky blue are faint on a light theme.
-CHIP = "<span style='background: #303030; color: rgb{0}'>&nbsp;■&nbsp;</span>"
+CHIP = "<span style='background: #303030; color: rgb{0}'>\u00a0■\u00a0</span>"
+KEEP = "\u00a0"  # a space without a line break
 LINE = "<tr><td {gap}>{title}</td><td {gap}><b>{one.value}</b></td><td>{one.limit}</td></tr>"
 TABLE, GAP = "<table cellspacing='0'>", "style='padding-right: 6px'"
 
@@ -118,9 +119,8 @@ def _legend(counts: NucleusCounts | None, coloured: bool) -> str:
     """Return the numbers of nuclei, each behind the colour of its outlines."""
     if counts is None:
         return "–"
-    chips = [CHIP.format(colour) if coloured else "" for colour in (PLACED, PARTIAL, WRONG)]
-    wrong = f"{counts.missing} missing, {counts.extra} extra"
-    words = (f"{counts.placed} placed", f"{counts.partial} partial", wrong)
-    return "&nbsp; ".join(
-        f"{chip} {one.replace(' ', '&nbsp;')}" for chip, one in zip(chips, words, strict=True)
-    )
+    placed, partial, missing, extra = (f"{n}{KEEP}{name}" for name, n in counts._asdict().items())
+    if not coloured:
+        return f"{placed}, {partial}, {missing}, {extra}"
+    parts = {PLACED: placed, PARTIAL: partial, WRONG: f"{missing}, {extra}"}
+    return " ".join(f"{CHIP.format(colour)}{KEEP}{words}" for colour, words in parts.items())
