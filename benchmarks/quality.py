@@ -172,6 +172,9 @@ def spoil(pairs: list[Pair], tissue: dict[str, Picture]) -> dict[str, list[Pair]
         ],
         "mask flipped": [replace(p, labels=p.labels[::-1]) for p in pairs],
         "mask moved by 5 µm": [replace(p, labels=np.roll(p.labels, MOVED, axis=1)) for p in pairs],
+        "mask moved by 2.5 µm": [
+            replace(p, labels=np.roll(p.labels, MOVED // 2, axis=1)) for p in pairs
+        ],
         "style of another field": [replace(p, tile=other(p.tile, False)) for p in pairs],
         "style of another source": [replace(p, tile=other(p.tile, True)) for p in pairs],
         "copy": images("copy", real),

@@ -60,10 +60,13 @@ def test_each_tile_gets_a_twin(run, tmp_path: Path) -> None:
     (tmp_path / "tiles").mkdir()
     Image.fromarray(tiles).save(tmp_path / "tiles" / "three.png")
     out = tmp_path / "twin"
-    found = run("dataset", "twin", tmp_path / "tiles", "--out", out, "--first", 2)
+    found = run("dataset", "twin", tmp_path / "tiles", "--out", out, "--first", 2, "--best-of", 2)
     assert (found["pairs"], found["planned"]) == (2, 3)
     rows = list(Dataset(tmp_path / "twin").rows())
     assert all(row["style"] == row["layout"] for row in rows)
+    assert [row["candidates"] for row in rows] == [2, 2]
+    refused = run("dataset", "twin", tmp_path / "tiles", "--out", out, "--best-of", 0)
+    assert "“best of 0”. Use “best of 3”, with a number from 2 to 20" in str(refused["error"])
 
 
 def test_a_recipe_names_styles_of_the_library(run, tmp_path: Path) -> None:

@@ -100,6 +100,12 @@ REFUSED: list[tuple[Any, str]] = [
     ),
     (recipe(picture="jpg"), "“picture” is “jpg”. Choose one of: png, tiff."),
     (recipe(pairing="?"), "“pairing” is “?”. Choose one of: each, random, matched."),
+    (recipe(keep="3"), "“keep” is the text “3”. Use “best of 3”, with a number from 2 to 20, or n"),
+    (recipe(keep="best of 1"), "“keep” is “best of 1”. Use “best of 3”, with"),
+    (recipe(keep="best of 21"), "“keep” is “best of 21”. Use"),
+    (recipe(keep="best of 03"), "“keep” is “best of 03”. Use"),
+    (recipe(keep="Best of 3\n"), "“keep” is “Best of 3"),
+    (recipe(keep=3), "“keep” is 3. Use “best of 3”"),
     (recipe(family="nope"), "There is no family “nope”. Choose one of: demo"),
     (recipe(family=["demo"]), "“family” is [“demo”]. Use text"),
     (recipe(family="a" * 1000), "a…"),
@@ -257,7 +263,9 @@ def test_recipes_are_read_back_unchanged(tmp_path: Path) -> None:
         styles=({"from": "blend", "styles": [{"from": "picture", "path": "a.png"}]},),
         layouts=({"from": "vary", "layout": {"from": "file", "path": "~/b.tif"}},),
         checks=Checks(least_dice=0.7),
+        keep="best of 20",
     )
+    assert made.candidates == 20 and replace(made, keep=None).candidates == 1
     path = tmp_path / "recipe.json"
     path.write_text(json.dumps(made.to_dict() | {"$schema": "recipe.schema.json"}), "utf-8-sig")
     loaded = DatasetRecipe.load(path)

@@ -196,9 +196,10 @@ def make_sessions(folder: Path) -> None:
 
 
 def make_datasets(folder: Path) -> None:
-    from drawn_dataset import make_dataset
+    from drawn_dataset import SIDE, judge, make_dataset
 
     make_dataset(folder / "png")
+    judge(folder / "png", 1, 1, 2, np.tri(SIDE, dtype=np.uint8))
     make_dataset(folder / "tiff", styles=1, layouts=2, picture="tiff")
     shutil.copytree(EARLIER / "dataset", folder / "earlier")
 

@@ -195,13 +195,16 @@ def read_dataset(path: Path) -> None:
 
 
 def everything_in(dataset: Any) -> None:
+    from napari_pixcell.datasets.store.nuclei import DifferingNuclei
+    from napari_pixcell.studio.review.open_dataset import pair_picture
+
     for row in dataset.style_rows():
         dataset.style(row)
     for row in dataset.layout_rows():
         dataset.layout(row)
     for row in dataset.rows():
-        dataset.image(row)
-        dataset.mask(row)
+        nuclei = DifferingNuclei.from_row(row, dataset.description.size)
+        pair_picture(dataset.image(row), dataset.mask(row), 64, nuclei)
 
 
 def read_canvas(path: Path) -> None:

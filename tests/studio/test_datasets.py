@@ -76,6 +76,15 @@ def test_a_dataset_has_the_size_of_its_outlook(two: Session, client, tmp_path: P
     assert sheets[0][0] == "Mine" and sheets[0][1].ndim == 3
 
 
+def test_the_best_of_several_candidates_is_asked_for(two: Session, client, tmp_path: Path) -> None:
+    outlook = two.datasets.outlook()
+    two.datasets.choice.candidates = 3
+    assert outlook is not None and two.datasets.outlook().pairs == outlook.pairs
+    two.datasets.make(tmp_path / "data")
+    settled(two)
+    assert client.datasets[0][0].recipe.keep == "best of 3"
+
+
 def test_a_dataset_is_resumed_after_its_first_pairs(two: Session, client, tmp_path: Path) -> None:
     two.datasets.choice.seeds = 5
     two.datasets.make(tmp_path / "data", first=True)

@@ -43,9 +43,11 @@ def test_the_outlook_shows_what_is_missing_or_the_number_of_pairs(ready, qtbot, 
     choose(form["layouts"], "invented")
     form["invented"].setValue(12)
     form["seeds"].setValue(3)
+    form["candidates"].setValue(2)  # of which one is kept
     settle(ready)
     assert section.outlook.text().startswith("36 pairs · ")
     assert section.make_button.isEnabled() and form["invented"].isVisible()
+    assert ready.session.datasets.choice.candidates == 2
     assert not form["variations"].isVisible() and not form["places"].isVisible()
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from napari_pixcell.cli import options as cli
 from napari_pixcell.cli.running import ProgressLine, engine
 from napari_pixcell.datasets.formats import FORMATS
-from napari_pixcell.datasets.recipe.recipe import DatasetRecipe, Part, recipe_schema
+from napari_pixcell.datasets.recipe.recipe import DatasetRecipe, Part, best_of, recipe_schema
 from napari_pixcell.datasets.recipe.request import DatasetRequest
 from napari_pixcell.datasets.splits import Split
 from napari_pixcell.datasets.store.dataset import Dataset
@@ -64,6 +64,7 @@ def schema(options: cli.Options) -> cli.Result:
     cli.MPP,
     cli.argument("--name", default="Twin", help="name of the dataset; default: %(default)s"),
     cli.COLOUR_MATCH,
+    cli.number("--best-of", 1, "images made for each tile, of which the best is kept", "K"),
     FIRST,
 )
 def twin(options: cli.Options) -> cli.Result:
@@ -89,6 +90,7 @@ def twin(options: cli.Options) -> cli.Result:
         layouts,
         pairing,
         colour_match=colour_setting(options.colour_match, family, EXACT.name),
+        keep=best_of(options.best_of),
     )
     return _run(DatasetRequest(str(options.out), recipe, options.first))
 

@@ -12,7 +12,7 @@ import numpy as np
 from cachetools import LRUCache
 from numpy.typing import NDArray
 
-from napari_pixcell.datasets.quality import Checker
+from napari_pixcell.datasets.quality import Checker, best_of
 from napari_pixcell.datasets.recipe.preparing import (
     Preparation,
     begin,
@@ -219,17 +219,29 @@ class _PairMaker:
         style: DatasetStyle = self._styles[pair.style]
         layout = self._layouts[pair.layout] if pair.layout is not None else None
         found = self._files.recover(pair, style, layout)
-        image, record = found or self._generate(self._request(pair, style, layout))
+        made = [found] if found else self._generate(self._request(pair, style, layout))
         labels = layout.labels if layout is not None else None
-        verdict = self._checker.check(image, labels, style)
-        self._files.write(pair, image, labels, record, verdict.scores, verdict.flags)
+        verdicts = [self._checker.check(image, labels, style) for image, _ in made]
+        best = best_of(verdicts)
+        (image, record), verdict = made[best], verdicts[best]
+        self._files.write(
+            pair,
+            image,
+            labels,
+            record,
+            verdict.scores,
+            verdict.flags,
+            nuclei=verdict.nuclei.to_row() if verdict.nuclei is not None else None,
+            kept=record.request.seed - pair.seed,
+        )
         if not self._dataset.description.weights:
             self._describe(record)
 
-    def _generate(self, request: GenerateRequest) -> tuple[NDArray[np.uint8], Record]:
+    def _generate(self, request: GenerateRequest) -> list[tuple[NDArray[np.uint8], Record]]:
+        """Generate the candidates for a pair. Each is one tile, so it is in memory."""
         events = self._runner.run(request, self._emit_loading)
-        variant = next(event for event in events if isinstance(event, Variant))
-        return np.asarray(variant.image), variant.record  # one tile, so it is in memory
+        variants = [event for event in events if isinstance(event, Variant)]
+        return [(np.asarray(variant.image), variant.record) for variant in variants]
 
     def _describe(self, record: Record) -> None:
         """Store what all pairs share: weights, versions, segmenter, and the limit for copies."""
@@ -254,7 +266,7 @@ class _PairMaker:
         how = settings.pop("colour_match")
         return generate_request(
             self._family,
-            GenerationSettings(seed=pair.seed, count=1, **settings),
+            GenerationSettings(seed=pair.seed, count=pair.candidates, **settings),
             size=description.size,
             embedding=for_family(grid, self._family) if grid is not None else None,
             layout=layout.labels if layout is not None else None,

@@ -120,8 +120,10 @@ def is_of(dataset: Dataset, recipe: DatasetRecipe) -> bool:
 
 def kept_checks(dataset: Dataset) -> Checks:
     """Return the checks of a dataset, with the path of the segmenter's model if it is known."""
-    path = private_folder(dataset.description) / RECIPE
-    return DatasetRecipe.load(path).checks if path.exists() else dataset.description.checks
+    path, checks = private_folder(dataset.description) / RECIPE, dataset.description.checks
+    if not path.exists():
+        return checks
+    return replace(checks, segmenter=DatasetRecipe.load(path).checks.segmenter)
 
 
 def kept_recipe(dataset: Dataset) -> DatasetRecipe:
@@ -294,7 +296,14 @@ def _plan(recipe: DatasetRecipe, styles: int, layouts: int, matches: tuple[int, 
     pairing = recipe.pairing if layouts else "each"
     matches = matches if pairing == "matched" else ()
     return Plan(
-        styles, layouts, pairing, recipe.seeds, recipe.first_seed, recipe.pairs, matches=matches
+        styles,
+        layouts,
+        pairing,
+        recipe.seeds,
+        recipe.first_seed,
+        recipe.pairs,
+        matches,
+        recipe.candidates,
     )
 
 

@@ -113,6 +113,22 @@ class Line(Hint):
 
 
 @dataclass(frozen=True)
+class BestOf(Hint):
+    """Annotation of the text “best of 3”, with a number from 2 to ``most``."""
+
+    most: int
+    sentence: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        words = f"Use “best of 3”, with a number from 2 to {self.most}, or null."
+        object.__setattr__(self, "sentence", words)
+
+    def limits(self) -> dict[str, Any]:
+        """Return a pattern."""
+        return {"pattern": f"^best of ({'|'.join(map(str, range(2, self.most + 1)))})$"}
+
+
+@dataclass(frozen=True)
 class As:
     """Annotation of a value that is validated as another type than its annotation says."""
 

@@ -20,7 +20,7 @@ from napari_pixcell.datasets.report.sources import (
     licences,
     references,
 )
-from napari_pixcell.datasets.store.checks import FLAGS, SCORES
+from napari_pixcell.datasets.store.checks import BAD_WHEN_HIGH, FLAGS, SCORES
 from napari_pixcell.datasets.store.dataset import Dataset, Description
 from napari_pixcell.datasets.store.decisions import now, read_decisions
 from napari_pixcell.datasets.store.plan import PAIRINGS
@@ -173,7 +173,7 @@ def _scores(
         if limit is not None:
             beyond = int(np.count_nonzero(limit.beyond(values)))
             words += f" {f'{beyond:,} are not' if beyond else 'All are'} {limit.words}."
-        low_is_good = hasattr(checks, f"most_{score}")
+        low_is_good = score in BAD_WHEN_HIGH
         yield {
             "title": f"{meaning[0].upper()}{meaning[1:]}",
             "name": score,
@@ -201,6 +201,7 @@ def _settings(one: Description) -> Facts:
     return [
         ("Pairing", PAIRINGS.get(plan.get("pairing", ""), "")),
         ("Seeds for each combination", f"{plan['seeds']:,}" if plan else ""),
+        ("Candidates for each pair", _candidates(plan.get("candidates", 1))),
         ("First seed", f"{plan['first_seed']}" if plan else ""),
         ("Denoising steps", f"{how.steps}"),
         ("Guidance scale", f"{how.guidance:g}"),
@@ -213,6 +214,10 @@ def _settings(one: Description) -> Facts:
         ("Created", one.created),
         ("ID", one.id),
     ]
+
+
+def _candidates(count: int) -> str:
+    return f"{count}, of which the best is kept" if count > 1 else ""
 
 
 def _models(one: Description) -> Facts:

@@ -252,7 +252,8 @@ class _Check:
             self.findings.add("wrong", named)
             return
         pair = plan[index]
-        planned = {"style": pair.style, "layout": pair.layout, "seed": pair.seed}
+        seed = pair.seed + row["kept"]
+        planned = {"style": pair.style, "layout": pair.layout, "seed": seed}
         if planned != {name: row.get(name) for name in planned}:
             self.findings.add("unplanned", named)
         if self.seen[index]:

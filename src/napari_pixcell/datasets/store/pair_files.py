@@ -148,6 +148,9 @@ class PairFiles:
         record: Record,
         scores: dict[str, float | None],
         flags: tuple[str, ...],
+        *,
+        nuclei: JsonRow | None = None,
+        kept: int = 0,
     ) -> JsonRow:
         """Write a pair and return its row.
 
@@ -161,6 +164,10 @@ class PairFiles:
             Stored in the image; names in it lose any folder.
         scores, flags
             See :mod:`napari_pixcell.datasets.store.checks`; a flagged pair is set apart.
+        nuclei : dict, optional
+            See :mod:`napari_pixcell.datasets.store.nuclei`.
+        kept : int
+            Which of its candidates it is, from 0.
 
         Raises
         ------
@@ -189,13 +196,16 @@ class PairFiles:
                 "synthetic": True,
                 "style": pair.style,
                 "layout": pair.layout,
-                "seed": pair.seed,
+                "seed": pair.seed + kept,
                 "cells": None if labels is None else count_cells(labels),
                 "scores": scores,
                 "flags": list(flags),
                 "files": hashes,
                 "pixels": record.sha256,
+                "nuclei": nuclei,
             }
+            if pair.candidates > 1:
+                row |= {"candidates": pair.candidates, "kept": kept}
             append_rows(folder / MANIFEST, [row])
         self.done[pair.index] = True
         return row

@@ -7,6 +7,7 @@ from typing import Any
 
 from napari_pixcell.cells.methods import LayoutSource
 from napari_pixcell.datasets.store.checks import FLAGS, SCORES
+from napari_pixcell.datasets.store.nuclei import checked_nuclei
 from napari_pixcell.datasets.store.plan import Plan
 from napari_pixcell.datasets.store.rows import JsonRow
 from napari_pixcell.engine.request_values import MAX_SEED
@@ -67,6 +68,9 @@ def pair_row(value: JsonRow, plan: Plan, picture: str) -> JsonRow:
         "flags": list(flags),
         "files": {name: files[name] for name in (image, mask) if name},
         "pixels": _text(value, "pixels"),
+        "nuclei": checked_nuclei(value.get("nuclei")),
+        "candidates": plan.candidates,
+        "kept": _whole(value, "kept", plan.candidates - 1) if plan.candidates > 1 else 0,
     }
 
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from psygnal import SignalGroupDescriptor
 
-from napari_pixcell.datasets.recipe.recipe import DatasetRecipe, Part
+from napari_pixcell.datasets.recipe.recipe import DatasetRecipe, Part, best_of
 from napari_pixcell.datasets.store.checks import Checks
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.request_values import GenerateRequest
@@ -42,6 +42,7 @@ class DatasetChoice:
     variations: int = 0  # variations of each region's layout, besides itself
     pairing: str = "each"  # one of PAIRINGS
     seeds: int = 1  # pairs for each style and layout
+    candidates: int = 1  # images made for each pair, of which the best is kept
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,7 @@ class Wanted:
             preset=base.preset,
             colour_match=self.colour_match,
             checks=self.checks,
+            keep=best_of(choice.candidates),
         )
 
     def _styles(self) -> list[Part]:

@@ -177,7 +177,7 @@ class Datasets:
         seconds = self.queue.paces.expect(self._base(), bool(layouts))
         return Outlook(
             pairs,
-            None if seconds is None else seconds * pairs,
+            None if seconds is None else seconds * pairs * choice.candidates,
             round(pairs * family.tile**2 * BYTES_PER_PIXEL),
         )
 

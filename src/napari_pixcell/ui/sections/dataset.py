@@ -11,7 +11,7 @@ from qtpy.QtGui import QAction
 from qtpy.QtWidgets import QMenu
 
 from napari_pixcell.datasets.formats import FORMATS
-from napari_pixcell.datasets.store.plan import PAIRINGS
+from napari_pixcell.datasets.store.plan import MOST_CANDIDATES, PAIRINGS
 from napari_pixcell.studio.datasets.choice import LAYOUTS, STYLES
 from napari_pixcell.studio.datasets.datasets import FIRST, SECTION
 from napari_pixcell.studio.session import Session
@@ -41,6 +41,9 @@ FIELDS = {
     ),
     "pairing": choice("Pairing", "How styles and layouts are combined", PAIRINGS),
     "seeds": integer("Seeds", "Number of images of each style and layout", 1, 1000),
+    "candidates": integer(
+        "Best of", "Keep the best of this many images for each pair", 1, MOST_CANDIDATES
+    ),
 }
 
 
