@@ -40,10 +40,11 @@ Answer = TypeVar("Answer", Embedding, SegmentedLayout)
 
 @dataclass(frozen=True)
 class Verdict:
-    """Scores and flags of a pair."""
+    """Scores and flags of a pair, and the embeddings of its image's tiles."""
 
     scores: Scores  # all of SCORES; None if one does not apply
     flags: tuple[str, ...]  # of FLAGS, in their order
+    embedding: NDArray[np.float32] | None = None  # None if it is not a picture
 
 
 class Checker:
@@ -106,11 +107,27 @@ class Checker:
         scores |= {name: look[name] for name in ("contrast", "saturated")}
         scores["colour"] = colour_distance(look, style.look)
         scores["sharpness"] = sharpness_ratio(look, style.look)
-        packed = PackedArray.pack(image)
         if labels is not None:
-            scores |= self._mask_scores(packed, labels)
-        scores |= self._style_scores(image, packed, labels, style)
-        return Verdict(scores, self._flags(scores))
+            scores |= self._mask_scores(PackedArray.pack(image), labels)
+        own = self.embed(image)
+        scores |= self._style_scores(image, own, labels, style)
+        return Verdict(scores, self._flags(scores), own)
+
+    def embed(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Embed the whole tiles of an image: float32, (tokens, dimension).
+
+        Raises
+        ------
+        PixCellError
+            If the image cannot be embedded.
+        """
+        packed = PackedArray.pack(self._whole_tiles(image))
+        return self._answer(EmbedRequest(self.family.name, packed), Embedding).values
+
+    def _whole_tiles(self, pixels: NDArray[Any]) -> NDArray[Any]:
+        side = self.family.tile // self.family.grid
+        height, width = (length // side * side for length in pixels.shape[:2])
+        return pixels[:height, :width]
 
     def _mask_scores(self, packed: PackedArray, labels: NDArray[Any]) -> Scores:
         """Segment the image, and compare its cells with the mask."""
@@ -124,23 +141,18 @@ class Checker:
     def _style_scores(
         self,
         image: NDArray[np.uint8],
-        packed: PackedArray,
+        own: NDArray[np.float32],
         labels: NDArray[Any] | None,
         style: DatasetStyle,
     ) -> Scores:
-        """Embed the image, and compare it with its style and with real tissue."""
-        side = self.family.tile // self.family.grid
-        height, width = (length // side * side for length in image.shape[:2])
-        if image.shape[:2] != (height, width):
-            image = image[:height, :width]
-            packed = PackedArray.pack(image)
-        own = self._answer(EmbedRequest(self.family.name, packed), Embedding).values
+        """Compare an image with its style and with real tissue."""
         scores: Scores = {}
         if style.embedding is not None:
             scores["style"] = style_cosine(own, style.embedding, self._shared)
         if self.real is not None:
-            free = None if labels is None else free_of_cells(labels[:height, :width], self.mpp)
-            nearest = self.real.nearest(image, own, free)
+            whole = None if labels is None else self._whole_tiles(labels)
+            free = None if whole is None else free_of_cells(whole, self.mpp)
+            nearest = self.real.nearest(self._whole_tiles(image), own, free)
             scores |= {"copy_style": nearest.style, "copy_pixels": nearest.pixels}
         return scores
 
