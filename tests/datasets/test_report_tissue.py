@@ -160,7 +160,7 @@ def test_a_dataset_without_what_it_takes_says_how_to_get_it(tmp_path: Path) -> N
         path.write_bytes(b"damaged")
     assert "The real tissue of the styles is not on this" in text_of(dataset, tmp_path / "c.html")
     drawn = make_dataset(tmp_path / "no tissue", pairs=1)
-    assert "real tissue" not in text_of(drawn, tmp_path / "d.html")
+    assert "Pictures and real tissue" not in text_of(drawn, tmp_path / "d.html")
 
 
 def test_embeddings_of_another_model_do_not_count(tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ class Histogram:
 
 
 @dataclass
-class Scatter:
+class ScatterPlot:
     """A scatter plot as the template ``scatter.svg`` draws it."""
 
     title: str
@@ -66,7 +66,9 @@ class Scatter:
     height: int = SQUARE
 
 
-def scatter(rings: NDArray[Any], dots: NDArray[Any], names: tuple[str, str], title: str) -> Scatter:
+def scatter(
+    rings: NDArray[Any], dots: NDArray[Any], names: tuple[str, str], title: str
+) -> ScatterPlot:
     """Lay out two sets of points, with one scale along both axes.
 
     Parameters
@@ -88,7 +90,7 @@ def scatter(rings: NDArray[Any], dots: NDArray[Any], names: tuple[str, str], tit
         return [(round(x, 1), round(y, 1)) for x, y in placed.tolist()]
 
     starts = RIGHT + 6, WIDTH // 2
-    return Scatter(
+    return ScatterPlot(
         title,
         place(rings),
         place(dots),
