@@ -255,7 +255,7 @@ def _root(centred: Floats) -> Floats:
     """Return a matrix R of at most as many rows as features with RᵀR = covariance."""
     count, features = centred.shape
     scaled = centred / np.sqrt(max(1, count - 1))
-    return np.linalg.qr(scaled, mode="r") if count > features else scaled
+    return np.asarray(np.linalg.qr(scaled, mode="r")) if count > features else scaled
 
 
 def _axes_for(size: int) -> int:
@@ -274,7 +274,8 @@ def _strata(
     """Return the groups with enough samples, and all others as one."""
     if real_groups is None or picture_groups is None:
         return [(np.arange(tiles), np.arange(pictures))]
-    strata, rest = [], []
+    strata: list[Stratum] = []
+    rest: list[Stratum] = []
     for group in np.intersect1d(real_groups, picture_groups):
         both = np.flatnonzero(real_groups == group), np.flatnonzero(picture_groups == group)
         large = len(both[0]) >= 2 * FEWEST and len(both[1]) >= FEWEST

@@ -124,8 +124,8 @@ def compare_with_tissue(dataset: Dataset, pairs: PairTable) -> TissueComparison 
     pictures = _picture_samples(kept, pairs, np.flatnonzero(known), real.values.shape[1])
     notes = list(_left_out(used, usable, known))
     part, names = _part_names(rows, wanted)
-    groups = [_numbers(rows, samples.styles) for samples in (real, pictures)]
-    whole = compare(real.values, pictures.values, *groups)
+    tiles, own = (_numbers(rows, samples.styles) for samples in (real, pictures))
+    whole = compare(real.values, pictures.values, tiles, own)
     if whole is None:
         notes.insert(0, _too_few(real, pictures))
     elif not whole.enough:
@@ -137,7 +137,8 @@ def compare_with_tissue(dataset: Dataset, pairs: PairTable) -> TissueComparison 
 def _real_samples(files: dict[int, Path]) -> Samples | None:
     """Read real tiles of all styles, at most ``MOST_READ`` styles and tiles."""
     numbers = _evenly(sorted(files), MOST_READ)
-    values, styles = [], []
+    values: list[Floats] = []
+    styles: list[NDArray[np.int32]] = []
     for number in numbers:
         with suppress(PixCellError):  # a damaged file
             tiles = RealTiles.load(files[number]).embeddings
