@@ -32,7 +32,7 @@ MOST = 2000  # samples on each side; more take long and change little
 PER_AXIS = 4  # samples for each principal axis of a Fréchet distance
 MOST_AXES = 64
 NEIGHBOURS = 5  # Naeem et al., 2020
-WORK = 2000  # samples over all splits
+WORK = 1000  # samples over all splits
 MOST_SPLITS = 10
 BLOCK = 512  # rows of a block of distances
 
@@ -194,19 +194,22 @@ def principal_axes(samples: NDArray[Any], count: int) -> tuple[Floats, Floats]:
     -------
     mean : array, (features,)
     axes : array, (count, features)
-        Orthonormal, the direction of the largest variance first. Their signs are fixed.
+        Orthonormal, the direction of the largest variance first. Their signs are fixed. Of fewer
+        samples than features, those without variance are 0.
     """
     from scipy.linalg import eigh
 
     mean = samples.mean(axis=0, dtype=np.float64)
     centred = np.asarray(samples, np.float64) - mean
-    features = centred.shape[1]
-    if len(centred) < features:
-        axes = np.linalg.svd(centred, full_matrices=False)[2][:count]
-    else:
-        first = max(0, features - count)
-        _, axes = eigh(centred.T @ centred, subset_by_index=(first, features - 1))
-        axes = axes.T[::-1]
+    few = len(centred) < centred.shape[1]  # then the smaller matrix has the same eigenvalues
+    squares = centred @ centred.T if few else centred.T @ centred
+    last = len(squares) - 1
+    _, vectors = eigh(squares, subset_by_index=(max(0, last - count + 1), last))
+    axes = vectors.T[::-1]
+    if few:
+        axes = axes @ centred
+        lengths = np.linalg.norm(axes, axis=1, keepdims=True)
+        axes = axes / np.where(lengths > 1e-9 * np.sqrt(np.trace(squares)), lengths, np.inf)
     signs = np.sign(axes[np.arange(len(axes)), np.abs(axes).argmax(axis=1)])
     return mean, axes * signs[:, None]
 
