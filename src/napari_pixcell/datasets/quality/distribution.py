@@ -8,7 +8,7 @@ The numbers of :data:`FEWEST`, :data:`ENOUGH` and :data:`PER_AXIS` come from a s
 features whose standard deviation falls as rank to the power of −0.6. Its pictures were drawn like
 the real tiles, shifted by 0.6 standard deviations along six main axes, or 30 % less varied:
 
-- With 10 samples, the shift is told from chance in 6 of 10 cases; with 25 in 8, with 50 in 9.4,
+- With 10 samples, the shift is told from chance in 6 of 10 cases; with 25 in 8, with 50 in 9,
   with 100 always.
 - The ratio of the Fréchet distance to its floor varies by ±0.4 around 1 with 50 samples of like
   distributions, and by ±0.15 with 100.
