@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from drawn_dataset import make_dataset
 from drawn_engine import DrawnEngine, drawn_recipe
@@ -15,6 +16,8 @@ from napari_pixcell.cli.main import main
 from napari_pixcell.datasets.store.dataset import Dataset
 from napari_pixcell.slides import Region, open_slide
 from napari_pixcell.slides.samples import SAMPLE_SLIDE
+
+OFF = dict.fromkeys(("least_kappa", "least_style", "most_copy_pixels", "most_colour"))
 
 
 @pytest.fixture(autouse=True)
@@ -45,6 +48,7 @@ def test_check_report_and_convert(run, tmp_path: Path) -> None:
     assert run("dataset", "check", folder)["code"] == 0
     report = run("dataset", "report", folder)
     assert Path(str(report["report"])).read_text("utf-8").startswith("<!DOCTYPE html>")
+    assert "tissue" not in report  # its styles have none
     split = run(
         "dataset", "convert", folder, "--format", "coco", "--split", 0.5, "--out", tmp_path / "c"
     )
@@ -52,6 +56,17 @@ def test_check_report_and_convert(run, tmp_path: Path) -> None:
     (folder / "images" / "000001.png").write_bytes(b"changed")
     damaged = run("dataset", "check", folder)
     assert damaged["code"] == 1 and not damaged["whole"]
+
+
+def test_a_report_as_json_holds_the_comparison_with_real_tissue(run, tmp_path: Path) -> None:
+    Image.fromarray(np.full((256, 256, 3), 180, np.uint8)).save(tmp_path / "tile.png")
+    tissue = {"from": "picture", "path": str(tmp_path / "tile.png"), "mpp": 0.5}
+    value = drawn_recipe(styles=(tissue,), seeds=1).to_dict() | {"checks": OFF}
+    (tmp_path / "recipe.json").write_text(json.dumps(value))
+    run("dataset", "make", tmp_path / "recipe.json", "--out", tmp_path / "data")
+    found = run("dataset", "report", tmp_path / "data")["tissue"]
+    assert found["whole"] is None and found["parts"] == {}
+    assert found["notes"][0].startswith("3 pictures and 1 real tile are too few to tell.")
 
 
 def test_each_tile_gets_a_twin(run, tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ from napari_pixcell.datasets.report import write_report
 from napari_pixcell.datasets.store.checks import Checks
 from napari_pixcell.datasets.store.completeness import check_dataset
 from napari_pixcell.datasets.store.dataset import Dataset
+from napari_pixcell.datasets.store.embeddings import KeptEmbeddings
 from napari_pixcell.datasets.store.parsing import pair_names
 from napari_pixcell.engine.colour_match import ColourMatch
 from napari_pixcell.engine.events import Event, Finished, Notice, Progress
@@ -236,6 +237,7 @@ def test_killed_again_and_again_at_chosen_writes(tmp_path: Path) -> None:
     assert len(grown) > 5  # kills interrupted the work in many states
     make(folder)
     is_whole(folder, tmp_path / "whole", 12)
+    assert KeptEmbeddings(folder, 12).known.all()
 
 
 def test_a_failing_disk_loses_no_pair(tmp_path: Path) -> None:

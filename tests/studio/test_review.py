@@ -281,6 +281,22 @@ def test_a_folder_without_a_dataset_is_refused(review: Review, tmp_path: Path) -
     assert current_number(review) == 0  # the open dataset is still there
 
 
+def test_damaged_rows_are_counted_also_after_new_ones(folder: Path, tmp_path: Path) -> None:
+    path = folder / "manifest.jsonl"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(["[]\n", *lines[1:10], "{}\n"]))
+    review = opened(folder)
+    expected = "Skipped 2 rows of manifest.jsonl, which cannot be read. Resume the dataset,"
+    assert review.damage.startswith(expected) and len(numbers(review)) == 9
+    with path.open("a") as file:
+        file.write(lines[10])
+    review._poll_at = 0
+    wait(review, lambda: len(numbers(review)) == 10)
+    assert review.damage.startswith(expected)
+    review.close()
+    assert review.damage == ""
+
+
 def test_a_pair_without_its_files_is_reported(review: Review, folder: Path) -> None:
     pairs = []
     review.read(1, pairs.append)

@@ -258,8 +258,11 @@ def test_decisions_that_could_not_be_stored_are_retried(
 
 def test_a_pair_without_its_files_is_reported(dock: ReviewPairs, folder: Path, rest: Any) -> None:
     (folder / "images" / "000001.png").unlink()
+    with (folder / "manifest.jsonl").open("a") as file:
+        file.write("{}\n")
     dock.open(folder)
     rest(dock)
+    assert dock.problem.text().startswith("Skipped 1 row of manifest.jsonl")
     press(dock, "Right", "Return")
     rest(dock)
     assert dock.problem.text().startswith("Pair 1 cannot be read. Restore its files")

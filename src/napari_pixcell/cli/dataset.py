@@ -156,11 +156,15 @@ def check(options: cli.Options) -> cli.Result:
 def report(options: cli.Options) -> cli.Result:
     """Write an HTML report of a dataset."""
     from napari_pixcell.datasets.report import write_report
+    from napari_pixcell.datasets.report.tissue import compare_with_tissue
+    from napari_pixcell.datasets.store.table import PairTable
 
     path, dataset = options.out or options.folder / "report.html", Dataset(options.folder)
-    written = write_report(dataset, path, _count)
+    tissue = compare_with_tissue(dataset, PairTable(dataset)) if options.json else None
+    written = write_report(dataset, path, _count, tissue)
     _tell_damage(dataset)
-    return {"report": str(written)}
+    found = {"tissue": tissue.to_dict()} if tissue is not None else {}
+    return {"report": str(written)} | found
 
 
 @cli.command(

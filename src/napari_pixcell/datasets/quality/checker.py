@@ -42,12 +42,13 @@ Answer = TypeVar("Answer", Embedding, SegmentedLayout)
 
 @dataclass(frozen=True)
 class Verdict:
-    """Scores and flags of a pair, and its nuclei that differ from its mask."""
+    """Scores and flags of a pair, its nuclei that differ from its mask, and its embedding."""
 
     scores: Scores  # all of SCORES; None if one does not apply
     flags: tuple[str, ...]  # of FLAGS, in their order
     nuclei: DifferingNuclei | None = None  # None without a mask
     wanted: int = 0  # nuclei in the mask
+    embedding: NDArray[np.float32] | None = None  # of its tiles; None if it is not a picture
 
 
 class Checker:
@@ -110,15 +111,32 @@ class Checker:
         scores |= {name: look[name] for name in ("contrast", "saturated")}
         scores["colour"] = colour_distance(look, style.look)
         scores["sharpness"] = sharpness_ratio(look, style.look)
-        packed, nuclei, wanted = PackedArray.pack(image), None, 0
+        nuclei, wanted = None, 0
         if labels is not None:
-            found = self._segmented(packed)
+            found = self._segmented(PackedArray.pack(image))
             faith = faithfulness(labels, found, self.mpp)
             agrees = agreement(labels, found)
             scores |= (asdict(agrees) if agrees is not None else {}) | _shares(faith)
             nuclei, wanted = DifferingNuclei.of(faith, found), faith.wanted
-        scores |= self._style_scores(image, packed, labels, style)
-        return Verdict(scores, self._flags(scores), nuclei, wanted)
+        own = self.embed(image)
+        scores |= self._style_scores(image, own, labels, style)
+        return Verdict(scores, self._flags(scores), nuclei, wanted, own)
+
+    def embed(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Embed the whole tiles of an image: float32, (tokens, dimension).
+
+        Raises
+        ------
+        PixCellError
+            If the image cannot be embedded.
+        """
+        packed = PackedArray.pack(self._whole_tiles(image))
+        return self._answer(EmbedRequest(self.family.name, packed), Embedding).values
+
+    def _whole_tiles(self, pixels: NDArray[Any]) -> NDArray[Any]:
+        side = self.family.tile // self.family.grid
+        height, width = (length // side * side for length in pixels.shape[:2])
+        return pixels[:height, :width]
 
     def _segmented(self, packed: PackedArray) -> NDArray[np.int32]:
         cells = self._answer(
@@ -130,23 +148,18 @@ class Checker:
     def _style_scores(
         self,
         image: NDArray[np.uint8],
-        packed: PackedArray,
+        own: NDArray[np.float32],
         labels: NDArray[Any] | None,
         style: DatasetStyle,
     ) -> Scores:
-        """Embed the image, and compare it with its style and with real tissue."""
-        side = self.family.tile // self.family.grid
-        height, width = (length // side * side for length in image.shape[:2])
-        if image.shape[:2] != (height, width):
-            image = image[:height, :width]
-            packed = PackedArray.pack(image)
-        own = self._answer(EmbedRequest(self.family.name, packed), Embedding).values
+        """Compare an image with its style and with real tissue."""
         scores: Scores = {}
         if style.embedding is not None:
             scores["style"] = style_cosine(own, style.embedding, self._shared)
         if self.real is not None:
-            free = None if labels is None else free_of_cells(labels[:height, :width], self.mpp)
-            nearest = self.real.nearest(image, own, free)
+            whole = None if labels is None else self._whole_tiles(labels)
+            free = None if whole is None else free_of_cells(whole, self.mpp)
+            nearest = self.real.nearest(self._whole_tiles(image), own, free)
             scores |= {"copy_style": nearest.style, "copy_pixels": nearest.pixels}
         return scores
 

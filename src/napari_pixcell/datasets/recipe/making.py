@@ -35,6 +35,7 @@ from napari_pixcell.datasets.store.dataset import (
     DatasetStyle,
     check_free,
 )
+from napari_pixcell.datasets.store.embeddings import keep_embedding, mend_embeddings
 from napari_pixcell.datasets.store.lock import locked
 from napari_pixcell.datasets.store.pair_files import DiskProblem, PairFiles, disk_problems
 from napari_pixcell.datasets.store.plan import PlannedPair
@@ -46,12 +47,18 @@ from napari_pixcell.engine.request_values import GenerateRequest, Request
 from napari_pixcell.engine.requests import GenerationSettings, generate_request, source_of
 from napari_pixcell.engine.styles.blending import for_family
 from napari_pixcell.errors import PixCellError
+from napari_pixcell.files import sha256_of
 from napari_pixcell.models.families import get_family
+from napari_pixcell.models.store import find
 from napari_pixcell.slides.region import Region
 from napari_pixcell.words import counted
 
 CACHED = 64  # styles and layouts in memory
 MOST_FAILURES = 3  # in a row; after that, every pair would probably fail
+OTHER_ENCODER = (
+    "Earlier pictures were not embedded: the encoder has other weights than the one the dataset "
+    "was made with. Install those to compare the pictures with the real tissue."
+)
 
 Run = Callable[..., None]  # run(request, emit, cancelled, previews=…): see engine.Engine.run
 
@@ -199,6 +206,8 @@ class _PairMaker:
                 self._emit(Notice(f"Pair {pair.index:,} failed: {error}"))
             else:
                 in_a_row, made = 0, made + 1
+        if most is None:
+            self._embed_others()
         done = self._files.count
         self._emit(Progress(done, total, f"{done:,} of {total:,} pairs"))
         for note in self._files.notes:
@@ -233,9 +242,36 @@ class _PairMaker:
             verdict.flags,
             nuclei=verdict.nuclei.to_row() if verdict.nuclei is not None else None,
             kept=record.request.seed - pair.seed,
+            embedding=verdict.embedding,
         )
         if not self._dataset.description.weights:
             self._describe(record)
+
+    def _embed_others(self) -> None:
+        """Embed the pictures that an earlier version made, or whose embedding was lost."""
+        dataset, done = self._dataset, self._files.done
+        if self._checker.real is None:  # nothing to compare them with
+            return
+        kept = mend_embeddings(dataset.folder, len(done))
+        missing, embedded = int(np.count_nonzero(done & ~kept.known)), 0
+        if missing and not self._encoder_is_unchanged():
+            self._emit(Notice(OTHER_ENCODER))
+            return
+        for row in dataset.rows() if missing else ():
+            if kept.known[row["index"]]:
+                continue
+            self._runner.check()
+            embedded += 1
+            message = f"Embedding picture {embedded:,} of {missing:,}"
+            self._emit(Progress(self._files.count, len(done), message))
+            with suppress(PixCellError):  # a damaged image, which “dataset check” reports
+                values = self._checker.embed(dataset.image(row))
+                keep_embedding(dataset.folder, row["index"], values)
+
+    def _encoder_is_unchanged(self) -> bool:
+        known, part = self._dataset.description.weights.get("encoder"), self._family.part("encoder")
+        files = find(part) if part is not None else None
+        return known is None or files is None or known == sha256_of(files.weights)
 
     def _generate(self, request: GenerateRequest) -> list[tuple[NDArray[np.uint8], Record]]:
         """Generate the candidates for a pair. Each is one tile, so it is in memory."""

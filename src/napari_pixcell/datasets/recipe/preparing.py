@@ -287,6 +287,12 @@ def _cells(labels: NDArray[Any], mpp: float) -> dict[str, float]:
     return {"density": cells.per_mm2, "area": cells.median_um2}
 
 
+def real_files(dataset: Dataset) -> dict[int, Path]:
+    """Return the files of the real tissue on this machine by the numbers of their styles."""
+    paths = (private_folder(dataset.description) / REAL).glob("*.npz")
+    return {int(path.stem): path for path in paths if path.stem.isdecimal()}
+
+
 def real_tiles(dataset: Dataset) -> RealTiles:
     """Return the real tissue of a dataset's styles; empty if it is not on this machine."""
     return gather(private_folder(dataset.description) / REAL)

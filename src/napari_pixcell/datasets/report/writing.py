@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_pixcell import __version__
 from napari_pixcell.datasets.export import write_problem
-from napari_pixcell.datasets.report.charts import histogram
+from napari_pixcell.datasets.report.charts import histogram, scatter
 from napari_pixcell.datasets.report.sheets import examples
 from napari_pixcell.datasets.report.sources import (
     SourceCounts,
@@ -19,6 +19,12 @@ from napari_pixcell.datasets.report.sources import (
     known_family,
     licences,
     references,
+)
+from napari_pixcell.datasets.report.tissue import (
+    TissueComparison,
+    compare_with_tissue,
+    figures,
+    part_rows,
 )
 from napari_pixcell.datasets.store.checks import BAD_WHEN_HIGH, FLAGS, SCORES
 from napari_pixcell.datasets.store.dataset import Dataset, Description
@@ -38,7 +44,10 @@ MARK = (
 
 
 def write_report(
-    dataset: Dataset, path: Path | str, on_progress: OnProgress = lambda done, total: None
+    dataset: Dataset,
+    path: Path | str,
+    on_progress: OnProgress = lambda done, total: None,
+    tissue: TissueComparison | None = None,
 ) -> Path:
     """Write one self-contained HTML page about a dataset, and return its path.
 
@@ -49,6 +58,8 @@ def write_report(
     path : Path
     on_progress : callable
         Called with the number of scores finished and of all. An exception ends the work.
+    tissue : TissueComparison, optional
+        What :func:`compare_with_tissue` returned, if it is known already.
 
     Raises
     ------
@@ -70,6 +81,7 @@ def write_report(
         counts=_counts(dataset, pairs, sources),
         scores=list(_scores(dataset, pairs, on_progress)),
         cells=_cells(pairs),
+        tissue=_tissue(tissue or compare_with_tissue(dataset, pairs), description),
         styles=sources.list_styles(pairs),
         layouts=sources.list_layouts(pairs),
         settings=_settings(description),
@@ -191,6 +203,35 @@ def _cells(pairs: PairTable) -> dict[str, Any] | None:
         f"From {cells.min():,} to {cells.max():,} cells per mask, median {int(np.median(cells)):,}."
     )
     return {"words": words, "chart": histogram(cells, "Histogram of cells per mask")}
+
+
+def _tissue(found: TissueComparison | None, description: Description) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    family, whole, chart = known_family(description.family), found.whole, None
+    if found.points is not None:
+        title = "Real tiles and pictures along the two main axes of the real tiles"
+        chart = scatter(*found.points, ("real tile", "picture"), title)
+    words = ""
+    if whole is not None:
+        words = (
+            f"{whole.pictures:,} pictures that are exported were compared with {whole.real:,} real "
+            f"tiles of their styles, by the embeddings of "
+            f"{family.title if family is not None else description.family}. Each figure compares "
+            f"{whole.compared:,} pictures with as many real tiles. The column “Real tiles” "
+            "compares real tiles with each other, which is the best that can be reached."
+        )
+    return {
+        "notes": found.notes,
+        "words": words,
+        "figures": figures(whole) if whole is not None else [],
+        "chart": chart,
+        "caption": "Real tiles and pictures along the two directions in which the real tiles "
+        "differ most. Dots away from the rings look like no real tile; rings without dots are "
+        "tissue that the pictures lack.",
+        "part": found.part,
+        "parts": part_rows(found.parts),
+    }
 
 
 def _settings(one: Description) -> Facts:

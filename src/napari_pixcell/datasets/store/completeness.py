@@ -21,6 +21,7 @@ from napari_pixcell.datasets.store.dataset import (
     Dataset,
 )
 from napari_pixcell.datasets.store.decisions import DECISIONS, read_decisions
+from napari_pixcell.datasets.store.embeddings import EMBEDDINGS, KeptEmbeddings
 from napari_pixcell.datasets.store.lock import locked
 from napari_pixcell.datasets.store.parsing import APART, pair_names, pair_row
 from napari_pixcell.datasets.store.plan import Plan
@@ -190,6 +191,8 @@ class _Check:
         self.pixels = np.zeros(len(plan), np.uint64)  # the first 64 bits of their hash
         self._torn(MANIFEST)
         self._torn(DECISIONS)
+        if damaged := KeptEmbeddings(self.folder, len(plan)).damaged:
+            self.findings.add("torn", EMBEDDINGS, damaged)
         for row in read_rows(self.folder / MANIFEST):
             self.on_progress(self.findings.pairs, len(plan))
             self._pair(row, plan)

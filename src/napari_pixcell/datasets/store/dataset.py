@@ -7,7 +7,7 @@
     images/ masks/   the pairs
     apart/images/ …  flagged pairs
     decisions.jsonl  see :mod:`~napari_pixcell.datasets.store.decisions`
-
+    embeddings.jsonl see :mod:`~napari_pixcell.datasets.store.embeddings`
     leftover/        files that belonged to no pair; nothing is deleted
 
 A row is added to the manifest only after its files are complete. All paths in it are relative.

@@ -25,6 +25,7 @@ from napari_pixcell.datasets.store.dataset import (
     DatasetStyle,
     count_cells,
 )
+from napari_pixcell.datasets.store.embeddings import EMBEDDINGS, keep_embedding
 from napari_pixcell.datasets.store.parsing import APART, SUFFIXES, pair_names
 from napari_pixcell.datasets.store.parsing import DIGITS as DIGITS
 from napari_pixcell.datasets.store.plan import PlannedPair
@@ -74,6 +75,7 @@ class PairFiles:
         self.restored = 0
         self.leftovers: list[str] = []
         cut_torn(dataset.folder / MANIFEST)
+        cut_torn(dataset.folder / EMBEDDINGS)
         for row in dataset.rows():
             self.done[row["index"]] = True
         if dataset.damaged[MANIFEST]:
@@ -151,6 +153,7 @@ class PairFiles:
         *,
         nuclei: JsonRow | None = None,
         kept: int = 0,
+        embedding: NDArray[np.float32] | None = None,
     ) -> JsonRow:
         """Write a pair and return its row.
 
@@ -168,6 +171,8 @@ class PairFiles:
             See :mod:`napari_pixcell.datasets.store.nuclei`.
         kept : int
             Which of its candidates it is, from 0.
+        embedding : array, float32, (tokens, dimension), optional
+            Of the image; see :mod:`napari_pixcell.datasets.store.embeddings`.
 
         Raises
         ------
@@ -204,6 +209,8 @@ class PairFiles:
                 "pixels": record.sha256,
                 "nuclei": nuclei,
             }
+            if embedding is not None:
+                keep_embedding(folder, pair.index, embedding)
             if pair.candidates > 1:
                 row |= {"candidates": pair.candidates, "kept": kept}
             append_rows(folder / MANIFEST, [row])

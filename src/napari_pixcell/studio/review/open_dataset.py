@@ -77,6 +77,7 @@ class OpenDataset:
         # Names of the styles by their numbers
         self.styles = {row["number"]: row["name"] for row in self.dataset.style_rows()}
         self._table = PairTable(self.dataset)
+        self.damage = self.dataset.damage  # later reads begin at the last row
 
     def state(self) -> DatasetState:
         """Read the present pairs and decisions. Not for two threads at once."""

@@ -258,6 +258,11 @@ class Review:
         self.changed.emit()
 
     @property
+    def damage(self) -> str:
+        """Which rows are not shown because they are damaged, in a sentence."""
+        return self.opened.damage if self.opened is not None else ""
+
+    @property
     def unsaved(self) -> int:
         return len(self._writer.waiting) if self._writer is not None else 0
 

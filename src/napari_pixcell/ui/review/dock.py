@@ -116,7 +116,7 @@ class ReviewPairs(Docked):
         else:
             self.counts.say("")
             self.none.say(NO_PAIRS if columns is not None else "")
-        self.problem.say(review.cannot_save or review.problem)
+        self.problem.say(review.cannot_save or review.problem or review.damage)
         self.again_button.setVisible(bool(review.cannot_save))
         allow(self.open_button, "Opening a dataset" if review.opening else "")
         why = review.why_no_pair()
