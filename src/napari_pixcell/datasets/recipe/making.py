@@ -21,6 +21,7 @@ from napari_pixcell.datasets.recipe.preparing import (
     keep_recipe,
     kept_checks,
     kept_recipe,
+    kept_repair,
     real_tiles,
 )
 from napari_pixcell.datasets.recipe.recipe import DatasetRecipe
@@ -167,6 +168,7 @@ class _PairMaker:
         self._files = PairFiles(dataset)
         self._styles = _StoredItems(dataset, STYLES, dataset.style)
         self._layouts = _StoredItems(dataset, LAYOUTS, dataset.layout)
+        self._repair = kept_repair(dataset)
         self._checker = Checker(
             kept_checks(dataset), self._family, description.mpp, runner.run, real_tiles(dataset)
         )
@@ -219,7 +221,9 @@ class _PairMaker:
         layout = self._layouts[pair.layout] if pair.layout is not None else None
         found = self._files.recover(pair, style, layout)
         image, record = found or self._generate(self._request(pair, style, layout))
-        labels = layout.labels if layout is not None else None
+        if self._dataset.description.drop_wrong:
+            record = record.without_wrong()
+        labels = record.mask
         verdict = self._checker.check(image, labels, style)
         self._files.write(pair, image, labels, record, verdict.scores, verdict.flags)
         if not self._dataset.description.weights:
@@ -250,7 +254,7 @@ class _PairMaker:
     ) -> GenerateRequest:
         description, region = self._dataset.description, style.source.get("region")
         grid = style.embedding
-        return generate_request(
+        request = generate_request(
             self._family,
             GenerationSettings(seed=pair.seed, count=1, **asdict(description.settings)),
             size=description.size,
@@ -264,3 +268,4 @@ class _PairMaker:
                 style=[(style.name, 1.0)],
             ),
         )
+        return replace(request, repair=self._repair if layout is not None else None)

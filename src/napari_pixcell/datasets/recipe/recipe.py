@@ -45,10 +45,11 @@ from napari_pixcell.datasets.recipe.validation import (
 from napari_pixcell.datasets.store.checks import Checks
 from napari_pixcell.datasets.store.plan import MOST_PAIRS, PAIRINGS
 from napari_pixcell.engine.presets import EXACT, PRESETS
+from napari_pixcell.engine.repair import Repair
 from napari_pixcell.engine.request_values import MAX_SEED
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.families import get_family
-from napari_pixcell.serialization import to_json
+from napari_pixcell.serialization import OMIT_DEFAULT, to_json
 from napari_pixcell.untrusted import read_json
 
 SCHEMA = 1
@@ -84,6 +85,10 @@ class DatasetRecipe:
         See :class:`~napari_pixcell.engine.request_values.GenerateRequest`.
     checks : Checks
         Thresholds, and the segmenter.
+    repair : Repair, optional
+        How nuclei that do not follow their mask are generated again.
+    drop_wrong : bool
+        Remove nuclei from the masks that the images do not show.
     picture : str
         File format of the images: ``png`` or ``tiff``.
 
@@ -109,6 +114,8 @@ class DatasetRecipe:
     preset: Annotated[str, OneOf(tuple(PRESETS))] = EXACT.name
     checks: Annotated[Checks, FromObject()] = field(default_factory=Checks)
     picture: Annotated[str, OneOf(PICTURES)] = PICTURES[0]
+    repair: Annotated[Repair, FromObject()] | None = field(default=None, metadata=OMIT_DEFAULT)
+    drop_wrong: bool = field(default=False, metadata=OMIT_DEFAULT)
 
     @model_validator(mode="wrap")
     @classmethod
@@ -201,7 +208,12 @@ def _expanded(path: str) -> Path:
 
 
 def _known_keys(location: tuple[str, ...]) -> list[str]:
-    if location and location[0] != "checks":
+    if location and location[0] not in ("checks", "repair"):
         return known_keys(location)
-    cls = {(): DatasetRecipe, ("checks",): Checks}.get(location, SegmentMethod)
+    whole: dict[tuple[str, ...], type[Any]] = {
+        (): DatasetRecipe,
+        ("checks",): Checks,
+        ("repair",): Repair,
+    }
+    cls = whole.get(location, SegmentMethod)
     return [one.name for one in fields(cls)]

@@ -1,0 +1,227 @@
+"""Repair of a variant: its wrong nuclei are found, and only these spots are generated again.
+
+A round is an ordinary generation that starts from the variant and changes an area of it. What is
+new stays only where fewer nuclei are wrong than before. Imports no torch.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import distance_transform_edt, label
+
+from napari_pixcell.cells.faithfulness import Faithfulness, faithfulness
+from napari_pixcell.engine.events import Emit, Event, Notice, Progress
+from napari_pixcell.engine.packed import PackedArray
+from napari_pixcell.engine.presets import EXACT
+from napari_pixcell.engine.repair import REPAIRING, NucleusCounts, RepairOutcome
+from napari_pixcell.engine.request_values import MAX_SEED, GenerateRequest
+
+MARGIN_UM = 3.0  # around a wrong nucleus that is generated again with it
+FEATHER_UM = 3.0  # around that, where the new pixels fade into the old ones
+# Later rounds hold more closely to the layout: factors of the layout strength, up to its maximum.
+FACTORS = (1.0, 1.5, 2.0)
+MOST_LAYOUT_STRENGTH = 2.0
+SEED_STEP = 1_000_003  # between rounds, so that they share no seed with variants of a series
+
+Image = NDArray[np.uint8]
+Segment = Callable[[Image], NDArray[Any]]
+Regenerate = Callable[[GenerateRequest, int], Image]
+
+
+@dataclass(frozen=True, eq=False)
+class JudgedImage:
+    """An image, its segmented nuclei, and their agreement with the layout."""
+
+    image: Image
+    segmented: NDArray[Any]
+    found: Faithfulness
+
+    def spots(self, layout: NDArray[Any]) -> list[tuple[NDArray[Any], NDArray[np.int64]]]:
+        """Return the label images with wrong nuclei, each with the labels of these."""
+        found = self.found
+        wrong = np.concatenate([found.partial, found.missing])
+        return [(layout, wrong), (self.segmented, found.extra)]
+
+
+@dataclass(frozen=True, eq=False)
+class RepairedVariant:
+    """A repaired variant, uint8 (height, width, 3), and how well it follows its layout.
+
+    Its request reproduces it: with the number of rounds that were done, and no limit of time.
+    """
+
+    image: Image
+    request: GenerateRequest
+    outcome: RepairOutcome
+
+
+def repair_variant(
+    request: GenerateRequest, image: Image, segment: Segment, regenerate: Regenerate
+) -> RepairedVariant:
+    """Generate the wrong nuclei of a variant again, in rounds, until none is wrong.
+
+    Parameters
+    ----------
+    request : GenerateRequest
+        Of this variant, with a layout and a repair.
+    image : array, uint8, (height, width, 3)
+        The variant as it would be exported: what a segmenter sees must be what users get.
+    segment : callable
+        Returns the nuclei of an image as an instance label image.
+    regenerate : callable
+        Runs the request of a round, given with its number from 1, and returns the image. It may
+        raise to cancel.
+    """
+    assert request.layout is not None and request.repair is not None
+    repair, layout, mpp = request.repair, request.layout.unpack(), request.mpp
+    begun = time.monotonic()
+
+    def judge(image: Image) -> JudgedImage:
+        segmented = segment(image)
+        return JudgedImage(image, segmented, faithfulness(layout, segmented, mpp))
+
+    best = judge(image)
+    before, rounds = NucleusCounts.of(best.found), 0
+    while rounds < repair.rounds and best.found.wrong:
+        if repair.seconds is not None and time.monotonic() - begun >= repair.seconds:
+            break
+        part = area_of_spots(best, layout, mpp)
+        if request.part is not None:
+            part &= request.part.view() != 0  # outside it, nothing may change
+        if not part.any():
+            break
+        rounds += 1
+        again = round_request(request, best.image, part, rounds)
+        new = judge(regenerate(again, rounds))
+        mixed = better_spots(best, new, layout, part, again.feather)
+        if mixed is None:
+            continue
+        tried = new if np.array_equal(mixed, new.image) else judge(mixed)
+        # Thresholds of a segmenter depend on the whole image, so a spot may also do harm elsewhere.
+        if tried.found.wrong < best.found.wrong:
+            best = tried
+    outcome = RepairOutcome(
+        before=before,
+        after=NucleusCounts.of(best.found),
+        partial=tuple(best.found.partial.tolist()),
+        missing=tuple(best.found.missing.tolist()),
+        rounds=rounds,
+        seconds=round(time.monotonic() - begun, 2),
+    )
+    done = replace(repair, rounds=rounds, seconds=None)
+    return RepairedVariant(best.image, replace(request, repair=done), outcome)
+
+
+def area_of_spots(judged: JudgedImage, layout: NDArray[Any], mpp: float) -> NDArray[np.bool_]:
+    """Return the mask of the wrong nuclei and a margin around them: bool, (height, width)."""
+    wrong = np.zeros(layout.shape, bool)
+    for labels, names in judged.spots(layout):
+        wrong |= np.isin(labels, names)
+    if not wrong.any():
+        return wrong
+    return np.asarray(distance_transform_edt(~wrong) * mpp <= MARGIN_UM)
+
+
+def round_request(
+    request: GenerateRequest, image: Image, part: NDArray[np.bool_], number: int
+) -> GenerateRequest:
+    """Return the request of a round, numbered from 1: the area ``part`` of an image, anew."""
+    factor = FACTORS[min(number, len(FACTORS)) - 1]
+    stronger = max(request.layout_strength, MOST_LAYOUT_STRENGTH)
+    return replace(
+        request,
+        seed=(request.seed + number * SEED_STEP) % (MAX_SEED + 1),
+        count=1,
+        preset=EXACT.name if request.published else request.preset,
+        layout_strength=min(factor * request.layout_strength, stronger),
+        start=PackedArray.pack(image),
+        part=PackedArray.pack(part),
+        strength=1.0,
+        feather=round(FEATHER_UM / request.mpp) if request.part is None else request.feather,
+        invert=False,
+        repair=None,
+    )
+
+
+def better_spots(
+    old: JudgedImage, new: JudgedImage, layout: NDArray[Any], part: NDArray[np.bool_], feather: int
+) -> Image | None:
+    """Return the old image with the new pixels of those spots where fewer nuclei are wrong.
+
+    A spot is a connected area of ``part`` and the ``feather`` around it, in px. Returns None if no
+    spot is better.
+    """
+    touched = distance_transform_edt(~part) <= feather
+    spots, count = label(touched, np.ones((3, 3)))
+    before, after = (_wrong_in(spots, count, judged, layout) for judged in (old, new))
+    better = after < before
+    if not better.any():
+        return None
+    return np.where(better[spots][..., None], new.image, old.image)
+
+
+def _wrong_in(
+    spots: NDArray[Any], count: int, judged: JudgedImage, layout: NDArray[Any]
+) -> NDArray[np.int64]:
+    """Count the wrong nuclei of each spot; one that spans several belongs to the largest part."""
+    wrong = np.zeros(count + 1, np.int64)
+    for labels, names in judged.spots(layout):
+        for name in names:
+            inside = np.bincount(spots[labels == name], minlength=count + 1)
+            inside[0] = 0  # outside all spots, where nothing changes
+            if inside.any():
+                wrong[inside.argmax()] += 1
+    return wrong
+
+
+class RepairProgress:
+    """Progress of variants and of the rounds of their repair, as one amount of work.
+
+    Rounds that turn out not to be needed count as done at once.
+
+    Parameters
+    ----------
+    emit : callable
+        Receives the events.
+    count : int
+        Number of variants.
+    rounds : int
+        Most rounds of each; 0 passes every event on as it is.
+
+    Attributes
+    ----------
+    repaired : int
+        Number of variants that are finished.
+    """
+
+    def __init__(self, emit: Emit, count: int, rounds: int) -> None:
+        self._emit, self._count, self._rounds = emit, count, rounds
+        self._done = self._total = self.repaired = 0
+
+    def generated(self, event: Event) -> None:
+        """Pass on an event of the generation of the variants themselves."""
+        if isinstance(event, Progress) and event.total:
+            self._done, self._total = event.done, event.total
+            self._say(0.0, event.message)
+        else:
+            self._emit(event)
+
+    def repairing(self, number: int, event: Event) -> None:
+        """Pass on progress and notices of a round, numbered from 1."""
+        if isinstance(event, Progress):
+            share = event.done / event.total if event.total else 0.0
+            self._say(number - 1 + share, f"{REPAIRING}, round {number} of {self._rounds}")
+        elif isinstance(event, Notice):
+            self._emit(event)
+
+    def _say(self, rounds: float, message: str) -> None:
+        each = self._total / self._count
+        rounds += self.repaired * self._rounds
+        done = self._done + round(each * rounds)
+        self._emit(Progress(done, self._total * (1 + self._rounds), message))
