@@ -237,7 +237,7 @@ class Engine:
                     repaired = self._repair(variant, np.asarray(image), progress.repairing, check)
                     image, outcome = repaired.image, repaired.outcome
                     variant = repaired.request
-                    progress.repaired += 1
+                    progress.repaired()
                 record = Record(
                     request=variant,
                     weights=weights,

@@ -100,12 +100,12 @@ def repair_variant(
         again = round_request(request, best.image, part, rounds)
         new = judge(regenerate(again, rounds))
         mixed = better_spots(best, new, layout, part, again.feather)
-        if mixed is None:
-            continue
-        tried = new if np.array_equal(mixed, new.image) else judge(mixed)
-        # Thresholds of a segmenter depend on the whole image, so a spot may also do harm elsewhere.
-        if tried.found.wrong < best.found.wrong:
-            best = tried
+        if mixed is not None and not np.array_equal(mixed, new.image):
+            # Thresholds of a segmenter depend on the whole image, so that a spot may also do harm
+            # elsewhere, and all new spots may be better than some of them.
+            new = min(judge(mixed), new, key=lambda one: one.found.wrong)
+        if new.found.wrong < best.found.wrong:
+            best = new
     outcome = RepairOutcome(
         before=before,
         after=NucleusCounts.of(best.found),
@@ -194,15 +194,11 @@ class RepairProgress:
     rounds : int
         Most rounds of each; 0 passes every event on as it is.
 
-    Attributes
-    ----------
-    repaired : int
-        Number of variants that are finished.
     """
 
     def __init__(self, emit: Emit, count: int, rounds: int) -> None:
         self._emit, self._count, self._rounds = emit, count, rounds
-        self._done = self._total = self.repaired = 0
+        self._done = self._total = self._repaired = 0
 
     def generated(self, event: Event) -> None:
         """Pass on an event of the generation of the variants themselves."""
@@ -220,8 +216,14 @@ class RepairProgress:
         elif isinstance(event, Notice):
             self._emit(event)
 
+    def repaired(self) -> None:
+        """Count a variant whose repair has ended."""
+        self._repaired += 1
+        if self._rounds:
+            self._say(0.0, REPAIRING)
+
     def _say(self, rounds: float, message: str) -> None:
         each = self._total / self._count
-        rounds += self.repaired * self._rounds
+        rounds += self._repaired * self._rounds
         done = self._done + round(each * rounds)
         self._emit(Progress(done, self._total * (1 + self._rounds), message))

@@ -40,6 +40,8 @@ class DatasetChoice:
     variations: int = 0  # variations of each region's layout, besides itself
     pairing: str = "each"  # one of PAIRINGS
     seeds: int = 1  # pairs for each style and layout
+    repair: bool = False  # nuclei that do not follow their mask are generated again
+    drop_wrong: bool = False  # nuclei that the images do not show leave the masks
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,8 @@ class Wanted:
             layout_until=base.layout_until,
             preset=base.preset,
             checks=self.checks,
+            repair=base.repair,
+            drop_wrong=choice.drop_wrong,
         )
 
     def _styles(self) -> list[Part]:
