@@ -97,7 +97,7 @@ REFUSED: list[tuple[Any, str]] = [
     (recipe(name="\ud800"), "“name” is “"),
     ({KEY: 1}, "The recipe lacks “name”. Add it."),
     (recipe(style=[]), "The recipe has no “style”. Did you mean “styles”?"),
-    (recipe(zzz=1), "The recipe has no “zzz”. Choose from: checks, family,"),
+    (recipe(zzz=1), "The recipe has no “zzz”. Choose from: checks, drop_wrong, family,"),
     (recipe(styles=3), "“styles” is 3. Use a list."),
     (recipe(layouts="abc"), "“layouts” is “abc”. Use a list."),
     (recipe(styles=["a"]), "Style 1 is “a”. Write it as an object, {…}."),

@@ -16,9 +16,11 @@ from napari_pixcell.datasets.recipe.request import DatasetRequest
 from napari_pixcell.datasets.store.completeness import check_dataset
 from napari_pixcell.datasets.store.dataset import Dataset
 from napari_pixcell.engine.engine import Engine
+from napari_pixcell.engine.events import Event, Notice
 
 # With this smallest area, in µm², no nucleus is ever found, whatever the images show.
 BLIND = {"method": "builtin", "smallest_um2": 16_000.0}
+EVENTS: list[Event] = []
 FOLDER = "/home/someone/models"
 
 
@@ -37,7 +39,7 @@ def made(folder: Path, engine: Engine, **changes: object) -> Dataset:
     values = drawn_recipe(steps=1, guidance=1.0, seeds=1, pairs=1, pairing="random").to_dict()
     values |= {"styles": [{"from": "nothing"}], "layouts": values["layouts"][:1]}
     recipe = DatasetRecipe.from_dict(values | changes)
-    make_dataset(DatasetRequest(str(folder), recipe), engine.run, lambda event: None)
+    make_dataset(DatasetRequest(str(folder), recipe), engine.run, EVENTS.append)
     return Dataset(folder)
 
 
@@ -45,6 +47,8 @@ def test_nuclei_that_stay_wrong_are_dropped_from_the_masks_of_a_dataset(tmp_path
     folder = tmp_path / "set"
     repair = {"rounds": 1, "method": BLIND}
     dataset = made(folder, engine, repair=repair, drop_wrong=True)
+    notes = [event.message for event in EVENTS if isinstance(event, Notice)]
+    assert any("nuclei placed (0 before repair); " in note for note in notes)
     (row,) = dataset.rows()
     assert not dataset.mask(row).any()
     record = read_record(folder / row["image"])

@@ -64,6 +64,15 @@ class NucleusCounts:
         """Count the nuclei of a comparison."""
         return cls(len(found.placed), len(found.partial), len(found.missing), len(found.extra))
 
+    def plus(self, other: NucleusCounts) -> NucleusCounts:
+        """Return the counts of two variants together."""
+        return NucleusCounts(
+            self.placed + other.placed,
+            self.partial + other.partial,
+            self.missing + other.missing,
+            self.extra + other.extra,
+        )
+
     @property
     def wanted(self) -> int:
         """Number of nuclei of the layout."""
@@ -100,6 +109,17 @@ class RepairOutcome:
     def wrong(self) -> tuple[int, ...]:
         """Labels of the layout's nuclei that the variant does not show, in ascending order."""
         return tuple(sorted({*self.partial, *self.missing}))
+
+    def plus(self, other: RepairOutcome | None) -> RepairOutcome:
+        """Return the outcome of two variants together, without labels, which belong to one."""
+        if other is None:
+            return self
+        return RepairOutcome(
+            before=self.before.plus(other.before),
+            after=self.after.plus(other.after),
+            rounds=self.rounds + other.rounds,
+            seconds=self.seconds + other.seconds,
+        )
 
     def sentence(self) -> str:
         """Return the outcome in words.

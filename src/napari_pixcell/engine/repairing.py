@@ -22,10 +22,11 @@ from napari_pixcell.engine.presets import EXACT
 from napari_pixcell.engine.repair import REPAIRING, NucleusCounts, RepairOutcome
 from napari_pixcell.engine.request_values import MAX_SEED, GenerateRequest
 
-MARGIN_UM = 3.0  # around a wrong nucleus that is generated again with it
+MARGIN_UM = 1.5  # around a wrong nucleus that is generated again with it
 FEATHER_UM = 3.0  # around that, where the new pixels fade into the old ones
-# Later rounds hold more closely to the layout: factors of the layout strength, up to its maximum.
-FACTORS = (1.0, 1.5, 2.0)
+STRENGTH = 0.8  # how much of a spot changes
+# Rounds hold more closely to the layout: factors of its strength, up to the maximum.
+FACTORS = (1.5, 2.0)
 MOST_LAYOUT_STRENGTH = 2.0
 SEED_STEP = 1_000_003  # between rounds, so that they share no seed with variants of a series
 
@@ -142,7 +143,7 @@ def round_request(
         layout_strength=min(factor * request.layout_strength, stronger),
         start=PackedArray.pack(image),
         part=PackedArray.pack(part),
-        strength=1.0,
+        strength=STRENGTH,
         feather=round(FEATHER_UM / request.mpp) if request.part is None else request.feather,
         invert=False,
         repair=None,

@@ -42,6 +42,7 @@ from napari_pixcell.datasets.store.plan import PlannedPair
 from napari_pixcell.datasets.store.rows import JsonRow
 from napari_pixcell.engine.events import Emit, Event, Finished, Notice, Progress, Variant
 from napari_pixcell.engine.record import Record
+from napari_pixcell.engine.repair import RepairOutcome
 from napari_pixcell.engine.request_values import GenerateRequest, Request
 from napari_pixcell.engine.requests import GenerationSettings, generate_request, source_of
 from napari_pixcell.engine.styles.blending import for_family
@@ -169,6 +170,7 @@ class _PairMaker:
         self._styles = _StoredItems(dataset, STYLES, dataset.style)
         self._layouts = _StoredItems(dataset, LAYOUTS, dataset.layout)
         self._repair = kept_repair(dataset)
+        self._outcome: RepairOutcome | None = None  # of all pairs made in this run
         self._checker = Checker(
             kept_checks(dataset), self._family, description.mpp, runner.run, real_tiles(dataset)
         )
@@ -202,6 +204,8 @@ class _PairMaker:
                 in_a_row, made = 0, made + 1
         done = self._files.count
         self._emit(Progress(done, total, f"{done:,} of {total:,} pairs"))
+        if self._outcome is not None:
+            self._emit(Notice(f"{self._outcome.sentence()}."))
         for note in self._files.notes:
             self._emit(Notice(note))
         if first is not None and not made:
@@ -232,6 +236,8 @@ class _PairMaker:
     def _generate(self, request: GenerateRequest) -> tuple[NDArray[np.uint8], Record]:
         events = self._runner.run(request, self._emit_loading)
         variant = next(event for event in events if isinstance(event, Variant))
+        if variant.record.repair is not None:
+            self._outcome = variant.record.repair.plus(self._outcome)
         return np.asarray(variant.image), variant.record  # one tile, so it is in memory
 
     def _describe(self, record: Record) -> None:
