@@ -24,7 +24,7 @@ from napari_pixcell.engine.request_values import MAX_SEED, GenerateRequest
 
 MARGIN_UM = 1.5  # around a wrong nucleus that is generated again with it
 FEATHER_UM = 3.0  # around that, where the new pixels fade into the old ones
-STRENGTH = 0.8  # how much of a spot changes
+STRENGTH = 0.6  # how much of a spot changes
 # Rounds hold more closely to the layout: factors of its strength, up to the maximum.
 FACTORS = (1.5, 2.0)
 MOST_LAYOUT_STRENGTH = 2.0
