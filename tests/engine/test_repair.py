@@ -141,6 +141,29 @@ def test_no_round_begins_once_nothing_is_wrong_or_the_time_is_over() -> None:
     assert only_compared.outcome.before == NucleusCounts(3, 0, 1, 0)
 
 
+def test_the_finished_image_is_compared_and_the_raw_one_generated_from() -> None:
+    """Finishing, here a change of colour that depends on the whole image, moves no other pixel."""
+
+    def finish(raw: np.ndarray) -> np.ndarray:
+        return raw + np.uint8(raw.mean() > drawn(LAYOUT, 2).mean() - 0.01)
+
+    seen = []
+
+    def watched(image: np.ndarray) -> np.ndarray:
+        seen.append(image)
+        return segment(image)
+
+    before, rounds = drawn(LAYOUT, 2), Rounds(drawn(LAYOUT))
+    result = repair_variant(request(Repair(rounds=1)), before, watched, rounds, finish)
+    np.testing.assert_array_equal(seen[0], before + 1)
+    np.testing.assert_array_equal(rounds.requests[0].start.unpack(), before)
+    assert result.outcome.after == NucleusCounts(4, 0, 0, 0)
+    changed = (result.image != before + 1).any(axis=-1)
+    away = distance_transform_edt(LAYOUT != 2) * 0.5
+    assert changed[LAYOUT == 2].all()
+    assert not changed[away > MARGIN_UM + FEATHER_UM].any()
+
+
 def test_each_round_has_its_own_seed_and_later_ones_hold_more_closely_to_the_layout() -> None:
     before = drawn(LAYOUT, 3)
     rounds = Rounds(before, before, before, before)
@@ -272,8 +295,14 @@ def test_a_bad_value_of_a_repair_gets_one_sentence(changes: dict, words: str) ->
         Repair(**changes)
 
 
-def test_a_damaged_outcome_in_a_record_is_refused() -> None:
-    value = Record(request(Repair())).to_dict() | {"repair": {"before": 3}}
+@pytest.mark.parametrize(
+    "changes", [{"before": 3}, {"missing": [2**70]}, {"missing": "a"}, {"seconds": float("inf")}]
+)
+def test_a_damaged_outcome_in_a_record_is_refused(changes: dict) -> None:
+    counts = NucleusCounts(1, 0, 1, 0)
+    value = Record(request(Repair()), repair=RepairOutcome(counts, counts, missing=(2,))).to_dict()
+    assert Record.from_dict(value).repair.missing == (2,)
+    value["repair"] |= changes
     with pytest.raises(PixCellError, match="damaged"):
         Record.from_dict(value)
 

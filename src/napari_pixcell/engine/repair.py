@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 
 from napari_pixcell.cells.faithfulness import Faithfulness
 from napari_pixcell.cells.methods import SegmentMethod
-from napari_pixcell.errors import check_range
+from napari_pixcell.errors import PixCellError, check_range
 from napari_pixcell.serialization import OMIT_DEFAULT
 from napari_pixcell.words import counted, duration
 
 ROUNDS, MOST_ROUNDS = 3, 20
 MOST_SECONDS = 86_400.0
+MOST_LABEL = 2**32 - 1
+DAMAGED = (
+    "The outcome of a repair in this record is damaged. Use a record that was not edited by hand."
+)
 REPAIRING = "Repairing"  # first word of the progress of a round
 ONE_TILE = "Repair works on single tiles. This image is larger, so its nuclei were not repaired."
 
@@ -95,6 +100,11 @@ class RepairOutcome:
         Time that comparison and rounds took.
     dropped : bool
         Whether the mask lacks the nuclei that are still wrong.
+
+    Raises
+    ------
+    PixCellError
+        If a label or the time is not possible, as in a record that was edited by hand.
     """
 
     before: NucleusCounts
@@ -104,6 +114,11 @@ class RepairOutcome:
     rounds: int = 0
     seconds: float = 0.0
     dropped: bool = field(default=False, metadata=OMIT_DEFAULT)
+
+    def __post_init__(self) -> None:
+        known = all(0 < label <= MOST_LABEL for label in (*self.partial, *self.missing))
+        if not known or not 0 <= self.seconds < math.inf:
+            raise PixCellError(DAMAGED)
 
     @property
     def wrong(self) -> tuple[int, ...]:

@@ -32,14 +32,19 @@ SEED_STEP = 1_000_003  # between rounds, so that they share no seed with variant
 
 Image = NDArray[np.uint8]
 Segment = Callable[[Image], NDArray[Any]]
+Finish = Callable[[Image], Image]
 Regenerate = Callable[[GenerateRequest, int], Image]
 
 
 @dataclass(frozen=True, eq=False)
 class JudgedImage:
-    """An image, its segmented nuclei, and their agreement with the layout."""
+    """An image, its segmented nuclei, and their agreement with the layout.
+
+    ``raw`` is the image as it was generated, from which a round begins.
+    """
 
     image: Image
+    raw: Image
     segmented: NDArray[Any]
     found: Faithfulness
 
@@ -63,7 +68,11 @@ class RepairedVariant:
 
 
 def repair_variant(
-    request: GenerateRequest, image: Image, segment: Segment, regenerate: Regenerate
+    request: GenerateRequest,
+    raw: Image,
+    segment: Segment,
+    regenerate: Regenerate,
+    finish: Finish = lambda raw: raw,
 ) -> RepairedVariant:
     """Generate the wrong nuclei of a variant again, in rounds, until none is wrong.
 
@@ -71,23 +80,25 @@ def repair_variant(
     ----------
     request : GenerateRequest
         Of this variant, with a layout and a repair.
-    image : array, uint8, (height, width, 3)
-        The variant as it would be exported: what a segmenter sees must be what users get.
+    raw : array, uint8, (height, width, 3)
+        The variant as it was generated.
     segment : callable
         Returns the nuclei of an image as an instance label image.
     regenerate : callable
         Runs the request of a round, given with its number from 1, and returns the image. It may
         raise to cancel.
+    finish : callable
+        Returns the image that users get of a raw one. It is what is segmented and compared.
     """
     assert request.layout is not None and request.repair is not None
     repair, layout, mpp = request.repair, request.layout.unpack(), request.mpp
     begun = time.monotonic()
 
-    def judge(image: Image) -> JudgedImage:
+    def judge(image: Image, raw: Image) -> JudgedImage:
         segmented = segment(image)
-        return JudgedImage(image, segmented, faithfulness(layout, segmented, mpp))
+        return JudgedImage(image, raw, segmented, faithfulness(layout, segmented, mpp))
 
-    best = judge(image)
+    best = judge(finish(raw), raw)
     before, rounds = NucleusCounts.of(best.found), 0
     while rounds < repair.rounds and best.found.wrong:
         if repair.seconds is not None and time.monotonic() - begun >= repair.seconds:
@@ -98,13 +109,18 @@ def repair_variant(
         if not part.any():
             break
         rounds += 1
-        again = round_request(request, best.image, part, rounds)
-        new = judge(regenerate(again, rounds))
-        mixed = better_spots(best, new, layout, part, again.feather)
-        if mixed is not None and not np.array_equal(mixed, new.image):
+        again = round_request(request, best.raw, part, rounds)
+        raw = regenerate(again, rounds)
+        spots = number_spots(part, again.feather)
+        # Finishing may depend on the whole image, but outside the spots nothing may change.
+        new = judge(mixed(best.image, finish(raw), spots > 0), raw)
+        better = better_spots(best, new, layout, spots)
+        if 0 < np.count_nonzero(better) < spots.max():
             # Thresholds of a segmenter depend on the whole image, so that a spot may also do harm
             # elsewhere, and all new spots may be better than some of them.
-            new = min(judge(mixed), new, key=lambda one: one.found.wrong)
+            images = ((best.image, new.image), (best.raw, new.raw))
+            some = judge(*(mixed(old, fresh, better[spots]) for old, fresh in images))
+            new = min(some, new, key=lambda one: one.found.wrong)
         if new.found.wrong < best.found.wrong:
             best = new
     outcome = RepairOutcome(
@@ -150,21 +166,24 @@ def round_request(
     )
 
 
-def better_spots(
-    old: JudgedImage, new: JudgedImage, layout: NDArray[Any], part: NDArray[np.bool_], feather: int
-) -> Image | None:
-    """Return the old image with the new pixels of those spots where fewer nuclei are wrong.
-
-    A spot is a connected area of ``part`` and the ``feather`` around it, in px. Returns None if no
-    spot is better.
-    """
+def number_spots(part: NDArray[np.bool_], feather: int) -> NDArray[np.int32]:
+    """Number the connected areas of ``part`` and the ``feather`` around it, in px, from 1."""
     touched = distance_transform_edt(~part) <= feather
-    spots, count = label(touched, np.ones((3, 3)))
+    return np.asarray(label(touched, np.ones((3, 3)))[0], np.int32)
+
+
+def mixed(old: Image, new: Image, where: NDArray[np.bool_]) -> Image:
+    """Return the old image with the pixels of the new one in a mask."""
+    return np.where(where[..., None], new, old)
+
+
+def better_spots(
+    old: JudgedImage, new: JudgedImage, layout: NDArray[Any], spots: NDArray[np.int32]
+) -> NDArray[np.bool_]:
+    """Return for each number of a spot, 0 for none included, if fewer of its nuclei are wrong."""
+    count = int(spots.max())
     before, after = (_wrong_in(spots, count, judged, layout) for judged in (old, new))
-    better = after < before
-    if not better.any():
-        return None
-    return np.where(better[spots][..., None], new.image, old.image)
+    return after < before
 
 
 def _wrong_in(
