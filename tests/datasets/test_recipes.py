@@ -23,6 +23,7 @@ from napari_pixcell.datasets.recipe.recipe import KEY, DatasetRecipe, recipe_sch
 from napari_pixcell.datasets.recipe.request import DatasetRequest
 from napari_pixcell.datasets.store.checks import Checks
 from napari_pixcell.engine.packed import PackedArray
+from napari_pixcell.engine.repair import Repair
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.slides.samples import SAMPLE_SLIDE
 
@@ -115,7 +116,7 @@ REFUSED: list[tuple[Any, str]] = [
     (recipe(name="\ud800"), "“name” is “"),
     ({KEY: 1}, "The recipe lacks “name”. Add it."),
     (recipe(style=[]), "The recipe has no “style”. Did you mean “styles”?"),
-    (recipe(zzz=1), "The recipe has no “zzz”. Choose from: checks, colour_match,"),
+    (recipe(zzz=1), "The recipe has no “zzz”. Choose from: checks, colour_match, drop_wrong,"),
     (recipe(styles=3), "“styles” is 3. Use a list."),
     (recipe(layouts="abc"), "“layouts” is “abc”. Use a list."),
     (recipe(styles=["a"]), "Style 1 is “a”. Write it as an object, {…}."),
@@ -198,6 +199,11 @@ REFUSED: list[tuple[Any, str]] = [
     (recipe(checks=[1]), "“checks” is [1]. Write it as an object"),
     (recipe(checks={"least": 1}), "“checks” has no “least”. Did you mean “least_"),
     (recipe(checks={"least_kappa": "a"}), "“least_kappa” of “checks” is “a”. Use a number."),
+    (recipe(repair=3), "“repair” is 3. Write it as an object"),
+    (recipe(repair={"round": 3}), "“repair” has no “round”. Did you mean “rounds”?"),
+    (recipe(repair={"rounds": 99}), "The number of repair rounds is 99. Choose one from 0 to 20."),
+    (recipe(repair={"method": {"models": "5"}}), "“method” of “repair” has no “models”."),
+    (recipe(drop_wrong="yes"), "“drop_wrong” is “yes”. Use true or false."),
     (recipe(checks={"segmenter": 5}), "“segmenter” of “checks” is 5. Write it as an object"),
     (recipe(checks={"segmenter": {"method": "x"}}), "“x” is not a segmentation method"),
     (
@@ -264,6 +270,8 @@ def test_recipes_are_read_back_unchanged(tmp_path: Path) -> None:
         layouts=({"from": "vary", "layout": {"from": "file", "path": "~/b.tif"}},),
         checks=Checks(least_dice=0.7),
         keep="best of 20",
+        repair=Repair(2, 30.0),
+        drop_wrong=True,
     )
     assert made.candidates == 20 and replace(made, keep=None).candidates == 1
     path = tmp_path / "recipe.json"

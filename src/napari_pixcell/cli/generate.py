@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from napari_pixcell.cells.methods import SegmentMethod
 from napari_pixcell.cli import options as cli
 from napari_pixcell.cli.layout import layout_of, layout_options
 from napari_pixcell.cli.region import ChosenRegion, chosen_region, read_image
@@ -18,6 +19,7 @@ from napari_pixcell.engine.events import Variant
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.presets import EXACT, PUBLISHED, SPEEDS, get_preset
 from napari_pixcell.engine.record import pixels_sha256
+from napari_pixcell.engine.repair import ROUNDS, Repair
 from napari_pixcell.engine.request_values import check_published
 from napari_pixcell.engine.requests import (
     GenerationSettings,
@@ -39,6 +41,19 @@ BOTH = "let the layout act on the unconditional half of the guidance as well"
 START = "the region's own tissue, or an image of its size; default: noise"
 CHANGE = f"how much changes, 0 to 1; default: {STRENGTH}"
 BLEND = "width of the blend around the part, in µm; default: 8"
+
+REPAIR = f"""find nuclei that do not follow the layout, and generate these spots again, in at most
+this many rounds; default: {ROUNDS}"""
+REPAIR_SECONDS = "time for the repair of a variant, in s; default: no limit"
+REPAIR_CELLPOSE = "find them with this Cellpose model; default: the built-in method"
+DROP = "remove nuclei from the mask that the image does not show"
+REPAIR_OPTIONS = cli.group(
+    "nuclei that follow the layout",
+    cli.argument("--repair", nargs="?", type=int, const=ROUNDS, metavar="ROUNDS", help=REPAIR),
+    cli.argument("--repair-seconds", type=float, metavar="S", help=REPAIR_SECONDS),
+    cli.argument("--repair-cellpose", metavar="MODEL", help=REPAIR_CELLPOSE),
+    cli.flag("--drop-wrong", DROP),
+)
 
 
 @cli.command(
@@ -64,6 +79,7 @@ BLEND = "width of the blend around the part, in µm; default: 8"
         cli.path("--part", "MASK.tif", "change only where this mask is not 0"),
         cli.argument("--feather", type=float, metavar="UM", help=BLEND),
     ),
+    REPAIR_OPTIONS,
     cli.NAME,
     cli.WITH_START,
     cli.OUT_FOLDER,
@@ -74,6 +90,7 @@ def generate(options: cli.Options) -> cli.Result:
     chosen = chosen_region(options)
     setting = colour_setting(options.colour_match, chosen.family, _preset(options))
     labels = layout_of(options, chosen)
+    repair = _repair(options)
     start = _start(options, chosen)
     style = style_for(options, chosen)
     if options.colour_match == setting != OFF and style.unknown:
@@ -105,7 +122,8 @@ def generate(options: cli.Options) -> cli.Result:
         start=start,
         colour_match=colour_match(setting, style.colours),
     )
-    return write_variants([request], options.out, options.with_start)
+    request = replace(request, repair=repair)
+    return write_variants([request], options.out, options.with_start, options.drop_wrong)
 
 
 def _preset(options: cli.Options) -> str:
@@ -114,6 +132,25 @@ def _preset(options: cli.Options) -> str:
     if options.preset is not None:
         raise PixCellError("The published method runs every step in full. Omit --preset.")
     return PUBLISHED.name
+
+
+def _repair(options: cli.Options) -> Repair | None:
+    asked = [
+        option
+        for option in ("drop_wrong", "repair_cellpose", "repair_seconds", "repair")
+        if getattr(options, option) not in (None, False)
+    ]
+    if not asked:
+        return None
+    name = f"--{asked[-1].replace('_', '-')}"
+    if options.layout is None:
+        raise PixCellError(f"{name} compares nuclei with a layout. Add --layout, or omit {name}.")
+    if options.repair is None and not options.drop_wrong:
+        raise PixCellError(f"{name} belongs to a repair. Add --repair, or omit {name}.")
+    method = SegmentMethod()
+    if options.repair_cellpose is not None:
+        method = SegmentMethod("cellpose", options.repair_cellpose)
+    return Repair(options.repair or 0, options.repair_seconds, method)
 
 
 def _start(options: cli.Options, chosen: ChosenRegion) -> StartImage | None:

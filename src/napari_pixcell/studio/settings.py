@@ -11,6 +11,7 @@ from psygnal import SignalGroupDescriptor
 from napari_pixcell.cells.methods import CELLPOSE_MODEL, SegmentMethod
 from napari_pixcell.engine.colour_match import OFF, colour_setting
 from napari_pixcell.engine.presets import EXACT, get_preset
+from napari_pixcell.engine.repair import ROUNDS, Repair
 from napari_pixcell.engine.request_values import MAX_SEED, GenerateRequest
 from napari_pixcell.engine.requests import STAIN_STRENGTH, GenerationSettings
 from napari_pixcell.models.catalogue import DEMO, Family
@@ -57,6 +58,9 @@ class Settings:
     only_part: bool = False  # only the marked area changes
     feather_um: float = 8.0  # width of the transition around the marked area
     previews: bool = True  # pictures are shown while they are generated
+    repair: bool = False  # nuclei that do not follow the layout are generated again
+    repair_rounds: int = ROUNDS
+    repair_seconds: int = 60  # time for the repair of a variant; 0 for no limit
     # A grid sweeps this number of seeds, and values as the user wrote them, such as “1, 2”.
     grid_seeds: int = 3
     grid_guidance: str = ""
@@ -93,6 +97,12 @@ class Settings:
             self.sensitivity,
             self.smallest_um2,
         )
+
+    @property
+    def repairing(self) -> Repair:
+        """How variants are repaired, whether or not that is switched on."""
+        seconds = float(self.repair_seconds) or None
+        return Repair(self.repair_rounds, seconds, self.segmenting)
 
     def new_seed(self) -> None:
         self.seed = random.randrange(MAX_SEED + 1)
@@ -135,6 +145,7 @@ class Settings:
         self.layout_until = request.layout_until
         self.control_both = request.control_both
         self.colour_match = request.colour_match.how if request.colour_match is not None else OFF
+        self.repair = request.repair is not None
         self._use_start(request)
         if seed:
             self.seed = request.seed

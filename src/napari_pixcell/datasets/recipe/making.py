@@ -21,6 +21,7 @@ from napari_pixcell.datasets.recipe.preparing import (
     keep_recipe,
     kept_checks,
     kept_recipe,
+    kept_repair,
     real_tiles,
 )
 from napari_pixcell.datasets.recipe.recipe import DatasetRecipe
@@ -43,6 +44,7 @@ from napari_pixcell.datasets.store.rows import JsonRow
 from napari_pixcell.engine.colour_match import colour_match
 from napari_pixcell.engine.events import Emit, Event, Finished, Notice, Progress, Variant
 from napari_pixcell.engine.record import Record
+from napari_pixcell.engine.repair import RepairOutcome
 from napari_pixcell.engine.request_values import GenerateRequest, Request
 from napari_pixcell.engine.requests import GenerationSettings, generate_request, source_of
 from napari_pixcell.engine.styles.blending import for_family
@@ -175,6 +177,8 @@ class _PairMaker:
         self._files = PairFiles(dataset)
         self._styles = _StoredItems(dataset, STYLES, dataset.style)
         self._layouts = _StoredItems(dataset, LAYOUTS, dataset.layout)
+        self._repair = kept_repair(dataset)
+        self._outcome: RepairOutcome | None = None  # of all pairs made in this run
         self._checker = Checker(
             kept_checks(dataset), self._family, description.mpp, runner.run, real_tiles(dataset)
         )
@@ -210,6 +214,8 @@ class _PairMaker:
             self._embed_others()
         done = self._files.count
         self._emit(Progress(done, total, f"{done:,} of {total:,} pairs"))
+        if self._outcome is not None:
+            self._emit(Notice(f"{self._outcome.sentence()}."))
         for note in self._files.notes:
             self._emit(Notice(note))
         if first is not None and not made:
@@ -229,14 +235,15 @@ class _PairMaker:
         layout = self._layouts[pair.layout] if pair.layout is not None else None
         found = self._files.recover(pair, style, layout)
         made = [found] if found else self._generate(self._request(pair, style, layout))
-        labels = layout.labels if layout is not None else None
-        verdicts = [self._checker.check(image, labels, style) for image, _ in made]
+        if self._dataset.description.drop_wrong:
+            made = [(image, record.without_wrong()) for image, record in made]
+        verdicts = [self._checker.check(image, record.mask, style) for image, record in made]
         best = best_of(verdicts)
         (image, record), verdict = made[best], verdicts[best]
         self._files.write(
             pair,
             image,
-            labels,
+            record.mask,
             record,
             verdict.scores,
             verdict.flags,
@@ -277,6 +284,9 @@ class _PairMaker:
         """Generate the candidates for a pair. Each is one tile, so it is in memory."""
         events = self._runner.run(request, self._emit_loading)
         variants = [event for event in events if isinstance(event, Variant)]
+        for variant in variants:
+            if variant.record.repair is not None:
+                self._outcome = variant.record.repair.plus(self._outcome)
         return [(np.asarray(variant.image), variant.record) for variant in variants]
 
     def _describe(self, record: Record) -> None:
@@ -300,7 +310,7 @@ class _PairMaker:
         description, region = self._dataset.description, style.source.get("region")
         settings, grid = asdict(description.settings), style.embedding
         how = settings.pop("colour_match")
-        return generate_request(
+        request = generate_request(
             self._family,
             GenerationSettings(seed=pair.seed, count=pair.candidates, **settings),
             size=description.size,
@@ -315,3 +325,4 @@ class _PairMaker:
             ),
             colour_match=colour_match(how, style.colours),
         )
+        return replace(request, repair=self._repair if layout is not None else None)

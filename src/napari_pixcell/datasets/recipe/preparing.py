@@ -41,6 +41,7 @@ from napari_pixcell.engine.colour_match import OFF, colour_setting
 from napari_pixcell.engine.events import Embedding, Notice, Progress, SegmentedLayout
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.presets import get_preset
+from napari_pixcell.engine.repair import Repair
 from napari_pixcell.engine.request_values import EmbedRequest, SegmentRequest
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.files import write_whole
@@ -92,6 +93,8 @@ def begin(recipe: DatasetRecipe, folder: Path) -> Dataset:
         picture=recipe.picture,
         licence=family.licence,
         notice=family.notice,
+        repair=recipe.repair.without_path() if recipe.repair is not None else None,
+        drop_wrong=recipe.drop_wrong,
     )
     check_free(folder)
     keep_recipe(description, recipe)  # first: without it the dataset could not be resumed
@@ -124,6 +127,16 @@ def kept_checks(dataset: Dataset) -> Checks:
     if not path.exists():
         return checks
     return replace(checks, segmenter=DatasetRecipe.load(path).checks.segmenter)
+
+
+def kept_repair(dataset: Dataset) -> Repair | None:
+    """Return how the pairs of a dataset are repaired, with the path of the segmenter's model.
+
+    Nuclei are also compared, without a round, if wrong ones are to be dropped from the masks.
+    """
+    path = private_folder(dataset.description) / RECIPE
+    repair = DatasetRecipe.load(path).repair if path.exists() else dataset.description.repair
+    return repair or (Repair(rounds=0) if dataset.description.drop_wrong else None)
 
 
 def kept_recipe(dataset: Dataset) -> DatasetRecipe:

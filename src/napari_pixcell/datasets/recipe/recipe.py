@@ -46,6 +46,7 @@ from napari_pixcell.datasets.recipe.validation import (
 from napari_pixcell.datasets.store.checks import Checks
 from napari_pixcell.datasets.store.plan import MOST_CANDIDATES, MOST_PAIRS, PAIRINGS
 from napari_pixcell.engine.presets import EXACT, PRESETS
+from napari_pixcell.engine.repair import Repair
 from napari_pixcell.engine.request_values import MAX_SEED
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import COLOUR_MATCHES
@@ -89,6 +90,10 @@ class DatasetRecipe:
         ``full``. Off in every recipe of earlier versions, which did not state it.
     checks : Checks
         Thresholds, and the segmenter.
+    repair : Repair, optional
+        How nuclei that do not follow their mask are generated again.
+    drop_wrong : bool
+        Remove nuclei from the masks that the images do not show.
     picture : str
         File format of the images: ``png`` or ``tiff``.
     keep : str, optional
@@ -120,6 +125,8 @@ class DatasetRecipe:
     keep: Annotated[str, BestOf(MOST_CANDIDATES)] | None = field(
         default=None, metadata=OMIT_DEFAULT
     )
+    repair: Annotated[Repair, FromObject()] | None = field(default=None, metadata=OMIT_DEFAULT)
+    drop_wrong: bool = field(default=False, metadata=OMIT_DEFAULT)
 
     @model_validator(mode="wrap")
     @classmethod
@@ -222,7 +229,12 @@ def _expanded(path: str) -> Path:
 
 
 def _known_keys(location: tuple[str, ...]) -> list[str]:
-    if location and location[0] != "checks":
+    if location and location[0] not in ("checks", "repair"):
         return known_keys(location)
-    cls = {(): DatasetRecipe, ("checks",): Checks}.get(location, SegmentMethod)
+    whole: dict[tuple[str, ...], type[Any]] = {
+        (): DatasetRecipe,
+        ("checks",): Checks,
+        ("repair",): Repair,
+    }
+    cls = whole.get(location, SegmentMethod)
     return [one.name for one in fields(cls)]

@@ -18,6 +18,7 @@ DEEPEST_SHOWN = 4  # names on the way to a value
 DEEP = "It is nested too deeply. Use fewer levels."
 WORDS = {  # by the kind of error that pydantic reports
     "string_type": "Use text.",
+    "bool_type": "Use true or false.",
     "int_type": "Use a whole number.",
     "float_type": "Use a number.",
     "finite_number": "Use a finite number.",

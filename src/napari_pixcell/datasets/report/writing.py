@@ -33,6 +33,7 @@ from napari_pixcell.datasets.store.plan import PAIRINGS
 from napari_pixcell.datasets.store.table import PairTable
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.files import write_whole
+from napari_pixcell.words import counted
 
 OnProgress = Callable[[int, int], None]
 Facts = list[tuple[str, str]]  # names and values; those without a value are not shown
@@ -251,6 +252,7 @@ def _settings(one: Description) -> Facts:
         ("Preset", how.preset),
         ("Thresholds of the checks", ", ".join(thresholds) or "none"),
         ("Cells in the images segmented by", checks.segmenter.words),
+        *_repair(one),
         ("Files", f"{one.picture.upper()}, masks as TIFF"),
         ("Created", one.created),
         ("ID", one.id),
@@ -259,6 +261,15 @@ def _settings(one: Description) -> Facts:
 
 def _candidates(count: int) -> str:
     return f"{count}, of which the best is kept" if count > 1 else ""
+
+
+def _repair(one: Description) -> Facts:
+    words = []
+    if one.repair is not None:
+        words.append(f"in up to {counted(one.repair.rounds, 'round')}")
+    if one.drop_wrong:
+        words.append("those that stay wrong are dropped from the masks")
+    return [("Repair of nuclei", "; ".join(words))] if words else []
 
 
 def _models(one: Description) -> Facts:

@@ -316,12 +316,13 @@ class _Check:
         planned: bytes | None = NOTHING
         if row.get("layout") is not None:
             planned = self._known(self.layouts, row["layout"])
-        mask = layout if labels is None else array_digest(labels.pixels)
+        own = array_digest(record.mask)
+        mask = own if labels is None else array_digest(labels.pixels)
         agrees = (
             request.seed == row.get("seed")
             and self._known(self.styles, row.get("style")) in (style, None)
             and planned in (layout, None)
-            and mask == layout
+            and mask == own
             and pixels == record.sha256 == row.get("pixels")
         )
         if not agrees:

@@ -49,6 +49,7 @@ from napari_pixcell.datasets.store.parsing import (
 )
 from napari_pixcell.datasets.store.plan import Plan
 from napari_pixcell.datasets.store.rows import JsonRow, append_rows, read_offsets, row_at
+from napari_pixcell.engine.repair import Repair
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.files import write_whole
 from napari_pixcell.serialization import OMIT_DEFAULT, from_json, to_json
@@ -104,6 +105,8 @@ class Description:
     segmenter: dict[str, Any] = field(default_factory=dict)
     id: str = field(default_factory=lambda: uuid.uuid4().hex)  # unique to this dataset
     created: str = field(default_factory=now)  # ISO 8601, UTC
+    repair: Repair | None = field(default=None, metadata=OMIT_DEFAULT)
+    drop_wrong: bool = field(default=False, metadata=OMIT_DEFAULT)  # from the masks of the pairs
 
     def __post_init__(self) -> None:
         # The id names a folder of the user's own, so it may not lead elsewhere.
@@ -145,7 +148,8 @@ class Description:
         if read.plan is not None:
             plan = from_json(Plan, read.plan, DAMAGED).to_dict()  # raises if it is not possible
             read = replace(read, plan=plan)
-        return replace(read, checks=read.checks.without_path())
+        repair = read.repair.without_path() if read.repair is not None else None
+        return replace(read, checks=read.checks.without_path(), repair=repair)
 
 
 class Dataset:

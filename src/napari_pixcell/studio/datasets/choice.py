@@ -43,6 +43,8 @@ class DatasetChoice:
     pairing: str = "each"  # one of PAIRINGS
     seeds: int = 1  # pairs for each style and layout
     candidates: int = 1  # images made for each pair, of which the best is kept
+    repair: bool = False  # nuclei that do not follow their mask are generated again
+    drop_wrong: bool = False  # nuclei that the images do not show leave the masks
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,8 @@ class Wanted:
             colour_match=self.colour_match,
             checks=self.checks,
             keep=best_of(choice.candidates),
+            repair=base.repair,
+            drop_wrong=choice.drop_wrong,
         )
 
     def _styles(self) -> list[Part]:

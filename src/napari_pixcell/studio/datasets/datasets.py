@@ -186,7 +186,8 @@ class Datasets:
             self.settings.model,
             self.settings.generation(self.settings.takes_layout, count=1),
         )
-        return generate_request(family, settings, size=tile_size(family), embedding=None)
+        request = generate_request(family, settings, size=tile_size(family), embedding=None)
+        return replace(request, repair=self.settings.repairing if self.choice.repair else None)
 
     def _wanted(self) -> Wanted:
         """Capture what the dataset will be made of.

@@ -106,6 +106,13 @@ class Generator:
         active = self.regions.active
         return self.settings.takes_layout and active is not None and active.layout is not None
 
+    def why_no_repair(self) -> str:
+        """Return why the active region's nuclei cannot be repaired; empty if they can."""
+        item = self.regions.active
+        if item is not None and tiles_of(item.size, self.settings.model) > 1:
+            return "Repair works on regions of one tile"
+        return ""
+
     def _shown(self, item: RegionItem) -> Result | None:
         return self.gallery.shown_in(item.number)
 
@@ -222,6 +229,8 @@ class Generator:
             ),
             colour_match=colour_match(settings.colour_setting, self.styles.colours(item)),
         )
+        if settings.repair and layout and not self.why_no_repair():
+            request = replace(request, repair=settings.repairing)
         target = Target(
             item.number, item.name, item.slide, item.region, mpp, item.size, item.pixels
         )
@@ -290,7 +299,7 @@ class Generator:
             captured = self.capture(item)
             request = captured.request
             steps = min(QUICK.steps_of(self.settings.model.steps), request.steps)
-            quick = replace(request, count=1, preset=QUICK.name, steps=steps)
+            quick = replace(request, count=1, preset=QUICK.name, steps=steps, repair=None)
             self._enqueue(replace(captured, request=quick), live=True, previews=False)
 
 

@@ -18,7 +18,7 @@ from napari_pixcell.studio.session import Session
 from napari_pixcell.ui.dialogs import ask_folder
 from napari_pixcell.ui.results.sheet_window import SheetWindow
 from napari_pixcell.ui.sections.base import Section
-from napari_pixcell.ui.sections.form import Form, choice, integer, text
+from napari_pixcell.ui.sections.form import Form, choice, flag, integer, text
 from napari_pixcell.ui.widgets import Text, allow, button
 from napari_pixcell.words import counted, duration, file_size
 
@@ -43,6 +43,14 @@ FIELDS = {
     "seeds": integer("Seeds", "Number of images of each style and layout", 1, 1000),
     "candidates": integer(
         "Best of", "Keep the best of this many images for each pair", 1, MOST_CANDIDATES
+    ),
+    "repair": flag(
+        "Repair nuclei",
+        "Find nuclei that do not follow their mask, and generate these "
+        "spots again, in as many rounds as the Generate section allows",
+    ),
+    "drop_wrong": flag(
+        "Drop wrong nuclei from masks", "Remove nuclei from the masks that the images do not show"
     ),
 }
 
@@ -96,7 +104,7 @@ class DatasetSection(Section):
         self.form.show_field("invented", layouts and choice.layouts == "invented")
         self.form.show_field("variations", layouts and choice.layouts == "regions")
         reason = "" if layouts else f"{session.settings.model.title} does not support layouts"
-        for name in ("layouts", "pairing"):
+        for name in ("layouts", "pairing", "repair", "drop_wrong"):
             allow(self.form[name], reason)
         problem = datasets.why_not()
         self.outlook.say(self._outlook() or f"{problem}.")

@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QComboBox, QFrame, QLabel
 from superqt import QLargeIntSpinBox
 
 from napari_pixcell.engine.presets import PRESETS, get_preset
+from napari_pixcell.engine.repair import MOST_ROUNDS
 from napari_pixcell.engine.request_values import MAX_SEED
 from napari_pixcell.models.catalogue import COLOUR_MATCHES
 from napari_pixcell.models.families import is_stain
@@ -29,6 +30,10 @@ COLOURS = {
     "gentle": "Move the mean colour of the tissue to that of the style's tissue",
     "full": "Move the mean colour of the tissue to that of the style's, and adapt its contrast",
 }
+REPAIR = (
+    "Find nuclei that the variants do not show, or that were not asked for, and generate these "
+    "spots again"
+)
 LIVE = "Update a quick preview after each stroke or change. It is discarded unless you keep it."
 
 
@@ -66,6 +71,9 @@ class GenerateSection(Section):
         self.add(self.colours_label, self.colours, stretch=1)
         self.colours_text = Text(small=True)
         self.stack(self.colours_text)
+        self.repair = check_box("Repair nuclei", REPAIR)
+        bind(self.repair, settings, "repair")
+        self.stack(self.repair)
 
         self.steps = number(1, 200, "Denoising steps. More steps are slower and slightly sharper.")
         tip = "Guidance scale. Higher values follow the style more closely; 1 is off."
@@ -84,7 +92,15 @@ class GenerateSection(Section):
         bind(self.previews, settings, "previews")
         self.more = More("Steps, guidance")
         steps, guidance = ("Denoising steps", self.steps), ("Guidance scale", self.guidance)
-        fields = field_grid(steps, guidance, ("Layout acts until", self.until))
+        tip = "Most rounds in which the wrong nuclei of a variant are generated again"
+        self.rounds = number(1, MOST_ROUNDS, tip)
+        tip = "Time for the repair of a variant, in s, after which no round begins. 0 is no limit."
+        self.seconds = number(0, 3600, tip)
+        bind(self.rounds, settings, "repair_rounds")
+        bind(self.seconds, settings, "repair_seconds")
+        self.limits = QLabel("Repair rounds"), self.rounds, QLabel("Repair time in s"), self.seconds
+        until = ("Layout acts until", self.until)
+        fields = field_grid(steps, guidance, until, self.limits[:2], self.limits[2:])
         self.more.stack(fields, self.both, self.previews)
         self.start = StartPanel(session, link)
         self.grid = GridPanel(session)
@@ -123,6 +139,9 @@ class GenerateSection(Section):
         self.colours_text.say(generator.colours_words())
         for part in (self.start, self.grid, self.queue):
             part.refresh()
+        self.repair.setVisible(generator.with_layout)
+        allow(self.repair, generator.why_no_repair())
+        show_all(generator.with_layout and settings.repair, *self.limits)
         reason, job = generator.why_not(), session.queue.current
         verb = "Generate" if job is None else "Queue"
         variants = counted(settings.count, "variant")
