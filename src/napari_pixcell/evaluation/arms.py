@@ -110,4 +110,5 @@ def schedule(arm: TrainingArm, steps: int, share: float) -> Schedule:
 def _decay(steps: int) -> NDArray[np.float64]:
     """Return a warm-up and a cosine decay to 0."""
     step = np.arange(steps)
-    return np.minimum(1, (step + 1) / WARM_UP) * 0.5 * (1 + np.cos(np.pi * step / steps))
+    cosine = 0.5 * (1 + np.cos(np.pi * step / steps))
+    return np.asarray(np.minimum(1, (step + 1) / WARM_UP) * cosine, np.float64)

@@ -25,7 +25,7 @@ from napari_pixcell.evaluation.results import (
     key_of,
 )
 from napari_pixcell.evaluation.tiles import LabelledTile
-from napari_pixcell.evaluation.training import Crops, train
+from napari_pixcell.evaluation.training import TrainingCrops, train
 
 FORMAT = 1  # increase it when the same tiles and settings yield other numbers
 MOST_AT_ONCE = 8
@@ -80,7 +80,7 @@ class Trainings:
         self._plans = {name: schedule(ARMS[name], steps, share) for name in arms}
         # By seed, so that a run that is stopped has whole seeds.
         self._jobs = [(one, arm) for one in rounds for arm in arms]
-        self._crops: dict[tuple[str, ...], Crops] = {}
+        self._crops: dict[tuple[str, ...], TrainingCrops] = {}
         self._lock = threading.Lock()
 
     def run(
@@ -158,12 +158,12 @@ class Trainings:
         self._store.keep(result)
         return result
 
-    def _crops_of(self, tiles: Tiles) -> Crops:
+    def _crops_of(self, tiles: Tiles) -> TrainingCrops:
         key = tuple(tile.sha256 for tile in tiles)
         with self._lock:
             known = self._crops.get(key)
         if known is None:
-            known = Crops(tiles)
+            known = TrainingCrops(tiles)
             with self._lock:
                 self._crops[key] = known
         return known

@@ -20,7 +20,7 @@ LARGEST = 384  # px; larger tiles are cut, as each crop costs time by the tile i
 _FIRST_WEIGHTS = threading.Lock()
 
 
-class Crops:
+class TrainingCrops:
     """Tiles and their targets, from which crops are drawn.
 
     Parameters
@@ -47,8 +47,8 @@ class Crops:
 
 
 def train(
-    real: Crops,
-    made: Crops,
+    real: TrainingCrops,
+    made: TrainingCrops,
     plan: Schedule,
     harder: bool,
     seed: int,
@@ -60,7 +60,7 @@ def train(
 
     Parameters
     ----------
-    real, made : Crops
+    real, made : TrainingCrops
         Real tiles, and pairs.
     plan : Schedule
         How many crops of each a step sees.

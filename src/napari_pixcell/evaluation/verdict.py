@@ -64,7 +64,7 @@ class PairedDifference:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class UtilityVerdict:
     """The answer to “do they help?”.
 
     Parameters
@@ -82,7 +82,7 @@ class Verdict:
     difference: PairedDifference
 
 
-def judge(results: Sequence[TrainingResult], groups: Mapping[str, str]) -> Verdict:
+def judge(results: Sequence[TrainingResult], groups: Mapping[str, str]) -> UtilityVerdict:
     """Answer whether the pairs help.
 
     The mixture of real tiles and pairs is compared with strong augmentation of the real tiles
@@ -100,7 +100,7 @@ def judge(results: Sequence[TrainingResult], groups: Mapping[str, str]) -> Verdi
     gains = [difference(results, WITH_PAIRS, control, groups) for control in controls]
     gain = min(gains, key=lambda one: one.mean)
     answer = answer_of(gain)
-    return Verdict(answer, _sentence(answer, gain), gain)
+    return UtilityVerdict(answer, _sentence(answer, gain), gain)
 
 
 def answer_of(gain: PairedDifference) -> Answer:
