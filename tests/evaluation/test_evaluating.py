@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -24,8 +25,10 @@ from napari_pixcell.evaluation.request import EvaluateRequest
 from napari_pixcell.evaluation.tiles import read_tiles
 from napari_pixcell.evaluation.training import TrainingCrops
 from napari_pixcell.evaluation.verdict import judge
+from napari_pixcell.worker.process import Worker
+from napari_pixcell.worker.protocol import ImageBlock, event_from_message, slot_bytes
 
-STEPS, ARMS = 2, ("strong", "mixed")
+STEPS, ARMS = 1, ("strong", "mixed")
 
 
 @pytest.fixture
@@ -83,7 +86,7 @@ def test_only_missing_or_damaged_trainings_run_again(request_: EvaluateRequest) 
     assert len(kept) == 6 and trained(run(request_)) == 0
     strong = [path for path in kept if json.loads(path.read_text())["arm"] == "strong"]
     strong[0].unlink()
-    strong[1].write_text("{")
+    strong[1].write_text(strong[1].read_text().replace("aji", "ajax"))
     assert trained(run(request_)) == 2 * STEPS and numbers(request_) == before
     (Path(request_.real) / "images" / "new_1.png").write_bytes(
         (Path(request_.real) / "images" / "a_1.png").read_bytes()
@@ -138,6 +141,25 @@ def test_results_that_cannot_be_written_get_one_sentence(
     (tmp_path / "file").touch()
     with pytest.raises(PixCellError, match="cannot be written"):
         run(replace(request_, out=str(tmp_path / "file"), seeds=1))
+
+
+# -- in the worker -------------------------------------------------------------------------
+
+
+def test_the_worker_runs_an_evaluation_and_its_events_travel(request_: EvaluateRequest) -> None:
+    answers = io.BytesIO()
+    block = ImageBlock(slot_bytes(request_))
+    job = {"job": 1, "request": request_.to_dict(), "slot_bytes": slot_bytes(request_)}
+    job |= {"block": block.name, "inputs": None, "previews": True}
+    try:
+        Worker(io.BytesIO(), answers)._run(None, job)
+    finally:
+        block.close()
+    messages = [json.loads(line) for line in answers.getvalue().splitlines()]
+    events = [event_from_message(message, None) for message in messages]
+    assert events[-1] == Finished()
+    (found,) = (event for event in events if isinstance(event, Evaluated))
+    assert Path(found.page).is_file() and found.sentence
 
 
 # -- crops ---------------------------------------------------------------------

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.evaluation.arms import ARMS, BATCH, USUAL_ARMS, schedule
 from napari_pixcell.evaluation.request import EvaluateRequest
-from napari_pixcell.evaluation.results import TrainingResult
-from napari_pixcell.evaluation.verdict import difference, judge
+from napari_pixcell.evaluation.results import MEASURES, TrainingResult
+from napari_pixcell.evaluation.verdict import cost, difference, judge
 
 TILES = [f"tile {number}" for number in range(1, 13)]
 OWN = dict(zip(TILES, TILES, strict=True))  # each tile has a slide of its own
@@ -65,7 +67,8 @@ def test_tiles_of_one_slide_are_not_counted_as_independent() -> None:
     for seed in range(3):
         for arm in ("strong", "mixed"):
             scores = {
-                name: {"aji": 0.5 + gains[of_slide[name]] * (arm == "mixed")} for name in TILES
+                name: dict.fromkeys(MEASURES, 0.5 + gains[of_slide[name]] * (arm == "mixed"))
+                for name in TILES
             }
             found.append(TrainingResult(arm, seed, "key", 1, 1.0, scores))
     by_tile = difference(found, "mixed", "strong", OWN)
@@ -78,10 +81,15 @@ def test_seeds_that_tested_different_tiles_are_compared_tile_by_tile() -> None:
     found = results(0.05, 0.0)
     for result in found:
         for name in TILES[6:] if result.seed % 2 else TILES[:6]:
-            del result.tiles[name]
+            del result.tiles[name]  # a half, as without test tiles
     gain = difference(found, "mixed", "strong", OWN)
     assert gain.mean == pytest.approx(0.05) and gain.better == gain.tiles == 12
     assert gain.low == pytest.approx(0.05) == gain.high
+
+
+def test_the_cost_in_time_is_told() -> None:
+    found = [replace(one, seconds=46.0 if one.arm == "mixed" else 24.0) for one in results(0, 0)]
+    assert cost(found) == "On one core, a training took 46 s with the pairs and 24 s without."
 
 
 # -- arms and request ----------------------------------------------------------------------

@@ -226,7 +226,12 @@ def evaluate(options: cli.Options) -> cli.Result:
         return {"stopped": True, "folder": str(request.results), cli.EXIT_CODE: 130}
     line.end()
     answer = found[0]
-    return {"answer": answer.answer, "found": answer.sentence, "page": answer.page}
+    return {
+        "answer": answer.answer,
+        "found": answer.sentence,
+        "cost": answer.cost,
+        "page": answer.page,
+    }
 
 
 def _tell_damage(dataset: Dataset) -> None:

@@ -129,12 +129,15 @@ class Evaluated:
         ``help``, ``harm``, ``do not help`` or ``cannot be told``.
     sentence : str
         The answer for the user.
+    cost : str
+        The time that the pairs take in training, in a sentence.
     page : str
         Path of the HTML page about it.
     """
 
     answer: str
     sentence: str
+    cost: str
     page: str
 
 

@@ -24,7 +24,7 @@ from napari_pixcell.evaluation.tiles import (
     halves,
     read_tiles,
 )
-from napari_pixcell.evaluation.verdict import judge
+from napari_pixcell.evaluation.verdict import cost, judge
 from napari_pixcell.words import counted
 
 Check = Callable[[], None]
@@ -133,7 +133,8 @@ def _evaluate(request: EvaluateRequest, emit: Emit, check: Check) -> None:
     record.write(request.results)
     write_page(record, request.results)
     verdict = judge(record.results, record.slides)
-    emit(Evaluated(verdict.answer, verdict.sentence, str(request.results / PAGE)))
+    took = cost(record.results)
+    emit(Evaluated(verdict.answer, verdict.sentence, took, str(request.results / PAGE)))
 
 
 def versions() -> dict[str, str]:

@@ -22,6 +22,8 @@ Scores = dict[str, float]  # by the names of MEASURES
 class TrainingResult:
     """What one training reached on the test tiles.
 
+    Raises PixCellError if a measure is missing.
+
     Parameters
     ----------
     arm : str
@@ -42,6 +44,12 @@ class TrainingResult:
     steps: int
     seconds: float
     tiles: dict[str, Scores]
+
+    def __post_init__(self) -> None:
+        if not self.tiles or any(
+            scores.keys() != MEASURES.keys() for scores in self.tiles.values()
+        ):
+            raise PixCellError("The result of a training is damaged. Evaluate the dataset again.")
 
     def mean(self, measure: str = "aji") -> float:
         """Return the mean of a measure over the test tiles."""

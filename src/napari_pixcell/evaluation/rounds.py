@@ -101,7 +101,7 @@ class Trainings:
         at_once : int
             Trainings at a time; by default one for each core, at most 8.
         """
-        results = [self._store.find(self._key(one, arm)) for one, arm in self._jobs]
+        results = [self._find(one, arm) for one, arm in self._jobs]
         missing = [at for at, result in enumerate(results) if result is None]
         total = sum(len(self._plans[self._jobs[at][1]].crops) for at in missing)
         words = f"Training {{}} of {len(self._jobs)}"
@@ -144,6 +144,11 @@ class Trainings:
             result if result is not None else waiting[at].result()
             for at, result in enumerate(results)
         ]
+
+    def _find(self, one: Round, arm: str) -> TrainingResult | None:
+        found = self._store.find(self._key(one, arm))
+        tested = {self._names[tile] for tile in one.test}
+        return found if found is not None and found.tiles.keys() == tested else None
 
     def _train(self, one: Round, arm: str, step: Callable[[], None]) -> TrainingResult:
         started, plan = time.thread_time(), self._plans[arm]

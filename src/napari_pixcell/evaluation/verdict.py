@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from napari_pixcell.evaluation.arms import CONTROLS, WITH_PAIRS
 from napari_pixcell.evaluation.results import TrainingResult
-from napari_pixcell.words import counted
+from napari_pixcell.words import counted, duration
 
 Answer = Literal["help", "harm", "do not help", "cannot be told"]
 RESAMPLES = 4000
@@ -191,6 +191,15 @@ def _sentence(answer: Answer, gain: PairedDifference) -> str:
         case "do not help":
             return f"The pairs do not help: {facts}"
     return f"It cannot be told whether the pairs help: {facts} Use more test tiles or seeds."
+
+
+def cost(results: Sequence[TrainingResult]) -> str:
+    """Return the computing time that the pairs take in training, in a sentence."""
+    with_pairs, without = (
+        duration(float(np.median([result.seconds for result in results if result.arm in arms])))
+        for arms in ((WITH_PAIRS,), CONTROLS)
+    )
+    return f"On one core, a training took {with_pairs} with the pairs and {without} without."
 
 
 def signed(value: float) -> str:

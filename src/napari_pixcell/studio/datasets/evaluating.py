@@ -80,4 +80,4 @@ class Evaluation:
             self.notices.note(SECTION, "The evaluation stopped. Start it again to resume.")
             return
         self.page = Path(task.found.page)
-        self.notices.note(SECTION, " ".join([task.found.sentence, *task.notes]))
+        self.notices.note(SECTION, " ".join([task.found.sentence, task.found.cost, *task.notes]))
