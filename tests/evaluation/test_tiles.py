@@ -75,10 +75,6 @@ def test_tiles_of_another_pixel_size_are_resampled(tmp_path: Path) -> None:
             "Tiles need at least 96 × 96 px",
         ),
         (
-            lambda folder: Image.new("RGB", (4200, 4200)).save(folder / "images" / "a.png"),
-            "too large for a tile",
-        ),
-        (
             lambda folder: Image.new("RGB", (99, 99)).save(folder / "images" / "a.jpg"),
             "holds “a.jpg” and “a.png”",
         ),
@@ -90,6 +86,11 @@ def test_what_does_not_fit_gets_one_sentence(tmp_path: Path, change, message: st
     change(folder)
     with pytest.raises(PixCellError, match=message):
         read_tiles(folder, MPP)
+
+
+def test_a_wrong_pixel_size_does_not_fill_the_memory(tmp_path: Path) -> None:
+    with pytest.raises(PixCellError, match="is 9,600 × 9,600 px at 0.5 µm/px, too large"):
+        read_tiles(write_tiles(tmp_path, ["a"]), MPP, 50.0)
 
 
 def test_a_missing_or_overfull_folder_is_refused(tmp_path: Path, monkeypatch) -> None:
