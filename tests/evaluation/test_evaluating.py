@@ -37,7 +37,7 @@ def request_(tmp_path: Path) -> EvaluateRequest:
     make_dataset(tmp_path / "data", side=SIDE)
     real = write_tiles(tmp_path / "real", ["a_1", "a_2", "b_1", "b_2", "c_1", "c_2"])
     return EvaluateRequest(
-        str(tmp_path / "data"), str(real), seeds=3, steps=STEPS, arms=ARMS, mpp=0.5
+        str(tmp_path / "data"), str(real), seeds=2, steps=STEPS, arms=ARMS, mpp=0.5
     )
 
 
@@ -61,7 +61,7 @@ def test_an_evaluation_answers_and_the_same_files_give_the_same_numbers(
 ) -> None:
     events = run(request_)
     (answer,) = (event for event in events if isinstance(event, Evaluated))
-    assert events[-1] == Finished() and trained(events) == 3 * (STEPS + 2 * STEPS)
+    assert events[-1] == Finished() and trained(events) == 2 * (STEPS + 2 * STEPS)
     assert answer.answer in ("help", "harm", "do not help", "cannot be told")
     page = Path(answer.page).read_text("utf-8")
     assert answer.sentence in page and "<script" not in page
@@ -83,7 +83,7 @@ def test_names_of_files_and_slides_stay_out_of_the_dataset(request_: EvaluateReq
 def test_only_missing_or_damaged_trainings_run_again(request_: EvaluateRequest) -> None:
     run(request_)
     before, kept = numbers(request_), sorted((request_.results / "trainings").iterdir())
-    assert len(kept) == 6 and trained(run(request_)) == 0
+    assert len(kept) == 4 and trained(run(request_)) == 0
     strong = [path for path in kept if json.loads(path.read_text())["arm"] == "strong"]
     strong[0].unlink()
     strong[1].write_text(strong[1].read_text().replace("aji", "ajax"))
@@ -97,13 +97,13 @@ def test_only_missing_or_damaged_trainings_run_again(request_: EvaluateRequest) 
 
 def test_a_cancelled_evaluation_resumes(request_: EvaluateRequest) -> None:
     events: list[Event] = []
-    evaluate(request_, events.append, lambda: trained(events) >= 2 * (STEPS + 2 * STEPS))
+    evaluate(request_, events.append, lambda: trained(events) >= STEPS + 2 * STEPS + 1)
     assert events[-1] == Finished(cancelled=True)
     assert not any(isinstance(event, Evaluated) for event in events)
     kept = len([*(request_.results / "trainings").iterdir()])
-    assert 0 < kept < 6
+    assert 0 < kept < 4
     steps = trained(run(request_))
-    assert 0 < steps < 3 * (STEPS + 2 * STEPS)
+    assert 0 < steps < 2 * (STEPS + 2 * STEPS)
 
 
 def test_given_test_tiles_are_used_whole_and_notes_are_kept(

@@ -119,6 +119,7 @@ def test_arms_with_real_tiles_see_the_same_number_of_real_crops(name: str, share
         ({"arms": ("few", "best")}, "There is no arm “best”"),
         ({"arms": ("few", "mixed")}, "nothing to compare"),
         ({"mpp": -1.0}, "-1"),
+        ({"network": "gpt"}, "There is no network “gpt”"),
     ],
 )
 def test_values_out_of_range_get_one_sentence(values: dict, message: str) -> None:

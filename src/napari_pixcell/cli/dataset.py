@@ -6,6 +6,7 @@ import json
 import sys
 from pathlib import Path
 
+from napari_pixcell.cells.methods import CELLPOSE_MODEL
 from napari_pixcell.cli import options as cli
 from napari_pixcell.cli.running import ProgressLine, engine
 from napari_pixcell.datasets.formats import FORMATS
@@ -16,7 +17,7 @@ from napari_pixcell.datasets.store.dataset import Dataset
 from napari_pixcell.engine.events import Evaluated, Event, Notice, Progress
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.evaluation.arms import ARMS, USUAL_ARMS
-from napari_pixcell.evaluation.request import OUT, SEEDS, SHARE, STEPS, EvaluateRequest
+from napari_pixcell.evaluation.request import NETWORKS, OUT, SEEDS, SHARE, STEPS, EvaluateRequest
 from napari_pixcell.models.families import get_family
 
 PICTURES = (".png", ".jpg", ".jpeg")
@@ -26,6 +27,7 @@ FIRST = cli.argument(
 )
 FORMAT = "; ".join(f"{name}: {words}" for name, words in FORMATS.items())
 ARM_HELP = f"some of: {', '.join(ARMS)}; default: {', '.join(USUAL_ARMS)}"
+NETWORK_HELP = "the small U-Net, or your Cellpose, fine-tuned (needs a GPU); default: %(default)s"
 INTERVAL = 5.0  # seconds between lines where there is no terminal
 SPLIT = "fraction for {}; no slide or layout is in two splits"
 
@@ -191,6 +193,8 @@ def convert(options: cli.Options) -> cli.Result:
     cli.number("--seeds", SEEDS, "trainings of each kind"),
     cli.number("--steps", STEPS, "training steps on the real tiles alone"),
     cli.number("--share", SHARE, "share of the pairs in a mixture"),
+    cli.argument("--network", choices=NETWORKS, default=NETWORKS[0], help=NETWORK_HELP),
+    cli.argument("--model", default=CELLPOSE_MODEL, help="Cellpose model; default: %(default)s"),
     cli.argument("--arms", nargs="+", metavar="ARM", default=USUAL_ARMS, help=ARM_HELP),
 )
 def evaluate(options: cli.Options) -> cli.Result:
@@ -207,6 +211,8 @@ def evaluate(options: cli.Options) -> cli.Result:
         steps=options.steps,
         share=options.share,
         arms=tuple(options.arms),
+        network=options.network,
+        model=options.model,
     )
     line, found = ProgressLine(interval=INTERVAL), list[Evaluated]()
 

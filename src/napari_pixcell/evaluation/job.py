@@ -11,12 +11,13 @@ from napari_pixcell.datasets.store.dataset import Dataset
 from napari_pixcell.engine.engine import Cancelled
 from napari_pixcell.engine.events import Emit, Evaluated, Finished, Notice, Progress
 from napari_pixcell.errors import PixCellError
+from napari_pixcell.evaluation.learner import Learner, Tiles
 from napari_pixcell.evaluation.page import PAGE, write_page
 from napari_pixcell.evaluation.pairs import read_pairs, without_labels_of
 from napari_pixcell.evaluation.record import EvaluationRecord, RecordedRound, RecordedTile
-from napari_pixcell.evaluation.request import EvaluateRequest
+from napari_pixcell.evaluation.request import U_NET, EvaluateRequest
 from napari_pixcell.evaluation.results import TrainingStore
-from napari_pixcell.evaluation.rounds import Round, Tiles, Trainings
+from napari_pixcell.evaluation.rounds import Round, Trainings
 from napari_pixcell.evaluation.tiles import (
     TileFolder,
     check_apart,
@@ -24,6 +25,7 @@ from napari_pixcell.evaluation.tiles import (
     halves,
     read_tiles,
 )
+from napari_pixcell.evaluation.training import SmallNetwork
 from napari_pixcell.evaluation.verdict import cost, judge
 from napari_pixcell.words import counted
 
@@ -69,6 +71,7 @@ def _evaluate(request: EvaluateRequest, emit: Emit, check: Check) -> None:
 
         return on_one
 
+    learner = _learner(request)
     dataset = Dataset(request.folder)
     mpp, notes = dataset.description.mpp, list[str]()
 
@@ -107,6 +110,7 @@ def _evaluate(request: EvaluateRequest, emit: Emit, check: Check) -> None:
         request.share,
         {tile: recorded.name for tile, recorded in names.items()},
         store,
+        learner,
     )
     results = trainings.run(on_step)
 
@@ -119,6 +123,7 @@ def _evaluate(request: EvaluateRequest, emit: Emit, check: Check) -> None:
         mpp=mpp,
         steps=request.steps,
         share=request.share,
+        network=request.network,
         arms=request.arms,
         own_test=test is not None,
         tiles=tuple(tiles),
@@ -141,6 +146,17 @@ def versions() -> dict[str, str]:
     """Return the versions of the libraries that the numbers depend on."""
     libraries = ("torch", "numpy", "scipy", "scikit-image")
     return {"napari-pixcell": __version__} | {name: version(name) for name in libraries}
+
+
+def _learner(request: EvaluateRequest) -> Learner:
+    """Return what is trained; raise PixCellError if its weights are not on this machine."""
+    if request.network == U_NET:
+        return SmallNetwork()
+    from napari_pixcell.evaluation.cellpose import FineTunedCellpose
+    from napari_pixcell.models.families import segmenter_file
+    from napari_pixcell.models.loading import pick_device
+
+    return FineTunedCellpose(segmenter_file(request.model), pick_device())
 
 
 def _rounds(

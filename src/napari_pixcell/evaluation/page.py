@@ -10,6 +10,7 @@ import numpy as np
 from napari_pixcell.datasets.report.writing import Facts, render
 from napari_pixcell.evaluation.arms import ARMS, BATCH, CONTROLS, schedule
 from napari_pixcell.evaluation.record import EvaluationRecord
+from napari_pixcell.evaluation.request import CELLPOSE, U_NET
 from napari_pixcell.evaluation.results import MEASURES, write_in
 from napari_pixcell.evaluation.tiles import CROP
 from napari_pixcell.evaluation.verdict import (
@@ -24,6 +25,10 @@ from napari_pixcell.evaluation.verdict import (
 from napari_pixcell.words import counted, duration
 
 PAGE = "evaluation.html"
+NETWORK_WORDS = {
+    U_NET: "A small U-Net was trained from scratch",
+    CELLPOSE: "A Cellpose model was fine-tuned",
+}
 WIDTH, ROW, LEFT, MARGIN = 640, 30, 320, 20  # px of the chart; the names of arms are on the left
 Rows = list[list[str]]
 
@@ -68,6 +73,7 @@ def write_page(record: EvaluationRecord, folder: Path) -> Path:
     html = render(
         "evaluation.html",
         name=record.dataset,
+        network=NETWORK_WORDS[record.network],
         sentence=verdict.sentence,
         cost=cost(record.results),
         notes=record.notes,

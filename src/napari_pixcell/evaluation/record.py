@@ -51,6 +51,7 @@ class EvaluationRecord:
         Pixel size of all tiles, in µm.
     steps : int
     share : float
+    network : str
     arms : tuple of str
         See :class:`napari_pixcell.evaluation.request.EvaluateRequest`.
     own_test : bool
@@ -69,6 +70,7 @@ class EvaluationRecord:
     mpp: float
     steps: int
     share: float
+    network: str
     arms: tuple[str, ...]
     own_test: bool
     tiles: tuple[RecordedTile, ...]

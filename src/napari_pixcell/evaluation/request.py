@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+from napari_pixcell.cells.methods import CELLPOSE_MODEL
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.evaluation.arms import ARMS, CONTROLS, USUAL_ARMS, WITH_PAIRS
 from napari_pixcell.serialization import from_json, to_json
@@ -13,6 +14,7 @@ from napari_pixcell.slides.pixel_size import checked_mpp
 
 SEEDS, STEPS, SHARE = 5, 300, 0.5
 MOST_SEEDS, MOST_STEPS = 100, 100_000
+NETWORKS = U_NET, CELLPOSE = "u-net", "cellpose"
 OUT = "evaluation"  # folder in the dataset
 
 
@@ -44,6 +46,11 @@ class EvaluateRequest:
     arms : tuple of str
         What is compared, names of :data:`napari_pixcell.evaluation.arms.ARMS`.
 
+    network : str
+        ``u-net``, the small one, or ``cellpose``, which is fine-tuned.
+    model : str
+        Cellpose model, see :func:`napari_pixcell.models.families.segmenter_file`.
+
     Raises
     ------
     PixCellError
@@ -61,6 +68,8 @@ class EvaluateRequest:
     steps: int = STEPS
     share: float = SHARE
     arms: tuple[str, ...] = USUAL_ARMS
+    network: str = NETWORKS[0]
+    model: str = CELLPOSE_MODEL
 
     def __post_init__(self) -> None:
         limits = (
@@ -71,6 +80,10 @@ class EvaluateRequest:
         for name, value, low, high in limits:
             if not low <= value <= high:
                 raise PixCellError(f"The {name} is {value}; choose one from {low} to {high}.")
+        if self.network not in NETWORKS:
+            raise PixCellError(
+                f"There is no network “{self.network}”. Choose one of: {', '.join(NETWORKS)}."
+            )
         for name in self.arms:
             if name not in ARMS:
                 raise PixCellError(f"There is no arm “{name}”. Choose some of: {', '.join(ARMS)}.")

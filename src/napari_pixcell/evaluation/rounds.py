@@ -15,8 +15,8 @@ import torch
 from numpy.typing import NDArray
 
 from napari_pixcell.datasets.quality.agreement import agreement
-from napari_pixcell.evaluation.arms import ARMS, BATCH, Schedule, schedule
-from napari_pixcell.evaluation.network import segment_tile
+from napari_pixcell.evaluation.arms import ARMS, Schedule, schedule
+from napari_pixcell.evaluation.learner import Learner, Tiles
 from napari_pixcell.evaluation.results import (
     MEASURES,
     Scores,
@@ -25,11 +25,7 @@ from napari_pixcell.evaluation.results import (
     key_of,
 )
 from napari_pixcell.evaluation.tiles import LabelledTile
-from napari_pixcell.evaluation.training import TrainingCrops, train
-
-FORMAT = 1  # increase it when the same tiles and settings yield other numbers
-MOST_AT_ONCE = 8
-Tiles = tuple[LabelledTile, ...]
+from napari_pixcell.evaluation.training import SmallNetwork
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +61,8 @@ class Trainings:
     names : mapping
         Names of the test tiles in the results.
     store : TrainingStore
+    learner : Learner, optional
+        By default the small U-Net.
     """
 
     def __init__(
@@ -75,12 +73,13 @@ class Trainings:
         share: float,
         names: Mapping[LabelledTile, str],
         store: TrainingStore,
+        learner: Learner | None = None,
     ) -> None:
         self._names, self._store = names, store
+        self._learner: Learner = learner or SmallNetwork()
         self._plans = {name: schedule(ARMS[name], steps, share) for name in arms}
         # By seed, so that a run that is stopped has whole seeds.
         self._jobs = [(one, arm) for one in rounds for arm in arms]
-        self._crops: dict[tuple[str, ...], TrainingCrops] = {}
         self._lock = threading.Lock()
 
     def run(
@@ -99,7 +98,7 @@ class Trainings:
             Called with the steps done and of all trainings that run, and what they are. An
             exception ends the trainings; those that ended before are kept.
         at_once : int
-            Trainings at a time; by default one for each core, at most 8.
+            Trainings at a time; by default one for each core, as far as the learner allows.
         """
         results = [self._find(one, arm) for one, arm in self._jobs]
         missing = [at for at, result in enumerate(results) if result is None]
@@ -129,7 +128,7 @@ class Trainings:
         threads = torch.get_num_threads()
         try:
             with ThreadPoolExecutor(
-                at_once or min(MOST_AT_ONCE, _cores()), "pixcell-train", _one_thread
+                at_once or min(self._learner.most_at_once, _cores()), "pixcell-train", _one_thread
             ) as pool:
                 waiting = {at: pool.submit(work, at) for at in missing}
                 try:
@@ -152,35 +151,25 @@ class Trainings:
 
     def _train(self, one: Round, arm: str, step: Callable[[], None]) -> TrainingResult:
         started, plan = time.thread_time(), self._plans[arm]
-        real, made = (self._crops_of(tiles) for tiles in (one.real, one.pairs))
-        net = train(real, made, plan, ARMS[arm].strong, one.seed, step)
+        strong = ARMS[arm].strong
+        segment = self._learner.learn(one.real, one.pairs, plan, strong, one.seed, step)
         scores = {}
         for tile in one.test:
-            scores[self._names[tile]] = _scores(tile, segment_tile(net, tile.image))
+            scores[self._names[tile]] = _scores(tile, segment(tile.image))
         seconds = round(time.thread_time() - started, 1)
         steps = len(plan.crops)
         result = TrainingResult(arm, one.seed, self._key(one, arm), steps, seconds, scores)
         self._store.keep(result)
         return result
 
-    def _crops_of(self, tiles: Tiles) -> TrainingCrops:
-        key = tuple(tile.sha256 for tile in tiles)
-        with self._lock:
-            known = self._crops.get(key)
-        if known is None:
-            known = TrainingCrops(tiles)
-            with self._lock:
-                self._crops[key] = known
-        return known
-
     def _key(self, one: Round, arm: str) -> str:
         plan: Schedule = self._plans[arm]
         uses_pairs, uses_real = plan.crops[:, 1].any(), plan.crops[:, 0].any()
         return key_of(
-            format=FORMAT,
+            learner=self._learner.identity,
             torch=version("torch"),
             seed=one.seed,
-            arm=[arm, ARMS[arm].strong, BATCH, plan.crops.tolist(), plan.rates.tolist()],
+            arm=[arm, ARMS[arm].strong, plan.crops.tolist(), plan.rates.tolist()],
             real=[tile.sha256 for tile in one.real] if uses_real else [],
             pairs=[tile.sha256 for tile in one.pairs] if uses_pairs else [],
             test=[tile.sha256 for tile in one.test],

@@ -5,16 +5,19 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from napari_pixcell.evaluation.arms import Schedule
+from napari_pixcell.evaluation.arms import BATCH, Schedule
 from napari_pixcell.evaluation.augmentation import strong, turned
-from napari_pixcell.evaluation.network import NucleusUNet, targets_of
+from napari_pixcell.evaluation.learner import Segmenting, Tiles
+from napari_pixcell.evaluation.network import NucleusUNet, segment_tile, targets_of
 from napari_pixcell.evaluation.tiles import CROP, LabelledTile
 
+FORMAT = 1  # increase it when the same tiles and settings yield other numbers
 RATE = 6e-3  # peak
 LARGEST = 384  # px; larger tiles are cut, as each crop costs time by the tile it is cut from
 _FIRST_WEIGHTS = threading.Lock()
@@ -46,54 +49,63 @@ class TrainingCrops:
         return [crop(p[:3].float() / 127.5 - 1, (p[3:] > 0).float(), CROP, rng) for p in parts]
 
 
-def train(
-    real: TrainingCrops,
-    made: TrainingCrops,
-    plan: Schedule,
-    harder: bool,
-    seed: int,
-    on_step: Callable[[], None] = lambda: None,
-) -> NucleusUNet:
-    """Train a network from scratch.
+class SmallNetwork:
+    """The small U-Net, trained from scratch.
 
     On one thread (``torch.set_num_threads(1)``) the result is the same each time.
-
-    Parameters
-    ----------
-    real, made : TrainingCrops
-        Real tiles, and pairs.
-    plan : Schedule
-        How many crops of each a step sees.
-    harder : bool
-        Whether augmentation is strong.
-    seed : int
-        Of the first weights and of the crops.
-    on_step : callable
-        Called before each step. An exception ends the training.
     """
-    with _FIRST_WEIGHTS, torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        net = NucleusUNet()
-    net = net.to(memory_format=torch.channels_last).train()
-    rng = torch.Generator().manual_seed(seed)
-    optimiser = torch.optim.AdamW(net.parameters(), lr=RATE, weight_decay=1e-2)
-    for counts, rate in zip(plan.crops.tolist(), plan.rates.tolist(), strict=True):
-        on_step()
-        for group in optimiser.param_groups:
-            group["lr"] = RATE * rate
-        drawn = [
-            crop
-            for source, count in zip((real, made), counts, strict=True)
-            if count
-            for crop in source.draw(count, harder, rng)
-        ]
-        images, targets = (torch.stack(parts) for parts in zip(*drawn, strict=True))
-        loss = loss_of(net(images.to(memory_format=torch.channels_last)), targets)
-        optimiser.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
-        optimiser.step()
-    return net
+
+    most_at_once = 8
+
+    def __init__(self) -> None:
+        self._crops: dict[Tiles, TrainingCrops] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def identity(self) -> list[Any]:
+        """JSON values on which its results depend."""
+        return ["u-net", FORMAT, BATCH]
+
+    def learn(
+        self,
+        real: Tiles,
+        made: Tiles,
+        plan: Schedule,
+        harder: bool,
+        seed: int,
+        on_step: Callable[[], None] = lambda: None,
+    ) -> Segmenting:
+        """Train a network, see :class:`napari_pixcell.evaluation.learner.Learner`."""
+        sources = self._crops_of(real), self._crops_of(made)
+        with _FIRST_WEIGHTS, torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            net = NucleusUNet()
+        net = net.to(memory_format=torch.channels_last).train()
+        rng = torch.Generator().manual_seed(seed)
+        optimiser = torch.optim.AdamW(net.parameters(), lr=RATE, weight_decay=1e-2)
+        for counts, rate in zip(plan.crops.tolist(), plan.rates.tolist(), strict=True):
+            on_step()
+            for group in optimiser.param_groups:
+                group["lr"] = RATE * rate
+            drawn = [
+                crop
+                for source, count in zip(sources, counts, strict=True)
+                if count
+                for crop in source.draw(count, harder, rng)
+            ]
+            images, targets = (torch.stack(parts) for parts in zip(*drawn, strict=True))
+            loss = loss_of(net(images.to(memory_format=torch.channels_last)), targets)
+            optimiser.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+            optimiser.step()
+        return lambda image: segment_tile(net, image)
+
+    def _crops_of(self, tiles: Tiles) -> TrainingCrops:
+        with self._lock:
+            if tiles not in self._crops:
+                self._crops[tiles] = TrainingCrops(tiles)
+            return self._crops[tiles]
 
 
 def loss_of(said: Tensor, targets: Tensor) -> Tensor:
