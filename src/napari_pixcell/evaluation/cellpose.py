@@ -46,6 +46,16 @@ class FineTunedCellpose:
         model = cached_sha256(self._path), version("cellpose")
         return ["cellpose", FORMAT, BATCH, *model, self._device.type]
 
+    @property
+    def note(self) -> str:
+        """What the user should know before it starts."""
+        if self._device.type != "cpu":
+            return ""
+        return (
+            "Without a GPU, each training step of Cellpose takes minutes. Use fewer --steps, or the "
+            "small network."
+        )
+
     def learn(
         self,
         real: Tiles,

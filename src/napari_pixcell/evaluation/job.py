@@ -73,7 +73,7 @@ def _evaluate(request: EvaluateRequest, emit: Emit, check: Check) -> None:
 
     learner = _learner(request)
     dataset = Dataset(request.folder)
-    mpp, notes = dataset.description.mpp, list[str]()
+    mpp, notes = dataset.description.mpp, [learner.note] if learner.note else []
 
     def read(folder: str) -> TileFolder:
         found = read_tiles(Path(folder), mpp, request.mpp, reading("tile"))

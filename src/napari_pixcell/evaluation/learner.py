@@ -24,6 +24,8 @@ class Learner(Protocol):
         JSON values on which its results depend, apart from tiles, schedule and seed.
     most_at_once : int
         How many trainings may run at a time.
+    note : str
+        What the user should know before it starts; empty if nothing.
     """
 
     @property
@@ -33,6 +35,10 @@ class Learner(Protocol):
     @property
     def most_at_once(self) -> int:
         """How many trainings may run at a time."""
+
+    @property
+    def note(self) -> str:
+        """What the user should know before it starts."""
 
     def learn(
         self,

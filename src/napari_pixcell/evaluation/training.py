@@ -56,6 +56,7 @@ class SmallNetwork:
     """
 
     most_at_once = 8
+    note = ""
 
     def __init__(self) -> None:
         self._crops: dict[Tiles, TrainingCrops] = {}
