@@ -52,8 +52,8 @@ class FineTunedCellpose:
         if self._device.type != "cpu":
             return ""
         return (
-            "Without a GPU, each training step of Cellpose takes minutes. Use fewer --steps, or the "
-            "small network."
+            "Without a GPU, each training step of Cellpose takes minutes. Use fewer --steps, or "
+            "the small network."
         )
 
     def learn(

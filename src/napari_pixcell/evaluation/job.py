@@ -175,7 +175,6 @@ def _rounds(
                 f"The {'training' if tested else 'test'} tiles have no labelled nucleus. Check "
                 "their labels."
             )
-        # Both by the masks of pixels without nuclei, which are part of the labels.
         rest, count = without_labels_of(pairs, held_out)
         left_out = max(left_out, count)
         rounds.append(Round(seed, train, rest, tested))

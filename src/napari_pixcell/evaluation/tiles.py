@@ -245,8 +245,8 @@ def _groups(folder: Path, keys: list[str]) -> tuple[dict[str, str], list[str]]:
     if all("_" in Path(key).name for key in keys):
         return {key: Path(key).name.split("_")[0] for key in keys}, []
     note = (
-        f"No slide or patient is stated for “{folder.name}”, so each tile counts as a slide of its "
-        "own. State them in index.csv."
+        "No slide or patient is stated, so each tile counts as a slide of its own. State them in "
+        "index.csv."
     )
     return {key: key for key in keys}, [note]
 
