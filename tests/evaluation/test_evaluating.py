@@ -113,7 +113,7 @@ def test_given_test_tiles_are_used_whole_and_notes_are_kept(
     events = run(replace(request_, test=str(test), seeds=1, arms=("strong", "mixed", "pairs")))
     notes = [event.message for event in events if isinstance(event, Notice)]
     assert any("each tile counts as a slide" in note for note in notes)
-    assert any("whose labels must stay unknown, and were left out" in note for note in notes)
+    assert any("whose layout comes from a test tile" in note for note in notes)
     record = EvaluationRecord.read(request_.results)
     assert record.own_test and record.notes == tuple(notes)
     (one,) = record.rounds

@@ -90,8 +90,8 @@ def _evaluate(request: EvaluateRequest, emit: Emit, check: Check) -> None:
     rounds, left_out = _rounds(request, real, test, pairs)
     if left_out:
         notes.append(
-            f"Up to {counted(left_out, 'pair')} have layouts of test tiles, whose labels must stay "
-            "unknown, and were left out."
+            f"Left out up to {counted(left_out, 'pair')} whose layout comes from a test tile, as "
+            "test labels must stay unknown."
         )
     for note in notes:
         emit(Notice(note))
