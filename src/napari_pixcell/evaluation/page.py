@@ -22,7 +22,7 @@ from napari_pixcell.evaluation.verdict import (
     judge,
     signed,
 )
-from napari_pixcell.words import counted, duration
+from napari_pixcell.words import duration
 
 PAGE = "evaluation.html"
 NETWORK_WORDS = {
@@ -130,7 +130,7 @@ def _chart(gains: list[PairedDifference]) -> IntervalChart:
 
     bars = [
         IntervalBar(
-            ARMS[gain.arm].words.replace(", strong augmentation", ""),
+            ARMS[gain.arm].words.replace(", strong augmentation", " (strong)"),
             f"{ARMS[gain.arm].words}: {gain.words}",
             ROW * (number + 0.5),
             *(x(value) for value in (gain.mean, gain.low, gain.high)),
@@ -185,6 +185,6 @@ def _facts(record: EvaluationRecord) -> Facts:
         ("Pixel size", f"{record.mpp:g} µm"),
         ("Steps on the real tiles alone", f"{record.steps:,} of {BATCH} crops of {CROP} px"),
         ("Share of the pairs in a mixture", f"{record.share:.0%}"),
-        ("Trainings", f"{counted(len(record.results), 'training')}, {duration(record.seconds)}"),
+        ("Trainings", f"{len(record.results):,}, {duration(record.seconds)} on one core"),
         ("Control", " or ".join(ARMS[name].words for name in CONTROLS)),
     ]
