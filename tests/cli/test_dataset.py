@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from drawn_dataset import make_dataset
 from drawn_engine import DrawnEngine, drawn_recipe
+from labelled import SIDE, write_tiles
 from PIL import Image
 
 from napari_pixcell.cli import dataset
@@ -160,3 +161,37 @@ def test_a_dataset_resumes_after_ctrl_c(run, recipe, tmp_path, monkeypatch) -> N
     assert "Resume with: napari-pixcell dataset resume" in interrupted["stderr"]
     monkeypatch.setattr(dataset, "engine", DrawnEngine)
     assert run("dataset", "resume", out)["pairs"] == 12
+
+
+# -- do the pairs help? --------------------------------------------------------------------
+
+
+def test_an_evaluation_prints_its_answer_and_resumes(run, tmp_path: Path, monkeypatch) -> None:
+    from napari_pixcell.evaluation import job
+
+    folder = make_dataset(tmp_path / "data", side=SIDE, pairs=2).folder
+    real, test = (write_tiles(tmp_path / name, [name], n) for name, n in (("a", 50), ("b", 60)))
+    command = ["dataset", "evaluate", folder, "--real", real, "--test", test, "--seeds", 1]
+    command += ["--steps", 1, "--arms", "strong", "mixed", "--output", tmp_path / "out"]
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(job, "write_page", interrupted)
+        stopped = run(*command)
+    assert stopped["code"] == 130 and "Run the same command again" in stopped["stderr"]
+    found = run(*command)
+    assert found["code"] == 0 and found["answer"] == "cannot be told"
+    assert found["found"].startswith("It cannot be told whether the pairs help: AJI ")
+    assert Path(found["page"]).parent == tmp_path / "out" and Path(found["page"]).is_file()
+    assert "No slide or patient is stated" in found["stderr"]
+
+
+def test_an_evaluation_that_is_impossible_gets_one_sentence(run, tmp_path: Path) -> None:
+    folder = make_dataset(tmp_path / "data", side=SIDE, pairs=2).folder
+    real = write_tiles(tmp_path / "real", ["a_1", "a_2"])
+    found = run("dataset", "evaluate", folder, "--real", real)
+    assert found["code"] == 1 and "no slide can be held out" in str(found["error"])
+    found = run("dataset", "evaluate", folder, "--real", real, "--test", real)
+    assert found["code"] == 1 and "is also a training tile" in str(found["error"])

@@ -204,6 +204,14 @@ def make_datasets(folder: Path) -> None:
     shutil.copytree(EARLIER / "dataset", folder / "earlier")
 
 
+def make_tiles(folder: Path) -> None:
+    from labelled import write_tiles
+
+    write_tiles(folder / "tiles", ["a_1", "b_1"])
+    (folder / "tiles" / "index.csv").write_text("file,slide\na_1.png,A\nb_1.png,B\n")
+    write_tiles(folder / "subfolders", ["a/1", "b/1"])
+
+
 def make_canvases(folder: Path) -> None:
     from napari_pixcell.engine.canvas.plan import Canvas
     from napari_pixcell.engine.canvas.store import CanvasStore

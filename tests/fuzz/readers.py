@@ -207,6 +207,14 @@ def everything_in(dataset: Any) -> None:
         pair_picture(dataset.image(row), dataset.mask(row), 64, nuclei)
 
 
+def read_tiles(path: Path) -> None:
+    from napari_pixcell.evaluation import tiles
+
+    found = tiles.read_tiles(path, 0.5)
+    tiles.check_groups(found)
+    tiles.halves(found.tiles, 0)
+
+
 def read_canvas(path: Path) -> None:
     from napari_pixcell.engine.canvas.plan import Canvas
     from napari_pixcell.engine.canvas.store import CanvasStore
@@ -346,6 +354,7 @@ READERS: dict[str, Reader] = {
     "preferences": Reader(bases.make_preferences, read_preferences),
     "sessions": Reader(bases.make_sessions, read_session),
     "datasets": Reader(bases.make_datasets, read_dataset),
+    "tiles": Reader(bases.make_tiles, read_tiles),
     "canvases": Reader(bases.make_canvases, read_canvas),
     "pictures": Reader(bases.make_pictures, read_picture),
     "weights": Reader(bases.make_weights, read_weights),

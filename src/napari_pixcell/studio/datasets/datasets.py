@@ -28,6 +28,7 @@ from napari_pixcell.studio.datasets.choice import (
     Wanted,
     recipe_like,
 )
+from napari_pixcell.studio.datasets.evaluating import Evaluation
 from napari_pixcell.studio.datasets.uses import SECTION, DatasetUses
 from napari_pixcell.studio.generation.job import Job
 from napari_pixcell.studio.generation.queue import JobQueue
@@ -110,6 +111,7 @@ class Datasets:
         self._background = self.tasks.background
         self.choice = DatasetChoice()
         self.uses = DatasetUses(self.tasks, self.notices)
+        self.evaluation = Evaluation(self.tasks, self.notices)
         self.finished: Path | None = None  # folder of the last dataset that got pairs
 
     @property
