@@ -22,6 +22,7 @@ def test_each_nucleus_is_judged() -> None:
         (2, 2, 10, 10), (2, 20, 10, 10), (2, 40, 10, 10), (40, 2, 10, 10), numbers=(3, 7, 8, 900)
     )
     segmented = _labels((3, 3, 10, 10), (2, 20, 10, 4), (40, 40, 12, 12), (30, 60, 2, 2))
+    wanted.setflags(write=False)  # as arrays that are shared with another process are
     found = faithfulness(wanted, segmented, MPP)
     assert found.placed.tolist() == [3]
     assert found.partial.tolist() == [7]

@@ -63,8 +63,9 @@ def faithfulness(
     from skimage.metrics import contingency_table  # slow to import
     from skimage.segmentation import relabel_sequential
 
-    wanted_numbered, _, wanted_labels = relabel_sequential(wanted)
-    segmented_numbered, _, segmented_labels = relabel_sequential(segmented)
+    # Copies: relabel_sequential refuses arrays that cannot be written to.
+    wanted_numbered, _, wanted_labels = relabel_sequential(np.array(wanted))
+    segmented_numbered, _, segmented_labels = relabel_sequential(np.array(segmented))
     overlap = contingency_table(wanted_numbered, segmented_numbered).toarray()[1:, 1:]
     wanted_area = np.bincount(wanted_numbered.ravel())[1:]
     segmented_area = np.bincount(segmented_numbered.ravel())[1:]
