@@ -85,6 +85,7 @@ def make_pairs(
         "first_seed": 1000 * seed,
         "pairs": PAIRS,
         "preset": PRESET,
+        "colour_match": "full",
     }
     request = DatasetRequest(str(folder), DatasetRecipe.from_dict(recipe | more))
     make_dataset(request, Engine().run, lambda event: None)

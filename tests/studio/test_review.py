@@ -20,6 +20,7 @@ from napari_pixcell.datasets.store.lock import locked
 from napari_pixcell.datasets.store.nuclei import DifferingNuclei
 from napari_pixcell.datasets.store.rows import append_rows
 from napari_pixcell.datasets.store.table import PairTable
+from napari_pixcell.engine.repair import NucleusCounts
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.studio.background import Background
 from napari_pixcell.studio.results.lazy_pictures import UNREADABLE, LazyPictures
@@ -426,9 +427,9 @@ def test_agreement_is_counted_filtered_sorted_and_shown(folder: Path) -> None:
     review = opened(folder)
     columns = review.columns
     assert columns is not None and review.opened is not None
-    assert nucleus_counts(columns, 2) == (2, 1, 1, 2)
+    assert nucleus_counts(columns, 2) == NucleusCounts(2, 1, 1, 2)
     assert nucleus_counts(columns, 0) is None  # of an earlier version
-    assert nucleus_counts(columns, 1) == (1, 1, 1, 0)
+    assert nucleus_counts(columns, 1) == NucleusCounts(1, 1, 1, 0)
     assert caption(columns, 2, "placed") == "2 · 50 %" and caption(columns, 0, "extra") == "0 · –"
     words = [line[:3] for line in score_lines(columns, 2, Checks())]
     assert ("Nuclei placed", "50 %", "at least 40 %") in words and len(words) == 6

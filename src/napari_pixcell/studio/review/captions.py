@@ -6,6 +6,7 @@ import math
 from typing import NamedTuple
 
 from napari_pixcell.datasets.store.checks import FLAGS, SCORES, Checks
+from napari_pixcell.engine.repair import NucleusCounts
 from napari_pixcell.studio.review.columns import CELLS, NUMBER, Columns
 from napari_pixcell.words import counted
 
@@ -36,16 +37,8 @@ JUDGED_BY = {
     "blur": ("sharpness",),
     "failed": ("contrast", "saturated"),
 }
-PERCENT = ("count", "placed", "partial", "missing", "extra", "saturated")
-
-
-class NucleusCounts(NamedTuple):
-    """Nuclei of a pair: those of its mask, and extra ones of its image."""
-
-    placed: int
-    partial: int
-    missing: int
-    extra: int
+NUCLEI = ("placed", "partial", "missing", "extra")
+PERCENT = ("count", *NUCLEI, "saturated")
 
 
 class ScoreLine(NamedTuple):
@@ -127,7 +120,7 @@ def nucleus_counts(columns: Columns, position: int) -> NucleusCounts | None:
     None if it has no mask, or its nuclei were not compared one by one.
     """
     cells = int(columns.cells[position])
-    shares = [float(columns.score(name)[position]) for name in NucleusCounts._fields]
+    shares = [float(columns.score(name)[position]) for name in NUCLEI]
     if cells < 0 or math.isnan(shares[-1]):
         return None
     known = (0.0 if math.isnan(share) else share for share in shares)  # without any in the mask

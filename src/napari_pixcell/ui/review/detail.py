@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from html import escape
 from typing import Any
 
@@ -9,9 +10,9 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QColor, QPainter, QPaintEvent, QPen
 from qtpy.QtWidgets import QWidget
 
+from napari_pixcell.engine.repair import NucleusCounts
 from napari_pixcell.studio.results.lazy_pictures import UNREADABLE
 from napari_pixcell.studio.review.captions import (
-    NucleusCounts,
     flag_sentences,
     nucleus_counts,
     pair_words,
@@ -119,7 +120,7 @@ def _legend(counts: NucleusCounts | None, coloured: bool) -> str:
     """Return the numbers of nuclei, each behind the colour of its outlines."""
     if counts is None:
         return "–"
-    placed, partial, missing, extra = (f"{n}{KEEP}{name}" for name, n in counts._asdict().items())
+    placed, partial, missing, extra = (f"{n}{KEEP}{name}" for name, n in asdict(counts).items())
     if not coloured:
         return f"{placed}, {partial}, {missing}, {extra}"
     parts = {PLACED: placed, PARTIAL: partial, WRONG: f"{missing}, {extra}"}
