@@ -14,7 +14,7 @@ import argparse
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +26,8 @@ from skimage.color import hsv2rgb, rgb2hsv
 
 from napari_pixcell.cells import invent, measure, segment_nuclei
 from napari_pixcell.datasets.quality import Checker, RealTiles, Verdict, look_of
+from napari_pixcell.datasets.quality.distribution import compare
+from napari_pixcell.datasets.quality.looks import unit
 from napari_pixcell.datasets.store.checks import FLAGS, SCORES, Checks
 from napari_pixcell.datasets.store.dataset import DatasetStyle
 from napari_pixcell.engine.engine import Engine
@@ -172,6 +174,9 @@ def spoil(pairs: list[Pair], tissue: dict[str, Picture]) -> dict[str, list[Pair]
         ],
         "mask flipped": [replace(p, labels=p.labels[::-1]) for p in pairs],
         "mask moved by 5 µm": [replace(p, labels=np.roll(p.labels, MOVED, axis=1)) for p in pairs],
+        "mask moved by 2.5 µm": [
+            replace(p, labels=np.roll(p.labels, MOVED // 2, axis=1)) for p in pairs
+        ],
         "style of another field": [replace(p, tile=other(p.tile, False)) for p in pairs],
         "style of another source": [replace(p, tile=other(p.tile, True)) for p in pairs],
         "copy": images("copy", real),
@@ -259,7 +264,18 @@ def main() -> None:
     for name, pairs in spoil(made[GOOD[0]][::2] + made[GOOD[1]][1::2], tissue).items():
         show(name, look(pairs))
     show_scores(good)
+    show_distribution(real, good)
     print(f"\nPer pair on one core: {seconds:.2f} s to generate, {1000 * each:.0f} ms to check.")
+
+
+def show_distribution(real: RealTiles, verdicts: list[Verdict]) -> None:
+    """Print how close the good pairs with fitting layouts are to the real tiles."""
+    own = np.concatenate([one.embedding for one in verdicts if one.embedding is not None])
+    found = compare(real.embeddings, unit(own))
+    if found is not None:
+        print("\n| | pairs | real tiles |\n| --- | --- | --- |")
+        for name, value in asdict(found.measured).items():
+            print(f"| {name} | {value:.3g} | {getattr(found.floor, name):.3g} |")
 
 
 def kept(

@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from napari_pixcell.evaluation.tiles import LabelledTile
+
 TILE = 256
 FEW = 4  # labelled tiles in “few”
 FEWEST_NUCLEI = 20  # a tile with fewer is unlikely to be labelled
@@ -21,30 +23,7 @@ UNSEEN_BY_DEMO = ("1009", "1022", "1034", "1045")  # HELD_OUT in training/common
 SOURCE_LOOK, TARGET_LOOK = "purple_on_white", "purple_on_purple_lowmag"
 
 Labels = NDArray[np.int32]
-
-
-@dataclass(frozen=True, eq=False)
-class Tile:
-    """A labelled tile.
-
-    Parameters
-    ----------
-    name, group : str
-        Name of the file, and of the patient or look. No group is on both sides of a split.
-    image : array, uint8, (256, 256, 3)
-    labels : array, int32, (256, 256)
-        Nuclei, numbered from 1; 0 is background.
-    """
-
-    name: str
-    group: str
-    image: NDArray[np.uint8]
-    labels: Labels
-
-    @property
-    def nuclei(self) -> int:
-        """Number of nuclei."""
-        return len(np.unique(self.labels)) - 1
+Tiles = tuple[LabelledTile, ...]
 
 
 @dataclass(frozen=True)
@@ -52,10 +31,10 @@ class Task:
     """A segmentation task: a pool of labelled tiles, and the target tissue."""
 
     name: str
-    pool: tuple[Tile, ...]
-    test: tuple[Tile, ...]
+    pool: Tiles
+    test: Tiles
 
-    def few(self, seed: int) -> tuple[Tile, ...]:
+    def few(self, seed: int) -> Tiles:
         """Draw the few labelled tiles of one seed, from as many groups as possible."""
         order = np.random.default_rng(seed).permutation(len(self.pool))
         taken: dict[str, int] = {}
@@ -65,6 +44,11 @@ class Task:
             ranked.append((taken.get(group, 0), len(ranked), index))
             taken[group] = taken.get(group, 0) + 1
         return tuple(self.pool[index] for _, _, index in sorted(ranked)[:FEW])
+
+    def rest(self, seed: int) -> Tiles:
+        """Return the other tiles of the pool, on which choices are made instead of on the test."""
+        few = {tile.name for tile in self.few(seed)}
+        return tuple(tile for tile in self.pool if tile.name not in few)
 
 
 def tasks(data: Path) -> tuple[Task, Task]:
@@ -90,7 +74,7 @@ def breast(folder: Path) -> Task:
         name = row["file"].removesuffix(".png")
         patient = f"patient {bisect_right(FIRST_OF_PATIENT, int(name))}"
         half = np.asarray(Image.fromarray(image).reduce(2))
-        tiles.append(Tile(name, patient, half, np.ascontiguousarray(labels[::2, ::2])))
+        tiles.append(LabelledTile(name, patient, half, np.ascontiguousarray(labels[::2, ::2])))
     test = tuple(tile for tile in tiles if tile.name in UNSEEN_BY_DEMO)
     patients = {tile.group for tile in test}
     rest = [tile for tile in tiles if tile.group not in patients]
@@ -103,20 +87,25 @@ def unseen_stain(folder: Path) -> Task:
     The demo family never saw it. Looks are the groups, because images of one look may come from one
     slide. Their pixel size is not published, so they are not resampled.
     """
-    looks: dict[str, list[Tile]] = {SOURCE_LOOK: [], TARGET_LOOK: []}
+    looks: dict[str, list[LabelledTile]] = {SOURCE_LOOK: [], TARGET_LOOK: []}
     for row in _rows(folder):
         if row["look"] in looks:
             image, labels = _read(folder, row["file"])
             left = (image.shape[1] - TILE) // 2
             part = np.s_[:TILE, left : left + TILE]
-            tile = Tile(row["file"][:8], row["look"], image[part], labels[part])
+            tile = LabelledTile(row["file"][:8], row["look"], image[part], labels[part])
             looks[row["look"]].append(tile)
     pool, test = (_worth_labelling(looks[look]) for look in (SOURCE_LOOK, TARGET_LOOK))
     return Task("unseen", pool, test)
 
 
-def _worth_labelling(tiles: list[Tile]) -> tuple[Tile, ...]:
-    return tuple(tile for tile in tiles if tile.nuclei >= FEWEST_NUCLEI)
+def _worth_labelling(tiles: list[LabelledTile]) -> Tiles:
+    return tuple(tile for tile in tiles if nuclei_in(tile) >= FEWEST_NUCLEI)
+
+
+def nuclei_in(tile: LabelledTile) -> int:
+    """Return the number of labelled nuclei."""
+    return len(np.unique(tile.labels)) - 1
 
 
 def _rows(folder: Path) -> list[dict[str, str]]:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from napari_pixcell.cells import StampLibrary, invent, measure, vary
@@ -21,7 +20,8 @@ from napari_pixcell.datasets.recipe.request import DatasetRequest
 from napari_pixcell.datasets.store.dataset import Dataset
 from napari_pixcell.engine.engine import Engine
 from napari_pixcell.engine.packed import PackedArray
-from utility.data import Labels, Tile
+from napari_pixcell.evaluation.tiles import LabelledTile
+from utility.data import Labels, Tiles
 
 PAIRS, PRESET = 32, "balanced"
 # Pairs with these flags are excluded. Nearly all pairs of the demo family have some other flag: its
@@ -30,7 +30,7 @@ USELESS = {"mask", "failed"}
 MPP = 0.5
 
 
-def layouts(tiles: tuple[Tile, ...], count: int, seed: int) -> Iterator[Labels]:
+def layouts(tiles: Tiles, count: int, seed: int) -> Iterator[Labels]:
     """Return layouts of the labelled tiles: rotated, varied and invented, a third each."""
     rng = np.random.default_rng(seed)
     for index in range(count):
@@ -48,19 +48,21 @@ def layouts(tiles: tuple[Tile, ...], count: int, seed: int) -> Iterator[Labels]:
 
 
 def make_pairs(
-    few: tuple[Tile, ...], target: tuple[Tile, ...], seed: int, folder: Path
+    few: Tiles, target: Tiles, seed: int, folder: Path, more: dict[str, Any]
 ) -> list[dict[str, Any]]:
     """Generate the dataset of one seed with the demo family, or its missing pairs.
 
     Parameters
     ----------
-    few : tuple of Tile
+    few : tuple of LabelledTile
         Their labels become layouts.
-    target : tuple of Tile
+    target : tuple of LabelledTile
         Their images become styles.
     seed : int
     folder : Path
         Folder of the dataset. Images of the target are written next to it.
+    more : dict
+        Further values of the recipe, such as the preset.
 
     Returns
     -------
@@ -71,25 +73,32 @@ def make_pairs(
     tissue.mkdir(exist_ok=True)
     for tile in target:
         Image.fromarray(tile.image).save(tissue / f"{tile.name}.png")
-    recipe = DatasetRecipe(
-        folder.name,
-        styles=({"from": "folder", "path": str(tissue), "mpp": MPP},),
-        layouts=tuple(
+    recipe = {
+        "napari-pixcell dataset recipe": 1,
+        "name": folder.name,
+        "styles": [{"from": "folder", "path": str(tissue), "mpp": MPP}],
+        "layouts": [
             {"from": "labels", "labels": PackedArray.pack(labels.astype(np.uint16)).to_dict()}
             for labels in layouts(few, PAIRS, seed)
-        ),
-        pairing="random",
-        first_seed=1000 * seed,
-        pairs=PAIRS,
-        preset=PRESET,
-    )
-    make_dataset(DatasetRequest(str(folder), recipe), Engine().run, lambda event: None)
+        ],
+        "pairing": "random",
+        "first_seed": 1000 * seed,
+        "pairs": PAIRS,
+        "preset": PRESET,
+        "colour_match": "full",
+    }
+    request = DatasetRequest(str(folder), DatasetRecipe.from_dict(recipe | more))
+    make_dataset(request, Engine().run, lambda event: None)
     return list(Dataset(folder).rows())
 
 
-def read_pairs(folder: Path) -> tuple[NDArray[np.uint8], Labels]:
-    """Read the pairs that follow their masks: uint8 (N, 256, 256, 3), and int32 (N, 256, 256)."""
+def read_pairs(folder: Path) -> Tiles:
+    """Read the pairs that follow their masks."""
     dataset = Dataset(folder)
-    rows = [row for row in dataset.rows() if not USELESS & set(row["flags"])]
-    masks = [np.asarray(dataset.mask(row), np.int32) for row in rows]
-    return np.stack([dataset.image(row) for row in rows]), np.stack(masks)
+    return tuple(
+        LabelledTile(
+            str(row["index"]), "", dataset.image(row), np.asarray(dataset.mask(row), np.int32)
+        )
+        for row in dataset.rows()
+        if not USELESS & set(row["flags"])
+    )

@@ -174,6 +174,43 @@ def test_rerun_reproduces_a_generated_pair(run, cmu_slide, tmp_path) -> None:
     assert again["same pixels"] == "yes"
 
 
+def test_a_repair_is_reported_reproduced_and_drops_wrong_nuclei(run, cmu_slide, tmp_path) -> None:
+    mask, out = tmp_path / "m.tif", tmp_path / "out"
+    run("segment", cmu_slide, "--region", REGION, "--out", mask)
+    options = ("--layout", mask, "--count", 1, "--steps", 1, "--repair", 1, "--drop-wrong")
+    result = run("generate", cmu_slide, "--region", REGION, *options, "--out", out)
+    image, kept = out / result["images"][0], imread(out / result["masks"][0])
+    repair = read_record(image).repair
+    assert repair.rounds <= 1
+    assert result["nuclei"] == [repair.sentence()]
+    assert not np.isin(kept, repair.wrong).any()
+    gone = np.isin(imread(mask), repair.wrong)
+    np.testing.assert_array_equal(kept[~gone], imread(mask)[~gone])
+    again = run("rerun", image, "--out", tmp_path / "again")
+    assert again["same pixels"] == "yes"
+    np.testing.assert_array_equal(imread(tmp_path / "again" / again["masks"][0]), kept)
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (("--repair",), "--repair compares nuclei with a layout. Add --layout, or omit --repair."),
+        (("--drop-wrong",), "--drop-wrong compares nuclei with a layout. Add --layout, or omit"),
+        (
+            ("--layout", "m.tif", "--repair-seconds", 3),
+            "--repair-seconds belongs to a repair. Add --repair, or omit --repair-seconds.",
+        ),
+    ],
+)
+def test_a_repair_without_what_it_needs_is_refused(
+    run, cmu_slide, tmp_path, monkeypatch, options, sentence
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    imwrite("m.tif", np.ones((256, 256), np.uint16))
+    result = run("generate", cmu_slide, "--region", REGION, *options, "--out", "out")
+    assert sentence in result["error"]
+
+
 def test_no_file_that_generate_writes_names_a_path(run, cmu_slide, tmp_path) -> None:
     out = tmp_path / "out"
     run("generate", cmu_slide, "--region", REGION, "--count", 1, "--steps", 1, "--out", out)

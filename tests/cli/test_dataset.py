@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from drawn_dataset import make_dataset
 from drawn_engine import DrawnEngine, drawn_recipe
+from labelled import SIDE, write_tiles
 from PIL import Image
 
 from napari_pixcell.cli import dataset
@@ -15,6 +17,8 @@ from napari_pixcell.cli.main import main
 from napari_pixcell.datasets.store.dataset import Dataset
 from napari_pixcell.slides import Region, open_slide
 from napari_pixcell.slides.samples import SAMPLE_SLIDE
+
+OFF = dict.fromkeys(("least_kappa", "least_style", "most_copy_pixels", "most_colour"))
 
 
 @pytest.fixture(autouse=True)
@@ -45,6 +49,7 @@ def test_check_report_and_convert(run, tmp_path: Path) -> None:
     assert run("dataset", "check", folder)["code"] == 0
     report = run("dataset", "report", folder)
     assert Path(str(report["report"])).read_text("utf-8").startswith("<!DOCTYPE html>")
+    assert "tissue" not in report  # its styles have none
     split = run(
         "dataset", "convert", folder, "--format", "coco", "--split", 0.5, "--out", tmp_path / "c"
     )
@@ -54,16 +59,30 @@ def test_check_report_and_convert(run, tmp_path: Path) -> None:
     assert damaged["code"] == 1 and not damaged["whole"]
 
 
+def test_a_report_as_json_holds_the_comparison_with_real_tissue(run, tmp_path: Path) -> None:
+    Image.fromarray(np.full((256, 256, 3), 180, np.uint8)).save(tmp_path / "tile.png")
+    tissue = {"from": "picture", "path": str(tmp_path / "tile.png"), "mpp": 0.5}
+    value = drawn_recipe(styles=(tissue,), seeds=1).to_dict() | {"checks": OFF}
+    (tmp_path / "recipe.json").write_text(json.dumps(value))
+    run("dataset", "make", tmp_path / "recipe.json", "--out", tmp_path / "data")
+    found = run("dataset", "report", tmp_path / "data")["tissue"]
+    assert found["whole"] is None and found["parts"] == {}
+    assert found["notes"][0].startswith("3 pictures and 1 real tile are too few to tell.")
+
+
 def test_each_tile_gets_a_twin(run, tmp_path: Path) -> None:
     with open_slide(SAMPLE_SLIDE) as slide:
         tiles = slide.read(Region(400, 400, 256 * 3, 256), slide.require_mpp())
     (tmp_path / "tiles").mkdir()
     Image.fromarray(tiles).save(tmp_path / "tiles" / "three.png")
     out = tmp_path / "twin"
-    found = run("dataset", "twin", tmp_path / "tiles", "--out", out, "--first", 2)
+    found = run("dataset", "twin", tmp_path / "tiles", "--out", out, "--first", 2, "--best-of", 2)
     assert (found["pairs"], found["planned"]) == (2, 3)
     rows = list(Dataset(tmp_path / "twin").rows())
     assert all(row["style"] == row["layout"] for row in rows)
+    assert [row["candidates"] for row in rows] == [2, 2]
+    refused = run("dataset", "twin", tmp_path / "tiles", "--out", out, "--best-of", 0)
+    assert "“best of 0”. Use “best of 3”, with a number from 2 to 20" in str(refused["error"])
 
 
 def test_a_recipe_names_styles_of_the_library(run, tmp_path: Path) -> None:
@@ -142,3 +161,37 @@ def test_a_dataset_resumes_after_ctrl_c(run, recipe, tmp_path, monkeypatch) -> N
     assert "Resume with: napari-pixcell dataset resume" in interrupted["stderr"]
     monkeypatch.setattr(dataset, "engine", DrawnEngine)
     assert run("dataset", "resume", out)["pairs"] == 12
+
+
+# -- do the pairs help? --------------------------------------------------------------------
+
+
+def test_an_evaluation_prints_its_answer_and_resumes(run, tmp_path: Path, monkeypatch) -> None:
+    from napari_pixcell.evaluation import job
+
+    folder = make_dataset(tmp_path / "data", side=SIDE, pairs=2).folder
+    real, test = (write_tiles(tmp_path / name, [name], n) for name, n in (("a", 50), ("b", 60)))
+    command = ["dataset", "evaluate", folder, "--real", real, "--test", test, "--seeds", 1]
+    command += ["--steps", 1, "--arms", "strong", "mixed", "--output", tmp_path / "out"]
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(job, "write_page", interrupted)
+        stopped = run(*command)
+    assert stopped["code"] == 130 and "Run the same command again" in stopped["stderr"]
+    found = run(*command)
+    assert found["code"] == 0 and found["answer"] == "cannot be told"
+    assert found["found"].startswith("It cannot be told whether the pairs help: AJI ")
+    assert Path(found["page"]).parent == tmp_path / "out" and Path(found["page"]).is_file()
+    assert "No slide or patient is stated" in found["stderr"]
+
+
+def test_an_evaluation_that_is_impossible_gets_one_sentence(run, tmp_path: Path) -> None:
+    folder = make_dataset(tmp_path / "data", side=SIDE, pairs=2).folder
+    real = write_tiles(tmp_path / "real", ["a_1", "a_2"])
+    found = run("dataset", "evaluate", folder, "--real", real)
+    assert found["code"] == 1 and "no slide can be held out" in str(found["error"])
+    found = run("dataset", "evaluate", folder, "--real", real, "--test", real)
+    assert found["code"] == 1 and "is also a training tile" in str(found["error"])

@@ -11,8 +11,10 @@ from PIL import Image
 
 from napari_pixcell.cli.main import main
 from napari_pixcell.datasets import read_record
+from napari_pixcell.engine.request_values import GenerateRequest
 from napari_pixcell.engine.styles.blending import blend
 from napari_pixcell.engine.styles.library import StyleLibrary
+from napari_pixcell.engine.tissue_colours import mixed_colours, tissue_colours
 from napari_pixcell.slides import Region, open_slide
 
 REGION, OTHER = "600,800,257,257", "900,1500,257,257"
@@ -80,3 +82,35 @@ def test_an_unusable_style_is_refused(run, cmu_slide, tmp_path, arguments, words
 def test_embed_needs_an_output_and_a_valid_name(run, picture) -> None:
     assert "--save-as NAME" in run("embed", picture)["error"]
     assert "needs a name" in run("embed", picture, "--save-as", " ")["error"]
+
+
+def test_colours_are_matched_where_the_style_knows_its_tissue(
+    run, cmu_slide, picture, tmp_path, capsys
+) -> None:
+    generate = ("generate", cmu_slide, "--region", REGION, "--count", 1, "--steps", 1)
+
+    def record(*arguments: object) -> GenerateRequest:
+        result = run(*generate, *arguments, "--out", tmp_path / str(len(arguments)))
+        assert result["code"] == 0, result
+        return read_record(tmp_path / str(len(arguments)) / result["images"][0]).request
+
+    run("embed", picture, "--save-as", "Stroma A", "--out", tmp_path / "a.npy")
+    saved = StyleLibrary().find("Stroma A")
+    assert saved.colours is not None
+    assert run("styles", "show", "Stroma A")["tissue colours"] == "known"
+    plain = record()
+    own, region = plain.colour_match, Region(*plain.source.region)
+    pixels = open_slide(cmu_slide).read(region, 0.5)
+    assert own is not None and own.how == "full" and own.tissue == tissue_colours(pixels)
+    blend = record("--style", "Stroma A", "--style", "region", "--colour-match", "gentle")
+    assert blend.colour_match is not None and blend.colour_match.how == "gentle"
+    assert blend.colour_match.tissue == mixed_colours([(saved.colours, 1), (own.tissue, 1)])
+    assert record("--colour-match", "off").colour_match is None
+    assert record("--method=published").colour_match is None
+    capsys.readouterr()
+    unknown = ("--style", tmp_path / "a.npy", "--colour-match", "full")
+    assert main([*map(str, (*generate, *unknown)), "--out", str(tmp_path / "unknown")]) == 0
+    words = "not matched, because the tissue of “embedding” is unknown"
+    assert words in capsys.readouterr().err
+    stain = ("--family", "demo-ki67", "--colour-match", "full", "--out", tmp_path / "stain")
+    assert "Demo Ki67 changes the colours" in run(*generate, *stain)["error"]

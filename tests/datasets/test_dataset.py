@@ -18,6 +18,7 @@ from napari_pixcell.datasets.store.lock import locked
 from napari_pixcell.datasets.store.plan import Plan
 from napari_pixcell.datasets.store.rows import append_rows, cut_torn, read_rows
 from napari_pixcell.datasets.store.table import PairTable
+from napari_pixcell.engine.request_values import MAX_SEED
 from napari_pixcell.errors import PixCellError
 
 
@@ -92,6 +93,8 @@ def test_plans_combine_styles_layouts_and_seeds() -> None:
     assert len(random) == 100_000 and random[99_999] == random[99_999]
     assert len({random[i].style for i in range(300)}) == 30
     assert Plan(2, 0)[1].layout is None
+    several = Plan(2, 3, first_seed=MAX_SEED - 4, candidates=4)
+    assert [several[i].seed for i in range(3)] == [MAX_SEED - 4, 2, 6]  # no two share a seed
 
 
 @pytest.mark.parametrize(
@@ -99,6 +102,7 @@ def test_plans_combine_styles_layouts_and_seeds() -> None:
     [
         ({"styles": 0}, "has no style. Add a region"),
         ({"pairing": "pairs"}, "no pairing “pairs”. Choose"),
+        ({"candidates": 21}, "number of candidates is 21. Choose one from 1 to 20"),
         ({"seeds": 0}, "number of seeds is 0. Choose"),
         ({"styles": 10_000, "layouts": 10_000}, "more than 10,000,000. Choose fewer"),
     ],

@@ -19,17 +19,24 @@ from faults import count, failing, killed, power_cut
 from PIL import Image
 
 from napari_pixcell.cells import write_labels
+from napari_pixcell.datasets import read_record
 from napari_pixcell.datasets.recipe.making import make_dataset
-from napari_pixcell.datasets.recipe.preparing import count_pairs, private_folder
+from napari_pixcell.datasets.recipe.preparing import count_pairs, kept_checks, private_folder
 from napari_pixcell.datasets.recipe.recipe import DatasetRecipe
 from napari_pixcell.datasets.recipe.request import DatasetRequest
+from napari_pixcell.datasets.report import write_report
+from napari_pixcell.datasets.store.checks import Checks
+from napari_pixcell.datasets.store.completeness import check_dataset
 from napari_pixcell.datasets.store.dataset import Dataset
+from napari_pixcell.datasets.store.embeddings import KeptEmbeddings
 from napari_pixcell.datasets.store.parsing import pair_names
+from napari_pixcell.engine.colour_match import ColourMatch
 from napari_pixcell.engine.events import Event, Finished, Notice, Progress
 from napari_pixcell.engine.packed import PackedArray
-from napari_pixcell.engine.request_values import EmbedRequest, GenerateRequest
+from napari_pixcell.engine.request_values import EmbedRequest, GenerateRequest, SegmentRequest
 from napari_pixcell.engine.styles.library import StyleLibrary
-from napari_pixcell.engine.styles.style import Style
+from napari_pixcell.engine.styles.style import Style, new_id
+from napari_pixcell.engine.tissue_colours import TissueColours, mixed_colours
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import DEMO
 from napari_pixcell.models.store import encoder_kind
@@ -84,6 +91,75 @@ def test_a_dataset_made_in_parts_equals_one_made_at_once(tmp_path: Path) -> None
     make(tmp_path / "b", drawn_recipe())
     a, b = ([row["pixels"] for row in Dataset(tmp_path / n).rows()] for n in "ab")
     assert a == b and len(a) == 12
+
+
+def test_the_best_of_several_candidates_is_kept(tmp_path: Path) -> None:
+    engine, folder = DrawnEngine(), tmp_path / "data"
+    seeds = range(1234, 1234 + 6 * 3)
+    engine.forgets = {seed for at, seed in enumerate(seeds) if at % 3 != at // 3 % 3}
+    recipe = drawn_recipe(keep="best of 3", seeds=1)
+    made = make(folder, recipe, engine=engine, most=4)
+    assert [e.message for e in made if isinstance(e, Progress)][-1] == "4 of 6 pairs"
+    make(folder, engine=engine)
+    dataset = Dataset(folder)
+    rows = list(dataset.rows())
+    assert [row["index"] for row in rows] == list(range(6))
+    assert [row["kept"] for row in rows] == [0, 1, 2, 0, 1, 2]  # with all cells of the layout
+    for index, row in enumerate(rows):
+        assert row["candidates"] == 3 and row["scores"]["placed"] == 1
+        assert row["seed"] == 1234 + 3 * index + row["kept"]
+        record = read_record(folder / row["image"])
+        assert (record.request.seed, record.request.count) == (row["seed"], 1)
+        assert record.batch == (3, row["kept"])
+        shown = dataset.image(row)[0, :4, 0].tobytes()
+        assert np.frombuffer(shown, np.uint32)[0] == row["seed"]
+    asked = [request for request in engine.asked if isinstance(request, GenerateRequest)]
+    assert [request.count for request in asked] == [3] * 6  # each pair in one batch
+    assert check_dataset(dataset).whole
+    page = write_report(dataset, tmp_path / "report.html").read_text("utf-8")
+    assert (
+        "3, of which the best is kept" in page and "mask&#39;s nuclei that the image lacks" in page
+    )
+
+    manifest = folder / "manifest.jsonl"
+    manifest.write_text("".join(manifest.read_text().splitlines(keepends=True)[:-1]))
+    engine.asked.clear()
+    make(folder, engine=engine)  # the last pair lacks only its row
+    assert list(Dataset(folder).rows()) == rows
+    assert not any(isinstance(one, GenerateRequest) for one in engine.asked)
+
+
+def test_a_cancel_between_candidates_leaves_no_half_pair(tmp_path: Path) -> None:
+    engine, folder = DrawnEngine(), tmp_path / "data"
+    recipe = drawn_recipe(keep="best of 2", seeds=1)
+
+    def cancelled() -> bool:
+        asked = [type(one) for one in engine.asked[-2:]]
+        return asked == [EmbedRequest, SegmentRequest]  # the first candidate, then the second
+
+    assert make(folder, recipe, engine=engine, cancelled=cancelled)[-1].cancelled
+    assert not list(Dataset(folder).rows()) and not list(folder.rglob("*.png"))
+    make(folder)
+    make(tmp_path / "whole", recipe)
+    is_whole(folder, tmp_path / "whole", 6)
+
+
+def test_a_dataset_of_an_earlier_version_is_resumed_with_its_own_checks(tmp_path: Path) -> None:
+    folder, engine = tmp_path / "data", DrawnEngine()
+    make(folder, drawn_recipe(), most=1)
+    about, manifest = folder / "dataset.json", folder / "manifest.jsonl"
+    value, row = json.loads(about.read_text()), json.loads(manifest.read_text())
+    del value["checks"]["least_placed"], row["nuclei"], row["scores"]["placed"]
+    about.write_text(json.dumps(value))
+    manifest.write_text(json.dumps(row) + "\n")
+    engine.forgets = {1235}
+    make(folder, most=1, engine=engine)
+    dataset = Dataset(folder)
+    assert kept_checks(dataset) == replace(Checks(), least_placed=None)
+    first, second = dataset.rows()
+    assert first["nuclei"] is None and "placed" not in first["scores"]
+    assert second["nuclei"]["missing"] == [1] and second["scores"]["placed"] < 1
+    assert check_dataset(dataset).counts == {"planned": 10}
 
 
 def test_another_recipe_is_refused(tmp_path: Path) -> None:
@@ -161,6 +237,7 @@ def test_killed_again_and_again_at_chosen_writes(tmp_path: Path) -> None:
     assert len(grown) > 5  # kills interrupted the work in many states
     make(folder)
     is_whole(folder, tmp_path / "whole", 12)
+    assert KeptEmbeddings(folder, 12).known.all()
 
 
 def test_a_failing_disk_loses_no_pair(tmp_path: Path) -> None:
@@ -294,6 +371,54 @@ def test_a_recipe_can_name_a_saved_style(
     assert len(list(dataset.rows())) == 6
     assert first.name == "Stroma A" and second.name == "Stroma A + Style 0"
     assert first.embedding is not None and (first.embedding == 0.5).all()
+
+
+def test_pairs_are_matched_to_the_tissue_of_their_style(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PIXCELL_CONFIG_DIR", str(tmp_path / "config"))
+    saved_style("Older")
+    colours = TissueColours((60, 20, -8), (15, 6, 4))
+    StyleLibrary().save(
+        replace(StyleLibrary().find("Older"), name="New", id=new_id(), colours=colours)
+    )
+    region = {"from": "region", "slide": str(SAMPLE_SLIDE), "region": [400, 400, 257, 257]}
+    older, new = ({"from": "library", "name": name} for name in ("Older", "New"))
+    blend = {"from": "blend", "styles": [region, new], "shares": [3, 1]}
+    recipe = drawn_recipe(styles=(region, new, blend, older), seeds=1, colour_match="gentle")
+    engine = DrawnEngine()
+    events = make(tmp_path / "data", recipe, engine=engine)
+    words = "Colours are not matched to “Older”, whose tissue is unknown. Save such styles again"
+    assert any(isinstance(e, Notice) and e.message.startswith(words) for e in events)
+    dataset = Dataset(tmp_path / "data")
+    known = {row["number"]: row["colours"] for row in dataset.style_rows()}
+    assert known[1] == colours and known[3] is None and known[0].share > 0.1
+    assert known[2] == mixed_colours([(known[0], 3), (colours, 1)])
+    made = [request for request in engine.asked if isinstance(request, GenerateRequest)]
+    for row, request in zip(dataset.rows(), made, strict=True):
+        tissue = known[row["style"]]
+        wanted = None if tissue is None else ColourMatch("gentle", tissue)
+        assert request.colour_match == wanted
+    unstated = drawn_recipe(styles=(new,))
+    events = make(tmp_path / "as before", unstated, most=1, engine=engine)
+    description = json.loads((tmp_path / "as before" / "dataset.json").read_text())
+    assert "colour_match" not in description["settings"]  # as earlier versions wrote it
+    (*_, request) = (one for one in engine.asked if isinstance(one, GenerateRequest))
+    assert request.colour_match is None
+    assert not any(isinstance(event, Notice) for event in events)
+    with pytest.raises(PixCellError, match="changes the colours of the tissue"):
+        count_pairs(replace(recipe, family="demo-ki67"))
+
+
+def test_damaged_colours_of_a_style_are_skipped(tmp_path: Path) -> None:
+    make(tmp_path / "data", drawn_recipe(), most=1)
+    path = tmp_path / "data" / "styles.jsonl"
+    first, *others = path.read_text().splitlines()
+    bad = json.loads(first) | {"colours": {"mean": [1, 2], "std": [1, 2, 3], "share": 1}}
+    path.write_text("\n".join([json.dumps(bad), *others, ""]))
+    dataset = Dataset(tmp_path / "data")
+    assert len(list(dataset.style_rows())) == len(others)
+    assert dataset.damage.startswith("Skipped 1 row of styles.jsonl")
 
 
 def test_saved_styles_that_cannot_be_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -73,11 +73,39 @@ def test_real_tissue_passes_all_checks(checker, tile, labels, style):
     verdict = checker.check(tile, labels, style)
     assert verdict.flags == ()
     assert list(verdict.scores) == list(SCORES)
-    for name in ("dice", "kappa", "aji", "pq", "count", "style", "sharpness"):
+    for name in ("dice", "kappa", "aji", "pq", "count", "placed", "style", "sharpness"):
         assert verdict.scores[name] == pytest.approx(1)
+    assert [verdict.scores[name] for name in ("partial", "missing", "extra")] == [0, 0, 0]
+    assert verdict.nuclei.to_row() == {"partial": [], "missing": [], "extra": None}
     assert verdict.scores["colour"] == pytest.approx(0, abs=1e-6)
     assert verdict.scores["copy_pixels"] is None  # nothing to compare with
     assert checker.segmenter == LayoutSource("builtin")
+
+
+def test_each_nucleus_is_compared(checker, tile, labels, style):
+    areas = np.bincount(labels.ravel())[1:]
+    gone, moved = (1 + np.argsort(areas)[-2:]).tolist()
+    (y, x), count = np.argwhere(labels == moved)[0], len(areas)
+    mask = np.where(labels == gone, 0, labels)
+    mask[mask == moved] = 0
+    mask[y : y + 2, x : x + 2] = count + 5  # a speck of it
+    free = np.argwhere(_free(labels, 13))[0] - 6
+    mask[free[0] : free[0] + 13, free[1] : free[1] + 13] = count + 9
+    verdict = checker.check(tile, mask, style)
+    assert verdict.nuclei.missing.tolist() == [count + 9]
+    assert np.array_equal(verdict.nuclei.extra > 0, np.isin(labels, (gone, moved)))
+    assert verdict.scores["missing"] == pytest.approx(1 / count)
+    assert verdict.scores["extra"] == pytest.approx(2 / count)
+    assert verdict.scores["placed"] + verdict.scores["partial"] == pytest.approx(1 - 1 / count)
+
+
+def _free(labels, side):
+    """Return the centres of squares without a cell."""
+    from scipy.ndimage import maximum_filter
+
+    inside = np.zeros(labels.shape, bool)
+    inside[side:-side, side:-side] = True
+    return inside & (maximum_filter(labels, side) == 0)
 
 
 def test_each_defect_gets_its_flag(checker, tile, labels, style):
@@ -101,6 +129,7 @@ def test_another_style_is_flagged(checker, tile, style):
     assert verdict.flags == ("style",)
     assert verdict.scores["style"] < -0.5
     assert verdict.scores["dice"] is None  # without a mask there is nothing to follow
+    assert verdict.scores["placed"] is None and verdict.nuclei is None
 
 
 def test_without_a_reference_no_drift_is_scored(checker, tile, labels):

@@ -32,6 +32,7 @@ from napari_pixcell.datasets.splits import Split
 from napari_pixcell.datasets.store.completeness import check_dataset
 from napari_pixcell.datasets.store.dataset import Dataset
 from napari_pixcell.datasets.store.decisions import read_decisions
+from napari_pixcell.datasets.store.embeddings import EMBEDDINGS
 from napari_pixcell.datasets.store.lock import locked
 from napari_pixcell.datasets.store.table import PairTable
 from napari_pixcell.engine.events import Notice
@@ -321,6 +322,7 @@ def test_no_file_that_is_not_unfinished_is_deleted(tmp_path: Path, made_folder: 
     after = files_of(folder)
     kept = set(after.values())
     lost = {name for name, data in before.items() if data not in kept}
+    lost -= {name for name in lost if name.endswith(EMBEDDINGS)}  # which grows with new images
     assert [Path(name).name for name in lost] == [".000001.tif.ab12cd34.part"]
     assert any(name.startswith("leftover/") and "000003" in name for name in after)
 

@@ -23,6 +23,7 @@ from napari_pixcell.datasets.recipe.recipe import KEY, DatasetRecipe, recipe_sch
 from napari_pixcell.datasets.recipe.request import DatasetRequest
 from napari_pixcell.datasets.store.checks import Checks
 from napari_pixcell.engine.packed import PackedArray
+from napari_pixcell.engine.repair import Repair
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.slides.samples import SAMPLE_SLIDE
 
@@ -85,8 +86,27 @@ REFUSED: list[tuple[Any, str]] = [
         recipe(preset=[1, 2]),
         "“preset” is [1, 2]. Choose one of: exact, balanced, quick, published.",
     ),
+    (recipe(colour_match="loud"), "“colour_match” is “loud”. Choose one of: off, gentle, full."),
+    (
+        style("embedding", embedding=EMBEDDING, colours={"mean": [1, 2], "std": [1, 1, 1]}),
+        "“mean” of “colours” of style 1 is [1, 2]. Use three numbers.",
+    ),
+    (
+        style("embedding", embedding=EMBEDDING, colours={"mean": [1, 2, 999], "std": [1, 1, 1]}),
+        "“colours” of style 1 does not fit. The tissue colours of a style are damaged.",
+    ),
+    (
+        style("embedding", embedding=EMBEDDING, colours={"men": [1, 2, 3], "std": [1, 1, 1]}),
+        "“colours” of style 1 has no “men”. Did you mean “mean”?",
+    ),
     (recipe(picture="jpg"), "“picture” is “jpg”. Choose one of: png, tiff."),
     (recipe(pairing="?"), "“pairing” is “?”. Choose one of: each, random, matched."),
+    (recipe(keep="3"), "“keep” is the text “3”. Use “best of 3”, with a number from 2 to 20, or n"),
+    (recipe(keep="best of 1"), "“keep” is “best of 1”. Use “best of 3”, with"),
+    (recipe(keep="best of 21"), "“keep” is “best of 21”. Use"),
+    (recipe(keep="best of 03"), "“keep” is “best of 03”. Use"),
+    (recipe(keep="Best of 3\n"), "“keep” is “Best of 3"),
+    (recipe(keep=3), "“keep” is 3. Use “best of 3”"),
     (recipe(family="nope"), "There is no family “nope”. Choose one of: demo"),
     (recipe(family=["demo"]), "“family” is [“demo”]. Use text"),
     (recipe(family="a" * 1000), "a…"),
@@ -96,7 +116,7 @@ REFUSED: list[tuple[Any, str]] = [
     (recipe(name="\ud800"), "“name” is “"),
     ({KEY: 1}, "The recipe lacks “name”. Add it."),
     (recipe(style=[]), "The recipe has no “style”. Did you mean “styles”?"),
-    (recipe(zzz=1), "The recipe has no “zzz”. Choose from: checks, family,"),
+    (recipe(zzz=1), "The recipe has no “zzz”. Choose from: checks, colour_match, drop_wrong,"),
     (recipe(styles=3), "“styles” is 3. Use a list."),
     (recipe(layouts="abc"), "“layouts” is “abc”. Use a list."),
     (recipe(styles=["a"]), "Style 1 is “a”. Write it as an object, {…}."),
@@ -179,6 +199,11 @@ REFUSED: list[tuple[Any, str]] = [
     (recipe(checks=[1]), "“checks” is [1]. Write it as an object"),
     (recipe(checks={"least": 1}), "“checks” has no “least”. Did you mean “least_"),
     (recipe(checks={"least_kappa": "a"}), "“least_kappa” of “checks” is “a”. Use a number."),
+    (recipe(repair=3), "“repair” is 3. Write it as an object"),
+    (recipe(repair={"round": 3}), "“repair” has no “round”. Did you mean “rounds”?"),
+    (recipe(repair={"rounds": 99}), "The number of repair rounds is 99. Choose one from 0 to 20."),
+    (recipe(repair={"method": {"models": "5"}}), "“method” of “repair” has no “models”."),
+    (recipe(drop_wrong="yes"), "“drop_wrong” is “yes”. Use true or false."),
     (recipe(checks={"segmenter": 5}), "“segmenter” of “checks” is 5. Write it as an object"),
     (recipe(checks={"segmenter": {"method": "x"}}), "“x” is not a segmentation method"),
     (
@@ -244,7 +269,11 @@ def test_recipes_are_read_back_unchanged(tmp_path: Path) -> None:
         styles=({"from": "blend", "styles": [{"from": "picture", "path": "a.png"}]},),
         layouts=({"from": "vary", "layout": {"from": "file", "path": "~/b.tif"}},),
         checks=Checks(least_dice=0.7),
+        keep="best of 20",
+        repair=Repair(2, 30.0),
+        drop_wrong=True,
     )
+    assert made.candidates == 20 and replace(made, keep=None).candidates == 1
     path = tmp_path / "recipe.json"
     path.write_text(json.dumps(made.to_dict() | {"$schema": "recipe.schema.json"}), "utf-8-sig")
     loaded = DatasetRecipe.load(path)

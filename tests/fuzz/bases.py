@@ -196,11 +196,20 @@ def make_sessions(folder: Path) -> None:
 
 
 def make_datasets(folder: Path) -> None:
-    from drawn_dataset import make_dataset
+    from drawn_dataset import SIDE, judge, make_dataset
 
     make_dataset(folder / "png")
+    judge(folder / "png", 1, 1, 2, np.tri(SIDE, dtype=np.uint8))
     make_dataset(folder / "tiff", styles=1, layouts=2, picture="tiff")
     shutil.copytree(EARLIER / "dataset", folder / "earlier")
+
+
+def make_tiles(folder: Path) -> None:
+    from labelled import write_tiles
+
+    write_tiles(folder / "tiles", ["a_1", "b_1"])
+    (folder / "tiles" / "index.csv").write_text("file,slide\na_1.png,A\nb_1.png,B\n")
+    write_tiles(folder / "subfolders", ["a/1", "b/1"])
 
 
 def make_canvases(folder: Path) -> None:

@@ -195,13 +195,24 @@ def read_dataset(path: Path) -> None:
 
 
 def everything_in(dataset: Any) -> None:
+    from napari_pixcell.datasets.store.nuclei import DifferingNuclei
+    from napari_pixcell.studio.review.open_dataset import pair_picture
+
     for row in dataset.style_rows():
         dataset.style(row)
     for row in dataset.layout_rows():
         dataset.layout(row)
     for row in dataset.rows():
-        dataset.image(row)
-        dataset.mask(row)
+        nuclei = DifferingNuclei.from_row(row, dataset.description.size)
+        pair_picture(dataset.image(row), dataset.mask(row), 64, nuclei)
+
+
+def read_tiles(path: Path) -> None:
+    from napari_pixcell.evaluation import tiles
+
+    found = tiles.read_tiles(path, 0.5)
+    tiles.check_groups(found)
+    tiles.halves(found.tiles, 0)
 
 
 def read_canvas(path: Path) -> None:
@@ -343,6 +354,7 @@ READERS: dict[str, Reader] = {
     "preferences": Reader(bases.make_preferences, read_preferences),
     "sessions": Reader(bases.make_sessions, read_session),
     "datasets": Reader(bases.make_datasets, read_dataset),
+    "tiles": Reader(bases.make_tiles, read_tiles),
     "canvases": Reader(bases.make_canvases, read_canvas),
     "pictures": Reader(bases.make_pictures, read_picture),
     "weights": Reader(bases.make_weights, read_weights),

@@ -353,12 +353,14 @@ def test_a_toml_file_defines_a_family_of_the_users(installed: Path, tmp_path: Pa
     save_file(lora, tmp_path / "lung.safetensors")
     own(
         "lung",
-        f'base = "pixcell-256-cells"\ntitle = "Lung"\nguidance = 2\ncell_gap = true\n'
+        'base = "pixcell-256-cells"\ntitle = "Lung"\nguidance = 2\ncell_gap = true\n'
+        'colour_match = "full"\n'
         f'[lora]\nfile = "{(tmp_path / "lung.safetensors").as_posix()}"\nlicence = "ours"\n',
     )
     family = get_family("lung")
     assert (family.title, family.guidance, family.tile) == ("Lung", 2, 256)
     assert family.cell_gap and not get_family("pixcell-256-cells").cell_gap
+    assert family.colour_match == "full"
     assert "ours" in family.licence
     events = run(Engine(CPU), GenerateRequest("lung", count=1, steps=1))
     assert any(isinstance(e, Variant) for e in events)
@@ -372,6 +374,7 @@ def test_a_toml_file_defines_a_family_of_the_users(installed: Path, tmp_path: Pa
         ('base = "demo"\ncolour = 3', "“colour” is unknown"),
         ('base = "demo"\nsteps = "many"', "“steps” has the wrong type"),
         ('base = "demo"\ncell_gap = 1', "“cell_gap” has the wrong type"),
+        ('base = "demo"\ncolour_match = "x"', "“colour_match” must be one of off, gentle, full"),
         ('base = "demo"\n[lora]\npath = "x"', r"\[lora\] needs folder"),
     ],
 )

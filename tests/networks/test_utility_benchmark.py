@@ -1,65 +1,17 @@
-"""The utility benchmark of synthetic pairs has sound splits and components."""
+"""The utility benchmark of synthetic pairs has sound splits, and a run fills its tables."""
 
 import ast
+import json
 import re
 from pathlib import Path
 
 import numpy as np
-import pytest
-import torch
-from utility.augmentation import strong, turned
-from utility.data import FEW, tasks
-from utility.network import UNet, as_tensor, instances, targets_of
+from utility import __main__ as benchmark
+from utility import report
+from utility.data import FEW, Task, tasks
 from utility.synthetic import layouts
-from utility.training import loss_of
 
-from napari_pixcell.datasets.quality.agreement import agreement
-
-ROWS, COLUMNS = np.mgrid[:128, :128]
-
-
-def two_touching_discs() -> np.ndarray:
-    labels = np.zeros((128, 128), np.int32)
-    labels[np.hypot(ROWS - 60, COLUMNS - 50) < 12] = 1
-    labels[(np.hypot(ROWS - 60, COLUMNS - 72) < 12) & (labels == 0)] = 2
-    return labels
-
-
-def test_nuclei_are_recovered_from_the_targets_of_the_network():
-    truth = two_touching_discs()
-    alike = agreement(truth, instances(*targets_of(truth)))
-    assert alike.count == 1 and alike.aji > 0.95
-
-
-@pytest.mark.parametrize("crop", [turned, strong])
-def test_crops_transform_image_and_nuclei_alike(crop):
-    truth = two_touching_discs()
-    target = torch.from_numpy(targets_of(truth))
-    image = as_tensor(np.repeat(np.where(truth > 0, 60, 220)[None, ..., None], 3, -1).astype("u1"))
-    rng = torch.Generator().manual_seed(0)
-    for _ in range(8):
-        pixels, wanted = crop(image[0], target, 96, rng)
-        assert pixels.shape == (3, 96, 96) and wanted.shape == (2, 96, 96)
-        dark, nucleus = -pixels.mean(0).flatten(), wanted[0].flatten()
-        if nucleus.any():
-            assert np.corrcoef(dark, nucleus)[0, 1] > 0.8
-
-
-def test_the_network_is_small_and_learns():
-    torch.manual_seed(0)
-    net = UNet()
-    assert sum(weight.numel() for weight in net.parameters()) < 1e6
-    truth = two_touching_discs()
-    image = as_tensor(np.repeat(np.where(truth > 0, 60, 220)[None, ..., None], 3, -1).astype("u1"))
-    target = torch.from_numpy(targets_of(truth))[None]
-    optimiser = torch.optim.AdamW(net.parameters(), lr=6e-3)
-    losses = []
-    for _ in range(30):
-        losses.append(loss_of(net(image), target))
-        optimiser.zero_grad()
-        losses[-1].backward()
-        optimiser.step()
-    assert losses[-1] < 0.6 * losses[0]
+from napari_pixcell.evaluation.tiles import LabelledTile
 
 
 def test_no_group_is_in_both_training_and_test_data(shared_data):
@@ -86,3 +38,39 @@ def test_layouts_are_different_tiles_with_cells(shared_data):
     assert {one.shape for one in made} == {(256, 256)}
     assert all(one.any() for one in made)
     assert len({one.tobytes() for one in made}) == 12
+
+
+def test_the_rest_of_the_pool_shares_no_tile_with_the_few(shared_data):
+    for task in tasks(shared_data):
+        few, rest = task.few(1), task.rest(1)
+        assert len(few) + len(rest) == len(task.pool)
+        assert not {tile.name for tile in few} & {tile.name for tile in rest}
+
+
+def test_a_run_without_pairs_is_stored_resumed_and_written_into_tables(tmp_path, monkeypatch):
+    rng, found = np.random.default_rng(0), []
+    for number in range(8):
+        labels = np.zeros((96, 96), np.int32)
+        labels[20:50, 10 + number : 40] = 1
+        image = np.repeat(np.where(labels > 0, 80, 220)[..., None], 3, -1)
+        image = np.uint8(np.clip(image + rng.normal(0, 5, image.shape), 0, 255))
+        found.append(LabelledTile(f"{number}", f"{number}", image, labels))
+    task = Task("breast", tuple(found[:6]), tuple(found[6:]))
+    monkeypatch.setattr(benchmark, "tasks", lambda data: (task,))
+    readme = tmp_path / "README.md"
+    readme.write_text("before\n<!-- breast -->\nold\n<!-- /breast -->\nafter\n")
+    monkeypatch.setattr(benchmark, "write_readme", lambda runs: report.write_readme(runs, readme))
+    command = "utility data --seeds 1 2 --steps 2 --arms few strong pool --runs".split()
+    monkeypatch.setattr("sys.argv", [*command, str(tmp_path / "runs")])
+    benchmark.main()
+    text = readme.read_text()
+    assert text.startswith("before\n<!-- breast -->\n| trained on |") and "old" not in text
+    for words in ("| few real |", "| all of the pool, strong augmentation |", "built-in method"):
+        assert words in text
+    kept = json.loads((tmp_path / "runs" / "breast-1.json").read_text())
+    assert len(kept["few"]) == FEW and set(kept["groups"]) == {"6", "7"}
+    stamps = {path: path.stat().st_mtime_ns for path in tmp_path.glob("runs/trainings/*")}
+    assert len(stamps) == 6
+    benchmark.main()
+    assert readme.read_text() == text
+    assert stamps == {path: path.stat().st_mtime_ns for path in tmp_path.glob("runs/trainings/*")}

@@ -76,6 +76,15 @@ def test_a_dataset_has_the_size_of_its_outlook(two: Session, client, tmp_path: P
     assert sheets[0][0] == "Mine" and sheets[0][1].ndim == 3
 
 
+def test_the_best_of_several_candidates_is_asked_for(two: Session, client, tmp_path: Path) -> None:
+    outlook = two.datasets.outlook()
+    two.datasets.choice.candidates = 3
+    assert outlook is not None and two.datasets.outlook().pairs == outlook.pairs
+    two.datasets.make(tmp_path / "data")
+    settled(two)
+    assert client.datasets[0][0].recipe.keep == "best of 3"
+
+
 def test_a_dataset_is_resumed_after_its_first_pairs(two: Session, client, tmp_path: Path) -> None:
     two.datasets.choice.seeds = 5
     two.datasets.make(tmp_path / "data", first=True)
@@ -189,10 +198,16 @@ def test_a_dataset_is_reported_and_converted(two: Session, client, tmp_path: Pat
     assert (tmp_path / "data" / "report.html").exists() and "report.html" in two.notices.notes[
         "dataset"
     ]
+    with (tmp_path / "data" / "manifest.jsonl").open("a") as file:
+        file.write("{}\n")
     decide(tmp_path / "data", dict.fromkeys(range(4), "accepted"))
     uses.convert(tmp_path / "data", "cellpose", tmp_path, False)
     two.wait(30, until=lambda: not uses.busy)
     assert "4 pairs" in two.notices.notes["dataset"], two.notices.problems
+    assert "Skipped 1 row of manifest.jsonl" in two.notices.notes["dataset"]
+    uses.report(tmp_path / "data")
+    two.wait(30, until=lambda: not uses.busy)
+    assert "Skipped 1 row of manifest.jsonl" in two.notices.notes["dataset"]
     assert len(list((tmp_path / "Dataset-cellpose").rglob("*_masks.tif"))) == 4
     uses.convert(tmp_path / "data", "cellpose", tmp_path, False)  # it is there already
     two.wait(30, until=lambda: not uses.busy)

@@ -8,16 +8,19 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from drawn_dataset import DRAWN_CHECKS, labels_of, make_dataset, write_pairs
+from drawn_dataset import DRAWN_CHECKS, SIDE, judge, labels_of, make_dataset, write_pairs
 
 from napari_pixcell.datasets.store.checks import SCORES, Checks
 from napari_pixcell.datasets.store.decisions import decide, is_used, read_decisions
 from napari_pixcell.datasets.store.lock import locked
+from napari_pixcell.datasets.store.nuclei import DifferingNuclei
 from napari_pixcell.datasets.store.rows import append_rows
 from napari_pixcell.datasets.store.table import PairTable
+from napari_pixcell.engine.repair import NucleusCounts
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.studio.background import Background
 from napari_pixcell.studio.results.lazy_pictures import UNREADABLE, LazyPictures
@@ -26,11 +29,19 @@ from napari_pixcell.studio.review.captions import (
     TITLES,
     caption,
     flag_sentences,
+    nucleus_counts,
     pair_words,
     score_lines,
 )
 from napari_pixcell.studio.review.columns import CODES, Columns, counts, encoded, used
-from napari_pixcell.studio.review.open_dataset import YELLOW, outlines, pair_picture
+from napari_pixcell.studio.review.open_dataset import (
+    PARTIAL,
+    PLACED,
+    WRONG,
+    YELLOW,
+    outlines,
+    pair_picture,
+)
 from napari_pixcell.studio.review.review import Review
 
 
@@ -271,6 +282,22 @@ def test_a_folder_without_a_dataset_is_refused(review: Review, tmp_path: Path) -
     assert current_number(review) == 0  # the open dataset is still there
 
 
+def test_damaged_rows_are_counted_also_after_new_ones(folder: Path, tmp_path: Path) -> None:
+    path = folder / "manifest.jsonl"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(["[]\n", *lines[1:10], "{}\n"]))
+    review = opened(folder)
+    expected = "Skipped 2 rows of manifest.jsonl, which cannot be read. Resume the dataset,"
+    assert review.damage.startswith(expected) and len(numbers(review)) == 9
+    with path.open("a") as file:
+        file.write(lines[10])
+    review._poll_at = 0
+    wait(review, lambda: len(numbers(review)) == 10)
+    assert review.damage.startswith(expected)
+    review.close()
+    assert review.damage == ""
+
+
 def test_a_pair_without_its_files_is_reported(review: Review, folder: Path) -> None:
     pairs = []
     review.read(1, pairs.append)
@@ -328,6 +355,118 @@ def test_outlines_separate_touching_cells() -> None:
     yellow = (drawn == YELLOW).all(axis=2)
     assert yellow.any() and (drawn[~yellow] == 200).all()
     assert not (pair_picture(image, None, 5) == YELLOW).all(axis=2).any()
+
+
+EXTRA = np.zeros((SIDE, SIDE), np.uint8)
+EXTRA[40:46, 2:9], EXTRA[40:46, 9:15] = 1, 2  # touching
+
+
+def ring(top: int, left: int, bottom: int, right: int) -> np.ndarray:
+    """Return the outermost pixels of a rectangle, its ends included."""
+    which = np.zeros((480, 640), bool)
+    which[top : bottom + 1, left : right + 1] = True
+    which[top + 1 : bottom, left + 1 : right] = False
+    return which
+
+
+def test_outlines_show_agreement_on_the_very_pixels_of_the_nuclei() -> None:
+    """Rectangles, whose outlines are known without the code that draws them."""
+    places = {1: (20, 30, 49, 69), 2: (20, 70, 49, 99), 5: (100, 30, 139, 59)}
+    places[300] = 10, 590, 19, 629
+    labels, extra = np.zeros((480, 640), np.uint16), np.zeros((480, 640), np.uint8)
+    for label, (top, left, bottom, right) in places.items():
+        labels[top : bottom + 1, left : right + 1] = label
+    extra[130:180, 50:90] = 1  # overlaps the partial nucleus
+    nuclei = DifferingNuclei(np.array([5]), np.array([300]), extra)
+    image = np.full((480, 640, 3), 200, np.uint8)
+    wrong = ring(10, 590, 19, 629) | ring(130, 50, 179, 89)
+    expected = {
+        PLACED: ring(20, 30, 49, 69) | ring(20, 70, 49, 99),
+        PARTIAL: ring(100, 30, 139, 59) & ~wrong,
+        WRONG: wrong,
+    }
+    drawn = pair_picture(image, labels, 640, nuclei)
+    for colour, where in expected.items():
+        assert np.array_equal((drawn == colour).all(axis=2), where)
+    assert (drawn[~np.any(list(expected.values()), axis=0)] == 200).all()
+    twice = pair_picture(image, labels, 1280, nuclei)  # still one pixel wide, and as exact
+    large = np.zeros((960, 1280), bool)
+    large[200:280, 60:120] = True
+    large[201:279, 61:119] = False
+    large[260:360, 100:180] = False  # covered by the extra nucleus, whose inside is empty
+    outside = np.ones_like(large)
+    outside[260:360, 100:180] = False
+    assert np.array_equal((twice == PARTIAL).all(axis=2) & outside, large)
+    small = pair_picture(image, labels, 64, nuclei)  # translucent
+    assert not (small == WRONG).all(axis=2).any() and (small[1, 59:63] != 200).all()
+
+
+@pytest.mark.parametrize(
+    "seen",  # Machado et al., IEEE TVCG 15, 2009: protanopia, deuteranopia, tritanopia
+    [
+        ((0.152, 1.053, -0.205), (0.115, 0.786, 0.099), (-0.004, -0.048, 1.052)),
+        ((0.367, 0.861, -0.228), (0.280, 0.673, 0.047), (-0.012, 0.043, 0.969)),
+        ((1.256, -0.077, -0.179), (-0.078, 0.931, 0.148), (0.005, 0.691, 0.304)),
+    ],
+)
+def test_colour_blind_readers_can_tell_the_outlines_apart(seen: Any) -> None:
+    from skimage.color import deltaE_ciede2000, rgb2lab
+
+    colours = np.array([PLACED, PARTIAL, WRONG]) / 255
+    linear = np.where(colours <= 0.04045, colours / 12.92, ((colours + 0.055) / 1.055) ** 2.4)
+    linear = (linear @ np.array(seen).T).clip(0, 1)
+    shown = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+    lab = rgb2lab(shown)
+    for one, other in ((0, 1), (0, 2), (1, 2)):
+        assert deltaE_ciede2000(lab[one], lab[other]) > 20
+
+
+def test_agreement_is_counted_filtered_sorted_and_shown(folder: Path) -> None:
+    judge(folder, 2, 2, 4, EXTRA)  # of four nuclei
+    judge(folder, 1, 1, 2, EXTRA // 3)  # of three, without extra ones
+    review = opened(folder)
+    columns = review.columns
+    assert columns is not None and review.opened is not None
+    assert nucleus_counts(columns, 2) == NucleusCounts(2, 1, 1, 2)
+    assert nucleus_counts(columns, 0) is None  # of an earlier version
+    assert nucleus_counts(columns, 1) == NucleusCounts(1, 1, 1, 0)
+    assert caption(columns, 2, "placed") == "2 · 50 %" and caption(columns, 0, "extra") == "0 · –"
+    words = [line[:3] for line in score_lines(columns, 2, Checks())]
+    assert ("Nuclei placed", "50 %", "at least 40 %") in words and len(words) == 6
+    review.want(show="unplaced")
+    assert numbers(review) == [1, 2]
+    review.want(show="extra")
+    assert numbers(review) == [2]
+    review.want(show="all", sort="extra")  # the worst first
+    assert numbers(review)[:3] == [2, 1, 0]
+    review.want(sort="placed")
+    assert numbers(review)[:2] == [1, 2] and review.wanted.highest_first is False
+
+    assert review.judged
+    coloured = [review.opened.picture(review.key(at, SIDE * 4)) for at in (0, 2)]
+    review.judge(False)
+    plain = [review.opened.picture(review.key(at, SIDE * 4)) for at in (0, 2)]
+    assert np.array_equal(coloured[0], plain[0]) and (plain[0] == YELLOW).all(axis=2).any()
+    assert (coloured[1] == WRONG).all(axis=2)[40 * 4, 2 * 4 : 15 * 4].all()
+    assert not (coloured[1] == YELLOW).all(axis=2).any()
+    review.outline(False)
+    assert review.why_not_judged() == "Show the outlines first (M)"
+    pairs = []
+    review.read(2, pairs.append)
+    wait(review)
+    assert np.array_equal(pairs[0].nuclei.extra, EXTRA)
+    review.close()
+
+
+def test_a_pair_with_damaged_nuclei_is_reported(folder: Path) -> None:
+    judge(folder, 1, 2, 4, EXTRA)
+    manifest = folder / "manifest.jsonl"
+    manifest.write_text(manifest.read_text().replace('"zlib": "', '"zlib": "AAAA'))
+    review = opened(folder)
+    review.read(1, lambda pair: None)
+    wait(review)
+    assert review.problem.startswith("Pair 1 cannot be read. Restore its files from a backup")
+    review.close()
 
 
 def test_scores_and_flags_are_described_in_words(review: Review) -> None:

@@ -422,6 +422,7 @@ def test_a_session_of_version_0_is_read(start: Start, slide_file: Path, tmp_path
     settled(session)
     assert session.notices.notes["slide"] == "“old.pixcell” was opened: 2 regions, 1 variant."
     assert (session.settings.layout_strength, session.settings.layout_until) == (0.7, 0.5)
+    assert session.settings.colour_match == "off"  # as all pictures of that version
     first, second = session.regions.current
     assert (first.name, first.region.as_list()) == ("Tumour", [10, 20, 256, 256])
     assert first.cells == 1 and second.style == StyleChoice.of(1)

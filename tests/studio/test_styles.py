@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,13 @@ from pictures import tissue
 from PIL import Image
 from scripted import ScriptedClient
 
+from napari_pixcell.engine.colour_match import ColourMatch
 from napari_pixcell.engine.request_values import request_from_dict
 from napari_pixcell.engine.styles import pictures
 from napari_pixcell.engine.styles.blending import blend
 from napari_pixcell.engine.styles.library import StyleLibrary
+from napari_pixcell.engine.styles.style import new_id
+from napari_pixcell.engine.tissue_colours import mixed_colours, tissue_colours
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.slides import ArraySlide, Region
 from napari_pixcell.studio.session import Session
@@ -339,3 +343,52 @@ def test_a_style_that_is_not_embedded_yet_is_explained() -> None:
         StyleChoice.of(1).series(3)
     with pytest.raises(PixCellError, match=r"embedded yet\. Wait for it, or embed it"):
         Ingredient("Tumour", 1.0).unpacked()
+
+
+def test_requests_hold_the_tissue_colours_of_their_style(session, client, two, tmp_path) -> None:
+    first, second = two
+    assert first.colours == tissue_colours(first.pixels)
+    assert asked(session, client).colour_match == ColourMatch("full", second.colours)
+    session.settings.colour_match = "gentle"
+    session.styles.choose(StyleChoice.of(first.number, second.number))
+    both = mixed_colours([(first.colours, 0.5), (second.colours, 0.5)])
+    assert asked(session, client).colour_match == ColourMatch("gentle", both)
+    session.generator.generate_series(2)
+    settle(session)
+    ends = [request.colour_match.tissue for request, _ in client.waiting]
+    client.play()
+    settle(session)
+    ends += [request.colour_match.tissue for request, _ in client.waiting]
+    assert ends == [first.colours, second.colours]
+    client.play()
+    session.settings.use_preset("published")
+    session.settings.colour_match = ""
+    assert asked(session, client).colour_match is None
+    session.settings.use_preset("exact")
+    session.settings.use(session.gallery.results[0].record.request)
+    assert session.settings.colour_setting == "full"
+    session.settings.use(session.gallery.results[-1].record.request)
+    assert session.settings.colour_setting == "off"
+
+
+def test_saved_styles_keep_their_colours_and_older_ones_say_that_they_have_none(
+    session, client, two, tmp_path
+) -> None:
+    session.styles.set(two[0].number)
+    session.styles.save("Stroma")
+    settle(session)
+    (saved,) = StyleLibrary().read()
+    assert saved.colours == two[0].colours
+    session.styles.add_picture(save_picture(tmp_path))
+    settle(session)
+    (picture,) = session.library.temporary.values()
+    assert picture.colours == tissue_colours(tissue(300))
+    older = replace(saved, name="Older", id=new_id(), colours=None)
+    session.library.save(lambda: older)
+    settle(session)
+    session.styles.set(older.id)
+    words = session.generator.colours_words()
+    assert words == "“Older” holds no tissue colours. Save it again from its tissue to match them."
+    assert asked(session, client).colour_match is None
+    session.settings.colour_match = "off"
+    assert session.generator.colours_words() == ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,8 +18,10 @@ from napari_pixcell.datasets.store.dataset import (
     PairSettings,
 )
 from napari_pixcell.datasets.store.lock import locked
+from napari_pixcell.datasets.store.nuclei import DifferingNuclei
 from napari_pixcell.datasets.store.pair_files import PairFiles
 from napari_pixcell.datasets.store.plan import Plan
+from napari_pixcell.datasets.store.rows import as_line
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.record import Record, pixels_sha256
 from napari_pixcell.engine.request_values import GenerateRequest, Source
@@ -115,3 +118,16 @@ def write_pairs(dataset: Dataset, pairs: int | None = None) -> None:
         flags = ("mask",) if index % 5 == 4 else ()
         scores = {"dice": 0.3 if flags else 0.6 + 0.001 * index, "style": 0.8}
         files.write(pair, image, labels, record, scores, flags)
+
+
+def judge(folder: Path, index: int, partial: int, missing: int, extra: NDArray[np.uint8]) -> None:
+    """Store that two nuclei of a pair are not placed, and that its image has extra ones."""
+    path = folder / "manifest.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    (row,) = (row for row in rows if row["index"] == index)
+    found = DifferingNuclei(np.array([partial]), np.array([missing]), extra)
+    cells = row["cells"]
+    shares = {"placed": cells - 2, "partial": 1, "missing": 1, "extra": int(extra.max())}
+    row["nuclei"] = found.to_row()
+    row["scores"] |= {name: count / cells for name, count in shares.items()}
+    path.write_bytes(b"".join(map(as_line, rows)))

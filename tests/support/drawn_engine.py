@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 from drawn_dataset import labels_of
@@ -43,11 +42,14 @@ class DrawnEngine:
         Requests received so far.
     refuses : set of int
         Seeds for which it fails.
+    forgets : set of int
+        Seeds whose images lack the first cell of the layout.
     """
 
     def __init__(self) -> None:
         self.asked: list[Request] = []
         self.refuses: set[int] = set()
+        self.forgets: set[int] = set()
 
     def run(
         self,
@@ -73,8 +75,11 @@ class DrawnEngine:
                 labels = np.zeros((TILE, TILE), np.int32)
                 if request.layout is not None:
                     labels = request.layout.unpack().astype(np.int32)
-                image = flat_picture(labels, request.seed)
-                emit(Variant(0, image, replace(Record(request), sha256=pixels_sha256(image))))
+                for number, one in enumerate(request.variants()):
+                    shown = np.where(labels == 1, 0, labels) if one.seed in self.forgets else labels
+                    image = flat_picture(shown, one.seed)
+                    record = Record(one, sha256=pixels_sha256(image), batch=(request.count, number))
+                    emit(Variant(number, image, record))
         emit(Finished())
 
 

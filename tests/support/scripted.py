@@ -6,15 +6,17 @@ from typing import Any
 
 import numpy as np
 
-from napari_pixcell.datasets.recipe.request import AnyRequest, DatasetRequest
+from napari_pixcell.datasets.recipe.request import DatasetRequest
 from napari_pixcell.engine.canvas.plan import cells_of
 from napari_pixcell.engine.events import Embedding, Failure, Finished, Preview, Progress, Variant
 from napari_pixcell.engine.record import Record, pixels_sha256
 from napari_pixcell.engine.request_values import EmbedRequest, GenerateRequest, SegmentRequest
 from napari_pixcell.engine.training.request import TrainRequest
+from napari_pixcell.evaluation.request import EvaluateRequest
 from napari_pixcell.models.families import get_family
 from napari_pixcell.models.store import encoder_identity
 from napari_pixcell.studio.tasks import JobHandle
+from napari_pixcell.worker.requests import AnyRequest
 
 SIDE = 256
 
@@ -36,6 +38,8 @@ class ScriptedClient:
         Unanswered datasets, with the receivers of their events.
     trainings : list
         Unanswered trainings of stains, with the receivers of their events.
+    evaluations : list
+        Unanswered evaluations of datasets, with the receivers of their events.
     embedding_failure : str
         If not empty, embeddings fail with this message.
     restarted, closed : bool
@@ -49,6 +53,7 @@ class ScriptedClient:
         self.segmenting: list[tuple[SegmentRequest, Any]] = []
         self.datasets: list[tuple[DatasetRequest, Any]] = []
         self.trainings: list[tuple[TrainRequest, Any]] = []
+        self.evaluations: list[tuple[EvaluateRequest, Any]] = []
         self.embedding_failure = ""
         self.closed = self.restarted = False
 
@@ -64,6 +69,8 @@ class ScriptedClient:
             self.datasets.append((request, on_event))
         elif isinstance(request, TrainRequest):
             self.trainings.append((request, on_event))
+        elif isinstance(request, EvaluateRequest):
+            self.evaluations.append((request, on_event))
         elif isinstance(request, EmbedRequest) and self.embedding_failure:
             on_event(Failure(self.embedding_failure))
         else:

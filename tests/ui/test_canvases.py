@@ -235,6 +235,33 @@ def test_a_speed_preset_sets_its_steps_and_enters_the_request(ready, client, qtb
     assert speed.currentText() == "Balanced" and section.steps.value() == 10
 
 
+def test_colours_enter_the_request_and_follow_family_and_preset(
+    ready, client, qtbot, settle
+) -> None:
+    click(ready.region.add_button)
+    settle(ready)
+    session, section = ready.session, ready.generate
+    colours = section.colours
+    assert [colours.itemText(i) for i in range(colours.count())] == ["Off", "Gentle", "Full"]
+    assert colours.isVisible() and colours.currentData() == "full"
+    colours.setCurrentIndex(1)
+    qtbot.wait(60)
+    assert session.settings.colour_match == "gentle"
+    assert colours.toolTip().startswith("Move the mean colour")
+    click(section.generate_button)
+    settle(ready)
+    assert client.waiting[-1][0].colour_match.how == "gentle"
+    session.settings.colour_match = ""
+    session.settings.use_preset(PUBLISHED.name)
+    session.notices.changed.emit()
+    qtbot.wait(60)
+    assert colours.currentData() == "off"
+    session.settings.family = "demo-ki67"
+    session.notices.changed.emit()
+    qtbot.wait(60)
+    assert not colours.isVisible() and not section.colours_label.isVisible()
+
+
 def test_progress_counts_windows(canvas, client, qtbot, settle) -> None:
     canvas.generate.count.setValue(1)
     click(canvas.generate.generate_button)

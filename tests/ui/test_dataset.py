@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 from qtpy.QtCore import Qt
+from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QApplication, QFileDialog
 
 from napari_pixcell.datasets.store.dataset import Dataset
+from napari_pixcell.engine.events import Evaluated, Finished, Progress
 from napari_pixcell.slides.samples import SAMPLE_SLIDE
 from napari_pixcell.ui.dock import PixCellStudio
 from napari_pixcell.ui.results.sheet_window import SheetWindow
@@ -43,9 +45,11 @@ def test_the_outlook_shows_what_is_missing_or_the_number_of_pairs(ready, qtbot, 
     choose(form["layouts"], "invented")
     form["invented"].setValue(12)
     form["seeds"].setValue(3)
+    form["candidates"].setValue(2)  # of which one is kept
     settle(ready)
     assert section.outlook.text().startswith("36 pairs · ")
     assert section.make_button.isEnabled() and form["invented"].isVisible()
+    assert ready.session.datasets.choice.candidates == 2
     assert not form["variations"].isVisible() and not form["places"].isVisible()
 
 
@@ -89,3 +93,45 @@ def test_three_clicks_make_a_dataset(viewer, qtbot, tmp_path, monkeypatch) -> No
         )
     finally:
         studio.close_session()
+
+
+def test_one_click_and_a_folder_answer_whether_the_pairs_help(
+    ready, client, qtbot, settle, tmp_path, monkeypatch
+) -> None:
+    section, opened = ready.dataset, []
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_, **__: str(tmp_path))
+    monkeypatch.setattr(QDesktopServices, "openUrl", lambda url: opened.append(url.toLocalFile()))
+    section.header.setChecked(True)
+    settle(ready)
+    assert "a dataset first" in section.evaluate_button.toolTip()
+    ready.session.datasets.finished = tmp_path / "data"
+    section.refresh()
+    press(qtbot, section.evaluate_button)
+    settle(ready)
+    ((request, tell),) = client.evaluations
+    assert (request.folder, request.real) == (str(tmp_path / "data"), str(tmp_path))
+    tell(Progress(20, 4000, "Training 1 of 25"))
+    settle(ready)
+    assert "Training 1 of 25" in section.progress.text() and section.stop_button.isVisible()
+    assert not section.evaluate_button.isEnabled()
+    press(qtbot, section.stop_button)
+    tell(Finished(cancelled=True))
+    settle(ready)
+    assert "Start it again to resume" in section.note.text() and not section.action.isVisible()
+    press(qtbot, section.evaluate_button)
+    settle(ready)
+    tell = client.evaluations[1][1]
+    tell(
+        Evaluated(
+            "help",
+            "The pairs help: AJI +0.041.",
+            "It took 46 s.",
+            str(tmp_path / "evaluation.html"),
+        )
+    )
+    tell(Finished())
+    settle(ready)
+    assert section.note.text() == "The pairs help: AJI +0.041. It took 46 s."
+    assert section.action.text() == "Open the page" and not section.stop_button.isVisible()
+    press(qtbot, section.action)
+    assert opened == [str(tmp_path / "evaluation.html")]

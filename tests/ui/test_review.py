@@ -12,7 +12,7 @@ from typing import Any
 import napari
 import numpy as np
 import pytest
-from drawn_dataset import make_dataset
+from drawn_dataset import SIDE, judge, make_dataset
 from fitting import (
     available_width,
     needed_width,
@@ -31,12 +31,13 @@ from napari_pixcell.datasets.store.decisions import read_decisions
 from napari_pixcell.datasets.store.parsing import pair_names
 from napari_pixcell.datasets.store.plan import Plan
 from napari_pixcell.datasets.store.rows import append_rows, read_rows
-from napari_pixcell.studio.review.open_dataset import OpenDataset
+from napari_pixcell.studio.review.open_dataset import PARTIAL, PLACED, WRONG, OpenDataset
 from napari_pixcell.ui.dock import PixCellStudio
 from napari_pixcell.ui.key_table import ON_LAYOUT, TABLE, key_list
 from napari_pixcell.ui.review.dock import ReviewPairs, open_review
 
 CONTROL = Qt.KeyboardModifier.ControlModifier
+BLANK = "\u00a0"  # without a line break
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +123,7 @@ def test_keys_decide_and_move_to_the_next_pair(
 
 
 def test_the_keys_of_review_and_studio_differ() -> None:
-    ours = set("ADNUM")
+    ours = set("ADNUMP")
     studios = {key for entry in TABLE for key in entry.keys.split()}
     assert not ours & (studios | {entry.shown for entry in ON_LAYOUT})
     assert "Accept pair" in key_list()
@@ -257,8 +258,11 @@ def test_decisions_that_could_not_be_stored_are_retried(
 
 def test_a_pair_without_its_files_is_reported(dock: ReviewPairs, folder: Path, rest: Any) -> None:
     (folder / "images" / "000001.png").unlink()
+    with (folder / "manifest.jsonl").open("a") as file:
+        file.write("{}\n")
     dock.open(folder)
     rest(dock)
+    assert dock.problem.text().startswith("Skipped 1 row of manifest.jsonl")
     press(dock, "Right", "Return")
     rest(dock)
     assert dock.problem.text().startswith("Pair 1 cannot be read. Restore its files")
@@ -292,10 +296,66 @@ def test_a_pair_is_shown_in_the_viewer_beside_the_slide(
     dock.close_review()
 
 
+def distance(widget: Any, colour: tuple[int, int, int]) -> np.ndarray:
+    """Return how far the pixels of a widget are from a colour: (height, width)."""
+    image = widget.grab().toImage()
+    pixels = [
+        [image.pixelColor(x, y).getRgb()[:3] for x in range(image.width())]
+        for y in range(image.height())
+    ]
+    return np.linalg.norm(np.array(pixels, float) - colour, axis=2)
+
+
+def test_nuclei_are_shown_in_the_colours_of_their_agreement(
+    dock: ReviewPairs, viewer: napari.Viewer, folder: Path, rest: Any
+) -> None:
+    extra = np.zeros((SIDE, SIDE), np.uint8)
+    extra[40:46, 2:9] = 1
+    judge(folder, 2, 2, 4, extra)  # of four nuclei
+    detail = dock.detail
+    assert detail.judged.toolTip().startswith("Open a dataset first")
+    dock.open(folder)
+    rest(dock)
+    assert detail.legend.text() == "–"  # of an earlier version
+    press(dock, "Right", "Right")
+    rest(dock)
+    legend = detail.legend.text()
+    for colour, words in ((PLACED, "2 placed"), (PARTIAL, "1 partial"), (WRONG, "1 missing,")):
+        assert f"color: rgb{colour}" in legend and words in legend.replace(BLANK, " ")
+    view = detail.view
+    scale = min(view.width(), view.height()) / SIDE
+    left, top = (view.width() - SIDE * scale) / 2, (view.height() - SIDE * scale) / 2
+    red = np.argwhere(distance(view, WRONG) < 60) - (top, left)
+    red = red[(red[:, 0] > 36 * scale) & (red[:, 1] < 12 * scale)]  # the extra one alone
+    assert np.abs(red.min(axis=0) - (40 * scale, 2 * scale)).max() < 2
+    assert np.abs(red.max(axis=0) + 1 - (46 * scale, 9 * scale)).max() < 2
+    press(dock, "Return")
+    rest(dock)
+    _, cells, found = viewer.layers[-3:]
+    assert found.name == "Synthetic extra nuclei · Drawn · pair 2"
+    assert np.array_equal(found.data, extra) and np.allclose(found.extent.world, cells.extent.world)
+    for layer, label, colour in ((cells, 1, PLACED), (cells, 2, PARTIAL), (cells, 4, WRONG)):
+        assert np.allclose(layer.get_color(label)[:3], np.array(colour) / 255)
+    assert np.allclose(found.get_color(1)[:3], np.array(WRONG) / 255)
+    press(dock, "P", "Return")
+    rest(dock)
+    assert not detail.judged.isChecked()
+    assert detail.legend.text().replace(BLANK, " ") == "2 placed, 1 partial, 1 missing, 1 extra"
+    assert viewer.layers[-1].name == "Synthetic cells · Drawn · pair 2"
+    detail.judged.click()
+    assert dock.review.judged
+    press(dock, "M")
+    rest(dock)
+    assert detail.judged.toolTip().startswith("Show the outlines first (M)")
+
+
 def test_no_text_is_cut_off_in_either_theme(
     open_dock: ReviewPairs, viewer: napari.Viewer, rest: Any
 ) -> None:
     dock = open_dock
+    judge(dock.review.opened.folder, 4, 1, 2, np.tri(SIDE, dtype=np.uint8))
+    dock.open(dock.review.opened.folder)
+    rest(dock)
     press(dock, "Down", "Right", "D")  # pair 4, which is flagged
     dock.review.go(4)
     window = dock.window()

@@ -6,15 +6,20 @@ import json
 import sys
 from pathlib import Path
 
+from napari_pixcell.cells.methods import CELLPOSE_MODEL
 from napari_pixcell.cli import options as cli
 from napari_pixcell.cli.running import ProgressLine, engine
 from napari_pixcell.datasets.formats import FORMATS
-from napari_pixcell.datasets.recipe.recipe import DatasetRecipe, Part, recipe_schema
+from napari_pixcell.datasets.recipe.recipe import DatasetRecipe, Part, best_of, recipe_schema
 from napari_pixcell.datasets.recipe.request import DatasetRequest
 from napari_pixcell.datasets.splits import Split
 from napari_pixcell.datasets.store.dataset import Dataset
-from napari_pixcell.engine.events import Event, Notice, Progress
+from napari_pixcell.engine.colour_match import colour_setting
+from napari_pixcell.engine.events import Evaluated, Event, Notice, Progress
+from napari_pixcell.engine.presets import EXACT
 from napari_pixcell.errors import PixCellError
+from napari_pixcell.evaluation.arms import ARMS, USUAL_ARMS
+from napari_pixcell.evaluation.request import NETWORKS, OUT, SEEDS, SHARE, STEPS, EvaluateRequest
 from napari_pixcell.models.families import get_family
 
 PICTURES = (".png", ".jpg", ".jpeg")
@@ -23,6 +28,9 @@ FIRST = cli.argument(
     "--first", type=int, metavar="N", help="make only N pairs; “resume” makes the rest"
 )
 FORMAT = "; ".join(f"{name}: {words}" for name, words in FORMATS.items())
+ARM_HELP = f"some of: {', '.join(ARMS)}; default: {', '.join(USUAL_ARMS)}"
+NETWORK_HELP = "the small U-Net, or your Cellpose, fine-tuned (needs a GPU); default: %(default)s"
+INTERVAL = 5.0  # seconds between lines where there is no terminal
 SPLIT = "fraction for {}; no slide or layout is in two splits"
 
 
@@ -61,6 +69,8 @@ def schema(options: cli.Options) -> cli.Result:
     cli.argument("--family", default="demo", help="default: %(default)s"),
     cli.MPP,
     cli.argument("--name", default="Twin", help="name of the dataset; default: %(default)s"),
+    cli.COLOUR_MATCH,
+    cli.number("--best-of", 1, "images made for each tile, of which the best is kept", "K"),
     FIRST,
 )
 def twin(options: cli.Options) -> cli.Result:
@@ -75,10 +85,19 @@ def twin(options: cli.Options) -> cli.Result:
             part = {"from": "picture", "path": path}
         styles.append(part | ({"mpp": options.mpp} if options.mpp else {}))
     layouts: tuple[Part, ...] = ({"from": "style"},)
-    if not get_family(options.family).takes_layout:
+    family = get_family(options.family)
+    if not family.takes_layout:
         layouts = ()
     pairing = "matched" if layouts else "each"
-    recipe = DatasetRecipe(options.name, options.family, tuple(styles), layouts, pairing)
+    recipe = DatasetRecipe(
+        options.name,
+        options.family,
+        tuple(styles),
+        layouts,
+        pairing,
+        colour_match=colour_setting(options.colour_match, family, EXACT.name),
+        keep=best_of(options.best_of),
+    )
     return _run(DatasetRequest(str(options.out), recipe, options.first))
 
 
@@ -143,11 +162,15 @@ def check(options: cli.Options) -> cli.Result:
 def report(options: cli.Options) -> cli.Result:
     """Write an HTML report of a dataset."""
     from napari_pixcell.datasets.report import write_report
+    from napari_pixcell.datasets.report.tissue import compare_with_tissue
+    from napari_pixcell.datasets.store.table import PairTable
 
     path, dataset = options.out or options.folder / "report.html", Dataset(options.folder)
-    written = write_report(dataset, path, _count)
+    tissue = compare_with_tissue(dataset, PairTable(dataset)) if options.json else None
+    written = write_report(dataset, path, _count, tissue)
     _tell_damage(dataset)
-    return {"report": str(written)}
+    found = {"tissue": tissue.to_dict()} if tissue is not None else {}
+    return {"report": str(written)} | found
 
 
 @cli.command(
@@ -174,6 +197,63 @@ def convert(options: cli.Options) -> cli.Result:
         "pairs": dict(converted.counts) if options.json else converted.sentence,
         "left out by the split": converted.mixed,
         "not used": converted.unused,
+    }
+
+
+@cli.command(
+    "dataset evaluate",
+    FOLDER,
+    cli.path("--real", "LABELLED", "folder of labelled tiles: images and labels", required=True),
+    cli.path("--test", "LABELLED", "test tiles; default: half of the slides of --real"),
+    cli.path("--output", "OUT", f"folder of the results; default: {OUT} in the dataset"),
+    cli.argument("--mpp", type=float, help="pixel size of the labelled tiles, in µm"),
+    cli.number("--seeds", SEEDS, "trainings of each kind"),
+    cli.number("--steps", STEPS, "training steps on the real tiles alone"),
+    cli.number("--share", SHARE, "share of the pairs in a mixture"),
+    cli.argument("--network", choices=NETWORKS, default=NETWORKS[0], help=NETWORK_HELP),
+    cli.argument("--model", default=CELLPOSE_MODEL, help="Cellpose model; default: %(default)s"),
+    cli.argument("--arms", nargs="+", metavar="ARM", default=USUAL_ARMS, help=ARM_HELP),
+)
+def evaluate(options: cli.Options) -> cli.Result:
+    """Measure on your labelled tiles whether the pairs help. Run it again to resume."""
+    from napari_pixcell.evaluation.job import evaluate as evaluate_dataset
+
+    request = EvaluateRequest(
+        folder=str(options.folder),
+        real=str(options.real),
+        test=str(options.test or ""),
+        out=str(options.output or ""),
+        mpp=options.mpp,
+        seeds=options.seeds,
+        steps=options.steps,
+        share=options.share,
+        arms=tuple(options.arms),
+        network=options.network,
+        model=options.model,
+    )
+    line, found = ProgressLine(interval=INTERVAL), list[Evaluated]()
+
+    def on_event(event: Event) -> None:
+        match event:
+            case Evaluated():
+                found.append(event)
+            case Notice(message):
+                line.note(message)
+            case Progress():
+                line.show(f"{event.message}: {event.done:,}/{event.total:,}")
+
+    try:
+        evaluate_dataset(request, on_event)
+    except KeyboardInterrupt:
+        line.note("Stopped. Run the same command again to resume.")
+        return {"stopped": True, "folder": str(request.results), cli.EXIT_CODE: 130}
+    line.end()
+    answer = found[0]
+    return {
+        "answer": answer.answer,
+        "found": answer.sentence,
+        "cost": answer.cost,
+        "page": answer.page,
     }
 
 

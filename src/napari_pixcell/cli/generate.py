@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from napari_pixcell.cells.methods import SegmentMethod
 from napari_pixcell.cli import options as cli
 from napari_pixcell.cli.layout import layout_of, layout_options
 from napari_pixcell.cli.region import ChosenRegion, chosen_region, read_image
 from napari_pixcell.cli.running import Export, engine, write_variants
 from napari_pixcell.cli.styles import OWN, STYLE_OPTIONS, style_for
+from napari_pixcell.engine.colour_match import OFF, colour_match, colour_setting
 from napari_pixcell.engine.events import Variant
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.presets import EXACT, PUBLISHED, SPEEDS, get_preset
 from napari_pixcell.engine.record import pixels_sha256
+from napari_pixcell.engine.repair import ROUNDS, Repair
 from napari_pixcell.engine.request_values import check_published
 from napari_pixcell.engine.requests import (
     GenerationSettings,
@@ -38,6 +42,19 @@ START = "the region's own tissue, or an image of its size; default: noise"
 CHANGE = f"how much changes, 0 to 1; default: {STRENGTH}"
 BLEND = "width of the blend around the part, in µm; default: 8"
 
+REPAIR = f"""find nuclei that do not follow the layout, and generate these spots again, in at most
+this many rounds; default: {ROUNDS}"""
+REPAIR_SECONDS = "time for the repair of a variant, in s; default: no limit"
+REPAIR_CELLPOSE = "find them with this Cellpose model; default: the built-in method"
+DROP = "remove nuclei from the mask that the image does not show"
+REPAIR_OPTIONS = cli.group(
+    "nuclei that follow the layout",
+    cli.argument("--repair", nargs="?", type=int, const=ROUNDS, metavar="ROUNDS", help=REPAIR),
+    cli.argument("--repair-seconds", type=float, metavar="S", help=REPAIR_SECONDS),
+    cli.argument("--repair-cellpose", metavar="MODEL", help=REPAIR_CELLPOSE),
+    cli.flag("--drop-wrong", DROP),
+)
+
 
 @cli.command(
     "generate",
@@ -54,6 +71,7 @@ BLEND = "width of the blend around the part, in µm; default: 8"
     cli.argument("--guidance", type=float, help="guidance scale; default: the family's"),
     cli.number("--layout-strength", 1.0, "how strongly the layout acts, 0 to 2"),
     cli.flag("--control-both", BOTH),
+    cli.COLOUR_MATCH,
     cli.group(
         "starting from an image",
         cli.argument("--start-from", metavar="region|IMAGE", help=START),
@@ -61,6 +79,7 @@ BLEND = "width of the blend around the part, in µm; default: 8"
         cli.path("--part", "MASK.tif", "change only where this mask is not 0"),
         cli.argument("--feather", type=float, metavar="UM", help=BLEND),
     ),
+    REPAIR_OPTIONS,
     cli.NAME,
     cli.WITH_START,
     cli.OUT_FOLDER,
@@ -69,9 +88,17 @@ def generate(options: cli.Options) -> cli.Result:
     """Generate variants of a region, each with an image, a mask and a record."""
     check_published(get_preset(_preset(options)), options.start_from)
     chosen = chosen_region(options)
+    setting = colour_setting(options.colour_match, chosen.family, _preset(options))
     labels = layout_of(options, chosen)
+    repair = _repair(options)
     start = _start(options, chosen)
-    embedding, blended = style_for(options, chosen)
+    style = style_for(options, chosen)
+    if options.colour_match == setting != OFF and style.unknown:
+        print(
+            f"The colours are not matched, because the tissue of “{style.unknown}” is unknown. "
+            "Save that style again from its tissue.",
+            file=sys.stderr,
+        )
     chosen.warn_if_corrupt()
     request = generate_request(
         chosen.family,
@@ -87,14 +114,16 @@ def generate(options: cli.Options) -> cli.Result:
             control_both=options.control_both,
         ),
         size=chosen.size,
-        embedding=embedding,
+        embedding=style.embedding,
         layout=labels,
         source=replace(
-            chosen.source, style=blended, slide=slide_signature(chosen.slide) if start else ""
+            chosen.source, style=style.shares, slide=slide_signature(chosen.slide) if start else ""
         ),
         start=start,
+        colour_match=colour_match(setting, style.colours),
     )
-    return write_variants([request], options.out, options.with_start)
+    request = replace(request, repair=repair)
+    return write_variants([request], options.out, options.with_start, options.drop_wrong)
 
 
 def _preset(options: cli.Options) -> str:
@@ -103,6 +132,25 @@ def _preset(options: cli.Options) -> str:
     if options.preset is not None:
         raise PixCellError("The published method runs every step in full. Omit --preset.")
     return PUBLISHED.name
+
+
+def _repair(options: cli.Options) -> Repair | None:
+    asked = [
+        option
+        for option in ("drop_wrong", "repair_cellpose", "repair_seconds", "repair")
+        if getattr(options, option) not in (None, False)
+    ]
+    if not asked:
+        return None
+    name = f"--{asked[-1].replace('_', '-')}"
+    if options.layout is None:
+        raise PixCellError(f"{name} compares nuclei with a layout. Add --layout, or omit {name}.")
+    if options.repair is None and not options.drop_wrong:
+        raise PixCellError(f"{name} belongs to a repair. Add --repair, or omit {name}.")
+    method = SegmentMethod()
+    if options.repair_cellpose is not None:
+        method = SegmentMethod("cellpose", options.repair_cellpose)
+    return Repair(options.repair or 0, options.repair_seconds, method)
 
 
 def _start(options: cli.Options, chosen: ChosenRegion) -> StartImage | None:

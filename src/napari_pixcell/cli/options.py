@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from napari_pixcell.models.catalogue import BUILT_IN
+from napari_pixcell.models.catalogue import BUILT_IN, COLOUR_MATCHES
 
 Options = argparse.Namespace  # as parsed
 Result = dict[str, Any]
@@ -87,6 +87,9 @@ NAME = exclusive(
     flag("--keep-name", "use the slide's own file name, which may identify a patient"),
 )
 WITH_START = flag("--with-start", "store the start image, which may be tissue, in the records")
+COLOURS = """match the tissue's colours to those of its style: gentle moves their mean, full adapts
+their contrast too; default: the family's"""
+COLOUR_MATCH = argument("--colour-match", choices=COLOUR_MATCHES, help=COLOURS)
 OUT_FOLDER = path("--out", "DIR", "folder to write", required=True)
 OUT_LABELS = path("--out", "FILE.tif", "label image to write", required=True)
 

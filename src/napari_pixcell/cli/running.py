@@ -128,31 +128,47 @@ def embedding_of(chosen: ChosenRegion, no_cache: bool) -> tuple[NDArray[np.float
 
 
 def write_variants(
-    requests: Iterable[GenerateRequest], out: Path, with_start: bool = False
+    requests: Iterable[GenerateRequest],
+    out: Path,
+    with_start: bool = False,
+    drop_wrong: bool = False,
 ) -> cli.Result:
-    """Run requests, and write their variants to a folder; see :class:`PairWriter`."""
-    export = Export(out, with_start)
+    """Run requests, and write their variants to a folder; see :class:`Export`."""
+    export = Export(out, with_start, drop_wrong)
     for request in requests:
         run(request, export.write)
     return export.result()
 
 
 class Export:
-    """Writes variants to a folder as they are generated, so that none is lost."""
+    """Writes variants to a folder as they are generated, so that none is lost.
 
-    def __init__(self, out: Path, with_start: bool = False) -> None:
+    Parameters
+    ----------
+    out : Path
+        The folder.
+    with_start : bool
+        See :class:`~napari_pixcell.datasets.export.PairWriter`.
+    drop_wrong : bool
+        Leave nuclei out of the masks that the images do not show.
+    """
+
+    def __init__(self, out: Path, with_start: bool = False, drop_wrong: bool = False) -> None:
         from napari_pixcell.datasets import PairWriter
 
         self._out, self._writer = out, PairWriter(out, with_start)
+        self._drop_wrong = drop_wrong
         self._rows: list[dict[str, Any]] = []
         self._seeds: list[int] = []
+        self._nuclei: list[str] = []
 
     def write(self, variant: Variant) -> None:
         """Write one variant: image, mask and record."""
-        request = variant.record.request
-        labels = request.layout.unpack() if request.layout is not None else None
-        self._rows.append(self._writer.write(variant.image, labels, variant.record))
-        self._seeds.append(request.seed)
+        record = variant.record.without_wrong() if self._drop_wrong else variant.record
+        self._rows.append(self._writer.write(variant.image, record.mask, record))
+        self._seeds.append(record.request.seed)
+        if record.repair is not None:
+            self._nuclei.append(record.repair.sentence())
         if isinstance(variant.image, StoredPicture):
             variant.image.delete()
 
@@ -163,6 +179,7 @@ class Export:
             "images": [row["image"] for row in self._rows],
             "masks": [row["mask"] for row in self._rows],
             "seeds": self._seeds,
+            **({"nuclei": self._nuclei} if self._nuclei else {}),
         }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,10 @@ from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.styles.blending import as_grid, blend, for_family
 from napari_pixcell.engine.styles.library import StyleLibrary
 from napari_pixcell.engine.styles.pictures import open_picture, thumbnail_of
+from napari_pixcell.engine.styles.region_embedding import region_colours
 from napari_pixcell.engine.styles.style import Style
+from napari_pixcell.engine.tissue import Tissue
+from napari_pixcell.engine.tissue_colours import TissueColours, mixed_colours
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import Family
 from napari_pixcell.models.store import encoder_kind
@@ -41,15 +45,30 @@ STYLE_OPTIONS = cli.group(
 )
 
 
-def style_for(options: cli.Options, chosen: ChosenRegion) -> tuple[PackedArray, Shares]:
-    """Return the style of a region: its own, or the blend that the options ask for.
+@dataclass(frozen=True, eq=False)
+class AskedStyle:
+    """The style that a command asks for.
 
-    Returns
-    -------
+    Parameters
+    ----------
     embedding : PackedArray
         float32, (tokens, dimension) or (rows, columns, dimension).
     shares : tuple of (str, float)
         Names and shares of the styles for the record; empty for the region's own.
+    colours : TissueColours, optional
+        Of its tissue.
+    unknown : str
+        Name of a style whose tissue is unknown; empty if there is none.
+    """
+
+    embedding: PackedArray
+    shares: Shares
+    colours: TissueColours | None
+    unknown: str = ""
+
+
+def style_for(options: cli.Options, chosen: ChosenRegion) -> AskedStyle:
+    """Return the style of a region: its own, or the blend that the options ask for.
 
     Raises
     ------
@@ -63,19 +82,31 @@ def style_for(options: cli.Options, chosen: ChosenRegion) -> tuple[PackedArray, 
             "Add one --style-weight for each --style."
         )
     if not names:
-        return PackedArray.pack(embedding_of(chosen, options.no_cache)[0]), ()
+        embedding = PackedArray.pack(embedding_of(chosen, options.no_cache)[0])
+        return AskedStyle(embedding, (), colours_of(chosen))
     styles = [_find(name, chosen, options.no_cache) for name in names]
     weights = weights or [1.0] * len(names)
     cells = cells_of(chosen.size, family.tile, family.grid)
     # A single style keeps its own grid.
-    grid = blend([grid for _, grid in styles], weights, cells if len(styles) > 1 else None)
+    grid = blend([grid for _, grid, _ in styles], weights, cells if len(styles) > 1 else None)
     total = sum(weights)
     shares = tuple(
         (name, round(weight / total, 6))
-        for (name, _), weight in zip(styles, weights, strict=True)
+        for (name, _, _), weight in zip(styles, weights, strict=True)
         if weight and total
     )
-    return for_family(grid, family), () if names == [OWN] else shares
+    used = [(name, one, w) for (name, _, one), w in zip(styles, weights, strict=True) if w]
+    return AskedStyle(
+        for_family(grid, family),
+        () if names == [OWN] else shares,
+        mixed_colours([(colours, weight) for _, colours, weight in used]),
+        next((name for name, colours, _ in used if colours is None), ""),
+    )
+
+
+def colours_of(chosen: ChosenRegion) -> TissueColours:
+    """Return the tissue colours of a region."""
+    return region_colours(Tissue(chosen.slide, chosen.region, chosen.family))
 
 
 def whole_picture(path: Path, family: Family, mpp: float | None = None) -> ChosenRegion:
@@ -91,23 +122,33 @@ def save_style(name: str, values: NDArray[np.float32], chosen: ChosenRegion) -> 
     encoder = encoder_kind(chosen.family)
     assert encoder is not None  # it has just computed the embedding
     thumbnail = thumbnail_of(chosen.slide, chosen.region)
-    style = Style(name, as_grid(values), encoder, chosen.family.name, thumbnail=thumbnail)
+    style = Style(
+        name,
+        as_grid(values),
+        encoder,
+        chosen.family.name,
+        thumbnail=thumbnail,
+        colours=colours_of(chosen),
+    )
     return StyleLibrary().save(style)
 
 
-def _find(name: str, chosen: ChosenRegion, no_cache: bool) -> tuple[str, Grid]:
-    """Return a style's name for records, never that of a file, and its grid."""
+def _find(
+    name: str, chosen: ChosenRegion, no_cache: bool
+) -> tuple[str, Grid, TissueColours | None]:
+    """Return a style's name for records, never that of a file, its grid, and its colours."""
     path, family = Path(name), chosen.family
     if name == OWN:
-        return OWN, as_grid(embedding_of(chosen, no_cache)[0])
+        return OWN, as_grid(embedding_of(chosen, no_cache)[0]), colours_of(chosen)
     if path.suffix.lower() == ".npy":
-        return "embedding", as_grid(_load(path))
+        return "embedding", as_grid(_load(path)), None
     if path.suffix and path.is_file():
-        return "picture", as_grid(embedding_of(whole_picture(path, family), no_cache)[0])
+        picture = whole_picture(path, family)
+        return "picture", as_grid(embedding_of(picture, no_cache)[0]), colours_of(picture)
     style = StyleLibrary().find(name)
     if problem := style.why_not(family, encoder_kind(family)):
         raise PixCellError(problem)
-    return style.name, style.embedding
+    return style.name, style.embedding, style.colours
 
 
 def _load(path: Path) -> NDArray[np.float32]:
@@ -171,5 +212,6 @@ def _details(style: Style) -> cli.Result:
         "family": style.family,
         "shape": list(style.embedding.shape),
         "made of": [f"{name} {share:.0%}" for name, share in style.made_of],
+        "tissue colours": "known" if style.colours is not None else "unknown",
         "created": style.created,
     }

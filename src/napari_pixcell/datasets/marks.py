@@ -57,10 +57,11 @@ def in_words(record: Record) -> str:
     """Return a one-line description of a variant and its settings."""
     request = record.request
     layout = f"layout strength {request.layout_strength:g}" if request.layout else "no layout"
+    placed = f" {record.repair.sentence()}." if record.repair is not None else ""
     return (
         f"{WORD} tissue, not real. Family {request.family}, seed {request.seed}, "
-        f"{request.steps} steps, guidance {request.guidance:g}, {layout}{_changed(request)}. "
-        f"{record.notice}. "
+        f"{request.steps} steps, guidance {request.guidance:g}, {layout}"
+        f"{_changed(request)}.{placed} {record.notice}. "
         f"Licence of the weights: {record.licence}. For research use only."
     )
 
@@ -83,12 +84,14 @@ def for_export(record: Record, with_start: bool = False) -> Record:
     """Return a record that may leave the machine.
 
     Its source has a name without a folder, see :func:`safe_name`. Its start image, which may be
-    tissue, is named by its hash, unless it is wanted (``with_start``).
+    tissue, is named by its hash, unless it is wanted (``with_start``). The segmenter of its repair
+    has a name without a folder.
     """
     record = record if with_start else without_start(record)
     request = record.request
     source = replace(request.source, name=safe_name(request.source.name))
-    return replace(record, request=replace(request, source=source))
+    repair = request.repair.without_path() if request.repair is not None else None
+    return replace(record, request=replace(request, source=source, repair=repair))
 
 
 # -- writing: ``mpp`` is the pixel size in µm -----------------------------------------------

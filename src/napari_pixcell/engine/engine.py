@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from napari_pixcell import __version__
 from napari_pixcell.cells import segment_nuclei
-from napari_pixcell.cells.methods import LayoutSource
+from napari_pixcell.cells.methods import METHODS, LayoutSource
 from napari_pixcell.engine.events import (
     Embedding,
     Emit,
@@ -27,8 +27,11 @@ from napari_pixcell.engine.events import (
     Variant,
 )
 from napari_pixcell.engine.loaded_models import LoadedModels, memory_is_full
-from napari_pixcell.engine.pipeline import Overflow, canvas_of
+from napari_pixcell.engine.packed import PackedArray
+from napari_pixcell.engine.pipeline import Overflow, canvas_of, match_tile
 from napari_pixcell.engine.record import Record, pixels_sha256
+from napari_pixcell.engine.repair import ONE_TILE
+from napari_pixcell.engine.repairing import RepairedVariant, RepairProgress, repair_variant
 from napari_pixcell.engine.request_values import (
     MAX_SEED,
     EmbedRequest,
@@ -183,6 +186,18 @@ class Engine:
         previews: bool = True,
     ) -> None:
         waiting = list(enumerate(request.variants()))
+        repairs = self._repairs(request)
+        plain = replace(request, repair=None)
+        if repairs:  # whose rounds begin from unmatched images
+            plain = replace(plain, colour_match=None)
+        rounds = 0
+        if request.repair is not None and repairs:
+            rounds, method = request.repair.rounds, request.repair.method
+            if method.method != METHODS[0]:
+                segmenter_file(method.model)  # raises before anything heavy is loaded
+        elif request.repair is not None and request.layout is not None:
+            emit(Notice(ONE_TILE))
+        progress = RepairProgress(emit, request.count, rounds)
         emit(Progress(0, 0, "Loading the model"))
         job: VariantGenerator | None = None
         explained = False
@@ -196,7 +211,8 @@ class Engine:
                 if job is None or job.models is not models:
                     # Also after a step down, which moves or splits the networks.
                     setting = self.loaded.setting
-                    job = VariantGenerator(request, models, setting, emit, check, previews)
+                    on_event = progress.generated
+                    job = VariantGenerator(plain, models, setting, on_event, check, previews)
                 size = batch or self.loaded.batch
                 images = job.make(waiting if job.canvas.single else waiting[:1], size)
                 return images, models, self._how(models), size
@@ -213,22 +229,77 @@ class Engine:
 
             images, models, how, size = self._fitting(work, tell, forget=forget)
             assert job is not None
+            family, weights, single = models.family, models.weights, job.canvas.single
+            del models  # or a step down would load it while it still takes memory
+            if repairs:
+                forget()  # likewise, as rounds and segmentation load what they need themselves
             for index_in_batch, image in enumerate(images):
                 index, variant = waiting.pop(0)
+                outcome = None
+                if repairs:
+                    repaired = self._repair(variant, np.asarray(image), progress.repairing, check)
+                    image, outcome = repaired.image, repaired.outcome
+                    variant = repaired.request
+                    progress.repaired()
                 record = Record(
                     request=variant,
-                    weights=models.weights,
+                    weights=weights,
                     versions=_versions(),
                     device=how,
                     sha256=pixels_sha256(image),
-                    licence=models.family.licence,
-                    notice=models.family.notice,
-                    batch=(len(images), index_in_batch) if job.canvas.single else (size, 0),
+                    licence=family.licence,
+                    notice=family.notice,
+                    batch=(len(images), index_in_batch) if single else (size, 0),
+                    repair=outcome,
                 )
                 emit(Variant(index, image, record))
-            del models  # or a step down would load it while it still takes memory
         if job is not None:
             job.forget_finished()
+
+    @staticmethod
+    def _repairs(request: GenerateRequest) -> bool:
+        """Whether the variants of a request are compared with their layout, and repaired."""
+        if request.repair is None or request.layout is None:
+            return False
+        return canvas_of(request, get_family(request.family)).single
+
+    def _repair(
+        self,
+        variant: GenerateRequest,
+        image: NDArray[np.uint8],
+        on_event: Callable[[int, Event], None],
+        check: Check,
+    ) -> RepairedVariant:
+        """Repair the image of a variant.
+
+        ``on_event`` receives the events of each round, with its number.
+        """
+        assert variant.repair is not None
+        method = variant.repair.method
+
+        def segment(pixels: NDArray[np.uint8]) -> NDArray[np.int32]:
+            check()
+            found: list[Event] = []
+            how = SegmentRequest(PackedArray.pack(pixels), variant.mpp, method)
+            self._segment(how, found.append, check)
+            return next(one.labels for one in found if isinstance(one, SegmentedLayout))
+
+        def regenerate(again: GenerateRequest, number: int) -> NDArray[np.uint8]:
+            found: list[Picture] = []
+
+            def receive(event: Event) -> None:
+                if isinstance(event, Variant):
+                    found.append(event.image)
+                else:
+                    on_event(number, event)
+
+            self._generate(again, receive, check, previews=False)
+            return np.asarray(found[0])
+
+        def finish(raw: NDArray[np.uint8]) -> NDArray[np.uint8]:
+            return match_tile(variant, raw)
+
+        return repair_variant(variant, image, segment, regenerate, finish)
 
     def reproduce(self, record: Record) -> Picture:
         """Reproduce the pixels of a record, in a batch of the same size as the original."""
@@ -244,8 +315,15 @@ class Engine:
             seed = (request.seed - index_in_batch) % (MAX_SEED + 1)
             request = replace(request, seed=seed, count=size)
         with torch.inference_mode():
-            self._generate(request, collect, lambda: None, size)
-        return found[index_in_batch]
+            repairs = self._repairs(record.request)
+            match = None if repairs else request.colour_match
+            plain = replace(request, repair=None, colour_match=match)
+            self._generate(plain, collect, lambda: None, size)
+            image = found[index_in_batch]
+            if not repairs:
+                return image
+            pixels = np.asarray(image)
+            return self._repair(record.request, pixels, lambda *_: None, lambda: None).image
 
     def _fitting(
         self,

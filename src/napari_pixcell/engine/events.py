@@ -120,6 +120,28 @@ class Trained:
 
 
 @dataclass(frozen=True)
+class Evaluated:
+    """The answer whether the pairs of a dataset help to train a segmenter.
+
+    Parameters
+    ----------
+    answer : str
+        ``help``, ``harm``, ``do not help`` or ``cannot be told``.
+    sentence : str
+        The answer for the user.
+    cost : str
+        The time that the pairs take in training, in a sentence.
+    page : str
+        Path of the HTML page about it.
+    """
+
+    answer: str
+    sentence: str
+    cost: str
+    page: str
+
+
+@dataclass(frozen=True)
 class Finished:
     """The last event of a job that did not fail; ``cancelled`` if the user stopped it."""
 
@@ -142,6 +164,7 @@ Event = (
     | Embedding
     | SegmentedLayout
     | Trained
+    | Evaluated
     | Finished
     | Failure
 )
@@ -172,6 +195,8 @@ def summary(event: Event) -> dict[str, Any]:
             return {"event": "layout", "source": source.to_dict()}
         case Trained():
             return {"event": "trained", "stain": to_json(event)}
+        case Evaluated():
+            return {"event": "evaluated", "evaluation": to_json(event)}
         case Finished(cancelled):
             return {"event": "finished", "cancelled": cancelled}
         case Failure(message, details):

@@ -16,6 +16,7 @@ from napari_pixcell.cells import check_layout, condition_image
 from napari_pixcell.engine.canvas.painter import CanvasPainter
 from napari_pixcell.engine.canvas.plan import FACTOR, Canvas, CanvasWindow, Turn, spread_style
 from napari_pixcell.engine.canvas.store import CanvasStore
+from napari_pixcell.engine.colour_match import ColourMatch, colour_setting, match, match_rows
 from napari_pixcell.engine.denoiser import Denoiser
 from napari_pixcell.engine.inversion import CanvasInverter, invert
 from napari_pixcell.engine.presets import EXACT, get_preset
@@ -23,7 +24,7 @@ from napari_pixcell.engine.request_values import GenerateRequest
 from napari_pixcell.engine.requests import size_of
 from napari_pixcell.engine.sampler import OnStep, denoise, noise_at
 from napari_pixcell.engine.solver import FIRST_ORDER
-from napari_pixcell.engine.start_image import CanvasStart, free_latents
+from napari_pixcell.engine.start_image import CanvasStart, faded, free_latents
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import Family
 from napari_pixcell.models.loading import LoadedFamily
@@ -191,6 +192,7 @@ class PreparedRequest:
     cells: LayoutLatents | None
     start: CanvasStart | None
     inversion: Inversion | None
+    colour_match: ColourMatch | None = None
 
 
 def prepare(
@@ -209,6 +211,8 @@ def prepare(
     on_inverted : callable
         Receives (work done, total work) while a start is inverted.
     """
+    if request.colour_match is not None:
+        colour_setting(request.colour_match.how, models.family, request.preset)  # not of a stain
     canvas = canvas_of(request, models.family)
     style = read_style(request, models, canvas)
     cells = read_layout(request, models, canvas)
@@ -221,7 +225,9 @@ def prepare(
         plain = replace(request, guidance=1.0, preset=EXACT.name)
         own = read_style(request, models, canvas, moved=False)
         inversion = Inversion(make_denoiser(plain, models, cells, False), own, on_inverted)
-    return PreparedRequest(models, canvas, denoiser, style, cells, start, inversion)
+    return PreparedRequest(
+        models, canvas, denoiser, style, cells, start, inversion, request.colour_match
+    )
 
 
 def make_tiles(
@@ -269,7 +275,23 @@ def make_tiles(
     # One by one, because decoding takes the most memory of all.
     pictures = (_decode(one[None], models) for one in latents)
     images = [_to_image(torch.from_numpy(picture)) for picture in pictures]
-    return images if start is None else [start.merge(0, image) for image in images]
+    if start is None:
+        return [match(image, prepared.colour_match) for image in images]
+    seen = None if start.part is None else start.seen(0, canvas.size[0])
+    return [match(start.merge(0, image), prepared.colour_match, seen) for image in images]
+
+
+def match_tile(request: GenerateRequest, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Match the colours of a tile as its request asks, if it was generated without a match.
+
+    ``image`` is uint8 (tile, tile, 3). The result equals that of :func:`make_tiles`.
+    """
+    seen = None
+    if request.first_step == request.steps:  # it keeps the start as it is
+        return image
+    if request.part is not None:
+        seen = faded(request.part.unpack() != 0, request.feather, 0, len(image))
+    return match(image, request.colour_match, seen)
 
 
 def paint_canvas(
@@ -282,6 +304,7 @@ def paint_canvas(
     on_windows: Callable[[int], None],
     on_rows: OnDone,
     on_encoded: OnDone,
+    on_matched: OnDone,
 ) -> Picture:
     """Generate an image of any size, uint8 (height, width, 3), or resume it from the store.
 
@@ -293,6 +316,8 @@ def paint_canvas(
         Decode in smaller windows, which takes less memory.
     on_windows, on_rows, on_encoded : callable
         See :meth:`CanvasPainter.paint`.
+    on_matched : callable
+        Receives (rows done, total rows) while colours are matched.
 
     Raises
     ------
@@ -319,6 +344,10 @@ def paint_canvas(
                 inverter.invert(inversion.on_done)
 
         painter.begin_by = begin
+    target, start = prepared.colour_match, prepared.start
+    if target is not None:
+        seen = None if start is None or start.part is None else start.seen
+        painter.finish_by = lambda picture: match_rows(picture, target, seen, on_matched)
     return painter.paint(
         lambda latents: _decode(latents, models),
         DECODED_TILED if tiled else DECODED,

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from napari_pixcell.cells.combining import take_out
+from napari_pixcell.engine.repair import RepairOutcome
 from napari_pixcell.engine.request_values import GenerateRequest, request_from_dict
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.serialization import to_json
+from napari_pixcell.serialization import OMIT_DEFAULT, from_json, to_json
 from napari_pixcell.untrusted import read_json
 
 SCHEMA = 1
@@ -61,6 +64,8 @@ class Record:
         canvas, the number of windows per batch, and 0.
     created : str
         Time, ISO 8601, UTC.
+    repair : RepairOutcome, optional
+        How well the image follows its layout, if the request asks for a repair.
     """
 
     request: GenerateRequest
@@ -72,6 +77,21 @@ class Record:
     notice: str = ""
     batch: tuple[int, int] = (1, 0)
     created: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+    repair: RepairOutcome | None = field(default=None, metadata=OMIT_DEFAULT)
+
+    @property
+    def mask(self) -> NDArray[Any] | None:
+        """The cells of the image, (height, width): its layout, less those that were dropped."""
+        layout, repair = self.request.layout, self.repair
+        if layout is None or repair is None or not repair.dropped:
+            return layout.unpack() if layout is not None else None
+        return take_out(layout.unpack(), repair.wrong)[0]
+
+    def without_wrong(self) -> Record:
+        """Return the record of the same image whose mask lacks the nuclei that it does not show."""
+        if self.repair is None:
+            return self
+        return replace(self, repair=replace(self.repair, dropped=True))
 
     @property
     def source_type(self) -> str:
@@ -124,6 +144,8 @@ class Record:
             texts += part.values() if isinstance(part, dict) else [None]
         if not _is_batch(batch) or not all(isinstance(text, str) for text in texts):
             raise PixCellError(DAMAGED)
+        if known.get("repair") is not None:
+            known["repair"] = from_json(RepairOutcome, known["repair"], DAMAGED)
         return cls(**known | {"request": request, "batch": (batch[0], batch[1])})
 
     @classmethod

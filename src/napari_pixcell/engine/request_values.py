@@ -13,8 +13,10 @@ from typing import Any
 
 from napari_pixcell.cells.layout import check_layout
 from napari_pixcell.cells.methods import LayoutSource, SegmentMethod
+from napari_pixcell.engine.colour_match import ColourMatch
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.presets import EXACT, Preset, get_preset
+from napari_pixcell.engine.repair import Repair
 from napari_pixcell.engine.start_image import FEATHER, MAX_FEATHER, check_invert, check_start
 from napari_pixcell.engine.training.request import TrainRequest
 from napari_pixcell.errors import PixCellError
@@ -172,6 +174,11 @@ class GenerateRequest:
         which did not state it.
     mpp : float
         Pixel size of the image in µm. Likewise.
+    colour_match : ColourMatch, optional
+        Tissue colours that the image is matched to. By default its colours stay as generated.
+    repair : Repair, optional
+        How nuclei that do not follow the layout are generated again. Only with a layout, in images
+        of one tile.
 
     Raises
     ------
@@ -199,6 +206,8 @@ class GenerateRequest:
     invert: bool = False
     cell_gap: bool = field(default=True, metadata=OMIT_DEFAULT)
     mpp: float = field(default=0.5, metadata=OMIT_DEFAULT)
+    colour_match: ColourMatch | None = field(default=None, metadata=OMIT_DEFAULT)
+    repair: Repair | None = field(default=None, metadata=OMIT_DEFAULT)
 
     def __post_init__(self) -> None:
         limits = (

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from napari_pixcell.cells.ihc.deconvolution import looks_like
 from napari_pixcell.cells.methods import LayoutSource, SegmentMethod
+from napari_pixcell.engine.colour_match import ColourMatch
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.presets import EXACT, PUBLISHED, get_preset
 from napari_pixcell.engine.request_values import GenerateRequest, SegmentRequest, Source
@@ -106,6 +107,7 @@ def generate_request(
     layout: PackedArray | NDArray[Any] | None = None,
     source: Source | None = None,
     start: StartImage | None = None,
+    colour_match: ColourMatch | None = None,
 ) -> GenerateRequest:
     """Build the request of a generation.
 
@@ -119,6 +121,8 @@ def generate_request(
         Likewise. The dock adds it later, once a thread has packed it.
     source : Source, optional
         Origin of style and layout, for the record. See :func:`source_of`.
+    colour_match : ColourMatch, optional
+        See :func:`napari_pixcell.engine.colour_match.colour_match`.
 
     Raises
     ------
@@ -133,6 +137,7 @@ def generate_request(
         source=source or Source(),
         cell_gap=family.cell_gap,
         mpp=family.mpp,
+        colour_match=colour_match,
         **asdict(settings),
         **(start.fields() if start is not None else {}),
     )

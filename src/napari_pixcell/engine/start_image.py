@@ -125,6 +125,12 @@ class CanvasStart:
         )
         return bool(self.part[y, x].any())
 
+    def seen(self, top: int, stop: int) -> NDArray[np.float32]:
+        """Return how far the pixels of some rows are new: float32 (rows, width), 0 to 1."""
+        if self.part is None:
+            return np.ones((stop - top, self.picture.shape[1]), np.float32)
+        return faded(self.part, self.feather, top, stop)
+
     def merge(self, top: int, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Return new rows of pixels, faded into the start around the area to regenerate.
 
@@ -135,21 +141,11 @@ class CanvasStart:
         merged = self.picture[top : top + len(pixels)].copy()
         for first in range(0, len(pixels), STRIP):
             strip = slice(first, min(first + STRIP, len(pixels)))
-            self._fade(top + first, merged[strip], pixels[strip])
+            seen = self.seen(top + strip.start, top + strip.stop)[..., None]
+            if seen.any():
+                old = merged[strip].astype(np.float32)
+                merged[strip] = np.rint(old + seen * (pixels[strip] - old))
         return merged
-
-    def _fade(self, top: int, before: NDArray[np.uint8], pixels: NDArray[np.uint8]) -> None:
-        assert self.part is not None
-        above = max(0, top - self.feather)  # rows beyond the feather have no effect here
-        part = self.part[above : top + len(pixels) + self.feather]
-        columns = np.flatnonzero(part.any(axis=0))
-        if not len(columns):
-            return
-        across = slice(max(0, columns[0] - self.feather), columns[-1] + 1 + self.feather)
-        away = distance_transform_edt(~part[:, across])[top - above :][: len(pixels)]
-        seen = np.clip(1 - away / max(1, self.feather), 0, 1)[..., None].astype(np.float32)
-        old = before[:, across].astype(np.float32)
-        before[:, across] = np.rint(old + seen * (pixels[:, across] - old))
 
     def preview(self, picture: NDArray[np.uint8], every: int) -> NDArray[np.uint8]:
         """Return a preview, uint8 (height, width, 3), with the start around the area to regenerate.
@@ -164,6 +160,19 @@ class CanvasStart:
         )
         part = self.part[rows][:, columns, None]
         return np.where(part, picture, self.picture[rows][:, columns])
+
+
+def faded(part: NDArray[np.bool_], feather: int, top: int, stop: int) -> NDArray[np.float32]:
+    """Return some rows of a mask that fades out within the feather: float32 (rows, width)."""
+    seen = np.zeros((stop - top, part.shape[1]), np.float32)
+    above = max(0, top - feather)  # rows beyond the feather have no effect here
+    part = part[above : stop + feather]
+    columns = np.flatnonzero(part.any(axis=0))
+    if len(columns):
+        across = slice(max(0, columns[0] - feather), columns[-1] + 1 + feather)
+        away = distance_transform_edt(~part[:, across])[top - above :][: len(seen)]
+        seen[:, across] = np.clip(1 - away / max(1, feather), 0, 1)
+    return seen
 
 
 def free_latents(part: NDArray[np.uint8 | np.bool_], canvas: Canvas) -> NDArray[np.bool_]:

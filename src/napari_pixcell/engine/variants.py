@@ -135,6 +135,9 @@ class VariantGenerator:
                 on_encoded=lambda done, rows: report(
                     0, f"Reading the start image, {100 * done // rows} %"
                 ),
+                on_matched=lambda done, rows: report(
+                    windows, f"Matching colours, {100 * done // rows} %"
+                ),
             )
         except BaseException:
             store.close(remove=False)

@@ -24,6 +24,7 @@ NON_COMMERCIAL = "CC BY-NC-ND 4.0 (non-commercial, no derivatives); read the mod
 STAINS = {"her2": "HER2", "er": "ER", "pr": "PR", "ki67": "Ki67", "her2match": "HER2Match"}
 STAIN_GUIDANCE = 1.2  # as published
 MIST_MPP = 0.4661  # native pixel size in µm of MIST, on which four of the stains were trained
+COLOUR_MATCHES = "off", "gentle", "full"  # see engine/colour_match.py
 DEMO_FOLDER = Path(__file__).parent.parent / "demo"
 
 
@@ -143,6 +144,8 @@ class Family(WeightSet):
     cell_gap : bool
         Whether touching cells are kept apart in the ControlNet's image, as it was trained. The
         published ControlNet was trained without gaps.
+    colour_match : str
+        Default colour match, one of :data:`COLOUR_MATCHES`.
     """
 
     tile: int
@@ -152,6 +155,7 @@ class Family(WeightSet):
     guidance: float
     layout_guidance: float
     cell_gap: bool = False
+    colour_match: str = "off"
 
     @property
     def takes_layout(self) -> bool:
@@ -192,6 +196,7 @@ DEMO = Family(
     guidance=2.0,
     layout_guidance=1.5,
     cell_gap=True,
+    colour_match="full",
     notice="DEMO model: illustrative quality only. Not for research or diagnosis",
 )
 DEMO_STAIN = replace(
@@ -207,6 +212,7 @@ DEMO_STAIN = replace(
     ),
     guidance=STAIN_GUIDANCE,
     layout_guidance=STAIN_GUIDANCE,
+    colour_match="off",
     notice="DEMO model: an invented stain, not biology. Its brown nuclei say nothing about the "
     "tissue. Not for research or diagnosis",
 )

@@ -6,6 +6,7 @@
     title = "Lung, our scanner"     # optional, as are tile settings such as guidance
     guidance = 2.0
     cell_gap = true                 # the ControlNet was trained with gaps between touching cells
+    colour_match = "gentle"         # default for new pictures: off, gentle or full
 
     [controlnet]                    # any of transformer, controlnet, vae, lora, flow, decoder
     folder = "/data/lung-controlnet"  # contains config.json and the weights
@@ -33,7 +34,7 @@ from typing import Any
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.files import private_folder, write_whole
 from napari_pixcell.folders import config_folder
-from napari_pixcell.models.catalogue import BUILT_IN, Family, Kind, Part
+from napari_pixcell.models.catalogue import BUILT_IN, COLOUR_MATCHES, Family, Kind, Part
 from napari_pixcell.untrusted import read_bounded, reading
 
 log = logging.getLogger(__name__)
@@ -49,6 +50,7 @@ SETTINGS: dict[str, type | tuple[type, ...]] = {
     "guidance": (int, float),
     "layout_guidance": (int, float),
     "cell_gap": bool,
+    "colour_match": str,
 }
 NETWORKS: dict[Kind, str] = {
     "transformer": "pixcell-transformer",
@@ -150,6 +152,10 @@ def _setting(path: Path, key: str, kind: type | tuple[type, ...], value: Any) ->
         low, high = RANGES[key]
         if not low <= value <= high:  # NaN is not either
             raise PixCellError(f"{path.name}: “{key}” must be {low} to {high}. Correct it.")
+    if key == "colour_match" and value not in COLOUR_MATCHES:
+        raise PixCellError(
+            f"{path.name}: “{key}” must be one of {', '.join(COLOUR_MATCHES)}. Correct it."
+        )
     if key == "title" and not (value.isprintable() and 0 < len(value) <= LONGEST_TITLE):
         raise PixCellError(
             f"{path.name}: “{key}” must be one line of at most {LONGEST_TITLE} characters. "

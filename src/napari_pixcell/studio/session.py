@@ -132,6 +132,7 @@ class Session:
             self.styles,
             self.similar,
             self.training,
+            self.datasets.evaluation,
             self.invention,
             self.segmentation,
         )

@@ -9,11 +9,13 @@ from typing import ClassVar
 from psygnal import SignalGroupDescriptor
 
 from napari_pixcell.cells.methods import CELLPOSE_MODEL, SegmentMethod
+from napari_pixcell.engine.colour_match import OFF, colour_setting
 from napari_pixcell.engine.presets import EXACT, get_preset
+from napari_pixcell.engine.repair import ROUNDS, Repair
 from napari_pixcell.engine.request_values import MAX_SEED, GenerateRequest
 from napari_pixcell.engine.requests import STAIN_STRENGTH, GenerationSettings
 from napari_pixcell.models.catalogue import DEMO, Family
-from napari_pixcell.models.families import get_family
+from napari_pixcell.models.families import get_family, is_stain
 
 NOTHING, TISSUE, SHOWN = "nothing", "tissue", "shown"
 STARTS = {NOTHING: "nothing", TISSUE: "the tissue", SHOWN: "the variant shown"}
@@ -41,6 +43,7 @@ class Settings:
     layout_strength: float = 1.0  # 0 to 2
     layout_until: float = 1.0  # fraction of the steps in which the layout acts, 0 to 1
     control_both: bool = False  # the layout acts on both halves of the guidance
+    colour_match: str = ""  # one of COLOUR_MATCHES; empty for the default of family and preset
     segment_method: str = "builtin"
     segment_model: str = CELLPOSE_MODEL
     cell_diameter: float = 0.0  # of a typical cell, in µm, for Cellpose; 0 for any size
@@ -55,6 +58,9 @@ class Settings:
     only_part: bool = False  # only the marked area changes
     feather_um: float = 8.0  # width of the transition around the marked area
     previews: bool = True  # pictures are shown while they are generated
+    repair: bool = False  # nuclei that do not follow the layout are generated again
+    repair_rounds: int = ROUNDS
+    repair_seconds: int = 60  # time for the repair of a variant; 0 for no limit
     # A grid sweeps this number of seeds, and values as the user wrote them, such as “1, 2”.
     grid_seeds: int = 3
     grid_guidance: str = ""
@@ -75,6 +81,12 @@ class Settings:
         return self.model.takes_layout
 
     @property
+    def colour_setting(self) -> str:
+        """The colour match of the next variants. A stain never has one."""
+        family = self.model
+        return OFF if is_stain(family) else colour_setting(self.colour_match, family, self.preset)
+
+    @property
     def segmenting(self) -> SegmentMethod:
         return SegmentMethod(
             self.segment_method,
@@ -85,6 +97,12 @@ class Settings:
             self.sensitivity,
             self.smallest_um2,
         )
+
+    @property
+    def repairing(self) -> Repair:
+        """How variants are repaired, whether or not that is switched on."""
+        seconds = float(self.repair_seconds) or None
+        return Repair(self.repair_rounds, seconds, self.segmenting)
 
     def new_seed(self) -> None:
         self.seed = random.randrange(MAX_SEED + 1)
@@ -126,6 +144,8 @@ class Settings:
         self.layout_strength = request.layout_strength
         self.layout_until = request.layout_until
         self.control_both = request.control_both
+        self.colour_match = request.colour_match.how if request.colour_match is not None else OFF
+        self.repair = request.repair is not None
         self._use_start(request)
         if seed:
             self.seed = request.seed

@@ -10,11 +10,11 @@ from typing import Any, ClassVar, Literal, Protocol, TypeVar
 
 from psygnal import Signal
 
-from napari_pixcell.datasets.recipe.request import AnyRequest
 from napari_pixcell.engine.events import Event, Failure, Finished, Progress
 from napari_pixcell.studio.background import Background, sentence
 from napari_pixcell.studio.notices import Notices
 from napari_pixcell.words import duration
+from napari_pixcell.worker.requests import AnyRequest
 
 State = Literal["waiting", "running", "done", "failed", "cancelled"]
 K = TypeVar("K", bound="Task")

@@ -47,11 +47,12 @@ ON_LAYOUT = (
     Key("Del", "Delete the selected cell"),
 )
 IN_REVIEW = (
-    Key("A", "Accept pair (this and the next five: in the thumbnails of “Review pairs”)"),
+    Key("A", "Accept pair (this and the next six: in the thumbnails of “Review pairs”)"),
     Key("D", "Reject pair"),
     Key("N", "Clear decision"),
     Key("U", "Undo the last decision (also Ctrl+Z; Ctrl+Y to redo)"),
     Key("M", "Show or hide mask outlines"),
+    Key("P", "Colour the outlines by agreement, or all alike"),
     Key("Enter", "Show pair in the viewer"),
 )
 NOTE = "While a layout is selected, 1 – 7 choose napari's painting tools."

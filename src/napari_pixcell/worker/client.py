@@ -13,12 +13,12 @@ from typing import Any
 
 from platformdirs import user_log_dir
 
-from napari_pixcell.datasets.recipe.request import AnyRequest
 from napari_pixcell.engine.events import Event, Failure, is_last
 from napari_pixcell.engine.packed import arrays_apart
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.worker import protocol
 from napari_pixcell.worker.blocks import remove_leftovers
+from napari_pixcell.worker.requests import AnyRequest
 from napari_pixcell.worker.running import PATIENCE_S, WorkerProcess
 
 log = logging.getLogger(__name__)

@@ -12,11 +12,12 @@ import traceback
 from typing import IO, Any
 
 from napari_pixcell.datasets.recipe.making import make_dataset
-from napari_pixcell.datasets.recipe.request import AnyRequest, DatasetRequest
+from napari_pixcell.datasets.recipe.request import DatasetRequest
 from napari_pixcell.engine.events import Event, Failure, Preview, summary
 from napari_pixcell.engine.packed import ArraysApart, arrays_apart
 from napari_pixcell.engine.request_values import request_from_dict
 from napari_pixcell.errors import PixCellError
+from napari_pixcell.evaluation.request import EvaluateRequest
 from napari_pixcell.preferences import idle_minutes
 from napari_pixcell.worker.protocol import (
     HEARD,
@@ -27,6 +28,7 @@ from napari_pixcell.worker.protocol import (
     read_arrays,
     write_line,
 )
+from napari_pixcell.worker.requests import AnyRequest
 
 log = logging.getLogger(__name__)
 
@@ -103,6 +105,10 @@ class Worker:
                 request = _request(job["request"])
             if isinstance(request, DatasetRequest):
                 make_dataset(request, engine.run, channel.emit, cancelled)
+            elif isinstance(request, EvaluateRequest):
+                from napari_pixcell.evaluation.job import evaluate
+
+                evaluate(request, channel.emit, cancelled)
             else:
                 engine.run(request, channel.emit, cancelled, previews=job["previews"])
         except PixCellError as error:
@@ -157,6 +163,8 @@ class _Channel:
 def _request(value: dict[str, Any]) -> AnyRequest:
     if value.get("kind") == DatasetRequest.kind:
         return DatasetRequest.from_dict(value)
+    if value.get("kind") == EvaluateRequest.kind:
+        return EvaluateRequest.from_dict(value)
     return request_from_dict(value)
 
 

@@ -24,14 +24,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pixcell.cells.methods import LayoutSource
-from napari_pixcell.datasets.recipe.request import AnyRequest, DatasetRequest
+from napari_pixcell.datasets.recipe.request import DatasetRequest
 from napari_pixcell.engine import events
 from napari_pixcell.engine.packed import ArraysApart, PackedArray, arrays_apart
 from napari_pixcell.engine.record import Record
 from napari_pixcell.engine.request_values import GenerateRequest, SegmentRequest
+from napari_pixcell.evaluation.request import EvaluateRequest
 from napari_pixcell.models.families import get_family
 from napari_pixcell.slides.stored_picture import StoredPicture, is_stored
 from napari_pixcell.worker.blocks import SharedBlock
+from napari_pixcell.worker.requests import AnyRequest
 
 SLOTS = 6
 # Larger images get fewer slots.
@@ -136,8 +138,8 @@ def pack_request(request: AnyRequest) -> tuple[dict[str, Any], ArrayBlock | None
 
 def slot_bytes(request: AnyRequest) -> int:
     """Return the size in bytes of the largest image among the results of a request."""
-    if isinstance(request, DatasetRequest):
-        return 1  # its images are written to disk
+    if isinstance(request, DatasetRequest | EvaluateRequest):
+        return 1  # their images are on disk
     if isinstance(request, SegmentRequest):
         height, width = request.pixels.shape[:2]
         return height * width * np.dtype(np.int32).itemsize
@@ -183,6 +185,8 @@ def event_from_message(message: dict[str, Any], image: NDArray[Any] | None) -> e
             return events.Embedding(np.asarray(message["values"], np.float32), message["encoder"])
         case "trained":
             return events.Trained(**message["stain"])
+        case "evaluated":
+            return events.Evaluated(**message["evaluation"])
         case "finished":
             return events.Finished(message["cancelled"])
         case "failure":

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_pixcell.cells.faithfulness import Faithfulness, faithfulness
 from napari_pixcell.cells.methods import LayoutSource
 from napari_pixcell.datasets.quality.agreement import agreement
 from napari_pixcell.datasets.quality.copies import RealTiles, free_of_cells
@@ -24,6 +25,7 @@ from napari_pixcell.datasets.quality.looks import (
 )
 from napari_pixcell.datasets.store.checks import FLAGGED_BY, FLAGS, SCORES, Checks
 from napari_pixcell.datasets.store.dataset import DatasetStyle
+from napari_pixcell.datasets.store.nuclei import DifferingNuclei
 from napari_pixcell.engine.events import Embedding, Event, Failure, SegmentedLayout
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.request_values import EmbedRequest, Request, SegmentRequest
@@ -40,10 +42,13 @@ Answer = TypeVar("Answer", Embedding, SegmentedLayout)
 
 @dataclass(frozen=True)
 class Verdict:
-    """Scores and flags of a pair."""
+    """Scores and flags of a pair, its nuclei that differ from its mask, and its embedding."""
 
     scores: Scores  # all of SCORES; None if one does not apply
     flags: tuple[str, ...]  # of FLAGS, in their order
+    nuclei: DifferingNuclei | None = None  # None without a mask
+    wanted: int = 0  # nuclei in the mask
+    embedding: NDArray[np.float32] | None = None  # of its tiles; None if it is not a picture
 
 
 class Checker:
@@ -106,41 +111,55 @@ class Checker:
         scores |= {name: look[name] for name in ("contrast", "saturated")}
         scores["colour"] = colour_distance(look, style.look)
         scores["sharpness"] = sharpness_ratio(look, style.look)
-        packed = PackedArray.pack(image)
+        nuclei, wanted = None, 0
         if labels is not None:
-            scores |= self._mask_scores(packed, labels)
-        scores |= self._style_scores(image, packed, labels, style)
-        return Verdict(scores, self._flags(scores))
+            found = self._segmented(PackedArray.pack(image))
+            faith = faithfulness(labels, found, self.mpp)
+            agrees = agreement(labels, found)
+            scores |= (asdict(agrees) if agrees is not None else {}) | _shares(faith)
+            nuclei, wanted = DifferingNuclei.of(faith, found), faith.wanted
+        own = self.embed(image)
+        scores |= self._style_scores(image, own, labels, style)
+        return Verdict(scores, self._flags(scores), nuclei, wanted, own)
 
-    def _mask_scores(self, packed: PackedArray, labels: NDArray[Any]) -> Scores:
-        """Segment the image, and compare its cells with the mask."""
+    def embed(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Embed the whole tiles of an image: float32, (tokens, dimension).
+
+        Raises
+        ------
+        PixCellError
+            If the image cannot be embedded.
+        """
+        packed = PackedArray.pack(self._whole_tiles(image))
+        return self._answer(EmbedRequest(self.family.name, packed), Embedding).values
+
+    def _whole_tiles(self, pixels: NDArray[Any]) -> NDArray[Any]:
+        side = self.family.tile // self.family.grid
+        height, width = (length // side * side for length in pixels.shape[:2])
+        return pixels[:height, :width]
+
+    def _segmented(self, packed: PackedArray) -> NDArray[np.int32]:
         cells = self._answer(
             SegmentRequest(packed, self.mpp, self.checks.segmenter), SegmentedLayout
         )
         self.segmenter = cells.source
-        agrees = agreement(labels, cells.labels)
-        return asdict(agrees) if agrees is not None else {}
+        return cells.labels
 
     def _style_scores(
         self,
         image: NDArray[np.uint8],
-        packed: PackedArray,
+        own: NDArray[np.float32],
         labels: NDArray[Any] | None,
         style: DatasetStyle,
     ) -> Scores:
-        """Embed the image, and compare it with its style and with real tissue."""
-        side = self.family.tile // self.family.grid
-        height, width = (length // side * side for length in image.shape[:2])
-        if image.shape[:2] != (height, width):
-            image = image[:height, :width]
-            packed = PackedArray.pack(image)
-        own = self._answer(EmbedRequest(self.family.name, packed), Embedding).values
+        """Compare an image with its style and with real tissue."""
         scores: Scores = {}
         if style.embedding is not None:
             scores["style"] = style_cosine(own, style.embedding, self._shared)
         if self.real is not None:
-            free = None if labels is None else free_of_cells(labels[:height, :width], self.mpp)
-            nearest = self.real.nearest(image, own, free)
+            whole = None if labels is None else self._whole_tiles(labels)
+            free = None if whole is None else free_of_cells(whole, self.mpp)
+            nearest = self.real.nearest(self._whole_tiles(image), own, free)
             scores |= {"copy_style": nearest.style, "copy_pixels": nearest.pixels}
         return scores
 
@@ -170,6 +189,14 @@ class Checker:
         raise PixCellError(
             failure.message if failure else "A check of a pair gave no result. Resume the dataset."
         )
+
+
+def _shares(faith: Faithfulness) -> Scores:
+    """Return the shares of placed, partial, missing and extra nuclei, of those in the mask."""
+    wanted = faith.wanted
+    found = {"placed": faith.placed, "partial": faith.partial, "missing": faith.missing}
+    shares: Scores = {name: len(one) / wanted if wanted else None for name, one in found.items()}
+    return shares | {"extra": len(faith.extra) / max(wanted, 1)}
 
 
 def _copy_limit(most: float | None, real: RealTiles | None) -> float | None:

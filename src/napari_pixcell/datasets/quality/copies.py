@@ -56,6 +56,11 @@ class RealTiles:
     def __len__(self) -> int:
         return len(self._pictures)
 
+    @property
+    def embeddings(self) -> Floats:
+        """Embeddings of all tiles as unit vectors: float32, (tiles, dimension)."""
+        return np.asarray(self._embeddings, np.float32).reshape(len(self), -1)
+
     def add(self, pixels: NDArray[np.uint8], embedding: Floats) -> None:
         """Add tissue: a tile, or a region of whole tiles.
 

@@ -12,7 +12,7 @@ import numpy as np
 from cachetools import LRUCache
 from numpy.typing import NDArray
 
-from napari_pixcell.datasets.quality import Checker
+from napari_pixcell.datasets.quality import Checker, best_of
 from napari_pixcell.datasets.recipe.preparing import (
     Preparation,
     begin,
@@ -21,6 +21,7 @@ from napari_pixcell.datasets.recipe.preparing import (
     keep_recipe,
     kept_checks,
     kept_recipe,
+    kept_repair,
     real_tiles,
 )
 from napari_pixcell.datasets.recipe.recipe import DatasetRecipe
@@ -35,22 +36,31 @@ from napari_pixcell.datasets.store.dataset import (
     DatasetStyle,
     check_free,
 )
+from napari_pixcell.datasets.store.embeddings import keep_embedding, mend_embeddings
 from napari_pixcell.datasets.store.lock import locked
 from napari_pixcell.datasets.store.pair_files import DiskProblem, PairFiles, disk_problems
 from napari_pixcell.datasets.store.plan import PlannedPair
 from napari_pixcell.datasets.store.rows import JsonRow
+from napari_pixcell.engine.colour_match import colour_match
 from napari_pixcell.engine.events import Emit, Event, Finished, Notice, Progress, Variant
 from napari_pixcell.engine.record import Record
+from napari_pixcell.engine.repair import RepairOutcome
 from napari_pixcell.engine.request_values import GenerateRequest, Request
 from napari_pixcell.engine.requests import GenerationSettings, generate_request, source_of
 from napari_pixcell.engine.styles.blending import for_family
 from napari_pixcell.errors import PixCellError
+from napari_pixcell.files import sha256_of
 from napari_pixcell.models.families import get_family
+from napari_pixcell.models.store import find
 from napari_pixcell.slides.region import Region
 from napari_pixcell.words import counted
 
 CACHED = 64  # styles and layouts in memory
 MOST_FAILURES = 3  # in a row; after that, every pair would probably fail
+OTHER_ENCODER = (
+    "Earlier pictures were not embedded: the encoder has other weights than the one the dataset "
+    "was made with. Install those to compare the pictures with the real tissue."
+)
 
 Run = Callable[..., None]  # run(request, emit, cancelled, previews=…): see engine.Engine.run
 
@@ -167,6 +177,8 @@ class _PairMaker:
         self._files = PairFiles(dataset)
         self._styles = _StoredItems(dataset, STYLES, dataset.style)
         self._layouts = _StoredItems(dataset, LAYOUTS, dataset.layout)
+        self._repair = kept_repair(dataset)
+        self._outcome: RepairOutcome | None = None  # of all pairs made in this run
         self._checker = Checker(
             kept_checks(dataset), self._family, description.mpp, runner.run, real_tiles(dataset)
         )
@@ -198,8 +210,12 @@ class _PairMaker:
                 self._emit(Notice(f"Pair {pair.index:,} failed: {error}"))
             else:
                 in_a_row, made = 0, made + 1
+        if most is None:
+            self._embed_others()
         done = self._files.count
         self._emit(Progress(done, total, f"{done:,} of {total:,} pairs"))
+        if self._outcome is not None:
+            self._emit(Notice(f"{self._outcome.sentence()}."))
         for note in self._files.notes:
             self._emit(Notice(note))
         if first is not None and not made:
@@ -218,17 +234,60 @@ class _PairMaker:
         style: DatasetStyle = self._styles[pair.style]
         layout = self._layouts[pair.layout] if pair.layout is not None else None
         found = self._files.recover(pair, style, layout)
-        image, record = found or self._generate(self._request(pair, style, layout))
-        labels = layout.labels if layout is not None else None
-        verdict = self._checker.check(image, labels, style)
-        self._files.write(pair, image, labels, record, verdict.scores, verdict.flags)
+        made = [found] if found else self._generate(self._request(pair, style, layout))
+        if self._dataset.description.drop_wrong:
+            made = [(image, record.without_wrong()) for image, record in made]
+        verdicts = [self._checker.check(image, record.mask, style) for image, record in made]
+        best = best_of(verdicts)
+        (image, record), verdict = made[best], verdicts[best]
+        self._files.write(
+            pair,
+            image,
+            record.mask,
+            record,
+            verdict.scores,
+            verdict.flags,
+            nuclei=verdict.nuclei.to_row() if verdict.nuclei is not None else None,
+            kept=record.request.seed - pair.seed,
+            embedding=verdict.embedding,
+        )
         if not self._dataset.description.weights:
             self._describe(record)
 
-    def _generate(self, request: GenerateRequest) -> tuple[NDArray[np.uint8], Record]:
+    def _embed_others(self) -> None:
+        """Embed the pictures that an earlier version made, or whose embedding was lost."""
+        dataset, done = self._dataset, self._files.done
+        if self._checker.real is None:  # nothing to compare them with
+            return
+        kept = mend_embeddings(dataset.folder, len(done))
+        missing, embedded = int(np.count_nonzero(done & ~kept.known)), 0
+        if missing and not self._encoder_is_unchanged():
+            self._emit(Notice(OTHER_ENCODER))
+            return
+        for row in dataset.rows() if missing else ():
+            if kept.known[row["index"]]:
+                continue
+            self._runner.check()
+            embedded += 1
+            message = f"Embedding picture {embedded:,} of {missing:,}"
+            self._emit(Progress(self._files.count, len(done), message))
+            with suppress(PixCellError):  # a damaged image, which “dataset check” reports
+                values = self._checker.embed(dataset.image(row))
+                keep_embedding(dataset.folder, row["index"], values)
+
+    def _encoder_is_unchanged(self) -> bool:
+        known, part = self._dataset.description.weights.get("encoder"), self._family.part("encoder")
+        files = find(part) if part is not None else None
+        return known is None or files is None or known == sha256_of(files.weights)
+
+    def _generate(self, request: GenerateRequest) -> list[tuple[NDArray[np.uint8], Record]]:
+        """Generate the candidates for a pair. Each is one tile, so it is in memory."""
         events = self._runner.run(request, self._emit_loading)
-        variant = next(event for event in events if isinstance(event, Variant))
-        return np.asarray(variant.image), variant.record  # one tile, so it is in memory
+        variants = [event for event in events if isinstance(event, Variant)]
+        for variant in variants:
+            if variant.record.repair is not None:
+                self._outcome = variant.record.repair.plus(self._outcome)
+        return [(np.asarray(variant.image), variant.record) for variant in variants]
 
     def _describe(self, record: Record) -> None:
         """Store what all pairs share: weights, versions, segmenter, and the limit for copies."""
@@ -249,10 +308,11 @@ class _PairMaker:
         self, pair: PlannedPair, style: DatasetStyle, layout: DatasetLayout | None
     ) -> GenerateRequest:
         description, region = self._dataset.description, style.source.get("region")
-        grid = style.embedding
-        return generate_request(
+        settings, grid = asdict(description.settings), style.embedding
+        how = settings.pop("colour_match")
+        request = generate_request(
             self._family,
-            GenerationSettings(seed=pair.seed, count=1, **asdict(description.settings)),
+            GenerationSettings(seed=pair.seed, count=pair.candidates, **settings),
             size=description.size,
             embedding=for_family(grid, self._family) if grid is not None else None,
             layout=layout.labels if layout is not None else None,
@@ -263,4 +323,6 @@ class _PairMaker:
                 layout=layout.made if layout is not None else None,
                 style=[(style.name, 1.0)],
             ),
+            colour_match=colour_match(how, style.colours),
         )
+        return replace(request, repair=self._repair if layout is not None else None)

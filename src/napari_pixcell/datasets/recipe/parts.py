@@ -24,7 +24,9 @@ from napari_pixcell.datasets.recipe.validation import (
     without_null,
 )
 from napari_pixcell.engine.packed import PackedArray
+from napari_pixcell.engine.tissue_colours import TissueColours
 from napari_pixcell.errors import PixCellError
+from napari_pixcell.serialization import from_json
 from napari_pixcell.slides.pixel_size import LARGEST, SMALLEST
 
 MOST_TILES = 100_000  # of a slide
@@ -107,6 +109,11 @@ def _check_array(value: dict[str, Any]) -> None:
         )
 
 
+def read_colours(value: Any) -> TissueColours:
+    """Read the tissue colours of a style, or raise PixCellError if they are none."""
+    return from_json(TissueColours, value, "The tissue colours of a style are damaged.")
+
+
 def _check_copies(part: dict[str, Any]) -> None:
     copies, inner = 1, part
     while inner["from"] == "vary":
@@ -149,6 +156,11 @@ def _check_made(value: dict[str, Any]) -> None:
 
 
 _MADE = Annotated[dict[str, Any], AfterValidator(own_words(_check_made))]
+_THREE = Annotated[list[float], Field(min_length=3, max_length=3), Hint("Use three numbers.")]
+_COLOURS: Any = Annotated[
+    _object("Colours", {"mean": _THREE, "std": _THREE, "share": NotRequired[float]}),
+    AfterValidator(own_words(read_colours)),
+]
 _SOURCE = _object("Source", {"region": NotRequired[Box], "mpp": NotRequired[PixelSize]})
 _NAMED = {"name": NotRequired[Name]}
 _GROUPED = {**_NAMED, "group": NotRequired[Name]}
@@ -190,6 +202,7 @@ STYLES = _kinds(
             "embedding": _GRID,
             "pixels": NotRequired[_PIXELS],
             "source": NotRequired[_SOURCE],
+            "colours": NotRequired[_COLOURS],
             **_GROUPED,
         },
         "nothing": _NAMED,
@@ -237,7 +250,11 @@ def known_keys(location: tuple[str, ...]) -> list[str]:
     kinds = {"styles": STYLES, "layouts": LAYOUTS}[location[0]]
     if location[-2].isdigit() or location[-2] == "layout":
         return list(kinds[location[-1]].__annotations__)
-    known = {"source": ("region", "mpp"), "recipe": [one.name for one in fields(Recipe)]}
+    known = {
+        "source": ("region", "mpp"),
+        "colours": ("mean", "std", "share"),
+        "recipe": [one.name for one in fields(Recipe)],
+    }
     return list(known.get(location[-1], ("dtype", "shape", "zlib")))
 
 

@@ -37,9 +37,11 @@ from napari_pixcell.datasets.store.dataset import (
 )
 from napari_pixcell.datasets.store.plan import Plan, check_styles
 from napari_pixcell.datasets.store.rows import cut_torn
-from napari_pixcell.engine.events import Embedding, Progress, SegmentedLayout
+from napari_pixcell.engine.colour_match import OFF, colour_setting
+from napari_pixcell.engine.events import Embedding, Notice, Progress, SegmentedLayout
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.presets import get_preset
+from napari_pixcell.engine.repair import Repair
 from napari_pixcell.engine.request_values import EmbedRequest, SegmentRequest
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.files import write_whole
@@ -79,6 +81,7 @@ def begin(recipe: DatasetRecipe, folder: Path) -> Dataset:
         recipe.layout_strength,
         recipe.layout_until,
         recipe.preset,
+        colour_setting(recipe.colour_match, family, recipe.preset),
     )
     description = Description(
         recipe.name,
@@ -90,6 +93,8 @@ def begin(recipe: DatasetRecipe, folder: Path) -> Dataset:
         picture=recipe.picture,
         licence=family.licence,
         notice=family.notice,
+        repair=recipe.repair.without_path() if recipe.repair is not None else None,
+        drop_wrong=recipe.drop_wrong,
     )
     check_free(folder)
     keep_recipe(description, recipe)  # first: without it the dataset could not be resumed
@@ -118,8 +123,20 @@ def is_of(dataset: Dataset, recipe: DatasetRecipe) -> bool:
 
 def kept_checks(dataset: Dataset) -> Checks:
     """Return the checks of a dataset, with the path of the segmenter's model if it is known."""
+    path, checks = private_folder(dataset.description) / RECIPE, dataset.description.checks
+    if not path.exists():
+        return checks
+    return replace(checks, segmenter=DatasetRecipe.load(path).checks.segmenter)
+
+
+def kept_repair(dataset: Dataset) -> Repair | None:
+    """Return how the pairs of a dataset are repaired, with the path of the segmenter's model.
+
+    Nuclei are also compared, without a round, if wrong ones are to be dropped from the masks.
+    """
     path = private_folder(dataset.description) / RECIPE
-    return DatasetRecipe.load(path).checks if path.exists() else dataset.description.checks
+    repair = DatasetRecipe.load(path).repair if path.exists() else dataset.description.repair
+    return repair or (Repair(rounds=0) if dataset.description.drop_wrong else None)
 
 
 def kept_recipe(dataset: Dataset) -> DatasetRecipe:
@@ -146,7 +163,7 @@ class Preparation:
     dataset: Dataset  # locked by the caller
     recipe: DatasetRecipe
     ask: Ask
-    emit: Callable[[Progress], None]
+    emit: Callable[[Progress | Notice], None]
     check: Callable[[], None]  # called regularly; an exception ends the work, which can be resumed
 
     def __post_init__(self) -> None:
@@ -170,6 +187,8 @@ class Preparation:
         cut_torn(self.dataset.folder / STYLES)
         have = self.dataset.prepared(STYLES)
         real = private_folder(self.dataset.description) / REAL
+        matching = self.dataset.description.settings.colour_match != OFF
+        unknown: list[str] = []
         count = 0
         for number, source in enumerate(self._with_progress(sources, "style", have)):
             count = number + 1
@@ -182,8 +201,21 @@ class Preparation:
                 if number < MOST_REAL:
                     own = self._embed(pixels) if source.mixed or embedding is None else embedding
                     self._keep_real(real / f"{number:06}.npz", pixels, own)
+            colours = source.colours() if matching else None
+            if matching and colours is None and embedding is not None:
+                unknown.append(source.name)
             self.dataset.add_style(
-                DatasetStyle(number, source.name, source.group, embedding, look, source.source)
+                DatasetStyle(
+                    number, source.name, source.group, embedding, look, source.source, colours
+                )
+            )
+        if unknown and matching:
+            others = f" and {len(unknown) - 1:,} other styles" if len(unknown) > 1 else ""
+            self.emit(
+                Notice(
+                    f"Colours are not matched to “{unknown[0]}”{others}, whose tissue is unknown. "
+                    "Save such styles again from their tissue."
+                )
             )
         return count
 
@@ -268,6 +300,12 @@ def _cells(labels: NDArray[Any], mpp: float) -> dict[str, float]:
     return {"density": cells.per_mm2, "area": cells.median_um2}
 
 
+def real_files(dataset: Dataset) -> dict[int, Path]:
+    """Return the files of the real tissue on this machine by the numbers of their styles."""
+    paths = (private_folder(dataset.description) / REAL).glob("*.npz")
+    return {int(path.stem): path for path in paths if path.stem.isdecimal()}
+
+
 def real_tiles(dataset: Dataset) -> RealTiles:
     """Return the real tissue of a dataset's styles; empty if it is not on this machine."""
     return gather(private_folder(dataset.description) / REAL)
@@ -277,7 +315,14 @@ def _plan(recipe: DatasetRecipe, styles: int, layouts: int, matches: tuple[int, 
     pairing = recipe.pairing if layouts else "each"
     matches = matches if pairing == "matched" else ()
     return Plan(
-        styles, layouts, pairing, recipe.seeds, recipe.first_seed, recipe.pairs, matches=matches
+        styles,
+        layouts,
+        pairing,
+        recipe.seeds,
+        recipe.first_seed,
+        recipe.pairs,
+        matches,
+        recipe.candidates,
     )
 
 
@@ -302,6 +347,7 @@ def count_pairs(recipe: DatasetRecipe, check: Callable[[], None] = lambda: None)
         raise PixCellError(
             f"{family.title} does not support layouts. Choose another model, or remove the layouts."
         )
+    colour_setting(recipe.colour_match, family, recipe.preset)
     check_styles(len(recipe.styles))
     sources = StyleSources(recipe.styles, family)
 

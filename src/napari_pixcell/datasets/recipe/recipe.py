@@ -14,7 +14,7 @@
                  {"from": "style"},
                  {"from": "invent", "recipe": { … }, "count": 10},
                  {"from": "vary", "layout": { … }, "count": 5, "jitter_um": 2}],
-     "pairing": "each", "seeds": 1, "first_seed": 1234}
+     "pairing": "each", "seeds": 1, "first_seed": 1234, "colour_match": "full", "keep": "best of 3"}
 
 Paths are relative to the recipe's own folder. A recipe may name slides and folders; its dataset
 does not.
@@ -34,6 +34,7 @@ from napari_pixcell.cells.methods import SegmentMethod
 from napari_pixcell.datasets.recipe.parts import Layouts, Name, Styles, known_keys
 from napari_pixcell.datasets.recipe.validation import (
     As,
+    BestOf,
     Between,
     FromObject,
     Line,
@@ -43,12 +44,14 @@ from napari_pixcell.datasets.recipe.validation import (
     whole,
 )
 from napari_pixcell.datasets.store.checks import Checks
-from napari_pixcell.datasets.store.plan import MOST_PAIRS, PAIRINGS
+from napari_pixcell.datasets.store.plan import MOST_CANDIDATES, MOST_PAIRS, PAIRINGS
 from napari_pixcell.engine.presets import EXACT, PRESETS
+from napari_pixcell.engine.repair import Repair
 from napari_pixcell.engine.request_values import MAX_SEED
 from napari_pixcell.errors import PixCellError
+from napari_pixcell.models.catalogue import COLOUR_MATCHES
 from napari_pixcell.models.families import get_family
-from napari_pixcell.serialization import to_json
+from napari_pixcell.serialization import OMIT_DEFAULT, to_json
 from napari_pixcell.untrusted import read_json
 
 SCHEMA = 1
@@ -82,10 +85,19 @@ class DatasetRecipe:
         None for the family's defaults.
     layout_strength, layout_until, preset
         See :class:`~napari_pixcell.engine.request_values.GenerateRequest`.
+    colour_match : str
+        How the colours of each image are matched to the tissue of its style: ``off``, ``gentle`` or
+        ``full``. Off in every recipe of earlier versions, which did not state it.
     checks : Checks
         Thresholds, and the segmenter.
+    repair : Repair, optional
+        How nuclei that do not follow their mask are generated again.
+    drop_wrong : bool
+        Remove nuclei from the masks that the images do not show.
     picture : str
         File format of the images: ``png`` or ``tiff``.
+    keep : str, optional
+        ``best of 3`` makes three candidates for each pair and keeps the best.
 
     Raises
     ------
@@ -107,8 +119,14 @@ class DatasetRecipe:
     layout_strength: Annotated[float, Between(0, 2)] = 1.0
     layout_until: Annotated[float, Between(0, 1)] = 1.0
     preset: Annotated[str, OneOf(tuple(PRESETS))] = EXACT.name
+    colour_match: Annotated[str, OneOf(COLOUR_MATCHES)] = COLOUR_MATCHES[0]
     checks: Annotated[Checks, FromObject()] = field(default_factory=Checks)
     picture: Annotated[str, OneOf(PICTURES)] = PICTURES[0]
+    keep: Annotated[str, BestOf(MOST_CANDIDATES)] | None = field(
+        default=None, metadata=OMIT_DEFAULT
+    )
+    repair: Annotated[Repair, FromObject()] | None = field(default=None, metadata=OMIT_DEFAULT)
+    drop_wrong: bool = field(default=False, metadata=OMIT_DEFAULT)
 
     @model_validator(mode="wrap")
     @classmethod
@@ -117,6 +135,11 @@ class DatasetRecipe:
             return validated(value)
         except ValidationError as error:
             raise PixCellError(sentences(error, _known_keys)) from error
+
+    @property
+    def candidates(self) -> int:
+        """Number of images made for each pair, of which the best is kept."""
+        return int(self.keep.split()[-1]) if self.keep else 1
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON value."""
@@ -150,6 +173,11 @@ class DatasetRecipe:
             for parts in (recipe.styles, recipe.layouts)
         )
         return replace(recipe, styles=styles, layouts=layouts)
+
+
+def best_of(candidates: int) -> str | None:
+    """Return the value of ``keep`` for a number of candidates: “best of 3”; None for one."""
+    return f"best of {candidates}" if candidates != 1 else None
 
 
 def recipe_schema() -> dict[str, Any]:
@@ -201,7 +229,12 @@ def _expanded(path: str) -> Path:
 
 
 def _known_keys(location: tuple[str, ...]) -> list[str]:
-    if location and location[0] != "checks":
+    if location and location[0] not in ("checks", "repair"):
         return known_keys(location)
-    cls = {(): DatasetRecipe, ("checks",): Checks}.get(location, SegmentMethod)
+    whole: dict[tuple[str, ...], type[Any]] = {
+        (): DatasetRecipe,
+        ("checks",): Checks,
+        ("repair",): Repair,
+    }
+    cls = whole.get(location, SegmentMethod)
     return [one.name for one in fields(cls)]

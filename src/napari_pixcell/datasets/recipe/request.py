@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from napari_pixcell.datasets.recipe.recipe import DatasetRecipe
-from napari_pixcell.engine.request_values import Request
 
 
 @dataclass(frozen=True)
@@ -30,6 +29,3 @@ class DatasetRequest:
         recipe = value.get("recipe")
         recipe = DatasetRecipe.from_dict(recipe) if recipe is not None else None
         return cls(str(value["folder"]), recipe, value.get("most"))
-
-
-AnyRequest = Request | DatasetRequest

@@ -12,16 +12,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pixcell.datasets.recipe.parts import MOST_TILES, unpacked
+from napari_pixcell.datasets.recipe.parts import MOST_TILES, read_colours, unpacked
 from napari_pixcell.datasets.recipe.recipe import DatasetRecipe, Part, mapped
 from napari_pixcell.datasets.splits import JOINED
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.styles.blending import as_grid, blend
 from napari_pixcell.engine.styles.library import StyleLibrary
+from napari_pixcell.engine.tissue_colours import TissueColours, mixed_colours, tissue_colours
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import Family
 from napari_pixcell.models.families import get_family
 from napari_pixcell.models.store import encoder_kind
+from napari_pixcell.serialization import to_json
 from napari_pixcell.slides.region import Region
 from napari_pixcell.slides.slide import Slide
 from napari_pixcell.untrusted import check_regular, reading
@@ -57,7 +59,8 @@ def _from_library(part: Part, family: Family) -> Part:
     if problem:
         raise PixCellError(problem)
     embedding = PackedArray.pack(style.embedding).to_dict()
-    return {"from": "embedding", "name": style.name, "embedding": embedding}
+    known = {"colours": to_json(style.colours)} if style.colours is not None else {}
+    return {"from": "embedding", "name": style.name, "embedding": embedding, **known}
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +73,7 @@ class StyleSource:
     embedding: Embeddings | None = None  # (rows, columns, dimension), if it is already known
     mixed: tuple[tuple[StyleSource, float], ...] = ()  # styles and shares of a blend
     source: dict[str, Any] = field(default_factory=dict)  # for records: level-0 region, pixel size
+    known_colours: TissueColours | None = None  # of its tissue, if that is not there
 
     def embedded(self, embed: Embed) -> Embeddings | None:
         """Return its embedding, (rows, columns, dimension); None for “no style”."""
@@ -80,6 +84,12 @@ class StyleSource:
         if self.embedding is not None or self.read is None:
             return self.embedding
         return as_grid(embed(self.read()))
+
+    def colours(self) -> TissueColours | None:
+        """Return the colours of its tissue; None if they are unknown."""
+        if self.mixed:
+            return mixed_colours([(one.colours(), share) for one, share in self.mixed])
+        return tissue_colours(self.read()) if self.read is not None else self.known_colours
 
     def tissue(self) -> Pixels | None:
         """Return its tissue, uint8 (tile, tile, 3); for a blend, that of the largest share."""
@@ -235,6 +245,7 @@ class StyleSources:
         pixels = unpacked(part, "pixels") if "pixels" in part else None
         name, side = part.get("name") or "Style", self._family.tile
         group = f"slide-{self._slides.of(str(part.get('group') or name))}"
+        colours = read_colours(part["colours"]) if part.get("colours") else None
         each = self._family.grid
         rows, columns = (max(1, length // each) for length in grid.shape[:2])
         for at in range(rows * columns):
@@ -247,6 +258,7 @@ class StyleSources:
                 (lambda tile=tile: tile) if whole else None,  # type: ignore[misc]
                 tile_of(grid, place, each),
                 source=part.get("source") or {},
+                known_colours=colours,
             )
 
 

@@ -18,6 +18,7 @@ DEEPEST_SHOWN = 4  # names on the way to a value
 DEEP = "It is nested too deeply. Use fewer levels."
 WORDS = {  # by the kind of error that pydantic reports
     "string_type": "Use text.",
+    "bool_type": "Use true or false.",
     "int_type": "Use a whole number.",
     "float_type": "Use a number.",
     "finite_number": "Use a finite number.",
@@ -110,6 +111,22 @@ class Line(Hint):
         inside, visible = r"[^\x00-\x1f\x7f]", r"[^\x00-\x20\x7f]"
         pattern = f"^{inside}*{visible}{inside}*$"
         return {"max_length": self.longest, "pattern": pattern}
+
+
+@dataclass(frozen=True)
+class BestOf(Hint):
+    """Annotation of the text “best of 3”, with a number from 2 to ``most``."""
+
+    most: int
+    sentence: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        words = f"Use “best of 3”, with a number from 2 to {self.most}, or null."
+        object.__setattr__(self, "sentence", words)
+
+    def limits(self) -> dict[str, Any]:
+        """Return a pattern."""
+        return {"pattern": f"^best of ({'|'.join(map(str, range(2, self.most + 1)))})$"}
 
 
 @dataclass(frozen=True)

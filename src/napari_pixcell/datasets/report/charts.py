@@ -1,4 +1,4 @@
-"""The geometry of histograms. Their colours suit light and dark pages."""
+"""The geometry of charts. Their colours suit light and dark pages."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from napari_pixcell.datasets.store.checks import Limit
 
 WIDTH, HEIGHT = 640, 170
+SQUARE = 360  # px, height of a scatter plot
 LEFT, RIGHT, TOP, BOTTOM = 46, 12, 26, 24  # px around the bars
 FEWEST_BARS, MOST_BARS = 8, 32
 GOOD, BEYOND = "#4a86c5", "#d9822b"  # visible on white and black, distinct for colour-blind readers
@@ -49,6 +50,52 @@ class Histogram:
     labels: list[Label]
     width: int = WIDTH
     height: int = HEIGHT
+
+
+@dataclass
+class ScatterPlot:
+    """A scatter plot as the template ``scatter.svg`` draws it."""
+
+    title: str
+    rings: list[tuple[float, float]]  # points in px
+    dots: list[tuple[float, float]]
+    labels: list[Label]  # of the rings and of the dots
+    ring_colour: str = GOOD
+    dot_colour: str = BEYOND
+    width: int = WIDTH
+    height: int = SQUARE
+
+
+def scatter(
+    rings: NDArray[Any], dots: NDArray[Any], names: tuple[str, str], title: str
+) -> ScatterPlot:
+    """Lay out two sets of points, with one scale along both axes.
+
+    Parameters
+    ----------
+    rings, dots : array, (n, 2)
+        At least one point in all, finite; drawn as rings and as dots.
+    names : (str, str)
+        Of the rings and of the dots, for the legend.
+    title : str
+    """
+    both = np.concatenate([rings, dots])
+    middle = (both.min(axis=0) + both.max(axis=0)) / 2
+    inner = np.array([WIDTH - 2 * RIGHT, SQUARE - TOP - 2 * RIGHT])
+    scale = float((inner / np.maximum(np.ptp(both, axis=0), 1e-12)).min())
+    centre = np.array([WIDTH / 2, TOP + RIGHT + inner[1] / 2])
+
+    def place(points: NDArray[Any]) -> list[tuple[float, float]]:
+        placed = centre + (points - middle) * scale * (1, -1)
+        return [(round(x, 1), round(y, 1)) for x, y in placed.tolist()]
+
+    starts = RIGHT + 6, WIDTH // 2
+    return ScatterPlot(
+        title,
+        place(rings),
+        place(dots),
+        [Label(x, TOP - 8, name, "start") for x, name in zip(starts, names, strict=True)],
+    )
 
 
 def histogram(values: NDArray[Any], title: str, limit: Limit | None = None) -> Histogram:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_pixcell import __version__
 from napari_pixcell.datasets.export import write_problem
-from napari_pixcell.datasets.report.charts import histogram
+from napari_pixcell.datasets.report.charts import histogram, scatter
 from napari_pixcell.datasets.report.sheets import examples
 from napari_pixcell.datasets.report.sources import (
     SourceCounts,
@@ -20,13 +20,20 @@ from napari_pixcell.datasets.report.sources import (
     licences,
     references,
 )
-from napari_pixcell.datasets.store.checks import FLAGS, SCORES
+from napari_pixcell.datasets.report.tissue import (
+    TissueComparison,
+    compare_with_tissue,
+    figures,
+    part_rows,
+)
+from napari_pixcell.datasets.store.checks import BAD_WHEN_HIGH, FLAGS, SCORES
 from napari_pixcell.datasets.store.dataset import Dataset, Description
 from napari_pixcell.datasets.store.decisions import now, read_decisions
 from napari_pixcell.datasets.store.plan import PAIRINGS
 from napari_pixcell.datasets.store.table import PairTable
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.files import write_whole
+from napari_pixcell.words import counted
 
 OnProgress = Callable[[int, int], None]
 Facts = list[tuple[str, str]]  # names and values; those without a value are not shown
@@ -38,7 +45,10 @@ MARK = (
 
 
 def write_report(
-    dataset: Dataset, path: Path | str, on_progress: OnProgress = lambda done, total: None
+    dataset: Dataset,
+    path: Path | str,
+    on_progress: OnProgress = lambda done, total: None,
+    tissue: TissueComparison | None = None,
 ) -> Path:
     """Write one self-contained HTML page about a dataset, and return its path.
 
@@ -49,6 +59,8 @@ def write_report(
     path : Path
     on_progress : callable
         Called with the number of scores finished and of all. An exception ends the work.
+    tissue : TissueComparison, optional
+        What :func:`compare_with_tissue` returned, if it is known already.
 
     Raises
     ------
@@ -70,6 +82,7 @@ def write_report(
         counts=_counts(dataset, pairs, sources),
         scores=list(_scores(dataset, pairs, on_progress)),
         cells=_cells(pairs),
+        tissue=_tissue(tissue or compare_with_tissue(dataset, pairs), description),
         styles=sources.list_styles(pairs),
         layouts=sources.list_layouts(pairs),
         settings=_settings(description),
@@ -173,7 +186,7 @@ def _scores(
         if limit is not None:
             beyond = int(np.count_nonzero(limit.beyond(values)))
             words += f" {f'{beyond:,} are not' if beyond else 'All are'} {limit.words}."
-        low_is_good = hasattr(checks, f"most_{score}")
+        low_is_good = score in BAD_WHEN_HIGH
         yield {
             "title": f"{meaning[0].upper()}{meaning[1:]}",
             "name": score,
@@ -193,6 +206,35 @@ def _cells(pairs: PairTable) -> dict[str, Any] | None:
     return {"words": words, "chart": histogram(cells, "Histogram of cells per mask")}
 
 
+def _tissue(found: TissueComparison | None, description: Description) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    family, whole, chart = known_family(description.family), found.whole, None
+    if found.points is not None:
+        title = "Real tiles and pictures along the two main axes of the real tiles"
+        chart = scatter(*found.points, ("real tile", "picture"), title)
+    words = ""
+    if whole is not None:
+        words = (
+            f"{whole.pictures:,} pictures that are exported were compared with {whole.real:,} real "
+            f"tiles of their styles, by the embeddings of "
+            f"{family.title if family is not None else description.family}. Each figure compares "
+            f"{whole.compared:,} pictures with as many real tiles. The column “Real tiles” "
+            "compares real tiles with each other, which is the best that can be reached."
+        )
+    return {
+        "notes": found.notes,
+        "words": words,
+        "figures": figures(whole) if whole is not None else [],
+        "chart": chart,
+        "caption": "Real tiles and pictures along the two directions in which the real tiles "
+        "differ most. Dots away from the rings look like no real tile; rings without dots are "
+        "tissue that the pictures lack.",
+        "part": found.part,
+        "parts": part_rows(found.parts),
+    }
+
+
 def _settings(one: Description) -> Facts:
     plan, how, checks = one.plan or {}, one.settings, one.checks
     limits = {score.replace("_", " "): checks.limit(score) for score in SCORES}
@@ -201,6 +243,7 @@ def _settings(one: Description) -> Facts:
     return [
         ("Pairing", PAIRINGS.get(plan.get("pairing", ""), "")),
         ("Seeds for each combination", f"{plan['seeds']:,}" if plan else ""),
+        ("Candidates for each pair", _candidates(plan.get("candidates", 1))),
         ("First seed", f"{plan['first_seed']}" if plan else ""),
         ("Denoising steps", f"{how.steps}"),
         ("Guidance scale", f"{how.guidance:g}"),
@@ -209,10 +252,24 @@ def _settings(one: Description) -> Facts:
         ("Preset", how.preset),
         ("Thresholds of the checks", ", ".join(thresholds) or "none"),
         ("Cells in the images segmented by", checks.segmenter.words),
+        *_repair(one),
         ("Files", f"{one.picture.upper()}, masks as TIFF"),
         ("Created", one.created),
         ("ID", one.id),
     ]
+
+
+def _candidates(count: int) -> str:
+    return f"{count}, of which the best is kept" if count > 1 else ""
+
+
+def _repair(one: Description) -> Facts:
+    words = []
+    if one.repair is not None:
+        words.append(f"in up to {counted(one.repair.rounds, 'round')}")
+    if one.drop_wrong:
+        words.append("those that stay wrong are dropped from the masks")
+    return [("Repair of nuclei", "; ".join(words))] if words else []
 
 
 def _models(one: Description) -> Facts:

@@ -19,6 +19,10 @@ SCORES = {
     "aji": "overlap cell by cell: aggregated Jaccard index",
     "pq": "overlap cell by cell: panoptic quality",
     "count": "cells segmented in the image, divided by cells in the mask",
+    "placed": "share of the mask's nuclei that the image shows in place",
+    "partial": "share of the mask's nuclei that are cut, too small or too large in the image",
+    "missing": "share of the mask's nuclei that the image lacks",
+    "extra": "nuclei of the image where the mask has none, divided by nuclei in the mask",
     "style": "similarity to the requested style (cosine beyond what all tissue shares)",
     "copy_style": "similarity in style to the nearest real tile (cosine)",
     "copy_pixels": "similarity in pixels to the nearest real tile (correlation)",
@@ -30,6 +34,7 @@ SCORES = {
 FLAGGED_BY = {  # the flag of each score that has a threshold
     "dice": "mask",
     "kappa": "mask",
+    "placed": "mask",
     "style": "style",
     "copy_style": "copy",
     "copy_pixels": "copy",
@@ -47,7 +52,7 @@ FLAGS = {
     "failed": "blank, saturated or not a picture",
 }
 
-
+BAD_WHEN_HIGH = ("partial", "missing", "extra", "copy_style", "copy_pixels", "colour", "saturated")
 LARGEST = 1e6  # threshold
 
 
@@ -77,7 +82,7 @@ class Checks:
 
     Parameters
     ----------
-    least_dice, least_kappa, least_style, least_sharpness, least_contrast
+    least_dice, least_kappa, least_placed, least_style, least_sharpness, least_contrast
         Scores below these are flagged, see :data:`SCORES`; None switches a check off.
     most_copy_style, most_copy_pixels, most_colour, most_saturated
         Scores above these are flagged. ``most_copy_pixels`` is an upper bound: if the real tiles
@@ -101,6 +106,7 @@ class Checks:
     least_sharpness: float | None = 0.1
     least_contrast: float | None = 1.5
     most_saturated: float | None = 0.6
+    least_placed: float | None = 0.4
     segmenter: SegmentMethod = field(default_factory=SegmentMethod)
 
     def __post_init__(self) -> None:

@@ -21,6 +21,7 @@ from napari_pixcell.datasets.store.dataset import (
     Dataset,
 )
 from napari_pixcell.datasets.store.decisions import DECISIONS, read_decisions
+from napari_pixcell.datasets.store.embeddings import EMBEDDINGS, KeptEmbeddings
 from napari_pixcell.datasets.store.lock import locked
 from napari_pixcell.datasets.store.parsing import APART, pair_names, pair_row
 from napari_pixcell.datasets.store.plan import Plan
@@ -190,6 +191,8 @@ class _Check:
         self.pixels = np.zeros(len(plan), np.uint64)  # the first 64 bits of their hash
         self._torn(MANIFEST)
         self._torn(DECISIONS)
+        if damaged := KeptEmbeddings(self.folder, len(plan)).damaged:
+            self.findings.add("torn", EMBEDDINGS, damaged)
         for row in read_rows(self.folder / MANIFEST):
             self.on_progress(self.findings.pairs, len(plan))
             self._pair(row, plan)
@@ -252,7 +255,8 @@ class _Check:
             self.findings.add("wrong", named)
             return
         pair = plan[index]
-        planned = {"style": pair.style, "layout": pair.layout, "seed": pair.seed}
+        seed = pair.seed + row["kept"]
+        planned = {"style": pair.style, "layout": pair.layout, "seed": seed}
         if planned != {name: row.get(name) for name in planned}:
             self.findings.add("unplanned", named)
         if self.seen[index]:
@@ -312,12 +316,13 @@ class _Check:
         planned: bytes | None = NOTHING
         if row.get("layout") is not None:
             planned = self._known(self.layouts, row["layout"])
-        mask = layout if labels is None else array_digest(labels.pixels)
+        own = array_digest(record.mask)
+        mask = own if labels is None else array_digest(labels.pixels)
         agrees = (
             request.seed == row.get("seed")
             and self._known(self.styles, row.get("style")) in (style, None)
             and planned in (layout, None)
-            and mask == layout
+            and mask == own
             and pixels == record.sha256 == row.get("pixels")
         )
         if not agrees:

@@ -7,7 +7,7 @@
     images/ masks/   the pairs
     apart/images/ …  flagged pairs
     decisions.jsonl  see :mod:`~napari_pixcell.datasets.store.decisions`
-
+    embeddings.jsonl see :mod:`~napari_pixcell.datasets.store.embeddings`
     leftover/        files that belonged to no pair; nothing is deleted
 
 A row is added to the manifest only after its files are complete. All paths in it are relative.
@@ -32,9 +32,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pixcell.cells.methods import LayoutSource
-from napari_pixcell.datasets.marks import read_marked, synthetic_tiff
+from napari_pixcell.datasets.marks import read_marked
 from napari_pixcell.datasets.store.checks import Checks
 from napari_pixcell.datasets.store.decisions import now
+from napari_pixcell.datasets.store.inputs import DatasetLayout as DatasetLayout
+from napari_pixcell.datasets.store.inputs import DatasetStyle as DatasetStyle
+from napari_pixcell.datasets.store.inputs import count_cells as count_cells
+from napari_pixcell.datasets.store.inputs import read_style, write_layout, write_style
 from napari_pixcell.datasets.store.parsing import APART as APART
 from napari_pixcell.datasets.store.parsing import (
     MOST_ROWS,
@@ -45,10 +49,11 @@ from napari_pixcell.datasets.store.parsing import (
 )
 from napari_pixcell.datasets.store.plan import Plan
 from napari_pixcell.datasets.store.rows import JsonRow, append_rows, read_offsets, row_at
+from napari_pixcell.engine.repair import Repair
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.files import write_whole
-from napari_pixcell.serialization import from_json, to_json
-from napari_pixcell.untrusted import read_bounded, read_json, read_npy
+from napari_pixcell.serialization import OMIT_DEFAULT, from_json, to_json
+from napari_pixcell.untrusted import read_bounded, read_json
 from napari_pixcell.words import counted
 
 SCHEMA = 1
@@ -58,7 +63,6 @@ STYLES, LAYOUTS = "styles.jsonl", "layouts.jsonl"
 RESTORE_FILE = "Restore it from a copy, or reject the pair."
 MOST_SIDE = 4096  # px of an image; pairs are single tiles
 MOST_FILE_BYTES = 256 * 2**20
-MOST_EMBEDDING_BYTES = 64 * 2**20
 _ID = re.compile(r"\w[\w-]{0,63}", re.ASCII)
 RESTORE = f"Restore {DESCRIPTION} from a copy, or make the dataset again"
 DAMAGED = f"{DESCRIPTION} is damaged. Restore it from a copy, or make the dataset again."
@@ -73,6 +77,7 @@ class PairSettings:
     layout_strength: float = 1.0
     layout_until: float = 1.0
     preset: str = "exact"
+    colour_match: str = field(default="off", metadata=OMIT_DEFAULT)
 
 
 @dataclass(frozen=True)
@@ -100,6 +105,8 @@ class Description:
     segmenter: dict[str, Any] = field(default_factory=dict)
     id: str = field(default_factory=lambda: uuid.uuid4().hex)  # unique to this dataset
     created: str = field(default_factory=now)  # ISO 8601, UTC
+    repair: Repair | None = field(default=None, metadata=OMIT_DEFAULT)
+    drop_wrong: bool = field(default=False, metadata=OMIT_DEFAULT)  # from the masks of the pairs
 
     def __post_init__(self) -> None:
         # The id names a folder of the user's own, so it may not lead elsewhere.
@@ -135,43 +142,14 @@ class Description:
                 f"this one reads {SCHEMA}). Update napari-pixcell."
             )
         given = {k: v for k, v in value.items() if k not in (KEY, "synthetic")}
+        if isinstance(given.get("checks"), dict):  # earlier versions did not compare nuclei
+            given["checks"] = {"least_placed": None} | given["checks"]
         read = from_json(cls, given, DAMAGED)
         if read.plan is not None:
             plan = from_json(Plan, read.plan, DAMAGED).to_dict()  # raises if it is not possible
             read = replace(read, plan=plan)
-        return replace(read, checks=read.checks.without_path())
-
-
-@dataclass(frozen=True, eq=False)
-class DatasetStyle:
-    """A style of a dataset.
-
-    Its group is the number of the slide or picture that it came from; the groups of a blend are
-    joined by “+”. A split keeps a group together.
-    """
-
-    number: int
-    name: str  # for people; reveals no file
-    group: str
-    embedding: NDArray[np.float32] | None  # (rows, columns, dimension); None is the unconditional
-    look: dict[str, float] = field(default_factory=dict)  # of its tissue, for the checks
-    source: dict[str, Any] = field(default_factory=dict)  # for records: region and pixel size
-
-
-@dataclass(frozen=True, eq=False)
-class DatasetLayout:
-    """A layout of a dataset.
-
-    Its group is shared by the variations of a layout, or by layouts and styles of the same tissue.
-    A split keeps a group together.
-    """
-
-    number: int
-    name: str
-    group: str
-    labels: NDArray[Any]  # instance label image: unsigned integers, (height, width)
-    made: LayoutSource = field(default_factory=lambda: LayoutSource("imported"))
-    style: int | None = None  # number of the style that matches it
+        repair = read.repair.without_path() if read.repair is not None else None
+        return replace(read, checks=read.checks.without_path(), repair=repair)
 
 
 class Dataset:
@@ -252,22 +230,12 @@ class Dataset:
 
     def add_style(self, style: DatasetStyle) -> None:
         """Store a style."""
-        file = None
-        if style.embedding is not None:
-            file = f"styles/{style.number:06}.npy"
-            (self.folder / "styles").mkdir(exist_ok=True)
-            write_whole(self.folder / file, lambda path: _save_array(path, style.embedding))
-        row = {"number": style.number, "name": style.name, "group": style.group, "file": file}
-        append_rows(self.folder / STYLES, [row | {"look": style.look, "source": style.source}])
+        append_rows(self.folder / STYLES, [write_style(self.folder, style)])
 
     def add_layout(self, layout: DatasetLayout) -> None:
         """Store a layout."""
-        file = f"layouts/{layout.number:06}.tif"
-        (self.folder / "layouts").mkdir(exist_ok=True)
-        write_whole(self.folder / file, synthetic_tiff(layout.labels, self.description.mpp))
-        row = {"number": layout.number, "name": layout.name, "group": layout.group, "file": file}
-        made = {"made": layout.made.to_dict(), "style": layout.style}
-        append_rows(self.folder / LAYOUTS, [row | {"cells": count_cells(layout.labels)} | made])
+        row = write_layout(self.folder, layout, self.description.mpp)
+        append_rows(self.folder / LAYOUTS, [row])
 
     def style_rows(self) -> Iterator[JsonRow]:
         """Iterate over the rows of the styles by number: number, name, group, file, look."""
@@ -290,17 +258,7 @@ class Dataset:
         PixCellError
             If its file is missing or damaged.
         """
-        embedding = None
-        if row["file"]:
-            path = self.folder / row["file"]
-            data = read_bounded(path, MOST_EMBEDDING_BYTES, "style")
-            embedding = read_npy(data, path.name, MOST_EMBEDDING_BYTES)
-            if embedding.dtype != np.float32 or embedding.ndim not in (2, 3) or not embedding.size:
-                raise PixCellError(f"{row['file']} holds no embedding. Restore it from a copy.")
-            if not np.isfinite(embedding).all():
-                raise PixCellError(f"{row['file']} is damaged. Restore it from a copy.")
-        known = {name: row[name] for name in ("number", "name", "group", "look", "source")}
-        return DatasetStyle(embedding=embedding, **known)
+        return read_style(self.folder, row)
 
     def layout(self, row: JsonRow) -> DatasetLayout:
         """Read a layout from its row; raise PixCellError if its file is missing or damaged."""
@@ -316,8 +274,10 @@ class Dataset:
         Each has ``index``, ``image`` and ``mask`` (paths in the folder; mask None without a
         layout), ``style`` and ``layout`` (numbers), ``seed``, ``cells``, ``scores`` (see
         :data:`~napari_pixcell.datasets.store.checks.SCORES`), ``flags`` (list of
-        :data:`~napari_pixcell.datasets.store.checks.FLAGS`), ``files`` (sha256 of each file) and
-        ``pixels`` (sha256 of the image's pixels).
+        :data:`~napari_pixcell.datasets.store.checks.FLAGS`), ``files`` (sha256 of each file),
+        ``pixels`` (sha256 of the image's pixels), ``nuclei`` (see
+        :mod:`~napari_pixcell.datasets.store.nuclei`), ``candidates`` (their number) and ``kept``
+        (which of them it is, from 0).
         """
         return (row for _, row in self.offsets(MANIFEST))
 
@@ -417,15 +377,5 @@ def check_free(folder: Path) -> None:
         )
 
 
-def count_cells(labels: NDArray[Any]) -> int:
-    """Return the number of cells of an instance label image."""
-    return int(np.count_nonzero(np.unique(labels)))
-
-
 def _json(description: Description) -> str:
     return json.dumps(description.to_dict(), indent=1, ensure_ascii=False) + "\n"
-
-
-def _save_array(path: Path, array: Any) -> None:
-    with path.open("wb") as file:
-        np.save(file, array)

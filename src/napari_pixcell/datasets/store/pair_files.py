@@ -25,6 +25,7 @@ from napari_pixcell.datasets.store.dataset import (
     DatasetStyle,
     count_cells,
 )
+from napari_pixcell.datasets.store.embeddings import EMBEDDINGS, keep_embedding
 from napari_pixcell.datasets.store.parsing import APART, SUFFIXES, pair_names
 from napari_pixcell.datasets.store.parsing import DIGITS as DIGITS
 from napari_pixcell.datasets.store.plan import PlannedPair
@@ -74,6 +75,7 @@ class PairFiles:
         self.restored = 0
         self.leftovers: list[str] = []
         cut_torn(dataset.folder / MANIFEST)
+        cut_torn(dataset.folder / EMBEDDINGS)
         for row in dataset.rows():
             self.done[row["index"]] = True
         if dataset.damaged[MANIFEST]:
@@ -148,6 +150,10 @@ class PairFiles:
         record: Record,
         scores: dict[str, float | None],
         flags: tuple[str, ...],
+        *,
+        nuclei: JsonRow | None = None,
+        kept: int = 0,
+        embedding: NDArray[np.float32] | None = None,
     ) -> JsonRow:
         """Write a pair and return its row.
 
@@ -161,6 +167,12 @@ class PairFiles:
             Stored in the image; names in it lose any folder.
         scores, flags
             See :mod:`napari_pixcell.datasets.store.checks`; a flagged pair is set apart.
+        nuclei : dict, optional
+            See :mod:`napari_pixcell.datasets.store.nuclei`.
+        kept : int
+            Which of its candidates it is, from 0.
+        embedding : array, float32, (tokens, dimension), optional
+            Of the image; see :mod:`napari_pixcell.datasets.store.embeddings`.
 
         Raises
         ------
@@ -189,13 +201,18 @@ class PairFiles:
                 "synthetic": True,
                 "style": pair.style,
                 "layout": pair.layout,
-                "seed": pair.seed,
+                "seed": pair.seed + kept,
                 "cells": None if labels is None else count_cells(labels),
                 "scores": scores,
                 "flags": list(flags),
                 "files": hashes,
                 "pixels": record.sha256,
+                "nuclei": nuclei,
             }
+            if embedding is not None:
+                keep_embedding(folder, pair.index, embedding)
+            if pair.candidates > 1:
+                row |= {"candidates": pair.candidates, "kept": kept}
             append_rows(folder / MANIFEST, [row])
         self.done[pair.index] = True
         return row

@@ -7,10 +7,13 @@ from typing import Any
 
 from napari_pixcell.cells.methods import LayoutSource
 from napari_pixcell.datasets.store.checks import FLAGS, SCORES
+from napari_pixcell.datasets.store.nuclei import checked_nuclei
 from napari_pixcell.datasets.store.plan import Plan
 from napari_pixcell.datasets.store.rows import JsonRow
 from napari_pixcell.engine.request_values import MAX_SEED
+from napari_pixcell.engine.tissue_colours import TissueColours
 from napari_pixcell.errors import PixCellError
+from napari_pixcell.serialization import from_json
 
 DIGITS = 6
 APART = "apart"
@@ -65,6 +68,9 @@ def pair_row(value: JsonRow, plan: Plan, picture: str) -> JsonRow:
         "flags": list(flags),
         "files": {name: files[name] for name in (image, mask) if name},
         "pixels": _text(value, "pixels"),
+        "nuclei": checked_nuclei(value.get("nuclei")),
+        "candidates": plan.candidates,
+        "kept": _whole(value, "kept", plan.candidates - 1) if plan.candidates > 1 else 0,
     }
 
 
@@ -83,7 +89,16 @@ def style_row(value: JsonRow) -> JsonRow:
     if mpp is not None and not _is_number(mpp):
         raise ValueError("the pixel size is no number")
     named = _named(value, "styles", ".npy", may_lack=True)
-    return named | {"look": look, "source": source}
+    return named | {"look": look, "source": source, "colours": _colours(value.get("colours"))}
+
+
+def _colours(value: Any) -> TissueColours | None:
+    if value is None:  # of an earlier version, or without tissue
+        return None
+    try:
+        return from_json(TissueColours, value, "they are no colours")
+    except PixCellError as error:
+        raise ValueError(str(error)) from error
 
 
 def layout_row(value: JsonRow) -> JsonRow:

@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_pixcell.engine.request_values import MAX_SEED
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.serialization import to_json
+from napari_pixcell.serialization import OMIT_DEFAULT, to_json
 
 PAIRINGS = {
     "each": "each style with each layout",
@@ -17,16 +17,18 @@ PAIRINGS = {
     "matched": "each layout with the tissue it comes from, or the most similar tissue",
 }
 MOST_PAIRS = 10_000_000
+MOST_CANDIDATES = 20
 
 
 @dataclass(frozen=True)
 class PlannedPair:
-    """Style number, layout number and seed of pair ``index``."""
+    """Style number, layout number and first seed of pair ``index``."""
 
     index: int
     style: int
     layout: int | None
-    seed: int
+    seed: int  # of its first candidate
+    candidates: int = 1  # of consecutive seeds
 
 
 @dataclass(frozen=True)
@@ -42,11 +44,14 @@ class Plan:
     seeds : int
         Pairs of the same style and layout.
     first_seed : int
-        Pair *i* has the seed ``first_seed + i``, so that no two share their noise.
+        Pair *i* has the seed ``first_seed + i``, so that no two share their noise. With several
+        candidates it has as many seeds, from ``first_seed + i * candidates`` on.
     pairs : int, optional
         Number of random pairs; by default as many as there are of each with each.
     matches : tuple of int
         For ``matched``: number of the style that goes with each layout.
+    candidates : int
+        Images made for each pair, of which the best is kept.
 
     Raises
     ------
@@ -61,6 +66,7 @@ class Plan:
     first_seed: int = 1234
     pairs: int | None = None
     matches: tuple[int, ...] = field(default=(), repr=False)
+    candidates: int = field(default=1, metadata=OMIT_DEFAULT)
 
     def __post_init__(self) -> None:
         check_pairing(self.pairing)
@@ -70,6 +76,7 @@ class Plan:
             ("number of layouts", self.layouts, 0, MOST_PAIRS),
             ("number of seeds", self.seeds, 1, 100_000),
             ("first seed", self.first_seed, 0, MAX_SEED),
+            ("number of candidates", self.candidates, 1, MOST_CANDIDATES),
             ("number of pairs", self.pairs if self.pairs is not None else 1, 1, MOST_PAIRS),
         )
         for name, value, low, high in limits:
@@ -97,8 +104,10 @@ class Plan:
         if not 0 <= index < len(self):
             raise IndexError(index)
         style, layout = self._choice(index)
-        seed = (self.first_seed + index) % (MAX_SEED + 1)
-        return PlannedPair(index, style, layout if self.layouts else None, seed)
+        # The seeds of all its candidates must fit.
+        seed = (self.first_seed + index * self.candidates) % (MAX_SEED + 2 - self.candidates)
+        chosen = layout if self.layouts else None
+        return PlannedPair(index, style, chosen, seed, self.candidates)
 
     def _choice(self, index: int) -> tuple[int, int]:
         layouts = max(1, self.layouts)

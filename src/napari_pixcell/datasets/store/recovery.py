@@ -77,7 +77,7 @@ def _is_planned(
 ) -> bool:
     request = record.request
     return (
-        request.seed == pair.seed
+        0 <= request.seed - pair.seed < pair.candidates
         and packed_digest(request.embedding) == array_digest(style.embedding)
         and packed_digest(request.layout) == array_digest(layout.labels if layout else None)
         and record.sha256 == pixels_sha256(marked.pixels)

@@ -69,6 +69,9 @@ class CanvasPainter:
         Fills the store's latents for the first step, instead of noise and start. Windows then
         agree at their borders as the start does. The previous step has no weight there, as it
         would lag behind (seam ratio 0.75, against 0.94 without it and 0.94 of real tissue).
+    finish_by : callable, optional
+        Changes the decoded image in place, by rows. The store then takes them for damaged: if it
+        is interrupted, they are decoded again, and it starts over.
     """
 
     def __init__(
@@ -89,6 +92,7 @@ class CanvasPainter:
         self._styles, self._condition = styles, condition
         self._start = start
         self.begin_by: Callable[[], None] | None = None
+        self.finish_by: Callable[[Any], None] | None = None
         self._prepared: LRUCache[tuple[CanvasWindow, ...], PreparedStyles] = LRUCache(
             max(1, STYLES_KEPT // batch)
         )
@@ -140,6 +144,8 @@ class CanvasPainter:
         for index in range(self.store.step, steps):
             self._step(index, on_windows)
         self._decode(decode, decoded, on_rows)
+        if self.finish_by is not None:
+            self.finish_by(self.store.picture)
         return self.store.finish()
 
     def windows_done(self) -> int:

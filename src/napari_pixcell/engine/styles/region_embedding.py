@@ -13,6 +13,11 @@ from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.request_values import EmbedRequest
 from napari_pixcell.engine.styles.cache import EmbeddingCache, EmbeddingKey, embedding_key
 from napari_pixcell.engine.tissue import Tissue
+from napari_pixcell.engine.tissue_colours import ColourCount, TissueColours
+from napari_pixcell.slides.region import Region
+
+MOST_COUNTED = 2048**2  # px of a region whose colours are all counted
+FIELDS = 8  # fields of view down and across a larger one
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,3 +104,32 @@ def embed_region(
     if cache is not None:
         cache.keep(known.key, embedding)
     return embedding.values, False
+
+
+def region_colours(tissue: Tissue, pixels: NDArray[np.uint8] | None = None) -> TissueColours:
+    """Return the colours of a region's tissue, at the family's pixel size.
+
+    All of its embeddings share them. Of a region above 2048² px, an even grid of fields of view is
+    read, so that they are known at once.
+
+    Parameters
+    ----------
+    tissue : Tissue
+    pixels : array, uint8 (height, width, 3), optional
+        All of the tissue, if it has been read.
+
+    Raises
+    ------
+    PixCellError
+        If it cannot be read.
+    """
+    (height, width), count = tissue.size, ColourCount()
+    if height * width <= MOST_COUNTED:
+        count.add(tissue.cut(tissue.read() if pixels is None else pixels))
+        return count.colours()
+    region, side = tissue.region, tissue.side * tissue.family.mpp / tissue.slide.mpp
+    for row, column in np.ndindex(FIELDS, FIELDS):
+        x = region.x + (region.width - side) * column / (FIELDS - 1)
+        y = region.y + (region.height - side) * row / (FIELDS - 1)
+        count.add(tissue.slide.read(Region(x, y, side, side), tissue.family.mpp))
+    return count.colours()

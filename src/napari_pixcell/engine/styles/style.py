@@ -23,8 +23,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pixcell.engine.styles.blending import as_grid
+from napari_pixcell.engine.tissue_colours import TissueColours
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import Family
+from napari_pixcell.serialization import from_json, to_json
 from napari_pixcell.untrusted import check_array, parse_json
 
 FORMAT = 1
@@ -66,6 +68,8 @@ class Style:
         Identifies it under any name; 32 hexadecimal digits.
     created : str
         Time, ISO 8601, UTC.
+    colours : TissueColours, optional
+        Of its tissue. Styles of earlier versions have none.
     """
 
     name: str
@@ -76,6 +80,7 @@ class Style:
     thumbnail: NDArray[np.uint8] | None = None
     id: str = field(default_factory=new_id)
     created: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+    colours: TissueColours | None = None
 
     @property
     def tiles(self) -> int:
@@ -132,6 +137,7 @@ def style_bytes(style: Style) -> bytes:
         "made of": [list(part) for part in style.made_of],
         "created": style.created,
         "thumbnail": _png(style.thumbnail) if style.thumbnail is not None else None,
+        "colours": to_json(style.colours) if style.colours is not None else None,
         "shape": list(style.embedding.shape),
         "sha256": hashlib.sha256(values).hexdigest(),
     }
@@ -178,6 +184,7 @@ def style_from(data: bytes) -> Style:
         _picture(head["thumbnail"]) if head.get("thumbnail") else None,
         head["id"],
         str(head["created"])[:LONGEST_NAME],
+        from_json(TissueColours, head["colours"], "{detail}") if head.get("colours") else None,
     )
 
 

@@ -8,12 +8,14 @@ from typing import Any, ClassVar
 import numpy as np
 from psygnal import SignalGroupDescriptor
 
-from napari_pixcell.datasets.recipe.recipe import DatasetRecipe, Part
+from napari_pixcell.datasets.recipe.recipe import DatasetRecipe, Part, best_of
 from napari_pixcell.datasets.store.checks import Checks
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.request_values import GenerateRequest
 from napari_pixcell.engine.styles.style import Style
+from napari_pixcell.engine.tissue_colours import TissueColours
 from napari_pixcell.models.catalogue import Family
+from napari_pixcell.serialization import to_json
 from napari_pixcell.studio.regions.item import RegionItem
 
 STYLES = {"regions": "all regions here", "slide": "the whole slide", "saved": "all saved styles"}
@@ -40,6 +42,9 @@ class DatasetChoice:
     variations: int = 0  # variations of each region's layout, besides itself
     pairing: str = "each"  # one of PAIRINGS
     seeds: int = 1  # pairs for each style and layout
+    candidates: int = 1  # images made for each pair, of which the best is kept
+    repair: bool = False  # nuclei that do not follow their mask are generated again
+    drop_wrong: bool = False  # nuclei that the images do not show leave the masks
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,7 @@ class Wanted:
     choice: DatasetChoice
     base: GenerateRequest  # with the generation settings of the dock
     checks: Checks
+    colour_match: str  # one of COLOUR_MATCHES
     regions: tuple[RegionItem, ...] = ()
     saved: tuple[Style, ...] = ()
     slide: Part | None = None  # Path and pixel size of the slide; None if it has no file
@@ -81,7 +87,11 @@ class Wanted:
             layout_strength=base.layout_strength,
             layout_until=base.layout_until,
             preset=base.preset,
+            colour_match=self.colour_match,
             checks=self.checks,
+            keep=best_of(choice.candidates),
+            repair=base.repair,
+            drop_wrong=choice.drop_wrong,
         )
 
     def _styles(self) -> list[Part]:
@@ -90,7 +100,9 @@ class Wanted:
                 assert self.slide is not None
                 return [{"from": "slide", "most": self.choice.places, **self.slide}]
             case "saved":
-                return [_by_value(style.name, style.embedding) for style in self.saved]
+                return [
+                    _by_value(style.name, style.embedding, style.colours) for style in self.saved
+                ]
         return [_of_region(item) for item in self.regions if item.embedding is not None]
 
     def _layouts(self) -> list[Part]:
@@ -119,8 +131,9 @@ class Wanted:
         return parts
 
 
-def _by_value(name: str, embedding: Any) -> Part:
-    return {"from": "embedding", "name": name, "embedding": PackedArray.pack(embedding).to_dict()}
+def _by_value(name: str, embedding: Any, colours: TissueColours | None) -> Part:
+    part = {"from": "embedding", "name": name, "embedding": PackedArray.pack(embedding).to_dict()}
+    return part if colours is None else part | {"colours": to_json(colours)}
 
 
 def _of_region(item: RegionItem) -> Part:
@@ -128,7 +141,7 @@ def _of_region(item: RegionItem) -> Part:
     from napari_pixcell.engine.styles.blending import as_grid
 
     assert item.embedding is not None
-    part = _by_value(item.name, as_grid(item.embedding.unpack()))
+    part = _by_value(item.name, as_grid(item.embedding.unpack()), item.colours)
     part |= {"group": item.slide, "source": {"region": item.region.as_list()}}
     if item.pixels is not None:
         part["pixels"] = PackedArray.pack(item.pixels).to_dict()

@@ -28,6 +28,7 @@ from napari_pixcell.studio.datasets.choice import (
     Wanted,
     recipe_like,
 )
+from napari_pixcell.studio.datasets.evaluating import Evaluation
 from napari_pixcell.studio.datasets.uses import SECTION, DatasetUses
 from napari_pixcell.studio.generation.job import Job
 from napari_pixcell.studio.generation.queue import JobQueue
@@ -110,6 +111,7 @@ class Datasets:
         self._background = self.tasks.background
         self.choice = DatasetChoice()
         self.uses = DatasetUses(self.tasks, self.notices)
+        self.evaluation = Evaluation(self.tasks, self.notices)
         self.finished: Path | None = None  # folder of the last dataset that got pairs
 
     @property
@@ -177,7 +179,7 @@ class Datasets:
         seconds = self.queue.paces.expect(self._base(), bool(layouts))
         return Outlook(
             pairs,
-            None if seconds is None else seconds * pairs,
+            None if seconds is None else seconds * pairs * choice.candidates,
             round(pairs * family.tile**2 * BYTES_PER_PIXEL),
         )
 
@@ -186,7 +188,8 @@ class Datasets:
             self.settings.model,
             self.settings.generation(self.settings.takes_layout, count=1),
         )
-        return generate_request(family, settings, size=tile_size(family), embedding=None)
+        request = generate_request(family, settings, size=tile_size(family), embedding=None)
+        return replace(request, repair=self.settings.repairing if self.choice.repair else None)
 
     def _wanted(self) -> Wanted:
         """Capture what the dataset will be made of.
@@ -209,6 +212,7 @@ class Datasets:
             replace(self.choice),
             self._base(),
             Checks(segmenter=SegmentMethod()),
+            self.settings.colour_setting,
             tuple(self.regions.current),
             tuple(self.library.usable()),
             file,

@@ -44,8 +44,10 @@ class DatasetUses:
         def work(progress: Callable[[int, int], None]) -> str:
             from napari_pixcell.datasets.report import write_report
 
-            path = write_report(Dataset(folder), folder / "report.html", progress)
-            return f"“{path.name}” is in “{folder.name}”. Open it in a browser."
+            dataset = Dataset(folder)
+            path = write_report(dataset, folder / "report.html", progress)
+            written = f"“{path.name}” is in “{folder.name}”. Open it in a browser."
+            return f"{written} {dataset.damage}".strip()
 
         self._start("Writing the report", work)
 
@@ -70,7 +72,8 @@ class DatasetUses:
             dataset = Dataset(folder)
             out = into / f"{safe_name(dataset.description.name)}-{kind}"
             parts = Split(VALIDATION) if split else None
-            return convert(dataset, kind, out, parts, progress).sentence
+            sentence = convert(dataset, kind, out, parts, progress).sentence
+            return f"{sentence} {dataset.damage}".strip()
 
         self._start("Converting", work)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from napari_pixcell.engine.colour_match import OFF, ColourMatch, colour_match
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.presets import QUICK, get_preset
 from napari_pixcell.engine.request_values import GenerateRequest
@@ -105,6 +106,13 @@ class Generator:
         active = self.regions.active
         return self.settings.takes_layout and active is not None and active.layout is not None
 
+    def why_no_repair(self) -> str:
+        """Return why the active region's nuclei cannot be repaired; empty if they can."""
+        item = self.regions.active
+        if item is not None and tiles_of(item.size, self.settings.model) > 1:
+            return "Repair works on regions of one tile"
+        return ""
+
     def _shown(self, item: RegionItem) -> Result | None:
         return self.gallery.shown_in(item.number)
 
@@ -159,7 +167,9 @@ class Generator:
         if item is None or self.why_not():
             return
         with self.notices.reporting("style"):
-            steps, sources = self.styles.series(item, count)
+            steps, known = self.styles.series(item, count)
+            setting = self.settings.colour_setting
+            sources = [(source, colour_match(setting, colours)) for source, colours in known]
             family, cells = self.settings.model, self.styles.grid_of(item)
             captured = self.capture(item)
             if captured.layout is not None:
@@ -191,7 +201,7 @@ class Generator:
         self,
         sweep: Sweep,
         captured: Captured,
-        sources: Sequence[tuple[tuple[str, float], ...]] = (),
+        sources: Sequence[tuple[tuple[tuple[str, float], ...], ColourMatch | None]] = (),
     ) -> None:
         self.grids.add(
             sweep,
@@ -217,7 +227,10 @@ class Generator:
                 layout=item.layout_source if layout else None,
                 style=self.styles.source(item),
             ),
+            colour_match=colour_match(settings.colour_setting, self.styles.colours(item)),
         )
+        if settings.repair and layout and not self.why_no_repair():
+            request = replace(request, repair=settings.repairing)
         target = Target(
             item.number, item.name, item.slide, item.region, mpp, item.size, item.pixels
         )
@@ -225,6 +238,16 @@ class Generator:
         return Captured(
             request=request, target=target, start=start, layout=item.layout if layout else None
         )
+
+    def colours_words(self) -> str:
+        """Return why the colours of the next variants cannot be matched; empty if they can."""
+        item = self.regions.active
+        if item is None or self.settings.colour_setting == OFF or self.why_not():
+            return ""
+        name = self.styles.without_colours(item)
+        if not name:
+            return ""
+        return f"“{name}” holds no tissue colours. Save it again from its tissue to match them."
 
     def outlook(self) -> str:
         """Return size and expected duration of the next generation, where known.
@@ -276,7 +299,7 @@ class Generator:
             captured = self.capture(item)
             request = captured.request
             steps = min(QUICK.steps_of(self.settings.model.steps), request.steps)
-            quick = replace(request, count=1, preset=QUICK.name, steps=steps)
+            quick = replace(request, count=1, preset=QUICK.name, steps=steps, repair=None)
             self._enqueue(replace(captured, request=quick), live=True, previews=False)
 
 

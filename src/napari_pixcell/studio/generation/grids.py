@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from napari_pixcell.datasets.marks import synthetic_sheet
 from napari_pixcell.datasets.report.sheets import contact_sheet
+from napari_pixcell.engine.colour_match import ColourMatch
 from napari_pixcell.engine.record import Record
 from napari_pixcell.engine.request_values import GenerateRequest
 from napari_pixcell.engine.sweep import Sweep
@@ -53,7 +54,7 @@ class Grids:
         *,
         start: Start | None = None,
         previews: bool = True,
-        styles: Sequence[tuple[tuple[str, float], ...]] = (),
+        styles: Sequence[tuple[tuple[tuple[str, float], ...], ColourMatch | None]] = (),
     ) -> Grid:
         """Queue a grid as one job.
 
@@ -72,7 +73,7 @@ class Grids:
         previews : bool
             Whether previews are shown.
         styles : sequence
-            Sources of the styles of a series, one a column, for the records.
+            Sources of the styles of a series, one a column, for the records, and their colours.
 
         Raises
         ------
@@ -82,8 +83,9 @@ class Grids:
         requests = sweep.requests(base)
         if styles:
             for index, one in enumerate(requests):
-                style = styles[index % len(styles)]
-                requests[index] = replace(one, source=replace(one.source, style=style))
+                style, colours = styles[index % len(styles)]
+                source = replace(one.source, style=style)
+                requests[index] = replace(one, source=source, colour_match=colours)
         strengths = tuple(v["strength"] for v in sweep.settings() if "strength" in v)
         if start is not None and strengths:
             start = replace(start, strengths=strengths)

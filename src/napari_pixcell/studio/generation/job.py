@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from napari_pixcell.engine.canvas.plan import cells_of
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.presets import EXACT
+from napari_pixcell.engine.repair import REPAIRING
 from napari_pixcell.engine.request_values import MAX_SEED, GenerateRequest
 from napari_pixcell.models.families import get_family
 from napari_pixcell.studio.generation.target import Start, Target
@@ -167,6 +168,8 @@ class GenerationJob(Job):
             each = self.total // self.request.count
             whole = self.done - self.made * each >= each
             parts.append("finishing" if whole else self.message[:1].lower() + self.message[1:])
+        elif self.message.startswith(REPAIRING):
+            parts.append(self.message[:1].lower() + self.message[1:])
         left = self.clock.left_with(self._work_after())
         if left:
             parts.append(left)

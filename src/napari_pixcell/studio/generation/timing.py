@@ -78,9 +78,10 @@ class Paces:
             return None
         size = request.size or (family.tile, family.tile)
         windows = windows_of(size, family.tile, family.grid, request.steps, request.published)
-        return pace * windows * request.count
+        rounds = request.repair.rounds if request.repair is not None else 0
+        return pace * windows * request.count * (1 + rounds)
 
 
 def _way(request: GenerateRequest, layout: bool) -> tuple[object, ...]:
-    """Return what decides the duration of one window."""
-    return request.family, request.preset, layout, request.guidance > 1
+    """Return what decides the duration of one window. Of repairs, not all rounds are needed."""
+    return request.family, request.preset, layout, request.guidance > 1, request.repair

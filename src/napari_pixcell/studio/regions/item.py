@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from napari_pixcell.cells.methods import LayoutSource
 from napari_pixcell.engine.packed import PackedArray
+from napari_pixcell.engine.tissue_colours import TissueColours
 from napari_pixcell.slides.region import Region
 from napari_pixcell.studio.cells.layout import Cells
 from napari_pixcell.studio.cells.search import Search
@@ -36,6 +37,7 @@ class RegionItem:
     # The tissue at the family's pixel size, for comparison; None for very large regions.
     pixels: NDArray[np.uint8] | None = None
     embedding: PackedArray | None = None
+    colours: TissueColours | None = None  # of its tissue, known before its embedding
     embedding_busy: bool = False
     embedding_job: EmbedTask | None = None
     embedding_stored: bool = False  # it came from the cache

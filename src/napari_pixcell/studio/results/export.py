@@ -28,6 +28,7 @@ class Exporter:
     def __post_init__(self) -> None:
         self.name = ""  # in file names and records; neutral unless the user enters one
         self.busy = False
+        self.drop_wrong = False  # nuclei that the images do not show leave the masks
         self.slides.changed.connect(self._forget_name)
 
     def _forget_name(self) -> None:
@@ -44,13 +45,17 @@ class Exporter:
         """
         from napari_pixcell.datasets import PairWriter
 
-        results, name = self.gallery.to_export(), self.name
+        results, name, drop_wrong = self.gallery.to_export(), self.name, self.drop_wrong
         self.busy = True
         self.notices.say(SECTION, "")
 
         def work() -> list[dict[str, Any]]:
-            writer = PairWriter(folder)
-            return [writer.write(r.image, r.labels, r.named(name)) for r in results]
+            writer, rows = PairWriter(folder), []
+            for result in results:
+                record = result.named(name)
+                record = record.without_wrong() if drop_wrong else record
+                rows.append(writer.write(result.image, record.mask, record))
+            return rows
 
         def done(rows: list[dict[str, Any]]) -> None:
             self.busy = False

@@ -76,6 +76,12 @@ class Result:
         layout = self.record.request.layout
         return layout.unpack() if layout is not None else None
 
+    @property
+    def nuclei(self) -> str:
+        """How well it follows its layout, in words; empty if that is not known."""
+        repair = self.record.repair
+        return repair.sentence() if repair is not None else ""
+
     def named(self, name: str) -> Record:
         """Return the record with another name for the slide."""
         request = self.record.request

@@ -6,6 +6,7 @@ import math
 from typing import NamedTuple
 
 from napari_pixcell.datasets.store.checks import FLAGS, SCORES, Checks
+from napari_pixcell.engine.repair import NucleusCounts
 from napari_pixcell.studio.review.columns import CELLS, NUMBER, Columns
 from napari_pixcell.words import counted
 
@@ -15,6 +16,10 @@ TITLES = {
     "aji": "Cell-wise overlap (AJI)",
     "pq": "Cell-wise overlap (PQ)",
     "count": "Cell count ratio",
+    "placed": "Nuclei placed",
+    "partial": "Nuclei partly placed",
+    "missing": "Nuclei missing",
+    "extra": "Extra nuclei",
     "style": "Similarity to its style",
     "copy_style": "Similarity to a real tile",
     "copy_pixels": "Pixel correlation with a real tile",
@@ -24,15 +29,16 @@ TITLES = {
     "saturated": "Saturated pixels",
 }
 SORTS = {NUMBER: "Number", CELLS: "Number of cells"} | TITLES
-BAD_WHEN_HIGH = ("copy_style", "copy_pixels", "colour", "saturated")  # sorted from the top
 JUDGED_BY = {
-    "mask": ("dice", "kappa"),
+    "mask": ("dice", "kappa", "placed"),
     "style": ("style",),
     "copy": ("copy_style", "copy_pixels"),
     "colour": ("colour",),
     "blur": ("sharpness",),
     "failed": ("contrast", "saturated"),
 }
+NUCLEI = ("placed", "partial", "missing", "extra")
+PERCENT = ("count", *NUCLEI, "saturated")
 
 
 class ScoreLine(NamedTuple):
@@ -48,7 +54,7 @@ def score_text(name: str, value: float) -> str:
     """Return a score as text; a dash if it does not apply."""
     if math.isnan(value):
         return "–"
-    if name in ("count", "saturated"):
+    if name in PERCENT:
         return f"{100 * value:.0f} %"
     return f"{value:.1f}" if name in ("colour", "contrast") else f"{value:.2f}"
 
@@ -106,6 +112,19 @@ def caption(columns: Columns, position: int, sort: str) -> str:
         cells = int(columns.cells[position])
         return f"{number} · {counted(cells, 'cell')}" if cells >= 0 else number
     return f"{number} · {score_text(sort, float(columns.score(sort)[position]))}"
+
+
+def nucleus_counts(columns: Columns, position: int) -> NucleusCounts | None:
+    """Return how many nuclei of a pair are placed, partial, missing and extra.
+
+    None if it has no mask, or its nuclei were not compared one by one.
+    """
+    cells = int(columns.cells[position])
+    shares = [float(columns.score(name)[position]) for name in NUCLEI]
+    if cells < 0 or math.isnan(shares[-1]):
+        return None
+    known = (0.0 if math.isnan(share) else share for share in shares)  # without any in the mask
+    return NucleusCounts(*(round(share * max(cells, 1)) for share in known))
 
 
 def pair_words(

@@ -23,6 +23,8 @@ SHOW = {
     "rejected": "Rejected",
     "passing": "Pass the checks",
     "flagged": "Flagged by a check",
+    "unplaced": "With nuclei not placed",
+    "extra": "With extra nuclei",
 } | {name: words[0].upper() + words[1:] for name, words in FLAGS.items()}
 NUMBER, CELLS = "number", "cells"
 
@@ -73,6 +75,10 @@ def shown(columns: Columns, codes: NDArray[np.int8], show: str) -> NDArray[np.bo
     passing: NDArray[np.bool_]
     if show in FLAGS:
         passing = columns.flags[:, list(FLAGS).index(show)]
+    elif show == "unplaced":
+        passing = columns.score("placed") < 1  # not for NaN
+    elif show == "extra":
+        passing = columns.score("extra") > 0
     elif show in ("flagged", "passing"):
         passing = columns.flagged == (show == "flagged")
     elif show == "all":

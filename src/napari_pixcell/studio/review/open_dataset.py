@@ -11,11 +11,15 @@ from PIL import Image
 
 from napari_pixcell.datasets.store.dataset import MANIFEST, Dataset
 from napari_pixcell.datasets.store.decisions import DECISIONS, read_decisions
+from napari_pixcell.datasets.store.nuclei import DifferingNuclei
+from napari_pixcell.datasets.store.rows import JsonRow
 from napari_pixcell.datasets.store.table import PairTable
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.studio.review.columns import Columns, encoded
 
 YELLOW = (255, 230, 0)  # absent from H&E and from DAB
+# Sky blue, yellow and vermillion of Okabe and Ito (2008), distinct for colour-blind readers.
+PLACED, PARTIAL, WRONG = (86, 180, 233), (240, 228, 66), (213, 94, 0)
 SMALL = 160  # px; outlines in smaller pictures are translucent
 
 
@@ -30,12 +34,16 @@ class DatasetState(NamedTuple):
 
 
 class PictureKey(NamedTuple):
-    """Identifies the picture of a pair, with or without the outlines of its cells."""
+    """Identifies the picture of a pair, with or without the outlines of its cells.
+
+    Outlines are coloured by agreement if ``judged``, see :func:`pair_picture`.
+    """
 
     opened: OpenDataset
     position: int
     side: int
     outlined: bool
+    judged: bool = False
 
 
 class LoadedPair(NamedTuple):
@@ -46,6 +54,7 @@ class LoadedPair(NamedTuple):
     labels: NDArray[Any] | None  # (height, width)
     mpp: float  # pixel size in µm
     name: str
+    nuclei: DifferingNuclei | None = None  # None if they were not compared one by one
 
 
 class OpenDataset:
@@ -68,6 +77,7 @@ class OpenDataset:
         # Names of the styles by their numbers
         self.styles = {row["number"]: row["name"] for row in self.dataset.style_rows()}
         self._table = PairTable(self.dataset)
+        self.damage = self.dataset.damage  # later reads begin at the last row
 
     def state(self) -> DatasetState:
         """Read the present pairs and decisions. Not for two threads at once."""
@@ -89,7 +99,11 @@ class OpenDataset:
     def picture(self, key: PictureKey) -> NDArray[np.uint8]:
         row = self._table.row(key.position)
         labels = self.dataset.mask(row) if key.outlined else None
-        return pair_picture(self.dataset.image(row), labels, key.side)
+        nuclei = self._nuclei(row) if key.outlined and key.judged else None
+        return pair_picture(self.dataset.image(row), labels, key.side, nuclei)
+
+    def _nuclei(self, row: JsonRow) -> DifferingNuclei | None:
+        return DifferingNuclei.from_row(row, self.dataset.description.size)
 
     def pair(self, position: int) -> LoadedPair:
         """Load a pair.
@@ -102,13 +116,14 @@ class OpenDataset:
         row = self._table.row(position)
         try:
             image, labels = self.dataset.image(row), self.dataset.mask(row)
+            nuclei = self._nuclei(row)
         except (OSError, ValueError, PixCellError) as error:
             raise PixCellError(
                 f"Pair {row['index']} cannot be read. Restore its files from a backup, or resume "
                 "the dataset."
             ) from error
         about = self.dataset.description
-        return LoadedPair(row["index"], image, labels, about.mpp, about.name)
+        return LoadedPair(row["index"], image, labels, about.mpp, about.name, nuclei)
 
 
 def _size(path: Path) -> int:
@@ -116,7 +131,10 @@ def _size(path: Path) -> int:
 
 
 def pair_picture(
-    image: NDArray[np.uint8], labels: NDArray[Any] | None, side: int
+    image: NDArray[np.uint8],
+    labels: NDArray[Any] | None,
+    side: int,
+    nuclei: DifferingNuclei | None = None,
 ) -> NDArray[np.uint8]:
     """Draw a pair at a given size.
 
@@ -127,6 +145,10 @@ def pair_picture(
         Cells whose outlines are drawn, one pixel of the result wide.
     side : int
         Longer side of the result in px.
+    nuclei : DifferingNuclei, optional
+        If given, outlines are :data:`PLACED` for nuclei that the image shows, :data:`PARTIAL` for
+        those it shows in part, and :data:`WRONG` for missing and extra ones. Otherwise all are
+        yellow.
 
     Returns
     -------
@@ -136,13 +158,33 @@ def pair_picture(
     height, width = (max(1, round(length * scale)) for length in image.shape[:2])
     how = Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC
     drawn = np.array(Image.fromarray(image).resize((width, height), how))
-    if labels is not None:
-        rows = _nearest(height, labels.shape[0])
-        edge = outlines(labels[rows[:, None], _nearest(width, labels.shape[1])])
-        share = 1.0 if side >= SMALL else 0.5
-        mixed = share * np.array(YELLOW) + (1 - share) * drawn[edge]
-        drawn[edge] = mixed.round().astype(np.uint8)
+    if labels is None:
+        return drawn
+    share = 1.0 if side >= SMALL else 0.5
+
+    def draw(where: NDArray[np.bool_], colour: tuple[int, int, int]) -> None:
+        mixed = share * np.array(colour) + (1 - share) * drawn[where]
+        drawn[where] = mixed.round().astype(np.uint8)
+
+    small = _resized(labels, height, width)
+    edge = outlines(small)
+    if nuclei is None:
+        draw(edge, YELLOW)
+        return drawn
+    partial, missing = (edge & np.isin(small, one) for one in (nuclei.partial, nuclei.missing))
+    extra = np.zeros_like(edge)
+    if nuclei.extra is not None:
+        extra = outlines(_resized(nuclei.extra, height, width))
+    wrong = missing | extra
+    draw(edge & ~partial & ~wrong, PLACED)
+    draw(partial & ~wrong, PARTIAL)
+    draw(wrong, WRONG)
     return drawn
+
+
+def _resized(labels: NDArray[Any], height: int, width: int) -> NDArray[Any]:
+    rows = _nearest(height, labels.shape[0])
+    return np.asarray(labels[rows[:, None], _nearest(width, labels.shape[1])])
 
 
 def outlines(labels: NDArray[Any]) -> NDArray[np.bool_]:

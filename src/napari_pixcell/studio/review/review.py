@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 from psygnal import Signal
 
+from napari_pixcell.datasets.store.checks import BAD_WHEN_HIGH
 from napari_pixcell.datasets.store.decisions import Decision
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.studio.background import Background
 from napari_pixcell.studio.results.lazy_pictures import LazyPictures
-from napari_pixcell.studio.review.captions import BAD_WHEN_HIGH
 from napari_pixcell.studio.review.columns import CODES, WORDS, Columns, PairQuery, listed
 from napari_pixcell.studio.review.decision_writer import Decisions, DecisionWriter
 from napari_pixcell.studio.review.open_dataset import (
@@ -52,6 +52,7 @@ class Review:
         self.small: LazyPictures[PictureKey] = LazyPictures(self.background, read)
         self.large: LazyPictures[PictureKey] = LazyPictures(self.background, read, LARGE_BYTES)
         self.outlined = True  # whether the outlines of the cells are drawn
+        self.judged = True  # whether they are coloured by agreement
         self.problem = ""
         self.opening = False
         self._clear()
@@ -257,6 +258,11 @@ class Review:
         self.changed.emit()
 
     @property
+    def damage(self) -> str:
+        """Which rows are not shown because they are damaged, in a sentence."""
+        return self.opened.damage if self.opened is not None else ""
+
+    @property
     def unsaved(self) -> int:
         return len(self._writer.waiting) if self._writer is not None else 0
 
@@ -277,10 +283,22 @@ class Review:
             self.marked.emit()
             self.changed.emit()
 
+    def judge(self, on: bool) -> None:
+        """Colour the outlines by agreement, or all alike."""
+        if on != self.judged:
+            self.judged = on
+            self.marked.emit()
+            self.changed.emit()
+
+    def why_not_judged(self) -> str:
+        if self.opened is None:
+            return "Open a dataset first"
+        return "" if self.outlined else "Show the outlines first (M)"
+
     def key(self, position: int, side: int) -> PictureKey:
         """Return the key of a pair's picture in :attr:`small` or :attr:`large`."""
         assert self.opened is not None
-        return PictureKey(self.opened, position, side, self.outlined)
+        return PictureKey(self.opened, position, side, self.outlined, self.judged)
 
     def read(self, position: int, done: Callable[[LoadedPair], None]) -> None:
         """Load a pair in a thread, then call ``done``."""

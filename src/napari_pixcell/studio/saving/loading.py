@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pixcell.cells.methods import LayoutSource
+from napari_pixcell.engine.colour_match import OFF
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.presets import get_preset
 from napari_pixcell.engine.record import Record
@@ -205,7 +206,9 @@ class Loader:
     def settings(self, settings: Any) -> dict[str, Any]:
         """Return the saved settings that differ, are known to this version and have valid types."""
         saved = self.document["settings"]
-        found = {}
+        found: dict[str, Any] = {}
+        if saved and "colour_match" not in saved:  # of an earlier version, which matched nothing
+            found["colour_match"] = OFF
         for one in fields(settings):
             now = getattr(settings, one.name)
             if one.name not in saved or saved[one.name] == now:
@@ -223,6 +226,7 @@ class Loader:
         try:  # use them as the session will
             tried = replace(settings, **{k: v for k, v in found.items() if k != "family"})
             get_preset(tried.preset)
+            _ = tried.colour_setting
             _ = tried.segmenting
         except DAMAGED:
             self.lost.append("setting")

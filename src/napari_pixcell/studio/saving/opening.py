@@ -8,10 +8,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from napari_pixcell.engine.styles.region_embedding import region_colours
 from napari_pixcell.engine.styles.style import Style
 from napari_pixcell.engine.tissue import Tissue
+from napari_pixcell.engine.tissue_colours import TissueColours
 from napari_pixcell.models.families import get_family
 from napari_pixcell.slides import open_slide
+from napari_pixcell.studio.regions.item import RegionItem
 from napari_pixcell.studio.results.results import Result
 from napari_pixcell.studio.saving.document import OLDER
 from napari_pixcell.studio.saving.folder import SessionFolder
@@ -74,6 +77,14 @@ def tissue(slide: Any, region: Any, family: str) -> Any:
     try:
         tissue = Tissue(slide, region, get_family(family))
         return None if tissue.large else tissue.cut(tissue.read())
+    except DAMAGED:
+        return None
+
+
+def colours(slide: Any, item: RegionItem) -> TissueColours | None:
+    """Return the colours of a region's tissue; None if it cannot be read."""
+    try:
+        return region_colours(Tissue(slide, item.region, get_family(item.family)))
     except DAMAGED:
         return None
 

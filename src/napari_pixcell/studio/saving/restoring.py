@@ -32,6 +32,7 @@ from napari_pixcell.studio.saving.measures import put_measured, read_measured
 from napari_pixcell.studio.saving.opening import (
     Opening,
     about_same,
+    colours,
     damage_sentence,
     lost_sentence,
     opened,
@@ -174,6 +175,7 @@ class Restoring:
             items = loader.regions()
             for item in items:
                 item.pixels = tissue(slide, item.region, item.family)
+                item.colours = colours(slide, item)
             return items
 
         def done(items: list[RegionItem]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -20,8 +21,11 @@ from napari_pixcell.engine.styles.region_embedding import (
     cached_embedding,
     embed_requests,
     joined,
+    region_colours,
 )
 from napari_pixcell.engine.tissue import Tissue
+from napari_pixcell.engine.tissue_colours import TissueColours
+from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import Family
 from napari_pixcell.slides.region import Region
 from napari_pixcell.studio.tasks import Task, Tasks
@@ -68,6 +72,7 @@ class Embedder:
         on_pixels: Callable[[NDArray[np.uint8]], None],
         on_style: Callable[[PackedArray, bool], None],
         on_end: Callable[[EmbedTask], None],
+        on_colours: Callable[[TissueColours], None] | None = None,
     ) -> EmbedTask:
         """Read and embed a region; returns at once.
 
@@ -88,6 +93,8 @@ class Embedder:
             Receives the embedding, and whether it came from the cache.
         on_end : callable
             Receives the task at its end; its ``problem`` is a sentence if it failed.
+        on_colours : callable, optional
+            Receives the colours of the tissue, before its embedding.
         """
         tissue = Tissue(slide, region, family)
         task = self.tasks.start(EmbedTask(total=tissue.cells[0] * tissue.cells[1]))
@@ -99,6 +106,7 @@ class Embedder:
                 on_end(task)
 
         run = _Run(self, task, tissue, on_style, end)
+        run.on_colours = on_colours
         self.background.compute(
             run.begin, lambda pixels: None if pixels is None else on_pixels(pixels), end
         )
@@ -136,6 +144,7 @@ class _Run:
     ) -> None:
         self._embedder, self._task, self._tissue = embedder, task, tissue
         self._on_style, self._end = on_style, end
+        self.on_colours: Callable[[TissueColours], None] | None = None
         self._known = CachedEmbedding()
         self._requests: Iterator[EmbedRequest] = iter(())
         self._embedded: list[Embedding] = []
@@ -146,17 +155,26 @@ class _Run:
         """Look the embedding up, or request it; return the tissue, unless it is very large."""
         tissue, post = self._tissue, self._embedder.background.post
         self._known = known = cached_embedding(tissue, self._embedder.cache)
+        pixels = known.pixels
+        if pixels is None and not tissue.large:
+            pixels = tissue.read()
+        self._count_colours(pixels)
         if known.values is not None:
             cached = PackedArray.pack(known.values)
             post(lambda: self._on_style(cached, True))
             post(self._end)
-        pixels = known.pixels
-        if pixels is None and not tissue.large:
-            pixels = tissue.read()
         if known.values is None:
             self._requests = embed_requests(tissue, pixels)
             self._advance()
         return tissue.cut(pixels) if pixels is not None else None
+
+    def _count_colours(self, pixels: NDArray[np.uint8] | None) -> None:
+        """Post the colours of the tissue; without them its style is only not matched."""
+        receive = self.on_colours
+        if receive is not None:
+            with contextlib.suppress(PixCellError, OSError):
+                colours = region_colours(self._tissue, pixels)
+                self._embedder.background.post(lambda: receive(colours))
 
     def _advance(self) -> None:
         request = None if self._task.cancelled else next(self._requests, None)

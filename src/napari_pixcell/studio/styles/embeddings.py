@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pixcell.engine.packed import PackedArray
+from napari_pixcell.engine.tissue_colours import TissueColours
 from napari_pixcell.slides.region import Region
 from napari_pixcell.studio.models import InstalledModels
 from napari_pixcell.studio.notices import Notices
@@ -54,6 +55,10 @@ class RegionEmbeddings:
                 item.pixels = pixels
                 self.notices.changed.emit()
 
+        def on_colours(colours: TissueColours) -> None:
+            if item.embedding_job is task:
+                item.colours = colours
+
         def on_style(style: PackedArray, stored: bool) -> None:
             if item.embedding_job is task:  # else it was moved, or another one is under way
                 item.embedding, item.embedding_stored = style, stored
@@ -72,6 +77,7 @@ class RegionEmbeddings:
             on_pixels=on_pixels,
             on_style=on_style,
             on_end=on_end,
+            on_colours=on_colours,
         )
         item.embedding_job = task
 
@@ -79,7 +85,8 @@ class RegionEmbeddings:
         """Drop what belongs to the former position of a region."""
         job, item.embedding_job = item.embedding_job, None
         self.embedder.tasks.drop(job)
-        item.pixels, item.embedding, item.embedding_busy = None, None, False
+        item.pixels, item.embedding, item.colours = None, None, None
+        item.embedding_busy = False
 
     def clear_cache(self) -> None:
         """Remove computed embeddings from the cache; saved styles, and the regions', stay."""

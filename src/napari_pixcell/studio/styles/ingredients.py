@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.styles.blending import as_grid, blend, for_family
 from napari_pixcell.engine.styles.style import Style, small_picture
+from napari_pixcell.engine.tissue_colours import TissueColours
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import Family
 from napari_pixcell.studio.regions.item import RegionItem
@@ -30,6 +31,11 @@ class Ingredient:
         if self.item is not None:
             return self.item.embedding
         return self.style.embedding if self.style is not None else None
+
+    @property
+    def colours(self) -> TissueColours | None:
+        known = self.item if self.item is not None else self.style
+        return known.colours if known is not None else None
 
     @property
     def count(self) -> int:

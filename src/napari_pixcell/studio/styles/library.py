@@ -15,6 +15,7 @@ from napari_pixcell.engine.styles.blending import as_grid
 from napari_pixcell.engine.styles.library import StyleLibrary, free_name
 from napari_pixcell.engine.styles.pictures import StylePicture, check_picture_size, open_picture
 from napari_pixcell.engine.styles.style import Style, checked_name
+from napari_pixcell.engine.tissue_colours import TissueColours
 from napari_pixcell.models.catalogue import Family
 from napari_pixcell.slides.slide import ArraySlide
 from napari_pixcell.studio.models import InstalledModels
@@ -140,6 +141,7 @@ class Styles:
             return
         task = self.tasks.start(PictureTask(name=name, number=number))
         values: list[PackedArray] = []
+        colours: list[TissueColours] = []
 
         def work() -> tuple[StylePicture, NDArray[np.uint8]]:
             opened = open_it()
@@ -158,6 +160,7 @@ class Styles:
                 on_pixels=lambda _pixels: None,
                 on_style=lambda style, _stored: values.append(style),
                 on_end=lambda job: end(opened, job.problem),
+                on_colours=colours.append,
             )
 
         def end(opened: StylePicture, problem: str = "") -> None:
@@ -168,6 +171,7 @@ class Styles:
                 style_name = free_name(task.name, self.names)
                 grid = as_grid(values[0].unpack())
                 style = Style(style_name, grid, encoder, family.name, (), task.thumbnail)
+                style = replace(style, colours=colours[-1] if colours else None)
                 self.temporary[style.id] = style
                 if task.note:
                     self.notices.note(SECTION, task.note)

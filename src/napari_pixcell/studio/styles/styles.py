@@ -13,6 +13,7 @@ from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.styles.blending import as_grid
 from napari_pixcell.engine.styles.library import free_name
 from napari_pixcell.engine.styles.style import Style, checked_name, new_id
+from napari_pixcell.engine.tissue_colours import TissueColours, mixed_colours
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.studio.models import InstalledModels
 from napari_pixcell.studio.notices import Notices
@@ -171,6 +172,15 @@ class RegionStyles:
         """Return the embedding of a region's style, once :meth:`why_not` is empty."""
         return self._blend(item).made if item.style.parts else None
 
+    def colours(self, item: RegionItem, choice: StyleChoice | None = None) -> TissueColours | None:
+        """Return the tissue colours of a region's style; None if a part of it has none."""
+        return mixed_colours([(one.colours, one.share) for one in self.ingredients(item, choice)])
+
+    def without_colours(self, item: RegionItem) -> str:
+        """Return the name of a style of a region whose colours are unknown; empty without one."""
+        ingredients = self.ingredients(item)
+        return next((one.name for one in ingredients if one.share and one.colours is None), "")
+
     def source(
         self, item: RegionItem, choice: StyleChoice | None = None
     ) -> tuple[tuple[str, float], ...]:
@@ -180,8 +190,10 @@ class RegionStyles:
             return ()
         return tuple((one.name, round(one.share, 6)) for one in ingredients if one.share)
 
-    def series(self, item: RegionItem, count: int) -> tuple[list[list[Ingredient]], list[Any]]:
-        """Return blends from the first style of a region to its last, and their sources.
+    def series(
+        self, item: RegionItem, count: int
+    ) -> tuple[list[list[Ingredient]], list[tuple[Any, TissueColours | None]]]:
+        """Return blends from the first style of a region to its last, their sources and colours.
 
         Raises
         ------
@@ -194,7 +206,7 @@ class RegionStyles:
             if problem or not one.count:
                 raise PixCellError(problem or NOT_YET.format(one.name))
         steps = [self.ingredients(item, choice) for choice in choices]
-        return steps, [self.source(item, choice) for choice in choices]
+        return steps, [(self.source(item, one), self.colours(item, one)) for one in choices]
 
     def grid_of(self, item: RegionItem) -> tuple[int, int]:
         """Return (rows, columns) of the embeddings of a region's picture."""
@@ -268,7 +280,7 @@ class RegionStyles:
             return
         used = [one for one in self.ingredients(item) if one.share]
         family, cells, source = self.settings.model, self.grid_of(item), self.source(item)
-        parts = self.ingredients(item)
+        parts, colours = self.ingredients(item), self.colours(item)
         with self.notices.reporting(SECTION):
             name = checked_name(name)
 
@@ -284,6 +296,7 @@ class RegionStyles:
                     family.name,
                     source,
                     max(used, key=lambda one: one.share).picture(),
+                    colours=colours,
                 )
 
             self.library.save(make)

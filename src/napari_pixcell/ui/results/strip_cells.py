@@ -19,6 +19,7 @@ from napari_pixcell.studio.results.results import Result
 from napari_pixcell.ui.widgets import pixmap, thinned
 
 SIDE = 58  # px of a thumbnail
+HOW_TO = "Click to show or hide, double-click to star, right-click for more"
 
 
 @dataclass(eq=False)
@@ -92,8 +93,7 @@ class StripModel(QAbstractListModel):
                 result,
                 self._pictures[result.number],
                 result.label,
-                f"{result.name}\n{how(result.record.request)}\n{result.record.notice}\n"
-                "Click to show or hide, double-click to star, right-click for more",
+                "\n".join(filter(None, (*_told(result), HOW_TO))),
             )
         )
         self.beginInsertRows(QModelIndex(), row, row + len(new) - 1)
@@ -159,6 +159,11 @@ class StripModel(QAbstractListModel):
                 self.dataChanged.emit(index, index)
 
         self._background.compute(draw, drawn, lambda _: None)
+
+
+def _told(result: Result) -> tuple[str, ...]:
+    record = result.record
+    return result.name, how(record.request), result.nuclei, record.notice
 
 
 def how(request: GenerateRequest) -> str:

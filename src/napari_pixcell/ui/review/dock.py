@@ -10,6 +10,8 @@ from typing import Any
 import napari.viewer
 import numpy as np
 from napari.layers import Image, Labels
+from napari.utils.colormaps import DirectLabelColormap
+from numpy.typing import NDArray
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QDragEnterEvent, QDropEvent, QResizeEvent
 from qtpy.QtWidgets import QSplitter
@@ -18,7 +20,7 @@ from napari_pixcell.datasets.store.dataset import DESCRIPTION
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.slides.region import AXES, UNITS
 from napari_pixcell.studio.review.columns import counts, used
-from napari_pixcell.studio.review.open_dataset import LoadedPair
+from napari_pixcell.studio.review.open_dataset import PARTIAL, PLACED, WRONG, LoadedPair
 from napari_pixcell.studio.review.review import Review
 from napari_pixcell.ui.arrange import column, row
 from napari_pixcell.ui.dialogs import ask_folder
@@ -34,6 +36,7 @@ log = logging.getLogger(__name__)
 ROLE_OF_PAIR, GAP_UM = "review", 20.0
 NARROWEST = 320
 WIDE = 560  # px; a dock at least this wide shows the pair beside the grid
+Colours = dict[int | None, tuple[int, int, int]]  # by label; None stands for all others
 EMPTY = "Open a dataset, or drop its folder here."
 NO_PAIRS = "No pairs yet. They appear here as they are generated."
 NONE_LISTED = "No pair matches. Choose “All pairs” to list them all."
@@ -113,7 +116,7 @@ class ReviewPairs(Docked):
         else:
             self.counts.say("")
             self.none.say(NO_PAIRS if columns is not None else "")
-        self.problem.say(review.cannot_save or review.problem)
+        self.problem.say(review.cannot_save or review.problem or review.damage)
         self.again_button.setVisible(bool(review.cannot_save))
         allow(self.open_button, "Opening a dataset" if review.opening else "")
         why = review.why_no_pair()
@@ -136,7 +139,8 @@ class ReviewPairs(Docked):
     def show_pair(self) -> None:
         position = self.review.current
         if position is not None and not self.review.why_no_pair():
-            self.review.read(position, partial(show_pair, self.viewer))
+            show = partial(show_pair, self.viewer, judged=self.review.judged)
+            self.review.read(position, show)
 
     def close_review(self) -> None:
         """Store all decisions and end the threads."""
@@ -178,8 +182,11 @@ def open_review(viewer: napari.viewer.Viewer, folder: Path | None = None) -> Rev
     return review
 
 
-def show_pair(viewer: napari.viewer.Viewer, pair: LoadedPair) -> None:
-    """Show image and mask of a pair left of all layers, in place of the previous pair."""
+def show_pair(viewer: napari.viewer.Viewer, pair: LoadedPair, judged: bool = False) -> None:
+    """Show image and mask of a pair left of all layers, in place of the previous pair.
+
+    With ``judged``, nuclei have the colours of their agreement, and extra ones their own layer.
+    """
     layers = viewer.layers
     for layer in [one for one in layers if role(one) == ROLE_OF_PAIR]:
         layers.remove(layer)
@@ -200,11 +207,32 @@ def show_pair(viewer: napari.viewer.Viewer, pair: LoadedPair) -> None:
     layers.append(image)
     if pair.labels is not None:
         cells = Labels(pair.labels.astype(np.int32), name=f"Synthetic cells · {name}", **where)
-        cells.contour = 1
-        cells.editable = False
-        layers.append(cells)
+        layers.append(_outlined(cells))
+        if judged and pair.nuclei is not None:
+            colours = {None: PLACED, **_coloured(pair.nuclei.partial, PARTIAL)}
+            cells.colormap = _colormap(colours | _coloured(pair.nuclei.missing, WRONG))
+            if pair.nuclei.extra is not None:
+                found = pair.nuclei.extra.astype(np.int32)
+                extra = Labels(found, name=f"Synthetic extra nuclei · {name}", **where)
+                extra.colormap = _colormap({None: WRONG})
+                layers.append(_outlined(extra))
     layers.selection.active = chosen if chosen in layers else image
     viewer.fit_to_view(layers=[image])
+
+
+def _outlined(labels: Labels) -> Labels:
+    labels.contour = 1
+    labels.editable = False
+    return labels
+
+
+def _coloured(labels: NDArray[np.int64], colour: tuple[int, int, int]) -> Colours:
+    return dict.fromkeys(labels.tolist(), colour)
+
+
+def _colormap(colours: Colours) -> DirectLabelColormap:
+    shown = {label: np.array((*colour, 255)) / 255 for label, colour in colours.items()}
+    return DirectLabelColormap(color_dict={**shown, 0: np.zeros(4)})
 
 
 def _end(review: Review) -> None:

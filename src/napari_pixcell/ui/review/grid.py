@@ -36,6 +36,7 @@ class PairGrid(ThumbnailView):
             Qt.Key.Key_N: lambda: self.decide(None),
             Qt.Key.Key_U: review.undo,
             Qt.Key.Key_M: lambda: review.outline(not review.outlined),
+            Qt.Key.Key_P: lambda: review.judge(not review.judged),
             Qt.Key.Key_Return: self.opened.emit,
             Qt.Key.Key_Enter: self.opened.emit,
         }

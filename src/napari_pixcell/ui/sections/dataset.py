@@ -7,18 +7,19 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtGui import QAction
+from qtpy.QtCore import QUrl
+from qtpy.QtGui import QAction, QDesktopServices
 from qtpy.QtWidgets import QMenu
 
 from napari_pixcell.datasets.formats import FORMATS
-from napari_pixcell.datasets.store.plan import PAIRINGS
+from napari_pixcell.datasets.store.plan import MOST_CANDIDATES, PAIRINGS
 from napari_pixcell.studio.datasets.choice import LAYOUTS, STYLES
 from napari_pixcell.studio.datasets.datasets import FIRST, SECTION
 from napari_pixcell.studio.session import Session
 from napari_pixcell.ui.dialogs import ask_folder
 from napari_pixcell.ui.results.sheet_window import SheetWindow
 from napari_pixcell.ui.sections.base import Section
-from napari_pixcell.ui.sections.form import Form, choice, integer, text
+from napari_pixcell.ui.sections.form import Form, choice, flag, integer, text
 from napari_pixcell.ui.widgets import Text, allow, button
 from napari_pixcell.words import counted, duration, file_size
 
@@ -41,6 +42,17 @@ FIELDS = {
     ),
     "pairing": choice("Pairing", "How styles and layouts are combined", PAIRINGS),
     "seeds": integer("Seeds", "Number of images of each style and layout", 1, 1000),
+    "candidates": integer(
+        "Best of", "Keep the best of this many images for each pair", 1, MOST_CANDIDATES
+    ),
+    "repair": flag(
+        "Repair nuclei",
+        "Find nuclei that do not follow their mask, and generate these "
+        "spots again, in as many rounds as the Generate section allows",
+    ),
+    "drop_wrong": flag(
+        "Drop wrong nuclei from masks", "Remove nuclei from the masks that the images do not show"
+    ),
 }
 
 
@@ -73,6 +85,11 @@ class DatasetSection(Section):
         self.hold_out.setCheckable(True)
         self.convert_button.setMenu(self._formats())
         self.add(self.review_button, self.report_button, self.convert_button)
+        tip = "Train a small segmenter on your labelled tiles with and without the pairs"
+        self.evaluate_button = button("Do they help?", tip, self.evaluate)
+        tip = "Stop the trainings. Those that are finished are kept"
+        self.stop_button = button("Cancel evaluation", tip, session.datasets.evaluation.cancel)
+        self.add(self.evaluate_button, self.stop_button)
 
     def _formats(self) -> QMenu:
         menu = QMenu(self)
@@ -93,20 +110,26 @@ class DatasetSection(Section):
         self.form.show_field("invented", layouts and choice.layouts == "invented")
         self.form.show_field("variations", layouts and choice.layouts == "regions")
         reason = "" if layouts else f"{session.settings.model.title} does not support layouts"
-        for name in ("layouts", "pairing"):
+        for name in ("layouts", "pairing", "repair", "drop_wrong"):
             allow(self.form[name], reason)
         problem = datasets.why_not()
         self.outlook.say(self._outlook() or f"{problem}.")
         for made in (self.try_button, self.make_button):
             allow(made, problem)
+        evaluation = datasets.evaluation
         busy = datasets.uses.busy
         reason = "" if datasets.newest is not None else "Generate or resume a dataset first"
         for made in (self.report_button, self.convert_button):
             allow(made, "The dataset is busy" if busy else reason)
+        allow(self.evaluate_button, "The evaluation is under way" if evaluation.job else reason)
+        self.stop_button.setVisible(evaluation.job is not None)
         jobs = [f"{job.folder.name}: {job.sentence()}" for job in datasets.jobs]
-        self.progress.say("\n".join(filter(None, [busy, *jobs])))
+        self.progress.say("\n".join(filter(None, [busy, evaluation.busy, *jobs])))
         allow(self.sheet_button, "" if datasets.finished else "Generate a dataset first")
-        self.report()
+        if evaluation.page is not None:
+            self.report(action="Open the page", act=self.open_page)
+        else:
+            self.report()
 
     def _outlook(self) -> str:
         outlook = self.session.datasets.outlook()
@@ -129,6 +152,19 @@ class DatasetSection(Section):
         folder = self.session.datasets.newest
         if folder is not None:
             self.session.datasets.uses.report(folder)
+
+    def evaluate(self) -> None:
+        """Ask for the labelled tiles, and measure whether the pairs help."""
+        folder, start = self.session.datasets.newest, self.session.datasets.evaluation.start
+        if folder is not None:
+            title = "Folder of labelled tiles: images and labels"
+            ask_folder(self, title, lambda real: start(folder, real))
+
+    def open_page(self) -> None:
+        """Open the page of the last evaluation in the browser."""
+        page = self.session.datasets.evaluation.page
+        if page is not None:
+            QDesktopServices.openUrl(QUrl.fromLocalFile(str(page)))
 
     def choose_format(self, kind: str) -> None:
         folder, convert = self.session.datasets.newest, self.session.datasets.uses.convert

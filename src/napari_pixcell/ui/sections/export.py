@@ -30,8 +30,11 @@ class ExportSection(Section):
         self.add(QLabel("Name"), self.name, self.export_button, stretch=1)
         self.starred_only = check_box("Starred only (★)", "Export only the variants with a star")
         on_edit(self.starred_only, self._choose_starred)
+        tip = "Remove nuclei from the masks that stayed partial or missing after the repair"
+        self.drop_wrong = check_box("Drop wrong nuclei from masks", tip)
+        on_edit(self.drop_wrong, lambda on: setattr(session.exporter, "drop_wrong", on))
         self.hint = Text(small=True)
-        self.stack(self.starred_only, self.hint)
+        self.stack(self.starred_only, self.drop_wrong, self.hint)
 
     def refresh(self) -> None:
         session, gallery = self.session, self.session.gallery
@@ -40,6 +43,9 @@ class ExportSection(Section):
         results = gallery.to_export()
         self.starred_only.setVisible(bool(gallery.kept))
         set_quietly(self.starred_only, gallery.kept_only)
+        compared = any(result.record.repair is not None for result in results)
+        self.drop_wrong.setVisible(compared)
+        set_quietly(self.drop_wrong, session.exporter.drop_wrong)
         alone = sum(result.record.request.layout is None for result in results)
         if session.exporter.busy:
             text = "Exporting…"

@@ -9,7 +9,10 @@ from qtpy.QtWidgets import QComboBox, QFrame, QLabel
 from superqt import QLargeIntSpinBox
 
 from napari_pixcell.engine.presets import PRESETS, get_preset
+from napari_pixcell.engine.repair import MOST_ROUNDS
 from napari_pixcell.engine.request_values import MAX_SEED
+from napari_pixcell.models.catalogue import COLOUR_MATCHES
+from napari_pixcell.models.families import is_stain
 from napari_pixcell.studio.session import Session
 from napari_pixcell.studio.settings import NOTHING
 from napari_pixcell.ui.arrange import More, column, field_grid, row, show_all, slim
@@ -22,6 +25,15 @@ from napari_pixcell.ui.sections.start import StartPanel
 from napari_pixcell.ui.widgets import PRIMARY, Bar, Text, allow, button, check_box, number, slider
 from napari_pixcell.words import counted
 
+COLOURS = {
+    "off": "Colours stay as generated",
+    "gentle": "Move the mean colour of the tissue to that of the style's tissue",
+    "full": "Move the mean colour of the tissue to that of the style's, and adapt its contrast",
+}
+REPAIR = (
+    "Find nuclei that the variants do not show, or that were not asked for, and generate these "
+    "spots again"
+)
 LIVE = "Update a quick preview after each stroke or change. It is discarded unless you keep it."
 
 
@@ -37,6 +49,11 @@ class GenerateSection(Section):
         for index, preset in enumerate(PRESETS.values()):
             self.speed.addItem(preset.title, preset.name)
             self.speed.setItemData(index, preset.text, Qt.ItemDataRole.ToolTipRole)
+        self.colours = QComboBox()
+        for index, name in enumerate(COLOUR_MATCHES):
+            self.colours.addItem(name.capitalize(), name)
+            self.colours.setItemData(index, COLOURS[name], Qt.ItemDataRole.ToolTipRole)
+        on_edit(self.colours, lambda name: setattr(settings, "colour_match", name))
         self.seed = QLargeIntSpinBox()
         slim(self.seed, 118)
         self.seed.setRange(0, MAX_SEED)
@@ -50,6 +67,13 @@ class GenerateSection(Section):
         self.add(QLabel("Variants"), self.count, self.live, self.keep_live, stretch=1)
         self.add(QLabel("Seed"), self.seed, self.new_seed, stretch=1)
         self.add(QLabel("Speed"), self.speed, stretch=1)
+        self.colours_label = QLabel("Colours")
+        self.add(self.colours_label, self.colours, stretch=1)
+        self.colours_text = Text(small=True)
+        self.stack(self.colours_text)
+        self.repair = check_box("Repair nuclei", REPAIR)
+        bind(self.repair, settings, "repair")
+        self.stack(self.repair)
 
         self.steps = number(1, 200, "Denoising steps. More steps are slower and slightly sharper.")
         tip = "Guidance scale. Higher values follow the style more closely; 1 is off."
@@ -68,7 +92,15 @@ class GenerateSection(Section):
         bind(self.previews, settings, "previews")
         self.more = More("Steps, guidance")
         steps, guidance = ("Denoising steps", self.steps), ("Guidance scale", self.guidance)
-        fields = field_grid(steps, guidance, ("Layout acts until", self.until))
+        tip = "Most rounds in which the wrong nuclei of a variant are generated again"
+        self.rounds = number(1, MOST_ROUNDS, tip)
+        tip = "Time for the repair of a variant, in s, after which no round begins. 0 is no limit."
+        self.seconds = number(0, 3600, tip)
+        bind(self.rounds, settings, "repair_rounds")
+        bind(self.seconds, settings, "repair_seconds")
+        self.limits = QLabel("Repair rounds"), self.rounds, QLabel("Repair time in s"), self.seconds
+        until = ("Layout acts until", self.until)
+        fields = field_grid(steps, guidance, until, self.limits[:2], self.limits[2:])
         self.more.stack(fields, self.both, self.previews)
         self.start = StartPanel(session, link)
         self.grid = GridPanel(session)
@@ -101,8 +133,15 @@ class GenerateSection(Section):
         set_quietly(self.live, generator.live.on)
         allow(self.live, "" if generator.live.on else generator.why_no_live())
         self.keep_live.setVisible(session.queue.live is not None)
+        set_quietly(self.colours, settings.colour_setting)
+        self.colours.setToolTip(COLOURS[settings.colour_setting])
+        show_all(not is_stain(settings.model), self.colours_label, self.colours)
+        self.colours_text.say(generator.colours_words())
         for part in (self.start, self.grid, self.queue):
             part.refresh()
+        self.repair.setVisible(generator.with_layout)
+        allow(self.repair, generator.why_no_repair())
+        show_all(generator.with_layout and settings.repair, *self.limits)
         reason, job = generator.why_not(), session.queue.current
         verb = "Generate" if job is None else "Queue"
         variants = counted(settings.count, "variant")

@@ -18,7 +18,17 @@ BRIGHTNESS, NOISE = 0.15, 0.06
 
 
 def turned(image: Tensor, target: Tensor, side: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Cut a crop, in one of the eight symmetries of a square."""
+    """Cut a crop, in one of the eight symmetries of a square.
+
+    Parameters
+    ----------
+    image : Tensor, float, (3, height, width), in [-1, 1]
+    target : Tensor, float, (channels, height, width)
+        Labels or masks, which are not interpolated.
+    side : int
+        Side of the crop, in px.
+    rng : torch.Generator
+    """
     both = torch.cat([image, target])
     top, left = (int(torch.randint(n - side + 1, (), generator=rng)) for n in both.shape[1:])
     both = both[:, top : top + side, left : left + side]
@@ -29,10 +39,16 @@ def turned(image: Tensor, target: Tensor, side: int, rng: torch.Generator) -> tu
 
 
 def strong(image: Tensor, target: Tensor, side: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Cut a crop with random angle, size, stains, brightness, blur and noise."""
-    both = _resized(torch.cat([image, target]), side, rng)
-    image, target = both[:3], both[3:]
-    target = (target > 0.5).float()
+    """Cut a crop with random angle, size, stains, brightness, blur and noise; see :func:`turned`.
+
+    Stains are changed in the optical densities of haematoxylin, eosin and DAB (Ruifrok and
+    Johnston, 2001).
+    """
+    grid = _resizing(image.shape[1:], side, rng)
+    image, target = (
+        grid_sample(part[None], grid, mode, padding_mode="reflection", align_corners=False)[0]
+        for part, mode in ((image, "bilinear"), (target, "nearest"))
+    )
     image = _stained(image, rng)
     if torch.rand((), generator=rng) < 0.3:
         image = avg_pool2d(image[None], 3, 1, 1, count_include_pad=False)[0]
@@ -41,18 +57,17 @@ def strong(image: Tensor, target: Tensor, side: int, rng: torch.Generator) -> tu
     return image.clamp(-1, 1), target
 
 
-def _resized(both: Tensor, side: int, rng: torch.Generator) -> Tensor:
-    """Sample a crop that is rotated by any angle and scaled."""
+def _resizing(shape: torch.Size, side: int, rng: torch.Generator) -> Tensor:
+    """Return the sampling grid of a crop that is rotated by any angle and scaled."""
     u = torch.rand(5, generator=rng).tolist()
     scale = SIZES[0] * (SIZES[1] / SIZES[0]) ** u[0]
     angle = 2 * math.pi * u[1]
-    part = side / scale / both.shape[1]  # visible fraction of the tile's side
-    shift = [(2 * one - 1) * max(0.0, 1 - part) for one in u[2:4]]
-    cos, sin = part * math.cos(angle), part * math.sin(angle)
+    high, wide = (side / scale / n for n in shape)  # visible fractions of the tile
+    right, down = (2 * u[2] - 1) * max(0.0, 1 - wide), (2 * u[3] - 1) * max(0.0, 1 - high)
+    cos, sin = math.cos(angle), math.sin(angle)
     mirror = -1.0 if u[4] < 0.5 else 1.0
-    matrix = torch.tensor([[[mirror * cos, -sin, shift[0]], [mirror * sin, cos, shift[1]]]])
-    grid = affine_grid(matrix, [1, 1, side, side], align_corners=False)
-    return grid_sample(both[None], grid, padding_mode="reflection", align_corners=False)[0]
+    rows = [[mirror * wide * cos, -wide * sin, right], [mirror * high * sin, high * cos, down]]
+    return affine_grid(torch.tensor([rows]), [1, 1, side, side], align_corners=False)
 
 
 def _stained(image: Tensor, rng: torch.Generator) -> Tensor:

@@ -1,0 +1,280 @@
+"""Colour match: the tissue of a picture takes the colours of its style, and nothing else does."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from running import pictures, run
+from skimage.color import deltaE_ciede2000, lab2rgb, rgb2lab
+
+from napari_pixcell.engine import colour_match as matching
+from napari_pixcell.engine.canvas.store import canvases_folder
+from napari_pixcell.engine.colour_match import (
+    FULL,
+    GENTLE,
+    OFF,
+    ColourMatch,
+    colour_match,
+    colour_setting,
+    match,
+    match_rows,
+)
+from napari_pixcell.engine.engine import Engine
+from napari_pixcell.engine.events import Progress, Variant
+from napari_pixcell.engine.packed import PackedArray
+from napari_pixcell.engine.pipeline import match_tile
+from napari_pixcell.engine.record import Record
+from napari_pixcell.engine.request_values import GenerateRequest
+from napari_pixcell.engine.styles.region_embedding import region_colours
+from napari_pixcell.engine.tissue import Tissue
+from napari_pixcell.engine.tissue_colours import (
+    GLASS,
+    ColourCount,
+    TissueColours,
+    mixed_colours,
+    tissue_colours,
+)
+from napari_pixcell.errors import PixCellError
+from napari_pixcell.models.catalogue import DEMO, DEMO_STAIN, PIXCELL_256
+from napari_pixcell.slides.region import Region
+from napari_pixcell.slides.slide import ArraySlide
+
+MAGENTA = TissueColours((60, 95, -60), (12, 20, 20))
+BLUISH = TissueColours((55, 20, -35), (14, 6, 8))
+
+
+def full(tissue: TissueColours) -> ColourMatch:
+    return ColourMatch(FULL, tissue)
+
+
+def recoloured(pixels: np.ndarray) -> np.ndarray:
+    """Return the same tissue, bluer and paler, as another laboratory stains it."""
+    lab = rgb2lab(pixels)
+    middle = lab.mean(axis=(0, 1))
+    changed = (lab - middle) * 0.85 + middle + (4, -9, -4)
+    return np.rint(255 * lab2rgb(changed)).astype(np.uint8)
+
+
+def distance(one: TissueColours, other: TissueColours) -> float:
+    return float(deltaE_ciede2000(np.array(one.mean), np.array(other.mean)))
+
+
+def glass(pixels: np.ndarray) -> np.ndarray:
+    return pixels.min(axis=-1) >= GLASS
+
+
+@pytest.mark.parametrize("how", [GENTLE, FULL])
+def test_tissue_takes_the_colours_of_its_style_and_glass_stays(
+    tissue: np.ndarray, how: str
+) -> None:
+    pixels = recoloured(tissue)
+    pixels[:40] = (244, 243, 245)
+    target = tissue_colours(tissue)
+    matched = match(pixels, ColourMatch(how, target))
+    assert distance(tissue_colours(pixels), target) > 6
+    assert distance(tissue_colours(matched), target) < 0.3
+    assert np.array_equal(matched[glass(pixels)], pixels[glass(pixels)])
+    again = match(matched, ColourMatch(how, target)).astype(int)
+    assert np.abs(again - matched).max() <= 3  # of 255
+    contrast = abs(tissue_colours(matched).std[0] - target.std[0])
+    assert contrast < 0.5 if how == FULL else contrast > 0.8
+
+
+def test_a_gradient_from_glass_to_tissue_stays_smooth() -> None:
+    ramp = np.linspace((150, 90, 140), (250, 249, 251), 512)
+    pixels = np.repeat(np.rint(ramp).astype(np.uint8)[None], 64, axis=0)
+    pale = TissueColours((85, 8, -4), (4, 3, 2))
+    for target, steepest in ((BLUISH, 4), (pale, 2), (MAGENTA, 9)):
+        steps = np.diff(match(pixels, full(target))[0].astype(int), axis=0)
+        assert np.abs(steps).max() <= steepest  # the picture itself has steps of 1
+
+
+@pytest.mark.parametrize("band", [1, 7, 100])
+def test_an_image_matched_in_bands_is_the_same(
+    tissue: np.ndarray, monkeypatch: pytest.MonkeyPatch, band: int
+) -> None:
+    target, whole = full(BLUISH), match(tissue, full(BLUISH))
+    monkeypatch.setattr(matching, "BAND", band)
+    monkeypatch.setattr(matching, "PIECE", 3000)
+    rows: list[tuple[int, int]] = []
+    changed = tissue.copy()
+    match_rows(changed, target, None, lambda *done: rows.append(done))
+    assert np.array_equal(changed, whole)
+    assert rows[-1] == (2 * len(tissue), 2 * len(tissue))
+    count = ColourCount()
+    for part in np.array_split(tissue, 5)[::-1]:
+        count.add(part)
+    assert count.colours() == tissue_colours(tissue)
+
+
+def test_without_enough_tissue_nothing_changes(tissue: np.ndarray) -> None:
+    white = np.full((256, 256, 3), 246, np.uint8)
+    nearly = white.copy()
+    nearly[:20, :30] = tissue[:20, :30]
+    for few in (white, nearly, tissue[:16, :20]):
+        known = tissue_colours(few)
+        assert not known.enough and colour_match(FULL, known) is None
+        assert np.array_equal(match(few, full(BLUISH)), few)
+        assert np.array_equal(match(tissue, full(known)), tissue)
+    assert colour_match(FULL, None) is None and colour_match(OFF, BLUISH) is None
+    assert match(tissue, None) is tissue
+
+
+@pytest.mark.parametrize("level", [0, 1, 128, 190, 215])
+@pytest.mark.filterwarnings("error")
+def test_grey_and_flat_pictures_give_numbers(tissue: np.ndarray, level: int) -> None:
+    flat = np.full((64, 64, 3), level, np.uint8)
+    for pixels, target in ((flat, BLUISH), (tissue, tissue_colours(flat))):
+        for how in (GENTLE, FULL):
+            matched = match(pixels, ColourMatch(how, target))
+            assert matched.shape == pixels.shape and matched.dtype == np.uint8
+    grey = np.repeat(tissue.mean(axis=-1, keepdims=True), 3, axis=-1).astype(np.uint8)
+    assert np.ptp(match(tissue, full(tissue_colours(grey))).mean(axis=(0, 1))) < 4
+
+
+@pytest.mark.filterwarnings("error")
+def test_no_large_part_is_clipped_whatever_the_style(tissue: np.ndarray) -> None:
+    extremes = [(light, a, b) for light in (1, 50, 99) for a in (-120, 120) for b in (-120, 0, 120)]
+    for mean in [*extremes, MAGENTA.mean]:
+        matched = match(tissue, full(TissueColours(mean, (30, 40, 40))))
+        ends = ((matched == 0) | (matched == 255)).any(axis=-1)
+        assert ends.mean() < 0.3
+
+
+def test_only_new_pixels_change_and_a_few_nuclei_hardly(tissue: np.ndarray) -> None:
+    target, seen = tissue_colours(tissue), np.zeros(tissue.shape[:2], np.float32)
+    seen[:, 200:] = np.linspace(0, 1, 40).repeat(8)[: seen.shape[1] - 200]
+    mixed = np.where(seen[..., None] > 0, recoloured(tissue), tissue)
+    matched = match(mixed, full(target), seen)
+    assert np.array_equal(matched[seen == 0], tissue[seen == 0])
+    new = seen >= 0.5
+    before, after = (distance(tissue_colours(p[new][None]), target) for p in (mixed, matched))
+    assert before > 6 and after < 3  # as most of it is half new
+    few = np.zeros_like(seen)
+    few[100:130, 300:330] = 1
+    spot = match(mixed, full(target), few).astype(int) - mixed
+    assert np.abs(spot[few == 0]).max() == 0 < np.abs(spot).mean(axis=-1)[few > 0].mean() < 2
+
+
+def test_the_colours_of_a_blend_are_the_mean_by_shares() -> None:
+    mixed = mixed_colours([(MAGENTA, 3), (BLUISH, 1)])
+    assert mixed is not None and mixed.mean == (58.75, 76.25, -53.75)
+    assert mixed_colours([(MAGENTA, 1), (None, 0)]) == MAGENTA
+    assert mixed_colours([(MAGENTA, 1), (None, 1)]) is None and mixed_colours([]) is None
+    pale = TissueColours((100, 0, 0), (0, 0, 0), 0.0)
+    glassy = mixed_colours([(MAGENTA, 1), (pale, 1)])
+    assert glassy is not None and glassy.mean == MAGENTA.mean
+
+
+@pytest.mark.parametrize(
+    ("mean", "std"), [((50, 0, float("nan")), (1, 1, 1)), ((500, 0, 0), (1, 1, 1))]
+)
+def test_damaged_colours_are_refused(mean: Any, std: Any) -> None:
+    with pytest.raises(PixCellError, match="tissue colours of a style are damaged"):
+        TissueColours(mean, std)
+
+
+def test_settings_have_defaults_and_a_stain_has_none() -> None:
+    assert colour_setting(None, DEMO, "exact") == FULL == DEMO.colour_match
+    assert colour_setting(None, PIXCELL_256, "exact") == OFF
+    assert colour_setting("", DEMO, "published") == OFF
+    assert colour_setting(GENTLE, DEMO, "published") == GENTLE
+    assert (
+        colour_setting(None, DEMO_STAIN, "exact")
+        == OFF
+        == colour_setting(None, replace(DEMO_STAIN, colour_match=FULL), "exact")
+    )
+    with pytest.raises(PixCellError, match="Demo Ki67 changes the colours of the tissue"):
+        colour_setting(FULL, DEMO_STAIN, "exact")
+    for ask in (lambda: colour_setting("loud", DEMO, "exact"), lambda: ColourMatch("loud", BLUISH)):
+        with pytest.raises(PixCellError, match="There is no colour match “loud”"):
+            ask()
+
+
+def test_the_colours_of_a_large_region_are_those_of_fields_of_view(tissue: np.ndarray) -> None:
+    pixels = np.tile(tissue, (6, 6, 1))  # 2304 × 3072 px
+    slide = ArraySlide([pixels], 0.5, "Layer")
+    large = region_colours(Tissue(slide, Region(0, 0, 3072, 2304), DEMO))
+    assert distance(large, tissue_colours(pixels)) < 1
+    small = region_colours(Tissue(slide, Region(0, 0, 512, 384), DEMO))
+    assert small == tissue_colours(tissue)
+
+
+# -- in the engine -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def request_(style: PackedArray) -> GenerateRequest:
+    target = full(TissueColours((60, 20, -8), (15, 6, 4)))
+    return GenerateRequest("demo", style, count=2, steps=1, guidance=1.0, colour_match=target)
+
+
+def test_tiles_are_matched_and_their_records_reproduce_them(
+    shallow: Engine, request_: GenerateRequest
+) -> None:
+    plain = pictures(run(shallow, replace(request_, colour_match=None)))
+    variants = [e for e in run(shallow, request_) if isinstance(e, Variant)]
+    for variant, before in zip(variants, plain, strict=True):
+        assert np.array_equal(variant.image, match(before, request_.colour_match))
+        assert not np.array_equal(variant.image, before)
+    record = Record.from_dict(json.loads(json.dumps(variants[1].record.to_dict())))
+    assert record.request.colour_match == request_.colour_match
+    assert np.array_equal(shallow.reproduce(record), variants[1].image)
+    assert "colour_match" not in replace(request_, colour_match=None).to_dict()
+
+
+@pytest.mark.parametrize("limit", ["256", "0.2"], ids=["in memory", "on disk"])
+def test_a_canvas_is_matched_as_a_whole_and_resumes_while_it_is(
+    shallow: Engine, request_: GenerateRequest, monkeypatch: pytest.MonkeyPatch, limit: str
+) -> None:
+    monkeypatch.setenv("PIXCELL_PICTURE_MB", limit)
+    request = replace(request_, size=(384, 500), count=1)
+    (plain,) = pictures(run(shallow, replace(request, colour_match=None)))
+    expected = match(np.asarray(plain), request.colour_match)
+    monkeypatch.setattr(matching, "BAND", 64)
+    seen: list[object] = []
+
+    def emit(event: object) -> None:
+        matched = isinstance(event, Progress) and event.message.startswith("Matching colours")
+        seen.extend([event] * matched)
+
+    shallow.run(request, emit, lambda: len(seen) >= 9)  # of 12: bands were written
+    assert [path for path in canvases_folder().iterdir() if path.is_dir()]
+    (resumed,) = pictures(run(shallow, request))
+    assert np.array_equal(resumed, expected)
+
+
+def test_kept_tissue_keeps_its_pixels(
+    shallow: Engine, request_: GenerateRequest, tissue: np.ndarray
+) -> None:
+    start = PackedArray.pack(tissue[:256, :256])
+    kept = replace(request_, count=1, start=start, strength=0.0)
+    (same,) = pictures(run(shallow, kept))
+    assert np.array_equal(same, start.unpack())
+    part = np.zeros((256, 256), np.uint8)
+    part[60:200, 60:200] = 1
+    request = replace(kept, strength=1.0, part=PackedArray.pack(part), feather=8)
+    (plain,) = pictures(run(shallow, replace(request, colour_match=None)))
+    (matched,) = pictures(run(shallow, request))
+    (canvas,) = pictures(run(shallow, replace(request, size=(256, 256))))
+    outside = np.ones((256, 256), bool)
+    outside[52:208, 52:208] = False
+    assert np.array_equal(matched[outside], start.unpack()[outside])
+    assert not np.array_equal(matched[part > 0], plain[part > 0])
+    assert np.array_equal(canvas, matched)
+    assert np.array_equal(match_tile(request, plain), matched)
+    assert match_tile(kept, same) is same
+
+
+def test_a_stain_is_not_matched(engine: Engine, request_: GenerateRequest) -> None:
+    with pytest.raises(PixCellError, match="changes the colours of the tissue"):
+        run(engine, replace(request_, family=DEMO_STAIN.name))
+
+
+def test_a_match_takes_lab_of_d65() -> None:
+    pixels = np.full((40, 40, 3), (180, 110, 160), np.uint8)
+    assert tissue_colours(pixels).mean == pytest.approx(rgb2lab(pixels / 255)[0, 0], abs=0.01)
