@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import torch
 from common import Clock, Ema, load_run, save_run, to_tensor
+from diffusion import load_vae
 from stain_pairs import Pairs
 from train_autoencoder import gradient_l1
-from train_transformer import load_vae
 
 from napari_pixcell.networks.autoencoder import DemoAutoencoder
 
@@ -21,7 +21,7 @@ WINDOW = 16  # side of the window that is decoded at once, in latents
 
 def load_stain_vae() -> DemoAutoencoder:
     """Load the autoencoder with the stain's decoder, trained or not."""
-    vae = load_vae("demo")
+    vae = load_vae()
     state = load_run("stain_decoder")
     if state is not None:
         vae.load_state_dict(state["decoder"], strict=False)

@@ -7,9 +7,8 @@ from typing import TypedDict
 import numpy as np
 import torch
 from common import Crops, load_run, load_tissue, save_run, to_tensor
-from diffusion import encode_all
+from diffusion import encode_all, load_vae
 from ihc_look import load_looks
-from train_transformer import load_vae
 
 from napari_pixcell.networks.tile_encoder import TileEncoder
 
@@ -19,7 +18,7 @@ SIZE = 256
 class Pairs(TypedDict):
     """Pairs of tiles. Each list holds the H&E first and its look second.
 
-    ``pixels``: uint8, (N, 256, 256, 3). ``latents``: float16, (N, 4, 32, 32). ``embeddings``:
+    ``pixels``: uint8, (N, 256, 256, 3). ``latents``: float16, (N, channels, 32, 32). ``embeddings``:
     float32, (N, 128). ``fields``: name of each tile's field.
     """
 
@@ -39,12 +38,12 @@ def load_pairs(held_out: bool, count: int, encoder: TileEncoder, seed: int = 0) 
     looks = {name: look.image for name, look in load_looks(fields).items()}
     crops = Crops(fields, SIZE, seed)
     places = [crops.place() for _ in range(count)]
-    vae = load_vae("demo")
+    vae = load_vae()
     pairs: Pairs = {
         "pixels": [],
         "latents": [],
         "embeddings": [],
-        "fields": [place[0] for place in places],
+        "fields": [place.name for place in places],
     }
     for source in (fields, looks):
         images = [crops.cut(place, source) for place in places]

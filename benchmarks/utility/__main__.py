@@ -97,10 +97,10 @@ def run_seed(task: Task, seed: int, settings: Settings) -> None:
         made = read_pairs(folder)
         _say(name, seed, f"{len(rows)} pairs, flags: {dict(flags)}", started)
     results = [
-        *_train(Round(seed, few, made, test), [a for a in settings.arms if a != POOL], settings),
+        *train(Round(seed, few, made, test), [a for a in settings.arms if a != POOL], settings),
         *(
             replace(result, arm=POOL)
-            for result in _train(Round(seed, task.pool, (), test), ["strong"], settings)
+            for result in train(Round(seed, task.pool, (), test), ["strong"], settings)
             if POOL in settings.arms and not settings.on_rest
         ),
         _built_in(test, seed),
@@ -120,7 +120,8 @@ def run_seed(task: Task, seed: int, settings: Settings) -> None:
     write_whole(settings.runs / f"{name}-{seed}.json", json.dumps(value, indent=1))
 
 
-def _train(one: Round, arms: list[str], settings: Settings) -> list[TrainingResult]:
+def train(one: Round, arms: list[str], settings: Settings) -> list[TrainingResult]:
+    """Return the results of the arms for one seed, running those that are not stored."""
     names = {tile: tile.name for tile in one.test}
     store = TrainingStore(settings.runs)
     trainings = Trainings([one], arms, settings.steps, settings.share, names, store)

@@ -69,9 +69,21 @@ def make_pairs(
     list of dict
         Rows of its pairs, see :meth:`napari_pixcell.datasets.store.dataset.Dataset.rows`.
     """
+    return combine(target, list(layouts(few, PAIRS, seed)), PAIRS, 1000 * seed, folder, more)
+
+
+def combine(
+    styles: Tiles,
+    drawn: list[Labels],
+    count: int,
+    first_seed: int,
+    folder: Path,
+    more: dict[str, Any],
+) -> list[dict[str, Any]]:
+    """Generate pairs of random styles and layouts, and return their rows."""
     tissue = folder.with_suffix(".tissue")
-    tissue.mkdir(exist_ok=True)
-    for tile in target:
+    tissue.mkdir(parents=True, exist_ok=True)
+    for tile in styles:
         Image.fromarray(tile.image).save(tissue / f"{tile.name}.png")
     recipe = {
         "napari-pixcell dataset recipe": 1,
@@ -79,11 +91,11 @@ def make_pairs(
         "styles": [{"from": "folder", "path": str(tissue), "mpp": MPP}],
         "layouts": [
             {"from": "labels", "labels": PackedArray.pack(labels.astype(np.uint16)).to_dict()}
-            for labels in layouts(few, PAIRS, seed)
+            for labels in drawn
         ],
         "pairing": "random",
-        "first_seed": 1000 * seed,
-        "pairs": PAIRS,
+        "first_seed": first_seed,
+        "pairs": count,
         "preset": PRESET,
         "colour_match": "full",
     }

@@ -1,4 +1,4 @@
-"""The demo family's small autoencoder: latents of four channels at an eighth of the size.
+"""The demo family's small autoencoder, with latents at an eighth of the size.
 
 It implements the part of ``AutoencoderKL`` of diffusers that the engine uses, so the demo family
 and PixCell run through the same code.
@@ -113,7 +113,7 @@ class DemoAutoencoder(ModelMixin, ConfigMixin):
         """Encode images in [-1, 1], (N, 3, H, W), H and W multiples of 8.
 
         ``latent_dist.mode()`` and ``.sample()`` of the result both return the latent,
-        (N, 4, H/8, W/8).
+        (N, latent_channels, H/8, W/8).
         """
         mean = self.encoder(x)
         moments = torch.cat([mean, torch.zeros_like(mean)], dim=1)
@@ -121,7 +121,7 @@ class DemoAutoencoder(ModelMixin, ConfigMixin):
         return AutoencoderKLOutput(latent_dist=posterior)
 
     def decode(self, z: torch.Tensor) -> DecoderOutput:
-        """Decode latents, (N, 4, h, w): ``sample``, (N, 3, 8 h, 8 w), about [-1, 1], unclipped."""
+        """Decode latents, (N, latent_channels, h, w): ``sample``, (N, 3, 8 h, 8 w), about [-1, 1], unclipped."""
         return DecoderOutput(sample=self.decoder(z))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
