@@ -10,10 +10,9 @@ import numpy as np
 import torch
 from common import DEMO, Crops, load_run, load_tissue, setup
 from diffusion import SCHEDULER, encode_all, load_encoder, load_vae, make_scheduler
-from train_controlnet import BLOCKS, load_transformer
+from train_together import load_networks
 
 from napari_pixcell.networks.autoencoder import DemoAutoencoder
-from napari_pixcell.networks.controlnet import PixCellControlNet
 
 
 def preview_map(vae: DemoAutoencoder) -> dict[str, list]:
@@ -43,18 +42,13 @@ def main() -> None:
     """Export the last runs in training/runs/."""
     argparse.ArgumentParser(description=__doc__).parse_args()
     setup()
-    vae, transformer = load_vae(), load_transformer()
-    controlnet = PixCellControlNet.from_transformer(transformer, BLOCKS)
-    trained = load_run("controlnet")
-    if trained is None:
-        raise SystemExit("There is no ControlNet. Run train_controlnet.py first.")
-    controlnet.load_state_dict(trained["model"])
+    vae, networks = load_vae(), load_networks()
     (DEMO / "preview.json").write_text(json.dumps(preview_map(vae), indent=1) + "\n")
     parts = {
         "vae": vae,
-        "transformer": transformer,
+        "transformer": networks["base"],
         "encoder": load_encoder().encoder,
-        "controlnet": controlnet,
+        "controlnet": networks["controlnet"],
     }
     for name, part in parts.items():
         part.half().to(memory_format=torch.contiguous_format).save_pretrained(DEMO / name)

@@ -36,11 +36,10 @@ from torch import nn
 from torch.nn.functional import avg_pool2d
 from torch.nn.utils.parametrizations import spectral_norm
 from train_autoencoder import gradient_l1, psnr
-from train_controlnet import BLOCKS, conditions, load_transformer
+from train_together import WITHOUT_MASKS, conditions, load_networks
 from vision import WIDTHS, Vision
 
 from napari_pixcell.networks.autoencoder import DemoAutoencoder
-from napari_pixcell.networks.controlnet import PixCellControlNet
 
 STRIDES = (2, 4, 8)  # of the features that discriminators and perceptual term see
 
@@ -84,14 +83,12 @@ def generated_latents(
 ) -> torch.Tensor:
     """Generate latents (count, channels, 16, 16) of the crops' styles by DDIM.
 
-    They begin at all noise levels, and half of them follow the mask of their crop.
+    They begin at high noise levels, and two thirds of them follow the mask of their crop.
     """
-    base, encoder = load_transformer(), load_encoder()
-    controlnet = PixCellControlNet.from_transformer(base, BLOCKS)
-    trained = load_run("controlnet")
-    if trained:
-        controlnet.load_state_dict(trained["model"])
-        masks = conditions(crops.fields)
+    networks, encoder = load_networks().eval().requires_grad_(False), load_encoder()
+    base, controlnet = networks["base"], networks["controlnet"]
+    fields = {n: f for n, f in crops.fields.items() if not n.startswith(WITHOUT_MASKS)}
+    masks = conditions(fields)
     generator = torch.Generator().manual_seed(3)
     window = generator.get_state()
     for model in (base, controlnet):
@@ -100,14 +97,18 @@ def generated_latents(
     uncond = base.caption_projection.uncond_embedding.expand(batch, 1, -1)
     out = []
     for turn in range(-(-count // batch)):
-        places = [crops.place() for _ in range(batch)]
+        masked = turn % 3 > 0
+        places = []
+        while len(places) < batch:
+            place = crops.place()
+            if place.name in masks or not masked:
+                places.append(place)
         images = np.stack([crops.picture(p) for p in places])
         z = encode_all(vae, list(images)).float()
         embeds = encoder.embed(images).float().unsqueeze(1)
-        masked = bool(trained) and turn % 2 == 0
         hint = encode_all(vae, [crops.cut(p, masks) for p in places]).float() if masked else None
-        first = int(torch.randint(350, 1000, (1,), generator=generator))
-        times = torch.linspace(first, 0, 11).long()
+        first = int(torch.randint(500, 1000, (1,), generator=generator))
+        times = torch.linspace(first, 0, 15).long()
         bar = ALPHA_BAR[times[0]]
         x = bar.sqrt() * z + (1 - bar).sqrt() * torch.randn(z.shape, generator=generator)
         for now, later in itertools.pairwise(times):
