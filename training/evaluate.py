@@ -30,10 +30,11 @@ from common import (
     to_tensor,
 )
 from diffusion import encode_all, sample
-from measures import chromatin_contrast, drift, features, follows, frechet, spectrum
+from measures import chromatin_contrast, drift, features, follows, spectrum
 from vision import Vision
 
 from napari_pixcell.cells import condition_image, segment_nuclei
+from napari_pixcell.datasets.quality.distribution import frechet_distance
 from napari_pixcell.models.catalogue import DEMO as DEFAULTS
 from napari_pixcell.networks.autoencoder import DemoAutoencoder
 from napari_pixcell.networks.controlnet import PixCellControlNet
@@ -190,8 +191,8 @@ def gate_frechet(family: Family, vision: Vision, count: int) -> dict:
         target = features(vision, other)
         figures[name] = {
             "tiles": count,
-            "frechet": frechet(features(vision, made), target),
-            "real_frechet": frechet(features(vision, real), target),
+            "frechet": frechet_distance(features(vision, made), target),
+            "real_frechet": frechet_distance(features(vision, real), target),
             **drift(real, made),
         }
         save_sheet(RUNS / f"sheet_{name}.png", to_tensor(real[:8]), to_tensor(made[:8]))

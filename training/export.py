@@ -8,7 +8,7 @@ import json
 
 import numpy as np
 import torch
-from common import DEMO, Crops, load_run, load_tissue, setup
+from common import DEMO, Crops, load_tissue, setup
 from diffusion import SCHEDULER, encode_all, load_encoder, load_vae, make_scheduler
 from train_together import load_networks
 

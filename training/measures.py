@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
-from napari_pixcell.cells.faithfulness import faithfulness
 from scipy import ndimage
 from skimage.color import rgb2lab
 from vision import Vision, tokens
 
 from napari_pixcell.cells import segment_nuclei
+from napari_pixcell.cells.faithfulness import faithfulness
 from napari_pixcell.datasets.quality.agreement import agreement
 
 MPP = 0.5
@@ -104,20 +103,3 @@ def drift(real: np.ndarray, made: np.ndarray) -> dict[str, float]:
 def features(vision: Vision, images: np.ndarray) -> np.ndarray:
     """Return pooled features of EfficientNet-Lite0 at stride 16, float64 (N, 112)."""
     return tokens(vision, images).float().mean((2, 3)).double().numpy()
-
-
-def frechet(a: np.ndarray, b: np.ndarray) -> float:
-    """Return the Fréchet distance of two Gaussians fitted to features (N, D)."""
-    mean = a.mean(0) - b.mean(0)
-    one, two = np.cov(a.T), np.cov(b.T)
-    # The trace of the root of a product of covariances, by its real eigenvalues.
-    values, vectors = np.linalg.eigh(one)
-    root = (vectors * np.sqrt(values.clip(0))) @ vectors.T
-    product = np.linalg.eigvalsh(root @ two @ root).clip(0)
-    return float(mean @ mean + np.trace(one) + np.trace(two) - 2 * np.sqrt(product).sum())
-
-
-def to_uint8(tensor: torch.Tensor) -> np.ndarray:
-    """Convert images in [-1, 1], (N, 3, h, w), to uint8 (N, h, w, 3)."""
-    scaled = tensor.float().clamp(-1, 1).add(1).mul(127.5).round()
-    return scaled.to(torch.uint8).permute(0, 2, 3, 1).numpy()

@@ -18,8 +18,8 @@ SIZE = 256
 class Pairs(TypedDict):
     """Pairs of tiles. Each list holds the H&E first and its look second.
 
-    ``pixels``: uint8, (N, 256, 256, 3). ``latents``: float16, (N, channels, 32, 32). ``embeddings``:
-    float32, (N, 128). ``fields``: name of each tile's field.
+    ``pixels``: uint8, (N, 256, 256, 3). ``latents``: float16, (N, channels, 32, 32).
+    ``embeddings``: float32, (N, 128). ``fields``: name of each tile's field.
     """
 
     pixels: list[torch.Tensor]

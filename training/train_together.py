@@ -1,8 +1,8 @@
 """Stage 4: train the transformer on, together with the Cell ControlNet, at tile size.
 
-Most examples follow a mask, so the transformer also learns to finish what the ControlNet begins; the
-rest keep what it draws without a layout. Masks are the published ones of the breast fields trained
-on, where there are any, and segmented ones for the rest. No label of the pool or the test of
+Most examples follow a mask, so the transformer also learns to finish what the ControlNet begins.
+The rest keep what it draws without a layout. Masks are the published ones of the breast fields
+trained on, where there are any, and segmented ones for the others. No label of the pool or the test of
 benchmarks/utility is among them.
 """
 
@@ -55,7 +55,7 @@ WITHOUT_MASKS = "OSCC"
 
 
 def load_networks() -> nn.ModuleDict:
-    """Load transformer and ControlNet of the last run, or new ControlNet of the last transformer."""
+    """Load transformer and ControlNet of the last run, or start them from the 128 px stage."""
     base = PixCellTransformer2DModel(**TRANSFORMER)
     state = load_run("together")
     if state is None:
