@@ -2,8 +2,8 @@
 
 Most examples follow a mask, so the transformer also learns to finish what the ControlNet begins.
 The rest keep what it draws without a layout. Masks are the published ones of the breast fields
-trained on, where there are any, and segmented ones for the others. No label of the pool or the test of
-benchmarks/utility is among them.
+trained on, where there are any, and segmented ones for the others. No label of the pool or the
+test of benchmarks/utility is among them.
 """
 
 from __future__ import annotations
