@@ -2,8 +2,8 @@
 
     python training/make_sample.py --data ../shared/data
 
-The styles of a few real tiles form smooth patches over the image. The mask is the built-in
-segmentation of the finished slide.
+The styles of a few real tiles form smooth patches over the image. Within the patch of a style,
+nuclei lie as in its field, so that dense styles are dense. These nuclei are the mask.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import gaussian_filter
+from skimage.measure import label, regionprops
 from tifffile import imwrite
 
 from napari_pixcell.cells import segment_nuclei
@@ -28,31 +29,66 @@ from napari_pixcell.models.catalogue import DEMO, DEMO_FOLDER
 from napari_pixcell.models.loading import LoadedFamily
 from napari_pixcell.slides.write import write_pyramid
 
+FIELDS = ("10012", "10021", "10027", "10033", "10040")
 
-def read_tiles(data: Path) -> list[NDArray[np.uint8]]:
-    """Return the centre tiles of a few fields, at 0.5 µm/px."""
-    tiles = []
-    for name in ("10012", "10021", "10027", "10033", "10040"):
+
+def read_fields(data: Path) -> list[NDArray[np.uint8]]:
+    """Return a few fields at 0.5 µm/px."""
+    fields = []
+    for name in FIELDS:
         image = Image.open(data / "brecahad_30" / "images" / f"{name}.jpg").convert("RGB")
-        half = image.resize((image.width // 2, image.height // 2), Image.Resampling.BOX)
-        left, top = (half.width - 256) // 2, (half.height - 256) // 2
-        tiles.append(np.asarray(half.crop((left, top, left + 256, top + 256))))
-    return tiles
+        size = image.width // 2, image.height // 2
+        fields.append(np.asarray(image.resize(size, Image.Resampling.BOX)))
+    return fields
+
+
+def centre(field: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return the tile in the middle of a field."""
+    top, left = ((side - DEMO.tile) // 2 for side in field.shape[:2])
+    return field[top : top + DEMO.tile, left : left + DEMO.tile]
+
+
+def patches(count: int, cells: tuple[int, int], seed: int) -> NDArray[np.float64]:
+    """Return the share of each style in each cell of a grid, (count, rows, columns)."""
+    generator = np.random.default_rng(seed)
+    fields = np.stack(
+        [gaussian_filter(generator.normal(size=cells), cells[0] / 6) for _ in range(count)]
+    )
+    fields = 4 * fields / fields.std(axis=(1, 2), keepdims=True)
+    shares: NDArray[np.float64] = np.exp(fields) / np.exp(fields).sum(axis=0)
+    return shares
 
 
 def style_map(
-    models: LoadedFamily, data: Path, cells: tuple[int, int], seed: int
+    models: LoadedFamily, images: list[NDArray[np.uint8]], shares: NDArray[np.float64]
 ) -> NDArray[np.float32]:
-    """Blend the tiles' embeddings smoothly over a grid, (rows, columns, dimension)."""
-    images = np.stack(read_tiles(data)).astype(np.float32) / 255
+    """Blend the embeddings of tiles over the grid, (rows, columns, dimension)."""
+    stack = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float() / 255
     with torch.inference_mode():
-        vectors = models.encoder(torch.from_numpy(images).permute(0, 3, 1, 2).contiguous())
-    generator = np.random.default_rng(seed)
-    fields = np.stack([gaussian_filter(generator.normal(size=cells), cells[0] / 6) for _ in images])
-    fields = 4 * fields / fields.std(axis=(1, 2), keepdims=True)
-    weights = np.exp(fields) / np.exp(fields).sum(axis=0)
-    styles = np.einsum("khw,kd->hwd", weights, vectors.float().numpy())
-    return np.asarray(styles, np.float32)
+        vectors = models.encoder(stack.contiguous()).float().numpy()
+    return np.asarray(np.einsum("khw,kd->hwd", shares, vectors), np.float32)
+
+
+def layout_of(
+    fields: list[NDArray[np.uint8]], shares: NDArray[np.float64], side: int
+) -> NDArray[np.uint16]:
+    """Return nuclei of the fields, mirrored at their borders, each where its style prevails."""
+    rows, columns = shares.shape[1:]
+    at = np.arange(side)
+    strongest = shares.argmax(0)[np.ix_(at * rows // side, at * columns // side)]
+    layout, count = np.zeros((side, side), np.uint16), 0
+    for index, field in enumerate(fields):
+        labels = segment_nuclei(field, DEMO.mpp)
+        height, width = labels.shape
+        labels = np.pad(labels, ((0, side - height), (0, side - width)), mode="symmetric")
+        # Mirrored nuclei need labels of their own.
+        for nucleus in regionprops(label(labels, connectivity=1)):
+            row, column = map(int, nucleus.centroid)
+            pixels = tuple(nucleus.coords.T)
+            if strongest[row, column] == index and not layout[pixels].any():
+                count += 1
+                layout[pixels] = count
+    return layout
 
 
 def main() -> None:
@@ -65,7 +101,10 @@ def main() -> None:
     options = parser.parse_args()
     engine, size = Engine(), (options.size, options.size)
     cells = cells_of(size, DEMO.tile, DEMO.grid)
-    styles = style_map(engine.load("demo"), options.data, cells, options.seed)
+    fields = read_fields(options.data)
+    shares = patches(len(fields), cells, options.seed)
+    styles = style_map(engine.load("demo"), [centre(field) for field in fields], shares)
+    layout = layout_of(fields, shares, options.size)
     request = GenerateRequest(
         "demo",
         PackedArray.pack(styles),
@@ -73,7 +112,8 @@ def main() -> None:
         count=1,
         seed=options.seed,
         steps=options.steps,
-        guidance=DEMO.guidance,
+        guidance=DEMO.layout_guidance,
+        layout=PackedArray.pack(layout),
     )
     slides: list[NDArray[np.uint8]] = []
 
@@ -85,13 +125,7 @@ def main() -> None:
 
     engine.run(request, take)
     write_pyramid(options.out / "sample_slide.ome.tif", slides[0], DEMO.mpp)
-    labels = segment_nuclei(slides[0], DEMO.mpp)
-    imwrite(
-        options.out / "sample_mask.tif",
-        labels.astype(np.uint16),
-        compression="zlib",
-        predictor=True,
-    )
+    imwrite(options.out / "sample_mask.tif", layout, compression="zlib", predictor=True)
 
 
 if __name__ == "__main__":
