@@ -410,9 +410,10 @@ def test_tissue_of_partial_tiles_is_refused(engine: Engine) -> None:
 
 def test_a_canvas_has_no_seams_and_naive_tiling_has(engine: Engine, styles: PackedArray) -> None:
     style = PackedArray.pack(styles.unpack().reshape(4, 1, -1)[0])
-    ours = seam_ratio([picture(run(engine, ask(style, size=(768, 768), steps=12, seed=0)))])
+    ours = seam_ratio([picture(run(engine, ask(style, size=(512, 768), steps=8, seed=0)))])
     images = np.stack(pictures(run(engine, ask(style, size=None, steps=3, count=4))))
     side_by_side = images.reshape(2, 2, 256, 256, 3).swapaxes(1, 2).reshape(512, 512, 3)
+    print("RATIOS", ours, seam_ratio([side_by_side]))
     assert 0.95 <= ours <= 1.05
     assert seam_ratio([side_by_side]) > 1.10
 

@@ -575,9 +575,9 @@ def test_a_large_picture_with_a_star_is_kept_in_the_session(
 
 
 def test_a_session_of_the_real_worker_is_restored_to_the_exact_pixels(
-    start: Start, slide_file: Path
+    start: Start, slide_file: Path, one_worker: WorkerClient
 ) -> None:
-    session = Session(WorkerClient())
+    session = Session(one_worker)
     session.saver.start()
     session.slides.set(open_slide(slide_file))
     item = session.regions.add((300, 300))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+import shutil
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import napari
@@ -27,9 +29,9 @@ SHORT_MS = 60
 
 
 @pytest.fixture(autouse=True)
-def own_qt_settings(tmp_path_factory: pytest.TempPathFactory) -> None:
-    folder = str(tmp_path_factory.mktemp("qt"))
+def own_qt_settings(own_folders: Iterator[Path]) -> None:
     # The native format is what a QSettings with a name uses; it is a file under Linux too.
+    folder = str(next(own_folders))
     QSettings.setPath(QSettings.Format.NativeFormat, QSettings.Scope.UserScope, folder)
 
 
@@ -46,6 +48,7 @@ class SharedWindow:
 
     def __init__(self) -> None:
         self._viewer: napari.Viewer | None = None
+        self._taken = 0
 
     def take(self) -> napari.Viewer:
         """Return an empty window."""
@@ -56,7 +59,10 @@ class SharedWindow:
             watch(self._viewer)  # the first slide does so too, for good
             QApplication.processEvents()
             self._fresh = traces(self._viewer)
-            # napari collects garbage whenever layers are removed. Exclude all imports from that.
+        self._taken += 1
+        if self._taken <= 2:
+            # napari collects garbage whenever layers are removed. Exclude all imports from that,
+            # those for the window and those of the first test.
             gc.collect()
             gc.freeze()
         return self._viewer
@@ -201,14 +207,23 @@ def press(settle: Callable[..., None]) -> Callable[[QWidget], None]:
 
 
 @pytest.fixture(scope="session")
-def running_worker() -> Iterator[WorkerClient]:
-    client = WorkerClient()
-    yield client
-    client.close()
+def folder_of_worker(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("worker")
 
 
 @pytest.fixture
-def one_worker(running_worker: WorkerClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Serve the dock by a real worker that tests share, since its start takes seconds."""
+def one_worker(
+    running_worker: WorkerClient, folder_of_worker: Path, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """Serve the dock by the worker that tests share; give the folder of its weights.
+
+    That folder and its settings stay where they were for the first test. Each test finds them empty.
+    """
     monkeypatch.setattr(dock, "WorkerClient", lambda: running_worker)
     monkeypatch.setattr(running_worker, "close", lambda: None)
+    for variable in ("PIXCELL_CONFIG_DIR", "PIXCELL_WEIGHTS"):
+        folder = folder_of_worker / variable
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        monkeypatch.setenv(variable, str(folder))
+    return folder

@@ -53,7 +53,6 @@ def test_the_outlook_shows_what_is_missing_or_the_number_of_pairs(ready, qtbot, 
     assert not form["variations"].isVisible() and not form["places"].isVisible()
 
 
-@pytest.mark.usefixtures("one_worker")
 def test_actions_on_a_dataset_are_disabled_until_there_is_one(ready, settle) -> None:
     section = ready.dataset
     section.header.setChecked(True)
@@ -64,8 +63,9 @@ def test_actions_on_a_dataset_are_disabled_until_there_is_one(ready, settle) -> 
     assert names[:3] == ["Cellpose", "StarDist", "COCO"] and section.hold_out.text() in names
 
 
+@pytest.mark.usefixtures("one_worker")
 def test_three_clicks_make_a_dataset(viewer, qtbot, tmp_path, monkeypatch) -> None:
-    studio = PixCellStudio(viewer)  # with a worker process
+    studio = PixCellStudio(viewer)
     viewer.window.add_dock_widget(studio, name="PixCell studio")
     monkeypatch.setattr(
         QFileDialog, "getExistingDirectory", lambda *_, **__: str(tmp_path / "data")
