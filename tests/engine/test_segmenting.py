@@ -112,7 +112,7 @@ def test_cells_equal_those_of_cellpose_itself(
 
 
 def test_a_cancel_stops_before_the_next_tile(engine: Engine, tiny_cellpose: Path) -> None:
-    image, _ = discs(1, (300, 600))
+    image, _ = discs(8, (300, 600))  # which no other test has cached
     runs: list[int] = []
     network = engine.loaded.load_segmenter(str(tiny_cellpose)).model.net
     hook = network.register_forward_pre_hook(lambda *_: runs.append(1))

@@ -20,6 +20,7 @@ from napari_pixcell.slides import ArraySlide
 from napari_pixcell.ui import dock
 from napari_pixcell.ui.demo import click
 from napari_pixcell.ui.dock import NARROWEST, PixCellStudio
+from napari_pixcell.ui.docked import Docked
 from napari_pixcell.ui.layers.sharpening import watch
 from napari_pixcell.worker.client import WorkerClient
 
@@ -173,21 +174,28 @@ def ready(studio: PixCellStudio) -> PixCellStudio:
 
 
 @pytest.fixture
-def settle(qtbot: Any) -> Callable[..., None]:
-    """Wait until the session is idle and the dock is up to date."""
+def until_idle(qtbot: Any) -> Callable[..., None]:
+    """Wait until nothing is under way and no short timer of a dock is due."""
 
-    def settle(studio: PixCellStudio) -> None:
-        def quiet() -> bool:
-            due = (timer for timer in studio.findChildren(QTimer) if timer.isActive())
-            return not studio.session.background.busy and not any(
+    def until_idle(dock: Docked, busy: Callable[[], bool]) -> None:
+        def idle() -> bool:
+            due = (timer for timer in dock.findChildren(QTimer) if timer.isActive())
+            return not busy() and not any(
                 timer.isSingleShot() and timer.interval() <= SHORT_MS for timer in due
             )
 
+        dock._pump.setInterval(PUMP_MS)
         for _ in range(2):  # a refresh may start more work
-            qtbot.waitUntil(quiet, timeout=60_000)
+            qtbot.waitUntil(idle, timeout=60_000)
             qtbot.wait(5)
 
-    return settle
+    return until_idle
+
+
+@pytest.fixture
+def settle(until_idle: Callable[..., None]) -> Callable[[PixCellStudio], None]:
+    """Wait until the session is idle and the dock is up to date."""
+    return lambda studio: until_idle(studio, lambda: studio.session.background.busy)
 
 
 @pytest.fixture
