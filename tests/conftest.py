@@ -31,7 +31,6 @@ if PARALLEL:
         os.environ.setdefault(f"{library}_NUM_THREADS", "1")
 
 
-
 def pytest_collection_finish() -> None:
     """Exclude all imports from garbage collection, which the engine runs whenever it unloads."""
     gc.collect()

@@ -13,7 +13,7 @@ import pytest
 from napari._vispy.canvas import VispyCanvas
 from pictures import tissue
 from qtpy.QtCore import QCoreApplication, QEvent, QSettings, Qt, QTimer
-from qtpy.QtWidgets import QApplication, QWidget
+from qtpy.QtWidgets import QApplication, QProgressBar, QWidget
 from scripted import ScriptedClient
 
 from napari_pixcell.slides import ArraySlide
@@ -22,6 +22,7 @@ from napari_pixcell.ui.demo import click
 from napari_pixcell.ui.dock import NARROWEST, PixCellStudio
 from napari_pixcell.ui.docked import Docked
 from napari_pixcell.ui.layers.sharpening import watch
+from napari_pixcell.ui.widgets import Bar
 from napari_pixcell.worker.client import WorkerClient
 
 SIZE = 1000, 600  # small, since the CPU renders every pixel
@@ -145,6 +146,20 @@ def own_context() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def still_bars() -> Iterator[None]:
+    """Stop the pulse of progress bars: each of its 30 frames a second draws the whole window."""
+
+    def event(bar: Bar, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.StyleAnimationUpdate:
+            return False  # ignored, whereupon Qt stops it
+        return QProgressBar.event(bar, event)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Bar, "event", event, raising=False)
+        yield
+
+
 @pytest.fixture(scope="session")
 def shared_window(own_context: None, qapp: Any) -> Iterator[SharedWindow]:
     window = SharedWindow()
@@ -225,7 +240,7 @@ def one_worker(
 ) -> Path:
     """Serve the dock by the worker that tests share; give the folder of its weights.
 
-    That folder and its settings stay where they were for the first test. Each test finds them empty.
+    The places of weights and settings stay those of the first test. Each test finds them empty.
     """
     monkeypatch.setattr(dock, "WorkerClient", lambda: running_worker)
     monkeypatch.setattr(running_worker, "close", lambda: None)
