@@ -70,6 +70,17 @@ def own_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     return (top / str(number) for number in itertools.count())
 
 
+@pytest.fixture(scope="session", autouse=True)
+def quick_disk() -> Iterator[None]:
+    """Leave out that the disk syncs each file, which takes milliseconds.
+
+    What survives a power cut is tested without it, by ``support/faults.py``.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda _: None)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def own_settings(own_folders: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep the tests out of the user's settings, caches, weights and tokens."""

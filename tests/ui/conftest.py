@@ -28,6 +28,7 @@ from napari_pixcell.worker.client import WorkerClient
 SIZE = 1000, 600  # small, since the CPU renders every pixel
 PUMP_MS = 10
 SHORT_MS = 60
+STYLE_ANIMATION_UPDATE = 213  # a QEvent.Type that PyQt6 does not name
 
 
 @pytest.fixture(autouse=True)
@@ -151,7 +152,7 @@ def still_bars() -> Iterator[None]:
     """Stop the pulse of progress bars: each of its 30 frames a second draws the whole window."""
 
     def event(bar: Bar, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.StyleAnimationUpdate:
+        if event.type() == STYLE_ANIMATION_UPDATE:
             return False  # ignored, whereupon Qt stops it
         return QProgressBar.event(bar, event)
 

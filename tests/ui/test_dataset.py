@@ -80,7 +80,7 @@ def test_three_clicks_make_a_dataset(viewer, qtbot, tmp_path, monkeypatch) -> No
         choice.pairing = "matched"
         qtbot.waitUntil(lambda: section.make_button.isEnabled(), timeout=20_000)
         press(qtbot, section.make_button)
-        qtbot.waitUntil(lambda: "dataset" in session.notices.notes, timeout=120_000)
+        qtbot.waitUntil(lambda: "dataset" in session.notices.notes, timeout=300_000)
         assert not session.notices.problems
         assert session.notices.notes["dataset"].startswith("2 pairs are in “data”")
         rows = list(Dataset(tmp_path / "data").rows())
