@@ -15,8 +15,10 @@ from torch import Tensor
 
 from napari_pixcell import __version__
 from napari_pixcell.engine.canvas.store import CanvasStore, drop_old, remove_canvas
+from napari_pixcell.engine.conditions import prepare
 from napari_pixcell.engine.events import PREVIEW_SIDE, Emit, Preview, Progress
-from napari_pixcell.engine.pipeline import make_tiles, paint_canvas, picture_preview, prepare
+from napari_pixcell.engine.latents import picture_preview
+from napari_pixcell.engine.pipeline import make_tiles, paint_canvas
 from napari_pixcell.engine.request_values import GenerateRequest
 from napari_pixcell.models.loading import LoadedFamily, describe_device
 from napari_pixcell.models.memory import Setting
