@@ -213,8 +213,8 @@ class Engine:
                 if job is None or job.models is not models:
                     # Also after a step down, which moves or splits the networks.
                     setting = self.loaded.setting
-                    on_event = progress.generated
-                    job = VariantGenerator(plain, models, setting, on_event, check, previews)
+                    shown, on_event = request.colour_match, progress.generated
+                    job = VariantGenerator(plain, shown, models, setting, on_event, check, previews)
                 size = batch or self.loaded.batch
                 images = job.make(waiting if job.canvas.single else waiting[:1], size)
                 return images, models, self._how(models), size
