@@ -166,6 +166,7 @@ def repaired_image(seed: int = 7, embedding: Any = None, labels: Any = None) -> 
         PackedArray.pack(labels),
         labels.shape,
         seed,
+        count=1,
         colour_match=ColourMatch("full", tissue_colours()),
         repair=Repair(2),
     )
