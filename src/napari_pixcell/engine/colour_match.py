@@ -227,7 +227,7 @@ def match(
     if target is None:
         return picture
     changed = picture.copy()
-    parts = None if seen is None else lambda top, stop: seen[top:stop]
+    parts: Seen | None = None if seen is None else lambda top, stop: seen[top:stop]
     match_rows(changed, target, parts, each=each)
     return changed
 
