@@ -369,6 +369,32 @@ def test_a_missing_embedding_is_computed_again(start: Start, slide_file: Path) -
     assert again.regions.current[0].embedding == session.regions.current[0].embedding
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_embeddings_of_another_encoder_are_computed_again(
+    start: Start, slide_file: Path, known: bool
+) -> None:
+    session = start(slide_file)
+    for place in ((300, 300), (900, 700)):
+        session.regions.add(place)
+        session.wait(20)
+    own = [item.embedding for item in session.regions.current]
+    assert own[0] != own[1]
+    folder = saved(session)
+    closed(session)
+    text = json.loads((folder / "session.json").read_text())
+    one, other = text["regions"]
+    one["embedding"], other["embedding"] = other["embedding"], one["embedding"]
+    for region in (one, other):
+        region.pop("encoder")
+        if known:
+            region["encoder"] = "0" * 64
+    (folder / "session.json").write_text(json.dumps(text))
+    again = start()
+    again.restoring.open(folder)
+    again.wait(20)
+    assert [item.embedding for item in again.regions.current] == own
+
+
 def test_a_truncated_session_falls_back_to_its_previous_version(
     start: Start, slide_file: Path
 ) -> None:
