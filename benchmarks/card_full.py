@@ -14,9 +14,9 @@ from random_checkpoints import FULL
 from napari_pixcell.cells.methods import SegmentMethod
 from napari_pixcell.engine.canvas.plan import Canvas
 from napari_pixcell.engine.engine import Engine
+from napari_pixcell.engine.latents import picture_preview
 from napari_pixcell.engine.loaded_models import _segmenter_dtype
 from napari_pixcell.engine.packed import PackedArray
-from napari_pixcell.engine.pipeline import picture_preview
 from napari_pixcell.engine.presets import PRESETS
 from napari_pixcell.engine.request_values import EmbedRequest, GenerateRequest, SegmentRequest
 from napari_pixcell.engine.segmenting import CellposeOutputs, run_cellpose

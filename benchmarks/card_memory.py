@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from card_figures import FAMILIES, GB, Options, peak, pictures, say, settle, style_of
 
+from napari_pixcell.engine.conditions import canvas_of, make_denoiser, read_layout, read_style
 from napari_pixcell.engine.denoiser import Denoiser
 from napari_pixcell.engine.engine import Engine
-from napari_pixcell.engine.pipeline import canvas_of, make_denoiser, read_layout, read_style
 from napari_pixcell.engine.request_values import GenerateRequest
 from napari_pixcell.models.catalogue import Family
 from napari_pixcell.models.families import get_family

@@ -44,7 +44,7 @@ LORA_TARGETS = [f"attn2.{name}" for name in ("to_q", "to_k", "to_v", "to_out.0")
 
 
 class Widths:
-    """Widths of the networks. Depth and names are always the published ones.
+    """Widths of the networks. Names are always the published ones, and so is the depth by default.
 
     Parameters
     ----------
@@ -56,6 +56,8 @@ class Widths:
         Channels of the autoencoder's four levels.
     flow : int
         Width of the stain's flow.
+    layers : int, optional
+        Depth of transformer, ControlNet and tile encoder.
     """
 
     def __init__(
@@ -65,13 +67,16 @@ class Widths:
         embed_dim: int = 1536,
         vae: tuple[int, ...] = (128, 256, 512, 512),
         flow: int = 1024,
+        layers: int | None = None,
     ) -> None:
         self.heads, self.head_dim, self.embed_dim = heads, head_dim, embed_dim
-        self.vae, self.flow = vae, flow
+        self.vae, self.flow, self.layers = vae, flow, layers
 
 
 FULL = Widths()
-TINY = Widths(heads=1, head_dim=12, embed_dim=64, vae=(8, 16, 32, 32), flow=16)
+SIZES: dict[str, Any] = {"heads": 1, "head_dim": 12, "embed_dim": 64, "vae": (8, 16, 32, 32)}
+TINY = Widths(**SIZES, flow=16)
+SHALLOW = Widths(**SIZES, flow=16, layers=1)
 
 
 def write_family(
@@ -122,13 +127,16 @@ def _network(family: Family, part: Part, widths: Widths) -> tuple[nn.Module, dic
         "sample_size": family.tile // 8,
         "interpolation_scale": 1 if tokens == 1 else 2,
     }
+    if widths.layers:
+        config["num_layers"] = widths.layers
     with without_initial_values():
         if part.kind in ("transformer", "lora"):
             network: Any = PixCellTransformer2DModel(**config)
             if part.kind == "lora":
                 network.add_adapter(LoraConfig(r=4, lora_alpha=4, target_modules=LORA_TARGETS))
         elif part.kind == "controlnet":
-            network = PixCellControlNet(**config)
+            blocks = {"n_controlnet_blocks": widths.layers} if widths.layers else {}
+            network = PixCellControlNet(**config, **blocks)
         elif part.kind == "vae":
             network = AutoencoderKL(
                 down_block_types=["DownEncoderBlock2D"] * 4,
@@ -145,7 +153,9 @@ def _network(family: Family, part: Part, widths: Widths) -> tuple[nn.Module, dic
         elif part.kind == "encoder":
             # The published ratio is an even width only at 1536.
             full = widths.embed_dim == FULL.embed_dim
-            sizes = {} if full else {"mlp_ratio": 4.0}
+            sizes: dict[str, Any] = {} if full else {"mlp_ratio": 4.0}
+            if widths.layers:
+                sizes["depth"] = widths.layers
             return build_uni2_h(embed_dim=widths.embed_dim, **sizes), {}
         else:
             names = ("model_channels", "time_embed_dim", "bottleneck_channels")

@@ -20,9 +20,9 @@ import torch
 from random_checkpoints import Widths, write_family
 
 from napari_pixcell.engine.loaded_models import LoadedModels
+from napari_pixcell.files import _sha256
 from napari_pixcell.models.families import get_family
 from napari_pixcell.models.store import kept_adapter
-from napari_pixcell.models.weights import _sha256
 
 STAINS = ("stain-her2", "stain-er")
 ROUNDS = 5

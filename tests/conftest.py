@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from filelock import FileLock
 
 from napari_pixcell.models.families import get_family
+
+if TYPE_CHECKING:
+    from napari_pixcell.worker.client import WorkerClient
+
+# Many processes import the package and the tests: compile them once.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 PARALLEL = "PYTEST_XDIST_WORKER" in os.environ
 if PARALLEL:
@@ -20,6 +29,13 @@ if PARALLEL:
     # take the processor from one another. Nothing above imports NumPy or torch, which read these.
     for library in ("OMP", "OPENBLAS", "MKL"):
         os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+
+
+def pytest_collection_finish() -> None:
+    """Exclude all imports from garbage collection, which the engine runs whenever it unloads."""
+    gc.collect()
+    gc.freeze()
+
 
 SHARED = Path(os.environ.get("PIXCELL_SHARED") or Path(__file__).parents[2] / "shared")
 
@@ -54,6 +70,17 @@ def own_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     return (top / str(number) for number in itertools.count())
 
 
+@pytest.fixture(scope="session", autouse=True)
+def quick_disk() -> Iterator[None]:
+    """Leave out that the disk syncs each file, which takes milliseconds.
+
+    What survives a power cut is tested without it, by ``support/faults.py``.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda _: None)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def own_settings(own_folders: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep the tests out of the user's settings, caches, weights and tokens."""
@@ -81,8 +108,23 @@ def own_settings(own_folders: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.fixture(scope="session")
+def running_worker() -> Iterator[WorkerClient]:
+    """A real worker that all tests share, since its start takes seconds.
+
+    It keeps the environment of the test that uses it first.
+    """
+    from napari_pixcell.worker.client import WorkerClient
+
+    client = WorkerClient()
+    yield client
+    client.close()
+
+
+@pytest.fixture(scope="session")
 def tiny_cellpose(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small model of Cellpose's own class that finds discs, made once for all test processes."""
+    from tiny_cellpose import write_tiny
+
     folder = tmp_path_factory.getbasetemp()
     if PARALLEL:
         folder = folder.parent
@@ -90,9 +132,11 @@ def tiny_cellpose(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with FileLock(folder / "tiny cellpose.lock"):
         if not path.exists():
             path.parent.mkdir()
-            # In a process of its own: tests of the window stay without torch.
-            script = Path(__file__).parent / "support" / "tiny_cellpose.py"
-            subprocess.run([sys.executable, script, path], check=True)
+            if "torch" in sys.modules:
+                write_tiny(path)
+            else:  # in a process of its own: tests of the window stay without torch
+                script = Path(__file__).parent / "support" / "tiny_cellpose.py"
+                subprocess.run([sys.executable, script, path], check=True)
     return path
 
 

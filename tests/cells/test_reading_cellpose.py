@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import io
-import json
 import pickle
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from cellpose_files import written_and_read
 from drawn_layouts import SAMPLE_CELLS, sample
 
 from napari_pixcell.cells import read_cells, write_cellpose
@@ -20,25 +18,28 @@ from napari_pixcell.errors import PixCellError
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Files written by Cellpose (own…) and its reading of ours, in a process of their own."""
+    """Files written by Cellpose, own…, and ours, which it has read."""
     folder = tmp_path_factory.mktemp("cellpose")
     np.save(folder / "labels.npy", sample().astype(np.uint16))
     (folder / "ours.tif").touch()
     write_cellpose(folder / "ours_seg.npy", sample())
-    script = Path(__file__).parent / "cellpose_files.py"
-    subprocess.run([sys.executable, script, folder], check=True, capture_output=True)
     return folder
 
 
+@pytest.fixture(scope="module")
+def found(folder: Path) -> dict[str, Any]:
+    return written_and_read(folder)
+
+
+@pytest.mark.usefixtures("found")
 @pytest.mark.parametrize("name", ["own_seg.npy", "own_cp_masks.png", "own_cp_masks.tif"])
 def test_files_written_by_cellpose_are_read(folder: Path, name: str) -> None:
     np.testing.assert_array_equal(read_cells(folder / name).labels, sample())
 
 
-def test_cellpose_reads_exported_files(folder: Path) -> None:
-    found = json.loads((folder / "found.json").read_text())
-    assert set(found.pop("keys")) >= {"outlines", "masks", "ismanual", "flows", "filename"}
-    assert found == {
+def test_cellpose_reads_exported_files(found: dict[str, Any]) -> None:
+    assert set(found["keys"]) >= {"outlines", "masks", "ismanual", "flows", "filename"}
+    assert {name: value for name, value in found.items() if name != "keys"} == {
         "seg": True,
         "outlines": True,
         "manual": True,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import json
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -20,12 +22,21 @@ CPSAM = "mouseland/cellpose-sam/cpsam_v2"
 
 
 @pytest.fixture(scope="module")
-def findings(tmp_path_factory: pytest.TempPathFactory) -> list[Diagnosis]:
-    """Examine this machine once."""
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setenv("PIXCELL_CONFIG_DIR", str(tmp_path_factory.mktemp("config")))
-        patched.setenv("HF_TOKEN", "hf_very_secret")
-        return list(examine())
+def examined(tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProcess[str]:
+    """The command run once on this machine, in a process of its own."""
+    config = str(tmp_path_factory.mktemp("config"))
+    return subprocess.run(
+        [sys.executable, "-m", "napari_pixcell.cli.main", "doctor", "--json"],
+        env=os.environ | {"PIXCELL_CONFIG_DIR": config, "HF_TOKEN": "hf_very_secret"},
+        capture_output=True,
+        text=True,
+    )
+
+
+@pytest.fixture(scope="module")
+def findings(examined: subprocess.CompletedProcess[str]) -> list[Diagnosis]:
+    lines = json.loads(examined.stdout)["lines"]
+    return [Diagnosis(d["topic"], d["found"], d["fix"], d["grade"] == "FAIL") for d in lines]
 
 
 def test_every_problem_has_a_fix(findings: list[Diagnosis]) -> None:
@@ -74,8 +85,8 @@ def test_cellpose_and_its_weights_are_checked(monkeypatch, tmp_path: Path) -> No
     assert lines["Cellpose"].grade == "FAIL" and "pip install" in lines["Cellpose"].fix
 
 
-def test_a_token_is_never_shown(findings: list[Diagnosis]) -> None:
-    assert "secret" not in " ".join(map(str, findings))
+def test_a_token_is_never_shown(examined: subprocess.CompletedProcess[str]) -> None:
+    assert "secret" not in examined.stdout + examined.stderr
 
 
 @pytest.fixture
@@ -228,20 +239,11 @@ def test_a_full_disk_names_the_variable_to_set(monkeypatch) -> None:
     assert styles.grade == "WARN" and "PIXCELL_CACHE_DIR" in styles.fix
 
 
-def test_every_check_runs_in_a_real_process(tmp_path: Path) -> None:
-    import os
-    import subprocess
-
-    done = subprocess.run(
-        [sys.executable, "-m", "napari_pixcell.cli.main", "doctor", "--json"],
-        env=os.environ | {"PIXCELL_CONFIG_DIR": str(tmp_path)},
-        capture_output=True,
-        text=True,
-    )
-    lines = {line["topic"]: line for line in json.loads(done.stdout)["lines"]}
-    failed = [line for line in lines.values() if line["grade"] == "FAIL"]
-    assert done.returncode == bool(failed), failed
-    assert lines["torch"]["grade"] == "PASS" and lines["device"]["found"]
+def test_every_check_runs_in_a_real_process(examined, findings: list[Diagnosis]) -> None:
+    failed = [line for line in findings if line.grade == "FAIL"]
+    assert examined.returncode == bool(failed), failed
+    lines = {line.topic: line for line in findings}
+    assert lines["torch"].grade == "PASS" and lines["device"].found
 
 
 def test_the_renderer_is_named_if_there_is_a_screen(qapp, monkeypatch) -> None:
@@ -269,8 +271,6 @@ def test_offline_mode_is_reported(monkeypatch) -> None:
 
 
 def test_the_doctor_does_not_import_torch() -> None:
-    import subprocess
-
     code = "import napari_pixcell.cli.doctor, sys; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
 

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from random_checkpoints import write_family
+from random_checkpoints import SHALLOW, write_family
 from running import embedded, shallow_engine
 
 from napari_pixcell.engine.engine import Engine
@@ -49,8 +49,9 @@ def style(engine: Engine, tissue: np.ndarray) -> PackedArray:
 
 @pytest.fixture(scope="session")
 def pixcell_256(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of one layer each; all layers of the published families are tested in ``models``."""
     folder = tmp_path_factory.mktemp("weights")
-    write_family(get_family("pixcell-256"), folder)
+    write_family(get_family("pixcell-256"), folder, SHALLOW)
     return folder
 
 

@@ -279,8 +279,8 @@ def test_interrupted_decoding_resumes_with_the_next_row(
 
     shallow.run(request, emit, lambda: bool(stop))
     assert len(stop) == 1 and len(unfinished()) == 1
-    decoded, decode = [], computing._decode
-    monkeypatch.setattr(computing, "_decode", lambda *a: decoded.append(1) or decode(*a))
+    decoded, decode = [], computing.decode
+    monkeypatch.setattr(computing, "decode", lambda *a: decoded.append(1) or decode(*a))
     rest = run(shallow, request)
     assert np.array_equal(np.asarray(picture(rest)), picture(whole))
     assert len(decoded) == 3  # of 3 rows of 3 windows: a stop is noticed after the next row
@@ -527,16 +527,19 @@ def test_one_published_tile_equals_plain_ddim(shallow: Engine, style: PackedArra
     request = ask(style, size=None, steps=4, guidance=1.0, preset=PUBLISHED.name)
     events = run(shallow, request)
     models = shallow.load("demo")
+    channels = models.transformer.config.in_channels
     tokens = torch.from_numpy(style.unpack().reshape(1, 1, -1))
 
     def predict(latents: np.ndarray, time: int, kept: float) -> np.ndarray:
         noisy = torch.from_numpy(latents).float()[None]
-        velocity = models.transformer(noisy, tokens, torch.tensor([time])).sample[0, :4].numpy()
+        output = models.transformer(noisy, tokens, torch.tensor([time])).sample
+        velocity = output[0, :channels].numpy()
         return kept**0.5 * latents - (1 - kept) ** 0.5 * velocity  # the demo predicts velocity
 
     with torch.inference_mode():
-        latents = ddim(predict, noise_at(request.seed, 4, 0, 0, 32, 32).astype(float), 4)
-        decoded = computing._decode(torch.from_numpy(latents).float()[None], models)
+        noise = noise_at(request.seed, channels, 0, 0, 32, 32).astype(float)
+        latents = ddim(predict, noise, 4)
+        decoded = computing.decode(torch.from_numpy(latents).float()[None], models)
     expected = np.moveaxis(decoded.clip(0, 1) * 255, 0, -1)
     assert np.abs(picture(events) - expected).max() <= 1.01
     variant = next(e for e in events if isinstance(e, Variant))

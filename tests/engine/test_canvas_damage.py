@@ -60,9 +60,9 @@ def flip(path: Path, at: float) -> None:
 
 def rows_decoded(shallow: Engine, monkeypatch: pytest.MonkeyPatch) -> tuple[np.ndarray, float]:
     """Resume, and return the image and how many rows of windows were decoded."""
-    calls, decode = [], computing._decode
+    calls, decode = [], computing.decode
     with monkeypatch.context() as patch:
-        patch.setattr(computing, "_decode", lambda *a: calls.append(1) or decode(*a))
+        patch.setattr(computing, "decode", lambda *a: calls.append(1) or decode(*a))
         (found,) = pictures(run(shallow, REQUEST))
     return np.asarray(found), len(calls) / 3
 

@@ -24,10 +24,11 @@ from napari_pixcell.engine.colour_match import (
     match_rows,
 )
 from napari_pixcell.engine.engine import Engine
-from napari_pixcell.engine.events import Progress, Variant
+from napari_pixcell.engine.events import Preview, Progress, Variant
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.pipeline import match_tile
 from napari_pixcell.engine.record import Record
+from napari_pixcell.engine.repair import Repair
 from napari_pixcell.engine.request_values import GenerateRequest
 from napari_pixcell.engine.styles.region_embedding import region_colours
 from napari_pixcell.engine.tissue import Tissue
@@ -268,6 +269,40 @@ def test_kept_tissue_keeps_its_pixels(
     assert np.array_equal(canvas, matched)
     assert np.array_equal(match_tile(request, plain), matched)
     assert match_tile(kept, same) is same
+
+
+@pytest.mark.parametrize("kind", ["tile", "canvas", "area", "repaired"])
+def test_previews_are_matched_like_the_finished_image(
+    shallow: Engine, request_: GenerateRequest, tissue: np.ndarray, kind: str
+) -> None:
+    request, seen = replace(request_, count=1), None
+    if kind == "canvas":
+        request = replace(request, size=(256, 320))
+    if kind == "area":
+        part = np.ones((256, 256), np.uint8)
+        part[:, :64] = 0
+        start = PackedArray.pack(tissue[:256, :256])
+        request = replace(request, start=start, part=PackedArray.pack(part), feather=8)
+        seen = part[4::8, 4::8].astype(np.float32)
+    if kind == "repaired":
+        layout = PackedArray.pack(np.tri(256, k=-200, dtype=np.uint8))
+        request = replace(request, layout=layout, repair=Repair(rounds=0))
+    plain, shown = (
+        next(event.image for event in run(shallow, one) if isinstance(event, Preview))
+        for one in (replace(request, colour_match=None), request)
+    )
+    assert np.array_equal(shown, match(plain, request.colour_match, seen, 64))
+    assert not np.array_equal(shown, plain)
+
+
+def test_a_preview_is_matched_as_the_image_that_it_stands_for(tissue: np.ndarray) -> None:
+    image = tissue[:256, :256].copy()
+    image[64:] = 255  # less tissue than a picture of the preview's size may have
+    preview = image[4::8, 4::8]
+    assert np.array_equal(match(preview, full(BLUISH)), preview)
+    shown, whole = match(preview, full(BLUISH), each=64), match(image, full(BLUISH))
+    assert distance(tissue_colours(whole), BLUISH) < 3
+    assert np.abs(shown.astype(int) - whole[4::8, 4::8]).mean() < 3
 
 
 def test_a_stain_is_not_matched(engine: Engine, request_: GenerateRequest) -> None:

@@ -21,7 +21,7 @@ from napari_pixcell.errors import PixCellError
 from napari_pixcell.slides import Region, open_slide
 from napari_pixcell.slides.samples import SAMPLE_SLIDE
 
-CANVAS = (384, 512)
+CANVAS = (256, 384)
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def tile(style: PackedArray, tissue: np.ndarray) -> GenerateRequest:
 
 @pytest.fixture
 def canvas(tile: GenerateRequest, tissue: np.ndarray) -> GenerateRequest:
-    return replace(tile, start=PackedArray.pack(tissue), size=CANVAS)
+    return replace(tile, start=PackedArray.pack(tissue[:256, :384]), size=CANVAS)
 
 
 def picture(engine: Engine, request) -> np.ndarray:
@@ -132,7 +132,7 @@ def test_a_large_stained_region_has_no_seams_and_naive_tiling_has(
     whole = open_slide(SAMPLE_SLIDE).read(Region(300, 500, 512, 512), 0.5)
     start = {"start": PackedArray.pack(whole), "strength": 0.6}
     request = GenerateRequest(
-        name, style, count=1, steps=8, guidance=1.2, size=size, invert=True, **start
+        name, style, count=1, steps=5, guidance=1.2, size=size, invert=True, **start
     )
     ours = picture(engine, request)
     tiles = [

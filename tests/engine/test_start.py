@@ -170,7 +170,7 @@ def test_an_image_on_disk_is_the_same(shallow, canvas, strength, monkeypatch) ->
 
 
 def test_full_memory_restarts_from_the_start_image(installed, tissue, monkeypatch) -> None:
-    decode, calls = computing._decode, []
+    decode, calls = computing.decode, []
 
     def full_once(*arguments) -> np.ndarray:
         calls.append(1)
@@ -178,7 +178,7 @@ def test_full_memory_restarts_from_the_start_image(installed, tissue, monkeypatc
             raise torch.OutOfMemoryError("CUDA out of memory")
         return decode(*arguments)
 
-    monkeypatch.setattr(computing, "_decode", full_once)
+    monkeypatch.setattr(computing, "decode", full_once)
     request = GenerateRequest(
         installed,
         count=1,

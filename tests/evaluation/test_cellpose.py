@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tiny_cellpose import discs, write_tiny
+from tiny_cellpose import discs
 
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.evaluation.arms import Schedule
@@ -19,19 +19,12 @@ from napari_pixcell.evaluation.tiles import LabelledTile
 CPU = torch.device("cpu")
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("cellpose") / "tiny"
-    write_tiny(path)
-    return path
-
-
-def test_a_step_of_fine_tuning_changes_the_network_and_is_reproduced(model: Path) -> None:
+def test_a_step_of_fine_tuning_changes_the_network_and_is_reproduced(tiny_cellpose: Path) -> None:
     torch.set_num_threads(1)
     tiles = tuple(
         LabelledTile(str(seed), str(seed), *(part[:200] for part in discs(seed))) for seed in (1, 2)
     )
-    learner, cells, steps = FineTunedCellpose(model, CPU), [], []
+    learner, cells, steps = FineTunedCellpose(tiny_cellpose, CPU), [], []
     for rate in (0.0, 1000.0, 1000.0):
         plan = Schedule(np.array([[1, 1]]), np.array([rate]))
         segment = learner.learn(tiles[:1], tiles[1:], plan, True, 7, lambda: steps.append(1))

@@ -48,8 +48,8 @@ def test_the_answer_follows_the_interval(gain, spread, answer, beginning) -> Non
     verdict = judge(results(gain, spread), OWN)
     assert verdict.answer == answer and verdict.sentence.startswith(beginning)
     assert "5 seeds, 12 test tiles of 12 slides." in verdict.sentence
-    assert verdict.difference.control == "strong-longer"  # the better one
-    assert verdict.difference.low < verdict.difference.mean < verdict.difference.high
+    assert verdict.control == "strong-longer"  # the better one
+    assert verdict.low < verdict.mean < verdict.high
 
 
 @pytest.mark.parametrize(("seeds", "tiles"), [(2, 12), (5, 3)])

@@ -141,6 +141,44 @@ def make_records(folder: Path) -> None:
     for name in ("variant", "canvas"):
         for image in (EARLIER / name / "images").iterdir():
             shutil.copy(image, folder / f"{name}.png")
+    from napari_pixcell.datasets.marks import synthetic_png
+
+    image, record = repaired_image()
+    write(folder / "repaired.json", record.to_dict())
+    (folder / "repaired.png").write_bytes(synthetic_png(image, record, 0.5))
+
+
+def repaired_image(seed: int = 7, embedding: Any = None, labels: Any = None) -> tuple[Any, Any]:
+    """Return an image whose nuclei were repaired and whose colours were matched, and its record."""
+    from drawn_dataset import labels_of, picture_of
+
+    from napari_pixcell.engine.colour_match import ColourMatch
+    from napari_pixcell.engine.packed import PackedArray
+    from napari_pixcell.engine.record import Record, pixels_sha256
+    from napari_pixcell.engine.repair import NucleusCounts, Repair, RepairOutcome
+    from napari_pixcell.engine.request_values import GenerateRequest
+
+    labels = labels_of(1) if labels is None else labels
+    image = picture_of(labels.astype(np.int32), seed)
+    request = GenerateRequest(
+        "demo",
+        PackedArray.pack(np.zeros((1, 8), np.float32) if embedding is None else embedding),
+        PackedArray.pack(labels),
+        labels.shape,
+        seed,
+        count=1,
+        colour_match=ColourMatch("full", tissue_colours()),
+        repair=Repair(2),
+    )
+    before, after = NucleusCounts(1, 2, 1, 3), NucleusCounts(2, 1, 1, 2)
+    outcome = RepairOutcome(before, after, (1,), (2,), 2, 1.5, True)
+    return image, Record(request, sha256=pixels_sha256(image), batch=(2, 1), repair=outcome)
+
+
+def tissue_colours() -> Any:
+    from napari_pixcell.engine.tissue_colours import TissueColours
+
+    return TissueColours((60.0, 20.0, -8.0), (15.0, 6.0, 4.0), 0.75)
 
 
 def make_recipes(folder: Path) -> None:
@@ -161,6 +199,10 @@ def make_recipes(folder: Path) -> None:
     )
     own = {**kept, "styles": [region], "layouts": [{"from": "style"}], "pairing": "matched"}
     write(folder / "own.json", own)
+    repair = {"rounds": 2, "seconds": 30.0, "method": {"method": "builtin", "sensitivity": 0.4}}
+    checks = {"least_placed": 0.9, "segmenter": {"method": "builtin"}}
+    more = {"colour_match": "full", "repair": repair, "drop_wrong": True, "keep": "best of 3"}
+    write(folder / "repaired.json", {**own, **more, "checks": checks})
 
 
 def make_styles(folder: Path) -> None:
@@ -193,6 +235,33 @@ def make_preferences(folder: Path) -> None:
 
 def make_sessions(folder: Path) -> None:
     shutil.copytree(EARLIER / "session.pixcell", folder / "earlier.pixcell")
+    repaired = shutil.copytree(EARLIER / "session.pixcell", folder / "repaired.pixcell")
+    session = json.loads((repaired / "session.json").read_text("utf-8"))
+    request = repaired_image()[1].request.to_dict()
+    settings = {"colour_match": "full", "repair": True, "repair_rounds": 2, "repair_seconds": 30}
+    session["settings"] |= settings
+    for job in session["jobs"]:
+        for one in job["requests"]:
+            one |= {name: request[name] for name in ("colour_match", "repair")}
+    write(repaired / "session.json", session)
+    for result in session["results"]:
+        repair_picture(repaired / "files" / result["file"])
+
+
+def repair_picture(path: Path) -> None:
+    """Change the record in an image to that of a repaired one."""
+    from dataclasses import replace
+
+    from napari_pixcell.datasets.marks import read_marked, synthetic_png
+    from napari_pixcell.engine.record import Record
+
+    other, marked = repaired_image()[1], read_marked(path.read_bytes(), path.name)
+    record = Record.from_dict(marked.record or {})
+    request = replace(record.request, colour_match=other.request.colour_match)
+    if request.layout is not None:
+        request = replace(request, repair=other.request.repair)
+        record = replace(record, repair=other.repair)
+    path.write_bytes(synthetic_png(marked.pixels, replace(record, request=request), 0.5))
 
 
 def make_datasets(folder: Path) -> None:
@@ -202,6 +271,58 @@ def make_datasets(folder: Path) -> None:
     judge(folder / "png", 1, 1, 2, np.tri(SIDE, dtype=np.uint8))
     make_dataset(folder / "tiff", styles=1, layouts=2, picture="tiff")
     shutil.copytree(EARLIER / "dataset", folder / "earlier")
+    make_repaired_dataset(folder / "repaired")
+
+
+def make_repaired_dataset(folder: Path) -> None:
+    """Write pairs that are the best of two, repaired and matched in colour, with all that is kept.
+
+    Of each, one nucleus is partial, another one is missing, and both lack in its mask.
+    """
+    from dataclasses import replace
+
+    from drawn_dataset import SIDE, make_dataset
+
+    from napari_pixcell.datasets.store.lock import locked
+    from napari_pixcell.datasets.store.nuclei import DifferingNuclei
+    from napari_pixcell.datasets.store.pair_files import PairFiles
+    from napari_pixcell.datasets.store.plan import Plan
+    from napari_pixcell.datasets.store.rows import as_line
+    from napari_pixcell.engine.repair import Repair
+    from napari_pixcell.serialization import to_json
+
+    dataset = make_dataset(folder, styles=1, layouts=2, pairs=0)
+    path = folder / "styles.jsonl"
+    rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    for row in rows:
+        row |= {"colours": to_json(tissue_colours()), "look": {"brightness": 0.6}}
+    path.write_bytes(b"".join(map(as_line, rows)))
+    del dataset.plan  # of one candidate
+    dataset.describe(
+        plan=Plan(1, 2, candidates=2).to_dict(),
+        settings=replace(dataset.description.settings, colour_match="full"),
+        repair=Repair(2),
+        drop_wrong=True,
+        weights={"transformer": "ab" * 32},
+    )
+    extra = DifferingNuclei(np.array([1]), np.array([2]), np.tri(SIDE, dtype=np.uint8))
+    with locked(folder):
+        files, style = PairFiles(dataset), dataset.style(next(dataset.style_rows()))
+        for pair, row in zip(dataset.plan, list(dataset.layout_rows()), strict=True):
+            labels = dataset.layout(row).labels
+            image, record = repaired_image(pair.seed + 1, style.embedding[0], labels)
+            scores = {"placed": 0.5, "partial": 0.25, "missing": 0.25, "extra": 0.25, "dice": 0.6}
+            files.write(
+                pair,
+                image,
+                record.mask,
+                record,
+                scores,
+                (),
+                nuclei=extra.to_row(),
+                kept=1,
+                embedding=np.ones((1, 8), np.float32),
+            )
 
 
 def make_tiles(folder: Path) -> None:

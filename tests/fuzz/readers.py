@@ -73,6 +73,9 @@ def read_record(path: Path) -> None:
     record = read_record(path)
     record.to_dict()
     record.request.variants()
+    record.without_wrong().mask  # noqa: B018
+    if record.repair is not None:
+        record.repair.plus(record.repair).sentence()
 
 
 def read_recipe(path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fake_hub import FakeHub
-from random_checkpoints import write_family
+from random_checkpoints import SHALLOW, write_family
 from steady_machine import steady_machine  # noqa: F401
 
 from napari_pixcell.models.catalogue import BUILT_IN
@@ -59,6 +59,16 @@ def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if not family.bundled:
             write_family(family, folder)
     return folder
+
+
+@pytest.fixture
+def shallow(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Install the same with one layer each, where the networks are run on whole tiles."""
+    folder = tmp_path_factory.getbasetemp() / "shallow weights"
+    for family in BUILT_IN.values():
+        if not family.bundled:
+            write_family(family, folder, SHALLOW)  # unless it is there
+    monkeypatch.setenv("PIXCELL_WEIGHTS", str(folder))
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from napari_pixcell import files
 from napari_pixcell.models import weights
 from napari_pixcell.models.families import get_family
 from napari_pixcell.models.loading import load_family
@@ -17,7 +18,7 @@ from napari_pixcell.models.weights import background_hashes
 
 
 def test_each_weight_file_of_a_family_is_hashed_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    weights._sha256.cache_clear()
+    files._sha256.cache_clear()
     digest, hashed = hashlib.file_digest, []
 
     def counted(file, name):
@@ -27,10 +28,10 @@ def test_each_weight_file_of_a_family_is_hashed_once(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(hashlib, "file_digest", counted)
     family = get_family("demo")
     loaded = load_family(family, torch.device("cpu"))
-    files = {kind: require(family, family.part(kind)).weights for kind in loaded.weights}
-    assert {"transformer", "controlnet", "vae", "encoder"} <= set(files)
+    paths = {kind: require(family, family.part(kind)).weights for kind in loaded.weights}
+    assert {"transformer", "controlnet", "vae", "encoder"} <= set(paths)
     assert loaded.weights == {
-        kind: hashlib.sha256(path.read_bytes()).hexdigest() for kind, path in files.items()
+        kind: hashlib.sha256(path.read_bytes()).hexdigest() for kind, path in paths.items()
     }
     assert len(hashed) == len(set(hashed))
 

@@ -154,8 +154,9 @@ def test_tensor_names_are_the_published_ones(checkpoints: Path, layouts: Path) -
         assert set(torch.load(path, weights_only=True)) == set(wanted), layout
 
 
+@pytest.mark.usefixtures("shallow")
 @pytest.mark.parametrize("name", STRUCTURES)
-def test_a_published_family_generates_a_variant_from_tissue(installed: Path, name: str) -> None:
+def test_a_published_family_generates_a_variant_from_tissue(name: str) -> None:
     family, engine = get_family(name), Engine(CPU)
     assert not missing(family)
     embedding = next(
@@ -179,7 +180,8 @@ def test_a_published_family_generates_a_variant_from_tissue(installed: Path, nam
     assert preview.image.shape == (family.tile // 8, family.tile // 8, 3)
 
 
-def test_the_sixteen_embeddings_belong_to_the_tiles_row_by_row(installed: Path) -> None:
+@pytest.mark.usefixtures("shallow")
+def test_the_sixteen_embeddings_belong_to_the_tiles_row_by_row() -> None:
     engine, image = Engine(CPU), pixels(1024)
     whole = run(engine, EmbedRequest("pixcell-1024", image))[0].values
     third_in_second_row = PackedArray.pack(image.unpack()[256:512, 512:768])
@@ -255,9 +257,10 @@ def test_the_other_families_have_one_of_these_structures(installed: Path, name: 
     ]
 
 
+@pytest.mark.usefixtures("shallow")
 @pytest.mark.parametrize("name", ["pixcell-256-cells", "stain-her2match"])
 def test_a_published_family_generates_from_the_command_line(
-    installed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
     family, out = get_family(name), tmp_path / "out"
     side = family.tile
@@ -362,7 +365,7 @@ def test_a_toml_file_defines_a_family_of_the_users(installed: Path, tmp_path: Pa
     assert family.cell_gap and not get_family("pixcell-256-cells").cell_gap
     assert family.colour_match == "full"
     assert "ours" in family.licence
-    events = run(Engine(CPU), GenerateRequest("lung", count=1, steps=1))
+    events = run(Engine(CPU), GenerateRequest("lung", count=1, steps=1))  # of all 28 layers
     assert any(isinstance(e, Variant) for e in events)
 
 

@@ -28,9 +28,9 @@ def centre_x(pixels: np.ndarray) -> float:
     return float((dark.sum(axis=0) * (np.arange(pixels.shape[1]) + 0.5)).sum() / dark.sum())
 
 
-@pytest.fixture
-def wide_pyramid(tmp_path):
-    path = tmp_path / "wide.ome.tif"
+@pytest.fixture(scope="module")
+def wide_pyramid(tmp_path_factory):
+    path = tmp_path_factory.mktemp("wide") / "wide.ome.tif"
     write_pyramid(path, dot_image(20011, 19600), 0.5, factor=3.3, lossless=True)
     return path
 

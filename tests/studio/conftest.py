@@ -10,6 +10,7 @@ from scripted import ScriptedClient
 
 from napari_pixcell.slides import ArraySlide
 from napari_pixcell.studio.session import Session
+from napari_pixcell.worker.client import WorkerClient
 
 
 @pytest.fixture
@@ -29,3 +30,10 @@ def session(client: ScriptedClient, picture: np.ndarray) -> Iterator[Session]:
     session.slides.set(ArraySlide([picture], 0.5, "case 7"))
     yield session
     session.close()
+
+
+@pytest.fixture
+def one_worker(running_worker: WorkerClient, monkeypatch: pytest.MonkeyPatch) -> WorkerClient:
+    """The worker that tests share; closing a session leaves it running."""
+    monkeypatch.setattr(running_worker, "close", lambda: None)
+    return running_worker

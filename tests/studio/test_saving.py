@@ -16,6 +16,7 @@ from settling import settled
 from tifffile import imwrite
 
 from napari_pixcell.cells.methods import LayoutSource
+from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.preferences import set_preference
 from napari_pixcell.slides import ArraySlide, open_slide
 from napari_pixcell.studio.session import Session
@@ -369,6 +370,30 @@ def test_a_missing_embedding_is_computed_again(start: Start, slide_file: Path) -
     assert again.regions.current[0].embedding == session.regions.current[0].embedding
 
 
+@pytest.mark.parametrize("encoder", ["own", "other", "unknown"])
+def test_embeddings_of_another_encoder_are_computed_again(
+    start: Start, slide_file: Path, encoder: str
+) -> None:
+    session = start(slide_file)
+    session.regions.add((300, 300))
+    session.wait(20)
+    [item] = session.regions.current
+    computed, stored = item.embedding, PackedArray.pack(np.zeros((1, 128), np.float32))
+    item.embedding = stored
+    folder = saved(session)
+    closed(session)
+    text = json.loads((folder / "session.json").read_text())
+    if encoder == "other":
+        text["regions"][0]["encoder"] = "0" * 64
+    elif encoder == "unknown":  # as in sessions of version 0.1.0
+        del text["regions"][0]["encoder"]
+    (folder / "session.json").write_text(json.dumps(text))
+    again = start()
+    again.restoring.open(folder)
+    again.wait(20)
+    assert again.regions.current[0].embedding == (stored if encoder == "own" else computed)
+
+
 def test_a_truncated_session_falls_back_to_its_previous_version(
     start: Start, slide_file: Path
 ) -> None:
@@ -575,9 +600,9 @@ def test_a_large_picture_with_a_star_is_kept_in_the_session(
 
 
 def test_a_session_of_the_real_worker_is_restored_to_the_exact_pixels(
-    start: Start, slide_file: Path
+    start: Start, slide_file: Path, one_worker: WorkerClient
 ) -> None:
-    session = Session(WorkerClient())
+    session = Session(one_worker)
     session.saver.start()
     session.slides.set(open_slide(slide_file))
     item = session.regions.add((300, 300))

@@ -221,8 +221,10 @@ def test_a_position_of_the_result_becomes_a_region_or_a_style(session, client) -
     assert session.regions.active.region == found.best[1][0].region
 
 
-def test_with_the_real_worker_epidermis_is_like_epidermis(cmu_slide: Path) -> None:
-    session = Session(WorkerClient())
+def test_with_the_real_worker_epidermis_is_like_epidermis(
+    cmu_slide: Path, one_worker: WorkerClient
+) -> None:
+    session = Session(one_worker)
     session.slides.set(open_slide(cmu_slide))
     item = session.regions.add((1250, 2000))  # epidermis
     session.wait(120)

@@ -44,12 +44,15 @@ class DrawnEngine:
         Seeds for which it fails.
     forgets : set of int
         Seeds whose images lack the first cell of the layout.
+    weights : dict of str to str
+        Stored in the records.
     """
 
     def __init__(self) -> None:
         self.asked: list[Request] = []
         self.refuses: set[int] = set()
         self.forgets: set[int] = set()
+        self.weights: dict[str, str] = {}
 
     def run(
         self,
@@ -78,7 +81,12 @@ class DrawnEngine:
                 for number, one in enumerate(request.variants()):
                     shown = np.where(labels == 1, 0, labels) if one.seed in self.forgets else labels
                     image = flat_picture(shown, one.seed)
-                    record = Record(one, sha256=pixels_sha256(image), batch=(request.count, number))
+                    record = Record(
+                        one,
+                        dict(self.weights),
+                        sha256=pixels_sha256(image),
+                        batch=(request.count, number),
+                    )
                     emit(Variant(number, image, record))
         emit(Finished())
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-
-FEATURES = 128  # of the demo's embeddings
-LAYERS = 8  # of the demo's transformer
 
 TOML = """base = "demo"
 title = "Virtual {title}"
@@ -21,6 +19,7 @@ def write_own_stain(folder: Path, name: str, title: str, seed: int = 0) -> str:
     import torch
     from safetensors.torch import save_file
 
+    from napari_pixcell.models.catalogue import DEMO_FOLDER
     from napari_pixcell.models.own_families import families_folder
     from napari_pixcell.networks.stain_flow import StainFlowMLP
 
@@ -29,16 +28,17 @@ def write_own_stain(folder: Path, name: str, title: str, seed: int = 0) -> str:
     def random(*shape: int) -> torch.Tensor:
         return torch.randn(shape, generator=generator) * 0.2
 
-    width = 256
+    config = json.loads((DEMO_FOLDER / "transformer" / "config.json").read_text("utf-8"))
+    width, features = config["cross_attention_dim"], config["caption_channels"]
     lora = {
         f"transformer_blocks.{i}.attn2.{layer}.lora_{side}.default.weight": random(*shape)
-        for i in range(LAYERS)
+        for i in range(config["num_layers"])
         for layer in ("to_v", "to_out.0")
         for side, shape in (("A", (4, width)), ("B", (width, 4)))
     }
     save_file(lora, folder / f"{name}_lora.safetensors")
     torch.manual_seed(seed)
-    flow = StainFlowMLP(FEATURES, 16, 16, 16, FEATURES, 1).state_dict()
+    flow = StainFlowMLP(features, 16, 16, 16, features, 1).state_dict()
     save_file(flow, folder / f"{name}_flow.safetensors")
     families_folder().mkdir(parents=True, exist_ok=True)
     text = TOML.format(title=title, folder=folder.as_posix(), name=name)

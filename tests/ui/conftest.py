@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+import shutil
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import napari
@@ -11,25 +13,28 @@ import pytest
 from napari._vispy.canvas import VispyCanvas
 from pictures import tissue
 from qtpy.QtCore import QCoreApplication, QEvent, QSettings, Qt, QTimer
-from qtpy.QtWidgets import QApplication, QWidget
+from qtpy.QtWidgets import QApplication, QProgressBar, QWidget
 from scripted import ScriptedClient
 
 from napari_pixcell.slides import ArraySlide
 from napari_pixcell.ui import dock
 from napari_pixcell.ui.demo import click
 from napari_pixcell.ui.dock import NARROWEST, PixCellStudio
+from napari_pixcell.ui.docked import Docked
 from napari_pixcell.ui.layers.sharpening import watch
+from napari_pixcell.ui.widgets import Bar
 from napari_pixcell.worker.client import WorkerClient
 
 SIZE = 1000, 600  # small, since the CPU renders every pixel
 PUMP_MS = 10
 SHORT_MS = 60
+STYLE_ANIMATION_UPDATE = 213  # a QEvent.Type that PyQt6 does not name
 
 
 @pytest.fixture(autouse=True)
-def own_qt_settings(tmp_path_factory: pytest.TempPathFactory) -> None:
-    folder = str(tmp_path_factory.mktemp("qt"))
+def own_qt_settings(own_folders: Iterator[Path]) -> None:
     # The native format is what a QSettings with a name uses; it is a file under Linux too.
+    folder = str(next(own_folders))
     QSettings.setPath(QSettings.Format.NativeFormat, QSettings.Scope.UserScope, folder)
 
 
@@ -46,6 +51,7 @@ class SharedWindow:
 
     def __init__(self) -> None:
         self._viewer: napari.Viewer | None = None
+        self._taken = 0
 
     def take(self) -> napari.Viewer:
         """Return an empty window."""
@@ -56,7 +62,10 @@ class SharedWindow:
             watch(self._viewer)  # the first slide does so too, for good
             QApplication.processEvents()
             self._fresh = traces(self._viewer)
-            # napari collects garbage whenever layers are removed. Exclude all imports from that.
+        self._taken += 1
+        if self._taken <= 2:
+            # napari collects garbage whenever layers are removed. Exclude all imports from that,
+            # those for the window and those of the first test.
             gc.collect()
             gc.freeze()
         return self._viewer
@@ -138,6 +147,20 @@ def own_context() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def still_bars() -> Iterator[None]:
+    """Stop the pulse of progress bars: each of its 30 frames a second draws the whole window."""
+
+    def event(bar: Bar, event: QEvent) -> bool:
+        if event.type() == STYLE_ANIMATION_UPDATE:
+            return False  # ignored, whereupon Qt stops it
+        return QProgressBar.event(bar, event)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Bar, "event", event, raising=False)
+        yield
+
+
 @pytest.fixture(scope="session")
 def shared_window(own_context: None, qapp: Any) -> Iterator[SharedWindow]:
     window = SharedWindow()
@@ -167,21 +190,28 @@ def ready(studio: PixCellStudio) -> PixCellStudio:
 
 
 @pytest.fixture
-def settle(qtbot: Any) -> Callable[..., None]:
-    """Wait until the session is idle and the dock is up to date."""
+def until_idle(qtbot: Any) -> Callable[..., None]:
+    """Wait until nothing is under way and no short timer of a dock is due."""
 
-    def settle(studio: PixCellStudio) -> None:
-        def quiet() -> bool:
-            due = (timer for timer in studio.findChildren(QTimer) if timer.isActive())
-            return not studio.session.background.busy and not any(
+    def until_idle(dock: Docked, busy: Callable[[], bool]) -> None:
+        def idle() -> bool:
+            due = (timer for timer in dock.findChildren(QTimer) if timer.isActive())
+            return not busy() and not any(
                 timer.isSingleShot() and timer.interval() <= SHORT_MS for timer in due
             )
 
+        dock._pump.setInterval(PUMP_MS)
         for _ in range(2):  # a refresh may start more work
-            qtbot.waitUntil(quiet, timeout=60_000)
+            qtbot.waitUntil(idle, timeout=60_000)
             qtbot.wait(5)
 
-    return settle
+    return until_idle
+
+
+@pytest.fixture
+def settle(until_idle: Callable[..., None]) -> Callable[[PixCellStudio], None]:
+    """Wait until the session is idle and the dock is up to date."""
+    return lambda studio: until_idle(studio, lambda: studio.session.background.busy)
 
 
 @pytest.fixture
@@ -201,14 +231,23 @@ def press(settle: Callable[..., None]) -> Callable[[QWidget], None]:
 
 
 @pytest.fixture(scope="session")
-def running_worker() -> Iterator[WorkerClient]:
-    client = WorkerClient()
-    yield client
-    client.close()
+def folder_of_worker(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("worker")
 
 
 @pytest.fixture
-def one_worker(running_worker: WorkerClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Serve the dock by a real worker that tests share, since its start takes seconds."""
+def one_worker(
+    running_worker: WorkerClient, folder_of_worker: Path, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """Serve the dock by the worker that tests share; give the folder of its weights.
+
+    The places of weights and settings stay those of the first test. Each test finds them empty.
+    """
     monkeypatch.setattr(dock, "WorkerClient", lambda: running_worker)
     monkeypatch.setattr(running_worker, "close", lambda: None)
+    for variable in ("PIXCELL_CONFIG_DIR", "PIXCELL_WEIGHTS"):
+        folder = folder_of_worker / variable
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        monkeypatch.setenv(variable, str(folder))
+    return folder

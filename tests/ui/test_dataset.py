@@ -53,7 +53,6 @@ def test_the_outlook_shows_what_is_missing_or_the_number_of_pairs(ready, qtbot, 
     assert not form["variations"].isVisible() and not form["places"].isVisible()
 
 
-@pytest.mark.usefixtures("one_worker")
 def test_actions_on_a_dataset_are_disabled_until_there_is_one(ready, settle) -> None:
     section = ready.dataset
     section.header.setChecked(True)
@@ -64,8 +63,9 @@ def test_actions_on_a_dataset_are_disabled_until_there_is_one(ready, settle) -> 
     assert names[:3] == ["Cellpose", "StarDist", "COCO"] and section.hold_out.text() in names
 
 
+@pytest.mark.usefixtures("one_worker")
 def test_three_clicks_make_a_dataset(viewer, qtbot, tmp_path, monkeypatch) -> None:
-    studio = PixCellStudio(viewer)  # with a worker process
+    studio = PixCellStudio(viewer)
     viewer.window.add_dock_widget(studio, name="PixCell studio")
     monkeypatch.setattr(
         QFileDialog, "getExistingDirectory", lambda *_, **__: str(tmp_path / "data")
@@ -80,7 +80,7 @@ def test_three_clicks_make_a_dataset(viewer, qtbot, tmp_path, monkeypatch) -> No
         choice.pairing = "matched"
         qtbot.waitUntil(lambda: section.make_button.isEnabled(), timeout=20_000)
         press(qtbot, section.make_button)
-        qtbot.waitUntil(lambda: "dataset" in session.notices.notes, timeout=120_000)
+        qtbot.waitUntil(lambda: "dataset" in session.notices.notes, timeout=300_000)
         assert not session.notices.problems
         assert session.notices.notes["dataset"].startswith("2 pairs are in “data”")
         rows = list(Dataset(tmp_path / "data").rows())

@@ -70,13 +70,12 @@ def test_the_main_job_with_the_real_worker_keeps_torch_out_of_napari(
 
 
 def test_a_published_family_of_tiny_widths_runs_through_the_dock(
-    viewer: napari.Viewer, cmu_slide: Path, qtbot, tmp_path: Path, monkeypatch
+    viewer: napari.Viewer, cmu_slide: Path, qtbot, one_worker: Path
 ) -> None:
     names = ("pixcell-256-cells",)  # the others take the same way
     # In a process of its own: this one is napari's and stays without torch.
     script = Path(__file__).parents[2] / "benchmarks" / "random_checkpoints.py"
-    subprocess.run([sys.executable, script, tmp_path, *names], check=True)
-    monkeypatch.setenv("PIXCELL_WEIGHTS", str(tmp_path))
+    subprocess.run([sys.executable, script, one_worker, *names], check=True)
     _, studio = viewer.window.add_plugin_dock_widget("napari-pixcell", "PixCell studio")
     session, model = studio.session, studio.slide.model
     studio.slide.open(cmu_slide)

@@ -32,6 +32,7 @@ from napari_pixcell.datasets.store.parsing import pair_names
 from napari_pixcell.datasets.store.plan import Plan
 from napari_pixcell.datasets.store.rows import append_rows, read_rows
 from napari_pixcell.studio.review.open_dataset import PARTIAL, PLACED, WRONG, OpenDataset
+from napari_pixcell.studio.review.review import Review
 from napari_pixcell.ui.dock import PixCellStudio
 from napari_pixcell.ui.key_table import ON_LAYOUT, TABLE, key_list
 from napari_pixcell.ui.review.dock import ReviewPairs, open_review
@@ -51,15 +52,13 @@ def folder(made: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def rest(qtbot: Any) -> Callable[[ReviewPairs], None]:
-    """Wait until the review is idle and its dock is up to date."""
+def rest(until_idle: Callable[..., None]) -> Callable[[ReviewPairs], None]:
+    """Wait until the review is idle, decisions are stored and its dock is up to date."""
 
-    def rest(dock: ReviewPairs) -> None:
-        qtbot.wait(60)
-        qtbot.waitUntil(lambda: not dock.review.busy, timeout=20_000)
-        qtbot.wait(60)
+    def busy(review: Review) -> bool:
+        return review.busy or (review.unsaved > 0 and not review.cannot_save)
 
-    return rest
+    return lambda dock: until_idle(dock, lambda: busy(dock.review))
 
 
 @pytest.fixture

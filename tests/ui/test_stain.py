@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import napari
 import numpy as np
+import pytest
 from PIL import Image
 from qtpy.QtWidgets import QApplication
 
+from napari_pixcell.models.catalogue import DEMO_FOLDER
 from napari_pixcell.models.own_families import families_folder
 from napari_pixcell.slides import Region, open_slide
 from napari_pixcell.slides.samples import SAMPLE_SLIDE
 from napari_pixcell.ui.demo import click
 from napari_pixcell.ui.results.sheet_window import SheetWindow
 
-OWN = """
-import sys
-from pathlib import Path
-from own_stain import write_own_stain
-write_own_stain(Path(sys.argv[1]), "mine", "Mine", 0)
-"""
+OWN = {kind: DEMO_FOLDER / "stain" / f"{kind}.safetensors" for kind in ("lora", "flow")}
+
+
+def write_own_stain(name: str, title: str) -> None:
+    """Install the demo's stain as one of the user's own, without its decoder."""
+    families_folder().mkdir(parents=True, exist_ok=True)
+    parts = (f'[{kind}]\nfile = "{path.as_posix()}"\n' for kind, path in OWN.items())
+    text = f'base = "demo"\ntitle = "Virtual {title}"\n'
+    (families_folder() / f"{name}.toml").write_text(text + "".join(parts))
 
 
 def pretend(*names: str) -> None:
@@ -110,11 +113,11 @@ def test_a_region_that_is_too_small_is_enlarged_by_a_button(
     assert ready.stain.stain_button.isEnabled() and not ready.stain.problem.text()
 
 
+@pytest.mark.usefixtures("one_worker")
 def test_the_real_worker_trains_a_stain_and_stains_a_region(
     viewer: napari.Viewer, qtbot, tmp_path: Path, monkeypatch
 ) -> None:
-    tests = Path(__file__).parents[1] / "support"
-    subprocess.run([sys.executable, "-c", OWN, tmp_path], check=True, cwd=tests)
+    write_own_stain("mine", "Mine")
     picture = open_slide(SAMPLE_SLIDE).read(Region(300, 300, 1024, 1024), 0.5)
     monkeypatch.setattr("napari_pixcell.studio.stains.training.FLOW_STEPS", 50)
     _, studio = viewer.window.add_plugin_dock_widget("napari-pixcell", "PixCell studio")

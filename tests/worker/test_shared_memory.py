@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from worker_blocks import exists
 
-from napari_pixcell.engine.events import Finished, Variant
+from napari_pixcell.engine.events import Failure, Finished, Variant
 from napari_pixcell.engine.packed import ArraysApart, PackedArray, arrays_apart
 from napari_pixcell.engine.request_values import GenerateRequest, SegmentRequest, request_from_dict
 from napari_pixcell.errors import PixCellError
@@ -129,13 +129,18 @@ def test_the_number_of_a_closed_block_shows_no_other() -> None:
     second.close()
 
 
-def test_freeing_the_memory_leaves_none() -> None:
+def test_freeing_the_memory_ends_the_process_and_leaves_nothing() -> None:
     client = WorkerClient()
     jobs = [client.submit(large_request()) for _ in range(2)]
-    segments = names(jobs[0]) + names(jobs[1])
-    assert all(map(exists, segments))
+    segments, pid = names(jobs[0]) + names(jobs[1]), client.process_id
+    assert all(map(exists, segments)) and pid is not None
     client.restart()
-    assert not any(map(exists, segments))
+    assert client.process_id is None and not any(map(exists, segments))
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+    for job in jobs:
+        *_, failure = job.events()
+        assert isinstance(failure, Failure) and "The memory was freed" in failure.message
 
 
 CLIENT = """

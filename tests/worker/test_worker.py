@@ -207,19 +207,6 @@ def test_a_killed_worker_is_reported_once_and_replaced(client: WorkerClient) -> 
     assert any(isinstance(e, Variant) for e in after)
 
 
-def test_freeing_the_memory_ends_the_process(client: WorkerClient) -> None:
-    job = client.submit(GenerateRequest("demo", style(), count=50, steps=20))
-    events = job.events()
-    while not isinstance(next(events), Progress):
-        pass
-    pid = client.process_id
-    client.restart()
-    assert client.process_id is None and not exists(job.block.name)
-    assert any(isinstance(e, Failure) and "The memory was freed" in e.message for e in events)
-    with pytest.raises(ProcessLookupError):
-        os.kill(pid, 0)
-
-
 def test_the_client_imports_no_torch() -> None:
     code = (
         "import sys, napari_pixcell.worker.client; "

@@ -203,7 +203,10 @@ def _clipped(lab: Floats) -> NDArray[np.bool_]:
 
 
 def match(
-    picture: NDArray[np.uint8], target: ColourMatch | None, seen: Floats | None = None
+    picture: NDArray[np.uint8],
+    target: ColourMatch | None,
+    seen: Floats | None = None,
+    each: int = 1,
 ) -> NDArray[np.uint8]:
     """Return a picture whose tissue has the colours of a style. Matching it again changes nothing.
 
@@ -218,11 +221,14 @@ def match(
         How far each pixel is new, 0 to 1. Pixels at 0 keep their values, and the new ones alone are
         matched. A few nuclei have other colours than tissue: below 128² px of new tissue, the
         match is weaker in proportion.
+    each : int
+        How many pixels of the image a pixel stands for, in a small copy such as a preview.
     """
     if target is None:
         return picture
     changed = picture.copy()
-    match_rows(changed, target, None if seen is None else lambda top, stop: seen[top:stop])
+    parts: Seen | None = None if seen is None else lambda top, stop: seen[top:stop]
+    match_rows(changed, target, parts, each=each)
     return changed
 
 
@@ -231,6 +237,7 @@ def match_rows(
     target: ColourMatch,
     seen: Seen | None = None,
     on_rows: Callable[[int, int], None] = lambda done, total: None,
+    each: int = 1,
 ) -> None:
     """Match an image of any size in place, as :func:`match` does, band by band.
 
@@ -243,13 +250,15 @@ def match_rows(
         Returns ``seen`` of :func:`match` for the rows from one to another.
     on_rows : callable
         Receives (rows done, total rows), twice as many as the image has.
+    each : int
+        See :func:`match`.
     """
     height = picture.shape[0]
     bands = [(top, min(top + BAND, height)) for top in range(0, height, BAND)]
     count, most = ColourCount(), 1.0
     for top, stop in bands:
         pixels = np.asarray(picture[top:stop])
-        count.add(pixels if seen is None else pixels[seen(top, stop) >= 0.5])
+        count.add(pixels if seen is None else pixels[seen(top, stop) >= 0.5], each)
         on_rows(stop, 2 * height)
     if seen is not None:
         most = min(1.0, count.colours().share * count.pixels / REPRESENTATIVE)

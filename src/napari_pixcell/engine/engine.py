@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from napari_pixcell import __version__
 from napari_pixcell.cells import segment_nuclei
 from napari_pixcell.cells.methods import METHODS, LayoutSource
+from napari_pixcell.engine.conditions import canvas_of
 from napari_pixcell.engine.events import (
     Embedding,
     Emit,
@@ -26,9 +27,10 @@ from napari_pixcell.engine.events import (
     SegmentedLayout,
     Variant,
 )
+from napari_pixcell.engine.latents import Overflow
 from napari_pixcell.engine.loaded_models import LoadedModels, memory_is_full
 from napari_pixcell.engine.packed import PackedArray
-from napari_pixcell.engine.pipeline import Overflow, canvas_of, match_tile
+from napari_pixcell.engine.pipeline import match_tile
 from napari_pixcell.engine.record import Record, pixels_sha256
 from napari_pixcell.engine.repair import ONE_TILE
 from napari_pixcell.engine.repairing import RepairedVariant, RepairProgress, repair_variant
@@ -211,8 +213,8 @@ class Engine:
                 if job is None or job.models is not models:
                     # Also after a step down, which moves or splits the networks.
                     setting = self.loaded.setting
-                    on_event = progress.generated
-                    job = VariantGenerator(plain, models, setting, on_event, check, previews)
+                    shown, on_event = request.colour_match, progress.generated
+                    job = VariantGenerator(plain, shown, models, setting, on_event, check, previews)
                 size = batch or self.loaded.batch
                 images = job.make(waiting if job.canvas.single else waiting[:1], size)
                 return images, models, self._how(models), size

@@ -156,12 +156,20 @@ class Record:
     def check_weights(self, weights: dict[str, str]) -> None:
         """Raise PixCellError if the record needs other weights to reproduce its pixels."""
         if self.weights and self.weights != weights:
-            changed = sorted(k for k in self.weights if weights.get(k) != self.weights[k])
+            changed = other_weights(self.weights, weights)
             made_by = self.versions.get("napari-pixcell", "another version")
             raise PixCellError(
                 f"This record was made with other weights ({', '.join(changed) or 'other files'}), "
                 f"by napari-pixcell {made_by}. Install those weights to get the same pixels."
             )
+
+
+def other_weights(known: dict[str, str], weights: dict[str, str]) -> list[str]:
+    """Return the parts of a family whose weights differ, sorted.
+
+    Both hold the sha256 of weight files by part. Parts that ``known`` lacks do not count.
+    """
+    return sorted(part for part, sha256 in known.items() if weights.get(part) != sha256)
 
 
 def _is_batch(value: Any) -> bool:

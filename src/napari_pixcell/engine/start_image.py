@@ -154,12 +154,23 @@ class CanvasStart:
         """
         if self.part is None:
             return picture
-        rows, columns = (
-            _mirrored(np.arange(count) * every * FACTOR + FACTOR // 2, length)
-            for count, length in zip(picture.shape, self.part.shape, strict=False)
-        )
+        rows, columns = self._previewed(picture.shape, every)
         part = self.part[rows][:, columns, None]
         return np.where(part, picture, self.picture[rows][:, columns])
+
+    def seen_in_preview(self, shape: tuple[int, ...], every: int) -> NDArray[np.float32] | None:
+        """Return which pixels of a preview are new: float32 (height, width), or None if all."""
+        if self.part is None:
+            return None
+        rows, columns = self._previewed(shape, every)
+        return self.part[rows][:, columns].astype(np.float32)
+
+    def _previewed(self, shape: tuple[int, ...], every: int) -> list[NDArray[np.int_]]:
+        """Return the rows and the columns of the image that a preview shows."""
+        return [
+            _mirrored(np.arange(count) * every * FACTOR + FACTOR // 2, length)
+            for count, length in zip(shape, self.picture.shape[:2], strict=False)
+        ]
 
 
 def faded(part: NDArray[np.bool_], feather: int, top: int, stop: int) -> NDArray[np.float32]:

@@ -88,15 +88,15 @@ class ColourCount:
         # Of each bin, the number of pixels and the sums of their channels: exact in any order
         self._sums = np.zeros((4, 2 ** (3 * BITS)), np.int64)
 
-    def add(self, pixels: NDArray[np.uint8]) -> None:
-        """Count pixels: uint8, (…, 3)."""
+    def add(self, pixels: NDArray[np.uint8], each: int = 1) -> None:
+        """Count pixels: uint8, (…, 3). In a small copy, each stands for several of the image."""
         flat = pixels.reshape(-1, 3)
         red, green, blue = (flat[:, channel] for channel in range(3))
         index = (red >> 8 - BITS).astype(np.int32) << 2 * BITS
         index |= (green >> 8 - BITS).astype(np.int32) << BITS
         index |= blue >> 8 - BITS
         for sums, weights in zip(self._sums, (None, red, green, blue), strict=True):
-            sums += np.bincount(index, weights, len(sums)).astype(np.int64)
+            sums += each * np.bincount(index, weights, len(sums)).astype(np.int64)
 
     @property
     def pixels(self) -> int:

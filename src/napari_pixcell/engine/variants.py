@@ -14,9 +14,13 @@ import torch
 from torch import Tensor
 
 from napari_pixcell import __version__
+from napari_pixcell.engine.canvas.plan import FACTOR
 from napari_pixcell.engine.canvas.store import CanvasStore, drop_old, remove_canvas
+from napari_pixcell.engine.colour_match import ColourMatch, match
+from napari_pixcell.engine.conditions import prepare
 from napari_pixcell.engine.events import PREVIEW_SIDE, Emit, Preview, Progress
-from napari_pixcell.engine.pipeline import make_tiles, paint_canvas, picture_preview, prepare
+from napari_pixcell.engine.latents import picture_preview
+from napari_pixcell.engine.pipeline import make_tiles, paint_canvas
 from napari_pixcell.engine.request_values import GenerateRequest
 from napari_pixcell.models.loading import LoadedFamily, describe_device
 from napari_pixcell.models.memory import Setting
@@ -35,6 +39,8 @@ class VariantGenerator:
     ----------
     request : GenerateRequest
         With all of its variants.
+    shown_match : ColourMatch, optional
+        Colour match of the previews. It is the request's own, or the one that follows a repair.
     setting : Setting, optional
         How memory is saved.
     emit : callable
@@ -48,6 +54,7 @@ class VariantGenerator:
     def __init__(
         self,
         request: GenerateRequest,
+        shown_match: ColourMatch | None,
         models: LoadedFamily,
         setting: Setting | None,
         emit: Emit,
@@ -55,7 +62,7 @@ class VariantGenerator:
         previews: bool,
     ) -> None:
         self.request, self.models, self.setting = request, models, setting
-        self._emit, self._check = emit, check
+        self._emit, self._check, self._shown_match = emit, check, shown_match
         self._finished: list[Path] = []
         self._previewed = 0.0 if previews else math.inf
         on_cpu = models.device.type == "cpu"
@@ -165,7 +172,9 @@ class VariantGenerator:
         now = time.monotonic()
         if now - self._previewed >= self._pause:
             self._previewed = now
-            picture = picture_preview(clean(), self.models)
-            if self._prepared.start is not None:
-                picture = self._prepared.start.preview(picture, every)
+            picture, start = picture_preview(clean(), self.models), self._prepared.start
+            seen = start.seen_in_preview(picture.shape, every) if start is not None else None
+            picture = match(picture, self._shown_match, seen, (FACTOR * every) ** 2)
+            if start is not None:
+                picture = start.preview(picture, every)
             self._emit(Preview(index, picture))

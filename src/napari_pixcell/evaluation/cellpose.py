@@ -23,6 +23,10 @@ FORMAT = 1  # increase it when the same tiles and settings yield other numbers
 SIDE = 256  # px, of the network's input
 # Of Cellpose's own training: learning rate, weight decay and the scale of the flows.
 RATE, DECAY, FLOW = 1e-5, 0.1, 5.0
+SLOW = (
+    "Without a GPU, each training step of Cellpose takes minutes. Use fewer --steps, or the small "
+    "network."
+)
 
 
 class FineTunedCellpose:
@@ -39,22 +43,13 @@ class FineTunedCellpose:
 
     def __init__(self, path: Path, device: torch.device) -> None:
         self._path, self._device = path, device
+        self.note = SLOW if device.type == "cpu" else ""
 
     @property
     def identity(self) -> list[Any]:
-        """JSON values on which its results depend."""
+        """File of the model, version of Cellpose, and kind of device."""
         model = cached_sha256(self._path), version("cellpose")
         return ["cellpose", FORMAT, BATCH, *model, self._device.type]
-
-    @property
-    def note(self) -> str:
-        """What the user should know before it starts."""
-        if self._device.type != "cpu":
-            return ""
-        return (
-            "Without a GPU, each training step of Cellpose takes minutes. Use fewer --steps, or "
-            "the small network."
-        )
 
     def learn(
         self,
@@ -65,7 +60,7 @@ class FineTunedCellpose:
         seed: int,
         on_step: Callable[[], None] = lambda: None,
     ) -> Segmenting:
-        """Fine-tune the model, see :class:`napari_pixcell.evaluation.learner.Learner`."""
+        """Fine-tune the model, see :meth:`.learner.Learner.learn`."""
         segmenter = load_segmenter(self._path, self._device, torch.float32)
         net = segmenter.model.net.requires_grad_(True).train()
         rng = torch.Generator().manual_seed(seed)

@@ -137,9 +137,9 @@ def _evaluate(request: EvaluateRequest, emit: Emit, check: Check) -> None:
     )
     record.write(request.results)
     write_page(record, request.results)
-    verdict = judge(record.results, record.slides)
+    found = judge(record.results, record.slides)
     took = cost(record.results)
-    emit(Evaluated(verdict.answer, verdict.sentence, took, str(request.results / PAGE)))
+    emit(Evaluated(found.answer, found.sentence, took, str(request.results / PAGE)))
 
 
 def versions() -> dict[str, str]:

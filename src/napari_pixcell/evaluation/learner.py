@@ -16,21 +16,11 @@ Segmenting = Callable[[NDArray[np.uint8]], NDArray[np.int32]]
 
 
 class Learner(Protocol):
-    """A segmenter that can be trained on tiles.
-
-    Attributes
-    ----------
-    identity : list
-        JSON values on which its results depend, apart from tiles, schedule and seed.
-    most_at_once : int
-        How many trainings may run at a time.
-    note : str
-        What the user should know before it starts; empty if nothing.
-    """
+    """A segmenter that can be trained on tiles."""
 
     @property
     def identity(self) -> list[Any]:
-        """JSON values on which its results depend."""
+        """JSON values on which its results depend, apart from tiles, schedule and seed."""
 
     @property
     def most_at_once(self) -> int:
@@ -38,7 +28,7 @@ class Learner(Protocol):
 
     @property
     def note(self) -> str:
-        """What the user should know before it starts."""
+        """What the user should know before it starts; empty if nothing."""
 
     def learn(
         self,

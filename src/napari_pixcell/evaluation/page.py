@@ -66,15 +66,15 @@ def write_page(record: EvaluationRecord, folder: Path) -> Path:
     PixCellError
         If it cannot be written.
     """
-    verdict = judge(record.results, record.slides)
-    control = verdict.difference.control
+    found = judge(record.results, record.slides)
+    control = found.control
     arms = [arm for arm in record.arms if arm != control]
     gains = [difference(record.results, arm, control, record.slides) for arm in arms]
     html = render(
         "evaluation.html",
         name=record.dataset,
         network=NETWORK_WORDS[record.network],
-        sentence=verdict.sentence,
+        sentence=found.sentence,
         cost=cost(record.results),
         notes=record.notes,
         arms=arm_rows(record),
@@ -82,8 +82,8 @@ def write_page(record: EvaluationRecord, folder: Path) -> Path:
         control=ARMS[control].words,
         gains=gain_rows(gains),
         chart=_chart(gains),
-        interval=_interval_words(verdict.difference),
-        tiles=_tile_rows(record, verdict.difference),
+        interval=_interval_words(found),
+        tiles=_tile_rows(record, found),
         facts=_facts(record),
         versions=", ".join(f"{name} {number}" for name, number in record.versions.items()),
     )

@@ -59,13 +59,9 @@ class SmallNetwork:
     note = ""
 
     def __init__(self) -> None:
+        self.identity: list[Any] = ["u-net", FORMAT, BATCH]
         self._crops: dict[Tiles, TrainingCrops] = {}
         self._lock = threading.Lock()
-
-    @property
-    def identity(self) -> list[Any]:
-        """JSON values on which its results depend."""
-        return ["u-net", FORMAT, BATCH]
 
     def learn(
         self,
@@ -76,7 +72,7 @@ class SmallNetwork:
         seed: int,
         on_step: Callable[[], None] = lambda: None,
     ) -> Segmenting:
-        """Train a network, see :class:`napari_pixcell.evaluation.learner.Learner`."""
+        """Train a network from scratch, see :meth:`.learner.Learner.learn`."""
         sources = self._crops_of(real), self._crops_of(made)
         with _FIRST_WEIGHTS, torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)

@@ -17,6 +17,12 @@ from napari_pixcell.evaluation.results import TrainingResult
 from napari_pixcell.words import counted, duration
 
 Answer = Literal["help", "harm", "do not help", "cannot be told"]
+BEGINNINGS: dict[Answer, str] = {
+    "help": "The pairs help",
+    "harm": "The pairs make it worse",
+    "do not help": "The pairs do not help",
+    "cannot be told": "It cannot be told whether the pairs help",
+}
 RESAMPLES = 4000
 CONFIDENCE = 95  # %
 MATTERS = 0.01  # AJI; a smaller gain is no reason to use pairs
@@ -62,28 +68,35 @@ class PairedDifference:
             f"{signed(self.high)})"
         )
 
+    @property
+    def answer(self) -> Answer:
+        """Whether the pairs of ``arm`` help, as far as the difference says.
 
-@dataclass(frozen=True)
-class UtilityVerdict:
-    """The answer to “do they help?”.
+        The pairs *help* if the whole interval is above 0, *harm* if it is below, and *do not help*
+        if it excludes a gain of 0.01. Otherwise, and with less than 3 seeds or 4 tiles, it cannot
+        be told.
+        """
+        if len(self.seeds) < FEWEST_SEEDS or self.tiles < FEWEST_TILES:
+            return "cannot be told"
+        if self.low > 0:
+            return "help"
+        if self.high < 0:
+            return "harm"
+        return "do not help" if self.high < MATTERS else "cannot be told"
 
-    Parameters
-    ----------
-    answer : str
-        ``help``, ``harm``, ``do not help`` or ``cannot be told``.
-    sentence : str
-        The answer for the user.
-    difference : PairedDifference
-        On which it rests.
-    """
-
-    answer: Answer
-    sentence: str
-    difference: PairedDifference
+    @property
+    def sentence(self) -> str:
+        """The answer for the user."""
+        more = " Use more test tiles or seeds." if self.answer == "cannot be told" else ""
+        return (
+            f"{BEGINNINGS[self.answer]}: {self.words} over the few real tiles with strong "
+            f"augmentation, {counted(len(self.seeds), 'seed')}, "
+            f"{counted(self.tiles, 'test tile')} of {counted(self.slides, 'slide')}.{more}"
+        )
 
 
-def judge(results: Sequence[TrainingResult], groups: Mapping[str, str]) -> UtilityVerdict:
-    """Answer whether the pairs help.
+def judge(results: Sequence[TrainingResult], groups: Mapping[str, str]) -> PairedDifference:
+    """Return the difference that answers whether the pairs help.
 
     The mixture of real tiles and pairs is compared with strong augmentation of the real tiles
     alone. Of its two lengths the better one is the control, which favours the control a little.
@@ -98,25 +111,7 @@ def judge(results: Sequence[TrainingResult], groups: Mapping[str, str]) -> Utili
     arms = {result.arm for result in results}
     controls = [name for name in CONTROLS if name in arms]
     gains = [difference(results, WITH_PAIRS, control, groups) for control in controls]
-    gain = min(gains, key=lambda one: one.mean)
-    answer = answer_of(gain)
-    return UtilityVerdict(answer, _sentence(answer, gain), gain)
-
-
-def answer_of(gain: PairedDifference) -> Answer:
-    """Return what a difference says.
-
-    The pairs *help* if the whole interval is above 0, *harm* if it is below, and *do not help* if
-    it excludes a gain of 0.01. Otherwise, and with less than 3 seeds or 4 tiles, it cannot be
-    told.
-    """
-    if len(gain.seeds) < FEWEST_SEEDS or gain.tiles < FEWEST_TILES:
-        return "cannot be told"
-    if gain.low > 0:
-        return "help"
-    if gain.high < 0:
-        return "harm"
-    return "do not help" if gain.high < MATTERS else "cannot be told"
+    return min(gains, key=lambda one: one.mean)
 
 
 def difference(
@@ -175,22 +170,6 @@ def _interval(
     tail = (100 - CONFIDENCE) / 2
     low, high = np.percentile(means, (tail, 100 - tail))
     return float(low), float(high)
-
-
-def _sentence(answer: Answer, gain: PairedDifference) -> str:
-    facts = (
-        f"{gain.words} over the few real tiles with strong augmentation, "
-        f"{counted(len(gain.seeds), 'seed')}, {counted(gain.tiles, 'test tile')} of "
-        f"{counted(gain.slides, 'slide')}."
-    )
-    match answer:
-        case "help":
-            return f"The pairs help: {facts}"
-        case "harm":
-            return f"The pairs make it worse: {facts}"
-        case "do not help":
-            return f"The pairs do not help: {facts}"
-    return f"It cannot be told whether the pairs help: {facts} Use more test tiles or seeds."
 
 
 def cost(results: Sequence[TrainingResult]) -> str:

@@ -17,7 +17,7 @@ from napari_pixcell.models.catalogue import (
     WeightSet,
 )
 from napari_pixcell.models.own_families import read_own_families
-from napari_pixcell.models.store import cellpose_folder, find, missing
+from napari_pixcell.models.store import cellpose_folder, encoder_kind, find, missing
 
 T = TypeVar("T")
 VIRTUAL = "Virtual "  # prefix of the titles of published stains
@@ -50,6 +50,15 @@ def get_family(name: str) -> Family:
         If no family has this name.
     """
     return _look_up(name, families())
+
+
+def encoder_of(name: str) -> str | None:
+    """Return the :func:`~napari_pixcell.models.store.encoder_kind` of a family, by its name.
+
+    None if there is no such family, or its encoder is not installed.
+    """
+    family = families().get(name)
+    return encoder_kind(family) if family is not None else None
 
 
 def get_weight_set(name: str) -> WeightSet:

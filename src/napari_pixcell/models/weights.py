@@ -6,7 +6,6 @@ import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -16,7 +15,7 @@ from safetensors import safe_open
 from torch import Tensor, nn
 
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.files import sha256_of
+from napari_pixcell.files import cached_sha256 as cached_sha256
 from napari_pixcell.models.integrity import header_problem
 
 MAX_NAMES = 3  # in a message
@@ -206,12 +205,6 @@ def metadata_of(tensors: Mapping[str, Tensor]) -> dict[str, str]:
     return dict(tensors._file.metadata() or {}) if isinstance(tensors, _SafeTensors) else {}
 
 
-def cached_sha256(path: Path) -> str:
-    """Return the sha256 of a weight file. An unchanged file is hashed once in a process."""
-    status = path.stat()
-    return _sha256(path, status.st_size, status.st_mtime_ns)
-
-
 @contextmanager
 def background_hashes(paths: Iterable[Path]) -> Iterator[Callable[[Path], str]]:
     """Provide a function that returns the hash of a file, computed in threads while a block runs.
@@ -224,11 +217,6 @@ def background_hashes(paths: Iterable[Path]) -> Iterator[Callable[[Path], str]]:
         yield lambda path: hashes[path].result()
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
-
-
-@cache
-def _sha256(path: Path, _size: int, _modified: int) -> str:
-    return sha256_of(path)
 
 
 @contextmanager

@@ -26,6 +26,13 @@ from napari_pixcell.datasets.recipe.preparing import (
 )
 from napari_pixcell.datasets.recipe.recipe import DatasetRecipe
 from napari_pixcell.datasets.recipe.request import DatasetRequest
+from napari_pixcell.datasets.recipe.same_weights import (
+    OtherWeights,
+    check_installed,
+    check_record,
+    installed_weights,
+    keep_encoder,
+)
 from napari_pixcell.datasets.recipe.style_sources import with_library_styles
 from napari_pixcell.datasets.store.dataset import (
     DESCRIPTION,
@@ -49,9 +56,7 @@ from napari_pixcell.engine.request_values import GenerateRequest, Request
 from napari_pixcell.engine.requests import GenerationSettings, generate_request, source_of
 from napari_pixcell.engine.styles.blending import for_family
 from napari_pixcell.errors import PixCellError
-from napari_pixcell.files import sha256_of
 from napari_pixcell.models.families import get_family
-from napari_pixcell.models.store import find
 from napari_pixcell.slides.region import Region
 from napari_pixcell.words import counted
 
@@ -101,6 +106,8 @@ def make_dataset(
             if dataset.description.plan is None:
                 recipe = recipe or kept_recipe(dataset)
                 keep_recipe(dataset.description, recipe)
+                keep_encoder(dataset)
+                check_installed(dataset)
                 Preparation(dataset, recipe, runner.run, emit, runner.check).run()
             _PairMaker(dataset, runner, emit).run(request.most)
     except MakingCancelled:
@@ -186,6 +193,8 @@ class _PairMaker:
     def run(self, most: int | None) -> None:
         """Make all missing pairs, or the first of them."""
         total, failures = len(self._files.done), 0
+        if not self._files.done.all():
+            check_installed(self._dataset)
         in_a_row = made = 0
         first: PixCellError | None = None
         for pair in self._missing():
@@ -197,7 +206,7 @@ class _PairMaker:
             try:
                 self._make(pair)
             except PixCellError as error:
-                if isinstance(error, DiskProblem):
+                if isinstance(error, DiskProblem | OtherWeights):
                     raise
                 in_a_row, failures, first = in_a_row + 1, failures + 1, first or error
                 if in_a_row == MOST_FAILURES and made:
@@ -237,6 +246,8 @@ class _PairMaker:
         made = [found] if found else self._generate(self._request(pair, style, layout))
         if self._dataset.description.drop_wrong:
             made = [(image, record.without_wrong()) for image, record in made]
+        for _, record in made:  # weights may be exchanged at any time
+            check_record(self._dataset, record)
         verdicts = [self._checker.check(image, record.mask, style) for image, record in made]
         best = best_of(verdicts)
         (image, record), verdict = made[best], verdicts[best]
@@ -251,7 +262,7 @@ class _PairMaker:
             kept=record.request.seed - pair.seed,
             embedding=verdict.embedding,
         )
-        if not self._dataset.description.weights:
+        if not self._dataset.description.device:
             self._describe(record)
 
     def _embed_others(self) -> None:
@@ -276,9 +287,8 @@ class _PairMaker:
                 keep_embedding(dataset.folder, row["index"], values)
 
     def _encoder_is_unchanged(self) -> bool:
-        known, part = self._dataset.description.weights.get("encoder"), self._family.part("encoder")
-        files = find(part) if part is not None else None
-        return known is None or files is None or known == sha256_of(files.weights)
+        known = self._dataset.description.weights.get("encoder")
+        return known in (None, installed_weights(self._dataset, "encoder").get("encoder", known))
 
     def _generate(self, request: GenerateRequest) -> list[tuple[NDArray[np.uint8], Record]]:
         """Generate the candidates for a pair. Each is one tile, so it is in memory."""
@@ -293,7 +303,7 @@ class _PairMaker:
         """Store what all pairs share: weights, versions, segmenter, and the limit for copies."""
         segmenter, checks = self._checker.segmenter, self._dataset.description.checks
         self._dataset.describe(
-            weights=record.weights,
+            weights=self._dataset.description.weights | record.weights,
             versions=record.versions,
             device=record.device,
             segmenter=segmenter.to_dict() if segmenter is not None else {},

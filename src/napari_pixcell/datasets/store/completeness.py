@@ -32,7 +32,7 @@ from napari_pixcell.datasets.store.recovery import (
     packed_digest,
 )
 from napari_pixcell.datasets.store.rows import JsonRow, read_offsets, read_rows
-from napari_pixcell.engine.record import Record, pixels_sha256
+from napari_pixcell.engine.record import Record, other_weights, pixels_sha256
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.untrusted import read_bounded
 from napari_pixcell.words import counted
@@ -84,6 +84,11 @@ KINDS = {
         "image's record differs from its row in seed, style, layout or pixels",
         "images' records differ from their rows in seed, style, layout or pixels",
         RESTORE,
+    ),
+    "weights": (
+        "image was made with other weights than the first pair",
+        "images were made with other weights than the first pair",
+        "Reject them in the review, or make the dataset again in a new folder",
     ),
     "unlisted": (
         "file of a planned pair has no row",
@@ -327,6 +332,8 @@ class _Check:
         )
         if not agrees:
             self.findings.add("disagrees", name)
+        if record.weights and other_weights(self.dataset.description.weights, record.weights):
+            self.findings.add("weights", name)
 
     @staticmethod
     def _known(digests: list[bytes | None], number: Any) -> bytes | None:

@@ -85,7 +85,8 @@ class Description:
     """Everything about a dataset that is not a pair.
 
     The plan is that of :meth:`Plan.to_dict`, and None until styles and layouts are prepared.
-    Weights, versions and device are those in the record of the first pair. The segmenter is the
+    Weights, versions and device are those in the record of the first pair. Before it, the weights
+    are those of the encoder that embeds the styles. The segmenter is the
     method that segmented the images, as :meth:`LayoutSource.to_dict` returned it.
     """
 

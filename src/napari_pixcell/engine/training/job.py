@@ -17,8 +17,8 @@ from torch import Tensor
 
 from napari_pixcell import __version__
 from napari_pixcell.engine.events import Event, Notice, Progress, Trained
+from napari_pixcell.engine.latents import encode_picture
 from napari_pixcell.engine.loaded_models import LoadedModels
-from napari_pixcell.engine.pipeline import encode_picture
 from napari_pixcell.engine.tile_embedding import cut_tiles, embed_tiles
 from napari_pixcell.engine.training.flow import TrainingProgress, flow_error, train_flow
 from napari_pixcell.engine.training.lora_stage import LoraTiles, run_lora_stage

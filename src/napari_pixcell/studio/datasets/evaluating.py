@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-from napari_pixcell.engine.events import Evaluated, Event, Failure, Finished, Notice
+from napari_pixcell.engine.events import Evaluated
 from napari_pixcell.evaluation.request import EvaluateRequest
 from napari_pixcell.studio.datasets.uses import SECTION
+from napari_pixcell.studio.long_work import LongTask, LongWork
 from napari_pixcell.studio.notices import Notices
-from napari_pixcell.studio.tasks import Clock, Task, Tasks
+from napari_pixcell.studio.tasks import Tasks
+
+STOPPED = "The evaluation stopped. Start it again to resume."
 
 
 @dataclass(eq=False, kw_only=True)
-class EvaluateTask(Task):
+class EvaluateTask(LongTask):
     """An evaluation under way."""
 
     section: str = SECTION
     message: str = "Waiting for the worker"
-    found: Evaluated | None = None
-    notes: list[str] = field(default_factory=list)
-
-    def progress(self, done: int, total: int, message: str = "") -> None:
-        if total != self.total:
-            self.clock = Clock()  # reading is over, and training has another pace
-        super().progress(done, total, message)
 
 
 @dataclass(eq=False)
@@ -36,10 +32,11 @@ class Evaluation:
 
     def __post_init__(self) -> None:
         self.page: Path | None = None  # of the last evaluation
+        self._work = LongWork(self.tasks, self.notices, Evaluated, STOPPED)
 
     @property
-    def job(self) -> EvaluateTask | None:
-        return next(iter(self.tasks.of(EvaluateTask)), None)
+    def job(self) -> LongTask | None:
+        return self._work.task
 
     @property
     def busy(self) -> str:
@@ -50,34 +47,12 @@ class Evaluation:
         if self.job is not None:
             return
         self.page = None
-        task = self.tasks.start(EvaluateTask())
-
-        def take(event: Event) -> None:
-            match event:
-                case Notice(message):
-                    task.notes.append(message)
-                case Evaluated():
-                    task.found = event
-                case Failure(message):
-                    self.tasks.end(task, message)
-                case Finished():
-                    self.tasks.end(task)
-                    self._finished(task)
-            self.notices.changed.emit()
-
-        self.tasks.ask(task, EvaluateRequest(str(folder), str(real)), take)
+        self._work.start(EvaluateTask(), EvaluateRequest(str(folder), str(real)), self._finished)
 
     def cancel(self) -> bool:
         """Stop the evaluation; finished trainings are kept. True if one was running."""
-        job = self.job
-        if job is None:
-            return False
-        self.tasks.cancel(job)
-        return True
+        return self._work.cancel()
 
-    def _finished(self, task: EvaluateTask) -> None:
-        if task.found is None:
-            self.notices.note(SECTION, "The evaluation stopped. Start it again to resume.")
-            return
-        self.page = Path(task.found.page)
-        self.notices.note(SECTION, " ".join([task.found.sentence, task.found.cost, *task.notes]))
+    def _finished(self, found: Evaluated) -> str:
+        self.page = Path(found.page)
+        return f"{found.sentence} {found.cost}"

@@ -24,6 +24,7 @@ from napari_pixcell.engine.request_values import (
     request_from_dict,
 )
 from napari_pixcell.engine.styles.style import Style, style_from
+from napari_pixcell.models.families import encoder_of
 from napari_pixcell.slides.pixel_size import checked_mpp
 from napari_pixcell.slides.region import Region
 from napari_pixcell.slides.stored_picture import Picture, StoredPicture, pictures_folder
@@ -101,7 +102,9 @@ class Loader:
             region_from(value["drawn"]),
             _size(value),
         )
-        if value.get("embedding"):
+        # An encoder that is not installed cannot compute it again. An unknown one, as in sessions
+        # of version 0.1.0, may be of another edition of the weights.
+        if value.get("embedding") and encoder_of(item.family) in (None, value.get("encoder")):
             with contextlib.suppress(*DAMAGED):  # it is computed again
                 item.embedding = self._array(value["embedding"])
         if value.get("area"):

@@ -21,6 +21,7 @@ from napari_pixcell import __version__
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.request_values import GenerateRequest
 from napari_pixcell.engine.styles.style import style_bytes
+from napari_pixcell.models.families import encoder_of
 from napari_pixcell.slides.stored_picture import StoredPicture
 from napari_pixcell.studio.cells.inventing import Invention
 from napari_pixcell.studio.cells.layout import Cells
@@ -82,6 +83,7 @@ class _Snapshot:
         self._parts, self._key, self._strokes = parts, key, strokes
         self._targets: dict[int, int] = {}
         self._listed: list[dict[str, Any]] = []
+        self._encoders: dict[str, str | None] = {}
 
     def take(self) -> dict[str, Any]:
         parts, key = self._parts, self._key
@@ -121,11 +123,18 @@ class _Snapshot:
             "family": item.family,
             "style": item.style.to_dict(),
             "embedding": packed_side(item.embedding),
+            "encoder": self._encoder(item.family),
             "area": area_side,
             "layout": _cells(layout, ("layout", item.number, stroke, id(item.layout))),
             "of_slide": item.of_slide,
             "shelved": [_cells(c, ("shelved", id(c.labels))) for c in item.shelved.values()],
         }
+
+    def _encoder(self, family: str) -> str | None:
+        """Return what a family's embeddings depend on; None if its encoder is not installed."""
+        if family not in self._encoders:
+            self._encoders[family] = encoder_of(family)
+        return self._encoders[family]
 
     def _styles(self) -> list[Side]:
         """Return the styles of regions: those of the library may be gone later."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from napari_pixcell.engine.events import Event, Failure, Finished, Notice, Trained
+from napari_pixcell.engine.events import Trained
 from napari_pixcell.engine.training.pairs import folder_pairs, write_region_pair
 from napari_pixcell.engine.training.request import FLOW_STEPS, LORA_STEPS, TrainRequest
 from napari_pixcell.errors import PixCellError
@@ -15,17 +15,19 @@ from napari_pixcell.models.catalogue import BUILT_IN, Family
 from napari_pixcell.models.families import usual_base
 from napari_pixcell.models.own_families import check_not_taken, check_own_name
 from napari_pixcell.slides.region import Region
+from napari_pixcell.studio.long_work import LongTask, LongWork
 from napari_pixcell.studio.models import InstalledModels
 from napari_pixcell.studio.notices import Notices
 from napari_pixcell.studio.regions.regions import Regions
 from napari_pixcell.studio.slides import Slides
 from napari_pixcell.studio.stains.staining import SECTION, Staining
-from napari_pixcell.studio.tasks import Clock, Task, Tasks
+from napari_pixcell.studio.tasks import Tasks
 from napari_pixcell.words import counted
 
 HE, IHC = "he", "ihc"
 SIDES = {HE: "H&E", IHC: "IHC"}
 TRAINING = "Training is under way"
+STOPPED = "Training stopped. Train again to resume."
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,24 +40,17 @@ class TrainingRegion:
 
 
 @dataclass(eq=False, kw_only=True)
-class TrainTask(Task):
+class TrainTask(LongTask):
     """A training under way."""
 
     section: str = SECTION
     message: str = "Waiting for the model"
-    trained: Trained | None = None
-    notices: list[str] = field(default_factory=list)
 
     def sentence(self) -> str:
         if self.cancelled:
             return "Cancelling…"
         left = self.clock.left
         return f"{self.message} · at most {left}" if left else f"{self.message}…"
-
-    def progress(self, done: int, total: int, message: str = "") -> None:
-        if total != self.total:
-            self.clock = Clock()  # another stage, with another pace
-        super().progress(done, total, message)
 
 
 @dataclass(eq=False)
@@ -79,10 +74,11 @@ class StainTraining:
         self.lora = self.aligned = False
         self.count = 0
         self._adding = False
+        self._work = LongWork(self.tasks, self.notices, Trained, STOPPED)
 
     @property
-    def job(self) -> TrainTask | None:
-        return next(iter(self.tasks.of(TrainTask)), None)
+    def job(self) -> LongTask | None:
+        return self._work.task
 
     # -- name, base and pairs --------------------------------------------------------------
 
@@ -210,35 +206,13 @@ class StainTraining:
             lora_steps=LORA_STEPS if self.lora else 0,
             aligned=self.aligned,
         )
-        task = self.tasks.start(TrainTask())
-
-        def take(event: Event) -> None:
-            match event:
-                case Notice(message):
-                    task.notices.append(message)
-                case Trained():
-                    task.trained = event
-                case Failure(message):
-                    self.tasks.end(task, message)
-                case Finished():
-                    self.tasks.end(task)
-                    self._finished(task)
-            self.notices.changed.emit()
-
-        self.tasks.ask(task, request, take)
+        self._work.start(TrainTask(), request, self._finished)
 
     def cancel(self) -> bool:
         """Stop the training; its checkpoint is kept. True if one was running."""
-        job = self.job
-        if job is None:
-            return False
-        self.tasks.cancel(job)
-        return True
+        return self._work.cancel()
 
-    def _finished(self, task: TrainTask) -> None:
-        if task.trained is None:
-            self.notices.note(SECTION, "Training stopped. Train again to resume.")
-            return
+    def _finished(self, trained: Trained) -> str:
         self.models.check()
-        self.staining.choose(task.trained.name, True)
-        self.notices.note(SECTION, " ".join([task.trained.sentence(), *task.notices]))
+        self.staining.choose(trained.name, True)
+        return trained.sentence()
