@@ -243,17 +243,18 @@ def make_sessions(folder: Path) -> None:
     for job in session["jobs"]:
         for one in job["requests"]:
             one |= {name: request[name] for name in ("colour_match", "repair")}
-    write(repaired / "session.json", session)
     for result in session["results"]:
-        repair_picture(repaired / "files" / result["file"])
+        result["file"] = repair_picture(repaired / "files" / result["file"])
+    write(repaired / "session.json", session)
 
 
-def repair_picture(path: Path) -> None:
-    """Change the record in an image to that of a repaired one."""
+def repair_picture(path: Path) -> str:
+    """Change the record in an image to that of a repaired one, and return its new name."""
     from dataclasses import replace
 
     from napari_pixcell.datasets.marks import read_marked, synthetic_png
     from napari_pixcell.engine.record import Record
+    from napari_pixcell.studio.saving.folder import SessionFolder
 
     other, marked = repaired_image()[1], read_marked(path.read_bytes(), path.name)
     record = Record.from_dict(marked.record or {})
@@ -261,7 +262,9 @@ def repair_picture(path: Path) -> None:
     if request.layout is not None:
         request = replace(request, repair=other.request.repair)
         record = replace(record, repair=other.repair)
-    path.write_bytes(synthetic_png(marked.pixels, replace(record, request=request), 0.5))
+    data = synthetic_png(marked.pixels, replace(record, request=request), 0.5)
+    path.unlink()
+    return SessionFolder(path.parent.parent).put(data, ".png")
 
 
 def make_datasets(folder: Path) -> None:
