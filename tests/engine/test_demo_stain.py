@@ -110,6 +110,6 @@ def test_it_shares_all_demo_networks_except_a_sixth_of_the_autoencoder(engine) -
         replace_weights(engine.load(DEMO_STAIN.name).vae, {"x": torch.zeros(1)}, "decoder")
 
 
-def test_everything_bundled_stays_below_40_mb() -> None:
+def test_everything_bundled_stays_below_60_mb() -> None:
     sizes = [path.stat().st_size for path in DEMO_FOLDER.rglob("*") if path.is_file()]
-    assert sum(sizes) < 40e6
+    assert sum(sizes) < 60e6

@@ -126,7 +126,8 @@ def train_lora(
         embeddings = torch.where(drop, nothing, examples.embeddings)
         noisy, wanted, scale, times = noising(examples, from_start, generator)
         with torch.autocast(device.type, precision, enabled=precision is not None):
-            made = (run or transformer)(noisy, embeddings, times.to(device)).sample
+            forward = transformer if run is None else run  # a compiled module has no length
+            made = forward(noisy, embeddings, times.to(device)).sample
         made = made[:, : noisy.shape[1]].float()
         loss = (scale * (made - wanted).square()).mean()
         losses.append(take_step(optimiser, loss))
