@@ -12,6 +12,8 @@ from napari_pixcell.networks.autoencoder import DemoAutoencoder
 from napari_pixcell.networks.tile_encoder import TileEncoder
 
 CHANNELS = 16  # of the latent, as in PixCell
+# Share of the sharpened weights in the decoder. Fully sharpened, it leaves a grid in flat tissue.
+SHARPNESS = 0.5
 TRANSFORMER = {
     "num_attention_heads": 4,
     "attention_head_dim": 64,
@@ -93,12 +95,16 @@ def encode_all(vae: DemoAutoencoder, images: list[np.ndarray], batch: int = 64) 
 
 
 def load_vae() -> DemoAutoencoder:
-    """Load the autoencoder of the last run, with its sharpened decoder if there is one."""
-    state = load_run("sharpened") or load_run("latents")
+    """Load the autoencoder of the last run; its decoder is half sharpened if that stage has run."""
+    state, sharpened = load_run("latents"), load_run("sharpened")
     if state is None:
         raise SystemExit("There is no autoencoder. Run train_autoencoder.py first.")
     vae = DemoAutoencoder(latent_channels=CHANNELS)
     vae.load_state_dict(state["model"])
+    if sharpened is not None:
+        with torch.no_grad():
+            for name, weight in vae.named_parameters():
+                weight.lerp_(sharpened["model"][name], SHARPNESS)
     return vae.eval().requires_grad_(False).to(memory_format=torch.channels_last)
 
 

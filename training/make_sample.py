@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 from skimage.measure import label, regionprops
+from skimage.segmentation import clear_border
 from tifffile import imwrite
 
 from napari_pixcell.cells import segment_nuclei
@@ -72,16 +73,16 @@ def style_map(
 def layout_of(
     fields: list[NDArray[np.uint8]], shares: NDArray[np.float64], side: int
 ) -> NDArray[np.uint16]:
-    """Return nuclei of the fields, mirrored at their borders, each where its style prevails."""
+    """Return nuclei of the fields, which are repeated, each where its style prevails."""
     rows, columns = shares.shape[1:]
     at = np.arange(side)
     strongest = shares.argmax(0)[np.ix_(at * rows // side, at * columns // side)]
     layout, count = np.zeros((side, side), np.uint16), 0
     for index, field in enumerate(fields):
-        labels = segment_nuclei(field, DEMO.mpp)
+        labels = clear_border(segment_nuclei(field, DEMO.mpp))
         height, width = labels.shape
-        labels = np.pad(labels, ((0, side - height), (0, side - width)), mode="symmetric")
-        # Mirrored nuclei need labels of their own.
+        # Mirrored fields would show faces.
+        labels = np.pad(labels, ((0, side - height), (0, side - width)), mode="wrap")
         for nucleus in regionprops(label(labels, connectivity=1)):
             row, column = map(int, nucleus.centroid)
             pixels = tuple(nucleus.coords.T)
