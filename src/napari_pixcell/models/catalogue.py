@@ -174,8 +174,8 @@ def _bundled(kind: Kind, network: str, *files: str) -> Part:
 
 
 _DEMO_LICENCE = (
-    "CC BY 4.0; trained on BreCaHAD and TNBC (Naylor et al.) tissue, both CC BY 4.0, and on "
-    "CMU-1-Small-Region, CC0"
+    "CC BY 4.0; trained on tissue of BreCaHAD, TNBC (Naylor et al.), OCDC and the oral images of "
+    "Rahman et al., all CC BY 4.0, and on slides of OpenSlide's test data, free to use"
 )
 
 DEMO = Family(
