@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from drawn_layouts import SAMPLE_CELLS, sample
+from drawn_layouts import SAMPLE_CELLS, SAMPLE_COUNT, sample
 from PIL import Image
 from tifffile import TiffWriter, imread, imwrite
 
@@ -22,11 +22,11 @@ def test_all_image_formats_give_the_sample_cells(name: str) -> None:
     np.testing.assert_array_equal(file.labels, sample())
     assert file.labels.dtype == np.int32
     assert file.shape == sample().shape
-    assert str(file.report) == "Read 20 cells."
+    assert str(file.report) == f"Read {SAMPLE_COUNT} cells."
 
 
 def test_masks_with_gaps_give_their_components() -> None:
-    assert read_cells(SAMPLE_CELLS / "mask.png").report.read == 20
+    assert read_cells(SAMPLE_CELLS / "mask.png").report.read == SAMPLE_COUNT
 
 
 def test_masks_of_all_tools_are_read(shared_data: Path) -> None:
@@ -91,7 +91,7 @@ def test_unknown_metadata_do_not_prevent_reading(tmp_path: Path) -> None:
 
 def test_labels_too_large_for_int32_are_renumbered(tmp_path: Path) -> None:
     values = sample().astype(np.uint64)
-    values[values == 20] = 2**40
+    values[values == SAMPLE_COUNT] = 2**40
     np.save(tmp_path / "m.npy", values)
     np.testing.assert_array_equal(read_cells(tmp_path / "m.npy").labels, sample())
 
@@ -116,7 +116,7 @@ def test_stacks_are_refused_but_pyramids_are_read(tmp_path: Path) -> None:
 
 def test_stacks_of_one_plane_are_read(tmp_path: Path) -> None:
     imwrite(tmp_path / "m.tif", sample()[None, None].astype(np.uint16))
-    assert count_cells(read_cells(tmp_path / "m.tif").labels) == 20
+    assert count_cells(read_cells(tmp_path / "m.tif").labels) == SAMPLE_COUNT
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from drawn_layouts import SAMPLE_CELLS, sample
+from drawn_layouts import SAMPLE_CELLS, SAMPLE_COUNT, sample
 from PIL import Image
 from tifffile import imwrite
 
@@ -207,4 +207,4 @@ def test_descriptions_with_damaged_classes_are_ignored(tmp_path: Path) -> None:
     for text in ("{}", '{"classes": 5}', '{"classes": {"x": 1}}', json.dumps([1])):
         imwrite(tmp_path / "m.tif", discs().astype(np.uint16), description=text, metadata=None)
         assert read_cells(tmp_path / "m.tif").classes == {}
-    assert read_cells(SAMPLE_CELLS / "labels.tif").report.read == 20
+    assert read_cells(SAMPLE_CELLS / "labels.tif").report.read == SAMPLE_COUNT

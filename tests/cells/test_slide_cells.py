@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import shapely
-from drawn_layouts import SAMPLE_CELLS, sample
+from drawn_layouts import SAMPLE_CELLS, SAMPLE_COUNT, sample
 from skimage.segmentation import relabel_sequential
 from tifffile import imread
 
@@ -52,8 +52,8 @@ def test_all_sample_files_give_the_layout_of_their_region(name: str) -> None:
     file = read_cells(SAMPLE_CELLS / name)
     labels, classes, report = cells_for(file, REGION, (128, 160), SLIDE, 0.5, origin)
     np.testing.assert_array_equal(labels, sample())
-    assert report.read == 20
-    assert len(classes) == (20 if file.outlines is not None else 0)
+    assert report.read == SAMPLE_COUNT
+    assert len(classes) == (SAMPLE_COUNT if file.outlines is not None else 0)
 
 
 def test_regions_contain_their_cells_and_classes() -> None:

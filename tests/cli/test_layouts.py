@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from drawn_layouts import SAMPLE_CELLS, sample
+from drawn_layouts import SAMPLE_CELLS, SAMPLE_COUNT, sample
 from tifffile import imread, imwrite
 
 from napari_pixcell.cells import SlideCells, read_cells
@@ -22,12 +22,12 @@ def test_cells_of_a_slide_are_imported_into_a_region(run, tmp_path: Path, name: 
     out = tmp_path / "labels.tif"
     result = run("layout", "import", SAMPLE_CELLS / name, *PLACE, "--out", out)
     assert result["code"] == 0
-    assert result["cells"] == 20
-    assert sum(result["classes"].values()) == 20
-    assert result["report"] == "Read 20 cells."
+    assert result["cells"] == SAMPLE_COUNT
+    assert sum(result["classes"].values()) == SAMPLE_COUNT
+    assert result["report"] == f"Read {SAMPLE_COUNT} cells."
     np.testing.assert_array_equal(imread(out)[WITHIN], sample())
     file = read_cells(out)
-    assert (file.mpp, len(file.classes)) == (0.5, 20)
+    assert (file.mpp, len(file.classes)) == (0.5, SAMPLE_COUNT)
 
 
 def test_a_mask_of_the_whole_slide_is_cropped_to_the_region(run, tmp_path: Path) -> None:
@@ -44,7 +44,7 @@ def test_rois_can_start_at_the_corner_of_the_region(run, tmp_path: Path) -> None
     arguments = ("layout", "import", SAMPLE_CELLS / "imagej.zip", *PLACE, "--out", out)
     assert "lie in this region" in run(*arguments)["error"]
     assert not out.exists()
-    assert run(*arguments, "--counted-from", "region")["cells"] == 20
+    assert run(*arguments, "--counted-from", "region")["cells"] == SAMPLE_COUNT
     np.testing.assert_array_equal(imread(out)[:128, :160], sample())
 
 
@@ -66,7 +66,7 @@ def test_every_export_format_can_be_read(run, tmp_path: Path, names: list[str]) 
     result = run("layout", "export", SAMPLE_CELLS / "labels.tif", tmp_path / names[0])
     assert result["written"] == [str(tmp_path / name) for name in names]
     for name in names:
-        assert read_cells(tmp_path / name).report.read == 20
+        assert read_cells(tmp_path / name).report.read == SAMPLE_COUNT
 
 
 @pytest.mark.parametrize(
@@ -117,10 +117,10 @@ def test_a_variation_is_reproducible_and_keeps_classes(run, tmp_path: Path) -> N
     run("layout", "import", SAMPLE_CELLS / "qupath.geojson", *PLACE, "--out", layout)
     options = ("--jitter", 1, "--drop", 0.25, "--add", 0.5, "--seed", 3, "--out")
     result = run("layout", "vary", layout, *options, out)
-    assert (result["dropped"], result["added"], result["cells"]) == (5, 10, 25)
-    assert result["note"] == "5 cells dropped, 10 added."
+    assert (result["dropped"], result["added"], result["cells"]) == (6, 11, 27)
+    assert result["note"] == "6 cells dropped, 11 added."
     before, after = read_cells(layout), read_cells(out)
-    assert after.mpp == 0.5 and len(after.classes) == 15
+    assert after.mpp == 0.5 and len(after.classes) == 16
     assert after.classes.items() <= before.classes.items()
     run("layout", "vary", layout, *options, tmp_path / "c.tif")
     np.testing.assert_array_equal(imread(tmp_path / "c.tif"), after.labels)

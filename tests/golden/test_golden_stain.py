@@ -16,6 +16,7 @@ from napari_pixcell.engine.loaded_models import LoadedModels
 from napari_pixcell.models.catalogue import DEMO, Family, Part
 from napari_pixcell.models.store import kept_adapter
 from napari_pixcell.models.weights import load_file
+from napari_pixcell.networks.autoencoder import DemoAutoencoder
 
 CPU = torch.device("cpu")
 ONE_PASS = 2e-5
@@ -23,7 +24,7 @@ ONE_PASS = 2e-5
 
 @pytest.fixture
 def families(golden: Path, tmp_path: Path, monkeypatch) -> dict[str, Family]:
-    """A stain with golden weights, and its base; their remaining parts are the demo's."""
+    """A stain with golden weights, and its base; their encoder is the demo's."""
     config = json.loads((golden / "stain-lora.config.json").read_text())["transformer"]
     weights, settings = "model.safetensors", "config.json"
     for source, target in (("stain-lora.pth", "lora.pth"), ("stain-flow.pth", "flow.pth")):
@@ -38,7 +39,8 @@ def families(golden: Path, tmp_path: Path, monkeypatch) -> dict[str, Family]:
     (tmp_path / settings).write_text(json.dumps(config))
     parts = (
         Part("transformer", "pixcell-transformer", "", (weights, settings), 1, "", folder=tmp_path),
-        *(part for part in DEMO.parts if part.kind in ("vae", "encoder", "scheduler", "preview")),
+        autoencoder(tmp_path / "vae", config["in_channels"]),
+        *(part for part in DEMO.parts if part.kind in ("encoder", "scheduler")),
     )
     adapter = Part("lora", "pixcell-transformer", "", ("lora.pth",), 1, "", folder=tmp_path)
     flow = Part("flow", "stain-flow", "", ("flow.pth",), 1, "", folder=tmp_path)
@@ -47,6 +49,14 @@ def families(golden: Path, tmp_path: Path, monkeypatch) -> dict[str, Family]:
     found = {family.name: family for family in (plain, stain)}
     monkeypatch.setattr(residence, "get_family", found.__getitem__)
     return found
+
+
+def autoencoder(folder: Path, channels: int) -> Part:
+    """Write a small autoencoder for the latents of the golden transformer."""
+    small = DemoAutoencoder(latent_channels=channels, block_out_channels=(8, 8), layers_per_block=1)
+    small.save_pretrained(folder)
+    files = "diffusion_pytorch_model.safetensors", "config.json"
+    return Part("vae", "demo-autoencoder", "", files, 1, "", folder=folder)
 
 
 def test_a_stain_loaded_switched_to_or_read_from_its_small_copy_is_the_same(

@@ -10,6 +10,7 @@ from tifffile import imread
 
 SAMPLE_CELLS = Path(__file__).parents[2] / "sample_data" / "cells"
 SAMPLE_CORNER = (800, 640)  # of the sample cells on the sample slide
+SAMPLE_COUNT = 22
 
 
 def sample() -> NDArray[np.int32]:
