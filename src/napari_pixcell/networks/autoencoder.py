@@ -121,7 +121,10 @@ class DemoAutoencoder(ModelMixin, ConfigMixin):
         return AutoencoderKLOutput(latent_dist=posterior)
 
     def decode(self, z: torch.Tensor) -> DecoderOutput:
-        """Decode latents, (N, latent_channels, h, w): ``sample``, (N, 3, 8 h, 8 w), about [-1, 1], unclipped."""
+        """Decode latents, (N, latent_channels, h, w).
+
+        ``sample`` of the result is (N, 3, 8 h, 8 w), about [-1, 1], not clipped.
+        """
         return DecoderOutput(sample=self.decoder(z))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
