@@ -63,7 +63,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         slides = [plant_svs(folder, tissue, 0.5), plant_ome(folder, tissue[::-1], 0.5)]
         assert all(set(planted_in(path.read_bytes())) == set(PLANTED) for path in slides)
         picture = folder / f"{PATIENT}.png"
-        Image.fromarray(tissue[:256, :256]).save(picture, pnginfo=_info("Comment", PATIENT))
+        Image.fromarray(tissue[320:576, 320:576]).save(picture, pnginfo=_info("Comment", PATIENT))
         mask = folder / f"{PATIENT} mask.tif"
         labels = np.zeros((256, 256), np.uint16)
         labels[50:70, 50:70], labels[120:150, 90:115] = 1, 2
