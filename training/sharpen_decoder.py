@@ -1,4 +1,4 @@
-"""Stage 6: train the decoder against discriminators, with a frozen encoder.
+"""Stage 5: train the decoder against discriminators, with a frozen encoder.
 
 This stage improves images most for its time: nuclei get rims and chromatin, and no other network
 has to be retrained, because the latents stay the same. One discriminator sees pixels, the others

@@ -59,7 +59,7 @@ def load_networks() -> nn.ModuleDict:
     base = PixCellTransformer2DModel(**TRANSFORMER)
     state = load_run("together")
     if state is None:
-        first = load_run("transformer128")
+        first = load_run("transformer")
         if first is None:
             raise SystemExit("There is no transformer. Run train_transformer.py first.")
         base.load_state_dict(first["model"])

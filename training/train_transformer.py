@@ -1,4 +1,4 @@
-"""Stages 3 and 4: train the transformer, at 128 px and then at 256 px, for fixed embeddings.
+"""Stage 3: train the transformer at 128 px, for fixed embeddings.
 
 Latents and embeddings of many crops are computed once in each run, so a step costs the transformer
 alone. Each crop has two embeddings of shifted and flipped views, so nothing can be copied. The
@@ -9,7 +9,6 @@ from the checkpoint.
 from __future__ import annotations
 
 import argparse
-import itertools
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +45,7 @@ from vision import WIDTHS, Vision, tokens
 
 from napari_pixcell.networks.transformer import PixCellTransformer2DModel, pass_block
 
+STAGE, SIZE = "transformer", 128
 VIEWS = 2
 ALIGNED = 2  # block whose tokens are aligned, of 8
 DROPPED = 0.12  # share of the embeddings dropped, for guidance
@@ -142,27 +142,6 @@ class Examples:
         return self.latents[index].float(), self.embeds[index, view].float().unsqueeze(1)
 
 
-def optimisers(model: nn.Module, lr: float, muon: bool) -> list[torch.optim.Optimizer]:
-    """Return Muon for the matrices of the blocks, if asked for, and AdamW for the rest."""
-    for name, weight in model.named_parameters():
-        # With one token, softmax over one key is 1: queries and keys have no effect.
-        weight.requires_grad_("attn2.to_q" not in name and "attn2.to_k" not in name)
-    named = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
-    matrices = [p for n, p in named if muon and "blocks" in n and p.ndim == 2]
-    chosen = {id(p) for p in matrices}
-    rest = [p for _, p in named if id(p) not in chosen]
-    made: list[torch.optim.Optimizer] = [
-        torch.optim.AdamW(rest, lr, betas=(0.9, 0.98), weight_decay=0.0)
-    ]
-    if matrices:
-        made.append(
-            torch.optim.Muon(
-                matrices, lr, weight_decay=0.0, adjust_lr_fn="match_rms_adamw", ns_steps=4
-            )
-        )
-    return made
-
-
 def falling(done: float) -> float:
     """Return the share of the peak learning rate at a fraction of the minutes."""
     return min(1.0, max(0.02, (1 - done) / FALLING))
@@ -189,7 +168,6 @@ def main() -> None:
     """Train for the given minutes, resuming from a checkpoint if there is one."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=60)
-    parser.add_argument("--size", type=int, default=128, choices=[128, 256])
     parser.add_argument("--batch", type=int, default=48)
     parser.add_argument("--lr", type=float, default=8e-4)
     parser.add_argument("--decay", type=float, default=0.998)
@@ -197,65 +175,51 @@ def main() -> None:
     parser.add_argument("--recoloured", type=float, default=0.5)
     parser.add_argument("--compile", action="store_true", help="2 to 3 times faster; needs g++")
     parser.add_argument("--align", type=float, default=0.3, help="weight of the alignment")
-    parser.add_argument("--muon", action="store_true")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--start", default="", help="run of other latents whose blocks are kept")
-    parser.add_argument("--run", default="", help="name of a trial; the run itself has none")
     args = parser.parse_args()
-    name = f"transformer{args.size}{args.run}"
-    state = load_run(name) or {}
+    state = load_run(STAGE) or {}
     generator = setup(args.threads, args.seed + state.get("step", 0))
     seed = args.seed + state.get("step", 0)
-    crops = Crops(load_tissue(False), args.size, seed=seed, recoloured=args.recoloured)
-    test = Crops(load_tissue(True), args.size, seed=1)
-    vae, encoder, vision, side = load_vae(), load_encoder(), Vision(), args.size // 8
+    crops = Crops(load_tissue(False), SIZE, seed=seed, recoloured=args.recoloured)
+    test = Crops(load_tissue(True), SIZE, seed=1)
+    vae, encoder, vision, side = load_vae(), load_encoder(), Vision(), SIZE // 8
 
     model = PixCellTransformer2DModel(**TRANSFORMER)
     model.caption_projection.uncond_embedding.zero_()
     ema = Ema(model, args.decay)
     aligned = Alignment(model)
     trained = nn.ModuleList([model, aligned.head])
-    optimising = optimisers(trained, args.lr, args.muon)
-    smaller = load_run("transformer128") if args.size == 256 and not state else None
+    # With one token, softmax over one key is 1: queries and keys have no effect.
+    for name, weight in model.named_parameters():
+        weight.requires_grad_("attn2.to_q" not in name and "attn2.to_k" not in name)
+    learning = [weight for weight in trained.parameters() if weight.requires_grad]
+    optimiser = torch.optim.AdamW(learning, args.lr, betas=(0.9, 0.98), weight_decay=0.0)
     if state:
         model.load_state_dict(state["last"])
         aligned.load_state_dict(state["aligned"])
         ema.model.load_state_dict(state["model"])
         ema.count = state["step"]
-        for one, kept in zip(optimising, state["optimisers"], strict=True):
-            one.load_state_dict(kept)
-    elif args.start:
-        earlier = load_run(args.start)
-        of_latents = ("pos_embed.proj", "proj_out")
-        blocks = {k: v for k, v in earlier["model"].items() if not k.startswith(of_latents)}
-        model.load_state_dict(blocks, strict=False)
-        ema.model.load_state_dict(blocks, strict=False)
-        aligned.load_state_dict(earlier["aligned"])
-    elif smaller:
-        model.load_state_dict(smaller["model"])
-        ema.model.load_state_dict(smaller["model"])
-        ema.count = 100
-        aligned.load_state_dict(smaller["aligned"])
+        optimiser.load_state_dict(state["optimiser"])
 
-    kept = RUNS / f"examples{args.size}.pt"  # remove it for other crops
+    kept = RUNS / "examples.pt"  # remove it for other crops
     examples = Examples.kept(kept, crops, args.cache, vae, encoder, vision)
-    if not state and not smaller and not args.start:
+    if not state:
         aligned.measure(examples.seen)
-    held = Examples(test, 256 if args.size == 128 else 96, vae, encoder, vision)
+    held = Examples(test, 256, vae, encoder, vision)
     shown = [test.place() for _ in range(8)]
     shown_images = to_tensor(np.stack([test.picture(p) for p in shown]))
     print(f"{tuple(examples.latents.shape)} latents, std {examples.latents.float().std():.3f}")
 
     if args.compile:
         model.pass_block = torch.compile(pass_block)
-    clock = Clock(name, args.minutes, state.get("spent", 0.0), state.get("step", 0))
+    clock = Clock(STAGE, args.minutes, state.get("spent", 0.0), state.get("step", 0))
 
     def checkpoint() -> None:
         states = {"model": ema.model.state_dict(), "last": model.state_dict()}
         states["aligned"] = aligned.state_dict()
-        moments = [one.state_dict() for one in optimising]
-        save_run(name, **states, optimisers=moments, spent=clock.spent, step=clock.step)
+        states["optimiser"] = optimiser.state_dict()
+        save_run(STAGE, **states, spent=clock.spent, step=clock.step)
         print(f"held-out loss {held_out_loss(ema.model, held, side):.5f}", flush=True)
 
     def sheet() -> None:
@@ -263,11 +227,11 @@ def main() -> None:
         embeds = encoder.embed(shown_images).float().unsqueeze(1)
         z = sample(ema.model, embeds, side, steps=12)
         with torch.no_grad():
-            save_sheet(RUNS / f"{name}.png", shown_images, vae.decode(z).sample)
+            save_sheet(RUNS / f"{STAGE}.png", shown_images, vae.decode(z).sample)
 
     while clock.done < 1:
         rate = args.lr * min(1.0, (clock.step + 1) / 100) * falling(clock.done)
-        for group in itertools.chain(*(one.param_groups for one in optimising)):
+        for group in optimiser.param_groups:
             group["lr"] = rate
         index = torch.randint(len(examples), (args.batch,), generator=generator)
         view = torch.randint(VIEWS, (args.batch,), generator=generator)
@@ -284,12 +248,10 @@ def main() -> None:
         denoising = (weight * (v.float() - target).square()).mean()
         alignment = aligned.loss(tap.inner, examples.seen[index])
         loss = denoising + args.align * alignment
-        for one in optimising:
-            one.zero_grad(set_to_none=True)
+        optimiser.zero_grad(set_to_none=True)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(trained.parameters(), 1.0)
-        for one in optimising:
-            one.step()
+        torch.nn.utils.clip_grad_norm_(learning, 1.0)
+        optimiser.step()
         ema.update(model)
         if clock.tick(loss=denoising.item(), alignment=alignment.item()) and clock.step % 400 == 0:
             checkpoint()
