@@ -4,8 +4,9 @@
 
 Generates one variant of the demo family for each of several tiles of a slide or picture, every
 other one with its own layout. Prints the difference of the median tissue colours (CIEDE2000), as
-the score “colour” of datasets, the share of saturated pixels, and the time per tile. The sheet
-shows the tissue, then its variant as generated, and matched gently and in full.
+the score “colour” of datasets, the same of the mean colours of nuclei and of the rest where there
+is a layout, the share of saturated pixels, and the time per tile. The sheet shows the tissue, then
+its variant as generated, and matched gently and in full.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from skimage.color import deltaE_ciede2000
 
 from napari_pixcell.cells import segment_nuclei
 from napari_pixcell.datasets.quality.looks import colour_distance, look_of
@@ -53,18 +55,26 @@ def tiles(path: Path, mpp: float | None, most: int) -> Iterator[Pixels]:
             yield tile
 
 
-def variant(engine: Engine, tile: Pixels, with_layout: bool) -> Pixels:
+def variant(engine: Engine, tile: Pixels, labels: NDArray | None) -> Pixels:
     """Generate a variant of a tile without a match."""
     events: list = []
     engine.run(EmbedRequest(DEMO.name, PackedArray.pack(tile)), events.append)
     embedding = next(e.values for e in events if isinstance(e, Embedding))
-    labels = segment_nuclei(tile, DEMO.mpp) if with_layout else None
-    settings = GenerationSettings.for_family(DEMO, layout=with_layout, count=1)
+    settings = GenerationSettings.for_family(DEMO, layout=labels is not None, count=1)
     request = generate_request(
         DEMO, settings, size=tile_size(DEMO), embedding=embedding, layout=labels
     )
     engine.run(request, events.append, previews=False)
     return next(np.asarray(e.image) for e in events if isinstance(e, Variant))
+
+
+def class_distances(image: Pixels, tile: Pixels, nuclei: NDArray[np.bool_]) -> list[float]:
+    """Return the difference in colour of nuclei, and of the rest, of one layout (CIEDE2000)."""
+    distances = []
+    for part in (nuclei, ~nuclei):
+        own, real = (np.array(tissue_colours(p[part][None]).mean) for p in (image, tile))
+        distances.append(float(deltaE_ciede2000(own, real)))
+    return distances
 
 
 def main() -> None:
@@ -78,22 +88,28 @@ def main() -> None:
     rows, seconds = [], []
     distances: dict[str, list[float]] = {how: [] for how in COLOUR_MATCHES}
     saturated: dict[str, list[float]] = {how: [] for how in COLOUR_MATCHES}
+    apart: dict[str, list[list[float]]] = {how: [] for how in COLOUR_MATCHES}
     for number, tile in enumerate(tiles(options.slide, options.mpp, options.regions)):
-        made, tissue = variant(engine, tile, number % 2 == 1), tissue_colours(tile)
+        labels = segment_nuclei(tile, DEMO.mpp) if number % 2 else None
+        made, tissue = variant(engine, tile, labels), tissue_colours(tile, DEMO.mpp)
+        nuclei = labels > 0 if labels is not None else None
         images = [tile]
         for how in COLOUR_MATCHES:
             before = time.process_time()
-            images.append(match(made, colour_match(how, tissue)))
+            images.append(match(made, colour_match(how, tissue), nuclei=nuclei))
             if how != OFF:
                 seconds.append(time.process_time() - before)
             look = look_of(images[-1])
             distances[how].append(colour_distance(look, look_of(tile)) or 0.0)
             saturated[how].append(look["saturated"])
+            if nuclei is not None:
+                apart[how].append(class_distances(images[-1], tile, nuclei))
         rows.append(np.concatenate(images, axis=1))
     result = {
         how: {
             "median": round(float(np.median(distances[how])), 2),
             "largest": round(max(distances[how]), 2),
+            "nuclei, rest": np.round(np.median(apart[how], axis=0), 2).tolist(),
             "saturated": round(float(np.mean(saturated[how])), 4),
         }
         for how in COLOUR_MATCHES

@@ -7,7 +7,7 @@ import json
 import os
 import random
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,9 @@ from napari_pixcell.datasets.recipe.request import DatasetRequest
 from napari_pixcell.datasets.store.checks import Checks
 from napari_pixcell.engine.packed import PackedArray
 from napari_pixcell.engine.repair import Repair
+from napari_pixcell.engine.tissue_colours import TissueColours
 from napari_pixcell.errors import PixCellError
+from napari_pixcell.serialization import from_json, to_json
 from napari_pixcell.slides.samples import SAMPLE_SLIDE
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -282,6 +284,18 @@ def test_recipes_are_read_back_unchanged(tmp_path: Path) -> None:
     assert loaded.layouts[0]["layout"]["path"] == str(Path("~/b.tif").expanduser())
     assert DatasetRecipe.from_dict(loaded.to_dict()) == loaded
     assert replace(loaded, seeds=2).seeds == 2
+
+
+def test_a_recipe_takes_all_that_is_known_of_the_colours_of_a_style() -> None:
+    colours = TissueColours((60, 20, -8), (15, 6, 4), 0.75, ((45, 18, -20), (70, 15, -6)))
+    assert all(getattr(colours, one.name) != one.default for one in fields(colours))
+    part = {"from": "embedding", "embedding": EMBEDDING, "colours": to_json(colours)}
+    made = DatasetRecipe("R", "demo", (part,))
+    assert from_json(TissueColours, made.styles[0]["colours"], "{detail}") == colours
+    with pytest.raises(PixCellError, match=r"“colours” of style 1 has no “class”\. Did you mean"):
+        DatasetRecipe("R", "demo", (part | {"colours": to_json(colours) | {"class": 1}},))
+    with pytest.raises(PixCellError, match=r"“seeds” is 0\. "):
+        DatasetRecipe("R", "demo", (part,), (), "each", 0)
 
 
 def test_null_counts_as_not_given() -> None:

@@ -19,6 +19,7 @@ import pytest
 from PIL import Image
 
 from napari_pixcell.cli.main import main
+from napari_pixcell.models.families import encoder_of
 from napari_pixcell.slides.samples import SAMPLE_SLIDE
 
 HERE = Path(__file__).parent
@@ -415,10 +416,34 @@ def expected() -> dict[str, Any]:
     return value
 
 
+def state_encoder(folder: Path) -> None:
+    """Let the waiting jobs of a session say that today's weights embedded their styles."""
+    path = folder / "session.json"
+    document = json.loads(path.read_text("utf-8"))
+    for job in document["jobs"]:
+        job["encoder"] = encoder_of("demo")
+    path.write_text(json.dumps(document), "utf-8")
+
+
+def test_waiting_jobs_of_the_version_before_are_not_made_with_a_wrong_style(
+    start: Callable[[], Any], copy: Callable[[str], Path], slide: Path
+) -> None:
+    """That version did not state the weights, and those of the demo family have changed since."""
+    session = opened(start, copy("session.pixcell"))
+    assert Path(session.slides.current.path) == slide
+    assert session.queue.put_off == []
+    assert session.notices.notes["slide"] == (
+        "“session.pixcell” was opened: 2 regions, 2 variants. 2 waiting jobs were left out, "
+        "because the weights that embedded the styles were replaced. Generate the regions again."
+    )
+
+
 def test_a_session_of_the_version_before_opens_whole(
     start: Callable[[], Any], copy: Callable[[str], Path], slide: Path, expected: dict[str, Any]
 ) -> None:
-    session = opened(start, copy("session.pixcell"))
+    folder = copy("session.pixcell")
+    state_encoder(folder)
+    session = opened(start, folder)
     assert Path(session.slides.current.path) == slide
     holds(facts(session), expected)
     # Nothing starts by itself. Only the styles are computed again, as no encoder is stated.
@@ -435,6 +460,7 @@ def test_a_session_of_the_version_before_is_saved_again_and_goes_on(
     start: Callable[[], Any], copy: Callable[[str], Path], slide: Path, expected: dict[str, Any]
 ) -> None:
     folder = copy("session.pixcell")
+    state_encoder(folder)
     session = opened(start, folder)
     session.regions.rename(2, "Later")
     session.saver.flush()

@@ -11,6 +11,7 @@ import pytest
 from running import pictures, run
 from skimage.color import deltaE_ciede2000, lab2rgb, rgb2lab
 
+from napari_pixcell.cells import condition_image, segment_nuclei
 from napari_pixcell.engine import colour_match as matching
 from napari_pixcell.engine.canvas.store import canvases_folder
 from napari_pixcell.engine.colour_match import (
@@ -41,11 +42,15 @@ from napari_pixcell.engine.tissue_colours import (
 )
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.models.catalogue import DEMO, DEMO_STAIN, PIXCELL_256
+from napari_pixcell.serialization import from_json, to_json
 from napari_pixcell.slides.region import Region
 from napari_pixcell.slides.slide import ArraySlide
 
 MAGENTA = TissueColours((60, 95, -60), (12, 20, 20))
 BLUISH = TissueColours((55, 20, -35), (14, 6, 8))
+
+
+OTHER_CLASSES = (40.0, 30.0, -40.0), (75.0, 20.0, -15.0)
 
 
 def full(tissue: TissueColours) -> ColourMatch:
@@ -102,6 +107,10 @@ def test_an_image_matched_in_bands_is_the_same(
     monkeypatch.setattr(matching, "BAND", band)
     monkeypatch.setattr(matching, "PIECE", 3000)
     rows: list[tuple[int, int]] = []
+    nuclei = segment_nuclei(tissue) > 0
+    apart, by_class = tissue.copy(), full(replace(BLUISH, classes=OTHER_CLASSES))
+    match_rows(apart, by_class, nuclei=lambda top, stop: nuclei[top:stop])
+    assert np.array_equal(apart, match(tissue, by_class, nuclei=nuclei))
     changed = tissue.copy()
     match_rows(changed, target, None, lambda *done: rows.append(done))
     assert np.array_equal(changed, whole)
@@ -177,6 +186,77 @@ def test_the_colours_of_a_blend_are_the_mean_by_shares() -> None:
 def test_damaged_colours_are_refused(mean: Any, std: Any) -> None:
     with pytest.raises(PixCellError, match="tissue colours of a style are damaged"):
         TissueColours(mean, std)
+    with pytest.raises(PixCellError, match="tissue colours of a style are damaged"):
+        replace(BLUISH, classes=((50, 0, 0), mean if np.isnan(mean).any() else (500, 0, 0)))
+
+
+# -- nuclei and the rest apart -----------------------------------------------------------------
+
+
+def class_distances(pixels: np.ndarray, nuclei: np.ndarray, target: TissueColours) -> list[float]:
+    """Return how far the mean colours of nuclei and of the rest are from a target's."""
+    assert target.classes is not None
+    own = [tissue_colours(pixels[part][None]).mean for part in (nuclei, ~nuclei)]
+    return [
+        float(deltaE_ciede2000(np.array(mean), np.array(wanted)))
+        for mean, wanted in zip(own, target.classes, strict=True)
+    ]
+
+
+def test_nuclei_and_the_rest_take_the_colours_of_their_classes(tissue: np.ndarray) -> None:
+    """Also if nuclei have another hue than the style's, and another share of the picture."""
+    nuclei = segment_nuclei(tissue) > 0
+    target = tissue_colours(tissue, 0.5)
+    greenish = rgb2lab(tissue)
+    greenish[nuclei] += (4, -16, 10)
+    greenish[~nuclei] += (-3, 6, -2)
+    pixels = np.rint(255 * lab2rgb(greenish)).astype(np.uint8)
+    rows = np.argsort(-nuclei.mean(axis=1))[: len(nuclei) // 2]  # those with the most nuclei
+    pixels, nuclei = pixels[np.sort(rows)], nuclei[np.sort(rows)]
+    matched = match(pixels, full(target), nuclei=nuclei)
+    assert min(class_distances(pixels, nuclei, target)) > 3
+    assert max(class_distances(matched, nuclei, target)) < 0.5
+    assert class_distances(match(pixels, full(target)), nuclei, target)[0] > 4
+    again = match(matched, full(target), nuclei=nuclei).astype(int)
+    assert np.abs(again - matched).mean() < 0.5
+
+
+def test_there_is_no_seam_along_the_outlines_of_a_layout(tissue: np.ndarray) -> None:
+    """A change depends on the colour alone: pixels of one colour stay of one colour."""
+    nuclei = segment_nuclei(tissue) > 0
+    matched = match(tissue, full(replace(BLUISH, classes=OTHER_CLASSES)), nuclei=nuclei)
+    colours, index = np.unique(tissue.reshape(-1, 3), axis=0, return_inverse=True)
+    first = np.zeros_like(colours)
+    first[index.ravel()] = matched.reshape(-1, 3)
+    assert np.array_equal(first[index.ravel()].reshape(tissue.shape), matched)
+
+
+def test_all_tissue_is_matched_at_once_without_enough_nuclei(tissue: np.ndarray) -> None:
+    classes = full(replace(BLUISH, classes=OTHER_CLASSES))
+    whole = match(tissue, full(BLUISH))
+    few = np.zeros(tissue.shape[:2], bool)
+    few[:12, :12] = True
+    anywhere = np.random.default_rng(0).random(tissue.shape[:2]) < 0.3  # unlike any nuclei
+    for nuclei in (None, few, ~few, anywhere):
+        assert np.array_equal(match(tissue, classes, nuclei=nuclei), whole)
+    nuclei = segment_nuclei(tissue) > 0
+    assert np.array_equal(match(tissue, full(BLUISH), nuclei=nuclei), whole)
+    gentle = ColourMatch(GENTLE, classes.tissue)
+    assert np.array_equal(
+        match(tissue, gentle, nuclei=nuclei), match(tissue, replace(gentle, tissue=BLUISH))
+    )
+    assert not np.array_equal(match(tissue, classes, nuclei=nuclei), whole)
+    assert tissue_colours(np.full_like(tissue, 250), 0.5).classes is None
+
+
+def test_classes_are_kept_only_where_they_are_known() -> None:
+    known = replace(BLUISH, classes=OTHER_CLASSES)
+    assert "classes" not in to_json(BLUISH)
+    assert from_json(TissueColours, json.loads(json.dumps(to_json(known))), "{detail}") == known
+    mixed = mixed_colours([(known, 1), (replace(known, classes=((60, 10, -20), (95, 0, 5))), 3)])
+    assert mixed is not None and mixed.classes == ((55.0, 15.0, -25.0), (90.0, 5.0, 0.0))
+    mixed = mixed_colours([(known, 1), (MAGENTA, 1)])
+    assert mixed is not None and mixed.classes is None
 
 
 def test_settings_have_defaults_and_a_stain_has_none() -> None:
@@ -202,7 +282,10 @@ def test_the_colours_of_a_large_region_are_those_of_fields_of_view(tissue: np.nd
     large = region_colours(Tissue(slide, Region(0, 0, 3072, 2304), DEMO))
     assert distance(large, tissue_colours(pixels)) < 1
     small = region_colours(Tissue(slide, Region(0, 0, 512, 384), DEMO))
-    assert small == tissue_colours(tissue)
+    assert replace(small, classes=None) == tissue_colours(tissue)
+    assert small.classes is not None and large.classes is not None
+    for one, other in zip(small.classes, large.classes, strict=True):
+        assert deltaE_ciede2000(np.array(one), np.array(other)) < 3
 
 
 # -- in the engine -----------------------------------------------------------------------------
@@ -212,6 +295,36 @@ def test_the_colours_of_a_large_region_are_those_of_fields_of_view(tissue: np.nd
 def request_(style: PackedArray) -> GenerateRequest:
     target = full(TissueColours((60, 20, -8), (15, 6, 4)))
     return GenerateRequest("demo", style, count=2, steps=1, guidance=1.0, colour_match=target)
+
+
+@pytest.mark.parametrize("part", [False, True], ids=["whole", "area"])
+def test_a_layout_tells_nuclei_from_the_rest(
+    shallow: Engine, request_: GenerateRequest, tissue: np.ndarray, part: bool
+) -> None:
+    """In tiles, canvases and repaired variants alike."""
+    pixels = tissue[:256, :256]
+    labels = segment_nuclei(pixels).astype(np.uint16)
+    target = full(replace(tissue_colours(pixels), classes=OTHER_CLASSES))
+    request = replace(
+        request_, count=1, layout=PackedArray.pack(labels), colour_match=target, steps=4
+    )
+    request = replace(request, start=PackedArray.pack(pixels), strength=0.25)  # keeps nuclei
+    seen = None
+    if part:
+        seen = np.ones((256, 256), np.float32)
+        seen[:, :64] = 0
+        area = PackedArray.pack((seen > 0).astype(np.uint8))
+        request = replace(request, part=area, strength=1.0, feather=0)
+    (plain,) = pictures(run(shallow, replace(request, colour_match=None)))
+    nuclei = condition_image(labels)[..., 0] > 0
+    expected = match(np.asarray(plain), target, seen, nuclei=nuclei)
+    if not part:
+        assert not np.array_equal(expected, match(np.asarray(plain), target, seen))
+    (tile,) = pictures(run(shallow, request))
+    assert np.array_equal(tile, expected)
+    assert np.array_equal(match_tile(request, plain), expected)
+    (canvas,) = pictures(run(shallow, replace(request, size=(256, 256))))
+    assert np.array_equal(canvas, expected)
 
 
 def test_tiles_are_matched_and_their_records_reproduce_them(

@@ -178,7 +178,8 @@ def repaired_image(seed: int = 7, embedding: Any = None, labels: Any = None) -> 
 def tissue_colours() -> Any:
     from napari_pixcell.engine.tissue_colours import TissueColours
 
-    return TissueColours((60.0, 20.0, -8.0), (15.0, 6.0, 4.0), 0.75)
+    classes = (45.0, 18.0, -20.0), (70.0, 15.0, -6.0)
+    return TissueColours((60.0, 20.0, -8.0), (15.0, 6.0, 4.0), 0.75, classes)
 
 
 def make_recipes(folder: Path) -> None:

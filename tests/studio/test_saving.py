@@ -17,6 +17,7 @@ from tifffile import imwrite
 
 from napari_pixcell.cells.methods import LayoutSource
 from napari_pixcell.engine.packed import PackedArray
+from napari_pixcell.models.families import encoder_of
 from napari_pixcell.preferences import set_preference
 from napari_pixcell.slides import ArraySlide, open_slide
 from napari_pixcell.studio.session import Session
@@ -146,6 +147,29 @@ def test_an_opened_session_is_restored_completely(start: Start, slide_file: Path
     assert [request for request, _ in again.client.waiting] == [
         request for request, _ in session.client.waiting
     ]
+
+
+def test_waiting_jobs_are_left_out_when_other_weights_embedded_their_styles(
+    start: Start, slide_file: Path
+) -> None:
+    session = start(slide_file)
+    work_on(session)
+    folder = saved(session)
+    closed(session)
+    document = json.loads((folder / "session.json").read_text("utf-8"))
+    (job,) = document["jobs"]
+    assert job["encoder"] == encoder_of("demo")
+    job["encoder"] = "of another edition"
+    (folder / "session.json").write_text(json.dumps(document), "utf-8")
+
+    again = start()
+    again.restoring.open(folder)
+    settled(again)
+    assert again.queue.put_off == []
+    assert again.notices.notes["slide"] == (
+        "“case 7.pixcell” was opened: 2 regions, 2 variants. 1 waiting job was left out, because "
+        "the weights that embedded the styles were replaced. Generate the regions again."
+    )
 
 
 def test_work_is_saved_to_the_folder_that_was_opened(start: Start, slide_file: Path) -> None:

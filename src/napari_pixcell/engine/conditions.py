@@ -91,10 +91,19 @@ class LayoutLatents:
     def __init__(
         self, labels: NDArray[Any], canvas: Canvas, models: LoadedFamily, gap: bool
     ) -> None:
-        self._models = models
+        self._models, self._width = models, labels.shape[1]
         self._picture = np.zeros((canvas.height * FACTOR, canvas.width * FACTOR), np.uint8)
         self._picture[: labels.shape[0], : labels.shape[1]] = condition_image(labels, gap)[..., 0]
         self._latents: LRUCache[CanvasWindow, Tensor] = LRUCache(CONDITIONS_KEPT)
+
+    def inside(self, top: int, stop: int) -> NDArray[np.bool_]:
+        """Return which pixels of some rows lie in cells: bool (rows, width)."""
+        return self._picture[top:stop, : self._width] > 0
+
+    def inside_in_preview(self, shape: tuple[int, ...], every: int) -> NDArray[np.bool_]:
+        """Return which pixels of a preview lie in cells: bool (height, width)."""
+        step = every * FACTOR
+        return self._picture[FACTOR // 2 :: step, FACTOR // 2 :: step][: shape[0], : shape[1]] > 0
 
     def __call__(self, window: CanvasWindow) -> Tensor:
         """Return the latents of a window, float32, (1, channels, height, width)."""

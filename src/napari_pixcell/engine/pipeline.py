@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from napari_pixcell.cells import condition_image
 from napari_pixcell.engine.canvas.painter import CanvasPainter
 from napari_pixcell.engine.canvas.plan import Turn
 from napari_pixcell.engine.canvas.store import CanvasStore
@@ -72,10 +73,13 @@ def make_tiles(
     # One by one, because decoding takes the most memory of all.
     pictures = (decode(one[None], models) for one in latents)
     images = [to_image(torch.from_numpy(picture)) for picture in pictures]
-    if start is None:
-        return [match(image, prepared.colour_match) for image in images]
-    seen = None if start.part is None else start.seen(0, canvas.size[0])
-    return [match(start.merge(0, image), prepared.colour_match, seen) for image in images]
+    seen = nuclei = None
+    if start is not None:
+        seen = None if start.part is None else start.seen(0, canvas.size[0])
+        images = [start.merge(0, image) for image in images]
+    if prepared.cells is not None:
+        nuclei = prepared.cells.inside(0, canvas.size[0])
+    return [match(image, prepared.colour_match, seen, nuclei=nuclei) for image in images]
 
 
 def match_tile(request: GenerateRequest, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -83,12 +87,14 @@ def match_tile(request: GenerateRequest, image: NDArray[np.uint8]) -> NDArray[np
 
     ``image`` is uint8 (tile, tile, 3). The result equals that of :func:`make_tiles`.
     """
-    seen = None
+    seen = nuclei = None
     if request.first_step == request.steps:  # it keeps the start as it is
         return image
+    if request.layout is not None:
+        nuclei = condition_image(request.layout.unpack(), request.cell_gap)[..., 0] > 0
     if request.part is not None:
         seen = faded(request.part.unpack() != 0, request.feather, 0, len(image))
-    return match(image, request.colour_match, seen)
+    return match(image, request.colour_match, seen, nuclei=nuclei)
 
 
 def paint_canvas(
@@ -144,7 +150,10 @@ def paint_canvas(
     target, start = prepared.colour_match, prepared.start
     if target is not None:
         seen = None if start is None or start.part is None else start.seen
-        painter.finish_by = lambda picture: match_rows(picture, target, seen, on_matched)
+        nuclei = prepared.cells.inside if prepared.cells is not None else None
+        painter.finish_by = lambda picture: match_rows(
+            picture, target, seen, on_matched, nuclei=nuclei
+        )
     return painter.paint(
         lambda latents: decode(latents, models),
         DECODED_TILED if tiled else DECODED,

@@ -6,13 +6,15 @@ A pixel is tissue as far as its darkest channel is dark, which fades out towards
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_pixcell.cells import segment_nuclei
 from napari_pixcell.errors import PixCellError
+from napari_pixcell.serialization import OMIT_DEFAULT
 
 # The darkest channel at which a pixel is entirely tissue, and from which on it is glass.
 TISSUE, GLASS = 195.0, 230.0
@@ -25,7 +27,7 @@ Triple = tuple[float, float, float]
 
 @dataclass(frozen=True)
 class TissueColours:
-    """The colours of tissue without glass: six numbers, from which no tissue can be read.
+    """The colours of tissue without glass: a few numbers, from which no tissue can be read.
 
     Of a region with many embeddings, they describe the whole region.
 
@@ -35,6 +37,9 @@ class TissueColours:
         Mean and standard deviation of L*, a* and b* (CIELAB under D65).
     share : float
         Share of the picture that is tissue, 0 to 1.
+    classes : tuple of two tuples of 3 float, optional
+        Mean colour of its nuclei, and of the tissue between them. None if they were not told
+        apart, or if there is little of one of them.
 
     Raises
     ------
@@ -45,10 +50,15 @@ class TissueColours:
     mean: Triple
     std: Triple
     share: float = 1.0
+    classes: tuple[Triple, Triple] | None = field(default=None, metadata=OMIT_DEFAULT)
 
     def __post_init__(self) -> None:
         bounds = (0, 100), (-150, 150), (-150, 150)
-        fits = [low <= value <= high for value, (low, high) in zip(self.mean, bounds, strict=True)]
+        fits = [
+            low <= value <= high
+            for mean in (self.mean, *(self.classes or ()))
+            for value, (low, high) in zip(mean, bounds, strict=True)
+        ]
         fits += [0 <= value <= 150 for value in self.std] + [0 <= self.share <= 1]
         if not all(fits):  # NaN does not fit either
             raise PixCellError(
@@ -78,7 +88,12 @@ def mixed_colours(parts: Sequence[tuple[TissueColours | None, float]]) -> Tissue
     )
     amounts = [tissue.share for tissue, _ in with_tissue]
     weights = shares / shares.sum()
-    return rounded_colours(weights @ means, weights @ stds, float(weights @ amounts))
+    mixed = rounded_colours(weights @ means, weights @ stds, float(weights @ amounts))
+    classes = [tissue.classes for tissue, _ in with_tissue if tissue.classes is not None]
+    if len(classes) < len(with_tissue):
+        return mixed
+    nuclei, rest = np.tensordot(weights, np.array(classes), 1)
+    return replace(mixed, classes=(_rounded(nuclei), _rounded(rest)))
 
 
 class ColourCount:
@@ -115,11 +130,44 @@ class ColourCount:
         return statistics_of(to_lab(rgb), counts * tissue_part(rgb), counts.sum())
 
 
-def tissue_colours(pixels: NDArray[np.uint8]) -> TissueColours:
-    """Return the colours of the tissue in a picture: uint8, (height, width, 3)."""
+class ClassCount:
+    """Counts the colours of nuclei, and of the rest, in any number of parts and in any order."""
+
+    def __init__(self) -> None:
+        self.nuclei, self.rest = ColourCount(), ColourCount()
+
+    def add(self, pixels: NDArray[np.uint8], nuclei: NDArray[np.bool_], each: int = 1) -> None:
+        """Count pixels, uint8 (…, 3); ``nuclei``, (…), tells which of them lie in nuclei."""
+        self.nuclei.add(pixels[nuclei], each)
+        self.rest.add(pixels[~nuclei], each)
+
+    @property
+    def enough(self) -> bool:
+        """False if there is so little tissue of one class that its colours mean little."""
+        return all(count.colours().enough for count in (self.nuclei, self.rest))
+
+    def means(self) -> tuple[Triple, Triple] | None:
+        """Return the mean colours of nuclei and of the rest, if there is enough of both."""
+        return (self.nuclei.colours().mean, self.rest.colours().mean) if self.enough else None
+
+
+def tissue_colours(pixels: NDArray[np.uint8], mpp: float | None = None) -> TissueColours:
+    """Return the colours of the tissue in a picture.
+
+    Parameters
+    ----------
+    pixels : array, uint8, (height, width, 3)
+    mpp : float, optional
+        Pixel size in µm, with which the built-in method tells nuclei and the rest apart.
+    """
     count = ColourCount()
     count.add(pixels)
-    return count.colours()
+    colours = count.colours()
+    if mpp is None or not colours.enough:
+        return colours
+    classes = ClassCount()
+    classes.add(pixels, segment_nuclei(pixels, mpp) > 0)
+    return replace(colours, classes=classes.means())
 
 
 def statistics_of(lab: Floats, weights: NDArray[Any], total: float) -> TissueColours:
@@ -134,13 +182,12 @@ def statistics_of(lab: Floats, weights: NDArray[Any], total: float) -> TissueCol
 
 def rounded_colours(mean: NDArray[Any], std: NDArray[Any], share: float) -> TissueColours:
     """Return colours with few digits, as they are stored."""
-    light = min(100.0, float(mean[0]))  # rounding may exceed it
-    first, second = ([round(float(n), 4) for n in values] for values in (mean[1:], std))
-    return TissueColours(
-        (round(light, 4), first[0], first[1]),
-        (second[0], second[1], second[2]),
-        min(1.0, round(float(share), 4)),
-    )
+    return TissueColours(_rounded(mean), _rounded(std), min(1.0, round(float(share), 4)))
+
+
+def _rounded(values: NDArray[Any]) -> Triple:
+    light, a, b = (round(float(value), 4) for value in values)
+    return min(100.0, light), a, b  # rounding may exceed it
 
 
 def tissue_part(rgb: Floats) -> Floats:

@@ -173,8 +173,11 @@ class VariantGenerator:
         if now - self._previewed >= self._pause:
             self._previewed = now
             picture, start = picture_preview(clean(), self.models), self._prepared.start
-            seen = start.seen_in_preview(picture.shape, every) if start is not None else None
-            picture = match(picture, self._shown_match, seen, (FACTOR * every) ** 2)
+            cells, shape = self._prepared.cells, picture.shape
+            seen = start.seen_in_preview(shape, every) if start is not None else None
+            inside = cells.inside_in_preview(shape, every) if cells is not None else None
+            each = (FACTOR * every) ** 2
+            picture = match(picture, self._shown_match, seen, each, inside)
             if start is not None:
                 picture = start.preview(picture, every)
             self._emit(Preview(index, picture))

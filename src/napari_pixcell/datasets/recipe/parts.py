@@ -158,7 +158,15 @@ def _check_made(value: dict[str, Any]) -> None:
 _MADE = Annotated[dict[str, Any], AfterValidator(own_words(_check_made))]
 _THREE = Annotated[list[float], Field(min_length=3, max_length=3), Hint("Use three numbers.")]
 _COLOURS: Any = Annotated[
-    _object("Colours", {"mean": _THREE, "std": _THREE, "share": NotRequired[float]}),
+    _object(
+        "Colours",
+        {
+            "mean": _THREE,
+            "std": _THREE,
+            "share": NotRequired[float],
+            "classes": NotRequired[Annotated[tuple[_THREE, _THREE], Field(strict=False)]],
+        },
+    ),
     AfterValidator(own_words(read_colours)),
 ]
 _SOURCE = _object("Source", {"region": NotRequired[Box], "mpp": NotRequired[PixelSize]})
@@ -252,7 +260,7 @@ def known_keys(location: tuple[str, ...]) -> list[str]:
         return list(kinds[location[-1]].__annotations__)
     known = {
         "source": ("region", "mpp"),
-        "colours": ("mean", "std", "share"),
+        "colours": [one.name for one in fields(TissueColours)],
         "recipe": [one.name for one in fields(Recipe)],
     }
     return list(known.get(location[-1], ("dtype", "shape", "zlib")))

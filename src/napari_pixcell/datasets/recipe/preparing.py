@@ -201,7 +201,7 @@ class Preparation:
                 if number < MOST_REAL:
                     own = self._embed(pixels) if source.mixed or embedding is None else embedding
                     self._keep_real(real / f"{number:06}.npz", pixels, own)
-            colours = source.colours() if matching else None
+            colours = source.colours(self._family.mpp) if matching else None
             if matching and colours is None and embedding is not None:
                 unknown.append(source.name)
             self.dataset.add_style(

@@ -29,6 +29,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, ConfigDict, TypeAdapter, ValidationError, model_validator
 from pydantic.dataclasses import dataclass
+from pydantic_core import ArgsKwargs
 
 from napari_pixcell.cells.methods import SegmentMethod
 from napari_pixcell.datasets.recipe.parts import Layouts, Name, Styles, known_keys
@@ -131,6 +132,11 @@ class DatasetRecipe:
     @model_validator(mode="wrap")
     @classmethod
     def _in_sentences(cls, value: Any, validated: Callable[[Any], DatasetRecipe]) -> DatasetRecipe:
+        if isinstance(value, ArgsKwargs) and value.args:  # errors name fields, not positions
+            names = (one.name for one in fields(cls))
+            value = ArgsKwargs(
+                (), dict(zip(names, value.args, strict=False)) | (value.kwargs or {})
+            )
         try:
             return validated(value)
         except ValidationError as error:

@@ -85,11 +85,11 @@ class StyleSource:
             return self.embedding
         return as_grid(embed(self.read()))
 
-    def colours(self) -> TissueColours | None:
-        """Return the colours of its tissue; None if they are unknown."""
+    def colours(self, mpp: float) -> TissueColours | None:
+        """Return the colours of its tissue, of ``mpp`` µm/px; None if they are unknown."""
         if self.mixed:
-            return mixed_colours([(one.colours(), share) for one, share in self.mixed])
-        return tissue_colours(self.read()) if self.read is not None else self.known_colours
+            return mixed_colours([(one.colours(mpp), share) for one, share in self.mixed])
+        return tissue_colours(self.read(), mpp) if self.read is not None else self.known_colours
 
     def tissue(self) -> Pixels | None:
         """Return its tissue, uint8 (tile, tile, 3); for a blend, that of the largest share."""

@@ -24,11 +24,12 @@ from napari_pixcell.engine.request_values import (
     request_from_dict,
 )
 from napari_pixcell.engine.styles.style import Style, style_from
-from napari_pixcell.models.families import encoder_of
+from napari_pixcell.models.families import encoder_of, families
 from napari_pixcell.slides.pixel_size import checked_mpp
 from napari_pixcell.slides.region import Region
 from napari_pixcell.slides.stored_picture import Picture, StoredPicture, pictures_folder
 from napari_pixcell.studio.cells.layout import Cells
+from napari_pixcell.studio.generation.queue import SavedJob
 from napari_pixcell.studio.generation.target import Target
 from napari_pixcell.studio.regions.geometry import area_shape
 from napari_pixcell.studio.regions.item import RegionItem
@@ -70,6 +71,7 @@ class Loader:
     slide: str
     # Kinds of the damaged parts, such as ``region``, ``layout`` or ``variant``
     lost: list[str] = field(default_factory=list)
+    outdated: int = 0  # waiting jobs whose styles were embedded with other weights
     _packed: dict[str, PackedArray] = field(default_factory=dict)
     _targets: dict[int, Target] = field(default_factory=dict)
 
@@ -188,10 +190,34 @@ class Loader:
             file,
         )
 
-    def jobs(self) -> list[tuple[Target, str, list[GenerateRequest]]]:
-        return self.read_all("job", self.document["jobs"], self._job)
+    def jobs(self) -> list[SavedJob]:
+        """Return the waiting jobs, without those whose styles mean nothing any more."""
+        jobs = []
+        for value in self.document["jobs"]:
+            job = self._try("job", self._job, value)
+            if job is not None and self._is_outdated(job, value.get("encoder")):
+                self.outdated += 1
+            elif job is not None:
+                jobs.append(job)
+        return jobs
 
-    def _job(self, value: dict[str, Any]) -> tuple[Target, str, list[GenerateRequest]]:
+    @staticmethod
+    def _is_outdated(job: SavedJob, encoder: str | None) -> bool:
+        """Whether the styles of a job were embedded with other weights than the installed ones.
+
+        Sessions of version 0.1.0 do not state the encoder. Since then that of bundled families has
+        changed, and no other.
+        """
+        styled = [request for request in job[2] if request.embedding is not None]
+        if not styled:
+            return False
+        family = families().get(styled[0].family)
+        now = encoder_of(styled[0].family)
+        if family is None or now is None:  # generating says what is missing
+            return False
+        return family.bundled if encoder is None else encoder != now
+
+    def _job(self, value: dict[str, Any]) -> SavedJob:
         requests = []
         for one in value["requests"]:
             whole = {
@@ -204,6 +230,8 @@ class Loader:
             if not isinstance(request, GenerateRequest):
                 raise ValueError("not a generation")
             requests.append(request)
+        if not requests:
+            raise ValueError("nothing to generate")
         return self.target(value["target"]), _name(value.get("title", "")), requests
 
     def settings(self, settings: Any) -> dict[str, Any]:

@@ -111,6 +111,17 @@ def lost_sentence(opening: Opening) -> str:
     )
 
 
+def outdated_sentence(count: int) -> str:
+    """Return what to do about jobs whose styles were embedded with other weights."""
+    if not count:
+        return ""
+    were = counted(count, "waiting job was", "waiting jobs were")
+    return (
+        f" {were} left out, because the weights that embedded the styles were replaced. Generate "
+        "the regions again."
+    )
+
+
 def damage_sentence(opening: Opening, loader: Loader, there: str) -> str:
     """Return the message for a damaged session; ``there`` lists what was restored."""
     parts = [counted(n, what) for what, n in Counter(loader.lost).items()]

@@ -36,6 +36,7 @@ from napari_pixcell.studio.saving.opening import (
     damage_sentence,
     lost_sentence,
     opened,
+    outdated_sentence,
     renumbered,
     slide_for,
     tissue,
@@ -334,13 +335,14 @@ class Restoring:
         count = max(0, len(loader.document["regions"]) - loader.lost.count("region"))
         regions = counted(count, "region")
         there = f"{regions}, {counted(len(opening.results), 'variant')}"
+        outdated = outdated_sentence(loader.outdated)
         if damaged:
-            self.notices.say(SECTION, damage_sentence(opening, loader, there))
+            self.notices.say(SECTION, damage_sentence(opening, loader, there) + outdated)
         elif not opening.locked:
             self.notices.note(
                 SECTION,
                 f"“{opening.name}” was opened: {there}. It is open in another window too, so what "
-                "you do here is saved beside it, under another name.",
+                f"you do here is saved beside it, under another name.{outdated}",
             )
         else:
-            self.notices.note(SECTION, f"“{opening.name}” was opened: {there}.")
+            self.notices.note(SECTION, f"“{opening.name}” was opened: {there}.{outdated}")

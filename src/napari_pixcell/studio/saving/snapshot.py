@@ -207,6 +207,7 @@ class _Snapshot:
             {
                 "target": self._target(target),
                 "title": title,
+                "encoder": self._encoder(requests[0].family),
                 "requests": [_request(one) for one in requests],
             }
             for target, title, requests in [*self._parts.queue.put_off, *jobs]

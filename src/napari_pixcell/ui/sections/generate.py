@@ -28,7 +28,10 @@ from napari_pixcell.words import counted
 COLOURS = {
     "off": "Colours stay as generated",
     "gentle": "Move the mean colour of the tissue to that of the style's tissue",
-    "full": "Move the mean colour of the tissue to that of the style's, and adapt its contrast",
+    "full": (
+        "Move the mean colours of nuclei and of the rest to those of the style's tissue. Without a "
+        "layout: move the mean colour of all tissue, and adapt its contrast"
+    ),
 }
 REPAIR = (
     "Find nuclei that the variants do not show, or that were not asked for, and generate these "
