@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, suppress
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from napari_pixcell.datasets.recipe.pair_making import FailedPair, MadePair, PairMaker
+from napari_pixcell.datasets.recipe.blocks import Block, blocks_of
+from napari_pixcell.datasets.recipe.overlapping import overlapped
+from napari_pixcell.datasets.recipe.pair_making import (
+    FailedPair,
+    GeneratedPair,
+    MadePair,
+    PairMaker,
+)
 from napari_pixcell.datasets.recipe.preparing import (
     Preparation,
     begin,
@@ -43,7 +51,11 @@ OTHER_ENCODER = (
 
 
 def make_dataset(
-    request: DatasetRequest, run: Run, emit: Emit, cancelled: Callable[[], bool] = lambda: False
+    request: DatasetRequest,
+    run: Run,
+    emit: Emit,
+    cancelled: Callable[[], bool] = lambda: False,
+    block: Callable[[str], int] = lambda family: 1,
 ) -> None:
     """Make the missing pairs of a dataset.
 
@@ -57,6 +69,9 @@ def make_dataset(
         Receives ``Progress`` in pairs, ``Notice`` of failures, and ``Finished`` at the end.
     cancelled : callable
         Called between steps; complete pairs are kept.
+    block : callable
+        Returns for a family how many pairs of a new dataset are generated together, see
+        :meth:`napari_pixcell.engine.engine.Engine.at_once`. A dataset keeps what it began with.
 
     Raises
     ------
@@ -68,7 +83,7 @@ def make_dataset(
     recipe = with_library_styles(request.recipe) if request.recipe is not None else None
     runner = Runner(run, cancelled)
     with disk_problems(folder):
-        dataset = _opened(folder, recipe, runner, emit)
+        dataset = _opened(folder, recipe, runner, emit, block)
     try:
         with disk_problems(folder), locked(folder):
             if dataset.description.plan is None:
@@ -84,7 +99,13 @@ def make_dataset(
         emit(Finished())
 
 
-def _opened(folder: Path, recipe: DatasetRecipe | None, runner: Runner, emit: Emit) -> Dataset:
+def _opened(
+    folder: Path,
+    recipe: DatasetRecipe | None,
+    runner: Runner,
+    emit: Emit,
+    block: Callable[[str], int],
+) -> Dataset:
     if not (folder / DESCRIPTION).exists() and recipe is not None:
         check_free(folder)
         emit(Progress(0, 0, "Checking the recipe"))
@@ -92,7 +113,7 @@ def _opened(folder: Path, recipe: DatasetRecipe | None, runner: Runner, emit: Em
         # still begun, so that it can be resumed; preparing it checks its sources again.
         with suppress(MakingCancelled):
             count_pairs(recipe, runner.check)
-        return begin(recipe, folder)
+        return begin(recipe, folder, block(recipe.family))
     dataset = Dataset(folder)
     if recipe is not None and not is_of(dataset, recipe):
         raise PixCellError(
@@ -116,26 +137,28 @@ class _Tally:
         """Whether so many pairs failed in a row that every pair would probably fail."""
         return self._in_a_row >= MOST_FAILURES
 
-    def add(self, made: MadePair | FailedPair) -> None:
-        """Count a pair.
+    def add(self, block: Sequence[MadePair | FailedPair]) -> None:
+        """Count the pairs of a block.
 
         Raises
         ------
         PixCellError
             If too many failed in a row, after others were made.
         """
-        if isinstance(made, MadePair):
-            self._in_a_row, self.made = 0, self.made + 1
-            return
-        error, self._failures = made.error, self._failures + 1
-        self._in_a_row, self._first = self._in_a_row + 1, self._first or error
-        if self.hopeless and self.made:
-            raise PixCellError(
-                f"{MOST_FAILURES} pairs in a row failed, after "
-                f"{counted(self.made, 'new pair')}. The last: {error}"
-            ) from error
-        if not self.hopeless:
-            self._emit(Notice(f"Pair {made.pair.index:,} failed: {error}"))
+        for one in block:
+            if isinstance(one, MadePair):
+                self._in_a_row, self.made = 0, self.made + 1
+                continue
+            error, self._failures = one.error, self._failures + 1
+            self._in_a_row, self._first = self._in_a_row + 1, self._first or error
+            if self.hopeless and self.made:
+                raise PixCellError(
+                    f"{MOST_FAILURES} pairs in a row failed, after "
+                    f"{counted(self.made, 'new pair')}. The last: {error}"
+                ) from error
+            if self.hopeless:
+                return
+            self._emit(Notice(f"Pair {one.pair.index:,} failed: {error}"))
 
     def end(self) -> None:
         """Report the failures; raise PixCellError if no pair was made."""
@@ -162,15 +185,16 @@ class _Making:
         if not self._files.done.all():
             check_installed(self._dataset)
         tally = _Tally(self._emit)
-        for pair in self._missing():
-            if most is not None and tally.made == most:
-                break
-            self._runner.check()
-            done = self._files.count
-            self._emit(Progress(done, total, f"Pair {done + 1:,} of {total:,}"))
-            tally.add(self._written(self._make(pair)))
-            if tally.hopeless:
-                break
+        missing, begun = np.flatnonzero(~self._files.done), 0
+        while begun < len(missing) and not tally.hopeless and tally.made != most:
+            count = len(missing) if most is None else most - tally.made  # again for what failed
+            wanted = missing[begun : begun + count]
+            begun += len(wanted)
+            with closing(overlapped(self._generated(wanted), self._finished)) as finished:
+                for made in finished:
+                    tally.add(made)
+                    if tally.hopeless:
+                        break
         if most is None:
             self._embed_others()
         done = self._files.count
@@ -181,17 +205,36 @@ class _Making:
             self._emit(Notice(note))
         tally.end()
 
-    def _missing(self) -> Iterator[PlannedPair]:
-        for index in range(len(self._files.done)):
-            if not self._files.done[index]:
-                yield self._dataset.plan[index]
+    def _generated(self, wanted: NDArray[np.int64]) -> Iterator[list[GeneratedPair | FailedPair]]:
+        """Generate pairs, block by block. Those that lack only their row are read back."""
+        done, total = self._files.count, len(self._files.done)
+        size = self._dataset.description.block
+        for block in blocks_of(self._dataset.plan, map(int, wanted), size):
+            self._runner.check()
+            first, last = done + 1, done + len(block.wanted)
+            pairs = f"Pair {first:,}" if first == last else f"Pairs {first:,} to {last:,}"
+            self._emit(Progress(done, total, f"{pairs} of {total:,}"))
+            kept = [pair for pair in block.pairs if pair.index in block.wanted]
+            found = {pair.index: self._recovered(pair) for pair in kept}
+            rest = Block(block.pairs, frozenset(i for i, one in found.items() if one is None))
+            generated = self._maker.generate(rest) if rest.wanted else []
+            made = {one.pair.index: one for one in generated}
+            both = [found[pair.index] or made[pair.index] for pair in kept]
+            done += sum(isinstance(one, GeneratedPair) for one in both)
+            yield both
 
-    def _make(self, pair: PlannedPair) -> MadePair | FailedPair:
+    def _recovered(self, pair: PlannedPair) -> GeneratedPair | FailedPair | None:
         try:
             found = self._files.recover(pair, *self._maker.inputs(pair))
         except PixCellError as error:
             return FailedPair(pair, error)
-        return self._maker.judge(pair, [found]) if found else self._maker.make([pair])[0]
+        return self._maker.recovered(pair, [found]) if found else None
+
+    def _finished(
+        self, generated: Sequence[GeneratedPair | FailedPair]
+    ) -> list[MadePair | FailedPair]:
+        """Check and write pairs."""
+        return [self._written(self._maker.judge(one)) for one in generated]
 
     def _written(self, made: MadePair | FailedPair) -> MadePair | FailedPair:
         if isinstance(made, FailedPair):
