@@ -55,7 +55,6 @@ NO_TISSUE = (
     "Layouts are matched to tissue, but no style has tissue. Choose another pairing, or add a "
     "region or a picture as a style."
 )
-MOST_REAL = 20_000  # styles whose tissue serves to detect copies
 
 T = TypeVar("T")
 
@@ -65,8 +64,13 @@ def private_folder(description: Description) -> Path:
     return data_folder() / "datasets" / description.id
 
 
-def begin(recipe: DatasetRecipe, folder: Path) -> Dataset:
+def begin(recipe: DatasetRecipe, folder: Path, block: int = 1) -> Dataset:
     """Create a dataset in an empty folder, and keep its recipe for resuming.
+
+    Parameters
+    ----------
+    block : int
+        Consecutive pairs that are generated together.
 
     Raises
     ------
@@ -95,6 +99,7 @@ def begin(recipe: DatasetRecipe, folder: Path) -> Dataset:
         notice=family.notice,
         repair=recipe.repair.without_path() if recipe.repair is not None else None,
         drop_wrong=recipe.drop_wrong,
+        block=block,
     )
     check_free(folder)
     keep_recipe(description, recipe)  # first: without it the dataset could not be resumed
@@ -198,9 +203,8 @@ class Preparation:
             look: dict[str, float] = {}
             if pixels is not None:
                 look = look_of(pixels) | self._cells_of(pixels)
-                if number < MOST_REAL:
-                    own = self._embed(pixels) if source.mixed or embedding is None else embedding
-                    self._keep_real(real / f"{number:06}.npz", pixels, own)
+                own = self._embed(pixels) if source.mixed or embedding is None else embedding
+                self._keep_real(real / f"{number:06}.npz", pixels, own)
             colours = source.colours(self._family.mpp) if matching else None
             if matching and colours is None and embedding is not None:
                 unknown.append(source.name)
