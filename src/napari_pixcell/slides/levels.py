@@ -150,6 +150,8 @@ class Level:
     def read_white(self, top: int, bottom: int, left: int, right: int) -> NDArray[np.uint8]:
         """Read any box; pixels outside the level are white."""
         height, width, _ = self.shape
+        if 0 <= top < bottom <= height and 0 <= left < right <= width:
+            return self.read(top, bottom, left, right)
         out = np.full((bottom - top, right - left, 3), 255, np.uint8)
         t, b, l, r = max(top, 0), min(bottom, height), max(left, 0), min(right, width)  # noqa: E741
         if t < b and l < r:
