@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from napari_pixcell.errors import PixCellError
 from napari_pixcell.slides.content import slide_stamp
 from napari_pixcell.slides.corrupt import CorruptTiles
-from napari_pixcell.slides.levels import ArrayLevel, Level, TiledLevel, shrunk
+from napari_pixcell.slides.levels import ArrayLevel, Level, TiledLevel
+from napari_pixcell.slides.overview import FACTOR, shrunk
 from napari_pixcell.slides.pixel_size import checked_mpp
 from napari_pixcell.slides.region import Region
 from napari_pixcell.slides.resample import NEAR, resample
@@ -84,7 +85,7 @@ class Slide:
         while max(self.levels[-1].shape[:2]) > LARGEST_OVERVIEW:
             y, x = self._factors[-1]
             self.levels.append(shrunk(self.levels[-1]))
-            self._factors.append((4 * y, 4 * x))
+            self._factors.append((FACTOR * y, FACTOR * x))
         self._close = close
 
     @property
